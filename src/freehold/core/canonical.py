@@ -1,0 +1,110 @@
+"""Canonical JSON: one byte string for each value, so that a hash names a document.
+
+RFC 8785 over a smaller value space: objects, arrays, strings, booleans, null and integers that every
+JSON reader keeps exact (|n| < 2**53). Floats are refused, because two programs may print them apart.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import rfc8785
+
+from freehold.core.errors import InvalidInput
+
+MAX_SAFE_INTEGER = 2**53 - 1
+MAX_DEPTH = 32
+MAX_BYTES = 16 * 1024 * 1024
+
+
+class InvalidJson(InvalidInput):
+    """Bytes are not JSON of the accepted value space."""
+
+    code = "json.invalid"
+
+
+def canonical_bytes(value: Any) -> bytes:
+    """The RFC 8785 bytes of `value`.
+
+    Raises:
+        InvalidJson: a float, an integer beyond 2**53, a non-string key or too deep nesting.
+    """
+    _check(value, 0)
+    return rfc8785.dumps(value)
+
+
+def parse(data: bytes | str, *, max_bytes: int = MAX_BYTES) -> Any:
+    """Read untrusted JSON: bounded size and depth, no duplicate keys, no floats.
+
+    Raises:
+        InvalidJson: naming what is wrong.
+    """
+    raw = data.encode() if isinstance(data, str) else data
+    if len(raw) > max_bytes:
+        raise InvalidJson(
+            f"JSON of {len(raw)} bytes is over the limit of {max_bytes}", hint="Send less at once."
+        )
+    try:
+        value = json.loads(
+            raw.decode("utf-8"),
+            object_pairs_hook=_unique_object,
+            parse_float=_no_float,
+            parse_constant=_no_float,
+            parse_int=_bounded_int,
+        )
+    except RecursionError as error:
+        raise InvalidJson("JSON is nested too deeply", hint=f"At most {MAX_DEPTH} levels.") from error
+    except (UnicodeDecodeError, ValueError) as error:
+        raise InvalidJson(f"not valid JSON: {error}", hint="Send UTF-8 encoded JSON.") from error
+    _check(value, 0)
+    return value
+
+
+def _check(value: Any, depth: int) -> None:
+    if depth > MAX_DEPTH:
+        raise InvalidJson("JSON is nested too deeply", hint=f"At most {MAX_DEPTH} levels.")
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if not isinstance(key, str):
+                raise InvalidJson("an object key is not text")
+            _check_scalar(key)
+            _check(item, depth + 1)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            _check(item, depth + 1)
+    else:
+        _check_scalar(value)
+
+
+def _check_scalar(value: Any) -> None:
+    if value is None or isinstance(value, bool):
+        return
+    if isinstance(value, str):
+        try:
+            value.encode("utf-8")
+        except UnicodeEncodeError:
+            raise InvalidJson("text holds a lone surrogate", hint="Send well-formed Unicode.") from None
+    elif not isinstance(value, int):
+        raise InvalidJson(
+            f"{type(value).__name__} has no canonical JSON form", hint="Use integers, not floats."
+        )
+    elif abs(value) > MAX_SAFE_INTEGER:
+        raise InvalidJson(f"the integer {value} is not exact in every JSON reader", hint="Keep below 2**53.")
+
+
+def _unique_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        raise ValueError("an object names one key twice")
+    return result
+
+
+def _no_float(text: str) -> Any:
+    raise ValueError(f"{text} is not an integer")
+
+
+def _bounded_int(text: str) -> int:
+    if len(text) > 20:  # longer than any 64-bit integer
+        raise ValueError("an integer is too long")
+    return int(text)

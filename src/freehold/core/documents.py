@@ -1,0 +1,312 @@
+"""The six signed documents of which every view (ownership, earnings, lineage) is a fold.
+
+Fields are fixed by `docs/architecture.md`. All are frozen; a document's `id` is the SHA-256 of its
+canonical bytes, so changing a field makes another document.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
+
+from typing_extensions import override
+
+from freehold.core.canonical import MAX_SAFE_INTEGER, canonical_bytes, parse
+from freehold.core.errors import InvalidDocument
+from freehold.core.ids import Account, Hash, account_word, sha256_hex
+
+Action = Literal["read", "query", "train", "infer", "derive", "redistribute"]
+Count = Annotated[int, Field(ge=0, le=MAX_SAFE_INTEGER)]
+Time = Annotated[int, Field(ge=0, le=MAX_SAFE_INTEGER)]
+"""Unix seconds."""
+Units = Annotated[int, Field(ge=0, le=MAX_SAFE_INTEGER)]
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+Word = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")]
+MAX_DOCUMENT_BYTES = 256 * 1024
+
+
+class Value(BaseModel):
+    """A frozen part of a document; unknown fields are refused and nothing is coerced."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Document(Value):
+    """What all six have in common."""
+
+    roles: ClassVar[tuple[str, ...]] = ()
+    """Who must sign, by the name of their role."""
+    version: Literal[1] = 1
+
+    @cached_property
+    def body(self) -> dict[str, Any]:
+        """Plain JSON values, all fields present."""
+        return self.model_dump(mode="json")
+
+    @cached_property
+    def id(self) -> str:
+        """SHA-256 of the canonical bytes."""
+        return sha256_hex(canonical_bytes(self.body))
+
+    def signers(self) -> dict[str, str]:
+        """Role -> account that must have signed."""
+        raise TypeError(f"{type(self).__name__} is never signed on its own")
+
+    def subject(self) -> str:
+        """The 32-byte word its signatures name, so that they mean nothing elsewhere."""
+        raise TypeError(f"{type(self).__name__} is never signed on its own")
+
+
+class Party(Document):
+    """An account with the keys and addresses by which others reach it."""
+
+    roles: ClassVar[tuple[str, ...]] = ("self",)
+    type: Literal["party"] = "party"
+    name: Name
+    party_kind: Literal["person", "organisation", "agent", "device"]
+    account: Account
+    account_key: Annotated[str, Field(pattern=r"^0x04[0-9a-f]{128}$")]
+    """Uncompressed secp256k1 point; its Keccak hash ends in `account`."""
+    chain_id: Count
+    log_key: Annotated[str, Field(max_length=200)]
+    """Signed-note verifier key of the party's log."""
+    encryption_key: Hash
+    """X25519 public key, to which epoch secrets are wrapped."""
+    endpoints: Annotated[tuple[Annotated[str, Field(max_length=300)], ...], Field(max_length=8)] = ()
+    created_at: Time
+
+    @override
+    def signers(self) -> dict[str, str]:
+        return {"self": self.account}
+
+    @override
+    def subject(self) -> str:
+        return account_word(self.account)
+
+
+class Share(Value):
+    """One payee of a split."""
+
+    account: Account
+    share_bps: Annotated[int, Field(ge=0, le=10_000)]
+
+
+class Terms(Document):
+    """What may be done, for what, how often, until when, at what price."""
+
+    type: Literal["terms"] = "terms"
+    purposes: Annotated[tuple[Word, ...], Field(min_length=1, max_length=32)]
+    actions: Annotated[tuple[Action, ...], Field(min_length=1, max_length=6)]
+    not_before: Time = 0
+    expires_at: Time
+    max_uses: Annotated[int, Field(ge=1, le=MAX_SAFE_INTEGER)]
+    price_units: Units = 0
+    price_per: Literal["grant", "use"] = "grant"
+    token: Account
+    split: Annotated[tuple[Share, ...], Field(max_length=256)] = ()
+    duties: Annotated[tuple[Word, ...], Field(max_length=32)] = ()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.not_before >= self.expires_at:
+            raise ValueError("terms expire before they begin")
+        if self.split and sum(share.share_bps for share in self.split) != 10_000:
+            raise ValueError("the shares of a split do not sum to 10,000")
+        for field in ("purposes", "actions", "duties"):
+            values = getattr(self, field)
+            if list(values) != sorted(set(values)):
+                raise ValueError(
+                    f"{field} must be sorted and without repeats, so that equal terms have one id"
+                )
+        return self
+
+
+class Content(Value):
+    """What an asset is made of, by commitment."""
+
+    commitment: Hash
+    """Dataset: salted hash of the canonical table. Model: hash of model, scaling, recipe and columns."""
+    media_type: Annotated[str, Field(max_length=100)]
+    size_bytes: Count
+    blob: Annotated[str, Field(max_length=100)] | None = None
+    """CID of the encrypted payload, where one is stored."""
+
+
+class Source(Value):
+    """One asset this one was made from."""
+
+    asset: Hash
+    role: Word
+    weight: Count = 0
+    """Share of the result, in basis points, where measured."""
+
+
+class Asset(Document):
+    """A dataset or a model, with the terms on which it may be used."""
+
+    roles: ClassVar[tuple[str, ...]] = ("owner",)
+    type: Literal["asset"] = "asset"
+    asset_kind: Literal["dataset", "model"]
+    name: Name
+    description: Annotated[str, Field(max_length=4_000)] = ""
+    owner: Account
+    asset_version: Annotated[int, Field(ge=1, le=MAX_SAFE_INTEGER)] = 1
+    supersedes: Hash | None = None
+    content: Content
+    schema_: Annotated[dict[str, Any], Field(alias="schema")]
+    """Dataset: `columns`, `label`, `rows`. Model: `columns`, `label`, `recipe`, `metrics`, `run`."""
+    derived_from: Annotated[tuple[Source, ...], Field(max_length=256)] = ()
+    terms: Terms
+    created_at: Time
+    model_config = ConfigDict(serialize_by_alias=True, validate_by_name=True, validate_by_alias=True)
+
+    @override
+    def signers(self) -> dict[str, str]:
+        return {"owner": self.owner}
+
+    @override
+    def subject(self) -> str:
+        return account_word(self.owner)
+
+
+class Grant(Document):
+    """Permission for one holder to use one asset, within its terms."""
+
+    roles: ClassVar[tuple[str, ...]] = ("issuer",)
+    type: Literal["grant"] = "grant"
+    issuer: Account
+    holder: Account
+    asset: Hash
+    terms: Terms
+    spend_cap_units: Units = 0
+    """Most that uses under this grant may cost in all; 0 where nothing is charged per use."""
+    parent: Hash | None = None
+    revocation_index: Count
+    """The issuer's bit in the Revocations contract."""
+    nonce: Hash
+    issued_at: Time
+
+    @override
+    def signers(self) -> dict[str, str]:
+        return {"issuer": self.issuer}
+
+    @override
+    def subject(self) -> str:
+        return self.asset
+
+
+class MoneyLine(Value):
+    """One account's side of what a use cost."""
+
+    account: Annotated[str, Field(pattern=r"^0x([0-9a-f]{40}|[0-9a-f]{64})$")]
+    """A wallet, or the 32-byte id of a revenue pool."""
+    delta_units: Annotated[int, Field(ge=-MAX_SAFE_INTEGER, le=MAX_SAFE_INTEGER)]
+    reason: Word
+
+
+class Receipt(Document):
+    """That a grant was used: by whom, on what, with what result, for how much."""
+
+    roles: ClassVar[tuple[str, ...]] = ("provider", "holder")
+    type: Literal["receipt"] = "receipt"
+    grant: Hash
+    action: Action
+    provider: Account
+    holder: Account
+    inputs: Annotated[tuple[Hash, ...], Field(max_length=64)]
+    output: Hash
+    money: Annotated[tuple[MoneyLine, ...], Field(max_length=64)] = ()
+    epsilon_micro: Count = 0
+    evidence: Annotated[dict[Word, Hash | Count], Field(max_length=16)] = {}
+    sequence: Annotated[int, Field(ge=1, le=MAX_SAFE_INTEGER)]
+    issued_at: Time
+
+    @model_validator(mode="after")
+    def _balanced(self) -> Self:
+        if sum(line.delta_units for line in self.money) != 0:
+            raise ValueError("the money lines of a receipt do not sum to zero")
+        return self
+
+    @override
+    def signers(self) -> dict[str, str]:
+        return {"provider": self.provider, "holder": self.holder}
+
+    @override
+    def subject(self) -> str:
+        return self.grant
+
+
+ClaimKind = Literal[
+    "revocation",
+    "test_commitment",
+    "training_plan",
+    "training_round",
+    "test_opening",
+    "contribution",
+    "release",
+]
+
+
+class Claim(Document):
+    """A statement by one party about another document or a run."""
+
+    roles: ClassVar[tuple[str, ...]] = ("issuer",)
+    type: Literal["claim"] = "claim"
+    issuer: Account
+    claim_kind: ClaimKind
+    about: Annotated[Hash, Field(alias="subject")]
+    statement: dict[str, Any]
+    issued_at: Time
+    model_config = ConfigDict(serialize_by_alias=True, validate_by_name=True, validate_by_alias=True)
+
+    @override
+    def signers(self) -> dict[str, str]:
+        return {"issuer": self.issuer}
+
+    @override
+    def subject(self) -> str:
+        return self.about
+
+
+AnyDocument = Annotated[Party | Terms | Asset | Grant | Receipt | Claim, Discriminator("type")]
+_ADAPTER: TypeAdapter[Party | Terms | Asset | Grant | Receipt | Claim] = TypeAdapter(AnyDocument)
+
+
+def parse_document(value: Any) -> Document:
+    """A document from plain JSON values of any origin.
+
+    Raises:
+        InvalidDocument: naming the first field that is wrong.
+    """
+    data = canonical_bytes(value)
+    if len(data) > MAX_DOCUMENT_BYTES:
+        raise InvalidDocument(f"a document of {len(data)} bytes is over the limit of {MAX_DOCUMENT_BYTES}")
+    try:
+        # from JSON, because strict mode then takes arrays for tuples
+        return _ADAPTER.validate_json(data)
+    except ValidationError as error:
+        raise invalid(error) from None
+
+
+def read_document(data: bytes) -> Document:
+    """A document from untrusted bytes."""
+    return parse_document(parse(data, max_bytes=MAX_DOCUMENT_BYTES))
+
+
+def invalid(error: ValidationError) -> InvalidDocument:
+    """A schema failure as an error that names the field and never echoes the value."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    where = ".".join(str(part) for part in first["loc"]) or "document"
+    return InvalidDocument(
+        f"{where}: {first['msg']}", hint="Compare with docs/architecture.md, Documents.", field=where
+    )

@@ -1,0 +1,80 @@
+"""Names of things: 32-byte ids, accounts, and their short forms for people."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable
+from typing import Annotated, Any
+
+from pydantic import StringConstraints
+
+from freehold.core.canonical import canonical_bytes
+from freehold.core.errors import InvalidInput, NotFound
+
+Hash = Annotated[str, StringConstraints(pattern=r"^0x[0-9a-f]{64}$")]
+"""32 bytes as lower-case hex."""
+Account = Annotated[str, StringConstraints(pattern=r"^0x[0-9a-f]{40}$")]
+"""A wallet or contract address, lower case."""
+
+NO_HASH = "0x" + "00" * 32
+_PREFIX = re.compile(r"^(0x)?[0-9a-f]{4,64}$")
+
+
+class Ambiguous(InvalidInput):
+    """A shortened id matches more than one thing."""
+
+    code = "id.ambiguous"
+
+
+def document_id(document: dict[str, Any]) -> str:
+    """SHA-256 of the canonical bytes, as 0x-hex."""
+    return sha256_hex(canonical_bytes(document))
+
+
+def sha256_hex(data: bytes) -> str:
+    """SHA-256 as 0x-hex."""
+    return "0x" + hashlib.sha256(data).hexdigest()
+
+
+def account_word(account: str) -> str:
+    """An account left-padded to 32 bytes, as the `subject` of a signature."""
+    return "0x" + account.removeprefix("0x").rjust(64, "0")
+
+
+def hash_bytes(value: str) -> bytes:
+    """The 32 bytes of a 0x-hex hash.
+
+    Raises:
+        InvalidInput: not 32 bytes of hex.
+    """
+    try:
+        raw = bytes.fromhex(value.removeprefix("0x"))
+    except ValueError:
+        raw = b""
+    if len(raw) != 32:
+        raise InvalidInput(f"{value[:80]!r} is not a 32-byte id", hint="Ids are 0x and 64 hex digits.")
+    return raw
+
+
+def resolve(prefix: str, candidates: Iterable[str], what: str) -> str:
+    """The one candidate that starts with `prefix` (with or without 0x, at least 4 digits).
+
+    Raises:
+        InvalidInput: not an id. NotFound: no match. Ambiguous: several.
+    """
+    text = prefix.lower()
+    if not _PREFIX.match(text):
+        raise InvalidInput(f"{prefix[:80]!r} is not a {what} id", hint="Give at least 4 hex digits of it.")
+    text = text if text.startswith("0x") else "0x" + text
+    found = sorted({candidate for candidate in candidates if candidate.startswith(text)})
+    if not found:
+        raise NotFound(f"no {what} starts with {text}", hint="List them to see the ids that exist.")
+    if len(found) > 1:
+        raise Ambiguous(f"{text} could be {len(found)} different {what}s", hint="Type more digits of the id.")
+    return found[0]
+
+
+def short(identifier: str) -> str:
+    """The first 8 digits, for tables."""
+    return identifier[:10]

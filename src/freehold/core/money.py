@@ -1,0 +1,56 @@
+"""Money: integers of a token's smallest unit. Dollars appear only in what people read or type."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from fractions import Fraction
+
+from freehold.core.errors import InvalidInput
+
+DECIMALS = 6
+"""Decimals of the dollar tokens in use (test dollar, USDC)."""
+BPS = 10_000
+_AMOUNT = re.compile(r"^\$?(\d{1,9})(?:\.(\d{1,6}))?$")
+
+
+def units(text: str) -> int:
+    """Smallest units of an amount as people type it: "1.50" or "$0.001".
+
+    Raises:
+        InvalidInput: not an amount, negative, or with more than 6 decimals.
+    """
+    match = _AMOUNT.match(text.strip())
+    if match is None:
+        raise InvalidInput(
+            f"{text[:40]!r} is not an amount of dollars", hint="Write 2.50 or 0.001, six decimals at most."
+        )
+    whole: int = int(match[1]) * 10**DECIMALS
+    return whole + int((match[2] or "").ljust(DECIMALS, "0"))
+
+
+def dollars(amount_units: int) -> str:
+    """An amount for people: at least two decimals, never rounded."""
+    sign = "-" if amount_units < 0 else ""
+    whole, rest = divmod(abs(amount_units), 10**DECIMALS)
+    decimals = f"{rest:06d}".rstrip("0").ljust(2, "0")
+    return f"{sign}${whole:,}.{decimals}"
+
+
+def split_exactly(total: int, weights: Sequence[int | Fraction]) -> list[int]:
+    """Divide `total` by `weights` so that the parts sum to `total` (largest remainder, first wins ties).
+
+    Raises:
+        InvalidInput: a negative total or weight, or all weights zero.
+    """
+    whole = sum(weights, Fraction(0))
+    if total < 0 or whole <= 0 or any(weight < 0 for weight in weights):
+        raise InvalidInput(
+            "an amount can only be split by weights of which one is positive and none negative"
+        )
+    exact = [Fraction(total) * weight / whole for weight in weights]
+    parts = [int(share) for share in exact]
+    by_remainder = sorted(range(len(parts)), key=lambda i: (parts[i] - exact[i], i))
+    for i in by_remainder[: total - sum(parts)]:
+        parts[i] += 1
+    return parts

@@ -1,0 +1,186 @@
+"""Signing and checking documents: EIP-712 over secp256k1, or a contract's word (ERC-1271)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import coincurve
+from eth_hash.auto import keccak
+from pydantic import ValidationError
+
+from freehold.core.canonical import canonical_bytes, parse
+from freehold.core.documents import Document, Value, invalid, parse_document
+from freehold.core.errors import InvalidDocument, InvalidSignature
+from freehold.core.ids import Account
+from freehold.core.typed_data import DOCUMENT_TYPE, Domain, digest
+
+_HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
+MAX_SIGNATURE_BYTES = 4_096
+"""Contract signatures may be longer than 65 bytes, but not without limit."""
+
+ContractSigner = Callable[[str, bytes, bytes], bool]
+"""(account, digest, signature) -> whether the contract at `account` accepts it (ERC-1271)."""
+
+
+class Signature(Value):
+    """One signature under a document."""
+
+    role: str
+    signer: Account
+    signature: str
+    """0x-hex; r, s, v (65 bytes) for keys."""
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """A document with the signatures collected so far."""
+
+    document: Document
+    signatures: tuple[Signature, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {
+            "document": self.document.body,
+            "signatures": [signature.model_dump(mode="json") for signature in self.signatures],
+        }
+
+    def to_bytes(self) -> bytes:
+        """Canonical bytes, as stored and sent."""
+        return canonical_bytes(self.to_json())
+
+    def with_signature(self, signature: Signature) -> Envelope:
+        """This envelope with `signature` in its role's place."""
+        kept = [other for other in self.signatures if other.role != signature.role]
+        return Envelope(self.document, tuple(sorted([*kept, signature], key=lambda item: item.role)))
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every role has signed (not whether the signatures hold)."""
+        return {signature.role for signature in self.signatures} == set(self.document.roles)
+
+
+def public_account(public_key: bytes) -> str:
+    """The account of an uncompressed secp256k1 point (65 bytes)."""
+    return "0x" + bytes(keccak(public_key[1:]))[-20:].hex()
+
+
+def sign_digest(key: bytes, value: bytes) -> bytes:
+    """65 bytes r, s, v (27 or 28) over a 32-byte digest; deterministic, low s."""
+    raw = coincurve.PrivateKey(key).sign_recoverable(value, hasher=None)
+    return raw[:64] + bytes([raw[64] + 27])
+
+
+def recover(value: bytes, signature: bytes) -> str:
+    """The account that signed a digest.
+
+    Raises:
+        InvalidSignature: malformed, high s (a second valid form of the same signature) or no such point.
+    """
+    if len(signature) != 65 or signature[64] not in (27, 28):
+        raise InvalidSignature("a signature is not 65 bytes ending in 27 or 28")
+    if int.from_bytes(signature[32:64], "big") > _HALF_ORDER:
+        raise InvalidSignature("a signature has the high form of s, which could be a copy of another one")
+    try:
+        point = coincurve.PublicKey.from_signature_and_message(
+            signature[:64] + bytes([signature[64] - 27]), value, hasher=None
+        )
+    except Exception:  # noqa: BLE001 - coincurve raises bare Exception for points off the curve
+        raise InvalidSignature("a signature names no key") from None
+    return public_account(point.format(compressed=False))
+
+
+def document_digest(document: Document, role: str, domain: Domain) -> bytes:
+    """What a signer of `document` in `role` signs."""
+    kind: str = document.body["type"]
+    return digest(domain, DOCUMENT_TYPE, kind, role, document.subject(), document.id)
+
+
+def sign(document: Document, role: str, key: bytes, domain: Domain) -> Signature:
+    """One party's signature; the key must belong to the account that the role names.
+
+    Raises:
+        InvalidSignature: the document gives that role to another account.
+    """
+    signer = document.signers().get(role)
+    account = public_account(coincurve.PrivateKey(key).public_key.format(compressed=False))
+    if signer != account:
+        raise InvalidSignature(f"the {role} of this {document.body['type']} is {signer}, not {account}")
+    signature = sign_digest(key, document_digest(document, role, domain))
+    return Signature(role=role, signer=account, signature="0x" + signature.hex())
+
+
+def seal(document: Document, key: bytes, domain: Domain, role: str | None = None) -> Envelope:
+    """A document signed by one key, in its first role unless another is named."""
+    return Envelope(document, (sign(document, role or document.roles[0], key, domain),))
+
+
+def check(
+    envelope: Envelope, domain: Domain, *, contract: ContractSigner | None = None, partial: bool = False
+) -> None:
+    """Every signature is right and, unless `partial`, every role has signed.
+
+    Raises:
+        InvalidSignature: naming document, role and what is wrong.
+    """
+    document, due = envelope.document, envelope.document.signers()
+    label = f"{document.body['type']} {document.id[:10]}"
+    seen: set[str] = set()
+    for signature in envelope.signatures:
+        if signature.role in seen or due.get(signature.role) != signature.signer:
+            raise InvalidSignature(
+                f"{label}: {signature.signer} cannot sign as {signature.role}", role=signature.role
+            )
+        seen.add(signature.role)
+        _check_one(document, signature, domain, contract, label)
+    if not partial and (missing := set(due) - seen):
+        raise InvalidSignature(f"{label}: not signed by its {' and '.join(sorted(missing))}")
+
+
+def _check_one(
+    document: Document, signature: Signature, domain: Domain, contract: ContractSigner | None, label: str
+) -> None:
+    try:
+        raw = bytes.fromhex(signature.signature.removeprefix("0x"))
+    except ValueError:
+        raise InvalidSignature(f"{label}: the {signature.role} signature is not hex") from None
+    if len(raw) > MAX_SIGNATURE_BYTES:
+        raise InvalidSignature(f"{label}: the {signature.role} signature is too long")
+    value = document_digest(document, signature.role, domain)
+    try:
+        signer: str | None = recover(value, raw)
+    except InvalidSignature:
+        if contract is None:
+            raise
+        signer = None
+    if signer == signature.signer or (contract is not None and contract(signature.signer, value, raw)):
+        return
+    raise InvalidSignature(
+        f"{label}: the {signature.role} signature is not by {signature.signer}",
+        hint="The document was changed after signing, or was signed for another chain.",
+        role=signature.role,
+    )
+
+
+def parse_envelope(value: Any) -> Envelope:
+    """An envelope from plain JSON values of any origin; signatures are not checked yet.
+
+    Raises:
+        InvalidDocument: not an envelope, or a field is wrong.
+    """
+    if not isinstance(value, dict) or set(value) != {"document", "signatures"}:
+        raise InvalidDocument("an envelope has exactly the fields document and signatures")
+    if not isinstance(value["signatures"], list) or len(value["signatures"]) > 8:
+        raise InvalidDocument("signatures is a list of at most 8")
+    try:
+        signatures = tuple(Signature.model_validate(item) for item in value["signatures"])
+    except ValidationError as error:
+        raise invalid(error) from None
+    return Envelope(parse_document(value["document"]), signatures)
+
+
+def read_envelope(data: bytes) -> Envelope:
+    """An envelope from untrusted bytes."""
+    return parse_envelope(parse(data))

@@ -1,0 +1,85 @@
+"""The algebra of terms: what two licences allow together, and whether one stays within another.
+
+`meet` is idempotent, commutative and associative, so the terms of a result do not depend on the
+order in which its inputs were combined. `price_units` belongs to the order too: the dearer prevails.
+"""
+
+from __future__ import annotations
+
+from freehold.core.documents import Terms
+from freehold.core.errors import NotAllowed
+
+
+class TermsConflict(NotAllowed):
+    """Two terms leave nothing that both allow."""
+
+    code = "terms.conflict"
+
+
+def meet(left: Terms, right: Terms) -> Terms:
+    """The widest terms that both allow. Splits are not combined: a meet pays nobody by itself.
+
+    Raises:
+        TermsConflict: no common purpose, action, time or token.
+    """
+    purposes = tuple(sorted(set(left.purposes) & set(right.purposes)))
+    actions = tuple(sorted(set(left.actions) & set(right.actions)))
+    not_before = max(left.not_before, right.not_before)
+    expires_at = min(left.expires_at, right.expires_at)
+    for nothing, what in (
+        (not purposes, "purpose"),
+        (not actions, "action"),
+        (not_before >= expires_at, "time"),
+        (left.token != right.token, "token"),
+    ):
+        if nothing:
+            raise TermsConflict(
+                f"the two terms have no {what} in common", hint="Ask the owners for wider terms."
+            )
+    per = "use" if "use" in (left.price_per, right.price_per) else "grant"
+    return Terms(
+        purposes=purposes,
+        actions=actions,
+        not_before=not_before,
+        expires_at=expires_at,
+        max_uses=min(left.max_uses, right.max_uses),
+        price_units=max(left.price_units, right.price_units),
+        price_per=per,  # type: ignore[arg-type]
+        token=left.token,
+        duties=tuple(sorted(set(left.duties) | set(right.duties))),
+    )
+
+
+def require_within(child: Terms, parent: Terms) -> None:
+    """A child allows nothing that its parent does not, and costs no less.
+
+    Raises:
+        NotAllowed: naming the first field in which the child exceeds.
+    """
+    excess = (
+        ("purposes", not set(child.purposes) <= set(parent.purposes)),
+        ("actions", not set(child.actions) <= set(parent.actions)),
+        ("not_before", child.not_before < parent.not_before),
+        ("expires_at", child.expires_at > parent.expires_at),
+        ("max_uses", child.max_uses > parent.max_uses),
+        ("price_units", child.price_units < parent.price_units),
+        ("price_per", child.price_per != parent.price_per),
+        ("token", child.token != parent.token),
+        ("duties", not set(parent.duties) <= set(child.duties)),
+    )
+    for field, exceeded in excess:
+        if exceeded:
+            raise NotAllowed(
+                f"{field}: asks for more than the terms allow",
+                hint="Look at the asset's terms and ask within them.",
+                field=field,
+            )
+
+
+def is_within(child: Terms, parent: Terms) -> bool:
+    """Whether `require_within` passes."""
+    try:
+        require_within(child, parent)
+    except NotAllowed:
+        return False
+    return True
