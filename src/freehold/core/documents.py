@@ -18,7 +18,6 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
-
 from typing_extensions import override
 
 from freehold.core.canonical import MAX_SAFE_INTEGER, canonical_bytes, parse
