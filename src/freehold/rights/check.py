@@ -1,0 +1,142 @@
+"""The one gate before any use of an asset: pure, so that a verifier can repeat it years later."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from freehold.core.documents import Action, Asset, Grant, Receipt
+from freehold.core.errors import NotAllowed, PaymentRequired
+from freehold.core.terms import require_within
+
+
+class GrantExpired(NotAllowed):
+    """The grant's time is over."""
+
+    code = "grant.expired"
+
+
+class GrantNotYetValid(NotAllowed):
+    """The grant's time has not begun."""
+
+    code = "grant.not_yet_valid"
+
+
+class GrantRevoked(NotAllowed):
+    """The issuer took the grant back."""
+
+    code = "grant.revoked"
+
+
+class GrantUsedUp(NotAllowed):
+    """Every use the grant allowed has been made."""
+
+    code = "grant.used_up"
+
+
+class SpendCapReached(NotAllowed):
+    """One more use would cost more in all than the grant's spend cap."""
+
+    code = "grant.spend_cap"
+
+
+class ForeignGrant(NotAllowed):
+    """The grant is another's, for another asset, or not by the asset's owner."""
+
+    code = "grant.foreign"
+
+
+class GrantUnpaid(PaymentRequired):
+    """The grant has a price that was not paid on chain."""
+
+    code = "grant.unpaid"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What is known about a grant at the moment of use."""
+
+    now: int
+    """Unix seconds."""
+    uses: int
+    """Uses made so far."""
+    spent_units: int
+    """Cost of those uses."""
+    revoked: bool
+    purchased: bool
+    """Paid on Market; only asked where the grant has a price per grant."""
+
+
+def require_issued_within(grant: Grant, asset: Asset) -> None:
+    """The asset's owner issued the grant, within the asset's terms.
+
+    Raises:
+        ForeignGrant, NotAllowed.
+    """
+    if grant.asset != asset.id:
+        raise ForeignGrant("the grant is for another asset", grant_id=grant.id)
+    if grant.issuer != asset.owner:
+        raise ForeignGrant("the grant was not issued by the asset's owner", grant_id=grant.id)
+    require_within(grant.terms, asset.terms)
+
+
+def require_usable(grant: Grant, asset: Asset, standing: Standing, *, holder: str, action: Action) -> None:
+    """Let one more use happen, or say why not.
+
+    Raises:
+        ForeignGrant, GrantNotYetValid, GrantExpired, GrantRevoked, GrantUsedUp, SpendCapReached,
+        GrantUnpaid, NotAllowed.
+    """
+    require_issued_within(grant, asset)
+    terms = grant.terms
+    if grant.holder != holder:
+        raise ForeignGrant("the grant belongs to someone else", hint="Ask the owner for one of your own.", grant_id=grant.id)
+    if action not in terms.actions:
+        raise NotAllowed(f"the grant does not allow to {action}", hint=f"It allows: {', '.join(terms.actions)}.")
+    if standing.now < terms.not_before:
+        raise GrantNotYetValid("the grant is not valid yet", grant_id=grant.id, not_before=terms.not_before)
+    if standing.now >= terms.expires_at:
+        raise GrantExpired("the grant has expired", hint="Ask for a new one.", grant_id=grant.id, expired_at=terms.expires_at)
+    if standing.revoked:
+        raise GrantRevoked("the owner revoked the grant", hint="Ask the owner.", grant_id=grant.id)
+    if standing.uses >= terms.max_uses:
+        raise GrantUsedUp(f"all {terms.max_uses} uses of the grant are made", hint="Ask for a new one.", grant_id=grant.id)
+    if terms.price_per == "grant" and terms.price_units and not standing.purchased:
+        raise GrantUnpaid("the grant is not paid", hint="Buy its offer on Market.", grant_id=grant.id, price_units=terms.price_units)
+    if standing.spent_units + use_price(grant) > spend_limit(grant):
+        raise SpendCapReached("one more use would pass the grant's spend cap", grant_id=grant.id, cap_units=grant.spend_cap_units)
+
+
+def use_price(grant: Grant) -> int:
+    """What one use costs, in token units."""
+    return grant.terms.price_units if grant.terms.price_per == "use" else 0
+
+
+def spend_limit(grant: Grant) -> int:
+    """Most that all uses may cost; unlimited uses at price 0 cost nothing."""
+    return grant.spend_cap_units if use_price(grant) else 0
+
+
+def require_receipt_fits(receipt: Receipt, grant: Grant) -> None:
+    """What a countersigner and a verifier ask of a receipt besides its signatures.
+
+    Raises:
+        NotAllowed: naming the field.
+    """
+    terms = grant.terms
+    wrong = (
+        ("grant", receipt.grant != grant.id),
+        ("holder", receipt.holder != grant.holder),
+        ("provider", receipt.provider != grant.issuer),
+        ("action", receipt.action not in terms.actions),
+        ("inputs", receipt.inputs != (grant.asset,)),
+        ("sequence", receipt.sequence > terms.max_uses),
+        ("issued_at", not terms.not_before <= receipt.issued_at < terms.expires_at),
+        ("money", _charged(receipt) != use_price(grant)),
+    )
+    for field, broken in wrong:
+        if broken:
+            raise NotAllowed(f"the receipt's {field} does not fit its grant", field=field, grant_id=grant.id)
+
+
+def _charged(receipt: Receipt) -> int:
+    return -sum(line.delta_units for line in receipt.money if line.account == receipt.holder)
