@@ -1,0 +1,109 @@
+"""Fixed-point numbers: scales, the rounding rule, exact products through float64 BLAS.
+
+Scales (a value x is held as the integer x * 2^k, written Qk):
+
+| quantity          | scale | limit (held integer)        |
+| ----------------- | ----- | --------------------------- |
+| standardised feature | Q10 | +-8 -> `FEATURE_LIMIT` 2^13 |
+| weight            | Q16   | +-32 -> `WEIGHT_LIMIT` 2^21 |
+| probability       | Q16   | 0 to 2^16 (`ONE`)           |
+| logit             | Q10 after rounding from Q26, clipped to +-16 |
+| gradient          | Q26   |                             |
+
+Rounding rule, everywhere: floor(x + 1/2). For x = a / 2^s that is `(a + 2^(s-1)) >> s`; for
+x = a / b with b > 0 it is `(2a + b) // (2b)`. Both are exact for negative a.
+
+Exactness: float64 holds every integer below 2^53. If the sum of the absolute products of a dot
+product is below 2^53, every partial sum in any order, with or without fused multiply-add, is an
+integer below 2^53 and so exact. `require_exact` checks that bound before each product; hence the
+same bytes under any BLAS, thread count and machine.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal, localcontext
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+
+from freehold.core.errors import InvalidInput
+
+IntArray = npt.NDArray[np.int64]
+FloatArray = npt.NDArray[np.float64]
+
+FEATURE_BITS = 10
+WEIGHT_BITS = 16
+FEATURE_ONE = 1 << FEATURE_BITS
+FEATURE_LIMIT = 8 << FEATURE_BITS
+WEIGHT_LIMIT = 32 << WEIGHT_BITS
+ONE = 1 << WEIGHT_BITS
+LOGIT_LIMIT = 16 << FEATURE_BITS
+EXACT_LIMIT = 1 << 53
+
+_EXP_BITS = 160
+
+
+class InexactProduct(InvalidInput):
+    """A product could exceed 2^53, so float64 could not hold it exactly."""
+
+    code = "training.inexact"
+
+
+def require_exact(inner: int, left_limit: int, right_limit: int) -> None:
+    """Raise `InexactProduct` unless inner * left_limit * right_limit < 2^53."""
+    if inner * left_limit * right_limit >= EXACT_LIMIT:
+        raise InexactProduct(
+            f"a sum of {inner} products up to {left_limit} x {right_limit} may exceed 2^53",
+            hint="Use fewer rows or columns.",
+        )
+
+
+def matmul(left: npt.NDArray[np.integer], right: npt.NDArray[np.integer]) -> IntArray:
+    """Exact integer product `(n, k) @ (k, m)` through float64; the bound is measured and checked."""
+    require_exact(max(left.shape[-1], 1), magnitude(left), magnitude(right))
+    product: FloatArray = left.astype(np.float64) @ right.astype(np.float64)
+    return product.astype(np.int64)
+
+
+def magnitude(array: npt.NDArray[np.integer]) -> int:
+    """The largest absolute value in `array`, 0 when it is empty."""
+    return max(abs(int(array.min())), abs(int(array.max()))) if array.size else 0
+
+
+def shift_round(value: IntArray, bits: int) -> IntArray:
+    """floor(value / 2^bits + 1/2); |value| < 2^62."""
+    return (value + (1 << (bits - 1))) >> bits
+
+
+def divide_round(value: IntArray, divisor: int) -> IntArray:
+    """floor(value / divisor + 1/2) for divisor > 0; |2 * value| + divisor < 2^63."""
+    return (2 * value + divisor) // (2 * divisor)
+
+
+@cache
+def sigmoid_table() -> IntArray:
+    """Q16 sigmoid of k / 1024 for k = -16384..16384, shape (32769,), index k + 16384.
+
+    Made by integer powers of e^(-1/1024) in Q160 (Decimal's exp is correctly rounded on every
+    machine), so no libm takes part. Negative arguments use 1 - sigmoid(-x).
+    """
+    with localcontext() as context:
+        context.prec = 80
+        ratio = int((Decimal(-1) / FEATURE_ONE).exp() * (1 << _EXP_BITS))
+    unit = 1 << _EXP_BITS
+    power, upper = unit, []
+    for _ in range(LOGIT_LIMIT + 1):
+        denominator = unit + power
+        upper.append(((ONE * unit * 2) + denominator) // (2 * denominator))
+        power = (power * ratio) >> _EXP_BITS
+    positive = np.array(upper, dtype=np.int64)
+    table = np.concatenate([ONE - positive[:0:-1], positive])
+    table.setflags(write=False)
+    return table
+
+
+def sigmoid(logits_q26: IntArray) -> IntArray:
+    """Q16 probabilities of Q26 logits (any shape), by rounding to Q10, clipping and lookup."""
+    index = np.clip(shift_round(logits_q26, WEIGHT_BITS), -LOGIT_LIMIT, LOGIT_LIMIT)
+    return sigmoid_table()[index + LOGIT_LIMIT]

@@ -1,0 +1,371 @@
+"""Streams CSV and Parquet files as columns of numbers and label texts, within limits.
+
+Files come from people and other programs, so nothing is trusted: sizes are checked before reading,
+batches are bounded, and every error says where in the file it is. Cell contents are private and are
+never repeated in an error; only well-known marks of a missing value are named.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import re
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+import pyarrow.parquet
+
+from freehold.core.errors import InvalidTable
+from freehold.training.table import MICRO, MICRO_LIMIT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from freehold.training.table import IntArray, Limits
+
+_MISSING = ("", "na", "n/a", "nan", "null", "none", "?", "-", "#n/a")
+_PLAIN_LABELS = {"0": 0, "0.0": 0, "false": 0, "1": 1, "1.0": 1, "true": 1}
+_BATCH_ROWS = 65_536
+_HEADER_BYTES = 1 << 20
+_BLOCK_BYTES = 4 << 20
+_MAX_NAME = 256
+
+
+@dataclass(frozen=True)
+class Source:
+    """An open file: its column names and a stream of batches whose columns stand in that order."""
+
+    file: str
+    names: tuple[str, ...]
+    limits: Limits
+    batches: Iterator[Any]
+
+    def check_width(self, columns: int) -> None:
+        """Refuse more feature columns than the limit, before any row is read."""
+        if columns > self.limits.columns:
+            raise InvalidTable(
+                f"{self.file} has {columns} feature columns; the limit is {self.limits.columns}",
+                hint="Choose the columns that matter, or raise the limit.",
+                file=self.file,
+                limit=self.limits.columns,
+            )
+
+
+@contextmanager
+def opened(path: Path, limits: Limits) -> Iterator[Source]:
+    """Open a file, Parquet if it starts with `PAR1`, else CSV; raises `InvalidTable`."""
+    try:
+        stream = path.open("rb")
+    except OSError as error:
+        raise InvalidTable(
+            f"{path.name} cannot be opened: {error.strerror}", hint="Check the path.", file=path.name
+        ) from None
+    with stream:
+        size = os.fstat(stream.fileno()).st_size
+        if size == 0:
+            raise InvalidTable(
+                f"{path.name} is empty", hint="It needs a header line and rows.", file=path.name
+            )
+        if size > limits.size_bytes:
+            raise InvalidTable(
+                f"{path.name} has {size:,} bytes; the limit is {limits.size_bytes:,}",
+                hint="Split the file, or raise the limit.",
+                file=path.name,
+                limit=limits.size_bytes,
+            )
+        parquet = stream.read(4) == b"PAR1"
+        stream.seek(0)
+        yield _parquet(stream, path.name, limits) if parquet else _csv(stream, path.name, limits)
+
+
+def collect(source: Source, label: str, positive: str | None) -> tuple[IntArray, IntArray]:
+    """Read every batch: features (rows, columns) in micro-units and labels (rows,)."""
+    at = source.names.index(label)
+    reader = _Labels(source.file, label, positive)
+    features: list[IntArray] = []
+    labels: list[IntArray] = []
+    rows = 0
+    for batch in source.batches:
+        _check_rows(source, rows + batch.num_rows, len(source.names) - 1)
+        parts = [
+            _micro(_numbers(batch.column(i), name, source.file, rows), name, source.file, rows)
+            for i, name in enumerate(source.names)
+            if i != at
+        ]
+        features.append(np.stack(parts, axis=1))
+        labels.append(reader.take(batch.column(at), rows))
+        rows += batch.num_rows
+    if rows == 0:
+        raise InvalidTable(
+            f"{source.file} has a header but no rows", hint="Add at least one data row.", file=source.file
+        )
+    return np.concatenate(features), np.concatenate(labels)
+
+
+def _check_rows(source: Source, rows: int, columns: int) -> None:
+    limits = source.limits
+    if rows > limits.rows or rows * columns > limits.cells:
+        raise InvalidTable(
+            f"{source.file} is too large: more than {min(limits.rows, limits.cells // max(columns, 1)):,} rows of {columns} features",
+            hint="Split the file, or raise the limit.",
+            file=source.file,
+            limit=limits.rows,
+        )
+
+
+def _csv(stream: BinaryIO, file: str, limits: Limits) -> Source:
+    names = _header(stream, file)
+    stream.seek(0)
+    keys = [f"c{i}" for i in range(len(names))]
+    try:
+        reader = pyarrow.csv.open_csv(
+            stream,
+            read_options=pyarrow.csv.ReadOptions(
+                column_names=keys, skip_rows=1, block_size=_BLOCK_BYTES, use_threads=False
+            ),
+            parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True),
+            convert_options=pyarrow.csv.ConvertOptions(
+                column_types=dict.fromkeys(keys, pa.string()), strings_can_be_null=False
+            ),
+        )
+    except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
+        if "Empty CSV" in str(error):
+            return Source(file, names, limits, iter(()))
+        raise _csv_error(stream, file, error) from None
+    return Source(file, names, limits, _csv_batches(reader, stream, file))
+
+
+def _csv_batches(reader: Any, stream: BinaryIO, file: str) -> Iterator[Any]:
+    try:
+        yield from reader
+    except pa.ArrowInvalid as error:
+        raise _csv_error(stream, file, error) from None
+
+
+def _csv_error(stream: BinaryIO, file: str, error: Exception) -> InvalidTable:
+    """Arrow's message repeats cells, so only its numbers are kept."""
+    ragged = re.search(r"Row #(\d+): Expected (\d+) columns, got (\d+)", str(error))
+    if ragged:
+        line, wanted, got = (int(n) for n in ragged.groups())
+        return InvalidTable(
+            f"{file}, data row {line - 1}: {got} cells where the header has {wanted}",
+            hint="Quote cells that contain commas; fill cells that are missing.",
+            file=file,
+            row=line - 1,
+        )
+    if "UTF8" in str(error):
+        return _not_utf8(stream, file)
+    return InvalidTable(f"{file} is not a readable CSV file", hint="Check quotes and line ends.", file=file)
+
+
+def _not_utf8(stream: BinaryIO, file: str) -> InvalidTable:
+    stream.seek(0)
+    for row, line in enumerate(stream):
+        try:
+            line.decode()
+        except UnicodeDecodeError:
+            return InvalidTable(
+                f"{file}, line {row + 1}: not UTF-8 text", hint="Save the file as UTF-8.", file=file, row=row
+            )
+    return InvalidTable(f"{file} is not UTF-8 text", hint="Save the file as UTF-8.", file=file)
+
+
+def _header(stream: BinaryIO, file: str) -> tuple[str, ...]:
+    raw = stream.readline(_HEADER_BYTES)
+    try:
+        text = raw.decode("utf-8-sig")
+        names = next(csv.reader(io.StringIO(text), strict=True), [])
+    except UnicodeDecodeError:
+        raise _not_utf8(stream, file) from None
+    except csv.Error:
+        raise InvalidTable(
+            f"{file}: the header line is malformed", hint="Check its quotes.", file=file
+        ) from None
+    if len(names) == 1 and any(mark in text for mark in ";\t|"):
+        raise InvalidTable(
+            f"{file}: the header has no commas", hint="Separate cells by commas, not ; | or tabs.", file=file
+        )
+    return _checked_names([name.strip() for name in names], file)
+
+
+def _checked_names(names: list[str], file: str) -> tuple[str, ...]:
+    if not names or not any(names):
+        raise InvalidTable(
+            f"{file} has an empty header", hint="Name the columns in the first line.", file=file
+        )
+    for position, name in enumerate(names, start=1):
+        if not name or len(name) > _MAX_NAME or not name.isprintable():
+            raise InvalidTable(
+                f"{file}: column {position} has no usable name",
+                hint=f"Use 1 to {_MAX_NAME} printable characters.",
+                file=file,
+                column=position,
+            )
+    twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) != len(names) else []
+    if twice:
+        raise InvalidTable(
+            f"{file} has two columns named '{twice[0]}'",
+            hint="Rename one of them.",
+            file=file,
+            column=twice[0],
+        )
+    return tuple(names)
+
+
+def _parquet(stream: BinaryIO, file: str, limits: Limits) -> Source:
+    broken = InvalidTable(f"{file} is not a readable Parquet file", hint="Write the file again.", file=file)
+    try:
+        parquet = pyarrow.parquet.ParquetFile(stream)
+        meta = parquet.metadata
+        names = _checked_names(list(parquet.schema_arrow.names), file)
+    except (pa.ArrowException, OSError, ValueError):
+        raise broken from None
+    source = Source(file, names, limits, _parquet_batches(parquet, broken))
+    _check_rows(source, meta.num_rows, len(names) - 1)
+    unpacked = sum(meta.row_group(i).total_byte_size for i in range(meta.num_row_groups))
+    if unpacked > 8 * limits.size_bytes:
+        raise InvalidTable(
+            f"{file} unpacks to {unpacked:,} bytes; the limit is {8 * limits.size_bytes:,}",
+            hint="Split the file, or raise the limit.",
+            file=file,
+            limit=8 * limits.size_bytes,
+        )
+    return source
+
+
+def _parquet_batches(parquet: Any, broken: InvalidTable) -> Iterator[Any]:
+    try:
+        yield from parquet.iter_batches(batch_size=_BATCH_ROWS, use_threads=False)
+    except (pa.ArrowException, OSError, ValueError):
+        raise broken from None
+
+
+def _numbers(column: Any, name: str, file: str, start: int) -> npt.NDArray[np.float64]:
+    """One column of one batch as float64; `start` is the number of rows before the batch."""
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    text = pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
+    numeric = pa.types.is_integer(column.type) or pa.types.is_floating(column.type)
+    if not (text or numeric or pa.types.is_decimal(column.type) or pa.types.is_boolean(column.type)):
+        raise InvalidTable(
+            f"{file}: column '{name}' holds {column.type}, not numbers",
+            hint="Turn it into a number or drop it.",
+            file=file,
+            column=name,
+        )
+    if column.null_count:
+        raise _cell_error(
+            "is missing", "Fill the cell or drop the row.", name, file, start, _first(pc.is_null(column))
+        )
+    try:
+        cast = pc.cast(pc.utf8_trim_whitespace(column) if text else column, pa.float64(), safe=False)
+    except pa.ArrowInvalid:
+        raise _bad_text(column, name, file, start) from None
+    values: npt.NDArray[np.float64] = cast.to_numpy(zero_copy_only=False)
+    return values
+
+
+def _bad_text(column: Any, name: str, file: str, start: int) -> InvalidTable:
+    for row, cell in enumerate(column.to_pylist()):
+        if cell.strip().lower() in _MISSING:
+            return _cell_error("is missing", "Fill the cell or drop the row.", name, file, start, row)
+        try:
+            pc.cast(pa.array([cell.strip()]), pa.float64())
+        except pa.ArrowInvalid:
+            hint = "Use plain numbers such as -12.5 (a point, no units, no thousands marks)."
+            return _cell_error("is not a number", hint, name, file, start, row)
+    return _cell_error("is not a number", "Use plain numbers.", name, file, start, 0)
+
+
+def _micro(values: npt.NDArray[np.float64], name: str, file: str, start: int) -> IntArray:
+    finite = np.isfinite(values)
+    if not finite.all():
+        row = int(np.flatnonzero(~finite)[0])
+        raise _cell_error("is NaN or infinite", "Fill the cell or drop the row.", name, file, start, row)
+    scaled = np.floor(values * MICRO + 0.5)
+    large = np.abs(scaled) > MICRO_LIMIT
+    if large.any():
+        hint = "Choose a larger unit for the column, such as thousands."
+        reason = f"is beyond +-{MICRO_LIMIT // MICRO:,}"
+        raise _cell_error(reason, hint, name, file, start, int(np.flatnonzero(large)[0]))
+    return scaled.astype(np.int64)
+
+
+def _cell_error(reason: str, hint: str, name: str, file: str, start: int, row: int) -> InvalidTable:
+    number = start + row + 1
+    return InvalidTable(
+        f"{file}, data row {number}, column '{name}': the cell {reason}",
+        hint=hint,
+        file=file,
+        row=number,
+        column=name,
+    )
+
+
+def _first(mask: Any) -> int:
+    return int(np.flatnonzero(mask.to_numpy(zero_copy_only=False))[0])
+
+
+class _Labels:
+    """Turns label texts into 0 and 1, remembering the one value that means 0."""
+
+    def __init__(self, file: str, name: str, positive: str | None) -> None:
+        self.file, self.name, self.positive = file, name, positive
+        self.negative: str | None = None
+
+    def take(self, column: Any, start: int) -> IntArray:
+        texts = self._texts(column, start)
+        encoded = texts.dictionary_encode()
+        kinds = [kind.strip() for kind in encoded.dictionary.to_pylist()]
+        codes = encoded.indices.to_numpy(zero_copy_only=False)
+        known = np.array([self._code(kind) for kind in kinds], dtype=np.int64)
+        labels: IntArray = known[codes]
+        if (labels < 0).any():
+            row = int(np.flatnonzero(labels < 0)[0])
+            missing = kinds[int(codes[row])].lower() in _MISSING
+            raise self._refused(missing=missing, start=start, row=row)
+        return labels
+
+    def _texts(self, column: Any, start: int) -> Any:
+        if pa.types.is_dictionary(column.type):
+            column = column.dictionary_decode()
+        if column.null_count:
+            raise self._refused(missing=True, start=start, row=_first(pc.is_null(column)))
+        try:
+            return pc.cast(column, pa.string())
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            raise InvalidTable(
+                f"{self.file}: column '{self.name}' holds {column.type}, not labels",
+                hint="Use 0/1, true/false or two words.",
+                file=self.file,
+                column=self.name,
+            ) from None
+
+    def _code(self, kind: str) -> int:
+        if self.positive is None:
+            return _PLAIN_LABELS.get(kind.lower(), -1)
+        if kind == self.positive:
+            return 1
+        if kind.lower() in _MISSING or self.negative not in (None, kind):
+            return -1
+        self.negative = kind
+        return 0
+
+    def _refused(self, *, missing: bool, start: int, row: int) -> InvalidTable:
+        if missing:
+            return _cell_error(
+                "is missing", "Fill the label or drop the row.", self.name, self.file, start, row
+            )
+        if self.positive is None:
+            hint = "Use 0/1 or true/false, or name the value that means 1."
+            return _cell_error("is neither 0/1 nor true/false", hint, self.name, self.file, start, row)
+        hint = f"The label must be '{self.positive}' or one other value."
+        return _cell_error("is a third label value", hint, self.name, self.file, start, row)
