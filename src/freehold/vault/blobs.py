@@ -1,0 +1,307 @@
+"""Content-addressed storage: a blob's name is the hash of its bytes.
+
+Names are CIDv1 (raw codec, SHA-256, base32), the form IPFS tools print. The store is a local
+directory or any S3-compatible service, through one door. A blob appears whole or not at all:
+bytes are first spooled beside the store (they are ciphertext), hashed on the way, then moved.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+from base64 import b32encode
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from hashlib import sha256
+from pathlib import Path
+from tempfile import gettempdir
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from freehold.core.errors import InvalidInput, NotFound, Unavailable, VerificationFailed
+from freehold.vault.files import sync_directory
+from freehold.vault.spool import Spool, sweep
+
+CHUNK_BYTES = 1 << 20
+DEFAULT_LIMIT_BYTES = 256 << 20
+"""Largest blob that `get` holds in memory unless told otherwise."""
+
+_CID_PREFIX = bytes((0x01, 0x55, 0x12, 0x20))
+"""CID version 1, raw codec, SHA-256, 32 bytes (multiformats tables)."""
+_CID = re.compile("bafkrei[a-z2-7]{52}")
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+class InvalidCid(InvalidInput):
+    """The text is not the content id of a raw SHA-256 blob."""
+
+    code = "blob.cid"
+
+
+class InvalidBlobStore(InvalidInput):
+    """The address of the blob store is not a directory or S3 address."""
+
+    code = "blob.store"
+
+
+class BlobMissing(NotFound):
+    """The store has no blob of this content id."""
+
+    code = "blob.missing"
+
+
+class BlobCorrupt(VerificationFailed):
+    """The stored bytes do not have the hash in their name, or are more than expected."""
+
+    code = "blob.corrupt"
+
+
+class StorageFull(Unavailable):
+    """The disk, quota or file size limit is exhausted."""
+
+    code = "blob.full"
+    http_status = 507
+
+
+class BlobStoreUnreachable(Unavailable):
+    """The store did not answer, or refused the credentials."""
+
+    code = "blob.unreachable"
+
+
+def cid_from_digest(digest: bytes) -> str:
+    """Content id of bytes with this SHA-256 digest."""
+    return "b" + b32encode(_CID_PREFIX + digest).decode().lower().rstrip("=")
+
+
+def cid_of(content: bytes) -> str:
+    """Content id of these bytes."""
+    return cid_from_digest(sha256(content).digest())
+
+
+def check_cid(cid: str) -> str:
+    """The same text if it is a content id of the only kind used here."""
+    # 36 bytes leave two bits of the last letter unused; another letter there would be an alias.
+    if not _CID.fullmatch(cid) or cid[-1] not in "aeimquy4":
+        raise InvalidCid("this is not a content id", hint="Content ids start with bafkrei.")
+    return cid
+
+
+class Blobs:
+    """A blob store at a directory path, `file://` address or `s3://bucket/prefix` address.
+
+    `options` go to the S3 client (`endpoint`, `region`, `access_key_id`, ...); what is not given is
+    read from the usual AWS environment variables.
+    """
+
+    def __init__(self, url: str | Path, *, spool_directory: Path | None = None, **options: Any) -> None:
+        self._directory = _local_directory(url)
+        if self._directory is None:
+            self._store = _remote_store(str(url), options)
+            self._incoming = spool_directory or Path(gettempdir()) / f"freehold-incoming-{os.getuid()}"
+        else:
+            self._directory.mkdir(parents=True, exist_ok=True)
+            self._store = _local_store(self._directory)
+            # The same file system as the store, so that a rename completes a blob.
+            self._incoming = self._directory / ".incoming"
+        self._incoming.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if self._incoming.stat().st_uid != os.getuid():
+            raise InvalidBlobStore(
+                "the spool directory belongs to another user",
+                hint="Name another spool directory.",
+                path=str(self._incoming),
+            )
+        sweep(self._incoming)
+
+    def put(self, content: bytes | Iterable[bytes]) -> str:
+        """Store bytes, or pieces of them, and return their content id. Storing twice is one blob."""
+        with self.writer() as writer:
+            for piece in (content,) if isinstance(content, bytes) else content:
+                writer.write(piece)
+        return writer.cid
+
+    @contextmanager
+    def writer(self) -> Iterator[BlobWriter]:
+        """A stream to write one blob; complete, with its `cid`, once the block ends without error."""
+        with _storage_errors(), Spool(self._incoming) as spool:
+            writer = BlobWriter(spool)
+            yield writer
+            spool.sync()
+            self._finish(spool, writer.cid)
+
+    def _finish(self, spool: Spool, cid: str) -> None:
+        if self._directory is None:
+            import obstore  # noqa: PLC0415
+
+            if not self.exists(cid):
+                with _remote_errors(cid):
+                    obstore.put(self._store, cid, spool.path)
+            return
+        # Always replace: if an older copy was damaged, this one is known to be right.
+        spool.path.replace(self._directory / cid)
+        sync_directory(self._directory)
+
+    def reader(self, cid: str, *, limit_bytes: int) -> BlobReader:
+        """A stream of one blob that checks the hash at its end."""
+        import obstore  # noqa: PLC0415
+
+        with _remote_errors(check_cid(cid)):
+            found = obstore.get(self._store, cid)
+            if found.meta["size"] > limit_bytes:
+                raise BlobCorrupt("the blob is larger than expected", cid=cid, limit_bytes=limit_bytes)
+            return BlobReader(cid, iter(found.stream(min_chunk_size=CHUNK_BYTES)), limit_bytes)
+
+    def get(self, cid: str, *, limit_bytes: int = DEFAULT_LIMIT_BYTES) -> bytes:
+        """A whole blob, its hash checked."""
+        reader = self.reader(cid, limit_bytes=limit_bytes)
+        return b"".join(iter(lambda: reader.read(CHUNK_BYTES), b""))
+
+    def exists(self, cid: str) -> bool:
+        """Whether the store lists this blob; says nothing about its bytes."""
+        import obstore  # noqa: PLC0415
+
+        try:
+            with _remote_errors(check_cid(cid)):
+                obstore.head(self._store, cid)
+        except BlobMissing:
+            return False
+        return True
+
+    def delete(self, cid: str) -> None:
+        """Remove a blob; one that is not there is no error."""
+        import obstore  # noqa: PLC0415
+
+        with suppress(BlobMissing), _remote_errors(check_cid(cid)):
+            obstore.delete(self._store, cid)
+
+    def cids(self) -> Iterator[str]:
+        """Content ids of all blobs in the store."""
+        import obstore  # noqa: PLC0415
+
+        with _remote_errors(""):
+            for page in obstore.list(self._store):
+                yield from (name for entry in page if _CID.fullmatch(name := entry["path"]))
+
+
+class BlobWriter:
+    """Takes the pieces of one blob."""
+
+    def __init__(self, spool: Spool) -> None:
+        self._spool = spool
+        self._hash = sha256()
+        self.size_bytes = 0
+
+    def write(self, data: bytes) -> int:
+        """Add a piece."""
+        self._spool.file.write(data)
+        self._hash.update(data)
+        self.size_bytes += len(data)
+        return len(data)
+
+    @property
+    def cid(self) -> str:
+        """Content id of what was written so far."""
+        return cid_from_digest(self._hash.digest())
+
+
+class BlobReader:
+    """Gives the pieces of one blob. Not trustworthy before the end was read without `BlobCorrupt`."""
+
+    def __init__(self, cid: str, pieces: Iterator[Any], limit_bytes: int) -> None:
+        self._cid = cid
+        self._pieces = pieces
+        self._left = limit_bytes
+        self._hash = sha256()
+        self._buffer = memoryview(b"")
+        self._ended = False
+
+    def read(self, size: int) -> bytes:
+        """At most `size` bytes; none at the end, where the hash is checked."""
+        if not self._buffer and not self._ended:
+            self._advance()
+        piece, self._buffer = bytes(self._buffer[:size]), self._buffer[size:]
+        return piece
+
+    def finish(self) -> None:
+        """Read what is left, so that the hash is checked."""
+        while self.read(CHUNK_BYTES):
+            pass
+
+    def _advance(self) -> None:
+        with _remote_errors(self._cid):
+            piece = bytes(next(self._pieces, b""))
+        self._hash.update(piece)
+        self._left -= len(piece)
+        self._ended = not piece
+        if self._left < 0 or (self._ended and cid_from_digest(self._hash.digest()) != self._cid):
+            raise BlobCorrupt(
+                "the stored bytes are not the ones that were put",
+                hint="Restore the blob from a backup, or fetch it from another holder.",
+                cid=self._cid,
+            )
+        self._buffer = memoryview(piece)
+
+
+def _local_directory(url: str | Path) -> Path | None:
+    if isinstance(url, Path):
+        return url.absolute()
+    parts = urlsplit(url)
+    if parts.scheme == "s3":
+        return None
+    if parts.scheme == "file" and parts.netloc in {"", "localhost"}:
+        return Path(unquote(parts.path))
+    if "://" in url or not url:
+        raise InvalidBlobStore("a blob store is a directory or an s3:// address", scheme=parts.scheme)
+    return Path(url).absolute()
+
+
+def _local_store(directory: Path) -> Any:
+    from obstore.store import LocalStore  # noqa: PLC0415
+
+    return LocalStore(directory)
+
+
+def _remote_store(url: str, options: dict[str, Any]) -> Any:
+    from obstore.exceptions import BaseError  # noqa: PLC0415
+    from obstore.store import from_url  # noqa: PLC0415
+
+    try:
+        return from_url(url, **options)
+    except (BaseError, ValueError, TypeError) as error:
+        # Without the cause: options may hold credentials.
+        raise InvalidBlobStore(
+            "the S3 address or its options are not usable", reason=type(error).__name__
+        ) from None
+
+
+@contextmanager
+def _storage_errors() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        raise StorageFull(
+            "there is no room to store the blob", hint="Free some space or choose another store, then retry."
+        ) from error
+
+
+@contextmanager
+def _remote_errors(cid: str) -> Iterator[None]:
+    from obstore.exceptions import BaseError  # noqa: PLC0415
+
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise BlobMissing(
+            "the store has no such blob",
+            hint="Check that the store is the one it was put in; fetch the blob from its owner.",
+            cid=cid,
+        ) from error
+    except BaseError as error:
+        raise BlobStoreUnreachable(
+            "the blob store did not answer as it should",
+            hint="Check its address, credentials and network, then retry.",
+            reason=type(error).__name__,
+        ) from error

@@ -1,0 +1,212 @@
+"""A party's three private keys, and the one file that keeps them.
+
+The file is a JWE in compact form (RFC 7516) under PBES2-HS512+A256KW (RFC 7518 section 4.8) and
+A256GCM, so any JOSE library opens it with the passphrase.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import unicodedata
+from base64 import urlsafe_b64decode
+from dataclasses import dataclass, fields
+from functools import cached_property
+from pathlib import Path
+from secrets import token_bytes
+from typing import Any
+
+from freehold.core.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from freehold.vault.files import write_private
+
+ALGORITHM = "PBES2-HS512+A256KW"
+ENCRYPTION = "A256GCM"
+ITERATIONS = 210_000
+"""OWASP's figure for PBKDF2-HMAC-SHA512; 0.1 to 0.2 s on one core."""
+MIN_ITERATIONS = 10_000
+MAX_ITERATIONS = 300_000
+"""What the JOSE library accepts; a hostile file must not buy minutes of work."""
+MAX_FILE_BYTES = 64 * 1024
+VERSION = 1
+
+_CURVE_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
+"""Order of secp256k1 (SEC 2, section 2.4.1)."""
+
+
+class WrongPassphrase(NotAllowed):
+    """The passphrase does not open the key file."""
+
+    code = "keystore.passphrase"
+
+
+class KeystoreMissing(NotFound):
+    """There is no key file at this path."""
+
+    code = "keystore.missing"
+
+
+class KeystoreExists(Conflict):
+    """A key file stands where a new one was to be written."""
+
+    code = "keystore.exists"
+
+
+class InvalidKeystore(InvalidInput):
+    """The file is not a key file of this kind, or a key in it is out of range."""
+
+    code = "keystore.invalid"
+
+
+@dataclass(frozen=True, repr=False)
+class Keys:
+    """Private keys of one party. Never printed, never logged."""
+
+    account_key: bytes
+    """32 bytes, secp256k1: signs documents and transactions."""
+    log_seed: bytes
+    """32 bytes, Ed25519 seed: signs checkpoints and peer requests."""
+    encryption_key: bytes
+    """32 bytes, X25519: epoch secrets are wrapped to its public side."""
+
+    def __post_init__(self) -> None:
+        for part in fields(self):
+            value = getattr(self, part.name)
+            if not isinstance(value, bytes) or len(value) != 32:
+                raise InvalidKeystore("a private key must have 32 bytes", field=part.name)
+        if not 0 < int.from_bytes(self.account_key) < _CURVE_ORDER:
+            raise InvalidKeystore("the account key is outside the range of secp256k1", field="account_key")
+
+    def __repr__(self) -> str:
+        return f"Keys(account={self.account})"
+
+    @classmethod
+    def generate(cls) -> Keys:
+        """Fresh keys from the operating system's randomness."""
+        while not 0 < int.from_bytes(account_key := token_bytes(32)) < _CURVE_ORDER:
+            pass
+        return cls(account_key, token_bytes(32), token_bytes(32))
+
+    @cached_property
+    def account_public(self) -> bytes:
+        """Uncompressed secp256k1 point, 65 bytes."""
+        from coincurve import PrivateKey  # noqa: PLC0415
+
+        return bytes(PrivateKey(self.account_key).public_key.format(compressed=False))
+
+    @cached_property
+    def account(self) -> str:
+        """Account address, lower-case 0x hex: the last 20 bytes of keccak256 of the point."""
+        from eth_hash.auto import keccak  # noqa: PLC0415
+
+        return "0x" + keccak(self.account_public[1:])[-20:].hex()
+
+    @cached_property
+    def log_public(self) -> bytes:
+        """Ed25519 public key, 32 bytes."""
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # noqa: PLC0415
+
+        return Ed25519PrivateKey.from_private_bytes(self.log_seed).public_key().public_bytes_raw()
+
+    @cached_property
+    def encryption_public(self) -> bytes:
+        """X25519 public key, 32 bytes."""
+        from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey  # noqa: PLC0415
+
+        return X25519PrivateKey.from_private_bytes(self.encryption_key).public_key().public_bytes_raw()
+
+    def save(self, path: Path | str, passphrase: str, *, replace: bool = False) -> None:
+        """Write the key file (mode 0600) whole or not at all.
+
+        An existing file is refused unless `replace`: keys written over are lost for ever.
+        """
+        content = {"version": VERSION} | {part.name: getattr(self, part.name).hex() for part in fields(self)}
+        token = _encrypt(json.dumps(content).encode(), passphrase)
+        try:
+            write_private(Path(path), token, replace=replace)
+        except FileExistsError as error:
+            raise KeystoreExists(
+                "a key file exists already",
+                hint="Use it, or choose another home. Its keys cannot be made again.",
+                path=str(path),
+            ) from error
+
+    @classmethod
+    def load(cls, path: Path | str, passphrase: str) -> Keys:
+        """Read a key file."""
+        plaintext = _decrypt(_read(Path(path)), passphrase)
+        try:
+            content = json.loads(plaintext)
+            version = content["version"]
+            keys = [bytes.fromhex(content[part.name]) for part in fields(cls)]
+        except (KeyError, TypeError, ValueError):
+            # Without the cause: its text could quote a key.
+            raise InvalidKeystore("the key file lacks a key or holds a malformed one") from None
+        if version != VERSION:
+            raise InvalidKeystore(
+                "the key file has another version", hint="Use the release of Freehold that wrote it."
+            )
+        return cls(*keys)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            if os.fstat(file.fileno()).st_size > MAX_FILE_BYTES:
+                raise InvalidKeystore("the file is too large to be a key file", path=str(path))
+            return file.read(MAX_FILE_BYTES)
+    except FileNotFoundError as error:
+        raise KeystoreMissing(
+            "there is no key file", hint="Create one with `freehold init`.", path=str(path)
+        ) from error
+
+
+def _key(passphrase: str) -> Any:
+    from joserfc.jwk import OctKey  # noqa: PLC0415
+
+    # One passphrase typed on two keyboards may differ in bytes only (RFC 8265 section 4.2.2).
+    raw = unicodedata.normalize("NFC", passphrase).encode()
+    if not raw:
+        raise InvalidKeystore("the passphrase is empty", hint="Choose a passphrase of several words.")
+    # `import_key` is for random keys and warns about short ones; PBES2 takes passphrases of any length.
+    return OctKey(raw, raw)
+
+
+def _encrypt(plaintext: bytes, passphrase: str) -> bytes:
+    from joserfc import jwe  # noqa: PLC0415
+
+    header = {"alg": ALGORITHM, "enc": ENCRYPTION, "p2c": ITERATIONS}
+    return jwe.encrypt_compact(
+        header, plaintext, _key(passphrase), algorithms=[ALGORITHM, ENCRYPTION]
+    ).encode()
+
+
+def _decrypt(token: bytes, passphrase: str) -> bytes:
+    from joserfc import jwe  # noqa: PLC0415
+    from joserfc.errors import JoseError  # noqa: PLC0415
+
+    _check_header(token)
+    try:
+        plaintext = jwe.decrypt_compact(token, _key(passphrase), algorithms=[ALGORITHM, ENCRYPTION]).plaintext
+    except (JoseError, ValueError) as error:
+        raise WrongPassphrase(
+            "the passphrase does not open the key file",
+            hint="Try again. If it is right, the file is damaged: restore it from a backup.",
+        ) from error
+    assert plaintext is not None
+    return plaintext
+
+
+def _check_header(token: bytes) -> None:
+    """Refuse a foreign or costly file before any key is derived."""
+    encoded, *rest = token.strip().split(b".")
+    try:
+        header = json.loads(urlsafe_b64decode(encoded + b"=" * (-len(encoded) % 4)))
+    except ValueError as error:
+        raise InvalidKeystore("the file is not a key file") from error
+    if len(rest) != 4 or not isinstance(header, dict) or set(header) != {"alg", "enc", "p2c", "p2s"}:
+        raise InvalidKeystore("the file is not a key file")
+    if (header["alg"], header["enc"]) != (ALGORITHM, ENCRYPTION):
+        raise InvalidKeystore("the key file uses another algorithm")
+    rounds = header["p2c"]
+    if type(rounds) is not int or not MIN_ITERATIONS <= rounds <= MAX_ITERATIONS:
+        raise InvalidKeystore("the key file asks for an unreasonable number of rounds")
