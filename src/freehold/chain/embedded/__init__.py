@@ -1,0 +1,57 @@
+"""A small Ethereum node in one process and one SQLite file: the local chain, and the test EVM.
+
+It speaks JSON-RPC over HTTP on loopback (chain id 31337, Prague rules by py-evm), makes a block as
+soon as a transaction waits, and reopens after `kill -9` with the same block hashes.
+
+    store    rows of one database, one commit a block
+    machine  the one door to py-evm
+    ledger   how blocks are made, read and rewound
+    methods  the JSON-RPC methods; `server` puts them on HTTP
+
+>>> from pathlib import Path
+>>> from tempfile import mkdtemp
+>>> from freehold.chain.embedded import EmbeddedNode
+>>> with EmbeddedNode(Path(mkdtemp())) as node:
+...     node.url.startswith("http://127.0.0.1:")
+True
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from freehold.chain.embedded.server import EmbeddedNode
+
+__all__ = ["DEV_KEY", "EmbeddedNode", "serve"]
+
+DEV_KEY = bytes.fromhex("ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80")
+"""Key of the funded development account: the first of the public mnemonic `test test ... junk`."""
+
+
+def serve(home: Path, port: int) -> None:
+    """Run the chain of a directory until SIGTERM or SIGINT; prints its URL on stdout once ready."""
+    import signal  # noqa: PLC0415 - only the serving process needs it
+    import sys  # noqa: PLC0415
+    import threading  # noqa: PLC0415
+
+    from freehold.chain.embedded.server import EmbeddedNode  # noqa: PLC0415 - loads py-evm
+
+    ended = threading.Event()
+    for one in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(one, lambda *_: ended.set())
+    with EmbeddedNode(home, port) as node:
+        sys.stdout.write(node.url + "\n")
+        sys.stdout.flush()
+        ended.wait()
+
+
+def __getattr__(name: str) -> Any:
+    """Load the server, and with it py-evm, only when it is wanted."""
+    if name == "EmbeddedNode":
+        from freehold.chain.embedded.server import EmbeddedNode  # noqa: PLC0415
+
+        return EmbeddedNode
+    raise AttributeError(name)

@@ -1,0 +1,44 @@
+"""JSON-RPC errors, with the codes Ethereum clients agree on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from freehold.chain.embedded.machine import Outcome
+
+PARSE, INVALID_REQUEST, NO_METHOD, INVALID_PARAMS, INTERNAL = -32700, -32600, -32601, -32602, -32603
+REFUSED, LIMIT, REVERTED = -32000, -32005, 3
+_ERROR_STRING = bytes.fromhex("08c379a0")
+
+
+class Fault(Exception):  # noqa: N818 - the answer to a client, not a failure of the node
+    """A JSON-RPC error object to answer with."""
+
+    def __init__(self, code: int, message: str, data: Any = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.data = data
+
+    def body(self) -> dict[str, Any]:
+        """The `error` member of a response."""
+        shown = {"code": self.code, "message": self.message}
+        return shown if self.data is None else {**shown, "data": self.data}
+
+
+def reverted(outcome: Outcome) -> Fault:
+    """The fault for a failed call: code 3 with data for a revert, -32000 for any other EVM error."""
+    if outcome.failed != "Revert":
+        return Fault(REFUSED, f"execution failed: {outcome.failed}")
+    reason = _reason(outcome.output)
+    message = f"execution reverted: {reason}" if reason else "execution reverted"
+    return Fault(REVERTED, message, "0x" + outcome.output.hex())
+
+
+def _reason(output: bytes) -> str:
+    """The text of Solidity's `Error(string)`, or nothing."""
+    if output[:4] != _ERROR_STRING or len(output) < 68:
+        return ""
+    length = int.from_bytes(output[36:68], "big")
+    return output[68 : 68 + min(length, 1_000)].decode("utf-8", "replace")

@@ -1,0 +1,54 @@
+"""Block 0 of the local chain: fixed, so that every local chain starts from the same hash."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from eth.vm.forks.prague.blocks import PragueBlockHeader
+from eth.vm.forks.prague.constants import HISTORY_STORAGE_ADDRESS, HISTORY_STORAGE_CONTRACT_CODE
+
+if TYPE_CHECKING:
+    from freehold.chain.embedded.machine import Machine
+
+CHAIN_ID = 31337
+GAS_LIMIT = 30_000_000
+"""Gas of a block, and the most one call may use."""
+BASE_FEE_WEI = 7
+"""The fixed point of EIP-1559's integer rule: below-target blocks cannot lower it further."""
+TIMESTAMP = 1_700_000_000
+
+WEI = 10**18
+DEV_KEY = bytes.fromhex("ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80")
+"""The first key of the public mnemonic `test test ... junk`; known to everyone, for local use only."""
+DEV_ACCOUNT = bytes.fromhex("f39fd6e51aad88f6f4ce6ab8827279cfffb92266")
+FAUCET_KEY = bytes.fromhex("c3a1d2b0f7e6459488d5a6b7c8091a2b3c4d5e6f708192a3b4c5d6e7f8091a2b")
+"""Pays `anvil_setBalance`. Apart from the development account, whose nonce belongs to its user. Public."""
+DEPLOY_PROXY = bytes.fromhex("4e59b44847b379578588920ca78fbf26c0b4956c")
+"""Deterministic deployment proxy (github.com/Arachnid/deterministic-deployment-proxy)."""
+DEPLOY_PROXY_CODE = bytes.fromhex(
+    "7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe036016000"
+    "81602082378035828234f58015156039578182fd5b8082525050506014600cf3"
+)
+
+
+def genesis_header(machine: Machine, faucet: bytes) -> PragueBlockHeader:
+    """Write the genesis state to the machine's nodes and return the header over it."""
+    empty = PragueBlockHeader(
+        difficulty=0,
+        nonce=bytes(8),
+        block_number=0,
+        gas_limit=GAS_LIMIT,
+        timestamp=TIMESTAMP,
+        base_fee_per_gas=BASE_FEE_WEI,
+    )
+    state = machine.state(empty)
+    state.set_balance(DEV_ACCOUNT, 1_000_000 * WEI)
+    state.set_balance(faucet, 10**12 * WEI)
+    for address, code in (
+        (DEPLOY_PROXY, DEPLOY_PROXY_CODE),
+        (HISTORY_STORAGE_ADDRESS, HISTORY_STORAGE_CONTRACT_CODE),
+    ):
+        state.set_nonce(address, 1)
+        state.set_code(address, code)
+    state.persist()
+    return empty.copy(state_root=state.state_root)

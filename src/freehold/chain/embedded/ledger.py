@@ -1,0 +1,321 @@
+"""Blocks: how they are made, read and rewound.
+
+There is no miner thread. Whoever offers a transaction takes the lock and puts *everything* waiting
+into the next block; those that queued behind the lock find their own transaction settled. So a lone
+transaction gets a block at once, a burst shares one, and a sender is answered only after the commit.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import rlp
+from coincurve import PrivateKey
+from eth.db.trie import make_trie_root_and_nodes
+from eth.vm.forks.london.headers import calculate_expected_base_fee_per_gas
+from eth.vm.forks.prague.blocks import PragueBlockHeader
+from eth_bloom import BloomFilter
+from eth_hash.auto import keccak
+
+from freehold.chain.embedded import genesis
+from freehold.chain.embedded.faults import INTERNAL, REFUSED, Fault
+from freehold.chain.embedded.machine import Machine, Outcome, decode_transaction
+from freehold.chain.embedded.pool import Pool, Ticket
+from freehold.chain.embedded.store import Store
+from freehold.chain.transaction import sign_transfer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+_MOST_TRANSACTIONS = 250
+"""Transactions in one block: keeps the lock's holder, and so every reader, from waiting long."""
+_ANCESTORS = 256
+_KECCAK_EMPTY_REQUESTS = bytes.fromhex("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")
+
+
+@dataclass
+class _Draft:
+    """A block being filled."""
+
+    header: PragueBlockHeader
+    state: Any
+    included: list[tuple[Ticket, Outcome]] = field(default_factory=list)
+    gas_used: int = 0
+
+
+class Ledger:
+    """The chain of one directory. Every method takes the lock itself."""
+
+    def __init__(self, path: Path) -> None:
+        self.lock = threading.RLock()
+        self.store = Store(path)
+        self.machine = Machine(self.store.nodes, self._ancestors)
+        self.pool = Pool()
+        self.offset_seconds = 0
+        """Seconds the chain's clock runs ahead of the machine's (`evm_increaseTime`)."""
+        self._snapshots: dict[int, tuple[int, int]] = {}
+        self.head = self._load_head()
+        for (raw,) in self.store.rows("SELECT raw FROM queued"):
+            transaction = decode_transaction(bytes(raw))
+            ticket = Ticket(transaction, bytes(raw), bytes(transaction.hash), settled=True)
+            self.pool.queued[(transaction.sender, transaction.nonce)] = ticket
+
+    def close(self) -> None:
+        """Release the database; unanswered transactions were never acknowledged."""
+        with self.lock:
+            self.store.close()
+
+    # -- reading
+
+    def header_at(self, number: int) -> PragueBlockHeader | None:
+        """The header at a height, or None."""
+        with self.lock:
+            if number == self.head.block_number:
+                return self.head
+            rows = self.store.rows("SELECT header FROM blocks WHERE number = ?", (number,))
+        return rlp.decode(rows[0][0], sedes=PragueBlockHeader) if rows else None
+
+    def next_header(self, *, at: int | None = None) -> PragueBlockHeader:
+        """Header of the block that would follow now, still carrying the parent's state root.
+
+        Its time is the wall clock's, never below the parent's. Equal times are allowed: a strict
+        order would push a busy chain ahead of the clock, and deadlines signed by people would lie.
+        """
+        parent = self.head
+        now = int(time.time()) + self.offset_seconds if at is None else at
+        return PragueBlockHeader(
+            difficulty=0,
+            nonce=bytes(8),
+            block_number=parent.block_number + 1,
+            gas_limit=genesis.GAS_LIMIT,
+            timestamp=max(now, parent.timestamp),
+            parent_hash=parent.hash,
+            state_root=parent.state_root,
+            # PREVRANDAO; anyone can predict it here, as there is nobody to draw it
+            mix_hash=keccak(parent.hash),
+            base_fee_per_gas=calculate_expected_base_fee_per_gas(parent),
+            requests_hash=_KECCAK_EMPTY_REQUESTS,
+        )
+
+    # -- writing
+
+    def offer(self, raw: bytes) -> Ticket:
+        """Check a signed transaction's form and put it in line. Raises `Fault`."""
+        transaction = decode_transaction(raw)
+        ticket = Ticket(transaction, raw, bytes(transaction.hash))
+        self.pool.offer(ticket)
+        return ticket
+
+    def settle(self, ticket: Ticket) -> bytes:
+        """Have the ticket mined, queued or refused (`Fault`); returns the transaction hash."""
+        with self.lock:
+            if not ticket.settled:
+                self._mine(self.pool.take())
+        if ticket.fault is not None:
+            raise ticket.fault
+        return ticket.tx_hash
+
+    def mine_empty(self, *, at: int | None = None) -> None:
+        """Add a block although nothing waits."""
+        with self.lock:
+            header = self.next_header(at=at)
+            self._seal(_Draft(header, self.machine.open_block(header)))
+
+    def top_up(self, address: bytes, wei: int) -> None:
+        """Raise an account to at least `wei` by a transfer from the faucet; never lowers it."""
+        with self.lock:
+            state = self.machine.state(self.head)
+            missing = wei - int(state.get_balance(address))
+            if missing <= 0:
+                return
+            faucet = _account(genesis.FAUCET_KEY)
+            if missing > state.get_balance(faucet) // 2:
+                raise Fault(REFUSED, "more ether than the local faucet gives")
+            gas_price = int(self.next_header().base_fee_per_gas) + 1
+            raw = sign_transfer(
+                genesis.FAUCET_KEY,
+                genesis.CHAIN_ID,
+                int(state.get_nonce(faucet)),
+                address,
+                missing,
+                gas_price,
+            )
+            self.settle(self.offer(raw))
+
+    def snapshot(self) -> int:
+        """Remember the present head; returns a number for `revert`."""
+        with self.lock:
+            self._snapshots[len(self._snapshots) + 1] = (self.head.block_number, self.offset_seconds)
+            return len(self._snapshots)
+
+    def revert(self, snapshot: int) -> bool:
+        """Go back to a snapshot, forgetting it and later ones; False when unknown."""
+        with self.lock:
+            if snapshot not in self._snapshots:
+                return False
+            number, self.offset_seconds = self._snapshots[snapshot]
+            self._snapshots = {key: kept for key, kept in self._snapshots.items() if key < snapshot}
+            self.store.drop_after(number)
+            self.pool.queued.clear()
+            self.head = self._load_head()
+            return True
+
+    # -- inside
+
+    def _load_head(self) -> PragueBlockHeader:
+        rows = self.store.rows("SELECT header FROM blocks ORDER BY number DESC LIMIT 1")
+        if rows:
+            return rlp.decode(rows[0][0], sedes=PragueBlockHeader)
+        header = genesis.genesis_header(self.machine, _account(genesis.FAUCET_KEY))
+        self.store.add_block(0, header.hash, rlp.encode(header))
+        return header
+
+    def _ancestors(self, number: int) -> Iterator[bytes]:
+        sql = "SELECT hash FROM blocks WHERE number = ?"
+        for height in range(number - 1, max(-1, number - 1 - _ANCESTORS), -1):
+            for (found,) in self.store.rows(sql, (height,)):
+                yield bytes(found)
+
+    def _mine(self, waiting: list[Ticket]) -> None:
+        while waiting:
+            header = self.next_header()
+            draft = _Draft(header, self.machine.open_block(header))
+            try:
+                waiting = self._fill(draft, waiting)
+                if draft.included:
+                    self._seal(draft)
+            except Exception as error:
+                # A defect in the EVM or a full disk: nothing of this block exists. Everyone in it is told.
+                self.store.nodes.waiting.clear()
+                for ticket in [*waiting, *(ticket for ticket, _ in draft.included)]:
+                    ticket.settled, ticket.fault = True, Fault(INTERNAL, f"block failed: {error}")
+                raise
+
+    def _fill(self, draft: _Draft, waiting: list[Ticket]) -> list[Ticket]:
+        """Apply what fits; returns what is left for the next block."""
+        line = list(reversed(waiting))
+        while line:
+            ticket = line.pop()
+            transaction = ticket.transaction
+            full = len(draft.included) >= _MOST_TRANSACTIONS
+            if full or draft.gas_used + transaction.gas > genesis.GAS_LIMIT:
+                return [ticket, *reversed(line)]
+            try:
+                if not self._due(draft, ticket):
+                    continue
+                outcome = self.machine.apply(draft.state, transaction)
+            except Fault as fault:
+                ticket.settled, ticket.fault = True, fault
+                self.store.unqueue(ticket.tx_hash)
+                continue
+            draft.gas_used += outcome.gas_used
+            draft.included.append((ticket, outcome))
+            following = self.pool.due(transaction.sender, transaction.nonce + 1)
+            if following is not None:
+                line.append(following)
+        return []
+
+    def _due(self, draft: _Draft, ticket: Ticket) -> bool:
+        """Whether the transaction may run now; queues it when its nonce is ahead. Raises `Fault`."""
+        transaction, state = ticket.transaction, draft.state
+        nonce = state.get_nonce(transaction.sender)
+        if transaction.nonce < nonce:
+            known = any(earlier.tx_hash == ticket.tx_hash for earlier, _ in draft.included)
+            if known or self.store.rows("SELECT 1 FROM transactions WHERE hash = ?", (ticket.tx_hash,)):
+                raise Fault(REFUSED, "already known")
+            raise Fault(REFUSED, f"nonce too low: next nonce {nonce}, tx nonce {transaction.nonce}")
+        base_fee = draft.header.base_fee_per_gas
+        if transaction.max_fee_per_gas < base_fee:
+            raise Fault(
+                REFUSED,
+                f"max fee per gas less than block base fee: maxFeePerGas: {transaction.max_fee_per_gas}, "
+                f"baseFee: {base_fee}",
+            )
+        balance, cost = (
+            state.get_balance(transaction.sender),
+            transaction.gas * transaction.max_fee_per_gas + transaction.value,
+        )
+        if balance < cost:
+            raise Fault(
+                REFUSED, f"insufficient funds for gas * price + value: balance {balance}, tx cost {cost}"
+            )
+        if state.get_code(transaction.sender) and not _delegated(state.get_code(transaction.sender)):
+            raise Fault(REFUSED, "sender is a contract (EIP-3607)")
+        if transaction.nonce == nonce:
+            return True
+        replaced = self.pool.queue(ticket)
+        if replaced is not None:
+            self.store.unqueue(replaced.tx_hash)
+        self.store.queue(ticket.tx_hash, ticket.raw)
+        ticket.settled = True
+        return False
+
+    def _seal(self, draft: _Draft) -> None:
+        """Compute the roots, commit, and settle everyone included."""
+        state, included = draft.state, draft.included
+        state.persist()
+        receipts, cumulative = [], 0
+        for ticket, outcome in included:
+            cumulative += outcome.gas_used
+            status = b"" if outcome.failed else b"\x01"
+            receipts.append(ticket.transaction.make_receipt(status, cumulative, outcome.logs))
+        bloom = 0
+        for receipt in receipts:
+            bloom |= int(BloomFilter(receipt.bloom))
+        header = draft.header.copy(
+            state_root=state.state_root,
+            transaction_root=make_trie_root_and_nodes([ticket.transaction for ticket, _ in included])[0],
+            receipt_root=make_trie_root_and_nodes(receipts)[0],
+            bloom=bloom,
+            gas_used=draft.gas_used,
+        )
+        number = header.block_number
+        self.store.add_block(
+            number, header.hash, rlp.encode(header), _rows(header, included), _log_rows(number, included)
+        )
+        self.head = header
+        for ticket, _ in included:
+            ticket.settled = True
+
+
+def _rows(header: PragueBlockHeader, included: list[tuple[Ticket, Outcome]]) -> Iterable[tuple[Any, ...]]:
+    cumulative = 0
+    for position, (ticket, outcome) in enumerate(included):
+        cumulative += outcome.gas_used
+        transaction = ticket.transaction
+        tip = min(transaction.max_priority_fee_per_gas, transaction.max_fee_per_gas - header.base_fee_per_gas)
+        price = header.base_fee_per_gas + tip
+        yield (
+            ticket.tx_hash,
+            header.block_number,
+            position,
+            ticket.raw,
+            bytes(transaction.sender),
+            outcome.created,
+            int(outcome.failed is None),
+            outcome.gas_used,
+            cumulative,
+            price.to_bytes(32, "big"),
+        )
+
+
+def _log_rows(number: int, included: list[tuple[Ticket, Outcome]]) -> Iterable[tuple[Any, ...]]:
+    index = 0
+    for position, (ticket, outcome) in enumerate(included):
+        for address, topics, data in outcome.logs:
+            words = [topic.to_bytes(32, "big") for topic in topics]
+            padded = [*words, *[None] * (4 - len(words))]
+            yield (number, index, ticket.tx_hash, position, bytes(address), *padded, bytes(data))
+            index += 1
+
+
+def _delegated(code: bytes) -> bool:
+    return code[:3] == b"\xef\x01\x00"
+
+
+def _account(key: bytes) -> bytes:
+    return bytes(keccak(PrivateKey(key).public_key.format(compressed=False)[1:])[12:])

@@ -1,0 +1,217 @@
+"""The one door to py-evm: Prague state over the node store, transactions, calls and gas estimates.
+
+py-evm's own chain and database layers are not used: they write block by block in many small steps,
+while the ledger wants one commit. Here a block is: a state over the parent's root, transactions
+applied to it, the state root read back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from eth._utils.address import generate_contract_address
+from eth.exceptions import VMError
+from eth.vm.execution_context import ExecutionContext
+from eth.vm.forks.prague.constants import HISTORY_SERVE_WINDOW, HISTORY_STORAGE_ADDRESS
+from eth.vm.forks.prague.state import PragueState
+from eth.vm.forks.prague.transactions import PragueTransactionBuilder
+from eth_utils.exceptions import ValidationError
+
+from freehold.chain.embedded import genesis
+from freehold.chain.embedded.faults import INTERNAL, REFUSED, Fault, reverted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from eth.vm.forks.prague.blocks import PragueBlockHeader
+
+    from freehold.chain.embedded.store import Nodes
+
+_GAS_CREATE, _GAS_BASE, _FLOOR_PER_TOKEN, _TOKENS_NON_ZERO = 32_000, 21_000, 10, 4
+_MAX_INITCODE = 49_152
+_MAX_NONCE = 2**64 - 2
+
+
+@dataclass(frozen=True)
+class Call:
+    """A message to run without a signature, in the shape py-evm's executor reads."""
+
+    sender: bytes
+    to: bytes
+    data: bytes
+    value: int = 0
+    gas: int = genesis.GAS_LIMIT
+    max_fee_per_gas: int = 0
+    max_priority_fee_per_gas: int = 0
+    access_list: tuple[tuple[bytes, tuple[int, ...]], ...] = ()
+    type_id: int = 2
+    authorization_list: tuple[Any, ...] = field(default=())
+
+    @property
+    def intrinsic_gas(self) -> int:
+        """Gas charged before the first instruction (EIP-2028, EIP-2930, EIP-3860)."""
+        zeros = self.data.count(0)
+        words = (len(self.data) + 31) // 32
+        create = 0 if self.to else _GAS_CREATE + 2 * words
+        listed = sum(2_400 + 1_900 * len(slots) for _, slots in self.access_list)
+        return _GAS_BASE + create + 4 * zeros + 16 * (len(self.data) - zeros) + listed
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What running a message did."""
+
+    failed: str | None
+    """None, or the name of the EVM error."""
+    output: bytes
+    """Returned data, or revert data."""
+    gas_used: int
+    gas_needed: int
+    """Gas used before refunds: the least that might do as a limit."""
+    logs: tuple[tuple[bytes, tuple[int, ...], bytes], ...]
+    created: bytes | None
+
+
+def floor_gas(data: bytes) -> int:
+    """The least a transaction with this calldata pays (EIP-7623)."""
+    zeros = data.count(0)
+    return _GAS_BASE + _FLOOR_PER_TOKEN * (zeros + _TOKENS_NON_ZERO * (len(data) - zeros))
+
+
+def decode_transaction(raw: bytes) -> Any:
+    """A signed transaction (types 0, 1, 2, 4) from its bytes, its sender recovered; raises `Fault`."""
+    try:
+        transaction = PragueTransactionBuilder.decode(raw)
+        transaction.validate()
+        transaction.sender  # noqa: B018 - recovers the signer, which fails on a bad signature
+    except Exception as error:
+        # py-evm and rlp raise many unrelated types on hostile bytes; all mean the same here
+        raise Fault(REFUSED, f"invalid transaction: {error}") from error
+    if transaction.type_id == 3:
+        raise Fault(REFUSED, "blob transactions are not supported")
+    if transaction.chain_id not in (None, genesis.CHAIN_ID):
+        raise Fault(REFUSED, f"invalid chain id: have {transaction.chain_id}, want {genesis.CHAIN_ID}")
+    if transaction.gas > genesis.GAS_LIMIT:
+        raise Fault(REFUSED, f"exceeds block gas limit: have {transaction.gas}, limit {genesis.GAS_LIMIT}")
+    if transaction.gas < floor_gas(transaction.data):
+        raise Fault(
+            REFUSED, f"intrinsic gas too low: have {transaction.gas}, want {floor_gas(transaction.data)}"
+        )
+    if transaction.to == b"" and len(transaction.data) > _MAX_INITCODE:
+        raise Fault(REFUSED, f"max initcode size exceeded: {len(transaction.data)} > {_MAX_INITCODE}")
+    if transaction.nonce > _MAX_NONCE or transaction.max_priority_fee_per_gas > transaction.max_fee_per_gas:
+        raise Fault(REFUSED, "max priority fee per gas higher than max fee per gas, or nonce too large")
+    return transaction
+
+
+class Machine:
+    """Builds states and runs messages on them."""
+
+    def __init__(self, nodes: Nodes, ancestors: Callable[[int], Iterable[bytes]]) -> None:
+        self.nodes = nodes
+        self._ancestors = ancestors
+        """Hashes of the blocks below a height, newest first (BLOCKHASH)."""
+
+    def state(self, header: PragueBlockHeader, *, root: bytes | None = None) -> Any:
+        """State at `root` (or the header's own), executing in the header's environment."""
+        context = ExecutionContext(
+            coinbase=header.coinbase,
+            timestamp=header.timestamp,
+            block_number=header.block_number,
+            difficulty=0,
+            mix_hash=header.mix_hash,
+            gas_limit=header.gas_limit,
+            prev_hashes=self._ancestors(header.block_number),
+            chain_id=genesis.CHAIN_ID,
+            base_fee_per_gas=header.base_fee_per_gas,
+            excess_blob_gas=0,
+        )
+        return PragueState(self.nodes, context, header.state_root if root is None else root)
+
+    def open_block(self, header: PragueBlockHeader) -> Any:
+        """State for a new block whose header still carries the parent's root; EIP-2935 applied."""
+        state = self.state(header)
+        slot = (header.block_number - 1) % HISTORY_SERVE_WINDOW
+        state.set_storage(HISTORY_STORAGE_ADDRESS, slot, int.from_bytes(header.parent_hash, "big"))
+        return state
+
+    def apply(self, state: Any, transaction: Any) -> Outcome:
+        """Run a signed transaction for good. Raises `Fault` when it may not enter a block."""
+        state.lock_changes()
+        before = state.snapshot()
+        nonce = transaction.nonce
+        try:
+            computation = state.apply_transaction(transaction)
+        except ValidationError as error:
+            state.revert(before)
+            raise Fault(REFUSED, f"invalid transaction: {error}") from error
+        except Exception as error:
+            # a defect in the EVM must cost the transaction that met it, not the others in the block
+            state.revert(before)
+            state.clear_transient_storage()
+            raise Fault(INTERNAL, f"the EVM failed on this transaction: {type(error).__name__}") from error
+        created = None if transaction.to else generate_contract_address(transaction.sender, nonce)
+        return _outcome(transaction, computation, created)
+
+    def run(self, state: Any, call: Call) -> Outcome:
+        """Run a message on a throw-away state: no fee, no signature, no nonce check."""
+        needed = max(call.intrinsic_gas, floor_gas(call.data))
+        if call.gas < needed:
+            raise Fault(REFUSED, f"intrinsic gas too low: have {call.gas}, want {needed}")
+        if state.get_balance(call.sender) < call.value:
+            raise Fault(REFUSED, "insufficient funds for transfer")
+        nonce = state.get_nonce(call.sender)
+        executor = state.get_transaction_executor()
+        try:
+            computation = executor.build_computation(executor.build_evm_message(call), call)
+        except (ValidationError, VMError) as error:
+            raise Fault(REFUSED, f"invalid call: {error}") from error
+        created = None if call.to else generate_contract_address(call.sender, nonce)
+        return _outcome(call, computation, created)
+
+    def estimate(self, fresh_state: Callable[[], Any], call: Call) -> int:
+        """The least gas limit, within 1.5 %, under which the call succeeds; reverts raise `Fault` 3."""
+        first = self.run(fresh_state(), call)
+        if first.failed:
+            raise reverted(first)
+        low, high = first.gas_used - 1, call.gas
+        floor = max(first.gas_needed, floor_gas(call.data))
+        # nearly always the gas used is enough; a call that hands 63/64 on may need more (EIP-150)
+        for guess in (floor, floor * 64 // 63 + 2_300):
+            if guess < high and not self.run(fresh_state(), _limited(call, guess)).failed:
+                return guess
+            low = max(low, min(guess, high - 1))
+        while high - low > max(1, high * 15 // 1000):
+            middle = (low + high) // 2
+            if self.run(fresh_state(), _limited(call, middle)).failed:
+                low = middle
+            else:
+                high = middle
+        return high
+
+
+def _limited(call: Call, gas: int) -> Call:
+    return Call(
+        sender=call.sender,
+        to=call.to,
+        data=call.data,
+        value=call.value,
+        gas=gas,
+        max_fee_per_gas=call.max_fee_per_gas,
+        max_priority_fee_per_gas=call.max_priority_fee_per_gas,
+        access_list=call.access_list,
+    )
+
+
+def _outcome(message: Any, computation: Any, created: bytes | None) -> Outcome:
+    spent = message.gas - computation.get_gas_remaining()
+    refund = min(computation.get_gas_refund(), spent // 5)
+    return Outcome(
+        failed=type(computation.error).__name__ if computation.is_error else None,
+        output=bytes(computation.output),
+        gas_used=max(spent - refund, floor_gas(message.data)),
+        gas_needed=spent,
+        logs=computation.get_log_entries(),
+        created=created,
+    )

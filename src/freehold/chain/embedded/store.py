@@ -1,0 +1,164 @@
+"""The node's one SQLite database: trie nodes, blocks, transactions with receipts, logs, queue.
+
+A block is written in ONE transaction: its trie nodes, header, transactions and logs appear together
+or not at all, so a process killed at any instant reopens at the last committed block with the same
+hashes. `synchronous = FULL`: a sender is answered only after the commit has reached the disk, so an
+acknowledged transaction survives a power failure too; the cost is one fsync per *block*, shared by
+every transaction in it. The exclusive lock keeps a second process from growing a second head.
+"""
+
+from __future__ import annotations
+
+import functools
+import sqlite3
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from eth.db.backends.base import BaseAtomicDB
+
+from freehold.core.errors import Conflict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS nodes (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS blocks (number INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE, header BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS transactions (
+  hash BLOB PRIMARY KEY, block INTEGER NOT NULL, position INTEGER NOT NULL, raw BLOB NOT NULL,
+  sender BLOB NOT NULL, created BLOB, status INTEGER NOT NULL, gas_used INTEGER NOT NULL,
+  cumulative_gas INTEGER NOT NULL, gas_price BLOB NOT NULL, UNIQUE (block, position)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS logs (
+  block INTEGER NOT NULL, position INTEGER NOT NULL, tx_hash BLOB NOT NULL, tx_position INTEGER NOT NULL,
+  address BLOB NOT NULL, topic0 BLOB, topic1 BLOB, topic2 BLOB, topic3 BLOB, data BLOB NOT NULL,
+  PRIMARY KEY (block, position)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS logs_by_address ON logs (address, topic0, block);
+CREATE INDEX IF NOT EXISTS logs_by_topic0 ON logs (topic0, block);
+CREATE INDEX IF NOT EXISTS logs_by_topic1 ON logs (topic1, topic0, block);
+CREATE INDEX IF NOT EXISTS logs_by_transaction ON logs (tx_hash);
+CREATE TABLE IF NOT EXISTS queued (hash BLOB PRIMARY KEY, raw BLOB NOT NULL) WITHOUT ROWID;
+"""
+_FORMAT = 1
+
+
+class Nodes(BaseAtomicDB):  # type: ignore[misc]  # py-evm ships no usable types
+    """Content-addressed bytes (trie nodes, code) as py-evm wants them; writes wait for the block's commit."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.waiting: dict[bytes, bytes] = {}
+        self._connection = connection
+        # keys are hashes of values, so an entry can never go stale
+        self._stored = functools.lru_cache(maxsize=50_000)(self._read)
+
+    def _read(self, key: bytes) -> bytes:
+        row = self._connection.execute("SELECT value FROM nodes WHERE key = ?", (key,)).fetchone()
+        if row is None:
+            raise KeyError(key)
+        return bytes(row[0])
+
+    def __getitem__(self, key: bytes) -> bytes:
+        found = self.waiting.get(key)
+        return self._stored(key) if found is None else found
+
+    def __setitem__(self, key: bytes, value: bytes) -> None:
+        self.waiting[key] = bytes(value)
+
+    def __delitem__(self, key: bytes) -> None:
+        self.waiting.pop(key, None)  # stored nodes are history and stay
+
+    def _exists(self, key: bytes) -> bool:
+        try:
+            self[key]
+        except KeyError:
+            return False
+        return True
+
+    @contextmanager
+    def atomic_batch(self) -> Iterator[Nodes]:
+        """Atomicity is the block's commit, so a batch is the database itself."""
+        yield self
+
+
+class Store:
+    """Rows of the chain. Not thread-safe: the ledger's lock guards every call."""
+
+    def __init__(self, path: Path) -> None:
+        self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=1)
+        try:
+            # exclusive first: WAL then needs no shared memory file, and a second process is refused
+            self._connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.execute("PRAGMA synchronous = FULL")
+            self._connection.executescript("BEGIN IMMEDIATE;" + _SCHEMA + "COMMIT;")
+            found = self._connection.execute("PRAGMA user_version").fetchone()[0]
+            if found not in (0, _FORMAT):
+                raise Conflict(
+                    f"the chain database has format {found}, this version reads {_FORMAT}",
+                    hint="use the version of Freehold that wrote it, or another --home",
+                )
+            self._connection.execute(f"PRAGMA user_version = {_FORMAT}")
+        except sqlite3.OperationalError as error:
+            self._connection.close()
+            raise Conflict(
+                f"the chain database {path.name} cannot be opened: {error}",
+                hint="another chain process probably uses this directory; stop it or choose another --home",
+            ) from error
+        except Conflict:
+            self._connection.close()
+            raise
+        self.nodes = Nodes(self._connection)
+
+    def close(self) -> None:
+        """Fold the write-ahead log back and release the lock."""
+        self._connection.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All writes inside happen together or not at all."""
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._connection.execute("ROLLBACK")
+            raise
+        self._connection.execute("COMMIT")
+
+    def rows(self, sql: str, parameters: Iterable[Any] = ()) -> list[tuple[Any, ...]]:
+        """Rows of a query."""
+        return self._connection.execute(sql, tuple(parameters)).fetchall()
+
+    def add_block(
+        self,
+        number: int,
+        block_hash: bytes,
+        header: bytes,
+        transactions: Iterable[tuple[Any, ...]] = (),
+        logs: Iterable[tuple[Any, ...]] = (),
+    ) -> None:
+        """Commit a block with everything it changed; column order as in the schema."""
+        with self.transaction():
+            execute = self._connection.execute
+            many = self._connection.executemany
+            many("INSERT OR IGNORE INTO nodes VALUES (?, ?)", self.nodes.waiting.items())
+            execute("INSERT INTO blocks VALUES (?, ?, ?)", (number, block_hash, header))
+            rows = list(transactions)
+            many(f"INSERT INTO transactions VALUES ({','.join('?' * 10)})", rows)
+            many(f"INSERT INTO logs VALUES ({','.join('?' * 10)})", logs)
+            many("DELETE FROM queued WHERE hash = ?", [(row[0],) for row in rows])
+        self.nodes.waiting.clear()
+
+    def drop_after(self, number: int) -> None:
+        """Forget every block above `number` (its trie nodes stay: they are only content)."""
+        with self.transaction():
+            for table, column in (("logs", "block"), ("transactions", "block"), ("blocks", "number")):
+                self._connection.execute(f"DELETE FROM {table} WHERE {column} > ?", (number,))  # noqa: S608 - constants
+            self._connection.execute("DELETE FROM queued")
+
+    def queue(self, tx_hash: bytes, raw: bytes) -> None:
+        """Keep a transaction whose nonce is not due yet."""
+        self._connection.execute("INSERT OR IGNORE INTO queued VALUES (?, ?)", (tx_hash, raw))
+
+    def unqueue(self, tx_hash: bytes) -> None:
+        """Forget a queued transaction."""
+        self._connection.execute("DELETE FROM queued WHERE hash = ?", (tx_hash,))

@@ -1,0 +1,158 @@
+"""JSON-RPC values: what parameters may look like, and how blocks, transactions and logs are shown."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import rlp
+from eth_bloom import BloomFilter
+
+from freehold.chain.embedded.faults import INVALID_PARAMS, Fault
+
+if TYPE_CHECKING:
+    from eth.vm.forks.prague.blocks import PragueBlockHeader
+
+_QUANTITY = re.compile(r"0x[0-9a-fA-F]{1,64}\Z")
+_DATA = re.compile(r"0x(?:[0-9a-fA-F]{2})*\Z")
+
+
+def read_quantity(value: Any, name: str) -> int:
+    """A `0x` hex integer below 2^256; plain JSON integers are accepted too."""
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**256:
+        return value
+    if isinstance(value, str) and _QUANTITY.match(value):
+        return int(value, 16)
+    raise Fault(INVALID_PARAMS, f"{name}: expected a hex quantity")
+
+
+def read_data(value: Any, name: str, *, size: int | None = None) -> bytes:
+    """`0x` hex bytes, of an exact size where given."""
+    if not isinstance(value, str) or not _DATA.match(value):
+        raise Fault(INVALID_PARAMS, f"{name}: expected hex data")
+    data = bytes.fromhex(value[2:])
+    if size is not None and len(data) != size:
+        raise Fault(INVALID_PARAMS, f"{name}: expected {size} bytes, got {len(data)}")
+    return data
+
+
+def read_address(value: Any, name: str) -> bytes:
+    """A 20-byte address."""
+    return read_data(value, name, size=20)
+
+
+def show(data: bytes | None) -> str | None:
+    """Bytes as hex, None as null."""
+    return None if data is None else "0x" + bytes(data).hex()
+
+
+def show_header(header: PragueBlockHeader) -> dict[str, Any]:
+    """The header fields of a block object."""
+    return {
+        "number": hex(header.block_number),
+        "hash": show(header.hash),
+        "parentHash": show(header.parent_hash),
+        "nonce": show(header.nonce),
+        "mixHash": show(header.mix_hash),
+        "sha3Uncles": show(header.uncles_hash),
+        "logsBloom": "0x" + header.bloom.to_bytes(256, "big").hex(),
+        "transactionsRoot": show(header.transaction_root),
+        "stateRoot": show(header.state_root),
+        "receiptsRoot": show(header.receipt_root),
+        "withdrawalsRoot": show(header.withdrawals_root),
+        "miner": show(header.coinbase),
+        "difficulty": hex(header.difficulty),
+        "totalDifficulty": "0x0",
+        "extraData": show(header.extra_data),
+        "gasLimit": hex(header.gas_limit),
+        "gasUsed": hex(header.gas_used),
+        "timestamp": hex(header.timestamp),
+        "baseFeePerGas": hex(header.base_fee_per_gas),
+        "blobGasUsed": hex(header.blob_gas_used),
+        "excessBlobGas": hex(header.excess_blob_gas),
+        "parentBeaconBlockRoot": show(header.parent_beacon_block_root),
+        "requestsHash": show(header.requests_hash),
+        "size": hex(len(rlp.encode(header))),
+        "uncles": [],
+        "withdrawals": [],
+    }
+
+
+def show_transaction(
+    transaction: Any, tx_hash: bytes, place: tuple[int, bytes, int] | None, price_wei: int | None = None
+) -> dict[str, Any]:
+    """A transaction object; `place` is (block number, block hash, index), None while queued."""
+    number, block_hash, index = place if place else (None, None, None)
+    kind = transaction.type_id or 0
+    shown: dict[str, Any] = {
+        "hash": show(tx_hash),
+        "type": hex(kind),
+        "nonce": hex(transaction.nonce),
+        "from": show(transaction.sender),
+        "to": show(transaction.to) if transaction.to else None,
+        "value": hex(transaction.value),
+        "gas": hex(transaction.gas),
+        "input": show(transaction.data),
+        "r": hex(transaction.r),
+        "s": hex(transaction.s),
+        "blockNumber": None if number is None else hex(number),
+        "blockHash": show(block_hash),
+        "transactionIndex": None if index is None else hex(index),
+        "gasPrice": hex(transaction.max_fee_per_gas if price_wei is None else price_wei),
+    }
+    if transaction.chain_id is not None:
+        shown["chainId"] = hex(transaction.chain_id)
+    if kind == 0:
+        return {**shown, "v": hex(transaction.v)}
+    shown |= {
+        "v": hex(transaction.y_parity),
+        "yParity": hex(transaction.y_parity),
+        "accessList": [
+            {"address": show(address), "storageKeys": [f"0x{slot:064x}" for slot in slots]}
+            for address, slots in transaction.access_list
+        ],
+    }
+    if kind in (2, 4):
+        shown |= {
+            "maxFeePerGas": hex(transaction.max_fee_per_gas),
+            "maxPriorityFeePerGas": hex(transaction.max_priority_fee_per_gas),
+        }
+    if kind == 4:
+        shown["authorizationList"] = [
+            {
+                "chainId": hex(one.chain_id),
+                "address": show(one.address),
+                "nonce": hex(one.nonce),
+                "yParity": hex(one.y_parity),
+                "r": hex(one.r),
+                "s": hex(one.s),
+            }
+            for one in transaction.authorization_list
+        ]
+    return shown
+
+
+def show_log(row: tuple[Any, ...], block_hash: bytes, timestamp: int) -> dict[str, Any]:
+    """A log object from a row of the `logs` table."""
+    number, position, tx_hash, tx_position, address, *topics, data = row
+    return {
+        "address": show(address),
+        "topics": [show(topic) for topic in topics if topic is not None],
+        "data": show(data),
+        "blockNumber": hex(number),
+        "blockHash": show(block_hash),
+        "blockTimestamp": hex(timestamp),
+        "transactionHash": show(tx_hash),
+        "transactionIndex": hex(tx_position),
+        "logIndex": hex(position),
+        "removed": False,
+    }
+
+
+def bloom_of(logs: list[dict[str, Any]]) -> str:
+    """The 2048-bit bloom of log objects."""
+    bloom = BloomFilter()
+    for log in logs:
+        for item in (log["address"], *log["topics"]):
+            bloom.add(bytes.fromhex(item[2:]))
+    return "0x" + int(bloom).to_bytes(256, "big").hex()

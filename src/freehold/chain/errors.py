@@ -1,0 +1,80 @@
+"""What can go wrong between a caller and an EVM network.
+
+```
+Unavailable
+├── ChainUnreachable      no answer, a cut answer or an oversized one; retry may help
+└── TransactionPending    sent, not mined within the time given; it may still be mined
+FreeholdError
+└── RpcError              the node answered with a JSON-RPC error
+Conflict
+└── ContractReverted      a contract refused the call; name and arguments of its custom error
+InvalidInput
+└── ContractNotDeployed   the network does not hold the contracts this version expects
+```
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from freehold.core.errors import Conflict, FreeholdError, InvalidInput, Unavailable
+
+
+class ChainUnreachable(Unavailable):
+    """No usable answer came from the JSON-RPC endpoint."""
+
+    code = "chain.unreachable"
+
+
+class TransactionPending(Unavailable):
+    """A transaction was sent and is not in a block yet; `fields["tx_hash"]` names it."""
+
+    code = "chain.transaction_pending"
+
+
+class RpcError(FreeholdError):
+    """The node answered a request with a JSON-RPC error object."""
+
+    code = "chain.rpc"
+    http_status = 502
+
+    def __init__(
+        self, message: str, *, rpc_code: int, data: Any = None, hint: str = "", **fields: Any
+    ) -> None:
+        super().__init__(message, hint=hint, rpc_code=rpc_code, **fields)
+        self.rpc_code = rpc_code
+        """The JSON-RPC error code: 3 for a revert, -32000 for a refused transaction, ..."""
+        self.data = data
+        """The error's `data` member as the node gave it (untrusted)."""
+
+
+class ContractReverted(Conflict):
+    """A contract refused a call. `fields`: `name`, `args`, `contract`, as in its custom error."""
+
+    code = "chain.reverted"
+
+    def __init__(self, name: str, arguments: tuple[Any, ...], contract: str, *, hint: str = "") -> None:
+        told = ", ".join(_shown(value) for value in arguments)
+        super().__init__(
+            f"{contract} refused: {name}({told})",
+            hint=hint,
+            name=name,
+            args=[_shown(value) for value in arguments],
+            contract=contract,
+        )
+        self.name = name
+        """Name of the custom error; `Error` for a reason string, `Panic` for a panic code."""
+        self.arguments = arguments
+        """Its decoded arguments."""
+        self.contract = contract
+        """Name or address of the contract that was called."""
+
+
+class ContractNotDeployed(InvalidInput):
+    """The network lacks a contract; `fields["missing"]` names it."""
+
+    code = "chain.not_deployed"
+
+
+def _shown(value: Any) -> str:
+    return "0x" + value.hex() if isinstance(value, bytes) else str(value)

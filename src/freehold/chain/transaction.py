@@ -1,0 +1,65 @@
+"""Signed EIP-1559 transactions: RLP, keccak and one recoverable secp256k1 signature.
+
+eth-account does the same more generally and twenty times slower to import; the tests hold this
+module against it byte for byte.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import rlp
+from coincurve import PrivateKey
+from eth_hash.auto import keccak
+
+
+@dataclass(frozen=True)
+class Transaction:
+    """An unsigned EIP-1559 transaction."""
+
+    chain_id: int
+    nonce: int
+    to: bytes
+    """20 bytes, or empty to create a contract."""
+    data: bytes
+    gas: int
+    max_fee_per_gas: int
+    max_priority_fee_per_gas: int
+    value_wei: int = 0
+
+    def sign(self, key: bytes) -> bytes:
+        """The raw signed transaction under a 32-byte private key."""
+        fields = [
+            self.chain_id,
+            self.nonce,
+            self.max_priority_fee_per_gas,
+            self.max_fee_per_gas,
+            self.gas,
+            self.to,
+            self.value_wei,
+            self.data,
+            [],
+        ]
+        digest = keccak(b"\x02" + rlp.encode(fields))
+        signature = PrivateKey(key).sign_recoverable(digest, hasher=None)
+        r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:64], "big")
+        return b"\x02" + bytes(rlp.encode([*fields, signature[64], r, s]))
+
+
+def account_of(key: bytes) -> str:
+    """The account (lower-case hex) of a 32-byte private key."""
+    return "0x" + keccak(PrivateKey(key).public_key.format(compressed=False)[1:])[12:].hex()
+
+
+def sign_transfer(key: bytes, chain_id: int, nonce: int, to: bytes, value_wei: int, fee_wei: int) -> bytes:
+    """A raw plain transfer; the gas limit leaves room for a recipient with a little code."""
+    return Transaction(
+        chain_id=chain_id,
+        nonce=nonce,
+        to=to,
+        data=b"",
+        gas=100_000,
+        max_fee_per_gas=fee_wei,
+        max_priority_fee_per_gas=1,
+        value_wei=value_wei,
+    ).sign(key)
