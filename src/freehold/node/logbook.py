@@ -1,0 +1,80 @@
+"""This party's log as others see it: checkpoints, anchors on chain, proofs for documents."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from freehold.core.canonical import canonical_bytes
+from freehold.core.errors import InvalidInput, NotFound
+from freehold.core.ids import hash_bytes
+from freehold.log.checkpoint import Checkpoint
+from freehold.log.note import sign
+from freehold.node.node import Node
+
+MAX_PROOFS = 2_000
+
+
+def checkpoint(node: Node, size: int | None = None) -> str:
+    """A signed checkpoint of the log at `size`, by default its present size."""
+    with node.store.log() as log:
+        chosen = log.size() if size is None else size
+        head = Checkpoint(origin=node.log_signer.key.name, size=chosen, root=log.root(chosen))
+    return sign(head.format(), node.log_signer)
+
+
+def anchor(node: Node) -> dict[str, Any]:
+    """Put the log's present root on chain unless it is there already.
+
+    Returns:
+        `size`, `root` of what is anchored now and `gas` spent (0 if nothing was to do).
+    """
+    with node.store.log() as log:
+        size = log.size()
+        root = log.root(size)
+    gas = 0
+    if anchored_size(node) < size:
+        gas = node.send("LogAnchors", "anchor", size, root)
+    return {"size": size, "root": "0x" + root.hex(), "gas": gas}
+
+
+def anchored_size(node: Node) -> int:
+    """Entries of this log that the chain vouches for."""
+    _, size, _ = node.chain.read("LogAnchors", "headOf", node.account)
+    return int(size)
+
+
+def proofs(node: Node, document_ids: list[str]) -> dict[str, Any]:
+    """What anyone needs to see that documents are in this log, at the anchored size.
+
+    Anchors first where a document is newer than the last anchor.
+
+    Raises:
+        NotFound: a document is not in this log. InvalidInput: too many at once.
+    """
+    if len(document_ids) > MAX_PROOFS:
+        raise InvalidInput(f"at most {MAX_PROOFS} proofs at once")
+    positions = {}
+    for document_id in document_ids:
+        hash_bytes(document_id)
+        position = node.store.position(document_id)
+        if position is None:
+            raise NotFound(f"{document_id[:10]} is not in this log")
+        positions[document_id] = position
+    size = anchored_size(node)
+    if positions and max(positions.values()) >= size:
+        size = anchor(node)["size"]
+    with node.store.log() as log:
+        listed = [
+            {
+                "id": document_id,
+                "index": position,
+                "proof": ["0x" + item.hex() for item in log.inclusion_proof(position, size)],
+            }
+            for document_id, position in sorted(positions.items(), key=lambda item: item[1])
+        ]
+    return {"checkpoint": checkpoint(node, size), "proofs": listed}
+
+
+def entry_data(document_id: str, type_: str) -> bytes:
+    """What the log holds of a document."""
+    return canonical_bytes({"id": document_id, "type": type_})

@@ -1,0 +1,225 @@
+"""What every feature of a node needs: identity, signatures, store, log, chain and vault."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from sqlite3 import Connection
+from typing import TypeVar
+
+from freehold.chain import deployments
+from freehold.chain.client import Chain
+from freehold.core.documents import Asset, Claim, ClaimKind, Document, Grant, Party, Receipt
+from freehold.core.errors import FreeholdError, InvalidDocument, InvalidSignature, Unavailable
+from freehold.core.signing import Envelope, check, public_account, seal
+from freehold.core.typed_data import Domain
+from freehold.log.note import Signer
+from freehold.market.offer import TEST_DOLLAR_DOMAIN
+from freehold.node.settings import Settings
+from freehold.node.store import Store
+from freehold.vault.blobs import Blobs
+from freehold.vault.keystore import Keys
+from freehold.vault.vault import Vault
+
+LOCAL_CHAIN_ID = 31337
+LOCAL_GAS_WEI = 10**18
+LOCAL_DOLLARS_UNITS = 1_000 * 10**6
+"""What a new account on the local development chain starts with."""
+
+D = TypeVar("D", bound=Document)
+
+
+class NoDollarToken(FreeholdError):
+    """This chain has no test dollar and no token is configured."""
+
+    code = "token.missing"
+
+
+class Node:
+    """One party's running node; features take it as their first argument."""
+
+    def __init__(
+        self, home: Path, keys: Keys, settings: Settings, chain: Chain, clock: Callable[[], float] = time.time
+    ) -> None:
+        self.home, self.keys, self.settings, self.chain, self._clock = home, keys, settings, chain, clock
+        self.account = keys.account
+        self.store = Store(home / "node.sqlite")
+        self.chain_id = chain.chain_id
+        self.domain = Domain("Freehold", self.chain_id, self.contract("Revocations"))
+        self.log_signer = Signer.from_seed(f"freehold/{self.account}", keys.log_seed)
+        self._blobs = Blobs(settings.blobs or str(home / "blobs"))
+
+    def now(self) -> int:
+        """Unix seconds by this machine's clock."""
+        return int(self._clock())
+
+    def contract(self, name: str) -> str:
+        """Address of one of Freehold's contracts, lower case."""
+        return deployments.address(name).lower()
+
+    def vault(self, connection: Connection) -> Vault:
+        """The vault inside a store transaction or reading."""
+        return Vault(self._blobs, connection, self.keys)
+
+    @property
+    def token(self) -> str:
+        """Address of the dollar token.
+
+        Raises:
+            NoDollarToken: none is configured and this is not the local chain.
+        """
+        if self.settings.token:
+            return self.settings.token.lower()
+        if self.chain_id != LOCAL_CHAIN_ID:
+            raise NoDollarToken("no dollar token is configured", hint="Set token = \"0x...\" in config.toml.")
+        return self.contract("TestDollar")
+
+    @property
+    def token_domain(self) -> Domain:
+        """The EIP-712 domain of the dollar token."""
+        name, version = (TEST_DOLLAR_DOMAIN, "1") if not self.settings.token else ("USD Coin", "2")
+        return Domain(name, self.chain_id, self.token, version)
+
+    # identity
+
+    def ensure_party(self, endpoint: str) -> Envelope:
+        """This node's party document; a new one when name, endpoint or keys changed."""
+        current = self.store.state("party")
+        party = Party(
+            name=self.settings.name,
+            party_kind="organisation",
+            account=self.account,
+            account_key="0x" + self.keys.account_public.hex(),
+            chain_id=self.chain_id,
+            log_key=str(self.log_signer.key),
+            encryption_key="0x" + self.keys.encryption_public.hex(),
+            endpoints=(endpoint,),
+            created_at=self.now(),
+        )
+        if current:
+            known = self.store.get(current)
+            if known.document.body | {"created_at": 0} == party.body | {"created_at": 0}:
+                return known
+        envelope = seal(party, self.keys.account_key, self.domain)
+        with self.store.transaction() as tx:
+            tx.put(envelope, public=True)
+            tx.set("party", envelope.document.id)
+            tx.set(f"party:{self.account}", envelope.document.id)
+        return envelope
+
+    @property
+    def party(self) -> Envelope:
+        """This node's current party document."""
+        return self.store.get(self.store.state("party"))
+
+    def accept_party(self, envelope: Envelope) -> Party:
+        """Check and remember another party's self-signed document.
+
+        Raises:
+            InvalidDocument, InvalidSignature.
+        """
+        party = envelope.document
+        if not isinstance(party, Party):
+            raise InvalidDocument("a party document was expected")
+        check(envelope, self.domain, contract=self.contract_accepts)
+        if party.chain_id != self.chain_id:
+            raise InvalidDocument(
+                f"{party.name} is on chain {party.chain_id}, this node on {self.chain_id}", hint="Use one chain."
+            )
+        if public_account(bytes.fromhex(party.account_key[2:])) != party.account:
+            raise InvalidSignature("a party's key does not belong to its account")
+        known = self.store.state(f"party:{party.account}")
+        if known is None or self.typed(known, Party).created_at < party.created_at:
+            with self.store.transaction() as tx:
+                tx.put(envelope, logged=False)
+                tx.set(f"party:{party.account}", party.id)
+        return party
+
+    def party_of(self, account: str) -> Party:
+        """The known party of an account.
+
+        Raises:
+            Unavailable: nobody introduced it.
+        """
+        known = self.store.state(f"party:{account}")
+        if known is None:
+            raise Unavailable(f"nothing is known about {account}", hint="Add its node with --peer URL.", account=account)
+        return self.typed(known, Party)
+
+    def contract_accepts(self, account: str, digest: bytes, signature: bytes) -> bool:
+        """Whether a contract account accepts a signature (ERC-1271)."""
+        return self.chain.accepts_signature(account, digest, signature)
+
+    # documents
+
+    def typed(self, document_id: str, kind: type[D]) -> D:
+        """A stored document of a given type.
+
+        Raises:
+            NotFound, InvalidDocument.
+        """
+        document = self.store.get(document_id).document
+        if not isinstance(document, kind):
+            raise InvalidDocument(f"{document_id[:10]} is a {document.body['type']}, not a {kind.__name__.lower()}")
+        return document
+
+    def asset(self, asset_id: str) -> Asset:
+        """A stored asset."""
+        return self.typed(asset_id, Asset)
+
+    def grant(self, grant_id: str) -> Grant:
+        """A stored grant."""
+        return self.typed(grant_id, Grant)
+
+    def receipt(self, receipt_id: str) -> Receipt:
+        """A stored receipt."""
+        return self.typed(receipt_id, Receipt)
+
+    def seal(self, document: Document, role: str | None = None) -> Envelope:
+        """A document signed by this node in one role."""
+        return seal(document, self.keys.account_key, self.domain, role)
+
+    def check(self, envelope: Envelope, *, partial: bool = False) -> None:
+        """Signatures of a document from elsewhere.
+
+        Raises:
+            InvalidSignature.
+        """
+        check(envelope, self.domain, contract=self.contract_accepts, partial=partial)
+
+    def claim(self, kind: ClaimKind, subject: str, statement: dict[str, object]) -> Envelope:
+        """A signed claim, not stored yet."""
+        document = Claim(
+            issuer=self.account, claim_kind=kind, about=subject, statement=statement, issued_at=self.now()
+        )
+        return self.seal(document)
+
+    # chain
+
+    def send(self, contract: str, function: str, *args: object) -> int:
+        """Send a transaction from this node's account and wait; returns the gas used."""
+        receipt = self.chain.send(self.keys.account_key, contract, function, *args)
+        with self.store.transaction() as tx:
+            tx.set(f"gas:{contract}.{function}", receipt.gas_used)
+        return receipt.gas_used
+
+    def prepare_local_account(self) -> None:
+        """On the local development chain, give a new account gas and test dollars."""
+        if self.chain_id != LOCAL_CHAIN_ID or self.store.state("funded"):
+            return
+        if self.chain.balance(self.account) < LOCAL_GAS_WEI:
+            self.chain.fund(self.account, LOCAL_GAS_WEI)
+        if not self.settings.token:
+            self.send("TestDollar", "mint", self.account, LOCAL_DOLLARS_UNITS)
+        with self.store.transaction() as tx:
+            tx.set("funded", value=True)
+
+    def balance_units(self) -> int:
+        """Dollars in the wallet."""
+        return int(self.chain.read(self.dollar, "balanceOf", self.account))
+
+    @property
+    def dollar(self) -> object:
+        """The dollar token as the chain client names a contract."""
+        return (self.token, deployments.abi("TestDollar"))

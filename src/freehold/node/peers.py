@@ -1,0 +1,123 @@
+"""Talking to other nodes: signed requests, bounded answers, errors that say who failed."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import threading
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from freehold.core.canonical import parse
+from freehold.core.documents import Party
+from freehold.core.errors import Conflict, FreeholdError, InvalidInput, NotAllowed, NotFound, PaymentRequired, Unavailable
+from freehold.core.http_signature import Request, Stamp, sign_request
+from freehold.core.signing import parse_envelope
+from freehold.node.node import Node
+
+MAX_ANSWER_BYTES = 64 * 1024 * 1024
+TIMEOUT_SECONDS = 30.0
+_BY_STATUS: dict[int, type[FreeholdError]] = {402: PaymentRequired, 403: NotAllowed, 404: NotFound, 409: Conflict}
+
+
+class PeerUnreachable(Unavailable):
+    """Another node did not answer in time."""
+
+    code = "peer.unreachable"
+
+
+class PeerRefused(FreeholdError):
+    """Another node answered with an error that has no class of its own here."""
+
+    code = "peer.refused"
+    http_status = 502
+
+
+class Peers:
+    """HTTP client of one node; safe to use from several threads."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._client = httpx.Client(timeout=TIMEOUT_SECONDS, follow_redirects=False, trust_env=False)
+        self._introduced: set[str] = set()
+        self._lock = threading.Lock()
+
+    def meet(self, url: str) -> Party:
+        """Fetch, check and remember who runs the node at `url`."""
+        answer = self.get(url, "/.well-known/freehold.json")
+        if not isinstance(answer, dict):
+            raise InvalidInput(f"{url} is not a Freehold node", hint="Check the URL.")
+        return self._node.accept_party(parse_envelope(answer.get("party")))
+
+    def url_of(self, account: str) -> str:
+        """Where an account's node listens, by its party document."""
+        party = self._node.party_of(account)
+        if not party.endpoints:
+            raise PeerUnreachable(f"{party.name} names no endpoint", account=account)
+        return party.endpoints[0]
+
+    def get(self, url: str, path: str) -> Any:
+        """An unsigned GET of public data."""
+        return self._exchange("GET", url, path, b"", {})
+
+    def post(self, url: str, path: str, body: dict[str, Any], *, timeout: float = TIMEOUT_SECONDS) -> Any:
+        """A signed POST; introduces this node first where the peer does not know it yet."""
+        with self._lock:
+            known = url in self._introduced
+        if not known:
+            self._signed(url, "/peer/hello", {"party": self._node.party.to_json()}, timeout)
+            with self._lock:
+                self._introduced.add(url)
+        return self._signed(url, path, body, timeout)
+
+    def ask(self, account: str, path: str, body: dict[str, Any], *, timeout: float = TIMEOUT_SECONDS) -> Any:
+        """A signed POST to an account's node."""
+        return self.post(self.url_of(account), path, body, timeout=timeout)
+
+    def _signed(self, url: str, path: str, body: dict[str, Any], timeout: float) -> Any:
+        data = json.dumps(body, separators=(",", ":")).encode()
+        stamp = Stamp(self._node.account, self._node.now(), secrets.token_urlsafe(18))
+        request = Request("POST", urlsplit(url).netloc, path, "", data)
+        headers = sign_request(request, stamp, self._node.keys.log_seed)
+        return self._exchange("POST", url, path, data, {**headers, "content-type": "application/json"}, timeout)
+
+    def _exchange(
+        self, method: str, url: str, path: str, data: bytes, headers: dict[str, str], timeout: float = TIMEOUT_SECONDS
+    ) -> Any:
+        if urlsplit(url).scheme not in ("http", "https"):
+            raise InvalidInput(f"{url[:100]!r} is not an http URL", hint="Write http://host:port.")
+        try:
+            with self._client.stream(method, url + path, content=data, headers=headers, timeout=timeout) as response:
+                content = bytearray()
+                for chunk in response.iter_bytes():
+                    content += chunk
+                    if len(content) > MAX_ANSWER_BYTES:
+                        raise PeerRefused(f"{url} answered with more than {MAX_ANSWER_BYTES} bytes")
+                return _read(url, response.status_code, bytes(content))
+        except httpx.HTTPError as error:
+            with self._lock:
+                self._introduced.discard(url)
+            raise PeerUnreachable(
+                f"{url} did not answer ({type(error).__name__})", hint="Is that node running?", url=url
+            ) from error
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._client.close()
+
+
+def _read(url: str, status: int, content: bytes) -> Any:
+    try:
+        value = parse(content, max_bytes=MAX_ANSWER_BYTES)
+    except InvalidInput as error:
+        raise PeerRefused(f"{url} answered {status} with something that is not JSON") from error
+    if status < 400:
+        return value
+    problem = value if isinstance(value, dict) else {}
+    kind = _BY_STATUS.get(status, PeerRefused)
+    fields = problem.get("fields") if isinstance(problem.get("fields"), dict) else {}
+    error = kind(str(problem.get("title", f"HTTP {status}"))[:500], hint=str(problem.get("hint", ""))[:500])
+    error.fields = {**(fields or {}), "peer": url, "peer_code": str(problem.get("code", ""))[:100]}
+    raise error

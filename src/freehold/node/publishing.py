@@ -1,0 +1,170 @@
+"""Publishing: a table file becomes sealed data in the vault and a signed asset in the catalogue."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from freehold.core.documents import Asset, Content, Terms
+from freehold.core.errors import InvalidInput, NotAllowed, NotFound, Unavailable
+from freehold.core.signing import Envelope
+from freehold.node.node import Node
+from freehold.node.store import Transaction
+from freehold.training import table as tables
+from freehold.training.stored import from_canonical_bytes
+from freehold.training.table import Table
+from freehold.vault.vault import Sealed
+
+SALT_BYTES = 32
+DAY_SECONDS = 86_400
+
+
+@dataclass(frozen=True)
+class Licence:
+    """The terms a person chooses when publishing."""
+
+    price_units: int = 0
+    """Price of one grant."""
+    purposes: tuple[str, ...] = ("model-training",)
+    max_uses: int = 100
+    """Uses per grant; a training run of R rounds makes R + 1."""
+    days: int = 365
+    """How long grants may last from now."""
+    duties: tuple[str, ...] = ()
+
+    def terms(self, node: Node) -> Terms:
+        """As a document; the result of training may be used and sold (derive, infer)."""
+        return Terms(
+            purposes=tuple(sorted(set(self.purposes))),
+            actions=("derive", "infer", "train"),
+            expires_at=node.now() + self.days * DAY_SECONDS,
+            max_uses=self.max_uses,
+            price_units=self.price_units,
+            token=node.token,
+            duties=tuple(sorted(set(self.duties))),
+        )
+
+
+def inspect(node: Node, path: Path, label: str, *, positive: str | None = None) -> dict[str, Any]:
+    """What publishing would find in the file; nothing is changed."""
+    report = asdict(tables.inspect(path, label, positive=positive, limits=_limits(node)))
+    return {**report, "columns": list(report["columns"]), "warnings": list(report["warnings"])}
+
+
+def publish(
+    node: Node,
+    path: Path,
+    label: str,
+    licence: Licence,
+    *,
+    name: str = "",
+    description: str = "",
+    positive: str | None = None,
+    expected: tuple[str, ...] | None = None,
+) -> Envelope:
+    """Seal the table, sign its asset and log it; all three or none.
+
+    Raises:
+        InvalidTable: the file cannot be trained on. StorageFull, StorageFailed: nothing was kept.
+    """
+    table = tables.read(path, label, positive=positive, expected=expected, limits=_limits(node))
+    salt = secrets.token_bytes(SALT_BYTES)
+    with node.store.transaction() as tx:
+        sealed = seal_table(node, tx, table, salt)
+        asset = Asset(
+            asset_kind="dataset",
+            name=name or path.stem,
+            description=description,
+            owner=node.account,
+            content=Content(
+                commitment="0x" + tables.commitment(table, salt).hex(),
+                media_type="application/vnd.freehold.table",
+                size_bytes=sealed.size_bytes,
+                blob=sealed.cid,
+            ),
+            schema_={"columns": list(table.columns), "label": table.label, "rows": table.rows},
+            terms=licence.terms(node),
+            created_at=node.now(),
+        )
+        envelope = node.seal(asset)
+        tx.put(envelope, public=True)
+        tx.set(f"sealed:{asset.id}", asdict(sealed))
+    return envelope
+
+
+def seal_table(node: Node, tx: Transaction, table: Table, salt: bytes) -> Sealed:
+    """Put salt and table into the vault under a name of its own."""
+    return node.vault(tx.connection).put(secrets.token_hex(16), salt + tables.canonical_bytes(table))
+
+
+def open_table(node: Node, name: str) -> tuple[Table, bytes]:
+    """(table, salt) kept under `sealed:NAME`; in memory only.
+
+    Raises:
+        NotFound: no such data here. VerificationFailed: it was altered.
+    """
+    record = node.store.state(f"sealed:{name}")
+    if record is None:
+        raise NotFound("that data is not in this vault")
+    with node.store.reading() as connection:
+        plain = node.vault(connection).open(Sealed(**record))
+    return from_canonical_bytes(plain[SALT_BYTES:]), plain[:SALT_BYTES]
+
+
+def catalogue(node: Node, *, limit: int = 1_000) -> list[Envelope]:
+    """Assets of this node that are on offer."""
+    return node.store.find("asset", public=True, limit=limit)
+
+
+def search(node: Node, text: str, kind: str) -> list[dict[str, Any]]:
+    """Known assets that mention `text`, newest last, with their owners' names."""
+    found = []
+    for envelope in node.store.find("asset"):
+        asset = envelope.document
+        if not isinstance(asset, Asset) or (kind and asset.asset_kind != kind):
+            continue
+        if text.lower() in f"{asset.name} {asset.description} {asset.schema_.get('columns')}".lower():
+            found.append(describe(node, asset))
+    return found
+
+
+def describe(node: Node, asset: Asset) -> dict[str, Any]:
+    """One asset as lists show it."""
+    try:
+        owner_name = node.party_of(asset.owner).name
+    except Unavailable:
+        owner_name = asset.owner[:10]
+    return {
+        "id": asset.id,
+        "kind": asset.asset_kind,
+        "name": asset.name,
+        "description": asset.description,
+        "owner": asset.owner,
+        "owner_name": owner_name,
+        "rows": asset.schema_.get("rows"),
+        "columns": asset.schema_.get("columns"),
+        "label": asset.schema_.get("label"),
+        "price_units": asset.terms.price_units,
+        "price_per": asset.terms.price_per,
+        "expires_at": asset.terms.expires_at,
+        "mine": asset.owner == node.account,
+    }
+
+
+def require_own(node: Node, asset: Asset) -> None:
+    """The asset is this node's.
+
+    Raises:
+        NotAllowed.
+    """
+    if asset.owner != node.account:
+        raise NotAllowed(f"{asset.name} belongs to another party", hint="Ask its owner's node.")
+
+
+def _limits(node: Node) -> tables.Limits:
+    size = node.settings.max_table_bytes
+    if size <= 0:
+        raise InvalidInput("max_table_bytes must be positive")
+    return tables.Limits(size_bytes=size)
