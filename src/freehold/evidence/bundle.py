@@ -1,0 +1,183 @@
+"""The files of an evidence directory, in memory: bounded when read, whole when written."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import stat
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from freehold.core.canonical import canonical_bytes, parse
+from freehold.core.errors import Conflict, InvalidInput, NotFound
+
+MAX_FILES = 5_000
+MAX_FILE_BYTES = 32 * 1024 * 1024
+MAX_TOTAL_BYTES = 256 * 1024 * 1024
+MAX_ENTRIES = 2 * MAX_FILES
+"""Files and folders looked at before a directory is refused."""
+
+_PATH = re.compile(r"(?:[a-z0-9][a-z0-9_-]{0,79}/){0,3}[a-z0-9][a-z0-9_-]{0,79}\.json")
+
+
+class InvalidBundle(InvalidInput):
+    """The files are too many or too large, or one has a path that evidence cannot have."""
+
+    code = "evidence.bundle"
+
+
+class DirectoryNotEmpty(Conflict):
+    """The target directory holds something already."""
+
+    code = "evidence.directory"
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """Evidence as path -> bytes; the constructor holds the bounds, so every instance is within them."""
+
+    files: dict[str, bytes]
+    """Relative paths with `/`, each ending in `.json`."""
+
+    def __post_init__(self) -> None:
+        if len(self.files) > MAX_FILES:
+            raise InvalidBundle(f"more than {MAX_FILES} files")
+        for path, data in self.files.items():
+            if not _PATH.fullmatch(path):
+                raise InvalidBundle(f"{path[:120]!r} cannot be the path of an evidence file")
+            if len(data) > MAX_FILE_BYTES:
+                raise InvalidBundle(f"{path} is over {MAX_FILE_BYTES} bytes", path=path)
+        if sum(map(len, self.files.values())) > MAX_TOTAL_BYTES:
+            raise InvalidBundle(f"the files are over {MAX_TOTAL_BYTES} bytes together")
+
+    def write(self, directory: Path) -> None:
+        """Make `directory` hold exactly these files: all of them, or nothing new.
+
+        Raises:
+            DirectoryNotEmpty: it exists and is not an empty directory.
+        """
+        target = directory.absolute()
+        if target.is_symlink() or (target.exists() and not (target.is_dir() and not any(target.iterdir()))):
+            raise DirectoryNotEmpty(f"{directory} is not empty", hint="Name a new directory.")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        staging = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+        try:
+            for path, data in self.files.items():
+                _write_file(staging / path, data)
+            staging.chmod(0o755)
+            # rename(2) replaces an empty directory, and fails if somebody filled it meanwhile
+            staging.rename(target)
+        except OSError as error:
+            shutil.rmtree(staging, ignore_errors=True)
+            if target.is_dir() and any(target.iterdir()):
+                raise DirectoryNotEmpty(f"{directory} is not empty", hint="Name a new directory.") from error
+            raise
+        _sync(target.parent)
+
+    @classmethod
+    def read(cls, directory: Path) -> Bundle:
+        """Every file under `directory`.
+
+        Raises:
+            NotFound: no such directory.
+            InvalidBundle: a symbolic link, a device, a strange name, or more than the bounds allow.
+        """
+        if not directory.is_dir():
+            raise NotFound(
+                f"{directory} is not a directory", hint="Give the directory that holds manifest.json."
+            )
+        files: dict[str, bytes] = {}
+        total = 0
+        for path in _walk(directory):
+            name = path.relative_to(directory).as_posix()
+            if not _PATH.fullmatch(name) or len(files) == MAX_FILES:
+                raise InvalidBundle(f"{name[:120]!r} does not belong into evidence, or is one file too many")
+            files[name] = _read_file(path, min(MAX_FILE_BYTES, MAX_TOTAL_BYTES - total))
+            total += len(files[name])
+        return cls(files)
+
+    def to_json(self) -> dict[str, Any]:
+        """`{"files": {path: text}}`, for sending.
+
+        Raises:
+            InvalidBundle: a file is not UTF-8 text.
+        """
+        try:
+            return {"files": {path: self.files[path].decode("utf-8") for path in sorted(self.files)}}
+        except UnicodeDecodeError:
+            raise InvalidBundle("a file is not UTF-8 text") from None
+
+    @classmethod
+    def from_json(cls, value: Any) -> Bundle:
+        """A bundle from untrusted JSON values.
+
+        Raises:
+            InvalidBundle: another shape, or beyond the bounds.
+        """
+        files = value.get("files") if isinstance(value, dict) and set(value) == {"files"} else None
+        if not isinstance(files, dict) or not all(isinstance(text, str) for text in files.values()):
+            raise InvalidBundle("a bundle is one object named files, from path to text")
+        try:
+            return cls({path: text.encode("utf-8") for path, text in files.items()})
+        except UnicodeEncodeError:
+            raise InvalidBundle("a file is not UTF-8 text") from None
+
+    def json(self, path: str) -> Any:
+        """The values in one file, which must be in their canonical bytes.
+
+        Raises:
+            NotFound: no such file. InvalidJson, InvalidBundle: not canonical JSON.
+        """
+        if path not in self.files:
+            raise NotFound(f"{path} is missing")
+        value = parse(self.files[path], max_bytes=MAX_FILE_BYTES)
+        if canonical_bytes(value) != self.files[path]:
+            raise InvalidBundle(f"{path} is not in canonical form")
+        return value
+
+
+def _walk(directory: Path) -> Iterator[Path]:
+    """Regular files below `directory`, without following links."""
+    waiting, seen = [(directory, 0)], 0
+    while waiting:
+        folder, depth = waiting.pop()
+        for entry in sorted(os.scandir(folder), key=lambda item: item.name):
+            seen += 1
+            if entry.is_symlink() or seen > MAX_ENTRIES or depth > 3:
+                raise InvalidBundle(f"{entry.name[:120]!r} is a link, too deep, or one entry too many")
+            if entry.is_dir(follow_symlinks=False):
+                waiting.append((Path(entry.path), depth + 1))
+            else:
+                yield Path(entry.path)
+
+
+def _read_file(path: Path, limit: int) -> bytes:
+    # O_NOFOLLOW and O_NONBLOCK: what was a file a moment ago may be a link or a pipe now
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    with os.fdopen(descriptor, "rb") as stream:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise InvalidBundle(f"{path.name[:120]!r} is not a plain file")
+        data = stream.read(limit + 1)
+    if len(data) > limit:
+        raise InvalidBundle(f"{path.name[:120]!r} is over the limit")
+    return data
+
+
+def _write_file(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("xb") as stream:
+        stream.write(data)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def _sync(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

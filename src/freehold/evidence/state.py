@@ -1,0 +1,82 @@
+"""Which words of contract storage evidence reads: slots as `docs/architecture.md` lays them out.
+
+Solidity puts `mapping[key]` of a mapping at slot p at keccak256(key word . p word).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from eth_hash.auto import keccak
+
+from freehold.core.documents import Document, Grant
+from freehold.core.typed_data import OFFER_TYPE, Domain, digest
+
+State = Mapping[tuple[str, int], int]
+"""(contract address, slot) -> the 32-byte word there."""
+
+
+def _mapping(key: str | int, slot: int) -> int:
+    word = key if isinstance(key, int) else int(key, 16)
+    return int.from_bytes(keccak(word.to_bytes(32, "big") + slot.to_bytes(32, "big")), "big")
+
+
+def anchor_slots(account: str) -> tuple[int, int]:
+    """Of LogAnchors: the root, and size (low 64 bits) packed with the time of anchoring."""
+    slot = _mapping(account, 0)
+    return slot, slot + 1
+
+
+def revocation_slot(issuer: str, index: int) -> int:
+    """Of Revocations: the word that holds bit `index % 256`."""
+    return _mapping(index >> 8, _mapping(issuer, 0))
+
+
+def purchase_slot(grant: Grant, chain_id: int, market: str) -> int:
+    """Of Market: when the grant's offer was bought, keyed by the digest its seller signed."""
+    terms = grant.terms
+    domain = Domain("Freehold Market", chain_id, market)
+    offer = (grant.id, grant.issuer, grant.holder, terms.token, terms.price_units, terms.expires_at)
+    return _mapping("0x" + digest(domain, OFFER_TYPE, *offer).hex(), 0)
+
+
+def pool_id(opener: str, model: str) -> str:
+    """keccak256(abi.encode(opener, model)): the revenue pool of a released model."""
+    words = int(opener, 16).to_bytes(32, "big") + int(model, 16).to_bytes(32, "big")
+    return "0x" + bytes(keccak(words)).hex()
+
+
+def pool_slots(pool: str) -> tuple[int, int]:
+    """Of Revenue: token (low 160 bits) packed with the total of shares, and the root of the split."""
+    slot = _mapping(pool, 0)
+    return slot, slot + 1
+
+
+def is_sold(grant: Grant) -> bool:
+    """Whether the grant counts only once bought on Market."""
+    return grant.terms.price_per == "grant" and grant.terms.price_units > 0
+
+
+def needed(
+    documents: Iterable[Document],
+    accounts: Iterable[str],
+    pools: Iterable[str],
+    chain_id: int,
+    contracts: Mapping[str, str],
+) -> list[tuple[str, list[int]]]:
+    """What to capture for evidence over `documents`, logs of `accounts` and revenue `pools`."""
+    slots: dict[str, set[int]] = {}
+
+    def add(contract: str, *numbers: int) -> None:
+        slots.setdefault(contracts[contract], set()).update(numbers)
+
+    for account in accounts:
+        add("LogAnchors", *anchor_slots(account))
+    for pool in pools:
+        add("Revenue", *pool_slots(pool))
+    for document in documents:
+        if isinstance(document, Grant):
+            add("Revocations", revocation_slot(document.issuer, document.revocation_index))
+            if is_sold(document):
+                add("Market", purchase_slot(document, chain_id, contracts["Market"]))
+    return [(address, sorted(numbers)) for address, numbers in sorted(slots.items())]
