@@ -49,17 +49,3 @@ class Transaction:
 def account_of(key: bytes) -> str:
     """The account (lower-case hex) of a 32-byte private key."""
     return "0x" + keccak(PrivateKey(key).public_key.format(compressed=False)[1:])[12:].hex()
-
-
-def sign_transfer(key: bytes, chain_id: int, nonce: int, to: bytes, value_wei: int, fee_wei: int) -> bytes:
-    """A raw plain transfer; the gas limit leaves room for a recipient with a little code."""
-    return Transaction(
-        chain_id=chain_id,
-        nonce=nonce,
-        to=to,
-        data=b"",
-        gas=100_000,
-        max_fee_per_gas=fee_wei,
-        max_priority_fee_per_gas=1,
-        value_wei=value_wei,
-    ).sign(key)

@@ -12,7 +12,7 @@ REFUSED, LIMIT, REVERTED = -32000, -32005, 3
 _ERROR_STRING = bytes.fromhex("08c379a0")
 
 
-class Fault(Exception):  # noqa: N818 - the answer to a client, not a failure of the node
+class Fault(Exception):
     """A JSON-RPC error object to answer with."""
 
     def __init__(self, code: int, message: str, data: Any = None) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from eth.vm.forks.prague.blocks import PragueBlockHeader
 from eth.vm.forks.prague.constants import HISTORY_STORAGE_ADDRESS, HISTORY_STORAGE_CONTRACT_CODE
+
+from freehold.chain.header import Header
 
 if TYPE_CHECKING:
     from freehold.chain.embedded.machine import Machine
@@ -31,12 +33,10 @@ DEPLOY_PROXY_CODE = bytes.fromhex(
 )
 
 
-def genesis_header(machine: Machine, faucet: bytes) -> PragueBlockHeader:
+def genesis_header(machine: Machine, faucet: bytes) -> Header:
     """Write the genesis state to the machine's nodes and return the header over it."""
-    empty = PragueBlockHeader(
-        difficulty=0,
-        nonce=bytes(8),
-        block_number=0,
+    empty = Header(
+        parent_hash=bytes(32),
         gas_limit=GAS_LIMIT,
         timestamp=TIMESTAMP,
         base_fee_per_gas=BASE_FEE_WEI,
@@ -51,4 +51,4 @@ def genesis_header(machine: Machine, faucet: bytes) -> PragueBlockHeader:
         state.set_nonce(address, 1)
         state.set_code(address, code)
     state.persist()
-    return empty.copy(state_root=state.state_root)
+    return replace(empty, state_root=bytes(state.state_root))

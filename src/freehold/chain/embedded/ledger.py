@@ -9,15 +9,11 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, cast
 
-import rlp
-from coincurve import PrivateKey
 from eth.db.trie import make_trie_root_and_nodes
 from eth.vm.forks.london.headers import calculate_expected_base_fee_per_gas
-from eth.vm.forks.prague.blocks import PragueBlockHeader
-from eth_bloom import BloomFilter
 from eth_hash.auto import keccak
 
 from freehold.chain.embedded import genesis
@@ -25,7 +21,8 @@ from freehold.chain.embedded.faults import INTERNAL, REFUSED, Fault
 from freehold.chain.embedded.machine import Machine, Outcome, decode_transaction
 from freehold.chain.embedded.pool import Pool, Ticket
 from freehold.chain.embedded.store import Store
-from freehold.chain.transaction import sign_transfer
+from freehold.chain.header import Header
+from freehold.chain.transaction import Transaction, account_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -34,14 +31,13 @@ if TYPE_CHECKING:
 _MOST_TRANSACTIONS = 250
 """Transactions in one block: keeps the lock's holder, and so every reader, from waiting long."""
 _ANCESTORS = 256
-_KECCAK_EMPTY_REQUESTS = bytes.fromhex("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")
 
 
 @dataclass
 class _Draft:
     """A block being filled."""
 
-    header: PragueBlockHeader
+    header: Header
     state: Any
     included: list[tuple[Ticket, Outcome]] = field(default_factory=list)
     gas_used: int = 0
@@ -71,15 +67,15 @@ class Ledger:
 
     # -- reading
 
-    def header_at(self, number: int) -> PragueBlockHeader | None:
+    def header_at(self, number: int) -> Header | None:
         """The header at a height, or None."""
         with self.lock:
             if number == self.head.block_number:
                 return self.head
             rows = self.store.rows("SELECT header FROM blocks WHERE number = ?", (number,))
-        return rlp.decode(rows[0][0], sedes=PragueBlockHeader) if rows else None
+        return Header.decode(bytes(rows[0][0])) if rows else None
 
-    def next_header(self, *, at: int | None = None) -> PragueBlockHeader:
+    def next_header(self, *, at: int | None = None) -> Header:
         """Header of the block that would follow now, still carrying the parent's state root.
 
         Its time is the wall clock's, never below the parent's. Equal times are allowed: a strict
@@ -87,9 +83,7 @@ class Ledger:
         """
         parent = self.head
         now = int(time.time()) + self.offset_seconds if at is None else at
-        return PragueBlockHeader(
-            difficulty=0,
-            nonce=bytes(8),
+        return Header(
             block_number=parent.block_number + 1,
             gas_limit=genesis.GAS_LIMIT,
             timestamp=max(now, parent.timestamp),
@@ -97,8 +91,7 @@ class Ledger:
             state_root=parent.state_root,
             # PREVRANDAO; anyone can predict it here, as there is nobody to draw it
             mix_hash=keccak(parent.hash),
-            base_fee_per_gas=calculate_expected_base_fee_per_gas(parent),
-            requests_hash=_KECCAK_EMPTY_REQUESTS,
+            base_fee_per_gas=calculate_expected_base_fee_per_gas(cast("Any", parent)),
         )
 
     # -- writing
@@ -135,16 +128,17 @@ class Ledger:
             faucet = _account(genesis.FAUCET_KEY)
             if missing > state.get_balance(faucet) // 2:
                 raise Fault(REFUSED, "more ether than the local faucet gives")
-            gas_price = int(self.next_header().base_fee_per_gas) + 1
-            raw = sign_transfer(
-                genesis.FAUCET_KEY,
-                genesis.CHAIN_ID,
-                int(state.get_nonce(faucet)),
-                address,
-                missing,
-                gas_price,
+            transfer = Transaction(
+                chain_id=genesis.CHAIN_ID,
+                nonce=int(state.get_nonce(faucet)),
+                to=address,
+                data=b"",
+                gas=100_000,  # room for a recipient with a little code
+                max_fee_per_gas=self.next_header().base_fee_per_gas + 1,
+                max_priority_fee_per_gas=1,
+                value_wei=missing,
             )
-            self.settle(self.offer(raw))
+            self.settle(self.offer(transfer.sign(genesis.FAUCET_KEY)))
 
     def snapshot(self) -> int:
         """Remember the present head; returns a number for `revert`."""
@@ -166,12 +160,12 @@ class Ledger:
 
     # -- inside
 
-    def _load_head(self) -> PragueBlockHeader:
+    def _load_head(self) -> Header:
         rows = self.store.rows("SELECT header FROM blocks ORDER BY number DESC LIMIT 1")
         if rows:
-            return rlp.decode(rows[0][0], sedes=PragueBlockHeader)
+            return Header.decode(bytes(rows[0][0]))
         header = genesis.genesis_header(self.machine, _account(genesis.FAUCET_KEY))
-        self.store.add_block(0, header.hash, rlp.encode(header))
+        self.store.add_block(0, header.hash, header.encoded)
         return header
 
     def _ancestors(self, number: int) -> Iterator[bytes]:
@@ -265,24 +259,25 @@ class Ledger:
             receipts.append(ticket.transaction.make_receipt(status, cumulative, outcome.logs))
         bloom = 0
         for receipt in receipts:
-            bloom |= int(BloomFilter(receipt.bloom))
-        header = draft.header.copy(
+            bloom |= int(receipt.bloom)
+        header = replace(
+            draft.header,
             state_root=state.state_root,
             transaction_root=make_trie_root_and_nodes([ticket.transaction for ticket, _ in included])[0],
             receipt_root=make_trie_root_and_nodes(receipts)[0],
-            bloom=bloom,
+            bloom=bloom.to_bytes(256, "big"),
             gas_used=draft.gas_used,
         )
         number = header.block_number
         self.store.add_block(
-            number, header.hash, rlp.encode(header), _rows(header, included), _log_rows(number, included)
+            number, header.hash, header.encoded, _rows(header, included), _log_rows(number, included)
         )
         self.head = header
         for ticket, _ in included:
             ticket.settled = True
 
 
-def _rows(header: PragueBlockHeader, included: list[tuple[Ticket, Outcome]]) -> Iterable[tuple[Any, ...]]:
+def _rows(header: Header, included: list[tuple[Ticket, Outcome]]) -> Iterable[tuple[Any, ...]]:
     cumulative = 0
     for position, (ticket, outcome) in enumerate(included):
         cumulative += outcome.gas_used
@@ -318,4 +313,4 @@ def _delegated(code: bytes) -> bool:
 
 
 def _account(key: bytes) -> bytes:
-    return bytes(keccak(PrivateKey(key).public_key.format(compressed=False)[1:])[12:])
+    return bytes.fromhex(account_of(key)[2:])

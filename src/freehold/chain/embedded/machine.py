@@ -16,6 +16,7 @@ from eth.vm.execution_context import ExecutionContext
 from eth.vm.forks.prague.constants import HISTORY_SERVE_WINDOW, HISTORY_STORAGE_ADDRESS
 from eth.vm.forks.prague.state import PragueState
 from eth.vm.forks.prague.transactions import PragueTransactionBuilder
+from eth_typing import Address, BlockNumber, Hash32
 from eth_utils.exceptions import ValidationError
 
 from freehold.chain.embedded import genesis
@@ -24,9 +25,8 @@ from freehold.chain.embedded.faults import INTERNAL, REFUSED, Fault, reverted
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from eth.vm.forks.prague.blocks import PragueBlockHeader
-
     from freehold.chain.embedded.store import Nodes
+    from freehold.chain.header import Header
 
 _GAS_CREATE, _GAS_BASE, _FLOOR_PER_TOKEN, _TOKENS_NON_ZERO = 32_000, 21_000, 10, 4
 _MAX_INITCODE = 49_152
@@ -113,23 +113,23 @@ class Machine:
         self._ancestors = ancestors
         """Hashes of the blocks below a height, newest first (BLOCKHASH)."""
 
-    def state(self, header: PragueBlockHeader, *, root: bytes | None = None) -> Any:
-        """State at `root` (or the header's own), executing in the header's environment."""
+    def state(self, header: Header) -> Any:
+        """State at the header's root, executing in the header's environment."""
         context = ExecutionContext(
-            coinbase=header.coinbase,
+            coinbase=Address(header.coinbase),
             timestamp=header.timestamp,
-            block_number=header.block_number,
+            block_number=BlockNumber(header.block_number),
             difficulty=0,
-            mix_hash=header.mix_hash,
+            mix_hash=Hash32(header.mix_hash),
             gas_limit=header.gas_limit,
-            prev_hashes=self._ancestors(header.block_number),
+            prev_hashes=map(Hash32, self._ancestors(header.block_number)),
             chain_id=genesis.CHAIN_ID,
             base_fee_per_gas=header.base_fee_per_gas,
             excess_blob_gas=0,
         )
-        return PragueState(self.nodes, context, header.state_root if root is None else root)
+        return PragueState(self.nodes, context, Hash32(header.state_root))
 
-    def open_block(self, header: PragueBlockHeader) -> Any:
+    def open_block(self, header: Header) -> Any:
         """State for a new block whose header still carries the parent's root; EIP-2935 applied."""
         state = self.state(header)
         slot = (header.block_number - 1) % HISTORY_SERVE_WINDOW
@@ -167,7 +167,7 @@ class Machine:
             computation = executor.build_computation(executor.build_evm_message(call), call)
         except (ValidationError, VMError) as error:
             raise Fault(REFUSED, f"invalid call: {error}") from error
-        created = None if call.to else generate_contract_address(call.sender, nonce)
+        created = None if call.to else generate_contract_address(Address(call.sender), nonce)
         return _outcome(call, computation, created)
 
     def estimate(self, fresh_state: Callable[[], Any], call: Call) -> int:

@@ -11,7 +11,7 @@ import logging
 import socket
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
 import uvicorn
@@ -22,7 +22,7 @@ from starlette.routing import Route
 
 from freehold.chain.embedded.faults import INTERNAL, INVALID_REQUEST, PARSE, Fault
 from freehold.chain.embedded.ledger import Ledger
-from freehold.chain.embedded.methods import Methods
+from freehold.chain.embedded.methods import SEND, Methods
 from freehold.core.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -37,7 +37,6 @@ log = logging.getLogger("freehold.chain")
 MOST_BODY_BYTES = 16 * 1024 * 1024
 MOST_BATCH = 1_000
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
-_SEND = "eth_sendRawTransaction"
 
 
 class Dispatcher:
@@ -67,7 +66,7 @@ class Dispatcher:
 
     def _offered(self, request: Any) -> Ticket | Fault | None:
         """Put a batch's transactions in line before the first one is mined, so that they share a block."""
-        if not isinstance(request, dict) or request.get("method") != _SEND:
+        if not isinstance(request, dict) or request.get("method") != SEND:
             return None
         parameters = request.get("params")
         if not isinstance(parameters, list) or len(parameters) != 1 or not isinstance(parameters[0], str):
@@ -148,7 +147,7 @@ class EmbeddedNode:
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
 
-    def start(self) -> EmbeddedNode:
+    def start(self) -> Self:
         """Open the database, listen, and return when requests are answered."""
         listener = _listen(self._port)
         try:
@@ -196,7 +195,7 @@ class EmbeddedNode:
         if self._thread is not None:
             self._thread.join()
 
-    def __enter__(self) -> EmbeddedNode:
+    def __enter__(self) -> Self:
         return self.start()
 
     def __exit__(self, *_: object) -> None:

@@ -42,7 +42,7 @@ CREATE TABLE IF NOT EXISTS queued (hash BLOB PRIMARY KEY, raw BLOB NOT NULL) WIT
 _FORMAT = 1
 
 
-class Nodes(BaseAtomicDB):  # type: ignore[misc]  # py-evm ships no usable types
+class Nodes(BaseAtomicDB):
     """Content-addressed bytes (trie nodes, code) as py-evm wants them; writes wait for the block's commit."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -75,7 +75,7 @@ class Nodes(BaseAtomicDB):  # type: ignore[misc]  # py-evm ships no usable types
         return True
 
     @contextmanager
-    def atomic_batch(self) -> Iterator[Nodes]:
+    def atomic_batch(self) -> Iterator[Nodes]:  # type: ignore[override]  # it is a batch by duck type
         """Atomicity is the block's commit, so a batch is the database itself."""
         yield self
 
@@ -84,29 +84,7 @@ class Store:
     """Rows of the chain. Not thread-safe: the ledger's lock guards every call."""
 
     def __init__(self, path: Path) -> None:
-        self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=1)
-        try:
-            # exclusive first: WAL then needs no shared memory file, and a second process is refused
-            self._connection.execute("PRAGMA locking_mode = EXCLUSIVE")
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = FULL")
-            self._connection.executescript("BEGIN IMMEDIATE;" + _SCHEMA + "COMMIT;")
-            found = self._connection.execute("PRAGMA user_version").fetchone()[0]
-            if found not in (0, _FORMAT):
-                raise Conflict(
-                    f"the chain database has format {found}, this version reads {_FORMAT}",
-                    hint="use the version of Freehold that wrote it, or another --home",
-                )
-            self._connection.execute(f"PRAGMA user_version = {_FORMAT}")
-        except sqlite3.OperationalError as error:
-            self._connection.close()
-            raise Conflict(
-                f"the chain database {path.name} cannot be opened: {error}",
-                hint="another chain process probably uses this directory; stop it or choose another --home",
-            ) from error
-        except Conflict:
-            self._connection.close()
-            raise
+        self._connection = _open(path)
         self.nodes = Nodes(self._connection)
 
     def close(self) -> None:
@@ -143,8 +121,8 @@ class Store:
             many("INSERT OR IGNORE INTO nodes VALUES (?, ?)", self.nodes.waiting.items())
             execute("INSERT INTO blocks VALUES (?, ?, ?)", (number, block_hash, header))
             rows = list(transactions)
-            many(f"INSERT INTO transactions VALUES ({','.join('?' * 10)})", rows)
-            many(f"INSERT INTO logs VALUES ({','.join('?' * 10)})", logs)
+            many("INSERT INTO transactions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+            many("INSERT INTO logs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", logs)
             many("DELETE FROM queued WHERE hash = ?", [(row[0],) for row in rows])
         self.nodes.waiting.clear()
 
@@ -162,3 +140,28 @@ class Store:
     def unqueue(self, tx_hash: bytes) -> None:
         """Forget a queued transaction."""
         self._connection.execute("DELETE FROM queued WHERE hash = ?", (tx_hash,))
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=1)
+    try:
+        # exclusive first: WAL then needs no shared memory file, and a second process is refused
+        connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        found = connection.execute("PRAGMA user_version").fetchone()[0]
+        if found == 0:
+            connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {_FORMAT}; COMMIT;")
+    except sqlite3.DatabaseError as error:
+        connection.close()
+        raise Conflict(
+            f"the chain database {path.name} cannot be opened: {error}",
+            hint="another chain process probably uses this directory; stop it or choose another --home",
+        ) from error
+    if found not in (0, _FORMAT):
+        connection.close()
+        raise Conflict(
+            f"the chain database has format {found}, this version reads {_FORMAT}",
+            hint="use the version of Freehold that wrote it, or another --home",
+        )
+    return connection

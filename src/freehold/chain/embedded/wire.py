@@ -5,14 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-import rlp
-from eth_bloom import BloomFilter
+from eth_bloom.bloom import BloomFilter
 
 from freehold.chain.embedded.faults import INVALID_PARAMS, Fault
 
 if TYPE_CHECKING:
-    from eth.vm.forks.prague.blocks import PragueBlockHeader
-
+    from freehold.chain.header import Header
 _QUANTITY = re.compile(r"0x[0-9a-fA-F]{1,64}\Z")
 _DATA = re.compile(r"0x(?:[0-9a-fA-F]{2})*\Z")
 
@@ -46,7 +44,7 @@ def show(data: bytes | None) -> str | None:
     return None if data is None else "0x" + bytes(data).hex()
 
 
-def show_header(header: PragueBlockHeader) -> dict[str, Any]:
+def show_header(header: Header) -> dict[str, Any]:
     """The header fields of a block object."""
     return {
         "number": hex(header.block_number),
@@ -55,7 +53,7 @@ def show_header(header: PragueBlockHeader) -> dict[str, Any]:
         "nonce": show(header.nonce),
         "mixHash": show(header.mix_hash),
         "sha3Uncles": show(header.uncles_hash),
-        "logsBloom": "0x" + header.bloom.to_bytes(256, "big").hex(),
+        "logsBloom": show(header.bloom),
         "transactionsRoot": show(header.transaction_root),
         "stateRoot": show(header.state_root),
         "receiptsRoot": show(header.receipt_root),
@@ -68,11 +66,11 @@ def show_header(header: PragueBlockHeader) -> dict[str, Any]:
         "gasUsed": hex(header.gas_used),
         "timestamp": hex(header.timestamp),
         "baseFeePerGas": hex(header.base_fee_per_gas),
-        "blobGasUsed": hex(header.blob_gas_used),
-        "excessBlobGas": hex(header.excess_blob_gas),
+        "blobGasUsed": hex(header.blob_gas_used or 0),
+        "excessBlobGas": hex(header.excess_blob_gas or 0),
         "parentBeaconBlockRoot": show(header.parent_beacon_block_root),
         "requestsHash": show(header.requests_hash),
-        "size": hex(len(rlp.encode(header))),
+        "size": hex(len(header.encoded)),
         "uncles": [],
         "withdrawals": [],
     }
@@ -82,7 +80,7 @@ def show_transaction(
     transaction: Any, tx_hash: bytes, place: tuple[int, bytes, int] | None, price_wei: int | None = None
 ) -> dict[str, Any]:
     """A transaction object; `place` is (block number, block hash, index), None while queued."""
-    number, block_hash, index = place if place else (None, None, None)
+    number, block_hash, index = place or (None, None, None)
     kind = transaction.type_id or 0
     shown: dict[str, Any] = {
         "hash": show(tx_hash),

@@ -1,0 +1,72 @@
+"""What every group of JSON-RPC methods shares: the ledger, and finding the block a caller means."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any
+
+from freehold.chain.embedded.faults import REFUSED, Fault
+from freehold.chain.embedded.wire import read_data, read_quantity
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from freehold.chain.embedded.ledger import Ledger
+    from freehold.chain.header import Header
+
+LATEST = ("latest", "safe", "finalized")
+PENDING = ("pending",)
+
+
+def method(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Publish a method under its JSON-RPC name."""
+
+    def publish(function: Callable[..., Any]) -> Callable[..., Any]:
+        function.rpc_name = name  # type: ignore[attr-defined]
+        return function
+
+    return publish
+
+
+class MethodGroup:
+    """Methods over one ledger; the caller holds its lock."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    def table(self) -> dict[str, Callable[..., Any]]:
+        """The published methods by name."""
+        return {
+            found.rpc_name: found
+            for _, found in inspect.getmembers(self, inspect.ismethod)
+            if hasattr(found, "rpc_name")
+        }
+
+    def _numbered(self, number: int) -> Header:
+        header = self._ledger.header_at(number)
+        if header is None:
+            raise Fault(REFUSED, "block not found")
+        return header
+
+    def _hashed(self, block_hash: bytes) -> Header | None:
+        rows = self._ledger.store.rows("SELECT number FROM blocks WHERE hash = ?", (block_hash,))
+        return self._numbered(rows[0][0]) if rows else None
+
+    def _header(self, block: Any, *, clamp: bool = False) -> Header:
+        """The header a block tag, number or EIP-1898 object names; `clamp` takes the head for the future."""
+        if isinstance(block, dict):
+            if "blockHash" in block:
+                header = self._hashed(read_data(block["blockHash"], "blockHash", size=32))
+                if header is None:
+                    raise Fault(REFUSED, "block not found")
+                return header
+            block = block.get("blockNumber")
+        if block in LATEST or block in PENDING:
+            return self._ledger.head
+        number = 0 if block == "earliest" else read_quantity(block, "block")
+        return (
+            self._ledger.head if clamp and number > self._ledger.head.block_number else self._numbered(number)
+        )
+
+    def _state(self, block: Any) -> Any:
+        return self._ledger.machine.state(self._header(block))

@@ -1,0 +1,281 @@
+"""Proofs of what a chain stored, checked offline against nothing but a block hash.
+
+A bundle holds a block header and, for each account, the trie nodes (EIP-1186) from the header's
+state root to the account and on to its storage slots. `verify` recomputes every hash on the way;
+what remains to trust is that the block hash is the chain's, which a reader compares with a source of
+their choice. It reads headers of any network, the local one included.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import rlp
+from eth_hash.auto import keccak
+
+from freehold.chain.client import Chain
+from freehold.chain.errors import ChainUnreachable
+from freehold.chain.header import EMPTY_TRIE, MOST_BYTES, Header
+from freehold.chain.trie import MalformedTrie, look_up
+from freehold.core.errors import VerificationFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from freehold.chain.rpc import Rpc
+
+_MOST_ACCOUNTS, _MOST_SLOTS, _MOST_NODES, _MOST_NODE_BYTES = 64, 1_024, 65, 1_024
+_HEADER_FIELDS = (
+    ("parentHash", "parent_hash", 32),
+    ("sha3Uncles", "uncles_hash", 32),
+    ("miner", "coinbase", 20),
+    ("stateRoot", "state_root", 32),
+    ("transactionsRoot", "transaction_root", 32),
+    ("receiptsRoot", "receipt_root", 32),
+    ("logsBloom", "bloom", 256),
+    ("difficulty", "difficulty", 0),
+    ("number", "block_number", 0),
+    ("gasLimit", "gas_limit", 0),
+    ("gasUsed", "gas_used", 0),
+    ("timestamp", "timestamp", 0),
+    ("extraData", "extra_data", None),
+    ("mixHash", "mix_hash", 32),
+    ("nonce", "nonce", 8),
+    ("baseFeePerGas", "base_fee_per_gas", 0),
+    ("withdrawalsRoot", "withdrawals_root", 32),
+    ("blobGasUsed", "blob_gas_used", 0),
+    ("excessBlobGas", "excess_blob_gas", 0),
+    ("parentBeaconBlockRoot", "parent_beacon_block_root", 32),
+    ("requestsHash", "requests_hash", 32),
+)
+"""JSON name, header field, size in bytes (0: an integer, None: any)."""
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What a bundle proves, if `block_hash` is a block of the chain."""
+
+    block_hash: str
+    block_number: int
+    timestamp: int
+    state: dict[tuple[str, int], int]
+    """Value of each (lower-case account, slot); 0 is proven absence."""
+
+
+def capture(
+    chain: Chain | Rpc, wanted: Sequence[tuple[str, Sequence[int]]], block: int | str = "latest"
+) -> dict[str, Any]:
+    """Fetch a bundle for `(account, [slot, ...])` at a block; JSON-able.
+
+    What the node gives is verified before it is returned. Raises `ChainUnreachable` when the node's
+    header or proofs do not hold together.
+    """
+    rpc = chain.rpc if isinstance(chain, Chain) else chain
+    shown = rpc.call("eth_getBlockByNumber", hex(block) if isinstance(block, int) else block, False)
+    if not isinstance(shown, dict):
+        raise ChainUnreachable(f"the chain has no block {block}")
+    number = shown["number"]
+    answers = rpc.batch(
+        [("eth_getProof", account, [hex(slot) for slot in slots], number) for account, slots in wanted]
+    )
+    bundle = {
+        "header": "0x" + _header(shown).encoded.hex(),
+        "block_number": int(number, 16),
+        "block_hash": shown["hash"],
+        "accounts": [
+            {
+                "address": account.lower(),
+                "proof": answer["accountProof"],
+                "storage": [
+                    {"slot": hex(slot), "proof": one["proof"]}
+                    for slot, one in zip(slots, answer["storageProof"], strict=True)
+                ],
+            }
+            for (account, slots), answer in zip(wanted, answers, strict=True)
+        ],
+    }
+    try:
+        verify(bundle)
+    except VerificationFailed as error:
+        raise ChainUnreachable(
+            f"the chain gave a proof that does not hold: {error.message}",
+            hint="ask another node of the network",
+        ) from error
+    return bundle
+
+
+def verify(bundle: Any) -> Proof:
+    """Recompute a bundle. Raises `VerificationFailed` naming what broke; reads no network and no clock."""
+    header = _read_header(bundle)
+    accounts = _list(bundle, "accounts", _MOST_ACCOUNTS)
+    state: dict[tuple[str, int], int] = {}
+    for index, account in enumerate(accounts):
+        where = f"accounts[{index}]"
+        address = _bytes(account, "address", where, 20)
+        root = _storage_root(header.state_root, address, account, where)
+        for position, one in enumerate(_list(account, "storage", _MOST_SLOTS, where)):
+            at = f"{where}.storage[{position}]"
+            slot = _quantity(one, "slot", at)
+            leaf = _proven(root, keccak(slot.to_bytes(32, "big")), _nodes(one, at), at)
+            state["0x" + address.hex(), slot] = _stored(leaf, at)
+    return Proof(
+        block_hash="0x" + header.hash.hex(),
+        block_number=header.block_number,
+        timestamp=header.timestamp,
+        state=state,
+    )
+
+
+def mapping_slot(key: bytes | int | str, slot: int) -> int:
+    """Storage slot of `mapping[key]` for a mapping declared at `slot` (Solidity storage layout).
+
+    `key` is 32 bytes, or an integer or account that is padded to them.
+    """
+    if isinstance(key, str):
+        key = bytes.fromhex(key.removeprefix("0x"))
+    padded = key.to_bytes(32, "big") if isinstance(key, int) else key.rjust(32, b"\x00")
+    return int.from_bytes(keccak(padded + slot.to_bytes(32, "big")), "big")
+
+
+def _header(shown: dict[str, Any]) -> Header:
+    """The header that a node's block object describes."""
+    values: dict[str, Any] = {}
+    try:
+        for name, field, size in _HEADER_FIELDS:
+            value = shown.get(name)
+            if value is None:
+                values[field] = None
+            elif size == 0:
+                values[field] = int(value, 16)
+            else:
+                values[field] = bytes.fromhex(value[2:])
+        header = Header(**values)
+        if "0x" + header.hash.hex() == shown["hash"]:
+            return header
+    except (ValueError, TypeError, KeyError, rlp.EncodingError) as error:
+        raise ChainUnreachable(f"the chain gave a block that is no header: {error}") from error
+    raise ChainUnreachable(
+        "the chain's block does not hash to its hash",
+        hint="the network has header fields this version does not know",
+    )
+
+
+def _read_header(bundle: Any) -> Header:
+    try:
+        header = Header.decode(_bytes(bundle, "header", "", None, most=MOST_BYTES))
+    except ValueError as error:
+        raise _broken("header", str(error)) from error
+    if _bytes(bundle, "block_hash", "", 32) != header.hash:
+        raise _broken("block_hash", "the header has another hash")
+    if bundle.get("block_number") != header.block_number or isinstance(bundle["block_number"], bool):
+        raise _broken("block_number", "the header has another number")
+    return header
+
+
+def _storage_root(state_root: bytes, address: bytes, account: Any, where: str) -> bytes:
+    """Storage root of an account; the empty trie's for an account proven absent."""
+    leaf = _proven(state_root, keccak(address), _nodes(account, where), where)
+    if leaf is None:
+        return EMPTY_TRIE
+    try:
+        fields = rlp.decode(leaf)
+    except rlp.DecodingError as error:
+        raise _broken(where, "the account is not RLP") from error
+    if (
+        not isinstance(fields, list)
+        or len(fields) != 4
+        or not isinstance(fields[2], bytes)
+        or len(fields[2]) != 32
+    ):
+        raise _broken(where, "the account has not the four fields of one")
+    return bytes(fields[2])
+
+
+def _proven(root: bytes, key: bytes, nodes: list[bytes], where: str) -> bytes | None:
+    """The value under `key`, when the nodes prove it, in order, with none left over."""
+    unread = iter(nodes)
+
+    def fetch(digest: bytes) -> bytes:
+        node = next(unread, None)
+        if node is None:
+            raise _broken(where, "the proof ends before the answer")
+        if keccak(node) != digest:
+            raise _broken(where, "a proof node does not hash to what its parent names")
+        return node
+
+    try:
+        value, _ = look_up(root, key, fetch)
+    except MalformedTrie as error:
+        raise _broken(where, str(error)) from error
+    if next(unread, None) is not None:
+        raise _broken(where, "the proof holds nodes that prove nothing")
+    return value
+
+
+def _stored(leaf: bytes | None, where: str) -> int:
+    """The integer in a storage leaf: RLP of its big-endian bytes without leading zeros."""
+    if leaf is None:
+        return 0
+    try:
+        value = rlp.decode(leaf)
+    except rlp.DecodingError as error:
+        raise _broken(where, "the stored value is not RLP") from error
+    if not isinstance(value, bytes) or not 0 < len(value) <= 32 or value[0] == 0:
+        raise _broken(where, "the stored value is not a canonical integer")
+    return int.from_bytes(value, "big")
+
+
+def _broken(where: str, why: str) -> VerificationFailed:
+    return VerificationFailed(
+        f"the chain proof fails at {where}: {why}",
+        hint="the proof was altered or made for another block",
+        check=where,
+    )
+
+
+def _member(holder: Any, name: str, where: str) -> Any:
+    if not isinstance(holder, dict) or name not in holder:
+        raise _broken(where or "bundle", f"{name} is missing")
+    return holder[name]
+
+
+def _list(holder: Any, name: str, most: int, where: str = "") -> list[Any]:
+    value = _member(holder, name, where)
+    if not isinstance(value, list) or len(value) > most:
+        raise _broken(where or name, f"{name} is not a list of at most {most}")
+    return value
+
+
+def _bytes(holder: Any, name: str, where: str, size: int | None, *, most: int = 32) -> bytes:
+    return _hex(_member(holder, name, where), f"{where}.{name}".lstrip("."), size, most)
+
+
+def _hex(value: Any, where: str, size: int | None, most: int) -> bytes:
+    longest = 2 + 2 * (most if size is None else size)
+    # fromhex skips blanks, so the length is checked on both sides
+    if isinstance(value, str) and value.startswith("0x") and len(value) <= longest:
+        try:
+            data = bytes.fromhex(value[2:])
+        except ValueError:
+            data = None
+        if data is not None and 2 * len(data) + 2 == len(value) and size in (None, len(data)):
+            return data
+    raise _broken(where, "not hex bytes of the expected size")
+
+
+def _quantity(holder: Any, name: str, where: str) -> int:
+    value = _member(holder, name, where)
+    if isinstance(value, str) and value.startswith("0x") and 3 <= len(value) <= 66:
+        try:
+            number = int(value, 16)
+        except ValueError:
+            number = -1
+        if hex(number) == value:
+            return number
+    raise _broken(where, f"{name} is not a canonical hex integer")
+
+
+def _nodes(holder: Any, where: str) -> list[bytes]:
+    nodes = _list(holder, "proof", _MOST_NODES, where)
+    return [_hex(node, f"{where}.proof[{index}]", None, _MOST_NODE_BYTES) for index, node in enumerate(nodes)]
