@@ -123,6 +123,8 @@ def _check_rows(source: Source, rows: int, columns: int) -> None:
 
 def _csv(stream: BinaryIO, file: str, limits: Limits) -> Source:
     names = _header(stream, file)
+    if not any(line.strip() for line in iter(lambda: stream.readline(_HEADER_BYTES), b"")):
+        return Source(file, names, limits, iter(()))
     stream.seek(0)
     keys = [f"c{i}" for i in range(len(names))]
     try:
@@ -137,8 +139,6 @@ def _csv(stream: BinaryIO, file: str, limits: Limits) -> Source:
             ),
         )
     except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
-        if "Empty CSV" in str(error):
-            return Source(file, names, limits, iter(()))
         raise _csv_error(stream, file, error) from None
     return Source(file, names, limits, _csv_batches(reader, stream, file))
 
@@ -263,7 +263,7 @@ def _numbers(column: Any, name: str, file: str, start: int) -> npt.NDArray[np.fl
         )
     if column.null_count:
         raise _cell_error(
-            "is missing", "Fill the cell or drop the row.", name, file, start, _first(pc.is_null(column))
+            "is missing", "Fill the cell or drop the row.", name, file, row=start + _first(pc.is_null(column))
         )
     try:
         cast = pc.cast(pc.utf8_trim_whitespace(column) if text else column, pa.float64(), safe=False)
@@ -274,33 +274,37 @@ def _numbers(column: Any, name: str, file: str, start: int) -> npt.NDArray[np.fl
 
 
 def _bad_text(column: Any, name: str, file: str, start: int) -> InvalidTable:
-    for row, cell in enumerate(column.to_pylist()):
-        if cell.strip().lower() in _MISSING:
-            return _cell_error("is missing", "Fill the cell or drop the row.", name, file, start, row)
+    # the first cell that fails, by bisection over prefixes: a cell by cell search takes seconds
+    good, bad = 0, len(column)
+    while bad - good > 1:
+        half = (good + bad) // 2
         try:
-            pc.cast(pa.array([cell.strip()]), pa.float64())
+            pc.cast(pc.utf8_trim_whitespace(column.slice(good, half - good)), pa.float64())
+            good = half
         except pa.ArrowInvalid:
-            hint = "Use plain numbers such as -12.5 (a point, no units, no thousands marks)."
-            return _cell_error("is not a number", hint, name, file, start, row)
-    return _cell_error("is not a number", "Use plain numbers.", name, file, start, 0)
+            bad = half
+    if column[good].as_py().strip().lower() in _MISSING:
+        return _cell_error("is missing", "Fill the cell or drop the row.", name, file, row=start + good)
+    hint = "Use plain numbers such as -12.5 (a point, no units, no thousands marks)."
+    return _cell_error("is not a number", hint, name, file, row=start + good)
 
 
 def _micro(values: npt.NDArray[np.float64], name: str, file: str, start: int) -> IntArray:
     finite = np.isfinite(values)
     if not finite.all():
         row = int(np.flatnonzero(~finite)[0])
-        raise _cell_error("is NaN or infinite", "Fill the cell or drop the row.", name, file, start, row)
+        raise _cell_error("is NaN or infinite", "Fill the cell or drop the row.", name, file, row=start + row)
     scaled = np.floor(values * MICRO + 0.5)
     large = np.abs(scaled) > MICRO_LIMIT
     if large.any():
         hint = "Choose a larger unit for the column, such as thousands."
         reason = f"is beyond +-{MICRO_LIMIT // MICRO:,}"
-        raise _cell_error(reason, hint, name, file, start, int(np.flatnonzero(large)[0]))
+        raise _cell_error(reason, hint, name, file, row=start + int(np.flatnonzero(large)[0]))
     return scaled.astype(np.int64)
 
 
-def _cell_error(reason: str, hint: str, name: str, file: str, start: int, row: int) -> InvalidTable:
-    number = start + row + 1
+def _cell_error(reason: str, hint: str, name: str, file: str, *, row: int) -> InvalidTable:
+    number = row + 1
     return InvalidTable(
         f"{file}, data row {number}, column '{name}': the cell {reason}",
         hint=hint,
@@ -362,10 +366,10 @@ class _Labels:
     def _refused(self, *, missing: bool, start: int, row: int) -> InvalidTable:
         if missing:
             return _cell_error(
-                "is missing", "Fill the label or drop the row.", self.name, self.file, start, row
+                "is missing", "Fill the label or drop the row.", self.name, self.file, row=start + row
             )
         if self.positive is None:
             hint = "Use 0/1 or true/false, or name the value that means 1."
-            return _cell_error("is neither 0/1 nor true/false", hint, self.name, self.file, start, row)
+            return _cell_error("is neither 0/1 nor true/false", hint, self.name, self.file, row=start + row)
         hint = f"The label must be '{self.positive}' or one other value."
-        return _cell_error("is a third label value", hint, self.name, self.file, start, row)
+        return _cell_error("is a third label value", hint, self.name, self.file, row=start + row)
