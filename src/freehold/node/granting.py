@@ -37,7 +37,9 @@ def issue(node: Node, holder: str, body: dict[str, Any]) -> dict[str, Any]:
     asset_id, nonce = str(body.get("asset")), str(body.get("nonce"))
     hash_bytes(asset_id), hash_bytes(nonce)
     if not node.store.is_public(asset_id):
-        raise NotFound(f"no asset {asset_id[:10]} is on offer here", hint="Search again; it may be withdrawn.")
+        raise NotFound(
+            f"no asset {asset_id[:10]} is on offer here", hint="Search again; it may be withdrawn."
+        )
     asset = node.asset(asset_id)
     key = f"granted:{holder}:{nonce}"
     known = node.store.state(key)
@@ -60,7 +62,9 @@ def issue(node: Node, holder: str, body: dict[str, Any]) -> dict[str, Any]:
         known = grant.id
     grant = node.grant(known)
     if grant.asset != asset_id:
-        raise Conflict("this nonce was used for another asset", hint="Use a fresh random nonce for each request.")
+        raise Conflict(
+            "this nonce was used for another asset", hint="Use a fresh random nonce for each request."
+        )
     offer = sign_digest(node.keys.account_key, Offer.of(grant).digest(node.chain_id, node.contract("Market")))
     return {"grant": node.store.get(grant.id).to_json(), "offer_signature": "0x" + offer.hex()}
 

@@ -58,13 +58,22 @@ def give_statistics(node: Node, tables: Tables, holder: str, body: dict[str, Any
         NotAllowed and its kin when the grant does not allow it.
     """
     grant, asset = _granted(node, str(body.get("grant")))
+    with node.exclusive(grant.id):
+        return _give_statistics(node, tables, holder, body, grant, asset)
+
+
+def _give_statistics(
+    node: Node, tables: Tables, holder: str, body: dict[str, Any], grant: Grant, asset: Asset
+) -> dict[str, Any]:
     key, request = f"statistics:{grant.id}:{str(body.get('nonce'))[:80]}", sha256_hex(canonical_bytes(body))
     known = _answered(node, key, request)
     if known is not None:
         return known
     require_usable(grant, asset, standing(node, grant), holder=holder, action="train")
     statistics = measure(tables.get(asset.id)).to_json()
-    return _use(node, grant, asset, sha256_hex(canonical_bytes(statistics)), {"round": 0}, key, request, statistics)
+    return _use(
+        node, grant, asset, sha256_hex(canonical_bytes(statistics)), {"round": 0}, key, request, statistics
+    )
 
 
 def train_round(node: Node, tables: Tables, holder: str, body: dict[str, Any]) -> dict[str, Any]:
@@ -76,6 +85,13 @@ def train_round(node: Node, tables: Tables, holder: str, body: dict[str, Any]) -
         NotAllowed and its kin, NotCountersigned, InvalidInput.
     """
     grant, asset = _granted(node, str(body.get("grant")))
+    with node.exclusive(grant.id):
+        return _train_round(node, tables, holder, body, grant, asset)
+
+
+def _train_round(
+    node: Node, tables: Tables, holder: str, body: dict[str, Any], grant: Grant, asset: Asset
+) -> dict[str, Any]:
     plan = _plan(node, holder, body.get("plan"))
     number = body.get("round")
     if type(number) is not int or not 1 <= number <= plan.recipe.rounds:

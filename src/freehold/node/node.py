@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from sqlite3 import Connection
@@ -48,6 +50,7 @@ class Node:
         self.chain_id = chain.chain_id
         self.domain = Domain("Freehold", self.chain_id, self.contract("Revocations"))
         self.log_signer = Signer.from_seed(f"freehold/{self.account}", keys.log_seed)
+        self._locks: dict[str, threading.Lock] = defaultdict(threading.Lock)
         self._blobs = Blobs(settings.blobs or str(home / "blobs"))
 
     def now(self) -> int:
@@ -57,6 +60,10 @@ class Node:
     def contract(self, name: str) -> str:
         """Address of one of Freehold's contracts, lower case."""
         return deployments.address(name).lower()
+
+    def exclusive(self, name: str) -> threading.Lock:
+        """The lock of one grant, channel or payment: check, use and count happen one after the other."""
+        return self._locks[name]
 
     def vault(self, connection: Connection) -> Vault:
         """The vault inside a store transaction or reading."""
@@ -72,7 +79,7 @@ class Node:
         if self.settings.token:
             return self.settings.token.lower()
         if self.chain_id != LOCAL_CHAIN_ID:
-            raise NoDollarToken("no dollar token is configured", hint="Set token = \"0x...\" in config.toml.")
+            raise NoDollarToken("no dollar token is configured", hint='Set token = "0x..." in config.toml.')
         return self.contract("TestDollar")
 
     @property
@@ -125,7 +132,8 @@ class Node:
         check(envelope, self.domain, contract=self.contract_accepts)
         if party.chain_id != self.chain_id:
             raise InvalidDocument(
-                f"{party.name} is on chain {party.chain_id}, this node on {self.chain_id}", hint="Use one chain."
+                f"{party.name} is on chain {party.chain_id}, this node on {self.chain_id}",
+                hint="Use one chain.",
             )
         if public_account(bytes.fromhex(party.account_key[2:])) != party.account:
             raise InvalidSignature("a party's key does not belong to its account")
@@ -144,7 +152,9 @@ class Node:
         """
         known = self.store.state(f"party:{account}")
         if known is None:
-            raise Unavailable(f"nothing is known about {account}", hint="Add its node with --peer URL.", account=account)
+            raise Unavailable(
+                f"nothing is known about {account}", hint="Add its node with --peer URL.", account=account
+            )
         return self.typed(known, Party)
 
     def contract_accepts(self, account: str, digest: bytes, signature: bytes) -> bool:
@@ -161,7 +171,9 @@ class Node:
         """
         document = self.store.get(document_id).document
         if not isinstance(document, kind):
-            raise InvalidDocument(f"{document_id[:10]} is a {document.body['type']}, not a {kind.__name__.lower()}")
+            raise InvalidDocument(
+                f"{document_id[:10]} is a {document.body['type']}, not a {kind.__name__.lower()}"
+            )
         return document
 
     def asset(self, asset_id: str) -> Asset:

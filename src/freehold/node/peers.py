@@ -12,14 +12,27 @@ import httpx
 
 from freehold.core.canonical import parse
 from freehold.core.documents import Party
-from freehold.core.errors import Conflict, FreeholdError, InvalidInput, NotAllowed, NotFound, PaymentRequired, Unavailable
+from freehold.core.errors import (
+    Conflict,
+    FreeholdError,
+    InvalidInput,
+    NotAllowed,
+    NotFound,
+    PaymentRequired,
+    Unavailable,
+)
 from freehold.core.http_signature import Request, Stamp, sign_request
 from freehold.core.signing import parse_envelope
 from freehold.node.node import Node
 
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 TIMEOUT_SECONDS = 30.0
-_BY_STATUS: dict[int, type[FreeholdError]] = {402: PaymentRequired, 403: NotAllowed, 404: NotFound, 409: Conflict}
+_BY_STATUS: dict[int, type[FreeholdError]] = {
+    402: PaymentRequired,
+    403: NotAllowed,
+    404: NotFound,
+    409: Conflict,
+}
 
 
 class PeerUnreachable(Unavailable):
@@ -81,15 +94,25 @@ class Peers:
         stamp = Stamp(self._node.account, self._node.now(), secrets.token_urlsafe(18))
         request = Request("POST", urlsplit(url).netloc, path, "", data)
         headers = sign_request(request, stamp, self._node.keys.log_seed)
-        return self._exchange("POST", url, path, data, {**headers, "content-type": "application/json"}, timeout)
+        return self._exchange(
+            "POST", url, path, data, {**headers, "content-type": "application/json"}, timeout
+        )
 
     def _exchange(
-        self, method: str, url: str, path: str, data: bytes, headers: dict[str, str], timeout: float = TIMEOUT_SECONDS
+        self,
+        method: str,
+        url: str,
+        path: str,
+        data: bytes,
+        headers: dict[str, str],
+        timeout: float = TIMEOUT_SECONDS,
     ) -> Any:
         if urlsplit(url).scheme not in ("http", "https"):
             raise InvalidInput(f"{url[:100]!r} is not an http URL", hint="Write http://host:port.")
         try:
-            with self._client.stream(method, url + path, content=data, headers=headers, timeout=timeout) as response:
+            with self._client.stream(
+                method, url + path, content=data, headers=headers, timeout=timeout
+            ) as response:
                 content = bytearray()
                 for chunk in response.iter_bytes():
                     content += chunk

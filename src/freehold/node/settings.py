@@ -65,8 +65,12 @@ def load(home: Path) -> Settings:
             raise InvalidInput(f"{path}: unknown setting {name}", hint=f"Settings are: {', '.join(known)}.")
         expected = type(getattr(Settings(), name))
         if not isinstance(value, list if expected is tuple else expected):
-            raise InvalidInput(f"{path}: {name} must be {expected.__name__}", hint="See docs/reference/settings.md.")
-    return Settings(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+            raise InvalidInput(
+                f"{path}: {name} must be {expected.__name__}", hint="See docs/reference/settings.md."
+            )
+    return Settings(
+        **{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+    )
 
 
 def save(home: Path, settings: Settings) -> None:

@@ -65,7 +65,12 @@ class Transaction:
         position = known[0] if known else None
         if logged and position is None:
             position = self.log.append(canonical_bytes({"id": document.id, "type": document.body["type"]}))
-        kind = document.body.get("claim_kind") or document.body.get("asset_kind") or document.body.get("action") or ""
+        kind = (
+            document.body.get("claim_kind")
+            or document.body.get("asset_kind")
+            or document.body.get("action")
+            or ""
+        )
         self.connection.execute(
             "INSERT OR REPLACE INTO documents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
@@ -114,18 +119,24 @@ class Store:
     def __init__(self, path: Path) -> None:
         self._lock = threading.RLock()
         try:
-            self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=10)
+            self._connection = sqlite3.connect(
+                path, check_same_thread=False, isolation_level=None, timeout=10
+            )
             self._connection.execute("PRAGMA journal_mode = WAL")
             # FULL: an answer that was given (and may have been paid) must survive power loss too
             self._connection.execute("PRAGMA synchronous = FULL")
             self._migrate()
         except sqlite3.Error as error:
-            raise StorageFailed(f"cannot open {path.name}: {error}", hint="Check disk space and permissions.") from error
+            raise StorageFailed(
+                f"cannot open {path.name}: {error}", hint="Check disk space and permissions."
+            ) from error
 
     def _migrate(self) -> None:
         version = self._connection.execute("PRAGMA user_version").fetchone()[0]
         if version > SCHEMA_VERSION:
-            raise StorageFailed("the database was written by a newer Freehold", hint="Upgrade this installation.")
+            raise StorageFailed(
+                "the database was written by a newer Freehold", hint="Upgrade this installation."
+            )
         if version == 0:
             with self.transaction() as tx:
                 for statement in filter(str.strip, _SCHEMA.split(";")):
@@ -148,7 +159,9 @@ class Store:
                 self._connection.execute("COMMIT")
             except sqlite3.OperationalError as error:
                 self._rollback()
-                raise StorageFailed(f"cannot write: {error}", hint="Free some disk space, then retry.") from error
+                raise StorageFailed(
+                    f"cannot write: {error}", hint="Free some disk space, then retry."
+                ) from error
             except BaseException:
                 self._rollback()
                 raise
@@ -169,7 +182,9 @@ class Store:
         """
         rows = self._rows("SELECT envelope FROM documents WHERE id = ?", document_id)
         if not rows:
-            raise NotFound(f"no document {document_id[:80]}", hint="List what is here, or ask the node that made it.")
+            raise NotFound(
+                f"no document {document_id[:80]}", hint="List what is here, or ask the node that made it."
+            )
         return read_envelope(rows[0][0])
 
     def has(self, document_id: str) -> bool:
@@ -195,7 +210,9 @@ class Store:
     def resolve(self, prefix: str, type_: str) -> str:
         """The full id of a shortened one."""
         text = prefix.lower().removeprefix("0x")
-        rows = self._rows("SELECT id FROM documents WHERE type = ? AND id LIKE ? LIMIT 100", type_, f"0x{text[:64]}%")
+        rows = self._rows(
+            "SELECT id FROM documents WHERE type = ? AND id LIKE ? LIMIT 100", type_, f"0x{text[:64]}%"
+        )
         return resolve(prefix, (row[0] for row in rows), type_)
 
     def is_public(self, document_id: str) -> bool:
@@ -205,7 +222,8 @@ class Store:
     def unsigned_receipts(self, holder: str, grant_id: str = "%") -> list[Receipt]:
         """Receipts that lack the holder's signature."""
         found = self._rows(
-            "SELECT envelope FROM documents WHERE type = 'receipt' AND NOT complete AND about LIKE ?", grant_id
+            "SELECT envelope FROM documents WHERE type = 'receipt' AND NOT complete AND about LIKE ?",
+            grant_id,
         )
         documents: list[Document] = [read_envelope(row[0]).document for row in found]
         return [item for item in documents if isinstance(item, Receipt) and item.holder == holder]

@@ -1,0 +1,107 @@
+"""What other nodes ask of this one. Every request is signed, fresh and answered once per nonce."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import APIRouter, Depends, Request
+
+from freehold.core.canonical import parse
+from freehold.core.errors import InvalidInput, InvalidSignature
+from freehold.core.http_signature import MAX_SKEW_SECONDS, read_stamp, verify_request
+from freehold.core.http_signature import Request as SignedRequest
+from freehold.core.signing import parse_envelope
+from freehold.log.note import VerifierKey
+from freehold.node import granting, lending, logbook, proving, releasing
+from freehold.node.node import Node
+from freehold.node.services import Services
+
+
+class Replayed(InvalidSignature):
+    """The request was answered before."""
+
+    code = "peer.replayed"
+
+
+class UnknownParty(InvalidSignature):
+    """The sender has not introduced itself."""
+
+    code = "peer.unknown"
+
+
+def router(services: Services) -> APIRouter:
+    """Signed routes; each handler gets (sender's account, body)."""
+    node = services.node
+    routes = APIRouter(prefix="/peer")
+
+    def hello(request: Request, body: dict[str, Any]) -> dict[str, Any]:
+        party = node.accept_party(parse_envelope(body.get("party")))
+        _authenticate(node, request, party.account)
+        return {"account": node.account}
+
+    def signed(handle: Callable[[str, dict[str, Any]], dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+        def endpoint(request: Request, body: dict[str, Any] = Depends(read_body)) -> dict[str, Any]:
+            return handle(_authenticate(node, request), body)
+
+        return endpoint
+
+    def introduced(request: Request, body: dict[str, Any] = Depends(read_body)) -> dict[str, Any]:
+        return hello(request, body)
+
+    routes.post("/hello")(introduced)
+    routes.post("/grants")(signed(lambda sender, body: granting.issue(node, sender, body)))
+    routes.post("/statistics")(
+        signed(lambda sender, body: lending.give_statistics(node, services.tables, sender, body))
+    )
+    routes.post("/rounds")(signed(lambda sender, body: lending.train_round(node, services.tables, sender, body)))
+    routes.post("/countersign")(signed(lambda sender, body: lending.countersign(node, sender, body.get("receipts"))))
+    routes.post("/releases")(signed(lambda sender, body: releasing.accept_release(node, sender, body)))
+    routes.post("/proofs")(signed(lambda _, body: logbook.proofs(node, _ids(body))))
+    routes.post("/evidence")(signed(lambda sender, body: proving.give_evidence(services, sender, body)))
+    return routes
+
+
+async def read_body(request: Request) -> dict[str, Any]:
+    """A JSON object of exact values.
+
+    Raises:
+        InvalidInput.
+    """
+    value = parse(await request.body(), max_bytes=32 * 1024 * 1024)
+    if not isinstance(value, dict):
+        raise InvalidInput("the body must be a JSON object")
+    return value
+
+
+def _ids(body: dict[str, Any]) -> list[str]:
+    ids = body.get("ids")
+    if not isinstance(ids, list) or not all(isinstance(item, str) for item in ids):
+        raise InvalidInput("ids is a list of document ids")
+    return ids
+
+
+def _authenticate(node: Node, request: Request, introduced: str | None = None) -> str:
+    """The account that signed the request, once.
+
+    Raises:
+        UnknownParty, InvalidSignature, Replayed.
+    """
+    claimed = read_stamp(request.headers)[0].account
+    if introduced is not None and claimed != introduced:
+        raise InvalidSignature("the request is signed by another party than it introduces")
+    if node.store.state(f"party:{claimed}") is None:
+        raise UnknownParty("this node does not know the sender", hint="POST the party document to /peer/hello first.")
+    signed = SignedRequest(
+        request.method,
+        request.headers.get("host", ""),
+        request.url.path,
+        request.url.query,
+        request._body,  # noqa: SLF001 - read and bounded by the application
+    )
+    key = VerifierKey.parse(node.party_of(claimed).log_key)
+    stamp = verify_request(signed, request.headers, key.public, node.now())
+    expires_at = stamp.created_at + 2 * MAX_SKEW_SECONDS
+    if node.store.seen_nonce(f"{claimed}:{stamp.nonce}", expires_at, node.now()):
+        raise Replayed("this request was received before", hint="Sign a new one with a fresh nonce.")
+    return claimed

@@ -1,0 +1,114 @@
+"""Training jobs in the background: one thread each, progress where the user looks, resumed at start."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import Any
+
+from freehold.core.errors import FreeholdError, NotFound
+from freehold.core.ids import resolve
+from freehold.node import training
+from freehold.node.node import Node
+from freehold.node.peers import Peers
+
+_log = logging.getLogger("freehold.jobs")
+
+
+class Jobs:
+    """All training jobs of one node."""
+
+    def __init__(self, node: Node, peers: Peers) -> None:
+        self._node, self._peers = node, peers
+        self._progress: dict[str, dict[str, Any]] = {}
+        self._running: dict[str, tuple[threading.Thread, training.Job]] = {}
+        self._lock = threading.Lock()
+
+    def start(self, order: training.Order) -> str:
+        """Begin a job and return its id."""
+        job_id = training.begin(self._node, order)
+        self.resume(job_id)
+        return job_id
+
+    def resume(self, prefix: str) -> str:
+        """Go on with a job that stands still; nothing happens if it runs or is done."""
+        job_id = self.find(prefix)
+        with self._lock:
+            running = self._running.get(job_id)
+            if running and running[0].is_alive():
+                return job_id
+            job = training.Job(self._node, self._peers, job_id, lambda progress: self._report(job_id, progress))
+            thread = threading.Thread(target=self._run, args=(job_id, job), name=f"job-{job_id[:10]}", daemon=True)
+            self._running[job_id] = (thread, job)
+            self._progress.pop(job_id, None)
+            thread.start()
+        return job_id
+
+    def resume_all(self) -> None:
+        """After a restart: go on with every job that is not done."""
+        for name, job in self._node.store.states("job:").items():
+            if job["step"] != "done":
+                self.resume(name.removeprefix("job:"))
+
+    def _run(self, job_id: str, job: training.Job) -> None:
+        try:
+            job.run()
+        except FreeholdError as error:
+            _log.warning("job %s stands still: %s", job_id[:10], error.message)
+            self._report(job_id, {"error": {"title": error.message, "hint": error.hint, "code": error.code}})
+        except Exception:
+            _log.exception("job %s failed", job_id[:10])
+            self._report(job_id, {"error": {"title": "unexpected error", "hint": "See this node's log.", "code": ""}})
+
+    def _report(self, job_id: str, progress: dict[str, Any]) -> None:
+        with self._lock:
+            self._progress[job_id] = {**self._progress.get(job_id, {}), **progress}
+
+    def find(self, prefix: str) -> str:
+        """The full id of a job.
+
+        Raises:
+            NotFound, Ambiguous.
+        """
+        names = self._node.store.states("job:")
+        return resolve(prefix, (name.removeprefix("job:") for name in names), "job")
+
+    def get(self, prefix: str) -> dict[str, Any]:
+        """A job as it stands now."""
+        job_id = self.find(prefix)
+        stored = self._node.store.state(f"job:{job_id}")
+        if stored is None:
+            raise NotFound("no such job")
+        with self._lock:
+            running = self._running.get(job_id)
+            live = self._progress.get(job_id, {})
+            alive = bool(running and running[0].is_alive())
+        return {
+            "id": job_id,
+            "name": stored["name"],
+            "step": stored["step"],
+            "round": live.get("round", 0),
+            "rounds": stored["recipe"]["rounds"],
+            "absent": live.get("absent", {}),
+            "grants": live.get("grants", stored.get("grants", {})),
+            "owners": len(stored["assets"]),
+            "model": stored.get("model"),
+            "run": stored.get("run"),
+            "error": None if alive else live.get("error"),
+            "running": alive,
+        }
+
+    def overview(self) -> list[dict[str, Any]]:
+        """All jobs, oldest first."""
+        jobs = self._node.store.states("job:")
+        ordered = sorted(jobs.values(), key=lambda job: int(job["started_at"]))
+        return [self.get(job["id"]) for job in ordered]
+
+    def stop(self) -> None:
+        """Let steps in flight end; they resume at the next start."""
+        with self._lock:
+            running = list(self._running.values())
+        for _, job in running:
+            job.stop()
+        for thread, _ in running:
+            thread.join(timeout=5)

@@ -1,0 +1,200 @@
+"""Releasing a trained model: an asset, ownership shares and a revenue pool that nobody can redirect."""
+
+from __future__ import annotations
+
+from functools import reduce
+from typing import Any
+
+from freehold.core.documents import Asset, Claim, Content, Source, Terms
+from freehold.core.errors import InvalidDocument, Unavailable
+from freehold.core.ids import hash_bytes
+from freehold.core.money import BPS
+from freehold.core.signing import Envelope, parse_envelope
+from freehold.core.terms import meet
+from freehold.market.offer import keyed_id
+from freehold.market.split import SplitTree
+from freehold.node import logbook
+from freehold.node.node import Node
+from freehold.node.peers import Peers
+from freehold.training.fixed import IntArray
+from freehold.training.record import RunPlan, model_hash
+
+
+def release(node: Node, peers: Peers, job: dict[str, Any], plan: RunPlan, model: IntArray) -> Asset:
+    """Make the model an asset owned by its contributors; safe to repeat after a crash.
+
+    Returns:
+        The model's asset; its `release` claim names pool and split.
+    """
+    contribution = node.typed(job["contribution"], Claim).statement
+    shares = [
+        (account, share)
+        for account, share in zip(contribution["accounts"], contribution["shares_bps"], strict=True)
+        if share
+    ]
+    asset = _asset(node, job, plan, model, dict(shares))
+    envelope = node.seal(asset)
+    tree = SplitTree(shares)
+    _on_chain(node, asset, shares, tree)
+    statement: dict[str, object] = {
+        "run": plan.run_id,
+        "pool": "0x" + pool_of(asset).hex(),
+        "split_root": "0x" + tree.root.hex(),
+        "shares": [{"account": account, "shares": share} for account, share in shares],
+    }
+    claim = node.claim("release", asset.id, statement)
+    with node.store.transaction() as tx:
+        if not node.store.has(asset.id):
+            tx.put(envelope, public=True)
+            tx.put(claim, public=True)
+        tx.set(
+            f"model:{asset.id}",
+            {"weights": model.tolist(), "scaling": plan.scaling.to_json(), "columns": list(plan.columns)},
+        )
+        tx.set(f"run_of:{asset.id}", job["id"])
+    logbook.anchor(node)
+    _notify(node, peers, asset, shares)
+    return asset
+
+
+def pool_of(asset: Asset) -> bytes:
+    """The id of a model's revenue pool."""
+    return keyed_id(asset.owner, hash_bytes(asset.id))
+
+
+def _asset(node: Node, job: dict[str, Any], plan: RunPlan, model: IntArray, shares: dict[str, int]) -> Asset:
+    # fixed by the job, so that a repeated release makes the same asset
+    created_at = node.typed(job["contribution"], Claim).issued_at
+    inherited = reduce(meet, (node.grant(grant).terms for grant in job["grants"].values()))
+    owners = list(zip(job["assets"], plan.owners, strict=True))
+    contribution = node.typed(job["contribution"], Claim).statement
+    return Asset(
+        asset_kind="model",
+        name=job["name"],
+        description=f"logistic regression for {plan.label}, trained on {len(owners)} datasets",
+        owner=node.account,
+        content=Content(
+            commitment=model_hash(model, plan.scaling, plan.recipe, plan.columns),
+            media_type="application/vnd.freehold.logistic-v1",
+            size_bytes=8 * len(model),
+        ),
+        schema_={
+            "columns": list(plan.columns),
+            "label": plan.label,
+            "recipe": plan.recipe.to_json(),
+            "run": plan.run_id,
+            "metrics": {"correct": contribution["correct"][-1], "test_rows": contribution["test_rows"]},
+        },
+        derived_from=tuple(
+            Source(asset=asset_id, role="training-data", weight=shares.get(account, 0))
+            for asset_id, account in owners
+        ),
+        terms=Terms(
+            purposes=inherited.purposes,
+            actions=("infer",),
+            not_before=0,
+            expires_at=inherited.expires_at,
+            max_uses=job["max_calls"],
+            price_units=job["price_units"],
+            price_per="use",
+            token=node.token,
+            duties=inherited.duties,
+        ),
+        created_at=created_at,
+    )
+
+
+def _on_chain(node: Node, asset: Asset, shares: list[tuple[str, int]], tree: SplitTree) -> None:
+    model_id = hash_bytes(asset.id)
+    token_id = int.from_bytes(pool_of(asset), "big")
+    if not node.chain.read("ModelShares", "totalSupply", token_id):
+        node.send(
+            "ModelShares",
+            "release",
+            model_id,
+            [account for account, _ in shares],
+            [count for _, count in shares],
+        )
+    if not is_open(node, pool_of(asset)):
+        node.send("Revenue", "open", model_id, node.token, tree.root, BPS)
+
+
+def is_open(node: Node, pool: bytes) -> bool:
+    """Whether a revenue pool exists on chain."""
+    token = str(node.chain.read("Revenue", "poolOf", pool)[0])
+    return int(token, 16) != 0
+
+
+def _notify(node: Node, peers: Peers, asset: Asset, shares: list[tuple[str, int]]) -> None:
+    body = announcement(node, asset)
+    for account, _ in shares:
+        try:
+            peers.ask(account, "/peer/releases", body)
+        except Unavailable:
+            # an owner that is away finds the release in the builder's catalogue
+            continue
+
+
+def announcement(node: Node, asset: Asset) -> dict[str, Any]:
+    """What a co-owner needs to find its share: the asset and the claims about it."""
+    run = str(asset.schema_["run"])
+    claims: list[Envelope] = [
+        *node.store.find("claim", "contribution", run),
+        *node.store.find("claim", "release", asset.id),
+    ]
+    return {"asset": node.store.get(asset.id).to_json(), "claims": [claim.to_json() for claim in claims]}
+
+
+def accept_release(node: Node, sender: str, body: dict[str, Any]) -> dict[str, Any]:
+    """Remember a model in which this party has a share.
+
+    Raises:
+        InvalidDocument: the split is not the one on chain, or does not name this party.
+    """
+    asset_envelope = parse_envelope(body.get("asset"))
+    asset = asset_envelope.document
+    claims = [parse_envelope(value) for value in list(body.get("claims") or [])[:8]]
+    if not isinstance(asset, Asset) or asset.owner != sender:
+        raise InvalidDocument("a release comes from the model's owner")
+    for envelope in (asset_envelope, *claims):
+        node.check(envelope)
+        if next(iter(envelope.document.signers().values())) != sender:
+            raise InvalidDocument("a release holds only the sender's own documents")
+    release_claims = [
+        item.document
+        for item in claims
+        if isinstance(item.document, Claim) and item.document.claim_kind == "release"
+    ]
+    if not release_claims or release_claims[0].about != asset.id:
+        raise InvalidDocument("the release claim is missing")
+    shares = shares_of(release_claims[0])
+    if SplitTree(shares).root != node.chain.read("Revenue", "poolOf", pool_of(asset))[1]:
+        raise InvalidDocument("the split announced is not the one on chain")
+    if node.account not in dict(shares):
+        raise InvalidDocument("this party has no share in that model")
+    with node.store.transaction() as tx:
+        tx.put(asset_envelope, logged=False)
+        for envelope in claims:
+            tx.put(envelope, logged=False)
+        tx.set(f"share:{asset.id}", {"claim": release_claims[0].id, "shares": dict(shares)[node.account]})
+    return {"accepted": asset.id}
+
+
+def shares_of(claim: Claim) -> list[tuple[str, int]]:
+    """(account, shares) of a release claim.
+
+    Raises:
+        InvalidDocument.
+    """
+    try:
+        shares = [(str(item["account"]), int(item["shares"])) for item in claim.statement["shares"]]
+    except (KeyError, TypeError, ValueError):
+        raise InvalidDocument("a release claim lists account and shares") from None
+    if (
+        not shares
+        or len(shares) > 256
+        or sum(count for _, count in shares) != BPS
+        or min(c for _, c in shares) <= 0
+    ):
+        raise InvalidDocument("the shares of a release do not sum to 10,000")
+    return shares
