@@ -148,11 +148,11 @@ def verify_consistency(
             old_size=old_size,
             new_size=new_size,
         )
-    _check_hashes(ConsistencyNotProven, old_root, new_root, *proof)
     if old_size == new_size:
         if proof or old_root != new_root:
             raise ConsistencyNotProven("trees of the same size have different roots", size=old_size)
         return
+    _check_hashes(ConsistencyNotProven, old_root, new_root, *proof)
     whole = old_size & (old_size - 1) == 0
     hashes = [old_root, *proof] if whole else list(proof)
     if len(hashes) < (2 if whole else 1):
