@@ -5,21 +5,26 @@ easy: on an even split any single part reaches the accuracy of all parts togethe
 interchangeable and a copied part cannot show. Real clinics are not alike. Here screening centres
 see mostly healthy people, and referral hospitals mostly confirmed tumours:
 
-| owner   | rows | tumours | what is special                                        |
-| ------- | ---- | ------- | ------------------------------------------------------ |
-| alder   | 80   | few     | screening centre                                       |
-| birch   | 70   | few     | screening centre                                       |
-| cedar   | 70   | most    | referral hospital                                      |
-| dogwood | 70   | most    | the rows of cedar, handed in once more                 |
-| elm     | 60   | mixed   | 40 % of the labels are wrong (chosen by a fixed seed)  |
-| fir     | 40   | few     | small screening centre                                 |
+| owner   | rows | benign | tumours | what is special                                 |
+| ------- | ---- | ------ | ------- | ----------------------------------------------- |
+| alder   | 80   | 78     | 2       | screening centre                                |
+| birch   | 70   | 70     | 0       | screening centre                                |
+| cedar   | 70   | 0      | 70      | referral hospital                               |
+| dogwood | 70   | 0      | 70      | the rows of cedar, handed in once more          |
+| elm     | 60   | 30     | 30      | 40 % of the labels are wrong                    |
+| fir     | 40   | 36     | 4       | small screening centre                          |
 
-A hospital that knows tumours only learns little alone and much with a screening centre, so what it
-adds depends on who else is there; when its copy is there it adds nothing. That is the game the
-Shapley value is exact for: the value of cedar's rows is shared with dogwood, and elm's wrong labels
-make models worse. No payout is set here: the split follows from the rows alone, by the utility
-that every run uses (`valuation.utilities`). Label 1 means malignant; the test part has the table's
-own proportion of tumours and no row of any owner.
+A hospital that knows tumours only learns little alone and much together with a screening centre.
+What it adds depends on who else is there, and beside its copy it adds next to nothing: that is
+what makes copying visible. Averaging gives the copied rows twice the weight, which the utility also
+sees. elm's wrong labels make most models worse. No payout is set here: the split follows from the
+rows, by the utility that every run uses (`valuation.utilities`, the Brier gain).
+
+Measured with this recipe over seeds 0 to 9: cedar and dogwood each get 0.10 to 0.68 (median 0.45)
+of what alder and birch get on average, and 0.23 to 0.70 (median 0.55) of what cedar gets when
+dogwood stays away; elm gets 0 to 0.15 of alder and birch; the joint model is right on 95 to 97 % of
+225 test rows, never below the best single owner. Label 1 means malignant; the test part has the
+table's own proportion of tumours and shares no row with an owner.
 """
 
 from __future__ import annotations
@@ -38,8 +43,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LABEL = "malignant"
-RECIPE = Recipe(rounds=20, local_steps=4, learning_rate_q16=1 << 16, l2_q16=1311)
-"""The quickstart's recipe: learning rate 1, L2 0.02."""
+RECIPE = Recipe(rounds=20, local_steps=10, learning_rate_q16=1 << 15, l2_q16=131)
+"""The quickstart's recipe: learning rate 1/2, L2 0.002."""
+SEED = 9
+"""Of the split. Seeds 0 to 9 all give the same order of shares; see the module docstring."""
 
 COPIED = ("cedar", "dogwood")
 WRONG_LABELS = "elm"
@@ -68,7 +75,7 @@ def columns() -> tuple[str, ...]:
     return tuple(str(name).replace(" ", "_") for name in load_breast_cancer().feature_names)
 
 
-def parts(seed: int = 0) -> list[Part]:
+def parts(seed: int = SEED) -> list[Part]:
     """The six owners in order of name, then the part named `test`."""
     from sklearn.datasets import load_breast_cancer  # noqa: PLC0415
 

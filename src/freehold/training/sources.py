@@ -1,8 +1,7 @@
 """Streams CSV and Parquet files as columns of numbers and label texts, within limits.
 
 Files come from people and other programs, so nothing is trusted: sizes are checked before reading,
-batches are bounded, and every error says where in the file it is. Cell contents are private and are
-never repeated in an error; only well-known marks of a missing value are named.
+batches are bounded, and every error says where in the file it is.
 """
 
 from __future__ import annotations
@@ -16,14 +15,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
 
 from freehold.core.errors import InvalidTable
-from freehold.training.table import MICRO, MICRO_LIMIT
+from freehold.training.cells import Labels, micro_units
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,8 +28,6 @@ if TYPE_CHECKING:
 
     from freehold.training.table import IntArray, Limits
 
-_MISSING = ("", "na", "n/a", "nan", "null", "none", "?", "-", "#n/a")
-_PLAIN_LABELS = {"0": 0, "0.0": 0, "false": 0, "1": 1, "1.0": 1, "true": 1}
 _BATCH_ROWS = 65_536
 _HEADER_BYTES = 1 << 20
 _BLOCK_BYTES = 4 << 20
@@ -89,14 +84,14 @@ def opened(path: Path, limits: Limits) -> Iterator[Source]:
 def collect(source: Source, label: str, positive: str | None) -> tuple[IntArray, IntArray]:
     """Read every batch: features (rows, columns) in micro-units and labels (rows,)."""
     at = source.names.index(label)
-    reader = _Labels(source.file, label, positive)
+    reader = Labels(source.file, label, positive)
     features: list[IntArray] = []
     labels: list[IntArray] = []
     rows = 0
     for batch in source.batches:
         _check_rows(source, rows + batch.num_rows, len(source.names) - 1)
         parts = [
-            _micro(_numbers(batch.column(i), name, source.file, rows), name, source.file, rows)
+            micro_units(batch.column(i), name, source.file, rows)
             for i, name in enumerate(source.names)
             if i != at
         ]
@@ -246,130 +241,3 @@ def _parquet_batches(parquet: Any, broken: InvalidTable) -> Iterator[Any]:
         yield from parquet.iter_batches(batch_size=_BATCH_ROWS, use_threads=False)
     except (pa.ArrowException, OSError, ValueError):
         raise broken from None
-
-
-def _numbers(column: Any, name: str, file: str, start: int) -> npt.NDArray[np.float64]:
-    """One column of one batch as float64; `start` is the number of rows before the batch."""
-    if pa.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
-    text = pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
-    numeric = pa.types.is_integer(column.type) or pa.types.is_floating(column.type)
-    if not (text or numeric or pa.types.is_decimal(column.type) or pa.types.is_boolean(column.type)):
-        raise InvalidTable(
-            f"{file}: column '{name}' holds {column.type}, not numbers",
-            hint="Turn it into a number or drop it.",
-            file=file,
-            column=name,
-        )
-    if column.null_count:
-        raise _cell_error(
-            "is missing", "Fill the cell or drop the row.", name, file, row=start + _first(pc.is_null(column))
-        )
-    try:
-        cast = pc.cast(pc.utf8_trim_whitespace(column) if text else column, pa.float64(), safe=False)
-    except pa.ArrowInvalid:
-        raise _bad_text(column, name, file, start) from None
-    values: npt.NDArray[np.float64] = cast.to_numpy(zero_copy_only=False)
-    return values
-
-
-def _bad_text(column: Any, name: str, file: str, start: int) -> InvalidTable:
-    # the first cell that fails, by bisection over prefixes: a cell by cell search takes seconds
-    good, bad = 0, len(column)
-    while bad - good > 1:
-        half = (good + bad) // 2
-        try:
-            pc.cast(pc.utf8_trim_whitespace(column.slice(good, half - good)), pa.float64())
-            good = half
-        except pa.ArrowInvalid:
-            bad = half
-    if column[good].as_py().strip().lower() in _MISSING:
-        return _cell_error("is missing", "Fill the cell or drop the row.", name, file, row=start + good)
-    hint = "Use plain numbers such as -12.5 (a point, no units, no thousands marks)."
-    return _cell_error("is not a number", hint, name, file, row=start + good)
-
-
-def _micro(values: npt.NDArray[np.float64], name: str, file: str, start: int) -> IntArray:
-    finite = np.isfinite(values)
-    if not finite.all():
-        row = int(np.flatnonzero(~finite)[0])
-        raise _cell_error("is NaN or infinite", "Fill the cell or drop the row.", name, file, row=start + row)
-    scaled = np.floor(values * MICRO + 0.5)
-    large = np.abs(scaled) > MICRO_LIMIT
-    if large.any():
-        hint = "Choose a larger unit for the column, such as thousands."
-        reason = f"is beyond +-{MICRO_LIMIT // MICRO:,}"
-        raise _cell_error(reason, hint, name, file, row=start + int(np.flatnonzero(large)[0]))
-    return scaled.astype(np.int64)
-
-
-def _cell_error(reason: str, hint: str, name: str, file: str, *, row: int) -> InvalidTable:
-    number = row + 1
-    return InvalidTable(
-        f"{file}, data row {number}, column '{name}': the cell {reason}",
-        hint=hint,
-        file=file,
-        row=number,
-        column=name,
-    )
-
-
-def _first(mask: Any) -> int:
-    return int(np.flatnonzero(mask.to_numpy(zero_copy_only=False))[0])
-
-
-class _Labels:
-    """Turns label texts into 0 and 1, remembering the one value that means 0."""
-
-    def __init__(self, file: str, name: str, positive: str | None) -> None:
-        self.file, self.name, self.positive = file, name, positive
-        self.negative: str | None = None
-
-    def take(self, column: Any, start: int) -> IntArray:
-        texts = self._texts(column, start)
-        encoded = texts.dictionary_encode()
-        kinds = [kind.strip() for kind in encoded.dictionary.to_pylist()]
-        codes = encoded.indices.to_numpy(zero_copy_only=False)
-        known = np.array([self._code(kind) for kind in kinds], dtype=np.int64)
-        labels: IntArray = known[codes]
-        if (labels < 0).any():
-            row = int(np.flatnonzero(labels < 0)[0])
-            missing = kinds[int(codes[row])].lower() in _MISSING
-            raise self._refused(missing=missing, start=start, row=row)
-        return labels
-
-    def _texts(self, column: Any, start: int) -> Any:
-        if pa.types.is_dictionary(column.type):
-            column = column.dictionary_decode()
-        if column.null_count:
-            raise self._refused(missing=True, start=start, row=_first(pc.is_null(column)))
-        try:
-            return pc.cast(column, pa.string())
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-            raise InvalidTable(
-                f"{self.file}: column '{self.name}' holds {column.type}, not labels",
-                hint="Use 0/1, true/false or two words.",
-                file=self.file,
-                column=self.name,
-            ) from None
-
-    def _code(self, kind: str) -> int:
-        if self.positive is None:
-            return _PLAIN_LABELS.get(kind.lower(), -1)
-        if kind == self.positive:
-            return 1
-        if kind.lower() in _MISSING or self.negative not in (None, kind):
-            return -1
-        self.negative = kind
-        return 0
-
-    def _refused(self, *, missing: bool, start: int, row: int) -> InvalidTable:
-        if missing:
-            return _cell_error(
-                "is missing", "Fill the label or drop the row.", self.name, self.file, row=start + row
-            )
-        if self.positive is None:
-            hint = "Use 0/1 or true/false, or name the value that means 1."
-            return _cell_error("is neither 0/1 nor true/false", hint, self.name, self.file, row=start + row)
-        hint = f"The label must be '{self.positive}' or one other value."
-        return _cell_error("is a third label value", hint, self.name, self.file, row=start + row)

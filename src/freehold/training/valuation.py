@@ -26,7 +26,7 @@ _BLOCK_CELLS = 1 << 20
 
 
 class InvalidGame(InvalidInput):
-    """Utilities do not describe a game: their number is not a power of two."""
+    """Utilities do not describe a game: their number is not a power of two, or nobody plays."""
 
     code = "training.game"
 
@@ -60,7 +60,7 @@ def exact_shapley(values: Sequence[int]) -> list[Fraction]:
     coalition size, so the factorial weights are applied n times, not 2^n times.
     """
     players = len(values).bit_length() - 1
-    if len(values) != 1 << players:
+    if not values or len(values) != 1 << players:
         raise InvalidGame(f"{len(values)} utilities are not one for each coalition")
     weights = [math.factorial(k) * math.factorial(players - k - 1) for k in range(players)]
     result = []
@@ -80,6 +80,8 @@ def shares_bps(values: Sequence[Fraction]) -> list[int]:
     A negative value earns 0. Rounding is by largest remainder; equal remainders go to the earlier
     player. When nobody's value is positive, nothing tells the players apart and the split is equal.
     """
+    if not values:
+        raise InvalidGame("there is nobody to share among")
     positive = [max(Fraction(0), value) for value in values]
     total = sum(positive, Fraction(0))
     if not total:
