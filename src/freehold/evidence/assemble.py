@@ -13,8 +13,6 @@ from freehold.core.signing import Envelope, public_account, seal
 from freehold.evidence.bundle import Bundle
 from freehold.evidence.manifest import PATH, Manifest, Statement, file_hashes
 
-LOG_ENTRY_FIELDS = ("id", "type")
-
 
 @dataclass(frozen=True)
 class LogProofs:
@@ -41,6 +39,15 @@ class LogProofs:
 def log_entry(document_id: str, kind: str) -> bytes:
     """The data of a log entry: an id and a type, so that what is private stays so until shown."""
     return canonical_bytes({"id": document_id, "type": kind})
+
+
+def training_files(plan: Any, rounds: Iterable[Any], test: Any) -> dict[str, Any]:
+    """The files of a run by name: `plan`, `rounds` (from 1) and the opened `test` table.
+
+    The table is `{"columns", "label", "features", "labels"}`, features in micro-units, row by row.
+    """
+    numbered = {f"round-{number:03d}.json": item for number, item in enumerate(rounds, start=1)}
+    return {"plan.json": plan, "test.json": test, **numbered}
 
 
 def assemble(

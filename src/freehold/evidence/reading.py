@@ -29,8 +29,6 @@ class Broken(VerificationFailed):
 class Replayed:
     """What a run comes to when it is computed again from its recorded updates."""
 
-    scaling: Mapping[str, Any]
-    """As pooled from the statistics."""
     model: str
     """Hash of the model that all owners trained together: its asset's content commitment."""
     test_commitment: str
@@ -41,6 +39,9 @@ class Replayed:
     """Shapley value of each owner, as an exact fraction "a/b" or integer "a"."""
     shares_bps: Sequence[int]
     """Of each owner; sums to 10,000."""
+    correct: Sequence[int]
+    """Test rows that each coalition's model gets right."""
+    test_rows: int
 
 
 class Replay(Protocol):

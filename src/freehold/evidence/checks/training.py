@@ -5,13 +5,13 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
+from freehold.core.canonical import canonical_bytes
 from freehold.core.documents import Asset, Claim, Grant, Receipt
 from freehold.core.errors import FreeholdError
-from freehold.core.ids import document_id
+from freehold.core.ids import document_id, sha256_hex
 from freehold.evidence.reading import Broken, Evidence, Replayed, path_of
 
 PLAN, TEST = "training/plan.json", "training/test.json"
-MAX_ROUNDS = 1_000
 
 
 def round_path(number: int) -> str:
@@ -52,109 +52,101 @@ def plan_of(evidence: Evidence) -> tuple[Claim, dict[str, Any]]:
     return claim, plan
 
 
+def owners_of(evidence: Evidence) -> dict[str, dict[str, Any]]:
+    """Account -> `{account, asset, grant}` of each owner, in the plan's order."""
+    claim, plan = plan_of(evidence)
+    owners = claim.statement["owners"]
+    found = {owner["account"]: owner for owner in owners}
+    if plan["owners"] != [owner["account"] for owner in owners] or list(found) != sorted(found):
+        raise Broken(path_of(claim), "does not name its owners once each, sorted")
+    return found
+
+
 def rounds_of(evidence: Evidence) -> list[Claim]:
-    """The claims of round 0 (statistics) and of every round of training, in the order of the log."""
-    model, run = run_of(evidence)
-    return evidence.claims("training_round", model.owner, run)
+    """The claims of the rounds, in the order of the log."""
+    asset, run = run_of(evidence)
+    return evidence.claims("training_round", asset.owner, run)
 
 
 def order(evidence: Evidence) -> str:
     """Test commitment, plan, rounds, opening, contribution and release follow one another in the log."""
-    model, run = run_of(evidence)
+    asset, run = run_of(evidence)
     claim, plan = plan_of(evidence)
-    if document_id(plan) != run:
-        raise Broken(path_of(claim), "is a plan whose hash is not the run's id")
+    if sha256_hex(b"freehold/training-plan/v1\0" + canonical_bytes(plan)) != run:
+        raise Broken(path_of(claim), "holds a plan whose hash is not the run's id")
     commitment = only(evidence, "test_commitment", plan["test_commitment"])
     if commitment.statement["commitment"] != plan["test_commitment"]:
         raise Broken(path_of(commitment), "states another commitment than its subject")
     rounds = rounds_of(evidence)
-    for number, record in enumerate(rounds):
-        evidence.file = path_of(record)
-        if record.statement["record"]["number"] != number:
-            raise Broken(path_of(record), f"does not stand where round {number} must stand in the log")
-    if len(rounds) != plan["recipe"]["rounds"] + 1:
-        raise Broken(path_of(claim), f"plans other than the {len(rounds) - 1} rounds that were recorded")
-    last = [
-        only(evidence, "test_opening", run),
-        only(evidence, "contribution", run),
-        only(evidence, "release", model.id),
-    ]
-    sequence = [commitment, claim, *rounds, *last]
+    for number, item in enumerate(rounds, start=1):
+        evidence.file = path_of(item)
+        if item.statement["record"]["number"] != number:
+            raise Broken(path_of(item), f"stands in the log where round {number} must stand")
+    if len(rounds) != plan["recipe"]["rounds"]:
+        raise Broken(path_of(claim), f"plans other than the {len(rounds)} rounds that were recorded")
+    last = (("test_opening", run), ("contribution", run), ("release", asset.id))
+    sequence = [commitment, claim, *rounds, *(only(evidence, kind, about) for kind, about in last)]
     for earlier, later in pairwise(sequence):
         if evidence.index(earlier) >= evidence.index(later):
             raise Broken(path_of(later), f"must come after the {earlier.claim_kind} in the builder's log")
-    return f"planned before, {len(rounds) - 1} rounds in order, test opened and shares stated after"
+    return f"planned before, {len(rounds)} rounds in order, test opened and shares stated after"
 
 
 def receipts(evidence: Evidence) -> str:
-    """Both sides signed for each update that each owner sent, under that owner's grant."""
-    model, run = run_of(evidence)
+    """Owner and builder both signed for the statistics and for every update, under the owner's grant."""
+    builder, run = run_of(evidence)
     claim, plan = plan_of(evidence)
-    owners = {owner["account"]: owner for owner in plan["owners"]}
-    if list(owners) != sorted(owners) or len(owners) != len(plan["owners"]):
-        raise Broken(path_of(claim), "does not name its owners once each, sorted")
-    for account, owner in owners.items():
-        grant, asset = evidence.get(owner["grant"], Grant, claim), evidence.get(owner["asset"], Asset, claim)
-        if (grant.issuer, grant.holder, grant.asset, asset.owner) != (
-            account,
-            model.owner,
-            asset.id,
-            account,
-        ):
-            raise Broken(
-                path_of(claim), f"names a grant that does not let the builder train on the data of {account}"
-            )
+    owners = owners_of(evidence)
     signed = {
         (item.grant, item.evidence.get("round"), item.output)
         for item in evidence.of_type(Receipt)
-        if item.action == "train" and item.evidence.get("run") == run
+        if item.action == "train" and item.evidence.get("run") in {run, None}
     }
-    for number, record in enumerate(rounds_of(evidence)[1:], start=1):
-        evidence.file = path_of(record)
-        for account, output in sorted(record.statement["record"]["update_hashes"].items()):
+    for position, (account, owner) in enumerate(owners.items()):
+        grant, asset = evidence.get(owner["grant"], Grant, claim), evidence.get(owner["asset"], Asset, claim)
+        if (grant.issuer, grant.holder, grant.asset) != (account, builder.owner, asset.id):
+            raise Broken(
+                path_of(claim), f"names a grant by which the builder cannot use the data of {account}"
+            )
+        if asset.content.commitment != plan["data"][position]:
+            raise Broken(path_of(claim), f"names other data of {account} than the asset commits to")
+        if (grant.id, 0, document_id(plan["statistics"][position])) not in signed:
+            raise Broken(path_of(claim), f"counts statistics of {account} for which there is no receipt")
+    for number, item in enumerate(rounds_of(evidence), start=1):
+        evidence.file = path_of(item)
+        for account, output in sorted(item.statement["record"]["update_hashes"].items()):
             if account not in owners or (owners[account]["grant"], number, output) not in signed:
-                raise Broken(path_of(record), f"counts an update of {account} for which there is no receipt")
-    return f"{len(signed)} updates, each signed by its owner and the builder"
+                raise Broken(path_of(item), f"counts an update of {account} for which there is no receipt")
+    return f"{len(signed)} steps of owners, each signed by owner and builder"
 
 
 def replay(evidence: Evidence) -> str:
     """The recorded updates lead to the recorded hashes of every round."""
-    claim, plan = plan_of(evidence)
+    _, plan = plan_of(evidence)
+    if evidence.json(PLAN) != plan:
+        raise Broken(PLAN, "is not the plan in the builder's log")
     records = [item.statement["record"] for item in rounds_of(evidence)]
-    given = evidence.json(PLAN)
-    expected = {key: plan[key] for key in ("recipe", "columns", "label", "test_commitment")} | {
-        "owners": [owner["account"] for owner in plan["owners"]],
-        "data": [evidence.get(owner["asset"], Asset, claim).content.commitment for owner in plan["owners"]],
-        "statistics": records[0]["statistics"],
-    }
-    if given != expected or [item["rows"] for item in given["statistics"]] != [
-        item["rows"] for item in plan["owners"]
-    ]:
-        raise Broken(PLAN, "is not the plan and the statistics in the builder's log")
-    rounds = [evidence.json(round_path(number)) for number in range(1, len(records))]
-    for number, (item, record) in enumerate(zip(rounds, records[1:], strict=True), start=1):
-        evidence.file = round_path(number)
+    paths = [round_path(number) for number in range(1, len(records) + 1)]
+    found = sorted(path for path in evidence.bundle.files if path.startswith("training/round-"))
+    for path in sorted({*found} ^ {*paths}):
+        raise Broken(path, "is missing, or is of a round that the builder's log does not have")
+    rounds = [evidence.json(path) for path in paths]
+    for path, item, record in zip(paths, rounds, records, strict=True):
+        evidence.file = path
         if {key: item[key] for key in item if key != "updates"} != record:
-            raise Broken(evidence.file, "records other hashes than the builder's log")
-    if (found := {path for path in evidence.bundle.files if path.startswith("training/round-")}) != {
-        round_path(number) for number in range(1, len(records))
-    }:
-        raise Broken(max(found), "is the file of a round that the log does not have")
-    evidence.replayed = _replay(evidence, given, rounds)
-    evidence.file = path_of(rounds_of(evidence)[0])
-    if evidence.replayed.scaling != records[0]["scaling"]:
-        raise Broken(evidence.file, "states another scaling than its statistics give")
+            raise Broken(path, "records other hashes than the builder's log")
+    evidence.replayed = _replay(evidence, plan, rounds)
     return f"{len(rounds)} rounds recomputed"
 
 
 def model(evidence: Evidence) -> str:
     """The model is the one that the run leads to, and names the data it came from."""
     asset, _ = run_of(evidence)
-    _, plan = plan_of(evidence)
+    owners = owners_of(evidence)
     if asset.content.commitment != evidence.replayed.model:
         raise Broken(path_of(asset), "is another model than its training leads to")
     weights = dict(
-        zip((owner["asset"] for owner in plan["owners"]), evidence.replayed.shares_bps, strict=True)
+        zip((owner["asset"] for owner in owners.values()), evidence.replayed.shares_bps, strict=True)
     )
     if (
         len(asset.derived_from) != len(weights)

@@ -6,7 +6,7 @@ from typing import Any
 
 from eth_hash.auto import keccak
 
-from freehold.evidence.checks.training import TEST, only, plan_of, run_of
+from freehold.evidence.checks.training import TEST, only, owners_of, plan_of, run_of
 from freehold.evidence.reading import Broken, Evidence, path_of
 from freehold.evidence.state import pool_id, pool_slots
 
@@ -29,30 +29,29 @@ def test_table(evidence: Evidence) -> str:
 def shares(evidence: Evidence) -> str:
     """Utilities, values and shares are what anyone computes from the updates and the test table."""
     _, run = run_of(evidence)
-    contribution = only(evidence, "contribution", run)
-    _, plan = plan_of(evidence)
+    claim = only(evidence, "contribution", run)
+    again = evidence.replayed
     recomputed = {
-        "accounts": [owner["account"] for owner in plan["owners"]],
-        "utilities": list(evidence.replayed.utilities),
-        "values": list(evidence.replayed.values),
-        "shares_bps": list(evidence.replayed.shares_bps),
+        "accounts": list(owners_of(evidence)),
+        "utilities": list(again.utilities),
+        "values": list(again.values),
+        "shares_bps": list(again.shares_bps),
+        "correct": list(again.correct),
+        "test_rows": again.test_rows,
     }
-    for name, value in recomputed.items():
-        if contribution.statement.get(name) != value:
-            raise Broken(path_of(contribution), f"states other {name} than its training gives")
+    for name in sorted({*claim.statement, "accounts", "utilities", "shares_bps"}):
+        if name not in recomputed or claim.statement.get(name) != recomputed[name]:
+            raise Broken(path_of(claim), f"states other {name} than the training gives")
     return "shares in basis points: " + ", ".join(map(str, evidence.replayed.shares_bps))
 
 
 def split(evidence: Evidence) -> str:
     """The released split has those shares, and is the one the revenue pool pays by."""
     model, run = run_of(evidence)
-    _, plan = plan_of(evidence)
     release = only(evidence, "release", model.id)
     file, statement = path_of(release), release.statement
     paid = _shares(file, statement["shares"])
-    earned = dict(
-        zip((owner["account"] for owner in plan["owners"]), evidence.replayed.shares_bps, strict=True)
-    )
+    earned = dict(zip(owners_of(evidence), evidence.replayed.shares_bps, strict=True))
     if {account: count for account, count in paid.items() if count} != {a: s for a, s in earned.items() if s}:
         raise Broken(file, "splits by other shares than the data earned")
     root = split_root(list(paid.items()))
