@@ -186,3 +186,25 @@ def test_appending_costs_the_logarithm_of_the_size(connection):
     connection.set_trace_callback(None)
     # One entry, thirteen nodes, twelve siblings read, and the size.
     assert len(statements) <= 30
+
+
+def test_verifying_a_log_while_another_process_appends(connection, tmp_path):
+    connection.execute("PRAGMA journal_mode=WAL")
+    log = LogStore(connection)
+    log.extend(entries(100))
+    connection.commit()
+    other = sqlite3.connect(tmp_path / "node.db")
+    step = log._compare
+
+    def grow_first(*arguments):
+        if LogStore(other).size() == 100:
+            LogStore(other).append(b"meanwhile")
+            other.commit()
+        step(*arguments)
+
+    log._compare = grow_first
+    assert log.verify()[0] == 100
+    assert not connection.in_transaction
+    del log._compare
+    assert log.verify()[0] == 101
+    other.close()

@@ -144,23 +144,33 @@ class LogStore:
     def verify(self) -> tuple[int, bytes]:
         """Recompute every hash from the entries; returns (size, root) or raises `LogCorrupt`.
 
-        Reads the log once in order with memory independent of its length.
+        Reads one snapshot once in order, with memory independent of its length.
         """
-        size = self.size()
+        own = not self._connection.in_transaction
+        if own:
+            # Without it an append by another process, between two reads here, would look like damage.
+            self._connection.execute("BEGIN")
+        try:
+            return self._recompute()
+        finally:
+            if own:
+                self._connection.rollback()
+
+    def _recompute(self) -> tuple[int, bytes]:
         stored: dict[int, Iterator[tuple[int, bytes]]] = {}
-        rows = self._connection.execute("SELECT position, data FROM log_entries ORDER BY position")
-        position = 0
         # The left sibling of a chunk's first node is always the newest node of its level.
         newest: dict[int, bytes] = {}
+        rows = self._connection.execute("SELECT position, data FROM log_entries ORDER BY position")
+        size = 0
         while chunk := rows.fetchmany(_CHUNK):
-            for (place, _data), expected in zip(chunk, range(position, position + len(chunk)), strict=True):
+            for (place, _), expected in zip(chunk, range(size, size + len(chunk)), strict=True):
                 if place != expected:
                     raise LogCorrupt("an entry is missing", index=expected)
             entries = [bytes(data) for _, data in chunk]
-            for level, start, hashes in _grow(position, entries, lambda level, _: newest[level]):
+            for level, start, hashes in _grow(size, entries, lambda level, _: newest[level]):
                 self._compare(stored.setdefault(level, self._level(level)), level, start, hashes)
                 newest[level] = hashes[-1]
-            position += len(chunk)
+            size += len(chunk)
         (nodes,) = self._connection.execute("SELECT count(*) FROM log_nodes").fetchone()
         if nodes != sum(size >> level for level in range(size.bit_length())):
             raise LogCorrupt("the log holds hashes that belong to no entry", size=size)

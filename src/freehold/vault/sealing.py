@@ -12,11 +12,27 @@ import io
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from freehold.core.errors import InvalidInput, NotAllowed, VerificationFailed
+from freehold.core.errors import InvalidInput, NotAllowed
+from freehold.vault.header import HeaderChecked, Reader, SealBroken
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.hpke import Suite
     from pyrage.x25519 import Identity
+
+__all__ = [
+    "EpochSecret",
+    "InvalidEpochKey",
+    "Reader",
+    "SealBroken",
+    "Writer",
+    "WrongEpochKey",
+    "seal",
+    "seal_bytes",
+    "unseal",
+    "unseal_bytes",
+    "unwrap",
+    "wrap",
+]
 
 WRAPPED_BYTES = 32 + 74 + 16
 """Encapsulated key, age identity text, AEAD tag."""
@@ -30,23 +46,10 @@ class WrongEpochKey(NotAllowed):
     code = "vault.key"
 
 
-class SealBroken(VerificationFailed):
-    """The sealed data was altered or cut short."""
-
-    code = "vault.seal"
-
-
 class InvalidEpochKey(InvalidInput):
     """A secret, recipient, holder key or asset name is malformed."""
 
     code = "vault.key_invalid"
-
-
-class Reader(Protocol):
-    """What can be read in pieces."""
-
-    def read(self, size: int, /) -> bytes:
-        """At most `size` bytes; none at the end."""
 
 
 class Writer(Protocol):
@@ -109,7 +112,7 @@ def unseal(source: Reader, target: Writer, secret: EpochSecret) -> None:
     """Decrypt an age stream. On an error what `target` has received so far must be discarded."""
     import pyrage  # noqa: PLC0415
 
-    reader, writer = _Pipe(source=source), _Pipe(target=target)
+    reader, writer = _Pipe(source=HeaderChecked(source)), _Pipe(target=target)
     try:
         pyrage.decrypt_io(reader, writer, [secret._parsed()])  # noqa: SLF001
     except (pyrage.DecryptError, OSError) as error:

@@ -17,8 +17,9 @@ from sqlite3 import Connection, IntegrityError
 from freehold.core.errors import Conflict, InvalidInput, NotFound, VerificationFailed
 from freehold.vault import sealing
 from freehold.vault.blobs import CHUNK_BYTES, Blobs
+from freehold.vault.header import Reader
 from freehold.vault.keystore import Keys
-from freehold.vault.sealing import EpochSecret, Reader, Writer
+from freehold.vault.sealing import EpochSecret, Writer
 
 DEFAULT_LIMIT_BYTES = 256 << 20
 """Largest plaintext that `open` holds in memory unless told otherwise."""
