@@ -22,6 +22,11 @@ RECEIVE_TYPE = (
 )
 
 
+MARKET_DOMAIN = "Freehold Market"
+CHANNELS_DOMAIN = "Freehold Channels"
+TEST_DOLLAR_DOMAIN = "Freehold Test Dollar"
+
+
 @dataclass(frozen=True)
 class Domain:
     """Where a signature counts: one contract on one chain."""
@@ -55,6 +60,18 @@ def struct_hash(type_string: str, *values: Any) -> bytes:
 def digest(domain: Domain, type_string: str, *values: Any) -> bytes:
     """The 32 bytes a wallet signs."""
     return bytes(keccak(b"\x19\x01" + domain.separator() + struct_hash(type_string, *values)))
+
+
+def receive_digest(
+    token: Domain, payer: str, payee: str, value_units: int, valid: tuple[int, int], nonce: bytes
+) -> bytes:
+    """What a payer signs to let `payee` (a contract) pull exactly one payment (EIP-3009)."""
+    return digest(token, RECEIVE_TYPE, payer, payee, value_units, valid[0], valid[1], nonce)
+
+
+def voucher_digest(channels: Domain, channel: bytes, cumulative_units: int) -> bytes:
+    """What a payer signs to let a channel pay `cumulative_units` in all."""
+    return digest(channels, VOUCHER_TYPE, channel, cumulative_units)
 
 
 @lru_cache(maxsize=64)

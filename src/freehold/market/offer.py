@@ -8,11 +8,7 @@ from typing import Any
 from eth_hash.auto import keccak
 
 from freehold.core.documents import Grant
-from freehold.core.typed_data import OFFER_TYPE, RECEIVE_TYPE, VOUCHER_TYPE, Domain, digest
-
-MARKET_DOMAIN = "Freehold Market"
-CHANNELS_DOMAIN = "Freehold Channels"
-TEST_DOLLAR_DOMAIN = "Freehold Test Dollar"
+from freehold.core.typed_data import MARKET_DOMAIN, OFFER_TYPE, Domain, digest
 
 
 @dataclass(frozen=True)
@@ -46,18 +42,6 @@ class Offer:
     def digest(self, chain_id: int, market: str) -> bytes:
         """What the seller signs, and the key under which Market files the purchase."""
         return digest(Domain(MARKET_DOMAIN, chain_id, market), OFFER_TYPE, *self.values())
-
-
-def receive_digest(
-    token: Domain, payer: str, payee: str, value_units: int, valid: tuple[int, int], nonce: bytes
-) -> bytes:
-    """What a payer signs to let `payee` (a contract) pull exactly one payment (EIP-3009)."""
-    return digest(token, RECEIVE_TYPE, payer, payee, value_units, valid[0], valid[1], nonce)
-
-
-def voucher_digest(channels: Domain, channel: bytes, cumulative_units: int) -> bytes:
-    """What a payer signs to let a channel pay `cumulative_units` in all."""
-    return digest(channels, VOUCHER_TYPE, channel, cumulative_units)
 
 
 def keyed_id(account: str, value: bytes) -> bytes:

@@ -10,7 +10,8 @@ from freehold.core.errors import Conflict, InvalidDocument, InvalidInput, NotFou
 from freehold.core.ids import hash_bytes
 from freehold.core.signing import Envelope, parse_envelope, sign_digest
 from freehold.core.terms import require_within
-from freehold.market.offer import Offer, receive_digest
+from freehold.core.typed_data import receive_digest
+from freehold.market.offer import Offer
 from freehold.node.node import Node
 from freehold.node.peers import Peers
 from freehold.rights.check import ForeignGrant, Standing, require_issued_within
