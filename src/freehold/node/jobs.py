@@ -37,8 +37,12 @@ class Jobs:
             running = self._running.get(job_id)
             if running and running[0].is_alive():
                 return job_id
-            job = training.Job(self._node, self._peers, job_id, lambda progress: self._report(job_id, progress))
-            thread = threading.Thread(target=self._run, args=(job_id, job), name=f"job-{job_id[:10]}", daemon=True)
+            job = training.Job(
+                self._node, self._peers, job_id, lambda progress: self._report(job_id, progress)
+            )
+            thread = threading.Thread(
+                target=self._run, args=(job_id, job), name=f"job-{job_id[:10]}", daemon=True
+            )
             self._running[job_id] = (thread, job)
             self._progress.pop(job_id, None)
             thread.start()
@@ -56,9 +60,11 @@ class Jobs:
         except FreeholdError as error:
             _log.warning("job %s stands still: %s", job_id[:10], error.message)
             self._report(job_id, {"error": {"title": error.message, "hint": error.hint, "code": error.code}})
-        except Exception:
+        except Exception:  # noqa: BLE001 - a thread has no caller: the job says so
             _log.exception("job %s failed", job_id[:10])
-            self._report(job_id, {"error": {"title": "unexpected error", "hint": "See this node's log.", "code": ""}})
+            self._report(
+                job_id, {"error": {"title": "unexpected error", "hint": "See this node's log.", "code": ""}}
+            )
 
     def _report(self, job_id: str, progress: dict[str, Any]) -> None:
         with self._lock:

@@ -141,6 +141,6 @@ def _read(url: str, status: int, content: bytes) -> Any:
     problem = value if isinstance(value, dict) else {}
     kind = _BY_STATUS.get(status, PeerRefused)
     fields = problem.get("fields") if isinstance(problem.get("fields"), dict) else {}
-    error = kind(str(problem.get("title", f"HTTP {status}"))[:500], hint=str(problem.get("hint", ""))[:500])
-    error.fields = {**(fields or {}), "peer": url, "peer_code": str(problem.get("code", ""))[:100]}
-    raise error
+    refusal = kind(str(problem.get("title", f"HTTP {status}"))[:500], hint=str(problem.get("hint", ""))[:500])
+    refusal.fields = {**(fields or {}), "peer": url, "peer_code": str(problem.get("code", ""))[:100]}
+    raise refusal

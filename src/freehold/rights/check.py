@@ -89,21 +89,38 @@ def require_usable(grant: Grant, asset: Asset, standing: Standing, *, holder: st
     require_issued_within(grant, asset)
     terms = grant.terms
     if grant.holder != holder:
-        raise ForeignGrant("the grant belongs to someone else", hint="Ask the owner for one of your own.", grant_id=grant.id)
+        raise ForeignGrant(
+            "the grant belongs to someone else", hint="Ask the owner for one of your own.", grant_id=grant.id
+        )
     if action not in terms.actions:
-        raise NotAllowed(f"the grant does not allow to {action}", hint=f"It allows: {', '.join(terms.actions)}.")
+        raise NotAllowed(
+            f"the grant does not allow to {action}", hint=f"It allows: {', '.join(terms.actions)}."
+        )
     if standing.now < terms.not_before:
         raise GrantNotYetValid("the grant is not valid yet", grant_id=grant.id, not_before=terms.not_before)
     if standing.now >= terms.expires_at:
-        raise GrantExpired("the grant has expired", hint="Ask for a new one.", grant_id=grant.id, expired_at=terms.expires_at)
+        raise GrantExpired(
+            "the grant has expired", hint="Ask for a new one.", grant_id=grant.id, expired_at=terms.expires_at
+        )
     if standing.revoked:
         raise GrantRevoked("the owner revoked the grant", hint="Ask the owner.", grant_id=grant.id)
     if standing.uses >= terms.max_uses:
-        raise GrantUsedUp(f"all {terms.max_uses} uses of the grant are made", hint="Ask for a new one.", grant_id=grant.id)
+        raise GrantUsedUp(
+            f"all {terms.max_uses} uses of the grant are made", hint="Ask for a new one.", grant_id=grant.id
+        )
     if terms.price_per == "grant" and terms.price_units and not standing.purchased:
-        raise GrantUnpaid("the grant is not paid", hint="Buy its offer on Market.", grant_id=grant.id, price_units=terms.price_units)
+        raise GrantUnpaid(
+            "the grant is not paid",
+            hint="Buy its offer on Market.",
+            grant_id=grant.id,
+            price_units=terms.price_units,
+        )
     if standing.spent_units + use_price(grant) > spend_limit(grant):
-        raise SpendCapReached("one more use would pass the grant's spend cap", grant_id=grant.id, cap_units=grant.spend_cap_units)
+        raise SpendCapReached(
+            "one more use would pass the grant's spend cap",
+            grant_id=grant.id,
+            cap_units=grant.spend_cap_units,
+        )
 
 
 def use_price(grant: Grant) -> int:

@@ -78,7 +78,13 @@ async def _invalid(_: Request, error: Any) -> Response:
 
 
 async def _http(_: Request, error: Any) -> Response:
-    body = {"type": "about:blank", "title": str(error.detail), "status": error.status_code, "code": "http", "hint": ""}
+    body = {
+        "type": "about:blank",
+        "title": str(error.detail),
+        "status": error.status_code,
+        "code": "http",
+        "hint": "",
+    }
     return JSONResponse(body, status_code=error.status_code, media_type="application/problem+json")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 
@@ -30,6 +30,21 @@ class UnknownParty(InvalidSignature):
     code = "peer.unknown"
 
 
+async def read_body(request: Request) -> dict[str, Any]:
+    """A JSON object of exact values.
+
+    Raises:
+        InvalidInput.
+    """
+    value = parse(await request.body(), max_bytes=32 * 1024 * 1024)
+    if not isinstance(value, dict):
+        raise InvalidInput("the body must be a JSON object")
+    return value
+
+
+JsonBody = Annotated[dict[str, Any], Depends(read_body)]
+
+
 def router(services: Services) -> APIRouter:
     """Signed routes; each handler gets (sender's account, body)."""
     node = services.node
@@ -41,12 +56,12 @@ def router(services: Services) -> APIRouter:
         return {"account": node.account}
 
     def signed(handle: Callable[[str, dict[str, Any]], dict[str, Any]]) -> Callable[..., dict[str, Any]]:
-        def endpoint(request: Request, body: dict[str, Any] = Depends(read_body)) -> dict[str, Any]:
+        def endpoint(request: Request, body: JsonBody) -> dict[str, Any]:
             return handle(_authenticate(node, request), body)
 
         return endpoint
 
-    def introduced(request: Request, body: dict[str, Any] = Depends(read_body)) -> dict[str, Any]:
+    def introduced(request: Request, body: JsonBody) -> dict[str, Any]:
         return hello(request, body)
 
     routes.post("/hello")(introduced)
@@ -54,24 +69,16 @@ def router(services: Services) -> APIRouter:
     routes.post("/statistics")(
         signed(lambda sender, body: lending.give_statistics(node, services.tables, sender, body))
     )
-    routes.post("/rounds")(signed(lambda sender, body: lending.train_round(node, services.tables, sender, body)))
-    routes.post("/countersign")(signed(lambda sender, body: lending.countersign(node, sender, body.get("receipts"))))
+    routes.post("/rounds")(
+        signed(lambda sender, body: lending.train_round(node, services.tables, sender, body))
+    )
+    routes.post("/countersign")(
+        signed(lambda sender, body: lending.countersign(node, sender, body.get("receipts")))
+    )
     routes.post("/releases")(signed(lambda sender, body: releasing.accept_release(node, sender, body)))
     routes.post("/proofs")(signed(lambda _, body: logbook.proofs(node, _ids(body))))
     routes.post("/evidence")(signed(lambda sender, body: proving.give_evidence(services, sender, body)))
     return routes
-
-
-async def read_body(request: Request) -> dict[str, Any]:
-    """A JSON object of exact values.
-
-    Raises:
-        InvalidInput.
-    """
-    value = parse(await request.body(), max_bytes=32 * 1024 * 1024)
-    if not isinstance(value, dict):
-        raise InvalidInput("the body must be a JSON object")
-    return value
 
 
 def _ids(body: dict[str, Any]) -> list[str]:
@@ -91,7 +98,9 @@ def _authenticate(node: Node, request: Request, introduced: str | None = None) -
     if introduced is not None and claimed != introduced:
         raise InvalidSignature("the request is signed by another party than it introduces")
     if node.store.state(f"party:{claimed}") is None:
-        raise UnknownParty("this node does not know the sender", hint="POST the party document to /peer/hello first.")
+        raise UnknownParty(
+            "this node does not know the sender", hint="POST the party document to /peer/hello first."
+        )
     signed = SignedRequest(
         request.method,
         request.headers.get("host", ""),

@@ -1,0 +1,278 @@
+"""What the node's owner does, from the command line or the console: loopback and a bearer token."""
+
+from __future__ import annotations
+
+import hmac
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from freehold import __version__
+from freehold.core.errors import NotAllowed
+from freehold.node import earning, granting, logbook, proving, publishing, serving, training, viewing
+from freehold.node.services import Services
+from freehold.training.logistic import Recipe
+
+
+class Unauthorised(NotAllowed):
+    """The request does not carry this node's API token."""
+
+    code = "api.token"
+    http_status = 401
+
+
+class Body(BaseModel):
+    """A request body; unknown fields are refused."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Inspection(Body):
+    """A file to look at."""
+
+    path: str
+    label: str
+    positive: str | None = None
+
+
+class Publication(Inspection):
+    """A file to publish, and on what terms."""
+
+    name: str = ""
+    description: str = ""
+    price_units: Annotated[int, Field(ge=0)] = 0
+    purposes: list[str] = ["model-training"]
+    max_uses: Annotated[int, Field(ge=1)] = 100
+    days: Annotated[int, Field(ge=1, le=36_500)] = 365
+
+
+class Peer(Body):
+    """Another node."""
+
+    url: str
+
+
+class Wish(Body):
+    """A grant to obtain."""
+
+    asset: str
+    action: str
+    purpose: str | None = None
+    max_uses: Annotated[int, Field(ge=1)] | None = None
+    spend_cap_units: Annotated[int, Field(ge=0)] = 0
+
+
+class TrainingOrder(Body):
+    """A training run to start."""
+
+    assets: Annotated[list[str], Field(min_length=1, max_length=10)]
+    test: str
+    name: str
+    price_units: Annotated[int, Field(ge=0)] = 1_000
+    rounds: Annotated[int, Field(ge=1, le=100)] | None = None
+    positive: str | None = None
+    purpose: str | None = None
+
+
+class Switch(Body):
+    """A model to serve or to stop serving."""
+
+    model: str
+    on: bool = True
+
+
+class Question(Body):
+    """Rows to predict."""
+
+    model: str
+    rows: list[list[Any]]
+
+
+class OneReceipt(Body):
+    """A receipt."""
+
+    receipt: str
+
+
+class OneModel(Body):
+    """A model, or all."""
+
+    model: str | None = None
+
+
+def router(services: Services, token: str) -> APIRouter:
+    """All control routes behind the token."""
+
+    def authorised(request: Request) -> None:
+        given = request.headers.get("authorization", "")
+        if not hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
+            raise Unauthorised("this needs the node's API token", hint="It lies in HOME/api-token.")
+
+    routes = APIRouter(prefix="/api", dependencies=[Depends(authorised)])
+    _data_routes(routes, services)
+    _training_routes(routes, services)
+    _money_routes(routes, services)
+    _proof_routes(routes, services)
+    return routes
+
+
+def _data_routes(routes: APIRouter, services: Services) -> None:
+    node = services.node
+
+    @routes.get("/status")
+    def status() -> dict[str, Any]:
+        return {**viewing.status(node), "version": __version__}
+
+    @routes.post("/inspect")
+    def inspect(body: Inspection) -> dict[str, Any]:
+        return publishing.inspect(node, Path(body.path), body.label, positive=body.positive)
+
+    @routes.post("/publish")
+    def publish(body: Publication) -> dict[str, Any]:
+        licence = publishing.Licence(body.price_units, tuple(body.purposes), body.max_uses, body.days)
+        envelope = publishing.publish(
+            node,
+            Path(body.path),
+            body.label,
+            licence,
+            name=body.name,
+            description=body.description,
+            positive=body.positive,
+        )
+        return {"asset": publishing.describe(node, node.asset(envelope.document.id))}
+
+    @routes.post("/peers")
+    def add_peer(body: Peer) -> dict[str, Any]:
+        return {"party": viewing.add_peer(services, body.url)}
+
+    @routes.get("/search")
+    def search(q: str = "", kind: str = "") -> dict[str, Any]:
+        unreachable = viewing.refresh(services)
+        return {"assets": publishing.search(node, q, kind), "unreachable": unreachable}
+
+    @routes.get("/assets")
+    def assets() -> dict[str, Any]:
+        return {"assets": [item for item in publishing.search(node, "", "") if item["mine"]]}
+
+    @routes.get("/grants")
+    def grants() -> dict[str, Any]:
+        return {"grants": granting.overview(node)}
+
+    @routes.post("/grants")
+    def obtain(body: Wish) -> dict[str, Any]:
+        asset = node.asset(node.store.resolve(body.asset, "asset"))
+        grant = granting.obtain(
+            node,
+            services.peers,
+            asset,
+            viewing.action(body.action),
+            purpose=body.purpose,
+            max_uses=body.max_uses,
+            spend_cap_units=body.spend_cap_units,
+        )
+        return next(item for item in granting.overview(node) if item["id"] == grant.id)
+
+    @routes.post("/grants/{grant_id}/revoke")
+    def revoke(grant_id: str) -> dict[str, Any]:
+        return granting.revoke(node, node.store.resolve(grant_id, "grant"))
+
+
+def _training_routes(routes: APIRouter, services: Services) -> None:
+    node, jobs = services.node, services.jobs
+
+    @routes.post("/train")
+    def train(body: TrainingOrder) -> dict[str, Any]:
+        recipe = Recipe() if body.rounds is None else Recipe(rounds=body.rounds)
+        order = training.Order(
+            assets=tuple(node.store.resolve(prefix, "asset") for prefix in body.assets),
+            test=Path(body.test),
+            name=body.name,
+            recipe=recipe,
+            price_units=body.price_units,
+            positive=body.positive,
+            purpose=body.purpose,
+        )
+        return {"job": jobs.start(order)}
+
+    @routes.get("/jobs")
+    def overview() -> dict[str, Any]:
+        return {"jobs": jobs.overview()}
+
+    @routes.get("/jobs/{job_id}")
+    def job(job_id: str) -> dict[str, Any]:
+        return jobs.get(job_id)
+
+    @routes.post("/jobs/{job_id}/resume")
+    def resume(job_id: str) -> dict[str, Any]:
+        return jobs.get(jobs.resume(job_id))
+
+    @routes.get("/models")
+    def models() -> dict[str, Any]:
+        return {"models": viewing.models(node)}
+
+    @routes.get("/models/{model_id}")
+    def model(model_id: str) -> dict[str, Any]:
+        return viewing.model(node, node.store.resolve(model_id, "asset"))
+
+    @routes.post("/serve")
+    def serve(body: Switch) -> dict[str, Any]:
+        model_id = node.store.resolve(body.model, "asset")
+        serving.switch(node, model_id, on=body.on)
+        return {"model": model_id, "serving": body.on}
+
+
+def _money_routes(routes: APIRouter, services: Services) -> None:
+    node = services.node
+
+    @routes.post("/predict")
+    def predict(body: Question) -> dict[str, Any]:
+        viewing.know_asset(services, body.model)
+        return services.buyer.predict(node.store.resolve(body.model, "asset"), body.rows)
+
+    @routes.post("/settle")
+    def settle() -> dict[str, Any]:
+        return serving.settle(node)
+
+    @routes.get("/earnings")
+    def earnings() -> dict[str, Any]:
+        return earning.overview(node)
+
+    @routes.post("/claim")
+    def claim(body: OneModel) -> dict[str, Any]:
+        model_id = node.store.resolve(body.model, "asset") if body.model else None
+        return earning.claim(node, model_id)
+
+
+def _proof_routes(routes: APIRouter, services: Services) -> None:
+    node = services.node
+
+    @routes.get("/receipts")
+    def receipts(limit: Annotated[int, Field(ge=1, le=10_000)] = 100) -> dict[str, Any]:
+        return viewing.receipts(node, limit)
+
+    @routes.get("/receipts/{receipt_id}")
+    def receipt(receipt_id: str) -> dict[str, Any]:
+        return node.store.get(node.store.resolve(receipt_id, "receipt")).to_json()
+
+    @routes.get("/lineage/{document_id}")
+    def lineage(document_id: str) -> dict[str, Any]:
+        return viewing.lineage(node, document_id)
+
+    @routes.post("/evidence")
+    def evidence(body: OneReceipt) -> dict[str, Any]:
+        bundle = proving.evidence(services, node.store.resolve(body.receipt, "receipt"))
+        return {"files": bundle.to_json()}
+
+    @routes.post("/anchor")
+    def anchor() -> dict[str, Any]:
+        return logbook.anchor(node)
+
+    @routes.get("/log")
+    def log() -> dict[str, Any]:
+        return viewing.log(node)
+
+    @routes.get("/gas")
+    def gas() -> dict[str, Any]:
+        return {name.removeprefix("gas:"): used for name, used in node.store.states("gas:").items()}

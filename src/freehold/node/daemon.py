@@ -1,0 +1,172 @@
+"""`freehold up`: open the keys, connect to the chain, serve until told to stop."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import logging
+import os
+import secrets
+import socket
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TextIO
+
+import uvicorn
+
+from freehold.chain import deployments
+from freehold.chain.client import Chain
+from freehold.chain.rpc import Rpc
+from freehold.core.errors import Conflict, Unavailable
+from freehold.node import settings as settings_file
+from freehold.node.api import app
+from freehold.node.node import Node
+from freehold.node.services import Services
+from freehold.node.serving import settle
+from freehold.node.settings import Settings, write_private
+from freehold.vault.keystore import Keys
+
+KEYS_FILE = "keys.jwe"
+SETTLE_EVERY_SECONDS = 60.0
+_log = logging.getLogger("freehold")
+
+
+class PortInUse(Unavailable):
+    """Another process listens on the port."""
+
+    code = "port.in_use"
+
+
+class HomeInUse(Conflict):
+    """Another process runs this node."""
+
+    code = "home.in_use"
+
+
+def open_keys(home: Path, passphrase: str) -> Keys:
+    """The keys of a home; made at first start.
+
+    Raises:
+        WrongPassphrase.
+    """
+    path = home / KEYS_FILE
+    if not path.exists():
+        Keys.generate().save(path, passphrase)
+    return Keys.load(path, passphrase)
+
+
+def run(
+    home: Path, passphrase: str, settings: Settings, ready: Callable[[Node, str], None] | None = None
+) -> None:
+    """Serve one node in the foreground; `ready` is told the node and its URL once it answers.
+
+    Raises:
+        WrongPassphrase, PortInUse, HomeInUse, ChainUnreachable, ContractNotDeployed: nothing was started.
+    """
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = _lock(home)
+    listener = _listen(settings.host, settings.port)
+    services = None
+    try:
+        keys = open_keys(home, passphrase)
+        chain = Chain(Rpc(settings.rpc_url))
+        deployments.check(chain)
+        settings_file.save(home, settings)
+        node = Node(home, keys, settings, chain)
+        url = settings.endpoint or f"http://{settings.host}:{listener.getsockname()[1]}"
+        node.prepare_local_account()
+        node.ensure_party(url)
+        services = Services(node)
+        _serve(home, services, listener, url, ready)
+    finally:
+        if services:
+            services.close()
+        listener.close()
+        lock.close()
+        (home / "node.json").unlink(missing_ok=True)
+
+
+def _serve(
+    home: Path,
+    services: Services,
+    listener: socket.socket,
+    url: str,
+    ready: Callable[[Node, str], None] | None,
+) -> None:
+    token = _api_token(home)
+    config = uvicorn.Config(
+        app.create(services, token),
+        log_level="warning",
+        access_log=False,
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=5,
+        limit_concurrency=200,
+        h11_max_incomplete_event_size=64 * 1024,
+    )
+    server = uvicorn.Server(config)
+    stop = threading.Event()
+
+    def started() -> None:
+        while not server.started and not stop.is_set():
+            stop.wait(0.02)
+        if not stop.is_set():
+            description = {"url": url, "pid": os.getpid(), "account": services.node.account}
+            write_private(home / "node.json", json.dumps(description) + "\n")
+            services.jobs.resume_all()
+            if ready:
+                ready(services.node, url)
+
+    threads = [
+        threading.Thread(target=started, name="started", daemon=True),
+        threading.Thread(target=_settle_regularly, args=(services.node, stop), name="settle", daemon=True),
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        server.run(sockets=[listener])
+    finally:
+        stop.set()
+        services.buyer.flush()
+
+
+def _settle_regularly(node: Node, stop: threading.Event) -> None:
+    while not stop.wait(SETTLE_EVERY_SECONDS):
+        try:
+            settle(node)
+        except Exception:  # noqa: BLE001 - logged where the owner looks, and tried again
+            # the vouchers stay where they are; the next round tries again
+            _log.exception("settling failed")
+
+
+def _api_token(home: Path) -> str:
+    path = home / "api-token"
+    if not path.exists():
+        write_private(path, secrets.token_urlsafe(32) + "\n")
+    return path.read_text().strip()
+
+
+def _lock(home: Path) -> TextIO:
+    file = (home / "lock").open("w")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        raise HomeInUse(f"a node already runs in {home}", hint="Stop it, or choose another --home.") from None
+    return file
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise PortInUse(
+            f"cannot listen on {host}:{port}: {error.strerror}", hint="Choose another with --port.", port=port
+        ) from error
+    listener.listen(128)
+    listener.set_inheritable(False)
+    return listener

@@ -1,0 +1,227 @@
+"""Views: what lists, pages and reports show, folded from documents, log and chain."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+from freehold.core.documents import Action, Asset, Claim, Party, Receipt
+from freehold.core.errors import FreeholdError, InvalidDocument, InvalidInput, NotFound
+from freehold.core.signing import parse_envelope
+from freehold.node import logbook, publishing, releasing
+from freehold.node.node import Node
+from freehold.node.services import Services
+
+MAX_CATALOGUE = 1_000
+
+
+def status(node: Node) -> dict[str, Any]:
+    """This node at a glance."""
+    with node.store.log() as log:
+        size = log.size()
+    return {
+        "name": node.settings.name,
+        "account": node.account,
+        "url": node.party.document.body["endpoints"][0],
+        "chain": {"id": node.chain_id, "block": node.chain.block_number(), "rpc_url": node.settings.rpc_url},
+        "balance_units": node.balance_units(),
+        "log": {"size": size, "anchored": logbook.anchored_size(node)},
+        "counts": {
+            kind: len(node.store.find(kind)) for kind in ("party", "asset", "grant", "receipt", "claim")
+        },
+    }
+
+
+def action(text: str) -> Action:
+    """One of the actions a grant can allow.
+
+    Raises:
+        InvalidInput.
+    """
+    actions: tuple[Action, ...] = get_args(Action)
+    for known in actions:
+        if known == text:
+            return known
+    raise InvalidInput(f"{text[:40]!r} is not an action", hint=f"Actions are: {', '.join(actions)}.")
+
+
+def add_peer(services: Services, url: str) -> dict[str, Any]:
+    """Meet another node and remember where it is."""
+    node, url = services.node, url.rstrip("/")
+    party = services.peers.meet(url)
+    peers = dict(node.store.state("peers", {}))
+    with node.store.transaction() as tx:
+        tx.set("peers", {**peers, url: party.account})
+    read_catalogue(services, url)
+    return party.body
+
+
+def peers(node: Node) -> list[str]:
+    """URLs of the nodes this one looks at, from settings and `peers add`."""
+    return sorted({*node.settings.peers, *node.store.state("peers", {})})
+
+
+def refresh(services: Services) -> list[dict[str, str]]:
+    """Read the catalogues of all peers; says which did not answer, and why."""
+    failed = []
+    for url in peers(services.node):
+        try:
+            services.peers.meet(url)
+            read_catalogue(services, url)
+        except FreeholdError as error:
+            failed.append({"url": url, "reason": error.message})
+    return failed
+
+
+def read_catalogue(services: Services, url: str) -> None:
+    """Keep the assets a node offers, each checked; what does not check is refused as a whole."""
+    node = services.node
+    answer = services.peers.get(url, "/catalogue")
+    offers = answer.get("assets") if isinstance(answer, dict) else None
+    if not isinstance(offers, list) or len(offers) > MAX_CATALOGUE:
+        raise InvalidDocument(f"{url} has no readable catalogue")
+    fresh = []
+    for value in offers:
+        envelope = parse_envelope(value)
+        if not isinstance(envelope.document, Asset):
+            raise InvalidDocument(f"{url} offers something that is not an asset")
+        if not node.store.has(envelope.document.id):
+            node.check(envelope)
+            fresh.append(envelope)
+    with node.store.transaction() as tx:
+        for envelope in fresh:
+            tx.put(envelope, logged=False)
+
+
+def know_asset(services: Services, prefix: str) -> None:
+    """Look at the peers' catalogues where an asset is not known yet."""
+    try:
+        services.node.store.resolve(prefix, "asset")
+    except NotFound:
+        refresh(services)
+
+
+def models(node: Node) -> list[dict[str, Any]]:
+    """Every known model."""
+    found = publishing.search(node, "", "model")
+    return [{**item, "serving": bool(node.store.state(f"serving:{item['id']}"))} for item in found]
+
+
+def model(node: Node, model_id: str) -> dict[str, Any]:
+    """One model with its contributors, metrics and pool."""
+    asset = node.asset(model_id)
+    if asset.asset_kind != "model":
+        raise InvalidInput(f"{asset.name} is a {asset.asset_kind}, not a model")
+    run = str(asset.schema_.get("run"))
+    contributions = _claims(node, "contribution", run)
+    releases = _claims(node, "release", asset.id)
+    found: dict[str, Any] = publishing.describe(node, asset)
+    found |= {"metrics": asset.schema_.get("metrics"), "run": run, "recipe": asset.schema_.get("recipe")}
+    found["serving"] = bool(node.store.state(f"serving:{asset.id}"))
+    if contributions:
+        statement = contributions[0].statement
+        found["contribution"] = [
+            {"account": account, "name": _name(node, account), "share_bps": share, "rows": rows}
+            for account, share, rows in zip(
+                statement["accounts"], statement["shares_bps"], _rows(node, asset), strict=True
+            )
+        ]
+        found["utilities"], found["correct"] = statement["utilities"], statement["correct"]
+        found["test_rows"] = statement["test_rows"]
+    if releases:
+        _, root, _, total_in, paid_out = node.chain.read("Revenue", "poolOf", releasing.pool_of(asset))
+        found["pool"] = {
+            "id": "0x" + releasing.pool_of(asset).hex(),
+            "split_root": "0x" + bytes(root).hex(),
+            "in_units": total_in,
+            "paid_out_units": paid_out,
+            "held_units": total_in - paid_out,
+        }
+    return found
+
+
+def _rows(node: Node, asset: Asset) -> list[int | None]:
+    sources = [node.asset(item.asset) if node.store.has(item.asset) else None for item in asset.derived_from]
+    return [source.schema_.get("rows") if source else None for source in sources]
+
+
+def _claims(node: Node, kind: str, subject: str) -> list[Claim]:
+    documents = [item.document for item in node.store.find("claim", kind, subject)]
+    return [item for item in documents if isinstance(item, Claim)]
+
+
+def _name(node: Node, account: str) -> str:
+    known = node.store.state(f"party:{account}")
+    return node.typed(known, Party).name if known else account[:10]
+
+
+def receipts(node: Node, limit: int) -> dict[str, Any]:
+    """The newest receipts in which this party is on either side."""
+    found, anchored = [], logbook.anchored_size(node)
+    envelopes = node.store.find("receipt")
+    for envelope in envelopes[-limit:]:
+        receipt = envelope.document
+        if not isinstance(receipt, Receipt):
+            continue
+        position = node.store.position(receipt.id)
+        found.append(
+            {
+                "id": receipt.id,
+                "action": receipt.action,
+                "provider": receipt.provider,
+                "provider_name": _name(node, receipt.provider),
+                "holder": receipt.holder,
+                "holder_name": _name(node, receipt.holder),
+                "asset": receipt.inputs[0],
+                "grant": receipt.grant,
+                "units": sum(max(line.delta_units, 0) for line in receipt.money),
+                "issued_at": receipt.issued_at,
+                "position": position,
+                "anchored": position is not None and position < anchored,
+                "complete": envelope.is_complete,
+            }
+        )
+    return {"receipts": found, "total": len(envelopes)}
+
+
+def lineage(node: Node, prefix: str) -> dict[str, Any]:
+    """From an asset or receipt back to the data: nodes and edges of the picture."""
+    try:
+        document_id = node.store.resolve(prefix, "asset")
+        receipt = None
+    except NotFound:
+        receipt = node.receipt(node.store.resolve(prefix, "receipt"))
+        document_id = receipt.inputs[0]
+    asset = node.asset(document_id)
+    nodes, edges = [{**publishing.describe(node, asset), "weight": 10_000}], []
+    for source in asset.derived_from:
+        if node.store.has(source.asset):
+            described = publishing.describe(node, node.asset(source.asset))
+        else:
+            described = {"id": source.asset, "kind": "dataset", "name": source.asset[:10], "owner_name": ""}
+        nodes.append({**described, "weight": source.weight})
+        edges.append({"from": source.asset, "to": asset.id, "role": source.role, "weight": source.weight})
+    if receipt is not None:
+        nodes.append(
+            {
+                "id": receipt.id,
+                "kind": "receipt",
+                "name": receipt.action,
+                "owner_name": _name(node, receipt.holder),
+            }
+        )
+        edges.append({"from": asset.id, "to": receipt.id, "role": "answer", "weight": 10_000})
+    return {"nodes": nodes, "edges": edges, "calls": len(node.store.find("receipt", "infer"))}
+
+
+def log(node: Node) -> dict[str, Any]:
+    """This party's log: size, root, what is anchored, the signed checkpoint."""
+    with node.store.log() as store:
+        size, root = store.size(), store.root()
+    return {
+        "origin": node.log_signer.key.name,
+        "key": str(node.log_signer.key),
+        "size": size,
+        "root": "0x" + root.hex(),
+        "anchored": logbook.anchored_size(node),
+        "checkpoint": logbook.checkpoint(node),
+    }
