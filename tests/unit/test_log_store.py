@@ -146,6 +146,7 @@ def test_unusable_entries_are_refused_without_a_trace(connection, data):
         "DELETE FROM log_entries WHERE position = 9",
         "UPDATE log_nodes SET hash = zeroblob(32) WHERE level = 1 AND position = 0",
         "DELETE FROM log_nodes WHERE level = 0",
+        "UPDATE log_entries SET position = 10 WHERE position = 9",
     ],
 )
 def test_rows_are_append_only_and_tampering_below_that_is_found(connection, statement):

@@ -61,7 +61,7 @@ def test_a_blob_larger_than_allowed_is_refused_before_reading(store):
     cid = store.put(b"z" * 1000)
     assert store.get(cid, limit_bytes=1000)
     with pytest.raises(BlobCorrupt):
-        store.get(cid, limit_bytes=999)
+        store.reader(cid, limit_bytes=999)
 
 
 def test_absent_blobs(store):
