@@ -7,6 +7,7 @@ applied to it, the state root read back.
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,11 @@ if TYPE_CHECKING:
 
     from freehold.chain.embedded.store import Nodes
     from freehold.chain.header import Header
+
+# py-evm and py_ecc raise the whole process to 12,288 and 100,000 frames when imported; at the latter any
+# JSON parser can be made to overrun the C stack. The deepest call that a block's gas can pay for (EIP-150)
+# takes 2,700 frames, and 8,000 fit a thread's stack.
+sys.setrecursionlimit(8_000)
 
 _GAS_CREATE, _GAS_BASE, _FLOOR_PER_TOKEN, _TOKENS_NON_ZERO = 32_000, 21_000, 10, 4
 _MAX_INITCODE = 49_152

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import socket
 import threading
 import time
@@ -36,6 +37,8 @@ log = logging.getLogger("freehold.chain")
 
 MOST_BODY_BYTES = 16 * 1024 * 1024
 MOST_BATCH = 1_000
+_MOST_NESTED = 64
+_BRACKETS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[\]{}]', re.DOTALL)
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -49,6 +52,7 @@ class Dispatcher:
     def answer(self, body: bytes) -> bytes:
         """The JSON answer to a single request or a batch; empty when nothing wants one."""
         try:
+            _check_nesting(body)
             request = json.loads(body)
         except (ValueError, RecursionError):
             return _encode(_failure(None, Fault(PARSE, "the body is not JSON")))
@@ -200,6 +204,21 @@ class EmbeddedNode:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+
+def _check_nesting(body: bytes) -> None:
+    """Refuse deep nesting before the parser sees it. Raises `ValueError`.
+
+    Libraries may have lifted the recursion limit that keeps the parser from overrunning its stack.
+    """
+    depth = 0
+    for token in _BRACKETS.finditer(body):
+        if token[0] in (b"[", b"{"):
+            depth += 1
+            if depth > _MOST_NESTED:
+                raise ValueError("nested too deeply")
+        elif token[0] in (b"]", b"}"):
+            depth -= 1
 
 
 def _listen(port: int) -> socket.socket:
