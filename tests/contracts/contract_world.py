@@ -88,9 +88,7 @@ class Contract:
         found = [
             entry
             for entry in artifact(self.name)["abi"]
-            if entry["type"] == "function"
-            and entry["name"] == function
-            and len(entry["inputs"]) == len(args)
+            if entry["type"] == "function" and entry["name"] == function and len(entry["inputs"]) == len(args)
         ]
         assert len(found) == 1, f"{self.name}.{function} with {len(args)} arguments: {len(found)}"
         return found[0]
@@ -112,7 +110,12 @@ class Signer:
 class Sent:
     gas_used: int
     events: list[tuple[str, tuple]]
-    block_time: int
+    block: str
+    world: "World" = field(repr=False)
+
+    @property
+    def block_time(self) -> int:
+        return int(self.world.rpc("eth_getBlockByNumber", self.block, False)["timestamp"], 16)
 
 
 class World:
@@ -124,6 +127,7 @@ class World:
         self._ids = count(1)
         self._keys = count(1)
         self._nonces: dict[str, int] = {}
+        self._domains: dict[Contract, tuple[str, str]] = {}
         self.chain_id = int(self.rpc("eth_chainId"), 16)
         self._gas_price = 2 * int(self.rpc("eth_gasPrice"), 16)
         self.deployer = self.account()
@@ -195,8 +199,7 @@ class World:
             call = {"to": contract.address, "data": "0x" + data.hex(), "from": sender.address}
             self.rpc("eth_call", call, "latest")
             raise AssertionError(f"{function} failed in its transaction but not when called")
-        block = self.rpc("eth_getBlockByNumber", receipt["blockNumber"], False)
-        return Sent(int(receipt["gasUsed"], 16), self._events(receipt["logs"]), int(block["timestamp"], 16))
+        return Sent(int(receipt["gasUsed"], 16), self._events(receipt["logs"]), receipt["blockNumber"], self)
 
     def storage(self, contract: Contract, slot: bytes) -> int:
         return int(self.rpc("eth_getStorageAt", contract.address, "0x" + slot.hex(), "latest"), 16)
@@ -204,12 +207,34 @@ class World:
     def balance(self, holder: Signer | Contract, token: Contract | None = None) -> int:
         return self.read(token or self.TestDollar, "balanceOf", holder.address)
 
+    def balances(self, holders: list[Signer | Contract], token: Contract) -> list[int]:
+        """All of them at one block, in one request."""
+        batch = [
+            {
+                "jsonrpc": "2.0",
+                "id": number,
+                "method": "eth_call",
+                "params": [
+                    {
+                        "to": token.address,
+                        "data": "0x" + token.calldata("balanceOf", holder.address).hex(),
+                    },
+                    "latest",
+                ],
+            }
+            for number, holder in enumerate(holders)
+        ]
+        answers = self._http.post(self._url, json=batch).json()
+        return [int(answer["result"], 16) for answer in sorted(answers, key=lambda answer: answer["id"])]
+
     def mint(self, holder: Signer | Contract, amount: int, token: Contract | None = None) -> None:
         self.send(self.deployer, token or self.TestDollar, "mint", holder.address, amount)
 
     def sign(self, signer: Signer, contract: Contract, struct: str, *values: Any, **domain: Any) -> bytes:
         """The EIP-712 signature over `struct` ("Name(type field,...)") in the domain the contract declares."""
-        name, version = self.domain(contract)
+        if contract not in self._domains:
+            self._domains[contract] = self.domain(contract)
+        name, version = self._domains[contract]
         declared = {
             "name": name,
             "version": version,
@@ -225,12 +250,12 @@ class World:
         return name, version
 
     def authorize(
-        self, payer: Signer, payee: Contract, amount: int, nonce: bytes, before: int = FAR, **domain: Any
+        self, payer: Signer, payee: Contract, amount: int, nonce: bytes, token: Contract | None = None
     ) -> bytes:
-        """EIP-3009: `payer` lets `payee` collect test dollars."""
+        """EIP-3009: `payer` lets `payee` collect dollars, at any time."""
         struct = f"ReceiveWithAuthorization({RECEIVE_FIELDS})"
-        values = (payer.address, payee.address, amount, 0, before, nonce)
-        return self.sign(payer, self.TestDollar, struct, *values, **domain)
+        values = (payer.address, payee.address, amount, 0, FAR, nonce)
+        return self.sign(payer, token or self.TestDollar, struct, *values)
 
     def _transact(self, sender: Signer, to: str | None, data: bytes) -> dict:
         nonce = self._nonces.get(sender.address, 0)
@@ -255,8 +280,6 @@ class World:
 
     def _events(self, logs: list[dict]) -> list[tuple[str, tuple]]:
         return [decoded for log in logs if (decoded := decoded_event(log)) is not None]
-
-
 
 
 @cache

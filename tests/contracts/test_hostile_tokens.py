@@ -71,7 +71,14 @@ class Place:
         }
 
 
-INWARD = ("buy", "buyWithAuthorization", "deposit", "depositWithAuthorization", "open", "openWithAuthorization")
+INWARD = (
+    "buy",
+    "buyWithAuthorization",
+    "deposit",
+    "depositWithAuthorization",
+    "open",
+    "openWithAuthorization",
+)
 
 
 @pytest.fixture(scope="module", params=["FeeToken", "LyingToken"])

@@ -173,7 +173,9 @@ def test_no_signed_value_can_be_changed(world, act):
             world.send(world.deployer, target, act.function, *changed, signature)
 
 
-@pytest.mark.parametrize("act", [act for act in ACTS if "deadline" in act.struct], ids=lambda act: act.function)
+@pytest.mark.parametrize(
+    "act", [act for act in ACTS if "deadline" in act.struct], ids=lambda act: act.function
+)
 def test_after_the_deadline_a_signature_is_void(world, act):
     signer, target = world.account(), act.target(world)
     *values, deadline = act.values(world, signer)
