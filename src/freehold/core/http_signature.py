@@ -23,7 +23,7 @@ COMPONENTS = ("@method", "@authority", "@path", "@query", "content-digest")
 MAX_SKEW_SECONDS = 60
 """How far `created` may lie from the receiver's clock, and how long nonces are remembered."""
 _INPUT = re.compile(
-    r"^sig=(?P<params>\((?P<components>[^)]{0,200})\);created=(?P<created>\d{1,12})"
+    r"^sig=(?P<params>\((?P<components>[^)]{0,200})\);created=(?P<created>[0-9]{1,12})"
     r';keyid="(?P<keyid>0x[0-9a-f]{40})";alg="ed25519";nonce="(?P<nonce>[A-Za-z0-9_-]{16,64})")$'
 )
 _SIGNATURE = re.compile(r"^sig=:(?P<value>[A-Za-z0-9+/]{86}==):$")

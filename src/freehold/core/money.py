@@ -11,7 +11,7 @@ from freehold.core.errors import InvalidInput
 DECIMALS = 6
 """Decimals of the dollar tokens in use (test dollar, USDC)."""
 BPS = 10_000
-_AMOUNT = re.compile(r"^\$?(\d{1,9})(?:\.(\d{1,6}))?$")
+_AMOUNT = re.compile(r"^\$?([0-9]{1,9})(?:\.([0-9]{1,6}))?$")
 
 
 def units(text: str) -> int:

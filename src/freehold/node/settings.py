@@ -68,9 +68,10 @@ def load(home: Path) -> Settings:
             raise InvalidInput(
                 f"{path}: {name} must be {expected.__name__}", hint="See docs/reference/settings.md."
             )
-    return Settings(
-        **{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
-    )
+    given: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
+    }
+    return Settings(**given)
 
 
 def save(home: Path, settings: Settings) -> None:

@@ -1,0 +1,138 @@
+"""Laws of the values: money splits to the unit, terms form a semilattice, JSON has one form."""
+
+import json
+from fractions import Fraction
+
+import pytest
+import rfc8785
+from hypothesis import given
+from hypothesis import strategies as st
+
+from freehold.core.canonical import canonical_bytes, parse
+from freehold.core.documents import Terms
+from freehold.core.errors import FreeholdError, InvalidInput
+from freehold.core.http_signature import Request, Stamp, sign_request, verify_request
+from freehold.core.money import dollars, split_exactly, units
+from freehold.core.terms import TermsConflict, is_within, meet
+
+TOKEN = "0x" + "11" * 20
+words = st.sampled_from(["care", "research", "sale", "study"])
+values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.text(max_size=10), inner, max_size=5),
+    max_leaves=20,
+)
+
+
+@st.composite
+def some_terms(draw):
+    start = draw(st.integers(0, 50))
+    return Terms(
+        purposes=tuple(sorted(draw(st.sets(words, min_size=1)))),
+        actions=tuple(sorted(draw(st.sets(st.sampled_from(["infer", "query", "train"]), min_size=1)))),
+        not_before=start,
+        expires_at=draw(st.integers(start + 1, 100)),
+        max_uses=draw(st.integers(1, 9)),
+        price_units=draw(st.integers(0, 9)),
+        price_per=draw(st.sampled_from(["grant", "use"])),
+        token=TOKEN,
+        duties=tuple(sorted(draw(st.sets(words)))),
+    )
+
+
+def met(left, right):
+    try:
+        return meet(left, right)
+    except TermsConflict:
+        return None
+
+
+@given(some_terms())
+def test_meet_is_idempotent(one):
+    assert meet(one, one) == one
+
+
+@given(some_terms(), some_terms())
+def test_meet_is_commutative_and_allows_nothing_either_forbids(left, right):
+    both = met(left, right)
+    assert both == met(right, left)
+    if both is not None and both.price_per == left.price_per == right.price_per:
+        assert is_within(both, left)
+        assert is_within(both, right)
+
+
+@given(some_terms(), some_terms(), some_terms())
+def test_meet_is_associative(a, b, c):
+    ab, bc = met(a, b), met(b, c)
+    assert (met(ab, c) if ab else None) == (met(a, bc) if bc else None)
+
+
+@given(some_terms(), some_terms(), some_terms())
+def test_within_is_transitive(a, b, c):
+    if is_within(a, b) and is_within(b, c):
+        assert is_within(a, c)
+
+
+@given(st.integers(0, 10**15), st.lists(st.integers(0, 10**6), min_size=1, max_size=30))
+def test_a_split_sums_to_the_unit_and_is_within_one_of_the_exact_share(total, weights):
+    if not sum(weights):
+        with pytest.raises(InvalidInput):
+            split_exactly(total, weights)
+        return
+    parts = split_exactly(total, weights)
+    assert sum(parts) == total
+    for part, weight in zip(parts, weights, strict=True):
+        assert abs(part - Fraction(total * weight, sum(weights))) < 1
+        assert weight or not part
+
+
+@given(st.integers(0, 10**15 - 1))
+def test_amounts_survive_being_written_and_read(amount):
+    assert units(dollars(amount).replace(",", "")) == amount
+
+
+@pytest.mark.parametrize(
+    "text", ["", "1.2345678", "-1", "1e3", "1,000", "0x10", "٣", "NaN", "$", "1.", "9" * 30]
+)
+def test_what_is_not_an_amount_is_refused(text):
+    with pytest.raises(InvalidInput):
+        units(text)
+
+
+@given(values)
+def test_canonical_bytes_are_rfc_8785_and_parse_back(value):
+    data = canonical_bytes(value)
+    assert data == rfc8785.dumps(value)
+    assert parse(data) == value
+    assert parse(json.dumps(value, indent=3)) == value
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_parse_or_are_refused_cleanly(data):
+    try:
+        parse(data)
+    except FreeholdError as error:
+        assert error.code == "json.invalid"
+
+
+@given(st.binary(max_size=200), st.sampled_from(["method", "authority", "path", "query", "body"]))
+def test_a_request_signature_covers_every_part(body, part):
+    seed = b"\x07" * 32
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    public = Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw()
+    request = Request("POST", "127.0.0.1:7400", "/peer/rounds", "", body)
+    stamp = Stamp("0x" + "ab" * 20, 1_000, "n" * 20)
+    headers = sign_request(request, stamp, seed)
+    assert verify_request(request, headers, public, now=1_030) == stamp
+    changed = {
+        "method": "GET",
+        "authority": "evil:1",
+        "path": "/peer/grants",
+        "query": "a=1",
+        "body": body + b"!",
+    }
+    other = Request(**{**vars(request), part: changed[part]})
+    for wrong, now in ((other, 1_000), (request, 1_061), (request, 939)):
+        with pytest.raises(FreeholdError):
+            verify_request(wrong, headers, public, now=now)
