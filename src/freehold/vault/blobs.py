@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import errno
 import os
-import re
-from base64 import b32encode
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from hashlib import sha256
@@ -20,6 +18,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from freehold.core.errors import InvalidInput, NotFound, Unavailable, VerificationFailed
+from freehold.vault.cid import check_cid, cid_from_digest, is_cid
 from freehold.vault.files import sync_directory
 from freehold.vault.spool import Spool, sweep
 
@@ -27,16 +26,7 @@ CHUNK_BYTES = 1 << 20
 DEFAULT_LIMIT_BYTES = 256 << 20
 """Largest blob that `get` holds in memory unless told otherwise."""
 
-_CID_PREFIX = bytes((0x01, 0x55, 0x12, 0x20))
-"""CID version 1, raw codec, SHA-256, 32 bytes (multiformats tables)."""
-_CID = re.compile("bafkrei[a-z2-7]{52}")
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-
-
-class InvalidCid(InvalidInput):
-    """The text is not the content id of a raw SHA-256 blob."""
-
-    code = "blob.cid"
 
 
 class InvalidBlobStore(InvalidInput):
@@ -68,24 +58,6 @@ class BlobStoreUnreachable(Unavailable):
     """The store did not answer, or refused the credentials."""
 
     code = "blob.unreachable"
-
-
-def cid_from_digest(digest: bytes) -> str:
-    """Content id of bytes with this SHA-256 digest."""
-    return "b" + b32encode(_CID_PREFIX + digest).decode().lower().rstrip("=")
-
-
-def cid_of(content: bytes) -> str:
-    """Content id of these bytes."""
-    return cid_from_digest(sha256(content).digest())
-
-
-def check_cid(cid: str) -> str:
-    """The same text if it is a content id of the only kind used here."""
-    # 36 bytes leave two bits of the last letter unused; another letter there would be an alias.
-    if not _CID.fullmatch(cid) or cid[-1] not in "aeimquy4":
-        raise InvalidCid("this is not a content id", hint="Content ids start with bafkrei.")
-    return cid
 
 
 class Blobs:
@@ -181,7 +153,7 @@ class Blobs:
 
         with _remote_errors(""):
             for page in obstore.list(self._store):
-                yield from (name for entry in page if _CID.fullmatch(name := entry["path"]))
+                yield from (name for entry in page if is_cid(name := entry["path"]))
 
 
 class BlobWriter:
