@@ -46,6 +46,15 @@ def test_matches_plain_integers_number_by_number(limit, monkeypatch):
     assert found.tolist() == [reference(z.tolist(), labels.tolist(), m, recipe) for m in models.tolist()]
 
 
+def test_the_widest_table_at_its_extremes_is_still_exact():
+    z, labels, models = example(5, 1_024, 2, 8, WEIGHT_LIMIT)
+    z[:, :-1] = np.where(z[:, :-1] < 0, -8_192, 8_192)
+    models[:, :-1] = np.where(z[0, :-1] < 0, -WEIGHT_LIMIT, WEIGHT_LIMIT)
+    recipe = Recipe(local_steps=2, learning_rate_q16=16 << 16, l2_q16=1 << 16)
+    found = train_locally(z, labels, models, recipe)
+    assert found.tolist() == [reference(z.tolist(), labels.tolist(), m, recipe) for m in models.tolist()]
+
+
 def test_same_numbers_under_any_thread_count_and_block_size(monkeypatch):
     z, labels, models = example(3_000, 30, 64, 5, 1 << 16)
     recipe = Recipe(local_steps=4)

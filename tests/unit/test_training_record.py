@@ -149,6 +149,8 @@ def test_an_owner_that_did_not_follow_the_recipe_is_found(finished):
     with pytest.raises(VerificationFailed) as caught:
         replay_owner(plan, [*rounds[:2], lied], "bob", tables["bob"])
     assert caught.value.fields == {"round": 3, "owner": "bob"}
+    with pytest.raises(InvalidRecord, match="not an owner"):
+        replay_owner(plan, rounds, "zed", tables["bob"])
     with pytest.raises(VerificationFailed, match="sums it declared"):
         replay_owner(plan, rounds, "bob", tables["ann"])
 

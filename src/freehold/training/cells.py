@@ -71,13 +71,13 @@ def _micro(values: npt.NDArray[np.float64], name: str, file: str, start: int) ->
     if not finite.all():
         row = int(np.flatnonzero(~finite)[0])
         raise _cell_error("is NaN or infinite", "Fill the cell or drop the row.", name, file, row=start + row)
-    scaled = np.floor(values * MICRO + 0.5)
-    large = np.abs(scaled) > MICRO_LIMIT
+    large = np.abs(values) > MICRO_LIMIT // MICRO
     if large.any():
         hint = "Choose a larger unit for the column, such as thousands."
         reason = f"is beyond +-{MICRO_LIMIT // MICRO:,}"
         raise _cell_error(reason, hint, name, file, row=start + int(np.flatnonzero(large)[0]))
-    return scaled.astype(np.int64)
+    scaled: IntArray = np.floor(values * MICRO + 0.5).astype(np.int64)
+    return scaled
 
 
 def _cell_error(reason: str, hint: str, name: str, file: str, *, row: int) -> InvalidTable:

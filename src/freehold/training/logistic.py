@@ -46,7 +46,8 @@ _BOUNDS = {
     "learning_rate_q16": (1, 16 << 16),
     "l2_q16": (0, 1 << 16),
 }
-_BLOCK_CELLS = 1 << 17
+# half a megabyte of logits: two such arrays stay in a core's own cache
+_BLOCK_CELLS = 1 << 16
 
 
 class InvalidRecipe(InvalidInput):
@@ -101,8 +102,8 @@ def train_locally(z: npt.NDArray[np.integer], labels: IntArray, models: IntArray
     """
     _check(z, labels, models)
     rows, width = z.shape
-    # (16 + 1) covers the table offset that `_residuals` folds into the bias weight
-    require_exact(width, FEATURE_LIMIT, WEIGHT_LIMIT + ((LOGIT_LIMIT + 1) << WEIGHT_BITS))
+    # `_step` adds just over 16.0 to the bias weight, so 17.0 in Q16 bounds the addition
+    require_exact(width, FEATURE_LIMIT, WEIGHT_LIMIT + (17 << WEIGHT_BITS))
     require_exact(rows, FEATURE_LIMIT, ONE)
     # sums are exact in any order, so rows may be grouped by label
     parts = [(z[labels == value].astype(np.float64), _residual_table(value)) for value in (0, 1)]
@@ -151,23 +152,28 @@ def _step(
     # The bias feature is 1024, so this bias offset adds 1/2 (rounding) and LOGIT_LIMIT (table index).
     scaled = weights.T.astype(np.float64) * 2.0**-WEIGHT_BITS
     scaled[-1] += (LOGIT_LIMIT + 0.5) / FEATURE_ONE
-    block = max(64, _BLOCK_CELLS // max(1, len(weights)))
+    block = min(rows, max(64, _BLOCK_CELLS // max(1, len(weights))))
+    logits = np.empty((block, len(weights)))
+    index = np.empty((block, len(weights)), dtype=np.intp)
     for z, table in parts:
         for start in range(0, len(z), block):
             chunk = z[start : start + block]
-            gradient += _residuals(chunk @ scaled, table).T @ chunk
+            shifted = np.matmul(chunk, scaled, out=logits[: len(chunk)])
+            gradient += _residuals(shifted, index[: len(chunk)], table).T @ chunk
     mean = divide_round(gradient.astype(np.int64), rows)
-    shrink = shift_round(recipe.l2_q16 * weights, 2 * WEIGHT_BITS - WEIGHT_BITS - FEATURE_BITS)
+    shrink = shift_round(recipe.l2_q16 * weights, WEIGHT_BITS - FEATURE_BITS)
     shrink[:, -1] = 0
     step = shift_round(recipe.learning_rate_q16 * (mean + shrink), WEIGHT_BITS + FEATURE_BITS)
     result: IntArray = np.clip(weights - step, -WEIGHT_LIMIT, WEIGHT_LIMIT)
     return result
 
 
-def _residuals(shifted: FloatArray, table: FloatArray) -> FloatArray:
-    """Residuals p - y by table, from logits shifted to be the index plus a fraction.
+def _residuals(shifted: FloatArray, index: npt.NDArray[np.intp], table: FloatArray) -> FloatArray:
+    """Residuals p - y by table, in place of logits that were shifted to be the index plus a fraction.
 
-    After clipping at 0 the cast truncates, which is the floor of the rounding rule.
+    After clipping at 0 the cast truncates, which is the floor of the rounding rule. `index` is
+    scratch space of the same shape.
     """
     np.clip(shifted, 0.0, 2.0 * LOGIT_LIMIT, out=shifted)
-    return table.take(shifted.astype(np.int32), mode="clip")
+    np.copyto(index, shifted, casting="unsafe")
+    return table.take(index, mode="clip", out=shifted)

@@ -227,6 +227,8 @@ def replay_owner(plan: RunPlan, rounds: Sequence[RoundRecord], owner: str, table
 
     The caller checks the table against the owner's commitment.
     """
+    if owner not in plan.owners:
+        raise InvalidRecord(f"{owner} is not an owner in this run", owner=owner)
     index = plan.owners.index(owner)
     if measure(table) != plan.statistics[index]:
         raise VerificationFailed(f"the table of {owner} does not have the sums it declared", owner=owner)

@@ -10,6 +10,7 @@ import csv
 import io
 import os
 import re
+from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -204,7 +205,7 @@ def _checked_names(names: list[str], file: str) -> tuple[str, ...]:
                 file=file,
                 column=position,
             )
-    twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) != len(names) else []
+    twice = [name for name, times in Counter(names).items() if times > 1]
     if twice:
         raise InvalidTable(
             f"{file} has two columns named '{twice[0]}'",
@@ -238,6 +239,8 @@ def _parquet(stream: BinaryIO, file: str, limits: Limits) -> Source:
 
 def _parquet_batches(parquet: Any, broken: InvalidTable) -> Iterator[Any]:
     try:
-        yield from parquet.iter_batches(batch_size=_BATCH_ROWS, use_threads=False)
+        for batch in parquet.iter_batches(batch_size=_BATCH_ROWS, use_threads=False):
+            batch.validate(full=True)  # a broken file can hold text that is not UTF-8
+            yield batch
     except (pa.ArrowException, OSError, ValueError):
         raise broken from None
