@@ -77,9 +77,10 @@ def test_refuses_and_names_the_place(write, text, said, fields):
     assert "secret" not in f"{caught.value.message}{caught.value.hint}{caught.value.fields}"
 
 
-def test_a_bad_cell_far_into_a_large_file_is_named(write):
+@pytest.mark.parametrize("bad", ["oops,0", "NA,0", "inf,0", "2e9,1", "1,2", "1,"])
+def test_a_bad_cell_far_into_a_large_file_is_named(write, bad):
     lines = ["a,y"] + [f"{i}.5,{i % 2}" for i in range(700_000)]
-    lines[600_001] = "oops,0"
+    lines[600_001] = bad
     with pytest.raises(InvalidTable) as caught:
         read(write("\n".join(lines)), "y")
     assert caught.value.fields["row"] == 600_001
