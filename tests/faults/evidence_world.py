@@ -17,7 +17,6 @@ import numpy as np
 
 from freehold.chain import deployments, proof
 from freehold.chain.client import Chain
-from freehold.core.canonical import canonical_bytes
 from freehold.core.documents import Asset, Claim, Content, Document, Grant, MoneyLine, Party, Receipt, Source, Terms
 from freehold.core.errors import FreeholdError, InvalidInput
 from freehold.core.ids import document_id
@@ -196,7 +195,7 @@ class World:
         owners = sorted((self.person(name) for name in ("ada", "bob", "cyd")), key=lambda item: item.account)
         model = self.train(builder, owners, tweak)
         use = self.terms(("infer",), price_units=PRICE, price_per="use")
-        grant = self.grant(builder, buyer, model, terms=use, spend_cap_units=CAP, **tweak.get("grant", {}))
+        grant = self.grant(builder, buyer, model, **({"terms": use, "spend_cap_units": CAP} | tweak.get("grant", {})))
         pool = state.pool_id(builder.account, model.id)
         if tweak.get("revoke") == "before":
             self.revoke(grant, builder)
@@ -378,6 +377,3 @@ class World:
             issued_at=NOW,
         )
 
-
-def canonical(value: Any) -> bytes:
-    return canonical_bytes(value)
