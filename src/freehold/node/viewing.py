@@ -6,6 +6,7 @@ from typing import Any, get_args
 
 from freehold.core.documents import Action, Asset, Claim, Party, Receipt
 from freehold.core.errors import FreeholdError, InvalidDocument, InvalidInput, NotFound
+from freehold.core.ids import Ambiguous, resolve, short
 from freehold.core.signing import parse_envelope
 from freehold.node import logbook, publishing, releasing
 from freehold.node.node import Node
@@ -92,12 +93,52 @@ def read_catalogue(services: Services, url: str) -> None:
             tx.put(envelope, logged=False)
 
 
-def know_asset(services: Services, prefix: str) -> None:
-    """Look at the peers' catalogues where an asset is not known yet."""
+def find_asset(services: Services, text: str, kind: str = "") -> str:
+    """The id of an asset by shortened id or by name; looks at the peers' catalogues where it is unknown.
+
+    Raises:
+        NotFound, Ambiguous.
+    """
     try:
-        services.node.store.resolve(prefix, "asset")
+        return _find_asset(services.node, text, kind)
     except NotFound:
         refresh(services)
+        return _find_asset(services.node, text, kind)
+
+
+def _find_asset(node: Node, text: str, kind: str) -> str:
+    found = publishing.search(node, "", kind)
+    named = sorted({item["id"] for item in found if item["name"] == text})
+    if len(named) > 1:
+        raise Ambiguous(
+            f"{len(named)} assets are called {text}", hint="Use the id: " + ", ".join(map(short, named))
+        )
+    if named:
+        return str(named[0])
+    try:
+        return resolve(text, (item["id"] for item in found), kind or "asset")
+    except InvalidInput as error:
+        if isinstance(error, Ambiguous):
+            raise
+        raise NotFound(
+            f"nothing here is called {text[:80]!r}", hint="List what there is with search."
+        ) from None
+
+
+def find_receipt(node: Node, text: str) -> str:
+    """The id of a receipt, shortened, or the newest answer's by the word "last".
+
+    Raises:
+        NotFound, Ambiguous.
+    """
+    if text != "last":
+        return node.store.resolve(text, "receipt")
+    answers = node.store.find("receipt", "infer")
+    if not answers:
+        raise NotFound("no answer was bought or sold here yet", hint="Call predict first.")
+    return max(
+        answers, key=lambda item: (item.document.body["issued_at"], item.document.body["sequence"])
+    ).document.id
 
 
 def models(node: Node) -> list[dict[str, Any]]:
@@ -183,13 +224,13 @@ def receipts(node: Node, limit: int) -> dict[str, Any]:
     return {"receipts": found, "total": len(envelopes)}
 
 
-def lineage(node: Node, prefix: str) -> dict[str, Any]:
+def lineage(node: Node, text: str) -> dict[str, Any]:
     """From an asset or receipt back to the data: nodes and edges of the picture."""
     try:
-        document_id = node.store.resolve(prefix, "asset")
+        document_id = _find_asset(node, text, "")
         receipt = None
     except NotFound:
-        receipt = node.receipt(node.store.resolve(prefix, "receipt"))
+        receipt = node.receipt(find_receipt(node, text))
         document_id = receipt.inputs[0]
     asset = node.asset(document_id)
     nodes, edges = [{**publishing.describe(node, asset), "weight": 10_000}], []

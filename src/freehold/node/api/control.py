@@ -162,7 +162,7 @@ def _data_routes(routes: APIRouter, services: Services) -> None:
 
     @routes.post("/grants")
     def obtain(body: Wish) -> dict[str, Any]:
-        asset = node.asset(node.store.resolve(body.asset, "asset"))
+        asset = node.asset(viewing.find_asset(services, body.asset))
         grant = granting.obtain(
             node,
             services.peers,
@@ -186,7 +186,7 @@ def _training_routes(routes: APIRouter, services: Services) -> None:
     def train(body: TrainingOrder) -> dict[str, Any]:
         recipe = Recipe() if body.rounds is None else Recipe(rounds=body.rounds)
         order = training.Order(
-            assets=tuple(node.store.resolve(prefix, "asset") for prefix in body.assets),
+            assets=tuple(viewing.find_asset(services, text, "dataset") for text in body.assets),
             test=Path(body.test),
             name=body.name,
             recipe=recipe,
@@ -214,11 +214,11 @@ def _training_routes(routes: APIRouter, services: Services) -> None:
 
     @routes.get("/models/{model_id}")
     def model(model_id: str) -> dict[str, Any]:
-        return viewing.model(node, node.store.resolve(model_id, "asset"))
+        return viewing.model(node, viewing.find_asset(services, model_id, "model"))
 
     @routes.post("/serve")
     def serve(body: Switch) -> dict[str, Any]:
-        model_id = node.store.resolve(body.model, "asset")
+        model_id = viewing.find_asset(services, body.model, "model")
         serving.switch(node, model_id, on=body.on)
         return {"model": model_id, "serving": body.on}
 
@@ -228,8 +228,7 @@ def _money_routes(routes: APIRouter, services: Services) -> None:
 
     @routes.post("/predict")
     def predict(body: Question) -> dict[str, Any]:
-        viewing.know_asset(services, body.model)
-        return services.buyer.predict(node.store.resolve(body.model, "asset"), body.rows)
+        return services.buyer.predict(viewing.find_asset(services, body.model, "model"), body.rows)
 
     @routes.post("/settle")
     def settle() -> dict[str, Any]:
@@ -241,7 +240,7 @@ def _money_routes(routes: APIRouter, services: Services) -> None:
 
     @routes.post("/claim")
     def claim(body: OneModel) -> dict[str, Any]:
-        model_id = node.store.resolve(body.model, "asset") if body.model else None
+        model_id = viewing.find_asset(services, body.model, "model") if body.model else None
         return earning.claim(node, model_id)
 
 
@@ -254,7 +253,7 @@ def _proof_routes(routes: APIRouter, services: Services) -> None:
 
     @routes.get("/receipts/{receipt_id}")
     def receipt(receipt_id: str) -> dict[str, Any]:
-        return node.store.get(node.store.resolve(receipt_id, "receipt")).to_json()
+        return node.store.get(viewing.find_receipt(node, receipt_id)).to_json()
 
     @routes.get("/lineage/{document_id}")
     def lineage(document_id: str) -> dict[str, Any]:
@@ -262,7 +261,7 @@ def _proof_routes(routes: APIRouter, services: Services) -> None:
 
     @routes.post("/evidence")
     def evidence(body: OneReceipt) -> dict[str, Any]:
-        bundle = proving.evidence(services, node.store.resolve(body.receipt, "receipt"))
+        bundle = proving.evidence(services, viewing.find_receipt(node, body.receipt))
         return {"files": bundle.to_json()}
 
     @routes.post("/anchor")
