@@ -1,0 +1,135 @@
+"""Publish, search, buy grants, train, release: what the parties end up with, on both sides and on chain."""
+
+import pytest
+from node_tables import make
+from node_world import Party, World, finished, order, require_sound, rounds_of
+
+from freehold.core.documents import Claim
+from freehold.core.ids import hash_bytes
+from freehold.market.split import SplitTree
+from freehold.node import granting, publishing, releasing, viewing
+from freehold.node.publishing import open_table
+from freehold.training import record
+from freehold.training.record import RoundRecord, RunPlan
+
+ROUNDS = 4
+PRICE_UNITS = 5_000_000
+
+
+class Trained:
+    """One finished run."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.owners = world.owners(3, price_units=PRICE_UNITS)
+        self.builder = world.party("builder")
+        self.before = {party.account: party.node.balance_units() for party in (*self.owners, self.builder)}
+        job_id = self.builder.services.jobs.start(order(self.builder, self.owners, rounds=ROUNDS))
+        self.job = finished(self.builder, job_id)
+        self.stored = self.builder.node.store.state(f"job:{job_id}")
+
+    @property
+    def model(self):
+        return self.builder.node.asset(self.job["model"])
+
+
+@pytest.fixture(scope="module")
+def trained(world: World) -> Trained:
+    return Trained(world)
+
+
+def test_the_run_ends_with_a_model_on_offer_that_names_its_sources(trained: Trained) -> None:
+    assert (trained.job["step"], trained.job["error"], trained.job["absent"]) == ("done", None, {})
+    assert {source.asset for source in trained.model.derived_from} == set(trained.stored["assets"])
+    assert trained.model in [e.document for e in publishing.catalogue(trained.builder.node)]
+    assert trained.model.terms.actions == ("infer",)
+    assert trained.model.schema_["metrics"]["correct"] > 20, "half of 40 rows would be guessing"
+
+
+def test_each_grant_was_bought_in_exactly_one_transaction_and_the_owner_got_the_money(
+    trained: Trained,
+) -> None:
+    builder = trained.builder
+    bought = trained.world.chain.events("Market", "GrantBought", buyer=builder.account)
+    assert sorted(e.args["seller"].lower() for e in bought) == sorted(o.account for o in trained.owners)
+    assert len({e.tx_hash for e in bought}) == 3
+    assert {"0x" + bytes(e.args["grant"]).hex() for e in bought} == set(trained.stored["grants"].values())
+    for owner in trained.owners:
+        assert owner.node.balance_units() == trained.before[owner.account] + PRICE_UNITS
+    assert builder.node.balance_units() == trained.before[builder.account] - 3 * PRICE_UNITS
+
+
+def test_shares_on_chain_equal_the_contribution_anyone_recomputes(trained: Trained) -> None:
+    builder, job = trained.builder.node, trained.stored
+    plan = RunPlan.from_json(builder.store.get(job["plan_claim"]).document.body["statement"]["plan"])
+    rounds = [RoundRecord.from_json(value, plan) for value in rounds_of(builder, plan.run_id)]
+    worth = record.value(plan, record.replay(plan, rounds), open_table(builder, job["id"])[0])
+    token_id = int.from_bytes(releasing.pool_of(trained.model), "big")
+    for owner, share in zip(plan.owners, worth.shares_bps, strict=True):
+        assert builder.chain.read("ModelShares", "balanceOf", owner, token_id) == share
+    assert sum(worth.shares_bps) == 10_000
+    split = [(owner, share) for owner, share in zip(plan.owners, worth.shares_bps, strict=True) if share]
+    assert (
+        builder.chain.read("Revenue", "poolOf", releasing.pool_of(trained.model))[1] == SplitTree(split).root
+    )
+    claim = next(e.document for e in builder.store.find("claim", "release", trained.model.id))
+    assert isinstance(claim, Claim)
+    assert releasing.shares_of(claim) == split
+
+
+def test_every_round_can_be_replayed_on_the_owners_own_table(trained: Trained) -> None:
+    builder, job = trained.builder.node, trained.stored
+    plan = RunPlan.from_json(builder.store.get(job["plan_claim"]).document.body["statement"]["plan"])
+    rounds = [RoundRecord.from_json(value, plan) for value in rounds_of(builder, plan.run_id)]
+    assert len(rounds) == ROUNDS
+    for owner in trained.owners:
+        asset_id = builder.grant(job["grants"][owner.account]).asset
+        record.replay_owner(plan, rounds, owner.account, open_table(owner.node, asset_id)[0])
+
+
+def test_owners_learn_of_their_shares_without_asking(trained: Trained) -> None:
+    shares = dict(viewing_shares(trained.builder, trained.model.id))
+    for owner in trained.owners:
+        told = owner.node.store.state(f"share:{trained.model.id}")
+        assert (told["shares"] if told else 0) == shares.get(owner.account, 0)
+
+
+def viewing_shares(builder: Party, model_id: str) -> list[tuple[str, int]]:
+    found = viewing.model(builder.node, model_id)
+    return [(item["account"], item["share_bps"]) for item in found["contribution"]]
+
+
+def test_receipts_are_signed_by_both_and_identical_on_both_sides(trained: Trained) -> None:
+    builder = trained.builder.node
+    for owner in trained.owners:
+        grant = trained.stored["grants"][owner.account]
+        assert owner.node.store.uses(grant) == (ROUNDS + 1, 0)
+        given = {e.document.id: e for e in owner.node.store.find("receipt", "train", grant)}
+        assert len(given) == ROUNDS + 1
+        assert not owner.node.store.unsigned_receipts(builder.account)
+        for receipt_id, envelope in given.items():
+            owner.node.check(envelope)
+            assert builder.store.get(receipt_id).to_bytes() == envelope.to_bytes()
+
+
+def test_logs_verify_and_the_commitments_were_anchored_before_the_plan(trained: Trained) -> None:
+    for party in (*trained.owners, trained.builder):
+        require_sound(party.node)
+    store, chain = trained.builder.node.store, trained.world.chain
+    anchors = chain.events("LogAnchors", "Anchored", account=trained.builder.account)
+    commitment, plan = (
+        store.position(trained.stored["test_claim"]),
+        store.position(trained.stored["plan_claim"]),
+    )
+    assert any(commitment < event.args["size"] <= plan for event in anchors)
+
+
+def test_a_grant_is_free_when_its_terms_say_so_and_costs_no_transaction(world: World) -> None:
+    owner, holder = world.party("giver"), world.party("taker")
+    asset = owner.publish(make(8, seed=3))
+    holder.knows(owner)
+    block = world.chain.block_number()
+    grant = granting.obtain(holder.node, holder.services.peers, holder.node.asset(asset.id), "train")
+    assert world.chain.block_number() == block
+    assert holder.node.store.position(grant.id) is not None
+    assert hash_bytes(grant.nonce)

@@ -1,0 +1,195 @@
+"""Nodes of several parties over one real chain: in this process behind real HTTP, or as processes."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import node_tables
+import uvicorn
+
+from freehold.chain import deployments
+from freehold.chain.client import Chain
+from freehold.chain.embedded import DEV_KEY, EmbeddedNode
+from freehold.chain.rpc import Rpc
+from freehold.core.documents import Asset, Receipt
+from freehold.log.store import LogStore
+from freehold.node import publishing, training, viewing
+from freehold.node.api import app
+from freehold.node.logbook import entry_data
+from freehold.node.node import Node
+from freehold.node.services import Services
+from freehold.node.settings import Settings
+from freehold.training.logistic import Recipe
+from freehold.vault.keystore import Keys
+
+App = Callable[[Any, Any, Any], Awaitable[None]]
+TOKEN = "control-token-of-a-test"
+
+
+class Party:
+    """One node in this process, served by uvicorn in a thread."""
+
+    def __init__(
+        self,
+        home: Path,
+        rpc_url: str,
+        name: str,
+        *,
+        endpoint: str = "",
+        wrap: Callable[[Party, App], App] | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        home.mkdir(parents=True, exist_ok=True)
+        self.home, self.name = home, name
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self.url = endpoint or f"http://127.0.0.1:{self.port}"
+        self._rpc = Rpc(rpc_url)
+        self.node = Node(home, Keys.generate(), Settings(name=name, rpc_url=rpc_url), Chain(self._rpc), clock)
+        self.node.prepare_local_account()
+        self.node.ensure_party(self.url)
+        self.services = Services(self.node)
+        served: App = app.create(self.services, TOKEN)
+        config = uvicorn.Config(
+            wrap(self, served) if wrap else served, log_level="critical", timeout_graceful_shutdown=1
+        )
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(
+            target=self._server.run, kwargs={"sockets": [self._listener]}, daemon=True
+        )
+        self._thread.start()
+        until(lambda: self._server.started, "the server starts")
+
+    @property
+    def account(self) -> str:
+        return self.node.account
+
+    def publish(
+        self, cells: node_tables.Cells, *, price_units: int = 0, max_uses: int = 100, **more: Any
+    ) -> Asset:
+        path = node_tables.write(self.home / "table.csv", cells, **more)
+        licence = publishing.Licence(price_units=price_units, max_uses=max_uses)
+        envelope = publishing.publish(
+            self.node, path, node_tables.LABEL, licence, name=f"{self.name}'s table"
+        )
+        path.unlink()
+        return self.node.asset(envelope.document.id)
+
+    def knows(self, *others: Party) -> None:
+        for other in others:
+            viewing.add_peer(self.services, other.url)
+
+    def stop(self) -> None:
+        """Begin to end; `close` waits for it."""
+        self._server.should_exit = True
+
+    def close(self) -> None:
+        self.stop()
+        self._thread.join(10)
+        self.services.close()
+        self._rpc.close()
+        self._listener.close()
+
+
+class World:
+    """A chain with the contracts deployed, and the parties made on it."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self._chain_node = EmbeddedNode(home / "chain")
+        self._chain_node.start()
+        self.rpc_url = self._chain_node.url
+        self._rpc = Rpc(self.rpc_url)
+        self.chain = Chain(self._rpc)
+        deployments.deploy_missing(self.chain, DEV_KEY)
+        self._parties: list[Party] = []
+
+    def party(self, name: str, **more: Any) -> Party:
+        """A new node with gas and test dollars."""
+        made = Party(self.home / f"{len(self._parties)}-{name}", self.rpc_url, name, **more)
+        self._parties.append(made)
+        return made
+
+    def owners(self, count: int, *, price_units: int = 0, max_uses: int = 100) -> list[Party]:
+        """Owners with one table each; row counts and seeds differ."""
+        made = []
+        for i in range(count):
+            owner = self.party(f"owner-{i}")
+            owner.publish(
+                node_tables.make(24 + 8 * i, seed=100 + i), price_units=price_units, max_uses=max_uses
+            )
+            made.append(owner)
+        return made
+
+    def close(self) -> None:
+        for party in self._parties:
+            party.stop()
+        for party in self._parties:
+            party.close()
+        self._rpc.close()
+        self._chain_node.stop()
+
+
+def order(
+    builder: Party, owners: list[Party], *, rounds: int = 3, name: str = "model", **more: Any
+) -> training.Order:
+    """A training order over the owners' tables, after reading their catalogues."""
+    builder.knows(*owners)
+    wanted = {owner.account for owner in owners}
+    found = [item["id"] for item in publishing.search(builder.node, "", "dataset") if item["owner"] in wanted]
+    test = node_tables.write(builder.home / "test.csv", node_tables.make(40, seed=7))
+    recipe = Recipe(rounds=rounds, local_steps=4)
+    return training.Order(assets=tuple(found), test=test, name=name, recipe=recipe, price_units=1_000, **more)
+
+
+def finished(party: Party, job_id: str, seconds: float = 60) -> dict[str, Any]:
+    """The job once its thread has ended."""
+    until(lambda: not party.services.jobs.get(job_id)["running"], "the job ends", seconds)
+    return party.services.jobs.get(job_id)
+
+
+def run_job(builder: Party, owners: list[Party], **more: Any) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Train in this thread; returns the job as stored and everything it told on the way."""
+    told: list[dict[str, Any]] = []
+    job_id = training.begin(builder.node, order(builder, owners, **more))
+    job = training.Job(builder.node, builder.services.peers, job_id, told.append).run()
+    return job, told
+
+
+def rounds_of(builder: Node, run: str) -> list[dict[str, Any]]:
+    """The recorded rounds of a run, in order."""
+    stored = builder.store.states(f"round:{run}:")
+    return [stored[name] for name in sorted(stored)]
+
+
+def until(holds: Callable[[], bool], what: str, seconds: float = 20) -> None:
+    """Wait for something that happens in another thread or process."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited {seconds} s in vain until {what}")
+        time.sleep(0.01)
+
+
+def require_sound(node: Node) -> int:
+    """The log verifies and every document stands where the store says it does; returns the log's size."""
+    with node.store.reading() as connection:
+        log = LogStore(connection)
+        size, _ = log.verify()
+        rows = connection.execute(
+            "SELECT id, type, position FROM documents WHERE position IS NOT NULL"
+        ).fetchall()
+        for document_id, type_, position in rows:
+            assert log.entry(position) == entry_data(document_id, type_)
+        assert len({position for _, _, position in rows}) == len(rows) == size
+        uses = dict(connection.execute("SELECT grant_id, uses FROM uses").fetchall())
+    given = [e.document for e in node.store.find("receipt") if e.document.body["provider"] == node.account]
+    for grant_id, count in uses.items():
+        sequences = sorted(r.sequence for r in given if isinstance(r, Receipt) and r.grant == grant_id)
+        assert sequences == list(range(1, count + 1)), "each use has one receipt, numbered without a gap"
+    return int(size)
