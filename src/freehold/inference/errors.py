@@ -1,0 +1,68 @@
+"""Why a call was not answered.
+
+```
+InvalidInput
+├── InvalidRequest       the question is malformed; nothing was charged
+└── InvalidPayment       the Freehold-Payment header is malformed
+PaymentRequired
+├── Unpaid               no payment came with the call; `fields` are the quote
+└── PaymentRefused       the payment does not pay for this call; `fields` say what would
+    ├── StaleVoucher     another sum is due: `expected_cumulative_units`
+    ├── DepositTooSmall  the channel does not hold that much
+    └── ChannelClosing   the payer asked to close the channel
+Conflict
+└── PaymentReused        the payment paid for another question
+```
+"""
+
+from __future__ import annotations
+
+from freehold.core.errors import Conflict, InvalidInput, PaymentRequired
+
+
+class InvalidRequest(InvalidInput):
+    """The question is malformed; `fields` name row and column where known."""
+
+    code = "inference.request"
+
+
+class InvalidPayment(InvalidInput):
+    """The payment header is malformed."""
+
+    code = "payment.malformed"
+
+
+class Unpaid(PaymentRequired):
+    """No payment came with the call; `fields` say what to pay and how."""
+
+    code = "payment.missing"
+
+
+class PaymentRefused(PaymentRequired):
+    """The payment does not pay for this call."""
+
+    code = "payment.refused"
+
+
+class StaleVoucher(PaymentRefused):
+    """The voucher is for another sum than the one due; `expected_cumulative_units` says which."""
+
+    code = "payment.stale"
+
+
+class DepositTooSmall(PaymentRefused):
+    """The channel holds less than the voucher says."""
+
+    code = "payment.deposit"
+
+
+class ChannelClosing(PaymentRefused):
+    """The payer asked to close the channel, or it has ended."""
+
+    code = "payment.closing"
+
+
+class PaymentReused(Conflict):
+    """This payment was accepted for another question."""
+
+    code = "payment.reused"

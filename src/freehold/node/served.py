@@ -1,0 +1,134 @@
+"""A model ready to answer, and what every answered call leaves behind however it was paid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from freehold.core.canonical import canonical_bytes
+from freehold.core.documents import Asset, Grant, MoneyLine, Receipt
+from freehold.core.errors import InvalidSignature
+from freehold.core.signing import Envelope, recover
+from freehold.core.typed_data import CHANNELS_DOMAIN, Domain
+from freehold.inference.answer import Question, answer_json, output_hash
+from freehold.inference.errors import PaymentRefused, PaymentReused
+from freehold.inference.payment import signature_bytes
+from freehold.inference.quote import Quote
+from freehold.node.node import Node
+from freehold.node.releasing import pool_of
+from freehold.training.fixed import IntArray
+from freehold.training.logistic import predict
+from freehold.training.statistics import Scaling
+
+REASON = "inference"
+
+
+@dataclass(frozen=True, eq=False)
+class Served:
+    """A model ready to answer."""
+
+    asset: Asset
+    weights: IntArray
+    """(columns + 1,) Q16."""
+    scaling: Scaling
+    columns: tuple[str, ...]
+    quote: Quote
+
+    def answer(self, question: Question) -> dict[str, Any]:
+        """The answer to a question.
+
+        Raises:
+            InvalidRequest: a row does not fit the model.
+        """
+        rows = np.array(question.features(len(self.columns)), dtype=np.int64)
+        return answer_json(self.asset.id, predict(self.weights, self.scaling, rows).tolist())
+
+
+def load(node: Node, model_id: str) -> Served:
+    """A released model out of the store."""
+    asset = node.asset(model_id)
+    model = node.store.state(f"model:{model_id}")
+    quote = Quote(
+        model=asset.id,
+        price_units=asset.terms.price_units,
+        pool="0x" + pool_of(asset).hex(),
+        token=node.token_domain,
+        channels=Domain(CHANNELS_DOMAIN, node.chain_id, node.contract("Channels")),
+        revenue=node.contract("Revenue"),
+    )
+    weights = np.array(model["weights"], dtype=np.int64)
+    return Served(asset, weights, Scaling.from_json(model["scaling"]), tuple(model["columns"]), quote)
+
+
+def make_receipt(
+    served: Served,
+    grant: Grant,
+    answer: dict[str, Any],
+    evidence: dict[str, str | int],
+    *,
+    sequence: int,
+    issued_at: int,
+) -> Receipt:
+    """The receipt of one call."""
+    return Receipt(
+        grant=grant.id,
+        action="infer",
+        provider=grant.issuer,
+        holder=grant.holder,
+        inputs=(served.asset.id,),
+        output=output_hash(answer),
+        money=money(grant.holder, served.quote.pool, served.quote.price_units),
+        evidence=evidence,
+        sequence=sequence,
+        issued_at=issued_at,
+    )
+
+
+def money(payer: str, pool: str, price_units: int) -> tuple[MoneyLine, MoneyLine]:
+    """What one call moves: from the payer's account to the model's pool."""
+    return (
+        MoneyLine(account=payer, delta_units=-price_units, reason=REASON),
+        MoneyLine(account=pool, delta_units=price_units, reason=REASON),
+    )
+
+
+def response(answer: dict[str, Any], receipt: Envelope) -> bytes:
+    """What the caller gets, canonical, and again at every retry."""
+    return canonical_bytes({**answer, "receipt": receipt.to_json()})
+
+
+def repeated(node: Node, key: str, question: Question) -> bytes | None:
+    """The answer that this payment got before, if it did.
+
+    Raises:
+        PaymentReused: the payment was for another question.
+    """
+    known = node.store.answered(key)
+    if known is None:
+        return None
+    if known[0] != question.hash:
+        raise PaymentReused(
+            "this payment was accepted for another question", hint="Make a new payment for a new question."
+        )
+    return known[1]
+
+
+def require_signature(node: Node, account: str, digest: bytes, signature: str) -> None:
+    """`account` signed, with its key or as a contract (ERC-1271).
+
+    Raises:
+        PaymentRefused.
+    """
+    raw = signature_bytes(signature)
+    try:
+        signer: str | None = recover(digest, raw)
+    except InvalidSignature:
+        signer = None
+    if signer != account and not node.contract_accepts(account, digest, raw):
+        raise PaymentRefused(
+            f"the payment is not signed by {account}",
+            hint="Was it signed for this chain, these contracts and this sum?",
+            payer=account,
+        )

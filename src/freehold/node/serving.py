@@ -1,0 +1,178 @@
+"""The paid gateway: a released model answers a call when, and only when, the call is paid.
+
+A voucher pays for exactly one question. Receipt, log entry, use, accepted voucher and answer are one
+store transaction, so a call that was answered is charged once and a call that was not is not; the
+same voucher with the same question gets the same answer again, whatever happened in between.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from freehold.core.documents import Grant
+from freehold.core.errors import InvalidInput, NotFound
+from freehold.core.typed_data import CHANNELS_DOMAIN, Domain
+from freehold.inference.answer import Question, read_request
+from freehold.inference.channel import require_next, require_open
+from freehold.inference.errors import PaymentRefused, StaleVoucher, Unpaid
+from freehold.inference.payment import Voucher, read_header
+from freehold.node.chain_facts import ChainFacts
+from freehold.node.node import Node
+from freehold.node.publishing import require_own
+from freehold.node.served import Served, load, make_receipt, repeated, require_signature, response
+from freehold.node.settling import accepted_voucher, keep_voucher, settle
+from freehold.node.transfers import Transfers
+from freehold.rights.check import Standing, require_usable, use_price
+
+__all__ = ["Gateway", "settle", "switch"]
+
+
+def switch(node: Node, model_id: str, *, on: bool) -> None:
+    """Serve a released model of this node from now on, or no longer.
+
+    Raises:
+        NotFound: not released here. NotAllowed: another party's. InvalidInput: it is not sold by the call.
+    """
+    asset = node.asset(model_id)
+    require_own(node, asset)
+    if node.store.state(f"model:{model_id}") is None:
+        raise NotFound(f"{asset.name} has no released weights here", hint="Release it first.")
+    if on and (asset.terms.price_per != "use" or asset.terms.price_units < 1):
+        raise InvalidInput(
+            f"{asset.name} has no price per call", hint="Release it with a price of at least one unit."
+        )
+    with node.store.transaction() as tx:
+        if on:
+            tx.set(f"serving:{model_id}", value=True)
+        else:
+            tx.delete(f"serving:{model_id}")
+
+
+class Gateway:
+    """Answers calls of this node's served models; usable from several threads."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._facts = ChainFacts(node)
+        self._transfers = Transfers(node)
+        self._served: dict[str, Served] = {}
+        self._lock = threading.Lock()
+        self._channels = Domain(CHANNELS_DOMAIN, node.chain_id, node.contract("Channels"))
+
+    def models(self) -> list[dict[str, Any]]:
+        """Every served model with its columns and quote."""
+        found = []
+        for name in self._node.store.states("serving:"):
+            served = self._model(name.removeprefix("serving:"))
+            found.append(
+                {
+                    "id": served.asset.id,
+                    "name": served.asset.name,
+                    "description": served.asset.description,
+                    "columns": list(served.columns),
+                    "label": served.asset.schema_.get("label"),
+                    "owner": served.asset.owner,
+                    "quote": served.quote.to_json(),
+                }
+            )
+        return found
+
+    def predict(self, body: bytes, header: str | None) -> bytes:
+        """Canonical JSON of `{model, outputs, receipt}` for a paid question.
+
+        Raises:
+            InvalidRequest, InvalidPayment: nothing was charged. NotFound: no such model is served.
+            Unpaid, PaymentRefused: `fields` hold the quote. PaymentReused; NotAllowed and its kin.
+        """
+        question = read_request(body)
+        served = self._model(question.model)
+        if header is None:
+            raise Unpaid(
+                f"a call of {served.asset.name} costs {served.quote.price_units} units",
+                hint="Pay by a voucher or a transfer; `fields` say how.",
+                **served.quote.to_json(),
+            )
+        payment = read_header(header)
+        try:
+            if isinstance(payment, Voucher):
+                return self._by_voucher(served, question, payment)
+            return self._transfers.answer(served, question, payment)
+        except PaymentRefused as error:
+            error.fields = {**served.quote.to_json(), **error.fields}
+            raise
+
+    def _model(self, model_id: str) -> Served:
+        if not self._node.store.state(f"serving:{model_id}"):
+            raise NotFound("no such model is served here", hint="GET /v1/models lists them.")
+        with self._lock:
+            known = self._served.get(model_id)
+            if known is None:
+                known = self._served[model_id] = load(self._node, model_id)
+            return known
+
+    def _by_voucher(self, served: Served, question: Question, voucher: Voucher) -> bytes:
+        node = self._node
+        grant = self._grant(voucher)
+        require_signature(node, grant.holder, voucher.digest(self._channels), voucher.signature)
+        # the payer is in the key, or a stranger could ask for another's answer by the channel's name
+        key = f"voucher:{grant.holder}:{voucher.channel}:{voucher.cumulative_units}"
+        known = repeated(node, key, question)
+        if known is not None:
+            return known
+        head = self._facts.head()
+        state = self._facts.channel(voucher.channel, head)
+        require_open(state, payer=grant.holder, pool=served.quote.pool)
+        with node.exclusive(voucher.channel), node.exclusive(grant.id):
+            known = repeated(node, key, question)
+            if known is not None:
+                return known
+            accepted = accepted_voucher(node, voucher.channel)
+            try:
+                require_next(voucher, state, accepted["cumulative_units"], served.quote.price_units)
+            except StaleVoucher as error:
+                # the payer's own signature, by which a client that lost its memory finds its place
+                error.fields["accepted"] = accepted
+                raise
+            self._require_usable(grant, served, head)
+            return self._keep(served, question, voucher, grant, key)
+
+    def _grant(self, voucher: Voucher) -> Grant:
+        try:
+            return self._node.grant(voucher.grant)
+        except (NotFound, InvalidInput):
+            raise PaymentRefused(
+                "the voucher names no grant of this node", hint="Ask for one at /peer/grants."
+            ) from None
+
+    def _require_usable(self, grant: Grant, served: Served, head: int) -> None:
+        uses, spent_units = self._node.store.uses(grant.id)
+        standing = Standing(
+            now=self._node.now(),
+            uses=uses,
+            spent_units=spent_units,
+            revoked=self._facts.revoked(grant, head),
+            purchased=True,
+        )
+        require_usable(grant, served.asset, standing, holder=grant.holder, action="infer")
+        if use_price(grant) != served.quote.price_units:
+            raise PaymentRefused("the grant has another price than the model", hint="Ask for a new grant.")
+
+    def _keep(self, served: Served, question: Question, voucher: Voucher, grant: Grant, key: str) -> bytes:
+        node = self._node
+        answer = served.answer(question)
+        evidence: dict[str, str | int] = {
+            "request": question.hash,
+            "channel": voucher.channel,
+            "cumulative_units": voucher.cumulative_units,
+        }
+        with node.store.transaction() as tx:
+            uses, _ = node.store.uses(grant.id)
+            receipt = make_receipt(served, grant, answer, evidence, sequence=uses + 1, issued_at=node.now())
+            envelope = node.seal(receipt, "provider")
+            given = response(answer, envelope)
+            tx.put(envelope)
+            tx.count_use(grant.id, served.quote.price_units)
+            tx.answer(key, question.hash, given)
+            keep_voucher(tx, voucher, served.asset.id)
+        return given

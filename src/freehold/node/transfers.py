@@ -1,0 +1,184 @@
+"""Calls paid by a single EIP-3009 transfer: for clients that have a wallet and nothing else.
+
+The payment is submitted once, then the call is answered; a crash between the two leaves the payment
+on chain and its question in the store, so that the same request, sent again, gets its one answer.
+
+That an authorization is used proves nothing by itself: its signer can cancel it, or spend its nonce
+on something else. What counts is the deposit: in one transaction, three logs next to each other,
+Revenue's `Deposited` and the token's `AuthorizationUsed` and `Transfer`. Revenue emits the first
+just before it calls the token, so no other nonce can stand there.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from freehold.chain.errors import ContractReverted
+from freehold.core.documents import Grant
+from freehold.core.ids import hash_bytes
+from freehold.inference.answer import Question
+from freehold.inference.errors import PaymentRefused, PaymentReused
+from freehold.inference.payment import Transfer, signature_bytes
+from freehold.node.granting import parse_terms
+from freehold.node.node import Node
+from freehold.node.served import Served, make_receipt, repeated, require_signature, response
+from freehold.rights.check import Standing, require_usable
+
+_STRIPES = 4_096
+"""Locks for payments in hand; a lock for each payment would be kept for ever."""
+
+
+class Transfers:
+    """Answers questions that come with a transfer; usable from several threads."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+
+    def answer(self, served: Served, question: Question, transfer: Transfer) -> bytes:
+        """Canonical JSON of `{model, outputs, receipt}`, after the payment is on chain.
+
+        Raises:
+            PaymentRefused: nothing was taken, or the authorization was spent elsewhere. PaymentReused.
+            InvalidRequest, NotAllowed and its kin: nothing was taken. Unavailable: send it again.
+        """
+        node, pool = self._node, served.quote.pool
+        digest = transfer.digest(node.token_domain, served.quote.revenue, pool)
+        require_signature(node, transfer.payer, digest, transfer.signature)
+        if transfer.value_units != served.quote.price_units:
+            raise PaymentRefused(
+                f"the transfer is of {transfer.value_units} units, the call costs {served.quote.price_units}",
+                hint="Sign exactly the price: nothing would give the rest back.",
+            )
+        nonce = transfer.nonce(pool)
+        key = f"transfer:{transfer.payer}:{nonce.hex()}"
+        # before any money moves: a question that cannot be answered is refused here
+        answer = served.answer(question)
+        with node.exclusive(f"transfer:{int.from_bytes(nonce[:8], 'big') % _STRIPES}"):
+            known = repeated(node, key, question)
+            if known is not None:
+                return known
+            intent = self._begin(served, question, transfer, key)
+            self._collect(transfer, pool, nonce, intent, key)
+            return self._keep(served, question, transfer, answer, intent, key)
+
+    def _begin(self, served: Served, question: Question, transfer: Transfer, key: str) -> dict[str, Any]:
+        """Remember what the payment is for, before it is sent."""
+        node = self._node
+        intent: dict[str, Any] | None = node.store.state(key)
+        if intent is not None:
+            if intent["request"] != question.hash:
+                raise PaymentReused(
+                    "this payment was made for another question", hint="Send the first question again."
+                )
+            return intent
+        now = node.now()
+        standing = Standing(now=now, uses=0, spent_units=0, revoked=False, purchased=True)
+        grant = self._grant(served, transfer, now, 0)
+        require_usable(grant, served.asset, standing, holder=transfer.payer, action="infer")
+        balance = int(node.chain.read(node.dollar, "balanceOf", transfer.payer))
+        if balance < transfer.value_units:
+            raise PaymentRefused(f"the payer holds {balance} units", hint="Send dollars to the payer first.")
+        if self._is_used(transfer, served.quote.pool):
+            raise PaymentRefused(
+                "the authorization was used before", hint="Sign a new one, with a fresh salt."
+            )
+        intent = {"request": question.hash, "from_block": node.chain.block_number(), "at": now}
+        with node.store.transaction() as tx:
+            tx.set(key, intent)
+        return intent
+
+    def _collect(self, transfer: Transfer, pool: str, nonce: bytes, intent: dict[str, Any], key: str) -> None:
+        node = self._node
+        if not self._is_used(transfer, pool):
+            try:
+                node.send(
+                    "Revenue",
+                    "depositWithAuthorization",
+                    hash_bytes(pool),
+                    transfer.payer,
+                    transfer.value_units,
+                    transfer.valid_after,
+                    transfer.valid_before,
+                    hash_bytes(transfer.salt),
+                    signature_bytes(transfer.signature),
+                )
+            except ContractReverted as error:
+                # refused for good, unless somebody else submitted the same authorization first
+                if not self._is_used(transfer, pool):
+                    self._forget(key)
+                    raise PaymentRefused(
+                        f"the transfer was refused: {error.message}",
+                        hint="Nothing was taken. Sign a new one.",
+                    ) from error
+        if not self._is_deposited(transfer, pool, nonce, intent["from_block"]):
+            self._forget(key)
+            raise PaymentRefused(
+                "the authorization was cancelled or spent on something else", hint="Sign a new one."
+            )
+
+    def _is_used(self, transfer: Transfer, pool: str) -> bool:
+        state = self._node.chain.read(
+            self._node.dollar, "authorizationState", transfer.payer, transfer.nonce(pool)
+        )
+        return bool(state)
+
+    def _is_deposited(self, transfer: Transfer, pool: str, nonce: bytes, from_block: int) -> bool:
+        chain = self._node.chain
+        for used in chain.events(
+            self._node.dollar, "AuthorizationUsed", from_block, authorizer=transfer.payer, nonce=nonce
+        ):
+            block = used.block_number
+            deposits = chain.events(
+                "Revenue", "Deposited", block, block, pool=hash_bytes(pool), **{"from": transfer.payer}
+            )
+            if any(
+                deposit.tx_hash == used.tx_hash
+                and deposit.log_index == used.log_index - 1
+                and deposit.args["amount"] == transfer.value_units
+                for deposit in deposits
+            ):
+                return True
+        return False
+
+    def _forget(self, key: str) -> None:
+        with self._node.store.transaction() as tx:
+            tx.delete(key)
+
+    def _grant(self, served: Served, transfer: Transfer, issued_at: int, index: int) -> Grant:
+        """A grant for this one call, so that a receipt can name what it was used under."""
+        terms = {**served.asset.terms.body, "actions": ["infer"], "max_uses": 1, "split": []}
+        return Grant(
+            issuer=served.asset.owner,
+            holder=transfer.payer,
+            asset=served.asset.id,
+            terms=parse_terms(terms),
+            spend_cap_units=transfer.value_units,
+            revocation_index=index,
+            nonce="0x" + transfer.nonce(served.quote.pool).hex(),
+            issued_at=issued_at,
+        )
+
+    def _keep(
+        self,
+        served: Served,
+        question: Question,
+        transfer: Transfer,
+        answer: dict[str, Any],
+        intent: dict[str, Any],
+        key: str,
+    ) -> bytes:
+        node, at = self._node, int(intent["at"])
+        with node.store.transaction() as tx:
+            grant = self._grant(served, transfer, at, tx.next_number("revocation_index"))
+            evidence: dict[str, str | int] = {"request": question.hash, "payment": grant.nonce}
+            # dated when the payment was accepted: the grant stood then, however late the answer is
+            receipt = node.seal(
+                make_receipt(served, grant, answer, evidence, sequence=1, issued_at=at), "provider"
+            )
+            given = response(answer, receipt)
+            tx.put(node.seal(grant))
+            tx.put(receipt)
+            tx.count_use(grant.id, transfer.value_units)
+            tx.answer(key, question.hash, given)
+            tx.delete(key)
+        return given
