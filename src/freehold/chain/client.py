@@ -41,7 +41,6 @@ ContractRef = str | tuple[str, Abi]
 
 _NONCE_ATTEMPTS = 5
 _FIRST_PAGE_BLOCKS, _LARGEST_PAGE_BLOCKS = 10_000, 1_000_000
-_NONCE_MEMORY_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -79,7 +78,8 @@ class Chain:
         self.rpc = rpc
         self._lock = threading.Lock()
         self._locks: dict[str, threading.Lock] = {}
-        self._next_nonce: dict[str, tuple[int, float]] = {}
+        self._last_sent: dict[str, tuple[int, str]] = {}
+        """Nonce and hash of each account's last transaction."""
 
     # -- reading
 
@@ -225,18 +225,18 @@ class Chain:
         self, key: bytes, account: str, to: str, data: bytes, *, gas: int, value_wei: int
     ) -> str:
         with self._account_lock(account):
-            for _ in range(_NONCE_ATTEMPTS):
+            for attempt in range(_NONCE_ATTEMPTS):
                 transaction = self._fill(account, to, data, gas, value_wei)
                 raw = transaction.sign(key)
                 try:
-                    tx_hash = self.rpc.call("eth_sendRawTransaction", "0x" + raw.hex())
+                    tx_hash = _hash(self.rpc.call("eth_sendRawTransaction", "0x" + raw.hex()))
                 except RpcError as error:
-                    self._next_nonce.pop(account, None)
                     if not _is_nonce_race(error):
                         raise
+                    time.sleep(0.05 * attempt)
                     continue
-                self._next_nonce[account] = (transaction.nonce + 1, time.monotonic())
-                return _hash(tx_hash)
+                self._last_sent[account] = (transaction.nonce, tx_hash)
+                return tx_hash
         raise RpcError(
             "another sender keeps taking this account's nonces",
             rpc_code=-32000,
@@ -253,11 +253,11 @@ class Chain:
             ]
         )
         nonce, priority = _number(count), _number(tip)
-        expected, at = self._next_nonce.get(account, (0, 0.0))
-        # nodes behind one address lag one another; ours is newer for a while, but a dropped
-        # transaction must not leave a gap for ever
-        if time.monotonic() - at < _NONCE_MEMORY_SECONDS:
-            nonce = max(nonce, expected)
+        last_nonce, last_hash = self._last_sent.get(account, (-1, ""))
+        # the nodes behind one address lag one another, so ours may be the newer count; but a transaction
+        # that the network forgot must not leave a gap that nothing ever fills
+        if last_nonce >= nonce and self.rpc.call("eth_getTransactionByHash", last_hash) is not None:
+            nonce = last_nonce + 1
         base_fee = _number(head.get("baseFeePerGas", "0x0"))
         return Transaction(
             chain_id=self.chain_id,

@@ -78,8 +78,7 @@ class Deployments:
     def address(self, name: str) -> str:
         """Where a contract stands on every chain, lower-case hex (EIP-1014)."""
         if name not in self._addresses:
-            seed = b"\xff" + bytes.fromhex(PROXY[2:]) + _SALT + keccak(self.init_code(name))
-            self._addresses[name] = "0x" + keccak(seed)[12:].hex()
+            self._addresses[name] = create2_address(PROXY, _SALT, self.init_code(name))
         return self._addresses[name]
 
     def name_at(self, address: str) -> str | None:
@@ -103,8 +102,9 @@ class Deployments:
             )
         receipts: dict[str, TxReceipt | None] = dict.fromkeys(self.names())
         for name in absent:
-            tx_hash = chain.submit_data(key, PROXY, _SALT + self.init_code(name), contract=name)
-            receipts[name] = chain.settled(tx_hash, contract=name)
+            contract = (self.address(name), self.artifact(name).abi)
+            tx_hash = chain.submit_data(key, PROXY, _SALT + self.init_code(name), contract=contract)
+            receipts[name] = chain.settled(tx_hash, contract=contract)
         self.check(chain)
         return receipts
 
@@ -125,6 +125,12 @@ class Deployments:
             for needed in self.artifact(name).constructor:
                 self._visit(needed, ordered, (*above, name))
             ordered.append(name)
+
+
+def create2_address(deployer: str, salt: bytes, init_code: bytes) -> str:
+    """Address of a contract made by CREATE2 (EIP-1014), lower-case hex; `salt` has 32 bytes."""
+    digest = keccak(b"\xff" + bytes.fromhex(deployer[2:]) + salt + keccak(init_code))
+    return "0x" + digest[12:].hex()
 
 
 @functools.cache

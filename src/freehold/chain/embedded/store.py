@@ -143,7 +143,7 @@ class Store:
 
 
 def _open(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=1)
+    connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=0.2)
     try:
         # exclusive first: WAL then needs no shared memory file, and a second process is refused
         connection.execute("PRAGMA locking_mode = EXCLUSIVE")
