@@ -141,6 +141,20 @@ def find_receipt(node: Node, text: str) -> str:
     ).document.id
 
 
+def find_grant(node: Node, text: str) -> str:
+    """The id of a grant, shortened, or the newest one's by the word "last".
+
+    Raises:
+        NotFound, Ambiguous.
+    """
+    if text != "last":
+        return node.store.resolve(text, "grant")
+    grants = node.store.find("grant")
+    if not grants:
+        raise NotFound("no grant was issued or obtained here yet")
+    return grants[-1].document.id
+
+
 def models(node: Node) -> list[dict[str, Any]]:
     """Every known model."""
     found = publishing.search(node, "", "model")

@@ -22,6 +22,8 @@ def from_canonical_bytes(data: bytes) -> Table:
     if not data.startswith(_DOMAIN) or size > _MAX_HEADER_BYTES:
         raise InvalidTable("the stored data is not a table")
     header = parse(data[start : start + size])
+    if not isinstance(header, dict) or set(header) != {"columns", "label", "rows"}:
+        raise InvalidTable("the stored data is not a table")
     columns, rows = tuple(header["columns"]), int(header["rows"])
     row_type = np.dtype([("features", "<i8", (len(columns),)), ("label", "u1")])
     if len(data) != start + size + rows * row_type.itemsize:

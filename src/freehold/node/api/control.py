@@ -176,7 +176,7 @@ def _data_routes(routes: APIRouter, services: Services) -> None:
 
     @routes.post("/grants/{grant_id}/revoke")
     def revoke(grant_id: str) -> dict[str, Any]:
-        return granting.revoke(node, node.store.resolve(grant_id, "grant"))
+        return granting.revoke(node, viewing.find_grant(node, grant_id))
 
 
 def _training_routes(routes: APIRouter, services: Services) -> None:
