@@ -1,0 +1,84 @@
+"""The local chain: run one, and get test money on it."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from freehold.cli.client import NodeClient
+from freehold.cli.node import UntilEof, end_at_eof
+from freehold.cli.options import DEFAULT_HOME, Home, Json
+from freehold.cli.output import emit
+
+_FAUCET_WEI = 10**18
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    group = typer.Typer(no_args_is_help=True, help="A local chain for development.")
+    group.command("run")(run)
+    group.command("faucet")(faucet)
+    app.add_typer(group, name="chain")
+
+
+def run(
+    *,
+    home: Annotated[Path | None, typer.Option(help="Directory of the chain.", metavar="DIR")] = None,
+    port: Annotated[
+        int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.", min=0, max=65535)
+    ] = 8545,
+    until_eof: UntilEof = None,
+    as_json: Json = False,
+) -> None:
+    """Run a chain until Ctrl-C, with Freehold's contracts on it."""
+    from freehold.chain import deployments  # noqa: PLC0415
+    from freehold.chain.client import Chain  # noqa: PLC0415
+    from freehold.chain.embedded import DEV_KEY, EmbeddedNode  # noqa: PLC0415 - loads py-evm
+    from freehold.chain.rpc import Rpc  # noqa: PLC0415
+
+    ended = threading.Event()
+    for one in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(one, lambda *_: ended.set())
+    if until_eof is not None:
+        end_at_eof(until_eof)
+    directory = (home or DEFAULT_HOME / "chain").expanduser()
+    with EmbeddedNode(directory, port) as node:
+        chain = Chain(Rpc(node.url))
+        made = deployments.deploy_missing(chain, DEV_KEY)
+        deployed = [name for name, receipt in made.items() if receipt is not None]
+        about = {"url": node.url, "chain_id": chain.chain_id, "home": str(directory), "deployed": deployed}
+        line = f"chain {chain.chain_id} is up at {node.url}  {len(made)} contracts, {len(deployed)} new  (Ctrl-C ends it)"
+        emit(about, lambda: [line], as_json=as_json)
+        ended.wait()
+
+
+def faucet(
+    account: Annotated[str | None, typer.Argument(help="Account; by default this node's.")] = None,
+    *,
+    dollars: Annotated[str, typer.Option(help="Test dollars to mint.", metavar="DOLLARS")] = "100",
+    rpc_url: Annotated[
+        str | None, typer.Option(help="The local chain; by default this node's.", metavar="URL")
+    ] = None,
+    home: Home = DEFAULT_HOME,
+    as_json: Json = False,
+) -> None:
+    """Give an account test dollars and gas on a local chain."""
+    from freehold.chain.client import Chain  # noqa: PLC0415
+    from freehold.chain.embedded import DEV_KEY  # noqa: PLC0415
+    from freehold.chain.rpc import Rpc  # noqa: PLC0415
+    from freehold.core import money  # noqa: PLC0415
+
+    amount_units = money.units(dollars)
+    if account is None or rpc_url is None:
+        status = NodeClient.of(home).get("/api/status")
+        account = account or str(status["account"])
+        rpc_url = rpc_url or str(status["chain"]["rpc_url"])
+    chain = Chain(Rpc(rpc_url))
+    chain.fund(account, _FAUCET_WEI)
+    gas = chain.send(DEV_KEY, "TestDollar", "mint", account, amount_units).gas_used
+    said = {"account": account, "minted_units": amount_units, "gas": gas}
+    emit(said, lambda: [f"minted {money.dollars(amount_units)} for {account}"], as_json=as_json)

@@ -1,0 +1,136 @@
+"""HTTP to the control API of the node in a home directory.
+
+The running node leaves its address in `HOME/node.json` and its token in `HOME/api-token`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from freehold.core.errors import (
+    Conflict,
+    FreeholdError,
+    InvalidInput,
+    InvalidSignature,
+    NotAllowed,
+    NotFound,
+    PaymentRequired,
+    Unavailable,
+)
+
+if TYPE_CHECKING:
+    import httpx
+
+TIMEOUT_SECONDS = 180.0
+MOST_FILE_BYTES = 64 * 1024
+_BY_STATUS: dict[int, type[FreeholdError]] = {
+    kind.http_status: kind
+    for kind in (InvalidInput, InvalidSignature, NotAllowed, NotFound, Conflict, PaymentRequired, Unavailable)
+}
+
+
+class NodeNotRunning(Unavailable):
+    """No node answers for this home."""
+
+    code = "node.not_running"
+
+
+class NodeRefused(FreeholdError):
+    """The node answered with an error; its own code, hint and fields are kept."""
+
+    code = "node.refused"
+
+    def __init__(self, status: int, problem: Mapping[str, Any]) -> None:
+        title = str(problem.get("title") or problem.get("detail") or f"the node answered HTTP {status}")
+        super().__init__(title, hint=str(problem.get("hint") or ""))
+        self.status, self._problem = status, dict(problem)
+
+    def problem(self) -> dict[str, Any]:
+        """The problem details as the node sent them."""
+        return {**super().problem(), **self._problem}
+
+
+def exit_code(error: FreeholdError) -> int:
+    """The exit code of an error, a node's refusal counting as what it refused."""
+    if isinstance(error, NodeRefused):
+        return _BY_STATUS.get(error.status, FreeholdError).exit_code
+    return error.exit_code
+
+
+class NodeClient:
+    """The control API of one running node."""
+
+    def __init__(self, url: str, token: str, *, home: Path) -> None:
+        import httpx  # noqa: PLC0415 - takes 0.1 s to import
+
+        self.url, self.token, self._home = url, token, home
+        self._client: httpx.Client = httpx.Client(
+            base_url=url,
+            timeout=TIMEOUT_SECONDS,
+            trust_env=False,
+            headers={"authorization": f"Bearer {token}"},
+        )
+
+    @classmethod
+    def of(cls, home: Path) -> NodeClient:
+        """The node of a home directory.
+
+        Raises:
+            NodeNotRunning: it left no address.
+        """
+        home = home.expanduser()
+        try:
+            about = json.loads(_read(home / "node.json"))
+            return cls(str(about["url"]), _read(home / "api-token").strip(), home=home)
+        except (OSError, ValueError, KeyError, TypeError):
+            raise _not_running(home) from None
+
+    def get(self, path: str, **query: str) -> dict[str, Any]:
+        """The JSON object at a path.
+
+        Raises:
+            NodeRefused, NodeNotRunning.
+        """
+        return self._ask("GET", path, query, None)
+
+    def post(self, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """The JSON object that a POST of `body` answers.
+
+        Raises:
+            NodeRefused, NodeNotRunning.
+        """
+        return self._ask("POST", path, {}, dict(body or {}))
+
+    def _ask(self, method: str, path: str, query: Mapping[str, str], body: Any) -> dict[str, Any]:
+        import httpx  # noqa: PLC0415
+
+        try:
+            answer = self._client.request(method, path, params=query or None, json=body)
+        except httpx.TransportError as error:
+            if isinstance(error, httpx.ReadTimeout):
+                raise Unavailable(
+                    f"the node did not answer {path} in {TIMEOUT_SECONDS:.0f} s",
+                    hint="Try again; look at its output.",
+                ) from error
+            raise _not_running(self._home) from error
+        try:
+            value = answer.json()
+        except ValueError:
+            value = {}
+        if answer.status_code >= 400:
+            raise NodeRefused(answer.status_code, value if isinstance(value, dict) else {})
+        if not isinstance(value, dict):
+            raise Unavailable(f"the node answered {path} with something else than a JSON object")
+        return value
+
+
+def _not_running(home: Path) -> NodeNotRunning:
+    return NodeNotRunning(f"no node is running in {home}", hint=f"Start it with: freehold up --home {home}")
+
+
+def _read(path: Path) -> str:
+    with path.open("rb") as file:
+        return file.read(MOST_FILE_BYTES).decode()

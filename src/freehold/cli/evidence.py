@@ -1,0 +1,181 @@
+"""Proof: receipts, lineage, evidence of a receipt, and checking evidence from anyone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from freehold.cli.client import NodeClient
+from freehold.cli.options import DEFAULT_HOME, Home, Json
+from freehold.cli.output import emit, note, percent, plain, table
+from freehold.core.errors import InvalidInput, VerificationFailed
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    app.command("receipts")(receipts)
+    app.command("lineage")(lineage)
+    app.command("evidence")(evidence)
+    app.command("verify")(verify)
+
+
+def receipts(
+    receipt: Annotated[str | None, typer.Argument(help="One receipt in full, with its signatures.")] = None,
+    *,
+    limit: Annotated[int, typer.Option(help="How many of the newest.", min=1, max=10_000)] = 20,
+    home: Home = DEFAULT_HOME,
+    as_json: Json = False,
+) -> None:
+    """List the uses of data and models that this node took part in."""
+    node = NodeClient.of(home)
+    if receipt is None:
+        answer = node.get("/api/receipts", limit=str(limit))
+        emit(answer, lambda: _receipts(answer), as_json=as_json)
+    else:
+        import json  # noqa: PLC0415
+
+        found = node.get(f"/api/receipts/{receipt}")
+        emit(found, lambda: [json.dumps(found, indent=2, sort_keys=True)], as_json=as_json)
+
+
+def lineage(
+    asset: Annotated[str, typer.Argument(help="Id of a model, dataset or receipt.")],
+    *,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Also draw it.", metavar="FILE.svg")
+    ] = None,
+    home: Home = DEFAULT_HOME,
+    as_json: Json = False,
+) -> None:
+    """Show what a model or an answer was made from, and by whom."""
+    answer = NodeClient.of(home).get(f"/api/lineage/{asset}")
+    if output is not None:
+        from freehold.console.lineage_svg import draw  # noqa: PLC0415
+
+        _write(output.expanduser(), draw(answer))
+        note(f"drawn: {output}")
+    emit(answer, lambda: _lineage(answer), as_json=as_json)
+
+
+def evidence(
+    receipt: Annotated[str, typer.Argument(help="Id of an inference receipt.")],
+    *,
+    output: Annotated[Path, typer.Option("-o", "--output", help="A new directory.", metavar="DIR")],
+    home: Home = DEFAULT_HOME,
+    as_json: Json = False,
+) -> None:
+    """Write the public files that prove one answer, from payment back to the training data."""
+    from freehold.evidence.bundle import Bundle  # noqa: PLC0415
+
+    answer = NodeClient.of(home).post("/api/evidence", {"receipt": receipt})
+    bundle = Bundle.from_json({"files": answer["files"]})
+    bundle.write(output.expanduser())
+    said = {
+        "directory": str(output),
+        "files": len(bundle.files),
+        "bytes": sum(map(len, bundle.files.values())),
+    }
+    lines = [
+        f"written: {output} ({said['files']} files, {said['bytes']:,} bytes)",
+        f"check it: freehold verify {output}",
+    ]
+    emit(said, lambda: lines, as_json=as_json)
+
+
+def verify(
+    directory: Annotated[Path, typer.Argument(help="Directory that holds manifest.json.")],
+    *,
+    rpc_url: Annotated[
+        str | None, typer.Option(help="Compare the block with this chain.", metavar="URL")
+    ] = None,
+    block_hash: Annotated[
+        str | None, typer.Option(help="Compare the block with this hash.", metavar="0xHASH")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Check evidence, offline and without any node; exits with 9 when it does not hold."""
+    from freehold.evidence.bundle import Bundle  # noqa: PLC0415
+    from freehold.node import proving  # noqa: PLC0415
+
+    if rpc_url is not None and block_hash is not None:
+        raise InvalidInput("give --rpc-url or --block-hash, not both")
+    chain = None
+    if rpc_url is not None:
+        from freehold.chain.client import Chain  # noqa: PLC0415
+        from freehold.chain.rpc import Rpc  # noqa: PLC0415
+
+        chain = Chain(Rpc(rpc_url))
+    report = proving.check(Bundle.read(directory.expanduser()), block_hash=block_hash, chain=chain)
+    checks = [{"name": c.name, "ok": c.ok, "file": c.file, "detail": c.detail} for c in report.checks]
+    value = {
+        "ok": report.ok,
+        "checks": checks,
+        "block_hash": report.block_hash,
+        "trusted_by": report.trusted_by,
+    }
+    emit(value, lambda: _report(value), as_json=as_json)
+    if not report.ok:
+        raise typer.Exit(VerificationFailed.exit_code)
+
+
+def _receipts(answer: dict[str, Any]) -> Iterable[Any]:
+    from freehold.core.ids import short  # noqa: PLC0415
+    from freehold.core.money import dollars  # noqa: PLC0415
+
+    found = answer["receipts"]
+    if not found:
+        return ["no receipts yet"]
+    rows = (
+        (
+            short(item["id"]),
+            item["action"],
+            item.get("provider_name") or short(item["provider"]),
+            item.get("holder_name") or short(item["holder"]),
+            short(item["asset"]),
+            dollars(item["units"]) if item["units"] else "",
+            "" if item["position"] is None else item["position"],
+            "both" if item["complete"] else "one",
+        )
+        for item in found
+    )
+    names = ("receipt", "action", "provider", "holder", "asset", "paid", "log", "signed by")
+    lines: list[Any] = [table(names, rows, right=("paid", "log"))]
+    if answer.get("total", len(found)) > len(found):
+        lines.append(f"the newest {len(found)} of {answer['total']}; --limit shows more")
+    return lines
+
+
+def _lineage(answer: dict[str, Any]) -> Iterable[Any]:
+    from freehold.core.ids import short  # noqa: PLC0415
+
+    nodes = {item["id"]: item for item in answer["nodes"]}
+    rows = (
+        (
+            nodes.get(edge["from"], {}).get("name", short(edge["from"])),
+            nodes.get(edge["from"], {}).get("owner_name", ""),
+            edge["role"],
+            nodes.get(edge["to"], {}).get("name", short(edge["to"])),
+            percent(edge["weight"]) if edge.get("weight") is not None else "",
+        )
+        for edge in answer["edges"]
+    )
+    if not answer["edges"]:
+        return [f"{plain(item['name'])} is not made from anything else" for item in nodes.values()]
+    return [table(("from", "owner", "as", "to", "weight"), rows, right=("weight",))]
+
+
+def _report(value: dict[str, Any]) -> Iterable[Any]:
+    for check in value["checks"]:
+        where = f"{check['file']}: " if check["file"] else ""
+        yield f"{'ok    ' if check['ok'] else 'FAILED'}  {check['name']:<22} {plain(where + check['detail'], most=400)}"
+    yield "the evidence holds" if value["ok"] else "the evidence does NOT hold"
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise InvalidInput(f"cannot write {path}: {error.strerror}", hint="Check the path.") from error

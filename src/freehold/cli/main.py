@@ -1,0 +1,69 @@
+"""The `freehold` command: every group of commands under one roof, errors as message and hint."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from freehold.cli import chain, evidence, grants, market, money, node, quickstart, serving, train
+from freehold.cli.client import exit_code
+from freehold.cli.output import emit_error
+from freehold.core.errors import FreeholdError
+
+INTERRUPTED = 130
+"""128 + SIGINT, as shells have it."""
+
+app = typer.Typer(
+    name="freehold",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def root(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)
+    ] = False,
+) -> None:
+    """Own the data, models and agents you make: license, train together, get paid, prove every step."""
+    if version:
+        from freehold import __version__  # noqa: PLC0415
+
+        sys.stdout.write(f"freehold {__version__}\n")
+        raise typer.Exit
+
+
+for group in (quickstart, node, market, grants, train, serving, money, evidence, chain):
+    group.register(app)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        app(given, standalone_mode=True, prog_name="freehold")
+    except FreeholdError as error:
+        emit_error(error, as_json="--json" in given)
+        return exit_code(error)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # the reader of our output has gone; keep the interpreter from complaining when it flushes
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else 0
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

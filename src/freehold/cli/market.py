@@ -1,0 +1,105 @@
+"""Publishing datasets and finding those of others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from freehold.cli.client import NodeClient
+from freehold.cli.options import DEFAULT_HOME, Dollars, Home, Json, units
+from freehold.cli.output import day, emit, table
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    app.command("publish")(publish)
+    app.command("search")(search)
+
+
+def publish(
+    file: Annotated[Path, typer.Argument(help="A CSV or Parquet table: numeric columns and a 0/1 label.")],
+    *,
+    label: Annotated[str, typer.Option(help="Name of the label column.")],
+    positive: Annotated[str | None, typer.Option(help="The label value that means 1.")] = None,
+    inspect: Annotated[bool, typer.Option("--inspect", help="Only show what would be published.")] = False,
+    name: Annotated[str | None, typer.Option(help="Name in the catalogue; by default the file's.")] = None,
+    description: Annotated[str | None, typer.Option(help="A sentence for those who search.")] = None,
+    price: Dollars = None,
+    purpose: Annotated[list[str] | None, typer.Option(help="What it may be used for; repeatable.")] = None,
+    max_uses: Annotated[int | None, typer.Option(help="Uses for each grant.", min=1)] = None,
+    days: Annotated[int | None, typer.Option(help="How long grants may last.", min=1)] = None,
+    home: Home = DEFAULT_HOME,
+    as_json: Json = False,
+) -> None:
+    """Seal a table in the vault and offer it on your terms; the file itself never leaves."""
+    node = NodeClient.of(home)
+    wanted = {"path": str(file.expanduser().resolve()), "label": label}
+    if positive is not None:
+        wanted["positive"] = positive
+    if inspect:
+        report = node.post("/api/inspect", wanted)
+        emit(report, lambda: _inspection(report), as_json=as_json)
+        return
+    terms = {
+        "price_units": units(price) or 0,
+        "purposes": purpose or None,
+        "max_uses": max_uses,
+        "days": days,
+    }
+    more = {"name": name, "description": description, **terms}
+    answer = node.post("/api/publish", {**wanted, **{key: v for key, v in more.items() if v is not None}})
+    asset = answer["asset"]
+    emit(answer, lambda: [f"published: {asset['id']}", *_table([asset])], as_json=as_json)
+
+
+def search(
+    text: Annotated[str, typer.Argument(help="Part of a name, description or column.")] = "",
+    *,
+    kind: Annotated[str, typer.Option(help="dataset or model; by default both.")] = "",
+    home: Home = DEFAULT_HOME,
+    as_json: Json = False,
+) -> None:
+    """Find what this node and its peers offer."""
+    answer = NodeClient.of(home).get("/api/search", q=text, kind=kind)
+    emit(answer, lambda: _table(answer["assets"]), as_json=as_json)
+
+
+def _inspection(report: dict[str, Any]) -> Iterable[Any]:
+    columns = report["columns"]
+    yield f"{report['file']}: {report['rows']:,} rows, {len(columns)} columns, {report['size_bytes']:,} bytes"
+    yield f"label {report['label']}: {report['positives']:,} rows are 1, {report['rows'] - report['positives']:,} are 0"
+    yield f"columns: {', '.join(columns[:12])}{f' and {len(columns) - 12} more' if len(columns) > 12 else ''}"
+    for warning in report["warnings"]:
+        yield f"note: {warning}"
+    yield "nothing was published; leave out --inspect to publish"
+
+
+def _table(assets: list[dict[str, Any]]) -> Iterable[Any]:
+    from freehold.core.ids import short  # noqa: PLC0415
+    from freehold.core.money import dollars  # noqa: PLC0415
+
+    if not assets:
+        return ["nothing found; add a node to search with: freehold peers add URL"]
+    rows = (
+        (
+            short(asset["id"]),
+            asset["kind"],
+            asset["name"],
+            "you" if asset["mine"] else asset["owner_name"],
+            "" if asset["rows"] is None else f"{asset['rows']:,}",
+            asset["label"] or "",
+            f"{dollars(asset['price_units'])} per {asset['price_per']}",
+            day(asset["expires_at"]),
+        )
+        for asset in assets
+    )
+    return [
+        table(
+            ("asset", "kind", "name", "owner", "rows", "label", "price", "until"),
+            rows,
+            right=("rows", "price"),
+        )
+    ]

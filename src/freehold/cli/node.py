@@ -1,0 +1,158 @@
+"""A node's life: start it, look at it, introduce it to others, read its log."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from freehold.cli.client import NodeClient
+from freehold.cli.options import DEFAULT_HOME, Home, Json
+from freehold.cli.output import emit, note, plain
+from freehold.core.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from freehold.node.node import Node
+
+UntilEof = Annotated[
+    int | None,
+    typer.Option("--until-eof", help="End when this file descriptor closes: for supervisors.", metavar="FD"),
+]
+_GRACE_SECONDS = 8.0
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    app.command("up")(up)
+    app.command("status")(status)
+    app.command("log")(log)
+    peers = typer.Typer(no_args_is_help=True, help="Other nodes whose catalogues you search.")
+    peers.command("add")(add_peer)
+    app.add_typer(peers, name="peers")
+
+
+def up(
+    *,
+    name: Annotated[str | None, typer.Option(help="What others see; asked for at first start.")] = None,
+    port: Annotated[
+        int | None, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.", min=0, max=65535)
+    ] = None,
+    rpc_url: Annotated[
+        str | None, typer.Option(help="JSON-RPC endpoint of the chain.", metavar="URL")
+    ] = None,
+    peer: Annotated[
+        list[str] | None, typer.Option(help="A node to search; repeatable.", metavar="URL")
+    ] = None,
+    blobs: Annotated[
+        str | None, typer.Option(help="Folder or s3:// URL for encrypted data.", metavar="WHERE")
+    ] = None,
+    passphrase_fd: Annotated[
+        int | None, typer.Option(help="Read the passphrase from it.", metavar="FD")
+    ] = None,
+    passphrase_file: Annotated[
+        Path | None, typer.Option(help="Read the passphrase from it.", metavar="FILE")
+    ] = None,
+    until_eof: UntilEof = None,
+    home: Home = DEFAULT_HOME,
+) -> None:
+    """Run a node until Ctrl-C. What is given here is kept for the next start."""
+    from freehold.cli import passphrase as passphrases  # noqa: PLC0415
+    from freehold.node import daemon, settings  # noqa: PLC0415 - the whole node
+
+    home = home.expanduser()
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    known = settings.load(home)
+    chosen = known.with_overrides(
+        name=name, port=port, rpc_url=rpc_url, peers=tuple(peer) if peer else None, blobs=blobs
+    )
+    if not chosen.name:
+        chosen = chosen.with_overrides(name=_ask_name())
+    new = not (home / daemon.KEYS_FILE).exists()
+    secret = passphrases.obtain(passphrase_fd, passphrase_file, new=new)
+    if until_eof is not None:
+        end_at_eof(until_eof)
+
+    def ready(node: Node, url: str) -> None:
+        note(f"{plain(chosen.name)} is up at {url}  account {node.account}  (Ctrl-C ends it)")
+
+    daemon.run(home, secret, chosen, ready)
+
+
+def status(*, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
+    """Show who this node is, its chain, its money and its log."""
+    answer = NodeClient.of(home).get("/api/status")
+    emit(answer, lambda: _status(answer), as_json=as_json)
+
+
+def log(
+    *,
+    anchor: Annotated[bool, typer.Option("--anchor", help="Put the log's root on chain first.")] = False,
+    home: Home = DEFAULT_HOME,
+    as_json: Json = False,
+) -> None:
+    """Show this node's transparency log and how much of it the chain vouches for."""
+    node = NodeClient.of(home)
+    if anchor:
+        node.post("/api/anchor")
+    answer = node.get("/api/log")
+    emit(answer, lambda: _fields(answer), as_json=as_json)
+
+
+def add_peer(
+    url: Annotated[str, typer.Argument(help="Address of the other node.")],
+    *,
+    home: Home = DEFAULT_HOME,
+    as_json: Json = False,
+) -> None:
+    """Meet another node, and search its catalogue from now on."""
+    party = NodeClient.of(home).post("/api/peers", {"url": url})["party"]
+    emit(party, lambda: [f"met {plain(party.get('name'))} ({party.get('account')})"], as_json=as_json)
+
+
+def end_at_eof(descriptor: int) -> None:
+    """Send this process SIGTERM once `descriptor` reads end of file, and SIGKILL if that does not end it."""
+
+    def watch() -> None:
+        try:
+            while os.read(descriptor, 1):
+                pass
+        except OSError:
+            note(f"file descriptor {descriptor} of --until-eof cannot be read; ending")
+        os.kill(os.getpid(), signal.SIGTERM)
+        threading.Event().wait(_GRACE_SECONDS)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    threading.Thread(target=watch, name="until-eof", daemon=True).start()
+
+
+def _ask_name() -> str:
+    import sys  # noqa: PLC0415
+
+    if not sys.stdin.isatty():
+        raise InvalidInput("a new node needs a name", hint="Give --name NAME.")
+    given: str = typer.prompt("Name that others see", err=True)
+    return given.strip()
+
+
+def _status(answer: dict[str, Any]) -> Iterable[Any]:
+    from freehold.core.money import dollars  # noqa: PLC0415
+
+    chain, log_ = answer["chain"], answer["log"]
+    yield f"{plain(answer['name'])}  {answer['account']}"
+    yield f"node     {answer['url']}  (version {answer['version']})"
+    yield f"chain    {chain['id']}, block {chain['block']}, {chain['rpc_url']}"
+    yield f"wallet   {dollars(answer['balance_units'])}"
+    yield f"log      {log_['size']} entries, {log_['anchored']} anchored on chain"
+    counts = ", ".join(f"{count} {name}" for name, count in answer.get("counts", {}).items())
+    yield f"holds    {counts or 'nothing yet'}"
+
+
+def _fields(answer: dict[str, Any]) -> Iterable[Any]:
+    for name, value in answer.items():
+        if not isinstance(value, list | dict):
+            yield f"{name:<10} {plain(value)}"

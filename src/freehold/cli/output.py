@@ -1,0 +1,79 @@
+"""What a command prints: one JSON object, or text and tables for people.
+
+Names and descriptions come from other parties: control characters in them could drive a terminal
+and square brackets style it, so every cell is plain text with the unprintable replaced.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from freehold.core.errors import FreeholdError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+_MOST_CELL = 200
+
+
+def emit(value: dict[str, Any], text: Callable[[], Iterable[Any]], *, as_json: bool) -> None:
+    """Print `value` as one JSON object, or what `text` makes of it."""
+    if as_json:
+        sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+        sys.stdout.flush()
+        return
+    from rich.console import Console  # noqa: PLC0415 - takes 0.1 s to import
+
+    console = Console(highlight=False, markup=False, emoji=False, soft_wrap=not sys.stdout.isatty())
+    for part in text():
+        console.print(part)
+
+
+def emit_error(error: FreeholdError, *, as_json: bool) -> None:
+    """Message and hint on stderr; with `as_json` also the problem as the one object on stdout."""
+    if as_json:
+        sys.stdout.write(json.dumps({"error": error.problem()}, ensure_ascii=False, default=str) + "\n")
+    hint = f"\n  {plain(error.hint, most=1_000)}" if error.hint else ""
+    note(f"error: {plain(error.message, most=1_000)}{hint}")
+
+
+def note(line: str) -> None:
+    """A line on stderr."""
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()
+
+
+def plain(value: Any, *, most: int = _MOST_CELL) -> str:
+    """Text that a terminal cannot mistake for anything else."""
+    text = "".join(
+        character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in str(value)
+    )
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Sequence[str] = ()) -> Table:
+    """A plain table; the columns named in `right` are aligned to the right."""
+    from rich import box  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    for name in columns:
+        made.add_column(name, justify="right" if name in right else "left", overflow="fold")
+    for row in rows:
+        made.add_row(*(Text(plain(cell)) for cell in row))
+    return made
+
+
+def day(seconds: int | None) -> str:
+    """A date in UTC; empty for none."""
+    return "" if not seconds else time.strftime("%Y-%m-%d", time.gmtime(seconds))
+
+
+def percent(share_bps: int) -> str:
+    """A share for people."""
+    return f"{share_bps / 100:.2f} %"

@@ -1,0 +1,71 @@
+"""Where a passphrase comes from: a descriptor, a file or the keyboard; never arguments or environment."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import sys
+from pathlib import Path
+
+from freehold.core.errors import InvalidInput
+
+MOST_BYTES = 4_096
+
+
+def obtain(descriptor: int | None, file: Path | None, *, new: bool) -> str:
+    """The passphrase, from the first source given; at the keyboard twice when it is `new`.
+
+    Raises:
+        InvalidInput: none was given, or two that differ.
+    """
+    if descriptor is not None and file is not None:
+        raise InvalidInput("give --passphrase-fd or --passphrase-file, not both")
+    if descriptor is not None:
+        return _checked(_from_descriptor(descriptor))
+    if file is not None:
+        return _checked(_from_file(file.expanduser()))
+    if not sys.stdin.isatty():
+        raise InvalidInput(
+            "a passphrase is needed and there is no keyboard to type it at",
+            hint="Give --passphrase-file FILE or --passphrase-fd N.",
+        )
+    return _checked(_from_keyboard(new=new))
+
+
+def _from_descriptor(descriptor: int) -> bytes:
+    try:
+        with os.fdopen(descriptor, "rb", closefd=True) as stream:
+            return stream.readline(MOST_BYTES + 1)
+    except OSError as error:
+        raise InvalidInput(
+            f"file descriptor {descriptor} cannot be read", hint="Open it for the command: 3<FILE."
+        ) from error
+
+
+def _from_file(path: Path) -> bytes:
+    try:
+        with path.open("rb") as stream:
+            return stream.readline(MOST_BYTES + 1)
+    except OSError as error:
+        raise InvalidInput(
+            f"cannot read {path}: {error.strerror}", hint="Check its name and mode."
+        ) from error
+
+
+def _from_keyboard(*, new: bool) -> bytes:
+    given = getpass.getpass("Passphrase for this node's keys: ")
+    if new and getpass.getpass("The same once more: ") != given:
+        raise InvalidInput("the two passphrases differ", hint="Nothing was made. Try again.")
+    return given.encode()
+
+
+def _checked(line: bytes) -> str:
+    if len(line) > MOST_BYTES:
+        raise InvalidInput(f"a passphrase has at most {MOST_BYTES} bytes")
+    try:
+        text = line.decode().rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise InvalidInput("a passphrase must be UTF-8 text") from None
+    if not text:
+        raise InvalidInput("the passphrase is empty", hint="Keys are worth a long one.")
+    return text

@@ -1,0 +1,36 @@
+"""The whole main job on this machine, with real processes, in under a minute."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from freehold.cli.client import NodeClient
+from freehold.cli.options import DEFAULT_HOME, Home, Json
+from freehold.cli.output import emit
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    app.command("quickstart")(quickstart)
+
+
+def quickstart(
+    *,
+    leave: Annotated[
+        bool, typer.Option("--exit", help="End after the report instead of serving it.")
+    ] = False,
+    home: Home = DEFAULT_HOME,
+    as_json: Json = False,
+) -> None:
+    """Six owners, a builder and a buyer: publish, train, sell, pay out and prove, on this machine."""
+    from freehold.quickstart import pages, progress, report, run  # noqa: PLC0415
+
+    launch = [sys.executable, "-m", "freehold.cli"]
+    with progress.shown() as steps:
+        result = run.run(home.expanduser(), launch=launch, connect=NodeClient.of, progress=steps)
+    emit(result.values, lambda: report.tables(result.values), as_json=as_json)
+    if not leave:
+        pages.serve(result)

@@ -1,0 +1,159 @@
+"""The main job, step by step, through nothing but the nodes' HTTP."""
+
+from __future__ import annotations
+
+import csv
+import json
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from freehold.core.errors import FreeholdError, Unavailable
+from freehold.quickstart.scene import CALL_PRICE_UNITS, MODEL, OWNERS, PURPOSE, Control
+
+POLL_SECONDS = 0.08
+STALL_SECONDS = 120.0
+
+
+class TrainingStopped(FreeholdError):
+    """The training job stands still."""
+
+    code = "quickstart.training"
+
+
+def publish(owners: Mapping[str, Control], files: Mapping[str, Path], label: str) -> dict[str, str]:
+    """Each owner offers its part on its own terms; asset ids by owner."""
+
+    def one(name: str) -> tuple[str, str]:
+        owner = next(item for item in OWNERS if item.name == name)
+        offer = {
+            "path": str(files[name]),
+            "label": label,
+            "name": f"{owner.title}: biopsies",
+            "description": "30 measurements of cell nuclei in breast biopsies; label 1 is malignant",
+            "price_units": owner.price_units,
+            "purposes": list(owner.purposes),
+            "days": owner.days,
+        }
+        return name, str(owners[name].post("/api/publish", offer)["asset"]["id"])
+
+    with ThreadPoolExecutor(max_workers=len(owners)) as pool:
+        return dict(pool.map(one, owners))
+
+
+def meet(node: Control, others: Sequence[Control]) -> None:
+    """Add others as peers."""
+    for other in others:
+        node.post("/api/peers", {"url": other.url})
+
+
+def find(node: Control, kind: str, count: int) -> list[str]:
+    """Ids of the offers of a kind that this node finds at its peers.
+
+    Raises:
+        Unavailable: fewer than `count`.
+    """
+    offers = [item["id"] for item in node.get("/api/search", q="", kind=kind)["assets"] if not item["mine"]]
+    if len(offers) < count:
+        raise Unavailable(
+            f"found {len(offers)} offers of kind {kind}, not {count}", hint="See the nodes' logs."
+        )
+    return offers
+
+
+def train(
+    builder: Control,
+    assets: Sequence[str],
+    test: Path,
+    recipe: Mapping[str, int],
+    tell: Callable[[str], None],
+) -> dict[str, Any]:
+    """Buy the grants, train and release; the finished job.
+
+    Raises:
+        TrainingStopped: the job stands still, or nothing moved for two minutes.
+    """
+    order = {
+        "assets": list(assets),
+        "test": str(test),
+        "name": MODEL,
+        "price_units": CALL_PRICE_UNITS,
+        "purpose": PURPOSE,
+        **recipe,
+    }
+    job = builder.post("/api/train", order)["job"]
+    said, moved_at = "", time.monotonic()
+    while True:
+        state = builder.get(f"/api/jobs/{job}")
+        step = str(state["step"])
+        if step == "done":
+            return state
+        if not state["running"]:
+            error = state.get("error") or {}
+            raise TrainingStopped(
+                f"training stopped at '{step}': {error.get('title', 'no reason given')}",
+                hint=str(error.get("hint", "")),
+            )
+        line = f"round {state['round']} of {state['rounds']}" if step == "rounds" else step
+        if line != said:
+            tell(line)
+            said, moved_at = line, time.monotonic()
+        if time.monotonic() - moved_at > STALL_SECONDS:
+            raise TrainingStopped(
+                f"nothing moved at '{step}' for {STALL_SECONDS:.0f} s", hint="See the nodes' logs."
+            )
+        time.sleep(POLL_SECONDS)
+
+
+def question_rows(test: Path, label: str, count: int) -> list[list[str]]:
+    """The first `count` rows of a table without its label, as the text they are written in."""
+    with test.open(newline="", encoding="utf-8") as file:
+        lines = csv.DictReader(file)
+        rows = [[cell for name, cell in line.items() if name != label] for line in lines]
+    return [rows[number % len(rows)] for number in range(count)]
+
+
+def buy(
+    buyer: Control, model: str, rows: Sequence[Sequence[str]], tell: Callable[[str], None]
+) -> list[dict[str, Any]]:
+    """One paid call for each row, by a plain HTTP client: a POST of JSON with a bearer token.
+
+    Raises:
+        Unavailable: the node refuses or does not answer.
+    """
+    # a proxy meant for the outside world must not see calls to this machine
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    answers = []
+    for number, row in enumerate(rows, start=1):
+        request = urllib.request.Request(  # noqa: S310 - the URL of our own node
+            f"{buyer.url}/v1/predict",
+            data=json.dumps({"model": model, "rows": [row]}).encode(),
+            headers={"content-type": "application/json", "authorization": f"Bearer {buyer.token}"},
+        )
+        try:
+            with opener.open(request, timeout=60) as response:
+                answers.append(json.load(response))
+        except (OSError, ValueError) as error:
+            raise Unavailable(
+                f"call {number} failed: {_reason(error)}", hint="See the nodes' logs."
+            ) from error
+        if number % 5 == 0:
+            tell(f"{number} of {len(rows)}")
+    return answers
+
+
+def _reason(error: Exception) -> str:
+    body = error.read(2_000) if isinstance(error, urllib.error.HTTPError) else b""
+    return f"{error} {body.decode(errors='replace')}".strip()
+
+
+def claim(owners: Mapping[str, Control], model: Mapping[str, Any], count: int = 2) -> dict[str, Any]:
+    """The `count` owners with the largest shares move their revenue into their wallets; answers by name."""
+    shares = {item["account"]: int(item["share_bps"]) for item in model["contribution"]}
+    accounts = {name: str(node.get("/api/status")["account"]) for name, node in owners.items()}
+    ranked = sorted(owners, key=lambda name: -shares.get(accounts[name], 0))
+    return {name: owners[name].post("/api/claim", {"model": model["id"]}) for name in ranked[:count]}

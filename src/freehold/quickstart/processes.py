@@ -1,0 +1,156 @@
+"""Child processes that live and die with this one.
+
+Each child holds the reading end of one pipe whose writing end only this process has: when this
+process ends, however it ends, the children read end of file and leave. A child that dies by itself is
+started again on the port it had, a few times; a passphrase reaches it through a pipe of its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from freehold.core.errors import Unavailable
+
+POLL_SECONDS = 0.05
+MOST_RESTARTS = 5
+STOP_SECONDS = 10.0
+_TAIL_BYTES = 2_000
+
+
+class ChildFailed(Unavailable):
+    """A process of the quickstart does not stay up; `fields` name it and its log."""
+
+    code = "quickstart.child"
+
+
+@dataclass
+class Child:
+    """One process to keep running."""
+
+    name: str
+    argv: list[str]
+    """Command without port."""
+    log: Path
+    """Takes its stdout and stderr."""
+    secret: str | None = field(default=None, repr=False)
+    """Passphrase, given through a pipe."""
+    port: int = 0
+    """Port to start on; 0 takes a free one."""
+    restarts: int = 0
+    process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+
+    @property
+    def pid(self) -> int:
+        """Process id now; 0 before the first start."""
+        return self.process.pid if self.process else 0
+
+
+class Supervisor:
+    """Keeps children running until it is left; `on_restart` hears of each restart."""
+
+    def __init__(self, on_restart: Callable[[Child, int], None]) -> None:
+        self._on_restart = on_restart
+        self._alive_read, self._alive_write = os.pipe()
+        self._children: dict[str, Child] = {}
+        self._lock = threading.Lock()
+        self._leaving = threading.Event()
+        self._watcher = threading.Thread(target=self._watch, name="supervisor", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._watcher.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def start(self, child: Child) -> None:
+        """Run a child and watch it from now on."""
+        with self._lock:
+            self._children[child.name] = child
+            self._spawn(child)
+
+    def children(self) -> list[Child]:
+        """All children, in the order they were started."""
+        with self._lock:
+            return list(self._children.values())
+
+    def check(self, child: Child) -> None:
+        """Raise `ChildFailed` for a child that is not started any more."""
+        if child.restarts >= MOST_RESTARTS:
+            raise ChildFailed(
+                f"{child.name} does not stay up: {_tail(child.log)}",
+                hint=f"Its output is in {child.log}.",
+                child=child.name,
+            )
+
+    def stop(self) -> None:
+        """End all children, the last started first; killed when they do not go in time. Safe to repeat."""
+        if self._leaving.is_set():
+            return
+        self._leaving.set()
+        self._watcher.join()
+        running = [child.process for child in reversed(self._children.values()) if child.process]
+        os.close(self._alive_write)
+        for process in running:
+            with contextlib.suppress(ProcessLookupError):
+                process.terminate()
+        for process in running:
+            try:
+                process.wait(timeout=STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        os.close(self._alive_read)
+
+    def _watch(self) -> None:
+        while not self._leaving.wait(POLL_SECONDS):
+            with self._lock:
+                for child in self._children.values():
+                    code = child.process.poll() if child.process else None
+                    if code is not None and child.restarts < MOST_RESTARTS:
+                        child.restarts += 1
+                        self._on_restart(child, code)
+                        self._spawn(child)
+
+    def _spawn(self, child: Child) -> None:
+        argv = [*child.argv, "--port", str(child.port), "--until-eof", str(self._alive_read)]
+        descriptors = [self._alive_read]
+        if child.secret is not None:
+            reading, writing = os.pipe()
+            # a passphrase is far smaller than a pipe's buffer, so this does not wait for a reader
+            os.write(writing, child.secret.encode() + b"\n")
+            os.close(writing)
+            argv += ["--passphrase-fd", str(reading)]
+            descriptors.append(reading)
+        try:
+            with child.log.open("ab") as log:
+                child.process = subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
+                    argv,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    pass_fds=descriptors,
+                    # Ctrl-C goes to this process alone, which then ends the children in order
+                    start_new_session=True,
+                )
+        finally:
+            for descriptor in descriptors[1:]:
+                os.close(descriptor)
+
+
+def _tail(log: Path) -> str:
+    try:
+        lines = log.read_bytes()[-_TAIL_BYTES:].decode(errors="replace").strip().splitlines()
+    except OSError:
+        return "no output"
+    return lines[-1] if lines else "no output"

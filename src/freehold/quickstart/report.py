@@ -1,0 +1,144 @@
+"""The report of a run: values, a table for the terminal, files in the run's directory."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from freehold.console import lineage_svg, result_page
+from freehold.core.money import dollars
+from freehold.quickstart.scene import BUYER, OWNERS
+
+
+def values(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """The report's JSON from what the nodes answered. Accuracies are numbers from 0 to 1."""
+    model, compared = facts["model"], facts["compared"]
+    infer = [item for item in facts["buyer_receipts"]["receipts"] if item["action"] == "infer"]
+    receipts = facts["builder_receipts"]["receipts"]
+    pool = model["pool"]
+    return {
+        "processes": facts["processes"],
+        "model": {
+            "id": model["id"],
+            "name": model["name"],
+            "accuracy": model["correct"][-1] / model["test_rows"],
+            "pooled_accuracy": compared["pooled"],
+            "best_single_accuracy": compared["best_single"],
+            "rounds": model["recipe"]["rounds"],
+            "test_rows": model["test_rows"],
+        },
+        "owners": _owners(facts),
+        "buyer": {
+            "name": facts["status"][BUYER]["name"],
+            "calls": len(facts["answers"]),
+            "paid_units": sum(item["units"] for item in infer),
+        },
+        "revenue": {name: pool[name] for name in ("in_units", "paid_out_units", "held_units")},
+        "receipts": {
+            "count": facts["builder_receipts"]["total"],
+            "anchored": sum(1 for item in receipts if item["anchored"]),
+            "latest": receipts[-8:],
+        },
+        "gas": dict(sorted(facts["gas"].items())),
+        "verify": facts["verify"],
+        "tamper": facts["tamper"],
+    }
+
+
+def _owners(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
+    shares = {item["account"]: item for item in facts["model"]["contribution"]}
+    sold = {grant["issuer"]: int(grant["price_units"]) for grant in facts["grants"] if not grant["issued"]}
+    pool_units = int(facts["model"]["pool"]["in_units"])
+    found = []
+    for owner in OWNERS:
+        account = facts["status"][owner.name]["account"]
+        share = shares[account]
+        entitled_units = pool_units * int(share["share_bps"]) // 10_000
+        found.append(
+            {
+                "name": owner.title,
+                "account": account,
+                "rows": share["rows"],
+                "share_bps": share["share_bps"],
+                "grant_units": sold.get(account, 0),
+                "revenue_units": entitled_units,
+                "earned_units": sold.get(account, 0) + entitled_units,
+                "claimed": owner.name in facts["claims"],
+            }
+        )
+    return found
+
+
+def lineage(facts: Mapping[str, Any]) -> str:
+    """The picture of the model's lineage, as SVG."""
+    model = facts["model"]
+    drawn = lineage_svg.with_rounds(
+        facts["lineage"], model["id"], model["recipe"]["rounds"], len(facts["answers"])
+    )
+    return lineage_svg.draw(drawn)
+
+
+def write(report: Mapping[str, Any], picture: str, directory: Path) -> None:
+    """`report.json`, `lineage.svg` and `report.html` in the run's directory."""
+    (directory / "report.json").write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n")
+    (directory / "lineage.svg").write_text(picture)
+    (directory / "report.html").write_text(result_page.render(report, picture))
+
+
+def tables(report: Mapping[str, Any]) -> Iterable[Any]:
+    """What a person reads at the terminal."""
+    from rich import box  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+
+    def table(title: str, *columns: str, left: int = 1) -> Table:
+        made = Table(
+            title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False
+        )
+        for number, name in enumerate(columns):
+            made.add_column(name, justify="left" if number < left else "right")
+        return made
+
+    model = report["model"]
+    accuracy = table("\nAccuracy on rows nobody trained on", "model", "accuracy")
+    accuracy.add_row("trained together, data stays home", f"{model['accuracy']:.1%}")
+    accuracy.add_row("best single owner", f"{model['best_single_accuracy']:.1%}")
+    accuracy.add_row("all rows pooled in one place", f"{model['pooled_accuracy']:.1%}")
+    yield accuracy
+    owners = table(
+        "Who contributed and what it earned",
+        "owner",
+        "rows",
+        "share",
+        "grant",
+        "revenue",
+        "earned",
+        "claimed",
+    )
+    for owner in report["owners"]:
+        money = (dollars(owner[f"{name}_units"]) for name in ("grant", "revenue", "earned"))
+        claimed = "yes" if owner["claimed"] else ""
+        owners.add_row(
+            owner["name"], str(owner["rows"]), f"{owner['share_bps'] / 100:.2f} %", *money, claimed
+        )
+    yield owners
+    gas = table("Gas", "operation", "gas")
+    for name, used in report["gas"].items():
+        gas.add_row(name, f"{used:,}")
+    yield gas
+    yield from _sentences(report)
+
+
+def _sentences(report: Mapping[str, Any]) -> Iterable[str]:
+    buyer, revenue, receipts = report["buyer"], report["revenue"], report["receipts"]
+    yield f"buyer     {buyer['calls']} calls, {dollars(buyer['paid_units'])} paid"
+    yield (
+        f"revenue   {dollars(revenue['in_units'])} in, {dollars(revenue['paid_out_units'])} paid out, "
+        f"{dollars(revenue['held_units'])} held for the other owners"
+    )
+    yield f"receipts  {receipts['count']}, {receipts['anchored']} anchored on chain"
+    verified, tampered = report["verify"], report["tamper"]
+    yield f"evidence  {'holds' if verified['ok'] else 'DOES NOT HOLD'}: {verified['checks']} checks on {verified['files']} public files"
+    yield f"tampered  {'found' if tampered['detected'] else 'NOT FOUND'}: {tampered['named']}"
+    yield f"time      {report['seconds']} s, {report['processes']} processes"

@@ -1,0 +1,73 @@
+"""Who takes part, and on what terms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from freehold.core.money import units
+
+
+class Control(Protocol):
+    """The control API of one node."""
+
+    url: str
+    """Where the node answers."""
+    token: str
+    """Its bearer token."""
+
+    def get(self, path: str, **query: str) -> dict[str, Any]:
+        """The JSON object at a path."""
+        ...
+
+    def post(self, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """What a POST answers."""
+        ...
+
+
+Connect = Callable[..., Control]
+"""From a home directory to the node that runs there; raises `Unavailable` while it does not."""
+
+
+@dataclass(frozen=True)
+class Owner:
+    """An owner of data and what it asks for."""
+
+    name: str
+    """Its name, and that of its part of the table."""
+    title: str
+    """What its dataset is called."""
+    price_units: int
+    """Of one grant."""
+    purposes: tuple[str, ...]
+    days: int
+    """How long grants last."""
+
+
+_CARE = "diagnosis-support"
+_TRAIN = "model-training"
+
+OWNERS = (
+    Owner("alder", "Alder screening centre", units("2.50"), (_TRAIN, _CARE), 365),
+    Owner("birch", "Birch screening centre", units("2.00"), (_TRAIN,), 365),
+    Owner("cedar", "Cedar referral hospital", units("4.00"), (_TRAIN, _CARE), 180),
+    Owner("dogwood", "Dogwood referral hospital", units("3.50"), (_TRAIN,), 180),
+    Owner("elm", "Elm clinic", units("1.25"), (_TRAIN, "teaching"), 730),
+    Owner("fir", "Fir small screening centre", units("1.00"), (_TRAIN,), 90),
+)
+BUILDER = "builder"
+BUYER = "buyer"
+MODEL = "Breast cancer biopsy classifier"
+CALLS = 100
+CALL_PRICE_UNITS = units("0.05")
+PURPOSE = _TRAIN
+
+
+def recipe() -> dict[str, int]:
+    """The training recipe as the training order takes it."""
+    from dataclasses import asdict  # noqa: PLC0415
+
+    from freehold.training.demo import RECIPE  # noqa: PLC0415
+
+    return {name: int(value) for name, value in asdict(RECIPE).items()}
