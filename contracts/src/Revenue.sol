@@ -118,19 +118,26 @@ contract Revenue is SignedActs, ReentrancyGuardTransient {
         returns (uint256 paid)
     {
         Pool storage state = _pools[pool];
-        if (!_holds(state, account, shares, proof)) revert InvalidProof(account, shares);
-        paid = _due(state, pool, account, shares);
+        (address token, uint256 totalShares) = (state.token, state.totalShares);
+        if (shares > totalShares) revert InvalidProof(account, shares);
+        bytes32 leaf = keccak256(bytes.concat(keccak256(abi.encode(account, shares))));
+        if (!MerkleProof.verifyCalldata(proof, state.splitRoot, leaf)) revert InvalidProof(account, shares);
+        (uint256 totalIn, uint256 paidOut) = (state.totalIn, state.paidOut);
+        uint256 before = claimed[pool][account];
+        paid = _due(totalIn, paidOut, totalShares, shares, before);
         if (paid == 0) revert NothingToClaim(pool, account);
-        claimed[pool][account] += paid;
-        state.paidOut += uint128(paid);
+        claimed[pool][account] = before + paid;
+        (state.totalIn, state.paidOut) = (uint128(totalIn), uint128(paidOut + paid));
         emit Claimed(pool, account, paid);
-        IERC20(state.token).safeTransfer(account, paid);
+        IERC20(token).safeTransfer(account, paid);
     }
 
     /// @notice What `claim` would pay now to `account`, if the split gives it `shares`; zero if there is no pool.
     function claimable(bytes32 pool, address account, uint256 shares) external view returns (uint256) {
         Pool storage state = _pools[pool];
-        return shares > state.totalShares || shares == 0 ? 0 : _due(state, pool, account, shares);
+        uint256 totalShares = state.totalShares;
+        if (shares > totalShares || totalShares == 0) return 0;
+        return _due(state.totalIn, state.paidOut, totalShares, shares, claimed[pool][account]);
     }
 
     /// @notice The pool's terms and sums; all zero if there is none.
@@ -167,25 +174,19 @@ contract Revenue is SignedActs, ReentrancyGuardTransient {
         emit Deposited(pool, from, amount);
     }
 
-    function _holds(Pool storage state, address account, uint256 shares, bytes32[] calldata proof)
-        private
-        view
-        returns (bool)
-    {
-        if (shares > state.totalShares) return false;
-        bytes32 leaf = keccak256(bytes.concat(keccak256(abi.encode(account, shares))));
-        return MerkleProof.verifyCalldata(proof, state.splitRoot, leaf);
-    }
-
     /// @dev Below 2^224: `totalIn` < 2^128, `shares` <= `totalShares` < 2^96. `totalIn` only grows, so an entitlement
     /// never falls under what was paid for it; a split that lists an account twice can pay it for the larger share.
-    function _due(Pool storage state, bytes32 pool, address account, uint256 shares) private view returns (uint256) {
-        uint256 totalIn = state.totalIn;
-        uint256 entitled = totalIn * shares / state.totalShares;
-        uint256 paid = claimed[pool][account];
-        if (entitled <= paid) return 0;
-        uint256 left = totalIn - state.paidOut;
-        return entitled - paid < left ? entitled - paid : left;
+    function _due(uint256 totalIn, uint256 paidOut, uint256 totalShares, uint256 shares, uint256 before)
+        private
+        pure
+        returns (uint256)
+    {
+        unchecked {
+            uint256 entitled = totalIn * shares / totalShares;
+            if (entitled <= before) return 0;
+            uint256 left = totalIn - paidOut;
+            return entitled - before < left ? entitled - before : left;
+        }
     }
 
     function _domainName() internal pure override returns (string memory) {

@@ -49,8 +49,8 @@ hands = st.builds(
     signs=st.booleans(),
 )
 SELDOM = ("mint", "buy", "buy_again", "let_a_day_pass", "send_money_astray", "open_channel", "top_up")
-OFTEN = ("deposit", "claim", "settle", "request_close", "withdraw")
-WEIGHTED = (*SELDOM, *OFTEN, *OFTEN)
+OFTEN = ("withdraw", "settle", "request_close", "claim", "deposit")
+WEIGHTED = (*OFTEN, *OFTEN, *SELDOM)
 
 
 @dataclass
