@@ -14,8 +14,8 @@ from freehold.core.documents import Grant
 from freehold.core.errors import InvalidInput, NotFound
 from freehold.core.typed_data import CHANNELS_DOMAIN, Domain
 from freehold.inference.answer import Question, read_request
-from freehold.inference.channel import require_next, require_open
-from freehold.inference.errors import PaymentRefused, StaleVoucher, Unpaid
+from freehold.inference.channel import due, require_next, require_open
+from freehold.inference.errors import PaymentRefused, PaymentReused, StaleVoucher, Unpaid
 from freehold.inference.payment import Voucher, read_header
 from freehold.node.chain_facts import ChainFacts
 from freehold.node.node import Node
@@ -117,22 +117,25 @@ class Gateway:
         require_signature(node, grant.holder, voucher.digest(self._channels), voucher.signature)
         # the payer is in the key, or a stranger could ask for another's answer by the channel's name
         key = f"voucher:{grant.holder}:{voucher.channel}:{voucher.cumulative_units}"
-        known = repeated(node, key, question)
-        if known is not None:
-            return known
+        known = node.store.answered(key)
+        if known is not None and known[0] == question.hash:
+            # paid and answered: no later change of grant or channel takes it away
+            return known[1]
         head = self._facts.head()
         state = self._facts.channel(voucher.channel, head)
         require_open(state, payer=grant.holder, pool=served.quote.pool)
         with node.exclusive(voucher.channel), node.exclusive(grant.id):
-            known = repeated(node, key, question)
-            if known is not None:
-                return known
             accepted = accepted_voucher(node, voucher.channel)
+            price = served.quote.price_units
             try:
-                require_next(voucher, state, accepted["cumulative_units"], served.quote.price_units)
-            except StaleVoucher as error:
+                given = repeated(node, key, question)
+                if given is not None:
+                    return given
+                require_next(voucher, state, accepted["cumulative_units"], price)
+            except (StaleVoucher, PaymentReused) as error:
                 # the payer's own signature, by which a client that lost its memory finds its place
                 error.fields["accepted"] = accepted
+                error.fields["expected_cumulative_units"] = due(state, accepted["cumulative_units"], price)
                 raise
             self._require_usable(grant, served, head)
             return self._keep(served, question, voucher, grant, key)

@@ -1,0 +1,302 @@
+"""Buying predictions: one channel per model, one voucher per call, every answer checked and kept.
+
+The next voucher is stored with its question before it is sent. After a crash the same question goes
+out again under the same voucher, so no two questions are ever signed for one sum; the gateway
+answers a repetition for nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import httpx
+
+from freehold.core.canonical import parse
+from freehold.core.documents import Asset, Grant, Receipt
+from freehold.core.errors import (
+    Conflict,
+    FreeholdError,
+    InvalidInput,
+    InvalidSignature,
+    NotAllowed,
+    NotFound,
+    PaymentRequired,
+    Unavailable,
+    VerificationFailed,
+)
+from freehold.core.ids import hash_bytes, sha256_hex
+from freehold.core.signing import Envelope, parse_envelope, recover
+from freehold.core.typed_data import voucher_digest
+from freehold.inference.answer import output_hash, read_request, request_body
+from freehold.inference.payment import HEADER, signature_bytes, to_header
+from freehold.node import spending
+from freehold.node.chain_facts import read_channel
+from freehold.node.countersigning import Countersigner
+from freehold.node.granting import obtain
+from freehold.node.node import Node
+from freehold.node.peers import PeerRefused, Peers, PeerUnreachable
+from freehold.node.served import money
+from freehold.node.spending import Record
+from freehold.rights.check import require_receipt_fits, use_price
+
+DEPOSIT_CALLS = 100
+CAP_CALLS = 10_000
+"""Calls that a grant's spend cap allows unless another cap is given."""
+TIMEOUT_SECONDS = 30.0
+MAX_ANSWER_BYTES = 1024 * 1024
+_PAUSES_SECONDS = (0.1, 0.4)
+_REFUSALS: dict[int, type[FreeholdError]] = {
+    402: PaymentRequired,
+    403: NotAllowed,
+    404: NotFound,
+    409: Conflict,
+    422: InvalidInput,
+}
+
+
+class WrongAnswer(VerificationFailed):
+    """What came back is not what its receipt says, or the receipt is not for this call."""
+
+    code = "inference.wrong_answer"
+
+
+class Buyer:
+    """Buys calls of other nodes' models; usable from several threads, one call per model at a time."""
+
+    def __init__(self, node: Node, peers: Peers, *, deposit_calls: int = DEPOSIT_CALLS) -> None:
+        self._node, self._peers, self._deposit_calls = node, peers, deposit_calls
+        self._client = httpx.Client(timeout=TIMEOUT_SECONDS, follow_redirects=False, trust_env=False)
+        self._countersigner = Countersigner(node, peers)
+
+    def predict(
+        self, model_id: str, rows: Sequence[Sequence[Any]], *, spend_cap_units: int | None = None
+    ) -> dict[str, Any]:
+        """`{model, outputs, receipt}` for rows of numbers; the receipt carries both signatures.
+
+        Gets a grant and opens a channel where there is none. `spend_cap_units` bounds what all calls
+        under one grant may cost; another value than before asks for a new grant.
+
+        Raises:
+            InvalidRequest: nothing was sent. NotEnoughDollars; NotAllowed and its kin from the owner;
+            PeerUnreachable: the next call finishes this one first. WrongAnswer.
+        """
+        asset = self._node.asset(model_id)
+        if asset.asset_kind != "model" or asset.terms.price_per != "use" or asset.terms.price_units < 1:
+            raise InvalidInput(f"{asset.name} is not sold by the call", hint="Search for a model.")
+        body = request_body(model_id, rows)
+        read_request(body).features(len(asset.schema_["columns"]))
+        with self._node.exclusive(f"buying:{model_id}"):
+            grant = self._grant(asset, spend_cap_units)
+            record = spending.ready(self._node, asset, self._deposit_calls)
+            pending = record["pending"]
+            if pending and pending["body"] != body.decode():
+                self._finish(record, asset)
+                record = spending.ready(self._node, asset, self._deposit_calls)
+            if not record["pending"]:
+                record = spending.make_room(self._node, record, use_price(grant), self._deposit_calls)
+                record = self._plan(record, grant, body, int(record["cumulative_units"]) + use_price(grant))
+            answer = self._send(record, asset)
+        self._countersigner.flush_if_due()
+        return answer
+
+    def channels(self) -> list[dict[str, Any]]:
+        """Every channel this node pays from."""
+        return spending.overview(self._node)
+
+    def close(self, channel: str) -> dict[str, Any]:
+        """Ask to close a channel; a day later, take the rest back."""
+        self._countersigner.flush()
+        return spending.close(self._node, channel)
+
+    def flush(self) -> dict[str, int]:
+        """Hand over signatures under receipts that are still due; what fails stays due."""
+        return self._countersigner.flush()
+
+    def _grant(self, asset: Asset, cap_units: int | None) -> Grant:
+        name = f"calling:{asset.id}"
+        known = self._node.store.state(name)
+        grant = self._node.grant(known) if known else None
+        if grant is not None and cap_units in (None, grant.spend_cap_units):
+            return grant
+        cap = asset.terms.price_units * CAP_CALLS if cap_units is None else cap_units
+        grant = obtain(self._node, self._peers, asset, "infer", spend_cap_units=cap)
+        with self._node.store.transaction() as tx:
+            tx.set(name, grant.id)
+        return grant
+
+    def _plan(self, record: Record, grant: Grant, body: bytes, cumulative_units: int) -> Record:
+        """Store which question the next voucher is for, before it is signed."""
+        pending = {"body": body.decode(), "cumulative_units": cumulative_units, "grant": grant.id}
+        record = {**record, "pending": pending}
+        spending.keep(self._node, record)
+        return record
+
+    def _finish(self, record: Record, asset: Asset) -> None:
+        """Get the answer to a question whose sender did not live to see it; it may be paid already."""
+        try:
+            self._send(record, asset)
+        except (Unavailable, WrongAnswer):
+            raise
+        except FreeholdError:
+            # refused for good: `_send` has forgotten it and nothing was paid
+            return
+
+    def _send(self, record: Record, asset: Asset, *, resynchronise: bool = True) -> dict[str, Any]:
+        pending = record["pending"]
+        body = str(pending["body"]).encode()
+        grant = self._node.grant(pending["grant"])
+        voucher = spending.sign_voucher(self._node, record, pending["cumulative_units"], grant.id)
+        status, value = self._post(self._peers.url_of(asset.owner), body, to_header(voucher))
+        if status < 400:
+            return self._accept(record, grant, body, value)
+        refusal = _refusal(status, value)
+        if status >= 500:
+            raise refusal
+        if resynchronise and refusal.fields["peer_code"] in ("payment.stale", "payment.reused"):
+            price = use_price(grant)
+            expected = self._require_promised(record, refusal, price)
+            record = {**record, "cumulative_units": expected - price}
+            record = spending.make_room(self._node, record, price, self._deposit_calls)
+            return self._send(self._plan(record, grant, body, expected), asset, resynchronise=False)
+        spending.keep(self._node, {**record, "pending": None})
+        raise refusal
+
+    def _require_promised(self, record: Record, refusal: FreeholdError, price_units: int) -> int:
+        """The sum the gateway expects, if all of it but this call's price was signed here before."""
+        expected = refusal.fields.get("expected_cumulative_units")
+        if type(expected) is not int or not price_units <= expected < 2**53:
+            raise refusal
+        if expected <= record["pending"]["cumulative_units"]:
+            return expected
+        before = expected - price_units
+        if self._is_own_voucher(record, before, refusal.fields.get("accepted")):
+            return expected
+        if read_channel(self._node, record["channel"]).settled_units != before:
+            raise refusal
+        return expected
+
+    def _is_own_voucher(self, record: Record, cumulative_units: int, shown: Any) -> bool:
+        if not isinstance(shown, dict) or shown.get("cumulative_units") != cumulative_units:
+            return False
+        digest = voucher_digest(
+            spending.channels_domain(self._node), hash_bytes(record["channel"]), cumulative_units
+        )
+        try:
+            return recover(digest, signature_bytes(str(shown.get("signature")))) == self._node.account
+        except (InvalidSignature, ValueError):
+            return False
+
+    def _accept(self, record: Record, grant: Grant, body: bytes, value: Any) -> dict[str, Any]:
+        """Check the answer against its receipt, sign the receipt, keep both; then it counts as paid."""
+        pending = record["pending"]
+        paid = {**record, "cumulative_units": pending["cumulative_units"], "pending": None}
+        try:
+            envelope = self._checked(record, grant, body, value)
+        except Unavailable:
+            raise
+        except FreeholdError as error:
+            spending.keep(self._node, paid)
+            raise WrongAnswer(
+                f"the answer is not what was paid for: {error.message}",
+                hint="At most this one call was paid. Close the channel, or tell the owner.",
+                **error.fields,
+            ) from error
+        signed = envelope.with_signature(self._node.seal(envelope.document, "holder").signatures[0])
+        own = grant.issuer == self._node.account
+        with self._node.store.transaction() as tx:
+            tx.put(signed)
+            tx.set(f"spending:{record['channel']}", paid)
+            if not own:
+                # with an own model the gateway counted it in this same store
+                tx.count_use(grant.id, use_price(grant))
+                self._countersigner.add(tx, signed)
+        return {"model": value["model"], "outputs": value["outputs"], "receipt": signed.to_json()}
+
+    def _checked(self, record: Record, grant: Grant, body: bytes, value: Any) -> Envelope:
+        if not isinstance(value, dict) or set(value) != {"model", "outputs", "receipt"}:
+            raise WrongAnswer("an answer has exactly model, outputs and receipt")
+        envelope = parse_envelope(value["receipt"])
+        receipt = envelope.document
+        if not isinstance(receipt, Receipt):
+            raise WrongAnswer("the receipt is another document")
+        self._node.check(envelope, partial=True)
+        require_receipt_fits(receipt, grant)
+        evidence = {
+            "request": sha256_hex(body),
+            "channel": record["channel"],
+            "cumulative_units": record["pending"]["cumulative_units"],
+        }
+        wrong = (
+            ("signatures", {item.role for item in envelope.signatures} != {"provider"}),
+            ("action", receipt.action != "infer"),
+            ("model", value["model"] != grant.asset),
+            ("output", receipt.output != output_hash(value)),
+            ("outputs", not _fits(value["outputs"], body)),
+            ("evidence", receipt.evidence != evidence),
+            ("money", receipt.money != money(self._node.account, record["pool"], use_price(grant))),
+        )
+        for field, broken in wrong:
+            if broken:
+                raise WrongAnswer(f"its {field} do not fit the call", field=field)
+        return envelope
+
+    def _post(self, url: str, body: bytes, header: str) -> tuple[int, Any]:
+        """Send, and again after a short pause where nobody answered: repetition is free."""
+        for pause in (*_PAUSES_SECONDS, None):
+            try:
+                return self._exchange(url, body, header)
+            except PeerUnreachable:
+                if pause is None:
+                    raise
+                time.sleep(pause)
+        raise AssertionError
+
+    def _exchange(self, url: str, body: bytes, header: str) -> tuple[int, Any]:
+        headers = {HEADER: header, "content-type": "application/json"}
+        try:
+            with self._client.stream("POST", url + "/v1/predict", content=body, headers=headers) as response:
+                content = bytearray()
+                for chunk in response.iter_bytes():
+                    content += chunk
+                    if len(content) > MAX_ANSWER_BYTES:
+                        return response.status_code, None
+        except httpx.HTTPError as error:
+            raise PeerUnreachable(
+                f"{url} did not answer ({type(error).__name__})", hint="Is that node running?", url=url
+            ) from error
+        try:
+            return response.status_code, parse(bytes(content))
+        except InvalidInput:
+            return response.status_code, None
+
+
+def _fits(outputs: Any, body: bytes) -> bool:
+    """One output for each row, each of exactly the two whole numbers."""
+    rows = json.loads(body)["rows"]
+    return (
+        isinstance(outputs, list)
+        and len(outputs) == len(rows)
+        and all(
+            isinstance(item, dict)
+            and set(item) == {"probability_ppm", "label"}
+            and type(item["probability_ppm"]) is int
+            and 0 <= item["probability_ppm"] <= 1_000_000
+            and item["label"] in (0, 1)
+            for item in outputs
+        )
+    )
+
+
+def _refusal(status: int, value: Any) -> FreeholdError:
+    problem = value if isinstance(value, dict) else {}
+    kind = Unavailable if status >= 500 else _REFUSALS.get(status, PeerRefused)
+    fields = problem.get("fields")
+    refusal = kind(str(problem.get("title", f"HTTP {status}"))[:500], hint=str(problem.get("hint", ""))[:500])
+    refusal.fields = {
+        **(fields if isinstance(fields, dict) else {}),
+        "peer_code": str(problem.get("code", ""))[:100],
+    }
+    return refusal
