@@ -7,10 +7,10 @@ import standalone_proofs as proofs
 from standalone_proofs import canonical, hash_of, keccak, word
 
 CONTRACTS = {  # CREATE2: these addresses follow from the contracts' code, on every chain
-    "LogAnchors": "0xc367dab0f28b8317a6eb17f07634eaa010d94e8e",
-    "Market": "0x1a8246bb831c5eb2c1c9e5665476b2af7d34589d",
-    "Revenue": "0x189fa8ea54741a9d8f30737a4d04a624b55f71ee",
-    "Revocations": "0xb5437fcb8ee55a5280dcc5c559c69c22ac0ecb05",
+    "LogAnchors": "0x6ad034d8b7c0168f81cebb86f33385512de23d8e",
+    "Market": "0xc227b7906b2dd8d17c89d734f88bcd29b6794ff8",
+    "Revenue": "0x854aadc14695192dbd26cb7d1f3a9f26617fec24",
+    "Revocations": "0x46b4edd31e1e171c2314b95685335986348d9362",
 }
 TYPES = {  # who signs | the field that signatures name | all fields
     "party": "self|account|name party_kind account account_key chain_id log_key encryption_key endpoints created_at",

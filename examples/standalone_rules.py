@@ -215,9 +215,6 @@ def training():
     context = {"kind": "model", "scaling": scaling, "recipe": plan["recipe"], "columns": plan["columns"]}
     E.file, made = at(E.model_id), proofs.array_hash(context, models[-1])
     need(E.model["content"]["commitment"] == made, "is another model than its training leads to")
-    weights = zip((owner["asset"] for owner in E.owners), E.earned["shares_bps"], strict=True)
-    stated = sorted((one["asset"], one["weight"]) for one in E.model["derived_from"])
-    need(stated == sorted(weights), "does not name the data it was trained on with their shares")
 
 
 def valuation():
@@ -233,6 +230,11 @@ def valuation():
             key in E.earned and stated.get(key) == E.earned[key],
             f"states other {key} than the training gives",
         )
+    yield "valuation.lineage"
+    E.file = at(E.model_id)
+    weights = zip((owner["asset"] for owner in E.owners), E.earned["shares_bps"], strict=True)
+    stated = sorted((one["asset"], one["weight"]) for one in E.model["derived_from"])
+    need(stated == sorted(weights), "does not name the data it was trained on with their shares")
     yield "valuation.split"
     release = only("release", E.model_id)[1]["statement"]
     paid = {one["account"]: one["shares"] for one in release["shares"]}

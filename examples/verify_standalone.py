@@ -177,7 +177,10 @@ def checks(files, trusted=None):
                 check = following
             yield from [(check, "", "")] if check else []
         except Exception as error:  # noqa: BLE001 - whatever evidence breaks on is a fault of its file
-            yield check, *(error.args[::-1] if isinstance(error, Broken) else (E.file, f"does not hold: {error!r}"))
+            yield (
+                check,
+                *(error.args[::-1] if isinstance(error, Broken) else (E.file, f"does not hold: {error!r}")),
+            )
             broken.add(group.__name__)
             if group in (manifest, documents, chain):
                 return

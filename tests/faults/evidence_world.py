@@ -17,7 +17,18 @@ import numpy as np
 
 from freehold.chain import deployments, proof
 from freehold.chain.client import Chain
-from freehold.core.documents import Asset, Claim, Content, Document, Grant, MoneyLine, Party, Receipt, Source, Terms
+from freehold.core.documents import (
+    Asset,
+    Claim,
+    Content,
+    Document,
+    Grant,
+    MoneyLine,
+    Party,
+    Receipt,
+    Source,
+    Terms,
+)
 from freehold.core.errors import FreeholdError, InvalidInput
 from freehold.core.ids import document_id
 from freehold.core.signing import Envelope, public_account, sign, sign_digest
@@ -150,7 +161,12 @@ class World:
         return self.keep(claim, person)
 
     def terms(self, action: Any, **more: Any) -> Terms:
-        plain: dict[str, Any] = {"purposes": ("research",), "actions": action, "expires_at": EXPIRES, "max_uses": 50}
+        plain: dict[str, Any] = {
+            "purposes": ("research",),
+            "actions": action,
+            "expires_at": EXPIRES,
+            "max_uses": 50,
+        }
         return Terms(**(plain | {"token": self.contracts["TestDollar"]} | more))
 
     def grant(self, issuer: Person, holder: Person, asset: Asset, **more: Any) -> Grant:
@@ -195,7 +211,9 @@ class World:
         owners = sorted((self.person(name) for name in ("ada", "bob", "cyd")), key=lambda item: item.account)
         model = self.train(builder, owners, tweak)
         use = self.terms(("infer",), price_units=PRICE, price_per="use")
-        grant = self.grant(builder, buyer, model, **({"terms": use, "spend_cap_units": CAP} | tweak.get("grant", {})))
+        grant = self.grant(
+            builder, buyer, model, **({"terms": use, "spend_cap_units": CAP} | tweak.get("grant", {}))
+        )
         pool = state.pool_id(builder.account, model.id)
         if tweak.get("revoke") == "before":
             self.revoke(grant, builder)
@@ -204,7 +222,13 @@ class World:
             MoneyLine(account=pool, delta_units=PRICE, reason="use"),
         )
         evidence = {"request": "0x" + "22" * 32, "channel": "0x" + "33" * 32, "cumulative_units": PRICE}
-        fields = {"action": "infer", "output": "0x" + "44" * 32, "money": money, "evidence": evidence, "sequence": 1}
+        fields = {
+            "action": "infer",
+            "output": "0x" + "44" * 32,
+            "money": money,
+            "evidence": evidence,
+            "sequence": 1,
+        }
         self.main = self.receipt(grant, builder, buyer, **(fields | tweak.get("receipt", {})))
         if tweak.get("revoke") == "after":
             self.revoke(grant, builder)
@@ -236,7 +260,9 @@ class World:
                 name=f"cohort {number}",
                 owner=owner.account,
                 content=Content(
-                    commitment="0x" + tables.commitment(data, owner.key).hex(), media_type="text/csv", size_bytes=1
+                    commitment="0x" + tables.commitment(data, owner.key).hex(),
+                    media_type="text/csv",
+                    size_bytes=1,
                 ),
                 schema_={"columns": list(COLUMNS), "label": LABEL, "rows": data.rows},
                 terms=self.terms(("infer", "train"), **price),
@@ -275,11 +301,15 @@ class World:
             for index in range(3 if number == 1 else 2):
                 data, masks = sets[index][1], coalitions.masks_of(index, 3)
                 z = standardise(data, plan.scaling)
-                update = updates[owners[index].account] = train_locally(z, data.labels, models[masks], plan.recipe)
+                update = updates[owners[index].account] = train_locally(
+                    z, data.labels, models[masks], plan.recipe
+                )
                 output = record.update_hash(plan, number, owners[index].account, update)
                 if (number, index) != tweak.get("no_receipt"):
                     done = {"output": output, "evidence": {"run": plan.run_id, "round": number}}
-                    self.receipt(grants[index], owners[index], builder, action="train", sequence=number + 1, **done)
+                    self.receipt(
+                        grants[index], owners[index], builder, action="train", sequence=number + 1, **done
+                    )
             if number == tweak.get("forge_round"):
                 forged = owners[0].account
                 updates[forged] = updates[forged] + 1
@@ -290,7 +320,9 @@ class World:
             claims.reverse()
         for statement in claims:
             self.claim(builder, "training_round", plan.run_id, statement)
-        self.claim(builder, "test_opening", plan.run_id, {"commitment": commitment, "salt": "0x" + salt.hex()})
+        self.claim(
+            builder, "test_opening", plan.run_id, {"commitment": commitment, "salt": "0x" + salt.hex()}
+        )
         worth = record.value(plan, models, test)
         shares = list(worth.shares_bps)
         if "steal_bps" in tweak:
@@ -316,7 +348,12 @@ class World:
                 media_type="application/vnd.freehold.logistic-v1",
                 size_bytes=24,
             ),
-            schema_={"columns": list(COLUMNS), "label": LABEL, "recipe": plan.recipe.to_json(), "run": plan.run_id},
+            schema_={
+                "columns": list(COLUMNS),
+                "label": LABEL,
+                "recipe": plan.recipe.to_json(),
+                "run": plan.run_id,
+            },
             derived_from=tuple(
                 Source(asset=asset.id, role="training-data", weight=weight)
                 for (asset, _), weight in zip(sets, weights, strict=True)
@@ -338,7 +375,9 @@ class World:
     def committed(self, commitment: str, test: tables.Table) -> dict[str, Any]:
         return {"commitment": commitment, "rows": test.rows, "columns": list(COLUMNS), "label": LABEL}
 
-    def release(self, builder: Person, model: Asset, plan: Any, shares: list[int], tweak: dict[str, Any]) -> None:
+    def release(
+        self, builder: Person, model: Asset, plan: Any, shares: list[int], tweak: dict[str, Any]
+    ) -> None:
         paid = [(account, count) for account, count in zip(plan.owners, shares, strict=True) if count]
         pool, root = state.pool_id(builder.account, model.id), split_root(paid)
         opened = split_root([(builder.account, 10_000)]) if tweak.get("other_pool") else root
@@ -376,4 +415,3 @@ class World:
             key=self.people["builder"].key,
             issued_at=NOW,
         )
-

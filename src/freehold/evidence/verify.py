@@ -42,6 +42,7 @@ _STEPS: tuple[tuple[str, Callable[[Evidence], str]], ...] = (
     ("training.model", training.model),
     ("valuation.test", valuation.test_table),
     ("valuation.shares", valuation.shares),
+    ("valuation.lineage", valuation.lineage),
     ("valuation.split", valuation.split),
 )
 

@@ -45,6 +45,17 @@ def shares(evidence: Evidence) -> str:
     return "shares in basis points: " + ", ".join(map(str, evidence.replayed.shares_bps))
 
 
+def lineage(evidence: Evidence) -> str:
+    """The model names the data it came from, each with its share."""
+    model, _ = run_of(evidence)
+    assets = (owner["asset"] for owner in owners_of(evidence).values())
+    weights = dict(zip(assets, evidence.replayed.shares_bps, strict=True))
+    stated = [(source.asset, source.weight) for source in model.derived_from]
+    if sorted(stated) != sorted(weights.items()):
+        raise Broken(path_of(model), "does not name the data it was trained on with their shares")
+    return f"derived from {len(weights)} data sets"
+
+
 def split(evidence: Evidence) -> str:
     """The released split has those shares, and is the one the revenue pool pays by."""
     model, run = run_of(evidence)
