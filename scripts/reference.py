@@ -1,0 +1,118 @@
+"""Write docs/reference/{errors,settings,http}.md out of the code: `python scripts/reference.py [--check]`."""
+
+import ast
+import importlib
+import inspect
+import pkgutil
+import sys
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import freehold
+from freehold.core.errors import FreeholdError
+from freehold.node.settings import Settings
+
+TARGET = Path(__file__).resolve().parents[1] / "docs" / "reference"
+NOTE = "Written by `python scripts/reference.py` out of the code; change the code, not this page.\n"
+
+
+def every_error() -> list[type[FreeholdError]]:
+    for module in pkgutil.walk_packages(freehold.__path__, "freehold."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+    found: list[type[FreeholdError]] = []
+    waiting = [FreeholdError]
+    while waiting:
+        kind = waiting.pop()
+        found.append(kind)
+        waiting += kind.__subclasses__()
+    return sorted(
+        (kind for kind in found if kind.__module__.startswith("freehold.")), key=lambda kind: kind.code
+    )
+
+
+def errors() -> str:
+    lines = ["# Errors", "", NOTE]
+    lines += [
+        "Every error has a stable code, a sentence, and a hint. The command line prints both and exits with the",
+        "code below; HTTP answers carry them as problem details (RFC 9457).",
+        "",
+        "| code | exit | HTTP | meaning |",
+        "| --- | --- | --- | --- |",
+    ]
+    for kind in every_error():
+        meaning = " ".join(inspect.cleandoc(kind.__doc__ or "").split("\n\n")[0].split())
+        lines.append(f"| `{kind.code}` | {kind.exit_code} | {kind.http_status} | {meaning} |")
+    return "\n".join(lines) + "\n"
+
+
+def settings() -> str:
+    tree = ast.parse(inspect.getsource(sys.modules[Settings.__module__]))
+    body = next(node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "Settings").body
+    notes: dict[str, str] = {}
+    for statement, following in zip(body, body[1:], strict=False):
+        if (
+            isinstance(statement, ast.AnnAssign)
+            and isinstance(statement.target, ast.Name)
+            and isinstance(following, ast.Expr)
+            and isinstance(following.value, ast.Constant)
+        ):
+            notes[statement.target.id] = str(following.value.value)
+    lines = ["# Settings", "", NOTE]
+    lines += [
+        "`HOME/config.toml`. What `freehold up` is told on the command line takes precedence and is kept there.",
+        "",
+        "| setting | default | meaning |",
+        "| --- | --- | --- |",
+    ]
+    for field in fields(Settings):
+        lines.append(f"| `{field.name}` | `{field.default!r}` | {notes[field.name]} |")
+    return "\n".join(lines) + "\n"
+
+
+class _Anything:
+    """Stands where routes only keep a reference: this page needs their paths, not their effects."""
+
+    def __getattr__(self, name: str) -> Any:
+        return _Anything()
+
+
+def http() -> str:
+    from freehold.node.api import control, paid, peer, public
+
+    nobody: Any = _Anything()
+    groups = {
+        "Public: anyone may read": public.router(nobody),
+        "Paid: answered with a receipt": paid.router(nobody, nobody),
+        "Peers: signed requests (RFC 9421, Ed25519 log key, one nonce once)": peer.router(nobody),
+        "Control: the owner, with the bearer token in HOME/api-token": control.router(nobody, "token"),
+    }
+    lines = ["# HTTP API", "", NOTE, "Every node describes its own API at `/openapi.json`.", ""]
+    for title, router in groups.items():
+        lines += [f"## {title}", "", "| method | path |", "| --- | --- |"]
+        routes = sorted((route.path, *sorted(route.methods)) for route in router.routes)
+        lines += [f"| {methods[0]} | `{path}` |" for path, *methods in routes]
+        lines.append("")
+    return "\n".join(lines)
+
+
+PAGES = {"errors.md": errors, "settings.md": settings, "http.md": http}
+
+
+def main() -> int:
+    stale = []
+    for name, make in PAGES.items():
+        text = make()
+        path = TARGET / name
+        if not path.exists() or path.read_text() != text:
+            stale.append(name)
+            if "--check" not in sys.argv:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(text)
+    print(f"{'stale' if '--check' in sys.argv else 'written'}: {', '.join(stale) or 'nothing'}")
+    return 1 if stale and "--check" in sys.argv else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
