@@ -51,7 +51,7 @@ def run(
         made = deployments.deploy_missing(chain, DEV_KEY)
         deployed = [name for name, receipt in made.items() if receipt is not None]
         about = {"url": node.url, "chain_id": chain.chain_id, "home": str(directory), "deployed": deployed}
-        line = f"chain {chain.chain_id} is up at {node.url}  {len(made)} contracts, {len(deployed)} new  (Ctrl-C ends it)"
+        line = f"chain {chain.chain_id} ready at {node.url}, {len(made)} contracts, {len(deployed)} of them new; Ctrl-C ends it"
         emit(about, lambda: [line], as_json=as_json)
         ended.wait()
 

@@ -71,7 +71,8 @@ def evidence(
     from freehold.evidence.bundle import Bundle  # noqa: PLC0415
 
     answer = NodeClient.of(home).post("/api/evidence", {"receipt": receipt})
-    bundle = Bundle.from_json({"files": answer["files"]})
+    files = answer["files"]
+    bundle = Bundle.from_json(files if "files" in files else answer)
     bundle.write(output.expanduser())
     said = {
         "directory": str(output),

@@ -78,7 +78,7 @@ def up(
         end_at_eof(until_eof)
 
     def ready(node: Node, url: str) -> None:
-        note(f"{plain(chosen.name)} is up at {url}  account {node.account}  (Ctrl-C ends it)")
+        note(f"{plain(chosen.name)} ready at {url}, account {node.account}; Ctrl-C ends it")
 
     daemon.run(home, secret, chosen, ready)
 

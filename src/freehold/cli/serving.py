@@ -112,6 +112,6 @@ def _outputs(answer: dict[str, Any]) -> Iterable[Any]:
         for number, output in enumerate(answer["outputs"], start=1)
     )
     yield table(("row", "label", "probability of 1"), rows, right=("row", "label", "probability of 1"))
-    receipt = answer.get("receipt")
-    if isinstance(receipt, str):
-        yield f"receipt: {plain(receipt)}"
+    from freehold.core.ids import document_id  # noqa: PLC0415
+
+    yield f"receipt: {document_id(answer['receipt']['document'])}"

@@ -130,7 +130,7 @@ def buy(
     answers = []
     for number, row in enumerate(rows, start=1):
         request = urllib.request.Request(  # noqa: S310 - the URL of our own node
-            f"{buyer.url}/v1/predict",
+            f"{buyer.url}/api/predict",
             data=json.dumps({"model": model, "rows": [row]}).encode(),
             headers={"content-type": "application/json", "authorization": f"Bearer {buyer.token}"},
         )

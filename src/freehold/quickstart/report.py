@@ -49,22 +49,20 @@ def values(facts: Mapping[str, Any]) -> dict[str, Any]:
 
 def _owners(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
     shares = {item["account"]: item for item in facts["model"]["contribution"]}
-    sold = {grant["issuer"]: int(grant["price_units"]) for grant in facts["grants"] if not grant["issued"]}
-    pool_units = int(facts["model"]["pool"]["in_units"])
     found = []
     for owner in OWNERS:
         account = facts["status"][owner.name]["account"]
         share = shares[account]
-        entitled_units = pool_units * int(share["share_bps"]) // 10_000
+        earned = facts["earnings"][owner.name]
         found.append(
             {
                 "name": owner.title,
                 "account": account,
                 "rows": share["rows"],
                 "share_bps": share["share_bps"],
-                "grant_units": sold.get(account, 0),
-                "revenue_units": entitled_units,
-                "earned_units": sold.get(account, 0) + entitled_units,
+                "grant_units": earned["sold_units"],
+                "revenue_units": earned["claimable_units"] + earned["claimed_units"],
+                "earned_units": earned["earned_units"],
                 "claimed": owner.name in facts["claims"],
             }
         )

@@ -218,7 +218,6 @@ def _collect(world: World, model: str) -> dict[str, Any]:
         "lineage": builder.get(f"/api/lineage/{model}"),
         "status": {name: node.get("/api/status") for name, node in world.nodes.items()},
         "earnings": {name: node.get("/api/earnings") for name, node in world.owners.items()},
-        "grants": builder.get("/api/grants")["grants"],
         "builder_receipts": builder.get("/api/receipts", limit="10000"),
         "buyer_receipts": buyer.get("/api/receipts", limit="10000"),
         "gas": gas,

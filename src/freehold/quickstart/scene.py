@@ -66,8 +66,6 @@ PURPOSE = _TRAIN
 
 def recipe() -> dict[str, int]:
     """The training recipe as the training order takes it."""
-    from dataclasses import asdict  # noqa: PLC0415
-
     from freehold.training.demo import RECIPE  # noqa: PLC0415
 
-    return {name: int(value) for name, value in asdict(RECIPE).items()}
+    return {"rounds": RECIPE.rounds}
