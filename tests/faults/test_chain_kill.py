@@ -1,8 +1,10 @@
 """`kill -9` at random instants under load: the chain reopens with the hashes it had told."""
 
 import random
+import sqlite3
 import subprocess
 import sys
+import threading
 
 import httpx
 import pytest
@@ -68,7 +70,7 @@ def test_acknowledged_transactions_and_block_hashes_survive_kill_nine(tmp_path):
                 assert nonce >= len(acknowledged)
                 previous = ask(client, url, "eth_getBlockByNumber", hex(head), False)
                 told[head] = previous["hash"]
-                _kill_within(client, url, process, nonce, acknowledged, chance.uniform(0.01, 0.5))
+                _kill_within(client, url, process, nonce, acknowledged, chance.uniform(0.01, 0.4))
         finally:
             process.kill()
             process.wait()
@@ -91,13 +93,10 @@ def test_acknowledged_transactions_and_block_hashes_survive_kill_nine(tmp_path):
 
 def _kill_within(client, url, process, nonce, acknowledged, seconds):
     """Load the node and kill it, mid-request, after so many seconds."""
-    killer = subprocess.Popen(
-        [sys.executable, "-c", f"import time, os; time.sleep({seconds}); os.kill({process.pid}, 9)"]
-    )
-    try:
-        load(client, url, nonce, acknowledged)
-    finally:
-        killer.wait()
+    killer = threading.Timer(seconds, process.kill)
+    killer.start()
+    load(client, url, nonce, acknowledged)
+    killer.join()
 
 
 @pytest.mark.parametrize(
@@ -129,3 +128,33 @@ send(1)
     ledger.settle(ledger.offer(raw))
     assert ledger.head.block_number == 2
     ledger.close()
+
+
+def test_a_full_disk_refuses_the_block_and_leaves_the_chain_whole(tmp_path):
+    ledger = Ledger(tmp_path / "chain.sqlite")
+
+    def send(nonce):
+        ledger.settle(
+            ledger.offer(Transaction(31337, nonce, b"\x01" * 20, b"", 21000, 100, 1, 1).sign(DEV_KEY))
+        )
+
+    def send_all(nonces):
+        for nonce in nonces:
+            send(nonce)
+
+    send(0)
+    head = ledger.head
+    ((pages,),) = ledger.store.rows("PRAGMA page_count")
+    ledger.store.rows(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(sqlite3.OperationalError, match="full"):
+        send_all(range(1, 50))
+    full = ledger.head
+    assert full.block_number < 49
+    ledger.store.rows("PRAGMA max_page_count = 1000000")
+    send(full.block_number)
+    assert ledger.head.parent_hash == full.hash
+    ledger.close()
+    again = Ledger(tmp_path / "chain.sqlite")
+    assert again.header_at(1).hash == head.hash
+    assert again.head.block_number == full.block_number + 1
+    again.close()

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from freehold.chain.deployments import create2_address
 from freehold.chain.header import Header
 

@@ -12,14 +12,22 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from eth_abi.exceptions import DecodingError
 
 from freehold.chain import deployments
-from freehold.chain.abi import Abi, Entry, Interface, decode_log, encode_topic
+from freehold.chain.abi import Abi, Entry, Interface, encode_topic
+from freehold.chain.answers import (
+    Event,
+    TxReceipt,
+    read_data,
+    read_event,
+    read_hash,
+    read_number,
+    read_receipt,
+)
 from freehold.chain.errors import (
     ChainUnreachable,
     ContractNotDeployed,
@@ -35,40 +43,14 @@ if TYPE_CHECKING:
 
     from freehold.chain.rpc import Rpc
 
+__all__ = ["Chain", "ContractRef", "Event", "TxReceipt"]
+
 LOCAL_CHAIN_ID = 31337
 ContractRef = str | tuple[str, Abi]
 """Name of a shipped contract, or `(address, abi)`."""
 
 _NONCE_ATTEMPTS = 5
 _FIRST_PAGE_BLOCKS, _LARGEST_PAGE_BLOCKS = 10_000, 1_000_000
-
-
-@dataclass(frozen=True)
-class TxReceipt:
-    """What became of a transaction."""
-
-    tx_hash: str
-    block_number: int
-    gas_used: int
-    status: int
-    """1 for success, 0 for failure."""
-    logs: list[dict[str, Any]]
-    """As `eth_getTransactionReceipt` gives them."""
-    contract_address: str | None
-    """The contract it created, if it did."""
-
-
-@dataclass(frozen=True)
-class Event:
-    """One decoded log."""
-
-    name: str
-    args: dict[str, Any]
-    """By name, in the order the event declares."""
-    block_number: int
-    tx_hash: str
-    log_index: int
-    address: str
 
 
 class Chain:
@@ -86,19 +68,19 @@ class Chain:
     @cached_property
     def chain_id(self) -> int:
         """EIP-155 chain id."""
-        return _number(self.rpc.call("eth_chainId"))
+        return read_number(self.rpc.call("eth_chainId"))
 
     def block_number(self) -> int:
         """Height of the head."""
-        return _number(self.rpc.call("eth_blockNumber"))
+        return read_number(self.rpc.call("eth_blockNumber"))
 
     def balance(self, account: str) -> int:
         """Wei an account holds."""
-        return _number(self.rpc.call("eth_getBalance", account, "latest"))
+        return read_number(self.rpc.call("eth_getBalance", account, "latest"))
 
     def code(self, account: str) -> bytes:
         """Code of a contract; empty for other accounts."""
-        return _data(self.rpc.call("eth_getCode", account, "latest"))
+        return read_data(self.rpc.call("eth_getCode", account, "latest"))
 
     def read(self, contract: ContractRef, function: str, *args: Any, block: int | None = None) -> Any:
         """What a view function returns, at a block or now.
@@ -112,7 +94,7 @@ class Chain:
             answer = self.rpc.call("eth_call", message, "latest" if block is None else hex(block))
         except RpcError as error:
             raise _refusal(error, interface, label) from error
-        output = _data(answer)
+        output = read_data(answer)
         if not output and entry.outputs:
             raise ContractNotDeployed(
                 f"there is no contract {label} on chain {self.chain_id}",
@@ -145,7 +127,7 @@ class Chain:
         entry = interface.events[event]
         last = self.block_number() if to_block is None else to_block
         wanted = {"address": address, "topics": _topics(entry, indexed)}
-        return [_event(entry, log) for log in self._logs(wanted, from_block, last)]
+        return [read_event(entry, log) for log in self._logs(wanted, from_block, last)]
 
     # -- writing
 
@@ -172,7 +154,7 @@ class Chain:
         interface, label = _interface(contract), _label(contract, to)
         try:
             # `pending`: on a chain that makes blocks on demand, the head's clock may be hours old
-            gas = _number(self.rpc.call("eth_estimateGas", message, "pending"))
+            gas = read_number(self.rpc.call("eth_estimateGas", message, "pending"))
         except RpcError as error:
             raise _refusal(error, interface, label) from error
         # what others do before the block can cost a little more than the estimate saw
@@ -184,7 +166,7 @@ class Chain:
         while True:
             found = self.rpc.call("eth_getTransactionReceipt", tx_hash)
             if found is not None and found.get("blockNumber") is not None:
-                return _receipt(found)
+                return read_receipt(found)
             if time.monotonic() >= deadline:
                 raise TransactionPending(
                     f"transaction {tx_hash} is not in a block after {timeout_seconds} seconds",
@@ -229,7 +211,7 @@ class Chain:
                 transaction = self._fill(account, to, data, gas, value_wei)
                 raw = transaction.sign(key)
                 try:
-                    tx_hash = _hash(self.rpc.call("eth_sendRawTransaction", "0x" + raw.hex()))
+                    tx_hash = read_hash(self.rpc.call("eth_sendRawTransaction", "0x" + raw.hex()))
                 except RpcError as error:
                     if not _is_nonce_race(error):
                         raise
@@ -252,13 +234,13 @@ class Chain:
                 ("eth_maxPriorityFeePerGas",),
             ]
         )
-        nonce, priority = _number(count), _number(tip)
+        nonce, priority = read_number(count), read_number(tip)
         last_nonce, last_hash = self._last_sent.get(account, (-1, ""))
         # the nodes behind one address lag one another, so ours may be the newer count; but a transaction
         # that the network forgot must not leave a gap that nothing ever fills
         if last_nonce >= nonce and self.rpc.call("eth_getTransactionByHash", last_hash) is not None:
             nonce = last_nonce + 1
-        base_fee = _number(head.get("baseFeePerGas", "0x0"))
+        base_fee = read_number(head.get("baseFeePerGas", "0x0"))
         return Transaction(
             chain_id=self.chain_id,
             nonce=nonce,
@@ -314,7 +296,7 @@ def _refusal(error: RpcError, interface: Interface, label: str) -> RpcError | Co
     if not isinstance(carried, str) or not carried.startswith("0x"):
         is_revert = error.rpc_code == 3 or "revert" in error.message
         return ContractReverted("Reverted", (), label, hint=error.message) if is_revert else error
-    data = _data(carried)
+    data = read_data(carried)
     shipped = deployments.shipped()
     known = [interface, *(shipped.artifact(name).interface for name in shipped.names())]
     for one in known:
@@ -338,51 +320,3 @@ def _topics(entry: Entry, indexed: dict[str, Any]) -> list[Any]:
         topics += [None] * (names.index(name) + 2 - len(topics))
         topics[names.index(name) + 1] = encoded
     return topics
-
-
-def _event(entry: Entry, log: dict[str, Any]) -> Event:
-    try:
-        args = decode_log(entry, [_data(topic) for topic in log["topics"]], _data(log["data"]))
-        return Event(
-            name=entry.name,
-            args=args,
-            block_number=_number(log["blockNumber"]),
-            tx_hash=_hash(log["transactionHash"]),
-            log_index=_number(log["logIndex"]),
-            address=str(log["address"]).lower(),
-        )
-    except (DecodingError, KeyError, TypeError) as error:
-        raise ChainUnreachable(
-            f"the chain gave a log that {entry.signature} does not allow: {error}"
-        ) from error
-
-
-def _receipt(found: dict[str, Any]) -> TxReceipt:
-    created = found.get("contractAddress")
-    return TxReceipt(
-        tx_hash=_hash(found["transactionHash"]),
-        block_number=_number(found["blockNumber"]),
-        gas_used=_number(found["gasUsed"]),
-        status=_number(found["status"]),
-        logs=list(found["logs"]),
-        contract_address=None if created is None else str(created).lower(),
-    )
-
-
-def _number(value: Any) -> int:
-    if not isinstance(value, str) or not 3 <= len(value) <= 66 or not value.startswith("0x"):
-        raise ChainUnreachable(f"the chain answered {str(value)[:80]!r} where a number was expected")
-    return int(value, 16)
-
-
-def _data(value: Any) -> bytes:
-    try:
-        return bytes.fromhex(str(value).removeprefix("0x"))
-    except ValueError:
-        raise ChainUnreachable("the chain answered something else where bytes were expected") from None
-
-
-def _hash(value: Any) -> str:
-    if not isinstance(value, str) or len(value) != 66:
-        raise ChainUnreachable("the chain answered something else where a hash was expected")
-    return value.lower()

@@ -115,7 +115,7 @@ class HistoryMethods(MethodGroup):
             return []
         clauses, parameters = _log_filter(wanted)
         rows = self._ledger.store.rows(
-            f"SELECT l.*, b.hash, b.header FROM logs l JOIN blocks b ON b.number = l.block"  # noqa: S608 - placeholders only
+            f"SELECT l.*, b.hash FROM logs l JOIN blocks b ON b.number = l.block"  # noqa: S608 - placeholders only
             f" WHERE l.block BETWEEN ? AND ? {clauses} ORDER BY l.block, l.position LIMIT {MOST_LOGS + 1}",
             (first, last, *parameters),
         )
