@@ -5,10 +5,10 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
-from freehold.core.documents import Action, Asset, Grant, Terms, parse_document
-from freehold.core.errors import Conflict, InvalidDocument, InvalidInput, NotFound
+from freehold.core.documents import Action, Asset, Claim, Grant, Terms, parse_document
+from freehold.core.errors import Conflict, InvalidDocument, InvalidInput, NotAllowed, NotFound
 from freehold.core.ids import hash_bytes
-from freehold.core.signing import Envelope, parse_envelope, sign_digest
+from freehold.core.signing import MAX_SIGNATURE_BYTES, Envelope, parse_envelope, sign_digest
 from freehold.core.terms import require_within
 from freehold.core.typed_data import receive_digest
 from freehold.market.offer import Offer
@@ -43,12 +43,15 @@ def issue(node: Node, holder: str, body: dict[str, Any]) -> dict[str, Any]:
         )
     asset = node.asset(asset_id)
     key = f"granted:{holder}:{nonce}"
-    known = node.store.state(key)
-    if known is None:
-        terms = _narrowed(asset.terms, body)
-        require_within(terms, asset.terms)
-        with node.store.transaction() as tx:
-            grant = Grant(
+    terms = _narrowed(asset.terms, body)
+    require_within(terms, asset.terms)
+    with node.store.transaction() as tx:
+        # read inside the transaction, so that two requests at once find one grant
+        known = node.store.state(key)
+        if known is None:
+            if tx.next_number(f"grants_of:{holder}") >= MAX_OPEN_GRANTS:
+                raise NotAllowed(f"this account has {MAX_OPEN_GRANTS} grants here", hint="Use those.")
+            made = Grant(
                 issuer=node.account,
                 holder=holder,
                 asset=asset.id,
@@ -58,9 +61,9 @@ def issue(node: Node, holder: str, body: dict[str, Any]) -> dict[str, Any]:
                 nonce=nonce,
                 issued_at=node.now(),
             )
-            tx.put(node.seal(grant))
-            tx.set(key, grant.id)
-        known = grant.id
+            tx.put(node.seal(made))
+            tx.set(key, made.id)
+            known = made.id
     grant = node.grant(known)
     if grant.asset != asset_id:
         raise Conflict(
@@ -131,10 +134,10 @@ def obtain(
             tx.set(key, nonce)
     wanted = {"asset": asset.id, "nonce": nonce, "action": action, "purpose": purpose, "max_uses": max_uses}
     answer = peers.ask(asset.owner, "/peer/grants", {**wanted, "spend_cap_units": spend_cap_units})
-    envelope = parse_envelope(answer["grant"])
+    envelope = parse_envelope(answer.get("grant"))
     grant = _accept(node, envelope, asset)
     if grant.terms.price_per == "grant" and grant.terms.price_units:
-        _buy(node, grant, str(answer["offer_signature"]))
+        _buy(node, grant, _signature(answer.get("offer_signature")))
     with node.store.transaction() as tx:
         tx.put(envelope)
         tx.delete(key)
@@ -157,7 +160,14 @@ def _accept(node: Node, envelope: Envelope, asset: Asset) -> Grant:
     return grant
 
 
-def _buy(node: Node, grant: Grant, offer_signature: str) -> None:
+def _signature(value: Any) -> bytes:
+    try:
+        return bytes.fromhex(str(value)[: 2 * MAX_SIGNATURE_BYTES].removeprefix("0x"))
+    except ValueError:
+        raise InvalidDocument("the owner's signature under its offer is not hex") from None
+
+
+def _buy(node: Node, grant: Grant, offer_signature: bytes) -> None:
     if is_purchased(node, grant):
         return
     offer = Offer.of(grant)
@@ -177,7 +187,7 @@ def _buy(node: Node, grant: Grant, offer_signature: str) -> None:
         "Market",
         "buyWithAuthorization",
         offer.values(),
-        bytes.fromhex(offer_signature.removeprefix("0x")),
+        offer_signature,
         *valid,
         sign_digest(node.keys.account_key, payment),
     )
@@ -191,9 +201,14 @@ def is_purchased(node: Node, grant: Grant) -> bool:
 
 def is_revoked(node: Node, grant: Grant) -> bool:
     """Whether the issuer took the grant back, by its log here or by its bit on chain."""
-    if node.store.find("claim", "revocation", grant.id, limit=1):
+    if any(claim.issuer == grant.issuer for claim in _revocations(node, grant)):
         return True
     return bool(node.chain.read("Revocations", "isRevoked", grant.issuer, grant.revocation_index))
+
+
+def _revocations(node: Node, grant: Grant) -> list[Claim]:
+    found = [envelope.document for envelope in node.store.find("claim", "revocation", grant.id)]
+    return [claim for claim in found if isinstance(claim, Claim)]
 
 
 def standing(node: Node, grant: Grant) -> Standing:
@@ -220,16 +235,16 @@ def revoke(node: Node, grant_id: str) -> dict[str, Any]:
     grant = node.grant(grant_id)
     if grant.issuer != node.account:
         raise ForeignGrant("only the issuer of a grant can revoke it", grant_id=grant.id)
-    claims = node.store.find("claim", "revocation", grant.id, limit=1)
-    if not claims:
+    known = [claim.id for claim in _revocations(node, grant) if claim.issuer == node.account]
+    if not known:
         claim = node.claim("revocation", grant.id, {"index": grant.revocation_index})
         with node.store.transaction() as tx:
             tx.put(claim, public=True)
-        claims = [claim]
+        known = [claim.document.id]
     gas = 0
     if not node.chain.read("Revocations", "isRevoked", node.account, grant.revocation_index):
         gas = node.send("Revocations", "revoke", grant.revocation_index)
-    return {"grant": grant.id, "claim": claims[0].document.id, "gas": gas}
+    return {"grant": grant.id, "claim": known[0], "gas": gas}
 
 
 def overview(node: Node) -> list[dict[str, Any]]:

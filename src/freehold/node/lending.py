@@ -102,9 +102,12 @@ def _train_round(
     if known is not None:
         return known
     require_usable(grant, asset, standing(node, grant), holder=holder, action="train")
-    if node.store.unsigned_receipts(holder, grant.id):
+    unsigned = node.store.unsigned_receipts(holder, grant.id)
+    if unsigned:
         raise NotCountersigned(
-            "the receipt of the last use is not countersigned", hint="POST it to /peer/countersign first."
+            "the receipt of the last use is not countersigned",
+            hint="Ask for that round again: the answer is the same, then POST its receipt to /peer/countersign.",
+            round=unsigned[0].evidence.get("round"),
         )
     update = _train(node, tables, asset, plan, body.get("models"))
     output = update_hash(plan, number, node.account, update)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import threading
+import time
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -53,7 +54,13 @@ class Peers:
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._client = httpx.Client(timeout=TIMEOUT_SECONDS, follow_redirects=False, trust_env=False)
+        # unpacking happens before anything can be counted, so compressed answers are not asked for
+        self._client = httpx.Client(
+            timeout=TIMEOUT_SECONDS,
+            follow_redirects=False,
+            trust_env=False,
+            headers={"accept-encoding": "identity"},
+        )
         self._introduced: set[str] = set()
         self._lock = threading.Lock()
 
@@ -75,17 +82,28 @@ class Peers:
         """An unsigned GET of public data."""
         return self._exchange("GET", url, path, b"", {})
 
-    def post(self, url: str, path: str, body: dict[str, Any], *, timeout: float = TIMEOUT_SECONDS) -> Any:
-        """A signed POST; introduces this node first where the peer does not know it yet."""
+    def post(
+        self, url: str, path: str, body: dict[str, Any], *, timeout: float = TIMEOUT_SECONDS
+    ) -> dict[str, Any]:
+        """A signed POST; introduces this node first where the peer does not know it yet.
+
+        Raises:
+            PeerUnreachable: no whole answer within `timeout` seconds. PeerRefused and its kin.
+        """
         with self._lock:
             known = url in self._introduced
         if not known:
             self._signed(url, "/peer/hello", {"party": self._node.party.to_json()}, timeout)
             with self._lock:
                 self._introduced.add(url)
-        return self._signed(url, path, body, timeout)
+        answer = self._signed(url, path, body, timeout)
+        if not isinstance(answer, dict):
+            raise PeerRefused(f"{url} answered {path} with something that is not an object")
+        return answer
 
-    def ask(self, account: str, path: str, body: dict[str, Any], *, timeout: float = TIMEOUT_SECONDS) -> Any:
+    def ask(
+        self, account: str, path: str, body: dict[str, Any], *, timeout: float = TIMEOUT_SECONDS
+    ) -> dict[str, Any]:
         """A signed POST to an account's node."""
         return self.post(self.url_of(account), path, body, timeout=timeout)
 
@@ -109,15 +127,19 @@ class Peers:
     ) -> Any:
         if urlsplit(url).scheme not in ("http", "https"):
             raise InvalidInput(f"{url[:100]!r} is not an http URL", hint="Write http://host:port.")
+        deadline = time.monotonic() + timeout
         try:
             with self._client.stream(
                 method, url + path, content=data, headers=headers, timeout=timeout
             ) as response:
                 content = bytearray()
-                for chunk in response.iter_bytes():
+                for chunk in response.iter_raw():
                     content += chunk
                     if len(content) > MAX_ANSWER_BYTES:
                         raise PeerRefused(f"{url} answered with more than {MAX_ANSWER_BYTES} bytes")
+                    if time.monotonic() > deadline:
+                        # the client's own timeout begins anew with every byte
+                        raise httpx.ReadTimeout("the answer takes too long")
                 return _read(url, response.status_code, bytes(content))
         except httpx.HTTPError as error:
             with self._lock:
@@ -136,7 +158,7 @@ def _read(url: str, status: int, content: bytes) -> Any:
         value = parse(content, max_bytes=MAX_ANSWER_BYTES)
     except InvalidInput as error:
         raise PeerRefused(f"{url} answered {status} with something that is not JSON") from error
-    if status < 400:
+    if 200 <= status < 300:
         return value
     problem = value if isinstance(value, dict) else {}
     kind = _BY_STATUS.get(status, PeerRefused)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from functools import reduce
 from typing import Any
 
 from freehold.core.documents import Asset, Claim, Content, Source, Terms
-from freehold.core.errors import InvalidDocument, Unavailable
+from freehold.core.errors import FreeholdError, InvalidDocument
 from freehold.core.ids import hash_bytes
 from freehold.core.money import BPS
 from freehold.core.signing import Envelope, parse_envelope
@@ -16,6 +17,7 @@ from freehold.market.split import SplitTree
 from freehold.node import logbook
 from freehold.node.node import Node
 from freehold.node.peers import Peers
+from freehold.training.coalitions import MAX_OWNERS
 from freehold.training.fixed import IntArray
 from freehold.training.record import RunPlan, model_hash
 
@@ -130,8 +132,8 @@ def _notify(node: Node, peers: Peers, asset: Asset, shares: list[tuple[str, int]
     for account, _ in shares:
         try:
             peers.ask(account, "/peer/releases", body)
-        except Unavailable:
-            # an owner that is away finds the release in the builder's catalogue
+        except FreeholdError:
+            # an owner that is away, or refuses, finds the release in the builder's catalogue
             continue
 
 
@@ -160,14 +162,8 @@ def accept_release(node: Node, sender: str, body: dict[str, Any]) -> dict[str, A
         node.check(envelope)
         if next(iter(envelope.document.signers().values())) != sender:
             raise InvalidDocument("a release holds only the sender's own documents")
-    release_claims = [
-        item.document
-        for item in claims
-        if isinstance(item.document, Claim) and item.document.claim_kind == "release"
-    ]
-    if not release_claims or release_claims[0].about != asset.id:
-        raise InvalidDocument("the release claim is missing")
-    shares = shares_of(release_claims[0])
+    claim = _release_claim(asset, claims)
+    shares = shares_of(claim)
     if SplitTree(shares).root != node.chain.read("Revenue", "poolOf", pool_of(asset))[1]:
         raise InvalidDocument("the split announced is not the one on chain")
     if node.account not in dict(shares):
@@ -176,8 +172,48 @@ def accept_release(node: Node, sender: str, body: dict[str, Any]) -> dict[str, A
         tx.put(asset_envelope, logged=False)
         for envelope in claims:
             tx.put(envelope, logged=False)
-        tx.set(f"share:{asset.id}", {"claim": release_claims[0].id, "shares": dict(shares)[node.account]})
+        tx.set(f"share:{asset.id}", {"claim": claim.id, "shares": dict(shares)[node.account]})
     return {"accepted": asset.id}
+
+
+def _release_claim(asset: Asset, envelopes: list[Envelope]) -> Claim:
+    """The release among an announcement's claims.
+
+    Raises:
+        InvalidDocument: it is missing, or there are claims about anything else: what is kept here is
+            believed later, a revocation most of all.
+    """
+    about = {"release": asset.id, "contribution": str(asset.schema_.get("run"))}
+    found = []
+    for envelope in envelopes:
+        claim = envelope.document
+        if not isinstance(claim, Claim) or about.get(claim.claim_kind) != claim.about:
+            raise InvalidDocument("a release holds claims about that model and its run only")
+        if claim.claim_kind == "release":
+            found.append(claim)
+        else:
+            _check_contribution(claim, asset)
+    if len(found) != 1:
+        raise InvalidDocument("a release has one release claim")
+    return found[0]
+
+
+def _check_contribution(claim: Claim, asset: Asset) -> None:
+    owners = len(asset.derived_from)
+    sizes = {"accounts": owners, "shares_bps": owners, "utilities": 1 << owners, "correct": 1 << owners}
+    statement = claim.statement
+    kinds = {name: str if name == "accounts" else int for name in sizes}
+    if owners > MAX_OWNERS or not all(
+        isinstance(statement.get(name), list)
+        and len(statement[name]) == size
+        and all(type(item) is kinds[name] for item in statement[name])
+        for name, size in sizes.items()
+    ):
+        raise InvalidDocument(
+            "a contribution claim has a share for each source, a utility for each coalition"
+        )
+    if type(statement.get("test_rows")) is not int:
+        raise InvalidDocument("a contribution claim says how many test rows there were")
 
 
 def shares_of(claim: Claim) -> list[tuple[str, int]]:
@@ -193,6 +229,7 @@ def shares_of(claim: Claim) -> list[tuple[str, int]]:
     if (
         not shares
         or len(shares) > 256
+        or not all(re.fullmatch("0x[0-9a-f]{40}", account) for account, _ in shares)
         or sum(count for _, count in shares) != BPS
         or min(c for _, c in shares) <= 0
     ):

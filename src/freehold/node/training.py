@@ -30,6 +30,7 @@ from freehold.core.signing import Envelope, parse_envelope
 from freehold.core.terms import meet
 from freehold.node import logbook, releasing
 from freehold.node.granting import obtain
+from freehold.node.lending import NotCountersigned
 from freehold.node.node import Node
 from freehold.node.peers import Peers
 from freehold.node.publishing import open_table, seal_table
@@ -114,16 +115,28 @@ def _check_assets(assets: list[Asset]) -> None:
         raise InvalidInput("two of the datasets have one owner", hint="Choose one dataset of each owner.")
     for asset in assets:
         if asset.asset_kind != "dataset":
-            raise InvalidInput(f"{asset.name} is a {asset.asset_kind}, not a dataset")
+            raise InvalidInput(f"{asset.name} is a {asset.asset_kind}, not a dataset", owner=asset.owner)
+        _check_schema(asset)
         if any(asset.schema_.get(key) != assets[0].schema_.get(key) for key in ("columns", "label")):
             raise InvalidInput(
                 f"{asset.name} has other columns than {assets[0].name}",
                 hint="All tables need the same columns in the same order, and the same label.",
+                owner=asset.owner,
             )
     inherited = reduce(meet, (asset.terms for asset in assets))
     missing = {"train", "infer"} - set(inherited.actions)
     if missing:
         raise NotAllowed(f"the owners' terms together do not allow to {' and '.join(sorted(missing))}")
+
+
+def _check_schema(asset: Asset) -> None:
+    """What an asset says of its table is of the right types; it comes from anyone."""
+    columns, label, rows = (asset.schema_.get(key) for key in ("columns", "label", "rows"))
+    texts = [label, *columns] if isinstance(columns, list) and columns else [None]
+    if not all(isinstance(text, str) for text in texts) or type(rows) is not int:
+        raise InvalidDocument(
+            f"{asset.name} does not say which columns, label and rows it has", owner=asset.owner
+        )
 
 
 class Job:
@@ -205,8 +218,9 @@ class Job:
             grant = self.job["grants"][asset.owner]
             body = {"grant": grant, "nonce": self.job["id"]}
             answer = self._peers.ask(asset.owner, "/peer/statistics", body)
-            statistics = Statistics.from_json(answer["result"])
-            receipt = self._receipt(asset, answer, sha256_hex(canonical_bytes(statistics.to_json())))
+            statistics = Statistics.from_json(answer.get("result"))
+            output = sha256_hex(canonical_bytes(statistics.to_json()))
+            receipt = self._receipt(asset, answer, output, {"round": 0})
             if statistics.rows != asset.schema_.get("rows"):
                 raise InvalidInput(f"{asset.name} has {statistics.rows} rows, its description says otherwise")
             return {"statistics": statistics.to_json(), "receipt": receipt}
@@ -269,27 +283,50 @@ class Job:
     def _round(
         self, plan: RunPlan, number: int, models: IntArray
     ) -> tuple[dict[str, IntArray], dict[str, Envelope], dict[str, FreeholdError]]:
-        claim = self._node.store.get(self.job["plan_claim"]).to_json()
-
         def ask(asset: Asset) -> tuple[IntArray, Envelope]:
-            owner = asset.owner
-            index = plan.owners.index(owner)
-            body = {
-                "grant": self.job["grants"][owner],
-                "plan": claim,
-                "round": number,
-                "models": models[coalitions.masks_of(index, len(plan.owners))].tolist(),
-            }
-            self._countersign_owner(owner)
-            answer = self._peers.ask(owner, "/peer/rounds", body, timeout=ROUND_TIMEOUT_SECONDS)
-            shape = (1 << (len(plan.owners) - 1), plan.width)
-            update = coalitions.parse_update(answer["result"], owner, shape)
-            return update, self._receipt(asset, answer, record.update_hash(plan, number, owner, update))
+            self._countersign_owner(asset.owner)
+            try:
+                return self._ask_round(plan, number, models, asset)
+            except NotAllowed as error:
+                missed = error.fields.get("round")
+                waits = error.fields.get("peer_code") == NotCountersigned.code
+                if not waits or type(missed) is not int or not 1 <= missed < number:
+                    raise
+            self._catch_up(plan, missed, asset)
+            return self._ask_round(plan, number, models, asset)
 
         answers, absent = self._ask_all(ask)
         updates = {owner: update for owner, (update, _) in answers.items()}
         receipts = {owner: receipt for owner, (_, receipt) in answers.items()}
         return updates, receipts, absent
+
+    def _ask_round(
+        self, plan: RunPlan, number: int, models: IntArray, asset: Asset
+    ) -> tuple[IntArray, Envelope]:
+        owner = asset.owner
+        index = plan.owners.index(owner)
+        body = {
+            "grant": self.job["grants"][owner],
+            "plan": self._node.store.get(self.job["plan_claim"]).to_json(),
+            "round": number,
+            "models": models[coalitions.masks_of(index, len(plan.owners))].tolist(),
+        }
+        answer = self._peers.ask(owner, "/peer/rounds", body, timeout=ROUND_TIMEOUT_SECONDS)
+        shape = (1 << (len(plan.owners) - 1), plan.width)
+        update = coalitions.parse_update(answer.get("result"), owner, shape)
+        output = record.update_hash(plan, number, owner, update)
+        return update, self._receipt(asset, answer, output, {"run": plan.run_id, "round": number})
+
+    def _catch_up(self, plan: RunPlan, missed: int, asset: Asset) -> None:
+        """Fetch and sign the receipt of a round that the owner answered when nobody heard it any more.
+
+        The round went on without that update, but it was a use, and the owner waits for its signature.
+        """
+        _, models, _ = load_run(self._node, self.job, before=missed)
+        _, receipt = self._ask_round(plan, missed, models, asset)
+        with self._node.store.transaction() as tx:
+            tx.put(receipt)
+        self._countersigned({asset.owner: receipt})
 
     def _keep_round(
         self,
@@ -321,11 +358,19 @@ class Job:
                     absent[owner] = error
         return answers, absent
 
-    def _receipt(self, asset: Asset, answer: Any, output: str) -> Envelope:
-        envelope = parse_envelope(answer.get("receipt") if isinstance(answer, dict) else None)
+    def _receipt(
+        self, asset: Asset, answer: dict[str, Any], output: str, evidence: dict[str, str | int]
+    ) -> Envelope:
+        envelope = parse_envelope(answer.get("receipt"))
         receipt = envelope.document
-        if not isinstance(receipt, Receipt) or receipt.output != output:
+        if (
+            not isinstance(receipt, Receipt)
+            or (receipt.action, receipt.output, receipt.evidence) != ("train", output, evidence)
+            or receipt.money
+        ):
             raise InvalidDocument(f"the receipt of {asset.name} is not for what was sent")
+        if {signature.role for signature in envelope.signatures} != {"provider"}:
+            raise InvalidDocument(f"the receipt of {asset.name} is not signed by its owner alone")
         self._node.check(envelope, partial=True)
         require_receipt_fits(receipt, self._node.grant(self.job["grants"][asset.owner]))
         return envelope.with_signature(self._node.seal(receipt, "holder").signatures[0])
@@ -345,8 +390,8 @@ class Job:
     def _open(self) -> None:
         due = self._node.store.state(f"uncountersigned:{self.job['id']}", {})
         for owner in due:
-            # an owner that is away now gets its signatures when it asks for the evidence
-            with contextlib.suppress(Unavailable):
+            # an owner that is away, or refuses, gets its signatures when it asks for the evidence
+            with contextlib.suppress(FreeholdError):
                 self._countersign_owner(owner)
         _, salt = open_table(self._node, self.job["id"])
         statement = {"commitment": self.job["test_commitment"], "salt": "0x" + salt.hex()}
@@ -373,8 +418,8 @@ class Job:
         self._advance("done", model=asset.id, finished_at=int(time.time()))
 
 
-def load_run(node: Node, job: dict[str, Any]) -> tuple[RunPlan, IntArray, int]:
-    """Plan, models of every coalition so far and number of finished rounds, out of the store.
+def load_run(node: Node, job: dict[str, Any], *, before: int | None = None) -> tuple[RunPlan, IntArray, int]:
+    """Plan, models of every coalition so far (or before a round) and number of those rounds.
 
     The models are replayed from the recorded updates, which also checks the record.
     """
@@ -382,6 +427,7 @@ def load_run(node: Node, job: dict[str, Any]) -> tuple[RunPlan, IntArray, int]:
     plan = RunPlan.from_json(statement["plan"])
     stored = node.store.states(f"round:{plan.run_id}:")
     rounds = [RoundRecord.from_json(stored[name], plan) for name in sorted(stored)]
+    rounds = rounds if before is None else rounds[: before - 1]
     models = coalitions.initial_models(len(plan.owners), plan.width)
     for made in rounds:
         models = coalitions.aggregate(models, plan.owners, made.updates, plan.rows)

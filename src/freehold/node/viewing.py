@@ -167,8 +167,8 @@ def model(node: Node, model_id: str) -> dict[str, Any]:
     if asset.asset_kind != "model":
         raise InvalidInput(f"{asset.name} is a {asset.asset_kind}, not a model")
     run = str(asset.schema_.get("run"))
-    contributions = _claims(node, "contribution", run)
-    releases = _claims(node, "release", asset.id)
+    contributions = _claims(node, "contribution", run, asset.owner)
+    releases = _claims(node, "release", asset.id, asset.owner)
     found: dict[str, Any] = publishing.describe(node, asset)
     found |= {"metrics": asset.schema_.get("metrics"), "run": run, "recipe": asset.schema_.get("recipe")}
     found["serving"] = bool(node.store.state(f"serving:{asset.id}"))
@@ -199,9 +199,9 @@ def _rows(node: Node, asset: Asset) -> list[int | None]:
     return [source.schema_.get("rows") if source else None for source in sources]
 
 
-def _claims(node: Node, kind: str, subject: str) -> list[Claim]:
+def _claims(node: Node, kind: str, subject: str, issuer: str) -> list[Claim]:
     documents = [item.document for item in node.store.find("claim", kind, subject)]
-    return [item for item in documents if isinstance(item, Claim)]
+    return [item for item in documents if isinstance(item, Claim) and item.issuer == issuer]
 
 
 def _name(node: Node, account: str) -> str:
