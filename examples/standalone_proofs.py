@@ -207,6 +207,15 @@ def aggregated(models, updates, rows):
     return result
 
 
+def is_table(table, plan):
+    cells = [cell for row in table["features"] for cell in row]
+    labels_fit = len(table["features"]) == len(table["labels"]) > 0 and {*table["labels"]} <= {0, 1}
+    rows_fit = all(len(row) == len(plan["columns"]) for row in table["features"])
+    numbers = all(type(cell) is int for cell in cells + table["labels"]) and max(map(abs, cells)) <= 10**15
+    named = table["columns"] == plan["columns"] and table["label"] == plan["label"]
+    return labels_fit and rows_fit and numbers and named and len(table) == 4
+
+
 def table_commitment(table, salt):
     """Of the opened test table; features are micro-units."""
     header = canonical({"columns": table["columns"], "label": table["label"], "rows": len(table["labels"])})

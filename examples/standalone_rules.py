@@ -176,6 +176,9 @@ def training():
     for path, record, (_, one) in zip(names, records, rounds, strict=True):
         logged = {key: value for key, value in record.items() if key != "updates"}
         need(logged == one["statement"]["record"], "records other hashes than the builder's log", path)
+    E.file = at(last[0][0])
+    salt = bytes.fromhex(last[0][1]["statement"]["salt"][2:])
+    need(16 <= len(salt) <= 64, "opens the test table without a salt of 16 to 64 bytes")
     models = [[0] * (len(plan["columns"]) + 1) for _ in range(1 << len(E.owners))]
     for path, record in zip(names, records, strict=True):
         E.file, context = path, {"run": E.run, "round": record["number"]}
@@ -193,15 +196,8 @@ def training():
             proofs.array_hash({"kind": "models", **context}, models) == record["models_hash"],
             "leads elsewhere",
         )
-    salt, table, scaling = (
-        bytes.fromhex(last[0][1]["statement"]["salt"][2:]),
-        load(TEST),
-        proofs.pooled(plan["statistics"]),
-    )
-    need(
-        [table["columns"], table["label"]] == [plan["columns"], plan["label"]],
-        "has other columns than the plan",
-    )
+    table, scaling = load(TEST), proofs.pooled(plan["statistics"])
+    need(proofs.is_table(table, plan), "is not a table with the plan's columns and label")
     E.test_commitment, E.committed = proofs.table_commitment(table, salt), plan["test_commitment"]
     utilities, correct = proofs.scored(models, table, scaling)
     values = proofs.shapley(utilities)

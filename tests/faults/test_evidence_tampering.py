@@ -348,6 +348,18 @@ def test_a_changed_training_file_is_found(world):
     def columns(value):
         value["columns"].reverse()
 
+    def flat(value):
+        value["features"] = [cell for row in value["features"] for cell in row]
+
+    def more(value):
+        value["note"] = 1
+
+    def short(value):
+        value["labels"].pop()
+
+    def true(value):
+        value["labels"] = [bool(label) for label in value["labels"]]
+
     def statistics(value):
         value["statistics"][0]["rows"] += 1
 
@@ -359,7 +371,9 @@ def test_a_changed_training_file_is_found(world):
     for change in (cell, label):
         found = broken(edited(world, "training/test.json", change))
         assert found == [("valuation.test", "training/test.json")]
-    assert broken(edited(world, "training/test.json", columns)) == [("training.replay", "training/test.json")]
+    for change in (columns, flat, more, short, true):
+        found = broken(edited(world, "training/test.json", change))
+        assert found == [("training.replay", "training/test.json")], change
 
 
 def test_swapped_round_files_are_found(world, honest):
@@ -450,6 +464,30 @@ def test_collusion_is_found_by_the_check_made_for_it(chain, name):
     tweak, check, what = COLLUSIONS[name]
     world = World(chain)
     assert broken(world.build(**tweak))[0] == (check, culprit(world, what))
+
+
+JUNK = {
+    "test_commitment": ({}, {"commitment": []}),
+    "training_plan": ({}, {"plan": {"owners": 7}, "owners": [None]}),
+    "training_round": ({}, {"record": {"number": None, "update_hashes": 3}}),
+    "test_opening": ({}, {"commitment": 1, "salt": 2}),
+    "contribution": ({}, {"accounts": {}, "utilities": "many", "shares_bps": None}),
+    "release": ({}, {"shares": [{"account": [], "shares": True}], "run": 1, "pool": 2, "split_root": 3}),
+}
+
+
+@pytest.mark.parametrize("kind", JUNK)
+def test_a_claim_that_makes_no_sense_is_named_not_tripped_over(chain, kind):
+    for statement in JUNK[kind]:
+        world = World(chain)
+        world.junk = {kind: statement}
+        found = broken(world.build())
+        claims = [
+            path_of(e.document) for e in world.envelopes.values() if e.document.body.get("claim_kind") == kind
+        ]
+        assert len(found) == 1, (found, statement)
+        assert found[0][1] in claims, (found, statement)
+        assert found[0][0].split(".")[0] in {"training", "valuation"}
 
 
 def test_wider_terms_than_the_assets_are_found(chain):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from typing import Any
 
@@ -12,6 +13,9 @@ from freehold.core.ids import document_id, sha256_hex
 from freehold.evidence.reading import Broken, Evidence, Replayed, path_of
 
 PLAN, TEST = "training/plan.json", "training/test.json"
+_MICRO_LIMIT = 10**15
+"""Beyond this no training table goes, so that its products stay exact."""
+_SALT = re.compile(r"0x([0-9a-f]{2}){16,64}")
 
 
 def round_path(number: int) -> str:
@@ -151,10 +155,30 @@ def _replay(evidence: Evidence, plan: Any, rounds: list[Any]) -> Replayed:
     _, run = run_of(evidence)
     opening = only(evidence, "test_opening", run)
     salt = opening.statement["salt"]
+    if not isinstance(salt, str) or not _SALT.fullmatch(salt):
+        raise Broken(path_of(opening), "opens the test table without a salt of 16 to 64 bytes")
     test = evidence.json(TEST)
+    if not _is_table(test, plan):
+        raise Broken(TEST, "is not a table with the plan's columns and label")
     try:
         return evidence.replay(plan, rounds, test, salt)
     except FreeholdError as error:
         number, part = error.fields.get("round"), error.fields.get("part")
         file = round_path(number) if isinstance(number, int) else TEST if part == "test" else PLAN
         raise Broken(file, error.message) from error
+
+
+def _is_table(value: Any, plan: Any) -> bool:
+    if not isinstance(value, dict) or set(value) != {"columns", "label", "features", "labels"}:
+        return False
+    if value["columns"] != plan["columns"] or value["label"] != plan["label"]:
+        return False
+    rows, labels, width = value["features"], value["labels"], len(value["columns"])
+    return (
+        isinstance(rows, list)
+        and isinstance(labels, list)
+        and 0 < len(rows) == len(labels)
+        and all(type(label) is int and label in {0, 1} for label in labels)
+        and all(isinstance(row, list) and len(row) == width for row in rows)
+        and all(type(cell) is int and abs(cell) <= _MICRO_LIMIT for row in rows for cell in row)
+    )
