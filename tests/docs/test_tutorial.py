@@ -39,7 +39,7 @@ class Terminal:
                     self.seen += os.read(self.descriptor, 65536).decode(errors="replace")
                 except OSError:
                     pytest.fail(f"ended before {pattern!r}:\n{self.seen}")
-            asked = len(re.findall(r"[Pp]assphrase[^\n]*: ?(?=$|[\r\n])", self.seen))
+            asked = len(re.findall(r"Passphrase[^\n]*: |The same once more: ", self.seen))
             while answered < asked:
                 os.write(self.descriptor, f"{PASSPHRASE}\n".encode())
                 answered += 1

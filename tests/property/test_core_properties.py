@@ -109,10 +109,12 @@ def test_canonical_bytes_are_rfc_8785_and_parse_back(value):
 
 @given(st.binary(max_size=300))
 def test_any_bytes_parse_or_are_refused_cleanly(data):
+    refusals = []
     try:
         parse(data)
     except FreeholdError as error:
-        assert error.code == "json.invalid"
+        refusals.append(error.code)
+    assert set(refusals) <= {"json.invalid"}
 
 
 @given(st.binary(max_size=200), st.sampled_from(["method", "authority", "path", "query", "body"]))

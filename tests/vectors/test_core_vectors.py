@@ -21,12 +21,12 @@ def test_rfc_8785_documents(name):
     text = (VECTORS / "jcs" / "input" / f"{name}.json").read_bytes()
     expected = bytes.fromhex((VECTORS / "jcs" / "outhex" / f"{name}.txt").read_text().replace("\n", " "))
     assert rfc8785.dumps(json.loads(text)) == expected
-    try:
-        value = parse(text)
-    except InvalidJson as error:
-        assert "not an integer" in str(error)  # noqa: PT017 - a float in the vector: refused by our value space
+    if b"." in text or b"E" in text:
+        # a float, which our smaller value space refuses
+        with pytest.raises(InvalidJson, match="not an integer"):
+            parse(text)
     else:
-        assert canonical_bytes(value) == expected
+        assert canonical_bytes(parse(text)) == expected
 
 
 @needs

@@ -257,8 +257,11 @@ def _logged_by(account: str, envelopes: dict[str, Envelope]) -> list[str]:
 
 
 def _ask_proofs(node: Node, peers: Peers, account: str, ids: list[str]) -> dict[str, Any]:
-    due = [node.store.get(document_id) for document_id in ids]
-    receipts = [item.to_json() for item in due if isinstance(item.document, Receipt) and item.is_complete]
+    receipts = []
+    for envelope in map(node.store.get, ids):
+        receipt = envelope.document
+        if isinstance(receipt, Receipt) and receipt.provider == account and envelope.is_complete:
+            receipts.append(envelope.to_json())
     peers.ask(account, "/peer/countersign", {"receipts": receipts})
     answer: dict[str, Any] = peers.ask(account, "/peer/proofs", {"ids": ids})
     return answer

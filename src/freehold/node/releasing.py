@@ -153,17 +153,11 @@ def accept_release(node: Node, sender: str, body: dict[str, Any]) -> dict[str, A
     Raises:
         InvalidDocument: the split is not the one on chain, or does not name this party.
     """
-    asset_envelope = parse_envelope(body.get("asset"))
+    asset_envelope, claims = _announced(node, sender, body)
     asset = asset_envelope.document
-    claims = [parse_envelope(value) for value in list(body.get("claims") or [])[:8]]
-    if not isinstance(asset, Asset) or asset.owner != sender:
-        raise InvalidDocument("a release comes from the model's owner")
-    for envelope in (asset_envelope, *claims):
-        node.check(envelope)
-        if next(iter(envelope.document.signers().values())) != sender:
-            raise InvalidDocument("a release holds only the sender's own documents")
-    claim = _release_claim(asset, claims)
-    shares = shares_of(claim)
+    assert isinstance(asset, Asset)
+    release_claim = _release_claim(asset, claims)
+    shares = shares_of(release_claim)
     if SplitTree(shares).root != node.chain.read("Revenue", "poolOf", pool_of(asset))[1]:
         raise InvalidDocument("the split announced is not the one on chain")
     if node.account not in dict(shares):
@@ -172,7 +166,7 @@ def accept_release(node: Node, sender: str, body: dict[str, Any]) -> dict[str, A
         tx.put(asset_envelope, logged=False)
         for envelope in claims:
             tx.put(envelope, logged=False)
-        tx.set(f"share:{asset.id}", {"claim": claim.id, "shares": dict(shares)[node.account]})
+        tx.set(f"share:{asset.id}", {"claim": release_claim.id, "shares": dict(shares)[node.account]})
     return {"accepted": asset.id}
 
 
@@ -214,6 +208,18 @@ def _check_contribution(claim: Claim, asset: Asset) -> None:
         )
     if type(statement.get("test_rows")) is not int:
         raise InvalidDocument("a contribution claim says how many test rows there were")
+
+
+def _announced(node: Node, sender: str, body: dict[str, Any]) -> tuple[Envelope, list[Envelope]]:
+    asset_envelope = parse_envelope(body.get("asset"))
+    claims = [parse_envelope(value) for value in list(body.get("claims") or [])[:8]]
+    for envelope in (asset_envelope, *claims):
+        node.check(envelope)
+        if next(iter(envelope.document.signers().values())) != sender:
+            raise InvalidDocument("a release holds only the sender's own documents")
+    if not isinstance(asset_envelope.document, Asset):
+        raise InvalidDocument("a release is of an asset")
+    return asset_envelope, claims
 
 
 def shares_of(claim: Claim) -> list[tuple[str, int]]:
