@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import time
+import weakref
 from collections.abc import Sequence
 from typing import Any
 
@@ -69,6 +70,7 @@ class Buyer:
     def __init__(self, node: Node, peers: Peers, *, deposit_calls: int = DEPOSIT_CALLS) -> None:
         self._node, self._peers, self._deposit_calls = node, peers, deposit_calls
         self._client = httpx.Client(timeout=TIMEOUT_SECONDS, follow_redirects=False, trust_env=False)
+        weakref.finalize(self, self._client.close)
         self._countersigner = Countersigner(node, peers)
 
     def predict(

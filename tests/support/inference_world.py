@@ -1,0 +1,126 @@
+"""A served model with its owners and a buyer, and the hands of a payer who signs what it likes."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+from node_world import Party, World, run_job
+
+from freehold.core.documents import Asset
+from freehold.core.ids import hash_bytes
+from freehold.core.signing import sign_digest
+from freehold.core.typed_data import Domain, receive_digest, voucher_digest
+from freehold.inference.payment import HEADER, Transfer, Voucher, bound_nonce, to_header
+from freehold.node import serving
+from freehold.node.granting import obtain
+from freehold.node.releasing import pool_of
+from freehold.node.spending import NEVER, channel_id
+
+ROW = ["1.5", "-0.25", "3"]
+PRICE = 1_000
+
+
+class Shop:
+    """Owners, a builder that serves the model trained on their tables, and a buyer that knows it."""
+
+    def __init__(self, world: World, *, owners: int = 2) -> None:
+        self.world = world
+        self.owners = world.owners(owners)
+        self.builder = world.party("builder")
+        job, _ = run_job(self.builder, self.owners, rounds=2)
+        self.model: Asset = self.builder.node.asset(job["model"])
+        serving.switch(self.builder.node, self.model.id, on=True)
+        self.pool = pool_of(self.model)
+        self.width = len(self.model.schema_["columns"])
+
+    def buyer(self, name: str = "buyer") -> Party:
+        made = self.world.party(name)
+        made.knows(self.builder)
+        return made
+
+    def rows(self, count: int = 1, start: int = 0) -> list[list[str]]:
+        return [[f"{start + i}.{column + 1}" for column in range(self.width)] for i in range(count)]
+
+    def body(self, count: int = 1, start: int = 0) -> bytes:
+        return json.dumps({"model": self.model.id, "rows": self.rows(count, start)}).encode()
+
+    def post(self, body: bytes, header: str | None = None) -> httpx.Response:
+        headers = {"content-type": "application/json", **({HEADER: header} if header else {})}
+        return httpx.post(
+            f"{self.builder.url}/v1/predict", content=body, headers=headers, timeout=30, trust_env=False
+        )
+
+    def pool_units(self) -> tuple[int, int]:
+        """(paid in, paid out) of the model's pool."""
+        _, _, _, total_in, paid_out = self.world.chain.read("Revenue", "poolOf", self.pool)
+        return int(total_in), int(paid_out)
+
+    def deposit(self, party: Party, *, salt: bytes | None = None, **other: Any) -> Transfer:
+        """A transfer signed by a party, with any field replaced before signing."""
+        node = party.node
+        fields = {"value_units": PRICE, "valid_after": 0, "valid_before": NEVER, **other}
+        made = Transfer(
+            payer=node.account,
+            salt="0x" + (salt or secrets.token_bytes(32)).hex(),
+            signature="0x00",
+            **fields,
+        )
+        digest = made.digest(node.token_domain, node.contract("Revenue"), "0x" + self.pool.hex())
+        return made.model_copy(update={"signature": "0x" + sign_digest(node.keys.account_key, digest).hex()})
+
+
+@dataclass
+class Hand:
+    """A payer with one open channel that signs vouchers by hand."""
+
+    shop: Shop
+    party: Party
+    grant: str
+    channel: bytes
+
+    @classmethod
+    def open(
+        cls, shop: Shop, party: Party, *, deposit: int = 10 * PRICE, cap: int = 100 * PRICE, **more: Any
+    ) -> Hand:
+        grant = obtain(party.node, party.services.peers, shop.model, "infer", spend_cap_units=cap, **more)
+        return cls(shop, party, grant.id, open_channel(party, shop.pool, deposit))
+
+    def voucher(
+        self,
+        cumulative: int,
+        *,
+        key: bytes | None = None,
+        domain: Domain | None = None,
+        signed: int | None = None,
+        **other: Any,
+    ) -> str:
+        """A voucher's header; every part can be falsified."""
+        node = self.party.node
+        domain = domain or Domain("Freehold Channels", node.chain_id, node.contract("Channels"))
+        digest = voucher_digest(domain, self.channel, cumulative if signed is None else signed)
+        made = Voucher(
+            channel="0x" + self.channel.hex(),
+            cumulative_units=cumulative,
+            signature="0x" + sign_digest(key or node.keys.account_key, digest).hex(),
+            grant=self.grant,
+        )
+        return to_header(made.model_copy(update=other))
+
+
+def open_channel(party: Party, pool: bytes, amount: int) -> bytes:
+    node, salt = party.node, secrets.token_bytes(32)
+    channel = channel_id(node.account, pool, salt)
+    digest = receive_digest(
+        node.token_domain, node.account, node.contract("Channels"), amount, (0, NEVER), channel
+    )
+    signature = sign_digest(node.keys.account_key, digest)
+    node.send("Channels", "openWithAuthorization", node.account, pool, amount, salt, 0, NEVER, signature)
+    return channel
+
+
+def nonce_of(transfer: Transfer, pool: bytes) -> bytes:
+    return bound_nonce(pool, hash_bytes(transfer.salt))
