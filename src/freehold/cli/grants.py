@@ -73,13 +73,13 @@ def _table(grants: list[dict[str, Any]]) -> Iterable[Any]:
             "issued" if grant["issued"] else "held",
             grant["asset_name"] or short(grant["asset"]),
             short(grant["holder"] if grant["issued"] else grant["issuer"]),
-            ", ".join(grant["actions"]),
+            "train" if "train" in grant["actions"] else ", ".join(grant["actions"]),
             f"{grant['uses']}/{grant['max_uses']}",
-            f"{dollars(grant['price_units'])} per {grant['price_per']}",
+            f"{dollars(grant['price_units'])}/{grant['price_per']}",
             day(grant["expires_at"]),
             "revoked" if grant["revoked"] else "stands",
         )
         for grant in grants
     )
-    names = ("grant", "side", "asset", "other party", "actions", "uses", "price", "until", "state")
+    names = ("grant", "side", "asset", "other party", "for", "uses", "price", "until", "state")
     return [table(names, rows, right=("uses", "price"))]

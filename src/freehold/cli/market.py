@@ -91,14 +91,14 @@ def _table(assets: list[dict[str, Any]]) -> Iterable[Any]:
             "you" if asset["mine"] else asset["owner_name"],
             "" if asset["rows"] is None else f"{asset['rows']:,}",
             asset["label"] or "",
-            f"{dollars(asset['price_units'])} per {asset['price_per']}",
+            f"{dollars(asset['price_units'])}/{asset['price_per']}",
             day(asset["expires_at"]),
         )
         for asset in assets
     )
     return [
         table(
-            ("asset", "kind", "name", "owner", "rows", "label", "price", "until"),
+            ("asset id", "kind", "name", "owner", "rows", "label", "price", "until"),
             rows,
             right=("rows", "price"),
         )

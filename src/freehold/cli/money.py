@@ -9,7 +9,7 @@ import typer
 
 from freehold.cli.client import NodeClient
 from freehold.cli.options import DEFAULT_HOME, Home, Json
-from freehold.cli.output import emit, plain, table
+from freehold.cli.output import emit, percent, plain, table
 
 
 def register(app: typer.Typer) -> None:
@@ -22,7 +22,7 @@ def register(app: typer.Typer) -> None:
 def earnings(*, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
     """Show what grants and models earned this node."""
     answer = NodeClient.of(home).get("/api/earnings")
-    emit(answer, lambda: _lines(answer), as_json=as_json)
+    emit(answer, lambda: _earnings(answer), as_json=as_json)
 
 
 def claim(
@@ -33,41 +33,55 @@ def claim(
 ) -> None:
     """Move your share of models' revenue into your wallet."""
     answer = NodeClient.of(home).post("/api/claim", {} if model is None else {"model": model})
-    emit(answer, lambda: _lines(answer), as_json=as_json)
+    emit(answer, lambda: _claims(answer), as_json=as_json)
 
 
 def settle(*, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
     """Bring what buyers paid into the models' revenue pools on chain."""
     answer = NodeClient.of(home).post("/api/settle")
-    emit(answer, lambda: _lines(answer), as_json=as_json)
+    emit(answer, lambda: _settled(answer), as_json=as_json)
 
 
-def _lines(answer: dict[str, Any]) -> Iterable[Any]:
-    """Totals as lines, lists as tables; amounts by their names."""
-    for name, value in answer.items():
-        if isinstance(value, list) and value and isinstance(value[0], dict):
-            columns = [key for key, cell in value[0].items() if not isinstance(cell, list | dict)]
-            right = [_title(key) for key in columns if isinstance(value[0][key], int)]
-            yield f"{_title(name)}:"
-            yield table(
-                [_title(key) for key in columns],
-                ([_cell(key, row.get(key)) for key in columns] for row in value),
-                right=right,
-            )
-        elif not isinstance(value, list | dict):
-            yield f"{_title(name)}: {_cell(name, value)}"
-
-
-def _title(name: str) -> str:
-    return plain(name.removesuffix("_units").removesuffix("_bps").replace("_", " "))
-
-
-def _cell(name: str, value: Any) -> str:
+def _earnings(answer: dict[str, Any]) -> Iterable[Any]:
+    from freehold.core.ids import short  # noqa: PLC0415
     from freehold.core.money import dollars  # noqa: PLC0415
 
-    if isinstance(value, int) and name.endswith("_units"):
-        return dollars(value)
-    if isinstance(value, int) and name.endswith("_bps"):
-        return f"{value / 100:.2f} %"
-    text = plain("" if value is None else value)
-    return text[:10] if text.startswith("0x") and len(text) > 42 else text
+    if answer["grants"]:
+        sold = (
+            (short(row["grant"]), row["asset_name"], short(row["holder"]), dollars(row["price_units"]))
+            for row in answer["grants"]
+        )
+        yield table(("grant", "sold for", "to", "price"), sold, right=("price",))
+    if answer["models"]:
+        rows = (
+            (
+                row["name"],
+                percent(row["shares"] * 10_000 // row["total_shares"]),
+                *(dollars(row[f"{name}_units"]) for name in ("revenue", "unsettled", "claimable", "claimed")),
+            )
+            for row in answer["models"]
+        )
+        names = ("model", "your share", "revenue", "unsettled", "claimable", "claimed")
+        yield table(names, rows, right=names[1:])
+    yield f"earned  {dollars(answer['earned_units'])}: {dollars(answer['sold_units'])} for grants, {dollars(answer['claimed_units'])} claimed, {dollars(answer['claimable_units'])} to claim"
+    yield f"wallet  {dollars(answer['balance_units'])}"
+
+
+def _claims(answer: dict[str, Any]) -> Iterable[Any]:
+    from freehold.core.ids import short  # noqa: PLC0415
+    from freehold.core.money import dollars  # noqa: PLC0415
+
+    for row in answer["claims"]:
+        yield f"model {short(row['asset'])}: {dollars(row['units'])} ({row['gas']:,} gas)"
+    yield f"claimed {dollars(answer['units'])}" if answer["claims"] else "nothing to claim yet"
+
+
+def _settled(answer: dict[str, Any]) -> Iterable[Any]:
+    from freehold.core.ids import short  # noqa: PLC0415
+    from freehold.core.money import dollars  # noqa: PLC0415
+
+    for row in answer["settled"]:
+        yield f"channel {short(row['channel'])}: {dollars(row['units'])} ({row['gas']:,} gas)"
+    for row in answer["failed"]:
+        yield f"channel {short(row['channel'])} stays unsettled: {plain(row['title'])}"
+    yield f"settled {dollars(answer['units'])}" if answer["settled"] else "nothing to settle"

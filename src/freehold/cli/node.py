@@ -100,7 +100,7 @@ def log(
     if anchor:
         node.post("/api/anchor")
     answer = node.get("/api/log")
-    emit(answer, lambda: _fields(answer), as_json=as_json)
+    emit(answer, lambda: _log(answer), as_json=as_json)
 
 
 def add_peer(
@@ -152,7 +152,8 @@ def _status(answer: dict[str, Any]) -> Iterable[Any]:
     yield f"holds    {counts or 'nothing yet'}"
 
 
-def _fields(answer: dict[str, Any]) -> Iterable[Any]:
-    for name, value in answer.items():
-        if not isinstance(value, list | dict):
-            yield f"{name:<10} {plain(value)}"
+def _log(answer: dict[str, Any]) -> Iterable[Any]:
+    for name in ("origin", "key", "size", "root", "anchored"):
+        yield f"{name:<9} {plain(answer[name])}"
+    yield "\nsigned checkpoint:"
+    yield from (plain(line) for line in str(answer["checkpoint"]).splitlines())

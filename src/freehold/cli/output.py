@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 _MOST_CELL = 200
+_PIPE_WIDTH = 240
+
+
+_WHOLE = ("asset id", "grant", "model", "receipt", "job", "until", "side")
+"""Columns of ids and dates, which are never broken either."""
 
 
 def emit(value: dict[str, Any], text: Callable[[], Iterable[Any]], *, as_json: bool) -> None:
@@ -28,9 +33,11 @@ def emit(value: dict[str, Any], text: Callable[[], Iterable[Any]], *, as_json: b
         return
     from rich.console import Console  # noqa: PLC0415 - takes 0.1 s to import
 
-    console = Console(highlight=False, markup=False, emoji=False, soft_wrap=not sys.stdout.isatty())
+    # a pipe has no width: what reads it wants whole lines
+    width = None if sys.stdout.isatty() else _PIPE_WIDTH
+    console = Console(highlight=False, markup=False, emoji=False, width=width)
     for part in text():
-        console.print(part)
+        console.print(part, soft_wrap=isinstance(part, str))
 
 
 def emit_error(error: FreeholdError, *, as_json: bool) -> None:
@@ -56,14 +63,19 @@ def plain(value: Any, *, most: int = _MOST_CELL) -> str:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Sequence[str] = ()) -> Table:
-    """A plain table; the columns named in `right` are aligned to the right."""
+    """A plain table; the columns named in `right` are aligned to the right and never broken."""
     from rich import box  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
     for name in columns:
-        made.add_column(name, justify="right" if name in right else "left", overflow="fold")
+        made.add_column(
+            name,
+            justify="right" if name in right else "left",
+            overflow="fold",
+            no_wrap=name in right or name in _WHOLE,
+        )
     for row in rows:
         made.add_row(*(Text(plain(cell)) for cell in row))
     return made

@@ -29,8 +29,12 @@ def quickstart(
     from freehold.quickstart import pages, progress, report, run  # noqa: PLC0415
 
     launch = [sys.executable, "-m", "freehold.cli"]
+
+    def then(result: run.Result) -> None:
+        steps.finish()
+        emit(result.values, lambda: report.tables(result.values), as_json=as_json)
+        if not leave:
+            pages.serve(result)
+
     with progress.shown() as steps:
-        result = run.run(home.expanduser(), launch=launch, connect=NodeClient.of, progress=steps)
-    emit(result.values, lambda: report.tables(result.values), as_json=as_json)
-    if not leave:
-        pages.serve(result)
+        run.run(home.expanduser(), launch=launch, connect=NodeClient.of, progress=steps, then=then)

@@ -79,7 +79,7 @@ def _list(found: list[dict[str, Any]]) -> Iterable[Any]:
             short(model["id"]),
             model["name"],
             "you" if model["mine"] else model["owner_name"],
-            f"{dollars(model['price_units'])} per {model['price_per']}",
+            f"{dollars(model['price_units'])}/{model['price_per']}",
             "yes" if model["serving"] else "",
         )
         for model in found

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-_BOX_WIDTH = 176.0
-_GAP_WIDTH = 110.0
+_BOX_WIDTH = 206.0
+_GAP_WIDTH = 60.0
 _ROW_HEIGHT = 62.0
 _BOX_HEIGHT = 46.0
-_MARGIN = 14.0
+_MARGIN = 6.0
 _MOST_PER_LAYER = 12
-_MOST_TEXT = 24
-_WIDEST = 22.0
+_MOST_TEXT = 23
+_WIDEST = 30.0
 _THINNEST = 1.5
 _FULL_WEIGHT = 10_000
 _KINDS = {"dataset", "round", "model", "receipt", "answer"}
@@ -79,7 +79,7 @@ def draw(lineage: Mapping[str, Any]) -> str:
     shown = [edge for edge in edges if str(edge["from"]) in boxes and str(edge["to"]) in boxes]
     height = max((box.y for box in boxes.values()), default=0.0) + _BOX_HEIGHT + _MARGIN
     width = 2 * _MARGIN + len(layers) * _BOX_WIDTH + max(0, len(layers) - 1) * _GAP_WIDTH
-    body = [_stream(boxes[str(e["from"])], boxes[str(e["to"])], e.get("weight")) for e in shown]
+    body = _streams(shown, boxes)
     body += [_drawn(box) for box in boxes.values()]
     label = "Lineage: " + ", ".join(str(node.get("name", "")) for node in list(nodes.values())[:20])
     return (
@@ -143,7 +143,7 @@ def _placed(nodes: Mapping[str, Any], layers: Sequence[Sequence[str]]) -> dict[s
             kind = str(node.get("kind", ""))
             weight = node.get("weight")
             share = f" · {weight / 100:.2f} %" if kind == "dataset" and isinstance(weight, int) else ""
-            more = f"{_cut(str(node.get('owner_name') or ''))}{share}"
+            more = f"{_cut(str(node.get('owner_name') or ''), _MOST_TEXT + 9 - len(share))}{share}"
             boxes[identifier] = _Box(
                 kind if kind in _KINDS else "other",
                 str(node.get("name", "")),
@@ -157,15 +157,39 @@ def _placed(nodes: Mapping[str, Any], layers: Sequence[Sequence[str]]) -> dict[s
     return boxes
 
 
-def _stream(start: _Box, end: _Box, weight: Any) -> str:
-    known = weight if isinstance(weight, int) else _FULL_WEIGHT
-    width = max(_THINNEST, min(1.0, max(0, known) / _FULL_WEIGHT) * _WIDEST)
-    x1, y1, x2, y2 = start.x + _BOX_WIDTH, start.middle, end.x, end.middle
+def _streams(edges: Sequence[Mapping[str, Any]], boxes: Mapping[str, _Box]) -> list[str]:
+    """Streams that meet a box side by side, in the order of where they come from and go to."""
+    ordered = sorted(edges, key=lambda e: (boxes[str(e["from"])].y, boxes[str(e["to"])].y))
+    widths = [_width(edge.get("weight")) for edge in ordered]
+    sides = [(f"from {edge['from']}", f"to {edge['to']}") for edge in ordered]
+    total: dict[str, float] = defaultdict(float)
+    for pair, width in zip(sides, widths, strict=True):
+        for side in pair:
+            total[side] += width
+    used: dict[str, float] = defaultdict(float)
+    drawn = []
+    for edge, (start, end), width in zip(ordered, sides, widths, strict=True):
+        source, target = boxes[str(edge["from"])], boxes[str(edge["to"])]
+        y1 = source.middle - total[start] / 2 + used[start] + width / 2
+        y2 = target.middle - total[end] / 2 + used[end] + width / 2
+        used[start] += width
+        used[end] += width
+        drawn.append(_stream((source.x + _BOX_WIDTH, y1), (target.x, y2), width, edge.get("weight")))
+    return drawn
+
+
+def _width(weight: Any) -> float:
+    share = min(1.0, max(0, weight) / _FULL_WEIGHT) if isinstance(weight, int) else 1.0
+    return max(_THINNEST, share * _WIDEST)
+
+
+def _stream(start: tuple[float, float], end: tuple[float, float], width: float, weight: Any) -> str:
+    (x1, y1), (x2, y2) = start, end
     bend = (x2 - x1) / 2
-    kind = "stream" if known > 0 else "stream none"
+    kind = "stream none" if isinstance(weight, int) and weight <= 0 else "stream"
     return (
         f'<path class="{kind}" stroke-width="{width:.1f}" '
-        f'd="M{x1:.0f},{y1:.0f} C{x1 + bend:.0f},{y1:.0f} {x2 - bend:.0f},{y2:.0f} {x2:.0f},{y2:.0f}"/>'
+        f'd="M{x1:.0f},{y1:.1f} C{x1 + bend:.0f},{y1:.1f} {x2 - bend:.0f},{y2:.1f} {x2:.0f},{y2:.1f}"/>'
     )
 
 
@@ -180,9 +204,9 @@ def _drawn(box: _Box) -> str:
     )
 
 
-def _cut(text: str) -> str:
+def _cut(text: str, most: int = _MOST_TEXT) -> str:
     clean = _printable(text)
-    return clean if len(clean) <= _MOST_TEXT else clean[: _MOST_TEXT - 1] + "…"
+    return clean if len(clean) <= most else clean[: most - 1] + "…"
 
 
 def _printable(text: str) -> str:

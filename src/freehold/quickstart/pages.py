@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import sys
 from typing import TYPE_CHECKING
@@ -54,7 +55,13 @@ def serve(result: Result, port: int = 0) -> None:
     """Serve the page on 127.0.0.1 until Ctrl-C; its address goes to stderr."""
     listener = socket.create_server(("127.0.0.1", port))
     url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
-    sys.stderr.write(f"\nThe same as a page: {url}  (Ctrl-C ends it; files in {result.directory})\n")
+    sys.stderr.write(
+        f"\nThe same as a page: {url}\n"
+        f"Everything still runs: try freehold earnings --home {result.directory / 'alder'}\n"
+        "Ctrl-C ends it.\n"
+    )
     sys.stderr.flush()
     config = uvicorn.Config(application(result), log_level="warning", access_log=False, lifespan="off")
-    uvicorn.Server(config).run(sockets=[listener])
+    # uvicorn raises the Ctrl-C that ended it once more; here that is the ordinary end
+    with contextlib.suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run(sockets=[listener])

@@ -33,7 +33,7 @@ def publish(owners: Mapping[str, Control], files: Mapping[str, Path], label: str
         offer = {
             "path": str(files[name]),
             "label": label,
-            "name": f"{owner.title}: biopsies",
+            "name": f"{name}-biopsies",
             "description": "30 measurements of cell nuclei in breast biopsies; label 1 is malignant",
             "price_units": owner.price_units,
             "purposes": list(owner.purposes),
@@ -151,9 +151,22 @@ def _reason(error: Exception) -> str:
     return f"{error} {body.decode(errors='replace')}".strip()
 
 
-def claim(owners: Mapping[str, Control], model: Mapping[str, Any], count: int = 2) -> dict[str, Any]:
-    """The `count` owners with the largest shares move their revenue into their wallets; answers by name."""
+def claim(
+    owners: Mapping[str, Control], model: Mapping[str, Any], tell: Callable[[str], None], count: int = 2
+) -> dict[str, Any]:
+    """The `count` owners with the largest shares move their revenue into their wallets; answers by name.
+
+    An owner whose node was away when the model was released has not heard of its share yet; the next
+    one claims instead.
+    """
     shares = {item["account"]: int(item["share_bps"]) for item in model["contribution"]}
     accounts = {name: str(node.get("/api/status")["account"]) for name, node in owners.items()}
-    ranked = sorted(owners, key=lambda name: -shares.get(accounts[name], 0))
-    return {name: owners[name].post("/api/claim", {"model": model["id"]}) for name in ranked[:count]}
+    claims: dict[str, Any] = {}
+    for name in sorted(owners, key=lambda name: -shares.get(accounts[name], 0)):
+        if len(claims) == count:
+            break
+        try:
+            claims[name] = owners[name].post("/api/claim", {"model": model["id"]})
+        except FreeholdError as error:
+            tell(f"{name} could not claim: {error.message}")
+    return claims

@@ -41,6 +41,11 @@ class Steps:
         """Something a person should know."""
         self._line(f"! {text}", None)
 
+    def finish(self) -> None:
+        """No step is left; the terminal is free for the report."""
+        if self._status is not None:
+            self._status.stop()
+
     def _show(self, detail: str) -> None:
         if self._status is not None:
             from rich.text import Text  # noqa: PLC0415

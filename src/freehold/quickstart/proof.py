@@ -5,20 +5,26 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from freehold.chain.client import Chain
+from freehold.chain.rpc import Rpc
 from freehold.evidence.bundle import Bundle
 from freehold.node import proving
 from freehold.quickstart import tampering
 from freehold.quickstart.scene import Control
 
 
-def prove(node: Control, receipt: str, directory: Path) -> dict[str, Any]:
-    """`{receipt, verify: {ok, checks, files}, tamper: {detected, named}}`."""
+def prove(node: Control, receipt: str, rpc_url: str, directory: Path) -> dict[str, Any]:
+    """`{receipt, verify: {ok, checks, files, ...}, tamper: {detected, named}}`.
+
+    The chain is asked for one thing, the hash of the block that everything else hangs on.
+    """
     answer = node.post("/api/evidence", {"receipt": receipt})
     files = answer["files"]
     bundle = tampering.write(
         Bundle.from_json(files if "files" in files else {"files": files}), directory / "evidence"
     )
-    report = proving.check(bundle)
+    with Rpc(rpc_url) as rpc:
+        report = proving.check(bundle, chain=Chain(rpc))
     changed = tampering.write(
         tampering.with_cheaper_receipt(bundle, receipt), directory / "evidence-tampered"
     )

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from freehold.console import lineage_svg, result_page
-from freehold.core.money import dollars
-from freehold.quickstart.scene import BUYER, OWNERS
+from freehold.core.money import BPS, dollars
+from freehold.quickstart.scene import BUYER, NOTES, OWNERS
 
 
 def values(facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -30,6 +30,7 @@ def values(facts: Mapping[str, Any]) -> dict[str, Any]:
             "test_rows": model["test_rows"],
         },
         "owners": _owners(facts),
+        "notes": list(NOTES),
         "buyer": {
             "name": facts["status"][BUYER]["name"],
             "calls": len(facts["answers"]),
@@ -53,16 +54,18 @@ def _owners(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
     for owner in OWNERS:
         account = facts["status"][owner.name]["account"]
         share = shares[account]
-        earned = facts["earnings"][owner.name]
+        sold_units = int(facts["earnings"][owner.name]["sold_units"])
+        # as the contract divides: what came in, by shares, rounded down
+        revenue_units = int(facts["model"]["pool"]["in_units"]) * int(share["share_bps"]) // BPS
         found.append(
             {
                 "name": owner.title,
                 "account": account,
                 "rows": share["rows"],
                 "share_bps": share["share_bps"],
-                "grant_units": earned["sold_units"],
-                "revenue_units": earned["claimable_units"] + earned["claimed_units"],
-                "earned_units": earned["earned_units"],
+                "grant_units": sold_units,
+                "revenue_units": revenue_units,
+                "earned_units": sold_units + revenue_units,
                 "claimed": owner.name in facts["claims"],
             }
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -138,22 +138,27 @@ class Result:
     """Everything the run left."""
 
 
-def run(home: Path, *, launch: Sequence[str], connect: Connect, progress: Steps) -> Result:
-    """The whole main job; every process has ended when this returns.
+def run(
+    home: Path, *, launch: Sequence[str], connect: Connect, progress: Steps, then: Callable[[Result], None]
+) -> None:
+    """The whole main job; `then` is told the result while chain and nodes still run.
+
+    Every process has ended when this returns.
 
     Raises:
         FreeholdError: a step failed; says which and where to look.
     """
-    began = time.monotonic()
-    with running(home, launch, connect, progress) as world, ThreadPoolExecutor(1) as pool:
-        facts = _play(world, progress, pool)
-        facts["processes"] = len(world.supervisor.children())
     from freehold.quickstart import report  # noqa: PLC0415
 
-    values = {"seconds": round(time.monotonic() - began, 1), **report.values(facts)}
-    result = Result(values, report.lineage(facts), world.directory)
-    report.write(result.values, result.lineage, world.directory)
-    return result
+    began = time.monotonic()
+    with running(home, launch, connect, progress) as world:
+        with ThreadPoolExecutor(1) as pool:
+            facts = _play(world, progress, pool)
+        facts["processes"] = len(world.supervisor.children())
+        values = {"seconds": round(time.monotonic() - began, 1), **report.values(facts)}
+        result = Result(values, report.lineage(facts), world.directory)
+        report.write(result.values, result.lineage, world.directory)
+        then(result)
 
 
 def _play(world: World, steps: Steps, pool: ThreadPoolExecutor) -> dict[str, Any]:
@@ -179,7 +184,7 @@ def _play(world: World, steps: Steps, pool: ThreadPoolExecutor) -> dict[str, Any
     with steps.step("revenue settled on chain, two owners claim"):
         builder.post("/api/settle")
         details = builder.get(f"/api/models/{model}")
-        facts["claims"] = play.claim(world.owners, details)
+        facts["claims"] = play.claim(world.owners, details, steps.notice)
         builder.post("/api/anchor")
     with steps.step("evidence of one answer written, verified and tampered with"):
         facts |= _prove(world, buyer)
@@ -205,7 +210,7 @@ def _prove(world: World, buyer: Control) -> dict[str, Any]:
 
     receipts = buyer.get("/api/receipts", limit="10000")["receipts"]
     receipt = next(item for item in receipts if item["action"] == "infer" and item["complete"])
-    return proof.prove(buyer, str(receipt["id"]), world.directory)
+    return proof.prove(buyer, str(receipt["id"]), world.rpc_url, world.directory)
 
 
 def _collect(world: World, model: str) -> dict[str, Any]:

@@ -51,11 +51,17 @@ _TRAIN = "model-training"
 OWNERS = (
     Owner("alder", "Alder screening centre", units("2.50"), (_TRAIN, _CARE), 365),
     Owner("birch", "Birch screening centre", units("2.00"), (_TRAIN,), 365),
-    Owner("cedar", "Cedar referral hospital", units("4.00"), (_TRAIN, _CARE), 180),
-    Owner("dogwood", "Dogwood referral hospital", units("3.50"), (_TRAIN,), 180),
+    Owner("cedar", "Cedar hospital", units("4.00"), (_TRAIN, _CARE), 180),
+    Owner("dogwood", "Dogwood hospital", units("3.50"), (_TRAIN,), 180),
     Owner("elm", "Elm clinic", units("1.25"), (_TRAIN, "teaching"), 730),
-    Owner("fir", "Fir small screening centre", units("1.00"), (_TRAIN,), 90),
+    Owner("fir", "Fir screening centre", units("1.00"), (_TRAIN,), 90),
 )
+NOTES = (
+    "Cedar and Dogwood hold the same rows: a copy adds nothing, so the two share the value of one.",
+    "Two of five labels at Elm are wrong: they make models worse, so Elm's share is nothing or next to it.",
+    "Screening centres see the healthy, hospitals the ill: together they know what neither knows alone.",
+)
+"""What the shares show; how the tables were made is in `freehold.training.demo`."""
 BUILDER = "builder"
 BUYER = "buyer"
 MODEL = "Breast cancer biopsy classifier"
