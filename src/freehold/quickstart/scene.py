@@ -49,12 +49,12 @@ _CARE = "diagnosis-support"
 _TRAIN = "model-training"
 
 OWNERS = (
-    Owner("alder", "Alder screening centre", units("2.50"), (_TRAIN, _CARE), 365),
-    Owner("birch", "Birch screening centre", units("2.00"), (_TRAIN,), 365),
-    Owner("cedar", "Cedar hospital", units("4.00"), (_TRAIN, _CARE), 180),
-    Owner("dogwood", "Dogwood hospital", units("3.50"), (_TRAIN,), 180),
-    Owner("elm", "Elm clinic", units("1.25"), (_TRAIN, "teaching"), 730),
-    Owner("fir", "Fir screening centre", units("1.00"), (_TRAIN,), 90),
+    Owner("alder", "Alder screening centre", units("0.60"), (_TRAIN, _CARE), 365),
+    Owner("birch", "Birch screening centre", units("0.55"), (_TRAIN,), 365),
+    Owner("cedar", "Cedar hospital", units("0.45"), (_TRAIN, _CARE), 180),
+    Owner("dogwood", "Dogwood hospital", units("0.40"), (_TRAIN,), 180),
+    Owner("elm", "Elm clinic", units("0.35"), (_TRAIN, "teaching"), 730),
+    Owner("fir", "Fir screening centre", units("0.50"), (_TRAIN,), 90),
 )
 NOTES = (
     "Cedar and Dogwood hold the same rows: a copy adds nothing, so the two share the value of one.",

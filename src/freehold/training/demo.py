@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LABEL = "malignant"
-RECIPE = Recipe(rounds=20, local_steps=10, learning_rate_q16=1 << 15, l2_q16=131)
+RECIPE = Recipe()
 """The quickstart's recipe: learning rate 1/2, L2 0.002."""
 SEED = 9
 """Of the split: one in which cedar alone is worth about as much as a screening centre, so that the

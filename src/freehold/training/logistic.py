@@ -66,14 +66,14 @@ class InvalidTraining(InvalidInput):
 class Recipe:
     """All that decides a training run besides data and owners."""
 
-    rounds: int = 12
+    rounds: int = 20
     """Rounds of local training and averaging, 1 to 1,000."""
-    local_steps: int = 8
+    local_steps: int = 10
     """Gradient steps an owner makes in a round, 1 to 1,000."""
     learning_rate_q16: int = 1 << 15
     """Step size, Q16, above 0 and at most 16."""
-    l2_q16: int = 66
-    """Shrinkage of weights, Q16, 0 to 1; 66 is about 0.001."""
+    l2_q16: int = 131
+    """Shrinkage of weights, Q16, 0 to 1; 131 is about 0.002."""
 
     def __post_init__(self) -> None:
         for name, (low, high) in _BOUNDS.items():
