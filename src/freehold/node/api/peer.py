@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Depends, Request
 
@@ -88,6 +89,11 @@ def _ids(body: dict[str, Any]) -> list[str]:
     return ids
 
 
+def _authority(node: Node) -> str:
+    """Host and port under which this node's party document says it is reached."""
+    return urlsplit(str(node.party.document.body["endpoints"][0])).netloc.lower()
+
+
 def _authenticate(node: Node, request: Request, introduced: str | None = None) -> str:
     """The account that signed the request, once.
 
@@ -101,9 +107,16 @@ def _authenticate(node: Node, request: Request, introduced: str | None = None) -
         raise UnknownParty(
             "this node does not know the sender", hint="POST the party document to /peer/hello first."
         )
+    # a request captured by one node must be worth nothing at another that also knows the sender
+    here, host = _authority(node), request.headers.get("host", "").lower()
+    if host != here:
+        raise InvalidSignature(
+            f"the request is for {host[:100]}, this node is {here}",
+            hint="Peers use the endpoint of the party document; set endpoint where a proxy stands before it.",
+        )
     signed = SignedRequest(
         request.method,
-        request.headers.get("host", ""),
+        host,
         request.url.path,
         request.url.query,
         request._body,  # noqa: SLF001 - read and bounded by the application

@@ -1,0 +1,247 @@
+"""A use is refused, counted and answered exactly as its grant says, whoever asks and how often."""
+
+import json
+import secrets
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from hostile_owner import Hostile
+from node_tables import make
+from node_world import Party, World, require_sound
+from peer_calls import call, granted, introduce, round_body
+
+from freehold.core.canonical import canonical_bytes
+from freehold.core.documents import Asset, Grant
+from freehold.core.errors import InvalidInput, NotAllowed
+from freehold.core.ids import NO_HASH
+from freehold.core.signing import Envelope
+from freehold.market.split import SplitTree
+from freehold.node import granting
+from freehold.node.granting import NotEnoughDollars
+
+PRICE_UNITS = 2_000_000
+
+
+class Shop:
+    """An owner with a free and a priced table and a movable clock, and two who use them."""
+
+    def __init__(self, world: World) -> None:
+        self.ahead_seconds = 0
+        self.owner = world.party("owner", clock=lambda: time.time() + self.ahead_seconds)
+        self.free = self.owner.publish(make(20, seed=1))
+        self.priced = self.owner.publish(make(20, seed=2), price_units=PRICE_UNITS)
+        self.holder, self.stranger = world.party("holder"), world.party("stranger")
+        for party in (self.holder, self.stranger):
+            introduce(party, self.owner)
+            party.knows(self.owner)
+
+    def use(self, path: str, grant: Grant, by: Party | None = None) -> object:
+        body = {"grant": grant.id, "nonce": secrets.token_hex(8)}
+        if path == "/peer/rounds":
+            body = round_body(by or self.holder, self.owner, grant)
+        return call(by or self.holder, self.owner, path, body)
+
+
+@pytest.fixture(scope="module")
+def shop(world: World) -> Shop:
+    return Shop(world)
+
+
+@pytest.mark.parametrize("path", ["/peer/statistics", "/peer/rounds"])
+@pytest.mark.parametrize("kind", ["expired", "foreign", "revoked", "used_up", "unpaid"])
+def test_a_grant_that_does_not_stand_opens_nothing(shop: Shop, path: str, kind: str) -> None:
+    by, owner = shop.holder, shop.owner
+    grant = granted(shop.holder, owner, shop.priced if kind == "unpaid" else shop.free, max_uses=1)
+    spent = 0
+    if kind == "revoked":
+        assert granting.revoke(owner.node, grant.id)["gas"] > 0
+    if kind == "foreign":
+        by = shop.stranger
+    if kind == "used_up":
+        assert call(by, owner, "/peer/statistics", {"grant": grant.id, "nonce": "n"}).status_code == 200
+        spent = 1
+    shop.ahead_seconds = 400 * 86_400 if kind == "expired" else 0
+    size = require_sound(owner.node)
+
+    answer = shop.use(path, grant, by)
+
+    shop.ahead_seconds = 0
+    assert answer.status_code == (402 if kind == "unpaid" else 403)
+    assert answer.json()["code"] == f"grant.{kind}"
+    assert answer.json()["fields"]["grant_id"] == grant.id
+    assert owner.node.store.uses(grant.id) == (spent, 0)
+    assert require_sound(owner.node) == size, "a refusal is not logged as a use"
+
+
+def test_a_revocation_stands_on_chain_and_twice_is_once(shop: Shop) -> None:
+    node = shop.owner.node
+    grant = granted(shop.holder, shop.owner, shop.free)
+    first, again = granting.revoke(node, grant.id), granting.revoke(node, grant.id)
+    assert node.chain.read("Revocations", "isRevoked", node.account, grant.revocation_index)
+    assert (first["claim"], again["gas"]) == (again["claim"], 0)
+    with pytest.raises(NotAllowed):
+        granting.revoke(shop.holder.node, keep(shop.holder, grant, shop.owner))
+
+
+def keep(party: Party, grant: Grant, owner: Party) -> str:
+    with party.node.store.transaction() as tx:
+        tx.put(owner.node.store.get(grant.id), logged=False)
+    return grant.id
+
+
+def test_twenty_threads_get_exactly_the_uses_the_grant_allows(shop: Shop) -> None:
+    grant = granted(shop.holder, shop.owner, shop.free, max_uses=7)
+    with ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(lambda _: shop.use("/peer/statistics", grant), range(20)))
+    assert sorted(a.status_code for a in answers) == [200] * 7 + [403] * 13
+    assert {a.json()["code"] for a in answers if a.status_code == 403} == {"grant.used_up"}
+    assert shop.owner.node.store.uses(grant.id) == (7, 0)
+    require_sound(shop.owner.node)
+
+
+def test_the_same_nonce_twice_is_one_grant_even_at_once(shop: Shop) -> None:
+    body = {"asset": shop.free.id, "nonce": "0x" + secrets.token_hex(32), "action": "train"}
+    before = len(shop.owner.node.store.find("grant"))
+    ready = threading.Barrier(12)
+
+    def ask(_: int) -> str:
+        ready.wait()
+        return json.dumps(call(shop.holder, shop.owner, "/peer/grants", body).json()["grant"])
+
+    with ThreadPoolExecutor(12) as pool:
+        assert len(set(pool.map(ask, range(12)))) == 1
+    assert len(shop.owner.node.store.find("grant")) == before + 1
+    other = call(shop.holder, shop.owner, "/peer/grants", {**body, "asset": shop.priced.id})
+    assert (other.status_code, other.json()["code"]) == (409, "conflict")
+
+
+def test_a_repeated_step_gets_the_same_answer_and_counts_once(shop: Shop) -> None:
+    grant = granted(shop.holder, shop.owner, shop.free)
+    body = round_body(shop.holder, shop.owner, grant)
+    first, again = (call(shop.holder, shop.owner, "/peer/rounds", body) for _ in range(2))
+    assert first.status_code == 200
+    assert first.json() == again.json()
+    assert shop.owner.node.store.uses(grant.id) == (1, 0)
+    altered = {**body, "models": [[1] * len(body["models"][0])]}
+    assert call(shop.holder, shop.owner, "/peer/rounds", altered).status_code == 409
+
+
+def test_the_next_round_waits_for_the_holders_signature(shop: Shop) -> None:
+    grant = granted(shop.holder, shop.owner, shop.free)
+    body = round_body(shop.holder, shop.owner, grant)
+    answer = call(shop.holder, shop.owner, "/peer/rounds", body).json()
+    waiting = call(shop.holder, shop.owner, "/peer/rounds", {**body, "round": 2})
+    assert (waiting.status_code, waiting.json()["code"]) == (403, "receipt.not_countersigned")
+    assert waiting.json()["fields"]["round"] == 1
+    unsigned = call(shop.holder, shop.owner, "/peer/countersign", {"receipts": [answer["receipt"]]})
+    assert (unsigned.status_code, unsigned.json()["code"]) == (401, "signature.invalid")
+    by_stranger = call(shop.stranger, shop.owner, "/peer/countersign", {"receipts": [answer["receipt"]]})
+    assert by_stranger.status_code == 422
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [
+        {"max_uses": 101},
+        {"purpose": "advertising"},
+        {"action": "redistribute"},
+        {"action": "steal"},
+        {"action": ["train"]},
+        {"purpose": {"$gt": ""}},
+        {"expires_at": 2**53 - 1},
+        {"max_uses": -1},
+        {"max_uses": True},
+        {"spend_cap_units": "many"},
+        {"nonce": "0x00"},
+        {"asset": "0x" + "00" * 32},
+    ],
+    ids=str,
+)
+def test_no_grant_beyond_the_published_terms(shop: Shop, wish: dict[str, object]) -> None:
+    before = require_sound(shop.owner.node)
+    body = {"asset": shop.free.id, "nonce": "0x" + secrets.token_hex(32), "action": "train", **wish}
+    answer = call(shop.holder, shop.owner, "/peer/grants", body)
+    assert answer.status_code in (403, 404, 422), answer.text
+    assert answer.json()["code"] in ("not_allowed", "not_found", "input.invalid", "document.invalid")
+    assert require_sound(shop.owner.node) == before
+
+
+def test_a_wallet_without_dollars_buys_nothing_and_says_what_it_lacks(world: World, shop: Shop) -> None:
+    poor = world.party("poor")
+    poor.knows(shop.owner)
+    poor.node.send("TestDollar", "transfer", shop.owner.account, poor.node.balance_units() - 1)
+    with pytest.raises(NotEnoughDollars) as short:
+        granting.obtain(poor.node, poor.services.peers, poor.node.asset(shop.priced.id), "train")
+    assert short.value.fields == {"price_units": PRICE_UNITS, "balance_units": 1}
+    assert poor.account in short.value.hint
+    assert poor.node.balance_units() == 1
+
+
+def test_an_owner_that_asks_more_than_it_published_is_not_paid(world: World) -> None:
+    hostile = Hostile()
+    greedy, buyer = world.party("greedy", wrap=hostile.wrap), world.party("buyer")
+    asset = greedy.publish(make(20, seed=4), price_units=PRICE_UNITS)
+    buyer.knows(greedy)
+
+    def dearer(party: Party, body: dict[str, object]) -> tuple[int, dict[str, str], bytes]:
+        terms = asset.terms.model_copy(update={"price_units": PRICE_UNITS + 1})
+        grant = Grant(
+            issuer=party.account,
+            holder=buyer.account,
+            asset=asset.id,
+            terms=terms,
+            revocation_index=0,
+            nonce=str(body["nonce"]),
+            issued_at=party.node.now(),
+        )
+        answer = {"grant": party.node.seal(grant).to_json(), "offer_signature": "0x"}
+        return 200, {}, json.dumps(answer).encode()
+
+    hostile.lies["/peer/grants"] = [dearer]
+    before = buyer.node.balance_units()
+    with pytest.raises(InvalidInput, match="the owner asks"):
+        granting.obtain(buyer.node, buyer.services.peers, buyer.node.asset(asset.id), "train")
+    assert buyer.node.balance_units() == before
+
+
+def test_a_stranger_cannot_revoke_anothers_grant(world: World, shop: Shop) -> None:
+    """Anyone can make a model in which the owner has a share, and announce it with claims of any kind."""
+    rival, grant = world.party("rival"), granted(shop.holder, shop.owner, shop.free)
+    introduce(rival, shop.owner)
+    asset, release = model_shared_with(rival, shop.owner)
+    revocation = rival.node.claim("revocation", grant.id, {"index": grant.revocation_index})
+    body = {"asset": asset.to_json(), "claims": [release.to_json(), revocation.to_json()]}
+    refused = call(rival, shop.owner, "/peer/releases", body)
+    assert (refused.status_code, refused.json()["code"]) == (422, "document.invalid")
+    assert not shop.owner.node.store.has(revocation.document.id)
+    with shop.owner.node.store.transaction() as tx:
+        tx.put(revocation, logged=False)
+    assert shop.use("/peer/statistics", grant).status_code == 200, "only the issuer's word revokes"
+    accepted = call(rival, shop.owner, "/peer/releases", {**body, "claims": [release.to_json()]})
+    assert accepted.json() == {"accepted": asset.document.id}
+
+
+def model_shared_with(maker: Party, owner: Party) -> tuple[Envelope, Envelope]:
+    node = maker.node
+    terms = owner.node.store.find("asset")[0].document.body["terms"]
+    asset = Asset.model_validate_json(
+        canonical_bytes(
+            {
+                "type": "asset",
+                "version": 1,
+                "asset_kind": "model",
+                "name": "trap",
+                "owner": maker.account,
+                "content": {"commitment": NO_HASH, "media_type": "x", "size_bytes": 1},
+                "schema": {},
+                "terms": terms,
+                "created_at": node.now(),
+            }
+        )
+    )
+    tree = SplitTree([(owner.account, 10_000)])
+    node.send("Revenue", "open", bytes.fromhex(asset.id[2:]), node.token, tree.root, 10_000)
+    statement = {"shares": [{"account": owner.account, "shares": 10_000}]}
+    return node.seal(asset), node.claim("release", asset.id, statement)
