@@ -144,6 +144,7 @@ def training():
     done = [one for _, one in every("receipt") if one["action"] == "train"]
     done = [one for one in done if one["evidence"].get("run") in (E.run, None)]
     signed = {(one["grant"], one["evidence"].get("round"), one["output"]) for one in done}
+    E.file = at(plan_id)
     for owner, data, statistics in zip(E.owners, plan["data"], plan["statistics"], strict=True):
         grant = get(owner["grant"], "grant", plan_id)
         sides = grant["issuer"], grant["holder"], grant["asset"]
@@ -211,6 +212,17 @@ def training():
     context = {"kind": "model", "scaling": scaling, "recipe": plan["recipe"], "columns": plan["columns"]}
     E.file, made = at(E.model_id), proofs.array_hash(context, models[-1])
     need(E.model["content"]["commitment"] == made, "is another model than its training leads to")
+    yield "training.terms"
+    for offered, allowed in (
+        (E.model["terms"], get(one["grant"], "grant", plan_id)["terms"]) for one in E.owners
+    ):
+        E.file = at(E.model_id)
+        narrow = all({*offered[key]} <= {*allowed[key]} for key in ("purposes", "actions"))
+        need(
+            narrow and offered["expires_at"] <= allowed["expires_at"],
+            "is offered for more than owners allowed",
+        )
+        need({*allowed["duties"]} <= {*offered["duties"]}, "leaves out a duty that an owner set")
 
 
 def valuation():

@@ -359,7 +359,10 @@ class World:
                 Source(asset=asset.id, role="training-data", weight=weight)
                 for (asset, _), weight in zip(sets, weights, strict=True)
             ),
-            terms=self.terms(("infer",), price_units=PRICE, price_per="use"),
+            terms=self.terms(
+                tweak.get("actions", ("infer",)),
+                **({"price_units": PRICE, "price_per": "use"} | tweak.get("model_terms", {})),
+            ),
             created_at=NOW,
         )
         self.keep(model, builder)

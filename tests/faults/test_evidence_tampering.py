@@ -105,7 +105,7 @@ def test_honest_evidence_holds_in_both_verifiers(world, honest, chain):
     assert (report.ok, report.trusted_by) == (True, "chain client")
     names = [name for name, _, _ in verify_standalone.checks(honest.files)]
     assert names == [check.name for check in report.checks]
-    assert len(names) == 26
+    assert len(names) == 27
 
 
 def test_nobody_vouching_for_the_block_is_said(honest):
@@ -140,7 +140,7 @@ def test_the_standalone_program_says_so_by_its_exit_code(honest, tmp_path):
     command = [sys.executable, str(EXAMPLES / "verify_standalone.py"), str(tmp_path / "evidence")]
     block = verify(honest, replay=replay).block_hash
     good = subprocess.run([*command, "--block-hash", block], capture_output=True, text=True, check=False)
-    assert (good.returncode, good.stdout.count("\n")) == (0, 27), good.stdout + good.stderr
+    assert (good.returncode, good.stdout.count("\n")) == (0, 28), good.stdout + good.stderr
     bad = subprocess.run([*command, "--block-hash", "0x00"], capture_output=True, text=True, check=False)
     assert bad.returncode == 1
     assert "BROKEN chain.block: chain.json" in bad.stdout
@@ -431,6 +431,9 @@ COLLUSIONS = {
     "update nobody signed": ({"no_receipt": (1, 0)}, "training.receipts", "training_round"),
     "update forged": ({"forge_round": 1}, "training.receipts", "training_round"),
     "other model": ({"mask": 1}, "training.model", "model"),
+    "other purposes": ({"model_terms": {"purposes": ("research", "sale")}}, "training.terms", "model"),
+    "longer than agreed": ({"model_terms": {"expires_at": EXPIRES + 1}}, "training.terms", "model"),
+    "another action": ({"actions": ("infer", "redistribute")}, "training.terms", "model"),
     "lineage inflated": (
         {"steal_bps": 100, "honest_weights": False, "honest_claim": True},
         "valuation.lineage",

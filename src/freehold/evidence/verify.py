@@ -40,6 +40,7 @@ _STEPS: tuple[tuple[str, Callable[[Evidence], str]], ...] = (
     ("training.receipts", training.receipts),
     ("training.replay", training.replay),
     ("training.model", training.model),
+    ("training.terms", training.terms),
     ("valuation.test", valuation.test_table),
     ("valuation.shares", valuation.shares),
     ("valuation.lineage", valuation.lineage),

@@ -106,6 +106,7 @@ def receipts(evidence: Evidence) -> str:
         for item in evidence.of_type(Receipt)
         if item.action == "train" and item.evidence.get("run") in {run, None}
     }
+    evidence.file = path_of(claim)
     for position, (account, owner) in enumerate(owners.items()):
         grant, asset = evidence.get(owner["grant"], Grant, claim), evidence.get(owner["asset"], Asset, claim)
         if (grant.issuer, grant.holder, grant.asset) != (account, builder.owner, asset.id):
@@ -149,6 +150,25 @@ def model(evidence: Evidence) -> str:
     if asset.content.commitment != evidence.replayed.model:
         raise Broken(path_of(asset), "is another model than its training leads to")
     return f"model {asset.id[:10]} follows from the updates"
+
+
+def terms(evidence: Evidence) -> str:
+    """The model is offered for nothing that one of its data owners did not allow."""
+    asset, _ = run_of(evidence)
+    claim, _ = plan_of(evidence)
+    offered = asset.terms
+    for account, owner in owners_of(evidence).items():
+        allowed = evidence.get(owner["grant"], Grant, claim).terms
+        wider = (
+            ("purposes", not set(offered.purposes) <= set(allowed.purposes)),
+            ("actions", not set(offered.actions) <= set(allowed.actions)),
+            ("time", offered.expires_at > allowed.expires_at),
+            ("duties", not set(allowed.duties) <= set(offered.duties)),
+        )
+        for field, exceeded in wider:
+            if exceeded:
+                raise Broken(path_of(asset), f"is offered with {field} that {account} did not agree to")
+    return "offered within what every data owner allowed"
 
 
 def _replay(evidence: Evidence, plan: Any, rounds: list[Any]) -> Replayed:
