@@ -297,6 +297,6 @@ def test_a_url_that_is_no_node_is_refused_and_not_remembered(market: Market, abo
     before = viewing.peers(reader.node)
     hostile.lies["/.well-known/freehold.json"] = [says(about)]
     with pytest.raises(FreeholdError) as refused:
-        viewing.add_peer(reader.services, stall.url)
+        viewing.add_peer(reader.services, f"http://localhost:{stall.port}")
     assert refused.value.message
     assert viewing.peers(reader.node) == before

@@ -343,7 +343,10 @@ class Job:
                 tx.put(receipts[owner])
             tx.put(claim, public=True)
             tx.set(f"round:{plan.run_id}:{number:05d}", made.to_json())
-            tx.set(f"uncountersigned:{self.job['id']}", {o: r.document.id for o, r in receipts.items()})
+            # an absent owner may still wait for the signature under its last answer
+            due = self._node.store.state(f"uncountersigned:{self.job['id']}", {})
+            due |= {owner: receipt.document.id for owner, receipt in receipts.items()}
+            tx.set(f"uncountersigned:{self.job['id']}", due)
         return after
 
     def _ask_all(self, ask: Callable[[Asset], Any]) -> tuple[dict[str, Any], dict[str, FreeholdError]]:
