@@ -46,15 +46,17 @@ def anchored_size(node: Node) -> int:
 def proofs(node: Node, document_ids: list[str]) -> dict[str, Any]:
     """What anyone needs to see that documents are in this log, at the anchored size.
 
-    Anchors first where a document is newer than the last anchor.
+    Anchors first where a document is newer than the last anchor. Revocations of grants among the
+    documents come along: whoever proves a use has to show that it came first.
 
     Raises:
         NotFound: a document is not in this log. InvalidInput: too many at once.
     """
     if len(document_ids) > MAX_PROOFS:
         raise InvalidInput(f"at most {MAX_PROOFS} proofs at once")
+    revocations = [claim for item in document_ids for claim in node.store.find("claim", "revocation", item)]
     positions = {}
-    for document_id in document_ids:
+    for document_id in {*document_ids, *(claim.document.id for claim in revocations)}:
         hash_bytes(document_id)
         position = node.store.position(document_id)
         if position is None:
@@ -72,7 +74,11 @@ def proofs(node: Node, document_ids: list[str]) -> dict[str, Any]:
             }
             for document_id, position in sorted(positions.items(), key=lambda item: item[1])
         ]
-    return {"checkpoint": checkpoint(node, size), "proofs": listed}
+    return {
+        "checkpoint": checkpoint(node, size),
+        "proofs": listed,
+        "revocations": [claim.to_json() for claim in revocations],
+    }
 
 
 def entry_data(document_id: str, type_: str) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -107,7 +108,7 @@ def give_evidence(services: Services, sender: str, body: dict[str, Any]) -> dict
 
 
 def evidence(services: Services, receipt_id: str) -> Bundle:
-    """Evidence of a receipt, made here by its provider or fetched from it, and checked before it is shown.
+    """Evidence of a receipt, made here by its provider or fetched from it; checked either way.
 
     Raises:
         Unavailable: a party whose proofs are needed does not answer. VerificationFailed: it does not hold.
@@ -119,11 +120,11 @@ def evidence(services: Services, receipt_id: str) -> Bundle:
             "evidence starts from an inference receipt", hint="Choose a receipt of action infer."
         )
     if receipt.provider == node.account:
-        bundle = gather(node, services.peers, receipt.id)
-    else:
-        answer = services.peers.ask(receipt.provider, "/peer/evidence", {"receipt": receipt.id}, timeout=120)
-        bundle = Bundle.from_json(answer["files"])
-    require(check(bundle))
+        return gather(node, services.peers, receipt.id)
+    services.buyer.flush()
+    answer = services.peers.ask(receipt.provider, "/peer/evidence", {"receipt": receipt.id}, timeout=120)
+    bundle = Bundle.from_json(answer["files"])
+    require(check(bundle, chain=node.chain))
     return bundle
 
 
@@ -196,11 +197,7 @@ def _assemble(
 ) -> Bundle:
     envelopes = dict(envelopes)
     logs = []
-    for account in sorted(_provers(receipt, envelopes)):
-        ids = _logged_by(account, envelopes)
-        answer = (
-            logbook.proofs(node, ids) if account == node.account else _ask_proofs(node, peers, account, ids)
-        )
+    for account, answer in _ask_all(node, peers, receipt, envelopes).items():
         for value in answer.get("revocations", []):
             claim = parse_envelope(value)
             node.check(claim)
@@ -230,6 +227,22 @@ def _assemble(
         key=node.keys.account_key,
         issued_at=node.now(),
     )
+
+
+def _ask_all(
+    node: Node, peers: Peers, receipt: Receipt, envelopes: dict[str, Envelope]
+) -> dict[str, dict[str, Any]]:
+    """Each party's log proofs, asked for at once: every one of them may have to anchor first."""
+
+    def ask(account: str) -> dict[str, Any]:
+        ids = _logged_by(account, envelopes)
+        return (
+            logbook.proofs(node, ids) if account == node.account else _ask_proofs(node, peers, account, ids)
+        )
+
+    accounts = sorted(_provers(receipt, envelopes))
+    with ThreadPoolExecutor(max_workers=len(accounts)) as pool:
+        return dict(zip(accounts, pool.map(ask, accounts), strict=True))
 
 
 def _provers(receipt: Receipt, envelopes: dict[str, Envelope]) -> set[str]:
