@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from inference_world import PRICE, Shop, nonce_of
-from node_world import World, require_sound
+from node_world import Party, World, require_sound
 
 from freehold.core.signing import parse_envelope, sign_digest
 from freehold.core.typed_data import digest
@@ -23,6 +23,16 @@ def shop(world: World) -> Shop:
     return Shop(world)
 
 
+@pytest.fixture(scope="module")
+def payer(shop: Shop) -> Party:
+    return shop.buyer()
+
+
+@pytest.fixture(scope="module")
+def other(shop: Shop) -> Party:
+    return shop.buyer("other")
+
+
 def test_a_client_without_any_freehold_code_pays_once_and_gets_a_receipt(shop: Shop) -> None:
     assert "freehold" not in "".join(
         line for line in PLAIN.read_text().splitlines() if line.startswith(("import", "from"))
@@ -33,7 +43,7 @@ def test_a_client_without_any_freehold_code_pays_once_and_gets_a_receipt(shop: S
     account = Account.from_key(key).address.lower()
     shop.builder.node.send("TestDollar", "mint", account, 5 * PRICE)
     before = shop.pool_units()[0]
-    done = subprocess.run(
+    done = subprocess.run(  # noqa: PLW1510 - the code is asserted, with what was said
         [sys.executable, str(PLAIN), shop.builder.url, shop.model.id],
         input=key,
         capture_output=True,
@@ -57,8 +67,7 @@ def test_a_client_without_any_freehold_code_pays_once_and_gets_a_receipt(shop: S
     require_sound(node)
 
 
-def test_a_transfer_answers_one_question_and_no_other(shop: Shop) -> None:
-    payer = shop.buyer()
+def test_a_transfer_answers_one_question_and_no_other(shop: Shop, payer: Party) -> None:
     header = to_header(shop.deposit(payer))
     before = shop.pool_units()[0]
     first = shop.post(shop.body(1, 1), header)
@@ -69,8 +78,7 @@ def test_a_transfer_answers_one_question_and_no_other(shop: Shop) -> None:
     assert shop.pool_units()[0] == before + PRICE
 
 
-def test_the_same_transfer_from_many_threads_is_paid_once(shop: Shop) -> None:
-    payer = shop.buyer()
+def test_the_same_transfer_from_many_threads_is_paid_once(shop: Shop, payer: Party) -> None:
     header, before = to_header(shop.deposit(payer)), shop.pool_units()[0]
     got: list[tuple[int, bytes]] = []
 
@@ -89,16 +97,16 @@ def test_the_same_transfer_from_many_threads_is_paid_once(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("value", [1, PRICE - 1, PRICE + 1])
-def test_only_the_exact_price_is_taken(shop: Shop, value: int) -> None:
-    payer, before = shop.buyer(), shop.pool_units()
+def test_only_the_exact_price_is_taken(shop: Shop, payer: Party, value: int) -> None:
+    before = shop.pool_units()
     response = shop.post(shop.body(), to_header(shop.deposit(payer, value_units=value)))
     assert (response.status_code, response.json()["code"]) == (402, "payment.refused")
     assert response.json()["fields"]["price_units"] == PRICE
     assert shop.pool_units() == before
 
 
-def test_forged_expired_and_uncovered_transfers_take_nothing(shop: Shop) -> None:
-    payer, other, before = shop.buyer(), shop.buyer("other"), shop.pool_units()
+def test_forged_expired_and_uncovered_transfers_take_nothing(shop: Shop, payer: Party, other: Party) -> None:
+    before = shop.pool_units()
     forged = shop.deposit(payer).model_copy(update={"payer": other.account})
     resalted = shop.deposit(payer).model_copy(update={"salt": "0x" + "11" * 32})
     expired = shop.deposit(payer, valid_before=1)
@@ -113,12 +121,12 @@ def test_forged_expired_and_uncovered_transfers_take_nothing(shop: Shop) -> None
     assert shop.post(shop.body(), to_header(uncovered)).status_code == 402
     assert shop.pool_units() == before
     # refused for want of money, not for ever
-    node.send("TestDollar", "mint", node.account, PRICE)
+    node.send("TestDollar", "mint", node.account, 1_000 * PRICE)
     assert shop.post(shop.body(), to_header(uncovered)).status_code == 200
 
 
-def test_a_malformed_question_never_costs_a_transfer(shop: Shop) -> None:
-    payer, before = shop.buyer(), shop.pool_units()
+def test_a_malformed_question_never_costs_a_transfer(shop: Shop, payer: Party) -> None:
+    before = shop.pool_units()
     body = json.dumps({"model": shop.model.id, "rows": [["1"] * (shop.width + 1)]}).encode()
     assert shop.post(body, to_header(shop.deposit(payer))).status_code == 422
     assert shop.pool_units() == before
@@ -129,9 +137,9 @@ def _power_cut(*_: object) -> None:
 
 
 def test_a_crash_between_payment_and_answer_loses_neither(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch
+    shop: Shop, payer: Party, other: Party, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    payer, before = shop.buyer(), shop.pool_units()[0]
+    before = shop.pool_units()[0]
     header = to_header(shop.deposit(payer))
     with monkeypatch.context() as cut:
         cut.setattr(shop.builder.node, "seal", _power_cut)
@@ -145,15 +153,14 @@ def test_a_crash_between_payment_and_answer_loses_neither(
 
 
 def test_a_stranger_who_submits_the_payment_first_changes_nothing(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch
+    shop: Shop, payer: Party, other: Party, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    payer, stranger = shop.buyer(), shop.buyer("stranger")
     transfer, before = shop.deposit(payer), shop.pool_units()[0]
     node, sent = shop.builder.node, shop.builder.node.send
 
     def overtaken(contract: str, function: str, *args: object) -> int:
         if function == "depositWithAuthorization":
-            stranger.node.send(contract, function, *args)
+            other.node.send(contract, function, *args)
         return sent(contract, function, *args)
 
     monkeypatch.setattr(node, "send", overtaken)
@@ -161,9 +168,10 @@ def test_a_stranger_who_submits_the_payment_first_changes_nothing(
     assert shop.pool_units()[0] == before + PRICE
 
 
-def test_a_nonce_spent_on_something_else_is_no_payment(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_nonce_spent_on_something_else_is_no_payment(
+    shop: Shop, payer: Party, other: Party, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The payer uses up its nonce just before the gateway submits: by a transfer to itself, for less, or by cancelling."""
-    payer = shop.buyer()
     node, signer, sent = payer.node, payer.node.keys.account_key, shop.builder.node.send
     before = shop.pool_units()[0]
     moved = (

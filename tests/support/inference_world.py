@@ -27,10 +27,10 @@ PRICE = 1_000
 class Shop:
     """Owners, a builder that serves the model trained on their tables, and a buyer that knows it."""
 
-    def __init__(self, world: World, *, owners: int = 2) -> None:
+    def __init__(self, world: World, *, owners: int = 2, **builder: Any) -> None:
         self.world = world
         self.owners = world.owners(owners)
-        self.builder = world.party("builder")
+        self.builder = world.party("builder", **builder)
         job, _ = run_job(self.builder, self.owners, rounds=2)
         self.model: Asset = self.builder.node.asset(job["model"])
         serving.switch(self.builder.node, self.model.id, on=True)

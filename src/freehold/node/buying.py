@@ -207,13 +207,11 @@ class Buyer:
                 **error.fields,
             ) from error
         signed = envelope.with_signature(self._node.seal(envelope.document, "holder").signatures[0])
-        own = grant.issuer == self._node.account
         with self._node.store.transaction() as tx:
             tx.put(signed)
             tx.set(f"spending:{record['channel']}", paid)
-            if not own:
-                # with an own model the gateway counted it in this same store
-                tx.count_use(grant.id, use_price(grant))
+            if grant.issuer != self._node.account:
+                # of an own model, this store is where the gateway keeps the receipt too
                 self._countersigner.add(tx, signed)
         return {"model": value["model"], "outputs": value["outputs"], "receipt": signed.to_json()}
 

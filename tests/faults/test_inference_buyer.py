@@ -1,0 +1,287 @@
+"""A buyer among crashes, silence and a gateway that cheats: it never signs two questions for one sum."""
+
+import contextlib
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from inference_world import PRICE, Shop
+from node_world import App, Party, World, require_sound
+
+from freehold.core.canonical import parse
+from freehold.core.errors import Unavailable
+from freehold.core.signing import Envelope, parse_envelope, seal
+from freehold.inference.payment import read_header
+from freehold.node import serving
+from freehold.node.buying import Buyer, WrongAnswer
+from freehold.node.countersigning import Countersigner
+from freehold.node.peers import PeerUnreachable
+
+
+class Edge:
+    """Stands before a gateway: writes down what is asked, and changes answers when told to."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[int, bytes]] = []
+        """(cumulative_units, body) of every question with a voucher."""
+        self.change: Callable[[int, Any], tuple[int, Any]] | None = None
+
+    def wrap(self, _: Party, app: App) -> App:
+        async def edge(scope: Any, receive: Any, send: Any) -> None:
+            if scope.get("path") != "/v1/predict":
+                await app(scope, receive, send)
+                return
+            body = b""
+            more = True
+            while more:
+                message = await receive()
+                body, more = body + message.get("body", b""), message.get("more_body", False)
+            given = dict(scope["headers"])
+            if b"freehold-payment" in given:
+                self.seen.append((read_header(given[b"freehold-payment"].decode()).cumulative_units, body))
+            status, content = 0, b""
+
+            async def replay() -> Any:
+                return {"type": "http.request", "body": body, "more_body": False}
+
+            async def collect(message: Any) -> None:
+                nonlocal status, content
+                status = message.get("status", status)
+                content += message.get("body", b"")
+
+            await app(scope, replay, collect)
+            value = json.loads(content)
+            if self.change:
+                status, value = self.change(status, value)
+            headers = [(b"content-type", b"application/json")]
+            if status == 0:
+                # announces more than it sends, so the connection breaks
+                status, headers = 200, [(b"content-length", b"100000")]
+            await send({"type": "http.response.start", "status": status, "headers": headers})
+            await send({"type": "http.response.body", "body": json.dumps(value).encode()})
+
+        return edge
+
+    def questions_per_sum(self) -> int:
+        """The most different questions that were asked for one sum."""
+        sums: dict[int, set[bytes]] = {}
+        for cumulative, body in self.seen:
+            sums.setdefault(cumulative, set()).add(body)
+        return max(map(len, sums.values()))
+
+
+class EdgedShop(Shop):
+    def __init__(self, world: World) -> None:
+        self.edge = Edge()
+        super().__init__(world, wrap=self.edge.wrap)
+
+
+@pytest.fixture(scope="module")
+def shop(world: World) -> EdgedShop:
+    return EdgedShop(world)
+
+
+@pytest.fixture
+def party(shop: EdgedShop) -> Party:
+    shop.edge.change, shop.edge.seen = None, []
+    return shop.buyer()
+
+
+def promised(party: Party) -> int:
+    return int(party.services.buyer.channels()[0]["promised_units"])
+
+
+def grants_used(shop: Shop, party: Party) -> int:
+    return sum(
+        shop.builder.node.store.uses(e.document.id)[0]
+        for e in shop.builder.node.store.find("grant")
+        if e.document.body["holder"] == party.account
+    )
+
+
+def test_an_answer_lost_on_the_way_is_asked_for_again_at_no_cost(shop: EdgedShop, party: Party) -> None:
+    shop.edge.change = lambda *_: (0, None) if len(shop.edge.seen) < 2 else _
+    answer = party.services.buyer.predict(shop.model.id, shop.rows())
+    assert len(answer["outputs"]) == 1
+    assert shop.edge.seen[0] == shop.edge.seen[1]
+    assert (promised(party), grants_used(shop, party)) == (PRICE, 1)
+
+
+def test_a_buyer_that_died_waiting_gets_its_receipt_before_it_asks_the_next_question(
+    shop: EdgedShop, party: Party
+) -> None:
+    shop.edge.change = lambda *_: (0, None)
+    with pytest.raises(PeerUnreachable):
+        party.services.buyer.predict(shop.model.id, shop.rows(1, 1))
+    shop.edge.change = None
+    reborn = Buyer(party.node, party.services.peers)
+    reborn.predict(shop.model.id, shop.rows(1, 2))
+    receipts = [e.document.body for e in party.node.store.find("receipt", "infer")]
+    assert [r["evidence"]["cumulative_units"] for r in receipts] == [PRICE, 2 * PRICE]
+    assert shop.edge.questions_per_sum() == 1
+    assert (promised(party), grants_used(shop, party)) == (2 * PRICE, 2)
+    require_sound(party.node)
+
+
+@pytest.mark.parametrize("moment", ["openWithAuthorization", "after openWithAuthorization", "put"])
+def test_a_crash_while_opening_or_keeping_costs_nothing_twice(
+    shop: EdgedShop, party: Party, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    node, sent = party.node, party.node.send
+
+    def send(contract: str, function: str, *args: object) -> int:
+        if function == moment:
+            raise RuntimeError("power cut")
+        gas = sent(contract, function, *args)
+        if moment == f"after {function}":
+            raise RuntimeError("power cut")
+        return gas
+
+    def lost(*_: object) -> None:
+        raise RuntimeError("power cut")
+
+    before = node.balance_units()
+    with monkeypatch.context() as cut:
+        cut.setattr(node, "send", send)
+        if moment == "put":
+            cut.setattr(Countersigner, "add", lost)
+        with pytest.raises(RuntimeError, match="power cut"):
+            party.services.buyer.predict(shop.model.id, shop.rows(1, 3))
+    Buyer(node, party.services.peers).predict(shop.model.id, shop.rows(1, 3))
+    (channel,) = party.services.buyer.channels()
+    assert before - node.balance_units() == channel["deposited_units"]
+    assert (channel["promised_units"], grants_used(shop, party)) == (PRICE, 1)
+    assert shop.edge.questions_per_sum() == 1
+    require_sound(node)
+
+
+def test_a_buyer_restored_from_an_old_copy_finds_its_place_by_its_own_signature(
+    shop: EdgedShop, party: Party
+) -> None:
+    for i in range(3):
+        party.services.buyer.predict(shop.model.id, shop.rows(1, i))
+    forget(party, PRICE)
+    answer = party.services.buyer.predict(shop.model.id, shop.rows(1, 9))
+    assert parse_envelope(answer["receipt"]).document.body["evidence"]["cumulative_units"] == 4 * PRICE
+    assert promised(party) == 4 * PRICE
+
+
+def forget(party: Party, cumulative: int) -> None:
+    (name,) = party.node.store.states("spending:")
+    record = party.node.store.state(name)
+    with party.node.store.transaction() as tx:
+        tx.set(name, {**record, "cumulative_units": cumulative})
+
+
+def test_a_gateway_cannot_talk_a_buyer_into_a_larger_sum(shop: EdgedShop, party: Party) -> None:
+    party.services.buyer.predict(shop.model.id, shop.rows())
+
+    def greedy(_: int, value: Any) -> tuple[int, Any]:
+        accepted = {"cumulative_units": 49 * PRICE, "signature": "0x" + "11" * 65}
+        fields = {"expected_cumulative_units": 50 * PRICE, "accepted": accepted}
+        return 402, {"title": "more", "code": "payment.stale", "fields": fields}
+
+    shop.edge.change = greedy
+    from freehold.core.errors import PaymentRequired
+
+    with pytest.raises(PaymentRequired):
+        party.services.buyer.predict(shop.model.id, shop.rows(1, 1))
+    assert {cumulative for cumulative, _ in shop.edge.seen} <= {PRICE, 2 * PRICE}
+    shop.edge.change = None
+    party.services.buyer.predict(shop.model.id, shop.rows(1, 1))
+    assert promised(party) == 2 * PRICE
+
+
+def _resigned(shop: Shop, value: Any, **changes: Any) -> Any:
+    """The answer with a receipt that the owner really signed, over other fields."""
+    document = parse_envelope(value["receipt"]).document.model_copy(update=changes)
+    document.__dict__.pop("body", None)
+    document.__dict__.pop("id", None)
+    node = shop.builder.node
+    return {**value, "receipt": seal(document, node.keys.account_key, node.domain, "provider").to_json()}
+
+
+@pytest.mark.parametrize(
+    "lie",
+    ["outputs", "unsigned", "output", "evidence", "price", "rows", "provider", "not an answer"],
+)
+def test_an_answer_that_is_not_its_receipt_is_refused_and_costs_one_call_at_most(
+    shop: EdgedShop, party: Party, lie: str
+) -> None:
+    party.services.buyer.predict(shop.model.id, shop.rows())
+    kept = len(party.node.store.find("receipt", "infer"))
+
+    def change(status: int, value: Any) -> tuple[int, Any]:
+        lies = {
+            "outputs": lambda: {**value, "outputs": [{"probability_ppm": 1, "label": 0}]},
+            "unsigned": lambda: {
+                **value,
+                "receipt": Envelope(parse_envelope(value["receipt"]).document, ()).to_json(),
+            },
+            "output": lambda: _resigned(shop, value, output="0x" + "12" * 32),
+            "evidence": lambda: _resigned(shop, value, evidence={"request": "0x" + "12" * 32}),
+            "price": lambda: _resigned(shop, value, money=()),
+            "rows": lambda: {**value, "outputs": value["outputs"] * 2},
+            "provider": lambda: _resigned(shop, value, inputs=("0x" + "12" * 32,)),
+            "not an answer": lambda: ["hello"],
+        }
+        return status, lies[lie]()
+
+    shop.edge.change = change
+    with pytest.raises(WrongAnswer):
+        party.services.buyer.predict(shop.model.id, shop.rows(1, 1))
+    assert len(party.node.store.find("receipt", "infer")) == kept
+    assert promised(party) == 2 * PRICE
+    shop.edge.change = None
+    party.services.buyer.predict(shop.model.id, shop.rows(1, 2))
+    assert promised(party) == 3 * PRICE
+    assert shop.edge.questions_per_sum() == 1
+
+
+def test_a_question_refused_for_good_leaves_its_sum_free(shop: EdgedShop, party: Party) -> None:
+    party.services.buyer.predict(shop.model.id, shop.rows())
+    serving.switch(shop.builder.node, shop.model.id, on=False)
+    from freehold.core.errors import NotFound
+
+    try:
+        with pytest.raises(NotFound):
+            party.services.buyer.predict(shop.model.id, shop.rows(1, 1))
+    finally:
+        serving.switch(shop.builder.node, shop.model.id, on=True)
+    party.services.buyer.predict(shop.model.id, shop.rows(1, 2))
+    assert promised(party) == 2 * PRICE
+
+
+def test_an_error_of_the_gateway_is_not_taken_for_a_refusal(shop: EdgedShop, party: Party) -> None:
+    party.services.buyer.predict(shop.model.id, shop.rows())
+    shop.edge.change = lambda *_: (503, {"title": "busy", "code": "unavailable"})
+    with pytest.raises(Unavailable):
+        party.services.buyer.predict(shop.model.id, shop.rows(1, 1))
+    shop.edge.change = None
+    party.services.buyer.predict(shop.model.id, shop.rows(1, 1))
+    assert (promised(party), grants_used(shop, party)) == (2 * PRICE, 2)
+    assert shop.edge.questions_per_sum() == 1
+
+
+def test_countersignatures_wait_for_a_provider_that_is_away(
+    shop: EdgedShop, party: Party, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = party.services.buyer.predict(shop.model.id, shop.rows())
+    receipt = parse_envelope(answer["receipt"]).document
+
+    def away(*_: object, **__: object) -> Any:
+        raise PeerUnreachable("away")
+
+    with monkeypatch.context() as cut:
+        cut.setattr(party.services.peers, "ask", away)
+        assert party.services.buyer.flush() == {"sent": 0, "waiting": 1, "refused": 0}
+    assert not shop.builder.node.store.get(receipt.id).is_complete
+    assert Buyer(party.node, party.services.peers).flush() == {"sent": 1, "waiting": 0, "refused": 0}
+    assert shop.builder.node.store.get(receipt.id).is_complete
+
+
+def test_the_edge_saw_canonical_questions(shop: EdgedShop, party: Party) -> None:
+    with contextlib.suppress(Unavailable):
+        party.services.buyer.predict(shop.model.id, shop.rows(2))
+    assert [parse(body)["model"] for _, body in shop.edge.seen] == [shop.model.id]

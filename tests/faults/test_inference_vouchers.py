@@ -1,0 +1,399 @@
+"""Vouchers that do not pay: forged, replayed, stale, foreign, uncovered; grants that no longer stand; crashes."""
+
+import json
+import threading
+import time
+from collections import Counter
+
+import pytest
+from inference_world import PRICE, Hand, Shop, open_channel
+from node_world import Party, World, require_sound
+
+from freehold.chain import deployments
+from freehold.core.ids import hash_bytes
+from freehold.core.signing import parse_envelope
+from freehold.core.typed_data import Domain, receive_digest
+from freehold.inference.payment import Voucher, to_header
+from freehold.node import granting, serving, settling
+from freehold.node.spending import NEVER, channel_id
+
+
+@pytest.fixture(scope="module")
+def shop(world: World) -> Shop:
+    return Shop(world)
+
+
+@pytest.fixture(scope="module")
+def payer(shop: Shop) -> Party:
+    return shop.buyer()
+
+
+@pytest.fixture(scope="module")
+def other(shop: Shop) -> Party:
+    return shop.buyer("other")
+
+
+@pytest.fixture
+def hand(shop: Shop, payer: Party) -> Hand:
+    """A fresh grant and channel of the payer."""
+    return Hand.open(shop, payer)
+
+
+def refused(shop: Shop, header: str, body: bytes | None = None) -> tuple[int, str]:
+    """Status and code of a refusal, after checking that nothing was charged or logged."""
+    node = shop.builder.node
+    before = _ledger(shop)
+    response = shop.post(shop.body() if body is None else body, header)
+    assert response.status_code >= 400, response.text
+    assert _ledger(shop) == before
+    problem = response.json()
+    if response.status_code == 402:
+        assert problem["fields"]["price_units"] == PRICE
+        assert problem["fields"]["channels"] == node.contract("Channels")
+    return response.status_code, problem["code"]
+
+
+def _ledger(shop: Shop) -> tuple:
+    node = shop.builder.node
+    with node.store.reading() as connection:
+        uses = connection.execute("SELECT sum(uses), sum(spent_units) FROM uses").fetchone()
+    with node.store.log() as log:
+        return uses, log.size(), node.store.states("voucher:")
+
+
+def test_unpaid_is_told_what_to_pay(shop: Shop) -> None:
+    response = shop.post(shop.body())
+    problem = response.json()
+    assert (response.status_code, problem["code"]) == (402, "payment.missing")
+    assert response.headers["content-type"] == "application/problem+json"
+    quote = problem["fields"]
+    assert (quote["price_units"], quote["model"]) == (PRICE, shop.model.id)
+    assert quote["pool"] == "0x" + shop.pool.hex()
+    assert {item["kind"] for item in quote["how"]} == {"voucher", "transfer"}
+
+
+def test_a_retry_gets_the_same_bytes_and_is_charged_once(shop: Shop, hand: Hand) -> None:
+    first = shop.post(shop.body(2), hand.voucher(PRICE))
+    assert first.status_code == 200
+    before = _ledger(shop)
+    for _ in range(3):
+        assert shop.post(shop.body(2), hand.voucher(PRICE)).content == first.content
+    assert _ledger(shop) == before
+    assert shop.builder.node.store.uses(hand.grant) == (1, PRICE)
+
+
+def test_a_voucher_pays_for_one_question_only(shop: Shop, hand: Hand) -> None:
+    assert shop.post(shop.body(1, 1), hand.voucher(PRICE)).status_code == 200
+    assert refused(shop, hand.voucher(PRICE), shop.body(1, 2)) == (409, "payment.reused")
+    fields = shop.post(shop.body(1, 2), hand.voucher(PRICE)).json()["fields"]
+    assert fields["expected_cumulative_units"] == 2 * PRICE
+    assert fields["accepted"]["cumulative_units"] == PRICE
+
+
+def test_only_the_next_sum_is_taken(shop: Shop, hand: Hand) -> None:
+    for i in range(2):
+        assert shop.post(shop.body(1, i), hand.voucher((i + 1) * PRICE)).status_code == 200
+    for cumulative in (1, PRICE - 1, 2 * PRICE + 1, 3 * PRICE - 1, 3 * PRICE + 1, 4 * PRICE):
+        assert refused(shop, hand.voucher(cumulative), shop.body(1, 9)) == (402, "payment.stale"), cumulative
+    assert shop.post(shop.body(1, 9), hand.voucher(3 * PRICE)).status_code == 200
+
+
+def test_forged_vouchers(shop: Shop, hand: Hand, other: Party) -> None:
+    node = hand.party.node
+    right = Domain("Freehold Channels", node.chain_id, node.contract("Channels"))
+    forgeries = {
+        "another key": hand.voucher(PRICE, key=other.node.keys.account_key),
+        "another sum": hand.voucher(PRICE, signed=PRICE - 1),
+        "another chain": hand.voucher(PRICE, domain=Domain(right.name, 1, right.contract)),
+        "another contract": hand.voucher(
+            PRICE, domain=Domain(right.name, right.chain_id, node.contract("Revenue"))
+        ),
+        "another domain": hand.voucher(PRICE, domain=Domain("Freehold", right.chain_id, right.contract)),
+        "no signature": hand.voucher(PRICE, signature="0x" + "00" * 65),
+        "short": hand.voucher(PRICE, signature="0x01"),
+        "long": hand.voucher(PRICE, signature="0x" + "01" * 4096),
+    }
+    assert {name: refused(shop, header) for name, header in forgeries.items()} == dict.fromkeys(
+        forgeries, (402, "payment.refused")
+    )
+    # the second valid form of a signature is refused too, so that one voucher is one string
+    low = bytes.fromhex(_signature(hand.voucher(PRICE)))
+    order = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
+    high = low[:32] + (order - int.from_bytes(low[32:64])).to_bytes(32, "big") + bytes([55 - low[64]])
+    assert refused(shop, hand.voucher(PRICE, signature="0x" + high.hex())) == (402, "payment.refused")
+
+
+def _signature(header: str) -> str:
+    from freehold.inference.payment import read_header
+
+    return read_header(header).signature[2:]
+
+
+def test_channels_that_are_not_this_payers_for_this_pool(shop: Shop, hand: Hand, other: Party) -> None:
+    others = Hand.open(shop, other)
+    unopened = Hand(shop, hand.party, hand.grant, b"\x07" * 32)
+    assert refused(shop, unopened.voucher(PRICE)) == (402, "payment.refused")
+    borrowed = Hand(shop, hand.party, hand.grant, others.channel)
+    assert refused(shop, borrowed.voucher(PRICE)) == (402, "payment.refused")
+    lent = Hand(shop, other, hand.grant, others.channel)
+    assert refused(shop, lent.voucher(PRICE)) == (402, "payment.refused")
+    node = shop.builder.node
+    if not node.store.state("second_pool"):
+        node.send("Revenue", "open", b"\x09" * 32, node.token, b"\x01" * 32, 10_000)
+    from freehold.market.offer import keyed_id
+
+    elsewhere = open_channel(hand.party, keyed_id(node.account, b"\x09" * 32), 10 * PRICE)
+    assert refused(shop, Hand(shop, hand.party, hand.grant, elsewhere).voucher(PRICE)) == (
+        402,
+        "payment.refused",
+    )
+
+
+def test_an_answer_is_not_given_to_a_stranger_who_names_the_payers_channel(
+    shop: Shop, hand: Hand, other: Party
+) -> None:
+    assert shop.post(shop.body(), hand.voucher(PRICE)).status_code == 200
+    stranger = Hand.open(shop, other)
+    posing = Hand(shop, stranger.party, stranger.grant, hand.channel)
+    assert refused(shop, posing.voucher(PRICE)) == (402, "payment.refused")
+
+
+def test_a_deposit_is_a_limit(shop: Shop, payer: Party) -> None:
+    hand = Hand.open(shop, payer, deposit=2 * PRICE - 1)
+    assert shop.post(shop.body(), hand.voucher(PRICE)).status_code == 200
+    assert refused(shop, hand.voucher(2 * PRICE), shop.body(1, 1)) == (402, "payment.deposit")
+
+
+def test_a_closing_channel_counts_from_the_next_call_but_a_paid_answer_stays(shop: Shop, hand: Hand) -> None:
+    first = shop.post(shop.body(), hand.voucher(PRICE))
+    hand.party.node.send("Channels", "requestClose", hand.channel)
+    assert refused(shop, hand.voucher(2 * PRICE), shop.body(1, 1)) == (402, "payment.closing")
+    assert shop.post(shop.body(), hand.voucher(PRICE)).content == first.content
+    assert {row["channel"] for row in serving.settle(shop.builder.node)["settled"]} >= {
+        "0x" + hand.channel.hex()
+    }
+    assert settling.read_channel(shop.builder.node, "0x" + hand.channel.hex()).settled_units == PRICE
+
+
+@pytest.mark.parametrize("way", ["by its log", "on chain only"])
+def test_a_revoked_grant_counts_from_the_next_call(shop: Shop, hand: Hand, way: str) -> None:
+    assert shop.post(shop.body(), hand.voucher(PRICE)).status_code == 200
+    node = shop.builder.node
+    if way == "by its log":
+        granting.revoke(node, hand.grant)
+    else:
+        node.send("Revocations", "revoke", node.grant(hand.grant).revocation_index)
+    assert refused(shop, hand.voucher(2 * PRICE), shop.body(1, 1)) == (403, "grant.revoked")
+
+
+def test_an_expired_grant_is_refused(shop: Shop, payer: Party) -> None:
+    party = payer
+    wish = {
+        "asset": shop.model.id,
+        "nonce": "0x" + "ab" * 32,
+        "action": "infer",
+        "spend_cap_units": 10 * PRICE,
+        "expires_at": int(time.time()) + 3,
+    }
+    given = party.services.peers.ask(shop.builder.account, "/peer/grants", wish)
+    grant = parse_envelope(given["grant"]).document
+    hand = Hand(shop, party, grant.id, open_channel(party, shop.pool, 10 * PRICE))
+    assert shop.post(shop.body(), hand.voucher(PRICE)).status_code == 200
+    time.sleep(max(0.0, wish["expires_at"] - time.time()))
+    assert refused(shop, hand.voucher(2 * PRICE), shop.body(1, 1)) == (403, "grant.expired")
+
+
+def test_uses_and_spend_cap_of_a_grant_are_limits(shop: Shop, payer: Party) -> None:
+    few = Hand.open(shop, payer, max_uses=1)
+    assert shop.post(shop.body(), few.voucher(PRICE)).status_code == 200
+    assert refused(shop, few.voucher(2 * PRICE), shop.body(1, 1)) == (403, "grant.used_up")
+    cheap = Hand.open(shop, payer, cap=2 * PRICE - 1)
+    assert shop.post(shop.body(), cheap.voucher(PRICE)).status_code == 200
+    assert refused(shop, cheap.voucher(2 * PRICE), shop.body(1, 1)) == (403, "grant.spend_cap")
+
+
+def test_a_grant_for_data_or_of_another_node_does_not_open_the_model(shop: Shop, hand: Hand) -> None:
+    unknown = hand.voucher(PRICE, grant="0x" + "cd" * 32)
+    assert refused(shop, unknown) == (402, "payment.refused")
+    not_a_grant = hand.voucher(PRICE, grant=shop.model.id)
+    assert refused(shop, not_a_grant) == (402, "payment.refused")
+
+
+@pytest.mark.parametrize("same_grant", [True, False])
+def test_one_sum_promised_to_many_at_once_buys_one_answer(shop: Shop, payer: Party, same_grant: bool) -> None:
+    hand = Hand.open(shop, payer)
+    more = Hand.open(shop, hand.party, cap=50 * PRICE).grant
+    got: Counter[int] = Counter()
+    barrier = threading.Barrier(12)
+
+    def ask(i: int) -> None:
+        grant = hand.grant if same_grant or i % 2 else more
+        header = Hand(shop, hand.party, grant, hand.channel).voucher(PRICE)
+        barrier.wait()
+        got[shop.post(shop.body(1, i), header).status_code] += 1
+
+    threads = [threading.Thread(target=ask, args=(i,)) for i in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert got == {200: 1, 409: 11}
+    uses = [shop.builder.node.store.uses(grant)[0] for grant in (hand.grant, more)]
+    assert sum(uses) == 1
+
+
+def test_two_channels_cannot_stretch_one_grant(shop: Shop, payer: Party) -> None:
+    hand = Hand.open(shop, payer, max_uses=3)
+    second = Hand(shop, hand.party, hand.grant, open_channel(hand.party, shop.pool, 10 * PRICE))
+    got: Counter[int] = Counter()
+
+    def ask(one: Hand) -> None:
+        for i in range(4):
+            got[shop.post(shop.body(1, i), one.voucher((i + 1) * PRICE)).status_code] += 1
+
+    threads = [threading.Thread(target=ask, args=(one,)) for one in (hand, second)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert got[200] == 3
+    assert shop.builder.node.store.uses(hand.grant) == (3, 3 * PRICE)
+    require_sound(shop.builder.node)
+
+
+def test_malformed_questions_and_headers(shop: Shop, hand: Hand) -> None:
+    model, good = shop.model.id, shop.rows()
+    voucher = hand.voucher(PRICE)
+    rows = ",".join(["1"] * shop.width)
+
+    def raw(row: str) -> bytes:
+        return f'{{"model": "{model}", "rows": [[{row}]]}}'.encode()
+
+    bodies = [
+        b"",
+        b"\xff\xfe",
+        b"[1]",
+        b"{}",
+        json.dumps({"model": model, "rows": []}).encode(),
+        json.dumps({"model": model, "rows": good * 1_001}).encode(),
+        json.dumps({"model": model, "rows": good, "more": 1}).encode(),
+        json.dumps({"model": 7, "rows": good}).encode(),
+        json.dumps({"model": model, "rows": [good[0] + ["1"]]}).encode(),
+        json.dumps({"model": model, "rows": [good[0][:-1]]}).encode(),
+        json.dumps({"model": model, "rows": [dict.fromkeys(good[0])]}).encode(),
+        f'{{"model": "{model}", "model": "{model}", "rows": [[{rows}]]}}'.encode(),
+        *(
+            raw(rows[:-1] + cell)
+            for cell in (
+                "NaN", "Infinity", "-Infinity", "1e999", "1e40", "9" * 60, "9" * 70, "null", "true", "[1]",
+                '"nan"', '"inf"', '"0x10"', '"1_0"', '" 1"', '""', '"1,5"', '"\\u0661"',
+            )
+        ),
+        b'{"model": "' + model.encode() + b'", "rows": ' + b"[" * 50_000 + b"]" * 50_000 + b"}",
+    ]  # fmt: skip
+    for body in bodies:
+        assert refused(shop, voucher, body) == (422, "inference.request"), body[:120]
+    assert refused(shop, voucher, b" " * (8 * 1024 * 1024 + 1)) == (422, "inference.request")
+    unknown = json.dumps({"model": "0x" + "00" * 32, "rows": good}).encode()
+    assert refused(shop, voucher, unknown) == (404, "not_found")
+    for header in ("x", "e30", "bnVsbA", voucher[:-3], voucher + "!", "A" * 13_000, voucher[::-1]):
+        assert refused(shop, header) == (422, "payment.malformed"), header
+    assert shop.post(shop.body(), voucher).status_code == 200
+
+
+def test_a_crash_before_the_commit_leaves_nothing_and_the_retry_is_answered(
+    shop: Shop, hand: Hand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def power_cut(*_: object) -> None:
+        raise RuntimeError("power cut")
+
+    with monkeypatch.context() as cut:
+        # the last thing written in the transaction
+        cut.setattr(serving, "keep_voucher", power_cut)
+        assert refused(shop, hand.voucher(PRICE)) == (500, "freehold.error")
+    assert shop.post(shop.body(), hand.voucher(PRICE)).status_code == 200
+    assert shop.builder.node.store.uses(hand.grant) == (1, PRICE)
+    require_sound(shop.builder.node)
+
+
+def test_a_gateway_that_forgot_its_vouchers_asks_for_nothing_twice(shop: Shop, hand: Hand) -> None:
+    for i in range(2):
+        shop.post(shop.body(1, i), hand.voucher((i + 1) * PRICE))
+    node, channel = shop.builder.node, "0x" + hand.channel.hex()
+    serving.settle(node)
+    with node.store.transaction() as tx:
+        tx.delete(f"voucher:{channel}")
+    assert refused(shop, hand.voucher(5 * PRICE), shop.body(1, 5)) == (402, "payment.stale")
+    assert shop.post(shop.body(1, 5), hand.voucher(3 * PRICE)).status_code == 200
+
+
+def test_settling_survives_a_channel_that_cannot_be_settled(shop: Shop, hand: Hand, payer: Party) -> None:
+    node = shop.builder.node
+    assert shop.post(shop.body(), hand.voucher(PRICE)).status_code == 200
+    broken = Hand.open(shop, payer)
+    assert shop.post(shop.body(), broken.voucher(PRICE)).status_code == 200
+    name = "voucher:0x" + broken.channel.hex()
+    kept = node.store.state(name)
+    with node.store.transaction() as tx:
+        tx.set(name, {**kept, "signature": "0x" + "00" * 65})
+    before = shop.pool_units()[0]
+    done = serving.settle(node)
+    assert [row["channel"] for row in done["failed"]] == ["0x" + broken.channel.hex()]
+    assert shop.pool_units()[0] == before + done["units"] >= before + PRICE
+    with node.store.transaction() as tx:
+        tx.set(name, kept)
+    # anybody may settle; the gateway then has nothing left to do and says so
+    signature = bytes.fromhex(kept["signature"][2:])
+    hand.party.node.send("Channels", "settle", broken.channel, PRICE, signature)
+    assert serving.settle(node) == {"settled": [], "failed": [], "units": 0, "gas": 0}
+
+
+def test_a_contract_can_be_the_payer(shop: Shop, payer: Party) -> None:
+    """An ERC-1271 account whose key-holder signs for it: grant, channel and vouchers in its name."""
+    from contract_account import init_code
+
+    party, node = payer, shop.builder.node
+    code = init_code(party.account)
+    party.node.chain.settled(
+        party.node.chain.submit_data(party.node.keys.account_key, deployments.PROXY, bytes(32) + code)
+    )
+    from eth_hash.auto import keccak
+
+    account = (
+        "0x" + keccak(b"\xff" + bytes.fromhex(deployments.PROXY[2:]) + bytes(32) + keccak(code))[12:].hex()
+    )
+    node.send("TestDollar", "mint", account, 10 * PRICE)
+    wish = {
+        "asset": shop.model.id,
+        "nonce": "0x" + "ef" * 32,
+        "action": "infer",
+        "spend_cap_units": 10 * PRICE,
+    }
+    grant = parse_envelope(granting.issue(node, account, wish)["grant"]).document
+    salt = b"\x05" * 32
+    channel = channel_id(account, shop.pool, salt)
+    digest = receive_digest(
+        node.token_domain, account, node.contract("Channels"), 5 * PRICE, (0, NEVER), channel
+    )
+    from freehold.core.signing import sign_digest
+
+    signature = sign_digest(party.node.keys.account_key, digest)
+    node.send("Channels", "openWithAuthorization", account, shop.pool, 5 * PRICE, salt, 0, NEVER, signature)
+    hand = Hand(shop, party, grant.id, channel)
+    assert shop.post(shop.body(), hand.voucher(PRICE)).status_code == 200
+    assert refused(shop, hand.voucher(2 * PRICE, key=node.keys.account_key), shop.body(1, 1)) == (
+        402,
+        "payment.refused",
+    )
+    assert serving.settle(node)["failed"] == []
+    assert node.chain.read("Channels", "channelOf", channel)[3] == PRICE
+
+
+def test_a_voucher_round_trips_through_its_header(hand: Hand) -> None:
+    from freehold.inference.payment import read_header
+
+    header = hand.voucher(PRICE)
+    voucher = read_header(header)
+    assert isinstance(voucher, Voucher)
+    assert to_header(voucher) == header
+    assert hash_bytes(voucher.channel) == hand.channel
