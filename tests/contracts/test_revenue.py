@@ -179,6 +179,17 @@ def test_a_dishonest_split_cannot_reach_other_pools(world, owners):
     assert world.read(world.Revenue, "poolOf", honest)[3:] == (10_000, 0)
 
 
+def test_a_leaf_of_more_than_everything_is_not_paid(world):
+    """Also keeps the entitlement's product below 2^256, where it would wrap."""
+    for shares in (11, 2**255):
+        greedy = world.account().address
+        pool, tree = a_pool(world, {greedy: shares}, total=10)
+        pay_in(world, pool, 100)
+        with refused("InvalidProof", greedy, shares):
+            claim(world, pool, tree, greedy, shares)
+        assert world.read(world.Revenue, "claimable", pool, greedy, shares) == 0
+
+
 def test_the_last_units_of_a_dishonest_split_are_paid_not_stuck(world):
     cheat, tree = a_pool(world, {world.account().address: 6, world.account().address: 7}, total=10)
     pay_in(world, cheat, 100)
