@@ -29,7 +29,7 @@ def receipts(
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
-    """List the uses of data and models that this node took part in."""
+    """List uses of data and models."""
     node = NodeClient.of(home)
     if receipt is None:
         answer = node.get("/api/receipts", limit=str(limit))
@@ -50,7 +50,7 @@ def lineage(
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
-    """Show what a model or an answer was made from, and by whom."""
+    """Show what something was made from."""
     answer = NodeClient.of(home).get(f"/api/lineage/{asset}")
     if output is not None:
         from freehold.console.lineage_svg import draw  # noqa: PLC0415
@@ -67,7 +67,10 @@ def evidence(
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
-    """Write the public files that prove one answer, from payment back to the training data."""
+    """Write the files that prove one answer.
+
+    Public files only, from its payment back to the commitments to the training data.
+    """
     from freehold.evidence.bundle import Bundle  # noqa: PLC0415
 
     answer = NodeClient.of(home).post("/api/evidence", {"receipt": receipt})
@@ -97,7 +100,11 @@ def verify(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Check evidence, offline and without any node; exits with 9 when it does not hold."""
+    """Check evidence, offline.
+
+    Needs no node and trusts none. Exits with 9 when the evidence does not hold. Everything hangs on
+    the hash of one block: compare it with --rpc-url or --block-hash.
+    """
     from freehold.evidence.bundle import Bundle  # noqa: PLC0415
     from freehold.node import proving  # noqa: PLC0415
 

@@ -55,7 +55,11 @@ def revoke(
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
-    """Take a grant back: denied here at once, in the log, and by one bit on chain."""
+    """Take a grant back.
+
+    Denied here at once, said in the log, and shown to everybody by one bit on chain. What was trained
+    before stays trained.
+    """
     node = NodeClient.of(home)
     answer = node.post(f"/api/grants/{grant}/revoke")
     emit(answer, lambda: [f"revoked: {answer['grant']} ({answer['gas']:,} gas)"], as_json=as_json)

@@ -34,7 +34,10 @@ def publish(
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
-    """Seal a table in the vault and offer it on your terms; the file itself never leaves."""
+    """Offer a table on your terms.
+
+    It is sealed in this node's vault and never leaves it; what others see is a signed description.
+    """
     node = NodeClient.of(home)
     wanted = {"path": str(file.expanduser().resolve()), "label": label}
     if positive is not None:
@@ -62,7 +65,7 @@ def search(
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
-    """Find what this node and its peers offer."""
+    """Find what peers offer."""
     answer = NodeClient.of(home).get("/api/search", q=text, kind=kind)
     emit(answer, lambda: _table(answer["assets"]), as_json=as_json)
 

@@ -31,13 +31,13 @@ def claim(
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
-    """Move your share of models' revenue into your wallet."""
+    """Move your share of revenue to your wallet."""
     answer = NodeClient.of(home).post("/api/claim", {} if model is None else {"model": model})
     emit(answer, lambda: _claims(answer), as_json=as_json)
 
 
 def settle(*, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
-    """Bring what buyers paid into the models' revenue pools on chain."""
+    """Bring what buyers paid to the chain."""
     answer = NodeClient.of(home).post("/api/settle")
     emit(answer, lambda: _settled(answer), as_json=as_json)
 

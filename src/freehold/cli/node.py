@@ -60,7 +60,10 @@ def up(
     until_eof: UntilEof = None,
     home: Home = DEFAULT_HOME,
 ) -> None:
-    """Run a node until Ctrl-C. What is given here is kept for the next start."""
+    """Run a node until Ctrl-C.
+
+    What is given here is kept for the next start, except the passphrase.
+    """
     from freehold.cli import passphrase as passphrases  # noqa: PLC0415
     from freehold.node import daemon, settings  # noqa: PLC0415 - the whole node
 
@@ -84,7 +87,7 @@ def up(
 
 
 def status(*, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
-    """Show who this node is, its chain, its money and its log."""
+    """Show this node, its chain and its money."""
     answer = NodeClient.of(home).get("/api/status")
     emit(answer, lambda: _status(answer), as_json=as_json)
 
@@ -95,7 +98,10 @@ def log(
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
-    """Show this node's transparency log and how much of it the chain vouches for."""
+    """Show this node's transparency log.
+
+    The checkpoint is signed; the chain vouches for the entries that are anchored.
+    """
     node = NodeClient.of(home)
     if anchor:
         node.post("/api/anchor")

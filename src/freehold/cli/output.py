@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 _MOST_CELL = 200
-_PIPE_WIDTH = 400
 _PIPE_WIDTH = 240
 
 

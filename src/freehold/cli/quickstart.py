@@ -25,7 +25,10 @@ def quickstart(
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
-    """Six owners, a builder and a buyer: publish, train, sell, pay out and prove, on this machine."""
+    """Play the whole main job on this machine.
+
+    Six owners, a builder and a buyer, each a process of its own: publish, train, sell, pay out, prove.
+    """
     from freehold.quickstart import pages, progress, report, run  # noqa: PLC0415
 
     launch = [sys.executable, "-m", "freehold.cli"]

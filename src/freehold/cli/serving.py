@@ -39,7 +39,7 @@ def models(
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
-    """List the models this node knows, or show who contributed to one."""
+    """List models, or show who made one."""
     node = NodeClient.of(home)
     if model is None:
         answer = node.get("/api/models")
@@ -58,7 +58,10 @@ def predict(
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
-    """Buy predictions for rows of a file; every answer leaves a receipt."""
+    """Buy predictions for the rows of a file.
+
+    Each call is paid by a voucher and leaves a receipt that both sides sign.
+    """
     from freehold.cli.rows import read  # noqa: PLC0415
 
     node = NodeClient.of(home)

@@ -55,7 +55,11 @@ def train(
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
-    """Train a model on datasets of others, measure what each contributed, and release it."""
+    """Train a model on datasets of others.
+
+    Buys the grants, trains inside the owners' nodes, measures what each contributed, and releases the
+    model with shares and a revenue pool. What was interrupted goes on with --resume.
+    """
     node = NodeClient.of(home)
     if resume is not None:
         job = str(node.post(f"/api/jobs/{resume}/resume")["id"])

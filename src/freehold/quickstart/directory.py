@@ -42,14 +42,13 @@ def fresh(home: Path) -> Iterator[Path]:
 
 
 def _runs(above: Path) -> list[Path]:
-    return sorted(path for path in above.glob("run-*") if path.is_dir() and not path.is_symlink())
+    return sorted(path for path in above.glob("run-*-*-[0-9]*") if path.is_dir() and not path.is_symlink())
 
 
 def _made(above: Path) -> Path:
     stamp = time.strftime("run-%Y%m%d-%H%M%S")
-    for number in range(100):
-        path = above / f"{stamp}-{number:02d}"
-        if not path.exists():
-            path.mkdir(mode=0o700)
-            return path
-    raise AlreadyRunning("too many runs in one second", hint="Try again.")
+    # names sort by age, so a number that an older run of this second had is not used again
+    taken = [int(path.name.rsplit("-", 1)[1]) for path in _runs(above) if path.name.startswith(stamp)]
+    path = above / f"{stamp}-{max(taken, default=-1) + 1:04d}"
+    path.mkdir(mode=0o700)
+    return path

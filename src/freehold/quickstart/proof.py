@@ -37,7 +37,9 @@ def prove(node: Control, receipt: str, rpc_url: str, directory: Path) -> dict[st
             "files": len(bundle.files),
             "bytes": sum(map(len, bundle.files.values())),
             "block_hash": report.block_hash,
-            "list": [{"name": check.name, "ok": check.ok, "detail": check.detail} for check in report.checks],
+            "outcomes": [
+                {"name": check.name, "ok": check.ok, "detail": check.detail} for check in report.checks
+            ],
         },
         "tamper": {
             "detected": bool(broken),

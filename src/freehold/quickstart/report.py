@@ -40,8 +40,8 @@ def values(facts: Mapping[str, Any]) -> dict[str, Any]:
         "receipts": {
             "count": facts["builder_receipts"]["total"],
             "anchored": sum(1 for item in receipts if item["anchored"]),
-            "latest": receipts[-8:],
         },
+        "latest_receipts": receipts[-8:],
         "gas": dict(sorted(facts["gas"].items())),
         "verify": facts["verify"],
         "tamper": facts["tamper"],

@@ -1,0 +1,59 @@
+"""docs/reference/cli.md says what the commands do: every command, argument and option, as the code has them."""
+
+import ast
+from pathlib import Path
+
+from freehold.cli import reference
+from freehold.core import errors
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = ROOT / "docs" / "reference" / "cli.md"
+
+
+def test_the_page_is_current():
+    assert PAGE.read_text() == reference.page(), (
+        "run: python -m freehold.cli.reference > docs/reference/cli.md"
+    )
+
+
+def test_every_command_is_on_the_page_and_explains_itself():
+    text = PAGE.read_text()
+    found = list(reference.commands())
+    assert {"freehold up", "freehold verify", "freehold grants revoke", "freehold chain run"} <= {
+        n for n, _ in found
+    }
+    for name, command in found:
+        assert f"\n## {name}\n" in text
+        assert command.help, name
+        for parameter in command.params:
+            assert parameter.help, f"{name} {parameter.name}"
+
+
+def test_summaries_fit_the_help_screen():
+    for name, command in reference.commands():
+        first = command.help.strip().splitlines()[0]
+        assert first.endswith("."), name
+        assert len(first) <= 62, f"{name}: {first}"
+
+
+def test_every_command_that_answers_can_answer_in_json():
+    for name, command in reference.commands():
+        flags = {flag for parameter in command.params for flag in parameter.opts}
+        assert ("--json" in flags) or name == "freehold up", name
+        assert ("--home" in flags) or name == "freehold verify", name
+
+
+def test_every_exit_code_is_on_the_page():
+    tree = ast.parse(Path(errors.__file__).read_text())
+    codes = {
+        int(item.value.value)
+        for kind in tree.body
+        if isinstance(kind, ast.ClassDef)
+        for item in kind.body
+        if isinstance(item, ast.Assign | ast.AnnAssign)
+        and "exit_code" in ast.unparse(item)
+        and isinstance(item.value, ast.Constant)
+    }
+    assert len(codes) >= 9
+    for code in codes:
+        assert f"\n| {code} | " in PAGE.read_text()

@@ -1,0 +1,123 @@
+"""The command as a process: how fast it answers, what it prints where, and with which code it exits."""
+
+import json
+import subprocess
+import sys
+import time
+
+import pytest
+
+HEAVY = ("httpx", "rich", "numpy", "pydantic", "eth_abi", "fastapi", "cryptography", "eth")
+
+
+def freehold(*arguments, **more):
+    return subprocess.run(
+        [sys.executable, "-m", "freehold.cli", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        **more,
+    )
+
+
+def test_help_answers_at_once():
+    times = []
+    for _ in range(3):
+        start = time.perf_counter()
+        done = freehold("--help")
+        times.append(time.perf_counter() - start)
+        assert done.returncode == 0
+    assert "quickstart" in done.stdout
+    assert min(times) < 0.5
+
+
+def test_help_imports_nothing_heavy():
+    script = (
+        "import sys; from freehold.cli.main import main; main(['--help']);"
+        f"print([name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == "[]"
+
+
+def test_without_a_node_the_message_says_how_to_start_one(tmp_path):
+    done = freehold("status", "--home", str(tmp_path))
+    assert done.returncode == 8
+    assert done.stdout == ""
+    assert "no node is running" in done.stderr
+    assert f"freehold up --home {tmp_path}" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_json_gives_one_object_even_for_an_error(tmp_path):
+    done = freehold("status", "--json", "--home", str(tmp_path))
+    assert done.returncode == 8
+    assert json.loads(done.stdout)["error"]["code"] == "node.not_running"
+    assert "no node is running" in done.stderr
+
+
+def test_a_node_that_left_its_address_and_died_is_not_running(tmp_path):
+    (tmp_path / "node.json").write_text('{"url": "http://127.0.0.1:9", "pid": 1, "account": "0x"}')
+    (tmp_path / "api-token").write_text("secret-of-this-node\n")
+    done = freehold("grants", "list", "--home", str(tmp_path))
+    assert done.returncode == 8
+    assert "secret-of-this-node" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("about", ["[]", "not json", '{"url": 3}', "\xff"])
+def test_a_damaged_address_file_is_no_traceback(tmp_path, about):
+    (tmp_path / "node.json").write_text(about, encoding="latin-1")
+    (tmp_path / "api-token").write_text("t\n")
+    done = freehold("status", "--home", str(tmp_path))
+    assert done.returncode == 8
+    assert "Traceback" not in done.stderr
+
+
+def test_home_comes_from_the_environment(tmp_path):
+    import os
+
+    done = freehold("status", env={**os.environ, "FREEHOLD_HOME": str(tmp_path / "there")})
+    assert str(tmp_path / "there") in done.stderr
+
+
+def test_an_unknown_option_is_a_usage_error():
+    done = freehold("status", "--nope")
+    assert done.returncode == 2
+    assert done.stdout == ""
+
+
+def test_verify_of_nothing_names_the_directory(tmp_path):
+    done = freehold("verify", str(tmp_path / "absent"))
+    assert done.returncode == 4
+    assert "absent" in done.stderr
+
+
+def test_verify_of_junk_fails_with_its_own_code_and_names_the_check(tmp_path):
+    (tmp_path / "manifest.json").write_text("{}")
+    done = freehold("verify", str(tmp_path), "--json")
+    assert done.returncode == 9
+    report = json.loads(done.stdout)
+    assert report["ok"] is False
+    assert report["checks"][-1]["name"].startswith("manifest.")
+    assert report["checks"][-1]["file"] == "manifest.json"
+
+
+def test_verify_refuses_two_sources_of_trust(tmp_path):
+    done = freehold("verify", str(tmp_path), "--rpc-url", "http://127.0.0.1:9", "--block-hash", "0x00")
+    assert done.returncode == 2
+
+
+def test_up_needs_a_name_and_a_passphrase_without_a_terminal(tmp_path):
+    assert "--name" in freehold("up", "--home", str(tmp_path / "a")).stderr
+    done = freehold("up", "--home", str(tmp_path / "b"), "--name", "B")
+    assert done.returncode == 2
+    assert "--passphrase-file" in done.stderr
+    assert not (tmp_path / "b" / "keys.jwe").exists()
+
+
+def test_a_closed_pipe_is_no_traceback():
+    script = f"{sys.executable} -m freehold.cli --help | true"
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False)
+    assert "Traceback" not in done.stderr

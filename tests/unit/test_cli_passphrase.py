@@ -1,0 +1,47 @@
+"""Passphrases come from a descriptor, a file or a keyboard, whole and bounded."""
+
+import os
+
+import pytest
+
+from freehold.cli.passphrase import MOST_BYTES, obtain
+from freehold.core.errors import InvalidInput
+
+
+def pipe(content: bytes) -> int:
+    reading, writing = os.pipe()
+    os.write(writing, content)
+    os.close(writing)
+    return reading
+
+
+def test_the_first_line_of_a_descriptor():
+    assert obtain(pipe("größer als kurz\nmore".encode()), None, new=True) == "größer als kurz"
+
+
+def test_the_first_line_of_a_file(tmp_path):
+    (tmp_path / "p").write_bytes(b"  spaces count  \r\n")
+    assert obtain(None, tmp_path / "p", new=False) == "  spaces count  "
+
+
+def test_the_descriptor_is_closed_afterwards():
+    descriptor = pipe(b"secret\n")
+    obtain(descriptor, None, new=False)
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(descriptor)
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b"x" * (MOST_BYTES + 1), b"\xff\xfe\n"])
+def test_what_is_no_passphrase_is_refused_without_repeating_it(content):
+    with pytest.raises(InvalidInput) as caught:
+        obtain(pipe(content), None, new=False)
+    assert "xxx" not in str(caught.value)
+
+
+def test_two_sources_and_absent_ones_are_refused(tmp_path):
+    with pytest.raises(InvalidInput, match="not both"):
+        obtain(0, tmp_path / "p", new=False)
+    with pytest.raises(InvalidInput, match="cannot read"):
+        obtain(None, tmp_path / "absent", new=False)
+    with pytest.raises(InvalidInput, match="cannot be read"):
+        obtain(9_999, None, new=False)

@@ -1,0 +1,72 @@
+"""Rows for predictions: columns by name, numbers as the digits that were written."""
+
+import io
+
+import pytest
+
+from freehold.cli.rows import MOST_BYTES, read
+from freehold.core.errors import InvalidInput
+
+COLUMNS = ["a", "b"]
+
+
+def rows(text):
+    return read("-", io.BytesIO(text.encode()), COLUMNS)
+
+
+def test_csv_columns_are_found_by_name_and_others_left_out():
+    assert rows("label,b,a\n1,2.50,0.1\n0,-3,1e3\n") == [["0.1", "2.50"], ["1e3", "-3"]]
+
+
+def test_csv_without_a_header_has_the_models_columns():
+    assert rows("1,2\n\n3,4\n") == [["1", "2"], ["3", "4"]]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[[0.1, 2], ["3", 4]]',
+        '{"rows": [[0.1, 2], [3, 4]]}',
+        '[{"b": 2, "a": 0.1}, {"a": 3, "b": 4, "c": 9}]',
+    ],
+)
+def test_json_in_three_shapes(text):
+    assert rows(text) == [["0.1", "2"], ["3", "4"]]
+
+
+def test_digits_are_not_rounded():
+    assert rows("[[0.1234567890123456789, 90071992547409931]]") == [
+        ["0.1234567890123456789", "90071992547409931"]
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "no rows"),
+        ("[]", "no rows"),
+        ("a,c\n1,2\n", "lacks 1 of the model's columns, first 'b'"),
+        ("1,2\n3\n", "row 2 does not have 2 numbers"),
+        ("a,b\n1,2\n3,x\n", "row 2, column 'b': 'x' is not a number"),
+        ("[[1, null]]", "row 1, column 'b'"),
+        ("[[1, true]]", "row 1, column 'b'"),
+        ("[[1, NaN]]", "row 1, column 'b'"),
+        ('[{"a": 1}]', "row 1 lacks 'b'"),
+        ("[1, 2]", "row 1 does not have 2 numbers"),
+        ("{", "not JSON"),
+        ("[" * 100_000, "not JSON"),
+        ('{"x": 1}', "a list of rows"),
+    ],
+)
+def test_what_is_wrong_is_named(text, said):
+    with pytest.raises(InvalidInput, match=said):
+        rows(text)
+
+
+def test_size_and_encoding_are_bounded(tmp_path):
+    with pytest.raises(InvalidInput, match="over"):
+        read("-", io.BytesIO(b"1" * (MOST_BYTES + 1)), COLUMNS)
+    with pytest.raises(InvalidInput, match="UTF-8"):
+        read("-", io.BytesIO(b"\xff\xff"), COLUMNS)
+    with pytest.raises(InvalidInput, match="cannot read"):
+        read(str(tmp_path / "absent.csv"), io.BytesIO(), COLUMNS)
