@@ -53,6 +53,7 @@ class Ledger:
         self.pool = Pool()
         self.offset_seconds = 0
         """Seconds the chain's clock runs ahead of the machine's (`evm_increaseTime`)."""
+        self._next_time: int | None = None
         self._snapshots: dict[int, tuple[int, int]] = {}
         self.head = self._load_head()
         for (raw,) in self.store.rows("SELECT raw FROM queued"):
@@ -75,14 +76,14 @@ class Ledger:
             rows = self.store.rows("SELECT header FROM blocks WHERE number = ?", (number,))
         return Header.decode(bytes(rows[0][0])) if rows else None
 
-    def next_header(self, *, at: int | None = None) -> Header:
+    def next_header(self) -> Header:
         """Header of the block that would follow now, still carrying the parent's state root.
 
         Its time is the wall clock's, never below the parent's. Equal times are allowed: a strict
         order would push a busy chain ahead of the clock, and deadlines signed by people would lie.
         """
         parent = self.head
-        now = int(time.time()) + self.offset_seconds if at is None else at
+        now = int(time.time()) + self.offset_seconds if self._next_time is None else self._next_time
         return Header(
             block_number=parent.block_number + 1,
             gas_limit=genesis.GAS_LIMIT,
@@ -112,10 +113,16 @@ class Ledger:
             raise ticket.fault
         return ticket.tx_hash
 
-    def mine_empty(self, *, at: int | None = None) -> None:
+    def set_next_time(self, seconds: int) -> None:
+        """Give the next block this time (Unix seconds); the clock goes on from there."""
+        with self.lock:
+            self._next_time = seconds
+            self.offset_seconds = seconds - int(time.time())
+
+    def mine_empty(self) -> None:
         """Add a block although nothing waits."""
         with self.lock:
-            header = self.next_header(at=at)
+            header = self.next_header()
             self._seal(_Draft(header, self.machine.open_block(header)))
 
     def top_up(self, address: bytes, wei: int) -> None:
@@ -272,7 +279,7 @@ class Ledger:
         self.store.add_block(
             number, header.hash, header.encoded, _rows(header, included), _log_rows(number, included)
         )
-        self.head = header
+        self.head, self._next_time = header, None
         for ticket, _ in included:
             ticket.settled = True
 

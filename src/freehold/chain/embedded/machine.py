@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from eth._utils.address import generate_contract_address
+from eth.db.account import AccountDB
 from eth.exceptions import VMError
 from eth.vm.execution_context import ExecutionContext
 from eth.vm.forks.prague.constants import HISTORY_SERVE_WINDOW, HISTORY_STORAGE_ADDRESS
@@ -56,10 +57,9 @@ class Call:
 
     @property
     def intrinsic_gas(self) -> int:
-        """Gas charged before the first instruction (EIP-2028, EIP-2930, EIP-3860)."""
+        """Gas charged before the first instruction (EIP-2028, EIP-2930); py-evm adds EIP-3860's itself."""
         zeros = self.data.count(0)
-        words = (len(self.data) + 31) // 32
-        create = 0 if self.to else _GAS_CREATE + 2 * words
+        create = 0 if self.to else _GAS_CREATE
         listed = sum(2_400 + 1_900 * len(slots) for _, slots in self.access_list)
         return _GAS_BASE + create + 4 * zeros + 16 * (len(self.data) - zeros) + listed
 
@@ -83,6 +83,11 @@ def floor_gas(data: bytes) -> int:
     """The least a transaction with this calldata pays (EIP-7623)."""
     zeros = data.count(0)
     return _GAS_BASE + _FLOOR_PER_TOKEN * (zeros + _TOKENS_NON_ZERO * (len(data) - zeros))
+
+
+def parse_transaction(raw: bytes) -> Any:
+    """A transaction that was checked before, from its bytes."""
+    return PragueTransactionBuilder.decode(raw)
 
 
 def decode_transaction(raw: bytes) -> Any:
@@ -111,6 +116,32 @@ def decode_transaction(raw: bytes) -> Any:
     return transaction
 
 
+class _TracingAccounts(AccountDB):
+    """Notes which addresses and slots become warm."""
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self.touched: tuple[set[bytes], set[tuple[bytes, int]]] = set(), set()
+
+    def mark_address_warm(self, address: Address) -> None:
+        self.touched[0].add(bytes(address))
+        super().mark_address_warm(address)
+
+    def mark_storage_warm(self, address: Address, slot: int) -> None:
+        self.touched[0].add(bytes(address))
+        self.touched[1].add((bytes(address), slot))
+        super().mark_storage_warm(address, slot)
+
+
+class _TracingState(PragueState):
+    account_db_class = _TracingAccounts
+
+    @property
+    def touched(self) -> tuple[set[bytes], set[tuple[bytes, int]]]:
+        """Addresses, and slots with theirs."""
+        return cast("_TracingAccounts", self._account_db).touched
+
+
 class Machine:
     """Builds states and runs messages on them."""
 
@@ -119,7 +150,7 @@ class Machine:
         self._ancestors = ancestors
         """Hashes of the blocks below a height, newest first (BLOCKHASH)."""
 
-    def state(self, header: Header) -> Any:
+    def state(self, header: Header, kind: type[PragueState] = PragueState) -> Any:
         """State at the header's root, executing in the header's environment."""
         context = ExecutionContext(
             coinbase=Address(header.coinbase),
@@ -133,7 +164,26 @@ class Machine:
             base_fee_per_gas=header.base_fee_per_gas,
             excess_blob_gas=0,
         )
-        return PragueState(self.nodes, context, Hash32(header.state_root))
+        return kind(self.nodes, context, Hash32(header.state_root))
+
+    def trace_access(
+        self, header: Header, call: Call
+    ) -> tuple[Outcome, tuple[tuple[bytes, tuple[int, ...]], ...]]:
+        """Run a call; also what it touched, as an access list (EIP-2930), sorted.
+
+        Addresses that are warm anyway (sender, recipient, precompiles) are listed only with slots.
+        """
+        state = self.state(header, _TracingState)
+        created = generate_contract_address(Address(call.sender), state.get_nonce(call.sender))
+        outcome = self.run(state, call)
+        addresses, slots = state.touched
+        warm = {call.sender, call.to or created, header.coinbase, *state.computation_class.get_precompiles()}
+        listed = {address: sorted(at for owner, at in slots if owner == address) for address in addresses}
+        return outcome, tuple(
+            (address, tuple(found))
+            for address, found in sorted(listed.items())
+            if found or address not in warm
+        )
 
     def open_block(self, header: Header) -> Any:
         """State for a new block whose header still carries the parent's root; EIP-2935 applied."""

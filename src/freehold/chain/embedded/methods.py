@@ -5,9 +5,12 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING, Any
 
+from freehold.chain.embedded.calls import CallMethods
 from freehold.chain.embedded.faults import INVALID_PARAMS, NO_METHOD, Fault
 from freehold.chain.embedded.history import HistoryMethods
-from freehold.chain.embedded.state import LocalMethods, StateMethods
+from freehold.chain.embedded.local import LocalMethods
+from freehold.chain.embedded.logs import LogMethods
+from freehold.chain.embedded.state import StateMethods
 
 if TYPE_CHECKING:
     from freehold.chain.embedded.ledger import Ledger
@@ -20,7 +23,14 @@ class Methods:
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        groups = (StateMethods(ledger), LocalMethods(ledger), HistoryMethods(ledger))
+        self.logs = LogMethods(ledger)
+        groups = (
+            StateMethods(ledger),
+            CallMethods(ledger),
+            HistoryMethods(ledger),
+            self.logs,
+            LocalMethods(ledger),
+        )
         self._table = {name: found for group in groups for name, found in group.table().items()}
         self._signatures = {name: inspect.signature(found) for name, found in self._table.items()}
 

@@ -1,4 +1,4 @@
-"""JSON-RPC methods over the present: network, fees, state, execution, and local conveniences."""
+"""JSON-RPC methods over the present: network, fees, accounts, proofs."""
 
 from __future__ import annotations
 
@@ -7,23 +7,22 @@ from typing import TYPE_CHECKING, Any
 from eth_hash.auto import keccak
 
 from freehold.chain.embedded import genesis
-from freehold.chain.embedded.faults import INVALID_PARAMS, Fault, reverted
-from freehold.chain.embedded.machine import Call
-from freehold.chain.embedded.reader import LATEST, PENDING, MethodGroup, method
+from freehold.chain.embedded.faults import INVALID_PARAMS, Fault
+from freehold.chain.embedded.reader import MethodGroup, method
 from freehold.chain.embedded.wire import read_address, read_data, read_quantity, show
 from freehold.chain.trie import look_up
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from freehold.chain.header import Header
 
 _MOST_PROOF_SLOTS = 1_024
 _MOST_FEE_BLOCKS = 1_024
-_MOST_ACCESSED = 1_000
+_MOST_PERCENTILES = 100
 _TIP_WEI = 1
 
 
 class StateMethods(MethodGroup):
-    """Network, fees, accounts and execution."""
+    """Network, fees and accounts."""
 
     @method("web3_clientVersion")
     def _client_version(self) -> str:
@@ -40,6 +39,10 @@ class StateMethods(MethodGroup):
     @method("net_listening")
     def _listening(self) -> bool:
         return True
+
+    @method("net_peerCount")
+    def _peer_count(self) -> str:
+        return "0x0"
 
     @method("eth_chainId")
     def _chain_id(self) -> str:
@@ -67,24 +70,45 @@ class StateMethods(MethodGroup):
     def _max_priority_fee_per_gas(self) -> str:
         return hex(_TIP_WEI)
 
+    @method("eth_blobBaseFee")
+    def _blob_base_fee(self) -> str:
+        return "0x1"
+
     @method("eth_feeHistory")
     def _fee_history(self, count: Any, newest: Any, percentiles: Any = None) -> dict[str, Any]:
-        wanted = read_quantity(count, "blockCount")
+        wanted = min(read_quantity(count, "blockCount"), _MOST_FEE_BLOCKS)
         last = self._header(newest)
-        asked = percentiles or []
-        if not 0 < wanted <= _MOST_FEE_BLOCKS or not isinstance(asked, list) or len(asked) > 100:
-            raise Fault(
-                INVALID_PARAMS, f"blockCount must be 1 to {_MOST_FEE_BLOCKS}, percentiles at most 100"
-            )
+        asked = _read_percentiles(percentiles)
         first = max(0, last.block_number - wanted + 1)
-        headers = [self._numbered(number) for number in range(first, last.block_number)] + [last]
+        headers = [self._numbered(number) for number in range(first, last.block_number)] + [last] * bool(
+            wanted
+        )
         following = self._ledger.header_at(last.block_number + 1) or self._ledger.next_header()
         shown = {
-            "oldestBlock": hex(first),
+            "oldestBlock": hex(first if wanted else 0),
             "baseFeePerGas": [hex(one.base_fee_per_gas) for one in [*headers, following]],
             "gasUsedRatio": [one.gas_used / one.gas_limit for one in headers],
+            "baseFeePerBlobGas": ["0x1"] * (len(headers) + 1),
+            "blobGasUsedRatio": [0.0] * len(headers),
         }
-        return {**shown, "reward": [[hex(_TIP_WEI)] * len(asked) for _ in headers]} if asked else shown
+        return {**shown, "reward": [self._rewards(one, asked) for one in headers]} if asked else shown
+
+    def _rewards(self, header: Header, percentiles: list[float]) -> list[str]:
+        """The tip at each percentile of a block's gas."""
+        rows = self._ledger.store.rows(
+            "SELECT gas_price, gas_used FROM transactions WHERE block = ?", (header.block_number,)
+        )
+        paid = sorted((int.from_bytes(price, "big") - header.base_fee_per_gas, used) for price, used in rows)
+        rewards, passed, ahead = [], 0, iter(paid)
+        tip = 0
+        for percentile in percentiles:
+            while passed <= header.gas_used * percentile / 100:
+                following = next(ahead, None)
+                if following is None:
+                    break
+                tip, passed = following[0], passed + following[1]
+            rewards.append(hex(tip))
+        return rewards
 
     # -- state
 
@@ -131,85 +155,14 @@ class StateMethods(MethodGroup):
             "storageProof": storage,
         }
 
-    # -- execution
 
-    @method("eth_call")
-    def _call(self, transaction: Any, block: Any = "latest") -> str | None:
-        outcome = self._ledger.machine.run(self._environment(block)(), _read_call(transaction))
-        if outcome.failed:
-            raise reverted(outcome)
-        return show(outcome.output)
-
-    @method("eth_estimateGas")
-    def _estimate_gas(self, transaction: Any, block: Any = "pending") -> str:
-        # blocks come only with transactions, so the head's clock may be old: estimate in the next block
-        place = "pending" if block in LATEST else block
-        return hex(self._ledger.machine.estimate(self._environment(place), _read_call(transaction)))
-
-    @method("eth_sendRawTransaction")
-    def _send_raw_transaction(self, raw: Any) -> str | None:
-        return show(self._ledger.settle(self._ledger.offer(read_data(raw, "transaction"))))
-
-    def _environment(self, block: Any) -> Callable[[], Any]:
-        """Fresh states in which a call at a block runs."""
-        header = self._ledger.next_header() if block in PENDING else self._header(block)
-        return lambda: self._ledger.machine.state(header)
-
-
-class LocalMethods(MethodGroup):
-    """What only a local chain offers, under the names anvil and hardhat gave them."""
-
-    @method("anvil_setBalance")
-    def _set_balance(self, address: Any, wei: Any) -> None:
-        self._ledger.top_up(read_address(address, "address"), read_quantity(wei, "balance"))
-
-    @method("evm_mine")
-    def _mine(self, at: Any = None) -> str:
-        self._ledger.mine_empty(at=None if at is None else _read_time(at))
-        return "0x0"
-
-    @method("evm_increaseTime")
-    def _increase_time(self, seconds: Any) -> str:
-        self._ledger.offset_seconds += read_quantity(seconds, "seconds") % 2**40
-        return hex(self._ledger.offset_seconds)
-
-    @method("evm_snapshot")
-    def _snapshot(self) -> str:
-        return hex(self._ledger.snapshot())
-
-    @method("evm_revert")
-    def _revert(self, snapshot: Any) -> bool:
-        return self._ledger.revert(read_quantity(snapshot, "snapshot"))
-
-
-def _read_time(value: Any) -> int:
-    seconds = read_quantity(value.get("timestamp") if isinstance(value, dict) else value, "timestamp")
-    if seconds >= 2**40:
-        raise Fault(INVALID_PARAMS, "timestamp: beyond the calendar")
-    return seconds
-
-
-def _read_call(given: Any) -> Call:
-    """The message of `eth_call` and `eth_estimateGas`. Fee fields are ignored: calls are free here."""
-    if not isinstance(given, dict):
-        raise Fault(INVALID_PARAMS, "expected a call object")
-    data = given.get("input", given.get("data"))
-    gas = given.get("gas")
-    listed = given.get("accessList") or []
-    if not isinstance(listed, list) or len(listed) > _MOST_ACCESSED:
-        raise Fault(INVALID_PARAMS, "accessList: expected a list")
-    return Call(
-        sender=bytes(20) if given.get("from") is None else read_address(given["from"], "from"),
-        to=b"" if given.get("to") is None else read_address(given["to"], "to"),
-        data=b"" if data is None else read_data(data, "input"),
-        value=0 if given.get("value") is None else read_quantity(given["value"], "value"),
-        gas=genesis.GAS_LIMIT if gas is None else min(read_quantity(gas, "gas"), genesis.GAS_LIMIT),
-        access_list=tuple(_read_access(one) for one in listed),
-    )
-
-
-def _read_access(given: Any) -> tuple[bytes, tuple[int, ...]]:
-    if not isinstance(given, dict) or not isinstance(given.get("storageKeys"), list):
-        raise Fault(INVALID_PARAMS, "accessList: expected {address, storageKeys}")
-    slots = tuple(read_quantity(slot, "storageKeys") for slot in given["storageKeys"][:_MOST_ACCESSED])
-    return read_address(given.get("address"), "accessList"), slots
+def _read_percentiles(given: Any) -> list[float]:
+    asked = given or []
+    if not isinstance(asked, list) or len(asked) > _MOST_PERCENTILES:
+        raise Fault(INVALID_PARAMS, f"percentiles: expected a list of at most {_MOST_PERCENTILES}")
+    for one in asked:
+        if isinstance(one, bool) or not isinstance(one, (int, float)) or not 0 <= one <= 100:
+            raise Fault(INVALID_PARAMS, "percentiles: expected numbers from 0 to 100")
+    if asked != sorted(asked):
+        raise Fault(INVALID_PARAMS, "percentiles: expected rising numbers")
+    return asked

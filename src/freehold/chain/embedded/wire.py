@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+import rlp
 from eth_bloom.bloom import BloomFilter
 
 from freehold.chain.embedded.faults import INVALID_PARAMS, Fault
@@ -70,14 +71,30 @@ def show_header(header: Header) -> dict[str, Any]:
         "excessBlobGas": hex(header.excess_blob_gas or 0),
         "parentBeaconBlockRoot": show(header.parent_beacon_block_root),
         "requestsHash": show(header.requests_hash),
-        "size": hex(len(header.encoded)),
         "uncles": [],
         "withdrawals": [],
     }
 
 
+def block_size(header: Header, raws: list[bytes]) -> int:
+    """Bytes of the block's RLP: header, transactions, no uncles, no withdrawals."""
+    # a typed transaction stands in the list as a byte string, a legacy one as the list it is
+    items = sum(len(raw if raw[0] >= 0xC0 else rlp.encode(raw)) for raw in raws)
+    payload = len(header.encoded) + _list_size(items) + 2
+    return _list_size(payload)
+
+
+def _list_size(payload: int) -> int:
+    """Bytes of an RLP list whose items take `payload` bytes."""
+    return 1 + payload if payload < 56 else 1 + (payload.bit_length() + 7) // 8 + payload
+
+
 def show_transaction(
-    transaction: Any, tx_hash: bytes, place: tuple[int, bytes, int] | None, price_wei: int | None = None
+    transaction: Any,
+    tx_hash: bytes,
+    sender: bytes,
+    place: tuple[int, bytes, int] | None,
+    price_wei: int | None = None,
 ) -> dict[str, Any]:
     """A transaction object; `place` is (block number, block hash, index), None while queued."""
     number, block_hash, index = place or (None, None, None)
@@ -86,7 +103,7 @@ def show_transaction(
         "hash": show(tx_hash),
         "type": hex(kind),
         "nonce": hex(transaction.nonce),
-        "from": show(transaction.sender),
+        "from": show(sender),
         "to": show(transaction.to) if transaction.to else None,
         "value": hex(transaction.value),
         "gas": hex(transaction.gas),
@@ -144,6 +161,29 @@ def show_log(row: tuple[Any, ...], block_hash: bytes, timestamp: int) -> dict[st
         "transactionIndex": hex(tx_position),
         "logIndex": hex(position),
         "removed": False,
+    }
+
+
+def show_receipt(
+    row: tuple[Any, ...], transaction: Any, block_hash: bytes, logs: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """A receipt object from a row of the `transactions` table and its logs."""
+    tx_hash, number, position, _, sender, created, status, gas_used, cumulative, price = row
+    return {
+        "transactionHash": show(tx_hash),
+        "transactionIndex": hex(position),
+        "blockHash": show(block_hash),
+        "blockNumber": hex(number),
+        "from": show(sender),
+        "to": show(transaction.to) if transaction.to else None,
+        "contractAddress": show(created) if status else None,
+        "status": hex(status),
+        "type": hex(transaction.type_id or 0),
+        "gasUsed": hex(gas_used),
+        "cumulativeGasUsed": hex(cumulative),
+        "effectiveGasPrice": hex(int.from_bytes(price, "big")),
+        "logs": logs,
+        "logsBloom": bloom_of(logs),
     }
 
 

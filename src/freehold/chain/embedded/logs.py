@@ -1,0 +1,178 @@
+"""JSON-RPC methods over logs: questions about a range of blocks, and filters that are polled.
+
+A filter remembers the block after the last one it told about; its changes are the question asked
+again over the blocks since. Subscriptions are filters that the server polls for the client.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from freehold.chain.embedded.faults import INVALID_PARAMS, LIMIT, REFUSED, Fault
+from freehold.chain.embedded.reader import MethodGroup, method
+from freehold.chain.embedded.wire import read_data, read_quantity, show, show_header, show_log
+
+if TYPE_CHECKING:
+    from freehold.chain.embedded.ledger import Ledger
+
+MOST_LOGS = 10_000
+"""Logs one `eth_getLogs` returns; a wider question is refused with code -32005."""
+MOST_FILTERS = 1_000
+"""Filters kept; the one polled longest ago makes room for a new one."""
+_MOST_FILTER_VALUES = 1_000
+
+
+@dataclass
+class Filter:
+    """What a client wants to hear about."""
+
+    kind: str
+    """`logs`, `blocks` (their hashes), `newHeads` (their headers) or `transactions` (their hashes)."""
+    wanted: dict[str, Any]
+    """The log filter; empty for other kinds."""
+    following: int
+    """First block not told about yet."""
+
+
+class LogMethods(MethodGroup):
+    """Logs and filters."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        super().__init__(ledger)
+        self._filters: dict[str, Filter] = {}
+        self._ids = itertools.count(1)
+
+    @method("eth_getLogs")
+    def _get_logs(self, wanted: Any) -> list[dict[str, Any]]:
+        wanted = read_filter(wanted)
+        if "blockHash" in wanted:
+            if "fromBlock" in wanted or "toBlock" in wanted:
+                raise Fault(INVALID_PARAMS, "blockHash excludes fromBlock and toBlock")
+            header = self._hashed(read_data(wanted["blockHash"], "blockHash", size=32))
+            if header is None:
+                raise Fault(REFUSED, "unknown block")
+            first = last = header.block_number
+        else:
+            first = self._bound(wanted.get("fromBlock"))
+            last = min(self._bound(wanted.get("toBlock")), self._ledger.head.block_number)
+        return self._logs(wanted, first, last)
+
+    @method("eth_newFilter")
+    def _new_filter(self, wanted: Any) -> str:
+        return self.install("logs", wanted)
+
+    @method("eth_newBlockFilter")
+    def _new_block_filter(self) -> str:
+        return self.install("blocks")
+
+    @method("eth_newPendingTransactionFilter")
+    def _new_pending_transaction_filter(self) -> str:
+        return self.install("transactions")
+
+    @method("eth_uninstallFilter")
+    def uninstall(self, identifier: Any) -> bool:
+        """Forget a filter; False when it is unknown."""
+        return self._filters.pop(str(identifier), None) is not None
+
+    @method("eth_getFilterLogs")
+    def _get_filter_logs(self, identifier: Any) -> list[dict[str, Any]]:
+        found = self._filter(identifier)
+        if found.kind != "logs":
+            raise Fault(REFUSED, "filter not found")
+        logs: list[dict[str, Any]] = self._get_logs(found.wanted)
+        return logs
+
+    @method("eth_getFilterChanges")
+    def changes(self, identifier: Any) -> list[Any]:
+        """What happened since the last time this filter was asked."""
+        found = self._filter(identifier)
+        self._filters[str(identifier)] = self._filters.pop(str(identifier))
+        head = self._ledger.head.block_number
+        # after a rewind the blocks made next are news again
+        news = self._news(found, min(found.following, head + 1), head)
+        found.following = head + 1
+        return news
+
+    def install(self, kind: str, wanted: Any = None) -> str:
+        """Make a filter over blocks from now on; returns its identifier. The caller holds the lock."""
+        checked = read_filter(wanted) if kind == "logs" else {}
+        _conditions(checked)
+        if len(self._filters) >= MOST_FILTERS:
+            del self._filters[next(iter(self._filters))]
+        identifier = hex(next(self._ids))
+        self._filters[identifier] = Filter(kind, checked, self._ledger.head.block_number + 1)
+        return identifier
+
+    # -- inside
+
+    def _news(self, found: Filter, first: int, last: int) -> list[Any]:
+        wanted = found.wanted
+        if found.kind == "logs":
+            low, high = (
+                self._bound(wanted.get(name), end) for name, end in (("fromBlock", 0), ("toBlock", last))
+            )
+            return [] if "blockHash" in wanted else self._logs(wanted, max(first, low), min(last, high))
+        if found.kind == "newHeads":
+            return [show_header(self._numbered(number)) for number in range(first, last + 1)]
+        sql = {
+            "blocks": "SELECT hash FROM blocks WHERE number BETWEEN ? AND ? ORDER BY number",
+            "transactions": "SELECT hash FROM transactions WHERE block BETWEEN ? AND ? ORDER BY block, position",
+        }[found.kind]
+        return [show(row[0]) for row in self._ledger.store.rows(sql, (first, last))]
+
+    def _filter(self, identifier: Any) -> Filter:
+        found = self._filters.get(str(identifier))
+        if found is None:
+            raise Fault(REFUSED, "filter not found")
+        return found
+
+    def _bound(self, block: Any, latest: int | None = None) -> int:
+        """A block number, perhaps of the future; nothing and the head's tags mean `latest`, or the head."""
+        head = self._ledger.head.block_number if latest is None else latest
+        if block in (None, "latest", "pending", "safe", "finalized"):
+            return head
+        return 0 if block == "earliest" else min(read_quantity(block, "block"), 2**62)
+
+    def _logs(self, wanted: dict[str, Any], first: int, last: int) -> list[dict[str, Any]]:
+        if first > last:
+            return []
+        clauses, parameters = _conditions(wanted)
+        rows = self._ledger.store.rows(
+            f"SELECT l.*, b.hash FROM logs l JOIN blocks b ON b.number = l.block"  # noqa: S608 - placeholders only
+            f" WHERE l.block BETWEEN ? AND ? {clauses} ORDER BY l.block, l.position LIMIT {MOST_LOGS + 1}",
+            (first, last, *parameters),
+        )
+        if len(rows) > MOST_LOGS:
+            raise Fault(LIMIT, f"query returned more than {MOST_LOGS} results", {"limit": MOST_LOGS})
+        times: dict[int, int] = {}
+        for row in rows:
+            if row[0] not in times:
+                times[row[0]] = self._numbered(row[0]).timestamp
+        return [show_log(row[:10], row[10], times[row[0]]) for row in rows]
+
+
+def read_filter(wanted: Any) -> dict[str, Any]:
+    """A log filter, without the members that are null."""
+    if not isinstance(wanted, dict):
+        raise Fault(INVALID_PARAMS, "expected a filter object")
+    return {name: value for name, value in wanted.items() if value is not None}
+
+
+def _conditions(wanted: dict[str, Any]) -> tuple[str, list[bytes]]:
+    """SQL conditions and parameters for the `address` and `topics` of a log filter."""
+    clauses, parameters = [], []
+    topics = wanted.get("topics") or []
+    if not isinstance(topics, list) or len(topics) > 4:
+        raise Fault(INVALID_PARAMS, "topics: expected at most 4")
+    named = [("address", wanted.get("address"), 20)]
+    named += [(f"topic{index}", topic, 32) for index, topic in enumerate(topics)]
+    for column, given, size in named:
+        values = given if isinstance(given, list) else [] if given is None else [given]
+        if len(values) > _MOST_FILTER_VALUES:
+            raise Fault(INVALID_PARAMS, f"{column}: more than {_MOST_FILTER_VALUES} values")
+        if values and None not in values:
+            clauses.append(f"AND l.{column} IN ({','.join('?' * len(values))})")
+            parameters += [read_data(value, column, size=size) for value in values]
+    return " ".join(clauses), parameters
