@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import logging
 import os
 import secrets
+import signal
 import socket
 import threading
 from collections.abc import Callable
@@ -65,8 +67,28 @@ def run(
         WrongPassphrase, PortInUse, HomeInUse, ChainUnreachable, ContractNotDeployed: nothing was started.
     """
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lock = _lock(home)
-    listener = _listen(settings.host, settings.port)
+    if threading.current_thread() is threading.main_thread():
+        # uvicorn raises the signal again once it has shut down; by default that would end the process
+        # before anything below is tidied up
+        signal.signal(signal.SIGTERM, _leave)
+    with (
+        contextlib.closing(_lock(home)),
+        contextlib.closing(_listen(settings.host, settings.port)) as listener,
+    ):
+        _run(home, passphrase, settings, listener, ready)
+
+
+def _leave(*_: object) -> None:
+    raise SystemExit(0)
+
+
+def _run(
+    home: Path,
+    passphrase: str,
+    settings: Settings,
+    listener: socket.socket,
+    ready: Callable[[Node, str], None] | None,
+) -> None:
     services = None
     try:
         keys = open_keys(home, passphrase)
@@ -82,8 +104,6 @@ def run(
     finally:
         if services:
             services.close()
-        listener.close()
-        lock.close()
         (home / "node.json").unlink(missing_ok=True)
 
 

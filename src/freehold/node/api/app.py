@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from freehold import __version__
 from freehold.core.errors import FreeholdError, InvalidInput
@@ -51,10 +52,14 @@ async def _bounded(request: Request, call_next: Handler) -> Response:
         return problem(TooLarge("the body is too large", hint=f"At most {MAX_BODY_BYTES} bytes."))
     if request.method == "POST":
         body = bytearray()
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > MAX_BODY_BYTES:
-                return problem(TooLarge("the body is too large", hint=f"At most {MAX_BODY_BYTES} bytes."))
+        try:
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > MAX_BODY_BYTES:
+                    return problem(TooLarge("the body is too large", hint=f"At most {MAX_BODY_BYTES} bytes."))
+        except ClientDisconnect:
+            # nobody is left to read the answer; it is no fault of this node
+            return Response(status_code=400)
         # Starlette reads a cached body from here, so that routes see what was just counted
         request._body = bytes(body)  # noqa: SLF001
     response = await call_next(request)
