@@ -17,7 +17,7 @@ from freehold.inference.answer import Question, read_request
 from freehold.inference.channel import due, require_next, require_open
 from freehold.inference.errors import PaymentRefused, PaymentReused, StaleVoucher, Unpaid
 from freehold.inference.payment import Voucher, read_header
-from freehold.node.chain_facts import ChainFacts
+from freehold.node.chain_facts import MAX_REMEMBERED, ChainFacts
 from freehold.node.node import Node
 from freehold.node.publishing import require_own
 from freehold.node.served import Served, load, make_receipt, repeated, require_signature, response
@@ -57,6 +57,7 @@ class Gateway:
         self._facts = ChainFacts(node)
         self._transfers = Transfers(node)
         self._served: dict[str, Served] = {}
+        self._grants: dict[str, Grant] = {}
         self._lock = threading.Lock()
         self._channels = Domain(CHANNELS_DOMAIN, node.chain_id, node.contract("Channels"))
 
@@ -141,12 +142,21 @@ class Gateway:
             return self._keep(served, question, voucher, grant, key)
 
     def _grant(self, voucher: Voucher) -> Grant:
+        # documents never change, so reading and checking one again would find the same
+        known = self._grants.get(voucher.grant)
+        if known is not None:
+            return known
         try:
-            return self._node.grant(voucher.grant)
+            grant = self._node.grant(voucher.grant)
         except (NotFound, InvalidInput):
             raise PaymentRefused(
                 "the voucher names no grant of this node", hint="Ask for one at /peer/grants."
             ) from None
+        with self._lock:
+            if len(self._grants) >= MAX_REMEMBERED:
+                self._grants.clear()
+            self._grants[grant.id] = grant
+        return grant
 
     def _require_usable(self, grant: Grant, served: Served, head: int) -> None:
         uses, spent_units = self._node.store.uses(grant.id)
