@@ -163,6 +163,13 @@ def test_settling_and_claiming_move_every_unit_once(shop: Shop) -> None:
     assert held == promised - sum(paid.values()) < len(shop.owners)
 
 
+def test_an_owner_can_call_its_own_model_like_anyone(shop: Shop) -> None:
+    answer = shop.builder.services.buyer.predict(shop.model.id, shop.rows(1, 77))
+    kept = shop.builder.node.store.get(parse_envelope(answer["receipt"]).document.id)
+    assert kept.is_complete
+    require_sound(shop.builder.node)
+
+
 def test_sold_grants_count_as_earnings(world: World) -> None:
     (owner,) = world.owners(1, price_units=7_000)
     buyer = world.party("reader")
@@ -201,6 +208,21 @@ def test_a_closed_channel_gives_back_what_was_not_promised_and_the_next_call_ope
     assert (done["status"], done["withdrawn_units"]) == ("closed", 99 * PRICE)
     assert party.node.balance_units() == before + 99 * PRICE
     assert buyer.close(channel)["withdrawn_units"] == 0
+
+
+def test_money_that_was_not_settled_in_time_is_reported_as_lost_once(shop: Shop) -> None:
+    party = shop.buyer("quick")
+    party.services.buyer.predict(shop.model.id, shop.rows())
+    channel = party.services.buyer.channels()[0]["channel"]
+    serving.settle(shop.builder.node)
+    party.services.buyer.predict(shop.model.id, shop.rows(1, 1))
+    party.services.buyer.close(channel)
+    shop.world.chain.rpc.call("evm_increaseTime", hex(86_401))
+    shop.world.chain.rpc.call("evm_mine")
+    assert party.services.buyer.close(channel)["withdrawn_units"] == 99 * PRICE
+    lost = serving.settle(shop.builder.node)["failed"]
+    assert [(row["channel"], row["code"]) for row in lost] == [(channel, "channel.ended")]
+    assert serving.settle(shop.builder.node)["failed"] == []
 
 
 def test_models_on_offer_say_what_a_call_costs(shop: Shop) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import weakref
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +30,10 @@ class Shop:
 
     def __init__(self, world: World, *, owners: int = 2, **builder: Any) -> None:
         self.world = world
+        self._http = httpx.Client(
+            timeout=30, trust_env=False, limits=httpx.Limits(max_keepalive_connections=0)
+        )
+        weakref.finalize(self, self._http.close)
         self.owners = world.owners(owners)
         self.builder = world.party("builder", **builder)
         job, _ = run_job(self.builder, self.owners, rounds=2)
@@ -50,9 +55,7 @@ class Shop:
 
     def post(self, body: bytes, header: str | None = None) -> httpx.Response:
         headers = {"content-type": "application/json", **({HEADER: header} if header else {})}
-        return httpx.post(
-            f"{self.builder.url}/v1/predict", content=body, headers=headers, timeout=30, trust_env=False
-        )
+        return self._http.post(f"{self.builder.url}/v1/predict", content=body, headers=headers)
 
     def pool_units(self) -> tuple[int, int]:
         """(paid in, paid out) of the model's pool."""

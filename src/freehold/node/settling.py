@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from freehold.chain.errors import ContractReverted
-from freehold.core.errors import FreeholdError
+from freehold.core.errors import Conflict, FreeholdError, Unavailable
 from freehold.core.ids import hash_bytes
 from freehold.inference.payment import Voucher, signature_bytes
 from freehold.node.chain_facts import read_channel
@@ -14,6 +14,12 @@ from freehold.node.store import Transaction
 
 ENDED_AT = 2**64 - 1
 """`closesAt` of a channel whose payer has withdrawn."""
+
+
+class ChannelEnded(Conflict):
+    """The payer withdrew before its last vouchers were settled; what they promised is lost."""
+
+    code = "channel.ended"
 
 
 def accepted_voucher(node: Node, channel: str) -> dict[str, Any]:
@@ -43,12 +49,17 @@ def settle(node: Node) -> dict[str, Any]:
 
     Returns:
         `settled`: [{channel, units, gas}], `failed`: [{channel, code, title}], `units` and `gas` in all.
+
+    Raises:
+        Unavailable: the chain does not answer; what was not settled stays for the next time.
     """
     settled, failed = [], []
     for name in node.store.states("unsettled:"):
         channel = name.removeprefix("unsettled:")
         try:
             settled.append({"channel": channel, **_settle_one(node, channel)})
+        except Unavailable:
+            raise
         except FreeholdError as error:
             failed.append({"channel": channel, "code": error.code, "title": error.message})
     return {
@@ -64,7 +75,13 @@ def _settle_one(node: Node, channel: str) -> dict[str, int]:
     cumulative = int(voucher["cumulative_units"])
     before = read_channel(node, channel)
     paid = gas = 0
-    if before.closes_at != ENDED_AT and cumulative > before.settled_units:
+    if before.closes_at == ENDED_AT and cumulative > before.settled_units:
+        _mark_settled(node, channel, cumulative)
+        raise ChannelEnded(
+            f"the payer withdrew; {cumulative - before.settled_units} units were not settled in time",
+            hint="Keep the node running, or settle at least once a day.",
+        )
+    if cumulative > before.settled_units:
         try:
             gas = node.send(
                 "Channels", "settle", hash_bytes(channel), cumulative, signature_bytes(voucher["signature"])
@@ -74,11 +91,15 @@ def _settle_one(node: Node, channel: str) -> dict[str, int]:
             # somebody else settled it first: anybody may
             if error.name != "NothingToSettle":
                 raise
-    with node.store.transaction() as tx:
-        newest = node.store.state(f"voucher:{channel}")
-        if newest["cumulative_units"] == cumulative:
-            tx.delete(f"unsettled:{channel}")
+    _mark_settled(node, channel, cumulative)
     return {"units": paid, "gas": gas}
+
+
+def _mark_settled(node: Node, channel: str, cumulative_units: int) -> None:
+    """Nothing is left to settle, unless a newer voucher came in meanwhile."""
+    with node.store.transaction() as tx:
+        if node.store.state(f"voucher:{channel}")["cumulative_units"] == cumulative_units:
+            tx.delete(f"unsettled:{channel}")
 
 
 def held_units(node: Node, model: str) -> int:
