@@ -124,6 +124,17 @@ def test_a_buyer_that_died_waiting_gets_its_receipt_before_it_asks_the_next_ques
     require_sound(party.node)
 
 
+def test_closing_fetches_the_receipt_of_a_question_that_was_left_open(shop: EdgedShop, party: Party) -> None:
+    shop.edge.change = lambda *_: (0, None)
+    with pytest.raises(PeerUnreachable):
+        party.services.buyer.predict(shop.model.id, shop.rows(1, 1))
+    (channel,) = party.services.buyer.channels()
+    shop.edge.change = None
+    assert party.services.buyer.close(channel["channel"])["status"] == "closing"
+    (receipt,) = party.node.store.find("receipt", "infer")
+    assert shop.builder.node.store.get(receipt.document.id).is_complete
+
+
 @pytest.mark.parametrize("moment", ["openWithAuthorization", "after openWithAuthorization", "put"])
 def test_a_crash_while_opening_or_keeping_costs_nothing_twice(
     shop: EdgedShop, party: Party, monkeypatch: pytest.MonkeyPatch, moment: str

@@ -116,7 +116,7 @@ def test_forged_vouchers(shop: Shop, hand: Hand, other: Party) -> None:
     assert {name: refused(shop, header) for name, header in forgeries.items()} == dict.fromkeys(
         forgeries, (402, "payment.refused")
     )
-    # the second valid form of a signature is refused too, so that one voucher is one string
+    # the second valid form of a signature is refused, as the contract refuses it
     low = bytes.fromhex(_signature(hand.voucher(PRICE)))
     order = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
     high = low[:32] + (order - int.from_bytes(low[32:64])).to_bytes(32, "big") + bytes([55 - low[64]])

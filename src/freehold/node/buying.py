@@ -7,6 +7,7 @@ answers a repetition for nothing.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 import weakref
@@ -109,9 +110,20 @@ class Buyer:
         return spending.overview(self._node)
 
     def close(self, channel: str) -> dict[str, Any]:
-        """Ask to close a channel; a day later, take the rest back."""
-        self._countersigner.flush()
-        return spending.close(self._node, channel)
+        """Ask to close a channel, by its id or the beginning of it; a day later, take the rest back.
+
+        Raises:
+            NotFound, Ambiguous.
+        """
+        model = spending.find(self._node, channel)["model"]
+        with self._node.exclusive(f"buying:{model}"):
+            record = spending.find(self._node, channel)
+            if record["pending"]:
+                # the last question may be paid: its receipt is wanted, but nobody is waited for
+                with contextlib.suppress(Unavailable, WrongAnswer):
+                    self._finish(record, self._node.asset(model))
+            self._countersigner.flush()
+            return spending.close(self._node, record)
 
     def flush(self) -> dict[str, int]:
         """Hand over signatures under receipts that are still due; what fails stays due."""

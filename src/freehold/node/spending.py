@@ -167,15 +167,24 @@ def overview(node: Node) -> list[dict[str, Any]]:
     return rows
 
 
-def close(node: Node, prefix: str) -> dict[str, Any]:
+def find(node: Node, prefix: str) -> Record:
+    """The record of a channel of this node, by its id or the beginning of it.
+
+    Raises:
+        NotFound, Ambiguous.
+    """
+    names = (name.removeprefix("spending:") for name in node.store.states("spending:"))
+    record: Record = node.store.state(f"spending:{resolve(prefix, names, 'channel')}")
+    return record
+
+
+def close(node: Node, record: Record) -> dict[str, Any]:
     """Ask to close a channel, or take the rest back once a day has passed. Safe to repeat.
 
     Raises:
-        NotFound, Ambiguous: no such channel of this node.
+        NotFound: it was never opened.
     """
-    names = (name.removeprefix("spending:") for name in node.store.states("spending:"))
-    channel = resolve(prefix, names, "channel")
-    record: Record = node.store.state(f"spending:{channel}")
+    channel = str(record["channel"])
     with node.store.transaction() as tx:
         if node.store.state(f"spending_on:{record['model']}") == channel:
             tx.delete(f"spending_on:{record['model']}")
