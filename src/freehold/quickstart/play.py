@@ -9,20 +9,31 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 from freehold.core.errors import FreeholdError, Unavailable
+from freehold.quickstart.patience import patiently
 from freehold.quickstart.scene import CALL_PRICE_UNITS, MODEL, OWNERS, PURPOSE, Control
 
 POLL_SECONDS = 0.08
 STALL_SECONDS = 120.0
+MOST_RESUMED = 6
+"""How often a job that stopped, because the chain was away for example, is told to go on."""
 
 
 class TrainingStopped(FreeholdError):
     """The training job stands still."""
 
     code = "quickstart.training"
+
+
+class CallRefused(FreeholdError):
+    """The node refused a call for a prediction."""
+
+    code = "quickstart.call"
 
 
 def publish(owners: Mapping[str, Control], files: Mapping[str, Path], label: str) -> dict[str, str]:
@@ -86,7 +97,7 @@ def train(
         **recipe,
     }
     job = builder.post("/api/train", order)["job"]
-    said, moved_at = "", time.monotonic()
+    said, moved_at, resumed = "", time.monotonic(), 0
     while True:
         state = builder.get(f"/api/jobs/{job}")
         step = str(state["step"])
@@ -94,6 +105,11 @@ def train(
             return state
         if not state["running"]:
             error = state.get("error") or {}
+            if resumed < MOST_RESUMED:
+                resumed += 1
+                time.sleep(resumed)
+                builder.post(f"/api/jobs/{job}/resume")
+                continue
             raise TrainingStopped(
                 f"training stopped at '{step}': {error.get('title', 'no reason given')}",
                 hint=str(error.get("hint", "")),
@@ -123,7 +139,7 @@ def buy(
     """One paid call for each row, by a plain HTTP client: a POST of JSON with a bearer token.
 
     Raises:
-        Unavailable: the node refuses or does not answer.
+        CallRefused; Unavailable: no answer for a while.
     """
     # a proxy meant for the outside world must not see calls to this machine
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -134,16 +150,24 @@ def buy(
             data=json.dumps({"model": model, "rows": [row]}).encode(),
             headers={"content-type": "application/json", "authorization": f"Bearer {buyer.token}"},
         )
-        try:
-            with opener.open(request, timeout=60) as response:
-                answers.append(json.load(response))
-        except (OSError, ValueError) as error:
-            raise Unavailable(
-                f"call {number} failed: {_reason(error)}", hint="See the nodes' logs."
-            ) from error
+        answers.append(patiently(partial(_call, opener, request, number)))
         if number % 5 == 0:
             tell(f"{number} of {len(rows)}")
     return answers
+
+
+def _call(
+    opener: urllib.request.OpenerDirector, request: urllib.request.Request, number: int
+) -> dict[str, Any]:
+    try:
+        with opener.open(request, timeout=60) as response:
+            answer: dict[str, Any] = json.load(response)
+            return answer
+    except urllib.error.HTTPError as error:
+        kind = Unavailable if error.code == HTTPStatus.SERVICE_UNAVAILABLE else CallRefused
+        raise kind(f"call {number} failed: {_reason(error)}", hint="See the nodes' logs.") from error
+    except (OSError, ValueError) as error:
+        raise Unavailable(f"call {number} failed: {_reason(error)}", hint="See the nodes' logs.") from error
 
 
 def _reason(error: Exception) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 
 from freehold.core.errors import Unavailable
 from freehold.quickstart import directory, play, scene
+from freehold.quickstart.patience import Patient
 from freehold.quickstart.processes import POLL_SECONDS, Child, Supervisor
 from freehold.quickstart.progress import Steps
 from freehold.quickstart.scene import BUILDER, BUYER, OWNERS, Connect, Control
@@ -98,7 +99,7 @@ def _start_nodes(
     def ready() -> dict[str, Control] | None:
         for name in NAMES:
             if name not in nodes and (place / name / "node.json").exists():
-                nodes[name] = connect(place / name)
+                nodes[name] = Patient(connect(place / name))
                 children[name].port = int(nodes[name].url.rsplit(":", 1)[1])
         return nodes if len(nodes) == len(NAMES) else None
 
