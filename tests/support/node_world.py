@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sqlite3
 import threading
 import time
 from collections.abc import Awaitable, Callable
@@ -17,6 +18,7 @@ from freehold.chain.client import Chain
 from freehold.chain.embedded import DEV_KEY, EmbeddedNode
 from freehold.chain.rpc import Rpc
 from freehold.core.documents import Asset, Receipt
+from freehold.core.signing import read_envelope
 from freehold.log.store import LogStore
 from freehold.node import publishing, training, viewing
 from freehold.node.api import app
@@ -136,11 +138,11 @@ class World:
 
 
 def order(
-    builder: Party, owners: list[Party], *, rounds: int = 3, name: str = "model", **more: Any
+    builder: Party, owners: list[Party], *others: str, rounds: int = 3, name: str = "model", **more: Any
 ) -> training.Order:
-    """A training order over the owners' tables, after reading their catalogues."""
+    """A training order over the owners' tables, after reading their catalogues; `others` are known already."""
     builder.knows(*owners)
-    wanted = {owner.account for owner in owners}
+    wanted = {*others, *(owner.account for owner in owners)}
     found = [item["id"] for item in publishing.search(builder.node, "", "dataset") if item["owner"] in wanted]
     test = node_tables.write(builder.home / "test.csv", node_tables.make(40, seed=7))
     recipe = Recipe(rounds=rounds, local_steps=4)
@@ -179,17 +181,33 @@ def until(holds: Callable[[], bool], what: str, seconds: float = 20) -> None:
 def require_sound(node: Node) -> int:
     """The log verifies and every document stands where the store says it does; returns the log's size."""
     with node.store.reading() as connection:
-        log = LogStore(connection)
-        size, _ = log.verify()
-        rows = connection.execute(
-            "SELECT id, type, position FROM documents WHERE position IS NOT NULL"
-        ).fetchall()
-        for document_id, type_, position in rows:
-            assert log.entry(position) == entry_data(document_id, type_)
-        assert len({position for _, _, position in rows}) == len(rows) == size
-        uses = dict(connection.execute("SELECT grant_id, uses FROM uses").fetchall())
-    given = [e.document for e in node.store.find("receipt") if e.document.body["provider"] == node.account]
-    for grant_id, count in uses.items():
-        sequences = sorted(r.sequence for r in given if isinstance(r, Receipt) and r.grant == grant_id)
-        assert sequences == list(range(1, count + 1)), "each use has one receipt, numbered without a gap"
+        return require_sound_file(connection, node.account)
+
+
+def require_sound_file(connection: sqlite3.Connection, account: str) -> int:
+    """As `require_sound`, for a database whose node does not run."""
+    log = LogStore(connection)
+    size, _ = log.verify()
+    rows = connection.execute("SELECT id, type, position, envelope FROM documents").fetchall()
+    logged = [
+        (document_id, type_, position) for document_id, type_, position, _ in rows if position is not None
+    ]
+    for document_id, type_, position in logged:
+        assert log.entry(position) == entry_data(document_id, type_)
+    assert len({position for _, _, position in logged}) == len(logged) == size
+    documents = [read_envelope(envelope).document for _, _, _, envelope in rows]
+    assert [document.id for document in documents] == [document_id for document_id, *_ in rows]
+    receipts = [item for item in documents if isinstance(item, Receipt) and item.provider == account]
+    uses = dict(connection.execute("SELECT grant_id, uses FROM uses").fetchall())
+    for grant_id in {*uses, *(receipt.grant for receipt in receipts)}:
+        sequences = sorted(receipt.sequence for receipt in receipts if receipt.grant == grant_id)
+        assert sequences == list(range(1, uses.get(grant_id, 0) + 1)), (
+            "each use has one receipt, without a gap"
+        )
     return int(size)
+
+
+def free_port() -> int:
+    """A port that was free a moment ago."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])

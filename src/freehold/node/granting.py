@@ -118,15 +118,17 @@ def obtain(
     purpose: str | None = None,
     max_uses: int | None = None,
     spend_cap_units: int = 0,
+    once_for: str = "",
 ) -> Grant:
     """Get a grant from the asset's owner and, if it has a price, pay it in one transaction.
 
-    Interrupted anywhere, the next call continues with the same grant: nothing is paid twice.
+    Interrupted anywhere, the next call continues with the same grant: nothing is paid twice. Calls with
+    the same `once_for` (a job's id) get the same grant even after the first has succeeded.
 
     Raises:
         NotEnoughDollars; NotAllowed from the owner; PeerUnreachable.
     """
-    key = f"wanted:{asset.id}:{action}:{purpose or ''}:{max_uses or 0}:{spend_cap_units}"
+    key = f"wanted:{once_for}:{asset.id}:{action}:{purpose or ''}:{max_uses or 0}:{spend_cap_units}"
     nonce = node.store.state(key)
     if nonce is None:
         nonce = "0x" + secrets.token_hex(32)
@@ -140,7 +142,8 @@ def obtain(
         _buy(node, grant, _signature(answer.get("offer_signature")))
     with node.store.transaction() as tx:
         tx.put(envelope)
-        tx.delete(key)
+        if not once_for:
+            tx.delete(key)
     return grant
 
 

@@ -194,7 +194,13 @@ class Job:
         grants = {}
         for asset in self._assets:
             grant = obtain(
-                self._node, self._peers, asset, "train", purpose=self.job["purpose"], max_uses=uses
+                self._node,
+                self._peers,
+                asset,
+                "train",
+                purpose=self.job["purpose"],
+                max_uses=uses,
+                once_for=self.job["id"],
             )
             grants[asset.owner] = grant.id
             self._tell(grants=grants)
