@@ -77,7 +77,11 @@ def capture(
         raise ChainUnreachable(f"the chain has no block {block}")
     number = shown["number"]
     answers = rpc.batch(
-        [("eth_getProof", account, [hex(slot) for slot in slots], number) for account, slots in wanted]
+        [
+            # some nodes take slots as 32 bytes only
+            ("eth_getProof", account, [f"0x{slot:064x}" for slot in slots], number)
+            for account, slots in wanted
+        ]
     )
     bundle = {
         "header": "0x" + _header(shown).encoded.hex(),
@@ -88,7 +92,7 @@ def capture(
                 "address": account.lower(),
                 "proof": answer["accountProof"],
                 "storage": [
-                    {"slot": hex(slot), "proof": one["proof"]}
+                    {"slot": hex(slot), "proof": _without_empty_trie(one["proof"])}
                     for slot, one in zip(slots, answer["storageProof"], strict=True)
                 ],
             }
@@ -136,6 +140,11 @@ def mapping_slot(key: bytes | int | str, slot: int) -> int:
         key = bytes.fromhex(key.removeprefix("0x"))
     padded = key.to_bytes(32, "big") if isinstance(key, int) else key.rjust(32, b"\x00")
     return int.from_bytes(keccak(padded + slot.to_bytes(32, "big")), "big")
+
+
+def _without_empty_trie(proof: Any) -> Any:
+    """A storage proof; some nodes show the empty trie's one node, others, and `verify`, show none."""
+    return [] if proof == ["0x80"] else proof
 
 
 def _header(shown: dict[str, Any]) -> Header:

@@ -176,7 +176,7 @@ def show_receipt(
         "blockNumber": hex(number),
         "from": show(sender),
         "to": show(transaction.to) if transaction.to else None,
-        "contractAddress": show(created) if status else None,
+        "contractAddress": show(created),
         "status": hex(status),
         "type": hex(transaction.type_id or 0),
         "gasUsed": hex(gas_used),
