@@ -197,14 +197,17 @@ class Store:
         return rows[0][0] if rows else None
 
     def find(
-        self, type_: str, kind: str = "%", about: str = "%", *, public: bool = False, limit: int = 100_000
+        self, type_: str, kind: str = "", about: str = "", *, public: bool = False, limit: int = 100_000
     ) -> list[Envelope]:
-        """Envelopes of a type, in the order they were kept."""
+        """Envelopes of a type, where given of a kind and subject, in the order they were kept."""
+        wanted = {"type": type_, "kind": kind, "about": about}
+        given = {name: value for name, value in wanted.items() if value}
+        where = " AND ".join(f"{name} = ?" for name in given) + (" AND public" if public else "")
         rows = self._rows(
-            "SELECT envelope FROM documents WHERE type = ? AND kind LIKE ? AND about LIKE ? AND public >= ?"
-            " ORDER BY rowid LIMIT ?",
-            type_, kind, about, public, limit,
-        )  # fmt: skip
+            f"SELECT envelope FROM documents WHERE {where} ORDER BY rowid LIMIT ?",  # noqa: S608 - fixed names
+            *given.values(),
+            limit,
+        )
         return [read_envelope(row[0]) for row in rows]
 
     def resolve(self, prefix: str, type_: str) -> str:
@@ -219,10 +222,11 @@ class Store:
         """Whether anyone may read the document here."""
         return bool(self._rows("SELECT 1 FROM documents WHERE id = ? AND public", document_id))
 
-    def unsigned_receipts(self, holder: str, grant_id: str = "%") -> list[Receipt]:
-        """Receipts that lack the holder's signature."""
+    def unsigned_receipts(self, holder: str, grant_id: str = "") -> list[Receipt]:
+        """Receipts that lack the holder's signature, of one grant where it is given."""
         found = self._rows(
-            "SELECT envelope FROM documents WHERE type = 'receipt' AND NOT complete AND about LIKE ?",
+            "SELECT envelope FROM documents WHERE type = 'receipt' AND NOT complete AND (about = ? OR ? = '')",
+            grant_id,
             grant_id,
         )
         documents: list[Document] = [read_envelope(row[0]).document for row in found]

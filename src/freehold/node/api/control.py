@@ -230,6 +230,14 @@ def _money_routes(routes: APIRouter, services: Services) -> None:
     def predict(body: Question) -> dict[str, Any]:
         return services.buyer.predict(viewing.find_asset(services, body.model, "model"), body.rows)
 
+    @routes.get("/channels")
+    def channels() -> dict[str, Any]:
+        return {"channels": services.buyer.channels()}
+
+    @routes.post("/channels/{channel}/close")
+    def close_channel(channel: str) -> dict[str, Any]:
+        return services.buyer.close(channel)
+
     @routes.post("/settle")
     def settle() -> dict[str, Any]:
         return serving.settle(node)
