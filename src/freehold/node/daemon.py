@@ -73,40 +73,27 @@ def run(
         # uvicorn raises the signal again once it has shut down; by default that would end the process
         # before anything below is tidied up
         signal.signal(signal.SIGTERM, _leave)
-    with (
-        contextlib.closing(_lock(home)),
-        contextlib.closing(_listen(settings.host, settings.port)) as listener,
-    ):
-        _run(home, passphrase, settings, listener, ready)
-
-
-def _leave(*_: object) -> None:
-    raise SystemExit(0)
-
-
-def _run(
-    home: Path,
-    passphrase: str,
-    settings: Settings,
-    listener: socket.socket,
-    ready: Callable[[Node, str], None] | None,
-) -> None:
-    services = None
-    try:
+    with contextlib.ExitStack() as opened:
+        opened.enter_context(_lock(home))
+        # also one that a killed node left behind
+        opened.callback((home / "node.json").unlink, missing_ok=True)
+        listener = opened.enter_context(_listen(settings.host, settings.port))
         keys = open_keys(home, passphrase)
-        chain = Chain(Rpc(settings.rpc_url))
+        chain = Chain(opened.enter_context(Rpc(settings.rpc_url)))
         deployments.check(chain)
         settings_file.save(home, settings)
         node = Node(home, keys, settings, chain)
+        opened.callback(node.store.close)
         url = settings.endpoint or f"http://{settings.host}:{listener.getsockname()[1]}"
         node.prepare_local_account()
         node.ensure_party(url)
         services = Services(node)
+        opened.callback(services.close)
         _serve(home, services, listener, url, ready)
-    finally:
-        if services:
-            services.close()
-        (home / "node.json").unlink(missing_ok=True)
+
+
+def _leave(*_: object) -> None:
+    raise SystemExit(0)
 
 
 def _serve(

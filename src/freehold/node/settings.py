@@ -41,6 +41,10 @@ class Settings:
     max_table_bytes: int = 256 * 1024 * 1024
     """Largest table file that `publish` accepts."""
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.port <= 65_535:
+            raise InvalidInput(f"{self.port} is not a port", hint="Ports are 0 to 65535; 0 takes a free one.")
+
     def with_overrides(self, **given: Any) -> Settings:
         """These settings with every value that is not None replaced."""
         return replace(self, **{name: value for name, value in given.items() if value is not None})
@@ -63,11 +67,16 @@ def load(home: Path) -> Settings:
     for name, value in values.items():
         if name not in known:
             raise InvalidInput(f"{path}: unknown setting {name}", hint=f"Settings are: {', '.join(known)}.")
-        expected = type(getattr(Settings(), name))
-        if not isinstance(value, list if expected is tuple else expected):
-            raise InvalidInput(
-                f"{path}: {name} must be {expected.__name__}", hint="See docs/reference/settings.md."
+        expected = type(known[name].default)
+        if expected is tuple:
+            fits, wanted = (
+                isinstance(value, list) and all(isinstance(item, str) for item in value),
+                "a list of text",
             )
+        else:
+            fits, wanted = type(value) is expected, expected.__name__
+        if not fits:
+            raise InvalidInput(f"{path}: {name} must be {wanted}", hint="See docs/reference/settings.md.")
     given: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
     }

@@ -1,0 +1,232 @@
+"""Publishing what cannot be used, and publishing when the machine fails: all of it or nothing is kept."""
+
+import contextlib
+import random
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from node_tables import COLUMNS, LABEL, Cells, make, write
+from node_world import Party, World, order, require_sound
+
+from freehold.chain.client import Chain
+from freehold.chain.rpc import Rpc
+from freehold.core.documents import Asset
+from freehold.core.errors import FreeholdError, InvalidTable, NotFound
+from freehold.node import daemon, publishing, training
+from freehold.node.node import Node
+from freehold.node.settings import Settings
+from freehold.training.table import commitment
+
+SUPPORT = Path(__file__).parents[1] / "support"
+LICENCE = publishing.Licence()
+
+
+@pytest.fixture(scope="module")
+def owner(world: World) -> Party:
+    return world.party("owner")
+
+
+def kept(party: Party) -> tuple[int, int, int, list[str]]:
+    """Everything a publication could leave behind."""
+    with party.node.store.reading() as connection:
+        (epochs,) = connection.execute("SELECT count(*) FROM vault_epochs").fetchone()
+    blobs = sorted(str(path) for path in (party.home / "blobs").rglob("*") if path.is_file())
+    return require_sound(party.node), len(party.node.store.find("asset")), epochs, blobs
+
+
+HEADER = ",".join([*COLUMNS, LABEL]) + "\n"
+BAD_FILES = {
+    "missing cell": (HEADER + "1,2,3,0\n1,,3,1\n", "row", 2),
+    "words for a number": (HEADER + "1,2,3,0\n1,high,3,1\n", "column", COLUMNS[1]),
+    "not a number": (HEADER + "1,2,NaN,1\n", "column", COLUMNS[2]),
+    "endless": (HEADER + "1,inf,3,1\n", "column", COLUMNS[1]),
+    "too large a number": (HEADER + "1,1e12,3,1\n", "column", COLUMNS[1]),
+    "label of three kinds": (HEADER + "1,2,3,2\n", "column", LABEL),
+    "no such label": ("a,b,sick\n1,2,0\n", "column", LABEL),
+    "ragged": (HEADER + "1,2,3,0\n1,2\n", "row", 2),
+    "two columns of one name": ("a,a,ill\n1,2,0\n", "column", "a"),
+    "header only": (HEADER, "file", "bad.csv"),
+    "empty": ("", "file", "bad.csv"),
+    "binary": ("\x00\x01\x02" * 50, "file", "bad.csv"),
+}
+
+
+@pytest.mark.parametrize("kind", BAD_FILES)
+def test_a_file_that_cannot_be_trained_on_is_named_and_nothing_is_kept(
+    owner: Party, tmp_path: Path, kind: str
+) -> None:
+    content, field, value = BAD_FILES[kind]
+    path = tmp_path / "bad.csv"
+    path.write_text(content)
+    before = kept(owner)
+    with pytest.raises(InvalidTable) as refused:
+        publishing.publish(owner.node, path, LABEL, LICENCE)
+    assert refused.value.hint
+    assert refused.value.fields[field] == value
+    assert kept(owner) == before
+
+
+@pytest.mark.parametrize("path", [Path("/nowhere/table.csv"), Path("/"), Path("/dev/null")], ids=str)
+def test_what_is_no_file_is_refused(owner: Party, path: Path) -> None:
+    before = kept(owner)
+    with pytest.raises(InvalidTable):
+        publishing.publish(owner.node, path, LABEL, LICENCE)
+    assert kept(owner) == before
+
+
+def test_a_gigabyte_is_refused_at_once_without_reading_it(owner: Party, tmp_path: Path) -> None:
+    path = tmp_path / "huge.csv"
+    with path.open("wb") as stream:
+        stream.write(HEADER.encode())
+        stream.truncate(1 << 30)
+    before, memory_kb = kept(owner), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    began = time.monotonic()
+    with pytest.raises(InvalidTable, match="limit") as refused:
+        publishing.publish(owner.node, path, LABEL, LICENCE)
+    assert time.monotonic() - began < 1
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory_kb < 50_000
+    assert refused.value.fields["limit"] == owner.node.settings.max_table_bytes
+    assert kept(owner) == before
+
+
+def test_repeated_rows_are_said_before_publishing(owner: Party, tmp_path: Path) -> None:
+    cells = make(10, seed=1)
+    twice = Cells(cells.micro * 2, cells.labels * 2)
+    report = publishing.inspect(owner.node, write(tmp_path / "t.csv", twice), LABEL)
+    assert report["duplicate_rows"] == 10
+    assert any("10 rows repeat" in warning for warning in report["warnings"])
+
+
+def test_a_table_with_other_columns_is_refused_by_name_of_its_owner_before_anything_is_bought(
+    world: World,
+) -> None:
+    fitting, odd, builder = world.party("fitting"), world.party("odd"), world.party("builder")
+    fitting.publish(make(20, seed=1), price_units=1_000_000)
+    odd.publish(make(20, seed=2), price_units=1_000_000, columns=(*COLUMNS[:2], "weight"))
+    before = builder.node.balance_units()
+    with pytest.raises(FreeholdError, match="other columns") as refused:
+        training.begin(builder.node, order(builder, [fitting, odd]))
+    assert refused.value.fields["owner"] in (odd.account, fitting.account)
+    assert "columns" in refused.value.hint
+    assert builder.node.balance_units() == before
+    assert builder.node.store.states("job:") == {}
+
+
+@pytest.mark.parametrize(
+    "schema", [{}, {"columns": 5, "label": "ill", "rows": 1}, {"columns": ["a"], "label": None, "rows": 1}]
+)
+def test_an_asset_that_says_nonsense_about_its_table_is_refused_by_owner(
+    world: World, owner: Party, schema: object
+) -> None:
+    asset = owner.publish(make(8, seed=3)).model_copy(update={"schema_": schema})
+    with owner.node.store.transaction() as tx:
+        tx.put(owner.node.seal(asset))
+    wish = training.Order((asset.id,), owner.home / "none.csv", "m", training.Recipe(), 0)
+    with pytest.raises(FreeholdError) as refused:
+        training.begin(owner.node, wish)
+    assert refused.value.fields["owner"] == owner.account
+
+
+# when the machine fails
+
+
+def test_a_full_disk_keeps_nothing_and_says_so(world: World, tmp_path: Path) -> None:
+    """In a process of its own that may not write files beyond a size, as on a disk that is full."""
+    code = f"""
+import resource, signal, sys
+sys.path.insert(0, {str(SUPPORT)!r})
+from pathlib import Path
+from node_tables import make, write
+from freehold.chain.client import Chain
+from freehold.chain.rpc import Rpc
+from freehold.core.errors import FreeholdError
+from freehold.node import publishing
+from freehold.node.node import Node
+from freehold.node.settings import Settings
+from freehold.vault.keystore import Keys
+home = Path({str(tmp_path)!r})
+node = Node(home, Keys.generate(), Settings(name="o", rpc_url={world.rpc_url!r}), Chain(Rpc({world.rpc_url!r})))
+table = write(home / "t.csv", make(20_000, seed=1))
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+def count():
+    blobs = [p for p in (home / "blobs").rglob("*") if p.is_file()]
+    with node.store.log() as log:
+        return len(blobs), log.verify()[0], len(node.store.find("asset"))
+empty = count()
+for limit in (100_000, (home / "node.sqlite-wal").stat().st_size + 1):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+    try:
+        publishing.publish(node, table, "ill", publishing.Licence())
+    except FreeholdError as error:
+        print(error.code, "|", error.hint)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
+    assert count()[1:] == empty[1:], count()
+publishing.publish(node, table, "ill", publishing.Licence())
+assert count()[2] == 1
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    lines = [line.split(" | ") for line in done.stdout.splitlines()]
+    assert [len(line) for line in lines] == [2, 2], done.stdout
+    assert all("space" in hint.lower() or "disk" in hint.lower() for _, hint in lines), lines
+
+
+@pytest.mark.parametrize(
+    "kills", [pytest.param(4, id="few"), pytest.param(40, id="many", marks=pytest.mark.slow)]
+)
+def test_a_publication_killed_at_any_instant_is_there_whole_or_not_at_all(
+    world: World, tmp_path: Path, kills: int
+) -> None:
+    home, table = tmp_path / "home", write(tmp_path / "t.csv", make(3_000, seed=1))
+    home.mkdir()
+    draw = random.Random(kills)
+    for _ in range(kills):
+        command = [sys.executable, str(SUPPORT / "publish_forever.py"), str(home), world.rpc_url, str(table)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as publishing_process:
+            assert publishing_process.stdout
+            assert publishing_process.stdout.readline() == "ready\n"
+            time.sleep(draw.uniform(0.02, 0.4))
+            publishing_process.kill()
+    whole = require_whole(home, world.rpc_url)
+    assert whole > 0, "some were finished"
+
+
+def require_whole(home: Path, rpc_url: str) -> int:
+    """Every asset in the store opens to the table it commits to, and the log holds exactly these."""
+    keys = daemon.open_keys(home, "a passphrase for a test")
+    with Rpc(rpc_url) as rpc:
+        node = Node(home, keys, Settings(name="owner", rpc_url=rpc_url), Chain(rpc))
+        assets = [e.document for e in node.store.find("asset", public=True)]
+        assert require_sound(node) == len(assets)
+        for asset in assets:
+            assert isinstance(asset, Asset)
+            table, salt = publishing.open_table(node, asset.id)
+            assert "0x" + commitment(table, salt).hex() == asset.content.commitment
+        with node.store.reading() as connection:
+            (epochs,) = connection.execute("SELECT count(*) FROM vault_epochs").fetchone()
+        assert epochs == len(assets), "no secret without its asset"
+        node.store.close()
+    return len(assets)
+
+
+def test_a_damaged_blob_is_said_and_not_trained_on(owner: Party) -> None:
+    asset = owner.publish(make(8, seed=9))
+    blob = next(path for path in (owner.home / "blobs").rglob("*") if asset.content.blob in path.name)
+    content = blob.read_bytes()
+    blob.chmod(0o600)
+    blob.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    with pytest.raises(FreeholdError) as refused:
+        publishing.open_table(owner.node, asset.id)
+    assert refused.value.hint or refused.value.message
+    with contextlib.suppress(OSError):
+        blob.unlink()
+    with pytest.raises(FreeholdError):
+        publishing.open_table(owner.node, asset.id)
+    with pytest.raises(NotFound):
+        publishing.open_table(owner.node, "0x00")

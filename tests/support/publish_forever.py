@@ -1,0 +1,20 @@
+"""Publish one table after another until killed: `python publish_forever.py HOME RPC_URL TABLE`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from freehold.chain.client import Chain
+from freehold.chain.rpc import Rpc
+from freehold.node import daemon, publishing
+from freehold.node.node import Node
+from freehold.node.settings import Settings
+
+home, rpc_url, table = sys.argv[1:]
+keys = daemon.open_keys(Path(home), "a passphrase for a test")
+node = Node(Path(home), keys, Settings(name="owner", rpc_url=rpc_url), Chain(Rpc(rpc_url)))
+sys.stdout.write("ready\n")
+sys.stdout.flush()
+while True:
+    publishing.publish(node, Path(table), "ill", publishing.Licence())
