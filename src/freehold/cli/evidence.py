@@ -51,11 +51,10 @@ def lineage(
     as_json: Json = False,
 ) -> None:
     """Show what something was made from."""
-    answer = NodeClient.of(home).get(f"/api/lineage/{asset}")
+    node = NodeClient.of(home)
+    answer = node.get(f"/api/lineage/{asset}")
     if output is not None:
-        from freehold.console.lineage_svg import draw  # noqa: PLC0415
-
-        _write(output.expanduser(), draw(answer))
+        _write(output.expanduser(), _picture(node, answer))
         note(f"drawn: {output}")
     emit(answer, lambda: _lineage(answer), as_json=as_json)
 
@@ -173,6 +172,19 @@ def _lineage(answer: dict[str, Any]) -> Iterable[Any]:
     if not answer["edges"]:
         return [f"{plain(item['name'])} is not made from anything else" for item in nodes.values()]
     return [table(("from", "owner", "as", "to", "weight"), rows, right=("weight",))]
+
+
+def _picture(node: NodeClient, answer: dict[str, Any]) -> str:
+    """SVG; where a model is in it, with its training rounds and, unless one answer was asked for, all its answers."""
+    from freehold.console import lineage_svg  # noqa: PLC0415
+
+    kinds = {item["kind"]: item["id"] for item in answer["nodes"]}
+    if "model" not in kinds or not any(edge["to"] == kinds["model"] for edge in answer["edges"]):
+        return lineage_svg.draw(answer)
+    model = node.get(f"/api/models/{kinds['model']}")
+    rounds = int((model.get("recipe") or {}).get("rounds") or 0)
+    calls = 0 if "receipt" in kinds else int(answer.get("calls", 0))
+    return lineage_svg.draw(lineage_svg.with_rounds(answer, kinds["model"], rounds, calls))
 
 
 def _report(value: dict[str, Any]) -> Iterable[Any]:

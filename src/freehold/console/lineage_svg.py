@@ -97,7 +97,7 @@ def with_rounds(lineage: Mapping[str, Any], model: str, rounds: int, calls: int)
         "name": f"{rounds} rounds",
         "owner_name": "trained where the data is",
     }
-    nodes = [*lineage["nodes"], training]
+    nodes = [*sorted(lineage["nodes"], key=lambda node: str(node.get("name"))), training]
     edges = [{**edge, "to": "rounds"} if edge["to"] == model else dict(edge) for edge in lineage["edges"]]
     edges.append({"from": "rounds", "to": model, "role": "training", "weight": _FULL_WEIGHT})
     if calls:

@@ -218,7 +218,8 @@ def _collect(world: World, model: str) -> dict[str, Any]:
     builder, buyer = world.nodes[BUILDER], world.nodes[BUYER]
     gas: dict[str, int] = {}
     for node in world.nodes.values():
-        gas |= node.get("/api/gas")
+        for operation, used in node.get("/api/gas").items():
+            gas[operation] = max(int(used), gas.get(operation, 0))
     return {
         "model": builder.get(f"/api/models/{model}"),
         "lineage": builder.get(f"/api/lineage/{model}"),

@@ -64,7 +64,7 @@ NOTES = (
 """What the shares show; how the tables were made is in `freehold.training.demo`."""
 BUILDER = "builder"
 BUYER = "buyer"
-MODEL = "Breast cancer biopsy classifier"
+MODEL = "Biopsy classifier"
 CALLS = 100
 CALL_PRICE_UNITS = units("0.05")
 PURPOSE = _TRAIN
