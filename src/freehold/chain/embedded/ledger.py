@@ -25,7 +25,7 @@ from freehold.chain.header import Header
 from freehold.chain.transaction import Transaction, account_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
 _MOST_TRANSACTIONS = 250
@@ -53,6 +53,10 @@ class Ledger:
         self.pool = Pool()
         self.offset_seconds = 0
         """Seconds the chain's clock runs ahead of the machine's (`evm_increaseTime`)."""
+        self.watchers: set[Callable[[], None]] = set()
+        """Called after each block, under the lock; must return at once."""
+        self.rewind_watchers: set[Callable[[int], None]] = set()
+        """Called with the height a rewind went back to, under the lock."""
         self._next_time: int | None = None
         self._snapshots: dict[int, tuple[int, int]] = {}
         self.head = self._load_head()
@@ -162,7 +166,9 @@ class Ledger:
             self._snapshots = {key: kept for key, kept in self._snapshots.items() if key < snapshot}
             self.store.drop_after(number)
             self.pool.queued.clear()
-            self.head = self._load_head()
+            self.head, self._next_time = self._load_head(), None
+            for told in tuple(self.rewind_watchers):
+                told(number)
             return True
 
     # -- inside
@@ -282,6 +288,8 @@ class Ledger:
         self.head, self._next_time = header, None
         for ticket, _ in included:
             ticket.settled = True
+        for told in tuple(self.watchers):
+            told()
 
 
 def _rows(header: Header, included: list[tuple[Ticket, Outcome]]) -> Iterable[tuple[Any, ...]]:

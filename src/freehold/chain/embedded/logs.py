@@ -43,6 +43,7 @@ class LogMethods(MethodGroup):
         super().__init__(ledger)
         self._filters: dict[str, Filter] = {}
         self._ids = itertools.count(1)
+        ledger.rewind_watchers.add(self._rewind)
 
     @method("eth_getLogs")
     def _get_logs(self, wanted: Any) -> list[dict[str, Any]]:
@@ -90,8 +91,7 @@ class LogMethods(MethodGroup):
         found = self._filter(identifier)
         self._filters[str(identifier)] = self._filters.pop(str(identifier))
         head = self._ledger.head.block_number
-        # after a rewind the blocks made next are news again
-        news = self._news(found, min(found.following, head + 1), head)
+        news = self._news(found, found.following, head)
         found.following = head + 1
         return news
 
@@ -106,6 +106,11 @@ class LogMethods(MethodGroup):
         return identifier
 
     # -- inside
+
+    def _rewind(self, height: int) -> None:
+        """See that the blocks made next are news again."""
+        for one in self._filters.values():
+            one.following = min(one.following, height + 1)
 
     def _news(self, found: Filter, first: int, last: int) -> list[Any]:
         wanted = found.wanted

@@ -13,6 +13,8 @@ from freehold.chain.embedded.logs import LogMethods
 from freehold.chain.embedded.state import StateMethods
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from freehold.chain.embedded.ledger import Ledger
 
 SEND = "eth_sendRawTransaction"
@@ -38,13 +40,15 @@ class Methods:
         """Every method there is."""
         return sorted(self._table)
 
-    def call(self, name: str, parameters: list[Any]) -> Any:
-        """Run a method under the ledger's lock. Raises `Fault`."""
-        found = self._table.get(name)
+    def call(
+        self, name: str, parameters: list[Any], local: Mapping[str, Callable[..., Any]] | None = None
+    ) -> Any:
+        """Run a method, perhaps one of `local`, under the ledger's lock. Raises `Fault`."""
+        found = self._table.get(name) or (local or {}).get(name)
         if found is None:
             raise Fault(NO_METHOD, f"the method {name[:64]} does not exist")
         try:
-            self._signatures[name].bind(*parameters)
+            (self._signatures.get(name) or inspect.signature(found)).bind(*parameters)
         except TypeError as error:
             raise Fault(INVALID_PARAMS, f"{name}: {error}") from error
         if name == SEND:

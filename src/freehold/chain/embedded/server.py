@@ -1,4 +1,4 @@
-"""JSON-RPC over HTTP on the loopback interface.
+"""JSON-RPC over HTTP and WebSocket on the loopback interface.
 
 The node signs for nobody, but it moves a clock and gives out ether, so a web page must not reach it
 by DNS rebinding or by a form: `Host` and, where a browser sends one, `Origin` have to be loopback.
@@ -6,6 +6,7 @@ by DNS rebinding or by a form: `Host` and, where a browser sends one, `Origin` h
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import logging
 import re
@@ -19,17 +20,20 @@ import uvicorn
 from anyio import CapacityLimiter, to_thread
 from starlette.applications import Starlette
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
 
 from freehold.chain.embedded.faults import INTERNAL, INVALID_REQUEST, PARSE, Fault
 from freehold.chain.embedded.ledger import Ledger
 from freehold.chain.embedded.methods import SEND, Methods
+from freehold.chain.embedded.sockets import Connection, Local
 from freehold.core.errors import Unavailable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
-    from starlette.requests import Request
+    from starlette.requests import HTTPConnection, Request
+    from starlette.websockets import WebSocket
 
     from freehold.chain.embedded.pool import Ticket
 
@@ -47,24 +51,27 @@ class Dispatcher:
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._methods = Methods(ledger)
+        self.methods = Methods(ledger)
 
-    def answer(self, body: bytes) -> bytes:
-        """The JSON answer to a single request or a batch; empty when nothing wants one."""
+    def answer(self, body: bytes, local: Local | None = None) -> bytes:
+        """The JSON answer to a single request or a batch; empty when nothing wants one.
+
+        `local` are methods of the connection the request came by.
+        """
         try:
             _check_nesting(body)
             request = json.loads(body)
         except (ValueError, RecursionError):
             return _encode(_failure(None, Fault(PARSE, "the body is not JSON")))
         if not isinstance(request, list):
-            one = self._one(request, None)
+            one = self._one(request, None, local)
             return b"" if one is None else _encode(one)
         if not 0 < len(request) <= MOST_BATCH:
             return _encode(
                 _failure(None, Fault(INVALID_REQUEST, f"a batch holds 1 to {MOST_BATCH} requests"))
             )
         tickets = [self._offered(each) for each in request]
-        answers = [self._one(each, ticket) for each, ticket in zip(request, tickets, strict=True)]
+        answers = [self._one(each, ticket, local) for each, ticket in zip(request, tickets, strict=True)]
         told = [each for each in answers if each is not None]
         return _encode(told) if told else b""
 
@@ -82,12 +89,14 @@ class Dispatcher:
         except ValueError:
             return None
 
-    def _one(self, request: Any, offered: Ticket | Fault | None) -> dict[str, Any] | None:
+    def _one(
+        self, request: Any, offered: Ticket | Fault | None, local: Local | None
+    ) -> dict[str, Any] | None:
         identifier = request.get("id") if isinstance(request, dict) else None
         if isinstance(identifier, (dict, list)):
             identifier = None
         try:
-            result = self._result(request, offered)
+            result = self._result(request, offered, local)
         except Fault as fault:
             answer = _failure(identifier, fault)
         except Exception as error:
@@ -97,7 +106,7 @@ class Dispatcher:
             answer = {"jsonrpc": "2.0", "id": identifier, "result": result}
         return answer if not isinstance(request, dict) or "id" in request else None
 
-    def _result(self, request: Any, offered: Ticket | Fault | None) -> Any:
+    def _result(self, request: Any, offered: Ticket | Fault | None, local: Local | None) -> Any:
         if not isinstance(request, dict) or not isinstance(request.get("method"), str):
             raise Fault(INVALID_REQUEST, "a request is an object with a method")
         if isinstance(offered, Fault):
@@ -109,7 +118,7 @@ class Dispatcher:
             parameters = []
         if not isinstance(parameters, list):
             raise Fault(INVALID_REQUEST, "params must be a list")
-        return self._methods.call(request["method"], parameters)
+        return self.methods.call(request["method"], parameters, local)
 
 
 def application(ledger: Ledger) -> Starlette:
@@ -117,6 +126,11 @@ def application(ledger: Ledger) -> Starlette:
     dispatcher = Dispatcher(ledger)
     # senders wait behind a running block; more threads let more of them share the next one
     limiter: list[CapacityLimiter] = []
+
+    async def in_thread(function: Callable[..., Any], *given: Any) -> Any:
+        if not limiter:
+            limiter.append(CapacityLimiter(64))
+        return await to_thread.run_sync(function, *given, limiter=limiter[0])
 
     async def rpc(request: Request) -> Response:
         if not _is_local(request):
@@ -127,12 +141,16 @@ def application(ledger: Ledger) -> Starlette:
         body = await _bounded_body(request)
         if body is None:
             return Response("the request is too large\n", status_code=413, headers=allowed)
-        if not limiter:
-            limiter.append(CapacityLimiter(64))
-        answer = await to_thread.run_sync(dispatcher.answer, body, limiter=limiter[0])
+        answer = await in_thread(dispatcher.answer, body)
         return Response(answer, status_code=200, media_type="application/json", headers=allowed)
 
-    return Starlette(routes=[Route("/", rpc, methods=["POST", "OPTIONS"])])
+    async def live(socket: WebSocket) -> None:
+        if not _is_local(socket):
+            await socket.close()
+            return
+        await Connection(socket, ledger, dispatcher.methods.logs).serve(dispatcher.answer, in_thread)
+
+    return Starlette(routes=[Route("/", rpc, methods=["POST", "OPTIONS"]), WebSocketRoute("/", live)])
 
 
 class EmbeddedNode:
@@ -163,7 +181,8 @@ class EmbeddedNode:
         config = uvicorn.Config(
             application(self._ledger),
             lifespan="off",
-            ws="none",
+            ws="websockets-sansio" if importlib.util.find_spec("websockets") else "none",
+            ws_max_size=MOST_BODY_BYTES,
             http="h11",
             loop="asyncio",
             log_config=None,
@@ -236,7 +255,7 @@ def _listen(port: int) -> socket.socket:
     return listener
 
 
-def _is_local(request: Request) -> bool:
+def _is_local(request: HTTPConnection) -> bool:
     host = urlsplit("//" + request.headers.get("host", "")).hostname
     origin = request.headers.get("origin")
     return host in _LOOPBACK and (origin is None or urlsplit(origin).hostname in _LOOPBACK)

@@ -1,0 +1,114 @@
+"""JSON-RPC over WebSocket: every method, and `eth_subscribe` beside them.
+
+A subscription is a filter that the connection polls when the ledger says there is a block. It starts
+to speak once the answer that names it has left, since clients do not know the name before. Needs the
+`websockets` package; without it the server speaks HTTP only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from starlette.websockets import WebSocketDisconnect
+
+from freehold.chain.embedded.faults import INVALID_PARAMS, LIMIT, Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from starlette.websockets import WebSocket
+
+    from freehold.chain.embedded.ledger import Ledger
+    from freehold.chain.embedded.logs import LogMethods
+
+_KINDS = {"newHeads": "newHeads", "logs": "logs", "newPendingTransactions": "transactions"}
+_MOST_SUBSCRIPTIONS = 100
+_TRY_AGAIN_LATER = 1013
+
+Local = dict[str, "Callable[..., Any]"]
+"""Methods of one connection, by name."""
+
+
+class Connection:
+    """One client and what it subscribed to."""
+
+    def __init__(self, socket: WebSocket, ledger: Ledger, logs: LogMethods) -> None:
+        self._socket = socket
+        self._ledger = ledger
+        self._logs = logs
+        self._fresh: list[str] = []
+        """Subscriptions whose names the client has not been told."""
+        self._active: list[str] = []
+        self._news = asyncio.Event()
+
+    async def serve(
+        self,
+        answer: Callable[[bytes, Local], bytes],
+        in_thread: Callable[..., Awaitable[Any]],
+    ) -> None:
+        """Answer and notify until the client goes."""
+        loop = asyncio.get_running_loop()
+
+        def wake() -> None:
+            # the loop may have ended while a block was made
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(self._news.set)
+
+        self._ledger.watchers.add(wake)
+        notifying = asyncio.create_task(self._notify(in_thread))
+        local: Local = {"eth_subscribe": self._subscribe, "eth_unsubscribe": self._unsubscribe}
+        try:
+            await self._socket.accept()
+            while True:
+                message = await self._socket.receive_text()
+                told = await in_thread(answer, message.encode(), local)
+                if told:
+                    await self._socket.send_text(told.decode())
+                if self._fresh:
+                    self._active, self._fresh = self._active + self._fresh, []
+                    self._news.set()
+        except WebSocketDisconnect:
+            pass
+        finally:
+            self._ledger.watchers.discard(wake)
+            notifying.cancel()
+            for identifier in self._active + self._fresh:
+                self._logs.uninstall(identifier)
+
+    def _subscribe(self, kind: Any, wanted: Any = None) -> str:
+        if not isinstance(kind, str) or kind not in _KINDS:
+            raise Fault(INVALID_PARAMS, f"subscriptions are to {', '.join(_KINDS)}")
+        if len(self._active) + len(self._fresh) >= _MOST_SUBSCRIPTIONS:
+            raise Fault(LIMIT, f"at most {_MOST_SUBSCRIPTIONS} subscriptions a connection")
+        identifier = self._logs.install(_KINDS[kind], {} if wanted is None else wanted)
+        self._fresh.append(identifier)
+        return identifier
+
+    def _unsubscribe(self, identifier: Any) -> bool:
+        self._active = [one for one in self._active if one != identifier]
+        self._fresh = [one for one in self._fresh if one != identifier]
+        return bool(self._logs.uninstall(identifier))
+
+    async def _notify(self, in_thread: Callable[..., Awaitable[Any]]) -> None:
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            try:
+                for identifier in self._active:
+                    for one in await in_thread(self._changes, identifier):
+                        told = {"subscription": identifier, "result": one}
+                        message = {"jsonrpc": "2.0", "method": "eth_subscription", "params": told}
+                        await self._socket.send_text(json.dumps(message, separators=(",", ":")))
+            except Fault as fault:
+                # something was missed; a client that reconnects asks for it, one left waiting does not
+                await self._socket.close(_TRY_AGAIN_LATER, fault.message)
+                return
+            except (WebSocketDisconnect, RuntimeError):
+                return
+
+    def _changes(self, identifier: str) -> list[Any]:
+        with self._ledger.lock:
+            return self._logs.changes(identifier) if identifier in self._active else []
