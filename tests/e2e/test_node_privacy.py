@@ -18,7 +18,7 @@ class Watched:
     """A finished run of two owners, of which one is reached through a wire that writes everything down."""
 
     def __init__(self, world: World) -> None:
-        self.cells = make(60, seed=42)
+        self.cells = make(24, seed=42)
         self.wire = Wire()
         self.owner = world.party("watched", endpoint=self.wire.url)
         self.wire.target_port = self.owner.port

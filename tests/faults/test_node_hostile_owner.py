@@ -1,13 +1,18 @@
 """Owners that answer with lies, nonsense or nothing: named, left out of the round, never fatal."""
 
 import resource
+import threading
+import time
+from typing import Any
 
 import pytest
 from hostile_owner import LIES, Hostile, says
 from node_tables import make
-from node_world import World, require_sound, rounds_of, run_job
+from node_world import World, order, require_sound, rounds_of, run_job
+from wire import Wire
 
 from freehold.core.errors import FreeholdError
+from freehold.node import training
 
 
 @pytest.fixture
@@ -84,3 +89,37 @@ def test_an_owner_cannot_hold_the_release_back(world: World, hostile: Hostile) -
     job, _ = run_job(builder, [*honest, liar], rounds=1)
     assert job["step"] == "done"
     assert hostile.told == 1
+
+
+def test_an_owner_that_never_finishes_holds_nobody_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "OWNER_SECONDS", 1.5)
+    wire, honest, builder = Wire(), world.owners(1)[0], world.party("builder")
+    slow = world.party("slow", endpoint=wire.url)
+    wire.target_port = slow.port
+    slow.publish(make(30, seed=5))
+    asked, slept, woken = 0, 0, threading.Event()
+
+    def count(data: bytes) -> None:
+        nonlocal asked
+        asked += data.count(b"POST /peer/rounds ")
+
+    def dawdle(_: bytes) -> None:
+        nonlocal slept
+        if asked == 2 and not slept:
+            slept = 1
+            woken.wait(20)
+
+    def wake(told: dict[str, Any]) -> None:
+        if told.get("round") == 3:
+            woken.set()
+            time.sleep(0.5)  # what it says now belongs to a round that is over
+
+    wire.on_request, wire.on_answer = count, dawdle
+    job_id = training.begin(builder.node, order(builder, [honest, slow], rounds=6))
+    job = training.Job(builder.node, builder.services.peers, job_id, wake).run()
+    woken.set()
+    present = [slow.account in made["updates"] for made in rounds_of(builder.node, job["run"])]
+    assert present == [True, False, False, True, True, True]
+    assert not slow.node.store.unsigned_receipts(builder.account), "also the late answer was signed for"
+    require_sound(slow.node)
+    wire.close()

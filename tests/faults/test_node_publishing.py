@@ -19,6 +19,7 @@ from freehold.core.errors import FreeholdError, InvalidTable, NotFound
 from freehold.node import daemon, publishing, training
 from freehold.node.node import Node
 from freehold.node.settings import Settings
+from freehold.training.logistic import Recipe
 from freehold.training.table import commitment
 
 SUPPORT = Path(__file__).parents[1] / "support"
@@ -125,7 +126,7 @@ def test_an_asset_that_says_nonsense_about_its_table_is_refused_by_owner(
     asset = owner.publish(make(8, seed=3)).model_copy(update={"schema_": schema})
     with owner.node.store.transaction() as tx:
         tx.put(owner.node.seal(asset))
-    wish = training.Order((asset.id,), owner.home / "none.csv", "m", training.Recipe(), 0)
+    wish = training.Order((asset.id,), owner.home / "none.csv", "m", Recipe(), 0)
     with pytest.raises(FreeholdError) as refused:
         training.begin(owner.node, wish)
     assert refused.value.fields["owner"] == owner.account

@@ -10,14 +10,9 @@ left out of it and asked again in the next.
 from __future__ import annotations
 
 import contextlib
-import secrets
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from functools import reduce
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,22 +22,25 @@ from freehold.core.documents import Asset, Receipt
 from freehold.core.errors import FreeholdError, InvalidDocument, InvalidInput, NotAllowed, Unavailable
 from freehold.core.ids import sha256_hex
 from freehold.core.signing import Envelope, parse_envelope
-from freehold.core.terms import meet
 from freehold.node import logbook, releasing
 from freehold.node.granting import obtain
 from freehold.node.lending import NotCountersigned
 from freehold.node.node import Node
-from freehold.node.peers import Peers
-from freehold.node.publishing import open_table, seal_table
+from freehold.node.ordering import Order, begin
+from freehold.node.peers import Peers, PeerUnreachable
+from freehold.node.publishing import open_table
 from freehold.rights.check import require_receipt_fits
 from freehold.training import coalitions, record
-from freehold.training import table as tables
 from freehold.training.fixed import IntArray
 from freehold.training.logistic import Recipe
 from freehold.training.record import RoundRecord, RunPlan
 from freehold.training.statistics import Statistics
 
+__all__ = ["Job", "NobodyAnswers", "Order", "begin", "load_run"]
+
 ROUND_TIMEOUT_SECONDS = 60.0
+OWNER_SECONDS = 180.0
+"""Most that one owner may keep a step waiting, however slowly it drips its answers."""
 MAX_WAITS = 20
 """How often a round in which no owner answered is tried again before the job stops."""
 
@@ -51,92 +49,6 @@ class NobodyAnswers(Unavailable):
     """No owner takes part any more."""
 
     code = "training.nobody"
-
-
-@dataclass(frozen=True)
-class Order:
-    """What the builder asked for."""
-
-    assets: tuple[str, ...]
-    test: Path
-    name: str
-    recipe: Recipe
-    price_units: int
-    """Price of one prediction."""
-    max_calls: int = 1_000_000
-    positive: str | None = None
-    purpose: str | None = None
-
-
-def begin(node: Node, order: Order) -> str:
-    """Check the order, commit the test table to the vault, keep the job. Returns its id.
-
-    Raises:
-        InvalidInput, InvalidTable, NotFound, TermsConflict: nothing was started.
-    """
-    assets = sorted((node.asset(asset_id) for asset_id in order.assets), key=lambda asset: asset.owner)
-    _check_assets(assets)
-    first = assets[0].schema_
-    columns, label = tuple(first["columns"]), str(first["label"])
-    table = tables.read(order.test, label, positive=order.positive, expected=columns)
-    salt = secrets.token_bytes(32)
-    job_id = "0x" + secrets.token_hex(32)
-    commitment = "0x" + tables.commitment(table, salt).hex()
-    job = {
-        "id": job_id,
-        "step": "grants",
-        "name": order.name,
-        "assets": [asset.id for asset in assets],
-        "columns": list(columns),
-        "label": label,
-        "recipe": order.recipe.to_json(),
-        "price_units": order.price_units,
-        "max_calls": order.max_calls,
-        "purpose": order.purpose,
-        "test_rows": table.rows,
-        "test_commitment": commitment,
-        "started_at": node.now(),
-    }
-    with node.store.transaction() as tx:
-        sealed = seal_table(node, tx, table, salt)
-        tx.set(f"sealed:{job_id}", _sealed_json(sealed))
-        tx.set(f"job:{job_id}", job)
-    return job_id
-
-
-def _sealed_json(sealed: Any) -> dict[str, Any]:
-    return {"asset": sealed.asset, "cid": sealed.cid, "epoch": sealed.epoch, "size_bytes": sealed.size_bytes}
-
-
-def _check_assets(assets: list[Asset]) -> None:
-    if not 1 <= len(assets) <= coalitions.MAX_OWNERS:
-        raise InvalidInput(f"choose 1 to {coalitions.MAX_OWNERS} datasets", hint="Find them with search.")
-    if len({asset.owner for asset in assets}) != len(assets):
-        raise InvalidInput("two of the datasets have one owner", hint="Choose one dataset of each owner.")
-    for asset in assets:
-        if asset.asset_kind != "dataset":
-            raise InvalidInput(f"{asset.name} is a {asset.asset_kind}, not a dataset", owner=asset.owner)
-        _check_schema(asset)
-        if any(asset.schema_.get(key) != assets[0].schema_.get(key) for key in ("columns", "label")):
-            raise InvalidInput(
-                f"{asset.name} has other columns than {assets[0].name}",
-                hint="All tables need the same columns in the same order, and the same label.",
-                owner=asset.owner,
-            )
-    inherited = reduce(meet, (asset.terms for asset in assets))
-    missing = {"train", "infer"} - set(inherited.actions)
-    if missing:
-        raise NotAllowed(f"the owners' terms together do not allow to {' and '.join(sorted(missing))}")
-
-
-def _check_schema(asset: Asset) -> None:
-    """What an asset says of its table is of the right types; it comes from anyone."""
-    columns, label, rows = (asset.schema_.get(key) for key in ("columns", "label", "rows"))
-    texts = [label, *columns] if isinstance(columns, list) and columns else [None]
-    if not all(isinstance(text, str) for text in texts) or type(rows) is not int:
-        raise InvalidDocument(
-            f"{asset.name} does not say which columns, label and rows it has", owner=asset.owner
-        )
 
 
 class Job:
@@ -150,6 +62,7 @@ class Job:
         self.job: dict[str, Any] = node.store.state(self._key)
         self._assets = [node.asset(asset_id) for asset_id in self.job["assets"]]
         self._stop = threading.Event()
+        self._late: dict[str, threading.Thread] = {}
 
     def stop(self) -> None:
         """Let the step in flight end and go no further."""
@@ -356,16 +269,39 @@ class Job:
         return after
 
     def _ask_all(self, ask: Callable[[Asset], Any]) -> tuple[dict[str, Any], dict[str, FreeholdError]]:
+        """What each owner answers, or why it does not; an owner that never finishes holds nobody up."""
         answers: dict[str, Any] = {}
         absent: dict[str, FreeholdError] = {}
-        with ThreadPoolExecutor(max_workers=len(self._assets)) as pool:
-            waiting = [(asset.owner, pool.submit(ask, asset)) for asset in self._assets]
-            for owner, future in waiting:
-                try:
-                    answers[owner] = future.result()
-                except FreeholdError as error:
-                    absent[owner] = error
-        return answers, absent
+        unexpected: list[Exception] = []
+
+        def one(asset: Asset) -> None:
+            try:
+                answers[asset.owner] = ask(asset)
+            except FreeholdError as error:
+                absent[asset.owner] = error
+            except Exception as error:  # noqa: BLE001 - raised again below, in the job's own thread
+                unexpected.append(error)
+
+        asked: dict[str, threading.Thread] = {}
+        for asset in self._assets:
+            busy = self._late.get(asset.owner)
+            if busy is not None and busy.is_alive():
+                absent[asset.owner] = _unfinished(asset.owner)
+                continue
+            # a daemon, so that an owner cannot keep this process from ending either
+            asked[asset.owner] = threading.Thread(target=one, args=(asset,), name="ask an owner", daemon=True)
+            asked[asset.owner].start()
+        deadline = time.monotonic() + OWNER_SECONDS
+        for owner, thread in asked.items():
+            thread.join(max(0.0, deadline - time.monotonic()))
+            if thread.is_alive():
+                self._late[owner] = thread
+                absent[owner] = _unfinished(owner)
+        if unexpected:
+            raise unexpected[0]
+        # copies: a late answer must not slip into a round that went on without it
+        late = [owner for owner, error in absent.items() if isinstance(error, PeerUnreachable)]
+        return {owner: found for owner, found in dict(answers).items() if owner not in late}, dict(absent)
 
     def _receipt(
         self, asset: Asset, answer: dict[str, Any], output: str, evidence: dict[str, str | int]
@@ -425,6 +361,10 @@ class Job:
         model = models[-1]
         asset = releasing.release(self._node, self._peers, self.job, plan, np.asarray(model))
         self._advance("done", model=asset.id, finished_at=int(time.time()))
+
+
+def _unfinished(owner: str) -> PeerUnreachable:
+    return PeerUnreachable(f"{owner} does not finish its answer", hint="Ask its operator.", account=owner)
 
 
 def load_run(node: Node, job: dict[str, Any], *, before: int | None = None) -> tuple[RunPlan, IntArray, int]:
