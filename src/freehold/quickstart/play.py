@@ -105,7 +105,8 @@ def train(
             return state
         if not state["running"]:
             error = state.get("error") or {}
-            if resumed < MOST_RESUMED:
+            # an error without a code is a fault of the node, which no waiting mends
+            if resumed < MOST_RESUMED and error.get("code"):
                 resumed += 1
                 time.sleep(resumed)
                 builder.post(f"/api/jobs/{job}/resume")
