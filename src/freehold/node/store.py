@@ -53,7 +53,7 @@ class Transaction:
         self.log = LogStore(connection)
 
     def put(self, envelope: Envelope, *, public: bool = False, logged: bool = True) -> int | None:
-        """Keep an envelope (replacing an earlier one with fewer signatures) and log its id once.
+        """Keep an envelope (one that is complete is not replaced by one that is not) and log its id once.
 
         Returns:
             The document's position in this party's log, None if it is not logged here.
@@ -72,7 +72,11 @@ class Transaction:
             or ""
         )
         self.connection.execute(
-            "INSERT OR REPLACE INTO documents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            # updated in place, so that order of keeping stays; a signature once held is never lost
+            "INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
+            " public = excluded.public, position = excluded.position,"
+            " envelope = CASE WHEN complete > excluded.complete THEN envelope ELSE excluded.envelope END,"
+            " complete = max(complete, excluded.complete)",
             (
                 document.id, document.body["type"], kind, document.subject(),
                 next(iter(document.signers().values())), envelope.is_complete,
