@@ -4,9 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: quickstart setup test test-all bench lint format contracts lock clean
+.PHONY: quickstart setup setup-dev test test-all bench lint format contracts lock clean
 
 setup: $(VENV)/.ready
+setup-dev: $(VENV)/.ready-dev
+
+PIP = $(BIN)/python -m pip install -q --disable-pip-version-check
 
 # hash-checked install of the committed lock, then the package itself without its dependencies
 $(VENV)/.ready: requirements.lock pyproject.toml
@@ -14,30 +17,36 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then apt-get update -q && apt-get install -qy python3-venv; \
 	  else echo "Python's venv module is missing: sudo apt-get install python3-venv" >&2; exit 1; fi; }
-	@echo "setting up $(VENV)" >&2
+	@echo "setting up $(VENV) (a minute, once)" >&2
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock >&2
-	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e . >&2
+	@$(PIP) --require-hashes -r requirements.lock >&2
+	@$(PIP) --no-deps --no-build-isolation -e . >&2
+	@touch $@
+
+# what tests, measurements and linting need on top
+$(VENV)/.ready-dev: $(VENV)/.ready requirements-dev.lock
+	@echo "installing what the tests need" >&2
+	@$(PIP) --require-hashes -r requirements-dev.lock >&2
 	@touch $@
 
 quickstart: setup
 	@$(BIN)/freehold quickstart $(ARGS)
 
-test: setup
+test: setup-dev
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" $(ARGS)
 
-test-all: setup
+test-all: setup-dev
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
-bench: setup
+bench: setup-dev
 	@$(BIN)/python -m bench $(ARGS)
 
-lint: setup
+lint: setup-dev
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-format: setup
+format: setup-dev
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
@@ -45,10 +54,11 @@ format: setup
 contracts: setup
 	@cd contracts && npm ci --silent && node build.mjs
 
-# rewrites requirements.lock from pyproject.toml (development only; needs uv)
+# rewrites both locks from pyproject.toml (development only; needs uv)
+LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 lock:
-	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-	  --group dev pyproject.toml -o requirements.lock
+	@$(LOCK) --group build pyproject.toml -o requirements.lock
+	@$(LOCK) --group build --group dev -c requirements.lock pyproject.toml -o requirements-dev.lock
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis contracts/node_modules
