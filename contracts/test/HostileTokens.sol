@@ -89,7 +89,7 @@ contract SilentToken {
     }
 }
 
-/// @title Calls somebody in the middle of each transfer
+/// @title Calls somebody in the middle of the next transfer
 contract CallingToken is OpenToken {
     address private _target;
     bytes private _data;
@@ -102,8 +102,10 @@ contract CallingToken is OpenToken {
 
     function _update(address from, address to, uint256 value) internal override {
         super._update(from, to, value);
-        if (_target == address(0) || from == address(0)) return;
-        (bool succeeded, bytes memory result) = _target.call(_data);
+        address target = _target;
+        if (target == address(0) || from == address(0)) return;
+        _target = address(0);
+        (bool succeeded, bytes memory result) = target.call(_data);
         if (!succeeded) {
             assembly ("memory-safe") {
                 revert(add(result, 0x20), mload(result))
