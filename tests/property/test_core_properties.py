@@ -8,7 +8,7 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from freehold.core.canonical import canonical_bytes, parse
+from freehold.core.canonical import canonical_bytes, parse, require_shallow
 from freehold.core.documents import Terms
 from freehold.core.errors import FreeholdError, InvalidInput
 from freehold.core.http_signature import Request, Stamp, sign_request, verify_request
@@ -138,3 +138,20 @@ def test_a_request_signature_covers_every_part(body, part):
     for wrong, now in ((other, 1_000), (request, 1_061), (request, 939)):
         with pytest.raises(FreeholdError):
             verify_request(wrong, headers, public, now=now)
+
+
+@given(values)
+def test_depth_is_counted_outside_strings_only(value):
+    text = json.dumps({"[[[[": value, '\\"]]': "{{{"}).encode()
+    require_shallow(text)
+
+
+@pytest.mark.parametrize("text", [b"[" * 200_000, b'{"a":' * 200_000, b'["a", ' * 200_000])
+def test_deep_nesting_is_refused_before_any_recursion(text):
+    with pytest.raises(InvalidInput, match="nested"):
+        require_shallow(text)
+
+
+@pytest.mark.parametrize("text", [b'"' + b'\\"' * 200_000, b'["' + b"[" * 200_000 + b'"]', b'["' * 30])
+def test_brackets_in_strings_are_not_levels(text):
+    require_shallow(text)

@@ -7,6 +7,7 @@ JSON reader keeps exact (|n| < 2**53). Floats are refused, because two programs 
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import rfc8785
@@ -16,6 +17,8 @@ from freehold.core.errors import InvalidInput
 MAX_SAFE_INTEGER = 2**53 - 1
 MAX_DEPTH = 32
 MAX_BYTES = 16 * 1024 * 1024
+# brackets, and strings as a whole so that brackets in them do not count; an open string runs to the end
+_BRACKETS = re.compile(rb'[\[\]{}]|"(?:[^"\\]|\\.)*+"?', re.DOTALL)
 
 
 class InvalidJson(InvalidInput):
@@ -31,7 +34,10 @@ def canonical_bytes(value: Any) -> bytes:
         InvalidJson: a float, an integer beyond 2**53, a non-string key or too deep nesting.
     """
     _check(value, 0)
-    return rfc8785.dumps(value)
+    # In ASCII text, keys sort alike by code point and by UTF-16, and without floats nothing else differs
+    # from RFC 8785; the standard library's encoder is written in C.
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    return text.encode() if text.isascii() else rfc8785.dumps(value)
 
 
 def parse(data: bytes | str, *, max_bytes: int = MAX_BYTES) -> Any:
@@ -45,6 +51,7 @@ def parse(data: bytes | str, *, max_bytes: int = MAX_BYTES) -> Any:
         raise InvalidJson(
             f"JSON of {len(raw)} bytes is over the limit of {max_bytes}", hint="Send less at once."
         )
+    require_shallow(raw)
     try:
         value = json.loads(
             raw.decode("utf-8"),
@@ -53,12 +60,28 @@ def parse(data: bytes | str, *, max_bytes: int = MAX_BYTES) -> Any:
             parse_constant=_no_float,
             parse_int=_bounded_int,
         )
-    except RecursionError as error:
-        raise InvalidJson("JSON is nested too deeply", hint=f"At most {MAX_DEPTH} levels.") from error
     except (UnicodeDecodeError, ValueError) as error:
         raise InvalidJson(f"not valid JSON: {error}", hint="Send UTF-8 encoded JSON.") from error
     _check(value, 0)
     return value
+
+
+def require_shallow(raw: bytes, most: int = MAX_DEPTH) -> None:
+    """Refuse deep nesting before a recursive parser sees it.
+
+    The interpreter's recursion limit is no protection: libraries lift it beyond what the stack holds.
+
+    Raises:
+        InvalidJson: more than `most` levels.
+    """
+    depth = 0
+    for token in _BRACKETS.finditer(raw):
+        if token[0] in b"[{":
+            depth += 1
+            if depth > most:
+                raise InvalidJson("JSON is nested too deeply", hint=f"At most {most} levels.")
+        elif token[0] in b"]}":
+            depth -= 1
 
 
 def _check(value: Any, depth: int) -> None:

@@ -80,16 +80,20 @@ class Evidence:
     block_number: int = field(init=False, default=0)
     block_time: int = field(init=False, default=0)
     replayed: Replayed = field(init=False)
+    parsed: dict[str, Any] = field(init=False, default_factory=dict)
+    """Files read so far, by path."""
     file: str = field(init=False, default="manifest.json")
     """The file now looked at: what is named when something fails unexpectedly."""
 
     def json(self, path: str) -> Any:
         """The values of a canonical file; a broken one is `Broken`."""
         self.file = path
-        try:
-            return self.bundle.json(path)
-        except FreeholdError as error:
-            raise Broken(path, error.message) from error
+        if path not in self.parsed:
+            try:
+                self.parsed[path] = self.bundle.json(path)
+            except FreeholdError as error:
+                raise Broken(path, error.message) from error
+        return self.parsed[path]
 
     def of_type(self, kind: type[D]) -> Iterator[D]:
         """Documents of one type in the order of ids, each becoming the file looked at."""

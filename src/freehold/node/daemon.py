@@ -21,6 +21,7 @@ from freehold.chain import deployments
 from freehold.chain.client import Chain
 from freehold.chain.rpc import Rpc
 from freehold.core.errors import Conflict, Unavailable
+from freehold.node import releasing
 from freehold.node import settings as settings_file
 from freehold.node.api import app
 from freehold.node.node import Node
@@ -30,7 +31,7 @@ from freehold.node.settings import Settings, write_private
 from freehold.vault.keystore import Keys
 
 KEYS_FILE = "keys.jwe"
-SETTLE_EVERY_SECONDS = 60.0
+SETTLE_EVERY_SECONDS = 20.0
 STOP_SECONDS = 3.0
 """How long a stop waits for signatures and vouchers on their way; what is left goes out at the next start."""
 _log = logging.getLogger("freehold")
@@ -147,9 +148,10 @@ def _settle_regularly(services: Services, stop: threading.Event) -> None:
 
 
 def _finish_payments(services: Services) -> None:
-    """Hand over signatures that are due, and bring accepted vouchers to the chain."""
+    """Hand over signatures and shares that are due, and bring accepted vouchers to the chain."""
     try:
         services.buyer.flush()
+        releasing.tell_owners(services.node, services.peers)
         settle(services.node)
     except Exception:  # noqa: BLE001 - logged where the owner looks, and tried again
         # signatures and vouchers stay where they are; the next round tries again

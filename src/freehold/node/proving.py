@@ -104,7 +104,7 @@ def give_evidence(services: Services, sender: str, body: dict[str, Any]) -> dict
     receipt = services.node.receipt(str(body.get("receipt")))
     if sender not in (receipt.provider, receipt.holder):
         raise NotAllowed("evidence of a receipt goes to its two sides", hint="They may pass it on to anyone.")
-    return {"files": gather(services.node, services.peers, receipt.id).to_json()}
+    return gather(services.node, services.peers, receipt.id).to_json()
 
 
 def evidence(services: Services, receipt_id: str) -> Bundle:
@@ -123,7 +123,7 @@ def evidence(services: Services, receipt_id: str) -> Bundle:
         return gather(node, services.peers, receipt.id)
     services.buyer.flush()
     answer = services.peers.ask(receipt.provider, "/peer/evidence", {"receipt": receipt.id}, timeout=120)
-    bundle = Bundle.from_json(answer["files"])
+    bundle = Bundle.from_json(answer)
     require(check(bundle, chain=node.chain))
     return bundle
 

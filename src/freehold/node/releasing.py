@@ -7,7 +7,7 @@ from functools import reduce
 from typing import Any
 
 from freehold.core.documents import Asset, Claim, Content, Source, Terms
-from freehold.core.errors import FreeholdError, InvalidDocument
+from freehold.core.errors import FreeholdError, InvalidDocument, Unavailable
 from freehold.core.ids import hash_bytes
 from freehold.core.money import BPS
 from freehold.core.signing import Envelope, parse_envelope
@@ -54,8 +54,9 @@ def release(node: Node, peers: Peers, job: dict[str, Any], plan: RunPlan, model:
             {"weights": model.tolist(), "scaling": plan.scaling.to_json(), "columns": list(plan.columns)},
         )
         tx.set(f"run_of:{asset.id}", job["id"])
+        tx.set(f"untold:{asset.id}", [account for account, _ in shares])
     logbook.anchor(node)
-    _notify(node, peers, asset, shares)
+    tell_owners(node, peers)
     return asset
 
 
@@ -127,14 +128,24 @@ def is_open(node: Node, pool: bytes) -> bool:
     return int(token, 16) != 0
 
 
-def _notify(node: Node, peers: Peers, asset: Asset, shares: list[tuple[str, int]]) -> None:
-    body = announcement(node, asset)
-    for account, _ in shares:
-        try:
-            peers.ask(account, "/peer/releases", body)
-        except FreeholdError:
-            # an owner that is away, or refuses, finds the release in the builder's catalogue
-            continue
+def tell_owners(node: Node, peers: Peers) -> None:
+    """Tell co-owners of their share; who is away is told at a later call."""
+    for name, accounts in node.store.states("untold:").items():
+        body = announcement(node, node.asset(name.removeprefix("untold:")))
+        away = []
+        for account in accounts:
+            try:
+                peers.ask(account, "/peer/releases", body)
+            except Unavailable:
+                away.append(account)
+            except FreeholdError:
+                # refused: its own node says why, and telling it again would change nothing
+                continue
+        with node.store.transaction() as tx:
+            if away:
+                tx.set(name, away)
+            else:
+                tx.delete(name)
 
 
 def announcement(node: Node, asset: Asset) -> dict[str, Any]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import logging
-import re
 import socket
 import threading
 import time
@@ -26,6 +25,7 @@ from freehold.chain.embedded.faults import INTERNAL, INVALID_REQUEST, PARSE, Fau
 from freehold.chain.embedded.ledger import Ledger
 from freehold.chain.embedded.methods import SEND, Methods
 from freehold.chain.embedded.sockets import Connection, Local
+from freehold.core.canonical import InvalidJson, require_shallow
 from freehold.core.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -42,7 +42,6 @@ log = logging.getLogger("freehold.chain")
 MOST_BODY_BYTES = 16 * 1024 * 1024
 MOST_BATCH = 1_000
 _MOST_NESTED = 64
-_BRACKETS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[\]{}]', re.DOTALL)
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -59,9 +58,9 @@ class Dispatcher:
         `local` are methods of the connection the request came by.
         """
         try:
-            _check_nesting(body)
+            require_shallow(body, _MOST_NESTED)
             request = json.loads(body)
-        except (ValueError, RecursionError):
+        except (InvalidJson, ValueError):
             return _encode(_failure(None, Fault(PARSE, "the body is not JSON")))
         if not isinstance(request, list):
             one = self._one(request, None, local)
@@ -223,21 +222,6 @@ class EmbeddedNode:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
-
-
-def _check_nesting(body: bytes) -> None:
-    """Refuse deep nesting before the parser sees it. Raises `ValueError`.
-
-    Libraries may have lifted the recursion limit that keeps the parser from overrunning its stack.
-    """
-    depth = 0
-    for token in _BRACKETS.finditer(body):
-        if token[0] in (b"[", b"{"):
-            depth += 1
-            if depth > _MOST_NESTED:
-                raise ValueError("nested too deeply")
-        elif token[0] in (b"]", b"}"):
-            depth -= 1
 
 
 def _listen(port: int) -> socket.socket:

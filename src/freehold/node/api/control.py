@@ -270,7 +270,7 @@ def _proof_routes(routes: APIRouter, services: Services) -> None:
     @routes.post("/evidence")
     def evidence(body: OneReceipt) -> dict[str, Any]:
         bundle = proving.evidence(services, viewing.find_receipt(node, body.receipt))
-        return {"files": bundle.to_json()}
+        return bundle.to_json()
 
     @routes.post("/anchor")
     def anchor() -> dict[str, Any]:
