@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import threading
 from pathlib import Path
 from typing import Self
 
@@ -46,10 +47,14 @@ class Anvil:
         for line in self._process.stdout:
             if line.startswith("Listening on "):
                 self.url = "http://" + line.split()[-1]
+                # it writes a line for every request, and would stop when nobody reads them
+                self._reader = threading.Thread(target=self._process.stdout.read, daemon=True)
+                self._reader.start()
                 return self
         raise RuntimeError(f"anvil ended with {self._process.wait()}")
 
     def __exit__(self, *_: object) -> None:
         self._process.kill()
         self._process.wait()
+        self._reader.join()
         self._process.stdout.close()
