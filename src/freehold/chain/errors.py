@@ -3,7 +3,9 @@
 ```
 Unavailable
 ├── ChainUnreachable      no answer, a cut answer or an oversized one; retry may help
-└── TransactionPending    sent, not mined within the time given; it may still be mined
+├── EndpointsDisagree     the endpoints of one chain tell different stories; none is believed
+├── TransactionPending    sent, not mined within the time given; it may still be mined
+└── CursorLost            the chain reorganised deeper than the cursor remembers
 FreeholdError
 └── RpcError              the node answered with a JSON-RPC error
 Conflict
@@ -25,11 +27,30 @@ class ChainUnreachable(Unavailable):
 
     code = "chain.unreachable"
 
+    was_delivered = True
+    """False when the request certainly did not reach the endpoint."""
+    is_final = False
+    """True when the same request to the same endpoint would fare no better."""
+    wait_seconds: float = 0
+    """What the endpoint asked to be left alone for."""
+
+
+class EndpointsDisagree(Unavailable):
+    """The configured endpoints are on different chains or forks; `fields["endpoints"]` says which says what."""
+
+    code = "chain.endpoints_disagree"
+
 
 class TransactionPending(Unavailable):
     """A transaction was sent and is not in a block yet; `fields["tx_hash"]` names it."""
 
     code = "chain.transaction_pending"
+
+
+class CursorLost(Unavailable):
+    """The chain reorganised deeper than an event cursor remembers; rebuild the index from its start."""
+
+    code = "chain.cursor_lost"
 
 
 class RpcError(FreeholdError):

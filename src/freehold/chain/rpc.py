@@ -1,75 +1,120 @@
-"""JSON-RPC over HTTP: one request or a batch, bounded answers, errors a caller can tell apart.
+"""JSON-RPC over one endpoint or several: reads are repeated elsewhere, sends never blindly.
 
-The endpoint is not trusted: sizes, shapes and identifiers are checked before anything is used. Its
-URL may carry an access key, so messages name only its host.
+    rpc = Rpc("https://first.example/key, https://second.example")
+    rpc.call("eth_blockNumber")
+
+Endpoints are asked in the order given; one that fails is set aside for a while. Where there are
+several they are compared now and then, so that one that lags, or lies about chain or history, is
+noticed. Nothing received is trusted: sizes, shapes and identifiers are checked before use.
 """
 
 from __future__ import annotations
 
 import itertools
-import json
+import time
 from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import urlsplit
 
-import httpx
-
-from freehold.chain.errors import ChainUnreachable, ContractNotDeployed, ContractReverted, RpcError
+from freehold.chain.comparison import Comparison, note_failure
+from freehold.chain.endpoint import Endpoint
+from freehold.chain.errors import (
+    ChainUnreachable,
+    ContractNotDeployed,
+    ContractReverted,
+    EndpointsDisagree,
+    RpcError,
+)
+from freehold.chain.framing import given, several, single
 from freehold.core.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-__all__ = ["ChainUnreachable", "ContractNotDeployed", "ContractReverted", "Rpc", "RpcError"]
+__all__ = [
+    "ChainUnreachable",
+    "ContractNotDeployed",
+    "ContractReverted",
+    "EndpointsDisagree",
+    "Rpc",
+    "RpcError",
+]
 
 MOST_ANSWER_BYTES = 64 * 1024 * 1024
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
-_MOST_MESSAGE = 500
+_MOST_ENDPOINTS = 16
+_PAUSES_SECONDS = (0.1, 0.3)
+"""Before the second and the third round over the endpoints."""
+_CHANGING = (
+    "eth_send",
+    "eth_sign",
+    "eth_newFilter",
+    "eth_newBlock",
+    "eth_newPending",
+    "eth_getFilter",
+    "eth_uninstall",
+)
+_ELSEWHERE = (-32601, -32603, -32001, -32002, -32005, 429)
+"""Error codes that say something of this endpoint rather than of the request."""
+_ELSEWHERE_WORDS = ("header not found", "missing trie node", "block not found", "unknown block", "rate limit")
 
 
 class Rpc:
-    """A JSON-RPC endpoint. Usable from several threads; close it, or use it as a context manager."""
+    """The JSON-RPC endpoints of one chain. Usable from several threads; close it, or use `with`.
 
-    def __init__(self, url: str, timeout: float = 10) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise InvalidInput("a chain URL looks like http://127.0.0.1:8545", hint="check the chain setting")
-        self.name = parts.hostname if parts.port is None else f"{parts.hostname}:{parts.port}"
-        """Host and port, for messages."""
+    `url` is one URL, several separated by commas, or a list of them. `reorg_blocks` is how far below
+    the lowest head the endpoints' histories are compared: newer blocks may honestly differ.
+    """
+
+    def __init__(self, url: str | Sequence[str], timeout: float = 10, *, reorg_blocks: int = 8) -> None:
+        urls = url.split(",") if isinstance(url, str) else list(url)
+        if not 0 < len(urls) <= _MOST_ENDPOINTS:
+            raise InvalidInput(f"a chain has 1 to {_MOST_ENDPOINTS} URLs", hint="check the chain setting")
+        self._endpoints: list[Endpoint] = []
+        try:
+            for one in urls:
+                self._endpoints.append(Endpoint(one.strip(), timeout, place=len(self._endpoints)))
+        except InvalidInput:
+            self.close()
+            raise
+        self.name = ", ".join(endpoint.name for endpoint in self._endpoints)
+        """Hosts and ports, for messages."""
         self._ids = itertools.count(1)
-        # a proxy configured for the outside world must not see, or break, calls to this machine
-        outside = parts.hostname not in _LOOPBACK
-        # loading certificates takes longer than a local call; plain http needs none
-        self._client = httpx.Client(timeout=timeout, trust_env=outside, verify=parts.scheme == "https")
-        self._url = url
+        self._patience_seconds = timeout
+        self._comparison = Comparison(self._endpoints, reorg_blocks) if len(urls) > 1 else None
 
     def call(self, method: str, *params: Any) -> Any:
         """The result of one method. Raises `ChainUnreachable`, `RpcError`."""
         request = self._request(method, params)
-        answer = self._post(request)
-        if not isinstance(answer, dict) or answer.get("id") != request["id"]:
-            if isinstance(answer, dict) and "error" in answer:
-                return self._result(answer)
-            raise self._unusable("its answer is for another request")
-        return self._result(answer)
+        return self._deliver(
+            request, _is_read(method), lambda endpoint, answer: single(endpoint, request, answer)
+        )
 
     def batch(self, calls: Sequence[tuple[Any, ...]]) -> list[Any]:
         """Results of several `(method, *params)` in one request, in order; the first error is raised."""
+        found = self.outcomes(calls)
+        for one in found:
+            if isinstance(one, RpcError):
+                raise one
+        return found
+
+    def outcomes(self, calls: Sequence[tuple[Any, ...]]) -> list[Any]:
+        """Like `batch`, but a refused call yields its `RpcError` in its place."""
         if not calls:
             return []
         requests = [self._request(method, params) for method, *params in calls]
-        answers = self._post(requests)
-        if isinstance(answers, dict) and "error" in answers:
-            return [self._result(answers)]
-        if not isinstance(answers, list):
-            raise self._unusable("a batch was not answered with a list")
-        found = {answer.get("id"): answer for answer in answers if isinstance(answer, dict)}
-        if any(request["id"] not in found for request in requests):
-            raise self._unusable("a batch was answered in part")
-        return [self._result(found[request["id"]]) for request in requests]
+        found: list[Any] = self._deliver(
+            requests,
+            all(_is_read(method) for method, *_ in calls),
+            lambda endpoint, answer: several(endpoint, requests, answer),
+        )
+        return found
+
+    def health(self) -> list[tuple[str, str]]:
+        """Each endpoint's host and why it is set aside; empty text for those in use."""
+        return [(one.name, one.why_aside if one.is_aside else "") for one in self._endpoints]
 
     def close(self) -> None:
         """Close kept connections."""
-        self._client.close()
+        for endpoint in self._endpoints:
+            endpoint.close()
 
     def __enter__(self) -> Self:
         return self
@@ -77,43 +122,78 @@ class Rpc:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    # -- delivery
+
     def _request(self, method: str, params: Sequence[Any]) -> dict[str, Any]:
         return {"jsonrpc": "2.0", "id": next(self._ids), "method": method, "params": list(params)}
 
-    def _post(self, body: Any) -> Any:
-        try:
-            with self._client.stream("POST", self._url, json=body) as response:
-                received = bytearray()
-                for chunk in response.iter_bytes():
-                    received += chunk
-                    if len(received) > MOST_ANSWER_BYTES:
-                        raise self._unusable(f"its answer exceeds {MOST_ANSWER_BYTES} bytes")
-                status = response.status_code
-        except httpx.HTTPError as error:
-            raise self._unusable(type(error).__name__) from error
-        try:
-            return json.loads(received)
-        except (ValueError, RecursionError) as error:
-            raise self._unusable(f"HTTP {status}, and not JSON") from error
+    def _deliver(self, body: Any, may_repeat: bool, read: Callable[[Endpoint, Any], Any]) -> Any:
+        """Ask one endpoint after the other, in a few rounds, until one answers."""
+        if self._comparison is not None:
+            self._comparison.when_due()
+        ends = time.monotonic() + self._patience_seconds
+        for pause in (*_PAUSES_SECONDS, None):
+            result, failure = self._round(body, may_repeat, read)
+            if failure is None:
+                return result
+            wait = max(pause or 0, failure.wait_seconds)
+            if pause is None or failure.is_final or time.monotonic() + wait >= ends:
+                raise failure
+            time.sleep(wait)
+        raise AssertionError  # the last pause is None
 
-    def _result(self, answer: dict[str, Any]) -> Any:
-        error = answer.get("error")
-        if error is None:
-            if "result" not in answer:
-                raise self._unusable("an answer has neither result nor error")
-            return answer["result"]
-        if not isinstance(error, dict):
-            raise self._unusable("an error is not an object")
-        code, message = error.get("code"), error.get("message")
-        raise RpcError(
-            str(message)[:_MOST_MESSAGE],
-            rpc_code=code if isinstance(code, int) else 0,
-            data=error.get("data"),
-            hint=f"the chain at {self.name} refused the request",
+    def _round(
+        self, body: Any, may_repeat: bool, read: Callable[[Endpoint, Any], Any]
+    ) -> tuple[Any, ChainUnreachable | None]:
+        """Ask each endpoint once: the first result without complaint, or else the last failure."""
+        complaints, failure = [], None
+        for endpoint in self._in_order():
+            try:
+                if self._comparison is not None and not self._comparison.admits(endpoint):
+                    continue
+                result = read(endpoint, endpoint.post(body, MOST_ANSWER_BYTES))
+            except ChainUnreachable as error:
+                if error.was_delivered and not may_repeat:
+                    raise
+                failure = error
+                if self._comparison is not None:
+                    note_failure(endpoint, error)
+                continue
+            endpoint.succeeded()
+            if not may_repeat or not _is_of_the_endpoint(result):
+                return given(result), None
+            complaints.append(result)
+        if complaints:
+            return given(complaints[0]), None
+        if failure is None:
+            raise self._nobody()
+        return None, failure
+
+    def _in_order(self) -> list[Endpoint]:
+        """Endpoints to ask: those in good standing, else those that failed. Raises `EndpointsDisagree`."""
+        right = [one for one in self._endpoints if not one.is_wrong]
+        if not right:
+            raise self._nobody()
+        return [one for one in right if not one.is_aside] or right
+
+    def _nobody(self) -> EndpointsDisagree:
+        return EndpointsDisagree(
+            "no chain endpoint can be believed",
+            hint="check the chain setting",
+            endpoints=dict(self.health()),
         )
 
-    def _unusable(self, why: str) -> ChainUnreachable:
-        return ChainUnreachable(
-            f"the chain at {self.name} gave no usable answer: {why}",
-            hint="is it running? `freehold chain run` starts a local one",
-        )
+
+def _is_read(method: str) -> bool:
+    """Whether asking twice changes nothing."""
+    return method.startswith(("eth_", "net_", "web3_")) and not method.startswith(_CHANGING)
+
+
+def _is_of_the_endpoint(result: Any) -> bool:
+    """Whether a refusal may be this endpoint's alone, so that another is worth asking."""
+    if isinstance(result, list):
+        return any(isinstance(one, RpcError) and _is_of_the_endpoint(one) for one in result)
+    if not isinstance(result, RpcError):
+        return False
+    said = result.message.lower()
+    return result.rpc_code in _ELSEWHERE or any(words in said for words in _ELSEWHERE_WORDS)
