@@ -9,7 +9,22 @@ from typing import Annotated
 
 import typer
 
-from freehold.cli import chain, evidence, grants, market, money, node, quickstart, serving, train
+from freehold.cli import (
+    backup,
+    chain,
+    channels,
+    completion,
+    config,
+    evidence,
+    grants,
+    keys,
+    market,
+    money,
+    node,
+    quickstart,
+    serving,
+    train,
+)
 from freehold.cli.client import exit_code
 from freehold.cli.output import emit_error
 from freehold.core.errors import FreeholdError
@@ -42,7 +57,10 @@ def root(
         raise typer.Exit
 
 
-for group in (quickstart, node, market, grants, train, serving, money, evidence, chain):
+for group in (
+    *(quickstart, node, market, grants, train, serving, money, channels, evidence),
+    *(config, keys, backup, chain, completion),
+):
     group.register(app)
 
 

@@ -1,0 +1,79 @@
+"""Payment channels: dollars set aside for calls of models, and taking back what is left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated, Any
+
+import typer
+
+from freehold.cli.client import NodeClient
+from freehold.cli.options import DEFAULT_HOME, Home, Json
+from freehold.cli.output import emit, table
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    group = typer.Typer(no_args_is_help=True, help="Dollars set aside to pay for predictions.")
+    group.command("list")(list_channels)
+    group.command("close")(close)
+    app.add_typer(group, name="channels")
+
+
+def list_channels(*, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
+    """List the channels that this node pays from."""
+    answer = NodeClient.of(home).get("/api/channels")
+    emit(answer, lambda: _table(answer["channels"]), as_json=as_json)
+
+
+def close(
+    channel: Annotated[str, typer.Argument(help="Id of a channel, in full or its first digits.")],
+    *,
+    home: Home = DEFAULT_HOME,
+    as_json: Json = False,
+) -> None:
+    """Take back what a channel still holds.
+
+    The first call asks to close; the seller then has a day to settle what was paid. Call again after that
+    to get the rest.
+    """
+    answer = NodeClient.of(home).post(f"/api/channels/{channel}/close")
+    emit(answer, lambda: _closed(answer), as_json=as_json)
+
+
+def _closed(answer: dict[str, Any]) -> Iterable[Any]:
+    from freehold.core.ids import short  # noqa: PLC0415
+    from freehold.core.money import dollars  # noqa: PLC0415
+
+    if answer["status"] == "closed":
+        yield f"closed: {short(answer['channel'])}, {dollars(answer['withdrawn_units'])} back in the wallet"
+    else:
+        yield f"closing: {short(answer['channel'])}; call again after {_minute(answer['closes_at'])}"
+
+
+def _table(channels: list[dict[str, Any]]) -> Iterable[Any]:
+    from freehold.core.ids import short  # noqa: PLC0415
+    from freehold.core.money import dollars  # noqa: PLC0415
+
+    if not channels:
+        return ["no channels; the first prediction of a model opens one"]
+    rows = (
+        (
+            short(item["channel"]),
+            short(item["model"]),
+            dollars(item["deposited_units"]),
+            dollars(item["promised_units"]),
+            dollars(item["settled_units"]),
+            dollars(item["free_units"]),
+            item["status"] + (f" until {_minute(item['closes_at'])}" if item["closes_at"] else ""),
+        )
+        for item in channels
+    )
+    names = ("channel", "model", "deposited", "paid", "settled", "left", "state")
+    return [table(names, rows, right=("deposited", "paid", "settled", "left"))]
+
+
+def _minute(seconds: int) -> str:
+    import time  # noqa: PLC0415
+
+    return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(seconds))

@@ -1,0 +1,81 @@
+"""Keys: what others may know of them, and the passphrase that guards them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from freehold.cli.options import DEFAULT_HOME, Home, Json
+from freehold.cli.output import emit, note
+from freehold.cli.unlocking import PassphraseFd, PassphraseFile
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    group = typer.Typer(no_args_is_help=True, help="This node's keys and their passphrase.")
+    group.command("show")(show)
+    group.command("passphrase")(passphrase)
+    app.add_typer(group, name="keys")
+
+
+def show(*, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
+    """Show the public parts of this node's keys.
+
+    Out of its party document; needs neither passphrase nor a running node.
+    """
+    from contextlib import closing  # noqa: PLC0415
+
+    from freehold.node.reading import NodeFile, open_database  # noqa: PLC0415
+
+    with closing(open_database(home.expanduser() / "node.sqlite")) as connection:
+        party = NodeFile(connection).party()
+    value = {
+        "account": party.account,
+        "account_key": party.account_key,
+        "log_key": party.log_key,
+        "encryption_key": party.encryption_key,
+    }
+    lines = [
+        f"account         {party.account}",
+        f"account key     {party.account_key}",
+        f"log key         {party.log_key}",
+        f"encryption key  {party.encryption_key}",
+    ]
+    emit(value, lambda: lines, as_json=as_json)
+
+
+def passphrase(
+    *,
+    passphrase_fd: PassphraseFd = None,
+    passphrase_file: PassphraseFile = None,
+    new_passphrase_fd: Annotated[
+        int | None, typer.Option("--new-passphrase-fd", help="Read the new one from it.", metavar="FD")
+    ] = None,
+    new_passphrase_file: Annotated[
+        Path | None, typer.Option("--new-passphrase-file", help="Read the new one from it.", metavar="FILE")
+    ] = None,
+    home: Home = DEFAULT_HOME,
+    as_json: Json = False,
+) -> None:
+    """Change the passphrase of the key file.
+
+    The keys stay the same, and a running node goes on. Backups made before still open with the old one.
+    """
+    from freehold.cli import passphrase as passphrases  # noqa: PLC0415
+    from freehold.node.daemon import KEYS_FILE  # noqa: PLC0415
+    from freehold.vault.keystore import Keys  # noqa: PLC0415
+
+    path = home.expanduser() / KEYS_FILE
+    if passphrase_fd is None and passphrase_file is None:
+        note("the present passphrase:")
+    keys = Keys.load(path, passphrases.obtain(passphrase_fd, passphrase_file, new=False))
+    if new_passphrase_fd is None and new_passphrase_file is None:
+        note("the new passphrase:")
+    keys.save(path, passphrases.obtain(new_passphrase_fd, new_passphrase_file, new=True), replace=True)
+    emit(
+        {"account": keys.account, "changed": True},
+        lambda: ["the passphrase is changed; make a new backup"],
+        as_json=as_json,
+    )

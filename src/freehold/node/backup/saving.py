@@ -1,0 +1,175 @@
+"""Making a backup, while the node runs or while it is stopped."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sqlite3
+import time
+from contextlib import closing, suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from secrets import token_hex
+from urllib.parse import unquote, urlsplit
+
+from freehold import __version__
+from freehold.core.errors import Conflict, InvalidInput, NotFound, VerificationFailed
+from freehold.log.store import LogStore
+from freehold.node import daemon, settings
+from freehold.node.backup.manifest import BLOBS, CONFIG, DATABASE, KEYS, Entry, Manifest, blob_sha256
+from freehold.node.backup.pack import CHUNK_BYTES, Packed
+from freehold.node.reading import NodeFile, open_database
+from freehold.node.settings import Settings
+from freehold.vault import envelope
+from freehold.vault.blobs import BlobMissing
+from freehold.vault.files import sync_directory
+from freehold.vault.keystore import Keys
+from freehold.vault.spool import Spool, sweep
+
+_BUSY_SECONDS = 30.0
+
+
+class BackupExists(Conflict):
+    """A file stands where the backup was to be written."""
+
+    code = "backup.exists"
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A finished backup."""
+
+    manifest: Manifest
+    size_bytes: int
+    """Of the sealed file."""
+
+
+def save(home: Path, target: Path, passphrase: str) -> Saved:
+    """Write everything of a home into one new file, sealed under the node's passphrase.
+
+    The database is one consistent snapshot; encrypted data is copied after it, and never changes.
+    Writes whole or not at all, readable by its owner only.
+
+    Raises:
+        WrongPassphrase: it must be the node's. BackupExists. NotFound: no node was ever started there.
+        VerificationFailed: database, log or data are damaged, so a backup of them would be worthless.
+    """
+    if target.exists():
+        raise BackupExists(f"{target} exists already", hint="Choose another name.")
+    if not target.parent.is_dir():
+        raise InvalidInput(f"there is no folder {target.parent}", hint="Make it first.")
+    if not (home / DATABASE).exists():
+        raise NotFound(f"there is no node in {home}", hint="Name its --home.")
+    keys = Keys.load(home / daemon.KEYS_FILE, passphrase)
+    sweep(home)
+    with Spool(home) as snapshot, Spool(home) as config:
+        _snapshot(home / DATABASE, snapshot.path)
+        known = settings.load(home)
+        folder = blob_folder(home, known)
+        if folder is not None:
+            # restored data always lies in the home
+            known = replace(known, blobs="")
+        config.file.write(settings_text(known).encode())
+        config.file.flush()
+        manifest, sources = _survey(home, keys, folder, snapshot.path, config.path)
+        return Saved(manifest, _write(target, manifest, sources, passphrase))
+
+
+def settings_text(known: Settings) -> str:
+    """As `config.toml` holds it."""
+    return "".join(f"{name} = {json.dumps(value)}\n" for name, value in asdict(known).items())
+
+
+def blob_folder(home: Path, known: Settings) -> Path | None:
+    """The folder of the encrypted data; None where a remote store holds it."""
+    parts = urlsplit(known.blobs)
+    if parts.scheme == "file":
+        return Path(unquote(parts.path))
+    if "://" in known.blobs:
+        return None
+    return Path(known.blobs) if known.blobs else home / BLOBS
+
+
+def _snapshot(source: Path, target: Path) -> None:
+    """SQLite's own backup: pages of one moment, whatever is being written."""
+    with (
+        closing(open_database(source, timeout=_BUSY_SECONDS)) as live,
+        closing(sqlite3.connect(target)) as copy,
+    ):
+        live.backup(copy)
+        # without it every reader of the copy would need a write-ahead log beside it
+        copy.execute("PRAGMA journal_mode = DELETE")
+
+
+def _survey(
+    home: Path, keys: Keys, folder: Path | None, snapshot: Path, config: Path
+) -> tuple[Manifest, list[Path]]:
+    """The manifest of what is there now, and where each of its files lies."""
+    with closing(open_database(snapshot)) as connection:
+        found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if found != "ok":
+            raise VerificationFailed(f"the database is damaged: {found}", hint="Restore an earlier backup.")
+        node = NodeFile(connection)
+        party = node.party()
+        if party.account != keys.account:
+            raise VerificationFailed("keys and database belong to different accounts")
+        size, root = LogStore(connection).verify()
+        cids = node.blobs()
+    sources = [home / daemon.KEYS_FILE, config, snapshot]
+    entries = [_entry(name, path) for name, path in zip((KEYS, CONFIG, DATABASE), sources, strict=True)]
+    if folder is not None:
+        sources += [folder / cid for cid in cids]
+        entries += [_blob(folder, cid) for cid in cids]
+    manifest = Manifest(
+        software=__version__,
+        created_at=int(time.time()),
+        account=keys.account,
+        chain_id=party.chain_id,
+        log_size=size,
+        log_root="0x" + root.hex(),
+        data_elsewhere=folder is None,
+        files=tuple(entries),
+    )
+    return manifest, sources
+
+
+def _entry(name: str, path: Path) -> Entry:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(CHUNK_BYTES):
+            digest.update(piece)
+        return Entry(name=name, size_bytes=file.tell(), sha256="0x" + digest.hexdigest())
+
+
+def _blob(folder: Path, cid: str) -> Entry:
+    try:
+        size = (folder / cid).stat().st_size
+    except FileNotFoundError:
+        raise BlobMissing(
+            "encrypted data that the database refers to is missing",
+            hint="Bring the file back; a backup without it could not be used for training.",
+            cid=cid,
+        ) from None
+    return Entry(name=f"{BLOBS}/{cid}", size_bytes=size, sha256=blob_sha256(cid))
+
+
+def _write(target: Path, manifest: Manifest, sources: list[Path], passphrase: str) -> int:
+    temporary = target.with_name(f".{target.name}.{token_hex(8)}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb", buffering=CHUNK_BYTES) as file:
+            envelope.seal(Packed(manifest, sources), file, passphrase)
+            file.flush()
+            os.fsync(file.fileno())
+            size = file.tell()
+        try:
+            # a link, unlike a rename, never takes the place of a file that appeared meanwhile
+            os.link(temporary, target)
+        except FileExistsError:
+            raise BackupExists(f"{target} exists already", hint="Choose another name.") from None
+        sync_directory(target.parent)
+    finally:
+        with suppress(FileNotFoundError):
+            temporary.unlink()
+    return size

@@ -1,0 +1,98 @@
+"""One sealed file under a passphrase, of any size: what a backup is wrapped in.
+
+```
+freehold-backup/v1                                  one line
+eyJhbGciOiJQQkVTMi1IUzUxMitBMjU2S1ciLCJlbmMiOi...   one line: a JWE as in key files (RFC 7516)
+age-encryption.org/v1 ...                           the rest: an age file (C2SP age)
+```
+
+The JWE holds a fresh age identity, and the age file is sealed to it. Its recipient stands nowhere
+else, so only who knows the passphrase can make a file that opens. A JOSE library and the `age` tool
+open it without Freehold.
+"""
+
+from __future__ import annotations
+
+import re
+
+from freehold.core.errors import InvalidInput
+from freehold.vault import keystore, sealing
+from freehold.vault.header import Reader
+from freehold.vault.keystore import InvalidKeystore, WrongPassphrase
+from freehold.vault.sealing import EpochSecret, Writer
+
+MAGIC = b"freehold-backup/v1\n"
+MAX_TOKEN_BYTES = 8 * 1024
+_TOKEN = re.compile(rb"[A-Za-z0-9_.-]{1,8191}")
+
+
+class NotABackup(InvalidInput):
+    """The file is not a backup, or one of another version."""
+
+    code = "backup.format"
+
+
+def seal(source: Reader, target: Writer, passphrase: str) -> None:
+    """Write `source` sealed under a passphrase; memory does not grow with it."""
+    secret = EpochSecret.generate()
+    token = keystore._encrypt(secret.identity.encode(), passphrase)  # noqa: SLF001 - the one JWE form of this room
+    target.write(MAGIC + token + b"\n")
+    sealing.seal(source, target, secret.recipient)
+
+
+def unseal(source: Reader, target: Writer, passphrase: str) -> None:
+    """Open what `seal` wrote. When this raises, discard what `target` received.
+
+    Raises:
+        NotABackup, WrongPassphrase. SealBroken: altered or cut short.
+    """
+    ahead = _Ahead(source)
+    if ahead.line(len(MAGIC)) != MAGIC:
+        raise NotABackup(
+            "the file is not a Freehold backup", hint="Choose a file that `freehold backup` wrote."
+        )
+    token = ahead.line(MAX_TOKEN_BYTES).rstrip(b"\n")
+    if not _TOKEN.fullmatch(token):
+        raise NotABackup("the head of the backup is damaged", hint="Use another copy of it.")
+    sealing.unseal(ahead, target, _secret(token, passphrase))
+
+
+def _secret(token: bytes, passphrase: str) -> EpochSecret:
+    try:
+        return EpochSecret(keystore._decrypt(token, passphrase).decode())  # noqa: SLF001
+    except InvalidKeystore as error:
+        raise NotABackup("the head of the backup is damaged", hint="Use another copy of it.") from error
+    except WrongPassphrase as error:
+        raise WrongPassphrase(
+            "the passphrase does not open the backup",
+            hint="Give the one the node had when the backup was made. If it is right, the file is damaged.",
+        ) from error
+    except (UnicodeDecodeError, sealing.InvalidEpochKey):
+        # Without the cause: its text could quote the secret.
+        raise NotABackup("the backup holds no key", hint="Use another copy of it.") from None
+
+
+class _Ahead:
+    """A stream whose first lines can be taken off."""
+
+    def __init__(self, source: Reader) -> None:
+        self._source = source
+        self._held = b""
+
+    def line(self, limit_bytes: int) -> bytes:
+        """Bytes up to and with the next line feed; without one if the limit or the end comes first."""
+        while b"\n" not in self._held and len(self._held) < limit_bytes:
+            piece = self._source.read(limit_bytes)
+            if not piece:
+                break
+            self._held += piece
+        end = min(self._held.find(b"\n") + 1 or len(self._held), limit_bytes)
+        line, self._held = self._held[:end], self._held[end:]
+        return line
+
+    def read(self, size: int) -> bytes:
+        """At most `size` bytes; none at the end."""
+        if not self._held:
+            return self._source.read(size)
+        piece, self._held = self._held[:size], self._held[size:]
+        return piece
