@@ -126,7 +126,7 @@ def test_logs_verify_and_the_commitments_were_anchored_before_the_plan(trained: 
 
 def test_a_grant_is_free_when_its_terms_say_so_and_costs_no_transaction(world: World) -> None:
     owner, holder = world.party("giver"), world.party("taker")
-    asset = owner.publish(make(8, seed=3))
+    asset = owner.publish(make(12, seed=3))
     holder.knows(owner)
     block = world.chain.block_number()
     grant = granting.obtain(holder.node, holder.services.peers, holder.node.asset(asset.id), "train")

@@ -123,7 +123,7 @@ def test_a_table_with_other_columns_is_refused_by_name_of_its_owner_before_anyth
 def test_an_asset_that_says_nonsense_about_its_table_is_refused_by_owner(
     world: World, owner: Party, schema: object
 ) -> None:
-    asset = owner.publish(make(8, seed=3)).model_copy(update={"schema_": schema})
+    asset = owner.publish(make(12, seed=3)).model_copy(update={"schema_": schema})
     with owner.node.store.transaction() as tx:
         tx.put(owner.node.seal(asset))
     wish = training.Order((asset.id,), owner.home / "none.csv", "m", Recipe(), 0)
@@ -217,7 +217,7 @@ def require_whole(home: Path, rpc_url: str) -> int:
 
 
 def test_a_damaged_blob_is_said_and_not_trained_on(owner: Party) -> None:
-    asset = owner.publish(make(8, seed=9))
+    asset = owner.publish(make(12, seed=9))
     blob = next(path for path in (owner.home / "blobs").rglob("*") if asset.content.blob in path.name)
     content = blob.read_bytes()
     blob.chmod(0o600)
@@ -231,3 +231,11 @@ def test_a_damaged_blob_is_said_and_not_trained_on(owner: Party) -> None:
         publishing.open_table(owner.node, asset.id)
     with pytest.raises(NotFound):
         publishing.open_table(owner.node, "0x00")
+
+
+def test_so_few_rows_that_their_sums_would_show_them_are_refused(owner: Party) -> None:
+    held = len(owner.node.store.find("asset"))
+    with pytest.raises(InvalidTable, match="at least 10") as refused:
+        owner.publish(make(9, seed=3))
+    assert "column sums" in refused.value.hint
+    assert len(owner.node.store.find("asset")) == held

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import fcntl
 import json
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import TextIO
 
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from freehold.chain import deployments
 from freehold.chain.client import Chain
@@ -32,6 +34,7 @@ from freehold.vault.keystore import Keys
 
 KEYS_FILE = "keys.jwe"
 SETTLE_EVERY_SECONDS = 20.0
+FIRST_REQUEST_SECONDS = 10.0
 STOP_SECONDS = 3.0
 """How long a stop waits for signatures and vouchers on their way; what is left goes out at the next start."""
 _log = logging.getLogger("freehold")
@@ -93,6 +96,20 @@ def run(
         _serve(home, services, listener, url, ready)
 
 
+class Impatient(H11Protocol):
+    """Ends a connection that does not send a whole request head in time; uvicorn alone waits for ever."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Start the clock."""
+        super().connection_made(transport)
+        self.loop.call_later(FIRST_REQUEST_SECONDS, self._end_if_silent)
+
+    def _end_if_silent(self) -> None:
+        # `cycle` is the request in hand or the last one; the stubs do not know that there may be none yet
+        if getattr(self, "cycle", None) is None and not self.transport.is_closing():
+            self.transport.close()
+
+
 def _leave(*_: object) -> None:
     raise SystemExit(0)
 
@@ -107,11 +124,12 @@ def _serve(
     token = _api_token(home)
     config = uvicorn.Config(
         app.create(services, token),
+        http=Impatient,
         log_level="warning",
         access_log=False,
         timeout_keep_alive=30,
         timeout_graceful_shutdown=5,
-        limit_concurrency=200,
+        limit_concurrency=500,
         h11_max_incomplete_event_size=64 * 1024,
     )
     server = uvicorn.Server(config)

@@ -26,6 +26,9 @@ from freehold.training.record import RunPlan, update_hash
 from freehold.training.statistics import measure, standardise
 from freehold.training.table import Table
 
+MAX_ROUND_OPERATIONS = 2 * 10**11
+"""Most multiply-adds an owner spends on one use: some minutes of one core."""
+
 
 class NotCountersigned(NotAllowed):
     """The holder has not yet signed the receipt of its last use."""
@@ -125,6 +128,12 @@ def _train(node: Node, tables: Tables, asset: Asset, plan: RunPlan, models: Any)
     if plan.columns != table.columns or plan.label != table.label:
         raise InvalidInput("the plan names other columns than the data has")
     shape = (1 << (len(plan.owners) - 1), plan.width)
+    operations = 2 * plan.recipe.local_steps * table.rows * shape[0] * shape[1]
+    if operations > MAX_ROUND_OPERATIONS:
+        raise NotAllowed(
+            f"a round would cost {operations:.1e} multiply-adds here",
+            hint=f"At most {MAX_ROUND_OPERATIONS:.0e}: fewer local steps, or fewer owners.",
+        )
     given = coalitions.parse_update(models, "the builder", shape)
     return train_locally(standardise(table, plan.scaling), table.labels, np.asarray(given), plan.recipe)
 

@@ -131,8 +131,8 @@ class Node:
         """This node's current party document."""
         return self.store.get(self.store.state("party"))
 
-    def accept_party(self, envelope: Envelope) -> Party:
-        """Check and remember another party's self-signed document.
+    def check_party(self, envelope: Envelope) -> Party:
+        """Check another party's self-signed document without keeping it.
 
         Raises:
             InvalidDocument, InvalidSignature.
@@ -148,6 +148,15 @@ class Node:
             )
         if public_account(bytes.fromhex(party.account_key[2:])) != party.account:
             raise InvalidSignature("a party's key does not belong to its account")
+        return party
+
+    def accept_party(self, envelope: Envelope) -> Party:
+        """Check and remember another party's self-signed document.
+
+        Raises:
+            InvalidDocument, InvalidSignature.
+        """
+        party = self.check_party(envelope)
         known = self.store.state(f"party:{party.account}")
         if known is None or self.typed(known, Party).created_at < party.created_at:
             with self.store.transaction() as tx:

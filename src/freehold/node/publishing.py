@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from freehold.core.documents import Asset, Content, Terms
-from freehold.core.errors import InvalidInput, NotAllowed, NotFound, Unavailable
+from freehold.core.errors import InvalidInput, InvalidTable, NotAllowed, NotFound, Unavailable
 from freehold.core.signing import Envelope
 from freehold.node.node import Node
 from freehold.node.store import Transaction
@@ -18,6 +18,8 @@ from freehold.training.table import Table
 from freehold.vault.vault import Sealed
 
 SALT_BYTES = 32
+MIN_ROWS = 10
+"""Fewer rows could be solved for from their column sums and squares."""
 DAY_SECONDS = 86_400
 
 
@@ -70,6 +72,12 @@ def publish(
         InvalidTable: the file cannot be trained on. StorageFull, StorageFailed: nothing was kept.
     """
     table = tables.read(path, label, positive=positive, expected=expected, limits=_limits(node))
+    if table.rows < MIN_ROWS:
+        raise InvalidTable(
+            f"{path.name} has {table.rows} rows, at least {MIN_ROWS} are needed",
+            hint="Training shows column sums to the builder; of so few rows they would show the rows.",
+            file=path.name,
+        )
     salt = secrets.token_bytes(SALT_BYTES)
     with node.store.transaction() as tx:
         sealed = seal_table(node, tx, table, salt)

@@ -28,6 +28,7 @@ MAX_ITERATIONS = 300_000
 """What the JOSE library accepts; a hostile file must not buy minutes of work."""
 MAX_FILE_BYTES = 64 * 1024
 VERSION = 1
+_NOT_OURS = "Is this the home of a node? Restore keys.jwe from a backup if it is."
 
 _CURVE_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 """Order of secp256k1 (SEC 2, section 2.4.1)."""
@@ -202,9 +203,9 @@ def _check_header(token: bytes) -> None:
     try:
         header = json.loads(urlsafe_b64decode(encoded + b"=" * (-len(encoded) % 4)))
     except ValueError as error:
-        raise InvalidKeystore("the file is not a key file") from error
+        raise InvalidKeystore("the file is not a key file", hint=_NOT_OURS) from error
     if len(rest) != 4 or not isinstance(header, dict) or set(header) != {"alg", "enc", "p2c", "p2s"}:
-        raise InvalidKeystore("the file is not a key file")
+        raise InvalidKeystore("the file is not a key file", hint=_NOT_OURS)
     if (header["alg"], header["enc"]) != (ALGORITHM, ENCRYPTION):
         raise InvalidKeystore("the key file uses another algorithm")
     rounds = header["p2c"]

@@ -17,8 +17,10 @@ from freehold.core.errors import FreeholdError, InvalidInput
 from freehold.node.api import control, paid, peer, public
 from freehold.node.services import Services
 
-MAX_BODY_BYTES = 32 * 1024 * 1024
+MAX_BODY_BYTES = peer.MAX_BODY_BYTES
 _log = logging.getLogger("freehold")
+
+BODY_SECONDS = 30.0
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -28,6 +30,13 @@ class TooLarge(InvalidInput):
 
     code = "http.too_large"
     http_status = 413
+
+
+class TooSlow(InvalidInput):
+    """A request body did not arrive in time."""
+
+    code = "http.too_slow"
+    http_status = 408
 
 
 def create(services: Services, api_token: str) -> FastAPI:

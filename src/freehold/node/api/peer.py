@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, Depends, Request
 
 from freehold.core.canonical import parse
+from freehold.core.documents import Party
 from freehold.core.errors import InvalidInput, InvalidSignature
 from freehold.core.http_signature import MAX_SKEW_SECONDS, read_stamp, verify_request
 from freehold.core.http_signature import Request as SignedRequest
@@ -17,6 +18,8 @@ from freehold.log.note import VerifierKey
 from freehold.node import granting, lending, logbook, proving, releasing
 from freehold.node.node import Node
 from freehold.node.services import Services
+
+MAX_BODY_BYTES = 32 * 1024 * 1024
 
 
 class Replayed(InvalidSignature):
@@ -31,41 +34,47 @@ class UnknownParty(InvalidSignature):
     code = "peer.unknown"
 
 
-async def read_body(request: Request) -> dict[str, Any]:
+async def raw_body(request: Request) -> bytes:
+    """The bytes as sent; the application has bounded them."""
+    return await request.body()
+
+
+RawBody = Annotated[bytes, Depends(raw_body)]
+
+
+def read_body(raw: bytes) -> dict[str, Any]:
     """A JSON object of exact values.
 
     Raises:
         InvalidInput.
     """
-    value = parse(await request.body(), max_bytes=32 * 1024 * 1024)
+    value = parse(raw, max_bytes=MAX_BODY_BYTES)
     if not isinstance(value, dict):
         raise InvalidInput("the body must be a JSON object")
     return value
 
 
-JsonBody = Annotated[dict[str, Any], Depends(read_body)]
-
-
 def router(services: Services) -> APIRouter:
-    """Signed routes; each handler gets (sender's account, body)."""
+    """Signed routes; each handler gets (sender's account, body).
+
+    A body is parsed after its signature is checked, so that a stranger's costs one hash.
+    """
     node = services.node
     routes = APIRouter(prefix="/peer")
 
-    def hello(request: Request, body: dict[str, Any]) -> dict[str, Any]:
-        party = node.accept_party(parse_envelope(body.get("party")))
-        _authenticate(node, request, party.account)
+    def hello(request: Request, raw: RawBody) -> dict[str, Any]:
+        envelope = parse_envelope(read_body(raw).get("party"))
+        _authenticate(node, request, raw, node.check_party(envelope))
+        node.accept_party(envelope)
         return {"account": node.account}
 
     def signed(handle: Callable[[str, dict[str, Any]], dict[str, Any]]) -> Callable[..., dict[str, Any]]:
-        def endpoint(request: Request, body: JsonBody) -> dict[str, Any]:
-            return handle(_authenticate(node, request), body)
+        def endpoint(request: Request, raw: RawBody) -> dict[str, Any]:
+            return handle(_authenticate(node, request, raw), read_body(raw))
 
         return endpoint
 
-    def introduced(request: Request, body: JsonBody) -> dict[str, Any]:
-        return hello(request, body)
-
-    routes.post("/hello")(introduced)
+    routes.post("/hello")(hello)
     routes.post("/grants")(signed(lambda sender, body: granting.issue(node, sender, body)))
     routes.post("/statistics")(
         signed(lambda sender, body: lending.give_statistics(node, services.tables, sender, body))
@@ -94,19 +103,20 @@ def _authority(node: Node) -> str:
     return urlsplit(str(node.party.document.body["endpoints"][0])).netloc.lower()
 
 
-def _authenticate(node: Node, request: Request, introduced: str | None = None) -> str:
+def _authenticate(node: Node, request: Request, raw: bytes, introduced: Party | None = None) -> str:
     """The account that signed the request, once.
 
     Raises:
         UnknownParty, InvalidSignature, Replayed.
     """
     claimed = read_stamp(request.headers)[0].account
-    if introduced is not None and claimed != introduced:
+    if introduced is not None and claimed != introduced.account:
         raise InvalidSignature("the request is signed by another party than it introduces")
-    if node.store.state(f"party:{claimed}") is None:
+    if introduced is None and node.store.state(f"party:{claimed}") is None:
         raise UnknownParty(
             "this node does not know the sender", hint="POST the party document to /peer/hello first."
         )
+    party = introduced or node.party_of(claimed)
     # a request captured by one node must be worth nothing at another that also knows the sender
     here, host = _authority(node), request.headers.get("host", "").lower()
     if host != here:
@@ -119,9 +129,9 @@ def _authenticate(node: Node, request: Request, introduced: str | None = None) -
         host,
         request.url.path,
         request.url.query,
-        request._body,  # noqa: SLF001 - read and bounded by the application
+        raw,
     )
-    key = VerifierKey.parse(node.party_of(claimed).log_key)
+    key = VerifierKey.parse(party.log_key)
     stamp = verify_request(signed, request.headers, key.public, node.now())
     expires_at = stamp.created_at + 2 * MAX_SKEW_SECONDS
     if node.store.seen_nonce(f"{claimed}:{stamp.nonce}", expires_at, node.now()):
