@@ -33,12 +33,16 @@ CREATE TABLE IF NOT EXISTS logs (
   block INTEGER NOT NULL, position INTEGER NOT NULL, tx_hash BLOB NOT NULL, tx_position INTEGER NOT NULL,
   address BLOB NOT NULL, topic0 BLOB, topic1 BLOB, topic2 BLOB, topic3 BLOB, data BLOB NOT NULL,
   PRIMARY KEY (block, position)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS queued (hash BLOB PRIMARY KEY, raw BLOB NOT NULL) WITHOUT ROWID;
+"""
+_INDEXES = """
 CREATE INDEX IF NOT EXISTS logs_by_address ON logs (address, topic0, block);
 CREATE INDEX IF NOT EXISTS logs_by_topic0 ON logs (topic0, block);
 CREATE INDEX IF NOT EXISTS logs_by_topic1 ON logs (topic1, topic0, block);
 CREATE INDEX IF NOT EXISTS logs_by_transaction ON logs (tx_hash);
-CREATE TABLE IF NOT EXISTS queued (hash BLOB PRIMARY KEY, raw BLOB NOT NULL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS logs_by_topic2 ON logs (topic2, topic0, block);
 """
+"""Made at every opening, so that one added later speeds up the files there are."""
 _FORMAT = 1
 
 
@@ -154,6 +158,8 @@ def _open(path: Path) -> sqlite3.Connection:
         found = connection.execute("PRAGMA user_version").fetchone()[0]
         if found == 0:
             connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {_FORMAT}; COMMIT;")
+        if found in (0, _FORMAT):
+            connection.executescript(f"BEGIN IMMEDIATE; {_INDEXES} COMMIT;")
     except sqlite3.DatabaseError as error:
         connection.close()
         raise Conflict(
