@@ -6,6 +6,7 @@ import random
 
 import pytest
 import rlp
+from chain_proxy import ChainProxy
 from eth.vm.forks.prague.blocks import PragueBlockHeader
 from eth_hash.auto import keccak
 from trie import HexaryTrie
@@ -180,15 +181,19 @@ def test_a_header_of_another_block_is_refused(chain, wanted, bundle):
 
 
 def test_a_lying_node_is_caught_when_capturing(chain, wanted):
-    class Lying(Rpc):
-        def _result(self, answer):
-            result = super()._result(answer)
-            if isinstance(result, dict) and "storageProof" in result:
-                result["accountProof"][-1] = "0x" + "c0" * 33
-            return result
+    def lie(request):
+        if request["method"] != "eth_getProof":
+            return None
+        return (
+            "change",
+            lambda told: {**told, "accountProof": [*told["accountProof"][:-1], "0x" + "c0" * 33]},
+        )
 
-    with Lying(chain.rpc._url) as rpc, pytest.raises(ChainUnreachable, match="proof"):
-        proof.capture(rpc, wanted)
+    with ChainProxy(chain.rpc._endpoints[0]._url) as proxy, Rpc(proxy.url) as rpc:
+        assert proof.capture(rpc, wanted)
+        proxy.rule = lie
+        with pytest.raises(ChainUnreachable, match="proof"):
+            proof.capture(rpc, wanted)
 
 
 def test_headers_encode_as_py_evm_encodes_them_and_read_back():

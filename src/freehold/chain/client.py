@@ -5,13 +5,13 @@
     receipt = chain.send(key, "Revocations", "revoke", 7)
 
 A contract is the name of a shipped one, or `(address, abi)`. Reverts surface as `ContractReverted`
-with the contract's own error, before a transaction is sent wherever the estimate shows them.
+with the contract's own error, before a transaction is sent wherever the estimate shows them. How
+transactions are sent is told in `sending`, how they are waited for in `waiting`.
 """
 
 from __future__ import annotations
 
 import threading
-import time
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -19,15 +19,7 @@ from eth_abi.exceptions import DecodingError
 
 from freehold.chain import deployments
 from freehold.chain.abi import Abi, Entry, Interface, encode_topic
-from freehold.chain.answers import (
-    Event,
-    TxReceipt,
-    read_data,
-    read_event,
-    read_hash,
-    read_number,
-    read_receipt,
-)
+from freehold.chain.answers import Event, TxReceipt, read_data, read_event, read_hash, read_number
 from freehold.chain.errors import (
     ChainUnreachable,
     ContractNotDeployed,
@@ -35,33 +27,45 @@ from freehold.chain.errors import (
     RpcError,
     TransactionPending,
 )
-from freehold.chain.transaction import Transaction, account_of
-from freehold.core.errors import InvalidInput, NotAllowed
+from freehold.chain.networks import LOCAL_CHAIN_ID, Network, network
+from freehold.chain.reverts import refusal
+from freehold.chain.sending import Act, Sender
+from freehold.chain.transaction import account_of
+from freehold.chain.waiting import Waiter
+from freehold.core.errors import Conflict, InvalidInput, NotAllowed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from freehold.chain.rpc import Rpc
 
 __all__ = ["Chain", "ContractRef", "Event", "TxReceipt"]
 
-LOCAL_CHAIN_ID = 31337
 ContractRef = str | tuple[str, Abi]
 """Name of a shipped contract, or `(address, abi)`."""
 
-_NONCE_ATTEMPTS = 5
+Call = tuple[ContractRef, str, tuple[Any, ...]]
+"""Contract, function, arguments."""
+
 _FIRST_PAGE_BLOCKS, _LARGEST_PAGE_BLOCKS = 10_000, 1_000_000
+_CHUNK = 100
+"""Calls in one request."""
+_PIN_ATTEMPTS = 4
 
 
 class Chain:
-    """A chain behind a JSON-RPC endpoint. Usable from several threads."""
+    """A chain behind JSON-RPC endpoints. Usable from several threads.
 
-    def __init__(self, rpc: Rpc) -> None:
+    `max_fee_wei` is the most one transaction may cost, `profile` how the network is treated; both
+    follow from the chain id unless given (docs/reference/networks.md).
+    """
+
+    def __init__(self, rpc: Rpc, *, max_fee_wei: int | None = None, profile: Network | None = None) -> None:
         self.rpc = rpc
+        self._max_fee_wei = max_fee_wei
+        self._profile = profile
         self._lock = threading.Lock()
-        self._locks: dict[str, threading.Lock] = {}
-        self._last_sent: dict[str, tuple[int, str]] = {}
-        """Nonce and hash of each account's last transaction."""
+        self._made: Sender | None = None
 
     # -- reading
 
@@ -69,6 +73,11 @@ class Chain:
     def chain_id(self) -> int:
         """EIP-155 chain id."""
         return read_number(self.rpc.call("eth_chainId"))
+
+    @cached_property
+    def network(self) -> Network:
+        """How this network is treated: depth, patience, limits."""
+        return self._profile or network(self.chain_id)
 
     def block_number(self) -> int:
         """Height of the head."""
@@ -87,26 +96,32 @@ class Chain:
 
         Raises `ContractReverted`, or `ContractNotDeployed` when nothing stands at the address.
         """
-        address, interface, label = _resolve(contract)
-        entry = interface.function(function, args)
-        message = {"to": address, "input": "0x" + entry.encode(args).hex()}
+        question = _Question(contract, function, args)
         try:
-            answer = self.rpc.call("eth_call", message, "latest" if block is None else hex(block))
+            answer = self.rpc.call("eth_call", question.message, "latest" if block is None else hex(block))
         except RpcError as error:
-            raise _refusal(error, interface, label) from error
-        output = read_data(answer)
-        if not output and entry.outputs:
-            raise ContractNotDeployed(
-                f"there is no contract {label} on chain {self.chain_id}",
-                hint="deploy the contracts, or check that the chain URL is the right network",
-                missing=[label],
-            )
-        try:
-            return entry.decode_output(output)
-        except DecodingError as error:
-            raise ChainUnreachable(
-                f"{label}.{function} returned what its ABI does not allow: {error}"
-            ) from error
+            raise question.refusal(error) from error
+        return self._answer(question, answer)
+
+    def read_many(self, calls: Sequence[Call], block: int | None = None) -> list[Any]:
+        """What several view functions return in one and the same block, in order.
+
+        Raises like `read` for the first that fails, and `Conflict` when the chain keeps reorganising.
+        """
+        questions = [_Question(*one) for one in calls]
+        for _ in range(_PIN_ATTEMPTS):
+            pinned = self._block("latest" if block is None else hex(block))
+            number = pinned[0]
+            answers: list[Any] = []
+            for start in range(0, len(questions), _CHUNK):
+                asked = [("eth_call", one.message, number) for one in questions[start : start + _CHUNK]]
+                *told, after = self.rpc.outcomes([*asked, ("eth_getBlockByNumber", number, False)])
+                if _place(after) != pinned:
+                    break
+                answers += told
+            else:
+                return [self._answer(one, told) for one, told in zip(questions, answers, strict=True)]
+        raise Conflict("the chain reorganised while it was read", hint="read an older block")
 
     def events(
         self,
@@ -127,136 +142,10 @@ class Chain:
         entry = interface.events[event]
         last = self.block_number() if to_block is None else to_block
         wanted = {"address": address, "topics": _topics(entry, indexed)}
-        return [read_event(entry, log) for log in self._logs(wanted, from_block, last)]
+        return [read_event(entry, log) for log in self.logs(wanted, from_block, last)]
 
-    # -- writing
-
-    def send(
-        self, key: bytes, contract: ContractRef, function: str, *args: Any, value_wei: int = 0
-    ) -> TxReceipt:
-        """Call a function in a transaction signed by `key` and wait for its block. Raises `ContractReverted`."""
-        return self.settled(
-            self.submit(key, contract, function, *args, value_wei=value_wei), contract=contract
-        )
-
-    def submit(self, key: bytes, contract: ContractRef, function: str, *args: Any, value_wei: int = 0) -> str:
-        """Like `send`, without waiting; returns the transaction hash."""
-        address, interface, _ = _resolve(contract)
-        data = interface.function(function, args).encode(args)
-        return self.submit_data(key, address, data, value_wei=value_wei, contract=contract)
-
-    def submit_data(
-        self, key: bytes, to: str, data: bytes, *, value_wei: int = 0, contract: ContractRef | None = None
-    ) -> str:
-        """Send calldata; `contract` is whose errors a revert is read by. Returns the transaction hash."""
-        account = account_of(key)
-        message = {"from": account, "to": to, "input": "0x" + data.hex(), "value": hex(value_wei)}
-        interface, label = _interface(contract), _label(contract, to)
-        try:
-            # `pending`: on a chain that makes blocks on demand, the head's clock may be hours old
-            gas = read_number(self.rpc.call("eth_estimateGas", message, "pending"))
-        except RpcError as error:
-            raise _refusal(error, interface, label) from error
-        # what others do before the block can cost a little more than the estimate saw
-        return self._sign_and_send(key, account, to, data, gas=gas * 5 // 4, value_wei=value_wei)
-
-    def wait(self, tx_hash: str, timeout_seconds: float = 120) -> TxReceipt:
-        """The receipt, once there is one. Raises `TransactionPending` when time runs out."""
-        deadline, pause = time.monotonic() + timeout_seconds, 0.02
-        while True:
-            found = self.rpc.call("eth_getTransactionReceipt", tx_hash)
-            if found is not None and found.get("blockNumber") is not None:
-                return read_receipt(found)
-            if time.monotonic() >= deadline:
-                raise TransactionPending(
-                    f"transaction {tx_hash} is not in a block after {timeout_seconds} seconds",
-                    hint="it may still be mined; wait for it again before sending another",
-                    tx_hash=tx_hash,
-                )
-            time.sleep(pause)
-            pause = min(pause * 1.5, 2.0)
-
-    def settled(self, tx_hash: str, *, contract: ContractRef | None = None) -> TxReceipt:
-        """Like `wait`, but a failed transaction raises `ContractReverted` with the reason a replay gives."""
-        receipt = self.wait(tx_hash)
-        if receipt.status:
-            return receipt
-        sent = self.rpc.call("eth_getTransactionByHash", tx_hash)
-        message = {name: sent[name] for name in ("from", "to", "input", "value", "gas") if sent.get(name)}
-        interface, label = _interface(contract), _label(contract, str(sent.get("to")))
-        try:
-            self.rpc.call("eth_call", message, hex(receipt.block_number - 1))
-        except RpcError as error:
-            raise _refusal(error, interface, label) from error
-        raise ContractReverted(
-            "Failed", (tx_hash,), label, hint="the state it needed changed before its block"
-        )
-
-    def fund(self, account: str, wei: int) -> None:
-        """See that an account holds at least `wei`, on a local chain. Raises `NotAllowed` elsewhere."""
-        if self.chain_id != LOCAL_CHAIN_ID:
-            raise NotAllowed(
-                f"chain {self.chain_id} gives no ether away", hint="fund the account from elsewhere"
-            )
-        if self.balance(account) < wei:
-            self.rpc.call("anvil_setBalance", account, hex(wei))
-
-    # -- inside
-
-    def _sign_and_send(
-        self, key: bytes, account: str, to: str, data: bytes, *, gas: int, value_wei: int
-    ) -> str:
-        with self._account_lock(account):
-            for attempt in range(_NONCE_ATTEMPTS):
-                transaction = self._fill(account, to, data, gas, value_wei)
-                raw = transaction.sign(key)
-                try:
-                    tx_hash = read_hash(self.rpc.call("eth_sendRawTransaction", "0x" + raw.hex()))
-                except RpcError as error:
-                    if not _is_nonce_race(error):
-                        raise
-                    time.sleep(0.05 * attempt)
-                    continue
-                self._last_sent[account] = (transaction.nonce, tx_hash)
-                return tx_hash
-        raise RpcError(
-            "another sender keeps taking this account's nonces",
-            rpc_code=-32000,
-            hint="use one process per account",
-        )
-
-    def _fill(self, account: str, to: str, data: bytes, gas: int, value_wei: int) -> Transaction:
-        """Nonce and fees as of now."""
-        count, head, tip = self.rpc.batch(
-            [
-                ("eth_getTransactionCount", account, "pending"),
-                ("eth_getBlockByNumber", "latest", False),
-                ("eth_maxPriorityFeePerGas",),
-            ]
-        )
-        nonce, priority = read_number(count), read_number(tip)
-        last_nonce, last_hash = self._last_sent.get(account, (-1, ""))
-        # the nodes behind one address lag one another, so ours may be the newer count; but a transaction
-        # that the network forgot must not leave a gap that nothing ever fills
-        if last_nonce >= nonce and self.rpc.call("eth_getTransactionByHash", last_hash) is not None:
-            nonce = last_nonce + 1
-        base_fee = read_number(head.get("baseFeePerGas", "0x0"))
-        return Transaction(
-            chain_id=self.chain_id,
-            nonce=nonce,
-            to=bytes.fromhex(to.removeprefix("0x")),
-            data=data,
-            gas=gas,
-            max_fee_per_gas=2 * base_fee + priority,
-            max_priority_fee_per_gas=priority,
-            value_wei=value_wei,
-        )
-
-    def _account_lock(self, account: str) -> threading.Lock:
-        with self._lock:
-            return self._locks.setdefault(account, threading.Lock())
-
-    def _logs(self, wanted: dict[str, Any], first: int, last: int) -> Iterator[dict[str, Any]]:
+    def logs(self, wanted: dict[str, Any], first: int, last: int) -> Iterator[dict[str, Any]]:
+        """Log objects of a block range as the node gives them; `wanted` is a filter without its range."""
         page = _FIRST_PAGE_BLOCKS
         while first <= last:
             until = min(last, first + page - 1)
@@ -270,8 +159,158 @@ class Chain:
                     raise
                 page = max(1, (until - first + 1) // 2)
                 continue
+            if not isinstance(found, list):
+                raise ChainUnreachable("the chain answered something else where logs were expected")
             yield from found
             first, page = until + 1, min(page * 2, _LARGEST_PAGE_BLOCKS)
+
+    # -- writing
+
+    def send(
+        self, key: bytes, contract: ContractRef, function: str, *args: Any, value_wei: int = 0
+    ) -> TxReceipt:
+        """Call a function in a transaction signed by `key` and wait for its block. Raises `ContractReverted`."""
+        try:
+            tx_hash = self.submit(key, contract, function, *args, value_wei=value_wei)
+        except TransactionPending as pending:
+            # the chain went quiet while it was sent: waiting finds out, and sends the same bytes again
+            tx_hash = pending.fields["tx_hash"]
+        return self.settled(tx_hash, contract=contract)
+
+    def submit(self, key: bytes, contract: ContractRef, function: str, *args: Any, value_wei: int = 0) -> str:
+        """Like `send`, without waiting; returns the transaction hash."""
+        address, interface, _ = _resolve(contract)
+        data = interface.function(function, args).encode(args)
+        return self.submit_data(key, address, data, value_wei=value_wei, contract=contract)
+
+    def submit_data(
+        self, key: bytes, to: str, data: bytes, *, value_wei: int = 0, contract: ContractRef | None = None
+    ) -> str:
+        """Send calldata; `contract` is whose errors a revert is read by. Returns the transaction hash."""
+        message = {
+            "from": account_of(key),
+            "to": to,
+            "input": "0x" + data.hex(),
+            "value": hex(value_wei),
+        }
+        try:
+            # `pending`: on a chain that makes blocks on demand, the head's clock may be hours old
+            gas = read_number(self.rpc.call("eth_estimateGas", message, "pending"))
+        except RpcError as error:
+            raise refusal(error, _interface(contract), _label(contract, to)) from error
+        return self._sender.send(key, Act(to, data, _with_room(gas), value_wei))
+
+    def submit_many(self, key: bytes, calls: Sequence[Call], *, gas: int | None = None) -> list[str]:
+        """Send several calls in order without waiting; returns their hashes, in order.
+
+        `gas` for each spares the estimates, which are made beforehand and know nothing of one another.
+        Raises like `submit`; once sending has begun, `fields["sent"]` holds a hash or None for each call.
+        """
+        questions = [_Question(*one) for one in calls]
+        limits = [gas] * len(questions) if gas is not None else self._estimates(account_of(key), questions)
+        acts = [Act(one.address, one.data, limit) for one, limit in zip(questions, limits, strict=True)]
+        return self._sender.send_many(key, acts)
+
+    def wait(self, tx_hash: str, timeout_seconds: float | None = None) -> TxReceipt:
+        """The receipt, once the transaction is as deep as the network asks (`network.confirmations`).
+
+        A transaction this process sent is looked after meanwhile: sent again when a reorg or the network
+        loses it, replaced with higher fees when stuck; the receipt may then name another hash. Raises
+        `TransactionPending` when time runs out (by default `network.wait_seconds`).
+        """
+        limit = self.network.wait_seconds if timeout_seconds is None else timeout_seconds
+        return Waiter(self.rpc, self._sender, self.network).wait(tx_hash, limit)
+
+    def settled(self, tx_hash: str, *, contract: ContractRef | None = None) -> TxReceipt:
+        """Like `wait`, but a failed transaction raises `ContractReverted` with the reason a replay gives."""
+        receipt = self.wait(tx_hash)
+        if receipt.status:
+            return receipt
+        sent = self.rpc.call("eth_getTransactionByHash", receipt.tx_hash)
+        if not isinstance(sent, dict):
+            raise ChainUnreachable("the chain does not show a transaction whose receipt it gave")
+        message = {name: sent[name] for name in ("from", "to", "input", "value", "gas") if sent.get(name)}
+        label = _label(contract, str(sent.get("to")))
+        try:
+            self.rpc.call("eth_call", message, hex(receipt.block_number - 1))
+        except RpcError as error:
+            raise refusal(error, _interface(contract), label) from error
+        raise ContractReverted(
+            "Failed", (receipt.tx_hash,), label, hint="the state it needed changed before its block"
+        )
+
+    def fund(self, account: str, wei: int) -> None:
+        """See that an account holds at least `wei`, on a local chain. Raises `NotAllowed` elsewhere."""
+        if self.chain_id != LOCAL_CHAIN_ID:
+            raise NotAllowed(
+                f"chain {self.chain_id} gives no ether away", hint="fund the account from elsewhere"
+            )
+        if self.balance(account) < wei:
+            self.rpc.call("anvil_setBalance", account, hex(wei))
+
+    # -- inside
+
+    @property
+    def _sender(self) -> Sender:
+        # one for all threads: it decides the nonces
+        with self._lock:
+            if self._made is None:
+                limit = self.network.max_fee_wei if self._max_fee_wei is None else self._max_fee_wei
+                self._made = Sender(self.rpc, self.chain_id, limit)
+            return self._made
+
+    def _estimates(self, account: str, questions: list[_Question]) -> list[int]:
+        found: list[int] = []
+        for start in range(0, len(questions), _CHUNK):
+            part = questions[start : start + _CHUNK]
+            told = self.rpc.outcomes(
+                [("eth_estimateGas", {**one.message, "from": account}, "pending") for one in part]
+            )
+            for question, answer in zip(part, told, strict=True):
+                if isinstance(answer, RpcError):
+                    raise question.refusal(answer) from answer
+                found.append(_with_room(read_number(answer)))
+        return found
+
+    def _answer(self, question: _Question, answer: Any) -> Any:
+        """The decoded value of an `eth_call`."""
+        if isinstance(answer, RpcError):
+            raise question.refusal(answer) from answer
+        output = read_data(answer)
+        if not output and question.entry.outputs:
+            raise ContractNotDeployed(
+                f"there is no contract {question.label} on chain {self.chain_id}",
+                hint="deploy the contracts, or check that the chain URL is the right network",
+                missing=[question.label],
+            )
+        try:
+            return question.entry.decode_output(output)
+        except DecodingError as error:
+            raise ChainUnreachable(
+                f"{question.label}.{question.entry.name} returned what its ABI does not allow: {error}"
+            ) from error
+
+    def _block(self, name: str) -> tuple[str, str]:
+        """Number and hash of a block."""
+        return _place(self.rpc.call("eth_getBlockByNumber", name, False))
+
+
+class _Question:
+    """A call of one function, encoded."""
+
+    def __init__(self, contract: ContractRef, function: str, arguments: tuple[Any, ...]) -> None:
+        self.address, self._interface, self.label = _resolve(contract)
+        self.entry = self._interface.function(function, arguments)
+        self.data = self.entry.encode(arguments)
+
+    @property
+    def message(self) -> dict[str, str]:
+        """The `eth_call` object."""
+        return {"to": self.address, "input": "0x" + self.data.hex()}
+
+    def refusal(self, error: RpcError) -> RpcError | ContractReverted:
+        """The contract's own error in a node's refusal."""
+        return refusal(error, self._interface, self.label)
 
 
 def _resolve(contract: ContractRef) -> tuple[str, Interface, str]:
@@ -290,25 +329,18 @@ def _label(contract: ContractRef | None, to: str) -> str:
     return contract if isinstance(contract, str) else to
 
 
-def _refusal(error: RpcError, interface: Interface, label: str) -> RpcError | ContractReverted:
-    """The contract's own error, when the node's error carries one that any known ABI can name."""
-    carried = error.data.get("data") if isinstance(error.data, dict) else error.data
-    if not isinstance(carried, str) or not carried.startswith("0x"):
-        is_revert = error.rpc_code == 3 or "revert" in error.message
-        return ContractReverted("Reverted", (), label, hint=error.message) if is_revert else error
-    data = read_data(carried)
-    shipped = deployments.shipped()
-    known = [interface, *(shipped.artifact(name).interface for name in shipped.names())]
-    for one in known:
-        named = one.error(data)
-        if named is not None:
-            return ContractReverted(*named, label)
-    return ContractReverted("Unknown", (data,) if data else (), label)
+def _with_room(gas: int) -> int:
+    """What others do before the block can cost a little more than the estimate saw."""
+    return gas * 5 // 4
 
 
-def _is_nonce_race(error: RpcError) -> bool:
-    said = error.message.lower()
-    return any(part in said for part in ("nonce too low", "already known", "underpriced", "already imported"))
+def _place(block: Any) -> tuple[str, str]:
+    """Number (hex) and hash of a block object."""
+    if isinstance(block, RpcError):
+        raise block
+    if not isinstance(block, dict):
+        raise ChainUnreachable("the chain does not have the block asked for")
+    return hex(read_number(block.get("number"))), read_hash(block.get("hash"))
 
 
 def _topics(entry: Entry, indexed: dict[str, Any]) -> list[Any]:

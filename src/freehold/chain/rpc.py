@@ -153,11 +153,11 @@ class Rpc:
                     continue
                 result = read(endpoint, endpoint.post(body, MOST_ANSWER_BYTES))
             except ChainUnreachable as error:
+                if self._comparison is not None:
+                    note_failure(endpoint, error)
                 if error.was_delivered and not may_repeat:
                     raise
                 failure = error
-                if self._comparison is not None:
-                    note_failure(endpoint, error)
                 continue
             endpoint.succeeded()
             if not may_repeat or not _is_of_the_endpoint(result):

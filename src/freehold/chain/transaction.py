@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import rlp
 from coincurve import PrivateKey
+from coincurve._libsecp256k1 import ffi
 from eth_hash.auto import keccak
 
 
@@ -27,8 +28,12 @@ class Transaction:
     max_priority_fee_per_gas: int
     value_wei: int = 0
 
-    def sign(self, key: bytes) -> bytes:
-        """The raw signed transaction under a 32-byte private key."""
+    def sign(self, key: bytes, entropy: bytes | None = None) -> bytes:
+        """The raw signed transaction under a 32-byte private key.
+
+        32 bytes of `entropy` go into the signature's nonce (RFC 6979, section 3.6), so that the same act
+        signed twice has two hashes and each sender can tell its own transaction from another's.
+        """
         fields = [
             self.chain_id,
             self.nonce,
@@ -41,7 +46,8 @@ class Transaction:
             [],
         ]
         digest = keccak(b"\x02" + rlp.encode(fields))
-        signature = PrivateKey(key).sign_recoverable(digest, hasher=None)
+        extra = (ffi.NULL, ffi.NULL if entropy is None else ffi.from_buffer(entropy))
+        signature = PrivateKey(key).sign_recoverable(digest, hasher=None, custom_nonce=extra)
         r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:64], "big")
         return b"\x02" + bytes(rlp.encode([*fields, signature[64], r, s]))
 
