@@ -15,6 +15,7 @@ from freehold.cli import (
     channels,
     completion,
     config,
+    doctor,
     evidence,
     grants,
     keys,
@@ -59,7 +60,7 @@ def root(
 
 for group in (
     *(quickstart, node, market, grants, train, serving, money, channels, evidence),
-    *(config, keys, backup, chain, completion),
+    *(doctor, config, keys, backup, chain, completion),
 ):
     group.register(app)
 

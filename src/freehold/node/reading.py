@@ -21,13 +21,17 @@ from freehold.vault.vault import Sealed
 def open_database(path: Path, *, timeout: float = 10) -> sqlite3.Connection:
     """A connection that cannot write.
 
+    Where the node is stopped (no write-ahead log lies beside the file) nothing at all is left in the
+    folder: side files made by another user, such as root, would keep the node from starting.
+
     Raises:
         NotFound: no such file. StorageFailed: it cannot be opened.
     """
     if not path.exists():
         raise NotFound(f"there is no database {path}", hint="Start the node once: freehold up.")
     try:
-        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=timeout)
+        still = "" if being_written(path) else "&immutable=1"
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro{still}", uri=True, timeout=timeout)
         connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
     except sqlite3.Error as error:
         raise StorageFailed(
@@ -35,6 +39,11 @@ def open_database(path: Path, *, timeout: float = 10) -> sqlite3.Connection:
             hint="Check its permissions; restore a backup if it is damaged.",
         ) from error
     return connection
+
+
+def being_written(path: Path) -> bool:
+    """Whether a database has a write-ahead log: its node runs, or was killed."""
+    return path.with_name(path.name + "-wal").exists()
 
 
 class NodeFile:

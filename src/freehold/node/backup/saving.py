@@ -19,7 +19,7 @@ from freehold.log.store import LogStore
 from freehold.node import daemon, settings
 from freehold.node.backup.manifest import BLOBS, CONFIG, DATABASE, KEYS, Entry, Manifest, blob_sha256
 from freehold.node.backup.pack import CHUNK_BYTES, Packed
-from freehold.node.reading import NodeFile, open_database
+from freehold.node.reading import NodeFile, being_written, open_database
 from freehold.node.settings import Settings
 from freehold.vault import envelope
 from freehold.vault.blobs import BlobMissing
@@ -93,6 +93,14 @@ def blob_folder(home: Path, known: Settings) -> Path | None:
 
 def _snapshot(source: Path, target: Path) -> None:
     """SQLite's own backup: pages of one moment, whatever is being written."""
+    stopped = not being_written(source)
+    _copy(source, target)
+    if stopped and being_written(source):
+        # the node started meanwhile, and the copy was made as if nobody could write
+        _copy(source, target)
+
+
+def _copy(source: Path, target: Path) -> None:
     with (
         closing(open_database(source, timeout=_BUSY_SECONDS)) as live,
         closing(sqlite3.connect(target)) as copy,

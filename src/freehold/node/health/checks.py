@@ -1,0 +1,25 @@
+"""All checks of one home, in an order in which the first problem is the one to mend first."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from freehold.node.health import database, home, network
+from freehold.node.health.finding import Finding
+
+
+def examine(folder: Path) -> list[Finding]:
+    """Every finding about a home; changes nothing and needs no keys."""
+    findings = [home.versions(), *home.folder(folder)]
+    if not folder.is_dir():
+        return findings
+    known, said = home.configuration(folder)
+    findings += [said, home.disk(folder)]
+    if known is None:
+        return findings
+    findings += home.process(home.running(folder), known)
+    facts, found = database.examine(folder, known)
+    findings += found
+    findings += network.chain(folder, known, facts)
+    findings += network.peers(known, facts)
+    return findings

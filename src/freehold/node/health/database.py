@@ -1,0 +1,97 @@
+"""The database, the log in it, and the encrypted data it refers to."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from freehold.core.documents import Party
+from freehold.core.errors import FreeholdError
+from freehold.log.store import LogStore
+from freehold.node.health.finding import Finding, ok, problem
+from freehold.node.reading import NodeFile, open_database
+from freehold.node.settings import Settings
+from freehold.node.store import SCHEMA_VERSION
+from freehold.vault.blobs import Blobs
+
+_RESTORE = "Stop the node, move the home away and restore a backup: freehold restore"
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the other checks need from the database."""
+
+    party: Party
+    peers: tuple[str, ...]
+    """URLs that were added with `peers add`."""
+
+
+def examine(home: Path, known: Settings) -> tuple[Facts | None, list[Finding]]:
+    """All checks of the database; the facts where it could be read."""
+    path = home / "node.sqlite"
+    if not path.exists():
+        return None, [problem("database", "there is no database", "Start the node once: freehold up")]
+    try:
+        with closing(open_database(path)) as connection:
+            # one view of it all, however much a running node writes meanwhile
+            connection.execute("BEGIN")
+            findings = list(_checks(connection, home, known))
+            return _facts(connection), findings
+    except sqlite3.Error as error:
+        return None, [problem("database", f"it cannot be read: {error}", _RESTORE)]
+    except FreeholdError as error:
+        return None, [problem("database", error.message, error.hint or _RESTORE)]
+
+
+def anchored_root(home: Path, size: int) -> bytes | None:
+    """Root of the first `size` entries of the log; None where it is shorter."""
+    with closing(open_database(home / "node.sqlite")) as connection:
+        log = LogStore(connection)
+        return log.root(size) if size <= log.size() else None
+
+
+def _checks(connection: sqlite3.Connection, home: Path, known: Settings) -> Iterator[Finding]:
+    found = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
+    if found != "ok":
+        yield problem("database", f"it is damaged: {str(found)[:200]}", _RESTORE)
+        return
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > SCHEMA_VERSION:
+        yield problem("database", "it was written by a newer Freehold", "Upgrade this installation.")
+        return
+    yield ok("database", f"sound, version {version}")
+    try:
+        size, root = LogStore(connection).verify()
+        yield ok("log", f"{size} entries, root {root.hex()[:16]}")
+    except FreeholdError as error:
+        yield problem("log", error.message, _RESTORE)
+    yield _data(connection, home, known)
+
+
+def _data(connection: sqlite3.Connection, home: Path, known: Settings) -> Finding:
+    """The encrypted data is where it should be; its bytes are checked when it is opened and backed up."""
+    wanted = NodeFile(connection).blobs()
+    if not wanted:
+        return ok("data", "nothing is kept yet")
+    where = known.blobs or str(home / "blobs")
+    if "://" not in where and not Path(where).is_dir():
+        return problem("data", f"there is no folder {where}", "Bring it back, or restore a backup.")
+    try:
+        store = Blobs(where)
+        missing = [cid for cid in wanted if not store.exists(cid)]
+    except (FreeholdError, OSError) as error:
+        said = error.message if isinstance(error, FreeholdError) else str(error.strerror)
+        return problem("data", f"the store does not answer: {said}", "Check its address and credentials.")
+    if missing:
+        return problem(
+            "data", f"{len(missing)} of {len(wanted)} pieces are missing, first {missing[0]}", _RESTORE
+        )
+    return ok("data", f"all {len(wanted)} pieces are there")
+
+
+def _facts(connection: sqlite3.Connection) -> Facts:
+    node = NodeFile(connection)
+    return Facts(node.party(), tuple(node.state("peers") or ()))
