@@ -243,7 +243,7 @@ class Gauge:
         effect = Effect(new=3, changed=2, read=2, accounts=2, events=(transfer, (4, 1)))
         self.row("Channels.open", effect, payer, world.Channels, "open", self.pool, 1_000_000, SALT)
         channel = id_of(["address", "bytes32", "bytes32"], payer.address, self.pool, SALT)
-        effect = Effect(changed=4, read=3, accounts=3, signatures=1, events=(note, (3, 1), (3, 1), (3, 1)))
+        effect = Effect(changed=4, read=3, accounts=2, signatures=1, events=(note, (3, 1), (3, 1), (3, 1)))
         for name, cumulative in (("first", 1_000), ("repeat", 2_000)):
             voucher = world.sign(payer, world.Channels, VOUCHER_TYPE, channel, cumulative)
             args = ("settle", channel, cumulative, voucher)

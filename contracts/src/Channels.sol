@@ -3,6 +3,7 @@ pragma solidity ^0.8.26;
 
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
+import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {ExactTransfers} from "./ExactTransfers.sol";
 import {Revenue} from "./Revenue.sol";
@@ -12,6 +13,8 @@ import {SignedActs} from "./SignedActs.sol";
 /// @notice The payer locks money once and signs vouchers for growing sums, at no gas; anybody settles the newest into
 /// the pool. The pool's side trusts only the lock: it must settle within a day of `CloseRequested`. The payer trusts
 /// only its signatures: all that no voucher covers comes back to it. Nobody else can move a channel's money.
+/// A voucher by the payer's own key counts whatever becomes of the account. One that a contract account vouches for
+/// (ERC-1271) counts only while that contract says so: whoever serves against those trusts the contract as well.
 contract Channels is SignedActs, ReentrancyGuardTransient {
     using SafeERC20 for IERC20;
 
@@ -128,8 +131,7 @@ contract Channels is SignedActs, ReentrancyGuardTransient {
         uint256 settled = state.settled;
         if (cumulative <= settled) revert NothingToSettle(settled, cumulative);
         if (cumulative > state.deposited) revert VoucherExceedsDeposit(state.deposited, cumulative);
-        bytes32 act = keccak256(abi.encode(VOUCHER_TYPE_HASH, channel, cumulative));
-        _requireSigned(state.payer, _digest(act), sig);
+        _requireVoucher(state.payer, keccak256(abi.encode(VOUCHER_TYPE_HASH, channel, cumulative)), sig);
         state.settled = uint128(cumulative);
         uint256 paid = cumulative - settled;
         emit ChannelSettled(channel, cumulative, paid);
@@ -205,6 +207,13 @@ contract Channels is SignedActs, ReentrancyGuardTransient {
         uint64 closesAt = uint64(block.timestamp) + CLOSE_DELAY;
         state.closesAt = closesAt;
         emit CloseRequested(channel, closesAt);
+    }
+
+    /// @dev The key first: a payer that takes on code after it was served (EIP-7702) must not void its vouchers by it.
+    function _requireVoucher(address payer, bytes32 act, bytes calldata sig) private view {
+        bytes32 digest = _digest(act);
+        (address recovered, ECDSA.RecoverError problem,) = ECDSA.tryRecoverCalldata(digest, sig);
+        if (problem != ECDSA.RecoverError.NoError || recovered != payer) _requireSigned(payer, digest, sig);
     }
 
     function _existing(bytes32 channel) private view returns (Channel storage state) {
