@@ -1,3 +1,35 @@
-"""Freehold: own the data, models and agents you make."""
+"""Freehold: own the data, models and agents you make.
+
+```
+import freehold
+
+node = freehold.connect("~/.freehold")     # a node that `freehold up` runs
+node.publish("patients.csv", "ill", price="2.50")
+freehold.verify("evidence")                # needs no node
+```
+
+See `freehold.api` for the whole library; nothing of it is loaded before it is used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from freehold.api import Node, Training, connect, verify
+
+__all__ = ["Node", "Training", "__version__", "connect", "verify"]
 
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> object:
+    if name in __all__:
+        from freehold import api  # noqa: PLC0415 - `import freehold` stays light
+
+        return getattr(api, name)
+    raise AttributeError(f"module 'freehold' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

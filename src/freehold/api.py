@@ -1,0 +1,390 @@
+"""Freehold from Python: `import freehold; node = freehold.connect("~/.freehold")`.
+
+A `Node` is the running node of a home (`freehold up`), driven through its control API; `verify` checks
+evidence and needs no node. Everything returned is a frozen value of `freehold.api_values`. Errors are
+those of `freehold.core.errors`: `Unavailable` if no node runs, `NodeRefused` with the node's own code
+and hint otherwise.
+
+>>> import freehold
+>>> freehold.connect("/no/such/home")
+Traceback (most recent call last):
+    ...
+freehold.cli.client.NodeNotRunning: no node is running in /no/such/home
+"""
+
+from __future__ import annotations
+
+import time
+import weakref
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import quote
+
+from freehold.api_answers import Row, asset_of, made, model_of, numbers, picked, progress_of, records
+from freehold.api_tables import Rows
+from freehold.api_values import (
+    Asset,
+    Check,
+    Claimed,
+    Earnings,
+    Evidence,
+    Grant,
+    Inspection,
+    Model,
+    ModelEarning,
+    Output,
+    Prediction,
+    Progress,
+    Receipt,
+    Revocation,
+    Settled,
+    Status,
+    Verification,
+)
+from freehold.cli.client import NodeClient
+from freehold.core import money
+from freehold.core.errors import FreeholdError, InvalidInput, Unavailable
+
+__all__ = ["Node", "Training", "TrainingHalted", "connect", "verify"]
+
+PathLike = str | Path
+
+
+class TrainingHalted(FreeholdError):
+    """A training job stands still; `Node.resume` goes on with it."""
+
+    code = "training.halted"
+
+
+def connect(home: PathLike = "~/.freehold") -> Node:
+    """The running node of a home.
+
+    Raises:
+        NodeNotRunning: start it with `freehold up`.
+    """
+    node = Node(_Connection.of(Path(home)))
+    node.status()
+    return node
+
+
+def verify(directory: PathLike, *, rpc_url: str | None = None, block_hash: str | None = None) -> Verification:
+    """Check evidence offline, trusting no node; true if it holds.
+
+    Everything hangs on the hash of one block: compare it with a chain of yours (`rpc_url`) or with a hash
+    you know. Raises `NotFound` where there is no evidence.
+    """
+    from freehold.evidence.bundle import Bundle  # noqa: PLC0415 - loads the whole node
+    from freehold.node import proving  # noqa: PLC0415
+
+    if rpc_url is not None and block_hash is not None:
+        raise InvalidInput("give rpc_url or block_hash, not both")
+    bundle = Bundle.read(Path(directory).expanduser())
+    if rpc_url is None:
+        report = proving.check(bundle, block_hash=block_hash)
+    else:
+        from freehold.chain.client import Chain  # noqa: PLC0415
+        from freehold.chain.rpc import Rpc  # noqa: PLC0415
+
+        with Rpc(rpc_url) as rpc:
+            report = proving.check(bundle, chain=Chain(rpc))
+    checks = Rows(Check(one.name, one.ok, one.file, one.detail) for one in report.checks)
+    return Verification(report.ok, report.block_hash, report.trusted_by, checks)
+
+
+class _Connection(NodeClient):
+    """The control API's client with an end: a notebook lives longer than a command."""
+
+    def close(self) -> None:
+        self._client.close()
+
+
+class Node:
+    """One running node. Assets and models can be named by id, shortened id or name.
+
+    Safe to use from several threads. `close`, or the end of a `with` block, closes its connections.
+    """
+
+    def __init__(self, client: _Connection) -> None:
+        self._client = client
+        weakref.finalize(self, client.close)
+
+    def close(self) -> None:
+        """Close its connections; the node itself goes on."""
+        self._client.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Node({self._client.url!r})"
+
+    # what is here
+
+    def status(self) -> Status:
+        """This node at a glance."""
+        found = self._client.get("/api/status")
+        return Status(
+            **picked(found, "name", "account", "url", "version", "balance_units"),
+            chain_id=found["chain"]["id"],
+            block=found["chain"]["block"],
+            log_size=found["log"]["size"],
+            log_anchored=found["log"]["anchored"],
+        )
+
+    def meet(self, url: str) -> str:
+        """Search another node's catalogue from now on; returns its account."""
+        return str(self._client.post("/api/peers", {"url": url})["party"]["account"])
+
+    # data
+
+    def inspect(self, path: PathLike, label: str, *, positive: str | None = None) -> Inspection:
+        """What publishing a CSV or Parquet table would find; nothing is changed."""
+        asked = _given(path=_file(path), label=label, positive=positive)
+        return made(Inspection, self._client.post("/api/inspect", asked))
+
+    def publish(
+        self,
+        path: PathLike,
+        label: str,
+        *,
+        price: str = "0",
+        name: str | None = None,
+        description: str | None = None,
+        positive: str | None = None,
+        purposes: Sequence[str] | None = None,
+        max_uses: int | None = None,
+        days: int | None = None,
+    ) -> Asset:
+        """Offer a table on your terms; it is sealed in the node's vault and never leaves it.
+
+        `price` is dollars as text, for each grant. Raises `NodeRefused` (table.invalid) if the table
+        cannot be trained on.
+        """
+        asked = _given(
+            path=_file(path),
+            label=label,
+            positive=positive,
+            name=name,
+            description=description,
+            price_units=money.units(price),
+            purposes=None if purposes is None else list(purposes),
+            max_uses=max_uses,
+            days=days,
+        )
+        return asset_of(self._client.post("/api/publish", asked)["asset"])
+
+    def search(self, text: str = "", *, kind: str = "") -> Rows[Asset]:
+        """What this node and its peers offer; `kind` is dataset, model or empty for both."""
+        return Rows(asset_of(one) for one in self._client.get("/api/search", q=text, kind=kind)["assets"])
+
+    # permissions
+
+    def grants(self) -> Rows[Grant]:
+        """Grants this node issued or holds."""
+        return Rows(made(Grant, one) for one in self._client.get("/api/grants")["grants"])
+
+    def grant(
+        self,
+        asset: str | Asset | Model,
+        action: str = "train",
+        *,
+        purpose: str | None = None,
+        max_uses: int | None = None,
+        spend_cap: str | None = None,
+    ) -> Grant:
+        """Get a grant for another party's asset, paying its price if it has one."""
+        cap = None if spend_cap is None else money.units(spend_cap)
+        asked = _given(
+            asset=_id(asset), action=action, purpose=purpose, max_uses=max_uses, spend_cap_units=cap
+        )
+        return made(Grant, self._client.post("/api/grants", asked))
+
+    def revoke(self, grant: str | Grant) -> Revocation:
+        """Take back a grant issued here; it is denied at once and for ever."""
+        return made(Revocation, self._client.post(f"/api/grants/{_named(grant)}/revoke"))
+
+    # models
+
+    def train(
+        self,
+        assets: str | Iterable[str | Asset],
+        *,
+        test: PathLike,
+        name: str,
+        price: str = "0",
+        rounds: int | None = None,
+        positive: str | None = None,
+        purpose: str | None = None,
+    ) -> Training:
+        """Start training on others' datasets, buying grants where needed.
+
+        `price` is dollars as text, for each later prediction. Iterate over what comes back to see progress,
+        or call its `wait`.
+        """
+        asked = _given(
+            assets=[assets] if isinstance(assets, str) else [_id(one) for one in assets],
+            test=_file(test),
+            name=name,
+            price_units=money.units(price),
+            rounds=rounds,
+            positive=positive,
+            purpose=purpose,
+        )
+        return Training(self, str(self._client.post("/api/train", asked)["job"]))
+
+    def resume(self, job: str) -> Training:
+        """Go on with a training job, or look at one that runs or is done."""
+        return Training(self, str(self._client.post(f"/api/jobs/{_named(job)}/resume")["id"]))
+
+    def jobs(self) -> Rows[Progress]:
+        """All training jobs, oldest first."""
+        return Rows(progress_of(one) for one in self._client.get("/api/jobs")["jobs"])
+
+    def progress(self, job: str) -> Progress:
+        """Where one job stands now."""
+        return progress_of(self._client.get(f"/api/jobs/{_named(job)}"))
+
+    def models(self) -> Rows[Model]:
+        """Models known here; `model` tells more of one."""
+        return Rows(model_of(one) for one in self._client.get("/api/models")["models"])
+
+    def model(self, model: str | Asset | Model) -> Model:
+        """One model with contributions and revenue."""
+        return model_of(self._client.get(f"/api/models/{_named(model)}"))
+
+    def serve(self, model: str | Asset | Model, *, on: bool = True) -> None:
+        """Sell answers of a model of this node by the call, or stop it."""
+        self._client.post("/api/serve", {"model": _id(model), "on": on})
+
+    def predict(self, model: str | Asset | Model, rows: Iterable[Row]) -> Prediction:
+        """Buy answers for rows of numbers: sequences in the model's order, mappings by column name, or a frame.
+
+        Numbers travel as text, so give text or `Decimal` where exact digits matter.
+        """
+        known = self._columns(model)
+        asked = {"model": _id(model), "rows": [numbers(row, known) for row in records(rows)]}
+        answer = self._client.post("/api/predict", asked)
+        from freehold.core.ids import document_id  # noqa: PLC0415
+
+        receipt = answer["receipt"]["document"]
+        paid = sum(-line["delta_units"] for line in receipt["money"] if line["delta_units"] < 0)
+        outputs = Rows(made(Output, one) for one in answer["outputs"])
+        return Prediction(str(receipt["inputs"][0]), outputs, document_id(receipt), paid)
+
+    # money
+
+    def earnings(self) -> Earnings:
+        """What grants and models earned this node."""
+        found = self._client.get("/api/earnings")
+        models = Rows(made(ModelEarning, one) for one in found["models"])
+        return made(Earnings, {**found, "models": models})
+
+    def claim(self, model: str | Asset | Model | None = None) -> Claimed:
+        """Move this node's share of revenue to its wallet; of one model or of all."""
+        found = self._client.post("/api/claim", _given(model=None if model is None else _id(model)))
+        return Claimed(units=found["units"], pools=len(found["claims"]), gas=found["gas"])
+
+    def settle(self) -> Settled:
+        """Bring what buyers paid to the chain, from where owners claim it."""
+        found = self._client.post("/api/settle")
+        failed = tuple(str(one["title"]) for one in found["failed"])
+        return Settled(units=found["units"], channels=len(found["settled"]), failed=failed)
+
+    # proof
+
+    def receipts(self, limit: int = 100) -> Rows[Receipt]:
+        """The newest uses of data and models, oldest of them first."""
+        return Rows(
+            made(Receipt, one) for one in self._client.get("/api/receipts", limit=str(limit))["receipts"]
+        )
+
+    def evidence(self, receipt: str | Receipt | Prediction, directory: PathLike) -> Evidence:
+        """Write the public files that prove one answer into a new directory; "last" is the newest answer."""
+        from freehold.evidence.bundle import Bundle  # noqa: PLC0415
+
+        name = receipt.receipt if isinstance(receipt, Prediction) else _id(receipt)
+        bundle = Bundle.from_json(self._client.post("/api/evidence", {"receipt": name})["files"])
+        target = Path(directory).expanduser()
+        bundle.write(target)
+        return Evidence(str(target), len(bundle.files), sum(map(len, bundle.files.values())))
+
+    def _columns(self, model: str | Asset | Model) -> tuple[str, ...]:
+        if isinstance(model, str):
+            return self.model(model).columns
+        return model.columns
+
+
+class Training:
+    """A training job. Iterating yields `Progress` at each change until the model is released."""
+
+    def __init__(self, node: Node, job: str) -> None:
+        self._node = node
+        self.id = job
+        """Of the job."""
+
+    def __repr__(self) -> str:
+        return f"Training({self.id!r})"
+
+    @property
+    def progress(self) -> Progress:
+        """Where it stands now."""
+        return self._node.progress(self.id)
+
+    def __iter__(self) -> Iterator[Progress]:
+        """Progress whenever it changes.
+
+        Raises:
+            TrainingHalted: it stands still; its message says why.
+        """
+        return self._watch(None)
+
+    def wait(self, timeout_seconds: float | None = None) -> Model:
+        """The released model.
+
+        Raises:
+            TrainingHalted: it stands still. Unavailable: not done in time; the job goes on.
+        """
+        *_, last = self._watch(timeout_seconds)
+        assert last.model is not None
+        return self._node.model(last.model)
+
+    def _watch(self, timeout_seconds: float | None) -> Iterator[Progress]:
+        until = None if timeout_seconds is None else time.monotonic() + timeout_seconds
+        seen: Progress | None = None
+        while True:
+            found = self.progress
+            if found != seen:
+                seen = found
+                yield found
+            if found.step == "done":
+                return
+            if not found.running:
+                raise TrainingHalted(
+                    f"training stands still at {found.step}: {found.error or 'no reason given'}",
+                    hint=f"Mend it, then: node.resume({self.id[:10]!r})",
+                    job=self.id,
+                )
+            if until is not None and time.monotonic() > until:
+                raise Unavailable("training is not done yet; it goes on in the node", hint="Wait again.")
+            time.sleep(0.1)
+
+
+def _given(**values: Any) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _file(path: PathLike) -> str:
+    return str(Path(path).expanduser().resolve())
+
+
+def _named(thing: Any) -> str:
+    """As one segment of a path; names may hold any character."""
+    return quote(_id(thing), safe="")
+
+
+def _id(thing: Any) -> str:
+    return thing if isinstance(thing, str) else str(thing.id)

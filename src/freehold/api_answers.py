@@ -1,0 +1,83 @@
+"""The control API's answers as the library's values, and rows of numbers as the node takes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
+from typing import Any, TypeVar
+
+from freehold.api_tables import Rows, Shown
+from freehold.api_values import Asset, Contribution, Model, Progress
+from freehold.core.errors import InvalidInput
+
+Row = Sequence[Any] | Mapping[str, Any]
+V = TypeVar("V", bound=Shown)
+
+
+def picked(found: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    """Some fields of an answer, lists as tuples; None where the node sent none."""
+    return {name: _frozen(found.get(name)) for name in names}
+
+
+def made(kind: type[V], found: Mapping[str, Any]) -> V:
+    """A dataclass out of the fields it knows; a newer node may send more."""
+    return kind(**picked(found, *(field.name for field in fields(kind))))
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def asset_of(found: Mapping[str, Any]) -> Asset:
+    """An asset as lists show it."""
+    return made(Asset, {**found, "columns": found.get("columns") or []})
+
+
+def progress_of(found: Mapping[str, Any]) -> Progress:
+    """A job as the node shows it."""
+    error = found.get("error") or {}
+    return made(
+        Progress,
+        {
+            **found,
+            "job": found["id"],
+            "absent": sorted(found["absent"]),
+            "error": str(error.get("title", "")),
+        },
+    )
+
+
+def model_of(found: Mapping[str, Any]) -> Model:
+    """A model, in short or in full."""
+    metrics, pool = found.get("metrics") or {}, found.get("pool") or {}
+    parts = Rows(made(Contribution, one) for one in found.get("contribution") or ())
+    return made(
+        Model,
+        {
+            **found,
+            "columns": found.get("columns") or [],
+            "correct": metrics.get("correct"),
+            "test_rows": metrics.get("test_rows"),
+            "contributions": parts,
+            "revenue_units": pool.get("in_units", 0),
+        },
+    )
+
+
+def records(rows: Any) -> Iterable[Row]:
+    """Rows of a data frame (anything with pandas' `to_dict`), or the rows themselves."""
+    found: Iterable[Row] = rows.to_dict("records") if hasattr(rows, "to_dict") else rows
+    return found
+
+
+def numbers(row: Row, columns: tuple[str, ...]) -> list[str]:
+    """One row as text, in the order of the model's columns."""
+    if isinstance(row, Mapping):
+        missing = [name for name in columns if name not in row]
+        if missing:
+            raise InvalidInput(
+                f"a row lacks the column '{missing[0]}'", hint=f"It needs: {', '.join(columns)}."
+            )
+        row = [row[name] for name in columns]
+    # the shortest text that reads back as the same number; numpy prints its scalars with their type
+    return [str(cell.item()) if hasattr(cell, "item") else str(cell) for cell in row]

@@ -1,0 +1,278 @@
+"""What the library returns: frozen values that print as a table in a notebook.
+
+Money is whole units of the dollar token (6 decimals); `freehold.core.money.dollars` writes it for people.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from freehold.api_tables import Rows, Shown
+
+
+@dataclass(frozen=True)
+class Status(Shown):
+    """A node at a glance."""
+
+    name: str
+    account: str
+    url: str
+    version: str
+    chain_id: int
+    block: int
+    balance_units: int
+    log_size: int
+    log_anchored: int
+    """Log entries that the chain vouches for."""
+
+
+@dataclass(frozen=True)
+class Inspection(Shown):
+    """What publishing would find in a table."""
+
+    file: str
+    rows: int
+    columns: tuple[str, ...]
+    label: str
+    positives: int
+    """Rows whose label is 1."""
+    size_bytes: int
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Asset(Shown):
+    """A dataset or model on offer."""
+
+    id: str
+    kind: str
+    """dataset or model."""
+    name: str
+    description: str
+    owner: str
+    owner_name: str
+    rows: int | None
+    columns: tuple[str, ...]
+    label: str | None
+    price_units: int
+    price_per: str
+    """grant or use."""
+    expires_at: int
+    """Unix seconds."""
+    mine: bool
+
+
+@dataclass(frozen=True)
+class Grant(Shown):
+    """A permission, issued or held here."""
+
+    id: str
+    asset: str
+    asset_name: str
+    issuer: str
+    holder: str
+    actions: tuple[str, ...]
+    uses: int
+    max_uses: int
+    price_units: int
+    price_per: str
+    expires_at: int
+    issued: bool
+    """By this node; else it holds it."""
+    revoked: bool
+
+
+@dataclass(frozen=True)
+class Revocation(Shown):
+    """A grant taken back."""
+
+    grant: str
+    gas: int
+
+
+@dataclass(frozen=True)
+class Progress(Shown):
+    """Where a training job stands."""
+
+    job: str
+    step: str
+    """grants, commit, statistics, plan, rounds, open, value, release or done."""
+    round: int
+    rounds: int
+    absent: tuple[str, ...]
+    """Owners (accounts) that did not answer this round."""
+    running: bool
+    model: str | None
+    """Id of the released model, once there is one."""
+    error: str
+    """Why it stands still; empty while it runs and when it is done."""
+
+
+@dataclass(frozen=True)
+class Contribution(Shown):
+    """One owner's part in a model."""
+
+    name: str
+    account: str
+    rows: int | None
+    share_bps: int
+    """Of 10,000."""
+
+
+@dataclass(frozen=True)
+class Model(Shown):
+    """A model with what is known of its making."""
+
+    id: str
+    name: str
+    description: str
+    owner: str
+    columns: tuple[str, ...]
+    """In the order in which `predict` takes numbers."""
+    label: str | None
+    price_units: int
+    price_per: str
+    serving: bool
+    """By this node."""
+    correct: int | None
+    """Test rows it gets right."""
+    test_rows: int | None
+    contributions: Rows[Contribution]
+    revenue_units: int
+
+
+@dataclass(frozen=True)
+class Output(Shown):
+    """The answer for one row."""
+
+    label: int
+    probability_ppm: int
+    """Of label 1, in millionths."""
+
+    @property
+    def probability(self) -> float:
+        """Of label 1, for plots; the exact value is `probability_ppm`."""
+        return self.probability_ppm / 1_000_000
+
+
+@dataclass(frozen=True)
+class Prediction(Shown):
+    """Answers that were paid for, and the receipt that proves them."""
+
+    model: str
+    outputs: Rows[Output]
+    receipt: str
+    """Id of the receipt; `Node.evidence` takes it."""
+    paid_units: int
+
+    def _repr_html_(self) -> str:
+        return self.outputs._repr_html_()
+
+
+@dataclass(frozen=True)
+class ModelEarning(Shown):
+    """What one model earned this node."""
+
+    asset: str
+    name: str
+    shares: int
+    total_shares: int
+    revenue_units: int
+    """Of the model, in all."""
+    unsettled_units: int
+    claimable_units: int
+    claimed_units: int
+
+
+@dataclass(frozen=True)
+class Earnings(Shown):
+    """What came in."""
+
+    balance_units: int
+    """In the wallet."""
+    sold_units: int
+    """For grants."""
+    claimable_units: int
+    claimed_units: int
+    earned_units: int
+    models: Rows[ModelEarning]
+
+
+@dataclass(frozen=True)
+class Claimed(Shown):
+    """Revenue moved to the wallet."""
+
+    units: int
+    pools: int
+    """How many paid."""
+    gas: int
+
+
+@dataclass(frozen=True)
+class Settled(Shown):
+    """What buyers paid, brought to the chain."""
+
+    units: int
+    channels: int
+    failed: tuple[str, ...]
+    """Why others stay unsettled for now."""
+
+
+@dataclass(frozen=True)
+class Receipt(Shown):
+    """One use of data or a model."""
+
+    id: str
+    action: str
+    provider: str
+    provider_name: str
+    holder: str
+    holder_name: str
+    asset: str
+    grant: str
+    units: int
+    issued_at: int
+    position: int | None
+    """In this node's log."""
+    anchored: bool
+    complete: bool
+    """Signed by both sides."""
+
+
+@dataclass(frozen=True)
+class Evidence(Shown):
+    """Files that prove one answer."""
+
+    directory: str
+    files: int
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class Check(Shown):
+    """One check on evidence."""
+
+    name: str
+    ok: bool
+    file: str
+    """The file that broke it; empty when it holds."""
+    detail: str
+
+
+@dataclass(frozen=True)
+class Verification(Shown):
+    """Whether evidence holds."""
+
+    ok: bool
+    block_hash: str
+    """Everything hangs on it."""
+    trusted_by: str
+    """Who vouches for it: "given hash", "chain client" or "nobody"."""
+    checks: Rows[Check]
+
+    def __bool__(self) -> bool:
+        return self.ok
+
+    def _repr_html_(self) -> str:
+        said = "the evidence holds" if self.ok else "the evidence does NOT hold"
+        return f"<p>{said}</p>{self.checks._repr_html_()}"
