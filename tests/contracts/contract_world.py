@@ -1,6 +1,7 @@
 """A chain for the contract tests: accounts, deployments, calls, decoded reverts and events over plain JSON-RPC."""
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,6 +21,8 @@ from eth_utils import to_checksum_address
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = ROOT / "src" / "freehold" / "chain" / "artifacts"
 FOR_TESTS = Path(__file__).resolve().parent / "artifacts"
+FOLDERS = (*map(Path, filter(None, [os.environ.get("FREEHOLD_MUTANT_ARTIFACTS")])), SHIPPED, FOR_TESTS)
+"""Where artifacts are looked up, first found first; test_mutants.py puts a changed contract in front."""
 NAMES = (
     "TestDollar",
     "LogAnchors",
@@ -45,8 +48,8 @@ class Reverted(Exception):
 
 @cache
 def artifact(name: str) -> dict[str, Any]:
-    path = SHIPPED / f"{name}.json"
-    return json.loads((path if path.exists() else FOR_TESTS / f"{name}.json").read_text())
+    paths = (folder / f"{name}.json" for folder in FOLDERS)
+    return json.loads(next(path for path in paths if path.exists()).read_text())
 
 
 def kinds(parameters: list[dict]) -> list[str]:
@@ -180,6 +183,10 @@ class World:
     def now(self) -> int:
         return int(self.rpc("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
 
+    def next_block_at(self, moment: int) -> None:
+        """The next transaction happens exactly at `moment`, Unix seconds."""
+        self.rpc("evm_setNextBlockTimestamp", hex(moment))
+
     def wait(self, seconds: int) -> None:
         self.rpc("evm_increaseTime", hex(seconds))
         self.rpc("evm_mine")
@@ -283,19 +290,20 @@ class World:
 
 
 @cache
-def event_types() -> dict[bytes, dict]:
-    entries = [entry for name in NAMES for entry in artifact(name)["abi"]]
-    return {selector(entry): entry for entry in entries if entry["type"] == "event"}
+def event_types() -> dict[tuple[bytes, int], dict]:
+    """By first topic and number of topics: ERC-20 and ERC-721 give one name to events of different form."""
+    entries = [entry for name in NAMES for entry in artifact(name)["abi"] if entry["type"] == "event"]
+    return {
+        (selector(entry), 1 + sum(item["indexed"] for item in entry["inputs"])): entry for entry in entries
+    }
 
 
 def decoded_event(log: dict) -> tuple[str, tuple] | None:
     """Name and values in the declared order; None for an event that is not of the eight contracts."""
     topics = [bytes.fromhex(topic[2:]) for topic in log["topics"]]
-    if (entry := event_types().get(topics[0])) is None:
+    if (entry := event_types().get((topics[0], len(topics)))) is None:
         return None
     indexed = [item["indexed"] for item in entry["inputs"]]
-    if sum(indexed) != len(topics) - 1:
-        return None
     types = kinds(entry["inputs"])
     plain = iter(
         decode(
