@@ -95,7 +95,15 @@ def verify(directory: PathLike, *, rpc_url: str | None = None, block_hash: str |
 class _Connection(NodeClient):
     """The control API's client with an end: a notebook lives longer than a command."""
 
+    @classmethod
+    def of(cls, home: Path) -> Self:
+        """The node of a home."""
+        found = super().of(home)
+        assert isinstance(found, cls)
+        return found
+
     def close(self) -> None:
+        """Close what is open."""
         self._client.close()
 
 
@@ -307,7 +315,8 @@ class Node:
         from freehold.evidence.bundle import Bundle  # noqa: PLC0415
 
         name = receipt.receipt if isinstance(receipt, Prediction) else _id(receipt)
-        bundle = Bundle.from_json(self._client.post("/api/evidence", {"receipt": name})["files"])
+        answer = self._client.post("/api/evidence", {"receipt": name})
+        bundle = Bundle.from_json(answer["files"] if "files" in answer["files"] else answer)
         target = Path(directory).expanduser()
         bundle.write(target)
         return Evidence(str(target), len(bundle.files), sum(map(len, bundle.files.values())))

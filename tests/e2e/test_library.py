@@ -1,0 +1,285 @@
+"""`import freehold`: the example runs as written, and the library does what its page says."""
+
+import ast
+import dataclasses
+import inspect
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import node_tables
+import numpy as np
+import pytest
+from node_world import TOKEN, World, finished, order
+
+import freehold
+from freehold import api, api_values
+from freehold.api_answers import numbers, records
+from freehold.api_tables import Rows, Shown
+from freehold.cli.client import NodeNotRunning, NodeRefused
+from freehold.core.errors import InvalidInput, NotFound, Unavailable
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = (ROOT / "docs" / "library.md").read_text()
+
+
+@pytest.fixture(scope="module")
+def example(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("example")
+    done = subprocess.run(
+        [sys.executable, "-W", "error", ROOT / "examples" / "library.py", folder],
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+    assert done.returncode == 0, done.stderr
+    return folder, done.stdout
+
+
+def test_the_example_runs_and_everybody_gets_their_due(example):
+    _, said = example
+    shares = [float(share) for share in re.findall(r"contributed ([0-9.]+) %", said)]
+    assert len(shares) == 2
+    assert sum(shares) == pytest.approx(100)
+    right, rows = map(int, re.search(r"right on (\d+) of (\d+)", said).groups())
+    assert right / rows > 0.85
+    claimed = [float(units) for units in re.findall(r"claimed \$([0-9.]+), earned \$2\.50", said)]
+    assert sum(claimed) == pytest.approx(0.01)
+    assert "all hold" in said
+    assert "NOT" not in said
+    assert "revoked: [True]" in said
+
+
+def test_evidence_from_the_library_verifies_offline_and_not_when_altered(example):
+    folder, _ = example
+    checked = freehold.verify(folder / "evidence")
+    assert checked
+    assert len(checked.checks) > 20
+    assert checked.trusted_by == "nobody"
+    assert freehold.verify(folder / "evidence", block_hash=checked.block_hash).trusted_by == "given hash"
+    chain = folder / "evidence" / "chain.json"
+    good = chain.read_bytes()
+    chain.write_bytes(good.replace(b"1", b"2", 1))
+    try:
+        altered = freehold.verify(folder / "evidence")
+    finally:
+        chain.write_bytes(good)
+    assert not altered
+    assert "does NOT hold" in altered._repr_html_()
+    with pytest.raises(InvalidInput):
+        freehold.verify(folder / "evidence", rpc_url="http://127.0.0.1:9", block_hash="0x00")
+    with pytest.raises(NotFound):
+        freehold.verify(folder / "absent")
+
+
+def test_import_is_light():
+    script = (
+        "import sys, time; began = time.process_time(); import freehold;"
+        "print(time.process_time() - began, 'freehold.api' in sys.modules, 'httpx' in sys.modules)"
+    )
+    found = [
+        subprocess.run(
+            [sys.executable, "-c", script], capture_output=True, text=True, check=True
+        ).stdout.split()
+        for _ in range(3)
+    ]
+    assert {tuple(flags) for _, *flags in found} == {("False", "False")}
+    assert min(float(seconds) for seconds, *_ in found) < 0.05
+
+
+def test_the_package_names_what_it_has():
+    assert set(freehold.__all__) <= set(dir(freehold))
+    assert freehold.connect is api.connect
+    with pytest.raises(AttributeError, match="nothing_like_it"):
+        _ = freehold.nothing_like_it
+
+
+def test_no_node_is_said_at_once(tmp_path):
+    with pytest.raises(NodeNotRunning) as caught:
+        freehold.connect(tmp_path)
+    assert "freehold up" in caught.value.hint
+
+
+# a node in this process
+
+
+class Library:
+    """An owner and a builder that knows it, and the builder's node by the library."""
+
+    def __init__(self, world: World) -> None:
+        self.owner, self.builder = world.party("owner"), world.party("builder")
+        self.dear = self.owner.publish(node_tables.make(24, seed=1), price_units=10**12)
+        self.home = self.builder.home
+        (self.home / "node.json").write_text(json.dumps({"url": self.builder.url}))
+        (self.home / "api-token").write_text(TOKEN)
+        self.node = freehold.connect(self.home)
+        assert self.node.meet(self.owner.url) == self.owner.account
+        self.test = node_tables.write(self.home / "test.csv", node_tables.make(40, seed=2))
+
+
+@pytest.fixture(scope="module")
+def library(world):
+    made = Library(world)
+    yield made
+    made.node.close()
+
+
+def test_values_are_frozen_and_typed(library):
+    status = library.node.status()
+    assert (status.name, status.account, status.url) == (
+        "builder",
+        library.builder.account,
+        library.builder.url,
+    )
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        status.name = "other"
+    (offer,) = library.node.search("owner")
+    assert (offer.id, offer.price_units, offer.mine) == (library.dear.id, 10**12, False)
+    assert offer.columns == node_tables.COLUMNS
+    found = library.node.inspect(library.test, node_tables.LABEL)
+    assert (found.rows, found.columns) == (40, node_tables.COLUMNS)
+
+
+def test_a_training_that_cannot_go_on_says_why_and_can_be_resumed(library):
+    training = library.node.train(library.dear.id, test=library.test, name="never", rounds=2)
+    with pytest.raises(api.TrainingHalted) as caught:
+        training.wait()
+    assert "wallet" in caught.value.message
+    assert training.id[:10] in caught.value.hint
+    assert training.progress.step == "grants"
+    again = library.node.resume(training.id[:10])
+    assert again.id == training.id
+    with pytest.raises(api.TrainingHalted):
+        list(again)
+    assert [job.job for job in library.node.jobs()] == [training.id]
+
+
+def test_waiting_has_an_end(library, world):
+    slow = world.party("slow-builder")
+    cheap = world.owners(1)
+    job = slow.services.jobs.start(order(slow, cheap, rounds=20))
+    (slow.home / "node.json").write_text(json.dumps({"url": slow.url}))
+    (slow.home / "api-token").write_text(TOKEN)
+    with freehold.connect(slow.home) as node:
+        with pytest.raises(Unavailable, match="goes on"):
+            api.Training(node, job).wait(timeout_seconds=0)
+        model = api.Training(node, job).wait(60)
+        assert node.model(model.name) == model
+        assert [part.account for part in model.contributions] == [cheap[0].account]
+        assert len(node.receipts()) == 21
+        assert node.receipts(limit=2) == node.receipts()[-2:]
+        finished(slow, job)
+
+
+@pytest.mark.parametrize("name", ["a/b", "a?x=1", "..", "%2e%2e", "nothing"])
+def test_names_never_become_other_paths(library, name):
+    with pytest.raises(NodeRefused) as caught:
+        library.node.model(name)
+    assert caught.value.status == 404
+
+
+def test_refusals_keep_the_nodes_code(library):
+    with pytest.raises(NodeRefused) as caught:
+        library.node.publish(library.test, "no-such-column")
+    assert caught.value.problem()["code"] == "table.invalid"
+    with pytest.raises(InvalidInput):
+        library.node.publish(library.test, node_tables.LABEL, price="1.5e3")
+
+
+# what needs no node
+
+
+def test_rows_of_any_common_kind_become_the_same_text():
+    columns = ("a", "b")
+    wanted = [["1", "0.1"], ["2", "-3.5"]]
+
+    class Frame:
+        """What pandas and polars frames have in common here."""
+
+        def to_dict(self, kind):
+            assert kind == "records"
+            return [{"b": 0.1, "a": 1}, {"a": 2, "b": -3.5, "more": 9}]
+
+    for rows in (
+        [[1, 0.1], (2, -3.5)],
+        [["1", "0.1"], ["2", "-3.5"]],
+        [{"b": 0.1, "a": 1}, {"a": 2, "b": -3.5}],
+        [[np.int64(1), np.float64(0.1)], [np.int64(2), np.float64(-3.5)]],
+        Frame(),
+    ):
+        assert [numbers(row, columns) for row in records(rows)] == wanted
+    with pytest.raises(InvalidInput, match="'b'"):
+        numbers({"a": 1}, columns)
+
+
+def example_of(kind):
+    """A value of a dataclass with markup in every text."""
+    hostile = "<script>alert(1)</script>&\"'"
+    values = {}
+    for field in dataclasses.fields(kind):
+        text = str(field.type)
+        if text.startswith("Rows["):
+            values[field.name] = Rows([example_of(getattr(api_values, text[5:-1]))])
+        elif text.startswith("tuple"):
+            values[field.name] = (hostile,)
+        else:
+            values[field.name] = hostile if "str" in text else False if text == "bool" else 1_234_567
+    return kind(**values)
+
+
+KINDS = [
+    kind
+    for kind in vars(api_values).values()
+    if isinstance(kind, type) and issubclass(kind, Shown) and kind is not Shown
+]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_notebook_shows_every_value_and_runs_none_of_it(kind):
+    value = example_of(kind)
+    for shown in (value._repr_html_(), Rows([value, value])._repr_html_()):
+        assert shown.count("<table>") >= 1
+        assert "<script" not in shown
+        assert set(re.findall(r"<(\w+)", shown)) <= {
+            "table",
+            "thead",
+            "tbody",
+            "tr",
+            "th",
+            "td",
+            "p",
+        }
+
+
+def test_tables_show_dollars_and_say_when_there_is_nothing():
+    assert Rows()._repr_html_() == "<p>none</p>"
+    assert "<td>$1.234567</td>" in example_of(api_values.Status)._repr_html_()
+
+
+# the page
+
+
+def test_every_call_on_the_page_exists_with_these_arguments():
+    calls = 0
+    for block in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL):
+        for call in (one for one in ast.walk(ast.parse(block)) if isinstance(one, ast.Call)):
+            if not isinstance(call.func, ast.Attribute) or not isinstance(call.func.value, ast.Name):
+                continue
+            places = {"node": api.Node, "freehold": freehold, "training": api.Training}
+            owner = places[call.func.value.id]
+            function = getattr(owner, call.func.attr)
+            own = [] if owner is freehold else ["self"]
+            inspect.signature(function).bind(*own, *call.args, **{one.arg: one for one in call.keywords})
+            calls += 1
+    assert calls > 15
+
+
+def test_every_method_is_on_the_page():
+    for kind, name in ((api.Node, "node"), (api.Training, "training")):
+        for method, function in vars(kind).items():
+            if not method.startswith("_") and callable(function):
+                assert f"{name}.{method}(" in PAGE, method
