@@ -136,7 +136,7 @@ class Chain:
         `indexed` narrows by indexed arguments; a list means any of its values. Wide ranges are asked
         for in pages that shrink when the node refuses them.
         """
-        address, interface, _ = _resolve(contract)
+        address, interface, _ = resolve(contract)
         if event not in interface.events:
             raise InvalidInput(f"the contract has no event {event}", hint=", ".join(interface.events))
         entry = interface.events[event]
@@ -179,7 +179,7 @@ class Chain:
 
     def submit(self, key: bytes, contract: ContractRef, function: str, *args: Any, value_wei: int = 0) -> str:
         """Like `send`, without waiting; returns the transaction hash."""
-        address, interface, _ = _resolve(contract)
+        address, interface, _ = resolve(contract)
         data = interface.function(function, args).encode(args)
         return self.submit_data(key, address, data, value_wei=value_wei, contract=contract)
 
@@ -299,7 +299,7 @@ class _Question:
     """A call of one function, encoded."""
 
     def __init__(self, contract: ContractRef, function: str, arguments: tuple[Any, ...]) -> None:
-        self.address, self._interface, self.label = _resolve(contract)
+        self.address, self._interface, self.label = resolve(contract)
         self.entry = self._interface.function(function, arguments)
         self.data = self.entry.encode(arguments)
 
@@ -313,7 +313,7 @@ class _Question:
         return refusal(error, self._interface, self.label)
 
 
-def _resolve(contract: ContractRef) -> tuple[str, Interface, str]:
+def resolve(contract: ContractRef) -> tuple[str, Interface, str]:
     """Address, interface and name of a contract."""
     if isinstance(contract, str):
         return deployments.address(contract), deployments.artifact(contract).interface, contract
@@ -322,7 +322,7 @@ def _resolve(contract: ContractRef) -> tuple[str, Interface, str]:
 
 
 def _interface(contract: ContractRef | None) -> Interface:
-    return Interface([]) if contract is None else _resolve(contract)[1]
+    return Interface([]) if contract is None else resolve(contract)[1]
 
 
 def _label(contract: ContractRef | None, to: str) -> str:
