@@ -1,4 +1,4 @@
-"""ERC-20, sentence by sentence, of the test dollar. Each docstring is the sentence of the EIP that is checked.
+"""ERC-20, sentence by sentence, of the test dollar. Each docstring is the sentence that is checked, perhaps shortened.
 
 That callers MUST handle `false` is a duty of the contracts that pay: see test_hostile_tokens.py.
 """

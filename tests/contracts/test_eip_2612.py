@@ -1,4 +1,4 @@
-"""EIP-2612 of the test dollar. Each docstring is the sentence of the EIP that is checked."""
+"""EIP-2612 of the test dollar. Each docstring is the sentence that is checked, perhaps shortened."""
 
 import pytest
 from contract_world import refused, typed_signature

@@ -1,4 +1,4 @@
-"""EIP-3009 of the test dollar. Each docstring is the sentence of the EIP that is checked.
+"""EIP-3009 of the test dollar. Each docstring is the sentence that is checked, perhaps shortened.
 
 One extension is OpenZeppelin's: when both times have bit 47 set they count blocks. Times that people use
 (below the year 4,461,763) are seconds, as the EIP says.
