@@ -1,0 +1,107 @@
+"""Pages and units for operators: every command in them exists with these options, and the syntax is right."""
+
+import json
+import re
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from freehold.cli import reference
+
+ROOT = Path(__file__).resolve().parents[2]
+UNITS = sorted((ROOT / "packaging" / "systemd").iterdir())
+PAGES = (ROOT / "docs" / "how-to" / "backup.md", ROOT / "packaging" / "README.md")
+INSTRUCTIONS = {
+    *("FROM", "WORKDIR", "COPY", "RUN", "ENV", "USER", "VOLUME", "EXPOSE", "STOPSIGNAL", "HEALTHCHECK"),
+    *("ENTRYPOINT", "CMD"),
+}
+
+
+def calls(text):
+    """Every call of the command in a text, as words after `freehold`."""
+    for line in text.splitlines():
+        if line[:2] not in ("$ ", "# ") or "freehold" not in line:
+            continue
+        words = shlex.split(line[2:])
+        for place, word in enumerate(words):
+            if word == "freehold" or word.endswith("/bin/freehold"):
+                yield words[place + 1 :]
+
+
+def require_known(words):
+    known = dict(reference.commands())
+    depth = next((n for n in (2, 1) if " ".join(["freehold", *words[:n]]) in known), None)
+    if depth is None:
+        return False
+    command = known[" ".join(["freehold", *words[:depth]])]
+    options = {flag for parameter in command.params for flag in parameter.opts}
+    for word in words[depth:]:
+        if word.startswith("-") and word != "-":
+            assert word in options, f"{words}: {word}"
+    return True
+
+
+def test_the_commands_on_the_pages_exist():
+    checked = [words for page in PAGES for words in calls(page.read_text()) if words and require_known(words)]
+    assert len(checked) >= 8
+    assert {words[0] for words in checked} >= {"backup", "restore", "doctor", "up", "config"}
+
+
+def test_the_units_call_commands_that_exist():
+    found = []
+    for unit in UNITS:
+        for line in re.findall(r"^ExecStart=(.*)$", unit.read_text(), re.MULTILINE):
+            inner = re.search(r"/opt/freehold/bin/freehold ([^']*)", line)[1]
+            words = shlex.split(inner)
+            assert require_known(words), words
+            found.append(words[0])
+    assert sorted(found) == ["backup", "up"]
+
+
+def test_systemd_accepts_the_units(tmp_path):
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("systemd-analyze is not installed")
+    for unit in UNITS:
+        # where it looks for a program that is not installed here, one that is
+        (tmp_path / unit.name).write_text(unit.read_text().replace("/opt/freehold/bin/freehold", "/bin/true"))
+    done = subprocess.run(
+        ["systemd-analyze", "verify", *(tmp_path / unit.name for unit in UNITS)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    complaints = [line for line in done.stderr.splitlines() if str(tmp_path) in line or "freehold" in line]
+    assert (done.returncode, complaints) == (0, []), done.stderr
+
+
+def test_the_units_put_no_secret_where_others_can_read_it():
+    for unit in UNITS:
+        text = unit.read_text()
+        assert "Environment=" not in text
+        if unit.suffix == ".service":
+            assert "LoadCredentialEncrypted=passphrase:" in text
+            assert "--passphrase-file %d/passphrase" in text
+
+
+def test_the_containerfile_reads_as_one():
+    text = (ROOT / "packaging" / "Containerfile").read_text()
+    lines = [line for line in re.sub(r"\\\n", " ", text).splitlines() if line and not line.startswith("#")]
+    names = [line.split(maxsplit=1)[0] for line in lines]
+    assert set(names) == INSTRUCTIONS
+    assert names[0] == "FROM"
+    for name, line in zip(names, lines, strict=True):
+        rest = line.split(maxsplit=1)[1]
+        if name == "COPY" and not rest.startswith("--from"):
+            *sources, _ = rest.split()
+            assert all((ROOT / source).exists() for source in sources), rest
+        if name in ("ENTRYPOINT", "CMD"):
+            assert all(isinstance(word, str) for word in json.loads(rest))
+    entry = json.loads(next(line for line in lines if line.startswith("ENTRYPOINT")).split(maxsplit=1)[1])
+    command = json.loads(next(line for line in lines if line.startswith("CMD")).split(maxsplit=1)[1])
+    assert entry == ["freehold"]
+    assert require_known(command)
+    assert names.index("USER") < names.index("ENTRYPOINT"), "runs as a user of its own"
