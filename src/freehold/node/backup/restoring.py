@@ -16,6 +16,7 @@ from freehold.core.errors import Conflict, FreeholdError, InvalidInput
 from freehold.log.store import LogStore
 from freehold.node import settings
 from freehold.node.backup import checking
+from freehold.node.backup.disk import failures
 from freehold.node.backup.manifest import DATABASE, Manifest
 from freehold.node.backup.pack import CHUNK_BYTES, Unpacker
 from freehold.node.daemon import HomeInUse
@@ -55,27 +56,26 @@ def restore(file: Path, home: Path, passphrase: str, *, allow_older: bool = Fals
         the home is as it was.
     """
     home = home.absolute()
-    if home.is_symlink() or (home.exists() and (not home.is_dir() or any(home.iterdir()))):
-        raise HomeNotEmpty(f"{home} is not empty", hint="Restore into a new folder.")
-    if not home.parent.is_dir():
-        raise InvalidInput(f"there is no folder {home.parent}", hint="Make it first.")
-    with _staging(home) as staging:
-        done = _unpack(file, staging, passphrase, allow_older=allow_older)
-        sync_directory(staging)
-        try:
-            staging.rename(home)
-        except OSError as error:
-            raise HomeNotEmpty(
-                f"cannot put the node in place: {error.strerror}",
-                hint="Restore into a folder that does not exist yet.",
-            ) from error
-        sync_directory(home.parent)
+    with failures(f"restore into {home}"):
+        if home.is_symlink() or (home.exists() and (not home.is_dir() or any(home.iterdir()))):
+            raise HomeNotEmpty(f"{home} is not empty", hint="Restore into a new folder.")
+        with _staging(home) as staging:
+            done = _unpack(file, staging, passphrase, allow_older=allow_older)
+            sync_directory(staging)
+            try:
+                staging.rename(home)
+            except OSError as error:
+                raise HomeNotEmpty(
+                    f"cannot put the node in place: {error.strerror}",
+                    hint="Restore into a folder that does not exist yet.",
+                ) from error
+            sync_directory(home.parent)
     return done
 
 
 def examine(file: Path, near: Path, passphrase: str) -> Manifest:
     """Every check that restoring makes, without a home; `near` is a folder with room for the data."""
-    with _staging(near.absolute() / "backup-check") as staging:
+    with failures("unpack the backup"), _staging(near.absolute() / "backup-check") as staging:
         return _unpack(file, staging, passphrase, allow_older=True).manifest
 
 
@@ -85,10 +85,6 @@ def _unpack(file: Path, staging: Path, passphrase: str, *, allow_older: bool) ->
         with file.open("rb", buffering=CHUNK_BYTES) as source:
             envelope.unseal(source, unpacker, passphrase)
         manifest = unpacker.finish()
-    except OSError as error:
-        raise InvalidInput(
-            f"cannot read or unpack {file}: {error.strerror}", hint="Check path and disk."
-        ) from error
     finally:
         unpacker.close()
     checking.require_sound(staging, manifest, passphrase)

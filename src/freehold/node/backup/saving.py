@@ -14,9 +14,10 @@ from secrets import token_hex
 from urllib.parse import unquote, urlsplit
 
 from freehold import __version__
-from freehold.core.errors import Conflict, InvalidInput, NotFound, VerificationFailed
+from freehold.core.errors import Conflict, NotFound, VerificationFailed
 from freehold.log.store import LogStore
 from freehold.node import daemon, settings
+from freehold.node.backup.disk import failures
 from freehold.node.backup.manifest import BLOBS, CONFIG, DATABASE, KEYS, Entry, Manifest, blob_sha256
 from freehold.node.backup.pack import CHUNK_BYTES, Packed
 from freehold.node.reading import NodeFile, being_written, open_database
@@ -55,13 +56,16 @@ def save(home: Path, target: Path, passphrase: str) -> Saved:
         WrongPassphrase: it must be the node's. BackupExists. NotFound: no node was ever started there.
         VerificationFailed: database, log or data are damaged, so a backup of them would be worthless.
     """
-    if target.exists():
-        raise BackupExists(f"{target} exists already", hint="Choose another name.")
-    if not target.parent.is_dir():
-        raise InvalidInput(f"there is no folder {target.parent}", hint="Make it first.")
-    if not (home / DATABASE).exists():
-        raise NotFound(f"there is no node in {home}", hint="Name its --home.")
-    keys = Keys.load(home / daemon.KEYS_FILE, passphrase)
+    with failures("write the backup"):
+        if target.exists():
+            raise BackupExists(f"{target} exists already", hint="Choose another name.")
+        if not (home / DATABASE).exists():
+            raise NotFound(f"there is no node in {home}", hint="Name its --home.")
+        keys = Keys.load(home / daemon.KEYS_FILE, passphrase)
+        return _save(home, target, keys, passphrase)
+
+
+def _save(home: Path, target: Path, keys: Keys, passphrase: str) -> Saved:
     sweep(home)
     with Spool(home) as snapshot, Spool(home) as config:
         _snapshot(home / DATABASE, snapshot.path)
