@@ -430,6 +430,28 @@ def test_stuck_and_replaced_on_the_reference_node():
 
 
 @needs_anvil
+def test_what_is_mined_already_does_not_hide_what_is_stuck():
+    with Anvil() as node, Rpc(node.url) as rpc:
+        chain = Chain(rpc, profile=HASTY)
+        deployments.deploy_missing(chain, DEV_KEY)
+        ledger = Ledger(chain)
+        # nobody waits for these, so the sender still remembers them
+        mined = chain.submit_many(DEV_KEY, minting(20), gas=100_000)
+        deadline = time.monotonic() + 10
+        while ledger.minted() - ledger.held < 20 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        rpc.call("evm_setAutomine", False)
+        stuck = chain.submit_many(DEV_KEY, minting(2), gas=100_000)
+        with pytest.raises(TransactionPending):
+            chain.wait(stuck[1], 2)
+        assert len(chain._sender.of(stuck[0]).versions) > 1
+        assert all(len(chain._sender.of(one).versions) == 1 for one in mined)
+        rpc.call("evm_mine")
+        assert all(chain.wait(one, 10).status for one in stuck)
+        ledger.check(22, nonces=22)
+
+
+@needs_anvil
 def test_a_reorg_of_the_reference_node_is_survived():
     deep = dataclasses.replace(HASTY, confirmations=3)
     with Anvil() as node, Rpc(node.url) as rpc:

@@ -101,7 +101,9 @@ class Waiter:
     def _tend(self, sent: Sent) -> None:
         """Help what stands in a transaction's way, itself included, into the chain."""
         with self._sender.lock(sent.account):
-            for one in self._sender.earlier(sent)[:_MOST_TENDED]:
+            spent = read_number(self._rpc.call("eth_getTransactionCount", sent.account, "latest"))
+            in_the_way = [one for one in self._sender.earlier(sent) if one.nonce >= spent or one is sent]
+            for one in in_the_way[:_MOST_TENDED]:
                 try:
                     if not self._tend_one(one, is_waited_for=one is sent):
                         return
