@@ -113,3 +113,51 @@ contract CallingToken is OpenToken {
         }
     }
 }
+
+/// @title Delivers one unit more than it was told to
+contract BonusToken is OpenToken {
+    constructor() ERC20("Bonus", "MORE") {}
+
+    function _update(address from, address to, uint256 value) internal override {
+        super._update(from, to, value);
+        if (from != address(0) && to != address(0)) super._update(address(0), to, 1);
+    }
+}
+
+/// @title Keeps one unit of what its holders send, and nothing of what is fetched from them
+contract ExitFeeToken is OpenToken {
+    constructor() ERC20("Exit fee", "EXIT") {}
+
+    function transfer(address to, uint256 value) public override returns (bool) {
+        _burn(msg.sender, 1);
+        return super.transfer(to, value - 1);
+    }
+}
+
+/// @title Moves nothing from or to an account that somebody blocked
+contract BlockingToken is OpenToken {
+    mapping(address account => bool) public blocked;
+
+    error Blocked(address account);
+
+    constructor() ERC20("Blocking", "BLOCK") {}
+
+    function setBlocked(address account, bool value) external {
+        blocked[account] = value;
+    }
+
+    function _update(address from, address to, uint256 value) internal override {
+        if (blocked[from]) revert Blocked(from);
+        if (blocked[to]) revert Blocked(to);
+        super._update(from, to, value);
+    }
+}
+
+/// @title Balances shrink without a transfer, as those of a rebasing token do after a loss
+contract ShrinkingToken is OpenToken {
+    constructor() ERC20("Shrinking", "LESS") {}
+
+    function shrink(address account, uint256 value) external {
+        _burn(account, value);
+    }
+}
