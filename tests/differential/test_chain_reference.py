@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from freehold.chain.embedded import genesis, ledger, logs, pool, server, sockets
+from freehold.chain.embedded import frames, genesis, ledger, logs, pool, server, sockets
 from freehold.chain.embedded.ledger import Ledger
 from freehold.chain.embedded.methods import Methods
 
@@ -15,7 +15,7 @@ def test_every_method_is_documented(tmp_path):
     names = set(Methods(opened).names()) | {"eth_subscribe", "eth_unsubscribe"}
     opened.close()
     section = PAGE.split("## Methods")[1].split("\n\n## ")[0]
-    assert set(re.findall(r"`((?:web3|net|eth|evm|anvil)_\w+)`", section)) == names
+    assert set(re.findall(r"`((?:web3|net|eth|evm|anvil|debug)_\w+)`", section)) == names
 
 
 def test_the_limits_are_those_of_the_code():
@@ -31,4 +31,5 @@ def test_the_limits_are_those_of_the_code():
         pool._MOST_QUEUED_PER_SENDER,
     ):
         assert f"{value:,}" in limits
+    assert f"{frames.MOST_TRACE_BYTES >> 20} MiB; more is refused" in limits
     assert f"{server.MOST_BODY_BYTES >> 20} MiB" in limits

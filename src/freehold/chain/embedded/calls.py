@@ -28,7 +28,7 @@ class CallMethods(MethodGroup):
         self, transaction: Any, block: Any = "latest", overrides: Any = None, block_overrides: Any = None
     ) -> str | None:
         environment = self._environment(block, read_overrides(overrides), block_overrides)
-        outcome = self._ledger.machine.run(environment(), _read_call(transaction))
+        outcome = self._ledger.machine.run(environment(), read_call(transaction))
         if outcome.failed:
             raise reverted(outcome)
         return show(outcome.output)
@@ -38,11 +38,11 @@ class CallMethods(MethodGroup):
         # blocks come only with transactions, so the head's clock may be old: estimate in the next block
         place = "pending" if block is None or block in LATEST else block
         environment = self._environment(place, read_overrides(overrides))
-        return hex(self._ledger.machine.estimate(environment, _read_call(transaction)))
+        return hex(self._ledger.machine.estimate(environment, read_call(transaction)))
 
     @method("eth_createAccessList")
     def _create_access_list(self, transaction: Any, block: Any = "latest") -> dict[str, Any]:
-        call, header = _read_call(transaction), self._place(block)
+        call, header = read_call(transaction), self._place(block)
         machine = self._ledger.machine
         for _ in range(_MOST_ROUNDS):
             outcome, touched = machine.trace_access(header, call)
@@ -73,7 +73,7 @@ class CallMethods(MethodGroup):
         return lambda: overrides.on(self._ledger.machine.state(header))
 
 
-def _read_call(given: Any) -> Call:
+def read_call(given: Any) -> Call:
     """The message of a call. Fee fields are ignored: calls are free here."""
     if not isinstance(given, dict):
         raise Fault(INVALID_PARAMS, "expected a call object")

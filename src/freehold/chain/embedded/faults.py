@@ -31,13 +31,13 @@ def reverted(outcome: Outcome) -> Fault:
     """The fault for a failed call: code 3 with data for a revert, -32000 for any other EVM error."""
     if outcome.failed != "Revert":
         return Fault(REFUSED, f"execution failed: {outcome.failed}")
-    reason = _reason(outcome.output)
+    reason = reason_of(outcome.output)
     message = f"execution reverted: {reason}" if reason else "execution reverted"
     return Fault(REVERTED, message, "0x" + outcome.output.hex())
 
 
-def _reason(output: bytes) -> str:
-    """The text of Solidity's `Error(string)`, or nothing."""
+def reason_of(output: bytes) -> str:
+    """The text of Solidity's `Error(string)` in revert data, or nothing."""
     if output[:4] != _ERROR_STRING or len(output) < 68:
         return ""
     length = int.from_bytes(output[36:68], "big")

@@ -133,7 +133,9 @@ class _TracingAccounts(AccountDB):
         super().mark_storage_warm(address, slot)
 
 
-class _TracingState(PragueState):
+class AccessState(PragueState):
+    """A state that notes what is touched."""
+
     account_db_class = _TracingAccounts
 
     @property
@@ -173,7 +175,7 @@ class Machine:
 
         Addresses that are warm anyway (sender, recipient, precompiles) are listed only with slots.
         """
-        state = self.state(header, _TracingState)
+        state = self.state(header, AccessState)
         created = generate_contract_address(Address(call.sender), state.get_nonce(call.sender))
         outcome = self.run(state, call)
         addresses, slots = state.touched
@@ -185,9 +187,9 @@ class Machine:
             if found or address not in warm
         )
 
-    def open_block(self, header: Header) -> Any:
+    def open_block(self, header: Header, kind: type[PragueState] = PragueState) -> Any:
         """State for a new block whose header still carries the parent's root; EIP-2935 applied."""
-        state = self.state(header)
+        state = self.state(header, kind)
         slot = (header.block_number - 1) % HISTORY_SERVE_WINDOW
         state.set_storage(HISTORY_STORAGE_ADDRESS, slot, int.from_bytes(header.parent_hash, "big"))
         return state

@@ -11,6 +11,7 @@ from freehold.chain.embedded.history import HistoryMethods
 from freehold.chain.embedded.local import LocalMethods
 from freehold.chain.embedded.logs import LogMethods
 from freehold.chain.embedded.state import StateMethods
+from freehold.chain.embedded.tracing import TraceMethods
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -32,6 +33,7 @@ class Methods:
             HistoryMethods(ledger),
             self.logs,
             LocalMethods(ledger),
+            TraceMethods(ledger),
         )
         self._table = {name: found for group in groups for name, found in group.table().items()}
         self._signatures = {name: inspect.signature(found) for name, found in self._table.items()}
