@@ -133,6 +133,10 @@ def test_settings_are_shown_changed_and_checked(tmp_path):
         (("token", "0x" + "AB" * 20), "0x" + "ab" * 20),
         (("endpoint", "https://north.example/"), "https://north.example"),
         (("endpoint", ""), ""),
+        (
+            ("rpc_url", "https://a.example/key,http://127.0.0.1:1"),
+            "https://a.example/key, http://127.0.0.1:1",
+        ),
         (("blobs", "s3://bucket/x"), "s3://bucket/x"),
     ):
         code, _, err = freehold("config", "set", *given, "--home", home)
@@ -153,6 +157,7 @@ def test_settings_are_shown_changed_and_checked(tmp_path):
         ("colour", "red"),
         ("rpc_url", "ftp://x"),
         ("rpc_url", ""),
+        ("rpc_url", "https://a.example,,"),
         ("peers", "not a url"),
         ("token", "0x12"),
         ("name", ""),

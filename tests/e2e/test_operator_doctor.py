@@ -141,6 +141,15 @@ def test_a_chain_that_does_not_answer(configured):
     assert "a-secret-key" not in out
 
 
+def test_one_of_several_endpoints_that_does_not_answer_is_a_warning(configured):
+    known = settings.load(configured)
+    settings.save(configured, known.with_overrides(rpc_url=f"http://127.0.0.1:9, {known.rpc_url}"))
+    found = findings(configured)
+    assert "127.0.0.1:9" in found["chain", "warning"].detail
+    assert ("chain", "ok") in found
+    assert problems(configured) == set()
+
+
 def test_a_chain_without_the_contracts(configured, tmp_path):
     from freehold.chain.embedded import EmbeddedNode
 

@@ -80,8 +80,11 @@ def _value(known: Settings, name: str, given: list[str]) -> Any:
     (text,) = given
     if isinstance(present, int):
         return _number(name, text)
-    if text and name in ("rpc_url", "endpoint"):
+    if text and name == "endpoint":
         return _url(name, text)
+    if text and name == "rpc_url":
+        # several endpoints of one chain may be named
+        return ", ".join(_url(name, one.strip()) for one in text.split(","))
     if text and name == "token":
         return _account(text)
     if not text and name in ("name", "host", "rpc_url"):

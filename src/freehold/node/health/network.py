@@ -34,6 +34,11 @@ def chain(home: Path, known: Settings, facts: Facts | None) -> Iterator[Finding]
         with Rpc(known.rpc_url, timeout=ANSWER_SECONDS) as rpc:
             found = Chain(rpc)
             yield ok("chain", f"{rpc.name} answers: chain {found.chain_id}, block {found.block_number()}")
+            for name, why in rpc.health():
+                if why:
+                    yield warning(
+                        "chain", f"{name} is not used: {why}", "Mend it, or take it out of rpc_url."
+                    )
             yield _head(found)
             deployments.check(found)
             yield ok("chain.contracts", f"all {len(deployments.names())} contracts are there")
