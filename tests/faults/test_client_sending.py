@@ -282,7 +282,7 @@ def test_keys_are_in_no_representation(chain, proxy):
     with pytest.raises(TransactionPending) as pending:
         chain.submit(DEV_KEY, "TestDollar", "mint", SINK, 1)
     sent = chain._sender.of(pending.value.fields["tx_hash"])
-    assert sent.key == DEV_KEY
+    assert sent.key.secret == DEV_KEY
     assert repr(DEV_KEY) not in repr(sent)
     assert DEV_KEY.hex() not in repr(sent)
     proxy.rule = lambda _: None

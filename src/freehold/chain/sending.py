@@ -15,6 +15,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from coincurve import PrivateKey
 from eth_hash.auto import keccak
 
 from freehold.chain.answers import read_number
@@ -52,7 +53,7 @@ class Act:
 class Sent:
     """An act under way under one nonce, in one version or, with higher fees, several."""
 
-    key: bytes = field(repr=False)
+    key: PrivateKey = field(repr=False)
     account: str
     act: Act
     nonce: int
@@ -93,7 +94,7 @@ class Sender:
         """
         account = account_of(key)
         with self.lock(account):
-            return self._send(key, account, act)
+            return self._send(PrivateKey(key), account, act)
 
     def send_many(self, key: bytes, acts: Sequence[Act]) -> list[str]:
         """Send acts in order under consecutive nonces, without a question per act; returns their hashes.
@@ -101,12 +102,12 @@ class Sender:
         When one is refused the others are sent all the same and no gap stays behind; then its
         `RpcError` is raised with `fields["sent"]`: a hash, or None, for each act.
         """
-        account = account_of(key)
+        account, signer = account_of(key), PrivateKey(key)
         with self.lock(account):
             self._clear_up(account)
             first, fees, head = self._prepare(account)
             sent = [
-                self._signed(Sent(key, account, act, first + place, self._affordable(fees, act), head))
+                self._signed(Sent(signer, account, act, first + place, self._affordable(fees, act), head))
                 for place, act in enumerate(acts)
             ]
             refusals: dict[int, RpcError] = {}
@@ -175,7 +176,7 @@ class Sender:
 
     # -- inside
 
-    def _send(self, key: bytes, account: str, act: Act) -> str:
+    def _send(self, key: PrivateKey, account: str, act: Act) -> str:
         self._clear_up(account)
         for race in range(_MOST_RACES):
             nonce, fees, head = self._prepare(account)
