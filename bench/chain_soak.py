@@ -255,11 +255,16 @@ def growth(folder, options):
             )
             result("        a transfer: time, processor time", "{1:.2f} ms, {2:.2f} ms".format(*rows[-1]))
             result("        a call: time, processor time", "{3:.2f} ms, {4:.2f} ms".format(*rows[-1]))
-    for name, column, unit in (("transfer", 2, "ms"), ("call", 4, "ms"), ("memory", 5, "MiB")):
+    of = (
+        ("a transfer's processor time", 2, "ms"),
+        ("a call's processor time", 4, "ms"),
+        ("memory", 5, "MiB"),
+    )
+    for name, column, unit in of:
         if len(rows) > 1:
             rise = slope([(row[0] / 10_000, row[column]) for row in rows])
             shown = f"{rise:+.3f} {unit}"
-            result(f"growth: {name}, slope for 10,000 more (processor time)", shown, "flat, within the noise")
+            result(f"growth: {name}, slope for 10,000 more", shown, "flat, within the noise")
 
 
 def measured(node, questions):
