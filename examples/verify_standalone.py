@@ -72,12 +72,12 @@ def check_signed(document, signatures):  # by everyone who must, with ECDSA and 
     fields, kind = vars(document) | {"self": getattr(document, "account", "")}, document.type
     due = [(role, fields[role]) for role in SIGNERS[kind].split()]
     need(sorted((one.role, one.signer) for one in signatures) == due, "is not signed by who must")
-    for one in signatures:
-        words = keccak(kind.encode()), keccak(one.role.encode()), fields[SUBJECT[kind]], digest(document)
+    for role, account, text in ((one.role, one.signer, one.signature) for one in signatures):
+        words = keccak(kind.encode()), keccak(role.encode()), fields[SUBJECT[kind]], digest(document)
         message = typed(b"Freehold", "Revocations", DOCUMENT, *words)
-        r, s, v = int(one.signature[:66], 16), int(one.signature[66:130], 16), int(one.signature[130:], 16)
-        need(len(one.signature) == 132 and s <= N // 2 and v in (27, 28), "has a malformed signature")
-        key = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256K1(), E.keys[one.signer])
+        r, s = (int(part, 16) for part in re.fullmatch("0x([0-9a-f]{64})([0-9a-f]{64})1[bc]", text).groups())
+        need(s <= N // 2, "has the second form of a signature")
+        key = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256K1(), E.keys[account])
         key.verify(utils.encode_dss_signature(r, s), message, ec.ECDSA(utils.Prehashed(hashes.SHA256())))
 
 
@@ -122,7 +122,7 @@ def checks(files, trusted=None):  # yields each group's name once it holds; E.fi
     E.files, E.state, logs, claims, steps = dict(sorted(files.items())), {}, {}, [], {}
     manifest, said = (envelope := load("manifest.json")).document, envelope.document.statement
     E.chain_id, E.contracts, named = said.chain_id, vars(said.contracts), vars(said.files)
-    need((manifest.type, manifest.claim_kind) == ("claim", "evidence") and "chain.json" in named, "no evidence")
+    need([manifest.type, manifest.claim_kind] == ["claim", "evidence"], "is no evidence claim")
     if manifest.issuer in E.keys:  # if not, its party's file is broken, as is found below
         check_signed(**vars(envelope))
     for path in sorted({*named, *E.files} - {"manifest.json"}):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import sqlite3
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -126,8 +127,8 @@ class World:
         self.envelopes: dict[str, Envelope] = {}
         self.training: dict[str, Any] = {}
         self.pools: list[str] = []
-        self.junk: dict[str, dict[str, Any]] = {}
-        """What claims of a kind say instead."""
+        self.junk: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {}
+        """What claims of a kind say instead, made from what they should say."""
 
     def person(self, name: str) -> Person:
         if name not in self.people:
@@ -157,7 +158,7 @@ class World:
         return document
 
     def claim(self, person: Person, kind: Any, about: str, statement: dict[str, Any]) -> Claim:
-        statement = self.junk.get(kind, statement)
+        statement = self.junk.get(kind, dict)(statement)
         claim = Claim(issuer=person.account, claim_kind=kind, about=about, statement=statement, issued_at=NOW)
         return self.keep(claim, person)
 

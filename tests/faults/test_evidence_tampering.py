@@ -18,7 +18,9 @@ from freehold.chain.embedded import DEV_KEY, EmbeddedNode
 from freehold.chain.rpc import Rpc
 from freehold.core.canonical import canonical_bytes, parse
 from freehold.core.documents import MoneyLine
-from freehold.core.ids import sha256_hex
+from freehold.core.ids import document_id, sha256_hex
+from freehold.core.signing import sign_digest
+from freehold.core.typed_data import DOCUMENT_TYPE, digest
 from freehold.evidence import state
 from freehold.evidence.assemble import sign_files
 from freehold.evidence.bundle import Bundle
@@ -247,6 +249,71 @@ def test_a_dropped_training_receipt_is_found(world):
     assert broken(resigned(world, files))[0] == ("logs.inclusion", first)
 
 
+def test_statistics_without_a_receipt_are_found(world):
+    gone = next(
+        item.document
+        for item in world.envelopes.values()
+        if item.document.body.get("evidence", {}) == {"round": 0}
+    )
+    assert broken(world.bundle(without=(gone.id,))) == [("training.receipts", claim(world, "training_plan"))]
+
+
+def test_a_forged_log_proof_is_found(world):
+    path = f"logs/{world.people['ada'].account}.json"
+    other = f"logs/{world.people['bob'].account}.json"
+
+    def sibling(value):
+        value["proofs"][1]["proof"][0] = "0x" + "77" * 32
+
+    def place(value):
+        value["proofs"][1]["index"] ^= 1
+
+    def length(value):
+        value["proofs"][1]["proof"].append("0x" + "77" * 32)
+
+    def beyond(value):
+        value["proofs"][1]["index"] += 1 << len(value["proofs"][1]["proof"])
+
+    def signature(value):
+        start, digit, end = value["checkpoint"][:-12], value["checkpoint"][-12], value["checkpoint"][-11:]
+        value["checkpoint"] = start + ("A" if digit != "A" else "B") + end
+
+    def anothers(value):
+        return parse(world.honest.files[other])
+
+    for change in (sibling, place, length, beyond):
+        assert broken(edited(world, path, change))[0] == ("logs.inclusion", path), change
+    for change in (signature, anothers):
+        assert broken(edited(world, path, change))[0] == ("logs.checkpoints", path), change
+
+
+def test_forged_state_is_found(world):
+    def nodes(value):
+        return next(nodes for one in value["accounts"] for item in one["storage"] if (nodes := item["proof"]))
+
+    def leaf(value):
+        nodes(value)[-1] = nodes(value)[-1][:-2] + "77"
+
+    def root(value):
+        nodes(value)[0] = nodes(value)[0][:-2] + "77"
+
+    def cut(value):
+        nodes(value).pop()
+
+    def short(value):
+        value["accounts"][0]["proof"].pop()
+
+    def swapped(value):
+        first, second = value["accounts"][:2]
+        first["address"], second["address"] = second["address"], first["address"]
+
+    def hashed(value):
+        value["block_hash"] = "0x" + "77" * 32
+
+    for change in (leaf, root, cut, short, swapped, hashed):
+        assert broken(edited(world, "chain.json", change)) == [("chain.state", "chain.json")], change
+
+
 def test_a_dropped_grant_asset_or_party_is_found(world):
     for kind, check in (
         ("grant", "logs.order"),
@@ -413,6 +480,43 @@ def test_a_claim_of_ones_own_that_no_log_holds_is_found(world, honest):
     assert broken(resigned(world, files))[0] == ("logs.order", f"logs/{builder.account}.json")
 
 
+# the standalone verifier does not validate fields, so what a document is must not depend on them
+
+
+def sealed(world, signer, role, body):
+    """An envelope over any fields at all, signed in one role."""
+    subject = body[{"claim": "subject", "asset": "owner"}[body["type"]]]
+    subject = "0x" + subject[2:].rjust(64, "0")
+    name = document_id(body)
+    value = digest(world.domain, DOCUMENT_TYPE, body["type"], role, subject, name)
+    person = world.people[signer]
+    signature = {
+        "role": role,
+        "signer": person.account,
+        "signature": "0x" + sign_digest(person.key, value).hex(),
+    }
+    return name, canonical_bytes({"document": body, "signatures": [signature]})
+
+
+def test_a_claim_with_the_fields_of_a_receipt_is_none(world, honest):
+    builder = world.people["builder"].account
+    more = {"issuer": builder, "claim_kind": "x", "subject": world.main.grant, "statement": {}}
+    name, data = sealed(world, "builder", "issuer", world.main.body | {"type": "claim"} | more)
+    manifest = parse(honest.files[PATH])["document"] | {"subject": name}
+    files = honest.files | {f"documents/{name}.json": data}
+    manifest["statement"]["files"][f"documents/{name}.json"] = sha256_hex(data)
+    files[PATH] = sealed(world, "builder", "issuer", manifest)[1]
+    assert not verify(Bundle(files), replay=replay).ok
+    assert alone(Bundle(files)) == PATH
+
+
+def test_a_manifest_that_its_issuer_did_not_sign_is_found(world, honest):
+    ada = world.people["ada"].account
+    manifest = parse(honest.files[PATH])["document"] | {"type": "asset", "owner": ada}
+    files = honest.files | {PATH: sealed(world, "ada", "owner", manifest)[1]}
+    assert broken(Bundle(files)) == [("manifest.signature", PATH)]
+
+
 # what parties that sign, log and anchor everything could do together
 
 
@@ -498,7 +602,7 @@ JUNK = {
 def test_a_claim_that_makes_no_sense_is_named_not_tripped_over(chain, kind):
     for statement in JUNK[kind]:
         world = World(chain)
-        world.junk = {kind: statement}
+        world.junk = {kind: lambda _, made_up=statement: made_up}
         found = broken(world.build())
         claims = [
             path_of(e.document) for e in world.envelopes.values() if e.document.body.get("claim_kind") == kind
@@ -506,6 +610,31 @@ def test_a_claim_that_makes_no_sense_is_named_not_tripped_over(chain, kind):
         assert len(found) == 1, (found, statement)
         assert found[0][1] in claims, (found, statement)
         assert found[0][0].split(".")[0] in {"training", "valuation"}
+
+
+def swapped_grants(said):
+    first, second, *rest = said["owners"]
+    return said | {"owners": [first | {"grant": second["grant"]}, second | {"grant": first["grant"]}, *rest]}
+
+
+MISSTATED = {
+    "owners in another order": ("training_plan", lambda said: said | {"owners": said["owners"][::-1]}),
+    "another owner's grant": ("training_plan", swapped_grants),
+    "another round": ("training_round", lambda said: {"record": said["record"] | {"number": 7}}),
+    "another opening": ("test_opening", lambda said: said | {"commitment": "0x" + "77" * 32}),
+    "no salt": ("test_opening", lambda said: said | {"salt": "0x77"}),
+    "another run": ("release", lambda said: said | {"run": "0x" + "77" * 32}),
+    "another pool": ("release", lambda said: said | {"pool": "0x" + "77" * 32}),
+    "another root": ("release", lambda said: said | {"split_root": "0x" + "77" * 32}),
+}
+
+
+@pytest.mark.parametrize("name", MISSTATED)
+def test_a_claim_that_misstates_one_thing_is_found(chain, name):
+    kind, change = MISSTATED[name]
+    world = World(chain)
+    world.junk = {kind: change}
+    assert broken(world.build())[0][1] == claim(world, kind)
 
 
 def test_wider_terms_than_the_assets_are_found(chain):

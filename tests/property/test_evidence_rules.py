@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import math
+import sys
+from pathlib import Path
+
+import pytest
+import rlp
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -11,6 +17,10 @@ from freehold.evidence.checks.valuation import split_root
 from freehold.evidence.reading import Replayed
 from freehold.evidence.verify import verify
 from freehold.market.split import SplitTree
+from freehold.training.fixed import sigmoid_table
+
+sys.path.append(str(Path(__file__).resolve().parents[2] / "examples"))
+import verify_standalone
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.text(max_size=8),
@@ -29,6 +39,13 @@ PATHS = st.sampled_from(
 ACCOUNTS = st.integers(1, 2**160 - 1).map(lambda number: f"0x{number:040x}")
 
 
+def alone(files) -> str:
+    """The file on which the standalone verifier stops, before any group holds."""
+    with pytest.raises(Exception):  # noqa: B017 - whatever evidence breaks on is a fault of its file
+        next(verify_standalone.checks(files))
+    return verify_standalone.E.file
+
+
 def unreachable(plan, rounds, test, salt) -> Replayed:
     raise AssertionError("nothing here gets as far as a replay")
 
@@ -45,6 +62,7 @@ def test_any_json_gives_a_report_that_names_a_file(values):
     report = verify(Bundle(files), replay=unreachable)
     assert not report.ok
     assert report.checks[-1].file == "manifest.json"
+    assert alone(files) == "manifest.json"
 
 
 @given(st.dictionaries(PATHS, st.binary(max_size=64), max_size=5))
@@ -52,6 +70,7 @@ def test_any_json_gives_a_report_that_names_a_file(values):
 def test_any_bytes_give_a_report(files):
     report = verify(Bundle(files), replay=unreachable)
     assert [check.ok for check in report.checks] == [False]
+    assert alone(files) == "manifest.json"
 
 
 @given(
@@ -86,3 +105,14 @@ def test_any_statement_gives_a_report(value):
 @settings(deadline=None)
 def test_the_split_root_is_that_of_the_market(paid):
     assert split_root(list(paid.items())) == SplitTree(list(paid.items())).root
+
+
+@given(st.recursive(st.binary(max_size=70), lambda inner: st.lists(inner, max_size=17), max_leaves=40))
+def test_the_standalone_verifier_reads_rlp(value):
+    assert verify_standalone.rlp(rlp.encode(value)) == [value]
+
+
+def test_floats_are_exact_enough_for_the_standalone_sigmoid():
+    exact = [65536 / (1 + math.exp(k / -1024)) for k in range(-16384, 16385)]
+    assert [round(value) for value in exact] == sigmoid_table().tolist()
+    assert min(abs(value % 1 - 0.5) for value in exact) > 1e-5
