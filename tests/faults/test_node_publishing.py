@@ -191,11 +191,11 @@ def test_a_publication_killed_at_any_instant_is_there_whole_or_not_at_all(
         command = [sys.executable, str(SUPPORT / "publish_forever.py"), str(home), world.rpc_url, str(table)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as publishing_process:
             assert publishing_process.stdout
-            assert publishing_process.stdout.readline() == "ready\n"
+            assert publishing_process.stdout.readline() == "one is published\n"
             time.sleep(draw.uniform(0.02, 0.4))
             publishing_process.kill()
     whole = require_whole(home, world.rpc_url)
-    assert whole > 0, "some were finished"
+    assert whole >= kills, "each was killed after at least one"
 
 
 def require_whole(home: Path, rpc_url: str) -> int:

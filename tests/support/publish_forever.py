@@ -14,7 +14,8 @@ from freehold.node.settings import Settings
 home, rpc_url, table = sys.argv[1:]
 keys = daemon.open_keys(Path(home), "a passphrase for a test")
 node = Node(Path(home), keys, Settings(name="owner", rpc_url=rpc_url), Chain(Rpc(rpc_url)))
-sys.stdout.write("ready\n")
+publishing.publish(node, Path(table), "ill", publishing.Licence())
+sys.stdout.write("one is published\n")
 sys.stdout.flush()
 while True:
     publishing.publish(node, Path(table), "ill", publishing.Licence())
