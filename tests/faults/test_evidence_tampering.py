@@ -620,6 +620,7 @@ def swapped_grants(said):
 MISSTATED = {
     "owners in another order": ("training_plan", lambda said: said | {"owners": said["owners"][::-1]}),
     "another owner's grant": ("training_plan", swapped_grants),
+    "another plan": ("training_plan", lambda said: said | {"plan": said["plan"] | {"label": "well"}}),
     "another round": ("training_round", lambda said: {"record": said["record"] | {"number": 7}}),
     "another opening": ("test_opening", lambda said: said | {"commitment": "0x" + "77" * 32}),
     "no salt": ("test_opening", lambda said: said | {"salt": "0x77"}),
