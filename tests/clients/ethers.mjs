@@ -71,7 +71,7 @@ if (process.argv[5] === "websocket") {
   const log = new Promise((done) => live.once("Transfer", (from, to, value) => done(value)));
   const head = new Promise((done) => socket.once("block", done));
   await Promise.all([live.listenerCount(), socket.getBlockNumber()]);
-  await new Promise((done) => setTimeout(done, 200));
+  await new Promise((done) => setTimeout(done, 2_000));
   const mined = await (await dollar.mint(sink, 77n)).wait(1, 10_000);
   seen.live = [await log, (await head) === mined.blockNumber];
   await socket.destroy();

@@ -30,7 +30,7 @@ const heard = new Promise((done) => {
     address, abi, eventName: "Transfer", onLogs: (logs) => (stop(), done(logs[0].args.value)),
   });
 });
-await new Promise((done) => setTimeout(done, 150));
+await new Promise((done) => setTimeout(done, 1_000));
 const receipt = await wait(await write("mint", [sink, 5n]));
 seen.status = receipt.status;
 seen.balance = await read("balanceOf", [sink]);
@@ -83,7 +83,7 @@ if (process.argv[5] === "websocket") {
   const log = new Promise((done) =>
     socket.watchContractEvent({ address, abi, eventName: "Transfer", onLogs: (found) => done(found[0].args.value) }),
   );
-  await new Promise((done) => setTimeout(done, 300));
+  await new Promise((done) => setTimeout(done, 2_000));
   const mined = await wait(await write("mint", [sink, 77n]));
   seen.live = [await log, (await head) === mined.blockNumber];
 }
