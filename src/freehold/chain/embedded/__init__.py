@@ -4,6 +4,8 @@ It speaks JSON-RPC over HTTP on loopback (chain id 31337, Prague rules by py-evm
 soon as a transaction waits, and reopens after `kill -9` with the same block hashes.
 
     store    rows of one database, one commit a block
+    tries    Merkle-Patricia tries, written once a block
+    accounts the state that a block works on
     machine  the one door to py-evm
     ledger   how blocks are made, read and rewound
     methods  the JSON-RPC methods; `server` puts them on HTTP

@@ -12,11 +12,10 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
-from eth.db.trie import make_trie_root_and_nodes
 from eth.vm.forks.london.headers import calculate_expected_base_fee_per_gas
 from eth_hash.auto import keccak
 
-from freehold.chain.embedded import genesis
+from freehold.chain.embedded import genesis, tries
 from freehold.chain.embedded.faults import INTERNAL, REFUSED, Fault
 from freehold.chain.embedded.machine import Machine, Outcome, decode_transaction
 from freehold.chain.embedded.pool import Pool, Ticket
@@ -276,8 +275,8 @@ class Ledger:
         header = replace(
             draft.header,
             state_root=state.state_root,
-            transaction_root=make_trie_root_and_nodes([ticket.transaction for ticket, _ in included])[0],
-            receipt_root=make_trie_root_and_nodes(receipts)[0],
+            transaction_root=tries.root_of([ticket.raw for ticket, _ in included]),
+            receipt_root=tries.root_of([receipt.encode() for receipt in receipts]),
             bloom=bloom.to_bytes(256, "big"),
             gas_used=draft.gas_used,
         )

@@ -12,17 +12,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 from eth._utils.address import generate_contract_address
-from eth.db.account import AccountDB
 from eth.exceptions import VMError
 from eth.vm.execution_context import ExecutionContext
 from eth.vm.forks.prague.constants import HISTORY_SERVE_WINDOW, HISTORY_STORAGE_ADDRESS
-from eth.vm.forks.prague.state import PragueState
 from eth.vm.forks.prague.transactions import PragueTransactionBuilder
 from eth_typing import Address, BlockNumber, Hash32
 from eth_utils.exceptions import ValidationError
 
 from freehold.chain.embedded import genesis
+from freehold.chain.embedded.accounts import Accounts
 from freehold.chain.embedded.faults import INTERNAL, REFUSED, Fault, reverted
+from freehold.chain.embedded.prague import State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -116,7 +116,7 @@ def decode_transaction(raw: bytes) -> Any:
     return transaction
 
 
-class _TracingAccounts(AccountDB):
+class _TracingAccounts(Accounts):
     """Notes which addresses and slots become warm."""
 
     def __init__(self, *given: Any) -> None:
@@ -133,7 +133,7 @@ class _TracingAccounts(AccountDB):
         super().mark_storage_warm(address, slot)
 
 
-class AccessState(PragueState):
+class AccessState(State):
     """A state that notes what is touched."""
 
     account_db_class = _TracingAccounts
@@ -152,7 +152,7 @@ class Machine:
         self._ancestors = ancestors
         """Hashes of the blocks below a height, newest first (BLOCKHASH)."""
 
-    def state(self, header: Header, kind: type[PragueState] = PragueState) -> Any:
+    def state(self, header: Header, kind: type[State] = State) -> Any:
         """State at the header's root, executing in the header's environment."""
         context = ExecutionContext(
             coinbase=Address(header.coinbase),
@@ -166,7 +166,7 @@ class Machine:
             base_fee_per_gas=header.base_fee_per_gas,
             excess_blob_gas=0,
         )
-        return kind(self.nodes, context, Hash32(header.state_root))
+        return kind(cast("Any", self.nodes), context, Hash32(header.state_root))
 
     def trace_access(
         self, header: Header, call: Call
@@ -187,7 +187,7 @@ class Machine:
             if found or address not in warm
         )
 
-    def open_block(self, header: Header, kind: type[PragueState] = PragueState) -> Any:
+    def open_block(self, header: Header, kind: type[State] = State) -> Any:
         """State for a new block whose header still carries the parent's root; EIP-2935 applied."""
         state = self.state(header, kind)
         slot = (header.block_number - 1) % HISTORY_SERVE_WINDOW

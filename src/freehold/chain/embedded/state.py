@@ -137,7 +137,7 @@ class StateMethods(MethodGroup):
         keys = [read_quantity(slot, "slot") for slot in slots]
         state, nodes = self._ledger.machine.state(header), self._ledger.store.nodes
         _, account_proof = look_up(header.state_root, keccak(account), nodes.__getitem__)
-        root = state._account_db._get_storage_root(account)  # noqa: SLF001 - py-evm offers no other way
+        root = state.storage_root(account)
         storage = []
         for key in keys:
             _, proof = look_up(root, keccak(key.to_bytes(32, "big")), nodes.__getitem__)

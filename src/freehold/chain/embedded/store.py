@@ -14,13 +14,14 @@ import sqlite3
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from eth.db.backends.base import BaseAtomicDB
-
+from freehold.chain.embedded.tries import decode
 from freehold.core.errors import Conflict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
+
+    from freehold.chain.embedded.tries import Node
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS nodes (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
@@ -44,16 +45,20 @@ CREATE INDEX IF NOT EXISTS logs_by_topic2 ON logs (topic2, topic0, block);
 """
 """Made at every opening, so that one added later speeds up the files there are."""
 _FORMAT = 1
+_MOST_BYTES_CACHED, _MOST_NODES_CACHED = 10_000, 40_000
+"""Entries. A node takes at most about 2 KB, code at most 24 KB."""
 
 
-class Nodes(BaseAtomicDB):
-    """Content-addressed bytes (trie nodes, code) as py-evm wants them; writes wait for the block's commit."""
+class Nodes:
+    """Content-addressed bytes (trie nodes, code); writes wait for the block's commit."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.waiting: dict[bytes, bytes] = {}
         self._connection = connection
-        # keys are hashes of values, so an entry can never go stale
-        self._stored = functools.lru_cache(maxsize=50_000)(self._read)
+        # keys are hashes of values, so an entry of either cache can never go stale
+        self._stored = functools.lru_cache(maxsize=_MOST_BYTES_CACHED)(self._read)
+        self._young: dict[bytes, Node] = {}
+        self._old: dict[bytes, Node] = {}
 
     def _read(self, key: bytes) -> bytes:
         row = self._connection.execute("SELECT value FROM nodes WHERE key = ?", (key,)).fetchone()
@@ -66,22 +71,36 @@ class Nodes(BaseAtomicDB):
         return self._stored(key) if found is None else found
 
     def __setitem__(self, key: bytes, value: bytes) -> None:
-        self.waiting[key] = bytes(value)
+        self.waiting[key] = value
 
-    def __delitem__(self, key: bytes) -> None:
-        self.waiting.pop(key, None)  # stored nodes are history and stay
-
-    def _exists(self, key: bytes) -> bool:
+    def __contains__(self, key: bytes) -> bool:
         try:
             self[key]
         except KeyError:
             return False
         return True
 
-    @contextmanager
-    def atomic_batch(self) -> Iterator[Nodes]:  # type: ignore[override]  # it is a batch by duck type
-        """Atomicity is the block's commit, so a batch is the database itself."""
-        yield self
+    def node(self, digest: bytes) -> Node:
+        """The trie node with this hash, decoded. Raises `KeyError`."""
+        found = self._young.get(digest)
+        if found is None:
+            found = self._old.get(digest)
+            if found is None:
+                encoded = self.waiting.get(digest)
+                found = decode(self._read(digest) if encoded is None else encoded)
+            self._remember(digest, found)
+        return found
+
+    def keep(self, digest: bytes, encoded: bytes, node: Node) -> None:
+        """Add a trie node."""
+        self.waiting[digest] = encoded
+        self._remember(digest, node)
+
+    def _remember(self, digest: bytes, node: Node) -> None:
+        if len(self._young) >= _MOST_NODES_CACHED // 2:
+            # two halves: what was not asked for while one filled is dropped with the other
+            self._old, self._young = self._young, {}
+        self._young[digest] = node
 
 
 class Store:
