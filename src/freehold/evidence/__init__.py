@@ -6,5 +6,5 @@
 4. `verify.verify` runs every check, from the block header down to the shares, and never raises on bad
    evidence: each failure is a named check with the file that broke it.
 
-`examples/verify_standalone.py` makes the same checks without this package; `docs/evidence.md` has the format.
+`examples/verify_standalone.py` reaches the same verdict without this package; `docs/evidence.md` has the format.
 """

@@ -157,7 +157,7 @@ def _read(path: Path) -> bytes:
             return file.read(MAX_FILE_BYTES)
     except FileNotFoundError as error:
         raise KeystoreMissing(
-            "there is no key file", hint="Create one with `freehold init`.", path=str(path)
+            "there is no key file", hint="`freehold up` makes one at first start.", path=str(path)
         ) from error
 
 

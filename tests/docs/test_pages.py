@@ -1,0 +1,37 @@
+"""Pages lead somewhere: links to files that exist, commands that exist, make targets that exist."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+FREEHOLD = Path(sys.executable).with_name("freehold")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_to_files_that_exist(page):
+    targets = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text())
+    missing = [target for target in targets if "://" not in target and not (page.parent / target).exists()]
+    assert not missing
+
+
+def test_every_make_target_that_pages_name_exists():
+    makefile = (ROOT / "Makefile").read_text()
+    text = (ROOT / "README.md").read_text() + (ROOT / "CONTRIBUTING.md").read_text()
+    for target in set(re.findall(r"\bmake ([a-z-]+)", text)):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_every_command_that_the_readme_names_exists():
+    shown = subprocess.run([FREEHOLD, "--help"], capture_output=True, text=True, check=True).stdout
+    for command in set(re.findall(r"`freehold ([a-z]+)", (ROOT / "README.md").read_text())):
+        assert re.search(rf"^  {command} ", shown, re.MULTILINE), command
+
+
+def test_every_measurement_that_the_readme_names_exists():
+    for name in set(re.findall(r"`make bench ARGS=([a-z_]+)`", (ROOT / "README.md").read_text())):
+        assert (ROOT / "bench" / f"{name}.py").exists(), name
