@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TextIO
 
 import uvicorn
+from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from freehold.chain import deployments
@@ -26,13 +27,15 @@ from freehold.core.errors import Conflict, Unavailable
 from freehold.node import releasing
 from freehold.node import settings as settings_file
 from freehold.node.api import app
+from freehold.node.door import KEYS_FILE, Door, Mount
 from freehold.node.node import Node
 from freehold.node.services import Services
 from freehold.node.serving import settle
 from freehold.node.settings import Settings, write_private
 from freehold.vault.keystore import Keys
 
-KEYS_FILE = "keys.jwe"
+__all__ = ["KEYS_FILE", "HomeInUse", "PortInUse", "open_keys", "run"]
+
 SETTLE_EVERY_SECONDS = 20.0
 FIRST_REQUEST_SECONDS = 10.0
 STOP_SECONDS = 3.0
@@ -65,9 +68,19 @@ def open_keys(home: Path, passphrase: str) -> Keys:
 
 
 def run(
-    home: Path, passphrase: str, settings: Settings, ready: Callable[[Node, str], None] | None = None
+    home: Path,
+    passphrase: str | None,
+    settings: Settings,
+    ready: Callable[[Node, str], None] | None = None,
+    *,
+    kept: Settings | None = None,
+    mount: Mount | None = None,
+    waiting: Callable[[str], None] | None = None,
 ) -> None:
     """Serve one node in the foreground; `ready` is told the node and its URL once it answers.
+
+    Without a passphrase it serves locked until the console that `mount` makes opens the door; `waiting`
+    is told the address that it listens on. `kept` is what config.toml is to say where that is not `settings`.
 
     Raises:
         WrongPassphrase, PortInUse, HomeInUse, ChainUnreachable, ContractNotDeployed: nothing was started.
@@ -82,18 +95,37 @@ def run(
         # also one that a killed node left behind
         opened.callback((home / "node.json").unlink, missing_ok=True)
         listener = opened.enter_context(_listen(settings.host, settings.port))
-        keys = open_keys(home, passphrase)
-        chain = Chain(opened.enter_context(Rpc(settings.rpc_url)))
-        deployments.check(chain)
-        settings_file.save(home, settings)
-        node = Node(home, keys, settings, chain)
-        opened.callback(node.store.close)
-        url = settings.endpoint or f"http://{settings.host}:{listener.getsockname()[1]}"
-        node.prepare_local_account()
-        node.ensure_party(url)
-        services = Services(node)
-        opened.callback(services.close)
-        _serve(home, services, listener, url, ready)
+        local = f"http://{settings.host}:{listener.getsockname()[1]}"
+        url = settings.endpoint or local
+
+        def start(chosen: Settings, secret: str) -> tuple[Services, ASGIApp]:
+            with contextlib.ExitStack() as trial:
+                chain = Chain(trial.enter_context(Rpc(chosen.rpc_url)))
+                deployments.check(chain)
+                keys = open_keys(home, secret)
+                settings_file.save(home, (kept or settings).with_overrides(name=_new_name(settings, chosen)))
+                services = _prepare(Node(home, keys, chosen, chain), url, trial)
+                opened.push(trial.pop_all())
+            return services, app.create(services, _api_token(home))
+
+        door = Door(home, settings, start, mount)
+        opened.callback(door.close)
+        if passphrase is not None:
+            door.open(passphrase)
+        _serve(door, listener, (url, local), ready, waiting)
+
+
+def _new_name(settings: Settings, chosen: Settings) -> str | None:
+    return None if chosen.name == settings.name else chosen.name
+
+
+def _prepare(node: Node, url: str, trial: contextlib.ExitStack) -> Services:
+    trial.callback(node.store.close)
+    node.prepare_local_account()
+    node.ensure_party(url)
+    services = Services(node)
+    trial.callback(services.close)
+    return services
 
 
 class Impatient(H11Protocol):
@@ -115,39 +147,42 @@ def _leave(*_: object) -> None:
 
 
 def _serve(
-    home: Path,
-    services: Services,
+    door: Door,
     listener: socket.socket,
-    url: str,
+    urls: tuple[str, str],
     ready: Callable[[Node, str], None] | None,
+    waiting: Callable[[str], None] | None,
 ) -> None:
-    token = _api_token(home)
     config = uvicorn.Config(
-        app.create(services, token),
+        door,
         http=Impatient,
         log_level="warning",
         access_log=False,
+        lifespan="off",
         timeout_keep_alive=30,
         timeout_graceful_shutdown=5,
         limit_concurrency=500,
         h11_max_incomplete_event_size=64 * 1024,
     )
-    server = uvicorn.Server(config)
+    server = _Server(config, door.closing)
     stop = threading.Event()
+    url, local = urls
 
     def started() -> None:
         while not server.started and not stop.is_set():
             stop.wait(0.02)
-        if not stop.is_set():
-            description = {"url": url, "pid": os.getpid(), "account": services.node.account}
-            write_private(home / "node.json", json.dumps(description) + "\n")
-            services.jobs.resume_all()
+        if waiting and not stop.is_set():
+            waiting(local)
+        while not door.opened.wait(0.5) and not stop.is_set():
+            pass
+        if door.services and not stop.is_set():
+            _announce(door.home, door.services, url)
             if ready:
-                ready(services.node, url)
+                ready(door.services.node, url)
 
     threads = [
         threading.Thread(target=started, name="started", daemon=True),
-        threading.Thread(target=_settle_regularly, args=(services, stop), name="settle", daemon=True),
+        threading.Thread(target=_settle_regularly, args=(door, stop), name="settle", daemon=True),
     ]
     for thread in threads:
         thread.start()
@@ -159,10 +194,31 @@ def _serve(
             thread.join(timeout=STOP_SECONDS)
 
 
-def _settle_regularly(services: Services, stop: threading.Event) -> None:
+class _Server(uvicorn.Server):
+    """Says when it begins to stop, so that answers without an end can end."""
+
+    def __init__(self, config: uvicorn.Config, closing: threading.Event) -> None:
+        super().__init__(config)
+        self._closing = closing
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop."""
+        self._closing.set()
+        await super().shutdown(sockets)
+
+
+def _announce(home: Path, services: Services, url: str) -> None:
+    description = {"url": url, "pid": os.getpid(), "account": services.node.account}
+    write_private(home / "node.json", json.dumps(description) + "\n")
+    services.jobs.resume_all()
+
+
+def _settle_regularly(door: Door, stop: threading.Event) -> None:
     while not stop.wait(SETTLE_EVERY_SECONDS):
-        _finish_payments(services)
-    _finish_payments(services)
+        if door.services:
+            _finish_payments(door.services)
+    if door.services:
+        _finish_payments(door.services)
 
 
 def _finish_payments(services: Services) -> None:
