@@ -12,6 +12,7 @@ from typing import Any
 
 import freehold
 from freehold.core.errors import FreeholdError
+from freehold.node.setting_sources import variable
 from freehold.node.settings import Settings
 
 TARGET = Path(__file__).resolve().parents[1] / "docs" / "reference"
@@ -62,13 +63,18 @@ def settings() -> str:
             notes[statement.target.id] = str(following.value.value)
     lines = ["# Settings", "", NOTE]
     lines += [
-        "`HOME/config.toml`. What `freehold up` is told on the command line takes precedence and is kept there.",
+        "What counts, first to last: what `freehold up` is told on the command line (its options, or `--set NAME=VALUE`);",
+        "the environment (`FREEHOLD_` and the setting's name in capitals, lists with commas); `HOME/config.toml`; the default.",
+        "What the command line says is kept in `config.toml`; what the environment says is not. `freehold config show`",
+        "says where each value comes from, and an error about a value names its source. The passphrase is no setting.",
         "",
-        "| setting | default | meaning |",
-        "| --- | --- | --- |",
+        "| setting | environment | default | meaning |",
+        "| --- | --- | --- | --- |",
     ]
     for field in fields(Settings):
-        lines.append(f"| `{field.name}` | `{field.default!r}` | {notes[field.name]} |")
+        lines.append(
+            f"| `{field.name}` | `{variable(field.name)}` | `{field.default!r}` | {notes[field.name]} |"
+        )
     return "\n".join(lines) + "\n"
 
 

@@ -100,7 +100,8 @@ def run(
 
         def start(chosen: Settings, secret: str) -> tuple[Services, ASGIApp]:
             with contextlib.ExitStack() as trial:
-                chain = Chain(trial.enter_context(Rpc(chosen.rpc_url)))
+                rpc = trial.enter_context(Rpc(chosen.rpc_url))
+                chain = Chain(rpc, max_fee_wei=chosen.max_fee_wei or None)
                 deployments.check(chain)
                 keys = open_keys(home, secret)
                 settings_file.save(home, (kept or settings).with_overrides(name=_new_name(settings, chosen)))

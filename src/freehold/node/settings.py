@@ -1,6 +1,6 @@
-"""Settings of one node: `HOME/config.toml`, overridden by what `freehold up` is told.
+"""Settings of one node and the file they are kept in, `HOME/config.toml`.
 
-What is given on the command line is kept, so the second `freehold up` needs only the passphrase.
+Where each value comes from in the end is decided in `setting_sources`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,22 @@ from freehold.core.errors import InvalidInput
 
 DEFAULT_RPC_URL = "http://127.0.0.1:8545"
 DEFAULT_PORT = 7400
+CHOICES = {
+    "log_level": ("debug", "info", "warning", "error"),
+    "log_format": ("text", "json"),
+    "metrics": ("loopback", "all", "off"),
+}
+"""Settings that are one of a few words."""
+LEAST = {
+    "max_table_bytes": 1,
+    "max_fee_wei": 0,
+    "anchor_every_seconds": 0,
+    "address_requests_per_minute": 0,
+    "peer_requests_per_minute": 0,
+    "heavy_requests_at_once": 1,
+    "connections_per_address": 1,
+}
+"""The smallest value of settings that are numbers."""
 
 
 @dataclass(frozen=True)
@@ -38,12 +54,46 @@ class Settings:
     """Address of the dollar token; empty means the test dollar of a local chain."""
     endpoint: str = ""
     """URL under which others reach this node; empty means http://HOST:PORT."""
+    console_hosts: tuple[str, ...] = ()
+    """Host names, besides this machine's own, under which the web console answers; anyone who reaches one of them sees its log-in."""
+    console_idle_minutes: int = 30
+    """Minutes without a click after which the web console logs out."""
     max_table_bytes: int = 256 * 1024 * 1024
     """Largest table file that `publish` accepts."""
+    log_level: str = "info"
+    """Least that is logged: debug, info, warning or error."""
+    log_format: str = "text"
+    """How it is logged: text, or json for one JSON object a line."""
+    metrics: str = "loopback"
+    """Who may read /metrics: loopback (this machine, not through a proxy), all, or off for nobody."""
+    max_fee_wei: int = 0
+    """Most that one transaction may cost, in wei; 0 means the network's own limit."""
+    anchor_every_seconds: int = 86_400
+    """How often a log that has grown is anchored on chain; 0 means only when asked or needed."""
+    address_requests_per_minute: int = 12_000
+    """Requests one network address may send; a sixth of it at once. 0 means any number."""
+    peer_requests_per_minute: int = 3_000
+    """Signed requests one party may send; a sixth of it at once. 0 means any number."""
+    heavy_requests_at_once: int = 4
+    """Training, evidence and proofs for peers that are worked on at the same time; others wait their turn."""
+    connections_per_address: int = 100
+    """Open connections one network address may hold; this machine and trusted proxies may hold more."""
+    trusted_proxies: tuple[str, ...] = ("127.0.0.1", "::1")
+    """Addresses of proxies whose X-Forwarded-For is believed."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65_535:
             raise InvalidInput(f"{self.port} is not a port", hint="Ports are 0 to 65535; 0 takes a free one.")
+        if not 1 <= self.console_idle_minutes <= 1_440:
+            raise InvalidInput("console_idle_minutes is 1 to 1440", hint="30 is the default.")
+        for name, choices in CHOICES.items():
+            if getattr(self, name) not in choices:
+                raise InvalidInput(
+                    f"{getattr(self, name)[:40]!r} is not a {name}", hint=f"Choose {', '.join(choices)}."
+                )
+        for name, least in LEAST.items():
+            if getattr(self, name) < least:
+                raise InvalidInput(f"{name} is at least {least}", hint="See docs/reference/settings.md.")
 
     def with_overrides(self, **given: Any) -> Settings:
         """These settings with every value that is not None replaced."""
@@ -56,9 +106,22 @@ def load(home: Path) -> Settings:
     Raises:
         InvalidInput: unreadable, an unknown setting or a wrong type.
     """
+    values = stored(home)
+    try:
+        return Settings(**values)
+    except InvalidInput as error:
+        raise InvalidInput(f"{home / 'config.toml'}: {error.message}", hint=error.hint) from error
+
+
+def stored(home: Path) -> dict[str, Any]:
+    """What `HOME/config.toml` says, each value of its setting's type.
+
+    Raises:
+        InvalidInput: unreadable, an unknown setting or a wrong type.
+    """
     path = home / "config.toml"
     if not path.exists():
-        return Settings()
+        return {}
     try:
         values = tomllib.loads(path.read_text())
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
@@ -77,10 +140,7 @@ def load(home: Path) -> Settings:
             fits, wanted = type(value) is expected, expected.__name__
         if not fits:
             raise InvalidInput(f"{path}: {name} must be {wanted}", hint="See docs/reference/settings.md.")
-    given: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
-    }
-    return Settings(**given)
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
 
 
 def save(home: Path, settings: Settings) -> None:

@@ -1,0 +1,98 @@
+"""Command line before environment before config.toml before defaults; errors name the source."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import asdict, fields
+from pathlib import Path
+
+import pytest
+
+from freehold.core.errors import InvalidInput
+from freehold.node import setting_sources, settings
+from freehold.node.setting_sources import choose, variable
+from freehold.node.settings import Settings
+
+FREEHOLD = Path(sys.executable).with_name("freehold")
+
+
+def test_each_source_counts_before_the_next(tmp_path):
+    settings.save(tmp_path, Settings(name="file", host="0.0.0.0", port=1, log_level="error"))
+    ambient = {"FREEHOLD_NAME": "env", "FREEHOLD_PORT": "2", "FREEHOLD_HOST": "::1", "FREEHOLD_HOME": "/x"}
+    chosen = choose(tmp_path, ambient, name="told", port=None)
+    assert (chosen.settings.name, chosen.settings.host, chosen.settings.port) == ("told", "::1", 2)
+    assert chosen.settings.log_level == "error"
+    assert {name: chosen.sources[name] for name in ("name", "host", "log_level", "blobs")} == {
+        "name": "command line", "host": "FREEHOLD_HOST", "log_level": "config.toml", "blobs": "config.toml",
+    }  # fmt: skip
+    assert set(choose(tmp_path / "none", {}).sources.values()) == {"default"}
+
+
+def test_what_the_environment_says_is_kept_nowhere(tmp_path):
+    settings.save(tmp_path, Settings(name="file", port=1))
+    chosen = choose(tmp_path, {"FREEHOLD_PORT": "2", "FREEHOLD_LOG_FORMAT": "json"}, host="told")
+    assert (chosen.settings.port, chosen.settings.log_format) == (2, "json")
+    assert (chosen.kept.port, chosen.kept.log_format, chosen.kept.host) == (1, "text", "told")
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(Settings)])
+def test_every_setting_can_come_from_the_environment(tmp_path, name):
+    default = getattr(Settings(), name)
+    said = {
+        "log_level": "debug", "log_format": "json", "metrics": "all", "token": "0x" + "ab" * 20,
+        "endpoint": "https://n.example", "rpc_url": "https://r.example", "peers": "http://a:1,http://b:2",
+    }.get(name, "7" if isinstance(default, int) else "x")  # fmt: skip
+    chosen = choose(tmp_path, {variable(name): said})
+    assert getattr(chosen.settings, name) != default
+    assert chosen.sources[name] == variable(name)
+    assert chosen.kept == Settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("PORT", "tcp://10.0.0.1:7400"), ("PORT", "70000"), ("LOG_LEVEL", "loud"), ("LOG_FORMAT", ""),
+        ("RPC_URL", "ftp://x"), ("TOKEN", "0x1"), ("HEAVY_REQUESTS_AT_ONCE", "0"), ("METRICS", "everyone"),
+    ],
+)  # fmt: skip
+def test_an_error_names_the_variable(tmp_path, name, text):
+    with pytest.raises(InvalidInput, match=f"^FREEHOLD_{name}: "):
+        choose(tmp_path, {f"FREEHOLD_{name}": text})
+
+
+def test_an_error_names_the_file_or_the_command_line(tmp_path):
+    with pytest.raises(InvalidInput, match=r"^command line: 70000 is not a port"):
+        choose(tmp_path, {}, port=70_000)
+    (tmp_path / "config.toml").write_text('log_level = "loud"')
+    for read in (lambda: choose(tmp_path, {}), lambda: settings.load(tmp_path)):
+        with pytest.raises(InvalidInput, match=r"config\.toml: 'loud' is not a log_level"):
+            read()
+    assert choose(tmp_path, {"FREEHOLD_LOG_LEVEL": "debug"}).settings.log_level == "debug"
+
+
+def test_a_key_in_an_endpoint_url_is_not_in_the_error(tmp_path):
+    with pytest.raises(InvalidInput) as refused:
+        choose(tmp_path, {"FREEHOLD_RPC_URL": "wss://secret-key@x"})
+    assert "secret" not in f"{refused.value.message} {refused.value.hint}"
+
+
+def test_the_command_shows_values_and_where_they_come_from(tmp_path):
+    settings.save(tmp_path, Settings(name="north"))
+    done = subprocess.run(
+        [FREEHOLD, "config", "show", "--home", tmp_path, "--json"],
+        env={**os.environ, "FREEHOLD_PORT": "9"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    shown = json.loads(done.stdout)
+    assert (shown["name"], shown["port"]) == ("north", 9)
+    assert shown.pop("sources")["port"] == "FREEHOLD_PORT"
+    assert set(shown) == set(asdict(Settings()))
+
+
+def test_setting_one_value_reads_as_the_environment_does():
+    assert setting_sources.read("trusted_proxies", ["10.0.0.1, 10.0.0.2"]) == ("10.0.0.1", "10.0.0.2")
+    with pytest.raises(InvalidInput, match="no setting"):
+        setting_sources.read("colour", ["red"])
