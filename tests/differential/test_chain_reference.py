@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from freehold.chain.embedded import frames, genesis, ledger, logs, pool, server, sockets
+from freehold.chain.embedded import dispatcher, edge, frames, genesis, ledger, logs, pool, sockets
 from freehold.chain.embedded.ledger import Ledger
 from freehold.chain.embedded.methods import Methods
 
@@ -21,7 +21,7 @@ def test_every_method_is_documented(tmp_path):
 def test_the_limits_are_those_of_the_code():
     limits = PAGE.split("## Limits")[1].split("\n\n## ")[0]
     for value in (
-        server.MOST_BATCH,
+        dispatcher.MOST_BATCH,
         genesis.GAS_LIMIT,
         ledger._MOST_TRANSACTIONS,
         logs.MOST_LOGS,
@@ -32,4 +32,5 @@ def test_the_limits_are_those_of_the_code():
     ):
         assert f"{value:,}" in limits
     assert f"{frames.MOST_TRACE_BYTES >> 20} MiB; more is refused" in limits
-    assert f"{server.MOST_BODY_BYTES >> 20} MiB" in limits
+    assert f"{edge.MOST_BODY_BYTES >> 20} MiB" in limits
+    assert f"{edge.MOST_HEAD_BYTES >> 10} KiB" in limits

@@ -1,8 +1,10 @@
 """The local chain over real HTTP, driven by web3.py and by raw requests."""
 
 import json
+import socket
 import threading
 import time
+from contextlib import suppress
 
 import httpx
 import pytest
@@ -415,6 +417,47 @@ def test_only_loopback_names_are_served(shared):
 
 def test_an_oversized_body_is_refused(shared):
     assert post(shared.url, content=b" " * (16 * 1024 * 1024 + 1)).status_code == 413
+
+
+def said_to(node, *parts):
+    """The first line of the answer to raw bytes; empty when the connection is closed without one."""
+    with socket.create_connection(("127.0.0.1", int(node.url.rsplit(":", 1)[1])), timeout=10) as raw:
+        with suppress(ConnectionError):
+            for part in parts:
+                raw.sendall(part)
+        with suppress(ConnectionResetError):
+            return raw.makefile("rb").readline()
+    return b""
+
+
+HEAD = b"POST / HTTP/1.1\r\nhost: localhost\r\n"
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [HEAD, *[b"a: " + b"b" * 8_000 + b"\r\n"] * 20],
+        [HEAD + b"a: ", *[b"b" * 8_000] * 20],
+        [b"POST /", *[b"b" * 8_000] * 20],
+        [b"POST / HTTP/1.1\r\nhost: localhost\r\n" + b"a: b\r\n" * 14_000 + b"content-length: 0\r\n\r\n"],
+        [HEAD + b"transfer-encoding: chunked\r\n\r\n0\r\n", *[b"a: " + b"b" * 8_000 + b"\r\n"] * 20],
+        [b"\x16\x03\x01 not HTTP at all\r\n\r\n"],
+        [HEAD + b"content-length: 2\r\ncontent-length: 3\r\n\r\n{}"],
+        [HEAD + b"content-length: 2\r\ntransfer-encoding: chunked\r\n\r\n{}"],
+    ],
+    ids=["headers", "header", "path", "at-once", "trailers", "tls", "two-lengths", "length-and-chunks"],
+)
+def test_a_request_without_bounds_or_sense_ends_its_connection_only(shared, parts):
+    assert said_to(shared, *parts) in (b"", b"HTTP/1.1 400 Bad Request\r\n")
+    assert post(shared.url, content=b'{"id": 1, "method": "eth_chainId"}').json()["result"] == "0x7a69"
+
+
+def test_a_head_that_comes_slowly_and_two_requests_at_once_are_answered(shared):
+    body = b'{"id": 1, "method": "eth_chainId"}'
+    request = HEAD + b"content-length: %d\r\n\r\n" % len(body) + body
+    assert said_to(shared, *[request[at : at + 1] for at in range(len(request))]).startswith(b"HTTP/1.1 200")
+    assert said_to(shared, request * 50).startswith(b"HTTP/1.1 200")
+    assert httpx.post(shared.url + "/elsewhere", content=body).status_code == 404
 
 
 def test_a_stopped_node_releases_its_port_and_directory(tmp_path):
