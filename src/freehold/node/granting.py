@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import secrets
+import contextlib
 from typing import Any
 
-from freehold.core.documents import Action, Asset, Claim, Grant, Terms, parse_document
-from freehold.core.errors import Conflict, InvalidDocument, InvalidInput, NotAllowed, NotFound
-from freehold.core.ids import hash_bytes
+from freehold.core.documents import Action, Asset, Claim, Grant, Terms
+from freehold.core.errors import FreeholdError, InvalidDocument, InvalidInput, NotAllowed
 from freehold.core.signing import MAX_SIGNATURE_BYTES, Envelope, parse_envelope, sign_digest
-from freehold.core.terms import require_within
 from freehold.core.typed_data import receive_digest
 from freehold.market.offer import Offer
+from freehold.node import asking, consent
+from freehold.node.consent import GrantRefused
+from freehold.node.issuing import handed_over, make_grant, read_wish
 from freehold.node.node import Node
 from freehold.node.peers import Peers
-from freehold.rights.check import ForeignGrant, Standing, require_issued_within
-
-MAX_OPEN_GRANTS = 10_000
-"""Grants one holder may have from this node; each costs a log entry."""
+from freehold.rights.check import ForeignGrant, Standing, require_issued_within, use_price
 
 
 class NotEnoughDollars(InvalidInput):
@@ -28,85 +26,26 @@ class NotEnoughDollars(InvalidInput):
 
 
 def issue(node: Node, holder: str, body: dict[str, Any]) -> dict[str, Any]:
-    """Answer a request for a grant: consent is the published terms, so asking within them suffices.
+    """Answer a request for a grant.
 
-    The same `nonce` from the same holder gets the same grant, so a retry is not a second one.
+    Where consent is the published terms, asking within them suffices. Where the owner asks first, the
+    answer carries a `status` (waiting, countered) in place of a grant until there is one. The same
+    `nonce` from the same holder gets the same grant, so a retry is not a second one.
 
     Raises:
-        NotFound: no such asset on offer. NotAllowed: more than the terms allow.
+        NotFound: no such asset on offer. NotAllowed: more than the terms allow. GrantRefused.
     """
-    asset_id, nonce = str(body.get("asset")), str(body.get("nonce"))
-    hash_bytes(asset_id), hash_bytes(nonce)
-    if not node.store.is_public(asset_id):
-        raise NotFound(
-            f"no asset {asset_id[:10]} is on offer here", hint="Search again; it may be withdrawn."
-        )
-    asset = node.asset(asset_id)
-    key = f"granted:{holder}:{nonce}"
-    terms = _narrowed(asset.terms, body)
-    require_within(terms, asset.terms)
+    wish = read_wish(node, holder, body)
     with node.store.transaction() as tx:
         # read inside the transaction, so that two requests at once find one grant
-        known = node.store.state(key)
+        known: str | dict[str, Any] | None = node.store.state(wish.key)
+        if known is None and consent.approval_of(node, wish.asset.id) == "ask":
+            known = consent.consider(node, tx, wish, str(body.get("offer", "")))
+        if isinstance(known, dict):
+            return known
         if known is None:
-            if tx.next_number(f"grants_of:{holder}") >= MAX_OPEN_GRANTS:
-                raise NotAllowed(f"this account has {MAX_OPEN_GRANTS} grants here", hint="Use those.")
-            made = Grant(
-                issuer=node.account,
-                holder=holder,
-                asset=asset.id,
-                terms=terms,
-                spend_cap_units=_count(body, "spend_cap_units", 0),
-                revocation_index=tx.next_number("revocation_index"),
-                nonce=nonce,
-                issued_at=node.now(),
-            )
-            tx.put(node.seal(made))
-            tx.set(key, made.id)
-            known = made.id
-    grant = node.grant(known)
-    if grant.asset != asset_id:
-        raise Conflict(
-            "this nonce was used for another asset", hint="Use a fresh random nonce for each request."
-        )
-    offer = sign_digest(node.keys.account_key, Offer.of(grant).digest(node.chain_id, node.contract("Market")))
-    return {"grant": node.store.get(grant.id).to_json(), "offer_signature": "0x" + offer.hex()}
-
-
-def _narrowed(terms: Terms, body: dict[str, Any]) -> Terms:
-    purpose = body.get("purpose") or terms.purposes[0]
-    actions = tuple(sorted({str(body.get("action")), *(set(terms.actions) & {"derive", "infer"})}))
-    return parse_terms(
-        {
-            **terms.body,
-            "purposes": [purpose],
-            "actions": list(actions),
-            "expires_at": _count(body, "expires_at", terms.expires_at),
-            "max_uses": _count(body, "max_uses", terms.max_uses),
-            "split": [],
-        }
-    )
-
-
-def parse_terms(value: dict[str, Any]) -> Terms:
-    """Terms from plain values.
-
-    Raises:
-        InvalidDocument.
-    """
-    document = parse_document(value)
-    if not isinstance(document, Terms):
-        raise InvalidDocument("terms were expected")
-    return document
-
-
-def _count(body: dict[str, Any], name: str, default: int) -> int:
-    value = body.get(name)
-    if value is None:
-        return default
-    if type(value) is not int or value < 0:
-        raise InvalidInput(f"{name} must be a whole number of at least 0")
-    return value
+            known = make_grant(node, tx, wish)
+    return handed_over(node, known, wish.asset.id)
 
 
 def obtain(
@@ -126,28 +65,67 @@ def obtain(
     the same `once_for` (a job's id) get the same grant even after the first has succeeded.
 
     Raises:
-        NotEnoughDollars; NotAllowed from the owner; PeerUnreachable.
+        NotEnoughDollars; NotAllowed from the owner; PeerUnreachable. Where the owner decides by hand:
+        GrantWaiting, GrantCountered, GrantRefused; nothing is paid then.
     """
-    key = f"wanted:{once_for}:{asset.id}:{action}:{purpose or ''}:{max_uses or 0}:{spend_cap_units}"
-    nonce = node.store.state(key)
-    if nonce is None:
-        nonce = "0x" + secrets.token_hex(32)
-        with node.store.transaction() as tx:
-            tx.set(key, nonce)
-    wanted = {"asset": asset.id, "nonce": nonce, "action": action, "purpose": purpose, "max_uses": max_uses}
-    answer = peers.ask(asset.owner, "/peer/grants", {**wanted, "spend_cap_units": spend_cap_units})
+    key, wish = asking.remembered(
+        node,
+        asset,
+        action,
+        purpose=purpose,
+        max_uses=max_uses,
+        spend_cap_units=spend_cap_units,
+        once_for=once_for,
+    )
+    try:
+        answer = peers.ask(asset.owner, "/peer/grants", asking.request_body(wish))
+    except NotAllowed as error:
+        if error.fields.get("peer_code") != GrantRefused.code:
+            raise
+        asking.hear_refusal(node, key, wish, asset, error.fields)
+    if "status" in answer:
+        asking.hear(node, key, wish, asset, answer)
     envelope = parse_envelope(answer.get("grant"))
-    grant = _accept(node, envelope, asset)
+    grant = _accept(node, envelope, asset, asking.taken_terms(wish))
     if grant.terms.price_per == "grant" and grant.terms.price_units:
         _buy(node, grant, _signature(answer.get("offer_signature")))
     with node.store.transaction() as tx:
         tx.put(envelope)
-        if not once_for:
+        if once_for:
+            tx.set(key, {**wish, "state": "asked"})
+        else:
             tx.delete(key)
     return grant
 
 
-def _accept(node: Node, envelope: Envelope, asset: Asset) -> Grant:
+def take(node: Node, peers: Peers, prefix: str) -> Grant:
+    """Take up the terms an owner offered in place of those asked for, and pay them. Repeatable.
+
+    Raises:
+        NotFound: no such offer. GrantCountered: the owner changed it meanwhile. As `obtain`.
+    """
+    wish = asking.take_up(node, prefix)
+    return obtain(
+        node,
+        peers,
+        node.asset(wish["asset"]),
+        wish["action"],
+        purpose=wish["purpose"],
+        max_uses=wish["max_uses"],
+        spend_cap_units=wish["spend_cap_units"],
+        once_for=wish["once_for"],
+    )
+
+
+def drop(node: Node, peers: Peers, prefix: str) -> asking.AskRow:
+    """Forget a request, here at once and at the owner's node if it answers."""
+    dropped = asking.drop(node, prefix)
+    with contextlib.suppress(FreeholdError):  # there it lapses by itself
+        peers.ask(dropped["owner"], "/peer/withdraw", {"request": dropped["id"]})
+    return dropped
+
+
+def _accept(node: Node, envelope: Envelope, asset: Asset, offered: Terms | None) -> Grant:
     grant = envelope.document
     if not isinstance(grant, Grant):
         raise InvalidDocument("the owner answered with something else than a grant")
@@ -155,6 +133,8 @@ def _accept(node: Node, envelope: Envelope, asset: Asset) -> Grant:
     require_issued_within(grant, asset)
     if grant.holder != node.account:
         raise ForeignGrant("the owner answered with another holder's grant", grant_id=grant.id)
+    if offered is not None and grant.terms == offered:
+        return grant
     if grant.terms.price_units > asset.terms.price_units:
         raise InvalidInput(
             f"the owner asks {grant.terms.price_units} units, its terms say {asset.terms.price_units}",
@@ -252,30 +232,36 @@ def revoke(node: Node, grant_id: str) -> dict[str, Any]:
 
 def overview(node: Node) -> list[dict[str, Any]]:
     """Every grant issued or held here."""
-    rows = []
-    for envelope in node.store.find("grant"):
-        grant = envelope.document
-        if not isinstance(grant, Grant):
-            continue
-        uses, spent_units = node.store.uses(grant.id)
-        rows.append(
-            {
-                "id": grant.id,
-                "issued": grant.issuer == node.account,
-                "asset": grant.asset,
-                "asset_name": node.asset(grant.asset).name if node.store.has(grant.asset) else "",
-                "issuer": grant.issuer,
-                "holder": grant.holder,
-                "actions": list(grant.terms.actions),
-                "purposes": list(grant.terms.purposes),
-                "price_units": grant.terms.price_units,
-                "price_per": grant.terms.price_per,
-                "uses": uses,
-                "max_uses": grant.terms.max_uses,
-                "spent_units": spent_units,
-                "spend_cap_units": grant.spend_cap_units,
-                "expires_at": grant.terms.expires_at,
-                "revoked": is_revoked(node, grant),
-            }
-        )
-    return rows
+    found = [envelope.document for envelope in node.store.find("grant")]
+    return [describe(node, grant) for grant in found if isinstance(grant, Grant)]
+
+
+def describe(node: Node, grant: Grant) -> dict[str, Any]:
+    """One grant as lists show it."""
+    uses, spent_units = _used(node, grant)
+    return {
+        "id": grant.id,
+        "issued": grant.issuer == node.account,
+        "asset": grant.asset,
+        "asset_name": node.asset(grant.asset).name if node.store.has(grant.asset) else "",
+        "issuer": grant.issuer,
+        "holder": grant.holder,
+        "actions": list(grant.terms.actions),
+        "purposes": list(grant.terms.purposes),
+        "price_units": grant.terms.price_units,
+        "price_per": grant.terms.price_per,
+        "uses": uses,
+        "max_uses": grant.terms.max_uses,
+        "spent_units": spent_units,
+        "spend_cap_units": grant.spend_cap_units,
+        "expires_at": grant.terms.expires_at,
+        "revoked": is_revoked(node, grant),
+    }
+
+
+def _used(node: Node, grant: Grant) -> tuple[int, int]:
+    """(uses, spent units): the issuer counts them, a holder knows those it has receipts of."""
+    if grant.issuer == node.account:
+        return node.store.uses(grant.id)
+    uses = node.store.count("receipt", about=grant.id)
+    return uses, uses * use_price(grant)

@@ -10,6 +10,7 @@ from typing import Any
 from freehold.core.documents import Asset, Content, Terms
 from freehold.core.errors import InvalidInput, InvalidTable, NotAllowed, NotFound, Unavailable
 from freehold.core.signing import Envelope
+from freehold.node import consent
 from freehold.node.node import Node
 from freehold.node.store import Transaction
 from freehold.training import table as tables
@@ -65,6 +66,7 @@ def publish(
     description: str = "",
     positive: str | None = None,
     expected: tuple[str, ...] | None = None,
+    approval: consent.Approval = "automatic",
 ) -> Envelope:
     """Seal the table, sign its asset and log it; all three or none.
 
@@ -99,6 +101,7 @@ def publish(
         envelope = node.seal(asset)
         tx.put(envelope, public=True)
         tx.set(f"sealed:{asset.id}", asdict(sealed))
+        consent.set_approval(tx, asset.id, approval)
     return envelope
 
 
@@ -157,6 +160,7 @@ def describe(node: Node, asset: Asset) -> dict[str, Any]:
         "price_units": asset.terms.price_units,
         "price_per": asset.terms.price_per,
         "expires_at": asset.terms.expires_at,
+        "approval": consent.approval_of(node, asset.id),
         "mine": asset.owner == node.account,
     }
 

@@ -214,6 +214,11 @@ class Store:
         )
         return [read_envelope(row[0]) for row in rows]
 
+    def count(self, type_: str, *, about: str) -> int:
+        """How many documents of a type are about a subject."""
+        rows = self._rows("SELECT count(*) FROM documents WHERE about = ? AND type = ?", about, type_)
+        return int(rows[0][0])
+
     def resolve(self, prefix: str, type_: str) -> str:
         """The full id of a shortened one."""
         text = prefix.lower().removeprefix("0x")

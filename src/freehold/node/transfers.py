@@ -19,7 +19,7 @@ from freehold.core.ids import hash_bytes
 from freehold.inference.answer import Question
 from freehold.inference.errors import PaymentRefused, PaymentReused
 from freehold.inference.payment import Transfer, signature_bytes
-from freehold.node.granting import parse_terms
+from freehold.node.issuing import parse_terms
 from freehold.node.node import Node
 from freehold.node.served import Served, make_receipt, repeated, require_signature, response
 from freehold.rights.check import Standing, require_usable

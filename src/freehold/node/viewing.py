@@ -7,8 +7,8 @@ from typing import Any, get_args
 from freehold.core.documents import Action, Asset, Claim, Party, Receipt
 from freehold.core.errors import FreeholdError, InvalidDocument, InvalidInput, NotFound
 from freehold.core.ids import Ambiguous, resolve, short
-from freehold.core.signing import parse_envelope
-from freehold.node import logbook, publishing, releasing
+from freehold.core.signing import Envelope, parse_envelope
+from freehold.node import consent, logbook, publishing, releasing
 from freehold.node.node import Node
 from freehold.node.services import Services
 
@@ -52,7 +52,7 @@ def add_peer(services: Services, url: str) -> dict[str, Any]:
     peers = dict(node.store.state("peers", {}))
     with node.store.transaction() as tx:
         tx.set("peers", {**peers, url: party.account})
-    read_catalogue(services, url)
+    read_catalogue(services, url, party.account)
     return party.body
 
 
@@ -66,21 +66,27 @@ def refresh(services: Services) -> list[dict[str, str]]:
     failed = []
     for url in peers(services.node):
         try:
-            services.peers.meet(url)
-            read_catalogue(services, url)
+            read_catalogue(services, url, services.peers.meet(url).account)
         except FreeholdError as error:
             failed.append({"url": url, "reason": error.message})
     return failed
 
 
-def read_catalogue(services: Services, url: str) -> None:
-    """Keep the assets a node offers, each checked; what does not check is refused as a whole."""
+def read_catalogue(services: Services, url: str, account: str) -> None:
+    """Keep the assets a node offers, each checked; what does not check is refused as a whole.
+
+    Which assets are granted by hand is noted of the node's own (`account`) only.
+    """
     node = services.node
     answer = services.peers.get(url, "/catalogue")
     offers = answer.get("assets") if isinstance(answer, dict) else None
     if not isinstance(offers, list) or len(offers) > MAX_CATALOGUE:
         raise InvalidDocument(f"{url} has no readable catalogue")
-    fresh = []
+    asks_first = answer.get("asks_first", [])
+    if not isinstance(asks_first, list) or len(asks_first) > MAX_CATALOGUE:
+        raise InvalidDocument(f"{url} has no readable catalogue")
+    fresh: list[Envelope] = []
+    approvals: dict[str, consent.Approval] = {}
     for value in offers:
         envelope = parse_envelope(value)
         if not isinstance(envelope.document, Asset):
@@ -88,9 +94,14 @@ def read_catalogue(services: Services, url: str) -> None:
         if not node.store.has(envelope.document.id):
             node.check(envelope)
             fresh.append(envelope)
+        if envelope.document.owner == account != node.account:
+            approvals[envelope.document.id] = "ask" if envelope.document.id in asks_first else "automatic"
+    heard = {key: said for key, said in approvals.items() if said != consent.approval_of(node, key)}
     with node.store.transaction() as tx:
         for envelope in fresh:
             tx.put(envelope, logged=False)
+        for asset_id, approval in heard.items():
+            consent.set_approval(tx, asset_id, approval)
 
 
 def find_asset(services: Services, text: str, kind: str = "") -> str:

@@ -6,12 +6,14 @@ import hmac
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from freehold import __version__
 from freehold.core.errors import NotAllowed
-from freehold.node import earning, granting, logbook, proving, publishing, serving, training, viewing
+from freehold.node import consent, earning, granting, logbook, proving, publishing, serving, training, viewing
+from freehold.node.api import consents
+from freehold.node.asking import GrantCountered, GrantWaiting
 from freehold.node.services import Services
 from freehold.training.logistic import Recipe
 
@@ -46,6 +48,7 @@ class Publication(Inspection):
     purposes: list[str] = ["model-training"]
     max_uses: Annotated[int, Field(ge=1)] = 100
     days: Annotated[int, Field(ge=1, le=36_500)] = 365
+    approval: consent.Approval = "automatic"
 
 
 class Peer(Body):
@@ -112,6 +115,8 @@ def router(services: Services, token: str) -> APIRouter:
 
     routes = APIRouter(prefix="/api", dependencies=[Depends(authorised)])
     _data_routes(routes, services)
+    _grant_routes(routes, services)
+    consents.add(routes, services)
     _training_routes(routes, services)
     _money_routes(routes, services)
     _proof_routes(routes, services)
@@ -140,6 +145,7 @@ def _data_routes(routes: APIRouter, services: Services) -> None:
             name=body.name,
             description=body.description,
             positive=body.positive,
+            approval=body.approval,
         )
         return {"asset": publishing.describe(node, node.asset(envelope.document.id))}
 
@@ -156,23 +162,31 @@ def _data_routes(routes: APIRouter, services: Services) -> None:
     def assets() -> dict[str, Any]:
         return {"assets": [item for item in publishing.search(node, "", "") if item["mine"]]}
 
+
+def _grant_routes(routes: APIRouter, services: Services) -> None:
+    node = services.node
+
     @routes.get("/grants")
     def grants() -> dict[str, Any]:
         return {"grants": granting.overview(node)}
 
     @routes.post("/grants")
-    def obtain(body: Wish) -> dict[str, Any]:
+    def obtain(body: Wish, response: Response) -> dict[str, Any]:
         asset = node.asset(viewing.find_asset(services, body.asset))
-        grant = granting.obtain(
-            node,
-            services.peers,
-            asset,
-            viewing.action(body.action),
-            purpose=body.purpose,
-            max_uses=body.max_uses,
-            spend_cap_units=body.spend_cap_units,
-        )
-        return next(item for item in granting.overview(node) if item["id"] == grant.id)
+        try:
+            grant = granting.obtain(
+                node,
+                services.peers,
+                asset,
+                viewing.action(body.action),
+                purpose=body.purpose,
+                max_uses=body.max_uses,
+                spend_cap_units=body.spend_cap_units,
+            )
+        except (GrantWaiting, GrantCountered) as pending:
+            response.status_code = 202
+            return {"status": pending.fields["asked"][0]["state"], "asked": pending.fields["asked"][0]}
+        return granting.describe(node, grant)
 
     @routes.post("/grants/{grant_id}/revoke")
     def revoke(grant_id: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Request, Response
 
 from freehold.core.canonical import parse
 from freehold.core.documents import Party
@@ -15,7 +15,7 @@ from freehold.core.http_signature import MAX_SKEW_SECONDS, read_stamp, verify_re
 from freehold.core.http_signature import Request as SignedRequest
 from freehold.core.signing import parse_envelope
 from freehold.log.note import VerifierKey
-from freehold.node import granting, lending, logbook, proving, releasing
+from freehold.node import consent, granting, lending, logbook, proving, releasing
 from freehold.node.node import Node
 from freehold.node.services import Services
 
@@ -74,8 +74,15 @@ def router(services: Services) -> APIRouter:
 
         return endpoint
 
+    def grants(request: Request, response: Response, raw: RawBody) -> dict[str, Any]:
+        answer = granting.issue(node, _authenticate(node, request, raw), read_body(raw))
+        if "status" in answer:
+            response.status_code = 202
+        return answer
+
     routes.post("/hello")(hello)
-    routes.post("/grants")(signed(lambda sender, body: granting.issue(node, sender, body)))
+    routes.post("/grants")(grants)
+    routes.post("/withdraw")(signed(lambda sender, body: consent.withdraw(node, sender, body)))
     routes.post("/statistics")(
         signed(lambda sender, body: lending.give_statistics(node, services.tables, sender, body))
     )

@@ -12,7 +12,7 @@ from freehold.chain import deployments
 from freehold.core.errors import NotFound
 from freehold.log.store import NotInLog
 from freehold.log.tiles import TILE_WIDTH, TileAddress
-from freehold.node import logbook
+from freehold.node import consent, logbook
 from freehold.node.node import Node
 from freehold.node.publishing import catalogue
 
@@ -38,7 +38,11 @@ def router(node: Node) -> APIRouter:
 
     @routes.get("/catalogue")
     def offers() -> dict[str, Any]:
-        return {"assets": [envelope.to_json() for envelope in catalogue(node)]}
+        assets = catalogue(node)
+        asks_first = [
+            one.document.id for one in assets if consent.approval_of(node, one.document.id) == "ask"
+        ]
+        return {"assets": [envelope.to_json() for envelope in assets], "asks_first": asks_first}
 
     @routes.get("/documents/{document_id}")
     def document(document_id: str) -> dict[str, Any]:

@@ -1,0 +1,60 @@
+"""Control routes of consent by hand: what others ask of this node, and what it asked of others."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field
+
+from freehold.node import asking, consent, granting, requests
+from freehold.node.services import Services
+
+
+class Counter(BaseModel):
+    """Other terms to offer; what is left out stays as asked."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    price_units: Annotated[int, Field(ge=0)] | None = None
+    max_uses: Annotated[int, Field(ge=1)] | None = None
+    days: Annotated[int, Field(ge=1, le=36_500)] | None = None
+    purposes: Annotated[list[str], Field(min_length=1, max_length=32)] | None = None
+    note: str = ""
+
+
+class Refusal(BaseModel):
+    """Why not."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    reason: str
+
+
+def add(routes: APIRouter, services: Services) -> None:
+    """Add the routes of this file."""
+    node = services.node
+
+    @routes.get("/requests")
+    def overview() -> dict[str, Any]:
+        return {"requests": requests.overview(node), "asked": asking.overview(node)}
+
+    @routes.post("/requests/{request_id}/accept")
+    def accept(request_id: str) -> dict[str, Any]:
+        return {"request": consent.accept(node, requests.find(node, request_id))}
+
+    @routes.post("/requests/{request_id}/counter")
+    def counter(request_id: str, body: Counter) -> dict[str, Any]:
+        purposes = None if body.purposes is None else tuple(body.purposes)
+        change = consent.Counter(body.price_units, body.max_uses, body.days, purposes, body.note)
+        return {"request": consent.counter(node, requests.find(node, request_id), change)}
+
+    @routes.post("/requests/{request_id}/refuse")
+    def refuse(request_id: str, body: Refusal) -> dict[str, Any]:
+        return {"request": consent.refuse(node, requests.find(node, request_id), body.reason)}
+
+    @routes.post("/requests/{request_id}/take")
+    def take(request_id: str) -> dict[str, Any]:
+        return granting.describe(node, granting.take(node, services.peers, request_id))
+
+    @routes.post("/requests/{request_id}/drop")
+    def drop(request_id: str) -> dict[str, Any]:
+        return {"asked": granting.drop(node, services.peers, request_id)}

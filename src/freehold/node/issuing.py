@@ -1,0 +1,144 @@
+"""Making a grant out of a wish: the terms asked for, the signed document, and the answer that carries it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from freehold.core.documents import Asset, Grant, Terms, parse_document
+from freehold.core.errors import Conflict, InvalidDocument, InvalidInput, NotAllowed, NotFound
+from freehold.core.ids import document_id, hash_bytes
+from freehold.core.signing import sign_digest
+from freehold.core.terms import require_within
+from freehold.market.offer import Offer
+from freehold.node.node import Node
+from freehold.node.store import Transaction
+
+MAX_OPEN_GRANTS = 10_000
+"""Grants one holder may have from this node; each costs a log entry."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a holder asks for: a grant on an asset of this node, within its terms."""
+
+    holder: str
+    asset: Asset
+    terms: Terms
+    spend_cap_units: int
+    nonce: str
+    """32 bytes; the same nonce from the same holder is the same wish."""
+
+    @property
+    def key(self) -> str:
+        """Under which the grant that answers this wish is remembered."""
+        return f"granted:{self.holder}:{self.nonce}"
+
+    @property
+    def request_id(self) -> str:
+        """Under which it waits for the owner's word."""
+        return request_id(self.holder, self.asset.id, self.nonce)
+
+
+def request_id(holder: str, asset_id: str, nonce: str) -> str:
+    """Names a wish; both sides compute it."""
+    return document_id({"asset": asset_id, "holder": holder, "nonce": nonce})
+
+
+def read_wish(node: Node, holder: str, body: dict[str, Any]) -> Wish:
+    """A request as it came.
+
+    Raises:
+        NotFound: no such asset on offer. NotAllowed: more than the terms allow. InvalidInput.
+    """
+    asset_id, nonce = str(body.get("asset")), str(body.get("nonce"))
+    hash_bytes(asset_id), hash_bytes(nonce)
+    if not node.store.is_public(asset_id):
+        raise NotFound(
+            f"no asset {asset_id[:10]} is on offer here", hint="Search again; it may be withdrawn."
+        )
+    asset = node.asset(asset_id)
+    terms = _narrowed(asset.terms, body)
+    require_within(terms, asset.terms)
+    return Wish(holder, asset, terms, _count(body, "spend_cap_units", 0), nonce)
+
+
+def make_grant(node: Node, tx: Transaction, wish: Wish) -> str:
+    """Sign, keep and log a grant for a wish that has none yet; returns its id.
+
+    Raises:
+        NotAllowed: the holder has as many as one may have.
+    """
+    if tx.next_number(f"grants_of:{wish.holder}") >= MAX_OPEN_GRANTS:
+        raise NotAllowed(f"this account has {MAX_OPEN_GRANTS} grants here", hint="Use those.")
+    made = Grant(
+        issuer=node.account,
+        holder=wish.holder,
+        asset=wish.asset.id,
+        terms=wish.terms,
+        spend_cap_units=wish.spend_cap_units,
+        revocation_index=tx.next_number("revocation_index"),
+        nonce=wish.nonce,
+        issued_at=node.now(),
+    )
+    tx.put(node.seal(made))
+    tx.set(wish.key, made.id)
+    return made.id
+
+
+def handed_over(node: Node, grant_id: str, asset_id: str) -> dict[str, Any]:
+    """A grant as the holder receives it, with the offer it can buy where there is a price.
+
+    Raises:
+        Conflict: the grant is for another asset.
+    """
+    grant = node.grant(grant_id)
+    if grant.asset != asset_id:
+        raise Conflict(
+            "this nonce was used for another asset", hint="Use a fresh random nonce for each request."
+        )
+    offer = sign_digest(node.keys.account_key, Offer.of(grant).digest(node.chain_id, node.contract("Market")))
+    return {"grant": node.store.get(grant.id).to_json(), "offer_signature": "0x" + offer.hex()}
+
+
+def _narrowed(terms: Terms, body: dict[str, Any]) -> Terms:
+    purpose = body.get("purpose") or terms.purposes[0]
+    actions = tuple(sorted({str(body.get("action")), *(set(terms.actions) & {"derive", "infer"})}))
+    return parse_terms(
+        {
+            **terms.body,
+            "purposes": [purpose],
+            "actions": list(actions),
+            "expires_at": _count(body, "expires_at", terms.expires_at),
+            "max_uses": _count(body, "max_uses", terms.max_uses),
+            "split": [],
+        }
+    )
+
+
+def parse_terms(value: dict[str, Any]) -> Terms:
+    """Terms from plain values.
+
+    Raises:
+        InvalidDocument.
+    """
+    document = parse_document(value)
+    if not isinstance(document, Terms):
+        raise InvalidDocument("terms were expected")
+    return document
+
+
+def total_units(terms: Terms, spend_cap_units: int) -> int:
+    """Most that a grant can cost its holder in all, in token units."""
+    if terms.price_per == "grant":
+        return terms.price_units
+    return min(terms.price_units * terms.max_uses, spend_cap_units)
+
+
+def _count(body: dict[str, Any], name: str, default: int) -> int:
+    value = body.get(name)
+    if value is None:
+        return default
+    if type(value) is not int or value < 0:
+        raise InvalidInput(f"{name} must be a whole number of at least 0")
+    return value

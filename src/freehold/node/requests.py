@@ -1,0 +1,197 @@
+"""Requests that wait for an owner's word, as they are kept and shown.
+
+A request is one row of `state` (`request:ID`), found through one small index row (`requests`). Both are
+bounded: in number by the limits below, in time by lapsing.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypedDict
+
+from freehold.core.canonical import canonical_bytes
+from freehold.core.documents import Terms
+from freehold.core.errors import InvalidInput, NotAllowed
+from freehold.core.ids import resolve, sha256_hex
+from freehold.node.issuing import parse_terms, total_units
+from freehold.node.node import Node
+from freehold.node.store import Transaction
+
+State = Literal["waiting", "countered", "accepted", "refused"]
+
+MAX_REQUESTS = 1_000
+"""Open requests in all."""
+MAX_REQUESTS_PER_PEER = 10
+"""Open requests of one account."""
+LAPSE_SECONDS = 14 * 86_400
+"""How long a request or an offer stays open, and a decided one is listed."""
+MAX_TEXT = 300
+
+
+class TooManyRequests(NotAllowed):
+    """As many requests wait for the owner as this node keeps."""
+
+    code = "request.too_many"
+
+
+class OfferRow(TypedDict):
+    """Other terms that an owner offers."""
+
+    id: str
+    purposes: list[str]
+    max_uses: int
+    expires_at: int
+    price_units: int
+    price_per: str
+    total_units: int
+    note: str
+
+
+class RequestRow(TypedDict):
+    """A request as the owner is shown it."""
+
+    id: str
+    state: State
+    holder: str
+    """Account that asks."""
+    holder_name: str
+    """As it called itself when it asked; anyone may take any name."""
+    asset: str
+    asset_name: str
+    actions: list[str]
+    purposes: list[str]
+    max_uses: int
+    expires_at: int
+    price_units: int
+    price_per: str
+    spend_cap_units: int
+    total_units: int
+    """Most it pays in all."""
+    asked_at: int
+    lapses_at: int
+    """After which it is forgotten."""
+    offer: OfferRow | None
+    reason: str
+    """Of a refusal."""
+    grant: str
+    """Id of the grant it became; else empty."""
+
+
+def shown_text(text: str, what: str, *, most: int = MAX_TEXT) -> str:
+    """A text that people will read, from anyone.
+
+    Raises:
+        InvalidInput: too long, or with characters that print nothing (which could steer a terminal).
+    """
+    text = text.strip()
+    if len(text) > most:
+        raise InvalidInput(f"the {what} is longer than {most} characters", hint="Say it in fewer words.")
+    if not text.isprintable():
+        raise InvalidInput(f"the {what} has characters that cannot be printed", hint="Write one plain line.")
+    return text
+
+
+def offer_id(request_id: str, terms: Terms) -> str:
+    """Names the very terms offered, so that nobody takes up others than it saw."""
+    return sha256_hex(canonical_bytes({"request": request_id, "terms": terms.body}))
+
+
+def find(node: Node, prefix: str) -> str:
+    """The full id of a request that came in.
+
+    Raises:
+        NotFound, Ambiguous.
+    """
+    return resolve(prefix, _index(node), "request")
+
+
+def overview(node: Node) -> list[RequestRow]:
+    """Requests that came in and have not lapsed, oldest first."""
+    found = [read(node, request_id) for request_id in _index(node)]
+    ordered = sorted((one for one in found if one), key=lambda one: (one["asked_at"], one["id"]))
+    return [row(node, one) for one in ordered]
+
+
+def require_room(node: Node, holder: str) -> None:
+    """One more request may be kept.
+
+    Raises:
+        TooManyRequests.
+    """
+    waiting = [entry["holder"] for entry in _index(node).values() if entry["open"]]
+    if len(waiting) >= MAX_REQUESTS or waiting.count(holder) >= MAX_REQUESTS_PER_PEER:
+        raise TooManyRequests(
+            "too many requests wait for this owner",
+            hint="Wait for answers, or drop some: freehold grants drop REQUEST.",
+        )
+
+
+def read(node: Node, request_id: str) -> dict[str, Any] | None:
+    """The record of a request; None once it has lapsed."""
+    found: dict[str, Any] | None = node.store.state(f"request:{request_id}")
+    return found if found and found["lapses_at"] > node.now() else None
+
+
+def keep(node: Node, tx: Transaction, record: dict[str, Any], seconds: int) -> None:
+    """Write a record; it lapses in so many seconds from now."""
+    record["lapses_at"] = node.now() + seconds
+    tx.set(f"request:{record['id']}", record)
+    undecided = record["state"] in ("waiting", "countered")
+    entry = {"holder": record["holder"], "open": undecided, "until": record["lapses_at"]}
+    _keep_index(node, tx, {**_index(node), record["id"]: entry})
+
+
+def forget(node: Node, tx: Transaction, request_id: str) -> None:
+    """Remove a record."""
+    _keep_index(node, tx, {key: entry for key, entry in _index(node).items() if key != request_id})
+
+
+def _index(node: Node) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = node.store.state("requests", {})
+    return {key: entry for key, entry in found.items() if entry["until"] > node.now()}
+
+
+def _keep_index(node: Node, tx: Transaction, index: dict[str, dict[str, Any]]) -> None:
+    for request_id in node.store.state("requests", {}):
+        if request_id not in index:
+            tx.delete(f"request:{request_id}")
+    tx.set("requests", index)
+
+
+def row(node: Node, record: dict[str, Any]) -> RequestRow:
+    """A record as lists show it."""
+    terms, offer, cap = parse_terms(record["terms"]), record["offer"], record["spend_cap_units"]
+    return RequestRow(
+        id=record["id"],
+        state=record["state"],
+        holder=record["holder"],
+        holder_name=record["holder_name"],
+        asset=record["asset"],
+        asset_name=node.asset(record["asset"]).name,
+        actions=list(terms.actions),
+        purposes=list(terms.purposes),
+        max_uses=terms.max_uses,
+        expires_at=terms.expires_at,
+        price_units=terms.price_units,
+        price_per=terms.price_per,
+        spend_cap_units=cap,
+        total_units=total_units(terms, cap),
+        asked_at=record["asked_at"],
+        lapses_at=record["lapses_at"],
+        offer=offer_row(offer["id"], parse_terms(offer["terms"]), offer["note"], cap) if offer else None,
+        reason=record["reason"],
+        grant=record["grant"],
+    )
+
+
+def offer_row(identifier: str, terms: Terms, note: str, spend_cap_units: int) -> OfferRow:
+    """An offer as lists show it."""
+    return OfferRow(
+        id=identifier,
+        purposes=list(terms.purposes),
+        max_uses=terms.max_uses,
+        expires_at=terms.expires_at,
+        price_units=terms.price_units,
+        price_per=terms.price_per,
+        total_units=total_units(terms, spend_cap_units),
+        note=note,
+    )
