@@ -39,7 +39,7 @@ def backup(
     from freehold.cli import passphrase as passphrases  # noqa: PLC0415
     from freehold.node.backup import saving  # noqa: PLC0415
 
-    secret = passphrases.obtain(passphrase_fd, passphrase_file, new=False)
+    secret = passphrases.obtain(passphrase_fd, passphrase_file, new=False, home=home.expanduser())
     saved = saving.save(home.expanduser(), output.expanduser(), secret)
     value = {"file": str(output), "size_bytes": saved.size_bytes, **_facts(saved.manifest)}
     lines = [

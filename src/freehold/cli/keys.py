@@ -17,6 +17,8 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(no_args_is_help=True, help="This node's keys and their passphrase.")
     group.command("show")(show)
     group.command("passphrase")(passphrase)
+    group.command("remember")(remember)
+    group.command("forget")(forget)
     app.add_typer(group, name="keys")
 
 
@@ -64,6 +66,7 @@ def passphrase(
     The keys stay the same, and a running node goes on. Backups made before still open with the old one.
     """
     from freehold.cli import passphrase as passphrases  # noqa: PLC0415
+    from freehold.cli import remembering  # noqa: PLC0415
     from freehold.node.daemon import KEYS_FILE  # noqa: PLC0415
     from freehold.vault.keystore import Keys  # noqa: PLC0415
 
@@ -71,11 +74,45 @@ def passphrase(
     if passphrase_fd is None and passphrase_file is None:
         note("the present passphrase:")
     keys = Keys.load(path, passphrases.obtain(passphrase_fd, passphrase_file, new=False))
+    in_keyring = remembering.recall(home.expanduser()) is not None
     if new_passphrase_fd is None and new_passphrase_file is None:
         note("the new passphrase:")
-    keys.save(path, passphrases.obtain(new_passphrase_fd, new_passphrase_file, new=True), replace=True)
+    fresh = passphrases.obtain(new_passphrase_fd, new_passphrase_file, new=True)
+    keys.save(path, fresh, replace=True)
+    if in_keyring:
+        remembering.remember(home.expanduser(), fresh)
     emit(
         {"account": keys.account, "changed": True},
         lambda: ["the passphrase is changed; make a new backup"],
         as_json=as_json,
     )
+
+
+def remember(
+    *,
+    passphrase_fd: PassphraseFd = None,
+    passphrase_file: PassphraseFile = None,
+    home: Home = DEFAULT_HOME,
+    as_json: Json = False,
+) -> None:
+    """Keep the passphrase in the operating system's keyring.
+
+    After that `freehold up` and the others do not ask for it. Whoever can open the keyring can open the keys.
+    """
+    from freehold.cli import passphrase as passphrases  # noqa: PLC0415
+    from freehold.cli import remembering  # noqa: PLC0415
+
+    home = home.expanduser()
+    secret = passphrases.obtain(passphrase_fd, passphrase_file, new=False)
+    remembering.require_open(secret, home)
+    remembering.remember(home, secret)
+    emit({"remembered": True}, lambda: ["the keyring holds the passphrase"], as_json=as_json)
+
+
+def forget(*, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
+    """Take the passphrase out of the operating system's keyring."""
+    from freehold.cli import remembering  # noqa: PLC0415
+
+    known = remembering.forget(home.expanduser())
+    said = "the keyring no longer holds the passphrase" if known else "it was not in the keyring"
+    emit({"remembered": False, "was_remembered": known}, lambda: [said], as_json=as_json)

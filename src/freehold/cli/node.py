@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterable
 from pathlib import Path
@@ -51,39 +52,74 @@ def up(
     blobs: Annotated[
         str | None, typer.Option(help="Folder or s3:// URL for encrypted data.", metavar="WHERE")
     ] = None,
+    setting: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Any other setting; repeatable.", metavar="NAME=VALUE"),
+    ] = None,
     passphrase_fd: Annotated[
         int | None, typer.Option(help="Read the passphrase from it.", metavar="FD")
     ] = None,
     passphrase_file: Annotated[
         Path | None, typer.Option(help="Read the passphrase from it.", metavar="FILE")
     ] = None,
+    console: Annotated[
+        bool, typer.Option("--console", help="Ask for name and passphrase on the console's page.")
+    ] = False,
+    open_browser: Annotated[bool, typer.Option("--open", help="Open the console in the browser.")] = False,
     until_eof: UntilEof = None,
     home: Home = DEFAULT_HOME,
 ) -> None:
-    """Run a node until Ctrl-C.
+    """Run a node until Ctrl-C, with its web console.
 
-    What is given here is kept for the next start, except the passphrase.
+    Without a passphrase and without a terminal, the console's page asks for it.
+
+    What is given here is kept for the next start, except the passphrase. It counts before what the
+    environment says (FREEHOLD_PORT and so on, never kept), and that before config.toml.
     """
+    from freehold import console as pages  # noqa: PLC0415
     from freehold.cli import passphrase as passphrases  # noqa: PLC0415
-    from freehold.node import daemon, settings  # noqa: PLC0415 - the whole node
+    from freehold.cli import remembering  # noqa: PLC0415
+    from freehold.node import daemon, setting_sources  # noqa: PLC0415 - the whole node
 
     home = home.expanduser()
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    known = settings.load(home)
-    chosen = known.with_overrides(
-        name=name, port=port, rpc_url=rpc_url, peers=tuple(peer) if peer else None, blobs=blobs
-    )
-    if not chosen.name:
-        chosen = chosen.with_overrides(name=_ask_name())
+    given = {
+        "name": name,
+        "port": port,
+        "rpc_url": rpc_url,
+        "peers": tuple(peer) if peer else None,
+        "blobs": blobs,
+    }
+    given |= _settings(setting or [])
+    chosen = setting_sources.choose(home, os.environ, **given)
+    typed = passphrase_fd is None and passphrase_file is None and not (home / remembering.MARK).exists()
+    on_page = typed and (console or not sys.stdin.isatty())
+    if not on_page and not chosen.settings.name:
+        chosen = setting_sources.choose(home, os.environ, **{**given, "name": _ask_name()})
     new = not (home / daemon.KEYS_FILE).exists()
-    secret = passphrases.obtain(passphrase_fd, passphrase_file, new=new)
+    secret = None if on_page else passphrases.obtain(passphrase_fd, passphrase_file, new=new, home=home)
     if until_eof is not None:
         end_at_eof(until_eof)
 
-    def ready(node: Node, url: str) -> None:
-        note(f"{plain(chosen.name)} ready at {url}, account {node.account}; Ctrl-C ends it")
+    def waiting(url: str) -> None:
+        address = f"{url}{pages.PATH}/".replace("//0.0.0.0:", "//127.0.0.1:")
+        note(f"console at {address}" + (": open it and give the passphrase" if on_page else ""))
+        if open_browser:
+            _open(address)
 
-    daemon.run(home, secret, chosen, ready)
+    def ready(node: Node, url: str) -> None:
+        if chosen.settings.log_format == "text":
+            note(f"{plain(node.settings.name)} ready at {url}, account {node.account}; Ctrl-C ends it")
+
+    mount = pages.application
+    daemon.run(home, secret, chosen.settings, ready, kept=chosen.kept, mount=mount, waiting=waiting)
+
+
+def _open(url: str) -> None:
+    import webbrowser  # noqa: PLC0415
+
+    if not webbrowser.open(url):
+        note("no browser could be opened here; open the address yourself")
 
 
 def status(*, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
@@ -136,9 +172,20 @@ def end_at_eof(descriptor: int) -> None:
     threading.Thread(target=watch, name="until-eof", daemon=True).start()
 
 
-def _ask_name() -> str:
-    import sys  # noqa: PLC0415
+def _settings(given: list[str]) -> dict[str, Any]:
+    """Values of NAME=VALUE texts."""
+    from freehold.node import setting_sources  # noqa: PLC0415
 
+    found = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise InvalidInput(f"{text[:80]!r} is not NAME=VALUE", hint="Write --set log_level=debug.")
+        found[name] = setting_sources.read(name, [value])
+    return found
+
+
+def _ask_name() -> str:
     if not sys.stdin.isatty():
         raise InvalidInput("a new node needs a name", hint="Give --name NAME.")
     given: str = typer.prompt("Name that others see", err=True)

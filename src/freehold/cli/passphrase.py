@@ -1,4 +1,4 @@
-"""Where a passphrase comes from: a descriptor, a file or the keyboard; never arguments or environment."""
+"""Where a passphrase comes from: a descriptor, a file, the keyring, the keyboard; never arguments or environment."""
 
 from __future__ import annotations
 
@@ -7,16 +7,20 @@ import os
 import sys
 from pathlib import Path
 
+from freehold.cli import remembering
 from freehold.core.errors import InvalidInput
 
 MOST_BYTES = 4_096
 
 
-def obtain(descriptor: int | None, file: Path | None, *, new: bool) -> str:
+def obtain(descriptor: int | None, file: Path | None, *, new: bool, home: Path | None = None) -> str:
     """The passphrase, from the first source given; at the keyboard twice when it is `new`.
+
+    Where neither descriptor nor file is given, the keyring is asked for that of `home` if it was told.
 
     Raises:
         InvalidInput: none was given, or two that differ.
+        KeyringFailed: it should be in the keyring and is not.
     """
     if descriptor is not None and file is not None:
         raise InvalidInput("give --passphrase-fd or --passphrase-file, not both")
@@ -24,6 +28,8 @@ def obtain(descriptor: int | None, file: Path | None, *, new: bool) -> str:
         return _checked(_from_descriptor(descriptor))
     if file is not None:
         return _checked(_from_file(file.expanduser()))
+    if home is not None and (remembered := remembering.recall(home)) is not None:
+        return _checked(remembered.encode())
     if not sys.stdin.isatty():
         raise InvalidInput(
             "a passphrase is needed and there is no keyboard to type it at",

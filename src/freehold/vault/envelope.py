@@ -35,7 +35,7 @@ class NotABackup(InvalidInput):
 def seal(source: Reader, target: Writer, passphrase: str) -> None:
     """Write `source` sealed under a passphrase; memory does not grow with it."""
     secret = EpochSecret.generate()
-    token = keystore._encrypt(secret.identity.encode(), passphrase)  # noqa: SLF001 - the one JWE form of this room
+    token = keystore.encrypt(secret.identity.encode(), passphrase)
     target.write(MAGIC + token + b"\n")
     sealing.seal(source, target, secret.recipient)
 
@@ -59,7 +59,7 @@ def unseal(source: Reader, target: Writer, passphrase: str) -> None:
 
 def _secret(token: bytes, passphrase: str) -> EpochSecret:
     try:
-        return EpochSecret(keystore._decrypt(token, passphrase).decode())  # noqa: SLF001
+        return EpochSecret(keystore.decrypt(token, passphrase).decode())
     except InvalidKeystore as error:
         raise NotABackup("the head of the backup is damaged", hint="Use another copy of it.") from error
     except WrongPassphrase as error:

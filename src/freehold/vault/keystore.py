@@ -121,7 +121,7 @@ class Keys:
         An existing file is refused unless `replace`: keys written over are lost for ever.
         """
         content = {"version": VERSION} | {part.name: getattr(self, part.name).hex() for part in fields(self)}
-        token = _encrypt(json.dumps(content).encode(), passphrase)
+        token = encrypt(json.dumps(content).encode(), passphrase)
         try:
             write_private(Path(path), token, replace=replace)
         except FileExistsError as error:
@@ -134,7 +134,7 @@ class Keys:
     @classmethod
     def load(cls, path: Path | str, passphrase: str) -> Keys:
         """Read a key file."""
-        plaintext = _decrypt(_read(Path(path)), passphrase)
+        plaintext = decrypt(_read(Path(path)), passphrase)
         try:
             content = json.loads(plaintext)
             version = content["version"]
@@ -172,7 +172,7 @@ def _key(passphrase: str) -> Any:
     return OctKey(raw, raw)
 
 
-def _encrypt(plaintext: bytes, passphrase: str) -> bytes:
+def encrypt(plaintext: bytes, passphrase: str) -> bytes:
     from joserfc import jwe  # noqa: PLC0415
 
     header = {"alg": ALGORITHM, "enc": ENCRYPTION, "p2c": ITERATIONS}
@@ -181,7 +181,7 @@ def _encrypt(plaintext: bytes, passphrase: str) -> bytes:
     ).encode()
 
 
-def _decrypt(token: bytes, passphrase: str) -> bytes:
+def decrypt(token: bytes, passphrase: str) -> bytes:
     from joserfc import jwe  # noqa: PLC0415
     from joserfc.errors import JoseError  # noqa: PLC0415
 
