@@ -186,7 +186,7 @@ def test_a_body_over_the_limit_is_refused_by_its_header_and_while_it_arrives(pai
     with httpx.Client(trust_env=False, timeout=30) as client:
         try:
             streamed = client.post(f"http://127.0.0.1:{pair.owner.port}{GRANTS}", content=endless())
-            assert refusal(streamed) == (413, "http.too_large")
+            assert refusal(streamed) == (411, "http.length")
         except (httpx.WriteError, httpx.ReadError):
             pass  # the node hung up on a sender that does not listen
     assert time.monotonic() - began < 10
@@ -197,7 +197,8 @@ def test_a_gzip_bomb_is_not_unpacked(pair: Pair) -> None:
     bomb = gzip.compress(b" " * 50_000_000)
     data, headers = signed(pair.caller, pair.owner, GRANTS, bomb)
     began = time.monotonic()
-    assert refusal(send(pair.owner, GRANTS, data, {**headers, "content-encoding": "gzip"}))[0] == 422
+    refused = refusal(send(pair.owner, GRANTS, data, {**headers, "content-encoding": "gzip"}))
+    assert refused == (415, "http.encoding")
     assert time.monotonic() - began < 2
 
 

@@ -7,7 +7,7 @@ import httpx
 from node_process import Process
 from node_world import World
 
-from freehold.node import daemon
+from freehold.node.api import connections
 
 
 def test_a_silent_connection_is_ended_and_a_talking_one_is_not(world: World, tmp_path) -> None:
@@ -15,11 +15,11 @@ def test_a_silent_connection_is_ended_and_a_talking_one_is_not(world: World, tmp
     node.start()
     host, port = node.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port))) as silent, httpx.Client(trust_env=False) as client:
-        silent.settimeout(daemon.FIRST_REQUEST_SECONDS + 5)
+        silent.settimeout(connections.HEAD_SECONDS + 5)
         began = time.monotonic()
         assert client.get(f"{node.url}/healthz").json() == {"ok": True}
         assert silent.recv(1) == b""
-        assert time.monotonic() - began < daemon.FIRST_REQUEST_SECONDS + 3
+        assert time.monotonic() - began < connections.HEAD_SECONDS + 3
         # the same connection of the client, older than the limit by now
         assert client.get(f"{node.url}/healthz").json() == {"ok": True}
     node.terminate()

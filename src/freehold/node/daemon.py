@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import fcntl
 import json
@@ -13,31 +12,32 @@ import signal
 import socket
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TextIO
 
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from freehold.chain import deployments
 from freehold.chain.client import Chain
 from freehold.chain.rpc import Rpc
 from freehold.core.errors import Conflict, Unavailable
-from freehold.node import releasing
+from freehold.node import logs, releasing
 from freehold.node import settings as settings_file
 from freehold.node.api import app
+from freehold.node.api.connections import Connections, Impatient
 from freehold.node.door import KEYS_FILE, Door, Mount
 from freehold.node.node import Node
 from freehold.node.services import Services
 from freehold.node.serving import settle
 from freehold.node.settings import Settings, write_private
+from freehold.node.tally import Tally
 from freehold.vault.keystore import Keys
 
 __all__ = ["KEYS_FILE", "HomeInUse", "PortInUse", "open_keys", "run"]
 
 SETTLE_EVERY_SECONDS = 20.0
-FIRST_REQUEST_SECONDS = 10.0
 STOP_SECONDS = 3.0
 """How long a stop waits for signatures and vouchers on their way; what is left goes out at the next start."""
 _log = logging.getLogger("freehold")
@@ -85,6 +85,7 @@ def run(
     Raises:
         WrongPassphrase, PortInUse, HomeInUse, ChainUnreachable, ContractNotDeployed: nothing was started.
     """
+    logs.configure(settings)
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     if threading.current_thread() is threading.main_thread():
         # uvicorn raises the signal again once it has shut down; by default that would end the process
@@ -105,42 +106,27 @@ def run(
                 deployments.check(chain)
                 keys = open_keys(home, secret)
                 settings_file.save(home, (kept or settings).with_overrides(name=_new_name(settings, chosen)))
-                services = _prepare(Node(home, keys, chosen, chain), url, trial)
+                services = _prepare(Services(Node(home, keys, chosen, chain), tally), url, trial)
                 opened.push(trial.pop_all())
             return services, app.create(services, _api_token(home))
 
+        tally = Tally()
         door = Door(home, settings, start, mount)
         opened.callback(door.close)
         if passphrase is not None:
             door.open(passphrase)
-        _serve(door, listener, (url, local), ready, waiting)
+        _serve(door, tally, listener, (url, local), ready, waiting)
 
 
 def _new_name(settings: Settings, chosen: Settings) -> str | None:
     return None if chosen.name == settings.name else chosen.name
 
 
-def _prepare(node: Node, url: str, trial: contextlib.ExitStack) -> Services:
-    trial.callback(node.store.close)
-    node.prepare_local_account()
-    node.ensure_party(url)
-    services = Services(node)
+def _prepare(services: Services, url: str, trial: contextlib.ExitStack) -> Services:
     trial.callback(services.close)
+    services.node.prepare_local_account()
+    services.node.ensure_party(url)
     return services
-
-
-class Impatient(H11Protocol):
-    """Ends a connection that does not send a whole request head in time; uvicorn alone waits for ever."""
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Start the clock."""
-        super().connection_made(transport)
-        self.loop.call_later(FIRST_REQUEST_SECONDS, self._end_if_silent)
-
-    def _end_if_silent(self) -> None:
-        # `cycle` is the request in hand or the last one; the stubs do not know that there may be none yet
-        if getattr(self, "cycle", None) is None and not self.transport.is_closing():
-            self.transport.close()
 
 
 def _leave(*_: object) -> None:
@@ -149,16 +135,20 @@ def _leave(*_: object) -> None:
 
 def _serve(
     door: Door,
+    tally: Tally,
     listener: socket.socket,
     urls: tuple[str, str],
     ready: Callable[[Node, str], None] | None,
     waiting: Callable[[str], None] | None,
 ) -> None:
+    connections = Connections(door.settings, tally)
     config = uvicorn.Config(
         door,
-        http=Impatient,
-        log_level="warning",
+        http=partial(Impatient, connections),  # type: ignore[arg-type]
+        ws="none",
+        log_config=None,
         access_log=False,
+        forwarded_allow_ips=list(door.settings.trusted_proxies),
         lifespan="off",
         timeout_keep_alive=30,
         timeout_graceful_shutdown=5,

@@ -16,6 +16,7 @@ from freehold.core.http_signature import Request as SignedRequest
 from freehold.core.signing import parse_envelope
 from freehold.log.note import VerifierKey
 from freehold.node import consent, granting, lending, logbook, proving, releasing
+from freehold.node.limits import RateLimited
 from freehold.node.node import Node
 from freehold.node.services import Services
 
@@ -64,13 +65,13 @@ def router(services: Services) -> APIRouter:
 
     def hello(request: Request, raw: RawBody) -> dict[str, Any]:
         envelope = parse_envelope(read_body(raw).get("party"))
-        _authenticate(node, request, raw, node.check_party(envelope))
+        _authenticate(services, request, raw, node.check_party(envelope))
         node.accept_party(envelope)
         return {"account": node.account}
 
     def signed(handle: Callable[[str, dict[str, Any]], dict[str, Any]]) -> Callable[..., dict[str, Any]]:
         def endpoint(request: Request, raw: RawBody) -> dict[str, Any]:
-            return handle(_authenticate(node, request, raw), read_body(raw))
+            return handle(_authenticate(services, request, raw), read_body(raw))
 
         return endpoint
 
@@ -110,12 +111,13 @@ def _authority(node: Node) -> str:
     return urlsplit(str(node.party.document.body["endpoints"][0])).netloc.lower()
 
 
-def _authenticate(node: Node, request: Request, raw: bytes, introduced: Party | None = None) -> str:
+def _authenticate(services: Services, request: Request, raw: bytes, introduced: Party | None = None) -> str:
     """The account that signed the request, once.
 
     Raises:
-        UnknownParty, InvalidSignature, Replayed.
+        UnknownParty, InvalidSignature, RateLimited, Replayed.
     """
+    node = services.node
     claimed = read_stamp(request.headers)[0].account
     if introduced is not None and claimed != introduced.account:
         raise InvalidSignature("the request is signed by another party than it introduces")
@@ -140,6 +142,12 @@ def _authenticate(node: Node, request: Request, raw: bytes, introduced: Party | 
     )
     key = VerifierKey.parse(party.log_key)
     stamp = verify_request(signed, request.headers, key.public, node.now())
+    request.state.peer = claimed
+    try:
+        services.callers.require(claimed)
+    except RateLimited:
+        services.tally.refusal("peer")
+        raise
     expires_at = stamp.created_at + 2 * MAX_SKEW_SECONDS
     if node.store.seen_nonce(f"{claimed}:{stamp.nonce}", expires_at, node.now()):
         raise Replayed("this request was received before", hint="Sign a new one with a fresh nonce.")
