@@ -79,7 +79,7 @@ def test_nothing_printed_shows_a_secret(tmp_path):
         "encryption_key": "",
     }
     path = tmp_path / "bad"
-    path.write_bytes(keystore._encrypt(json.dumps(content).encode(), "p"))
+    path.write_bytes(keystore.encrypt(json.dumps(content).encode(), "p"))
     with pytest.raises(InvalidKeystore) as caught:
         Keys.load(path, "p")
     assert f"{keystore._CURVE_ORDER:x}" not in "".join(traceback.format_exception(caught.value)).lower()

@@ -173,6 +173,7 @@ def _key(passphrase: str) -> Any:
 
 
 def encrypt(plaintext: bytes, passphrase: str) -> bytes:
+    """Bytes under a passphrase, as a compact JWE."""
     from joserfc import jwe  # noqa: PLC0415
 
     header = {"alg": ALGORITHM, "enc": ENCRYPTION, "p2c": ITERATIONS}
@@ -182,6 +183,11 @@ def encrypt(plaintext: bytes, passphrase: str) -> bytes:
 
 
 def decrypt(token: bytes, passphrase: str) -> bytes:
+    """What `encrypt` was given.
+
+    Raises:
+        WrongPassphrase: it does not open; or the token is damaged, or of a form that `encrypt` does not make.
+    """
     from joserfc import jwe  # noqa: PLC0415
     from joserfc.errors import JoseError  # noqa: PLC0415
 
