@@ -163,6 +163,20 @@ def hear_refusal(
     )
 
 
+def still_waiting(pending: list[AskRow]) -> GrantWaiting:
+    """One error for all requests that stand between a training job and its grants."""
+    silent = [f"{row['owner_name']} ({row['asset_name']})" for row in pending if row["state"] == "waiting"]
+    offers = [f"{row['owner_name']} ({row['asset_name']})" for row in pending if row["state"] == "countered"]
+    said = [f"not answered yet: {', '.join(silent)}"] if silent else []
+    said += [f"other terms offered by: {', '.join(offers)}"] if offers else []
+    hint = "See the offer: freehold grants requests. " if offers else ""
+    return GrantWaiting(
+        f"owners decide by hand; {'; '.join(said)}",
+        hint=f"{hint}This node asks again by itself and goes on once they agree.",
+        asked=pending,
+    )
+
+
 def overview(node: Node) -> list[AskRow]:
     """Requests of this node that no grant has come of, oldest first."""
     open_ = [wish for wish in _open(node).values() if wish["state"] != "dropped"]

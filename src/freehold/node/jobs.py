@@ -9,9 +9,14 @@ from typing import Any
 from freehold.core.errors import FreeholdError, NotFound
 from freehold.core.ids import resolve
 from freehold.node import training
+from freehold.node.asking import GrantWaiting
 from freehold.node.node import Node
 from freehold.node.peers import Peers
 
+FIRST_WAIT_SECONDS = 2.0
+LONGEST_WAIT_SECONDS = 600.0
+MAX_ASKS = 2_000
+"""Owners who decide by hand are asked so often: for about two weeks, after which their requests lapsed."""
 _log = logging.getLogger("freehold.jobs")
 
 
@@ -36,6 +41,9 @@ class Jobs:
         with self._lock:
             running = self._running.get(job_id)
             if running and running[0].is_alive():
+                if self._progress.get(job_id, {}).get("waiting"):
+                    self._progress[job_id] |= {"waiting": [], "error": None}
+                    running[1].nudge()
                 return job_id
             job = training.Job(
                 self._node, self._peers, job_id, lambda progress: self._report(job_id, progress)
@@ -56,15 +64,30 @@ class Jobs:
 
     def _run(self, job_id: str, job: training.Job) -> None:
         try:
-            job.run()
+            self._run_patiently(job_id, job)
         except FreeholdError as error:
             _log.warning("job %s stands still: %s", job_id[:10], error.message)
-            self._report(job_id, {"error": {"title": error.message, "hint": error.hint, "code": error.code}})
+            self._report(job_id, {"error": _shown(error), "waiting": []})
         except Exception:  # noqa: BLE001 - a thread has no caller: the job says so
             _log.exception("job %s failed", job_id[:10])
             self._report(
                 job_id, {"error": {"title": "unexpected error", "hint": "See this node's log.", "code": ""}}
             )
+
+    def _run_patiently(self, job_id: str, job: training.Job) -> None:
+        """Ask owners who decide by hand again and again, less and less often."""
+        for asked in range(MAX_ASKS):
+            try:
+                job.run()
+            except GrantWaiting as error:
+                if asked == MAX_ASKS - 1:
+                    raise
+                self._report(job_id, {"error": _shown(error), "waiting": error.fields["asked"]})
+                if not job.rest(min(FIRST_WAIT_SECONDS * 2.0 ** min(asked, 20), LONGEST_WAIT_SECONDS)):
+                    return
+                self._report(job_id, {"error": None, "waiting": []})
+            else:
+                return
 
     def _report(self, job_id: str, progress: dict[str, Any]) -> None:
         with self._lock:
@@ -88,7 +111,8 @@ class Jobs:
         with self._lock:
             running = self._running.get(job_id)
             live = self._progress.get(job_id, {})
-            alive = bool(running and running[0].is_alive())
+            waiting = live.get("waiting", [])
+            alive = bool(running and running[0].is_alive()) and not waiting
         return {
             "id": job_id,
             "name": stored["name"],
@@ -100,6 +124,7 @@ class Jobs:
             "owners": len(stored["assets"]),
             "model": stored.get("model"),
             "run": stored.get("run"),
+            "waiting": waiting,
             "error": None if alive else live.get("error"),
             "running": alive,
         }
@@ -118,3 +143,7 @@ class Jobs:
             job.stop()
         for thread, _ in running:
             thread.join(timeout=5)
+
+
+def _shown(error: FreeholdError) -> dict[str, str]:
+    return {"title": error.message, "hint": error.hint, "code": error.code}

@@ -6,12 +6,14 @@ import secrets
 from dataclasses import asdict, dataclass
 from functools import reduce
 from pathlib import Path
+from typing import Any
 
 from freehold.core.documents import Asset
 from freehold.core.errors import InvalidDocument, InvalidInput, NotAllowed
 from freehold.core.terms import meet
+from freehold.node import asking
 from freehold.node.node import Node
-from freehold.node.publishing import seal_table
+from freehold.node.publishing import open_table, seal_table
 from freehold.training import coalitions
 from freehold.training import table as tables
 from freehold.training.logistic import Recipe
@@ -35,6 +37,8 @@ class Order:
 def begin(node: Node, order: Order) -> str:
     """Check the order, commit the test table to the vault, keep the job. Returns its id.
 
+    The same order again, while owners who decide by hand are still asked for it, is the same job.
+
     Raises:
         InvalidInput, InvalidTable, NotFound, TermsConflict: nothing was started.
     """
@@ -43,12 +47,7 @@ def begin(node: Node, order: Order) -> str:
     first = assets[0].schema_
     columns, label = tuple(first["columns"]), str(first["label"])
     table = tables.read(order.test, label, positive=order.positive, expected=columns)
-    salt = secrets.token_bytes(32)
-    job_id = "0x" + secrets.token_hex(32)
-    commitment = "0x" + tables.commitment(table, salt).hex()
-    job = {
-        "id": job_id,
-        "step": "grants",
+    wanted = {
         "name": order.name,
         "assets": [asset.id for asset in assets],
         "columns": list(columns),
@@ -58,6 +57,17 @@ def begin(node: Node, order: Order) -> str:
         "max_calls": order.max_calls,
         "purpose": order.purpose,
         "test_rows": table.rows,
+    }
+    waiting = _waiting(node, wanted, table)
+    if waiting:
+        return waiting
+    salt = secrets.token_bytes(32)
+    job_id = "0x" + secrets.token_hex(32)
+    commitment = "0x" + tables.commitment(table, salt).hex()
+    job = {
+        "id": job_id,
+        "step": "grants",
+        **wanted,
         "test_commitment": commitment,
         "started_at": node.now(),
     }
@@ -66,6 +76,16 @@ def begin(node: Node, order: Order) -> str:
         tx.set(f"sealed:{job_id}", asdict(sealed))
         tx.set(f"job:{job_id}", job)
     return job_id
+
+
+def _waiting(node: Node, wanted: dict[str, Any], table: tables.Table) -> str:
+    """The id of a job of the same order whose owners have not all agreed yet; else empty."""
+    for job_id in sorted({row["job"] for row in asking.overview(node) if row["job"]}):
+        job = node.store.state(f"job:{job_id}")
+        same = job and job["step"] == "grants" and all(job[name] == value for name, value in wanted.items())
+        if same and tables.canonical_bytes(open_table(node, job_id)[0]) == tables.canonical_bytes(table):
+            return job_id
+    return ""
 
 
 def _check_assets(assets: list[Asset]) -> None:

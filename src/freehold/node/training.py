@@ -23,7 +23,7 @@ from freehold.core.errors import FreeholdError, InvalidDocument, InvalidInput, N
 from freehold.core.ids import sha256_hex
 from freehold.core.signing import Envelope, parse_envelope
 from freehold.node import logbook, releasing
-from freehold.node.granting import obtain
+from freehold.node.agreeing import agree
 from freehold.node.lending import NotCountersigned
 from freehold.node.node import Node
 from freehold.node.ordering import Order, begin
@@ -61,12 +61,23 @@ class Job:
         self._key = f"job:{job_id}"
         self.job: dict[str, Any] = node.store.state(self._key)
         self._assets = [node.asset(asset_id) for asset_id in self.job["assets"]]
-        self._stop = threading.Event()
+        self._stop, self._nudge = threading.Event(), threading.Event()
         self._late: dict[str, threading.Thread] = {}
 
     def stop(self) -> None:
         """Let the step in flight end and go no further."""
         self._stop.set()
+        self._nudge.set()
+
+    def nudge(self) -> None:
+        """End a `rest`."""
+        self._nudge.set()
+
+    def rest(self, seconds: float) -> bool:
+        """Wait so long, or until nudged; False if the job was stopped."""
+        self._nudge.wait(seconds)
+        self._nudge.clear()
+        return not self._stop.is_set()
 
     def run(self) -> dict[str, Any]:
         """Work through the steps that are left.
@@ -103,20 +114,9 @@ class Job:
     # before the first round
 
     def _grants(self) -> None:
-        uses = int(self.job["recipe"]["rounds"]) + 1
-        grants = {}
-        for asset in self._assets:
-            grant = obtain(
-                self._node,
-                self._peers,
-                asset,
-                "train",
-                purpose=self.job["purpose"],
-                max_uses=uses,
-                once_for=self.job["id"],
-            )
-            grants[asset.owner] = grant.id
-            self._tell(grants=grants)
+        grants = agree(
+            self._node, self._peers, self.job, self._assets, lambda found: self._tell(grants=found)
+        )
         self._advance("commit", grants=grants)
 
     def _commit(self) -> None:

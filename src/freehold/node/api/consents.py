@@ -53,8 +53,15 @@ def add(routes: APIRouter, services: Services) -> None:
 
     @routes.post("/requests/{request_id}/take")
     def take(request_id: str) -> dict[str, Any]:
-        return granting.describe(node, granting.take(node, services.peers, request_id))
+        job = asking.find(node, request_id)[1]["once_for"]
+        grant = granting.take(node, services.peers, request_id)
+        if job:
+            services.jobs.resume(job)
+        return granting.describe(node, grant)
 
     @routes.post("/requests/{request_id}/drop")
     def drop(request_id: str) -> dict[str, Any]:
-        return {"asked": granting.drop(node, services.peers, request_id)}
+        dropped = granting.drop(node, services.peers, request_id)
+        if dropped["job"]:
+            services.jobs.resume(dropped["job"])
+        return {"asked": dropped}
