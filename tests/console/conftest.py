@@ -1,0 +1,61 @@
+"""A real browser on the console of a real `freehold up`, over one embedded chain.
+
+Fixtures: `browser` (Chromium, one for the session), `console` (a node whose owner is logged in, shared by
+a module), `page` (a fresh tab of it). `Console.page()` opens more; without Chromium every test is skipped.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from console_node import Console
+from node_world import World
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+_QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if CHROMIUM is None:
+        pytest.skip("chromium is not installed")
+    with playwright.sync_playwright() as driver:
+        opened = driver.chromium.launch(executable_path=CHROMIUM, args=_QUIET)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="module")
+def console(browser: Any, world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
+    """A node that was set up through its first-run page."""
+    made = Console(browser, tmp_path_factory.mktemp("console") / "home", world.rpc_url).start()
+    page = made.enter(made.page(), name="Clinic North")
+    made.state = page.context.storage_state()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def page(console: Console) -> Any:
+    """A fresh tab, logged in, that fails the test on script errors and on anything the policy refused."""
+    opened = console.page(storage_state=console.state)
+    problems: list[str] = []
+    opened.on("pageerror", lambda error: problems.append(str(error)))
+    opened.on("console", lambda said: problems.append(said.text) if said.type == "error" else None)
+    opened.goto(console.url)
+    yield opened
+    opened.context.close()
+    assert not problems, problems

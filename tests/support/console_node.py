@@ -1,0 +1,97 @@
+"""A node run by `freehold up` without a terminal, and real browsers looking at its console."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import httpx
+from node_world import until
+
+PASSPHRASE = "correct horse battery staple"
+
+
+class Console:
+    """One node; its owner sets it up, logs in and works through pages."""
+
+    def __init__(self, browser: Any, home: Path, rpc_url: str, *arguments: str) -> None:
+        self.browser, self.home, self.rpc_url = browser, home, rpc_url
+        self.arguments = ["--port", "0", "--rpc-url", rpc_url, *arguments]
+        self.log_path = home.with_name(f"{home.name}.log")
+        self.url = ""
+        self._process: subprocess.Popen[bytes] | None = None
+        self._contexts: list[Any] = []
+        self.state: Any = None
+        """Cookies of a browser that is logged in."""
+
+    def start(self) -> Console:
+        """Run `freehold up`; locked until a page is given the passphrase."""
+        self.log_path.write_text("")
+        command = [sys.executable, "-m", "freehold.cli", "up", "--home", str(self.home), *self.arguments]
+        with self.log_path.open("w") as log:
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stderr=log, env=os.environ | {"COLUMNS": "200"}
+            )
+        until(lambda: "/console/" in self.log() or self._process.poll() is not None, "the console is up", 40)
+        assert self._process.poll() is None, self.log()
+        self.url = next(word for word in self.log().split() if "/console/" in word).rstrip(":")
+        return self
+
+    def log(self) -> str:
+        return self.log_path.read_text()
+
+    @property
+    def origin(self) -> str:
+        return self.url.removesuffix("/console/")
+
+    def page(self, **options: Any) -> Any:
+        """A tab of a browser that knows nothing yet; options are playwright's for a context."""
+        context = self.browser.new_context(**options)
+        context.set_default_timeout(15_000)
+        self._contexts.append(context)
+        return context.new_page()
+
+    def enter(self, page: Any, *, name: str = "") -> Any:
+        """Set up, unlock or log in, whichever the node asks for."""
+        page.goto(self.url + "enter")
+        if name:
+            page.get_by_label("Your organisation's name").fill(name)
+        page.get_by_label("Passphrase").fill(PASSPHRASE)
+        if name:
+            page.get_by_label("The same once more").fill(PASSPHRASE)
+        page.locator("form button[type=submit]").click()
+        page.wait_for_url(self.url)
+        return page
+
+    def api(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Call the control API; GET without a body, else POST."""
+        until((self.home / "node.json").exists, "the node runs")
+        token = (self.home / "api-token").read_text().strip()
+        with httpx.Client(trust_env=False, timeout=60) as client:
+            answer = client.request(
+                "GET" if body is None else "POST",
+                f"{self.origin}/api{path}",
+                json=body,
+                headers={"authorization": f"Bearer {token}"},
+            )
+        assert answer.status_code == 200, f"{path}: {answer.status_code} {answer.text}"
+        value: dict[str, Any] = answer.json()
+        return value
+
+    @property
+    def account(self) -> str:
+        return str(json.loads((self.home / "node.json").read_text())["account"])
+
+    def stop(self) -> int:
+        """SIGTERM; returns the exit code."""
+        for context in self._contexts:
+            context.close()
+        self._contexts.clear()
+        assert self._process
+        self._process.send_signal(signal.SIGTERM)
+        return self._process.wait(15)
