@@ -1,5 +1,6 @@
 """Makes tests/support importable and gives every test tree the small world of nodes over one chain."""
 
+import secrets
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,3 +20,24 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
         yield made
     finally:
         made.close()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[object]:
+    """A Postgres server of these tests' own; they are skipped where none is installed."""
+    import postgres_server
+
+    with postgres_server.serving() as server:
+        yield server
+
+
+@pytest.fixture
+def new_url(postgres: object) -> str:
+    """The URL of a new empty Postgres database."""
+    return str(postgres.database(f"t{secrets.token_hex(6)}"))  # type: ignore[attr-defined]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """Where a node keeps its rows: nothing for SQLite, or a new Postgres database."""
+    return "" if request.param == "sqlite" else str(request.getfixturevalue("new_url"))

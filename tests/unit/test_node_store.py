@@ -1,8 +1,8 @@
 """The node's database: documents kept once, counters that never repeat, all of a transaction or none of it."""
 
 import secrets
-import sqlite3
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -15,7 +15,8 @@ from freehold.core.ids import NO_HASH, Ambiguous
 from freehold.core.signing import Envelope, public_account, seal
 from freehold.core.typed_data import Domain
 from freehold.log.store import LogStore
-from freehold.node.store import StorageFailed, Store
+from freehold.node.databases import opening
+from freehold.node.store import AlreadyAnswered, StorageFailed, Store
 
 DOMAIN = Domain("Freehold", 31337, "0x" + "11" * 20)
 KEYS = [bytes([number]) * 32 for number in (1, 2)]
@@ -25,8 +26,10 @@ PROVIDER, HOLDER = (
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(tmp_path / "node.sqlite")
+def store(tmp_path: Path, database_url: str) -> Iterator[Store]:
+    opened = Store(opening.for_writing(tmp_path, database_url))
+    yield opened
+    opened.close()
 
 
 def receipt(sequence: int) -> Receipt:
@@ -99,7 +102,7 @@ def test_a_transaction_that_fails_leaves_nothing(store: Store) -> None:
 def test_an_answer_is_kept_for_one_request_only(store: Store) -> None:
     with store.transaction() as tx:
         tx.answer("key", "request", b"answer")
-    with pytest.raises(sqlite3.IntegrityError), store.transaction() as tx:  # noqa: PT012 - as above
+    with pytest.raises(AlreadyAnswered), store.transaction() as tx:  # noqa: PT012 - as above
         tx.count_use(NO_HASH, 1)
         tx.answer("key", "other", b"")
     assert store.answered("key") == ("request", b"answer")
@@ -163,14 +166,14 @@ def test_a_database_that_cannot_be_opened_is_said(tmp_path: Path) -> None:
     assert failed.value.hint
 
 
-def test_everything_is_there_after_reopening(tmp_path: Path) -> None:
-    first = Store(tmp_path / "node.sqlite")
+def test_everything_is_there_after_reopening(tmp_path: Path, database_url: str) -> None:
+    first = Store(opening.for_writing(tmp_path, database_url))
     put(first, whole(1))
     with first.transaction() as tx:
         tx.set("job:1", {"step": "grants"})
         tx.set("jobs", 1)
     first.close()
-    again = Store(tmp_path / "node.sqlite")
+    again = Store(opening.for_writing(tmp_path, database_url))
     assert again.states("job:") == {"job:1": {"step": "grants"}}
     assert again.get(receipt(1).id) == whole(1)
     with again.log() as log:

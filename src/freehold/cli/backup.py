@@ -56,6 +56,9 @@ def restore(
     check: Annotated[
         bool, typer.Option("--check", help="Only check the file; needs room to unpack it beside itself.")
     ] = False,
+    database: Annotated[
+        str, typer.Option(help="Empty postgresql:// database to put the rows into.", metavar="URL")
+    ] = "",
     allow_older: Annotated[
         bool, typer.Option("--allow-older", help="Restore though the chain has anchored a longer log.")
     ] = False,
@@ -78,7 +81,7 @@ def restore(
         value = {"file": str(file), "ok": True, **_facts(restoring.examine(file, file.parent, secret))}
         emit(value, lambda: [*_lines(value), "the backup is whole"], as_json=as_json)
         return
-    done = restoring.restore(file, home, secret, allow_older=allow_older)
+    done = restoring.restore(file, home, secret, database=database, allow_older=allow_older)
     value = {"home": str(home), "anchored": done.anchored, **_facts(done.manifest)}
     known = (
         "the chain did not answer, so the log is not compared with it: run freehold doctor"

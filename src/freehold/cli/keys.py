@@ -31,7 +31,7 @@ def show(*, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
 
     from freehold.node.reading import NodeFile, open_database  # noqa: PLC0415
 
-    with closing(open_database(home.expanduser() / "node.sqlite")) as connection:
+    with closing(open_database(home.expanduser())) as connection:
         party = NodeFile(connection).party()
     value = {
         "account": party.account,

@@ -52,6 +52,10 @@ def up(
     blobs: Annotated[
         str | None, typer.Option(help="Folder or s3:// URL for encrypted data.", metavar="WHERE")
     ] = None,
+    database: Annotated[
+        str | None,
+        typer.Option(help="postgresql:// URL for documents and log; never with a password.", metavar="URL"),
+    ] = None,
     setting: Annotated[
         list[str] | None,
         typer.Option("--set", help="Any other setting; repeatable.", metavar="NAME=VALUE"),
@@ -89,6 +93,7 @@ def up(
         "rpc_url": rpc_url,
         "peers": tuple(peer) if peer else None,
         "blobs": blobs,
+        "database": database,
     }
     given |= _settings(setting or [])
     chosen = setting_sources.choose(home, os.environ, **given)
@@ -198,6 +203,7 @@ def _status(answer: dict[str, Any]) -> Iterable[Any]:
     chain, log_ = answer["chain"], answer["log"]
     yield f"{plain(answer['name'])}  {answer['account']}"
     yield f"node     {answer['url']}  (version {answer['version']})"
+    yield f"rows     {answer['database']}"
     yield f"chain    {chain['id']}, block {chain['block']}, {chain['rpc_url']}"
     yield f"wallet   {dollars(answer['balance_units'])}"
     yield f"log      {log_['size']} entries, {log_['anchored']} anchored on chain"

@@ -1,4 +1,4 @@
-"""The log in SQLite, inside a transaction that the caller owns.
+"""The log in a database, inside a transaction that the caller owns.
 
 An append and the rows it records stand or fall together, so nothing here commits. Two tables:
 the entries, and the hash of every *complete* subtree (about two per entry), which is all that any
@@ -13,12 +13,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from itertools import islice, pairwise
-from sqlite3 import Connection
 
+from freehold.core.connection import Connection
 from freehold.core.errors import InvalidInput, NotFound, VerificationFailed
 from freehold.log import tiles, tree
 
-_SCHEMA = (
+TABLES = (
     "CREATE TABLE IF NOT EXISTS log_entries (position INTEGER PRIMARY KEY, data BLOB NOT NULL)",
     (
         "CREATE TABLE IF NOT EXISTS log_nodes (level INTEGER NOT NULL, position INTEGER NOT NULL,"
@@ -31,6 +31,7 @@ _SCHEMA = (
         for act in ("UPDATE", "DELETE")
     ),
 )
+"""For SQLite; where a node has another database, that has the like."""
 _CHUNK = 4096
 
 
@@ -61,7 +62,7 @@ class LogStore:
     @classmethod
     def create_tables(cls, connection: Connection) -> None:
         """Create what is missing; like everything here, committed by the caller."""
-        for statement in _SCHEMA:
+        for statement in TABLES:
             connection.execute(statement)
 
     def append(self, data: bytes) -> int:
@@ -160,9 +161,11 @@ class LogStore:
         stored: dict[int, Iterator[tuple[int, bytes]]] = {}
         # The left sibling of a chunk's first node is always the newest node of its level.
         newest: dict[int, bytes] = {}
-        rows = self._connection.execute("SELECT position, data FROM log_entries ORDER BY position")
         size = 0
-        while chunk := rows.fetchmany(_CHUNK):
+        while chunk := self._connection.execute(
+            "SELECT position, data FROM log_entries WHERE position >= ? ORDER BY position LIMIT ?",
+            (size, _CHUNK),
+        ).fetchall():
             for (place, _), expected in zip(chunk, range(size, size + len(chunk)), strict=True):
                 if place != expected:
                     raise LogCorrupt("an entry is missing", index=expected)
@@ -189,11 +192,13 @@ class LogStore:
                 )
 
     def _level(self, level: int) -> Iterator[tuple[int, bytes]]:
-        return iter(
-            self._connection.execute(
-                "SELECT position, hash FROM log_nodes WHERE level = ? ORDER BY position", (level,)
-            )
-        )
+        start = 0
+        while rows := self._connection.execute(
+            "SELECT position, hash FROM log_nodes WHERE level = ? AND position >= ? ORDER BY position LIMIT ?",
+            (level, start, _CHUNK),
+        ).fetchall():
+            yield from rows
+            start = rows[-1][0] + 1
 
     def _node(self, level: int, index: int) -> bytes:
         row = self._connection.execute(

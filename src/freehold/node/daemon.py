@@ -37,6 +37,7 @@ from freehold.vault.keystore import Keys
 
 __all__ = ["KEYS_FILE", "HomeInUse", "PortInUse", "open_keys", "run"]
 
+TOKEN_FILE = "api-token"  # noqa: S105 - a file name
 SETTLE_EVERY_SECONDS = 20.0
 STOP_SECONDS = 3.0
 """How long a stop waits for signatures and vouchers on their way; what is left goes out at the next start."""
@@ -83,7 +84,8 @@ def run(
     is told the address that it listens on. `kept` is what config.toml is to say where that is not `settings`.
 
     Raises:
-        WrongPassphrase, PortInUse, HomeInUse, ChainUnreachable, ContractNotDeployed: nothing was started.
+        WrongPassphrase, PortInUse, HomeInUse, ChainUnreachable, ContractNotDeployed, StorageFailed,
+        DatabaseInUse, DatabaseMismatch: nothing was started.
     """
     logs.configure(settings)
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -105,8 +107,11 @@ def run(
                 chain = Chain(rpc, max_fee_wei=chosen.max_fee_wei or None)
                 deployments.check(chain)
                 keys = open_keys(home, secret)
+                node = Node(home, keys, chosen, chain)
+                trial.callback(node.store.close)
+                node.require_own_database(served=(home / TOKEN_FILE).exists())
                 settings_file.save(home, (kept or settings).with_overrides(name=_new_name(settings, chosen)))
-                services = _prepare(Services(Node(home, keys, chosen, chain), tally), url, trial)
+                services = _prepare(Services(node, tally), url, trial)
                 opened.push(trial.pop_all())
             return services, app.create(services, _api_token(home))
 
@@ -224,7 +229,7 @@ def _finish_payments(services: Services) -> None:
 
 
 def _api_token(home: Path) -> str:
-    path = home / "api-token"
+    path = home / TOKEN_FILE
     if not path.exists():
         write_private(path, secrets.token_urlsafe(32) + "\n")
     return path.read_text().strip()

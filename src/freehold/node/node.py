@@ -7,17 +7,19 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
-from sqlite3 import Connection
 from typing import TypeVar
 
 from freehold.chain import deployments
 from freehold.chain.client import Chain, ContractRef
 from freehold.chain.errors import ChainUnreachable, ContractReverted
+from freehold.core.connection import Connection
 from freehold.core.documents import Asset, Claim, ClaimKind, Document, Grant, Party, Receipt
 from freehold.core.errors import FreeholdError, InvalidDocument, InvalidSignature, Unavailable
 from freehold.core.signing import Envelope, check, public_account, seal
 from freehold.core.typed_data import TEST_DOLLAR_DOMAIN, Domain
 from freehold.log.note import Signer
+from freehold.node.databases import opening
+from freehold.node.databases.errors import DatabaseMismatch
 from freehold.node.settings import Settings
 from freehold.node.store import Store
 from freehold.vault.blobs import Blobs
@@ -57,7 +59,7 @@ class Node:
     ) -> None:
         self.home, self.keys, self.settings, self.chain, self._clock = home, keys, settings, chain, clock
         self.account = keys.account
-        self.store = Store(home / "node.sqlite")
+        self.store = Store(opening.for_writing(home, settings.database))
         self.chain_id = chain.chain_id
         self.domain = Domain("Freehold", self.chain_id, self.contract("Revocations"))
         self.log_signer = Signer.from_seed(f"freehold/{self.account}", keys.log_seed)
@@ -98,6 +100,26 @@ class Node:
         """The EIP-712 domain of the dollar token."""
         name, version = (TEST_DOLLAR_DOMAIN, "1") if not self.settings.token else ("USD Coin", "2")
         return Domain(name, self.chain_id, self.token, version)
+
+    def require_own_database(self, *, served: bool) -> None:
+        """That the database holds this party's log, or nobody's if this node never `served` before.
+
+        A second log under the same keys would contradict what the first has promised to others.
+
+        Raises:
+            DatabaseMismatch.
+        """
+        known = self.store.state("party")
+        if known is None and served:
+            raise DatabaseMismatch(
+                "this home has run before, but its database is empty",
+                hint="Name the database it had; to move a node, back it up and restore it with --database.",
+            )
+        if known is not None and self.store.get(known).document.body.get("account") != self.account:
+            raise DatabaseMismatch(
+                "the database belongs to another account than the keys of this home",
+                hint="Name the database of this node with --database.",
+            )
 
     # identity
 

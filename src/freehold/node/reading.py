@@ -6,50 +6,38 @@ Backups and check-ups use it: they need no keys and must not disturb a running n
 from __future__ import annotations
 
 import json
-import sqlite3
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from freehold.core.connection import Connection
 from freehold.core.documents import Document, Party
 from freehold.core.errors import NotFound, VerificationFailed
 from freehold.core.signing import read_envelope
-from freehold.node.store import StorageFailed
+from freehold.node import setting_sources
+from freehold.node.databases import opening
 from freehold.vault.vault import Sealed
 
 
-def open_database(path: Path, *, timeout: float = 10) -> sqlite3.Connection:
-    """A connection that cannot write.
-
-    Where the node is stopped (no write-ahead log lies beside the file) nothing at all is left in the
-    folder: side files made by another user, such as root, would keep the node from starting.
+def open_database(home: Path) -> Connection:
+    """A connection to a home's database that cannot write.
 
     Raises:
-        NotFound: no such file. StorageFailed: it cannot be opened.
+        NotFound: no database was made yet. StorageFailed: it cannot be opened.
     """
-    if not path.exists():
-        raise NotFound(f"there is no database {path}", hint="Start the node once: freehold up.")
-    try:
-        still = "" if being_written(path) else "&immutable=1"
-        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro{still}", uri=True, timeout=timeout)
-        connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
-    except sqlite3.Error as error:
-        raise StorageFailed(
-            f"cannot read {path.name}: {error}",
-            hint="Check its permissions; restore a backup if it is damaged.",
-        ) from error
-    return connection
+    return opening.for_reading(home, database_url(home))
 
 
-def being_written(path: Path) -> bool:
-    """Whether a database has a write-ahead log: its node runs, or was killed."""
-    return path.with_name(path.name + "-wal").exists()
+def database_url(home: Path) -> str:
+    """Where a home's database is; empty for SQLite in the home."""
+    return setting_sources.choose(home, os.environ).settings.database
 
 
 class NodeFile:
     """What stands in a node's database, through a connection of the caller."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def state(self, name: str) -> Any:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from freehold.core.errors import InvalidInput
+from freehold.node.databases import address
 
 DEFAULT_RPC_URL = "http://127.0.0.1:8545"
 DEFAULT_PORT = 7400
@@ -50,12 +51,14 @@ class Settings:
     """Nodes whose catalogues `search` reads."""
     blobs: str = ""
     """Where encrypted payloads lie: a folder or an s3:// URL; empty means HOME/blobs."""
+    database: str = ""
+    """postgresql://USER@HOST/NAME, without a password; empty means SQLite in HOME."""
     token: str = ""
     """Address of the dollar token; empty means the test dollar of a local chain."""
     endpoint: str = ""
     """URL under which others reach this node; empty means http://HOST:PORT."""
     console_hosts: tuple[str, ...] = ()
-    """Host names, besides this machine's own, under which the web console answers; anyone who reaches one of them sees its log-in."""
+    """Host names, besides this machine's own, under which the web console answers, over HTTPS by a proxy; who reaches one sees its log-in."""
     console_idle_minutes: int = 30
     """Minutes without a click after which the web console logs out."""
     max_table_bytes: int = 256 * 1024 * 1024
@@ -86,6 +89,8 @@ class Settings:
             raise InvalidInput(f"{self.port} is not a port", hint="Ports are 0 to 65535; 0 takes a free one.")
         if not 1 <= self.console_idle_minutes <= 1_440:
             raise InvalidInput("console_idle_minutes is 1 to 1440", hint="30 is the default.")
+        if self.database:
+            address.parse(self.database)
         for name, choices in CHOICES.items():
             if getattr(self, name) not in choices:
                 raise InvalidInput(

@@ -1,4 +1,4 @@
-"""The node's SQLite database: documents, the log, and the few counters that are not derivable.
+"""The node's database: documents, the log, and the few counters that are not derivable.
 
 Everything that must stand or fall together is written in one `transaction()`: a receipt, its log
 entry and the use it counts. After `kill -9` at any moment the database holds whole transactions only.
@@ -7,7 +7,6 @@ entry and the use it counts. After `kill -9` at any moment the database holds wh
 from __future__ import annotations
 
 import json
-import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,40 +14,29 @@ from pathlib import Path
 from typing import Any
 
 from freehold.core.canonical import canonical_bytes
+from freehold.core.connection import Connection
 from freehold.core.documents import Document, Receipt
-from freehold.core.errors import NotFound, Unavailable
+from freehold.core.errors import Conflict, NotFound
 from freehold.core.ids import resolve
 from freehold.core.signing import Envelope, read_envelope
 from freehold.log.store import LogStore
-from freehold.vault.vault import Vault
+from freehold.node.databases.errors import StorageFailed
+from freehold.node.databases.opening import Database
+from freehold.node.databases.sqlite import SqliteDatabase
 
-SCHEMA_VERSION = 1
-_SCHEMA = """
-CREATE TABLE documents (
-  id TEXT PRIMARY KEY, type TEXT NOT NULL, kind TEXT NOT NULL, about TEXT NOT NULL, signer TEXT NOT NULL,
-  complete INTEGER NOT NULL, public INTEGER NOT NULL, position INTEGER, envelope BLOB NOT NULL
-);
-CREATE INDEX documents_by_type ON documents (type, kind);
-CREATE INDEX documents_by_about ON documents (about, type, kind);
-CREATE INDEX documents_unsigned ON documents (type, about) WHERE NOT complete;
-CREATE TABLE uses (grant_id TEXT PRIMARY KEY, uses INTEGER NOT NULL, spent_units INTEGER NOT NULL);
-CREATE TABLE answers (key TEXT PRIMARY KEY, request TEXT NOT NULL, answer BLOB NOT NULL);
-CREATE TABLE state (name TEXT PRIMARY KEY, value BLOB NOT NULL);
-CREATE TABLE nonces (nonce TEXT PRIMARY KEY, expires_at INTEGER NOT NULL);
-CREATE INDEX nonces_by_expiry ON nonces (expires_at);
-"""
+__all__ = ["AlreadyAnswered", "StorageFailed", "Store", "Transaction"]
 
 
-class StorageFailed(Unavailable):
-    """The disk is full or the database cannot be written; nothing of the transaction was kept."""
+class AlreadyAnswered(Conflict):
+    """An answer is kept under this key already."""
 
-    code = "store.failed"
+    code = "store.answered"
 
 
 class Transaction:
     """What may be done inside `Store.transaction()`."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self.log = LogStore(connection)
 
@@ -75,8 +63,10 @@ class Transaction:
             # updated in place, so that order of keeping stays; a signature once held is never lost
             "INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
             " public = excluded.public, position = excluded.position,"
-            " envelope = CASE WHEN complete > excluded.complete THEN envelope ELSE excluded.envelope END,"
-            " complete = max(complete, excluded.complete)",
+            " envelope = CASE WHEN documents.complete > excluded.complete"
+            " THEN documents.envelope ELSE excluded.envelope END,"
+            " complete = CASE WHEN documents.complete > excluded.complete"
+            " THEN documents.complete ELSE excluded.complete END",
             (
                 document.id, document.body["type"], kind, document.subject(),
                 next(iter(document.signers().values())), envelope.is_complete,
@@ -89,7 +79,7 @@ class Transaction:
         """One more use of a grant, at its price."""
         self.connection.execute(
             "INSERT INTO uses VALUES (?, 1, ?) ON CONFLICT (grant_id) DO UPDATE"
-            " SET uses = uses + 1, spent_units = spent_units + excluded.spent_units",
+            " SET uses = uses.uses + 1, spent_units = uses.spent_units + excluded.spent_units",
             (grant_id, price_units),
         )
 
@@ -97,13 +87,20 @@ class Transaction:
         """Remember what was answered, so that a retry gets the same and costs nothing.
 
         Raises:
-            sqlite3.IntegrityError: the key was answered before.
+            AlreadyAnswered: the key was answered before.
         """
-        self.connection.execute("INSERT INTO answers VALUES (?, ?, ?)", (key, request, answer))
+        kept = self.connection.execute(
+            "INSERT INTO answers VALUES (?, ?, ?) ON CONFLICT (key) DO NOTHING", (key, request, answer)
+        )
+        if kept.rowcount != 1:
+            raise AlreadyAnswered("another answer was given under this key", hint="Ask for that one.")
 
     def set(self, name: str, value: Any) -> None:
         """Keep a JSON value under a name."""
-        self.connection.execute("INSERT OR REPLACE INTO state VALUES (?, ?)", (name, canonical_bytes(value)))
+        self.connection.execute(
+            "INSERT INTO state VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            (name, canonical_bytes(value)),
+        )
 
     def delete(self, name: str) -> None:
         """Forget a value."""
@@ -120,63 +117,29 @@ class Transaction:
 class Store:
     """One database, one connection, one writer at a time."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, database: Database | Path) -> None:
+        """A path stands for a SQLite file."""
         self._lock = threading.RLock()
-        try:
-            self._connection = sqlite3.connect(
-                path, check_same_thread=False, isolation_level=None, timeout=10
-            )
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            # FULL: an answer that was given (and may have been paid) must survive power loss too
-            self._connection.execute("PRAGMA synchronous = FULL")
-            self._migrate()
-        except sqlite3.Error as error:
-            raise StorageFailed(
-                f"cannot open {path.name}: {error}", hint="Check disk space and permissions."
-            ) from error
+        self._database = SqliteDatabase(database) if isinstance(database, Path) else database
 
-    def _migrate(self) -> None:
-        version = self._connection.execute("PRAGMA user_version").fetchone()[0]
-        if version > SCHEMA_VERSION:
-            raise StorageFailed(
-                "the database was written by a newer Freehold", hint="Upgrade this installation."
-            )
-        if version == 0:
-            with self.transaction() as tx:
-                for statement in filter(str.strip, _SCHEMA.split(";")):
-                    tx.connection.execute(statement)
-                LogStore.create_tables(tx.connection)
-                Vault.create_tables(tx.connection)
-                tx.connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    def __str__(self) -> str:
+        with self._lock:
+            return str(self._database)
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
         """All or nothing; exclusive.
 
         Raises:
-            StorageFailed: the disk is full or failing. Nothing was kept.
+            StorageFailed: the database cannot be written; nothing was kept. StorageUncertain, one of
+            these: whether it was kept is seen at the next reading, as after a crash.
         """
-        with self._lock:
-            try:
-                self._connection.execute("BEGIN IMMEDIATE")
-                yield Transaction(self._connection)
-                self._connection.execute("COMMIT")
-            except sqlite3.OperationalError as error:
-                self._rollback()
-                raise StorageFailed(
-                    f"cannot write: {error}", hint="Free some disk space, then retry."
-                ) from error
-            except BaseException:
-                self._rollback()
-                raise
-
-    def _rollback(self) -> None:
-        if self._connection.in_transaction:
-            self._connection.execute("ROLLBACK")
+        with self._lock, self._database.transaction() as connection:
+            yield Transaction(connection)
 
     def _rows(self, query: str, *values: Any) -> list[Any]:
         with self._lock:
-            return self._connection.execute(query, values).fetchall()
+            return self._database.connection.execute(query, values).fetchall()
 
     def get(self, document_id: str) -> Envelope:
         """One envelope.
@@ -258,29 +221,33 @@ class Store:
 
     def states(self, prefix: str) -> dict[str, Any]:
         """All values whose name starts with `prefix`."""
-        rows = self._rows("SELECT name, value FROM state WHERE substr(name, 1, ?) = ?", len(prefix), prefix)
+        rows = self._rows(
+            "SELECT name, value FROM state WHERE substr(name, 1, ?) = ? ORDER BY name", len(prefix), prefix
+        )
         return {name: json.loads(value) for name, value in rows}
 
     def seen_nonce(self, nonce: str, expires_at: int, now: int) -> bool:
         """Remember a nonce; True if it was here already."""
         with self.transaction() as tx:
             tx.connection.execute("DELETE FROM nonces WHERE expires_at < ?", (now,))
-            added = tx.connection.execute("INSERT OR IGNORE INTO nonces VALUES (?, ?)", (nonce, expires_at))
+            added = tx.connection.execute(
+                "INSERT INTO nonces VALUES (?, ?) ON CONFLICT (nonce) DO NOTHING", (nonce, expires_at)
+            )
             return added.rowcount == 0
 
     @contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection]:
+    def reading(self) -> Iterator[Connection]:
         """The connection, for rooms that keep tables of their own here."""
         with self._lock:
-            yield self._connection
+            yield self._database.connection
 
     @contextmanager
     def log(self) -> Iterator[LogStore]:
         """The log, for reading."""
         with self._lock:
-            yield LogStore(self._connection)
+            yield LogStore(self._database.connection)
 
     def close(self) -> None:
         """Close the database; further use fails."""
         with self._lock:
-            self._connection.close()
+            self._database.close()

@@ -24,6 +24,7 @@ def status(node: Node) -> dict[str, Any]:
         "account": node.account,
         "url": node.party.document.body["endpoints"][0],
         "chain": {"id": node.chain_id, "block": node.chain.block_number(), "rpc_url": node.settings.rpc_url},
+        "database": str(node.store),
         "balance_units": node.balance_units(),
         "log": {"size": size, "anchored": logbook.anchored_size(node)},
         "counts": {

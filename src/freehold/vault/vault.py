@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from sqlite3 import Connection, IntegrityError
 
+from freehold.core.connection import Connection
 from freehold.core.errors import Conflict, InvalidInput, NotFound, VerificationFailed
 from freehold.vault import sealing
 from freehold.vault.blobs import CHUNK_BYTES, Blobs
@@ -24,10 +24,13 @@ from freehold.vault.sealing import EpochSecret, Writer
 DEFAULT_LIMIT_BYTES = 256 << 20
 """Largest plaintext that `open` holds in memory unless told otherwise."""
 
-_SCHEMA = (
-    "CREATE TABLE IF NOT EXISTS vault_epochs (asset TEXT NOT NULL, epoch INTEGER NOT NULL,"
-    " recipient TEXT NOT NULL, wrapped BLOB NOT NULL, PRIMARY KEY (asset, epoch)) WITHOUT ROWID"
+TABLES = (
+    (
+        "CREATE TABLE IF NOT EXISTS vault_epochs (asset TEXT NOT NULL, epoch INTEGER NOT NULL,"
+        " recipient TEXT NOT NULL, wrapped BLOB NOT NULL, PRIMARY KEY (asset, epoch)) WITHOUT ROWID"
+    ),
 )
+"""For SQLite; where a node has another database, that has the like."""
 
 
 class EpochMissing(NotFound):
@@ -85,7 +88,8 @@ class Vault:
     @classmethod
     def create_tables(cls, connection: Connection) -> None:
         """Create what is missing; committed by the caller."""
-        connection.execute(_SCHEMA)
+        for statement in TABLES:
+            connection.execute(statement)
 
     def put(self, asset: str, source: Path | bytes) -> Sealed:
         """Seal a file or bytes under the newest epoch (the first, if there is none) and store it.
@@ -156,17 +160,17 @@ class Vault:
         return sealing.wrap(secret, self._keys.encryption_public, asset=asset, epoch=epoch)
 
     def _record(self, asset: str, epoch: int, secret: EpochSecret, wrapped: bytes) -> None:
-        try:
-            self._connection.execute(
-                "INSERT INTO vault_epochs VALUES (?, ?, ?, ?)", (asset, epoch, secret.recipient, wrapped)
-            )
-        except IntegrityError as error:
+        made = self._connection.execute(
+            "INSERT INTO vault_epochs VALUES (?, ?, ?, ?) ON CONFLICT (asset, epoch) DO NOTHING",
+            (asset, epoch, secret.recipient, wrapped),
+        )
+        if made.rowcount != 1:
             raise EpochConflict(
                 "the epoch was opened by another writer meanwhile",
                 hint="Try again.",
                 asset=asset,
                 epoch=epoch,
-            ) from error
+            )
 
     def _row(self, asset: str, epoch: int) -> tuple[str, bytes] | None:
         row = self._connection.execute(

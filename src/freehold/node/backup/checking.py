@@ -14,8 +14,9 @@ from freehold.core.typed_data import Domain
 from freehold.log.store import LogStore
 from freehold.node import daemon, settings
 from freehold.node.backup.manifest import BLOBS, DATABASE, Manifest
-from freehold.node.reading import NodeFile, open_database
-from freehold.node.store import SCHEMA_VERSION
+from freehold.node.databases import migrations
+from freehold.node.databases.opening import read_file
+from freehold.node.reading import NodeFile
 from freehold.vault.blobs import Blobs
 from freehold.vault.keystore import Keys
 from freehold.vault.vault import Vault
@@ -38,7 +39,7 @@ def require_sound(home: Path, manifest: Manifest, passphrase: str) -> Keys:
         raise BackupUnsound("the keys are not the account's", part="keys")
     settings.load(home)
     try:
-        with closing(open_database(home / DATABASE)) as connection:
+        with closing(read_file(home / DATABASE)) as connection:
             _database(connection)
             _log(connection, manifest)
             _documents(connection, manifest)
@@ -53,8 +54,7 @@ def _database(connection: sqlite3.Connection) -> None:
     found = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
     if found != "ok":
         raise BackupUnsound(f"the database is damaged: {found}", part="database")
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if not 1 <= version <= SCHEMA_VERSION:
+    if not 1 <= migrations.version(connection) <= migrations.NEWEST:
         raise BackupUnsound(
             "the database was written by another version of Freehold",
             hint="Upgrade this installation.",

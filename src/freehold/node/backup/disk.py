@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from freehold.core.errors import InvalidInput
-from freehold.node.store import StorageFailed
+from freehold.node.databases.errors import StorageFailed
 from freehold.vault.blobs import StorageFull
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}

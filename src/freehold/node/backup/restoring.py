@@ -6,13 +6,13 @@ import fcntl
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from freehold.chain.client import Chain
 from freehold.chain.rpc import Rpc
-from freehold.core.errors import Conflict, FreeholdError, InvalidInput
+from freehold.core.errors import Conflict, FreeholdError, InvalidInput, VerificationFailed
 from freehold.log.store import LogStore
 from freehold.node import settings
 from freehold.node.backup import checking
@@ -20,7 +20,9 @@ from freehold.node.backup.disk import failures
 from freehold.node.backup.manifest import DATABASE, Manifest
 from freehold.node.backup.pack import CHUNK_BYTES, Unpacker
 from freehold.node.daemon import HomeInUse
-from freehold.node.reading import open_database
+from freehold.node.databases import copying, opening
+from freehold.node.databases.errors import DatabaseNotEmpty
+from freehold.node.databases.opening import read_file
 from freehold.vault import envelope
 from freehold.vault.files import sync_directory
 
@@ -46,13 +48,15 @@ class Restored:
     """Entries of the log that the chain vouches for; None where no chain answered."""
 
 
-def restore(file: Path, home: Path, passphrase: str, *, allow_older: bool = False) -> Restored:
-    """Put the node of a backup into a new or empty home.
+def restore(
+    file: Path, home: Path, passphrase: str, *, database: str = "", allow_older: bool = False
+) -> Restored:
+    """Put the node of a backup into a new or empty home, its rows where asked into an empty `database`.
 
     `allow_older` restores although the chain has anchored a longer log.
 
     Raises:
-        HomeNotEmpty, NotABackup, WrongPassphrase, VerificationFailed, BackupOutdated, StorageFull:
+        HomeNotEmpty, DatabaseNotEmpty, NotABackup, WrongPassphrase, VerificationFailed, BackupOutdated, StorageFull:
         the home is as it was.
     """
     home = home.absolute()
@@ -61,6 +65,8 @@ def restore(file: Path, home: Path, passphrase: str, *, allow_older: bool = Fals
             raise HomeNotEmpty(f"{home} is not empty", hint="Restore into a new folder.")
         with _staging(home) as staging:
             done = _unpack(file, staging, passphrase, allow_older=allow_older)
+            if database:
+                _into_server(staging, database, done.manifest)
             sync_directory(staging)
             try:
                 staging.rename(home)
@@ -100,6 +106,25 @@ def _unpack(file: Path, staging: Path, passphrase: str, *, allow_older: bool) ->
     return Restored(manifest, None if anchored is None else anchored[0])
 
 
+def _into_server(staging: Path, url: str, manifest: Manifest) -> None:
+    """The rows into the server's database, all or none, and the home pointed at it."""
+    with (
+        closing(opening.for_writing(staging, url)) as target,
+        closing(read_file(staging / DATABASE)) as source,
+    ):
+        if not copying.is_empty(target.connection):
+            raise DatabaseNotEmpty(
+                "there is a node in that database already", hint="Name an empty one: createdb NAME"
+            )
+        with target.transaction() as connection:
+            copying.copy(source, connection)
+            size, root = LogStore(connection).verify()
+            if (size, "0x" + root.hex()) != (manifest.log_size, manifest.log_root):
+                raise VerificationFailed("the log did not arrive as it was")
+    (staging / DATABASE).unlink()
+    settings.save(staging, settings.load(staging).with_overrides(database=url))
+
+
 def _anchored(staging: Path, manifest: Manifest) -> tuple[int, bool] | None:
     """(anchored size, whether the log contains what is anchored); None where no chain answers."""
     with Rpc(settings.load(staging).rpc_url) as rpc:
@@ -110,7 +135,7 @@ def _anchored(staging: Path, manifest: Manifest) -> tuple[int, bool] | None:
             root, size, _ = chain.read("LogAnchors", "headOf", manifest.account)
         except FreeholdError:
             return None
-    connection = open_database(staging / DATABASE)
+    connection = read_file(staging / DATABASE)
     try:
         log = LogStore(connection)
         return int(size), int(size) <= log.size() and (not size or log.root(int(size)) == bytes(root))

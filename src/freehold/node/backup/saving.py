@@ -20,7 +20,9 @@ from freehold.node import daemon, settings
 from freehold.node.backup.disk import failures
 from freehold.node.backup.manifest import BLOBS, CONFIG, DATABASE, KEYS, Entry, Manifest, blob_sha256
 from freehold.node.backup.pack import CHUNK_BYTES, Packed
-from freehold.node.reading import NodeFile, being_written, open_database
+from freehold.node.databases import copying, migrations, opening
+from freehold.node.databases.opening import being_written, read_file
+from freehold.node.reading import NodeFile, database_url
 from freehold.node.settings import Settings
 from freehold.vault import envelope
 from freehold.vault.blobs import BlobMissing
@@ -59,7 +61,7 @@ def save(home: Path, target: Path, passphrase: str) -> Saved:
     with failures("write the backup"):
         if target.exists():
             raise BackupExists(f"{target} exists already", hint="Choose another name.")
-        if not (home / DATABASE).exists():
+        if not database_url(home) and not (home / DATABASE).exists():
             raise NotFound(f"there is no node in {home}", hint="Name its --home.")
         keys = Keys.load(home / daemon.KEYS_FILE, passphrase)
         return _save(home, target, keys, passphrase)
@@ -68,8 +70,12 @@ def save(home: Path, target: Path, passphrase: str) -> Saved:
 def _save(home: Path, target: Path, keys: Keys, passphrase: str) -> Saved:
     sweep(home)
     with Spool(home) as snapshot, Spool(home) as config:
-        _snapshot(home / DATABASE, snapshot.path)
-        known = settings.load(home)
+        if url := database_url(home):
+            _server_snapshot(home, url, snapshot.path)
+        else:
+            _snapshot(home / DATABASE, snapshot.path)
+        # it holds the rows itself, whatever kept them
+        known = replace(settings.load(home), database="")
         folder = blob_folder(home, known)
         if folder is not None:
             # restored data always lies in the home
@@ -106,7 +112,7 @@ def _snapshot(source: Path, target: Path) -> None:
 
 def _copy(source: Path, target: Path) -> None:
     with (
-        closing(open_database(source, timeout=_BUSY_SECONDS)) as live,
+        closing(read_file(source, timeout=_BUSY_SECONDS)) as live,
         closing(sqlite3.connect(target)) as copy,
     ):
         live.backup(copy)
@@ -114,11 +120,26 @@ def _copy(source: Path, target: Path) -> None:
         copy.execute("PRAGMA journal_mode = DELETE")
 
 
+def _server_snapshot(home: Path, url: str, target: Path) -> None:
+    """The rows of one moment as the file that SQLite would have kept them in."""
+    with (
+        closing(opening.for_reading(home, url)) as live,
+        closing(sqlite3.connect(target, isolation_level=None)) as kept,
+    ):
+        live.execute("BEGIN")
+        if not migrations.is_current(live):
+            raise NotFound("there is no node of this version in the database", hint="Start the node once.")
+        kept.execute("BEGIN IMMEDIATE")
+        migrations.migrate(kept)
+        copying.copy(live, kept)
+        kept.execute("COMMIT")
+
+
 def _survey(
     home: Path, keys: Keys, folder: Path | None, snapshot: Path, config: Path
 ) -> tuple[Manifest, list[Path]]:
     """The manifest of what is there now, and where each of its files lies."""
-    with closing(open_database(snapshot)) as connection:
+    with closing(read_file(snapshot)) as connection:
         found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
         if found != "ok":
             raise VerificationFailed(f"the database is damaged: {found}", hint="Restore an earlier backup.")

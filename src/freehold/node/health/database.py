@@ -8,13 +8,15 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from freehold.core.connection import Connection
 from freehold.core.documents import Party
 from freehold.core.errors import FreeholdError
 from freehold.log.store import LogStore
+from freehold.node.databases import address, migrations, opening
+from freehold.node.databases.sqlite import FILE
 from freehold.node.health.finding import Finding, ok, problem
 from freehold.node.reading import NodeFile, open_database
 from freehold.node.settings import Settings
-from freehold.node.store import SCHEMA_VERSION
 from freehold.vault.blobs import Blobs
 
 _RESTORE = "Stop the node, move the home away and restore a backup: freehold restore"
@@ -31,11 +33,10 @@ class Facts:
 
 def examine(home: Path, known: Settings) -> tuple[Facts | None, list[Finding]]:
     """All checks of the database; the facts where it could be read."""
-    path = home / "node.sqlite"
-    if not path.exists():
+    if not known.database and not (home / FILE).exists():
         return None, [problem("database", "there is no database", "Start the node once: freehold up")]
     try:
-        with closing(open_database(path)) as connection:
+        with closing(opening.for_reading(home, known.database)) as connection:
             # one view of it all, however much a running node writes meanwhile
             connection.execute("BEGIN")
             findings = list(_checks(connection, home, known))
@@ -48,21 +49,27 @@ def examine(home: Path, known: Settings) -> tuple[Facts | None, list[Finding]]:
 
 def anchored_root(home: Path, size: int) -> bytes | None:
     """Root of the first `size` entries of the log; None where it is shorter."""
-    with closing(open_database(home / "node.sqlite")) as connection:
+    with closing(open_database(home)) as connection:
         log = LogStore(connection)
         return log.root(size) if size <= log.size() else None
 
 
-def _checks(connection: sqlite3.Connection, home: Path, known: Settings) -> Iterator[Finding]:
-    found = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
+def _checks(connection: Connection, home: Path, known: Settings) -> Iterator[Finding]:
+    # a server looks after its own pages
+    found = "ok" if known.database else connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
     if found != "ok":
         yield problem("database", f"it is damaged: {str(found)[:200]}", _RESTORE)
         return
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if version > SCHEMA_VERSION:
+    version = migrations.version(connection)
+    if version > migrations.NEWEST:
         yield problem("database", "it was written by a newer Freehold", "Upgrade this installation.")
         return
-    yield ok("database", f"sound, version {version}")
+    if not version:
+        yield problem("database", "there is nothing in the database", "Start the node once: freehold up")
+        return
+    kind = f"PostgreSQL at {address.parse(known.database)}" if known.database else "SQLite"
+    later = "" if version == migrations.NEWEST else f"; the next start brings it to {migrations.NEWEST}"
+    yield ok("database", f"{kind}, sound, version {version}{later}")
     try:
         size, root = LogStore(connection).verify()
         yield ok("log", f"{size} entries, root {root.hex()[:16]}")
@@ -71,7 +78,7 @@ def _checks(connection: sqlite3.Connection, home: Path, known: Settings) -> Iter
     yield _data(connection, home, known)
 
 
-def _data(connection: sqlite3.Connection, home: Path, known: Settings) -> Finding:
+def _data(connection: Connection, home: Path, known: Settings) -> Finding:
     """The encrypted data is where it should be; its bytes are checked when it is opened and backed up."""
     wanted = NodeFile(connection).blobs()
     if not wanted:
@@ -92,6 +99,6 @@ def _data(connection: sqlite3.Connection, home: Path, known: Settings) -> Findin
     return ok("data", f"all {len(wanted)} pieces are there")
 
 
-def _facts(connection: sqlite3.Connection) -> Facts:
+def _facts(connection: Connection) -> Facts:
     node = NodeFile(connection)
     return Facts(node.party(), tuple(node.state("peers") or ()))

@@ -17,7 +17,7 @@ import httpx
 
 from freehold import __version__
 from freehold.core.errors import FreeholdError
-from freehold.node import daemon, settings
+from freehold.node import daemon, setting_sources
 from freehold.node.health.finding import Finding, ok, problem, warning
 from freehold.node.settings import Settings
 from freehold.vault.keystore import MAX_FILE_BYTES
@@ -77,7 +77,7 @@ def _private(path: Path) -> Iterator[Finding]:
 def configuration(home: Path) -> tuple[Settings | None, Finding]:
     """The settings, where they can be read."""
     try:
-        known = settings.load(home)
+        known = setting_sources.choose(home, os.environ).settings
     except FreeholdError as error:
         return None, problem("settings", error.message, error.hint)
     return known, ok("settings", "config.toml is in order")

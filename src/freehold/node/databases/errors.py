@@ -1,0 +1,38 @@
+"""What can go wrong between a node and its database."""
+
+from __future__ import annotations
+
+from freehold.core.errors import Conflict, Unavailable
+
+
+class StorageFailed(Unavailable):
+    """The disk is full or the database cannot be reached or written; nothing of the transaction was kept."""
+
+    code = "store.failed"
+
+
+class StorageUncertain(StorageFailed):
+    """The database went away while it kept a transaction, and could not be asked whether it has.
+
+    To a caller this is as if the process had died there: what was kept is found at the next reading.
+    """
+
+    code = "store.uncertain"
+
+
+class DatabaseInUse(Conflict):
+    """Another process runs a node on this database."""
+
+    code = "store.in_use"
+
+
+class DatabaseMismatch(Conflict):
+    """The database is not the one that belongs to this home."""
+
+    code = "store.mismatch"
+
+
+class DatabaseNotEmpty(Conflict):
+    """There is a node already in the database where one was to be put."""
+
+    code = "store.not_empty"

@@ -1,0 +1,285 @@
+"""One session with a Postgres server, in the words of `core.connection`."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import struct
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from pg8000.exceptions import DatabaseError, InterfaceError  # type: ignore[import-untyped]
+from pg8000.native import Connection as Wire  # type: ignore[import-untyped]
+from pg8000.native import PreparedStatement
+from scramp import ScramException  # type: ignore[import-untyped]
+
+from freehold.core.errors import InvalidInput
+from freehold.node.databases.address import Address, password
+from freehold.node.databases.errors import DatabaseInUse, StorageFailed
+
+CONNECT_SECONDS = 5.0
+ANSWER_SECONDS = 30.0
+"""How long one statement may take before its session is given up."""
+LOCK_SECONDS = 3.0
+"""A killed node's session ends a moment after it; longer means that the other node lives."""
+_AGAIN_SECONDS = 0.5
+_APPLICATION = 0x46524548
+_BEGINNINGS = {
+    "BEGIN IMMEDIATE": "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SELECT pg_current_xact_id()::text",
+    "BEGIN": "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+}
+_SESSION = (
+    "SET client_encoding = 'UTF8'; SET bytea_output = 'hex'; SET client_min_messages = 'warning';"
+    " SET tcp_keepalives_idle = 15; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3;"
+    " SELECT set_config('search_path', quote_ident(current_schema()), false);"
+    " SELECT set_config('synchronous_commit', 'on', false)"
+    " WHERE current_setting('synchronous_commit') IN ('off', 'local')"
+)
+_LOCK = f"SELECT pg_try_advisory_lock(({_APPLICATION}::bigint << 32) | current_schema()::regnamespace::oid::bigint)"
+_HINTS = {
+    "28": "Check the user, and its password in PGPASSWORD or ~/.pgpass.",
+    "3D": "Create it on the server: createdb NAME",
+    "3F": "Create a schema the user may write to: CREATE SCHEMA AUTHORIZATION USER",
+    "42": "Give the node a database or a schema of its own, which its user may create tables in.",
+    "53": "Free some disk space on the database server, then retry.",
+}
+_ELSEWHERE = "Start the database server, or check its address; then retry."
+_LOST = (InterfaceError, OSError, struct.error, ScramException)
+
+
+class SessionLost(StorageFailed):
+    """The session with the database server ended; a transaction that was open is not kept."""
+
+    code = "store.lost"
+
+
+class Rows:
+    """An answer that has arrived whole."""
+
+    def __init__(self, rows: Iterable[Sequence[Any]], rowcount: int) -> None:
+        self._rows = iter([tuple(row) for row in rows])
+        self.rowcount = rowcount
+
+    def fetchone(self) -> Any:
+        """The next row; None after the last."""
+        return next(self._rows, None)
+
+    def fetchall(self) -> list[Any]:
+        """The rows that are left."""
+        return list(self._rows)
+
+    def __iter__(self) -> Iterator[Any]:
+        return self._rows
+
+
+class Session:
+    """A connection that opens itself again when the server came back; never inside a transaction.
+
+    With `writer` it holds this database's one advisory lock, as long as it lasts: what is written is
+    written by the holder, because the lock and the session end together.
+    """
+
+    def __init__(self, address: Address, *, writer: bool) -> None:
+        self._address, self._writer = address, writer
+        self._wire: Wire | None = None
+        self._prepared: dict[str, PreparedStatement] = {}
+        self._failed_at = float("-inf")
+        self._closed = False
+        self.in_transaction = False
+        self.transaction_id = 0
+        """Of the last writing transaction; the server knows what became of it."""
+        self._open()
+
+    def execute(self, sql: str, parameters: Sequence[Any] = (), /) -> Rows:
+        """Run one statement.
+
+        Raises:
+            StorageFailed: the server refused it or went away. InvalidInput: text that it cannot hold.
+        """
+        if sql in _BEGINNINGS:
+            return self._begin(sql)
+        if self.in_transaction:
+            return self._run(sql, parameters)
+        if not sql.startswith("SELECT"):
+            raise RuntimeError("writes need a transaction")
+        return self._twice(sql, parameters)
+
+    def executemany(self, sql: str, parameters: Iterable[Sequence[Any]], /) -> Rows:
+        """Run one writing statement once for each row of parameters."""
+        return Rows((), sum(self.execute(sql, row).rowcount for row in parameters))
+
+    def commit(self) -> None:
+        """Keep the transaction; when this raises, `transaction_id` tells what to ask about."""
+        self._simple("COMMIT")
+        self.in_transaction = False
+
+    def rollback(self) -> None:
+        """End the transaction, if one is open."""
+        if self.in_transaction:
+            self.in_transaction = False
+            with suppress(StorageFailed):
+                self._simple("ROLLBACK")
+
+    def close(self) -> None:
+        """End it; further use fails."""
+        self._closed = True
+        self._drop()
+
+    def _drop(self) -> None:
+        self.in_transaction = False
+        self._prepared.clear()
+        wire, self._wire = self._wire, None
+        if wire is not None:
+            _end(wire)
+
+    def _begin(self, sql: str) -> Rows:
+        begun = self._twice(_BEGINNINGS[sql], None)
+        self.in_transaction = True
+        if found := begun.fetchone():
+            self.transaction_id = int(found[0])
+        return Rows((), -1)
+
+    def _twice(self, sql: str, parameters: Sequence[Any] | None) -> Rows:
+        """What changes nothing may be said again to a server that came back."""
+        for last in (False, True):
+            if self._wire is None:
+                self._open()
+            try:
+                return self._simple(sql) if parameters is None else self._run(sql, parameters)
+            except SessionLost:
+                if last:
+                    raise
+        raise AssertionError
+
+    def _open(self) -> None:
+        if self._closed:
+            raise SessionLost("the database is closed", hint="Start the node again.")
+        if time.monotonic() - self._failed_at < _AGAIN_SECONDS:
+            raise SessionLost(f"the database at {self._address} does not answer", hint=_ELSEWHERE)
+        try:
+            self._wire = _connect(self._address)
+            self._simple(_SESSION)
+            if self._writer:
+                self._lock()
+            else:
+                self._simple("SET default_transaction_read_only = on")
+        except BaseException:
+            self._failed_at = time.monotonic()
+            self._drop()
+            raise
+
+    def _lock(self) -> None:
+        deadline = time.monotonic() + LOCK_SECONDS
+        while not self._simple(_LOCK).fetchone()[0]:
+            if time.monotonic() > deadline:
+                raise DatabaseInUse(
+                    f"another node runs on the database {self._address}",
+                    hint="Stop it. Each node needs a database, or a schema, of its own.",
+                )
+            time.sleep(0.1)
+
+    def _run(self, sql: str, parameters: Sequence[Any]) -> Rows:
+        for value in parameters:
+            if isinstance(value, str) and ("\0" in value or not _encodes(value)):
+                raise InvalidInput("text holds a character that cannot be kept", hint="Leave it out.")
+        if self._wire is None:
+            raise SessionLost("the database went away", hint=_ELSEWHERE)
+        with self._failures():
+            statement = self._prepared.get(sql)
+            if statement is None:
+                statement = self._prepared[sql] = self._wire.prepare(_numbered(sql))
+            named = {f"p{number}": value for number, value in enumerate(parameters)}
+            rows = statement.run(**named)
+            return Rows(rows or (), statement._context.row_count)  # noqa: SLF001 - it has no other way out
+
+    def _simple(self, sql: str) -> Rows:
+        if self._wire is None:
+            raise SessionLost("the database went away", hint=_ELSEWHERE)
+        with self._failures():
+            return Rows(self._wire.run(sql) or (), self._wire.row_count)
+
+    @property
+    def server(self) -> str:
+        """Version of the server, such as 15.4."""
+        return str(self.execute("SELECT split_part(current_setting('server_version'), ' ', 1)").fetchone()[0])
+
+    @contextmanager
+    def _failures(self) -> Iterator[None]:
+        try:
+            yield
+        except DatabaseError as error:
+            raise _refused(error) from error
+        except _LOST as error:
+            wire, self._wire = self._wire, None
+            self._prepared.clear()
+            if wire is not None:
+                _end(wire)
+            raise SessionLost("the database server went away", hint=_ELSEWHERE) from error
+
+
+def _connect(address: Address) -> Wire:
+    where: dict[str, Any] = {"host": address.host, "port": address.port}
+    if address.is_socket:
+        where = {"host": None, "unix_sock": f"{address.host}/.s.PGSQL.{address.port}"}
+    try:
+        wire = Wire(
+            address.user,
+            database=address.name,
+            password=password(address),
+            ssl_context=_tls(address),
+            timeout=CONNECT_SECONDS,
+            application_name="freehold",
+            **where,
+        )
+    except DatabaseError as error:
+        raise _refused(error) from error
+    except _LOST as error:
+        why = error.__cause__ or error
+        raise SessionLost(f"cannot connect to the database {address}: {why}", hint=_ELSEWHERE) from error
+    wire._usock.settimeout(ANSWER_SECONDS)  # noqa: SLF001 - connecting and answering take different times
+    return wire
+
+
+def _tls(address: Address) -> ssl.SSLContext | bool:
+    if address.is_socket or address.sslmode == "disable":
+        return False
+    context = ssl.create_default_context(cafile=address.sslrootcert or None)
+    if address.sslmode == "require":
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _end(wire: Wire) -> None:
+    plain = wire._usock  # noqa: SLF001 - closing leaves it open while a traceback still holds its file
+    with suppress(*_LOST):
+        wire.close()
+    with suppress(OSError, AttributeError):
+        plain.shutdown(socket.SHUT_RDWR)
+
+
+def _refused(error: DatabaseError) -> StorageFailed:
+    """Only the server's own sentence: its details may hold rows."""
+    fields = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
+    state = str(fields.get("C", ""))
+    return StorageFailed(
+        f"the database server refused: {fields.get('M', 'for no reason given')}",
+        hint=_HINTS.get(state[:2], "Look into the log of the database server."),
+        state=state,
+    )
+
+
+def _numbered(sql: str) -> str:
+    """`?` as the names that the driver takes; no statement here has one inside quotes."""
+    first, *others = sql.split("?")
+    return first + "".join(f":p{number}{text}" for number, text in enumerate(others))
+
+
+def _encodes(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

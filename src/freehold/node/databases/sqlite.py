@@ -1,0 +1,60 @@
+"""A node's database as one file in its home."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from freehold.node.databases import migrations
+from freehold.node.databases.errors import StorageFailed
+
+FILE = "node.sqlite"
+
+
+class SqliteDatabase:
+    """One file, one connection."""
+
+    def __init__(self, path: Path) -> None:
+        try:
+            self.connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=10)
+            self.connection.execute("PRAGMA journal_mode = WAL")
+            # FULL: an answer that was given (and may have been paid) must survive power loss too
+            self.connection.execute("PRAGMA synchronous = FULL")
+            if not migrations.is_current(self.connection):
+                with self.transaction() as connection:
+                    migrations.migrate(connection)
+        except sqlite3.Error as error:
+            raise StorageFailed(
+                f"cannot open {path.name}: {error}", hint="Check disk space and permissions."
+            ) from error
+
+    def __str__(self) -> str:
+        return f"SQLite {sqlite3.sqlite_version}"
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """All or nothing; the only writer.
+
+        Raises:
+            StorageFailed: the disk is full or failing. Nothing was kept.
+        """
+        try:
+            self.connection.execute("BEGIN IMMEDIATE")
+            yield self.connection
+            self.connection.execute("COMMIT")
+        except sqlite3.OperationalError as error:
+            self._rollback()
+            raise StorageFailed(f"cannot write: {error}", hint="Free some disk space, then retry.") from error
+        except BaseException:
+            self._rollback()
+            raise
+
+    def _rollback(self) -> None:
+        if self.connection.in_transaction:
+            self.connection.execute("ROLLBACK")
+
+    def close(self) -> None:
+        """Further use fails."""
+        self.connection.close()
