@@ -1,0 +1,98 @@
+"""A training job over owners who decide by hand: it says who is silent, waits, and goes on or stops."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from node_tables import LABEL, make, write
+from node_world import Party, World, finished, order, until
+
+from freehold.node import consent, granting, publishing, requests
+from freehold.node.consent import Counter
+
+PRICE_UNITS = 1_000_000
+
+
+class Run:
+    """A builder who ordered training of an owner who asks first and one who does not."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.owner, automatic = world.party("owner"), world.party("automatic")
+        path = write(self.owner.home / "table.csv", make(20, seed=1))
+        licence = publishing.Licence(price_units=PRICE_UNITS)
+        publishing.publish(self.owner.node, path, LABEL, licence, name="north", approval="ask")
+        automatic.publish(make(30, seed=2), price_units=PRICE_UNITS)
+        self.builder = world.party("builder")
+        self.order = order(self.builder, [self.owner, automatic], rounds=2)
+        self.job = self.jobs.start(self.order)
+        until(lambda: self.state["waiting"] != [], "the job waits")
+
+    @property
+    def jobs(self) -> Any:
+        return self.builder.services.jobs
+
+    @property
+    def state(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.jobs.get(self.job)
+        return found
+
+    @property
+    def request(self) -> str:
+        (row,) = requests.overview(self.owner.node)
+        return row["id"]
+
+    def paid(self) -> list[int]:
+        bought = self.world.chain.events("Market", "GrantBought", buyer=self.builder.account)
+        return sorted(event.args["price"] for event in bought)
+
+
+@pytest.fixture
+def run(world: World) -> Run:
+    return Run(world)
+
+
+def held(party: Party) -> list[int]:
+    return [row["uses"] for row in granting.overview(party.node)]
+
+
+def test_it_names_the_silent_owner_and_goes_on_by_itself_once_it_agrees(run: Run) -> None:
+    found = run.state
+    assert (found["running"], found["step"], found["error"]["code"]) == (False, "grants", "grant.waiting")
+    assert "not answered yet: owner (north)" in found["error"]["title"]
+    assert [row["owner_name"] for row in found["waiting"]] == ["owner"]
+    assert run.paid() == [], "nothing is bought of the others before"
+    assert run.jobs.start(run.order) == run.job, "the same order is the same job"
+    until(lambda: run.state["waiting"] != [], "it asked again and waits")
+    consent.accept(run.owner.node, run.request)
+    until(lambda: run.state["step"] == "done", "the run ends by itself", 60)
+    assert run.paid() == [PRICE_UNITS, PRICE_UNITS]
+    assert held(run.builder) == [3, 3], "the buyer counts its receipts: column sums and two rounds"
+    until(lambda: not run.state["running"], "its thread ends")
+    assert run.jobs.start(run.order) != run.job, "what is done is ordered anew"
+    run.jobs.stop()
+
+
+def test_it_shows_an_offer_and_goes_on_once_that_is_taken_up(run: Run) -> None:
+    consent.counter(run.owner.node, run.request, Counter(price_units=PRICE_UNITS + 1))
+    run.jobs.resume(run.job)
+    until(lambda: "other terms offered by: owner (north)" in str(run.state["error"]), "it shows the offer")
+    assert run.paid() == []
+    granting.take(run.builder.node, run.builder.services.peers, run.request)
+    run.jobs.resume(run.job)
+    until(lambda: run.state["step"] == "done", "the run ends", 60)
+    assert run.paid() == [PRICE_UNITS, PRICE_UNITS + 1]
+
+
+@pytest.mark.parametrize("why", ["refused", "dropped"])
+def test_it_stands_still_where_the_owner_refused_or_the_request_was_dropped(run: Run, why: str) -> None:
+    if why == "refused":
+        consent.refuse(run.owner.node, run.request, "not for this")
+    else:
+        granting.drop(run.builder.node, run.builder.services.peers, run.request)
+    run.jobs.resume(run.job)
+    found = finished(run.builder, run.job)
+    assert (found["error"]["code"], found["waiting"]) == (f"grant.{why}", [])
+    assert ("not for this" in found["error"]["title"]) == (why == "refused")
+    assert run.paid() == []
