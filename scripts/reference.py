@@ -86,11 +86,12 @@ class _Anything:
 
 
 def http() -> str:
-    from freehold.node.api import control, paid, peer, public
+    from freehold.node.api import control, operations, paid, peer, public
 
     nobody: Any = _Anything()
     groups = {
         "Public: anyone may read": public.router(nobody),
+        "Operations: ready or not; metrics as the setting `metrics` says": operations.router(nobody),
         "Paid: answered with a receipt": paid.router(nobody, nobody),
         "Peers: signed requests (RFC 9421, Ed25519 log key, one nonce once)": peer.router(nobody),
         "Control: the owner, with the bearer token in HOME/api-token": control.router(nobody, "token"),
@@ -104,7 +105,25 @@ def http() -> str:
     return "\n".join(lines)
 
 
-PAGES = {"errors.md": errors, "settings.md": settings, "http.md": http}
+def metrics() -> str:
+    from freehold.node.metrics import CATALOGUE
+
+    lines = ["# Metrics", "", NOTE]
+    lines += [
+        "`GET /metrics` in the Prometheus text format, for whom the setting `metrics` admits: by default this machine,",
+        "and nobody through a proxy. Beside these there are the usual `process_` and `python_info` metrics.",
+        "",
+        "| metric | kind | labels | meaning |",
+        "| --- | --- | --- | --- |",
+    ]
+    lines += [
+        f"| `{name}` | {one.kind} | {', '.join(f'`{label}`' for label in one.labels)} | {one.meaning} |"
+        for name, one in CATALOGUE.items()
+    ]
+    return "\n".join(lines) + "\n"
+
+
+PAGES = {"errors.md": errors, "settings.md": settings, "http.md": http, "metrics.md": metrics}
 
 
 def main() -> int:

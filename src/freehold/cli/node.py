@@ -98,7 +98,8 @@ def up(
     given |= _settings(setting or [])
     chosen = setting_sources.choose(home, os.environ, **given)
     typed = passphrase_fd is None and passphrase_file is None and not (home / remembering.MARK).exists()
-    on_page = typed and (console or not sys.stdin.isatty())
+    remembered = (home / remembering.MARK).exists() and not console
+    on_page = typed and not remembered and (console or not sys.stdin.isatty())
     if not on_page and not chosen.settings.name:
         chosen = setting_sources.choose(home, os.environ, **{**given, "name": _ask_name()})
     new = not (home / daemon.KEYS_FILE).exists()
@@ -209,6 +210,20 @@ def _status(answer: dict[str, Any]) -> Iterable[Any]:
     yield f"log      {log_['size']} entries, {log_['anchored']} anchored on chain"
     counts = ", ".join(f"{count} {name}" for name, count in answer.get("counts", {}).items())
     yield f"holds    {counts or 'nothing yet'}"
+    yield from (_task(piece) for piece in answer.get("work", []))
+    yield from (_task(job) for job in answer.get("jobs", []) if job["state"] != "done")
+
+
+def _task(task: dict[str, Any]) -> str:
+    """One line on recurring work or a job: state, attempts, what went wrong, when it is tried again."""
+    from datetime import UTC, datetime  # noqa: PLC0415
+
+    said = f"{plain(task['name'])}: {task['state']}"
+    if task["attempts"]:
+        said += f", {task['attempts']} failed attempts ({plain((task['last_error'] or {}).get('title', ''))})"
+    if task["next_try_at"] and task["attempts"]:
+        said += f", next try {datetime.fromtimestamp(task['next_try_at'], UTC):%H:%M:%S} UTC"
+    return f"{'work' if 'about' in task else 'job':<9}{said}"
 
 
 def _log(answer: dict[str, Any]) -> Iterable[Any]:

@@ -23,25 +23,21 @@ from freehold.chain import deployments
 from freehold.chain.client import Chain
 from freehold.chain.rpc import Rpc
 from freehold.core.errors import Conflict, Unavailable
-from freehold.node import logs, releasing
+from freehold.node import logs
 from freehold.node import settings as settings_file
 from freehold.node.api import app
 from freehold.node.api.connections import Connections, Impatient
 from freehold.node.door import KEYS_FILE, Door, Mount
 from freehold.node.node import Node
 from freehold.node.services import Services
-from freehold.node.serving import settle
 from freehold.node.settings import Settings, write_private
 from freehold.node.tally import Tally
 from freehold.vault.keystore import Keys
 
 __all__ = ["KEYS_FILE", "HomeInUse", "PortInUse", "open_keys", "run"]
 
-TOKEN_FILE = "api-token"  # noqa: S105 - a file name
-SETTLE_EVERY_SECONDS = 20.0
-STOP_SECONDS = 3.0
-"""How long a stop waits for signatures and vouchers on their way; what is left goes out at the next start."""
 _log = logging.getLogger("freehold")
+TOKEN_FILE = "api-token"  # noqa: S105 - a file name
 
 
 class PortInUse(Unavailable):
@@ -176,18 +172,13 @@ def _serve(
             if ready:
                 ready(door.services.node, url)
 
-    threads = [
-        threading.Thread(target=started, name="started", daemon=True),
-        threading.Thread(target=_settle_regularly, args=(door, stop), name="settle", daemon=True),
-    ]
-    for thread in threads:
-        thread.start()
+    starting = threading.Thread(target=started, name="started", daemon=True)
+    starting.start()
     try:
         server.run(sockets=[listener])
     finally:
         stop.set()
-        for thread in threads:
-            thread.join(timeout=STOP_SECONDS)
+        starting.join(timeout=3)
 
 
 class _Server(uvicorn.Server):
@@ -206,26 +197,8 @@ class _Server(uvicorn.Server):
 def _announce(home: Path, services: Services, url: str) -> None:
     description = {"url": url, "pid": os.getpid(), "account": services.node.account}
     write_private(home / "node.json", json.dumps(description) + "\n")
-    services.jobs.resume_all()
-
-
-def _settle_regularly(door: Door, stop: threading.Event) -> None:
-    while not stop.wait(SETTLE_EVERY_SECONDS):
-        if door.services:
-            _finish_payments(door.services)
-    if door.services:
-        _finish_payments(door.services)
-
-
-def _finish_payments(services: Services) -> None:
-    """Hand over signatures and shares that are due, and bring accepted vouchers to the chain."""
-    try:
-        services.buyer.flush()
-        releasing.tell_owners(services.node, services.peers)
-        settle(services.node)
-    except Exception:  # noqa: BLE001 - logged where the owner looks, and tried again
-        # signatures and vouchers stay where they are; the next round tries again
-        _log.exception("finishing payments failed")
+    services.begin()
+    _log.info("serving", extra={"fields": {"url": url, "account": services.node.account}})
 
 
 def _api_token(home: Path) -> str:

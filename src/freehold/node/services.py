@@ -8,8 +8,14 @@ from freehold.node.lending import Tables
 from freehold.node.limits import Buckets
 from freehold.node.node import Node
 from freehold.node.peers import Peers
+from freehold.node.readiness import Readiness
+from freehold.node.retrying import Retries
 from freehold.node.serving import Gateway
 from freehold.node.tally import Tally
+from freehold.node.upkeep import work
+
+STOP_SECONDS = 3.0
+"""How long a stop waits for signatures and vouchers on their way; what is left goes out at the next start."""
 
 
 class Services:
@@ -24,9 +30,18 @@ class Services:
         self.gateway = Gateway(node)
         self.buyer = Buyer(node, self.peers)
         self.jobs = Jobs(node, self.peers)
+        self.retries = Retries(node, self.jobs)
+        self.readiness = Readiness(node)
+        self.work = work(self)
+
+    def begin(self) -> None:
+        """Go on with what was under way, and do from now on what recurs."""
+        self.jobs.resume_all()
+        self.work.start()
 
     def close(self) -> None:
         """Stop what runs and close what is open, in that order."""
+        self.work.stop(STOP_SECONDS)
         self.jobs.stop()
         self.peers.close()
         self.node.store.close()

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 
 from freehold import __version__
 from freehold.core.errors import FreeholdError, InvalidInput
-from freehold.node.api import control, paid, peer, public
+from freehold.node.api import control, operations, paid, peer, public
 from freehold.node.api.gate import Gate, retry_after
 from freehold.node.services import Services
 
@@ -42,6 +42,7 @@ def create(services: Services, api_token: str) -> Gate:
         title="Freehold node", version=__version__, docs_url=None, redoc_url=None, responses=_REFUSALS
     )
     app.include_router(public.router(services.node))
+    app.include_router(operations.router(services))
     app.include_router(peer.router(services))
     app.include_router(paid.router(services.node, services.gateway))
     app.include_router(control.router(services, api_token))

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from freehold import __version__
 from freehold.core.errors import NotAllowed
 from freehold.node import consent, earning, granting, logbook, proving, publishing, serving, training, viewing
-from freehold.node.api import consents
+from freehold.node.api import consents, operations
 from freehold.node.asking import GrantCountered, GrantWaiting
 from freehold.node.services import Services
 from freehold.training.logistic import Recipe
@@ -128,7 +128,11 @@ def _data_routes(routes: APIRouter, services: Services) -> None:
 
     @routes.get("/status")
     def status() -> dict[str, Any]:
-        return {**viewing.status(node), "version": __version__}
+        return {**viewing.status(node), **operations.overview(services), "version": __version__}
+
+    @routes.get("/work")
+    def work() -> dict[str, Any]:
+        return operations.overview(services)
 
     @routes.post("/inspect")
     def inspect(body: Inspection) -> dict[str, Any]:

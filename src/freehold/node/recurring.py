@@ -1,0 +1,134 @@
+"""Work that a node does again and again by itself: each piece in its own thread, with its state in view.
+
+A piece that fails is tried again, at first soon, then ever more seldom, and never given up: what it is
+about (signatures, vouchers, anchors) stays where it is until it is done.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from freehold.core.errors import FreeholdError
+
+LONGEST_PAUSE_SECONDS = 900.0
+_log = logging.getLogger("freehold.work")
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One kind of work."""
+
+    name: str
+    """Short, for lists."""
+    about: str
+    """What it does, in a few words."""
+    every_seconds: float
+    """Pause after a success; after failures twice that, four times, up to `LONGEST_PAUSE_SECONDS`."""
+    act: Callable[[], object]
+    """Does what is due; finds out by itself what that is, so that it may be repeated."""
+    at_stop: bool = False
+    """Whether it is done once more when the node stops."""
+
+
+class Work:
+    """All recurring work of one node."""
+
+    def __init__(self, pieces: tuple[Piece, ...]) -> None:
+        self._stop = threading.Event()
+        self._running = [_Running(piece, self._stop) for piece in pieces]
+
+    def start(self) -> None:
+        """Begin; nothing happens before the first pause is over."""
+        for one in self._running:
+            one.thread.start()
+
+    def overview(self) -> list[dict[str, Any]]:
+        """Each piece: name, about, state (waiting, running, failing), attempts, last error, times (Unix seconds)."""
+        return [one.overview() for one in self._running]
+
+    def stop(self, seconds: float) -> None:
+        """Let what is due at the end happen, for at most so long in all."""
+        self._stop.set()
+        deadline = time.monotonic() + seconds
+        for one in self._running:
+            if one.thread.is_alive():
+                one.thread.join(max(0.0, deadline - time.monotonic()))
+
+
+class _Running:
+    """A piece, its thread, and what became of it so far."""
+
+    def __init__(self, piece: Piece, stop: threading.Event) -> None:
+        self.piece = piece
+        self.thread = threading.Thread(target=self._run, name=f"work-{piece.name}", daemon=True)
+        self._stop, self._lock = stop, threading.Lock()
+        self._at_work = False
+        self._failures, self._runs = 0, 0
+        self._error: dict[str, str] | None = None
+        self._ended: float | None = None
+        self._succeeded: float | None = None
+        self._next: float | None = None
+
+    def overview(self) -> dict[str, Any]:
+        with self._lock:
+            return {
+                "name": self.piece.name,
+                "about": self.piece.about,
+                "state": "running" if self._at_work else "failing" if self._failures else "waiting",
+                "every_seconds": int(self.piece.every_seconds),
+                "runs": self._runs,
+                "attempts": self._failures,
+                "last_error": self._error,
+                "last_ended_at": _whole(self._ended),
+                "last_success_at": _whole(self._succeeded),
+                "next_try_at": _whole(self._next),
+            }
+
+    def _run(self) -> None:
+        pause = self.piece.every_seconds
+        while True:
+            with self._lock:
+                self._next = time.time() + pause
+            if self._stop.wait(pause):
+                break
+            pause = self._once()
+        if self.piece.at_stop:
+            self._once()
+
+    def _once(self) -> float:
+        """Do it; returns the pause until the next time, in seconds."""
+        with self._lock:
+            self._at_work = True
+        error = self._attempt()
+        with self._lock:
+            self._at_work, self._ended = False, time.time()
+            self._runs += 1
+            self._failures = self._failures + 1 if error else 0
+            self._error = error or self._error
+            if error is None:
+                self._succeeded = self._ended
+            return max(
+                self.piece.every_seconds,
+                min(self.piece.every_seconds * (1 << min(self._failures, 10)), LONGEST_PAUSE_SECONDS),
+            )
+
+    def _attempt(self) -> dict[str, str] | None:
+        name = self.piece.name
+        try:
+            self.piece.act()
+        except FreeholdError as error:
+            _log.warning("%s failed", name, extra={"fields": {"code": error.code, "reason": error.message}})
+            return {"code": error.code, "title": error.message, "hint": error.hint}
+        except Exception:  # noqa: BLE001 - a thread has no caller: the overview says so, and it is tried again
+            _log.exception("%s failed", name)
+            return {"code": "", "title": "unexpected error", "hint": "See this node's log."}
+        return None
+
+
+def _whole(seconds: float | None) -> int | None:
+    return None if seconds is None else int(seconds)

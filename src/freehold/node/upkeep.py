@@ -1,0 +1,81 @@
+"""What a node does by itself: hand over signatures, tell owners their shares, settle, anchor, retry jobs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from freehold.core.errors import FreeholdError
+from freehold.node import logbook, releasing
+from freehold.node.recurring import Piece, Work
+from freehold.node.settling import settle
+
+if TYPE_CHECKING:
+    from freehold.node.node import Node
+    from freehold.node.services import Services
+
+PAYMENTS_SECONDS = 20.0
+LOOK_SECONDS = 300.0
+"""How often it is looked at whether the log is due to be anchored."""
+RETRY_SECONDS = 2.0
+
+
+class Unsettled(FreeholdError):
+    """The vouchers of some channels could not be settled; others were."""
+
+    code = "channel.unsettled"
+
+
+def work(services: Services) -> Work:
+    """The recurring work of one node, not begun yet."""
+    node = services.node
+    pieces = [
+        Piece(
+            "receipts", "countersign what was bought", PAYMENTS_SECONDS, services.buyer.flush, at_stop=True
+        ),
+        Piece(
+            "shares",
+            "tell owners of models their shares",
+            PAYMENTS_SECONDS,
+            lambda: releasing.tell_owners(node, services.peers),
+        ),
+        Piece(
+            "vouchers",
+            "settle accepted vouchers on chain",
+            PAYMENTS_SECONDS,
+            lambda: _settle(node),
+            at_stop=True,
+        ),
+        Piece("jobs", "go on with jobs whose pause is over", RETRY_SECONDS, services.retries.go_on),
+    ]
+    every = node.settings.anchor_every_seconds
+    if every:
+        pieces.append(
+            Piece(
+                "anchor",
+                "anchor the log on chain where it has grown",
+                min(every, LOOK_SECONDS),
+                lambda: anchor_if_due(node),
+            )
+        )
+    return Work(tuple(pieces))
+
+
+def anchor_if_due(node: Node) -> bool:
+    """Anchor the log if it has grown and the last anchor is old enough; says whether it was."""
+    _, size, anchored_at = node.chain.read("LogAnchors", "headOf", node.account)
+    with node.store.log() as log:
+        grown = log.size() > int(size)
+    if not grown or node.now() - int(anchored_at) < node.settings.anchor_every_seconds:
+        return False
+    logbook.anchor(node)
+    return True
+
+
+def _settle(node: Node) -> None:
+    failed: list[dict[str, Any]] = settle(node)["failed"]
+    if failed:
+        raise Unsettled(
+            f"{len(failed)} channels could not be settled: {failed[0]['title']}",
+            hint="Tried again by itself; look at `freehold channels`.",
+            channels=[row["channel"] for row in failed],
+        )
