@@ -26,6 +26,7 @@ LOCK_SECONDS = 3.0
 """A killed node's session ends a moment after it; longer means that the other node lives."""
 _AGAIN_SECONDS = 0.5
 _APPLICATION = 0x46524548
+_NUMERIC = 1700
 _BEGINNINGS = {
     "BEGIN IMMEDIATE": "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SELECT pg_current_xact_id()::text",
     "BEGIN": "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
@@ -238,6 +239,8 @@ def _connect(address: Address) -> Wire:
     except _LOST as error:
         why = error.__cause__ or error
         raise SessionLost(f"cannot connect to the database {address}: {why}", hint=_ELSEWHERE) from error
+    # sums come as numeric; every column is whole
+    wire.register_in_adapter(_NUMERIC, int)
     wire._usock.settimeout(ANSWER_SECONDS)  # noqa: SLF001 - connecting and answering take different times
     return wire
 
