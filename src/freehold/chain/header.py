@@ -13,6 +13,8 @@ from typing import Any
 import rlp
 from eth_hash.auto import keccak
 
+from freehold.chain.items import joined, number, string
+
 EMPTY_TRIE = bytes.fromhex("56e81f171bcc55a6ff8345e692c0f86e5b48e01b996cadc001622fb5e363b421")
 EMPTY_UNCLES = bytes.fromhex("1dcc4de8dec75d7aab85b567b6ccd41ad312451b948a7413f0a142fd40d49347")
 EMPTY_REQUESTS = bytes.fromhex("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")
@@ -54,7 +56,8 @@ class Header:
     def encoded(self) -> bytes:
         """RLP; absent trailing fields are left out."""
         values = [getattr(self, name) for name in _NAMES]
-        return bytes(rlp.encode([*(value for value in values if value is not None), *self.rest]))
+        shown = [number(one) if isinstance(one, int) else string(one) for one in values if one is not None]
+        return joined(b"".join([*shown, *map(string, self.rest)]))
 
     @cached_property
     def hash(self) -> bytes:

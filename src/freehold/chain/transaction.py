@@ -12,6 +12,8 @@ from coincurve import PrivateKey
 from coincurve._libsecp256k1 import ffi
 from eth_hash.auto import keccak
 
+from freehold.chain.items import joined, number, string
+
 _NO_ACCESS_LIST = b"\xc0"
 
 
@@ -43,42 +45,17 @@ class Transaction:
             self.gas,
         )
         payload = (
-            b"".join(map(_number, numbers)) + _item(self.to) + _number(self.value_wei) + _item(self.data)
+            b"".join(map(number, numbers)) + string(self.to) + number(self.value_wei) + string(self.data)
         )
         payload += _NO_ACCESS_LIST
-        digest = keccak(b"\x02" + _list(payload))
+        digest = keccak(b"\x02" + joined(payload))
         extra = (ffi.NULL, ffi.NULL if entropy is None else ffi.from_buffer(entropy))
         signer = PrivateKey(key) if isinstance(key, bytes) else key
         signature = signer.sign_recoverable(digest, hasher=None, custom_nonce=extra)
         r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:64], "big")
-        return b"\x02" + _list(payload + _number(signature[64]) + _number(r) + _number(s))
+        return b"\x02" + joined(payload + number(signature[64]) + number(r) + number(s))
 
 
 def account_of(key: bytes) -> str:
     """The account (lower-case hex) of a 32-byte private key."""
     return "0x" + keccak(PrivateKey(key).public_key.format(compressed=False)[1:])[12:].hex()
-
-
-# RLP of byte strings, integers and one list (Yellow Paper, appendix B); the general library works out the
-# type of every value anew, which takes longer than signing
-
-
-def _number(value: int) -> bytes:
-    return _item(value.to_bytes((value.bit_length() + 7) // 8, "big"))
-
-
-def _item(data: bytes) -> bytes:
-    if len(data) == 1 and data[0] < 0x80:
-        return data
-    return _length(len(data), 0x80) + data
-
-
-def _list(payload: bytes) -> bytes:
-    return _length(len(payload), 0xC0) + payload
-
-
-def _length(size: int, kind: int) -> bytes:
-    if size < 56:
-        return bytes([kind + size])
-    shown = size.to_bytes((size.bit_length() + 7) // 8, "big")
-    return bytes([kind + 55 + len(shown)]) + shown

@@ -14,6 +14,7 @@ from eth_hash.auto import keccak
 from eth_utils.exceptions import ValidationError
 
 from freehold.chain.embedded import tries
+from freehold.chain.items import joined, number
 from freehold.chain.trie import EMPTY_ROOT
 
 if TYPE_CHECKING:
@@ -226,7 +227,7 @@ class Accounts(AccountDatabaseAPI):
         """Write all changes to the tries; the root."""
         for address, storage in self._storages.items():
             changes = {
-                tries.path_of(slot.to_bytes(32, "big")): tries.number(value) if value else b""
+                tries.path_of(slot.to_bytes(32, "big")): number(value) if value else b""
                 for slot, value in storage.written.items()
             }
             root = tries.write(self._nodes, storage.root, changes)
@@ -284,8 +285,8 @@ def _check(value: int, bits: int) -> None:
 
 def _encoded(account: _Account) -> bytes:
     """RLP of nonce, balance, storage root, code hash (Yellow Paper, section 4.1)."""
-    numbers = tries.number(account.nonce) + tries.number(account.balance)
-    return tries.joined(numbers + b"\xa0" + account.storage_root + b"\xa0" + account.code_hash)
+    numbers = number(account.nonce) + number(account.balance)
+    return joined(numbers + b"\xa0" + account.storage_root + b"\xa0" + account.code_hash)
 
 
 def _decoded(encoded: bytes) -> _Account:

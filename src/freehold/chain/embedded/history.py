@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from freehold.chain.embedded.faults import REFUSED, Fault
-from freehold.chain.embedded.machine import parse_transaction
 from freehold.chain.embedded.reader import PENDING, MethodGroup, method
+from freehold.chain.embedded.transactions import parse_transaction
 from freehold.chain.embedded.wire import (
     block_size,
     read_data,

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any, cast
 from eth.vm.forks.london.headers import calculate_expected_base_fee_per_gas
 from eth_hash.auto import keccak
 
-from freehold.chain.embedded import genesis, tries
+from freehold.chain.embedded import genesis, receipts, tries
 from freehold.chain.embedded.faults import INTERNAL, REFUSED, Fault
-from freehold.chain.embedded.machine import Machine, Outcome, decode_transaction
+from freehold.chain.embedded.machine import Machine, Outcome
 from freehold.chain.embedded.pool import Pool, Ticket
 from freehold.chain.embedded.store import Store
+from freehold.chain.embedded.transactions import decode_transaction
 from freehold.chain.header import Header
 from freehold.chain.transaction import Transaction, account_of
 
@@ -264,19 +265,22 @@ class Ledger:
         """Compute the roots, commit, and settle everyone included."""
         state, included = draft.state, draft.included
         state.persist()
-        receipts, cumulative = [], 0
+        shown, cumulative, bloom = [], 0, 0
         for ticket, outcome in included:
             cumulative += outcome.gas_used
-            status = b"" if outcome.failed else b"\x01"
-            receipts.append(ticket.transaction.make_receipt(status, cumulative, outcome.logs))
-        bloom = 0
-        for receipt in receipts:
-            bloom |= int(receipt.bloom)
+            receipt, bits = receipts.encode(
+                ticket.transaction.type_id or 0,
+                is_success=outcome.failed is None,
+                cumulative_gas=cumulative,
+                logs=outcome.logs,
+            )
+            shown.append(receipt)
+            bloom |= bits
         header = replace(
             draft.header,
             state_root=state.state_root,
             transaction_root=tries.root_of([ticket.raw for ticket, _ in included]),
-            receipt_root=tries.root_of([receipt.encode() for receipt in receipts]),
+            receipt_root=tries.root_of(shown),
             bloom=bloom.to_bytes(256, "big"),
             gas_used=draft.gas_used,
         )

@@ -15,7 +15,6 @@ from eth._utils.address import generate_contract_address
 from eth.exceptions import VMError
 from eth.vm.execution_context import ExecutionContext
 from eth.vm.forks.prague.constants import HISTORY_SERVE_WINDOW, HISTORY_STORAGE_ADDRESS
-from eth.vm.forks.prague.transactions import PragueTransactionBuilder
 from eth_typing import Address, BlockNumber, Hash32
 from eth_utils.exceptions import ValidationError
 
@@ -23,6 +22,7 @@ from freehold.chain.embedded import genesis
 from freehold.chain.embedded.accounts import Accounts
 from freehold.chain.embedded.faults import INTERNAL, REFUSED, Fault, reverted
 from freehold.chain.embedded.prague import State
+from freehold.chain.embedded.transactions import floor_gas
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -35,9 +35,7 @@ if TYPE_CHECKING:
 # takes 2,700 frames, and 8,000 fit a thread's stack.
 sys.setrecursionlimit(8_000)
 
-_GAS_CREATE, _GAS_BASE, _FLOOR_PER_TOKEN, _TOKENS_NON_ZERO = 32_000, 21_000, 10, 4
-_MAX_INITCODE = 49_152
-_MAX_NONCE = 2**64 - 2
+_GAS_CREATE, _GAS_BASE = 32_000, 21_000
 
 
 @dataclass(frozen=True)
@@ -77,43 +75,6 @@ class Outcome:
     """Gas used before refunds: the least that might do as a limit."""
     logs: tuple[tuple[bytes, tuple[int, ...], bytes], ...]
     created: bytes | None
-
-
-def floor_gas(data: bytes) -> int:
-    """The least a transaction with this calldata pays (EIP-7623)."""
-    zeros = data.count(0)
-    return _GAS_BASE + _FLOOR_PER_TOKEN * (zeros + _TOKENS_NON_ZERO * (len(data) - zeros))
-
-
-def parse_transaction(raw: bytes) -> Any:
-    """A transaction that was checked before, from its bytes."""
-    return PragueTransactionBuilder.decode(raw)
-
-
-def decode_transaction(raw: bytes) -> Any:
-    """A signed transaction (types 0, 1, 2, 4) from its bytes, its sender recovered; raises `Fault`."""
-    try:
-        transaction = PragueTransactionBuilder.decode(raw)
-        transaction.validate()
-        transaction.sender  # noqa: B018 - recovers the signer, which fails on a bad signature
-    except Exception as error:
-        # py-evm and rlp raise many unrelated types on hostile bytes; all mean the same here
-        raise Fault(REFUSED, f"invalid transaction: {error}") from error
-    if transaction.type_id == 3:
-        raise Fault(REFUSED, "blob transactions are not supported")
-    if transaction.chain_id not in (None, genesis.CHAIN_ID):
-        raise Fault(REFUSED, f"invalid chain id: have {transaction.chain_id}, want {genesis.CHAIN_ID}")
-    if transaction.gas > genesis.GAS_LIMIT:
-        raise Fault(REFUSED, f"exceeds block gas limit: have {transaction.gas}, limit {genesis.GAS_LIMIT}")
-    if transaction.gas < floor_gas(transaction.data):
-        raise Fault(
-            REFUSED, f"intrinsic gas too low: have {transaction.gas}, want {floor_gas(transaction.data)}"
-        )
-    if transaction.to == b"" and len(transaction.data) > _MAX_INITCODE:
-        raise Fault(REFUSED, f"max initcode size exceeded: {len(transaction.data)} > {_MAX_INITCODE}")
-    if transaction.nonce > _MAX_NONCE or transaction.max_priority_fee_per_gas > transaction.max_fee_per_gas:
-        raise Fault(REFUSED, "max priority fee per gas higher than max fee per gas, or nonce too large")
-    return transaction
 
 
 class _TracingAccounts(Accounts):

@@ -2,19 +2,57 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from eth.vm.forks.prague.state import PragueState
+from eth._utils.address import generate_contract_address
+from eth.vm.forks.prague.state import PragueState, PragueTransactionExecutor
+from eth.vm.message import Message
+from eth_utils.logging import get_extended_debug_logger
 
 from freehold.chain.embedded.accounts import Accounts
+from freehold.chain.embedded.interpreter import Computation
 
 if TYPE_CHECKING:
     from eth_typing import Address
 
 
+class _Executor(PragueTransactionExecutor):
+    """py-evm's, without the log lines that show every transaction's code in hex to nobody."""
+
+    def build_evm_message(self, transaction: Any) -> Any:
+        """Charge the sender and say what is to run."""
+        state, sender = self.vm_state, transaction.sender
+        state.delta_balance(sender, -transaction.gas * state.get_gas_price(transaction))
+        state.increment_nonce(sender)
+        # before the code is looked up: it may delegate it
+        refund = self.calc_message_refund(transaction)
+        created: Any = None
+        data, code, delegate = b"", transaction.data, None
+        if transaction.to:
+            data = transaction.data
+            code, delegate = self.get_code_at_address(transaction.to)
+        else:
+            created = generate_contract_address(sender, state.get_nonce(sender) - 1)
+        return Message(
+            gas=transaction.gas - transaction.intrinsic_gas,
+            to=transaction.to,
+            sender=sender,
+            value=transaction.value,
+            data=data,
+            code=code,
+            create_address=created,
+            refund=refund,
+            is_delegation=delegate is not None,
+        )
+
+
 class State(PragueState):
     """What transactions run on. Transient storage (EIP-1153) is undone with everything else."""
 
+    computation_class = cast("Any", Computation)
+    transaction_executor_class = cast("Any", _Executor)
+    # py-evm looks it up by name at every use
+    logger = cast("Any", get_extended_debug_logger("freehold.chain.evm"))
     account_db_class: type[Accounts] = Accounts
     _account_db: Accounts
 

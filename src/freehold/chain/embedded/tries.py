@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from eth_hash.auto import keccak
 
+from freehold.chain.items import joined, string
 from freehold.chain.trie import EMPTY_ROOT, MalformedTrie
 
 if TYPE_CHECKING:
@@ -79,9 +80,7 @@ def write(nodes: Nodes, root: bytes, changes: Mapping[str, bytes]) -> bytes:
 
 def root_of(items: list[bytes]) -> bytes:
     """Root of the trie of a list (a block's transactions, its receipts): RLP of the index to item."""
-    keys = (
-        _string(index.to_bytes((index.bit_length() + 7) // 8, "big")).hex() for index in range(len(items))
-    )
+    keys = (string(index.to_bytes((index.bit_length() + 7) // 8, "big")).hex() for index in range(len(items)))
     return write(_Nowhere(), EMPTY_ROOT, dict(zip(keys, items, strict=True)))
 
 
@@ -198,9 +197,9 @@ def _encoded(nodes: Nodes, node: Node) -> tuple[bytes, Node]:
     # hex-prefix form: a flag digit (1 odd, 2 leaf), padded to whole bytes
     path = bytes.fromhex(f"{2 * is_leaf + 1}{part}" if len(part) % 2 else f"{2 * is_leaf}0{part}")
     if is_leaf:
-        return joined(_string(path) + _string(payload)), node
+        return joined(string(path) + string(payload)), node
     payload = _child(nodes, payload)
-    return joined(_string(path) + payload), (part, False, payload)
+    return joined(string(path) + payload), (part, False, payload)
 
 
 def decode(encoded: bytes) -> Node:
@@ -248,29 +247,6 @@ def _span(encoded: bytes, at: int) -> tuple[int, int]:
         return at, at + size
     wide = size - 55
     return at + wide, at + wide + int.from_bytes(encoded[at : at + wide], "big")
-
-
-def number(value: int) -> bytes:
-    """RLP of a number: its bytes, without leading zeros."""
-    return _string(value.to_bytes((value.bit_length() + 7) // 8, "big"))
-
-
-def _string(value: bytes) -> bytes:
-    if len(value) == 1 and value[0] < 0x80:
-        return value
-    return _sized(0x80, len(value)) + value
-
-
-def joined(payload: bytes) -> bytes:
-    """RLP of a list, from its items' encodings in a row."""
-    return _sized(0xC0, len(payload)) + payload
-
-
-def _sized(kind: int, size: int) -> bytes:
-    if size < 56:
-        return bytes((kind + size,))
-    width = (size.bit_length() + 7) // 8
-    return bytes((kind + 55 + width,)) + size.to_bytes(width, "big")
 
 
 class _Nowhere:

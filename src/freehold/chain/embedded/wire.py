@@ -6,9 +6,9 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import rlp
-from eth_bloom.bloom import BloomFilter
 
 from freehold.chain.embedded.faults import INVALID_PARAMS, Fault
+from freehold.chain.embedded.receipts import bloom_of
 
 if TYPE_CHECKING:
     from freehold.chain.header import Header
@@ -169,6 +169,7 @@ def show_receipt(
 ) -> dict[str, Any]:
     """A receipt object from a row of the `transactions` table and its logs."""
     tx_hash, number, position, _, sender, created, status, gas_used, cumulative, price = row
+    seen = [bytes.fromhex(item[2:]) for log in logs for item in (log["address"], *log["topics"])]
     return {
         "transactionHash": show(tx_hash),
         "transactionIndex": hex(position),
@@ -183,14 +184,5 @@ def show_receipt(
         "cumulativeGasUsed": hex(cumulative),
         "effectiveGasPrice": hex(int.from_bytes(price, "big")),
         "logs": logs,
-        "logsBloom": bloom_of(logs),
+        "logsBloom": f"0x{bloom_of(seen):0512x}",
     }
-
-
-def bloom_of(logs: list[dict[str, Any]]) -> str:
-    """The 2048-bit bloom of log objects."""
-    bloom = BloomFilter()
-    for log in logs:
-        for item in (log["address"], *log["topics"]):
-            bloom.add(bytes.fromhex(item[2:]))
-    return "0x" + int(bloom).to_bytes(256, "big").hex()
