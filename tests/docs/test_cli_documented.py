@@ -1,9 +1,11 @@
 """docs/reference/cli.md says what the commands do: every command, argument and option, as the code has them."""
 
 import ast
+import shlex
 from pathlib import Path
 
 from freehold.cli import reference
+from freehold.cli.examples import EXAMPLES
 from freehold.core import errors
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,6 +36,18 @@ def test_summaries_fit_the_help_screen():
         first = command.help.strip().splitlines()[0]
         assert first.endswith("."), name
         assert len(first) <= 62, f"{name}: {first}"
+
+
+def test_every_command_has_an_example_that_it_takes():
+    known = dict(reference.commands())
+    for name, command in known.items():
+        words = shlex.split(EXAMPLES[name.removeprefix("freehold ")])
+        given = words[len(name.split()) :]
+        assert words[: len(name.split())] == name.split(), name
+        # parses and checks arguments and options; runs nothing
+        command.make_context(name, list(given))
+        assert EXAMPLES[name.removeprefix("freehold ")] in command.epilog
+    assert {f"freehold {name}" for name in EXAMPLES} == set(known)
 
 
 def test_every_command_that_answers_can_answer_in_json():

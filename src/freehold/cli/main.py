@@ -27,6 +27,7 @@ from freehold.cli import (
     train,
 )
 from freehold.cli.client import exit_code
+from freehold.cli.examples import illustrate
 from freehold.cli.output import emit_error
 from freehold.core.errors import FreeholdError
 
@@ -63,6 +64,7 @@ for group in (
     *(doctor, config, keys, backup, chain, completion),
 ):
     group.register(app)
+illustrate(app)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 
 import typer
 
+from freehold.cli.examples import EXAMPLES
 from freehold.cli.main import app
 
 _HEAD = """# Commands
@@ -65,6 +66,8 @@ def _section(name: str, command: Any) -> str:
         lines += ["| | |", "| --- | --- |"]
     lines += [f"| `{_shape(p)}` | {p.help} |" for p in arguments]
     lines += [f"| `{_flags(p)}` | {_described(p)} |" for p in options]
+    if (example := EXAMPLES.get(name.removeprefix("freehold "))) is not None:
+        lines += ["", f"Example: `{example}`"]
     return "\n".join(lines) + "\n"
 
 

@@ -35,6 +35,13 @@ class TrainingStopped(FreeholdError):
     code = "training.stopped"
 
 
+class TrainingWaits(TrainingStopped):
+    """A training job waits for owners who decide by hand; its node asks them again by itself."""
+
+    code = "training.waits"
+    exit_code = 8
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
     app.command("train")(train)
@@ -58,7 +65,8 @@ def train(
     """Train a model on datasets of others.
 
     Buys the grants, trains inside the owners' nodes, measures what each contributed, and releases the
-    model with shares and a revenue pool. What was interrupted goes on with --resume.
+    model with shares and a revenue pool. What was interrupted goes on with --resume. Owners who decide by
+    hand are asked first; the job names those who have not answered, and goes on by itself once they agree.
     """
     node = NodeClient.of(home)
     if resume is not None:
@@ -98,7 +106,13 @@ def jobs(*, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
 
 def _watch(node: NodeClient, job: str) -> dict[str, Any]:
     from rich.console import Console  # noqa: PLC0415
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+    from rich.progress import (  # noqa: PLC0415
+        BarColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
 
     console = Console(stderr=True, highlight=False)
     columns = (
@@ -106,6 +120,8 @@ def _watch(node: NodeClient, job: str) -> dict[str, Any]:
         BarColumn(),
         TextColumn("{task.fields[at]}"),
         TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
     )
     said = ""
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
@@ -140,6 +156,13 @@ def _progress(state: dict[str, Any]) -> tuple[str, int, int]:
 
 def _stopped(state: dict[str, Any], job: str) -> TrainingStopped:
     error = state.get("error") or {}
+    if state.get("waiting"):
+        return TrainingWaits(
+            f"training waits: {error.get('title', 'owners have not agreed yet')}",
+            hint=f"{error.get('hint', '')} Look again with: freehold train --resume {job[:10]}".strip(),
+            job=job,
+            waiting=[row["owner_name"] for row in state["waiting"]],
+        )
     return TrainingStopped(
         f"training stopped at '{_SAID.get(state['step'], state['step'])}': {error.get('title', 'no reason given')}",
         hint=f"{error.get('hint', '')} Then: freehold train --resume {job[:10]}".strip(),

@@ -1,0 +1,70 @@
+"""One example for each command, shown under its help and in the reference; tests read them as the commands would."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import typer
+from typer.models import CommandInfo
+
+EXAMPLES = {
+    "quickstart": "freehold quickstart --exit --json",
+    "up": "freehold up --home ~/clinic --name 'Riverside Clinic' --peer http://127.0.0.1:7401",
+    "status": "freehold status --json",
+    "log": "freehold log --anchor",
+    "publish": "freehold publish patients.csv --label outcome --positive yes --price 25",
+    "search": "freehold search biopsies --kind dataset",
+    "train": "freehold train 0x3f2a 0x91c0 --test test.csv --name 'Tumour model' --price 0.02",
+    "jobs": "freehold jobs",
+    "serve": "freehold serve 'Tumour model'",
+    "models": "freehold models 0x77b1",
+    "predict": "freehold predict 'Tumour model' patients.csv",
+    "earnings": "freehold earnings",
+    "claim": "freehold claim 'Tumour model'",
+    "settle": "freehold settle",
+    "receipts": "freehold receipts --limit 5",
+    "lineage": "freehold lineage 'Tumour model' -o lineage.svg",
+    "evidence": "freehold evidence last -o evidence",
+    "verify": "freehold verify evidence --rpc-url http://127.0.0.1:8545",
+    "doctor": "freehold doctor",
+    "backup": "freehold backup -o clinic.freehold",
+    "restore": "freehold restore clinic.freehold --home ~/restored",
+    "completion": "freehold completion bash",
+    "peers add": "freehold peers add http://127.0.0.1:7401",
+    "grants list": "freehold grants list",
+    "grants ask": "freehold grants ask 0x3f2a --action train --max-uses 30",
+    "grants revoke": "freehold grants revoke 0x5d01",
+    "grants requests": "freehold grants requests",
+    "grants accept": "freehold grants accept 0x8e44",
+    "grants counter": "freehold grants counter 0x8e44 --days 30",
+    "grants refuse": "freehold grants refuse 0x8e44 --reason 'only for research'",
+    "grants take": "freehold grants take 0x8e44",
+    "grants drop": "freehold grants drop 0x8e44",
+    "channels list": "freehold channels list",
+    "channels close": "freehold channels close 0x1c9e",
+    "config show": "freehold config show",
+    "config set": "freehold config set port 7500",
+    "config path": "freehold config path",
+    "keys show": "freehold keys show",
+    "keys passphrase": "freehold keys passphrase",
+    "keys remember": "freehold keys remember",
+    "keys forget": "freehold keys forget",
+    "chain run": "freehold chain run --port 8545",
+    "chain faucet": "freehold chain faucet 0x70997970c51812dc3a010c7d01b50e0d17dc79c8 --dollars 100",
+}
+
+
+def illustrate(app: typer.Typer) -> None:
+    """Put each command's example under its help."""
+    for name, command in _commands(app, ""):
+        if name in EXAMPLES:
+            # \b: the lines stay as they are
+            command.epilog = f"\b\nExample:\n  {EXAMPLES[name]}"
+
+
+def _commands(app: typer.Typer, prefix: str) -> Iterator[tuple[str, CommandInfo]]:
+    for command in app.registered_commands:
+        yield f"{prefix}{command.name}", command
+    for group in app.registered_groups:
+        if group.typer_instance is not None:
+            yield from _commands(group.typer_instance, f"{prefix}{group.name} ")
