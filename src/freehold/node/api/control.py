@@ -10,19 +10,12 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from freehold import __version__
-from freehold.core.errors import NotAllowed
 from freehold.node import consent, earning, granting, logbook, proving, publishing, serving, training, viewing
 from freehold.node.api import consents, operations
+from freehold.node.api.gate import Unauthorised
 from freehold.node.asking import GrantCountered, GrantWaiting
 from freehold.node.services import Services
 from freehold.training.logistic import Recipe
-
-
-class Unauthorised(NotAllowed):
-    """The request does not carry this node's API token."""
-
-    code = "api.token"
-    http_status = 401
 
 
 class Body(BaseModel):
