@@ -7,6 +7,7 @@ transaction gets a block at once, a burst shares one, and a sender is answered o
 
 from __future__ import annotations
 
+import functools
 import threading
 import time
 from dataclasses import dataclass, field, replace
@@ -78,7 +79,7 @@ class Ledger:
             if number == self.head.block_number:
                 return self.head
             rows = self.store.rows("SELECT header FROM blocks WHERE number = ?", (number,))
-        return Header.decode(bytes(rows[0][0])) if rows else None
+        return _header(bytes(rows[0][0])) if rows else None
 
     def next_header(self) -> Header:
         """Header of the block that would follow now, still carrying the parent's state root.
@@ -293,6 +294,12 @@ class Ledger:
             ticket.settled = True
         for told in tuple(self.watchers):
             told()
+
+
+@functools.lru_cache(maxsize=1_024)
+def _header(encoded: bytes) -> Header:
+    """A stored header; senders ask about the last twenty blocks each time."""
+    return Header.decode(encoded)
 
 
 def _rows(header: Header, included: list[tuple[Ticket, Outcome]]) -> Iterable[tuple[Any, ...]]:
