@@ -18,10 +18,10 @@ import time
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Self
-from urllib.parse import quote
+from typing import Self
 
 from freehold.api_answers import Row, asset_of, made, model_of, numbers, picked, progress_of, records
+from freehold.api_permissions import GrantPending, Permissions, given, identifier, named
 from freehold.api_tables import Rows
 from freehold.api_values import (
     Asset,
@@ -29,7 +29,6 @@ from freehold.api_values import (
     Claimed,
     Earnings,
     Evidence,
-    Grant,
     Inspection,
     Model,
     ModelEarning,
@@ -37,7 +36,6 @@ from freehold.api_values import (
     Prediction,
     Progress,
     Receipt,
-    Revocation,
     Settled,
     Status,
     Verification,
@@ -46,7 +44,7 @@ from freehold.cli.client import NodeClient
 from freehold.core import money
 from freehold.core.errors import FreeholdError, InvalidInput, Unavailable
 
-__all__ = ["Node", "Training", "TrainingHalted", "connect", "verify"]
+__all__ = ["GrantPending", "Node", "Training", "TrainingHalted", "connect", "verify"]
 
 PathLike = str | Path
 
@@ -107,11 +105,13 @@ class _Connection(NodeClient):
         self._client.close()
 
 
-class Node:
+class Node(Permissions):
     """One running node. Assets and models can be named by id, shortened id or name.
 
     Safe to use from several threads. `close`, or the end of a `with` block, closes its connections.
     """
+
+    _client: _Connection
 
     def __init__(self, client: _Connection) -> None:
         self._client = client
@@ -151,7 +151,7 @@ class Node:
 
     def inspect(self, path: PathLike, label: str, *, positive: str | None = None) -> Inspection:
         """What publishing a CSV or Parquet table would find; nothing is changed."""
-        asked = _given(path=_file(path), label=label, positive=positive)
+        asked = given(path=_file(path), label=label, positive=positive)
         return made(Inspection, self._client.post("/api/inspect", asked))
 
     def publish(
@@ -166,13 +166,14 @@ class Node:
         purposes: Sequence[str] | None = None,
         max_uses: int | None = None,
         days: int | None = None,
+        approval: str | None = None,
     ) -> Asset:
         """Offer a table on your terms; it is sealed in the node's vault and never leaves it.
 
-        `price` is dollars as text, for each grant. Raises `NodeRefused` (table.invalid) if the table
-        cannot be trained on.
+        `price` is dollars as text, for each grant. With `approval="ask"` you decide every request for a
+        grant (`requests`). Raises `NodeRefused` (table.invalid) if the table cannot be trained on.
         """
-        asked = _given(
+        asked = given(
             path=_file(path),
             label=label,
             positive=positive,
@@ -182,38 +183,13 @@ class Node:
             purposes=None if purposes is None else list(purposes),
             max_uses=max_uses,
             days=days,
+            approval=approval,
         )
         return asset_of(self._client.post("/api/publish", asked)["asset"])
 
     def search(self, text: str = "", *, kind: str = "") -> Rows[Asset]:
         """What this node and its peers offer; `kind` is dataset, model or empty for both."""
         return Rows(asset_of(one) for one in self._client.get("/api/search", q=text, kind=kind)["assets"])
-
-    # permissions
-
-    def grants(self) -> Rows[Grant]:
-        """Grants this node issued or holds."""
-        return Rows(made(Grant, one) for one in self._client.get("/api/grants")["grants"])
-
-    def grant(
-        self,
-        asset: str | Asset | Model,
-        action: str = "train",
-        *,
-        purpose: str | None = None,
-        max_uses: int | None = None,
-        spend_cap: str | None = None,
-    ) -> Grant:
-        """Get a grant for another party's asset, paying its price if it has one."""
-        cap = None if spend_cap is None else money.units(spend_cap)
-        asked = _given(
-            asset=_id(asset), action=action, purpose=purpose, max_uses=max_uses, spend_cap_units=cap
-        )
-        return made(Grant, self._client.post("/api/grants", asked))
-
-    def revoke(self, grant: str | Grant) -> Revocation:
-        """Take back a grant issued here; it is denied at once and for ever."""
-        return made(Revocation, self._client.post(f"/api/grants/{_named(grant)}/revoke"))
 
     # models
 
@@ -233,8 +209,8 @@ class Node:
         `price` is dollars as text, for each later prediction. Iterate over what comes back to see progress,
         or call its `wait`.
         """
-        asked = _given(
-            assets=[assets] if isinstance(assets, str) else [_id(one) for one in assets],
+        asked = given(
+            assets=[assets] if isinstance(assets, str) else [identifier(one) for one in assets],
             test=_file(test),
             name=name,
             price_units=money.units(price),
@@ -246,7 +222,7 @@ class Node:
 
     def resume(self, job: str) -> Training:
         """Go on with a training job, or look at one that runs or is done."""
-        return Training(self, str(self._client.post(f"/api/jobs/{_named(job)}/resume")["id"]))
+        return Training(self, str(self._client.post(f"/api/jobs/{named(job)}/resume")["id"]))
 
     def jobs(self) -> Rows[Progress]:
         """All training jobs, oldest first."""
@@ -254,7 +230,7 @@ class Node:
 
     def progress(self, job: str) -> Progress:
         """Where one job stands now."""
-        return progress_of(self._client.get(f"/api/jobs/{_named(job)}"))
+        return progress_of(self._client.get(f"/api/jobs/{named(job)}"))
 
     def models(self) -> Rows[Model]:
         """Models known here; `model` tells more of one."""
@@ -262,11 +238,11 @@ class Node:
 
     def model(self, model: str | Asset | Model) -> Model:
         """One model with contributions and revenue."""
-        return model_of(self._client.get(f"/api/models/{_named(model)}"))
+        return model_of(self._client.get(f"/api/models/{named(model)}"))
 
     def serve(self, model: str | Asset | Model, *, on: bool = True) -> None:
         """Sell answers of a model of this node by the call, or stop it."""
-        self._client.post("/api/serve", {"model": _id(model), "on": on})
+        self._client.post("/api/serve", {"model": identifier(model), "on": on})
 
     def predict(self, model: str | Asset | Model, rows: Iterable[Row]) -> Prediction:
         """Buy answers for rows of numbers: sequences in the model's order, mappings by column name, or a frame.
@@ -274,7 +250,7 @@ class Node:
         Numbers travel as text, so give text or `Decimal` where exact digits matter.
         """
         known = self._columns(model)
-        asked = {"model": _id(model), "rows": [numbers(row, known) for row in records(rows)]}
+        asked = {"model": identifier(model), "rows": [numbers(row, known) for row in records(rows)]}
         answer = self._client.post("/api/predict", asked)
         from freehold.core.ids import document_id  # noqa: PLC0415
 
@@ -293,7 +269,7 @@ class Node:
 
     def claim(self, model: str | Asset | Model | None = None) -> Claimed:
         """Move this node's share of revenue to its wallet; of one model or of all."""
-        found = self._client.post("/api/claim", _given(model=None if model is None else _id(model)))
+        found = self._client.post("/api/claim", given(model=None if model is None else identifier(model)))
         return Claimed(units=found["units"], pools=len(found["claims"]), gas=found["gas"])
 
     def settle(self) -> Settled:
@@ -314,7 +290,7 @@ class Node:
         """Write the public files that prove one answer into a new directory; "last" is the newest answer."""
         from freehold.evidence.bundle import Bundle  # noqa: PLC0415
 
-        name = receipt.receipt if isinstance(receipt, Prediction) else _id(receipt)
+        name = receipt.receipt if isinstance(receipt, Prediction) else identifier(receipt)
         answer = self._client.post("/api/evidence", {"receipt": name})
         bundle = Bundle.from_json(answer["files"] if "files" in answer["files"] else answer)
         target = Path(directory).expanduser()
@@ -382,18 +358,5 @@ class Training:
             time.sleep(0.1)
 
 
-def _given(**values: Any) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if value is not None}
-
-
 def _file(path: PathLike) -> str:
     return str(Path(path).expanduser().resolve())
-
-
-def _named(thing: Any) -> str:
-    """As one segment of a path; names may hold any character."""
-    return quote(_id(thing), safe="")
-
-
-def _id(thing: Any) -> str:
-    return thing if isinstance(thing, str) else str(thing.id)

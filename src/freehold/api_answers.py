@@ -42,6 +42,7 @@ def progress_of(found: Mapping[str, Any]) -> Progress:
             **found,
             "job": found["id"],
             "absent": sorted(found["absent"]),
+            "waiting": [row["owner_name"] for row in found.get("waiting") or ()],
             "error": str(error.get("title", "")),
         },
     )

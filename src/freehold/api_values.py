@@ -59,6 +59,8 @@ class Asset(Shown):
     """grant or use."""
     expires_at: int
     """Unix seconds."""
+    approval: str
+    """automatic, or ask where its owner decides every request by hand."""
     mine: bool
 
 
@@ -83,6 +85,74 @@ class Grant(Shown):
 
 
 @dataclass(frozen=True)
+class Offer(Shown):
+    """Other terms an owner offers for a request."""
+
+    id: str
+    purposes: tuple[str, ...]
+    max_uses: int
+    expires_at: int
+    price_units: int
+    price_per: str
+    total_units: int
+    """Most it costs in all."""
+    note: str
+
+
+@dataclass(frozen=True)
+class Request(Shown):
+    """What another party asks of this node's owner."""
+
+    id: str
+    state: str
+    """waiting, countered, accepted or refused."""
+    holder: str
+    holder_name: str
+    """As it calls itself; the account is what identifies it."""
+    asset: str
+    asset_name: str
+    actions: tuple[str, ...]
+    purposes: tuple[str, ...]
+    max_uses: int
+    expires_at: int
+    price_units: int
+    price_per: str
+    total_units: int
+    """Most it pays in all."""
+    asked_at: int
+    lapses_at: int
+    offer: Offer | None
+    reason: str
+    grant: str
+    """Id of the grant it became; else empty."""
+
+
+@dataclass(frozen=True)
+class Asked(Shown):
+    """What this node asks of an owner who decides by hand."""
+
+    id: str
+    state: str
+    """waiting, countered or refused."""
+    asset: str
+    asset_name: str
+    owner: str
+    owner_name: str
+    action: str
+    purpose: str | None
+    max_uses: int | None
+    price_units: int
+    """As published."""
+    asked_at: int
+    job: str
+    """Training job it was made for; else empty."""
+    offer: Offer | None
+    reason: str
+    ask_again_at: int
+    """After a refusal; else 0."""
+
+
+@dataclass(frozen=True)
 class Revocation(Shown):
     """A grant taken back."""
 
@@ -101,6 +171,8 @@ class Progress(Shown):
     rounds: int
     absent: tuple[str, ...]
     """Owners (accounts) that did not answer this round."""
+    waiting: tuple[str, ...]
+    """Owners (by name) who decide by hand and have not agreed yet."""
     running: bool
     model: str | None
     """Id of the released model, once there is one."""

@@ -13,7 +13,11 @@ from freehold.cli import reference
 
 ROOT = Path(__file__).resolve().parents[2]
 UNITS = sorted((ROOT / "packaging" / "systemd").iterdir())
-PAGES = (ROOT / "docs" / "how-to" / "backup.md", ROOT / "packaging" / "README.md")
+PAGES = (
+    ROOT / "docs" / "how-to" / "backup.md",
+    ROOT / "docs" / "how-to" / "decide-by-hand.md",
+    ROOT / "packaging" / "README.md",
+)
 INSTRUCTIONS = {
     *("FROM", "WORKDIR", "COPY", "RUN", "ENV", "USER", "VOLUME", "EXPOSE", "STOPSIGNAL", "HEALTHCHECK"),
     *("ENTRYPOINT", "CMD"),

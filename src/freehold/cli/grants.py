@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from freehold.cli import requests
 from freehold.cli.client import NodeClient
 from freehold.cli.options import DEFAULT_HOME, Home, Json, units
 from freehold.cli.output import day, emit, table
@@ -18,6 +19,7 @@ def register(app: typer.Typer) -> None:
     group.command("list")(list_grants)
     group.command("ask")(ask)
     group.command("revoke")(revoke)
+    requests.add(group)
     app.add_typer(group, name="grants")
 
 
@@ -41,12 +43,20 @@ def ask(
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
-    """Get a grant for an asset, paying its price if it has one."""
+    """Get a grant for an asset, paying its price if it has one.
+
+    Where the owner decides by hand, the request waits and nothing is paid; asking again is the same request.
+    For example: freehold grants ask north-tumours --max-uses 9.
+    """
     node = NodeClient.of(home)
     wanted = {"action": action, "purpose": purpose, "max_uses": max_uses, "spend_cap_units": units(spend_cap)}
     given = {name: value for name, value in wanted.items() if value is not None}
     answer = node.post("/api/grants", {"asset": asset, **given})
-    emit(answer, lambda: [f"granted: {answer['id']}"], as_json=as_json)
+    emit(
+        answer,
+        lambda: requests.said(answer["asked"]) if "status" in answer else [f"granted: {answer['id']}"],
+        as_json=as_json,
+    )
 
 
 def revoke(

@@ -31,6 +31,9 @@ def publish(
     purpose: Annotated[list[str] | None, typer.Option(help="What it may be used for; repeatable.")] = None,
     max_uses: Annotated[int | None, typer.Option(help="Uses for each grant.", min=1)] = None,
     days: Annotated[int | None, typer.Option(help="How long grants may last.", min=1)] = None,
+    approval: Annotated[
+        str | None, typer.Option(help="automatic, or ask: you decide each request for a grant.")
+    ] = None,
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
@@ -51,6 +54,7 @@ def publish(
         "purposes": purpose or None,
         "max_uses": max_uses,
         "days": days,
+        "approval": approval,
     }
     more = {"name": name, "description": description, **terms}
     answer = node.post("/api/publish", {**wanted, **{key: v for key, v in more.items() if v is not None}})
@@ -96,12 +100,13 @@ def _table(assets: list[dict[str, Any]]) -> Iterable[Any]:
             asset["label"] or "",
             f"{dollars(asset['price_units'])}/{asset['price_per']}",
             day(asset["expires_at"]),
+            "asks first" if asset.get("approval") == "ask" else "",
         )
         for asset in assets
     )
     return [
         table(
-            ("asset id", "kind", "name", "owner", "rows", "label", "price", "until"),
+            ("asset id", "kind", "name", "owner", "rows", "label", "price", "until", "approval"),
             rows,
             right=("rows", "price"),
         )

@@ -1,0 +1,140 @@
+"""Consent by hand from the command line and from Python, both sides, as people type it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from node_tables import LABEL, make, write
+from node_world import TOKEN, Party, World
+
+import freehold
+from freehold.api_permissions import GrantPending
+from freehold.cli.client import NodeClient, NodeRefused
+from freehold.cli.main import main
+
+opened: list[NodeClient] = []
+
+
+class Desk:
+    """An owner who asks first and a buyer, each with a home that commands and programs find."""
+
+    def __init__(self, world: World, capsys: pytest.CaptureFixture[str]) -> None:
+        self.owner, self.buyer, self._capsys = world.party("owner"), world.party("buyer"), capsys
+        for party in (self.owner, self.buyer):
+            (party.home / "node.json").write_text(json.dumps({"url": party.url}))
+            (party.home / "api-token").write_text(TOKEN)
+        self.table = write(self.owner.home / "north.csv", make(20, seed=1))
+        self.test = write(self.buyer.home / "test.csv", make(40, seed=7))
+
+    def said(self, by: Party, *words: str, code: int = 0) -> str:
+        done = main([*words, "--home", str(by.home)])
+        out, err = self._capsys.readouterr()
+        assert done == code, out + err
+        while opened:
+            opened.pop()._client.close()  # what the end of a process closes otherwise
+        return out + err
+
+    def json(self, by: Party, *words: str) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.said(by, *words, "--json"))
+        return found
+
+
+@pytest.fixture
+def desk(world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Desk:
+    start = NodeClient.__init__
+
+    def remembered(client: NodeClient, *given: Any, **named: Any) -> None:
+        start(client, *given, **named)
+        opened.append(client)
+
+    monkeypatch.setattr(NodeClient, "__init__", remembered)
+    made = Desk(world, capsys)
+    made.said(
+        made.owner,
+        *("publish", str(made.table), "--label", LABEL, "--name", "north", "--price", "2.50"),
+        *("--approval", "ask"),
+    )
+    made.buyer.knows(made.owner)
+    return made
+
+
+def test_the_command_line_decides_and_asks(desk: Desk) -> None:
+    assert "asks first" in desk.said(desk.buyer, "search", "north")
+    asked = desk.said(desk.buyer, "grants", "ask", "north", "--max-uses", "9")
+    assert "waiting: owner decides by hand; nothing is paid yet" in asked
+    (request,) = desk.json(desk.owner, "grants", "requests")["requests"]
+    listed = desk.said(desk.owner, "grants", "requests")
+    assert all(text in listed for text in ("buyer (0x", "north", "model-training", "$2.50", "waiting"))
+    too_cheap = desk.said(desk.owner, "grants", "counter", request["id"], "--price", "1.00", code=6)
+    assert "cannot be cheaper" in too_cheap
+    offered = desk.said(
+        desk.owner, *("grants", "counter", request["id"][:10], "--price", "5.00", "--note", "one study")
+    )
+    assert "offered: $5.00/grant, 9 uses" in offered
+    asked = desk.said(desk.buyer, "grants", "ask", "north", "--max-uses", "9")
+    assert "one study" in asked
+    assert f"freehold grants take {request['id'][:10]}" in asked
+    assert "granted: 0x" in desk.said(desk.buyer, "grants", "take", request["id"][:10])
+    (held,) = desk.json(desk.buyer, "grants", "list")["grants"]
+    assert (held["price_units"], held["max_uses"]) == (5_000_000, 9)
+
+    desk.said(desk.buyer, "grants", "ask", "north")
+    second = desk.json(desk.owner, "grants", "requests")["requests"][-1]
+    assert "granted: 0x" in desk.said(desk.owner, "grants", "accept", second["id"])
+    assert "granted: 0x" in desk.said(desk.buyer, "grants", "ask", "north")
+    desk.said(desk.buyer, "grants", "ask", "north", "--max-uses", "5")
+    (mine,) = desk.json(desk.buyer, "grants", "requests")["asked"]
+    assert "dropped" in desk.said(desk.buyer, "grants", "drop", mine["id"])
+    desk.said(desk.buyer, "grants", "ask", "north", "--max-uses", "6")
+    third = desk.json(desk.owner, "grants", "requests")["requests"][-1]
+    desk.said(desk.owner, "grants", "refuse", third["id"], "--reason", "enough now")
+    assert "enough now" in desk.said(desk.buyer, "grants", "ask", "north", "--max-uses", "6", code=6)
+    assert "enough now" in desk.said(desk.buyer, "grants", "requests")
+
+
+def test_train_names_the_owners_that_have_not_answered(desk: Desk) -> None:
+    words = ("train", "north", "--test", str(desk.test), "--name", "m", "--rounds", "2")
+    first = desk.said(desk.buyer, *words, code=8)
+    assert "training waits: owners decide by hand; not answered yet: owner (north)" in first
+    assert "freehold train --resume" in first
+    (request,) = desk.json(desk.owner, "grants", "requests")["requests"]
+    desk.said(desk.owner, "grants", "accept", request["id"])
+    assert "model: 0x" in desk.said(desk.buyer, *words)
+    assert len(desk.json(desk.buyer, "jobs")["jobs"]) == 1, "the same order went on"
+
+
+def test_python_decides_and_asks(desk: Desk) -> None:
+    with freehold.connect(desk.owner.home) as owner, freehold.connect(desk.buyer.home) as buyer:
+        (offer,) = buyer.search("north")
+        assert offer.approval == "ask"
+        with pytest.raises(GrantPending, match="waiting") as pending:
+            buyer.grant(offer)
+        assert pending.value.fields["asked"] == buyer.asked()[0]
+        (request,) = owner.requests()
+        assert (request.holder, request.total_units, request.offer) == (desk.buyer.account, 2_500_000, None)
+        countered = owner.counter(request, price="3.00", max_uses=8, note="one study")
+        assert countered.offer is not None
+        assert (countered.state, countered.offer.total_units) == ("countered", 3_000_000)
+        with pytest.raises(GrantPending, match="countered"):
+            buyer.grant(offer)
+        (asked,) = buyer.asked()
+        assert asked.offer is not None
+        assert asked.offer.note == "one study"
+        assert buyer.take(asked).price_units == 3_000_000
+        assert owner.requests()[0].state == "accepted"
+        with pytest.raises(GrantPending):
+            buyer.grant(offer)
+        buyer.drop(buyer.asked()[0])
+        assert len(owner.requests()) == 1
+        with pytest.raises(GrantPending):
+            buyer.grant(offer)
+        owner.accept(owner.requests()[-1])
+        assert buyer.grant(offer).price_units == 2_500_000
+        with pytest.raises(GrantPending):
+            buyer.grant(offer)
+        owner.refuse(owner.requests()[-1], "enough now")
+        with pytest.raises(NodeRefused, match="enough now") as refused:
+            buyer.grant(offer)
+        assert refused.value.problem()["code"] == "grant.refused"
