@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
@@ -55,6 +55,11 @@ class Upload:
     def path(self) -> Path:
         """Where it lies."""
         return self._spool.path
+
+    @property
+    def file(self) -> BinaryIO:
+        """Open for writing."""
+        return self._spool.file
 
     def write(self, data: bytes) -> None:
         """Append."""

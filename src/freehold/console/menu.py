@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from freehold.console.pages import home
+from freehold.console.pages import data, home, publish
 from freehold.console.visit import Page
+from freehold.node import requests
 from freehold.node.services import Services
 
-MODULES = (home,)
+MODULES = (home, data, publish)
 PAGES: list[Page] = [page for module in MODULES for page in module.PAGES]
 
 
 def waiting(services: Services) -> int:
     """How many requests wait for the owner's decision."""
-    del services
-    return 0
+    return sum(1 for row in requests.overview(services.node) if row["state"] == "waiting")

@@ -17,6 +17,7 @@ from freehold.core.terms import require_within
 from freehold.node import requests
 from freehold.node.issuing import Wish, make_grant, parse_terms
 from freehold.node.node import Node
+from freehold.node.offering import is_offered
 from freehold.node.requests import LAPSE_SECONDS, RequestRow, State, offer_id, row, shown_text
 from freehold.node.store import Transaction
 
@@ -171,7 +172,7 @@ def _file(node: Node, tx: Transaction, wish: Wish) -> dict[str, Any]:
 
 
 def _grant(node: Node, tx: Transaction, record: dict[str, Any], terms: Terms) -> str:
-    if not node.store.is_public(record["asset"]):
+    if not is_offered(node, record["asset"]):
         raise NotFound("the asset is no longer on offer", hint="Refuse the request.")
     if terms.expires_at <= node.now():
         raise Conflict("the time that was asked for is over", hint="Refuse the request.")

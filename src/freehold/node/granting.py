@@ -14,6 +14,7 @@ from freehold.node import asking, consent
 from freehold.node.consent import GrantRefused
 from freehold.node.issuing import handed_over, make_grant, read_wish
 from freehold.node.node import Node
+from freehold.node.offering import require_offered
 from freehold.node.peers import Peers
 from freehold.rights.check import ForeignGrant, Standing, require_issued_within, use_price
 
@@ -39,6 +40,8 @@ def issue(node: Node, holder: str, body: dict[str, Any]) -> dict[str, Any]:
     with node.store.transaction() as tx:
         # read inside the transaction, so that two requests at once find one grant
         known: str | dict[str, Any] | None = node.store.state(wish.key)
+        if known is None:
+            require_offered(node, wish.asset.id)
         if known is None and consent.approval_of(node, wish.asset.id) == "ask":
             known = consent.consider(node, tx, wish, str(body.get("offer", "")))
         if isinstance(known, dict):

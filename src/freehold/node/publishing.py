@@ -12,6 +12,7 @@ from freehold.core.errors import InvalidInput, InvalidTable, NotAllowed, NotFoun
 from freehold.core.signing import Envelope
 from freehold.node import consent
 from freehold.node.node import Node
+from freehold.node.offering import is_offered, withdraw
 from freehold.node.store import Transaction
 from freehold.training import table as tables
 from freehold.training.stored import from_canonical_bytes
@@ -52,7 +53,7 @@ class Licence:
 
 def inspect(node: Node, path: Path, label: str, *, positive: str | None = None) -> dict[str, Any]:
     """What publishing would find in the file; nothing is changed."""
-    report = asdict(tables.inspect(path, label, positive=positive, limits=_limits(node)))
+    report = asdict(tables.inspect(path, label, positive=positive, limits=limits(node)))
     return {**report, "columns": list(report["columns"]), "warnings": list(report["warnings"])}
 
 
@@ -67,19 +68,20 @@ def publish(
     positive: str | None = None,
     expected: tuple[str, ...] | None = None,
     approval: consent.Approval = "automatic",
+    supersedes: Asset | None = None,
 ) -> Envelope:
     """Seal the table, sign its asset and log it; all three or none.
 
+    `supersedes` is the version it takes the place of, which is taken off offer; grants on it stay.
+
     Raises:
+        NotAllowed: `supersedes` is another party's.
         InvalidTable: the file cannot be trained on. StorageFull, StorageFailed: nothing was kept.
     """
-    table = tables.read(path, label, positive=positive, expected=expected, limits=_limits(node))
-    if table.rows < MIN_ROWS:
-        raise InvalidTable(
-            f"{path.name} has {table.rows} rows, at least {MIN_ROWS} are needed",
-            hint="Training shows column sums to the builder; of so few rows they would show the rows.",
-            file=path.name,
-        )
+    if supersedes is not None:
+        require_own(node, supersedes)
+    table = tables.read(path, label, positive=positive, expected=expected, limits=limits(node))
+    require_rows(table.rows, path.name)
     salt = secrets.token_bytes(SALT_BYTES)
     with node.store.transaction() as tx:
         sealed = seal_table(node, tx, table, salt)
@@ -88,6 +90,8 @@ def publish(
             name=name or path.stem,
             description=description,
             owner=node.account,
+            asset_version=supersedes.asset_version + 1 if supersedes else 1,
+            supersedes=supersedes.id if supersedes else None,
             content=Content(
                 commitment="0x" + tables.commitment(table, salt).hex(),
                 media_type="application/vnd.freehold.table",
@@ -102,7 +106,23 @@ def publish(
         tx.put(envelope, public=True)
         tx.set(f"sealed:{asset.id}", asdict(sealed))
         consent.set_approval(tx, asset.id, approval)
+        if supersedes is not None:
+            withdraw(tx, supersedes.id)
     return envelope
+
+
+def require_rows(rows: int, file: str) -> None:
+    """A table has enough rows to hide each of them.
+
+    Raises:
+        InvalidTable.
+    """
+    if rows < MIN_ROWS:
+        raise InvalidTable(
+            f"{file} has {rows} rows, at least {MIN_ROWS} are needed",
+            hint="Training shows column sums to the builder; of so few rows they would show the rows.",
+            file=file,
+        )
 
 
 def seal_table(node: Node, tx: Transaction, table: Table, salt: bytes) -> Sealed:
@@ -126,7 +146,8 @@ def open_table(node: Node, name: str) -> tuple[Table, bytes]:
 
 def catalogue(node: Node, *, limit: int = 1_000) -> list[Envelope]:
     """Assets of this node that are on offer."""
-    return node.store.find("asset", public=True, limit=limit)
+    found = node.store.find("asset", public=True, limit=limit)
+    return [envelope for envelope in found if is_offered(node, envelope.document.id)]
 
 
 def search(node: Node, text: str, kind: str) -> list[dict[str, Any]]:
@@ -175,7 +196,8 @@ def require_own(node: Node, asset: Asset) -> None:
         raise NotAllowed(f"{asset.name} belongs to another party", hint="Ask its owner's node.")
 
 
-def _limits(node: Node) -> tables.Limits:
+def limits(node: Node) -> tables.Limits:
+    """What table files of this node may hold."""
     size = node.settings.max_table_bytes
     if size <= 0:
         raise InvalidInput("max_table_bytes must be positive")

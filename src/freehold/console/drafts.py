@@ -1,0 +1,174 @@
+"""A table on its way to being published: kept in the session, its files deleted with it."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from freehold.console.forms import Upload, file_name
+from freehold.core.errors import Conflict, FreeholdError, NotFound
+from freehold.node import publishing
+from freehold.node.consent import Approval
+from freehold.node.node import Node
+from freehold.training.profile import Profile, profile, reduce
+
+MAX_DRAFTS = 3
+"""Per session; one more throws the oldest away."""
+
+
+@dataclass
+class Terms:
+    """What the owner chooses."""
+
+    name: str
+    description: str = ""
+    price: str = "0"
+    """Dollars as typed."""
+    price_units: int = 0
+    purposes: tuple[str, ...] = ("model-training",)
+    max_uses: int = 100
+    days: int = 365
+    approval: Approval = "ask"
+
+
+@dataclass
+class Draft:
+    """One table, from the chosen file to the moment before it is published."""
+
+    id: str
+    path: Path
+    file: str
+    """What its owner calls the file."""
+    profile: Profile
+    terms: Terms
+    upload: Upload | None = None
+    reduced: Upload | None = None
+    """The table without the columns left out."""
+    label: str = ""
+    positive: str | None = None
+    """The label value that means 1; None where labels are 0 and 1."""
+    left_out: tuple[str, ...] = ()
+    report: dict[str, Any] | None = None
+    """What inspection found; None if the table cannot be published as it stands."""
+    problem: FreeholdError | None = None
+    agreed: bool = False
+    """Terms were chosen."""
+    supersedes: str = ""
+    """Id of the version it replaces; empty for a new dataset."""
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def table(self) -> Path:
+        """The file that would be published."""
+        return self.reduced.path if self.reduced else self.path
+
+    def choose(
+        self, node: Node, folder: Path, label: str, positive: str | None, left_out: tuple[str, ...]
+    ) -> None:
+        """Take label and columns, and look whether the table can be published so; changes nothing else."""
+        with self.lock:
+            self.label, self.positive = label, positive
+            self.left_out = tuple(name for name in left_out if name != label)
+            self.report = self.problem = None
+            if self.reduced:
+                self.reduced.close()
+                self.reduced = None
+            try:
+                if self.left_out:
+                    self.reduced = Upload(folder, self.file)
+                    reduce(self.path, self.reduced.file, self.left_out, publishing.limits(node))
+                    self.reduced.finish()
+                self.report = publishing.inspect(node, self.table, label, positive=positive)
+                publishing.require_rows(self.report["rows"], self.file)
+            except FreeholdError as error:
+                self.report = None
+                self.problem = _renamed(error, self.table.name, self.file)
+
+    def close(self) -> None:
+        """Delete what was uploaded."""
+        for kept in (self.upload, self.reduced):
+            if kept:
+                kept.close()
+
+
+class Drafts:
+    """The drafts of one session."""
+
+    def __init__(self) -> None:
+        self._drafts: dict[str, Draft] = {}
+
+    @classmethod
+    def of(cls, kept: dict[str, Any]) -> Self:
+        """Those of a session, by what it keeps."""
+        found = kept.setdefault("drafts", cls())
+        assert isinstance(found, cls)
+        return found
+
+    def begin(self, node: Node, path: Path, upload: Upload | None) -> Draft:
+        """Look at a file.
+
+        Raises:
+            InvalidTable: it is no table.
+        """
+        file = upload.name if upload else file_name(str(path))
+        try:
+            seen = profile(path, publishing.limits(node))
+        except FreeholdError as error:
+            raise _renamed(error, path.name, file) from None
+        made = Draft(secrets.token_urlsafe(9), path, file, seen, Terms(name=_title(file)), upload)
+        while len(self._drafts) >= MAX_DRAFTS:
+            self.drop(next(iter(self._drafts)))
+        self._drafts[made.id] = made
+        return made
+
+    def get(self, identifier: str) -> Draft:
+        """A draft.
+
+        Raises:
+            NotFound: it was published or thrown away.
+        """
+        found = self._drafts.get(identifier)
+        if found is None:
+            raise NotFound("this draft is no longer here", hint="Choose the file again.")
+        return found
+
+    def take(self, identifier: str) -> Draft:
+        """A draft that is ready; it belongs to the caller from now on, so that nothing publishes it twice.
+
+        Raises:
+            NotFound. Conflict: label or terms are still open.
+        """
+        found = self.get(identifier)
+        if found.report is None or not found.agreed:
+            raise Conflict("this draft is not ready", hint="Go through its steps first.")
+        return self._drafts.pop(identifier)
+
+    def put_back(self, draft: Draft) -> None:
+        """After all not published."""
+        self._drafts[draft.id] = draft
+
+    def drop(self, identifier: str) -> None:
+        """Throw a draft away."""
+        draft = self._drafts.pop(identifier, None)
+        if draft:
+            draft.close()
+
+    def close(self) -> None:
+        """Throw all away."""
+        for identifier in list(self._drafts):
+            self.drop(identifier)
+
+
+def _renamed(error: FreeholdError, stored: str, shown: str) -> FreeholdError:
+    """The error with the file named as its owner calls it."""
+    error.message = error.message.replace(stored, shown)
+    error.args = (error.message,)
+    return error
+
+
+def _title(file: str) -> str:
+    words = file.rsplit(".", 1)[0].replace("_", " ").replace("-", " ").strip()[:100]
+    return words[:1].upper() + words[1:] or "Table"

@@ -1,0 +1,175 @@
+"""My data: what is published, who may use it, what it brought, and taking access back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.responses import Response
+
+from freehold.console.people import name_of
+from freehold.console.visit import Visit, acts, shows
+from freehold.core.documents import Asset, Grant, Receipt
+from freehold.core.errors import NotFound
+from freehold.node import consent, earning, granting, offering, publishing
+from freehold.node.node import Node
+
+
+def overview(visit: Visit) -> Response:
+    """Every dataset of this owner, newest first."""
+    node = visit.node
+    grants = granting.overview(node)
+    sold = _sold(node)
+    rows = [_row(node, asset, grants, sold) for asset in _datasets(node)]
+    return visit.show("data.html", rows=rows[::-1])
+
+
+def _datasets(node: Node) -> list[Asset]:
+    found = [envelope.document for envelope in node.store.find("asset", "dataset")]
+    return [asset for asset in found if isinstance(asset, Asset) and asset.owner == node.account]
+
+
+def _sold(node: Node) -> dict[str, int]:
+    """Units earned by grants, by dataset."""
+    sums: dict[str, int] = {}
+    for row in earning.overview(node)["grants"]:
+        sums[row["asset"]] = sums.get(row["asset"], 0) + row["price_units"]
+    return sums
+
+
+def _row(node: Node, asset: Asset, grants: list[dict[str, Any]], sold: dict[str, int]) -> dict[str, Any]:
+    issued = [grant for grant in grants if grant["asset"] == asset.id and grant["issued"]]
+    now = node.now()
+    return {
+        **publishing.describe(node, asset),
+        "version": asset.asset_version,
+        "created_at": asset.created_at,
+        "offered": offering.is_offered(node, asset.id),
+        "over": asset.terms.expires_at <= now,
+        "active": sum(1 for grant in issued if _state(grant, now) == "active"),
+        "uses": sum(grant["uses"] for grant in issued),
+        "sold_units": sold.get(asset.id, 0),
+    }
+
+
+def _state(grant: dict[str, Any], now: int) -> str:
+    if grant["revoked"]:
+        return "revoked"
+    if grant["expires_at"] <= now:
+        return "ended"
+    return "used up" if grant["uses"] >= grant["max_uses"] else "active"
+
+
+def dataset(visit: Visit) -> Response:
+    """One dataset: terms, who has access, uses, money."""
+    node, asset = visit.node, _own(visit)
+    grants = [grant for grant in granting.overview(node) if grant["asset"] == asset.id and grant["issued"]]
+    people = [
+        {**grant, "holder_name": name_of(node, grant["holder"]), "state": _state(grant, node.now())}
+        for grant in grants[::-1]
+    ]
+    following = next((one for one in _datasets(node) if one.supersedes == asset.id), None)
+    return visit.show(
+        "dataset.html",
+        asset=_row(node, asset, grants, _sold(node)),
+        terms=asset.terms,
+        people=people,
+        uses=_uses(node, asset)[:10],
+        following=following,
+        previous=node.asset(asset.supersedes)
+        if asset.supersedes and node.store.has(asset.supersedes)
+        else None,
+    )
+
+
+def _uses(node: Node, asset: Asset) -> list[dict[str, Any]]:
+    """Receipts of this dataset, newest first."""
+    found = []
+    for envelope in node.store.find("receipt"):
+        receipt = envelope.document
+        if isinstance(receipt, Receipt) and receipt.inputs and receipt.inputs[0] == asset.id:
+            who = name_of(node, receipt.holder)
+            found.append({"who": who, "action": receipt.action, "at": receipt.issued_at, "id": receipt.id})
+    return found[::-1]
+
+
+def set_approval(visit: Visit) -> Response:
+    """Ask first, or let the terms decide."""
+    asset = _own(visit)
+    chosen: consent.Approval = "automatic" if visit.form.text("approval") == "automatic" else "ask"
+    with visit.node.store.transaction() as tx:
+        consent.set_approval(tx, asset.id, chosen)
+    said = {
+        "ask": "From now on every request waits for your decision.",
+        "automatic": "From now on whoever accepts your terms gets access at once.",
+    }
+    return visit.go(f"/data/{asset.id}", said[chosen])
+
+
+def ask_withdraw(visit: Visit) -> Response:
+    """What taking it off offer does."""
+    return visit.show("withdraw.html", asset=_own(visit))
+
+
+def withdraw(visit: Visit) -> Response:
+    """Take it off offer."""
+    asset = _own(visit)
+    with visit.node.store.transaction() as tx:
+        offering.withdraw(tx, asset.id)
+    return visit.go(
+        f"/data/{asset.id}", "It is off offer. Those who have access keep it until you take it back."
+    )
+
+
+def offer(visit: Visit) -> Response:
+    """Offer it again."""
+    asset = _own(visit)
+    with visit.node.store.transaction() as tx:
+        offering.offer_again(tx, asset.id)
+    return visit.go(f"/data/{asset.id}", "It is on offer again.")
+
+
+def ask_revoke(visit: Visit) -> Response:
+    """What taking access back does and does not undo."""
+    node, grant = visit.node, _grant(visit)
+    row = granting.describe(node, grant)
+    return visit.show(
+        "revoke.html",
+        grant=row,
+        asset=node.asset(grant.asset),
+        holder_name=name_of(node, grant.holder),
+        paid=bool(row["price_units"]) and row["price_per"] == "grant",
+    )
+
+
+def revoke(visit: Visit) -> Response:
+    """Take access back."""
+    grant = _grant(visit)
+    granting.revoke(visit.node, grant.id)
+    who = name_of(visit.node, grant.holder)
+    return visit.go(f"/data/{grant.asset}", f"{who} can no longer use it.")
+
+
+def _own(visit: Visit) -> Asset:
+    asset = visit.node.asset(visit.node.store.resolve(visit.params["asset"], "asset"))
+    if asset.owner != visit.node.account or asset.asset_kind != "dataset":
+        raise NotFound("that is not a dataset of yours", hint="Look at My data.")
+    return asset
+
+
+def _grant(visit: Visit) -> Grant:
+    grant = visit.node.grant(visit.node.store.resolve(visit.params["grant"], "grant"))
+    if grant.issuer != visit.node.account:
+        raise NotFound("that access was not given here", hint="Look at My data.")
+    return grant
+
+
+PAGES = [
+    shows("/data", overview),
+    shows("/data/{asset}", dataset),
+    acts("/data/{asset}/approval", set_approval),
+    shows("/data/{asset}/withdraw", ask_withdraw),
+    acts("/data/{asset}/withdraw", withdraw),
+    acts("/data/{asset}/offer", offer),
+    shows("/access/{grant}/revoke", ask_revoke),
+    acts("/access/{grant}/revoke", revoke),
+]
