@@ -75,6 +75,10 @@ class Deployments:
         arguments = tuple(self.address(one) for one in artifact.constructor)
         return artifact.bytecode + encode(parameters, arguments, f"constructor of {name}")
 
+    def creation(self, name: str) -> bytes:
+        """What the deployment proxy is sent to make a contract."""
+        return _SALT + self.init_code(name)
+
     def address(self, name: str) -> str:
         """Where a contract stands on every chain, lower-case hex (EIP-1014)."""
         if name not in self._addresses:
@@ -103,7 +107,7 @@ class Deployments:
         receipts: dict[str, TxReceipt | None] = dict.fromkeys(self.names())
         for name in absent:
             contract = (self.address(name), self.artifact(name).abi)
-            tx_hash = chain.submit_data(key, PROXY, _SALT + self.init_code(name), contract=contract)
+            tx_hash = chain.submit_data(key, PROXY, self.creation(name), contract=contract)
             receipts[name] = chain.settled(tx_hash, contract=contract)
         self.check(chain)
         return receipts
@@ -152,6 +156,11 @@ def artifact(name: str) -> Artifact:
 def address(name: str) -> str:
     """Where a shipped contract stands on every chain."""
     return shipped().address(name)
+
+
+def creation(name: str) -> bytes:
+    """What the deployment proxy is sent to make a shipped contract."""
+    return shipped().creation(name)
 
 
 def deploy_missing(chain: Chain, key: bytes) -> dict[str, TxReceipt | None]:

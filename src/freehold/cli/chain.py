@@ -12,7 +12,7 @@ import typer
 from freehold.cli.client import NodeClient
 from freehold.cli.node import UntilEof, end_at_eof
 from freehold.cli.options import DEFAULT_HOME, Home, Json
-from freehold.cli.output import emit
+from freehold.cli.output import day, emit, table
 
 _FAUCET_WEI = 10**18
 
@@ -21,6 +21,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
     group = typer.Typer(no_args_is_help=True, help="A local chain for development.")
     group.command("run")(run)
+    group.command("contracts")(contracts)
     group.command("faucet")(faucet)
     app.add_typer(group, name="chain")
 
@@ -35,7 +36,7 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Run a chain until Ctrl-C, with Freehold's contracts on it."""
-    from freehold.chain import deployments  # noqa: PLC0415
+    from freehold.chain import deployment_record, deployments  # noqa: PLC0415
     from freehold.chain.client import Chain  # noqa: PLC0415
     from freehold.chain.embedded import DEV_KEY, EmbeddedNode  # noqa: PLC0415 - loads py-evm
     from freehold.chain.rpc import Rpc  # noqa: PLC0415
@@ -49,11 +50,54 @@ def run(
     with EmbeddedNode(directory, port) as node:
         chain = Chain(Rpc(node.url))
         made = deployments.deploy_missing(chain, DEV_KEY)
+        deployment_record.renew(directory / deployment_record.FILE, chain)
         deployed = [name for name, receipt in made.items() if receipt is not None]
         about = {"url": node.url, "chain_id": chain.chain_id, "home": str(directory), "deployed": deployed}
         line = f"chain {chain.chain_id} ready at {node.url}, {len(made)} contracts, {len(deployed)} of them new; Ctrl-C ends it"
         emit(about, lambda: [line], as_json=as_json)
         ended.wait()
+
+
+def contracts(
+    *,
+    home: Annotated[Path | None, typer.Option(help="Directory of the chain.", metavar="DIR")] = None,
+    rpc_url: Annotated[
+        str | None,
+        typer.Option(help="Ask this chain, and bring the record up to date with it.", metavar="URL"),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show which contracts stand on the chain, and since when.
+
+    Address, bytecode, transaction, block and time, as `freehold chain run` notes them beside the chain.
+    """
+    from dataclasses import asdict  # noqa: PLC0415
+
+    from freehold.chain import deployment_record  # noqa: PLC0415
+
+    path = (home or DEFAULT_HOME / "chain").expanduser() / deployment_record.FILE
+    if rpc_url is None:
+        record = deployment_record.read(path)
+    else:
+        from freehold.chain.client import Chain  # noqa: PLC0415
+        from freehold.chain.rpc import Rpc  # noqa: PLC0415
+
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        record = deployment_record.renew(path, Chain(Rpc(rpc_url)))
+    rows = [
+        [
+            one.contract,
+            one.address,
+            one.bytecode_hash,
+            one.tx_hash or "",
+            one.block_number,
+            day(one.deployed_at),
+        ]
+        for one in record.contracts
+    ]
+    columns = ["contract", "address", "bytecode", "transaction", "block", "on"]
+    lines = [f"chain {record.chain_id}, {len(rows)} contracts", table(columns, rows, right=("block",))]
+    emit(asdict(record), lambda: lines, as_json=as_json)
 
 
 def faucet(
