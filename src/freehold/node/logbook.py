@@ -5,13 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from freehold.core.canonical import canonical_bytes
-from freehold.core.errors import InvalidInput, NotFound
+from freehold.core.errors import Conflict, InvalidInput, NotFound
 from freehold.core.ids import hash_bytes
 from freehold.log.checkpoint import Checkpoint
 from freehold.log.note import sign
 from freehold.node.node import Node
 
 MAX_PROOFS = 2_000
+
+
+class NotAnchored(Conflict):
+    """A document is newer than the last anchor, and anchoring costs a fee that nobody agreed to."""
+
+    code = "log.not_anchored"
 
 
 def checkpoint(node: Node, size: int | None = None) -> str:
@@ -43,14 +49,14 @@ def anchored_size(node: Node) -> int:
     return int(size)
 
 
-def proofs(node: Node, document_ids: list[str]) -> dict[str, Any]:
+def proofs(node: Node, document_ids: list[str], *, may_anchor: bool = True) -> dict[str, Any]:
     """What anyone needs to see that documents are in this log, at the anchored size.
 
-    Anchors first where a document is newer than the last anchor. Revocations of grants among the
+    Anchors first where a document is newer than the last anchor and `may_anchor`. Revocations of grants among the
     documents come along: whoever proves a use has to show that it came first.
 
     Raises:
-        NotFound: a document is not in this log. InvalidInput: too many at once.
+        NotFound: a document is not in this log. InvalidInput: too many at once. NotAnchored.
     """
     if len(document_ids) > MAX_PROOFS:
         raise InvalidInput(f"at most {MAX_PROOFS} proofs at once")
@@ -64,6 +70,8 @@ def proofs(node: Node, document_ids: list[str]) -> dict[str, Any]:
         positions[document_id] = position
     size = anchored_size(node)
     if positions and max(positions.values()) >= size:
+        if not may_anchor:
+            raise NotAnchored("this log has entries that are not anchored yet", hint="Anchor the log first.")
         size = anchor(node)["size"]
     with node.store.log() as log:
         listed = [

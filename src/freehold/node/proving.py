@@ -113,6 +113,19 @@ def evidence(services: Services, receipt_id: str) -> Bundle:
     Raises:
         Unavailable: a party whose proofs are needed does not answer. VerificationFailed: it does not hold.
     """
+    bundle, report = collected(services, receipt_id)
+    require(report)
+    return bundle
+
+
+def collected(services: Services, receipt_id: str, *, may_anchor: bool = True) -> tuple[Bundle, Report]:
+    """As `evidence`, with what the checks found instead of an error where one fails.
+
+    `may_anchor` says whether this node may pay for anchoring its own log; the others decide for theirs.
+
+    Raises:
+        Unavailable. NotAnchored: it may not, but would have to.
+    """
     node = services.node
     receipt = node.receipt(receipt_id)
     if receipt.action == "train":
@@ -120,12 +133,12 @@ def evidence(services: Services, receipt_id: str) -> Bundle:
             "evidence starts from an inference receipt", hint="Choose a receipt of action infer."
         )
     if receipt.provider == node.account:
-        return gather(node, services.peers, receipt.id)
+        bundle, report = _gathered(node, services.peers, receipt.id, may_anchor=may_anchor)
+        return bundle, check(bundle, chain=node.chain) if report.ok else report
     services.buyer.flush()
     answer = services.peers.ask(receipt.provider, "/peer/evidence", {"receipt": receipt.id}, timeout=120)
     bundle = Bundle.from_json(answer)
-    require(check(bundle, chain=node.chain))
-    return bundle
+    return bundle, check(bundle, chain=node.chain)
 
 
 def require(report: Report) -> None:
@@ -140,7 +153,17 @@ def require(report: Report) -> None:
 
 
 def gather(node: Node, peers: Peers, receipt_id: str) -> Bundle:
-    """Collect documents, log proofs of every party, the training record and one chain proof."""
+    """Collect documents, log proofs of every party, the training record and one chain proof.
+
+    Raises:
+        Unavailable, VerificationFailed.
+    """
+    bundle, report = _gathered(node, peers, receipt_id, may_anchor=True)
+    require(report)
+    return bundle
+
+
+def _gathered(node: Node, peers: Peers, receipt_id: str, *, may_anchor: bool) -> tuple[Bundle, Report]:
     receipt = node.receipt(receipt_id)
     if not node.store.get(receipt_id).is_complete:
         raise Unavailable("the holder has not countersigned this receipt yet", hint="Try again in a moment.")
@@ -151,14 +174,13 @@ def gather(node: Node, peers: Peers, receipt_id: str) -> Bundle:
     envelopes = _envelopes(node, receipt, asset, job)
     bundle, report = None, None
     for _ in range(ATTEMPTS):
-        bundle = _assemble(node, peers, receipt, asset, job, envelopes)
+        bundle = _assemble(node, peers, receipt, asset, job, envelopes, may_anchor=may_anchor)
         report = check(bundle)
         if report.ok:
             break
     assert bundle is not None
     assert report is not None
-    require(report)
-    return bundle
+    return bundle, report
 
 
 def _envelopes(node: Node, receipt: Receipt, asset: Asset, job: dict[str, Any]) -> dict[str, Envelope]:
@@ -194,10 +216,12 @@ def _assemble(
     asset: Asset,
     job: dict[str, Any],
     envelopes: dict[str, Envelope],
+    *,
+    may_anchor: bool,
 ) -> Bundle:
     envelopes = dict(envelopes)
     logs = []
-    for account, answer in _ask_all(node, peers, receipt, envelopes).items():
+    for account, answer in _ask_all(node, peers, receipt, envelopes, may_anchor=may_anchor).items():
         for value in answer.get("revocations", []):
             claim = parse_envelope(value)
             node.check(claim)
@@ -230,15 +254,15 @@ def _assemble(
 
 
 def _ask_all(
-    node: Node, peers: Peers, receipt: Receipt, envelopes: dict[str, Envelope]
+    node: Node, peers: Peers, receipt: Receipt, envelopes: dict[str, Envelope], *, may_anchor: bool
 ) -> dict[str, dict[str, Any]]:
     """Each party's log proofs, asked for at once: every one of them may have to anchor first."""
 
     def ask(account: str) -> dict[str, Any]:
         ids = _logged_by(account, envelopes)
-        return (
-            logbook.proofs(node, ids) if account == node.account else _ask_proofs(node, peers, account, ids)
-        )
+        if account == node.account:
+            return logbook.proofs(node, ids, may_anchor=may_anchor)
+        return _ask_proofs(node, peers, account, ids)
 
     accounts = sorted(_provers(receipt, envelopes))
     with ThreadPoolExecutor(max_workers=len(accounts)) as pool:

@@ -73,7 +73,21 @@ class Transaction:
                 public or bool(known and known[1]), position, envelope.to_bytes(),
             ),
         )  # fmt: skip
+        if isinstance(document, Receipt) and position is not None:
+            self._index(document, position)
         return position
+
+    def _index(self, receipt: Receipt, position: int) -> None:
+        """What lists of uses show and filter by."""
+        asset = receipt.inputs[0] if receipt.inputs else ""
+        units = sum(max(line.delta_units, 0) for line in receipt.money)
+        self.connection.execute(
+            "INSERT INTO receipts VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (position) DO NOTHING",
+            (
+                position, receipt.id, receipt.issued_at, receipt.action, asset,
+                receipt.provider, receipt.holder, units,
+            ),
+        )  # fmt: skip
 
     def count_use(self, grant_id: str, price_units: int) -> None:
         """One more use of a grant, at its price."""

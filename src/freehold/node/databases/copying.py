@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
 from freehold.core.connection import Connection
+from freehold.node.databases.tables import FILL_RECEIPTS
 
 _ROWS = 200
 _TABLES = {
@@ -19,7 +21,7 @@ _TABLES = {
     "log_nodes": (("level", "position"), "level, position, hash"),
     "vault_epochs": (("asset", "epoch"), "asset, epoch, recipient, wrapped"),
 }
-"""By table: its key, which is also the order of its rows, and its columns."""
+"""By table: its key, which is also the order of its rows, and its columns. What is derived from these is not copied."""
 
 
 def is_empty(connection: Connection) -> bool:
@@ -44,6 +46,9 @@ def copy(source: Connection, target: Connection) -> None:
                 f"INSERT INTO {table} ({columns}) VALUES {places}",  # noqa: S608 - fixed names
                 [value for row in batch for value in row],
             )
+    target.execute(
+        FILL_RECEIPTS.sqlite if isinstance(target, sqlite3.Connection) else FILL_RECEIPTS.postgresql
+    )
 
 
 def _rows(source: Connection, table: str, key: tuple[str, ...], columns: str) -> Iterator[tuple[Any, ...]]:

@@ -27,6 +27,39 @@ _INDEXES = (
     "CREATE INDEX documents_unsigned ON documents (type, about) WHERE NOT complete",
     "CREATE INDEX nonces_by_expiry ON nonces (expires_at)",
 )
+
+
+@dataclass(frozen=True)
+class Filling:
+    """One statement in the words of both databases."""
+
+    sqlite: str
+    postgresql: str
+
+
+FILL_RECEIPTS = Filling(
+    sqlite="""INSERT INTO receipts SELECT position, id, json_extract(body, '$.issued_at'), kind,
+  coalesce(json_extract(body, '$.inputs[0]'), ''), json_extract(body, '$.provider'), json_extract(body, '$.holder'),
+  (SELECT coalesce(sum(max(json_extract(line.value, '$.delta_units'), 0)), 0) FROM json_each(body, '$.money') AS line)
+  FROM (SELECT position, id, kind, json_extract(CAST(envelope AS TEXT), '$.document') AS body FROM documents
+    WHERE type = 'receipt' AND position IS NOT NULL)""",
+    postgresql="""INSERT INTO receipts SELECT position, id, CAST(body ->> 'issued_at' AS BIGINT), kind,
+  coalesce(body #>> '{inputs,0}', ''), body ->> 'provider', body ->> 'holder',
+  (SELECT coalesce(sum(greatest(CAST(line ->> 'delta_units' AS BIGINT), 0)), 0)
+    FROM jsonb_array_elements(body -> 'money') AS line)
+  FROM (SELECT position, id, kind, CAST(convert_from(envelope, 'UTF8') AS jsonb) -> 'document' AS body FROM documents
+    WHERE type = 'receipt' AND position IS NOT NULL) AS kept""",
+)
+"""Makes the rows of `receipts` from the documents; the table must be empty."""
+# what a list of uses shows and filters by, read out of the receipts in the log; its order is time, then place
+_RECEIPT_INDEXES = (
+    "CREATE INDEX receipts_by_time ON receipts (issued_at, position)",
+    *(
+        f"CREATE INDEX receipts_by_{column} ON receipts ({column}, issued_at, position)"
+        for column in ("asset", "provider", "holder", "action")
+    ),
+    "CREATE INDEX documents_by_position ON documents (position)",
+)
 _FIRST_SQLITE = (
     """CREATE TABLE documents (
   id TEXT PRIMARY KEY, type TEXT NOT NULL, kind TEXT NOT NULL, about TEXT NOT NULL, signer TEXT NOT NULL,
@@ -81,6 +114,26 @@ STEPS = (
         ),
         (
             "CREATE TABLE migrations (number BIGINT PRIMARY KEY, name TEXT NOT NULL, applied_at BIGINT NOT NULL)",
+        ),
+    ),
+    Step(
+        "uses by time, thing and party",
+        (
+            """CREATE TABLE receipts (
+  position INTEGER PRIMARY KEY, id TEXT NOT NULL, issued_at INTEGER NOT NULL, action TEXT NOT NULL,
+  asset TEXT NOT NULL, provider TEXT NOT NULL, holder TEXT NOT NULL, units INTEGER NOT NULL
+)""",
+            FILL_RECEIPTS.sqlite,
+            *_RECEIPT_INDEXES,
+        ),
+        (
+            """CREATE TABLE receipts (
+  position BIGINT PRIMARY KEY, id TEXT COLLATE "C" NOT NULL, issued_at BIGINT NOT NULL, action TEXT COLLATE "C" NOT NULL,
+  asset TEXT COLLATE "C" NOT NULL, provider TEXT COLLATE "C" NOT NULL, holder TEXT COLLATE "C" NOT NULL,
+  units BIGINT NOT NULL
+)""",
+            FILL_RECEIPTS.postgresql,
+            *_RECEIPT_INDEXES,
         ),
     ),
 )
