@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -15,7 +16,7 @@ from freehold.core.documents import Asset
 from freehold.core.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from freehold.node import asking, consent, granting, publishing, requests
 from freehold.node.asking import GrantCountered, GrantWaiting
-from freehold.node.consent import Counter, GrantRefused
+from freehold.node.consent import Counter, GrantRefused, RequestDecided
 
 PRICE_UNITS = 2_000_000
 DAY = 86_400
@@ -231,6 +232,44 @@ def test_a_withdrawn_asset_and_a_time_that_is_over_are_not_granted(two: Two) -> 
 
 def replace_expiry(terms: dict[str, Any], expires_at: int) -> dict[str, Any]:
     return {**terms, "expires_at": expires_at}
+
+
+def test_a_request_that_the_terms_alone_granted_meanwhile_is_not_granted_twice(two: Two) -> None:
+    request = two.wait()
+    with two.owner.node.store.transaction() as tx:
+        consent.set_approval(tx, two.asset.id, "automatic")
+    grant = two.ask()
+    (row,) = requests.overview(two.owner.node)
+    assert (row["state"], row["grant"]) == ("accepted", grant.id)
+    assert consent.accept(two.owner.node, request)["grant"] == grant.id
+    assert two.grants() == 1
+
+
+def test_many_who_fetch_one_accepted_grant_at_once_pay_once(two: Two) -> None:
+    consent.accept(two.owner.node, two.wait(once_for="job"))
+    balance = two.buyer.node.balance_units()
+    with ThreadPoolExecutor(6) as pool:
+        found = list(pool.map(lambda _: two.ask(once_for="job").id, range(6)))
+    assert len(set(found)) == 1
+    assert two.buyer.node.balance_units() == balance - PRICE_UNITS
+
+
+def test_many_decisions_at_once_are_one(two: Two) -> None:
+    request = two.wait()
+
+    def decide(number: int) -> str:
+        try:
+            if number % 2:
+                return consent.accept(two.owner.node, request)["state"]
+            return consent.refuse(two.owner.node, request, "no")["state"]
+        except RequestDecided:
+            return "too late"
+
+    with ThreadPoolExecutor(8) as pool:
+        said = set(pool.map(decide, range(8)))
+    assert said in ({"accepted", "too late"}, {"refused", "too late"})
+    assert two.grants() == (1 if "accepted" in said else 0)
+    require_sound(two.owner.node)
 
 
 def api(party: Party, path: str, body: dict[str, Any] | None = None) -> httpx.Response:

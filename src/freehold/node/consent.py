@@ -87,6 +87,14 @@ def consider(node: Node, tx: Transaction, wish: Wish, taken: str) -> str | dict[
     return {**answer, "offer": offer} if offer else answer
 
 
+def note_granted(node: Node, tx: Transaction, wish: Wish, grant_id: str) -> None:
+    """A wish that waited was granted by the terms alone: its owner no longer asks first."""
+    record = requests.read(node, wish.request_id)
+    if record is not None:
+        record.update(state="accepted", grant=grant_id, offer=None, reason="")
+        requests.keep(node, tx, record, LAPSE_SECONDS)
+
+
 def withdraw(node: Node, holder: str, body: dict[str, Any]) -> dict[str, Any]:
     """The asker drops its request; nothing happens if it is not open here."""
     with node.store.transaction() as tx:
@@ -179,7 +187,7 @@ def _grant(node: Node, tx: Transaction, record: dict[str, Any], terms: Terms) ->
     asset = node.asset(record["asset"])
     require_within(terms, asset.terms)
     wish = Wish(record["holder"], asset, terms, record["spend_cap_units"], record["nonce"])
-    record.update(state="accepted", grant=make_grant(node, tx, wish))
+    record.update(state="accepted", grant=node.store.state(wish.key) or make_grant(node, tx, wish))
     requests.keep(node, tx, record, LAPSE_SECONDS)
     return str(record["grant"])
 

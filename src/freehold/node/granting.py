@@ -48,6 +48,7 @@ def issue(node: Node, holder: str, body: dict[str, Any]) -> dict[str, Any]:
             return known
         if known is None:
             known = make_grant(node, tx, wish)
+            consent.note_granted(node, tx, wish, known)
     return handed_over(node, known, wish.asset.id)
 
 
@@ -71,15 +72,21 @@ def obtain(
         NotEnoughDollars; NotAllowed from the owner; PeerUnreachable. Where the owner decides by hand:
         GrantWaiting, GrantCountered, GrantRefused; nothing is paid then.
     """
-    key, wish = asking.remembered(
-        node,
-        asset,
-        action,
-        purpose=purpose,
-        max_uses=max_uses,
-        spend_cap_units=spend_cap_units,
-        once_for=once_for,
-    )
+    # one at a time: taking up an offer by hand and a waiting job may meet over the same wish
+    with node.exclusive(f"obtain:{asset.id}"):
+        key, wish = asking.remembered(
+            node,
+            asset,
+            action,
+            purpose=purpose,
+            max_uses=max_uses,
+            spend_cap_units=spend_cap_units,
+            once_for=once_for,
+        )
+        return _obtain(node, peers, asset, key, wish)
+
+
+def _obtain(node: Node, peers: Peers, asset: Asset, key: str, wish: dict[str, Any]) -> Grant:
     try:
         answer = peers.ask(asset.owner, "/peer/grants", asking.request_body(wish))
     except NotAllowed as error:
@@ -94,7 +101,7 @@ def obtain(
         _buy(node, grant, _signature(answer.get("offer_signature")))
     with node.store.transaction() as tx:
         tx.put(envelope)
-        if once_for:
+        if wish["once_for"]:
             tx.set(key, {**wish, "state": "asked"})
         else:
             tx.delete(key)
