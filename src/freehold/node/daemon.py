@@ -23,7 +23,7 @@ from freehold.chain import deployments
 from freehold.chain.client import Chain
 from freehold.chain.rpc import Rpc
 from freehold.core.errors import Conflict, Unavailable
-from freehold.node import logs
+from freehold.node import logs, supervisor
 from freehold.node import settings as settings_file
 from freehold.node.api import app
 from freehold.node.api.connections import Connections, Impatient
@@ -38,6 +38,8 @@ __all__ = ["KEYS_FILE", "HomeInUse", "PortInUse", "open_keys", "run"]
 
 _log = logging.getLogger("freehold")
 TOKEN_FILE = "api-token"  # noqa: S105 - a file name
+STOP_SECONDS = 20
+"""How long a stop waits for answers under way; new requests are not taken meanwhile."""
 
 
 class PortInUse(Unavailable):
@@ -152,7 +154,7 @@ def _serve(
         forwarded_allow_ips=list(door.settings.trusted_proxies),
         lifespan="off",
         timeout_keep_alive=30,
-        timeout_graceful_shutdown=5,
+        timeout_graceful_shutdown=STOP_SECONDS,
         limit_concurrency=500,
         h11_max_incomplete_event_size=64 * 1024,
     )
@@ -191,6 +193,8 @@ class _Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop."""
         self._closing.set()
+        supervisor.tell("STOPPING=1")
+        _log.info("stopping")
         await super().shutdown(sockets)
 
 
@@ -198,6 +202,7 @@ def _announce(home: Path, services: Services, url: str) -> None:
     description = {"url": url, "pid": os.getpid(), "account": services.node.account}
     write_private(home / "node.json", json.dumps(description) + "\n")
     services.begin()
+    supervisor.tell("READY=1")
     _log.info("serving", extra={"fields": {"url": url, "account": services.node.account}})
 
 
