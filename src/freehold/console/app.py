@@ -128,6 +128,7 @@ class Console:
             theme=self.entering.chosen_theme(request),
             live=live,
             logout_all=self.sessions.end_all,
+            check=self.entering.check,
         )
 
 

@@ -40,6 +40,16 @@ class Entering:
         chosen = request.cookies.get(THEME_COOKIE, "")
         return chosen if chosen in THEMES else ""
 
+    def check(self, passphrase: str) -> None:
+        """Whether this is the node's passphrase.
+
+        Raises:
+            WrongPassphrase, TooManyAttempts, InvalidInput.
+        """
+        if not passphrase or len(passphrase.encode()) > MAX_PASSPHRASE_BYTES:
+            raise InvalidInput("the passphrase is missing", hint="Type the one you log in with.")
+        self._attempts.make(lambda: self._door.check(passphrase))
+
     def ask(self, request: Request) -> Response:
         """To the log-in page, and afterwards back to where somebody wanted to go."""
         wanted = request.url.path.removeprefix(CONSOLE_PATH)

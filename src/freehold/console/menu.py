@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from freehold.console.pages import data, home, publish
+from freehold.console.pages import backup, data, home, publish, settings
+from freehold.console.pages import requests as requests_pages
 from freehold.console.visit import Page
 from freehold.node import requests
 from freehold.node.services import Services
 
-MODULES = (home, data, publish)
+MODULES = (home, data, publish, requests_pages, settings, backup)
 PAGES: list[Page] = [page for module in MODULES for page in module.PAGES]
 
 

@@ -43,6 +43,8 @@ class Visit:
     live: bool = False
     """The page only refreshes itself."""
     logout_all: Callable[[], None] = field(default=lambda: None)
+    check: Callable[[str], None] = field(default=lambda _: None)
+    """Raises unless given this node's passphrase; as slow as the log-in for who guesses."""
 
     @property
     def node(self) -> Node:

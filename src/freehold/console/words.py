@@ -64,7 +64,12 @@ def when(seconds: int) -> Markup:
 
 def day(seconds: int) -> Markup:
     """A moment as a date."""
-    return _time(seconds, _moment(seconds).strftime("%-d %B %Y"))
+    return _time(seconds, date(seconds))
+
+
+def date(seconds: int) -> str:
+    """A moment as a date, as plain text."""
+    return _moment(seconds).strftime("%-d %B %Y")
 
 
 def ago(seconds: float, now: float) -> str:

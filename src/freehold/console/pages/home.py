@@ -2,14 +2,125 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from starlette.responses import Response
 
+from freehold.console import words
+from freehold.console.people import name_of
 from freehold.console.visit import Visit, shows
+from freehold.core.documents import Asset, Receipt
+from freehold.core.errors import Unavailable
+from freehold.core.money import dollars
+from freehold.node import asking, earned, earning, requests
+from freehold.node.node import Node
+
+BACKUP_DAYS = 30
+LATEST = 6
+_TROUBLE = {
+    "store": "the database cannot be written",
+    "chain": "the network does not answer, so payments and proofs wait",
+    "keys": "the keys in memory are wrong; restart the node",
+    "disk": "the disk is nearly full",
+}
 
 
 def home(visit: Visit) -> Response:
     """The page everybody starts at."""
-    return visit.show("home.html")
+    node = visit.node
+    try:
+        money = earning.overview(node)
+    except Unavailable:
+        money = None
+    published = any(_own(node))
+    made = earned.over_time(node, money["earned_units"]) if money else None
+    return visit.show(
+        "home.html",
+        todo=_todo(visit, money, published=published),
+        money=money,
+        made=made,
+        points=_points(made) if made else [],
+        uses=_uses(node),
+        health=_health(visit),
+        published=published,
+    )
+
+
+def _own(node: Node) -> list[Asset]:
+    found = [envelope.document for envelope in node.store.find("asset", "dataset")]
+    return [asset for asset in found if isinstance(asset, Asset) and asset.owner == node.account]
+
+
+def _points(made: earned.Earned) -> list[tuple[str, int, str]]:
+    so_far = made.total_units - made.month_units
+    points = []
+    for day, units in made.days:
+        so_far += units
+        points.append((words.date(day), so_far, dollars(so_far)))
+    return points
+
+
+def _todo(visit: Visit, money: dict[str, Any] | None, *, published: bool) -> list[dict[str, str]]:
+    """Things that wait for the owner, most pressing first; plain text, escaped by the template."""
+    node = visit.node
+    todo = []
+    for row in requests.overview(node):
+        if row["state"] == "waiting":
+            text = f"{row['holder_name']} asks to use {row['asset_name']}."
+            todo.append({"text": text, "href": f"/requests/{row['id']}", "action": "Decide"})
+    for asked in asking.overview(node):
+        if asked["state"] == "countered":
+            text = f"{asked['owner_name']} offers you other terms for {asked['asset_name']}."
+            todo.append({"text": text, "href": "/requests", "action": "See the offer"})
+    for job in visit.services.jobs.overview():
+        if job["error"]:
+            text = f"Training of {job['name']} stands still: {job['error']['title']}."
+            todo.append({"text": text, "href": "/models", "action": "Look"})
+    if money and money["claimable_units"]:
+        text = f"{dollars(money['claimable_units'])} of your earnings is ready to be collected."
+        todo.append({"text": text, "href": "/earnings", "action": "Collect"})
+    last = int(node.store.state("backup_at", 0))
+    if published and node.now() - last > BACKUP_DAYS * 86_400:
+        text = (
+            f"Your last backup was {words.ago(last, node.now())}."
+            if last
+            else "There is no backup yet. If this machine breaks, your data's account and earnings are lost."
+        )
+        todo.append({"text": text, "href": "/backup", "action": "Make a backup"})
+    return todo
+
+
+def _uses(node: Node) -> list[dict[str, Any]]:
+    own = {asset.id: asset.name for asset in _own(node)}
+    found = []
+    for envelope in reversed(node.store.find("receipt")):
+        receipt = envelope.document
+        if isinstance(receipt, Receipt) and receipt.provider == node.account and receipt.inputs:
+            asset_id = receipt.inputs[0]
+            name = own.get(asset_id) or (node.asset(asset_id).name if node.store.has(asset_id) else "")
+            who = name_of(node, receipt.holder)
+            found.append({"who": who, "action": receipt.action, "name": name, "at": receipt.issued_at})
+        if len(found) == LATEST:
+            break
+    return found
+
+
+def _health(visit: Visit) -> dict[str, Any]:
+    """One sentence, and whether it is good news."""
+    look = visit.services.readiness.look()
+    wrong = [_TROUBLE.get(name, name) for name, code in look.reasons.items() if code]
+    if wrong:
+        return {"good": False, "sentence": f"Something needs attention: {'; '.join(wrong)}."}
+    with visit.node.store.log() as log:
+        size = log.size()
+    behind = size - look.anchored
+    sentence = f"All is well. {words.count(size, 'record')} in your log"
+    sentence += (
+        ", every one vouched for by the chain."
+        if behind <= 0
+        else f", the last {behind:,} not yet on the chain."
+    )
+    return {"good": True, "sentence": sentence}
 
 
 PAGES = [shows("/", home)]

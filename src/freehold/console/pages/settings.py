@@ -1,0 +1,83 @@
+"""Settings: name, address, peers, who stays logged in; what needs a restart says so."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.responses import Response
+
+from freehold.console.people import name_of
+from freehold.console.visit import Visit, acts, shows
+from freehold.core.errors import FreeholdError, InvalidInput
+from freehold.node import setting_sources, viewing
+from freehold.node import settings as settings_file
+
+EDITED = ("name", "endpoint", "console_idle_minutes")
+
+
+def settings(visit: Visit, error: FreeholdError | None = None) -> Response:
+    """What can be changed here."""
+    node = visit.node
+    kept = settings_file.load(visit.door.home)
+    typed = {
+        name: visit.form.text(name, 400) if visit.form.fields.get(name) else getattr(kept, name)
+        for name in EDITED
+    }
+    return visit.show(
+        "settings.html",
+        error.http_status if error else 200,
+        error=error,
+        typed=typed,
+        restart=any(getattr(kept, name) != getattr(node.settings, name) for name in EDITED),
+        peers=_peers(visit),
+        account=node.account,
+        chain_id=node.chain_id,
+        home=str(visit.door.home.absolute()),
+    )
+
+
+def _peers(visit: Visit) -> list[dict[str, Any]]:
+    known = visit.node.store.state("peers", {})
+    urls = viewing.peers(visit.node)
+    return [{"url": url, "name": name_of(visit.node, known[url]) if url in known else ""} for url in urls]
+
+
+def save(visit: Visit) -> Response:
+    """Keep name, address and idle time for the next start."""
+    form, home = visit.form, visit.door.home
+    try:
+        name = form.text("name", 200)
+        if not name:
+            raise InvalidInput("a name is missing", hint="Others see it.")
+        changed = settings_file.load(home).with_overrides(
+            name=name,
+            endpoint=setting_sources.read("endpoint", [form.text("endpoint", 300)]),
+            console_idle_minutes=form.number("console_idle_minutes", "The number of minutes", 1, 1_440),
+        )
+        settings_file.save(home, changed)
+    except FreeholdError as error:
+        return settings(visit, error)
+    return visit.go("/settings", "Saved. It counts from the next start of the node.")
+
+
+def add_peer(visit: Visit) -> Response:
+    """Meet another node."""
+    try:
+        party = viewing.add_peer(visit.services, visit.form.text("url", 300))
+    except FreeholdError as error:
+        return settings(visit, error)
+    return visit.go("/settings", f"Connected to {party['name']}. Its offers are in your catalogue now.")
+
+
+def leave_everywhere(visit: Visit) -> Response:
+    """End every session, this one too."""
+    visit.logout_all()
+    return visit.go("/enter")
+
+
+PAGES = [
+    shows("/settings", settings),
+    acts("/settings", save),
+    acts("/settings/peers", add_peer),
+    acts("/settings/leave-everywhere", leave_everywhere),
+]
