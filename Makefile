@@ -37,13 +37,23 @@ NODE_TESTS := tests/clients/node_modules/.ready contracts/node_modules/.ready
 	  (cd $* && npm install --no-save --silent --no-audit --no-fund >&2) && touch $@ || echo "npm failed in $*: tests that need it are skipped" >&2; \
 	else echo "Node 20 is not here: tests that need it are skipped" >&2; fi
 
+# the browser in which the console's tests run; installed where that is possible, else they skip by name
+$(VENV)/.browser:
+	@mkdir -p $(VENV)
+	@if command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null; then touch $@; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "installing chromium (apt-get)" >&2; \
+	  { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends chromium; } >/dev/null 2>&1 \
+	    && touch $@ || echo "chromium could not be installed: browser tests are skipped" >&2; \
+	else echo "chromium is not here: browser tests are skipped" >&2; fi
+
 quickstart: setup
 	@$(BIN)/freehold quickstart $(ARGS)
 
-test: setup-dev $(NODE_TESTS)
+test: setup-dev $(NODE_TESTS) $(VENV)/.browser
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" $(ARGS)
 
-test-all: setup-dev $(NODE_TESTS)
+test-all: setup-dev $(NODE_TESTS) $(VENV)/.browser
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 bench: setup-dev $(NODE_TESTS)
