@@ -187,7 +187,7 @@ def _grant(node: Node, tx: Transaction, record: dict[str, Any], terms: Terms) ->
     asset = node.asset(record["asset"])
     require_within(terms, asset.terms)
     wish = Wish(record["holder"], asset, terms, record["spend_cap_units"], record["nonce"])
-    record.update(state="accepted", grant=node.store.state(wish.key) or make_grant(node, tx, wish))
+    record.update(state="accepted", grant=make_grant(node, tx, wish))
     requests.keep(node, tx, record, LAPSE_SECONDS)
     return str(record["grant"])
 
