@@ -19,6 +19,7 @@ from eth_abi.exceptions import DecodingError
 
 from freehold.chain import deployments
 from freehold.chain.abi import Abi, Entry, Interface, encode_topic
+from freehold.chain.acts import Act
 from freehold.chain.answers import Event, TxReceipt, read_data, read_event, read_hash, read_number
 from freehold.chain.errors import (
     ChainUnreachable,
@@ -29,7 +30,7 @@ from freehold.chain.errors import (
 )
 from freehold.chain.networks import LOCAL_CHAIN_ID, Network, network
 from freehold.chain.reverts import refusal
-from freehold.chain.sending import Act, Sender
+from freehold.chain.sending import Sender
 from freehold.chain.transaction import account_of
 from freehold.chain.waiting import Waiter
 from freehold.core.errors import Conflict, InvalidInput, NotAllowed

@@ -12,12 +12,12 @@ import random
 import threading
 import time
 from collections import OrderedDict
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from coincurve import PrivateKey
 from eth_hash.auto import keccak
 
+from freehold.chain.acts import Act, Sent, explained, is_known, is_race, pending
 from freehold.chain.answers import read_number
 from freehold.chain.errors import ChainUnreachable, RpcError, TransactionPending
 from freehold.chain.fees import HISTORY_BLOCKS, PERCENTILE, Fees, from_history
@@ -37,38 +37,6 @@ _MOST_REMEMBERED = 20_000
 _CHUNK = 200
 """Transactions in one request."""
 _PLUG_GAS = 21_000
-
-
-@dataclass(frozen=True)
-class Act:
-    """What is to be done, before it has a nonce."""
-
-    to: str
-    data: bytes
-    gas: int
-    value_wei: int = 0
-
-
-@dataclass(eq=False)
-class Sent:
-    """An act under way under one nonce, in one version or, with higher fees, several."""
-
-    key: PrivateKey = field(repr=False)
-    account: str
-    act: Act
-    nonce: int
-    fees: Fees
-    head: int
-    """Height of the chain when it was first sent."""
-    versions: dict[str, bytes] = field(default_factory=dict, repr=False)
-    """Signed bytes by transaction hash, oldest first. At most one can ever be in the chain."""
-    sent_at: float = 0.0
-    """`time.monotonic()` of the last version."""
-
-    @property
-    def tx_hash(self) -> str:
-        """Hash of the newest version."""
-        return next(reversed(self.versions))
 
 
 class Sender:
@@ -174,6 +142,12 @@ class Sender:
             if self._last.get(sent.account) is newer:
                 self._last[sent.account] = sent
 
+    def plug(self, beside: Sent, nonce: int, fees: Fees | None = None) -> None:
+        """Spend a nonce of the same account on nothing, so that later ones can go. Raises as `send`."""
+        act = Act(beside.account, b"", _PLUG_GAS)
+        paid = self._affordable(fees or self.market(), act)
+        self._deliver(self._signed(Sent(beside.key, beside.account, act, nonce, paid, beside.head)))
+
     # -- inside
 
     def _send(self, key: PrivateKey, account: str, act: Act) -> str:
@@ -186,7 +160,7 @@ class Sender:
             except RpcError as error:
                 self.done(sent)
                 if not is_race(error):
-                    raise _explained(error, account) from error
+                    raise explained(error, account) from error
                 # whoever else sends from this account is not in step with us: do not stay in step with it
                 time.sleep(random.uniform(0, 0.02 * (race + 1)))  # noqa: S311 - not a secret
                 continue
@@ -270,7 +244,7 @@ class Sender:
                     if not may_have_arrived:
                         raise
                     self._unsure[sent.account] = sent
-                    raise _pending(sent) from error
+                    raise pending(sent) from error
                 time.sleep(pause)
             except RpcError as error:
                 if is_known(error):
@@ -280,7 +254,7 @@ class Sender:
                 if may_have_arrived:
                     # a node that lags refuses what another has put in a block
                     self._unsure[sent.account] = sent
-                    raise _pending(sent) from error
+                    raise pending(sent) from error
                 raise
             else:
                 return
@@ -333,13 +307,10 @@ class Sender:
             if is_race(error):
                 hashes[place] = self._send(one.key, one.account, one.act)
                 continue
-            final = final or _explained(error, one.account)
+            final = final or explained(error, one.account)
             if one.nonce < last:
-                # later ones wait for this nonce: spend it on nothing
-                plug = Sent(
-                    one.key, one.account, Act(one.account, b"", _PLUG_GAS), one.nonce, one.fees, one.head
-                )
-                self._deliver(self._signed(plug))
+                # later ones wait for this nonce
+                self.plug(one, one.nonce, one.fees)
         if final is not None:
             final.fields["sent"] = hashes
             raise final
@@ -365,31 +336,3 @@ class Sender:
         """Whether the network holds a version, in its pool or in a block."""
         found = self._rpc.outcomes([("eth_getTransactionByHash", one) for one in list(sent.versions)])
         return any(isinstance(one, dict) for one in found)
-
-
-def is_known(error: RpcError) -> bool:
-    """The node holds these very bytes."""
-    said = error.message.lower()
-    return any(part in said for part in ("already known", "already imported", "known transaction"))
-
-
-def is_race(error: RpcError) -> bool:
-    """The nonce is another transaction's, or the fees were overtaken: nonce and fees are to be asked anew."""
-    said = error.message.lower()
-    return any(
-        part in said for part in ("nonce too low", "underpriced", "less than block base fee", "oldnonce")
-    )
-
-
-def _pending(sent: Sent) -> TransactionPending:
-    return TransactionPending(
-        f"the chain stopped answering while transaction {sent.tx_hash} was being sent",
-        hint="it may have arrived; wait for it before sending another",
-        tx_hash=sent.tx_hash,
-    )
-
-
-def _explained(error: RpcError, account: str) -> RpcError:
-    if "insufficient funds" in error.message.lower():
-        error.hint = f"send ether for gas to {account}"
-    return error

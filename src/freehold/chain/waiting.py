@@ -3,6 +3,8 @@
 What the network forgot, or a reorg threw out, is sent again: the same bytes. What is stuck gets a new
 version under the same nonce, of which at most one can be mined. An act gets a new nonce only on proof
 that its old one was spent, as deep as the network's depth, on something else. So no act happens twice.
+A nonce before it that nobody uses any more, because its sender died and the network forgot, is spent on
+nothing: no journal of what was signed is kept (docs/decisions/0009-no-journal-of-transactions.md).
 """
 
 from __future__ import annotations
@@ -12,11 +14,12 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from freehold.chain.abi import Interface
+from freehold.chain.acts import Act, Sent
 from freehold.chain.answers import TxReceipt, read_number, read_receipt
 from freehold.chain.errors import ChainUnreachable, RpcError, TransactionPending
 from freehold.chain.fees import FeeTooHigh
 from freehold.chain.reverts import refusal
-from freehold.chain.sending import Act, Sender, Sent
+from freehold.chain.sending import Sender
 
 if TYPE_CHECKING:
     from freehold.chain.networks import Network
@@ -103,12 +106,32 @@ class Waiter:
         with self._sender.lock(sent.account):
             spent = read_number(self._rpc.call("eth_getTransactionCount", sent.account, "latest"))
             in_the_way = [one for one in self._sender.earlier(sent) if one.nonce >= spent or one is sent]
+            if time.monotonic() - sent.sent_at >= self._network.stuck_seconds:
+                self._close_gap(sent, {one.nonce for one in in_the_way})
             for one in in_the_way[:_MOST_TENDED]:
                 try:
                     if not self._tend_one(one, is_waited_for=one is sent):
                         return
                 except RpcError as error:
                     log.warning("transaction %s: the chain refused: %s", one.tx_hash, error.message)
+
+    def _close_gap(self, sent: Sent, ours: set[int]) -> None:
+        """Spend the nonces before a stuck transaction that nobody uses.
+
+        A sender that died, here or elsewhere, may have sent the one before, and the network may have
+        dropped it since. Whoever does use one of them after all, loses nothing: an act whose nonce was
+        spent on something else gets another.
+        """
+        following = read_number(self._rpc.call("eth_getTransactionCount", sent.account, "pending"))
+        for nonce in range(following, min(sent.nonce, following + _MOST_TENDED)):
+            if nonce in ours:
+                return
+            log.warning("nonce %d of %s is used by nothing; spending it", nonce, sent.account)
+            try:
+                self._sender.plug(sent, nonce)
+            except (RpcError, FeeTooHigh) as error:
+                log.warning("nonce %d of %s cannot be spent: %s", nonce, sent.account, error.message)
+                return
 
     def _tend_one(self, one: Sent, *, is_waited_for: bool) -> bool:
         """Do what one needs; False when later ones have to wait for it."""
