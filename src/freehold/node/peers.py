@@ -49,6 +49,12 @@ class PeerRefused(FreeholdError):
     http_status = 502
 
 
+class PeerBusy(Unavailable):
+    """Another node limits how often it is asked, or is busy; `retry_after_seconds` says when to ask again."""
+
+    code = "peer.busy"
+
+
 class Peers:
     """HTTP client of one node; safe to use from several threads."""
 
@@ -109,6 +115,17 @@ class Peers:
 
     def _signed(self, url: str, path: str, body: dict[str, Any], timeout: float) -> Any:
         data = json.dumps(body, separators=(",", ":")).encode()
+        deadline = time.monotonic() + timeout
+        while True:
+            try:
+                return self._signed_once(url, path, data, timeout)
+            except PeerBusy as error:
+                pause = error.fields["retry_after_seconds"]
+                if time.monotonic() + pause > deadline:
+                    raise
+                time.sleep(pause)
+
+    def _signed_once(self, url: str, path: str, data: bytes, timeout: float) -> Any:
         stamp = Stamp(self._node.account, self._node.now(), secrets.token_urlsafe(18))
         request = Request("POST", urlsplit(url).netloc, path, "", data)
         headers = sign_request(request, stamp, self._node.keys.log_seed)
@@ -140,6 +157,7 @@ class Peers:
                     if time.monotonic() > deadline:
                         # the client's own timeout begins anew with every byte
                         raise httpx.ReadTimeout("the answer takes too long")
+                _require_time(url, response)
                 return _read(url, response.status_code, bytes(content))
         except httpx.HTTPError as error:
             with self._lock:
@@ -151,6 +169,19 @@ class Peers:
     def close(self) -> None:
         """Close all connections."""
         self._client.close()
+
+
+def _require_time(url: str, response: httpx.Response) -> None:
+    """Refuse an answer that says to come back later.
+
+    Raises:
+        PeerBusy.
+    """
+    said = response.headers.get("retry-after", "")
+    if response.status_code in (429, 503) and said.isascii() and said.isdecimal() and len(said) < 6:
+        raise PeerBusy(
+            f"{url} is busy", hint="Try again later.", peer=url, retry_after_seconds=max(1, int(said))
+        )
 
 
 def _read(url: str, status: int, content: bytes) -> Any:
