@@ -88,10 +88,7 @@ def test_its_rows_move_to_postgres_and_back(old: Path, new_url: str, tmp_path: P
 def columns(connection: Connection) -> dict[str, list[str]]:
     if isinstance(connection, sqlite3.Connection):
         names = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        return {
-            name: [row[1] for row in connection.execute(f"PRAGMA table_info({name})")]  # noqa: S608 - our names
-            for name in names
-        }
+        return {name: [row[1] for row in connection.execute(f"PRAGMA table_info({name})")] for name in names}
     rows = connection.execute(
         "SELECT table_name::text, column_name::text FROM information_schema.columns"
         " WHERE table_schema = current_schema() AND column_name <> 'rowid' ORDER BY table_name, ordinal_position"
@@ -104,7 +101,7 @@ def test_both_databases_have_the_same_columns_and_every_table_is_copied(tmp_path
     assert columns(plain.connection) == columns(server.connection)
     copied = {name: listed.split(", ") for name, (_, listed) in copying._TABLES.items()}
     found = columns(plain.connection)
-    derived = "position, id, issued_at, action, asset, provider, holder, units".split(", ")
+    derived = ["position", "id", "issued_at", "action", "asset", "provider", "holder", "units"]
     assert found.pop("receipts") == derived
     assert found.pop("migrations") == ["number", "name", "applied_at"]
     assert found == copied

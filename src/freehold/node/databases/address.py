@@ -58,8 +58,9 @@ def parse(url: str) -> Address:
         raise InvalidInput("the database URL is too long or holds control characters", hint=hint)
     try:
         parts = urlsplit(url)
-        port, host = parts.port or DEFAULT_PORT, unquote(parts.hostname or "")
+        host = unquote(parts.hostname or "")
         options = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)))
+        port = parts.port or int(options.pop("port", DEFAULT_PORT))
     except ValueError as error:
         raise InvalidInput("the database URL cannot be read", hint=hint) from error
     if parts.password is not None or "password" in options:

@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-import socket
-import ssl
-import struct
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from pg8000.exceptions import DatabaseError, InterfaceError  # type: ignore[import-untyped]
+from pg8000.exceptions import DatabaseError  # type: ignore[import-untyped]
 from pg8000.native import Connection as Wire  # type: ignore[import-untyped]
 from pg8000.native import PreparedStatement
-from scramp import ScramException  # type: ignore[import-untyped]
 
 from freehold.core.errors import InvalidInput
-from freehold.node.databases.address import Address, password
+from freehold.node.databases.address import Address
+from freehold.node.databases.dialing import ELSEWHERE, LOST, SessionLost, dial, end, refused
 from freehold.node.databases.errors import DatabaseInUse, StorageFailed
 
-CONNECT_SECONDS = 5.0
-ANSWER_SECONDS = 30.0
-"""How long one statement may take before its session is given up."""
 LOCK_SECONDS = 3.0
 """A killed node's session ends a moment after it; longer means that the other node lives."""
 _AGAIN_SECONDS = 0.5
 _APPLICATION = 0x46524548
-_NUMERIC = 1700
 _BEGINNINGS = {
     "BEGIN IMMEDIATE": "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SELECT pg_current_xact_id()::text",
     "BEGIN": "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
@@ -39,21 +32,6 @@ _SESSION = (
     " WHERE current_setting('synchronous_commit') IN ('off', 'local')"
 )
 _LOCK = f"SELECT pg_try_advisory_lock(({_APPLICATION}::bigint << 32) | current_schema()::regnamespace::oid::bigint)"
-_HINTS = {
-    "28": "Check the user, and its password in PGPASSWORD or ~/.pgpass.",
-    "3D": "Create it on the server: createdb NAME",
-    "3F": "Create a schema the user may write to: CREATE SCHEMA AUTHORIZATION USER",
-    "42": "Give the node a database or a schema of its own, which its user may create tables in.",
-    "53": "Free some disk space on the database server, then retry.",
-}
-_ELSEWHERE = "Start the database server, or check its address; then retry."
-_LOST = (InterfaceError, OSError, struct.error, ScramException)
-
-
-class SessionLost(StorageFailed):
-    """The session with the database server ended; a transaction that was open is not kept."""
-
-    code = "store.lost"
 
 
 class Rows:
@@ -133,7 +111,7 @@ class Session:
         self._prepared.clear()
         wire, self._wire = self._wire, None
         if wire is not None:
-            _end(wire)
+            end(wire)
 
     def _begin(self, sql: str) -> Rows:
         begun = self._twice(_BEGINNINGS[sql], None)
@@ -158,9 +136,9 @@ class Session:
         if self._closed:
             raise SessionLost("the database is closed", hint="Start the node again.")
         if time.monotonic() - self._failed_at < _AGAIN_SECONDS:
-            raise SessionLost(f"the database at {self._address} does not answer", hint=_ELSEWHERE)
+            raise SessionLost(f"the database at {self._address} does not answer", hint=ELSEWHERE)
         try:
-            self._wire = _connect(self._address)
+            self._wire = dial(self._address)
             self._simple(_SESSION)
             if self._writer:
                 self._lock()
@@ -186,7 +164,7 @@ class Session:
             if isinstance(value, str) and ("\0" in value or not _encodes(value)):
                 raise InvalidInput("text holds a character that cannot be kept", hint="Leave it out.")
         if self._wire is None:
-            raise SessionLost("the database went away", hint=_ELSEWHERE)
+            raise SessionLost("the database went away", hint=ELSEWHERE)
         with self._failures():
             statement = self._prepared.get(sql)
             if statement is None:
@@ -197,7 +175,7 @@ class Session:
 
     def _simple(self, sql: str) -> Rows:
         if self._wire is None:
-            raise SessionLost("the database went away", hint=_ELSEWHERE)
+            raise SessionLost("the database went away", hint=ELSEWHERE)
         with self._failures():
             return Rows(self._wire.run(sql) or (), self._wire.row_count)
 
@@ -211,67 +189,13 @@ class Session:
         try:
             yield
         except DatabaseError as error:
-            raise _refused(error) from error
-        except _LOST as error:
+            raise refused(error) from error
+        except LOST as error:
             wire, self._wire = self._wire, None
             self._prepared.clear()
             if wire is not None:
-                _end(wire)
-            raise SessionLost("the database server went away", hint=_ELSEWHERE) from error
-
-
-def _connect(address: Address) -> Wire:
-    where: dict[str, Any] = {"host": address.host, "port": address.port}
-    if address.is_socket:
-        where = {"host": None, "unix_sock": f"{address.host}/.s.PGSQL.{address.port}"}
-    try:
-        wire = Wire(
-            address.user,
-            database=address.name,
-            password=password(address),
-            ssl_context=_tls(address),
-            timeout=CONNECT_SECONDS,
-            application_name="freehold",
-            **where,
-        )
-    except DatabaseError as error:
-        raise _refused(error) from error
-    except _LOST as error:
-        why = error.__cause__ or error
-        raise SessionLost(f"cannot connect to the database {address}: {why}", hint=_ELSEWHERE) from error
-    # sums come as numeric; every column is whole
-    wire.register_in_adapter(_NUMERIC, int)
-    wire._usock.settimeout(ANSWER_SECONDS)  # noqa: SLF001 - connecting and answering take different times
-    return wire
-
-
-def _tls(address: Address) -> ssl.SSLContext | bool:
-    if address.is_socket or address.sslmode == "disable":
-        return False
-    context = ssl.create_default_context(cafile=address.sslrootcert or None)
-    if address.sslmode == "require":
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
-
-
-def _end(wire: Wire) -> None:
-    plain = wire._usock  # noqa: SLF001 - closing leaves it open while a traceback still holds its file
-    with suppress(*_LOST):
-        wire.close()
-    with suppress(OSError, AttributeError):
-        plain.shutdown(socket.SHUT_RDWR)
-
-
-def _refused(error: DatabaseError) -> StorageFailed:
-    """Only the server's own sentence: its details may hold rows."""
-    fields = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
-    state = str(fields.get("C", ""))
-    return StorageFailed(
-        f"the database server refused: {fields.get('M', 'for no reason given')}",
-        hint=_HINTS.get(state[:2], "Look into the log of the database server."),
-        state=state,
-    )
+                end(wire)
+            raise SessionLost("the database server went away", hint=ELSEWHERE) from error
 
 
 def _numbered(sql: str) -> str:
