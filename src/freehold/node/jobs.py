@@ -6,18 +6,26 @@ import logging
 import threading
 from typing import Any
 
-from freehold.core.errors import FreeholdError, NotFound
+from freehold.core.errors import Conflict, FreeholdError, NotFound
 from freehold.core.ids import resolve
 from freehold.node import training
 from freehold.node.asking import GrantWaiting
 from freehold.node.node import Node
 from freehold.node.peers import Peers
 
+HOLD_SECONDS = 5.0
+"""How long holding a job waits for the step in flight."""
 FIRST_WAIT_SECONDS = 2.0
 LONGEST_WAIT_SECONDS = 600.0
 MAX_ASKS = 2_000
 """Owners who decide by hand are asked so often: for about two weeks, after which their requests lapsed."""
 _log = logging.getLogger("freehold.jobs")
+
+
+class JobStopping(Conflict):
+    """A job was told to stop and has not ended its step yet."""
+
+    code = "training.stopping"
 
 
 class Jobs:
@@ -36,15 +44,24 @@ class Jobs:
         return job_id
 
     def resume(self, prefix: str) -> str:
-        """Go on with a job that stands still; nothing happens if it runs or is done."""
+        """Go on with a job that stands still; nothing happens if it runs or is done.
+
+        Raises:
+            NotFound, Ambiguous. JobStopping: it was stopped a moment ago.
+        """
         job_id = self.find(prefix)
         with self._lock:
             running = self._running.get(job_id)
             if running and running[0].is_alive():
+                if running[1].stopped:
+                    raise JobStopping("the job's last step is not over yet", hint="Try again in a moment.")
                 if self._progress.get(job_id, {}).get("waiting"):
                     self._progress[job_id] |= {"waiting": [], "error": None}
                     running[1].nudge()
                 return job_id
+            if self._node.store.state(f"held:{job_id}"):
+                with self._node.store.transaction() as tx:
+                    tx.delete(f"held:{job_id}")
             job = training.Job(
                 self._node, self._peers, job_id, lambda progress: self._report(job_id, progress)
             )
@@ -59,8 +76,21 @@ class Jobs:
     def resume_all(self) -> None:
         """After a restart: go on with every job that is not done."""
         for name, job in self._node.store.states("job:").items():
-            if job["step"] != "done":
-                self.resume(name.removeprefix("job:"))
+            job_id = name.removeprefix("job:")
+            if job["step"] != "done" and not self._node.store.state(f"held:{job_id}"):
+                self.resume(job_id)
+
+    def hold(self, prefix: str) -> str:
+        """Stop a job after the step in flight, until it is resumed by hand; what it has stays. Repeatable."""
+        job_id = self.find(prefix)
+        with self._node.store.transaction() as tx:
+            tx.set(f"held:{job_id}", value=True)
+        with self._lock:
+            running = self._running.get(job_id)
+        if running:
+            running[1].stop()
+            running[0].join(timeout=HOLD_SECONDS)
+        return job_id
 
     def _run(self, job_id: str, job: training.Job) -> None:
         try:
@@ -124,6 +154,7 @@ class Jobs:
             "owners": len(stored["assets"]),
             "model": stored.get("model"),
             "run": stored.get("run"),
+            "held": bool(self._node.store.state(f"held:{job_id}")),
             "waiting": waiting,
             "error": None if alive else live.get("error"),
             "running": alive,

@@ -42,11 +42,8 @@ def begin(node: Node, order: Order) -> str:
     Raises:
         InvalidInput, InvalidTable, NotFound, TermsConflict: nothing was started.
     """
-    assets = sorted((node.asset(asset_id) for asset_id in order.assets), key=lambda asset: asset.owner)
-    _check_assets(assets)
-    first = assets[0].schema_
-    columns, label = tuple(first["columns"]), str(first["label"])
-    table = tables.read(order.test, label, positive=order.positive, expected=columns)
+    assets, table = check(node, order)
+    columns, label = tuple(table.columns), table.label
     wanted = {
         "name": order.name,
         "assets": [asset.id for asset in assets],
@@ -76,6 +73,19 @@ def begin(node: Node, order: Order) -> str:
         tx.set(f"sealed:{job_id}", asdict(sealed))
         tx.set(f"job:{job_id}", job)
     return job_id
+
+
+def check(node: Node, order: Order) -> tuple[list[Asset], tables.Table]:
+    """What the order names, by owner, and the test table; nothing is kept.
+
+    Raises:
+        InvalidInput, InvalidTable, NotFound, TermsConflict.
+    """
+    assets = sorted((node.asset(asset_id) for asset_id in order.assets), key=lambda asset: asset.owner)
+    _check_assets(assets)
+    first = assets[0].schema_
+    columns, label = tuple(first["columns"]), str(first["label"])
+    return assets, tables.read(order.test, label, positive=order.positive, expected=columns)
 
 
 def _waiting(node: Node, wanted: dict[str, Any], table: tables.Table) -> str:

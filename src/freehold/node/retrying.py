@@ -51,7 +51,7 @@ class Retries:
 
     def _look(self, job: dict[str, Any]) -> bool:
         error = job["error"]
-        if job["running"] or not error or error["code"] not in _WORTH_ANOTHER:
+        if job["running"] or job["held"] or not error or error["code"] not in _WORTH_ANOTHER:
             return False
         place, now = (str(job["step"]), int(job["round"])), self._node.now()
         with self._lock:

@@ -69,6 +69,11 @@ class Job:
         self._stop.set()
         self._nudge.set()
 
+    @property
+    def stopped(self) -> bool:
+        """Whether it was told to stop."""
+        return self._stop.is_set()
+
     def nudge(self) -> None:
         """End a `rest`."""
         self._nudge.set()

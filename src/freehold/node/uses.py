@@ -142,3 +142,11 @@ def recent_entries(node: Node, limit: int = 30) -> list[dict[str, Any]]:
             (min(limit, MAX_PAGE),),
         ).fetchall()
     return [{"position": row[0], "id": row[1], "type": row[2], "kind": row[3]} for row in rows]
+
+
+def one(node: Node, receipt_id: str) -> Use | None:
+    """A single receipt of this log."""
+    query = f"SELECT {_COLUMNS} FROM receipts AS r JOIN documents AS d ON d.id = r.id WHERE d.id = ? AND r.position = d.position"  # noqa: S608
+    with node.store.reading() as connection:
+        row = connection.execute(query, (receipt_id,)).fetchone()
+    return _use(row) if row else None
