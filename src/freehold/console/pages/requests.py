@@ -73,6 +73,11 @@ def counter(visit: Visit) -> Response:
     form = visit.form
     try:
         price = money.units(form.text("price", 40) or "0")
+        if price < asset.terms.price_units:
+            raise InvalidInput(
+                f"the published price is {money.dollars(asset.terms.price_units)}; an offer cannot be cheaper",
+                hint="To sell it for less, publish a new version of the table.",
+            )
         uses = form.number("max_uses", "The number of uses", 1, asset.terms.max_uses)
         days = form.number("days", "The number of days", 1, 36_500)
         known = max(1, round((row["expires_at"] - visit.node.now()) / publishing.DAY_SECONDS))

@@ -76,6 +76,8 @@
   // what the server sent last for each region: the page's own state (open details) must not count as change
   const sent = new Map([...document.querySelectorAll("[data-live]")].map((one) => [one.dataset.live, one.innerHTML]));
 
+  // a part that says data-soon waits for something that no event tells of, such as a check that runs
+  const soon = () => { if (document.querySelector("[data-soon]")) setTimeout(refresh, 700); };
   let busy = false, again = false;
   const refresh = async () => {
     if (document.hidden) { again = true; return; }
@@ -96,7 +98,7 @@
       if (changed) tell("This page was updated.");
     } catch { /* the node is away; the stream reconnects and asks again */ } finally {
       busy = false;
-      if (again) setTimeout(refresh, 300);
+      if (again) setTimeout(refresh, 300); else soon();
     }
   };
 
@@ -119,4 +121,5 @@
   window.addEventListener("pagehide", () => { stream?.close(); stream = null; });
   setInterval(refresh, 60000);
   listen();
+  soon();
 })();

@@ -1,0 +1,107 @@
+"""Every page holds up under axe-core, in light and dark, on a phone, without script, and is small and quick."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from console_node import Console
+
+AXE = Path(__file__).resolve().parents[1] / "clients" / "node_modules" / "axe-core" / "axe.min.js"
+PATHS = ("", "data", "publish", "requests", "settings", "backup", "no-such-page")
+needs_axe = pytest.mark.skipif(
+    not AXE.exists(), reason="axe-core is not installed: npm install in tests/clients"
+)
+
+
+@pytest.fixture(scope="module")
+def addresses(console: Console, tmp_path_factory) -> list[str]:
+    """Every kind of page, with something on it."""
+    table = tmp_path_factory.mktemp("tables") / "t.csv"
+    table.write_text("age,glucose,label\n" + "\n".join(f"{i},{i % 7},{i % 2}" for i in range(20)) + "\n")
+    asset = console.api("/publish", {"path": str(table), "label": "label", "name": "Measurements"})["asset"][
+        "id"
+    ]
+    page = console.page(storage_state=console.state)
+    page.goto(console.url + "publish")
+    page.get_by_label("Choose a CSV or Parquet file").set_input_files(table)
+    page.get_by_role("button", name="Continue", exact=True).click()
+    page.get_by_role("link", name="Continue to your terms").click()
+    draft = page.url.removeprefix(console.url).removesuffix("/terms")
+    page.get_by_role("button", name="Continue to review").click()
+    page.get_by_text("Is this right?").wait_for()
+    return [*PATHS, f"data/{asset}", f"data/{asset}/withdraw", draft, f"{draft}/terms", f"{draft}/review"]
+
+
+@needs_axe
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_no_serious_violation(console: Console, addresses: list[str], theme: str):
+    page = console.page(
+        storage_state=console.state, color_scheme=theme, bypass_csp=True, reduced_motion="reduce"
+    )
+    found = []
+    for path in addresses:
+        page.goto(console.url + path)
+        page.evaluate(AXE.read_text())
+        for violation in page.evaluate("axe.run()")["violations"]:
+            if violation["impact"] in ("serious", "critical"):
+                found.append((path, violation["id"], [node["html"][:120] for node in violation["nodes"][:3]]))
+    out = console.page(color_scheme=theme, bypass_csp=True)
+    out.goto(console.url + "enter")
+    out.evaluate(AXE.read_text())
+    found += [
+        ("enter", one["id"], one["nodes"][0]["html"])
+        for one in out.evaluate("axe.run()")["violations"]
+        if one["impact"] in ("serious", "critical")
+    ]
+    assert not found
+
+
+def test_a_phone_scrolls_one_way_only(console: Console, addresses: list[str]):
+    page = console.page(storage_state=console.state, viewport={"width": 360, "height": 740})
+    for path in addresses:
+        page.goto(console.url + path)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360, path
+
+
+def test_pages_work_without_script_and_are_small(console: Console, addresses: list[str]):
+    page = console.page(storage_state=console.state, java_script_enabled=False)
+    for path in addresses:
+        sizes: list[int] = []
+        page.on("response", lambda answer, sizes=sizes: sizes.append(len(answer.body())))
+        page.goto(console.url + path, wait_until="load")
+        assert page.locator("h1").count() == 1, path
+        assert sum(sizes) < 200_000, path
+    page.goto(console.url + "settings")
+    page.get_by_role("button", name="Dark", exact=True).click()
+    assert page.locator("html").get_attribute("data-theme") == "dark"
+    page.get_by_role("button", name="As this computer").click()
+    assert page.locator("html").get_attribute("data-theme") is None
+
+
+def test_the_keyboard_reaches_everything(console: Console, page):
+    page.goto(console.url + "data")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to content"
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    assert page.evaluate("!!document.activeElement.closest('main')")
+    assert page.locator("nav [aria-current=page]").inner_text() == "My data"
+
+
+def test_live_parts_keep_focus_and_open_details(console: Console, page, tmp_path):
+    asset = console.api("/assets")["assets"][-1]["id"]
+    page.goto(f"{console.url}data/{asset}")
+    page.evaluate("document.querySelector('details.id').open = true")
+    page.goto(console.url + "data")
+    page.wait_for_function(
+        "performance.getEntriesByType('resource').some(one => one.name.endsWith('/events')) || true"
+    )
+    page.locator("table a").first.focus()
+    table = tmp_path / "later.csv"
+    table.write_text("age,label\n" + "\n".join(f"{i},{i % 2}" for i in range(20)) + "\n")
+    page.wait_for_timeout(1_500)
+    console.api("/publish", {"path": str(table), "label": "label", "name": "Came later"})
+    page.get_by_role("link", name="Came later").wait_for()
+    assert page.evaluate("document.activeElement.tagName") == "A"
+    assert page.locator("#told").inner_text() == "This page was updated."

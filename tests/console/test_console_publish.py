@@ -1,0 +1,218 @@
+"""The owner's whole job in a browser: publish a table, decide a request, see the use, take access back."""
+
+from __future__ import annotations
+
+import csv
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+from console_node import Console
+from node_world import Party, World
+
+from freehold.node import asking, granting, viewing
+from freehold.node.asking import GrantWaiting
+from freehold.node.consent import GrantRefused
+
+
+@pytest.fixture(scope="module")
+def builder(world: World, console: Console) -> Party:
+    made = world.party("Builder <b>& Sons</b>")
+    viewing.add_peer(made.services, console.origin)
+    return made
+
+
+def patients(path: Path, rows: int = 60) -> Path:
+    draw = random.Random(rows)
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["patient", "age", "glucose", "diabetic"])
+        for i in range(rows):
+            ill = draw.random() < 0.4
+            writer.writerow(
+                [
+                    f"Jane Doe {i}",
+                    draw.randrange(20, 90),
+                    80 + 60 * ill + draw.randrange(30),
+                    "yes" if ill else "no",
+                ]
+            )
+    return path
+
+
+def choose_file(page: Any, console: Console, path: Path) -> None:
+    page.goto(console.url + "publish")
+    page.get_by_label("Choose a CSV or Parquet file").set_input_files(path)
+    page.get_by_role("button", name="Continue", exact=True).click()
+
+
+def publish(
+    page: Any, console: Console, path: Path, *, price: str = "2.50", approval: str = "Ask me first"
+) -> str:
+    """Returns the address of the dataset's page."""
+    choose_file(page, console, path)
+    page.get_by_role("link", name="Continue to your terms").click()
+    page.get_by_label("Price of access").fill(price)
+    page.get_by_role("radio", name=approval).check()
+    page.get_by_role("button", name="Continue to review").click()
+    page.get_by_role("button", name="Publish").click()
+    page.get_by_text("Published. The table is sealed").wait_for()
+    return str(page.url)
+
+
+def ask(builder: Party, asset_id: str, uses: int) -> Any:
+    viewing.refresh(builder.services)
+    asset = builder.node.asset(asset_id)
+    return granting.obtain(builder.node, builder.services.peers, asset, "train", max_uses=uses)
+
+
+def test_a_table_is_looked_at_before_it_is_published(console: Console, page, tmp_path):
+    path = patients(tmp_path / "patients_2024.csv")
+    choose_file(page, console, path)
+    page.get_by_text("Ready.").wait_for()
+    assert page.get_by_label("The label column").input_value() == "diabetic"
+    assert page.get_by_label("Which value is the one to find?").input_value() == "yes"
+    assert page.get_by_label("Leave out patient").is_checked(), "names are not learned from"
+    assert page.locator(".preview").get_by_text("Jane Doe 3").is_visible()
+    kept = list((console.home / "uploads").iterdir())
+    assert len(kept) == 2
+    assert all(one.stat().st_mode & 0o077 == 0 for one in kept)
+    # a choice is checked at once: keeping the names makes it impossible, and says so in words
+    page.get_by_label("Leave out patient").uncheck()
+    page.get_by_role("alert").wait_for()
+    said = page.get_by_role("alert").inner_text()
+    assert "patients_2024.csv, data row 1, column 'patient': the cell is not a number" in said
+    assert "Jane Doe 0" not in said
+    assert not page.get_by_role("link", name="Continue to your terms").is_visible()
+    page.get_by_role("button", name="Throw away").click()
+    page.get_by_text("the uploaded file is deleted").wait_for()
+    assert list((console.home / "uploads").iterdir()) == []
+    assert console.api("/assets")["assets"] == []
+
+
+def test_publish_decide_and_take_back(console: Console, page, builder: Party, tmp_path):
+    address = publish(page, console, patients(tmp_path / "patients.csv"))
+    (asset,) = [one for one in console.api("/assets")["assets"] if one["name"] == "Patients"]
+    assert (asset["rows"], asset["columns"], asset["price_units"]) == (60, ["age", "glucose"], 2_500_000)
+    assert list((console.home / "uploads").iterdir()) == []
+
+    page.goto(console.url + "requests")
+    with pytest.raises(GrantWaiting):
+        ask(builder, asset["id"], 7)
+    # the page that is open shows it without being touched, and the menu counts it
+    page.get_by_text(
+        "Builder <b>& Sons</b> asks to train a model on Patients for training a model"
+    ).wait_for()
+    assert page.get_by_role("link", name="Requests").locator(".badge").inner_text().startswith("1")
+    page.get_by_role("link", name="Decide").click()
+    assert "up to 7 times" in page.locator(".sentence").inner_text()
+    assert "$2.50" in page.locator(".sentence").inner_text()
+    page.get_by_text("Offer other terms").click()
+    page.get_by_label("Price of access").fill("1")
+    page.get_by_role("button", name="Send the offer").click()
+    assert "cannot be cheaper" in page.get_by_role("alert").inner_text()
+    page.get_by_text("Offer other terms").click()
+    page.get_by_label("Price of access").fill("3")
+    page.get_by_role("button", name="Send the offer").click()
+    page.get_by_text("Your offer is on its way").wait_for()
+    with pytest.raises(granting.asking.GrantCountered):
+        ask(builder, asset["id"], 7)
+    (offer,) = [row["offer"] for row in asking.overview(builder.node)]
+    assert offer["price_units"] == 3_000_000
+    granting.take(builder.node, builder.services.peers, asking.overview(builder.node)[0]["id"])
+
+    page.goto(address)
+    row = page.locator("table.list tbody tr")
+    assert "active" in row.inner_text()
+    page.get_by_role("link", name="Take access back").click()
+    assert "stays learned" in page.locator("main").inner_text()
+    assert "$3.00 that was paid is not sent back" in page.locator("main").inner_text()
+    page.get_by_role("button", name="Take access back").click()
+    page.get_by_text("can no longer use it").wait_for()
+    (grant,) = console.api("/grants")["grants"]
+    assert grant["revoked"]
+    page.goto(console.url)
+    page.get_by_text("$3.00").first.wait_for()
+
+
+def test_refusing_says_why(console: Console, page, builder: Party, tmp_path):
+    publish(page, console, patients(tmp_path / "secret.csv"), price="0")
+    (asset,) = [one for one in console.api("/assets")["assets"] if one["name"] == "Secret"]
+    with pytest.raises(GrantWaiting):
+        ask(builder, asset["id"], 3)
+    page.goto(console.url + "requests")
+    page.get_by_role("link", name="Decide").click()
+    page.locator("summary", has_text="Refuse").click()
+    page.get_by_label("Why").fill("Not before the ethics board has met.")
+    page.get_by_role("button", name="Refuse").click()
+    page.get_by_text("may ask again in a day").wait_for()
+    with pytest.raises(GrantRefused, match="ethics board"):
+        ask(builder, asset["id"], 3)
+
+
+def test_a_new_version_takes_the_place_of_the_old(console: Console, page, builder: Party, tmp_path):
+    address = publish(page, console, patients(tmp_path / "yearly.csv"), approval="Automatic")
+    (old,) = [one for one in console.api("/assets")["assets"] if one["name"] == "Yearly"]
+    viewing.refresh(builder.services)
+    page.goto(address)
+    page.get_by_role("link", name="New version").click()
+    page.get_by_label("Choose a CSV or Parquet file").set_input_files(patients(tmp_path / "more.csv", 90))
+    page.get_by_role("button", name="Continue", exact=True).click()
+    page.get_by_role("link", name="Continue to your terms").click()
+    assert page.get_by_label("Name").input_value() == "Yearly"
+    assert page.get_by_label("Price of access").input_value() == "2.50"
+    page.get_by_role("button", name="Continue to review").click()
+    page.get_by_role("button", name="Publish").click()
+    page.get_by_text("Version 2, published").wait_for()
+    with pytest.raises(Exception, match="on offer"):
+        granting.obtain(
+            builder.node, builder.services.peers, builder.node.asset(old["id"]), "train", max_uses=2
+        )
+    new = next(
+        one for one in console.api("/assets")["assets"] if one["name"] == "Yearly" and one["rows"] == 90
+    )
+    assert ask(builder, new["id"], 2).terms.max_uses == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("", "no file was chosen"),
+        ("a;b\n1;2\n", "no commas"),
+        ("a,a\n1,2\n", "two columns named 'a'"),
+        ("a,b\n", "header but no rows"),
+    ],
+)
+def test_files_that_are_no_tables(console: Console, page, tmp_path, content: str, said: str):
+    path = tmp_path / "odd.csv"
+    path.write_text(content)
+    choose_file(page, console, path)
+    assert said in page.get_by_role("alert").inner_text()
+    assert list((console.home / "uploads").iterdir()) == []
+
+
+def test_too_few_rows_are_said_before_anything_is_sent(console: Console, page, tmp_path):
+    choose_file(page, console, patients(tmp_path / "few.csv", 5))
+    assert "at least 10 are needed" in page.get_by_role("alert").inner_text()
+
+
+def test_backup_downloads_and_home_stops_asking(console: Console, page, tmp_path):
+    page.goto(console.url + "backup")
+    page.get_by_label("Your passphrase").fill("not this one")
+    page.get_by_role("button", name="Make a backup").click()
+    assert "does not open" in page.get_by_role("alert").inner_text()
+    page.wait_for_timeout(1_100)
+    page.get_by_label("Your passphrase").fill("correct horse battery staple")
+    page.get_by_role("button", name="Make a backup").click()
+    page.get_by_text("Your backup is ready").wait_for()
+    with page.expect_download() as arriving:
+        page.get_by_role("button", name="Download").click()
+    saved = tmp_path / "saved.backup"
+    arriving.value.save_as(saved)
+    assert arriving.value.suggested_filename.startswith("clinic-north-20")
+    from freehold.node.backup import restoring
+
+    assert restoring.examine(saved, tmp_path, "correct horse battery staple").account == console.account
+    page.goto(console.url)
+    assert not page.get_by_role("link", name="Make a backup").is_visible()
