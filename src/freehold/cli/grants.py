@@ -46,7 +46,6 @@ def ask(
     """Get a grant for an asset, paying its price if it has one.
 
     Where the owner decides by hand, the request waits and nothing is paid; asking again is the same request.
-    For example: freehold grants ask north-tumours --max-uses 9.
     """
     node = NodeClient.of(home)
     wanted = {"action": action, "purpose": purpose, "max_uses": max_uses, "spend_cap_units": units(spend_cap)}

@@ -33,10 +33,7 @@ def requests(*, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
 
 
 def accept(request: Request, *, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
-    """Issue the grant that was asked for.
-
-    For example: freehold grants accept 5a01.
-    """
+    """Issue the grant that was asked for."""
     answer = NodeClient.of(home).post(f"/api/requests/{request}/accept")
     emit(answer, lambda: [f"granted: {answer['request']['grant']}"], as_json=as_json)
 
@@ -56,8 +53,7 @@ def counter(
 ) -> None:
     """Offer other terms for a request.
 
-    They stay within the published terms, and the price does not go below the published one. For example:
-    freehold grants counter 5a01 --price 5.00 --max-uses 20.
+    They stay within the published terms, and the price does not go below the published one.
     """
     change = {
         "price_units": units(price),
@@ -80,27 +76,20 @@ def refuse(
 ) -> None:
     """Say no to a request, and why.
 
-    The same account is not heard about the same asset for a day. For example:
-    freehold grants refuse 5a01 --reason "not for this purpose".
+    The same account is not heard about the same asset for a day.
     """
     answer = NodeClient.of(home).post(f"/api/requests/{request}/refuse", {"reason": reason})
     emit(answer, lambda: [f"refused: {answer['request']['id']}"], as_json=as_json)
 
 
 def take(request: Request, *, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
-    """Take up the other terms an owner offered, and pay.
-
-    For example: freehold grants take 5a01.
-    """
+    """Take up the other terms an owner offered, and pay."""
     answer = NodeClient.of(home).post(f"/api/requests/{request}/take")
     emit(answer, lambda: [f"granted: {answer['id']}"], as_json=as_json)
 
 
 def drop(request: Request, *, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
-    """Forget a request you made; a training job that made it stops.
-
-    For example: freehold grants drop 5a01.
-    """
+    """Forget a request you made; a training job that made it stops."""
     answer = NodeClient.of(home).post(f"/api/requests/{request}/drop")
     emit(answer, lambda: [f"dropped: {answer['asked']['id']}"], as_json=as_json)
 
