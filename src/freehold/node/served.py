@@ -9,7 +9,7 @@ import numpy as np
 
 from freehold.core.canonical import canonical_bytes
 from freehold.core.documents import Asset, Grant, MoneyLine, Receipt
-from freehold.core.errors import InvalidSignature
+from freehold.core.errors import Conflict, InvalidSignature
 from freehold.core.signing import Envelope, recover
 from freehold.core.typed_data import CHANNELS_DOMAIN, Domain
 from freehold.inference.answer import Question, answer_json, output_hash
@@ -23,6 +23,13 @@ from freehold.training.logistic import predict
 from freehold.training.statistics import Scaling
 
 REASON = "inference"
+
+
+class AnswerPruned(Conflict):
+    """The call was answered and countersigned so long ago that its answer is no longer kept."""
+
+    code = "answer.pruned"
+    http_status = 410
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +110,7 @@ def repeated(node: Node, key: str, question: Question) -> bytes | None:
     """The answer that this payment got before, if it did.
 
     Raises:
-        PaymentReused: the payment was for another question.
+        PaymentReused: the payment was for another question. AnswerPruned.
     """
     known = node.store.answered(key)
     if known is None:
@@ -112,7 +119,22 @@ def repeated(node: Node, key: str, question: Question) -> bytes | None:
         raise PaymentReused(
             "this payment was accepted for another question", hint="Make a new payment for a new question."
         )
-    return known[1]
+    return require_held(known[1])
+
+
+def require_held(answer: bytes) -> bytes:
+    """The answer, unless only its receipt's id is left of it.
+
+    Raises:
+        AnswerPruned.
+    """
+    if not answer.startswith(b"{"):
+        raise AnswerPruned(
+            "this call was answered, its receipt signed by both sides, and the answer is no longer kept",
+            hint="Nothing more was charged. Make a new payment for a new question.",
+            receipt=answer.decode(),
+        )
+    return answer
 
 
 def require_signature(node: Node, account: str, digest: bytes, signature: str) -> None:

@@ -20,7 +20,15 @@ from freehold.inference.payment import Voucher, read_header
 from freehold.node.chain_facts import MAX_REMEMBERED, ChainFacts
 from freehold.node.node import Node
 from freehold.node.publishing import require_own
-from freehold.node.served import Served, load, make_receipt, repeated, require_signature, response
+from freehold.node.served import (
+    Served,
+    load,
+    make_receipt,
+    repeated,
+    require_held,
+    require_signature,
+    response,
+)
 from freehold.node.settling import accepted_voucher, keep_voucher, settle
 from freehold.node.transfers import Transfers
 from freehold.rights.check import Standing, require_usable, use_price
@@ -121,7 +129,7 @@ class Gateway:
         known = node.store.answered(key)
         if known is not None and known[0] == question.hash:
             # paid and answered: no later change of grant or channel takes it away
-            return known[1]
+            return require_held(known[1])
         head = self._facts.head()
         state = self._facts.channel(voucher.channel, head)
         require_open(state, payer=grant.holder, pool=served.quote.pool)

@@ -27,6 +27,7 @@ LEAST = {
     "max_table_bytes": 1,
     "max_fee_wei": 0,
     "anchor_every_seconds": 0,
+    "keep_answers_days": 0,
     "address_requests_per_minute": 0,
     "peer_requests_per_minute": 0,
     "heavy_requests_at_once": 1,
@@ -73,6 +74,8 @@ class Settings:
     """Most that one transaction may cost, in wei; 0 means the network's own limit."""
     anchor_every_seconds: int = 86_400
     """How often a log that has grown is anchored on chain; 0 means only when asked or needed."""
+    keep_answers_days: int = 30
+    """How long a sold answer is kept for a retry after its buyer signed the receipt; 0 means for ever."""
     address_requests_per_minute: int = 12_000
     """Requests one network address may send; a sixth of it at once. 0 means any number."""
     peer_requests_per_minute: int = 3_000

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from freehold.core.errors import FreeholdError
 from freehold.node import earned, logbook, releasing
+from freehold.node.pruning import prune
 from freehold.node.recurring import Piece, Work
 from freehold.node.settling import settle
 
@@ -17,6 +18,7 @@ PAYMENTS_SECONDS = 20.0
 LOOK_SECONDS = 300.0
 """How often it is looked at whether the log is due to be anchored."""
 RETRY_SECONDS = 2.0
+PRUNE_SECONDS = 3_600.0
 NOTE_SECONDS = 1_800.0
 
 
@@ -49,6 +51,8 @@ def work(services: Services) -> Work:
         Piece("earnings", "note what was earned by now", NOTE_SECONDS, lambda: earned.note(node)),
         Piece("jobs", "go on with jobs whose pause is over", RETRY_SECONDS, services.retries.go_on),
     ]
+    if node.settings.keep_answers_days:
+        pieces.append(Piece("answers", "let go of old answers", PRUNE_SECONDS, lambda: prune(node)))
     every = node.settings.anchor_every_seconds
     if every:
         pieces.append(
