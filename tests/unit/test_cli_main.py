@@ -111,12 +111,13 @@ def test_verify_refuses_two_sources_of_trust(tmp_path):
     assert done.returncode == 2
 
 
-def test_up_needs_a_name_and_a_passphrase_without_a_terminal(tmp_path):
-    assert "--name" in freehold("up", "--home", str(tmp_path / "a")).stderr
-    done = freehold("up", "--home", str(tmp_path / "b"), "--name", "B")
+def test_up_with_a_passphrase_but_no_terminal_needs_a_name(tmp_path):
+    (tmp_path / "passphrase").write_text("correct horse, 40 staples")
+    given = ("--passphrase-file", str(tmp_path / "passphrase"))
+    done = freehold("up", "--home", str(tmp_path / "a"), *given)
     assert done.returncode == 2
-    assert "--passphrase-file" in done.stderr
-    assert not (tmp_path / "b" / "keys.jwe").exists()
+    assert "--name" in done.stderr
+    assert not (tmp_path / "a" / "keys.jwe").exists()
 
 
 def test_a_closed_pipe_is_no_traceback():
