@@ -47,13 +47,23 @@ $(VENV)/.browser:
 	    && touch $@ || echo "chromium could not be installed: browser tests are skipped" >&2; \
 	else echo "chromium is not here: browser tests are skipped" >&2; fi
 
+# a Postgres server for the tests that start one; as above
+$(VENV)/.postgres:
+	@mkdir -p $(VENV)
+	@if command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then touch $@; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "installing postgresql (apt-get)" >&2; \
+	  { apt-get update -q && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends postgresql; } >/dev/null 2>&1 \
+	    && touch $@ || echo "postgresql could not be installed: tests of it are skipped" >&2; \
+	else echo "postgresql is not here: tests of it are skipped" >&2; fi
+
 quickstart: setup
 	@$(BIN)/freehold quickstart $(ARGS)
 
-test: setup-dev $(NODE_TESTS) $(VENV)/.browser
+test: setup-dev $(NODE_TESTS) $(VENV)/.browser $(VENV)/.postgres
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" $(ARGS)
 
-test-all: setup-dev $(NODE_TESTS) $(VENV)/.browser
+test-all: setup-dev $(NODE_TESTS) $(VENV)/.browser $(VENV)/.postgres
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 bench: setup-dev $(NODE_TESTS)

@@ -14,6 +14,7 @@ from freehold.core.errors import InvalidInput
 SSL_MODES = ("disable", "require", "verify-full")
 DEFAULT_PORT = 5432
 _MAX_CHARACTERS = 2_000
+_PORTS = 1 << 16
 _MAX_PASSFILE_BYTES = 1 << 20
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
@@ -81,6 +82,8 @@ def parse(url: str) -> Address:
         sslmode=options.pop("sslmode", "disable" if near else "verify-full"),
         sslrootcert=options.pop("sslrootcert", ""),
     )
+    if not 0 < port < _PORTS:
+        raise InvalidInput(f"{port} is not a port", hint=hint)
     if not name or options or address.sslmode not in SSL_MODES:
         wrong = "names no database" if not name else f"has an unknown {', '.join(options) or 'sslmode'}"
         raise InvalidInput(f"the database URL {wrong}", hint=f"{hint} sslmode: {', '.join(SSL_MODES)}.")
