@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -107,15 +108,17 @@ def up(
     if until_eof is not None:
         end_at_eof(until_eof)
 
+    # a line for people among lines of JSON would be read by nobody
+    say = note if chosen.settings.log_format == "text" else logging.getLogger("freehold").info
+
     def waiting(url: str) -> None:
         address = f"{url}{pages.PATH}/".replace("//0.0.0.0:", "//127.0.0.1:")
-        note(f"console at {address}" + (": open it and give the passphrase" if on_page else ""))
+        say(f"console at {address}" + (": open it and give the passphrase" if on_page else ""))
         if open_browser:
             _open(address)
 
     def ready(node: Node, url: str) -> None:
-        if chosen.settings.log_format == "text":
-            note(f"{plain(node.settings.name)} ready at {url}, account {node.account}; Ctrl-C ends it")
+        say(f"{plain(node.settings.name)} ready at {url}, account {node.account}; Ctrl-C ends it")
 
     mount = pages.application
     daemon.run(home, secret, chosen.settings, ready, kept=chosen.kept, mount=mount, waiting=waiting)
