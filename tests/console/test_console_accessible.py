@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from console_node import Console
@@ -43,18 +44,21 @@ def test_no_serious_violation(console: Console, addresses: list[str], theme: str
     for path in addresses:
         page.goto(console.url + path)
         page.evaluate(AXE.read_text())
-        for violation in page.evaluate("axe.run()")["violations"]:
-            if violation["impact"] in ("serious", "critical"):
-                found.append((path, violation["id"], [node["html"][:120] for node in violation["nodes"][:3]]))
+        found += [(path, one["id"], _where(one)) for one in _serious(page)]
     out = console.page(color_scheme=theme, bypass_csp=True)
     out.goto(console.url + "enter")
     out.evaluate(AXE.read_text())
-    found += [
-        ("enter", one["id"], one["nodes"][0]["html"])
-        for one in out.evaluate("axe.run()")["violations"]
-        if one["impact"] in ("serious", "critical")
-    ]
+    found += [("enter", one["id"], _where(one)) for one in _serious(out)]
     assert not found
+
+
+def _serious(page: Any) -> list[Any]:
+    found: list[Any] = page.evaluate("axe.run()")["violations"]
+    return [one for one in found if one["impact"] in ("serious", "critical")]
+
+
+def _where(violation: Any) -> list[str]:
+    return [node["html"][:120] for node in violation["nodes"][:3]]
 
 
 def test_a_phone_scrolls_one_way_only(console: Console, addresses: list[str]):

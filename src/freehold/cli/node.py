@@ -99,8 +99,7 @@ def up(
     given |= _settings(setting or [])
     chosen = setting_sources.choose(home, os.environ, **given)
     typed = passphrase_fd is None and passphrase_file is None and not (home / remembering.MARK).exists()
-    remembered = (home / remembering.MARK).exists() and not console
-    on_page = typed and not remembered and (console or not sys.stdin.isatty())
+    on_page = typed and (console or not sys.stdin.isatty())
     if not on_page and not chosen.settings.name:
         chosen = setting_sources.choose(home, os.environ, **{**given, "name": _ask_name()})
     new = not (home / daemon.KEYS_FILE).exists()

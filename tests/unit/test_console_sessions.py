@@ -1,0 +1,94 @@
+"""Sessions end in time, and passphrases can be tried ever more slowly only."""
+
+import pytest
+
+from freehold.console.sessions import ABSOLUTE_SECONDS, MAX_SESSIONS, Attempts, Sessions, TooManyAttempts
+from freehold.core.errors import InvalidInput, NotAllowed
+
+
+class Clock:
+    def __init__(self):
+        self.now = 1_000.0
+
+    def __call__(self):
+        return self.now
+
+
+class Closed:
+    closed = False
+
+    def close(self):
+        self.closed = True
+
+
+def test_idle_and_absolute_expiry():
+    clock = Clock()
+    sessions = Sessions(600, clock)
+    token, session = sessions.begin()
+    kept = session.kept["draft"] = Closed()
+    clock.now += 599
+    assert sessions.find(token) is session
+    clock.now += 599
+    assert sessions.find(token, used=False) is session, "a page that refreshes itself is no use"
+    clock.now += 2
+    assert sessions.find(token) is None
+    assert session.ended
+    assert kept.closed
+
+    token, session = sessions.begin()
+    for _ in range(ABSOLUTE_SECONDS // 500):
+        assert sessions.find(token) is session
+        clock.now += 500
+    clock.now += 500
+    assert sessions.find(token) is None, "however much it was used"
+
+
+def test_log_out_and_bounds():
+    sessions = Sessions(600)
+    token, session = sessions.begin()
+    other, _ = sessions.begin()
+    assert token != other
+    assert len(token) >= 43
+    sessions.end(token)
+    assert session.ended
+    assert sessions.find(token) is None
+    assert sessions.find(other)
+    made = [sessions.begin()[0] for _ in range(MAX_SESSIONS + 3)]
+    assert sum(1 for one in made if sessions.find(one)) == MAX_SESSIONS
+    sessions.end_all()
+    assert not any(sessions.find(one) for one in made)
+
+
+def test_attempts_slow_down_and_recover():
+    clock = Clock()
+    attempts = Attempts(clock)
+    tried = []
+
+    def wrong():
+        tried.append(clock.now)
+        raise NotAllowed("wrong")
+
+    waits = []
+    for _ in range(12):
+        with pytest.raises(NotAllowed):
+            attempts.make(wrong)
+        with pytest.raises(TooManyAttempts) as refused:
+            attempts.make(lambda: tried.append("never"))
+        waits.append(refused.value.fields["wait_seconds"])
+        clock.now += refused.value.fields["wait_seconds"]
+    assert "never" not in tried
+    assert waits[:4] == [2, 3, 5, 9]
+    assert waits[-1] == 301, "the longest wait is bounded"
+    attempts.make(lambda: None)
+    with pytest.raises(NotAllowed):
+        attempts.make(wrong)
+    with pytest.raises(TooManyAttempts) as refused:
+        attempts.make(wrong)
+    assert refused.value.fields["wait_seconds"] == 2, "a success forgives"
+
+
+def test_other_errors_are_no_guesses():
+    attempts = Attempts(Clock())
+    for _ in range(3):
+        with pytest.raises(InvalidInput):
+            attempts.make(lambda: (_ for _ in ()).throw(InvalidInput("chain away")))

@@ -1,0 +1,83 @@
+"""Texts of strangers cannot run, reorder or fill a page; numbers and times read as people say them."""
+
+import pytest
+from starlette.datastructures import Headers
+
+from freehold.console import words
+from freehold.console.charts import area, bars, share
+from freehold.console.forms import file_name
+from freehold.console.gate import host_name, is_own
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<b>",
+        '"><script>',
+        "a\N{RIGHT-TO-LEFT OVERRIDE}b",
+        "\x00\x1b[31m",
+        "x" * 10_000,
+        "",
+        " \N{ZERO WIDTH SPACE}",
+    ],
+)
+def test_names_are_isolated_clipped_and_clean(text: str):
+    made = str(words.named(text))
+    assert made.startswith("<bdi")
+    assert made.endswith("</bdi>")
+    inside = made[made.index(">") + 1 : -6]
+    assert "<" not in inside
+    assert len(made) < 1_200
+    assert all(char.isprintable() for char in made)
+    assert inside.strip()
+
+
+def test_times_and_counts():
+    assert words.ago(1_000, 1_010) == "just now"
+    assert words.ago(1_000, 1_000 + 180) == "3 minutes ago"
+    assert words.ago(1_000 + 86_400 * 12, 1_000) == "in 12 days"
+    assert words.ago(0, 86_400 * 90) == "3 months ago"
+    assert words.count(1, "row") == "1 row"
+    assert words.count(1_200, "row") == "1,200 rows"
+    assert "9999" in str(words.day(10**17)), "a stranger's date may be anything"
+    assert words.about(1_994_999) == "$1.99"
+    assert words.about(1_995_000) == "$2.00"
+    assert "2,500,000 units" in str(words.money(2_500_000))
+    assert words.size(1_500_000) == "1.5 MB"
+
+
+def test_charts_hold_only_numbers_and_escaped_labels():
+    points = [("<script>", 5, "$5"), ("b", 0, "$0"), ("c", 10**18, "much")]
+    for made in (area("<b>", points), bars("<b>", points), share("<b>", 1, 3)):
+        assert "<script>" not in made
+        assert "<b>" not in made
+        assert 'role="img"' in made
+    assert area("t", []) == ""
+    assert 'width="0"' in share("t", 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("../../etc/passwd", "passwd"),
+        ("C:\\x\\y.csv", "y.csv"),
+        ("", "file"),
+        ("a\nb.csv", "a b.csv"),
+        ("/", "file"),
+    ],
+)
+def test_file_names_are_names_only(given: str, shown: str):
+    assert file_name(given) == shown
+
+
+def test_hosts_and_origins():
+    assert host_name("LocalHost:7400") == "localhost"
+    assert host_name("[::1]:7400") == "::1"
+    assert host_name("[::1") == ""
+    own = {"host": "127.0.0.1:7400"}
+    assert is_own(Headers({**own, "sec-fetch-site": "same-origin", "origin": "null"}))
+    assert is_own(Headers({**own, "origin": "http://127.0.0.1:7400"}))
+    assert not is_own(Headers({**own, "origin": "http://127.0.0.1:7401"}))
+    assert not is_own(Headers({**own, "sec-fetch-site": "same-origin", "origin": "http://evil.example"}))
+    assert not is_own(Headers({**own, "sec-fetch-site": "same-site"}))
+    assert not is_own(Headers(own))

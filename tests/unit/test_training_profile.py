@@ -1,0 +1,67 @@
+"""A file at a glance: what can be learned from, what can be a label, what is missing."""
+
+import io
+
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+
+from freehold.core.errors import InvalidTable
+from freehold.training import table
+from freehold.training.profile import profile, reduce
+from freehold.training.table import Limits
+
+TEXT = "id,age,gap,word,flag\n" + "".join(
+    f"P{i},{i}.5,{'' if i == 3 else i},{'yes' if i % 3 else 'no'},{i % 2}\n" for i in range(40)
+)
+
+
+def test_kinds_gaps_and_label(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text(TEXT)
+    seen = profile(path, Limits())
+    assert (seen.rows, len(seen.head), seen.head[3]) == (40, 8, ("P3", "3.5", "", "no", "1"))
+    assert [column.kind for column in seen.columns] == [
+        "text",
+        "numbers",
+        "numbers",
+        "two values",
+        "two values",
+    ]
+    assert [column.missing for column in seen.columns] == [0, 0, 1, 0, 0]
+    assert seen.columns[0].not_numbers == 40
+    assert seen.column("word").values == {"yes": 26, "no": 14}
+    assert seen.likely_label() == "flag"
+    assert seen.column("nothing") is None
+
+
+def test_parquet_says_the_same(tmp_path):
+    path = tmp_path / "t.parquet"
+    made = pa.table(
+        {"a": [1.5, None, 3.0], "b": [True, False, True], "c": pa.array(["x", "y", "x"]).dictionary_encode()}
+    )
+    pyarrow.parquet.write_table(made, path)
+    seen = profile(path, Limits())
+    assert [column.missing for column in seen.columns] == [1, 0, 0]
+    assert seen.column("c").values == {"x": 2, "y": 1}
+
+
+@pytest.mark.parametrize("text", ["", "a,b\n", "a,a\n1,2\n"])
+def test_what_is_no_table_is_refused(tmp_path, text: str):
+    path = tmp_path / "t.csv"
+    path.write_text(text)
+    with pytest.raises(InvalidTable):
+        profile(path, Limits())
+
+
+def test_columns_left_out_are_gone_and_the_rest_is_equal(tmp_path):
+    path, smaller = tmp_path / "t.csv", tmp_path / "s.csv"
+    path.write_text(TEXT)
+    target = io.BytesIO()
+    reduce(path, target, {"id", "gap", "word"}, Limits())
+    smaller.write_bytes(target.getvalue())
+    kept = table.read(smaller, "flag")
+    assert kept.columns == ("age",)
+    assert kept.rows == 40
+    assert b"P3" not in target.getvalue()
+    assert kept.features[3, 0] == 3_500_000
