@@ -38,7 +38,7 @@ def run(
     """Run a chain until Ctrl-C, with Freehold's contracts on it."""
     from freehold.chain import deployment_record, deployments  # noqa: PLC0415
     from freehold.chain.client import Chain  # noqa: PLC0415
-    from freehold.chain.embedded import DEV_KEY, EmbeddedNode  # noqa: PLC0415 - loads py-evm
+    from freehold.chain.embedded import DEV_KEY, serving  # noqa: PLC0415
     from freehold.chain.rpc import Rpc  # noqa: PLC0415
 
     ended = threading.Event()
@@ -47,7 +47,7 @@ def run(
     if until_eof is not None:
         end_at_eof(until_eof)
     directory = (home or DEFAULT_HOME / "chain").expanduser()
-    with EmbeddedNode(directory, port) as node:
+    with serving(directory, port) as node:
         chain = Chain(Rpc(node.url))
         made = deployments.deploy_missing(chain, DEV_KEY)
         deployment_record.renew(directory / deployment_record.FILE, chain)

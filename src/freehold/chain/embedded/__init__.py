@@ -6,9 +6,9 @@ soon as a transaction waits, and reopens after `kill -9` with the same block has
     store    rows of one database, one commit a block
     tries    Merkle-Patricia tries, written once a block
     accounts the state that a block works on
-    machine  the one door to py-evm
+    machine  the one door to py-evm; `interpreter` is its loop, with the commonest instructions in place
     ledger   how blocks are made, read and rewound
-    methods  the JSON-RPC methods; `server` puts them on HTTP
+    methods  the JSON-RPC methods; `edge` puts them on HTTP, `server` starts and stops it all
 
 >>> from pathlib import Path
 >>> from tempfile import mkdtemp
@@ -20,16 +20,18 @@ True
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from freehold.chain.embedded import curves
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from freehold.chain.embedded.server import EmbeddedNode
 
-__all__ = ["DEV_KEY", "EmbeddedNode", "serve"]
+__all__ = ["DEV_KEY", "EmbeddedNode", "serve", "serving"]
 
 curves.defer()
 
@@ -37,24 +39,35 @@ DEV_KEY = bytes.fromhex("ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7
 """Key of the funded development account: the first of the public mnemonic `test test ... junk`."""
 
 
-def serve(home: Path, port: int) -> None:
-    """Run the chain of a directory until SIGTERM or SIGINT; prints its URL on stdout once ready."""
-    import gc  # noqa: PLC0415 - only the serving process needs these
-    import signal  # noqa: PLC0415
-    import sys  # noqa: PLC0415
-    import threading  # noqa: PLC0415
+@contextmanager
+def serving(home: Path, port: int) -> Iterator[EmbeddedNode]:
+    """The chain of a directory, in a process that does little else."""
+    import gc  # noqa: PLC0415 - only the serving process needs it
 
     # what is loaded stays: looking through it for garbage takes a fifth of the start, and time later
     gc.disable()
     from freehold.chain.embedded.server import EmbeddedNode  # noqa: PLC0415 - loads py-evm
 
+    try:
+        with EmbeddedNode(home, port) as node:
+            gc.freeze()
+            gc.set_threshold(20_000, 20, 20)
+            gc.enable()
+            yield node
+    finally:
+        gc.enable()
+
+
+def serve(home: Path, port: int) -> None:
+    """Run the chain of a directory until SIGTERM or SIGINT; prints its URL on stdout once ready."""
+    import signal  # noqa: PLC0415 - only the serving process needs these
+    import sys  # noqa: PLC0415
+    import threading  # noqa: PLC0415
+
     ended = threading.Event()
     for one in (signal.SIGTERM, signal.SIGINT):
         signal.signal(one, lambda *_: ended.set())
-    with EmbeddedNode(home, port) as node:
-        gc.freeze()
-        gc.set_threshold(20_000, 20, 20)
-        gc.enable()
+    with serving(home, port) as node:
         sys.stdout.write(node.url + "\n")
         sys.stdout.flush()
         ended.wait()
