@@ -44,7 +44,7 @@ def overview(node: Node) -> dict[str, Any]:
         `claimed_units` in all; `earned_units` is what was sold plus what pools owe or paid.
     """
     grants = _sold(node)
-    models = [_model_row(node, holding) for holding in _holdings(node)]
+    models = [_model_row(node, holding) for holding in holdings(node)]
     sold = sum(row["price_units"] for row in grants)
     claimable = sum(row["claimable_units"] for row in models)
     claimed = sum(row["claimed_units"] for row in models)
@@ -69,10 +69,10 @@ def claim(node: Node, asset_id: str | None = None) -> dict[str, Any]:
     Raises:
         NotFound: this account has no share in that model.
     """
-    holdings = [item for item in _holdings(node) if item.shares and asset_id in (None, item.asset.id)]
-    if asset_id is not None and not holdings:
+    held = [item for item in holdings(node) if item.shares and asset_id in (None, item.asset.id)]
+    if asset_id is not None and not held:
         raise NotFound("this account has no share in that model", hint="Look at earnings.")
-    claims = [row for row in (_claim_one(node, holding) for holding in holdings) if row["units"]]
+    claims = [row for row in (_claim_one(node, holding) for holding in held) if row["units"]]
     return {
         "claims": claims,
         "units": sum(row["units"] for row in claims),
@@ -94,7 +94,7 @@ def _claim_one(node: Node, holding: Holding) -> dict[str, Any]:
     return {"asset": holding.asset.id, "units": _claimed(node, holding) - before, "gas": gas}
 
 
-def _holdings(node: Node) -> Iterator[Holding]:
+def holdings(node: Node) -> Iterator[Holding]:
     """Models this account shares in, then those it owns without a share."""
     shared = node.store.states("share:")
     for name, share in shared.items():

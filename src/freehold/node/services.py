@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from freehold.node.buying import Buyer
 from freehold.node.jobs import Jobs
+from freehold.node.ledger import Ledger
 from freehold.node.lending import Tables
 from freehold.node.limits import Buckets
 from freehold.node.node import Node
@@ -29,6 +30,7 @@ class Services:
         self.tables = Tables(node)
         self.gateway = Gateway(node)
         self.buyer = Buyer(node, self.peers)
+        self.ledger = Ledger(node)
         self.jobs = Jobs(node, self.peers)
         self.retries = Retries(node, self.jobs)
         self.readiness = Readiness(node)

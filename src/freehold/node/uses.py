@@ -150,3 +150,14 @@ def one(node: Node, receipt_id: str) -> Use | None:
     with node.store.reading() as connection:
         row = connection.execute(query, (receipt_id,)).fetchone()
     return _use(row) if row else None
+
+
+def spent_by_day(node: Node, since: int) -> list[tuple[int, str, int, int]]:
+    """(day, model, answers, units) of answers this party paid for; a day is Unix seconds through 86,400."""
+    with node.store.reading() as connection:
+        rows = connection.execute(
+            "SELECT issued_at / 86400, asset, count(*), sum(units) FROM receipts"
+            " WHERE holder = ? AND issued_at >= ? AND units > 0 GROUP BY 1, 2 ORDER BY 1",
+            (node.account, since),
+        ).fetchall()
+    return [(int(row[0]), str(row[1]), int(row[2]), int(row[3])) for row in rows]
