@@ -14,7 +14,6 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from hypothesis.errors import Unsatisfiable
 from node_process import Process
 from node_world import Party, World
 from peer_calls import signed
@@ -72,7 +71,9 @@ def fuzz(node: Process, count: int) -> int:
     answered = 0
     for found in schema.get_all_operations():
         operation = found.ok()
-        for mode in schemathesis.GenerationMode:
+        # any text is a path's parameter, so only bodies and queries can be wrong
+        wrong = [schemathesis.GenerationMode.NEGATIVE] if len(operation.body) + len(operation.query) else []
+        for mode in (schemathesis.GenerationMode.POSITIVE, *wrong):
 
             @tried(count)
             @given(case=operation.as_strategy(generation_mode=mode))
@@ -85,11 +86,7 @@ def fuzz(node: Process, count: int) -> int:
                     case.validate_response(answer, checks=list(CHECKS))
                 answered += 1
 
-            try:
-                run()
-            except (schemathesis.errors.SchemathesisError, Unsatisfiable):
-                # nothing can be wrong with a request that has no parameters
-                assert mode is schemathesis.GenerationMode.NEGATIVE
+            run()
     return answered
 
 
