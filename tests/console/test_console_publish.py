@@ -102,7 +102,7 @@ def test_publish_decide_and_take_back(console: Console, page, builder: Party, tm
         ask(builder, asset["id"], 7)
     # the page that is open shows it without being touched, and the menu counts it
     page.get_by_text(
-        "Builder <b>& Sons</b> asks to train a model on Patients for training a model"
+        "Builder <b>& Sons</b> asks to train a model on Patients, and pays $2.50"
     ).wait_for()
     assert page.get_by_role("link", name="Requests").locator(".badge").inner_text().startswith("1")
     page.get_by_role("link", name="Decide").click()

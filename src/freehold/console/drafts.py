@@ -34,6 +34,12 @@ class Terms:
     approval: Approval = "ask"
 
 
+def usual(node: Node) -> dict[str, Any]:
+    """Price, uses, days and approval with which a new draft begins."""
+    found: dict[str, Any] = node.store.state("usual_terms", {})
+    return found
+
+
 @dataclass
 class Draft:
     """One table, from the chosen file to the moment before it is published."""
@@ -118,7 +124,8 @@ class Drafts:
             seen = profile(path, publishing.limits(node))
         except FreeholdError as error:
             raise _renamed(error, path.name, file) from None
-        made = Draft(secrets.token_urlsafe(9), path, file, seen, Terms(name=_title(file)), upload)
+        terms = Terms(name=_title(file), **usual(node))
+        made = Draft(secrets.token_urlsafe(9), path, file, seen, terms, upload)
         while len(self._drafts) >= MAX_DRAFTS:
             self.drop(next(iter(self._drafts)))
         self._drafts[made.id] = made

@@ -57,6 +57,14 @@ def add_peer(services: Services, url: str) -> dict[str, Any]:
     return party.body
 
 
+def forget_peer(node: Node, url: str) -> None:
+    """Look at a node no more; one named in the settings stays until it is taken out there."""
+    known = dict(node.store.state("peers", {}))
+    known.pop(url, None)
+    with node.store.transaction() as tx:
+        tx.set("peers", known)
+
+
 def peers(node: Node) -> list[str]:
     """URLs of the nodes this one looks at, from settings and `peers add`."""
     return sorted({*node.settings.peers, *node.store.state("peers", {})})

@@ -82,14 +82,18 @@ def dataset(visit: Visit) -> Response:
 
 
 def _uses(node: Node, asset: Asset) -> list[dict[str, Any]]:
-    """Receipts of this dataset, newest first."""
-    found = []
-    for envelope in node.store.find("receipt"):
+    """Uses of this dataset, newest first, a training run's rounds as one."""
+    found: list[dict[str, Any]] = []
+    for envelope in reversed(node.store.find("receipt")):
         receipt = envelope.document
-        if isinstance(receipt, Receipt) and receipt.inputs and receipt.inputs[0] == asset.id:
-            who = name_of(node, receipt.holder)
-            found.append({"who": who, "action": receipt.action, "at": receipt.issued_at, "id": receipt.id})
-    return found[::-1]
+        if not isinstance(receipt, Receipt) or not receipt.inputs or receipt.inputs[0] != asset.id:
+            continue
+        if found and found[-1]["grant"] == receipt.grant and found[-1]["action"] == receipt.action:
+            found[-1]["times"] += 1
+            continue
+        use = {"who": name_of(node, receipt.holder), "action": receipt.action, "at": receipt.issued_at}
+        found.append({**use, "times": 1, "grant": receipt.grant})
+    return found
 
 
 def set_approval(visit: Visit) -> Response:

@@ -91,17 +91,23 @@ def _todo(visit: Visit, money: dict[str, Any] | None, *, published: bool) -> lis
 
 
 def _uses(node: Node) -> list[dict[str, Any]]:
+    """The latest uses, a training run's rounds as one."""
     own = {asset.id: asset.name for asset in _own(node)}
-    found = []
+    found: list[dict[str, Any]] = []
     for envelope in reversed(node.store.find("receipt")):
         receipt = envelope.document
-        if isinstance(receipt, Receipt) and receipt.provider == node.account and receipt.inputs:
-            asset_id = receipt.inputs[0]
-            name = own.get(asset_id) or (node.asset(asset_id).name if node.store.has(asset_id) else "")
-            who = name_of(node, receipt.holder)
-            found.append({"who": who, "action": receipt.action, "name": name, "at": receipt.issued_at})
+        if not isinstance(receipt, Receipt) or receipt.provider != node.account or not receipt.inputs:
+            continue
+        if found and found[-1]["grant"] == receipt.grant and found[-1]["action"] == receipt.action:
+            found[-1]["times"] += 1
+            continue
         if len(found) == LATEST:
             break
+        asset_id = receipt.inputs[0]
+        name = own.get(asset_id) or (node.asset(asset_id).name if node.store.has(asset_id) else "")
+        who = name_of(node, receipt.holder)
+        use = {"who": who, "action": receipt.action, "name": name, "at": receipt.issued_at, "times": 1}
+        found.append({**use, "grant": receipt.grant})
     return found
 
 
@@ -113,13 +119,14 @@ def _health(visit: Visit) -> dict[str, Any]:
         return {"good": False, "sentence": f"Something needs attention: {'; '.join(wrong)}."}
     with visit.node.store.log() as log:
         size = log.size()
-    behind = size - look.anchored
     sentence = f"All is well. {words.count(size, 'record')} in your log"
-    sentence += (
-        ", every one vouched for by the chain."
-        if behind <= 0
-        else f", the last {behind:,} not yet on the chain."
-    )
+    behind, every = size - look.anchored, visit.node.settings.anchor_every_seconds
+    if behind <= 0:
+        sentence += ", every one vouched for by the network."
+    elif every:
+        sentence += f"; the network will vouch for the newest {behind:,} within {words.duration(every)}."
+    else:
+        sentence += f"; the network does not vouch for the newest {behind:,} yet."
     return {"good": True, "sentence": sentence}
 
 

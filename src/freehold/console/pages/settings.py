@@ -6,8 +6,10 @@ from typing import Any
 
 from starlette.responses import Response
 
+from freehold.console.drafts import Terms, usual
 from freehold.console.people import name_of
 from freehold.console.visit import Visit, acts, shows
+from freehold.core import money
 from freehold.core.errors import FreeholdError, InvalidInput
 from freehold.node import setting_sources, viewing
 from freehold.node import settings as settings_file
@@ -30,6 +32,7 @@ def settings(visit: Visit, error: FreeholdError | None = None) -> Response:
         typed=typed,
         restart=any(getattr(kept, name) != getattr(node.settings, name) for name in EDITED),
         peers=_peers(visit),
+        usual=Terms(name="", **usual(node)),
         account=node.account,
         chain_id=node.chain_id,
         home=str(visit.door.home.absolute()),
@@ -60,6 +63,36 @@ def save(visit: Visit) -> Response:
     return visit.go("/settings", "Saved. It counts from the next start of the node.")
 
 
+def save_usual(visit: Visit) -> Response:
+    """Keep with what terms a new table begins."""
+    form = visit.form
+    try:
+        price = form.text("price", 40) or "0"
+        chosen = {
+            "price": price,
+            "price_units": money.units(price),
+            "max_uses": form.number("max_uses", "The number of uses", 1, 1_000_000),
+            "days": form.number("days", "The number of days", 1, 3_650),
+            "approval": "automatic" if form.text("approval") == "automatic" else "ask",
+        }
+    except FreeholdError as error:
+        return settings(visit, error)
+    with visit.node.store.transaction() as tx:
+        tx.set("usual_terms", chosen)
+    return visit.go("/settings", "Saved. New tables begin with these terms; you can change them each time.")
+
+
+def forget_peer(visit: Visit) -> Response:
+    """Look at another node no more."""
+    viewing.forget_peer(visit.node, visit.form.text("url", 400))
+    home, url = visit.door.home, visit.form.text("url", 400)
+    kept = settings_file.load(home)
+    if url in kept.peers:
+        settings_file.save(home, kept.with_overrides(peers=tuple(one for one in kept.peers if one != url)))
+        return visit.go("/settings", "Removed. It is gone from the list after the next start.")
+    return visit.go("/settings", "Removed. Your node no longer looks at what it offers.")
+
+
 def add_peer(visit: Visit) -> Response:
     """Meet another node."""
     try:
@@ -78,6 +111,8 @@ def leave_everywhere(visit: Visit) -> Response:
 PAGES = [
     shows("/settings", settings),
     acts("/settings", save),
+    acts("/settings/usual", save_usual),
     acts("/settings/peers", add_peer),
+    acts("/settings/peers/forget", forget_peer),
     acts("/settings/leave-everywhere", leave_everywhere),
 ]
