@@ -99,6 +99,14 @@ def test_a_transaction_that_fails_leaves_nothing(store: Store) -> None:
     assert put(store, half(3)) == 1, "and the next one works"
 
 
+def test_a_transaction_inside_another_is_refused_and_neither_is_kept(store: Store) -> None:
+    with pytest.raises((StorageFailed, RuntimeError), match="transaction"), store.transaction() as tx:  # noqa: PT012 - as above
+        tx.set("name", 1)
+        with store.transaction() as inner:
+            inner.set("name", 2)
+    assert store.state("name") is None
+
+
 def test_an_answer_is_kept_for_one_request_only(store: Store) -> None:
     with store.transaction() as tx:
         tx.answer("key", "request", b"answer")

@@ -211,7 +211,8 @@ class Store:
     def unsigned_receipts(self, holder: str, grant_id: str = "") -> list[Receipt]:
         """Receipts that lack the holder's signature, of one grant where it is given."""
         found = self._rows(
-            "SELECT envelope FROM documents WHERE type = 'receipt' AND NOT complete AND (about = ? OR ? = '')",
+            "SELECT envelope FROM documents WHERE type = 'receipt' AND NOT complete AND (about = ? OR ? = '')"
+            " ORDER BY rowid",
             grant_id,
             grant_id,
         )

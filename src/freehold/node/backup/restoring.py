@@ -20,7 +20,7 @@ from freehold.node.backup.disk import failures
 from freehold.node.backup.manifest import DATABASE, Manifest
 from freehold.node.backup.pack import CHUNK_BYTES, Unpacker
 from freehold.node.daemon import HomeInUse
-from freehold.node.databases import copying, opening
+from freehold.node.databases import address, copying, opening
 from freehold.node.databases.errors import DatabaseNotEmpty
 from freehold.node.databases.opening import read_file
 from freehold.vault import envelope
@@ -60,6 +60,8 @@ def restore(
         the home is as it was.
     """
     home = home.absolute()
+    if database:
+        address.parse(database)
     with failures(f"restore into {home}"):
         if home.is_symlink() or (home.exists() and (not home.is_dir() or any(home.iterdir()))):
             raise HomeNotEmpty(f"{home} is not empty", hint="Restore into a new folder.")

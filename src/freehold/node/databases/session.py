@@ -114,6 +114,8 @@ class Session:
             end(wire)
 
     def _begin(self, sql: str) -> Rows:
+        if self.in_transaction:
+            raise RuntimeError("a transaction is open already")
         begun = self._twice(_BEGINNINGS[sql], None)
         self.in_transaction = True
         if found := begun.fetchone():
