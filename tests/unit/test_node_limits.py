@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from freehold.node.limits import BodyRoom, Buckets, Busy, RateLimited, Turns, caller_of
+from freehold.node.limits import BodyRoom, Buckets, Busy, RateLimited, Turns, caller_of, is_trusted
 
 
 def test_a_bucket_lets_a_burst_through_then_its_rate():
@@ -47,6 +47,15 @@ def test_the_table_is_bounded_and_a_rate_of_zero_limits_nobody():
 )  # fmt: skip
 def test_who_has_one_network_is_one_caller(host, name):
     assert caller_of(host) == name
+
+
+@pytest.mark.parametrize(
+    ("host", "trusted"),
+    [("127.0.0.1", True), ("::ffff:127.0.0.1", True), ("127.0.0.2", False), ("2001:db8::1", True),
+     ("2001:db8::2", False), ("::1", False), ("", False)],
+)  # fmt: skip
+def test_a_neighbour_of_a_trusted_proxy_is_not_trusted(host, trusted):
+    assert is_trusted(host, ("127.0.0.1", "2001:db8::1")) is trusted
 
 
 def test_turns_are_bounded_in_number_waiting_and_time():

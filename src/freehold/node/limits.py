@@ -147,6 +147,11 @@ def caller_of(host: str) -> str:
     return str(address)
 
 
+def is_trusted(host: str, proxies: tuple[str, ...]) -> bool:
+    """Whether an address is exactly one of the trusted; its neighbours are not."""
+    return host in proxies or caller_of(host) in proxies
+
+
 def _busy() -> Busy:
     return Busy("this node is busy", hint="Wait as Retry-After says, then ask again.", retry_after_seconds=2)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from freehold.node.limits import caller_of
+from freehold.node.limits import caller_of, is_trusted
 from freehold.node.settings import Settings
 from freehold.node.tally import Tally
 
@@ -21,17 +21,19 @@ MOST_CONNECTIONS = 400
 
 
 class Connections:
-    """Open connections by caller, of one server."""
+    """Open connections by caller, of one server; the trusted are counted too, and never refused."""
 
     def __init__(self, settings: Settings, tally: Tally | None = None) -> None:
-        self._trusted = {caller_of(address) for address in settings.trusted_proxies}
+        self._proxies = settings.trusted_proxies
         self._most_of_one = settings.connections_per_address
         self._tally = tally
         self._open: Counter[str] = Counter()
 
-    def enter(self, caller: str) -> bool:
+    def enter(self, host: str) -> bool:
         """Count a connection; False if there are too many."""
-        if caller in self._trusted:
+        caller = caller_of(host)
+        if is_trusted(host, self._proxies):
+            self._open[caller] += 1
             return True
         if self._open[caller] >= self._most_of_one or self._open.total() >= MOST_CONNECTIONS:
             if self._tally:
@@ -40,8 +42,9 @@ class Connections:
         self._open[caller] += 1
         return True
 
-    def leave(self, caller: str) -> None:
+    def leave(self, host: str) -> None:
         """A counted connection has ended."""
+        caller = caller_of(host)
         self._open[caller] -= 1
         if self._open[caller] <= 0:
             del self._open[caller]
@@ -53,18 +56,18 @@ class Impatient(H11Protocol):
     def __init__(self, connections: Connections, **given: Any) -> None:
         super().__init__(**given)
         self._all = connections
-        self._caller = ""
+        self._host = ""
         self._head: asyncio.TimerHandle | None = None
         self._write: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the clock, or hang up."""
         super().connection_made(transport)
-        caller = caller_of(self.client[0]) if self.client else ""
-        if not self._all.enter(caller):
+        host = self.client[0] if self.client else ""
+        if not self._all.enter(host):
             transport.abort()
             return
-        self._caller = caller
+        self._host = host
         self._head = self.loop.call_later(HEAD_SECONDS, transport.abort)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -72,9 +75,9 @@ class Impatient(H11Protocol):
         for timer in (self._head, self._write):
             if timer:
                 timer.cancel()
-        if self._caller:
-            self._all.leave(self._caller)
-            self._caller = ""
+        if self._host:
+            self._all.leave(self._host)
+            self._host = ""
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:

@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from freehold.core.canonical import require_shallow
 from freehold.core.errors import FreeholdError, InvalidInput, NotAllowed
-from freehold.node.limits import BodyRoom, Buckets, Busy, RateLimited, Turns, caller_of
+from freehold.node.limits import BodyRoom, Buckets, Busy, RateLimited, Turns, caller_of, is_trusted
 from freehold.node.settings import Settings
 from freehold.node.tally import Tally
 
@@ -89,7 +89,7 @@ class Gate:
     def __init__(self, app: ASGIApp, settings: Settings, tally: Tally, api_token: str) -> None:
         self.app = app
         self._tally, self._owner = tally, f"Bearer {api_token}".encode()
-        self._trusted = {caller_of(address) for address in settings.trusted_proxies}
+        self._proxies = settings.trusted_proxies
         self._buckets = Buckets(settings.address_requests_per_minute)
         self._room = BodyRoom(_ROOM_BYTES, _ROOM_FOR_ONE_BYTES)
         self._heavy = Turns(settings.heavy_requests_at_once, waiting=_WAITING, seconds=_WAIT_SECONDS)
@@ -121,7 +121,7 @@ class Gate:
             raise TooManyHeaders("too many header fields", hint=f"At most {MAX_HEADERS}.")
         given = dict(headers)
         owner = hmac.compare_digest(given.get(b"authorization", b""), self._owner)
-        if not owner and passage.caller not in self._trusted:
+        if not owner and not is_trusted(passage.address, self._proxies):
             self._buckets.require(passage.caller)
         control = scope["path"].startswith("/api/")
         if control and not owner:
