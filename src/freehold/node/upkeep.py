@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from freehold.core.errors import FreeholdError
-from freehold.node import earned, logbook, releasing
+from freehold.node import logbook, releasing
 from freehold.node.pruning import prune
 from freehold.node.recurring import Piece, Work
 from freehold.node.settling import settle
@@ -19,7 +19,6 @@ LOOK_SECONDS = 300.0
 """How often it is looked at whether the log is due to be anchored."""
 RETRY_SECONDS = 2.0
 PRUNE_SECONDS = 3_600.0
-NOTE_SECONDS = 1_800.0
 
 
 class Unsettled(FreeholdError):
@@ -48,7 +47,6 @@ def work(services: Services) -> Work:
             lambda: _settle(node),
             at_stop=True,
         ),
-        Piece("earnings", "note what was earned by now", NOTE_SECONDS, lambda: earned.note(node)),
         Piece("jobs", "go on with jobs whose pause is over", RETRY_SECONDS, services.retries.go_on),
     ]
     if node.settings.keep_answers_days:

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from starlette.responses import Response
 
 from freehold.console import words
+from freehold.console.charts import Point
 from freehold.console.people import name_of
 from freehold.console.visit import Visit, shows
 from freehold.core.documents import Asset, Receipt
 from freehold.core.errors import Unavailable
 from freehold.core.money import dollars
-from freehold.node import asking, earned, earning, requests
+from freehold.node import asking, earning, requests
+from freehold.node.ledger import Move
 from freehold.node.node import Node
 
 BACKUP_DAYS = 30
 LATEST = 6
+DAYS = 30
+DAY_SECONDS = 86_400
 _TROUBLE = {
     "store": "the database cannot be written",
     "chain": "the network does not answer, so payments and proofs wait",
@@ -25,39 +32,55 @@ _TROUBLE = {
 }
 
 
+@dataclass(frozen=True)
+class Made:
+    """Money earned, in units."""
+
+    total_units: int
+    today_units: int
+    month_units: int
+    """In the last `DAYS` days, today included."""
+    points: list[Point]
+    """In all, by the end of each of those days."""
+
+
 def home(visit: Visit) -> Response:
     """The page everybody starts at."""
     node = visit.node
-    try:
+    money, made = None, None
+    with suppress(Unavailable):
         money = earning.overview(node)
-    except Unavailable:
-        money = None
+        made = earned(visit.services.ledger.moves(), money["earned_units"], node.now())
     published = any(_own(node))
-    made = earned.over_time(node, money["earned_units"]) if money else None
     return visit.show(
         "home.html",
         todo=_todo(visit, money, published=published),
-        money=money,
         made=made,
-        points=_points(made) if made else [],
         uses=_uses(node),
         health=_health(visit),
         published=published,
     )
 
 
+def earned(moves: list[Move], total_units: int, now: int) -> Made:
+    """What came in over the last days; `now` is Unix seconds, days are UTC."""
+    today = now // DAY_SECONDS
+    by_day: dict[int, int] = defaultdict(int)
+    for move in moves:
+        if move.kind != "claim":
+            by_day[move.at // DAY_SECONDS] += move.units
+    days = range(today - DAYS + 1, today + 1)
+    month = sum(by_day[day] for day in days)
+    so_far, points = total_units - month, []
+    for day in days:
+        so_far += by_day[day]
+        points.append((words.date(day * DAY_SECONDS), so_far, dollars(so_far)))
+    return Made(total_units, by_day[today], month, points)
+
+
 def _own(node: Node) -> list[Asset]:
     found = [envelope.document for envelope in node.store.find("asset", "dataset")]
     return [asset for asset in found if isinstance(asset, Asset) and asset.owner == node.account]
-
-
-def _points(made: earned.Earned) -> list[tuple[str, int, str]]:
-    so_far = made.total_units - made.month_units
-    points = []
-    for day, units in made.days:
-        so_far += units
-        points.append((words.date(day), so_far, dollars(so_far)))
-    return points
 
 
 def _todo(visit: Visit, money: dict[str, Any] | None, *, published: bool) -> list[dict[str, str]]:

@@ -1,0 +1,28 @@
+"""What Home says was earned."""
+
+from freehold.console.pages.home import DAY_SECONDS, earned
+from freehold.node.ledger import Move
+
+NOW = 100 * DAY_SECONDS + 7
+
+
+def move(day: int, units: int, kind: str = "grant") -> Move:
+    return Move(day * DAY_SECONDS + 5, kind, "0x1", units, "0x2")
+
+
+def test_today_the_month_and_all():
+    made = earned(
+        [move(20, 300), move(72, 5), move(99, 7), move(100, 8), move(100, 7, "claim"), move(100, 1, "share")],
+        321,
+        NOW,
+    )
+    assert (made.today_units, made.month_units, made.total_units) == (9, 21, 321)
+    assert len(made.points) == 30
+    assert [units for _, units, _ in made.points][0] == 300
+    assert made.points[-1][1] == 321
+    assert made.points[-1][0] == "11 April 1970"
+
+
+def test_nothing_yet():
+    made = earned([], 0, NOW)
+    assert made.points[-1][1:] == (0, "$0.00")
