@@ -25,7 +25,9 @@ def binaries() -> Path | None:
     if on_path:
         found.append(Path(on_path).resolve().parent)
     whole = [folder for folder in found if (folder / "postgres").exists()]
-    return max(whole, key=lambda folder: [int(part) for part in folder.parts if part.isdecimal()], default=None)
+    return max(
+        whole, key=lambda folder: [int(part) for part in folder.parts if part.isdecimal()], default=None
+    )
 
 
 class Server:
@@ -52,9 +54,7 @@ class Server:
         return f"postgresql://{USER}@/{name}?host={self.folder}&port={self.port}"
 
     def start(self) -> Server:
-        options = (
-            f"-p {self.port} -c listen_addresses=127.0.0.1 -k {self.folder} -c fsync=off -c shared_buffers=8MB"
-        )
+        options = f"-p {self.port} -c listen_addresses=127.0.0.1 -k {self.folder} -c fsync=off -c shared_buffers=8MB"
         self._call(
             "pg_ctl", "-D", self._data, "-w", "-s", "-l", self.folder / "log", "-o",
             " ".join((options, *self._options)), "start",
@@ -97,7 +97,7 @@ class Server:
 def serving(*options: str) -> Iterator[Server]:
     """A server that runs inside the block."""
     # a folder of its own right under /tmp: sockets have short names, and nobody may enter pytest's folders
-    with tempfile.TemporaryDirectory(prefix="pg-", ignore_cleanup_errors=True) as folder:
+    with tempfile.TemporaryDirectory(prefix="pg-", dir="/tmp", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)
         server = Server(Path(folder), *options)
         server.start()

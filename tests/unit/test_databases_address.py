@@ -1,5 +1,7 @@
 """Where a database is said to be: never with a password, encrypted to servers elsewhere."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -55,6 +57,12 @@ def test_a_password_in_a_url_is_refused_and_not_repeated(url: str, tmp_path: Pat
     with pytest.raises(InvalidInput) as refused_there:
         setting_sources.choose(tmp_path, {}, database=url)
     assert "s3cret" not in refused_there.value.message
+
+
+def test_a_node_on_sqlite_never_loads_the_driver() -> None:
+    code = "import sys, freehold.cli.main, freehold.node.daemon, freehold.node.backup.restoring; print('pg8000' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
 
 
 def test_the_setting_is_kept(tmp_path: Path) -> None:
