@@ -51,9 +51,11 @@ def choose(home: Path, environment: Mapping[str, str], **given: Any) -> Chosen:
     sources |= {name: variable(name) for name in ambient}
     sources |= dict.fromkeys(spoken, "command line")
     values = {**written, **ambient, **spoken}
-    for name, value in values.items():
-        # one at a time, so that the message can say whose value it is
-        _alone(name, value, str(home / "config.toml") if sources[name] == "config.toml" else sources[name])
+    # one at a time, so that the message can say whose value it is
+    for name, value in written.items():
+        _alone(name, value, str(home / "config.toml"))
+    for name, value in {**ambient, **spoken}.items():
+        _alone(name, value, sources[name])
     return Chosen(Settings(**values), Settings(**{**written, **spoken}), sources)
 
 
