@@ -2,6 +2,7 @@
 
 import contextlib
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -276,3 +277,34 @@ def test_a_node_killed_while_it_publishes_comes_back_whole_and_alone_and_nowhere
     code, (name, _, hint, *_) = moved.refused()
     assert (code, name) == (5, "store.mismatch"), "a second log under the same keys"
     assert "restore" in hint
+
+
+def test_training_goes_on_where_it_stood_when_the_server_restarted(
+    world: World, server: Server, processes: list[Process], tmp_path: Path
+) -> None:
+    rounds, owner = 12, world.owners(1)[0]
+    builder = Process(tmp_path / "builder", world.rpc_url, database=server.database("builder"))
+    processes.append(builder.start())
+    builder.api("/peers", {"url": owner.url})
+    test = node_tables.write(tmp_path / "test.csv", node_tables.make(40, seed=7))
+    assets = [item["id"] for item in builder.api("/search")["assets"]]
+    job_id = builder.api("/train", {"assets": assets, "test": str(test), "name": "m", "rounds": rounds})[
+        "job"
+    ]
+    until(lambda: builder.api(f"/jobs/{job_id}")["round"] >= 3, "the run is under way")
+    server.stop()
+    time.sleep(0.5)
+    server.start()
+
+    def over() -> bool:
+        with contextlib.suppress(AssertionError):  # it may answer that its database is away
+            job = builder.api(f"/jobs/{job_id}")
+            if not job["running"] and job["step"] != "done":
+                builder.api(f"/jobs/{job_id}/resume", {})
+            return bool(job["step"] == "done")
+        return False
+
+    until(over, "the run ends", 60)
+    grant = builder.api(f"/jobs/{job_id}")["grants"][owner.account]
+    assert owner.node.store.uses(grant) == (rounds + 1, 0), "no round was asked for twice"
+    assert builder.terminate() == 0
