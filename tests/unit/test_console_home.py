@@ -18,7 +18,7 @@ def test_today_the_month_and_all():
     )
     assert (made.today_units, made.month_units, made.total_units) == (9, 21, 321)
     assert len(made.points) == 30
-    assert [units for _, units, _ in made.points][0] == 300
+    assert made.points[0][1] == 300
     assert made.points[-1][1] == 321
     assert made.points[-1][0] == "11 April 1970"
 

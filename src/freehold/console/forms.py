@@ -6,8 +6,9 @@ refused before a byte of the file is kept.
 
 from __future__ import annotations
 
+import asyncio
 import hmac
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,7 @@ from freehold.vault.spool import Spool
 MAX_FORM_BYTES = 64 * 1024
 MAX_FIELDS = 200
 MAX_NAME = 120
+SILENT_SECONDS = 30.0
 TOKEN_FIELD = "csrf"  # noqa: S105 - the name of a field
 _MULTIPART_OVERHEAD = 64 * 1024
 
@@ -38,6 +40,13 @@ class FormTooLarge(InvalidInput):
 
     code = "console.too_large"
     http_status = 413
+
+
+class FormTooSlow(InvalidInput):
+    """A form or its file stopped arriving."""
+
+    code = "console.too_slow"
+    http_status = 408
 
 
 class Upload:
@@ -138,7 +147,7 @@ async def read(request: Request, token: str | None) -> Form:
     if kind != "application/x-www-form-urlencoded":
         raise InvalidInput("a form was expected", hint="Use the console's own pages.")
     body = bytearray()
-    async for chunk in request.stream():
+    async for chunk in _chunks(request):
         body += chunk
         if len(body) > MAX_FORM_BYTES:
             raise FormTooLarge(f"a form has at most {MAX_FORM_BYTES:,} bytes")
@@ -152,6 +161,20 @@ async def read(request: Request, token: str | None) -> Form:
     if token is not None:
         form.require_token(token)
     return form
+
+
+async def _chunks(request: Request) -> AsyncIterator[bytes]:
+    """The body as it arrives, for as long as it does arrive."""
+    stream = request.stream()
+    while True:
+        try:
+            async with asyncio.timeout(SILENT_SECONDS):
+                chunk = await anext(stream, None)
+        except TimeoutError:
+            raise FormTooSlow("the form stopped arriving", hint="Send it again.") from None
+        if chunk is None:
+            return
+        yield chunk
 
 
 async def read_file(request: Request, token: str, folder: Path, most_bytes: int) -> Form:
@@ -208,7 +231,7 @@ class _Parts:
         }
         parser = MultipartParser(boundary, callbacks)  # type: ignore[arg-type]
         try:
-            async for chunk in request.stream():
+            async for chunk in _chunks(request):
                 await run_in_threadpool(parser.write, chunk)
             parser.finalize()
         except MultipartParseError:

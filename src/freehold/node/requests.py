@@ -111,6 +111,12 @@ def overview(node: Node) -> list[RequestRow]:
     return [row(node, one) for one in ordered]
 
 
+def count_waiting(node: Node) -> int:
+    """How many requests wait for this owner's first word; cheap enough to ask every second."""
+    found = (read(node, request_id) for request_id, entry in _index(node).items() if entry["open"])
+    return sum(1 for one in found if one and one["state"] == "waiting")
+
+
 def require_room(node: Node, holder: str) -> None:
     """One more request may be kept.
 

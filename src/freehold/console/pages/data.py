@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from starlette.responses import Response
@@ -9,17 +10,17 @@ from starlette.responses import Response
 from freehold.console.people import name_of
 from freehold.console.visit import Visit, acts, shows
 from freehold.core.documents import Asset, Grant, Receipt
-from freehold.core.errors import NotFound
-from freehold.node import consent, earning, granting, offering, publishing
+from freehold.core.errors import NotFound, Unavailable
+from freehold.node import consent, granting, offering, publishing
 from freehold.node.node import Node
+
+MOST_PEOPLE = 200
 
 
 def overview(visit: Visit) -> Response:
     """Every dataset of this owner, newest first."""
-    node = visit.node
-    grants = granting.overview(node)
-    sold = _sold(node)
-    rows = [_row(node, asset, grants, sold) for asset in _datasets(node)]
+    sold = _sold(visit)
+    rows = [_row(visit.node, asset, _issued(visit.node, asset), sold) for asset in _datasets(visit.node)]
     return visit.show("data.html", rows=rows[::-1])
 
 
@@ -28,24 +29,44 @@ def _datasets(node: Node) -> list[Asset]:
     return [asset for asset in found if isinstance(asset, Asset) and asset.owner == node.account]
 
 
-def _sold(node: Node) -> dict[str, int]:
-    """Units earned by grants, by dataset."""
+def _sold(visit: Visit) -> dict[str, int]:
+    """Units earned by selling access, by dataset; nothing while the chain does not answer."""
     sums: dict[str, int] = {}
-    for row in earning.overview(node)["grants"]:
-        sums[row["asset"]] = sums.get(row["asset"], 0) + row["price_units"]
+    with suppress(Unavailable):
+        for move in visit.services.ledger.moves():
+            if move.kind == "grant":
+                sums[move.asset] = sums.get(move.asset, 0) + move.units
     return sums
 
 
-def _row(node: Node, asset: Asset, grants: list[dict[str, Any]], sold: dict[str, int]) -> dict[str, Any]:
-    issued = [grant for grant in grants if grant["asset"] == asset.id and grant["issued"]]
-    now = node.now()
+def _issued(node: Node, asset: Asset) -> list[dict[str, Any]]:
+    """Access given to a dataset, oldest first. Only the issuer revokes, so its own log knows."""
+    found = []
+    for envelope in node.store.find("grant", about=asset.id):
+        grant = envelope.document
+        if not isinstance(grant, Grant) or grant.issuer != node.account:
+            continue
+        row = {
+            "id": grant.id,
+            "holder": grant.holder,
+            "purposes": list(grant.terms.purposes),
+            "uses": node.store.uses(grant.id)[0],
+            "max_uses": grant.terms.max_uses,
+            "expires_at": grant.terms.expires_at,
+            "revoked": bool(node.store.find("claim", "revocation", grant.id, limit=1)),
+        }
+        found.append({**row, "state": _state(row, node.now())})
+    return found
+
+
+def _row(node: Node, asset: Asset, issued: list[dict[str, Any]], sold: dict[str, int]) -> dict[str, Any]:
     return {
         **publishing.describe(node, asset),
         "version": asset.asset_version,
         "created_at": asset.created_at,
         "offered": offering.is_offered(node, asset.id),
-        "over": asset.terms.expires_at <= now,
-        "active": sum(1 for grant in issued if _state(grant, now) == "active"),
+        "over": asset.terms.expires_at <= node.now(),
+        "active": sum(1 for grant in issued if grant["state"] == "active"),
         "uses": sum(grant["uses"] for grant in issued),
         "sold_units": sold.get(asset.id, 0),
     }
@@ -62,17 +83,15 @@ def _state(grant: dict[str, Any], now: int) -> str:
 def dataset(visit: Visit) -> Response:
     """One dataset: terms, who has access, uses, money."""
     node, asset = visit.node, _own(visit)
-    grants = [grant for grant in granting.overview(node) if grant["asset"] == asset.id and grant["issued"]]
-    people = [
-        {**grant, "holder_name": name_of(node, grant["holder"]), "state": _state(grant, node.now())}
-        for grant in grants[::-1]
-    ]
+    issued = _issued(node, asset)
+    people = [{**grant, "holder_name": name_of(node, grant["holder"])} for grant in issued[::-1]]
     following = next((one for one in _datasets(node) if one.supersedes == asset.id), None)
     return visit.show(
         "dataset.html",
-        asset=_row(node, asset, grants, _sold(node)),
+        asset=_row(node, asset, issued, _sold(visit)),
         terms=asset.terms,
-        people=people,
+        people=people[:MOST_PEOPLE],
+        more=max(0, len(people) - MOST_PEOPLE),
         uses=_uses(node, asset)[:10],
         following=following,
         previous=node.asset(asset.supersedes)

@@ -8,20 +8,23 @@ from starlette.responses import Response
 
 from freehold.console.visit import Visit, acts, shows
 from freehold.core import money
-from freehold.core.documents import Asset
+from freehold.core.documents import Asset, Grant
 from freehold.core.errors import FreeholdError, InvalidInput, NotFound
 from freehold.node import asking, consent, granting, publishing, requests
 from freehold.node.requests import RequestRow
 
 OPEN = ("waiting", "countered")
+MOST = 100
 
 
 def overview(visit: Visit) -> Response:
     """What waits, what was decided, what I asked for."""
     rows = requests.overview(visit.node)
+    waiting = [row for row in rows if row["state"] == "waiting"]
     return visit.show(
         "requests.html",
-        waiting_rows=[row for row in rows if row["state"] == "waiting"],
+        waiting_rows=waiting[:MOST],
+        more=max(0, len(waiting) - MOST),
         others=[row for row in rows[::-1] if row["state"] != "waiting"][:50],
         asked=asking.overview(visit.node),
     )
@@ -54,10 +57,10 @@ def request(visit: Visit, error: FreeholdError | None = None) -> Response:
 
 def _before(visit: Visit, row: RequestRow) -> dict[str, int]:
     """What this party had before."""
-    issued = [
-        one for one in granting.overview(visit.node) if one["issued"] and one["holder"] == row["holder"]
-    ]
-    return {"grants": len(issued), "uses": sum(one["uses"] for one in issued)}
+    documents = [envelope.document for envelope in visit.node.store.find("grant")]
+    own = [one for one in documents if isinstance(one, Grant) and one.issuer == visit.node.account]
+    issued = [one for one in own if one.holder == row["holder"]]
+    return {"grants": len(issued), "uses": sum(visit.node.store.uses(one.id)[0] for one in issued)}
 
 
 def accept(visit: Visit) -> Response:
