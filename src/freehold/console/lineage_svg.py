@@ -60,6 +60,8 @@ class _Box:
     more: str
     x: float
     y: float
+    link: str = ""
+    """Where its page is; empty for none."""
 
     @property
     def middle(self) -> float:
@@ -67,10 +69,11 @@ class _Box:
         return self.y + _BOX_HEIGHT / 2
 
 
-def draw(lineage: Mapping[str, Any]) -> str:
+def draw(lineage: Mapping[str, Any], *, styled: bool = True) -> str:
     """SVG text of `{nodes: [{id, kind, name, owner_name}], edges: [{from, to, role, weight}]}`.
 
-    Weights are basis points of the whole; an edge without a known end is left out.
+    Weights are basis points of the whole; an edge without a known end is left out. A node with a `link`
+    leads there. A page whose policy forbids styles within it has `STYLE` of its own and wants none here.
     """
     nodes = {str(node["id"]): node for node in lineage.get("nodes", [])}
     edges = [e for e in lineage.get("edges", []) if str(e["from"]) in nodes and str(e["to"]) in nodes]
@@ -81,11 +84,13 @@ def draw(lineage: Mapping[str, Any]) -> str:
     width = 2 * _MARGIN + len(layers) * _BOX_WIDTH + max(0, len(layers) - 1) * _GAP_WIDTH
     body = _streams(shown, boxes)
     body += [_drawn(box) for box in boxes.values()]
+    # an image hides the links in it from those who do not see it
+    role = "group" if any(box.link for box in boxes.values()) else "img"
     label = "Lineage: " + ", ".join(str(node.get("name", "")) for node in list(nodes.values())[:20])
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="lineage" role="img" aria-label="{escape(_printable(label))}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="lineage" role="{role}" aria-label="{escape(_printable(label))}" '
         f'viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" height="{height:.0f}">'
-        f"<style>{STYLE}</style>{''.join(body)}</svg>"
+        f"{f'<style>{STYLE}</style>' if styled else ''}{''.join(body)}</svg>"
     )
 
 
@@ -150,6 +155,7 @@ def _placed(nodes: Mapping[str, Any], layers: Sequence[Sequence[str]]) -> dict[s
                 more,
                 x,
                 top + row * _ROW_HEIGHT,
+                str(node.get("link", "")),
             )
         if len(layer) > len(shown):
             more = f"and {len(layer) - len(shown)} more"
@@ -195,12 +201,17 @@ def _stream(start: tuple[float, float], end: tuple[float, float], width: float, 
 
 def _drawn(box: _Box) -> str:
     full = escape(_printable(f"{box.name} ({box.more})" if box.more else box.name))
+    opened, closed = (f'<a href="{escape(box.link)}">', "</a>") if box.link else ("", "")
     return (
-        f'<g class="{box.kind}" transform="translate({box.x:.0f},{box.y:.0f})"><title>{full}</title>'
-        f'<rect class="box" width="{_BOX_WIDTH:.0f}" height="{_BOX_HEIGHT:.0f}" rx="8"/>'
-        f'<rect class="mark" width="4" height="{_BOX_HEIGHT - 16:.0f}" x="8" y="8" rx="2"/>'
-        f'<text class="name" x="20" y="{19 if box.more else 27}">{escape(_cut(box.name))}</text>'
-        f'<text class="more" x="20" y="35">{escape(_printable(box.more))}</text></g>'
+        opened
+        + (
+            f'<g class="{box.kind}" transform="translate({box.x:.0f},{box.y:.0f})"><title>{full}</title>'
+            f'<rect class="box" width="{_BOX_WIDTH:.0f}" height="{_BOX_HEIGHT:.0f}" rx="8"/>'
+            f'<rect class="mark" width="4" height="{_BOX_HEIGHT - 16:.0f}" x="8" y="8" rx="2"/>'
+            f'<text class="name" x="20" y="{19 if box.more else 27}">{escape(_cut(box.name))}</text>'
+            f'<text class="more" x="20" y="35">{escape(_printable(box.more))}</text></g>'
+        )
+        + closed
     )
 
 

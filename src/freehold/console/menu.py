@@ -2,16 +2,45 @@
 
 from __future__ import annotations
 
-from freehold.console.pages import backup, data, home, publish, settings
+from freehold.console.pages import (
+    backup,
+    data,
+    earnings,
+    home,
+    lineage,
+    log,
+    market,
+    models,
+    publish,
+    receipt,
+    settings,
+    train,
+    uses,
+)
 from freehold.console.pages import requests as requests_pages
 from freehold.console.visit import Page
 from freehold.node import requests
 from freehold.node.services import Services
 
-MODULES = (home, data, publish, requests_pages, settings, backup)
+MODULES = (
+    home,
+    data,
+    publish,
+    requests_pages,
+    settings,
+    backup,
+    uses,
+    receipt,
+    earnings,
+    models,
+    market,
+    train,
+    lineage,
+    log,
+)
 PAGES: list[Page] = [page for module in MODULES for page in module.PAGES]
 
 
 def waiting(services: Services) -> int:
     """How many requests wait for the owner's decision."""
-    return sum(1 for row in requests.overview(services.node) if row["state"] == "waiting")
+    return requests.count_waiting(services.node)

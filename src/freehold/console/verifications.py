@@ -76,7 +76,9 @@ class Verification:
         try:
             self.bundle = examine(services, self.receipt_id, self.findings.append)
         except FreeholdError as error:
-            self.findings.append(Finding("evidence.gathered", "bad", f"{error.message}. {error.hint}".strip()))
+            self.findings.append(
+                Finding("evidence.gathered", "bad", f"{error.message}. {error.hint}".strip())
+            )
         except Exception:  # noqa: BLE001 - a thread has no caller: the page says so
             _log.exception("verifying %s failed", self.receipt_id[:10])
             detail = "something went wrong here; the node's log says what"

@@ -93,7 +93,12 @@ def _detail(node: Node, envelope: Envelope) -> dict[str, Any]:
             for line in document.money
         ],
         "signatures": [
-            {"role": one.role, "who": name_of(node, one.signer), "signature": one.signature, "signer": one.signer}
+            {
+                "role": one.role,
+                "who": name_of(node, one.signer),
+                "signature": one.signature,
+                "signer": one.signer,
+            }
             for one in envelope.signatures
         ],
         "complete": envelope.is_complete,

@@ -87,12 +87,17 @@ def _before(text: str) -> tuple[int, int]:
 def _days(node: Node, shown: list[Use]) -> list[tuple[int, list[dict[str, Any]]]]:
     """(a moment of that day, its rows), newest first."""
     anchored = anchored_size(node) if shown else 0
-    rows = [
-        {"use": use, "said": sentence(node, use), "anchored": anchored is not None and use.position < anchored}
-        for use in shown
+    grouped = groupby(shown, key=lambda use: datetime.fromtimestamp(use.issued_at, UTC).date())
+    return [
+        (of_day[0].issued_at, [_row(node, use, anchored) for use in of_day])
+        for _, group in grouped
+        if (of_day := list(group))
     ]
-    grouped = groupby(rows, key=lambda row: datetime.fromtimestamp(row["use"].issued_at, UTC).date())
-    return [(one[0]["use"].issued_at, one) for _, group in grouped if (one := list(group))]
+
+
+def _row(node: Node, use: Use, anchored: int | None) -> dict[str, Any]:
+    vouched = anchored is not None and use.position < anchored
+    return {"use": use, "said": sentence(node, use), "anchored": vouched}
 
 
 PAGES = [shows("/uses", overview)]

@@ -1,0 +1,90 @@
+"""What others offer: datasets and models of peers, their terms in words, asking for access."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.responses import Response
+
+from freehold.console.visit import Visit, acts, shows
+from freehold.core.documents import Asset
+from freehold.core.errors import FreeholdError, NotFound
+from freehold.node import asking, granting, publishing, viewing
+from freehold.node.asking import GrantCountered, GrantWaiting
+from freehold.node.node import Node
+
+MOST = 100
+
+
+def overview(visit: Visit) -> Response:
+    """Everything that others offer and that is known here."""
+    node, text = visit.node, visit.query.get("q", "")[:100]
+    found = [row for row in publishing.search(node, text, "") if not row["mine"] and _stands(node, row)]
+    return visit.show(
+        "market.html",
+        text=text,
+        rows=found[::-1][:MOST],
+        more=max(0, len(found) - MOST),
+        peers=viewing.peers(node),
+    )
+
+
+def _stands(node: Node, row: dict[str, Any]) -> bool:
+    return int(row["expires_at"]) > node.now()
+
+
+def look_again(visit: Visit) -> Response:
+    """Read the peers' catalogues."""
+    failed = viewing.refresh(visit.services)
+    if failed:
+        names = ", ".join(row["url"] for row in failed[:3])
+        return visit.go("/market", f"Looked everywhere; no answer from {names}.", "warn")
+    return visit.go("/market", "Looked at every peer; this is what they offer now.")
+
+
+def item(visit: Visit, error: FreeholdError | None = None) -> Response:
+    """One dataset of another: terms, price, asking for access."""
+    node, asset = visit.node, _found(visit)
+    held = [row for row in granting.overview(node) if row["asset"] == asset.id and not row["issued"]]
+    return visit.show(
+        "market_item.html",
+        error.http_status if error else 200,
+        error=error,
+        asset=publishing.describe(node, asset),
+        terms=asset.terms,
+        held=held[::-1],
+        asked=[row for row in asking.overview(node) if row["asset"] == asset.id],
+        now=node.now(),
+    )
+
+
+def ask(visit: Visit) -> Response:
+    """Ask for access and pay its price, or wait for the owner's word."""
+    asset = _found(visit)
+    purpose = visit.form.text("purpose", 64) or None
+    try:
+        granting.obtain(visit.node, visit.services.peers, asset, "train", purpose=purpose)
+    except GrantWaiting:
+        return visit.go(
+            f"/market/{asset.id}", "The owner was asked. Nothing was paid; you see the answer here."
+        )
+    except GrantCountered:
+        return visit.go(f"/market/{asset.id}", "The owner offers other terms. Look at Requests.", "warn")
+    except FreeholdError as error:
+        return item(visit, error)
+    return visit.go(f"/market/{asset.id}", "You have access.")
+
+
+def _found(visit: Visit) -> Asset:
+    asset = visit.node.asset(visit.node.store.resolve(visit.params["asset"], "asset"))
+    if asset.owner == visit.node.account:
+        raise NotFound("that is yours", hint="Look at My data or Models.")
+    return asset
+
+
+PAGES = [
+    shows("/market", overview),
+    acts("/market", look_again),
+    shows("/market/{asset}", item),
+    acts("/market/{asset}", ask),
+]

@@ -1,0 +1,180 @@
+"""Models: those trained here and those of others; what each is worth, whose data it is made of, trying it."""
+
+from __future__ import annotations
+
+import csv
+from typing import Any
+
+from starlette.responses import Response
+
+from freehold.console.pages.train import STAGES
+from freehold.console.visit import Visit, acts, shows
+from freehold.core.documents import Asset
+from freehold.core.errors import FreeholdError, InvalidInput, NotFound, Unavailable
+from freehold.node import publishing, serving, uses, viewing
+from freehold.node.buying import DEPOSIT_CALLS
+from freehold.node.node import Node
+
+PPM = 1_000_000
+
+
+def overview(visit: Visit) -> Response:
+    """Every known model, those made here first, and jobs under way."""
+    node = visit.node
+    found = viewing.models(node)
+    rows = [{**row, "calls": uses.count(node, row["id"], "infer")[0]} for row in found[::-1]]
+    jobs = [job for job in visit.services.jobs.overview() if job["step"] != "done"]
+    return visit.show(
+        "models.html",
+        own=[row for row in rows if row["mine"]],
+        others=[row for row in rows if not row["mine"]],
+        jobs=jobs[::-1],
+        STEPS=STAGES,
+    )
+
+
+def model(visit: Visit, error: FreeholdError | None = None) -> Response:
+    """One model."""
+    asset = _found(visit)
+    node = visit.node
+    facts, away = _facts(node, asset)
+    calls, revenue = uses.count(node, asset.id, "infer")
+    answer = visit.session.kept.get(f"answer:{asset.id}")
+    return visit.show(
+        "model.html",
+        error.http_status if error else 200,
+        error=error,
+        model=facts,
+        away=away,
+        accuracy=_accuracy(facts),
+        people=_people(facts, node.account),
+        calls=calls,
+        revenue_units=revenue,
+        sources=_sources(node, asset),
+        terms=asset.terms,
+        created_at=asset.created_at,
+        answer=answer,
+        typed=visit.form.fields if error else {},
+        deposit_units=asset.terms.price_units * DEPOSIT_CALLS,
+        channel=node.store.state(f"spending_on:{asset.id}"),
+        balance_units=None if away else node.balance_units(),
+    )
+
+
+def _found(visit: Visit) -> Asset:
+    asset = visit.node.asset(visit.node.store.resolve(visit.params["model"], "asset"))
+    if asset.asset_kind != "model":
+        raise NotFound("that is not a model", hint="Look at Models.")
+    return asset
+
+
+def _facts(node: Node, asset: Asset) -> tuple[dict[str, Any], bool]:
+    """What is known of it, and whether the chain was away when asked for the rest."""
+    try:
+        return viewing.model(node, asset.id), False
+    except Unavailable:
+        serving_now = bool(node.store.state(f"serving:{asset.id}"))
+        return {**publishing.describe(node, asset), "serving": serving_now}, True
+
+
+def _accuracy(facts: dict[str, Any]) -> dict[str, Any] | None:
+    """Right answers of the joint model and of the best single owner's, on the opened test rows."""
+    correct, rows = facts.get("correct"), facts.get("test_rows")
+    if not correct or not rows:
+        return None
+    owners = len(facts["contribution"])
+    singles = [correct[1 << owner] for owner in range(owners) if 1 << owner < len(correct)]
+    return {"joint": correct[-1], "single": max(singles, default=0), "owners": owners, "rows": rows}
+
+
+def _people(facts: dict[str, Any], account: str) -> list[dict[str, Any]]:
+    """Who contributed how much and what it brought, largest share first."""
+    revenue = facts.get("pool", {}).get("in_units", 0)
+    rows = [
+        {**one, "you": one["account"] == account, "units": revenue * one["share_bps"] // 10_000}
+        for one in facts.get("contribution", [])
+    ]
+    return sorted(rows, key=lambda row: -int(row["share_bps"]))
+
+
+def _sources(node: Node, asset: Asset) -> list[dict[str, Any]]:
+    return [
+        publishing.describe(node, node.asset(one.asset))
+        for one in asset.derived_from
+        if node.store.has(one.asset)
+    ]
+
+
+def ask_switch(visit: Visit) -> Response:
+    """What serving, or stopping, does."""
+    asset = _found(visit)
+    return visit.show("serve.html", model=asset, on=bool(visit.node.store.state(f"serving:{asset.id}")))
+
+
+def switch(visit: Visit) -> Response:
+    """Serve it, or no longer."""
+    asset = _found(visit)
+    on = visit.form.text("on") == "yes"
+    serving.switch(visit.node, asset.id, on=on)
+    said = "It is on sale: whoever pays gets an answer." if on else "It is no longer on sale."
+    return visit.go(f"/models/{asset.id}", said)
+
+
+def attempt(visit: Visit) -> Response:
+    """Ask it one question, for its price."""
+    asset = _found(visit)
+    try:
+        row = _row(visit, asset)
+        found = visit.services.buyer.predict(asset.id, [row])
+    except FreeholdError as error:
+        return model(visit, error)
+    output, receipt = found["outputs"][0], found["receipt"]["document"]
+    visit.session.kept[f"answer:{asset.id}"] = {
+        "probability_bps": output["probability_ppm"] * 10_000 // PPM,
+        "label": output["label"],
+        "units": sum(max(line["delta_units"], 0) for line in receipt["money"]),
+        "receipt": viewing.find_receipt(visit.node, _receipt_id(found["receipt"])),
+        "row": row,
+    }
+    return visit.go(f"/models/{asset.id}#answer")
+
+
+def _receipt_id(envelope: dict[str, Any]) -> str:
+    from freehold.core.signing import parse_envelope  # noqa: PLC0415
+
+    return parse_envelope(envelope).document.id
+
+
+def _row(visit: Visit, asset: Asset) -> list[str]:
+    """One number for each column, from its fields or from a pasted line.
+
+    Raises:
+        InvalidInput.
+    """
+    columns = list(asset.schema_["columns"])
+    pasted = visit.form.text("line", 20_000)
+    if pasted:
+        cells = [cell.strip() for cell in next(csv.reader([pasted.splitlines()[-1]]))]
+        if len(cells) == len(columns) + 1:
+            # a row as it stands in the table, with its label at the end
+            cells = cells[:-1]
+    else:
+        cells = [visit.form.text(f"c{number}", 64).replace(",", ".") for number in range(len(columns))]
+    if len(cells) != len(columns):
+        raise InvalidInput(
+            f"that line has {len(cells)} values, the model takes {len(columns)}",
+            hint="Give one number for each column, separated by commas.",
+        )
+    for name, cell in zip(columns, cells, strict=True):
+        if not cell:
+            raise InvalidInput(f"{name} is empty", hint="Every column needs a number. Nothing was paid.")
+    return cells
+
+
+PAGES = [
+    shows("/models", overview),
+    shows("/models/{model}", model),
+    shows("/models/{model}/serve", ask_switch),
+    acts("/models/{model}/serve", switch),
+    acts("/models/{model}/try", attempt),
+]
