@@ -76,7 +76,7 @@ def router(services: Services) -> APIRouter:
         return endpoint
 
     def grants(request: Request, response: Response, raw: RawBody) -> dict[str, Any]:
-        answer = granting.issue(node, _authenticate(node, request, raw), read_body(raw))
+        answer = granting.issue(node, _authenticate(services, request, raw), read_body(raw))
         if "status" in answer:
             response.status_code = 202
         return answer
