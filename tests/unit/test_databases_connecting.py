@@ -16,7 +16,7 @@ from cryptography.x509.oid import NameOID
 from node_world import free_port
 from postgres_server import Server, serving
 
-from freehold.node.databases import opening
+from freehold.node.databases import dialing, opening
 from freehold.node.databases.address import parse
 from freehold.node.databases.errors import StorageFailed
 from freehold.node.databases.session import Session
@@ -136,6 +136,12 @@ def test_what_does_not_answer_or_does_not_exist_is_said(postgres: Server, tmp_pa
     with pytest.raises(StorageFailed, match="does not exist") as missing:
         opening.for_writing(tmp_path, postgres.url("nowhere"))
     assert "createdb" in missing.value.hint
+
+
+def test_an_old_server_is_refused(postgres: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dialing, "OLDEST", 99)
+    with pytest.raises(StorageFailed, match="older than PostgreSQL 99"):
+        encrypted(postgres.url())
 
 
 def test_a_database_of_something_else_is_left_alone(postgres: Server, new_url: str, tmp_path: Path) -> None:

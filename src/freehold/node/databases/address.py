@@ -78,7 +78,7 @@ def parse(url: str) -> Address:
         host=host,
         port=port,
         name=name,
-        user=unquote(parts.username or "") or getpass.getuser(),
+        user=unquote(parts.username or "") or _user(),
         sslmode=options.pop("sslmode", "disable" if near else "verify-full"),
         sslrootcert=options.pop("sslrootcert", ""),
     )
@@ -88,6 +88,15 @@ def parse(url: str) -> Address:
         wrong = "names no database" if not name else f"has an unknown {', '.join(options) or 'sslmode'}"
         raise InvalidInput(f"the database URL {wrong}", hint=f"{hint} sslmode: {', '.join(SSL_MODES)}.")
     return address
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError) as error:
+        raise InvalidInput(
+            "the database URL names no user", hint="Write postgresql://USER@HOST/NAME."
+        ) from error
 
 
 def password(address: Address) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 import struct
@@ -17,6 +18,8 @@ from freehold.node.databases.errors import StorageFailed
 CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 30.0
 """How long one statement may take before its session is given up."""
+OLDEST = 13
+"""The first that knows what became of a transaction by its 64-bit number."""
 LOST = (InterfaceError, OSError, struct.error, ScramException)
 """What the driver raises when the other side is gone or speaks something else."""
 ELSEWHERE = "Start the database server, or check its address; then retry."
@@ -63,6 +66,12 @@ def dial(address: Address) -> Wire:
         raise refused(error) from error
     except LOST as error:
         raise SessionLost(f"cannot connect to the database {address}: {error}", hint=ELSEWHERE) from error
+    found = re.match(r"\d+", wire.parameter_statuses.get("server_version", ""))
+    if found is None or int(found[0]) < OLDEST:
+        end(wire)
+        raise StorageFailed(
+            f"the database server is older than PostgreSQL {OLDEST}", hint="Upgrade it, or use another."
+        )
     # sums come as numeric; every column is whole
     wire.register_in_adapter(_NUMERIC, int)
     plain.settimeout(ANSWER_SECONDS)
