@@ -83,6 +83,7 @@ def test_a_table_is_looked_at_before_it_is_published(console: Console, page, tmp
     page.get_by_role("alert").wait_for()
     said = page.get_by_role("alert").inner_text()
     assert "patients_2024.csv, data row 1, column 'patient': the cell is not a number" in said
+    assert "leave the column out" in said
     assert "Jane Doe 0" not in said
     assert not page.get_by_role("link", name="Continue to your terms").is_visible()
     page.get_by_role("button", name="Throw away").click()
@@ -101,9 +102,7 @@ def test_publish_decide_and_take_back(console: Console, page, builder: Party, tm
     with pytest.raises(GrantWaiting):
         ask(builder, asset["id"], 7)
     # the page that is open shows it without being touched, and the menu counts it
-    page.get_by_text(
-        "Builder <b>& Sons</b> asks to train a model on Patients, and pays $2.50"
-    ).wait_for()
+    page.get_by_text("Builder <b>& Sons</b> asks to train a model on Patients, and pays $2.50").wait_for()
     assert page.get_by_role("link", name="Requests").locator(".badge").inner_text().startswith("1")
     page.get_by_role("link", name="Decide").click()
     assert "up to 7 times" in page.locator(".sentence").inner_text()

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import httpx
 import pytest
 from console_node import PASSPHRASE, Console
 from node_world import World
+
+from freehold.console.live import MAX_STREAMS
 
 HOSTILE = (
     "<script>document.title='owned'</script>",
@@ -199,6 +202,24 @@ def test_uploads_are_bounded_and_named_by_us(console: Console, client: httpx.Cli
         headers={**own, "content-type": "application/x-www-form-urlencoded"},
     )
     assert many.status_code == 413
+
+
+def test_streams_are_few_and_end_with_the_session(console: Console):
+    with httpx.Client(
+        base_url=console.origin, trust_env=False, headers={"sec-fetch-site": "same-origin"}
+    ) as client:
+        client.post("/console/enter", data={"passphrase": PASSPHRASE})
+        token = csrf(client)
+        with ExitStack() as opened:
+            lines = []
+            for _ in range(MAX_STREAMS + 1):
+                stream = opened.enter_context(client.stream("GET", "/console/events", timeout=10))
+                assert stream.headers["content-type"].startswith("text/event-stream")
+                lines.append(stream.iter_lines())
+                assert next(lines[-1]) == "retry: 3000"
+            assert "event: end" not in list(lines[0]), "the oldest is closed, the session goes on"
+            assert client.post("/console/leave", data={"csrf": token}).status_code == 303
+            assert "event: end" in list(lines[-1])
 
 
 def test_hostile_names_are_inert_everywhere(console: Console, page, world: World, tmp_path):

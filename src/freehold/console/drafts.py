@@ -92,6 +92,9 @@ class Draft:
             except FreeholdError as error:
                 self.report = None
                 self.problem = _renamed(error, self.table.name, self.file)
+                column = self.profile.column(str(error.fields.get("column", "")))
+                if column is not None and column.name != label:
+                    error.hint = f"{error.hint} Or leave the column out, below.".strip()
 
     def close(self) -> None:
         """Delete what was uploaded."""

@@ -114,7 +114,7 @@ def size(size_bytes: int) -> str:
     amount = float(size_bytes)
     for unit in ("bytes", "kB", "MB"):
         if amount < 1000 or unit == "MB":
-            return f"{amount:,.0f} {unit}" if unit == "bytes" else f"{amount:,.1f} {unit}"
+            return f"{amount:,.0f} {unit}" if unit == "bytes" or amount >= 100 else f"{amount:,.1f} {unit}"
         amount /= 1000
     raise AssertionError
 

@@ -22,6 +22,13 @@
     if (form) form.requestSubmit();
   });
 
+  // with no choice made yet, the button for colours changes what is seen now
+  const theme = document.querySelector(".top input[name=theme]");
+  if (theme && !document.documentElement.dataset.theme && matchMedia("(prefers-color-scheme: dark)").matches) {
+    theme.value = "light";
+    theme.form.querySelector(".unseen").textContent = "Switch to light colours";
+  }
+
   const dress = (root) => {
     if (!navigator.clipboard) return;
     for (const button of root.querySelectorAll("[data-copy][hidden]")) button.hidden = false;
