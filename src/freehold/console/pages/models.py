@@ -44,7 +44,7 @@ def model(visit: Visit, error: FreeholdError | None = None) -> Response:
         "model.html",
         error.http_status if error else 200,
         error=error,
-        model=facts,
+        model={"pool": None, "recipe": None, **facts},
         away=away,
         accuracy=_accuracy(facts),
         people=_people(facts, node.account),

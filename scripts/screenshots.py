@@ -1,0 +1,148 @@
+"""Take the pictures of docs/console.md: a small real market is run, and its console looked at.
+
+    python scripts/screenshots.py [FOLDER]
+
+Four data owners, a builder and a buyer over one local chain; the tables are parts of scikit-learn's
+breast cancer table. Needs Chromium and the packages of the tests. Takes about two minutes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT / "tests" / "support"), str(ROOT / "tests" / "console")]
+
+import market_acts as act  # noqa: E402
+from conftest import _QUIET, CHROMIUM  # noqa: E402
+from console_node import Console  # noqa: E402
+from node_world import World  # noqa: E402
+from playwright.sync_api import sync_playwright  # noqa: E402
+
+from freehold.node import publishing  # noqa: E402
+from freehold.training import demo  # noqa: E402
+
+WIDE = {"width": 1200, "height": 860}
+PHONE = {"width": 390, "height": 780}
+MOST_BYTES = 200_000
+OTHERS = {"cedar": "Hillside Hospital", "birch": "Harbour Screening Centre", "elm": "Elmwood Practice"}
+MODEL = "Tumour risk"
+
+
+class Camera:
+    """Pictures of one console's pages."""
+
+    def __init__(self, console: Console, folder: Path) -> None:
+        self._console, self._folder = console, folder
+
+    def take(self, name: str, path: str, *, theme: str = "light", phone: bool = False, to: str = "") -> None:
+        """One picture; `to` is what is scrolled to."""
+        page = self._console.page(
+            storage_state=self._console.state, viewport=PHONE if phone else WIDE,
+            color_scheme=theme, reduced_motion="reduce", device_scale_factor=2 if phone else 1,
+        )  # fmt: skip
+        page.goto(self._console.url + path)
+        if to:
+            page.locator(to).scroll_into_view_if_needed()
+        self.shoot(page, name)
+        page.context.close()
+
+    def shoot(self, page: Any, name: str) -> None:
+        """What a tab shows now."""
+        page.set_viewport_size(page.viewport_size)
+        page.evaluate("document.fonts.ready")
+        data = page.screenshot(animations="disabled", caret="hide")
+        if len(data) > MOST_BYTES:
+            raise SystemExit(f"{name} has {len(data):,} bytes, at most {MOST_BYTES:,} are wanted")
+        (self._folder / f"console-{name}.png").write_bytes(data)
+        sys.stdout.write(f"{name} {len(data):,} bytes\n")
+
+
+def main(folder: Path) -> None:
+    """Run the market and take every picture."""
+    with contextlib.ExitStack() as running:
+        home = Path(running.enter_context(tempfile.TemporaryDirectory()))
+        driver = running.enter_context(sync_playwright())
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=_QUIET)
+        running.callback(browser.close)
+        world = World(home)
+        running.callback(world.close)
+        consoles = []
+        for name in ("Lakeview Clinic", "Northside Research", "Cedar Practice"):
+            console = Console(browser, home / name.split()[0].lower(), world.rpc_url).start()
+            running.callback(console.stop)
+            page = act.enter(console, name)
+            page.set_viewport_size(WIDE)
+            page.emulate_media(color_scheme="light", reduced_motion="reduce")
+            consoles.append((console, page, Camera(console, folder)))
+        _run(world, consoles, demo.write_parts(home / "tables"))
+
+
+def _run(world: World, consoles: list[Any], files: dict[str, Path]) -> None:
+    (owner, owner_page, owner_camera), (builder, page, builder_camera), (buyer, buyer_page, camera) = consoles
+    for part, name in OTHERS.items():
+        party = world.party(name)
+        publishing.publish(
+            party.node, files[part], demo.LABEL, publishing.Licence(price_units=4_000_000, max_uses=200),
+            name=f"Breast biopsies, {name}",
+        )  # fmt: skip
+        builder.api("/peers", {"url": party.url})
+    _publish(owner, owner_page, owner_camera, files["alder"])
+    act.look_around(page, builder, owner)
+    act.order(page, builder, ["Breast Cancer Part 1", *OTHERS.values()], files["test"], name=MODEL, price="0.02", rounds=20)
+    act.start(page)
+    page.get_by_text("decides by hand").wait_for()
+    owner_page.goto(owner.url + "requests")
+    owner_page.get_by_role("link", name="Decide").click()
+    owner_camera.shoot(owner_page, "request")
+    act.accept(owner_page, owner)
+    page.get_by_role("button", name="Ask again now").click()
+    model = act.trained(page)
+    act.sell(page, builder, model)
+    act.look_around(buyer_page, buyer, builder)
+    lines = files["test"].read_text().splitlines()[1:]
+    rows = [line.rsplit(",", 1)[0].split(",") for line in lines]
+    receipt = act.ask(buyer_page, buyer, model, ",".join(rows[0]))
+    for row in rows[1:41]:
+        buyer.api("/predict", {"model": model, "rows": [row]})
+    act.settled(builder)
+    owner.api("/claim", {})
+    for row in rows[41:60]:
+        buyer.api("/predict", {"model": model, "rows": [row]})
+    act.settled(builder)
+    owner.api("/anchor", {})
+    act.verify(buyer_page, buyer, receipt)
+    camera.shoot(buyer_page, "receipt")
+    owner_page.goto(owner.url + "log")
+    owner_page.get_by_role("button", name="Check my log").click()
+    owner_page.get_by_text("are still the first of this log").wait_for()
+    owner_camera.shoot(owner_page, "log")
+    owner_camera.take("home", "")
+    owner_camera.take("uses", "uses")
+    owner_camera.take("earnings", "earnings")
+    owner_camera.take("phone", "uses", phone=True)
+    builder_camera.take("model", f"models/{model}")
+    builder_camera.take("dark", f"models/{model}", theme="dark")
+    builder_camera.take("lineage", f"lineage/{model}")
+
+
+def _publish(console: Console, page: Any, camera: Camera, table: Path) -> None:
+    page.goto(console.url + "publish")
+    page.get_by_label("Choose a CSV or Parquet file").set_input_files(table)
+    page.get_by_role("button", name="Continue", exact=True).click()
+    page.get_by_role("link", name="Continue to your terms").click()
+    page.get_by_label("Name").fill("Breast Cancer Part 1")
+    page.get_by_label("Price of access").fill("5")
+    page.get_by_role("radio", name="Ask me first").check()
+    camera.shoot(page, "publish")
+    page.get_by_role("button", name="Continue to review").click()
+    page.get_by_role("button", name="Publish").click()
+    page.get_by_text("Published. The table is sealed").wait_for()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "docs" / "pictures")

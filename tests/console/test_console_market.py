@@ -1,0 +1,227 @@
+"""Publish, grant, train, sell, claim, verify, revoke: the whole market through consoles in a real browser."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import sqlite3
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import market_acts as act
+import node_tables
+import pytest
+from console_node import Console
+from node_world import World
+
+HOSTILE = "<b>Ward</b> \u202etxt.exe"
+
+
+@dataclass
+class Market:
+    """Three nodes, a browser tab for each, and what came of it."""
+
+    owner: Console
+    builder: Console
+    buyer: Console
+    owner_page: Any
+    builder_page: Any
+    buyer_page: Any
+    data: str = ""
+    model: str = ""
+    answer: str = ""
+
+
+@pytest.fixture(scope="module")
+def market(browser: Any, world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Market]:
+    """A dataset was published, granted by hand, trained on together with another; a buyer asked the model."""
+    home = tmp_path_factory.mktemp("market")
+    with contextlib.ExitStack() as running:
+        nodes = []
+        for folder, name in (("owner", "Lakeview Clinic"), ("builder", "Northside Research"), ("buyer", "Cedar Practice")):
+            console = Console(browser, home / folder, world.rpc_url).start()
+            running.callback(console.stop)
+            nodes.append((console, act.enter(console, name)))
+        (owner, owner_page), (builder, builder_page), (buyer, buyer_page) = nodes
+        made = Market(owner, builder, buyer, owner_page, builder_page, buyer_page)
+        _trade(made, world, home)
+        yield made
+
+
+def _trade(made: Market, world: World, home: Path) -> None:
+    second = world.party("Hillside Hospital")
+    second.publish(node_tables.make(40, seed=101), price_units=500_000)
+    table = node_tables.write(home / "ward.csv", node_tables.make(60, seed=1))
+    test = node_tables.write(home / "test.csv", node_tables.make(30, seed=2))
+    page = made.builder_page
+    made.data = act.publish(
+        made.owner_page, made.owner, table, name=HOSTILE, price="2.50", approval="Ask me first"
+    )
+    made.builder.api("/peers", {"url": second.url})
+    act.look_around(page, made.builder, made.owner)
+    act.order(page, made.builder, ["Ward", "Hillside"], test, name="Illness risk", price="0.05", rounds=4)
+    assert "$3.00" in page.locator(".figures").inner_text()
+    act.start(page)
+    page.get_by_text("decides by hand").wait_for()
+    act.accept(made.owner_page, made.owner)
+    page.get_by_role("button", name="Ask again now").click()
+    made.model = act.trained(page)
+    act.sell(page, made.builder, made.model)
+    act.look_around(made.buyer_page, made.buyer, made.builder)
+    row = ",".join(f"{value / 1_000_000:.6f}" for value in node_tables.make(1, seed=3).micro[0])
+    made.answer = act.ask(made.buyer_page, made.buyer, made.model, row)
+
+
+def test_contributions_and_price_are_on_the_models_page(market: Market):
+    page = market.builder_page
+    page.goto(f"{market.builder.url}models/{market.model}")
+    shares = page.locator(".shares li")
+    assert shares.count() == 2
+    said = page.locator("main").inner_text()
+    assert "Lakeview Clinic" in said
+    assert "$0.05" in said
+    assert "Right answers" in said
+    shown = sum(float(text.rstrip(" %")) for text in page.locator(".shares b").all_inner_texts() if "%" in text)
+    assert shown == pytest.approx(100, abs=0.2)
+
+
+def test_the_owner_is_paid_and_claims(market: Market):
+    act.settled(market.builder)
+    page = market.owner_page
+    page.goto(market.owner.url + "earnings")
+    before = market.owner.api("/earnings")
+    assert before["claimable_units"] > 0
+    page.get_by_role("link", name="Claim", exact=True).click()
+    page.get_by_role("button", name="Claim").click()
+    page.get_by_text("moved to your wallet").wait_for()
+    after = market.owner.api("/earnings")
+    assert after["claimable_units"] == 0
+    assert after["balance_units"] == before["balance_units"] + before["claimable_units"]
+    assert page.locator(".chart.area").get_attribute("aria-label") == "Earned in all, day by day"
+    rows = page.locator("[data-live=claims] tbody tr")
+    assert rows.count() == 1
+    assert "Illness risk" in rows.inner_text()
+
+
+def test_the_owner_sees_every_use_and_filters_them(market: Market):
+    page = market.owner_page
+    page.goto(market.owner.url + "uses")
+    said = page.locator(".timeline li")
+    assert said.count() == 5, "column totals and four rounds"
+    assert "Northside Research trained round 4 on" in said.first.inner_text()
+    assert page.locator(".timeline b").first.inner_text().startswith("<b>Ward</b>")
+    assert page.locator("main").locator("b:text-is('Ward')").count() == 0, "a name is no markup"
+    assert "\u202e" not in page.content()
+    page.get_by_label("Who").select_option(label="Northside Research")
+    page.wait_for_url("**who=0x*")
+    assert said.count() == 5
+    page.goto(market.owner.url + "uses?action=infer")
+    page.get_by_text("Nothing fits").wait_for()
+
+
+def test_verifying_an_answer_really_verifies(market: Market, tmp_path: Path):
+    page = market.buyer_page
+    act.verify(page, market.buyer, market.answer)
+    names = page.locator(".checks strong").all_inner_texts()
+    assert "Training, computed again, gives the same" in names
+    assert len(names) > 30
+    with page.expect_download() as waiting:
+        page.get_by_role("link", name="Download the evidence").click()
+    data = Path(waiting.value.path()).read_bytes()
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        archive.extractall(tmp_path)
+    folder = f"evidence-{market.answer[2:12]}"
+    assert page.locator("#verified pre").inner_text() == f"freehold verify {folder}"
+    command = [sys.executable, "-m", "freehold.cli", "verify", str(tmp_path / folder), "--rpc-url", market.buyer.rpc_url]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_verifying_a_training_round_and_the_log(market: Market):
+    page = market.owner_page
+    page.goto(market.owner.url + "log/anchor")
+    page.get_by_role("button", name="Anchor now").click()
+    page.get_by_text("Anchored: the chain now vouches").wait_for()
+    page.goto(market.owner.url + "uses")
+    receipt = page.locator(".timeline a").first.get_attribute("href").rsplit("/", 1)[-1]
+    act.verify(page, market.owner, receipt)
+    page.goto(market.owner.url + "log")
+    page.get_by_role("button", name="Check my log").click()
+    page.get_by_text("are still the first of this log, unchanged").wait_for()
+    assert page.locator(".checks .bad").count() == 0
+
+
+def test_verify_does_not_anchor_unasked(market: Market):
+    size = market.builder.api("/status")["log"]["anchored"]
+    page = market.builder_page
+    page.goto(f"{market.buyer.url}models/{market.model}")
+    market.buyer.api("/predict", {"model": market.model, "rows": [["5000.1", "5000.2", "5000.3"]]})
+    page.goto(market.builder.url + "uses?action=infer")
+    receipt = page.locator(".timeline a").first.get_attribute("href").rsplit("/", 1)[-1]
+    act.verify(page, market.builder, receipt, "What could be checked holds")
+    assert market.builder.api("/status")["log"]["anchored"] == size
+    page.get_by_role("button", name="Anchor my log, then verify").click()
+    page.locator(".verdict.good, .verdict.open").wait_for(timeout=60_000)
+    assert market.builder.api("/status")["log"]["anchored"] > size
+
+
+def test_the_picture_moves_and_its_boxes_are_links(market: Market):
+    page = market.builder_page
+    page.goto(f"{market.builder.url}lineage/{market.model}")
+    svg = page.locator(".canvas svg")
+    whole = svg.get_attribute("viewBox")
+    page.locator(".canvas").focus()
+    page.keyboard.press("+")
+    assert svg.get_attribute("viewBox") != whole
+    near = svg.get_attribute("viewBox")
+    page.keyboard.press("ArrowRight")
+    assert svg.get_attribute("viewBox") != near
+    page.keyboard.press("0")
+    assert [float(one) for one in svg.get_attribute("viewBox").split()] == [float(one) for one in whole.split()]
+    assert svg.locator("a").count() == 4, "two datasets, the model, its answers"
+    assert page.locator(".tree").get_by_text("Illness risk").count() == 1
+    svg.locator("a", has_text="Illness risk").click()
+    page.wait_for_url(f"**/models/{market.model}")
+
+
+def test_a_channel_is_closed_knowingly(market: Market):
+    page = market.buyer_page
+    page.goto(market.buyer.url + "spending")
+    page.get_by_role("link", name="Close the channel").click()
+    assert "What it does not undo" in page.locator("main").inner_text()
+    page.get_by_role("button", name="Close it").click()
+    page.get_by_text("The channel is closing").wait_for()
+    assert market.buyer.api("/channels")["channels"][0]["status"] == "closing"
+
+
+def test_taking_access_back_ends_training(market: Market):
+    page = market.owner_page
+    page.goto(f"{market.owner.url}data/{market.data}")
+    page.get_by_role("link", name="Take access back").click()
+    page.get_by_role("button", name="Take access back").click()
+    page.get_by_text("can no longer use it").wait_for()
+    page = market.builder_page
+    page.goto(f"{market.builder.url}market/{market.data}")
+    page.get_by_text("taken back").wait_for()
+
+
+@pytest.mark.parametrize("place", ["provider", "holder"])
+def test_an_altered_database_fails_by_name(market: Market, place: str):
+    """Runs last: one byte of a stored receipt is changed behind the node's back."""
+    console, page = {"provider": (market.owner, market.owner_page), "holder": (market.buyer, market.buyer_page)}[place]
+    page.goto(console.url + "uses")
+    receipt = page.locator(".timeline a").first.get_attribute("href").rsplit("/", 1)[-1]
+    with sqlite3.connect(console.home / "node.sqlite", timeout=10) as database:
+        (envelope,) = database.execute("SELECT envelope FROM documents WHERE id = ?", (receipt,)).fetchone()
+        at = envelope.index(b'"issued_at":') + len(b'"issued_at":') + 5
+        altered = envelope[:at] + (b"1" if envelope[at : at + 1] != b"1" else b"2") + envelope[at + 1 :]
+        database.execute("UPDATE documents SET envelope = ? WHERE id = ?", (altered, receipt))
+    database.close()
+    act.verify(page, console, receipt, "Your copy is unchanged: no.")
+    assert "it was altered" in page.locator(".verdict").inner_text()
+    assert page.locator(".checks li.bad").count() == 1
