@@ -1,0 +1,343 @@
+"""Draw the diagrams of the documentation: `python scripts/pictures.py [--check]`.
+
+Plain SVG, no script and no font of its own. Colours follow the reader's preference for light or dark, and
+each picture brings its own ground, so it can be read on any page.
+"""
+
+import sys
+from html import escape
+from pathlib import Path
+
+TARGET = Path(__file__).resolve().parents[1] / "docs" / "pictures"
+WIDTH = 760
+STYLE = """
+.ground{fill:#fbfcfd}.box{fill:#fff;stroke:#5b6b7b}.strong{fill:#e3f4f1;stroke:#0b7a6b}.soft{fill:none;stroke:#8a97a5;stroke-dasharray:5 4}
+text{font:13px system-ui,-apple-system,"Segoe UI",Roboto,"Liberation Sans",sans-serif;fill:#1d2730}
+.name{font-weight:600}.note{fill:#4a5864;font-size:12px}.line{stroke:#5b6b7b;stroke-width:1.5;fill:none}.tip{fill:#5b6b7b}
+.money{stroke:#a05a00}.moneytip{fill:#a05a00}.moneynote{fill:#8a4d00;font-size:12px}
+@media (prefers-color-scheme:dark){.ground{fill:#1c2229}.box{fill:#262e37;stroke:#93a3b3}.strong{fill:#123c37;stroke:#4cc3b0}
+.soft{stroke:#77858f}text{fill:#e8edf2}.note{fill:#b4c0cb}.line{stroke:#93a3b3}.tip{fill:#93a3b3}
+.money{stroke:#e0a04a}.moneytip{fill:#e0a04a}.moneynote{fill:#eab76f}}
+"""
+Point = tuple[float, float]
+
+
+class Picture:
+    """One diagram: boxes with text, and arrows between points."""
+
+    def __init__(self, name: str, height: int, title: str, description: str) -> None:
+        self.name, self._height, self._title, self._description = name, height, title, description
+        self._parts: list[str] = []
+
+    def text(self, x: float, y: float, words: str, kind: str = "note", anchor: str = "middle") -> None:
+        self._parts.append(
+            f'<text class="{kind}" x="{x}" y="{y}" text-anchor="{anchor}">{escape(words)}</text>'
+        )
+
+    def box(self, x: float, y: float, w: float, h: float, name: str, *lines: str, kind: str = "box") -> None:
+        """A box with its name and lines of text, centred; refuses text that would not fit."""
+        for words in (name, *lines):
+            if len(words) * 6.1 > w - 8:
+                raise ValueError(f"{self.name}: {words!r} does not fit into {w} units")
+        self._parts.append(f'<rect class="{kind}" x="{x}" y="{y}" width="{w}" height="{h}" rx="8"/>')
+        top = y + h / 2 - 8 * len(lines) + 5
+        self.text(x + w / 2, top, name, "name")
+        for place, words in enumerate(lines, 1):
+            self.text(x + w / 2, top + 17 * place, words)
+
+    def frame(self, x: float, y: float, w: float, h: float, name: str) -> None:
+        """A dashed frame around other boxes, named at its top left."""
+        self._parts.append(f'<rect class="soft" x="{x}" y="{y}" width="{w}" height="{h}" rx="10"/>')
+        self.text(x + 12, y + 20, name, "name", "start")
+
+    def arrow(self, *points: Point, label: str = "", at: Point | None = None, money: bool = False) -> None:
+        """A line along the points with a tip at its end; `at` is where the label's middle stands."""
+        (x0, y0), (x1, y1) = points[-2:]
+        length = ((x1 - x0) ** 2 + (y1 - y0) ** 2) ** 0.5
+        ux, uy = (x1 - x0) / length, (y1 - y0) / length
+        foot = (x1 - 9 * ux, y1 - 9 * uy)
+        corners = [
+            (x1, y1),
+            (foot[0] - 4.5 * uy, foot[1] + 4.5 * ux),
+            (foot[0] + 4.5 * uy, foot[1] - 4.5 * ux),
+        ]
+        path = " ".join(f"{x:g},{y:g}" for x, y in [*points[:-1], foot])
+        self._parts.append(f'<polyline class="line{" money" if money else ""}" points="{path}"/>')
+        tip = " ".join(f"{x:.1f},{y:.1f}" for x, y in corners)
+        self._parts.append(f'<polygon class="{"moneytip" if money else "tip"}" points="{tip}"/>')
+        if label:
+            x, y = at or ((x0 + x1) / 2, (y0 + y1) / 2 - 7)
+            self.text(x, y, label, "moneynote" if money else "note")
+
+    def svg(self) -> str:
+        body = "\n".join(self._parts)
+        return (
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {self._height}" role="img" '
+            f'aria-labelledby="title description">\n<title id="title">{escape(self._title)}</title>\n'
+            f'<desc id="description">{escape(self._description)}</desc>\n<style>{STYLE}</style>\n'
+            f'<rect class="ground" width="{WIDTH}" height="{self._height}" rx="12"/>\n{body}\n</svg>\n'
+        )
+
+
+def overview() -> Picture:
+    p = Picture(
+        "overview", 330, "Freehold in one picture",
+        "Three owners keep their tables in their own nodes. A builder's node sends them models and gets trained "
+        "models back, under grants. A buyer pays for answers. The money goes through a pool on chain to the owners. "
+        "Logs and receipts let a stranger check all of it.",
+    )  # fmt: skip
+    for row, name in enumerate(("North clinic", "South clinic", "East clinic")):
+        p.box(30, 30 + 70 * row, 150, 54, name, "rows stay here", kind="strong")
+        p.arrow((340, 105 + 20 * row), (184, 52 + 70 * row))
+        p.arrow((184, 64 + 70 * row), (340, 117 + 20 * row))
+    p.text(345, 40, "models out, trained models back,")
+    p.text(345, 57, "each round under a grant")
+    p.box(344, 90, 150, 90, "Builder", "one model, owned by", "all who contributed")
+    p.box(610, 90, 120, 90, "Buyer", "asks, pays,", "keeps a receipt")
+    p.arrow((498, 120), (606, 120), label="answer, receipt")
+    p.arrow((606, 155), (498, 155), label="1 cent a call", at=(552, 173), money=True)
+    p.box(344, 250, 150, 54, "Pool on chain", "split fixed at release")
+    p.arrow((419, 184), (419, 246), label="", money=True)
+    p.arrow(
+        (340, 277), (105, 277), (105, 228), label="each owner's measured share", at=(232, 296), money=True
+    )
+    p.box(570, 250, 160, 54, "A stranger", "checks it all, offline", kind="strong")
+    p.arrow((670, 184), (670, 246), label="evidence", at=(700, 220))
+    return p
+
+
+def parties() -> Picture:
+    p = Picture(
+        "parties", 300, "A party and its three keys",
+        "A node's home holds one key file under a passphrase with three keys: the account key signs documents and "
+        "money, the log key signs checkpoints and peer requests, the encryption key opens the vault. The party "
+        "document publishes the three public halves.",
+    )  # fmt: skip
+    p.frame(20, 20, 470, 260, "HOME/keys.jwe, sealed under the passphrase")
+    rows = (
+        ("Account key", "secp256k1", "documents, payments, claims"),
+        ("Log key", "Ed25519", "checkpoints, requests to peers"),
+        ("Encryption key", "X25519", "epochs of the vault"),
+    )
+    for row, (name, curve, use) in enumerate(rows):
+        y = 56 + 74 * row
+        p.box(40, y, 170, 56, name, curve, kind="strong")
+        p.box(260, y, 210, 56, ("signs", "signs", "opens")[row], use)
+        p.arrow((212, y + 28), (256, y + 28))
+        p.arrow((472, y + 28), (556, 150 + 12 * (row - 1)))
+    p.box(
+        560,
+        90,
+        180,
+        120,
+        "Party document",
+        "name, account,",
+        "the three public halves,",
+        "endpoint; signed by",
+        "the account",
+    )
+    return p
+
+
+def grants() -> Picture:
+    p = Picture(
+        "grants", 300, "From terms to receipts",
+        "An asset carries terms. A grant narrows them for one holder. Each use is checked against the grant, counted, "
+        "and leaves a receipt signed by both sides. Revoking sets a bit on chain and denies the next use.",
+    )  # fmt: skip
+    p.box(
+        20,
+        60,
+        160,
+        100,
+        "Asset",
+        "terms: purposes,",
+        "actions, until when,",
+        "how often, price",
+        kind="strong",
+    )
+    p.box(250, 60, 160, 100, "Grant", "for one holder,", "never wider than", "the terms", kind="strong")
+    p.box(480, 60, 110, 100, "Use", "one round,", "one call")
+    p.box(640, 60, 100, 100, "Receipt", "number n,", "two", "signatures", kind="strong")
+    p.arrow((182, 110), (246, 110), label="narrow")
+    p.arrow((412, 110), (476, 110), label="check")
+    p.arrow((592, 110), (636, 110))
+    p.arrow(
+        (690, 164), (690, 210), (535, 210), (535, 164), label="counted: the next use is n + 1", at=(612, 228)
+    )
+    p.box(250, 220, 160, 56, "Revocation", "one bit on chain")
+    p.arrow((412, 248), (455, 248), (455, 180), (500, 164), label="denies the next use", at=(475, 268))
+    p.text(100, 40, "signed by the owner")
+    p.text(330, 40, "signed by the owner")
+    p.text(690, 40, "owner and holder")
+    return p
+
+
+def log() -> Picture:
+    p = Picture(
+        "log", 330, "A log and its anchor",
+        "Ids of documents are leaves of a Merkle tree. A checkpoint signs its size and root with the log key. The root "
+        "is anchored on chain, where it can only grow. A proof is the few hashes that lead from one entry to the root.",
+    )  # fmt: skip
+    for place, name in enumerate(("grant", "receipt 1", "receipt 2", "revocation")):
+        x = 30 + 105 * place
+        p.box(x, 250, 92, 48, name, f"entry {place}", kind="strong" if place == 2 else "box")
+        p.arrow((x + 46, 248), (129 if place < 2 else 339, 208))
+    p.box(80, 160, 98, 44, "hash", kind="strong")
+    p.box(290, 160, 98, 44, "hash")
+    p.arrow((129, 158), (222, 118))
+    p.arrow((339, 158), (246, 118))
+    p.box(170, 70, 128, 44, "root, size 4")
+    p.box(370, 64, 150, 58, "Checkpoint", "signed by the log key")
+    p.arrow((300, 92), (366, 92))
+    p.box(590, 64, 150, 58, "LogAnchors", "on chain; only grows", kind="strong")
+    p.arrow((522, 92), (586, 92), label="anchor")
+    p.text(600, 200, "Shaded hash and its sister entry 3", "note")
+    p.text(600, 218, "are all it takes to prove entry 2:", "note")
+    p.text(600, 236, "log2(n) hashes, whatever n is", "note")
+    p.text(262, 320, "an entry holds an id and a type; the document itself stays private until shown")
+    return p
+
+
+def vault() -> Picture:
+    p = Picture(
+        "vault", 280, "What lies on disk",
+        "A table is checked, written as canonical bytes and sealed as an age file under an epoch identity. The epoch's "
+        "secret is wrapped with HPKE for each holder, at first the owner alone. The sealed payload goes to a folder or "
+        "an S3 store under the hash of its bytes.",
+    )  # fmt: skip
+    p.box(20, 90, 120, 70, "Your table", "CSV or Parquet")
+    p.box(200, 90, 150, 70, "age file", "encrypted for", "this epoch", kind="strong")
+    p.box(410, 90, 150, 70, "Blob", "named by the hash", "of its bytes")
+    p.box(620, 90, 120, 70, "Folder or S3", "sees noise")
+    p.arrow((142, 125), (196, 125), label="seal")
+    p.arrow((352, 125), (406, 125))
+    p.arrow((562, 125), (616, 125))
+    p.box(200, 205, 150, 56, "Epoch secret", "new after revoking")
+    p.arrow((275, 203), (275, 164))
+    p.box(
+        410,
+        205,
+        330,
+        56,
+        "HPKE envelope for each holder",
+        "names asset and epoch; opened by X25519",
+        kind="strong",
+    )
+    p.arrow((352, 233), (406, 233))
+    p.box(200, 20, 360, 46, "Asset document: commitment, blob, columns", kind="box")
+    p.arrow((485, 88), (485, 70))
+    return p
+
+
+def training() -> Picture:
+    p = Picture(
+        "training", 340, "A round, and what a contribution is",
+        "The builder sends each owner the models of every coalition it is in. Owners train them on their own rows and "
+        "send them back with a receipt. After the last round every coalition has a model; its score on a test table that "
+        "was committed before gives the exact Shapley value of each owner.",
+    )  # fmt: skip
+    p.frame(20, 20, 430, 215, "each round")
+    p.box(40, 110, 150, 60, "Builder", "averages by rows")
+    for row, (name, models) in enumerate(
+        (("Owner A", "A, AB, AC, ABC"), ("Owner B", "B, AB, BC, ABC"), ("Owner C", "C, AC, BC, ABC"))
+    ):
+        y = 48 + 60 * row
+        p.box(300, y, 132, 48, name, models, kind="strong")
+        p.arrow((194, 128 + 8 * row), (296, y + 18))
+        p.arrow((296, y + 32), (194, 140 + 8 * row))
+    p.text(150, 70, "models of every coalition")
+    p.text(150, 86, "out, trained ones back")
+    p.box(500, 40, 240, 58, "8 models, one a coalition", "after the last round")
+    p.arrow((452, 69), (496, 69))
+    p.box(500, 130, 240, 58, "8 scores, whole numbers", "on the opened test table")
+    p.arrow((620, 100), (620, 126))
+    p.box(500, 220, 240, 58, "Exact Shapley value", "of each owner, so its share", kind="strong")
+    p.arrow((620, 190), (620, 216))
+    p.box(40, 265, 390, 56, "Test table", "committed in the log before the plan, opened after the rounds")
+    p.arrow((432, 293), (470, 293), (470, 159), (496, 159))
+    return p
+
+
+def money() -> Picture:
+    p = Picture(
+        "money", 320, "Where money goes",
+        "A builder pays the price of a grant straight to the owner through Market. A buyer fills a channel and pays "
+        "calls by voucher. The seller settles vouchers into the revenue pool; each owner claims its share. What is not "
+        "spent goes back to the buyer.",
+    )  # fmt: skip
+    p.box(20, 30, 130, 60, "Builder", "buys grants")
+    p.box(300, 30, 150, 60, "Market", "keeps nothing", kind="strong")
+    p.box(610, 30, 130, 60, "Data owner")
+    p.arrow((152, 60), (296, 60), label="grant price", money=True)
+    p.arrow((452, 60), (606, 60), label="same transaction", money=True)
+    p.box(20, 190, 130, 60, "Buyer", "vouchers, off chain")
+    p.box(230, 190, 150, 60, "Channel", "holds the deposit", kind="strong")
+    p.box(460, 190, 130, 60, "Revenue pool", "split fixed", kind="strong")
+    p.arrow((152, 220), (226, 220), label="deposit", money=True)
+    p.arrow((382, 220), (456, 220), label="settle", money=True)
+    p.arrow((592, 205), (675, 205), (675, 94), label="claim", at=(702, 150), money=True)
+    p.arrow(
+        (305, 252),
+        (305, 290),
+        (85, 290),
+        (85, 254),
+        label="what was not spent, after a day",
+        at=(195, 308),
+        money=True,
+    )
+    p.text(525, 285, "paid out = total in * your shares / all shares,")
+    p.text(525, 302, "less what you have claimed")
+    return p
+
+
+def evidence() -> Picture:
+    p = Picture(
+        "evidence", 330, "What evidence links",
+        "From an answer's receipt hashes and signatures lead to its grant, the model, the recorded rounds, the owners' "
+        "receipts, grants and data commitments. Every document is in a log, every log's root is on chain, and all of it "
+        "hangs on one block hash that the reader compares.",
+    )  # fmt: skip
+    names = (
+        ("Receipt", "of one answer"), ("Model", "hash of weights"), ("Rounds", "all updates"),
+        ("Receipts", "of owners"), ("Data", "commitments"),
+    )  # fmt: skip
+    for place, (name, line) in enumerate(names):
+        x = 20 + 148 * place
+        p.box(x, 40, 126, 60, name, line, kind="strong" if place in {0, 4} else "box")
+        if place:
+            p.arrow((x - 20, 70), (x - 2, 70))
+        p.arrow((x + 63, 102), (x + 63, 146))
+    p.box(20, 150, 718, 46, "Logs: each document is an entry, proven by a few hashes")
+    p.arrow((230, 198), (230, 232), label="roots", at=(254, 220))
+    p.box(
+        20,
+        236,
+        420,
+        60,
+        "Chain: anchors, revocations, purchases, split",
+        "storage proofs against one block header",
+    )
+    p.arrow((442, 266), (506, 266))
+    p.box(510, 236, 228, 60, "One block hash", "you compare it yourself", kind="strong")
+    return p
+
+
+PICTURES = (overview, parties, grants, log, vault, training, money, evidence)
+
+
+def main() -> int:
+    stale = []
+    for draw in PICTURES:
+        picture = draw()
+        path = TARGET / f"{picture.name}.svg"
+        if not path.exists() or path.read_text() != picture.svg():
+            stale.append(path.name)
+            if "--check" not in sys.argv:
+                path.write_text(picture.svg())
+    print(f"{'stale' if '--check' in sys.argv else 'written'}: {', '.join(stale) or 'nothing'}")
+    return 1 if stale and "--check" in sys.argv else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
