@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from markupsafe import Markup
 
 from freehold.console.people import name_of
@@ -17,6 +19,7 @@ ACTIONS = {
     "derive": "derived from it",
     "redistribute": "passed it on",
 }
+_HEX = re.compile(r"0x[0-9a-f]{8,}")
 _DONE = {"read": "read", "query": "queried", "derive": "derived something from", "redistribute": "passed on"}
 
 
@@ -43,3 +46,13 @@ def _act(use: Use, what: Markup) -> Markup:
 
 def _name(node: Node, asset_id: str) -> str:
     return node.asset(asset_id).name if node.store.has(asset_id) else asset_id[:10]
+
+
+def readable(node: Node, text: str) -> str:
+    """A sentence of a check with accounts by their names and hashes left out; the exact one stands folded away."""
+
+    def word(match: re.Match[str]) -> str:
+        account = match.group()
+        return name_of(node, account) if len(account) == 42 else "…"
+
+    return _HEX.sub(word, text)

@@ -57,6 +57,15 @@ def about(units: int) -> str:
     return f"{'-' if units < 0 else ''}${cents // 100:,}.{cents % 100:02d}"
 
 
+def cents(units: int) -> Markup:
+    """As `money`, rounded to cents unless there is less than one."""
+    if 0 < abs(units) < 10_000:
+        return money(units)
+    return Markup('<span class="money" title="{:,} units, {}">{}</span>').format(
+        units, dollars(units), about(units)
+    )
+
+
 def when(seconds: int) -> Markup:
     """A moment in words; hovering shows it exactly. `seconds` is Unix time."""
     return _time(seconds, ago(seconds, time.time()))
@@ -139,6 +148,7 @@ FILTERS = {
     "plain": plain,
     "money": money,
     "about": about,
+    "cents": cents,
     "when": when,
     "day": day,
     "duration": duration,

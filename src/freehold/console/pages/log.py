@@ -7,6 +7,7 @@ from typing import Any
 from starlette.responses import Response
 
 from freehold.console.anchoring import fee
+from freehold.console.sentences import sentence
 from freehold.console.visit import Visit, acts, shows
 from freehold.core.errors import FreeholdError, Unavailable
 from freehold.log import tree
@@ -45,7 +46,7 @@ def log(visit: Visit) -> Response:
         key=str(node.log_signer.key),
         checkpoint=logbook.checkpoint(node),
         head=_head(node),
-        entries=[_entry(row) for row in uses.recent_entries(node)],
+        entries=[_entry(node, row) for row in uses.recent_entries(node)],
         found=visit.session.kept.get("log_check"),
     )
 
@@ -59,11 +60,13 @@ def _head(node: Node) -> dict[str, int] | None:
     return {"size": int(size), "at": int(at)}
 
 
-def _entry(row: dict[str, Any]) -> dict[str, Any]:
+def _entry(node: Node, row: dict[str, Any]) -> dict[str, Any]:
     links = {"receipt": "/uses/{}", "dataset": "/data/{}", "model": "/models/{}"}
     pattern = links.get(row["kind"] if row["type"] == "asset" else row["type"], "")
-    said = KINDS.get(row["kind"]) if row["type"] in ("claim", "asset") else None
-    return {**row, "said": said or KINDS.get(row["type"], row["type"]), "link": pattern.format(row["id"])}
+    said: str | None = KINDS.get(row["kind"]) if row["type"] in ("claim", "asset") else None
+    use = uses.one(node, row["id"]) if row["type"] == "receipt" else None
+    words = sentence(node, use) if use else (said or KINDS.get(row["type"], row["type"])).capitalize()
+    return {**row, "said": words, "link": pattern.format(row["id"])}
 
 
 def check(visit: Visit) -> Response:

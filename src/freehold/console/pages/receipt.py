@@ -9,7 +9,7 @@ from starlette.responses import Response, StreamingResponse
 from freehold.console.anchoring import fee
 from freehold.console.pages.uses import anchored_size
 from freehold.console.people import name_of
-from freehold.console.sentences import sentence
+from freehold.console.sentences import readable, sentence
 from freehold.console.verifications import TITLES, Verifications, zipped
 from freehold.console.visit import Visit, acts, shows
 from freehold.core.documents import Receipt
@@ -35,7 +35,10 @@ def receipt(visit: Visit) -> Response:
         detail=_detail(node, envelope) if envelope else None,
         inclusion=_inclusion(node, use.position),
         verification=verification,
-        findings=list(verification.findings) if verification else [],
+        findings=[(one, readable(node, one.detail)) for one in verification.findings] if verification else [],
+        failed_words=readable(node, verification.named_failure.detail)
+        if verification and verification.named_failure
+        else "",
         titles=TITLES,
         fee=None if anchored is None or use.position < anchored else fee(node),
     )
