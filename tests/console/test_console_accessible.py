@@ -9,7 +9,10 @@ import pytest
 from console_node import Console
 
 AXE = Path(__file__).resolve().parents[1] / "clients" / "node_modules" / "axe-core" / "axe.min.js"
-PATHS = ("", "data", "publish", "requests", "settings", "backup", "no-such-page")
+PATHS = (
+    *("", "data", "publish", "requests", "settings", "backup", "no-such-page"),
+    *("uses", "earnings", "models", "market", "lineage", "log"),
+)
 needs_axe = pytest.mark.skipif(
     not AXE.exists(), reason="axe-core is not installed: npm install in tests/clients"
 )
@@ -53,7 +56,7 @@ def test_no_serious_violation(console: Console, addresses: list[str], theme: str
 
 
 def _serious(page: Any) -> list[Any]:
-    found: list[Any] = page.evaluate("axe.run()")["violations"]
+    found: list[Any] = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
     return [one for one in found if one["impact"] in ("serious", "critical")]
 
 

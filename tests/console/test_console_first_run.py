@@ -7,7 +7,7 @@ from node_world import World, until
 
 def test_first_run_then_a_restart_asks_for_the_passphrase(browser, world: World, tmp_path):
     console = Console(browser, tmp_path / "home", world.rpc_url).start()
-    assert httpx.get(f"{console.origin}/healthz", trust_env=False).json() == {"status": "locked"}
+    assert httpx.get(f"{console.origin}/healthz", trust_env=False).json() == {"ok": True, "status": "locked"}
     assert httpx.get(f"{console.origin}/catalogue", trust_env=False).json()["code"] == "node.locked"
     page = console.page()
     page.goto(console.origin)

@@ -89,6 +89,8 @@ class Entering:
             await run_in_threadpool(self._open, form)
         except FreeholdError as error:
             return self._page(request, error.http_status, error, form.fields.get("name", [""])[0][:200])
+        # whoever logs in again is one person in one browser, not two
+        self._sessions.end(request.cookies.get(_cookie(request), ""))
         token, _ = self._sessions.begin()
         answer = RedirectResponse(CONSOLE_PATH + _next(form.text("next")), 303)
         answer.set_cookie(

@@ -98,7 +98,7 @@ class Door:
 
     async def _locked(self, path: str, send: Send) -> None:
         if path == "/healthz":
-            await _answer(send, 200, b'{"status":"locked"}', (b"content-type", b"application/json"))
+            await _answer(send, 200, b'{"ok":true,"status":"locked"}', (b"content-type", b"application/json"))
             return
         error = NodeLocked("this node is locked", hint="Open its console and give the passphrase.")
         body = json.dumps(error.problem()).encode()
