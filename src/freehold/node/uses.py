@@ -115,9 +115,10 @@ def choices(node: Node, column: str) -> list[str]:
     if column not in _CHOSEN:
         raise InvalidInput(f"receipts are not listed by {column}")
     query = (
-        f"WITH RECURSIVE seen(value) AS (SELECT min({column}) FROM receipts"  # noqa: S608 - one of a fixed set
+        f"SELECT value FROM (WITH RECURSIVE seen(value) AS (SELECT min({column}) FROM receipts"  # noqa: S608 - one of a fixed set
         f" UNION ALL SELECT (SELECT min({column}) FROM receipts WHERE {column} > seen.value)"
-        " FROM seen WHERE seen.value IS NOT NULL) SELECT value FROM seen WHERE value IS NOT NULL LIMIT ?"
+        " FROM seen WHERE seen.value IS NOT NULL) SELECT value FROM seen) AS found"
+        " WHERE value IS NOT NULL LIMIT ?"
     )
     with node.store.reading() as connection:
         return [str(row[0]) for row in connection.execute(query, (MAX_CHOICES,)).fetchall()]
