@@ -200,10 +200,11 @@ class _Server(uvicorn.Server):
 
 def _announce(home: Path, services: Services, url: str) -> None:
     description = {"url": url, "pid": os.getpid(), "account": services.node.account}
+    # before the file: whoever finds it there may read the log
+    _log.info("serving", extra={"fields": {"url": url, "account": services.node.account}})
     write_private(home / "node.json", json.dumps(description) + "\n")
     services.begin()
     supervisor.tell("READY=1")
-    _log.info("serving", extra={"fields": {"url": url, "account": services.node.account}})
 
 
 def _api_token(home: Path) -> str:
