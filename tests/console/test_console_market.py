@@ -19,6 +19,7 @@ import pytest
 from console_node import Console
 from node_world import World
 
+AXE = Path(__file__).resolve().parents[1] / "clients" / "node_modules" / "axe-core" / "axe.min.js"
 HOSTILE = "<b>Ward</b> \u202etxt.exe"
 
 
@@ -36,6 +37,22 @@ class Market:
     model: str = ""
     answer: str = ""
 
+    def addresses(self) -> list[tuple[Console, str]]:
+        """Every kind of page, with something on it."""
+        (job,) = self.builder.api("/jobs")["jobs"]
+        (channel,) = self.buyer.api("/channels")["channels"]
+        paths = {
+            self.owner: ["uses", "earnings", "earnings/claim", "log", "log/anchor", "models", "spending"],
+            self.builder: [
+                "models", f"models/{self.model}", f"models/{self.model}/serve", f"jobs/{job['id']}", "train", "market",
+                f"market/{self.data}", f"lineage/{self.model}", "uses",
+            ],
+            self.buyer: [
+                f"uses/{self.answer}", "spending", f"channels/{channel['channel']}/close", f"models/{self.model}", "lineage",
+            ],
+        }  # fmt: skip
+        return [(console, path) for console, listed in paths.items() for path in listed]
+
 
 @pytest.fixture(scope="module")
 def market(browser: Any, world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Market]:
@@ -43,7 +60,11 @@ def market(browser: Any, world: World, tmp_path_factory: pytest.TempPathFactory)
     home = tmp_path_factory.mktemp("market")
     with contextlib.ExitStack() as running:
         nodes = []
-        for folder, name in (("owner", "Lakeview Clinic"), ("builder", "Northside Research"), ("buyer", "Cedar Practice")):
+        for folder, name in (
+            ("owner", "Lakeview Clinic"),
+            ("builder", "Northside Research"),
+            ("buyer", "Cedar Practice"),
+        ):
             console = Console(browser, home / folder, world.rpc_url).start()
             running.callback(console.stop)
             nodes.append((console, act.enter(console, name)))
@@ -86,7 +107,9 @@ def test_contributions_and_price_are_on_the_models_page(market: Market):
     assert "Lakeview Clinic" in said
     assert "$0.05" in said
     assert "Right answers" in said
-    shown = sum(float(text.rstrip(" %")) for text in page.locator(".shares b").all_inner_texts() if "%" in text)
+    shown = sum(
+        float(text.rstrip(" %")) for text in page.locator(".shares b").all_inner_texts() if "%" in text
+    )
     assert shown == pytest.approx(100, abs=0.2)
 
 
@@ -124,24 +147,6 @@ def test_the_owner_sees_every_use_and_filters_them(market: Market):
     page.get_by_text("Nothing fits").wait_for()
 
 
-def test_verifying_an_answer_really_verifies(market: Market, tmp_path: Path):
-    page = market.buyer_page
-    act.verify(page, market.buyer, market.answer)
-    names = page.locator(".checks strong").all_inner_texts()
-    assert "Training, computed again, gives the same" in names
-    assert len(names) > 30
-    with page.expect_download() as waiting:
-        page.get_by_role("link", name="Download the evidence").click()
-    data = Path(waiting.value.path()).read_bytes()
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        archive.extractall(tmp_path)
-    folder = f"evidence-{market.answer[2:12]}"
-    assert page.locator("#verified pre").inner_text() == f"freehold verify {folder}"
-    command = [sys.executable, "-m", "freehold.cli", "verify", str(tmp_path / folder), "--rpc-url", market.buyer.rpc_url]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
 def test_verifying_a_training_round_and_the_log(market: Market):
     page = market.owner_page
     page.goto(market.owner.url + "log/anchor")
@@ -156,10 +161,35 @@ def test_verifying_a_training_round_and_the_log(market: Market):
     assert page.locator(".checks .bad").count() == 0
 
 
+def test_verifying_an_answer_really_verifies(market: Market, tmp_path: Path):
+    page = market.buyer_page
+    act.verify(page, market.buyer, market.answer)
+    names = page.locator(".checks strong").all_inner_texts()
+    assert "Training, computed again, gives the same" in names
+    assert len(names) > 30
+    with page.expect_download() as waiting:
+        page.get_by_role("link", name="Download the evidence").click()
+    data = Path(waiting.value.path()).read_bytes()
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        archive.extractall(tmp_path)
+    folder = f"evidence-{market.answer[2:12]}"
+    assert page.locator("#verified pre").text_content() == f"freehold verify {folder}"
+    command = [
+        sys.executable,
+        "-m",
+        "freehold.cli",
+        "verify",
+        str(tmp_path / folder),
+        "--rpc-url",
+        market.buyer.rpc_url,
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_verify_does_not_anchor_unasked(market: Market):
     size = market.builder.api("/status")["log"]["anchored"]
     page = market.builder_page
-    page.goto(f"{market.buyer.url}models/{market.model}")
     market.buyer.api("/predict", {"model": market.model, "rows": [["5000.1", "5000.2", "5000.3"]]})
     page.goto(market.builder.url + "uses?action=infer")
     receipt = page.locator(".timeline a").first.get_attribute("href").rsplit("/", 1)[-1]
@@ -182,7 +212,9 @@ def test_the_picture_moves_and_its_boxes_are_links(market: Market):
     page.keyboard.press("ArrowRight")
     assert svg.get_attribute("viewBox") != near
     page.keyboard.press("0")
-    assert [float(one) for one in svg.get_attribute("viewBox").split()] == [float(one) for one in whole.split()]
+    assert [float(one) for one in svg.get_attribute("viewBox").split()] == [
+        float(one) for one in whole.split()
+    ]
     assert svg.locator("a").count() == 4, "two datasets, the model, its answers"
     assert page.locator(".tree").get_by_text("Illness risk").count() == 1
     svg.locator("a", has_text="Illness risk").click()
@@ -199,21 +231,67 @@ def test_a_channel_is_closed_knowingly(market: Market):
     assert market.buyer.api("/channels")["channels"][0]["status"] == "closing"
 
 
-def test_taking_access_back_ends_training(market: Market):
-    page = market.owner_page
-    page.goto(f"{market.owner.url}data/{market.data}")
-    page.get_by_role("link", name="Take access back").click()
-    page.get_by_role("button", name="Take access back").click()
-    page.get_by_text("can no longer use it").wait_for()
+def test_access_is_asked_for_given_and_taken_back(market: Market):
     page = market.builder_page
     page.goto(f"{market.builder.url}market/{market.data}")
+    assert "$2.50 is paid only once the owner agrees" in page.locator("main").inner_text()
+    page.get_by_role("button", name="Ask the owner").click()
+    page.get_by_text("Nothing was paid").wait_for()
+    act.accept(market.owner_page, market.owner)
+    before = market.builder.api("/status")["balance_units"]
+    page.get_by_role("button", name="Ask the owner").click()
+    page.get_by_text("You have access.").wait_for()
+    assert market.builder.api("/status")["balance_units"] == before - 2_500_000
+    owner_page = market.owner_page
+    owner_page.goto(f"{market.owner.url}data/{market.data}")
+    owner_page.get_by_role("link", name="Take access back").click()
+    owner_page.get_by_role("button", name="Take access back").click()
+    owner_page.get_by_text("can no longer use it").wait_for()
+    page.goto(f"{market.builder.url}market/{market.data}")
     page.get_by_text("taken back").wait_for()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_no_serious_violation(market: Market, theme: str):
+    if not AXE.exists():
+        pytest.skip("axe-core is not installed: npm install in tests/clients")
+    found, widths = [], []
+    for console, path in market.addresses():
+        page = console.page(
+            storage_state=console.state, color_scheme=theme, bypass_csp=True, reduced_motion="reduce",
+            viewport={"width": 360, "height": 740} if theme == "dark" else {"width": 1280, "height": 800},
+        )  # fmt: skip
+        page.goto(console.url + path)
+        widths += [path] if page.evaluate("document.documentElement.scrollWidth > innerWidth") else []
+        page.evaluate(AXE.read_text())
+        violations = page.evaluate("axe.run()")["violations"]
+        found += [
+            (path, one["id"], [node["html"][:120] for node in one["nodes"][:3]])
+            for one in violations
+            if one["impact"] in ("serious", "critical")
+        ]
+        page.context.close()
+    assert not found
+    assert not widths, "a page scrolls sideways"
+
+
+def test_pages_work_without_script_and_show_no_hex(market: Market):
+    for console, path in market.addresses():
+        page = console.page(storage_state=console.state, java_script_enabled=False)
+        answer = page.goto(console.url + path)
+        assert answer.status == 200, path
+        assert page.locator("h1").count() == 1, path
+        assert "0x" not in page.locator("body").inner_text(), path
+        page.context.close()
 
 
 @pytest.mark.parametrize("place", ["provider", "holder"])
 def test_an_altered_database_fails_by_name(market: Market, place: str):
     """Runs last: one byte of a stored receipt is changed behind the node's back."""
-    console, page = {"provider": (market.owner, market.owner_page), "holder": (market.buyer, market.buyer_page)}[place]
+    console, page = {
+        "provider": (market.owner, market.owner_page),
+        "holder": (market.buyer, market.buyer_page),
+    }[place]
     page.goto(console.url + "uses")
     receipt = page.locator(".timeline a").first.get_attribute("href").rsplit("/", 1)[-1]
     with sqlite3.connect(console.home / "node.sqlite", timeout=10) as database:

@@ -53,7 +53,7 @@ def filled(node: Any, number: int) -> list[Receipt]:
                 evidence={"round": 3} if action == "train" else {},
                 sequence=sequence,
                 issued_at=1_000 + sequence // 3 * 3_600,
-            )  # fmt: skip
+            )
         )
     with node.store.transaction() as tx:
         for one in made:

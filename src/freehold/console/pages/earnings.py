@@ -175,7 +175,7 @@ def ask_close(visit: Visit) -> Response:
     """What closing a channel does and does not undo."""
     row = _channel(visit)
     return visit.show(
-        "channel.html", row=row, name=thing_name(visit.node, row["model"]), now=visit.node.now()
+        "channel.html", row=row, model=thing_name(visit.node, row["model"]), now=visit.node.now()
     )
 
 

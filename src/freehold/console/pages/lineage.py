@@ -45,7 +45,7 @@ def lineage(visit: Visit) -> Response:
     return visit.show(
         "lineage.html",
         picture=Markup(lineage_svg.draw(picture, styled=False)),  # noqa: S704 - every name in it is escaped
-        name=found["nodes"][0]["name"],
+        title=found["nodes"][0]["name"],
         tree=_tree(found),
         model=model,
         others=[one for one in publishing.search(node, "", "model") if not model or one["id"] != model["id"]],
