@@ -93,7 +93,15 @@ def _run(world: World, consoles: list[Any], files: dict[str, Path]) -> None:
         builder.api("/peers", {"url": party.url})
     _publish(owner, owner_page, owner_camera, files["alder"])
     act.look_around(page, builder, owner)
-    act.order(page, builder, ["Breast Cancer Part 1", *OTHERS.values()], files["test"], name=MODEL, price="0.02", rounds=20)
+    act.order(
+        page,
+        builder,
+        ["Breast Cancer Part 1", *OTHERS.values()],
+        files["test"],
+        name=MODEL,
+        price="0.02",
+        rounds=20,
+    )
     act.start(page)
     page.get_by_text("decides by hand").wait_for()
     owner_page.goto(owner.url + "requests")
