@@ -2,7 +2,7 @@
 
 import httpx
 from console_node import PASSPHRASE, Console
-from node_world import World, until
+from node_world import World, free_port, until
 
 
 def test_first_run_then_a_restart_asks_for_the_passphrase(browser, world: World, tmp_path):
@@ -33,3 +33,19 @@ def test_first_run_then_a_restart_asks_for_the_passphrase(browser, world: World,
     until(lambda: page.url.endswith("/console/data"), "the page that was wanted")
     assert console.stop() == 0
     assert PASSPHRASE not in console.log()
+
+
+def test_a_chain_that_is_away_is_said_and_nothing_is_made(browser, tmp_path):
+    console = Console(browser, tmp_path / "home", f"http://127.0.0.1:{free_port()}").start()
+    page = console.page()
+    page.goto(console.url)
+    page.get_by_label("Your organisation's name").fill("Clinic <North>")
+    page.get_by_label("Passphrase").fill(PASSPHRASE)
+    page.get_by_label("The same once more").fill(PASSPHRASE)
+    page.get_by_role("button").click()
+    assert "chain" in page.get_by_role("alert").inner_text()
+    assert page.get_by_label("Your organisation's name").input_value() == "Clinic <North>"
+    assert page.get_by_label("Passphrase").input_value() == ""
+    assert not (tmp_path / "home" / "keys.jwe").exists()
+    assert httpx.get(f"{console.origin}/healthz", trust_env=False).json()["status"] == "locked"
+    assert console.stop() == 0

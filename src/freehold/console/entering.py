@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import re
 
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 
 from freehold.console import forms
@@ -19,6 +20,7 @@ MIN_PASSPHRASE = 8
 MAX_PASSPHRASE_BYTES = 4_096
 THEMES = ("light", "dark")
 THEME_COOKIE = "freehold_theme"
+_log = logging.getLogger("freehold")
 _YEAR_SECONDS = 31_536_000
 _PAGE = re.compile(r"/[A-Za-z0-9/_.-]{0,300}")
 
@@ -89,6 +91,13 @@ class Entering:
             await run_in_threadpool(self._open, form)
         except FreeholdError as error:
             return self._page(request, error.http_status, error, form.fields.get("name", [""])[0][:200])
+        except ClientDisconnect:
+            return Response(status_code=400)
+        except Exception:  # noqa: BLE001 - the page says so; the log says what
+            _log.exception("the node could not be opened")
+            return self._page(
+                request, 500, FreeholdError("the node could not be opened", hint="Its log says why.")
+            )
         # whoever logs in again is one person in one browser, not two
         self._sessions.end(request.cookies.get(_cookie(request), ""))
         token, _ = self._sessions.begin()

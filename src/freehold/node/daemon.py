@@ -110,8 +110,9 @@ def run(
                 node.require_own_database(served=(home / TOKEN_FILE).exists())
                 settings_file.save(home, (kept or settings).with_overrides(name=_new_name(settings, chosen)))
                 services = _prepare(Services(node, tally), url, trial)
+                served = app.create(services, _api_token(home))
                 opened.push(trial.pop_all())
-            return services, app.create(services, _api_token(home))
+            return services, served
 
         tally = Tally()
         door = Door(home, settings, start, mount)

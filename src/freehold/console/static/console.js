@@ -3,6 +3,10 @@
 (() => {
   const body = document.body;
 
+  // on a phone the menu scrolls sideways: show where we are
+  const here = document.querySelector(".side [aria-current]");
+  if (here && matchMedia("(max-width: 820px)").matches) here.scrollIntoView({ inline: "center", block: "nearest" });
+
   // one click, one request
   document.addEventListener("submit", (event) => {
     const form = event.target;
