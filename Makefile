@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: quickstart setup setup-dev test test-all bench lint format contracts lock clean
+.PHONY: quickstart setup setup-dev test test-all bench docs lint format contracts lock clean
 
 setup: $(VENV)/.ready
 setup-dev: $(VENV)/.ready-dev
@@ -69,6 +69,10 @@ test-all: setup-dev $(NODE_TESTS) $(VENV)/.browser $(VENV)/.postgres
 bench: setup-dev $(NODE_TESTS)
 	@$(BIN)/python -m bench $(ARGS)
 
+# a site that opens from disk: site/index.html
+docs: setup-dev
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet && echo site/index.html
+
 lint: setup-dev
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -89,4 +93,4 @@ lock:
 	@$(LOCK) --group build --group dev -c requirements.lock pyproject.toml -o requirements-dev.lock
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis contracts/node_modules tests/clients/node_modules
+	rm -rf $(VENV) site .pytest_cache .mypy_cache .ruff_cache .hypothesis contracts/node_modules tests/clients/node_modules

@@ -1,4 +1,4 @@
-"""Write docs/reference/{errors,settings,http}.md out of the code: `python scripts/reference.py [--check]`."""
+"""Write docs/reference/{errors,settings,http,metrics,events}.md out of the code: `python scripts/reference.py [--check]`."""
 
 import ast
 import importlib
@@ -10,7 +10,10 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from eth_hash.auto import keccak
+
 import freehold
+from freehold.cli import json_reference
 from freehold.core.errors import FreeholdError
 from freehold.node.setting_sources import variable
 from freehold.node.settings import Settings
@@ -123,7 +126,55 @@ def metrics() -> str:
     return "\n".join(lines) + "\n"
 
 
-PAGES = {"errors.md": errors, "settings.md": settings, "http.md": http, "metrics.md": metrics}
+def events() -> str:
+    """What is announced on chain, what a log holds, and what claims there are."""
+    from freehold.chain import deployments
+    from freehold.core.documents import Document, Terms
+
+    lines = ["# Events, log entries, claims", "", NOTE]
+    lines += ["## Events of the contracts", "", "Indexed fields are topics: nodes filter by them.", ""]
+    lines += ["| contract | event | fields | topic |", "| --- | --- | --- | --- |"]
+    for name in sorted(deployments.names()):
+        abi = [part for part in deployments.artifact(name).abi if part["type"] == "event"]
+        for event in sorted(abi, key=lambda event: str(event["name"])):
+            shown = ", ".join(
+                f"{one['type']} {'indexed ' if one['indexed'] else ''}{one['name']}"
+                for one in event["inputs"]
+            )
+            spelled = f"{event['name']}({','.join(one['type'] for one in event['inputs'])})"
+            topic = "0x" + keccak(spelled.encode()).hex()
+            lines.append(f"| `{name}` | `{event['name']}` | `{shown}` | `{topic}` |")
+    kinds = sorted(
+        kind.model_fields["type"].default for kind in Document.__subclasses__() if kind is not Terms
+    )
+    lines += [
+        "",
+        "## Log entries",
+        "",
+        "Each is the canonical JSON of `{id, type}`, with one of these types:",
+        "",
+    ]
+    lines += [f"- `{kind}`" for kind in kinds]
+    lines += ["", "## Claims", "", "In the issuer's log, by `claim_kind`.", "", *_claims()]
+    return "\n".join(lines) + "\n"
+
+
+def _claims() -> list[str]:
+    """The table of claims in docs/architecture.md, which fixes their statements."""
+    text = (TARGET.parent / "architecture.md").read_text()
+    start = text.index("| kind | subject | statement |")
+    return text[start : text.index("\n\n", start)].splitlines()
+
+
+PAGES = {
+    "errors.md": errors,
+    "settings.md": settings,
+    "http.md": http,
+    "metrics.md": metrics,
+    "events.md": events,
+    "json.md": json_reference.page,
+    "json-schema.json": json_reference.schemas,
+}
 
 
 def main() -> int:

@@ -1,0 +1,128 @@
+"""How-to pages, concepts and README: commands exist with these options, blocks run as written."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from freehold.chain import deployments
+from freehold.chain.client import Chain
+from freehold.chain.embedded import DEV_KEY, EmbeddedNode
+from freehold.chain.rpc import Rpc
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "tests" / name) for name in ("clients", "faults")]
+import anvil  # noqa: E402
+from evidence_world import World  # noqa: E402
+from test_operator_pages import calls, require_known  # noqa: E402
+
+DOCS = ROOT / "docs"
+PAGES = [
+    ROOT / "README.md",
+    *sorted((DOCS / "how-to").glob("*.md")),
+    *sorted((DOCS / "concepts").glob("*.md")),
+    *(DOCS / f"{name}.md" for name in ("index", "faq", "comparison", "evidence", "threat-model")),
+]
+# the first key of anvil's well-known mnemonic
+ANVIL_KEY = "ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
+BLOCK = re.compile(r"^```(\w+)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def blocks(page, language):
+    return [body for kind, body in BLOCK.findall(page.read_text()) if kind == language]
+
+
+@pytest.fixture(scope="module")
+def evidence_directory(tmp_path_factory):
+    with EmbeddedNode(tmp_path_factory.mktemp("chain")) as node, Rpc(node.url) as rpc:
+        chain = Chain(rpc)
+        deployments.deploy_missing(chain, DEV_KEY)
+        bundle = World(chain).build()
+    folder = tmp_path_factory.mktemp("evidence")
+    for name, data in bundle.files.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(data)
+    return folder
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_command_on_the_page_exists_with_these_options(page):
+    for body in blocks(page, "console"):
+        for words in calls(body):
+            if words and not words[0].startswith("-"):
+                assert require_known(words), f"freehold {' '.join(words)}"
+
+
+def test_inline_commands_exist():
+    for page in PAGES:
+        for inline in re.findall(r"`(freehold [a-z][^`]*)`", page.read_text()):
+            words = [word for word in inline.split()[1:] if not word.isupper()]
+            if words[0] not in ("grants", "chain", "keys", "config", "channels", "peers") or len(words) > 1:
+                assert require_known(words), f"{page.name}: {inline}"
+
+
+def test_scripts_on_pages_exist():
+    for page in PAGES:
+        for body in blocks(page, "console"):
+            for script in re.findall(r"^\$ python (\S+)", body, re.MULTILINE):
+                assert (ROOT / script).is_file(), f"{page.name}: {script}"
+
+
+def test_contracts_are_deployed_to_a_network_as_the_page_says(tmp_path):
+    if anvil.binary() is None:
+        pytest.skip(anvil.ABSENT)
+    (program,) = blocks(DOCS / "how-to" / "public-network.md", "python")
+    (tmp_path / "deployer.key").write_text(ANVIL_KEY + "\n")
+    with anvil.Anvil() as network:
+        written = program.replace("https://rpc.example", network.url)
+        assert written != program
+        for said in ("deployed", "was there"):
+            done = subprocess.run(
+                [sys.executable, "-c", written], cwd=tmp_path, capture_output=True, text=True, check=True
+            )
+            lines = [line.split(maxsplit=2) for line in done.stdout.splitlines()]
+            assert {name for name, _, _ in lines} == set(deployments.names())
+            assert {state for _, _, state in lines} == {said}
+        with Rpc(network.url) as rpc:
+            deployments.check(Chain(rpc))
+
+
+def test_the_settings_of_the_network_page_are_accepted(tmp_path):
+    freehold = Path(sys.executable).with_name("freehold")
+    pages = [DOCS / "how-to" / name for name in ("public-network.md", "nodes-over-tls.md")]
+    lines = [line for page in pages for body in blocks(page, "console") for line in body.splitlines()]
+    chosen = [line.split()[2:] for line in lines if line.startswith("$ freehold config set ")]
+    assert len(chosen) >= 4
+    for words in chosen:
+        done = subprocess.run(
+            [freehold, *words, "--home", tmp_path / "home"], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
+
+
+def test_evidence_is_checked_by_hand_as_the_page_says(tmp_path, evidence_directory):
+    if shutil.which("jq") is None:
+        pytest.skip("jq is not installed")
+    scripts = blocks(DOCS / "how-to" / "verify-without-us.md", "sh")
+    assert len(scripts) == 2
+    shutil.copytree(evidence_directory, tmp_path / "evidence")
+    assert by_hand(scripts, tmp_path) == (0, "")
+    victim = next((tmp_path / "evidence" / "documents").glob("*.json"))
+    victim.write_text(victim.read_text().replace('"version":1', '"version":2', 1))
+    code, said = by_hand(scripts, tmp_path)
+    assert code != 0
+    assert f"documents/{victim.name} differs" in said
+
+
+def by_hand(scripts, folder):
+    code, said = 0, ""
+    for script in scripts:
+        done = subprocess.run(
+            ["bash", "-c", script], cwd=folder, capture_output=True, text=True, check=False, env=os.environ
+        )
+        code, said = code or done.returncode, said + done.stdout
+    return code, said
