@@ -271,7 +271,7 @@ def test_no_serious_violation(market: Market, theme: str):
             if one["impact"] in ("serious", "critical")
         ]
         page.context.close()
-    assert not found
+    assert not found, "\n".join(map(str, found))
     assert not widths, "a page scrolls sideways"
 
 
@@ -282,6 +282,8 @@ def test_pages_work_without_script_and_show_no_hex(market: Market):
         assert answer.status == 200, path
         assert page.locator("h1").count() == 1, path
         assert "0x" not in page.locator("body").inner_text(), path
+        assert page.locator("b:text-is('Ward')").count() == 0, "a name is no markup"
+        assert "\u202e" not in page.content(), path
         page.context.close()
 
 

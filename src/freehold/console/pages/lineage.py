@@ -31,6 +31,9 @@ def lineage(visit: Visit) -> Response:
     found = viewing.lineage(node, wanted)
     for one in found["nodes"]:
         one["link"] = _link(node, one)
+        if one["kind"] == "dataset" and not node.store.has(one["id"]):
+            # a buyer need not know every owner's catalogue
+            one["name"] = "A dataset not known here"
     model = next((one for one in found["nodes"] if one["kind"] == "model"), None)
     picture = found
     if model and any(edge["to"] == model["id"] for edge in found["edges"]):
