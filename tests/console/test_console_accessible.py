@@ -7,6 +7,10 @@ from typing import Any
 
 import pytest
 from console_node import Console
+from node_world import World
+
+from freehold.node import granting, viewing
+from freehold.node.asking import GrantWaiting
 
 AXE = Path(__file__).resolve().parents[1] / "clients" / "node_modules" / "axe-core" / "axe.min.js"
 PATHS = (
@@ -19,7 +23,7 @@ needs_axe = pytest.mark.skipif(
 
 
 @pytest.fixture(scope="module")
-def addresses(console: Console, tmp_path_factory) -> list[str]:
+def addresses(console: Console, world: World, tmp_path_factory) -> list[str]:
     """Every kind of page, with something on it."""
     table = tmp_path_factory.mktemp("tables") / "t.csv"
     table.write_text("age,glucose,label\n" + "\n".join(f"{i},{i % 7},{i % 2}" for i in range(20)) + "\n")
@@ -34,7 +38,30 @@ def addresses(console: Console, tmp_path_factory) -> list[str]:
     draft = page.url.removeprefix(console.url).removesuffix("/terms")
     page.get_by_role("button", name="Continue to review").click()
     page.get_by_text("Is this right?").wait_for()
-    return [*PATHS, f"data/{asset}", f"data/{asset}/withdraw", draft, f"{draft}/terms", f"{draft}/review"]
+    request, grant = _asked(console, world, table, asset)
+    others = [f"requests/{request}", f"access/{grant}/revoke"]
+    return [
+        *PATHS,
+        *others,
+        f"data/{asset}",
+        f"data/{asset}/withdraw",
+        draft,
+        f"{draft}/terms",
+        f"{draft}/review",
+    ]
+
+
+def _asked(console: Console, world: World, table: Path, asset: str) -> tuple[str, str]:
+    """A request that waits, and a grant that was given."""
+    asks_first = {"path": str(table), "label": "label", "name": "Asks first", "approval": "ask"}
+    other = console.api("/publish", asks_first)["asset"]["id"]
+    builder = world.party("Builder")
+    viewing.add_peer(builder.services, console.origin)
+    node, peers = builder.node, builder.services.peers
+    with pytest.raises(GrantWaiting):
+        granting.obtain(node, peers, node.asset(other), "train", max_uses=3)
+    grant = granting.obtain(node, peers, node.asset(asset), "train", max_uses=3)
+    return console.api("/requests")["requests"][0]["id"], grant.id
 
 
 @needs_axe

@@ -191,6 +191,23 @@ def test_files_that_are_no_tables(console: Console, page, tmp_path, content: str
     assert list((console.home / "uploads").iterdir()) == []
 
 
+def test_a_file_that_lies_here_already(console: Console, page, tmp_path):
+    page.goto(console.url + "publish")
+    for path in ("/no/such/file.csv", "/dev/zero", "relative.csv", str(tmp_path)):
+        if not page.get_by_label("Its path").is_visible():
+            page.get_by_text("The file is already on the machine").click()
+        page.get_by_label("Its path").fill(path)
+        page.get_by_role("button", name="Continue with this file").click()
+        assert "no such file" in page.get_by_role("alert").inner_text()
+    page.get_by_label("Its path").fill(str(patients(tmp_path / "here.csv")))
+    page.get_by_role("button", name="Continue with this file").click()
+    page.get_by_text("Ready.").wait_for()
+    page.get_by_role("button", name="Throw away").click()
+    page.get_by_text("Nothing was published").wait_for()
+    assert (tmp_path / "here.csv").exists(), "a file that was only looked at stays"
+    assert list((console.home / "uploads").iterdir()) == []
+
+
 def test_too_few_rows_are_said_before_anything_is_sent(console: Console, page, tmp_path):
     choose_file(page, console, patients(tmp_path / "few.csv", 5))
     assert "at least 10 are needed" in page.get_by_role("alert").inner_text()
