@@ -10,6 +10,8 @@ from mkdocs.structure.files import File
 ROOT = Path(__file__).resolve().parents[1]
 LINK = re.compile(r"(?<=\]\()(?!\w+:)(\.\./[^)#\s]+)(?=[)#])")
 
+SHIM = re.compile(r'<script src="https://unpkg.com/iframe-worker/shim"></script>')
+
 
 def outside(page: str, target: str) -> str | None:
     """The path from the root of the repository of what a page of docs/ links to; None if it is in docs/."""
@@ -39,3 +41,14 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
         return posixpath.relpath(f"source/{path}.txt", here or ".") if path else match[1]
 
     return LINK.sub(inside, markdown)
+
+
+def on_post_page(output: str, **_: Any) -> str:
+    """Search on pages opened from disk comes from here; the theme would fetch it from another site."""
+    script = (ROOT / "scripts" / "site_search.js").read_text()
+    return SHIM.sub(lambda _: f"<script>{script}</script>", output)
+
+
+def on_post_template(output_content: str, **_: Any) -> str:
+    """As `on_post_page`, for pages such as 404."""
+    return SHIM.sub("", output_content)
