@@ -71,7 +71,7 @@ bench: setup-dev $(NODE_TESTS)
 
 # a site that opens from disk: site/index.html
 docs: setup-dev
-	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet && echo site/index.html
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict && echo site/index.html
 
 lint: setup-dev
 	@$(BIN)/ruff check .
