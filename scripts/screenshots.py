@@ -39,22 +39,19 @@ class Camera:
     def __init__(self, console: Console, folder: Path) -> None:
         self._console, self._folder = console, folder
 
-    def take(self, name: str, path: str, *, theme: str = "light", phone: bool = False, to: str = "") -> None:
-        """One picture; `to` is what is scrolled to."""
+    def take(self, name: str, path: str, *, theme: str = "light", phone: bool = False) -> None:
+        """One picture."""
         page = self._console.page(
             storage_state=self._console.state, viewport=PHONE if phone else WIDE,
             color_scheme=theme, reduced_motion="reduce", device_scale_factor=2 if phone else 1,
         )  # fmt: skip
         page.goto(self._console.url + path)
-        if to:
-            page.locator(to).scroll_into_view_if_needed()
         self.shoot(page, name)
         page.context.close()
 
     def shoot(self, page: Any, name: str) -> None:
         """What a tab shows now."""
-        page.set_viewport_size(page.viewport_size)
-        page.evaluate("document.fonts.ready")
+        page.evaluate("document.fonts.ready.then(() => scrollTo(0, 0))")
         data = page.screenshot(animations="disabled", caret="hide")
         if len(data) > MOST_BYTES:
             raise SystemExit(f"{name} has {len(data):,} bytes, at most {MOST_BYTES:,} are wanted")

@@ -148,7 +148,7 @@ def _placed(nodes: Mapping[str, Any], layers: Sequence[Sequence[str]]) -> dict[s
             kind = str(node.get("kind", ""))
             weight = node.get("weight")
             share = f" · {weight / 100:.2f} %" if kind == "dataset" and isinstance(weight, int) else ""
-            more = f"{_cut(str(node.get('owner_name') or ''), _MOST_TEXT + 9 - len(share))}{share}"
+            more = f"{_cut(str(node.get('owner_name') or ''), _MOST_TEXT + 6 - len(share))}{share}"
             boxes[identifier] = _Box(
                 kind if kind in _KINDS else "other",
                 str(node.get("name", "")),
