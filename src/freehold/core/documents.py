@@ -37,7 +37,14 @@ MAX_DOCUMENT_BYTES = 256 * 1024
 class Value(BaseModel):
     """A frozen part of a document; unknown fields are refused and nothing is coerced."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        use_attribute_docstrings=True,
+        # a document that is shown has all its fields
+        json_schema_serialization_defaults_required=True,
+    )
 
 
 class Document(Value):
@@ -46,6 +53,7 @@ class Document(Value):
     roles: ClassVar[tuple[str, ...]] = ()
     """Who must sign, by the name of their role."""
     version: Literal[1] = 1
+    """Of the format."""
 
     @cached_property
     def body(self) -> dict[str, Any]:
@@ -71,18 +79,25 @@ class Party(Document):
 
     roles: ClassVar[tuple[str, ...]] = ("self",)
     type: Literal["party"] = "party"
+    """Kind of document."""
     name: Name
+    """As it calls itself."""
     party_kind: Literal["person", "organisation", "agent", "device"]
+    """What it is."""
     account: Account
+    """Its wallet, by which all know it."""
     account_key: Annotated[str, Field(pattern=r"^0x04[0-9a-f]{128}$")]
     """Uncompressed secp256k1 point; its Keccak hash ends in `account`."""
     chain_id: Count
+    """Chain it is paid on (EIP-155)."""
     log_key: Annotated[str, Field(max_length=200)]
     """Signed-note verifier key of the party's log."""
     encryption_key: Hash
     """X25519 public key, to which epoch secrets are wrapped."""
     endpoints: Annotated[tuple[Annotated[str, Field(max_length=300)], ...], Field(max_length=8)] = ()
+    """URLs of its node."""
     created_at: Time
+    """Unix seconds."""
 
     @override
     def signers(self) -> dict[str, str]:
@@ -104,6 +119,7 @@ class Terms(Document):
     """What may be done, for what, how often, until when, at what price."""
 
     type: Literal["terms"] = "terms"
+    """Kind of document."""
     purposes: Annotated[tuple[Word, ...], Field(min_length=1, max_length=32)]
     actions: Annotated[tuple[Action, ...], Field(min_length=1, max_length=6)]
     not_before: Time = 0
@@ -155,6 +171,7 @@ class Asset(Document):
 
     roles: ClassVar[tuple[str, ...]] = ("owner",)
     type: Literal["asset"] = "asset"
+    """Kind of document."""
     asset_kind: Literal["dataset", "model"]
     name: Name
     description: Annotated[str, Field(max_length=4_000)] = ""
@@ -183,6 +200,7 @@ class Grant(Document):
 
     roles: ClassVar[tuple[str, ...]] = ("issuer",)
     type: Literal["grant"] = "grant"
+    """Kind of document."""
     issuer: Account
     holder: Account
     asset: Hash
@@ -210,7 +228,9 @@ class MoneyLine(Value):
     account: Annotated[str, Field(pattern=r"^0x([0-9a-f]{40}|[0-9a-f]{64})$")]
     """A wallet, or the 32-byte id of a revenue pool."""
     delta_units: Annotated[int, Field(ge=-MAX_SAFE_INTEGER, le=MAX_SAFE_INTEGER)]
+    """Millionths of a dollar; positive where the account receives."""
     reason: Word
+    """For what."""
 
 
 class Receipt(Document):
@@ -218,17 +238,29 @@ class Receipt(Document):
 
     roles: ClassVar[tuple[str, ...]] = ("provider", "holder")
     type: Literal["receipt"] = "receipt"
+    """Kind of document."""
     grant: Hash
+    """That allowed it."""
     action: Action
+    """What was done."""
     provider: Account
+    """Who did it."""
     holder: Account
+    """For whom."""
     inputs: Annotated[tuple[Hash, ...], Field(max_length=64)]
+    """Assets that were used."""
     output: Hash
+    """Hash of the result."""
     money: Annotated[tuple[MoneyLine, ...], Field(max_length=64)] = ()
+    """Who paid whom; sums to zero."""
     epsilon_micro: Count = 0
+    """Privacy budget spent, in millionths; 0 where none is kept."""
     evidence: Annotated[dict[Word, Hash | Count], Field(max_length=16)] = {}
+    """Hashes and numbers that tie it to request, payment or training round."""
     sequence: Annotated[int, Field(ge=1, le=MAX_SAFE_INTEGER)]
+    """Which use of the grant it is, from 1."""
     issued_at: Time
+    """Unix seconds."""
 
     @model_validator(mode="after")
     def _balanced(self) -> Self:
@@ -261,6 +293,7 @@ class Claim(Document):
 
     roles: ClassVar[tuple[str, ...]] = ("issuer",)
     type: Literal["claim"] = "claim"
+    """Kind of document."""
     issuer: Account
     claim_kind: ClaimKind
     about: Annotated[Hash, Field(alias="subject")]

@@ -28,7 +28,9 @@ class Signature(Value):
     """One signature under a document."""
 
     role: str
+    """As what it signed, such as "provider"."""
     signer: Account
+    """Who signed."""
     signature: str
     """0x-hex; r, s, v (65 bytes) for keys."""
 

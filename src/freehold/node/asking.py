@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import secrets
-from typing import Any, Literal, NoReturn, TypedDict
+from typing import Any, Literal, NoReturn
+
+from pydantic import with_config
+from typing_extensions import TypedDict
 
 from freehold.core.documents import Action, Asset, Terms
 from freehold.core.errors import Conflict, InvalidDocument, InvalidInput, NotFound, Unavailable
 from freehold.core.ids import resolve
 from freehold.core.terms import require_within
+from freehold.node.answers.shape import STRICT, Account, Count, Id, Time, Units
 from freehold.node.consent import GrantRefused
 from freehold.node.issuing import parse_terms, request_id
 from freehold.node.node import Node
@@ -35,30 +39,41 @@ class AskDropped(Conflict):
     code = "grant.dropped"
 
 
+@with_config(STRICT)
 class AskRow(TypedDict):
     """A request as the asker is shown it."""
 
-    id: str
+    id: Id
+    """The request."""
     state: AskState
-    asset: str
+    """Where it stands."""
+    asset: Id
+    """What is asked for."""
     asset_name: str
-    owner: str
+    """As its owner calls it."""
+    owner: Account
+    """Who decides."""
     owner_name: str
-    action: str
+    """As it calls itself."""
+    action: Action
+    """What the grant is to allow."""
     purpose: str | None
     """None is the asset's first."""
-    max_uses: int | None
+    max_uses: Count | None
     """None is as many as the terms allow."""
-    spend_cap_units: int
-    price_units: int
+    spend_cap_units: Units
+    """Most that its uses may cost; 0 where uses are not charged."""
+    price_units: Units
     """As published."""
-    asked_at: int
+    asked_at: Time
+    """When it was made."""
     job: str
     """Training job it was made for; else empty."""
     offer: OfferRow | None
+    """Other terms the owner offers; null for none."""
     reason: str
-    """Of a refusal."""
-    ask_again_at: int
+    """Of a refusal; else empty."""
+    ask_again_at: Time
     """After a refusal; else 0."""
 
 

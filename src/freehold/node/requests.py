@@ -6,12 +6,16 @@ bounded: in number by the limits below, in time by lapsing.
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal
+
+from pydantic import with_config
+from typing_extensions import TypedDict
 
 from freehold.core.canonical import canonical_bytes
-from freehold.core.documents import Terms
+from freehold.core.documents import Action, Terms
 from freehold.core.errors import InvalidInput, NotAllowed
 from freehold.core.ids import resolve, sha256_hex
+from freehold.node.answers.shape import STRICT, Account, Count, Id, Time, Units
 from freehold.node.issuing import parse_terms, total_units
 from freehold.node.node import Node
 from freehold.node.store import Transaction
@@ -33,45 +37,68 @@ class TooManyRequests(NotAllowed):
     code = "request.too_many"
 
 
+@with_config(STRICT)
 class OfferRow(TypedDict):
     """Other terms that an owner offers."""
 
-    id: str
+    id: Id
+    """Names these very terms."""
     purposes: list[str]
-    max_uses: int
-    expires_at: int
-    price_units: int
-    price_per: str
-    total_units: int
+    """For which purposes."""
+    max_uses: Count
+    """Uses it allows."""
+    expires_at: Time
+    """When the grant would end."""
+    price_units: Units
+    """Price of the grant, or of each use."""
+    price_per: Literal["grant", "use"]
+    """What the price is for."""
+    total_units: Units
+    """Most it costs in all."""
     note: str
+    """The owner's line for the asker; may be empty."""
 
 
+@with_config(STRICT)
 class RequestRow(TypedDict):
     """A request as the owner is shown it."""
 
-    id: str
+    id: Id
+    """The request."""
     state: State
-    holder: str
+    """Where it stands."""
+    holder: Account
     """Account that asks."""
     holder_name: str
     """As it called itself when it asked; anyone may take any name."""
-    asset: str
+    asset: Id
+    """What is asked for."""
     asset_name: str
-    actions: list[str]
+    """As its owner calls it."""
+    actions: list[Action]
+    """What the grant would allow."""
     purposes: list[str]
-    max_uses: int
-    expires_at: int
-    price_units: int
-    price_per: str
-    spend_cap_units: int
-    total_units: int
+    """For which purposes."""
+    max_uses: Count
+    """Uses it would allow."""
+    expires_at: Time
+    """When the grant would end."""
+    price_units: Units
+    """Price of the grant, or of each use."""
+    price_per: Literal["grant", "use"]
+    """What the price is for."""
+    spend_cap_units: Units
+    """Most that its uses may cost; 0 where uses are not charged."""
+    total_units: Units
     """Most it pays in all."""
-    asked_at: int
-    lapses_at: int
+    asked_at: Time
+    """When it was made."""
+    lapses_at: Time
     """After which it is forgotten."""
     offer: OfferRow | None
+    """Other terms its owner offered; null for none."""
     reason: str
-    """Of a refusal."""
+    """Of a refusal; else empty."""
     grant: str
     """Id of the grant it became; else empty."""
 

@@ -193,7 +193,7 @@ class Job:
                         f"no owner answered round {number}",
                         hint="Start the owners' nodes, then train --resume.",
                     ) from next(iter(absent.values()))
-                self._tell(round=number, absent=sorted(absent))
+                self._tell(round=number, absent={owner: str(error) for owner, error in absent.items()})
                 self._stop.wait(min(0.25 * 2**waits, 5.0))
                 continue
             waits = 0

@@ -12,24 +12,14 @@ from starlette.exceptions import HTTPException
 
 from freehold import __version__
 from freehold.core.errors import FreeholdError, InvalidInput
+from freehold.node.answers.shape import Problem
 from freehold.node.api import control, operations, paid, peer, public
 from freehold.node.api.gate import Gate, retry_after
 from freehold.node.services import Services
 
 _log = logging.getLogger("freehold")
 
-_PROBLEM = {
-    "type": "object",
-    "required": ["type", "title", "status", "code", "hint"],
-    "properties": {
-        "type": {"type": "string"},
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "code": {"type": "string"},
-        "hint": {"type": "string"},
-        "fields": {"type": "object"},
-    },
-}
+_PROBLEM = Problem.model_json_schema()
 _REFUSALS: dict[int | str, dict[str, Any]] = {
     status: {"description": said, "content": {"application/problem+json": {"schema": _PROBLEM}}}
     for status, said in (("4XX", "Refused; the code says why."), ("5XX", "Not now; the code says why."))

@@ -8,6 +8,8 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from freehold.node import asking, consent, granting, requests
+from freehold.node.answers import market
+from freehold.node.answers.shape import said
 from freehold.node.services import Services
 
 
@@ -33,25 +35,25 @@ def add(routes: APIRouter, services: Services) -> None:
     """Add the routes of this file."""
     node = services.node
 
-    @routes.get("/requests")
+    @routes.get("/requests", **said(market.Requests))
     def overview() -> dict[str, Any]:
         return {"requests": requests.overview(node), "asked": asking.overview(node)}
 
-    @routes.post("/requests/{request_id}/accept")
+    @routes.post("/requests/{request_id}/accept", **said(market.Decided))
     def accept(request_id: str) -> dict[str, Any]:
         return {"request": consent.accept(node, requests.find(node, request_id))}
 
-    @routes.post("/requests/{request_id}/counter")
+    @routes.post("/requests/{request_id}/counter", **said(market.Decided))
     def counter(request_id: str, body: Counter) -> dict[str, Any]:
         purposes = None if body.purposes is None else tuple(body.purposes)
         change = consent.Counter(body.price_units, body.max_uses, body.days, purposes, body.note)
         return {"request": consent.counter(node, requests.find(node, request_id), change)}
 
-    @routes.post("/requests/{request_id}/refuse")
+    @routes.post("/requests/{request_id}/refuse", **said(market.Decided))
     def refuse(request_id: str, body: Refusal) -> dict[str, Any]:
         return {"request": consent.refuse(node, requests.find(node, request_id), body.reason)}
 
-    @routes.post("/requests/{request_id}/take")
+    @routes.post("/requests/{request_id}/take", **said(market.GrantRow))
     def take(request_id: str) -> dict[str, Any]:
         job = asking.find(node, request_id)[1]["once_for"]
         grant = granting.take(node, services.peers, request_id)
@@ -59,7 +61,7 @@ def add(routes: APIRouter, services: Services) -> None:
             services.jobs.resume(job)
         return granting.describe(node, grant)
 
-    @routes.post("/requests/{request_id}/drop")
+    @routes.post("/requests/{request_id}/drop", **said(market.Dropped))
     def drop(request_id: str) -> dict[str, Any]:
         dropped = granting.drop(node, services.peers, request_id)
         if dropped["job"]:

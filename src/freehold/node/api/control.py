@@ -11,6 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from freehold import __version__
 from freehold.node import consent, earning, granting, logbook, proving, publishing, serving, training, viewing
+from freehold.node.answers import market, money, proof, state
+from freehold.node.answers import training as trained
+from freehold.node.answers.shape import Gas, said
 from freehold.node.api import consents, operations
 from freehold.node.api.gate import Unauthorised
 from freehold.node.asking import GrantCountered, GrantWaiting
@@ -119,19 +122,19 @@ def router(services: Services, token: str) -> APIRouter:
 def _data_routes(routes: APIRouter, services: Services) -> None:
     node = services.node
 
-    @routes.get("/status")
+    @routes.get("/status", **said(state.Status))
     def status() -> dict[str, Any]:
         return {**viewing.status(node), **operations.overview(services), "version": __version__}
 
-    @routes.get("/work")
+    @routes.get("/work", **said(state.Overview))
     def work() -> dict[str, Any]:
         return operations.overview(services)
 
-    @routes.post("/inspect")
+    @routes.post("/inspect", **said(market.TableShown))
     def inspect(body: Inspection) -> dict[str, Any]:
         return publishing.inspect(node, Path(body.path), body.label, positive=body.positive)
 
-    @routes.post("/publish")
+    @routes.post("/publish", **said(market.Published))
     def publish(body: Publication) -> dict[str, Any]:
         licence = publishing.Licence(body.price_units, tuple(body.purposes), body.max_uses, body.days)
         envelope = publishing.publish(
@@ -146,16 +149,16 @@ def _data_routes(routes: APIRouter, services: Services) -> None:
         )
         return {"asset": publishing.describe(node, node.asset(envelope.document.id))}
 
-    @routes.post("/peers")
+    @routes.post("/peers", **said(market.PartyMet))
     def add_peer(body: Peer) -> dict[str, Any]:
         return {"party": viewing.add_peer(services, body.url)}
 
-    @routes.get("/search")
+    @routes.get("/search", **said(market.Found))
     def search(q: str = "", kind: str = "") -> dict[str, Any]:
         unreachable = viewing.refresh(services)
         return {"assets": publishing.search(node, q, kind), "unreachable": unreachable}
 
-    @routes.get("/assets")
+    @routes.get("/assets", **said(market.Assets))
     def assets() -> dict[str, Any]:
         return {"assets": [item for item in publishing.search(node, "", "") if item["mine"]]}
 
@@ -163,11 +166,11 @@ def _data_routes(routes: APIRouter, services: Services) -> None:
 def _grant_routes(routes: APIRouter, services: Services) -> None:
     node = services.node
 
-    @routes.get("/grants")
+    @routes.get("/grants", **said(market.Grants))
     def grants() -> dict[str, Any]:
         return {"grants": granting.overview(node)}
 
-    @routes.post("/grants")
+    @routes.post("/grants", **said(market.GrantRow, waiting=market.GrantPending))
     def obtain(body: Wish, response: Response) -> dict[str, Any]:
         asset = node.asset(viewing.find_asset(services, body.asset))
         try:
@@ -185,7 +188,7 @@ def _grant_routes(routes: APIRouter, services: Services) -> None:
             return {"status": pending.fields["asked"][0]["state"], "asked": pending.fields["asked"][0]}
         return granting.describe(node, grant)
 
-    @routes.post("/grants/{grant_id}/revoke")
+    @routes.post("/grants/{grant_id}/revoke", **said(market.Revocation))
     def revoke(grant_id: str) -> dict[str, Any]:
         return granting.revoke(node, viewing.find_grant(node, grant_id))
 
@@ -193,7 +196,7 @@ def _grant_routes(routes: APIRouter, services: Services) -> None:
 def _training_routes(routes: APIRouter, services: Services) -> None:
     node, jobs = services.node, services.jobs
 
-    @routes.post("/train")
+    @routes.post("/train", **said(trained.JobStarted))
     def train(body: TrainingOrder) -> dict[str, Any]:
         recipe = Recipe() if body.rounds is None else Recipe(rounds=body.rounds)
         order = training.Order(
@@ -207,27 +210,27 @@ def _training_routes(routes: APIRouter, services: Services) -> None:
         )
         return {"job": jobs.start(order)}
 
-    @routes.get("/jobs")
+    @routes.get("/jobs", **said(trained.Jobs))
     def overview() -> dict[str, Any]:
         return {"jobs": jobs.overview()}
 
-    @routes.get("/jobs/{job_id}")
+    @routes.get("/jobs/{job_id}", **said(trained.Job))
     def job(job_id: str) -> dict[str, Any]:
         return jobs.get(job_id)
 
-    @routes.post("/jobs/{job_id}/resume")
+    @routes.post("/jobs/{job_id}/resume", **said(trained.Job))
     def resume(job_id: str) -> dict[str, Any]:
         return jobs.get(jobs.resume(job_id))
 
-    @routes.get("/models")
+    @routes.get("/models", **said(trained.Models))
     def models() -> dict[str, Any]:
         return {"models": viewing.models(node)}
 
-    @routes.get("/models/{model_id}")
+    @routes.get("/models/{model_id}", **said(trained.ModelShown))
     def model(model_id: str) -> dict[str, Any]:
         return viewing.model(node, viewing.find_asset(services, model_id, "model"))
 
-    @routes.post("/serve")
+    @routes.post("/serve", **said(trained.Served))
     def serve(body: Switch) -> dict[str, Any]:
         model_id = viewing.find_asset(services, body.model, "model")
         serving.switch(node, model_id, on=body.on)
@@ -237,27 +240,27 @@ def _training_routes(routes: APIRouter, services: Services) -> None:
 def _money_routes(routes: APIRouter, services: Services) -> None:
     node = services.node
 
-    @routes.post("/predict")
+    @routes.post("/predict", **said(money.Prediction))
     def predict(body: Question) -> dict[str, Any]:
         return services.buyer.predict(viewing.find_asset(services, body.model, "model"), body.rows)
 
-    @routes.get("/channels")
+    @routes.get("/channels", **said(money.Channels))
     def channels() -> dict[str, Any]:
         return {"channels": services.buyer.channels()}
 
-    @routes.post("/channels/{channel}/close")
+    @routes.post("/channels/{channel}/close", **said(money.Closing))
     def close_channel(channel: str) -> dict[str, Any]:
         return services.buyer.close(channel)
 
-    @routes.post("/settle")
+    @routes.post("/settle", **said(money.Settlement))
     def settle() -> dict[str, Any]:
         return serving.settle(node)
 
-    @routes.get("/earnings")
+    @routes.get("/earnings", **said(money.Earnings))
     def earnings() -> dict[str, Any]:
         return earning.overview(node)
 
-    @routes.post("/claim")
+    @routes.post("/claim", **said(money.Claims))
     def claim(body: OneModel) -> dict[str, Any]:
         model_id = viewing.find_asset(services, body.model, "model") if body.model else None
         return earning.claim(node, model_id)
@@ -266,31 +269,31 @@ def _money_routes(routes: APIRouter, services: Services) -> None:
 def _proof_routes(routes: APIRouter, services: Services) -> None:
     node = services.node
 
-    @routes.get("/receipts")
+    @routes.get("/receipts", **said(proof.Receipts))
     def receipts(limit: Annotated[int, Field(ge=1, le=10_000)] = 100) -> dict[str, Any]:
         return viewing.receipts(node, limit)
 
-    @routes.get("/receipts/{receipt_id}")
+    @routes.get("/receipts/{receipt_id}", **said(proof.SignedReceipt))
     def receipt(receipt_id: str) -> dict[str, Any]:
         return node.store.get(viewing.find_receipt(node, receipt_id)).to_json()
 
-    @routes.get("/lineage/{document_id}")
+    @routes.get("/lineage/{document_id}", **said(proof.Lineage))
     def lineage(document_id: str) -> dict[str, Any]:
         return viewing.lineage(node, document_id)
 
-    @routes.post("/evidence")
+    @routes.post("/evidence", **said(proof.EvidenceFiles))
     def evidence(body: OneReceipt) -> dict[str, Any]:
         bundle = proving.evidence(services, viewing.find_receipt(node, body.receipt))
         return bundle.to_json()
 
-    @routes.post("/anchor")
+    @routes.post("/anchor", **said(proof.Anchored))
     def anchor() -> dict[str, Any]:
         return logbook.anchor(node)
 
-    @routes.get("/log")
+    @routes.get("/log", **said(proof.LogShown))
     def log() -> dict[str, Any]:
         return viewing.log(node)
 
-    @routes.get("/gas")
+    @routes.get("/gas", **said(dict[str, Gas]))
     def gas() -> dict[str, Any]:
         return {name.removeprefix("gas:"): used for name, used in node.store.states("gas:").items()}

@@ -1,0 +1,189 @@
+"""Answers about assets, grants and requests for grants."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from freehold.core.documents import Action, Party
+from freehold.node.answers.shape import Account, Count, Gas, Id, Shape, Time, Units
+from freehold.node.asking import AskRow
+from freehold.node.consent import Approval
+from freehold.node.requests import RequestRow
+
+
+class AssetRow(Shape):
+    """A dataset or model as lists show it."""
+
+    id: Id
+    """The asset."""
+    kind: Literal["dataset", "model"]
+    """What it is."""
+    name: str
+    """As its owner calls it."""
+    description: str
+    """In its owner's words; may be empty."""
+    owner: Account
+    """Whose it is."""
+    owner_name: str
+    """As the owner calls itself."""
+    rows: Count | None
+    """Rows of a dataset; null for a model."""
+    columns: list[str] | None
+    """Names of the feature columns, in order."""
+    label: str | None
+    """Name of the 0/1 column."""
+    price_units: Units
+    """Price of a grant, or of each use."""
+    price_per: Literal["grant", "use"]
+    """What the price is for."""
+    expires_at: Time
+    """When its terms end."""
+    approval: Approval
+    """Whether grants are issued at once or the owner decides each request."""
+    mine: bool
+    """Whether this node owns it."""
+
+
+class TableShown(Shape):
+    """What publishing a file would find in it."""
+
+    file: str
+    """Its name, without the folder."""
+    rows: Count
+    """Rows it holds."""
+    columns: list[str]
+    """Names of the feature columns, in order."""
+    label: str
+    """Name of the 0/1 column."""
+    positives: Count
+    """Rows whose label is 1."""
+    duplicate_rows: Count
+    """Rows that are the same as an earlier one."""
+    warnings: list[str]
+    """What its owner may want to know before publishing it."""
+    size_bytes: Count
+    """Size of the file."""
+
+
+class Published(Shape):
+    """A new dataset on offer."""
+
+    asset: AssetRow
+    """The dataset."""
+
+
+class Unreachable(Shape):
+    """A peer whose catalogue could not be read."""
+
+    url: str
+    """Its address."""
+    reason: str
+    """A sentence."""
+
+
+class Assets(Shape):
+    """A list of assets."""
+
+    assets: list[AssetRow]
+    """Oldest first."""
+
+
+class Found(Assets):
+    """What a search found."""
+
+    unreachable: list[Unreachable]
+    """Peers that were not asked."""
+
+
+class GrantRow(Shape):
+    """A grant that this node issued or holds."""
+
+    id: Id
+    """The grant."""
+    issued: bool
+    """True where this node issued it, false where it holds it."""
+    asset: Id
+    """What it allows to use."""
+    asset_name: str
+    """As its owner calls it; empty where the asset is not known here."""
+    issuer: Account
+    """Who gave it."""
+    holder: Account
+    """Who may use it."""
+    actions: list[Action]
+    """What it allows."""
+    purposes: list[str]
+    """For which purposes."""
+    price_units: Units
+    """Price of the grant, or of each use."""
+    price_per: Literal["grant", "use"]
+    """What the price is for."""
+    uses: Count
+    """Uses so far; a holder counts those it has receipts of."""
+    max_uses: Count
+    """Uses it allows."""
+    spent_units: Units
+    """Cost of the uses so far."""
+    spend_cap_units: Units
+    """Most that its uses may cost; 0 where uses are not charged."""
+    expires_at: Time
+    """When it ends."""
+    revoked: bool
+    """Whether its issuer took it back."""
+
+
+class Grants(Shape):
+    """All grants issued or held here."""
+
+    grants: list[GrantRow]
+    """Oldest first."""
+
+
+class GrantPending(Shape):
+    """No grant yet: its owner decides by hand (HTTP 202)."""
+
+    status: Literal["waiting", "countered"]
+    """Not answered yet, or other terms offered."""
+    asked: AskRow
+    """The request."""
+
+
+class Revocation(Shape):
+    """A grant taken back."""
+
+    grant: Id
+    """The grant."""
+    claim: Id
+    """The signed statement that says so."""
+    gas: Gas
+    """Spent on the bit on chain."""
+
+
+class Requests(Shape):
+    """Requests for grants that owners decide by hand, both ways."""
+
+    requests: list[RequestRow]
+    """Made to this node, oldest first."""
+    asked: list[AskRow]
+    """Made by this node and not granted yet, oldest first."""
+
+
+class Decided(Shape):
+    """A request after this node's word."""
+
+    request: RequestRow
+    """As it stands now."""
+
+
+class Dropped(Shape):
+    """A request of this node that is forgotten."""
+
+    asked: AskRow
+    """As it last stood."""
+
+
+class PartyMet(Shape):
+    """A peer whose catalogue is searched from now on; `freehold peers add` prints `party` alone."""
+
+    party: Party
+    """Its party document."""

@@ -1,0 +1,199 @@
+"""Answers about payment, channels and earnings."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from freehold.node.answers.proof import SignedReceipt
+from freehold.node.answers.shape import Account, Bps, Gas, Id, Shape, Time, Units
+
+
+class Output(Shape):
+    """A model's answer to one row."""
+
+    label: Literal[0, 1]
+    """1 where the probability is one half or more."""
+    probability_ppm: Annotated[int, Field(ge=0, le=1_000_000)]
+    """Probability of label 1, in millionths."""
+
+
+class Prediction(Shape):
+    """A paid answer."""
+
+    model: Id
+    """The model that answered."""
+    outputs: list[Output]
+    """One for each row, in order."""
+    receipt: SignedReceipt
+    """Signed by both sides."""
+
+
+class Channel(Shape):
+    """A payment channel this node pays from."""
+
+    channel: Id
+    """Its id."""
+    model: Id
+    """The model it pays for."""
+    provider: Account
+    """Owner of the model."""
+    deposited_units: Units
+    """Put in so far."""
+    promised_units: Units
+    """Signed away to the seller by vouchers, settled or not."""
+    settled_units: Units
+    """What the seller has brought to the chain."""
+    free_units: Units
+    """Left for more calls."""
+    closes_at: Time
+    """When the rest can be taken back; 0 unless it is closing."""
+    status: Literal["open", "closing", "closed"]
+    """Where it stands."""
+
+
+class Channels(Shape):
+    """All channels this node pays from."""
+
+    channels: list[Channel]
+    """In no order."""
+
+
+class Closing(Shape):
+    """What came of closing a channel."""
+
+    channel: Id
+    """Its id."""
+    status: Literal["closing", "closed"]
+    """Asked to close, or closed for good."""
+    closes_at: Time
+    """When the rest can be taken back; 0 once closed."""
+    withdrawn_units: Units
+    """Taken back by this call."""
+    gas: Gas
+    """Spent by this call."""
+
+
+class Sold(Shape):
+    """A grant somebody paid for."""
+
+    grant: Id
+    """The grant."""
+    asset: Id
+    """What it allows to use."""
+    asset_name: str
+    """As this node calls it."""
+    holder: Account
+    """Who bought it."""
+    price_units: Units
+    """What it cost."""
+
+
+class Holding(Shape):
+    """This account's part in one model's revenue."""
+
+    asset: Id
+    """The model."""
+    name: str
+    """As its owner calls it."""
+    owner: Account
+    """Whose it is."""
+    own: bool
+    """Whether it is this node's."""
+    pool: Id
+    """Its revenue pool on chain."""
+    shares: Bps
+    """This account's share."""
+    total_shares: Literal[10_000]
+    """What `shares` is out of."""
+    revenue_units: Units
+    """All that came into the pool."""
+    paid_out_units: Units
+    """What owners have claimed of it."""
+    held_units: Units
+    """What is left in the pool."""
+    unsettled_units: Units
+    """Promised by buyers and not on chain yet; 0 for another's model."""
+    claimable_units: Units
+    """This account's, to be claimed."""
+    claimed_units: Units
+    """This account's, claimed already."""
+
+
+class Earnings(Shape):
+    """What this account earned."""
+
+    account: Account
+    """This node's."""
+    balance_units: Units
+    """In its wallet."""
+    grants: list[Sold]
+    """Grants sold."""
+    models: list[Holding]
+    """Models owned or shared in."""
+    sold_units: Units
+    """From grants."""
+    claimable_units: Units
+    """From models, to be claimed."""
+    claimed_units: Units
+    """From models, claimed."""
+    earned_units: Units
+    """The three together."""
+
+
+class ClaimPaid(Shape):
+    """A pool that paid."""
+
+    asset: Id
+    """The model."""
+    units: Units
+    """What it paid to this account."""
+    gas: Gas
+    """Spent on it."""
+
+
+class Claims(Shape):
+    """Revenue moved to this node's wallet."""
+
+    claims: list[ClaimPaid]
+    """Pools that paid."""
+    units: Units
+    """In all."""
+    gas: Gas
+    """In all."""
+
+
+class ChannelSettled(Shape):
+    """A channel whose vouchers became money in the pool."""
+
+    channel: Id
+    """Its id."""
+    units: Units
+    """What came in."""
+    gas: Gas
+    """Spent on it."""
+
+
+class ChannelFailed(Shape):
+    """A channel that could not be settled now."""
+
+    channel: Id
+    """Its id."""
+    code: str
+    """Kind of error."""
+    title: str
+    """A sentence."""
+
+
+class Settlement(Shape):
+    """What buyers paid, brought to the chain."""
+
+    settled: list[ChannelSettled]
+    """Channels that brought money."""
+    failed: list[ChannelFailed]
+    """Channels that are tried again next time."""
+    units: Units
+    """In all."""
+    gas: Gas
+    """In all."""
