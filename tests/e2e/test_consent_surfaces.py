@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from json_answers import documented
 from node_tables import LABEL, make, write
 from node_world import TOKEN, Party, World
 
@@ -37,8 +38,7 @@ class Desk:
         return out + err
 
     def json(self, by: Party, *words: str) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self.said(by, *words, "--json"))
-        return found
+        return documented(words, self.said(by, *words, "--json"))
 
 
 @pytest.fixture

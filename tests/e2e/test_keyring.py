@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from json_answers import documented
 
 from freehold.vault.keystore import Keys
 
@@ -44,7 +45,7 @@ def freehold(home, *arguments, given=None, backend="file_keyring.FileKeyring"):
         stdin=subprocess.DEVNULL,
     )
     os.close(reading)
-    return done.returncode, json.loads(done.stdout) if done.stdout else None, done.stderr
+    return done.returncode, documented(arguments, done.stdout) if done.stdout else None, done.stderr
 
 
 def entries(home):

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import node_tables
 import pytest
+from json_answers import documented
 from node_process import PASSPHRASE, Process
 from node_world import Party, World, finished, order, require_sound_file, until
 
@@ -42,6 +43,8 @@ def freehold(*arguments, secret=None):
         check=False,
         **({"input": secret + "\n"} if secret else {"stdin": subprocess.DEVNULL}),
     )
+    if "--json" in arguments:
+        documented(arguments, done.stdout)
     return done.returncode, done.stdout, done.stderr
 
 

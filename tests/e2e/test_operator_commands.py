@@ -8,6 +8,7 @@ import sys
 
 import node_tables
 import pytest
+from json_answers import documented
 from node_process import PASSPHRASE, Process
 from node_world import World, finished, order
 
@@ -29,6 +30,8 @@ def freehold(*arguments, descriptors=(), env=None):
         pass_fds=descriptors,
         env={**os.environ, **(env or {})},
     )
+    if "--json" in arguments:
+        documented(arguments, done.stdout)
     return done.returncode, done.stdout, done.stderr
 
 

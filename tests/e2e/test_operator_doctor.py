@@ -14,6 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import node_tables
 import pytest
+from json_answers import documented
 from node_process import Process
 from node_world import free_port
 
@@ -39,6 +40,8 @@ def freehold(*arguments):
         check=False,
         stdin=subprocess.DEVNULL,
     )
+    if "--json" in arguments:
+        documented(arguments, done.stdout)
     return done.returncode, done.stdout
 
 

@@ -13,6 +13,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from json_answers import documented
 
 FREEHOLD = [sys.executable, "-m", "freehold.cli"]
 OWNERS = ("alder", "birch", "cedar", "dogwood", "elm", "fir")
@@ -29,6 +30,8 @@ def freehold(*arguments):
         check=False,
         stdin=subprocess.DEVNULL,
     )
+    if "--json" in arguments:
+        documented(arguments, done.stdout)
     return done.returncode, done.stdout, done.stderr
 
 
@@ -73,7 +76,7 @@ class Quickstart:
         os.kill(self.about(VICTIM)["pid"], signal.SIGKILL)
         self.killed_in_round = job["round"]
         self.page = self.read(r"page: (http://\S+)")[1]
-        self.report = json.loads(self.out.read_text())
+        self.report = documented(["quickstart"], self.out.read_text())
 
     def first_round(self):
         deadline = time.monotonic() + SECONDS

@@ -41,6 +41,10 @@ class Process:
     def start(self) -> Process:
         """Launch and wait until it answers."""
         self.launch()
+        return self.wait()
+
+    def wait(self) -> Process:
+        """Until it answers."""
         until(lambda: self.ready or not self.alive, f"{self.name} is up", 40)
         assert self.alive, self.log()
         return self

@@ -6,12 +6,13 @@ import subprocess
 import sys
 
 import pytest
+from json_answers import documented
 
 HEAVY = ("httpx", "rich", "numpy", "pydantic", "eth_abi", "fastapi", "cryptography", "eth")
 
 
 def freehold(*arguments, **more):
-    return subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-m", "freehold.cli", *arguments],
         capture_output=True,
         text=True,
@@ -20,6 +21,9 @@ def freehold(*arguments, **more):
         stdin=subprocess.DEVNULL,
         **more,
     )
+    if "--json" in arguments:
+        documented(arguments, done.stdout)
+    return done
 
 
 def test_help_answers_at_once():

@@ -83,7 +83,8 @@ def contracts(
         from freehold.chain.rpc import Rpc  # noqa: PLC0415
 
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        record = deployment_record.renew(path, Chain(Rpc(rpc_url)))
+        with Rpc(rpc_url) as rpc:
+            record = deployment_record.renew(path, Chain(rpc))
     rows = [
         [
             one.contract,
@@ -121,8 +122,9 @@ def faucet(
         status = NodeClient.of(home).get("/api/status")
         account = account or str(status["account"])
         rpc_url = rpc_url or str(status["chain"]["rpc_url"])
-    chain = Chain(Rpc(rpc_url))
-    chain.fund(account, _FAUCET_WEI)
-    gas = chain.send(DEV_KEY, "TestDollar", "mint", account, amount_units).gas_used
+    with Rpc(rpc_url) as rpc:
+        chain = Chain(rpc)
+        chain.fund(account, _FAUCET_WEI)
+        gas = chain.send(DEV_KEY, "TestDollar", "mint", account, amount_units).gas_used
     said = {"account": account, "minted_units": amount_units, "gas": gas}
     emit(said, lambda: [f"minted {money.dollars(amount_units)} for {account}"], as_json=as_json)

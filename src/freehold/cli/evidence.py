@@ -109,13 +109,15 @@ def verify(
 
     if rpc_url is not None and block_hash is not None:
         raise InvalidInput("give --rpc-url or --block-hash, not both")
-    chain = None
-    if rpc_url is not None:
+    bundle = Bundle.read(directory.expanduser())
+    if rpc_url is None:
+        report = proving.check(bundle, block_hash=block_hash)
+    else:
         from freehold.chain.client import Chain  # noqa: PLC0415
         from freehold.chain.rpc import Rpc  # noqa: PLC0415
 
-        chain = Chain(Rpc(rpc_url))
-    report = proving.check(Bundle.read(directory.expanduser()), block_hash=block_hash, chain=chain)
+        with Rpc(rpc_url) as rpc:
+            report = proving.check(bundle, chain=Chain(rpc))
     checks = [{"name": c.name, "ok": c.ok, "file": c.file, "detail": c.detail} for c in report.checks]
     value = {
         "ok": report.ok,

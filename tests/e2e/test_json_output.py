@@ -1,0 +1,230 @@
+"""Every command with --json, on a small market of real processes: each prints what its schema says."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import json_answers
+import keyring
+import pytest
+from file_keyring import FileKeyring
+from node_process import PASSPHRASE, Process
+from node_tables import COLUMNS, LABEL, make, write
+
+from freehold.cli import answers
+from freehold.cli.client import NodeClient
+from freehold.cli.main import main
+
+ELSEWHERE = {"freehold quickstart"}
+"""Held against their schemas by the tests that run them anyway."""
+
+
+class Market:
+    """An owner and a builder, and what was printed so far."""
+
+    def __init__(self, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self.home, self._capsys = home, capsys
+        reading, self._alive = os.pipe()
+        command = [sys.executable, "-m", "freehold.cli", "chain", "run", "--json", "--port", "0"]
+        self._chain = subprocess.Popen(
+            [*command, "--home", str(home / "chain"), "--until-eof", str(reading)],
+            stdout=subprocess.PIPE,
+            pass_fds=[reading],
+            text=True,
+        )
+        os.close(reading)
+        assert self._chain.stdout
+        self.chain = json_answers.documented(["chain", "run"], self._chain.stdout.readline())
+        self.owner = Process(home / "owner", self.chain["url"])
+        self.builder = Process(home / "builder", self.chain["url"])
+        for one in (self.owner, self.builder):
+            one.home.mkdir(mode=0o700)
+            one.launch()
+        for one in (self.owner, self.builder):
+            one.wait()
+        test = write(home / "test.csv", make(40, seed=7))
+        self.order = ("--test", test, "--name", "risk", "--rounds", "2", "--price", "0.01")
+        self.secret = home / "passphrase"
+        self.secret.write_text(PASSPHRASE)
+        self.secret.chmod(0o600)
+
+    def close(self) -> None:
+        for one in (self.owner, self.builder):
+            one.kill()
+        os.close(self._alive)
+        self._chain.wait(20)
+        assert self._chain.stdout
+        self._chain.stdout.close()
+
+    def says(self, by: Process | None, *words: object, code: int = 0) -> dict[str, Any]:
+        """What a command prints, held against its schema."""
+        given = [*map(str, words), "--json", *(["--home", str(by.home)] if by else [])]
+        done = main(given)
+        out, err = self._capsys.readouterr()
+        assert done == code, out + err
+        return json_answers.documented(given, out)
+
+
+@pytest.fixture
+def market(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Market]:
+    opened: list[NodeClient] = []
+    start = NodeClient.__init__
+
+    def remembered(client: NodeClient, *given: Any, **named: Any) -> None:
+        start(client, *given, **named)
+        opened.append(client)
+
+    monkeypatch.setattr(NodeClient, "__init__", remembered)
+    made = Market(tmp_path, capsys)
+    yield made
+    for client in opened:
+        client._client.close()  # what the end of a process closes otherwise
+    made.close()
+
+
+def test_every_command_prints_what_its_schema_says(
+    market: Market, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    offer(market)
+    wait_for_an_owner(market)
+    ask_and_decide(market)
+    model = train(market)
+    sell(market, model)
+    prove(market, model)
+    operate(market)
+    keep_keys(market, monkeypatch, tmp_path)
+    assert set(answers.ANSWERS) - json_answers.SEEN <= ELSEWHERE
+
+
+def offer(market: Market) -> None:
+    owner, builder = market.owner, market.builder
+    table = write(market.home / "north.csv", make(40, seed=1))
+    assert market.says(owner, "publish", table, "--label", LABEL, "--inspect")["positives"] > 0
+    priced = ("--label", LABEL, "--price", "2.50")
+    market.says(owner, "publish", table, *priced, "--name", "north")
+    market.says(owner, "publish", table, *priced, "--name", "south", "--approval", "ask")
+    market.says(builder, "publish", table.with_name("absent.csv"), *priced, code=2)
+    assert market.says(builder, "peers", "add", owner.url)["account"] == owner.account
+    assert [one["name"] for one in market.says(builder, "search")["assets"]] == ["north", "south"]
+
+
+def wait_for_an_owner(market: Market) -> None:
+    builder = market.builder
+    market.says(builder, "train", "south", *market.order, code=8)
+    (waiting,) = market.says(builder, "jobs")["jobs"]
+    assert waiting["waiting"]
+    assert market.says(builder, "status")["jobs"][0]["state"] == "waiting"
+    market.says(builder, "grants", "drop", waiting["waiting"][0]["id"])
+
+
+def ask_and_decide(market: Market) -> None:
+    owner, builder = market.owner, market.builder
+    granted = market.says(builder, "grants", "ask", "north", "--max-uses", "3")
+    requests = {}
+    for uses in (4, 5, 6, 7):
+        pending = market.says(builder, "grants", "ask", "south", "--max-uses", uses)
+        requests[uses] = pending["asked"]["id"]
+    assert len(market.says(owner, "grants", "requests")["requests"]) == 4
+    market.says(owner, "grants", "accept", requests[4])
+    market.says(owner, "grants", "counter", requests[5], "--price", "5.00", "--note", "one study")
+    market.says(owner, "grants", "refuse", requests[6], "--reason", "enough now")
+    market.says(builder, "grants", "ask", "south", "--max-uses", "5")
+    market.says(builder, "grants", "ask", "south", "--max-uses", "6", code=6)
+    states = {one["state"] for one in market.says(builder, "grants", "requests")["asked"]}
+    assert states == {"waiting", "countered", "refused"}
+    assert market.says(builder, "grants", "take", requests[5])["price_units"] == 5_000_000
+    market.says(builder, "grants", "drop", requests[7])
+    decided = {one["state"] for one in market.says(owner, "grants", "requests")["requests"]}
+    assert decided == {"accepted", "refused"}
+    assert len(market.says(builder, "grants", "list")["grants"]) == 2
+    market.says(owner, "grants", "revoke", granted["id"])
+    assert any(one["revoked"] for one in market.says(owner, "grants", "list")["grants"])
+
+
+def train(market: Market) -> str:
+    builder = market.builder
+    job = market.says(builder, "train", "north", *market.order, "--no-wait")["job"]
+    assert market.says(builder, "train", "--resume", job)["step"] == "done"
+    (model,) = market.says(builder, "models")["models"]
+    market.says(builder, "serve", model["id"])
+    return str(model["id"])
+
+
+def sell(market: Market, model: str) -> None:
+    owner, builder = market.owner, market.builder
+    market.says(owner, "peers", "add", builder.url)
+    rows = market.home / "rows.json"
+    cells = make(2, seed=3).micro
+    rows.write_text(
+        json.dumps([{name: v / 10**6 for name, v in zip(COLUMNS, row, strict=True)} for row in cells])
+    )
+    assert len(market.says(owner, "predict", model, rows)["outputs"]) == 2
+    (channel,) = market.says(owner, "channels", "list")["channels"]
+    market.says(builder, "earnings")
+    assert market.says(builder, "settle")["units"] == 10_000
+    assert market.says(owner, "claim")["units"] > 0
+    assert market.says(owner, "earnings")["grants"]
+    assert market.says(builder, "models", model)["pool"]["in_units"] == 10_000
+    assert market.says(owner, "channels", "close", channel["channel"])["status"] == "closing"
+    market.says(owner, "channels", "list")
+
+
+def prove(market: Market, model: str) -> None:
+    owner, builder = market.owner, market.builder
+    listed = market.says(builder, "receipts")["receipts"]
+    assert {one["action"] for one in listed} == {"train", "infer"}
+    for one in listed[:1] + listed[-1:]:
+        market.says(builder, "receipts", one["id"])
+    market.says(builder, "lineage", model)
+    assert {one["kind"] for one in market.says(owner, "lineage", "last")["nodes"]} >= {"model", "receipt"}
+    folder = market.home / "evidence"
+    market.says(owner, "evidence", "last", "-o", folder)
+    assert (
+        market.says(None, "verify", folder, "--rpc-url", market.chain["url"])["trusted_by"] == "chain client"
+    )
+    plan = folder / "training" / "plan.json"
+    plan.write_text(plan.read_text().replace('"rounds":2', '"rounds":3'))
+    assert not market.says(None, "verify", folder, code=9)["ok"]
+    market.says(builder, "log", "--anchor")
+
+
+def operate(market: Market) -> None:
+    owner = market.owner
+    work = market.says(owner, "status")["work"]
+    assert work
+    market.says(owner, "doctor")
+    market.says(owner, "config", "show")
+    for name, *value in (("log_level", "debug"), ("port", "0"), ("peers", "http://127.0.0.1:1")):
+        market.says(owner, "config", "set", name, *value)
+    market.says(owner, "config", "path")
+    market.says(None, "chain", "contracts", "--home", market.home / "chain")
+    market.says(None, "chain", "contracts", "--home", market.home / "new", "--rpc-url", market.chain["url"])
+    assert market.says(owner, "chain", "faucet", "--dollars", "3")["minted_units"] == 3_000_000
+    market.says(None, "completion", "bash")
+    secret = ("--passphrase-file", market.secret)
+    file = market.home / "node.backup"
+    market.says(owner, "backup", "-o", file, *secret)
+    market.says(None, "restore", file, "--check", *secret)
+    market.says(None, "restore", file, "--home", market.home / "restored", *secret)
+    market.says(None, "status", "--home", market.home / "nobody", code=8)
+
+
+def keep_keys(market: Market, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    owner, secret = market.owner, ("--passphrase-file", market.secret)
+    monkeypatch.setenv("TEST_KEYRING", str(tmp_path / "keyring.json"))
+    monkeypatch.setattr(keyring.core, "_keyring_backend", FileKeyring())
+    market.says(owner, "keys", "show")
+    market.says(owner, "keys", "remember", *secret)
+    market.says(owner, "keys", "forget")
+    fresh = market.home / "fresh"
+    fresh.write_text("other words")
+    fresh.chmod(0o600)
+    market.says(owner, "keys", "passphrase", *secret, "--new-passphrase-file", fresh)

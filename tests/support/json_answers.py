@@ -1,0 +1,45 @@
+"""Holds what commands print with `--json` against the schemas that document it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+from jsonschema import Draft202012Validator
+
+from freehold.cli import answers
+
+SEEN: set[str] = set()
+"""Commands that printed an object in this process' tests."""
+
+
+def documented(arguments: Sequence[object], printed: str) -> dict[str, Any]:
+    """The one object a command printed; fails unless it is as documented."""
+    command = _command([str(word) for word in arguments])
+    found: dict[str, Any] = json.loads(printed)
+    failed = set(found) == {"error"}
+    wrong = [
+        f"{error.json_path}: {error.message}"
+        for error in _validator("" if failed else command).iter_errors(found)
+    ]
+    assert not wrong, f"{command} --json is not what its schema says: {wrong}\n{printed[:4_000]}"
+    if not failed:
+        SEEN.add(command)
+    return found
+
+
+@cache
+def _validator(command: str) -> Draft202012Validator:
+    schema = answers.schema(command) if command else answers.failure()
+    Draft202012Validator.check_schema(schema)
+    return Draft202012Validator(schema)
+
+
+def _command(words: list[str]) -> str:
+    for length in (2, 1):
+        name = " ".join(["freehold", *words[:length]])
+        if name in answers.ANSWERS:
+            return name
+    raise AssertionError(f"no schema for freehold {' '.join(words[:2])}")
