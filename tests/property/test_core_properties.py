@@ -146,6 +146,23 @@ def test_depth_is_counted_outside_strings_only(value):
     require_shallow(text)
 
 
+def levels(value) -> int:
+    if isinstance(value, list | dict):
+        inside = value.values() if isinstance(value, dict) else value
+        return 1 + max(map(levels, inside), default=0)
+    return 0
+
+
+@given(st.recursive(values, lambda inner: st.lists(inner, max_size=2), max_leaves=30), st.booleans())
+def test_depth_is_exact(value, is_ascii):
+    text = json.dumps(value, ensure_ascii=is_ascii).encode(errors="surrogatepass")
+    depth = levels(value)
+    require_shallow(text, depth)
+    if depth:
+        with pytest.raises(InvalidInput, match="nested"):
+            require_shallow(text, depth - 1)
+
+
 @pytest.mark.parametrize("text", [b"[" * 200_000, b'{"a":' * 200_000, b'["a", ' * 200_000])
 def test_deep_nesting_is_refused_before_any_recursion(text):
     with pytest.raises(InvalidInput, match="nested"):

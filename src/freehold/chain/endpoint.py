@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from freehold.chain.errors import ChainUnreachable
+from freehold.core.canonical import InvalidJson, require_shallow
 from freehold.core.errors import InvalidInput
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -23,6 +24,7 @@ _BUSY = (429, 502, 503, 504)
 """Answers of whoever stands before the node: nothing was done, and later it may be."""
 _FIRST_REST_SECONDS, _LONGEST_REST_SECONDS = 2.0, 60.0
 _LONGEST_WISH_SECONDS = 5.0
+_MOST_NESTED = 256
 
 
 class Endpoint:
@@ -65,8 +67,9 @@ class Endpoint:
                 type(error).__name__, was_delivered=not isinstance(error, _NOT_DELIVERED)
             ) from error
         try:
+            require_shallow(bytes(received), _MOST_NESTED)
             return json.loads(received)
-        except (ValueError, RecursionError) as error:
+        except (ValueError, InvalidJson) as error:
             raise self.unusable(f"HTTP {status}, and not JSON") from error
 
     def unusable(

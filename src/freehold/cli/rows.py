@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from freehold.core.canonical import InvalidJson, require_shallow
 from freehold.core.errors import InvalidInput
 
 MOST_BYTES = 16 * 1024 * 1024
@@ -52,8 +53,9 @@ def _text(name: str, stdin: BinaryIO) -> str:
 
 def _from_json(text: str) -> list[Any]:
     try:
+        require_shallow(text.encode())
         value = json.loads(text, parse_int=str, parse_float=str)
-    except (ValueError, RecursionError) as error:
+    except (ValueError, InvalidJson) as error:
         raise InvalidInput(f"the rows are not JSON: {error}") from None
     rows = value.get("rows") if isinstance(value, dict) else value
     if not isinstance(rows, list):

@@ -17,8 +17,10 @@ from freehold.core.errors import InvalidInput
 MAX_SAFE_INTEGER = 2**53 - 1
 MAX_DEPTH = 32
 MAX_BYTES = 16 * 1024 * 1024
-# brackets, and strings as a whole so that brackets in them do not count; an open string runs to the end
-_BRACKETS = re.compile(rb'[\[\]{}]|"(?:[^"\\]|\\.)*+"?', re.DOTALL)
+_ESCAPE = re.compile(rb"\\.", re.DOTALL)
+_PLAIN = bytes(set(range(256)) - set(b'[]{}"'))
+# without escapes; so that brackets in it do not count; an open string runs to the end
+_STRING = re.compile(rb'"[^"]*"?')
 
 
 class InvalidJson(InvalidInput):
@@ -74,13 +76,15 @@ def require_shallow(raw: bytes, most: int = MAX_DEPTH) -> None:
     Raises:
         InvalidJson: more than `most` levels.
     """
+    if b"\\" in raw:
+        raw = _ESCAPE.sub(b"", raw)
     depth = 0
-    for token in _BRACKETS.finditer(raw):
-        if token[0] in b"[{":
+    for bracket in _STRING.sub(b"", raw.translate(None, _PLAIN)):
+        if bracket in b"[{":
             depth += 1
             if depth > most:
                 raise InvalidJson("JSON is nested too deeply", hint=f"At most {most} levels.")
-        elif token[0] in b"]}":
+        else:
             depth -= 1
 
 

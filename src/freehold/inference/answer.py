@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from freehold.core.canonical import canonical_bytes
+from freehold.core.canonical import InvalidJson, canonical_bytes, require_shallow
 from freehold.core.ids import sha256_hex
 from freehold.inference.errors import InvalidRequest
 
@@ -59,6 +59,7 @@ def read_request(body: bytes) -> Question:
     if len(body) > MAX_BODY_BYTES:
         raise InvalidRequest(f"the body is over {MAX_BODY_BYTES} bytes", hint="Ask in several calls.")
     try:
+        require_shallow(body)
         # digits stay text: `micro` reads them exactly, and no number costs more than its length
         value = json.loads(
             body.decode("utf-8"),
@@ -67,7 +68,7 @@ def read_request(body: bytes) -> Question:
             parse_float=_text,
             parse_constant=_refused,
         )
-    except RecursionError as error:
+    except InvalidJson as error:
         raise InvalidRequest("the body is nested too deeply") from error
     except ValueError as error:
         raise InvalidRequest(f"the body is not JSON: {error}", hint="Send UTF-8 encoded JSON.") from error
