@@ -17,10 +17,13 @@ from freehold.chain.rpc import Rpc
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests" / name) for name in ("clients", "faults")]
 import anvil  # noqa: E402
+import json_answers  # noqa: E402
 from evidence_world import World  # noqa: E402
 from test_operator_pages import calls, require_known  # noqa: E402
 
 DOCS = ROOT / "docs"
+NETWORK_PAGE = DOCS / "how-to" / "public-network.md"
+FREEHOLD = Path(sys.executable).with_name("freehold")
 PAGES = [
     ROOT / "README.md",
     *sorted((DOCS / "how-to").glob("*.md")),
@@ -75,31 +78,31 @@ def test_scripts_on_pages_exist():
 def test_contracts_are_deployed_to_a_network_as_the_page_says(tmp_path):
     if anvil.binary() is None:
         pytest.skip(anvil.ABSENT)
-    (program,) = blocks(DOCS / "how-to" / "public-network.md", "python")
+    lines = [line for body in blocks(NETWORK_PAGE, "console") for line in body.splitlines()]
+    (command,) = (line.split()[1:] for line in lines if line.startswith("$ freehold chain deploy "))
     (tmp_path / "deployer.key").write_text(ANVIL_KEY + "\n")
     with anvil.Anvil() as network:
-        written = program.replace("https://rpc.example", network.url)
-        assert written != program
-        for said in ("deployed", "was there"):
+        written = [network.url if word == "https://rpc.example" else word for word in command]
+        assert written != command
+        for was_there in (False, True):
             done = subprocess.run(
-                [sys.executable, "-c", written], cwd=tmp_path, capture_output=True, text=True, check=True
+                [FREEHOLD, *written[1:], "--json"], cwd=tmp_path, capture_output=True, text=True, check=True
             )
-            lines = [line.split(maxsplit=2) for line in done.stdout.splitlines()]
-            assert {name for name, _, _ in lines} == set(deployments.names())
-            assert {state for _, _, state in lines} == {said}
+            told = json_answers.documented(written[1:], done.stdout)
+            assert {one["contract"] for one in told["contracts"]} == set(deployments.names())
+            assert {one["tx_hash"] is None for one in told["contracts"]} == {was_there}
         with Rpc(network.url) as rpc:
             deployments.check(Chain(rpc))
 
 
 def test_the_settings_of_the_network_page_are_accepted(tmp_path):
-    freehold = Path(sys.executable).with_name("freehold")
-    pages = [DOCS / "how-to" / name for name in ("public-network.md", "nodes-over-tls.md")]
+    pages = [NETWORK_PAGE, DOCS / "how-to" / "nodes-over-tls.md"]
     lines = [line for page in pages for body in blocks(page, "console") for line in body.splitlines()]
     chosen = [line.split()[2:] for line in lines if line.startswith("$ freehold config set ")]
     assert len(chosen) >= 4
     for words in chosen:
         done = subprocess.run(
-            [freehold, *words, "--home", tmp_path / "home"], capture_output=True, text=True, check=False
+            [FREEHOLD, *words, "--home", tmp_path / "home"], capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
 

@@ -17,6 +17,7 @@ from file_keyring import FileKeyring
 from node_process import PASSPHRASE, Process
 from node_tables import COLUMNS, LABEL, make, write
 
+from freehold.chain.embedded import DEV_KEY
 from freehold.cli import answers
 from freehold.cli.client import NodeClient
 from freehold.cli.main import main
@@ -207,6 +208,12 @@ def operate(market: Market) -> None:
     market.says(owner, "config", "path")
     market.says(None, "chain", "contracts", "--home", market.home / "chain")
     market.says(None, "chain", "contracts", "--home", market.home / "new", "--rpc-url", market.chain["url"])
+    (market.home / "deployer.key").write_text(DEV_KEY.hex())
+    given = ("--rpc-url", market.chain["url"], "--key-file", market.home / "deployer.key")
+    again = market.says(None, "chain", "deploy", *given)
+    assert {one["tx_hash"] for one in again["contracts"]} == {None}
+    (market.home / "deployer.key").write_text("0x" + "00" * 32)
+    assert "holds no key" in market.says(None, "chain", "deploy", *given, code=2)["error"]["title"]
     assert market.says(owner, "chain", "faucet", "--dollars", "3")["minted_units"] == 3_000_000
     market.says(None, "completion", "bash")
     secret = ("--passphrase-file", market.secret)

@@ -60,6 +60,7 @@ ANSWERS: dict[str, tuple[type[BaseModel], ...]] = {
     "freehold restore": (shapes.Restored, shapes.BackupChecked),
     "freehold chain run": (shapes.ChainReady,),
     "freehold chain contracts": (shapes.Contracts,),
+    "freehold chain deploy": (shapes.Deployment,),
     "freehold chain faucet": (shapes.Minted,),
     "freehold completion": (shapes.Completion,),
 }

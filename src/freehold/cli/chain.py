@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from freehold.cli.client import NodeClient
+from freehold.cli.deploying import deploy
 from freehold.cli.node import UntilEof, end_at_eof
 from freehold.cli.options import DEFAULT_HOME, Home, Json
 from freehold.cli.output import day, emit, table
@@ -19,9 +20,10 @@ _FAUCET_WEI = 10**18
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
-    group = typer.Typer(no_args_is_help=True, help="A local chain for development.")
+    group = typer.Typer(no_args_is_help=True, help="A local chain, and the contracts on any.")
     group.command("run")(run)
     group.command("contracts")(contracts)
+    group.command("deploy")(deploy)
     group.command("faucet")(faucet)
     app.add_typer(group, name="chain")
 

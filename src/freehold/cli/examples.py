@@ -51,6 +51,7 @@ EXAMPLES = {
     "keys forget": "freehold keys forget",
     "chain run": "freehold chain run --port 8545",
     "chain contracts": "freehold chain contracts --json",
+    "chain deploy": "freehold chain deploy --rpc-url https://rpc.example --key-file deployer.key",
     "chain faucet": "freehold chain faucet 0x70997970c51812dc3a010c7d01b50e0d17dc79c8 --dollars 100",
 }
 

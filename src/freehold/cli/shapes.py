@@ -108,6 +108,28 @@ class Contracts(Shape):
     """Freehold's."""
 
 
+class Placed(Shape):
+    """One contract, after a deployment."""
+
+    contract: str
+    """Its name."""
+    address: Account
+    """Where it stands."""
+    tx_hash: Id | None
+    """The transaction that just put it there; null if it stood already."""
+    gas: Gas
+    """Spent on that."""
+
+
+class Deployment(Shape):
+    """The contracts on a network, put there where they were missing."""
+
+    chain_id: Count
+    """EIP-155."""
+    contracts: list[Placed]
+    """All of Freehold's."""
+
+
 class Minted(Shape):
     """Test money given."""
 
