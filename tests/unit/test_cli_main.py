@@ -8,6 +8,8 @@ import sys
 import pytest
 from json_answers import documented
 
+from freehold import __version__
+
 HEAVY = ("httpx", "rich", "numpy", "pydantic", "eth_abi", "fastapi", "cryptography", "eth")
 
 
@@ -128,3 +130,16 @@ def test_a_closed_pipe_is_no_traceback():
     script = f"{sys.executable} -m freehold.cli --help | true"
     done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False)
     assert "Traceback" not in done.stderr
+
+
+def test_the_version():
+    done = freehold("--version")
+    assert (done.returncode, done.stdout) == (0, f"freehold {__version__}\n")
+
+
+def test_misuse_is_said_in_json_too():
+    done = freehold("publish", "--nope", "--json")
+    assert done.returncode == 2
+    assert "No such option: --nope" in json.loads(done.stdout)["error"]["title"]
+    assert "No such option: --nope" in done.stderr
+    assert freehold("publish", "--nope").stdout == ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -28,9 +28,11 @@ from freehold.cli import (
 )
 from freehold.cli.client import exit_code
 from freehold.cli.examples import illustrate
-from freehold.cli.output import emit_error
-from freehold.core.errors import FreeholdError
+from freehold.cli.output import emit_error, emit_problem
+from freehold.core.errors import FreeholdError, InvalidInput
 
+Misuse: Any = typer.BadParameter.__base__
+"""What arguments raise that a command does not take; typer exports only this child of it."""
 INTERRUPTED = 130
 """128 + SIGINT, as shells have it."""
 
@@ -44,7 +46,7 @@ app = typer.Typer(
 )
 
 
-@app.callback()
+@app.callback(invoke_without_command=True)
 def root(
     *,
     version: Annotated[
@@ -71,7 +73,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        app(given, standalone_mode=True, prog_name="freehold")
+        return _run(given)
+    except typer.Abort:
+        return 1
     except FreeholdError as error:
         emit_error(error, as_json="--json" in given)
         return exit_code(error)
@@ -81,9 +85,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # the reader of our output has gone; keep the interpreter from complaining when it flushes
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except SystemExit as ended:
-        return ended.code if isinstance(ended.code, int) else 0
-    return 0
+    except SystemExit as left:
+        return left.code if isinstance(left.code, int) else 0
+
+
+def _run(given: list[str]) -> int:
+    try:
+        ended = app(given, standalone_mode=False, prog_name="freehold")
+    except Misuse as error:
+        error.show()
+        if "--json" in given:
+            emit_problem(InvalidInput(error.format_message(), hint="See freehold --help."))
+        return int(error.exit_code)
+    return ended if isinstance(ended, int) else 0
 
 
 if __name__ == "__main__":

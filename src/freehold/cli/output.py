@@ -43,9 +43,14 @@ def emit(value: dict[str, Any], text: Callable[[], Iterable[Any]], *, as_json: b
 def emit_error(error: FreeholdError, *, as_json: bool) -> None:
     """Message and hint on stderr; with `as_json` also the problem as the one object on stdout."""
     if as_json:
-        sys.stdout.write(json.dumps({"error": error.problem()}, ensure_ascii=False, default=str) + "\n")
+        emit_problem(error)
     hint = f"\n  {plain(error.hint, most=1_000)}" if error.hint else ""
     note(f"error: {plain(error.message, most=1_000)}{hint}")
+
+
+def emit_problem(error: FreeholdError) -> None:
+    """The problem as the one object on stdout."""
+    sys.stdout.write(json.dumps({"error": error.problem()}, ensure_ascii=False, default=str) + "\n")
 
 
 def note(line: str) -> None:
