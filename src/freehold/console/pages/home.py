@@ -100,8 +100,8 @@ def _todo(visit: Visit, money: dict[str, Any] | None, *, published: bool) -> lis
             text = f"Training of {job['name']} stands still: {job['error']['title']}."
             todo.append({"text": text, "href": "/models", "action": "Look"})
     if money and money["claimable_units"]:
-        text = f"{dollars(money['claimable_units'])} of your earnings is ready to be collected."
-        todo.append({"text": text, "href": "/earnings", "action": "Collect"})
+        text = f"{dollars(money['claimable_units'])} of your earnings is ready to claim."
+        todo.append({"text": text, "href": "/earnings", "action": "Claim"})
     last = int(node.store.state("backup_at", 0))
     if published and node.now() - last > BACKUP_DAYS * 86_400:
         text = (
