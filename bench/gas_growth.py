@@ -127,7 +127,11 @@ def main():
     wanted = [3, *(size + 1 - size % 2 for size in sizes)]
     rose = []
     with ExitStack() as stack:
-        node = Anvil("--prune-history") if binary() else EmbeddedNode(Path(stack.enter_context(TemporaryDirectory())))
+        node = (
+            Anvil("--prune-history")
+            if binary()
+            else EmbeddedNode(Path(stack.enter_context(TemporaryDirectory())))
+        )
         chain = Chain(stack.enter_context(Rpc(stack.enter_context(node).url, timeout=120)))
         deployments.deploy_missing(chain, DEV_KEY)
         acts = Acts(chain)
