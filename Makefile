@@ -61,10 +61,10 @@ quickstart: setup
 	@$(BIN)/freehold quickstart $(ARGS)
 
 test: setup-dev $(NODE_TESTS) $(VENV)/.browser $(VENV)/.postgres
-	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow" $(ARGS)
 
 test-all: setup-dev $(NODE_TESTS) $(VENV)/.browser $(VENV)/.postgres
-	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 bench: setup-dev $(NODE_TESTS)
 	@$(BIN)/python -m bench $(ARGS)

@@ -252,7 +252,11 @@ def test_access_is_asked_for_given_and_taken_back(market: Market):
 
 
 @pytest.mark.parametrize(
-    ("theme", "width"), [("light", 1280), ("dark", 360)], ids=["light and wide", "dark and narrow"]
+    ("theme", "width"),
+    [
+        pytest.param("light", 1280, id="light and wide", marks=pytest.mark.slow),
+        pytest.param("dark", 360, id="dark and narrow"),
+    ],
 )
 def test_no_serious_violation(market: Market, theme: str, width: int):
     if not AXE.exists():

@@ -239,6 +239,7 @@ def processes() -> Iterator[list[Process]]:
         one.kill()
 
 
+@pytest.mark.slow
 def test_a_node_killed_while_it_publishes_comes_back_whole_and_alone_and_nowhere_else(
     world: World, server: Server, processes: list[Process], tmp_path: Path
 ) -> None:
