@@ -10,10 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import httpx
+from node_process import PASSPHRASE, call_control
 from node_world import until
-
-PASSPHRASE = "correct horse battery staple"
 
 
 class Console:
@@ -71,17 +69,7 @@ class Console:
     def api(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         """Call the control API; GET without a body, else POST."""
         until((self.home / "node.json").exists, "the node runs")
-        token = (self.home / "api-token").read_text().strip()
-        with httpx.Client(trust_env=False, timeout=60) as client:
-            answer = client.request(
-                "GET" if body is None else "POST",
-                f"{self.origin}/api{path}",
-                json=body,
-                headers={"authorization": f"Bearer {token}"},
-            )
-        assert answer.status_code == 200, f"{path}: {answer.status_code} {answer.text}"
-        value: dict[str, Any] = answer.json()
-        return value
+        return call_control(self.origin, self.home, path, body, self.log_path.read_text)
 
     @property
     def account(self) -> str:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -81,17 +82,7 @@ class Process:
 
     def api(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         """Call the control API; GET without a body, else POST."""
-        token = (self.home / "api-token").read_text().strip()
-        with httpx.Client(trust_env=False, timeout=60) as client:
-            answer = client.request(
-                "GET" if body is None else "POST",
-                f"{self.url}/api{path}",
-                json=body,
-                headers={"authorization": f"Bearer {token}"},
-            )
-        assert answer.status_code == 200, f"{path}: {answer.status_code} {answer.text}\n{self.log()}"
-        value: dict[str, Any] = answer.json()
-        return value
+        return call_control(self.url, self.home, path, body, self.log)
 
     def kill(self) -> bool:
         """SIGKILL: no chance to tidy up. False if it was dead already."""
@@ -112,3 +103,20 @@ class Process:
         assert self._running
         self._running.send_signal(signal.SIGTERM)
         return self._running.wait(seconds)
+
+
+def call_control(
+    url: str, home: Path, path: str, body: dict[str, Any] | None, log: Callable[[], str]
+) -> dict[str, Any]:
+    """The control API's answer, which must be a good one; GET without a body, else POST."""
+    token = (home / "api-token").read_text().strip()
+    with httpx.Client(trust_env=False, timeout=60) as client:
+        answer = client.request(
+            "GET" if body is None else "POST",
+            f"{url}/api{path}",
+            json=body,
+            headers={"authorization": f"Bearer {token}"},
+        )
+    assert answer.status_code == 200, f"{path}: {answer.status_code} {answer.text}\n{log()}"
+    value: dict[str, Any] = answer.json()
+    return value
