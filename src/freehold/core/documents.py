@@ -14,8 +14,10 @@ from pydantic import (
     ConfigDict,
     Discriminator,
     Field,
+    SerializerFunctionWrapHandler,
     TypeAdapter,
     ValidationError,
+    model_serializer,
     model_validator,
 )
 from typing_extensions import override
@@ -28,6 +30,8 @@ Action = Literal["read", "query", "train", "infer", "derive", "redistribute"]
 Count = Annotated[int, Field(ge=0, le=MAX_SAFE_INTEGER)]
 Time = Annotated[int, Field(ge=0, le=MAX_SAFE_INTEGER)]
 """Unix seconds."""
+Epsilon = Annotated[int, Field(ge=0, le=100_000_000)]
+"""Millionths of epsilon."""
 Units = Annotated[int, Field(ge=0, le=MAX_SAFE_INTEGER)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Word = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")]
@@ -57,7 +61,7 @@ class Document(Value):
 
     @cached_property
     def body(self) -> dict[str, Any]:
-        """Plain JSON values, all fields present."""
+        """Plain JSON values, all fields present but those of `Later` parts that say nothing."""
         return self.model_dump(mode="json")
 
     @cached_property
@@ -108,6 +112,25 @@ class Party(Document):
         return account_word(self.account)
 
 
+class Later(Document):
+    """A document that got fields after the first release.
+
+    Where such a field has its default, the body leaves it out: documents signed before keep their ids.
+    """
+
+    later: ClassVar[tuple[str, ...]] = ()
+
+    @model_serializer(mode="wrap")
+    def _without_silent(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values: dict[str, Any] = handler(self)
+        fields = type(self).model_fields
+        return {
+            name: value
+            for name, value in values.items()
+            if name not in self.later or getattr(self, name) != fields[name].default
+        }
+
+
 class Share(Value):
     """One payee of a split."""
 
@@ -115,8 +138,16 @@ class Share(Value):
     share_bps: Annotated[int, Field(ge=0, le=10_000)]
 
 
-class Terms(Document):
-    """What may be done, for what, how often, until when, at what price."""
+Reveals = Literal["answers", "noised", "update"]
+REVEALS: tuple[Reveals, ...] = ("answers", "noised", "update")
+"""From least to most: results only; one noised update a round under a stated epsilon; exact updates, from which
+rows can be rebuilt."""
+
+
+class Terms(Later):
+    """What may be done, for what, how often, until when, at what price, and what a use reveals."""
+
+    later = ("reveals", "epsilon_run_micro", "epsilon_life_micro", "holders")
 
     type: Literal["terms"] = "terms"
     """Kind of document."""
@@ -130,14 +161,26 @@ class Terms(Document):
     token: Account
     split: Annotated[tuple[Share, ...], Field(max_length=256)] = ()
     duties: Annotated[tuple[Word, ...], Field(max_length=32)] = ()
+    reveals: Reveals = "answers"
+    """What a use shows its holder of the rows behind it."""
+    epsilon_run_micro: Epsilon = 0
+    """Most privacy budget that one training run may cost the rows, in millionths of epsilon."""
+    epsilon_life_micro: Epsilon = 0
+    """Most that all runs together may cost them, whoever asks, over all versions of the data."""
+    holders: Annotated[tuple[Account, ...], Field(max_length=32)] = ()
+    """Who alone may hold a grant; empty is anyone."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
+        if self.epsilon_run_micro > self.epsilon_life_micro:
+            raise ValueError("one run may not cost more epsilon than all together")
+        if self.reveals == "update" and not self.holders:
+            raise ValueError("exact updates are for holders that are named")
         if self.not_before >= self.expires_at:
             raise ValueError("terms expire before they begin")
         if self.split and sum(share.share_bps for share in self.split) != 10_000:
             raise ValueError("the shares of a split do not sum to 10,000")
-        for field in ("purposes", "actions", "duties"):
+        for field in ("purposes", "actions", "duties", "holders"):
             values = getattr(self, field)
             if list(values) != sorted(set(values)):
                 raise ValueError(
@@ -180,7 +223,7 @@ class Asset(Document):
     supersedes: Hash | None = None
     content: Content
     schema_: Annotated[dict[str, Any], Field(alias="schema")]
-    """Dataset: `columns`, `label`, `rows`. Model: `columns`, `label`, `recipe`, `metrics`, `run`."""
+    """Dataset: `columns`, `label`, `rows` (distinct ones), where declared `bounds` and `rows_each`. Model: `columns`, `label`, `recipe`, `metrics`, `run`."""
     derived_from: Annotated[tuple[Source, ...], Field(max_length=256)] = ()
     terms: Terms
     created_at: Time
@@ -195,8 +238,10 @@ class Asset(Document):
         return account_word(self.owner)
 
 
-class Grant(Document):
+class Grant(Later):
     """Permission for one holder to use one asset, within its terms."""
+
+    later = ("run", "earlier_runs")
 
     roles: ClassVar[tuple[str, ...]] = ("issuer",)
     type: Literal["grant"] = "grant"
@@ -212,6 +257,10 @@ class Grant(Document):
     """The issuer's bit in the Revocations contract."""
     nonce: Hash
     issued_at: Time
+    run: Hash | None = None
+    """The training run it is for, by the hash of its plan; it allows no other."""
+    earlier_runs: Annotated[tuple[Hash, ...], Field(max_length=64)] = ()
+    """Runs on the same rows before this one, whoever made them: the newest, oldest first."""
 
     @override
     def signers(self) -> dict[str, str]:
@@ -254,7 +303,7 @@ class Receipt(Document):
     money: Annotated[tuple[MoneyLine, ...], Field(max_length=64)] = ()
     """Who paid whom; sums to zero."""
     epsilon_micro: Count = 0
-    """Privacy budget spent, in millionths; 0 where none is kept."""
+    """Privacy budget that this use took from the rows, in millionths of epsilon: a run's whole at its first use."""
     evidence: Annotated[dict[Word, Hash | Count], Field(max_length=16)] = {}
     """Hashes and numbers that tie it to request, payment or training round."""
     sequence: Annotated[int, Field(ge=1, le=MAX_SAFE_INTEGER)]
@@ -281,9 +330,11 @@ ClaimKind = Literal[
     "revocation",
     "test_commitment",
     "training_plan",
+    "training_start",
     "training_round",
     "test_opening",
     "contribution",
+    "agreement",
     "release",
 ]
 

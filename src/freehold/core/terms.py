@@ -6,7 +6,7 @@ order in which its inputs were combined. `price_units` belongs to the order too:
 
 from __future__ import annotations
 
-from freehold.core.documents import Terms
+from freehold.core.documents import REVEALS, Terms
 from freehold.core.errors import NotAllowed
 
 
@@ -20,7 +20,7 @@ def meet(left: Terms, right: Terms) -> Terms:
     """The widest terms that both allow. Splits are not combined: a meet pays nobody by itself.
 
     Raises:
-        TermsConflict: no common purpose, action, time or token.
+        TermsConflict: no common purpose, action, time, token or holder.
     """
     purposes = tuple(sorted(set(left.purposes) & set(right.purposes)))
     actions = tuple(sorted(set(left.actions) & set(right.actions)))
@@ -36,6 +36,7 @@ def meet(left: Terms, right: Terms) -> Terms:
             raise TermsConflict(
                 f"the two terms have no {what} in common", hint="Ask the owners for wider terms."
             )
+    holders = _common(left.holders, right.holders)
     per = "use" if "use" in (left.price_per, right.price_per) else "grant"
     return Terms(
         purposes=purposes,
@@ -47,7 +48,21 @@ def meet(left: Terms, right: Terms) -> Terms:
         price_per=per,  # type: ignore[arg-type]
         token=left.token,
         duties=tuple(sorted(set(left.duties) | set(right.duties))),
+        reveals=min(left.reveals, right.reveals, key=REVEALS.index),
+        epsilon_run_micro=min(left.epsilon_run_micro, right.epsilon_run_micro),
+        epsilon_life_micro=min(left.epsilon_life_micro, right.epsilon_life_micro),
+        holders=holders,
     )
+
+
+def _common(left: tuple[str, ...], right: tuple[str, ...]) -> tuple[str, ...]:
+    """Whom both allow; empty is anyone."""
+    if not left or not right:
+        return left or right
+    common = tuple(sorted(set(left) & set(right)))
+    if not common:
+        raise TermsConflict("the two terms have no holder in common", hint="Ask the owners for wider terms.")
+    return common
 
 
 def require_within(child: Terms, parent: Terms) -> None:
@@ -66,6 +81,13 @@ def require_within(child: Terms, parent: Terms) -> None:
         ("price_per", child.price_per != parent.price_per),
         ("token", child.token != parent.token),
         ("duties", not set(parent.duties) <= set(child.duties)),
+        ("reveals", REVEALS.index(child.reveals) > REVEALS.index(parent.reveals)),
+        ("epsilon_run_micro", child.epsilon_run_micro > parent.epsilon_run_micro),
+        ("epsilon_life_micro", child.epsilon_life_micro > parent.epsilon_life_micro),
+        (
+            "holders",
+            bool(parent.holders) and (not child.holders or not set(child.holders) <= set(parent.holders)),
+        ),
     )
     for field, exceeded in excess:
         if exceeded:

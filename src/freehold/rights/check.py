@@ -77,9 +77,13 @@ def require_issued_within(grant: Grant, asset: Asset) -> None:
     if grant.issuer != asset.owner:
         raise ForeignGrant("the grant was not issued by the asset's owner", grant_id=grant.id)
     require_within(grant.terms, asset.terms)
+    if asset.terms.holders and grant.holder not in asset.terms.holders:
+        raise ForeignGrant("the asset is offered to others by name", grant_id=grant.id)
 
 
-def require_usable(grant: Grant, asset: Asset, standing: Standing, *, holder: str, action: Action) -> None:
+def require_usable(
+    grant: Grant, asset: Asset, standing: Standing, *, holder: str, action: Action, run: str | None = None
+) -> None:
     """Let one more use happen, or say why not.
 
     Raises:
@@ -91,6 +95,12 @@ def require_usable(grant: Grant, asset: Asset, standing: Standing, *, holder: st
     if grant.holder != holder:
         raise ForeignGrant(
             "the grant belongs to someone else", hint="Ask the owner for one of your own.", grant_id=grant.id
+        )
+    if grant.run != run:
+        raise ForeignGrant(
+            "the grant is for another run" if grant.run else "the grant is not for a run",
+            hint="A training run needs grants of its own.",
+            grant_id=grant.id,
         )
     if action not in terms.actions:
         raise NotAllowed(
@@ -149,6 +159,8 @@ def require_receipt_fits(receipt: Receipt, grant: Grant) -> None:
         ("sequence", receipt.sequence > terms.max_uses),
         ("issued_at", not terms.not_before <= receipt.issued_at < terms.expires_at),
         ("money", _charged(receipt) != use_price(grant)),
+        ("epsilon_micro", receipt.epsilon_micro > terms.epsilon_run_micro),
+        ("run", receipt.action == "train" and receipt.evidence.get("run") != grant.run),
     )
     for field, broken in wrong:
         if broken:

@@ -2,13 +2,14 @@
 
 Scales (a value x is held as the integer x * 2^k, written Qk):
 
-| quantity          | scale | limit (held integer)        |
-| ----------------- | ----- | --------------------------- |
-| standardised feature | Q10 | +-8 -> `FEATURE_LIMIT` 2^13 |
-| weight            | Q16   | +-32 -> `WEIGHT_LIMIT` 2^21 |
-| probability       | Q16   | 0 to 2^16 (`ONE`)           |
-| logit             | Q10 after rounding from Q26, clipped to +-16 |
-| gradient          | Q26   |                             |
+| quantity                       | scale | limit (held integer)                       |
+| ------------------------------ | ----- | ------------------------------------------ |
+| standardised feature           | Q10   | +-4 -> `FEATURE_LIMIT` 2^12                |
+| row as a vector of length <= 1 | Q14   | Euclidean length `UNIT` 2^14               |
+| weight                         | Q16   | +-4,096 -> `WEIGHT_LIMIT` 2^28             |
+| probability                    | Q16   | 0 to 2^16 (`ONE`)                          |
+| logit                          | Q10 after rounding from Q30, clipped to +-16 |
+| gradient of one row            | Q30   | Euclidean length 2^30                      |
 
 Rounding rule, everywhere: floor(x + 1/2). For x = a / 2^s that is `(a + 2^(s-1)) >> s`; for
 x = a / b with b > 0 it is `(2a + b) // (2b)`. Both are exact for negative a.
@@ -35,10 +36,13 @@ FloatArray = npt.NDArray[np.float64]
 FEATURE_BITS = 10
 WEIGHT_BITS = 16
 FEATURE_ONE = 1 << FEATURE_BITS
-FEATURE_LIMIT = 8 << FEATURE_BITS
-WEIGHT_LIMIT = 32 << WEIGHT_BITS
+FEATURE_LIMIT = 4 << FEATURE_BITS
+UNIT_BITS = 14
+UNIT = 1 << UNIT_BITS
+WEIGHT_LIMIT = 4_096 << WEIGHT_BITS
 ONE = 1 << WEIGHT_BITS
 LOGIT_LIMIT = 16 << FEATURE_BITS
+LOGIT_SHIFT = UNIT_BITS + WEIGHT_BITS - FEATURE_BITS
 EXACT_LIMIT = 1 << 53
 
 _EXP_BITS = 160
@@ -103,7 +107,15 @@ def sigmoid_table() -> IntArray:
     return table
 
 
-def sigmoid(logits_q26: IntArray) -> IntArray:
-    """Q16 probabilities of Q26 logits (any shape), by rounding to Q10, clipping and lookup."""
-    index = np.clip(shift_round(logits_q26, WEIGHT_BITS), -LOGIT_LIMIT, LOGIT_LIMIT)
+def sigmoid(logits_q30: IntArray) -> IntArray:
+    """Q16 probabilities of Q30 logits (any shape), by rounding to Q10, clipping and lookup."""
+    index = np.clip(shift_round(logits_q30, LOGIT_SHIFT), -LOGIT_LIMIT, LOGIT_LIMIT)
     return sigmoid_table()[index + LOGIT_LIMIT]
+
+
+def root_up(value: IntArray) -> IntArray:
+    """The smallest integer whose square is at least `value`; 0 <= value < 2^52."""
+    # sqrt of an integer below 2^53 is correctly rounded, so it is off by less than one
+    root: IntArray = np.sqrt(value.astype(np.float64)).astype(np.int64)
+    root -= root * root > value
+    return root + (root * root < value)

@@ -1,196 +1,447 @@
-"""The record of a training run, from which anyone can recompute every model and every share.
+"""The record of a training run, from which anyone can recompute the model, every value and every share.
 
-A `RunPlan` fixes owners, their committed data, column sums, recipe and test commitment before
-training. Each `RoundRecord` holds the updates as the owners sent them, and hashes. `replay` redoes
-the aggregation of every coalition; `replay_owner` redoes one owner's training on its opened table;
-`value` recomputes utilities and shares.
+A `RunPlan` is what owners agree to, each in a grant that names its hash. A `Start` says who did, and how many
+rows they have in common. Each `Round` holds what owners committed to and then revealed. `replay` redoes the
+model from zero; `value` says what each owner's updates were worth on the opened test table.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
+import numpy as np
 import rfc8785
 
 from freehold.core.errors import InvalidInput, VerificationFailed
-from freehold.training import coalitions, valuation
-from freehold.training.logistic import Recipe, train_locally
-from freehold.training.statistics import Scaling, Statistics, measure, pool, standardise
-from freehold.training.table import MAX_COLUMNS
+from freehold.training import metrics, overlap, privacy, updates, valuation
+from freehold.training.logistic import Recipe, step
+from freehold.training.scaling import Scaling, unit_rows
+from freehold.training.table import MAX_COLUMNS, MAX_ROWS
+from freehold.training.updates import Noise
+from freehold.training.valuation import MAX_TEST_ROWS, TestRows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from fractions import Fraction
 
     from freehold.training.fixed import IntArray
     from freehold.training.table import Table
 
+MAX_OWNERS = 1_000
+MIN_TEST_ROWS = 20
+"""Fewer test rows say next to nothing about a model, and nothing about an owner."""
+MAX_REASON = 200
+Level = Literal["noised", "update"]
+T = TypeVar("T")
 _HASH = re.compile(r"0x[0-9a-f]{64}")
+_ACCOUNT = re.compile(r"0x[0-9a-f]{40}")
+_SALT = re.compile(r"0x[0-9a-f]{32}")
 
 
 class InvalidRecord(InvalidInput):
-    """A run plan or round record is malformed."""
+    """A run plan, start or round record is malformed."""
 
     code = "training.record"
 
 
 @dataclass(frozen=True)
-class RunPlan:
-    """What is agreed before the first round."""
+class PlannedOwner:
+    """One owner's part in a plan."""
 
-    owners: tuple[str, ...]
-    """Identifiers of the owners, ascending; bit i of a coalition is owner i."""
+    account: str
+    asset: str
+    """Its dataset."""
+    rows: int
+    """Distinct rows of it, as the dataset says."""
+
+
+@dataclass(frozen=True)
+class PlannedTest:
+    """The table that the model is measured on."""
+
+    commitment: str
+    """Salted hash of it; opened after the last round."""
+    rows: int
+    positives: int
+    """Rows whose label is 1."""
+    holder: str
+    """Account whose node keeps it until then: the builder's, or a validator's."""
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """What is agreed before anything is bought."""
+
+    nonce: str
+    """32 random bytes: the same order twice is two runs."""
+    builder: str
+    owners: tuple[PlannedOwner, ...]
+    """By account, ascending."""
     columns: tuple[str, ...]
     """Feature names, in order."""
     label: str
-    """Name of the label."""
-    data: tuple[str, ...]
-    """Commitment to each owner's table, 0x hex, in the order of owners."""
-    statistics: tuple[Statistics, ...]
-    """Each owner's column sums; they give rows and scaling."""
+    scaling: Scaling
     recipe: Recipe
-    test_commitment: str
-    """Commitment to the test table, 0x hex; opened after the last round."""
+    level: Level
+    """What an owner's answers reveal."""
+    epsilon_micro: int
+    """Most that the whole run costs each owner's rows; 0 at level `update`, which has no bound."""
+    delta_exponent: int
+    """The delta beside it is 10^-delta_exponent."""
+    noise: Noise
+    rows_each: int
+    """Most rows of one subject in any owner's table; epsilon is for all of them together."""
+    overlap_sigma: int
+    """Noise of the count of rows that two owners share; 0 where they are not compared."""
+    quorum_bps: int
+    """Least part of the rows that must take part in a round, over half."""
+    patience_seconds: int
+    """How long a round waits for owners beyond the quorum."""
+    weight_cap_bps: int
+    """Most that one owner may weigh in the model; 10,000 is no limit."""
+    least_correct_bps: int
+    """The model is released only if it is right on this part of the test rows."""
+    test: PlannedTest
 
     def __post_init__(self) -> None:
-        coalitions.check_owners(self.owners)
-        if not len(self.owners) == len(self.data) == len(self.statistics):
-            raise InvalidRecord("a plan needs data and statistics for each owner")
-        if (
-            not 1 <= len(self.columns) <= MAX_COLUMNS
-            or len({*self.columns, self.label}) != len(self.columns) + 1
-        ):
-            raise InvalidRecord("a plan needs distinct columns and a label")
-        if any(len(part.sums) != len(self.columns) for part in self.statistics):
-            raise InvalidRecord("statistics do not fit the columns")
-        if not all(_HASH.fullmatch(text) for text in (*self.data, self.test_commitment)):
-            raise InvalidRecord("commitments are 0x and 64 lower-case hex digits")
-
-    @cached_property
-    def scaling(self) -> Scaling:
-        """The pooled scaling, recomputed from the statistics."""
-        return pool(self.statistics)
-
-    @property
-    def rows(self) -> dict[str, int]:
-        """Rows of each owner: its weight in an average."""
-        return {owner: part.rows for owner, part in zip(self.owners, self.statistics, strict=True)}
+        _check_plan(self)
 
     @property
     def width(self) -> int:
         """Numbers in a model: one for each column and the bias."""
         return len(self.columns) + 1
 
+    @property
+    def accounts(self) -> tuple[str, ...]:
+        """The owners."""
+        return tuple(owner.account for owner in self.owners)
+
+    @cached_property
+    def rows(self) -> dict[str, int]:
+        """Rows of each owner."""
+        return {owner.account: owner.rows for owner in self.owners}
+
+    @property
+    def rho_nano(self) -> int:
+        """What the run costs each owner's rows in zero-concentrated differential privacy; 0 at level `update`."""
+        if not self.noise.sigma:
+            return 0
+        reach = updates.sensitivity(self.width, self.noise.update_bits, self.rows_each)
+        spent = privacy.rho_nano(reach, self.noise.sigma, self.recipe.rounds)
+        if self.overlap_sigma and len(self.owners) > 1:
+            spent += privacy.rho_nano(self.rows_each, self.overlap_sigma, len(self.owners) - 1)
+        return spent
+
     @cached_property
     def run_id(self) -> str:
         """0x hex SHA-256 of the plan's canonical JSON."""
-        return _hex(b"freehold/training-plan/v1\0" + rfc8785.dumps(self.to_json()))
+        return _hex(b"freehold/training-plan/v2\0" + rfc8785.dumps(self.to_json()))
+
+    def longest(self, account: str) -> int:
+        """No update of an owner may be longer than this."""
+        return updates.longest(self.rows[account], self.width, self.noise, self.rows_each)
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object of strings and integers below 2^53."""
         return {
-            "owners": list(self.owners),
+            **{name: getattr(self, name) for name in _PLAIN},
+            "owners": [asdict(owner) for owner in self.owners],
             "columns": list(self.columns),
-            "label": self.label,
-            "data": list(self.data),
-            "statistics": [part.to_json() for part in self.statistics],
+            "scaling": self.scaling.to_json(),
             "recipe": self.recipe.to_json(),
-            "test_commitment": self.test_commitment,
+            "noise": asdict(self.noise),
+            "test": asdict(self.test),
         }
 
     @classmethod
     def from_json(cls, value: Any) -> Self:
         """Parse what `to_json` made, from anyone; raises `InvalidInput` subclasses."""
-        keys = {"owners", "columns", "label", "data", "statistics", "recipe", "test_commitment"}
-        _object(value, keys, "plan")
-        if not isinstance(value["statistics"], list) or len(value["statistics"]) > coalitions.MAX_OWNERS:
-            raise InvalidRecord("plan: statistics must be a short list")
+        _object(value, {*_PLAIN, "owners", "columns", "scaling", "recipe", "noise", "test"}, "plan")
+        if not isinstance(value["owners"], list) or len(value["owners"]) > MAX_OWNERS:
+            raise InvalidRecord(f"plan: owners must be a list of at most {MAX_OWNERS:,}")
+        if not isinstance(value["columns"], list) or len(value["columns"]) > MAX_COLUMNS:
+            raise InvalidRecord(f"plan: columns must be a list of at most {MAX_COLUMNS:,}")
         return cls(
-            owners=_texts(value["owners"], coalitions.MAX_OWNERS),
-            columns=_texts(value["columns"], MAX_COLUMNS),
-            label=_texts([value["label"]], 1)[0],
-            data=_texts(value["data"], coalitions.MAX_OWNERS),
-            statistics=tuple(Statistics.from_json(part) for part in value["statistics"]),
+            **{name: value[name] for name in _PLAIN},
+            owners=tuple(_made(PlannedOwner, owner, "owner") for owner in value["owners"]),
+            columns=tuple(value["columns"]),
+            scaling=Scaling.from_json(value["scaling"]),
             recipe=Recipe.from_json(value["recipe"]),
-            test_commitment=_texts([value["test_commitment"]], 1)[0],
+            noise=_made(Noise, value["noise"], "noise"),
+            test=_made(PlannedTest, value["test"], "test"),
         )
 
 
-@dataclass(frozen=True, eq=False)
-class RoundRecord:
-    """One round: what each present owner sent, and what came of it."""
+_COUNTS = {
+    "epsilon_micro": (0, 100_000_000),
+    "delta_exponent": (5, 12),
+    "rows_each": (1, 1_000),
+    "overlap_sigma": (0, 10_000),
+    "quorum_bps": (5_001, 10_000),
+    "patience_seconds": (1, 86_400),
+    "weight_cap_bps": (5_000, 10_000),
+    "least_correct_bps": (0, 10_000),
+}
+_PLAIN = ("nonce", "builder", "label", "level", *_COUNTS)
 
-    number: int
-    """From 1."""
-    updates: Mapping[str, IntArray]
-    """Each present owner's models, (2^(owners - 1), width), in the order of `masks_of`."""
-    update_hashes: Mapping[str, str]
-    """`update_hash` of each, as the owner signed it."""
-    models_hash: str
-    """`models_hash` of every coalition's model after the round."""
+
+@dataclass(frozen=True)
+class Start:
+    """Who takes part and how many rows they share: said once, before the first round."""
+
+    grants: Mapping[str, str]
+    """Owner -> id of the grant by which it agreed to this run."""
+    shared: tuple[tuple[int, int, int], ...] = ()
+    """(i, j, rows) for owners i < j of the plan, as counted with noise; pairs that were not compared are absent."""
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON object; arrays as lists of lists of integers."""
-        return {
-            "number": self.number,
-            "updates": {owner: self.updates[owner].tolist() for owner in sorted(self.updates)},
-            "update_hashes": {owner: self.update_hashes[owner] for owner in sorted(self.update_hashes)},
-            "models_hash": self.models_hash,
-        }
-
-    def summary(self) -> dict[str, Any]:
-        """The hashes without the numbers: what a public statement of the round contains."""
-        return {key: part for key, part in self.to_json().items() if key != "updates"}
+        """A JSON object."""
+        return {"grants": dict(sorted(self.grants.items())), "shared": [list(pair) for pair in self.shared]}
 
     @classmethod
     def from_json(cls, value: Any, plan: RunPlan) -> Self:
-        """Parse what `to_json` made, from anyone; raises `InvalidRecord` and `InvalidUpdate`."""
-        _object(value, {"number", "updates", "update_hashes", "models_hash"}, "round")
-        updates, hashes = value["updates"], value["update_hashes"]
-        if not isinstance(updates, dict) or not isinstance(hashes, dict) or set(updates) != set(hashes):
-            raise InvalidRecord("round: updates and update_hashes must name the same owners")
-        if not set(updates) <= set(plan.owners) or type(value["number"]) is not int:
-            raise InvalidRecord("round: an owner is not in the plan or the number is not an integer")
-        if not all(
-            isinstance(h, str) and _HASH.fullmatch(h) for h in (*hashes.values(), value["models_hash"])
-        ):
-            raise InvalidRecord("round: a hash is malformed")
-        shape = (1 << (len(plan.owners) - 1), plan.width)
-        parsed = {owner: coalitions.parse_update(part, owner, shape) for owner, part in updates.items()}
-        return cls(value["number"], parsed, dict(hashes), value["models_hash"])
+        """Parse what `to_json` made, from anyone; raises `InvalidRecord`."""
+        _object(value, {"grants", "shared"}, "start")
+        grants, shared = value["grants"], value["shared"]
+        if not isinstance(grants, dict) or not set(grants) <= set(plan.accounts):
+            raise InvalidRecord("start: grants must be of the plan's owners")
+        if not all(isinstance(text, str) and _HASH.fullmatch(text) for text in grants.values()):
+            raise InvalidRecord("start: a grant is named by 0x and 64 hex digits")
+        if sum(plan.rows[account] for account in grants) * 10_000 < plan.quorum_bps * sum(plan.rows.values()):
+            raise InvalidRecord("start: the owners that agreed hold fewer rows than the plan's quorum")
+        return cls(grants, _shared(shared, plan, grants))
+
+    def weights(self, plan: RunPlan) -> dict[str, int]:
+        """Rows for which each owner that takes part counts: shared ones once, and none above the cap."""
+        present = [i for i, account in enumerate(plan.accounts) if account in self.grants]
+        rows = [plan.owners[i].rows for i in present]
+        at = {owner: place for place, owner in enumerate(present)}
+        pairs = {(at[i], at[j]): count for i, j, count in self.shared}
+        alone = overlap.copied(pairs, rows, plan.overlap_sigma) if pairs else rows
+        capped = _capped(alone, plan.weight_cap_bps)
+        return {plan.owners[i].account: count for i, count in zip(present, capped, strict=True)}
+
+
+@dataclass(frozen=True, eq=False)
+class Round:
+    """One round: what owners committed to, and what they revealed."""
+
+    number: int
+    """From 1."""
+    commitments: Mapping[str, str]
+    """Owner -> `update_hash` of its update, fixed before any update was shown."""
+    absent: Mapping[str, str]
+    """Owner that did not commit -> why."""
+    updates: Mapping[str, tuple[str, IntArray]]
+    """Owner -> (salt, update) of those that revealed."""
+
+    @property
+    def unrevealed(self) -> list[str]:
+        """Owners that committed and did not reveal."""
+        return sorted(set(self.commitments) - set(self.updates))
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON object: what was revealed, by owner."""
+        return {
+            owner: {"salt": salt, "update": update.tolist()}
+            for owner, (salt, update) in sorted(self.updates.items())
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Replayed:
+    """A run computed again from its record."""
+
+    models: tuple[IntArray, ...]
+    """(width,) before each round, and the last one."""
+    steps: tuple[tuple[IntArray, IntArray], ...]
+    """(data, shrink) of each round's step."""
+    weights: Mapping[str, int]
+    """Rows for which each owner counts."""
+
+    @property
+    def model(self) -> IntArray:
+        """The final one."""
+        return self.models[-1]
 
 
 @dataclass(frozen=True)
 class Valuation:
-    """What `value` recomputes from a replayed run and the opened test table."""
+    """What `value` computes from a replayed run and the opened test table; whole numbers in all."""
 
-    utilities: tuple[int, ...]
-    """Of each coalition, index = mask; unit as in `valuation.utilities`."""
-    shapley: tuple[Fraction, ...]
-    """Of each owner, same unit; sums to the utility of all owners minus that of none."""
+    accounts: tuple[str, ...]
+    """Owners that took part, ascending."""
+    values: tuple[int, ...]
+    """Of each; all in one unit."""
+    errors: tuple[int, ...]
+    """Standard error of each value, from the noise alone."""
     shares_bps: tuple[int, ...]
-    """Of each owner; sums to 10,000."""
-    correct: tuple[int, ...]
-    """Test rows each coalition's model gets right."""
-    test_rows: int
+    """Of each; sums to 10,000."""
+    scores: metrics.Scores
+
+    def statement(self) -> dict[str, Any]:
+        """As a contribution claim says it; values as decimal strings, for they pass 2^53."""
+        return {
+            "accounts": list(self.accounts),
+            "values": [str(value) for value in self.values],
+            "errors": [str(error) for error in self.errors],
+            "shares_bps": list(self.shares_bps),
+            "scores": asdict(self.scores),
+        }
 
 
-def update_hash(plan: RunPlan, number: int, owner: str, update: IntArray) -> str:
-    """Hash of an owner's update, bound to run, round and owner."""
-    return _array_hash({"kind": "update", "run": plan.run_id, "round": number, "owner": owner}, update)
+@dataclass
+class Replay:
+    """A run being computed, round by round; what builder, owners and verifiers share."""
+
+    plan: RunPlan
+    start: Start
+    model: IntArray = field(init=False)
+    """(width,) Q16 after the rounds so far."""
+    done: int = 0
+    """Rounds so far."""
+
+    def __post_init__(self) -> None:
+        self.model = np.zeros(self.plan.width, dtype=np.int64)
+        self.weights = self.start.weights(self.plan)
+        self.scale = max(1, sum(self.weights.values()))
+
+    def add(self, made: Round) -> tuple[IntArray, IntArray]:
+        """One more round; its step's two parts.
+
+        Raises:
+            VerificationFailed: naming round and, where one is to blame, owner.
+        """
+        plan, number = self.plan, self.done + 1
+        if made.number != number:
+            raise _failed(number, f"is recorded as round {made.number}")
+        strangers = (set(made.commitments) | set(made.absent)) ^ set(self.start.grants)
+        if strangers or set(made.commitments) & set(made.absent):
+            raise _failed(number, "does not account for each owner that takes part, once")
+        if not set(made.updates) <= set(made.commitments):
+            raise _failed(number, "holds an update that was not committed to")
+        for owner, (salt, update) in made.updates.items():
+            if update_hash(plan, number, owner, salt, update) != made.commitments[owner]:
+                raise _failed(number, "sent another update than it committed to", owner)
+            if sum(n * n for n in update.tolist()) > plan.longest(owner) ** 2:
+                raise _failed(number, "sent a longer update than its rows can make", owner)
+        if not has_quorum(plan, made.updates):
+            raise _failed(number, "has updates of fewer rows than the plan's quorum")
+        total = np.zeros(plan.width, dtype=np.int64)
+        for owner in made.updates:
+            total += weighed(made.updates[owner][1], self.weights[owner], plan.rows[owner])
+        self.model, data, shrink = step(self.model, total, self.scale, plan.noise.update_bits, plan.recipe)
+        self.done = number
+        return data, shrink
 
 
-def models_hash(plan: RunPlan, number: int, models: IntArray) -> str:
-    """Hash of every coalition's model after a round, bound to run and round."""
-    return _array_hash({"kind": "models", "run": plan.run_id, "round": number}, models)
+def has_quorum(plan: RunPlan, owners: Mapping[str, Any] | Sequence[str]) -> bool:
+    """Whether owners hold enough of the rows for a round to count."""
+    return sum(plan.rows[owner] for owner in owners) * 10_000 >= plan.quorum_bps * sum(plan.rows.values())
+
+
+def weighed(update: IntArray, weight: int, rows: int) -> IntArray:
+    """An update as it counts in the model: for `weight` of its `rows`."""
+    if weight == rows:
+        return update
+    return np.array([(2 * int(n) * weight + rows) // (2 * rows) for n in update], dtype=np.int64)
+
+
+def replay(plan: RunPlan, start: Start, rounds: Sequence[Round]) -> Replayed:
+    """Every model, recomputed from the recorded updates.
+
+    Raises `VerificationFailed` naming round and, where one is to blame, owner.
+    """
+    if len(rounds) != plan.recipe.rounds:
+        raise VerificationFailed(f"{len(rounds)} rounds are recorded, the plan has {plan.recipe.rounds}")
+    running = Replay(plan, start)
+    models, steps = [running.model], []
+    for made in rounds:
+        steps.append(running.add(made))
+        models.append(running.model)
+    return Replayed(tuple(models), tuple(steps), running.weights)
+
+
+def value(plan: RunPlan, start: Start, rounds: Sequence[Round], replayed: Replayed, test: Table) -> Valuation:
+    """Values, standard errors, shares and scores on the opened test table: O(owners * width) a round."""
+    require_test(plan, test)
+    opened = TestRows(unit_rows(test.features, plan.scaling), test.labels)
+    accounts = tuple(account for account in plan.accounts if account in start.grants)
+    weights, scale = replayed.weights, max(1, sum(replayed.weights.values()))
+    values, variances = dict.fromkeys(accounts, 0), dict.fromkeys(accounts, 0)
+    for made, model, (data, shrink) in zip(rounds, replayed.models, replayed.steps, strict=False):
+        towards = valuation.direction(opened, model, data, shrink)
+        cost = valuation.correction(towards, plan.noise.sigma, scale << plan.noise.update_bits, plan.recipe)
+        spread = valuation.variance(towards, plan.noise.sigma)
+        for owner, (_, update) in made.updates.items():
+            weight, rows = weights[owner], plan.rows[owner]
+            values[owner] += valuation.along(weighed(update, weight, rows), towards)
+            values[owner] += cost * weight * weight // (rows * rows)
+            variances[owner] += spread * weight * weight // (rows * rows)
+    found = [values[account] for account in accounts]
+    errors = [valuation.root_of(variances[account]) for account in accounts]
+    counted = [weights[account] for account in accounts]
+    return Valuation(
+        accounts=accounts,
+        values=tuple(found),
+        errors=tuple(errors),
+        shares_bps=tuple(valuation.shares_bps(found, errors, counted)),
+        scores=metrics.score(replayed.model, _alone(plan, accounts, rounds), opened),
+    )
+
+
+def require_test(plan: RunPlan, test: Table) -> None:
+    """An opened table is of the shape that the plan announced.
+
+    Raises:
+        VerificationFailed.
+    """
+    if test.columns != plan.columns or test.label != plan.label:
+        raise VerificationFailed("the test table has other columns than the plan")
+    if (test.rows, int(test.labels.sum())) != (plan.test.rows, plan.test.positives):
+        raise VerificationFailed("the test table has other rows or labels than the plan announced")
+
+
+def replay_owner(
+    plan: RunPlan, models: Sequence[IntArray], rounds: Sequence[Round], owner: str, table: Table, seed: bytes
+) -> None:
+    """Redo one owner's updates from its opened table and noise seed: what a judge does.
+
+    The caller checks table and seed against the owner's commitments. Raises `VerificationFailed` at the first
+    difference.
+    """
+    if plan.rows.get(owner) != table.rows:
+        raise VerificationFailed(f"the table of {owner} does not have the rows it declared", owner=owner)
+    z = unit_rows(table.features, plan.scaling)
+    for made, model in zip(rounds, models, strict=False):
+        if owner not in made.updates:
+            continue
+        again = updates.make(z, table.labels, model, plan.noise, round_seed(plan, made.number, model, seed))
+        if (again != made.updates[owner][1]).any():
+            raise _failed(made.number, "did not train as the recipe says", owner)
+
+
+def round_seed(plan: RunPlan, number: int, model: IntArray, seed: bytes) -> bytes:
+    """The noise seed of an owner's round; another model gets other noise."""
+    return updates.round_seed(seed, plan.run_id, number, models_hash(plan, number - 1, model))
+
+
+def update_hash(plan: RunPlan, number: int, owner: str, salt: str, update: IntArray) -> str:
+    """Hash of an owner's update, bound to run, round and owner; the salt hides it until it is revealed."""
+    context = {"kind": "update", "run": plan.run_id, "round": number, "owner": owner, "salt": salt}
+    return _array_hash(context, update)
+
+
+def models_hash(plan: RunPlan, number: int, model: IntArray) -> str:
+    """Hash of the common model after a round (0: before the first), bound to the run."""
+    return _array_hash({"kind": "models", "run": plan.run_id, "round": number}, model)
 
 
 def model_hash(model: IntArray, scaling: Scaling, recipe: Recipe, columns: Sequence[str]) -> str:
-    """Hash of one released model with all that is needed to use it."""
+    """Hash of a released model with all that is needed to use it."""
     context = {
         "kind": "model",
         "scaling": scaling.to_json(),
@@ -200,79 +451,150 @@ def model_hash(model: IntArray, scaling: Scaling, recipe: Recipe, columns: Seque
     return _array_hash(context, model)
 
 
-def make_round(
-    plan: RunPlan, number: int, previous: IntArray, updates: Mapping[str, IntArray]
-) -> tuple[RoundRecord, IntArray]:
-    """Aggregate a round and record it: `(record, models after the round)`."""
-    models = coalitions.aggregate(previous, plan.owners, updates, plan.rows)
-    hashes = {owner: update_hash(plan, number, owner, update) for owner, update in updates.items()}
-    return RoundRecord(number, dict(updates), hashes, models_hash(plan, number, models)), models
+def round_statement(
+    plan: RunPlan, made: Round, start: str, previous: str, missing: Sequence[str]
+) -> dict[str, Any]:
+    """What the builder signs before updates of a round are shown.
 
-
-def replay(plan: RunPlan, rounds: Sequence[RoundRecord]) -> IntArray:
-    """The final models of every coalition, recomputed from the recorded updates.
-
-    Raises `VerificationFailed` naming round and, where one is to blame, owner.
+    `start` is the id of the start's claim, `previous` the hash of the model before the round, `missing` who
+    committed to the round before and did not reveal.
     """
-    if len(rounds) != plan.recipe.rounds:
-        raise VerificationFailed(f"{len(rounds)} rounds are recorded, the plan has {plan.recipe.rounds}")
-    models = coalitions.initial_models(len(plan.owners), plan.width)
-    for number, record in enumerate(rounds, start=1):
-        models = _replay_round(plan, number, record, models)
-    return models
+    return {
+        "number": made.number,
+        "start": start,
+        "previous": previous,
+        "missing": sorted(missing),
+        "commitments": dict(sorted(made.commitments.items())),
+        "absent": dict(sorted(made.absent.items())),
+    }
 
 
-def replay_owner(plan: RunPlan, rounds: Sequence[RoundRecord], owner: str, table: Table) -> None:
-    """Redo one owner's training on its opened table; raises `VerificationFailed` at the first difference.
-
-    The caller checks the table against the owner's commitment.
-    """
-    if owner not in plan.owners:
-        raise InvalidRecord(f"{owner} is not an owner in this run", owner=owner)
-    index = plan.owners.index(owner)
-    if measure(table) != plan.statistics[index]:
-        raise VerificationFailed(f"the table of {owner} does not have the sums it declared", owner=owner)
-    z, masks = standardise(table, plan.scaling), coalitions.masks_of(index, len(plan.owners))
-    models = coalitions.initial_models(len(plan.owners), plan.width)
-    for number, record in enumerate(rounds, start=1):
-        if owner in record.updates:
-            again = train_locally(z, table.labels, models[masks], plan.recipe)
-            if (again != record.updates[owner]).any():
-                raise _failed(number, "did not train as the recipe says", owner)
-        models = _replay_round(plan, number, record, models)
-
-
-def value(plan: RunPlan, replayed: IntArray, test: Table) -> Valuation:
-    """Utilities, exact Shapley values and shares of replayed models on the opened test table."""
-    if test.columns != plan.columns or test.label != plan.label:
-        raise VerificationFailed("the test table has other columns than the plan")
-    z = standardise(test, plan.scaling)
-    gains = valuation.utilities(replayed, z, test.labels)
-    shapley = valuation.exact_shapley(gains)
-    return Valuation(
-        utilities=tuple(gains),
-        shapley=tuple(shapley),
-        shares_bps=tuple(valuation.shares_bps(shapley)),
-        correct=tuple(valuation.correct(replayed, z, test.labels)),
-        test_rows=test.rows,
-    )
+def parse_round(plan: RunPlan, statement: Any, revealed: Any) -> Round:
+    """A round from its claim's statement and its revealed updates, from anyone; raises `InvalidInput` kinds."""
+    _object(statement, {"number", "start", "previous", "missing", "commitments", "absent"}, "round")
+    number, commitments, absent = statement["number"], statement["commitments"], statement["absent"]
+    if type(number) is not int or not 1 <= number <= plan.recipe.rounds:
+        raise InvalidRecord("round: its number is not one of the plan's")
+    owners = set(plan.accounts)
+    if not isinstance(commitments, dict) or not isinstance(absent, dict):
+        raise InvalidRecord("round: commitments and absent are objects by owner")
+    if not {*commitments, *absent} <= owners or not all(
+        isinstance(h, str) and _HASH.fullmatch(h)
+        for h in (*commitments.values(), statement["previous"], statement["start"])
+    ):
+        raise InvalidRecord("round: it names an owner that is not in the plan, or a hash is malformed")
+    if not all(isinstance(why, str) and len(why) <= MAX_REASON for why in absent.values()):
+        raise InvalidRecord(f"round: a reason is a text of at most {MAX_REASON} characters")
+    if not isinstance(statement["missing"], list) or not set(map(str, statement["missing"])) <= owners:
+        raise InvalidRecord("round: missing is a list of owners")
+    return Round(number, commitments, absent, parse_revealed(plan, revealed))
 
 
-def _replay_round(plan: RunPlan, number: int, record: RoundRecord, models: IntArray) -> IntArray:
-    if record.number != number:
-        raise _failed(number, f"is recorded as round {record.number}")
-    if set(record.updates) != set(record.update_hashes):
-        raise _failed(number, "does not have one hash for each update")
-    for owner, update in record.updates.items():
-        if update_hash(plan, number, owner, update) != record.update_hashes[owner]:
-            raise _failed(number, "sent another update than the recorded hash", owner)
-    try:
-        models = coalitions.aggregate(models, plan.owners, record.updates, plan.rows)
-    except coalitions.InvalidUpdate as error:
-        raise _failed(number, error.message, error.fields["owner"]) from error
-    if models_hash(plan, number, models) != record.models_hash:
-        raise _failed(number, "does not lead to the recorded models")
-    return models
+def parse_revealed(plan: RunPlan, value: Any) -> dict[str, tuple[str, IntArray]]:
+    """Revealed updates by owner, from anyone; raises `InvalidInput` kinds."""
+    if not isinstance(value, dict) or not set(value) <= set(plan.accounts):
+        raise InvalidRecord("revealed updates are an object by owner of the plan")
+    found = {}
+    for owner, item in value.items():
+        _object(item, {"salt", "update"}, "revealed update")
+        if not isinstance(item["salt"], str) or not _SALT.fullmatch(item["salt"]):
+            raise InvalidRecord("a salt is 0x and 32 hex digits")
+        found[owner] = (item["salt"], updates.parse(item["update"], owner, plan.width, plan.longest(owner)))
+    return found
+
+
+def _alone(plan: RunPlan, accounts: Sequence[str], rounds: Sequence[Round]) -> list[IntArray]:
+    """Where one owner's updates alone point to: minus their sum, kept small enough for exact products."""
+    found = []
+    for account in accounts:
+        total = np.zeros(plan.width, dtype=np.int64)
+        for made in rounds:
+            if account in made.updates:
+                total -= made.updates[account][1]
+        largest = int(np.abs(total).max())
+        found.append(total >> max(0, largest.bit_length() - 28))
+    return found
+
+
+def _capped(rows: list[int], cap_bps: int) -> list[int]:
+    """No owner of three or more counts for more than `cap_bps` of all; two cannot each be below a half."""
+    if len(rows) < 3 or cap_bps >= valuation.SHARES_TOTAL_BPS:
+        return rows
+    total = sum(rows)
+    return [min(count, (total - count) * cap_bps // (valuation.SHARES_TOTAL_BPS - cap_bps)) for count in rows]
+
+
+def _shared(value: Any, plan: RunPlan, grants: Mapping[str, str]) -> tuple[tuple[int, int, int], ...]:
+    owners = len(plan.owners)
+    pairs = value if isinstance(value, list) and len(value) <= owners * (owners - 1) // 2 else [None]
+    for pair in pairs:
+        if not isinstance(pair, list) or len(pair) != 3 or any(type(n) is not int for n in pair):
+            raise InvalidRecord("start: shared rows are listed as [i, j, rows]")
+        i, j, rows = pair
+        if not 0 <= i < j < owners or not 0 <= rows <= MAX_ROWS:
+            raise InvalidRecord("start: shared rows are of two owners of the plan, i < j")
+        if not {plan.owners[i].account, plan.owners[j].account} <= set(grants):
+            raise InvalidRecord("start: shared rows are of owners that take part")
+    if len({(pair[0], pair[1]) for pair in pairs}) != len(pairs) or (pairs and not plan.overlap_sigma):
+        raise InvalidRecord("start: a pair is listed twice, or the plan does not compare owners")
+    return tuple((pair[0], pair[1], pair[2]) for pair in pairs)
+
+
+def _check_plan(plan: RunPlan) -> None:
+    if list(plan.accounts) != sorted(set(plan.accounts)) or not 1 <= len(plan.owners) <= MAX_OWNERS:
+        raise InvalidRecord(f"a plan needs 1 to {MAX_OWNERS:,} owners, once each, in ascending order")
+    for owner in plan.owners:
+        if not (_matches(_ACCOUNT, owner.account) and _matches(_HASH, owner.asset)):
+            raise InvalidRecord("plan: an owner is an account and a dataset")
+        if type(owner.rows) is not int or not 1 <= owner.rows <= MAX_ROWS:
+            raise InvalidRecord(f"plan: rows are 1 to {MAX_ROWS:,}")
+    names = (*plan.columns, plan.label)
+    if not all(isinstance(name, str) and 1 <= len(name) <= 256 for name in names):
+        raise InvalidRecord("plan: columns and label are texts of 1 to 256 characters")
+    if not 1 <= len(plan.columns) <= MAX_COLUMNS or len(set(names)) != len(names):
+        raise InvalidRecord("a plan needs distinct columns and a label")
+    if len(plan.scaling.mean) != len(plan.columns):
+        raise InvalidRecord("plan: the scaling does not fit the columns")
+    for name, (low, high) in _COUNTS.items():
+        number = getattr(plan, name)
+        if type(number) is not int or not low <= number <= high:
+            raise InvalidRecord(f"plan: {name} must be an integer from {low} to {high}", field=name)
+    if not (_matches(_HASH, plan.nonce) and _matches(_ACCOUNT, plan.builder)):
+        raise InvalidRecord("plan: nonce or builder is malformed")
+    _check_test(plan.test)
+    _check_noise(plan)
+
+
+def _check_test(test: PlannedTest) -> None:
+    if not (_matches(_HASH, test.commitment) and _matches(_ACCOUNT, test.holder)):
+        raise InvalidRecord("plan: the test is a commitment and an account that keeps the table")
+    if any(type(n) is not int for n in (test.rows, test.positives)):
+        raise InvalidRecord("plan: the test says how many rows and positives it has")
+    if not MIN_TEST_ROWS <= test.rows <= MAX_TEST_ROWS or not 0 < test.positives < test.rows:
+        raise InvalidRecord(
+            f"a test has {MIN_TEST_ROWS} to {MAX_TEST_ROWS:,} rows, of both labels",
+            hint="Measure with a table that holds both kinds of rows.",
+        )
+
+
+def _check_noise(plan: RunPlan) -> None:
+    noise = plan.noise
+    if any(type(n) is not int for n in (noise.sigma, noise.update_bits)):
+        raise InvalidRecord("plan: noise is two integers")
+    if plan.level == "update":
+        if (noise, plan.overlap_sigma, plan.epsilon_micro) != (Noise(0, updates.EXACT_BITS), 0, 0):
+            raise InvalidRecord("plan: level update has no noise and no epsilon")
+        return
+    if plan.level != "noised" or not 1 <= noise.sigma <= updates.MAX_SIGMA:
+        raise InvalidRecord("plan: level is noised, with its noise, or update")
+    if not 1 <= noise.update_bits <= updates.MOST_BITS:
+        raise InvalidRecord(f"plan: update_bits is 1 to {updates.MOST_BITS}")
+    if privacy.epsilon_micro(plan.rho_nano, plan.delta_exponent) > plan.epsilon_micro:
+        raise InvalidRecord("plan: the noise is less than its epsilon needs", field="epsilon_micro")
+
+
+def _matches(pattern: re.Pattern[str], text: Any) -> bool:
+    return isinstance(text, str) and bool(pattern.fullmatch(text))
 
 
 def _failed(number: int, reason: str, owner: str | None = None) -> VerificationFailed:
@@ -298,11 +620,6 @@ def _object(value: Any, keys: set[str], what: str) -> None:
         raise InvalidRecord(f"a {what} needs exactly {', '.join(sorted(keys))}")
 
 
-def _texts(value: Any, most: int) -> tuple[str, ...]:
-    if (
-        not isinstance(value, list)
-        or len(value) > most
-        or not all(isinstance(t, str) and len(t) <= 256 for t in value)
-    ):
-        raise InvalidRecord(f"at most {most} strings of at most 256 characters were expected")
-    return tuple(value)
+def _made(kind: type[T], value: Any, what: str) -> T:
+    _object(value, set(kind.__dataclass_fields__), what)  # type: ignore[attr-defined]
+    return kind(**value)

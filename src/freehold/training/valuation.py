@@ -1,103 +1,169 @@
-"""What each owner's data contributed: integer utilities, the exact Shapley value, shares.
+"""What each owner's updates were worth: the Shapley value of the run that was made, in closed form.
 
-The game: v(S) is the utility on the test table of the model that coalition S trained. Shapley
-value: Shapley, "A value for n-person games" (1953); computed from all 2^n utilities, not sampled.
+To second order a step of the model lowers the loss on the test table by <m, G> - m'Hm / 2, with m the
+movement, G the gradient and H the Hessian of the test loss at the model before it. The movement is a sum of
+the owners' updates and of the shrinkage, which is nobody's, so this is a quadratic game in the owners whose
+Shapley value is
+
+    v_i = <u_i, G> - u_i'H (shrink + step / 2)
+
+(in-run data Shapley: Wang, Mittal, Song, Jia, 2024, "Data Shapley in One Training Run", section 4). The
+second factor, `direction`, is the same for all owners: a value is one dot product a round, linear in the
+owner's own updates, and rows split over several accounts are worth, together, what they are worth in one.
+
+Noise makes an update's value uncertain and, by its own square, lower than its rows deserve; `correction`
+takes the second off again (its expectation is known), `variance` measures the first.
 """
 
 from __future__ import annotations
 
 import math
-from fractions import Fraction
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from freehold.core.errors import InvalidInput
-from freehold.training.fixed import ONE, IntArray
-from freehold.training.logistic import probabilities
+from freehold.training.fixed import (
+    ONE,
+    UNIT_BITS,
+    WEIGHT_BITS,
+    IntArray,
+    matmul,
+    shift_round,
+    sigmoid,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
+
+    from freehold.training.logistic import Recipe
 
 SHARES_TOTAL_BPS = 10_000
-_COIN = (ONE // 2) ** 2
-_BLOCK_CELLS = 1 << 20
+SURE = 2
+"""A value counts once it is this many standard errors above nothing."""
+ROW_FACTOR = 4
+"""No owner's share is more than this many times its share of the rows."""
+_STEP_LIMIT = 1 << 28
+_MOVED_LIMIT = 1 << 22
+"""A step that moves a row's logit by more than 64 counts as 64; so products stay exact to `MAX_TEST_ROWS`."""
+MAX_TEST_ROWS = 1 << 19
 
 
-class InvalidGame(InvalidInput):
-    """Utilities do not describe a game: their number is not a power of two, or nobody plays."""
+class InvalidShares(InvalidInput):
+    """There is nobody to share among."""
 
-    code = "training.game"
+    code = "training.shares"
 
 
-def utilities(models: IntArray, z: npt.NDArray[np.integer], labels: IntArray) -> list[int]:
-    """Brier gain of each model over a coin, summed over the test rows, in Q32.
+@dataclass(frozen=True, eq=False)
+class TestRows:
+    """The opened test table, made ready."""
 
-    Per row 1/4 - (p - y)^2, so knowing nothing (p = 1/2) is worth 0, a perfect forecast 2^30 a row,
-    and a confidently wrong model a negative number. `models` (m, columns + 1), `z` (rows,
-    columns + 1); returns m integers, each within 2^32 * rows. Brier score: Brier (1950).
+    z: npt.NDArray[np.int16]
+    """(rows, width) from `scaling.unit_rows`."""
+    labels: IntArray
+    """(rows,) in {0, 1}."""
+
+
+@dataclass(frozen=True, eq=False)
+class Direction:
+    """What a round's updates are measured against."""
+
+    vector: IntArray
+    """(width,): 2 (G - H (shrink + step / 2)), in Q30 summed over the test rows."""
+    trace: int
+    """Sum over test rows of |z|^2 p (1 - p): Q44."""
+
+
+def direction(test: TestRows, model: IntArray, data: IntArray, shrink: IntArray) -> Direction:
+    """Of the step (`data`, `shrink`) made from `model`; all (width,) Q16."""
+    p = sigmoid(matmul(test.z, model[:, np.newaxis])[:, 0])
+    slope = matmul((p - test.labels * ONE)[np.newaxis, :], test.z)[0]
+    # p (1 - p) in Q16
+    curve = shift_round(p * (ONE - p), WEIGHT_BITS)
+    moved = matmul(test.z, np.clip(data + 2 * shrink, -_STEP_LIMIT, _STEP_LIMIT)[:, np.newaxis])[:, 0]
+    moved = np.clip(shift_round(moved, UNIT_BITS), -_MOVED_LIMIT, _MOVED_LIMIT)
+    bent = matmul(shift_round(moved * curve, WEIGHT_BITS)[np.newaxis, :], test.z)[0]
+    lengths = np.einsum("rc,rc->r", test.z, test.z, dtype=np.int64)
+    trace = sum((lengths * curve).tolist())
+    return Direction(2 * slope - bent, trace)
+
+
+def along(update: IntArray, towards: Direction) -> int:
+    """The value of one update of one round, before correction: one dot product."""
+    return sum(map(int.__mul__, update.tolist(), towards.vector.tolist()))
+
+
+def correction(towards: Direction, sigma: int, scale: int, recipe: Recipe) -> int:
+    """What an update's own noise is expected to have cost it: rate * sigma^2 * trace, `scale` = rows << bits."""
+    return (recipe.learning_rate_q16 * sigma * sigma * towards.trace) // (scale << (UNIT_BITS + WEIGHT_BITS))
+
+
+def variance(towards: Direction, sigma: int) -> int:
+    """The variance of one update's value that is due to its noise."""
+    return sigma * sigma * sum(number * number for number in towards.vector.tolist())
+
+
+def shares_bps(
+    values: Sequence[int], errors: Sequence[int], rows: Sequence[int], *, sure: int = SURE
+) -> list[int]:
+    """Values as shares in basis points that sum to 10,000 exactly; zero rows, zero share.
+
+    A value that is not `sure` standard errors above nothing earns nothing, and nobody earns more than
+    `ROW_FACTOR` times its part of the rows while others can take it. Where nobody's value can be told from
+    nothing, rows alone count. Rounding is by largest remainder; equal ones go to the earlier owner.
+
+    Raises:
+        InvalidShares: no rows at all.
     """
-    total = np.zeros(len(models), dtype=np.int64)
-    for part, truth in _blocks(models, z, labels):
-        error = part - truth[:, np.newaxis] * ONE
-        total += (_COIN - error * error).sum(axis=0)
-    return [int(value) for value in total]
+    if not rows or sum(rows) <= 0:
+        raise InvalidShares("there is nobody to share among")
+    counted = [
+        value if value > sure * error and count else 0
+        for value, error, count in zip(values, errors, rows, strict=True)
+    ]
+    weights = _capped(counted, rows) if sum(counted) else list(rows)
+    return _rounded(weights)
 
 
-def correct(models: IntArray, z: npt.NDArray[np.integer], labels: IntArray) -> list[int]:
-    """How many test rows each model gets right; p >= 1/2 counts as 1."""
-    total = np.zeros(len(models), dtype=np.int64)
-    for part, truth in _blocks(models, z, labels):
-        total += ((part >= ONE // 2) == (truth[:, np.newaxis] == 1)).sum(axis=0)
-    return [int(value) for value in total]
+def _capped(values: list[int], rows: Sequence[int]) -> list[int]:
+    """Values scaled up so that a cap of ROW_FACTOR times the part of the rows is a whole number, and capped.
 
-
-def exact_shapley(values: Sequence[int]) -> list[Fraction]:
-    """The Shapley value of each player from all 2^n coalition values, index = bitmask.
-
-    phi_i = sum over S without i of |S|! (n - |S| - 1)! / n! * (v(S + i) - v(S)). Sums are kept per
-    coalition size, so the factorial weights are applied n times, not 2^n times.
+    What a cap takes from one is spread over the others in proportion, so caps are applied until none is
+    passed any more: at most one owner more in each pass.
     """
-    players = len(values).bit_length() - 1
-    if not values or len(values) != 1 << players:
-        raise InvalidGame(f"{len(values)} utilities are not one for each coalition")
-    weights = [math.factorial(k) * math.factorial(players - k - 1) for k in range(players)]
-    result = []
-    for player in range(players):
-        bit, by_size = 1 << player, [0] * players
-        for mask, value in enumerate(values):
-            if not mask & bit:
-                by_size[mask.bit_count()] += values[mask | bit] - value
-        total = sum(weight * part for weight, part in zip(weights, by_size, strict=True))
-        result.append(Fraction(total, math.factorial(players)))
-    return result
+    total_rows = sum(rows)
+    capped: set[int] = set()
+    while True:
+        free = sum(value for i, value in enumerate(values) if i not in capped)
+        bound = sum(rows[i] for i in capped) * ROW_FACTOR
+        # a free owner's part of all is value / free * (1 - bound / total_rows)
+        left = total_rows - bound
+        over = {
+            i
+            for i, value in enumerate(values)
+            if i not in capped and value * left > ROW_FACTOR * rows[i] * free
+        }
+        if not over or left <= 0 or not free:
+            break
+        capped |= over
+    if left <= 0 or not free:
+        return [count if value else 0 for value, count in zip(values, rows, strict=True)]
+    return [ROW_FACTOR * rows[i] * free if i in capped else value * left for i, value in enumerate(values)]
 
 
-def shares_bps(values: Sequence[Fraction]) -> list[int]:
-    """Values as shares in basis points that sum to 10,000 exactly.
-
-    A negative value earns 0. Rounding is by largest remainder; equal remainders go to the earlier
-    player. When nobody's value is positive, nothing tells the players apart and the split is equal.
-    """
-    if not values:
-        raise InvalidGame("there is nobody to share among")
-    positive = [max(Fraction(0), value) for value in values]
-    total = sum(positive, Fraction(0))
-    if not total:
-        positive, total = [Fraction(1)] * len(values), Fraction(len(values))
-    exact = [value * SHARES_TOTAL_BPS / total for value in positive]
-    shares = [math.floor(value) for value in exact]
-    order = sorted(range(len(exact)), key=lambda i: (shares[i] - exact[i], i))
+def _rounded(weights: Sequence[int]) -> list[int]:
+    total = sum(weights)
+    shares = [weight * SHARES_TOTAL_BPS // total for weight in weights]
+    order = sorted(range(len(weights)), key=lambda i: (-(weights[i] * SHARES_TOTAL_BPS % total), i))
     for i in order[: SHARES_TOTAL_BPS - sum(shares)]:
         shares[i] += 1
     return shares
 
 
-def _blocks(
-    models: IntArray, z: npt.NDArray[np.integer], labels: IntArray
-) -> Iterator[tuple[IntArray, IntArray]]:
-    """Probabilities (some rows, models) with their labels, so that memory stays bounded."""
-    block = max(1, _BLOCK_CELLS // max(1, len(models)))
-    for start in range(0, len(z), block):
-        yield probabilities(models, z[start : start + block]), labels[start : start + block]
+def root_of(square: int) -> int:
+    """A variance as a standard error, rounded up."""
+    root = math.isqrt(square)
+    return root + (root * root < square)
