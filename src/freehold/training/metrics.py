@@ -72,7 +72,7 @@ def auc_ppm(p: IntArray, labels: IntArray) -> int:
     zeros = np.bincount(place, minlength=len(kinds)) - ones
     below = np.cumsum(zeros) - zeros
     ranks = sum((ones * (2 * below + zeros)).tolist())
-    return ranks * PPM // (2 * pairs)
+    return int(ranks * PPM // (2 * pairs))
 
 
 def interval_bps(right_rows: int, rows: int) -> tuple[int, int]:

@@ -1,13 +1,15 @@
 """The record of a training run, from which anyone can recompute the model, every value and every share.
 
-A `RunPlan` is what owners agree to, each in a grant that names its hash. A `Start` says who did, and how many
-rows they have in common. Each `Round` holds what owners committed to and then revealed. `replay` redoes the
-model from zero; `value` says what each owner's updates were worth on the opened test table.
+A `RunPlan` is what owners agree to, each in a grant that names its hash; a `Start` says who did. Each `Round`
+holds what owners committed to and then revealed: in round 0, where the plan has one, a sketch of their rows,
+in the others an update. `replay` redoes the model from zero; `value` says what each owner's updates were worth
+on the opened test table.
 """
 
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -17,8 +19,9 @@ import numpy as np
 import rfc8785
 
 from freehold.core.errors import InvalidInput, VerificationFailed
-from freehold.training import metrics, overlap, privacy, updates, valuation
+from freehold.training import metrics, privacy, sketch, updates, valuation
 from freehold.training.logistic import Recipe, step
+from freehold.training.noise import MAX_SIGMA
 from freehold.training.scaling import Scaling, unit_rows
 from freehold.training.table import MAX_COLUMNS, MAX_ROWS
 from freehold.training.updates import Noise
@@ -72,6 +75,15 @@ class PlannedTest:
 
 
 @dataclass(frozen=True)
+class Sketch:
+    """Size and noise of the sketches by which owners' rows are compared."""
+
+    buckets: int = 0
+    sigma: int = 0
+    """Standard deviation of the noise in each bucket, where a row adds `sketch.STEP`."""
+
+
+@dataclass(frozen=True)
 class RunPlan:
     """What is agreed before anything is bought."""
 
@@ -94,8 +106,8 @@ class RunPlan:
     noise: Noise
     rows_each: int
     """Most rows of one subject in any owner's table; epsilon is for all of them together."""
-    overlap_sigma: int
-    """Noise of the count of rows that two owners share; 0 where they are not compared."""
+    sketch: Sketch
+    """How owners' rows are compared, in round 0; without buckets they are not, and there is no round 0."""
     quorum_bps: int
     """Least part of the rows that must take part in a round, over half."""
     patience_seconds: int
@@ -131,17 +143,30 @@ class RunPlan:
             return 0
         reach = updates.sensitivity(self.width, self.noise.update_bits, self.rows_each)
         spent = privacy.rho_nano(reach, self.noise.sigma, self.recipe.rounds)
-        if self.overlap_sigma and len(self.owners) > 1:
-            spent += privacy.rho_nano(self.rows_each, self.overlap_sigma, len(self.owners) - 1)
+        if self.sketch.sigma:
+            spent += privacy.rho_nano(self.rows_each * sketch.STEP, self.sketch.sigma, 1)
         return spent
+
+    @property
+    def first_round(self) -> int:
+        """0 where owners' rows are compared, else 1."""
+        return 0 if self.sketch.buckets else 1
+
+    def size(self, number: int) -> int:
+        """Numbers in what an owner reveals in a round."""
+        return self.width if number else self.sketch.buckets
 
     @cached_property
     def run_id(self) -> str:
         """0x hex SHA-256 of the plan's canonical JSON."""
         return _hex(b"freehold/training-plan/v2\0" + rfc8785.dumps(self.to_json()))
 
-    def longest(self, account: str) -> int:
-        """No update of an owner may be longer than this."""
+    def longest(self, account: str, number: int) -> int:
+        """What an owner reveals in a round may not be longer than this."""
+        if not number:
+            return self.rows[account] * sketch.STEP + self.sketch.sigma * (
+                math.isqrt(self.sketch.buckets) + 11
+            )
         return updates.longest(self.rows[account], self.width, self.noise, self.rows_each)
 
     def to_json(self) -> dict[str, Any]:
@@ -153,13 +178,14 @@ class RunPlan:
             "scaling": self.scaling.to_json(),
             "recipe": self.recipe.to_json(),
             "noise": asdict(self.noise),
+            "sketch": asdict(self.sketch),
             "test": asdict(self.test),
         }
 
     @classmethod
     def from_json(cls, value: Any) -> Self:
         """Parse what `to_json` made, from anyone; raises `InvalidInput` subclasses."""
-        _object(value, {*_PLAIN, "owners", "columns", "scaling", "recipe", "noise", "test"}, "plan")
+        _object(value, {*_PLAIN, "owners", "columns", "scaling", "recipe", "noise", "sketch", "test"}, "plan")
         if not isinstance(value["owners"], list) or len(value["owners"]) > MAX_OWNERS:
             raise InvalidRecord(f"plan: owners must be a list of at most {MAX_OWNERS:,}")
         if not isinstance(value["columns"], list) or len(value["columns"]) > MAX_COLUMNS:
@@ -171,6 +197,7 @@ class RunPlan:
             scaling=Scaling.from_json(value["scaling"]),
             recipe=Recipe.from_json(value["recipe"]),
             noise=_made(Noise, value["noise"], "noise"),
+            sketch=_made(Sketch, value["sketch"], "sketch"),
             test=_made(PlannedTest, value["test"], "test"),
         )
 
@@ -179,7 +206,6 @@ _COUNTS = {
     "epsilon_micro": (0, 100_000_000),
     "delta_exponent": (5, 12),
     "rows_each": (1, 1_000),
-    "overlap_sigma": (0, 10_000),
     "quorum_bps": (5_001, 10_000),
     "patience_seconds": (1, 86_400),
     "weight_cap_bps": (5_000, 10_000),
@@ -190,39 +216,27 @@ _PLAIN = ("nonce", "builder", "label", "level", *_COUNTS)
 
 @dataclass(frozen=True)
 class Start:
-    """Who takes part and how many rows they share: said once, before the first round."""
+    """Who takes part: said once, before the first round."""
 
     grants: Mapping[str, str]
     """Owner -> id of the grant by which it agreed to this run."""
-    shared: tuple[tuple[int, int, int], ...] = ()
-    """(i, j, rows) for owners i < j of the plan, as counted with noise; pairs that were not compared are absent."""
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object."""
-        return {"grants": dict(sorted(self.grants.items())), "shared": [list(pair) for pair in self.shared]}
+        return {"grants": dict(sorted(self.grants.items()))}
 
     @classmethod
     def from_json(cls, value: Any, plan: RunPlan) -> Self:
         """Parse what `to_json` made, from anyone; raises `InvalidRecord`."""
-        _object(value, {"grants", "shared"}, "start")
-        grants, shared = value["grants"], value["shared"]
+        _object(value, {"grants"}, "start")
+        grants = value["grants"]
         if not isinstance(grants, dict) or not set(grants) <= set(plan.accounts):
             raise InvalidRecord("start: grants must be of the plan's owners")
         if not all(isinstance(text, str) and _HASH.fullmatch(text) for text in grants.values()):
             raise InvalidRecord("start: a grant is named by 0x and 64 hex digits")
-        if sum(plan.rows[account] for account in grants) * 10_000 < plan.quorum_bps * sum(plan.rows.values()):
+        if not has_quorum(plan, grants):
             raise InvalidRecord("start: the owners that agreed hold fewer rows than the plan's quorum")
-        return cls(grants, _shared(shared, plan, grants))
-
-    def weights(self, plan: RunPlan) -> dict[str, int]:
-        """Rows for which each owner that takes part counts: shared ones once, and none above the cap."""
-        present = [i for i, account in enumerate(plan.accounts) if account in self.grants]
-        rows = [plan.owners[i].rows for i in present]
-        at = {owner: place for place, owner in enumerate(present)}
-        pairs = {(at[i], at[j]): count for i, j, count in self.shared}
-        alone = overlap.copied(pairs, rows, plan.overlap_sigma) if pairs else rows
-        capped = _capped(alone, plan.weight_cap_bps)
-        return {plan.owners[i].account: count for i, count in zip(present, capped, strict=True)}
+        return cls(grants)
 
 
 @dataclass(frozen=True, eq=False)
@@ -230,7 +244,7 @@ class Round:
     """One round: what owners committed to, and what they revealed."""
 
     number: int
-    """From 1."""
+    """From 1; 0 is the comparison of rows."""
     commitments: Mapping[str, str]
     """Owner -> `update_hash` of its update, fixed before any update was shown."""
     absent: Mapping[str, str]
@@ -255,10 +269,12 @@ class Round:
 class Replayed:
     """A run computed again from its record."""
 
+    rounds: tuple[Round, ...]
+    """From 1."""
     models: tuple[IntArray, ...]
-    """(width,) before each round, and the last one."""
+    """(width,) before each of them, and the last one."""
     steps: tuple[tuple[IntArray, IntArray], ...]
-    """(data, shrink) of each round's step."""
+    """(data, shrink) of each one's step."""
     weights: Mapping[str, int]
     """Rows for which each owner counts."""
 
@@ -301,21 +317,27 @@ class Replay:
     start: Start
     model: IntArray = field(init=False)
     """(width,) Q16 after the rounds so far."""
-    done: int = 0
-    """Rounds so far."""
+    next: int = field(init=False)
+    """Number of the round that comes."""
 
     def __post_init__(self) -> None:
         self.model = np.zeros(self.plan.width, dtype=np.int64)
-        self.weights = self.start.weights(self.plan)
-        self.scale = max(1, sum(self.weights.values()))
+        self.next = self.plan.first_round
+        self.weights = _weights(self.plan, self.start, {})
+        self.scale = sum(self.weights.values())
 
-    def add(self, made: Round) -> tuple[IntArray, IntArray]:
-        """One more round; its step's two parts.
+    @property
+    def is_done(self) -> bool:
+        """No round is left."""
+        return self.next > self.plan.recipe.rounds
+
+    def add(self, made: Round) -> tuple[IntArray, IntArray] | None:
+        """One more round; its step's two parts, none for round 0.
 
         Raises:
             VerificationFailed: naming round and, where one is to blame, owner.
         """
-        plan, number = self.plan, self.done + 1
+        plan, number = self.plan, self.next
         if made.number != number:
             raise _failed(number, f"is recorded as round {made.number}")
         strangers = (set(made.commitments) | set(made.absent)) ^ set(self.start.grants)
@@ -326,15 +348,20 @@ class Replay:
         for owner, (salt, update) in made.updates.items():
             if update_hash(plan, number, owner, salt, update) != made.commitments[owner]:
                 raise _failed(number, "sent another update than it committed to", owner)
-            if sum(n * n for n in update.tolist()) > plan.longest(owner) ** 2:
+            if sum(n * n for n in update.tolist()) > plan.longest(owner, number) ** 2:
                 raise _failed(number, "sent a longer update than its rows can make", owner)
         if not has_quorum(plan, made.updates):
             raise _failed(number, "has updates of fewer rows than the plan's quorum")
+        self.next = number + 1
+        if not number:
+            shown = {owner: update for owner, (_, update) in made.updates.items()}
+            self.weights = _weights(plan, self.start, shown)
+            self.scale = sum(self.weights.values())
+            return None
         total = np.zeros(plan.width, dtype=np.int64)
         for owner in made.updates:
             total += weighed(made.updates[owner][1], self.weights[owner], plan.rows[owner])
         self.model, data, shrink = step(self.model, total, self.scale, plan.noise.update_bits, plan.recipe)
-        self.done = number
         return data, shrink
 
 
@@ -355,24 +382,27 @@ def replay(plan: RunPlan, start: Start, rounds: Sequence[Round]) -> Replayed:
 
     Raises `VerificationFailed` naming round and, where one is to blame, owner.
     """
-    if len(rounds) != plan.recipe.rounds:
-        raise VerificationFailed(f"{len(rounds)} rounds are recorded, the plan has {plan.recipe.rounds}")
+    expected = plan.recipe.rounds + 1 - plan.first_round
+    if len(rounds) != expected:
+        raise VerificationFailed(f"{len(rounds)} rounds are recorded, the plan has {expected}")
     running = Replay(plan, start)
     models, steps = [running.model], []
     for made in rounds:
-        steps.append(running.add(made))
-        models.append(running.model)
-    return Replayed(tuple(models), tuple(steps), running.weights)
+        parts = running.add(made)
+        if parts:
+            steps.append(parts)
+            models.append(running.model)
+    return Replayed(tuple(rounds[1 - plan.first_round :]), tuple(models), tuple(steps), running.weights)
 
 
-def value(plan: RunPlan, start: Start, rounds: Sequence[Round], replayed: Replayed, test: Table) -> Valuation:
+def value(plan: RunPlan, start: Start, replayed: Replayed, test: Table) -> Valuation:
     """Values, standard errors, shares and scores on the opened test table: O(owners * width) a round."""
     require_test(plan, test)
     opened = TestRows(unit_rows(test.features, plan.scaling), test.labels)
     accounts = tuple(account for account in plan.accounts if account in start.grants)
-    weights, scale = replayed.weights, max(1, sum(replayed.weights.values()))
+    weights, scale = replayed.weights, sum(replayed.weights.values())
     values, variances = dict.fromkeys(accounts, 0), dict.fromkeys(accounts, 0)
-    for made, model, (data, shrink) in zip(rounds, replayed.models, replayed.steps, strict=False):
+    for made, model, (data, shrink) in zip(replayed.rounds, replayed.models, replayed.steps, strict=False):
         towards = valuation.direction(opened, model, data, shrink)
         cost = valuation.correction(towards, plan.noise.sigma, scale << plan.noise.update_bits, plan.recipe)
         spread = valuation.variance(towards, plan.noise.sigma)
@@ -389,7 +419,7 @@ def value(plan: RunPlan, start: Start, rounds: Sequence[Round], replayed: Replay
         values=tuple(found),
         errors=tuple(errors),
         shares_bps=tuple(valuation.shares_bps(found, errors, counted)),
-        scores=metrics.score(replayed.model, _alone(plan, accounts, rounds), opened),
+        scores=metrics.score(replayed.model, _alone(plan, accounts, replayed.rounds), opened),
     )
 
 
@@ -406,7 +436,7 @@ def require_test(plan: RunPlan, test: Table) -> None:
 
 
 def replay_owner(
-    plan: RunPlan, models: Sequence[IntArray], rounds: Sequence[Round], owner: str, table: Table, seed: bytes
+    plan: RunPlan, start: Start, rounds: Sequence[Round], owner: str, table: Table, seed: bytes
 ) -> None:
     """Redo one owner's updates from its opened table and noise seed: what a judge does.
 
@@ -415,18 +445,25 @@ def replay_owner(
     """
     if plan.rows.get(owner) != table.rows:
         raise VerificationFailed(f"the table of {owner} does not have the rows it declared", owner=owner)
-    z = unit_rows(table.features, plan.scaling)
-    for made, model in zip(rounds, models, strict=False):
-        if owner not in made.updates:
-            continue
-        again = updates.make(z, table.labels, model, plan.noise, round_seed(plan, made.number, model, seed))
-        if (again != made.updates[owner][1]).any():
+    running = Replay(plan, start)
+    for made in rounds:
+        again = answer(plan, made.number, running.model, table, seed)
+        if owner in made.updates and (again != made.updates[owner][1]).any():
             raise _failed(made.number, "did not train as the recipe says", owner)
+        running.add(made)
+
+
+def answer(plan: RunPlan, number: int, model: IntArray, table: Table, seed: bytes) -> IntArray:
+    """What an owner reveals in a round at `model`: its sketch in round 0, else its update."""
+    own = round_seed(plan, number, model, seed)
+    if not number:
+        return sketch.make(table, plan.scaling, plan.nonce, plan.sketch.buckets, plan.sketch.sigma, own)
+    return updates.make(unit_rows(table.features, plan.scaling), table.labels, model, plan.noise, own)
 
 
 def round_seed(plan: RunPlan, number: int, model: IntArray, seed: bytes) -> bytes:
     """The noise seed of an owner's round; another model gets other noise."""
-    return updates.round_seed(seed, plan.run_id, number, models_hash(plan, number - 1, model))
+    return updates.round_seed(seed, plan.run_id, number, models_hash(plan, number, model))
 
 
 def update_hash(plan: RunPlan, number: int, owner: str, salt: str, update: IntArray) -> str:
@@ -436,7 +473,7 @@ def update_hash(plan: RunPlan, number: int, owner: str, salt: str, update: IntAr
 
 
 def models_hash(plan: RunPlan, number: int, model: IntArray) -> str:
-    """Hash of the common model after a round (0: before the first), bound to the run."""
+    """Hash of the common model before a round, bound to the run; after the last it stands before one more."""
     return _array_hash({"kind": "models", "run": plan.run_id, "round": number}, model)
 
 
@@ -451,9 +488,7 @@ def model_hash(model: IntArray, scaling: Scaling, recipe: Recipe, columns: Seque
     return _array_hash(context, model)
 
 
-def round_statement(
-    plan: RunPlan, made: Round, start: str, previous: str, missing: Sequence[str]
-) -> dict[str, Any]:
+def round_statement(made: Round, start: str, previous: str, missing: Sequence[str]) -> dict[str, Any]:
     """What the builder signs before updates of a round are shown.
 
     `start` is the id of the start's claim, `previous` the hash of the model before the round, `missing` who
@@ -473,7 +508,7 @@ def parse_round(plan: RunPlan, statement: Any, revealed: Any) -> Round:
     """A round from its claim's statement and its revealed updates, from anyone; raises `InvalidInput` kinds."""
     _object(statement, {"number", "start", "previous", "missing", "commitments", "absent"}, "round")
     number, commitments, absent = statement["number"], statement["commitments"], statement["absent"]
-    if type(number) is not int or not 1 <= number <= plan.recipe.rounds:
+    if type(number) is not int or not plan.first_round <= number <= plan.recipe.rounds:
         raise InvalidRecord("round: its number is not one of the plan's")
     owners = set(plan.accounts)
     if not isinstance(commitments, dict) or not isinstance(absent, dict):
@@ -487,10 +522,10 @@ def parse_round(plan: RunPlan, statement: Any, revealed: Any) -> Round:
         raise InvalidRecord(f"round: a reason is a text of at most {MAX_REASON} characters")
     if not isinstance(statement["missing"], list) or not set(map(str, statement["missing"])) <= owners:
         raise InvalidRecord("round: missing is a list of owners")
-    return Round(number, commitments, absent, parse_revealed(plan, revealed))
+    return Round(number, commitments, absent, parse_revealed(plan, number, revealed))
 
 
-def parse_revealed(plan: RunPlan, value: Any) -> dict[str, tuple[str, IntArray]]:
+def parse_revealed(plan: RunPlan, number: int, value: Any) -> dict[str, tuple[str, IntArray]]:
     """Revealed updates by owner, from anyone; raises `InvalidInput` kinds."""
     if not isinstance(value, dict) or not set(value) <= set(plan.accounts):
         raise InvalidRecord("revealed updates are an object by owner of the plan")
@@ -499,7 +534,10 @@ def parse_revealed(plan: RunPlan, value: Any) -> dict[str, tuple[str, IntArray]]
         _object(item, {"salt", "update"}, "revealed update")
         if not isinstance(item["salt"], str) or not _SALT.fullmatch(item["salt"]):
             raise InvalidRecord("a salt is 0x and 32 hex digits")
-        found[owner] = (item["salt"], updates.parse(item["update"], owner, plan.width, plan.longest(owner)))
+        found[owner] = (
+            item["salt"],
+            updates.parse(item["update"], owner, plan.size(number), plan.longest(owner, number)),
+        )
     return found
 
 
@@ -524,20 +562,11 @@ def _capped(rows: list[int], cap_bps: int) -> list[int]:
     return [min(count, (total - count) * cap_bps // (valuation.SHARES_TOTAL_BPS - cap_bps)) for count in rows]
 
 
-def _shared(value: Any, plan: RunPlan, grants: Mapping[str, str]) -> tuple[tuple[int, int, int], ...]:
-    owners = len(plan.owners)
-    pairs = value if isinstance(value, list) and len(value) <= owners * (owners - 1) // 2 else [None]
-    for pair in pairs:
-        if not isinstance(pair, list) or len(pair) != 3 or any(type(n) is not int for n in pair):
-            raise InvalidRecord("start: shared rows are listed as [i, j, rows]")
-        i, j, rows = pair
-        if not 0 <= i < j < owners or not 0 <= rows <= MAX_ROWS:
-            raise InvalidRecord("start: shared rows are of two owners of the plan, i < j")
-        if not {plan.owners[i].account, plan.owners[j].account} <= set(grants):
-            raise InvalidRecord("start: shared rows are of owners that take part")
-    if len({(pair[0], pair[1]) for pair in pairs}) != len(pairs) or (pairs and not plan.overlap_sigma):
-        raise InvalidRecord("start: a pair is listed twice, or the plan does not compare owners")
-    return tuple((pair[0], pair[1], pair[2]) for pair in pairs)
+def _weights(plan: RunPlan, start: Start, sketches: Mapping[str, IntArray]) -> dict[str, int]:
+    """Rows for which each owner that takes part counts: shared ones once, and none above the cap."""
+    rows = {account: plan.rows[account] for account in plan.accounts if account in start.grants}
+    own = sketch.own_rows(sketches, rows, plan.sketch.sigma)
+    return dict(zip(own, _capped(list(own.values()), plan.weight_cap_bps), strict=True))
 
 
 def _check_plan(plan: RunPlan) -> None:
@@ -548,13 +577,7 @@ def _check_plan(plan: RunPlan) -> None:
             raise InvalidRecord("plan: an owner is an account and a dataset")
         if type(owner.rows) is not int or not 1 <= owner.rows <= MAX_ROWS:
             raise InvalidRecord(f"plan: rows are 1 to {MAX_ROWS:,}")
-    names = (*plan.columns, plan.label)
-    if not all(isinstance(name, str) and 1 <= len(name) <= 256 for name in names):
-        raise InvalidRecord("plan: columns and label are texts of 1 to 256 characters")
-    if not 1 <= len(plan.columns) <= MAX_COLUMNS or len(set(names)) != len(names):
-        raise InvalidRecord("a plan needs distinct columns and a label")
-    if len(plan.scaling.mean) != len(plan.columns):
-        raise InvalidRecord("plan: the scaling does not fit the columns")
+    _check_columns(plan)
     for name, (low, high) in _COUNTS.items():
         number = getattr(plan, name)
         if type(number) is not int or not low <= number <= high:
@@ -563,6 +586,16 @@ def _check_plan(plan: RunPlan) -> None:
         raise InvalidRecord("plan: nonce or builder is malformed")
     _check_test(plan.test)
     _check_noise(plan)
+
+
+def _check_columns(plan: RunPlan) -> None:
+    names = (*plan.columns, plan.label)
+    if not all(isinstance(name, str) and 1 <= len(name) <= 256 for name in names):
+        raise InvalidRecord("plan: columns and label are texts of 1 to 256 characters")
+    if not 1 <= len(plan.columns) <= MAX_COLUMNS or len(set(names)) != len(names):
+        raise InvalidRecord("a plan needs distinct columns and a label")
+    if len(plan.scaling.mean) != len(plan.columns):
+        raise InvalidRecord("plan: the scaling does not fit the columns")
 
 
 def _check_test(test: PlannedTest) -> None:
@@ -579,13 +612,18 @@ def _check_test(test: PlannedTest) -> None:
 
 def _check_noise(plan: RunPlan) -> None:
     noise = plan.noise
-    if any(type(n) is not int for n in (noise.sigma, noise.update_bits)):
-        raise InvalidRecord("plan: noise is two integers")
+    numbers = (noise.sigma, noise.update_bits, plan.sketch.buckets, plan.sketch.sigma)
+    if any(type(n) is not int for n in numbers):
+        raise InvalidRecord("plan: noise and sketch are two integers each")
+    if not (0 <= plan.sketch.buckets <= sketch.MAX_BUCKETS and 0 <= plan.sketch.sigma <= MAX_SIGMA):
+        raise InvalidRecord("plan: the sketch is too large")
     if plan.level == "update":
-        if (noise, plan.overlap_sigma, plan.epsilon_micro) != (Noise(0, updates.EXACT_BITS), 0, 0):
+        if (noise, plan.sketch.sigma, plan.epsilon_micro) != (Noise(0, updates.EXACT_BITS), 0, 0):
             raise InvalidRecord("plan: level update has no noise and no epsilon")
         return
-    if plan.level != "noised" or not 1 <= noise.sigma <= updates.MAX_SIGMA:
+    if plan.sketch.buckets and not plan.sketch.sigma:
+        raise InvalidRecord("plan: a sketch needs noise", field="sketch")
+    if plan.level != "noised" or not 1 <= noise.sigma <= MAX_SIGMA:
         raise InvalidRecord("plan: level is noised, with its noise, or update")
     if not 1 <= noise.update_bits <= updates.MOST_BITS:
         raise InvalidRecord(f"plan: update_bits is 1 to {updates.MOST_BITS}")

@@ -81,24 +81,25 @@ def direction(test: TestRows, model: IntArray, data: IntArray, shrink: IntArray)
     """Of the step (`data`, `shrink`) made from `model`; all (width,) Q16."""
     p = sigmoid(matmul(test.z, model[:, np.newaxis])[:, 0])
     slope = matmul((p - test.labels * ONE)[np.newaxis, :], test.z)[0]
-    # p (1 - p) in Q16
+    # in Q16
     curve = shift_round(p * (ONE - p), WEIGHT_BITS)
     moved = matmul(test.z, np.clip(data + 2 * shrink, -_STEP_LIMIT, _STEP_LIMIT)[:, np.newaxis])[:, 0]
     moved = np.clip(shift_round(moved, UNIT_BITS), -_MOVED_LIMIT, _MOVED_LIMIT)
     bent = matmul(shift_round(moved * curve, WEIGHT_BITS)[np.newaxis, :], test.z)[0]
     lengths = np.einsum("rc,rc->r", test.z, test.z, dtype=np.int64)
-    trace = sum((lengths * curve).tolist())
+    trace = int(sum((lengths * curve).tolist()))
     return Direction(2 * slope - bent, trace)
 
 
 def along(update: IntArray, towards: Direction) -> int:
     """The value of one update of one round, before correction: one dot product."""
-    return sum(map(int.__mul__, update.tolist(), towards.vector.tolist()))
+    return int(sum(map(int.__mul__, update.tolist(), towards.vector.tolist())))
 
 
 def correction(towards: Direction, sigma: int, scale: int, recipe: Recipe) -> int:
     """What an update's own noise is expected to have cost it: rate * sigma^2 * trace, `scale` = rows << bits."""
-    return (recipe.learning_rate_q16 * sigma * sigma * towards.trace) // (scale << (UNIT_BITS + WEIGHT_BITS))
+    expected = recipe.learning_rate_q16 * sigma * sigma * towards.trace
+    return expected // (scale << (UNIT_BITS + WEIGHT_BITS))
 
 
 def variance(towards: Direction, sigma: int) -> int:
