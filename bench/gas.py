@@ -30,6 +30,7 @@ BARS = {
     "Assets.register": 80_000,
     "Market.buyWithAuthorization": 150_000,
     "Revenue.claim, repeat, 32 owners": 60_000,
+    "Timestamps.stamp": 46_000,
 }
 SALT = b"\x01" * 32
 
@@ -254,6 +255,11 @@ class Gauge:
         effect = Effect(changed=3, read=3, accounts=2, events=((2, 1), transfer))
         self.row("Channels.withdraw", effect, payer, world.Channels, "withdraw", channel)
 
+    def timestamps(self) -> None:
+        effect = Effect(new=1, events=((2, 0),))
+        stamped = id_of(["uint256"], 1)
+        self.row("Timestamps.stamp", effect, self.owner, self.world.Timestamps, "stamp", stamped)
+
 
 def measure() -> dict[str, dict[str, int]]:
     """Rows of {gas, floor, bar where there is one}, on a fresh chain."""
@@ -267,6 +273,7 @@ def measure() -> dict[str, dict[str, int]]:
         gauge.market()
         gauge.revenue()
         gauge.channels()
+        gauge.timestamps()
         world.close()
         return gauge.rows
 

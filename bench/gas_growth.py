@@ -74,6 +74,9 @@ class Acts:
     def register(self, n):
         return "Assets", "register", (word(n),)
 
+    def stamp(self, n):
+        return "Timestamps", "stamp", (word(n),)
+
     def release(self, n):
         return "ModelShares", "release", (word(n), [ME], [1])
 

@@ -124,6 +124,15 @@ async function logsAndRevocations() {
   seen.revoked = await Promise.all([4n, 300n, 5n].map((index) => use("Revocations")("isRevoked", alice.address, index)));
 }
 
+async function timestamps() {
+  const plan = id("plan");
+  same(await use("Timestamps")("stampedAt", plan), 0n, "not stamped yet");
+  const [event] = await use("Timestamps", alice)("stamp", plan);
+  same(event.args.hash, plan, "stamped hash");
+  seen.stamped = (await use("Timestamps")("stampedAt", plan)) > 0n;
+  seen.stamped_again = await refused("Timestamps", bob, "stamp", plan);
+}
+
 async function assets() {
   const [anyone, asAlice, asBob] = [use("Assets"), use("Assets", alice), use("Assets", bob)];
   await asAlice("register", id("asset"));
@@ -221,6 +230,7 @@ async function channels(pool) {
 for (const who of [alice, bob, carol]) await (await funder.sendTransaction({ to: who.address, value: parseEther("1") })).wait(1, 20_000);
 await dollar();
 await logsAndRevocations();
+await timestamps();
 await assets();
 await market();
 await shares();

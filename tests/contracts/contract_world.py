@@ -32,6 +32,7 @@ NAMES = (
     "ModelShares",
     "Revenue",
     "Channels",
+    "Timestamps",
 )
 FAR = 2**48 - 1
 RECEIVE_FIELDS = "address from,address to,uint256 value,uint256 validAfter,uint256 validBefore,bytes32 nonce"
@@ -122,7 +123,7 @@ class Sent:
 
 
 class World:
-    """One chain with the eight contracts on it."""
+    """One chain with the nine contracts on it."""
 
     def __init__(self, url: str) -> None:
         self._http = httpx.Client(timeout=60, trust_env=False)
@@ -299,7 +300,7 @@ def event_types() -> dict[tuple[bytes, int], dict]:
 
 
 def decoded_event(log: dict) -> tuple[str, tuple] | None:
-    """Name and values in the declared order; None for an event that is not of the eight contracts."""
+    """Name and values in the declared order; None for an event that is not of the nine contracts."""
     topics = [bytes.fromhex(topic[2:]) for topic in log["topics"]]
     if (entry := event_types().get((topics[0], len(topics)))) is None:
         return None

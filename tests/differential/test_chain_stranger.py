@@ -57,6 +57,8 @@ def test_every_function_of_every_contract_is_used(kind, tmp_path):
         "head": "9",
         "shrunk": "SizeMustGrow",
         "revoked": [True, True, False],
+        "stamped": True,
+        "stamped_again": "AlreadyStamped",
         "owners": ["alice", "bob"],
         "about": ["Freehold Assets", "FREEHOLD", "", True],
         "bought": True,

@@ -1,11 +1,11 @@
-"""The half of the economy that records: log heads, revocations, asset tokens, released shares.
+"""The half of the economy that records: log heads, revocations, asset tokens, released shares, stamps.
 
-A ghost of each record is kept beside the chain's. Every act is done by transaction or by a signature that
-somebody else submits; each act that must have no effect is tried as well: a log that shrinks, a second
-revocation, another's token, a changed release, a late signature, another's signature.
+A ghost of each record is kept beside the chain's. Every act in an account's name is done by transaction or by a
+signature that somebody else submits; each act that must have no effect is tried as well: a log that shrinks, a
+second revocation, another's token, a changed release, a second stamp, a late signature, another's signature.
 """
 
-from contract_world import refused
+from contract_world import id_of, refused
 from economy_money import Hand, Money
 from hypothesis.stateful import invariant
 
@@ -14,7 +14,7 @@ REVOKE = "Revoke(address issuer,uint256 index,uint256 deadline)"
 REGISTER = "Register(address owner,bytes32 asset,uint256 deadline)"
 RELEASE = "Release(address releaser,bytes32 model,address[] owners,uint256[] shares,uint256 deadline)"
 INDICES = (0, 1, 127, 128, 254, 255, 256, 257, 511, 512, 2**255, 2**256 - 1)
-RECORD_ACTS = ("anchor", "revoke", "register", "move_token", "release", "move_shares")
+RECORD_ACTS = ("anchor", "revoke", "register", "move_token", "release", "move_shares", "stamp")
 DEADLINE = 2**40
 
 
@@ -26,6 +26,7 @@ class Records(Money):
         self.revoked: set[tuple[int, int]] = set()
         self.holders: dict[int, int] = {}
         self.released: dict[int, dict[int, int]] = {}
+        self.stamped: dict[bytes, int] = {}
         super().__init__()
 
     def anchor(self, hand: Hand) -> None:
@@ -85,6 +86,18 @@ class Records(Money):
             self.world.send(self.people[owner], self.world.ModelShares, "transfer", *args)
         self._fired("move_shares")
 
+    def stamp(self, hand: Hand) -> None:
+        """Anybody stamps; the hashes are this economy's own."""
+        made = self._hash(hand.index)
+        act = (self.people[hand.other], self.world.Timestamps, "stamp", made)
+        if made in self.stamped:
+            with refused("AlreadyStamped", made):
+                self.world.send(*act)
+            self._fired("stamp refused: AlreadyStamped")
+            return
+        self.stamped[made] = self.world.send(*act).block_time
+        self._fired("stamp")
+
     # -- what always holds
 
     @invariant()
@@ -109,6 +122,8 @@ class Records(Money):
                 held = self.world.read(self.world.ModelShares, "balanceOf", one.address, made)
                 assert held == owners.get(person, 0)
             assert self.world.read(self.world.ModelShares, "totalSupply", made) == sum(owners.values())
+        for made in map(self._hash, range(6)):
+            assert self.world.read(self.world.Timestamps, "stampedAt", made) == self.stamped.get(made, 0)
         super().teardown()
 
     # -- parts of acts
@@ -138,6 +153,9 @@ class Records(Money):
     def _check_revocation(self, person: int, index: int) -> None:
         found = self.world.read(self.world.Revocations, "isRevoked", self.people[person].address, index)
         assert found is ((person, index) in self.revoked)
+
+    def _hash(self, index: int) -> bytes:
+        return id_of(["address", "uint256"], self.people[0].address, index % 6)
 
     def _document(self, hand: Hand) -> bytes:
         """One of a few ids, so that second times happen."""

@@ -9,6 +9,7 @@ COMMON = {
     *SIGNED,
     *(f"{act} by signature" for act in SIGNED),
     *("anchor refused: SizeMustGrow", "revoke refused: AlreadyRevoked", "move_token", "move_shares"),
+    *("stamp", "stamp refused: AlreadyStamped"),
 }
 """In a short run of all contracts."""
 RARE = {

@@ -20,6 +20,7 @@ CONTRACTS = {
     "LogAnchors": ("anchor",),
     "Revocations": ("revoke",),
     "Assets": ("register", "move_token"),
+    "Timestamps": ("stamp",),
     "ModelShares": ("release", "move_shares"),
     "Market": ("mint", "buy", "buy_again", "send_money_astray"),
     "Revenue": ("mint", "deposit", "claim", "send_money_astray"),

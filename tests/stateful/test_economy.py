@@ -1,4 +1,4 @@
-"""The whole economy at random: all eight contracts, three people, days that pass; the chain agrees with the ghosts.
+"""The whole economy at random: all nine contracts, three people, days that pass; the chain agrees with the ghosts.
 
 An act or a refusal that never happened fails the run.
 """

@@ -84,6 +84,7 @@ TABLE: dict[str, tuple[type[ContractReverted], str]] = {
     # acts that happen once
     "AlreadyRegistered": (ActDone, "this owner has registered the asset before; its token stands"),
     "AlreadyRevoked": (ActDone, "the grant is revoked already"),
+    "AlreadyStamped": (ActDone, "the hash was stamped before; its first time stands"),
     "AlreadyBought": (ActDone, "the offer was bought before; the grant counts"),
     "AlreadyReleased": (ActDone, "the model was released before; its shares are fixed"),
     "ChannelExists": (ActDone, "take a new salt for another channel to the same pool"),

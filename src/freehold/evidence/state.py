@@ -32,6 +32,11 @@ def revocation_slot(issuer: str, index: int) -> int:
     return _mapping(index >> 8, _mapping(issuer, 0))
 
 
+def stamp_slot(hash: str) -> int:  # noqa: A002 - the contract's word
+    """Of Timestamps: the time a hash was first seen."""
+    return _mapping(hash, 0)
+
+
 def purchase_slot(grant: Grant, chain_id: int, market: str) -> int:
     """Of Market: when the grant's offer was bought, keyed by the digest its seller signed."""
     terms = grant.terms
