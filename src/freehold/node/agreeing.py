@@ -1,44 +1,94 @@
-"""The grants of a training run: owners who decide by hand are asked before anything else is bought."""
+"""The grants of a training run: owners who decide by hand are asked before anything else is bought.
+
+An owner that refuses, or cannot be reached for as long as the plan waits, is left out and named, as long as
+the others hold the plan's quorum of rows.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from freehold.core.documents import Asset
-from freehold.node.asking import AskRow, GrantCountered, GrantWaiting, still_waiting
+from freehold.core.errors import FreeholdError, NotAllowed, Unavailable
+from freehold.node.asking import AskDropped, AskRow, GrantCountered, GrantWaiting, still_waiting
 from freehold.node.consent import approval_of
 from freehold.node.granting import obtain
 from freehold.node.node import Node
 from freehold.node.peers import Peers
+from freehold.training.record import RunPlan, has_quorum
+
+RETRY_SECONDS = 1.0
+
+
+@dataclass
+class Agreed:
+    """Who takes part in a run, and who does not."""
+
+    grants: dict[str, str] = field(default_factory=dict)
+    """Owner -> id of its grant, paid."""
+    absent: dict[str, FreeholdError] = field(default_factory=dict)
+    """Owner -> why not."""
 
 
 def agree(
-    node: Node, peers: Peers, job: dict[str, Any], assets: list[Asset], tell: Callable[[dict[str, str]], None]
-) -> dict[str, str]:
-    """Owner -> id of the grant for this job, paid; `tell` hears of each as it comes. Repeatable.
+    node: Node,
+    peers: Peers,
+    job: Mapping[str, Any],
+    assets: list[Asset],
+    plan: RunPlan,
+    tell: Callable[[Agreed], None],
+    rest: Callable[[float], bool],
+) -> Agreed:
+    """Grants for this run; `tell` hears of each as it comes, `rest` waits between tries. Repeatable.
 
     Raises:
-        GrantWaiting: naming every owner that has not agreed yet. GrantRefused, AskDropped, and as `obtain`.
+        GrantWaiting: naming every owner that has not decided yet. What an owner said, where without it
+        fewer rows take part than the quorum. As `obtain`.
     """
     by_hand = [asset for asset in assets if approval_of(node, asset.id) == "ask"]
-    grants: dict[str, str] = {}
+    found = Agreed()
     for group in (by_hand, [asset for asset in assets if asset not in by_hand]):
         pending: list[AskRow] = []
         for asset in group:
             try:
-                grants[asset.owner] = _obtain(node, peers, job, asset)
+                found.grants[asset.owner] = _obtain(node, peers, job, asset, plan, rest)
             except (GrantWaiting, GrantCountered) as error:
                 pending += error.fields["asked"]
-            tell(grants)
+            except (AskDropped, NotAllowed, Unavailable) as error:
+                found.absent[asset.owner] = error
+                _require_quorum(plan, found.absent, error)
+            tell(found)
         if pending:
             raise still_waiting(pending)
-    return grants
+    return found
 
 
-def _obtain(node: Node, peers: Peers, job: dict[str, Any], asset: Asset) -> str:
-    uses = int(job["recipe"]["rounds"]) + 1
-    grant = obtain(
-        node, peers, asset, "train", purpose=job["purpose"], max_uses=uses, once_for=str(job["id"])
-    )
-    return grant.id
+def _require_quorum(plan: RunPlan, absent: Mapping[str, Any], error: FreeholdError) -> None:
+    left = [account for account in plan.accounts if account not in absent]
+    if not has_quorum(plan, left):
+        raise error
+
+
+def _obtain(
+    node: Node,
+    peers: Peers,
+    job: Mapping[str, Any],
+    asset: Asset,
+    plan: RunPlan,
+    rest: Callable[[float], bool],
+) -> str:
+    deadline = time.monotonic() + plan.patience_seconds
+    while True:
+        try:
+            return obtain(
+                node, peers, asset, "train", purpose=job["purpose"], once_for=str(job["id"]), plan=plan
+            ).id
+        except (GrantWaiting, GrantCountered):
+            raise
+        except Unavailable:
+            # alone it decides whether there is a run at all, so it is waited for like the others
+            if time.monotonic() > deadline or not rest(RETRY_SECONDS):
+                raise

@@ -34,7 +34,7 @@ from freehold.core.signing import Envelope, parse_envelope, recover
 from freehold.core.typed_data import voucher_digest
 from freehold.inference.answer import output_hash, read_request, request_body
 from freehold.inference.payment import HEADER, signature_bytes, to_header
-from freehold.node import spending
+from freehold.node import proving, spending
 from freehold.node.chain_facts import read_channel
 from freehold.node.countersigning import Countersigner
 from freehold.node.granting import obtain
@@ -80,9 +80,11 @@ class Buyer:
         """`{model, outputs, receipt}` for rows of numbers; the receipt carries both signatures.
 
         Gets a grant and opens a channel where there is none. `spend_cap_units` bounds what all calls
-        under one grant may cost; another value than before asks for a new grant.
+        under one grant may cost; another value than before asks for a new grant. A model is paid for only
+        once its lineage was verified and its pool's split is the one that follows from it.
 
         Raises:
+            VerificationFailed: nothing was paid.
             InvalidRequest: nothing was sent. NotEnoughDollars; NotAllowed and its kin from the owner;
             PeerUnreachable: the next call finishes this one first. WrongAnswer.
         """
@@ -92,6 +94,7 @@ class Buyer:
         body = request_body(model_id, rows)
         read_request(body).features(len(asset.schema_["columns"]))
         with self._node.exclusive(f"buying:{model_id}"):
+            proving.require_lineage(self._node, self._peers, asset)
             grant = self._grant(asset, spend_cap_units)
             record = spending.ready(self._node, asset, self._deposit_calls)
             pending = record["pending"]

@@ -20,6 +20,7 @@ from freehold.node.node import Node
 from freehold.node.offering import is_offered
 from freehold.node.requests import LAPSE_SECONDS, RequestRow, State, offer_id, row, shown_text
 from freehold.node.store import Transaction
+from freehold.training.record import RunPlan
 
 Approval = Literal["automatic", "ask"]
 REFUSED_SECONDS = 86_400
@@ -170,6 +171,7 @@ def _file(node: Node, tx: Transaction, wish: Wish) -> dict[str, Any]:
         "nonce": wish.nonce,
         "terms": wish.terms.body,
         "spend_cap_units": wish.spend_cap_units,
+        "plan": wish.plan.to_json() if wish.plan else None,
         "asked_at": node.now(),
         "offer": None,
         "reason": "",
@@ -186,7 +188,8 @@ def _grant(node: Node, tx: Transaction, record: dict[str, Any], terms: Terms) ->
         raise Conflict("the time that was asked for is over", hint="Refuse the request.")
     asset = node.asset(record["asset"])
     require_within(terms, asset.terms)
-    wish = Wish(record["holder"], asset, terms, record["spend_cap_units"], record["nonce"])
+    plan = RunPlan.from_json(record["plan"]) if record.get("plan") else None
+    wish = Wish(record["holder"], asset, terms, record["spend_cap_units"], plan, record["nonce"])
     record.update(state="accepted", grant=make_grant(node, tx, wish))
     requests.keep(node, tx, record, LAPSE_SECONDS)
     return str(record["grant"])

@@ -11,11 +11,13 @@ from freehold.core.signing import MAX_SIGNATURE_BYTES, Envelope, parse_envelope,
 from freehold.core.typed_data import receive_digest
 from freehold.market.offer import Offer
 from freehold.node import asking, consent
+from freehold.node.admitting import require_plan
 from freehold.node.consent import GrantRefused
 from freehold.node.issuing import handed_over, make_grant, read_wish
 from freehold.node.node import Node
 from freehold.node.offering import require_offered
 from freehold.node.peers import Peers
+from freehold.training.record import RunPlan
 from freehold.rights.check import ForeignGrant, Standing, require_issued_within, use_price
 
 
@@ -37,6 +39,9 @@ def issue(node: Node, holder: str, body: dict[str, Any]) -> dict[str, Any]:
         NotFound: no such asset on offer. NotAllowed: more than the terms allow. GrantRefused.
     """
     wish = read_wish(node, holder, body)
+    if wish.plan is not None and node.store.state(wish.key) is None:
+        # asks the chain, so before the transaction; what can change meanwhile is looked at again inside
+        require_plan(node, wish.asset, holder, wish.plan)
     with node.store.transaction() as tx:
         # read inside the transaction, so that two requests at once find one grant
         known: str | dict[str, Any] | None = node.store.state(wish.key)
@@ -62,6 +67,7 @@ def obtain(
     max_uses: int | None = None,
     spend_cap_units: int = 0,
     once_for: str = "",
+    plan: RunPlan | None = None,
 ) -> Grant:
     """Get a grant from the asset's owner and, if it has a price, pay it in one transaction.
 
@@ -83,12 +89,15 @@ def obtain(
             spend_cap_units=spend_cap_units,
             once_for=once_for,
         )
-        return _obtain(node, peers, asset, key, wish)
+        return _obtain(node, peers, asset, key, wish, plan)
 
 
-def _obtain(node: Node, peers: Peers, asset: Asset, key: str, wish: dict[str, Any]) -> Grant:
+def _obtain(
+    node: Node, peers: Peers, asset: Asset, key: str, wish: dict[str, Any], plan: RunPlan | None
+) -> Grant:
     try:
-        answer = peers.ask(asset.owner, "/peer/grants", asking.request_body(wish))
+        body = asking.request_body(wish) | ({"plan": plan.to_json()} if plan else {})
+        answer = peers.ask(asset.owner, "/peer/grants", body)
     except NotAllowed as error:
         if error.fields.get("peer_code") != GrantRefused.code:
             raise
@@ -96,7 +105,7 @@ def _obtain(node: Node, peers: Peers, asset: Asset, key: str, wish: dict[str, An
     if "status" in answer:
         asking.hear(node, key, wish, asset, answer)
     envelope = parse_envelope(answer.get("grant"))
-    grant = _accept(node, envelope, asset, asking.taken_terms(wish))
+    grant = _accept(node, envelope, asset, asking.taken_terms(wish), plan)
     if grant.terms.price_per == "grant" and grant.terms.price_units:
         _buy(node, grant, _signature(answer.get("offer_signature")))
     with node.store.transaction() as tx:
@@ -124,7 +133,13 @@ def take(node: Node, peers: Peers, prefix: str) -> Grant:
         max_uses=wish["max_uses"],
         spend_cap_units=wish["spend_cap_units"],
         once_for=wish["once_for"],
+        plan=_plan_of_job(node, wish["once_for"]),
     )
+
+
+def _plan_of_job(node: Node, job_id: str) -> RunPlan | None:
+    job = node.store.state(f"job:{job_id}") if job_id else None
+    return RunPlan.from_json(job["plan"]) if job and job.get("plan") else None
 
 
 def drop(node: Node, peers: Peers, prefix: str) -> asking.AskRow:
@@ -135,7 +150,9 @@ def drop(node: Node, peers: Peers, prefix: str) -> asking.AskRow:
     return dropped
 
 
-def _accept(node: Node, envelope: Envelope, asset: Asset, offered: Terms | None) -> Grant:
+def _accept(
+    node: Node, envelope: Envelope, asset: Asset, offered: Terms | None, plan: RunPlan | None
+) -> Grant:
     grant = envelope.document
     if not isinstance(grant, Grant):
         raise InvalidDocument("the owner answered with something else than a grant")
@@ -143,6 +160,8 @@ def _accept(node: Node, envelope: Envelope, asset: Asset, offered: Terms | None)
     require_issued_within(grant, asset)
     if grant.holder != node.account:
         raise ForeignGrant("the owner answered with another holder's grant", grant_id=grant.id)
+    if grant.run != (plan.run_id if plan else None):
+        raise ForeignGrant("the owner answered with a grant for another run", grant_id=grant.id)
     if offered is not None and grant.terms == offered:
         return grant
     if grant.terms.price_units > asset.terms.price_units:

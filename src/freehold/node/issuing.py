@@ -11,8 +11,11 @@ from freehold.core.ids import document_id, hash_bytes
 from freehold.core.signing import sign_digest
 from freehold.core.terms import require_within
 from freehold.market.offer import Offer
+from freehold.node import budget
+from freehold.node.admitting import read_plan, remember, uses_of
 from freehold.node.node import Node
 from freehold.node.store import Transaction
+from freehold.training.record import RunPlan
 
 MAX_OPEN_GRANTS = 10_000
 """Grants one holder may have from this node; each costs a log entry."""
@@ -26,6 +29,8 @@ class Wish:
     asset: Asset
     terms: Terms
     spend_cap_units: int
+    plan: RunPlan | None
+    """Of the training run it is for; None for any other use."""
     nonce: str
     """32 bytes; the same nonce from the same holder is the same wish."""
 
@@ -58,19 +63,22 @@ def read_wish(node: Node, holder: str, body: dict[str, Any]) -> Wish:
             f"no asset {asset_id[:10]} is on offer here", hint="Search again; it may be withdrawn."
         )
     asset = node.asset(asset_id)
-    terms = _narrowed(asset.terms, body)
+    plan = read_plan(body.get("plan")) if body.get("action") == "train" else None
+    terms = _narrowed(asset.terms, body, plan)
     require_within(terms, asset.terms)
-    return Wish(holder, asset, terms, _count(body, "spend_cap_units", 0), nonce)
+    return Wish(holder, asset, terms, _count(body, "spend_cap_units", 0), plan, nonce)
 
 
 def make_grant(node: Node, tx: Transaction, wish: Wish) -> str:
     """Sign, keep and log a grant for a wish that has none yet; returns its id.
 
     Raises:
-        NotAllowed: the holder has as many as one may have.
+        NotAllowed: the holder has as many as one may have. What `admitting.remember` raises.
     """
     if tx.next_number(f"grants_of:{wish.holder}") >= MAX_OPEN_GRANTS:
         raise NotAllowed(f"this account has {MAX_OPEN_GRANTS} grants here", hint="Use those.")
+    if wish.plan is not None:
+        remember(node, tx, wish.asset, wish.plan)
     made = Grant(
         issuer=node.account,
         holder=wish.holder,
@@ -80,6 +88,8 @@ def make_grant(node: Node, tx: Transaction, wish: Wish) -> str:
         revocation_index=tx.next_number("revocation_index"),
         nonce=wish.nonce,
         issued_at=node.now(),
+        run=wish.plan.run_id if wish.plan else None,
+        earlier_runs=tuple(budget.earlier_runs(node, wish.asset.id)) if wish.plan else (),
     )
     tx.put(node.seal(made))
     tx.set(wish.key, made.id)
@@ -101,7 +111,7 @@ def handed_over(node: Node, grant_id: str, asset_id: str) -> dict[str, Any]:
     return {"grant": node.store.get(grant.id).to_json(), "offer_signature": "0x" + offer.hex()}
 
 
-def _narrowed(terms: Terms, body: dict[str, Any]) -> Terms:
+def _narrowed(terms: Terms, body: dict[str, Any], plan: RunPlan | None) -> Terms:
     purpose = body.get("purpose") or terms.purposes[0]
     actions = tuple(sorted({str(body.get("action")), *(set(terms.actions) & {"derive", "infer"})}))
     return parse_terms(
@@ -110,8 +120,11 @@ def _narrowed(terms: Terms, body: dict[str, Any]) -> Terms:
             "purposes": [purpose],
             "actions": list(actions),
             "expires_at": _count(body, "expires_at", terms.expires_at),
-            "max_uses": _count(body, "max_uses", terms.max_uses),
+            "max_uses": uses_of(plan) if plan else _count(body, "max_uses", terms.max_uses),
             "split": [],
+            "reveals": plan.level if plan else "answers",
+            "epsilon_run_micro": plan.epsilon_micro if plan else 0,
+            "epsilon_life_micro": terms.epsilon_life_micro if plan else 0,
         }
     )
 

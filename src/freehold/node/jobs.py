@@ -6,6 +6,7 @@ import logging
 import threading
 from typing import Any
 
+from freehold.core.documents import Claim
 from freehold.core.errors import Conflict, FreeholdError, NotFound
 from freehold.core.ids import resolve
 from freehold.node import training
@@ -19,6 +20,8 @@ FIRST_WAIT_SECONDS = 2.0
 LONGEST_WAIT_SECONDS = 600.0
 MAX_ASKS = 2_000
 """Owners who decide by hand are asked so often: for about two weeks, after which their requests lapsed."""
+ENDED = ("done", "withheld")
+"""Steps after which a job goes on only by its owner's word."""
 _log = logging.getLogger("freehold.jobs")
 
 
@@ -62,6 +65,8 @@ class Jobs:
             if self._node.store.state(f"held:{job_id}"):
                 with self._node.store.transaction() as tx:
                     tx.delete(f"held:{job_id}")
+            if "plan" not in self._node.store.state(f"job:{job_id}"):
+                raise Conflict("this job was begun by an earlier Freehold", hint="Order the training again.")
             job = training.Job(
                 self._node, self._peers, job_id, lambda progress: self._report(job_id, progress)
             )
@@ -77,7 +82,7 @@ class Jobs:
         """After a restart: go on with every job that is not done."""
         for name, job in self._node.store.states("job:").items():
             job_id = name.removeprefix("job:")
-            if job["step"] != "done" and not self._node.store.state(f"held:{job_id}"):
+            if job["step"] not in ENDED and "plan" in job and not self._node.store.state(f"held:{job_id}"):
                 self.resume(job_id)
 
     def hold(self, prefix: str) -> str:
@@ -143,15 +148,22 @@ class Jobs:
             live = self._progress.get(job_id, {})
             waiting = live.get("waiting", [])
             alive = bool(running and running[0].is_alive()) and not waiting
+        plan = stored.get("plan") or {}
+        recipe = plan.get("recipe") or stored.get("recipe", {})
         return {
             "id": job_id,
             "name": stored["name"],
             "step": stored["step"],
             "round": live.get("round", 0),
-            "rounds": stored["recipe"]["rounds"],
-            "absent": live.get("absent", {}),
+            "rounds": recipe.get("rounds", 0),
+            "absent": live.get("absent", stored.get("absent", {})),
+            "silent": stored.get("silent", {}),
             "grants": live.get("grants", stored.get("grants", {})),
             "owners": len(stored["assets"]),
+            "level": plan.get("level", "update"),
+            "epsilon_micro": plan.get("epsilon_micro", 0),
+            "quorum_bps": plan.get("quorum_bps", 10_000),
+            "scores": self._scores(stored),
             "model": stored.get("model"),
             "run": stored.get("run"),
             "held": bool(self._node.store.state(f"held:{job_id}")),
@@ -159,6 +171,27 @@ class Jobs:
             "error": None if alive else live.get("error"),
             "running": alive,
         }
+
+    def _scores(self, stored: dict[str, Any]) -> dict[str, int] | None:
+        if "plan" not in stored or "contribution" not in stored:
+            return None
+        scores: dict[str, int] = self._node.typed(stored["contribution"], Claim).statement["scores"]
+        return scores
+
+    def release(self, prefix: str) -> str:
+        """Release a model that was held back because it is no better than its baseline. Repeatable.
+
+        Raises:
+            Conflict: it is not held back.
+        """
+        job_id = self.find(prefix)
+        stored = self._node.store.state(f"job:{job_id}")
+        if stored["step"] == "withheld":
+            with self._node.store.transaction() as tx:
+                tx.set(f"job:{job_id}", {**stored, "step": "release", "anyway": True})
+        elif not stored.get("anyway"):
+            raise Conflict("this model is not held back", hint="See: freehold jobs.")
+        return self.resume(job_id)
 
     def overview(self) -> list[dict[str, Any]]:
         """All jobs, oldest first."""

@@ -1,33 +1,43 @@
-"""A data owner's side of training: every use is checked, computed here, receipted and logged.
+"""A data owner's side of training: every use is checked, charged, computed here, receipted and logged.
 
-Raw rows never leave this process. What leaves is column sums (once) and trained models per round.
+What leaves this process is one noised update a round (and, in round 0, a noised sketch). An owner trusts
+nothing the builder says: it saw every other owner's signed grant, recomputes the model of each round from
+what all owners committed to before any of it was shown, and answers one history only.
+
+    accept (in granting) -> commit 0, reveal 0, commit 1, reveal 1, ... -> agree
 """
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import threading
+from collections import OrderedDict
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from freehold.core.canonical import canonical_bytes, parse
 from freehold.core.documents import Asset, Claim, Grant, Receipt
-from freehold.core.errors import Conflict, InvalidDocument, InvalidInput, NotAllowed
+from freehold.core.errors import Conflict, InvalidDocument, InvalidInput, NotAllowed, NotFound
 from freehold.core.ids import sha256_hex
 from freehold.core.signing import Envelope, parse_envelope
+from freehold.node import budget
+from freehold.node.admitting import plan_of
 from freehold.node.granting import standing
 from freehold.node.node import Node
 from freehold.node.publishing import open_table
-from freehold.rights.check import require_usable, use_price
-from freehold.training import coalitions
-from freehold.training.fixed import IntArray
-from freehold.training.logistic import train_locally
-from freehold.training.record import RunPlan, update_hash
-from freehold.training.statistics import measure, standardise
+from freehold.rights.check import require_receipt_fits, require_usable, use_price
+from freehold.training import record, sketch, updates
+from freehold.training.record import Replay, Round, RunPlan, Start
+from freehold.training.scaling import unit_rows
 from freehold.training.table import Table
 
-MAX_ROUND_OPERATIONS = 2 * 10**11
-"""Most multiply-adds an owner spends on one use: some minutes of one core."""
+KEPT_TABLES = 4
+KEPT_RUNS = 16
+SALT_BYTES = 16
 
 
 class NotCountersigned(NotAllowed):
@@ -36,106 +46,425 @@ class NotCountersigned(NotAllowed):
     code = "receipt.not_countersigned"
 
 
-class Tables:
-    """Opened tables in memory, so that a run decrypts once; the last few only."""
+class RoundsMissing(Conflict):
+    """This owner has not seen every round before; `fields["number"]` is the first it lacks."""
 
-    def __init__(self, node: Node, keep: int = 4) -> None:
-        self._node, self._keep = node, keep
-        self._tables: dict[str, Table] = {}
+    code = "training.rounds_missing"
+
+
+class TwoHistories(Conflict):
+    """The builder signed two different accounts of one round: both are kept, and prove it."""
+
+    code = "training.two_histories"
+
+
+class WrongContribution(NotAllowed):
+    """The values that the builder states are not those that follow from the run."""
+
+    code = "training.wrong_contribution"
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """An owner's table, opened and made ready for one scaling; in memory only."""
+
+    table: Table
+    z: npt.NDArray[np.int16]
+
+
+class Lender:
+    """The runs that this owner's data takes part in; usable from several threads."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._prepared: OrderedDict[str, Prepared] = OrderedDict()
+        self._running: OrderedDict[str, Replay] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, asset_id: str) -> Table:
-        """One asset's table."""
+    def commit(self, holder: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Compute this owner's part of a round and answer with its signed hash alone.
+
+        A repeated request gets the stored answer: nothing is computed, counted or charged twice.
+
+        Raises:
+            RoundsMissing, NotCountersigned, TwoHistories; NotAllowed and its kin; BudgetSpent.
+        """
+        grant, asset, plan = self._granted(holder, body)
+        with self._node.exclusive(f"run:{plan.run_id}"):
+            number = _number(plan, body)
+            known = self._node.store.answered(_key(plan, number))
+            if known is not None:
+                answer: dict[str, Any] = parse(known[1])
+                return answer
+            self._begin(plan, body.get("start"))
+            running = self._follow(plan, body.get("rounds"))
+            if running.next != number:
+                raise RoundsMissing("this owner lacks rounds", hint="Send them.", number=running.next)
+            self._take_signatures(holder, body.get("countersigned"))
+            self._require_countersigned(grant)
+            require_usable(
+                grant, asset, standing(self._node, grant), holder=holder, action="train", run=plan.run_id
+            )
+            with self._node.store.transaction() as tx:
+                budget.charge(
+                    self._node, tx, asset.id, plan.run_id, plan.rho_nano, plan.epsilon_micro, holder
+                )
+            return self._use(plan, grant, asset, number, self._answer(plan, asset, running))
+
+    def reveal(self, holder: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Show what was committed to, once the builder has signed who else committed to what. Repeatable.
+
+        Raises:
+            NotFound: nothing was committed to. TwoHistories, InvalidDocument, VerificationFailed.
+        """
+        _, _, plan = self._granted(holder, body)
+        with self._node.exclusive(f"run:{plan.run_id}"):
+            number = _number(plan, body)
+            given = self._node.store.state(f"given:{plan.run_id}:{number:03d}")
+            if given is None:
+                raise NotFound(
+                    "this owner committed to nothing in that round", hint="Ask it to commit first."
+                )
+            self._see(plan, number, body.get("claim"), body.get("receipts"))
+            return {"salt": given["salt"], "update": given["update"]}
+
+    def agree(self, holder: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Recompute every owner's value from the run and the opened test table, and sign that they agree.
+
+        Raises:
+            WrongContribution; RoundsMissing; VerificationFailed; InvalidDocument.
+        """
+        _, _, plan = self._granted(holder, body)
+        with self._node.exclusive(f"run:{plan.run_id}"):
+            contribution = _claim(self._node, body.get("contribution"), "contribution", plan.run_id, holder)
+            known = self._node.store.state(f"agreed:{plan.run_id}")
+            if known and known["contribution"] == contribution.document.id:
+                return {"agreement": self._node.store.get(known["agreement"]).to_json()}
+            running = self._follow(plan, body.get("rounds"))
+            if not running.is_done:
+                raise RoundsMissing("this owner lacks rounds", hint="Send them.", number=running.next)
+            opening = _claim(self._node, body.get("opening"), "test_opening", plan.run_id, plan.test.holder)
+            self._require_same(plan, contribution, opening, body.get("test"))
+            return self._sign(plan, contribution, opening)
+
+    # what a run is made of
+
+    def _granted(self, holder: str, body: dict[str, Any]) -> tuple[Grant, Asset, RunPlan]:
+        grant = self._node.grant(str(body.get("grant")))
+        if grant.run is None or grant.holder != holder or grant.issuer != self._node.account:
+            raise NotAllowed(
+                "training needs a grant of this node for one run", hint="Ask for one with a plan."
+            )
+        return grant, self._node.asset(grant.asset), plan_of(self._node, grant.run)
+
+    def _begin(self, plan: RunPlan, value: Any) -> None:
+        """Take the builder's start: every other owner's own signed grant for this run."""
+        name = f"start:{plan.run_id}"
+        if self._node.store.state(name) is not None:
+            return
+        if not isinstance(value, dict):
+            raise RoundsMissing("this owner has not seen who takes part", number=plan.first_round)
+        claim = _claim(self._node, value.get("claim"), "training_start", plan.run_id, plan.builder)
+        assert isinstance(claim.document, Claim)
+        start = Start.from_json(claim.document.statement.get("start"), plan)
+        grants = require_grants(self._node, plan, start, value.get("grants"))
+        with self._node.store.transaction() as tx:
+            tx.put(claim, logged=False)
+            for envelope in grants:
+                if not self._node.store.has(envelope.document.id):
+                    tx.put(envelope, logged=False)
+            tx.set(name, {"claim": claim.document.id, "start": start.to_json()})
+
+    def _follow(self, plan: RunPlan, values: Any) -> Replay:
+        """The run so far, after rounds that were sent along."""
+        running = self._current(plan)
+        for value in values if isinstance(values, list) else []:
+            if not isinstance(value, dict):
+                raise InvalidInput("a round is an object of claim, receipts and revealed")
+            claim = self._see(plan, None, value.get("claim"), value.get("receipts"))
+            assert isinstance(claim.document, Claim)
+            made = record.parse_round(plan, claim.document.statement, value.get("revealed"))
+            if made.number < running.next:
+                continue
+            try:
+                running.add(made)
+            except BaseException:
+                with self._lock:
+                    self._running.pop(plan.run_id, None)
+                raise
+            with self._node.store.transaction() as tx:
+                tx.set(f"followed:{plan.run_id}:{made.number:03d}", made.to_json())
+        return running
+
+    def _current(self, plan: RunPlan) -> Replay:
         with self._lock:
-            if asset_id not in self._tables:
-                self._tables[asset_id] = open_table(self._node, asset_id)[0]
-                while len(self._tables) > self._keep:
-                    del self._tables[next(iter(self._tables))]
-            return self._tables[asset_id]
+            running = self._running.get(plan.run_id)
+        if running is None:
+            running = replayed(self._node, plan)
+            with self._lock:
+                self._running[plan.run_id] = running
+                while len(self._running) > KEPT_RUNS:
+                    self._running.popitem(last=False)
+        return running
+
+    def _see(self, plan: RunPlan, number: int | None, value: Any, receipts: Any) -> Envelope:
+        """The builder's claim of a round: signed, in its place, of receipts that owners signed; one only.
+
+        Raises:
+            TwoHistories, InvalidDocument, InvalidInput, RoundsMissing.
+        """
+        node, run = self._node, plan.run_id
+        claim = _claim(node, value, "training_round", run, plan.builder)
+        assert isinstance(claim.document, Claim)
+        statement = claim.document.statement
+        made = record.parse_round(plan, statement, {})
+        if number not in (None, made.number):
+            raise InvalidDocument("the claim is of another round")
+        name = f"seen:{run}:{made.number:03d}"
+        seen = node.store.state(name)
+        if seen == claim.document.id:
+            return claim
+        if seen is not None:
+            with node.store.transaction() as tx:
+                tx.put(claim, logged=False)
+                tx.set(f"two_histories:{run}", [seen, claim.document.id])
+            raise TwoHistories(
+                f"the builder signed two accounts of round {made.number}",
+                hint="Both are kept here: show them to whom you want to convince.",
+                claims=[seen, claim.document.id],
+            )
+        running = self._current(plan)
+        if made.number != running.next:
+            raise RoundsMissing("this owner lacks rounds", hint="Send them.", number=running.next)
+        self._require_in_place(plan, statement, running)
+        own = require_receipts(node, plan, self._start(plan), made, receipts)
+        with node.store.transaction() as tx:
+            tx.put(claim, logged=False)
+            if own is not None:
+                tx.put(own)
+            tx.set(name, claim.document.id)
+        return claim
+
+    def _require_in_place(self, plan: RunPlan, statement: dict[str, Any], running: Replay) -> None:
+        before = running.next - 1
+        stored = self._node.store.state(f"followed:{plan.run_id}:{before:03d}")
+        seen = self._node.store.state(f"seen:{plan.run_id}:{before:03d}")
+        missing: list[str] = []
+        if stored is not None and seen is not None:
+            earlier = self._node.typed(seen, Claim).statement
+            missing = sorted(set(earlier["commitments"]) - set(stored))
+        expected = {
+            "start": self._node.store.state(f"start:{plan.run_id}")["claim"],
+            "previous": record.models_hash(plan, running.next, running.model),
+            "missing": missing,
+        }
+        for name, wanted in expected.items():
+            if statement.get(name) != wanted:
+                raise InvalidDocument(
+                    f"the claim of round {running.next} has another {name} than follows here"
+                )
+
+    def _start(self, plan: RunPlan) -> Start:
+        known = self._node.store.state(f"start:{plan.run_id}")
+        if known is None:
+            raise RoundsMissing("this owner has not seen who takes part", number=plan.first_round)
+        return Start.from_json(known["start"], plan)
+
+    # one use
+
+    def _answer(self, plan: RunPlan, asset: Asset, running: Replay) -> npt.NDArray[np.int64]:
+        own = record.round_seed(plan, running.next, running.model, noise_seed(self._node, plan))
+        ready = self._ready(plan, asset)
+        if running.next:
+            return updates.make(ready.z, ready.table.labels, running.model, plan.noise, own)
+        size = plan.sketch
+        return sketch.make(ready.table, plan.scaling, plan.nonce, size.buckets, size.sigma, own)
+
+    def _ready(self, plan: RunPlan, asset: Asset) -> Prepared:
+        name = f"{asset.id}:{plan.run_id}"
+        with self._lock:
+            if name in self._prepared:
+                self._prepared.move_to_end(name)
+                return self._prepared[name]
+            table = open_table(self._node, asset.id)[0]
+            self._prepared[name] = Prepared(table, unit_rows(table.features, plan.scaling))
+            while len(self._prepared) > KEPT_TABLES:
+                self._prepared.popitem(last=False)
+            return self._prepared[name]
+
+    def _use(
+        self, plan: RunPlan, grant: Grant, asset: Asset, number: int, update: npt.NDArray[np.int64]
+    ) -> dict[str, Any]:
+        """Receipt, log entry, count and stored answer, all in one transaction."""
+        node, run = self._node, plan.run_id
+        salt = (
+            "0x" + hashlib.sha256(f"salt {run} {number}".encode() + noise_seed(node, plan)).hexdigest()[:32]
+        )
+        seed = sha256_hex(noise_seed(node, plan))
+        with node.store.transaction() as tx:
+            uses, _ = node.store.uses(grant.id)
+            receipt = Receipt(
+                grant=grant.id,
+                action="train",
+                provider=node.account,
+                holder=grant.holder,
+                inputs=(asset.id,),
+                output=record.update_hash(plan, number, node.account, salt, update),
+                epsilon_micro=0 if uses else plan.epsilon_micro,
+                evidence={"run": run, "round": number, "seed": seed},
+                sequence=uses + 1,
+                issued_at=node.now(),
+            )
+            envelope = node.seal(receipt, "provider")
+            answer = {"receipt": envelope.to_json()}
+            tx.put(envelope)
+            tx.count_use(grant.id, use_price(grant))
+            tx.set(f"given:{run}:{number:03d}", {"salt": salt, "update": update.tolist()})
+            tx.answer(_key(plan, number), run, canonical_bytes(answer))
+        return answer
+
+    def _take_signatures(self, holder: str, values: Any) -> None:
+        if values:
+            countersign(self._node, holder, values)
+
+    def _require_countersigned(self, grant: Grant) -> None:
+        unsigned = self._node.store.unsigned_receipts(grant.holder, grant.id)
+        if unsigned:
+            raise NotCountersigned(
+                "the receipt of the last use is not countersigned",
+                hint="Ask for that round again: the answer is the same; then send its receipt, signed.",
+                round=unsigned[0].evidence.get("round"),
+            )
+
+    # the end of a run
+
+    def _require_same(self, plan: RunPlan, contribution: Envelope, opening: Envelope, test: Any) -> None:
+        from freehold.evidence.replaying import read_table  # noqa: PLC0415 - only at the end of a run
+        from freehold.training import table as tables  # noqa: PLC0415
+
+        opened, claimed = opening.document, contribution.document
+        assert isinstance(opened, Claim)
+        assert isinstance(claimed, Claim)
+        table = read_table(test)
+        try:
+            salt = bytes.fromhex(str(opened.statement.get("salt")).removeprefix("0x"))
+        except ValueError:
+            raise InvalidDocument("the opening names no salt") from None
+        if "0x" + tables.commitment(table, salt).hex() != plan.test.commitment:
+            raise WrongContribution("the opened test table is not the one committed to before training")
+        rounds = _followed(self._node, plan)
+        start = self._start(plan)
+        done = record.replay(plan, start, rounds)
+        worth = record.value(plan, start, done, table)
+        model = record.model_hash(done.model, plan.scaling, plan.recipe, plan.columns)
+        expected = {**worth.statement(), "model": model, "missing": rounds[-1].unrevealed}
+        if claimed.statement != expected:
+            wrong = next(
+                name
+                for name in sorted({*expected, *claimed.statement})
+                if claimed.statement.get(name) != expected.get(name)
+            )
+            with self._node.store.transaction() as tx:
+                tx.put(contribution, logged=False)
+                tx.set(f"disputed:{plan.run_id}", {"contribution": claimed.id, "field": wrong})
+            raise WrongContribution(
+                f"the builder states other {wrong} than follow from the run",
+                hint="This owner does not agree; its console shows both.",
+                field=wrong,
+            )
+
+    def _sign(self, plan: RunPlan, contribution: Envelope, opening: Envelope) -> dict[str, Any]:
+        node = self._node
+        agreement = node.claim("agreement", plan.run_id, {"contribution": contribution.document.id})
+        with node.store.transaction() as tx:
+            tx.put(contribution, logged=False)
+            tx.put(opening, logged=False)
+            tx.put(agreement, public=True)
+            tx.set(
+                f"agreed:{plan.run_id}",
+                {"contribution": contribution.document.id, "agreement": agreement.document.id},
+            )
+        return {"agreement": agreement.to_json()}
 
 
-def give_statistics(node: Node, tables: Tables, holder: str, body: dict[str, Any]) -> dict[str, Any]:
-    """Column sums of the granted table: use number one of a run.
+def noise_seed(node: Node, plan: RunPlan) -> bytes:
+    """This owner's secret for one run: 32 bytes that nobody without its keys can make, and it always can."""
+    return hmac.digest(node.keys.encryption_key, f"freehold/run-noise/v1 {plan.run_id}".encode(), "sha256")
+
+
+def replayed(node: Node, plan: RunPlan) -> Replay:
+    """The run as far as this owner followed it, computed again."""
+    known = node.store.state(f"start:{plan.run_id}")
+    if known is None:
+        raise RoundsMissing("this owner has not seen who takes part", number=plan.first_round)
+    running = Replay(plan, Start.from_json(known["start"], plan))
+    for made in _followed(node, plan):
+        running.add(made)
+    return running
+
+
+def _followed(node: Node, plan: RunPlan) -> list[Round]:
+    rounds = []
+    for name, revealed in node.store.states(f"followed:{plan.run_id}:").items():
+        claim = node.typed(node.store.state("seen" + name.removeprefix("followed")), Claim)
+        rounds.append(record.parse_round(plan, claim.statement, revealed))
+    return rounds
+
+
+def require_grants(node: Node, plan: RunPlan, start: Start, values: Any) -> list[Envelope]:
+    """Every owner's own signed grant for exactly this run, one for each that takes part.
 
     Raises:
-        NotAllowed and its kin when the grant does not allow it.
+        InvalidDocument.
     """
-    grant, asset = _granted(node, str(body.get("grant")))
-    with node.exclusive(grant.id):
-        return _give_statistics(node, tables, holder, body, grant, asset)
+    if not isinstance(values, list) or len(values) != len(start.grants):
+        raise InvalidDocument("a start comes with the grant of each owner that takes part")
+    owners = {owner.account: owner for owner in plan.owners}
+    found = []
+    for value in values:
+        envelope = parse_envelope(value)
+        grant = envelope.document
+        if not isinstance(grant, Grant) or start.grants.get(grant.issuer) != grant.id:
+            raise InvalidDocument("a start names other grants than it comes with")
+        fits = (grant.run, grant.holder, grant.asset) == (
+            plan.run_id,
+            plan.builder,
+            owners[grant.issuer].asset,
+        )
+        if not fits:
+            raise InvalidDocument(f"the grant of {grant.issuer} is not for this run", owner=grant.issuer)
+        node.check(envelope)
+        found.append(envelope)
+    if len({envelope.document.id for envelope in found}) != len(start.grants):
+        raise InvalidDocument("a start comes with one grant twice")
+    return found
 
 
-def _give_statistics(
-    node: Node, tables: Tables, holder: str, body: dict[str, Any], grant: Grant, asset: Asset
-) -> dict[str, Any]:
-    key, request = f"statistics:{grant.id}:{str(body.get('nonce'))[:80]}", sha256_hex(canonical_bytes(body))
-    known = _answered(node, key, request)
-    if known is not None:
-        return known
-    require_usable(grant, asset, standing(node, grant), holder=holder, action="train")
-    statistics = measure(tables.get(asset.id)).to_json()
-    return _use(
-        node, grant, asset, sha256_hex(canonical_bytes(statistics)), {"round": 0}, key, request, statistics
-    )
-
-
-def train_round(node: Node, tables: Tables, holder: str, body: dict[str, Any]) -> dict[str, Any]:
-    """Train the models of every coalition this owner is in, on its own table, for one round.
-
-    A repeated request gets the stored answer: no second use is counted.
+def require_receipts(node: Node, plan: RunPlan, start: Start, made: Round, values: Any) -> Envelope | None:
+    """A complete receipt under each commitment of a round; returns this node's own, if there is one.
 
     Raises:
-        NotAllowed and its kin, NotCountersigned, InvalidInput.
+        InvalidDocument, InvalidSignature, NotAllowed.
     """
-    grant, asset = _granted(node, str(body.get("grant")))
-    with node.exclusive(grant.id):
-        return _train_round(node, tables, holder, body, grant, asset)
-
-
-def _train_round(
-    node: Node, tables: Tables, holder: str, body: dict[str, Any], grant: Grant, asset: Asset
-) -> dict[str, Any]:
-    plan = _plan(node, holder, body.get("plan"))
-    number = body.get("round")
-    if type(number) is not int or not 1 <= number <= plan.recipe.rounds:
-        raise InvalidInput(f"the plan has rounds 1 to {plan.recipe.rounds}")
-    request = sha256_hex(canonical_bytes({"models": body.get("models"), "run": plan.run_id, "round": number}))
-    key = f"round:{grant.id}:{plan.run_id}:{number}"
-    known = _answered(node, key, request)
-    if known is not None:
-        return known
-    require_usable(grant, asset, standing(node, grant), holder=holder, action="train")
-    unsigned = node.store.unsigned_receipts(holder, grant.id)
-    if unsigned:
-        raise NotCountersigned(
-            "the receipt of the last use is not countersigned",
-            hint="Ask for that round again: the answer is the same, then POST its receipt to /peer/countersign.",
-            round=unsigned[0].evidence.get("round"),
-        )
-    update = _train(node, tables, asset, plan, body.get("models"))
-    output = update_hash(plan, number, node.account, update)
-    evidence: dict[str, str | int] = {"run": plan.run_id, "round": number}
-    return _use(node, grant, asset, output, evidence, key, request, update.tolist())
-
-
-def _train(node: Node, tables: Tables, asset: Asset, plan: RunPlan, models: Any) -> IntArray:
-    table = tables.get(asset.id)
-    if node.account not in plan.owners:
-        raise InvalidInput("this node is not in the plan")
-    index = plan.owners.index(node.account)
-    if plan.data[index] != asset.content.commitment or plan.statistics[index] != measure(table):
-        raise InvalidInput("the plan describes other data than the grant is for")
-    if plan.columns != table.columns or plan.label != table.label:
-        raise InvalidInput("the plan names other columns than the data has")
-    shape = (1 << (len(plan.owners) - 1), plan.width)
-    operations = 2 * plan.recipe.local_steps * table.rows * shape[0] * shape[1]
-    if operations > MAX_ROUND_OPERATIONS:
-        raise NotAllowed(
-            f"a round would cost {operations:.1e} multiply-adds here",
-            hint=f"At most {MAX_ROUND_OPERATIONS:.0e}: fewer local steps, or fewer owners.",
-        )
-    given = coalitions.parse_update(models, "the builder", shape)
-    return train_locally(standardise(table, plan.scaling), table.labels, np.asarray(given), plan.recipe)
+    if not isinstance(values, list) or len(values) != len(made.commitments):
+        raise InvalidDocument("a round comes with one receipt for each commitment")
+    found: dict[str, Envelope] = {}
+    for value in values:
+        envelope = parse_envelope(value)
+        receipt = envelope.document
+        if not isinstance(receipt, Receipt):
+            raise InvalidDocument("a round comes with receipts")
+        about = (receipt.evidence.get("run"), receipt.evidence.get("round"))
+        if about != (plan.run_id, made.number) or receipt.output != made.commitments.get(receipt.provider):
+            raise InvalidDocument(f"the receipt of {receipt.provider} is for something else")
+        if start.grants.get(receipt.provider) != receipt.grant:
+            raise InvalidDocument(f"the receipt of {receipt.provider} is under another grant")
+        node.check(envelope)
+        require_receipt_fits(receipt, node.grant(receipt.grant))
+        found[receipt.provider] = envelope
+    if set(found) != set(made.commitments):
+        raise InvalidDocument("a round comes with one receipt for each commitment")
+    return found.get(node.account)
 
 
 def countersign(node: Node, holder: str, values: Any) -> dict[str, Any]:
@@ -159,63 +488,22 @@ def countersign(node: Node, holder: str, values: Any) -> dict[str, Any]:
     return {"countersigned": len(envelopes)}
 
 
-def _granted(node: Node, grant_id: str) -> tuple[Grant, Asset]:
-    grant = node.grant(grant_id)
-    return grant, node.asset(grant.asset)
-
-
-def _plan(node: Node, holder: str, value: Any) -> RunPlan:
+def _claim(node: Node, value: Any, kind: str, about: str, issuer: str) -> Envelope:
     envelope = parse_envelope(value)
     claim = envelope.document
-    if not isinstance(claim, Claim) or claim.claim_kind != "training_plan" or claim.issuer != holder:
-        raise InvalidDocument("a round needs the builder's own training_plan claim")
-    if not node.store.has(claim.id):
-        node.check(envelope)
-        with node.store.transaction() as tx:
-            tx.put(envelope, logged=False)
-    plan = RunPlan.from_json(claim.statement.get("plan"))
-    if plan.run_id != claim.about:
-        raise InvalidDocument("the plan is not the one its claim is about")
-    return plan
+    if not isinstance(claim, Claim) or (claim.claim_kind, claim.about, claim.issuer) != (kind, about, issuer):
+        raise InvalidDocument(f"a {kind} claim of this run was expected")
+    node.check(envelope)
+    return envelope
 
 
-def _answered(node: Node, key: str, request: str) -> dict[str, Any] | None:
-    known = node.store.answered(key)
-    if known is None:
-        return None
-    if known[0] != request:
-        raise Conflict("this step was answered for another request", hint="Start a new run.")
-    answer: dict[str, Any] = parse(known[1])
-    return answer
+def _number(plan: RunPlan, body: dict[str, Any]) -> int:
+    number = body.get("number")
+    if type(number) is not int or not plan.first_round <= number <= plan.recipe.rounds:
+        raise InvalidInput(f"the plan has rounds {plan.first_round} to {plan.recipe.rounds}")
+    return number
 
 
-def _use(
-    node: Node,
-    grant: Grant,
-    asset: Asset,
-    output: str,
-    evidence: dict[str, str | int],
-    key: str,
-    request: str,
-    result: Any,
-) -> dict[str, Any]:
-    """Receipt, log entry, count and stored answer, all in one transaction."""
-    with node.store.transaction() as tx:
-        uses, _ = node.store.uses(grant.id)
-        receipt = Receipt(
-            grant=grant.id,
-            action="train",
-            provider=node.account,
-            holder=grant.holder,
-            inputs=(asset.id,),
-            output=output,
-            evidence=evidence,
-            sequence=uses + 1,
-            issued_at=node.now(),
-        )
-        envelope: Envelope = node.seal(receipt, "provider")
-        answer = {"result": result, "receipt": envelope.to_json()}
-        tx.put(envelope)
-        tx.count_use(grant.id, use_price(grant))
-        tx.answer(key, request, canonical_bytes(answer))
-    return answer
+def _key(plan: RunPlan, number: int) -> str:
+    # by run and not by grant: whatever is asked, a run has one history here
+    return f"committed:{plan.run_id}:{number:03d}"

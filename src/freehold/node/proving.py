@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from freehold.chain import deployments, proof
 from freehold.chain.client import Chain
 from freehold.core.documents import Asset, Claim, Grant, Receipt
-from freehold.core.errors import FreeholdError, InvalidInput, NotAllowed, Unavailable, VerificationFailed
+from freehold.core.errors import (
+    InvalidInput,
+    NotAllowed,
+    NotFound,
+    Unavailable,
+    VerificationFailed,
+)
 from freehold.core.signing import Envelope, parse_envelope
 from freehold.evidence import state
 from freehold.evidence.assemble import LogProofs, assemble
 from freehold.evidence.bundle import Bundle
-from freehold.evidence.checks.training import round_path
-from freehold.evidence.reading import Replayed
+from freehold.evidence.replaying import replay, table_json
 from freehold.evidence.verify import Report, verify
 from freehold.node import logbook
 from freehold.node.node import Node
 from freehold.node.peers import Peers
 from freehold.node.publishing import open_table
-from freehold.training import record
-from freehold.training import table as tables
-from freehold.training.record import RoundRecord, RunPlan
-from freehold.training.table import Table
+from freehold.node.rounds import records_of
 
 if TYPE_CHECKING:
     from freehold.node.services import Services
@@ -38,61 +37,6 @@ ATTEMPTS = 3
 def check(bundle: Bundle, *, block_hash: str | None = None, chain: Chain | None = None) -> Report:
     """Verify evidence with this package's training rules."""
     return verify(bundle, replay=replay, trusted_block_hash=block_hash, chain=chain)
-
-
-def replay(plan: Any, rounds: Sequence[Any], test: Any, salt: str) -> Replayed:
-    """A training run computed again from its public record.
-
-    Raises:
-        FreeholdError: with field `round` or `part` where that names the fault.
-    """
-    parsed = RunPlan.from_json(plan)
-    records = [_round(parsed, number, value) for number, value in enumerate(rounds, start=1)]
-    models = record.replay(parsed, records)
-    table = _test_table(test)
-    worth = record.value(parsed, models, table)
-    return Replayed(
-        model=record.model_hash(models[-1], parsed.scaling, parsed.recipe, parsed.columns),
-        test_commitment="0x" + tables.commitment(table, bytes.fromhex(salt.removeprefix("0x"))).hex(),
-        utilities=worth.utilities,
-        values=[str(value) for value in worth.shapley],
-        shares_bps=worth.shares_bps,
-        correct=worth.correct,
-        test_rows=worth.test_rows,
-    )
-
-
-def _round(plan: RunPlan, number: int, value: Any) -> RoundRecord:
-    try:
-        return RoundRecord.from_json(value, plan)
-    except FreeholdError as error:
-        error.fields["round"] = number
-        raise
-
-
-def _test_table(value: Any) -> Table:
-    try:
-        return Table(
-            columns=tuple(value["columns"]),
-            label=value["label"],
-            features=np.array(value["features"], dtype=np.int64).reshape(-1, len(value["columns"])),
-            labels=np.array(value["labels"], dtype=np.int64),
-        )
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise VerificationFailed("the test table is malformed", part="test") from error
-    except FreeholdError as error:
-        error.fields["part"] = "test"
-        raise
-
-
-def table_json(table: Table) -> dict[str, Any]:
-    """An opened test table as evidence shows it, in micro-units."""
-    return {
-        "columns": list(table.columns),
-        "label": table.label,
-        "features": table.features.tolist(),
-        "labels": table.labels.tolist(),
-    }
 
 
 def give_evidence(services: Services, sender: str, body: dict[str, Any]) -> dict[str, Any]:
@@ -133,7 +77,7 @@ def collected(services: Services, receipt_id: str, *, may_anchor: bool = True) -
             "evidence starts from an inference receipt", hint="Choose a receipt of action infer."
         )
     if receipt.provider == node.account:
-        bundle, report = _gathered(node, services.peers, receipt.id, may_anchor=may_anchor)
+        bundle, report = _gathered(node, services.peers, _sold(node, receipt), receipt, may_anchor=may_anchor)
         return bundle, check(bundle, chain=node.chain) if report.ok else report
     services.buyer.flush()
     answer = services.peers.ask(receipt.provider, "/peer/evidence", {"receipt": receipt.id}, timeout=120)
@@ -152,25 +96,79 @@ def require(report: Report) -> None:
             raise VerificationFailed(f"{item.file} {item.detail}", check=item.name, file=item.file)
 
 
+def give_model_evidence(services: Services, body: dict[str, Any]) -> dict[str, Any]:
+    """Evidence of a model released here, for whoever thinks of buying its answers: as kept at its release.
+
+    Raises:
+        NotFound: no such model was released here.
+    """
+    asset = services.node.asset(str(body.get("model")))
+    kept = services.node.store.state(f"model_evidence:{asset.id}")
+    if kept is None:
+        keep_evidence(services.node, services.peers, asset)
+        kept = services.node.store.state(f"model_evidence:{asset.id}")
+    found: dict[str, Any] = kept
+    return found
+
+
+def keep_evidence(node: Node, peers: Peers, asset: Asset) -> None:
+    """Gather the evidence of a model while its owners are there, and keep it for those who ask.
+
+    Raises:
+        NotFound: the model was not released here. Unavailable, VerificationFailed.
+    """
+    bundle, report = _gathered(node, peers, asset, None, may_anchor=True)
+    require(report)
+    with node.store.transaction() as tx:
+        tx.set(f"model_evidence:{asset.id}", bundle.to_json())
+
+
+def require_lineage(node: Node, peers: Peers, asset: Asset) -> None:
+    """Before a model is paid for the first time: its owners' split is what anybody computes, and its pool's.
+
+    A model that says it was trained on nobody's data has no split to check.
+
+    Raises:
+        VerificationFailed: nothing is paid. Unavailable.
+    """
+    if node.store.state(f"trusted:{asset.id}") or not (asset.derived_from or asset.schema_.get("run")):
+        return
+    answer = peers.ask(asset.owner, "/peer/model-evidence", {"model": asset.id}, timeout=120)
+    bundle = Bundle.from_json(answer)
+    report = check(bundle, chain=node.chain)
+    require(report)
+    if report.subject != asset.id:
+        raise VerificationFailed(
+            f"the evidence is about another model than {asset.name}", hint="Nothing was paid."
+        )
+    with node.store.transaction() as tx:
+        tx.set(f"trusted:{asset.id}", {"block": report.block_hash, "at": node.now()})
+
+
 def gather(node: Node, peers: Peers, receipt_id: str) -> Bundle:
     """Collect documents, log proofs of every party, the training record and one chain proof.
 
     Raises:
         Unavailable, VerificationFailed.
     """
-    bundle, report = _gathered(node, peers, receipt_id, may_anchor=True)
+    receipt = node.receipt(receipt_id)
+    bundle, report = _gathered(node, peers, _sold(node, receipt), receipt, may_anchor=True)
     require(report)
     return bundle
 
 
-def _gathered(node: Node, peers: Peers, receipt_id: str, *, may_anchor: bool) -> tuple[Bundle, Report]:
-    receipt = node.receipt(receipt_id)
-    if not node.store.get(receipt_id).is_complete:
+def _sold(node: Node, receipt: Receipt) -> Asset:
+    return node.asset(node.grant(receipt.grant).asset)
+
+
+def _gathered(
+    node: Node, peers: Peers, asset: Asset, receipt: Receipt | None, *, may_anchor: bool
+) -> tuple[Bundle, Report]:
+    if receipt is not None and not node.store.get(receipt.id).is_complete:
         raise Unavailable("the holder has not countersigned this receipt yet", hint="Try again in a moment.")
-    asset = node.asset(node.grant(receipt.grant).asset)
     job = node.store.state(f"job:{node.store.state(f'run_of:{asset.id}')}")
-    if job is None:
-        raise InvalidInput("the model was not trained on this node")
+    if job is None or "plan" not in job:
+        raise NotFound("the model was not trained on this node, or by an earlier Freehold")
     envelopes = _envelopes(node, receipt, asset, job)
     bundle, report = None, None
     for _ in range(ATTEMPTS):
@@ -183,36 +181,31 @@ def _gathered(node: Node, peers: Peers, receipt_id: str, *, may_anchor: bool) ->
     return bundle, report
 
 
-def _envelopes(node: Node, receipt: Receipt, asset: Asset, job: dict[str, Any]) -> dict[str, Envelope]:
+def _envelopes(node: Node, receipt: Receipt | None, asset: Asset, job: dict[str, Any]) -> dict[str, Envelope]:
+    """Documents that stand in files of their own; those of rounds stand in the record of rounds."""
     store, run = node.store, str(job["run"])
-    found = [store.get(receipt.id), store.get(receipt.grant), store.get(asset.id)]
-    found += store.find("claim", "test_commitment", job["test_commitment"])
-    for kind in ("training_plan", "training_round", "test_opening", "contribution"):
+    found = [store.get(asset.id)]
+    if receipt is not None:
+        found += [store.get(receipt.id), store.get(receipt.grant)]
+    found += store.find("claim", "test_commitment", job["plan"]["test"]["commitment"])
+    for kind in ("training_plan", "training_start", "test_opening", "contribution"):
         found += store.find("claim", kind, run)
+    found += [store.get(agreement) for agreement in job["agreements"].values()]
     found += store.find("claim", "release", asset.id)
-    for asset_id, grant_id in zip(job["assets"], _grants(job), strict=True):
-        found += [store.get(asset_id), store.get(grant_id)]
-        found += store.find("claim", "revocation", grant_id)
-        found += [item for item in store.find("receipt", "train", grant_id) if _of_run(item, run)]
+    for owner in job["plan"]["owners"]:
+        if owner["account"] in job["grants"]:
+            grant_id = job["grants"][owner["account"]]
+            found += [store.get(owner["asset"]), store.get(grant_id)]
+            found += store.find("claim", "revocation", grant_id)
     accounts = {account for item in found for account in item.document.signers().values()}
     found += [store.get(store.state(f"party:{account}")) for account in sorted(accounts)]
     return {item.document.id: item for item in found}
 
 
-def _grants(job: dict[str, Any]) -> list[str]:
-    # assets are kept sorted by owner, and grants by owner
-    return [job["grants"][owner] for owner in sorted(job["grants"])]
-
-
-def _of_run(envelope: Envelope, run: str) -> bool:
-    receipt = envelope.document
-    return isinstance(receipt, Receipt) and receipt.evidence.get("run", run) == run
-
-
 def _assemble(
     node: Node,
     peers: Peers,
-    receipt: Receipt,
+    receipt: Receipt | None,
     asset: Asset,
     job: dict[str, Any],
     envelopes: dict[str, Envelope],
@@ -220,28 +213,33 @@ def _assemble(
     may_anchor: bool,
 ) -> Bundle:
     envelopes = dict(envelopes)
+    rounds = records_of(node, job["run"], 0, job["plan"]["recipe"]["rounds"] + 1)
+    of_rounds = {
+        item.document.id: item
+        for one in rounds
+        for item in map(parse_envelope, [one["claim"], *one["receipts"]])
+    }
+    every = envelopes | of_rounds
     logs = []
-    for account, answer in _ask_all(node, peers, receipt, envelopes, may_anchor=may_anchor).items():
+    for account, answer in _ask_all(node, peers, every, may_anchor=may_anchor).items():
         for value in answer.get("revocations", []):
             claim = parse_envelope(value)
             node.check(claim)
             envelopes[claim.document.id] = claim
         logs.append(_log_proofs(account, answer))
     contracts = {name: node.contract(name) for name in deployments.names()}
-    documents = [item.document for item in envelopes.values()]
+    documents = [item.document for item in (every | envelopes).values()]
     pools = [state.pool_id(asset.owner, asset.id)]
     wanted = state.needed(documents, [log.account for log in logs], pools, node.chain_id, contracts)
     test, _ = open_table(node, job["id"])
-    plan = envelopes[job["plan_claim"]].document
-    assert isinstance(plan, Claim)
-    rounds = node.store.states(f"round:{job['run']}:")
-    training = {"plan.json": plan.statement["plan"], "test.json": table_json(test)}
-    training |= {
-        round_path(number).removeprefix("training/"): rounds[name]
-        for number, name in enumerate(sorted(rounds), 1)
+    training = {
+        "plan.json": job["plan"],
+        "start.json": {"grants": dict(sorted(job["grants"].items()))},
+        "rounds.json": rounds,
+        "test.json": table_json(test),
     }
     return assemble(
-        receipt,
+        receipt or asset,
         envelopes=envelopes.values(),
         logs=logs,
         training=training,
@@ -254,7 +252,7 @@ def _assemble(
 
 
 def _ask_all(
-    node: Node, peers: Peers, receipt: Receipt, envelopes: dict[str, Envelope], *, may_anchor: bool
+    node: Node, peers: Peers, envelopes: dict[str, Envelope], *, may_anchor: bool
 ) -> dict[str, dict[str, Any]]:
     """Each party's log proofs, asked for at once: every one of them may have to anchor first."""
 
@@ -264,20 +262,18 @@ def _ask_all(
             return logbook.proofs(node, ids, may_anchor=may_anchor)
         return _ask_proofs(node, peers, account, ids)
 
-    accounts = sorted(_provers(receipt, envelopes))
+    accounts = sorted(_provers(envelopes))
     with ThreadPoolExecutor(max_workers=len(accounts)) as pool:
         return dict(zip(accounts, pool.map(ask, accounts), strict=True))
 
 
-def _provers(receipt: Receipt, envelopes: dict[str, Envelope]) -> set[str]:
+def _provers(envelopes: dict[str, Envelope]) -> set[str]:
     """Whose logs are shown: everyone who issued, but not the buyer, whose log says nothing new."""
-    accounts = {
-        account
+    return {
+        next(iter(item.document.signers().values()))
         for item in envelopes.values()
         if isinstance(item.document, Claim | Grant | Receipt)
-        for account in [next(iter(item.document.signers().values()))]
     }
-    return accounts | {receipt.provider}
 
 
 def _logged_by(account: str, envelopes: dict[str, Envelope]) -> list[str]:

@@ -17,16 +17,27 @@ from freehold.market.split import SplitTree
 from freehold.node import logbook
 from freehold.node.node import Node
 from freehold.node.peers import Peers
-from freehold.training.coalitions import MAX_OWNERS
 from freehold.training.fixed import IntArray
 from freehold.training.record import RunPlan, model_hash
+
+
+def is_good_enough(node: Node, job: dict[str, Any], plan: RunPlan) -> bool:
+    """Whether a model is released by default: at least the plan's score, and better than not having trained.
+
+    A model that is no better than always giving the commoner label is held back; its builder may release it
+    all the same by saying so.
+    """
+    scores = node.typed(job["contribution"], Claim).statement["scores"]
+    correct, rows = int(scores["correct"]), int(scores["rows"])
+    enough = correct * BPS >= plan.least_correct_bps * rows
+    return enough and (bool(job.get("anyway")) or correct > int(scores["majority_correct"]))
 
 
 def release(node: Node, peers: Peers, job: dict[str, Any], plan: RunPlan, model: IntArray) -> Asset:
     """Make the model an asset owned by its contributors; safe to repeat after a crash.
 
     Returns:
-        The model's asset; its `release` claim names pool and split.
+        The model's asset; its `release` claim names pool, split and who agreed to it.
     """
     contribution = node.typed(job["contribution"], Claim).statement
     shares = [
@@ -43,6 +54,9 @@ def release(node: Node, peers: Peers, job: dict[str, Any], plan: RunPlan, model:
         "pool": "0x" + pool_of(asset).hex(),
         "split_root": "0x" + tree.root.hex(),
         "shares": [{"account": account, "shares": share} for account, share in shares],
+        "agreements": sorted(job["agreements"].values()),
+        "silent": sorted(set(job["grants"]) - set(job["agreements"])),
+        "earlier": earlier_runs(node, job),
     }
     claim = node.claim("release", asset.id, statement)
     with node.store.transaction() as tx:
@@ -60,6 +74,12 @@ def release(node: Node, peers: Peers, job: dict[str, Any], plan: RunPlan, model:
     return asset
 
 
+def earlier_runs(node: Node, job: dict[str, Any]) -> list[str]:
+    """Runs on the same rows before this one, as the owners' grants tell."""
+    grants = (node.grant(grant) for grant in job["grants"].values())
+    return sorted({run for grant in grants for run in grant.earlier_runs})
+
+
 def pool_of(asset: Asset) -> bytes:
     """The id of a model's revenue pool."""
     return keyed_id(asset.owner, hash_bytes(asset.id))
@@ -69,8 +89,9 @@ def _asset(node: Node, job: dict[str, Any], plan: RunPlan, model: IntArray, shar
     # fixed by the job, so that a repeated release makes the same asset
     created_at = node.typed(job["contribution"], Claim).issued_at
     inherited = reduce(meet, (node.grant(grant).terms for grant in job["grants"].values()))
-    owners = list(zip(job["assets"], plan.owners, strict=True))
-    contribution = node.typed(job["contribution"], Claim).statement
+    owners = [owner for owner in plan.owners if owner.account in job["grants"]]
+    scores = node.typed(job["contribution"], Claim).statement["scores"]
+    measured = ("correct", "majority_correct", "single_correct", "auc_ppm", "brier_ppm", "calibration_ppm")
     return Asset(
         asset_kind="model",
         name=job["name"],
@@ -78,7 +99,7 @@ def _asset(node: Node, job: dict[str, Any], plan: RunPlan, model: IntArray, shar
         owner=node.account,
         content=Content(
             commitment=model_hash(model, plan.scaling, plan.recipe, plan.columns),
-            media_type="application/vnd.freehold.logistic-v1",
+            media_type="application/vnd.freehold.logistic-v2",
             size_bytes=8 * len(model),
         ),
         schema_={
@@ -86,11 +107,11 @@ def _asset(node: Node, job: dict[str, Any], plan: RunPlan, model: IntArray, shar
             "label": plan.label,
             "recipe": plan.recipe.to_json(),
             "run": plan.run_id,
-            "metrics": {"correct": contribution["correct"][-1], "test_rows": contribution["test_rows"]},
+            "metrics": {"test_rows": scores["rows"], **{name: scores[name] for name in measured}},
         },
         derived_from=tuple(
-            Source(asset=asset_id, role="training-data", weight=shares.get(account, 0))
-            for asset_id, account in owners
+            Source(asset=owner.asset, role="training-data", weight=shares.get(owner.account, 0))
+            for owner in owners
         ),
         terms=Terms(
             purposes=inherited.purposes,
@@ -173,12 +194,30 @@ def accept_release(node: Node, sender: str, body: dict[str, Any]) -> dict[str, A
         raise InvalidDocument("the split announced is not the one on chain")
     if node.account not in dict(shares):
         raise InvalidDocument("this party has no share in that model")
+    _require_agreed(node, asset, claims, shares)
     with node.store.transaction() as tx:
         tx.put(asset_envelope, logged=False)
         for envelope in claims:
             tx.put(envelope, logged=False)
         tx.set(f"share:{asset.id}", {"claim": release_claim.id, "shares": dict(shares)[node.account]})
     return {"accepted": asset.id}
+
+
+def _require_agreed(node: Node, asset: Asset, claims: list[Envelope], shares: list[tuple[str, int]]) -> None:
+    """Where this owner agreed to values, the release is of those; it recomputed them itself."""
+    agreed = node.store.state(f"agreed:{asset.schema_.get('run')}")
+    if agreed is None:
+        # it was away at the end; its evidence says the same, and anyone can recompute it
+        return
+    statement = node.typed(agreed["contribution"], Claim).statement
+    expected = {
+        account: share
+        for account, share in zip(statement["accounts"], statement["shares_bps"], strict=True)
+        if share
+    }
+    named = {claim.document.id for claim in claims if claim.document.body.get("claim_kind") == "contribution"}
+    if dict(shares) != expected or named - {agreed["contribution"]}:
+        raise InvalidDocument("the split is not the one that this owner recomputed and agreed to")
 
 
 def _release_claim(asset: Asset, envelopes: list[Envelope]) -> Claim:
@@ -204,21 +243,18 @@ def _release_claim(asset: Asset, envelopes: list[Envelope]) -> Claim:
 
 
 def _check_contribution(claim: Claim, asset: Asset) -> None:
-    owners = len(asset.derived_from)
-    sizes = {"accounts": owners, "shares_bps": owners, "utilities": 1 << owners, "correct": 1 << owners}
-    statement = claim.statement
-    kinds = {name: str if name == "accounts" else int for name in sizes}
-    if owners > MAX_OWNERS or not all(
+    statement, owners = claim.statement, len(asset.derived_from)
+    kinds = {"accounts": str, "values": str, "errors": str, "shares_bps": int}
+    if not all(
         isinstance(statement.get(name), list)
-        and len(statement[name]) == size
-        and all(type(item) is kinds[name] for item in statement[name])
-        for name, size in sizes.items()
+        and len(statement[name]) == owners
+        and all(type(item) is kind for item in statement[name])
+        for name, kind in kinds.items()
     ):
-        raise InvalidDocument(
-            "a contribution claim has a share for each source, a utility for each coalition"
-        )
-    if type(statement.get("test_rows")) is not int:
-        raise InvalidDocument("a contribution claim says how many test rows there were")
+        raise InvalidDocument("a contribution claim has a value and a share for each source")
+    scores = statement.get("scores")
+    if not isinstance(scores, dict) or not all(type(number) is int for number in scores.values()):
+        raise InvalidDocument("a contribution claim says how good the model is, in whole numbers")
 
 
 def _announced(node: Node, sender: str, body: dict[str, Any]) -> tuple[Envelope, list[Envelope]]:

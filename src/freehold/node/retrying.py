@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from freehold.core.errors import FreeholdError, Unavailable
-from freehold.node.jobs import Jobs
+from freehold.node.jobs import ENDED, Jobs
 from freehold.node.node import Node
 
 MOST_ATTEMPTS = 6
@@ -45,7 +45,7 @@ class Retries:
         """Plan attempts for jobs that stopped, and begin those that are due; returns how many began."""
         began = 0
         for job_id, stored in self._node.store.states("job:").items():
-            if stored["step"] != "done":
+            if stored["step"] not in ENDED:
                 began += self._look(self._jobs.get(job_id.removeprefix("job:")))
         return began
 
@@ -74,7 +74,7 @@ class Retries:
         with self._lock:
             known = self._attempts.get(job["id"])
         planned = known.next_at if known and job["error"] and not job["running"] else None
-        if job["step"] == "done":
+        if job["step"] in ENDED:
             state = "done"
         elif job["running"]:
             state = "running"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from freehold.node.buying import Buyer
 from freehold.node.jobs import Jobs
 from freehold.node.ledger import Ledger
-from freehold.node.lending import Tables
+from freehold.node.lending import Lender
 from freehold.node.limits import Buckets
 from freehold.node.node import Node
 from freehold.node.peers import Peers
@@ -27,7 +27,7 @@ class Services:
         self.tally = tally or Tally()
         self.callers = Buckets(node.settings.peer_requests_per_minute)
         self.peers = Peers(node)
-        self.tables = Tables(node)
+        self.lender = Lender(node)
         self.gateway = Gateway(node)
         self.buyer = Buyer(node, self.peers)
         self.ledger = Ledger(node)

@@ -1,10 +1,12 @@
 """A builder's side of training: a job of named steps, each of which can be repeated after a crash.
 
-    grants -> commit -> statistics -> plan -> rounds -> open -> value -> release -> done
+    plan -> grants -> rounds -> open -> value -> agree -> release -> done
+                                                            \-> withheld
 
 A step's result is stored before the next begins, and every request to an owner is repeatable, so
-`kill -9` at any moment costs at most the step in flight. An owner that does not answer a round is
-left out of it and asked again in the next.
+`kill -9` at any moment costs at most the step in flight. In each round owners first commit, then the builder
+signs who committed to what, then they reveal. An owner that does not answer is left out of the round, named
+with the reason, and asked again in the next, as long as the others hold the plan's quorum of rows.
 """
 
 from __future__ import annotations
@@ -12,41 +14,39 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
-
-from freehold.core.canonical import canonical_bytes
-from freehold.core.documents import Asset, Receipt
-from freehold.core.errors import FreeholdError, InvalidDocument, InvalidInput, NotAllowed, Unavailable
-from freehold.core.ids import sha256_hex
+from freehold.core.documents import Asset, Claim, Receipt
+from freehold.core.errors import FreeholdError, InvalidDocument, Unavailable, VerificationFailed
+from freehold.core.ids import hash_bytes
 from freehold.core.signing import Envelope, parse_envelope
-from freehold.node import logbook, releasing
-from freehold.node.agreeing import agree
-from freehold.node.lending import NotCountersigned
+from freehold.evidence.replaying import table_json
+from freehold.node import logbook, proving, releasing
+from freehold.node.agreeing import Agreed, agree
+from freehold.node.lending import NotCountersigned, RoundsMissing
 from freehold.node.node import Node
 from freehold.node.ordering import Order, begin
 from freehold.node.peers import Peers, PeerUnreachable
 from freehold.node.publishing import open_table
+from freehold.node.rounds import records_of, rounds_of
 from freehold.rights.check import require_receipt_fits
-from freehold.training import coalitions, record
-from freehold.training.fixed import IntArray
-from freehold.training.logistic import Recipe
-from freehold.training.record import RoundRecord, RunPlan
-from freehold.training.statistics import Statistics
+from freehold.training import record
+from freehold.training.record import MAX_REASON, Replay, Round, RunPlan, Start
+from freehold.training.table import Table
 
-__all__ = ["Job", "NobodyAnswers", "Order", "begin", "load_run"]
+__all__ = ["Job", "NobodyAnswers", "Order", "begin"]
 
-ROUND_TIMEOUT_SECONDS = 60.0
-OWNER_SECONDS = 180.0
-"""Most that one owner may keep a step waiting, however slowly it drips its answers."""
 MAX_WAITS = 20
-"""How often a round in which no owner answered is tried again before the job stops."""
+"""How often a round without its quorum is tried again before the job stops."""
+
+
+MOST_ADVISED = 50
+"""Owners up to which the builder is told what leaving one out would change."""
 
 
 class NobodyAnswers(Unavailable):
-    """No owner takes part any more."""
+    """Too few owners take part for the round to count."""
 
     code = "training.nobody"
 
@@ -60,9 +60,12 @@ class Job:
         self._node, self._peers, self._report = node, peers, report
         self._key = f"job:{job_id}"
         self.job: dict[str, Any] = node.store.state(self._key)
-        self._assets = [node.asset(asset_id) for asset_id in self.job["assets"]]
+        self._plan = RunPlan.from_json(self.job["plan"])
+        self._assets = {asset.owner: asset for asset in map(node.asset, self.job["assets"])}
         self._stop, self._nudge = threading.Event(), threading.Event()
         self._late: dict[str, threading.Thread] = {}
+        self._lock = threading.Lock()
+        self._read: tuple[tuple[int, int], list[dict[str, Any]]] = ((0, 0), [])
 
     def stop(self) -> None:
         """Let the step in flight end and go no further."""
@@ -91,16 +94,15 @@ class Job:
             FreeholdError: the job stands still at `step`; calling again continues there.
         """
         steps = {
+            "plan": self._fix,
             "grants": self._grants,
-            "commit": self._commit,
-            "statistics": self._statistics,
-            "plan": self._plan,
             "rounds": self._rounds,
             "open": self._open,
             "value": self._value,
+            "agree": self._agree,
             "release": self._release,
         }
-        while self.job["step"] != "done" and not self._stop.is_set():
+        while self.job["step"] in steps and not self._stop.is_set():
             self._tell()
             steps[self.job["step"]]()
         self._tell()
@@ -116,164 +118,245 @@ class Job:
                 tx.put(claim, public=True)
             tx.set(self._key, self.job)
 
+    def _note_absent(self, absent: Mapping[str, FreeholdError], number: int | None) -> None:
+        """Keep who was away, in which rounds and why: shown wherever the job is, also after a restart."""
+        if not absent:
+            return
+        away = dict(self.job["absent"])
+        for owner, error in absent.items():
+            known = away.get(owner, {"rounds": []})
+            rounds = known["rounds"] + ([] if number is None or number in known["rounds"] else [number])
+            away[owner] = {
+                "rounds": rounds,
+                "code": error.code,
+                "why": error.message[:MAX_REASON],
+                "at": self._node.now(),
+            }
+        self._advance(self.job["step"], absent=away)
+
     # before the first round
 
-    def _grants(self) -> None:
-        grants = agree(
-            self._node, self._peers, self.job, self._assets, lambda found: self._tell(grants=found)
-        )
-        self._advance("commit", grants=grants)
-
-    def _commit(self) -> None:
+    def _fix(self) -> None:
+        """The test's commitment and the plan stand in the log, and the plan on chain, before anybody is asked."""
+        node, plan = self._node, self._plan
+        test = plan.test
         statement = {
-            "commitment": self.job["test_commitment"],
-            "rows": self.job["test_rows"],
-            "columns": self.job["columns"],
-            "label": self.job["label"],
+            "commitment": test.commitment,
+            "rows": test.rows,
+            "positives": test.positives,
+            "columns": list(plan.columns),
+            "label": plan.label,
         }
-        claim = self._node.claim("test_commitment", self.job["test_commitment"], statement)
-        self._advance("statistics", claim, test_claim=claim.document.id)
+        if "plan_claim" not in self.job:
+            committed = node.claim("test_commitment", test.commitment, statement)
+            planned = node.claim("training_plan", plan.run_id, {"plan": plan.to_json()})
+            self._advance("plan", committed, planned, plan_claim=planned.document.id)
+        if not node.chain.read("Timestamps", "stampedAt", hash_bytes(plan.run_id)):
+            node.send("Timestamps", "stamp", hash_bytes(plan.run_id))
+        logbook.anchor(node)
+        self._advance("grants")
 
-    def _statistics(self) -> None:
-        # the commitment stands on chain before anything is known about the data
-        logbook.anchor(self._node)
+    def _grants(self) -> None:
+        node, plan = self._node, self._plan
 
-        def ask(asset: Asset) -> dict[str, Any]:
-            grant = self.job["grants"][asset.owner]
-            body = {"grant": grant, "nonce": self.job["id"]}
-            answer = self._peers.ask(asset.owner, "/peer/statistics", body)
-            statistics = Statistics.from_json(answer.get("result"))
-            output = sha256_hex(canonical_bytes(statistics.to_json()))
-            receipt = self._receipt(asset, answer, output, {"round": 0})
-            if statistics.rows != asset.schema_.get("rows"):
-                raise InvalidInput(f"{asset.name} has {statistics.rows} rows, its description says otherwise")
-            return {"statistics": statistics.to_json(), "receipt": receipt}
+        def tell(found: Agreed) -> None:
+            self._tell(grants=found.grants)
 
-        answers, absent = self._ask_all(ask)
-        if absent:
-            owner, error = next(iter(absent.items()))
-            error.fields["owner"] = owner
-            raise error
-        with self._node.store.transaction() as tx:
-            for answer in answers.values():
-                tx.put(answer["receipt"])
-        self._countersigned({owner: answer["receipt"] for owner, answer in answers.items()})
-        found = {owner: answer["statistics"] for owner, answer in answers.items()}
-        self._advance("plan", statistics=found)
-
-    def _plan(self) -> None:
-        plan = RunPlan(
-            owners=tuple(asset.owner for asset in self._assets),
-            columns=tuple(self.job["columns"]),
-            label=self.job["label"],
-            data=tuple(asset.content.commitment for asset in self._assets),
-            statistics=tuple(Statistics.from_json(self.job["statistics"][a.owner]) for a in self._assets),
-            recipe=Recipe.from_json(self.job["recipe"]),
-            test_commitment=self.job["test_commitment"],
-        )
-        owners = [
-            {"account": asset.owner, "asset": asset.id, "grant": self.job["grants"][asset.owner]}
-            for asset in self._assets
-        ]
-        claim = self._node.claim("training_plan", plan.run_id, {"plan": plan.to_json(), "owners": owners})
-        self._advance("rounds", claim, run=plan.run_id, plan_claim=claim.document.id)
+        found = agree(node, self._peers, self.job, list(self._assets.values()), plan, tell, self.rest)
+        self._note_absent(found.absent, None)
+        start = Start(found.grants)
+        claim = node.claim("training_start", plan.run_id, {"start": start.to_json()})
+        self._advance("rounds", claim, grants=found.grants, start_claim=claim.document.id)
 
     # rounds
 
     def _rounds(self) -> None:
-        plan, models, done = load_run(self._node, self.job)
-        waits = 0
-        while done < plan.recipe.rounds and not self._stop.is_set():
-            number = done + 1
-            updates, receipts, absent = self._round(plan, number, models)
-            if not updates:
-                waits += 1
-                if waits > MAX_WAITS:
-                    raise NobodyAnswers(
-                        f"no owner answered round {number}",
-                        hint="Start the owners' nodes, then train --resume.",
-                    ) from next(iter(absent.values()))
-                self._tell(round=number, absent={owner: str(error) for owner, error in absent.items()})
-                self._stop.wait(min(0.25 * 2**waits, 5.0))
-                continue
-            waits = 0
-            models = self._keep_round(plan, number, models, updates, receipts)
-            done = number
-            reasons = {owner: str(error) for owner, error in absent.items()}
-            self._tell(round=number, rounds=plan.recipe.rounds, absent=reasons)
-        if not self._stop.is_set():
+        plan, running = self._plan, self._replay()
+        missing = self._missing(running.next - 1)
+        while not running.is_done and not self._stop.is_set():
+            number = running.next
+            opened = self._node.store.state(f"opened:{plan.run_id}")
+            if opened is None or opened["number"] != number:
+                opened = self._committed(running, missing)
+                if opened is None:
+                    return
+            made = self._revealed(running, opened)
+            if made is None:
+                return
+            running.add(made)
+            self._keep_round(made, opened)
+            missing = made.unrevealed
+            self._tell(round=number, rounds=plan.recipe.rounds, absent=self.job["absent"])
+        if running.is_done:
             self._advance("open")
 
-    def _round(
-        self, plan: RunPlan, number: int, models: IntArray
-    ) -> tuple[dict[str, IntArray], dict[str, Envelope], dict[str, FreeholdError]]:
-        def ask(asset: Asset) -> tuple[IntArray, Envelope]:
-            self._countersign_owner(asset.owner)
-            try:
-                return self._ask_round(plan, number, models, asset)
-            except NotAllowed as error:
-                missed = error.fields.get("round")
-                waits = error.fields.get("peer_code") == NotCountersigned.code
-                if not waits or type(missed) is not int or not 1 <= missed < number:
-                    raise
-            self._catch_up(plan, missed, asset)
-            return self._ask_round(plan, number, models, asset)
+    def _committed(self, running: Replay, missing: list[str]) -> dict[str, Any] | None:
+        """Ask all for their commitments until a quorum has given one; sign which. None if stopped."""
+        plan, number = self._plan, running.next
 
-        answers, absent = self._ask_all(ask)
-        updates = {owner: update for owner, (update, _) in answers.items()}
-        receipts = {owner: receipt for owner, (_, receipt) in answers.items()}
-        return updates, receipts, absent
+        def ask(asset: Asset) -> Envelope:
+            return self._commit(running, asset)
 
-    def _ask_round(
-        self, plan: RunPlan, number: int, models: IntArray, asset: Asset
-    ) -> tuple[IntArray, Envelope]:
-        owner = asset.owner
-        index = plan.owners.index(owner)
-        body = {
-            "grant": self.job["grants"][owner],
-            "plan": self._node.store.get(self.job["plan_claim"]).to_json(),
-            "round": number,
-            "models": models[coalitions.masks_of(index, len(plan.owners))].tolist(),
-        }
-        answer = self._peers.ask(owner, "/peer/rounds", body, timeout=ROUND_TIMEOUT_SECONDS)
-        shape = (1 << (len(plan.owners) - 1), plan.width)
-        update = coalitions.parse_update(answer.get("result"), owner, shape)
-        output = record.update_hash(plan, number, owner, update)
-        return update, self._receipt(asset, answer, output, {"run": plan.run_id, "round": number})
-
-    def _catch_up(self, plan: RunPlan, missed: int, asset: Asset) -> None:
-        """Fetch and sign the receipt of a round that the owner answered when nobody heard it any more.
-
-        The round went on without that update, but it was a use, and the owner waits for its signature.
-        """
-        _, models, _ = load_run(self._node, self.job, before=missed)
-        _, receipt = self._ask_round(plan, missed, models, asset)
+        receipts, absent = self._until_quorum(number, ask, sorted(self.job["grants"]))
+        if receipts is None:
+            return None
+        commitments = {owner: str(envelope.document.body["output"]) for owner, envelope in receipts.items()}
+        reasons = {owner: error.code for owner, error in absent.items()}
+        made = Round(number, commitments, reasons, {})
+        previous = record.models_hash(plan, number, running.model)
+        statement = record.round_statement(made, self.job["start_claim"], previous, missing)
+        claim = self._node.claim("training_round", plan.run_id, statement)
+        ordered = [receipts[owner] for owner in sorted(receipts)]
+        opened = {"number": number, "claim": claim.document.id, "receipts": [r.document.id for r in ordered]}
         with self._node.store.transaction() as tx:
-            tx.put(receipt)
-        self._countersigned({asset.owner: receipt})
-
-    def _keep_round(
-        self,
-        plan: RunPlan,
-        number: int,
-        models: IntArray,
-        updates: dict[str, IntArray],
-        receipts: dict[str, Envelope],
-    ) -> IntArray:
-        made, after = record.make_round(plan, number, models, updates)
-        claim = self._node.claim("training_round", plan.run_id, {"record": made.summary()})
-        with self._node.store.transaction() as tx:
-            for owner in sorted(receipts):
-                tx.put(receipts[owner])
+            for receipt in ordered:
+                tx.put(receipt)
             tx.put(claim, public=True)
-            tx.set(f"round:{plan.run_id}:{number:05d}", made.to_json())
-            # an absent owner may still wait for the signature under its last answer
-            due = self._node.store.state(f"uncountersigned:{self.job['id']}", {})
-            due |= {owner: receipt.document.id for owner, receipt in receipts.items()}
-            tx.set(f"uncountersigned:{self.job['id']}", due)
-        return after
+            tx.set(f"opened:{plan.run_id}", opened)
+        return opened
 
-    def _ask_all(self, ask: Callable[[Asset], Any]) -> tuple[dict[str, Any], dict[str, FreeholdError]]:
+    def _revealed(self, running: Replay, opened: dict[str, Any]) -> Round | None:
+        """Ask all that committed for their updates until a quorum has shown one. None if stopped."""
+        plan, number, node = self._plan, running.next, self._node
+        statement = node.typed(opened["claim"], Claim).statement
+        body = {
+            "number": number,
+            "claim": node.store.get(opened["claim"]).to_json(),
+            "receipts": [node.store.get(receipt).to_json() for receipt in opened["receipts"]],
+        }
+
+        def ask(asset: Asset) -> Any:
+            answer = self._peers.ask(
+                asset.owner,
+                "/peer/rounds/reveal",
+                {**body, "grant": self.job["grants"][asset.owner]},
+                timeout=plan.patience_seconds,
+            )
+            shown = {asset.owner: {name: answer.get(name) for name in ("salt", "update")}}
+            one = record.parse_round(plan, statement, shown)
+            salt, update = one.updates[asset.owner]
+            if record.update_hash(plan, number, asset.owner, salt, update) != one.commitments[asset.owner]:
+                raise VerificationFailed(f"{asset.name} shows another update than it committed to")
+            return shown
+
+        found, absent = self._until_quorum(number, ask, sorted(statement["commitments"]))
+        if found is None:
+            return None
+        self._note_absent(absent, number)
+        revealed = {owner: shown[owner] for owner, shown in found.items()}
+        return record.parse_round(plan, statement, revealed)
+
+    def _until_quorum(
+        self, number: int, ask: Callable[[Asset], Any], owners: list[str]
+    ) -> tuple[dict[str, Any] | None, dict[str, FreeholdError]]:
+        """What owners answer once those that do hold the plan's quorum of rows; None if stopped.
+
+        Raises:
+            NobodyAnswers.
+        """
+        waits = 0
+        found: dict[str, Any] = {}
+        while not self._stop.is_set():
+            answers, absent = self._ask_all(ask, [owner for owner in owners if owner not in found])
+            found |= answers
+            if record.has_quorum(self._plan, list(found)):
+                self._note_absent(absent, number)
+                return found, absent
+            waits += 1
+            if waits > MAX_WAITS:
+                error = NobodyAnswers(
+                    f"too few owners answered round {number}: the plan wants {self._plan.quorum_bps / 100:g} % of the rows",
+                    hint="Start the owners' nodes, then train --resume.",
+                )
+                raise error from next(iter(absent.values()))
+            self._tell(
+                round=number, absent={**self.job["absent"], **_shown(absent, number, self._node.now())}
+            )
+            self._stop.wait(min(0.25 * 2**waits, 5.0))
+        return None, {}
+
+    def _commit(self, running: Replay, asset: Asset) -> Envelope:
+        """One owner's commitment; what it lacks is sent along, what it waits for is signed first."""
+        number, first = running.next, max(running.next - 1, self._plan.first_round)
+        due: list[dict[str, Any]] = []
+        while True:
+            try:
+                return self._ask_commit(number, asset, first, due)
+            except FreeholdError as error:
+                code, at = error.fields.get("peer_code"), error.fields.get("number")
+                if code == RoundsMissing.code and type(at) is int and self._plan.first_round <= at < first:
+                    first = at
+                elif code == NotCountersigned.code and not due:
+                    missed = error.fields.get("round")
+                    if type(missed) is not int or not self._plan.first_round <= missed < number:
+                        raise
+                    due = [self._ask_commit(missed, asset, first, []).to_json()]
+                else:
+                    raise
+
+    def _ask_commit(self, number: int, asset: Asset, first: int, due: list[dict[str, Any]]) -> Envelope:
+        plan, node = self._plan, self._node
+        body: dict[str, Any] = {
+            "grant": self.job["grants"][asset.owner],
+            "number": number,
+            "rounds": self._records(first, number),
+            "countersigned": due,
+        }
+        if first == plan.first_round:
+            body["start"] = {
+                "claim": node.store.get(self.job["start_claim"]).to_json(),
+                "grants": [
+                    node.store.get(self.job["grants"][owner]).to_json()
+                    for owner in sorted(self.job["grants"])
+                ],
+            }
+        answer = self._peers.ask(asset.owner, "/peer/rounds/commit", body, timeout=plan.patience_seconds)
+        return self._receipt(asset, answer, number)
+
+    def _records(self, first: int, beyond: int) -> list[dict[str, Any]]:
+        """As `records_of`; read once for all owners that lack the same."""
+        with self._lock:
+            if self._read[0] != (first, beyond):
+                self._read = ((first, beyond), records_of(self._node, self._plan.run_id, first, beyond))
+            return self._read[1]
+
+    def _receipt(self, asset: Asset, answer: dict[str, Any], number: int) -> Envelope:
+        envelope = parse_envelope(answer.get("receipt"))
+        receipt = envelope.document
+        about = {"run": self._plan.run_id, "round": number}
+        if (
+            not isinstance(receipt, Receipt)
+            or receipt.action != "train"
+            or {name: receipt.evidence.get(name) for name in about} != about
+            or set(receipt.evidence) != {"run", "round", "seed"}
+            or receipt.money
+        ):
+            raise InvalidDocument(f"the receipt of {asset.name} is not for this round")
+        if {signature.role for signature in envelope.signatures} != {"provider"}:
+            raise InvalidDocument(f"the receipt of {asset.name} is not signed by its owner alone")
+        self._node.check(envelope, partial=True)
+        require_receipt_fits(receipt, self._node.grant(self.job["grants"][asset.owner]))
+        return envelope.with_signature(self._node.seal(receipt, "holder").signatures[0])
+
+    def _keep_round(self, made: Round, opened: dict[str, Any]) -> None:
+        kept = {"claim": opened["claim"], "receipts": opened["receipts"], "revealed": made.to_json()}
+        with self._node.store.transaction() as tx:
+            tx.set(f"round:{self._plan.run_id}:{made.number:05d}", kept)
+
+    def _replay(self) -> Replay:
+        """The run so far, recomputed from what was kept, which also checks it."""
+        running = Replay(self._plan, Start(self.job["grants"]))
+        for made in rounds_of(self._node, self._plan):
+            running.add(made)
+        return running
+
+    def _missing(self, number: int) -> list[str]:
+        rounds = rounds_of(self._node, self._plan)
+        return next((made.unrevealed for made in rounds if made.number == number), [])
+
+    def _ask_all(
+        self, ask: Callable[[Asset], Any], owners: list[str]
+    ) -> tuple[dict[str, Any], dict[str, FreeholdError]]:
         """What each owner answers, or why it does not; an owner that never finishes holds nobody up."""
         answers: dict[str, Any] = {}
         absent: dict[str, FreeholdError] = {}
@@ -288,15 +371,17 @@ class Job:
                 unexpected.append(error)
 
         asked: dict[str, threading.Thread] = {}
-        for asset in self._assets:
-            busy = self._late.get(asset.owner)
+        for owner in owners:
+            busy = self._late.get(owner)
             if busy is not None and busy.is_alive():
-                absent[asset.owner] = _unfinished(asset.owner)
+                absent[owner] = _unfinished(owner)
                 continue
             # a daemon, so that an owner cannot keep this process from ending either
-            asked[asset.owner] = threading.Thread(target=one, args=(asset,), name="ask an owner", daemon=True)
-            asked[asset.owner].start()
-        deadline = time.monotonic() + OWNER_SECONDS
+            asked[owner] = threading.Thread(
+                target=one, args=(self._assets[owner],), name="ask an owner", daemon=True
+            )
+            asked[owner].start()
+        deadline = time.monotonic() + self._plan.patience_seconds
         for owner, thread in asked.items():
             thread.join(max(0.0, deadline - time.monotonic()))
             if thread.is_alive():
@@ -308,81 +393,95 @@ class Job:
         late = [owner for owner, error in absent.items() if isinstance(error, PeerUnreachable)]
         return {owner: found for owner, found in dict(answers).items() if owner not in late}, dict(absent)
 
-    def _receipt(
-        self, asset: Asset, answer: dict[str, Any], output: str, evidence: dict[str, str | int]
-    ) -> Envelope:
-        envelope = parse_envelope(answer.get("receipt"))
-        receipt = envelope.document
-        if (
-            not isinstance(receipt, Receipt)
-            or (receipt.action, receipt.output, receipt.evidence) != ("train", output, evidence)
-            or receipt.money
-        ):
-            raise InvalidDocument(f"the receipt of {asset.name} is not for what was sent")
-        if {signature.role for signature in envelope.signatures} != {"provider"}:
-            raise InvalidDocument(f"the receipt of {asset.name} is not signed by its owner alone")
-        self._node.check(envelope, partial=True)
-        require_receipt_fits(receipt, self._node.grant(self.job["grants"][asset.owner]))
-        return envelope.with_signature(self._node.seal(receipt, "holder").signatures[0])
-
-    def _countersigned(self, receipts: dict[str, Envelope]) -> None:
-        for owner, envelope in receipts.items():
-            self._peers.ask(owner, "/peer/countersign", {"receipts": [envelope.to_json()]})
-
-    def _countersign_owner(self, owner: str) -> None:
-        """Hand over the signature under the owner's last receipt, before asking for more."""
-        due = self._node.store.state(f"uncountersigned:{self.job['id']}", {})
-        if owner in due:
-            self._countersigned({owner: self._node.store.get(due[owner])})
-
     # after the last round
 
     def _open(self) -> None:
-        due = self._node.store.state(f"uncountersigned:{self.job['id']}", {})
-        for owner in due:
-            # an owner that is away, or refuses, gets its signatures when it asks for the evidence
-            with contextlib.suppress(FreeholdError):
-                self._countersign_owner(owner)
+        plan = self._plan
         _, salt = open_table(self._node, self.job["id"])
-        statement = {"commitment": self.job["test_commitment"], "salt": "0x" + salt.hex()}
-        self._advance("value", self._node.claim("test_opening", self.job["run"], statement))
+        statement = {"commitment": plan.test.commitment, "salt": "0x" + salt.hex()}
+        claim = self._node.claim("test_opening", plan.run_id, statement)
+        self._advance("value", claim, opening=claim.document.id)
 
     def _value(self) -> None:
-        plan, models, _ = load_run(self._node, self.job)
-        test, _ = open_table(self._node, self.job["id"])
-        worth = record.value(plan, models, test)
-        statement = {
-            "accounts": list(plan.owners),
-            "utilities": list(worth.utilities),
-            "shares_bps": list(worth.shares_bps),
-            "correct": list(worth.correct),
-            "test_rows": worth.test_rows,
-        }
+        plan, start = self._plan, Start(self.job["grants"])
+        rounds = rounds_of(self._node, plan)
+        done = record.replay(plan, start, rounds)
+        test = self._test()
+        worth = record.value(plan, start, done, test)
+        model = record.model_hash(done.model, plan.scaling, plan.recipe, plan.columns)
+        statement = {**worth.statement(), "model": model, "missing": rounds[-1].unrevealed}
         claim = self._node.claim("contribution", plan.run_id, statement)
-        self._advance("release", claim, contribution=claim.document.id)
+        advice = record.without(plan, done, test) if len(start.grants) <= MOST_ADVISED else {}
+        self._advance("agree", claim, contribution=claim.document.id, without=advice)
+
+    def _test(self) -> Table:
+        return open_table(self._node, self.job["id"])[0]
+
+    def _agree(self) -> None:
+        """Every owner recomputes the values; the pool opens once a quorum of rows has signed that they agree."""
+        plan, node = self._plan, self._node
+        body = {
+            "opening": node.store.get(self.job["opening"]).to_json(),
+            "contribution": node.store.get(self.job["contribution"]).to_json(),
+            "test": table_json(self._test()),
+        }
+
+        def ask(asset: Asset) -> Envelope:
+            grant = self.job["grants"][asset.owner]
+            first, beyond = plan.recipe.rounds, plan.recipe.rounds + 1
+            while True:
+                sent = {**body, "grant": grant, "rounds": self._records(first, beyond)}
+                try:
+                    answer = self._peers.ask(
+                        asset.owner, "/peer/agreements", sent, timeout=plan.patience_seconds
+                    )
+                    return self._agreement(asset, answer)
+                except FreeholdError as error:
+                    at = error.fields.get("number")
+                    behind = error.fields.get("peer_code") == RoundsMissing.code and type(at) is int
+                    if not behind or not plan.first_round <= at < first:
+                        raise
+                    first = at
+
+        found, absent = self._until_quorum(plan.recipe.rounds, ask, sorted(self.job["grants"]))
+        if found is None:
+            return
+        refused = {owner: error.code for owner, error in absent.items()}
+        agreements = {owner: envelope.document.id for owner, envelope in found.items()}
+        with node.store.transaction() as tx:
+            for envelope in found.values():
+                tx.put(envelope, logged=False)
+        step = "release" if releasing.is_good_enough(node, self.job, plan) else "withheld"
+        self._advance(step, agreements=agreements, silent=refused, finished_at=int(time.time()))
+
+    def _agreement(self, asset: Asset, answer: dict[str, Any]) -> Envelope:
+        envelope = parse_envelope(answer.get("agreement"))
+        claim = envelope.document
+        if (
+            not isinstance(claim, Claim)
+            or (claim.claim_kind, claim.issuer, claim.about) != ("agreement", asset.owner, self._plan.run_id)
+            or claim.statement != {"contribution": self.job["contribution"]}
+        ):
+            raise InvalidDocument(f"what the owner of {asset.name} signed is not that it agrees")
+        self._node.check(envelope)
+        return envelope
 
     def _release(self) -> None:
-        plan, models, _ = load_run(self._node, self.job)
-        model = models[-1]
-        asset = releasing.release(self._node, self._peers, self.job, plan, np.asarray(model))
+        plan = self._plan
+        done = record.replay(plan, Start(self.job["grants"]), rounds_of(self._node, plan))
+        asset = releasing.release(self._node, self._peers, self.job, plan, done.model)
+        with contextlib.suppress(FreeholdError):
+            # what a buyer's node asks to see before it pays; made again when asked for
+            proving.keep_evidence(self._node, self._peers, asset)
         self._advance("done", model=asset.id, finished_at=int(time.time()))
+
+
+def _shown(absent: Mapping[str, FreeholdError], number: int, now: int) -> dict[str, Any]:
+    return {
+        owner: {"rounds": [number], "code": error.code, "why": error.message[:MAX_REASON], "at": now}
+        for owner, error in absent.items()
+    }
 
 
 def _unfinished(owner: str) -> PeerUnreachable:
     return PeerUnreachable(f"{owner} does not finish its answer", hint="Ask its operator.", account=owner)
-
-
-def load_run(node: Node, job: dict[str, Any], *, before: int | None = None) -> tuple[RunPlan, IntArray, int]:
-    """Plan, models of every coalition so far (or before a round) and number of those rounds.
-
-    The models are replayed from the recorded updates, which also checks the record.
-    """
-    statement = node.store.get(job["plan_claim"]).document.body["statement"]
-    plan = RunPlan.from_json(statement["plan"])
-    stored = node.store.states(f"round:{plan.run_id}:")
-    rounds = [RoundRecord.from_json(stored[name], plan) for name in sorted(stored)]
-    rounds = rounds if before is None else rounds[: before - 1]
-    models = coalitions.initial_models(len(plan.owners), plan.width)
-    for made in rounds:
-        models = coalitions.aggregate(models, plan.owners, made.updates, plan.rows)
-    return plan, models, len(rounds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any, get_args
 
 from freehold.core.documents import Action, Asset, Claim, Party, Receipt
@@ -11,6 +12,8 @@ from freehold.core.signing import Envelope, parse_envelope
 from freehold.node import consent, logbook, publishing, releasing
 from freehold.node.node import Node
 from freehold.node.services import Services
+from freehold.training import metrics, privacy
+from freehold.training.record import RunPlan
 
 MAX_CATALOGUE = 1_000
 
@@ -190,18 +193,10 @@ def model(node: Node, model_id: str) -> dict[str, Any]:
     contributions = _claims(node, "contribution", run, asset.owner)
     releases = _claims(node, "release", asset.id, asset.owner)
     found: dict[str, Any] = publishing.describe(node, asset)
-    found |= {"metrics": asset.schema_.get("metrics"), "run": run, "recipe": asset.schema_.get("recipe")}
+    found |= {"metrics": _metrics(asset), "run": run, "recipe": asset.schema_.get("recipe")}
     found["serving"] = bool(node.store.state(f"serving:{asset.id}"))
     if contributions:
-        statement = contributions[0].statement
-        found["contribution"] = [
-            {"account": account, "name": _name(node, account), "share_bps": share, "rows": rows}
-            for account, share, rows in zip(
-                statement["accounts"], statement["shares_bps"], _rows(node, asset), strict=True
-            )
-        ]
-        found["utilities"], found["correct"] = statement["utilities"], statement["correct"]
-        found["test_rows"] = statement["test_rows"]
+        found |= _measured(node, asset, contributions[0], releases)
     if releases:
         _, root, _, total_in, paid_out = node.chain.read("Revenue", "poolOf", releasing.pool_of(asset))
         found["pool"] = {
@@ -212,6 +207,86 @@ def model(node: Node, model_id: str) -> dict[str, Any]:
             "held_units": total_in - paid_out,
         }
     return found
+
+
+def _metrics(asset: Asset) -> dict[str, Any] | None:
+    """Scores of a released model with their intervals; None for what an earlier Freehold measured otherwise."""
+    said = asset.schema_.get("metrics")
+    names = {field.name for field in fields(metrics.Scores)} - {"rows"}
+    if not isinstance(said, dict) or not all(type(said.get(name)) is int for name in {*names, "test_rows"}):
+        return None
+    rows, right = said["test_rows"], said["correct"]
+    if not 0 <= right <= rows or not rows:
+        return None
+    # the interval is widest where the rarer label is ranked, so that is what it is taken for
+    positives = rows - said["majority_correct"] if 0 < said["majority_correct"] < rows else 0
+    return {
+        **{name: said[name] for name in names},
+        "rows": rows,
+        "accuracy_bps": list(metrics.interval_bps(right, rows)),
+        "auc_bps": list(metrics.auc_interval_bps(said["auc_ppm"], positives, rows))
+        if positives
+        else [0, 10_000],
+    }
+
+
+def _measured(node: Node, asset: Asset, claim: Claim, releases: list[Claim]) -> dict[str, Any]:
+    """What each owner brought, what it cost its rows, and what would change without it."""
+    statement, run = claim.statement, str(asset.schema_.get("run"))
+    if "values" not in statement:
+        # measured by an earlier Freehold, in another way
+        return {}
+    values, errors = ([int(one) for one in statement[name]] for name in ("values", "errors"))
+    total = sum(max(0, value) for value in values)
+    release = releases[0].statement if releases else {}
+    job = node.store.state(f"job:{node.store.state(f'run_of:{asset.id}')}") or {}
+    plan = _plan(node, run)
+    silent, away = release.get("silent", []), job.get("absent", {})
+    without = job.get("without", {})
+    found: dict[str, Any] = {
+        "contribution": [
+            {
+                "account": account,
+                "name": _name(node, account),
+                "share_bps": share,
+                "value_ppm": value * 1_000_000 // total if total else 0,
+                "error_ppm": error * 1_000_000 // total if total else 0,
+                "agreed": account not in silent,
+                "away": len(away.get(account, {}).get("rounds", [])),
+                "without_correct": without.get(account),
+                "rows": rows,
+            }
+            for account, share, value, error, rows in zip(
+                statement["accounts"],
+                statement["shares_bps"],
+                values,
+                errors,
+                _rows(node, asset),
+                strict=True,
+            )
+        ],
+        "earlier_runs": release.get("earlier", []),
+    }
+    if plan:
+        found["privacy"] = {
+            "level": plan.level,
+            "epsilon_micro": plan.epsilon_micro,
+            "delta_exponent": plan.delta_exponent,
+            "guess_ppm": privacy.guess_ppm(plan.epsilon_micro) if plan.epsilon_micro else 1_000_000,
+        }
+    return found
+
+
+def _plan(node: Node, run: str) -> RunPlan | None:
+    """The plan of a run, where this node made it or agreed to it."""
+    claims = node.store.find("claim", "training_plan", run)
+    stored = (
+        claims[0].document.body["statement"].get("plan") if claims else node.store.state(f"planned:{run}")
+    )
+    try:
+        return RunPlan.from_json(stored) if stored else None
+    except InvalidInput:
+        return None
 
 
 def _rows(node: Node, asset: Asset) -> list[int | None]:

@@ -20,7 +20,7 @@ import rfc8785
 
 from freehold.core.errors import InvalidInput, VerificationFailed
 from freehold.training import metrics, privacy, sketch, updates, valuation
-from freehold.training.logistic import Recipe, step
+from freehold.training.logistic import Recipe, probabilities, step
 from freehold.training.noise import MAX_SIGMA
 from freehold.training.scaling import Scaling, unit_rows
 from freehold.training.table import MAX_COLUMNS, MAX_ROWS
@@ -421,6 +421,26 @@ def value(plan: RunPlan, start: Start, replayed: Replayed, test: Table) -> Valua
         shares_bps=tuple(valuation.shares_bps(found, errors, counted)),
         scores=metrics.score(replayed.model, _alone(plan, accounts, replayed.rounds), opened),
     )
+
+
+def without(plan: RunPlan, replayed: Replayed, test: Table) -> dict[str, int]:
+    """About how many test rows the model would label rightly without one owner's updates: advice, no measure.
+
+    The others' updates were made at models that this owner took part in.
+    """
+    opened = TestRows(unit_rows(test.features, plan.scaling), test.labels)
+    weights, scale = replayed.weights, sum(replayed.weights.values())
+    found = {}
+    for owner in weights if len(weights) > 1 else ():
+        model = np.zeros(plan.width, dtype=np.int64)
+        for made in replayed.rounds:
+            total = np.zeros(plan.width, dtype=np.int64)
+            for other, (_, update) in made.updates.items():
+                if other != owner:
+                    total += weighed(update, weights[other], plan.rows[other])
+            model, _, _ = step(model, total, scale - weights[owner], plan.noise.update_bits, plan.recipe)
+        found[owner] = metrics.right(probabilities(model, opened.z), opened.labels)
+    return found
 
 
 def require_test(plan: RunPlan, test: Table) -> None:

@@ -8,7 +8,40 @@ from freehold.node.answers.market import AssetRow
 from freehold.node.answers.shape import SOMETIMES, Account, Bps, Count, Id, Reason, Shape, Time, Units
 from freehold.node.asking import AskRow
 
-Step = Literal["grants", "commit", "statistics", "plan", "rounds", "open", "value", "release", "done"]
+Step = Literal["plan", "grants", "rounds", "open", "value", "agree", "release", "done", "withheld"]
+Level = Literal["noised", "update"]
+
+
+class Away(Shape):
+    """An owner that was left out of rounds."""
+
+    rounds: list[Count]
+    """Which; none means it takes no part at all."""
+    code: str
+    """What kind of failure, the last time."""
+    why: str
+    """In words."""
+    at: Time
+    """When, the last time."""
+
+
+class Scores(Shape):
+    """How good a model is on the opened test table."""
+
+    rows: Count
+    """Rows of the table."""
+    correct: Count
+    """Rows it labels rightly."""
+    majority_correct: Count
+    """Rows that always giving the commoner label gets right."""
+    single_correct: Count
+    """Rows that the best of the directions gets right into which one owner's updates alone point."""
+    auc_ppm: Count
+    """Area under the ROC curve, in millionths."""
+    brier_ppm: Count
+    """Mean squared error of the probability, in millionths."""
+    calibration_ppm: Count
+    """Mean distance of probability from frequency, in millionths."""
 
 
 class Job(Shape):
@@ -24,12 +57,22 @@ class Job(Shape):
     """Newest round that is over."""
     rounds: Count
     """Rounds it trains in all."""
-    absent: dict[Account, str]
-    """Owners that took no part in the newest round, and why."""
+    absent: dict[Account, Away]
+    """Owners that were left out of rounds, in which and why."""
+    silent: dict[Account, str]
+    """Owners that have not agreed to the split, and why."""
     grants: dict[Account, Id]
     """Grants it uses, by owner; those obtained so far."""
     owners: Count
-    """How many owners take part."""
+    """How many owners were asked to take part."""
+    level: Level
+    """What owners reveal."""
+    epsilon_micro: Count
+    """Privacy budget that the run costs each owner's rows, in millionths of epsilon; 0 at level update."""
+    quorum_bps: Bps
+    """Part of the rows without which no round counts."""
+    scores: Scores | None
+    """On the test table, once it is opened."""
     model: Id | None
     """The model, once released."""
     run: Id | None
@@ -49,6 +92,37 @@ class Jobs(Shape):
 
     jobs: list[Job]
     """Oldest first."""
+
+
+class Preview(Shape):
+    """What an order would come to, before anything is asked or paid."""
+
+    rounds: Count
+    """Steps of the common model."""
+    uses: Count
+    """Uses it makes of each dataset."""
+    level: Level
+    """What owners reveal."""
+    epsilon_micro: Count
+    """Privacy budget it costs each owner's rows, in millionths of epsilon."""
+    delta_exponent: Count
+    """Delta is ten to the minus this."""
+    guess_ppm: Count
+    """Most often that somebody who knows all else tells a row's presence, in millionths."""
+    compared: bool
+    """Whether owners' rows are compared, so that copies count once."""
+    accuracy_without_bps: Bps
+    """Right answers of a simulation on made-up rows without noise."""
+    accuracy_with_bps: Bps
+    """The same with the noise of this run."""
+    share_error_bps: Count
+    """How uncertain a share is in that simulation."""
+    test_rows: Count
+    """Rows of the test table."""
+    positives: Count
+    """Those of label 1."""
+    total_units: Units
+    """Price of all grants."""
 
 
 class JobStarted(Shape):
@@ -91,13 +165,13 @@ class Models(Shape):
     """Oldest first."""
 
 
-class Metrics(Shape):
-    """How good a model is on the test table."""
+class Metrics(Scores):
+    """How good a model is on the test table, with what chance allows."""
 
-    correct: Count
-    """Rows it labels as the table does."""
-    test_rows: Count
-    """Rows of the table."""
+    accuracy_bps: list[Bps]
+    """Lower and upper end of the 95 % interval of the part it labels rightly."""
+    auc_bps: list[Bps]
+    """The same of the area under the ROC curve."""
 
 
 class RecipeShown(Shape):
@@ -106,9 +180,9 @@ class RecipeShown(Shape):
     name: str
     """The method."""
     rounds: Count
-    """Rounds of local training and averaging."""
-    local_steps: Count
-    """Gradient steps an owner makes in a round."""
+    """Steps of the common model."""
+    local_steps: Count = SOMETIMES
+    """Of models trained by an earlier Freehold."""
     learning_rate_q16: Count
     """Step size, in 65,536ths."""
     l2_q16: Count
@@ -124,6 +198,16 @@ class Contribution(Shape):
     """As it calls itself."""
     share_bps: Bps
     """Its share of the model's revenue."""
+    value_ppm: int
+    """Its measured value, in millionths of the sum of all that are above nothing; 0 where nobody's is."""
+    error_ppm: Count
+    """Standard error of it, from the noise, in the same unit."""
+    agreed: bool
+    """Whether its owner signed that it recomputed and agrees."""
+    away: Count
+    """Rounds it was left out of."""
+    without_correct: Count | None
+    """Test rows the model would label rightly without this owner's updates, about; null where not known here."""
     rows: Count | None
     """Rows of its dataset; null where the dataset is not known here."""
 
@@ -143,6 +227,19 @@ class Pool(Shape):
     """What is left of it."""
 
 
+class Privacy(Shape):
+    """What a training run revealed, and cost the rows."""
+
+    level: Level
+    """What owners revealed."""
+    epsilon_micro: Count
+    """Privacy budget, in millionths of epsilon; 0 at level update, which has no bound."""
+    delta_exponent: Count
+    """Delta is ten to the minus this."""
+    guess_ppm: Count
+    """Most often that somebody who knows all else tells a row's presence, in millionths."""
+
+
 class ModelShown(ModelRow):
     """One model in full."""
 
@@ -154,12 +251,10 @@ class ModelShown(ModelRow):
     """How it was trained; null where its document does not say."""
     contribution: list[Contribution] = SOMETIMES
     """Where the builder's statement about it is known here."""
-    utilities: list[int] = SOMETIMES
-    """What each coalition of owners achieved on the test table, by bit mask of owners."""
-    correct: list[Count] = SOMETIMES
-    """Rows each coalition labels rightly; the last is of all owners together."""
-    test_rows: Count = SOMETIMES
-    """Rows of the test table."""
+    privacy: Privacy = SOMETIMES
+    """What it cost the rows; where its plan is known here."""
+    earlier_runs: list[Id] = SOMETIMES
+    """Runs on the same rows before the one it came from."""
     pool: Pool = SOMETIMES
     """Where its release is known here."""
 

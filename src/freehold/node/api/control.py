@@ -10,15 +10,27 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from freehold import __version__
-from freehold.node import consent, earning, granting, logbook, proving, publishing, serving, training, viewing
+from freehold.node import (
+    consent,
+    earning,
+    granting,
+    logbook,
+    proving,
+    publishing,
+    previewing,
+    serving,
+    viewing,
+)
 from freehold.node.answers import market, money, proof, state
 from freehold.node.answers import training as trained
 from freehold.node.answers.shape import Gas, said
 from freehold.node.api import consents, operations
 from freehold.node.api.gate import Unauthorised
 from freehold.node.asking import GrantCountered, GrantWaiting
+from freehold.node.planning import Order
 from freehold.node.services import Services
-from freehold.training.logistic import Recipe
+from freehold.training.logistic import MAX_ROUNDS
+from freehold.training.record import Level
 
 
 class Body(BaseModel):
@@ -64,15 +76,27 @@ class Wish(Body):
 
 
 class TrainingOrder(Body):
-    """A training run to start."""
+    """A training run to start; what is left out is chosen by the data and the owners' terms."""
 
-    assets: Annotated[list[str], Field(min_length=1, max_length=10)]
+    assets: Annotated[list[str], Field(min_length=1, max_length=256)]
     test: str
     name: str
     price_units: Annotated[int, Field(ge=0)] = 1_000
-    rounds: Annotated[int, Field(ge=1, le=100)] | None = None
+    rounds: Annotated[int, Field(ge=1, le=MAX_ROUNDS)] | None = None
+    epsilon_micro: Annotated[int, Field(ge=1, le=100_000_000)] | None = None
+    level: Level = "noised"
+    quorum_bps: Annotated[int, Field(ge=5_001, le=10_000)] = 5_001
+    patience_seconds: Annotated[int, Field(ge=1, le=86_400)] = 60
+    weight_cap_bps: Annotated[int, Field(ge=5_000, le=10_000)] = 5_000
+    least_correct_bps: Annotated[int, Field(ge=0, le=10_000)] = 0
+    compare: bool = True
     positive: str | None = None
     purpose: str | None = None
+
+    def order(self, services: Services) -> Order:
+        """As the node takes it; names and shortened ids are looked up."""
+        assets = tuple(viewing.find_asset(services, text, "dataset") for text in self.assets)
+        return Order(**{**self.model_dump(), "assets": assets, "test": Path(self.test)})
 
 
 class Switch(Body):
@@ -198,17 +222,11 @@ def _training_routes(routes: APIRouter, services: Services) -> None:
 
     @routes.post("/train", **said(trained.JobStarted))
     def train(body: TrainingOrder) -> dict[str, Any]:
-        recipe = Recipe() if body.rounds is None else Recipe(rounds=body.rounds)
-        order = training.Order(
-            assets=tuple(viewing.find_asset(services, text, "dataset") for text in body.assets),
-            test=Path(body.test),
-            name=body.name,
-            recipe=recipe,
-            price_units=body.price_units,
-            positive=body.positive,
-            purpose=body.purpose,
-        )
-        return {"job": jobs.start(order)}
+        return {"job": jobs.start(body.order(services))}
+
+    @routes.post("/plan", **said(trained.Preview))
+    def preview(body: TrainingOrder) -> dict[str, Any]:
+        return previewing.preview(node, body.order(services))
 
     @routes.get("/jobs", **said(trained.Jobs))
     def overview() -> dict[str, Any]:
@@ -221,6 +239,10 @@ def _training_routes(routes: APIRouter, services: Services) -> None:
     @routes.post("/jobs/{job_id}/resume", **said(trained.Job))
     def resume(job_id: str) -> dict[str, Any]:
         return jobs.get(jobs.resume(job_id))
+
+    @routes.post("/jobs/{job_id}/release", **said(trained.Job))
+    def release(job_id: str) -> dict[str, Any]:
+        return jobs.get(jobs.release(job_id))
 
     @routes.get("/models", **said(trained.Models))
     def models() -> dict[str, Any]:

@@ -84,17 +84,16 @@ def router(services: Services) -> APIRouter:
     routes.post("/hello")(hello)
     routes.post("/grants")(grants)
     routes.post("/withdraw")(signed(lambda sender, body: consent.withdraw(node, sender, body)))
-    routes.post("/statistics")(
-        signed(lambda sender, body: lending.give_statistics(node, services.tables, sender, body))
-    )
-    routes.post("/rounds")(
-        signed(lambda sender, body: lending.train_round(node, services.tables, sender, body))
-    )
+    lender = services.lender
+    routes.post("/rounds/commit")(signed(lender.commit))
+    routes.post("/rounds/reveal")(signed(lender.reveal))
+    routes.post("/agreements")(signed(lender.agree))
     routes.post("/countersign")(
         signed(lambda sender, body: lending.countersign(node, sender, body.get("receipts")))
     )
     routes.post("/releases")(signed(lambda sender, body: releasing.accept_release(node, sender, body)))
     routes.post("/proofs")(signed(lambda _, body: logbook.proofs(node, _ids(body))))
+    routes.post("/model-evidence")(signed(lambda _, body: proving.give_model_evidence(services, body)))
     routes.post("/evidence")(signed(lambda sender, body: proving.give_evidence(services, sender, body)))
     return routes
 

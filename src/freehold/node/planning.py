@@ -1,0 +1,210 @@
+"""Planning a training run: what the builder asks for becomes the plan that owners agree to."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+from pathlib import Path
+from typing import Any
+
+from freehold.core.documents import REVEALS, Asset
+from freehold.core.errors import InvalidDocument, InvalidInput, NotAllowed
+from freehold.core.terms import meet
+from freehold.node.node import Node
+from freehold.training import expected, privacy, record, sketch, updates
+from freehold.training import table as tables
+from freehold.training.logistic import Recipe
+from freehold.training.record import Level, PlannedOwner, PlannedTest, RunPlan, Sketch
+from freehold.training.scaling import Scaling, from_bounds, typical, unit_rows
+from freehold.training.table import Table
+from freehold.training.updates import Noise
+
+SKETCH_PERCENT = 25
+"""Part of a run's budget that comparing rows takes, where copies would show at all."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """What the builder asked for; None leaves a choice to `plan`."""
+
+    assets: tuple[str, ...]
+    test: Path
+    name: str
+    price_units: int
+    """Price of one prediction."""
+    rounds: int | None = None
+    epsilon_micro: int | None = None
+    """Most that the run costs each owner's rows; by default as much as all of their terms allow."""
+    level: Level = "noised"
+    max_calls: int = 1_000_000
+    positive: str | None = None
+    purpose: str | None = None
+    quorum_bps: int = 5_001
+    patience_seconds: int = 60
+    weight_cap_bps: int = 5_000
+    least_correct_bps: int = 0
+    compare: bool = True
+    """Compare owners' rows, so that copies count once."""
+
+
+def check(node: Node, order: Order) -> tuple[list[Asset], Table]:
+    """What the order names, by owner, and the test table; nothing is kept.
+
+    Raises:
+        InvalidInput, InvalidTable, NotFound, TermsConflict, NotAllowed.
+    """
+    assets = sorted((node.asset(asset_id) for asset_id in order.assets), key=lambda asset: asset.owner)
+    _check_assets(assets, order)
+    first = assets[0].schema_
+    columns, label = tuple(first["columns"]), str(first["label"])
+    return assets, tables.read(order.test, label, positive=order.positive, expected=columns)
+
+
+def plan(node: Node, order: Order, assets: Sequence[Asset], test: Table, commitment: str) -> RunPlan:
+    """The plan of an order; every default is chosen here.
+
+    Raises:
+        InvalidInput: the numbers do not go together.
+    """
+    rows = [int(asset.schema_["rows"]) for asset in assets]
+    rows_each = max(int(asset.schema_.get("rows_each", 1)) for asset in assets)
+    delta_exponent = max(privacy.delta_exponent_for(count) for count in rows)
+    scaling = _scaling(assets, test)
+    noised = order.level == "noised"
+    epsilon = _epsilon(order, assets) if noised else 0
+    recipe = _recipe(order, rows, test, scaling, epsilon, delta_exponent)
+    noise, compared = Noise(0, updates.EXACT_BITS), Sketch(sketch.MAX_BUCKETS if order.compare else 0, 0)
+    if noised:
+        rho = privacy.rho_nano_for(epsilon, delta_exponent)
+        compared = _sketch(rho, rows, rows_each) if order.compare and len(rows) > 1 else Sketch()
+        spent = privacy.rho_nano(rows_each * sketch.STEP, compared.sigma, 1) if compared.sigma else 0
+        noise = updates.noise_for(rho - spent, recipe.rounds, len(test.columns) + 1, rows_each)
+    return RunPlan(
+        nonce="0x" + secrets.token_hex(32),
+        builder=node.account,
+        owners=tuple(
+            PlannedOwner(asset.owner, asset.id, count) for asset, count in zip(assets, rows, strict=True)
+        ),
+        columns=tuple(test.columns),
+        label=test.label,
+        scaling=scaling,
+        recipe=recipe,
+        level=order.level,
+        epsilon_micro=epsilon,
+        delta_exponent=delta_exponent,
+        noise=noise,
+        rows_each=rows_each,
+        sketch=compared,
+        quorum_bps=order.quorum_bps,
+        patience_seconds=order.patience_seconds,
+        weight_cap_bps=order.weight_cap_bps,
+        least_correct_bps=order.least_correct_bps,
+        test=PlannedTest(commitment, test.rows, int(test.labels.sum()), node.account),
+    )
+
+
+def _scaling(assets: Sequence[Asset], test: Table) -> Scaling:
+    """From the bounds that all owners declare; else from the test table, which is shown to all in the end."""
+    declared = [asset.schema_.get("bounds") for asset in assets]
+    if all(isinstance(bounds, dict) and set(bounds) == set(test.columns) for bounds in declared):
+        return from_bounds(
+            [
+                (min(bounds[name][0] for bounds in declared), max(bounds[name][1] for bounds in declared))
+                for name in test.columns
+            ]
+        )
+    return typical(test)
+
+
+def _epsilon(order: Order, assets: Sequence[Asset]) -> int:
+    allowed = min(asset.terms.epsilon_run_micro for asset in assets)
+    if order.epsilon_micro is None:
+        return allowed
+    if order.epsilon_micro > allowed:
+        raise NotAllowed(
+            f"the owners allow an epsilon of {allowed / 1e6:g} for one run, not {order.epsilon_micro / 1e6:g}",
+            hint="Order with less, or leave out the owner that allows least.",
+            epsilon_run_micro=allowed,
+        )
+    return order.epsilon_micro
+
+
+def _recipe(
+    order: Order, rows: list[int], test: Table, scaling: Scaling, epsilon: int, delta_exponent: int
+) -> Recipe:
+    z = unit_rows(test.features, scaling)
+    suggested = expected.suggest(
+        rows, len(test.columns), epsilon or None, delta_exponent, curvature=expected.curvature(z)
+    )
+    if order.rounds is None:
+        return suggested
+    return Recipe(order.rounds, suggested.learning_rate_q16, suggested.l2_q16)
+
+
+def _sketch(rho: int, rows: list[int], rows_each: int) -> Sketch:
+    """A sketch within its part of the budget; none where it could not tell copies from strangers anyway."""
+    sigma = privacy.sigma_for(rows_each * sketch.STEP, 1, rho * SKETCH_PERCENT // 100)
+    if not sketch.tells(rows, sigma):
+        return Sketch()
+    return Sketch(sketch.buckets_for(rows, sigma), sigma)
+
+
+def _check_assets(assets: list[Asset], order: Order) -> None:
+    if not 1 <= len(assets) <= record.MAX_OWNERS:
+        raise InvalidInput(f"choose 1 to {record.MAX_OWNERS:,} datasets", hint="Find them with search.")
+    if len({asset.owner for asset in assets}) != len(assets):
+        raise InvalidInput("two of the datasets have one owner", hint="Choose one dataset of each owner.")
+    for asset in assets:
+        if asset.asset_kind != "dataset":
+            raise InvalidInput(f"{asset.name} is a {asset.asset_kind}, not a dataset", owner=asset.owner)
+        _check_schema(asset)
+        if any(asset.schema_.get(key) != assets[0].schema_.get(key) for key in ("columns", "label")):
+            raise InvalidInput(
+                f"{asset.name} has other columns than {assets[0].name}",
+                hint="All tables need the same columns in the same order, and the same label.",
+                owner=asset.owner,
+            )
+        if REVEALS.index(asset.terms.reveals) < REVEALS.index(order.level):
+            raise NotAllowed(
+                f"{asset.name} is not offered for training at level {order.level}",
+                hint=_HINTS[order.level],
+                owner=asset.owner,
+            )
+    inherited = reduce(meet, (asset.terms for asset in assets))
+    missing = {"train", "infer"} - set(inherited.actions)
+    if missing:
+        raise NotAllowed(f"the owners' terms together do not allow to {' and '.join(sorted(missing))}")
+
+
+_HINTS = {
+    "noised": "Its owner can publish it again with a privacy budget.",
+    "update": "Exact updates need an owner that offers them to you by name.",
+}
+
+
+def _check_schema(asset: Asset) -> None:
+    """What an asset says of its table is of the right types; it comes from anyone."""
+    columns, label, rows = (asset.schema_.get(key) for key in ("columns", "label", "rows"))
+    texts: list[Any] = [label, *columns] if isinstance(columns, list) and columns else [None]
+    if not all(isinstance(text, str) for text in texts) or type(rows) is not int:
+        raise InvalidDocument(
+            f"{asset.name} does not say which columns, label and rows it has", owner=asset.owner
+        )
+    if type(asset.schema_.get("rows_each", 1)) is not int:
+        raise InvalidDocument(f"{asset.name} does not say how many rows a subject has", owner=asset.owner)
+    bounds = asset.schema_.get("bounds")
+    if bounds is not None and not _are_bounds(bounds, columns):
+        raise InvalidDocument(f"{asset.name} declares bounds that cannot be read", owner=asset.owner)
+
+
+def _are_bounds(value: Any, columns: Any) -> bool:
+    return isinstance(value, dict) and all(
+        name in columns
+        and isinstance(pair, list)
+        and len(pair) == 2
+        and all(type(n) is int and abs(n) <= tables.MICRO_LIMIT for n in pair)
+        and pair[0] < pair[1]
+        for name, pair in value.items()
+    )

@@ -1,0 +1,39 @@
+"""What an order would come to, shown to the builder before anything is asked, committed to or paid."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from freehold.node.admitting import uses_of
+from freehold.node.node import Node
+from freehold.node.planning import Order, check, plan
+from freehold.training import expected, privacy
+
+
+def preview(node: Node, order: Order) -> dict[str, Any]:
+    """The plan's numbers, and what a public simulation says its noise costs.
+
+    Raises:
+        What `planning.check` and `planning.plan` raise.
+    """
+    assets, table = check(node, order)
+    made = plan(node, order, assets, table, "0x" + bytes(32).hex())
+    rows = [owner.rows for owner in made.owners]
+    loss = expected.expected_loss(
+        rows, len(made.columns), made.epsilon_micro, made.delta_exponent, made.rows_each
+    )
+    return {
+        "rounds": made.recipe.rounds,
+        "uses": uses_of(made),
+        "level": made.level,
+        "epsilon_micro": made.epsilon_micro,
+        "delta_exponent": made.delta_exponent,
+        "guess_ppm": privacy.guess_ppm(made.epsilon_micro) if made.epsilon_micro else 1_000_000,
+        "compared": bool(made.sketch.buckets),
+        "accuracy_without_bps": loss.accuracy_without_bps,
+        "accuracy_with_bps": loss.accuracy_with_bps if made.epsilon_micro else loss.accuracy_without_bps,
+        "share_error_bps": loss.share_error_bps if made.epsilon_micro else 0,
+        "test_rows": table.rows,
+        "positives": int(table.labels.sum()),
+        "total_units": sum(asset.terms.price_units for asset in assets if asset.terms.price_per == "grant"),
+    }
