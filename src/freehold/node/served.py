@@ -20,7 +20,7 @@ from freehold.node.node import Node
 from freehold.node.releasing import pool_of
 from freehold.training.fixed import IntArray
 from freehold.training.logistic import predict
-from freehold.training.statistics import Scaling
+from freehold.training.scaling import Scaling
 
 REASON = "inference"
 
