@@ -42,7 +42,7 @@ class Jobs:
 
     def start(self, order: training.Order) -> str:
         """Begin a job and return its id."""
-        job_id = training.begin(self._node, order)
+        job_id = training.begin(self._node, self._peers, order)
         self.resume(job_id)
         return job_id
 

@@ -136,14 +136,18 @@ class Lender:
         """
         _, _, plan = self._granted(holder, body)
         with self._node.exclusive(f"run:{plan.run_id}"):
-            contribution = _claim(self._node, body.get("contribution"), "contribution", plan.run_id, holder)
+            contribution = require_claim(
+                self._node, body.get("contribution"), "contribution", plan.run_id, holder
+            )
             known = self._node.store.state(f"agreed:{plan.run_id}")
             if known and known["contribution"] == contribution.document.id:
                 return {"agreement": self._node.store.get(known["agreement"]).to_json()}
             running = self._follow(plan, body.get("rounds"))
             if not running.is_done:
                 raise RoundsMissing("this owner lacks rounds", hint="Send them.", number=running.next)
-            opening = _claim(self._node, body.get("opening"), "test_opening", plan.run_id, plan.test.holder)
+            opening = require_claim(
+                self._node, body.get("opening"), "test_opening", plan.run_id, plan.test.holder
+            )
             self._require_same(plan, contribution, opening, body.get("test"))
             return self._sign(plan, contribution, opening)
 
@@ -164,7 +168,7 @@ class Lender:
             return
         if not isinstance(value, dict):
             raise RoundsMissing("this owner has not seen who takes part", number=plan.first_round)
-        claim = _claim(self._node, value.get("claim"), "training_start", plan.run_id, plan.builder)
+        claim = require_claim(self._node, value.get("claim"), "training_start", plan.run_id, plan.builder)
         assert isinstance(claim.document, Claim)
         start = Start.from_json(claim.document.statement.get("start"), plan)
         grants = require_grants(self._node, plan, start, value.get("grants"))
@@ -214,7 +218,7 @@ class Lender:
             TwoHistories, InvalidDocument, InvalidInput, RoundsMissing.
         """
         node, run = self._node, plan.run_id
-        claim = _claim(node, value, "training_round", run, plan.builder)
+        claim = require_claim(node, value, "training_round", run, plan.builder)
         assert isinstance(claim.document, Claim)
         statement = claim.document.statement
         made = record.parse_round(plan, statement, {})
@@ -488,11 +492,16 @@ def countersign(node: Node, holder: str, values: Any) -> dict[str, Any]:
     return {"countersigned": len(envelopes)}
 
 
-def _claim(node: Node, value: Any, kind: str, about: str, issuer: str) -> Envelope:
+def require_claim(node: Node, value: Any, kind: str, about: str, issuer: str) -> Envelope:
+    """A signed claim of one kind, about one thing, by one party.
+
+    Raises:
+        InvalidDocument, InvalidSignature.
+    """
     envelope = parse_envelope(value)
     claim = envelope.document
     if not isinstance(claim, Claim) or (claim.claim_kind, claim.about, claim.issuer) != (kind, about, issuer):
-        raise InvalidDocument(f"a {kind} claim of this run was expected")
+        raise InvalidDocument(f"a {kind} claim was expected")
     node.check(envelope)
     return envelope
 

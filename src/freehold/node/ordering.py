@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
-from freehold.node import asking
+from freehold.node import asking, publishing
 from freehold.node.node import Node
+from freehold.node.peers import Peers
 from freehold.node.planning import Order, check, plan
 from freehold.node.publishing import open_table, seal_table
 from freehold.training import table as tables
@@ -15,7 +17,7 @@ from freehold.training import table as tables
 __all__ = ["Order", "begin", "check"]
 
 
-def begin(node: Node, order: Order) -> str:
+def begin(node: Node, peers: Peers, order: Order) -> str:
     """Check the order, commit the test table to the vault, make the plan, keep the job. Returns its id.
 
     The same order again, while owners who decide by hand are still asked for it, is the same job.
@@ -23,14 +25,16 @@ def begin(node: Node, order: Order) -> str:
     Raises:
         InvalidInput, InvalidTable, NotFound, TermsConflict, NotAllowed: nothing was started.
     """
-    assets, table = check(node, order)
+    assets, test, table = check(node, peers, order)
     wanted = _wanted(order)
     waiting = _waiting(node, wanted, table)
     if waiting:
         return waiting
-    salt = secrets.token_bytes(32)
+    salt = secrets.token_bytes(publishing.SALT_BYTES)
     job_id = "0x" + secrets.token_hex(32)
-    made = plan(node, order, assets, table, "0x" + tables.commitment(table, salt).hex())
+    if table is not None:
+        test = replace(test, commitment="0x" + tables.commitment(table, salt).hex())
+    made = plan(node, order, assets, test)
     job = {
         "id": job_id,
         "step": "plan",
@@ -46,23 +50,26 @@ def begin(node: Node, order: Order) -> str:
         "started_at": node.now(),
     }
     with node.store.transaction() as tx:
-        sealed = seal_table(node, tx, table, salt)
-        tx.set(f"sealed:{job_id}", asdict(sealed))
+        if table is not None:
+            tx.set(f"sealed:{job_id}", asdict(seal_table(node, tx, table, salt)))
         tx.set(f"job:{job_id}", job)
     return job_id
 
 
 def _wanted(order: Order) -> dict[str, Any]:
     """What makes two orders the same; the test table is compared by its rows."""
-    return {**asdict(order), "assets": sorted(order.assets), "test": None}
+    file = isinstance(order.test, Path)
+    return {**asdict(order), "assets": sorted(order.assets), "test": None if file else order.test}
 
 
-def _waiting(node: Node, wanted: dict[str, Any], table: tables.Table) -> str:
+def _waiting(node: Node, wanted: dict[str, Any], table: tables.Table | None) -> str:
     """The id of a job of the same order whose owners have not all agreed yet; else empty."""
     for job_id in sorted({row["job"] for row in asking.overview(node) if row["job"]}):
         job = node.store.state(f"job:{job_id}")
         if not job or job["step"] != "grants" or job.get("order") != wanted:
             continue
-        if tables.canonical_bytes(open_table(node, job_id)[0]) == tables.canonical_bytes(table):
-            return job_id
+        if table is None or tables.canonical_bytes(open_table(node, job_id)[0]) == tables.canonical_bytes(
+            table
+        ):
+            return str(job_id)
     return ""

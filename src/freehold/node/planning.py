@@ -12,12 +12,15 @@ from typing import Any
 from freehold.core.documents import REVEALS, Asset
 from freehold.core.errors import InvalidDocument, InvalidInput, NotAllowed
 from freehold.core.terms import meet
+from freehold.node import holding
+from freehold.node.holding import TestShown
 from freehold.node.node import Node
+from freehold.node.peers import Peers
 from freehold.training import expected, privacy, record, sketch, updates
 from freehold.training import table as tables
 from freehold.training.logistic import Recipe
 from freehold.training.record import Level, PlannedOwner, PlannedTest, RunPlan, Sketch
-from freehold.training.scaling import Scaling, from_bounds, typical, unit_rows
+from freehold.training.scaling import Scaling, from_bounds
 from freehold.training.table import Table
 from freehold.training.updates import Noise
 
@@ -30,7 +33,8 @@ class Order:
     """What the builder asked for; None leaves a choice to `plan`."""
 
     assets: tuple[str, ...]
-    test: Path
+    test: Path | str
+    """A file, or the commitment to a table that a validator keeps."""
     name: str
     price_units: int
     """Price of one prediction."""
@@ -45,24 +49,32 @@ class Order:
     patience_seconds: int = 60
     weight_cap_bps: int = 5_000
     least_correct_bps: int = 0
+    validator: str | None = None
+    """Account of the node that keeps the test table, where it is not a file."""
     compare: bool = True
     """Compare owners' rows, so that copies count once."""
 
 
-def check(node: Node, order: Order) -> tuple[list[Asset], Table]:
-    """What the order names, by owner, and the test table; nothing is kept.
+def check(node: Node, peers: Peers, order: Order) -> tuple[list[Asset], TestShown, Table | None]:
+    """What the order names, by owner, the test, and its table unless a validator keeps it; nothing is sealed.
 
     Raises:
-        InvalidInput, InvalidTable, NotFound, TermsConflict, NotAllowed.
+        InvalidInput, InvalidTable, NotFound, TermsConflict, NotAllowed; what the validator's node says.
     """
     assets = sorted((node.asset(asset_id) for asset_id in order.assets), key=lambda asset: asset.owner)
     _check_assets(assets, order)
     first = assets[0].schema_
     columns, label = tuple(first["columns"]), str(first["label"])
-    return assets, tables.read(order.test, label, positive=order.positive, expected=columns)
+    if order.validator is not None:
+        shown = holding.ask(node, peers, order.validator, str(order.test))
+        if (shown.columns, shown.label) != (columns, label):
+            raise InvalidInput("the validator's table has other columns than the data")
+        return assets, shown, None
+    table = tables.read(Path(order.test), label, positive=order.positive, expected=columns)
+    return assets, TestShown.of(table, "0x" + bytes(32).hex(), node.account), table
 
 
-def plan(node: Node, order: Order, assets: Sequence[Asset], test: Table, commitment: str) -> RunPlan:
+def plan(node: Node, order: Order, assets: Sequence[Asset], test: TestShown) -> RunPlan:
     """The plan of an order; every default is chosen here.
 
     Raises:
@@ -71,14 +83,14 @@ def plan(node: Node, order: Order, assets: Sequence[Asset], test: Table, commitm
     rows = [int(asset.schema_["rows"]) for asset in assets]
     rows_each = max(int(asset.schema_.get("rows_each", 1)) for asset in assets)
     delta_exponent = max(privacy.delta_exponent_for(count) for count in rows)
-    scaling = _scaling(assets, test)
     noised = order.level == "noised"
     epsilon = _epsilon(order, assets) if noised else 0
-    recipe = _recipe(order, rows, test, scaling, epsilon, delta_exponent)
-    noise, compared = Noise(0, updates.EXACT_BITS), Sketch(sketch.MAX_BUCKETS if order.compare else 0, 0)
+    recipe = _recipe(order, rows, test, epsilon, delta_exponent)
+    noise = Noise(0, updates.EXACT_BITS)
+    compared = Sketch(sketch.MAX_BUCKETS if order.compare and len(rows) > 1 else 0, 0)
     if noised:
         rho = privacy.rho_nano_for(epsilon, delta_exponent)
-        compared = _sketch(rho, rows, rows_each) if order.compare and len(rows) > 1 else Sketch()
+        compared = _sketch(rho, rows, rows_each) if compared.buckets else compared
         spent = privacy.rho_nano(rows_each * sketch.STEP, compared.sigma, 1) if compared.sigma else 0
         noise = updates.noise_for(rho - spent, recipe.rounds, len(test.columns) + 1, rows_each)
     return RunPlan(
@@ -87,9 +99,9 @@ def plan(node: Node, order: Order, assets: Sequence[Asset], test: Table, commitm
         owners=tuple(
             PlannedOwner(asset.owner, asset.id, count) for asset, count in zip(assets, rows, strict=True)
         ),
-        columns=tuple(test.columns),
+        columns=test.columns,
         label=test.label,
-        scaling=scaling,
+        scaling=_scaling(assets, test),
         recipe=recipe,
         level=order.level,
         epsilon_micro=epsilon,
@@ -101,11 +113,11 @@ def plan(node: Node, order: Order, assets: Sequence[Asset], test: Table, commitm
         patience_seconds=order.patience_seconds,
         weight_cap_bps=order.weight_cap_bps,
         least_correct_bps=order.least_correct_bps,
-        test=PlannedTest(commitment, test.rows, int(test.labels.sum()), node.account),
+        test=PlannedTest(test.commitment, test.rows, test.positives, test.holder),
     )
 
 
-def _scaling(assets: Sequence[Asset], test: Table) -> Scaling:
+def _scaling(assets: Sequence[Asset], test: TestShown) -> Scaling:
     """From the bounds that all owners declare; else from the test table, which is shown to all in the end."""
     declared = [asset.schema_.get("bounds") for asset in assets]
     if all(isinstance(bounds, dict) and set(bounds) == set(test.columns) for bounds in declared):
@@ -115,7 +127,7 @@ def _scaling(assets: Sequence[Asset], test: Table) -> Scaling:
                 for name in test.columns
             ]
         )
-    return typical(test)
+    return test.scaling
 
 
 def _epsilon(order: Order, assets: Sequence[Asset]) -> int:
@@ -131,12 +143,9 @@ def _epsilon(order: Order, assets: Sequence[Asset]) -> int:
     return order.epsilon_micro
 
 
-def _recipe(
-    order: Order, rows: list[int], test: Table, scaling: Scaling, epsilon: int, delta_exponent: int
-) -> Recipe:
-    z = unit_rows(test.features, scaling)
+def _recipe(order: Order, rows: list[int], test: TestShown, epsilon: int, delta_exponent: int) -> Recipe:
     suggested = expected.suggest(
-        rows, len(test.columns), epsilon or None, delta_exponent, curvature=expected.curvature(z)
+        rows, len(test.columns), epsilon or None, delta_exponent, curvature=test.curvature_ppm / 1_000_000
     )
     if order.rounds is None:
         return suggested

@@ -6,18 +6,19 @@ from typing import Any
 
 from freehold.node.admitting import uses_of
 from freehold.node.node import Node
+from freehold.node.peers import Peers
 from freehold.node.planning import Order, check, plan
 from freehold.training import expected, privacy
 
 
-def preview(node: Node, order: Order) -> dict[str, Any]:
+def preview(node: Node, peers: Peers, order: Order) -> dict[str, Any]:
     """The plan's numbers, and what a public simulation says its noise costs.
 
     Raises:
         What `planning.check` and `planning.plan` raise.
     """
-    assets, table = check(node, order)
-    made = plan(node, order, assets, table, "0x" + bytes(32).hex())
+    assets, test, _ = check(node, peers, order)
+    made = plan(node, order, assets, test)
     rows = [owner.rows for owner in made.owners]
     loss = expected.expected_loss(
         rows, len(made.columns), made.epsilon_micro, made.delta_exponent, made.rows_each
@@ -33,7 +34,7 @@ def preview(node: Node, order: Order) -> dict[str, Any]:
         "accuracy_without_bps": loss.accuracy_without_bps,
         "accuracy_with_bps": loss.accuracy_with_bps if made.epsilon_micro else loss.accuracy_without_bps,
         "share_error_bps": loss.share_error_bps if made.epsilon_micro else 0,
-        "test_rows": table.rows,
-        "positives": int(table.labels.sum()),
+        "test_rows": test.rows,
+        "positives": test.positives,
         "total_units": sum(asset.terms.price_units for asset in assets if asset.terms.price_per == "grant"),
     }

@@ -15,23 +15,25 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from freehold.core.documents import Asset, Claim, Receipt
 from freehold.core.errors import FreeholdError, InvalidDocument, Unavailable, VerificationFailed
 from freehold.core.ids import hash_bytes
 from freehold.core.signing import Envelope, parse_envelope
-from freehold.evidence.replaying import table_json
-from freehold.node import logbook, proving, releasing
+from freehold.evidence.replaying import read_table, table_json
+from freehold.node import holding, logbook, proving, releasing
 from freehold.node.agreeing import Agreed, agree
 from freehold.node.lending import NotCountersigned, RoundsMissing
 from freehold.node.node import Node
 from freehold.node.ordering import Order, begin
 from freehold.node.peers import Peers, PeerUnreachable
-from freehold.node.publishing import open_table
+from freehold.node.publishing import open_table, seal_table
 from freehold.node.rounds import records_of, rounds_of
 from freehold.rights.check import require_receipt_fits
 from freehold.training import record
+from freehold.training import table as tables
 from freehold.training.record import MAX_REASON, Replay, Round, RunPlan, Start
 from freehold.training.table import Table
 
@@ -41,6 +43,8 @@ MAX_WAITS = 20
 """How often a round without its quorum is tried again before the job stops."""
 
 
+OPEN_SECONDS = 300.0
+"""How long a validator may take to check a run."""
 MOST_ADVISED = 50
 """Owners up to which the builder is told what leaving one out would change."""
 
@@ -148,9 +152,11 @@ class Job:
             "label": plan.label,
         }
         if "plan_claim" not in self.job:
-            committed = node.claim("test_commitment", test.commitment, statement)
+            committed = (
+                [node.claim("test_commitment", test.commitment, statement)] if self._holds_test else []
+            )
             planned = node.claim("training_plan", plan.run_id, {"plan": plan.to_json()})
-            self._advance("plan", committed, planned, plan_claim=planned.document.id)
+            self._advance("plan", *committed, planned, plan_claim=planned.document.id)
         if not node.chain.read("Timestamps", "stampedAt", hash_bytes(plan.run_id)):
             node.send("Timestamps", "stamp", hash_bytes(plan.run_id))
         logbook.anchor(node)
@@ -395,12 +401,39 @@ class Job:
 
     # after the last round
 
+    @property
+    def _holds_test(self) -> bool:
+        return self._plan.test.holder == self._node.account
+
     def _open(self) -> None:
         plan = self._plan
-        _, salt = open_table(self._node, self.job["id"])
-        statement = {"commitment": plan.test.commitment, "salt": "0x" + salt.hex()}
-        claim = self._node.claim("test_opening", plan.run_id, statement)
-        self._advance("value", claim, opening=claim.document.id)
+        if self._holds_test:
+            _, salt = open_table(self._node, self.job["id"])
+            statement = {"commitment": plan.test.commitment, "salt": "0x" + salt.hex()}
+            claim = self._node.claim("test_opening", plan.run_id, statement)
+            self._advance("value", claim, opening=claim.document.id)
+            return
+        self._opened_by_validator()
+
+    def _opened_by_validator(self) -> None:
+        """Show the whole run to the one who keeps the test table, and keep what it opens."""
+        plan, node = self._plan, self._node
+        body = {
+            "plan": self.job["plan"],
+            "start": node.store.get(self.job["start_claim"]).to_json(),
+            "grants": [node.store.get(grant).to_json() for _, grant in sorted(self.job["grants"].items())],
+            "rounds": self._records(plan.first_round, plan.recipe.rounds + 1),
+        }
+        answer = self._peers.ask(plan.test.holder, "/peer/tests/open", body, timeout=OPEN_SECONDS)
+        claim, salt = holding.read_opening(node, plan, answer)
+        table = read_table(answer.get("test"))
+        record.require_test(plan, table)
+        if "0x" + tables.commitment(table, salt).hex() != plan.test.commitment:
+            raise VerificationFailed("the validator opened another table than it committed to")
+        with node.store.transaction() as tx:
+            tx.set(f"sealed:{self.job['id']}", asdict(seal_table(node, tx, table, salt)))
+            tx.put(claim, logged=False)
+        self._advance("value", opening=claim.document.id)
 
     def _value(self) -> None:
         plan, start = self._plan, Start(self.job["grants"])

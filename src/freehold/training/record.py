@@ -623,7 +623,16 @@ def _check_test(test: PlannedTest) -> None:
         raise InvalidRecord("plan: the test is a commitment and an account that keeps the table")
     if any(type(n) is not int for n in (test.rows, test.positives)):
         raise InvalidRecord("plan: the test says how many rows and positives it has")
-    if not MIN_TEST_ROWS <= test.rows <= MAX_TEST_ROWS or not 0 < test.positives < test.rows:
+    require_composition(test.rows, test.positives)
+
+
+def require_composition(rows: int, positives: int) -> None:
+    """A test table has enough rows, and both kinds.
+
+    Raises:
+        InvalidRecord.
+    """
+    if not MIN_TEST_ROWS <= rows <= MAX_TEST_ROWS or not 0 < positives < rows:
         raise InvalidRecord(
             f"a test has {MIN_TEST_ROWS} to {MAX_TEST_ROWS:,} rows, of both labels",
             hint="Measure with a table that holds both kinds of rows.",

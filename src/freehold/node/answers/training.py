@@ -125,6 +125,35 @@ class Preview(Shape):
     """Price of all grants."""
 
 
+class TestHeld(Shape):
+    """A test table that this node keeps for a builder."""
+
+    test: Id
+    """Its commitment, by which it is named."""
+    rows: Count
+    """How many it has."""
+    positives: Count
+    """Those of label 1."""
+    label: str
+    """Name of the label."""
+
+
+class TestRow(TestHeld):
+    """A test table among those that this node keeps."""
+
+    run: Id | None
+    """For which run it was opened; null while nobody saw it."""
+    at: Time
+    """Since when it is kept."""
+
+
+class TestsHeld(Shape):
+    """Test tables that this node keeps for builders."""
+
+    tests: list[TestRow]
+    """Oldest first."""
+
+
 class JobStarted(Shape):
     """A training job that was begun."""
 

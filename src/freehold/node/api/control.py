@@ -14,10 +14,11 @@ from freehold.node import (
     consent,
     earning,
     granting,
+    holding,
     logbook,
+    previewing,
     proving,
     publishing,
-    previewing,
     serving,
     viewing,
 )
@@ -89,6 +90,7 @@ class TrainingOrder(Body):
     patience_seconds: Annotated[int, Field(ge=1, le=86_400)] = 60
     weight_cap_bps: Annotated[int, Field(ge=5_000, le=10_000)] = 5_000
     least_correct_bps: Annotated[int, Field(ge=0, le=10_000)] = 0
+    validator: str | None = None
     compare: bool = True
     positive: str | None = None
     purpose: str | None = None
@@ -96,7 +98,8 @@ class TrainingOrder(Body):
     def order(self, services: Services) -> Order:
         """As the node takes it; names and shortened ids are looked up."""
         assets = tuple(viewing.find_asset(services, text, "dataset") for text in self.assets)
-        return Order(**{**self.model_dump(), "assets": assets, "test": Path(self.test)})
+        test = Path(self.test) if self.validator is None else self.test
+        return Order(**{**self.model_dump(), "assets": assets, "test": test})
 
 
 class Switch(Body):
@@ -224,9 +227,17 @@ def _training_routes(routes: APIRouter, services: Services) -> None:
     def train(body: TrainingOrder) -> dict[str, Any]:
         return {"job": jobs.start(body.order(services))}
 
+    @routes.post("/tests", **said(trained.TestHeld))
+    def hold(body: Inspection) -> dict[str, Any]:
+        return holding.hold(node, Path(body.path), body.label, positive=body.positive)
+
+    @routes.get("/tests", **said(trained.TestsHeld))
+    def tests() -> dict[str, Any]:
+        return {"tests": holding.held(node)}
+
     @routes.post("/plan", **said(trained.Preview))
     def preview(body: TrainingOrder) -> dict[str, Any]:
-        return previewing.preview(node, body.order(services))
+        return previewing.preview(node, services.peers, body.order(services))
 
     @routes.get("/jobs", **said(trained.Jobs))
     def overview() -> dict[str, Any]:
