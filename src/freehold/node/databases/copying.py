@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Any
 
 from freehold.core.connection import Connection
+from freehold.node.databases import migrations
 from freehold.node.databases.tables import FILL_RECEIPTS
 
 _ROWS = 200
@@ -20,8 +21,16 @@ _TABLES = {
     "log_entries": (("position",), "position, data"),
     "log_nodes": (("level", "position"), "level, position, hash"),
     "vault_epochs": (("asset", "epoch"), "asset, epoch, recipient, wrapped"),
+    "privacy_terms": (("number",), "number, line, epsilon_life_micro, delta_exponent, reveals"),
+    "privacy_lines": (("asset", "line"), "asset, line"),
+    "privacy_rows": (("fingerprint",), "fingerprint, line"),
+    "privacy_spent": (("line", "run"), "line, run, rho_nano, epsilon_micro, holder, asset, at"),
+    "privacy_reserved": (("line", "run"), "line, run, rho_nano, until"),
 }
 """By table: its key, which is also the order of its rows, and its columns. What is derived from these is not copied."""
+
+_SINCE = {table: 4 for table in _TABLES if table.startswith("privacy_")}
+"""By table that the first version lacks: the step that made it."""
 
 
 def is_empty(connection: Connection) -> bool:
@@ -33,11 +42,14 @@ def is_empty(connection: Connection) -> bool:
 
 
 def copy(source: Connection, target: Connection) -> None:
-    """Write all rows of one moment of `source` into the empty tables of `target`.
+    """Write all rows of one moment of `source`, which may be of an earlier version, into the empty tables of `target`.
 
     Both are inside a transaction of the caller. Documents keep their order, and memory does not grow with them.
     """
+    version = migrations.version(source)
     for table, (key, columns) in _TABLES.items():
+        if _SINCE.get(table, 1) > version:
+            continue
         width = columns.count(",") + 1
         rows = _rows(source, table, key, columns)
         while batch := list(islice(rows, _ROWS)):
