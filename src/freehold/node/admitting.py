@@ -89,7 +89,7 @@ def require_plan(node: Node, asset: Asset, holder: str, plan: RunPlan) -> None:
         raise NotStamped(
             "the plan does not stand on chain", hint="Stamp it, so that all can see the test came first."
         )
-    budget.require_room(node, asset.id, plan.rho_nano)
+    budget.require_room(node, asset.id, plan.rho_nano, plan.run_id)
 
 
 _HINT = "Look at the asset's terms (freehold search) and order within them."

@@ -29,7 +29,7 @@ from freehold.node.admitting import plan_of
 from freehold.node.granting import standing
 from freehold.node.node import Node
 from freehold.node.publishing import open_table
-from freehold.rights.check import require_receipt_fits, require_usable, use_price
+from freehold.rights.check import ForeignGrant, require_receipt_fits, require_usable, use_price
 from freehold.training import record, sketch, updates
 from freehold.training.record import Replay, Round, RunPlan, Start
 from freehold.training.scaling import unit_rows
@@ -156,8 +156,10 @@ class Lender:
     def _granted(self, holder: str, body: dict[str, Any]) -> tuple[Grant, Asset, RunPlan]:
         grant = self._node.grant(str(body.get("grant")))
         if grant.run is None or grant.holder != holder or grant.issuer != self._node.account:
-            raise NotAllowed(
-                "training needs a grant of this node for one run", hint="Ask for one with a plan."
+            raise ForeignGrant(
+                "training needs a grant of this node for one run",
+                hint="Ask for one with a plan.",
+                grant_id=grant.id,
             )
         return grant, self._node.asset(grant.asset), plan_of(self._node, grant.run)
 
