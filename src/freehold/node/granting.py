@@ -17,8 +17,8 @@ from freehold.node.issuing import handed_over, make_grant, read_wish
 from freehold.node.node import Node
 from freehold.node.offering import require_offered
 from freehold.node.peers import Peers
-from freehold.training.record import RunPlan
 from freehold.rights.check import ForeignGrant, Standing, require_issued_within, use_price
+from freehold.training.record import RunPlan
 
 
 class NotEnoughDollars(InvalidInput):

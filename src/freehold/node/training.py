@@ -1,7 +1,8 @@
 """A builder's side of training: a job of named steps, each of which can be repeated after a crash.
 
     plan -> grants -> rounds -> open -> value -> agree -> release -> done
-                                                            \-> withheld
+
+A model that is no better than its baseline ends as `withheld` instead, until its builder says otherwise.
 
 A step's result is stored before the next begins, and every request to an owner is repeatable, so
 `kill -9` at any moment costs at most the step in flight. In each round owners first commit, then the builder
