@@ -115,6 +115,13 @@ class Keys:
 
         return X25519PrivateKey.from_private_bytes(self.encryption_key).public_key().public_bytes_raw()
 
+    def derived(self, purpose: str) -> bytes:
+        """A secret of 32 bytes for one purpose (HKDF-SHA256, RFC 5869), which needs no place on disk."""
+        from cryptography.hazmat.primitives.hashes import SHA256  # noqa: PLC0415
+        from cryptography.hazmat.primitives.kdf.hkdf import HKDF  # noqa: PLC0415
+
+        return HKDF(SHA256(), 32, None, f"freehold/{purpose}".encode()).derive(self.encryption_key)
+
     def save(self, path: Path | str, passphrase: str, *, replace: bool = False) -> None:
         """Write the key file (mode 0600) whole or not at all.
 
