@@ -18,6 +18,7 @@ from freehold.cli import (
     doctor,
     evidence,
     grants,
+    jobs,
     keys,
     market,
     money,
@@ -62,7 +63,7 @@ def root(
 
 
 for group in (
-    *(quickstart, node, market, grants, train, serving, money, channels, evidence),
+    *(quickstart, node, market, grants, train, jobs, serving, money, channels, evidence),
     *(doctor, config, keys, backup, chain, completion),
 ):
     group.register(app)

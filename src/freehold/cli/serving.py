@@ -95,18 +95,64 @@ def _details(model: dict[str, Any]) -> Iterable[Any]:
 
     yield f"{plain(model['name'])}  {model['id']}"
     yield plain(model["description"])
-    metrics = model.get("metrics") or {}
-    if metrics.get("test_rows"):
-        right, rows = metrics["correct"], metrics["test_rows"]
-        yield f"accuracy {right / rows:.1%} ({right} of {rows} test rows)"
+    if model["metrics"]:
+        yield from _quality(model["metrics"])
+    if "privacy" in model:
+        from freehold.training import findings  # noqa: PLC0415
+
+        yield f"privacy  {findings.privacy(model['privacy'])}"
     yield f"price    {dollars(model['price_units'])} per {model['price_per']}"
     pool = model.get("pool")
     if pool:
         yield f"revenue  {dollars(pool['in_units'])} in, {dollars(pool['paid_out_units'])} paid out, {dollars(pool['held_units'])} held"
-    shares = model.get("contribution") or []
-    if shares:
-        rows_ = ((item["name"], item["rows"], percent(item["share_bps"]), item["account"]) for item in shares)
-        yield table(("owner", "rows", "share", "account"), rows_, right=("rows", "share"))
+    if model.get("contribution"):
+        yield from _parts(model["contribution"], (model["metrics"] or {}).get("correct"))
+    if model.get("earlier_runs"):
+        yield f"earlier runs on the same rows: {', '.join(run[:10] for run in model['earlier_runs'])}"
+
+
+def _quality(metrics: dict[str, Any]) -> Iterable[str]:
+    """How good it is, with what chance allows, beside what anybody would reach without it."""
+    from freehold.training import findings  # noqa: PLC0415
+
+    rows, right = metrics["rows"], metrics["correct"]
+    yield (
+        f"accuracy {right / rows:.1%} ({right} of {rows} test rows);"
+        f" {findings.interval(metrics['accuracy_bps'])} in 95 of 100 such tests"
+    )
+    yield (
+        f"beside   {metrics['majority_correct'] / rows:.1%} by always giving the commoner label,"
+        f" {metrics['single_correct'] / rows:.1%} by the best single owner's direction"
+    )
+    yield f"AUC      {metrics['auc_ppm'] / 1_000_000:.3f}; {findings.interval(metrics['auc_bps'])}"
+    yield f"off by   {metrics['calibration_ppm'] / 10_000:.1f} points, probability from frequency, on average"
+
+
+def _parts(shares: list[dict[str, Any]], right: int | None) -> Iterable[Any]:
+    from freehold.training import findings  # noqa: PLC0415
+
+    rows_ = (
+        (
+            item["name"],
+            item["rows"],
+            percent(item["share_bps"]),
+            findings.points(item["error_ppm"]),
+            item["away"] or "",
+            "yes" if item["agreed"] else "no",
+            ""
+            if right is None or item["without_correct"] is None
+            else f"{item['without_correct'] - right:+d}",
+            item["account"],
+        )
+        for item in shares
+    )
+    names = ("owner", "rows", "share", "error", "rounds away", "agreed", "right without it", "account")
+    yield table(names, rows_, right=("rows", "share", "error", "rounds away", "right without it"))
+    if findings.is_by_rows(shares):
+        yield findings.ROWS_ALONE
+    silent = [plain(item["name"]) for item in shares if not item["agreed"]]
+    if silent:
+        yield f"not agreed to the shares: {', '.join(silent)}"
 
 
 def _outputs(answer: dict[str, Any]) -> Iterable[Any]:

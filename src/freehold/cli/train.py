@@ -1,8 +1,7 @@
-"""Training over the data of several owners, step by step until the model is released."""
+"""Training over the data of several owners, from the order until the model is released."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,178 +9,174 @@ from typing import Annotated, Any
 import typer
 
 from freehold.cli.client import NodeClient
-from freehold.cli.options import DEFAULT_HOME, Dollars, Home, Json, units
-from freehold.cli.output import emit, note, plain, table
-from freehold.core.errors import FreeholdError, InvalidInput
-
-STEPS = ("grants", "commit", "statistics", "plan", "rounds", "open", "value", "release", "done")
-_POLL_SECONDS = 0.1
-_SAID = {
-    "grants": "buying grants",
-    "commit": "committing to the test table",
-    "statistics": "asking for column sums",
-    "plan": "writing the plan",
-    "rounds": "training",
-    "open": "opening the test table",
-    "value": "measuring contributions",
-    "release": "releasing the model",
-    "done": "done",
-}
-
-
-class TrainingStopped(FreeholdError):
-    """A training job stands still; it can be resumed."""
-
-    code = "training.stopped"
-
-
-class TrainingWaits(TrainingStopped):
-    """A training job waits for owners who decide by hand; its node asks them again by itself."""
-
-    code = "training.waits"
-    exit_code = 8
+from freehold.cli.jobs import right, watch
+from freehold.cli.options import DEFAULT_HOME, Dollars, Home, Json, millionths, units
+from freehold.cli.output import emit, note
+from freehold.core.errors import InvalidInput
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
     app.command("train")(train)
-    app.command("jobs")(jobs)
 
 
 def train(
     assets: Annotated[list[str] | None, typer.Argument(help="Ids of datasets, one of each owner.")] = None,
     *,
-    test: Annotated[Path | None, typer.Option(help="Table that no owner has, to measure with.")] = None,
+    test: Annotated[
+        str | None,
+        typer.Option(help="Table that no owner has, to measure with.", metavar="FILE"),
+    ] = None,
     name: Annotated[str | None, typer.Option(help="Name of the model.")] = None,
     price: Dollars = None,
-    rounds: Annotated[int | None, typer.Option(help="Rounds of training.", min=1, max=1000)] = None,
+    epsilon: Annotated[
+        str | None,
+        typer.Option(
+            help="Most it may cost each owner's rows, such as 1 or 0.5; else all that the owners allow.",
+            metavar="NUMBER",
+        ),
+    ] = None,
+    exact: Annotated[
+        bool, typer.Option("--exact", help="Exact updates, where every owner offers them to you by name.")
+    ] = False,
+    rounds: Annotated[
+        int | None, typer.Option(help="Rounds of training; else what suits the data.", min=1, max=1000)
+    ] = None,
+    quorum: Annotated[
+        float | None,
+        typer.Option(
+            help="Per cent of the rows without which no round counts, over 50.", metavar="PERCENT", max=100.0
+        ),
+    ] = None,
+    patience: Annotated[
+        int | None,
+        typer.Option(
+            help="Seconds a round waits for owners beyond the quorum.", metavar="SECONDS", min=1, max=86_400
+        ),
+    ] = None,
+    weight_cap: Annotated[
+        float | None,
+        typer.Option(
+            help="Most per cent that one owner of three or more weighs in the model.",
+            metavar="PERCENT",
+            min=50.0,
+            max=100.0,
+        ),
+    ] = None,
+    least: Annotated[
+        float | None,
+        typer.Option(
+            help="Per cent of right answers below which the model is held back.",
+            metavar="PERCENT",
+            min=0.0,
+            max=100.0,
+        ),
+    ] = None,
+    no_compare: Annotated[
+        bool, typer.Option("--no-compare", help="Do not compare owners' rows; copies then count each time.")
+    ] = False,
     positive: Annotated[str | None, typer.Option(help="The label value that means 1.")] = None,
     purpose: Annotated[str | None, typer.Option(help="Purpose to ask grants for.")] = None,
+    validator: Annotated[
+        str | None,
+        typer.Option(
+            help="Account of a node that keeps the test table; --test is then its commitment.",
+            metavar="ACCOUNT",
+        ),
+    ] = None,
+    plan_only: Annotated[
+        bool, typer.Option("--plan-only", help="Say what it would come to; ask and pay nothing.")
+    ] = False,
     resume: Annotated[str | None, typer.Option(help="Go on with a job that stopped.", metavar="JOB")] = None,
+    release: Annotated[
+        str | None, typer.Option(help="Release a model that was held back.", metavar="JOB")
+    ] = None,
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Start the job and return.")] = False,
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
     """Train a model on datasets of others.
 
-    Buys the grants, trains inside the owners' nodes, measures what each contributed, and releases the
-    model with shares and a revenue pool. What was interrupted goes on with --resume. Owners who decide by
-    hand are asked first; the job names those who have not answered, and goes on by itself once they agree.
+    Says what the run would come to, buys the grants, trains inside the owners' nodes under noise, measures
+    what each contributed, lets the owners check it, and releases the model with shares and a revenue pool.
+    What was interrupted goes on with --resume. Owners who decide by hand are asked first; the job names
+    those who have not answered, and goes on by itself once they agree. A model that is no better than always
+    giving the commoner label is held back (exit code 10); --release releases it all the same.
     """
     node = NodeClient.of(home)
-    if resume is not None:
-        job = str(node.post(f"/api/jobs/{resume}/resume")["id"])
+    if resume is not None or release is not None:
+        act = "resume" if resume is not None else "release"
+        job = str(node.post(f"/api/jobs/{resume or release}/{act}")["id"])
     else:
-        if not assets or test is None or not name:
-            raise InvalidInput(
-                "training needs datasets, --test FILE and --name NAME",
-                hint="Find datasets with: freehold search",
-            )
-        wanted = {
-            "assets": assets,
-            "test": str(test.expanduser().resolve()),
-            "name": name,
-            "price_units": units(price) or 0,
-            "rounds": rounds,
-            "positive": positive,
-            "purpose": purpose,
-        }
-        job = str(node.post("/api/train", {key: v for key, v in wanted.items() if v is not None})["job"])
+        order = _order(
+            assets=assets,
+            test=test if validator else test and str(Path(test).expanduser().resolve()),
+            name=name,
+            price_units=units(price) or 0,
+            epsilon_micro=millionths(epsilon),
+            level="update" if exact else None,
+            rounds=rounds,
+            quorum_bps=_bps(quorum),
+            patience_seconds=patience,
+            weight_cap_bps=_bps(weight_cap),
+            least_correct_bps=_bps(least),
+            compare=False if no_compare else None,
+            positive=positive,
+            purpose=purpose,
+            validator=validator,
+        )
+        planned = node.post("/api/plan", order)
+        if plan_only:
+            emit(planned, lambda: _summary(planned, order), as_json=as_json)
+            return
+        for line in _summary(planned, order):
+            note(line)
+        job = str(node.post("/api/train", order)["job"])
     if no_wait:
         emit({"job": job}, lambda: [f"job: {job}", "watch it with: freehold jobs"], as_json=as_json)
         return
-    state = _watch(node, job)
-    emit(
-        state,
-        lambda: [f"model: {state['model']}", f"serve it with: freehold serve {state['model'][:10]}"],
-        as_json=as_json,
-    )
+    state = watch(node, job)
+    emit(state, lambda: _released(state), as_json=as_json)
 
 
-def jobs(*, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
-    """List training jobs."""
-    answer = NodeClient.of(home).get("/api/jobs")
-    emit(answer, lambda: _table(answer["jobs"]), as_json=as_json)
-
-
-def _watch(node: NodeClient, job: str) -> dict[str, Any]:
-    from rich.console import Console  # noqa: PLC0415
-    from rich.progress import (  # noqa: PLC0415
-        BarColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    console = Console(stderr=True, highlight=False)
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        TextColumn("{task.fields[at]}"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-    )
-    said = ""
-    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
-        task = bar.add_task("starting", total=1, at="")
-        while True:
-            state = node.get(f"/api/jobs/{job}")
-            line, done, total = _progress(state)
-            bar.update(task, description=line, completed=done, total=total, at=f"{done}/{total}")
-            if line != said and not console.is_terminal:
-                note(line)
-            said = line
-            if state["step"] == "done":
-                return state
-            if not state.get("running"):
-                raise _stopped(state, job)
-            time.sleep(_POLL_SECONDS)
-
-
-def _progress(state: dict[str, Any]) -> tuple[str, int, int]:
-    """What to say and how far the job is, in steps of one round."""
-    rounds = int(state.get("rounds") or 1)
-    step = str(state["step"])
-    at = STEPS.index(step) if step in STEPS else 0
-    done = at if at < 4 else 4 + int(state.get("round") or 0) if at == 4 else at + rounds - 1
-    line = _SAID.get(step, step)
-    if step == "rounds":
-        line = f"training, round {state.get('round') or 0} of {rounds}"
-        if state.get("absent"):
-            line += f" (absent: {', '.join(str(owner)[:10] for owner in state['absent'])})"
-    return line, done, len(STEPS) - 2 + rounds
-
-
-def _stopped(state: dict[str, Any], job: str) -> TrainingStopped:
-    error = state.get("error") or {}
-    if state.get("waiting"):
-        return TrainingWaits(
-            f"training waits: {error.get('title', 'owners have not agreed yet')}",
-            hint=f"{error.get('hint', '')} Look again with: freehold train --resume {job[:10]}".strip(),
-            job=job,
-            waiting=[row["owner_name"] for row in state["waiting"]],
+def _order(**wanted: Any) -> dict[str, Any]:
+    if not wanted["assets"] or not wanted["test"] or not wanted["name"]:
+        raise InvalidInput(
+            "training needs datasets, --test FILE and --name NAME",
+            hint="Find datasets with: freehold search",
         )
-    return TrainingStopped(
-        f"training stopped at '{_SAID.get(state['step'], state['step'])}': {error.get('title', 'no reason given')}",
-        hint=f"{error.get('hint', '')} Then: freehold train --resume {job[:10]}".strip(),
-        job=job,
-        step=state["step"],
-    )
-
-
-def _table(found: list[dict[str, Any]]) -> Iterable[Any]:
-    if not found:
-        return ["no training jobs yet"]
-    rows = (
-        (
-            str(job["id"])[:10],
-            job.get("name", ""),
-            _progress(job)[0],
-            "running" if job.get("running") else plain((job.get("error") or {}).get("title", "")),
-            str(job.get("model") or "")[:10],
+    if wanted["level"] == "update" and wanted["epsilon_micro"] is not None:
+        raise InvalidInput(
+            "exact updates have no epsilon",
+            hint="Give --exact or --epsilon, not both: exact is without noise.",
         )
-        for job in found
+    return {key: value for key, value in wanted.items() if value is not None}
+
+
+def _bps(percent: float | None) -> int | None:
+    return None if percent is None else round(percent * 100)
+
+
+def _summary(planned: dict[str, Any], order: dict[str, Any]) -> Iterable[str]:
+    """What an order comes to, a line each."""
+    from freehold.core.money import dollars  # noqa: PLC0415
+    from freehold.training import findings  # noqa: PLC0415
+
+    yield (
+        f"plan     {planned['rounds']} rounds, {planned['uses']} uses of each dataset,"
+        f" {dollars(planned['total_units'])} for the grants"
     )
-    return [table(("job", "name", "step", "state", "model"), rows)]
+    yield f"privacy  {findings.privacy(planned)}"
+    yield f"expected {findings.expected(planned)}"
+    if len(order["assets"]) > 1:
+        yield f"copies   {findings.copies(planned, asked=order.get('compare', True))}"
+    yield f"test     {planned['test_rows']} rows, {planned['positives']} of label 1"
+
+
+def _released(state: dict[str, Any]) -> Iterable[str]:
+    yield f"model: {state['model']}"
+    if state["scores"]:
+        yield right(state["scores"])
+    if state["silent"]:
+        yield f"{len(state['silent'])} of {len(state['grants'])} owners have not agreed to the shares: freehold jobs"
+    yield f"serve it with: freehold serve {state['model'][:10]}"
