@@ -18,9 +18,9 @@ import time
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
-from freehold.api_answers import Row, asset_of, made, model_of, numbers, picked, progress_of, records
+from freehold.api_answers import Row, asset_of, made, model_of, numbers, picked, plan_of, progress_of, records
 from freehold.api_permissions import GrantPending, Permissions, given, identifier, named
 from freehold.api_tables import Rows
 from freehold.api_values import (
@@ -33,6 +33,7 @@ from freehold.api_values import (
     Model,
     ModelEarning,
     Output,
+    Plan,
     Prediction,
     Progress,
     Receipt,
@@ -41,10 +42,11 @@ from freehold.api_values import (
     Verification,
 )
 from freehold.cli.client import NodeClient
+from freehold.cli.options import millionths
 from freehold.core import money
 from freehold.core.errors import FreeholdError, InvalidInput, Unavailable
 
-__all__ = ["GrantPending", "Node", "Training", "TrainingHalted", "connect", "verify"]
+__all__ = ["GrantPending", "ModelWithheld", "Node", "Training", "TrainingHalted", "connect", "verify"]
 
 PathLike = str | Path
 
@@ -53,6 +55,12 @@ class TrainingHalted(FreeholdError):
     """A training job stands still; `Node.resume` goes on with it."""
 
     code = "training.halted"
+
+
+class ModelWithheld(TrainingHalted):
+    """A model was trained and is not released by itself; `Node.release` releases it all the same."""
+
+    code = "training.held_back"
 
 
 def connect(home: PathLike = "~/.freehold") -> Node:
@@ -193,6 +201,33 @@ class Node(Permissions):
 
     # models
 
+    def plan(
+        self,
+        assets: str | Iterable[str | Asset],
+        *,
+        test: PathLike,
+        name: str = "model",
+        price: str = "0",
+        epsilon: str | float | None = None,
+        exact: bool = False,
+        rounds: int | None = None,
+        compare: bool = True,
+        positive: str | None = None,
+    ) -> Plan:
+        """What `train` with the same arguments would come to; nobody is asked and nothing is paid."""
+        asked = _order(
+            assets,
+            test=test,
+            name=name,
+            price=price,
+            epsilon=epsilon,
+            exact=exact,
+            rounds=rounds,
+            compare=compare,
+            positive=positive,
+        )
+        return plan_of(self._client.post("/api/plan", asked))
+
     def train(
         self,
         assets: str | Iterable[str | Asset],
@@ -200,25 +235,45 @@ class Node(Permissions):
         test: PathLike,
         name: str,
         price: str = "0",
+        epsilon: str | float | None = None,
+        exact: bool = False,
         rounds: int | None = None,
+        quorum_bps: int | None = None,
+        patience_seconds: int | None = None,
+        weight_cap_bps: int | None = None,
+        least_correct_bps: int | None = None,
+        compare: bool = True,
         positive: str | None = None,
         purpose: str | None = None,
     ) -> Training:
         """Start training on others' datasets, buying grants where needed.
 
-        `price` is dollars as text, for each later prediction. Iterate over what comes back to see progress,
-        or call its `wait`.
+        `price` is dollars as text, for each later prediction; `epsilon` the most that the run may cost each
+        owner's rows, by default all that the owners allow; `exact` asks for updates without noise, where
+        every owner offers them to you by name. Iterate over what comes back to see progress, or call its
+        `wait`.
         """
-        asked = given(
-            assets=[assets] if isinstance(assets, str) else [identifier(one) for one in assets],
-            test=_file(test),
+        asked = _order(
+            assets,
+            test=test,
             name=name,
-            price_units=money.units(price),
+            price=price,
+            epsilon=epsilon,
+            exact=exact,
+            compare=compare,
             rounds=rounds,
+            quorum_bps=quorum_bps,
+            patience_seconds=patience_seconds,
+            weight_cap_bps=weight_cap_bps,
+            least_correct_bps=least_correct_bps,
             positive=positive,
             purpose=purpose,
         )
         return Training(self, str(self._client.post("/api/train", asked)["job"]))
+
+    def release(self, job: str) -> Training:
+        """Release a model that was held back as no better than its baseline."""
+        return Training(self, str(self._client.post(f"/api/jobs/{named(job)}/release")["id"]))
 
     def resume(self, job: str) -> Training:
         """Go on with a training job, or look at one that runs or is done."""
@@ -323,7 +378,7 @@ class Training:
         """Progress whenever it changes.
 
         Raises:
-            TrainingHalted: it stands still; its message says why.
+            TrainingHalted: it stands still; its message says why. ModelWithheld.
         """
         return self._watch(None)
 
@@ -331,7 +386,8 @@ class Training:
         """The released model.
 
         Raises:
-            TrainingHalted: it stands still. Unavailable: not done in time; the job goes on.
+            TrainingHalted: it stands still. ModelWithheld: it is no better than its baseline. Unavailable: not
+            done in time; the job goes on.
         """
         *_, last = self._watch(timeout_seconds)
         assert last.model is not None
@@ -347,6 +403,13 @@ class Training:
                 yield found
             if found.step == "done":
                 return
+            if found.step == "withheld":
+                raise ModelWithheld(
+                    f"the model is held back: right on {found.correct} of {found.test_rows} test rows,"
+                    f" the commoner label alone on {found.majority_correct}",
+                    hint=f"Release it all the same: node.release({self.id[:10]!r})",
+                    job=self.id,
+                )
             if not found.running:
                 raise TrainingHalted(
                     f"training stands still at {found.step}: {found.error or 'no reason given'}",
@@ -356,6 +419,28 @@ class Training:
             if until is not None and time.monotonic() > until:
                 raise Unavailable("training is not done yet; it goes on in the node", hint="Wait again.")
             time.sleep(0.1)
+
+
+def _order(
+    assets: str | Iterable[str | Asset],
+    *,
+    test: PathLike,
+    price: str,
+    epsilon: str | float | None,
+    exact: bool,
+    **more: object,
+) -> dict[str, Any]:
+    """A training order as the control API takes it."""
+    if exact and epsilon is not None:
+        raise InvalidInput("exact updates have no epsilon", hint="Give one of the two.")
+    return given(
+        assets=[assets] if isinstance(assets, str) else [identifier(one) for one in assets],
+        test=_file(test),
+        price_units=money.units(price),
+        epsilon_micro=None if epsilon is None else millionths(str(epsilon)),
+        level="update" if exact else None,
+        **more,
+    )
 
 
 def _file(path: PathLike) -> str:

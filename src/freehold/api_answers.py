@@ -7,8 +7,9 @@ from dataclasses import fields
 from typing import Any, TypeVar
 
 from freehold.api_tables import Rows, Shown
-from freehold.api_values import Asset, Contribution, Model, Progress
+from freehold.api_values import Asset, Away, Contribution, Model, Plan, Progress
 from freehold.core.errors import InvalidInput
+from freehold.training import findings
 
 Row = Sequence[Any] | Mapping[str, Any]
 V = TypeVar("V", bound=Shown)
@@ -33,16 +34,25 @@ def asset_of(found: Mapping[str, Any]) -> Asset:
     return made(Asset, {**found, "columns": found.get("columns") or []})
 
 
+def plan_of(found: Mapping[str, Any]) -> Plan:
+    """What an order would come to."""
+    return made(Plan, {**found, "sentence": findings.privacy(found)})
+
+
 def progress_of(found: Mapping[str, Any]) -> Progress:
     """A job as the node shows it."""
-    error = found.get("error") or {}
+    scores, error = found["scores"] or {}, found["error"] or {}
+    away = Rows(made(Away, {**one, "account": owner}) for owner, one in sorted(found["absent"].items()))
     return made(
         Progress,
         {
             **found,
+            **scores,
             "job": found["id"],
-            "absent": sorted(found["absent"]),
-            "waiting": [row["owner_name"] for row in found.get("waiting") or ()],
+            "test_rows": scores.get("rows"),
+            "absent": away,
+            "silent": sorted(found["silent"]),
+            "waiting": [row["owner_name"] for row in found["waiting"]],
             "error": str(error.get("title", "")),
         },
     )
@@ -50,17 +60,21 @@ def progress_of(found: Mapping[str, Any]) -> Progress:
 
 def model_of(found: Mapping[str, Any]) -> Model:
     """A model, in short or in full."""
-    metrics, pool = found.get("metrics") or {}, found.get("pool") or {}
-    parts = Rows(made(Contribution, one) for one in found.get("contribution") or ())
+    metrics, privacy = found.get("metrics") or {}, found.get("privacy")
     return made(
         Model,
         {
             **found,
+            **metrics,
             "columns": found.get("columns") or [],
-            "correct": metrics.get("correct"),
-            "test_rows": metrics.get("test_rows"),
-            "contributions": parts,
-            "revenue_units": pool.get("in_units", 0),
+            "accuracy_bps": metrics.get("accuracy_bps", []),
+            "test_rows": metrics.get("rows"),
+            "contributions": Rows(made(Contribution, one) for one in found.get("contribution") or ()),
+            "level": privacy["level"] if privacy else "",
+            "epsilon_micro": privacy["epsilon_micro"] if privacy else None,
+            "privacy": findings.privacy(privacy) if privacy else "",
+            "earlier_runs": found.get("earlier_runs") or [],
+            "revenue_units": (found.get("pool") or {}).get("in_units", 0),
         },
     )
 

@@ -161,19 +161,72 @@ class Revocation(Shown):
 
 
 @dataclass(frozen=True)
+class Plan(Shown):
+    """What a training order would come to, before anything is asked or paid."""
+
+    rounds: int
+    uses: int
+    """Of each dataset."""
+    level: str
+    """noised, or update for exact updates."""
+    epsilon_micro: int
+    """What the run costs each owner's rows, in millionths of epsilon; 0 at level update, which has no bound."""
+    delta_exponent: int
+    """Delta is ten to the minus this."""
+    guess_ppm: int
+    """Most often that somebody who knows all else tells whether a row is there, in millionths."""
+    compared: bool
+    """Whether copies of rows are counted once."""
+    accuracy_without_bps: int
+    """Of a simulation on made-up rows, without noise."""
+    accuracy_with_bps: int
+    """The same with the noise of this run."""
+    share_error_bps: int
+    """How uncertain a share is there."""
+    test_rows: int
+    positives: int
+    total_units: int
+    """Price of all grants."""
+    sentence: str
+    """What the epsilon means."""
+
+
+@dataclass(frozen=True)
+class Away(Shown):
+    """An owner that was left out of a run, or of some of its rounds."""
+
+    account: str
+    rounds: tuple[int, ...]
+    """Which; none where it takes no part at all."""
+    why: str
+
+
+@dataclass(frozen=True)
 class Progress(Shown):
     """Where a training job stands."""
 
     job: str
     step: str
-    """grants, commit, statistics, plan, rounds, open, value, release or done."""
+    """plan, grants, rounds, open, value, agree, release, done or withheld."""
     round: int
     rounds: int
-    absent: tuple[str, ...]
-    """Owners (accounts) that did not answer this round."""
+    absent: Rows[Away]
+    """Owners that were left out, kept over restarts."""
+    silent: tuple[str, ...]
+    """Owners (accounts) that have not agreed to the shares."""
     waiting: tuple[str, ...]
     """Owners (by name) who decide by hand and have not agreed yet."""
     running: bool
+    epsilon_micro: int
+    """What the run costs each owner's rows."""
+    test_rows: int | None
+    """Of the opened test table; None before it is opened."""
+    correct: int | None
+    """Of them, those the model gets right."""
+    majority_correct: int | None
+    """Those that always giving the commoner label gets right."""
+    single_correct: int | None
+    """Those that the best single owner's direction gets right."""
     model: str | None
     """Id of the released model, once there is one."""
     error: str
@@ -189,6 +242,16 @@ class Contribution(Shown):
     rows: int | None
     share_bps: int
     """Of 10,000."""
+    value_ppm: int
+    """Measured, of the sum of all above nothing."""
+    error_ppm: int
+    """Standard error of it, from the noise."""
+    agreed: bool
+    """Whether its owner recomputed and agrees."""
+    away: int
+    """Rounds it was left out of."""
+    without_correct: int | None
+    """Test rows the model would get right without it, about; where this node trained it."""
 
 
 @dataclass(frozen=True)
@@ -209,7 +272,23 @@ class Model(Shown):
     correct: int | None
     """Test rows it gets right."""
     test_rows: int | None
+    accuracy_bps: tuple[int, ...]
+    """Both ends of the 95 % interval of the part it gets right; empty where not known."""
+    majority_correct: int | None
+    """Test rows that always giving the commoner label gets right."""
+    single_correct: int | None
+    """Test rows that the best single owner's direction gets right."""
+    auc_ppm: int | None
+    """Area under the ROC curve, in millionths."""
+    level: str
+    """noised or update; empty where its plan is not known here."""
+    epsilon_micro: int | None
+    """What its run cost each owner's rows, in millionths of epsilon."""
+    privacy: str
+    """The same in a sentence."""
     contributions: Rows[Contribution]
+    earlier_runs: tuple[str, ...]
+    """On the same rows."""
     revenue_units: int
 
 
