@@ -131,8 +131,11 @@ def overview(node: Node, *, asset_id: str = "", limit: int = MOST_LINES) -> list
 
 def epsilon_left(promise: Promise, rho_spent: int) -> int:
     """Epsilon, in millionths, of the largest run that still fits."""
-    whole = privacy.rho_nano_for(promise.epsilon_life_micro, promise.delta_exponent)
-    return privacy.epsilon_micro(max(0, whole - rho_spent), promise.delta_exponent)
+    delta_exponent = promise.delta_exponent
+    left = max(0, privacy.rho_nano_for(promise.epsilon_life_micro, delta_exponent) - rho_spent)
+    rounded_up = privacy.epsilon_micro(left, delta_exponent)
+    fits = privacy.rho_nano_for(rounded_up, delta_exponent) <= left
+    return rounded_up if fits else rounded_up - 1
 
 
 def _shown(node: Node, connection: Connection, promise: Promise) -> dict[str, Any]:
