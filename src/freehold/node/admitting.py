@@ -127,7 +127,7 @@ def uses_of(plan: RunPlan) -> int:
 
 
 def _exceeds(level: str, allowed: str) -> bool:
-    return REVEALS.index(level) > REVEALS.index(allowed)  # type: ignore[arg-type]
+    return REVEALS.index(level) > REVEALS.index(allowed)
 
 
 def _operations(plan: RunPlan) -> int:

@@ -182,7 +182,7 @@ def open_for(node: Node, builder: str, body: dict[str, Any]) -> dict[str, Any]:
         table, salt = open_table(node, plan.test.commitment)
         if not kept["run"]:
             _require_over(node, plan, body)
-            statement = {"commitment": plan.test.commitment, "salt": "0x" + salt.hex()}
+            statement: dict[str, object] = {"commitment": plan.test.commitment, "salt": "0x" + salt.hex()}
             opening = node.claim("test_opening", plan.run_id, statement)
             kept = {**kept, "run": plan.run_id, "opening": opening.document.id}
             with node.store.transaction() as tx:

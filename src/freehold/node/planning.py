@@ -119,8 +119,9 @@ def plan(node: Node, order: Order, assets: Sequence[Asset], test: TestShown) -> 
 
 def _scaling(assets: Sequence[Asset], test: TestShown) -> Scaling:
     """From the bounds that all owners declare; else from the test table, which is shown to all in the end."""
-    declared = [asset.schema_.get("bounds") for asset in assets]
-    if all(isinstance(bounds, dict) and set(bounds) == set(test.columns) for bounds in declared):
+    said = (asset.schema_.get("bounds") for asset in assets)
+    declared = [bounds for bounds in said if isinstance(bounds, dict) and set(bounds) == set(test.columns)]
+    if len(declared) == len(assets):
         return from_bounds(
             [
                 (min(bounds[name][0] for bounds in declared), max(bounds[name][1] for bounds in declared))

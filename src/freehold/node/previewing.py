@@ -19,7 +19,7 @@ def preview(node: Node, peers: Peers, order: Order) -> dict[str, Any]:
     """
     assets, test, _ = check(node, peers, order)
     made = plan(node, order, assets, test)
-    rows = [owner.rows for owner in made.owners]
+    rows = tuple(owner.rows for owner in made.owners)
     loss = expected.expected_loss(
         rows, len(made.columns), made.epsilon_micro, made.delta_exponent, made.rows_each
     )

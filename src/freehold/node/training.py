@@ -410,7 +410,7 @@ class Job:
         plan = self._plan
         if self._holds_test:
             _, salt = open_table(self._node, self.job["id"])
-            statement = {"commitment": plan.test.commitment, "salt": "0x" + salt.hex()}
+            statement: dict[str, object] = {"commitment": plan.test.commitment, "salt": "0x" + salt.hex()}
             claim = self._node.claim("test_opening", plan.run_id, statement)
             self._advance("value", claim, opening=claim.document.id)
             return
@@ -472,8 +472,8 @@ class Job:
                     return self._agreement(asset, answer)
                 except FreeholdError as error:
                     at = error.fields.get("number")
-                    behind = error.fields.get("peer_code") == RoundsMissing.code and type(at) is int
-                    if not behind or not plan.first_round <= at < first:
+                    behind = error.fields.get("peer_code") == RoundsMissing.code
+                    if not behind or type(at) is not int or not plan.first_round <= at < first:
                         raise
                     first = at
 

@@ -104,7 +104,7 @@ def correction(towards: Direction, sigma: int, scale: int, recipe: Recipe) -> in
 
 def variance(towards: Direction, sigma: int) -> int:
     """The variance of one update's value that is due to its noise."""
-    return sigma * sigma * sum(number * number for number in towards.vector.tolist())
+    return int(sigma * sigma * sum(number * number for number in towards.vector.tolist()))
 
 
 def shares_bps(
