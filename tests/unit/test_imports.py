@@ -1,4 +1,4 @@
-"""Arrows point one way: core <- log, chain <- features <- node <- cli, console, quickstart."""
+"""Arrows point one way: core <- log, chain <- features <- evidence <- node <- cli, console, quickstart."""
 
 import ast
 from pathlib import Path
@@ -15,11 +15,11 @@ LAYERS = {
     "market": 2,
     "training": 2,
     "inference": 2,
-    "evidence": 2,
-    "node": 3,
-    "cli": 4,
-    "console": 4,
-    "quickstart": 4,
+    "evidence": 3,
+    "node": 4,
+    "cli": 5,
+    "console": 5,
+    "quickstart": 5,
 }
 ENTRANCE = {"cli", "console", "quickstart"}
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from freehold.core.canonical import canonical_bytes
-from freehold.core.documents import Receipt
+from freehold.core.documents import Asset, Receipt
 from freehold.core.errors import InvalidInput
 from freehold.core.signing import Envelope, public_account, seal
 from freehold.evidence.bundle import Bundle
@@ -41,17 +41,8 @@ def log_entry(document_id: str, kind: str) -> bytes:
     return canonical_bytes({"id": document_id, "type": kind})
 
 
-def training_files(plan: Any, rounds: Iterable[Any], test: Any) -> dict[str, Any]:
-    """The files of a run by name: `plan`, `rounds` (from 1) and the opened `test` table.
-
-    The table is `{"columns", "label", "features", "labels"}`, features in micro-units, row by row.
-    """
-    numbered = {f"round-{number:03d}.json": item for number, item in enumerate(rounds, start=1)}
-    return {"plan.json": plan, "test.json": test, **numbered}
-
-
 def assemble(
-    receipt: Receipt,
+    subject: Receipt | Asset,
     *,
     envelopes: Iterable[Envelope],
     logs: Iterable[LogProofs],
@@ -62,42 +53,43 @@ def assemble(
     key: bytes,
     issued_at: int,
 ) -> Bundle:
-    """The bundle of one receipt, its manifest signed with `key`.
+    """The bundle about one receipt or one released model, its manifest signed with `key`.
 
-    `training` maps file names below `training/` (such as "plan.json") to JSON values; it is empty
-    where the receipt is not about a trained model. `chain_proof` is what `chain.proof.capture` gave.
+    `training` maps `plan.json`, `start.json`, `rounds.json` and `test.json` to JSON values; it is empty
+    where the subject is not about a trained model. `envelopes` leaves out those that `rounds.json` holds.
+    `chain_proof` is what `chain.proof.capture` gave.
 
     Raises:
-        InvalidInput: the key is of neither side of the receipt, or the receipt is not among the envelopes.
+        InvalidInput: the key is of nobody who may show the subject, or that is not among the envelopes.
     """
     files = {f"documents/{envelope.document.id}.json": envelope.to_bytes() for envelope in envelopes}
-    if f"documents/{receipt.id}.json" not in files:
-        raise InvalidInput("the receipt is not among the envelopes", hint="Pass its envelope too.")
+    if f"documents/{subject.id}.json" not in files:
+        raise InvalidInput("the subject is not among the envelopes", hint="Pass its envelope too.")
     files |= {f"logs/{log.account}.json": canonical_bytes(log.to_json()) for log in logs}
     files |= {f"training/{name}": canonical_bytes(value) for name, value in training.items()}
     files["chain.json"] = canonical_bytes(chain_proof)
-    return sign_files(files, receipt, chain_id=chain_id, contracts=contracts, key=key, issued_at=issued_at)
+    return sign_files(files, subject, chain_id=chain_id, contracts=contracts, key=key, issued_at=issued_at)
 
 
 def sign_files(
     files: dict[str, bytes],
-    receipt: Receipt,
+    subject: Receipt | Asset,
     *,
     chain_id: int,
     contracts: Mapping[str, str],
     key: bytes,
     issued_at: int,
 ) -> Bundle:
-    """`files` under a manifest signed by the provider or the holder of `receipt`."""
+    """`files` under a manifest signed by a side of the receipt, or by the owner of the model."""
     issuer = account_of(key)
-    if issuer not in {receipt.provider, receipt.holder}:
+    if issuer not in subject.signers().values():
         raise InvalidInput(
-            "evidence is signed by the provider or the holder of its receipt",
-            hint="Run this on the node of one of the two.",
+            "evidence is signed by the provider or the holder of its receipt, or the owner of its model",
+            hint="Run this on the node of one of them.",
             account=issuer,
         )
     statement = Statement(chain_id=chain_id, contracts=dict(contracts), files=file_hashes(files))
-    manifest = Manifest(issuer=issuer, about=receipt.id, statement=statement, issued_at=issued_at)
+    manifest = Manifest(issuer=issuer, about=subject.id, statement=statement, issued_at=issued_at)
     return Bundle(files | {PATH: seal(manifest, key, manifest.domain()).to_bytes()})
 
 

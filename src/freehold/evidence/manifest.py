@@ -16,7 +16,7 @@ from freehold.core.typed_data import Domain
 
 PATH = "manifest.json"
 MAX_MANIFEST_BYTES = 2 * 1024 * 1024
-CONTRACTS = ("LogAnchors", "Market", "Revenue", "Revocations")
+CONTRACTS = ("LogAnchors", "Market", "Revenue", "Revocations", "Timestamps")
 """The contracts whose state evidence reads."""
 
 
@@ -37,14 +37,14 @@ class Statement(Value):
 
 
 class Manifest(Document):
-    """An `evidence` claim about one receipt. Larger than other documents may be, so parsed here."""
+    """An `evidence` claim about one receipt or one model. Larger than other documents may be, so parsed here."""
 
     roles: ClassVar[tuple[str, ...]] = ("issuer",)
     type: Literal["claim"] = "claim"
     issuer: Account
     claim_kind: Literal["evidence"] = "evidence"
     about: Annotated[Hash, Field(alias="subject")]
-    """Id of the receipt."""
+    """Id of the receipt, or of the model."""
     statement: Statement
     issued_at: Time
     model_config = ConfigDict(serialize_by_alias=True, validate_by_name=True, validate_by_alias=True)

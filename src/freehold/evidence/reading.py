@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
+from freehold.core.canonical import canonical_bytes
 from freehold.core.documents import Asset, Claim, Document, Grant, Party, Receipt
 from freehold.core.errors import FreeholdError, VerificationFailed
 from freehold.core.signing import Envelope
@@ -30,31 +31,74 @@ class Replayed:
     """What a run comes to when it is computed again from its recorded updates."""
 
     model: str
-    """Hash of the model that all owners trained together: its asset's content commitment."""
+    """Hash of the final model: its asset's content commitment."""
+    previous: Sequence[str]
+    """Hash of the model before each recorded round."""
     test_commitment: str
     """Of the opened test table under the opened salt."""
-    utilities: Sequence[int]
-    """Of every coalition, index = bitmask over the owners."""
-    values: Sequence[str]
-    """Shapley value of each owner, as an exact fraction "a/b" or integer "a"."""
-    shares_bps: Sequence[int]
-    """Of each owner; sums to 10,000."""
-    correct: Sequence[int]
-    """Test rows that each coalition's model gets right."""
-    test_rows: int
+    worth: Mapping[str, Any]
+    """As a contribution claim says it: accounts, values, errors, shares_bps, scores."""
+
+    @property
+    def shares(self) -> dict[str, int]:
+        """Owner -> share in basis points; they sum to 10,000."""
+        return dict(zip(self.worth["accounts"], self.worth["shares_bps"], strict=True))
 
 
 class Replay(Protocol):
-    """Recomputes a training run; the node gives `freehold.training`, others may give their own."""
+    """Recomputes a training run: `replaying.replay` by this package's rules, others may give their own."""
 
-    def __call__(self, plan: Any, rounds: Sequence[Any], test: Any, salt: str) -> Replayed:
-        """From the JSON of `training/plan.json`, `round-*.json`, `test.json` and the 0x-hex salt.
+    def __call__(
+        self, plan: Any, start: Any, rounds: Sequence[tuple[Any, Any]], test: Any, salt: str
+    ) -> Replayed:
+        """From the JSON of `plan.json`, `start.json` and `test.json`, and for each round (statement, revealed).
 
         Raises:
-            FreeholdError: the record contradicts itself; field `round` (from 1) names the round at
-                fault, field `part` = "test" the test table, neither the plan.
+            FreeholdError: the record contradicts itself; field `part` says where: "plan", "start", "rounds",
+                "test" or "opening" (the salt).
         """
         ...
+
+
+@dataclass(frozen=True)
+class RoundShown:
+    """One round as evidence shows it."""
+
+    claim: Claim
+    """By the builder, before any update was revealed."""
+    receipts: tuple[Receipt, ...]
+    """One for each commitment."""
+    revealed: Any
+    """JSON, by owner."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """The run that made the model, as the claims about it tell it."""
+
+    id: str
+    model: Asset
+    plan: Any
+    """JSON; its hash is the id."""
+    rounds: Sequence[RoundShown]
+    committed: Claim
+    """To the test table, by who keeps it."""
+    planned: Claim
+    started: Claim
+    opening: Claim
+    contribution: Claim
+    release: Claim
+
+    @property
+    def grants(self) -> dict[str, str]:
+        """Owner that takes part -> its grant, in the plan's order."""
+        grants = self.started.statement["start"]["grants"]
+        return {owner: grants[owner] for owner in sorted(grants)}
+
+    @property
+    def owners(self) -> dict[str, dict[str, Any]]:
+        """Account -> `{account, asset, rows}` of each owner in the plan."""
+        return {owner["account"]: owner for owner in self.plan["owners"]}
 
 
 @dataclass
@@ -65,11 +109,15 @@ class Evidence:
     replay: Replay
     manifest: Manifest = field(init=False)
     documents: dict[str, Envelope] = field(init=False, default_factory=dict)
-    """By id, in the order of ids."""
+    """By id, in the order of their files."""
     parties: dict[str, Party] = field(init=False, default_factory=dict)
     """By account."""
-    receipt: Receipt = field(init=False)
-    """The one this evidence is about."""
+    subject: Receipt | Asset = field(init=False)
+    """What this evidence is about: an answer, or a model."""
+    rounds: list[RoundShown] = field(init=False, default_factory=list)
+    """As `training/rounds.json` lists them."""
+    places: dict[str, str] = field(init=False, default_factory=dict)
+    """Document id -> its file."""
     logs: dict[str, dict[str, int]] = field(init=False, default_factory=dict)
     """account -> document id -> position, as proven."""
     heads: dict[str, tuple[int, bytes]] = field(init=False, default_factory=dict)
@@ -79,6 +127,7 @@ class Evidence:
     block_hash: str = field(init=False, default="")
     block_number: int = field(init=False, default=0)
     block_time: int = field(init=False, default=0)
+    run: Run = field(init=False)
     replayed: Replayed = field(init=False)
     parsed: dict[str, Any] = field(init=False, default_factory=dict)
     """Files read so far, by path."""
@@ -95,11 +144,23 @@ class Evidence:
                 raise Broken(path, error.message) from error
         return self.parsed[path]
 
+    def add(self, envelope: Envelope, path: str) -> None:
+        """One more document that is here."""
+        document_id = envelope.document.id
+        if document_id in self.documents:
+            raise Broken(path, f"holds {document_id[:10]}, which is here already")
+        self.documents[document_id] = envelope
+        self.places[document_id] = path
+
+    def place(self, document: Document) -> str:
+        """The file that holds a document."""
+        return self.places[document.id]
+
     def of_type(self, kind: type[D]) -> Iterator[D]:
-        """Documents of one type in the order of ids, each becoming the file looked at."""
+        """Documents of one type, each one's file becoming the one looked at."""
         for envelope in self.documents.values():
             if isinstance(envelope.document, kind):
-                self.file = path_of(envelope.document)
+                self.file = self.place(envelope.document)
                 yield envelope.document
 
     def get(self, document_id: str, kind: type[D], named_by: Document) -> D:
@@ -107,7 +168,7 @@ class Evidence:
         envelope = self.documents.get(document_id)
         if envelope is None or not isinstance(envelope.document, kind):
             raise Broken(
-                path_of(named_by), f"names {kind.__name__.lower()} {document_id[:10]}, which is not here"
+                self.place(named_by), f"names {kind.__name__.lower()} {document_id[:10]}, which is not here"
             )
         return envelope.document
 
@@ -132,15 +193,22 @@ class Evidence:
         return self.state[address, slot]
 
     def asset(self) -> Asset:
-        """The asset that the receipt is about."""
-        return self.get(self.get(self.receipt.grant, Grant, self.receipt).asset, Asset, self.receipt)
+        """The asset that this evidence is about, or that its receipt is about."""
+        if isinstance(self.subject, Asset):
+            return self.subject
+        return self.get(self.get(self.subject.grant, Grant, self.subject).asset, Asset, self.subject)
 
 
 def path_of(document: Document) -> str:
-    """The file of a document."""
+    """The file of a document that has one of its own."""
     return f"documents/{document.id}.json"
 
 
 def log_path(account: str) -> str:
     """The file of a log."""
     return f"logs/{account}.json"
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two JSON values are written alike; to Python, true equals 1."""
+    return canonical_bytes(one) == canonical_bytes(other)

@@ -82,6 +82,8 @@ def needed(
     for document in documents:
         if isinstance(document, Grant):
             add("Revocations", revocation_slot(document.issuer, document.revocation_index))
+            if document.run is not None:
+                add("Timestamps", stamp_slot(document.run))
             if is_sold(document):
                 add("Market", purchase_slot(document, chain_id, contracts["Market"]))
     return [(address, sorted(numbers)) for address, numbers in sorted(slots.items())]

@@ -13,7 +13,7 @@ from freehold.chain.client import Chain
 from freehold.core.errors import FreeholdError
 from freehold.evidence.bundle import Bundle
 from freehold.evidence.checks import chain as chain_checks
-from freehold.evidence.checks import documents, logs, manifest, rights, training, valuation
+from freehold.evidence.checks import documents, logs, manifest, rights, story, training, valuation
 from freehold.evidence.reading import Broken, Evidence, Replay
 
 _FOUNDATIONS = ("manifest", "documents", "chain")
@@ -36,13 +36,18 @@ _STEPS: tuple[tuple[str, Callable[[Evidence], str]], ...] = (
     ("receipts.use", rights.receipts),
     ("receipts.money", rights.money),
     ("revocation.standing", rights.standing),
-    ("training.order", training.order),
+    ("training.claims", story.told),
+    ("training.order", story.order),
+    ("training.grants", training.grants),
+    ("training.stamp", training.stamped),
     ("training.receipts", training.receipts),
     ("training.replay", training.replay),
     ("training.model", training.model),
     ("training.terms", training.terms),
     ("valuation.test", valuation.test_table),
     ("valuation.shares", valuation.shares),
+    ("valuation.quality", valuation.quality),
+    ("valuation.agreements", valuation.agreed),
     ("valuation.lineage", valuation.lineage),
     ("valuation.split", valuation.split),
 )
@@ -73,6 +78,8 @@ class Report:
     """The one thing everything else hangs on; empty when the chain proof was not reached."""
     trusted_by: str
     """Who vouches for the block hash: "given hash", "chain client", or "nobody"."""
+    subject: str = ""
+    """Id of the receipt or model that it is about; empty when that was not reached."""
 
 
 def verify(
@@ -100,7 +107,8 @@ def verify(
             broken.add(group)
             if group in _FOUNDATIONS:
                 break
-    return Report(not broken, tuple(checks), evidence.block_hash, trusted_by)
+    subject = "" if "documents" in broken or "manifest" in broken else evidence.subject.id
+    return Report(not broken, tuple(checks), evidence.block_hash, trusted_by, subject)
 
 
 def _run(name: str, step: Callable[[Evidence], str], evidence: Evidence) -> Check:
@@ -118,7 +126,9 @@ def _run(name: str, step: Callable[[Evidence], str], evidence: Evidence) -> Chec
 
 def _if_trained(step: Callable[[Evidence], str]) -> Callable[[Evidence], str]:
     def checked(evidence: Evidence) -> str:
-        return step(evidence) if training.is_trained(evidence) else "the receipt is not about a trained model"
+        if documents.is_trained(evidence.asset()):
+            return step(evidence)
+        return "the receipt is not about a trained model"
 
     return checked
 

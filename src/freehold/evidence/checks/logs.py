@@ -7,7 +7,7 @@ from typing import Any
 from freehold.core.documents import Claim, Document, Grant, Receipt
 from freehold.core.errors import FreeholdError
 from freehold.evidence.assemble import log_entry
-from freehold.evidence.reading import Broken, Evidence, log_path, path_of
+from freehold.evidence.reading import Broken, Evidence, log_path
 from freehold.evidence.state import anchor_slots
 from freehold.log.checkpoint import Checkpoint
 from freehold.log.note import open_note
@@ -99,12 +99,12 @@ def order(evidence: Evidence) -> str:
         if receipt.holder in evidence.logs:
             _require(evidence, receipt, receipt.holder)
         if receipt.provider == grant.issuer and evidence.index(grant) > evidence.index(receipt):
-            raise Broken(path_of(receipt), "stands before its grant in the issuer's log")
+            raise Broken(evidence.place(receipt), "stands before its grant in the issuer's log")
     return "every grant before its receipts"
 
 
 def _require(evidence: Evidence, document: Document, account: str) -> None:
     if account not in evidence.logs:
-        raise Broken(path_of(document), f"must be in the log of {account}, which is not here")
+        raise Broken(evidence.place(document), f"must be in the log of {account}, which is not here")
     if document.id not in evidence.logs[account]:
         raise Broken(log_path(account), f"does not show {document.body['type']} {document.id[:10]}")

@@ -12,7 +12,7 @@ from freehold.evidence.reading import Broken, Evidence
 
 _PATHS = re.compile(
     r"chain\.json|documents/0x[0-9a-f]{64}\.json|logs/0x[0-9a-f]{40}\.json"
-    r"|training/(plan|test|round-[0-9]{3,4})\.json"
+    r"|training/(plan|start|rounds|test)\.json"
 )
 
 

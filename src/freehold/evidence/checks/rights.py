@@ -5,7 +5,7 @@ from __future__ import annotations
 from freehold.core.documents import Asset, Claim, Grant, Receipt
 from freehold.core.errors import NotAllowed
 from freehold.core.terms import require_within
-from freehold.evidence.reading import Broken, Evidence, path_of
+from freehold.evidence.reading import Broken, Evidence, same
 from freehold.evidence.state import is_sold, pool_id, purchase_slot, revocation_slot
 
 
@@ -15,13 +15,15 @@ def grants(evidence: Evidence) -> str:
     for grant in evidence.of_type(Grant):
         asset = evidence.get(grant.asset, Asset, grant)
         if grant.issuer != asset.owner:
-            raise Broken(path_of(grant), "was not issued by the owner of its asset")
+            raise Broken(evidence.place(grant), "was not issued by the owner of its asset")
         if grant.parent is not None:
-            raise Broken(path_of(grant), "is delegated, which evidence does not cover yet")
+            raise Broken(evidence.place(grant), "is delegated, which evidence does not cover yet")
         try:
             require_within(grant.terms, asset.terms)
         except NotAllowed as error:
-            raise Broken(path_of(grant), error.message) from error
+            raise Broken(evidence.place(grant), error.message) from error
+        if grant.terms.holders and grant.holder not in grant.terms.holders:
+            raise Broken(evidence.place(grant), "is held by somebody whom its terms do not name")
         count += 1
     return f"{count} grants by the owners, within their terms"
 
@@ -34,7 +36,7 @@ def bought(evidence: Evidence) -> str:
         if is_sold(grant):
             slot = purchase_slot(grant, statement.chain_id, statement.contracts["Market"])
             if evidence.word("Market", slot) == 0:
-                raise Broken(path_of(grant), "is for sale and was not bought")
+                raise Broken(evidence.place(grant), "is for sale and was not bought")
             count += 1
     return f"{count} grants bought on chain" if count else "no grant has a price of its own"
 
@@ -52,12 +54,21 @@ def receipts(evidence: Evidence) -> str:
             ("inputs", receipt.inputs != (grant.asset,)),
             ("sequence", receipt.sequence > terms.max_uses or (grant.id, receipt.sequence) in seen),
             ("time", not terms.not_before <= receipt.issued_at < terms.expires_at),
+            ("epsilon", receipt.epsilon_micro > terms.epsilon_run_micro),
+            ("run", not _is_in_its_run(receipt, grant)),
         )
         for field, broken in wrong:
             if broken:
-                raise Broken(path_of(receipt), f"has a {field} that its grant does not allow")
+                raise Broken(evidence.place(receipt), f"has a {field} that its grant does not allow")
         seen.add((grant.id, receipt.sequence))
     return f"{len(seen)} receipts, each within its grant"
+
+
+def _is_in_its_run(receipt: Receipt, grant: Grant) -> bool:
+    """A grant for a run allows training in that run and nothing else; one without a run, no training."""
+    if receipt.action == "train":
+        return grant.run is not None and receipt.evidence.get("run") == grant.run
+    return grant.run is None
 
 
 def money(evidence: Evidence) -> str:
@@ -73,13 +84,13 @@ def money(evidence: Evidence) -> str:
         expected = {receipt.holder: -price, payee: price} if price else {}
         if {account: units for account, units in moved.items() if units} != expected:
             raise Broken(
-                path_of(receipt), "does not move exactly the price from the holder to whom it is due"
+                evidence.place(receipt), "does not move exactly the price from the holder to whom it is due"
             )
         cap, spent = grant.spend_cap_units, receipt.evidence.get("cumulative_units", price)
         if price and not (
             isinstance(spent, int) and price <= spent <= cap and price * receipt.sequence <= cap
         ):
-            raise Broken(path_of(receipt), "costs more than the spend cap of its grant")
+            raise Broken(evidence.place(receipt), "costs more than the spend cap of its grant")
         total += price
     return f"{total} units moved in all" if total else "no use had a price"
 
@@ -87,21 +98,30 @@ def money(evidence: Evidence) -> str:
 def standing(evidence: Evidence) -> str:
     """No grant was revoked before it was used."""
     revoked = 0
+    last_use: dict[str, int] = {}
+    for receipt in evidence.of_type(Receipt):
+        index = evidence.index(receipt)
+        last_use[receipt.grant] = max(index, last_use.get(receipt.grant, -1))
+    claims: dict[tuple[str, str], list[Claim]] = {}
+    for claim in evidence.of_type(Claim):
+        if claim.claim_kind == "revocation":
+            claims.setdefault((claim.issuer, claim.about), []).append(claim)
     for grant in evidence.of_type(Grant):
         word = evidence.word("Revocations", revocation_slot(grant.issuer, grant.revocation_index))
-        claims = evidence.claims("revocation", grant.issuer, grant.id)
+        shown = claims.get((grant.issuer, grant.id), [])
         is_revoked = bool(word >> (grant.revocation_index % 256) & 1)
-        if is_revoked and not claims:
-            raise Broken(path_of(grant), "is revoked on chain, and nothing shows that its use came first")
-        used = [evidence.index(receipt) for receipt in evidence.of_type(Receipt) if receipt.grant == grant.id]
-        _require_after(evidence, grant, claims, max(used, default=-1))
+        if is_revoked and not shown:
+            raise Broken(
+                evidence.place(grant), "is revoked on chain, and nothing shows that its use came first"
+            )
+        _require_after(evidence, grant, shown, last_use.get(grant.id, -1))
         revoked += is_revoked
     return f"{revoked} grants were revoked later, none before its use" if revoked else "no grant is revoked"
 
 
 def _require_after(evidence: Evidence, grant: Grant, claims: list[Claim], last_use: int) -> None:
     for claim in claims:
-        if claim.statement != {"index": grant.revocation_index}:
-            raise Broken(path_of(claim), "revokes another index than the grant's")
+        if not same(claim.statement, {"index": grant.revocation_index}):
+            raise Broken(evidence.place(claim), "revokes another index than the grant's")
         if evidence.index(claim) < last_use:
-            raise Broken(path_of(grant), "was used after it was revoked")
+            raise Broken(evidence.place(grant), "was used after it was revoked")

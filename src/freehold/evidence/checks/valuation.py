@@ -6,78 +6,117 @@ from typing import Any
 
 from eth_hash.auto import keccak
 
-from freehold.evidence.checks.training import TEST, only, owners_of, plan_of, run_of
-from freehold.evidence.reading import Broken, Evidence, path_of
+from freehold.core.documents import Claim, Grant
+from freehold.evidence.checks.story import TEST
+from freehold.evidence.reading import Broken, Evidence, Run, same
 from freehold.evidence.state import pool_id, pool_slots
 
-_SHARES_LIMIT = 2**96
-_MAX_PAYEES = 256
+_TOTAL_BPS = 10_000
+_METRICS = {"test_rows": "rows"}
+"""What a model's metrics call otherwise than scores."""
 
 
 def test_table(evidence: Evidence) -> str:
     """The opened test table is the one committed to before training."""
-    _, run = run_of(evidence)
-    opening = only(evidence, "test_opening", run)
-    _, plan = plan_of(evidence)
-    if opening.statement["commitment"] != plan["test_commitment"]:
-        raise Broken(path_of(opening), "opens another commitment than the plan's")
-    if evidence.replayed.test_commitment != plan["test_commitment"]:
+    run = evidence.run
+    statement, commitment = run.opening.statement, run.plan["test"]["commitment"]
+    if set(statement) != {"commitment", "salt"} or statement["commitment"] != commitment:
+        raise Broken(evidence.place(run.opening), "opens another commitment than the plan's")
+    if evidence.replayed.test_commitment != commitment:
         raise Broken(TEST, "is not the table committed to before training")
-    return "the test table was fixed before training"
+    return f"the test table of {run.plan['test']['rows']} rows was fixed before training"
 
 
 def shares(evidence: Evidence) -> str:
-    """Utilities, values and shares are what anyone computes from the updates and the test table."""
-    _, run = run_of(evidence)
-    claim = only(evidence, "contribution", run)
-    again = evidence.replayed
-    recomputed = {
-        "accounts": list(owners_of(evidence)),
-        "utilities": list(again.utilities),
-        "values": list(again.values),
-        "shares_bps": list(again.shares_bps),
-        "correct": list(again.correct),
-        "test_rows": again.test_rows,
-    }
-    for name in sorted({*claim.statement, "accounts", "utilities", "shares_bps"}):
-        if name not in recomputed or claim.statement.get(name) != recomputed[name]:
-            raise Broken(path_of(claim), f"states other {name} than the training gives")
-    return "shares in basis points: " + ", ".join(map(str, evidence.replayed.shares_bps))
+    """Values, errors, shares and scores are what anyone computes from the updates and the test table."""
+    run, again = evidence.run, evidence.replayed
+    last = run.rounds[-1]
+    missing = sorted(set(last.claim.statement["commitments"]) - set(last.revealed))
+    expected = {**again.worth, "model": again.model, "missing": missing}
+    stated = run.contribution.statement
+    for name in sorted({*stated, *expected}):
+        if name not in stated or name not in expected or not same(stated[name], expected[name]):
+            raise Broken(evidence.place(run.contribution), f"states other {name} than the training gives")
+    return "shares in basis points: " + ", ".join(map(str, again.shares.values()))
+
+
+def quality(evidence: Evidence) -> str:
+    """The model is as good as the plan asked for, and its metrics are the scores."""
+    run, scores = evidence.run, evidence.replayed.worth["scores"]
+    place = evidence.file = evidence.place(run.model)
+    metrics = run.model.schema_["metrics"]
+    if not {"correct", "test_rows"} <= set(metrics):
+        raise Broken(place, "does not say how many test rows it gets right")
+    for name, value in metrics.items():
+        if not same(value, scores.get(_METRICS.get(name, name))):
+            raise Broken(place, f"states another {name} than the test table gives")
+    if scores["correct"] * _TOTAL_BPS < run.plan["least_correct_bps"] * scores["rows"]:
+        raise Broken(place, "is less often right than its plan asked for")
+    return f"right on {scores['correct']} of {scores['rows']} test rows"
+
+
+def agreed(evidence: Evidence) -> str:
+    """Owners of the plan's quorum of rows signed that they computed the same; the others are named."""
+    run, statement = evidence.run, evidence.run.release.statement
+    place = evidence.file = evidence.place(run.release)
+    named = statement["agreements"]
+    claims = [evidence.get(claim_id, Claim, run.release) for claim_id in named]
+    for claim in claims:
+        evidence.file = evidence.place(claim)
+        about = (claim.claim_kind, claim.about) == ("agreement", run.id)
+        if not about or not same(claim.statement, {"contribution": run.contribution.id}):
+            raise Broken(evidence.file, "does not agree to the contribution that was stated")
+    owners = {claim.issuer for claim in claims}
+    if named != sorted(named) or len(owners) != len(named) or not owners <= set(run.grants):
+        raise Broken(place, "does not name each owner's agreement once, in order")
+    rows = {account: owner["rows"] for account, owner in run.owners.items()}
+    if sum(rows[owner] for owner in owners) * _TOTAL_BPS < run.plan["quorum_bps"] * sum(rows.values()):
+        raise Broken(place, "was agreed to by owners of too few rows")
+    return f"{len(owners)} of {len(run.grants)} owners computed the same"
 
 
 def lineage(evidence: Evidence) -> str:
     """The model names the data it came from, each with its share."""
-    model, _ = run_of(evidence)
-    assets = (owner["asset"] for owner in owners_of(evidence).values())
-    weights = dict(zip(assets, evidence.replayed.shares_bps, strict=True))
-    stated = [(source.asset, source.weight) for source in model.derived_from]
-    if sorted(stated) != sorted(weights.items()):
-        raise Broken(path_of(model), "does not name the data it was trained on with their shares")
+    run = evidence.run
+    weights = sorted((run.owners[owner]["asset"], share) for owner, share in evidence.replayed.shares.items())
+    if sorted((source.asset, source.weight) for source in run.model.derived_from) != weights:
+        raise Broken(evidence.place(run.model), "does not name the data it was trained on with their shares")
     return f"derived from {len(weights)} data sets"
 
 
 def split(evidence: Evidence) -> str:
-    """The released split has those shares, and is the one the revenue pool pays by."""
-    model, run = run_of(evidence)
-    release = only(evidence, "release", model.id)
-    file, statement = path_of(release), release.statement
-    paid = _shares(file, statement["shares"])
-    earned = dict(zip(owners_of(evidence), evidence.replayed.shares_bps, strict=True))
-    if {account: count for account, count in paid.items() if count} != {a: s for a, s in earned.items() if s}:
-        raise Broken(file, "splits by other shares than the data earned")
-    root = split_root(list(paid.items()))
-    pool = pool_id(model.owner, model.id)
-    if statement["run"] != run or statement["pool"] != pool or statement["split_root"] != "0x" + root.hex():
-        raise Broken(file, "names another run, pool or split root than follows from it")
+    """The release says what follows, and its split is the one the revenue pool pays by."""
+    run, place = evidence.run, evidence.place(evidence.run.release)
+    paid = [(account, share) for account, share in evidence.replayed.shares.items() if share]
+    root, pool = split_root(paid), pool_id(run.model.owner, run.model.id)
+    for name, value in _release(evidence, run, paid, root, pool).items():
+        if name not in run.release.statement or not same(run.release.statement[name], value):
+            raise Broken(place, f"states another {name} than follows from the run")
+    if len(run.release.statement) != 7:
+        raise Broken(place, "states more than a release does")
     packed, root_slot = pool_slots(pool)
     on_chain = evidence.word("Revenue", packed)
-    if evidence.word("Revenue", root_slot) != int.from_bytes(root, "big") or on_chain >> 160 != sum(
-        paid.values()
-    ):
-        raise Broken(file, "is not the split by which the pool on chain pays")
-    if on_chain % 2**160 != int(model.terms.token, 16):
-        raise Broken(path_of(model), "is priced in another token than its pool pays")
+    if (evidence.word("Revenue", root_slot), on_chain >> 160) != (int.from_bytes(root, "big"), _TOTAL_BPS):
+        raise Broken(place, "is not the split by which the pool on chain pays")
+    if on_chain % 2**160 != int(run.model.terms.token, 16):
+        raise Broken(evidence.place(run.model), "is priced in another token than its pool pays")
     return f"pool {pool[:10]} pays by these shares"
+
+
+def _release(
+    evidence: Evidence, run: Run, paid: list[tuple[str, int]], root: bytes, pool: str
+) -> dict[str, Any]:
+    """All that a release claim says, but for the agreements."""
+    agreed = {evidence.get(name, Claim, run.release).issuer for name in run.release.statement["agreements"]}
+    grants = [evidence.get(grant, Grant, run.started) for grant in run.grants.values()]
+    return {
+        "run": run.id,
+        "pool": pool,
+        "split_root": "0x" + root.hex(),
+        "shares": [{"account": account, "shares": share} for account, share in paid],
+        "silent": sorted(set(run.grants) - agreed),
+        "earlier": sorted({earlier for grant in grants for earlier in grant.earlier_runs}),
+    }
 
 
 def split_root(paid: list[tuple[str, int]]) -> bytes:
@@ -90,19 +129,3 @@ def split_root(paid: list[tuple[str, int]]) -> bytes:
     for i in range(len(leaves) - 2, -1, -1):
         nodes[i] = keccak(b"".join(sorted(nodes[2 * i + 1 : 2 * i + 3])))
     return nodes[0]
-
-
-def _shares(file: str, value: Any) -> dict[str, int]:
-    paid = {item["account"]: item["shares"] for item in value}
-    if (
-        not 1 <= len(paid) <= _MAX_PAYEES
-        or len(paid) != len(value)
-        or any(
-            set(item) != {"account", "shares"}
-            or type(item["shares"]) is not int
-            or not 0 <= item["shares"] < _SHARES_LIMIT
-            for item in value
-        )
-    ):
-        raise Broken(file, "does not list each payee once with its shares")
-    return paid
