@@ -40,7 +40,7 @@ def train(
         bool, typer.Option("--exact", help="Exact updates, where every owner offers them to you by name.")
     ] = False,
     rounds: Annotated[
-        int | None, typer.Option(help="Rounds of training; else what suits the data.", min=1, max=1000)
+        int | None, typer.Option(help="Rounds of training; else what suits the data.", min=1)
     ] = None,
     quorum: Annotated[
         float | None,

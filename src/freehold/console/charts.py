@@ -73,6 +73,25 @@ def share(title: str, part: int, whole: int) -> Markup:
     return _drawn("share", title, [], body, 10)
 
 
+def measured(title: str, part: int, error: int, whole: int) -> Markup:
+    """As `share`, with a whisker from `part` minus to `part` plus its standard error."""
+
+    def at(value: int) -> int:
+        return _WIDTH * max(0, min(value, whole)) // whole if whole > 0 else 0
+
+    low, high = at(part - error), at(part + error)
+    body = Markup(
+        '<rect class="track" y="2" width="{}" height="10" rx="5"/><rect class="bar" y="2" width="{}" height="10" rx="5"/>'
+    ).format(_WIDTH, at(part))
+    if error > 0:
+        body += Markup(
+            '<rect class="whisker" x="{}" y="6" width="{}" height="2"/>'
+            '<rect class="whisker" x="{}" y="1" width="1.5" height="12"/>'
+            '<rect class="whisker" x="{}" y="1" width="1.5" height="12"/>'
+        ).format(low, max(1, high - low), low, high)
+    return _drawn("measured", title, [], body, 14)
+
+
 def _drawn(kind: str, title: str, points: Sequence[Point], body: Markup, height: int) -> Markup:
     told = "; ".join(f"{plain(label, 60)}: {shown}" for label, value, shown in points if value)
     return Markup(

@@ -5,8 +5,10 @@ from __future__ import annotations
 from freehold.console.pages import (
     backup,
     data,
+    disputes,
     earnings,
     home,
+    jobs,
     lineage,
     log,
     market,
@@ -35,6 +37,8 @@ MODULES = (
     models,
     market,
     train,
+    jobs,
+    disputes,
     lineage,
     log,
 )

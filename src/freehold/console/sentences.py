@@ -34,7 +34,7 @@ def sentence(node: Node, use: Use) -> Markup:
 
 def _act(use: Use, what: Markup) -> Markup:
     if use.action == "train" and use.round == 0:
-        return Markup("took the column totals of {} before training").format(what)
+        return Markup("compared the rows of {} with those of others, under noise").format(what)
     if use.action == "train" and use.round is not None:
         return Markup("trained round {} on {}").format(use.round, what)
     if use.action == "train":

@@ -12,13 +12,16 @@ from pydantic import with_config
 from typing_extensions import TypedDict
 
 from freehold.core.canonical import canonical_bytes
-from freehold.core.documents import Action, Terms
+from freehold.core.documents import Action, Party, Terms
 from freehold.core.errors import InvalidInput, NotAllowed
 from freehold.core.ids import resolve, sha256_hex
+from freehold.node import budget
 from freehold.node.answers.shape import STRICT, Account, Count, Id, Time, Units
 from freehold.node.issuing import parse_terms, total_units
 from freehold.node.node import Node
 from freehold.node.store import Transaction
+from freehold.training import privacy
+from freehold.training.record import RunPlan
 
 State = Literal["waiting", "countered", "accepted", "refused"]
 
@@ -57,6 +60,48 @@ class OfferRow(TypedDict):
     """Most it costs in all."""
     note: str
     """The owner's line for the asker; may be empty."""
+
+
+@with_config(STRICT)
+class PlannedRow(TypedDict):
+    """An owner that takes part in a training run."""
+
+    account: Account
+    """The owner."""
+    name: str
+    """As it calls itself; the first digits of its account where it is not known here."""
+    rows: Count
+    """Rows of its dataset."""
+
+
+@with_config(STRICT)
+class RequestedRun(TypedDict):
+    """The training run that a request is for, as its plan says."""
+
+    run: Id
+    """The plan's hash, which the grant would name."""
+    level: Literal["noised", "update"]
+    """What owners would reveal."""
+    epsilon_micro: Count
+    """What it would cost this owner's rows, in millionths of epsilon; 0 at level update, which has no bound."""
+    delta_exponent: Count
+    """Delta is ten to the minus this."""
+    rows_each: Count
+    """Most rows of one subject; epsilon is for all of them together."""
+    rounds: Count
+    """Rounds of training."""
+    owners: list[PlannedRow]
+    """Who would take part, this owner among them."""
+    test_rows: Count
+    """Rows of the test table."""
+    test_positives: Count
+    """Those of label 1."""
+    test_holder: Account
+    """Who keeps the test table until the end: the builder, or a validator."""
+    earlier_runs: list[Id]
+    """Runs that used the same rows before."""
+    left_micro: Count
+    """Largest epsilon of a run that would still fit into the budget of these rows afterwards."""
 
 
 @with_config(STRICT)
@@ -101,6 +146,8 @@ class RequestRow(TypedDict):
     """Of a refusal; else empty."""
     grant: str
     """Id of the grant it became; else empty."""
+    training: RequestedRun | None
+    """The run it is for; null where it is not for training."""
 
 
 def shown_text(text: str, what: str, *, most: int = MAX_TEXT) -> str:
@@ -135,7 +182,8 @@ def overview(node: Node) -> list[RequestRow]:
     """Requests that came in and have not lapsed, oldest first."""
     found = [read(node, request_id) for request_id in _index(node)]
     ordered = sorted((one for one in found if one), key=lambda one: (one["asked_at"], one["id"]))
-    return [row(node, one) for one in ordered]
+    budgets = Budgets(node)
+    return [row(node, one, budgets) for one in ordered]
 
 
 def count_waiting(node: Node) -> int:
@@ -190,8 +238,41 @@ def _keep_index(node: Node, tx: Transaction, index: dict[str, dict[str, Any]]) -
     tx.set("requests", index)
 
 
-def row(node: Node, record: dict[str, Any]) -> RequestRow:
-    """A record as lists show it."""
+class Budgets:
+    """What the rows behind requests have cost so far, looked up once for each dataset of a list."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._lines: dict[str, list[tuple[int, int]]] = {}
+        self._earlier: dict[str, list[str]] = {}
+
+    def earlier(self, asset_id: str) -> list[str]:
+        """Runs on the same rows before."""
+        if asset_id not in self._earlier:
+            self._earlier[asset_id] = budget.earlier_runs(self._node, asset_id)
+        return self._earlier[asset_id]
+
+    def left_micro(self, asset_id: str, rho_nano: int) -> int:
+        """Largest epsilon that the tightest budget would still allow after a run of that cost."""
+        if asset_id not in self._lines:
+            self._lines[asset_id] = [_left(line) for line in budget.overview(self._node, asset_id=asset_id)]
+        left = [
+            privacy.epsilon_micro(max(0, rho - rho_nano), exponent) for rho, exponent in self._lines[asset_id]
+        ]
+        return min(left, default=0)
+
+
+def _left(line: dict[str, Any]) -> tuple[int, int]:
+    """Rho that is left of a line, and the exponent of its delta."""
+    exponent = line["delta_exponent"]
+    whole, spent = (
+        privacy.rho_nano_for(line[name], exponent) for name in ("epsilon_life_micro", "spent_micro")
+    )
+    return whole - spent, exponent
+
+
+def row(node: Node, record: dict[str, Any], budgets: Budgets | None = None) -> RequestRow:
+    """A record as lists show it; `budgets` are shared by the rows of one list."""
     terms, offer, cap = parse_terms(record["terms"]), record["offer"], record["spend_cap_units"]
     return RequestRow(
         id=record["id"],
@@ -213,7 +294,37 @@ def row(node: Node, record: dict[str, Any]) -> RequestRow:
         offer=offer_row(offer["id"], parse_terms(offer["terms"]), offer["note"], cap) if offer else None,
         reason=record["reason"],
         grant=record["grant"],
+        training=_training(node, record, budgets or Budgets(node)),
     )
+
+
+def _training(node: Node, record: dict[str, Any], budgets: Budgets) -> RequestedRun | None:
+    """What its plan says; plans were checked when they came."""
+    if not record.get("plan"):
+        return None
+    plan = RunPlan.from_json(record["plan"])
+    return RequestedRun(
+        run=plan.run_id,
+        level=plan.level,
+        epsilon_micro=plan.epsilon_micro,
+        delta_exponent=plan.delta_exponent,
+        rows_each=plan.rows_each,
+        rounds=plan.recipe.rounds,
+        owners=[
+            PlannedRow(account=one.account, name=_name(node, one.account), rows=one.rows)
+            for one in plan.owners
+        ],
+        test_rows=plan.test.rows,
+        test_positives=plan.test.positives,
+        test_holder=plan.test.holder,
+        earlier_runs=budgets.earlier(record["asset"]),
+        left_micro=budgets.left_micro(record["asset"], plan.rho_nano),
+    )
+
+
+def _name(node: Node, account: str) -> str:
+    known = node.store.state(f"party:{account}")
+    return node.typed(known, Party).name if known else account[:10]
 
 
 def offer_row(identifier: str, terms: Terms, note: str, spend_cap_units: int) -> OfferRow:

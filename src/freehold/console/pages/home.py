@@ -11,7 +11,9 @@ from starlette.responses import Response
 
 from freehold.console import words
 from freehold.console.charts import Point
+from freehold.console.pages import disputes
 from freehold.console.people import name_of
+from freehold.console.sentences import readable
 from freehold.console.visit import Visit, shows
 from freehold.core.documents import Asset, Receipt
 from freehold.core.errors import Unavailable
@@ -95,10 +97,8 @@ def _todo(visit: Visit, money: dict[str, Any] | None, *, published: bool) -> lis
         if asked["state"] == "countered":
             text = f"{asked['owner_name']} offers you other terms for {asked['asset_name']}."
             todo.append({"text": text, "href": "/requests", "action": "See the offer"})
-    for job in visit.services.jobs.overview():
-        if job["error"]:
-            text = f"Training of {job['name']} stands still: {job['error']['title']}."
-            todo.append({"text": text, "href": "/models", "action": "Look"})
+    todo += disputes.to_look_at(node)
+    todo += _jobs(visit)
     if money and money["claimable_units"]:
         text = f"{dollars(money['claimable_units'])} of your earnings is ready to claim."
         todo.append({"text": text, "href": "/earnings", "action": "Claim"})
@@ -110,6 +110,21 @@ def _todo(visit: Visit, money: dict[str, Any] | None, *, published: bool) -> lis
             else "There is no backup yet. If this machine breaks, your data's account and earnings are lost."
         )
         todo.append({"text": text, "href": "/backup", "action": "Make a backup"})
+    return todo
+
+
+def _jobs(visit: Visit) -> list[dict[str, str]]:
+    """Training jobs that need a word."""
+    todo = []
+    for job in visit.services.jobs.overview():
+        text = ""
+        if job["error"]:
+            why = readable(visit.node, job["error"]["title"])
+            text = f"Training of {job['name']} stands still: {why}."
+        elif job["step"] == "withheld":
+            text = f"{job['name']} is trained and held back: it is no better than what you get without it."
+        if text:
+            todo.append({"text": text, "href": f"/jobs/{job['id']}", "action": "Look"})
     return todo
 
 

@@ -1,4 +1,4 @@
-"""What others offer: datasets and models of peers, their terms in words, asking for access."""
+"""What others offer: datasets and models of peers, their terms in words."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from starlette.responses import Response
 
 from freehold.console.visit import Visit, acts, shows
 from freehold.core.documents import Asset
-from freehold.core.errors import FreeholdError, NotFound
+from freehold.core.errors import NotFound
 from freehold.node import asking, granting, publishing, viewing
-from freehold.node.asking import GrantCountered, GrantWaiting
 from freehold.node.node import Node
+from freehold.training import promises
 
 MOST = 100
 
@@ -42,37 +42,21 @@ def look_again(visit: Visit) -> Response:
     return visit.go("/market", "Looked at every peer; this is what they offer now.")
 
 
-def item(visit: Visit, error: FreeholdError | None = None) -> Response:
-    """One dataset of another: terms, price, asking for access."""
+def item(visit: Visit) -> Response:
+    """One dataset of another: terms, price, what its rows are promised; access comes with a training run."""
     node, asset = visit.node, _found(visit)
     held = [row for row in granting.overview(node) if row["asset"] == asset.id and not row["issued"]]
     return visit.show(
         "market_item.html",
-        error.http_status if error else 200,
-        error=error,
         asset=publishing.describe(node, asset),
         terms=asset.terms,
         held=held[::-1],
         asked=[row for row in asking.overview(node) if row["asset"] == asset.id],
         now=node.now(),
+        allows=promises.epsilon(asset.terms.epsilon_run_micro),
+        in_all=promises.epsilon(asset.terms.epsilon_life_micro),
+        worst=promises.worst_case(asset.terms.epsilon_run_micro) if asset.terms.epsilon_run_micro else "",
     )
-
-
-def ask(visit: Visit) -> Response:
-    """Ask for access and pay its price, or wait for the owner's word."""
-    asset = _found(visit)
-    purpose = visit.form.text("purpose", 64) or None
-    try:
-        granting.obtain(visit.node, visit.services.peers, asset, "train", purpose=purpose)
-    except GrantWaiting:
-        return visit.go(
-            f"/market/{asset.id}", "The owner was asked. Nothing was paid; you see the answer here."
-        )
-    except GrantCountered:
-        return visit.go(f"/market/{asset.id}", "The owner offers other terms. Look at Requests.", "warn")
-    except FreeholdError as error:
-        return item(visit, error)
-    return visit.go(f"/market/{asset.id}", "You have access.")
 
 
 def _found(visit: Visit) -> Asset:
@@ -86,5 +70,4 @@ PAGES = [
     shows("/market", overview),
     acts("/market", look_again),
     shows("/market/{asset}", item),
-    acts("/market/{asset}", ask),
 ]

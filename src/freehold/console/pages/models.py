@@ -7,13 +7,14 @@ from typing import Any
 
 from starlette.responses import Response
 
-from freehold.console.pages.train import STAGES
+from freehold.console.pages.jobs import STAGES, percents
 from freehold.console.visit import Visit, acts, shows
 from freehold.core.documents import Asset
 from freehold.core.errors import FreeholdError, InvalidInput, NotFound, Unavailable
 from freehold.node import publishing, serving, uses, viewing
 from freehold.node.buying import DEPOSIT_CALLS
 from freehold.node.node import Node
+from freehold.training import findings, promises
 
 PPM = 1_000_000
 
@@ -44,10 +45,13 @@ def model(visit: Visit, error: FreeholdError | None = None) -> Response:
         "model.html",
         error.http_status if error else 200,
         error=error,
-        model={"pool": None, "recipe": None, **facts},
+        model={"pool": None, "recipe": None, "earlier_runs": [], **facts},
         away=away,
-        accuracy=_accuracy(facts),
+        quality=_quality(facts.get("metrics")),
+        privacy=_privacy(facts.get("privacy")),
         people=_people(facts, node.account),
+        by_rows=findings.is_by_rows(facts.get("contribution", [])),
+        rows_alone=findings.ROWS_ALONE,
         calls=calls,
         revenue_units=revenue,
         sources=_sources(node, asset),
@@ -77,24 +81,58 @@ def _facts(node: Node, asset: Asset) -> tuple[dict[str, Any], bool]:
         return {**publishing.describe(node, asset), "serving": serving_now}, True
 
 
-def _accuracy(facts: dict[str, Any]) -> dict[str, Any] | None:
-    """Right answers of the joint model and of the best single owner's, on the opened test rows."""
-    correct, rows = facts.get("correct"), facts.get("test_rows")
-    if not correct or not rows:
+def _quality(metrics: dict[str, Any] | None) -> dict[str, str] | None:
+    """How good it is on the opened test rows, beside what anybody reaches without it, as people read it."""
+    if not metrics:
         return None
-    owners = len(facts["contribution"])
-    singles = [correct[1 << owner] for owner in range(owners) if 1 << owner < len(correct)]
-    return {"joint": correct[-1], "single": max(singles, default=0), "owners": owners, "rows": rows}
+    return {
+        **percents(metrics),
+        "interval": findings.interval(metrics["accuracy_bps"]),
+        "auc": f"{metrics['auc_ppm'] / PPM:.3f}",
+        "auc_interval": "{:.2f} to {:.2f}".format(*(end / 10_000 for end in metrics["auc_bps"])),
+        "calibration": f"{metrics['calibration_ppm'] / 10_000:.1f}",
+    }
+
+
+def _privacy(found: dict[str, Any] | None) -> dict[str, Any] | None:
+    """What its run cost the rows, in a number and in a sentence."""
+    if not found:
+        return None
+    noised = found["level"] == "noised"
+    return {
+        "noised": noised,
+        "epsilon": promises.epsilon(found["epsilon_micro"]) if noised else "no bound",
+        "delta_exponent": found["delta_exponent"],
+        "sentence": findings.privacy(found),
+        "counting": promises.EPSILON,
+    }
 
 
 def _people(facts: dict[str, Any], account: str) -> list[dict[str, Any]]:
     """Who contributed how much and what it brought, largest share first."""
-    revenue = facts.get("pool", {}).get("in_units", 0)
+    revenue, right = (facts.get("pool") or {}).get("in_units", 0), (facts.get("metrics") or {}).get("correct")
     rows = [
-        {**one, "you": one["account"] == account, "units": revenue * one["share_bps"] // 10_000}
+        {
+            **one,
+            "you": one["account"] == account,
+            "units": revenue * one["share_bps"] // 10_000,
+            "error_bps": one["error_ppm"] // 100,
+            "error": findings.points(one["error_ppm"]) if one["error_ppm"] else "",
+            "changes": _changes(one["without_correct"], right),
+        }
         for one in facts.get("contribution", [])
     ]
     return sorted(rows, key=lambda row: -int(row["share_bps"]))
+
+
+def _changes(without: int | None, right: int | None) -> str:
+    """What leaving one owner out would change; empty where it is not known here."""
+    if without is None or right is None:
+        return ""
+    if without == right:
+        return "without it about as many right answers"
+    more = "more" if without > right else "fewer"
+    return f"without it about {abs(without - right):,} {more} right answers"
 
 
 def _sources(node: Node, asset: Asset) -> list[dict[str, Any]]:

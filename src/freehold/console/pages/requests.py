@@ -6,12 +6,15 @@ from typing import Any
 
 from starlette.responses import Response
 
+from freehold.console.people import name_of
 from freehold.console.visit import Visit, acts, shows
 from freehold.core import money
 from freehold.core.documents import Asset, Grant
 from freehold.core.errors import FreeholdError, InvalidInput, NotFound
 from freehold.node import asking, consent, granting, publishing, requests
+from freehold.node.node import Node
 from freehold.node.requests import RequestRow
+from freehold.training import findings, promises
 
 OPEN = ("waiting", "countered")
 MOST = 100
@@ -51,8 +54,27 @@ def request(visit: Visit, error: FreeholdError | None = None) -> Response:
         days=days,
         typed=typed,
         before=_before(visit, row),
+        run=_run(visit.node, row),
         open=row["state"] in OPEN,
     )
+
+
+def _run(node: Node, row: RequestRow) -> dict[str, Any] | None:
+    """The plan of a training run in words: who else takes part, what it costs, what is left then."""
+    plan = row["training"]
+    if plan is None:
+        return None
+    noised = plan["level"] == "noised"
+    return {
+        **plan,
+        "noised": noised,
+        "epsilon": promises.epsilon(plan["epsilon_micro"]),
+        "sentence": findings.privacy(plan, rows_each=plan["rows_each"]),
+        "counting": promises.EPSILON,
+        "left": promises.rough(plan["left_micro"]),
+        "others": [one for one in plan["owners"] if one["account"] != node.account],
+        "keeper": "" if plan["test_holder"] == row["holder"] else name_of(node, plan["test_holder"]),
+    }
 
 
 def _before(visit: Visit, row: RequestRow) -> dict[str, int]:
@@ -81,7 +103,12 @@ def counter(visit: Visit) -> Response:
                 f"the published price is {money.dollars(asset.terms.price_units)}; an offer cannot be cheaper",
                 hint="To sell it for less, publish a new version of the table.",
             )
-        uses = form.number("max_uses", "The number of uses", 1, asset.terms.max_uses)
+        # a run makes as many uses as its plan says
+        uses = (
+            None
+            if row["training"]
+            else form.number("max_uses", "The number of uses", 1, asset.terms.max_uses)
+        )
         days = form.number("days", "The number of days", 1, 36_500)
         known = max(1, round((row["expires_at"] - visit.node.now()) / publishing.DAY_SECONDS))
         change = consent.Counter(

@@ -1,37 +1,28 @@
-"""Training: choosing data, a test set and a price, seeing what it costs, starting, and watching it happen."""
+"""Training: choosing data, a test set and a price, seeing what it comes to, and starting."""
 
 from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from starlette.responses import Response
 
-from freehold.console.forms import Upload
-from freehold.console.people import name_of
+from freehold.cli.options import millionths
+from freehold.console.forms import Form, Upload
 from freehold.console.visit import Visit, acts, shows
 from freehold.core import money
 from freehold.core.errors import FreeholdError, InvalidInput, NotFound
-from freehold.node import ordering, publishing, viewing
+from freehold.node import previewing, publishing, viewing
 from freehold.node.node import Node
 from freehold.node.ordering import Order
-from freehold.training.coalitions import MAX_OWNERS
-from freehold.training.logistic import Recipe
+from freehold.training import findings, promises
+from freehold.training.logistic import MAX_ROUNDS
+from freehold.training.record import MAX_OWNERS
 
-STAGES = {
-    "grants": "asking the owners",
-    "commit": "fixing the test",
-    "statistics": "column totals",
-    "plan": "writing the plan",
-    "rounds": "training",
-    "open": "opening the test",
-    "value": "measuring contributions",
-    "release": "releasing the model",
-    "done": "done",
-}
-"""Steps of a job as people say them."""
-MAX_ROUNDS = 100
+TYPED = ("name", "price", "epsilon", "rounds", "positive", "quorum", "patience", "weight_cap", "least")
+"""Fields that stand as they were typed where the form is shown again."""
 
 
 @dataclass
@@ -41,8 +32,8 @@ class Draft:
     id: str
     order: Order
     upload: Upload
-    rows: int
-    """Of the test table."""
+    preview: dict[str, Any]
+    """What it would come to."""
 
     def close(self) -> None:
         """Delete the uploaded test table."""
@@ -50,19 +41,23 @@ class Draft:
 
 
 def choose(visit: Visit, error: FreeholdError | None = None) -> Response:
-    """Datasets that fit together, a test table, a name and a price."""
+    """Datasets that fit together, a test table, a name, a price and a privacy budget."""
     node, form = visit.node, visit.form
     chosen = form.chosen("asset") or [visit.query.get("with", "")]
     text = visit.query.get("q", "")[:100]
+    groups = _groups(node, text)
+    allowed = [row["epsilon_run_micro"] for group in groups for row in group["rows"] if row["id"] in chosen]
     return visit.show(
         "train.html",
         error.http_status if error else 200,
         error=error,
-        groups=_groups(node, text),
+        groups=groups,
         chosen=chosen,
         text=text,
-        typed={key: form.text(key) for key in ("name", "price", "rounds", "positive")} if error else {},
-        usual_rounds=Recipe().rounds,
+        typed={key: form.text(key) for key in TYPED} if error else {},
+        ticked={key: bool(form.chosen(key)) for key in ("compare", "exact")} if error else {"compare": True},
+        allowed=promises.epsilon(min(allowed)) if allowed else "",
+        exact=any(row["exact"] for group in groups for row in group["rows"]),
         most_rounds=MAX_ROUNDS,
         most_owners=MAX_OWNERS,
         peers=viewing.peers(node),
@@ -76,7 +71,7 @@ def _groups(node: Node, text: str) -> list[dict[str, Any]]:
         columns = row["columns"]
         if int(row["expires_at"]) > node.now() and isinstance(columns, list):
             key = (tuple(map(str, columns)), str(row["label"]))
-            groups.setdefault(key, []).append(row)
+            groups.setdefault(key, []).append({**row, **_revealed(node, row["id"])})
     made = [
         {
             "columns": key[0],
@@ -89,8 +84,18 @@ def _groups(node: Node, text: str) -> list[dict[str, Any]]:
     return sorted(made, key=lambda group: -len(group["rows"]))
 
 
+def _revealed(node: Node, asset_id: str) -> dict[str, Any]:
+    """What a run may cost a dataset's rows, and whether it gives this node exact updates."""
+    terms = node.asset(asset_id).terms
+    return {
+        "epsilon_run_micro": terms.epsilon_run_micro,
+        "allows": promises.epsilon(terms.epsilon_run_micro),
+        "exact": terms.reveals == "update" and node.account in terms.holders,
+    }
+
+
 def check(visit: Visit) -> Response:
-    """The form arrived: check all of it, then show what it costs."""
+    """The form arrived: check all of it, then show what it comes to."""
     sent = visit.form.upload
     try:
         draft = _draft(visit, sent)
@@ -106,49 +111,80 @@ def check(visit: Visit) -> Response:
 
 
 def _draft(visit: Visit, sent: Upload | None) -> Draft:
-    form = visit.form
     if sent is None or not sent.size_bytes:
         raise InvalidInput(
             "no test table was chosen", hint="Choose a CSV or Parquet file with the same columns."
         )
+    order = _order(visit, sent.path)
+    if not order.assets:
+        raise InvalidInput("no dataset was chosen", hint="Tick at least one.")
+    try:
+        preview = previewing.preview(visit.node, visit.services.peers, order)
+    except FreeholdError as error:
+        error.message = error.message.replace(sent.path.name, sent.name)
+        raise
+    return Draft(secrets.token_urlsafe(9), order, sent, preview)
+
+
+def _order(visit: Visit, test: Path) -> Order:
+    form = visit.form
     name = form.text("name", 200)
     if not name:
         raise InvalidInput("the model needs a name", hint="Others see it.")
     price = money.units(form.text("price", 40) or "0")
     if price < 1:
         raise InvalidInput("an answer needs a price", hint="For example 0.001.")
-    order = Order(
+    exact = bool(form.chosen("exact"))
+    return Order(
         assets=tuple(visit.node.store.resolve(one, "asset") for one in form.chosen("asset")),
-        test=sent.path,
+        test=test,
         name=name,
-        recipe=Recipe(rounds=form.number("rounds", "the number of rounds", 1, MAX_ROUNDS)),
         price_units=price,
+        epsilon_micro=None if exact else millionths(form.text("epsilon", 40) or None),
+        level="update" if exact else "noised",
         positive=form.text("positive", 200) or None,
+        compare=bool(form.chosen("compare")),
+        **_numbers(form),
     )
-    if not order.assets:
-        raise InvalidInput("no dataset was chosen", hint="Tick at least one.")
-    try:
-        _, table = ordering.check(visit.node, order)
-    except FreeholdError as error:
-        error.message = error.message.replace(sent.path.name, sent.name)
-        raise
-    return Draft(secrets.token_urlsafe(9), order, sent, table.rows)
+
+
+_NUMBERS = {
+    "rounds": ("rounds", "the number of rounds", 1, MAX_ROUNDS, 1),
+    "patience": ("patience_seconds", "the wait", 1, 86_400, 1),
+    "quorum": ("quorum_bps", "the quorum, in per cent,", 51, 100, 100),
+    "weight_cap": ("weight_cap_bps", "the most one owner weighs, in per cent,", 50, 100, 100),
+    "least": ("least_correct_bps", "the least part of right answers, in per cent,", 0, 100, 100),
+}
+"""Field of the form -> field of the order, what it is, least, most, and how many of its units are one typed."""
+
+
+def _numbers(form: Form) -> dict[str, Any]:
+    """Those that were typed; what is left out is chosen by the plan."""
+    return {
+        field: form.number(name, what, least, most) * scale
+        for name, (field, what, least, most, scale) in _NUMBERS.items()
+        if form.text(name)
+    }
 
 
 def review(visit: Visit) -> Response:
-    """What it costs and what happens, before anything does."""
+    """What it costs, whom, and what happens, before anything does."""
     draft, node = _kept(visit), visit.node
-    rows = [publishing.describe(node, node.asset(one)) for one in draft.order.assets]
-    uses = draft.order.recipe.rounds + 1
-    short = [row for row in rows if node.asset(row["id"]).terms.max_uses < uses]
+    preview, order = draft.preview, draft.order
+    rows = [publishing.describe(node, node.asset(one)) for one in order.assets]
     return visit.show(
         "train_review.html",
         draft=draft,
+        preview=preview,
+        epsilon=promises.epsilon(preview["epsilon_micro"]),
+        privacy=findings.privacy(preview),
+        counting=promises.EPSILON,
+        expected=findings.expected(preview),
+        copies=findings.copies(preview, asked=order.compare) if len(rows) > 1 else "",
         rows=rows,
-        total_units=sum(int(row["price_units"]) for row in rows if row["price_per"] == "grant"),
+        total_units=preview["total_units"],
         balance_units=node.balance_units(),
-        short=short,
-        uses=uses,
+        short=[row for row in rows if node.asset(row["id"]).terms.max_uses < preview["uses"]],
     )
 
 
@@ -168,75 +204,9 @@ def _kept(visit: Visit) -> Draft:
     return draft
 
 
-def job(visit: Visit) -> Response:
-    """One job as it stands now."""
-    node = visit.node
-    found = visit.services.jobs.get(visit.params["job"])
-    stored = node.store.state(f"job:{found['id']}")
-    times = _round_times(node, found)
-    done = len(times)
-    owners = [_owner(node, asset_id, found) for asset_id in stored["assets"]]
-    return visit.show(
-        "job.html",
-        job=found,
-        stages=[(key, label) for key, label in STAGES.items() if key != "done"],
-        at=list(STAGES).index(found["step"]),
-        done=found["rounds"] if list(STAGES).index(found["step"]) > list(STAGES).index("rounds") else done,
-        owners=owners,
-        left_seconds=_left(times, found["rounds"])
-        if found["step"] == "rounds" and found["running"]
-        else None,
-        started_at=stored["started_at"],
-        price_units=stored["price_units"],
-    )
-
-
-def _round_times(node: Node, found: dict[str, Any]) -> list[int]:
-    if not found["run"]:
-        return []
-    claims = node.store.find("claim", "training_round", found["run"])
-    return [int(claim.document.body["issued_at"]) for claim in claims]
-
-
-def _left(times: list[int], rounds: int) -> int | None:
-    """Seconds until the last round, by the pace so far."""
-    if len(times) < 2:
-        return None
-    return max(1, round((times[-1] - times[0]) / (len(times) - 1) * (rounds - len(times))))
-
-
-def _owner(node: Node, asset_id: str, found: dict[str, Any]) -> dict[str, Any]:
-    asset = node.asset(asset_id)
-    absent = found["absent"] if isinstance(found["absent"], dict) else dict.fromkeys(found["absent"], "")
-    waits = next((row for row in found["waiting"] if row["asset"] == asset_id), None)
-    state = "asked" if found["step"] == "grants" else "agreed"
-    if asset.owner in found["grants"]:
-        state = "agreed"
-    if waits:
-        state = "countered" if waits["state"] == "countered" else "waits"
-    if asset.owner in absent:
-        state = "absent"
-    return {"name": name_of(node, asset.owner), "asset": asset.name, "state": state}
-
-
-def stop(visit: Visit) -> Response:
-    """Stop a job until it is resumed."""
-    job_id = visit.services.jobs.hold(visit.params["job"])
-    return visit.go(f"/jobs/{job_id}", "Stopped. What was trained stays; resume it at any time.")
-
-
-def resume(visit: Visit) -> Response:
-    """Go on with a job."""
-    job_id = visit.services.jobs.resume(visit.params["job"])
-    return visit.go(f"/jobs/{job_id}", "It goes on.")
-
-
 PAGES = [
     shows("/train", choose),
     acts("/train", check, takes_file=True),
     shows("/train/{draft}", review),
     acts("/train/{draft}/start", start),
-    shows("/jobs/{job}", job),
-    acts("/jobs/{job}/stop", stop),
-    acts("/jobs/{job}/resume", resume),
 ]

@@ -26,6 +26,15 @@
     if (form) form.requestSubmit();
   });
 
+  // what all ticked owners allow stands in the field, until another number is typed
+  const budget = document.getElementById("f-epsilon");
+  budget?.addEventListener("input", () => { budget.dataset.typed = "yes"; });
+  document.addEventListener("change", (event) => {
+    if (!budget || budget.dataset.typed || !event.target.matches("[data-allows]")) return;
+    const allowed = [...document.querySelectorAll("[data-allows]:checked")].map((one) => one.dataset.allows);
+    budget.value = allowed.sort((one, other) => one - other)[0] ?? "";
+  });
+
   // with no choice made yet, the button for colours changes what is seen now
   const theme = document.querySelector(".top input[name=theme]");
   if (theme && !document.documentElement.dataset.theme && matchMedia("(prefers-color-scheme: dark)").matches) {
