@@ -63,6 +63,10 @@ def read_wish(node: Node, holder: str, body: dict[str, Any]) -> Wish:
             f"no asset {asset_id[:10]} is on offer here", hint="Search again; it may be withdrawn."
         )
     asset = node.asset(asset_id)
+    if asset.terms.holders and holder not in asset.terms.holders:
+        raise NotAllowed(
+            f"{asset.name} is offered to others by name", hint="Ask its owner to name you, or look elsewhere."
+        )
     plan = read_plan(body.get("plan")) if body.get("action") == "train" else None
     terms = _narrowed(asset.terms, body, plan)
     require_within(terms, asset.terms)

@@ -9,10 +9,11 @@ from typing import Any
 from freehold.core.documents import Claim
 from freehold.core.errors import Conflict, FreeholdError, NotFound
 from freehold.core.ids import resolve
-from freehold.node import training
+from freehold.node import releasing, training
 from freehold.node.asking import GrantWaiting
 from freehold.node.node import Node
 from freehold.node.peers import Peers
+from freehold.training.record import RunPlan
 
 HOLD_SECONDS = 5.0
 """How long holding a job waits for the step in flight."""
@@ -182,11 +183,17 @@ class Jobs:
         """Release a model that was held back because it is no better than its baseline. Repeatable.
 
         Raises:
-            Conflict: it is not held back.
+            Conflict: it is not held back, or below the plan's least score.
         """
         job_id = self.find(prefix)
         stored = self._node.store.state(f"job:{job_id}")
         if stored["step"] == "withheld":
+            plan = RunPlan.from_json(stored["plan"])
+            if not releasing.is_good_enough(self._node, {**stored, "anyway": True}, plan):
+                raise Conflict(
+                    f"owners agreed to release only what is right on {plan.least_correct_bps / 100:g} % of the test",
+                    hint="Order the training again with another least score.",
+                )
             with self._node.store.transaction() as tx:
                 tx.set(f"job:{job_id}", {**stored, "step": "release", "anyway": True})
         elif not stored.get("anyway"):

@@ -99,7 +99,7 @@ class Lender:
             if known is not None:
                 answer: dict[str, Any] = parse(known[1])
                 return answer
-            self._begin(plan, body.get("start"))
+            self._begin(plan, grant, body.get("start"))
             running = self._follow(plan, body.get("rounds"))
             if running.next != number:
                 raise RoundsMissing("this owner lacks rounds", hint="Send them.", number=running.next)
@@ -128,7 +128,9 @@ class Lender:
                 raise NotFound(
                     "this owner committed to nothing in that round", hint="Ask it to commit first."
                 )
-            self._see(plan, number, body.get("claim"), body.get("receipts"))
+            claim = self._see(plan, number, body.get("claim"), body.get("receipts"))
+            if self._node.account not in claim.document.body["statement"]["commitments"]:
+                raise InvalidDocument("the claim of the round leaves this owner's commitment out")
             return {"salt": given["salt"], "update": given["update"]}
 
     def agree(self, holder: str, body: dict[str, Any]) -> dict[str, Any]:
@@ -166,8 +168,8 @@ class Lender:
             )
         return grant, self._node.asset(grant.asset), plan_of(self._node, grant.run)
 
-    def _begin(self, plan: RunPlan, value: Any) -> None:
-        """Take the builder's start: every other owner's own signed grant for this run."""
+    def _begin(self, plan: RunPlan, own: Grant, value: Any) -> None:
+        """Take the builder's start: this owner's grant and every other's own signed one for this run."""
         name = f"start:{plan.run_id}"
         if self._node.store.state(name) is not None:
             return
@@ -176,6 +178,8 @@ class Lender:
         claim = require_claim(self._node, value.get("claim"), "training_start", plan.run_id, plan.builder)
         assert isinstance(claim.document, Claim)
         start = Start.from_json(claim.document.statement.get("start"), plan)
+        if start.grants.get(own.issuer) != own.id:
+            raise InvalidDocument("the start does not name this owner's grant")
         grants = require_grants(self._node, plan, start, value.get("grants"))
         with self._node.store.transaction() as tx:
             tx.put(claim, logged=False)
@@ -246,10 +250,17 @@ class Lender:
         if made.number != running.next:
             raise RoundsMissing("this owner lacks rounds", hint="Send them.", number=running.next)
         self._require_in_place(plan, statement, running)
-        own = require_receipts(node, plan, self._start(plan), made, receipts, self._grant)
+        start = self._start(plan)
+        if sorted([*made.commitments, *made.absent]) != sorted(start.grants):
+            raise InvalidDocument("a round accounts for each owner that takes part, once")
+        own = require_receipts(node, plan, start, made, receipts, self._grant)
         with node.store.transaction() as tx:
             tx.put(claim, logged=False)
             if own is not None:
+                if not node.store.has(own.document.id):
+                    # given before this node was restored from an older state: its number is taken
+                    grant = node.grant(start.grants[node.account])
+                    tx.count_use(grant.id, use_price(grant))
                 tx.put(own)
             tx.set(name, claim.document.id)
         return claim

@@ -297,7 +297,10 @@ class Job:
                     missed = error.fields.get("round")
                     if type(missed) is not int or not self._plan.first_round <= missed < number:
                         raise
-                    due = [self._ask_commit(missed, asset, first, []).to_json()]
+                    late = self._ask_commit(missed, asset, first, [])
+                    with self._node.store.transaction() as tx:
+                        tx.put(late)
+                    due = [late.to_json()]
                 else:
                     raise
 
@@ -339,6 +342,8 @@ class Job:
             or receipt.money
         ):
             raise InvalidDocument(f"the receipt of {asset.name} is not for this round")
+        if receipt.epsilon_micro != (self._plan.epsilon_micro if receipt.sequence == 1 else 0):
+            raise InvalidDocument(f"the receipt of {asset.name} takes another epsilon than the run costs")
         if {signature.role for signature in envelope.signatures} != {"provider"}:
             raise InvalidDocument(f"the receipt of {asset.name} is not signed by its owner alone")
         self._node.check(envelope, partial=True)
