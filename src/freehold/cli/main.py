@@ -21,6 +21,7 @@ from freehold.cli import (
     jobs,
     keys,
     market,
+    measuring,
     money,
     node,
     quickstart,
@@ -63,7 +64,7 @@ def root(
 
 
 for group in (
-    *(quickstart, node, market, grants, train, jobs, serving, money, channels, evidence),
+    *(quickstart, node, market, grants, train, jobs, measuring, serving, money, channels, evidence),
     *(doctor, config, keys, backup, chain, completion),
 ):
     group.register(app)

@@ -147,7 +147,7 @@ rows can be rebuilt."""
 class Terms(Later):
     """What may be done, for what, how often, until when, at what price, and what a use reveals."""
 
-    later = ("reveals", "epsilon_run_micro", "epsilon_life_micro", "holders")
+    later = ("reveals", "epsilon_run_micro", "epsilon_life_micro", "holders", "judges")
 
     type: Literal["terms"] = "terms"
     """Kind of document."""
@@ -169,6 +169,8 @@ class Terms(Later):
     """Most that all runs together may cost them, whoever asks, over all versions of the data."""
     holders: Annotated[tuple[Account, ...], Field(max_length=32)] = ()
     """Who alone may hold a grant; empty is anyone."""
+    judges: Annotated[tuple[Account, ...], Field(max_length=32)] = ()
+    """To whom the owner opens its table after a run that names one of them, to be checked."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -180,7 +182,7 @@ class Terms(Later):
             raise ValueError("terms expire before they begin")
         if self.split and sum(share.share_bps for share in self.split) != 10_000:
             raise ValueError("the shares of a split do not sum to 10,000")
-        for field in ("purposes", "actions", "duties", "holders"):
+        for field in ("purposes", "actions", "duties", "holders", "judges"):
             values = getattr(self, field)
             if list(values) != sorted(set(values)):
                 raise ValueError(
@@ -335,6 +337,7 @@ ClaimKind = Literal[
     "test_opening",
     "contribution",
     "agreement",
+    "audit",
     "release",
 ]
 

@@ -52,6 +52,7 @@ def meet(left: Terms, right: Terms) -> Terms:
         epsilon_run_micro=min(left.epsilon_run_micro, right.epsilon_run_micro),
         epsilon_life_micro=min(left.epsilon_life_micro, right.epsilon_life_micro),
         holders=holders,
+        judges=tuple(sorted(set(left.judges) & set(right.judges))),
     )
 
 
@@ -84,6 +85,7 @@ def require_within(child: Terms, parent: Terms) -> None:
         ("reveals", REVEALS.index(child.reveals) > REVEALS.index(parent.reveals)),
         ("epsilon_run_micro", child.epsilon_run_micro > parent.epsilon_run_micro),
         ("epsilon_life_micro", child.epsilon_life_micro > parent.epsilon_life_micro),
+        ("judges", not set(child.judges) <= set(parent.judges)),
         (
             "holders",
             bool(parent.holders) and (not child.holders or not set(child.holders) <= set(parent.holders)),

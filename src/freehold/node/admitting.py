@@ -80,6 +80,11 @@ def require_plan(node: Node, asset: Asset, holder: str, plan: RunPlan) -> None:
             plan.delta_exponent < privacy.delta_exponent_for(int(rows or 0)),
             "delta is too large for so many rows",
         ),
+        (
+            "judge",
+            bool(plan.judge) and plan.judge not in terms.judges,
+            "this owner does not open to that judge",
+        ),
         ("recipe", _operations(plan) > MAX_ROUND_OPERATIONS, "a round would cost this owner too much work"),
     )
     for field, broken, reason in wrong:

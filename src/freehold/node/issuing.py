@@ -129,6 +129,7 @@ def _narrowed(terms: Terms, body: dict[str, Any], plan: RunPlan | None) -> Terms
             "reveals": plan.level if plan else "answers",
             "epsilon_run_micro": plan.epsilon_micro if plan else 0,
             "epsilon_life_micro": terms.epsilon_life_micro if plan else 0,
+            "judges": [plan.judge] if plan and plan.judge else [],
         }
     )
 

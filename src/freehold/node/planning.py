@@ -51,6 +51,8 @@ class Order:
     least_correct_bps: int = 0
     validator: str | None = None
     """Account of the node that keeps the test table, where it is not a file."""
+    judge: str = ""
+    """Account that may have any owner open its table afterwards; only owners that name it agree."""
     compare: bool = True
     """Compare owners' rows, so that copies count once."""
 
@@ -114,6 +116,7 @@ def plan(node: Node, order: Order, assets: Sequence[Asset], test: TestShown) -> 
         weight_cap_bps=order.weight_cap_bps,
         least_correct_bps=order.least_correct_bps,
         test=PlannedTest(test.commitment, test.rows, test.positives, test.holder),
+        judge=order.judge,
     )
 
 

@@ -117,6 +117,8 @@ class RunPlan:
     least_correct_bps: int
     """The model is released only if it is right on this part of the test rows."""
     test: PlannedTest
+    judge: str = ""
+    """Account to which any owner opens its table after the run, to be checked; empty is nobody."""
 
     def __post_init__(self) -> None:
         _check_plan(self)
@@ -211,7 +213,7 @@ _COUNTS = {
     "weight_cap_bps": (5_000, 10_000),
     "least_correct_bps": (0, 10_000),
 }
-_PLAIN = ("nonce", "builder", "label", "level", *_COUNTS)
+_PLAIN = ("nonce", "builder", "label", "level", "judge", *_COUNTS)
 
 
 @dataclass(frozen=True)
@@ -604,6 +606,8 @@ def _check_plan(plan: RunPlan) -> None:
             raise InvalidRecord(f"plan: {name} must be an integer from {low} to {high}", field=name)
     if not (_matches(_HASH, plan.nonce) and _matches(_ACCOUNT, plan.builder)):
         raise InvalidRecord("plan: nonce or builder is malformed")
+    if plan.judge and not _matches(_ACCOUNT, plan.judge):
+        raise InvalidRecord("plan: the judge is an account, or nobody")
     _check_test(plan.test)
     _check_noise(plan)
 

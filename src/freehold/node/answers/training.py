@@ -125,6 +125,21 @@ class Preview(Shape):
     """Price of all grants."""
 
 
+class Audited(Shape):
+    """What a judge found when an owner opened its table and noise."""
+
+    run: Id
+    """The training run."""
+    owner: Account
+    """Who was checked."""
+    holds: bool
+    """Whether table, noise and every update are the ones it committed to."""
+    detail: str
+    """In words."""
+    claim: Id
+    """The judge's signed finding."""
+
+
 class TestHeld(Shape):
     """A test table that this node keeps for a builder."""
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from freehold import __version__
 from freehold.node import (
+    auditing,
     consent,
     earning,
     granting,
@@ -91,6 +92,7 @@ class TrainingOrder(Body):
     weight_cap_bps: Annotated[int, Field(ge=5_000, le=10_000)] = 5_000
     least_correct_bps: Annotated[int, Field(ge=0, le=10_000)] = 0
     validator: str | None = None
+    judge: str = ""
     compare: bool = True
     positive: str | None = None
     purpose: str | None = None
@@ -114,6 +116,13 @@ class Question(Body):
 
     model: str
     rows: list[list[Any]]
+
+
+class Audit(Body):
+    """An owner to check; without one, one is drawn by chance."""
+
+    model: str
+    owner: str | None = None
 
 
 class OneReceipt(Body):
@@ -234,6 +243,10 @@ def _training_routes(routes: APIRouter, services: Services) -> None:
     @routes.get("/tests", **said(trained.TestsHeld))
     def tests() -> dict[str, Any]:
         return {"tests": holding.held(node)}
+
+    @routes.post("/audits", **said(trained.Audited))
+    def audit(body: Audit) -> dict[str, Any]:
+        return auditing.audit(services, viewing.find_asset(services, body.model, "model"), body.owner)
 
     @routes.post("/plan", **said(trained.Preview))
     def preview(body: TrainingOrder) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from freehold.core.http_signature import MAX_SKEW_SECONDS, read_stamp, verify_re
 from freehold.core.http_signature import Request as SignedRequest
 from freehold.core.signing import parse_envelope
 from freehold.log.note import VerifierKey
-from freehold.node import consent, granting, holding, lending, logbook, proving, releasing
+from freehold.node import auditing, consent, granting, holding, lending, logbook, proving, releasing
 from freehold.node.limits import RateLimited
 from freehold.node.node import Node
 from freehold.node.services import Services
@@ -93,6 +93,7 @@ def router(services: Services) -> APIRouter:
     )
     routes.post("/releases")(signed(lambda sender, body: releasing.accept_release(node, sender, body)))
     routes.post("/proofs")(signed(lambda _, body: logbook.proofs(node, _ids(body))))
+    routes.post("/audits")(signed(lambda sender, body: auditing.open_to(node, sender, body)))
     routes.post("/tests")(signed(lambda _, body: holding.show(node, body)))
     routes.post("/tests/open")(signed(lambda sender, body: holding.open_for(node, sender, body)))
     routes.post("/model-evidence")(signed(lambda _, body: proving.give_model_evidence(services, body)))
