@@ -116,7 +116,9 @@ class Permissions:
 
 def request_of(found: Mapping[str, Any]) -> Request:
     """A request that came in, as the node shows it."""
-    return made(Request, {**found, "offer": _offer(found)})
+    run = found["training"] or {"level": "", "owners": [], "earlier_runs": []}
+    owners = [one["account"] for one in run["owners"]]
+    return made(Request, {**run, **found, "owners": owners, "offer": _offer(found)})
 
 
 def asked_of(found: Mapping[str, Any]) -> Asked:

@@ -125,6 +125,20 @@ class Request(Shown):
     reason: str
     grant: str
     """Id of the grant it became; else empty."""
+    rounds: int | None
+    """Of the training run it is for; None where it is for something else."""
+    level: str
+    """noised, or update for exact updates; empty where it is not for training."""
+    epsilon_micro: int | None
+    """What that run would cost these rows."""
+    left_micro: int | None
+    """Largest epsilon of a run that would still fit afterwards."""
+    owners: tuple[str, ...]
+    """Who would take part, by account, you among them."""
+    test_rows: int | None
+    test_positives: int | None
+    earlier_runs: tuple[str, ...]
+    """On the same rows."""
 
 
 @dataclass(frozen=True)

@@ -121,6 +121,9 @@ def _tables(answer: dict[str, Any]) -> Iterable[Any]:
         yield "no requests; others ask you where you published with --approval ask"
     if answer["requests"]:
         yield table(_INCOMING, map(_incoming, answer["requests"]), right=("uses", "pays"))
+        for one in answer["requests"]:
+            if one["training"] and one["state"] in ("waiting", "countered"):
+                yield plain(_run(one["training"], one["id"]), most=1_000)
     if answer["asked"]:
         yield table(_OUTGOING, map(_outgoing, answer["asked"]), right=("uses", "price"))
 
@@ -141,6 +144,20 @@ def _incoming(one: dict[str, Any]) -> tuple[Any, ...]:
         day(one["asked_at"]),
         _offered(one["offer"]) if one["offer"] else one["reason"],
     )
+
+
+def _run(run: dict[str, Any], request: str) -> str:
+    """What a training run that is asked for would do to the rows."""
+    from freehold.training import findings, promises  # noqa: PLC0415
+
+    others = len(run["owners"]) - 1
+    said = f"{request[:10]}  {findings.privacy(run, rows_each=run['rows_each'])}"
+    said += f" {run['rounds']} rounds, {others} other owner{'' if others == 1 else 's'},"
+    said += f" measured on {run['test_rows']} rows, {run['test_positives']} of label 1;"
+    said += f" {len(run['earlier_runs'])} runs used these rows before"
+    if run["level"] == "update":
+        return f"{said}."
+    return f"{said}. Afterwards a run of at most epsilon {promises.rough(run['left_micro'])} would still fit."
 
 
 def _outgoing(one: dict[str, Any]) -> tuple[Any, ...]:

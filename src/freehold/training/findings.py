@@ -63,12 +63,13 @@ def privacy(found: Mapping[str, Any], *, rows_each: int = 1) -> str:
 def expected(preview: Mapping[str, Any]) -> str:
     """What a public simulation says of an order."""
     without, noised = (preview[f"accuracy_{name}_bps"] / 100 for name in ("without", "with"))
+    known = "On made-up rows of these sizes, of which 90 % can be told at all, such a run"
     if preview["level"] == "update":
-        return f"On made-up rows of these sizes such a run is right on {without:.1f} %."
+        return f"{known} is right on {without:.1f} %."
     error = points(preview["share_error_bps"] * 100)
     return (
-        f"On made-up rows of these sizes such a run is right on {noised:.1f} %, without noise on {without:.1f} %;"
-        f" its shares are uncertain by {error}."
+        f"{known} is right on {noised:.1f} %, without noise on {without:.1f} %; its shares are uncertain by"
+        f" {error}."
     )
 
 
