@@ -65,7 +65,7 @@ def open_to(node: Node, judge: str, body: dict[str, Any]) -> dict[str, Any]:
     with node.store.transaction() as tx:
         tx.set(f"opened_to:{plan.run_id}", {"judge": judge, "at": node.now()})
     return {
-        "secret": b64encode(wrap(secret, to, asset=asset, epoch=0)).decode(),
+        "secret": b64encode(wrap(secret, to, asset=asset, epoch=1)).decode(),
         "sealed": b64encode(seal_bytes(opened, secret.recipient)).decode(),
     }
 
@@ -144,4 +144,4 @@ def _unsealed(node: Node, asset: str, answer: dict[str, Any]) -> bytes:
         wrapped, sealed = (b64decode(str(answer.get(name)), validate=True) for name in ("secret", "sealed"))
     except ValueError:
         raise InvalidDocument("the owner opened nothing that can be read") from None
-    return unseal_bytes(sealed, unwrap(wrapped, node.keys.encryption_key, asset=asset, epoch=0))
+    return unseal_bytes(sealed, unwrap(wrapped, node.keys.encryption_key, asset=asset, epoch=1))
