@@ -33,13 +33,13 @@ class Permissions:
     def grant(
         self,
         asset: str | Asset | Model,
-        action: str = "train",
+        action: str = "infer",
         *,
         purpose: str | None = None,
         max_uses: int | None = None,
         spend_cap: str | None = None,
     ) -> Grant:
-        """Get a grant for another party's asset, paying its price if it has one.
+        """Get a grant for another party's asset, paying its price if it has one; training asks for its own.
 
         Raises:
             GrantPending: its owner decides by hand. Asking again is the same request.

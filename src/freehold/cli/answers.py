@@ -34,7 +34,7 @@ ANSWERS: dict[str, tuple[type[BaseModel], ...]] = {
     "freehold grants refuse": (market.Decided,),
     "freehold grants take": (market.GrantRow,),
     "freehold grants drop": (market.Dropped,),
-    "freehold train": (training.Job, training.JobStarted),
+    "freehold train": (training.Job, training.JobStarted, training.Preview),
     "freehold jobs": (training.Jobs,),
     "freehold tests hold": (training.TestHeld,),
     "freehold tests list": (training.TestsHeld,),
@@ -67,7 +67,7 @@ ANSWERS: dict[str, tuple[type[BaseModel], ...]] = {
     "freehold chain faucet": (shapes.Minted,),
     "freehold completion": (shapes.Completion,),
 }
-"""Two shapes where options or circumstances decide which."""
+"""Several shapes where options or circumstances decide which."""
 
 
 def schema(command: str) -> dict[str, Any]:

@@ -32,7 +32,9 @@ def list_grants(*, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
 def ask(
     asset: Annotated[str, typer.Argument(help="Id of the asset, in full or its first digits.")],
     *,
-    action: Annotated[str, typer.Option(help="train or infer.")] = "train",
+    action: Annotated[
+        str, typer.Option(help="What it is to allow; training asks for its own grants.")
+    ] = "infer",
     purpose: Annotated[
         str | None, typer.Option(help="One of the asset's purposes; by default its first.")
     ] = None,

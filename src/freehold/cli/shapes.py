@@ -9,6 +9,7 @@ from pydantic import Field, create_model
 from freehold.cli.completion import Shell
 from freehold.node.answers.proof import ReceiptRow
 from freehold.node.answers.shape import Account, Bps, Count, Gas, Id, Shape, Time, Units
+from freehold.node.answers.training import Privacy
 from freehold.node.settings import Settings
 
 
@@ -292,15 +293,28 @@ class PlayedModel(Shape):
     name: str
     """Its name."""
     accuracy: float
-    """Of the model trained together."""
+    """Of the model trained together, under noise."""
+    accuracy_bps: list[Bps]
+    """Both ends of its 95 % interval."""
+    majority_accuracy: float
+    """Of always giving the commoner label."""
     pooled_accuracy: float
-    """Of one trained on all rows in one place."""
+    """Of one trained on all rows in one place, without noise."""
     best_single_accuracy: float
-    """Of the best one trained on one owner's rows."""
+    """Of the best one trained on one owner's rows, without noise."""
+    auc_ppm: Count
+    """Area under the ROC curve, in millionths."""
     rounds: Count
     """Rounds of training."""
     test_rows: Count
     """Rows of the test table."""
+
+
+class PlayedPrivacy(Privacy):
+    """What the run cost the owners' rows."""
+
+    said: str
+    """In a sentence."""
 
 
 class PlayedOwner(Shape):
@@ -314,6 +328,10 @@ class PlayedOwner(Shape):
     """Rows of its dataset."""
     share_bps: Bps
     """Its share of the model."""
+    error_ppm: Count
+    """Standard error of it, from the noise, in millionths of the whole."""
+    agreed: bool
+    """Whether it computed the shares again and agrees."""
     grant_units: Units
     """Earned by its grant."""
     revenue_units: Units
@@ -401,6 +419,8 @@ class Played(Shape):
     """Chain and nodes."""
     model: PlayedModel
     """What was trained."""
+    privacy: PlayedPrivacy
+    """What that cost the rows."""
     owners: list[PlayedOwner]
     """Who contributed."""
     notes: list[str]

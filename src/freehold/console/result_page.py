@@ -15,11 +15,19 @@ from markupsafe import Markup
 
 from freehold.core.ids import short
 from freehold.core.money import dollars
+from freehold.training import findings, promises
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _STYLE = re.compile(r"<style>(.*?)</style>", re.DOTALL)
 _BAR_WIDTH = 1_000
 """Width of a full bar in the units of its picture."""
+ACCURACIES = (
+    ("trained together under noise, data stays home", "accuracy"),
+    ("all rows pooled in one place, without noise", "pooled_accuracy"),
+    ("best single owner alone, without noise", "best_single_accuracy"),
+    ("always the commoner label", "majority_accuracy"),
+)
+"""Rows of the comparison, and where the report has each."""
 
 
 def render(report: Mapping[str, Any], picture: str) -> str:
@@ -33,6 +41,16 @@ def render(report: Mapping[str, Any], picture: str) -> str:
             # both are this package's own text, in which names are escaped already
             picture=Markup(picture),  # noqa: S704
             style=Markup((_TEMPLATES / "result.css").read_text()),  # noqa: S704
+            interval=findings.interval(report["model"]["accuracy_bps"]),
+            points=findings.points,
+            epsilon=promises.epsilon(report["privacy"]["epsilon_micro"]),
+            agreed=sum(1 for owner in report["owners"] if owner["agreed"]),
+            whisker=lambda share_bps, error_ppm: tuple(
+                max(0, min(_BAR_WIDTH, end * _BAR_WIDTH // most_bps))
+                for end in (share_bps - error_ppm // 100, share_bps + error_ppm // 100)
+            ),
+            counting=promises.EPSILON,
+            accuracies=[(name, report["model"][field]) for name, field in ACCURACIES],
             bar=lambda share_bps: max(4, int(share_bps) * _BAR_WIDTH // most_bps) if share_bps else 0,
         )
     )

@@ -16,7 +16,15 @@ from typing import Any
 
 from freehold.core.errors import FreeholdError, Unavailable
 from freehold.quickstart.patience import patiently
-from freehold.quickstart.scene import CALL_PRICE_UNITS, MODEL, OWNERS, PURPOSE, Control
+from freehold.quickstart.scene import (
+    CALL_PRICE_UNITS,
+    EPSILON_LIFE_MICRO,
+    EPSILON_RUN_MICRO,
+    MODEL,
+    OWNERS,
+    PURPOSE,
+    Control,
+)
 
 POLL_SECONDS = 0.08
 STALL_SECONDS = 120.0
@@ -49,6 +57,8 @@ def publish(owners: Mapping[str, Control], files: Mapping[str, Path], label: str
             "price_units": owner.price_units,
             "purposes": list(owner.purposes),
             "days": owner.days,
+            "epsilon_run_micro": EPSILON_RUN_MICRO,
+            "epsilon_life_micro": EPSILON_LIFE_MICRO,
         }
         return name, str(owners[name].post("/api/publish", offer)["asset"]["id"])
 
@@ -76,14 +86,8 @@ def find(node: Control, kind: str, count: int) -> list[str]:
     return offers
 
 
-def train(
-    builder: Control,
-    assets: Sequence[str],
-    test: Path,
-    recipe: Mapping[str, int],
-    tell: Callable[[str], None],
-) -> dict[str, Any]:
-    """Buy the grants, train and release; the finished job.
+def train(builder: Control, assets: Sequence[str], test: Path, tell: Callable[[str], None]) -> dict[str, Any]:
+    """Buy the grants, train with all the epsilon that the owners allow, and release; the finished job.
 
     Raises:
         TrainingStopped: the job stands still, or nothing moved for two minutes.
@@ -94,7 +98,6 @@ def train(
         "name": MODEL,
         "price_units": CALL_PRICE_UNITS,
         "purpose": PURPOSE,
-        **recipe,
     }
     job = builder.post("/api/train", order)["job"]
     said, moved_at, resumed = "", time.monotonic(), 0

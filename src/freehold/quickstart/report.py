@@ -10,11 +10,13 @@ from typing import Any
 from freehold.console import lineage_svg, result_page
 from freehold.core.money import BPS, dollars
 from freehold.quickstart.scene import BUYER, NOTES, OWNERS
+from freehold.training import findings
 
 
 def values(facts: Mapping[str, Any]) -> dict[str, Any]:
     """The report's JSON from what the nodes answered. Accuracies are numbers from 0 to 1."""
     model, compared = facts["model"], facts["compared"]
+    scores = model["metrics"]
     infer = [item for item in facts["buyer_receipts"]["receipts"] if item["action"] == "infer"]
     receipts = facts["builder_receipts"]["receipts"]
     pool = model["pool"]
@@ -23,12 +25,16 @@ def values(facts: Mapping[str, Any]) -> dict[str, Any]:
         "model": {
             "id": model["id"],
             "name": model["name"],
-            "accuracy": model["correct"][-1] / model["test_rows"],
+            "accuracy": scores["correct"] / scores["rows"],
+            "accuracy_bps": scores["accuracy_bps"],
+            "majority_accuracy": scores["majority_correct"] / scores["rows"],
             "pooled_accuracy": compared["pooled"],
             "best_single_accuracy": compared["best_single"],
+            "auc_ppm": scores["auc_ppm"],
             "rounds": model["recipe"]["rounds"],
-            "test_rows": model["test_rows"],
+            "test_rows": scores["rows"],
         },
+        "privacy": {**model["privacy"], "said": findings.privacy(model["privacy"])},
         "owners": _owners(facts),
         "notes": list(NOTES),
         "buyer": {
@@ -63,6 +69,8 @@ def _owners(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
                 "account": account,
                 "rows": share["rows"],
                 "share_bps": share["share_bps"],
+                "error_ppm": share["error_ppm"],
+                "agreed": share["agreed"],
                 "grant_units": sold_units,
                 "revenue_units": revenue_units,
                 "earned_units": sold_units + revenue_units,
@@ -103,15 +111,17 @@ def tables(report: Mapping[str, Any]) -> Iterable[Any]:
 
     model = report["model"]
     accuracy = table("\nAccuracy on rows nobody trained on", "model", "accuracy")
-    accuracy.add_row("trained together, data stays home", f"{model['accuracy']:.1%}")
-    accuracy.add_row("best single owner", f"{model['best_single_accuracy']:.1%}")
-    accuracy.add_row("all rows pooled in one place", f"{model['pooled_accuracy']:.1%}")
+    for name, field in result_page.ACCURACIES:
+        accuracy.add_row(name, f"{model[field]:.1%}")
     yield accuracy
+    yield f"privacy   {report['privacy']['said']}"
     owners = table(
         "Who contributed and what it earned",
         "owner",
         "rows",
         "share",
+        "error",
+        "agreed",
         "grant",
         "revenue",
         "earned",
@@ -120,10 +130,11 @@ def tables(report: Mapping[str, Any]) -> Iterable[Any]:
     for owner in report["owners"]:
         money = (dollars(owner[f"{name}_units"]) for name in ("grant", "revenue", "earned"))
         claimed = "yes" if owner["claimed"] else ""
-        owners.add_row(
-            owner["name"], str(owner["rows"]), f"{owner['share_bps'] / 100:.2f} %", *money, claimed
-        )
+        share = (f"{owner['share_bps'] / 100:.2f} %", findings.points(owner["error_ppm"]))
+        agreed = "yes" if owner["agreed"] else "no"
+        owners.add_row(owner["name"], str(owner["rows"]), *share, agreed, *money, claimed)
     yield owners
+    yield from report["notes"]
     gas = table("Gas", "operation", "gas")
     for name, used in report["gas"].items():
         gas.add_row(name, f"{used:,}")

@@ -55,13 +55,15 @@ def _play(world: World, steps: Steps, pool: ThreadPoolExecutor) -> dict[str, Any
     from freehold.training import demo  # noqa: PLC0415
 
     facts: dict[str, Any] = {}
-    with steps.step("six owners publish their tables, sealed, on their own terms"):
+    with steps.step("six owners publish their tables, sealed, each with a privacy budget"):
         play.publish(world.owners, world.files, demo.LABEL)
     with steps.step("the builder meets the owners and finds their offers"):
         play.meet(builder, list(world.owners.values()))
         assets = play.find(builder, "dataset", len(OWNERS))
-    with steps.step("grants bought, model trained where the data is, contributions measured, released"):
-        job = play.train(builder, assets, test, scene.recipe(), steps.tell)
+    with steps.step(
+        "grants bought, model trained under noise where the data is, contributions measured and agreed, released"
+    ):
+        job = play.train(builder, assets, test, steps.tell)
         model = str(job["model"])
     compared = pool.submit(_compare, world, builder.get(f"/api/models/{model}"), demo.LABEL)
     with steps.step(f"the buyer makes {scene.CALLS} paid calls"):
@@ -86,7 +88,7 @@ def _compare(world: World, model: dict[str, Any], label: str) -> dict[str, float
     parts = [world.files[owner.name] for owner in OWNERS]
     return {
         "pooled": comparison.pooled_accuracy(parts, world.files["test"], label, model["recipe"]),
-        "best_single": comparison.best_single_accuracy(model["correct"], model["test_rows"]),
+        "best_single": comparison.best_single_accuracy(parts, world.files["test"], label, model["recipe"]),
     }
 
 

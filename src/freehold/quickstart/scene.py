@@ -56,10 +56,16 @@ OWNERS = (
     Owner("elm", "Elm clinic", units("0.35"), (_TRAIN, "teaching"), 730),
     Owner("fir", "Fir screening centre", units("0.50"), (_TRAIN,), 90),
 )
+EPSILON_RUN_MICRO, EPSILON_LIFE_MICRO = 4_000_000, 8_000_000
+"""What every owner allows one run, and all runs together, to cost its rows, in millionths of epsilon."""
 NOTES = (
-    "Cedar and Dogwood hold the same rows: a copy adds nothing, so the two share the value of one.",
-    "Two of five labels at Elm are wrong: they make models worse, so Elm's share is nothing or next to it.",
-    "Screening centres see the healthy, hospitals the ill: together they know what neither knows alone.",
+    "Two of five labels at Elm are wrong: what it adds cannot be told from nothing, so it earns nothing or next to it.",
+    (
+        "Cedar and Dogwood hold the same 70 rows. At this epsilon so few rows cannot be told from strangers' rows, so"
+        " both are paid; in tables of many hundreds of rows copies are found, and count once."
+    ),
+    "Screening centres see the healthy, hospitals the ill: the model needs both.",
+    "How good the model would be without noise is known here only because all rows lie on one machine.",
 )
 """What the shares show; how the tables were made is in `freehold.training.demo`."""
 BUILDER = "builder"
@@ -68,10 +74,3 @@ MODEL = "Biopsy classifier"
 CALLS = 100
 CALL_PRICE_UNITS = units("0.05")
 PURPOSE = _TRAIN
-
-
-def recipe() -> dict[str, int]:
-    """The training recipe as the training order takes it."""
-    from freehold.training.demo import RECIPE  # noqa: PLC0415
-
-    return {"rounds": RECIPE.rounds}
