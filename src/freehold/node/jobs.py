@@ -158,7 +158,7 @@ class Jobs:
             "round": live.get("round", 0),
             "rounds": recipe.get("rounds", 0),
             "absent": live.get("absent", stored.get("absent", {})),
-            "silent": stored.get("silent", {}),
+            "silent": live.get("silent", stored.get("silent", {})),
             "grants": live.get("grants", stored.get("grants", {})),
             "owners": len(stored["assets"]),
             "level": plan.get("level", "update"),

@@ -254,9 +254,11 @@ class Job:
         return record.parse_round(plan, statement, revealed)
 
     def _until_quorum(
-        self, number: int, ask: Callable[[Asset], Any], owners: list[str]
+        self, number: int | None, ask: Callable[[Asset], Any], owners: list[str]
     ) -> tuple[dict[str, Any] | None, dict[str, FreeholdError]]:
         """What owners answer once those that do hold the plan's quorum of rows; None if stopped.
+
+        `number` is of the round from which those that do not are away; None where they only do not agree.
 
         Raises:
             NobodyAnswers.
@@ -267,18 +269,22 @@ class Job:
             answers, absent = self._ask_all(ask, [owner for owner in owners if owner not in found])
             found |= answers
             if record.has_quorum(self._plan, list(found)):
-                self._note_absent(absent, number)
+                if number is not None:
+                    self._note_absent(absent, number)
                 return found, absent
             waits += 1
             if waits > MAX_WAITS:
+                what = "agreed" if number is None else f"answered round {number}"
                 error = NobodyAnswers(
-                    f"too few owners answered round {number}: the plan wants {self._plan.quorum_bps / 100:g} % of the rows",
+                    f"too few owners {what}: the plan wants {self._plan.quorum_bps / 100:g} % of the rows",
                     hint="Start the owners' nodes, then train --resume.",
                 )
                 raise error from next(iter(absent.values()))
-            self._tell(
-                round=number, absent={**self.job["absent"], **_shown(absent, number, self._node.now())}
-            )
+            if number is None:
+                self._tell(silent={owner: one.code for owner, one in absent.items()})
+            else:
+                shown = _shown(absent, number, self._node.now())
+                self._tell(round=number, absent={**self.job["absent"], **shown})
             self._stop.wait(min(0.25 * 2**waits, 5.0))
         return None, {}
 
@@ -482,7 +488,7 @@ class Job:
                         raise
                     first = at
 
-        found, absent = self._until_quorum(plan.recipe.rounds, ask, sorted(self.job["grants"]))
+        found, absent = self._until_quorum(None, ask, sorted(self.job["grants"]))
         if found is None:
             return
         refused = {owner: error.code for owner, error in absent.items()}
