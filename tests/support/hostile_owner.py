@@ -1,4 +1,4 @@
-"""An owner's node that keeps the protocol, signs what it says, and lies in chosen rounds."""
+"""An owner's node that keeps the protocol, signs what it says, and lies in chosen answers."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from node_world import App, Party
 
-from freehold.core.documents import Receipt
+from freehold.core.documents import MoneyLine, Receipt
 from freehold.core.ids import NO_HASH
-from freehold.training.record import RunPlan, update_hash
+from freehold.node.admitting import plan_of
+from freehold.training.record import update_hash
 
 Answer = tuple[int, dict[str, str], bytes]
 Lie = Callable[[Party, dict[str, Any]], Answer]
@@ -53,29 +54,52 @@ def says(content: bytes, status: int = 200, **headers: str) -> Lie:
     return lambda *_: (status, {k.replace("_", "-"): v for k, v in headers.items()}, content)
 
 
-def result(text: str) -> Lie:
-    """A valid receipt beside a result that is not an update; `text` is raw JSON."""
+def update(text: str, *, salt: str = '"0x' + "00" * 16 + '"') -> Lie:
+    """What is shown in place of the update that was committed to; both are raw JSON."""
+    return says(f'{{"salt": {salt}, "update": {text}}}'.encode())
 
-    def lie(party: Party, body: dict[str, Any]) -> Answer:
-        return 200, {}, f'{{"result": {text}, "receipt": {json.dumps(signed(party, body))}}}'.encode()
 
-    return lie
+def other_update(party: Party, body: dict[str, Any]) -> Answer:
+    """A good update under the right salt, but not the one that was committed to."""
+    run = party.node.grant(body["grant"]).run
+    given = party.node.store.state(f"given:{run}:{body['number']:03d}")
+    moved = [given["update"][0] + 1, *given["update"][1:]]
+    return 200, {}, json.dumps({**given, "update": moved}).encode()
 
 
 def receipt(**changes: Any) -> Lie:
-    """A good update beside a receipt with other fields, signed all the same."""
+    """A receipt with other fields, signed all the same."""
 
     def lie(party: Party, body: dict[str, Any]) -> Answer:
-        answer = {"result": zeros(body).tolist(), "receipt": signed(party, body, **changes)}
-        return 200, {}, json.dumps(answer).encode()
+        return 200, {}, json.dumps({"receipt": signed(party, body, **changes)}).encode()
 
     return lie
 
 
+def evidence(**changes: Any) -> Lie:
+    """A receipt whose evidence says something else; None leaves a word out."""
+
+    def lie(party: Party, body: dict[str, Any]) -> Answer:
+        about = {**_about(party, body), **changes}
+        kept = {name: value for name, value in about.items() if value is not None}
+        return 200, {}, json.dumps({"receipt": signed(party, body, evidence=kept)}).encode()
+
+    return lie
+
+
+def charging(party: Party, body: dict[str, Any]) -> Answer:
+    """A receipt that says the holder paid for a use that is free."""
+    holder = party.node.grant(body["grant"]).holder
+    lines = (
+        MoneyLine(account=holder, delta_units=-5, reason="use"),
+        MoneyLine(account=party.account, delta_units=5, reason="use"),
+    )
+    return 200, {}, json.dumps({"receipt": signed(party, body, money=lines)}).encode()
+
+
 def unsigned(party: Party, body: dict[str, Any]) -> Answer:
-    """A good update beside a receipt that only the builder would have signed."""
-    envelope = {**signed(party, body), "signatures": []}
-    return 200, {}, json.dumps({"result": zeros(body).tolist(), "receipt": envelope}).encode()
+    """A receipt that only the builder would have signed."""
+    return 200, {}, json.dumps({"receipt": {**signed(party, body), "signatures": []}}).encode()
 
 
 def bomb(*_: Any) -> Answer:
@@ -85,50 +109,79 @@ def bomb(*_: Any) -> Answer:
     return 200, {"content-encoding": "gzip"}, b"".join(packed) + pack.flush()
 
 
-def zeros(body: dict[str, Any]) -> np.ndarray:
-    return np.zeros((len(body["models"]), len(body["models"][0])), dtype=np.int64)
+def _about(party: Party, body: dict[str, Any]) -> dict[str, Any]:
+    run = party.node.grant(body["grant"]).run
+    return {"run": run, "round": body["number"], "seed": NO_HASH}
 
 
 def signed(party: Party, body: dict[str, Any], **changes: Any) -> dict[str, Any]:
     """The provider's half of a receipt for an update of zeros."""
     node, grant = party.node, party.node.grant(body["grant"])
-    plan = RunPlan.from_json(body["plan"]["document"]["statement"]["plan"])
+    plan, number = plan_of(node, grant.run), body["number"]
+    nothing = np.zeros(plan.size(number), dtype=np.int64)
     fields: dict[str, Any] = {
         "grant": grant.id,
         "action": "train",
         "provider": node.account,
         "holder": grant.holder,
         "inputs": (grant.asset,),
-        "output": update_hash(plan, body["round"], node.account, zeros(body)),
-        "evidence": {"run": plan.run_id, "round": body["round"]},
-        "sequence": body["round"] + 1,
+        "output": update_hash(plan, number, node.account, "0x" + "00" * 16, nothing),
+        "evidence": _about(party, body),
+        "sequence": node.store.uses(grant.id)[0] + 1,
         "issued_at": node.now(),
-    }
-    return node.seal(Receipt(**{**fields, **changes}), "provider").to_json()
+    } | changes
+    fields.setdefault("epsilon_micro", plan.epsilon_micro if fields["sequence"] == 1 else 0)
+    return node.seal(Receipt(**fields), "provider").to_json()
 
 
-LIES: dict[str, Lie] = {
-    "not a number": result("[[NaN, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]]"),
-    "a float": result("[[0.5, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]]"),
-    "a truth value": result("[[true, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]]"),
-    "a huge weight": result("[[9007199254740991, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]]"),
-    "a hundred digits": result("[[1" + "0" * 100 + ", 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]]"),
-    "too few models": result("[[0, 0, 0, 0]]"),
-    "too narrow models": result("[[0], [0], [0], [0]]"),
-    "no update": result("null"),
-    "another update than the receipt is for": result("[[1, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]]"),
+NONSENSE: dict[str, Lie] = {
     "an empty object": says(b"{}"),
     "a list": says(b"[]"),
     "text": says(b'"done"'),
     "a page": says(b"<html>", content_type="text/html"),
     "a redirect": says(b"", 307, location="http://127.0.0.1:1/"),
     "an odd problem": says(b'{"title": ["x"], "hint": {"a": 1}, "fields": 5}', 418),
+    "rounds missing from nowhere": says(
+        b'{"title": "x", "code": "training.rounds_missing", "fields": {"number": -1}}', 409
+    ),
+    "a signature due for no round": says(
+        b'{"title": "x", "code": "receipt.not_countersigned", "fields": {"round": [1]}}', 403
+    ),
     "deep nesting": says(b"[" * 100_000),
     "a gzip bomb": bomb,
+}
+"""Answers to any request."""
+
+COMMITS: dict[str, Lie] = {
+    "no receipt": says(b'{"receipt": null}'),
     "an unsigned receipt": unsigned,
-    "a receipt for another round": receipt(evidence={"run": NO_HASH, "round": 99}),
+    "a receipt for another round": evidence(round=99),
+    "a receipt for another run": evidence(run=NO_HASH),
+    "a receipt that does not bind its noise": evidence(seed=None),
+    "a receipt with more to it": evidence(bonus=1),
     "a receipt for another action": receipt(action="derive"),
-    "a receipt for another output": receipt(output=NO_HASH),
     "a receipt beyond the grant's uses": receipt(sequence=10_000),
     "a receipt for no data": receipt(inputs=()),
-}  # fmt: skip
+    "a receipt under another grant": receipt(grant=NO_HASH),
+    "a receipt that takes more budget than was granted": receipt(epsilon_micro=100_000_000),
+    "a receipt from after the grant": receipt(issued_at=2**52),
+    "a receipt that charges": charging,
+}
+"""Answers in place of a commitment."""
+
+UPDATES: dict[str, Lie] = {
+    "not a number": update("[NaN, 0, 0, 0]"),
+    "a float": update("[0.5, 0, 0, 0]"),
+    "a truth value": update("[true, 0, 0, 0]"),
+    "a text": update('["0", 0, 0, 0]'),
+    "a huge number": update("[4503599627370495, 0, 0, 0]"),
+    "a hundred digits": update("[1" + "0" * 100 + ", 0, 0, 0]"),
+    "too few numbers": update("[0, 0, 0]"),
+    "too many numbers": update("[0, 0, 0, 0, 0]"),
+    "no update": update("null"),
+    "no salt": update("[0, 0, 0, 0]", salt="null"),
+    "a short salt": update("[0, 0, 0, 0]", salt='"0x00"'),
+    "another update than was committed to": other_update,
+    "another salt than was committed to": update("[0, 0, 0, 0]"),
+}
+"""Answers in place of the update that was committed to, in a table of three columns."""

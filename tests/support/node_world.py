@@ -20,17 +20,25 @@ from freehold.chain.rpc import Rpc
 from freehold.core.documents import Asset, Receipt
 from freehold.core.signing import read_envelope
 from freehold.log.store import LogStore
-from freehold.node import publishing, training, viewing
+from freehold.node import publishing, rounds, training, viewing
 from freehold.node.api import app
 from freehold.node.logbook import entry_data
 from freehold.node.node import Node
 from freehold.node.services import Services
 from freehold.node.settings import Settings
-from freehold.training.logistic import Recipe
+from freehold.training.record import Round, RunPlan
 from freehold.vault.keystore import Keys
 
 App = Callable[[Any, Any, Any], Awaitable[None]]
 TOKEN = "control-token-of-a-test"
+EPSILON_RUN_MICRO, EPSILON_LIFE_MICRO = 50_000_000, 100_000_000
+"""So much that a model of a few dozen rows is better than always saying the commoner label."""
+
+
+def licence(**chosen: Any) -> publishing.Licence:
+    """Terms for a small table; any field may be chosen."""
+    budget = {"epsilon_run_micro": EPSILON_RUN_MICRO, "epsilon_life_micro": EPSILON_LIFE_MICRO}
+    return publishing.Licence(**{**budget, **chosen})
 
 
 class Party:
@@ -72,12 +80,11 @@ class Party:
         return self.node.account
 
     def publish(
-        self, cells: node_tables.Cells, *, price_units: int = 0, max_uses: int = 100, **more: Any
+        self, cells: node_tables.Cells, *, columns: tuple[str, ...] = node_tables.COLUMNS, **terms: Any
     ) -> Asset:
-        path = node_tables.write(self.home / "table.csv", cells, **more)
-        licence = publishing.Licence(price_units=price_units, max_uses=max_uses)
+        path = node_tables.write(self.home / "table.csv", cells, columns=columns)
         envelope = publishing.publish(
-            self.node, path, node_tables.LABEL, licence, name=f"{self.name}'s table"
+            self.node, path, node_tables.LABEL, licence(**terms), name=f"{self.name}'s table"
         )
         path.unlink()
         return self.node.asset(envelope.document.id)
@@ -117,14 +124,12 @@ class World:
         self._parties.append(made)
         return made
 
-    def owners(self, count: int, *, price_units: int = 0, max_uses: int = 100) -> list[Party]:
+    def owners(self, count: int, **terms: Any) -> list[Party]:
         """Owners with one table each; row counts and seeds differ."""
         made = []
         for i in range(count):
             owner = self.party(f"owner-{i}")
-            owner.publish(
-                node_tables.make(24 + 8 * i, seed=100 + i), price_units=price_units, max_uses=max_uses
-            )
+            owner.publish(node_tables.make(24 + 8 * i, seed=100 + i), **terms)
             made.append(owner)
         return made
 
@@ -145,8 +150,9 @@ def order(
     wanted = {*others, *(owner.account for owner in owners)}
     found = [item["id"] for item in publishing.search(builder.node, "", "dataset") if item["owner"] in wanted]
     test = node_tables.write(builder.home / "test.csv", node_tables.make(40, seed=7))
-    recipe = Recipe(rounds=rounds, local_steps=4)
-    return training.Order(assets=tuple(found), test=test, name=name, recipe=recipe, price_units=1_000, **more)
+    return training.Order(
+        **{"assets": tuple(found), "test": test, "name": name, "rounds": rounds, "price_units": 1_000, **more}
+    )
 
 
 def finished(party: Party, job_id: str, seconds: float = 60) -> dict[str, Any]:
@@ -155,18 +161,33 @@ def finished(party: Party, job_id: str, seconds: float = 60) -> dict[str, Any]:
     return party.services.jobs.get(job_id)
 
 
+def begin(builder: Party, wanted: training.Order) -> str:
+    """A job that is ordered and not run yet."""
+    return training.begin(builder.node, builder.services.peers, wanted)
+
+
 def run_job(builder: Party, owners: list[Party], **more: Any) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Train in this thread; returns the job as stored and everything it told on the way."""
     told: list[dict[str, Any]] = []
-    job_id = training.begin(builder.node, order(builder, owners, **more))
+    job_id = begin(builder, order(builder, owners, **more))
     job = training.Job(builder.node, builder.services.peers, job_id, told.append).run()
     return job, told
 
 
-def rounds_of(builder: Node, run: str) -> list[dict[str, Any]]:
-    """The recorded rounds of a run, in order."""
-    stored = builder.store.states(f"round:{run}:")
-    return [stored[name] for name in sorted(stored)]
+def plan_of(builder: Node, run: str) -> RunPlan:
+    """The plan of a run, as its builder claimed it."""
+    (claim,) = builder.store.find("claim", "training_plan", run)
+    return RunPlan.from_json(claim.document.body["statement"]["plan"])
+
+
+def rounds_of(builder: Node, run: str) -> list[Round]:
+    """The rounds that a builder kept, in order; where rows are compared the first is round 0."""
+    return rounds.rounds_of(builder, plan_of(builder, run))
+
+
+def took_part(builder: Node, run: str) -> list[set[str]]:
+    """Who revealed in each of the rounds 1, 2, ..."""
+    return [set(made.updates) for made in rounds_of(builder, run) if made.number]
 
 
 def until(holds: Callable[[], bool], what: str, seconds: float = 20) -> None:

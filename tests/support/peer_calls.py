@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import json
 import secrets
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
-import numpy as np
+import node_tables
 from node_world import Party
 
 from freehold.core.documents import Asset, Grant
 from freehold.core.http_signature import Request, Stamp, sign_request
-from freehold.core.ids import NO_HASH
+from freehold.core.ids import hash_bytes
 from freehold.core.signing import parse_envelope
-from freehold.node.publishing import open_table
-from freehold.training.logistic import Recipe
+from freehold.node.planning import Order, check, plan
 from freehold.training.record import RunPlan
-from freehold.training.statistics import measure
+from freehold.training.table import Table, commitment
+
+TEST_SALT = b"\x07" * 32
 
 
 def introduce(caller: Party, target: Party) -> None:
@@ -48,29 +50,41 @@ def call(caller: Party, target: Party, path: str, body: Any, **wrong: Any) -> ht
     return send(target, path, *signed(caller, target, path, body, **wrong))
 
 
-def granted(caller: Party, owner: Party, asset: Asset, **wish: Any) -> Grant:
-    """A grant by request, not bought."""
-    body = {"asset": asset.id, "nonce": "0x" + secrets.token_hex(32), "action": "train", **wish}
-    answer = call(caller, owner, "/peer/grants", body)
+def planned(builder: Party, assets: list[Asset], *, rounds: int = 2, **order: Any) -> tuple[RunPlan, Table]:
+    """A plan over assets the builder knows, as its node would make it, and the test table behind it."""
+    path = node_tables.write(builder.home / "planned.csv", node_tables.make(40, seed=7))
+    wanted = Order(
+        **{
+            "assets": tuple(asset.id for asset in assets),
+            "test": path,
+            "name": "m",
+            "price_units": 1_000,
+            "rounds": rounds,
+            **order,
+        }
+    )
+    found, test, table = check(builder.node, builder.services.peers, wanted)
+    assert table is not None
+    test = replace(test, commitment="0x" + commitment(table, TEST_SALT).hex())
+    return plan(builder.node, wanted, found, test), table
+
+
+def stamp(builder: Party, made: RunPlan) -> None:
+    """Put a plan on chain, where it is not yet."""
+    if not builder.node.chain.read("Timestamps", "stampedAt", hash_bytes(made.run_id)):
+        builder.node.send("Timestamps", "stamp", hash_bytes(made.run_id))
+
+
+def wish(asset: Asset, made: RunPlan | None = None, **changes: Any) -> dict[str, Any]:
+    """A request for a grant: to train by a plan, or else to query."""
+    body = {"asset": asset.id, "nonce": "0x" + secrets.token_hex(32), "action": "train" if made else "infer"}
+    return {**body, **({"plan": made.to_json()} if made else {}), **changes}
+
+
+def granted(caller: Party, owner: Party, asset: Asset, made: RunPlan | None = None, **changes: Any) -> Grant:
+    """A grant by request, not bought; with a plan, for that run."""
+    answer = call(caller, owner, "/peer/grants", wish(asset, made, **changes))
     assert answer.status_code == 200, answer.text
     grant = parse_envelope(answer.json()["grant"]).document
     assert isinstance(grant, Grant)
     return grant
-
-
-def round_body(caller: Party, owner: Party, grant: Grant, *, rounds: int = 2) -> dict[str, Any]:
-    """The first round of a run with this owner alone, with a plan the caller signed."""
-    asset = owner.node.asset(grant.asset)
-    table, _ = open_table(owner.node, asset.id)
-    plan = RunPlan(
-        owners=(owner.account,),
-        columns=table.columns,
-        label=table.label,
-        data=(asset.content.commitment,),
-        statistics=(measure(table),),
-        recipe=Recipe(rounds=rounds, local_steps=2),
-        test_commitment=NO_HASH,
-    )
-    claim = caller.node.claim("training_plan", plan.run_id, {"plan": plan.to_json(), "owners": []})
-    models = np.zeros((1, plan.width), dtype=np.int64).tolist()
-    return {"grant": grant.id, "plan": claim.to_json(), "round": 1, "models": models}
