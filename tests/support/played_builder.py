@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 import httpx
-from node_world import Party
 import peer_calls
+from node_world import Party
 from peer_calls import TEST_SALT, call, introduce, planned, stamp
 
 from freehold.core.documents import Asset, Grant
