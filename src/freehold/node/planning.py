@@ -51,6 +51,8 @@ class Order:
     least_correct_bps: int = 0
     validator: str | None = None
     """Account of the node that keeps the test table, where it is not a file."""
+    review: bool = False
+    """Hold the model back until the builder has seen its scores and says to release it."""
     judge: str = ""
     """Account that may have any owner open its table afterwards; only owners that name it agree."""
     compare: bool = True

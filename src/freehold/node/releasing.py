@@ -24,13 +24,15 @@ from freehold.training.record import RunPlan, model_hash
 def is_good_enough(node: Node, job: dict[str, Any], plan: RunPlan) -> bool:
     """Whether a model is released by default: at least the plan's score, and better than not having trained.
 
-    A model that is no better than always giving the commoner label is held back; its builder may release it
-    all the same by saying so.
+    A model that is no better than always giving the commoner label is held back, and any model whose builder
+    asked to see it first; its builder may then release it by saying so.
     """
     scores = node.typed(job["contribution"], Claim).statement["scores"]
     correct, rows = int(scores["correct"]), int(scores["rows"])
     enough = correct * BPS >= plan.least_correct_bps * rows
-    return enough and (bool(job.get("anyway")) or correct > int(scores["majority_correct"]))
+    if job.get("anyway"):
+        return enough
+    return enough and correct > int(scores["majority_correct"]) and not job["order"]["review"]
 
 
 def release(node: Node, peers: Peers, job: dict[str, Any], plan: RunPlan, model: IntArray) -> Asset:
