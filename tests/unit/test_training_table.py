@@ -7,7 +7,7 @@ import pytest
 
 from freehold.core.errors import InvalidInput, InvalidTable
 from freehold.training import table
-from freehold.training.table import Limits, canonical_bytes, commitment, inspect, read
+from freehold.training.table import Limits, canonical_bytes, commitment, read
 
 SALT = b"s" * 32
 GOOD = "age,dose,ill\n41,0.1,1\n-7.25,2e3,0\n"
@@ -195,13 +195,6 @@ def test_canonical_bytes_stream_in_blocks(monkeypatch):
     whole = canonical_bytes(many)
     monkeypatch.setattr(table, "_BLOCK_ROWS", 7)
     assert canonical_bytes(many) == whole
-
-
-def test_inspect_previews_the_file(write):
-    path = write(GOOD)
-    preview = inspect(path, "ill")
-    assert (preview.rows, preview.columns, preview.positives) == (2, ("age", "dose"), 1)
-    assert (preview.file, preview.size_bytes) == ("part.csv", len(GOOD))
 
 
 def test_parquet_columns_of_other_kinds(tmp_path):

@@ -88,7 +88,6 @@ class Draft:
                     reduce(self.path, self.reduced.file, self.left_out, publishing.limits(node))
                     self.reduced.finish()
                 self.report = publishing.inspect(node, self.table, label, positive=positive)
-                publishing.require_rows(self.report["rows"], self.file)
             except FreeholdError as error:
                 self.report = None
                 self.problem = _renamed(error, self.table.name, self.file)

@@ -102,6 +102,13 @@ def notes(promises_made: Sequence[Promise], epsilon_life_micro: int) -> list[str
     return said
 
 
+def kept(node: Node, asset: Asset) -> list[str]:
+    """As `notes`, about an asset that was published."""
+    with node.store.reading() as connection:
+        older = [promise for promise in of(connection, asset.id) if promise.line != asset.id]
+    return notes(older, asset.terms.epsilon_life_micro)
+
+
 def _meeting(connection: Connection, rows: Sequence[bytes], supersedes: str | None) -> list[Promise]:
     known = {promise.number: promise for promise in (of(connection, supersedes) if supersedes else [])}
     for number in _lines_of_rows(connection, rows) - set(known):

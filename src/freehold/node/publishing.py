@@ -3,58 +3,72 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from freehold.core.documents import Asset, Content, Terms
-from freehold.core.errors import InvalidInput, InvalidTable, NotAllowed, NotFound, Unavailable
+from freehold.core.documents import Asset, Content
+from freehold.core.errors import InvalidInput, NotAllowed, NotFound, Unavailable
 from freehold.core.signing import Envelope
-from freehold.node import consent
+from freehold.node import consent, lines
+from freehold.node.licence import ALL_ROWS, EPSILON_LIFE_MICRO, EPSILON_RUN_MICRO, Licence, Rows
 from freehold.node.node import Node
 from freehold.node.offering import is_offered, withdraw
 from freehold.node.store import Transaction
+from freehold.training import distinct, expected, privacy, promises
 from freehold.training import table as tables
+from freehold.training.distinct import Distinct
 from freehold.training.stored import from_canonical_bytes
 from freehold.training.table import Table
+from freehold.training.updates import TooLittleBudget
 from freehold.vault.vault import Sealed
 
 SALT_BYTES = 32
-MIN_ROWS = 10
-"""Fewer rows could be solved for from their column sums and squares."""
-DAY_SECONDS = 86_400
 
 
-@dataclass(frozen=True)
-class Licence:
-    """The terms a person chooses when publishing."""
-
-    price_units: int = 0
-    """Price of one grant."""
-    purposes: tuple[str, ...] = ("model-training",)
-    max_uses: int = 100
-    """Uses per grant; a training run of R rounds makes R + 1."""
-    days: int = 365
-    """How long grants may last from now."""
-    duties: tuple[str, ...] = ()
-
-    def terms(self, node: Node) -> Terms:
-        """As a document; the result of training may be used and sold (derive, infer)."""
-        return Terms(
-            purposes=tuple(sorted(set(self.purposes))),
-            actions=("derive", "infer", "train"),
-            expires_at=node.now() + self.days * DAY_SECONDS,
-            max_uses=self.max_uses,
-            price_units=self.price_units,
-            token=node.token,
-            duties=tuple(sorted(set(self.duties))),
-        )
-
-
-def inspect(node: Node, path: Path, label: str, *, positive: str | None = None) -> dict[str, Any]:
-    """What publishing would find in the file; nothing is changed."""
-    report = asdict(tables.inspect(path, label, positive=positive, limits=limits(node)))
-    return {**report, "columns": list(report["columns"]), "warnings": list(report["warnings"])}
+def inspect(
+    node: Node,
+    path: Path,
+    label: str,
+    *,
+    positive: str | None = None,
+    rows: Rows = ALL_ROWS,
+    epsilon_run_micro: int = EPSILON_RUN_MICRO,
+    epsilon_life_micro: int = EPSILON_LIFE_MICRO,
+    supersedes: Asset | None = None,
+) -> dict[str, Any]:
+    """What publishing would find in the file, and what the privacy budget means for it; nothing is changed."""
+    found = _read(node, path, label, positive, rows)
+    bounds = distinct.declared(rows.bounds, found.table, path.name)
+    joined = lines.meeting(node, _fingerprints(node, found), supersedes.id if supersedes else None)
+    own = privacy.delta_exponent_for(found.table.rows)
+    delta_exponent = max([own, *(promise.delta_exponent for promise in joined)])
+    loss = _expected_loss_bps(found.table, epsilon_run_micro, delta_exponent, rows.rows_each)
+    return {
+        "file": path.name,
+        "rows": found.table.rows,
+        "columns": list(found.table.columns),
+        "label": label,
+        "positives": int(found.table.labels.sum()),
+        "duplicate_rows": found.repeats,
+        "left_out_rows": found.beyond,
+        "warnings": [
+            *found.warnings,
+            *distinct.outside(bounds, found.table),
+            *lines.notes(joined, epsilon_life_micro),
+        ],
+        "privacy": [
+            promises.of_run(epsilon_run_micro, delta_exponent, rows.rows_each),
+            promises.of_life(epsilon_life_micro, delta_exponent, rows.rows_each),
+            promises.unit(rows.rows_each),
+            promises.cost(found.table.rows, epsilon_run_micro, loss),
+        ],
+        "delta_exponent": delta_exponent,
+        "expected_loss_bps": loss,
+        "lines": [promise.line for promise in joined],
+        "size_bytes": path.stat().st_size,
+    }
 
 
 def publish(
@@ -66,23 +80,27 @@ def publish(
     name: str = "",
     description: str = "",
     positive: str | None = None,
-    expected: tuple[str, ...] | None = None,
+    rows: Rows = ALL_ROWS,
     approval: consent.Approval = "automatic",
     supersedes: Asset | None = None,
+    warn: Callable[[str], object] = lambda _: None,
 ) -> Envelope:
-    """Seal the table, sign its asset and log it; all three or none.
+    """Seal the table's distinct rows, sign its asset, log it and join its privacy lines; all or nothing.
 
-    `supersedes` is the version it takes the place of, which is taken off offer; grants on it stay.
+    `supersedes` is the version it takes the place of, which is taken off offer; grants on it stay. `warn` is
+    told what was dropped and which older promises stay.
 
     Raises:
-        NotAllowed: `supersedes` is another party's.
-        InvalidTable: the file cannot be trained on. StorageFull, StorageFailed: nothing was kept.
+        NotAllowed: `supersedes` is another party's. PromiseBroken: more is offered than was promised about rows.
+        InvalidTable: the file cannot be trained on. InvalidInput. StorageFull, StorageFailed: nothing was kept.
     """
     if supersedes is not None:
         require_own(node, supersedes)
-    table = tables.read(path, label, positive=positive, expected=expected, limits=limits(node))
-    require_rows(table.rows, path.name)
-    salt = secrets.token_bytes(SALT_BYTES)
+    terms = licence.terms(node)
+    found = _read(node, path, label, positive, rows)
+    table, salt = found.table, secrets.token_bytes(SALT_BYTES)
+    bounds = distinct.declared(rows.bounds, table, path.name)
+    fingerprints = _fingerprints(node, found)
     with node.store.transaction() as tx:
         sealed = seal_table(node, tx, table, salt)
         asset = Asset(
@@ -98,31 +116,53 @@ def publish(
                 size_bytes=sealed.size_bytes,
                 blob=sealed.cid,
             ),
-            schema_={"columns": list(table.columns), "label": table.label, "rows": table.rows},
-            terms=licence.terms(node),
+            schema_=_schema(table, rows, bounds),
+            terms=terms,
             created_at=node.now(),
         )
         envelope = node.seal(asset)
         tx.put(envelope, public=True)
         tx.set(f"sealed:{asset.id}", asdict(sealed))
         consent.set_approval(tx, asset.id, approval)
+        lines.join(node, tx, asset, fingerprints)
         if supersedes is not None:
             withdraw(tx, supersedes.id)
+    for said in (*found.warnings, *distinct.outside(bounds, table), *lines.kept(node, asset)):
+        warn(said)
     return envelope
 
 
-def require_rows(rows: int, file: str) -> None:
-    """A table has enough rows to hide each of them.
+def _read(node: Node, path: Path, label: str, positive: str | None, rows: Rows) -> Distinct:
+    return distinct.read(
+        path, label, positive=positive, limits=limits(node), subject=rows.subject, rows_each=rows.rows_each
+    )
 
-    Raises:
-        InvalidTable.
-    """
-    if rows < MIN_ROWS:
-        raise InvalidTable(
-            f"{file} has {rows} rows, at least {MIN_ROWS} are needed",
-            hint="Training shows column sums to the builder; of so few rows they would show the rows.",
-            file=file,
+
+def _fingerprints(node: Node, found: Distinct) -> set[bytes]:
+    return distinct.fingerprints(found, lines.fingerprint_key(node.keys))
+
+
+def _schema(table: Table, rows: Rows, bounds: distinct.Bounds) -> dict[str, Any]:
+    """What others may know of a table; what says nothing is left out."""
+    return {
+        "columns": list(table.columns),
+        "label": table.label,
+        "rows": table.rows,
+        **({"subject": rows.subject} if rows.subject is not None else {}),
+        **({"rows_each": rows.rows_each} if rows.rows_each > 1 else {}),
+        **({"bounds": {name: list(pair) for name, pair in bounds.items()}} if bounds else {}),
+    }
+
+
+def _expected_loss_bps(table: Table, epsilon_micro: int, delta_exponent: int, rows_each: int) -> int | None:
+    """None where no noise of the sampler is enough."""
+    try:
+        found = expected.expected_loss(
+            (table.rows,), len(table.columns), epsilon_micro, delta_exponent, rows_each
         )
+    except TooLittleBudget:
+        return None
+    return found.loss_bps
 
 
 def seal_table(node: Node, tx: Transaction, table: Table, salt: bytes) -> Sealed:
@@ -178,6 +218,11 @@ def describe(node: Node, asset: Asset) -> dict[str, Any]:
         "rows": asset.schema_.get("rows"),
         "columns": asset.schema_.get("columns"),
         "label": asset.schema_.get("label"),
+        "subject": asset.schema_.get("subject"),
+        "rows_each": asset.schema_.get("rows_each", 1),
+        "reveals": asset.terms.reveals,
+        "epsilon_run_micro": asset.terms.epsilon_run_micro,
+        "epsilon_life_micro": asset.terms.epsilon_life_micro,
         "price_units": asset.terms.price_units,
         "price_per": asset.terms.price_per,
         "expires_at": asset.terms.expires_at,

@@ -6,6 +6,7 @@ are told apart from other text.
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,30 @@ _PLAIN_LABELS = {"0": 0, "0.0": 0, "false": 0, "1": 1, "1.0": 1, "true": 1}
 def micro_units(column: Any, name: str, file: str, start: int) -> IntArray:
     """One Arrow column of one batch in micro-units; `start` is the number of rows before the batch."""
     return _micro(_numbers(column, name, file, start), name, file, start)
+
+
+def subjects(column: Any, name: str, file: str, start: int) -> list[bytes]:
+    """A digest of 16 bytes of each cell of a column that names what rows are about, by its text."""
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    try:
+        texts = pc.utf8_trim_whitespace(pc.cast(column, pa.string()))
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        raise InvalidTable(
+            f"{file}: column '{name}' holds {column.type}, which names nobody",
+            hint="Use a column of texts or whole numbers.",
+            file=file,
+            column=name,
+        ) from None
+    blank = pc.fill_null(pc.equal(pc.utf8_length(texts), 0), True)
+    if pc.any(blank).as_py():
+        hint = "Fill the cell or drop the row: without it nobody knows whose row it is."
+        raise _cell_error("is missing", hint, name, file, row=start + _first(blank))
+    return [_subject(name, text) for text in texts.to_pylist()]
+
+
+def _subject(name: str, text: str) -> bytes:
+    return hashlib.blake2b(f"{name}\0{text}".encode(), digest_size=16, person=b"freehold subject").digest()
 
 
 def _numbers(column: Any, name: str, file: str, start: int) -> npt.NDArray[np.float64]:

@@ -38,3 +38,37 @@ def worst_case(epsilon_micro: int, delta_exponent: int | None = None, *, rows_ea
         f"Somebody who knows every other {known} can tell whether {one} in the table"
         f" at most {most} times in 100."
     )
+
+
+def unit(rows_each: int = 1) -> str:
+    """What epsilon is counted for."""
+    if rows_each == 1:
+        return f"{EPSILON[:1].upper()}{EPSILON[1:]}."
+    return (
+        f"Epsilon counts taking all rows of one subject away (up to {rows_each});"
+        " swapping a subject for another counts as two."
+    )
+
+
+def cost(rows: int, epsilon_micro: int, loss_bps: int | None) -> str:
+    """What the noise of one run does to a model of these rows alone; None: there is no model at all."""
+    noise = f"At an epsilon of {epsilon(epsilon_micro)}, a model of these {rows:,} rows alone"
+    if loss_bps is None:
+        return f"{noise} would be nothing but noise; choose a larger epsilon."
+    if loss_bps < 50:
+        return f"{noise} is expected to lose less than 1 point of 100 in accuracy."
+    points = round(loss_bps / 100)
+    return (
+        f"{noise} is expected to lose about {points} point{'s' if points > 1 else ''} of 100 in accuracy"
+        " (a hint, from made-up rows); together with others' rows it loses less."
+    )
+
+
+def of_run(epsilon_micro: int, delta_exponent: int, rows_each: int = 1) -> str:
+    """What one run at an epsilon means."""
+    return f"One run: {worst_case(epsilon_micro, delta_exponent, rows_each=rows_each)}"
+
+
+def of_life(epsilon_micro: int, delta_exponent: int, rows_each: int = 1) -> str:
+    """What all runs together mean."""
+    return f"All runs together: {worst_case(epsilon_micro, delta_exponent, rows_each=rows_each)}"

@@ -21,7 +21,7 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from freehold.core.errors import InvalidTable
-from freehold.training.cells import Labels, micro_units
+from freehold.training.cells import Labels, micro_units, subjects
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,28 +82,34 @@ def opened(path: Path, limits: Limits) -> Iterator[Source]:
         yield _parquet(stream, path.name, limits) if parquet else _csv(stream, path.name, limits)
 
 
-def collect(source: Source, label: str, positive: str | None) -> tuple[IntArray, IntArray]:
-    """Read every batch: features (rows, columns) in micro-units and labels (rows,)."""
+def collect(
+    source: Source, label: str, positive: str | None, subject: str | None = None
+) -> tuple[IntArray, IntArray, list[bytes] | None]:
+    """Read every batch: features (rows, columns) in micro-units, labels (rows,), a digest of each row's subject."""
     at = source.names.index(label)
+    about = source.names.index(subject) if subject is not None else None
     reader = Labels(source.file, label, positive)
+    people: list[bytes] = []
     features: list[IntArray] = []
     labels: list[IntArray] = []
     rows = 0
     for batch in source.batches:
-        _check_rows(source, rows + batch.num_rows, len(source.names) - 1)
+        _check_rows(source, rows + batch.num_rows, len(source.names) - 1 - (about is not None))
         parts = [
             micro_units(batch.column(i), name, source.file, rows)
             for i, name in enumerate(source.names)
-            if i != at
+            if i not in (at, about)
         ]
         features.append(np.stack(parts, axis=1))
         labels.append(reader.take(batch.column(at), rows))
+        if subject is not None and about is not None:
+            people += subjects(batch.column(about), subject, source.file, rows)
         rows += batch.num_rows
     if rows == 0:
         raise InvalidTable(
             f"{source.file} has a header but no rows", hint="Add at least one data row.", file=source.file
         )
-    return np.concatenate(features), np.concatenate(labels)
+    return np.concatenate(features), np.concatenate(labels), people if subject is not None else None
 
 
 def _check_rows(source: Source, rows: int, columns: int) -> None:

@@ -83,21 +83,6 @@ class Table:
         return len(self.labels)
 
 
-@dataclass(frozen=True)
-class Inspection:
-    """What an owner sees before publishing: the shape of the file and what is odd about it."""
-
-    file: str
-    rows: int
-    columns: tuple[str, ...]
-    label: str
-    positives: int
-    """Rows whose label is 1."""
-    duplicate_rows: int
-    warnings: tuple[str, ...]
-    size_bytes: int
-
-
 def read(
     path: Path,
     label: str,
@@ -114,38 +99,32 @@ def read(
     Raises `InvalidTable`; its fields name `file` and, where known, `row` (1 is the first data
     row) and `column`.
     """
-    from freehold.training import sources  # noqa: PLC0415 - pyarrow takes 0.2 s to import
-
-    limits = limits or Limits()
-    with sources.opened(path, limits) as source:
-        columns = _feature_names(source.names, label, path)
-        if expected is not None:
-            _check_schema(columns, expected, path)
-        source.check_width(len(columns))
-        features, labels = sources.collect(source, label, positive)
+    columns, features, labels, _ = cells(path, label, positive=positive, expected=expected, limits=limits)
     return _finished(path, columns, label, features, labels, allow_duplicates=allow_duplicates)
 
 
-def inspect(
+def cells(
     path: Path,
     label: str,
     *,
     positive: str | None = None,
     expected: Sequence[str] | None = None,
     limits: Limits | None = None,
-) -> Inspection:
-    """What `read` would make of the file; raises the same errors."""
-    table = read(path, label, positive=positive, expected=expected, limits=limits)
-    return Inspection(
-        file=path.name,
-        rows=table.rows,
-        columns=table.columns,
-        label=label,
-        positives=int(table.labels.sum()),
-        duplicate_rows=table.duplicate_rows,
-        warnings=table.warnings,
-        size_bytes=path.stat().st_size,
-    )
+    subject: str | None = None,
+) -> tuple[tuple[str, ...], IntArray, IntArray, list[bytes] | None]:
+    """Feature names, features, labels, and the digest of each row's subject where a column names it.
+
+    Raises:
+        InvalidTable: as `read`.
+    """
+    from freehold.training import sources  # noqa: PLC0415 - pyarrow takes 0.2 s to import
+
+    with sources.opened(path, limits or Limits()) as source:
+        columns = _feature_names(source.names, label, path, subject)
+        if expected is not None:
+            _check_schema(columns, expected, path)
+        source.check_width(len(columns))
+        return columns, *sources.collect(source, label, positive, subject)
 
 
 def canonical_bytes(table: Table) -> bytes:
@@ -182,35 +161,44 @@ def _canonical_parts(table: Table) -> Iterator[bytes]:
         yield block.tobytes()
 
 
-def _feature_names(names: tuple[str, ...], label: str, path: Path) -> tuple[str, ...]:
-    if label not in names:
-        close = difflib.get_close_matches(label, names, n=3, cutoff=0.5) or list(names[:5])
+def _feature_names(
+    names: tuple[str, ...], label: str, path: Path, subject: str | None = None
+) -> tuple[str, ...]:
+    for wanted in (label, *([subject] if subject is not None else [])):
+        if wanted not in names:
+            close = difflib.get_close_matches(wanted, names, n=3, cutoff=0.5) or list(names[:5])
+            raise InvalidTable(
+                f"{path.name} has no column '{wanted}'",
+                hint=f"Did you mean {listed(list(close))}?",
+                file=path.name,
+                column=wanted,
+            )
+    if subject == label:
         raise InvalidTable(
-            f"{path.name} has no column '{label}'",
-            hint=f"Did you mean {_listed(close)}?",
+            f"column '{label}' cannot be both label and subject",
+            hint="The subject column names the person or thing a row is about.",
             file=path.name,
             column=label,
         )
-    if len(names) < 2:
+    features = tuple(name for name in names if name not in (label, subject))
+    if not features:
         raise InvalidTable(
             f"{path.name} has a label but no features", hint="Add numeric columns.", file=path.name
         )
-    return tuple(name for name in names if name != label)
+    return features
 
 
 def _check_schema(columns: tuple[str, ...], expected: Sequence[str], path: Path) -> None:
     missing = [name for name in expected if name not in columns]
     extra = [name for name in columns if name not in expected]
     if missing or extra:
-        said = [f"lacks {_listed(missing)}"] * bool(missing) + [f"has {_listed(extra)} in excess"] * bool(
-            extra
-        )
+        said = [f"lacks {listed(missing)}"] * bool(missing) + [f"has {listed(extra)} in excess"] * bool(extra)
         hint = "Bring the columns to the agreed ones, by name."
     elif tuple(expected) != columns:
         first = next(name for name, other in zip(columns, expected, strict=True) if name != other)
         said, hint = (
             [f"has the columns in another order, from '{first}' on"],
-            f"Reorder to {_listed(list(expected))}.",
+            f"Reorder to {listed(list(expected))}.",
         )
     else:
         return
@@ -236,13 +224,19 @@ def _finished(
             file=path.name,
             duplicate_rows=duplicates,
         )
-    constant = [columns[i] for i in np.flatnonzero(features.min(axis=0) == features.max(axis=0))]
-    warnings = [f"column '{name}' has the same value in every row" for name in constant]
-    if labels.min() == labels.max():
-        warnings.append(f"every label is {int(labels[0])}")
+    warnings = oddities(columns, features, labels)
     if duplicates:
         warnings.append(f"{duplicates} rows repeat an earlier row")
     return Table(columns, label, features, labels, tuple(warnings), duplicates)
+
+
+def oddities(columns: Sequence[str], features: IntArray, labels: IntArray) -> list[str]:
+    """Sentences about what is odd but usable; at least one row."""
+    constant = [columns[i] for i in np.flatnonzero(features.min(axis=0) == features.max(axis=0)).tolist()]
+    said = [f"column '{name}' has the same value in every row" for name in constant]
+    if labels.min() == labels.max():
+        said.append(f"every label is {int(labels[0])}")
+    return said
 
 
 def _count_duplicates(features: IntArray, labels: IntArray) -> int:
@@ -253,6 +247,7 @@ def _count_duplicates(features: IntArray, labels: IntArray) -> int:
     return len(labels) - len(seen)
 
 
-def _listed(names: list[str]) -> str:
+def listed(names: list[str]) -> str:
+    """Names as a sentence says them, eight at most."""
     shown = ", ".join(f"'{name}'" for name in names[:8])
     return shown if len(names) <= 8 else f"{shown} and {len(names) - 8} more"

@@ -11,7 +11,7 @@ from freehold.console.visit import Visit, acts, shows
 from freehold.core import money
 from freehold.core.documents import Asset, Grant
 from freehold.core.errors import FreeholdError, InvalidInput, NotFound
-from freehold.node import asking, consent, granting, publishing, requests
+from freehold.node import asking, consent, granting, requests
 from freehold.node.node import Node
 from freehold.node.requests import RequestRow
 from freehold.training import findings, promises
@@ -37,7 +37,7 @@ def request(visit: Visit, error: FreeholdError | None = None) -> Response:
     """One request in plain words, and what can be done about it."""
     row, asset = _row(visit)
     form = visit.form
-    days = max(1, round((row["expires_at"] - visit.node.now()) / publishing.DAY_SECONDS))
+    days = max(1, round((row["expires_at"] - visit.node.now()) / consent.DAY_SECONDS))
     typed = {
         "price": form.text("price", 40) or _plain_dollars(row["price_units"]),
         "max_uses": form.text("max_uses", 40) or str(row["max_uses"]),
@@ -110,7 +110,7 @@ def counter(visit: Visit) -> Response:
             else form.number("max_uses", "The number of uses", 1, asset.terms.max_uses)
         )
         days = form.number("days", "The number of days", 1, 36_500)
-        known = max(1, round((row["expires_at"] - visit.node.now()) / publishing.DAY_SECONDS))
+        known = max(1, round((row["expires_at"] - visit.node.now()) / consent.DAY_SECONDS))
         change = consent.Counter(
             price_units=price, max_uses=uses, days=None if days == known else days, note=form.text("note")
         )

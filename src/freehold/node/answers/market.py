@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from freehold.core.documents import Action, Party
-from freehold.node.answers.shape import Account, Count, Gas, Id, Shape, Time, Units
+from freehold.node.answers.shape import Account, Bps, Count, Epsilon, Gas, Id, Shape, Time, Units
 from freehold.node.asking import AskRow
 from freehold.node.consent import Approval
 from freehold.node.requests import RequestRow
@@ -32,6 +32,16 @@ class AssetRow(Shape):
     """Names of the feature columns, in order."""
     label: str | None
     """Name of the 0/1 column."""
+    subject: str | None
+    """Column by which rows of one person or thing were told apart; null if none was named."""
+    rows_each: Count
+    """Most rows of one subject."""
+    reveals: Literal["answers", "noised", "update"]
+    """What a use shows of the rows: results only, noised updates, or exact updates."""
+    epsilon_run_micro: Epsilon
+    """Most that one training run may cost the rows."""
+    epsilon_life_micro: Epsilon
+    """Most that all runs together may cost them; what older versions promised may be less."""
     price_units: Units
     """Price of a grant, or of each use."""
     price_per: Literal["grant", "use"]
@@ -50,7 +60,7 @@ class TableShown(Shape):
     file: str
     """Its name, without the folder."""
     rows: Count
-    """Rows it holds."""
+    """Distinct rows it holds."""
     columns: list[str]
     """Names of the feature columns, in order."""
     label: str
@@ -58,9 +68,19 @@ class TableShown(Shape):
     positives: Count
     """Rows whose label is 1."""
     duplicate_rows: Count
-    """Rows that are the same as an earlier one."""
+    """Rows that are the same as an earlier one; they are left out."""
+    left_out_rows: Count
+    """Rows of subjects that have as many as may count."""
     warnings: list[str]
     """What its owner may want to know before publishing it."""
+    privacy: list[str]
+    """Sentences about what the epsilon means for rows and model."""
+    delta_exponent: Count
+    """Epsilon holds with a delta of 10^-delta_exponent."""
+    expected_loss_bps: Bps | None
+    """Accuracy that noise costs a model of these rows alone, a hint; null where nothing could be learned."""
+    lines: list[Id]
+    """Privacy lines that the table would join, for rows it shares with tables published before."""
     size_bytes: Count
     """Size of the file."""
 
@@ -70,6 +90,68 @@ class Published(Shape):
 
     asset: AssetRow
     """The dataset."""
+    warnings: list[str]
+    """What was left out, and which older promises stay."""
+
+
+class BudgetAsset(Shape):
+    """A dataset of a privacy line."""
+
+    id: Id
+    """The asset."""
+    name: str
+    """As its owner calls it."""
+
+
+class BudgetRun(Shape):
+    """A training run that was charged to a privacy line."""
+
+    run: Id
+    """Hash of its plan."""
+    holder: Account
+    """For whom."""
+    epsilon_micro: Epsilon
+    """What it costs alone; 0 for exact updates, which have no bound."""
+    at: Time
+    """When it was charged."""
+    asset: Id
+    """The dataset it used."""
+
+
+class BudgetLine(Shape):
+    """The privacy budget of rows: of all tables that share some."""
+
+    line: Id
+    """Id of the first of them."""
+    assets: list[BudgetAsset]
+    """The newest tables, newest first."""
+    reveals: Literal["answers", "noised", "update"]
+    """Most that answers about these rows may show."""
+    epsilon_life_micro: Epsilon
+    """Most that all runs together may cost a row: the least that was ever promised."""
+    spent_micro: Epsilon
+    """What the runs so far cost together."""
+    left_micro: Epsilon
+    """Epsilon of the largest run that still fits; more than the difference, for costs add up slowly."""
+    delta_exponent: Count
+    """Epsilon holds with a delta of 10^-delta_exponent."""
+    guess_ppm: Count
+    """How often, in millionths, somebody who knows every other row is right about one row, at most, so far."""
+    guess_life_ppm: Count
+    """The same when everything is spent."""
+    run_count: Count
+    """Runs so far."""
+    exact_runs: Count
+    """Those of exact updates, from which rows can be rebuilt."""
+    runs: list[BudgetRun]
+    """The newest runs, newest first."""
+
+
+class Budgets(Shape):
+    """What training has cost the rows of this node."""
+
+    lines: list[BudgetLine]
+    """Newest first."""
 
 
 class Unreachable(Shape):

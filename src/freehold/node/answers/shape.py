@@ -28,6 +28,9 @@ Gas = TypeAliasType("Gas", Annotated[int, Field(ge=0, description="Gas spent; 0 
 Bps = TypeAliasType(
     "Bps", Annotated[int, Field(ge=0, le=10_000, description="Basis points: 10,000 are the whole.")]
 )
+Epsilon = TypeAliasType(
+    "Epsilon", Annotated[int, Field(ge=0, description="Millionths of epsilon, what privacy costs.")]
+)
 
 
 class Shape(BaseModel):

@@ -12,7 +12,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from freehold import __version__
 from freehold.node import (
     auditing,
-    consent,
     earning,
     granting,
     holding,
@@ -26,7 +25,7 @@ from freehold.node import (
 from freehold.node.answers import market, money, proof, state
 from freehold.node.answers import training as trained
 from freehold.node.answers.shape import Gas, said
-from freehold.node.api import consents, operations
+from freehold.node.api import consents, operations, publications
 from freehold.node.api.gate import Unauthorised
 from freehold.node.asking import GrantCountered, GrantWaiting
 from freehold.node.planning import Order
@@ -47,18 +46,6 @@ class Inspection(Body):
     path: str
     label: str
     positive: str | None = None
-
-
-class Publication(Inspection):
-    """A file to publish, and on what terms."""
-
-    name: str = ""
-    description: str = ""
-    price_units: Annotated[int, Field(ge=0)] = 0
-    purposes: list[str] = ["model-training"]
-    max_uses: Annotated[int, Field(ge=1)] = 100
-    days: Annotated[int, Field(ge=1, le=36_500)] = 365
-    approval: consent.Approval = "automatic"
 
 
 class Peer(Body):
@@ -93,6 +80,7 @@ class TrainingOrder(Body):
     least_correct_bps: Annotated[int, Field(ge=0, le=10_000)] = 0
     validator: str | None = None
     judge: str = ""
+    review: bool = False
     compare: bool = True
     positive: str | None = None
     purpose: str | None = None
@@ -147,6 +135,7 @@ def router(services: Services, token: str) -> APIRouter:
 
     routes = APIRouter(prefix="/api", dependencies=[Depends(authorised)])
     _data_routes(routes, services)
+    publications.add(routes, services)
     _grant_routes(routes, services)
     consents.add(routes, services)
     _training_routes(routes, services)
@@ -165,25 +154,6 @@ def _data_routes(routes: APIRouter, services: Services) -> None:
     @routes.get("/work", **said(state.Overview))
     def work() -> dict[str, Any]:
         return operations.overview(services)
-
-    @routes.post("/inspect", **said(market.TableShown))
-    def inspect(body: Inspection) -> dict[str, Any]:
-        return publishing.inspect(node, Path(body.path), body.label, positive=body.positive)
-
-    @routes.post("/publish", **said(market.Published))
-    def publish(body: Publication) -> dict[str, Any]:
-        licence = publishing.Licence(body.price_units, tuple(body.purposes), body.max_uses, body.days)
-        envelope = publishing.publish(
-            node,
-            Path(body.path),
-            body.label,
-            licence,
-            name=body.name,
-            description=body.description,
-            positive=body.positive,
-            approval=body.approval,
-        )
-        return {"asset": publishing.describe(node, node.asset(envelope.document.id))}
 
     @routes.post("/peers", **said(market.PartyMet))
     def add_peer(body: Peer) -> dict[str, Any]:
