@@ -3,7 +3,7 @@
 import hashlib
 from decimal import Decimal, localcontext
 from fractions import Fraction
-from math import floor
+from math import floor, isqrt
 
 import numpy as np
 import pytest
@@ -57,10 +57,18 @@ def test_sigmoid_table_is_correctly_rounded_and_pinned():
 
 
 def test_sigmoid_rounds_and_clips_logits():
-    one = 1 << 26
-    logits = np.array([0, one, -one, 100 * one, -100 * one, 1 << 15, (1 << 15) - 1], dtype=np.int64)
+    one, half = 1 << 30, 1 << 19
+    logits = np.array([0, one, -one, 100 * one, -100 * one, half, half - 1], dtype=np.int64)
     table = fixed.sigmoid_table()
     assert fixed.sigmoid(logits).tolist() == [
         32_768,
         *(int(table[16_384 + k]) for k in (1_024, -1_024, 16_384, -16_384, 1, 0)),
     ]
+
+
+def test_root_up_is_never_below_the_root_and_less_than_one_above():
+    edge = [k * k + d for k in (0, 1, 2, 3, 1 << 13, (1 << 25) + 1, (1 << 26) - 1) for d in (-1, 0, 1)]
+    values = np.array([v for v in edge if v >= 0], dtype=np.int64)
+    found = fixed.root_up(values)
+    for value, root in zip(values.tolist(), found.tolist(), strict=True):
+        assert root == isqrt(value) + (isqrt(value) ** 2 < value)
