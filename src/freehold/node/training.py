@@ -13,6 +13,7 @@ with the reason, and asked again in the next, as long as the others hold the pla
 from __future__ import annotations
 
 import contextlib
+import re
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -48,6 +49,9 @@ OPEN_SECONDS = 300.0
 """How long a validator may take to check a run."""
 MOST_ADVISED = 50
 """Owners up to which the builder is told what leaving one out would change."""
+
+
+_WORD = re.compile(r"[a-z][a-z0-9_.]{0,63}")
 
 
 class NobodyAnswers(Unavailable):
@@ -133,7 +137,7 @@ class Job:
             rounds = known["rounds"] + ([] if number is None or number in known["rounds"] else [number])
             away[owner] = {
                 "rounds": rounds,
-                "code": error.code,
+                "code": _code(error),
                 "why": error.message[:MAX_REASON],
                 "at": self._node.now(),
             }
@@ -208,7 +212,7 @@ class Job:
         if receipts is None:
             return None
         commitments = {owner: str(envelope.document.body["output"]) for owner, envelope in receipts.items()}
-        reasons = {owner: error.code for owner, error in absent.items()}
+        reasons = {owner: _code(error) for owner, error in absent.items()}
         made = Round(number, commitments, reasons, {})
         previous = record.models_hash(plan, number, running.model)
         statement = record.round_statement(made, self.job["start_claim"], previous, missing)
@@ -281,7 +285,7 @@ class Job:
                 )
                 raise error from next(iter(absent.values()))
             if number is None:
-                self._tell(silent={owner: one.code for owner, one in absent.items()})
+                self._tell(silent={owner: _code(one) for owner, one in absent.items()})
             else:
                 shown = _shown(absent, number, self._node.now())
                 self._tell(round=number, absent={**self.job["absent"], **shown})
@@ -491,7 +495,7 @@ class Job:
         found, absent = self._until_quorum(None, ask, sorted(self.job["grants"]))
         if found is None:
             return
-        refused = {owner: error.code for owner, error in absent.items()}
+        refused = {owner: _code(error) for owner, error in absent.items()}
         agreements = {owner: envelope.document.id for owner, envelope in found.items()}
         with node.store.transaction() as tx:
             for envelope in found.values():
@@ -523,9 +527,15 @@ class Job:
 
 def _shown(absent: Mapping[str, FreeholdError], number: int, now: int) -> dict[str, Any]:
     return {
-        owner: {"rounds": [number], "code": error.code, "why": error.message[:MAX_REASON], "at": now}
+        owner: {"rounds": [number], "code": _code(error), "why": error.message[:MAX_REASON], "at": now}
         for owner, error in absent.items()
     }
+
+
+def _code(error: FreeholdError) -> str:
+    """Why, in one word: the owner's own where it said one."""
+    said = str(error.fields.get("peer_code", ""))
+    return said if _WORD.fullmatch(said) else error.code
 
 
 def _unfinished(owner: str) -> PeerUnreachable:
