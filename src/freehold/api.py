@@ -242,6 +242,7 @@ class Node(Permissions):
         patience_seconds: int | None = None,
         weight_cap_bps: int | None = None,
         least_correct_bps: int | None = None,
+        review: bool = False,
         compare: bool = True,
         positive: str | None = None,
         purpose: str | None = None,
@@ -250,7 +251,8 @@ class Node(Permissions):
 
         `price` is dollars as text, for each later prediction; `epsilon` the most that the run may cost each
         owner's rows, by default all that the owners allow; `exact` asks for updates without noise, where
-        every owner offers them to you by name. Iterate over what comes back to see progress, or call its
+        every owner offers them to you by name. With `review` the model is held back until you `release` it.
+        Iterate over what comes back to see progress, or call its
         `wait`.
         """
         asked = _order(
@@ -266,6 +268,7 @@ class Node(Permissions):
             patience_seconds=patience_seconds,
             weight_cap_bps=weight_cap_bps,
             least_correct_bps=least_correct_bps,
+            review=review,
             positive=positive,
             purpose=purpose,
         )

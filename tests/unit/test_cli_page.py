@@ -26,17 +26,21 @@ def lineage(name=HOSTILE, owners=3):
 
 def report(name=HOSTILE, ok=True):
     owner = {
-        "name": name, "account": "0x1", "rows": 1_234, "share_bps": 10_000, "grant_units": 2_500_000,
-        "revenue_units": 1, "earned_units": 2_500_001, "claimed": True,
+        "name": name, "account": "0x1", "rows": 1_234, "share_bps": 10_000, "error_ppm": 31_000, "agreed": True,
+        "grant_units": 2_500_000, "revenue_units": 1, "earned_units": 2_500_001, "claimed": True,
     }  # fmt: skip
     return {
         "seconds": 12.5,
         "processes": 9,
         "model": {
-            "id": "0xm", "name": name, "accuracy": 0.9644, "pooled_accuracy": 0.97, "best_single_accuracy": 0.9,
+            "id": "0xm", "name": name, "accuracy": 0.9644, "accuracy_bps": [9_310, 9_820],
+            "majority_accuracy": 0.627, "pooled_accuracy": 0.97, "best_single_accuracy": 0.9, "auc_ppm": 990_000,
             "rounds": 20, "test_rows": 225,
         },
-        "owners": [owner, {**owner, "name": "other", "share_bps": 0, "claimed": False}],
+        "privacy": {
+            "level": "noised", "epsilon_micro": 4_000_000, "delta_exponent": 5, "guess_ppm": 982_014, "said": name,
+        },
+        "owners": [owner, {**owner, "name": "other", "share_bps": 0, "agreed": False, "claimed": False}],
         "notes": [name],
         "buyer": {"name": name, "calls": 100, "paid_units": 5_000_000},
         "revenue": {"in_units": 5_000_000, "paid_out_units": 1, "held_units": 4_999_999},
@@ -85,8 +89,21 @@ def test_hostile_names_stay_text_on_the_page():
 
 def test_the_page_shows_the_numbers():
     text = "".join(parsed(result_page.render(report("clinic"), lineage_svg.draw(lineage("d")))).text)
-    for part in ("96.4 %", "90.0 %", "97.0 %", "$5.00", "$2.500001", "100.00 %", "45,215", "1,234", "226"):
-        assert part in text
+    for part in (
+        *(
+            "96.4 %",
+            "93.1 to 98.2 %",
+            "90.0 %",
+            "97.0 %",
+            "62.7 %",
+            "$5.00",
+            "$2.500001",
+            "100.00 %",
+            "± 3.1 points",
+        ),
+        *("45,215", "1,234", "226", "ε 4", "1 of 2 owners computed it again"),
+    ):
+        assert part in text, part
 
 
 def test_a_failed_check_is_shown_as_failed():

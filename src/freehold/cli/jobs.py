@@ -45,7 +45,7 @@ class TrainingWaits(TrainingStopped):
 
 
 class TrainingWithheld(FreeholdError):
-    """A model was trained and is held back, as no better than its baseline; `fields["scores"]` say how good it is."""
+    """A model was trained and is held back: it is no better than its baseline, or is to be looked at first."""
 
     code = "training.withheld"
     exit_code = 10

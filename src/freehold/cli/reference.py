@@ -34,6 +34,7 @@ from arguments or the environment.
 | 7 | it was not paid |
 | 8 | a node, chain or network does not answer |
 | 9 | evidence does not hold |
+| 10 | a model was trained and is held back: it is no better than its baseline, or is to be looked at first |
 | 130 | interrupted by Ctrl-C |
 """
 

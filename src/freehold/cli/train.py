@@ -72,6 +72,9 @@ def train(
             max=100.0,
         ),
     ] = None,
+    review: Annotated[
+        bool, typer.Option("--review", help="Hold the model back until you have seen its scores.")
+    ] = False,
     no_compare: Annotated[
         bool, typer.Option("--no-compare", help="Do not compare owners' rows; copies then count each time.")
     ] = False,
@@ -81,6 +84,13 @@ def train(
         str | None,
         typer.Option(
             help="Account of a node that keeps the test table; --test is then its commitment.",
+            metavar="ACCOUNT",
+        ),
+    ] = None,
+    judge: Annotated[
+        str | None,
+        typer.Option(
+            help="Account that owners let look into their tables in a dispute; only those who name it take part.",
             metavar="ACCOUNT",
         ),
     ] = None,
@@ -124,6 +134,8 @@ def train(
             positive=positive,
             purpose=purpose,
             validator=validator,
+            judge=judge,
+            review=review or None,
         )
         planned = node.post("/api/plan", order)
         if plan_only:

@@ -122,7 +122,7 @@ def _jobs(visit: Visit) -> list[dict[str, str]]:
             why = readable(visit.node, job["error"]["title"])
             text = f"Training of {job['name']} stands still: {why}."
         elif job["step"] == "withheld":
-            text = f"{job['name']} is trained and held back: it is no better than what you get without it."
+            text = f"{job['name']} is trained and held back. Look at its scores before it is released."
         if text:
             todo.append({"text": text, "href": f"/jobs/{job['id']}", "action": "Look"})
     return todo

@@ -23,6 +23,7 @@ from freehold.training.record import MAX_OWNERS
 
 TYPED = ("name", "price", "epsilon", "rounds", "positive", "quorum", "patience", "weight_cap", "least")
 """Fields that stand as they were typed where the form is shown again."""
+TICKED = ("compare", "exact", "review")
 
 
 @dataclass
@@ -55,7 +56,7 @@ def choose(visit: Visit, error: FreeholdError | None = None) -> Response:
         chosen=chosen,
         text=text,
         typed={key: form.text(key) for key in TYPED} if error else {},
-        ticked={key: bool(form.chosen(key)) for key in ("compare", "exact")} if error else {"compare": True},
+        ticked={key: bool(form.chosen(key)) if error else key == "compare" for key in TICKED},
         allowed=promises.epsilon(min(allowed)) if allowed else "",
         exact=any(row["exact"] for group in groups for row in group["rows"]),
         most_rounds=MAX_ROUNDS,
@@ -71,7 +72,7 @@ def _groups(node: Node, text: str) -> list[dict[str, Any]]:
         columns = row["columns"]
         if int(row["expires_at"]) > node.now() and isinstance(columns, list):
             key = (tuple(map(str, columns)), str(row["label"]))
-            groups.setdefault(key, []).append({**row, **_revealed(node, row["id"])})
+            groups.setdefault(key, []).append({**row, **_revealed(node, row)})
     made = [
         {
             "columns": key[0],
@@ -84,14 +85,10 @@ def _groups(node: Node, text: str) -> list[dict[str, Any]]:
     return sorted(made, key=lambda group: -len(group["rows"]))
 
 
-def _revealed(node: Node, asset_id: str) -> dict[str, Any]:
+def _revealed(node: Node, row: dict[str, Any]) -> dict[str, Any]:
     """What a run may cost a dataset's rows, and whether it gives this node exact updates."""
-    terms = node.asset(asset_id).terms
-    return {
-        "epsilon_run_micro": terms.epsilon_run_micro,
-        "allows": promises.epsilon(terms.epsilon_run_micro),
-        "exact": terms.reveals == "update" and node.account in terms.holders,
-    }
+    exact = row["reveals"] == "update" and node.account in node.asset(row["id"]).terms.holders
+    return {"allows": promises.epsilon(row["epsilon_run_micro"]), "exact": exact}
 
 
 def check(visit: Visit) -> Response:
@@ -144,6 +141,7 @@ def _order(visit: Visit, test: Path) -> Order:
         level="update" if exact else "noised",
         positive=form.text("positive", 200) or None,
         compare=bool(form.chosen("compare")),
+        review=bool(form.chosen("review")),
         **_numbers(form),
     )
 
