@@ -82,16 +82,16 @@ class Picture:
 def overview() -> Picture:
     p = Picture(
         "overview", 330, "Freehold in one picture",
-        "Three owners keep their tables in their own nodes. A builder's node sends them models and gets trained "
-        "models back, under grants. A buyer pays for answers. The money goes through a pool on chain to the owners. "
-        "Logs and receipts let a stranger check all of it.",
+        "Three owners keep their tables in their own nodes. A builder's node sends them one common model a round and gets "
+        "noised updates back, under grants. A buyer pays for answers. The money goes through a pool on chain to the "
+        "owners. Logs and receipts let a stranger check all of it.",
     )  # fmt: skip
     for row, name in enumerate(("North clinic", "South clinic", "East clinic")):
         p.box(30, 30 + 70 * row, 150, 54, name, "rows stay here", kind="strong")
         p.arrow((340, 105 + 20 * row), (184, 52 + 70 * row))
         p.arrow((184, 64 + 70 * row), (340, 117 + 20 * row))
-    p.text(345, 40, "models out, trained models back,")
-    p.text(345, 57, "each round under a grant")
+    p.text(345, 40, "one model out, noised updates")
+    p.text(345, 57, "back, each round under a grant")
     p.box(344, 90, 150, 90, "Builder", "one model, owned by", "all who contributed")
     p.box(610, 90, 120, 90, "Buyer", "asks, pays,", "keeps a receipt")
     p.arrow((498, 120), (606, 120), label="answer, receipt")
@@ -232,30 +232,37 @@ def vault() -> Picture:
 
 def training() -> Picture:
     p = Picture(
-        "training", 340, "A round, and what a contribution is",
-        "The builder sends each owner the models of every coalition it is in. Owners train them on their own rows and "
-        "send them back with a receipt. After the last round every coalition has a model; its score on a test table that "
-        "was committed before gives the exact Shapley value of each owner.",
+        "training", 410, "A run, from its plan to its release",
+        "A plan that names owners, noise, epsilon and a committed test table is stamped on chain; each owner grants this "
+        "run. In each round owners commit to a noised sum over their rows, the builder signs who committed to what, owners "
+        "reveal, and everybody computes the next model. Then the test table is opened, owners recompute the shares and "
+        "sign, and the model is released with a split that is fixed on chain.",
     )  # fmt: skip
-    p.frame(20, 20, 430, 215, "each round")
-    p.box(40, 110, 150, 60, "Builder", "averages by rows")
-    for row, (name, models) in enumerate(
-        (("Owner A", "A, AB, AC, ABC"), ("Owner B", "B, AB, BC, ABC"), ("Owner C", "C, AC, BC, ABC"))
-    ):
-        y = 48 + 60 * row
-        p.box(300, y, 132, 48, name, models, kind="strong")
-        p.arrow((194, 128 + 8 * row), (296, y + 18))
-        p.arrow((296, y + 32), (194, 140 + 8 * row))
-    p.text(150, 70, "models of every coalition")
-    p.text(150, 86, "out, trained ones back")
-    p.box(500, 40, 240, 58, "8 models, one a coalition", "after the last round")
-    p.arrow((452, 69), (496, 69))
-    p.box(500, 130, 240, 58, "8 scores, whole numbers", "on the opened test table")
-    p.arrow((620, 100), (620, 126))
-    p.box(500, 220, 240, 58, "Exact Shapley value", "of each owner, so its share", kind="strong")
-    p.arrow((620, 190), (620, 216))
-    p.box(40, 265, 390, 56, "Test table", "committed in the log before the plan, opened after the rounds")
-    p.arrow((432, 293), (470, 293), (470, 159), (496, 159))
+    p.box(20, 24, 210, 72, "Plan", "owners, noise, epsilon, test;", "its hash is stamped on chain")
+    p.box(275, 24, 210, 72, "Grants", "each owner's own,", "for this run and no other", kind="strong")
+    p.box(530, 24, 210, 72, "Test table", "committed to in the plan,", "kept until the end")
+    p.arrow((232, 60), (271, 60))
+    p.arrow((380, 98), (380, 124))
+    p.frame(20, 128, 690, 172, "each round")
+    steps = (
+        ("1  Commit", "owners sign the hash", "of sum + noise"),
+        ("2  Sign", "builder: who", "committed to what"),
+        ("3  Reveal", "owners show what", "they committed to"),
+        ("4  Step", "everybody computes", "the next model"),
+    )
+    for place, (name, *lines) in enumerate(steps):
+        x = 36 + 171 * place
+        p.box(x, 164, 146, 72, name, *lines, kind="box" if place == 1 else "strong")
+        if place:
+            p.arrow((x - 23, 200), (x - 3, 200))
+    p.arrow((622, 238), (622, 264), (109, 264), (109, 240), label="as often as the plan says", at=(365, 284))
+    p.arrow((622, 302), (622, 324))
+    p.arrow((725, 98), (725, 324))
+    p.box(530, 328, 210, 66, "Open", "the test table, to all")
+    p.box(275, 328, 210, 66, "Agree", "owners recompute", "values and shares, and sign", kind="strong")
+    p.box(20, 328, 210, 66, "Release", "once a majority of rows agreed;", "split fixed on chain")
+    p.arrow((528, 361), (489, 361))
+    p.arrow((273, 361), (234, 361))
     return p
 
 
