@@ -2,15 +2,25 @@
 
 import pytest
 from node_tables import make
-from node_world import Party, World, finished, order, require_sound, rounds_of
+from node_world import (
+    EPSILON_RUN_MICRO,
+    Party,
+    World,
+    finished,
+    order,
+    plan_of,
+    require_sound,
+    rounds_of,
+)
 
 from freehold.core.documents import Claim
-from freehold.core.ids import hash_bytes
+from freehold.core.ids import hash_bytes, sha256_hex
 from freehold.market.split import SplitTree
-from freehold.node import granting, publishing, releasing, viewing
+from freehold.node import budget, granting, publishing, releasing, viewing
+from freehold.node.lending import noise_seed
 from freehold.node.publishing import open_table
 from freehold.training import record
-from freehold.training.record import RoundRecord, RunPlan
+from freehold.training.record import Start
 
 ROUNDS = 4
 PRICE_UNITS = 5_000_000
@@ -61,14 +71,19 @@ def test_each_grant_was_bought_in_exactly_one_transaction_and_the_owner_got_the_
 
 def test_shares_on_chain_equal_the_contribution_anyone_recomputes(trained: Trained) -> None:
     builder, job = trained.builder.node, trained.stored
-    plan = RunPlan.from_json(builder.store.get(job["plan_claim"]).document.body["statement"]["plan"])
-    rounds = [RoundRecord.from_json(value, plan) for value in rounds_of(builder, plan.run_id)]
-    worth = record.value(plan, record.replay(plan, rounds), open_table(builder, job["id"])[0])
+    plan, start = plan_of(builder, job["run"]), Start(job["grants"])
+    done = record.replay(plan, start, rounds_of(builder, job["run"]))
+    worth = record.value(plan, start, done, open_table(builder, job["id"])[0])
+    assert worth.accounts == plan.accounts
+    (claim,) = builder.store.find("claim", "contribution", plan.run_id)
+    said = claim.document.body["statement"]
+    assert {name: said[name] for name in worth.statement()} == worth.statement()
+    assert trained.model.content.commitment == said["model"]
     token_id = int.from_bytes(releasing.pool_of(trained.model), "big")
-    for owner, share in zip(plan.owners, worth.shares_bps, strict=True):
+    for owner, share in zip(worth.accounts, worth.shares_bps, strict=True):
         assert builder.chain.read("ModelShares", "balanceOf", owner, token_id) == share
     assert sum(worth.shares_bps) == 10_000
-    split = [(owner, share) for owner, share in zip(plan.owners, worth.shares_bps, strict=True) if share]
+    split = [(owner, share) for owner, share in zip(worth.accounts, worth.shares_bps, strict=True) if share]
     assert (
         builder.chain.read("Revenue", "poolOf", releasing.pool_of(trained.model))[1] == SplitTree(split).root
     )
@@ -77,14 +92,52 @@ def test_shares_on_chain_equal_the_contribution_anyone_recomputes(trained: Train
     assert releasing.shares_of(claim) == split
 
 
-def test_every_round_can_be_replayed_on_the_owners_own_table(trained: Trained) -> None:
+def test_every_owner_recomputed_the_values_and_signed_that_it_agrees(trained: Trained) -> None:
     builder, job = trained.builder.node, trained.stored
-    plan = RunPlan.from_json(builder.store.get(job["plan_claim"]).document.body["statement"]["plan"])
-    rounds = [RoundRecord.from_json(value, plan) for value in rounds_of(builder, plan.run_id)]
-    assert len(rounds) == ROUNDS
+    assert (set(job["agreements"]), job["silent"]) == ({owner.account for owner in trained.owners}, {})
+    for owner in trained.owners:
+        agreement = owner.node.store.get(job["agreements"][owner.account])
+        owner.node.check(agreement)
+        assert agreement.document.body["statement"] == {"contribution": job["contribution"]}
+        assert owner.node.store.position(agreement.document.id) is not None, "it stands in its own log"
+    (release,) = builder.store.find("claim", "release", trained.model.id)
+    statement = release.document.body["statement"]
+    assert statement["agreements"] == sorted(job["agreements"].values())
+    assert (statement["silent"], statement["earlier"]) == ([], [])
+
+
+def test_every_round_can_be_replayed_on_the_owners_own_table_and_noise(trained: Trained) -> None:
+    builder, job = trained.builder.node, trained.stored
+    plan, rounds = plan_of(builder, job["run"]), rounds_of(builder, job["run"])
+    assert [made.number for made in rounds] == list(range(ROUNDS + 1)), "rows are compared in round 0"
     for owner in trained.owners:
         asset_id = builder.grant(job["grants"][owner.account]).asset
-        record.replay_owner(plan, rounds, owner.account, open_table(owner.node, asset_id)[0])
+        table, seed = open_table(owner.node, asset_id)[0], noise_seed(owner.node, plan)
+        record.replay_owner(plan, Start(job["grants"]), rounds, owner.account, table, seed)
+        receipts = owner.node.store.find("receipt", "train", job["grants"][owner.account])
+        assert {e.document.body["evidence"]["seed"] for e in receipts} == {sha256_hex(seed)}
+
+
+def test_the_run_took_its_whole_privacy_budget_once(trained: Trained) -> None:
+    plan = plan_of(trained.builder.node, trained.job["run"])
+    assert plan.epsilon_micro == EPSILON_RUN_MICRO
+    for owner in trained.owners:
+        (line,) = budget.overview(owner.node)
+        assert [run["run"] for run in line["runs"]] == [plan.run_id]
+        assert 0.99 * EPSILON_RUN_MICRO < line["spent_micro"] <= EPSILON_RUN_MICRO
+        receipts = owner.node.store.find("receipt", "train", trained.stored["grants"][owner.account])
+        charged = {e.document.body["sequence"]: e.document.body["epsilon_micro"] for e in receipts}
+        assert charged == {1: EPSILON_RUN_MICRO} | dict.fromkeys(range(2, ROUNDS + 2), 0)
+
+
+def test_the_plan_stood_on_chain_before_any_grant(trained: Trained) -> None:
+    builder = trained.builder.node
+    stamped = builder.chain.read("Timestamps", "stampedAt", hash_bytes(trained.job["run"]))
+    assert stamped > 0
+    for grant_id in trained.stored["grants"].values():
+        grant = builder.grant(grant_id)
+        assert grant.run == trained.job["run"]
+        assert stamped <= grant.issued_at + 600
 
 
 def test_owners_learn_of_their_shares_without_asking(trained: Trained) -> None:
@@ -112,16 +165,25 @@ def test_receipts_are_signed_by_both_and_identical_on_both_sides(trained: Traine
             assert builder.store.get(receipt_id).to_bytes() == envelope.to_bytes()
 
 
-def test_logs_verify_and_the_commitments_were_anchored_before_the_plan(trained: Trained) -> None:
+def test_logs_verify_and_the_test_and_the_plan_were_anchored_before_anybody_was_asked(
+    trained: Trained,
+) -> None:
     for party in (*trained.owners, trained.builder):
         require_sound(party.node)
-    store, chain = trained.builder.node.store, trained.world.chain
+    store, chain, run = trained.builder.node.store, trained.world.chain, trained.job["run"]
     anchors = chain.events("LogAnchors", "Anchored", account=trained.builder.account)
-    commitment, plan = (
-        store.position(trained.stored["test_claim"]),
-        store.position(trained.stored["plan_claim"]),
-    )
-    assert any(commitment < event.args["size"] <= plan for event in anchors)
+    plan = plan_of(trained.builder.node, run)
+    (commitment,) = store.find("claim", "test_commitment", plan.test.commitment)
+    places = [store.position(commitment.document.id)]
+    for kind in ("training_plan", "training_start"):
+        (claim,) = store.find("claim", kind, run)
+        places.append(store.position(claim.document.id))
+    places += [store.position(e.document.id) for e in store.find("claim", "training_round", run)]
+    for kind, about in (("test_opening", run), ("contribution", run), ("release", trained.model.id)):
+        (claim,) = store.find("claim", kind, about)
+        places.append(store.position(claim.document.id))
+    assert places == sorted(places)
+    assert any(places[1] < event.args["size"] <= places[2] for event in anchors)
 
 
 def test_a_grant_is_free_when_its_terms_say_so_and_costs_no_transaction(world: World) -> None:
@@ -129,7 +191,7 @@ def test_a_grant_is_free_when_its_terms_say_so_and_costs_no_transaction(world: W
     asset = owner.publish(make(12, seed=3))
     holder.knows(owner)
     block = world.chain.block_number()
-    grant = granting.obtain(holder.node, holder.services.peers, holder.node.asset(asset.id), "train")
+    grant = granting.obtain(holder.node, holder.services.peers, holder.node.asset(asset.id), "infer")
     assert world.chain.block_number() == block
     assert holder.node.store.position(grant.id) is not None
     assert hash_bytes(grant.nonce)

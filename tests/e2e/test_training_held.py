@@ -1,11 +1,18 @@
 """A training job that its owner stopped stays stopped, also over a restart, until it is resumed by hand."""
 
+from typing import Any
+
 from node_world import World, finished, order, rounds_of, until
 
 from freehold.node.jobs import Jobs
+from freehold.node.node import Node
 from freehold.node.retrying import Retries
 
 ROUNDS = 40
+
+
+def shown(node: Node, run: str) -> list[dict[str, Any]]:
+    return [made.to_json() for made in rounds_of(node, run)]
 
 
 def test_a_held_job_waits_for_its_owner(world: World) -> None:
@@ -18,18 +25,18 @@ def test_a_held_job_waits_for_its_owner(world: World) -> None:
     found = jobs.get(job_id)
     assert found["held"]
     assert found["step"] == "rounds"
-    kept = rounds_of(builder.node, found["run"])
+    kept = shown(builder.node, found["run"])
     assert 2 <= len(kept) < ROUNDS
 
     assert Retries(builder.node, jobs).go_on() == 0
     again = Jobs(builder.node, builder.services.peers)
     again.resume_all()
     assert not again.get(job_id)["running"], "a restart does not take it up"
-    assert len(rounds_of(builder.node, found["run"])) == len(kept)
+    assert shown(builder.node, found["run"]) == kept
 
     jobs.resume(job_id)
     done = finished(builder, job_id)
     assert (done["step"], done["held"], done["error"]) == ("done", False, None)
-    assert rounds_of(builder.node, found["run"])[: len(kept)] == kept, (
+    assert shown(builder.node, found["run"])[: len(kept)] == kept, (
         "what was trained was not trained again"
     )

@@ -1,24 +1,25 @@
 """A use is refused, counted and answered exactly as its grant says, whoever asks and how often."""
 
 import json
-import secrets
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from hostile_owner import Hostile
 from node_tables import make
 from node_world import Party, World, require_sound
-from peer_calls import call, granted, introduce, round_body
+from peer_calls import call, granted, introduce, stamp, wish
+from played_builder import Played
 
 from freehold.core.canonical import canonical_bytes
 from freehold.core.documents import Asset, Grant
 from freehold.core.errors import InvalidInput, NotAllowed
 from freehold.core.ids import NO_HASH
-from freehold.core.signing import Envelope
+from freehold.core.signing import Envelope, parse_envelope
 from freehold.market.split import SplitTree
-from freehold.node import granting
+from freehold.node import budget, granting
 from freehold.node.granting import NotEnoughDollars
 
 PRICE_UNITS = 2_000_000
@@ -37,11 +38,12 @@ class Shop:
             introduce(party, self.owner)
             party.knows(self.owner)
 
-    def use(self, path: str, grant: Grant, by: Party | None = None) -> object:
-        body = {"grant": grant.id, "nonce": secrets.token_hex(8)}
-        if path == "/peer/rounds":
-            body = round_body(by or self.holder, self.owner, grant)
-        return call(by or self.holder, self.owner, path, body)
+    def run(self, asset: Asset | None = None, **more: Any) -> Played:
+        """A granted run over one table, not begun; it costs little."""
+        return Played(self.holder, [(self.owner, asset or self.free)], epsilon_micro=100_000, **more)
+
+    def spent(self) -> int:
+        return sum(line["run_count"] for line in budget.overview(self.owner.node))
 
 
 @pytest.fixture(scope="module")
@@ -49,30 +51,27 @@ def shop(world: World) -> Shop:
     return Shop(world)
 
 
-@pytest.mark.parametrize("path", ["/peer/statistics", "/peer/rounds"])
-@pytest.mark.parametrize("kind", ["expired", "foreign", "revoked", "used_up", "unpaid"])
-def test_a_grant_that_does_not_stand_opens_nothing(shop: Shop, path: str, kind: str) -> None:
-    by, owner = shop.holder, shop.owner
-    grant = granted(shop.holder, owner, shop.priced if kind == "unpaid" else shop.free, max_uses=1)
-    spent = 0
+@pytest.mark.parametrize("kind", ["expired", "foreign", "revoked", "unpaid"])
+def test_a_grant_that_does_not_stand_opens_nothing(shop: Shop, kind: str) -> None:
+    owner = shop.owner
+    run = shop.run(shop.priced if kind == "unpaid" else shop.free)
+    grant = run.grants[owner.account]
     if kind == "revoked":
         assert granting.revoke(owner.node, grant.id)["gas"] > 0
     if kind == "foreign":
-        by = shop.stranger
-    if kind == "used_up":
-        assert call(by, owner, "/peer/statistics", {"grant": grant.id, "nonce": "n"}).status_code == 200
-        spent = 1
+        run.builder = shop.stranger
+    size, spent = require_sound(owner.node), shop.spent()
     shop.ahead_seconds = 400 * 86_400 if kind == "expired" else 0
-    size = require_sound(owner.node)
 
-    answer = shop.use(path, grant, by)
+    answer = run.commit(owner.account)
 
     shop.ahead_seconds = 0
     assert answer.status_code == (402 if kind == "unpaid" else 403)
     assert answer.json()["code"] == f"grant.{kind}"
     assert answer.json()["fields"]["grant_id"] == grant.id
-    assert owner.node.store.uses(grant.id) == (spent, 0)
+    assert owner.node.store.uses(grant.id) == (0, 0)
     assert require_sound(owner.node) == size, "a refusal is not logged as a use"
+    assert shop.spent() == spent, "and costs no budget"
 
 
 def test_a_revocation_stands_on_chain_and_twice_is_once(shop: Shop) -> None:
@@ -91,18 +90,24 @@ def keep(party: Party, grant: Grant, owner: Party) -> str:
     return grant.id
 
 
-def test_twenty_threads_get_exactly_the_uses_the_grant_allows(shop: Shop) -> None:
-    grant = granted(shop.holder, shop.owner, shop.free, max_uses=7)
+def test_twenty_threads_get_one_answer_that_was_counted_and_charged_once(shop: Shop) -> None:
+    run, spent = shop.run(), shop.spent()
+    grant = run.grants[shop.owner.account]
     with ThreadPoolExecutor(20) as pool:
-        answers = list(pool.map(lambda _: shop.use("/peer/statistics", grant), range(20)))
-    assert sorted(a.status_code for a in answers) == [200] * 7 + [403] * 13
-    assert {a.json()["code"] for a in answers if a.status_code == 403} == {"grant.used_up"}
-    assert shop.owner.node.store.uses(grant.id) == (7, 0)
+        answers = list(pool.map(lambda _: run.commit(shop.owner.account), range(20)))
+    assert {a.status_code for a in answers} == {200}
+    assert len({canonical_bytes(a.json()) for a in answers}) == 1
+    assert shop.owner.node.store.uses(grant.id) == (1, 0)
+    assert shop.spent() == spent + 1
     require_sound(shop.owner.node)
 
 
-def test_the_same_nonce_twice_is_one_grant_even_at_once(shop: Shop) -> None:
-    body = {"asset": shop.free.id, "nonce": "0x" + secrets.token_hex(32), "action": "train"}
+@pytest.mark.parametrize("kind", ["infer", "train"])
+def test_the_same_nonce_twice_is_one_grant_even_at_once(shop: Shop, kind: str) -> None:
+    made = shop.run(granted=False).plan if kind == "train" else None
+    if made:
+        stamp(shop.holder, made)
+    body = wish(shop.free, made)
     before = len(shop.owner.node.store.find("grant"))
     ready = threading.Barrier(12)
 
@@ -117,32 +122,34 @@ def test_the_same_nonce_twice_is_one_grant_even_at_once(shop: Shop) -> None:
     assert (other.status_code, other.json()["code"]) == (409, "conflict")
 
 
-def test_a_repeated_step_gets_the_same_answer_and_counts_once(shop: Shop) -> None:
-    grant = granted(shop.holder, shop.owner, shop.free)
-    body = round_body(shop.holder, shop.owner, grant)
-    first, again = (call(shop.holder, shop.owner, "/peer/rounds", body) for _ in range(2))
+def test_a_repeated_step_gets_the_same_answer_whatever_the_body_says_and_counts_once(shop: Shop) -> None:
+    run, account = shop.run(), shop.owner.account
+    first = run.commit(account)
     assert first.status_code == 200
-    assert first.json() == again.json()
-    assert shop.owner.node.store.uses(grant.id) == (1, 0)
-    altered = {**body, "models": [[1] * len(body["models"][0])]}
-    assert call(shop.holder, shop.owner, "/peer/rounds", altered).status_code == 409
+    for other in ({}, {"rounds": [5]}, {"start": None}, {"rounds": "x", "countersigned": {"a": 1}}):
+        assert run.commit(account, **other).json() == first.json()
+    assert shop.owner.node.store.uses(run.grants[account].id) == (1, 0)
+    claim, receipts = run.open_round()
+    shown = run.reveal(account, claim, receipts)
+    assert shown.status_code == 200
+    assert run.reveal(account, claim, []).json() == shown.json()
 
 
 def test_the_next_round_waits_for_the_holders_signature(shop: Shop) -> None:
-    grant = granted(shop.holder, shop.owner, shop.free)
-    body = round_body(shop.holder, shop.owner, grant)
-    answer = call(shop.holder, shop.owner, "/peer/rounds", body).json()
-    waiting = call(shop.holder, shop.owner, "/peer/rounds", {**body, "round": 2})
-    assert (waiting.status_code, waiting.json()["code"]) == (403, "receipt.not_countersigned")
-    assert waiting.json()["fields"]["round"] == 1
-    unsigned = call(shop.holder, shop.owner, "/peer/countersign", {"receipts": [answer["receipt"]]})
+    run, account = shop.run(), shop.owner.account
+    receipt = run.commit(account).json()["receipt"]
+    unsigned = call(shop.holder, shop.owner, "/peer/countersign", {"receipts": [receipt]})
     assert (unsigned.status_code, unsigned.json()["code"]) == (401, "signature.invalid")
-    by_stranger = call(shop.stranger, shop.owner, "/peer/countersign", {"receipts": [answer["receipt"]]})
+    by_stranger = call(shop.stranger, shop.owner, "/peer/countersign", {"receipts": [receipt]})
     assert by_stranger.status_code == 422
+    claim, receipts = run.open_round()
+    shown = run.reveal(account, claim, [parse_envelope(receipt)])
+    assert (shown.status_code, shown.json()["code"]) == (401, "signature.invalid")
+    assert run.reveal(account, claim, receipts).status_code == 200
 
 
 @pytest.mark.parametrize(
-    "wish",
+    "changes",
     [
         {"max_uses": 101},
         {"purpose": "advertising"},
@@ -156,15 +163,23 @@ def test_the_next_round_waits_for_the_holders_signature(shop: Shop) -> None:
         {"spend_cap_units": "many"},
         {"nonce": "0x00"},
         {"asset": "0x" + "00" * 32},
+        {"action": "train"},
+        {"action": "train", "plan": {}},
+        {"action": "train", "plan": []},
     ],
     ids=str,
 )
-def test_no_grant_beyond_the_published_terms(shop: Shop, wish: dict[str, object]) -> None:
+def test_no_grant_beyond_the_published_terms(shop: Shop, changes: dict[str, object]) -> None:
     before = require_sound(shop.owner.node)
-    body = {"asset": shop.free.id, "nonce": "0x" + secrets.token_hex(32), "action": "train", **wish}
-    answer = call(shop.holder, shop.owner, "/peer/grants", body)
+    answer = call(shop.holder, shop.owner, "/peer/grants", wish(shop.free, **changes))
     assert answer.status_code in (403, 404, 422), answer.text
-    assert answer.json()["code"] in ("not_allowed", "not_found", "input.invalid", "document.invalid")
+    assert answer.json()["code"] in (
+        "not_allowed",
+        "not_found",
+        "input.invalid",
+        "document.invalid",
+        "training.record",
+    )
     assert require_sound(shop.owner.node) == before
 
 
@@ -173,7 +188,7 @@ def test_a_wallet_without_dollars_buys_nothing_and_says_what_it_lacks(world: Wor
     poor.knows(shop.owner)
     poor.node.send("TestDollar", "transfer", shop.owner.account, poor.node.balance_units() - 1)
     with pytest.raises(NotEnoughDollars) as short:
-        granting.obtain(poor.node, poor.services.peers, poor.node.asset(shop.priced.id), "train")
+        granting.obtain(poor.node, poor.services.peers, poor.node.asset(shop.priced.id), "infer")
     assert short.value.fields == {"price_units": PRICE_UNITS, "balance_units": 1}
     assert poor.account in short.value.hint
     assert poor.node.balance_units() == 1
@@ -202,13 +217,14 @@ def test_an_owner_that_asks_more_than_it_published_is_not_paid(world: World) -> 
     hostile.lies["/peer/grants"] = [dearer]
     before = buyer.node.balance_units()
     with pytest.raises(InvalidInput, match="the owner asks"):
-        granting.obtain(buyer.node, buyer.services.peers, buyer.node.asset(asset.id), "train")
+        granting.obtain(buyer.node, buyer.services.peers, buyer.node.asset(asset.id), "infer")
     assert buyer.node.balance_units() == before
 
 
 def test_a_stranger_cannot_revoke_anothers_grant(world: World, shop: Shop) -> None:
     """Anyone can make a model in which the owner has a share, and announce it with claims of any kind."""
-    rival, grant = world.party("rival"), granted(shop.holder, shop.owner, shop.free)
+    rival, run = world.party("rival"), shop.run()
+    grant = run.grants[shop.owner.account]
     introduce(rival, shop.owner)
     asset, release = model_shared_with(rival, shop.owner)
     revocation = rival.node.claim("revocation", grant.id, {"index": grant.revocation_index})
@@ -218,7 +234,7 @@ def test_a_stranger_cannot_revoke_anothers_grant(world: World, shop: Shop) -> No
     assert not shop.owner.node.store.has(revocation.document.id)
     with shop.owner.node.store.transaction() as tx:
         tx.put(revocation, logged=False)
-    assert shop.use("/peer/statistics", grant).status_code == 200, "only the issuer's word revokes"
+    assert run.commit(shop.owner.account).status_code == 200, "only the issuer's word revokes"
     accepted = call(rival, shop.owner, "/peer/releases", {**body, "claims": [release.to_json()]})
     assert accepted.json() == {"accepted": asset.document.id}
 

@@ -75,9 +75,9 @@ def stamp(builder: Party, made: RunPlan) -> None:
         builder.node.send("Timestamps", "stamp", hash_bytes(made.run_id))
 
 
-def wish(asset: Asset, made: RunPlan | None = None, **changes: Any) -> dict[str, Any]:
-    """A request for a grant: to train by a plan, or else to query."""
-    body = {"asset": asset.id, "nonce": "0x" + secrets.token_hex(32), "action": "train" if made else "infer"}
+def wish(of: Asset, made: RunPlan | None = None, **changes: Any) -> dict[str, Any]:
+    """A request for a grant: to train by a plan, or else to infer."""
+    body = {"asset": of.id, "nonce": "0x" + secrets.token_hex(32), "action": "train" if made else "infer"}
     return {**body, **({"plan": made.to_json()} if made else {}), **changes}
 
 
