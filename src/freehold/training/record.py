@@ -592,13 +592,13 @@ def _weights(plan: RunPlan, start: Start, sketches: Mapping[str, IntArray]) -> d
 
 
 def _check_plan(plan: RunPlan) -> None:
-    if list(plan.accounts) != sorted(set(plan.accounts)) or not 1 <= len(plan.owners) <= MAX_OWNERS:
-        raise InvalidRecord(f"a plan needs 1 to {MAX_OWNERS:,} owners, once each, in ascending order")
     for owner in plan.owners:
         if not (_matches(_ACCOUNT, owner.account) and _matches(_HASH, owner.asset)):
             raise InvalidRecord("plan: an owner is an account and a dataset")
         if type(owner.rows) is not int or not 1 <= owner.rows <= MAX_ROWS:
             raise InvalidRecord(f"plan: rows are 1 to {MAX_ROWS:,}")
+    if list(plan.accounts) != sorted(set(plan.accounts)) or not 1 <= len(plan.owners) <= MAX_OWNERS:
+        raise InvalidRecord(f"a plan needs 1 to {MAX_OWNERS:,} owners, once each, in ascending order")
     _check_columns(plan)
     for name, (low, high) in _COUNTS.items():
         number = getattr(plan, name)
@@ -606,7 +606,7 @@ def _check_plan(plan: RunPlan) -> None:
             raise InvalidRecord(f"plan: {name} must be an integer from {low} to {high}", field=name)
     if not (_matches(_HASH, plan.nonce) and _matches(_ACCOUNT, plan.builder)):
         raise InvalidRecord("plan: nonce or builder is malformed")
-    if plan.judge and not _matches(_ACCOUNT, plan.judge):
+    if plan.judge != "" and not _matches(_ACCOUNT, plan.judge):
         raise InvalidRecord("plan: the judge is an account, or nobody")
     _check_test(plan.test)
     _check_noise(plan)
