@@ -2,12 +2,13 @@
 Needs Python 3.11, `cryptography`, and `pycryptodome` for keccak; docs/evidence.md tells what is checked."""
 
 import json
-import math
 import re
 import struct
 import sys
 from base64 import b64decode, b64encode
 from hashlib import sha256
+from itertools import combinations, pairwise
+from math import exp, isqrt, log, log1p
 from operator import eq, ge, le, mul
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,17 +22,27 @@ CONTRACTS = {  # CREATE2: these addresses follow from the contracts' code, on ev
     "Market": "0xc227b7906b2dd8d17c89d734f88bcd29b6794ff8",
     "Revenue": "0x854aadc14695192dbd26cb7d1f3a9f26617fec24",
     "Revocations": "0x46b4edd31e1e171c2314b95685335986348d9362",
+    "Timestamps": "0x91e41239364ceeba8b327e028cff63b0f586d24c",
 }
 SUBJECT = {"asset": "owner", "claim": "subject", "grant": "asset", "party": "self", "receipt": "grant"}
 SIGNERS = SUBJECT | {"claim": "issuer", "grant": "issuer", "receipt": "holder provider"}
+FILES = "chain|documents/0x[0-9a-f]{64}|logs/0x[0-9a-f]{40}|training/(plan|start|rounds|test)"
+REVEALS = "answers", "noised", "update"  # from least to most
+LATER = {"reveals": "answers", "epsilon_run_micro": 0, "epsilon_life_micro": 0, "holders": [], "judges": []}  # defaults of terms
 OFFERED = {"purposes": le, "actions": le, "expires_at": le, "duties": ge}  # how narrower terms compare
 GRANTED = OFFERED | {"not_before": ge, "max_uses": le, "price_units": ge, "price_per": eq, "token": eq}
-STORY = "test_commitment training_plan {}test_opening contribution release"  # the builder's claims, in order
+GRANTED |= {"epsilon_run_micro": le, "epsilon_life_micro": le, "judges": le}
+AGREED = {"epsilon_micro": (0, 10**8), "delta_exponent": (5, 12), "rows_each": (1, 1000)}  # bounds of a plan's numbers
+AGREED |= {"quorum_bps": (5001, 10**4), "patience_seconds": (1, 86400), "weight_cap_bps": (5000, 10**4)}
+AGREED |= {"least_correct_bps": (0, 10**4)}
+PARTS = "builder columns judge label level noise nonce owners recipe scaling sketch test"  # what else is in a plan
+STEPS = {"rounds": (1, 200), "learning_rate_q16": (1, 2**26), "l2_q16": (0, 1024)}
+SLACK = 600  # seconds by which a signer's clock may be behind the chain's
 DOMAIN = b"EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
 DOCUMENT = b"Document(string kind,string role,bytes32 subject,bytes32 id)"
 OFFER = b"Offer(bytes32 grant,address seller,address buyer,address token,uint256 price,uint256 deadline)"
 N = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141  # order of secp256k1
-E, at = SimpleNamespace(), "documents/{}.json".format  # E: the evidence, and E.file, the file now looked at
+E = SimpleNamespace()  # the evidence, and E.file, the file now looked at
 jcs = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=vars)  # RFC 8785
 
 
@@ -56,11 +67,23 @@ def array_digest(header, layout, rows, tag=b"freehold/training-array/v1\0"):
     return digest(tag + len(head).to_bytes(8) + head + body)
 
 
+def same(one, other):  # as written; to Python, true equals 1
+    return jcs.encode(one) == jcs.encode(other)
+
+
+def whole(text):
+    need(len(text) < 18 and abs(int(text)) < 2**53, "holds a number that not every reader keeps exact")
+    return int(text)
+
+
 def load(path):  # floats are read as text, and then are not canonical
     E.file = path
-    value = json.loads(E.files[path], object_hook=lambda pairs: SimpleNamespace(**pairs), parse_float=str)
-    need(jcs.encode(value).encode() == E.files[path], "is not in canonical form")
-    return value
+    if path not in E.read:
+        hooks = {"parse_float": str, "parse_constant": str, "parse_int": whole}
+        value = json.loads(E.files[path], object_hook=lambda pairs: SimpleNamespace(**pairs), **hooks)
+        need(jcs.encode(value).encode() == E.files[path], "is not in canonical form")
+        E.read[path] = value
+    return E.read[path]
 
 
 def typed(name, contract, struct_type, *words):  # EIP-712 digest of a struct with one-word fields
@@ -68,17 +91,25 @@ def typed(name, contract, struct_type, *words):  # EIP-712 digest of a struct wi
     return keccak(b"\x19\x01", domain, keccak(keccak(struct_type), *words))
 
 
+def key_of(account):
+    if isinstance(E.keys[account], bytes):
+        E.keys[account] = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256K1(), E.keys[account])
+    return E.keys[account]
+
+
 def check_signed(document, signatures):  # by everyone who must, with ECDSA and low s
     fields, kind = vars(document) | {"self": getattr(document, "account", "")}, document.type
     due = [(role, fields[role]) for role in SIGNERS[kind].split()]
     need(sorted((one.role, one.signer) for one in signatures) == due, "is not signed by who must")
+    name = digest(document)
     for role, account, text in ((one.role, one.signer, one.signature) for one in signatures):
-        words = keccak(kind.encode()), keccak(role.encode()), fields[SUBJECT[kind]], digest(document)
+        words = keccak(kind.encode()), keccak(role.encode()), fields[SUBJECT[kind]], name
         message = typed(b"Freehold", "Revocations", DOCUMENT, *words)
         r, s = (int(part, 16) for part in re.fullmatch("0x([0-9a-f]{64})([0-9a-f]{64})1[bc]", text).groups())
         need(s <= N // 2, "has the second form of a signature")
-        key = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256K1(), E.keys[account])
-        key.verify(utils.encode_dss_signature(r, s), message, ec.ECDSA(utils.Prehashed(hashes.SHA256())))
+        signature = utils.encode_dss_signature(r, s)
+        key_of(account).verify(signature, message, ec.ECDSA(utils.Prehashed(hashes.SHA256())))
+    return name
 
 
 def rlp(data):  # the items in it, lists among them decoded
@@ -112,30 +143,98 @@ def storage(contract, key, base=0, offset=0):  # a proven word of the mapping at
 
 def within(child, parent, rules):
     for field, rule in rules.items():  # lists compare as sets
-        both = (getattr(terms, field) for terms in (child, parent))
+        both = (vars(terms).get(field, LATER.get(field)) for terms in (child, parent))
         need(rule(*({*one} if isinstance(one, list) else one for one in both)), f"widens {field}")
 
 
+def later(terms, field):  # a field that stands there only where it says something
+    return getattr(terms, field, LATER[field])
+
+
+def get(name, kind):  # a document by its id
+    need(name in E.docs and E.docs[name].type == kind, f"names a {kind} that is not here")
+    return E.docs[name]
+
+
+def only(kind, issuer, subject):  # the one claim of its kind, and its file becomes the one looked at
+    found = [one for one in E.claims if one[1:4] == (kind, issuer, subject)]
+    need(len(found) == 1, f"leads to {len(found)} {kind} claims", found[-1][4] if found else None)
+    E.file = found[0][4]
+    return found[0]
+
+
 def checks(files, trusted=None):  # yields each group's name once it holds; E.file is what is looked at
+    main = read_documents(dict(sorted(files.items())))
+    yield "manifest, documents"
+    read_chain(trusted)
+    read_logs()
+    yield "chain, logs"
+    check_rights()
+    yield "grants, receipts, revocation"
+    model = main if main.type == "asset" else get(get(main.grant, "grant").asset, "asset")
+    if not is_trained(model):
+        return
+    run = read_run(model)
+    check_grants(run)
+    check_receipts(run)
+    check_rounds(run)
+    check_model(run)
+    yield "training"
+    check_release(run, value(run, *open_test(run)))
+    yield "valuation"
+
+
+def is_trained(asset):
+    return asset.asset_kind == "model" and bool(getattr(asset.schema, "run", None) or asset.derived_from)
+
+
+def of_type(kind):  # each such document with its id; its file becomes the one looked at
+    for name, one in E.docs.items():
+        if one.type == kind:
+            E.file = E.places[name]
+            yield name, one
+
+
+def read_documents(files):
+    E.files, E.read, E.docs, E.places, E.state, E.logs, E.claims = files, {}, {}, {}, {}, {}, []
     keys = re.findall(r'"account_key":"0x(04[0-9a-f]{128})"', b"".join(files.values()).decode("latin-1"))
     E.keys = {"0x" + keccak(key[1:])[-20:].hex(): key for key in map(bytes.fromhex, keys)}
-    E.files, E.state, logs, claims, steps = dict(sorted(files.items())), {}, {}, [], {}
     manifest, said = (envelope := load("manifest.json")).document, envelope.document.statement
     E.chain_id, E.contracts, named = said.chain_id, vars(said.contracts), vars(said.files)
     need([manifest.type, manifest.claim_kind] == ["claim", "evidence"], "is no evidence claim")
     if manifest.issuer in E.keys:  # if not, its party's file is broken, as is found below
         check_signed(**vars(envelope))
-    for path in sorted({*named, *E.files} - {"manifest.json"}):
+    for path in sorted({*named, *files} - {"manifest.json"}):
         load(path)
-        need(digest(E.files[path]) == named.get(path), "has other bytes than the manifest says")
-    docs = {path[10:-5]: load(path).document for path in E.files if path.startswith("documents/")}
-    for name, document in docs.items():
-        check_signed(**vars(load(at(name))))
-        need(name == digest(document), "does not hold the document that its name says")
-    main = docs[load("manifest.json").document.subject]
-    need(main.type == "receipt" and manifest.issuer in (main.provider, main.holder), "is by neither side")
-    every = {kind: [(at(key), key, one) for key, one in docs.items() if one.type == kind] for kind in SIGNERS}
-    yield "manifest, documents"
+        need(digest(files[path]) == named.get(path), "has other bytes than the manifest says")
+        need(re.fullmatch(f"({FILES}).json", path), "has no place in evidence")
+    shown = [(path, load(path), path[10:-5]) for path in files if path.startswith("documents/")]
+    E.file = "training/rounds.json"
+    E.rounds = load(E.file) if E.file in files else []
+    for one in E.rounds:
+        need(vars(one).keys() == {"claim", "receipts", "revealed"}, "holds what is no round")
+        kinds = one.claim.document.type, *(receipt.document.type for receipt in one.receipts)
+        need(kinds == ("claim", *["receipt"] * len(one.receipts)), "holds a document of another kind")
+        shown += [(E.file, envelope, None) for envelope in (one.claim, *one.receipts)]
+    for E.file, envelope, stated in shown:
+        name = check_signed(**vars(envelope))
+        need(stated in (name, None) and name not in E.docs, "does not hold the document that its name says")
+        E.docs[name], E.places[name] = envelope.document, E.file
+    E.parties = {party.account: party for _, party in of_type("party")}
+    for name, document in E.docs.items():
+        E.file, fields = E.places[name], vars(document) | {"self": getattr(document, "account", "")}
+        need({fields[role] for role in SIGNERS[document.type].split()} <= E.parties.keys(), "lacks a party")
+    for _, party in of_type("party"):
+        need(E.parties[party.account] is party and party.chain_id == E.chain_id, "is a second party, or elsewhere")
+    E.file, main = "manifest.json", E.docs[manifest.subject]
+    sides = {"receipt": ["provider", "holder"], "asset": ["owner"]}[main.type]
+    need(manifest.issuer in [vars(main)[side] for side in sides], "is by nobody who may show its subject")
+    need(main.type == "receipt" or is_trained(main), "is about an asset that names no training run")
+    return main
+
+
+def read_chain(trusted):
+    E.file = "manifest.json"
     need(CONTRACTS.items() <= E.contracts.items(), "names contracts at other addresses than theirs")
     proof = load("chain.json")
     header = bytes.fromhex(proof.header[2:])
@@ -143,151 +242,462 @@ def checks(files, trusted=None):  # yields each group's name once it holds; E.fi
     for account in proof.accounts:
         leaf = proven(fields[3], bytes.fromhex(account.address[2:]), account.proof)
         for one in account.storage:
-            value = proven(rlp(leaf)[0][2] if leaf else b"", one.slot, one.proof)
-            E.state[account.address, int(one.slot, 16)] = int.from_bytes(rlp(value or b"\x80")[0])
+            stored = proven(rlp(leaf)[0][2] if leaf else b"", one.slot, one.proof)
+            E.state[account.address, int(one.slot, 16)] = int.from_bytes(rlp(stored or b"\x80")[0])
     need(proof.block_hash == E.block_hash == (trusted or E.block_hash).lower(), "is about another block")
-    keys = {party.account: b64decode(party.log_key.split("+", 2)[2])[1:] for *_, party in every["party"]}
+
+
+def read_logs():
     for path in [path for path in E.files if path.startswith("logs/")]:
         log, account = load(path), path[5:-5]
         form = rf"(freehold/{account}\n(\d+)\n(\S+)\n(?:.+\n)*)\n\u2014 \S+ (\S+)\n(?:.+\n)*"
         text, *stated, blob = re.fullmatch(form, log.checkpoint).groups()
-        public = ed25519.Ed25519PublicKey.from_public_bytes(keys[account])
-        public.verify(b64decode(blob)[4:], text.encode())
+        key = b64decode(E.parties[account].log_key.split("+", 2)[2])[1:]
+        ed25519.Ed25519PublicKey.from_public_bytes(key).verify(b64decode(blob)[4:], text.encode())
         root, size = storage("LogAnchors", account).to_bytes(32), storage("LogAnchors", account, 0, 1) % 2**64
         need(stated == [str(size), b64encode(root).decode()], "has another size or root than the chain")
-        logs[account] = {one.id: one.index for one in log.proofs}
+        E.logs[account] = {one.id: one.index for one in log.proofs}
+        need(len(E.logs[account]) == len(log.proofs), "proves an entry twice")
         for one in log.proofs:  # RFC 9162, 2.1.3.2; the first `inner` siblings are not on the right edge
-            node = sha256(b"\0" + jcs.encode({"id": one.id, "type": docs[one.id].type}).encode()).digest()
+            node = sha256(b"\0" + jcs.encode({"id": one.id, "type": E.docs[one.id].type}).encode()).digest()
             inner = (one.index ^ size - 1).bit_length()
             fits = 0 <= one.index < size and len(one.proof) == inner + (one.index >> inner).bit_count()
             for level, sibling in enumerate(bytes.fromhex(text[2:]) for text in one.proof):
                 is_left = level < inner and not one.index >> level & 1
                 node = sha256(b"\1" + (node + sibling if is_left else sibling + node)).digest()
             need(fits and node == root, "does not prove that an entry is in the log")
-    for E.file, name, one in every["claim"] + every["grant"] + every["receipt"]:
-        *others, first = [getattr(one, role) for role in SIGNERS[one.type].split()]
-        for account in (first, *(other for other in others if other in logs)):  # a holder may show no log
-            need(name in logs[account], f"does not show {one.type} {name}", f"logs/{account}.json")
-        need(logs[first].get(getattr(one, "grant", ""), -1) < logs[first][name], "stands before its grant")
-        if one.type == "claim":
-            claims.append((logs[first][name], E.file, first, one.claim_kind, one.subject, one.statement))
-    yield "chain, logs"
-    for E.file, name, grant in every["grant"]:
-        asset, terms, log, i = docs[grant.asset], grant.terms, logs[grant.issuer], grant.revocation_index
-        need((asset.type, asset.owner, grant.parent) == ("asset", grant.issuer, None), "is by no owner")
+    for kind in ("claim", "grant", "receipt"):
+        for name, one in of_type(kind):
+            *others, first = [getattr(one, role) for role in SIGNERS[kind].split()]
+            for account in (first, *(other for other in others if other in E.logs)):  # a holder may show no log
+                need(account in E.logs, "is in a log that is not shown")
+                need(name in E.logs[account], f"does not show {kind} {name}", f"logs/{account}.json")
+            place = E.logs[first][name]
+            need(E.logs[first].get(getattr(one, "grant", ""), -1) < place, "stands before its grant")
+            if kind == "claim":
+                E.claims.append((place, one.claim_kind, first, one.subject, E.file, one.statement, name))
+    E.claims.sort(key=lambda claim: claim[0])
+
+
+def check_rights():
+    steps, used = set(), {}
+    for _, grant in of_type("grant"):
+        asset, terms = get(grant.asset, "asset"), grant.terms
+        need(asset.owner == grant.issuer and grant.parent is None, "is by no owner")
         within(terms, asset.terms, GRANTED)
-        offer = name, grant.issuer, grant.holder, terms.token, terms.price_units, terms.expires_at
-        is_free = terms.price_per != "grant" or not terms.price_units
-        need(is_free or storage("Market", typed(b"Freehold Market", "Market", OFFER, *offer)), "is unsold")
-        said = [claim[0] for claim in claims if claim[2:5] == (grant.issuer, "revocation", name)]
-        used = [log[key] for key, one in docs.items() if getattr(one, "grant", "") == name]
-        need(not storage("Revocations", i >> 8, keccak(grant.issuer, 0)) >> i % 256 & 1 or said, "is revoked")
-        need(not said or min(said) >= max(used, default=0), "was used after it was revoked")
-    for E.file, _, use in every["receipt"]:
-        grant, terms, more, number = docs[use.grant], docs[use.grant].terms, vars(use.evidence), use.sequence
+        reveals, most = (REVEALS.index(later(one, "reveals")) for one in (terms, asset.terms))
+        holders, named = (later(one, "holders") for one in (terms, asset.terms))
+        need(reveals <= most and (not named or (holders and {*holders} <= {*named})), "widens reveals or holders")
+        need(not holders or grant.holder in holders, "is held by somebody whom its terms do not name")
+    for name, grant in of_type("grant"):
+        need(not is_sold(grant) or bought_at(name, grant), "is unsold")
+    for name, use in of_type("receipt"):
+        grant, more, number = get(use.grant, "grant"), vars(use.evidence), use.sequence
+        terms, run = grant.terms, getattr(grant, "run", None)
         sides = (use.holder, use.provider, use.inputs) == (grant.holder, grant.issuer, [grant.asset])
-        need(sides and grant.type == "grant" and use.action in terms.actions, "is not what its grant is for")
+        need(sides and use.action in terms.actions, "is not what its grant is for")
         need(terms.not_before <= use.issued_at < terms.expires_at, "is outside its grant's time")
         need(0 < number <= terms.max_uses and (use.grant, number) not in steps, "is one use too many")
-        steps[use.grant, number] = use.grant, use.action, more.get("run"), more.get("round"), use.output
+        need(use.epsilon_micro <= later(terms, "epsilon_run_micro"), "takes more epsilon than its grant allows")
+        need(run is not None and more.get("run") == run if use.action == "train" else run is None, "is in no run")
+        steps.add((use.grant, number))
+        used[use.grant] = max(used.get(use.grant, -1), E.logs[use.provider][name])
         price, cap = terms.price_units if terms.price_per == "use" else 0, grant.spend_cap_units
         payee = "0x" + keccak(grant.issuer, grant.asset).hex() if use.action == "infer" else grant.issuer
-        due = sorted({use.holder: -price, payee: price}.items()) if price else []
-        need(sorted((one.account, one.delta_units) for one in use.money) == due, "does not move the price")
+        moved = {}
+        for one in use.money:
+            moved[one.account] = moved.get(one.account, 0) + one.delta_units
+        due = {use.holder: -price, payee: price} if price else {}
+        need({account: units for account, units in moved.items() if units} == due, "does not move the price")
         need(not price or price <= more.get("cumulative_units", price) <= cap >= price * number, "over cap")
-    yield "grants, receipts, revocation"
-    model, E.file, done = docs[model_id := docs[main.grant].asset], at(model_id), {*steps.values()}
-    run, builder = getattr(model.schema, "run", None), model.owner
-    if model.asset_kind != "model" or not (run or model.derived_from):
+    for name, grant in of_type("grant"):
+        i, said = grant.revocation_index, [one for one in E.claims if one[1:4] == ("revocation", grant.issuer, name)]
+        need(not storage("Revocations", i >> 8, keccak(grant.issuer, 0)) >> i % 256 & 1 or said, "is revoked")
+        for place, *_, file, statement, _ in said:
+            need(same(statement, {"index": i}), "revokes another index than the grant's", file)
+            need(place >= used.get(name, -1), "was used after it was revoked")
+
+
+def is_sold(grant):
+    return grant.terms.price_per == "grant" and grant.terms.price_units > 0
+
+
+def bought_at(name, grant):
+    terms = grant.terms
+    offer = name, grant.issuer, grant.holder, terms.token, terms.price_units, terms.expires_at
+    return storage("Market", typed(b"Freehold Market", "Market", OFFER, *offer))
+
+
+def read_run(model):  # one claim of each kind, in order, and files that say the same
+    E.file, run, builder = E.places[digest(model)], model.schema.run, model.owner
+    *_, planned, said, _ = only("training_plan", builder, run)
+    need(vars(said).keys() == {"plan"}, "states more than a plan")
+    need(digest(said.plan, b"freehold/training-plan/v2\0") == run, "holds the plan of another run")
+    need(same(load("training/plan.json"), plan := said.plan), "is not the plan in the builder's log")
+    E.file = planned
+    need(plan.builder == builder, "is the plan of another builder than the model's owner")
+    story = [only("test_commitment", plan.test.holder, plan.test.commitment)]
+    fixed = {name: vars(plan.test)[name] for name in ("commitment", "rows", "positives")}
+    need(same(story[0][5], fixed | {"columns": plan.columns, "label": plan.label}), "commits to another test")
+    E.file = E.places[digest(model)]
+    story += [only("training_plan", builder, run), started := only("training_start", builder, run)]
+    need(same(started[5], {"start": load("training/start.json")}), "is not the start in the builder's log")
+    told = [one for one in E.claims if one[1:4] == ("training_round", builder, run)]
+    for one in told:
+        need(one[4] == "training/rounds.json", "is a second account of a round", one[4])
+    load("training/rounds.json")
+    numbers, first = [one.claim.document.statement.number for one in E.rounds], 0 if plan.sketch.buckets else 1
+    fits = same(numbers, [*range(first, min(plan.recipe.rounds, 1000) + 1)])
+    need(fits and len(told) == len(numbers), "does not hold each round of the plan, once and in order")
+    by_id = {one[6]: one for one in told}
+    story += [by_id[digest(one.claim.document)] for one in E.rounds]
+    E.file = E.places[digest(model)]
+    story += [only("test_opening", plan.test.holder, run)]
+    E.file = E.places[digest(model)]
+    story += [valued := only("contribution", builder, run)]
+    E.file = E.places[digest(model)]
+    story += [released := only("release", builder, digest(model))]
+    for account in (builder, plan.test.holder):
+        for earlier, following in pairwise(one for one in story if one[2] == account):
+            need(earlier[0] < following[0], f"must come after the {earlier[1]} in its log", following[4])
+    owners = {owner.account: owner for owner in plan.owners}
+    grants = dict(sorted(vars(started[5].start.grants).items()))
+    width, rows = len(plan.columns) + 1, {account: owner.rows for account, owner in owners.items()}
+    return SimpleNamespace(
+        id=run, model=model, plan=plan, owners=owners, rows=rows, grants=grants, width=width,
+        planned=planned, started=started, opened=story[-3], valued=valued, released=released,
+    )
+
+
+def check_grants(run):  # each owner agreed to this plan, for its data, after the plan stood on chain
+    plan, stamp = run.plan, storage("Timestamps", run.id)
+    for account, name in run.grants.items():
+        E.file = run.started[4]
+        owner, grant, E.file = run.owners[account], get(name, "grant"), E.places[name]
+        sides = grant.issuer, grant.holder, getattr(grant, "run", None)
+        need(sides == (account, run.model.owner, run.id), "is no grant of this owner for this run")
+        asset = get(owner.asset, "asset")
+        need((grant.asset, asset.asset_kind) == (owner.asset, "dataset"), "is for other data than planned")
+        need(asset.owner == account, "is for the data of somebody else")
+        shape, schema = {"columns": plan.columns, "label": plan.label, "rows": owner.rows}, vars(asset.schema)
+        need(all(same(schema.get(key), shape[key]) for key in shape), "is for data of another shape")
+        need(schema.get("rows_each", 1) <= plan.rows_each, "is for data with more rows of one subject")
+        need(REVEALS.index(plan.level) <= REVEALS.index(later(grant.terms, "reveals")), "reveals too much")
+        need(plan.epsilon_micro <= later(grant.terms, "epsilon_run_micro"), "allows less epsilon than planned")
+        need(not plan.judge or plan.judge in later(grant.terms, "judges"), "does not let the judge see the data")
+    need(stamp, "does not stand on chain", run.planned[4])
+    for name in run.grants.values():
+        grant, E.file = E.docs[name], E.places[name]
+        need(stamp <= grant.issued_at + SLACK, "was issued before the plan stood on chain")
+        need(not is_sold(grant) or stamp <= bought_at(name, grant), "was bought before the plan stood on chain")
+    uses = [use.document for one in E.rounds for use in one.receipts]
+    late = all(stamp <= use.issued_at + SLACK for use in uses)
+    need(late, "holds a receipt from before the plan stood on chain", "training/rounds.json")
+
+
+def check_receipts(run):  # owner and builder signed for every commitment of every round
+    E.file, last = "training/rounds.json", {}
+    for one in E.rounds:
+        said, uses = one.claim.document.statement, [envelope.document for envelope in one.receipts]
+        need([use.provider for use in uses] == sorted(vars(said.commitments)), "has not a receipt a commitment")
+        for use in uses:
+            before = last.get(use.provider, SimpleNamespace(sequence=0, evidence=use.evidence))
+            about = {"run": run.id, "round": said.number, "seed": before.evidence.seed}
+            need(use.output == vars(said.commitments)[use.provider], "has a receipt for something else")
+            need((use.grant, use.action) == (run.grants[use.provider], "train"), "has a receipt outside its run")
+            need(same(use.evidence, about) and isinstance(about["seed"], str), "has a receipt of another round")
+            need(use.sequence > before.sequence, "has a receipt that counts backwards")
+            epsilon = run.plan.epsilon_micro if use.sequence == 1 else 0
+            need(use.epsilon_micro == epsilon, "has a receipt with another epsilon than the plan's")
+            last[use.provider] = use
+    for name, use in of_type("receipt"):
+        stray = use.grant in run.grants.values() and E.places[name] != "training/rounds.json"
+        need(not stray, "is a use of the owners' data that no round has")
+
+
+def shaped(value, numbers, others=""):  # an object with these numbers, within bounds, and other fields
+    need(vars(value).keys() == numbers.keys() | {*others.split()}, "has other fields than it must")
+    found = [(vars(value)[name], *bounds) for name, bounds in numbers.items()]
+    need(all(type(n) is int and low <= n <= high for n, low, high in found), "has a number out of bounds")
+
+
+def check_plan(plan, width):
+    E.file, hash_, account_ = "training/plan.json", "0x[0-9a-f]{64}", "0x[0-9a-f]{40}"
+    shaped(plan, AGREED, PARTS)
+    shaped(plan.recipe, STEPS, "name")
+    shaped(plan.noise, {"sigma": (0, 10**4), "update_bits": (1, 16)})
+    shaped(plan.sketch, {"sigma": (0, 10**4), "buckets": (0, 4096)})
+    shaped(plan.test, {"rows": (20, 2**19), "positives": (1, plan.test.rows - 1)}, "commitment holder")
+    texts = [(hash_, plan.nonce), (account_, plan.builder), (hash_, plan.test.commitment)]
+    for owner in plan.owners:
+        shaped(owner, {"rows": (1, 10**6)}, "account asset")
+        texts += [(account_, owner.account), (hash_, owner.asset)]
+    texts += [(account_, plan.test.holder), ("logistic-v2", plan.recipe.name), ("noised|update", plan.level), (f"({account_})?", plan.judge)]
+    need(all(re.fullmatch(pattern, text) for pattern, text in texts), "names something in another form")
+    accounts, names = [owner.account for owner in plan.owners], [plan.label, *plan.columns]
+    need(accounts == sorted({*accounts}) and 1 <= len(accounts) <= 1000, "does not name owners once, in order")
+    need(2 <= len(names) == len({*names}) <= 1025, "does not name columns once")
+    need(all(isinstance(name, str) and 1 <= len(name) <= 256 for name in names), "misnames a column")
+    mean, scale, noise = plan.scaling.mean, plan.scaling.scale, plan.noise
+    need(vars(plan.scaling).keys() == {"mean", "scale"} and len(mean) == len(scale) == width - 1, "is unscaled")
+    need(all(type(n) is int and abs(n) <= 10**15 for n in [*mean, *scale]) and min(scale) > 0, "is unscaled")
+    if plan.level == "update":
+        none = noise.sigma, noise.update_bits, plan.sketch.sigma, plan.epsilon_micro
+        need(none == (0, 16, 0, 0), "has noise or epsilon at level update")
         return
-    E.file, said = next(claim[1::4] for claim in claims if claim[2:5] == (builder, "training_plan", run))
-    plan, owners, about = said.plan, said.owners, (run, model_id, said.plan.test_commitment)
-    need(digest(plan, b"freehold/training-plan/v1\0") == run, "holds the plan of another run")
-    kinds = STORY.format("training_round " * plan.recipe.rounds).split()
-    story = sorted(claim for claim in claims if claim[2] == builder and claim[4] in about)
-    for number, (_, E.file, *_, said) in enumerate((one for one in story if one[3] == "training_round"), 1):
-        need(said.record.number == number, "stands where another round must")
-    need(sorted(claim[3] for claim in story) == sorted(kinds), "has not all claims of a run", at(model_id))
-    for kind, (_, E.file, _, found, *_) in zip(kinds, story, strict=True):
-        need(kind == found, "comes too early in the builder's log")
-    (E.file, said), _, *rounds, opened, valued, released = (claim[1::4] for claim in story)
-    need(said.commitment == plan.test_commitment, "states another commitment")
-    E.file, grants, parts = story[1][1], {owner.account: owner.grant for owner in owners}, plan.statistics
-    need(plan.owners == [owner.account for owner in owners] == sorted(grants), "misnames its owners")
-    for owner, data, sums in zip(owners, plan.data, parts, strict=True):
-        grant, asset = docs[owner.grant], docs[owner.asset]
-        sides = grant.issuer, grant.holder, grant.asset, asset.content.commitment
-        need(sides == (owner.account, builder, owner.asset, data), "names a grant for something else")
-        need((owner.grant, "train", None, 0, digest(sums)) in done, "has sums without a receipt")
-    need(load("training/plan.json") == plan, "is not the plan in the builder's log")
-    total, width = sum(part.rows for part in parts), len(plan.columns) + 1
-    sums = [[sum(int(vars(p)[k][i]) for p in parts) for k in ("sums", "squares")] for i in range(width - 1)]
-    mean = [(2 * s + total) // (2 * total) for s, _ in sums]
-    scale = [max(1, math.isqrt((total * q - s * s) // total**2)) for s, q in sums]
-    models = [[0] * width for _ in range(1 << len(owners))]
-    head = {"kind": "update", "run": run, "shape": [len(models) // 2, width]}
-    for number, (E.file, said) in enumerate(rounds, 1):
-        stated, head["round"], hashed = said.record, number, vars(said.record.update_hashes)
-        need({(grants.get(a), "train", run, number, h) for a, h in hashed.items()} <= done, "lacks a receipt")
-        record = load(f"training/round-{number:03d}.json")
-        updates = vars(vars(record).pop("updates"))
-        need(record == stated, "is not the round in the builder's log")
-        again = {one: array_digest(head | {"owner": one}, f"<{width}q", updates[one]) for one in updates}
-        need(again == hashed, "holds other updates than were hashed")
-        present = [(i, parts[i].rows, updates[one]) for i, one in enumerate(grants) if one in updates]
-        for mask in range(1, len(models)):  # an update has the models of its owner's coalitions, ascending
-            some = [(n, u[mask >> i + 1 << i | mask % (1 << i)]) for i, n, u in present if mask >> i & 1]
-            rows = sum(count for count, _ in some)
-            totals = map(sum, zip(*([count * w for w in one] for count, one in some), strict=True))
-            models[mask] = [(2 * one + rows) // (2 * rows) for one in totals] or models[mask]
-    E.file, head = at(model_id), {"kind": "model", "recipe": plan.recipe, "columns": plan.columns}
-    head |= {"scaling": {"mean": mean, "scale": scale}, "shape": [width]}
-    need(model.content.commitment == array_digest(head, f"<{width}q", models[-1:]), "is not its run's model")
-    for grant in grants.values():
-        within(model.terms, docs[grant].terms, OFFERED)
-    yield "training"
-    E.file, said = opened
-    salt, matches = bytes.fromhex(said.salt[2:]), said.commitment == plan.test_commitment
-    need(matches and 16 <= len(salt) <= 64, "opens another commitment")
-    test = load("training/test.json")
-    table = [[*row, {"0": 0, "1": 1}[str(y)]] for row, y in zip(test.features, test.labels, strict=True)]
+    need(noise.sigma and (plan.sketch.sigma or not plan.sketch.buckets), "has no noise at level noised")
+    rho = -(-plan.recipe.rounds * sensitivity(plan, width) ** 2 * 10**9 // (2 * noise.sigma**2))
+    if plan.sketch.sigma:
+        rho += -(-((64 * plan.rows_each) ** 2) * 10**9 // (2 * plan.sketch.sigma**2))
+    most = 1e6 * epsilon(rho / 1e9, plan.delta_exponent * log(10))
+    need(most <= plan.epsilon_micro + 0.001, "has less noise than its epsilon needs")
+
+
+def sensitivity(plan, width):  # how far one subject's rows move an update
+    return (plan.rows_each << plan.noise.update_bits) + isqrt(width - 1) + 1
+
+
+def epsilon(rho, limit):  # of rho-zCDP at delta = e^-limit: Canonne, Kamath, Steinke (2020), corollary 13
+    low, high = -40.0, limit
+    for _ in range(100):  # rho x^2 + ln(1 + x) = limit has one root, here by bisection over ln x
+        middle = (low + high) / 2
+        above = rho * exp(2 * middle) + log1p(exp(middle)) > limit
+        low, high = (low, middle) if above else (middle, high)
+    x = exp(low)
+    return (1 + x) * rho - log1p(1 / x) + (limit - log1p(x)) / x
+
+
+def near(value, divisor):  # the nearest whole number; a half is rounded up
+    return (2 * value + divisor) // (2 * divisor)
+
+
+def dot(one, other):
+    return sum(map(mul, one, other))
+
+
+def clip(value, most):
+    return max(-most, min(most, value))
+
+
+def has_quorum(run, owners):
+    held = sum(run.rows[owner] for owner in owners)
+    return held * 10_000 >= run.plan.quorum_bps * sum(run.rows.values())
+
+
+def weigh(run, sketches):  # rows for which each owner counts: shared ones once, none above the cap
+    rows, noise, cap = {owner: run.rows[owner] for owner in run.grants}, run.plan.sketch.sigma, 0
+    others, cap = dict.fromkeys(rows, 0), run.plan.weight_cap_bps
+    for one, other in combinations(sorted(sketches), 2):
+        n, m, size = rows[one], rows[other], len(sketches[one])
+        product = dot(sketches[one], sketches[other])
+        doubt = n * m * 4096**2 // size + (n + m) * 4096 * noise**2 + size * noise**4
+        shared = min(near(product, 4096), n, m) if product > 0 and product**2 >= 9 * doubt else 0
+        others[one], others[other] = others[one] + shared, others[other] + shared
+    own = {owner: max(1, near(n * n, n + others[owner])) for owner, n in rows.items()}
+    if len(own) < 3 or cap == 10_000:
+        return own
+    total = sum(own.values())
+    return {owner: min(n, (total - n) * cap // (10_000 - cap)) for owner, n in own.items()}
+
+
+def check_rounds(run):  # what was revealed was committed to, and leads to the model before every round
+    plan, width = run.plan, run.width
+    check_plan(plan, width)
+    need(run.grants.keys() <= run.owners.keys(), "names an owner that is not planned", "training/start.json")
+    need(vars(run.started[5].start).keys() == {"grants"}, "says more than a start", "training/start.json")
+    need(has_quorum(run, run.grants), "holds too few rows", "training/start.json")
+    E.file, model, missing, run.steps = "training/rounds.json", [0] * width, [], []
+    run.weights, rate, reach = weigh(run, {}), plan.recipe.learning_rate_q16, sensitivity(plan, width)
+    for one in E.rounds:
+        said, shown = one.claim.document.statement, vars(one.revealed)
+        number, absent, given = said.number, vars(said.absent), vars(said.commitments)
+        size = width if number else plan.sketch.buckets
+        head = {"kind": "models", "run": run.id, "round": number, "shape": [width]}
+        follows = {"number": number, "start": run.started[6], "commitments": given, "absent": absent}
+        follows |= {"previous": array_digest(head, f"<{width}q", [model]), "missing": missing}
+        need(same(said, follows), "holds a claim that does not follow from the rounds before")
+        need(absent.keys() ^ given.keys() == run.grants.keys() == absent.keys() | given.keys(), "forgets an owner")
+        need(all(isinstance(why, str) and len(why) <= 200 for why in absent.values()), "gives no reason")
+        for owner, item in shown.items():
+            need(vars(item).keys() == {"salt", "update"}, "shows more than salt and update")
+            need(re.fullmatch("0x[0-9a-f]{32}", item.salt) and len(item.update) == size, "shows no update")
+            need(max(map(abs, item.update)) < 2**52, "shows a number beyond bounds")
+            head |= {"kind": "update", "owner": owner, "salt": item.salt, "shape": [size]}
+            need(array_digest(head, f"<{size}q", [item.update]) == given[owner], "shows what was not committed to")
+            most = run.rows[owner] * reach + plan.noise.sigma * (isqrt(width) + 11)
+            if not number:
+                most = run.rows[owner] * 64 + plan.sketch.sigma * (isqrt(size) + 11)
+            need(dot(item.update, item.update) <= most**2, "shows more than its rows can make")
+        need(has_quorum(run, shown), "lacks a quorum")
+        missing, updates = sorted(given.keys() - shown.keys()), {owner: shown[owner].update for owner in shown}
+        if not number:
+            run.weights = weigh(run, updates)
+            continue
+        total, scale = [0] * width, sum(run.weights.values()) << plan.noise.update_bits
+        for owner, update in updates.items():
+            total = [sum(pair) for pair in zip(total, weighed(run, owner, update), strict=True)]
+        data = [near(rate * t, scale) for t in total]
+        shrink = [(rate * plan.recipe.l2_q16 * w + 2**31) >> 32 for w in model[:-1]] + [0]
+        run.steps.append((model, [clip(d, 2**30) for d in data], shrink, updates))
+        model = [clip(w - d - s, 2**28) for w, d, s in zip(model, data, shrink, strict=True)]
+    run.last, run.missing = model, missing
+
+
+def weighed(run, owner, update):  # as it counts in the model
+    return [near(n * run.weights[owner], run.rows[owner]) for n in update]
+
+
+def check_model(run):  # is the one that the run leads to, offered within what every owner allowed
+    model, plan, E.file = run.model, run.plan, E.places[digest(run.model)]
+    head = {"kind": "model", "recipe": plan.recipe, "columns": plan.columns, "scaling": plan.scaling}
+    run.commitment = array_digest(head | {"shape": [run.width]}, f"<{run.width}q", [run.last])
+    need(model.content.commitment == run.commitment, "is not its run's model")
+    named = (model.schema.columns, model.schema.label, model.schema.recipe)
+    need(same(named, (plan.columns, plan.label, plan.recipe)), "names other columns, label or recipe than its plan")
+    for name in run.grants.values():
+        within(model.terms, E.docs[name].terms, OFFERED)
+
+
+def open_test(run):  # the rows made ready: (vector of length at most 2^14, label)
+    plan, test, said = run.plan, load("training/test.json"), run.opened[5]
+    need(vars(test).keys() == {"columns", "label", "features", "labels"}, "is no table")
+    need(same((test.columns, test.label), (plan.columns, plan.label)), "has other columns than planned")
+    need(all(type(y) is int and y in (0, 1) for y in test.labels), "has labels that are not 0 or 1")
+    need(all(abs(x) <= 10**15 for row in test.features for x in row), "has a cell beyond bounds")
+    table = [[*row, y] for row, y in zip(test.features, test.labels, strict=True)]
+    announced = plan.test.rows, plan.test.positives
+    need((len(table), sum(test.labels)) == announced, "has other rows or labels than announced")
     head = {"columns": plan.columns, "label": plan.label, "rows": len(table)}
-    need(table and [test.columns, test.label, len(vars(test))] == [plan.columns, plan.label, 4], "is unfit")
-    tag = b"freehold/table-commitment/v1\0" + bytes([len(salt)]) + salt + b"freehold/table/v1\0"
-    need(array_digest(head, f"<{width - 1}qB", table, tag) == plan.test_commitment, "was not committed to")
-    sigmoid = [round(65536 / (1 + math.exp(k / -1024))) for k in range(-16384, 16385)]  # none is near a half
-    scaled = (zip(row, mean, scale, strict=True) for row in test.features)
-    scaled = ([(2 * (x - m << 10) + s) // (2 * s) for x, m, s in row] for row in scaled)
-    z = [[*(max(-8192, min(8192, x)) for x in row), 1024] for row in scaled]
-    utilities, values = [], [0] * len(owners)
-    for one in models:  # Brier gain over a coin, in Q32
-        guesses = (sigmoid[max(0, min(2**15, sum(map(mul, row, one)) + 2**30 + 2**15 >> 16))] for row in z)
-        utilities.append(sum(2**30 - (p - y * 2**16) ** 2 for p, y in zip(guesses, test.labels, strict=True)))
-    for mask, i in ((mask, i) for mask in range(len(models)) for i in range(len(owners)) if mask >> i & 1):
-        weight = math.factorial(mask.bit_count() - 1) * math.factorial(len(owners) - mask.bit_count())
-        values[i] += weight * (utilities[mask] - utilities[mask ^ 1 << i])  # Shapley's, times owners!
-    values = [max(0, value) for value in values] if max(values) > 0 else [1] * len(values)
-    shares = [10_000 * value // sum(values) for value in values]
-    order = sorted(range(len(values)), key=lambda i: (-(10_000 * values[i] % sum(values)), i))
+    E.file = run.opened[4]
+    salt = bytes.fromhex(re.fullmatch("0x((?:[0-9a-f]{2}){16,64})", said.salt)[1])
+    need(same(said, {"commitment": plan.test.commitment, "salt": said.salt}), "opens another commitment")
+    E.file, tag = "training/test.json", b"freehold/table-commitment/v1\0" + bytes([len(salt)]) + salt
+    found = array_digest(head, f"<{run.width - 1}qB", table, tag + b"freehold/table/v1\0")
+    need(found == plan.test.commitment, "was not committed to")
+    ordinary, z = root_up(run.width << 20), []
+    for row in test.features:
+        scaled = zip(row, plan.scaling.mean, plan.scaling.scale, strict=True)
+        q = [*(clip(near(x - m << 10, s), 4096) for x, m, s in scaled), 1024]
+        length = max(ordinary, root_up(dot(q, q)))
+        z.append([n * 2**14 // length if n >= 0 else -(-n * 2**14 // length) for n in q])
+    return z, test.labels
+
+
+def root_up(square):
+    return isqrt(square) + (isqrt(square) ** 2 < square)
+
+
+def value(run, z, labels):  # Shapley values of the run in closed form, shares and scores; docs/evidence.md
+    plan, columns, lengths = run.plan, [*zip(*z, strict=True)], [dot(row, row) for row in z]
+    sigmoid = [round(65536 / (1 + exp(k / -1024))) for k in range(-16384, 16385)]  # none is near a half
+    scale, rate = sum(run.weights.values()) << plan.noise.update_bits + 30, plan.recipe.learning_rate_q16
+    values, variances, square = dict.fromkeys(run.grants, 0), dict.fromkeys(run.grants, 0), plan.noise.sigma**2
+
+    def probabilities(model):
+        return [sigmoid[clip(dot(row, model) + 2**19 >> 20, 16384) + 16384] for row in z]
+
+    for model, data, shrink, updates in run.steps:
+        p = probabilities(model)
+        slope = [p - y * 65536 for p, y in zip(p, labels, strict=True)]
+        curve = [p * (65536 - p) + 2**15 >> 16 for p in p]
+        step = [clip(d + 2 * s, 2**28) for d, s in zip(data, shrink, strict=True)]
+        moved = [clip(dot(row, step) + 2**13 >> 14, 2**22) for row in z]
+        bent = [m * c + 2**15 >> 16 for m, c in zip(moved, curve, strict=True)]
+        towards = [2 * dot(slope, column) - dot(bent, column) for column in columns]
+        cost, spread = rate * square * dot(lengths, curve) // scale, square * dot(towards, towards)
+        for owner, update in updates.items():
+            weight, rows = run.weights[owner] ** 2, run.rows[owner] ** 2
+            values[owner] += dot(weighed(run, owner, update), towards) + cost * weight // rows
+            variances[owner] += spread * weight // rows
+    errors = {owner: root_up(variances[owner]) for owner in run.grants}
+    p, right, ones = probabilities(run.last), [], sum(labels)
+    for owner in run.grants:  # the direction into which its updates alone point
+        alone = [-sum(column) for column in zip(*(s[3].get(owner, [0] * run.width) for s in run.steps), strict=True)]
+        alone = [n >> max(0, max(map(abs, alone)).bit_length() - 28) for n in alone]
+        right.append(sum((dot(row, alone) >= 0) == y for row, y in zip(z, labels, strict=True)))
+    ranked, below, pairs = sorted({*p}), 0, ones * (len(z) - ones)
+    counts = {q: [0, 0] for q in ranked}
+    for q, y in zip(p, labels, strict=True):
+        counts[q][y] += 1
+    ranks = 0
+    for zeros, positives in (counts[q] for q in ranked):
+        ranks, below = ranks + positives * (2 * below + zeros), below + zeros
+    gaps = [0] * 5
+    for q, y in zip(p, labels, strict=True):
+        gaps[min(q * 5 >> 16, 4)] += q - y * 65536
+    scores = {
+        "rows": len(z),
+        "correct": sum((q >= 32768) == y for q, y in zip(p, labels, strict=True)),
+        "majority_correct": max(ones, len(z) - ones),
+        "single_correct": max(right),
+        "auc_ppm": ranks * 10**6 // (2 * pairs),
+        "brier_ppm": sum((q - y * 65536) ** 2 for q, y in zip(p, labels, strict=True)) * 10**6 // (len(z) << 32),
+        "calibration_ppm": sum(map(abs, gaps)) * 10**6 // (len(z) << 16),
+    }
+    run.shares = dict(zip(run.grants, share(values, errors, run.weights), strict=True))
+    worth = {"values": [str(v) for v in values.values()], "errors": [str(e) for e in errors.values()]}
+    return worth | {"accounts": [*run.grants], "shares_bps": [*run.shares.values()], "scores": scores}
+
+
+def share(values, errors, weights):  # in basis points; none above four times its part of the rows
+    rows = [weights[owner] for owner in values]
+    sure = [v if v > 2 * errors[owner] and weights[owner] else 0 for owner, v in values.items()]
+    capped, over = set(), {None}
+    while over:
+        free = sum(v for i, v in enumerate(sure) if i not in capped)
+        left = sum(rows) - 4 * sum(rows[i] for i in capped)
+        over = {i for i, v in enumerate(sure) if i not in capped and v * left > 4 * rows[i] * free}
+        if left <= 0 or not free:
+            break
+        capped |= over
+    if not any(sure):
+        parts = rows
+    elif left <= 0 or not free:
+        parts = [n if v else 0 for v, n in zip(sure, rows, strict=True)]
+    else:
+        parts = [4 * rows[i] * free if i in capped else v * left for i, v in enumerate(sure)]
+    shares = [10_000 * part // sum(parts) for part in parts]
+    order = sorted(range(len(parts)), key=lambda i: (-(10_000 * parts[i] % sum(parts)), i))
     for i in order[: 10_000 - sum(shares)]:  # largest remainders round up
         shares[i] += 1
-    E.file, said = valued
-    worth = {"accounts": plan.owners, "utilities": utilities, "shares_bps": shares}
-    need(worth.items() <= vars(said).items(), "states another worth than the training gives")
-    due = sorted((owner.asset, share) for owner, share in zip(owners, shares, strict=True))
-    need(sorted((one.asset, one.weight) for one in model.derived_from) == due, "misnames data", at(model_id))
-    E.file, said = released
-    earned = [(one, share) for one, share in zip(plan.owners, shares, strict=True) if share]
-    need(sorted((one.account, one.shares) for one in said.shares if one.shares) == earned, "splits otherwise")
-    leaves = sorted(keccak(keccak(one.account, one.shares)) for one in said.shares)
-    nodes, pool = [b""] * (len(leaves) - 1) + leaves[::-1], "0x" + keccak(builder, model_id).hex()
+    return shares
+
+
+def check_release(run, worth):  # what the builder stated, what owners agreed to, what the pool pays by
+    plan, model, place, scores = run.plan, run.model, E.places[model_id := digest(run.model)], worth["scores"]
+    E.file = run.valued[4]
+    need(same(run.valued[5], worth | {"model": run.commitment, "missing": run.missing}), "states another worth")
+    E.file, metrics = place, vars(model.schema.metrics)
+    need({"correct", "test_rows"} <= metrics.keys(), "does not say how many test rows it gets right")
+    found = {name: scores["rows" if name == "test_rows" else name] for name in metrics}
+    need(same(metrics, found), "states another metric than the test table gives")
+    need(scores["correct"] * 10_000 >= plan.least_correct_bps * scores["rows"], "is worse than planned")
+    E.file, said, agreed = run.released[4], run.released[5], set()
+    for name in said.agreements:
+        E.file = run.released[4]
+        claim = get(name, "claim")
+        E.file = E.places[name]
+        need((claim.claim_kind, claim.subject) == ("agreement", run.id), "is no agreement")
+        need(same(claim.statement, {"contribution": run.valued[6]}), "agrees to something else")
+        agreed.add(claim.issuer)
+    E.file, names = run.released[4], said.agreements
+    need(names == sorted(names) and len(names) == len(agreed) and agreed <= run.grants.keys(), "names no owners")
+    need(has_quorum(run, agreed), "was agreed to by owners of too few rows")
+    due = sorted((run.owners[owner].asset, share) for owner, share in run.shares.items())
+    need(sorted((one.asset, one.weight) for one in model.derived_from) == due, "misnames its data", place)
+    paid = [(owner, share) for owner, share in run.shares.items() if share]
+    leaves = sorted(keccak(keccak(*one)) for one in paid)  # as OpenZeppelin's StandardMerkleTree
+    nodes, pool = [b""] * (len(leaves) - 1) + leaves[::-1], "0x" + keccak(model.owner, model_id).hex()
     for i in range(len(leaves) - 2, -1, -1):
         nodes[i] = keccak(*sorted(nodes[2 * i + 1 : 2 * i + 3]))
-    need((said.run, said.pool, said.split_root) == (run, pool, "0x" + nodes[0].hex()), "misstates its pool")
+    earlier = {one for name in run.grants.values() for one in getattr(E.docs[name], "earlier_runs", [])}
+    follows = {"run": run.id, "pool": pool, "split_root": "0x" + nodes[0].hex(), "agreements": names}
+    follows |= {"silent": sorted(run.grants.keys() - agreed), "earlier": sorted(earlier)}
+    follows["shares"] = [{"account": owner, "shares": share} for owner, share in paid]
+    need(same(said, follows), "states something else than follows from the run")
     packed, root = storage("Revenue", pool), storage("Revenue", pool, offset=1).to_bytes(32)
     need((packed >> 160, root) == (10_000, nodes[0]), "is not the split by which the pool on chain pays")
-    need(packed % 2**160 == int(model.terms.token, 16), "is priced in another token", at(model_id))
-    yield "valuation"
+    need(packed % 2**160 == int(model.terms.token, 16), "is priced in another token", place)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from freehold.core.documents import REVEALS, Asset, Grant, Receipt
 from freehold.core.errors import FreeholdError
 from freehold.evidence.checks.documents import ROUNDS
 from freehold.evidence.checks.story import PLAN, START, TEST
-from freehold.evidence.reading import Broken, Evidence, Run
+from freehold.evidence.reading import Broken, Evidence, Run, same
 from freehold.evidence.state import is_sold, purchase_slot, stamp_slot
 
 CLOCK_SLACK_SECONDS = 600
@@ -35,6 +35,8 @@ def grants(evidence: Evidence) -> str:
             )
         if epsilon > grant.terms.epsilon_run_micro:
             raise Broken(evidence.file, "allows less epsilon than the plan takes")
+        if run.plan["judge"] and run.plan["judge"] not in grant.terms.judges:
+            raise Broken(evidence.file, "does not let the plan's judge see the data")
     return f"{len(run.grants)} of {len(run.owners)} owners agreed to the plan"
 
 
@@ -44,7 +46,7 @@ def _is_data_of(asset: Asset, owner: Any, plan: Any) -> bool:
     return (
         asset.asset_kind == "dataset"
         and asset.owner == owner["account"]
-        and all(said.get(name) == value for name, value in shape.items())
+        and same({name: said.get(name) for name in shape}, shape)
         and said.get("rows_each", 1) <= plan["rows_each"]
     )
 
@@ -141,7 +143,7 @@ def model(evidence: Evidence) -> str:
     if asset.content.commitment != evidence.replayed.model:
         raise Broken(evidence.place(asset), "is another model than its training leads to")
     for name in ("columns", "label", "recipe"):
-        if asset.schema_.get(name) != run.plan[name]:
+        if not same(asset.schema_.get(name), run.plan[name]):
             raise Broken(evidence.place(asset), f"names other {name} than its plan")
     return f"model {asset.id[:10]} follows from the updates"
 
