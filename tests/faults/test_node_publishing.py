@@ -10,16 +10,17 @@ from pathlib import Path
 
 import pytest
 from node_tables import COLUMNS, LABEL, Cells, make, write
-from node_world import Party, World, order, require_sound
+from node_world import Party, World, begin, order, require_sound
 
 from freehold.chain.client import Chain
 from freehold.chain.rpc import Rpc
 from freehold.core.documents import Asset
-from freehold.core.errors import FreeholdError, InvalidTable, NotFound
-from freehold.node import daemon, publishing, training
+from freehold.core.errors import FreeholdError, InvalidInput, InvalidTable, NotFound
+from freehold.node import budget, daemon, publishing
+from freehold.node.lines import PromiseBroken
 from freehold.node.node import Node
+from freehold.node.planning import Order
 from freehold.node.settings import Settings
-from freehold.training.logistic import Recipe
 from freehold.training.table import commitment
 
 SUPPORT = Path(__file__).parents[1] / "support"
@@ -37,6 +38,12 @@ def kept(party: Party) -> tuple[int, int, int, list[str]]:
         (epochs,) = connection.execute("SELECT count(*) FROM vault_epochs").fetchone()
     blobs = sorted(str(path) for path in (party.home / "blobs").rglob("*") if path.is_file())
     return require_sound(party.node), len(party.node.store.find("asset")), epochs, blobs
+
+
+def offer(party: Party, cells: Cells) -> Asset:
+    """Published on the terms that nobody chose."""
+    path = write(party.home / "offered.csv", cells)
+    return party.node.asset(publishing.publish(party.node, path, LABEL, LICENCE).document.id)
 
 
 HEADER = ",".join([*COLUMNS, LABEL]) + "\n"
@@ -94,12 +101,123 @@ def test_a_gigabyte_is_refused_at_once_without_reading_it(owner: Party, tmp_path
     assert kept(owner) == before
 
 
-def test_repeated_rows_are_said_before_publishing(owner: Party, tmp_path: Path) -> None:
+def test_repeated_rows_are_said_and_count_once(owner: Party, tmp_path: Path) -> None:
     cells = make(10, seed=1)
-    twice = Cells(cells.micro * 2, cells.labels * 2)
-    report = publishing.inspect(owner.node, write(tmp_path / "t.csv", twice), LABEL)
-    assert report["duplicate_rows"] == 10
-    assert any("10 rows repeat" in warning for warning in report["warnings"])
+    twice = write(tmp_path / "t.csv", Cells(cells.micro * 2, cells.labels * 2))
+    report = publishing.inspect(owner.node, twice, LABEL)
+    assert (report["rows"], report["duplicate_rows"]) == (10, 10)
+    said: list[str] = []
+    envelope = publishing.publish(owner.node, twice, LABEL, LICENCE, warn=said.append)
+    assert said == report["warnings"] == ["10 rows repeat others and count once"]
+    asset = owner.node.asset(envelope.document.id)
+    assert asset.schema_["rows"] == 10
+    table, _ = publishing.open_table(owner.node, asset.id)
+    assert table.rows == 10
+
+
+def test_terms_say_what_updates_reveal_and_cost(owner: Party) -> None:
+    asset = offer(owner, make(12, seed=21))
+    assert (asset.terms.reveals, asset.terms.holders) == ("noised", ())
+    assert (asset.terms.epsilon_run_micro, asset.terms.epsilon_life_micro) == (1_000_000, 4_000_000)
+    shown = publishing.describe(owner.node, asset)
+    assert (shown["reveals"], shown["epsilon_life_micro"], shown["rows_each"]) == ("noised", 4_000_000, 1)
+
+
+BAD_TERMS = {
+    "no epsilon": ({"epsilon_run_micro": 0}, "epsilon_run_micro", "such as 1"),
+    "a run above all": ({"epsilon_life_micro": 900_000}, "epsilon_life_micro", "Lower"),
+    "nobody named": ({"reveals": "update"}, "holders", "Rows can be rebuilt"),
+    "no account": ({"reveals": "update", "holders": ("bob",)}, "holders.0", "architecture"),
+    "too much": ({"epsilon_life_micro": 10**9}, "epsilon_life_micro", "architecture"),
+    "no purpose": ({"purposes": ()}, "purposes", "architecture"),
+}
+
+
+@pytest.mark.parametrize("kind", BAD_TERMS)
+def test_terms_that_contradict_themselves_are_refused_and_nothing_is_kept(
+    owner: Party, tmp_path: Path, kind: str
+) -> None:
+    chosen, field, hint = BAD_TERMS[kind]
+    path = write(tmp_path / "t.csv", make(12, seed=22))
+    before = kept(owner)
+    with pytest.raises(InvalidInput) as refused:
+        publishing.publish(owner.node, path, LABEL, publishing.Licence(**chosen))
+    assert refused.value.fields["field"] == field
+    assert hint in refused.value.hint
+    assert kept(owner) == before
+
+
+def test_a_table_that_shares_rows_shares_their_budget_and_says_so(owner: Party, tmp_path: Path) -> None:
+    cells = make(30, seed=23)
+    first = offer(owner, Cells(cells.micro[:20], cells.labels[:20]))
+    more = write(tmp_path / "more.csv", Cells(cells.micro[19:], cells.labels[19:]))
+    licence = publishing.Licence(epsilon_life_micro=9_000_000)
+    report = publishing.inspect(owner.node, more, LABEL, epsilon_life_micro=9_000_000)
+    assert report["lines"] == [first.id]
+    said: list[str] = []
+    envelope = publishing.publish(owner.node, more, LABEL, licence, warn=said.append)
+    assert said == report["warnings"]
+    assert "share" in said[0]
+    assert "epsilon of 4 in all" in said[1]
+    (line,) = budget.overview(owner.node, asset_id=envelope.document.id)
+    assert (line["line"], line["epsilon_life_micro"]) == (first.id, 4_000_000)
+    other = write(tmp_path / "other.csv", make(12, seed=24))
+    assert publishing.inspect(owner.node, other, LABEL)["lines"] == []
+
+
+def test_rows_published_noised_are_not_published_exact_and_nothing_is_kept(
+    owner: Party, tmp_path: Path
+) -> None:
+    asset = owner.publish(make(12, seed=25))
+    path = write(tmp_path / "t.csv", make(12, seed=25))
+    licence = publishing.Licence(reveals="update", holders=(owner.account,))
+    before = kept(owner)
+    with pytest.raises(PromiseBroken, match="noised") as refused:
+        publishing.publish(owner.node, path, LABEL, licence)
+    assert refused.value.fields["line"] == asset.id
+    assert kept(owner) == before
+
+
+def test_subject_and_bounds_are_said_and_the_subject_is_not_published(owner: Party, tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("who,a,b,y\nann,1,2,0\nann,3,4,1\nann,5,6,1\nbob,7,8,0\n")
+    rows = publishing.Rows("who", 2, {"a": (0, 10), "b": (0, 6.5)})
+    report = publishing.inspect(owner.node, path, "y", rows=rows)
+    assert (report["rows"], report["left_out_rows"]) == (3, 1)
+    assert any("column 'b'" in warning for warning in report["warnings"])
+    assert any("all rows of one subject" in sentence for sentence in report["privacy"])
+    asset = owner.node.asset(publishing.publish(owner.node, path, "y", LICENCE, rows=rows).document.id)
+    assert asset.schema_ == {
+        "columns": ["a", "b"], "label": "y", "rows": 3, "subject": "who", "rows_each": 2,
+        "bounds": {"a": [0, 10_000_000], "b": [0, 6_500_000]},
+    }  # fmt: skip
+    table, _ = publishing.open_table(owner.node, asset.id)
+    assert table.columns == ("a", "b")
+    before = kept(owner)
+    for wrong in (
+        publishing.Rows("whom"),
+        publishing.Rows(rows_each=2),
+        publishing.Rows(bounds={"a": (1, 0)}),
+    ):
+        with pytest.raises(InvalidInput):
+            publishing.publish(owner.node, path, "y", LICENCE, rows=wrong)
+    assert kept(owner) == before
+
+
+def test_an_inspection_says_what_epsilon_buys_for_so_few_rows(owner: Party, tmp_path: Path) -> None:
+    few, many = (
+        write(tmp_path / "few.csv", make(10, seed=3)),
+        write(tmp_path / "many.csv", make(3_000, seed=4)),
+    )
+    said = publishing.inspect(owner.node, few, LABEL)
+    assert "at most 74 times in 100" in said["privacy"][0]
+    assert "at most 99 times in 100" in said["privacy"][1]
+    assert "swapping a row for another counts as two" in said["privacy"][2]
+    assert "10 rows alone" in said["privacy"][3]
+    assert said["expected_loss_bps"] > 1_000
+    assert publishing.inspect(owner.node, many, LABEL)["expected_loss_bps"] < 100
+    nothing = publishing.inspect(owner.node, few, LABEL, epsilon_run_micro=100)
+    assert nothing["expected_loss_bps"] is None or nothing["expected_loss_bps"] > 1_000
 
 
 def test_a_table_with_other_columns_is_refused_by_name_of_its_owner_before_anything_is_bought(
@@ -110,7 +228,7 @@ def test_a_table_with_other_columns_is_refused_by_name_of_its_owner_before_anyth
     odd.publish(make(20, seed=2), price_units=1_000_000, columns=(*COLUMNS[:2], "weight"))
     before = builder.node.balance_units()
     with pytest.raises(FreeholdError, match="other columns") as refused:
-        training.begin(builder.node, order(builder, [fitting, odd]))
+        begin(builder, order(builder, [fitting, odd]))
     assert refused.value.fields["owner"] in (odd.account, fitting.account)
     assert "columns" in refused.value.hint
     assert builder.node.balance_units() == before
@@ -126,9 +244,9 @@ def test_an_asset_that_says_nonsense_about_its_table_is_refused_by_owner(
     asset = owner.publish(make(12, seed=3)).model_copy(update={"schema_": schema})
     with owner.node.store.transaction() as tx:
         tx.put(owner.node.seal(asset))
-    wish = training.Order((asset.id,), owner.home / "none.csv", "m", Recipe(), 0)
+    wish = Order((asset.id,), owner.home / "none.csv", "m", 0)
     with pytest.raises(FreeholdError) as refused:
-        training.begin(owner.node, wish)
+        begin(owner, wish)
     assert refused.value.fields["owner"] == owner.account
 
 
@@ -233,9 +351,10 @@ def test_a_damaged_blob_is_said_and_not_trained_on(owner: Party) -> None:
         publishing.open_table(owner.node, "0x00")
 
 
-def test_so_few_rows_that_their_sums_would_show_them_are_refused(owner: Party) -> None:
+def test_one_row_is_refused_and_few_are_not(owner: Party) -> None:
     held = len(owner.node.store.find("asset"))
-    with pytest.raises(InvalidTable, match="at least 10") as refused:
-        owner.publish(make(9, seed=3))
-    assert "column sums" in refused.value.hint
+    with pytest.raises(InvalidTable, match="at least 2") as refused:
+        owner.publish(make(1, seed=30))
+    assert "learned" in refused.value.hint
     assert len(owner.node.store.find("asset")) == held
+    assert owner.publish(make(2, seed=31)).schema_["rows"] == 2

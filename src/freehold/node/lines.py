@@ -59,8 +59,7 @@ def join(node: Node, tx: Transaction, asset: Asset, fingerprints: Iterable[bytes
     """
     connection, rows = tx.connection, sorted(set(fingerprints))
     joined = _meeting(connection, rows, asset.supersedes)
-    for promise in joined:
-        _require_kept(node, asset, promise)
+    require_kept(node, asset.name, asset.terms.reveals, joined)
     if not joined:
         joined = [_found(connection, asset)]
     for promise in joined:
@@ -181,12 +180,17 @@ def _delta_exponent(asset: Asset) -> int:
     return privacy.delta_exponent_for(int(asset.schema_["rows"]))
 
 
-def _require_kept(node: Node, asset: Asset, promise: Promise) -> None:
-    if REVEALS.index(asset.terms.reveals) <= REVEALS.index(promise.reveals):
-        return
-    first = node.asset(promise.line).name if node.store.has(promise.line) else promise.line[:10]
-    raise PromiseBroken(
-        f"rows of {asset.name} were published in {first} with the promise that answers are {promise.reveals}",
-        hint="A promise about rows stays. Publish without exact updates, or leave those rows out.",
-        line=promise.line,
-    )
+def require_kept(node: Node, name: str, reveals: Reveals, promises_made: Iterable[Promise]) -> None:
+    """A table shows no more than was promised about rows in it.
+
+    Raises:
+        PromiseBroken.
+    """
+    for promise in promises_made:
+        if REVEALS.index(reveals) > REVEALS.index(promise.reveals):
+            first = node.asset(promise.line).name if node.store.has(promise.line) else promise.line[:10]
+            raise PromiseBroken(
+                f"rows of {name} were published in {first} with the promise that answers are {promise.reveals}",
+                hint="A promise about rows stays. Publish without exact updates, or leave those rows out.",
+                line=promise.line,
+            )

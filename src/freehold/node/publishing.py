@@ -101,6 +101,10 @@ def publish(
     table, salt = found.table, secrets.token_bytes(SALT_BYTES)
     bounds = distinct.declared(rows.bounds, table, path.name)
     fingerprints = _fingerprints(node, found)
+    if terms.reveals == "update":
+        # asked before anything is sealed; `join` asks again
+        older = lines.meeting(node, fingerprints, supersedes.id if supersedes else None)
+        lines.require_kept(node, name or path.stem, terms.reveals, older)
     with node.store.transaction() as tx:
         sealed = seal_table(node, tx, table, salt)
         asset = Asset(
