@@ -139,7 +139,7 @@ class Lender:
         Raises:
             WrongContribution; RoundsMissing; VerificationFailed; InvalidDocument.
         """
-        _, _, plan = self._granted(holder, body)
+        grant, _, plan = self._granted(holder, body)
         with self._node.exclusive(f"run:{plan.run_id}"):
             contribution = require_claim(
                 self._node, body.get("contribution"), "contribution", plan.run_id, holder
@@ -147,6 +147,7 @@ class Lender:
             known = self._node.store.state(f"agreed:{plan.run_id}")
             if known and known["contribution"] == contribution.document.id:
                 return {"agreement": self._node.store.get(known["agreement"]).to_json()}
+            self._begin(plan, grant, body.get("start"))
             running = self._follow(plan, body.get("rounds"))
             if not running.is_done:
                 raise RoundsMissing("this owner lacks rounds", hint="Send them.", number=running.next)
@@ -258,9 +259,10 @@ class Lender:
             tx.put(claim, logged=False)
             if own is not None:
                 if not node.store.has(own.document.id):
-                    # given before this node was restored from an older state: its number is taken
+                    # given before this node was restored from an older state: number and budget are taken
                     grant = node.grant(start.grants[node.account])
                     tx.count_use(grant.id, use_price(grant))
+                    budget.charge(node, tx, grant.asset, run, plan.rho_nano, plan.epsilon_micro, grant.holder)
                 tx.put(own)
             tx.set(name, claim.document.id)
         return claim

@@ -315,7 +315,7 @@ class Job:
                     raise
 
     def _ask_commit(self, number: int, asset: Asset, first: int, due: list[dict[str, Any]]) -> Envelope:
-        plan, node = self._plan, self._node
+        plan = self._plan
         body: dict[str, Any] = {
             "grant": self.job["grants"][asset.owner],
             "number": number,
@@ -323,15 +323,16 @@ class Job:
             "countersigned": due,
         }
         if first == plan.first_round:
-            body["start"] = {
-                "claim": node.store.get(self.job["start_claim"]).to_json(),
-                "grants": [
-                    node.store.get(self.job["grants"][owner]).to_json()
-                    for owner in sorted(self.job["grants"])
-                ],
-            }
+            body["start"] = self._start_shown()
         answer = self._peers.ask(asset.owner, "/peer/rounds/commit", body, timeout=plan.patience_seconds)
         return self._receipt(asset, answer, number)
+
+    def _start_shown(self) -> dict[str, Any]:
+        store, grants = self._node.store, self.job["grants"]
+        return {
+            "claim": store.get(self.job["start_claim"]).to_json(),
+            "grants": [store.get(grants[owner]).to_json() for owner in sorted(grants)],
+        }
 
     def _records(self, first: int, beyond: int) -> list[dict[str, Any]]:
         """As `records_of`; read once for all owners that lack the same."""
@@ -480,6 +481,8 @@ class Job:
             first, beyond = plan.recipe.rounds, plan.recipe.rounds + 1
             while True:
                 sent = {**body, "grant": grant, "rounds": self._records(first, beyond)}
+                if first == plan.first_round:
+                    sent["start"] = self._start_shown()
                 try:
                     answer = self._peers.ask(
                         asset.owner, "/peer/agreements", sent, timeout=plan.patience_seconds
