@@ -24,6 +24,7 @@ from freehold.cli import (
     measuring,
     money,
     node,
+    privacy,
     quickstart,
     serving,
     train,
@@ -64,7 +65,7 @@ def root(
 
 
 for group in (
-    *(quickstart, node, market, grants, train, jobs, measuring, serving, money, channels, evidence),
+    *(quickstart, node, market, privacy, grants, train, jobs, measuring, serving, money, channels, evidence),
     *(doctor, config, keys, backup, chain, completion),
 ):
     group.register(app)

@@ -8,8 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
+from freehold.cli import bounds as columns_bounds
 from freehold.cli.client import NodeClient
-from freehold.cli.options import DEFAULT_HOME, Dollars, Home, Json, units
+from freehold.cli.options import DEFAULT_HOME, Dollars, Home, Json, millionths, units
 from freehold.cli.output import day, emit, table
 
 
@@ -34,17 +35,53 @@ def publish(
     approval: Annotated[
         str | None, typer.Option(help="automatic, or ask: you decide each request for a grant.")
     ] = None,
+    epsilon: Annotated[
+        str | None, typer.Option(help="Most that one training run may cost the rows; 1 by default.")
+    ] = None,
+    epsilon_life: Annotated[
+        str | None, typer.Option(help="Most that all runs together may cost them, for ever; 4 by default.")
+    ] = None,
+    reveals: Annotated[
+        str | None,
+        typer.Option(
+            help="noised, or update: exact updates, from which rows can be rebuilt; needs --holder."
+        ),
+    ] = None,
+    holder: Annotated[
+        list[str] | None,
+        typer.Option(help="An account that alone may use it; repeatable.", metavar="ACCOUNT"),
+    ] = None,
+    subject: Annotated[
+        str | None, typer.Option(help="Column that names whose row it is; its cells stay here.")
+    ] = None,
+    rows_each: Annotated[
+        int | None, typer.Option(help="Most rows of one subject; 1 by default.", min=1, max=1_000)
+    ] = None,
+    bounds: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Range of a column, known without the rows: NAME=LOW:HIGH, repeatable; or a CSV file of them.",
+            metavar="RANGE",
+        ),
+    ] = None,
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
     """Offer a table on your terms.
 
-    It is sealed in this node's vault and never leaves it; what others see is a signed description.
+    It is sealed in this node's vault and never leaves it; what others see is a signed description. Training shows
+    them noised sums over its distinct rows; epsilon bounds what those tell about any one row.
     """
     node = NodeClient.of(home)
-    wanted = {"path": str(file.expanduser().resolve()), "label": label}
-    if positive is not None:
-        wanted["positive"] = positive
+    counted = {
+        "positive": positive,
+        "subject": subject,
+        "rows_each": rows_each,
+        "bounds": columns_bounds.read(bounds or []) or None,
+        "epsilon_run_micro": millionths(epsilon),
+        "epsilon_life_micro": millionths(epsilon_life),
+    }
+    wanted: dict[str, Any] = {"path": str(file.expanduser().resolve()), "label": label, **_given(counted)}
     if inspect:
         report = node.post("/api/inspect", wanted)
         emit(report, lambda: _inspection(report), as_json=as_json)
@@ -55,11 +92,13 @@ def publish(
         "max_uses": max_uses,
         "days": days,
         "approval": approval,
+        "reveals": reveals,
+        "holders": holder or None,
     }
-    more = {"name": name, "description": description, **terms}
-    answer = node.post("/api/publish", {**wanted, **{key: v for key, v in more.items() if v is not None}})
-    asset = answer["asset"]
-    emit(answer, lambda: [f"published: {asset['id']}", *_table([asset])], as_json=as_json)
+    answer = node.post(
+        "/api/publish", {**wanted, **_given({"name": name, "description": description, **terms})}
+    )
+    emit(answer, lambda: _published(answer), as_json=as_json)
 
 
 def search(
@@ -74,6 +113,24 @@ def search(
     emit(answer, lambda: _table(answer["assets"]), as_json=as_json)
 
 
+def _given(options: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _published(answer: dict[str, Any]) -> Iterable[Any]:
+    from freehold.training import promises  # noqa: PLC0415
+
+    asset = answer["asset"]
+    yield f"published: {asset['id']}"
+    yield from _table([asset])
+    for warning in answer["warnings"]:
+        yield f"note: {warning}"
+    run, life = (promises.epsilon(asset[f"epsilon_{span}_micro"]) for span in ("run", "life"))
+    yield f"a run may cost the rows an epsilon of {run}, all runs together {life}; what was spent: freehold privacy"
+    if asset["reveals"] == "update":
+        yield promises.EXACT
+
+
 def _inspection(report: dict[str, Any]) -> Iterable[Any]:
     columns = report["columns"]
     yield f"{report['file']}: {report['rows']:,} rows, {len(columns)} columns, {report['size_bytes']:,} bytes"
@@ -81,6 +138,7 @@ def _inspection(report: dict[str, Any]) -> Iterable[Any]:
     yield f"columns: {', '.join(columns[:12])}{f' and {len(columns) - 12} more' if len(columns) > 12 else ''}"
     for warning in report["warnings"]:
         yield f"note: {warning}"
+    yield from report["privacy"]
     yield "nothing was published; leave out --inspect to publish"
 
 

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from freehold.training import privacy
 
 MICRO = 1_000_000
@@ -22,6 +24,11 @@ def epsilon(micro: int) -> str:
 def rough(micro: int) -> str:
     """As `epsilon`, with at most two decimals; rounded down, for what is left must not look like more."""
     return epsilon(micro - micro % 10_000) if micro >= 10_000 else epsilon(micro)
+
+
+def rough_up(micro: int) -> str:
+    """As `rough`, rounded up, for what is spent must not look like less."""
+    return epsilon(-(-micro // 10_000) * 10_000)
 
 
 def times_in_100(epsilon_micro: int, delta_exponent: int | None = None) -> int:
@@ -72,3 +79,17 @@ def of_run(epsilon_micro: int, delta_exponent: int, rows_each: int = 1) -> str:
 def of_life(epsilon_micro: int, delta_exponent: int, rows_each: int = 1) -> str:
     """What all runs together mean."""
     return f"All runs together: {worst_case(epsilon_micro, delta_exponent, rows_each=rows_each)}"
+
+
+def of_line(line: dict[str, Any]) -> str:
+    """Where the budget of some rows stands; `line` as `node.budget.overview` gives it."""
+    now = -(-line["guess_ppm"] // 10_000)
+    most = -(-line["guess_life_ppm"] // 10_000)
+    said = (
+        f"somebody who knows every other row can tell whether a given row is in the table at most {now} times"
+        f" in 100 (a coin: 50), and {most} when all is spent."
+    )
+    if line["exact_runs"]:
+        times = "once" if line["exact_runs"] == 1 else f"{line['exact_runs']:,} times"
+        return f"exact updates were given {times}, from which rows can be rebuilt; beyond those, {said}"
+    return said

@@ -1,0 +1,61 @@
+"""Bounds of columns as people type them: `age=0:120`, or a CSV file with the lines `age,0,120`."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from freehold.core.errors import InvalidInput
+
+_FORM = "Write NAME=LOW:HIGH, such as age=0:120, or name a CSV file with lines such as age,0,120."
+_MOST_BYTES = 1 << 20
+
+
+def read(given: Iterable[str]) -> dict[str, list[float]]:
+    """Column -> [low, high], from what was typed after each `--bounds`.
+
+    Raises:
+        InvalidInput: it has no such form, or a column has bounds twice.
+    """
+    found: dict[str, list[float]] = {}
+    for text in given:
+        for name, low, high in _typed(text) if "=" in text else _listed(Path(text).expanduser()):
+            if name in found:
+                raise InvalidInput(f"column {name!r} has bounds twice", hint="Give them once.", column=name)
+            found[name] = [_number(name, low), _number(name, high)]
+    return found
+
+
+def _typed(text: str) -> Iterator[tuple[str, str, str]]:
+    # from the right: names may hold both signs
+    name, _, pair = text.rpartition("=")
+    low, colon, high = pair.partition(":")
+    if not name.strip() or not colon:
+        raise InvalidInput(f"{text[:60]!r} gives no bounds", hint=_FORM)
+    yield name.strip(), low, high
+
+
+def _listed(path: Path) -> Iterator[tuple[str, str, str]]:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = list(csv.reader(file.read(_MOST_BYTES).splitlines()))
+    except (OSError, UnicodeDecodeError, csv.Error):
+        raise InvalidInput(
+            f"{str(path)[:60]!r} is neither bounds nor a CSV file of them", hint=_FORM
+        ) from None
+    for number, row in enumerate((row for row in rows if any(cell.strip() for cell in row)), start=1):
+        if len(row) != 3:
+            raise InvalidInput(f"{path.name}, line {number}: three cells are needed", hint=_FORM, row=number)
+        if number == 1 and [cell.strip().lower() for cell in row[1:]] == ["low", "high"]:
+            continue
+        yield row[0].strip(), row[1], row[2]
+
+
+def _number(name: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise InvalidInput(
+            f"the bounds of column {name!r} are not numbers", hint=_FORM, column=name
+        ) from None
