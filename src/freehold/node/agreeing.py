@@ -1,7 +1,7 @@
 """The grants of a training run: owners who decide by hand are asked before anything else is bought.
 
-An owner that refuses, or cannot be reached for as long as the plan waits, is left out and named, as long as
-the others hold the plan's quorum of rows.
+An owner that refuses, answers with nonsense, or cannot be reached for as long as the plan waits, is left out
+and named, as long as the others hold the plan's quorum of rows.
 """
 
 from __future__ import annotations
@@ -11,16 +11,35 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from freehold.chain.errors import (
+    ChainUnreachable,
+    ContractNotDeployed,
+    EndpointsDisagree,
+    RpcError,
+    TransactionPending,
+)
 from freehold.core.documents import Asset
-from freehold.core.errors import FreeholdError, NotAllowed, Unavailable
-from freehold.node.asking import AskDropped, AskRow, GrantCountered, GrantWaiting, still_waiting
+from freehold.core.errors import FreeholdError, Unavailable
+from freehold.node.admitting import NotStamped
+from freehold.node.asking import AskRow, GrantCountered, GrantWaiting, still_waiting
 from freehold.node.consent import approval_of
-from freehold.node.granting import obtain
+from freehold.node.databases.errors import StorageFailed
+from freehold.node.granting import NotEnoughDollars, obtain
 from freehold.node.node import Node
 from freehold.node.peers import Peers
 from freehold.training.record import RunPlan, has_quorum
 
 RETRY_SECONDS = 1.0
+_OURS = (
+    NotEnoughDollars,
+    ChainUnreachable,
+    EndpointsDisagree,
+    TransactionPending,
+    RpcError,
+    ContractNotDeployed,
+    StorageFailed,
+)
+"""Troubles of this node: they are no reason to leave out an owner, who may be paid already."""
 
 
 @dataclass
@@ -57,7 +76,9 @@ def agree(
                 found.grants[asset.owner] = _obtain(node, peers, job, asset, plan, rest)
             except (GrantWaiting, GrantCountered) as error:
                 pending += error.fields["asked"]
-            except (AskDropped, NotAllowed, Unavailable) as error:
+            except _OURS:
+                raise
+            except FreeholdError as error:
                 found.absent[asset.owner] = error
                 _require_quorum(plan, found.absent, error)
             tell(found)
@@ -88,7 +109,10 @@ def _obtain(
             ).id
         except (GrantWaiting, GrantCountered):
             raise
-        except Unavailable:
-            # alone it decides whether there is a run at all, so it is waited for like the others
+        except FreeholdError as error:
+            # its node may read a chain that is behind ours; else only who did not answer is asked again
+            early = error.fields.get("peer_code") == NotStamped.code
+            if not (early or isinstance(error, Unavailable)):
+                raise
             if time.monotonic() > deadline or not rest(RETRY_SECONDS):
                 raise

@@ -33,6 +33,9 @@ _BY_STATUS: dict[int, type[FreeholdError]] = {
     403: NotAllowed,
     404: NotFound,
     409: Conflict,
+    502: Unavailable,
+    503: Unavailable,
+    504: Unavailable,
 }
 
 
