@@ -51,6 +51,10 @@ def publish(
         list[str] | None,
         typer.Option(help="An account that alone may use it; repeatable.", metavar="ACCOUNT"),
     ] = None,
+    judge: Annotated[
+        list[str] | None,
+        typer.Option(help="Account that may have you open the table to it after a run; repeatable."),
+    ] = None,
     subject: Annotated[
         str | None, typer.Option(help="Column that names whose row it is; its cells stay here.")
     ] = None,
@@ -94,6 +98,7 @@ def publish(
         "approval": approval,
         "reveals": reveals,
         "holders": holder or None,
+        "judges": judge or None,
     }
     answer = node.post(
         "/api/publish", {**wanted, **_given({"name": name, "description": description, **terms})}

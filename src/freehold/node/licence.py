@@ -39,6 +39,8 @@ class Licence:
     """What an update shows: a noised sum, or (to named holders only) the exact one."""
     holders: tuple[str, ...] = ()
     """Accounts that alone may hold a grant; empty is anyone."""
+    judges: tuple[str, ...] = ()
+    """Accounts to which the table is opened after a run that names one of them."""
 
     def terms(self, node: Node) -> Terms:
         """As a document; the result of training may be used and sold (derive, infer).
@@ -60,6 +62,7 @@ class Licence:
                 epsilon_run_micro=self.epsilon_run_micro,
                 epsilon_life_micro=self.epsilon_life_micro,
                 holders=tuple(sorted({holder.lower() for holder in self.holders})),
+                judges=tuple(sorted({judge.lower() for judge in self.judges})),
             )
         except ValidationError as error:
             raise invalid(error) from None

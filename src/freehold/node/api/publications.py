@@ -54,6 +54,7 @@ class Publication(Offered):
     approval: consent.Approval = "automatic"
     reveals: Literal["noised", "update"] = "noised"
     holders: Annotated[list[str], Field(max_length=32)] = []
+    judges: Annotated[list[str], Field(max_length=32)] = []
 
     def licence(self) -> Licence:
         """The terms."""
@@ -66,6 +67,7 @@ class Publication(Offered):
             epsilon_life_micro=self.epsilon_life_micro,
             reveals=self.reveals,
             holders=tuple(self.holders),
+            judges=tuple(self.judges),
         )
 
 
