@@ -16,15 +16,27 @@ from __future__ import annotations
 
 import time
 import weakref
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from freehold.api_answers import Row, asset_of, made, model_of, numbers, picked, plan_of, progress_of, records
+from freehold.api_answers import (
+    Row,
+    asset_of,
+    budget_of,
+    made,
+    model_of,
+    numbers,
+    picked,
+    plan_of,
+    progress_of,
+    records,
+)
 from freehold.api_permissions import GrantPending, Permissions, given, identifier, named
 from freehold.api_tables import Rows
 from freehold.api_values import (
     Asset,
+    Budget,
     Check,
     Claimed,
     Earnings,
@@ -49,6 +61,8 @@ from freehold.core.errors import FreeholdError, InvalidInput, Unavailable
 __all__ = ["GrantPending", "ModelWithheld", "Node", "Training", "TrainingHalted", "connect", "verify"]
 
 PathLike = str | Path
+Bounds = Mapping[str, tuple[float, float]]
+"""Column -> (low, high)."""
 
 
 class TrainingHalted(FreeholdError):
@@ -157,9 +171,25 @@ class Node(Permissions):
 
     # data
 
-    def inspect(self, path: PathLike, label: str, *, positive: str | None = None) -> Inspection:
-        """What publishing a CSV or Parquet table would find; nothing is changed."""
-        asked = given(path=_file(path), label=label, positive=positive)
+    def inspect(
+        self,
+        path: PathLike,
+        label: str,
+        *,
+        positive: str | None = None,
+        subject: str | None = None,
+        rows_each: int | None = None,
+        bounds: Bounds | None = None,
+        epsilon: str | float | None = None,
+        epsilon_life: str | float | None = None,
+    ) -> Inspection:
+        """What publishing a CSV or Parquet table would find, and what its epsilon means; nothing is changed."""
+        asked = given(
+            path=_file(path),
+            label=label,
+            positive=positive,
+            **_counted(subject, rows_each, bounds, epsilon, epsilon_life),
+        )
         return made(Inspection, self._client.post("/api/inspect", asked))
 
     def publish(
@@ -175,11 +205,21 @@ class Node(Permissions):
         max_uses: int | None = None,
         days: int | None = None,
         approval: str | None = None,
+        subject: str | None = None,
+        rows_each: int | None = None,
+        bounds: Bounds | None = None,
+        epsilon: str | float | None = None,
+        epsilon_life: str | float | None = None,
+        reveals: str | None = None,
+        holders: Sequence[str] | None = None,
     ) -> Asset:
         """Offer a table on your terms; it is sealed in the node's vault and never leaves it.
 
         `price` is dollars as text, for each grant. With `approval="ask"` you decide every request for a
-        grant (`requests`). Raises `NodeRefused` (table.invalid) if the table cannot be trained on.
+        grant (`requests`). A run may cost a row `epsilon`, all runs together `epsilon_life`; of each
+        `subject` (a column) `rows_each` rows count. `bounds` are (low, high) of every column. With
+        `reveals="update"` the accounts in `holders` get exact updates, from which rows can be rebuilt.
+        Raises `NodeRefused` (table.invalid) if the table cannot be trained on.
         """
         asked = given(
             path=_file(path),
@@ -192,8 +232,16 @@ class Node(Permissions):
             max_uses=max_uses,
             days=days,
             approval=approval,
+            reveals=reveals,
+            holders=None if holders is None else list(holders),
+            **_counted(subject, rows_each, bounds, epsilon, epsilon_life),
         )
         return asset_of(self._client.post("/api/publish", asked)["asset"])
+
+    def privacy(self, asset: str | Asset | None = None) -> Rows[Budget]:
+        """What training has cost the rows of your data, or of one dataset, and what may still be spent."""
+        query = {} if asset is None else {"asset": identifier(asset)}
+        return Rows(budget_of(one) for one in self._client.get("/api/privacy", **query)["lines"])
 
     def search(self, text: str = "", *, kind: str = "") -> Rows[Asset]:
         """What this node and its peers offer; `kind` is dataset, model or empty for both."""
@@ -443,6 +491,23 @@ def _order(
         epsilon_micro=None if epsilon is None else millionths(str(epsilon)),
         level="update" if exact else None,
         **more,
+    )
+
+
+def _counted(
+    subject: str | None,
+    rows_each: int | None,
+    bounds: Bounds | None,
+    epsilon: str | float | None,
+    epsilon_life: str | float | None,
+) -> dict[str, Any]:
+    """How rows count and what they may cost, as the control API takes it."""
+    return given(
+        subject=subject,
+        rows_each=rows_each,
+        bounds=None if bounds is None else {name: [*pair] for name, pair in bounds.items()},
+        epsilon_run_micro=None if epsilon is None else millionths(str(epsilon)),
+        epsilon_life_micro=None if epsilon_life is None else millionths(str(epsilon_life)),
     )
 
 

@@ -38,6 +38,55 @@ class Inspection(Shown):
     """Rows whose label is 1."""
     size_bytes: int
     warnings: tuple[str, ...]
+    duplicate_rows: int
+    """Left out, for they repeat others."""
+    left_out_rows: int
+    """Of subjects that have as many as may count."""
+    privacy: tuple[str, ...]
+    """What the epsilon means for rows and model."""
+    expected_loss_bps: int | None
+    """Accuracy that noise costs a model of these rows alone, a hint; None where nothing could be learned."""
+
+
+@dataclass(frozen=True)
+class Charge(Shown):
+    """A training run, and what it cost."""
+
+    run: str
+    holder: str
+    epsilon_micro: int
+    """0 for exact updates, which have no bound."""
+    at: int
+    """Unix seconds."""
+    asset: str
+
+
+@dataclass(frozen=True)
+class Budget(Shown):
+    """The privacy budget of rows: of all tables of this node that share some."""
+
+    line: str
+    """Id of the first of them."""
+    names: tuple[str, ...]
+    """Of the tables, newest first."""
+    assets: tuple[str, ...]
+    reveals: str
+    """noised, or update for exact updates."""
+    epsilon_life_micro: int
+    """Most that all runs together may cost, in millionths of epsilon."""
+    spent_micro: int
+    left_micro: int
+    """Epsilon of the largest run that still fits; costs add up slowly, so it is more than the difference."""
+    delta_exponent: int
+    """Delta is ten to the minus this."""
+    guess_ppm: int
+    """How often somebody who knows every other row is right about one, at most, in millionths."""
+    run_count: int
+    exact_runs: int
+    runs: Rows[Charge]
+    """The newest, newest first."""
+    sentence: str
+    """Where the budget stands."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +103,12 @@ class Asset(Shown):
     rows: int | None
     columns: tuple[str, ...]
     label: str | None
+    reveals: str
+    """What a use shows of the rows: answers, noised updates, or (update) exact ones."""
+    epsilon_run_micro: int
+    """Most that a training run may cost a row, in millionths of epsilon."""
+    epsilon_life_micro: int
+    """Most that all runs together may."""
     price_units: int
     price_per: str
     """grant or use."""

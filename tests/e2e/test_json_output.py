@@ -115,6 +115,7 @@ def offer(market: Market) -> None:
     market.says(builder, "publish", table.with_name("absent.csv"), *priced, code=2)
     assert market.says(builder, "peers", "add", owner.url)["account"] == owner.account
     assert [one["name"] for one in market.says(builder, "search")["assets"]] == ["north", "south"]
+    assert market.says(owner, "privacy")["lines"][0]["run_count"] == 0
 
 
 def wait_for_an_owner(market: Market) -> None:

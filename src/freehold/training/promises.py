@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from freehold.training import privacy
@@ -81,7 +82,7 @@ def of_life(epsilon_micro: int, delta_exponent: int, rows_each: int = 1) -> str:
     return f"All runs together: {worst_case(epsilon_micro, delta_exponent, rows_each=rows_each)}"
 
 
-def of_line(line: dict[str, Any]) -> str:
+def of_line(line: Mapping[str, Any]) -> str:
     """Where the budget of some rows stands; `line` as `node.budget.overview` gives it."""
     now = -(-line["guess_ppm"] // 10_000)
     most = -(-line["guess_life_ppm"] // 10_000)
