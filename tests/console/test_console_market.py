@@ -17,7 +17,9 @@ import market_acts as act
 import node_tables
 import pytest
 from console_node import Console
-from node_world import World
+from node_world import World, licence, until
+
+from freehold.node import publishing
 
 AXE = Path(__file__).resolve().parents[1] / "clients" / "node_modules" / "axe-core" / "axe.min.js"
 HOSTILE = "<b>Ward</b> \u202etxt.exe"
@@ -33,19 +35,20 @@ class Market:
     owner_page: Any
     builder_page: Any
     buyer_page: Any
+    world: World
     data: str = ""
     model: str = ""
     answer: str = ""
 
     def addresses(self) -> list[tuple[Console, list[str]]]:
         """Every kind of page, with something on it."""
-        (job,) = self.builder.api("/jobs")["jobs"]
+        job = self.builder.api("/jobs")["jobs"][0]
         (channel,) = self.buyer.api("/channels")["channels"]
         paths = {
             self.owner: ["uses", "earnings", "earnings/claim", "log", "log/anchor", "models", "spending"],
             self.builder: [
                 "models", f"models/{self.model}", f"models/{self.model}/serve", f"jobs/{job['id']}", "train", "market",
-                f"market/{self.data}", f"lineage/{self.model}", "uses",
+                f"market/{self.data}", f"lineage/{self.model}", "uses", f"train?with={self.data}",
             ],
             self.buyer: [
                 f"uses/{self.answer}", "spending", f"channels/{channel['channel']}/close", f"models/{self.model}", "lineage",
@@ -69,7 +72,7 @@ def market(browser: Any, world: World, tmp_path_factory: pytest.TempPathFactory)
             running.callback(console.stop)
             nodes.append((console, act.enter(console, name)))
         (owner, owner_page), (builder, builder_page), (buyer, buyer_page) = nodes
-        made = Market(owner, builder, buyer, owner_page, builder_page, buyer_page)
+        made = Market(owner, builder, buyer, owner_page, builder_page, buyer_page, world)
         _trade(made, world, home)
         yield made
 
@@ -80,15 +83,19 @@ def _trade(made: Market, world: World, home: Path) -> None:
     table = node_tables.write(home / "ward.csv", node_tables.make(60, seed=1))
     test = node_tables.write(home / "test.csv", node_tables.make(30, seed=2))
     page = made.builder_page
-    made.data = act.publish(
-        made.owner_page, made.owner, table, name=HOSTILE, price="2.50", approval="Ask me first"
-    )
+    made.data = act.offer(made.owner, table, name=HOSTILE, price_units=2_500_000)
     made.builder.api("/peers", {"url": second.url})
     act.look_around(page, made.builder, made.owner)
     act.order(page, made.builder, ["Ward", "Hillside"], test, name="Illness risk", price="0.05", rounds=4)
     assert "$3.00" in page.locator(".figures").inner_text()
+    said = page.locator("main").inner_text()
+    assert "The run costs each owner's rows an epsilon of 50." in said
+    assert "times in 100" in said
+    assert "On made-up rows of these sizes" in said
+    assert "count once" in said
     act.start(page)
     page.get_by_text("decides by hand").wait_for()
+    _read_request(made)
     act.accept(made.owner_page, made.owner)
     page.get_by_role("button", name="Ask again now").click()
     made.model = act.trained(page)
@@ -96,6 +103,25 @@ def _trade(made: Market, world: World, home: Path) -> None:
     act.look_around(made.buyer_page, made.buyer, made.builder)
     row = ",".join(f"{value / 1_000_000:.6f}" for value in node_tables.make(1, seed=3).micro[0])
     made.answer = act.ask(made.buyer_page, made.buyer, made.model, row)
+
+
+def _read_request(made: Market) -> None:
+    """The owner sees what the run would do to its rows before it decides."""
+    page = made.owner_page
+    page.goto(made.owner.url + "requests")
+    page.get_by_role("link", name="Decide").click()
+    said = page.locator("main").inner_text()
+    for part in (
+        *(
+            "The training run",
+            "an epsilon of 50.",
+            "30 rows that nobody trains on",
+            "no run used these rows yet",
+        ),
+        *("an owner not known here 40 rows", "would still fit into the budget"),
+    ):
+        assert part in said, part
+    assert page.get_by_label("Uses").count() == 0, "a run makes as many uses as its plan says"
 
 
 def test_contributions_and_price_are_on_the_models_page(market: Market):
@@ -106,7 +132,11 @@ def test_contributions_and_price_are_on_the_models_page(market: Market):
     said = page.locator("main").inner_text()
     assert "Lakeview Clinic" in said
     assert "$0.05" in said
-    assert "Right answers" in said
+    for part in ("Right answers", "Commoner label alone", "Best single owner", "AUC", "EPSILON 50", "± "):
+        assert part.lower() in said.lower(), part
+    assert said.count("computed it again and agrees") == 2
+    assert said.count(" right answers") == 2, "and what leaving an owner out would change"
+    assert page.locator(".chart.measured .whisker").count() == 6
     shown = sum(
         float(text.rstrip(" %")) for text in page.locator(".shares b").all_inner_texts() if "%" in text
     )
@@ -135,8 +165,9 @@ def test_the_owner_sees_every_use_and_filters_them(market: Market):
     page = market.owner_page
     page.goto(market.owner.url + "uses")
     said = page.locator(".timeline li")
-    assert said.count() == 5, "column totals and four rounds"
+    assert said.count() == 5, "the comparison of rows and four rounds"
     assert "Northside Research trained round 4 on" in said.first.inner_text()
+    assert "compared the rows of" in said.last.inner_text()
     assert page.locator(".timeline b").first.inner_text().startswith("<b>Ward</b>")
     assert page.locator("main").locator("b:text-is('Ward')").count() == 0, "a name is no markup"
     assert "\u202e" not in page.content()
@@ -147,8 +178,14 @@ def test_the_owner_sees_every_use_and_filters_them(market: Market):
     page.get_by_text("Nothing fits").wait_for()
 
 
-def test_verifying_a_training_round_and_the_log(market: Market):
+def test_verifying_a_training_round_and_the_log(market: Market, tmp_path: Path):
     page = market.owner_page
+    act.offer(
+        market.owner,
+        node_tables.write(tmp_path / "later.csv", node_tables.make(30, seed=9)),
+        name="Later",
+        price_units=0,
+    )
     page.goto(market.owner.url + "log/anchor")
     page.get_by_role("button", name="Anchor now").click()
     page.get_by_text("Anchored: the chain now vouches").wait_for()
@@ -231,17 +268,21 @@ def test_a_channel_is_closed_knowingly(market: Market):
     assert market.buyer.api("/channels")["channels"][0]["status"] == "closing"
 
 
-def test_access_is_asked_for_given_and_taken_back(market: Market):
+def test_access_comes_with_a_run_and_is_taken_back(market: Market, tmp_path: Path):
     page = market.builder_page
     page.goto(f"{market.builder.url}market/{market.data}")
-    assert "$2.50 is paid only once the owner agrees" in page.locator("main").inner_text()
-    page.get_by_role("button", name="Ask the owner").click()
-    page.get_by_text("Nothing was paid").wait_for()
+    assert "an epsilon of at most 50 in one run and 100 in all" in page.locator("main").inner_text()
+    page.get_by_role("link", name="Train on it").click()
+    assert page.get_by_role("checkbox", name="Ward").is_checked()
+    assert page.get_by_label("Privacy budget of the run").input_value() == "50"
+    job = _waiting_for_another(market, tmp_path)
     act.accept(market.owner_page, market.owner)
     before = market.builder.api("/status")["balance_units"]
-    page.get_by_role("button", name="Ask the owner").click()
-    page.get_by_text("You have access.").wait_for()
+    market.builder.api(f"/jobs/{job}/resume", {})
+    until(lambda: market.builder.api(f"/jobs/{job}")["grants"] != {}, "the first owner's grant is there")
     assert market.builder.api("/status")["balance_units"] == before - 2_500_000
+    page.goto(f"{market.builder.url}market/{market.data}")
+    page.get_by_text("you have access").first.wait_for()
     owner_page = market.owner_page
     owner_page.goto(f"{market.owner.url}data/{market.data}")
     owner_page.get_by_role("link", name="Take access back").click()
@@ -249,6 +290,32 @@ def test_access_is_asked_for_given_and_taken_back(market: Market):
     owner_page.get_by_text("can no longer use it").wait_for()
     page.goto(f"{market.builder.url}market/{market.data}")
     page.get_by_text("taken back").wait_for()
+    market.builder.api(f"/requests/{market.builder.api('/requests')['asked'][0]['id']}/drop", {})
+
+
+def _waiting_for_another(market: Market, folder: Path) -> str:
+    """A job over the owner's data and that of one who does not decide; returns it once both were asked."""
+    second = market.world.party("Harbour Clinic")
+    path = node_tables.write(folder / "harbour.csv", node_tables.make(40, seed=11))
+    publishing.publish(second.node, path, node_tables.LABEL, licence(), name="Harbour", approval="ask")
+    market.builder.api("/peers", {"url": second.url})
+    test = node_tables.write(folder / "test.csv", node_tables.make(30, seed=12))
+    asked = {"assets": [market.data, "Harbour"], "test": str(test), "name": "Second risk", "rounds": 4}
+    job = str(market.builder.api("/train", asked)["job"])
+    until(lambda: len(market.builder.api(f"/jobs/{job}")["waiting"]) == 2, "both owners are asked")
+    return job
+
+
+def test_a_smaller_epsilon_is_filled_in_as_owners_are_ticked(market: Market):
+    page = market.builder_page
+    page.goto(market.builder.url + "train")
+    field = page.get_by_label("Privacy budget of the run")
+    assert field.input_value() == ""
+    page.get_by_role("checkbox", name="Ward").check()
+    assert field.input_value() == "50"
+    field.fill("0.5")
+    page.get_by_role("checkbox", name="Hillside").check()
+    assert field.input_value() == "0.5", "what was typed stays"
 
 
 @pytest.mark.parametrize(

@@ -72,9 +72,18 @@ def _run(node: Node, row: RequestRow) -> dict[str, Any] | None:
         "sentence": findings.privacy(plan, rows_each=plan["rows_each"]),
         "counting": promises.EPSILON,
         "left": promises.rough(plan["left_micro"]),
-        "others": [one for one in plan["owners"] if one["account"] != node.account],
-        "keeper": "" if plan["test_holder"] == row["holder"] else name_of(node, plan["test_holder"]),
+        "others": [
+            {**one, "name": _known(node, one["account"])}
+            for one in plan["owners"]
+            if one["account"] != node.account
+        ],
+        "keeper": "" if plan["test_holder"] == row["holder"] else _known(node, plan["test_holder"]),
     }
+
+
+def _known(node: Node, account: str) -> str:
+    name = name_of(node, account)
+    return "an owner not known here" if name == account[:10] else name
 
 
 def _before(visit: Visit, row: RequestRow) -> dict[str, int]:
