@@ -154,12 +154,12 @@ class Played:
         model = record.model_hash(done.model, self.plan.scaling, self.plan.recipe, self.plan.columns)
         return {**worth.statement(), "model": model, "missing": self.rounds[-1].unrevealed, **wrong}
 
-    def agree(self, account: str, contribution: dict[str, Any], **wrong: Any) -> httpx.Response:
+    def agree(self, account: str, said: dict[str, Any], **wrong: Any) -> httpx.Response:
         opened = {"commitment": self.plan.test.commitment, "salt": "0x" + TEST_SALT.hex()}
         body = {
             "grant": self.grants[account].id,
             "opening": self.claim("test_opening", opened).to_json(),
-            "contribution": self.claim("contribution", contribution).to_json(),
+            "contribution": self.claim("contribution", said).to_json(),
             "test": table_json(self.test),
             "rounds": self.records,
         }
