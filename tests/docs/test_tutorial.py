@@ -105,7 +105,12 @@ def test_every_command_of_the_tutorial_works_as_typed(tmp_path):
     text = {command: "".join(outputs) for command, outputs in printed.items()}
     assert "north-tumours" in text["freehold search tumours"]
     assert "$5.00" in text["freehold search tumours"]
+    (looked,) = (said for command, said in text.items() if command.endswith("--plan-only"))
+    assert "at most 74 times in 100" in looked
+    assert "cannot be told from strangers' rows" in looked
     assert "North Clinic" in text["freehold models screening"]
+    assert int(re.search(r"(\d+) of 149 test rows", text["freehold models screening"])[1]) > 120
+    assert re.search(r"north-tumours +4 +1 +3\.81 +1 +noised", text["freehold privacy"])
     assert "revoked" in printed["freehold grants list"][1]
     assert "revoked" not in printed["freehold grants list"][0]
     assert len(printed["freehold verify demo/evidence"]) == 2
@@ -114,6 +119,6 @@ def test_every_command_of_the_tutorial_works_as_typed(tmp_path):
 def test_the_tutorial_covers_the_commands_of_the_main_job():
     typed = {line.split()[1] for _, lines in commands() for line in lines if line.startswith("freehold ")}
     assert typed >= {
-        "up", "publish", "search", "train", "serve", "predict", "earnings", "claim", "receipts", "lineage",
-        "evidence", "verify", "grants", "chain",
+        "up", "publish", "search", "train", "privacy", "serve", "predict", "earnings", "claim", "receipts",
+        "lineage", "evidence", "verify", "grants", "chain",
     }  # fmt: skip
