@@ -50,7 +50,7 @@ class Market:
         for one in (self.owner, self.builder):
             one.wait()
         test = write(home / "test.csv", make(40, seed=7))
-        self.order = ("--test", test, "--name", "risk", "--rounds", "2", "--price", "0.01")
+        self.order = ("--test", test, "--name", "risk", "--rounds", "3", "--price", "0.01")
         self.secret = home / "passphrase"
         self.secret.write_text(PASSPHRASE)
         self.secret.chmod(0o600)
@@ -97,7 +97,10 @@ def test_every_command_prints_what_its_schema_says(
     offer(market)
     wait_for_an_owner(market)
     ask_and_decide(market)
+    plan(market)
     model = train(market)
+    hold_back(market)
+    be_neutral(market, model)
     sell(market, model)
     prove(market, model)
     operate(market)
@@ -109,7 +112,8 @@ def offer(market: Market) -> None:
     owner, builder = market.owner, market.builder
     table = write(market.home / "north.csv", make(40, seed=1))
     assert market.says(owner, "publish", table, "--label", LABEL, "--inspect")["positives"] > 0
-    priced = ("--label", LABEL, "--price", "2.50")
+    budget = ("--epsilon", "50", "--epsilon-life", "100", "--judge", builder.account)
+    priced = ("--label", LABEL, "--price", "2.50", *budget)
     market.says(owner, "publish", table, *priced, "--name", "north")
     market.says(owner, "publish", table, *priced, "--name", "south", "--approval", "ask")
     market.says(builder, "publish", table.with_name("absent.csv"), *priced, code=2)
@@ -129,6 +133,7 @@ def wait_for_an_owner(market: Market) -> None:
 
 def ask_and_decide(market: Market) -> None:
     owner, builder = market.owner, market.builder
+    market.says(builder, "grants", "ask", "north", "--action", "train", code=1)
     granted = market.says(builder, "grants", "ask", "north", "--max-uses", "3")
     requests = {}
     for uses in (4, 5, 6, 7):
@@ -151,13 +156,40 @@ def ask_and_decide(market: Market) -> None:
     assert any(one["revoked"] for one in market.says(owner, "grants", "list")["grants"])
 
 
+def plan(market: Market) -> None:
+    planned = market.says(market.builder, "train", "north", *market.order, "--epsilon", "2.5", "--plan-only")
+    assert (planned["rounds"], planned["epsilon_micro"]) == (3, 2_500_000)
+    market.says(market.builder, "train", "north", *market.order, "--epsilon", "51", code=6)
+    market.says(market.builder, "train", "north", *market.order, "--exact", code=6)
+
+
 def train(market: Market) -> str:
     builder = market.builder
-    job = market.says(builder, "train", "north", *market.order, "--no-wait")["job"]
+    ordered = ("train", "north", *market.order, "--judge", builder.account)
+    job = market.says(builder, *ordered, "--no-wait")["job"]
     assert market.says(builder, "train", "--resume", job)["step"] == "done"
     (model,) = market.says(builder, "models")["models"]
     market.says(builder, "serve", model["id"])
     return str(model["id"])
+
+
+def hold_back(market: Market) -> None:
+    """A model that its builder wants to see first: found again, and released by its word."""
+    error = market.says(market.builder, "train", "north", *market.order, "--review", code=10)["error"]
+    held = market.says(market.builder, "jobs")["jobs"][-1]
+    assert (held["step"], held["model"], held["id"]) == ("withheld", None, error["fields"]["job"])
+    assert error["fields"]["scores"] == held["scores"]
+    market.says(market.builder, "train", "--resume", held["id"], code=10)
+    assert market.says(market.builder, "train", "--release", held["id"])["model"]
+
+
+def be_neutral(market: Market, model: str) -> None:
+    """A judge opens an owner's table, a validator keeps a test table, an owner looks at its budget."""
+    assert market.says(market.builder, "audit", model)
+    table = write(market.home / "kept.csv", make(40, seed=8))
+    kept = market.says(market.owner, "tests", "hold", table, "--label", LABEL)
+    assert [one["test"] for one in market.says(market.owner, "tests", "list")["tests"]] == [kept["test"]]
+    assert market.says(market.owner, "privacy")["lines"][0]["run_count"] == 2
 
 
 def sell(market: Market, model: str) -> None:
@@ -193,7 +225,7 @@ def prove(market: Market, model: str) -> None:
         market.says(None, "verify", folder, "--rpc-url", market.chain["url"])["trusted_by"] == "chain client"
     )
     plan = folder / "training" / "plan.json"
-    plan.write_text(plan.read_text().replace('"rounds":2', '"rounds":3'))
+    plan.write_text(plan.read_text().replace('"rounds":3', '"rounds":4'))
     assert not market.says(None, "verify", folder, code=9)["ok"]
     market.says(builder, "log", "--anchor")
 
