@@ -29,24 +29,37 @@ def main(folder: Path) -> None:
             start_node(running, folder / name, rpc_url) for name in ("north", "south", "builder", "buyer")
         )
 
-        # two owners offer their tables; the rows never leave their nodes
+        # two owners offer their tables, each with a privacy budget; the rows never leave their nodes
         for owner, name in ((north, "north"), (south, "south")):
             table = folder / "tables" / f"{name}.csv"
             print(owner.inspect(table, "malignant").rows, "rows in", name)
-            owner.publish(table, "malignant", name=f"{name}-tumours", price="2.50", max_uses=50)
+            owner.publish(
+                table,
+                "malignant",
+                name=f"{name}-tumours",
+                price="2.50",
+                max_uses=50,
+                epsilon=1,
+                epsilon_life=4,
+            )
             builder.meet(owner.status().url)
 
-        # a builder finds them, buys grants and trains
-        offers = builder.search("tumours", kind="dataset")
-        training = builder.train(
-            offers, test=folder / "tables" / "test.csv", name="screening", price="0.01", rounds=8
-        )
+        # a builder finds them, looks at what a run would come to, buys grants and trains
+        offers, test = builder.search("tumours", kind="dataset"), folder / "tables" / "test.csv"
+        plan = builder.plan(offers, test=test)
+        print(f"{plan.rounds} rounds for {dollars(plan.total_units)}. {plan.sentence}")
+        training = builder.train(offers, test=test, name="screening", price="0.01")
         for progress in training:
             print(f"{progress.step} {progress.round}/{progress.rounds}")
         model = training.wait()
-        print(f"right on {model.correct} of {model.test_rows} test rows")
+        print(
+            f"right on {model.correct} of {model.test_rows} test rows, guessing on {model.majority_correct}"
+        )
         for part in model.contributions:
-            print(f"{part.name} contributed {part.share_bps / 100:.2f} %")
+            agreed = "and agrees" if part.agreed else "and has not agreed"
+            print(
+                f"{part.name} contributed {part.share_bps / 100:.2f} %, give or take {part.error_ppm / 10_000:.2f}, {agreed}"
+            )
         builder.serve(model)
 
         # a buyer pays by the call

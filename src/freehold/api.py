@@ -251,7 +251,7 @@ class Node(Permissions):
 
     def plan(
         self,
-        assets: str | Iterable[str | Asset],
+        assets: str | Asset | Iterable[str | Asset],
         *,
         test: PathLike,
         name: str = "model",
@@ -278,7 +278,7 @@ class Node(Permissions):
 
     def train(
         self,
-        assets: str | Iterable[str | Asset],
+        assets: str | Asset | Iterable[str | Asset],
         *,
         test: PathLike,
         name: str,
@@ -473,7 +473,7 @@ class Training:
 
 
 def _order(
-    assets: str | Iterable[str | Asset],
+    assets: str | Asset | Iterable[str | Asset],
     *,
     test: PathLike,
     price: str,
@@ -485,7 +485,7 @@ def _order(
     if exact and epsilon is not None:
         raise InvalidInput("exact updates have no epsilon", hint="Give one of the two.")
     return given(
-        assets=[assets] if isinstance(assets, str) else [identifier(one) for one in assets],
+        assets=[identifier(one) for one in ([assets] if isinstance(assets, str | Asset) else assets)],
         test=_file(test),
         price_units=money.units(price),
         epsilon_micro=None if epsilon is None else millionths(str(epsilon)),

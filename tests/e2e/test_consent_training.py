@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from node_tables import LABEL, make, write
-from node_world import Party, World, finished, order, until
+from node_world import EPSILON_LIFE_MICRO, EPSILON_RUN_MICRO, Party, World, finished, licence, order, until
 
 from freehold.node import consent, granting, publishing, requests
 from freehold.node.consent import Counter
@@ -17,15 +18,15 @@ PRICE_UNITS = 1_000_000
 class Run:
     """A builder who ordered training of an owner who asks first and one who does not."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, **more: Any) -> None:
         self.world = world
         self.owner, automatic = world.party("owner"), world.party("automatic")
         path = write(self.owner.home / "table.csv", make(20, seed=1))
-        licence = publishing.Licence(price_units=PRICE_UNITS)
-        publishing.publish(self.owner.node, path, LABEL, licence, name="north", approval="ask")
+        terms = licence(price_units=PRICE_UNITS)
+        publishing.publish(self.owner.node, path, LABEL, terms, name="north", approval="ask")
         automatic.publish(make(30, seed=2), price_units=PRICE_UNITS)
         self.builder = world.party("builder")
-        self.order = order(self.builder, [self.owner, automatic], rounds=2)
+        self.order = order(self.builder, [self.owner, automatic], rounds=2, **more)
         self.job = self.jobs.start(self.order)
         until(lambda: self.state["waiting"] != [], "the job waits")
 
@@ -68,7 +69,7 @@ def test_it_names_the_silent_owner_and_goes_on_by_itself_once_it_agrees(run: Run
     consent.accept(run.owner.node, run.request)
     until(lambda: run.state["step"] == "done", "the run ends by itself", 60)
     assert run.paid() == [PRICE_UNITS, PRICE_UNITS]
-    assert held(run.builder) == [3, 3], "the buyer counts its receipts: column sums and two rounds"
+    assert held(run.builder) == [3, 3], "the buyer counts its receipts: the comparison of rows and two rounds"
     until(lambda: not run.state["running"], "its thread ends")
     assert run.jobs.start(run.order) != run.job, "what is done is ordered anew"
     run.jobs.stop()
@@ -85,13 +86,54 @@ def test_it_shows_an_offer_and_goes_on_once_that_is_taken_up(run: Run) -> None:
     assert run.paid() == [PRICE_UNITS, PRICE_UNITS + 1]
 
 
-@pytest.mark.parametrize("why", ["refused", "dropped"])
-def test_it_stands_still_where_the_owner_refused_or_the_request_was_dropped(run: Run, why: str) -> None:
+def test_the_owner_is_shown_the_plan_before_it_decides(run: Run) -> None:
+    (row,) = requests.overview(run.owner.node)
+    plan = row["training"]
+    assert plan is not None
+    assert (plan["level"], plan["epsilon_micro"], plan["rounds"]) == ("noised", EPSILON_RUN_MICRO, 2)
+    assert {one["account"] for one in plan["owners"]} >= {run.owner.account}
+    assert [one["rows"] for one in plan["owners"] if one["account"] == run.owner.account] == [20]
+    assert sorted(one["rows"] for one in plan["owners"]) == [20, 30]
+    assert (plan["test_rows"], plan["test_holder"]) == (40, run.builder.account)
+    assert 0 < plan["test_positives"] < 40
+    assert plan["earlier_runs"] == []
+    assert EPSILON_LIFE_MICRO - EPSILON_RUN_MICRO <= plan["left_micro"] < EPSILON_LIFE_MICRO
+    consent.accept(run.owner.node, run.request)
+    until(lambda: run.state["step"] == "done", "the run ends by itself", 60)
+    second = run.jobs.start(replace(run.order, name="another"))
+    until(lambda: len(requests.overview(run.owner.node)) == 2, "the owner is asked again")
+    later = requests.overview(run.owner.node)[-1]["training"]
+    assert later is not None
+    assert later["earlier_runs"] == [plan["run"]]
+    assert later["left_micro"] < plan["left_micro"]
+    run.jobs.hold(second)
+
+
+def end(run: Run, why: str) -> None:
+    """The owner refuses, or the builder drops its request; the job hears of it."""
     if why == "refused":
         consent.refuse(run.owner.node, run.request, "not for this")
     else:
         granting.drop(run.builder.node, run.builder.services.peers, run.request)
     run.jobs.resume(run.job)
+
+
+@pytest.mark.parametrize("why", ["refused", "dropped"])
+def test_it_goes_on_without_an_owner_that_refused_where_the_others_are_a_quorum(run: Run, why: str) -> None:
+    end(run, why)
+    until(lambda: run.state["step"] == "done", "the run goes on", 60)
+    found = run.state
+    away = found["absent"][run.owner.account]
+    assert (away["rounds"], away["code"]) == ([], f"grant.{why}")
+    assert ("not for this" in away["why"]) == (why == "refused")
+    assert run.owner.account not in found["grants"]
+    assert run.paid() == [PRICE_UNITS], "nothing is paid to who takes no part"
+
+
+@pytest.mark.parametrize("why", ["refused", "dropped"])
+def test_it_stands_still_where_without_the_owner_there_is_no_quorum(world: World, why: str) -> None:
+    run = Run(world, quorum_bps=7_000)
+    end(run, why)
     found = finished(run.builder, run.job)
     assert (found["error"]["code"], found["waiting"]) == (f"grant.{why}", [])
     assert ("not for this" in found["error"]["title"]) == (why == "refused")

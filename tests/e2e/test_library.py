@@ -45,8 +45,15 @@ def test_the_example_runs_and_everybody_gets_their_due(example):
     shares = [float(share) for share in re.findall(r"contributed ([0-9.]+) %", said)]
     assert len(shares) == 2
     assert sum(shares) == pytest.approx(100)
-    right, rows = map(int, re.search(r"right on (\d+) of (\d+)", said).groups())
+    right, rows, guessed = map(
+        int, re.search(r"right on (\d+) of (\d+) test rows, guessing on (\d+)", said).groups()
+    )
     assert right / rows > 0.85
+    assert guessed < right
+    assert "epsilon of 1." in said
+    assert said.count("and agrees") == 2
+    errors = [float(error) for error in re.findall(r"give or take ([0-9.]+)", said)]
+    assert all(0 < error < 25 for error in errors)
     claimed = [float(units) for units in re.findall(r"claimed \$([0-9.]+), earned \$2\.50", said)]
     assert sum(claimed) == pytest.approx(0.01)
     assert "all hold" in said
@@ -158,6 +165,60 @@ def test_a_training_that_cannot_go_on_says_why_and_can_be_resumed(library):
     assert [job.job for job in library.node.jobs()] == [training.id]
 
 
+def test_a_plan_is_told_before_anything_is_asked_or_paid(library, world):
+    owner = world.party("planned")
+    owner.publish(node_tables.make(40, seed=21), price_units=3_000_000, epsilon_run_micro=2_000_000)
+    library.node.meet(owner.url)
+    (offer,) = library.node.search("planned")
+    before = library.node.status().balance_units
+    plan = library.node.plan(offer, test=library.test)
+    assert (plan.level, plan.epsilon_micro, plan.total_units, plan.test_rows) == (
+        "noised",
+        2_000_000,
+        3_000_000,
+        40,
+    )
+    assert "epsilon of 2." in plan.sentence
+    assert "times in 100" in plan.sentence
+    less = library.node.plan(offer, test=library.test, epsilon=0.5, rounds=3)
+    assert (less.epsilon_micro, less.rounds) == (500_000, 3)
+    assert less.accuracy_with_bps <= less.accuracy_without_bps
+    with pytest.raises(NodeRefused, match="allow an epsilon of 2"):
+        library.node.plan(offer, test=library.test, epsilon="2.1")
+    with pytest.raises(NodeRefused, match="level update"):
+        library.node.plan(offer, test=library.test, exact=True)
+    with pytest.raises(InvalidInput):
+        library.node.plan(offer, test=library.test, exact=True, epsilon=1)
+    assert library.node.status().balance_units == before
+    assert owner.node.store.find("grant") == []
+
+
+def test_a_model_is_looked_at_before_it_is_released(world):
+    builder, owners = world.party("reviewer"), world.owners(2)
+    builder.knows(*owners)
+    (builder.home / "node.json").write_text(json.dumps({"url": builder.url}))
+    (builder.home / "api-token").write_text(TOKEN)
+    test = node_tables.write(builder.home / "test.csv", node_tables.make(40, seed=7))
+    with freehold.connect(builder.home) as node:
+        training = node.train(
+            node.search(kind="dataset"), test=test, name="seen first", rounds=3, review=True
+        )
+        with pytest.raises(api.ModelWithheld, match="right on") as caught:
+            training.wait(60)
+        assert f"node.release('{training.id[:10]}')" in caught.value.hint
+        held = training.progress
+        assert (held.step, held.model, held.test_rows) == ("withheld", None, 40)
+        assert held.correct > held.majority_correct
+        model = node.release(training.id).wait(60)
+        assert (model.correct, model.majority_correct) == (held.correct, held.majority_correct)
+        assert model.accuracy_bps[0] < 10_000 * model.correct / model.test_rows < model.accuracy_bps[1]
+        assert model.level == "noised"
+        assert "times in 100" in model.privacy
+        assert sum(part.share_bps for part in model.contributions) == 10_000
+        assert all(part.agreed and part.error_ppm for part in model.contributions)
+        assert model.earlier_runs == ()
+
+
 def test_waiting_has_an_end(library, world):
     slow = world.party("slow-builder")
     cheap = world.owners(1)
@@ -170,7 +231,7 @@ def test_waiting_has_an_end(library, world):
         model = api.Training(node, job).wait(60)
         assert node.model(model.name) == model
         assert [part.account for part in model.contributions] == [cheap[0].account]
-        assert len(node.receipts()) == 21
+        assert len(node.receipts()) == 20
         assert node.receipts(limit=2) == node.receipts()[-2:]
         finished(slow, job)
 
