@@ -64,7 +64,7 @@ def publish(
 def ask(builder: Party, asset_id: str, uses: int) -> Any:
     viewing.refresh(builder.services)
     asset = builder.node.asset(asset_id)
-    return granting.obtain(builder.node, builder.services.peers, asset, "train", max_uses=uses)
+    return granting.obtain(builder.node, builder.services.peers, asset, "derive", max_uses=uses)
 
 
 def test_a_table_is_looked_at_before_it_is_published(console: Console, page, tmp_path):
@@ -102,7 +102,8 @@ def test_publish_decide_and_take_back(console: Console, page, builder: Party, tm
     with pytest.raises(GrantWaiting):
         ask(builder, asset["id"], 7)
     # the page that is open shows it without being touched, and the menu counts it
-    page.get_by_text("Builder <b>& Sons</b> asks to train a model on Patients, and pays $2.50").wait_for()
+    asked = "Builder <b>& Sons</b> asks to derive, infer Patients for training a model, and pays $2.50"
+    page.get_by_text(asked).wait_for()
     assert page.get_by_role("link", name="Requests").locator(".badge").inner_text().startswith("1")
     page.get_by_role("link", name="Decide").click()
     assert "up to 7 times" in page.locator(".sentence").inner_text()
@@ -166,7 +167,7 @@ def test_a_new_version_takes_the_place_of_the_old(console: Console, page, builde
     page.get_by_text("Version 2, published").wait_for()
     with pytest.raises(Exception, match="on offer"):
         granting.obtain(
-            builder.node, builder.services.peers, builder.node.asset(old["id"]), "train", max_uses=2
+            builder.node, builder.services.peers, builder.node.asset(old["id"]), "derive", max_uses=2
         )
     new = next(
         one for one in console.api("/assets")["assets"] if one["name"] == "Yearly" and one["rows"] == 90
@@ -208,9 +209,113 @@ def test_a_file_that_lies_here_already(console: Console, page, tmp_path):
     assert list((console.home / "uploads").iterdir()) == []
 
 
-def test_too_few_rows_are_said_before_anything_is_sent(console: Console, page, tmp_path):
+def test_one_row_is_refused_and_few_are_told_what_noise_does_to_them(console: Console, page, tmp_path):
+    choose_file(page, console, patients(tmp_path / "one.csv", 1))
+    assert "at least 2 are needed" in page.get_by_role("alert").inner_text()
     choose_file(page, console, patients(tmp_path / "few.csv", 5))
-    assert "at least 10 are needed" in page.get_by_role("alert").inner_text()
+    page.get_by_role("link", name="Continue to your terms").click()
+    assert "5 rows alone" in page.locator("main").inner_text()
+
+
+def test_a_budget_is_chosen_said_and_shown(console: Console, page, tmp_path):
+    choose_file(page, console, patients(tmp_path / "careful.csv", 70))
+    page.get_by_role("link", name="Continue to your terms").click()
+    assert page.get_by_label("Epsilon of one training run").input_value() == "1"
+    assert page.get_by_label("Epsilon of all runs together").input_value() == "4"
+    assert "at most 74 times in 100" in page.locator("main").inner_text()
+    for run, life, said in (
+        ("none", "2", "no epsilon"),
+        ("3", "2", "more than the 2"),
+        ("0", "2", "above 0"),
+    ):
+        page.get_by_label("Epsilon of one training run").fill(run)
+        page.get_by_label("Epsilon of all runs together").fill(life)
+        page.get_by_role("button", name="Continue to review").click()
+        assert said in page.get_by_role("alert").inner_text()
+    page.get_by_label("Epsilon of one training run").fill("0.5")
+    page.get_by_role("button", name="Continue to review").click()
+    said = page.locator("main").inner_text()
+    assert "an epsilon of 0.5, all runs together 2" in said
+    assert "One run: Somebody who knows every other row" in said
+    assert "at most 63 times in 100" in said
+    assert "swapping a row for another counts as two" in said
+    page.get_by_role("button", name="Publish").click()
+    page.get_by_text("Published. The table is sealed").wait_for()
+    said = page.locator("main").inner_text()
+    assert "Of an epsilon of 2 in all, 0 is spent in 0 runs. A run of up to 2 still fits." in said or (
+        "share" in said
+    )
+    assert page.get_by_role("img", name="Privacy budget spent").is_visible()
+    page.goto(console.url + "data")
+    assert page.get_by_role("img", name="Privacy budget spent").first.is_visible()
+
+
+HOLDER = "0x" + "ab" * 20
+
+
+def test_exact_updates_need_a_name_and_a_confirmation(console: Console, page, tmp_path):
+    path = tmp_path / "partner.csv"
+    path.write_text("a,b,y\n" + "".join(f"{i}.5,{i * 7 % 11}.25,{i % 2}\n" for i in range(700, 730)))
+    choose_file(page, console, path)
+    page.get_by_role("link", name="Continue to your terms").click()
+    for holder, known, said in (
+        (HOLDER, False, "not confirmed"),
+        ("", True, "nobody is named"),
+        ("bob", True, "holders"),
+    ):
+        if not page.get_by_role("radio", name="Exact updates").is_visible():
+            page.get_by_text("What updates show").first.click()
+        page.get_by_role("radio", name="Exact updates").check()
+        page.get_by_label("Account that gets exact updates").fill(holder)
+        page.get_by_label("I know that rows can be rebuilt").set_checked(known)
+        page.get_by_role("button", name="Continue to review").click()
+        assert said in page.get_by_role("alert").inner_text()
+    page.get_by_label("Account that gets exact updates").fill(HOLDER)
+    page.get_by_label("I know that rows can be rebuilt").check()
+    page.get_by_role("button", name="Continue to review").click()
+    said = page.locator("main").inner_text()
+    assert f"Only {HOLDER} gets access, and it gets exact updates." in said
+    assert "rows can be rebuilt from them" in said
+    page.get_by_role("button", name="Publish").click()
+    page.get_by_text("Published. The table is sealed").wait_for()
+    (asset,) = [one for one in console.api("/assets")["assets"] if one["name"] == "Partner"]
+    assert asset["reveals"] == "update"
+    assert "exact updates, from which rows can be rebuilt" in page.locator("main").inner_text()
+
+
+def test_rows_of_one_person_count_together(console: Console, page, tmp_path):
+    path = tmp_path / "visits.csv"
+    rows = [f"P{i // 3},{i}.75,{i * 5 % 13}.5,{i % 2}" for i in range(900, 930)]
+    path.write_text("\n".join(["who,a,b,y", *rows, rows[0]]) + "\n")
+    choose_file(page, console, path)
+    page.get_by_text("30 distinct rows").wait_for()
+    page.get_by_label("A column that names the person or thing").select_option("who")
+    page.get_by_text("10 distinct rows").wait_for()
+    page.get_by_label("Rows of each that count").fill("2")
+    page.get_by_role("button", name="Check again").click()
+    page.get_by_text("20 distinct rows").wait_for()
+    said = page.locator("main").inner_text()
+    assert "1 row repeats another and counts once" in said
+    assert "10 rows are left out" in said
+    page.get_by_role("link", name="Continue to your terms").click()
+    assert "all rows of one subject away (up to 2)" in page.locator("main").inner_text()
+    page.get_by_role("button", name="Continue to review").click()
+    assert "column who says it; at most 2 rows of each" in page.locator("main").inner_text()
+    page.get_by_role("button", name="Publish").click()
+    page.get_by_text("Published. The table is sealed").wait_for()
+    (asset,) = [one for one in console.api("/assets")["assets"] if one["name"] == "Visits"]
+    assert (asset["rows"], asset["columns"], asset["subject"], asset["rows_each"]) == (
+        20,
+        ["a", "b"],
+        "who",
+        2,
+    )
+    page.get_by_role("link", name="New version").click()
+    page.get_by_label("Choose a CSV or Parquet file").set_input_files(path)
+    page.get_by_role("button", name="Continue", exact=True).click()
+    assert page.get_by_label("A column that names the person or thing").input_value() == "who"
+    assert page.get_by_label("Rows of each that count").input_value() == "2"
+    assert "were published before" in page.locator("main").inner_text()
 
 
 def test_backup_downloads_and_home_stops_asking(console: Console, page, tmp_path):

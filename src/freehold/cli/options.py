@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Annotated
 
@@ -34,12 +33,6 @@ def millionths(text: str | None) -> int | None:
     Raises:
         InvalidInput.
     """
-    from freehold.core.errors import InvalidInput  # noqa: PLC0415
+    from freehold.training import promises  # noqa: PLC0415
 
-    if text is None:
-        return None
-    found = re.fullmatch(r"(\d{0,4})(?:\.(\d{0,6}))?", text.strip(), re.ASCII)
-    value = int((found[1] or "0") + (found[2] or "").ljust(6, "0")) if found else 0
-    if value == 0:
-        raise InvalidInput(f"{text[:40]!r} is no epsilon", hint="Write a number above 0, such as 1 or 0.5.")
-    return value
+    return None if text is None else promises.parse(text)

@@ -6,13 +6,15 @@ import secrets
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from freehold.console.forms import Upload, file_name
-from freehold.core.errors import Conflict, FreeholdError, NotFound
+from freehold.core.errors import Conflict, FreeholdError, InvalidInput, NotFound
 from freehold.node import publishing
 from freehold.node.consent import Approval
+from freehold.node.licence import EPSILON_LIFE_MICRO, EPSILON_RUN_MICRO, Licence, Rows
 from freehold.node.node import Node
+from freehold.training import promises
 from freehold.training.profile import Profile, profile, reduce
 
 MAX_DRAFTS = 3
@@ -32,6 +34,30 @@ class Terms:
     max_uses: int = 100
     days: int = 365
     approval: Approval = "ask"
+    epsilon: str = promises.epsilon(EPSILON_RUN_MICRO)
+    """Of one run, as typed."""
+    epsilon_life: str = promises.epsilon(EPSILON_LIFE_MICRO)
+    """Of all runs together, as typed."""
+    reveals: Literal["noised", "update"] = "noised"
+    holder: str = ""
+    """Account that alone gets exact updates; empty where updates are noised."""
+
+    def licence(self) -> Licence:
+        """As publishing takes them.
+
+        Raises:
+            InvalidInput: an epsilon is none.
+        """
+        return Licence(
+            self.price_units,
+            self.purposes,
+            self.max_uses,
+            self.days,
+            epsilon_run_micro=promises.parse(self.epsilon),
+            epsilon_life_micro=promises.parse(self.epsilon_life),
+            reveals=self.reveals,
+            holders=(self.holder,) if self.reveals == "update" else (),
+        )
 
 
 def usual(node: Node) -> dict[str, Any]:
@@ -57,6 +83,10 @@ class Draft:
     positive: str | None = None
     """The label value that means 1; None where labels are 0 and 1."""
     left_out: tuple[str, ...] = ()
+    subject: str = ""
+    """Column that names whose row it is; empty where every row is another's."""
+    rows_each: int = 1
+    """Most rows of one subject."""
     report: dict[str, Any] | None = None
     """What inspection found; None if the table cannot be published as it stands."""
     problem: FreeholdError | None = None
@@ -71,13 +101,47 @@ class Draft:
         """The file that would be published."""
         return self.reduced.path if self.reduced else self.path
 
+    @property
+    def rows(self) -> Rows:
+        """How its rows are counted."""
+        return Rows(self.subject, self.rows_each) if self.subject else Rows()
+
+    def inspect(self, node: Node) -> dict[str, Any]:
+        """What publishing would find with the terms as they are; the usual epsilon where they have none yet.
+
+        Raises:
+            InvalidTable, InvalidInput.
+        """
+        try:
+            licence = self.terms.licence()
+        except InvalidInput:
+            licence = Licence()
+        return publishing.inspect(
+            node,
+            self.table,
+            self.label,
+            positive=self.positive,
+            rows=self.rows,
+            epsilon_run_micro=licence.epsilon_run_micro,
+            epsilon_life_micro=licence.epsilon_life_micro,
+            supersedes=node.asset(self.supersedes) if self.supersedes else None,
+        )
+
     def choose(
-        self, node: Node, folder: Path, label: str, positive: str | None, left_out: tuple[str, ...]
+        self,
+        node: Node,
+        folder: Path,
+        label: str,
+        positive: str | None,
+        left_out: tuple[str, ...],
+        subject: str = "",
+        rows_each: int = 1,
     ) -> None:
         """Take label and columns, and look whether the table can be published so; changes nothing else."""
         with self.lock:
             self.label, self.positive = label, positive
-            self.left_out = tuple(name for name in left_out if name != label)
+            self.subject, self.rows_each = subject, rows_each
+            self.left_out = tuple(name for name in left_out if name not in (label, subject))
             self.report = self.problem = None
             if self.reduced:
                 self.reduced.close()
@@ -87,7 +151,7 @@ class Draft:
                     self.reduced = Upload(folder, self.file)
                     reduce(self.path, self.reduced.file, self.left_out, publishing.limits(node))
                     self.reduced.finish()
-                self.report = publishing.inspect(node, self.table, label, positive=positive)
+                self.report = self.inspect(node)
             except FreeholdError as error:
                 self.report = None
                 self.problem = _renamed(error, self.table.name, self.file)

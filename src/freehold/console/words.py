@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from markupsafe import Markup
 
 from freehold.core.money import dollars
+from freehold.training import promises
 
 MOST_NAME = 80
 MOST_TEXT = 2_000
@@ -118,6 +119,11 @@ def percent(share_bps: int) -> str:
     return f"{share_bps / 100:.1f} %"
 
 
+def epsilon(micro: int) -> str:
+    """Millionths of epsilon as a number, two decimals at most, rounded up."""
+    return promises.rough_up(micro)
+
+
 def size(size_bytes: int) -> str:
     """Bytes in the largest fitting unit."""
     amount = float(size_bytes)
@@ -156,6 +162,7 @@ FILTERS = {
     "ident": ident,
     "percent": percent,
     "size": size,
+    "epsilon": epsilon,
     "purpose": purpose,
 }
 

@@ -129,6 +129,19 @@ def overview(node: Node, *, asset_id: str = "", limit: int = MOST_LINES) -> list
         return [_shown(node, connection, promise) for promise in chosen]
 
 
+def spent(node: Node, asset_id: str) -> tuple[int, int] | None:
+    """(spent, promised) epsilon of the asset's fullest line, in millionths; None where it has no budget."""
+    with node.store.reading() as connection:
+        found = [
+            (
+                privacy.epsilon_micro(_spent(connection, promise.line), promise.delta_exponent),
+                promise.epsilon_life_micro,
+            )
+            for promise in lines.of(connection, asset_id)
+        ]
+    return max(found, key=lambda one: one[0] / max(1, one[1]), default=None)
+
+
 def epsilon_left(promise: Promise, rho_spent: int) -> int:
     """Epsilon, in millionths, of the largest run that still fits."""
     delta_exponent = promise.delta_exponent

@@ -6,9 +6,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
+from freehold.core.errors import InvalidInput
 from freehold.training import privacy
 
 MICRO = 1_000_000
@@ -20,6 +22,19 @@ def epsilon(micro: int) -> str:
     """A number of epsilon as people write it: `1`, `0.25`; never rounded."""
     whole, rest = divmod(micro, MICRO)
     return f"{whole}.{rest:06d}".rstrip("0").rstrip(".")
+
+
+def parse(text: str) -> int:
+    """An epsilon as typed, such as 0.5, in millionths.
+
+    Raises:
+        InvalidInput.
+    """
+    found = re.fullmatch(r"(\d{0,4})(?:\.(\d{0,6}))?", text.strip(), re.ASCII)
+    value = int((found[1] or "0") + (found[2] or "").ljust(6, "0")) if found else 0
+    if value == 0:
+        raise InvalidInput(f"{text[:40]!r} is no epsilon", hint="Write a number above 0, such as 1 or 0.5.")
+    return value
 
 
 def rough(micro: int) -> str:

@@ -11,10 +11,13 @@ from freehold.console.people import name_of
 from freehold.console.visit import Visit, acts, shows
 from freehold.core.documents import Asset, Grant, Receipt
 from freehold.core.errors import NotFound, Unavailable
-from freehold.node import consent, granting, offering, publishing
+from freehold.node import budget, consent, granting, offering, publishing
 from freehold.node.node import Node
+from freehold.training import promises
 
 MOST_PEOPLE = 200
+MOST_LINES = 10
+MOST_NAMES = 4
 
 
 def overview(visit: Visit) -> Response:
@@ -66,6 +69,7 @@ def _row(node: Node, asset: Asset, issued: list[dict[str, Any]], sold: dict[str,
         "created_at": asset.created_at,
         "offered": offering.is_offered(node, asset.id),
         "over": asset.terms.expires_at <= node.now(),
+        "spent": budget.spent(node, asset.id),
         "active": sum(1 for grant in issued if grant["state"] == "active"),
         "uses": sum(grant["uses"] for grant in issued),
         "sold_units": sold.get(asset.id, 0),
@@ -93,11 +97,35 @@ def dataset(visit: Visit) -> Response:
         people=people[:MOST_PEOPLE],
         more=max(0, len(people) - MOST_PEOPLE),
         uses=_uses(node, asset)[:10],
+        budgets=[_budget(node, line) for line in budget.overview(node, asset_id=asset.id, limit=MOST_LINES)],
+        counting=promises.unit(int(asset.schema_.get("rows_each", 1))),
         following=following,
         previous=node.asset(asset.supersedes)
         if asset.supersedes and node.store.has(asset.supersedes)
         else None,
     )
+
+
+def _budget(node: Node, line: dict[str, Any]) -> dict[str, Any]:
+    """The budget of some rows as the page shows it."""
+    names = [one["name"] for one in line["assets"]]
+    return {
+        **line,
+        "names": names[:MOST_NAMES],
+        "more": max(0, len(names) - MOST_NAMES),
+        "life": promises.epsilon(line["epsilon_life_micro"]),
+        "spent": promises.rough_up(line["spent_micro"]),
+        "left": promises.rough(line["left_micro"]),
+        "sentence": promises.of_line(line),
+        "runs": [
+            {
+                **run,
+                "holder_name": name_of(node, run["holder"]),
+                "epsilon": promises.epsilon(run["epsilon_micro"]) if run["epsilon_micro"] else "no bound",
+            }
+            for run in line["runs"]
+        ],
+    }
 
 
 def _uses(node: Node, asset: Asset) -> list[dict[str, Any]]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from starlette.responses import Response
 
 from freehold.console.drafts import Draft, Drafts, Terms
+from freehold.console.forms import Form
+from freehold.console.people import name_of
 from freehold.console.visit import Visit, acts, shows
 from freehold.console.words import PURPOSES
 from freehold.core import money
@@ -14,6 +17,9 @@ from freehold.core.documents import Asset
 from freehold.core.errors import FreeholdError, InvalidInput
 from freehold.node import publishing
 from freehold.node.consent import approval_of
+from freehold.node.licence import DAY_SECONDS
+from freehold.training import promises
+from freehold.training.distinct import MAX_ROWS_EACH
 
 UPLOADS = "uploads"
 STEPS = ("File", "Columns", "Terms", "Review")
@@ -74,7 +80,11 @@ def _begun(visit: Visit, draft: Draft) -> Response:
     if draft.profile.column(label) is None:
         label = draft.profile.likely_label()
     texts = tuple(column.name for column in draft.profile.columns if column.kind == "text")
-    draft.choose(node, visit.door.home / UPLOADS, label, _positive(draft, label, ""), texts)
+    subject = str(replaced.schema_.get("subject", "")) if replaced else ""
+    subject = subject if subject != label and draft.profile.column(subject) is not None else ""
+    rows_each = int(replaced.schema_.get("rows_each", 1)) if replaced and subject else 1
+    positive = _positive(draft, label, "")
+    draft.choose(node, visit.door.home / UPLOADS, label, positive, texts, subject, rows_each)
     return visit.go(f"/publish/{draft.id}")
 
 
@@ -95,9 +105,23 @@ def _terms_of(visit: Visit, asset: Asset) -> Terms:
         price_units=terms.price_units,
         purposes=terms.purposes,
         max_uses=terms.max_uses,
-        days=max(1, round((terms.expires_at - asset.created_at) / publishing.DAY_SECONDS)),
+        days=max(1, round((terms.expires_at - asset.created_at) / DAY_SECONDS)),
         approval=approval_of(visit.node, asset.id),
+        **_promised(asset),
     )
+
+
+def _promised(asset: Asset) -> dict[str, Any]:
+    """Budget and reveals of the version before; the usual ones where it had none."""
+    terms = asset.terms
+    if not terms.epsilon_run_micro:
+        return {}
+    return {
+        "epsilon": promises.epsilon(terms.epsilon_run_micro),
+        "epsilon_life": promises.epsilon(terms.epsilon_life_micro),
+        "reveals": "update" if terms.reveals == "update" else "noised",
+        "holder": terms.holders[0] if terms.holders else "",
+    }
 
 
 def columns(visit: Visit) -> Response:
@@ -111,6 +135,7 @@ def columns(visit: Visit) -> Response:
         draft=draft,
         label=label,
         counts=counts,
+        most_each=MAX_ROWS_EACH,
         words=[value for value, _ in counts]
         if len(counts) == 2 and _needs_positive(draft, draft.label)
         else [],
@@ -124,8 +149,16 @@ def take_columns(visit: Visit) -> Response:
     if draft.profile.column(label) is None:
         raise InvalidInput("that column is not in the file", hint="Choose one of its columns.")
     left_out = tuple(name for name in visit.form.chosen("leave_out") if draft.profile.column(name))
+    subject = visit.form.text("subject", 300)
+    if subject and (subject == label or draft.profile.column(subject) is None):
+        raise InvalidInput(
+            "that column cannot say whose row it is", hint="Choose a column that is not the label."
+        )
+    rows_each = visit.form.number("rows_each", "The number of rows of each", 1, MAX_ROWS_EACH)
     positive = _positive(draft, label, visit.form.text("positive", 300))
-    draft.choose(visit.node, visit.door.home / UPLOADS, label, positive, left_out)
+    draft.choose(
+        visit.node, visit.door.home / UPLOADS, label, positive, left_out, subject, rows_each if subject else 1
+    )
     return visit.go(f"/publish/{draft.id}")
 
 
@@ -162,7 +195,17 @@ def terms(visit: Visit, error: FreeholdError | None = None) -> Response:
         purposes=purposes,
         most_days=MAX_DAYS,
         most_uses=MAX_USES,
+        counting=promises.unit(draft.rows_each),
+        exact=promises.EXACT,
+        known=_known(visit),
     )
+
+
+def _known(visit: Visit) -> list[tuple[str, str]]:
+    """(account, name) of the parties this node has met."""
+    node = visit.node
+    accounts = {envelope.document.body["account"] for envelope in node.store.find("party")} - {node.account}
+    return sorted(((account, name_of(node, account)) for account in accounts), key=lambda one: one[1])
 
 
 def take_terms(visit: Visit) -> Response:
@@ -184,8 +227,10 @@ def take_terms(visit: Visit) -> Response:
         chosen.price_units = money.units(chosen.price or "0")
         chosen.max_uses = form.number("max_uses", "The number of uses", 1, MAX_USES)
         chosen.days = form.number("days", "The number of days", 1, MAX_DAYS)
+        _take_privacy(draft, form)
         # what a document refuses is refused here, not after the last click
-        _licence(draft).terms(visit.node)
+        chosen.licence().terms(visit.node)
+        draft.report = draft.inspect(visit.node)
     except FreeholdError as error:
         draft.agreed = False
         return terms(visit, error)
@@ -193,12 +238,27 @@ def take_terms(visit: Visit) -> Response:
     return visit.go(f"/publish/{draft.id}/review")
 
 
+def _take_privacy(draft: Draft, form: Form) -> None:
+    chosen = draft.terms
+    chosen.epsilon, chosen.epsilon_life = form.text("epsilon", 20), form.text("epsilon_life", 20)
+    chosen.reveals = "update" if form.text("reveals") == "update" else "noised"
+    chosen.holder = form.text("holder", 42).lower() if chosen.reveals == "update" else ""
+    if chosen.reveals == "update" and not chosen.holder:
+        raise InvalidInput(
+            "nobody is named who gets exact updates", hint="Name one account, 0x and 40 digits."
+        )
+    if chosen.reveals == "update" and "yes" not in form.chosen("exact"):
+        raise InvalidInput(
+            "exact updates were not confirmed", hint="Tick that you know that rows can be rebuilt from them."
+        )
+
+
 def review(visit: Visit) -> Response:
     """Step four: everything in one sentence."""
     draft = _draft(visit)
     if draft.report is None or not draft.agreed:
         return visit.go(f"/publish/{draft.id}/terms")
-    return visit.show("publish_review.html", steps=STEPS, draft=draft)
+    return visit.show("publish_review.html", steps=STEPS, draft=draft, exact=promises.EXACT)
 
 
 def finish(visit: Visit) -> Response:
@@ -210,10 +270,11 @@ def finish(visit: Visit) -> Response:
             node,
             draft.table,
             draft.label,
-            _licence(draft),
+            draft.terms.licence(),
             name=draft.terms.name,
             description=draft.terms.description,
             positive=draft.positive,
+            rows=draft.rows,
             approval=draft.terms.approval,
             supersedes=node.asset(draft.supersedes) if draft.supersedes else None,
         )
@@ -229,11 +290,6 @@ def cancel(visit: Visit) -> Response:
     """Throw the draft away."""
     Drafts.of(visit.session.kept).drop(visit.params["draft"])
     return visit.go("/data", "Nothing was published, and the uploaded file is deleted.")
-
-
-def _licence(draft: Draft) -> publishing.Licence:
-    chosen = draft.terms
-    return publishing.Licence(chosen.price_units, chosen.purposes, chosen.max_uses, chosen.days)
 
 
 def _draft(visit: Visit) -> Draft:
