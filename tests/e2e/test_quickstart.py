@@ -129,19 +129,46 @@ def test_the_report_adds_up(quickstart):
         assert owner["earned_units"] == owner["grant_units"] + owner["revenue_units"]
         assert owner["revenue_units"] == revenue["in_units"] * owner["share_bps"] // 10_000
     # training receipts of the rounds in which the killed owner was away are missing, nothing else
-    assert 100 + 6 * 21 - 20 <= report["receipts"]["count"] <= 100 + 6 * 21
+    rounds = report["model"]["rounds"]
+    assert 100 + 5 * rounds <= report["receipts"]["count"] <= 100 + 6 * rounds
     assert report["receipts"]["anchored"] == report["receipts"]["count"]
 
 
 def test_the_model_is_worth_having(quickstart):
     model = quickstart.report["model"]
     assert model["test_rows"] == 225
-    assert model["accuracy"] > 0.9
-    assert model["accuracy"] >= model["best_single_accuracy"] - 0.02
-    assert abs(model["accuracy"] - model["pooled_accuracy"]) < 0.05
-    shares = {owner["name"].split()[0]: owner["share_bps"] for owner in quickstart.report["owners"]}
-    assert abs(shares["Cedar"] - shares["Dogwood"]) <= 1, "a copy and its original are worth the same"
+    # noise is drawn anew in each run: 60 of them were right on 91 to 97 %
+    assert model["accuracy"] > 0.85
+    assert model["accuracy"] >= model["best_single_accuracy"] - 0.08
+    assert abs(model["accuracy"] - model["pooled_accuracy"]) < 0.1
+    assert model["majority_accuracy"] == pytest.approx(141 / 225)
+    low, high = (end / 10_000 for end in model["accuracy_bps"])
+    assert low < model["accuracy"] < high
+
+
+def test_shares_say_how_sure_they_are_and_who_agreed(quickstart):
+    owners = {owner["name"].split()[0]: owner for owner in quickstart.report["owners"]}
+    shares = {name: owner["share_bps"] for name, owner in owners.items()}
+    errors = {name: owner["error_ppm"] / 100 for name, owner in owners.items()}
+    assert all(0 < error < 1_000 for error in errors.values())
+    assert abs(shares["Cedar"] - shares["Dogwood"]) < 3 * (errors["Cedar"] + errors["Dogwood"]), (
+        "alike, up to noise"
+    )
+    assert shares["Elm"] <= 2 * errors["Elm"], "wrong labels earn nothing, or next to it"
     assert shares["Elm"] < min(shares[name] for name in ("Alder", "Birch", "Cedar"))
+    agreed = [owner["rows"] for owner in owners.values() if owner["agreed"]]
+    assert sum(agreed) * 2 > sum(owner["rows"] for owner in owners.values())
+
+
+def test_what_the_run_cost_the_rows_is_said(quickstart):
+    privacy = quickstart.report["privacy"]
+    assert (privacy["level"], privacy["epsilon_micro"]) == ("noised", 4_000_000)
+    assert "99 times in 100" in privacy["said"]
+    code, out, _ = freehold("privacy", "--json", "--home", str(quickstart.directory / "alder"))
+    assert code == 0
+    (line,) = json.loads(out)["lines"]
+    assert 3_900_000 < line["spent_micro"] <= 4_000_000
+    assert line["epsilon_life_micro"] == 8_000_000
 
 
 def test_gas_of_every_operation_is_told(quickstart):
@@ -179,6 +206,10 @@ def test_the_page_shows_all_of_it_and_needs_no_script(quickstart):
         "manifest.signature",
         "Revenue.claim",
         "100 answers",
+        "ε 4",
+        "99 times in 100",
+        "points",
+        "always the commoner label",
     ):
         assert part in page
     _, picture = fetch(f"{quickstart.page}lineage.svg")

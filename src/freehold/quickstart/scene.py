@@ -64,8 +64,8 @@ NOTES = (
         "Cedar and Dogwood hold the same 70 rows. At this epsilon so few rows cannot be told from strangers' rows, so"
         " both are paid; in tables of many hundreds of rows copies are found, and count once."
     ),
-    "Screening centres see the healthy, hospitals the ill: the model needs both.",
-    "How good the model would be without noise is known here only because all rows lie on one machine.",
+    "This table is easy: one screening centre alone, without noise, comes close to all rows together.",
+    "How good a model without noise would be is known here only because all rows lie on one machine.",
 )
 """What the shares show; how the tables were made is in `freehold.training.demo`."""
 BUILDER = "builder"
