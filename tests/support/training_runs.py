@@ -1,11 +1,12 @@
 """Training runs in one process: tables, a plan over them, and every round made and recorded.
 
 Only the pure modules take part. An owner may misbehave: `behaviour` maps an account to a function that is
-asked for what it reveals in a round.
+asked, with what is `Seen`, for what it reveals in a round.
 """
 
 import hashlib
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -93,6 +94,18 @@ def owner_seed(owner, seed):
     return hashlib.sha256(f"{owner} {seed}".encode()).digest()
 
 
+class Seen(NamedTuple):
+    """What an owner that misbehaves goes by."""
+
+    number: int
+    """Of the round."""
+    model: np.ndarray
+    own: bytes
+    """Seed of its noise."""
+    rounds: list
+    """Those before, as everybody knows them."""
+
+
 @dataclass
 class Played:
     plan: RunPlan
@@ -131,7 +144,7 @@ def play(tables, test, plan, seed=0, behaviour=None, absent=()):
             secret = owner_seed(owner, seed)
             own = record.round_seed(plan, number, running.model, secret)
             if owner in behaviour:
-                revealed[owner] = behaviour[owner](number, running.model, own, rounds)
+                revealed[owner] = behaviour[owner](Seen(number, running.model, own, rounds))
             elif number:
                 labels = tables[place].labels
                 revealed[owner] = updates.make(units[place], labels, running.model, plan.noise, own)

@@ -42,6 +42,13 @@ def test_less_noise_means_more_rounds_and_never_a_step_that_does_not_settle():
     assert found[-1].rounds == 60
 
 
+def test_an_owner_that_overstates_its_rows_does_not_stretch_the_run():
+    honest = suggest(CLINICS, 30, 4_000_000, 5, curvature=0.28)
+    for claimed in (8_000, 1_000_000):
+        stretched = suggest((claimed, *CLINICS[1:]), 30, 4_000_000, 5, curvature=0.28)
+        assert stretched.rounds <= 2 * honest.rounds
+
+
 def test_without_noise_only_the_curvature_matters():
     assert suggest(CLINICS, 30, None, 5, curvature=0.28) == Recipe(
         40, round(4 / 0.28 * 65_536), expected.L2_Q16

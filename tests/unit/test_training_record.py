@@ -248,13 +248,13 @@ def test_a_judge_accepts_an_honest_owner_and_finds_any_other_table_or_noise(fini
 
 
 def test_a_judge_names_the_round_in_which_an_owner_made_its_numbers_up():
-    def invents(number, model, own, rounds):
-        return np.array([5, -5, 5]) if number == 2 else honest(number, model, own)
+    def invents(seen):
+        return np.array([5, -5, 5]) if seen.number == 2 else honest(seen)
 
     played, tables = run()
 
-    def honest(number, model, own):
-        return record.answer(played.plan, number, model, tables[BOB], owner_seed(BOB, 0))
+    def honest(seen):
+        return record.answer(played.plan, seen.number, seen.model, tables[BOB], owner_seed(BOB, 0))
 
     cheated, _ = run(behaviour={BOB: invents})
     with pytest.raises(VerificationFailed) as caught:

@@ -171,8 +171,8 @@ def test_an_account_without_rows_earns_next_to_nothing():
     declared = [*(one.rows for one in honest), 70, 70]
     plan = plan_for([*honest, honest[1], honest[1]], test, 8, rows=declared)
 
-    def noise_only(number, model, own, rounds):
-        return gaussian(own, plan.noise.sigma, plan.width)
+    def noise_only(seen):
+        return gaussian(seen.own, plan.noise.sigma, plan.width)
 
     empty = dict.fromkeys(plan.accounts[-2:], noise_only)
     tables = [*honest, honest[1], honest[1]]

@@ -90,7 +90,10 @@ def suggest(
     if epsilon_micro is None:
         return _recipe(EXACT_ROUNDS, EXACT_PACE, bend)
     rho = max(1, privacy.rho_nano_for(epsilon_micro, delta_exponent)) / privacy.NANO
-    kappa = rows_each * math.sqrt(len(rows) * (columns + 1) / (2 * rho)) / max(1, sum(rows))
+    total = sum(rows)
+    # as in a model: nobody for more than half, so one that overstates its rows does not stretch the run
+    counted = sum(min(count, total - count) for count in rows) if len(rows) > 2 else total
+    kappa = rows_each * math.sqrt(len(rows) * (columns + 1) / (2 * rho)) / max(1, counted)
     wanted = PACE / kappa
     rounds = min(max(math.ceil(wanted / FASTEST), LEAST_ROUNDS), MOST_ROUNDS)
     return _recipe(rounds, min(FASTEST, wanted / rounds), bend)
