@@ -1,22 +1,41 @@
-"""How fast owners train in whole numbers, next to the float product it cannot do without.
+"""What a training run reaches and what it costs: accuracy and shares under noise, time, memory, size.
 
-Run: python bench/training.py
+Run: python bench/training.py. Adult needs its table: FREEHOLD_ADULT names the file (CSV, may be gzipped).
 """
 
+import csv
+import gzip
+import json
+import os
+import resource
+import sys
 import time
+from pathlib import Path
 
 import numpy as np
 
-from freehold.training import coalitions
-from freehold.training.logistic import Recipe, train_locally
-from freehold.training.valuation import exact_shapley, shares_bps, utilities
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tests" / "support"))
 
+from training_runs import account, clinics, owner_seed, plan_for, play, record_of, start_of, steps, table  # noqa: E402
 
-def example(rows, columns, seed):
-    rng = np.random.default_rng(seed)
-    z = rng.integers(-3_000, 3_000, (rows, columns + 1)).astype(np.int16)
-    z[:, -1] = 1_024
-    return z, (z[:, 0] + rng.integers(-2_000, 2_000, rows) > 0).astype(np.int64)
+from freehold.training import record, updates  # noqa: E402
+from freehold.training.scaling import Scaling, typical, unit_rows  # noqa: E402
+from freehold.training.table import Table  # noqa: E402
+
+SEEDS = 100
+ADULT = Path(os.environ.get("FREEHOLD_ADULT", ROOT.parent / "shared" / "data" / "adult.csv.gz"))
+NUMBERS = ("age", "fnlwgt", "education-num", "capital-gain", "capital-loss", "hours-per-week")
+KINDS = (
+    "workclass",
+    "education",
+    "marital-status",
+    "occupation",
+    "relationship",
+    "race",
+    "sex",
+    "native-country",
+)
 
 
 def best_of(repeats, job):
@@ -28,54 +47,181 @@ def best_of(repeats, job):
     return min(times)
 
 
-def local_steps(rows, columns, models):
-    """Rows times models per second of one step, against the two float64 products inside it."""
-    z, labels = example(rows, columns, 0)
-    weights = np.random.default_rng(1).integers(-(1 << 16), 1 << 16, (models, columns + 1))
-    recipe = Recipe(local_steps=5)
-    ours = best_of(3, lambda: train_locally(z, labels, weights, recipe)) / recipe.local_steps
-    dense, thin = z.astype(np.float64), weights.T.astype(np.float64)
-    plain = best_of(3, lambda: (dense @ thin).T @ dense)
+def peak_mib():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def joined(tables):
+    features = np.concatenate([one.features for one in tables])
+    return Table(tables[0].columns, "y", features, np.concatenate([one.labels for one in tables]))
+
+
+def quickstart():
+    named, test = clinics()
+    tables = list(named.values())
+
+    def alone(part):
+        return play([part], test, plan_for([part], test)).accuracy
+
     print(
-        f"{rows:>7} rows x {columns:>3} columns x {models:>4} models: {rows / ours:>12,.0f} rows/s a step, "
-        f"{rows * models / ours / 1e6:>6.0f} M rows x models/s, {ours / plain:.1f} x two plain float64 products"
+        f"quickstart: all rows in one place {alone(joined(tables)):.4f}, best single owner "
+        f"{max(alone(one) for one in tables):.4f} (both without noise), {len(tables)} owners, 390 rows"
+    )
+    print(
+        "| epsilon | rounds | accuracy | lowest of 20 | a share's deviation, points | "
+        + " | ".join(named)
+        + " |"
+    )
+    print("| --- | --- | --- | --- | --- | " + "--- | " * len(tables))
+    for epsilon in (None, 8, 4, 2, 1):
+        plan = plan_for(tables, test, epsilon)
+        found = [play(tables, test, plan, seed) for seed in range(SEEDS if epsilon else 1)]
+        right = np.array([one.accuracy for one in found])
+        shares = np.array([one.valued.shares_bps for one in found]) / 100
+        error = f" +- {right.std() / len(right) ** 0.5:.4f}" if epsilon else ""
+        print(
+            f"| {epsilon or 'none'} | {plan.recipe.rounds} | {right.mean():.4f}{error} | {right[:20].min():.3f} "
+            f"| {shares.std(axis=0).mean():.1f} | "
+            + " | ".join(f"{one:.1f}" for one in shares.mean(axis=0))
+            + " |"
+        )
+
+
+def adult_tables(owners=4, held_out=8_000, seed=0):
+    """One-hot columns, rows in random order: the owners' tables and the test table."""
+    opened = gzip.open if ADULT.suffix == ".gz" else open
+    with opened(ADULT, "rt", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    names, columns = list(NUMBERS), [[float(row[name]) for row in rows] for name in NUMBERS]
+    for name in KINDS:
+        for kind in sorted({row[name] for row in rows}):
+            names.append(f"{name}={kind}")
+            columns.append([float(row[name] == kind) for row in rows])
+    features = np.array(columns).T
+    labels = np.array([row["income-per-year"].strip().startswith(">50K") for row in rows]).astype(np.int64)
+    order = np.random.default_rng(seed).permutation(len(rows))
+    parts = [order[:held_out], *np.array_split(order[held_out:], owners)]
+    test, *tables = [table(features[part], labels[part], tuple(names)) for part in parts]
+    return tables, test
+
+
+def adult():
+    if not ADULT.exists():
+        print("adult: left out, its table is not here")
+        return
+    from sklearn.linear_model import LogisticRegression
+
+    tables, test = adult_tables()
+    everything, scaled = joined(tables), typical(test)
+    mean, scale = np.array(scaled.mean), np.array(scaled.scale)
+    pooled = LogisticRegression(max_iter=2_000).fit((everything.features - mean) / scale, everything.labels)
+    reached = pooled.score((test.features - mean) / scale, test.labels)
+    print(f"adult: {len(test.columns)} columns, 4 owners of {tables[0].rows:,}, {test.rows:,} test rows")
+    print(f"  scikit-learn on all rows in one place: {reached:.4f}")
+    for epsilon in (None, 8, 2, 1):
+        plan = plan_for(tables, test, epsilon)
+        start = time.perf_counter()
+        found = [play(tables, test, plan, seed) for seed in range(3 if epsilon else 1)]
+        taken = (time.perf_counter() - start) / len(found)
+        right = np.mean([one.accuracy for one in found])
+        shares = np.array([one.valued.shares_bps for one in found]) / 100
+        print(
+            f"  epsilon {epsilon or 'none'}: {right:.4f} ({(right - reached) * 100:+.2f} points), "
+            f"{plan.recipe.rounds} rounds, share {shares.min():.1f} to {shares.max():.1f}, {taken:.1f} s a run"
+        )
+
+
+def made_up(rows, columns, seed):
+    rng = np.random.default_rng(seed)
+    labels = np.arange(rows) % 2
+    return table(rng.normal(size=(rows, columns)) + labels[:, np.newaxis], labels)
+
+
+def one_round(owners=10, rows=5_000, columns=30):
+    tables, test = [made_up(rows, columns, i) for i in range(owners)], made_up(500, columns, 99)
+    plan = plan_for(tables, test, 4)
+    start, model = start_of(plan), np.zeros(plan.width, dtype=np.int64)
+    z = unit_rows(tables[0].features, plan.scaling)
+    own = best_of(5, lambda: updates.make(z, tables[0].labels, model, plan.noise, bytes(32)))
+    prepared = best_of(3, lambda: unit_rows(tables[0].features, plan.scaling))
+    shown = {
+        one: updates.make(z, tables[0].labels, model, plan.noise, owner_seed(one, 0)) for one in plan.accounts
+    }
+    made = record_of(plan, 1, shown)
+    claim = "0x" + "7" * 64
+    statement = json.dumps(record.round_statement(made, claim, claim, []))
+    revealed = json.dumps(made.to_json())
+
+    def builders():
+        record.Replay(plan, start).add(record.parse_round(plan, json.loads(statement), json.loads(revealed)))
+
+    print(
+        f"a round of {owners} owners x {rows:,} rows x {columns} columns: owner {own * 1e3:.1f} ms (rows made ready "
+        f"once in {prepared * 1e3:.0f} ms), builder {best_of(5, builders) * 1e3:.1f} ms with JSON; one update "
+        f"{len(revealed) // owners:,} bytes, the round {len(statement) + len(revealed):,}"
     )
 
 
-def whole_run(owners, rounds, rows, columns):
-    """Every coalition of `owners` through `rounds`, then utilities and the exact Shapley value."""
-    names = [f"owner{i:02}" for i in range(owners)]
-    data = [example(rows, columns, i) for i in range(owners)]
-    masks = [coalitions.masks_of(i, owners) for i in range(owners)]
-    counts = dict.fromkeys(names, rows)
-    models = coalitions.initial_models(owners, columns + 1)
-    start = time.perf_counter()
-    for _ in range(rounds):
-        updates = {name: train_locally(*data[i], models[masks[i]], Recipe()) for i, name in enumerate(names)}
-        models = coalitions.aggregate(models, names, updates, counts)
-    trained = time.perf_counter()
-    gains = utilities(models, *example(200, columns, 99))
-    valued = time.perf_counter()
-    shares = shares_bps(exact_shapley(gains))
-    done = time.perf_counter()
+def many_owners(owners, rounds=5, columns=30):
+    """Time of builder and verifier alone: updates are made up, as owners make theirs at the same time."""
+    test, scaled = made_up(500, columns, 99), Scaling((0,) * columns, (1_000_000,) * columns)
+    few = [made_up(50, columns, 1)] * owners
+    plan = plan_for(few, test, 4, recipe=steps(rounds, 8), scaling=scaled)
+    start, rng = start_of(plan), np.random.default_rng(0)
+    running, rounds_made, times = record.Replay(plan, start), [], []
+    for number in range(1, rounds + 1):
+        drawn = rng.integers(-(1 << 14), 1 << 14, (owners, plan.width))
+        made = record_of(plan, number, {account(i): drawn[i] for i in range(owners)})
+        begun = time.perf_counter()
+        running.add(made)
+        times.append(time.perf_counter() - begun)
+        rounds_made.append(made)
+    before = peak_mib()
+    begun = time.perf_counter()
+    found = record.value(plan, start, record.replay(plan, start, rounds_made), test)
+    done = time.perf_counter() - begun
     print(
-        f"{owners} owners x {rounds} rounds x {(1 << owners) - 1:,} coalitions ({rows} rows, {columns} columns, "
-        f"{Recipe().local_steps} steps each): training {trained - start:.2f} s, utilities {valued - trained:.3f} s, "
-        f"Shapley and shares {done - valued:.4f} s (sum {sum(shares)})"
+        f"{owners:>5,} owners x {columns} columns: {np.mean(times) * 1e3:.1f} ms a round "
+        f"({np.mean(times) / owners * 1e6:.0f} us an owner), first {times[0] * 1e3:.1f} and last {times[-1] * 1e3:.1f}; "
+        f"replay and value of {rounds} rounds {done:.2f} s (shares sum {sum(found.shares_bps):,}); peak memory "
+        f"{before:.0f} -> {peak_mib():.0f} MiB"
+    )
+
+
+def large_tables(owners=3, rows=1_000_000, columns=10, rounds=20):
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 2, rows)
+    features = rng.integers(-2_000_000, 2_000_000, (rows, columns)) + 500_000 * labels[:, np.newaxis]
+    one = Table(tuple(f"c{i}" for i in range(columns)), "y", features, labels)
+    scaled = Scaling((0,) * columns, (1_200_000,) * columns)
+    begun = time.perf_counter()
+    z = unit_rows(one.features, scaled)
+    ready = time.perf_counter() - begun
+    test = made_up(1_000, columns, 5)
+    plan = plan_for([one] * owners, test, 2, recipe=steps(rounds, 16), scaling=scaled)
+    begun = time.perf_counter()
+    running = record.Replay(plan, start_of(plan))
+    for number in range(1, rounds + 1):
+        shown = {
+            account(i): updates.make(z, one.labels, running.model, plan.noise, owner_seed(str(number), i))
+            for i in range(owners)
+        }
+        running.add(record_of(plan, number, shown))
+    done = time.perf_counter() - begun
+    print(
+        f"{owners} owners x {rows:,} rows x {columns} columns x {rounds} rounds: {done:.1f} s "
+        f"({owners * rows * rounds / done / 1e6:.0f} M rows/s, owners one after the other); rows made ready "
+        f"{ready:.1f} s an owner; peak memory {peak_mib():.0f} MiB"
     )
 
 
 def main():
-    for rows, columns, models in (
-        (100, 30, 32),
-        (100, 30, 512),
-        (10_000, 30, 512),
-        (100_000, 30, 1),
-        (100_000, 30, 32),
-    ):
-        local_steps(rows, columns, models)
-    whole_run(owners=6, rounds=20, rows=70, columns=30)
-    whole_run(owners=10, rounds=20, rows=70, columns=30)
+    quickstart()
+    adult()
+    one_round()
+    for owners in (10, 100, 1_000):
+        many_owners(owners)
+    large_tables()
 
 
 if __name__ == "__main__":
