@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 from node_tables import LABEL, make, write
-from node_world import TOKEN, Party, World, require_sound
+from node_world import TOKEN, Party, World, licence, require_sound
 from peer_calls import call, introduce
 
 from freehold.core.documents import Asset
@@ -34,13 +34,13 @@ class Two:
 
     def publish(self, approval: consent.Approval = "ask") -> Asset:
         path = write(self.owner.home / "table.csv", make(20, seed=1))
-        licence = publishing.Licence(price_units=PRICE_UNITS)
-        made = publishing.publish(self.owner.node, path, LABEL, licence, approval=approval)
+        terms = licence(price_units=PRICE_UNITS)
+        made = publishing.publish(self.owner.node, path, LABEL, terms, approval=approval)
         self.buyer.knows(self.owner)
         return self.owner.node.asset(made.document.id)
 
     def ask(self, **wish: Any) -> Any:
-        return granting.obtain(self.buyer.node, self.buyer.services.peers, self.asset, "train", **wish)
+        return granting.obtain(self.buyer.node, self.buyer.services.peers, self.asset, "infer", **wish)
 
     def wait(self, **wish: Any) -> str:
         """Asks, is told to wait; returns the request's id."""
@@ -66,7 +66,7 @@ def test_a_request_waits_once_however_often_it_is_asked_and_is_paid_when_accepte
         request, "waiting", two.buyer.account, "buyer",
     )  # fmt: skip
     assert (row["max_uses"], row["price_units"], row["total_units"]) == (7, PRICE_UNITS, PRICE_UNITS)
-    assert "train" in row["actions"]
+    assert "infer" in row["actions"]
     assert row["purposes"] == ["model-training"]
     assert two.grants() == 0
     assert two.buyer.node.balance_units() == balance
@@ -87,7 +87,7 @@ def test_who_asks_first_is_seen_in_the_catalogue_and_in_search(two: Two) -> None
     automatic = two.publish("automatic")
     shown = {row["id"]: row["approval"] for row in publishing.search(two.buyer.node, "", "dataset")}
     assert (shown[two.asset.id], shown[automatic.id]) == ("ask", "automatic")
-    grant = granting.obtain(two.buyer.node, two.buyer.services.peers, automatic, "train")
+    grant = granting.obtain(two.buyer.node, two.buyer.services.peers, automatic, "infer")
     assert grant.asset == automatic.id
 
 
@@ -203,7 +203,7 @@ def test_requests_lapse_and_are_bounded(two: Two, world: World, monkeypatch: pyt
     other = world.party("other")
     other.knows(two.owner)
     with pytest.raises(NotAllowed, match="too many requests"):
-        granting.obtain(other.node, other.services.peers, two.asset, "train")
+        granting.obtain(other.node, other.services.peers, two.asset, "infer")
     two.ahead_seconds = requests.LAPSE_SECONDS + 60
     assert requests.overview(two.owner.node) == []
     two.wait()
@@ -215,7 +215,7 @@ def test_a_sender_whose_name_cannot_be_printed_is_not_listed(two: Two, world: Wo
     odd = world.party("odd\x1b[31m")
     odd.knows(two.owner)
     with pytest.raises(Exception, match="name of the sender"):
-        granting.obtain(odd.node, odd.services.peers, two.asset, "train")
+        granting.obtain(odd.node, odd.services.peers, two.asset, "infer")
     assert requests.overview(two.owner.node) == []
 
 
@@ -279,13 +279,13 @@ def api(party: Party, path: str, body: dict[str, Any] | None = None) -> httpx.Re
 
 
 def test_the_control_api_tells_both_sides_where_they_stand(two: Two) -> None:
-    waiting = api(two.buyer, "/grants", {"asset": two.asset.id, "action": "train"})
+    waiting = api(two.buyer, "/grants", {"asset": two.asset.id, "action": "infer"})
     assert (waiting.status_code, waiting.json()["status"]) == (202, "waiting")
     request = waiting.json()["asked"]["id"]
     assert api(two.owner, "/requests").json()["requests"][0]["id"] == request
     offered = api(two.owner, f"/requests/{request[:10]}/counter", {"max_uses": 5})
     assert offered.json()["request"]["offer"]["max_uses"] == 5
-    again = api(two.buyer, "/grants", {"asset": two.asset.id, "action": "train"})
+    again = api(two.buyer, "/grants", {"asset": two.asset.id, "action": "infer"})
     assert (again.status_code, again.json()["status"]) == (202, "countered")
     assert api(two.buyer, "/requests").json()["asked"][0]["offer"]["max_uses"] == 5
     taken = api(two.buyer, f"/requests/{request}/take", {})

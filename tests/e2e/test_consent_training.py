@@ -9,6 +9,7 @@ import pytest
 from node_tables import LABEL, make, write
 from node_world import EPSILON_LIFE_MICRO, EPSILON_RUN_MICRO, Party, World, finished, licence, order, until
 
+from freehold.core.errors import InvalidInput
 from freehold.node import consent, granting, publishing, requests
 from freehold.node.consent import Counter
 
@@ -138,3 +139,13 @@ def test_it_stands_still_where_without_the_owner_there_is_no_quorum(world: World
     assert (found["error"]["code"], found["waiting"]) == (f"grant.{why}", [])
     assert ("not for this" in found["error"]["title"]) == (why == "refused")
     assert run.paid() == []
+
+
+def test_an_owner_asked_by_hand_grants_exactly_the_plan_it_was_shown(run: Run) -> None:
+    with pytest.raises(InvalidInput, match="uses"):
+        consent.counter(run.owner.node, run.request, Counter(max_uses=2))
+    consent.accept(run.owner.node, run.request)
+    (grant,) = [e.document for e in run.owner.node.store.find("grant")]
+    assert grant.run == run.state["run"]
+    assert grant.terms.max_uses == 3, "one for each round, and one for the comparison of rows"
+    until(lambda: run.state["step"] == "done", "the run ends by itself", 60)

@@ -183,7 +183,7 @@ def test_sold_grants_count_as_earnings(world: World) -> None:
         if item.document.body["asset_kind"] == "dataset"
     )
     assert earning.overview(owner.node)["sold_units"] == 0
-    obtain(buyer.node, buyer.services.peers, asset, "train")
+    obtain(buyer.node, buyer.services.peers, asset, "infer")
     view = earning.overview(owner.node)
     assert (view["sold_units"], view["earned_units"]) == (7_000, 7_000)
     assert view["grants"][0]["holder"] == buyer.account

@@ -146,7 +146,7 @@ def test_one_address_cannot_take_every_connection(node):
 
 def test_bodies_on_their_way_fill_no_memory(node):
     before = resident_bytes(node)
-    head = b"POST /peer/rounds HTTP/1.1\r\nhost: x\r\ncontent-length: 33000000\r\n\r\n"
+    head = b"POST /peer/rounds/commit HTTP/1.1\r\nhost: x\r\ncontent-length: 33000000\r\n\r\n"
     wires = [Wire(node.url, "127.0.5.1", 20) for _ in range(8)]
     try:
         with ThreadPoolExecutor(8) as pool:

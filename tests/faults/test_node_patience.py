@@ -57,7 +57,7 @@ def test_a_job_that_met_a_silent_owner_is_taken_up_again_by_itself(world: World,
     monkeypatch.setattr(retrying, "FIRST_PAUSE_SECONDS", 1)
     builder, owners = world.party("builder"), world.owners(2)
     job_id, retries = None, builder.services.retries
-    asked = order(builder, owners)
+    asked = order(builder, owners, patience_seconds=1)
     ask, silent = builder.services.peers.ask, [True]
 
     def unreliable(*given: Any, **more: Any) -> Any:
@@ -85,7 +85,7 @@ def test_a_job_that_met_a_silent_owner_is_taken_up_again_by_itself(world: World,
 def test_attempts_are_bounded(world: World, monkeypatch: Any) -> None:
     monkeypatch.setattr(retrying, "FIRST_PAUSE_SECONDS", 0)
     builder, owners = world.party("patient"), world.owners(1)
-    asked = order(builder, owners)
+    asked = order(builder, owners, patience_seconds=1)
 
     def never(*_: Any, **__: Any) -> Any:
         raise Unavailable("nobody answers")

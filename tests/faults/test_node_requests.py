@@ -30,7 +30,7 @@ class Pair:
         introduce(self.caller, self.owner)
 
     def wish(self, number: int = 0) -> dict[str, object]:
-        return {"asset": self.asset.id, "nonce": f"0x{number:064x}", "action": "train"}
+        return {"asset": self.asset.id, "nonce": f"0x{number:064x}", "action": "infer"}
 
 
 @pytest.fixture(scope="module")
@@ -82,9 +82,9 @@ def test_a_request_signed_for_another_host_is_refused(pair: Pair) -> None:
 
 def test_an_altered_body_path_or_digest_is_refused(pair: Pair) -> None:
     data, headers = signed(pair.caller, pair.owner, GRANTS, pair.wish(4))
-    assert refusal(send(pair.owner, GRANTS, data.replace(b"train", b"infer"), headers))[0] == 401
-    assert refusal(send(pair.owner, "/peer/statistics", data, headers))[0] == 401
-    swapped = data.replace(b"train", b"infer")
+    assert refusal(send(pair.owner, GRANTS, data.replace(b"infer", b"query"), headers))[0] == 401
+    assert refusal(send(pair.owner, "/peer/rounds/commit", data, headers))[0] == 401
+    swapped = data.replace(b"infer", b"query")
     _, others = signed(pair.caller, pair.owner, GRANTS, swapped)
     digest = {**headers, "content-digest": others["content-digest"]}
     assert refusal(send(pair.owner, GRANTS, swapped, digest))[0] == 401
@@ -146,7 +146,22 @@ def test_malformed_json_is_refused_before_anything_is_looked_at(pair: Pair, path
 
 
 @pytest.mark.parametrize(
-    "path", ["hello", "grants", "statistics", "rounds", "countersign", "releases", "proofs", "evidence"]
+    "path",
+    [
+        "hello",
+        "grants",
+        "withdraw",
+        "rounds/commit",
+        "rounds/reveal",
+        "agreements",
+        "countersign",
+        "releases",
+        "proofs",
+        "tests",
+        "tests/open",
+        "model-evidence",
+        "evidence",
+    ],
 )
 @pytest.mark.parametrize(
     "value", [None, 5, True, "x", [], {}, {"document": {}, "signatures": []}, [[[]]]], ids=str
@@ -158,8 +173,16 @@ def test_fields_of_the_wrong_kind_are_the_senders_fault(pair: Pair, path: str, v
         "nonce",
         "grant",
         "plan",
-        "round",
-        "models",
+        "number",
+        "rounds",
+        "start",
+        "claim",
+        "countersigned",
+        "opening",
+        "contribution",
+        "test",
+        "model",
+        "request",
         "receipts",
         "claims",
         "ids",
@@ -167,7 +190,7 @@ def test_fields_of_the_wrong_kind_are_the_senders_fault(pair: Pair, path: str, v
     )
     before = pair.owner.node.store.uses("x"), require_sound(pair.owner.node)
     answer = call(pair.caller, pair.owner, f"/peer/{path}", dict.fromkeys(names, value))
-    if (path, value) not in (("countersign", []), ("proofs", [])):
+    if path != "withdraw" and (path, value) not in (("countersign", []), ("proofs", [])):
         assert 400 <= refusal(answer)[0] < 500
     assert (pair.owner.node.store.uses("x"), require_sound(pair.owner.node)) == before
 

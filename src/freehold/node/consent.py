@@ -202,6 +202,11 @@ def _changed(node: Node, record: dict[str, Any], change: Counter) -> Terms:
             f"the published price is {asset.terms.price_units} units; an offer cannot be cheaper",
             hint="A grant is within its asset's terms. Publish the asset again to sell it for less.",
         )
+    if record.get("plan") and change.max_uses is not None:
+        raise InvalidInput(
+            f"the run makes {asked['max_uses']:,} uses, as its plan says",
+            hint="Offer another price or time, or refuse.",
+        )
     terms = parse_terms(
         {
             **asked,
