@@ -6,6 +6,7 @@ import inspect
 import itertools
 import pkgutil
 import sys
+from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -144,9 +145,7 @@ def events() -> str:
             spelled = f"{event['name']}({','.join(one['type'] for one in event['inputs'])})"
             topic = "0x" + keccak(spelled.encode()).hex()
             lines.append(f"| `{name}` | `{event['name']}` | `{shown}` | `{topic}` |")
-    kinds = sorted(
-        kind.model_fields["type"].default for kind in Document.__subclasses__() if kind is not Terms
-    )
+    kinds = sorted(kind.model_fields["type"].default for kind in _documents(Document) if kind is not Terms)
     lines += [
         "",
         "## Log entries",
@@ -157,6 +156,14 @@ def events() -> str:
     lines += [f"- `{kind}`" for kind in kinds]
     lines += ["", "## Claims", "", "In the issuer's log, by `claim_kind`.", "", *_claims()]
     return "\n".join(lines) + "\n"
+
+
+def _documents(root: Any) -> Iterator[Any]:
+    """Every kind of document; classes that several share have no type of their own."""
+    for kind in root.__subclasses__():
+        if "type" in kind.model_fields:
+            yield kind
+        yield from _documents(kind)
 
 
 def _claims() -> list[str]:

@@ -30,9 +30,9 @@ def hold(
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
-    """Keep a test table for a builder who must not see it before its run is over.
+    """Keep a test table for a builder who is not to see it yet.
 
-    It is sealed in this node's vault. The builder orders with the commitment this prints and with your account.
+    It is shown once the run that it measures is over. It is sealed in this node's vault. The builder orders with the commitment this prints and with your account.
     """
     wanted = {"path": str(file.expanduser().resolve()), "label": label, "positive": positive}
     answer = NodeClient.of(home).post("/api/tests", {k: v for k, v in wanted.items() if v is not None})
@@ -40,7 +40,7 @@ def hold(
 
 
 def list_tests(*, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
-    """List the test tables kept here, and for which run each was opened."""
+    """List test tables kept here, and the run each was opened for."""
     answer = NodeClient.of(home).get("/api/tests")
     emit(answer, lambda: _table(answer["tests"]), as_json=as_json)
 
@@ -54,7 +54,7 @@ def audit(
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
-    """Have one owner open its table to you, and repeat every update it gave.
+    """Have an owner open its table to you, and repeat its updates.
 
     The finding is a signed claim in your log. The table stays in memory and is not kept.
     """

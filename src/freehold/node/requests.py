@@ -16,7 +16,7 @@ from freehold.core.documents import Action, Party, Terms
 from freehold.core.errors import InvalidInput, NotAllowed
 from freehold.core.ids import resolve, sha256_hex
 from freehold.node import budget
-from freehold.node.answers.shape import STRICT, Account, Count, Id, Time, Units
+from freehold.node.answers.shape import STRICT, Account, Count, Epsilon, Id, Time, Units
 from freehold.node.issuing import parse_terms, total_units
 from freehold.node.node import Node
 from freehold.node.store import Transaction
@@ -82,7 +82,7 @@ class RequestedRun(TypedDict):
     """The plan's hash, which the grant would name."""
     level: Literal["noised", "update"]
     """What owners would reveal."""
-    epsilon_micro: Count
+    epsilon_micro: Epsilon
     """What it would cost this owner's rows, in millionths of epsilon; 0 at level update, which has no bound."""
     delta_exponent: Count
     """Delta is ten to the minus this."""
@@ -100,7 +100,7 @@ class RequestedRun(TypedDict):
     """Who keeps the test table until the end: the builder, or a validator."""
     earlier_runs: list[Id]
     """Runs that used the same rows before."""
-    left_micro: Count
+    left_micro: Epsilon
     """Largest epsilon of a run that would still fit into the budget of these rows afterwards."""
 
 

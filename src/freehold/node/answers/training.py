@@ -115,8 +115,8 @@ class Preview(Shape):
     """Right answers of a simulation on made-up rows without noise."""
     accuracy_with_bps: Bps
     """The same with the noise of this run."""
-    share_error_bps: Count
-    """How uncertain a share is in that simulation."""
+    share_error_bps: Bps
+    """How uncertain a share is in that simulation; 10,000 says nothing at all."""
     test_rows: Count
     """Rows of the test table."""
     positives: Count
