@@ -59,8 +59,8 @@ def _asked(console: Console, world: World, table: Path, asset: str) -> tuple[str
     viewing.add_peer(builder.services, console.origin)
     node, peers = builder.node, builder.services.peers
     with pytest.raises(GrantWaiting):
-        granting.obtain(node, peers, node.asset(other), "train", max_uses=3)
-    grant = granting.obtain(node, peers, node.asset(asset), "train", max_uses=3)
+        granting.obtain(node, peers, node.asset(other), "derive", max_uses=3)
+    grant = granting.obtain(node, peers, node.asset(asset), "derive", max_uses=3)
     return console.api("/requests")["requests"][0]["id"], grant.id
 
 

@@ -327,6 +327,7 @@ def require_whole(home: Path, rpc_url: str) -> int:
             assert isinstance(asset, Asset)
             table, salt = publishing.open_table(node, asset.id)
             assert "0x" + commitment(table, salt).hex() == asset.content.commitment
+            assert budget.overview(node, asset_id=asset.id), "no asset without its privacy line"
         with node.store.reading() as connection:
             (epochs,) = connection.execute("SELECT count(*) FROM vault_epochs").fetchone()
         assert epochs == len(assets), "no secret without its asset"

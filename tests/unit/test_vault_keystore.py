@@ -1,5 +1,6 @@
 """The key file: whole, private, bounded, and silent about what it holds."""
 
+import hmac
 import json
 import stat
 import traceback
@@ -162,3 +163,12 @@ def test_a_failed_write_leaves_the_old_file(saved, monkeypatch):
     monkeypatch.undo()
     assert list(path.parent.iterdir()) == [path]
     assert Keys.load(path, "correct horse") == keys
+
+
+def test_secrets_for_a_purpose_follow_from_the_keys_alone():
+    """RFC 5869 without salt, by hand."""
+    keys, other = Keys.generate(), Keys.generate()
+    extracted = hmac.digest(bytes(32), keys.encryption_key, "sha256")
+    expected = hmac.digest(extracted, b"freehold/rows" + b"\x01", "sha256")
+    assert keys.derived("rows") == expected
+    assert len({keys.derived("rows"), keys.derived("other"), other.derived("rows"), keys.encryption_key}) == 4
