@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import sqlite3
 import subprocess
 import sys
@@ -83,7 +84,10 @@ def _trade(made: Market, world: World, home: Path) -> None:
     table = node_tables.write(home / "ward.csv", node_tables.make(60, seed=1))
     test = node_tables.write(home / "test.csv", node_tables.make(30, seed=2))
     page = made.builder_page
-    made.data = act.offer(made.owner, table, name=HOSTILE, price_units=2_500_000)
+    made.data = act.publish(
+        made.owner_page, made.owner, table, name=HOSTILE, price="2.50", approval="Ask me first",
+        epsilon="50", epsilon_life="100",
+    )  # fmt: skip
     made.builder.api("/peers", {"url": second.url})
     act.look_around(page, made.builder, made.owner)
     act.order(page, made.builder, ["Ward", "Hillside"], test, name="Illness risk", price="0.05", rounds=4)
@@ -318,6 +322,71 @@ def test_a_smaller_epsilon_is_filled_in_as_owners_are_ticked(market: Market):
     assert field.input_value() == "0.5", "what was typed stays"
 
 
+def test_an_owner_away_is_named_with_its_rounds_and_what_is_held_back_is_released(
+    market: Market, tmp_path: Path
+):
+    quick, gone = market.world.party("Quick Clinic"), market.world.party("Gone Clinic")
+    quick.publish(node_tables.make(60, seed=21))
+    gone.publish(node_tables.make(40, seed=22))
+    for party in (quick, gone):
+        market.builder.api("/peers", {"url": party.url})
+    test = node_tables.write(tmp_path / "test.csv", node_tables.make(30, seed=23))
+    gone.close()
+    names = [f"{party.name}'s table" for party in (quick, gone)]
+    asked = {"assets": names, "test": str(test), "name": "Held back", "rounds": 3, "review": True}
+    job = str(market.builder.api("/train", {**asked, "patience_seconds": 1})["job"])
+    until(lambda: market.builder.api(f"/jobs/{job}")["step"] == "withheld", "it is held back", 60)
+    page = market.builder_page
+    page.goto(market.builder.url)
+    page.get_by_text("Held back is trained and held back").wait_for()
+    page.goto(f"{market.builder.url}jobs/{job}")
+    said = page.locator("main").inner_text()
+    assert "Takes no part" in said
+    assert "does not answer" in said
+    assert "Commoner label alone" in said
+    assert "0x" not in said
+    assert not violations(page)
+    page.get_by_role("link", name="Release all the same").click()
+    assert "always giving the commoner label is right on" in page.locator("main").inner_text()
+    assert not violations(page)
+    page.get_by_role("button", name="Release all the same").click()
+    page.get_by_role("link", name="Look at it and put it on sale").wait_for(timeout=60_000)
+
+
+def test_a_dispute_is_shown_on_home_until_it_is_put_aside(market: Market):
+    run = market.builder.api("/jobs")["jobs"][0]["run"]
+    with sqlite3.connect(market.owner.home / "node.sqlite", timeout=10) as database:
+        (claim,) = database.execute(
+            "SELECT id FROM documents WHERE type = 'claim' AND instr(envelope, '\"contribution\"') > 0"
+            " AND instr(envelope, '\"shares_bps\"') > 0 LIMIT 1"
+        ).fetchone()
+        noted = json.dumps({"contribution": claim, "field": "shares_bps"}, separators=(",", ":"))
+        database.execute("INSERT INTO state VALUES (?, ?)", (f"disputed:{run}", noted.encode()))
+    database.close()
+    page = market.owner_page
+    page.goto(market.owner.url)
+    line = page.get_by_text("Northside Research stated other shares than your node computed")
+    line.wait_for()
+    page.locator("li", has=line).get_by_role("link", name="Look").click()
+    assert "did not sign that it agrees" in page.locator("main").inner_text()
+    assert not violations(page)
+    page.get_by_role("button", name="Put it aside").click()
+    page.get_by_text("The signed proof stays").wait_for()
+    assert line.count() == 0
+
+
+def violations(page: Any) -> list[tuple[str, list[str]]]:
+    """What axe-core finds serious on the page as it is; nothing where it is not installed."""
+    if not AXE.exists():
+        return []
+    page.evaluate(AXE.read_text())
+    return [
+        (one["id"], [node["html"][:120] for node in one["nodes"][:3]])
+        for one in page.evaluate("axe.run()")["violations"]
+        if one["impact"] in ("serious", "critical")
+    ]
+
+
 @pytest.mark.parametrize(
     ("theme", "width"),
     [
@@ -340,12 +409,7 @@ def test_no_serious_violation(market: Market, theme: str, width: int):
         for path in paths:
             page.goto(console.url + path)
             sideways += [path] if page.evaluate("document.documentElement.scrollWidth > innerWidth") else []
-            page.evaluate(AXE.read_text())
-            found += [
-                (path, one["id"], [node["html"][:120] for node in one["nodes"][:3]])
-                for one in page.evaluate("axe.run()")["violations"]
-                if one["impact"] in ("serious", "critical")
-            ]
+            found += [(path, *one) for one in violations(page)]
         page.context.close()
     assert not found, "\n".join(map(str, found))
     assert not sideways

@@ -24,7 +24,17 @@ def offer(console: Console, path: Path, *, name: str, price_units: int) -> str:
     return str(console.api("/publish", asked)["asset"]["id"])
 
 
-def publish(page: Any, console: Console, path: Path, *, name: str, price: str, approval: str) -> str:
+def publish(
+    page: Any,
+    console: Console,
+    path: Path,
+    *,
+    name: str,
+    price: str,
+    approval: str,
+    epsilon: str = "1",
+    epsilon_life: str = "4",
+) -> str:
     """Returns the dataset's id."""
     page.goto(console.url + "publish")
     page.get_by_label("Choose a CSV or Parquet file").set_input_files(path)
@@ -32,6 +42,8 @@ def publish(page: Any, console: Console, path: Path, *, name: str, price: str, a
     page.get_by_role("link", name="Continue to your terms").click()
     page.get_by_label("Name").fill(name)
     page.get_by_label("Price of access").fill(price)
+    page.get_by_label("Epsilon of one training run").fill(epsilon)
+    page.get_by_label("Epsilon of all runs together").fill(epsilon_life)
     page.get_by_role("radio", name=approval).check()
     page.get_by_role("button", name="Continue to review").click()
     page.get_by_role("button", name="Publish").click()
