@@ -260,9 +260,18 @@ def revoke(node: Node, grant_id: str) -> dict[str, Any]:
 
 
 def overview(node: Node) -> list[dict[str, Any]]:
-    """Every grant issued or held here."""
+    """Every grant issued or held here, oldest first."""
+    return [describe(node, grant) for grant in own(node)]
+
+
+def own(node: Node) -> list[Grant]:
+    """Grants in which this party is on either side; those of others in a run stand here too, as its record."""
     found = [envelope.document for envelope in node.store.find("grant")]
-    return [describe(node, grant) for grant in found if isinstance(grant, Grant)]
+    return [
+        grant
+        for grant in found
+        if isinstance(grant, Grant) and node.account in (grant.issuer, grant.holder)
+    ]
 
 
 def describe(node: Node, grant: Grant) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from freehold.core.documents import Action, Asset, Claim, Party, Receipt
 from freehold.core.errors import FreeholdError, InvalidDocument, InvalidInput, NotFound
 from freehold.core.ids import Ambiguous, resolve, short
 from freehold.core.signing import Envelope, parse_envelope
-from freehold.node import consent, logbook, publishing, releasing
+from freehold.node import consent, granting, logbook, publishing, releasing
 from freehold.node.node import Node
 from freehold.node.services import Services
 from freehold.training import metrics, privacy
@@ -172,10 +172,10 @@ def find_grant(node: Node, text: str) -> str:
     """
     if text != "last":
         return node.store.resolve(text, "grant")
-    grants = node.store.find("grant")
+    grants = granting.own(node)
     if not grants:
         raise NotFound("no grant was issued or obtained here yet")
-    return grants[-1].document.id
+    return grants[-1].id
 
 
 def models(node: Node) -> list[dict[str, Any]]:
