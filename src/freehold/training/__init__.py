@@ -1,11 +1,11 @@
 """Training among owners: whole numbers only, so that anyone can repeat every step.
 
-Main path: `table.read` checks an owner's file; `statistics.measure` and `pool` fix one scaling;
-`logistic.train_locally` trains the models of every coalition an owner belongs to;
-`coalitions.aggregate` combines a round; `record.RunPlan` and `record.RoundRecord` keep it;
-`record.replay` recomputes it and `record.value` says what each owner's data contributed.
+Main path: `table.read` checks an owner's file; `expected.suggest` sets a recipe and `record.RunPlan` says all
+that is agreed; in each round an owner answers the common model with one noised update (`record.answer`), and
+`record.Replay` takes everybody's and makes the next model; `record.value` says what each owner's updates were
+worth on the opened test table.
 
->>> from freehold.training.valuation import exact_shapley, shares_bps
->>> shares_bps(exact_shapley([0, 10, 10, 40]))  # utilities of {}, {a}, {b}, {a, b}
-[5000, 5000]
+>>> from freehold.training.valuation import shares_bps
+>>> shares_bps(values=[300, 100, 3], errors=[10, 10, 10], rows=[50, 50, 50])  # the third cannot be told from nothing
+[7500, 2500, 0]
 """
