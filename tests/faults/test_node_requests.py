@@ -17,6 +17,7 @@ from freehold.core.errors import FreeholdError
 from freehold.core.signing import seal
 from freehold.core.typed_data import Domain
 from freehold.node import viewing
+from freehold.node.api import gate
 
 GRANTS = "/peer/grants"
 
@@ -214,6 +215,16 @@ def test_a_body_over_the_limit_is_refused_by_its_header_and_while_it_arrives(pai
             pass  # the node hung up on a sender that does not listen
     assert time.monotonic() - began < 10
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory_kb < 200_000
+
+
+@pytest.mark.parametrize("path", sorted(gate._LARGE))
+def test_what_may_be_long_is_read_whole(pair: Pair, path: str) -> None:
+    """Rounds of many owners take megabytes; a route that is renamed keeps its room."""
+    answer = call(pair.caller, pair.owner, path, {"padding": "x" * 2_000_000})
+    assert refusal(answer)[0] in (401, 403, 404, 422)
+    assert answer.json()["code"] != "http", "there is such a route"
+    small = call(pair.caller, pair.owner, GRANTS, {"padding": "x" * 2_000_000})
+    assert refusal(small) == (413, "http.too_large")
 
 
 def test_a_gzip_bomb_is_not_unpacked(pair: Pair) -> None:

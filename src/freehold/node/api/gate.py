@@ -32,7 +32,20 @@ _ROOM_BYTES, _ROOM_FOR_ONE_BYTES = 256 * 1024 * 1024, 64 * 1024 * 1024
 STRANGERS_AT_ONCE = 24
 """Fewer than the threads that work on requests, so that some are always left for the owner."""
 _WAITING, _WAIT_SECONDS = 64, 20.0
-_HEAVY = {f"/peer/{name}" for name in ("statistics", "rounds", "evidence", "proofs", "releases")}
+_HEAVY = {
+    f"/peer/{name}"
+    for name in (
+        "rounds/commit",
+        "rounds/reveal",
+        "agreements",
+        "tests",
+        "tests/open",
+        "evidence",
+        "model-evidence",
+        "proofs",
+        "releases",
+    )
+}
 _LARGE = {*_HEAVY, "/peer/countersign", "/v1/predict"}
 _log = logging.getLogger("freehold.http")
 
