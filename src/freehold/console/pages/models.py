@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from freehold.console.pages.jobs import STAGES, percents
 from freehold.console.visit import Visit, acts, shows
+from freehold.console.words import count
 from freehold.core.documents import Asset
 from freehold.core.errors import FreeholdError, InvalidInput, NotFound, Unavailable
 from freehold.node import publishing, serving, uses, viewing
@@ -132,7 +133,7 @@ def _changes(without: int | None, right: int | None) -> str:
     if without == right:
         return "without it about as many right answers"
     more = "more" if without > right else "fewer"
-    return f"without it about {abs(without - right):,} {more} right answers"
+    return f"without it about {count(abs(without - right), 'right answer')} {more}"
 
 
 def _sources(node: Node, asset: Asset) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from freehold.core.documents import Asset, Grant
 from freehold.core.errors import FreeholdError, InvalidInput, NotFound
 from freehold.node import asking, consent, granting, requests
 from freehold.node.node import Node
-from freehold.node.requests import RequestRow
+from freehold.node.requests import PlannedRow, RequestRow
 from freehold.training import findings, promises
 
 OPEN = ("waiting", "countered")
@@ -72,18 +72,26 @@ def _run(node: Node, row: RequestRow) -> dict[str, Any] | None:
         "sentence": findings.privacy(plan, rows_each=plan["rows_each"]),
         "counting": promises.EPSILON,
         "left": promises.rough(plan["left_micro"]),
-        "others": [
-            {**one, "name": _known(node, one["account"])}
-            for one in plan["owners"]
-            if one["account"] != node.account
-        ],
+        **_others(node, plan["owners"]),
         "keeper": "" if plan["test_holder"] == row["holder"] else _known(node, plan["test_holder"]),
+    }
+
+
+def _others(node: Node, owners: list[PlannedRow]) -> dict[str, Any]:
+    """Those whom this node has met by name, the rest by their number."""
+    others = [one for one in owners if one["account"] != node.account]
+    known = [one for one in others if one["name"] != one["account"][:10]]
+    strangers = [one for one in others if one not in known]
+    return {
+        "others": known,
+        "strangers": len(strangers),
+        "strangers_rows": sum(one["rows"] for one in strangers),
     }
 
 
 def _known(node: Node, account: str) -> str:
     name = name_of(node, account)
-    return "an owner not known here" if name == account[:10] else name
+    return "a party not known here" if name == account[:10] else name
 
 
 def _before(visit: Visit, row: RequestRow) -> dict[str, int]:
