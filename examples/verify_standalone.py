@@ -28,11 +28,21 @@ SUBJECT = {"asset": "owner", "claim": "subject", "grant": "asset", "party": "sel
 SIGNERS = SUBJECT | {"claim": "issuer", "grant": "issuer", "receipt": "holder provider"}
 FILES = "chain|documents/0x[0-9a-f]{64}|logs/0x[0-9a-f]{40}|training/(plan|start|rounds|test)"
 REVEALS = "answers", "noised", "update"  # from least to most
-LATER = {"reveals": "answers", "epsilon_run_micro": 0, "epsilon_life_micro": 0, "holders": [], "judges": []}  # defaults of terms
+LATER = {
+    "reveals": "answers",
+    "epsilon_run_micro": 0,
+    "epsilon_life_micro": 0,
+    "holders": [],
+    "judges": [],
+}  # defaults of terms
 OFFERED = {"purposes": le, "actions": le, "expires_at": le, "duties": ge}  # how narrower terms compare
 GRANTED = OFFERED | {"not_before": ge, "max_uses": le, "price_units": ge, "price_per": eq, "token": eq}
 GRANTED |= {"epsilon_run_micro": le, "epsilon_life_micro": le, "judges": le}
-AGREED = {"epsilon_micro": (0, 10**8), "delta_exponent": (5, 12), "rows_each": (1, 1000)}  # bounds of a plan's numbers
+AGREED = {
+    "epsilon_micro": (0, 10**8),
+    "delta_exponent": (5, 12),
+    "rows_each": (1, 1000),
+}  # bounds of a plan's numbers
 AGREED |= {"quorum_bps": (5001, 10**4), "patience_seconds": (1, 86400), "weight_cap_bps": (5000, 10**4)}
 AGREED |= {"least_correct_bps": (0, 10**4)}
 PARTS = "builder columns judge label level noise nonce owners recipe scaling sketch test"  # what else is in a plan
@@ -101,6 +111,7 @@ def check_signed(document, signatures):  # by everyone who must, with ECDSA and 
     fields, kind = vars(document) | {"self": getattr(document, "account", "")}, document.type
     due = [(role, fields[role]) for role in SIGNERS[kind].split()]
     need(sorted((one.role, one.signer) for one in signatures) == due, "is not signed by who must")
+    need(all(len(vars(one)) == 3 for one in signatures), "says more than a signature does")
     name = digest(document)
     for role, account, text in ((one.role, one.signer, one.signature) for one in signatures):
         words = keccak(kind.encode()), keccak(role.encode()), fields[SUBJECT[kind]], name
@@ -220,13 +231,16 @@ def read_documents(files):
         name = check_signed(**vars(envelope))
         need(stated in (name, None) and name not in E.docs, "does not hold the document that its name says")
         E.docs[name], E.places[name] = envelope.document, E.file
-    E.parties = {party.account: party for _, party in of_type("party")}
+    E.parties = {}
+    for _, party in of_type("party"):
+        fits = party.account not in E.parties and party.chain_id == E.chain_id
+        need(fits, "is a second party of one account, or on another chain")
+        E.parties[party.account] = party
     for name, document in E.docs.items():
         E.file, fields = E.places[name], vars(document) | {"self": getattr(document, "account", "")}
         need({fields[role] for role in SIGNERS[document.type].split()} <= E.parties.keys(), "lacks a party")
-    for _, party in of_type("party"):
-        need(E.parties[party.account] is party and party.chain_id == E.chain_id, "is a second party, or elsewhere")
-    E.file, main = "manifest.json", E.docs[manifest.subject]
+    E.file = "manifest.json"
+    main = E.docs[manifest.subject]
     sides = {"receipt": ["provider", "holder"], "asset": ["owner"]}[main.type]
     need(manifest.issuer in [vars(main)[side] for side in sides], "is by nobody who may show its subject")
     need(main.type == "receipt" or is_trained(main), "is about an asset that names no training run")
@@ -257,8 +271,9 @@ def read_logs():
         root, size = storage("LogAnchors", account).to_bytes(32), storage("LogAnchors", account, 0, 1) % 2**64
         need(stated == [str(size), b64encode(root).decode()], "has another size or root than the chain")
         E.logs[account] = {one.id: one.index for one in log.proofs}
-        need(len(E.logs[account]) == len(log.proofs), "proves an entry twice")
+        need(len(E.logs[account]) == len(log.proofs) and len(vars(log)) == 2, "proves an entry twice, or more")
         for one in log.proofs:  # RFC 9162, 2.1.3.2; the first `inner` siblings are not on the right edge
+            need(len(vars(one)) == 3 and type(one.index) is int, "says more than a proof does")
             node = sha256(b"\0" + jcs.encode({"id": one.id, "type": E.docs[one.id].type}).encode()).digest()
             inner = (one.index ^ size - 1).bit_length()
             fits = 0 <= one.index < size and len(one.proof) == inner + (one.index >> inner).bit_count()
@@ -269,7 +284,10 @@ def read_logs():
     for kind in ("claim", "grant", "receipt"):
         for name, one in of_type(kind):
             *others, first = [getattr(one, role) for role in SIGNERS[kind].split()]
-            for account in (first, *(other for other in others if other in E.logs)):  # a holder may show no log
+            for account in (
+                first,
+                *(other for other in others if other in E.logs),
+            ):  # a holder may show no log
                 need(account in E.logs, "is in a log that is not shown")
                 need(name in E.logs[account], f"does not show {kind} {name}", f"logs/{account}.json")
             place = E.logs[first][name]
@@ -287,7 +305,10 @@ def check_rights():
         within(terms, asset.terms, GRANTED)
         reveals, most = (REVEALS.index(later(one, "reveals")) for one in (terms, asset.terms))
         holders, named = (later(one, "holders") for one in (terms, asset.terms))
-        need(reveals <= most and (not named or (holders and {*holders} <= {*named})), "widens reveals or holders")
+        need(
+            reveals <= most and (not named or (holders and {*holders} <= {*named})),
+            "widens reveals or holders",
+        )
         need(not holders or grant.holder in holders, "is held by somebody whom its terms do not name")
     for name, grant in of_type("grant"):
         need(not is_sold(grant) or bought_at(name, grant), "is unsold")
@@ -298,8 +319,13 @@ def check_rights():
         need(sides and use.action in terms.actions, "is not what its grant is for")
         need(terms.not_before <= use.issued_at < terms.expires_at, "is outside its grant's time")
         need(0 < number <= terms.max_uses and (use.grant, number) not in steps, "is one use too many")
-        need(use.epsilon_micro <= later(terms, "epsilon_run_micro"), "takes more epsilon than its grant allows")
-        need(run is not None and more.get("run") == run if use.action == "train" else run is None, "is in no run")
+        need(
+            use.epsilon_micro <= later(terms, "epsilon_run_micro"), "takes more epsilon than its grant allows"
+        )
+        need(
+            run is not None and more.get("run") == run if use.action == "train" else run is None,
+            "is in no run",
+        )
         steps.add((use.grant, number))
         used[use.grant] = max(used.get(use.grant, -1), E.logs[use.provider][name])
         price, cap = terms.price_units if terms.price_per == "use" else 0, grant.spend_cap_units
@@ -311,7 +337,10 @@ def check_rights():
         need({account: units for account, units in moved.items() if units} == due, "does not move the price")
         need(not price or price <= more.get("cumulative_units", price) <= cap >= price * number, "over cap")
     for name, grant in of_type("grant"):
-        i, said = grant.revocation_index, [one for one in E.claims if one[1:4] == ("revocation", grant.issuer, name)]
+        i, said = (
+            grant.revocation_index,
+            [one for one in E.claims if one[1:4] == ("revocation", grant.issuer, name)],
+        )
         need(not storage("Revocations", i >> 8, keccak(grant.issuer, 0)) >> i % 256 & 1 or said, "is revoked")
         for place, *_, file, statement, _ in said:
             need(same(statement, {"index": i}), "revokes another index than the grant's", file)
@@ -339,24 +368,31 @@ def read_run(model):  # one claim of each kind, in order, and files that say the
     story = [only("test_commitment", plan.test.holder, plan.test.commitment)]
     fixed = {name: vars(plan.test)[name] for name in ("commitment", "rows", "positives")}
     need(same(story[0][5], fixed | {"columns": plan.columns, "label": plan.label}), "commits to another test")
-    E.file = E.places[digest(model)]
-    story += [only("training_plan", builder, run), started := only("training_start", builder, run)]
+    place = E.file = E.places[model_id := digest(model)]
+    story += [only("training_plan", builder, run)]
+    E.file = place
+    story += [started := only("training_start", builder, run)]
     need(same(started[5], {"start": load("training/start.json")}), "is not the start in the builder's log")
     told = [one for one in E.claims if one[1:4] == ("training_round", builder, run)]
     for one in told:
         need(one[4] == "training/rounds.json", "is a second account of a round", one[4])
     load("training/rounds.json")
-    numbers, first = [one.claim.document.statement.number for one in E.rounds], 0 if plan.sketch.buckets else 1
+    numbers, first = (
+        [one.claim.document.statement.number for one in E.rounds],
+        0 if plan.sketch.buckets else 1,
+    )
     fits = same(numbers, [*range(first, min(plan.recipe.rounds, 1000) + 1)])
     need(fits and len(told) == len(numbers), "does not hold each round of the plan, once and in order")
     by_id = {one[6]: one for one in told}
     story += [by_id[digest(one.claim.document)] for one in E.rounds]
-    E.file = E.places[digest(model)]
-    story += [only("test_opening", plan.test.holder, run)]
-    E.file = E.places[digest(model)]
-    story += [valued := only("contribution", builder, run)]
-    E.file = E.places[digest(model)]
-    story += [released := only("release", builder, digest(model))]
+    last = (
+        ("test_opening", plan.test.holder, run),
+        ("contribution", builder, run),
+        ("release", builder, model_id),
+    )
+    for which in last:
+        E.file = place
+        story += [only(*which)]
     for account in (builder, plan.test.holder):
         for earlier, following in pairwise(one for one in story if one[2] == account):
             need(earlier[0] < following[0], f"must come after the {earlier[1]} in its log", following[4])
@@ -364,13 +400,23 @@ def read_run(model):  # one claim of each kind, in order, and files that say the
     grants = dict(sorted(vars(started[5].start.grants).items()))
     width, rows = len(plan.columns) + 1, {account: owner.rows for account, owner in owners.items()}
     return SimpleNamespace(
-        id=run, model=model, plan=plan, owners=owners, rows=rows, grants=grants, width=width,
-        planned=planned, started=started, opened=story[-3], valued=valued, released=released,
+        id=run,
+        model=model,
+        plan=plan,
+        owners=owners,
+        rows=rows,
+        grants=grants,
+        width=width,
+        planned=planned,
+        started=started,
+        opened=story[-3],
+        valued=story[-2],
+        released=story[-1],
     )
 
 
 def check_grants(run):  # each owner agreed to this plan, for its data, after the plan stood on chain
-    plan, stamp = run.plan, storage("Timestamps", run.id)
+    plan = run.plan
     for account, name in run.grants.items():
         E.file = run.started[4]
         owner, grant, E.file = run.owners[account], get(name, "grant"), E.places[name]
@@ -383,13 +429,21 @@ def check_grants(run):  # each owner agreed to this plan, for its data, after th
         need(all(same(schema.get(key), shape[key]) for key in shape), "is for data of another shape")
         need(schema.get("rows_each", 1) <= plan.rows_each, "is for data with more rows of one subject")
         need(REVEALS.index(plan.level) <= REVEALS.index(later(grant.terms, "reveals")), "reveals too much")
-        need(plan.epsilon_micro <= later(grant.terms, "epsilon_run_micro"), "allows less epsilon than planned")
-        need(not plan.judge or plan.judge in later(grant.terms, "judges"), "does not let the judge see the data")
-    need(stamp, "does not stand on chain", run.planned[4])
+        need(
+            plan.epsilon_micro <= later(grant.terms, "epsilon_run_micro"), "allows less epsilon than planned"
+        )
+        need(
+            not plan.judge or plan.judge in later(grant.terms, "judges"),
+            "does not let the judge see the data",
+        )
+    E.file = run.planned
+    need(stamp := storage("Timestamps", run.id), "does not stand on chain")
     for name in run.grants.values():
         grant, E.file = E.docs[name], E.places[name]
         need(stamp <= grant.issued_at + SLACK, "was issued before the plan stood on chain")
-        need(not is_sold(grant) or stamp <= bought_at(name, grant), "was bought before the plan stood on chain")
+        need(
+            not is_sold(grant) or stamp <= bought_at(name, grant), "was bought before the plan stood on chain"
+        )
     uses = [use.document for one in E.rounds for use in one.receipts]
     late = all(stamp <= use.issued_at + SLACK for use in uses)
     need(late, "holds a receipt from before the plan stood on chain", "training/rounds.json")
@@ -399,13 +453,20 @@ def check_receipts(run):  # owner and builder signed for every commitment of eve
     E.file, last = "training/rounds.json", {}
     for one in E.rounds:
         said, uses = one.claim.document.statement, [envelope.document for envelope in one.receipts]
-        need([use.provider for use in uses] == sorted(vars(said.commitments)), "has not a receipt a commitment")
+        need(
+            [use.provider for use in uses] == sorted(vars(said.commitments)), "has not a receipt a commitment"
+        )
         for use in uses:
             before = last.get(use.provider, SimpleNamespace(sequence=0, evidence=use.evidence))
             about = {"run": run.id, "round": said.number, "seed": before.evidence.seed}
             need(use.output == vars(said.commitments)[use.provider], "has a receipt for something else")
-            need((use.grant, use.action) == (run.grants[use.provider], "train"), "has a receipt outside its run")
-            need(same(use.evidence, about) and isinstance(about["seed"], str), "has a receipt of another round")
+            need(
+                (use.grant, use.action) == (run.grants[use.provider], "train"),
+                "has a receipt outside its run",
+            )
+            need(
+                same(use.evidence, about) and isinstance(about["seed"], str), "has a receipt of another round"
+            )
             need(use.sequence > before.sequence, "has a receipt that counts backwards")
             epsilon = run.plan.epsilon_micro if use.sequence == 1 else 0
             need(use.epsilon_micro == epsilon, "has a receipt with another epsilon than the plan's")
@@ -432,14 +493,23 @@ def check_plan(plan, width):
     for owner in plan.owners:
         shaped(owner, {"rows": (1, 10**6)}, "account asset")
         texts += [(account_, owner.account), (hash_, owner.asset)]
-    texts += [(account_, plan.test.holder), ("logistic-v2", plan.recipe.name), ("noised|update", plan.level), (f"({account_})?", plan.judge)]
+    texts += [
+        (account_, plan.test.holder),
+        ("logistic-v2", plan.recipe.name),
+        ("noised|update", plan.level),
+        (f"({account_})?", plan.judge),
+    ]
     need(all(re.fullmatch(pattern, text) for pattern, text in texts), "names something in another form")
     accounts, names = [owner.account for owner in plan.owners], [plan.label, *plan.columns]
-    need(accounts == sorted({*accounts}) and 1 <= len(accounts) <= 1000, "does not name owners once, in order")
+    need(
+        accounts == sorted({*accounts}) and 1 <= len(accounts) <= 1000, "does not name owners once, in order"
+    )
     need(2 <= len(names) == len({*names}) <= 1025, "does not name columns once")
     need(all(isinstance(name, str) and 1 <= len(name) <= 256 for name in names), "misnames a column")
     mean, scale, noise = plan.scaling.mean, plan.scaling.scale, plan.noise
-    need(vars(plan.scaling).keys() == {"mean", "scale"} and len(mean) == len(scale) == width - 1, "is unscaled")
+    need(
+        vars(plan.scaling).keys() == {"mean", "scale"} and len(mean) == len(scale) == width - 1, "is unscaled"
+    )
     need(all(type(n) is int and abs(n) <= 10**15 for n in [*mean, *scale]) and min(scale) > 0, "is unscaled")
     if plan.level == "update":
         none = noise.sigma, noise.update_bits, plan.sketch.sigma, plan.epsilon_micro
@@ -516,20 +586,29 @@ def check_rounds(run):  # what was revealed was committed to, and leads to the m
         follows = {"number": number, "start": run.started[6], "commitments": given, "absent": absent}
         follows |= {"previous": array_digest(head, f"<{width}q", [model]), "missing": missing}
         need(same(said, follows), "holds a claim that does not follow from the rounds before")
-        need(absent.keys() ^ given.keys() == run.grants.keys() == absent.keys() | given.keys(), "forgets an owner")
+        need(
+            absent.keys() ^ given.keys() == run.grants.keys() == absent.keys() | given.keys(),
+            "forgets an owner",
+        )
         need(all(isinstance(why, str) and len(why) <= 200 for why in absent.values()), "gives no reason")
         for owner, item in shown.items():
             need(vars(item).keys() == {"salt", "update"}, "shows more than salt and update")
             need(re.fullmatch("0x[0-9a-f]{32}", item.salt) and len(item.update) == size, "shows no update")
             need(max(map(abs, item.update)) < 2**52, "shows a number beyond bounds")
             head |= {"kind": "update", "owner": owner, "salt": item.salt, "shape": [size]}
-            need(array_digest(head, f"<{size}q", [item.update]) == given[owner], "shows what was not committed to")
+            need(
+                array_digest(head, f"<{size}q", [item.update]) == given[owner],
+                "shows what was not committed to",
+            )
             most = run.rows[owner] * reach + plan.noise.sigma * (isqrt(width) + 11)
             if not number:
                 most = run.rows[owner] * 64 + plan.sketch.sigma * (isqrt(size) + 11)
             need(dot(item.update, item.update) <= most**2, "shows more than its rows can make")
         need(has_quorum(run, shown), "lacks a quorum")
-        missing, updates = sorted(given.keys() - shown.keys()), {owner: shown[owner].update for owner in shown}
+        missing, updates = (
+            sorted(given.keys() - shown.keys()),
+            {owner: shown[owner].update for owner in shown},
+        )
         if not number:
             run.weights = weigh(run, updates)
             continue
@@ -553,7 +632,10 @@ def check_model(run):  # is the one that the run leads to, offered within what e
     run.commitment = array_digest(head | {"shape": [run.width]}, f"<{run.width}q", [run.last])
     need(model.content.commitment == run.commitment, "is not its run's model")
     named = (model.schema.columns, model.schema.label, model.schema.recipe)
-    need(same(named, (plan.columns, plan.label, plan.recipe)), "names other columns, label or recipe than its plan")
+    need(
+        same(named, (plan.columns, plan.label, plan.recipe)),
+        "names other columns, label or recipe than its plan",
+    )
     for name in run.grants.values():
         within(model.terms, E.docs[name].terms, OFFERED)
 
@@ -591,7 +673,11 @@ def value(run, z, labels):  # Shapley values of the run in closed form, shares a
     plan, columns, lengths = run.plan, [*zip(*z, strict=True)], [dot(row, row) for row in z]
     sigmoid = [round(65536 / (1 + exp(k / -1024))) for k in range(-16384, 16385)]  # none is near a half
     scale, rate = sum(run.weights.values()) << plan.noise.update_bits + 30, plan.recipe.learning_rate_q16
-    values, variances, square = dict.fromkeys(run.grants, 0), dict.fromkeys(run.grants, 0), plan.noise.sigma**2
+    values, variances, square = (
+        dict.fromkeys(run.grants, 0),
+        dict.fromkeys(run.grants, 0),
+        plan.noise.sigma**2,
+    )
 
     def probabilities(model):
         return [sigmoid[clip(dot(row, model) + 2**19 >> 20, 16384) + 16384] for row in z]
@@ -612,7 +698,10 @@ def value(run, z, labels):  # Shapley values of the run in closed form, shares a
     errors = {owner: root_up(variances[owner]) for owner in run.grants}
     p, right, ones = probabilities(run.last), [], sum(labels)
     for owner in run.grants:  # the direction into which its updates alone point
-        alone = [-sum(column) for column in zip(*(s[3].get(owner, [0] * run.width) for s in run.steps), strict=True)]
+        alone = [
+            -sum(column)
+            for column in zip(*(s[3].get(owner, [0] * run.width) for s in run.steps), strict=True)
+        ]
         alone = [n >> max(0, max(map(abs, alone)).bit_length() - 28) for n in alone]
         right.append(sum((dot(row, alone) >= 0) == y for row, y in zip(z, labels, strict=True)))
     ranked, below, pairs = sorted({*p}), 0, ones * (len(z) - ones)
@@ -631,7 +720,9 @@ def value(run, z, labels):  # Shapley values of the run in closed form, shares a
         "majority_correct": max(ones, len(z) - ones),
         "single_correct": max(right),
         "auc_ppm": ranks * 10**6 // (2 * pairs),
-        "brier_ppm": sum((q - y * 65536) ** 2 for q, y in zip(p, labels, strict=True)) * 10**6 // (len(z) << 32),
+        "brier_ppm": sum((q - y * 65536) ** 2 for q, y in zip(p, labels, strict=True))
+        * 10**6
+        // (len(z) << 32),
         "calibration_ppm": sum(map(abs, gaps)) * 10**6 // (len(z) << 16),
     }
     run.shares = dict(zip(run.grants, share(values, errors, run.weights), strict=True))
@@ -666,7 +757,9 @@ def share(values, errors, weights):  # in basis points; none above four times it
 def check_release(run, worth):  # what the builder stated, what owners agreed to, what the pool pays by
     plan, model, place, scores = run.plan, run.model, E.places[model_id := digest(run.model)], worth["scores"]
     E.file = run.valued[4]
-    need(same(run.valued[5], worth | {"model": run.commitment, "missing": run.missing}), "states another worth")
+    need(
+        same(run.valued[5], worth | {"model": run.commitment, "missing": run.missing}), "states another worth"
+    )
     E.file, metrics = place, vars(model.schema.metrics)
     need({"correct", "test_rows"} <= metrics.keys(), "does not say how many test rows it gets right")
     found = {name: scores["rows" if name == "test_rows" else name] for name in metrics}
@@ -681,7 +774,10 @@ def check_release(run, worth):  # what the builder stated, what owners agreed to
         need(same(claim.statement, {"contribution": run.valued[6]}), "agrees to something else")
         agreed.add(claim.issuer)
     E.file, names = run.released[4], said.agreements
-    need(names == sorted(names) and len(names) == len(agreed) and agreed <= run.grants.keys(), "names no owners")
+    need(
+        names == sorted(names) and len(names) == len(agreed) and agreed <= run.grants.keys(),
+        "names no owners",
+    )
     need(has_quorum(run, agreed), "was agreed to by owners of too few rows")
     due = sorted((run.owners[owner].asset, share) for owner, share in run.shares.items())
     need(sorted((one.asset, one.weight) for one in model.derived_from) == due, "misnames its data", place)

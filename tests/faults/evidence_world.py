@@ -1,23 +1,23 @@
-"""A whole history in miniature: three data owners, a builder, a buyer, real keys, logs and chain.
+"""A whole market in miniature: data owners, a builder, a buyer, perhaps a validator; keys, logs and a ledger.
 
-`World(chain).build()` gives a bundle that proves everything; each keyword of `build` makes one party, or
-all of them together, misbehave while still signing, logging and anchoring what they do.
+`World().build()` gives a bundle that proves everything. A tweak changes one thing that somebody says, signs, logs or
+anchors, or all of them together: what follows from it follows, so that all is consistent but for that.
 """
 
 from __future__ import annotations
 
+import copy
 import hashlib
-import itertools
 import sqlite3
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import coincurve
 import numpy as np
+from evidence_ledger import CHAIN_ID, CONTRACTS, Ledger
 
-from freehold.chain import deployments, proof
-from freehold.chain.client import Chain
 from freehold.core.documents import (
     Asset,
     Claim,
@@ -30,393 +30,540 @@ from freehold.core.documents import (
     Source,
     Terms,
 )
-from freehold.core.errors import FreeholdError, InvalidInput
-from freehold.core.ids import document_id
-from freehold.core.signing import Envelope, public_account, sign, sign_digest
-from freehold.core.typed_data import OFFER_TYPE, Domain, digest
+from freehold.core.signing import Envelope, public_account, sign
+from freehold.core.typed_data import Domain
 from freehold.evidence import state
-from freehold.evidence.assemble import LogProofs, assemble, log_entry, training_files
+from freehold.evidence.assemble import LogProofs, assemble, log_entry
 from freehold.evidence.bundle import Bundle
 from freehold.evidence.checks.valuation import split_root
-from freehold.evidence.reading import Replayed
+from freehold.evidence.replaying import table_json
 from freehold.log.checkpoint import Checkpoint
 from freehold.log.note import Signer
 from freehold.log.note import sign as sign_note
 from freehold.log.store import LogStore
-from freehold.training import coalitions, record
+from freehold.training import privacy, record, sketch, updates
 from freehold.training import table as tables
-from freehold.training.logistic import Recipe, train_locally
-from freehold.training.statistics import measure, standardise
+from freehold.training.logistic import Recipe
+from freehold.training.record import PlannedOwner, PlannedTest, Replay, Round, RunPlan, Sketch, Start
+from freehold.training.scaling import typical
 
 COLUMNS, LABEL = ("age", "dose"), "ill"
 NOW, EXPIRES = 1_800_000_000, 1_900_000_000
+STAMPED, ISSUED, BOUGHT, USED = NOW + 10, NOW + 20, NOW + 30, NOW + 60
 PRICE, CAP = 2_500, 10_000
-_NUMBER = itertools.count()
-
-
-def replay(plan: Any, rounds: Any, test: Any, salt: str) -> Replayed:
-    """`freehold.evidence.reading.Replay` by `freehold.training`."""
-    run = record.RunPlan.from_json(plan)
-    made = []
-    for number, item in enumerate(rounds, start=1):
-        try:
-            made.append(record.RoundRecord.from_json(item, run))
-        except FreeholdError as error:
-            error.fields["round"] = number
-            raise
-    models = record.replay(run, made)
-    try:
-        features = np.array(test["features"], dtype=np.int64)
-        labels = np.array(test["labels"], dtype=np.int64)
-        opened = tables.Table(tuple(test["columns"]), test["label"], features, labels)
-        commitment = "0x" + tables.commitment(opened, bytes.fromhex(salt[2:])).hex()
-        worth = record.value(run, models, opened)
-    except (FreeholdError, ValueError, TypeError, OverflowError) as error:
-        raise InvalidInput(f"the test table cannot be used: {error}", part="test") from error
-    return Replayed(
-        model=record.model_hash(models[-1], run.scaling, run.recipe, run.columns),
-        test_commitment=commitment,
-        utilities=worth.utilities,
-        values=[str(value) for value in worth.shapley],
-        shares_bps=worth.shares_bps,
-        correct=worth.correct,
-        test_rows=worth.test_rows,
-    )
+EPSILON = 60_000_000
+DOMAIN = Domain("Freehold", CHAIN_ID, CONTRACTS["Revocations"])
+TOKEN = CONTRACTS["TestDollar"]
+EARLIER = ("0x" + "e1" * 32, "0x" + "e2" * 32)
+NAMES = ("ada", "bob", "cyd", "dan", "eve")
+"""Owners in the plan. Eve does not agree; cyd is away in round 2; dan does not reveal in round 1; bob not in the
+last. Ada's grant costs money, bob revokes his in the end. Ada and bob share rows. Dan does not recompute."""
+ROWS = {"ada": 60, "bob": 50, "cyd": 40, "dan": 30, "eve": 20}
+ROUNDS = 3
 
 
 @dataclass(eq=False)
 class Person:
-    """One party with its keys and its log."""
+    """One party with its keys."""
 
     name: str
     key: bytes
-    domain: Domain
-    log: LogStore = field(init=False)
-    seen: dict[str, int] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self.public = coincurve.PrivateKey(self.key).public_key.format(compressed=False)
         self.account = public_account(self.public)
-        connection = sqlite3.connect(":memory:")
-        LogStore.create_tables(connection)
-        self.log = LogStore(connection)
         self.signer = Signer.from_seed(f"freehold/{self.account}", hashlib.sha256(self.key).digest())
 
+
+@lru_cache(maxsize=64)
+def person(name: str) -> Person:
+    return Person(name, hashlib.sha256(f"evidence world {name}".encode()).digest())
+
+
+class Log:
+    """What one party logged."""
+
+    def __init__(self, owner: Person) -> None:
+        connection = sqlite3.connect(":memory:")
+        LogStore.create_tables(connection)
+        self.owner, self.store, self.seen = owner, LogStore(connection), dict[str, int]()
+
     def write(self, document: Document) -> None:
-        self.seen[document.id] = self.log.append(log_entry(document.id, document.body["type"]))
+        self.seen[document.id] = self.store.append(log_entry(document.id, document.body["type"]))
 
     def proofs(self, shown: set[str], size: int | None = None) -> LogProofs:
-        size = self.log.size() if size is None else size
-        head = Checkpoint(f"freehold/{self.account}", size, self.log.root(size))
+        size = self.store.size() if size is None else size
+        head = Checkpoint(f"freehold/{self.owner.account}", size, self.store.root(size))
         listed = tuple(
-            (name, index, tuple(self.log.inclusion_proof(index, size)))
+            (name, index, tuple(self.store.inclusion_proof(index, size)))
             for name, index in self.seen.items()
             if name in shown and index < size
         )
-        return LogProofs(self.account, sign_note(head.format(), self.signer), listed)
+        return LogProofs(self.owner.account, sign_note(head.format(), self.owner.signer), listed)
 
 
+@lru_cache(maxsize=8)
+def table_of(name: str, rows: int) -> tables.Table:
+    """An owner's table; bob has 30 rows of ada's."""
+    generator = np.random.default_rng(sum(name.encode()))
+    features = generator.integers(-5_000_000, 5_000_000, (rows, 2))
+    labels = (features[:, 0] + generator.integers(-2_000_000, 2_000_000, rows) > 0).astype(np.int64)
+    if name == "bob":
+        theirs = table_of("ada", ROWS["ada"])
+        common = min(30, rows)
+        features[:common], labels[:common] = theirs.features[:common], theirs.labels[:common]
+    return tables.Table(COLUMNS, LABEL, features.astype(np.int64), labels)
+
+
+def forced(plan: RunPlan, **fields: Any) -> RunPlan:
+    """A plan that its own class would refuse to make."""
+    made = copy.copy(plan)
+    for name in ("run_id", "rows"):
+        made.__dict__.pop(name, None)
+    for name, value in fields.items():
+        object.__setattr__(made, name, value)
+    return made
+
+
+@dataclass(eq=False)
 class World:
-    """Parties on one chain, and what they did."""
+    """What the parties did; `tweak` maps the name of a step to a function of what it makes."""
 
-    def __init__(self, chain: Chain) -> None:
-        self.chain, self.seed = chain, next(_NUMBER)
-        self.contracts = {name: deployments.address(name) for name in deployments.names()}
-        self.domain = Domain("Freehold", chain.chain_id, self.contracts["Revocations"])
+    tweak: dict[str, Callable[..., Any]] = field(default_factory=dict)
+    level: str = "noised"
+    holder: str = "builder"
+    """Who keeps the test table."""
+    owners: tuple[str, ...] = NAMES
+    rounds: int = ROUNDS
+    rows: dict[str, int] = field(default_factory=lambda: dict(ROWS))
+    revoked: tuple[str, ...] = ("bob",)
+    """Whose grants are revoked in the end."""
+
+    def __post_init__(self) -> None:
+        self.ledger = Ledger(time=NOW + 1_000)
+        self.logs: dict[str, Log] = {}
         self.people: dict[str, Person] = {}
         self.envelopes: dict[str, Envelope] = {}
-        self.training: dict[str, Any] = {}
-        self.pools: list[str] = []
-        self.junk: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {}
-        """What claims of a kind say instead, made from what they should say."""
+        self.named: dict[str, Document] = {}
+        """Documents by what they are here: "grant ada", "receipt bob 2", "contribution"."""
+        self.in_rounds: set[str] = set()
+        self.owners = tuple(sorted(self.owners, key=lambda name: person(name).account))
+
+    def changed(self, step: str, value: Any, *about: Any) -> Any:
+        return self.tweak[step](value, *about) if step in self.tweak else value
+
+    # documents
 
     def person(self, name: str) -> Person:
         if name not in self.people:
-            key = hashlib.sha256(f"evidence world {self.seed} {name}".encode()).digest()
-            person = self.people[name] = Person(name, key, self.domain)
-            self.chain.fund(person.account, 10**18)
-            party = Party(
-                name=name,
-                party_kind="organisation",
-                account=person.account,
-                account_key="0x" + person.public.hex(),
-                chain_id=self.chain.chain_id,
-                log_key=str(person.signer.key),
-                encryption_key="0x" + "11" * 32,
-                created_at=NOW,
+            found = self.people[name] = person(name)
+            self.logs[name] = Log(found)
+            self.keep(
+                f"party {name}",
+                Party(
+                    name=name,
+                    party_kind="organisation",
+                    account=found.account,
+                    account_key="0x" + found.public.hex(),
+                    chain_id=CHAIN_ID,
+                    log_key=str(found.signer.key),
+                    encryption_key="0x" + "11" * 32,
+                    created_at=NOW,
+                ),
+                found,
             )
-            self.keep(party, person)
         return self.people[name]
 
-    def keep(self, document: Document, *signers: Person, logs: tuple[Person, ...] | None = None) -> Any:
+    def keep(self, name: str, document: Document, *signers: Person, logged: bool = True) -> Any:
+        document = self.changed("document", document, name)
         roles = zip(document.roles, signers, strict=True)
-        signatures = [sign(document, role, person.key, self.domain) for role, person in roles]
+        signatures = self.changed(
+            "signatures", [sign(document, role, one.key, DOMAIN) for role, one in roles], name
+        )
         envelope = Envelope(document, tuple(sorted(signatures, key=lambda item: item.role)))
         self.envelopes[document.id] = envelope
-        for person in dict.fromkeys(signers if logs is None else logs):
-            person.write(document)
+        self.named[name] = document
+        for signer in dict.fromkeys(signers) if logged else ():
+            self.log(signer.name, document)
         return document
 
-    def claim(self, person: Person, kind: Any, about: str, statement: dict[str, Any]) -> Claim:
-        statement = self.junk.get(kind, dict)(statement)
-        claim = Claim(issuer=person.account, claim_kind=kind, about=about, statement=statement, issued_at=NOW)
-        return self.keep(claim, person)
+    def log(self, name: str, document: Document) -> None:
+        self.logs[name].write(document)
 
-    def terms(self, action: Any, **more: Any) -> Terms:
-        plain: dict[str, Any] = {
+    def claim(
+        self, signer: Person, kind: Any, about: str, statement: dict[str, Any], name: str = "", **more: Any
+    ) -> Claim:
+        name = name or kind
+        statement = self.changed(name, statement)
+        made = Claim(issuer=signer.account, claim_kind=kind, about=about, statement=statement, issued_at=NOW)
+        return self.keep(name, made, signer, **more)
+
+    def terms(self, *actions: str, **more: Any) -> Terms:
+        plain = {
             "purposes": ("research",),
-            "actions": action,
+            "actions": actions,
             "expires_at": EXPIRES,
             "max_uses": 50,
+            "token": TOKEN,
         }
-        return Terms(**(plain | {"token": self.contracts["TestDollar"]} | more))
+        return Terms(**(plain | more))
 
-    def grant(self, issuer: Person, holder: Person, asset: Asset, **more: Any) -> Grant:
+    def grant(self, name: str, issuer: Person, holder: Person, asset: Asset, **more: Any) -> Grant:
         fields: dict[str, Any] = {
             "issuer": issuer.account,
             "holder": holder.account,
             "asset": asset.id,
             "terms": asset.terms,
             "revocation_index": 300 + len(self.envelopes),
-            "nonce": "0x" + hashlib.sha256(str(len(self.envelopes)).encode()).hexdigest(),
-            "issued_at": NOW,
+            "nonce": "0x" + hashlib.sha256(name.encode()).hexdigest(),
+            "issued_at": ISSUED,
         }
-        return self.keep(Grant(**(fields | more)), issuer)
-
-    def receipt(self, grant: Grant, provider: Person, holder: Person, **more: Any) -> Receipt:
-        fields: dict[str, Any] = {
-            "grant": grant.id,
-            "provider": provider.account,
-            "holder": holder.account,
-            "inputs": (grant.asset,),
-            "issued_at": NOW + 60,
-        }
-        return self.keep(Receipt(**(fields | more)), provider, holder)
-
-    def buy(self, grant: Grant, seller: Person, buyer: Person) -> None:
-        terms = grant.terms
-        offer = (grant.id, grant.issuer, grant.holder, terms.token, terms.price_units, terms.expires_at)
-        market = self.contracts["Market"]
-        signed = sign_digest(
-            seller.key, digest(Domain("Freehold Market", self.chain.chain_id, market), OFFER_TYPE, *offer)
-        )
-        offer = (bytes.fromhex(grant.id[2:]), *offer[1:])
-        self.chain.send(buyer.key, "TestDollar", "mint", buyer.account, terms.price_units)
-        self.chain.send(buyer.key, "TestDollar", "approve", market, terms.price_units)
-        self.chain.send(buyer.key, "Market", "buy", offer, signed)
+        return self.keep(f"grant {name}", Grant(**self.changed("grant", fields | more, name)), issuer)
 
     # the history
 
-    def build(self, **tweak: Any) -> Bundle:
-        """A finished run, a paid prediction, everything anchored; `tweak` says who misbehaves how."""
-        builder, buyer = self.person("builder"), self.person("buyer")
-        owners = sorted((self.person(name) for name in ("ada", "bob", "cyd")), key=lambda item: item.account)
-        model = self.train(builder, owners, tweak)
-        use = self.terms(("infer",), price_units=PRICE, price_per="use")
-        grant = self.grant(
-            builder, buyer, model, **({"terms": use, "spend_cap_units": CAP} | tweak.get("grant", {}))
-        )
-        pool = state.pool_id(builder.account, model.id)
-        if tweak.get("revoke") == "before":
-            self.revoke(grant, builder)
-        money = (
-            MoneyLine(account=buyer.account, delta_units=-PRICE, reason="use"),
-            MoneyLine(account=pool, delta_units=PRICE, reason="use"),
-        )
-        evidence = {"request": "0x" + "22" * 32, "channel": "0x" + "33" * 32, "cumulative_units": PRICE}
-        fields = {
-            "action": "infer",
-            "output": "0x" + "44" * 32,
-            "money": money,
-            "evidence": evidence,
-            "sequence": 1,
-        }
-        self.main = self.receipt(grant, builder, buyer, **(fields | tweak.get("receipt", {})))
-        if tweak.get("revoke") == "after":
-            self.revoke(grant, builder)
-        if tweak.get("revoke") == "silently":
-            self.chain.send(builder.key, "Revocations", "revoke", grant.revocation_index)
-        for person in self.people.values():
-            self.chain.send(person.key, "LogAnchors", "anchor", person.log.size(), person.log.root())
+    def build(self, *, answered: bool = True) -> Bundle:
+        """A finished run, a paid answer where `answered`, everything anchored."""
+        self.builder = self.person("builder")
+        self.keeper = self.person(self.holder)
+        self.plan = self.changed("plan", self.planned())
+        self.agreed()
+        self.trained()
+        self.valued()
+        self.released()
+        self.subject: Receipt | Asset = self.answered() if answered else self.model
+        for name in self.revoked:
+            self.revoke(name)
+        self.changed("end", self)
+        for name, log in self.logs.items():
+            self.ledger.anchor(self.people[name].account, log.store.size(), log.store.root())
         return self.bundle()
 
-    def revoke(self, grant: Grant, issuer: Person) -> None:
-        self.claim(issuer, "revocation", grant.id, {"index": grant.revocation_index})
-        self.chain.send(issuer.key, "Revocations", "revoke", grant.revocation_index)
-
-    def table(self, person: Person | None, rows: int) -> tables.Table:
-        generator = np.random.default_rng(7 if person is None else person.key[0])
-        features = generator.integers(-5_000_000, 5_000_000, (rows, 2))
-        labels = (features[:, 0] + generator.integers(-2_000_000, 2_000_000, rows) > 0).astype(np.int64)
-        return tables.Table(COLUMNS, LABEL, features.astype(np.int64), labels)
-
-    def train(self, builder: Person, owners: list[Person], tweak: dict[str, Any]) -> Asset:
-        salt, test = b"s" * 32, self.table(None, 15)
-        commitment = "0x" + tables.commitment(test, salt).hex()
-        sets, grants = [], []
-        for number, owner in enumerate(owners):
-            data = self.table(owner, 8 + number)
-            price = {"price_units": 5_000_000} if number == 0 else {}
-            asset = Asset(
-                asset_kind="dataset",
-                name=f"cohort {number}",
-                owner=owner.account,
-                content=Content(
-                    commitment="0x" + tables.commitment(data, owner.key).hex(),
-                    media_type="text/csv",
-                    size_bytes=1,
-                ),
-                schema_={"columns": list(COLUMNS), "label": LABEL, "rows": data.rows},
-                terms=self.terms(("infer", "train"), **price),
-                created_at=NOW,
-            )
-            sets.append((self.keep(asset, owner), data))
-            grants.append(self.grant(owner, builder, asset))
-            if price and tweak.get("buy", True):
-                self.buy(grants[-1], owner, builder)
-        if not tweak.get("commit_late"):
-            self.claim(builder, "test_commitment", commitment, self.committed(commitment, test))
-        statistics = [measure(data) for _, data in sets]
-        for owner, grant, sums in zip(owners, grants, statistics, strict=True):
-            done = {"output": document_id(sums.to_json()), "evidence": {"round": 0}, "sequence": 1}
-            self.receipt(grant, owner, builder, action="train", **done)
-        plan = record.RunPlan(
-            owners=tuple(owner.account for owner in owners),
+    def planned(self) -> RunPlan:
+        self.salt, self.test = b"s" * 32, self.changed("test", table_of("test", 40))
+        self.assets = {name: self.asset(name) for name in self.owners}
+        rho = privacy.rho_nano_for(EPSILON, 5)
+        noise, compared = updates.Noise(0, updates.EXACT_BITS), Sketch(256, 0)
+        if self.level == "noised":
+            compared = Sketch(256, privacy.sigma_for(sketch.STEP, 1, rho // 4))
+            left = rho - privacy.rho_nano(sketch.STEP, compared.sigma, 1)
+            noise = updates.noise_for(left, self.rounds, len(COLUMNS) + 1, 1)
+        return RunPlan(
+            nonce="0x" + "0d" * 32,
+            builder=self.builder.account,
+            owners=tuple(
+                PlannedOwner(person(name).account, self.assets[name].id, self.rows[name])
+                for name in self.owners
+            ),
             columns=COLUMNS,
             label=LABEL,
-            data=tuple(asset.content.commitment for asset, _ in sets),
-            statistics=tuple(statistics),
-            recipe=Recipe(rounds=2, local_steps=3),
-            test_commitment=commitment,
+            scaling=typical(self.test),
+            recipe=Recipe(rounds=self.rounds, learning_rate_q16=8 << 16),
+            level=self.level,
+            epsilon_micro=EPSILON if noise.sigma else 0,
+            delta_exponent=5,
+            noise=noise,
+            rows_each=1,
+            sketch=compared,
+            quorum_bps=5_001,
+            patience_seconds=60,
+            weight_cap_bps=5_000,
+            least_correct_bps=5_000,
+            test=PlannedTest(
+                "0x" + tables.commitment(self.test, self.salt).hex(),
+                self.test.rows,
+                int(self.test.labels.sum()),
+                self.keeper.account,
+            ),
         )
-        named = [
-            {"account": owner.account, "asset": asset.id, "grant": grant.id}
-            for owner, (asset, _), grant in zip(owners, sets, grants, strict=True)
-        ]
-        self.claim(builder, "training_plan", plan.run_id, {"plan": plan.to_json(), "owners": named})
-        if tweak.get("commit_late"):
-            self.claim(builder, "test_commitment", commitment, self.committed(commitment, test))
-        rounds, claims, models = [], [], coalitions.initial_models(3, plan.width)
-        for number in (1, 2):
-            updates = {}
-            # in the second round, the last owner is away
-            for index in range(3 if number == 1 else 2):
-                data, masks = sets[index][1], coalitions.masks_of(index, 3)
-                z = standardise(data, plan.scaling)
-                update = updates[owners[index].account] = train_locally(
-                    z, data.labels, models[masks], plan.recipe
-                )
-                output = record.update_hash(plan, number, owners[index].account, update)
-                if (number, index) != tweak.get("no_receipt"):
-                    done = {"output": output, "evidence": {"run": plan.run_id, "round": number}}
-                    self.receipt(
-                        grants[index], owners[index], builder, action="train", sequence=number + 1, **done
-                    )
-            if number == tweak.get("forge_round"):
-                forged = owners[0].account
-                updates[forged] = updates[forged] + 1
-            made, models = record.make_round(plan, number, models, updates)
-            rounds.append(made)
-            claims.append({"record": made.summary()})
-        if tweak.get("swap_rounds"):
-            claims.reverse()
-        for statement in claims:
-            self.claim(builder, "training_round", plan.run_id, statement)
-        self.claim(
-            builder, "test_opening", plan.run_id, {"commitment": commitment, "salt": "0x" + salt.hex()}
-        )
-        worth = record.value(plan, models, test)
-        shares = list(worth.shares_bps)
-        if "steal_bps" in tweak:
-            best = shares.index(max(shares))
-            shares[best] -= tweak["steal_bps"]
-            shares[best - 1] += tweak["steal_bps"]
-        statement = {
-            "accounts": list(plan.owners),
-            "utilities": list(worth.utilities),
-            "shares_bps": list(worth.shares_bps) if tweak.get("honest_claim") else shares,
-            "correct": list(worth.correct),
-            "test_rows": worth.test_rows,
+
+    def asset(self, name: str) -> Asset:
+        owner, data = self.person(name), table_of(name, self.rows[name])
+        more: dict[str, Any] = {"price_units": 5_000_000} if name == "ada" else {}
+        more |= {
+            "reveals": self.level,
+            "epsilon_run_micro": EPSILON,
+            "epsilon_life_micro": EPSILON + 1_000_000,
         }
-        self.claim(builder, "contribution", plan.run_id, statement)
-        weights = worth.shares_bps if tweak.get("honest_weights", True) else shares
-        final = models[tweak.get("mask", -1)]
-        model = Asset(
-            asset_kind="model",
-            name="risk",
-            owner=builder.account,
-            content=Content(
-                commitment=record.model_hash(final, plan.scaling, plan.recipe, COLUMNS),
-                media_type="application/vnd.freehold.logistic-v1",
+        more |= {"holders": (self.builder.account,)} if self.level == "update" else {}
+        fields = {
+            "asset_kind": "dataset",
+            "name": f"cohort of {name}",
+            "owner": owner.account,
+            "content": Content(
+                commitment="0x" + tables.commitment(data, owner.key).hex(),
+                media_type="text/csv",
+                size_bytes=1,
+            ),
+            "schema_": {"columns": list(COLUMNS), "label": LABEL, "rows": data.rows},
+            "terms": self.terms("infer", "train", **more),
+            "created_at": NOW,
+        }
+        return self.keep(f"asset {name}", Asset(**self.changed("asset", fields, name)), owner)
+
+    def agreed(self) -> None:
+        """Test and plan are fixed, owners grant, the builder starts."""
+        plan, test = self.plan, self.plan.test
+        announced = {name: getattr(test, name) for name in ("commitment", "rows", "positives")}
+        announced |= {"columns": list(plan.columns), "label": plan.label}
+        # the builder's own claims are logged in the end, in the order of its story
+        self.story = [self.claim(self.keeper, "test_commitment", test.commitment, announced, logged=False)]
+        self.story.append(
+            self.claim(self.builder, "training_plan", plan.run_id, {"plan": plan.to_json()}, logged=False)
+        )
+        self.ledger.stamp(plan.run_id, self.changed("stamped", STAMPED))
+        self.grants: dict[str, Grant] = {}
+        for name in self.owners:
+            if name != "eve":
+                more = {"run": plan.run_id, "earlier_runs": EARLIER if name == "cyd" else ()}
+                grant = self.grants[name] = self.grant(
+                    name, self.people[name], self.builder, self.assets[name], **more
+                )
+                if state.is_sold(grant):
+                    self.ledger.buy(grant, self.changed("bought", BOUGHT))
+        self.start = Start({person(name).account: grant.id for name, grant in self.grants.items()})
+        self.started = self.changed("start.json", self.start.to_json())
+        claim = self.claim(self.builder, "training_start", plan.run_id, {"start": self.started}, logged=False)
+        self.story.append(claim)
+
+    def away(self, name: str, number: int) -> bool:
+        return bool(self.changed("away", (name, number) == ("cyd", 2), name, number))
+
+    def shy(self, name: str, number: int) -> bool:
+        return bool(self.changed("shy", (name, number) in (("dan", 1), ("bob", self.rounds)), name, number))
+
+    def trained(self) -> None:
+        plan, running = self.plan, Replay(self.plan, self.start)
+        names = {person(name).account: name for name in self.grants}
+        self.shown: list[dict[str, Any]] = []
+        self.made: list[Round] = []
+        missing: list[str] = []
+        uses = dict.fromkeys(self.grants, 0)
+        while not running.is_done:
+            number = running.next
+            given, receipts, absent = {}, {}, {}
+            for account, name in names.items():
+                if self.away(name, number):
+                    absent[account] = "peer.unreachable"
+                    continue
+                seed = hashlib.sha256(self.people[name].key + b"noise").digest()
+                found = record.answer(plan, number, running.model, table_of(name, self.rows[name]), seed)
+                salt, found = f"0x{number:032x}", self.changed("update", found, name, number)
+                given[account], uses[name] = (salt, found), uses[name] + 1
+                fields = {
+                    "grant": self.grants[name].id,
+                    "action": "train",
+                    "provider": account,
+                    "holder": self.builder.account,
+                    "inputs": (self.assets[name].id,),
+                    "output": record.update_hash(plan, number, account, salt, found),
+                    "epsilon_micro": plan.epsilon_micro if uses[name] == 1 else 0,
+                    "evidence": {
+                        "run": plan.run_id,
+                        "round": number,
+                        "seed": "0x" + hashlib.sha256(seed).hexdigest(),
+                    },
+                    "sequence": uses[name],
+                    "issued_at": USED,
+                }
+                made = Receipt(**self.changed("receipt", fields, name, number))
+                receipts[account] = self.keep(
+                    f"receipt {name} {number}", made, self.people[name], self.builder
+                )
+            committed = {account: receipt.output for account, receipt in receipts.items()}
+            shown = {a: one for a, one in given.items() if not self.shy(names[a], number)}
+            shown = self.changed("revealed", shown, number)
+            made_round = Round(number, self.changed("commitments", committed, number), absent, shown)
+            previous = record.models_hash(plan, number, running.model)
+            statement = record.round_statement(made_round, self.named["training_start"].id, previous, missing)
+            claim = self.claim(
+                self.builder,
+                "training_round",
+                plan.run_id,
+                statement,
+                f"training_round {number}",
+                logged=False,
+            )
+            self.story.append(claim)
+            self.shown.append(
+                {
+                    "claim": self.envelopes[claim.id].to_json(),
+                    "receipts": [self.envelopes[receipts[a].id].to_json() for a in sorted(receipts)],
+                    "revealed": made_round.to_json(),
+                }
+            )
+            self.in_rounds |= {claim.id, *(receipt.id for receipt in receipts.values())}
+            self.step(running, made_round)
+            self.made.append(made_round)
+            missing = made_round.unrevealed
+        self.model_numbers = running.model
+        self.weights = running.weights
+
+    def step(self, running: Replay, made: Round) -> None:
+        """Go on as the builder would, also after what a verifier refuses."""
+        taking = self.changed("counted", made)
+        try:
+            running.add(taking)
+        except Exception:  # noqa: BLE001 - whatever was tweaked
+            running.next = made.number + 1
+
+    def valued(self) -> None:
+        plan = self.plan
+        opening = {"commitment": plan.test.commitment, "salt": "0x" + self.salt.hex()}
+        self.story.append(self.claim(self.keeper, "test_opening", plan.run_id, opening, logged=False))
+        self.opened = self.changed("opened", table_json(self.test))
+        running, models, steps = Replay(plan, self.start), [], []
+        for made in self.made:
+            before = running.model
+            try:
+                parts = running.add(made)
+            except Exception:  # noqa: BLE001 - whatever was tweaked
+                running.next = made.number + 1
+                parts = None if not made.number else (np.zeros(plan.width, np.int64),) * 2
+            if parts:
+                models.append(before)
+                steps.append(parts)
+        numbered = tuple(made for made in self.made if made.number)
+        done = record.Replayed(numbered, (*models, running.model), tuple(steps), running.weights)
+        try:
+            worth = record.value(plan, self.start, done, self.test)
+        except Exception:  # noqa: BLE001 - whatever was tweaked
+            worth = record.Valuation(tuple(sorted(self.start.grants)), (1,) * 4, (0,) * 4, (2_500,) * 4, None)
+        said = worth.statement() if worth.scores else asdict(worth)
+        commitment = record.model_hash(self.model_numbers, plan.scaling, plan.recipe, plan.columns)
+        self.worth = {**said, "model": commitment, "missing": self.made[-1].unrevealed}
+        self.worth = self.changed("worth", self.worth)
+        self.story.append(
+            self.claim(self.builder, "contribution", plan.run_id, dict(self.worth), logged=False)
+        )
+        self.agreements = {}
+        for name in self.grants:
+            if name in self.changed("agreeing", ("ada", "bob", "cyd")):
+                statement = {"contribution": self.named["contribution"].id}
+                made = self.claim(self.people[name], "agreement", plan.run_id, statement, f"agreement {name}")
+                self.agreements[person(name).account] = made.id
+
+    def released(self) -> None:
+        plan, builder = self.plan, self.builder
+        shares = dict(zip(self.worth["accounts"], self.worth["shares_bps"], strict=True))
+        scores = self.worth["scores"] or {"rows": 1, "correct": 1}
+        names = {person(name).account: name for name in self.grants}
+        fields = {
+            "asset_kind": "model",
+            "name": "risk",
+            "owner": builder.account,
+            "content": Content(
+                commitment=self.worth["model"],
+                media_type="application/vnd.freehold.logistic-v2",
                 size_bytes=24,
             ),
-            schema_={
-                "columns": list(COLUMNS),
-                "label": LABEL,
+            "schema_": {
+                "columns": list(plan.columns),
+                "label": plan.label,
                 "recipe": plan.recipe.to_json(),
                 "run": plan.run_id,
+                "metrics": {"test_rows": scores["rows"], **{n: v for n, v in scores.items() if n != "rows"}},
             },
-            derived_from=tuple(
-                Source(asset=asset.id, role="training-data", weight=weight)
-                for (asset, _), weight in zip(sets, weights, strict=True)
+            "derived_from": tuple(
+                Source(asset=self.assets[names[account]].id, role="training-data", weight=share)
+                for account, share in shares.items()
             ),
-            terms=self.terms(
-                tweak.get("actions", ("infer",)),
-                **({"price_units": PRICE, "price_per": "use"} | tweak.get("model_terms", {})),
-            ),
-            created_at=NOW,
-        )
-        self.keep(model, builder)
-        self.release(builder, model, plan, shares, tweak)
-        opened = {
-            "columns": list(COLUMNS),
-            "label": LABEL,
-            "features": test.features.tolist(),
-            "labels": test.labels.tolist(),
+            "terms": self.terms("infer", price_units=PRICE, price_per="use"),
+            "created_at": NOW,
         }
-        self.training = training_files(plan.to_json(), [made.to_json() for made in rounds], opened)
-        return model
-
-    def committed(self, commitment: str, test: tables.Table) -> dict[str, Any]:
-        return {"commitment": commitment, "rows": test.rows, "columns": list(COLUMNS), "label": LABEL}
-
-    def release(
-        self, builder: Person, model: Asset, plan: Any, shares: list[int], tweak: dict[str, Any]
-    ) -> None:
-        paid = [(account, count) for account, count in zip(plan.owners, shares, strict=True) if count]
-        pool, root = state.pool_id(builder.account, model.id), split_root(paid)
-        opened = split_root([(builder.account, 10_000)]) if tweak.get("other_pool") else root
-        token = self.contracts["TestDollar"]
-        self.chain.send(builder.key, "Revenue", "open", bytes.fromhex(model.id[2:]), token, opened, 10_000)
+        self.model: Asset = self.keep("model", Asset(**self.changed("asset", fields, "model")), builder)
+        paid = [(account, share) for account, share in shares.items() if share]
+        pool, root = state.pool_id(builder.account, self.model.id), split_root(paid)
+        self.ledger.open(pool, *self.changed("pool", (TOKEN, root)))
+        grants = self.grants.values()
         statement = {
             "run": plan.run_id,
             "pool": pool,
             "split_root": "0x" + root.hex(),
-            "shares": [{"account": account, "shares": count} for account, count in paid],
+            "shares": [{"account": account, "shares": share} for account, share in paid],
+            "agreements": sorted(self.agreements.values()),
+            "silent": sorted(set(self.start.grants) - set(self.agreements)),
+            "earlier": sorted({run for grant in grants for run in grant.earlier_runs}),
         }
-        self.claim(builder, "release", model.id, statement)
-        self.pools = [pool]
+        self.pool = pool
+        self.story.append(self.claim(builder, "release", self.model.id, statement, logged=False))
+        for claim in self.changed("story", self.story):
+            self.log("builder" if claim.issuer == builder.account else self.holder, claim)
+
+    def answered(self) -> Receipt:
+        """A buyer pays for one answer."""
+        builder, buyer = self.builder, self.person("buyer")
+        grant = self.grant("buyer", builder, buyer, self.model, spend_cap_units=CAP)
+        money = (
+            MoneyLine(account=buyer.account, delta_units=-PRICE, reason="use"),
+            MoneyLine(account=self.pool, delta_units=PRICE, reason="use"),
+        )
+        fields = {
+            "grant": grant.id,
+            "action": "infer",
+            "provider": builder.account,
+            "holder": buyer.account,
+            "inputs": (self.model.id,),
+            "output": "0x" + "44" * 32,
+            "money": money,
+            "evidence": {"request": "0x" + "22" * 32, "channel": "0x" + "33" * 32, "cumulative_units": PRICE},
+            "sequence": 1,
+            "issued_at": USED,
+        }
+        return self.keep("answer", Receipt(**self.changed("receipt", fields, "buyer", 0)), builder, buyer)
+
+    def revoke(self, name: str) -> None:
+        grant = self.named[f"grant {name}"]
+        assert isinstance(grant, Grant)
+        issuer = next(one for one in self.people.values() if one.account == grant.issuer)
+        self.claim(issuer, "revocation", grant.id, {"index": grant.revocation_index}, f"revocation {name}")
+        self.ledger.revoke(grant.issuer, grant.revocation_index)
 
     # the files
 
-    def chain_proof(self) -> dict[str, Any]:
-        documents = [envelope.document for envelope in self.envelopes.values()]
-        accounts = [person.account for person in self.people.values()]
-        wanted = state.needed(documents, accounts, self.pools, self.chain.chain_id, self.contracts)
-        return proof.capture(self.chain, wanted)
+    def training(self) -> dict[str, Any]:
+        return self.changed(
+            "training",
+            {
+                "plan.json": self.plan.to_json(),
+                "start.json": self.started,
+                "rounds.json": self.shown,
+                "test.json": self.opened,
+            },
+        )
 
-    def bundle(self, *, without: tuple[str, ...] = (), log_sizes: dict[str, int] | None = None) -> Bundle:
+    def bundle(
+        self,
+        *,
+        without: tuple[str, ...] = (),
+        log_sizes: dict[str, int] | None = None,
+        signer: str = "builder",
+    ) -> Bundle:
         """Everything, without the documents named, with logs at other sizes where given."""
-        shown = {name: item for name, item in self.envelopes.items() if name not in without}
+        # who did not agree is in the plan, and nowhere else
+        left_out = {
+            self.named[name].id for name in (*without, "party eve", "asset eve") if name in self.named
+        }
+        shown = {name: item for name, item in self.envelopes.items() if name not in left_out}
         sizes = log_sizes or {}
+        documents = [envelope.document for envelope in self.envelopes.values()]
+        accounts = [one.account for name, one in self.people.items() if name != "eve"]
+        wanted = state.needed(documents, accounts, [self.pool], CHAIN_ID, CONTRACTS)
         return assemble(
-            self.main,
-            envelopes=shown.values(),
-            logs=[person.proofs(set(shown), sizes.get(person.name)) for person in self.people.values()],
-            training=self.training,
-            chain_proof=self.chain_proof(),
-            chain_id=self.chain.chain_id,
-            contracts=self.contracts,
-            key=self.people["builder"].key,
+            self.subject,
+            envelopes=[item for name, item in shown.items() if name not in self.in_rounds],
+            logs=[
+                log.proofs(set(shown), sizes.get(name)) for name, log in self.logs.items() if name != "eve"
+            ],
+            training=self.training(),
+            chain_proof=self.ledger.prove(wanted),
+            chain_id=CHAIN_ID,
+            contracts=CONTRACTS,
+            key=self.people[signer].key,
             issued_at=NOW,
         )
+
+    def path(self, name: str) -> str:
+        """The file of a document by what it is here."""
+        document = self.named[name]
+        return "training/rounds.json" if document.id in self.in_rounds else f"documents/{document.id}.json"

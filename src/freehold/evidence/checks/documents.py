@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from freehold.core.documents import Asset, Claim, Document, Party, Receipt, Terms
 from freehold.core.errors import FreeholdError
+from freehold.core.ids import document_id
 from freehold.core.signing import Envelope, check, parse_envelope, public_account
 from freehold.evidence.manifest import PATH
 from freehold.evidence.reading import Broken, Evidence, RoundShown, path_of
@@ -55,9 +56,13 @@ def _kept(evidence: Evidence, value: Any, kind: type[D]) -> D:
 
 def _envelope(path: str, value: Any) -> Envelope:
     try:
-        return parse_envelope(value)
+        envelope = parse_envelope(value)
     except FreeholdError as error:
         raise Broken(path, error.message) from error
+    if document_id(value["document"]) != envelope.document.id:
+        # a default was filled in, or true taken for 1
+        raise Broken(path, "holds a document whose hash is not that of what it is read as")
+    return envelope
 
 
 def parties(evidence: Evidence) -> str:
