@@ -24,6 +24,7 @@ from node_world import World  # noqa: E402
 from playwright.sync_api import sync_playwright  # noqa: E402
 
 from freehold.node import publishing  # noqa: E402
+from freehold.node.licence import Licence  # noqa: E402
 from freehold.training import demo  # noqa: E402
 
 WIDE = {"width": 1200, "height": 860}
@@ -84,7 +85,8 @@ def _run(world: World, consoles: list[Any], files: dict[str, Path]) -> None:
     for part, name in OTHERS.items():
         party = world.party(name)
         publishing.publish(
-            party.node, files[part], demo.LABEL, publishing.Licence(price_units=4_000_000, max_uses=200),
+            party.node, files[part], demo.LABEL,
+            Licence(price_units=4_000_000, max_uses=200, epsilon_run_micro=4_000_000, epsilon_life_micro=8_000_000),
             name=f"Breast biopsies, {name}",
         )  # fmt: skip
         builder.api("/peers", {"url": party.url})
@@ -97,8 +99,8 @@ def _run(world: World, consoles: list[Any], files: dict[str, Path]) -> None:
         files["test"],
         name=MODEL,
         price="0.02",
-        rounds=20,
     )
+    builder_camera.shoot(page, "plan")
     act.start(page)
     page.get_by_text("decides by hand").wait_for()
     owner_page.goto(owner.url + "requests")
@@ -142,6 +144,8 @@ def _publish(console: Console, page: Any, camera: Camera, table: Path) -> None:
     page.get_by_role("link", name="Continue to your terms").click()
     page.get_by_label("Name").fill("Breast Cancer Part 1")
     page.get_by_label("Price of access").fill("5")
+    page.get_by_label("Epsilon of one training run").fill("4")
+    page.get_by_label("Epsilon of all runs together").fill("8")
     page.get_by_role("radio", name="Ask me first").check()
     camera.shoot(page, "publish")
     page.get_by_role("button", name="Continue to review").click()

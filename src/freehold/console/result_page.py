@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from freehold.core.ids import short
-from freehold.core.money import dollars
+from freehold.core.money import BPS, dollars
 from freehold.training import findings, promises
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -32,7 +32,8 @@ ACCURACIES = (
 
 def render(report: Mapping[str, Any], picture: str) -> str:
     """The page of a quickstart's report; `picture` is SVG made by `lineage_svg.draw`."""
-    most_bps = max((int(owner["share_bps"]) for owner in report["owners"]), default=1) or 1
+    ends = (int(owner["share_bps"]) + int(owner["error_ppm"]) // 100 for owner in report["owners"])
+    most_bps = min(BPS, max(ends, default=1) or 1)
     return (
         _environment()
         .get_template("result.html")
