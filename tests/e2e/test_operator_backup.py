@@ -14,7 +14,7 @@ import node_tables
 import pytest
 from json_answers import documented
 from node_process import PASSPHRASE, Process
-from node_world import Party, World, finished, order, require_sound_file, until
+from node_world import BUDGET, Party, World, finished, order, require_sound_file, until
 
 from freehold.core.errors import FreeholdError
 from freehold.log.store import LogStore
@@ -61,7 +61,7 @@ class Owner:
         self.world = world
         self.process = Process(home, world.rpc_url).start()
         path = node_tables.write(home / "table.csv", node_tables.make(24, seed=5))
-        asked = {"path": str(path), "label": node_tables.LABEL, "name": "table"}
+        asked = {"path": str(path), "label": node_tables.LABEL, "name": "table", **BUDGET}
         self.asset = self.process.api("/publish", asked)["asset"]
         path.unlink()
         self.account = self.process.account

@@ -12,7 +12,7 @@ from typing import Any
 import node_tables
 import pytest
 from node_process import PASSPHRASE, Process
-from node_world import World, finished, free_port, order, require_sound_file
+from node_world import BUDGET, World, finished, free_port, order, require_sound_file
 
 from freehold.log.store import LogStore
 from freehold.node import viewing
@@ -51,7 +51,8 @@ def test_a_node_on_postgres_sells_data_is_backed_up_and_moves_to_sqlite_and_back
     world: World, owner: Process, postgres: Any, new_url: str, tmp_path: Path
 ) -> None:
     table = node_tables.write(tmp_path / "table.csv", node_tables.make(24, seed=5))
-    asset = owner.api("/publish", {"path": str(table), "label": node_tables.LABEL, "price_units": 2_000_000})
+    terms = {"label": node_tables.LABEL, "price_units": 2_000_000, **BUDGET}
+    asset = owner.api("/publish", {"path": str(table), **terms})
     builder = world.party("builder")
     viewing.add_peer(builder.services, owner.url)
     wanted = replace(order(builder, [], rounds=2), assets=(asset["asset"]["id"],))

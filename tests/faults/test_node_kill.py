@@ -13,8 +13,7 @@ import pytest
 from node_process import Process
 from node_tables import LABEL, make, write
 from node_world import (
-    EPSILON_LIFE_MICRO,
-    EPSILON_RUN_MICRO,
+    BUDGET,
     App,
     Party,
     World,
@@ -32,7 +31,6 @@ from freehold.core.documents import Grant
 from freehold.node import budget, training, viewing
 
 PRICE_UNITS = 1_000_000
-BUDGET = {"epsilon_run_micro": EPSILON_RUN_MICRO, "epsilon_life_micro": EPSILON_LIFE_MICRO}
 
 
 @pytest.fixture

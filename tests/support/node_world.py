@@ -34,11 +34,13 @@ TOKEN = "control-token-of-a-test"
 EPSILON_RUN_MICRO, EPSILON_LIFE_MICRO = 50_000_000, 100_000_000
 """So much that a model of a few dozen rows is better than always saying the commoner label."""
 
+BUDGET = {"epsilon_run_micro": EPSILON_RUN_MICRO, "epsilon_life_micro": EPSILON_LIFE_MICRO}
+"""As the control API takes it."""
+
 
 def licence(**chosen: Any) -> publishing.Licence:
     """Terms for a small table; any field may be chosen."""
-    budget = {"epsilon_run_micro": EPSILON_RUN_MICRO, "epsilon_life_micro": EPSILON_LIFE_MICRO}
-    return publishing.Licence(**{**budget, **chosen})
+    return publishing.Licence(**{**BUDGET, **chosen})
 
 
 class Party:
