@@ -9,13 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from freehold.core.canonical import canonical_bytes, parse, require_shallow
-from freehold.core.documents import Terms
+from freehold.core.documents import REVEALS, Terms
 from freehold.core.errors import FreeholdError, InvalidInput
 from freehold.core.http_signature import Request, Stamp, sign_request, verify_request
 from freehold.core.money import dollars, split_exactly, units
 from freehold.core.terms import TermsConflict, is_within, meet
 
 TOKEN = "0x" + "11" * 20
+accounts = st.sampled_from(["0x" + digit * 40 for digit in "abc"])
 words = st.sampled_from(["care", "research", "sale", "study"])
 values = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | st.text(max_size=20),
@@ -27,6 +28,9 @@ values = st.recursive(
 @st.composite
 def some_terms(draw):
     start = draw(st.integers(0, 50))
+    life = draw(st.integers(0, 9))
+    holders = draw(st.sets(accounts, max_size=3))
+    reveals = draw(st.sampled_from(REVEALS if holders else REVEALS[:2]))
     return Terms(
         purposes=tuple(sorted(draw(st.sets(words, min_size=1)))),
         actions=tuple(sorted(draw(st.sets(st.sampled_from(["infer", "query", "train"]), min_size=1)))),
@@ -37,6 +41,10 @@ def some_terms(draw):
         price_per=draw(st.sampled_from(["grant", "use"])),
         token=TOKEN,
         duties=tuple(sorted(draw(st.sets(words)))),
+        reveals=reveals,
+        epsilon_run_micro=draw(st.integers(0, life)),
+        epsilon_life_micro=life,
+        holders=tuple(sorted(holders)),
     )
 
 
@@ -50,6 +58,39 @@ def met(left, right):
 @given(some_terms())
 def test_meet_is_idempotent(one):
     assert meet(one, one) == one
+
+
+@given(some_terms(), some_terms())
+def test_a_child_never_reveals_spends_or_admits_more_than_its_parent(child, parent):
+    if is_within(child, parent):
+        assert REVEALS.index(child.reveals) <= REVEALS.index(parent.reveals)
+        assert child.epsilon_run_micro <= parent.epsilon_run_micro
+        assert child.epsilon_life_micro <= parent.epsilon_life_micro
+        assert not parent.holders or set(child.holders) & set(parent.holders)
+        assert not set(child.holders) - set(parent.holders or child.holders)
+    both = met(child, parent)
+    if both is not None:
+        for one in (child, parent):
+            assert REVEALS.index(both.reveals) <= REVEALS.index(one.reveals)
+            assert both.epsilon_run_micro <= one.epsilon_run_micro
+            assert both.epsilon_life_micro <= one.epsilon_life_micro
+            assert not one.holders or set(both.holders) <= set(one.holders)
+        assert both.reveals != "update" or both.holders, "exact updates are never for anybody"
+        assert Terms.model_validate_json(canonical_bytes(both.body)) == both
+
+
+@given(some_terms(), st.data())
+def test_terms_narrowed_in_any_field_stay_within(parent, data):
+    child = parent.model_copy(
+        update={
+            "reveals": data.draw(st.sampled_from(REVEALS[: REVEALS.index(parent.reveals) + 1])),
+            "epsilon_run_micro": data.draw(st.integers(0, parent.epsilon_run_micro)),
+            "holders": tuple(sorted(data.draw(st.sets(st.sampled_from(parent.holders), min_size=1))))
+            if parent.holders
+            else tuple(sorted(data.draw(st.sets(accounts)))),
+        }
+    )
+    assert is_within(child, parent)
 
 
 @given(some_terms(), some_terms())
@@ -123,7 +164,7 @@ def test_a_request_signature_covers_every_part(body, part):
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     public = Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw()
-    request = Request("POST", "127.0.0.1:7400", "/peer/rounds", "", body)
+    request = Request("POST", "127.0.0.1:7400", "/peer/rounds/commit", "", body)
     stamp = Stamp("0x" + "ab" * 20, 1_000, "n" * 20)
     headers = sign_request(request, stamp, seed)
     assert verify_request(request, headers, public, now=1_030) == stamp

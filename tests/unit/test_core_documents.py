@@ -208,11 +208,25 @@ def test_ids_can_be_shortened_while_unique():
         ({"token": "0x" + "22" * 20}, "token"),
         ({"duties": ()}, "duties"),
         ({"not_before": 1}, "not_before"),
+        ({"reveals": "update", "holders": (ACCOUNT,)}, "reveals"),
+        ({"epsilon_run_micro": 1_000_001}, "epsilon_run_micro"),
+        ({"epsilon_life_micro": 4_000_001}, "epsilon_life_micro"),
+        ({"holders": ()}, "holders"),
+        ({"holders": (OTHER,)}, "holders"),
+        ({"holders": tuple(sorted((ACCOUNT, OTHER)))}, "holders"),
     ],
 )
 def test_a_grant_beyond_its_terms_is_refused_by_field(change, field):
-    parent = terms(price_units=5, duties=("delete-after",), not_before=2)
-    same = terms(price_units=5, duties=("delete-after",), not_before=2)
+    given = {
+        "price_units": 5,
+        "duties": ("delete-after",),
+        "not_before": 2,
+        "reveals": "noised",
+        "epsilon_run_micro": 1_000_000,
+        "epsilon_life_micro": 4_000_000,
+        "holders": (ACCOUNT,),
+    }
+    parent, same = terms(**given), terms(**given)
     require_within(same, parent)
     child = same.model_copy(update=change)
     assert not is_within(child, parent)
@@ -225,11 +239,103 @@ def test_terms_without_anything_in_common_say_what_is_missing():
         meet(terms(), terms(purposes=("sale",)))
     with pytest.raises(TermsConflict, match="time"):
         meet(terms(expires_at=10), terms(not_before=10))
+    with pytest.raises(TermsConflict, match="holder"):
+        meet(terms(holders=(ACCOUNT,)), terms(holders=(OTHER,)))
+
+
+def grant(**changes):
+    fields = {
+        "issuer": ACCOUNT,
+        "holder": OTHER,
+        "asset": HASH,
+        "terms": terms(),
+        "revocation_index": 0,
+        "nonce": HASH,
+        "issued_at": 1,
+    }
+    return Grant(**{**fields, **changes})
+
+
+OLD = {
+    "terms": {
+        "type": "terms", "version": 1, "purposes": ["research"], "actions": ["train"], "not_before": 0,
+        "expires_at": 100, "max_uses": 5, "price_units": 0, "price_per": "grant", "token": TOKEN, "split": [],
+        "duties": [],
+    },
+    "grant": {
+        "type": "grant", "version": 1, "issuer": ACCOUNT, "holder": OTHER, "asset": HASH,
+        "spend_cap_units": 0, "parent": None, "revocation_index": 0, "nonce": HASH, "issued_at": 1,
+    },
+}  # fmt: skip
+"""Bodies as they were signed before terms and grants had more fields."""
+
+
+def test_documents_signed_before_there_were_more_fields_keep_body_id_and_signature():
+    old = {**OLD["grant"], "terms": OLD["terms"]}
+    document = parse_document(old)
+    assert document == grant()
+    assert document.body == old
+    assert document.id == document_id(old)
+    # pinned: a change here changes the id of every grant ever given
+    assert document.id == "0x0b41f35b7aa4d1a44972d49ecdb72f06140d9ca8e3c8cea2e85f109916616200"
+    assert (document.run, document.earlier_runs) == (None, ())
+    assert (document.terms.reveals, document.terms.epsilon_run_micro, document.terms.holders) == (
+        "answers", 0, (),
+    )  # fmt: skip
+    envelope = Envelope(document, (sign(document, "issuer", KEY, DOMAIN),))
+    check(read_envelope(envelope.to_bytes()), DOMAIN)
+    stored = parse_document({**asset().body, "terms": OLD["terms"]})
+    assert stored.id == asset().id
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        (lambda: terms(epsilon_life_micro=5), {"epsilon_life_micro": 5}),
+        (
+            lambda: terms(epsilon_run_micro=5, epsilon_life_micro=5, reveals="noised"),
+            {"epsilon_run_micro": 5, "epsilon_life_micro": 5, "reveals": "noised"},
+        ),
+        (lambda: terms(holders=(ACCOUNT,)), {"holders": [ACCOUNT]}),
+        (lambda: grant(run=HASH), {"run": HASH}),
+        (lambda: grant(run=HASH, earlier_runs=(HASH,)), {"run": HASH, "earlier_runs": [HASH]}),
+    ],
+    ids=str,
+)
+def test_a_later_field_stands_in_the_body_where_it_says_something(made, said):
+    document = made()
+    plain = terms() if document.type == "terms" else grant()
+    assert {name: value for name, value in document.body.items() if name not in plain.body} == said
+    assert document.id != plain.id
+    assert parse_document(json.loads(json.dumps(document.body))).id == document.id
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"epsilon_run_micro": 2, "epsilon_life_micro": 1},
+        {"epsilon_life_micro": 100_000_001},
+        {"epsilon_life_micro": -1},
+        {"epsilon_life_micro": 1.0},
+        {"reveals": "update"},
+        {"reveals": "everything"},
+        {"holders": [OTHER, ACCOUNT] if OTHER > ACCOUNT else [ACCOUNT, OTHER]},
+        {"holders": [ACCOUNT, ACCOUNT]},
+        {"holders": ["0x12"]},
+    ],
+    ids=str,
+)
+def test_terms_whose_privacy_contradicts_itself_are_no_terms(wrong):
+    with pytest.raises((InvalidDocument, InvalidJson)):
+        parse_document({**OLD["terms"], **wrong})
+
+
+def test_a_default_that_is_spelled_out_is_the_same_document_as_one_left_out():
+    """Else one content had two ids."""
+    spelled = {**OLD["terms"], "reveals": "answers", "epsilon_run_micro": 0, "holders": []}
+    assert parse_document(spelled).body == OLD["terms"]
 
 
 def test_a_grant_is_about_its_asset():
-    grant = Grant(
-        issuer=ACCOUNT, holder=OTHER, asset=HASH, terms=terms(), revocation_index=0, nonce=HASH, issued_at=1
-    )
-    assert grant.subject() == HASH
-    assert grant.signers() == {"issuer": ACCOUNT}
+    assert grant().subject() == HASH
+    assert grant().signers() == {"issuer": ACCOUNT}
