@@ -24,28 +24,20 @@ CONTRACTS = {  # CREATE2: these addresses follow from the contracts' code, on ev
     "Revocations": "0x46b4edd31e1e171c2314b95685335986348d9362",
     "Timestamps": "0x91e41239364ceeba8b327e028cff63b0f586d24c",
 }
+PLAN, START, ROUNDS, TEST = (f"training/{name}.json" for name in ("plan", "start", "rounds", "test"))
 SUBJECT = {"asset": "owner", "claim": "subject", "grant": "asset", "party": "self", "receipt": "grant"}
 SIGNERS = SUBJECT | {"claim": "issuer", "grant": "issuer", "receipt": "holder provider"}
 FILES = "chain|documents/0x[0-9a-f]{64}|logs/0x[0-9a-f]{40}|training/(plan|start|rounds|test)"
 REVEALS = "answers", "noised", "update"  # from least to most
-LATER = {
-    "reveals": "answers",
-    "epsilon_run_micro": 0,
-    "epsilon_life_micro": 0,
-    "holders": [],
-    "judges": [],
-}  # defaults of terms
+LATER = {"epsilon_run_micro": 0, "epsilon_life_micro": 0, "holders": [], "judges": [], "reveals": "answers"}
 OFFERED = {"purposes": le, "actions": le, "expires_at": le, "duties": ge}  # how narrower terms compare
 GRANTED = OFFERED | {"not_before": ge, "max_uses": le, "price_units": ge, "price_per": eq, "token": eq}
 GRANTED |= {"epsilon_run_micro": le, "epsilon_life_micro": le, "judges": le}
-AGREED = {
-    "epsilon_micro": (0, 10**8),
-    "delta_exponent": (5, 12),
-    "rows_each": (1, 1000),
-}  # bounds of a plan's numbers
+# bounds of a plan's numbers, and what else is in it
+AGREED = {"epsilon_micro": (0, 10**8), "delta_exponent": (5, 12), "rows_each": (1, 1000)}
 AGREED |= {"quorum_bps": (5001, 10**4), "patience_seconds": (1, 86400), "weight_cap_bps": (5000, 10**4)}
 AGREED |= {"least_correct_bps": (0, 10**4)}
-PARTS = "builder columns judge label level noise nonce owners recipe scaling sketch test"  # what else is in a plan
+PARTS = "builder columns judge label level noise nonce owners recipe scaling sketch test"
 STEPS = {"rounds": (1, 200), "learning_rate_q16": (1, 2**26), "l2_q16": (0, 1024)}
 SLACK = 600  # seconds by which a signer's clock may be behind the chain's
 DOMAIN = b"EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
@@ -220,7 +212,7 @@ def read_documents(files):
         need(digest(files[path]) == named.get(path), "has other bytes than the manifest says")
         need(re.fullmatch(f"({FILES}).json", path), "has no place in evidence")
     shown = [(path, load(path), path[10:-5]) for path in files if path.startswith("documents/")]
-    E.file = "training/rounds.json"
+    E.file = ROUNDS
     E.rounds = load(E.file) if E.file in files else []
     for one in E.rounds:
         need(vars(one).keys() == {"claim", "receipts", "revealed"}, "holds what is no round")
@@ -271,7 +263,7 @@ def read_logs():
         root, size = storage("LogAnchors", account).to_bytes(32), storage("LogAnchors", account, 0, 1) % 2**64
         need(stated == [str(size), b64encode(root).decode()], "has another size or root than the chain")
         E.logs[account] = {one.id: one.index for one in log.proofs}
-        need(len(E.logs[account]) == len(log.proofs) and len(vars(log)) == 2, "proves an entry twice, or more")
+        need([len(E.logs[account]), 2] == [len(log.proofs), len(vars(log))], "proves an entry twice")
         for one in log.proofs:  # RFC 9162, 2.1.3.2; the first `inner` siblings are not on the right edge
             need(len(vars(one)) == 3 and type(one.index) is int, "says more than a proof does")
             node = sha256(b"\0" + jcs.encode({"id": one.id, "type": E.docs[one.id].type}).encode()).digest()
@@ -284,11 +276,8 @@ def read_logs():
     for kind in ("claim", "grant", "receipt"):
         for name, one in of_type(kind):
             *others, first = [getattr(one, role) for role in SIGNERS[kind].split()]
-            for account in (
-                first,
-                *(other for other in others if other in E.logs),
-            ):  # a holder may show no log
-                need(account in E.logs, "is in a log that is not shown")
+            need(first in E.logs, "is in a log that is not shown")
+            for account in {first, *others} & E.logs.keys():  # a holder may show no log
                 need(name in E.logs[account], f"does not show {kind} {name}", f"logs/{account}.json")
             place = E.logs[first][name]
             need(E.logs[first].get(getattr(one, "grant", ""), -1) < place, "stands before its grant")
@@ -305,10 +294,8 @@ def check_rights():
         within(terms, asset.terms, GRANTED)
         reveals, most = (REVEALS.index(later(one, "reveals")) for one in (terms, asset.terms))
         holders, named = (later(one, "holders") for one in (terms, asset.terms))
-        need(
-            reveals <= most and (not named or (holders and {*holders} <= {*named})),
-            "widens reveals or holders",
-        )
+        fits = not named or (holders and {*holders} <= {*named})
+        need(fits and reveals <= most, "widens reveals or holders")
         need(not holders or grant.holder in holders, "is held by somebody whom its terms do not name")
     for name, grant in of_type("grant"):
         need(not is_sold(grant) or bought_at(name, grant), "is unsold")
@@ -319,13 +306,9 @@ def check_rights():
         need(sides and use.action in terms.actions, "is not what its grant is for")
         need(terms.not_before <= use.issued_at < terms.expires_at, "is outside its grant's time")
         need(0 < number <= terms.max_uses and (use.grant, number) not in steps, "is one use too many")
-        need(
-            use.epsilon_micro <= later(terms, "epsilon_run_micro"), "takes more epsilon than its grant allows"
-        )
-        need(
-            run is not None and more.get("run") == run if use.action == "train" else run is None,
-            "is in no run",
-        )
+        need(use.epsilon_micro <= later(terms, "epsilon_run_micro"), "takes more epsilon than granted")
+        fits = run is not None and more.get("run") == run if use.action == "train" else run is None
+        need(fits, "is not in the run that its grant is for")
         steps.add((use.grant, number))
         used[use.grant] = max(used.get(use.grant, -1), E.logs[use.provider][name])
         price, cap = terms.price_units if terms.price_per == "use" else 0, grant.spend_cap_units
@@ -337,10 +320,8 @@ def check_rights():
         need({account: units for account, units in moved.items() if units} == due, "does not move the price")
         need(not price or price <= more.get("cumulative_units", price) <= cap >= price * number, "over cap")
     for name, grant in of_type("grant"):
-        i, said = (
-            grant.revocation_index,
-            [one for one in E.claims if one[1:4] == ("revocation", grant.issuer, name)],
-        )
+        i = grant.revocation_index
+        said = [one for one in E.claims if one[1:4] == ("revocation", grant.issuer, name)]
         need(not storage("Revocations", i >> 8, keccak(grant.issuer, 0)) >> i % 256 & 1 or said, "is revoked")
         for place, *_, file, statement, _ in said:
             need(same(statement, {"index": i}), "revokes another index than the grant's", file)
@@ -358,61 +339,51 @@ def bought_at(name, grant):
 
 
 def read_run(model):  # one claim of each kind, in order, and files that say the same
-    E.file, run, builder = E.places[digest(model)], model.schema.run, model.owner
-    *_, planned, said, _ = only("training_plan", builder, run)
+    place, run, builder = E.places[model_id := digest(model)], model.schema.run, model.owner
+    by_run = builder, run
+    E.file = place
+    *_, planned, said, _ = only("training_plan", *by_run)
     need(vars(said).keys() == {"plan"}, "states more than a plan")
     need(digest(said.plan, b"freehold/training-plan/v2\0") == run, "holds the plan of another run")
-    need(same(load("training/plan.json"), plan := said.plan), "is not the plan in the builder's log")
-    E.file = planned
+    need(same(load(PLAN), plan := said.plan), "is not the plan in the builder's log")
+    E.file, test, told, story = planned, plan.test, [], []
     need(plan.builder == builder, "is the plan of another builder than the model's owner")
-    story = [only("test_commitment", plan.test.holder, plan.test.commitment)]
-    fixed = {name: vars(plan.test)[name] for name in ("commitment", "rows", "positives")}
-    need(same(story[0][5], fixed | {"columns": plan.columns, "label": plan.label}), "commits to another test")
-    place = E.file = E.places[model_id := digest(model)]
-    story += [only("training_plan", builder, run)]
-    E.file = place
-    story += [started := only("training_start", builder, run)]
-    need(same(started[5], {"start": load("training/start.json")}), "is not the start in the builder's log")
-    told = [one for one in E.claims if one[1:4] == ("training_round", builder, run)]
-    for one in told:
-        need(one[4] == "training/rounds.json", "is a second account of a round", one[4])
-    load("training/rounds.json")
-    numbers, first = (
-        [one.claim.document.statement.number for one in E.rounds],
-        0 if plan.sketch.buckets else 1,
-    )
-    fits = same(numbers, [*range(first, min(plan.recipe.rounds, 1000) + 1)])
-    need(fits and len(told) == len(numbers), "does not hold each round of the plan, once and in order")
-    by_id = {one[6]: one for one in told}
-    story += [by_id[digest(one.claim.document)] for one in E.rounds]
-    last = (
-        ("test_opening", plan.test.holder, run),
-        ("contribution", builder, run),
+    for kind, *which in (
+        ("test_commitment", test.holder, test.commitment),
+        ("training_plan", *by_run),
+        ("training_start", *by_run),
+        ("training_round", *by_run),
+        ("test_opening", test.holder, run),
+        ("contribution", *by_run),
         ("release", builder, model_id),
-    )
-    for which in last:
+    ):
+        if kind == "training_round":
+            start = story[-1][5]
+            need(same(start, {"start": load(START)}), "is not the start in the builder's log")
+            told = {one[6]: one for one in E.claims if one[1:4] == (kind, *by_run)}
+            for one in told.values():
+                need(one[4] == ROUNDS, "is a second account of a round", one[4])
+            load(ROUNDS)
+            numbers = [one.claim.document.statement.number for one in E.rounds]
+            due = range(0 if plan.sketch.buckets else 1, min(plan.recipe.rounds, 1000) + 1)
+            need(same(numbers, [*due]) and len(told) == len(due), "does not hold each round once, in order")
+            story += [told[digest(one.claim.document)] for one in E.rounds]
+        else:
+            story.append(only(kind, *which))
+            if kind == "test_commitment":
+                fixed = {"columns": plan.columns, "commitment": test.commitment, "label": plan.label}
+                fixed |= {"rows": test.rows, "positives": test.positives}
+                need(same(story[0][5], fixed), "commits to another test table than the plan says")
         E.file = place
-        story += [only(*which)]
-    for account in (builder, plan.test.holder):
+    for account in (builder, test.holder):
         for earlier, following in pairwise(one for one in story if one[2] == account):
             need(earlier[0] < following[0], f"must come after the {earlier[1]} in its log", following[4])
     owners = {owner.account: owner for owner in plan.owners}
-    grants = dict(sorted(vars(started[5].start.grants).items()))
-    width, rows = len(plan.columns) + 1, {account: owner.rows for account, owner in owners.items()}
-    return SimpleNamespace(
-        id=run,
-        model=model,
-        plan=plan,
-        owners=owners,
-        rows=rows,
-        grants=grants,
-        width=width,
-        planned=planned,
-        started=started,
-        opened=story[-3],
-        valued=story[-2],
-        released=story[-1],
-    )
+    grants = dict(sorted(vars(start.start.grants).items()))
+    made = SimpleNamespace(id=run, model=model, plan=plan, owners=owners, grants=grants, planned=planned)
+    made.started, (made.opened, made.valued, made.released) = story[2], story[-3:]
+    made.rows, made.width = {account: owner.rows for account, owner in owners.items()}, len(plan.columns) + 1
+    return made
 
 
 def check_grants(run):  # each owner agreed to this plan, for its data, after the plan stood on chain
@@ -423,56 +394,45 @@ def check_grants(run):  # each owner agreed to this plan, for its data, after th
         sides = grant.issuer, grant.holder, getattr(grant, "run", None)
         need(sides == (account, run.model.owner, run.id), "is no grant of this owner for this run")
         asset = get(owner.asset, "asset")
-        need((grant.asset, asset.asset_kind) == (owner.asset, "dataset"), "is for other data than planned")
-        need(asset.owner == account, "is for the data of somebody else")
         shape, schema = {"columns": plan.columns, "label": plan.label, "rows": owner.rows}, vars(asset.schema)
+        sides = grant.asset, asset.asset_kind, asset.owner
+        need(sides == (owner.asset, "dataset", account), "is for other data than planned")
         need(all(same(schema.get(key), shape[key]) for key in shape), "is for data of another shape")
         need(schema.get("rows_each", 1) <= plan.rows_each, "is for data with more rows of one subject")
         need(REVEALS.index(plan.level) <= REVEALS.index(later(grant.terms, "reveals")), "reveals too much")
-        need(
-            plan.epsilon_micro <= later(grant.terms, "epsilon_run_micro"), "allows less epsilon than planned"
-        )
-        need(
-            not plan.judge or plan.judge in later(grant.terms, "judges"),
-            "does not let the judge see the data",
-        )
+        terms = grant.terms
+        need(plan.epsilon_micro <= later(terms, "epsilon_run_micro"), "allows less epsilon than planned")
+        need(not plan.judge or plan.judge in later(terms, "judges"), "does not let the judge see the data")
     E.file = run.planned
     need(stamp := storage("Timestamps", run.id), "does not stand on chain")
     for name in run.grants.values():
         grant, E.file = E.docs[name], E.places[name]
         need(stamp <= grant.issued_at + SLACK, "was issued before the plan stood on chain")
-        need(
-            not is_sold(grant) or stamp <= bought_at(name, grant), "was bought before the plan stood on chain"
-        )
+        need(not is_sold(grant) or stamp <= bought_at(name, grant), "was bought before the plan stood there")
+    E.file = ROUNDS
     uses = [use.document for one in E.rounds for use in one.receipts]
-    late = all(stamp <= use.issued_at + SLACK for use in uses)
-    need(late, "holds a receipt from before the plan stood on chain", "training/rounds.json")
+    need(all(stamp <= use.issued_at + SLACK for use in uses), "holds a receipt from before the plan")
 
 
 def check_receipts(run):  # owner and builder signed for every commitment of every round
-    E.file, last = "training/rounds.json", {}
+    E.file, last = ROUNDS, {}
     for one in E.rounds:
         said, uses = one.claim.document.statement, [envelope.document for envelope in one.receipts]
-        need(
-            [use.provider for use in uses] == sorted(vars(said.commitments)), "has not a receipt a commitment"
-        )
+        given = vars(said.commitments)
+        need([use.provider for use in uses] == sorted(given), "has not a receipt for each commitment")
         for use in uses:
             before = last.get(use.provider, SimpleNamespace(sequence=0, evidence=use.evidence))
             about = {"run": run.id, "round": said.number, "seed": before.evidence.seed}
-            need(use.output == vars(said.commitments)[use.provider], "has a receipt for something else")
-            need(
-                (use.grant, use.action) == (run.grants[use.provider], "train"),
-                "has a receipt outside its run",
-            )
-            need(
-                same(use.evidence, about) and isinstance(about["seed"], str), "has a receipt of another round"
-            )
+            due = given[use.provider], run.grants[use.provider], "train"
+            need((use.output, use.grant, use.action) == due, "has a receipt for something else")
+            fits = same(use.evidence, about) and isinstance(about["seed"], str)
+            need(fits, "has a receipt of another round or seed")
             need(use.sequence > before.sequence, "has a receipt that counts backwards")
             epsilon = run.plan.epsilon_micro if use.sequence == 1 else 0
             need(use.epsilon_micro == epsilon, "has a receipt with another epsilon than the plan's")
             last[use.provider] = use
     for name, use in of_type("receipt"):
-        stray = use.grant in run.grants.values() and E.places[name] != "training/rounds.json"
+        stray = use.grant in run.grants.values() and E.places[name] != ROUNDS
         need(not stray, "is a use of the owners' data that no round has")
 
 
@@ -483,7 +443,7 @@ def shaped(value, numbers, others=""):  # an object with these numbers, within b
 
 
 def check_plan(plan, width):
-    E.file, hash_, account_ = "training/plan.json", "0x[0-9a-f]{64}", "0x[0-9a-f]{40}"
+    E.file, hash_, account_ = PLAN, "0x[0-9a-f]{64}", "0x[0-9a-f]{40}"
     shaped(plan, AGREED, PARTS)
     shaped(plan.recipe, STEPS, "name")
     shaped(plan.noise, {"sigma": (0, 10**4), "update_bits": (1, 16)})
@@ -493,24 +453,16 @@ def check_plan(plan, width):
     for owner in plan.owners:
         shaped(owner, {"rows": (1, 10**6)}, "account asset")
         texts += [(account_, owner.account), (hash_, owner.asset)]
-    texts += [
-        (account_, plan.test.holder),
-        ("logistic-v2", plan.recipe.name),
-        ("noised|update", plan.level),
-        (f"({account_})?", plan.judge),
-    ]
+    texts += [(account_, plan.test.holder), (f"({account_})?", plan.judge)]
+    texts += [("logistic-v2", plan.recipe.name), ("noised|update", plan.level)]
     need(all(re.fullmatch(pattern, text) for pattern, text in texts), "names something in another form")
     accounts, names = [owner.account for owner in plan.owners], [plan.label, *plan.columns]
-    need(
-        accounts == sorted({*accounts}) and 1 <= len(accounts) <= 1000, "does not name owners once, in order"
-    )
+    need(accounts == sorted({*accounts}) and 1 <= len(accounts) <= 1000, "misnames its owners")
     need(2 <= len(names) == len({*names}) <= 1025, "does not name columns once")
     need(all(isinstance(name, str) and 1 <= len(name) <= 256 for name in names), "misnames a column")
     mean, scale, noise = plan.scaling.mean, plan.scaling.scale, plan.noise
-    need(
-        vars(plan.scaling).keys() == {"mean", "scale"} and len(mean) == len(scale) == width - 1, "is unscaled"
-    )
-    need(all(type(n) is int and abs(n) <= 10**15 for n in [*mean, *scale]) and min(scale) > 0, "is unscaled")
+    fits = len(vars(plan.scaling)) == 2 and len(mean) == len(scale) == width - 1 and min(scale) > 0
+    need(fits and all(type(n) is int and abs(n) <= 10**15 for n in [*mean, *scale]), "is unscaled")
     if plan.level == "update":
         none = noise.sigma, noise.update_bits, plan.sketch.sigma, plan.epsilon_micro
         need(none == (0, 16, 0, 0), "has noise or epsilon at level update")
@@ -555,8 +507,9 @@ def has_quorum(run, owners):
 
 
 def weigh(run, sketches):  # rows for which each owner counts: shared ones once, none above the cap
-    rows, noise, cap = {owner: run.rows[owner] for owner in run.grants}, run.plan.sketch.sigma, 0
-    others, cap = dict.fromkeys(rows, 0), run.plan.weight_cap_bps
+    rows, plan = {owner: run.rows[owner] for owner in run.grants}, run.plan
+    noise, cap = plan.sketch.sigma, plan.weight_cap_bps
+    others = dict.fromkeys(rows, 0)
     for one, other in combinations(sorted(sketches), 2):
         n, m, size = rows[one], rows[other], len(sketches[one])
         product = dot(sketches[one], sketches[other])
@@ -573,10 +526,10 @@ def weigh(run, sketches):  # rows for which each owner counts: shared ones once,
 def check_rounds(run):  # what was revealed was committed to, and leads to the model before every round
     plan, width = run.plan, run.width
     check_plan(plan, width)
-    need(run.grants.keys() <= run.owners.keys(), "names an owner that is not planned", "training/start.json")
-    need(vars(run.started[5].start).keys() == {"grants"}, "says more than a start", "training/start.json")
-    need(has_quorum(run, run.grants), "holds too few rows", "training/start.json")
-    E.file, model, missing, run.steps = "training/rounds.json", [0] * width, [], []
+    need(run.grants.keys() <= run.owners.keys(), "names an owner that is not planned", START)
+    need(vars(run.started[5].start).keys() == {"grants"}, "says more than a start", START)
+    need(has_quorum(run, run.grants), "holds too few rows", START)
+    E.file, model, missing, run.steps = ROUNDS, [0] * width, [], []
     run.weights, rate, reach = weigh(run, {}), plan.recipe.learning_rate_q16, sensitivity(plan, width)
     for one in E.rounds:
         said, shown = one.claim.document.statement, vars(one.revealed)
@@ -586,29 +539,23 @@ def check_rounds(run):  # what was revealed was committed to, and leads to the m
         follows = {"number": number, "start": run.started[6], "commitments": given, "absent": absent}
         follows |= {"previous": array_digest(head, f"<{width}q", [model]), "missing": missing}
         need(same(said, follows), "holds a claim that does not follow from the rounds before")
-        need(
-            absent.keys() ^ given.keys() == run.grants.keys() == absent.keys() | given.keys(),
-            "forgets an owner",
-        )
+        fits = absent.keys() ^ given.keys() == run.grants.keys() == absent.keys() | given.keys()
+        need(fits, "does not account for each owner once")
         need(all(isinstance(why, str) and len(why) <= 200 for why in absent.values()), "gives no reason")
         for owner, item in shown.items():
             need(vars(item).keys() == {"salt", "update"}, "shows more than salt and update")
             need(re.fullmatch("0x[0-9a-f]{32}", item.salt) and len(item.update) == size, "shows no update")
             need(max(map(abs, item.update)) < 2**52, "shows a number beyond bounds")
             head |= {"kind": "update", "owner": owner, "salt": item.salt, "shape": [size]}
-            need(
-                array_digest(head, f"<{size}q", [item.update]) == given[owner],
-                "shows what was not committed to",
-            )
+            hashed = array_digest(head, f"<{size}q", [item.update])
+            need(hashed == given[owner], "shows what was not committed to")
             most = run.rows[owner] * reach + plan.noise.sigma * (isqrt(width) + 11)
             if not number:
                 most = run.rows[owner] * 64 + plan.sketch.sigma * (isqrt(size) + 11)
             need(dot(item.update, item.update) <= most**2, "shows more than its rows can make")
         need(has_quorum(run, shown), "lacks a quorum")
-        missing, updates = (
-            sorted(given.keys() - shown.keys()),
-            {owner: shown[owner].update for owner in shown},
-        )
+        missing = sorted(given.keys() - shown.keys())
+        updates = {owner: item.update for owner, item in shown.items()}
         if not number:
             run.weights = weigh(run, updates)
             continue
@@ -632,16 +579,13 @@ def check_model(run):  # is the one that the run leads to, offered within what e
     run.commitment = array_digest(head | {"shape": [run.width]}, f"<{run.width}q", [run.last])
     need(model.content.commitment == run.commitment, "is not its run's model")
     named = (model.schema.columns, model.schema.label, model.schema.recipe)
-    need(
-        same(named, (plan.columns, plan.label, plan.recipe)),
-        "names other columns, label or recipe than its plan",
-    )
+    need(same(named, (plan.columns, plan.label, plan.recipe)), "names other columns, label or recipe")
     for name in run.grants.values():
         within(model.terms, E.docs[name].terms, OFFERED)
 
 
 def open_test(run):  # the rows made ready: (vector of length at most 2^14, label)
-    plan, test, said = run.plan, load("training/test.json"), run.opened[5]
+    plan, test, said = run.plan, load(TEST), run.opened[5]
     need(vars(test).keys() == {"columns", "label", "features", "labels"}, "is no table")
     need(same((test.columns, test.label), (plan.columns, plan.label)), "has other columns than planned")
     need(all(type(y) is int and y in (0, 1) for y in test.labels), "has labels that are not 0 or 1")
@@ -653,7 +597,7 @@ def open_test(run):  # the rows made ready: (vector of length at most 2^14, labe
     E.file = run.opened[4]
     salt = bytes.fromhex(re.fullmatch("0x((?:[0-9a-f]{2}){16,64})", said.salt)[1])
     need(same(said, {"commitment": plan.test.commitment, "salt": said.salt}), "opens another commitment")
-    E.file, tag = "training/test.json", b"freehold/table-commitment/v1\0" + bytes([len(salt)]) + salt
+    E.file, tag = TEST, b"freehold/table-commitment/v1\0" + bytes([len(salt)]) + salt
     found = array_digest(head, f"<{run.width - 1}qB", table, tag + b"freehold/table/v1\0")
     need(found == plan.test.commitment, "was not committed to")
     ordinary, z = root_up(run.width << 20), []
@@ -673,11 +617,7 @@ def value(run, z, labels):  # Shapley values of the run in closed form, shares a
     plan, columns, lengths = run.plan, [*zip(*z, strict=True)], [dot(row, row) for row in z]
     sigmoid = [round(65536 / (1 + exp(k / -1024))) for k in range(-16384, 16385)]  # none is near a half
     scale, rate = sum(run.weights.values()) << plan.noise.update_bits + 30, plan.recipe.learning_rate_q16
-    values, variances, square = (
-        dict.fromkeys(run.grants, 0),
-        dict.fromkeys(run.grants, 0),
-        plan.noise.sigma**2,
-    )
+    values, variances, square = *(dict.fromkeys(run.grants, 0) for _ in "vv"), plan.noise.sigma**2
 
     def probabilities(model):
         return [sigmoid[clip(dot(row, model) + 2**19 >> 20, 16384) + 16384] for row in z]
@@ -698,10 +638,8 @@ def value(run, z, labels):  # Shapley values of the run in closed form, shares a
     errors = {owner: root_up(variances[owner]) for owner in run.grants}
     p, right, ones = probabilities(run.last), [], sum(labels)
     for owner in run.grants:  # the direction into which its updates alone point
-        alone = [
-            -sum(column)
-            for column in zip(*(s[3].get(owner, [0] * run.width) for s in run.steps), strict=True)
-        ]
+        shown = (updates.get(owner, [0] * run.width) for *_, updates in run.steps)
+        alone = [-sum(column) for column in zip(*shown, strict=True)]
         alone = [n >> max(0, max(map(abs, alone)).bit_length() - 28) for n in alone]
         right.append(sum((dot(row, alone) >= 0) == y for row, y in zip(z, labels, strict=True)))
     ranked, below, pairs = sorted({*p}), 0, ones * (len(z) - ones)
@@ -711,18 +649,16 @@ def value(run, z, labels):  # Shapley values of the run in closed form, shares a
     ranks = 0
     for zeros, positives in (counts[q] for q in ranked):
         ranks, below = ranks + positives * (2 * below + zeros), below + zeros
-    gaps = [0] * 5
-    for q, y in zip(p, labels, strict=True):
-        gaps[min(q * 5 >> 16, 4)] += q - y * 65536
+    gaps, off = [0] * 5, [q - y * 65536 for q, y in zip(p, labels, strict=True)]
+    for q, gap in zip(p, off, strict=True):
+        gaps[min(q * 5 >> 16, 4)] += gap
     scores = {
         "rows": len(z),
         "correct": sum((q >= 32768) == y for q, y in zip(p, labels, strict=True)),
         "majority_correct": max(ones, len(z) - ones),
         "single_correct": max(right),
         "auc_ppm": ranks * 10**6 // (2 * pairs),
-        "brier_ppm": sum((q - y * 65536) ** 2 for q, y in zip(p, labels, strict=True))
-        * 10**6
-        // (len(z) << 32),
+        "brier_ppm": dot(off, off) * 10**6 // (len(z) << 32),
         "calibration_ppm": sum(map(abs, gaps)) * 10**6 // (len(z) << 16),
     }
     run.shares = dict(zip(run.grants, share(values, errors, run.weights), strict=True))
@@ -757,9 +693,8 @@ def share(values, errors, weights):  # in basis points; none above four times it
 def check_release(run, worth):  # what the builder stated, what owners agreed to, what the pool pays by
     plan, model, place, scores = run.plan, run.model, E.places[model_id := digest(run.model)], worth["scores"]
     E.file = run.valued[4]
-    need(
-        same(run.valued[5], worth | {"model": run.commitment, "missing": run.missing}), "states another worth"
-    )
+    worth |= {"model": run.commitment, "missing": run.missing}
+    need(same(run.valued[5], worth), "states another worth than the training gives")
     E.file, metrics = place, vars(model.schema.metrics)
     need({"correct", "test_rows"} <= metrics.keys(), "does not say how many test rows it gets right")
     found = {name: scores["rows" if name == "test_rows" else name] for name in metrics}
@@ -774,10 +709,8 @@ def check_release(run, worth):  # what the builder stated, what owners agreed to
         need(same(claim.statement, {"contribution": run.valued[6]}), "agrees to something else")
         agreed.add(claim.issuer)
     E.file, names = run.released[4], said.agreements
-    need(
-        names == sorted(names) and len(names) == len(agreed) and agreed <= run.grants.keys(),
-        "names no owners",
-    )
+    fits = names == sorted(names) and len(names) == len(agreed) and agreed <= run.grants.keys()
+    need(fits, "does not name each owner's agreement once, in order")
     need(has_quorum(run, agreed), "was agreed to by owners of too few rows")
     due = sorted((run.owners[owner].asset, share) for owner, share in run.shares.items())
     need(sorted((one.asset, one.weight) for one in model.derived_from) == due, "misnames its data", place)

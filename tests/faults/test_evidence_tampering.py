@@ -155,7 +155,7 @@ def test_the_standalone_program_says_so_by_its_exit_code(honest, tmp_path):
 def test_the_standalone_verifier_is_one_file_that_shares_no_code():
     assert [path.name for path in EXAMPLES.glob("*standalone*.py")] == ["verify_standalone.py"]
     source = (EXAMPLES / "verify_standalone.py").read_text()
-    assert source.count("\n") < 600
+    assert source.count("\n") < 750
     nodes = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Import | ast.ImportFrom)]
     names = {
         name

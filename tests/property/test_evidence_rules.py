@@ -12,11 +12,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from freehold.core.canonical import canonical_bytes
+from freehold.core.errors import FreeholdError, InvalidTable
 from freehold.evidence.bundle import Bundle
 from freehold.evidence.checks.valuation import split_root
 from freehold.evidence.reading import Replayed
+from freehold.evidence.replaying import read_table, replay
 from freehold.evidence.verify import verify
 from freehold.market.split import SplitTree
+from freehold.training import privacy, valuation
 from freehold.training.fixed import sigmoid_table
 
 sys.path.append(str(Path(__file__).resolve().parents[2] / "examples"))
@@ -32,6 +35,7 @@ PATHS = st.sampled_from(
         "manifest.json",
         "chain.json",
         "training/plan.json",
+        "training/rounds.json",
         f"documents/0x{'ab' * 32}.json",
         f"logs/0x{'cd' * 20}.json",
     ]
@@ -46,7 +50,7 @@ def alone(files) -> str:
     return verify_standalone.E.file
 
 
-def unreachable(plan, rounds, test, salt) -> Replayed:
+def unreachable(plan, start, rounds, test, salt) -> Replayed:
     raise AssertionError("nothing here gets as far as a replay")
 
 
@@ -110,6 +114,48 @@ def test_the_split_root_is_that_of_the_market(paid):
 @given(st.recursive(st.binary(max_size=70), lambda inner: st.lists(inner, max_size=17), max_leaves=40))
 def test_the_standalone_verifier_reads_rlp(value):
     assert verify_standalone.rlp(rlp.encode(value)) == [value]
+
+
+@given(
+    st.integers(1, 10**12),
+    st.integers(5, 12),
+)
+@settings(deadline=None)
+def test_the_standalone_verifier_converts_a_budget_to_within_its_tolerance(rho_nano, exponent):
+    found = 1e6 * verify_standalone.epsilon(rho_nano / 1e9, exponent * math.log(10))
+    exact = privacy.epsilon_micro(rho_nano, exponent)
+    # beyond the most that a plan may take, floats may be off by more than the tolerance
+    if exact <= 100_000_000:
+        assert exact - 1 - 0.001 < max(found, 0) <= exact + 0.001
+
+
+@given(JSON, JSON, st.lists(st.tuples(JSON, JSON), max_size=3), JSON, JSON)
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_a_record_of_any_shape_is_refused_with_its_part(plan, start, rounds, test, salt):
+    with pytest.raises(FreeholdError) as refused:
+        replay(plan, start, rounds, test, salt)
+    assert refused.value.fields["part"] == "plan"
+
+
+@given(JSON)
+@settings(deadline=None)
+def test_a_table_of_any_shape_is_refused(value):
+    with pytest.raises(InvalidTable):
+        read_table(value)
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 10**30), st.integers(0, 10**30), st.integers(0, 10**6)),
+        min_size=1,
+        max_size=9,
+    )
+)
+def test_both_share_alike(owners):
+    values, errors, rows = (list(column) for column in zip(*owners, strict=True))
+    if sum(rows):
+        named = [dict(enumerate(column)) for column in (values, errors, rows)]
+        assert verify_standalone.share(*named) == valuation.shares_bps(values, errors, rows)
 
 
 def test_floats_are_exact_enough_for_the_standalone_sigmoid():

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from freehold.core.documents import Grant, Receipt, Terms
+from freehold.core.documents import Asset, Content, Grant, Receipt, Terms
 from freehold.core.errors import InvalidDocument, InvalidInput
 from freehold.core.signing import Envelope
 from freehold.evidence import state
-from freehold.evidence.assemble import LogProofs, account_of, assemble, log_entry, sign_files, training_files
+from freehold.evidence.assemble import LogProofs, account_of, assemble, log_entry, sign_files
 from freehold.evidence.manifest import CONTRACTS, PATH, file_hashes, parse_manifest
 from freehold.evidence.reading import Broken
 
@@ -44,8 +44,24 @@ def test_a_manifest_names_every_file_and_is_signed_by_a_side_of_the_receipt():
     assert envelope.document.body["statement"]["files"] == file_hashes(files)
     assert envelope.document.body["subject"] == receipt().id
     assert envelope.signatures[0].signer == account_of(OTHER)
-    with pytest.raises(InvalidInput, match="provider or the holder"):
+    with pytest.raises(InvalidInput, match="owner of its model"):
         sign_files(files, receipt(), chain_id=1, contracts=ADDRESSES, key=b"\x03" * 32, issued_at=5)
+
+
+def test_evidence_about_a_model_is_signed_by_its_owner():
+    model = Asset(
+        asset_kind="model",
+        name="risk",
+        owner=account_of(KEY),
+        content=Content(commitment="0x" + "ab" * 32, media_type="x", size_bytes=1),
+        schema_={"run": "0x" + "cd" * 32},
+        terms=terms(),
+        created_at=1,
+    )
+    made = sign_files({"chain.json": b"{}"}, model, chain_id=1, contracts=ADDRESSES, key=KEY, issued_at=5)
+    assert parse_manifest(made.json(PATH)).document.body["subject"] == model.id
+    with pytest.raises(InvalidInput, match="owner of its model"):
+        sign_files({}, model, chain_id=1, contracts=ADDRESSES, key=OTHER, issued_at=5)
 
 
 def test_assembly_needs_the_receipt_itself():
@@ -79,15 +95,6 @@ def test_log_files_are_in_the_order_of_the_log():
     assert log_entry("0xab", "grant") == b'{"id":"0xab","type":"grant"}'
 
 
-def test_training_files_are_numbered_from_one():
-    assert list(training_files(1, ["a", "b"], 2)) == [
-        "plan.json",
-        "test.json",
-        "round-001.json",
-        "round-002.json",
-    ]
-
-
 def test_only_what_is_needed_is_asked_of_the_chain():
     free, sold = grant(), grant(terms=terms(price_units=5), revocation_index=600)
     used = grant(terms=terms(price_units=5, price_per="use"), revocation_index=513)
@@ -95,6 +102,9 @@ def test_only_what_is_needed_is_asked_of_the_chain():
     assert set(wanted) == {ADDRESSES["LogAnchors"], ADDRESSES["Revocations"], ADDRESSES["Revenue"]}
     # bits 513 and 515 are in one word, 600 as well
     assert [len(slots) for slots in wanted.values()] == [2, 2, 1]
+    of_run = grant(run="0x" + "99" * 32)
+    wanted = dict(state.needed([of_run, of_run], [], [], 1, ADDRESSES))
+    assert wanted[ADDRESSES["Timestamps"]] == [state.stamp_slot("0x" + "99" * 32)]
     wanted = dict(state.needed([sold], [], [], 1, ADDRESSES))
     assert wanted[ADDRESSES["Market"]] == [state.purchase_slot(sold, 1, ADDRESSES["Market"])]
 
