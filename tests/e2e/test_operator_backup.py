@@ -14,7 +14,7 @@ import node_tables
 import pytest
 from json_answers import documented
 from node_process import PASSPHRASE, Process
-from node_world import BUDGET, Party, World, finished, order, require_sound_file, until
+from node_world import BUDGET, EPSILON_RUN_MICRO, Party, World, finished, order, require_sound_file, until
 
 from freehold.core.errors import FreeholdError
 from freehold.log.store import LogStore
@@ -206,6 +206,8 @@ def test_the_node_comes_back_and_its_log_goes_on(owner, saved, tmp_path):
         proof = log.consistency_proof(old_size, size)
         verify_consistency(old_size, size, old_root, bytes(root), proof)
         require_sound_file(connection, owner.account)
+        spent = connection.execute("SELECT asset, epsilon_micro FROM privacy_spent").fetchall()
+        assert spent == [(owner.asset["id"], EPSILON_RUN_MICRO)] * 2, "what was spent before stays spent"
 
 
 def test_an_older_backup_than_what_is_anchored_is_refused_unless_told(owner, saved, tmp_path):
