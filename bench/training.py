@@ -172,7 +172,9 @@ def many_owners(owners, rounds=10, columns=30):
     running, made, times, peaks = record.Replay(plan, start), [], [], []
     for number in range(1, rounds + 1):
         drawn = rng.integers(-(1 << 14), 1 << 14, (owners, plan.width))
-        made.append(record_of(plan, number, {account(i): drawn[i] for i in range(owners)}))
+        made.append(
+            record_of(plan, number, {account(i): drawn[i] for i in range(owners)}, model=running.model)
+        )
         if number % 2:
             times.append(best_of(1, lambda: running.add(made[-1])))
         else:
@@ -208,7 +210,7 @@ def large_tables(owners=3, rows=1_000_000, columns=10, rounds=20):
             account(i): updates.make(z, one.labels, running.model, plan.noise, owner_seed(str(number), i))
             for i in range(owners)
         }
-        running.add(record_of(plan, number, shown))
+        running.add(record_of(plan, number, shown, model=running.model))
     done = time.perf_counter() - begun
     print(
         f"{owners} owners x {rows:,} rows x {columns} columns x {rounds} rounds: {done:.1f} s "

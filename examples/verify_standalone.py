@@ -276,6 +276,11 @@ def read_logs():
     for kind in ("claim", "grant", "receipt"):
         for name, one in of_type(kind):
             *others, first = [getattr(one, role) for role in SIGNERS[kind].split()]
+            if kind != "claim" and first not in E.logs:  # of an owner that is away: then the other side's log
+                first, others = one.holder, []
+            agreed = kind == "claim" and one.claim_kind == "agreement"
+            if agreed and first not in E.logs:
+                continue
             need(first in E.logs, "is in a log that is not shown")
             for account in {first, *others} & E.logs.keys():  # a holder may show no log
                 need(name in E.logs[account], f"does not show {kind} {name}", f"logs/{account}.json")
@@ -310,7 +315,8 @@ def check_rights():
         fits = run is not None and more.get("run") == run if use.action == "train" else run is None
         need(fits, "is not in the run that its grant is for")
         steps.add((use.grant, number))
-        used[use.grant] = max(used.get(use.grant, -1), E.logs[use.provider][name])
+        log = E.logs.get(use.provider, E.logs.get(use.holder))
+        used[use.grant] = max(used.get(use.grant, -1), log[name])
         price, cap = terms.price_units if terms.price_per == "use" else 0, grant.spend_cap_units
         payee = "0x" + keccak(grant.issuer, grant.asset).hex() if use.action == "infer" else grant.issuer
         moved = {}
@@ -508,12 +514,11 @@ def has_quorum(run, owners):
 
 def weigh(run, sketches):  # rows for which each owner counts: shared ones once, none above the cap
     rows, plan = {owner: run.rows[owner] for owner in run.grants}, run.plan
-    noise, cap = plan.sketch.sigma, plan.weight_cap_bps
+    cap = plan.weight_cap_bps
     others = dict.fromkeys(rows, 0)
     for one, other in combinations(sorted(sketches), 2):
-        n, m, size = rows[one], rows[other], len(sketches[one])
-        product = dot(sketches[one], sketches[other])
-        doubt = n * m * 4096**2 // size + (n + m) * 4096 * noise**2 + size * noise**4
+        n, m, (a, b) = rows[one], rows[other], (sketches[one], sketches[other])
+        product, doubt = dot(a, b), dot(a, a) * dot(b, b) // len(a)
         shared = min(near(product, 4096), n, m) if product > 0 and product**2 >= 9 * doubt else 0
         others[one], others[other] = others[one] + shared, others[other] + shared
     own = {owner: max(1, near(n * n, n + others[owner])) for owner, n in rows.items()}
@@ -547,11 +552,12 @@ def check_rounds(run):  # what was revealed was committed to, and leads to the m
             need(re.fullmatch("0x[0-9a-f]{32}", item.salt) and len(item.update) == size, "shows no update")
             need(max(map(abs, item.update)) < 2**52, "shows a number beyond bounds")
             head |= {"kind": "update", "owner": owner, "salt": item.salt, "shape": [size]}
+            head["previous"] = follows["previous"]
             hashed = array_digest(head, f"<{size}q", [item.update])
             need(hashed == given[owner], "shows what was not committed to")
             most = run.rows[owner] * reach + plan.noise.sigma * (isqrt(width) + 11)
             if not number:
-                most = run.rows[owner] * 64 + plan.sketch.sigma * (isqrt(size) + 11)
+                most = 3 * (isqrt(run.rows[owner]) + 1) * 64 + plan.sketch.sigma * (isqrt(size) + 11)
             need(dot(item.update, item.update) <= most**2, "shows more than its rows can make")
         need(has_quorum(run, shown), "lacks a quorum")
         missing = sorted(given.keys() - shown.keys())
@@ -596,7 +602,10 @@ def open_test(run):  # the rows made ready: (vector of length at most 2^14, labe
     head = {"columns": plan.columns, "label": plan.label, "rows": len(table)}
     E.file = run.opened[4]
     salt = bytes.fromhex(re.fullmatch("0x((?:[0-9a-f]{2}){16,64})", said.salt)[1])
-    need(same(said, {"commitment": plan.test.commitment, "salt": said.salt}), "opens another commitment")
+    head_ = {"kind": "models", "run": run.id, "round": plan.recipe.rounds + 1, "shape": [run.width]}
+    due = {"commitment": plan.test.commitment, "salt": said.salt}
+    due["model"] = array_digest(head_, f"<{run.width}q", [run.last])
+    need(same(said, due), "opens another commitment, or to another run")
     E.file, tag = TEST, b"freehold/table-commitment/v1\0" + bytes([len(salt)]) + salt
     found = array_digest(head, f"<{run.width - 1}qB", table, tag + b"freehold/table/v1\0")
     need(found == plan.test.commitment, "was not committed to")
@@ -633,7 +642,9 @@ def value(run, z, labels):  # Shapley values of the run in closed form, shares a
         cost, spread = rate * square * dot(lengths, curve) // scale, square * dot(towards, towards)
         for owner, update in updates.items():
             weight, rows = run.weights[owner] ** 2, run.rows[owner] ** 2
-            values[owner] += dot(weighed(run, owner, update), towards) + cost * weight // rows
+            length, floor = dot(update, update), len(update) * square
+            own = cost if length >= floor else cost * length // floor
+            values[owner] += dot(weighed(run, owner, update), towards) + own * weight // rows
             variances[owner] += spread * weight // rows
     errors = {owner: root_up(variances[owner]) for owner in run.grants}
     p, right, ones = probabilities(run.last), [], sum(labels)
@@ -668,7 +679,11 @@ def value(run, z, labels):  # Shapley values of the run in closed form, shares a
 
 def share(values, errors, weights):  # in basis points; none above four times its part of the rows
     rows = [weights[owner] for owner in values]
-    sure = [v if v > 2 * errors[owner] and weights[owner] else 0 for owner, v in values.items()]
+    bar = 4 + 2 * max(0, len(rows).bit_length() - 2)  # squared standard errors, more for many owners
+    sure = [
+        v if v > 0 and v * v > bar * errors[owner] ** 2 and weights[owner] else 0
+        for owner, v in values.items()
+    ]
     capped, over = set(), {None}
     while over:
         free = sum(v for i, v in enumerate(sure) if i not in capped)
@@ -678,7 +693,8 @@ def share(values, errors, weights):  # in basis points; none above four times it
             break
         capped |= over
     if not any(sure):
-        parts = rows
+        likely = [n if v > 0 else 0 for n, v in zip(rows, values.values(), strict=True)]
+        parts = likely if any(likely) else rows
     elif left <= 0 or not free:
         parts = [n if v else 0 for v, n in zip(sure, rows, strict=True)]
     else:

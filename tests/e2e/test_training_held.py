@@ -37,6 +37,4 @@ def test_a_held_job_waits_for_its_owner(world: World) -> None:
     jobs.resume(job_id)
     done = finished(builder, job_id)
     assert (done["step"], done["held"], done["error"]) == ("done", False, None)
-    assert shown(builder.node, found["run"])[: len(kept)] == kept, (
-        "what was trained was not trained again"
-    )
+    assert shown(builder.node, found["run"])[: len(kept)] == kept, "what was trained was not trained again"

@@ -218,7 +218,10 @@ class World:
             "nonce": "0x" + hashlib.sha256(name.encode()).hexdigest(),
             "issued_at": ISSUED,
         }
-        return self.keep(f"grant {name}", Grant(**self.changed("grant", fields | more, name)), issuer)
+        made = self.keep(f"grant {name}", Grant(**self.changed("grant", fields | more, name)), issuer)
+        # a holder logs what it got, so that it can show it when the issuer is away
+        self.log(holder.name, made)
+        return made
 
     # the history
 
@@ -341,6 +344,7 @@ class World:
         uses = dict.fromkeys(self.grants, 0)
         while not running.is_done:
             number = running.next
+            previous = record.models_hash(plan, number, running.model)
             given, receipts, absent = {}, {}, {}
             for account, name in names.items():
                 if self.away(name, number):
@@ -356,7 +360,7 @@ class World:
                     "provider": account,
                     "holder": self.builder.account,
                     "inputs": (self.assets[name].id,),
-                    "output": record.update_hash(plan, number, account, salt, found),
+                    "output": record.update_hash(plan, number, account, salt, found, previous),
                     "epsilon_micro": plan.epsilon_micro if uses[name] == 1 else 0,
                     "evidence": {
                         "run": plan.run_id,
@@ -374,7 +378,6 @@ class World:
             shown = {a: one for a, one in given.items() if not self.shy(names[a], number)}
             shown = self.changed("revealed", shown, number)
             made_round = Round(number, self.changed("commitments", committed, number), absent, shown)
-            previous = record.models_hash(plan, number, running.model)
             statement = record.round_statement(made_round, self.named["training_start"].id, previous, missing)
             claim = self.claim(
                 self.builder,
@@ -410,6 +413,7 @@ class World:
     def valued(self) -> None:
         plan = self.plan
         opening = {"commitment": plan.test.commitment, "salt": "0x" + self.salt.hex()}
+        opening["model"] = record.final_hash(plan, self.model_numbers)
         self.story.append(self.claim(self.keeper, "test_opening", plan.run_id, opening, logged=False))
         self.opened = self.changed("opened", table_json(self.test))
         running, models, steps = Replay(plan, self.start), [], []
@@ -537,9 +541,9 @@ class World:
         *,
         without: tuple[str, ...] = (),
         log_sizes: dict[str, int] | None = None,
-        signer: str = "builder",
+        away: tuple[str, ...] = (),
     ) -> Bundle:
-        """Everything, without the documents named, with logs at other sizes where given."""
+        """Everything, but for documents named and logs of those away; logs at other sizes where given."""
         # who did not agree is in the plan, and nowhere else
         left_out = {
             self.named[name].id for name in (*without, "party eve", "asset eve") if name in self.named
@@ -547,19 +551,21 @@ class World:
         shown = {name: item for name, item in self.envelopes.items() if name not in left_out}
         sizes = log_sizes or {}
         documents = [envelope.document for envelope in self.envelopes.values()]
-        accounts = [one.account for name, one in self.people.items() if name != "eve"]
+        accounts = [one.account for name, one in self.people.items() if name not in ("eve", *away)]
         wanted = state.needed(documents, accounts, [self.pool], CHAIN_ID, CONTRACTS)
         return assemble(
             self.subject,
             envelopes=[item for name, item in shown.items() if name not in self.in_rounds],
             logs=[
-                log.proofs(set(shown), sizes.get(name)) for name, log in self.logs.items() if name != "eve"
+                log.proofs(set(shown), sizes.get(name))
+                for name, log in self.logs.items()
+                if name not in ("eve", *away)
             ],
             training=self.training(),
             chain_proof=self.ledger.prove(wanted),
             chain_id=CHAIN_ID,
             contracts=CONTRACTS,
-            key=self.people[signer].key,
+            key=self.builder.key,
             issued_at=NOW,
         )
 

@@ -25,7 +25,7 @@ class Neutral:
         for owner in self.owners:
             owner.knows(self.judge)
         path = write(self.validator.home / "test.csv", make(40, seed=7))
-        self.held = holding.hold(self.validator.node, path, LABEL)
+        self.held = holding.hold(self.validator.node, path, LABEL, self.builder.account)
         path.unlink()
         self.job, _ = run_job(self.builder, self.owners, **self.wanted())
         self.judge.knows(self.builder)  # its catalogue holds the model by now
@@ -53,7 +53,7 @@ def test_a_run_measured_by_a_validator_ends_with_a_release(neutral: Neutral) -> 
 
 def test_the_builder_gets_no_row_of_the_test_before_the_run_is_over(world: World, neutral: Neutral) -> None:
     path = write(neutral.validator.home / "second.csv", make(40, seed=8))
-    held = holding.hold(neutral.validator.node, path, LABEL)
+    held = holding.hold(neutral.validator.node, path, LABEL, neutral.builder.account)
     wanted = {**neutral.wanted(), "test": held["test"]}
     owners = [world.party(f"more-{i}") for i in range(2)]
     for i, owner in enumerate(owners):

@@ -125,7 +125,7 @@ def signed(party: Party, body: dict[str, Any], **changes: Any) -> dict[str, Any]
         "provider": node.account,
         "holder": grant.holder,
         "inputs": (grant.asset,),
-        "output": update_hash(plan, number, node.account, "0x" + "00" * 16, nothing),
+        "output": update_hash(plan, number, node.account, "0x" + "00" * 16, nothing, NO_HASH),
         "evidence": _about(party, body),
         "sequence": node.store.uses(grant.id)[0] + 1,
         "issued_at": node.now(),

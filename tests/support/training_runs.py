@@ -124,10 +124,12 @@ class Played:
         return scores.correct / scores.rows
 
 
-def record_of(plan, number, revealed, absent=()):
+def record_of(plan, number, revealed, absent=(), model=None):
     """A round of what owners reveal, all committed to."""
+    model = np.zeros(plan.width, dtype=np.int64) if model is None else model
+    previous = record.models_hash(plan, number, model)
     shown = {owner: (SALT, update) for owner, update in revealed.items()}
-    hashes = {owner: record.update_hash(plan, number, owner, *one) for owner, one in shown.items()}
+    hashes = {owner: record.update_hash(plan, number, owner, *one, previous) for owner, one in shown.items()}
     return Round(number, hashes, dict.fromkeys(absent, "did not answer"), shown)
 
 
@@ -151,7 +153,7 @@ def play(tables, test, plan, seed=0, behaviour=None, absent=()):
             else:
                 revealed[owner] = record.answer(plan, number, running.model, tables[place], secret)
         missing = [owner for owner in plan.accounts if owner not in revealed]
-        made = record_of(plan, number, revealed, missing)
+        made = record_of(plan, number, revealed, missing, running.model)
         running.add(made)
         rounds.append(made)
     return Played(plan, start, rounds, record.replay(plan, start, rounds), test)

@@ -172,7 +172,9 @@ def test_an_update_longer_than_its_rows_can_make_is_refused_even_if_committed(fi
             long = np.zeros(size, dtype=np.int64)
             long[0] = length + extra
             shown = {o: u for o, (_, u) in played.rounds[number].updates.items()}
-            made = record_of(played.plan, number, {**shown, BOB: long})
+            made = record_of(
+                played.plan, number, {**shown, BOB: long}, model=played.replayed.models[max(0, number - 1)]
+            )
             rounds = [*played.rounds[:number], made, *played.rounds[number + 1 :]]
             if extra:
                 assert refused(played, rounds) == {"round": number, "owner": BOB}
@@ -280,16 +282,18 @@ def test_noise_differs_for_each_model_round_and_owner(finished):
 def test_hashes_bind_run_round_owner_salt_and_shape(finished):
     plan, made = finished[0].plan, finished[0].rounds[1]
     salt, update = made.updates[ANN]
+    zero = record.models_hash(plan, 1, np.zeros(plan.width, dtype=np.int64))
     hashes = {
-        record.update_hash(plan, 1, ANN, salt, update),
-        record.update_hash(plan, 2, ANN, salt, update),
-        record.update_hash(plan, 1, BOB, salt, update),
-        record.update_hash(plan, 1, ANN, "0x" + "01" * 16, update),
-        record.update_hash(replace(plan, label="z"), 1, ANN, salt, update),
-        record.update_hash(plan, 1, ANN, salt, update + 1),
-        record.update_hash(plan, 1, ANN, salt, update.reshape(-1, 1)),
+        record.update_hash(plan, 1, ANN, salt, update, "0x" + "77" * 32),
+        record.update_hash(plan, 1, ANN, salt, update, zero),
+        record.update_hash(plan, 2, ANN, salt, update, zero),
+        record.update_hash(plan, 1, BOB, salt, update, zero),
+        record.update_hash(plan, 1, ANN, "0x" + "01" * 16, update, zero),
+        record.update_hash(replace(plan, label="z"), 1, ANN, salt, update, zero),
+        record.update_hash(plan, 1, ANN, salt, update + 1, zero),
+        record.update_hash(plan, 1, ANN, salt, update.reshape(-1, 1), zero),
     }
-    assert len(hashes) == 7
+    assert len(hashes) == 8
     assert made.commitments[ANN] in hashes
     model, recipe = finished[0].replayed.model, plan.recipe
     released = {

@@ -190,11 +190,19 @@ def test_shares_round_by_largest_remainder_and_favour_the_earlier_on_ties():
 
 def test_a_value_within_two_standard_errors_of_nothing_earns_nothing():
     assert shares_bps([200, 201, 500], [100, 100, 100], [1, 1, 1]) == [0, 2_867, 7_133]
-    assert shares_bps([200, 201, 500], [100, 100, 100], [1, 1, 1], sure=3) == [0, 0, 10_000]
+    # the more owners, the more of them are lucky: three standard errors are asked of twenty
+    assert shares_bps([300, 330, *[0] * 18], [100] * 20, [1] * 20)[:2] == [0, 10_000]
 
 
 def test_rows_alone_count_where_no_value_can_be_told_from_nothing():
-    assert shares_bps([-1, 0, 7], [9, 9, 9], [10, 30, 60]) == [1_000, 3_000, 6_000]
+    assert shares_bps([-1, 0, -7], [9, 9, 9], [10, 30, 60]) == [1_000, 3_000, 6_000]
+
+
+def test_zeros_earn_nothing_where_no_value_can_be_told_from_nothing():
+    assert shares_bps([3, 0, 7], [9, 9, 9], [40, 30, 60]) == [4_000, 0, 6_000]
+
+
+def test_an_owner_without_rows_earns_nothing():
     assert shares_bps([5, 5], [0, 0], [0, 4]) == [0, 10_000]
 
 

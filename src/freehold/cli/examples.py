@@ -17,7 +17,7 @@ EXAMPLES = {
     "search": "freehold search biopsies --kind dataset",
     "train": "freehold train 0x3f2a 0x91c0 --test test.csv --name 'Tumour model' --price 0.02 --epsilon 2",
     "jobs": "freehold jobs",
-    "tests hold": "freehold tests hold held-out.csv --label outcome",
+    "tests hold": "freehold tests hold held-out.csv --label outcome --builder 0x5a0b54d5dc17e0aadc383d2db43b0a0d3e029c4c",
     "tests list": "freehold tests list --json",
     "audit": "freehold audit 'Tumour model'",
     "serve": "freehold serve 'Tumour model'",

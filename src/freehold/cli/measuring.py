@@ -26,6 +26,7 @@ def hold(
     file: Annotated[Path, typer.Argument(help="A CSV or Parquet table that nobody trains on.")],
     *,
     label: Annotated[str, typer.Option(help="Name of the label column.")],
+    builder: Annotated[str, typer.Option(help="Account of the builder, who alone may have it opened.")],
     positive: Annotated[str | None, typer.Option(help="The label value that means 1.")] = None,
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
@@ -34,7 +35,12 @@ def hold(
 
     It is shown once the run that it measures is over. It is sealed in this node's vault. The builder orders with the commitment this prints and with your account.
     """
-    wanted = {"path": str(file.expanduser().resolve()), "label": label, "positive": positive}
+    wanted = {
+        "path": str(file.expanduser().resolve()),
+        "label": label,
+        "builder": builder,
+        "positive": positive,
+    }
     answer = NodeClient.of(home).post("/api/tests", {k: v for k, v in wanted.items() if v is not None})
     emit(answer, lambda: _held(answer), as_json=as_json)
 

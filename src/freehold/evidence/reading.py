@@ -34,6 +34,8 @@ class Replayed:
     """Hash of the final model: its asset's content commitment."""
     previous: Sequence[str]
     """Hash of the model before each recorded round."""
+    last: str
+    """Hash of the model after the last round, as an opening names it."""
     test_commitment: str
     """Of the opened test table under the opened salt."""
     worth: Mapping[str, Any]
@@ -181,9 +183,16 @@ class Evidence:
         ]
         return sorted(found, key=self.index)
 
-    def index(self, document: Document, account: str | None = None) -> int:
-        """A document's position in the log of `account`, by default of its first signer."""
-        return self.logs[account or next(iter(document.signers().values()))][document.id]
+    def keeper(self, document: Document) -> str:
+        """In whose log a document is looked up: its first signer's, or, where that shows none, its holder's."""
+        first = next(iter(document.signers().values()))
+        if first not in self.logs and isinstance(document, Grant | Receipt):
+            return document.holder
+        return first
+
+    def index(self, document: Document) -> int:
+        """A document's position in the log in which it is looked up."""
+        return self.logs[self.keeper(document)][document.id]
 
     def word(self, contract: str, slot: int) -> int:
         """A word of a contract's storage; `Broken` where chain.json does not prove it."""

@@ -35,6 +35,7 @@ def replay(plan: Any, start: Any, rounds: Sequence[tuple[Any, Any]], test: Any, 
         previous=[
             record.models_hash(run, one.number, model) for one, model in zip(made, before, strict=True)
         ],
+        last=record.final_hash(run, done.model),
         test_commitment=_part("opening", lambda: _commitment(table, salt)),
         worth=worth.statement(),
     )

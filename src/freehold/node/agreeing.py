@@ -75,6 +75,11 @@ def agree(
             try:
                 found.grants[asset.owner] = _obtain(node, peers, job, asset, plan, rest)
             except (GrantWaiting, GrantCountered) as error:
+                if asset not in by_hand:
+                    # its catalogue says that its terms are its consent: nobody waits for a word from it
+                    found.absent[asset.owner] = error
+                    _require_quorum(plan, found.absent, error)
+                    continue
                 pending += error.fields["asked"]
             except _OURS:
                 raise

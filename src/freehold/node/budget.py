@@ -22,7 +22,7 @@ from freehold.node.node import Node
 from freehold.node.store import Transaction
 from freehold.training import privacy, promises
 
-RESERVE_SECONDS = 1_800
+RESERVE_SECONDS = 300
 """How long room is kept for a run that was agreed to and has not begun."""
 MOST_EARLIER = 64
 MOST_LINES = 100
@@ -100,14 +100,20 @@ def require_room(node: Node, asset_id: str, rho_nano: int, run: str = "") -> Non
 
 
 def earlier_runs(node: Node, asset_id: str, limit: int = MOST_EARLIER) -> list[str]:
-    """The newest runs charged on any line of the asset, oldest first."""
+    """The newest runs charged on any line of the asset, oldest first; then those that were granted and not begun."""
+    own = "line IN (SELECT line FROM privacy_lines WHERE asset = ?)"
     with node.store.reading() as connection:
         found = connection.execute(
-            "SELECT run FROM privacy_spent WHERE line IN (SELECT line FROM privacy_lines WHERE asset = ?)"
+            f"SELECT run FROM privacy_spent WHERE {own}"  # noqa: S608 - fixed text
             " GROUP BY run ORDER BY max(at) DESC, run DESC LIMIT ?",
             (asset_id, limit),
         ).fetchall()
-    return [str(row[0]) for row in found][::-1]
+        granted = connection.execute(
+            f"SELECT DISTINCT run FROM privacy_reserved WHERE {own} ORDER BY run",  # noqa: S608 - fixed text
+            (asset_id,),
+        ).fetchall()
+    begun = [str(row[0]) for row in found][::-1]
+    return [*begun, *(str(row[0]) for row in granted if str(row[0]) not in begun)][-limit:]
 
 
 def overview(node: Node, *, asset_id: str = "", limit: int = MOST_LINES) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from freehold.market.offer import Offer
 from freehold.node import asking, consent
 from freehold.node.admitting import require_plan
 from freehold.node.consent import GrantRefused
-from freehold.node.issuing import handed_over, make_grant, read_wish
+from freehold.node.issuing import handed_over, make_grant, narrowed, read_wish
 from freehold.node.node import Node
 from freehold.node.offering import require_offered
 from freehold.node.peers import Peers
@@ -106,6 +106,8 @@ def _obtain(
         asking.hear(node, key, wish, asset, answer)
     envelope = parse_envelope(answer.get("grant"))
     grant = _accept(node, envelope, asset, asking.taken_terms(wish), plan)
+    if plan is not None and not wish["taken"]:
+        _require_asked(grant, asset, body, plan)
     if grant.terms.price_per == "grant" and grant.terms.price_units:
         _buy(node, grant, _signature(answer.get("offer_signature")))
     with node.store.transaction() as tx:
@@ -170,6 +172,18 @@ def _accept(
             hint="Nothing was paid. Ask the owner, or look elsewhere.",
         )
     return grant
+
+
+def _require_asked(grant: Grant, asset: Asset, body: dict[str, Any], plan: RunPlan) -> None:
+    """A grant for a run is exactly what was asked for: less would be found out only when all is spent."""
+    expected = narrowed(asset.terms, body, plan)
+    if grant.terms != expected:
+        wrong = next(name for name, value in expected.body.items() if grant.terms.body.get(name) != value)
+        raise InvalidInput(
+            f"the owner granted other {wrong} than its terms say",
+            hint="Nothing was paid. Ask the owner, or leave it out.",
+            field=wrong,
+        )
 
 
 def _signature(value: Any) -> bytes:
@@ -268,9 +282,7 @@ def own(node: Node) -> list[Grant]:
     """Grants in which this party is on either side; those of others in a run stand here too, as its record."""
     found = [envelope.document for envelope in node.store.find("grant")]
     return [
-        grant
-        for grant in found
-        if isinstance(grant, Grant) and node.account in (grant.issuer, grant.holder)
+        grant for grant in found if isinstance(grant, Grant) and node.account in (grant.issuer, grant.holder)
     ]
 
 

@@ -7,13 +7,14 @@ opened is known, and measures no second run.
 
 from __future__ import annotations
 
+import hmac
 import secrets
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from freehold.core.documents import Claim
-from freehold.core.errors import Conflict, InvalidDocument, InvalidInput, NotFound
+from freehold.core.errors import Conflict, InvalidDocument, InvalidInput, NotAllowed, NotFound
 from freehold.core.signing import Envelope
 from freehold.evidence.replaying import table_json
 from freehold.node import publishing
@@ -80,13 +81,16 @@ class TestShown:
         }
 
 
-def hold(node: Node, path: Path, label: str, *, positive: str | None = None) -> dict[str, Any]:
-    """Seal a test table and commit to it in this node's log.
+def hold(node: Node, path: Path, label: str, builder: str, *, positive: str | None = None) -> dict[str, Any]:
+    """Seal a test table and commit to it in this node's log; only `builder` may have it opened.
 
     Raises:
-        InvalidTable; InvalidRecord: too few rows, or of one label only.
+        InvalidTable; InvalidRecord: too few rows, or of one label only. Conflict: it was kept here before.
     """
     table = tables.read(path, label, positive=positive, limits=publishing.limits(node))
+    known = hmac.digest(node.keys.derived("held tests"), tables.canonical_bytes(table), "sha256").hex()
+    if node.store.state(f"held_rows:{known}"):
+        raise Conflict("that very table was kept here before", hint="Measure each run on rows nobody saw.")
     salt = secrets.token_bytes(publishing.SALT_BYTES)
     shown = TestShown.of(table, "0x" + tables.commitment(table, salt).hex(), node.account)
     record.require_composition(shown.rows, shown.positives)
@@ -94,7 +98,9 @@ def hold(node: Node, path: Path, label: str, *, positive: str | None = None) -> 
     with node.store.transaction() as tx:
         sealed = seal_table(node, tx, table, salt)
         tx.set(f"sealed:{shown.commitment}", asdict(sealed))
-        tx.set(f"held_test:{shown.commitment}", {"claim": claim.document.id, "run": "", "at": node.now()})
+        kept = {"claim": claim.document.id, "run": "", "at": node.now(), "builder": builder.lower()}
+        tx.set(f"held_test:{shown.commitment}", kept)
+        tx.set(f"held_rows:{known}", value=True)
         tx.put(claim, public=True)
     return {"test": shown.commitment, "rows": shown.rows, "positives": shown.positives, "label": label}
 
@@ -117,7 +123,7 @@ def held(node: Node) -> list[dict[str, Any]]:
     return sorted(found, key=lambda row: int(row["at"]))
 
 
-def show(node: Node, body: dict[str, Any]) -> dict[str, Any]:
+def show(node: Node, builder: str, body: dict[str, Any]) -> dict[str, Any]:
     """What a builder needs to plan a run on a test table kept here.
 
     Raises:
@@ -125,6 +131,7 @@ def show(node: Node, body: dict[str, Any]) -> dict[str, Any]:
     """
     commitment = str(body.get("test"))
     kept = _kept(node, commitment)
+    _require_for(kept, builder)
     if kept["run"]:
         raise TestOpened("that test table was opened before", hint="Ask for another one.")
     shown = TestShown.of(open_table(node, commitment)[0], commitment, node.account)
@@ -175,20 +182,30 @@ def open_for(node: Node, builder: str, body: dict[str, Any]) -> dict[str, Any]:
     plan = RunPlan.from_json(body.get("plan"))
     if (plan.builder, plan.test.holder) != (builder, node.account):
         raise InvalidInput("that run is another's, or is not measured on a table of this node")
+    _require_for(_kept(node, plan.test.commitment), builder)
     with node.exclusive(f"test:{plan.test.commitment}"):
         kept = _kept(node, plan.test.commitment)
         if kept["run"] not in ("", plan.run_id):
             raise TestOpened("that test table was opened for another run")
         table, salt = open_table(node, plan.test.commitment)
         if not kept["run"]:
-            _require_over(node, plan, body)
-            statement: dict[str, object] = {"commitment": plan.test.commitment, "salt": "0x" + salt.hex()}
+            final = _require_over(node, plan, body)
+            statement: dict[str, object] = {
+                "commitment": plan.test.commitment,
+                "salt": "0x" + salt.hex(),
+                "model": final,
+            }
             opening = node.claim("test_opening", plan.run_id, statement)
             kept = {**kept, "run": plan.run_id, "opening": opening.document.id}
             with node.store.transaction() as tx:
                 tx.put(opening, public=True)
                 tx.set(f"held_test:{plan.test.commitment}", kept)
     return {"opening": node.store.get(kept["opening"]).to_json(), "test": table_json(table)}
+
+
+def _require_for(kept: dict[str, Any], builder: str) -> None:
+    if kept["builder"] != builder:
+        raise NotAllowed("that test table is kept for another builder")
 
 
 def _kept(node: Node, commitment: str) -> dict[str, Any]:
@@ -198,15 +215,15 @@ def _kept(node: Node, commitment: str) -> dict[str, Any]:
     return kept
 
 
-def _require_over(node: Node, plan: RunPlan, body: dict[str, Any]) -> None:
-    """Every round was committed to and revealed, by owners that granted this very run."""
+def _require_over(node: Node, plan: RunPlan, body: dict[str, Any]) -> str:
+    """Every round was committed to and revealed, by owners that granted this very run; hash of its final model.
+
+    The opening names that hash, so a run made up to see the test early opens it to that model alone.
+    """
     start_claim = require_claim(node, body.get("start"), "training_start", plan.run_id, plan.builder)
     start = Start.from_json(_statement(start_claim).get("start"), plan)
     grants = require_grants(node, plan, start, body.get("grants"))
-    with node.store.transaction() as tx:
-        for envelope in grants:
-            if not node.store.has(envelope.document.id):
-                tx.put(envelope, logged=False)
+    known = {envelope.document.id: envelope.document for envelope in grants}
     rounds, running = body.get("rounds"), Replay(plan, start)
     for value in rounds if isinstance(rounds, list) else []:
         if not isinstance(value, dict) or running.is_done:
@@ -215,10 +232,11 @@ def _require_over(node: Node, plan: RunPlan, body: dict[str, Any]) -> None:
         made = record.parse_round(plan, _statement(claim), value.get("revealed"))
         if _statement(claim)["previous"] != record.models_hash(plan, running.next, running.model):
             raise InvalidDocument(f"round {made.number} does not begin where the one before ended")
-        require_receipts(node, plan, start, made, value.get("receipts"))
+        require_receipts(node, plan, start, made, value.get("receipts"), known.__getitem__)  # type: ignore[arg-type]
         running.add(made)
     if not running.is_done:
         raise InvalidInput("the run is not over", hint="Show every round.", number=running.next)
+    return record.final_hash(plan, running.model)
 
 
 def _statement(envelope: Envelope) -> dict[str, Any]:

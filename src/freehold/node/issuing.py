@@ -68,7 +68,7 @@ def read_wish(node: Node, holder: str, body: dict[str, Any]) -> Wish:
             f"{asset.name} is offered to others by name", hint="Ask its owner to name you, or look elsewhere."
         )
     plan = read_plan(body.get("plan")) if body.get("action") == "train" else None
-    terms = _narrowed(asset.terms, body, plan)
+    terms = narrowed(asset.terms, body, plan)
     require_within(terms, asset.terms)
     return Wish(holder, asset, terms, _count(body, "spend_cap_units", 0), plan, nonce)
 
@@ -81,7 +81,9 @@ def make_grant(node: Node, tx: Transaction, wish: Wish) -> str:
     """
     if tx.next_number(f"grants_of:{wish.holder}") >= MAX_OPEN_GRANTS:
         raise NotAllowed(f"this account has {MAX_OPEN_GRANTS} grants here", hint="Use those.")
+    earlier: tuple[str, ...] = ()
     if wish.plan is not None:
+        earlier = tuple(budget.earlier_runs(node, wish.asset.id))
         remember(node, tx, wish.asset, wish.plan)
     made = Grant(
         issuer=node.account,
@@ -93,7 +95,7 @@ def make_grant(node: Node, tx: Transaction, wish: Wish) -> str:
         nonce=wish.nonce,
         issued_at=node.now(),
         run=wish.plan.run_id if wish.plan else None,
-        earlier_runs=tuple(budget.earlier_runs(node, wish.asset.id)) if wish.plan else (),
+        earlier_runs=earlier,
     )
     tx.put(node.seal(made))
     tx.set(wish.key, made.id)
@@ -115,7 +117,8 @@ def handed_over(node: Node, grant_id: str, asset_id: str) -> dict[str, Any]:
     return {"grant": node.store.get(grant.id).to_json(), "offer_signature": "0x" + offer.hex()}
 
 
-def _narrowed(terms: Terms, body: dict[str, Any], plan: RunPlan | None) -> Terms:
+def narrowed(terms: Terms, body: dict[str, Any], plan: RunPlan | None) -> Terms:
+    """What is granted of an asset's terms for a wish, and for a plan where it has one."""
     purpose = body.get("purpose") or terms.purposes[0]
     actions = tuple(sorted({str(body.get("action")), *(set(terms.actions) & {"derive", "infer"})}))
     return parse_terms(

@@ -39,6 +39,8 @@ from freehold.training.table import Table
 KEPT_TABLES = 4
 KEPT_RUNS = 16
 KEPT_GRANTS = 4_096
+UNHEARD_PART = 5
+"""An owner agrees to a split if no more than this part of its updates was left out."""
 SALT_BYTES = 16
 
 
@@ -112,7 +114,7 @@ class Lender:
                 budget.charge(
                     self._node, tx, asset.id, plan.run_id, plan.rho_nano, plan.epsilon_micro, holder
                 )
-            return self._use(plan, grant, asset, number, self._answer(plan, asset, running))
+            return self._use(plan, grant, asset, running, self._answer(plan, asset, running))
 
     def reveal(self, holder: str, body: dict[str, Any]) -> dict[str, Any]:
         """Show what was committed to, once the builder has signed who else committed to what. Repeatable.
@@ -324,10 +326,11 @@ class Lender:
             return self._prepared[name]
 
     def _use(
-        self, plan: RunPlan, grant: Grant, asset: Asset, number: int, update: npt.NDArray[np.int64]
+        self, plan: RunPlan, grant: Grant, asset: Asset, running: Replay, update: npt.NDArray[np.int64]
     ) -> dict[str, Any]:
         """Receipt, log entry, count and stored answer, all in one transaction."""
-        node, run = self._node, plan.run_id
+        node, run, number = self._node, plan.run_id, running.next
+        previous = record.models_hash(plan, number, running.model)
         salt = (
             "0x" + hashlib.sha256(f"salt {run} {number}".encode() + noise_seed(node, plan)).hexdigest()[:32]
         )
@@ -340,7 +343,7 @@ class Lender:
                 provider=node.account,
                 holder=grant.holder,
                 inputs=(asset.id,),
-                output=record.update_hash(plan, number, node.account, salt, update),
+                output=record.update_hash(plan, number, node.account, salt, update, previous),
                 epsilon_micro=0 if uses else plan.epsilon_micro,
                 evidence={"run": run, "round": number, "seed": seed},
                 sequence=uses + 1,
@@ -386,6 +389,9 @@ class Lender:
         rounds = _followed(self._node, plan)
         start = self._start(plan)
         done = record.replay(plan, start, rounds)
+        if opened.statement.get("model") != record.final_hash(plan, done.model):
+            raise WrongContribution("the test table was opened to another model than this run's")
+        self._require_heard(plan, rounds)
         worth = record.value(plan, start, done, table)
         model = record.model_hash(done.model, plan.scaling, plan.recipe, plan.columns)
         expected = {**worth.statement(), "model": model, "missing": rounds[-1].unrevealed}
@@ -402,6 +408,25 @@ class Lender:
                 f"the builder states other {wrong} than follow from the run",
                 hint="This owner does not agree; its console shows both.",
                 field=wrong,
+            )
+
+    def _require_heard(self, plan: RunPlan, rounds: list[Round]) -> None:
+        """What this owner revealed was counted, but for the odd lost answer.
+
+        Who is left out is the builder's word, and it has seen what it leaves out: it could choose.
+        """
+        own = self._node.account
+        unheard = [
+            made.number
+            for made in rounds
+            if own in made.unrevealed
+            and self._node.store.state(f"given:{plan.run_id}:{made.number:03d}") is not None
+        ]
+        if len(unheard) > max(1, plan.recipe.rounds // UNHEARD_PART):
+            raise WrongContribution(
+                f"{len(unheard)} updates that this owner revealed were left out",
+                hint="Who is left out of so many rounds does not agree to the split.",
+                rounds=unheard,
             )
 
     def _sign(self, plan: RunPlan, contribution: Envelope, opening: Envelope) -> dict[str, Any]:
@@ -493,6 +518,8 @@ def require_receipts(
         if not isinstance(receipt, Receipt):
             raise InvalidDocument("a round comes with receipts")
         about = (receipt.evidence.get("run"), receipt.evidence.get("round"))
+        if set(receipt.evidence) != {"run", "round", "seed"}:
+            raise InvalidDocument(f"the receipt of {receipt.provider} says something else than a round's")
         if about != (plan.run_id, made.number) or receipt.output != made.commitments.get(receipt.provider):
             raise InvalidDocument(f"the receipt of {receipt.provider} is for something else")
         if start.grants.get(receipt.provider) != receipt.grant:

@@ -130,7 +130,7 @@ class Peers:
 
     def _signed_once(self, url: str, path: str, data: bytes, timeout: float) -> Any:
         stamp = Stamp(self._node.account, self._node.now(), secrets.token_urlsafe(18))
-        request = Request("POST", urlsplit(url).netloc, path, "", data)
+        request = Request("POST", _authority(url), path, "", data)
         headers = sign_request(request, stamp, self._node.keys.log_seed)
         return self._exchange(
             "POST", url, path, data, {**headers, "content-type": "application/json"}, timeout
@@ -145,7 +145,7 @@ class Peers:
         headers: dict[str, str],
         timeout: float = TIMEOUT_SECONDS,
     ) -> Any:
-        if urlsplit(url).scheme not in ("http", "https"):
+        if not _is_web(url):
             raise InvalidInput(f"{url[:100]!r} is not an http URL", hint="Write http://host:port.")
         deadline = time.monotonic() + timeout
         try:
@@ -162,7 +162,7 @@ class Peers:
                         raise httpx.ReadTimeout("the answer takes too long")
                 _require_time(url, response)
                 return _read(url, response.status_code, bytes(content))
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
             with self._lock:
                 self._introduced.discard(url)
             raise PeerUnreachable(
@@ -172,6 +172,25 @@ class Peers:
     def close(self) -> None:
         """Close all connections."""
         self._client.close()
+
+
+def _is_web(url: str) -> bool:
+    try:
+        return urlsplit(url).scheme in ("http", "https")
+    except ValueError:
+        return False
+
+
+def _authority(url: str) -> str:
+    """Host and port of a party's endpoint, which may be any text.
+
+    Raises:
+        PeerUnreachable.
+    """
+    try:
+        return urlsplit(url).netloc
+    except ValueError:
+        raise PeerUnreachable("that party names an endpoint that is none", hint="Ask its operator.") from None
 
 
 def _require_time(url: str, response: httpx.Response) -> None:

@@ -24,6 +24,8 @@ from freehold.training.scaling import Scaling, from_bounds
 from freehold.training.table import Table
 from freehold.training.updates import Noise
 
+MAX_TEST_CELLS = 1_500_000
+"""Cells of an opened test table, label included: some 30 MB as it is sent."""
 SKETCH_PERCENT = 25
 """Part of a run's budget that comparing rows takes, where copies would show at all."""
 
@@ -69,13 +71,25 @@ def check(node: Node, peers: Peers, order: Order) -> tuple[list[Asset], TestShow
     _check_assets(assets, order)
     first = assets[0].schema_
     columns, label = tuple(first["columns"]), str(first["label"])
+    most = MAX_TEST_CELLS // (len(columns) + 1)
     if order.validator is not None:
         shown = holding.ask(node, peers, order.validator, str(order.test))
         if (shown.columns, shown.label) != (columns, label):
             raise InvalidInput("the validator's table has other columns than the data")
+        _require_shown(shown.rows, most)
         return assets, shown, None
     table = tables.read(Path(order.test), label, positive=order.positive, expected=columns)
+    _require_shown(table.rows, most)
     return assets, TestShown.of(table, "0x" + bytes(32).hex(), node.account), table
+
+
+def _require_shown(rows: int, most: int) -> None:
+    """The opened table can be sent to owners, who recompute every value from it."""
+    if rows > most:
+        raise InvalidInput(
+            f"a test table of {rows:,} rows is too large to show to every owner",
+            hint=f"Use at most {most:,} rows of so many columns.",
+        )
 
 
 def plan(node: Node, order: Order, assets: Sequence[Asset], test: TestShown) -> RunPlan:

@@ -10,6 +10,9 @@ from freehold.node.peers import Peers
 from freehold.node.planning import Order, check, plan
 from freehold.training import expected, privacy
 
+MOST_MICRO = 100_000_000
+"""Epsilon at which noise hardly shows: for runs without any."""
+
 
 def preview(node: Node, peers: Peers, order: Order) -> dict[str, Any]:
     """The plan's numbers, and what a public simulation says its noise costs.
@@ -21,7 +24,7 @@ def preview(node: Node, peers: Peers, order: Order) -> dict[str, Any]:
     made = plan(node, order, assets, test)
     rows = tuple(owner.rows for owner in made.owners)
     loss = expected.expected_loss(
-        rows, len(made.columns), made.epsilon_micro, made.delta_exponent, made.rows_each
+        rows, len(made.columns), made.epsilon_micro or MOST_MICRO, made.delta_exponent, made.rows_each
     )
     return {
         "rounds": made.recipe.rounds,

@@ -9,6 +9,7 @@ from freehold.chain import deployments, proof
 from freehold.chain.client import Chain
 from freehold.core.documents import Asset, Claim, Grant, Receipt
 from freehold.core.errors import (
+    FreeholdError,
     InvalidInput,
     NotAllowed,
     NotFound,
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from freehold.node.services import Services
 
 ATTEMPTS = 3
+PROOF_SECONDS = 15.0
+"""How long an owner may take to show its log; one that takes longer is away."""
 """A log that is anchored while evidence is gathered makes its proofs stale; then all are asked again."""
 
 
@@ -171,11 +174,15 @@ def _gathered(
         raise NotFound("the model was not trained on this node, or by an earlier Freehold")
     envelopes = _envelopes(node, receipt, asset, job)
     bundle, report = None, None
-    for _ in range(ATTEMPTS):
-        bundle = _assemble(node, peers, receipt, asset, job, envelopes, may_anchor=may_anchor)
+    away: set[str] = set()
+    for _ in range(ATTEMPTS + len(job["grants"])):
+        bundle = _assemble(node, peers, receipt, asset, job, envelopes, away, may_anchor=may_anchor)
         report = check(bundle)
         if report.ok:
             break
+        # an owner whose log does not hold is left out as one that is away
+        broken = next(item.file for item in report.checks if not item.ok)
+        away |= {account for account in job["grants"] if broken == f"logs/{account}.json"}
     assert bundle is not None
     assert report is not None
     return bundle, report
@@ -209,6 +216,7 @@ def _assemble(
     asset: Asset,
     job: dict[str, Any],
     envelopes: dict[str, Envelope],
+    away: set[str],
     *,
     may_anchor: bool,
 ) -> Bundle:
@@ -221,12 +229,20 @@ def _assemble(
     }
     every = envelopes | of_rounds
     logs = []
-    for account, answer in _ask_all(node, peers, every, may_anchor=may_anchor).items():
-        for value in answer.get("revocations", []):
-            claim = parse_envelope(value)
-            node.check(claim)
-            envelopes[claim.document.id] = claim
-        logs.append(_log_proofs(account, answer))
+    needed = {node.account, job["plan"]["test"]["holder"]}
+    for account, answer in _ask_all(node, peers, every, needed, may_anchor=may_anchor).items():
+        if account in away - needed:
+            continue
+        try:
+            shown, revocations = _log_proofs(account, answer), _revocations(node, account, answer)
+        except FreeholdError:
+            if account in needed:
+                raise
+            continue
+        logs.append(shown)
+        envelopes |= revocations
+    unshown = set(job["grants"]) - {log.account for log in logs}
+    envelopes = {key: item for key, item in envelopes.items() if not _is_revocation(item, unshown)}
     contracts = {name: node.contract(name) for name in deployments.names()}
     documents = [item.document for item in (every | envelopes).values()]
     pools = [state.pool_id(asset.owner, asset.id)]
@@ -251,20 +267,50 @@ def _assemble(
     )
 
 
-def _ask_all(
-    node: Node, peers: Peers, envelopes: dict[str, Envelope], *, may_anchor: bool
-) -> dict[str, dict[str, Any]]:
-    """Each party's log proofs, asked for at once: every one of them may have to anchor first."""
+def _revocations(node: Node, account: str, answer: dict[str, Any]) -> dict[str, Envelope]:
+    """Revocations by one party, as its node shows them."""
+    found = {}
+    values = answer.get("revocations", [])
+    for value in values if isinstance(values, list) else [None]:
+        claim = parse_envelope(value)
+        node.check(claim)
+        if not isinstance(claim.document, Claim) or (claim.document.claim_kind, claim.document.issuer) != (
+            "revocation",
+            account,
+        ):
+            raise Unavailable(f"{account} shows revocations that are none of its own", account=account)
+        found[claim.document.id] = claim
+    return found
 
-    def ask(account: str) -> dict[str, Any]:
+
+def _is_revocation(envelope: Envelope, by: set[str]) -> bool:
+    claim = envelope.document
+    return isinstance(claim, Claim) and claim.claim_kind == "revocation" and claim.issuer in by
+
+
+def _ask_all(
+    node: Node, peers: Peers, envelopes: dict[str, Envelope], needed: set[str], *, may_anchor: bool
+) -> dict[str, dict[str, Any]]:
+    """Each party's log proofs, asked for at once: every one of them may have to anchor first.
+
+    An owner that is away is left out: its grant and receipts stand in this node's log too.
+    """
+
+    def ask(account: str) -> dict[str, Any] | None:
         ids = _logged_by(account, envelopes)
         if account == node.account:
             return logbook.proofs(node, ids, may_anchor=may_anchor)
-        return _ask_proofs(node, peers, account, ids)
+        try:
+            return _ask_proofs(node, peers, account, ids)
+        except FreeholdError:
+            if account in needed:
+                raise
+            return None
 
     accounts = sorted(_provers(envelopes))
     with ThreadPoolExecutor(max_workers=len(accounts)) as pool:
-        return dict(zip(accounts, pool.map(ask, accounts), strict=True))
+        answers = dict(zip(accounts, pool.map(ask, accounts), strict=True))
+    return {account: answer for account, answer in answers.items() if answer is not None}
 
 
 def _provers(envelopes: dict[str, Envelope]) -> set[str]:
@@ -295,8 +341,8 @@ def _ask_proofs(node: Node, peers: Peers, account: str, ids: list[str]) -> dict[
         receipt = envelope.document
         if isinstance(receipt, Receipt) and receipt.provider == account and envelope.is_complete:
             receipts.append(envelope.to_json())
-    peers.ask(account, "/peer/countersign", {"receipts": receipts})
-    answer: dict[str, Any] = peers.ask(account, "/peer/proofs", {"ids": ids})
+    peers.ask(account, "/peer/countersign", {"receipts": receipts}, timeout=PROOF_SECONDS)
+    answer: dict[str, Any] = peers.ask(account, "/peer/proofs", {"ids": ids}, timeout=PROOF_SECONDS)
     return answer
 
 

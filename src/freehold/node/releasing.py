@@ -207,7 +207,10 @@ def accept_release(node: Node, sender: str, body: dict[str, Any]) -> dict[str, A
 
 def _require_agreed(node: Node, asset: Asset, claims: list[Envelope], shares: list[tuple[str, int]]) -> None:
     """Where this owner agreed to values, the release is of those; it recomputed them itself."""
-    agreed = node.store.state(f"agreed:{asset.schema_.get('run')}")
+    run = asset.schema_.get("run")
+    if node.store.state(f"two_histories:{run}") is not None:
+        raise InvalidDocument("the builder signed two accounts of that run")
+    agreed = node.store.state(f"agreed:{run}")
     if agreed is None:
         # it was away at the end; its evidence says the same, and anyone can recompute it
         return

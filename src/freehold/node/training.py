@@ -47,6 +47,8 @@ MAX_WAITS = 20
 
 OPEN_SECONDS = 300.0
 """How long a validator may take to check a run."""
+CLOCK_SECONDS = 600
+"""How far an owner's clock may be off; evidence allows as much."""
 MOST_ADVISED = 50
 """Owners up to which the builder is told what leaving one out would change."""
 
@@ -74,6 +76,7 @@ class Job:
         self._stop, self._nudge = threading.Event(), threading.Event()
         self._late: dict[str, threading.Thread] = {}
         self._lock = threading.Lock()
+        self._lines: dict[str, dict[int, tuple[Any, int]]] = {}
         self._read: tuple[tuple[int, int], list[dict[str, Any]]] = ((0, 0), [])
 
     def stop(self) -> None:
@@ -246,7 +249,8 @@ class Job:
             shown = {asset.owner: {name: answer.get(name) for name in ("salt", "update")}}
             one = record.parse_round(plan, statement, shown)
             salt, update = one.updates[asset.owner]
-            if record.update_hash(plan, number, asset.owner, salt, update) != one.commitments[asset.owner]:
+            found = record.update_hash(plan, number, asset.owner, salt, update, statement["previous"])
+            if found != one.commitments[asset.owner]:
                 raise VerificationFailed(f"{asset.name} shows another update than it committed to")
             return shown
 
@@ -359,7 +363,27 @@ class Job:
             raise InvalidDocument(f"the receipt of {asset.name} is not signed by its owner alone")
         self._node.check(envelope, partial=True)
         require_receipt_fits(receipt, self._node.grant(self.job["grants"][asset.owner]))
+        self._require_in_line(asset, receipt, number)
         return envelope.with_signature(self._node.seal(receipt, "holder").signatures[0])
+
+    def _require_in_line(self, asset: Asset, receipt: Receipt, number: int) -> None:
+        """The receipt follows the owner's earlier ones; what evidence would refuse in the end is refused now."""
+        seed = receipt.evidence["seed"]
+        epsilon = self._plan.epsilon_micro if receipt.sequence == 1 else 0
+        with self._lock:
+            known = self._lines.setdefault(asset.owner, {})
+            before = [line for at, line in known.items() if at < number]
+            fits = (
+                isinstance(seed, str)
+                and all(line[0] == seed and line[1] < receipt.sequence for line in before)
+                and receipt.epsilon_micro == epsilon
+                and abs(receipt.issued_at - self._node.now()) <= CLOCK_SECONDS
+            )
+            if number in known:
+                fits = known[number] == (seed, receipt.sequence)
+            if not fits:
+                raise InvalidDocument(f"the receipt of {asset.name} does not follow its earlier ones")
+            known[number] = (seed, receipt.sequence)
 
     def _keep_round(self, made: Round, opened: dict[str, Any]) -> None:
         kept = {"claim": opened["claim"], "receipts": opened["receipts"], "revealed": made.to_json()}
@@ -426,7 +450,11 @@ class Job:
         plan = self._plan
         if self._holds_test:
             _, salt = open_table(self._node, self.job["id"])
-            statement: dict[str, object] = {"commitment": plan.test.commitment, "salt": "0x" + salt.hex()}
+            statement: dict[str, object] = {
+                "commitment": plan.test.commitment,
+                "salt": "0x" + salt.hex(),
+                "model": record.final_hash(plan, self._replay().model),
+            }
             claim = self._node.claim("test_opening", plan.run_id, statement)
             self._advance("value", claim, opening=claim.document.id)
             return

@@ -9,7 +9,6 @@ on the opened test table.
 from __future__ import annotations
 
 import hashlib
-import math
 import re
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -166,9 +165,7 @@ class RunPlan:
     def longest(self, account: str, number: int) -> int:
         """What an owner reveals in a round may not be longer than this."""
         if not number:
-            return self.rows[account] * sketch.STEP + self.sketch.sigma * (
-                math.isqrt(self.sketch.buckets) + 11
-            )
+            return sketch.longest(self.rows[account], self.sketch.buckets, self.sketch.sigma)
         return updates.longest(self.rows[account], self.width, self.noise, self.rows_each)
 
     def to_json(self) -> dict[str, Any]:
@@ -345,10 +342,11 @@ class Replay:
         strangers = (set(made.commitments) | set(made.absent)) ^ set(self.start.grants)
         if strangers or set(made.commitments) & set(made.absent):
             raise _failed(number, "does not account for each owner that takes part, once")
+        previous = models_hash(plan, number, self.model)
         if not set(made.updates) <= set(made.commitments):
             raise _failed(number, "holds an update that was not committed to")
         for owner, (salt, update) in made.updates.items():
-            if update_hash(plan, number, owner, salt, update) != made.commitments[owner]:
+            if update_hash(plan, number, owner, salt, update, previous) != made.commitments[owner]:
                 raise _failed(number, "sent another update than it committed to", owner)
             if sum(n * n for n in update.tolist()) > plan.longest(owner, number) ** 2:
                 raise _failed(number, "sent a longer update than its rows can make", owner)
@@ -411,7 +409,8 @@ def value(plan: RunPlan, start: Start, replayed: Replayed, test: Table) -> Valua
         for owner, (_, update) in made.updates.items():
             weight, rows = weights[owner], plan.rows[owner]
             values[owner] += valuation.along(weighed(update, weight, rows), towards)
-            values[owner] += cost * weight * weight // (rows * rows)
+            own = valuation.noise_shown(cost, update, plan.noise.sigma)
+            values[owner] += own * weight * weight // (rows * rows)
             variances[owner] += spread * weight * weight // (rows * rows)
     found = [values[account] for account in accounts]
     errors = [valuation.root_of(variances[account]) for account in accounts]
@@ -488,15 +487,23 @@ def round_seed(plan: RunPlan, number: int, model: IntArray, seed: bytes) -> byte
     return updates.round_seed(seed, plan.run_id, number, models_hash(plan, number, model))
 
 
-def update_hash(plan: RunPlan, number: int, owner: str, salt: str, update: IntArray) -> str:
-    """Hash of an owner's update, bound to run, round and owner; the salt hides it until it is revealed."""
+def update_hash(plan: RunPlan, number: int, owner: str, salt: str, update: IntArray, previous: str) -> str:
+    """Hash of an owner's update, bound to run, round, owner and `previous`, the hash of the model it was made at.
+
+    So an update given in one history of a run is worth nothing in another. The salt hides it until it is revealed.
+    """
     context = {"kind": "update", "run": plan.run_id, "round": number, "owner": owner, "salt": salt}
-    return _array_hash(context, update)
+    return _array_hash({**context, "previous": previous}, update)
 
 
 def models_hash(plan: RunPlan, number: int, model: IntArray) -> str:
     """Hash of the common model before a round, bound to the run; after the last it stands before one more."""
     return _array_hash({"kind": "models", "run": plan.run_id, "round": number}, model)
+
+
+def final_hash(plan: RunPlan, model: IntArray) -> str:
+    """Hash of the model after the last round: to what the test table is opened."""
+    return models_hash(plan, plan.recipe.rounds + 1, model)
 
 
 def model_hash(model: IntArray, scaling: Scaling, recipe: Recipe, columns: Sequence[str]) -> str:
@@ -587,7 +594,7 @@ def _capped(rows: list[int], cap_bps: int) -> list[int]:
 def _weights(plan: RunPlan, start: Start, sketches: Mapping[str, IntArray]) -> dict[str, int]:
     """Rows for which each owner that takes part counts: shared ones once, and none above the cap."""
     rows = {account: plan.rows[account] for account in plan.accounts if account in start.grants}
-    own = sketch.own_rows(sketches, rows, plan.sketch.sigma)
+    own = sketch.own_rows(sketches, rows)
     return dict(zip(own, _capped(list(own.values()), plan.weight_cap_bps), strict=True))
 
 

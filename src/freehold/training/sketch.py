@@ -51,22 +51,26 @@ def make(table: Table, scaling: Scaling, key: str, buckets: int, sigma: int, see
     return exact + gaussian(seed, sigma, buckets) if sigma else exact
 
 
-def shared(one: IntArray, other: IntArray, rows: tuple[int, int], sigma: int) -> int:
-    """About how many rows two owners share; 0 where the product of their sketches can be noise."""
-    product = sum(map(int.__mul__, one.tolist(), other.tolist()))
+def longest(rows: int, buckets: int, sigma: int) -> int:
+    """No honest sketch is longer (Euclidean length): random signs add up to about sqrt(rows) steps."""
+    return 3 * (math.isqrt(rows) + 1) * STEP + sigma * (math.isqrt(buckets) + 11)
+
+
+def shared(one: IntArray, other: IntArray, rows: tuple[int, int]) -> int:
+    """About how many rows two owners share; 0 where the product of their sketches can be chance.
+
+    The product of unrelated vectors has the variance |one|^2 |other|^2 / buckets: measured, so that who shows a
+    long sketch makes its own counts doubtful.
+    """
+    product = _product(one, other)
     square = STEP * STEP
-    # collisions of different rows, noise against rows, noise against noise
-    doubt = (
-        rows[0] * rows[1] * square * square // len(one)
-        + (rows[0] + rows[1]) * square * sigma * sigma
-        + len(one) * sigma**4
-    )
+    doubt = _product(one, one) * _product(other, other) // len(one)
     if product <= 0 or product * product < SURE * SURE * doubt:
         return 0
     return min((2 * product + square) // (2 * square), *rows)
 
 
-def own_rows(sketches: Mapping[str, IntArray], rows: Mapping[str, int], sigma: int) -> dict[str, int]:
+def own_rows(sketches: Mapping[str, IntArray], rows: Mapping[str, int]) -> dict[str, int]:
     """Rows for which each owner counts, where a row that k owners hold counts 1/k for each.
 
     With S the rows it shares with others, an owner of n rows counts for n^2 / (n + S), rounded and at least 1:
@@ -79,13 +83,17 @@ def own_rows(sketches: Mapping[str, IntArray], rows: Mapping[str, int], sigma: i
     known = [owner for owner in sorted(sketches) if owner in rows]
     for place, one in enumerate(known):
         for other in known[place + 1 :]:
-            count = shared(sketches[one], sketches[other], (rows[one], rows[other]), sigma)
+            count = shared(sketches[one], sketches[other], (rows[one], rows[other]))
             others[one] += count
             others[other] += count
     return {
         owner: max(1, (2 * n * n + n + others[owner]) // (2 * (n + others[owner])))
         for owner, n in rows.items()
     }
+
+
+def _product(one: IntArray, other: IntArray) -> int:
+    return int(sum(map(int.__mul__, one.tolist(), other.tolist())))
 
 
 def buckets_for(rows: Sequence[int], sigma: int) -> int:

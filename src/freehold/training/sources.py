@@ -60,9 +60,11 @@ def opened(path: Path, limits: Limits) -> Iterator[Source]:
     """Open a file, Parquet if it starts with `PAR1`, else CSV; raises `InvalidTable`."""
     try:
         stream = path.open("rb")
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise InvalidTable(
-            f"{path.name} cannot be opened: {error.strerror}", hint="Check the path.", file=path.name
+            f"{path.name!r} cannot be opened: {getattr(error, 'strerror', None) or 'no file has such a name'}",
+            hint="Check the path.",
+            file=path.name,
         ) from None
     with stream:
         size = os.fstat(stream.fileno()).st_size

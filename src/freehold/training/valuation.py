@@ -41,8 +41,8 @@ if TYPE_CHECKING:
     from freehold.training.logistic import Recipe
 
 SHARES_TOTAL_BPS = 10_000
-SURE = 2
-"""A value counts once it is this many standard errors above nothing."""
+SURE_SQUARE = 4
+"""A value counts once it is two standard errors above nothing, and more where many owners could be lucky."""
 ROW_FACTOR = 4
 """No owner's share is more than this many times its share of the rows."""
 _STEP_LIMIT = 1 << 28
@@ -102,31 +102,43 @@ def correction(towards: Direction, sigma: int, scale: int, recipe: Recipe) -> in
     return expected // (scale << (UNIT_BITS + WEIGHT_BITS))
 
 
+def noise_shown(cost: int, update: IntArray, sigma: int) -> int:
+    """The part of `correction` that an update can claim: as much as it is as long as its noise would be.
+
+    An owner that leaves its noise out, or sends nothing, was cost nothing by it.
+    """
+    expected = len(update) * sigma * sigma
+    length = int(sum(number * number for number in update.tolist()))
+    return cost if length >= expected else cost * length // expected
+
+
 def variance(towards: Direction, sigma: int) -> int:
     """The variance of one update's value that is due to its noise."""
     return int(sigma * sigma * sum(number * number for number in towards.vector.tolist()))
 
 
-def shares_bps(
-    values: Sequence[int], errors: Sequence[int], rows: Sequence[int], *, sure: int = SURE
-) -> list[int]:
+def shares_bps(values: Sequence[int], errors: Sequence[int], rows: Sequence[int]) -> list[int]:
     """Values as shares in basis points that sum to 10,000 exactly; zero rows, zero share.
 
-    A value that is not `sure` standard errors above nothing earns nothing, and nobody earns more than
+    A value that is not surely above nothing (two standard errors for up to three owners, about three for twenty,
+    so that luck does not grow with the number of accounts) earns nothing, and nobody earns more than
     `ROW_FACTOR` times its part of the rows while others can take it. Where nobody's value can be told from
-    nothing, rows alone count. Rounding is by largest remainder; equal ones go to the earlier owner.
+    nothing, rows count, of those whose value is above it at all. Rounding is by largest remainder; equal ones go to the earlier owner.
 
     Raises:
         InvalidShares: no rows at all.
     """
     if not rows or sum(rows) <= 0:
         raise InvalidShares("there is nobody to share among")
+    sure = SURE_SQUARE + 2 * max(0, len(rows).bit_length() - 2)
     counted = [
-        value if value > sure * error and count else 0
+        value if value > 0 and value * value > sure * error * error and count else 0
         for value, error, count in zip(values, errors, rows, strict=True)
     ]
-    weights = _capped(counted, rows) if sum(counted) else list(rows)
-    return _rounded(weights)
+    if sum(counted):
+        return _rounded(_capped(counted, rows))
+    likely = [count if value > 0 else 0 for value, count in zip(values, rows, strict=True)]
+    return _rounded(likely if sum(likely) else list(rows))
 
 
 def _capped(values: list[int], rows: Sequence[int]) -> list[int]:

@@ -88,14 +88,19 @@ def _include(
 
 
 def order(evidence: Evidence) -> str:
-    """Claims and grants are in their issuer's log, receipts in both sides' logs, after their grant."""
+    """Claims and grants are in their issuer's log, receipts in both sides' logs, after their grant.
+
+    An owner that is away shows no log: then its grant and receipts are in the other side's, whose they are too,
+    and its agreement stands by its signature.
+    """
     for claim in evidence.of_type(Claim):
-        _require(evidence, claim, claim.issuer)
+        if claim.claim_kind != "agreement" or claim.issuer in evidence.logs:
+            _require(evidence, claim, claim.issuer)
     for grant in evidence.of_type(Grant):
-        _require(evidence, grant, grant.issuer)
+        _require(evidence, grant, evidence.keeper(grant))
     for receipt in evidence.of_type(Receipt):
         grant = evidence.get(receipt.grant, Grant, receipt)
-        _require(evidence, receipt, receipt.provider)
+        _require(evidence, receipt, evidence.keeper(receipt))
         if receipt.holder in evidence.logs:
             _require(evidence, receipt, receipt.holder)
         if receipt.provider == grant.issuer and evidence.index(grant) > evidence.index(receipt):

@@ -20,8 +20,10 @@ def test_table(evidence: Evidence) -> str:
     """The opened test table is the one committed to before training."""
     run = evidence.run
     statement, commitment = run.opening.statement, run.plan["test"]["commitment"]
-    if set(statement) != {"commitment", "salt"} or statement["commitment"] != commitment:
+    if set(statement) != {"commitment", "salt", "model"} or statement["commitment"] != commitment:
         raise Broken(evidence.place(run.opening), "opens another commitment than the plan's")
+    if statement["model"] != evidence.replayed.last:
+        raise Broken(evidence.place(run.opening), "opens the test to another run's model")
     if evidence.replayed.test_commitment != commitment:
         raise Broken(TEST, "is not the table committed to before training")
     return f"the test table of {run.plan['test']['rows']} rows was fixed before training"

@@ -64,6 +64,15 @@ class Wish(Body):
     spend_cap_units: Annotated[int, Field(ge=0)] = 0
 
 
+class TestToHold(Body):
+    """A test table to keep for a builder."""
+
+    path: str
+    label: str
+    builder: Annotated[str, Field(pattern="^0x[0-9a-fA-F]{40}$")]
+    positive: str | None = None
+
+
 class TrainingOrder(Body):
     """A training run to start; what is left out is chosen by the data and the owners' terms."""
 
@@ -139,6 +148,7 @@ def router(services: Services, token: str) -> APIRouter:
     _grant_routes(routes, services)
     consents.add(routes, services)
     _training_routes(routes, services)
+    _neutral_routes(routes, services)
     _money_routes(routes, services)
     _proof_routes(routes, services)
     return routes
@@ -206,18 +216,6 @@ def _training_routes(routes: APIRouter, services: Services) -> None:
     def train(body: TrainingOrder) -> dict[str, Any]:
         return {"job": jobs.start(body.order(services))}
 
-    @routes.post("/tests", **said(trained.TestHeld))
-    def hold(body: Inspection) -> dict[str, Any]:
-        return holding.hold(node, Path(body.path), body.label, positive=body.positive)
-
-    @routes.get("/tests", **said(trained.TestsHeld))
-    def tests() -> dict[str, Any]:
-        return {"tests": holding.held(node)}
-
-    @routes.post("/audits", **said(trained.Audited))
-    def audit(body: Audit) -> dict[str, Any]:
-        return auditing.audit(services, viewing.find_asset(services, body.model, "model"), body.owner)
-
     @routes.post("/plan", **said(trained.Preview))
     def preview(body: TrainingOrder) -> dict[str, Any]:
         return previewing.preview(node, services.peers, body.order(services))
@@ -251,6 +249,22 @@ def _training_routes(routes: APIRouter, services: Services) -> None:
         model_id = viewing.find_asset(services, body.model, "model")
         serving.switch(node, model_id, on=body.on)
         return {"model": model_id, "serving": body.on}
+
+
+def _neutral_routes(routes: APIRouter, services: Services) -> None:
+    node = services.node
+
+    @routes.post("/tests", **said(trained.TestHeld))
+    def hold(body: TestToHold) -> dict[str, Any]:
+        return holding.hold(node, Path(body.path), body.label, body.builder, positive=body.positive)
+
+    @routes.get("/tests", **said(trained.TestsHeld))
+    def tests() -> dict[str, Any]:
+        return {"tests": holding.held(node)}
+
+    @routes.post("/audits", **said(trained.Audited))
+    def audit(body: Audit) -> dict[str, Any]:
+        return auditing.audit(services, viewing.find_asset(services, body.model, "model"), body.owner)
 
 
 def _money_routes(routes: APIRouter, services: Services) -> None:

@@ -94,7 +94,7 @@ def router(services: Services) -> APIRouter:
     routes.post("/releases")(signed(lambda sender, body: releasing.accept_release(node, sender, body)))
     routes.post("/proofs")(signed(lambda _, body: logbook.proofs(node, _ids(body))))
     routes.post("/audits")(signed(lambda sender, body: auditing.open_to(node, sender, body)))
-    routes.post("/tests")(signed(lambda _, body: holding.show(node, body)))
+    routes.post("/tests")(signed(lambda sender, body: holding.show(node, sender, body)))
     routes.post("/tests/open")(signed(lambda sender, body: holding.open_for(node, sender, body)))
     routes.post("/model-evidence")(signed(lambda _, body: proving.give_model_evidence(services, body)))
     routes.post("/evidence")(signed(lambda sender, body: proving.give_evidence(services, sender, body)))
