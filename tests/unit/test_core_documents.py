@@ -300,7 +300,6 @@ def test_documents_signed_before_there_were_more_fields_keep_body_id_and_signatu
         (lambda: grant(run=HASH), {"run": HASH}),
         (lambda: grant(run=HASH, earlier_runs=(HASH,)), {"run": HASH, "earlier_runs": [HASH]}),
     ],
-    ids=str,
     ids=lambda value: str(value) if isinstance(value, dict) else "",
 )
 def test_a_later_field_stands_in_the_body_where_it_says_something(made, said):
