@@ -158,7 +158,8 @@ def other_run(dice):
         revoked=tuple(name for name in names if name != "eve" and dice.random() < 0.2),
     )
     try:
-        return world.build(answered=dice.random() < 0.7)
+        made = world.build(answered=dice.random() < 0.7)
+        return made if dice.random() < 0.7 else world.bundle(away=tuple(dice.sample(names, 1)))
     except (FreeholdError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError):
         return None
 

@@ -80,13 +80,13 @@ def test_owners_do_not_agree_to_values_that_do_not_follow_and_keep_what_was_said
 def test_owners_do_not_agree_on_a_table_that_was_not_committed_to(ended: Ended) -> None:
     owner, run = ended.owners[0], ended.run
     other = replace(run.test, labels=1 - run.test.labels)
-    opening = {"commitment": run.plan.test.commitment, "salt": "0x" + "11" * 32}
     for body, codes in (
         ({"test": proving.table_json(other)}, {"training.wrong_contribution"}),
         ({"test": {**proving.table_json(run.test), "columns": ["a", "b", "c"]}}, {"training.wrong_contribution"}),
-        ({"opening": run.claim("test_opening", opening).to_json()}, {"training.wrong_contribution"}),
-        ({"opening": run.claim("test_opening", {**opening, "salt": "zz"}).to_json()}, {"document.invalid"}),
-        ({"opening": ended.owners[1].node.claim("test_opening", run.plan.run_id, opening).to_json()}, {"document.invalid"}),
+        ({"opening": run.opening(salt="0x" + "11" * 32).to_json()}, {"training.wrong_contribution"}),
+        ({"opening": run.opening(salt="zz").to_json()}, {"document.invalid"}),
+        ({"opening": ended.owners[1].node.claim("test_opening", run.plan.run_id, run.opening().document.body["statement"]).to_json()}, {"document.invalid"}),
+        ({"opening": run.opening(model=NO_HASH).to_json()}, {"training.wrong_contribution"}),
         ({"test": None}, None),
         ({"test": {"columns": 5}}, None),
         ({"contribution": run.claim("contribution", ended.honest, about=NO_HASH).to_json()}, {"document.invalid"}),
@@ -117,6 +117,23 @@ def test_what_follows_is_agreed_to_once(ended: Ended) -> None:
     answer = run.agree(owner.account, {**ended.honest, "shares_bps": [5_000, 5_000]})
     assert answer.json()["code"] == "training.wrong_contribution"
     require_sound(owner.node)
+
+
+def test_an_owner_whose_updates_were_left_out_does_not_agree(ended: Ended) -> None:
+    """The builder has seen what it leaves out: it could choose the rounds that suit it."""
+    owner, other = ended.owners
+    pairs = [(one, ended.run.assets[one.account]) for one in ended.owners]
+    run = Played(ended.builder, pairs, epsilon_micro=100_000, rounds=6)
+    while not run.running.is_done:
+        run.show(*run.open_round(), hiding=owner.account if run.number in (2, 4) else "")
+    answer = run.agree(owner.account, run.contribution())
+    assert (answer.status_code, answer.json()["code"]) == (403, "training.wrong_contribution")
+    assert answer.json()["fields"]["rounds"] == [2, 4]
+    assert run.agree(other.account, run.contribution()).status_code == 200
+    lost_once = Played(ended.builder, pairs, epsilon_micro=100_000, rounds=6)
+    while not lost_once.running.is_done:
+        lost_once.show(*lost_once.open_round(), hiding=owner.account if lost_once.number == 3 else "")
+    assert lost_once.agree(owner.account, lost_once.contribution()).status_code == 200
 
 
 # the release
@@ -175,6 +192,24 @@ def test_a_release_with_another_split_than_was_agreed_to_is_no_share(ended: Ende
     assert call(ended.builder, owner, "/peer/releases", body).status_code == 200
     ((_, share),) = owner.node.store.states("share:").items()
     assert share["shares"] == dict(honest)[owner.account]
+
+
+def test_no_share_is_taken_of_a_run_with_two_histories(world: World) -> None:
+    ended = Ended(world)
+    owner, run = ended.owners[1], ended.run
+    last = run.records[-1]["claim"]["document"]["statement"]
+    assert run.agree(owner.account, ended.honest).status_code == 200
+    other = run.claim("training_round", {**last, "missing": [owner.account]})
+    answer = run.reveal(owner.account, other, [], number=last["number"])
+    assert (answer.status_code, answer.json()["code"]) == (409, "training.two_histories")
+    shares = list(zip(ended.honest["accounts"], ended.honest["shares_bps"], strict=True))
+    body = announced(ended, shares, ended.honest)
+    body["claims"][0] = owner.node.store.get(
+        owner.node.store.state(f"agreed:{run.plan.run_id}")["contribution"]
+    ).to_json()
+    refused = call(ended.builder, owner, "/peer/releases", body)
+    assert (refused.status_code, refused.json()["code"]) == (422, "document.invalid")
+    assert "two accounts" in refused.json()["title"]
 
 
 def test_no_pool_opens_before_a_quorum_of_rows_agreed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

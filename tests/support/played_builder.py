@@ -117,13 +117,14 @@ class Played:
         """One honest round of these owners, or of all."""
         return self.show(*self.open_round(*accounts))
 
-    def show(self, claim: Envelope, receipts: list[Envelope]) -> Round:
-        """Get the updates of an opened round, and keep it."""
+    def show(self, claim: Envelope, receipts: list[Envelope], *, hiding: str = "") -> Round:
+        """Get the updates of an opened round, and keep it; one of them may be hidden."""
         revealed = {}
         for account in [str(receipt.document.body["provider"]) for receipt in receipts]:
             answer = self.reveal(account, claim, receipts)
             assert answer.status_code == 200, answer.text
             revealed[account] = answer.json()
+        revealed.pop(hiding, None)
         return self.keep(claim, receipts, revealed)
 
     def keep(self, claim: Envelope, receipts: list[Envelope], revealed: dict[str, Any]) -> Round:
@@ -154,11 +155,19 @@ class Played:
         model = record.model_hash(done.model, self.plan.scaling, self.plan.recipe, self.plan.columns)
         return {**worth.statement(), "model": model, "missing": self.rounds[-1].unrevealed, **wrong}
 
+    def opening(self, **wrong: Any) -> Envelope:
+        """The test's salt, and to which model it is opened."""
+        statement = {
+            "commitment": self.plan.test.commitment,
+            "salt": "0x" + TEST_SALT.hex(),
+            "model": record.final_hash(self.plan, self.running.model),
+        }
+        return self.claim("test_opening", {**statement, **wrong})
+
     def agree(self, account: str, said: dict[str, Any], **wrong: Any) -> httpx.Response:
-        opened = {"commitment": self.plan.test.commitment, "salt": "0x" + TEST_SALT.hex()}
         body = {
             "grant": self.grants[account].id,
-            "opening": self.claim("test_opening", opened).to_json(),
+            "opening": self.opening().to_json(),
             "contribution": self.claim("contribution", said).to_json(),
             "test": table_json(self.test),
             "rounds": self.records,

@@ -122,7 +122,7 @@ def train(
             assets=assets,
             test=test if validator else test and str(Path(test).expanduser().resolve()),
             name=name,
-            price_units=units(price) or 0,
+            price_units=units(price),
             epsilon_micro=millionths(epsilon),
             level="update" if exact else None,
             rounds=rounds,

@@ -10,7 +10,7 @@ from typing import Any
 from freehold.node import asking, publishing
 from freehold.node.node import Node
 from freehold.node.peers import Peers
-from freehold.node.planning import Order, check, plan
+from freehold.node.planning import Order, check, plan, require_allowed
 from freehold.node.publishing import open_table, seal_table
 from freehold.training import table as tables
 
@@ -35,6 +35,7 @@ def begin(node: Node, peers: Peers, order: Order) -> str:
     if table is not None:
         test = replace(test, commitment="0x" + tables.commitment(table, salt).hex())
     made = plan(node, order, assets, test)
+    require_allowed(assets, order, made)
     job = {
         "id": job_id,
         "step": "plan",

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from freehold.core.documents import REVEALS, Asset
-from freehold.core.errors import InvalidDocument, InvalidInput, NotAllowed
-from freehold.core.terms import meet
+from freehold.core.errors import FreeholdError, InvalidDocument, InvalidInput, NotAllowed
+from freehold.core.terms import meet, require_within
 from freehold.node import holding
 from freehold.node.holding import TestShown
+from freehold.node.issuing import narrowed
 from freehold.node.node import Node
 from freehold.node.peers import Peers
 from freehold.training import expected, privacy, record, sketch, updates
@@ -134,6 +135,26 @@ def plan(node: Node, order: Order, assets: Sequence[Asset], test: TestShown) -> 
         test=PlannedTest(test.commitment, test.rows, test.positives, test.holder),
         judge=order.judge,
     )
+
+
+def require_allowed(assets: Sequence[Asset], order: Order, made: RunPlan) -> None:
+    """Every owner's published terms allow what will be asked of it, so that nothing is refused after others were paid.
+
+    Raises:
+        NotAllowed: naming the dataset.
+    """
+    for asset in assets:
+        try:
+            require_within(
+                narrowed(asset.terms, {"action": "train", "purpose": order.purpose}, made), asset.terms
+            )
+        except FreeholdError as error:
+            raise NotAllowed(
+                f"{asset.name}: {error.message}",
+                hint="Order within its terms, with fewer rounds or another purpose, or leave it out.",
+                owner=asset.owner,
+                **{key: value for key, value in error.fields.items() if key == "field"},
+            ) from error
 
 
 def _scaling(assets: Sequence[Asset], test: TestShown) -> Scaling:

@@ -7,7 +7,7 @@ from typing import Any
 from freehold.node.admitting import uses_of
 from freehold.node.node import Node
 from freehold.node.peers import Peers
-from freehold.node.planning import Order, check, plan
+from freehold.node.planning import Order, check, plan, require_allowed
 from freehold.training import expected, privacy
 
 MOST_MICRO = 100_000_000
@@ -22,6 +22,7 @@ def preview(node: Node, peers: Peers, order: Order) -> dict[str, Any]:
     """
     assets, test, _ = check(node, peers, order)
     made = plan(node, order, assets, test)
+    require_allowed(assets, order, made)
     rows = tuple(owner.rows for owner in made.owners)
     loss = expected.expected_loss(
         rows, len(made.columns), made.epsilon_micro or MOST_MICRO, made.delta_exponent, made.rows_each
