@@ -41,7 +41,7 @@ class Use:
     complete: bool
     """Both sides have signed."""
     round: int | None
-    """Of a training run; 0 is the column totals before the first. None where there is none or it cannot be read."""
+    """Of a training run; 0 is the comparison of rows before the first. None where there is none or it cannot be read."""
 
     @property
     def place(self) -> tuple[int, int]:
