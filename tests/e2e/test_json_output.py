@@ -187,7 +187,9 @@ def be_neutral(market: Market, model: str) -> None:
     """A judge opens an owner's table, a validator keeps a test table, an owner looks at its budget."""
     assert market.says(market.builder, "audit", model)
     table = write(market.home / "kept.csv", make(40, seed=8))
-    kept = market.says(market.owner, "tests", "hold", table, "--label", LABEL)
+    kept = market.says(
+        market.owner, "tests", "hold", table, "--label", LABEL, "--builder", market.builder.account
+    )
     assert [one["test"] for one in market.says(market.owner, "tests", "list")["tests"]] == [kept["test"]]
     assert market.says(market.owner, "privacy")["lines"][0]["run_count"] == 2
 

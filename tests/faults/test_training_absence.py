@@ -23,7 +23,8 @@ from node_world import (
 
 from freehold.chain.errors import TransactionPending
 from freehold.core.errors import Unavailable
-from freehold.node import budget, training
+from freehold.core.ids import document_id
+from freehold.node import budget, proving, serving, training
 from freehold.node.jobs import Jobs
 
 PRICE_UNITS = 1_000_000
@@ -307,3 +308,23 @@ def test_a_run_whose_charge_was_lost_with_an_owners_disk_is_charged_again(
     copy.close()
     assert owner.account in job["agreements"]
     assert [row["run"] for row in budget.overview(owner.node)[0]["runs"]] == [job["run"]]
+
+
+@pytest.mark.parametrize("fate", ["dead", "another log"])
+def test_an_owner_that_is_gone_after_the_run_stops_no_sale(world: World, fate: str) -> None:
+    owners = world.owners(3)
+    builder, buyer = world.party("builder"), world.party("buyer")
+    job, _ = run_job(builder, owners)
+    model, gone = str(job["model"]), owners[0]
+    serving.switch(builder.node, model, on=True)
+    with builder.node.store.transaction() as tx:
+        tx.delete(f"model_evidence:{model}")
+    if fate == "dead":
+        gone.stop()
+    else:
+        gone.node.send("LogAnchors", "anchor", 10_000, b"\7" * 32)
+    buyer.knows(builder)
+    answer = buyer.services.buyer.predict(model, [[1, 2, 3]])
+    bundle, report = proving.collected(buyer.services, document_id(answer["receipt"]["document"]))
+    assert report.ok
+    assert f"logs/{gone.account}.json" not in bundle.files

@@ -330,6 +330,8 @@ def _logged_by(account: str, envelopes: dict[str, Envelope]) -> list[str]:
             mine = account in (document.provider, document.holder)
         else:
             mine = isinstance(document, Claim | Grant) and next(iter(document.signers().values())) == account
+            # the holder's log holds it too, where its issuer shows none
+            mine = mine or (isinstance(document, Grant) and document.holder == account)
         if mine:
             ids.append(document.id)
     return ids
