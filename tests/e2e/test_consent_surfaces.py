@@ -55,7 +55,7 @@ def desk(world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.M
     made.said(
         made.owner,
         *("publish", str(made.table), "--label", LABEL, "--name", "north", "--price", "2.50"),
-        *("--approval", "ask"),
+        *("--approval", "ask", "--epsilon", "50", "--epsilon-life", "100"),
     )
     made.buyer.knows(made.owner)
     return made
