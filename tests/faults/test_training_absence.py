@@ -328,3 +328,15 @@ def test_an_owner_that_is_gone_after_the_run_stops_no_sale(world: World, fate: s
     bundle, report = proving.collected(buyer.services, document_id(answer["receipt"]["document"]))
     assert report.ok
     assert f"logs/{gone.account}.json" not in bundle.files
+
+
+@pytest.mark.parametrize("endpoint", ["http://[", "http://\x00/", "no address"])
+def test_an_owner_that_names_an_impossible_address_is_away(world: World, endpoint: str) -> None:
+    owners, builder = world.owners(3), world.party("builder")
+    job_id = begin(builder, order(builder, owners, patience_seconds=1))
+    document = builder.node.party_of(owners[0].account)
+    lost = document.model_copy(update={"endpoints": (endpoint,), "created_at": document.created_at + 1})
+    builder.node.accept_party(owners[0].node.seal(lost))
+    job = training.Job(builder.node, builder.services.peers, job_id, lambda _: None)
+    assert job.run()["step"] in ("done", "withheld")
+    assert owners[0].account in builder.services.jobs.get(job_id)["absent"]

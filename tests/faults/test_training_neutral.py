@@ -7,7 +7,7 @@ from node_tables import LABEL, make, write
 from node_world import World, begin, order, run_job
 from peer_calls import call, introduce
 
-from freehold.core.errors import FreeholdError, NotAllowed
+from freehold.core.errors import Conflict, FreeholdError, NotAllowed
 from freehold.node import auditing, holding, lending, training
 
 
@@ -167,3 +167,13 @@ def test_a_plan_names_no_judge_that_the_owner_did_not(world: World, neutral: Neu
     with pytest.raises(NotAllowed) as refused:
         run_job(builder, [owner], judge=crony.account)
     assert refused.value.fields["field"] == "judges" or refused.value.fields.get("peer_code")
+
+
+def test_a_test_is_kept_for_one_builder_and_the_same_rows_once(world: World, neutral: Neutral) -> None:
+    other, path = world.party("other-builder"), neutral.validator.home / "third.csv"
+    held = holding.hold(neutral.validator.node, write(path, make(40, seed=9)), LABEL, neutral.builder.account)
+    introduce(other, neutral.validator)
+    refused = call(other, neutral.validator, "/peer/tests", {"test": held["test"]})
+    assert (refused.status_code, refused.json()["code"]) == (403, "not_allowed")
+    with pytest.raises(Conflict):
+        holding.hold(neutral.validator.node, path, LABEL, neutral.builder.account)

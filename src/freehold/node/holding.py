@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -72,13 +73,20 @@ class TestShown:
 
     def statement(self) -> dict[str, Any]:
         """What its commitment's claim says."""
-        return {
-            "commitment": self.commitment,
-            "rows": self.rows,
-            "positives": self.positives,
-            "columns": list(self.columns),
-            "label": self.label,
-        }
+        return announced(self.commitment, self.rows, self.positives, self.columns, self.label)
+
+
+def announced(
+    commitment: str, rows: int, positives: int, columns: Sequence[str], label: str
+) -> dict[str, Any]:
+    """What the claim that commits to a test table says of it, whoever keeps the table."""
+    return {
+        "commitment": commitment,
+        "rows": rows,
+        "positives": positives,
+        "columns": list(columns),
+        "label": label,
+    }
 
 
 def hold(node: Node, path: Path, label: str, builder: str, *, positive: str | None = None) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from freehold.node.holding import TestShown
 from freehold.node.issuing import narrowed
 from freehold.node.node import Node
 from freehold.node.peers import Peers
-from freehold.training import expected, privacy, record, sketch, updates
+from freehold.training import expected, privacy, sketch, updates
 from freehold.training import table as tables
 from freehold.training.logistic import Recipe
 from freehold.training.record import Level, PlannedOwner, PlannedTest, RunPlan, Sketch
@@ -25,6 +25,8 @@ from freehold.training.scaling import Scaling, from_bounds
 from freehold.training.table import Table
 from freehold.training.updates import Noise
 
+MAX_OWNERS = 256
+"""As many as can share a model on chain (ModelShares); more is for simulations."""
 MAX_TEST_CELLS = 1_500_000
 """Cells of an opened test table, label included: some 30 MB as it is sent."""
 SKETCH_PERCENT = 25
@@ -202,8 +204,8 @@ def _sketch(rho: int, rows: list[int], rows_each: int) -> Sketch:
 
 
 def _check_assets(assets: list[Asset], order: Order) -> None:
-    if not 1 <= len(assets) <= record.MAX_OWNERS:
-        raise InvalidInput(f"choose 1 to {record.MAX_OWNERS:,} datasets", hint="Find them with search.")
+    if not 1 <= len(assets) <= MAX_OWNERS:
+        raise InvalidInput(f"choose 1 to {MAX_OWNERS:,} datasets", hint="Find them with search.")
     if len({asset.owner for asset in assets}) != len(assets):
         raise InvalidInput("two of the datasets have one owner", hint="Choose one dataset of each owner.")
     for asset in assets:

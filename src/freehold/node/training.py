@@ -152,13 +152,7 @@ class Job:
         """The test's commitment and the plan stand in the log, and the plan on chain, before anybody is asked."""
         node, plan = self._node, self._plan
         test = plan.test
-        statement = {
-            "commitment": test.commitment,
-            "rows": test.rows,
-            "positives": test.positives,
-            "columns": list(plan.columns),
-            "label": plan.label,
-        }
+        statement = holding.announced(test.commitment, test.rows, test.positives, plan.columns, plan.label)
         if "plan_claim" not in self.job:
             committed = (
                 [node.claim("test_commitment", test.commitment, statement)] if self._holds_test else []

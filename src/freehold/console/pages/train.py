@@ -17,9 +17,9 @@ from freehold.core.errors import FreeholdError, InvalidInput, NotFound
 from freehold.node import previewing, publishing, viewing
 from freehold.node.node import Node
 from freehold.node.ordering import Order
+from freehold.node.planning import MAX_OWNERS
 from freehold.training import findings, promises
 from freehold.training.logistic import MAX_ROUNDS
-from freehold.training.record import MAX_OWNERS
 
 TYPED = ("name", "price", "epsilon", "rounds", "positive", "quorum", "patience", "weight_cap", "least")
 """Fields that stand as they were typed where the form is shown again."""
