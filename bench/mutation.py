@@ -1,0 +1,301 @@
+"""How many small faults in the code that guards money, rights and evidence the tests notice.
+
+    python bench/mutation.py                         a sample of every area
+    python bench/mutation.py rights --sample 0       all mutants of one area
+    python bench/mutation.py --journal run.jsonl     go on where an earlier run stopped
+    python bench/mutation.py --only NAME             one mutant, with what the tests said
+
+Each mutant is put into a copy of the tree and the area's tests run against it until one fails. A mutant
+that outlives them is a hole in the tests, or changes nothing that matters; which of both, and why, stands
+in bench/mutation_survivors.json. Exits 1 where less than 90 of 100 die, explained ones not counted.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Lock
+
+from _mutants import Mutant, mutants, sources
+
+ROOT = Path(__file__).resolve().parents[1]
+EXPLAINED = ROOT / "bench" / "mutation_survivors.json"
+BAR = 0.9
+SAMPLE = 50
+"""Mutants of each area, drawn by their names: always the same ones while the code stays."""
+
+
+@dataclass(frozen=True)
+class Area:
+    """Sources that guard one thing, and the tests that should notice when they no longer do, quick ones first."""
+
+    sources: tuple[str, ...]
+    tests: tuple[str, ...]
+
+
+AREAS = {
+    "rights": Area(
+        (
+            "src/freehold/rights/*.py",
+            "src/freehold/core/terms.py",
+            "src/freehold/node/granting.py",
+            "src/freehold/node/issuing.py",
+            "src/freehold/node/uses.py",
+        ),
+        (
+            "tests/unit/test_rights.py",
+            "tests/unit/test_node_uses.py",
+            "tests/unit/test_core_documents.py",
+            "tests/faults/test_node_grants.py",
+            "tests/faults/test_node_requests.py",
+            "tests/e2e/test_node_privacy.py",
+            "tests/faults/test_training_protocol.py",
+            "tests/e2e/test_inference_market.py",
+            "tests/e2e/test_consent.py",
+        ),
+    ),
+    "money": Area(
+        (
+            "src/freehold/inference/*.py",
+            "src/freehold/market/*.py",
+            "src/freehold/core/money.py",
+            "src/freehold/node/serving.py",
+            "src/freehold/node/served.py",
+            "src/freehold/node/spending.py",
+            "src/freehold/node/settling.py",
+            "src/freehold/node/transfers.py",
+            "src/freehold/node/buying.py",
+        ),
+        (
+            "tests/unit/test_inference_rules.py",
+            "tests/property/test_core_properties.py",
+            "tests/faults/test_inference_vouchers.py",
+            "tests/faults/test_inference_buyer.py",
+            "tests/e2e/test_inference_market.py",
+            "tests/e2e/test_inference_transfer.py",
+            "tests/faults/test_inference_pruning.py",
+            "tests/faults/test_inference_kill.py",
+            "tests/faults/test_training_values.py",
+        ),
+    ),
+    "evidence": Area(
+        ("src/freehold/evidence/**/*.py", "src/freehold/chain/proof.py"),
+        (
+            "tests/unit/test_evidence_bundle.py",
+            "tests/unit/test_evidence_assembly.py",
+            "tests/unit/test_chain_proof.py",
+            "tests/property/test_evidence_rules.py",
+            "tests/faults/test_evidence_tampering.py",
+            "tests/faults/test_evidence_collusion.py",
+            "tests/faults/test_evidence_alterations.py",
+        ),
+    ),
+    "store": Area(
+        ("src/freehold/log/*.py", "src/freehold/node/store.py", "src/freehold/node/databases/session.py"),
+        (
+            "tests/unit/test_log_note.py",
+            "tests/unit/test_log_tiles.py",
+            "tests/unit/test_log_store.py",
+            "tests/property/test_log_tree.py",
+            "tests/property/test_log_text.py",
+            "tests/vectors",
+            "tests/unit/test_node_store.py",
+            "tests/unit/test_node_logs.py",
+            "tests/unit/test_databases_connecting.py",
+            "tests/unit/test_databases_migrations.py",
+            "tests/property/test_databases_agree.py",
+            "tests/faults/test_log_kill.py",
+        ),
+    ),
+    "vault": Area(
+        ("src/freehold/vault/*.py",),
+        (
+            "tests/unit/test_vault_blobs.py",
+            "tests/unit/test_vault_keystore.py",
+            "tests/unit/test_vault_sealing.py",
+            "tests/unit/test_vault_vault.py",
+            "tests/property/test_vault_seals.py",
+            "tests/faults/test_vault_faults.py",
+            "tests/faults/test_vault_s3.py",
+        ),
+    ),
+    "console": Area(
+        ("src/freehold/console/gate.py", "src/freehold/console/sessions.py"),
+        (
+            "tests/unit/test_console_gate.py",
+            "tests/unit/test_console_sessions.py",
+            "tests/console/test_console_security.py",
+        ),
+    ),
+}
+
+
+class Bench:
+    """Copies of the tree, one for each worker, in which mutants live for a while."""
+
+    def __init__(self, place: Path, workers: int) -> None:
+        self._free = deque[Path]()
+        self._lock = Lock()
+        self._killers: dict[str, str] = {}
+        names = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout
+        tracked = [name for name in names.decode().split("\0") if name and (ROOT / name).is_file()]
+        for number in range(workers):
+            tree = place / str(number)
+            for name in tracked:
+                (tree / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(ROOT / name, tree / name)
+            for ignored in ("tests/clients/node_modules", "contracts/node_modules"):
+                if (ROOT / ignored).exists():
+                    (tree / ignored).symlink_to(ROOT / ignored)
+            self._free.append(tree)
+
+    def first_failure(self, area: Area, mutant: Mutant | None, limit_seconds: float) -> tuple[str, str]:
+        """The test that notices ("" for none, "time" where they do not end), and what pytest said."""
+        tests = [name for name in area.tests if (ROOT / name).exists()]
+        with self._lock:
+            tree = self._free.popleft()
+            killer = self._killers.get(mutant.path) if mutant else None
+        if killer in tests:
+            tests.remove(killer)
+            tests.insert(0, killer)
+        try:
+            if mutant:
+                original = (ROOT / mutant.path).read_bytes()
+                (tree / mutant.path).write_bytes(mutant.apply(original))
+            said, failed = _pytest(tree, tests, limit_seconds)
+        finally:
+            if mutant:
+                (tree / mutant.path).write_bytes(original)
+            with self._lock:
+                self._free.append(tree)
+        if mutant and failed.startswith("tests/"):
+            self._killers[mutant.path] = failed.split("::")[0]
+        return failed, said
+
+
+def _pytest(tree: Path, tests: list[str], limit_seconds: float) -> tuple[str, str]:
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-m", "not slow", "-p", "no:cacheprovider", "--no-header", "--tb=short", "-rfE", *tests]  # fmt: skip
+    environment = {**os.environ, "PYTHONPATH": str(tree / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
+    process = subprocess.Popen(
+        command,
+        cwd=tree,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        said, _ = process.communicate(timeout=limit_seconds)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        return process.communicate()[0], "time"
+    if process.returncode == 0:
+        return said, ""
+    lines = [line.split()[1] for line in said.splitlines() if line.startswith(("FAILED ", "ERROR "))]
+    return said, lines[0] if lines else "pytest"
+
+
+def chosen(area: Area, sample: int) -> list[Mutant]:
+    """The area's mutants, or an even draw of them."""
+    found = [mutant for path in sources(ROOT, area.sources) for mutant in mutants(ROOT, path)]
+    if sample:
+        found = sorted(found, key=lambda mutant: mutant.draw)[:sample]
+    return sorted(found, key=lambda mutant: (mutant.path, mutant.line))
+
+
+def explained() -> dict[str, str]:
+    """Why each mutant that may live does."""
+    return json.loads(EXPLAINED.read_text()) if EXPLAINED.exists() else {}
+
+
+def examine(bench: Bench, name: str, todo: list[Mutant], done: dict[str, str], journal: Path | None, jobs: int) -> None:  # fmt: skip
+    """Fill `done` with which test killed each mutant."""
+    area = AREAS[name]
+    left = [mutant for mutant in todo if mutant.name not in done]
+    if not left:
+        return
+    began = time.monotonic()
+    failed, said = bench.first_failure(area, None, 1_800)
+    if failed:
+        sys.exit(f"the tests of {name} fail without any mutant: {failed}\n{said[-4_000:]}")
+    limit = 3 * (time.monotonic() - began) + 30
+    lock = Lock()
+
+    def one(mutant: Mutant) -> None:
+        killer, _ = bench.first_failure(area, mutant, limit)
+        with lock:
+            done[mutant.name] = killer
+            if journal:
+                with journal.open("a") as file:
+                    file.write(json.dumps({"mutant": mutant.name, "killed_by": killer}) + "\n")
+            print(f"{'lives' if not killer else 'dies '} {mutant.name}", file=sys.stderr, flush=True)
+
+    with ThreadPoolExecutor(jobs) as pool:
+        list(pool.map(one, left))
+
+
+def report(name: str, todo: list[Mutant], done: dict[str, str]) -> tuple[int, int]:
+    """Print one line an area and its unexplained survivors; returns killed and counted."""
+    reasons = explained()
+    alive = [mutant for mutant in todo if not done[mutant.name]]
+    counted = len(todo) - sum(mutant.name in reasons for mutant in alive)
+    killed = len(todo) - len(alive)
+    print(
+        f"{name:10} {len(todo):5} mutants {killed:5} die {len(todo) - counted:4} explained  net {killed / max(1, counted):6.1%}"
+    )
+    for mutant in alive:
+        if mutant.name not in reasons:
+            print(f"    lives: {mutant.path}:{mutant.line} {mutant.name.split('::', 1)[1]}")
+    return killed, counted
+
+
+def main() -> None:
+    reader = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    reader.add_argument("areas", nargs="*", metavar="AREA", help=f"of {', '.join(AREAS)}; all by default")
+    reader.add_argument(
+        "--sample", type=int, default=SAMPLE, help=f"mutants an area; 0 for all (default {SAMPLE})"
+    )
+    reader.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="workers")
+    reader.add_argument(
+        "--journal", type=Path, help="file to note results in, and to take noted results from"
+    )
+    reader.add_argument("--only", metavar="NAME", help="one mutant by its name, with what the tests say")
+    given = reader.parse_args()
+    unknown = set(given.areas) - set(AREAS)
+    if unknown:
+        reader.error(f"no area {', '.join(sorted(unknown))}; there are: {', '.join(AREAS)}")
+    names = given.areas or list(AREAS)
+    done: dict[str, str] = {}
+    if given.journal and given.journal.exists():
+        rows = (json.loads(line) for line in given.journal.read_text().splitlines())
+        done = {row["mutant"]: row["killed_by"] for row in rows}
+    with TemporaryDirectory(prefix="freehold-mutants-") as place:
+        bench = Bench(Path(place), given.jobs)
+        if given.only:
+            for name in names:
+                for mutant in chosen(AREAS[name], 0):
+                    if mutant.name == given.only:
+                        sys.exit(bench.first_failure(AREAS[name], mutant, 1_800)[1])
+            reader.error("no mutant of that name")
+        killed = counted = 0
+        for name in names:
+            todo = chosen(AREAS[name], given.sample)
+            examine(bench, name, todo, done, given.journal, given.jobs)
+            died, of = report(name, todo, done)
+            killed, counted = killed + died, counted + of
+    print(f"{'all':10} {killed} of {counted} die: {killed / max(1, counted):.1%}")
+    sys.exit(killed < BAR * counted)
+
+
+if __name__ == "__main__":
+    main()
