@@ -49,6 +49,7 @@ AREAS = {
             "src/freehold/core/terms.py",
             "src/freehold/node/granting.py",
             "src/freehold/node/issuing.py",
+            "src/freehold/node/admitting.py",
             "src/freehold/node/uses.py",
         ),
         (
@@ -56,8 +57,9 @@ AREAS = {
             "tests/unit/test_node_uses.py",
             "tests/unit/test_core_documents.py",
             "tests/faults/test_node_grants.py",
+            "tests/faults/test_training_plans.py",
             "tests/faults/test_node_requests.py",
-            "tests/e2e/test_node_privacy.py",
+            "tests/faults/test_node_hostile_owner.py",
             "tests/faults/test_training_protocol.py",
             "tests/e2e/test_inference_market.py",
             "tests/e2e/test_consent.py",

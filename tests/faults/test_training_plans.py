@@ -11,12 +11,12 @@ from typing import Any
 import node_tables
 import pytest
 from node_tables import make
-from node_world import EPSILON_LIFE_MICRO, EPSILON_RUN_MICRO, Party, World, require_sound
+from node_world import EPSILON_LIFE_MICRO, EPSILON_RUN_MICRO, Party, World, licence, require_sound
 from peer_calls import call, introduce, planned, stamp, wish
 from played_builder import Played
 
 from freehold.core.documents import Asset
-from freehold.node import budget
+from freehold.node import admitting, budget, publishing
 from freehold.node.lending import Lender
 from freehold.training import updates
 from freehold.training.record import PlannedOwner, RunPlan, Sketch
@@ -162,6 +162,48 @@ def test_delta_must_be_small_for_so_many_rows(world: World) -> None:
     assert made.delta_exponent == 6
     answer = offer.ask(replace(made, delta_exponent=5))
     assert (answer.status_code, answer.json()["fields"]["field"]) == (403, "delta_exponent")
+
+
+def test_noise_must_cover_all_rows_of_one_subject(world: World) -> None:
+    offer = Offer(world)
+    path = offer.owner.home / "visits.csv"
+    plain = node_tables.write(path, make(24, seed=5)).read_text().splitlines()
+    path.write_text(
+        "\n".join(f"{row},{number // 2 if number else 'who'}" for number, row in enumerate(plain))
+    )
+    published = publishing.publish(
+        offer.owner.node, path, node_tables.LABEL, licence(), rows=publishing.Rows("who", 2)
+    )
+    offer.asset = offer.owner.node.asset(published.document.id)
+    offer.builder.knows(offer.owner)
+    made = offer.plan()
+    assert made.rows_each == 2
+    answer = offer.ask(replace(made, rows_each=1))
+    assert (answer.status_code, answer.json()["fields"]["field"]) == (403, "rows_each")
+    assert offer.ask(made).status_code == 200
+
+
+def test_a_judge_is_one_whom_the_terms_name(world: World) -> None:
+    judge, other = "0x" + "12" * 20, "0x" + "34" * 20
+    offer = Offer(world, judges=(judge,))
+    made = offer.plan()
+    answer = offer.ask(replace(made, judge=other))
+    assert (answer.status_code, answer.json()["fields"]) == (403, {"field": "judges"})
+    assert offer.ask(replace(made, judge=judge)).status_code == 200
+
+
+def test_an_owners_processor_is_not_the_builders_to_burn(
+    offer: Offer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = offer.plan()
+    most = 2 * made.width * max(made.rows.values())
+    monkeypatch.setattr(admitting, "MAX_ROUND_OPERATIONS", most - 1)
+    before = offer.untouched()
+    answer = offer.ask(made)
+    assert (answer.status_code, answer.json()["fields"]["field"]) == (403, "recipe")
+    assert offer.untouched() == before
+    monkeypatch.setattr(admitting, "MAX_ROUND_OPERATIONS", most)
+    assert offer.ask(made).status_code == 200
 
 
 def test_a_plan_of_more_rounds_than_uses_is_beyond_the_terms(world: World) -> None:
