@@ -14,13 +14,16 @@ from peer_calls import call, granted, introduce, stamp, wish
 from played_builder import Played
 
 from freehold.core.canonical import canonical_bytes
-from freehold.core.documents import Asset, Grant
-from freehold.core.errors import InvalidInput, NotAllowed
+from freehold.core.documents import Asset, Grant, Terms
+from freehold.core.errors import FreeholdError, InvalidInput, InvalidSignature, NotAllowed
 from freehold.core.ids import NO_HASH
-from freehold.core.signing import Envelope, parse_envelope
+from freehold.core.signing import Envelope, parse_envelope, seal, sign_digest
+from freehold.market.offer import Offer
 from freehold.market.split import SplitTree
-from freehold.node import budget, granting
+from freehold.node import budget, granting, offering
 from freehold.node.granting import NotEnoughDollars
+from freehold.node.issuing import narrowed
+from freehold.vault.keystore import Keys
 
 PRICE_UNITS = 2_000_000
 
@@ -194,31 +197,104 @@ def test_a_wallet_without_dollars_buys_nothing_and_says_what_it_lacks(world: Wor
     assert poor.node.balance_units() == 1
 
 
-def test_an_owner_that_asks_more_than_it_published_is_not_paid(world: World) -> None:
-    hostile = Hostile()
-    greedy, buyer = world.party("greedy", wrap=hostile.wrap), world.party("buyer")
-    asset = greedy.publish(make(20, seed=4), price_units=PRICE_UNITS)
-    buyer.knows(greedy)
+CONFEDERATE = Keys.generate()
+ANSWERS: dict[str, tuple[dict[str, Any], str]] = {
+    "dearer": ({"price_units": PRICE_UNITS + 1}, "price_units"),
+    "for fewer uses": ({"max_uses": 1}, "max_uses"),
+    "for more uses": ({"max_uses": 101}, "max_uses"),
+    "for a shorter time": ({"expires_at": 2_000_000_000}, "expires_at"),
+    "for another purpose": ({"purposes": ("advertising",)}, "purposes"),
+    "for other actions": ({"actions": ("derive",)}, "actions"),
+    "with a duty": ({"duties": ("attribute",)}, "duties"),
+    "of another issuer": ({"issuer": CONFEDERATE.account}, ""),
+    "of another holder": ({"holder": "0x" + "12" * 20}, ""),
+    "on another asset": ({"asset": NO_HASH}, ""),
+    "for a run": ({"run": NO_HASH}, ""),
+    "for another request": ({"nonce": NO_HASH}, ""),
+    "with another cap": ({"spend_cap_units": 1}, ""),
+}
 
-    def dearer(party: Party, body: dict[str, object]) -> tuple[int, dict[str, str], bytes]:
-        terms = asset.terms.model_copy(update={"price_units": PRICE_UNITS + 1})
-        grant = Grant(
-            issuer=party.account,
-            holder=buyer.account,
-            asset=asset.id,
-            terms=terms,
-            revocation_index=0,
-            nonce=str(body["nonce"]),
-            issued_at=party.node.now(),
-        )
-        answer = {"grant": party.node.seal(grant).to_json(), "offer_signature": "0x"}
-        return 200, {}, json.dumps(answer).encode()
 
-    hostile.lies["/peer/grants"] = [dearer]
-    before = buyer.node.balance_units()
-    with pytest.raises(InvalidInput, match="the owner asks"):
-        granting.obtain(buyer.node, buyer.services.peers, buyer.node.asset(asset.id), "infer")
-    assert buyer.node.balance_units() == before
+class Greedy:
+    """An owner that answers with another grant than was asked for, a buyer, and the asset they talk about."""
+
+    def __init__(self, world: World) -> None:
+        self.hostile = Hostile()
+        self.party, self.buyer = world.party("greedy", wrap=self.hostile.wrap), world.party("buyer")
+        self.asset = self.party.publish(make(20, seed=4), price_units=PRICE_UNITS)
+        self.buyer.knows(self.party)
+
+    def answers(self, **changes: Any) -> None:
+        """The next answer is the right grant but for these fields, signed and with a valid offer."""
+
+        def lie(party: Party, body: dict[str, Any]) -> tuple[int, dict[str, str], bytes]:
+            terms = narrowed(self.asset.terms, body, None)
+            fields = {name: value for name, value in changes.items() if name in Terms.model_fields}
+            values = {
+                "issuer": party.account,
+                "holder": self.buyer.account,
+                "asset": self.asset.id,
+                "terms": terms.model_copy(update=fields),
+                "revocation_index": 0,
+                "nonce": str(body["nonce"]),
+                "issued_at": party.node.now(),
+            }
+            grant = Grant(
+                **{**values, **{name: value for name, value in changes.items() if name not in fields}}
+            )
+            offer = Offer.of(grant).digest(party.node.chain_id, party.node.contract("Market"))
+            signature = "0x" + sign_digest(party.node.keys.account_key, offer).hex()
+            keys = CONFEDERATE if grant.issuer == CONFEDERATE.account else party.node.keys
+            envelope = seal(grant, keys.account_key, party.node.domain)
+            answer = {"grant": envelope.to_json(), "offer_signature": signature}
+            return 200, {}, json.dumps(answer).encode()
+
+        self.hostile.lies["/peer/grants"] = [lie]
+
+    def obtained(self) -> Grant:
+        node, peers = self.buyer.node, self.buyer.services.peers
+        return granting.obtain(node, peers, node.asset(self.asset.id), "infer")
+
+
+@pytest.fixture(scope="module")
+def greedy(world: World) -> Greedy:
+    return Greedy(world)
+
+
+@pytest.mark.parametrize("kind", ANSWERS)
+def test_an_owner_that_grants_something_else_than_was_asked_for_is_not_paid(
+    greedy: Greedy, kind: str
+) -> None:
+    changes, field = ANSWERS[kind]
+    greedy.answers(**changes)
+    before = greedy.buyer.node.balance_units()
+    with pytest.raises(FreeholdError) as refused:
+        greedy.obtained()
+    assert refused.value.fields.get("field", "") in ("", field)
+    assert isinstance(refused.value, InvalidInput | NotAllowed | InvalidSignature)
+    assert greedy.buyer.node.balance_units() == before
+    assert not greedy.buyer.node.store.find("grant")
+
+
+def test_exactly_what_was_asked_for_is_paid(greedy: Greedy, world: World) -> None:
+    other = Greedy(world)
+    other.answers()
+    before = other.buyer.node.balance_units()
+    assert other.obtained().terms.price_units == PRICE_UNITS
+    assert other.buyer.node.balance_units() == before - PRICE_UNITS
+
+
+def test_a_retry_gets_its_grant_after_the_asset_was_taken_off_offer(shop: Shop) -> None:
+    owner = shop.owner
+    asset = owner.publish(make(20, seed=11))
+    body = wish(asset)
+    first = call(shop.holder, owner, "/peer/grants", body)
+    assert first.status_code == 200
+    with owner.node.store.transaction() as tx:
+        offering.withdraw(tx, asset.id)
+    again = call(shop.holder, owner, "/peer/grants", body)
+    assert again.json()["grant"] == first.json()["grant"]
+    assert call(shop.holder, owner, "/peer/grants", wish(asset)).status_code == 404
 
 
 def test_a_stranger_cannot_revoke_anothers_grant(world: World, shop: Shop) -> None:

@@ -105,9 +105,8 @@ def _obtain(
     if "status" in answer:
         asking.hear(node, key, wish, asset, answer)
     envelope = parse_envelope(answer.get("grant"))
-    grant = _accept(node, envelope, asset, asking.taken_terms(wish), plan)
-    if plan is not None and not wish["taken"]:
-        _require_asked(grant, asset, body, plan)
+    terms = asking.taken_terms(wish) or narrowed(asset.terms, body, plan)
+    grant = _accept(node, envelope, asset, wish, plan, terms)
     if grant.terms.price_per == "grant" and grant.terms.price_units:
         _buy(node, grant, _signature(answer.get("offer_signature")))
     with node.store.transaction() as tx:
@@ -153,8 +152,9 @@ def drop(node: Node, peers: Peers, prefix: str) -> asking.AskRow:
 
 
 def _accept(
-    node: Node, envelope: Envelope, asset: Asset, offered: Terms | None, plan: RunPlan | None
+    node: Node, envelope: Envelope, asset: Asset, wish: dict[str, Any], plan: RunPlan | None, terms: Terms
 ) -> Grant:
+    """The owner's grant, if it is exactly what was asked for: less would be found out only when it is paid."""
     grant = envelope.document
     if not isinstance(grant, Grant):
         raise InvalidDocument("the owner answered with something else than a grant")
@@ -164,26 +164,16 @@ def _accept(
         raise ForeignGrant("the owner answered with another holder's grant", grant_id=grant.id)
     if grant.run != (plan.run_id if plan else None):
         raise ForeignGrant("the owner answered with a grant for another run", grant_id=grant.id)
-    if offered is not None and grant.terms == offered:
-        return grant
-    if grant.terms.price_units > asset.terms.price_units:
+    if (grant.nonce, grant.spend_cap_units) != (wish["nonce"], wish["spend_cap_units"]):
+        raise ForeignGrant("the owner answered with a grant for another request", grant_id=grant.id)
+    if grant.terms != terms:
+        wrong = next(name for name, value in terms.body.items() if grant.terms.body.get(name) != value)
         raise InvalidInput(
-            f"the owner asks {grant.terms.price_units} units, its terms say {asset.terms.price_units}",
-            hint="Nothing was paid. Ask the owner, or look elsewhere.",
-        )
-    return grant
-
-
-def _require_asked(grant: Grant, asset: Asset, body: dict[str, Any], plan: RunPlan) -> None:
-    """A grant for a run is exactly what was asked for: less would be found out only when all is spent."""
-    expected = narrowed(asset.terms, body, plan)
-    if grant.terms != expected:
-        wrong = next(name for name, value in expected.body.items() if grant.terms.body.get(name) != value)
-        raise InvalidInput(
-            f"the owner granted other {wrong} than its terms say",
+            f"the owner granted other {wrong} than were asked for",
             hint="Nothing was paid. Ask the owner, or leave it out.",
             field=wrong,
         )
+    return grant
 
 
 def _signature(value: Any) -> bytes:
