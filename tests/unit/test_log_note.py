@@ -87,6 +87,7 @@ LINE = GOOD.splitlines()[-1]
         TEXT,
         TEXT + "\n",
         GOOD[:-1],
+        GOOD[:-1] + "!",
         GOOD.replace("\n\n", "\n"),
         GOOD.replace("7", "7\t"),
         GOOD.replace("7\n", "7\r\n"),
@@ -106,6 +107,26 @@ LINE = GOOD.splitlines()[-1]
 def test_malformed_notes_are_refused_before_any_signature_counts(broken):
     with pytest.raises(InvalidNote):
         note.open_note(broken, [LOG.key])
+
+
+@pytest.mark.parametrize("text", ["", "no newline", "a\tb\n", "a\rb\n", "\x00\n", "\ud800\n"], ids=ascii)
+def test_text_that_no_note_carries_is_not_signed(text):
+    with pytest.raises(InvalidNote):
+        note.sign(text, LOG)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", "a b", "a\N{NO-BREAK SPACE}b", "a\u2028b", "a+b", "a\x01b", "\ud800", "x" * 513],
+    ids=lambda name: ascii(name)[:20],
+)
+def test_a_key_has_a_name_that_a_note_can_carry(name):
+    with pytest.raises(InvalidNote):
+        Signer.from_seed(name, b"k" * 32)
+
+
+def test_a_name_may_be_as_long_as_the_format_says():
+    assert Signer.from_seed("x" * 512, b"k" * 32).key.name == "x" * 512
 
 
 def test_sixteen_signatures_are_accepted_as_the_format_requires():
