@@ -14,7 +14,7 @@ from peer_calls import call, introduce
 
 from freehold.core.documents import Asset
 from freehold.core.errors import Conflict, InvalidInput, NotAllowed, NotFound
-from freehold.node import asking, consent, granting, publishing, requests
+from freehold.node import asking, consent, granting, issuing, publishing, requests
 from freehold.node.asking import GrantCountered, GrantWaiting
 from freehold.node.consent import Counter, GrantRefused, RequestDecided
 
@@ -77,7 +77,7 @@ def test_a_request_waits_once_however_often_it_is_asked_and_is_paid_when_accepte
     grant = two.ask(max_uses=7)
     assert (grant.id, grant.terms.max_uses) == (accepted["grant"], 7)
     assert two.buyer.node.balance_units() == balance - PRICE_UNITS
-    assert granting.is_purchased(two.owner.node, grant)
+    assert issuing.is_purchased(two.owner.node, grant)
     assert two.grants() == 1
     assert asking.overview(two.buyer.node) == []
     require_sound(two.owner.node)

@@ -298,11 +298,11 @@ def test_a_retry_gets_its_grant_after_the_asset_was_taken_off_offer(shop: Shop) 
 
 
 def test_a_stranger_cannot_revoke_anothers_grant(world: World, shop: Shop) -> None:
-    """Anyone can make a model in which the owner has a share, and announce it with claims of any kind."""
+    """Whoever was granted a run can make a model in which the owner has a share, and announce it with any claims."""
     rival, run = world.party("rival"), shop.run()
     grant = run.grants[shop.owner.account]
-    introduce(rival, shop.owner)
-    asset, release = model_shared_with(rival, shop.owner)
+    own = Played(rival, [(shop.owner, shop.free)], epsilon_micro=100_000).plan.run_id
+    asset, release = model_shared_with(rival, shop.owner, own)
     revocation = rival.node.claim("revocation", grant.id, {"index": grant.revocation_index})
     body = {"asset": asset.to_json(), "claims": [release.to_json(), revocation.to_json()]}
     refused = call(rival, shop.owner, "/peer/releases", body)
@@ -315,7 +315,21 @@ def test_a_stranger_cannot_revoke_anothers_grant(world: World, shop: Shop) -> No
     assert accepted.json() == {"accepted": asset.document.id}
 
 
-def model_shared_with(maker: Party, owner: Party) -> tuple[Envelope, Envelope]:
+@pytest.mark.parametrize("run_of", ["nobody", "another builder"])
+def test_a_share_in_a_run_that_was_not_granted_to_the_sender_is_not_kept(
+    world: World, shop: Shop, run_of: str
+) -> None:
+    rival = world.party("rival")
+    introduce(rival, shop.owner)
+    run = shop.run().plan.run_id if run_of == "another builder" else NO_HASH
+    asset, release = model_shared_with(rival, shop.owner, run)
+    body = {"asset": asset.to_json(), "claims": [release.to_json()]}
+    refused = call(rival, shop.owner, "/peer/releases", body)
+    assert (refused.status_code, refused.json()["code"]) == (403, "not_allowed")
+    assert not shop.owner.node.store.has(asset.document.id)
+
+
+def model_shared_with(maker: Party, owner: Party, run: str) -> tuple[Envelope, Envelope]:
     node = maker.node
     terms = owner.node.store.find("asset")[0].document.body["terms"]
     asset = Asset.model_validate_json(
@@ -327,7 +341,7 @@ def model_shared_with(maker: Party, owner: Party) -> tuple[Envelope, Envelope]:
                 "name": "trap",
                 "owner": maker.account,
                 "content": {"commitment": NO_HASH, "media_type": "x", "size_bytes": 1},
-                "schema": {},
+                "schema": {"run": run},
                 "terms": terms,
                 "created_at": node.now(),
             }

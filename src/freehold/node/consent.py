@@ -14,7 +14,7 @@ from typing import Any, Literal
 from freehold.core.documents import Terms
 from freehold.core.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from freehold.core.terms import require_within
-from freehold.node import requests
+from freehold.node import pending, requests
 from freehold.node.issuing import Wish, make_grant, parse_terms
 from freehold.node.node import Node
 from freehold.node.offering import is_offered
@@ -190,7 +190,8 @@ def _grant(node: Node, tx: Transaction, record: dict[str, Any], terms: Terms) ->
     require_within(terms, asset.terms)
     plan = RunPlan.from_json(record["plan"]) if record.get("plan") else None
     wish = Wish(record["holder"], asset, terms, record["spend_cap_units"], plan, record["nonce"])
-    record.update(state="accepted", grant=make_grant(node, tx, wish))
+    pending.befriend(tx, wish.holder)
+    record.update(state="accepted", grant=make_grant(node, tx, wish, logged=True).id)
     requests.keep(node, tx, record, LAPSE_SECONDS)
     return str(record["grant"])
 

@@ -15,7 +15,7 @@ from freehold.core.documents import Asset, Claim, Grant
 from freehold.core.errors import NotFound
 from freehold.core.money import BPS
 from freehold.market.split import SplitTree
-from freehold.node.granting import is_purchased
+from freehold.node.issuing import is_purchased
 from freehold.node.node import Node
 from freehold.node.releasing import pool_of, shares_of
 from freehold.node.settling import held_units

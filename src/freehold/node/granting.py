@@ -10,10 +10,17 @@ from freehold.core.errors import FreeholdError, InvalidDocument, InvalidInput, N
 from freehold.core.signing import MAX_SIGNATURE_BYTES, Envelope, parse_envelope, sign_digest
 from freehold.core.typed_data import receive_digest
 from freehold.market.offer import Offer
-from freehold.node import asking, consent
+from freehold.node import asking, consent, pending, unused
 from freehold.node.admitting import require_plan
 from freehold.node.consent import GrantRefused
-from freehold.node.issuing import handed_over, make_grant, narrowed, read_wish
+from freehold.node.issuing import (
+    handed_over,
+    is_priced,
+    is_purchased,
+    make_grant,
+    narrowed,
+    read_wish,
+)
 from freehold.node.node import Node
 from freehold.node.offering import require_offered
 from freehold.node.peers import Peers
@@ -42,6 +49,9 @@ def issue(node: Node, holder: str, body: dict[str, Any]) -> dict[str, Any]:
     if wish.plan is not None and node.store.state(wish.key) is None:
         # asks the chain, so before the transaction; what can change meanwhile is looked at again inside
         require_plan(node, wish.asset, holder, wish.plan)
+    automatic = consent.approval_of(node, wish.asset.id) == "automatic"
+    if automatic and node.store.state(wish.key) is None:
+        unused.make_room(node, holder)
     with node.store.transaction() as tx:
         # read inside the transaction, so that two requests at once find one grant
         known: str | dict[str, Any] | None = node.store.state(wish.key)
@@ -52,7 +62,9 @@ def issue(node: Node, holder: str, body: dict[str, Any]) -> dict[str, Any]:
         if isinstance(known, dict):
             return known
         if known is None:
-            known = make_grant(node, tx, wish)
+            grant = make_grant(node, tx, wish, logged=False)
+            unused.keep(node, tx, grant)
+            known = grant.id
             consent.note_granted(node, tx, wish, known)
     return handed_over(node, known, wish.asset.id)
 
@@ -107,9 +119,10 @@ def _obtain(
     envelope = parse_envelope(answer.get("grant"))
     terms = asking.taken_terms(wish) or narrowed(asset.terms, body, plan)
     grant = _accept(node, envelope, asset, wish, plan, terms)
-    if grant.terms.price_per == "grant" and grant.terms.price_units:
+    if is_priced(grant):
         _buy(node, grant, _signature(answer.get("offer_signature")))
     with node.store.transaction() as tx:
+        pending.befriend(tx, asset.owner)
         tx.put(envelope)
         if wish["once_for"]:
             tx.set(key, {**wish, "state": "asked"})
@@ -209,12 +222,6 @@ def _buy(node: Node, grant: Grant, offer_signature: bytes) -> None:
     )
 
 
-def is_purchased(node: Node, grant: Grant) -> bool:
-    """Whether the chain holds the purchase of a priced grant."""
-    offer_hash = Offer.of(grant).digest(node.chain_id, node.contract("Market"))
-    return bool(node.chain.read("Market", "purchasedAt", offer_hash))
-
-
 def is_revoked(node: Node, grant: Grant) -> bool:
     """Whether the issuer took the grant back, by its log here or by its bit on chain."""
     if any(claim.issuer == grant.issuer for claim in _revocations(node, grant)):
@@ -230,13 +237,12 @@ def _revocations(node: Node, grant: Grant) -> list[Claim]:
 def standing(node: Node, grant: Grant) -> Standing:
     """What `rights.check` wants to know about a grant right now."""
     uses, spent_units = node.store.uses(grant.id)
-    priced = grant.terms.price_per == "grant" and grant.terms.price_units > 0
     return Standing(
         now=node.now(),
         uses=uses,
         spent_units=spent_units,
         revoked=is_revoked(node, grant),
-        purchased=is_purchased(node, grant) if priced else True,
+        purchased=is_purchased(node, grant) if is_priced(grant) else True,
     )
 
 
@@ -255,6 +261,7 @@ def revoke(node: Node, grant_id: str) -> dict[str, Any]:
     if not known:
         claim = node.claim("revocation", grant.id, {"index": grant.revocation_index})
         with node.store.transaction() as tx:
+            unused.authorise(node, tx, grant.id)
             tx.put(claim, public=True)
         known = [claim.document.id]
     gas = 0

@@ -17,9 +17,6 @@ from freehold.node.node import Node
 from freehold.node.store import Transaction
 from freehold.training.record import RunPlan
 
-MAX_OPEN_GRANTS = 10_000
-"""Grants one holder may have from this node; each costs a log entry."""
-
 
 @dataclass(frozen=True)
 class Wish:
@@ -73,14 +70,12 @@ def read_wish(node: Node, holder: str, body: dict[str, Any]) -> Wish:
     return Wish(holder, asset, terms, _count(body, "spend_cap_units", 0), plan, nonce)
 
 
-def make_grant(node: Node, tx: Transaction, wish: Wish) -> str:
-    """Sign, keep and log a grant for a wish that has none yet; returns its id.
+def make_grant(node: Node, tx: Transaction, wish: Wish, *, logged: bool) -> Grant:
+    """Sign and keep a grant for a wish that has none yet.
 
     Raises:
-        NotAllowed: the holder has as many as one may have. What `admitting.remember` raises.
+        What `admitting.remember` raises.
     """
-    if tx.next_number(f"grants_of:{wish.holder}") >= MAX_OPEN_GRANTS:
-        raise NotAllowed(f"this account has {MAX_OPEN_GRANTS} grants here", hint="Use those.")
     earlier: tuple[str, ...] = ()
     if wish.plan is not None:
         earlier = tuple(budget.earlier_runs(node, wish.asset.id))
@@ -97,9 +92,20 @@ def make_grant(node: Node, tx: Transaction, wish: Wish) -> str:
         run=wish.plan.run_id if wish.plan else None,
         earlier_runs=earlier,
     )
-    tx.put(node.seal(made))
+    tx.put(node.seal(made), logged=logged)
     tx.set(wish.key, made.id)
-    return made.id
+    return made
+
+
+def is_priced(grant: Grant) -> bool:
+    """Whether it counts only once it was bought."""
+    return grant.terms.price_per == "grant" and grant.terms.price_units > 0
+
+
+def is_purchased(node: Node, grant: Grant) -> bool:
+    """Whether the chain holds the purchase of a priced grant."""
+    offer_hash = Offer.of(grant).digest(node.chain_id, node.contract("Market"))
+    return bool(node.chain.read("Market", "purchasedAt", offer_hash))
 
 
 def handed_over(node: Node, grant_id: str, asset_id: str) -> dict[str, Any]:

@@ -25,11 +25,12 @@ from freehold.core.documents import Asset, Claim, Grant, Receipt
 from freehold.core.errors import Conflict, InvalidDocument, InvalidInput, NotAllowed, NotFound
 from freehold.core.ids import sha256_hex
 from freehold.core.signing import Envelope, parse_envelope
-from freehold.node import budget
+from freehold.node import budget, unused
 from freehold.node.admitting import plan_of
 from freehold.node.granting import standing
 from freehold.node.node import Node
 from freehold.node.publishing import open_table
+from freehold.node.store import Transaction
 from freehold.rights.check import ForeignGrant, require_receipt_fits, require_usable, use_price
 from freehold.training import record, sketch, updates
 from freehold.training.record import Replay, Round, RunPlan, Start
@@ -60,6 +61,18 @@ class TwoHistories(Conflict):
     """The builder signed two different accounts of one round: both are kept, and prove it."""
 
     code = "training.two_histories"
+
+
+class NotCommitted(NotAllowed):
+    """The owner neither used its grant of the run nor was paid for it, so it vouches for nothing."""
+
+    code = "training.not_committed"
+
+
+class AgreedOtherwise(Conflict):
+    """The owner has signed that it agrees to another account of the run; it signs one."""
+
+    code = "training.agreed_otherwise"
 
 
 class WrongContribution(NotAllowed):
@@ -101,19 +114,18 @@ class Lender:
             if known is not None:
                 answer: dict[str, Any] = parse(known[1])
                 return answer
-            self._begin(plan, grant, body.get("start"))
+            # before anything is kept: what a builder sends along can be large
+            require_usable(
+                grant, asset, standing(self._node, grant), holder=holder, action="train", run=plan.run_id
+            )
+            self._begin(plan, grant, body.get("start"), charged=True)
             running = self._follow(plan, body.get("rounds"))
             if running.next != number:
                 raise RoundsMissing("this owner lacks rounds", hint="Send them.", number=running.next)
             self._take_signatures(holder, body.get("countersigned"))
             self._require_countersigned(grant)
-            require_usable(
-                grant, asset, standing(self._node, grant), holder=holder, action="train", run=plan.run_id
-            )
             with self._node.store.transaction() as tx:
-                budget.charge(
-                    self._node, tx, asset.id, plan.run_id, plan.rho_nano, plan.epsilon_micro, holder
-                )
+                self._charge(tx, plan, grant)
             return self._use(plan, grant, asset, running, self._answer(plan, asset, running))
 
     def reveal(self, holder: str, body: dict[str, Any]) -> dict[str, Any]:
@@ -149,7 +161,13 @@ class Lender:
             known = self._node.store.state(f"agreed:{plan.run_id}")
             if known and known["contribution"] == contribution.document.id:
                 return {"agreement": self._node.store.get(known["agreement"]).to_json()}
-            self._begin(plan, grant, body.get("start"))
+            if known:
+                raise AgreedOtherwise(
+                    "this owner agreed to another account of that run", hint="Show the one it signed for."
+                )
+            if unused.is_unused(self._node, grant.id):
+                raise NotCommitted("this owner took no part in that run", hint="Go on without it.")
+            self._begin(plan, grant, body.get("start"), charged=False)
             running = self._follow(plan, body.get("rounds"))
             if not running.is_done:
                 raise RoundsMissing("this owner lacks rounds", hint="Send them.", number=running.next)
@@ -171,8 +189,11 @@ class Lender:
             )
         return grant, self._node.asset(grant.asset), plan_of(self._node, grant.run)
 
-    def _begin(self, plan: RunPlan, own: Grant, value: Any) -> None:
-        """Take the builder's start: this owner's grant and every other's own signed one for this run."""
+    def _begin(self, plan: RunPlan, own: Grant, value: Any, *, charged: bool) -> None:
+        """Take the builder's start: this owner's grant and every other's own signed one for this run.
+
+        Where the run is `charged`, its whole cost is taken in the transaction that keeps the first of it.
+        """
         name = f"start:{plan.run_id}"
         if self._node.store.state(name) is not None:
             return
@@ -185,11 +206,20 @@ class Lender:
             raise InvalidDocument("the start does not name this owner's grant")
         grants = require_grants(self._node, plan, start, value.get("grants"))
         with self._node.store.transaction() as tx:
+            if charged:
+                self._charge(tx, plan, own)
+            unused.authorise(self._node, tx, own.id)
             tx.put(claim, logged=False)
             for envelope in grants:
                 if not self._node.store.has(envelope.document.id):
                     tx.put(envelope, logged=False)
             tx.set(name, {"claim": claim.document.id, "start": start.to_json()})
+
+    def _charge(self, tx: Transaction, plan: RunPlan, grant: Grant) -> None:
+        """Take a run's cost from the budget, once however often it is asked."""
+        budget.charge(
+            self._node, tx, grant.asset, plan.run_id, plan.rho_nano, plan.epsilon_micro, grant.holder
+        )
 
     def _follow(self, plan: RunPlan, values: Any) -> Replay:
         """The run so far, after rounds that were sent along."""
@@ -241,9 +271,11 @@ class Lender:
         if seen == claim.document.id:
             return claim
         if seen is not None:
-            with node.store.transaction() as tx:
-                tx.put(claim, logged=False)
-                tx.set(f"two_histories:{run}", [seen, claim.document.id])
+            if node.store.state(f"two_histories:{run}") is None:
+                # two prove it; a builder that signs more of them fills nothing
+                with node.store.transaction() as tx:
+                    tx.put(claim, logged=False)
+                    tx.set(f"two_histories:{run}", [seen, claim.document.id])
             raise TwoHistories(
                 f"the builder signed two accounts of round {made.number}",
                 hint="Both are kept here: show them to whom you want to convince.",
@@ -402,6 +434,10 @@ class Lender:
                 if claimed.statement.get(name) != expected.get(name)
             )
             with self._node.store.transaction() as tx:
+                # the newest: whoever states ever other values replaces what it stated
+                earlier = self._node.store.state(f"disputed:{plan.run_id}")
+                if earlier is not None:
+                    tx.forget(earlier["contribution"])
                 tx.put(contribution, logged=False)
                 tx.set(f"disputed:{plan.run_id}", {"contribution": claimed.id, "field": wrong})
             raise WrongContribution(

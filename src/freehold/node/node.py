@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
+from weakref import WeakValueDictionary
 
 from freehold.chain import deployments
 from freehold.chain.client import Chain, ContractRef
@@ -18,10 +18,11 @@ from freehold.core.errors import FreeholdError, InvalidDocument, InvalidSignatur
 from freehold.core.signing import Envelope, check, public_account, seal
 from freehold.core.typed_data import TEST_DOLLAR_DOMAIN, Domain
 from freehold.log.note import Signer
+from freehold.node import pending
 from freehold.node.databases import opening
 from freehold.node.databases.errors import DatabaseMismatch
 from freehold.node.settings import Settings
-from freehold.node.store import Store
+from freehold.node.store import Store, Transaction
 from freehold.vault.blobs import Blobs
 from freehold.vault.keystore import Keys
 from freehold.vault.vault import Vault
@@ -51,6 +52,19 @@ class NoDollarToken(FreeholdError):
     code = "token.missing"
 
 
+class _Lock:
+    """A lock that can be referred to weakly."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
 class Node:
     """One party's running node; features take it as their first argument."""
 
@@ -63,7 +77,8 @@ class Node:
         self.chain_id = chain.chain_id
         self.domain = Domain("Freehold", self.chain_id, self.contract("Revocations"))
         self.log_signer = Signer.from_seed(f"freehold/{self.account}", keys.log_seed)
-        self._locks: dict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._locks: WeakValueDictionary[str, _Lock] = WeakValueDictionary()
+        self._locking = threading.Lock()
         self._blobs = Blobs(settings.blobs or str(home / "blobs"))
 
     def now(self) -> int:
@@ -74,9 +89,13 @@ class Node:
         """Address of one of Freehold's contracts, lower case."""
         return deployments.address(name).lower()
 
-    def exclusive(self, name: str) -> threading.Lock:
-        """The lock of one grant, channel or payment: check, use and count happen one after the other."""
-        return self._locks[name]
+    def exclusive(self, name: str) -> _Lock:
+        """The lock of one grant, channel or payment: check, use and count happen one after the other.
+
+        It lasts as long as somebody has it in hand, so names that others choose fill no memory.
+        """
+        with self._locking:
+            return self._locks.setdefault(name, _Lock())
 
     def vault(self, connection: Connection) -> Vault:
         """The vault inside a store transaction or reading."""
@@ -179,12 +198,34 @@ class Node:
             InvalidDocument, InvalidSignature.
         """
         party = self.check_party(envelope)
-        known = self.store.state(f"party:{party.account}")
-        if known is None or self.typed(known, Party).created_at < party.created_at:
-            with self.store.transaction() as tx:
-                tx.put(envelope, logged=False)
-                tx.set(f"party:{party.account}", party.id)
+        name = f"party:{party.account}"
+        with self.store.transaction() as tx:
+            known = self.store.state(name)
+            if known is not None and self.typed(known, Party).created_at >= party.created_at:
+                return party
+            tx.put(envelope, logged=False)
+            tx.set(name, party.id)
+            if known is not None:
+                tx.forget(known)
+            if not pending.is_partner(tx.connection, party.account):
+                size = len(envelope.to_bytes())
+                pending.add(tx, pending.PARTIES, party.account, party.account, size)
+                while oldest := pending.surplus(tx.connection, pending.PARTIES, party.account):
+                    self._forget_party(tx, oldest)
         return party
+
+    def _forget_party(self, tx: Transaction, account: str) -> None:
+        pending.remove(tx, pending.PARTIES.kind, account)
+        tx.forget(str(self.store.state(f"party:{account}")))
+        tx.delete(f"party:{account}")
+
+    def befriend(self, account: str) -> None:
+        """This party deals with another: strangers do not crowd it out."""
+        with self.store.reading() as connection:
+            known = pending.is_partner(connection, account)
+        if not known:
+            with self.store.transaction() as tx:
+                pending.befriend(tx, account)
 
     def party_of(self, account: str) -> Party:
         """The known party of an account.

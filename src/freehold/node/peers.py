@@ -78,7 +78,9 @@ class Peers:
         answer = self.get(url, "/.well-known/freehold.json")
         if not isinstance(answer, dict):
             raise InvalidInput(f"{url} is not a Freehold node", hint="Check the URL.")
-        return self._node.accept_party(parse_envelope(answer.get("party")))
+        party = self._node.accept_party(parse_envelope(answer.get("party")))
+        self._node.befriend(party.account)
+        return party
 
     def url_of(self, account: str) -> str:
         """Where an account's node listens, by its party document."""
@@ -105,7 +107,15 @@ class Peers:
             self._signed(url, "/peer/hello", {"party": self._node.party.to_json()}, timeout)
             with self._lock:
                 self._introduced.add(url)
-        answer = self._signed(url, path, body, timeout)
+        try:
+            answer = self._signed(url, path, body, timeout)
+        except PeerRefused as error:
+            if not known or error.fields.get("peer_code") != "peer.unknown":
+                raise
+            # it keeps a bounded number of parties that it has not dealt with, and has forgotten this one
+            with self._lock:
+                self._introduced.discard(url)
+            return self.post(url, path, body, timeout=timeout)
         if not isinstance(answer, dict):
             raise PeerRefused(f"{url} answered {path} with something that is not an object")
         return answer

@@ -7,7 +7,7 @@ from functools import reduce
 from typing import Any
 
 from freehold.core.documents import Asset, Claim, Content, Source, Terms
-from freehold.core.errors import FreeholdError, InvalidDocument, Unavailable
+from freehold.core.errors import Conflict, FreeholdError, InvalidDocument, NotAllowed, Unavailable
 from freehold.core.ids import hash_bytes
 from freehold.core.money import BPS
 from freehold.core.signing import Envelope, parse_envelope
@@ -19,6 +19,11 @@ from freehold.node.node import Node
 from freehold.node.peers import Peers
 from freehold.training.fixed import IntArray
 from freehold.training.record import RunPlan, model_hash
+
+MAX_CLAIMS = 2
+"""Of an announcement: the release and the values behind it."""
+MAX_RELEASES = 8
+"""Models of one run that a co-owner remembers."""
 
 
 def is_good_enough(node: Node, job: dict[str, Any], plan: RunPlan) -> bool:
@@ -190,19 +195,39 @@ def accept_release(node: Node, sender: str, body: dict[str, Any]) -> dict[str, A
     asset_envelope, claims = _announced(node, sender, body)
     asset = asset_envelope.document
     assert isinstance(asset, Asset)
+    _require_own_run(node, sender, asset)
     release_claim = _release_claim(asset, claims)
     shares = shares_of(release_claim)
     if SplitTree(shares).root != node.chain.read("Revenue", "poolOf", pool_of(asset))[1]:
         raise InvalidDocument("the split announced is not the one on chain")
+    known = node.store.state(f"share:{asset.id}")
+    if known is not None:
+        if known["claim"] != release_claim.id:
+            raise Conflict("another release of that model was announced before", hint="That one stays.")
+        return {"accepted": asset.id}
     if node.account not in dict(shares):
         raise InvalidDocument("this party has no share in that model")
     _require_agreed(node, asset, claims, shares)
+    run = str(asset.schema_.get("run"))
     with node.store.transaction() as tx:
         tx.put(asset_envelope, logged=False)
         for envelope in claims:
             tx.put(envelope, logged=False)
+        known = node.store.state(f"released:{run}", [])
+        tx.set(f"released:{run}", [*(one for one in known if one != asset.id), asset.id])
         tx.set(f"share:{asset.id}", {"claim": release_claim.id, "shares": dict(shares)[node.account]})
     return {"accepted": asset.id}
+
+
+def _require_own_run(node: Node, builder: str, asset: Asset) -> None:
+    """This party granted that run to that builder, and has not heard of as many models of it as it remembers."""
+    run = str(asset.schema_.get("run"))
+    planned = node.store.state(f"planned:{run}")
+    if planned is None or planned["builder"] != builder:
+        raise NotAllowed("this node granted no such run to the sender", hint="Announce it to its owners.")
+    known = node.store.state(f"released:{run}", [])
+    if asset.id not in known and len(known) >= MAX_RELEASES:
+        raise NotAllowed(f"{MAX_RELEASES} models of that run were announced here", hint="Those stay.")
 
 
 def _require_agreed(node: Node, asset: Asset, claims: list[Envelope], shares: list[tuple[str, int]]) -> None:
@@ -264,7 +289,7 @@ def _check_contribution(claim: Claim, asset: Asset) -> None:
 
 def _announced(node: Node, sender: str, body: dict[str, Any]) -> tuple[Envelope, list[Envelope]]:
     asset_envelope = parse_envelope(body.get("asset"))
-    claims = [parse_envelope(value) for value in list(body.get("claims") or [])[:8]]
+    claims = [parse_envelope(value) for value in list(body.get("claims") or [])[:MAX_CLAIMS]]
     for envelope in (asset_envelope, *claims):
         node.check(envelope)
         if next(iter(envelope.document.signers().values())) != sender:

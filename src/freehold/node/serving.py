@@ -17,6 +17,7 @@ from freehold.inference.answer import Question, read_request
 from freehold.inference.channel import due, require_next, require_open
 from freehold.inference.errors import PaymentRefused, PaymentReused, StaleVoucher, Unpaid
 from freehold.inference.payment import Voucher, read_header
+from freehold.node import unused
 from freehold.node.chain_facts import MAX_REMEMBERED, ChainFacts
 from freehold.node.node import Node
 from freehold.node.publishing import require_own
@@ -192,6 +193,7 @@ class Gateway:
             receipt = make_receipt(served, grant, answer, evidence, sequence=uses + 1, issued_at=node.now())
             envelope = node.seal(receipt, "provider")
             given = response(answer, envelope)
+            unused.authorise(node, tx, grant.id)
             tx.put(envelope)
             tx.count_use(grant.id, served.quote.price_units)
             tx.answer(key, question.hash, given)

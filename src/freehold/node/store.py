@@ -120,6 +120,12 @@ class Transaction:
         """Forget a value."""
         self.connection.execute("DELETE FROM state WHERE name = ?", (name,))
 
+    def forget(self, document_id: str) -> None:
+        """Let go of another's document; one that is logged or public here stays."""
+        self.connection.execute(
+            "DELETE FROM documents WHERE id = ? AND position IS NULL AND NOT public", (document_id,)
+        )
+
     def next_number(self, name: str) -> int:
         """0, 1, 2, ... never twice."""
         row = self.connection.execute("SELECT value FROM state WHERE name = ?", (name,)).fetchone()

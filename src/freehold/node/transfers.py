@@ -19,6 +19,7 @@ from freehold.core.ids import hash_bytes
 from freehold.inference.answer import Question
 from freehold.inference.errors import PaymentRefused, PaymentReused
 from freehold.inference.payment import Transfer, signature_bytes
+from freehold.node import pending
 from freehold.node.issuing import parse_terms
 from freehold.node.node import Node
 from freehold.node.served import Served, make_receipt, repeated, require_signature, response
@@ -176,6 +177,7 @@ class Transfers:
                 make_receipt(served, grant, answer, evidence, sequence=1, issued_at=at), "provider"
             )
             given = response(answer, receipt)
+            pending.befriend(tx, grant.holder)
             tx.put(node.seal(grant))
             tx.put(receipt)
             tx.count_use(grant.id, transfer.value_units)

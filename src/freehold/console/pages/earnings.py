@@ -14,7 +14,7 @@ from freehold.console.people import name_of
 from freehold.console.visit import Visit, acts, shows
 from freehold.core.errors import FreeholdError, NotFound, Unavailable
 from freehold.core.money import dollars
-from freehold.node import earning, granting, uses
+from freehold.node import earning, issuing, uses
 from freehold.node.ledger import Move
 from freehold.node.node import Node
 
@@ -157,7 +157,7 @@ def _bought(node: Node) -> list[dict[str, Any]]:
                     "name": thing_name(node, grant.asset),
                     "asset": grant.asset,
                     "owner": name_of(node, grant.issuer),
-                    "units": grant.terms.price_units if granting.is_purchased(node, grant) else 0,
+                    "units": grant.terms.price_units if issuing.is_purchased(node, grant) else 0,
                 }
             )
     return rows[:MOST_CLAIMS]

@@ -26,10 +26,16 @@ _TABLES = {
     "privacy_rows": (("fingerprint",), "fingerprint, line"),
     "privacy_spent": (("line", "run"), "line, run, rho_nano, epsilon_micro, holder, asset, at"),
     "privacy_reserved": (("line", "run"), "line, run, rho_nano, until"),
+    "pending": (("rowid",), "kind, name, party, bytes, known"),
+    "partners": (("account",), "account"),
+    "sold": (("rowid",), "key, buyer, receipt, bytes"),
 }
 """By table: its key, which is also the order of its rows, and its columns. What is derived from these is not copied."""
 
-_SINCE = {table: 4 for table in _TABLES if table.startswith("privacy_")}
+_SINCE = {
+    **{table: 4 for table in _TABLES if table.startswith("privacy_")},
+    **dict.fromkeys(("pending", "partners", "sold"), 5),
+}
 """By table that the first version lacks: the step that made it."""
 
 

@@ -1,0 +1,67 @@
+"""Grants that the published terms alone gave and nobody has used: outside the log, bounded, the oldest forgotten.
+
+Asking costs nothing, so a grant enters the log (which nothing ever leaves) when it is first used or its price was
+paid. What its owner grants by hand is logged at once.
+"""
+
+from __future__ import annotations
+
+from freehold.core.canonical import canonical_bytes
+from freehold.core.documents import Grant
+from freehold.node import pending
+from freehold.node.issuing import is_priced, is_purchased
+from freehold.node.node import Node
+from freehold.node.store import Transaction
+
+
+def authorise(node: Node, tx: Transaction, grant_id: str) -> None:
+    """The grant is used, paid for, or taken back by its owner: from now on it stands in the log. Idempotent."""
+    if pending.remove(tx, pending.GRANTS.kind, grant_id):
+        tx.put(node.store.get(grant_id))
+        pending.befriend(tx, node.grant(grant_id).holder)
+
+
+def is_unused(node: Node, grant_id: str) -> bool:
+    """Whether it may still be forgotten; one that was paid for meanwhile is authorised here."""
+    with node.store.reading() as connection:
+        if not pending.has(connection, pending.GRANTS.kind, grant_id):
+            return False
+    grant = node.grant(grant_id)
+    if not (is_priced(grant) and is_purchased(node, grant)):
+        return True
+    with node.store.transaction() as tx:
+        authorise(node, tx, grant_id)
+    return False
+
+
+def make_room(node: Node, holder: str) -> None:
+    """Forget the oldest that nobody paid for, so that `holder` can have one more."""
+    while True:
+        with node.store.reading() as connection:
+            name = pending.surplus(connection, pending.GRANTS, holder, spare=1)
+        if name is None:
+            return
+        if is_unused(node, name):
+            with node.store.transaction() as tx:
+                _forget(tx, node.grant(name))
+
+
+def keep(node: Node, tx: Transaction, grant: Grant) -> None:
+    """Note a grant that was given by the published terms.
+
+    Raises:
+        TooMuch: with its plan it is larger than what one party may leave here.
+    """
+    plan = node.store.state(f"planned:{grant.run}") if grant.run else None
+    size = len(canonical_bytes(grant.body)) + (len(canonical_bytes(plan)) if plan else 0)
+    pending.add(tx, pending.GRANTS, grant.id, grant.holder, size)
+
+
+def _forget(tx: Transaction, grant: Grant) -> None:
+    if not pending.remove(tx, pending.GRANTS.kind, grant.id):
+        return
+    tx.forget(grant.id)
+    tx.delete(f"granted:{grant.holder}:{grant.nonce}")
+    if grant.run:
+        tx.delete(f"planned:{grant.run}")
+        tx.connection.execute("DELETE FROM privacy_reserved WHERE run = ?", (grant.run,))
