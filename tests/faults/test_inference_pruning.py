@@ -1,4 +1,4 @@
-"""Old answers are let go only where the buyer holds them, and what paid for them never pays again."""
+"""Sold answers are kept for a time and within a room, signed for or not; what paid for them never pays again."""
 
 import time
 
@@ -9,7 +9,7 @@ from peer_calls import call, introduce
 
 from freehold.core.signing import parse_envelope
 from freehold.inference.payment import to_header
-from freehold.node.pruning import prune
+from freehold.node.pruning import BUYERS_PART, prune
 
 LATER_SECONDS = 31 * 86_400
 
@@ -57,8 +57,9 @@ def test_a_pruned_answer_is_neither_charged_nor_given_again(world: World, kind: 
     assert shop.post(shop.body(2), signed).content == first.content
     ahead[0] = LATER_SECONDS
     before, size = ledger(shop), kept_bytes(node)
-    assert prune(node) == 1, "the one whose buyer holds it"
-    assert kept_bytes(node) == size - len(first.content) + len(receipt)
+    assert prune(node) == 2, "a buyer that never signs keeps nothing here for ever"
+    left = size - len(first.content) - len(unsigned.content) + 2 * len(receipt)
+    assert kept_bytes(node) == left
     assert prune(node) == 0
 
     for _ in range(2):
@@ -68,8 +69,28 @@ def test_a_pruned_answer_is_neither_charged_nor_given_again(world: World, kind: 
     other = shop.post(shop.body(9), signed)
     assert (other.status_code, other.json()["code"]) == (409, "payment.reused")
     paid_by = hand.voucher(PRICE if kind == "transfer" else 2 * PRICE)
-    assert shop.post(shop.body(3), paid_by).content == unsigned.content, "who has not signed may still come"
+    assert shop.post(shop.body(3), paid_by).json()["code"] == "answer.pruned"
     assert ledger(shop) == before
     # the channel goes on where it was
     following = hand.voucher(2 * PRICE if kind == "transfer" else 3 * PRICE)
     assert shop.post(shop.body(4), following).status_code == 200
+
+
+def test_a_buyer_that_never_signs_fills_its_share_of_the_room_and_no_more(world: World) -> None:
+    room = 1024 * 1024
+    shop = Shop(world, owners=1, keep_answers_bytes=room)
+    payer, node = shop.buyer(), shop.builder.node
+    hand = Hand.open(shop, payer, deposit=100 * PRICE)
+    answers = []
+    for number in range(1, 8):
+        answers.append(shop.post(shop.body(1_000, number), hand.voucher(number * PRICE)))
+        assert answers[-1].status_code == 200
+        assert shop.post(shop.body(1_000, number), hand.voucher(number * PRICE)).content == answers[-1].content
+    assert sum(len(one.content) for one in answers) > room // BUYERS_PART
+    assert kept_bytes(node) <= room // BUYERS_PART + 7 * 66
+    again = shop.post(shop.body(1_000, 1), hand.voucher(PRICE))
+    assert (again.status_code, again.json()["code"]) == (410, "answer.pruned"), "the oldest went"
+    other = Hand.open(shop, shop.buyer("other"))
+    assert shop.post(shop.body(1), other.voucher(PRICE)).status_code == 200
+    newest = shop.post(shop.body(1_000, 7), hand.voucher(7 * PRICE))
+    assert newest.content == answers[-1].content, "another buyer's answers take none of its room"

@@ -55,6 +55,7 @@ class Party:
         endpoint: str = "",
         wrap: Callable[[Party, App], App] | None = None,
         clock: Callable[[], float] = time.time,
+        **chosen: Any,
     ) -> None:
         home.mkdir(parents=True, exist_ok=True)
         self.home, self.name = home, name
@@ -62,7 +63,9 @@ class Party:
         self.port = self._listener.getsockname()[1]
         self.url = endpoint or f"http://127.0.0.1:{self.port}"
         self._rpc = Rpc(rpc_url)
-        self.node = Node(home, Keys.generate(), Settings(name=name, rpc_url=rpc_url), Chain(self._rpc), clock)
+        # runs follow one another within seconds here, and the local chain's gas costs nothing
+        settings = Settings(name=name, rpc_url=rpc_url, anchor_least_seconds=0, **chosen)
+        self.node = Node(home, Keys.generate(), settings, Chain(self._rpc), clock)
         self.node.prepare_local_account()
         self.node.ensure_party(self.url)
         self.services = Services(self.node)

@@ -129,6 +129,7 @@ def counter(node: Node, request_id: str, change: Counter) -> RequestRow:
     with node.store.transaction() as tx:
         record = _undecided(node, request_id, "countered")
         terms = _changed(node, record, change)
+        pending.befriend(tx, record["holder"])
         offered = {"terms": terms.body, "note": note}
         record["offer"] = {"id": offer_id(request_id, terms), **offered}
         record["state"] = "countered"
@@ -161,7 +162,6 @@ def _file(node: Node, tx: Transaction, wish: Wish) -> dict[str, Any]:
         raise _refused(held["reason"], held["until"])
     if held:
         tx.delete(_hold(wish.holder, wish.asset.id))
-    requests.require_room(node, wish.holder)
     record = {
         "id": wish.request_id,
         "state": "waiting",
@@ -177,6 +177,7 @@ def _file(node: Node, tx: Transaction, wish: Wish) -> dict[str, Any]:
         "reason": "",
         "grant": "",
     }
+    requests.make_room(node, tx, record)
     requests.keep(node, tx, record, LAPSE_SECONDS)
     return record
 

@@ -69,7 +69,7 @@ def examine(services: Services, receipt_id: str, tell: Callable[[Finding], None]
     try:
         bundle, report = proving.collected(services, receipt_id, may_anchor=False)
     except NotAnchored:
-        tell(Finding("evidence.gathered", "open", "your log has entries that are not anchored yet"))
+        tell(Finding("evidence.gathered", "open", "the log has entries that are not anchored yet"))
         return None
     except FreeholdError as error:
         tell(Finding("evidence.gathered", "bad", f"{error.message}. {error.hint}".strip()))

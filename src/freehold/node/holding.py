@@ -18,7 +18,7 @@ from freehold.core.documents import Claim
 from freehold.core.errors import Conflict, InvalidDocument, InvalidInput, NotAllowed, NotFound
 from freehold.core.signing import Envelope
 from freehold.evidence.replaying import table_json
-from freehold.node import publishing
+from freehold.node import logbook, publishing
 from freehold.node.lending import require_claim, require_grants, require_receipts
 from freehold.node.node import Node
 from freehold.node.peers import Peers
@@ -208,6 +208,7 @@ def open_for(node: Node, builder: str, body: dict[str, Any]) -> dict[str, Any]:
             with node.store.transaction() as tx:
                 tx.put(opening, public=True)
                 tx.set(f"held_test:{plan.test.commitment}", kept)
+            logbook.anchor_soon(node)
     return {"opening": node.store.get(kept["opening"]).to_json(), "test": table_json(table)}
 
 

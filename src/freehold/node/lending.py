@@ -25,7 +25,7 @@ from freehold.core.documents import Asset, Claim, Grant, Receipt
 from freehold.core.errors import Conflict, InvalidDocument, InvalidInput, NotAllowed, NotFound
 from freehold.core.ids import sha256_hex
 from freehold.core.signing import Envelope, parse_envelope
-from freehold.node import budget, unused
+from freehold.node import budget, logbook, unused
 from freehold.node.admitting import plan_of
 from freehold.node.granting import standing
 from freehold.node.node import Node
@@ -175,7 +175,10 @@ class Lender:
                 self._node, body.get("opening"), "test_opening", plan.run_id, plan.test.holder
             )
             self._require_same(plan, contribution, opening, body.get("test"))
-            return self._sign(plan, contribution, opening)
+            answer = self._sign(plan, contribution, opening)
+        # the run is over here, once: what its evidence will have to show of this log is all in it
+        logbook.anchor_soon(self._node)
+        return answer
 
     # what a run is made of
 

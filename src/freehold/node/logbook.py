@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from freehold.core.canonical import canonical_bytes
-from freehold.core.errors import Conflict, InvalidInput, NotFound
+from freehold.core.errors import Conflict, FreeholdError, InvalidInput, NotFound
 from freehold.core.ids import hash_bytes
 from freehold.log.checkpoint import Checkpoint
 from freehold.log.note import sign
 from freehold.node.node import Node
 
 MAX_PROOFS = 2_000
+DUE = "anchor_due"
+"""Kept while something in the log is to be anchored before `anchor_every_seconds` are over."""
+_log = logging.getLogger("freehold")
 
 
 class NotAnchored(Conflict):
@@ -40,7 +44,39 @@ def anchor(node: Node) -> dict[str, Any]:
     gas = 0
     if anchored_size(node) < size:
         gas = node.send("LogAnchors", "anchor", size, root)
+    if node.store.state(DUE):
+        with node.store.transaction() as tx:
+            tx.delete(DUE)
     return {"size": size, "root": "0x" + root.hex(), "gas": gas}
+
+
+def anchor_soon(node: Node) -> None:
+    """Something is in the log that others will have to prove: anchor it, at this owner's pace.
+
+    Where the last anchor is younger than `anchor_least_seconds`, or the chain refuses, it is left due: `anchor_if_due`
+    does it then, for all that came in meanwhile.
+    """
+    if not node.store.state(DUE):
+        with node.store.transaction() as tx:
+            tx.set(DUE, value=True)
+    try:
+        anchor_if_due(node)
+    except FreeholdError as error:
+        _log.warning("the log could not be anchored: %s", error.message)
+
+
+def anchor_if_due(node: Node) -> bool:
+    """Anchor the log if it has grown and the last anchor is old enough; says whether it was."""
+    _, size, anchored_at = node.chain.read("LogAnchors", "headOf", node.account)
+    with node.store.log() as log:
+        grown = log.size() > int(size)
+    settings = node.settings
+    pauses = [settings.anchor_least_seconds] if node.store.state(DUE) else []
+    pauses += [settings.anchor_every_seconds] if settings.anchor_every_seconds else []
+    if not grown or not pauses or node.now() - int(anchored_at) < min(pauses):
+        return False
+    anchor(node)
+    return True
 
 
 def anchored_size(node: Node) -> int:
@@ -71,7 +107,13 @@ def proofs(node: Node, document_ids: list[str], *, may_anchor: bool = True) -> d
     size = anchored_size(node)
     if positions and max(positions.values()) >= size:
         if not may_anchor:
-            raise NotAnchored("this log has entries that are not anchored yet", hint="Anchor the log first.")
+            every = node.settings.anchor_every_seconds
+            raise NotAnchored(
+                "this log has entries that are not anchored yet",
+                hint=f"Its owner anchors it every {every:,} seconds, or by: freehold log --anchor."
+                if every
+                else "Its owner anchors it by: freehold log --anchor.",
+            )
         size = anchor(node)["size"]
     with node.store.log() as log:
         listed = [

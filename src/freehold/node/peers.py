@@ -27,12 +27,15 @@ from freehold.core.signing import parse_envelope
 from freehold.node.node import Node
 
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
+MAX_ABOUT_BYTES = 256 * 1024
 TIMEOUT_SECONDS = 30.0
 _BY_STATUS: dict[int, type[FreeholdError]] = {
     402: PaymentRequired,
     403: NotAllowed,
     404: NotFound,
     409: Conflict,
+    413: InvalidInput,
+    429: NotAllowed,
     502: Unavailable,
     503: Unavailable,
     504: Unavailable,
@@ -75,7 +78,7 @@ class Peers:
 
     def meet(self, url: str) -> Party:
         """Fetch, check and remember who runs the node at `url`."""
-        answer = self.get(url, "/.well-known/freehold.json")
+        answer = self.get(url, "/.well-known/freehold.json", most_bytes=MAX_ABOUT_BYTES)
         if not isinstance(answer, dict):
             raise InvalidInput(f"{url} is not a Freehold node", hint="Check the URL.")
         party = self._node.accept_party(parse_envelope(answer.get("party")))
@@ -89,9 +92,9 @@ class Peers:
             raise PeerUnreachable(f"{party.name} names no endpoint", account=account)
         return party.endpoints[0]
 
-    def get(self, url: str, path: str) -> Any:
-        """An unsigned GET of public data."""
-        return self._exchange("GET", url, path, b"", {})
+    def get(self, url: str, path: str, *, most_bytes: int) -> Any:
+        """An unsigned GET of public data, of at most so many bytes."""
+        return self._exchange("GET", url, path, b"", {}, most_bytes=most_bytes)
 
     def post(
         self, url: str, path: str, body: dict[str, Any], *, timeout: float = TIMEOUT_SECONDS
@@ -154,6 +157,7 @@ class Peers:
         data: bytes,
         headers: dict[str, str],
         timeout: float = TIMEOUT_SECONDS,
+        most_bytes: int = MAX_ANSWER_BYTES,
     ) -> Any:
         if not _is_web(url):
             raise InvalidInput(f"{url[:100]!r} is not an http URL", hint="Write http://host:port.")
@@ -165,8 +169,8 @@ class Peers:
                 content = bytearray()
                 for chunk in response.iter_raw():
                     content += chunk
-                    if len(content) > MAX_ANSWER_BYTES:
-                        raise PeerRefused(f"{url} answered with more than {MAX_ANSWER_BYTES} bytes")
+                    if len(content) > most_bytes:
+                        raise PeerRefused(f"{url} answered with more than {most_bytes} bytes")
                     if time.monotonic() > deadline:
                         # the client's own timeout begins anew with every byte
                         raise httpx.ReadTimeout("the answer takes too long")

@@ -9,6 +9,7 @@ from freehold.chain import deployments, proof
 from freehold.chain.client import Chain
 from freehold.core.documents import Asset, Claim, Grant, Receipt
 from freehold.core.errors import (
+    Conflict,
     FreeholdError,
     InvalidInput,
     NotAllowed,
@@ -23,6 +24,7 @@ from freehold.evidence.bundle import Bundle
 from freehold.evidence.replaying import replay, table_json
 from freehold.evidence.verify import Report, verify
 from freehold.node import logbook
+from freehold.node.logbook import NotAnchored
 from freehold.node.node import Node
 from freehold.node.peers import Peers
 from freehold.node.publishing import open_table
@@ -32,9 +34,11 @@ if TYPE_CHECKING:
     from freehold.node.services import Services
 
 ATTEMPTS = 3
+"""A log that is anchored while evidence is gathered makes its proofs stale; then all are asked again."""
 PROOF_SECONDS = 15.0
 """How long an owner may take to show its log; one that takes longer is away."""
-"""A log that is anchored while evidence is gathered makes its proofs stale; then all are asked again."""
+MOST_AT_ONCE = 64
+"""Owners asked at the same time."""
 
 
 def check(bundle: Bundle, *, block_hash: str | None = None, chain: Chain | None = None) -> Report:
@@ -46,12 +50,15 @@ def give_evidence(services: Services, sender: str, body: dict[str, Any]) -> dict
     """Evidence for the other side of a receipt.
 
     Raises:
-        NotAllowed: the sender is not named in the receipt.
+        NotAllowed: the sender is not named in the receipt. NotAnchored: asking never makes this node pay.
     """
     receipt = services.node.receipt(str(body.get("receipt")))
     if sender not in (receipt.provider, receipt.holder):
         raise NotAllowed("evidence of a receipt goes to its two sides", hint="They may pass it on to anyone.")
-    return gather(services.node, services.peers, receipt.id).to_json()
+    node, peers = services.node, services.peers
+    return services.gathering.get(
+        receipt.id, lambda: gather(node, peers, receipt.id, may_anchor=False).to_json()
+    )
 
 
 def evidence(services: Services, receipt_id: str) -> Bundle:
@@ -83,7 +90,12 @@ def collected(services: Services, receipt_id: str, *, may_anchor: bool = True) -
         bundle, report = _gathered(node, services.peers, _sold(node, receipt), receipt, may_anchor=may_anchor)
         return bundle, check(bundle, chain=node.chain) if report.ok else report
     services.buyer.flush()
-    answer = services.peers.ask(receipt.provider, "/peer/evidence", {"receipt": receipt.id}, timeout=120)
+    try:
+        answer = services.peers.ask(receipt.provider, "/peer/evidence", {"receipt": receipt.id}, timeout=120)
+    except Conflict as error:
+        if error.fields.get("peer_code") != NotAnchored.code:
+            raise
+        raise NotAnchored(error.message, hint=error.hint) from None
     bundle = Bundle.from_json(answer)
     return bundle, check(bundle, chain=node.chain)
 
@@ -108,22 +120,23 @@ def give_model_evidence(services: Services, body: dict[str, Any]) -> dict[str, A
     asset = services.node.asset(str(body.get("model")))
     kept = services.node.store.state(f"model_evidence:{asset.id}")
     if kept is None:
-        keep_evidence(services.node, services.peers, asset)
-        kept = services.node.store.state(f"model_evidence:{asset.id}")
+        node, peers = services.node, services.peers
+        kept = services.gathering.get(asset.id, lambda: keep_evidence(node, peers, asset, may_anchor=False))
     found: dict[str, Any] = kept
     return found
 
 
-def keep_evidence(node: Node, peers: Peers, asset: Asset) -> None:
+def keep_evidence(node: Node, peers: Peers, asset: Asset, *, may_anchor: bool) -> dict[str, Any]:
     """Gather the evidence of a model while its owners are there, and keep it for those who ask.
 
     Raises:
         NotFound: the model was not released here. Unavailable, VerificationFailed.
     """
-    bundle, report = _gathered(node, peers, asset, None, may_anchor=True)
+    bundle, report = _gathered(node, peers, asset, None, may_anchor=may_anchor)
     require(report)
     with node.store.transaction() as tx:
         tx.set(f"model_evidence:{asset.id}", bundle.to_json())
+    return bundle.to_json()
 
 
 def require_lineage(node: Node, peers: Peers, asset: Asset) -> None:
@@ -148,14 +161,14 @@ def require_lineage(node: Node, peers: Peers, asset: Asset) -> None:
         tx.set(f"trusted:{asset.id}", {"block": report.block_hash, "at": node.now()})
 
 
-def gather(node: Node, peers: Peers, receipt_id: str) -> Bundle:
+def gather(node: Node, peers: Peers, receipt_id: str, *, may_anchor: bool) -> Bundle:
     """Collect documents, log proofs of every party, the training record and one chain proof.
 
     Raises:
         Unavailable, VerificationFailed.
     """
     receipt = node.receipt(receipt_id)
-    bundle, report = _gathered(node, peers, _sold(node, receipt), receipt, may_anchor=True)
+    bundle, report = _gathered(node, peers, _sold(node, receipt), receipt, may_anchor=may_anchor)
     require(report)
     return bundle
 
@@ -291,7 +304,7 @@ def _is_revocation(envelope: Envelope, by: set[str]) -> bool:
 def _ask_all(
     node: Node, peers: Peers, envelopes: dict[str, Envelope], needed: set[str], *, may_anchor: bool
 ) -> dict[str, dict[str, Any]]:
-    """Each party's log proofs, asked for at once: every one of them may have to anchor first.
+    """Each party's log proofs, asked for at once.
 
     An owner that is away is left out: its grant and receipts stand in this node's log too.
     """
@@ -307,9 +320,12 @@ def _ask_all(
                 raise
             return None
 
-    accounts = sorted(_provers(envelopes))
-    with ThreadPoolExecutor(max_workers=len(accounts)) as pool:
-        answers = dict(zip(accounts, pool.map(ask, accounts), strict=True))
+    # its own first: where that is not anchored, nobody is asked
+    answers: dict[str, dict[str, Any] | None] = {node.account: ask(node.account)}
+    accounts = sorted(_provers(envelopes) - {node.account})
+    if accounts:
+        with ThreadPoolExecutor(max_workers=min(len(accounts), MOST_AT_ONCE)) as pool:
+            answers |= zip(accounts, pool.map(ask, accounts), strict=True)
     return {account: answer for account, answer in answers.items() if answer is not None}
 
 

@@ -15,7 +15,7 @@ from freehold.core.canonical import canonical_bytes
 from freehold.core.documents import Action, Party, Terms
 from freehold.core.errors import InvalidInput, NotAllowed
 from freehold.core.ids import resolve, sha256_hex
-from freehold.node import budget
+from freehold.node import budget, pending
 from freehold.node.answers.shape import STRICT, Account, Count, Epsilon, Id, Time, Units
 from freehold.node.issuing import parse_terms, total_units
 from freehold.node.node import Node
@@ -29,6 +29,8 @@ MAX_REQUESTS = 1_000
 """Open requests in all."""
 MAX_REQUESTS_PER_PEER = 10
 """Open requests of one account."""
+MAX_BYTES, MAX_BYTES_PER_PEER = 16_000_000, 512_000
+"""What open requests may hold, in all and of one account: a plan comes with each that is for training."""
 LAPSE_SECONDS = 14 * 86_400
 """How long a request or an offer stays open, and a decided one is listed."""
 MAX_TEXT = 300
@@ -38,6 +40,14 @@ class TooManyRequests(NotAllowed):
     """As many requests wait for the owner as this node keeps."""
 
     code = "request.too_many"
+    http_status = 429
+
+
+class LargeRequest(InvalidInput):
+    """A request, with its plan, is larger than what waits for an owner may be."""
+
+    code = "request.too_large"
+    http_status = 413
 
 
 @with_config(STRICT)
@@ -192,18 +202,48 @@ def count_waiting(node: Node) -> int:
     return sum(1 for one in found if one and one["state"] == "waiting")
 
 
-def require_room(node: Node, holder: str) -> None:
-    """One more request may be kept.
+def make_room(node: Node, tx: Transaction, record: dict[str, Any]) -> None:
+    """One more request may be kept; where it is full, the oldest that strangers wait with goes for it.
+
+    Strangers have half of the room, so that they never crowd out those whom this owner knows.
 
     Raises:
-        TooManyRequests.
+        TooManyRequests, LargeRequest.
     """
-    waiting = [entry["holder"] for entry in _index(node).values() if entry["open"]]
-    if len(waiting) >= MAX_REQUESTS or waiting.count(holder) >= MAX_REQUESTS_PER_PEER:
-        raise TooManyRequests(
-            "too many requests wait for this owner",
-            hint="Wait for answers, or drop some: freehold grants drop REQUEST.",
+    holder, size = record["holder"], len(canonical_bytes(record))
+    if size > MAX_BYTES_PER_PEER:
+        raise LargeRequest(
+            f"the request has {size} bytes", hint=f"At most {MAX_BYTES_PER_PEER}: plan with fewer owners."
         )
+    open_ = {key: entry for key, entry in _index(node).items() if entry["open"]}
+    own = [entry for entry in open_.values() if entry["holder"] == holder]
+    if not _fits([*own, {"bytes": size}], MAX_REQUESTS_PER_PEER, MAX_BYTES_PER_PEER):
+        raise _too_many()
+    known = {who: pending.is_partner(tx.connection, who) for who in {one["holder"] for one in open_.values()}}
+    strangers = [key for key, entry in open_.items() if not known[entry["holder"]]]
+    strangers.sort(key=lambda key: (open_[key].get("at", 0), key))
+    if not pending.is_partner(tx.connection, holder):
+        while strangers and not _fits(
+            [*(open_[key] for key in strangers), {"bytes": size}], MAX_REQUESTS // 2, MAX_BYTES // 2
+        ):
+            forget(node, tx, strangers[0])
+            open_.pop(strangers.pop(0))
+    while not _fits([*open_.values(), {"bytes": size}], MAX_REQUESTS, MAX_BYTES):
+        if not strangers:
+            raise _too_many()
+        forget(node, tx, strangers[0])
+        open_.pop(strangers.pop(0))
+
+
+def _fits(entries: list[dict[str, Any]], most: int, most_bytes: int) -> bool:
+    return len(entries) <= most and sum(entry.get("bytes", 0) for entry in entries) <= most_bytes
+
+
+def _too_many() -> TooManyRequests:
+    return TooManyRequests(
+        "too many requests wait for this owner",
+        hint="Wait for answers, or drop some: freehold grants drop REQUEST.",
+    )
 
 
 def read(node: Node, request_id: str) -> dict[str, Any] | None:
@@ -217,7 +257,13 @@ def keep(node: Node, tx: Transaction, record: dict[str, Any], seconds: int) -> N
     record["lapses_at"] = node.now() + seconds
     tx.set(f"request:{record['id']}", record)
     undecided = record["state"] in ("waiting", "countered")
-    entry = {"holder": record["holder"], "open": undecided, "until": record["lapses_at"]}
+    entry = {
+        "holder": record["holder"],
+        "open": undecided,
+        "until": record["lapses_at"],
+        "at": record["asked_at"],
+        "bytes": len(canonical_bytes(record)),
+    }
     _keep_index(node, tx, {**_index(node), record["id"]: entry})
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from freehold.node.buying import Buyer
+from freehold.node.gathering import Gathering
 from freehold.node.jobs import Jobs
 from freehold.node.ledger import Ledger
 from freehold.node.lending import Lender
 from freehold.node.limits import Buckets
 from freehold.node.node import Node
+from freehold.node.nonces import Nonces
 from freehold.node.peers import Peers
 from freehold.node.readiness import Readiness
 from freehold.node.retrying import Retries
@@ -26,7 +28,9 @@ class Services:
         self.node = node
         self.tally = tally or Tally()
         self.callers = Buckets(node.settings.peer_requests_per_minute)
+        self.nonces = Nonces(node.now())
         self.peers = Peers(node)
+        self.gathering = Gathering(node)
         self.lender = Lender(node)
         self.gateway = Gateway(node)
         self.buyer = Buyer(node, self.peers)

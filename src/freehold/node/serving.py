@@ -17,7 +17,7 @@ from freehold.inference.answer import Question, read_request
 from freehold.inference.channel import due, require_next, require_open
 from freehold.inference.errors import PaymentRefused, PaymentReused, StaleVoucher, Unpaid
 from freehold.inference.payment import Voucher, read_header
-from freehold.node import unused
+from freehold.node import pruning, unused
 from freehold.node.chain_facts import MAX_REMEMBERED, ChainFacts
 from freehold.node.node import Node
 from freehold.node.publishing import require_own
@@ -196,6 +196,6 @@ class Gateway:
             unused.authorise(node, tx, grant.id)
             tx.put(envelope)
             tx.count_use(grant.id, served.quote.price_units)
-            tx.answer(key, question.hash, given)
+            pruning.keep(node, tx, key, question.hash, given, receipt)
             keep_voucher(tx, voucher, served.asset.id)
         return given

@@ -27,7 +27,9 @@ LEAST = {
     "max_table_bytes": 1,
     "max_fee_wei": 0,
     "anchor_every_seconds": 0,
+    "anchor_least_seconds": 0,
     "keep_answers_days": 0,
+    "keep_answers_bytes": 0,
     "address_requests_per_minute": 0,
     "peer_requests_per_minute": 0,
     "heavy_requests_at_once": 1,
@@ -73,9 +75,13 @@ class Settings:
     max_fee_wei: int = 0
     """Most that one transaction may cost, in wei; 0 means the network's own limit."""
     anchor_every_seconds: int = 86_400
-    """How often a log that has grown is anchored on chain; 0 means only when asked or needed."""
+    """How often a log that has grown is anchored on chain; 0 means only by its owner, and at the end of a run."""
+    anchor_least_seconds: int = 3_600
+    """Least time between anchors that the end of a run calls for; asking for a proof calls for none."""
     keep_answers_days: int = 30
-    """How long a sold answer is kept for a retry after its buyer signed the receipt; 0 means for ever."""
+    """How long a sold answer is kept for a retry; 0 means as long as there is room."""
+    keep_answers_bytes: int = 1024 * 1024 * 1024
+    """Room for sold answers that are kept for a retry; an eighth of it for one buyer. The oldest go first."""
     address_requests_per_minute: int = 12_000
     """Requests one network address may send; a sixth of it at once. 0 means any number."""
     peer_requests_per_minute: int = 3_000

@@ -268,6 +268,11 @@ class Store:
         with self._lock:
             yield LogStore(self._database.connection)
 
+    def tidy(self) -> None:
+        """Give back room on the disk that no row fills any more."""
+        with self._lock:
+            self._database.tidy()
+
     def close(self) -> None:
         """Close the database; further use fails."""
         with self._lock:

@@ -546,7 +546,7 @@ class Job:
         asset = releasing.release(self._node, self._peers, self.job, plan, done.model)
         with contextlib.suppress(FreeholdError):
             # what a buyer's node asks to see before it pays; made again when asked for
-            proving.keep_evidence(self._node, self._peers, asset)
+            proving.keep_evidence(self._node, self._peers, asset, may_anchor=True)
         self._advance("done", model=asset.id, finished_at=int(time.time()))
 
 

@@ -19,7 +19,7 @@ from freehold.core.ids import hash_bytes
 from freehold.inference.answer import Question
 from freehold.inference.errors import PaymentRefused, PaymentReused
 from freehold.inference.payment import Transfer, signature_bytes
-from freehold.node import pending
+from freehold.node import pending, pruning
 from freehold.node.issuing import parse_terms
 from freehold.node.node import Node
 from freehold.node.served import Served, make_receipt, repeated, require_signature, response
@@ -173,14 +173,13 @@ class Transfers:
             grant = self._grant(served, transfer, at, tx.next_number("revocation_index"))
             evidence: dict[str, str | int] = {"request": question.hash, "payment": grant.nonce}
             # dated when the payment was accepted: the grant stood then, however late the answer is
-            receipt = node.seal(
-                make_receipt(served, grant, answer, evidence, sequence=1, issued_at=at), "provider"
-            )
-            given = response(answer, receipt)
+            receipt = make_receipt(served, grant, answer, evidence, sequence=1, issued_at=at)
+            envelope = node.seal(receipt, "provider")
+            given = response(answer, envelope)
             pending.befriend(tx, grant.holder)
             tx.put(node.seal(grant))
-            tx.put(receipt)
+            tx.put(envelope)
             tx.count_use(grant.id, transfer.value_units)
-            tx.answer(key, question.hash, given)
+            pruning.keep(node, tx, key, question.hash, given, receipt)
             tx.delete(key)
         return given

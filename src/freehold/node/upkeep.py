@@ -49,30 +49,23 @@ def work(services: Services) -> Work:
         ),
         Piece("jobs", "go on with jobs whose pause is over", RETRY_SECONDS, services.retries.go_on),
     ]
-    if node.settings.keep_answers_days:
-        pieces.append(Piece("answers", "let go of old answers", PRUNE_SECONDS, lambda: prune(node)))
+    pieces.append(Piece("tidy", "let go of old answers, give back room", PRUNE_SECONDS, lambda: tidy(node)))
     every = node.settings.anchor_every_seconds
-    if every:
-        pieces.append(
-            Piece(
-                "anchor",
-                "anchor the log on chain where it has grown",
-                min(every, LOOK_SECONDS),
-                lambda: anchor_if_due(node),
-            )
+    pieces.append(
+        Piece(
+            "anchor",
+            "anchor the log on chain where it has grown",
+            min(every or LOOK_SECONDS, LOOK_SECONDS),
+            lambda: logbook.anchor_if_due(node),
         )
+    )
     return Work(tuple(pieces))
 
 
-def anchor_if_due(node: Node) -> bool:
-    """Anchor the log if it has grown and the last anchor is old enough; says whether it was."""
-    _, size, anchored_at = node.chain.read("LogAnchors", "headOf", node.account)
-    with node.store.log() as log:
-        grown = log.size() > int(size)
-    if not grown or node.now() - int(anchored_at) < node.settings.anchor_every_seconds:
-        return False
-    logbook.anchor(node)
-    return True
+def tidy(node: Node) -> None:
+    """Let go of what is old, and give the disk back what nothing fills any more."""
+    prune(node)
+    node.store.tidy()
 
 
 def _settle(node: Node) -> None:

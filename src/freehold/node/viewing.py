@@ -9,13 +9,15 @@ from freehold.core.documents import Action, Asset, Claim, Party, Receipt
 from freehold.core.errors import FreeholdError, InvalidDocument, InvalidInput, NotFound
 from freehold.core.ids import Ambiguous, resolve, short
 from freehold.core.signing import Envelope, parse_envelope
-from freehold.node import consent, granting, logbook, publishing, releasing
+from freehold.node import consent, granting, logbook, pending, publishing, releasing
 from freehold.node.node import Node
 from freehold.node.services import Services
+from freehold.node.store import Transaction
 from freehold.training import metrics, privacy
 from freehold.training.record import RunPlan
 
 MAX_CATALOGUE = 1_000
+MAX_CATALOGUE_BYTES = 8 * 1024 * 1024
 
 
 def status(node: Node) -> dict[str, Any]:
@@ -90,7 +92,7 @@ def read_catalogue(services: Services, url: str, account: str) -> None:
     Which assets are granted by hand is noted of the node's own (`account`) only.
     """
     node = services.node
-    answer = services.peers.get(url, "/catalogue")
+    answer = services.peers.get(url, "/catalogue", most_bytes=MAX_CATALOGUE_BYTES)
     offers = answer.get("assets") if isinstance(answer, dict) else None
     if not isinstance(offers, list) or len(offers) > MAX_CATALOGUE:
         raise InvalidDocument(f"{url} has no readable catalogue")
@@ -112,8 +114,22 @@ def read_catalogue(services: Services, url: str, account: str) -> None:
     with node.store.transaction() as tx:
         for envelope in fresh:
             tx.put(envelope, logged=False)
+            pending.add(tx, pending.ASSETS, envelope.document.id, account, len(envelope.to_bytes()))
+        while oldest := pending.surplus(tx.connection, pending.ASSETS, account):
+            _forget_offer(tx, oldest)
         for asset_id, approval in heard.items():
             consent.set_approval(tx, asset_id, approval)
+
+
+def _forget_offer(tx: Transaction, asset_id: str) -> None:
+    """A catalogue that goes on changing keeps its newest offers here, and those that something came of."""
+    pending.remove(tx, pending.ASSETS.kind, asset_id)
+    if (
+        tx.connection.execute("SELECT 1 FROM documents WHERE about = ? LIMIT 1", (asset_id,)).fetchone()
+        is None
+    ):
+        tx.forget(asset_id)
+        consent.set_approval(tx, asset_id, "automatic")
 
 
 def find_asset(services: Services, text: str, kind: str = "") -> str:

@@ -11,11 +11,11 @@ from fastapi import APIRouter, Depends, Request, Response
 from freehold.core.canonical import parse
 from freehold.core.documents import Party
 from freehold.core.errors import InvalidInput, InvalidSignature
-from freehold.core.http_signature import MAX_SKEW_SECONDS, read_stamp, verify_request
+from freehold.core.http_signature import MAX_SKEW_SECONDS, Stamp, read_stamp, verify_request
 from freehold.core.http_signature import Request as SignedRequest
 from freehold.core.signing import parse_envelope
 from freehold.log.note import VerifierKey
-from freehold.node import auditing, consent, granting, holding, lending, logbook, proving, releasing
+from freehold.node import auditing, consent, granting, holding, lending, logbook, pending, proving, releasing
 from freehold.node.limits import RateLimited
 from freehold.node.node import Node
 from freehold.node.services import Services
@@ -92,13 +92,23 @@ def router(services: Services) -> APIRouter:
         signed(lambda sender, body: lending.countersign(node, sender, body.get("receipts")))
     )
     routes.post("/releases")(signed(lambda sender, body: releasing.accept_release(node, sender, body)))
-    routes.post("/proofs")(signed(lambda _, body: logbook.proofs(node, _ids(body))))
+    routes.post("/proofs")(signed(lambda _, body: logbook.proofs(node, _ids(body), may_anchor=False)))
     routes.post("/audits")(signed(lambda sender, body: auditing.open_to(node, sender, body)))
     routes.post("/tests")(signed(lambda sender, body: holding.show(node, sender, body)))
     routes.post("/tests/open")(signed(lambda sender, body: holding.open_for(node, sender, body)))
     routes.post("/model-evidence")(signed(lambda _, body: proving.give_model_evidence(services, body)))
     routes.post("/evidence")(signed(lambda sender, body: proving.give_evidence(services, sender, body)))
     return routes
+
+
+def _seen(services: Services, stamp: Stamp) -> bool:
+    """Whether a request was here before; asking is to cost a stranger's host no byte of disk."""
+    node, expires_at = services.node, stamp.created_at + 2 * MAX_SKEW_SECONDS
+    with node.store.reading() as connection:
+        partner = pending.is_partner(connection, stamp.account)
+    if partner:
+        return node.store.seen_nonce(f"{stamp.account}:{stamp.nonce}", expires_at, node.now())
+    return services.nonces.seen(stamp.account, stamp.nonce, stamp.created_at, expires_at, node.now())
 
 
 def _ids(body: dict[str, Any]) -> list[str]:
@@ -150,7 +160,6 @@ def _authenticate(services: Services, request: Request, raw: bytes, introduced: 
     except RateLimited:
         services.tally.refusal("peer")
         raise
-    expires_at = stamp.created_at + 2 * MAX_SKEW_SECONDS
-    if node.store.seen_nonce(f"{claimed}:{stamp.nonce}", expires_at, node.now()):
+    if _seen(services, stamp):
         raise Replayed("this request was received before", hint="Sign a new one with a fresh nonce.")
     return claimed

@@ -24,6 +24,9 @@ class Database(Protocol):
     def transaction(self) -> AbstractContextManager[Connection]:
         """All or nothing; the only writer."""
 
+    def tidy(self) -> None:
+        """Give back room that no row fills any more."""
+
     def close(self) -> None:
         """End it."""
 

@@ -11,6 +11,10 @@ from freehold.node.databases import migrations
 from freehold.node.databases.errors import StorageFailed
 
 FILE = "node.sqlite"
+PAGES_AT_ONCE = 10_000
+"""Free pages given back at a time: the database is locked meanwhile."""
+WAL_BYTES = 4 * 1024 * 1024
+"""To which the write-ahead log shrinks at a checkpoint, however long it was."""
 
 
 class SqliteDatabase:
@@ -19,7 +23,10 @@ class SqliteDatabase:
     def __init__(self, path: Path) -> None:
         try:
             self.connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=10)
+            # before the first table: a database made earlier reuses free pages and keeps its size
+            self.connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
             self.connection.execute("PRAGMA journal_mode = WAL")
+            self.connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
             # FULL: an answer that was given (and may have been paid) must survive power loss too
             self.connection.execute("PRAGMA synchronous = FULL")
             if not migrations.is_current(self.connection):
@@ -54,6 +61,18 @@ class SqliteDatabase:
     def _rollback(self) -> None:
         if self.connection.in_transaction:
             self.connection.execute("ROLLBACK")
+
+    def tidy(self) -> None:
+        """Give free pages back to the disk, and empty the write-ahead log.
+
+        Raises:
+            StorageFailed: it stays as it is.
+        """
+        try:
+            self.connection.execute(f"PRAGMA incremental_vacuum({PAGES_AT_ONCE})").fetchall()
+            self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        except sqlite3.Error as error:
+            raise StorageFailed(f"cannot tidy: {error}", hint="Free some disk space.") from error
 
     def close(self) -> None:
         """Further use fails."""
