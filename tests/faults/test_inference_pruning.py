@@ -85,7 +85,9 @@ def test_a_buyer_that_never_signs_fills_its_share_of_the_room_and_no_more(world:
     for number in range(1, 8):
         answers.append(shop.post(shop.body(1_000, number), hand.voucher(number * PRICE)))
         assert answers[-1].status_code == 200
-        assert shop.post(shop.body(1_000, number), hand.voucher(number * PRICE)).content == answers[-1].content
+        assert (
+            shop.post(shop.body(1_000, number), hand.voucher(number * PRICE)).content == answers[-1].content
+        )
     assert sum(len(one.content) for one in answers) > room // BUYERS_PART
     assert kept_bytes(node) <= room // BUYERS_PART + 7 * 66
     again = shop.post(shop.body(1_000, 1), hand.voucher(PRICE))
