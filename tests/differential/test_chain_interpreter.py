@@ -47,7 +47,7 @@ programs = st.lists(numbers.map(pushed) | listed | sums | others | st.just(b"\x5
 
 @pytest.fixture(scope="module")
 def machine(tmp_path_factory):
-    ledger = Ledger(tmp_path_factory.mktemp("chain") / "chain.sqlite")
+    ledger = Ledger(tmp_path_factory.mktemp("chain"))
     yield ledger.machine, replace(ledger.head, gas_limit=genesis.GAS_LIMIT)
     ledger.close()
 

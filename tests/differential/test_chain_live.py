@@ -1,5 +1,6 @@
 """Subscriptions over WebSocket, filters' limits, and supposed blocks: asked by an independent client library."""
 
+import contextlib
 import json
 import sys
 from contextlib import contextmanager
@@ -93,8 +94,28 @@ def test_a_connection_answers_every_method_and_keeps_its_own_subscriptions(side)
 def test_pages_from_elsewhere_cannot_connect(side):
     with pytest.raises(InvalidStatus), live(side, origin="https://evil.example"):
         pass
-    with live(side, origin="http://localhost:3000") as one:
+    # other programs of this machine serve pages too
+    with pytest.raises(InvalidStatus), live(side, origin="http://localhost:3000"):
+        pass
+    with live(side, origin="chrome-extension://nkbihfbeogaeaoehlefnkodbefgpgknn") as one:
         assert one.answer("eth_blockNumber")["result"] == "0x0"
+
+
+def test_requests_come_in_binary_frames_too(side):
+    with live(side) as one:
+        one.socket.send(b'{"jsonrpc": "2.0", "id": 1, "method": "eth_chainId"}')
+        assert json.loads(one.socket.recv(timeout=10))["result"] == "0x7a69"
+
+
+def test_subscriptions_do_not_push_out_filters_and_are_bounded(side):
+    filter_id = side.ask("eth_newBlockFilter")
+    with contextlib.ExitStack() as stack:
+        for _ in range(10):
+            one = stack.enter_context(live(side))
+            for _ in range(100):
+                one.answer("eth_subscribe", "newHeads")
+        assert stack.enter_context(live(side)).answer("eth_subscribe", "newHeads")["error"]["code"] == -32005
+        assert side.ask("eth_getFilterChanges", filter_id) == []
 
 
 def test_a_node_stops_although_a_subscriber_stays(tmp_path):

@@ -3,7 +3,21 @@
 import re
 from pathlib import Path
 
-from freehold.chain.embedded import dispatcher, edge, frames, genesis, ledger, logs, pool, sockets
+from freehold.chain.embedded import (
+    budget,
+    connections,
+    dispatcher,
+    edge,
+    frames,
+    genesis,
+    ledger,
+    logs,
+    pool,
+    precompiles,
+    sockets,
+    transactions,
+    turns,
+)
 from freehold.chain.embedded.ledger import Ledger
 from freehold.chain.embedded.methods import Methods
 
@@ -11,7 +25,7 @@ PAGE = (Path(__file__).resolve().parents[2] / "docs" / "reference" / "chain.md")
 
 
 def test_every_method_is_documented(tmp_path):
-    opened = Ledger(tmp_path / "chain.sqlite")
+    opened = Ledger(tmp_path)
     names = set(Methods(opened).names()) | {"eth_subscribe", "eth_unsubscribe"}
     opened.close()
     section = PAGE.split("## Methods")[1].split("\n\n## ")[0]
@@ -29,8 +43,27 @@ def test_the_limits_are_those_of_the_code():
         sockets._MOST_SUBSCRIPTIONS,
         pool._MOST_QUEUED,
         pool._MOST_QUEUED_PER_SENDER,
+        dispatcher._MOST_VALUES,
+        connections.MOST_CONNECTIONS,
+        ledger._MOST_SNAPSHOTS,
+        precompiles.MOST_ROUNDS,
+        precompiles.MOST_MODEXP_BYTES,
     ):
         assert f"{value:,}" in limits
     assert f"{frames.MOST_TRACE_BYTES >> 20} MiB; more is refused" in limits
     assert f"{edge.MOST_BODY_BYTES >> 20} MiB" in limits
-    assert f"{edge.MOST_HEAD_BYTES >> 10} KiB" in limits
+    assert f"{connections.MOST_HEAD_BYTES >> 10} KiB" in limits
+    assert f"{edge.MOST_MESSAGE_BYTES >> 20} MiB |" in limits
+    assert f"| {edge._MOST_HELD_BYTES >> 20} MiB; more" in limits
+    assert f"| {edge._MOST_SOCKETS}; {edge._MOST_SOCKETS_OF_ONE} of one origin" in limits
+    assert f"| {edge._MOST_WAITING}; {edge._MOST_OF_ONE} of one origin" in limits
+    assert f"| {dispatcher.MOST_ANSWER_BYTES >> 20} MiB |" in limits
+    assert f"{logs.MOST_LOG_BYTES >> 20} MiB of data" in limits
+    assert f"| {transactions._MOST_RAW_BYTES >> 10} KiB |" in limits
+    assert f"in all, {pool._MOST_QUEUED_BYTES >> 20} MiB |" in limits
+    assert connections.REQUEST_SECONDS == connections.WRITE_SECONDS
+    assert f"| {connections.REQUEST_SECONDS:g} s |" in limits
+    assert f"| {budget.REQUEST_SECONDS:g} s of processor time" in limits
+    assert f"| {budget.TRANSACTION_SECONDS:g} s of processor time" in limits
+    assert f"runs for {turns.SHORT_SECONDS * 1e3:g} ms at first" in limits
+    assert f"longer than {ledger._SHORT_SECONDS * 1e3:g} ms waits" in limits

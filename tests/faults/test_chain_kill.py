@@ -110,7 +110,7 @@ from pathlib import Path
 from freehold.chain.embedded.ledger import Ledger
 from freehold.chain.embedded import DEV_KEY
 from freehold.chain.transaction import Transaction
-ledger = Ledger(Path({str(tmp_path)!r}) / "chain.sqlite")
+ledger = Ledger(Path({str(tmp_path)!r}))
 def send(nonce):
     raw = Transaction(31337, nonce, b"\\x01" * 20, b"", 21000, 100, 1, 1).sign(DEV_KEY)
     ledger.settle(ledger.offer(raw))
@@ -121,7 +121,7 @@ send(1)
 """
     process = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert process.returncode == 9
-    ledger = Ledger(tmp_path / "chain.sqlite")
+    ledger = Ledger(tmp_path)
     assert ledger.head.hash.hex() == process.stdout.strip()
     assert ledger.head.block_number == 1
     raw = Transaction(31337, 1, b"\x01" * 20, b"", 21000, 100, 1, 1).sign(DEV_KEY)
@@ -131,7 +131,7 @@ send(1)
 
 
 def test_a_full_disk_refuses_the_block_and_leaves_the_chain_whole(tmp_path):
-    ledger = Ledger(tmp_path / "chain.sqlite")
+    ledger = Ledger(tmp_path)
 
     def send(nonce):
         ledger.settle(
@@ -144,17 +144,18 @@ def test_a_full_disk_refuses_the_block_and_leaves_the_chain_whole(tmp_path):
 
     send(0)
     head = ledger.head
-    ((pages,),) = ledger.store.rows("PRAGMA page_count")
-    ledger.store.rows(f"PRAGMA max_page_count = {pages}")
+    writer = ledger.store._connection  # the limit is a connection's own
+    ((pages,),) = writer.execute("PRAGMA page_count").fetchall()
+    writer.execute(f"PRAGMA max_page_count = {pages}")
     with pytest.raises(sqlite3.OperationalError, match="full"):
         send_all(range(1, 50))
     full = ledger.head
     assert full.block_number < 49
-    ledger.store.rows("PRAGMA max_page_count = 1000000")
+    writer.execute("PRAGMA max_page_count = 1000000")
     send(full.block_number)
     assert ledger.head.parent_hash == full.hash
     ledger.close()
-    again = Ledger(tmp_path / "chain.sqlite")
+    again = Ledger(tmp_path)
     assert again.header_at(1).hash == head.hash
     assert again.head.block_number == full.block_number + 1
     again.close()

@@ -14,6 +14,7 @@ from web3.exceptions import ContractCustomError, Web3RPCError
 
 from freehold.chain import deployments
 from freehold.chain.embedded import DEV_KEY, EmbeddedNode
+from freehold.chain.embedded.origins import InvalidOrigin
 from freehold.core.errors import Conflict, Unavailable
 
 DEV = Account.from_key(DEV_KEY)
@@ -406,13 +407,57 @@ def test_notifications_get_no_answer(shared):
     assert post(shared.url, content=b'{"method": "eth_chainId"}').content == b""
 
 
-def test_only_loopback_names_are_served(shared):
-    ask_with = lambda **headers: post(shared.url, content=b"{}", headers=headers).status_code  # noqa: E731
-    assert ask_with(host="evil.example") == 403
-    assert ask_with(origin="https://evil.example") == 403
-    assert ask_with(origin="null") == 403
-    assert ask_with(host="localhost:1", origin="http://localhost:3000") == 200
-    assert httpx.get(shared.url).status_code == 405
+EXTENSION = "chrome-extension://nkbihfbeogaeaoehlefnkodbefgpgknn"
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"host": "localhost:1"}, 200),
+        ({"content-type": "application/json; charset=utf-8"}, 200),
+        ({"sec-fetch-site": "none"}, 200),
+        ({"origin": EXTENSION, "sec-fetch-site": "cross-site"}, 200),
+        ({"origin": "moz-extension://0e0e0e0e-0000-4000-8000-000000000000"}, 200),
+        ({"host": "evil.example"}, 403),
+        ({"host": "127.0.0.1.evil.example"}, 403),
+        ({"origin": "https://evil.example"}, 403),
+        ({"origin": "http://localhost:3000"}, 403),
+        ({"origin": "http://127.0.0.1:8545"}, 403),
+        ({"origin": "null"}, 403),
+        ({"origin": ""}, 403),
+        ({"origin": EXTENSION + "/page"}, 403),
+        ({"origin": EXTENSION, "host": "evil.example"}, 403),
+        ({"sec-fetch-site": "cross-site"}, 403),
+        ({"sec-fetch-site": "same-site"}, 403),
+        ({"content-type": "text/plain"}, 415),
+        ({"content-type": "Text/Plain; charset=utf-8"}, 415),
+        ({"content-type": "application/x-www-form-urlencoded"}, 415),
+        ({"content-type": "multipart/form-data; boundary=x"}, 415),
+    ],
+    ids=lambda given: "; ".join(map(": ".join, given.items())) if isinstance(given, dict) else str(given),
+)
+def test_web_pages_are_refused_and_wallets_are_not(shared, headers, status):
+    body = b'{"id": 1, "method": "eth_chainId"}'
+    assert post(shared.url, content=body, headers=headers).status_code == status
+
+
+def test_a_page_that_is_allowed_may_ask_and_read_and_others_may_not(tmp_path):
+    allowed, other = "http://localhost:3000", "http://localhost:3001"
+    with EmbeddedNode(tmp_path, allow_origins=[allowed]) as node:
+        asked = {"origin": allowed, "access-control-request-private-network": "true"}
+        flight = httpx.options(node.url, headers=asked)
+        assert flight.headers["access-control-allow-origin"] == allowed
+        assert flight.headers["access-control-allow-private-network"] == "true"
+        assert ask(node, "eth_chainId", origin=allowed)["result"] == "0x7a69"
+        assert httpx.options(node.url, headers={"origin": other}).status_code == 403
+        assert post(node.url, content=b"{}", headers={"origin": other}).status_code == 403
+
+
+@pytest.mark.parametrize("origin", ["*", "localhost:3000", "http://localhost:3000/", "http://", "null"])
+def test_what_is_no_origin_is_not_taken_for_one(tmp_path, origin):
+    with pytest.raises(InvalidOrigin):
+        EmbeddedNode(tmp_path, allow_origins=[origin])
 
 
 def test_an_oversized_body_is_refused(shared):

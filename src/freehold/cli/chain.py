@@ -34,10 +34,17 @@ def run(
     port: Annotated[
         int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.", min=0, max=65535)
     ] = 8545,
+    allow_origin: Annotated[
+        list[str] | None,
+        typer.Option(help="Origin of a web page that may ask the chain; repeatable.", metavar="ORIGIN"),
+    ] = None,
     until_eof: UntilEof = None,
     as_json: Json = False,
 ) -> None:
-    """Run a chain until Ctrl-C, with Freehold's contracts on it."""
+    """Run a chain until Ctrl-C, with Freehold's contracts on it.
+
+    Web pages may ask it only from an allowed origin; browser extensions, wallets that is, from any.
+    """
     from freehold.chain import deployment_record, deployments  # noqa: PLC0415
     from freehold.chain.client import Chain  # noqa: PLC0415
     from freehold.chain.embedded import DEV_KEY, serving  # noqa: PLC0415
@@ -49,7 +56,7 @@ def run(
     if until_eof is not None:
         end_at_eof(until_eof)
     directory = (home or DEFAULT_HOME / "chain").expanduser()
-    with serving(directory, port) as node:
+    with serving(directory, port, allow_origins=allow_origin or ()) as node:
         chain = Chain(Rpc(node.url))
         made = deployments.deploy_missing(chain, DEV_KEY)
         deployment_record.renew(directory / deployment_record.FILE, chain)

@@ -8,6 +8,7 @@ soon as a transaction waits, and reopens after `kill -9` with the same block has
     accounts the state that a block works on
     machine  the one door to py-evm; `interpreter` is its loop, with the commonest instructions in place
     ledger   how blocks are made, read and rewound
+    budget   how long anything may compute; `turns` says whose turn it is
     methods  the JSON-RPC methods; `edge` puts them on HTTP, `server` starts and stops it all
 
 >>> from pathlib import Path
@@ -26,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 from freehold.chain.embedded import curves
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from freehold.chain.embedded.server import EmbeddedNode
@@ -40,7 +41,7 @@ DEV_KEY = bytes.fromhex("ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7
 
 
 @contextmanager
-def serving(home: Path, port: int) -> Iterator[EmbeddedNode]:
+def serving(home: Path, port: int, *, allow_origins: Iterable[str] = ()) -> Iterator[EmbeddedNode]:
     """The chain of a directory, in a process that does little else."""
     import gc  # noqa: PLC0415 - only the serving process needs it
 
@@ -49,7 +50,7 @@ def serving(home: Path, port: int) -> Iterator[EmbeddedNode]:
     from freehold.chain.embedded.server import EmbeddedNode  # noqa: PLC0415 - loads py-evm
 
     try:
-        with EmbeddedNode(home, port) as node:
+        with EmbeddedNode(home, port, allow_origins=allow_origins) as node:
             gc.freeze()
             gc.set_threshold(20_000, 20, 20)
             gc.enable()
@@ -58,7 +59,7 @@ def serving(home: Path, port: int) -> Iterator[EmbeddedNode]:
         gc.enable()
 
 
-def serve(home: Path, port: int) -> None:
+def serve(home: Path, port: int, *, allow_origins: Iterable[str] = ()) -> None:
     """Run the chain of a directory until SIGTERM or SIGINT; prints its URL on stdout once ready."""
     import signal  # noqa: PLC0415 - only the serving process needs these
     import sys  # noqa: PLC0415
@@ -67,7 +68,7 @@ def serve(home: Path, port: int) -> None:
     ended = threading.Event()
     for one in (signal.SIGTERM, signal.SIGINT):
         signal.signal(one, lambda *_: ended.set())
-    with serving(home, port) as node:
+    with serving(home, port, allow_origins=allow_origins) as node:
         sys.stdout.write(node.url + "\n")
         sys.stdout.flush()
         ended.wait()

@@ -17,9 +17,12 @@ def main() -> int:
     )
     parser.add_argument("--home", type=Path, required=True, help="directory that holds the chain")
     parser.add_argument("--port", type=int, default=8545, help="port on 127.0.0.1; 0 takes a free one")
+    parser.add_argument(
+        "--allow-origin", action="append", default=[], help="origin of a web page that may ask; repeatable"
+    )
     given = parser.parse_args()
     try:
-        serve(given.home, given.port)
+        serve(given.home, given.port, allow_origins=given.allow_origin)
     except FreeholdError as error:
         sys.stderr.write(f"{error.message}\n{error.hint}\n")
         return error.exit_code

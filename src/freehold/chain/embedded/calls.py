@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from freehold.chain.embedded import genesis
-from freehold.chain.embedded.faults import INVALID_PARAMS, Fault, reverted
+from freehold.chain.embedded.faults import INVALID_PARAMS, REFUSED, Fault, reverted
 from freehold.chain.embedded.machine import Call
 from freehold.chain.embedded.overrides import Overrides, read_block_overrides, read_overrides
 from freehold.chain.embedded.reader import LATEST, PENDING, MethodGroup, method
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _MOST_ACCESSED = 1_000
+_MOST_INITCODE = 49_152
 _MOST_ROUNDS = 8
 """Runs after which an access list that still changes the path taken is given as it stands."""
 
@@ -77,19 +78,29 @@ def read_call(given: Any) -> Call:
     """The message of a call. Fee fields are ignored: calls are free here."""
     if not isinstance(given, dict):
         raise Fault(INVALID_PARAMS, "expected a call object")
-    data = given.get("input", given.get("data"))
+    data = _read_input(given)
     gas = given.get("gas")
     listed = given.get("accessList") or []
     if not isinstance(listed, list) or len(listed) > _MOST_ACCESSED:
         raise Fault(INVALID_PARAMS, "accessList: expected a list")
+    if given.get("to") is None and len(data) > _MOST_INITCODE:
+        raise Fault(REFUSED, f"max initcode size exceeded: {len(data)} > {_MOST_INITCODE}")
     return Call(
         sender=bytes(20) if given.get("from") is None else read_address(given["from"], "from"),
         to=b"" if given.get("to") is None else read_address(given["to"], "to"),
-        data=b"" if data is None else read_data(data, "input"),
+        data=data,
         value=0 if given.get("value") is None else read_quantity(given["value"], "value"),
         gas=genesis.GAS_LIMIT if gas is None else min(read_quantity(gas, "gas"), genesis.GAS_LIMIT),
         access_list=tuple(_read_access(one) for one in listed),
     )
+
+
+def _read_input(given: dict[str, Any]) -> bytes:
+    """The calldata under either of its names, or both alike; null says nothing."""
+    named = {name: read_data(given[name], name) for name in ("input", "data") if given.get(name) is not None}
+    if len(set(named.values())) > 1:
+        raise Fault(INVALID_PARAMS, "input and data differ; give one of them")
+    return next(iter(named.values()), b"")
 
 
 def _read_access(given: Any) -> tuple[bytes, tuple[int, ...]]:

@@ -1,4 +1,4 @@
-"""Defers the elliptic-curve precompiles until a contract calls one.
+"""Defers the elliptic-curve precompiles until a contract calls one, and has them look at the budget.
 
 py-evm imports them, and py_ecc's tables with them, at once: a third of the time to start, for what no
 contract of ours calls. Here their modules are stood in for by functions that import the real one when run.
@@ -12,6 +12,8 @@ import sys
 import threading
 from types import ModuleType
 from typing import Any
+
+from freehold.chain.embedded.budget import interruptible
 
 _FUNCTIONS = {
     "eth.precompiles.ecadd": ("ecadd",),
@@ -27,6 +29,13 @@ _FUNCTIONS = {
         "bls12_pairing_check",
     ),
 }
+_STEPS = {
+    "eth.precompiles.ecpairing": ("_process_point",),
+    "eth.precompiles.bls12_381.bls12_381_g1": ("bls12_multiply_optimized",),
+    "eth.precompiles.bls12_381.bls12_381_g2": ("bls12_multiply_optimized",),
+    "eth.precompiles.bls12_381.bls12_381_pairing": ("bls12_multiply_optimized", "pairing"),
+}
+"""What the long ones repeat for every point, a third of a second each at most."""
 _loading = threading.RLock()
 
 
@@ -53,6 +62,16 @@ def _real(name: str) -> ModuleType:
         most_frames = sys.getrecursionlimit()
         sys.modules.pop(name, None)
         module = importlib.import_module(name)
+        for part, steps in _STEPS.items():
+            if part.startswith(name):
+                found = sys.modules[part]
+                for step in steps:
+                    setattr(found, step, _interruptible(getattr(found, step)))
         # py_ecc raises it to 100,000, see `machine`
         sys.setrecursionlimit(most_frames)
     return module
+
+
+def _interruptible(step: Any) -> Any:
+    # a curried function hands its calls to what it was made of
+    return type(step)(interruptible(step.func)) if hasattr(step, "func") else interruptible(step)

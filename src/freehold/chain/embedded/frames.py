@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 from eth.exceptions import Halt
 from eth.vm.forks.prague.computation import PragueComputation
+from eth.vm.memory import Memory
 
 from freehold.chain.embedded.faults import LIMIT, Fault, reason_of
+from freehold.chain.embedded.interpreter import OPCODES, Computation
 from freehold.chain.embedded.machine import AccessState
 from freehold.chain.embedded.wire import show
 
@@ -118,13 +120,11 @@ def _refused(computation: Any, kind: str, target: bytes, stack: list[int]) -> _S
 
 def _self_destruct(instruction: Callable[[Any], None]) -> Callable[..., None]:
     """SELFDESTRUCT, and a note of what it sent."""
-    # py-evm wraps it in a warning to whoever runs it; contracts that hold it are not ours to change
-    quiet = getattr(instruction, "__wrapped__", instruction)
 
     def run(computation: Any) -> None:
         value = computation.state.get_balance(computation.msg.storage_address)
         try:
-            quiet(computation)
+            instruction(computation)
         except Halt:
             beneficiary = computation.beneficiaries[-1]
             computation.steps.append(_Step("SELFDESTRUCT", beneficiary, None, value))
@@ -137,15 +137,15 @@ def _number(item: int | bytes) -> int:
     return item if isinstance(item, int) else int.from_bytes(item, "big")
 
 
-class _TraceComputation(PragueComputation):
+class _TraceComputation(Computation):
     """A computation that notes its calls and counts what they carry."""
 
     opcodes = cast(
         "dict[int, OpcodeAPI]",
         {
-            **PragueComputation.opcodes,
-            **{code: _watched(kind, PragueComputation.opcodes[code]) for code, kind in _KINDS.items()},
-            _SELF_DESTRUCT: _self_destruct(PragueComputation.opcodes[_SELF_DESTRUCT]),
+            **OPCODES,
+            **{code: _watched(kind, OPCODES[code]) for code, kind in _KINDS.items()},
+            _SELF_DESTRUCT: _self_destruct(OPCODES[_SELF_DESTRUCT]),
         },
     )
     state: Any
@@ -165,6 +165,11 @@ class _TraceComputation(PragueComputation):
         child = super().generate_child_computation(child_msg)
         self.state.spend(len(child.output))
         return child
+
+    def add_child_computation(self, child_computation: Any) -> None:
+        # kept whole, as the trace tells of it; only its memory is done with
+        PragueComputation.add_child_computation(self, child_computation)
+        child_computation._memory = Memory()  # noqa: SLF001 - not offered otherwise
 
     def add_log_entry(self, account: Address, topics: tuple[int, ...], data: bytes) -> None:
         self.state.spend(len(data) + _ENTRY_BYTES)

@@ -18,6 +18,8 @@ GAS_LIMIT = 30_000_000
 BASE_FEE_WEI = 7
 """The fixed point of EIP-1559's integer rule: below-target blocks cannot lower it further."""
 TIMESTAMP = 1_700_000_000
+HASH = bytes.fromhex("d6006db4c741e8a539acbf7b361b786f89b19014d2010016e62023e9c16b8eb7")
+"""Of block 0, which follows from all that stands here."""
 
 WEI = 10**18
 DEV_KEY = bytes.fromhex("ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80")

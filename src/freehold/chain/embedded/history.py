@@ -93,8 +93,6 @@ class HistoryMethods(MethodGroup):
 
     @method("eth_getBlockReceipts")
     def _get_block_receipts(self, block: Any) -> list[dict[str, Any]] | None:
-        if isinstance(block, str) and len(block) == 66:
-            block = {"blockHash": block}
         header = self._found(block)
         if header is None:
             return None

@@ -16,6 +16,8 @@ from eth.exceptions import Halt
 from eth.vm.forks.prague.computation import PragueComputation
 from eth.vm.logic.invalid import InvalidOpcode
 
+from freehold.chain.embedded import precompiles
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -23,6 +25,8 @@ _WORD = 2**256 - 1
 _MOST_STACK = 1_024
 _MOST_CODES = 32
 """Codes whose jump targets and push values are kept; an entry takes at most about 2 MB."""
+_MOST_KEPT = 49_152
+"""Bytes of a code that is kept: a longer one is supposed by a caller (`overrides`)."""
 _NEVER = 2**64
 """Gas that no call has: the price of an instruction that is left to py-evm."""
 
@@ -48,14 +52,63 @@ _SUMS: dict[int, Callable[[int, int], int]] = {
 """Instructions that put one number in the place of two; the first was on top."""
 _DONE_HERE = {*_SUMS, _ISZERO, _NOT, _CALLDATALOAD, _POP, _MLOAD, _MSTORE, _JUMP, _JUMPI, _JUMPDEST}
 _DONE_HERE.update(range(_PUSH0, _SWAP1 + 16))
-_OPCODES: dict[int, Any] = dict(PragueComputation.opcodes)
+_LONG = frozenset((0x20, 0x37, 0x39, 0x3C, 0x3E, 0x5E, *range(0xA0, 0xA5), *range(0xF0, 0x100)))
+"""Instructions whose work grows with memory, or that call: the budget is looked at before each."""
+_JUMPS, _LEFT_COUNTS = 64, 4
+"""Jumps between two looks at the budget, and as how many of them an instruction left to py-evm counts."""
+OPCODES: dict[int, Any] = dict(PragueComputation.opcodes)
+"""py-evm's instructions."""
 # py-evm wraps it in a warning to whoever runs it; contracts that hold it are not ours to change
-_OPCODES[_SELF_DESTRUCT] = getattr(_OPCODES[_SELF_DESTRUCT], "__wrapped__", _OPCODES[_SELF_DESTRUCT])
-_PRICES = [_OPCODES[code].gas_cost if code in _DONE_HERE else _NEVER for code in range(256)]
+OPCODES[_SELF_DESTRUCT] = getattr(OPCODES[_SELF_DESTRUCT], "__wrapped__", OPCODES[_SELF_DESTRUCT])
+_PRICES = [OPCODES[code].gas_cost if code in _DONE_HERE else _NEVER for code in range(256)]
+
+
+class _Remains:
+    """What is asked of a finished call later: py-evm would keep it whole, with its memory and its input."""
+
+    __slots__ = ("_deleted", "_heirs", "_logs", "_refund", "children")
+
+    def __init__(self, finished: Any) -> None:
+        self._logs = finished.get_raw_log_entries()
+        self._deleted = finished.get_accounts_for_deletion()
+        self._heirs = finished.get_self_destruct_beneficiaries()
+        self._refund = finished.get_gas_refund()
+        self.children: tuple[Any, ...] = ()
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether nothing will be asked."""
+        return not (self._logs or self._deleted or self._heirs or self._refund)
+
+    def get_raw_log_entries(self) -> Any:
+        """Its logs, and those of its calls."""
+        return self._logs
+
+    def get_accounts_for_deletion(self) -> Any:
+        """What was destroyed in it."""
+        return self._deleted
+
+    def get_self_destruct_beneficiaries(self) -> Any:
+        """Who got the money of that."""
+        return self._heirs
+
+    def get_gas_refund(self) -> Any:
+        """Gas to give back."""
+        return self._refund
 
 
 class Computation(PragueComputation):
-    """One call, run by the loop below."""
+    """One call, run by the loop below, within the budget of its state."""
+
+    opcodes = OPCODES
+    _precompiles = precompiles.guarded()
+
+    def add_child_computation(self, child_computation: Any) -> None:
+        """Take in what a call returned, and keep of it what matters at the end."""
+        super().add_child_computation(child_computation)
+        remains: Any = _Remains(self.children.pop())
+        if not remains.is_nothing:
+            self.children.append(remains)
 
     @classmethod
     def apply_computation(
@@ -75,11 +128,11 @@ class Computation(PragueComputation):
             if precompile is None:
                 _run(computation, bytes(message.code))
             elif not message.is_delegation:
+                state.budget.check()
                 precompile(computation)
         return computation
 
 
-@functools.lru_cache(maxsize=_MOST_CODES)
 def _read(code: bytes) -> tuple[bytes, frozenset[int], dict[int, tuple[int, int]]]:
     """Code with an end behind any push, its jump targets, and room to note (value, following) of pushes."""
     targets, at, size = set(), 0, len(code)
@@ -91,11 +144,15 @@ def _read(code: bytes) -> tuple[bytes, frozenset[int], dict[int, tuple[int, int]
     return code + bytes(33), frozenset(targets), {}
 
 
+_kept = functools.lru_cache(maxsize=_MOST_CODES)(_read)
+
+
 def _run(computation: Any, code: bytes) -> None:  # noqa: C901, PLR0912, PLR0915 - one loop; calls are what it saves
-    code, targets, pushes = _read(code)
+    code, targets, pushes = (_kept if len(code) <= _MOST_KEPT else _read)(code)
     meter, stream, memory = computation._gas_meter, computation.code, computation._memory  # noqa: SLF001
     values: list[Any] = computation._stack.values  # noqa: SLF001
     push, pop = values.append, values.pop
+    opcodes, look, jumps = computation.opcodes, computation.state.budget.check, _JUMPS
     gas, at, end = meter.gas_remaining, 0, len(code) - 1
     while True:
         here = code[at] if at < end else 0
@@ -128,6 +185,11 @@ def _run(computation: Any, code: bytes) -> None:  # noqa: C901, PLR0912, PLR0915
                     if not condition or target in targets:
                         gas, at = left, target if condition else at + 1
                         del values[-2:]
+                        jumps -= 1
+                        if jumps > 0:
+                            continue
+                        look()
+                        jumps = _JUMPS
                         continue
             elif not values:
                 pass
@@ -149,6 +211,11 @@ def _run(computation: Any, code: bytes) -> None:  # noqa: C901, PLR0912, PLR0915
                 if target in targets:
                     gas, at = left, target
                     pop()
+                    jumps -= 1
+                    if jumps > 0:
+                        continue
+                    look()
+                    jumps = _JUMPS
                     continue
             elif here == _MSTORE:
                 if len(values) > 1:
@@ -174,8 +241,12 @@ def _run(computation: Any, code: bytes) -> None:  # noqa: C901, PLR0912, PLR0915
                 values[-1] = int.from_bytes(found.ljust(32, b"\0"), "big")
                 continue
         meter.gas_remaining, stream.program_counter = gas, at + 1
+        jumps -= _LEFT_COUNTS
+        if jumps <= 0 or here in _LONG:
+            look()
+            jumps = _JUMPS
         try:
-            (_OPCODES.get(here) or InvalidOpcode(here))(computation)
+            (opcodes.get(here) or InvalidOpcode(here))(computation)
         except Halt:
             return
         gas, at = meter.gas_remaining, stream.program_counter

@@ -8,6 +8,8 @@ transaction gets a block at once, a burst shares one, and a sender is answered o
 from __future__ import annotations
 
 import functools
+import itertools
+import math
 import threading
 import time
 from dataclasses import dataclass, field, replace
@@ -17,7 +19,9 @@ from eth.vm.forks.london.headers import calculate_expected_base_fee_per_gas
 from eth_hash.auto import keccak
 
 from freehold.chain.embedded import genesis, receipts, tries
-from freehold.chain.embedded.faults import INTERNAL, REFUSED, Fault
+from freehold.chain.embedded.budget import BLOCK_SECONDS, TRANSACTION_SECONDS, OutOfTime, limited
+from freehold.chain.embedded.faults import INTERNAL, LIMIT, REFUSED, Fault
+from freehold.chain.embedded.home import damaged
 from freehold.chain.embedded.machine import Machine, Outcome
 from freehold.chain.embedded.pool import Pool, Ticket
 from freehold.chain.embedded.store import Store
@@ -32,6 +36,9 @@ if TYPE_CHECKING:
 _MOST_TRANSACTIONS = 250
 """Transactions in one block: keeps the lock's holder, and so every reader, from waiting long."""
 _ANCESTORS = 256
+_MOST_SNAPSHOTS = 1_000
+_SHORT_SECONDS = 0.25
+"""Processor time of a transaction's first run; one that needs more waits until no other does."""
 
 
 @dataclass
@@ -45,11 +52,15 @@ class _Draft:
 
 
 class Ledger:
-    """The chain of one directory. Every method takes the lock itself."""
+    """The chain of one directory. What writes takes the lock itself; what reads needs none.
 
-    def __init__(self, path: Path) -> None:
+    `head` is set after its block is committed, and the state under a root never changes, so a reader
+    that has taken a header has a snapshot.
+    """
+
+    def __init__(self, directory: Path) -> None:
         self.lock = threading.RLock()
-        self.store = Store(path)
+        self.store = Store(directory)
         self.machine = Machine(self.store.nodes, self._ancestors)
         self.pool = Pool()
         self.offset_seconds = 0
@@ -60,7 +71,12 @@ class Ledger:
         """Called with the height a rewind went back to, under the lock."""
         self._next_time: int | None = None
         self._snapshots: dict[int, tuple[int, int]] = {}
-        self.head = self._load_head()
+        self._snapshot_ids = itertools.count(1)
+        try:
+            self.head = self._load_head()
+        except BaseException:
+            self.store.close()
+            raise
         for (raw,) in self.store.rows("SELECT raw FROM queued"):
             transaction = decode_transaction(bytes(raw))
             ticket = Ticket(transaction, bytes(raw), bytes(transaction.hash), settled=True)
@@ -75,10 +91,10 @@ class Ledger:
 
     def header_at(self, number: int) -> Header | None:
         """The header at a height, or None."""
-        with self.lock:
-            if number == self.head.block_number:
-                return self.head
-            rows = self.store.rows("SELECT header FROM blocks WHERE number = ?", (number,))
+        head = self.head
+        if number == head.block_number:
+            return head
+        rows = self.store.rows("SELECT header FROM blocks WHERE number = ?", (number,))
         return _header(bytes(rows[0][0])) if rows else None
 
     def next_header(self) -> Header:
@@ -111,9 +127,11 @@ class Ledger:
 
     def settle(self, ticket: Ticket) -> bytes:
         """Have the ticket mined, queued or refused (`Fault`); returns the transaction hash."""
-        with self.lock:
-            if not ticket.settled:
-                self._mine(self.pool.take())
+        while not ticket.settled:
+            # one block a turn at the lock, so that between two long transactions others come first
+            with self.lock:
+                if not ticket.settled:
+                    self._mine(self.pool.take())
         if ticket.fault is not None:
             raise ticket.fault
         return ticket.tx_hash
@@ -155,8 +173,12 @@ class Ledger:
     def snapshot(self) -> int:
         """Remember the present head; returns a number for `revert`."""
         with self.lock:
-            self._snapshots[len(self._snapshots) + 1] = (self.head.block_number, self.offset_seconds)
-            return len(self._snapshots)
+            if len(self._snapshots) >= _MOST_SNAPSHOTS:
+                raise Fault(LIMIT, f"more than {_MOST_SNAPSHOTS} snapshots")
+            # a number is never given twice: one that was used up stays unknown
+            number = next(self._snapshot_ids)
+            self._snapshots[number] = (self.head.block_number, self.offset_seconds)
+            return number
 
     def revert(self, snapshot: int) -> bool:
         """Go back to a snapshot, forgetting it and later ones; False when unknown."""
@@ -175,11 +197,31 @@ class Ledger:
     # -- inside
 
     def _load_head(self) -> Header:
-        rows = self.store.rows("SELECT header FROM blocks ORDER BY number DESC LIMIT 1")
+        rows = self.store.rows("SELECT number, hash, header FROM blocks ORDER BY number DESC LIMIT 1")
         if rows:
-            return Header.decode(bytes(rows[0][0]))
+            return self._checked(*rows[0])
+        if self.store.rows("SELECT 1 FROM nodes LIMIT 1"):
+            raise damaged("it has state and no blocks")
         header = genesis.genesis_header(self.machine, _account(genesis.FAUCET_KEY))
         self.store.add_block(0, header.hash, header.encoded)
+        return header
+
+    def _checked(self, number: int, block_hash: bytes, encoded: bytes) -> Header:
+        """The newest header, if what stands below it is all there."""
+        try:
+            header = Header.decode(bytes(encoded))
+        except Exception as error:
+            raise damaged(f"the header of block {number} cannot be read") from error
+        if header.hash != bytes(block_hash) or header.block_number != number:
+            raise damaged(f"the header of block {number} is not the one it was")
+        first = self.store.rows("SELECT hash FROM blocks WHERE number = 0")
+        if not first or bytes(first[0][0]) != genesis.HASH:
+            raise damaged("its block 0 is not that of the local chain")
+        (count,) = self.store.rows("SELECT count(*) FROM blocks")[0]
+        if count != number + 1:
+            raise damaged(f"it has {count} of {number + 1} blocks")
+        if header.state_root not in self.store.nodes:
+            raise damaged(f"the state of block {number} is missing")
         return header
 
     def _ancestors(self, number: int) -> Iterator[bytes]:
@@ -189,6 +231,11 @@ class Ledger:
                 yield bytes(found)
 
     def _mine(self, waiting: list[Ticket]) -> None:
+        # whatever the budget of the request whose thread this is: others' transactions are in the line
+        with limited(math.inf):
+            self._mine_all(waiting)
+
+    def _mine_all(self, waiting: list[Ticket]) -> None:
         while waiting:
             header = self.next_header()
             draft = _Draft(header, self.machine.open_block(header))
@@ -205,27 +252,53 @@ class Ledger:
 
     def _fill(self, draft: _Draft, waiting: list[Ticket]) -> list[Ticket]:
         """Apply what fits; returns what is left for the next block."""
-        line = list(reversed(waiting))
+        # taken from its end; the long ones last, and each alone
+        line = waiting[::-1]
+        line.sort(key=lambda ticket: not ticket.is_long)
+        started = time.thread_time()
         while line:
             ticket = line.pop()
             transaction = ticket.transaction
-            full = len(draft.included) >= _MOST_TRANSACTIONS
+            full = len(draft.included) >= _MOST_TRANSACTIONS or time.thread_time() - started > BLOCK_SECONDS
             if full or draft.gas_used + transaction.gas > genesis.GAS_LIMIT:
                 return [ticket, *reversed(line)]
+            # for a settled one, queued before, nobody waits, so nobody would come back
+            if ticket.is_long and draft.included and not ticket.settled:
+                self.pool.postpone([ticket, *reversed(line)])
+                return []
             try:
                 if not self._due(draft, ticket):
                     continue
-                outcome = self.machine.apply(draft.state, transaction)
+                seconds = TRANSACTION_SECONDS if ticket.is_long else _SHORT_SECONDS
+                outcome = self.machine.apply(draft.state, transaction, seconds)
+            except OutOfTime as fault:
+                if not ticket.is_long:
+                    ticket.is_long = True
+                    line.insert(0, ticket)
+                    continue
+                self._refuse(ticket, fault)
+                line = self._others_first(line)
+                continue
             except Fault as fault:
-                ticket.settled, ticket.fault = True, fault
-                self.store.unqueue(ticket.tx_hash)
+                self._refuse(ticket, fault)
                 continue
             draft.gas_used += outcome.gas_used
             draft.included.append((ticket, outcome))
+            if ticket.is_long:
+                line = self._others_first(line)
             following = self.pool.due(transaction.sender, transaction.nonce + 1)
             if following is not None:
                 line.append(following)
         return []
+
+    def _others_first(self, line: list[Ticket]) -> list[Ticket]:
+        """Let what came meanwhile go before the rest of the line; returns what nobody would come back for."""
+        self.pool.postpone([ticket for ticket in reversed(line) if not ticket.settled])
+        return [ticket for ticket in line if ticket.settled]
+
+    def _refuse(self, ticket: Ticket, fault: Fault) -> None:
+        ticket.settled, ticket.fault = True, fault
+        self.store.unqueue(ticket.tx_hash)
 
     def _due(self, draft: _Draft, ticket: Ticket) -> bool:
         """Whether the transaction may run now; queues it when its nonce is ahead. Raises `Fault`."""

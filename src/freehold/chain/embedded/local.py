@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from freehold.chain.embedded.budget import current
 from freehold.chain.embedded.faults import INVALID_PARAMS, Fault
 from freehold.chain.embedded.reader import MethodGroup, method
 from freehold.chain.embedded.wire import read_address, read_quantity
@@ -36,14 +37,17 @@ class LocalMethods(MethodGroup):
         if count > _MOST_MINED or (seconds or 0) >= _CALENDAR:
             raise Fault(INVALID_PARAMS, f"expected at most {_MOST_MINED} blocks")
         for index in range(count):
+            current().check()
             if seconds is not None and index:
                 self._ledger.set_next_time(self._ledger.head.timestamp + seconds)
             self._ledger.mine_empty()
 
     @method("evm_increaseTime")
     def _increase_time(self, seconds: Any) -> str:
-        self._ledger.offset_seconds += read_quantity(seconds, "seconds") % _CALENDAR
-        return hex(self._ledger.offset_seconds)
+        step = read_quantity(seconds, "seconds") % _CALENDAR
+        with self._ledger.lock:
+            self._ledger.offset_seconds += step
+            return hex(self._ledger.offset_seconds)
 
     @method("evm_setNextBlockTimestamp")
     def _set_next_time(self, at: Any) -> None:

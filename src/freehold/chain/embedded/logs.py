@@ -7,7 +7,8 @@ again over the blocks since. Subscriptions are filters that the server polls for
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from freehold.chain.embedded.faults import INVALID_PARAMS, LIMIT, REFUSED, Fault
@@ -19,9 +20,14 @@ if TYPE_CHECKING:
 
 MOST_LOGS = 10_000
 """Logs one `eth_getLogs` returns; a wider question is refused with code -32005."""
+MOST_LOG_BYTES = 8 << 20
+"""Bytes of data in them, likewise."""
 MOST_FILTERS = 1_000
-"""Filters kept; the one polled longest ago makes room for a new one."""
+"""Filters kept; the one polled longest ago makes room for a new one. Subscriptions are counted apart."""
 _MOST_FILTER_VALUES = 1_000
+_MOST_NEWS = 1_000
+"""Blocks that one poll tells about; the next goes on from there."""
+_TAGS = ("earliest", "latest", "pending", "safe", "finalized")
 
 
 @dataclass
@@ -34,6 +40,10 @@ class Filter:
     """The log filter; empty for other kinds."""
     following: int
     """First block not told about yet."""
+    is_subscription: bool = False
+    """Whether a connection holds it, and ends it."""
+    turn: threading.Lock = field(default_factory=threading.Lock)
+    """Two polls at once would be told the same."""
 
 
 class LogMethods(MethodGroup):
@@ -42,6 +52,8 @@ class LogMethods(MethodGroup):
     def __init__(self, ledger: Ledger) -> None:
         super().__init__(ledger)
         self._filters: dict[str, Filter] = {}
+        self._lock = threading.Lock()
+        """Of the filters; never held for long, nor while another lock is taken."""
         self._ids = itertools.count(1)
         ledger.rewind_watchers.add(self._rewind)
 
@@ -75,7 +87,8 @@ class LogMethods(MethodGroup):
     @method("eth_uninstallFilter")
     def uninstall(self, identifier: Any) -> bool:
         """Forget a filter; False when it is unknown."""
-        return self._filters.pop(str(identifier), None) is not None
+        with self._lock:
+            return self._filters.pop(_name(identifier), None) is not None
 
     @method("eth_getFilterLogs")
     def _get_filter_logs(self, identifier: Any) -> list[dict[str, Any]]:
@@ -89,27 +102,37 @@ class LogMethods(MethodGroup):
     def changes(self, identifier: Any) -> list[Any]:
         """What happened since the last time this filter was asked."""
         found = self._filter(identifier)
-        self._filters[str(identifier)] = self._filters.pop(str(identifier))
-        head = self._ledger.head.block_number
-        news = self._news(found, found.following, head)
-        found.following = head + 1
-        return news
+        with found.turn:
+            first, head = found.following, self._ledger.head.block_number
+            if found.kind != "logs":
+                head = min(head, first + _MOST_NEWS - 1)
+            news = self._news(found, first, head)
+            # a rewind meanwhile has set it lower
+            if found.following == first:
+                found.following = head + 1
+            return news
 
-    def install(self, kind: str, wanted: Any = None) -> str:
-        """Make a filter over blocks from now on; returns its identifier. The caller holds the lock."""
+    def install(self, kind: str, wanted: Any = None, *, is_subscription: bool = False) -> str:
+        """Make a filter over blocks from now on; returns its identifier."""
         checked = read_filter(wanted) if kind == "logs" else {}
-        _conditions(checked)
-        if len(self._filters) >= MOST_FILTERS:
-            del self._filters[next(iter(self._filters))]
-        identifier = hex(next(self._ids))
-        self._filters[identifier] = Filter(kind, checked, self._ledger.head.block_number + 1)
+        made = Filter(kind, checked, self._ledger.head.block_number + 1, is_subscription)
+        with self._lock:
+            alike = [name for name, one in self._filters.items() if one.is_subscription == is_subscription]
+            if len(alike) >= MOST_FILTERS:
+                if is_subscription:
+                    raise Fault(LIMIT, f"at most {MOST_FILTERS} subscriptions in all")
+                del self._filters[alike[0]]
+            identifier = hex(next(self._ids))
+            self._filters[identifier] = made
         return identifier
 
     # -- inside
 
     def _rewind(self, height: int) -> None:
         """See that the blocks made next are news again."""
-        for one in self._filters.values():
+        with self._lock:
+            filters = list(self._filters.values())
+        for one in filters:
             one.following = min(one.following, height + 1)
 
     def _news(self, found: Filter, first: int, last: int) -> list[Any]:
@@ -128,9 +151,11 @@ class LogMethods(MethodGroup):
         return [show(row[0]) for row in self._ledger.store.rows(sql, (first, last))]
 
     def _filter(self, identifier: Any) -> Filter:
-        found = self._filters.get(str(identifier))
-        if found is None:
-            raise Fault(REFUSED, "filter not found")
+        with self._lock:
+            found = self._filters.pop(_name(identifier), None)
+            if found is None:
+                raise Fault(REFUSED, "filter not found")
+            self._filters[_name(identifier)] = found
         return found
 
     def _bound(self, block: Any, latest: int | None = None) -> int:
@@ -144,13 +169,19 @@ class LogMethods(MethodGroup):
         if first > last:
             return []
         clauses, parameters = _conditions(wanted)
-        rows = self._ledger.store.rows(
+        found = self._ledger.store.select(
             f"SELECT l.*, b.hash FROM logs l JOIN blocks b ON b.number = l.block"  # noqa: S608 - placeholders only
             f" WHERE l.block BETWEEN ? AND ? {clauses} ORDER BY l.block, l.position LIMIT {MOST_LOGS + 1}",
             (first, last, *parameters),
         )
-        if len(rows) > MOST_LOGS:
-            raise Fault(LIMIT, f"query returned more than {MOST_LOGS} results", {"limit": MOST_LOGS})
+        rows, size = [], 0
+        for row in found:
+            rows.append(row)
+            size += len(row[9])
+            if len(rows) > MOST_LOGS:
+                raise Fault(LIMIT, f"query returned more than {MOST_LOGS} results", {"limit": MOST_LOGS})
+            if size > MOST_LOG_BYTES:
+                raise Fault(LIMIT, f"query returned more than {MOST_LOG_BYTES >> 20} MiB of data")
         times: dict[int, int] = {}
         for row in rows:
             if row[0] not in times:
@@ -158,26 +189,45 @@ class LogMethods(MethodGroup):
         return [show_log(row[:10], row[10], times[row[0]]) for row in rows]
 
 
+def _name(identifier: Any) -> str:
+    return identifier if isinstance(identifier, str) else str(identifier)[:66]
+
+
 def read_filter(wanted: Any) -> dict[str, Any]:
-    """A log filter, without the members that are null."""
+    """A log filter: the members that are known and not null, each looked at, so that it may be kept."""
     if not isinstance(wanted, dict):
         raise Fault(INVALID_PARAMS, "expected a filter object")
-    return {name: value for name, value in wanted.items() if value is not None}
+    kept = {
+        name: wanted[name]
+        for name in ("address", "topics", "fromBlock", "toBlock", "blockHash")
+        if wanted.get(name) is not None
+    }
+    for name in ("fromBlock", "toBlock"):
+        if name in kept and kept[name] not in _TAGS:
+            read_quantity(kept[name], name)
+    if "blockHash" in kept:
+        read_data(kept["blockHash"], "blockHash", size=32)
+    _conditions(kept)
+    return kept
 
 
 def _conditions(wanted: dict[str, Any]) -> tuple[str, list[bytes]]:
     """SQL conditions and parameters for the `address` and `topics` of a log filter."""
-    clauses, parameters = [], []
+    clauses: list[str] = []
+    parameters: list[bytes] = []
     topics = wanted.get("topics") or []
     if not isinstance(topics, list) or len(topics) > 4:
         raise Fault(INVALID_PARAMS, "topics: expected at most 4")
     named = [("address", wanted.get("address"), 20)]
     named += [(f"topic{index}", topic, 32) for index, topic in enumerate(topics)]
+    count = 0
     for column, given, size in named:
         values = given if isinstance(given, list) else [] if given is None else [given]
-        if len(values) > _MOST_FILTER_VALUES:
-            raise Fault(INVALID_PARAMS, f"{column}: more than {_MOST_FILTER_VALUES} values")
-        if values and None not in values:
-            clauses.append(f"AND l.{column} IN ({','.join('?' * len(values))})")
-            parameters += [read_data(value, column, size=size) for value in values]
+        count += len(values)
+        if count > _MOST_FILTER_VALUES:
+            raise Fault(INVALID_PARAMS, f"{column}: more than {_MOST_FILTER_VALUES} values in a filter")
+        read = [read_data(value, column, size=size) for value in values if value is not None]
+        if read and len(read) == len(values):
+            clauses.append(f"AND l.{column} IN ({','.join('?' * len(read))})")
+            parameters += read
     return " ".join(clauses), parameters

@@ -20,6 +20,7 @@ from eth_utils.exceptions import ValidationError
 
 from freehold.chain.embedded import genesis
 from freehold.chain.embedded.accounts import Accounts
+from freehold.chain.embedded.budget import TRANSACTION_SECONDS, current, limited
 from freehold.chain.embedded.faults import INTERNAL, REFUSED, Fault, reverted
 from freehold.chain.embedded.prague import State
 from freehold.chain.embedded.transactions import floor_gas
@@ -127,7 +128,9 @@ class Machine:
             base_fee_per_gas=header.base_fee_per_gas,
             excess_blob_gas=0,
         )
-        return kind(cast("Any", self.nodes), context, Hash32(header.state_root))
+        state = kind(cast("Any", self.nodes), context, Hash32(header.state_root))
+        state.budget = current()
+        return state
 
     def trace_access(
         self, header: Header, call: Call
@@ -141,7 +144,9 @@ class Machine:
         outcome = self.run(state, call)
         addresses, slots = state.touched
         warm = {call.sender, call.to or created, header.coinbase, *state.computation_class.get_precompiles()}
-        listed = {address: sorted(at for owner, at in slots if owner == address) for address in addresses}
+        listed: dict[bytes, list[int]] = {address: [] for address in addresses}
+        for owner, slot in sorted(slots):
+            listed[owner].append(slot)
         return outcome, tuple(
             (address, tuple(found))
             for address, found in sorted(listed.items())
@@ -155,13 +160,21 @@ class Machine:
         state.set_storage(HISTORY_STORAGE_ADDRESS, slot, int.from_bytes(header.parent_hash, "big"))
         return state
 
-    def apply(self, state: Any, transaction: Any) -> Outcome:
-        """Run a signed transaction for good. Raises `Fault` when it may not enter a block."""
+    def apply(self, state: Any, transaction: Any, seconds: float = TRANSACTION_SECONDS) -> Outcome:
+        """Run a signed transaction for good. Raises `Fault` when it may not enter a block.
+
+        Without a change to the state when it takes longer than `seconds`, or than the thread's budget allows.
+        """
         state.lock_changes()
         before = state.snapshot()
         nonce = transaction.nonce
         try:
-            computation = state.apply_transaction(transaction)
+            with limited(min(seconds, current().left)) as state.budget:
+                computation = state.apply_transaction(transaction)
+        except Fault:
+            state.revert(before)
+            state.clear_transient_storage()
+            raise
         except ValidationError as error:
             state.revert(before)
             raise Fault(REFUSED, f"invalid transaction: {error}") from error

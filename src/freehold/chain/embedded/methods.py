@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING, Any
 
+from freehold.chain.embedded.budget import current
 from freehold.chain.embedded.calls import CallMethods
 from freehold.chain.embedded.faults import INVALID_PARAMS, NO_METHOD, Fault
 from freehold.chain.embedded.history import HistoryMethods
@@ -12,6 +13,7 @@ from freehold.chain.embedded.local import LocalMethods
 from freehold.chain.embedded.logs import LogMethods
 from freehold.chain.embedded.state import StateMethods
 from freehold.chain.embedded.tracing import TraceMethods
+from freehold.chain.embedded.turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -19,13 +21,29 @@ if TYPE_CHECKING:
     from freehold.chain.embedded.ledger import Ledger
 
 SEND = "eth_sendRawTransaction"
+LONG = frozenset(
+    (
+        "eth_call",
+        "eth_estimateGas",
+        "eth_createAccessList",
+        "eth_feeHistory",
+        "eth_getBlockReceipts",
+        "eth_getFilterChanges",
+        "eth_getFilterLogs",
+        "eth_getLogs",
+        "eth_getProof",
+        "debug_traceCall",
+        "debug_traceTransaction",
+    )
+)
+"""Methods that may compute for long, and wait for a turn. They change nothing before their end."""
 
 
 class Methods:
     """Finds a method, checks its parameters' number, and runs it."""
 
     def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
+        self._turns = Turns()
         self.logs = LogMethods(ledger)
         groups = (
             StateMethods(ledger),
@@ -45,7 +63,7 @@ class Methods:
     def call(
         self, name: str, parameters: list[Any], local: Mapping[str, Callable[..., Any]] | None = None
     ) -> Any:
-        """Run a method, perhaps one of `local`, under the ledger's lock. Raises `Fault`."""
+        """Run a method, perhaps one of `local`, within the thread's budget. Raises `Fault`."""
         found = self._table.get(name) or (local or {}).get(name)
         if found is None:
             raise Fault(NO_METHOD, f"the method {name[:64]} does not exist")
@@ -53,8 +71,6 @@ class Methods:
             (self._signatures.get(name) or inspect.signature(found)).bind(*parameters)
         except TypeError as error:
             raise Fault(INVALID_PARAMS, f"{name}: {error}") from error
-        if name == SEND:
-            # takes the lock itself: recovering the signer must not wait behind a running block
-            return found(*parameters)
-        with self._ledger.lock:
-            return found(*parameters)
+        if name != SEND:
+            current().check()
+        return self._turns.run(lambda: found(*parameters)) if name in LONG else found(*parameters)

@@ -9,6 +9,8 @@ from freehold.chain.embedded.faults import INVALID_PARAMS, Fault
 from freehold.chain.embedded.wire import read_address, read_data, read_quantity
 
 _MOST_ACCOUNTS, _MOST_SLOTS = 1_000, 10_000
+_MOST_CODE = 128 * 1024
+"""Bytes; five times what can be deployed."""
 _KNOWN = {"balance", "nonce", "code", "state", "stateDiff"}
 _BLOCK_FIELDS = {
     "number": "block_number",
@@ -90,6 +92,12 @@ def _read_account(address: str, given: Any) -> _Account:
         raise Fault(INVALID_PARAMS, f"state overrides: expected members of {', '.join(sorted(_KNOWN))}")
     if given.get("state") is not None and given.get("stateDiff") is not None:
         raise Fault(INVALID_PARAMS, "state overrides: state excludes stateDiff")
+    code = None if given.get("code") is None else read_data(given["code"], "code")
+    if code is not None and len(code) > _MOST_CODE:
+        raise Fault(INVALID_PARAMS, f"state overrides: code has more than {_MOST_CODE} bytes")
+    nonce = _quantity(given, "nonce")
+    if nonce is not None and nonce >= 2**64:
+        raise Fault(INVALID_PARAMS, "state overrides: a nonce is below 2^64 (EIP-2681)")
     whole = given.get("state") is not None
     slots = given.get("state" if whole else "stateDiff") or {}
     if not isinstance(slots, dict) or len(slots) > _MOST_SLOTS:
@@ -97,8 +105,8 @@ def _read_account(address: str, given: Any) -> _Account:
     return _Account(
         address=read_address(address, "state overrides"),
         balance=_quantity(given, "balance"),
-        nonce=_quantity(given, "nonce"),
-        code=None if given.get("code") is None else read_data(given["code"], "code"),
+        nonce=nonce,
+        code=code,
         storage={read_quantity(slot, "slot"): read_quantity(value, "value") for slot, value in slots.items()},
         is_whole_storage=whole,
     )

@@ -15,6 +15,7 @@ from freehold.chain.embedded.faults import REFUSED, Fault
 _MOST_OFFERED = 10_000
 _MOST_QUEUED = 4_096
 _MOST_QUEUED_PER_SENDER = 64
+_MOST_QUEUED_BYTES = 32 << 20
 
 
 @dataclass(eq=False)
@@ -28,6 +29,8 @@ class Ticket:
     """True once it is in a block, queued or refused."""
     fault: Fault | None = None
     """Why it was refused."""
+    is_long: bool = False
+    """Whether it did not end in its first run."""
 
 
 class Pool:
@@ -52,6 +55,11 @@ class Pool:
             taken, self._offered = self._offered, []
         return taken
 
+    def postpone(self, tickets: list[Ticket]) -> None:
+        """Put back what was taken."""
+        with self._lock:
+            self._offered = tickets + self._offered
+
     def queue(self, ticket: Ticket) -> Ticket | None:
         """Keep a transaction until its nonce is due; returns the one it replaces. Raises `Fault`."""
         transaction = ticket.transaction
@@ -61,12 +69,15 @@ class Pool:
             # the usual rule of nodes: a replacement pays at least a tenth more
             if transaction.max_fee_per_gas * 10 < held.transaction.max_fee_per_gas * 11:
                 raise Fault(REFUSED, "replacement transaction underpriced")
-        elif len(self.queued) >= _MOST_QUEUED:
+        elif len(self.queued) >= _MOST_QUEUED or self._queued_bytes() + len(ticket.raw) > _MOST_QUEUED_BYTES:
             raise Fault(REFUSED, "txpool is full")
         elif sum(sender == transaction.sender for sender, _ in self.queued) >= _MOST_QUEUED_PER_SENDER:
             raise Fault(REFUSED, f"more than {_MOST_QUEUED_PER_SENDER} queued transactions of one account")
         self.queued[slot] = ticket
         return held
+
+    def _queued_bytes(self) -> int:
+        return sum(len(held.raw) for held in self.queued.values())
 
     def due(self, sender: bytes, nonce: int) -> Ticket | None:
         """Take the queued transaction that follows, if it is here."""

@@ -10,6 +10,7 @@ from eth.vm.message import Message
 from eth_utils.logging import get_extended_debug_logger
 
 from freehold.chain.embedded.accounts import Accounts
+from freehold.chain.embedded.budget import UNLIMITED, Budget
 from freehold.chain.embedded.interpreter import Computation
 
 if TYPE_CHECKING:
@@ -55,6 +56,8 @@ class State(PragueState):
     logger = cast("Any", get_extended_debug_logger("freehold.chain.evm"))
     account_db_class: type[Accounts] = Accounts
     _account_db: Accounts
+    budget: Budget = UNLIMITED
+    """How long the call or transaction on it may compute."""
 
     def set_system_contracts(self) -> None:
         """Nothing: genesis put them there."""

@@ -29,7 +29,7 @@ def method(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
 
 
 class MethodGroup:
-    """Methods over one ledger; the caller holds its lock."""
+    """Methods over one ledger; nobody holds its lock."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
@@ -43,7 +43,8 @@ class MethodGroup:
         }
 
     def _numbered(self, number: int) -> Header:
-        header = self._ledger.header_at(number)
+        # SQLite knows no larger numbers
+        header = self._ledger.header_at(number) if number < 2**63 else None
         if header is None:
             raise Fault(REFUSED, "block not found")
         return header
@@ -61,12 +62,13 @@ class MethodGroup:
                     raise Fault(REFUSED, "block not found")
                 return header
             block = block.get("blockNumber")
+        elif isinstance(block, str) and len(block) == 66:
+            # a bare hash, as ethers and web3.py send it
+            return self._header({"blockHash": block}, clamp=clamp)
         if block in LATEST or block in PENDING:
             return self._ledger.head
-        number = 0 if block == "earliest" else read_quantity(block, "block")
-        return (
-            self._ledger.head if clamp and number > self._ledger.head.block_number else self._numbered(number)
-        )
+        number, head = 0 if block == "earliest" else read_quantity(block, "block"), self._ledger.head
+        return head if clamp and number > head.block_number else self._numbered(number)
 
     def _state(self, block: Any) -> Any:
         return self._ledger.machine.state(self._header(block))

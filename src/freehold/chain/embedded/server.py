@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Self
 
 import uvicorn
 
+from freehold.chain.embedded.connections import BoundedHttp
 from freehold.chain.embedded.dispatcher import Dispatcher
-from freehold.chain.embedded.edge import MOST_BODY_BYTES, Application, BoundedHttp
+from freehold.chain.embedded.edge import MOST_MESSAGE_BYTES, Application
 from freehold.chain.embedded.ledger import Ledger
+from freehold.chain.embedded.origins import Origins
 from freehold.core.errors import Unavailable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 
@@ -23,10 +26,12 @@ class EmbeddedNode:
     """The chain in a directory, served from a thread of this process.
 
     `with EmbeddedNode(path) as node: Rpc(node.url)`. Raises `Conflict` when another process holds
-    the directory and `Unavailable` when the port is taken.
+    the directory or its files are damaged, and `Unavailable` when the port is taken. Web pages may ask
+    only from `allow_origins`.
     """
 
-    def __init__(self, home: Path, port: int = 0) -> None:
+    def __init__(self, home: Path, port: int = 0, *, allow_origins: Iterable[str] = ()) -> None:
+        self._origins = Origins(allow_origins)
         self._home = home
         self._port = port
         self.url = ""
@@ -40,9 +45,8 @@ class EmbeddedNode:
         """Open the database, listen, and return when requests are answered."""
         listener = _listen(self._port)
         try:
-            self._home.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._ledger = Ledger(self._home / "chain.sqlite")
-            self._application = Application(self._ledger, Dispatcher(self._ledger))
+            self._ledger = Ledger(self._home)
+            self._application = Application(self._ledger, Dispatcher(self._ledger), self._origins)
         except BaseException:
             listener.close()
             raise
@@ -50,7 +54,8 @@ class EmbeddedNode:
             self._application,
             lifespan="off",
             ws="websockets-sansio" if importlib.util.find_spec("websockets") else "none",
-            ws_max_size=MOST_BODY_BYTES,
+            ws_max_size=MOST_MESSAGE_BYTES,
+            ws_per_message_deflate=False,
             http=BoundedHttp,
             loop="auto",
             log_config=None,

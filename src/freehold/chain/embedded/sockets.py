@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.websockets import WebSocketDisconnect
 
+from freehold.chain.embedded.budget import REQUEST_SECONDS, limited
 from freehold.chain.embedded.faults import INVALID_PARAMS, LIMIT, Fault
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from starlette.websockets import WebSocket
 
     from freehold.chain.embedded.ledger import Ledger
-    from freehold.chain.embedded.logs import LogMethods
+    from freehold.chain.embedded.methods import Methods
 
 _KINDS = {"newHeads": "newHeads", "logs": "logs", "newPendingTransactions": "transactions"}
 _MOST_SUBSCRIPTIONS = 100
@@ -35,10 +36,11 @@ Local = dict[str, "Callable[..., Any]"]
 class Connection:
     """One client and what it subscribed to."""
 
-    def __init__(self, socket: WebSocket, ledger: Ledger, logs: LogMethods) -> None:
+    def __init__(self, socket: WebSocket, ledger: Ledger, methods: Methods) -> None:
         self._socket = socket
         self._ledger = ledger
-        self._logs = logs
+        self._methods = methods
+        self._logs = methods.logs
         self._fresh: list[str] = []
         """Subscriptions whose names the client has not been told."""
         self._active: list[str] = []
@@ -46,7 +48,7 @@ class Connection:
 
     async def serve(
         self,
-        answer: Callable[[bytes, Local], bytes],
+        answer: Callable[[bytes, Local], Awaitable[bytes]],
         in_thread: Callable[..., Awaitable[Any]],
     ) -> None:
         """Answer and notify until the client goes."""
@@ -63,8 +65,7 @@ class Connection:
         try:
             await self._socket.accept()
             while True:
-                message = await self._socket.receive_text()
-                told = await in_thread(answer, message.encode(), local)
+                told = await answer(await self._message(), local)
                 if told:
                     await self._socket.send_text(told.decode())
                 if self._fresh:
@@ -78,12 +79,22 @@ class Connection:
             for identifier in self._active + self._fresh:
                 self._logs.uninstall(identifier)
 
+    async def _message(self) -> bytes:
+        """The next request; some clients send text, others bytes."""
+        message = await self._socket.receive()
+        if message["type"] == "websocket.disconnect":
+            raise WebSocketDisconnect(message.get("code", 1000))
+        text = message.get("text")
+        return bytes(message["bytes"]) if text is None else str(text).encode()
+
     def _subscribe(self, kind: Any, wanted: Any = None) -> str:
         if not isinstance(kind, str) or kind not in _KINDS:
             raise Fault(INVALID_PARAMS, f"subscriptions are to {', '.join(_KINDS)}")
         if len(self._active) + len(self._fresh) >= _MOST_SUBSCRIPTIONS:
             raise Fault(LIMIT, f"at most {_MOST_SUBSCRIPTIONS} subscriptions a connection")
-        identifier = self._logs.install(_KINDS[kind], {} if wanted is None else wanted)
+        if kind == "newPendingTransactions" and wanted not in (None, False):
+            raise Fault(INVALID_PARAMS, "only the hashes of pending transactions are told")
+        identifier = self._logs.install(_KINDS[kind], {} if wanted is None else wanted, is_subscription=True)
         self._fresh.append(identifier)
         return identifier
 
@@ -98,10 +109,14 @@ class Connection:
             self._news.clear()
             try:
                 for identifier in self._active:
-                    for one in await in_thread(self._changes, identifier):
+                    news = await in_thread(self._changes, identifier)
+                    for one in news:
                         told = {"subscription": identifier, "result": one}
                         message = {"jsonrpc": "2.0", "method": "eth_subscription", "params": told}
                         await self._socket.send_text(json.dumps(message, separators=(",", ":")))
+                    if news:
+                        # there may be more than one poll tells
+                        self._news.set()
             except Fault as fault:
                 # something was missed; a client that reconnects asks for it, one left waiting does not
                 await self._socket.close(_TRY_AGAIN_LATER, fault.message)
@@ -110,5 +125,8 @@ class Connection:
                 return
 
     def _changes(self, identifier: str) -> list[Any]:
-        with self._ledger.lock:
-            return self._logs.changes(identifier) if identifier in self._active else []
+        if identifier not in self._active:
+            return []
+        with limited(REQUEST_SECONDS):
+            found: list[Any] = self._methods.call("eth_getFilterChanges", [identifier])
+            return found

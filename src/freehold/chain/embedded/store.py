@@ -4,21 +4,25 @@ A block is written in ONE transaction: its trie nodes, header, transactions and 
 or not at all, so a process killed at any instant reopens at the last committed block with the same
 hashes. `synchronous = FULL`: a sender is answered only after the commit has reached the disk, so an
 acknowledged transaction survives a power failure too; the cost is one fsync per *block*, shared by
-every transaction in it. The exclusive lock keeps a second process from growing a second head.
+every transaction in it. Readers have connections of their own and wait for no writer: what they read is
+committed, and a trie node never changes.
 """
 
 from __future__ import annotations
 
 import functools
+import os
+import queue
 import sqlite3
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from freehold.chain.embedded import home
+from freehold.chain.embedded.budget import OutOfTime, current
 from freehold.chain.embedded.tries import decode
-from freehold.core.errors import Conflict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from freehold.chain.embedded.tries import Node
@@ -44,27 +48,33 @@ CREATE INDEX IF NOT EXISTS logs_by_transaction ON logs (tx_hash);
 CREATE INDEX IF NOT EXISTS logs_by_topic2 ON logs (topic2, topic0, block);
 """
 """Made at every opening, so that one added later speeds up the files there are."""
-_FORMAT = 1
+_MOST_READERS = 8
+_STEPS = 10_000
+"""Steps of SQLite's machine between two looks at the budget, well below a millisecond."""
 _MOST_BYTES_CACHED, _MOST_NODES_CACHED = 10_000, 40_000
 """Entries. A node takes at most about 2 KB, code at most 24 KB."""
+
+
+class StateMissing(KeyError):
+    """The database lacks a trie node or code that a block refers to."""
 
 
 class Nodes:
     """Content-addressed bytes (trie nodes, code); writes wait for the block's commit."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, read: Callable[[bytes], bytes | None]) -> None:
         self.waiting: dict[bytes, bytes] = {}
-        self._connection = connection
+        self._find = read
         # keys are hashes of values, so an entry of either cache can never go stale
         self._stored = functools.lru_cache(maxsize=_MOST_BYTES_CACHED)(self._read)
         self._young: dict[bytes, Node] = {}
         self._old: dict[bytes, Node] = {}
 
     def _read(self, key: bytes) -> bytes:
-        row = self._connection.execute("SELECT value FROM nodes WHERE key = ?", (key,)).fetchone()
-        if row is None:
-            raise KeyError(key)
-        return bytes(row[0])
+        found = self._find(key)
+        if found is None:
+            raise StateMissing(key)
+        return found
 
     def __getitem__(self, key: bytes) -> bytes:
         found = self.waiting.get(key)
@@ -104,15 +114,64 @@ class Nodes:
 
 
 class Store:
-    """Rows of the chain. Not thread-safe: the ledger's lock guards every call."""
+    """Rows of the chain. Any thread may read; the ledger's lock guards what writes."""
 
-    def __init__(self, path: Path) -> None:
-        self._connection = _open(path)
-        self.nodes = Nodes(self._connection)
+    def __init__(self, directory: Path) -> None:
+        home.prepare(directory)
+        self._held = home.hold(directory)
+        self._free: queue.LifoQueue[sqlite3.Connection | None] = queue.LifoQueue()
+        self._readers: list[sqlite3.Connection] = []
+        try:
+            self._path = home.find(directory, _SCHEMA)
+            self._connection = _open(self._path)
+        except BaseException:
+            os.close(self._held)
+            raise
+        for _ in range(_MOST_READERS):
+            self._free.put(None)
+        self.nodes = Nodes(self._node)
 
     def close(self) -> None:
         """Fold the write-ahead log back and release the lock."""
+        for one in self._readers:
+            one.close()
         self._connection.close()
+        os.close(self._held)
+
+    def select(self, sql: str, parameters: Iterable[Any] = ()) -> Iterator[tuple[Any, ...]]:
+        """Rows of a query as they are found, within the thread's budget; sees what is committed."""
+        connection = self._free.get()
+        budget = current()
+        try:
+            if connection is None:
+                connection = self._reader()
+            connection.set_progress_handler(lambda: budget.is_spent, _STEPS)
+            cursor = connection.execute(sql, tuple(parameters))
+            try:
+                yield from cursor
+            finally:
+                cursor.close()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
+                raise OutOfTime from error
+            raise
+        finally:
+            self._free.put(connection)
+
+    def rows(self, sql: str, parameters: Iterable[Any] = ()) -> list[tuple[Any, ...]]:
+        """All rows of a query."""
+        return list(self.select(sql, parameters))
+
+    def _node(self, key: bytes) -> bytes | None:
+        for (value,) in self.rows("SELECT value FROM nodes WHERE key = ?", (key,)):
+            return bytes(value)
+        return None
+
+    def _reader(self) -> sqlite3.Connection:
+        made = sqlite3.connect(self._path, check_same_thread=False, isolation_level=None, timeout=5)
+        made.execute("PRAGMA query_only = 1")
+        self._readers.append(made)
+        return made
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -126,10 +185,6 @@ class Store:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             raise
-
-    def rows(self, sql: str, parameters: Iterable[Any] = ()) -> list[tuple[Any, ...]]:
-        """Rows of a query."""
-        return self._connection.execute(sql, tuple(parameters)).fetchall()
 
     def add_block(
         self,
@@ -170,25 +225,19 @@ class Store:
 def _open(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=0.2)
     try:
-        # exclusive first: WAL then needs no shared memory file, and a second process is refused
-        connection.execute("PRAGMA locking_mode = EXCLUSIVE")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
-        found = connection.execute("PRAGMA user_version").fetchone()[0]
-        if found == 0:
-            connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {_FORMAT}; COMMIT;")
-        if found in (0, _FORMAT):
-            connection.executescript(f"BEGIN IMMEDIATE; {_INDEXES} COMMIT;")
+        home.require_whole(connection, path)
+        connection.executescript(f"BEGIN IMMEDIATE; {_INDEXES} COMMIT;")
     except sqlite3.DatabaseError as error:
         connection.close()
-        raise Conflict(
-            f"the chain database {path.name} cannot be opened: {error}",
-            hint="another chain process probably uses this directory; stop it or choose another --home",
-        ) from error
-    if found not in (0, _FORMAT):
+        if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
+            raise home.ChainHeld(
+                f"the chain database {path.name} cannot be opened: {error}",
+                hint="another process uses it; stop that or choose another --home",
+            ) from error
+        raise home.damaged(error) from error
+    except BaseException:
         connection.close()
-        raise Conflict(
-            f"the chain database has format {found}, this version reads {_FORMAT}",
-            hint="use the version of Freehold that wrote it, or another --home",
-        )
+        raise
     return connection

@@ -17,6 +17,8 @@ _FLOOR_BASE, _FLOOR_PER_TOKEN, _TOKENS_NON_ZERO = 21_000, 10, 4
 _MAX_INITCODE = 49_152
 _MAX_NONCE = 2**64 - 2
 _MOST_KEPT, _MOST_KEPT_BYTES = 512, 4_096
+_MOST_RAW_BYTES = 128 * 1024
+"""Geth's bound too; the largest contract creation takes 50 KB."""
 
 
 def parse_transaction(raw: bytes) -> Any:
@@ -26,6 +28,8 @@ def parse_transaction(raw: bytes) -> Any:
 
 def decode_transaction(raw: bytes) -> Any:
     """A signed transaction (types 0, 1, 2, 4) from its bytes, its sender recovered; raises `Fault`."""
+    if len(raw) > _MOST_RAW_BYTES:
+        raise Fault(REFUSED, f"oversized data: transaction size {len(raw)}, limit {_MOST_RAW_BYTES}")
     try:
         transaction = parse_transaction(raw)
         transaction.validate()

@@ -1,0 +1,91 @@
+"""How long one request or transaction may compute.
+
+Threads cannot be killed, so what runs looks at its budget: the interpreter at every jump or so, precompiles
+between their points, SQLite between its steps. Time is the processor's, of this thread: a busy machine does
+not make an honest call fail. Whoever runs out is refused whole, so no result ever differs from Ethereum's.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from freehold.chain.embedded.faults import LIMIT, Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+REQUEST_SECONDS = 2.0
+"""Processor time of a request, all calls of a batch together; sending transactions is not counted."""
+TRANSACTION_SECONDS = 3.0
+"""Processor time of one transaction in a block."""
+BLOCK_SECONDS = 1.0
+"""Processor time after which a block takes no further transaction."""
+
+
+class OutOfTime(Fault):
+    """The budget is used up."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            LIMIT,
+            f"out of time: here a request computes for {REQUEST_SECONDS:g} s at most, "
+            f"a transaction for {TRANSACTION_SECONDS:g} s",
+        )
+
+
+class Budget:
+    """Processor time of the thread that made it."""
+
+    def __init__(self, seconds: float) -> None:
+        self._end = time.thread_time() + seconds
+
+    @property
+    def left(self) -> float:
+        """Seconds left, 0 when there are none."""
+        return max(0.0, self._end - time.thread_time())
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether none is left."""
+        return time.thread_time() >= self._end
+
+    def check(self) -> None:
+        """Raise `OutOfTime` when none is left."""
+        if time.thread_time() >= self._end:
+            raise OutOfTime
+
+
+UNLIMITED = Budget(float("inf"))
+_of_thread = threading.local()
+
+
+def current() -> Budget:
+    """The budget that this thread works under."""
+    found: Budget = getattr(_of_thread, "budget", UNLIMITED)
+    return found
+
+
+@contextmanager
+def limited(seconds: float) -> Iterator[Budget]:
+    """Work under a budget of its own."""
+    before, own = current(), Budget(seconds)
+    _of_thread.budget = own
+    try:
+        yield own
+    finally:
+        _of_thread.budget = before
+
+
+def interruptible(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A step of a longer precompile, before which the budget is looked at."""
+
+    @functools.wraps(function)
+    def run(*given: Any) -> Any:
+        current().check()
+        return function(*given)
+
+    return run

@@ -1,0 +1,144 @@
+"""The directory of a chain: made whole or not at all, held by one process, looked over when opened.
+
+The database is written beside its place and moved there, so one that is empty or cut short was never ours:
+it is told, and never taken for a chain that has not begun.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import sqlite3
+import stat
+from contextlib import closing, suppress
+from pathlib import Path
+
+from freehold import durable
+from freehold.core.errors import Conflict, InvalidInput, Unavailable
+
+DATABASE = "chain.sqlite"
+LOCK = "chain.lock"
+FORMAT = 1
+_BESIDE = ("-wal", "-journal")
+_RESTORE = "put back a copy of the whole directory, or choose another --home and begin a new chain"
+_MAGIC = b"SQLite format 3\0"
+
+
+class ChainHeld(Conflict):
+    """Another process has the directory open."""
+
+    code = "chain.held"
+
+
+class ChainDamaged(Conflict):
+    """The files of a chain are not as this software left them."""
+
+    code = "chain.damaged"
+
+
+class ChainHomeUnusable(InvalidInput):
+    """The directory of a chain cannot be used as one."""
+
+    code = "chain.home"
+
+
+def damaged(reason: object) -> ChainDamaged:
+    """The error for a chain that cannot be read as it stands."""
+    return ChainDamaged(f"the chain database is damaged: {reason}", hint=_RESTORE)
+
+
+def prepare(directory: Path) -> None:
+    """Make the directory, and see that nothing in it but plain files stands where ours go."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise ChainHomeUnusable(
+            f"{directory} cannot be the directory of a chain: {error.strerror}", hint="choose another --home"
+        ) from error
+    names = (DATABASE, LOCK, f"{DATABASE}.new", *(DATABASE + end for end in (*_BESIDE, "-shm")))
+    for path in (directory / name for name in names):
+        with suppress(FileNotFoundError):
+            # a named pipe would be waited on for ever
+            if not stat.S_ISREG(path.lstat().st_mode):
+                raise ChainHomeUnusable(
+                    f"{path} is not a plain file", hint="move it away, or choose another --home"
+                )
+
+
+def hold(directory: Path) -> int:
+    """The lock of a directory, until the descriptor is closed or the process ends. Raises `ChainHeld`."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        held = os.open(directory / LOCK, flags, durable.PRIVATE_MODE)
+    except OSError as error:
+        raise ChainHomeUnusable(
+            f"nothing can be written in {directory}: {error.strerror}", hint="choose another --home"
+        ) from error
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(held)
+        raise ChainHeld(
+            f"the chain database in {directory} cannot be opened: it is in use",
+            hint="another chain process uses this directory; stop it or choose another --home",
+        ) from error
+    return held
+
+
+def find(directory: Path, schema: str) -> Path:
+    """The database of a directory, made with `schema` if there is no chain yet. Raises `ChainDamaged`."""
+    path = directory / DATABASE
+    try:
+        head = _head(path)
+    except FileNotFoundError:
+        left = [path.name + end for end in _BESIDE if (directory / (path.name + end)).exists()]
+        if left:
+            raise damaged(f"{path.name} is missing, {left[0]} is there") from None
+        _make(path, schema)
+        return path
+    except OSError as error:
+        raise ChainHomeUnusable(f"{path} cannot be read: {error.strerror}", hint=_RESTORE) from error
+    if head[:16] != _MAGIC or len(head) < 100:
+        raise damaged(
+            f"{path.name} is {'cut short' if _MAGIC.startswith(head[:16]) else 'another kind of file'}"
+        )
+    return path
+
+
+def require_whole(connection: sqlite3.Connection, path: Path) -> None:
+    """See that the file holds the pages it speaks of; its write-ahead log is folded in. Raises `ChainDamaged`."""
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    pages = connection.execute("PRAGMA page_count").fetchone()[0]
+    expected = pages * connection.execute("PRAGMA page_size").fetchone()[0]
+    found = path.stat().st_size
+    if found < expected:
+        raise damaged(f"{path.name} has {found:,} of {expected:,} bytes")
+    kept = connection.execute("PRAGMA user_version").fetchone()[0]
+    if kept != FORMAT:
+        raise Conflict(
+            f"the chain database has format {kept}, this version reads {FORMAT}",
+            hint="use the version of Freehold that wrote it, or another --home",
+        )
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(100)
+
+
+def _make(path: Path, schema: str) -> None:
+    temporary = path.with_name(f"{path.name}.new")
+    try:
+        # of a process that ended before it had a chain
+        for name in (temporary.name, *(temporary.name + end for end in _BESIDE)):
+            temporary.with_name(name).unlink(missing_ok=True)
+        with closing(sqlite3.connect(temporary, isolation_level=None)) as connection:
+            connection.executescript(f"BEGIN IMMEDIATE; {schema} PRAGMA user_version = {FORMAT}; COMMIT;")
+        durable.place(temporary, path, replace=True)
+    except (OSError, sqlite3.Error) as error:
+        full = isinstance(error, OSError) and error.errno == errno.ENOSPC
+        raise Unavailable(
+            f"the chain database cannot be made: {error}",
+            hint="free some space" if full else "choose another --home",
+        ) from error

@@ -1,0 +1,91 @@
+"""Which web pages may ask the chain.
+
+It signs for nobody, but it moves a clock, gives out ether and computes for whoever asks, and every page in a
+browser on this machine can send to its port. So a request that a page sent is refused unless the chain was
+started with that page's origin; so is one that came by another host name (DNS rebinding). Browser extensions,
+wallets that is, are not pages: a person installed them, and no page can send their origin.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from freehold.core.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    Headers = dict[bytes, bytes]
+
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_EXTENSION = re.compile(rb"(?:chrome|moz|safari-web)-extension://[A-Za-z0-9-]{1,64}\Z")
+_ORIGIN = re.compile(r"https?://[a-z0-9.\[\]:-]{1,255}\Z")
+_FORMS = (b"text/plain", b"application/x-www-form-urlencoded", b"multipart/form-data")
+
+
+class InvalidOrigin(InvalidInput):
+    """The text is not the origin of a web page."""
+
+    code = "chain.origin"
+
+
+class Origins:
+    """The pages that may ask, beside those who are no page."""
+
+    def __init__(self, allowed: Iterable[str] = ()) -> None:
+        self._allowed = {_checked(one).encode() for one in allowed}
+
+    def refusal(self, headers: Headers) -> tuple[int, bytes] | None:
+        """Status and reason for a request that is not answered; None for one that is."""
+        if not _names_loopback(headers.get(b"host", b"")):
+            return 403, b"this chain answers to loopback names only\n"
+        origin = headers.get(b"origin")
+        if origin is not None:
+            if origin in self._allowed or _EXTENSION.match(origin):
+                return None
+            return 403, b"web pages may not ask this chain; --allow-origin ORIGIN allows one\n"
+        if headers.get(b"sec-fetch-site", b"none") not in (b"none", b"same-origin"):
+            return 403, b"web pages may not ask this chain; --allow-origin ORIGIN allows one\n"
+        # what a form of an old browser can send, without saying where from
+        if headers.get(b"content-type", b"").split(b";")[0].strip().lower() in _FORMS:
+            return 415, b"send content-type: application/json\n"
+        return None
+
+
+def granted(headers: Headers) -> list[tuple[bytes, bytes]]:
+    """What tells the browser that a page whose request was not refused may read the answer."""
+    origin = headers.get(b"origin")
+    if origin is None:
+        return []
+    told = [
+        (b"access-control-allow-origin", origin),
+        (b"access-control-allow-methods", b"POST"),
+        (b"access-control-allow-headers", b"content-type"),
+        (b"vary", b"Origin"),
+    ]
+    if b"access-control-request-private-network" in headers:
+        told.append((b"access-control-allow-private-network", b"true"))
+    return told
+
+
+def _checked(origin: str) -> str:
+    try:
+        parts = urlsplit(origin)
+        usable = bool(_ORIGIN.match(origin) and parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise InvalidOrigin(
+            f"{origin[:100]!r} is not the origin of a web page",
+            hint="Give scheme, host and port as the browser sends them, such as http://localhost:3000.",
+        )
+    return origin
+
+
+def _names_loopback(host: bytes) -> bool:
+    try:
+        return urlsplit("//" + host.decode("latin-1")).hostname in _LOOPBACK
+    except ValueError:
+        return False

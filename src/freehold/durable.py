@@ -1,0 +1,54 @@
+"""Files that are whole on the disk, or not there, after a power cut: the one way in which anything is kept.
+
+The bytes first, then the name, then the directory that holds the name: a file whose directory was not
+synced can be gone although its own bytes were written.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from secrets import token_hex
+from typing import IO
+
+PRIVATE_MODE = 0o600
+
+
+def write(path: Path, content: bytes, *, replace: bool, mode: int = PRIVATE_MODE) -> None:
+    """Make `path` hold `content`; `FileExistsError` unless `replace`."""
+    temporary = path.with_name(f".{path.name}.{token_hex(8)}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            sync(file)
+        place(temporary, path, replace=replace)
+    finally:
+        with suppress(FileNotFoundError):
+            temporary.unlink()
+
+
+def sync(file: IO[bytes]) -> None:
+    """All bytes of an open file to the disk."""
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def place(temporary: Path, path: Path, *, replace: bool) -> None:
+    """Give a synced file or directory its name for good; `FileExistsError` unless `replace`."""
+    if replace:
+        temporary.replace(path)
+    else:
+        # a link, unlike a rename, never takes the place of a file that appeared meanwhile
+        os.link(temporary, path)
+    sync_directory(path.parent)
+
+
+def sync_directory(path: Path) -> None:
+    """Have what was named, renamed or removed in a directory survive a power cut."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
