@@ -109,6 +109,11 @@ def test_malformed_notes_are_refused_before_any_signature_counts(broken):
         note.open_note(broken, [LOG.key])
 
 
+def test_as_many_signatures_as_the_limit_are_accepted():
+    most = GOOD + f"{LINE}\n" * (note.MAX_SIGNATURES - 1)
+    assert len(note.parse_note(most).signatures) == note.MAX_SIGNATURES
+
+
 @pytest.mark.parametrize("text", ["", "no newline", "a\tb\n", "a\rb\n", "\x00\n", "\ud800\n"], ids=ascii)
 def test_text_that_no_note_carries_is_not_signed(text):
     with pytest.raises(InvalidNote):
