@@ -115,6 +115,7 @@ AREAS = {
             "tests/unit/test_databases_connecting.py",
             "tests/unit/test_databases_migrations.py",
             "tests/property/test_databases_agree.py",
+            "tests/faults/test_postgres_faults.py",
             "tests/faults/test_log_kill.py",
         ),
     ),

@@ -161,3 +161,19 @@ def test_proofs_in_huge_trees_stay_short_and_verify(size, draw):
     tree.verify_inclusion(levels[0], index, size, proof, tree.root_of(size, node))
     link = tree.consistency_proof(old, size, node)
     tree.verify_consistency(old, size, tree.root_of(old, node), tree.root_of(size, node), link)
+
+
+def test_bytes_cannot_be_moved_between_the_hashes_of_a_proof():
+    """Two halves of another length hash alike: only their length tells them apart."""
+    left, right = tree.leaf_hash(b"a"), tree.leaf_hash(b"b")
+    root = tree.node_hash(left, right)
+    tree.verify_inclusion(left, 0, 2, [right], root)
+    for cut in (1, 31):
+        whole = left + right
+        with pytest.raises(InclusionNotProven):
+            tree.verify_inclusion(whole[:cut], 0, 2, [whole[cut:]], root)
+    grown = tree.node_hash(root, tree.leaf_hash(b"c"))
+    tree.verify_consistency(2, 3, root, grown, [tree.leaf_hash(b"c")])
+    whole = root + tree.leaf_hash(b"c")
+    with pytest.raises(ConsistencyNotProven):
+        tree.verify_consistency(2, 3, whole[:31], grown, [whole[31:]])

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import budget_world
 import coincurve
 import pytest
 
@@ -60,6 +61,28 @@ def test_a_document_is_logged_once_and_keeps_its_place(store: Store) -> None:
         assert log.size() == 2
 
 
+def test_what_is_only_kept_is_not_logged_and_can_be_logged_later(store: Store) -> None:
+    assert put(store, half(1), logged=False) is None
+    assert put(store, half(1), logged=False) is None
+    with store.log() as log:
+        assert log.size() == 0
+    assert put(store, half(2)) == 0
+    assert put(store, half(1)) == put(store, half(1)) == 1
+
+
+def test_each_type_is_found_by_its_kind(store: Store) -> None:
+    asset = budget_world.asset([1])
+    claim = Claim(issuer=PROVIDER, claim_kind="audit", about=NO_HASH, statement={}, issued_at=1)
+    for document in (asset, claim, receipt(1)):
+        put(store, Envelope(document, ()))
+    assert [e.document for e in store.find("asset", "dataset")] == [asset]
+    assert [e.document for e in store.find("claim", "audit", NO_HASH)] == [claim]
+    assert [e.document for e in store.find("receipt", "train")] == [receipt(1)]
+    assert (
+        store.find("asset", "model") == store.find("claim", "release") == store.find("receipt", "infer") == []
+    )
+
+
 def test_a_signature_once_held_is_never_lost(store: Store) -> None:
     put(store, whole(1))
     put(store, half(1))
@@ -82,6 +105,23 @@ def test_what_was_public_stays_public_and_what_was_not_is_not(store: Store) -> N
     assert store.is_public(receipt(1).id)
     assert not store.is_public(receipt(2).id)
     assert [e.document for e in store.find("receipt", public=True)] == [receipt(1)]
+
+
+def test_what_is_kept_twice_does_not_become_public(store: Store) -> None:
+    put(store, half(1))
+    put(store, whole(1))
+    assert not store.is_public(receipt(1).id)
+    assert store.find("receipt", public=True) == []
+
+
+def test_a_value_that_was_deleted_is_gone(store: Store) -> None:
+    with store.transaction() as tx:
+        tx.set("a", 1)
+        tx.set("b", 2)
+    with store.transaction() as tx:
+        tx.delete("a")
+        tx.delete("never there")
+    assert (store.state("a"), store.state("b")) == (None, 2)
 
 
 def test_a_transaction_that_fails_leaves_nothing(store: Store) -> None:
