@@ -520,3 +520,23 @@ def test_a_stopped_node_releases_its_port_and_directory(tmp_path):
 def test_web3_reports_rpc_errors(web3):
     with pytest.raises(Web3RPCError):
         web3.eth.send_raw_transaction(signed(0, fee=1))
+
+
+def test_an_empty_account_that_an_inner_call_touched_is_gone(node):
+    # EIP-161 by way of a call within a call; and a log, a refund and a creation of inner calls still count
+    empty = "0x" + "00" * 19 + "aa"
+    inner = "5f5f5f5f5f60aa5af1" + "5f5fa0" + "00"
+    raw = signed(0, to=b"", value=0, gas=500_000, data="0x" + _deploying(inner))
+    target = ask(node, "eth_getTransactionReceipt", ask(node, "eth_sendRawTransaction", raw)["result"])
+    outer = "5f5f5f5f5f73" + target["result"]["contractAddress"][2:] + "5af100"
+    raw = signed(1, to=b"", value=0, gas=500_000, data="0x" + outer)
+    receipt = ask(node, "eth_getTransactionReceipt", ask(node, "eth_sendRawTransaction", raw)["result"])
+    assert receipt["result"]["status"] == "0x1"
+    assert len(receipt["result"]["logs"]) == 1
+    # a touched account that stayed in the trie would be the last node of its own proof
+    last = bytes.fromhex(ask(node, "eth_getProof", empty, [], "latest")["result"]["accountProof"][-1][2:])
+    assert Web3.keccak(hexstr=empty)[2:] not in last
+
+
+def _deploying(code):
+    return f"60{len(code) // 2:02x}600c60003960{len(code) // 2:02x}6000f3{code}"

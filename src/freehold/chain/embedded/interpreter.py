@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 import operator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from eth.exceptions import Halt
 from eth.vm.forks.prague.computation import PragueComputation
@@ -63,22 +63,28 @@ OPCODES[_SELF_DESTRUCT] = getattr(OPCODES[_SELF_DESTRUCT], "__wrapped__", OPCODE
 _PRICES = [OPCODES[code].gas_cost if code in _DONE_HERE else _NEVER for code in range(256)]
 
 
+class _Message(NamedTuple):
+    to: bytes
+
+
 class _Remains:
     """What is asked of a finished call later: py-evm would keep it whole, with its memory and its input."""
 
-    __slots__ = ("_deleted", "_heirs", "_logs", "_refund", "children")
+    __slots__ = ("_deleted", "_heirs", "_logs", "_refund", "children", "is_error", "msg", "state")
 
     def __init__(self, finished: Any) -> None:
         self._logs = finished.get_raw_log_entries()
         self._deleted = finished.get_accounts_for_deletion()
         self._heirs = finished.get_self_destruct_beneficiaries()
         self._refund = finished.get_gas_refund()
-        self.children: tuple[Any, ...] = ()
+        # the accounts it touched, which go if they are empty (EIP-161)
+        self.state, self.is_error = finished.state, finished.is_error
+        self.msg, self.children = _Message(finished.msg.to), finished.children
 
     @property
-    def is_nothing(self) -> bool:
-        """Whether nothing will be asked."""
-        return not (self._logs or self._deleted or self._heirs or self._refund)
+    def only_touches(self) -> bool:
+        """Whether nothing but the account it went to will be asked for."""
+        return not (self._logs or self._deleted or self._heirs or self._refund or self.children)
 
     def get_raw_log_entries(self) -> Any:
         """Its logs, and those of its calls."""
@@ -103,12 +109,20 @@ class Computation(PragueComputation):
     opcodes = OPCODES
     _precompiles = precompiles.guarded()
 
+    def __init__(self, state: Any, message: Any, transaction_context: Any) -> None:
+        super().__init__(state, message, transaction_context)
+        self._touches: set[tuple[bytes, bool]] = set()
+
     def add_child_computation(self, child_computation: Any) -> None:
         """Take in what a call returned, and keep of it what matters at the end."""
         super().add_child_computation(child_computation)
         remains: Any = _Remains(self.children.pop())
-        if not remains.is_nothing:
-            self.children.append(remains)
+        if remains.only_touches:
+            touch = (remains.msg.to, remains.is_error)
+            if touch in self._touches:
+                return
+            self._touches.add(touch)
+        self.children.append(remains)
 
     @classmethod
     def apply_computation(
