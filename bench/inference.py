@@ -73,7 +73,7 @@ def served(shop: Shop) -> Iterator[str]:
     # asyncio switches Nagle's delay off only where the protocol is named
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app.create(shop.builder.services, TOKEN), log_level="critical"))
+    server = uvicorn.Server(uvicorn.Config(app.guarded(shop.builder.services, TOKEN), log_level="critical"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     while not server.started:

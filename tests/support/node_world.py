@@ -69,7 +69,7 @@ class Party:
         self.node.prepare_local_account()
         self.node.ensure_party(self.url)
         self.services = Services(self.node)
-        served: App = app.create(self.services, TOKEN)
+        served: App = app.guarded(self.services, TOKEN)
         config = uvicorn.Config(
             wrap(self, served) if wrap else served, log_level="critical", timeout_graceful_shutdown=1
         )

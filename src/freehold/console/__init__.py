@@ -47,14 +47,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp
-
-    from freehold.node.door import Door
+    from freehold.node.door import Door, Room
 
 PATH = "/console"
 
 
-def application(door: Door) -> ASGIApp:
+def application(door: Door) -> Room:
     """The console of a node, locked or running."""
     from freehold.console import app  # noqa: PLC0415 - loads the whole node
 

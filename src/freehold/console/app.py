@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp
+from starlette.types import Scope
 
 from freehold.console import forms
 from freehold.console.entering import Entering
@@ -58,6 +58,10 @@ class Console:
         ]
         return [*fixed, *made, Route(CONSOLE_PATH + "/{rest:path}", self._endpoint(Page("/", _missing)))]
 
+    def has_session(self, scope: Scope) -> bool:
+        """Whether a request carries the cookie of a session."""
+        return self.entering.session(Request(scope), used=False) is not None
+
     async def _home(self, _: Request) -> Response:
         return RedirectResponse(CONSOLE_PATH + "/", 303)
 
@@ -66,6 +70,8 @@ class Console:
         if session is None or self.door.services is None:
             # 204 tells a browser not to ask again
             return Response(status_code=204)
+        # its reader goes on sending nothing, so one that ended its side is gone
+        request.state.endless = True
         return self.live.respond(session)
 
     def _endpoint(self, page: Page) -> Callable[[Request], Awaitable[Response]]:
@@ -136,7 +142,7 @@ def _missing(_: Visit) -> Response:
     raise NotFound("there is no such page", hint="It may have moved. Start again at Home.")
 
 
-def create(door: Door) -> ASGIApp:
+def create(door: Door) -> Gate:
     """The console of a node that may still be locked."""
     if (door.home / UPLOADS).is_dir():
         # of a process that was killed while somebody was publishing
@@ -144,4 +150,4 @@ def create(door: Door) -> ASGIApp:
     console = Console(door, PAGES)
     inside = Starlette(routes=list(console.routes()))
     inside.router.redirect_slashes = False
-    return Gate(inside, door.settings.console_hosts)
+    return Gate(inside, door.settings.console_hosts, console.has_session)

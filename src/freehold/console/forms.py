@@ -24,7 +24,9 @@ from freehold.vault.spool import Spool
 MAX_FORM_BYTES = 64 * 1024
 MAX_FIELDS = 200
 MAX_NAME = 120
-SILENT_SECONDS = 30.0
+FORM_SECONDS = 10.0
+FORM_BYTES_PER_SECOND = 64 * 1024
+"""A form may take `FORM_SECONDS` in all, and longer as far as it arrives at this rate."""
 TOKEN_FIELD = "csrf"  # noqa: S105 - the name of a field
 _MULTIPART_OVERHEAD = 64 * 1024
 
@@ -164,17 +166,21 @@ async def read(request: Request, token: str | None) -> Form:
 
 
 async def _chunks(request: Request) -> AsyncIterator[bytes]:
-    """The body as it arrives, for as long as it does arrive."""
-    stream = request.stream()
+    """The body as it arrives, for as long as it arrives fast enough."""
+    stream, loop = request.stream(), asyncio.get_running_loop()
+    ends = loop.time() + FORM_SECONDS
     while True:
         try:
-            async with asyncio.timeout(SILENT_SECONDS):
+            async with asyncio.timeout_at(ends):
                 chunk = await anext(stream, None)
         except TimeoutError:
-            raise FormTooSlow("the form stopped arriving", hint="Send it again.") from None
+            raise FormTooSlow("the form arrives too slowly", hint="Send it again.") from None
         if chunk is None:
             return
+        began = loop.time()
         yield chunk
+        # what this node did with it is not the sender's slowness
+        ends += loop.time() - began + len(chunk) / FORM_BYTES_PER_SECOND
 
 
 async def read_file(request: Request, token: str, folder: Path, most_bytes: int) -> Form:

@@ -7,7 +7,7 @@ for (DNS rebinding) and, where something would change, by where the request come
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -34,8 +34,18 @@ _FORWARDING = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
 class Gate:
     """Wraps the console; `hosts` are names allowed besides this machine's own."""
 
-    def __init__(self, inside: ASGIApp, hosts: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        inside: ASGIApp,
+        hosts: Iterable[str] = (),
+        has_session: Callable[[Scope], bool] = lambda _: False,
+    ) -> None:
         self._inside, self._hosts = inside, frozenset(host.lower() for host in hosts)
+        self._has_session = has_session
+
+    def knows(self, scope: Scope) -> bool:
+        """Whether somebody who is logged in asks, and as its browser may."""
+        return not self._refusal(scope, Headers(scope=scope)) and self._has_session(scope)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse or pass on; every answer gets the headers."""

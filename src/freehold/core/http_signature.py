@@ -56,14 +56,14 @@ def content_digest(body: bytes) -> str:
     return f"sha-256=:{base64.b64encode(hashlib.sha256(body).digest()).decode()}:"
 
 
-def signature_base(request: Request, params: str) -> bytes:
-    """The RFC 9421 section 2.5 signature base for the covered components."""
+def signature_base(request: Request, params: str, digest: str | None = None) -> bytes:
+    """The RFC 9421 section 2.5 signature base for the covered components; `digest` stands for the body's."""
     values = {
         "@method": request.method.upper(),
         "@authority": request.authority.lower(),
         "@path": request.path,
         "@query": f"?{request.query}",
-        "content-digest": content_digest(request.body),
+        "content-digest": content_digest(request.body) if digest is None else digest,
     }
     lines = [f'"{name}": {values[name]}' for name in COMPONENTS]
     return "\n".join([*lines, f'"@signature-params": {params}']).encode()
@@ -107,9 +107,19 @@ def verify_request(request: Request, headers: Mapping[str, str], public_key: byt
     Raises:
         InvalidSignature: saying which of the three failed.
     """
-    stamp, params, signature = read_stamp(headers)
+    read_stamp(headers)
     if not hmac.compare_digest(headers.get("content-digest", ""), content_digest(request.body)):
         raise InvalidSignature("the body is not the one that was signed")
+    return verify_head(request, headers, public_key, now)
+
+
+def verify_head(request: Request, headers: Mapping[str, str], public_key: bytes, now: int) -> Stamp:
+    """Check time and signature before the body is there: over the digest that the headers claim of it.
+
+    Raises:
+        InvalidSignature: saying which of the two failed.
+    """
+    stamp, params, signature = read_stamp(headers)
     if abs(now - stamp.created_at) > MAX_SKEW_SECONDS:
         raise InvalidSignature(
             f"the request was signed {abs(now - stamp.created_at)} seconds from now",
@@ -117,7 +127,8 @@ def verify_request(request: Request, headers: Mapping[str, str], public_key: byt
             skew_seconds=stamp.created_at - now,
         )
     try:
-        Ed25519PublicKey.from_public_bytes(public_key).verify(signature, signature_base(request, params))
+        base = signature_base(request, params, headers.get("content-digest", ""))
+        Ed25519PublicKey.from_public_bytes(public_key).verify(signature, base)
     except (BadSignature, ValueError):
         raise InvalidSignature(
             "the request signature is wrong", hint="Is the sender's party document current?"

@@ -7,6 +7,7 @@ import fcntl
 import json
 import logging
 import os
+import resource
 import secrets
 import signal
 import socket
@@ -17,7 +18,6 @@ from pathlib import Path
 from typing import TextIO
 
 import uvicorn
-from starlette.types import ASGIApp
 
 from freehold.chain import deployments
 from freehold.chain.client import Chain
@@ -27,7 +27,8 @@ from freehold.node import logs, supervisor
 from freehold.node import settings as settings_file
 from freehold.node.api import app
 from freehold.node.api.connections import Connections, Impatient
-from freehold.node.door import KEYS_FILE, Door, Mount
+from freehold.node.api.gate import Gate
+from freehold.node.door import KEYS_FILE, Door, Mount, NodeRoom
 from freehold.node.node import Node
 from freehold.node.services import Services
 from freehold.node.settings import Settings, write_private
@@ -40,6 +41,9 @@ _log = logging.getLogger("freehold")
 TOKEN_FILE = "api-token"  # noqa: S105 - a file name
 STOP_SECONDS = 20
 """How long a stop waits for answers under way; new requests are not taken meanwhile."""
+
+ACCEPTED_AT_ONCE = 128
+OPEN_FILES = 4_096
 
 
 class PortInUse(Unavailable):
@@ -99,7 +103,7 @@ def run(
         local = f"http://{settings.host}:{listener.getsockname()[1]}"
         url = settings.endpoint or local
 
-        def start(chosen: Settings, secret: str) -> tuple[Services, ASGIApp]:
+        def start(chosen: Settings, secret: str) -> tuple[Services, NodeRoom]:
             with contextlib.ExitStack() as trial:
                 rpc = trial.enter_context(Rpc(chosen.rpc_url))
                 chain = Chain(rpc, max_fee_wei=chosen.max_fee_wei or None)
@@ -145,18 +149,22 @@ def _serve(
     ready: Callable[[Node, str], None] | None,
     waiting: Callable[[str], None] | None,
 ) -> None:
+    _allow_open_files()
     connections = Connections(door.settings, tally)
     config = uvicorn.Config(
-        door,
+        Gate(door, door.settings, tally, connections),
         http=partial(Impatient, connections),  # type: ignore[arg-type]
         ws="none",
         log_config=None,
         access_log=False,
-        forwarded_allow_ips=list(door.settings.trusted_proxies),
+        # the gate reads what proxies say
+        proxy_headers=False,
         lifespan="off",
         timeout_keep_alive=30,
         timeout_graceful_shutdown=STOP_SECONDS,
-        limit_concurrency=500,
+        # so many are taken in one turn of the event loop: fewer than are kept, or one that came with its
+        # request could be ended before it is read
+        backlog=ACCEPTED_AT_ONCE,
         h11_max_incomplete_event_size=64 * 1024,
     )
     server = _Server(config, door.closing)
@@ -182,6 +190,14 @@ def _serve(
     finally:
         stop.set()
         starting.join(timeout=3)
+
+
+def _allow_open_files() -> None:
+    """Connections must not be stopped by a limit that is meant for programs without any."""
+    least, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if most == resource.RLIM_INFINITY else min(OPEN_FILES, most)
+    if least != resource.RLIM_INFINITY and least < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 class _Server(uvicorn.Server):
@@ -237,6 +253,6 @@ def _listen(host: str, port: int) -> socket.socket:
         raise PortInUse(
             f"cannot listen on {host}:{port}: {error.strerror}", hint="Choose another with --port.", port=port
         ) from error
-    listener.listen(128)
+    listener.listen(ACCEPTED_AT_ONCE)
     listener.set_inheritable(False)
     return listener

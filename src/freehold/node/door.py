@@ -10,8 +10,9 @@ import json
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from freehold.core.errors import InvalidInput, Unavailable
 from freehold.node.services import Services
@@ -21,9 +22,31 @@ from freehold.vault.keystore import Keys
 KEYS_FILE = "keys.jwe"
 CONSOLE_PATH = "/console"
 
-Start = Callable[[Settings, str], tuple[Services, ASGIApp]]
+
+class Room(Protocol):
+    """An application that knows its owner."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer."""
+
+    def knows(self, scope: Scope) -> bool:
+        """Whether the head of a request shows that the owner asks; quick, and changes nothing."""
+
+
+class NodeRoom(Room, Protocol):
+    """The application of a node whose keys are open."""
+
+    def vouch(self, scope: Scope) -> None:
+        """Somebody known signed the head of a request; may block.
+
+        Raises:
+            InvalidSignature, InvalidPayment and their kin: nobody did.
+        """
+
+
+Start = Callable[[Settings, str], tuple[Services, NodeRoom]]
 """Settings and passphrase to a running node and its application; on error nothing runs."""
-Mount = Callable[["Door"], ASGIApp]
+Mount = Callable[["Door"], Room]
 """Makes the console of a node."""
 
 
@@ -43,7 +66,7 @@ class Door:
         self.closing = threading.Event()
         """Set when the server begins to stop: long answers end."""
         self._start, self._lock = start, threading.Lock()
-        self._node: ASGIApp | None = None
+        self._node: NodeRoom | None = None
         self._console = mount(self) if mount else None
 
     @property
@@ -84,10 +107,25 @@ class Door:
         with self._lock:
             pass
 
+    def knows(self, scope: Scope) -> bool:
+        """Whether the owner asks: with the console's session there, with the API token elsewhere."""
+        room = self._console if at_console(scope["path"]) else self._node
+        return room is not None and room.knows(scope)
+
+    def vouch(self, scope: Scope) -> None:
+        """Somebody known signed the head of a request.
+
+        Raises:
+            NodeLocked; as `NodeRoom.vouch`.
+        """
+        if self._node is None:
+            raise _locked()
+        self._node.vouch(scope)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The console under its path, the node elsewhere; while locked, that it is locked."""
         path = scope.get("path", "")
-        if self._console and (path == CONSOLE_PATH or path.startswith(CONSOLE_PATH + "/")):
+        if self._console and at_console(path):
             await self._console(scope, receive, send)
         elif self._console and scope["type"] == "http" and path == "/" and _wants_page(scope):
             await _answer(send, 303, b"", (b"location", CONSOLE_PATH.encode() + b"/"))
@@ -100,9 +138,18 @@ class Door:
         if path == "/healthz":
             await _answer(send, 200, b'{"ok":true,"status":"locked"}', (b"content-type", b"application/json"))
             return
-        error = NodeLocked("this node is locked", hint="Open its console and give the passphrase.")
+        error = _locked()
         body = json.dumps(error.problem()).encode()
         await _answer(send, error.http_status, body, (b"content-type", b"application/problem+json"))
+
+
+def at_console(path: str) -> bool:
+    """Whether an address is the console's."""
+    return path == CONSOLE_PATH or path.startswith(CONSOLE_PATH + "/")
+
+
+def _locked() -> NodeLocked:
+    return NodeLocked("this node is locked", hint="Open its console and give the passphrase.")
 
 
 def _wants_page(scope: Scope) -> bool:

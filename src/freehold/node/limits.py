@@ -1,14 +1,21 @@
-"""How much one caller may ask: token buckets in a table of bounded size, and turns at expensive work."""
+"""How much one caller may ask: rates, turns at blocking work, memory for bodies on their way.
+
+None of it is first come, first served. Where room runs out, the caller that holds the most gives way, so
+that slowness costs the slow.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import threading
 import time
-from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from ipaddress import IPv6Address, ip_address
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Self
 
 from freehold.core.errors import Unavailable
 
@@ -16,6 +23,8 @@ MOST_CALLERS = 10_000
 """Callers remembered. One that is forgotten starts anew, which needs this many addresses at once."""
 BURST_SECONDS = 10
 """A caller that was silent may send this much of its rate at once."""
+UNKNOWN = "unknown"
+"""The one caller that all are whose address a proxy does not tell."""
 
 
 class RateLimited(Unavailable):
@@ -29,6 +38,26 @@ class Busy(Unavailable):
     """Too much is being worked on at this moment; `fields` say when to come back."""
 
     code = "http.busy"
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who a request comes from, as far as the network tells."""
+
+    address: str
+    """Behind trusted proxies the last address that is none of them; empty or `unknown` where not told."""
+    near: bool
+    """It comes from this machine or a trusted proxy itself, and is passed on for nobody."""
+
+    @property
+    def name(self) -> str:
+        """What its budgets are kept under."""
+        return caller_of(self.address)
+
+    @property
+    def queue(self) -> str:
+        """Under which it waits for turns: those of this machine may be many, and are not told apart."""
+        return "" if self.near else self.name
 
 
 class Buckets:
@@ -74,64 +103,153 @@ class Buckets:
         return len(self._callers)
 
 
+class Turn:
+    """One caller's turn; it may be given back more than once."""
+
+    def __init__(self, release: Callable[[], None]) -> None:
+        self._release: Callable[[], None] | None = release
+
+    def __enter__(self) -> Self:
+        """Work."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Done, if not before."""
+        self.end()
+
+    def end(self) -> None:
+        """Let the next have it."""
+        if self._release is not None:
+            release, self._release = self._release, None
+            release()
+
+
 class Turns:
-    """At most so many at once; a bounded number waits for a bounded time. For one event loop."""
+    """At most so many at once; a bounded number waits for a bounded time. For one event loop.
+
+    A caller named has at most half of the turns and a quarter of the places to wait; those without a name
+    are not told apart.
+    """
 
     def __init__(self, at_once: int, *, waiting: int, seconds: float) -> None:
-        self._free = asyncio.Semaphore(at_once)
-        self._most_waiting, self._seconds = waiting, seconds
-        self._waiting = 0
+        self._at_once, self._most_waiting, self._seconds = at_once, waiting, seconds
+        self._of_one, self._waiting_of_one = max(1, at_once // 2), max(1, waiting // 4)
+        self._held: Counter[str] = Counter()
+        self._queue: list[tuple[str, asyncio.Future[None]]] = []
 
-    @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        """Wait for a turn and have it.
+    async def take(self, caller: str = "") -> Turn:
+        """Wait for a turn and have it until it is given back.
 
         Raises:
             Busy: too many wait, or it took too long.
         """
-        if self._waiting >= self._most_waiting:
+        if self._may(caller):
+            self._held[caller] += 1
+        else:
+            await self._wait(caller)
+        return Turn(partial(self._release, caller))
+
+    async def _wait(self, caller: str) -> None:
+        own = sum(name == caller for name, _ in self._queue)
+        if len(self._queue) >= self._most_waiting or (caller and own >= self._waiting_of_one):
             raise _busy()
-        self._waiting += 1
+        place = (caller, asyncio.get_running_loop().create_future())
+        self._queue.append(place)
         try:
             async with asyncio.timeout(self._seconds):
-                await self._free.acquire()
-        except TimeoutError:
-            raise _busy() from None
-        finally:
-            self._waiting -= 1
-        try:
-            yield
-        finally:
-            self._free.release()
+                await place[1]
+        except (TimeoutError, asyncio.CancelledError) as error:
+            if place in self._queue:
+                self._queue.remove(place)
+            else:
+                # it was given in the same moment
+                self._release(caller)
+            if isinstance(error, TimeoutError):
+                raise _busy() from None
+            raise
+
+    def _may(self, caller: str) -> bool:
+        return self._held.total() < self._at_once and not (caller and self._held[caller] >= self._of_one)
+
+    def _release(self, caller: str) -> None:
+        self._held[caller] -= 1
+        if not self._held[caller]:
+            del self._held[caller]
+        for place in list(self._queue):
+            name, given = place
+            if self._may(name):
+                self._queue.remove(place)
+                self._held[name] += 1
+                if not given.done():
+                    given.set_result(None)
+
+
+class Body:
+    """The memory that one body on its way takes."""
+
+    def __init__(self, caller: str, cut: Callable[[], None]) -> None:
+        self.caller = caller
+        self.size_bytes = 0
+        self.cut: Callable[[], None] | None = cut
+        """Ends its arrival; None once the body is being worked on."""
+        self.was_cut = False
 
 
 class BodyRoom:
-    """Memory for request bodies that are arriving, in all and for one caller. For one event loop."""
+    """Memory for request bodies, in all and for one caller. For one event loop.
+
+    Whoever comes when it is full takes the room of the caller that has the most, oldest body first.
+    """
 
     def __init__(self, in_all: int, for_one: int) -> None:
         self._in_all, self._for_one = in_all, for_one
-        self._used, self._by_caller = 0, dict[str, int]()
+        self._bodies: dict[Body, None] = {}
 
-    def take(self, caller: str, size: int) -> None:
-        """Make room for `size` more bytes.
+    def enter(self, caller: str, cut: Callable[[], None]) -> Body:
+        """A body begins to arrive; `cut` must end it soon."""
+        body = Body(caller, cut)
+        self._bodies[body] = None
+        return body
+
+    def grow(self, body: Body, size: int) -> None:
+        """Make room for `size` more bytes of it.
 
         Raises:
-            Busy: there is none.
+            Busy: there is none, or the body was cut.
         """
-        own = self._by_caller.get(caller, 0) + size
-        if self._used + size > self._in_all or own > self._for_one:
+        used = self._used()
+        if body.was_cut or used[body.caller] + size > self._for_one:
             raise _busy()
-        self._used += size
-        self._by_caller[caller] = own
+        while used.total() + size > self._in_all:
+            doomed = self._heaviest(used)
+            if doomed is None or used[doomed.caller] <= used[body.caller] + size:
+                raise _busy()
+            used[doomed.caller] -= doomed.size_bytes
+            self.leave(doomed)
+            doomed.was_cut = True
+            if doomed.cut:
+                doomed.cut()
+        body.size_bytes += size
 
-    def give_back(self, caller: str, size: int) -> None:
-        """Free what was taken."""
-        self._used -= size
-        left = self._by_caller.get(caller, 0) - size
-        if left > 0:
-            self._by_caller[caller] = left
-        else:
-            self._by_caller.pop(caller, None)
+    def leave(self, body: Body) -> None:
+        """It is no longer held."""
+        self._bodies.pop(body, None)
+        body.size_bytes = 0
+
+    @property
+    def used_bytes(self) -> int:
+        """Taken now."""
+        return self._used().total()
+
+    def _used(self) -> Counter[str]:
+        used: Counter[str] = Counter()
+        for body in self._bodies:
+            used[body.caller] += body.size_bytes
+        return used
+
+    def _heaviest(self, used: Counter[str]) -> Body | None:
+        can = [body for body in self._bodies if body.cut and body.size_bytes]
+        return max(can, key=lambda body: used[body.caller], default=None)
 
 
 def caller_of(host: str) -> str:
@@ -139,7 +257,7 @@ def caller_of(host: str) -> str:
     try:
         address = ip_address(host)
     except ValueError:
-        return host[:64]
+        return UNKNOWN
     if isinstance(address, IPv6Address):
         if address.ipv4_mapped:
             return str(address.ipv4_mapped)
@@ -148,8 +266,48 @@ def caller_of(host: str) -> str:
 
 
 def is_trusted(host: str, proxies: tuple[str, ...]) -> bool:
-    """Whether an address is exactly one of the trusted; its neighbours are not."""
-    return host in proxies or caller_of(host) in proxies
+    """Whether an address is one of the trusted, or in a network of them; its neighbours are not."""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return False
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return any((mapped or address) in network for network in _networks(proxies))
+
+
+@lru_cache(maxsize=8)
+def _networks(proxies: tuple[str, ...]) -> tuple[IPv4Network | IPv6Network, ...]:
+    found = []
+    for proxy in proxies:
+        with suppress(ValueError):
+            found.append(ip_network(proxy, strict=False))
+    return tuple(found)
+
+
+def caller_behind(peer: str, forwarded: Sequence[str], proxies: tuple[str, ...]) -> Caller:
+    """Who asks, given who connected and its `X-Forwarded-For` lines in order.
+
+    Only trusted proxies are believed, and of what they pass on only the last address that is none of
+    them: everything to the left of it may be the caller's invention.
+    """
+    if not is_trusted(peer, proxies):
+        return Caller(peer, near=False)
+    if not forwarded:
+        return Caller(peer, near=True)
+    hops = [_host(hop) for line in forwarded for hop in line.split(",")]
+    strangers = [hop for hop in hops if not is_trusted(hop, proxies)]
+    # through a proxy of this machine to itself: a caller like others, since the proxy speaks for it
+    return Caller(strangers[-1] if strangers else peer, near=False)
+
+
+def _host(hop: str) -> str:
+    """An address without port and brackets, as proxies write them."""
+    hop = hop.strip().strip('"')
+    if hop.startswith("["):
+        hop = hop[1:].partition("]")[0]
+    elif hop.count(":") == 1:
+        hop = hop.partition(":")[0]
+    return hop if caller_of(hop) != UNKNOWN else UNKNOWN
 
 
 def _busy() -> Busy:

@@ -112,6 +112,20 @@ class Gateway:
             error.fields = {**served.quote.to_json(), **error.fields}
             raise
 
+    def vouch(self, header: str | None) -> None:
+        """A voucher's payer holds a grant of this node and signed it, so its question may be large.
+
+        Raises:
+            PaymentRefused, InvalidPayment.
+        """
+        payment = read_header(header) if header else None
+        if not isinstance(payment, Voucher):
+            raise PaymentRefused(
+                "a question this large is read only with a voucher", hint="Ask for fewer rows in one call."
+            )
+        holder = self._grant(payment).holder
+        require_signature(self._node, holder, payment.digest(self._channels), payment.signature)
+
     def _model(self, model_id: str) -> Served:
         if not self._node.store.state(f"serving:{model_id}"):
             raise NotFound("no such model is served here", hint="GET /v1/models lists them.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import logging
 from typing import Any
 
@@ -9,9 +10,11 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.types import Receive, Scope, Send
 
 from freehold import __version__
 from freehold.core.errors import FreeholdError, InvalidInput
+from freehold.inference.payment import HEADER
 from freehold.node.answers.shape import Problem
 from freehold.node.api import control, operations, paid, peer, public
 from freehold.node.api.gate import Gate, retry_after
@@ -26,8 +29,42 @@ _REFUSALS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def create(services: Services, api_token: str) -> Gate:
-    """The application of one node, behind its gate."""
+class Served:
+    """The application of one node, to stand behind its gate."""
+
+    def __init__(self, routes: FastAPI, services: Services, api_token: str) -> None:
+        self._routes, self._services = routes, services
+        self._token = f"Bearer {api_token}".encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer."""
+        await self._routes(scope, receive, send)
+
+    def knows(self, scope: Scope) -> bool:
+        """Whether the request carries the API token."""
+        given = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
+        return hmac.compare_digest(given, self._token)
+
+    def vouch(self, scope: Scope) -> None:
+        """A known party signed the head, or a payer that holds a grant promised the price.
+
+        Raises:
+            UnknownParty, InvalidSignature, Unpaid, InvalidPayment, PaymentRefused.
+        """
+        request = Request(scope)
+        if request.url.path.startswith("/peer/"):
+            peer.vouch(self._services.node, request)
+        else:
+            self._services.gateway.vouch(request.headers.get(HEADER))
+
+
+def guarded(services: Services, api_token: str) -> Gate:
+    """The application of one node behind a gate of its own."""
+    return Gate(create(services, api_token), services.node.settings, services.tally)
+
+
+def create(services: Services, api_token: str) -> Served:
+    """The application of one node."""
     app = FastAPI(
         title="Freehold node", version=__version__, docs_url=None, redoc_url=None, responses=_REFUSALS
     )
@@ -40,7 +77,7 @@ def create(services: Services, api_token: str) -> Gate:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(Exception, _crash)
-    return Gate(app, services.node.settings, services.tally, api_token)
+    return Served(app, services, api_token)
 
 
 def problem(error: FreeholdError) -> JSONResponse:

@@ -1,81 +1,53 @@
-"""What every request passes before a route sees it: limits on the way in, a count and a log line after.
+"""What every request passes before a page or route sees it: limits on the way in, a count and a log line after.
 
-A body must declare its length and is read whole within a time that follows from its size, so that routes
-meet neither a slow sender nor a flood of chunks. What is refused here costs this node next to nothing.
+Whether the owner asks is read from the head: the API token, or the session of a console. The owner has
+room, threads and turns of its own. A stranger's body must declare its length and is read whole within a
+time that follows from its size, so that routes and pages meet neither a slow sender nor a flood of chunks.
+What is refused here costs this node next to nothing.
 """
 
 from __future__ import annotations
 
-import asyncio
-import hmac
 import json
 import logging
 import secrets
 import time
 from typing import Any
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+import anyio.to_thread
+from starlette.types import Message, Receive, Scope, Send
 
 from freehold.core.canonical import require_shallow
 from freehold.core.errors import FreeholdError, InvalidInput, NotAllowed
-from freehold.node.limits import BodyRoom, Buckets, Busy, RateLimited, Turns, caller_of, is_trusted
+from freehold.node.api.bodies import HEAVY, Arrival, Gone, declared_length, most_bytes, needs_proof
+from freehold.node.api.connections import Connection, Connections
+from freehold.node.door import NodeRoom, at_console
+from freehold.node.limits import (
+    BodyRoom,
+    Buckets,
+    Busy,
+    Caller,
+    RateLimited,
+    Turn,
+    Turns,
+    caller_behind,
+    is_trusted,
+)
 from freehold.node.settings import Settings
 from freehold.node.tally import Tally
 
-MAX_BODY_BYTES = 32 * 1024 * 1024
-SMALL_BODY_BYTES = 1024 * 1024
 MAX_HEADERS = 100
-BODY_SECONDS = 10.0
-BODY_BYTES_PER_SECOND = 256 * 1024
-"""A body may take `BODY_SECONDS`, and longer as far as it arrives at this rate."""
-_ROOM_BYTES, _ROOM_FOR_ONE_BYTES = 256 * 1024 * 1024, 64 * 1024 * 1024
-STRANGERS_AT_ONCE = 24
-"""Fewer than the threads that work on requests, so that some are always left for the owner."""
+_MEBIBYTE = 1024 * 1024
+_ROOM_BYTES, _ROOM_FOR_ONE_BYTES, _OWN_ROOM_BYTES = 256 * _MEBIBYTE, 64 * _MEBIBYTE, 128 * _MEBIBYTE
+_AT_ONCE = {"read": 12, "act": 16, "watch": 2, "enter": 4}
+"""Strangers' requests that are worked on at the same time, each in a thread: to look, to ask for something,
+to see whether this node is well, and at the console's door. Heavy ones are a setting."""
+OWNER_THREADS = 16
+"""Threads on top of those that strangers can have in use."""
+_WATCH = ("/healthz", "/readyz", "/metrics")
 _WAITING, _WAIT_SECONDS = 64, 20.0
-_HEAVY = {
-    f"/peer/{name}"
-    for name in (
-        "rounds/commit",
-        "rounds/reveal",
-        "agreements",
-        "tests",
-        "tests/open",
-        "evidence",
-        "model-evidence",
-        "proofs",
-        "releases",
-    )
-}
-_LARGE = {*_HEAVY, "/peer/countersign", "/v1/predict"}
+_SCHEMES = (b"http", b"https")
 _log = logging.getLogger("freehold.http")
-
-
-class TooLarge(InvalidInput):
-    """A request body is over the limit."""
-
-    code = "http.too_large"
-    http_status = 413
-
-
-class TooSlow(InvalidInput):
-    """A request body did not arrive in time."""
-
-    code = "http.too_slow"
-    http_status = 408
-
-
-class LengthRequired(InvalidInput):
-    """A request has a body and does not say how long it is."""
-
-    code = "http.length"
-    http_status = 411
-
-
-class EncodedBody(InvalidInput):
-    """A request body is compressed; unpacking has no bound."""
-
-    code = "http.encoding"
-    http_status = 415
 
 
 class TooManyHeaders(InvalidInput):
@@ -92,88 +64,84 @@ class Unauthorised(NotAllowed):
     http_status = 401
 
 
-class _Gone(Exception):
-    """The sender hung up before its body was whole."""
-
-
 class Gate:
-    """ASGI middleware over the whole application of a node."""
+    """ASGI middleware over all that a node serves."""
 
-    def __init__(self, app: ASGIApp, settings: Settings, tally: Tally, api_token: str) -> None:
-        self.app = app
-        self._tally, self._owner = tally, f"Bearer {api_token}".encode()
+    def __init__(
+        self, inside: NodeRoom, settings: Settings, tally: Tally, connections: Connections | None = None
+    ) -> None:
+        self._inside, self._tally = inside, tally
+        self._connections = connections or Connections(settings, tally)
         self._proxies = settings.trusted_proxies
         self._buckets = Buckets(settings.address_requests_per_minute)
         self._room = BodyRoom(_ROOM_BYTES, _ROOM_FOR_ONE_BYTES)
-        self._heavy = Turns(settings.heavy_requests_at_once, waiting=_WAITING, seconds=_WAIT_SECONDS)
-        self._strangers = Turns(STRANGERS_AT_ONCE, waiting=2 * _WAITING, seconds=_WAIT_SECONDS)
+        self._own_room = BodyRoom(_OWN_ROOM_BYTES, _OWN_ROOM_BYTES)
+        at_once = {**_AT_ONCE, "heavy": settings.heavy_requests_at_once}
+        self._turns = {
+            kind: Turns(most, waiting=_WAITING, seconds=_WAIT_SECONDS) for kind, most in at_once.items()
+        }
+        self._threads = sum(at_once.values()) + OWNER_THREADS
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request through, or refuse it."""
         if scope["type"] != "http":
-            await self.app(scope, receive, send)
             return
-        passage = _Passage(scope, send)
+        # of the event loop; what strangers have in use at most is what their turns add up to
+        anyio.to_thread.current_default_thread_limiter().total_tokens = self._threads
+        passage = _Passage(scope, send, self._proxies)
         try:
             await self._pass(scope, receive, passage)
         except FreeholdError as error:
             self._count(error)
             await passage.refuse(error)
-        except _Gone:
+        except Gone:
             passage.status = passage.status or 499
         except Exception:
             # the application has answered 500 and logged why; uvicorn would log it once more
             if not passage.status:
                 raise
         finally:
-            self._record(scope, passage)
+            if not at_console(scope["path"]):
+                self._record(scope, passage)
 
     async def _pass(self, scope: Scope, receive: Receive, passage: _Passage) -> None:
-        headers = scope["headers"]
-        if len(headers) > MAX_HEADERS:
+        if len(scope["headers"]) > MAX_HEADERS:
             raise TooManyHeaders("too many header fields", hint=f"At most {MAX_HEADERS}.")
-        given = dict(headers)
-        owner = hmac.compare_digest(given.get(b"authorization", b""), self._owner)
-        if not owner and not is_trusted(passage.address, self._proxies):
-            self._buckets.require(passage.caller)
-        control = scope["path"].startswith("/api/")
-        if control and not owner:
+        owner, caller = self._inside.knows(scope), passage.caller
+        if not owner and not caller.near:
+            self._buckets.require(caller.name)
+        self._connections.serve(passage.connection, caller, owner=owner)
+        path, given = scope["path"], dict(scope["headers"])
+        if path.startswith("/api/") and not owner:
             # before a body is read: the framework would parse it before it asks for the token
             raise Unauthorised("this needs the node's API token", hint="It lies in HOME/api-token.")
-        length = _length(given, _most(scope["method"], scope["path"]))
-        try:
-            body = await self._read(receive, passage, length) if length else b""
-            if control:
-                # the framework's parser is recursive; other routes parse for themselves
-                require_shallow(body)
-            if owner or scope["method"] in ("GET", "HEAD"):
-                await self.app(scope, _replay(body, receive), passage.send)
-                return
-            turns = self._heavy if scope["path"] in _HEAVY else self._strangers
-            async with turns.turn():
-                await self.app(scope, _replay(body, receive), passage.send)
-        finally:
-            self._room.give_back(passage.caller, passage.held)
+        if at_console(path) and owner:
+            # its forms and files are bounded while they arrive
+            await self._inside(scope, receive, passage.send)
+            return
+        length = declared_length(given, most_bytes(scope["method"], path))
+        if not owner and needs_proof(path, length):
+            with await self._turns["act"].take(caller.queue):
+                await anyio.to_thread.run_sync(self._inside.vouch, scope)
+        await self._answer(scope, receive, passage, length, owner=owner)
 
-    async def _read(self, receive: Receive, passage: _Passage, length: int) -> bytes:
-        body = bytearray()
-        patience = BODY_SECONDS + length / BODY_BYTES_PER_SECOND
+    async def _answer(
+        self, scope: Scope, receive: Receive, passage: _Passage, length: int, *, owner: bool
+    ) -> None:
+        arrival = Arrival(self._own_room if owner else self._room, passage.caller.name, length)
         try:
-            async with asyncio.timeout(patience):
-                while True:
-                    message = await receive()
-                    if message["type"] == "http.disconnect":
-                        raise _Gone
-                    piece = message.get("body", b"")
-                    self._room.take(passage.caller, len(piece))
-                    passage.held += len(piece)
-                    body += piece
-                    if not message.get("more_body", False):
-                        return bytes(body)
-        except TimeoutError:
-            raise TooSlow(
-                "the body did not arrive in time", hint=f"{length} bytes may take {patience:.0f} s."
-            ) from None
+            async with arrival.unfinished():
+                passage.waits_for_body(bool(length))
+                body = await arrival.read(receive)
+                passage.waits_for_body(False)
+                if scope["path"].startswith("/api/"):
+                    # the framework's parser is recursive; other routes parse for themselves
+                    require_shallow(body)
+                turn = None if owner else await self._turns[_kind(scope)].take(passage.caller.queue)
+            with turn or Turn(lambda: None) as passage.turn:
+                await self._inside(scope, _replay(body, receive), passage.send)
+        finally:
+            arrival.close()
 
     def _count(self, error: FreeholdError) -> None:
         if isinstance(error, RateLimited):
@@ -197,7 +165,7 @@ class Gate:
                 "path": scope["path"][:200],
                 "status": status,
                 "seconds": round(seconds, 4),
-                "address": passage.address,
+                "address": passage.caller.address,
                 "peer": scope.get("state", {}).get("peer"),
                 "request": passage.id,
             }
@@ -207,19 +175,30 @@ class Gate:
 class _Passage:
     """One request on its way: who asks, and what it was answered."""
 
-    def __init__(self, scope: Scope, send: Send) -> None:
+    def __init__(self, scope: Scope, send: Send, proxies: tuple[str, ...]) -> None:
         self.began, self.id = time.perf_counter(), secrets.token_hex(8)
-        self.address = str((scope.get("client") or ("",))[0])
-        self.caller = caller_of(self.address)
-        self.status = self.held = 0
+        self.connection: Connection | None = scope.get("state", {}).get("connection")
+        self.caller = _identify(scope, proxies)
+        self.status = 0
+        self.turn: Turn | None = None
         self._send = send
+
+    def waits_for_body(self, waits: bool) -> None:
+        """Whether the caller is to go on."""
+        if self.connection:
+            self.connection.phase = "body" if waits else "work"
 
     async def send(self, message: Message) -> None:
         """Pass a message on, with the headers that every answer has."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
+            if self.turn:
+                # the work is done; who does not take the answer holds up nobody else's
+                self.turn.end()
             fixed = [(b"x-request-id", self.id.encode()), (b"x-content-type-options", b"nosniff")]
-            message = {**message, "headers": [*message.get("headers", ()), *fixed]}
+            said = {name.lower() for name, _ in message.get("headers", ())}
+            added = [(name, value) for name, value in fixed if name not in said]
+            message = {**message, "headers": [*message.get("headers", ()), *added]}
         await self._send(message)
 
     async def refuse(self, error: FreeholdError) -> None:
@@ -243,26 +222,30 @@ def retry_after(error: FreeholdError) -> list[tuple[bytes, bytes]]:
     return [] if seconds is None else [(b"retry-after", str(seconds).encode())]
 
 
-def _most(method: str, path: str) -> int:
-    if method != "POST":
-        return 0
-    return MAX_BODY_BYTES if path in _LARGE or path.startswith("/api/") else SMALL_BODY_BYTES
+def _identify(scope: Scope, proxies: tuple[str, ...]) -> Caller:
+    """Who asks; from here on the scope names the caller instead of a proxy, and the scheme it used."""
+    peer = str((scope.get("client") or ("",))[0])
+    lines = [value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"]
+    caller = caller_behind(peer, lines, proxies)
+    if caller.address != peer:
+        scope["client"] = (caller.address, 0)
+    if is_trusted(peer, proxies):
+        schemes = [value for name, value in scope["headers"] if name == b"x-forwarded-proto"]
+        if len(schemes) == 1 and schemes[0] in _SCHEMES:
+            scope["scheme"] = schemes[0].decode()
+    return caller
 
 
-def _length(headers: dict[bytes, bytes], most: int) -> int:
-    """The declared size of the body, in bytes.
-
-    Raises:
-        LengthRequired, EncodedBody, TooLarge.
-    """
-    if b"transfer-encoding" in headers:
-        raise LengthRequired("the body has no declared length", hint="Send content-length, not chunks.")
-    if headers.get(b"content-encoding", b"identity").strip().lower() != b"identity":
-        raise EncodedBody("compressed bodies are not read", hint="Send it as it is.")
-    declared = headers.get(b"content-length", b"0")
-    if not declared.isdigit() or len(declared) > 18 or int(declared) > most:
-        raise TooLarge("the body is too large", hint=f"At most {most} bytes here.")
-    return int(declared)
+def _kind(scope: Scope) -> str:
+    """In which line a stranger's request waits."""
+    path = scope["path"]
+    if at_console(path):
+        return "enter"
+    if path in _WATCH:
+        return "watch"
+    if scope["method"] != "POST":
+        return "read"
+    return "heavy" if path in HEAVY else "act"
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

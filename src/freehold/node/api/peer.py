@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from freehold.core.canonical import parse
 from freehold.core.documents import Party
 from freehold.core.errors import InvalidInput, InvalidSignature
-from freehold.core.http_signature import MAX_SKEW_SECONDS, Stamp, read_stamp, verify_request
+from freehold.core.http_signature import MAX_SKEW_SECONDS, Stamp, read_stamp, verify_head, verify_request
 from freehold.core.http_signature import Request as SignedRequest
 from freehold.core.signing import parse_envelope
 from freehold.log.note import VerifierKey
@@ -130,30 +130,9 @@ def _authenticate(services: Services, request: Request, raw: bytes, introduced: 
         UnknownParty, InvalidSignature, RateLimited, Replayed.
     """
     node = services.node
-    claimed = read_stamp(request.headers)[0].account
-    if introduced is not None and claimed != introduced.account:
-        raise InvalidSignature("the request is signed by another party than it introduces")
-    if introduced is None and node.store.state(f"party:{claimed}") is None:
-        raise UnknownParty(
-            "this node does not know the sender", hint="POST the party document to /peer/hello first."
-        )
-    party = introduced or node.party_of(claimed)
-    # a request captured by one node must be worth nothing at another that also knows the sender
-    here, host = _authority(node), request.headers.get("host", "").lower()
-    if host != here:
-        raise InvalidSignature(
-            f"the request is for {host[:100]}, this node is {here}",
-            hint="Peers use the endpoint of the party document; set endpoint where a proxy stands before it.",
-        )
-    signed = SignedRequest(
-        request.method,
-        host,
-        request.url.path,
-        request.url.query,
-        raw,
-    )
-    key = VerifierKey.parse(party.log_key)
-    stamp = verify_request(signed, request.headers, key.public, node.now())
+    claimed, party = _claimed(node, request, introduced)
+    signed = _signed(node, request, raw)
+    stamp = verify_request(signed, request.headers, VerifierKey.parse(party.log_key).public, node.now())
     request.state.peer = claimed
     try:
         services.callers.require(claimed)
@@ -163,3 +142,37 @@ def _authenticate(services: Services, request: Request, raw: bytes, introduced: 
     if _seen(services, stamp):
         raise Replayed("this request was received before", hint="Sign a new one with a fresh nonce.")
     return claimed
+
+
+def vouch(node: Node, request: Request) -> None:
+    """A known party signed what the head says, so its body, whose digest that names, may be large.
+
+    Raises:
+        UnknownParty, InvalidSignature.
+    """
+    _, party = _claimed(node, request)
+    verify_head(
+        _signed(node, request, b""), request.headers, VerifierKey.parse(party.log_key).public, node.now()
+    )
+
+
+def _claimed(node: Node, request: Request, introduced: Party | None = None) -> tuple[str, Party]:
+    claimed = read_stamp(request.headers)[0].account
+    if introduced is not None and claimed != introduced.account:
+        raise InvalidSignature("the request is signed by another party than it introduces")
+    if introduced is None and node.store.state(f"party:{claimed}") is None:
+        raise UnknownParty(
+            "this node does not know the sender", hint="POST the party document to /peer/hello first."
+        )
+    return claimed, introduced or node.party_of(claimed)
+
+
+def _signed(node: Node, request: Request, raw: bytes) -> SignedRequest:
+    # a request captured by one node must be worth nothing at another that also knows the sender
+    here, host = _authority(node), request.headers.get("host", "").lower()
+    if host != here:
+        raise InvalidSignature(
+            f"the request is for {host[:100]}, this node is {here}",
+            hint="Peers use the endpoint of the party document; set endpoint where a proxy stands before it.",
+        )
+    return SignedRequest(request.method, host, request.url.path, request.url.query, raw)
