@@ -4,7 +4,18 @@ import asyncio
 
 import pytest
 
-from freehold.node.limits import BodyRoom, Buckets, Busy, RateLimited, Turns, caller_of, is_trusted
+from freehold.node.limits import (
+    UNKNOWN,
+    BodyRoom,
+    Buckets,
+    Busy,
+    Caller,
+    RateLimited,
+    Turns,
+    caller_behind,
+    caller_of,
+    is_trusted,
+)
 
 
 def test_a_bucket_lets_a_burst_through_then_its_rate():
@@ -41,8 +52,9 @@ def test_the_table_is_bounded_and_a_rate_of_zero_limits_nobody():
 @pytest.mark.parametrize(
     ("host", "name"),
     [
-        ("203.0.113.9", "203.0.113.9"), ("::ffff:203.0.113.9", "203.0.113.9"), ("", ""), ("::1", "::/64"),
-        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"), ("2001:db8:1:2::", "2001:db8:1:2::/64"), ("x" * 99, "x" * 64),
+        ("203.0.113.9", "203.0.113.9"), ("::ffff:203.0.113.9", "203.0.113.9"), ("", UNKNOWN), ("::1", "::/64"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"), ("2001:db8:1:2::", "2001:db8:1:2::/64"), ("x" * 99, UNKNOWN),
+        ("_hidden1", UNKNOWN), ("fe80::1%eth0", "fe80::/64"), ("fe80::1%eth1", "fe80::/64"),
     ],
 )  # fmt: skip
 def test_who_has_one_network_is_one_caller(host, name):
@@ -58,32 +70,126 @@ def test_a_neighbour_of_a_trusted_proxy_is_not_trusted(host, trusted):
     assert is_trusted(host, ("127.0.0.1", "2001:db8::1")) is trusted
 
 
+PROXIES = ("127.0.0.1", "::1", "10.8.0.0/16")
+
+
+@pytest.mark.parametrize(
+    ("peer", "lines", "address", "near"),
+    [
+        ("127.0.0.1", (), "127.0.0.1", True),
+        ("203.0.113.9", (), "203.0.113.9", False),
+        ("203.0.113.9", ("198.51.100.1",), "203.0.113.9", False),
+        ("127.0.0.1", ("203.0.113.9",), "203.0.113.9", False),
+        ("::ffff:127.0.0.1", ("203.0.113.9",), "203.0.113.9", False),
+        ("127.0.0.1", ("127.0.0.1, 203.0.113.9",), "203.0.113.9", False),
+        ("127.0.0.1", ("198.51.100.1, 203.0.113.9",), "203.0.113.9", False),
+        ("127.0.0.1", ("198.51.100.1", "203.0.113.9"), "203.0.113.9", False),
+        ("127.0.0.1", ("203.0.113.9, 10.8.3.4",), "203.0.113.9", False),
+        ("127.0.0.1", ("203.0.113.9, 10.9.3.4",), "10.9.3.4", False),
+        ("127.0.0.1", ("203.0.113.9:5511",), "203.0.113.9", False),
+        ("127.0.0.1", ("[2001:db8::7]:443",), "2001:db8::7", False),
+        ("127.0.0.1", ('"[2001:db8::7]"',), "2001:db8::7", False),
+        ("127.0.0.1", ("2001:db8::7",), "2001:db8::7", False),
+        ("127.0.0.1", ("fe80::1%eth0",), "fe80::1%eth0", False),
+        ("127.0.0.1", ("unknown",), UNKNOWN, False),
+        ("127.0.0.1", ("203.0.113.9, _secret",), UNKNOWN, False),
+        ("127.0.0.1", ("",), UNKNOWN, False),
+        ("127.0.0.1", ("203.0.113.9,",), UNKNOWN, False),
+        ("127.0.0.1", ("127.0.0.1",), "127.0.0.1", False),
+        ("", ("203.0.113.9",), "", False),
+    ],
+)
+def test_who_asks_is_the_last_that_no_proxy_is(peer, lines, address, near):
+    assert caller_behind(peer, lines, PROXIES) == Caller(address, near=near)
+
+
+def test_all_that_a_proxy_does_not_name_are_one_caller_and_no_neighbour():
+    names = [
+        caller_behind("127.0.0.1", (line,), PROXIES).queue for line in ("unknown", "_a", "x" * 5_000, "")
+    ]
+    assert set(names) == {UNKNOWN}
+    assert Caller("127.0.0.1", near=True).queue == ""
+
+
 def test_turns_are_bounded_in_number_waiting_and_time():
     async def scenario():
         turns = Turns(1, waiting=1, seconds=0.2)
-        async with turns.turn():
-            waiting = asyncio.create_task(turns.turn().__aenter__())
+        with await turns.take():
+            waiting = asyncio.create_task(turns.take())
             await asyncio.sleep(0.01)
             with pytest.raises(Busy):
-                await turns.turn().__aenter__()
+                await turns.take()
             with pytest.raises(Busy):
                 await waiting
-        async with turns.turn():
-            pass
+        with await turns.take() as turn:
+            turn.end()
+            turn.end()
+            with await turns.take():
+                pass
+        await turns.take()
 
     asyncio.run(scenario())
 
 
-def test_one_caller_cannot_fill_the_room():
+def test_one_caller_has_half_of_the_turns_and_a_quarter_of_the_places():
+    async def scenario():
+        turns = Turns(4, waiting=8, seconds=5)
+        held = [await turns.take("slow") for _ in range(2)]
+        waiting = [asyncio.create_task(turns.take("slow")) for _ in range(2)]
+        await asyncio.sleep(0)
+        with pytest.raises(Busy):
+            await turns.take("slow")
+        # who comes later is not behind them
+        others = [await turns.take(name) for name in ("a", "b")]
+        late = asyncio.create_task(turns.take("c"))
+        await asyncio.sleep(0)
+        others[0].end()
+        assert await late
+        assert not any(one.done() for one in waiting)
+        held[0].end()
+        assert await waiting[0]
+        assert not waiting[1].done()
+        # who gives up leaves no trace, and those without a name are many
+        waiting[1].cancel()
+        await asyncio.gather(waiting[1], return_exceptions=True)
+        for one in (held[1], others[1], await waiting[0], await late):
+            one.end()
+        for _ in range(4):
+            await turns.take()
+
+    asyncio.run(scenario())
+
+
+def test_one_caller_cannot_fill_the_room_and_the_heaviest_gives_way():
+    cut = []
     room = BodyRoom(100, 60)
-    room.take("a", 60)
+
+    def enter(caller, number):
+        return room.enter(caller, lambda: cut.append((caller, number)))
+
+    first, second = enter("a", 1), enter("a", 2)
+    room.grow(first, 50)
+    room.grow(second, 10)
     with pytest.raises(Busy):
-        room.take("a", 1)
-    room.take("b", 40)
+        room.grow(second, 1)
+    small = enter("b", 1)
+    room.grow(small, 40)
+    assert cut == []
+    late = enter("c", 1)
+    room.grow(late, 1)
+    assert cut == [("a", 1)], "the oldest of who has the most"
     with pytest.raises(Busy):
-        room.take("c", 1)
-    room.give_back("a", 60)
-    room.take("c", 60)
-    room.give_back("b", 40)
-    room.give_back("c", 60)
-    assert (room._used, room._by_caller) == (0, {})
+        room.grow(first, 1)
+    assert room.used_bytes == 51
+    with pytest.raises(Busy):
+        # it would have more than anybody it could take it from
+        room.grow(late, 59)
+    # what is being worked on is not taken away
+    small.cut = None
+    second.cut = None
+    room.grow(enter("d", 1), 49)
+    with pytest.raises(Busy):
+        room.grow(enter("e", 1), 60)
+    for body in list(room._bodies):
+        room.leave(body)
+    assert room.used_bytes == 0
