@@ -57,13 +57,23 @@ $(VENV)/.postgres:
 	    && touch $@ || echo "postgresql could not be installed: tests of it are skipped" >&2; \
 	else echo "postgresql is not here: tests of it are skipped" >&2; fi
 
+# the proxies that the documentation configures, for the tests that put them before a node; as above
+$(VENV)/.proxies:
+	@mkdir -p $(VENV)
+	@if command -v caddy >/dev/null && { command -v nginx || ls /usr/sbin/nginx; } >/dev/null 2>&1; then touch $@; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "installing caddy and nginx (apt-get)" >&2; \
+	  { apt-get update -q && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends caddy nginx-light; } >/dev/null 2>&1 \
+	    && touch $@ || echo "caddy and nginx could not be installed: tests behind them are skipped" >&2; \
+	else echo "caddy or nginx is not here: tests behind them are skipped" >&2; fi
+
 quickstart: setup
 	@$(BIN)/freehold quickstart $(ARGS)
 
-test: setup-dev $(NODE_TESTS) $(VENV)/.browser $(VENV)/.postgres
+test: setup-dev $(NODE_TESTS) $(VENV)/.browser $(VENV)/.postgres $(VENV)/.proxies
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow" $(ARGS)
 
-test-all: setup-dev $(NODE_TESTS) $(VENV)/.browser $(VENV)/.postgres
+test-all: setup-dev $(NODE_TESTS) $(VENV)/.browser $(VENV)/.postgres $(VENV)/.proxies
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 bench: setup-dev $(NODE_TESTS)

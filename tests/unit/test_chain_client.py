@@ -147,11 +147,18 @@ def test_threads_sharing_a_key_never_collide(chain):
 
 
 def test_two_clients_with_one_key_recover_from_each_others_nonces(node, chain):
+    def sent() -> int:
+        return int(chain.rpc.call("eth_getTransactionCount", account_of(DEV_KEY), "latest"), 16)
+
+    balance, count, receipts = chain.read("TestDollar", "balanceOf", OTHER), sent(), []
     with Rpc(node.url) as rpc:
         rival = Chain(rpc)
         for _ in range(3):
-            chain.send(DEV_KEY, "TestDollar", "mint", OTHER, 1)
-            rival.send(DEV_KEY, "TestDollar", "mint", OTHER, 1)
+            receipts.append(chain.send(DEV_KEY, "TestDollar", "mint", OTHER, 1))
+            receipts.append(rival.send(DEV_KEY, "TestDollar", "mint", OTHER, 1))
+    assert {receipt.status for receipt in receipts} == {1}
+    assert chain.read("TestDollar", "balanceOf", OTHER) == balance + 6
+    assert sent() == count + 6, "each took effect once, and none was sent twice"
 
 
 def test_a_dropped_chain_tail_does_not_leave_a_nonce_gap(chain):

@@ -1,5 +1,9 @@
 """Sessions end in time, and passphrases can be tried ever more slowly only."""
 
+import itertools
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from freehold.console.sessions import ABSOLUTE_SECONDS, MAX_SESSIONS, Attempts, Sessions, TooManyAttempts
@@ -41,6 +45,26 @@ def test_idle_and_absolute_expiry():
         clock.now += 500
     clock.now += 500
     assert sessions.find(token) is None, "however much it was used"
+
+
+@pytest.mark.parametrize(("seconds", "alive"), [(599.999, True), (600.0, False), (600.001, False)])
+@pytest.mark.parametrize("used", [True, False])
+def test_a_session_is_over_exactly_at_the_idle_limit(seconds, alive, used):
+    clock = Clock()
+    sessions = Sessions(600, clock)
+    token, session = sessions.begin()
+    clock.now += seconds
+    assert (sessions.find(token, used=used) is session) is alive
+    assert session.ended is not alive
+
+
+@pytest.mark.parametrize(("early", "alive"), [(0.001, True), (0.0, False)])
+def test_and_exactly_at_the_absolute_one_however_much_it_is_used(early, alive):
+    clock = Clock()
+    sessions = Sessions(ABSOLUTE_SECONDS + 1, clock)
+    token, session = sessions.begin()
+    clock.now += ABSOLUTE_SECONDS - early
+    assert (sessions.find(token) is session) is alive
 
 
 def test_log_out_and_bounds():
@@ -85,6 +109,49 @@ def test_attempts_slow_down_and_recover():
     with pytest.raises(TooManyAttempts) as refused:
         attempts.make(wrong)
     assert refused.value.fields["wait_seconds"] == 2, "a success forgives"
+
+
+def test_who_guesses_for_a_day_gets_one_guess_in_five_minutes():
+    clock = Clock()
+    attempts = Attempts(clock)
+    tried = []
+
+    def wrong():
+        tried.append(clock.now)
+        raise NotAllowed("wrong")
+
+    ends = clock.now + 86_400
+    while clock.now < ends:
+        with pytest.raises(NotAllowed):
+            attempts.make(wrong)
+        clock.now += 1
+    gaps = [later - earlier for earlier, later in itertools.pairwise(tried)]
+    assert gaps[:4] == [1, 2, 4, 8]
+    assert set(gaps[9:]) == {300}
+    assert len(tried) <= 86_400 / 300 + 10
+
+
+def test_guesses_at_the_same_time_are_one_after_the_other():
+    clock = Clock()
+    attempts, tried, refused = Attempts(clock), [], []
+
+    def wrong():
+        tried.append(1)
+        time.sleep(0.05)
+        raise NotAllowed("wrong")
+
+    def guess():
+        try:
+            attempts.make(wrong)
+        except TooManyAttempts:
+            refused.append(1)
+        except NotAllowed:
+            pass
+
+    with ThreadPoolExecutor(20) as pool:
+        for _ in range(20):
+            pool.submit(guess)
+    assert (len(tried), len(refused)) == (1, 19)
 
 
 def test_other_errors_are_no_guesses():

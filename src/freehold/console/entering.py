@@ -128,8 +128,7 @@ class Entering:
                 )
             if form.secret("again") != passphrase:
                 raise InvalidInput("the two passphrases differ", hint="Nothing was made. Type both again.")
-            self._door.open(passphrase, name)
-            return
+        # also of a new node: whoever comes second has guessed
         self._attempts.make(lambda: self._door.open(passphrase, name))
 
     async def leave(self, request: Request) -> Response:

@@ -97,7 +97,7 @@ class Sessions:
         return [self._sessions.pop(name) for name in old]
 
     def _is_over(self, session: Session, now: float) -> bool:
-        return now - session.seen_at > self.idle_seconds or now - session.started_at > ABSOLUTE_SECONDS
+        return now - session.seen_at >= self.idle_seconds or now - session.started_at >= ABSOLUTE_SECONDS
 
 
 def _name(token: str) -> bytes:
