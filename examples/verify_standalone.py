@@ -30,9 +30,11 @@ SIGNERS = SUBJECT | {"claim": "issuer", "grant": "issuer", "receipt": "holder pr
 FILES = "chain|documents/0x[0-9a-f]{64}|logs/0x[0-9a-f]{40}|training/(plan|start|rounds|test)"
 REVEALS = "answers", "noised", "update"  # from least to most
 LATER = {"epsilon_run_micro": 0, "epsilon_life_micro": 0, "holders": [], "judges": [], "reveals": "answers"}
+LATER |= {"per": "call", "rows_per_call": 1000, "round_to": 6}
 OFFERED = {"purposes": le, "actions": le, "expires_at": le, "duties": ge}  # how narrower terms compare
 GRANTED = OFFERED | {"not_before": ge, "max_uses": le, "price_units": ge, "price_per": eq, "token": eq}
 GRANTED |= {"epsilon_run_micro": le, "epsilon_life_micro": le, "judges": le}
+GRANTED |= {"per": eq, "rows_per_call": le, "round_to": le}
 # bounds of a plan's numbers, and what else is in it
 AGREED = {"epsilon_micro": (0, 10**8), "delta_exponent": (5, 12), "rows_each": (1, 1000)}
 AGREED |= {"quorum_bps": (5001, 10**4), "patience_seconds": (1, 86400), "weight_cap_bps": (5000, 10**4)}
@@ -317,7 +319,9 @@ def check_rights():
         steps.add((use.grant, number))
         log = E.logs.get(use.provider, E.logs.get(use.holder))
         used[use.grant] = max(used.get(use.grant, -1), log[name])
-        price, cap = terms.price_units if terms.price_per == "use" else 0, grant.spend_cap_units
+        rows = more.get("rows", 0) if use.action == "infer" and later(terms, "per") == "row" else 1
+        need(0 < rows <= later(terms, "rows_per_call"), "does not say how many rows it charges")
+        price, cap = terms.price_units * rows if terms.price_per == "use" else 0, grant.spend_cap_units
         payee = "0x" + keccak(grant.issuer, grant.asset).hex() if use.action == "infer" else grant.issuer
         moved = {}
         for one in use.money:

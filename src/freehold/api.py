@@ -32,7 +32,7 @@ from freehold.api_answers import (
     progress_of,
     records,
 )
-from freehold.api_permissions import GrantPending, Permissions, given, identifier, named
+from freehold.api_permissions import GrantPending, Permissions, given, identifier, most, named
 from freehold.api_tables import Rows
 from freehold.api_values import (
     Asset,
@@ -48,8 +48,10 @@ from freehold.api_values import (
     Plan,
     Prediction,
     Progress,
+    Quote,
     Receipt,
     Settled,
+    Spending,
     Status,
     Verification,
 )
@@ -294,8 +296,16 @@ class Node(Permissions):
         compare: bool = True,
         positive: str | None = None,
         purpose: str | None = None,
+        per: str | None = None,
+        rows_per_call: int | None = None,
+        round_to: int | None = None,
+        at_most: str | None = None,
     ) -> Training:
         """Start training on others' datasets, buying grants where needed.
+
+        `at_most` is the most dollars that the grants may cost together; the node's own limits count besides.
+        The model's price is `per` "call" or "row"; a call has at most `rows_per_call` rows, and an answer
+        `round_to` decimals (0 is the label alone).
 
         `price` is dollars as text, for each later prediction; `epsilon` the most that the run may cost each
         owner's rows, by default all that the owners allow; `exact` asks for updates without noise, where
@@ -319,6 +329,10 @@ class Node(Permissions):
             review=review,
             positive=positive,
             purpose=purpose,
+            per=per,
+            rows_per_call=rows_per_call,
+            round_to=round_to,
+            at_most_units=most(at_most),
         )
         return Training(self, str(self._client.post("/api/train", asked)["job"]))
 
@@ -346,17 +360,44 @@ class Node(Permissions):
         """One model with contributions and revenue."""
         return model_of(self._client.get(f"/api/models/{named(model)}"))
 
-    def serve(self, model: str | Asset | Model, *, on: bool = True) -> None:
-        """Sell answers of a model of this node by the call, or stop it."""
-        self._client.post("/api/serve", {"model": identifier(model), "on": on})
+    def serve(
+        self,
+        model: str | Asset | Model,
+        *,
+        on: bool = True,
+        calls_per_buyer: int | None = None,
+        rows_per_buyer: int | None = None,
+    ) -> None:
+        """Sell answers of a model of this node by the call, or stop it; so many to one buyer account in 24 hours."""
+        limits = given(calls_per_buyer=calls_per_buyer, rows_per_buyer=rows_per_buyer)
+        self._client.post("/api/serve", {"model": identifier(model), "on": on, **limits})
 
-    def predict(self, model: str | Asset | Model, rows: Iterable[Row]) -> Prediction:
+    def quote(self, model: str | Asset | Model, rows: int = 1, *, deposit_calls: int | None = None) -> Quote:
+        """What a call of so many rows would cost and set aside now; nothing is signed."""
+        asked = given(model=identifier(model), rows=rows, deposit_calls=deposit_calls)
+        return made(Quote, self._client.post("/api/quote", asked))
+
+    def predict(
+        self,
+        model: str | Asset | Model,
+        rows: Iterable[Row],
+        *,
+        at_most: str | None = None,
+        deposit_calls: int | None = None,
+    ) -> Prediction:
         """Buy answers for rows of numbers: sequences in the model's order, mappings by column name, or a frame.
 
-        Numbers travel as text, so give text or `Decimal` where exact digits matter.
+        `at_most` is the most dollars that the call may take, the deposit for it and later calls included; where
+        neither it nor a setting says so, nothing is bought. Numbers travel as text, so give text or `Decimal`
+        where exact digits matter.
         """
         known = self._columns(model)
-        asked = {"model": identifier(model), "rows": [numbers(row, known) for row in records(rows)]}
+        asked = given(
+            model=identifier(model),
+            rows=[numbers(row, known) for row in records(rows)],
+            at_most_units=most(at_most),
+            deposit_calls=deposit_calls,
+        )
         answer = self._client.post("/api/predict", asked)
         from freehold.core.ids import document_id  # noqa: PLC0415
 
@@ -366,6 +407,15 @@ class Node(Permissions):
         return Prediction(str(receipt["inputs"][0]), outputs, document_id(receipt), paid)
 
     # money
+
+    def spending(self) -> Spending:
+        """What this node may spend, and what the last 24 hours took of it."""
+        return made(Spending, self._client.get("/api/spending"))
+
+    def limit(self, *, per_act: str | None = None, per_day: str | None = None) -> Spending:
+        """Set what one act and any 24 hours may take, in dollars as text, from now on; "0" takes a limit away."""
+        asked = given(spend_per_act_micro=most(per_act), spend_per_day_micro=most(per_day))
+        return made(Spending, self._client.post("/api/spending", asked))
 
     def earnings(self) -> Earnings:
         """What grants and models earned this node."""

@@ -38,15 +38,21 @@ class Permissions:
         purpose: str | None = None,
         max_uses: int | None = None,
         spend_cap: str | None = None,
+        at_most: str | None = None,
     ) -> Grant:
-        """Get a grant for another party's asset, paying its price if it has one; training asks for its own.
+        """Get a grant for another party's asset, paying its price if it has one (`at_most` so much); training asks for its own.
 
         Raises:
             GrantPending: its owner decides by hand. Asking again is the same request.
         """
         cap = None if spend_cap is None else money.units(spend_cap)
         asked = given(
-            asset=identifier(asset), action=action, purpose=purpose, max_uses=max_uses, spend_cap_units=cap
+            asset=identifier(asset),
+            action=action,
+            purpose=purpose,
+            max_uses=max_uses,
+            spend_cap_units=cap,
+            at_most_units=most(at_most),
         )
         answer = self._client.post("/api/grants", asked)
         if "status" in answer:
@@ -102,9 +108,12 @@ class Permissions:
         """Requests of this node that no grant has come of."""
         return Rows(asked_of(one) for one in self._client.get("/api/requests")["asked"])
 
-    def take(self, request: str | Asked) -> Grant:
+    def take(self, request: str | Asked, *, at_most: str | None = None) -> Grant:
         """Take up the terms an owner offered, and pay them."""
-        return made(Grant, self._client.post(f"/api/requests/{named(request)}/take"))
+        return made(
+            Grant,
+            self._client.post(f"/api/requests/{named(request)}/take", given(at_most_units=most(at_most))),
+        )
 
     def drop(self, request: str | Asked) -> None:
         """Forget a request; a training job that made it stops."""
@@ -133,6 +142,11 @@ def _offer(found: Mapping[str, Any]) -> Offer | None:
 def given(**values: Any) -> dict[str, Any]:
     """The values that are not None."""
     return {name: value for name, value in values.items() if value is not None}
+
+
+def most(dollars: str | None) -> int | None:
+    """Units of dollars as text; None stays None."""
+    return None if dollars is None else money.units(dollars)
 
 
 def named(thing: Any) -> str:

@@ -112,6 +112,12 @@ class Asset(Shown):
     price_units: int
     price_per: str
     """grant or use."""
+    per: str
+    """Of a price per use: call, or row for each row of a call."""
+    rows_per_call: int
+    """Most rows of one call."""
+    round_to: int
+    """Decimals of a probability in an answer; 0 is the label alone."""
     expires_at: int
     """Unix seconds."""
     approval: str
@@ -336,6 +342,12 @@ class Model(Shown):
     label: str | None
     price_units: int
     price_per: str
+    per: str
+    """call, or row: what the price is for."""
+    rows_per_call: int
+    """Most rows of one call."""
+    round_to: int
+    """Decimals of a probability in an answer; 0 is the label alone."""
     serving: bool
     """By this node."""
     correct: int | None
@@ -373,6 +385,42 @@ class Output(Shown):
     def probability(self) -> float:
         """Of label 1, for plots; the exact value is `probability_ppm`."""
         return self.probability_ppm / 1_000_000
+
+
+@dataclass(frozen=True)
+class Quote(Shown):
+    """What a call would cost now; nothing was signed."""
+
+    model: str
+    per: str
+    """call, or row: what the price is for."""
+    rows: int
+    price_units: int
+    """Of the call."""
+    deposit_units: int
+    """What would be set aside first, for it and later calls; 0 where the channel has room."""
+    gas: int
+    """About what setting it aside takes."""
+    spent_units: int
+    """What the last 24 hours took."""
+    spend_per_act_micro: int
+    """Ceiling of one act; 0 is not set."""
+    spend_per_day_micro: int
+    """Ceiling of any 24 hours; 0 is not set."""
+
+
+@dataclass(frozen=True)
+class Spending(Shown):
+    """What this node may spend."""
+
+    spend_per_act_micro: int
+    """Ceiling of one act; 0 is not set."""
+    spend_per_day_micro: int
+    """Ceiling of any 24 hours; 0 is not set."""
+    spent_units: int
+    """What the last 24 hours took, deposits included."""
+    left_units: int | None
+    """What is left of the ceiling; None where it is not set."""
 
 
 @dataclass(frozen=True)

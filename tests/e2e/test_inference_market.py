@@ -43,7 +43,7 @@ def test_one_call_from_nothing_to_a_receipt_that_both_signed(shop: Shop, buyer: 
     }
     (channel,) = buyer.services.buyer.channels()
     assert channel["promised_units"] == PRICE
-    assert before - buyer.node.balance_units() == channel["deposited_units"] == 100 * PRICE
+    assert before - buyer.node.balance_units() == channel["deposited_units"] == 10 * PRICE
     assert buyer.node.store.position(envelope.document.id) is not None
 
 
@@ -81,9 +81,9 @@ def test_a_channel_that_runs_out_is_topped_up_not_replaced(shop: Shop) -> None:
     from freehold.node.buying import Buyer
 
     party = shop.buyer("frugal")
-    frugal = Buyer(party.node, party.services.peers, deposit_calls=2)
+    frugal = Buyer(party.node, party.services.peers)
     for i in range(5):
-        frugal.predict(shop.model.id, shop.rows(1, i))
+        frugal.predict(shop.model.id, shop.rows(1, i), deposit_calls=2)
     (channel,) = frugal.channels()
     assert channel["promised_units"] == 5 * PRICE
     assert channel["deposited_units"] == 6 * PRICE

@@ -6,7 +6,7 @@ import time
 from collections import Counter
 
 import pytest
-from inference_world import PRICE, Hand, Shop, open_channel
+from inference_world import NEVER, PRICE, Hand, Shop, open_channel
 from node_world import Party, World, require_sound
 
 from freehold.chain import deployments
@@ -15,7 +15,7 @@ from freehold.core.signing import parse_envelope
 from freehold.core.typed_data import Domain, receive_digest
 from freehold.inference.payment import Voucher, to_header
 from freehold.node import granting, serving, settling
-from freehold.node.spending import NEVER, channel_id
+from freehold.node.spending import channel_id
 
 
 @pytest.fixture(scope="module")

@@ -19,16 +19,21 @@ from freehold.inference.payment import HEADER, Transfer, Voucher, bound_nonce, t
 from freehold.node import serving
 from freehold.node.granting import obtain
 from freehold.node.releasing import pool_of
-from freehold.node.spending import NEVER, channel_id
+from freehold.node.spending import channel_id
 
 ROW = ["1.5", "-0.25", "3"]
 PRICE = 1_000
+NEVER = 2**48 - 1
+"""An authorization of these tests may be mined at any time."""
 
 
 class Shop:
     """Owners, a builder that serves the model trained on their tables, and a buyer that knows it."""
 
-    def __init__(self, world: World, *, owners: int = 2, **builder: Any) -> None:
+    def __init__(
+        self, world: World, *, owners: int = 2, sold: dict[str, Any] | None = None, **builder: Any
+    ) -> None:
+        """`sold` is what the order says about selling besides the price."""
         self.world = world
         self._http = httpx.Client(
             timeout=30, trust_env=False, limits=httpx.Limits(max_keepalive_connections=0)
@@ -36,7 +41,7 @@ class Shop:
         weakref.finalize(self, self._http.close)
         self.owners = world.owners(owners)
         self.builder = world.party("builder", **builder)
-        job, _ = run_job(self.builder, self.owners, rounds=2)
+        job, _ = run_job(self.builder, self.owners, rounds=2, **(sold or {}))
         self.model: Asset = self.builder.node.asset(job["model"])
         serving.switch(self.builder.node, self.model.id, on=True)
         self.pool = pool_of(self.model)

@@ -23,7 +23,13 @@ class Process:
 
     def __init__(self, home: Path, rpc_url: str, **settings: Any) -> None:
         self.home, self.name = home, home.name
-        self.settings = {"name": home.name, "rpc_url": rpc_url, "port": 0, **settings}
+        self.settings = {
+            "name": home.name,
+            "rpc_url": rpc_url,
+            "port": 0,
+            "spend_per_day_micro": 10**9,
+            **settings,
+        }
         self._lock = threading.Lock()
         self._running: subprocess.Popen[str] | None = None
 

@@ -30,6 +30,8 @@ from freehold.training.record import Round, RunPlan
 from freehold.vault.keystore import Keys
 
 App = Callable[[Any, Any, Any], Awaitable[None]]
+SPEND_PER_DAY_MICRO = 10**9
+"""All that a new account on the local chain has."""
 TOKEN = "control-token-of-a-test"
 EPSILON_RUN_MICRO, EPSILON_LIFE_MICRO = 50_000_000, 100_000_000
 """So much that a model of a few dozen rows is better than always saying the commoner label."""
@@ -64,7 +66,8 @@ class Party:
         self.url = endpoint or f"http://127.0.0.1:{self.port}"
         self._rpc = Rpc(rpc_url)
         # runs follow one another within seconds here, and the local chain's gas costs nothing
-        settings = Settings(name=name, rpc_url=rpc_url, anchor_least_seconds=0, **chosen)
+        usual = {"anchor_least_seconds": 0, "spend_per_day_micro": SPEND_PER_DAY_MICRO}
+        settings = Settings(name=name, rpc_url=rpc_url, **{**usual, **chosen})
         self.node = Node(home, Keys.generate(), settings, Chain(self._rpc), clock)
         self.node.prepare_local_account()
         self.node.ensure_party(self.url)

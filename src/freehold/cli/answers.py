@@ -46,6 +46,7 @@ ANSWERS: dict[str, tuple[type[BaseModel], ...]] = {
     "freehold earnings": (money.Earnings,),
     "freehold claim": (money.Claims,),
     "freehold settle": (money.Settlement,),
+    "freehold spending": (money.Spending,),
     "freehold channels list": (money.Channels,),
     "freehold channels close": (money.Closing,),
     "freehold receipts": (proof.Receipts, proof.SignedReceipt),

@@ -9,7 +9,7 @@ import typer
 
 from freehold.cli.client import NodeClient
 from freehold.cli.options import DEFAULT_HOME, Home, Json
-from freehold.cli.output import emit, table
+from freehold.cli.output import emit, minute, table
 
 
 def register(app: typer.Typer) -> None:
@@ -48,7 +48,7 @@ def _closed(answer: dict[str, Any]) -> Iterable[Any]:
     if answer["status"] == "closed":
         yield f"closed: {short(answer['channel'])}, {dollars(answer['withdrawn_units'])} back in the wallet"
     else:
-        yield f"closing: {short(answer['channel'])}; call again after {_minute(answer['closes_at'])}"
+        yield f"closing: {short(answer['channel'])}; call again after {minute(answer['closes_at'])}"
 
 
 def _table(channels: list[dict[str, Any]]) -> Iterable[Any]:
@@ -65,15 +65,13 @@ def _table(channels: list[dict[str, Any]]) -> Iterable[Any]:
             dollars(item["promised_units"]),
             dollars(item["settled_units"]),
             dollars(item["free_units"]),
-            item["status"] + (f" until {_minute(item['closes_at'])}" if item["closes_at"] else ""),
+            item["status"] + (f" until {minute(item['closes_at'])}" if item["closes_at"] else ""),
         )
         for item in channels
     )
     names = ("channel", "model", "deposited", "paid", "settled", "left", "state")
-    return [table(names, rows, right=("deposited", "paid", "settled", "left"))]
-
-
-def _minute(seconds: int) -> str:
-    import time  # noqa: PLC0415
-
-    return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(seconds))
+    locked = sum(item["free_units"] for item in channels if item["status"] != "closed")
+    return [
+        table(names, rows, right=("deposited", "paid", "settled", "left")),
+        f"{dollars(locked)} set aside and unspent; a day after freehold channels close CHANNEL it can be taken back",
+    ]

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
+from freehold.cli.client import NodeClient
 from freehold.cli.options import DEFAULT_HOME, Home, Json
 from freehold.cli.output import emit, note
+from freehold.core.errors import Unavailable
 
 
 def register(app: typer.Typer) -> None:
@@ -46,7 +50,7 @@ def change(
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
-    """Change one setting; it counts from the next start."""
+    """Change one setting; it counts from the next start, limits of spending at once."""
     from freehold.node import setting_sources, settings  # noqa: PLC0415
 
     home = home.expanduser()
@@ -54,10 +58,20 @@ def change(
     changed = known.with_overrides(**{name: setting_sources.read(name, value)})
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     settings.save(home, changed)
-    if (home / "node.json").exists():
+    if (home / "node.json").exists() and not _told(home, name, getattr(changed, name)):
         note("the running node goes on with its present settings; restart it")
     said = getattr(changed, name)
     emit({"name": name, "value": said}, lambda: [f"{name} = {json.dumps(said)}"], as_json=as_json)
+
+
+def _told(home: Path, name: str, value: Any) -> bool:
+    """Whether the running node counts the new value at once, as it does for limits of spending."""
+    if name not in ("spend_per_act_micro", "spend_per_day_micro"):
+        return False
+    with contextlib.suppress(Unavailable):
+        NodeClient.of(home).post("/api/spending", {name: value})
+        note("the running node counts it from now on")
+    return True
 
 
 def path(*, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from freehold.cli import requests
+from freehold.cli.allowing import Max
 from freehold.cli.client import NodeClient
 from freehold.cli.options import DEFAULT_HOME, Home, Json, units
 from freehold.cli.output import day, emit, table
@@ -42,6 +43,7 @@ def ask(
     spend_cap: Annotated[
         str | None, typer.Option(help="Most to spend under this grant.", metavar="DOLLARS")
     ] = None,
+    most: Max = None,
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
@@ -50,7 +52,13 @@ def ask(
     Where the owner decides by hand, the request waits and nothing is paid; asking again is the same request.
     """
     node = NodeClient.of(home)
-    wanted = {"action": action, "purpose": purpose, "max_uses": max_uses, "spend_cap_units": units(spend_cap)}
+    wanted = {
+        "action": action,
+        "purpose": purpose,
+        "max_uses": max_uses,
+        "spend_cap_units": units(spend_cap),
+        "at_most_units": units(most),
+    }
     given = {name: value for name, value in wanted.items() if value is not None}
     answer = node.post("/api/grants", {"asset": asset, **given})
     emit(

@@ -27,6 +27,7 @@ from freehold.cli import (
     privacy,
     quickstart,
     serving,
+    spending,
     train,
 )
 from freehold.cli.client import exit_code
@@ -65,7 +66,21 @@ def root(
 
 
 for group in (
-    *(quickstart, node, market, privacy, grants, train, jobs, measuring, serving, money, channels, evidence),
+    *(
+        quickstart,
+        node,
+        market,
+        privacy,
+        grants,
+        train,
+        jobs,
+        measuring,
+        serving,
+        money,
+        spending,
+        channels,
+        evidence,
+    ),
     *(doctor, config, keys, backup, chain, completion),
 ):
     group.register(app)

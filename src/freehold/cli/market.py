@@ -161,7 +161,7 @@ def _table(assets: list[dict[str, Any]]) -> Iterable[Any]:
             "you" if asset["mine"] else asset["owner_name"],
             "" if asset["rows"] is None else f"{asset['rows']:,}",
             asset["label"] or "",
-            f"{dollars(asset['price_units'])}/{asset['price_per']}",
+            f"{dollars(asset['price_units'])}/{asset['per'] if asset['price_per'] == 'use' else 'grant'}",
             day(asset["expires_at"]),
             "asks first" if asset.get("approval") == "ask" else "",
         )

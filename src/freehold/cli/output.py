@@ -91,6 +91,11 @@ def day(seconds: int | None) -> str:
     return "" if not seconds else time.strftime("%Y-%m-%d", time.gmtime(seconds))
 
 
+def minute(seconds: int) -> str:
+    """A moment in UTC."""
+    return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(seconds))
+
+
 def percent(share_bps: int) -> str:
     """A share for people."""
     return f"{share_bps / 100:.2f} %"

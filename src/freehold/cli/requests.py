@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from freehold.cli.allowing import Max
 from freehold.cli.client import NodeClient
 from freehold.cli.options import DEFAULT_HOME, Dollars, Home, Json, units
 from freehold.cli.output import day, emit, plain, table
@@ -82,9 +83,11 @@ def refuse(
     emit(answer, lambda: [f"refused: {answer['request']['id']}"], as_json=as_json)
 
 
-def take(request: Request, *, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
+def take(request: Request, *, most: Max = None, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
     """Take up the other terms an owner offered, and pay."""
-    answer = NodeClient.of(home).post(f"/api/requests/{request}/take")
+    answer = NodeClient.of(home).post(
+        f"/api/requests/{request}/take", {} if most is None else {"at_most_units": units(most)}
+    )
     emit(answer, lambda: [f"granted: {answer['id']}"], as_json=as_json)
 
 

@@ -8,9 +8,10 @@ from typing import Annotated, Any
 
 import typer
 
+from freehold.cli.allowing import Max, agreed
 from freehold.cli.client import NodeClient
 from freehold.cli.options import DEFAULT_HOME, Home, Json
-from freehold.cli.output import emit, percent, plain, table
+from freehold.cli.output import emit, note, percent, plain, table
 
 
 def register(app: typer.Typer) -> None:
@@ -24,13 +25,25 @@ def serve(
     model: Annotated[str, typer.Argument(help="Id of a model of yours.")],
     *,
     off: Annotated[bool, typer.Option("--off", help="Stop serving it.")] = False,
+    calls_per_buyer: Annotated[
+        int | None, typer.Option(help="Most calls of one buyer in 24 hours; 0 is no bound.", min=0)
+    ] = None,
+    rows_per_buyer: Annotated[
+        int | None, typer.Option(help="Most rows of one buyer in 24 hours; 0 is no bound.", min=0)
+    ] = None,
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
-    """Sell answers of a model by the call."""
-    answer = NodeClient.of(home).post("/api/serve", {"model": model, "on": not off})
+    """Sell answers of a model by the call.
+
+    Exact answers give a simple model away: as many as it has columns, and one, solve for its weights. Train it
+    with --round-to for rounded ones. A buyer with several accounts goes around the limits per buyer.
+    """
+    limits = {"calls_per_buyer": calls_per_buyer, "rows_per_buyer": rows_per_buyer}
+    given = {name: value for name, value in limits.items() if value is not None}
+    answer = NodeClient.of(home).post("/api/serve", {"model": model, "on": not off, **given})
     said = "stopped serving" if off else "serving"
-    emit(answer, lambda: [f"{said}: {answer['model']}"], as_json=as_json)
+    emit(answer, lambda: [f"{said}: {answer['model']}", *([] if off else [_REVEALED])], as_json=as_json)
 
 
 def models(
@@ -55,20 +68,52 @@ def predict(
         str, typer.Argument(help="CSV or JSON file of rows; - reads stdin.", metavar="FILE")
     ] = "-",
     *,
+    most: Max = None,
+    deposit_calls: Annotated[
+        int,
+        typer.Option(help="Calls like this to set money aside for, where there is none.", min=1, max=10_000),
+    ] = 10,
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
     """Buy predictions for the rows of a file.
 
-    Each call is paid by a voucher and leaves a receipt that both sides sign.
+    Each call is paid by a voucher and leaves a receipt that both sides sign. What it costs, and what is set aside
+    for it in a payment channel, is said before; what is not used comes back: freehold channels close.
     """
     from freehold.cli.rows import read  # noqa: PLC0415
 
     node = NodeClient.of(home)
     node.get("/api/search", q="", kind="model")
     columns = list(node.get(f"/api/models/{model}")["columns"])
-    answer = node.post("/api/predict", {"model": model, "rows": read(rows, sys.stdin.buffer, columns)})
+    asked = read(rows, sys.stdin.buffer, columns)
+    quote = node.post("/api/quote", {"model": model, "rows": len(asked), "deposit_calls": deposit_calls})
+    for line in _cost(quote):
+        note(line)
+    at_most = agreed(node, max(quote["price_units"], quote["deposit_units"]), quote, most)
+    # by its id, at the price shown: a name may be another model's by now
+    order = {"model": quote["model"], "rows": asked, "shown_units": quote["price_units"]}
+    order |= {"deposit_calls": deposit_calls, **({} if at_most is None else {"at_most_units": at_most})}
+    answer = node.post("/api/predict", order)
     emit(answer, lambda: _outputs(answer), as_json=as_json)
+
+
+_REVEALED = (
+    "note: exact answers reveal a simple model, whose weights are public in evidence anyway;"
+    " see docs/security/answers.md"
+)
+
+
+def _cost(quote: dict[str, Any]) -> Iterable[str]:
+    """What a call takes, before it is paid."""
+    from freehold.core.money import dollars  # noqa: PLC0415
+
+    aside = ""
+    if quote["deposit_units"]:
+        aside = f"; {dollars(quote['deposit_units'])} are set aside first, for this call and later ones, by about {quote['gas']:,} gas"
+    yield f"costs {dollars(quote['price_units'])}{aside}"
+    day = quote["spend_per_day_micro"]
+    yield f"spent in 24 hours: {dollars(quote['spent_units'])}{f' of {dollars(day)}' if day else ''}"
 
 
 def _list(found: list[dict[str, Any]]) -> Iterable[Any]:
@@ -82,7 +127,7 @@ def _list(found: list[dict[str, Any]]) -> Iterable[Any]:
             short(model["id"]),
             model["name"],
             "you" if model["mine"] else model["owner_name"],
-            f"{dollars(model['price_units'])}/{model['price_per']}",
+            f"{dollars(model['price_units'])}/{model['per']}",
             "yes" if model["serving"] else "",
         )
         for model in found
@@ -101,7 +146,10 @@ def _details(model: dict[str, Any]) -> Iterable[Any]:
         from freehold.training import findings  # noqa: PLC0415
 
         yield f"privacy  {findings.privacy(model['privacy'])}"
-    yield f"price    {dollars(model['price_units'])} per {model['price_per']}"
+    yield f"price    {dollars(model['price_units'])} per {model['per']}, at most {model['rows_per_call']:,} rows a call"
+    if model["round_to"] < 6:
+        digits = model["round_to"]
+        yield f"answers  to {digits} decimals" if digits else "answers  the label only"
     pool = model.get("pool")
     if pool:
         yield f"revenue  {dollars(pool['in_units'])} in, {dollars(pool['paid_out_units'])} paid out, {dollars(pool['held_units'])} held"

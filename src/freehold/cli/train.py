@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from freehold.cli.allowing import Max, agreed
 from freehold.cli.client import NodeClient
 from freehold.cli.jobs import right, watch
 from freehold.cli.options import DEFAULT_HOME, Dollars, Home, Json, millionths, units
@@ -29,6 +30,15 @@ def train(
     ] = None,
     name: Annotated[str | None, typer.Option(help="Name of the model.")] = None,
     price: Dollars = None,
+    per: Annotated[str | None, typer.Option(help="call, or row: what the price of an answer is for.")] = None,
+    rows_per_call: Annotated[
+        int | None, typer.Option(help="Most rows of one call of the model.", min=1, max=1_000)
+    ] = None,
+    round_to: Annotated[
+        int | None,
+        typer.Option(help="Decimals of a probability in an answer; 0 is the label only.", min=0, max=6),
+    ] = None,
+    most: Max = None,
     epsilon: Annotated[
         str | None,
         typer.Option(
@@ -136,6 +146,9 @@ def train(
             validator=validator,
             judge=judge,
             review=review or None,
+            per=per,
+            rows_per_call=rows_per_call,
+            round_to=round_to,
         )
         planned = node.post("/api/plan", order)
         if plan_only:
@@ -143,6 +156,9 @@ def train(
             return
         for line in _summary(planned, order):
             note(line)
+        at_most = agreed(node, planned["total_units"], planned, most)
+        spoken = {"shown_units": planned["total_units"], "at_most_units": at_most}
+        order |= {name: value for name, value in spoken.items() if value is not None}
         job = str(node.post("/api/train", order)["job"])
     if no_wait:
         emit({"job": job}, lambda: [f"job: {job}", "watch it with: freehold jobs"], as_json=as_json)

@@ -36,6 +36,8 @@ Units = Annotated[int, Field(ge=0, le=MAX_SAFE_INTEGER)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Word = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")]
 MAX_DOCUMENT_BYTES = 256 * 1024
+MAX_ROWS_PER_CALL = 1_000
+"""Whatever an owner allows."""
 
 
 class Value(BaseModel):
@@ -147,7 +149,10 @@ rows can be rebuilt."""
 class Terms(Later):
     """What may be done, for what, how often, until when, at what price, and what a use reveals."""
 
-    later = ("reveals", "epsilon_run_micro", "epsilon_life_micro", "holders", "judges")
+    later = (
+        "reveals", "epsilon_run_micro", "epsilon_life_micro", "holders", "judges",
+        "per", "rows_per_call", "round_to",
+    )  # fmt: skip
 
     type: Literal["terms"] = "terms"
     """Kind of document."""
@@ -171,6 +176,12 @@ class Terms(Later):
     """Who alone may hold a grant; empty is anyone."""
     judges: Annotated[tuple[Account, ...], Field(max_length=32)] = ()
     """To whom the owner opens its table after a run that names one of them, to be checked."""
+    per: Literal["call", "row"] = "call"
+    """What the price of a use is for: a call whatever its rows, or each row of it."""
+    rows_per_call: Annotated[int, Field(ge=1, le=MAX_ROWS_PER_CALL)] = MAX_ROWS_PER_CALL
+    """Most rows of one call."""
+    round_to: Annotated[int, Field(ge=0, le=6)] = 6
+    """Decimals of a probability in an answer; 0 is the label alone."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -6,7 +6,7 @@ order in which its inputs were combined. `price_units` belongs to the order too:
 
 from __future__ import annotations
 
-from freehold.core.documents import REVEALS, Terms
+from freehold.core.documents import REVEALS, Receipt, Terms
 from freehold.core.errors import NotAllowed
 
 
@@ -53,6 +53,9 @@ def meet(left: Terms, right: Terms) -> Terms:
         epsilon_life_micro=min(left.epsilon_life_micro, right.epsilon_life_micro),
         holders=holders,
         judges=tuple(sorted(set(left.judges) & set(right.judges))),
+        per="row" if "row" in (left.per, right.per) else "call",
+        rows_per_call=min(left.rows_per_call, right.rows_per_call),
+        round_to=min(left.round_to, right.round_to),
     )
 
 
@@ -80,6 +83,9 @@ def require_within(child: Terms, parent: Terms) -> None:
         ("max_uses", child.max_uses > parent.max_uses),
         ("price_units", child.price_units < parent.price_units),
         ("price_per", child.price_per != parent.price_per),
+        ("per", child.per != parent.per),
+        ("rows_per_call", child.rows_per_call > parent.rows_per_call),
+        ("round_to", child.round_to > parent.round_to),
         ("token", child.token != parent.token),
         ("duties", not set(parent.duties) <= set(child.duties)),
         ("reveals", REVEALS.index(child.reveals) > REVEALS.index(parent.reveals)),
@@ -107,3 +113,16 @@ def is_within(child: Terms, parent: Terms) -> bool:
     except NotAllowed:
         return False
     return True
+
+
+def price_of(terms: Terms, rows: int) -> int:
+    """What a use of so many rows costs, where uses have a price."""
+    return terms.price_units * (rows if terms.per == "row" else 1)
+
+
+def rows_charged(receipt: Receipt, terms: Terms) -> int:
+    """Rows that a receipt charges: both sides sign their number where each has its price. 0 where none is said."""
+    if terms.per == "call" or receipt.action != "infer":
+        return 1
+    rows = receipt.evidence.get("rows")
+    return rows if type(rows) is int else 0

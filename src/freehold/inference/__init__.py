@@ -4,7 +4,7 @@ Main path: `answer.read_request` bounds the question -> `quote.Quote` says what 
 `payment.read_header` reads how it is paid -> `channel.require_next` decides whether a voucher pays
 for exactly this call -> `answer.answer_json` makes the answer that a receipt names by hash.
 
-A call is one request of up to 1,000 rows; the price is per call, whatever the number of rows.
+A call is one request of up to 1,000 rows, or as many as its seller allows; its price is for the call or for each row.
 
 >>> from freehold.inference.answer import micro
 >>> micro("-0.0000005"), micro("1.5e2")

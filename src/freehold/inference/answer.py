@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from freehold.core.canonical import InvalidJson, canonical_bytes, require_shallow
+from freehold.core.documents import MAX_ROWS_PER_CALL
 from freehold.core.ids import sha256_hex
 from freehold.inference.errors import InvalidRequest
 
-MAX_ROWS = 1_000
+MAX_ROWS = MAX_ROWS_PER_CALL
 MAX_BODY_BYTES = 8 * 1024 * 1024
 MAX_NUMBER_CHARS = 64
 MICRO_DIGITS = 6
@@ -116,14 +117,29 @@ def micro(text: str) -> int:
     return result
 
 
-def answer_json(model: str, probabilities: Sequence[int]) -> dict[str, Any]:
-    """The answer from probabilities in 1 / 2^16; the label is 1 from one half on."""
-    one = 1 << PROBABILITY_BITS
+def answer_json(model: str, probabilities: Sequence[int], round_to: int = MICRO_DIGITS) -> dict[str, Any]:
+    """The answer from probabilities in 1 / 2^16, to so many decimals; the label is 1 from one half on.
+
+    With no decimals the probability says what the label says.
+
+    >>> [answer_json("m", [43_000], digits)["outputs"][0]["probability_ppm"] for digits in (6, 2, 0)]
+    [656128, 660000, 1000000]
+    """
+    one, step = 1 << PROBABILITY_BITS, 10 ** (MICRO_DIGITS - round_to)
     outputs = [
-        {"probability_ppm": (2 * value * PPM + one) // (2 * one), "label": int(2 * value >= one)}
+        {
+            "probability_ppm": (2 * value * PPM + one * step) // (2 * one * step) * step,
+            "label": int(2 * value >= one),
+        }
         for value in probabilities
     ]
     return {"model": model, "outputs": outputs}
+
+
+def is_rounded(probability_ppm: int, round_to: int) -> bool:
+    """Whether a probability has no more than so many decimals."""
+    step: int = 10 ** (MICRO_DIGITS - round_to)
+    return probability_ppm % step == 0
 
 
 def output_hash(answer: dict[str, Any]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from freehold.core.typed_data import RECEIVE_TYPE, VOUCHER_TYPE, Domain
 from freehold.inference.payment import HEADER
@@ -11,12 +11,18 @@ from freehold.inference.payment import HEADER
 
 @dataclass(frozen=True)
 class Quote:
-    """The price of one call of one model."""
+    """The price of calls of one model."""
 
     model: str
     """Asset id."""
     price_units: int
-    """Per call; a call is one request of up to 1,000 rows."""
+    """Of one call, or of each of its rows."""
+    per: Literal["call", "row"]
+    """What the price is for."""
+    rows_per_call: int
+    """Most rows of one call."""
+    round_to: int
+    """Decimals of a probability in an answer; 0 is the label alone."""
     pool: str
     """The model's revenue pool, 32 bytes hex."""
     token: Domain
@@ -26,17 +32,25 @@ class Quote:
     revenue: str
     """Address of the Revenue contract."""
 
-    def to_json(self) -> dict[str, Any]:
-        """As a 402 and `GET /v1/models` say it."""
+    def price_of(self, rows: int) -> int:
+        """What a call of so many rows costs."""
+        return self.price_units * (rows if self.per == "row" else 1)
+
+    def to_json(self, rows: int = 1) -> dict[str, Any]:
+        """As `GET /v1/models` says it, and a 402 for a question of so many rows."""
         return {
             "model": self.model,
             "price_units": self.price_units,
+            "per": self.per,
+            "rows_per_call": self.rows_per_call,
+            "round_to": self.round_to,
+            "call_units": self.price_of(rows),
             "token": self.token.contract,
             "chain_id": self.token.chain_id,
             "pool": self.pool,
             "channels": self.channels.contract,
             "revenue": self.revenue,
-            "how": [self._voucher(), self._transfer()],
+            "how": [self._voucher(), self._transfer(self.price_of(rows))],
         }
 
     def _voucher(self) -> dict[str, Any]:
@@ -46,10 +60,10 @@ class Quote:
             "fields": ["kind", "channel", "cumulative_units", "signature", "grant"],
             "sign": {"domain": _domain(self.channels), "type": VOUCHER_TYPE},
             "channel": "opened on Channels for this pool by the holder of the grant",
-            "cumulative_units": "what the last answered call had, plus price_units",
+            "cumulative_units": "what the last answered call had, plus call_units",
         }
 
-    def _transfer(self) -> dict[str, Any]:
+    def _transfer(self, units: int) -> dict[str, Any]:
         return {
             "kind": "transfer",
             "header": HEADER,
@@ -64,7 +78,7 @@ class Quote:
             ],
             "sign": {"domain": _domain(self.token), "type": RECEIVE_TYPE},
             "to": self.revenue,
-            "value_units": self.price_units,
+            "value_units": units,
             "nonce": "keccak256(abi.encode(bytes32 pool, bytes32 salt)), salt random for every call",
         }
 

@@ -22,6 +22,7 @@ from freehold.core.documents import Asset
 from freehold.core.errors import FreeholdError, Unavailable
 from freehold.node.admitting import NotStamped
 from freehold.node.asking import AskRow, GrantCountered, GrantWaiting, still_waiting
+from freehold.node.ceiling import SpendingRefused, SpendingUnset
 from freehold.node.consent import approval_of
 from freehold.node.databases.errors import StorageFailed
 from freehold.node.granting import NotEnoughDollars, obtain
@@ -32,6 +33,8 @@ from freehold.training.record import RunPlan, has_quorum
 RETRY_SECONDS = 1.0
 _OURS = (
     NotEnoughDollars,
+    SpendingRefused,
+    SpendingUnset,
     ChainUnreachable,
     EndpointsDisagree,
     TransactionPending,
@@ -110,7 +113,14 @@ def _obtain(
     while True:
         try:
             return obtain(
-                node, peers, asset, "train", purpose=job["purpose"], once_for=str(job["id"]), plan=plan
+                node,
+                peers,
+                asset,
+                "train",
+                purpose=job["purpose"],
+                once_for=str(job["id"]),
+                plan=plan,
+                at_most_units=job.get("at_most_units"),
             ).id
         except (GrantWaiting, GrantCountered):
             raise

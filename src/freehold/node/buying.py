@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import secrets
 import time
 import weakref
 from collections.abc import Sequence
@@ -31,20 +32,21 @@ from freehold.core.errors import (
 )
 from freehold.core.ids import hash_bytes, sha256_hex
 from freehold.core.signing import Envelope, parse_envelope, recover
+from freehold.core.terms import price_of
 from freehold.core.typed_data import voucher_digest
-from freehold.inference.answer import output_hash, read_request, request_body
+from freehold.inference.answer import is_rounded, output_hash, read_request, request_body
 from freehold.inference.payment import HEADER, signature_bytes, to_header
-from freehold.node import proving, spending
+from freehold.node import ceiling, proving, spending
+from freehold.node.ceiling import Act, Payment
 from freehold.node.chain_facts import read_channel
 from freehold.node.countersigning import Countersigner
 from freehold.node.granting import obtain
 from freehold.node.node import Node
 from freehold.node.peers import PeerRefused, Peers, PeerUnreachable
 from freehold.node.served import money
-from freehold.node.spending import Record
+from freehold.node.spending import DEPOSIT_CALLS, Record
 from freehold.rights.check import require_receipt_fits, use_price
 
-DEPOSIT_CALLS = 100
 CAP_CALLS = 10_000
 """Calls that a grant's spend cap allows unless another cap is given."""
 TIMEOUT_SECONDS = 30.0
@@ -68,14 +70,47 @@ class WrongAnswer(VerificationFailed):
 class Buyer:
     """Buys calls of other nodes' models; usable from several threads, one call per model at a time."""
 
-    def __init__(self, node: Node, peers: Peers, *, deposit_calls: int = DEPOSIT_CALLS) -> None:
-        self._node, self._peers, self._deposit_calls = node, peers, deposit_calls
+    def __init__(self, node: Node, peers: Peers) -> None:
+        self._node, self._peers = node, peers
         self._client = httpx.Client(timeout=TIMEOUT_SECONDS, follow_redirects=False, trust_env=False)
         weakref.finalize(self, self._client.close)
         self._countersigner = Countersigner(node, peers)
 
+    def quote(
+        self,
+        model_id: str,
+        rows: int,
+        *,
+        at_most_units: int | None = None,
+        deposit_calls: int = DEPOSIT_CALLS,
+    ) -> dict[str, Any]:
+        """What a call of so many rows would cost and set aside now, beside the owner's ceilings; nothing is signed.
+
+        Raises:
+            InvalidInput: it is not sold, or not so many rows in one call.
+        """
+        asset = self._sold(model_id)
+        _require_rows(asset, rows)
+        act = Act(secrets.token_hex(16), at_most_units)
+        found = spending.quote(self._node, asset, price_of(asset.terms, rows), act, deposit_calls)
+        return {"model": asset.id, "per": asset.terms.per, "rows": rows, **found}
+
+    def _sold(self, model_id: str) -> Asset:
+        asset = self._node.asset(model_id)
+        if asset.asset_kind != "model" or asset.terms.price_per != "use" or asset.terms.price_units < 1:
+            raise InvalidInput(f"{asset.name} is not sold by the call", hint="Search for a model.")
+        spending.require_token(self._node, asset)
+        return asset
+
     def predict(
-        self, model_id: str, rows: Sequence[Sequence[Any]], *, spend_cap_units: int | None = None
+        self,
+        model_id: str,
+        rows: Sequence[Sequence[Any]],
+        *,
+        spend_cap_units: int | None = None,
+        at_most_units: int | None = None,
+        shown_units: int | None = None,
+        deposit_calls: int = DEPOSIT_CALLS,
     ) -> dict[str, Any]:
         """`{model, outputs, receipt}` for rows of numbers; the receipt carries both signatures.
 
@@ -83,30 +118,44 @@ class Buyer:
         under one grant may cost; another value than before asks for a new grant. A model is paid for only
         once its lineage was verified and its pool's split is the one that follows from it.
 
+        What the call takes, a deposit for `deposit_calls` like it included, stays within `at_most_units` and the
+        node's ceilings; a call dearer than `shown_units` is refused.
+
         Raises:
-            VerificationFailed: nothing was paid.
+            VerificationFailed, SpendingUnset, SpendingRefused, PriceChanged: nothing was paid.
             InvalidRequest: nothing was sent. NotEnoughDollars; NotAllowed and its kin from the owner;
             PeerUnreachable: the next call finishes this one first. WrongAnswer.
         """
-        asset = self._node.asset(model_id)
-        if asset.asset_kind != "model" or asset.terms.price_per != "use" or asset.terms.price_units < 1:
-            raise InvalidInput(f"{asset.name} is not sold by the call", hint="Search for a model.")
+        asset = self._sold(model_id)
         body = request_body(model_id, rows)
         read_request(body).features(len(asset.schema_["columns"]))
+        _require_rows(asset, len(rows))
+        cost = price_of(asset.terms, len(rows))
+        ceiling.require_shown(cost, shown_units)
+        act = Act(secrets.token_hex(16), at_most_units)
+        self._require_limit(asset, act, cost, deposit_calls)
         with self._node.exclusive(f"buying:{model_id}"):
             proving.require_lineage(self._node, self._peers, asset)
             grant = self._grant(asset, spend_cap_units)
-            record = spending.ready(self._node, asset, self._deposit_calls)
+            cost = use_price(grant, len(rows))
+            record = spending.ready(self._node, asset, cost, act, deposit_calls)
             pending = record["pending"]
             if pending and pending["body"] != body.decode():
-                self._finish(record, asset)
-                record = spending.ready(self._node, asset, self._deposit_calls)
+                self._finish(record, asset, act)
+                record = spending.ready(self._node, asset, cost, act, deposit_calls)
             if not record["pending"]:
-                record = spending.make_room(self._node, record, use_price(grant), self._deposit_calls)
-                record = self._plan(record, grant, body, int(record["cumulative_units"]) + use_price(grant))
-            answer = self._send(record, asset)
+                record = spending.make_room(self._node, record, cost, act, deposit_calls)
+                record = self._plan(record, grant, body, int(record["cumulative_units"]) + cost, act)
+            answer = self._send(record, asset, act)
         self._countersigner.flush_if_due()
         return answer
+
+    def _require_limit(self, asset: Asset, act: Act, units: int, deposit_calls: int) -> None:
+        try:
+            ceiling.require_limit(self._node, act, units)
+        except ceiling.SpendingUnset:
+            shown = spending.quote(self._node, asset, units, act, deposit_calls)
+            ceiling.require_limit(self._node, act, units, **shown)
 
     def channels(self) -> list[dict[str, Any]]:
         """Every channel this node pays from."""
@@ -124,7 +173,7 @@ class Buyer:
             if record["pending"]:
                 # the last question may be paid: its receipt is wanted, but nobody is waited for
                 with contextlib.suppress(Unavailable, WrongAnswer):
-                    self._finish(record, self._node.asset(model))
+                    self._finish(record, self._node.asset(model), Act(secrets.token_hex(16)))
             self._countersigner.flush()
             return spending.close(self._node, record)
 
@@ -144,24 +193,29 @@ class Buyer:
             tx.set(name, grant.id)
         return grant
 
-    def _plan(self, record: Record, grant: Grant, body: bytes, cumulative_units: int) -> Record:
+    def _plan(self, record: Record, grant: Grant, body: bytes, cumulative_units: int, act: Act) -> Record:
         """Store which question the next voucher is for, before it is signed."""
+        if not record.get("counted"):
+            # the deposit was made before deposits were counted
+            units = use_price(grant, len(json.loads(body)["rows"]))
+            name = f"{record['channel']}:{cumulative_units}"
+            ceiling.spend(self._node, act, Payment(name, units, "call", record["model"]))
         pending = {"body": body.decode(), "cumulative_units": cumulative_units, "grant": grant.id}
         record = {**record, "pending": pending}
         spending.keep(self._node, record)
         return record
 
-    def _finish(self, record: Record, asset: Asset) -> None:
+    def _finish(self, record: Record, asset: Asset, act: Act) -> None:
         """Get the answer to a question whose sender did not live to see it; it may be paid already."""
         try:
-            self._send(record, asset)
+            self._send(record, asset, act)
         except (Unavailable, WrongAnswer):
             raise
         except FreeholdError:
             # refused for good: `_send` has forgotten it and nothing was paid
             return
 
-    def _send(self, record: Record, asset: Asset, *, resynchronise: bool = True) -> dict[str, Any]:
+    def _send(self, record: Record, asset: Asset, act: Act, *, resynchronise: bool = True) -> dict[str, Any]:
         pending = record["pending"]
         body = str(pending["body"]).encode()
         grant = self._node.grant(pending["grant"])
@@ -173,11 +227,12 @@ class Buyer:
         if status >= 500:
             raise refusal
         if resynchronise and refusal.fields["peer_code"] in ("payment.stale", "payment.reused"):
-            price = use_price(grant)
+            price = use_price(grant, len(json.loads(body)["rows"]))
             expected = self._require_promised(record, refusal, price)
             record = {**record, "cumulative_units": expected - price}
-            record = spending.make_room(self._node, record, price, self._deposit_calls)
-            return self._send(self._plan(record, grant, body, expected), asset, resynchronise=False)
+            record = spending.make_room(self._node, record, price, act, 1)
+            record = self._plan(record, grant, body, expected, act)
+            return self._send(record, asset, act, resynchronise=False)
         spending.keep(self._node, {**record, "pending": None})
         raise refusal
 
@@ -239,19 +294,21 @@ class Buyer:
             raise WrongAnswer("the receipt is another document")
         self._node.check(envelope, partial=True)
         require_receipt_fits(receipt, grant)
+        rows = len(json.loads(body)["rows"])
         evidence = {
             "request": sha256_hex(body),
             "channel": record["channel"],
             "cumulative_units": record["pending"]["cumulative_units"],
+            **({"rows": rows} if grant.terms.per == "row" else {}),
         }
         wrong = (
             ("signatures", {item.role for item in envelope.signatures} != {"provider"}),
             ("action", receipt.action != "infer"),
             ("model", value["model"] != grant.asset),
             ("output", receipt.output != output_hash(value)),
-            ("outputs", not _fits(value["outputs"], body)),
+            ("outputs", not _fits(value["outputs"], rows, grant.terms.round_to)),
             ("evidence", receipt.evidence != evidence),
-            ("money", receipt.money != money(self._node.account, record["pool"], use_price(grant))),
+            ("money", receipt.money != money(self._node.account, record["pool"], use_price(grant, rows))),
         )
         for field, broken in wrong:
             if broken:
@@ -288,17 +345,25 @@ class Buyer:
             return response.status_code, None
 
 
-def _fits(outputs: Any, body: bytes) -> bool:
-    """One output for each row, each of exactly the two whole numbers."""
-    rows = json.loads(body)["rows"]
+def _require_rows(asset: Asset, rows: int) -> None:
+    if rows > asset.terms.rows_per_call:
+        raise InvalidInput(
+            f"{asset.name} answers at most {asset.terms.rows_per_call} rows a call, not {rows}",
+            hint="Ask in several calls. Nothing was paid.",
+        )
+
+
+def _fits(outputs: Any, rows: int, round_to: int) -> bool:
+    """One output for each row, each of exactly the two whole numbers, rounded as the terms say."""
     return (
         isinstance(outputs, list)
-        and len(outputs) == len(rows)
+        and len(outputs) == rows
         and all(
             isinstance(item, dict)
             and set(item) == {"probability_ppm", "label"}
             and type(item["probability_ppm"]) is int
             and 0 <= item["probability_ppm"] <= 1_000_000
+            and is_rounded(item["probability_ppm"], round_to)
             and item["label"] in (0, 1)
             for item in outputs
         )

@@ -5,13 +5,15 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
-from freehold.core.documents import Action, Asset, Claim, Grant, Terms
+from freehold.core.documents import Action, Asset, Claim, Grant, Receipt, Terms
 from freehold.core.errors import FreeholdError, InvalidDocument, InvalidInput, NotAllowed
 from freehold.core.signing import MAX_SIGNATURE_BYTES, Envelope, parse_envelope, sign_digest
+from freehold.core.terms import rows_charged
 from freehold.core.typed_data import receive_digest
 from freehold.market.offer import Offer
-from freehold.node import asking, consent, pending, unused
+from freehold.node import asking, ceiling, consent, pending, unused
 from freehold.node.admitting import require_plan
+from freehold.node.ceiling import Act, Payment
 from freehold.node.consent import GrantRefused
 from freehold.node.issuing import (
     handed_over,
@@ -80,8 +82,12 @@ def obtain(
     spend_cap_units: int = 0,
     once_for: str = "",
     plan: RunPlan | None = None,
+    at_most_units: int | None = None,
 ) -> Grant:
     """Get a grant from the asset's owner and, if it has a price, pay it in one transaction.
+
+    `at_most_units` bounds what this act may cost, all grants of one `once_for` together; the node's ceilings
+    count besides.
 
     Interrupted anywhere, the next call continues with the same grant: nothing is paid twice. Calls with
     the same `once_for` (a job's id) get the same grant even after the first has succeeded.
@@ -101,11 +107,13 @@ def obtain(
             spend_cap_units=spend_cap_units,
             once_for=once_for,
         )
-        return _obtain(node, peers, asset, key, wish, plan)
+        return _obtain(
+            node, peers, asset, key, wish, plan, Act(once_for or str(wish["nonce"]), at_most_units)
+        )
 
 
 def _obtain(
-    node: Node, peers: Peers, asset: Asset, key: str, wish: dict[str, Any], plan: RunPlan | None
+    node: Node, peers: Peers, asset: Asset, key: str, wish: dict[str, Any], plan: RunPlan | None, act: Act
 ) -> Grant:
     try:
         body = asking.request_body(wish) | ({"plan": plan.to_json()} if plan else {})
@@ -120,7 +128,7 @@ def _obtain(
     terms = asking.taken_terms(wish) or narrowed(asset.terms, body, plan)
     grant = _accept(node, envelope, asset, wish, plan, terms)
     if is_priced(grant):
-        _buy(node, grant, _signature(answer.get("offer_signature")))
+        _buy(node, grant, _signature(answer.get("offer_signature")), act)
     with node.store.transaction() as tx:
         pending.befriend(tx, asset.owner)
         tx.put(envelope)
@@ -131,13 +139,14 @@ def _obtain(
     return grant
 
 
-def take(node: Node, peers: Peers, prefix: str) -> Grant:
+def take(node: Node, peers: Peers, prefix: str, at_most_units: int | None = None) -> Grant:
     """Take up the terms an owner offered in place of those asked for, and pay them. Repeatable.
 
     Raises:
         NotFound: no such offer. GrantCountered: the owner changed it meanwhile. As `obtain`.
     """
     wish = asking.take_up(node, prefix)
+    job = node.store.state(f"job:{wish['once_for']}") if wish["once_for"] else None
     return obtain(
         node,
         peers,
@@ -147,13 +156,10 @@ def take(node: Node, peers: Peers, prefix: str) -> Grant:
         max_uses=wish["max_uses"],
         spend_cap_units=wish["spend_cap_units"],
         once_for=wish["once_for"],
-        plan=_plan_of_job(node, wish["once_for"]),
+        plan=RunPlan.from_json(job["plan"]) if job and job.get("plan") else None,
+        # said now, or when the job was ordered
+        at_most_units=at_most_units if at_most_units is not None else (job or {}).get("at_most_units"),
     )
-
-
-def _plan_of_job(node: Node, job_id: str) -> RunPlan | None:
-    job = node.store.state(f"job:{job_id}") if job_id else None
-    return RunPlan.from_json(job["plan"]) if job and job.get("plan") else None
 
 
 def drop(node: Node, peers: Peers, prefix: str) -> asking.AskRow:
@@ -196,10 +202,20 @@ def _signature(value: Any) -> bytes:
         raise InvalidDocument("the owner's signature under its offer is not hex") from None
 
 
-def _buy(node: Node, grant: Grant, offer_signature: bytes) -> None:
-    if is_purchased(node, grant):
-        return
+def _buy(node: Node, grant: Grant, offer_signature: bytes, act: Act) -> None:
     offer = Offer.of(grant)
+    market = node.contract("Market")
+    offer_hash = offer.digest(node.chain_id, market)
+    nonce = "0x" + offer_hash.hex()
+    if is_purchased(node, grant):
+        ceiling.mined(node, nonce)
+        return
+    if offer.token != node.token:
+        raise InvalidInput(
+            f"the grant is priced in the token {offer.token}, this node pays with {node.token}",
+            hint="Nothing was paid. Look for another offer.",
+            token=offer.token,
+        )
     balance = node.balance_units()
     if balance < offer.price_units:
         raise NotEnoughDollars(
@@ -208,9 +224,8 @@ def _buy(node: Node, grant: Grant, offer_signature: bytes) -> None:
             price_units=offer.price_units,
             balance_units=balance,
         )
-    market = node.contract("Market")
-    offer_hash = offer.digest(node.chain_id, market)
-    valid = (0, grant.terms.expires_at)
+    until = ceiling.reserve(node, act, Payment(nonce, offer.price_units, "grant", grant.asset))
+    valid = (0, min(until, grant.terms.expires_at))
     payment = receive_digest(node.token_domain, node.account, market, offer.price_units, valid, offer_hash)
     node.send(
         "Market",
@@ -220,6 +235,7 @@ def _buy(node: Node, grant: Grant, offer_signature: bytes) -> None:
         *valid,
         sign_digest(node.keys.account_key, payment),
     )
+    ceiling.mined(node, nonce)
 
 
 def is_revoked(node: Node, grant: Grant) -> bool:
@@ -310,5 +326,10 @@ def _used(node: Node, grant: Grant) -> tuple[int, int]:
     """(uses, spent units): the issuer counts them, a holder knows those it has receipts of."""
     if grant.issuer == node.account:
         return node.store.uses(grant.id)
-    uses = node.store.count("receipt", about=grant.id)
-    return uses, uses * use_price(grant)
+    if grant.terms.per == "call":
+        uses = node.store.count("receipt", about=grant.id)
+        return uses, uses * use_price(grant)
+    found = [envelope.document for envelope in node.store.find("receipt", about=grant.id)]
+    receipts = [receipt for receipt in found if isinstance(receipt, Receipt)]
+    rows = sum(rows_charged(receipt, grant.terms) for receipt in receipts)
+    return len(receipts), use_price(grant, rows)

@@ -9,7 +9,7 @@ from freehold.core.documents import Asset, Grant, Terms, parse_document
 from freehold.core.errors import Conflict, InvalidDocument, InvalidInput, NotAllowed, NotFound
 from freehold.core.ids import document_id, hash_bytes
 from freehold.core.signing import sign_digest
-from freehold.core.terms import require_within
+from freehold.core.terms import price_of, require_within
 from freehold.market.offer import Offer
 from freehold.node import budget
 from freehold.node.admitting import read_plan, remember, uses_of
@@ -159,7 +159,7 @@ def total_units(terms: Terms, spend_cap_units: int) -> int:
     """Most that a grant can cost its holder in all, in token units."""
     if terms.price_per == "grant":
         return terms.price_units
-    return min(terms.price_units * terms.max_uses, spend_cap_units)
+    return min(price_of(terms, terms.rows_per_call) * terms.max_uses, spend_cap_units)
 
 
 def _count(body: dict[str, Any], name: str, default: int) -> int:

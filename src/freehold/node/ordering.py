@@ -7,10 +7,11 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from freehold.node import asking, publishing
+from freehold.node import asking, ceiling, publishing
+from freehold.node.ceiling import Act
 from freehold.node.node import Node
 from freehold.node.peers import Peers
-from freehold.node.planning import Order, check, plan, require_allowed
+from freehold.node.planning import Order, check, grants_units, plan, require_allowed
 from freehold.node.publishing import open_table, seal_table
 from freehold.training import table as tables
 
@@ -26,10 +27,14 @@ def begin(node: Node, peers: Peers, order: Order) -> str:
         InvalidInput, InvalidTable, NotFound, TermsConflict, NotAllowed: nothing was started.
     """
     assets, test, table = check(node, peers, order)
+    total = grants_units(assets)
+    ceiling.require_shown(total, order.shown_units)
     wanted = _wanted(order)
     waiting = _waiting(node, wanted, table)
     if waiting:
         return waiting
+    # before anything is committed to: whether it may be paid is known now
+    ceiling.require_affordable(node, Act(wanted["name"], order.at_most_units), total)
     salt = secrets.token_bytes(publishing.SALT_BYTES)
     job_id = "0x" + secrets.token_hex(32)
     if table is not None:
@@ -45,6 +50,7 @@ def begin(node: Node, peers: Peers, order: Order) -> str:
         "plan": made.to_json(),
         "run": made.run_id,
         "price_units": order.price_units,
+        "at_most_units": order.at_most_units,
         "max_calls": order.max_calls,
         "purpose": order.purpose,
         "absent": {},
@@ -60,7 +66,10 @@ def begin(node: Node, peers: Peers, order: Order) -> str:
 def _wanted(order: Order) -> dict[str, Any]:
     """What makes two orders the same; the test table is compared by its rows."""
     file = isinstance(order.test, Path)
-    return {**asdict(order), "assets": sorted(order.assets), "test": None if file else order.test}
+    spoken = {
+        name: value for name, value in asdict(order).items() if name not in ("shown_units", "at_most_units")
+    }
+    return {**spoken, "assets": sorted(order.assets), "test": None if file else order.test}
 
 
 def _waiting(node: Node, wanted: dict[str, Any], table: tables.Table | None) -> str:

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from freehold.core.documents import REVEALS, Asset
+from freehold.core.documents import MAX_ROWS_PER_CALL, REVEALS, Asset
 from freehold.core.errors import FreeholdError, InvalidDocument, InvalidInput, NotAllowed
 from freehold.core.terms import meet, require_within
 from freehold.node import holding
@@ -42,7 +42,17 @@ class Order:
     """A file, or the commitment to a table that a validator keeps."""
     name: str
     price_units: int
-    """Price of one prediction."""
+    """Price of one prediction, or of each row of it."""
+    per: Literal["call", "row"] = "call"
+    """What that price is for."""
+    rows_per_call: int = MAX_ROWS_PER_CALL
+    """Most rows of one call."""
+    round_to: int = 6
+    """Decimals of a probability in an answer; 0 is the label alone."""
+    at_most_units: int | None = None
+    """Most that all grants together may cost; the node's ceilings count besides."""
+    shown_units: int | None = None
+    """What they were shown to cost; more is refused."""
     rounds: int | None = None
     epsilon_micro: int | None = None
     """Most that the run costs each owner's rows; by default as much as all of their terms allow."""
@@ -228,6 +238,11 @@ def _check_assets(assets: list[Asset], order: Order) -> None:
     missing = {"train", "infer"} - set(inherited.actions)
     if missing:
         raise NotAllowed(f"the owners' terms together do not allow to {' and '.join(sorted(missing))}")
+
+
+def grants_units(assets: Sequence[Asset]) -> int:
+    """What the grants of a run cost together."""
+    return sum(asset.terms.price_units for asset in assets if asset.terms.price_per == "grant")
 
 
 _HINTS = {

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from freehold.node import ceiling
 from freehold.node.admitting import uses_of
 from freehold.node.node import Node
 from freehold.node.peers import Peers
-from freehold.node.planning import Order, check, plan, require_allowed
+from freehold.node.planning import Order, check, grants_units, plan, require_allowed
 from freehold.training import expected, privacy
 
 MOST_MICRO = 100_000_000
@@ -23,7 +24,7 @@ def preview(node: Node, peers: Peers, order: Order) -> dict[str, Any]:
     assets, test, _ = check(node, peers, order)
     made = plan(node, order, assets, test)
     require_allowed(assets, order, made)
-    rows = tuple(owner.rows for owner in made.owners)
+    rows, known = tuple(owner.rows for owner in made.owners), ceiling.overview(node)
     loss = expected.expected_loss(
         rows, len(made.columns), made.epsilon_micro or MOST_MICRO, made.delta_exponent, made.rows_each
     )
@@ -40,5 +41,7 @@ def preview(node: Node, peers: Peers, order: Order) -> dict[str, Any]:
         "share_error_bps": loss.share_error_bps if made.epsilon_micro else 0,
         "test_rows": test.rows,
         "positives": test.positives,
-        "total_units": sum(asset.terms.price_units for asset in assets if asset.terms.price_per == "grant"),
+        "total_units": grants_units(assets),
+        "gas": ceiling.gas(node, "purchase") * sum(1 for asset in assets if grants_units([asset])),
+        **{name: known[name] for name in ("spend_per_act_micro", "spend_per_day_micro", "spent_units")},
     }

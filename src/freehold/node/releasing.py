@@ -128,6 +128,11 @@ def _asset(node: Node, job: dict[str, Any], plan: RunPlan, model: IntArray, shar
             max_uses=job["max_calls"],
             price_units=job["price_units"],
             price_per="use",
+            **{
+                name: job["order"][name]
+                for name in ("per", "rows_per_call", "round_to")
+                if name in job["order"]
+            },
             token=node.token,
             duties=inherited.duties,
         ),

@@ -50,7 +50,8 @@ class Served:
             InvalidRequest: a row does not fit the model.
         """
         rows = np.array(question.features(len(self.columns)), dtype=np.int64)
-        return answer_json(self.asset.id, predict(self.weights, self.scaling, rows).tolist())
+        found = predict(self.weights, self.scaling, rows).tolist()
+        return answer_json(self.asset.id, found, self.quote.round_to)
 
 
 def load(node: Node, model_id: str) -> Served:
@@ -60,6 +61,9 @@ def load(node: Node, model_id: str) -> Served:
     quote = Quote(
         model=asset.id,
         price_units=asset.terms.price_units,
+        per=asset.terms.per,
+        rows_per_call=asset.terms.rows_per_call,
+        round_to=asset.terms.round_to,
         pool="0x" + pool_of(asset).hex(),
         token=node.token_domain,
         channels=Domain(CHANNELS_DOMAIN, node.chain_id, node.contract("Channels")),
@@ -75,10 +79,13 @@ def make_receipt(
     answer: dict[str, Any],
     evidence: dict[str, str | int],
     *,
+    rows: int,
     sequence: int,
     issued_at: int,
 ) -> Receipt:
-    """The receipt of one call."""
+    """The receipt of one call; it says how many rows it charges where each has its price."""
+    if served.quote.per == "row":
+        evidence = {**evidence, "rows": rows}
     return Receipt(
         grant=grant.id,
         action="infer",
@@ -86,7 +93,7 @@ def make_receipt(
         holder=grant.holder,
         inputs=(served.asset.id,),
         output=output_hash(answer),
-        money=money(grant.holder, served.quote.pool, served.quote.price_units),
+        money=money(grant.holder, served.quote.pool, served.quote.price_of(rows)),
         evidence=evidence,
         sequence=sequence,
         issued_at=issued_at,

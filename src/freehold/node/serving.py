@@ -15,12 +15,13 @@ from freehold.core.errors import InvalidInput, NotFound
 from freehold.core.typed_data import CHANNELS_DOMAIN, Domain
 from freehold.inference.answer import Question, read_request
 from freehold.inference.channel import due, require_next, require_open
-from freehold.inference.errors import PaymentRefused, PaymentReused, StaleVoucher, Unpaid
+from freehold.inference.errors import InvalidRequest, PaymentRefused, PaymentReused, StaleVoucher, Unpaid
 from freehold.inference.payment import Voucher, read_header
-from freehold.node import pruning, unused
+from freehold.node import pruning, rationing, unused
 from freehold.node.chain_facts import MAX_REMEMBERED, ChainFacts
 from freehold.node.node import Node
 from freehold.node.publishing import require_own
+from freehold.node.rationing import Ration
 from freehold.node.served import (
     Served,
     load,
@@ -37,8 +38,8 @@ from freehold.rights.check import Standing, require_usable, use_price
 __all__ = ["Gateway", "settle", "switch"]
 
 
-def switch(node: Node, model_id: str, *, on: bool) -> None:
-    """Serve a released model of this node from now on, or no longer.
+def switch(node: Node, model_id: str, *, on: bool, ration: Ration | None = None) -> None:
+    """Serve a released model of this node from now on, or no longer; `ration` bounds what one buyer gets in a day.
 
     Raises:
         NotFound: not released here. NotAllowed: another party's. InvalidInput: it is not sold by the call.
@@ -54,6 +55,8 @@ def switch(node: Node, model_id: str, *, on: bool) -> None:
     with node.store.transaction() as tx:
         if on:
             tx.set(f"serving:{model_id}", value=True)
+            if ration is not None:
+                rationing.keep(tx, model_id, ration)
         else:
             tx.delete(f"serving:{model_id}")
 
@@ -97,11 +100,18 @@ class Gateway:
         """
         question = read_request(body)
         served = self._model(question.model)
+        rows = len(question.rows)
+        if rows > served.quote.rows_per_call:
+            raise InvalidRequest(
+                f"{served.asset.name} answers at most {served.quote.rows_per_call} rows a call, not {rows}",
+                hint="Ask in several calls.",
+                rows_per_call=served.quote.rows_per_call,
+            )
         if header is None:
             raise Unpaid(
-                f"a call of {served.asset.name} costs {served.quote.price_units} units",
+                f"this call of {served.asset.name} costs {served.quote.price_of(rows)} units",
                 hint="Pay by a voucher or a transfer; `fields` say how.",
-                **served.quote.to_json(),
+                **served.quote.to_json(rows),
             )
         payment = read_header(header)
         try:
@@ -109,7 +119,7 @@ class Gateway:
                 return self._by_voucher(served, question, payment)
             return self._transfers.answer(served, question, payment)
         except PaymentRefused as error:
-            error.fields = {**served.quote.to_json(), **error.fields}
+            error.fields = {**served.quote.to_json(rows), **error.fields}
             raise
 
     def vouch(self, header: str | None) -> None:
@@ -150,7 +160,7 @@ class Gateway:
         require_open(state, payer=grant.holder, pool=served.quote.pool)
         with node.exclusive(voucher.channel), node.exclusive(grant.id):
             accepted = accepted_voucher(node, voucher.channel)
-            price = served.quote.price_units
+            price = served.quote.price_of(len(question.rows))
             try:
                 given = repeated(node, key, question)
                 if given is not None:
@@ -161,7 +171,7 @@ class Gateway:
                 error.fields["accepted"] = accepted
                 error.fields["expected_cumulative_units"] = due(state, accepted["cumulative_units"], price)
                 raise
-            self._require_usable(grant, served, head)
+            self._require_usable(grant, served, head, len(question.rows))
             return self._keep(served, question, voucher, grant, key)
 
     def _grant(self, voucher: Voucher) -> Grant:
@@ -181,7 +191,7 @@ class Gateway:
             self._grants[grant.id] = grant
         return grant
 
-    def _require_usable(self, grant: Grant, served: Served, head: int) -> None:
+    def _require_usable(self, grant: Grant, served: Served, head: int, rows: int) -> None:
         uses, spent_units = self._node.store.uses(grant.id)
         standing = Standing(
             now=self._node.now(),
@@ -190,26 +200,29 @@ class Gateway:
             revoked=self._facts.revoked(grant, head),
             purchased=True,
         )
-        require_usable(grant, served.asset, standing, holder=grant.holder, action="infer")
-        if use_price(grant) != served.quote.price_units:
+        require_usable(grant, served.asset, standing, holder=grant.holder, action="infer", rows=rows)
+        if use_price(grant, rows) != served.quote.price_of(rows):
             raise PaymentRefused("the grant has another price than the model", hint="Ask for a new grant.")
 
     def _keep(self, served: Served, question: Question, voucher: Voucher, grant: Grant, key: str) -> bytes:
         node = self._node
-        answer = served.answer(question)
+        answer, rows = served.answer(question), len(question.rows)
         evidence: dict[str, str | int] = {
             "request": question.hash,
             "channel": voucher.channel,
             "cumulative_units": voucher.cumulative_units,
         }
         with node.store.transaction() as tx:
+            rationing.take(node, tx, served.asset.id, grant.holder, rows)
             uses, _ = node.store.uses(grant.id)
-            receipt = make_receipt(served, grant, answer, evidence, sequence=uses + 1, issued_at=node.now())
+            receipt = make_receipt(
+                served, grant, answer, evidence, rows=rows, sequence=uses + 1, issued_at=node.now()
+            )
             envelope = node.seal(receipt, "provider")
             given = response(answer, envelope)
             unused.authorise(node, tx, grant.id)
             tx.put(envelope)
-            tx.count_use(grant.id, served.quote.price_units)
+            tx.count_use(grant.id, served.quote.price_of(rows))
             pruning.keep(node, tx, key, question.hash, given, receipt)
             keep_voucher(tx, voucher, served.asset.id)
         return given

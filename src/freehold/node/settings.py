@@ -26,6 +26,8 @@ CHOICES = {
 LEAST = {
     "max_table_bytes": 1,
     "max_fee_wei": 0,
+    "spend_per_act_micro": 0,
+    "spend_per_day_micro": 0,
     "anchor_every_seconds": 0,
     "anchor_least_seconds": 0,
     "keep_answers_days": 0,
@@ -74,6 +76,10 @@ class Settings:
     """Who may read /metrics: loopback (this machine, not through a proxy), all, or off for nobody."""
     max_fee_wei: int = 0
     """Most that one transaction may cost, in wei; 0 means the network's own limit."""
+    spend_per_act_micro: int = 0
+    """Most that one act of yours may cost (a call with its deposit, a grant, a training job), in millionths of a dollar; 0 is not set. With neither this nor the next set, what costs money is refused unless the act says what it may take."""
+    spend_per_day_micro: int = 0
+    """Most that leaves the wallet in any 24 hours, deposits included, in millionths of a dollar; 0 is not set."""
     anchor_every_seconds: int = 86_400
     """How often a log that has grown is anchored on chain; 0 means only by its owner, and at the end of a run."""
     anchor_least_seconds: int = 3_600

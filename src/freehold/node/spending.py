@@ -1,11 +1,13 @@
 """The payer's side of channels: opening, topping up and closing them, safe against a crash anywhere.
 
 A record of each channel is kept before anything is sent. Salts are part of it, so a repeated step
-names the same channel or the same authorization, and the chain lets each happen once.
+names the same channel or the same authorization, and the chain lets each happen once. What a channel
+takes counts against the owner's ceiling (`ceiling`) when it is set aside; calls out of it do not count again.
 """
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 from typing import Any
 
@@ -13,22 +15,31 @@ from eth_hash.auto import keccak
 
 from freehold.chain.errors import ContractReverted
 from freehold.core.documents import Asset
-from freehold.core.errors import NotFound
+from freehold.core.errors import InvalidInput, NotFound
 from freehold.core.ids import hash_bytes, resolve
 from freehold.core.signing import sign_digest
 from freehold.core.typed_data import CHANNELS_DOMAIN, Domain, receive_digest, voucher_digest
 from freehold.inference.payment import Voucher, bound_nonce
+from freehold.node import ceiling
+from freehold.node.ceiling import Act, Payment
 from freehold.node.chain_facts import read_channel
 from freehold.node.granting import NotEnoughDollars
 from freehold.node.node import Node
 from freehold.node.releasing import pool_of
 from freehold.node.settling import ENDED_AT
 
-NEVER = 2**48 - 1
-"""An authorization that opens or fills our own channel may stay valid: it can do nothing else."""
+DEPOSIT_CALLS = 10
+"""Calls like the one asked for that a deposit has room for, where the owner's limits and the wallet allow it."""
+MAX_DEPOSIT_CALLS = 10_000
 
 Record = dict[str, Any]
-"""channel, model, provider, pool, salt, amount_units, cumulative_units (paid for), top_up, pending."""
+"""channel, model, provider, pool, salt, amount_units, cumulative_units (paid for), top_up, pending, counted."""
+
+
+class OtherToken(InvalidInput):
+    """The seller takes another token than this node pays with."""
+
+    code = "price.token"
 
 
 def channel_id(payer: str, pool: bytes, salt: bytes) -> bytes:
@@ -42,18 +53,69 @@ def keep(node: Node, record: Record) -> None:
         tx.set(f"spending:{record['channel']}", record)
 
 
-def ready(node: Node, asset: Asset, calls: int) -> Record:
-    """The open channel for a model; a new one with room for `calls` where there is none.
+def require_token(node: Node, asset: Asset) -> None:
+    """The asset is priced, and its pool pays, in the token that this node pays with.
 
     Raises:
-        NotEnoughDollars: the wallet cannot pay for a single call.
+        OtherToken: nothing was signed.
     """
-    current = node.store.state(f"spending_on:{asset.id}")
-    record: Record | None = node.store.state(f"spending:{current}") if current else None
+    if asset.terms.token != node.token:
+        raise OtherToken(
+            f"{asset.name} is priced in the token {asset.terms.token}, this node pays with {node.token}",
+            hint="Nothing was paid. Look for another offer.",
+            token=asset.terms.token,
+        )
+
+
+def current(node: Node, asset: Asset) -> Record | None:
+    """The channel that calls of a model are paid from now; it may not be on chain yet."""
+    known = node.store.state(f"spending_on:{asset.id}")
+    record: Record | None = node.store.state(f"spending:{known}") if known else None
+    return record
+
+
+def quote(node: Node, asset: Asset, price_units: int, act: Act, deposit_calls: int) -> dict[str, Any]:
+    """What a call would take now, and what would be set aside for it; nothing is signed."""
+    record = current(node, asset)
+    state = read_channel(node, record["channel"]) if record else None
+    free = (
+        state.deposited_units - max(record["cumulative_units"], state.settled_units)
+        if record and state
+        else 0
+    )
+    deposit = 0
+    if free < price_units:
+        deposit = max(price_units - free, min(price_units * deposit_calls, node.balance_units()))
+        # where nothing limits it yet the default is shown, so that the owner can choose
+        with contextlib.suppress(ceiling.SpendingUnset):
+            deposit = max(price_units - free, min(deposit, ceiling.room(node, act, price_units).units))
+    known = ceiling.overview(node)
+    return {
+        "price_units": price_units,
+        "deposit_units": deposit,
+        "free_units": max(0, free),
+        "gas": ceiling.gas(node, "deposit") if deposit else 0,
+        "balance_units": node.balance_units(),
+        **{name: known[name] for name in ("spend_per_act_micro", "spend_per_day_micro", "spent_units")},
+    }
+
+
+def ready(node: Node, asset: Asset, price_units: int, act: Act, deposit_calls: int) -> Record:
+    """The open channel for a model; a new one, with room for this call and some more, where there is none.
+
+    Raises:
+        SpendingUnset, SpendingRefused, OtherToken; NotEnoughDollars: the wallet cannot pay for a single call.
+    """
+    record = current(node, asset)
+    if record is not None and read_channel(node, record["channel"]).exists:
+        return record
+    amount = _deposit(node, act, price_units, deposit_calls, record["channel"] if record else "")
     if record is None:
-        record = _planned(node, asset, _affordable(node, asset.terms.price_units, calls))
-    if not read_channel(node, record["channel"]).exists:
-        _open(node, record)
+        record = _planned(node, asset, amount)
+    elif amount != record["amount_units"]:
+        record = {**record, "amount_units": amount}
+        keep(node, record)
+    _open(node, record, act)
     return record
 
 
@@ -69,6 +131,7 @@ def _planned(node: Node, asset: Asset, amount_units: int) -> Record:
         "cumulative_units": 0,
         "top_up": None,
         "pending": None,
+        "counted": True,
     }
     with node.store.transaction() as tx:
         tx.set(f"spending:{record['channel']}", record)
@@ -76,10 +139,18 @@ def _planned(node: Node, asset: Asset, amount_units: int) -> Record:
     return record
 
 
-def _open(node: Node, record: Record) -> None:
+def _open(node: Node, record: Record, act: Act) -> None:
     amount = int(record["amount_units"])
     channel = hash_bytes(record["channel"])
+    pool_token = str(node.chain.read("Revenue", "poolOf", hash_bytes(record["pool"]))[0]).lower()
+    if pool_token != node.token:
+        raise OtherToken(
+            f"the model's pool pays in {pool_token}, this node pays with {node.token}",
+            hint="Nothing was paid. Look for another offer.",
+            token=pool_token,
+        )
     _require_dollars(node, amount)
+    until = ceiling.reserve(node, act, Payment(record["channel"], amount, "deposit", record["model"]))
     node.send(
         "Channels",
         "openWithAuthorization",
@@ -88,46 +159,63 @@ def _open(node: Node, record: Record) -> None:
         amount,
         hash_bytes(record["salt"]),
         0,
-        NEVER,
-        _authorization(node, amount, channel),
+        until,
+        _authorization(node, amount, channel, until),
     )
+    ceiling.mined(node, record["channel"])
 
 
-def make_room(node: Node, record: Record, price_units: int, calls: int) -> Record:
-    """See that the channel holds the next call's price too; tops up for `calls` where it does not."""
-    if record["top_up"]:
-        record = _finish_top_up(node, record)
+def make_room(node: Node, record: Record, price_units: int, act: Act, deposit_calls: int) -> Record:
+    """See that the channel holds the next call's price too; tops up, for some more, where it does not."""
+    if record["top_up"] and _is_used(node, _top_up_nonce(record)):
+        record = _topped_up(node, record)
     short = (
         int(record["cumulative_units"]) + price_units - read_channel(node, record["channel"]).deposited_units
     )
     if short <= 0:
         return record
-    amount = max(short, _affordable(node, price_units, calls))
-    record = {**record, "top_up": {"salt": "0x" + secrets.token_hex(32), "amount_units": amount}}
+    # an interrupted one goes on under its own salt, for as much as is allowed now
+    salt = record["top_up"]["salt"] if record["top_up"] else "0x" + secrets.token_hex(32)
+    record = {**record, "top_up": {"salt": salt, "amount_units": short}}
+    nonce = "0x" + _top_up_nonce(record).hex()
+    record["top_up"]["amount_units"] = max(
+        short, _deposit(node, act, min(short, price_units), deposit_calls, nonce)
+    )
     keep(node, record)
-    return _finish_top_up(node, record)
+    return _top_up(node, record, act)
 
 
-def _finish_top_up(node: Node, record: Record) -> Record:
-    salt, amount = hash_bytes(record["top_up"]["salt"]), int(record["top_up"]["amount_units"])
-    channel = hash_bytes(record["channel"])
-    nonce = bound_nonce(channel, salt)
-    if not node.chain.read(node.dollar, "authorizationState", node.account, nonce):
-        _require_dollars(node, amount)
-        node.send(
-            "Channels",
-            "topUpWithAuthorization",
-            channel,
-            node.account,
-            amount,
-            0,
-            NEVER,
-            salt,
-            _authorization(node, amount, nonce),
-        )
+def _top_up(node: Node, record: Record, act: Act) -> Record:
+    amount, nonce = int(record["top_up"]["amount_units"]), _top_up_nonce(record)
+    _require_dollars(node, amount)
+    until = ceiling.reserve(node, act, Payment("0x" + nonce.hex(), amount, "top-up", record["model"]))
+    node.send(
+        "Channels",
+        "topUpWithAuthorization",
+        hash_bytes(record["channel"]),
+        node.account,
+        amount,
+        0,
+        until,
+        hash_bytes(record["top_up"]["salt"]),
+        _authorization(node, amount, nonce, until),
+    )
+    return _topped_up(node, record)
+
+
+def _topped_up(node: Node, record: Record) -> Record:
+    ceiling.mined(node, "0x" + _top_up_nonce(record).hex())
     record = {**record, "top_up": None}
     keep(node, record)
     return record
+
+
+def _top_up_nonce(record: Record) -> bytes:
+    return bound_nonce(hash_bytes(record["channel"]), hash_bytes(record["top_up"]["salt"]))
+
+
+def _is_used(node: Node, nonce: bytes) -> bool:
+    return bool(node.chain.read(node.dollar, "authorizationState", node.account, nonce))
 
 
 def sign_voucher(node: Node, record: Record, cumulative_units: int, grant: str) -> Voucher:
@@ -212,16 +300,17 @@ def close(node: Node, record: Record) -> dict[str, Any]:
     }
 
 
-def _authorization(node: Node, amount_units: int, nonce: bytes) -> bytes:
+def _authorization(node: Node, amount_units: int, nonce: bytes, until: int) -> bytes:
     digest = receive_digest(
-        node.token_domain, node.account, node.contract("Channels"), amount_units, (0, NEVER), nonce
+        node.token_domain, node.account, node.contract("Channels"), amount_units, (0, until), nonce
     )
     return sign_digest(node.keys.account_key, digest)
 
 
-def _affordable(node: Node, price_units: int, calls: int) -> int:
-    """Room for `calls`, or for as many as the wallet can pay; at least one."""
-    return max(1, min(calls, node.balance_units() // price_units)) * price_units
+def _deposit(node: Node, act: Act, least_units: int, calls: int, nonce: str) -> int:
+    """Room for `calls`, or for as many as wallet and limits allow; at least for what is needed."""
+    allowed = ceiling.room(node, act, least_units, nonce).units
+    return max(least_units, min(least_units * calls, node.balance_units(), allowed))
 
 
 def _require_dollars(node: Node, amount_units: int) -> None:

@@ -19,7 +19,7 @@ from freehold.core.ids import hash_bytes
 from freehold.inference.answer import Question
 from freehold.inference.errors import PaymentRefused, PaymentReused
 from freehold.inference.payment import Transfer, signature_bytes
-from freehold.node import pending, pruning
+from freehold.node import pending, pruning, rationing
 from freehold.node.issuing import parse_terms
 from freehold.node.node import Node
 from freehold.node.served import Served, make_receipt, repeated, require_signature, response
@@ -45,9 +45,10 @@ class Transfers:
         node, pool = self._node, served.quote.pool
         digest = transfer.digest(node.token_domain, served.quote.revenue, pool)
         require_signature(node, transfer.payer, digest, transfer.signature)
-        if transfer.value_units != served.quote.price_units:
+        price = served.quote.price_of(len(question.rows))
+        if transfer.value_units != price:
             raise PaymentRefused(
-                f"the transfer is of {transfer.value_units} units, the call costs {served.quote.price_units}",
+                f"the transfer is of {transfer.value_units} units, the call costs {price}",
                 hint="Sign exactly the price: nothing would give the rest back.",
             )
         nonce = transfer.nonce(pool)
@@ -75,7 +76,8 @@ class Transfers:
         now = node.now()
         standing = Standing(now=now, uses=0, spent_units=0, revoked=False, purchased=True)
         grant = self._grant(served, transfer, now, 0)
-        require_usable(grant, served.asset, standing, holder=transfer.payer, action="infer")
+        rows = len(question.rows)
+        require_usable(grant, served.asset, standing, holder=transfer.payer, action="infer", rows=rows)
         balance = int(node.chain.read(node.dollar, "balanceOf", transfer.payer))
         if balance < transfer.value_units:
             raise PaymentRefused(f"the payer holds {balance} units", hint="Send dollars to the payer first.")
@@ -85,6 +87,8 @@ class Transfers:
             )
         intent = {"request": question.hash, "from_block": node.chain.block_number(), "at": now}
         with node.store.transaction() as tx:
+            # before money moves: what is refused later would have been paid
+            rationing.take(node, tx, served.asset.id, transfer.payer, rows)
             tx.set(key, intent)
         return intent
 
@@ -173,7 +177,8 @@ class Transfers:
             grant = self._grant(served, transfer, at, tx.next_number("revocation_index"))
             evidence: dict[str, str | int] = {"request": question.hash, "payment": grant.nonce}
             # dated when the payment was accepted: the grant stood then, however late the answer is
-            receipt = make_receipt(served, grant, answer, evidence, sequence=1, issued_at=at)
+            rows = len(question.rows)
+            receipt = make_receipt(served, grant, answer, evidence, rows=rows, sequence=1, issued_at=at)
             envelope = node.seal(receipt, "provider")
             given = response(answer, envelope)
             pending.befriend(tx, grant.holder)

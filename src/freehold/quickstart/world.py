@@ -20,6 +20,8 @@ from freehold.quickstart.progress import Steps
 from freehold.quickstart.scene import BUILDER, BUYER, OWNERS, Connect, Control
 
 START_SECONDS = 60.0
+SPEND_PER_DAY_MICRO = 200_000_000
+"""What builder and buyer may spend: more than the grants and calls of a run take."""
 NAMES = (*(owner.name for owner in OWNERS), BUILDER, BUYER)
 
 
@@ -92,6 +94,7 @@ def _start_nodes(
     children = {}
     for name in NAMES:
         argv = [*launch, "up", "--home", str(place / name), "--name", _title(name), "--rpc-url", rpc_url]
+        argv += ["--set", f"spend_per_day_micro={SPEND_PER_DAY_MICRO}"] if name in (BUILDER, BUYER) else []
         children[name] = Child(name, argv, place / "logs" / f"{name}.log", secret=secrets.token_urlsafe(24))
         supervisor.start(children[name])
     nodes: dict[str, Control] = {}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from freehold.core.documents import Action, Asset, Grant, Receipt
 from freehold.core.errors import NotAllowed, PaymentRequired
-from freehold.core.terms import require_within
+from freehold.core.terms import price_of, require_within, rows_charged
 
 
 class GrantExpired(NotAllowed):
@@ -82,9 +82,16 @@ def require_issued_within(grant: Grant, asset: Asset) -> None:
 
 
 def require_usable(
-    grant: Grant, asset: Asset, standing: Standing, *, holder: str, action: Action, run: str | None = None
+    grant: Grant,
+    asset: Asset,
+    standing: Standing,
+    *,
+    holder: str,
+    action: Action,
+    run: str | None = None,
+    rows: int = 1,
 ) -> None:
-    """Let one more use happen, or say why not.
+    """Let one more use happen, of so many rows where it has any, or say why not.
 
     Raises:
         ForeignGrant, GrantNotYetValid, GrantExpired, GrantRevoked, GrantUsedUp, SpendCapReached,
@@ -125,7 +132,7 @@ def require_usable(
             grant_id=grant.id,
             price_units=terms.price_units,
         )
-    if standing.spent_units + use_price(grant) > spend_limit(grant):
+    if standing.spent_units + use_price(grant, rows) > spend_limit(grant):
         raise SpendCapReached(
             "one more use would pass the grant's spend cap",
             grant_id=grant.id,
@@ -133,9 +140,9 @@ def require_usable(
         )
 
 
-def use_price(grant: Grant) -> int:
-    """What one use costs, in token units."""
-    return grant.terms.price_units if grant.terms.price_per == "use" else 0
+def use_price(grant: Grant, rows: int = 1) -> int:
+    """What one use costs, in token units; of so many rows, where each has its price."""
+    return price_of(grant.terms, rows) if grant.terms.price_per == "use" else 0
 
 
 def spend_limit(grant: Grant) -> int:
@@ -158,7 +165,8 @@ def require_receipt_fits(receipt: Receipt, grant: Grant) -> None:
         ("inputs", receipt.inputs != (grant.asset,)),
         ("sequence", receipt.sequence > terms.max_uses),
         ("issued_at", not terms.not_before <= receipt.issued_at < terms.expires_at),
-        ("money", _charged(receipt) != use_price(grant)),
+        ("rows", not 1 <= rows_charged(receipt, terms) <= terms.rows_per_call),
+        ("money", _charged(receipt) != use_price(grant, rows_charged(receipt, terms))),
         ("epsilon_micro", receipt.epsilon_micro > terms.epsilon_run_micro),
         ("run", receipt.action == "train" and receipt.evidence.get("run") != grant.run),
     )

@@ -12,9 +12,10 @@ from freehold.console.charts import Point
 from freehold.console.pages.uses import thing_name
 from freehold.console.people import name_of
 from freehold.console.visit import Visit, acts, shows
+from freehold.core import money
 from freehold.core.errors import FreeholdError, NotFound, Unavailable
 from freehold.core.money import dollars
-from freehold.node import earning, issuing, uses
+from freehold.node import ceiling, earning, issuing, uses
 from freehold.node.ledger import Move
 from freehold.node.node import Node
 
@@ -122,7 +123,7 @@ def claim(visit: Visit) -> Response:
 def spending(visit: Visit) -> Response:
     """What was bought, and channels that are open."""
     node = visit.node
-    today = node.now() // _DAY_SECONDS
+    today, limits = node.now() // _DAY_SECONDS, ceiling.overview(node)
     days = uses.spent_by_day(node, (today - DAYS + 1) * _DAY_SECONDS)
     try:
         channels: list[dict[str, Any]] | None = [
@@ -134,6 +135,9 @@ def spending(visit: Visit) -> Response:
     return visit.show(
         "spending.html",
         channels=channels,
+        limits=limits,
+        per_act=_typed(limits["spend_per_act_micro"]),
+        per_day=_typed(limits["spend_per_day_micro"]),
         by_day=_by_day([(day, units) for day, _, _, units in days], today),
         spent_units=sum(units for *_, units in days),
         answers=sum(count for _, _, count, _ in days),
@@ -143,6 +147,24 @@ def spending(visit: Visit) -> Response:
         first_day=(today - DAYS + 1) * _DAY_SECONDS,
         last_day=today * _DAY_SECONDS,
     )
+
+
+def _typed(amount_units: int) -> str:
+    """As an owner would type it."""
+    return dollars(amount_units).lstrip("$").replace(",", "")
+
+
+def limit(visit: Visit) -> Response:
+    """Set what may be spent, from now on."""
+    try:
+        ceiling.limit(
+            visit.node,
+            spend_per_act_micro=money.units(visit.form.text("per_act", 40) or "0"),
+            spend_per_day_micro=money.units(visit.form.text("per_day", 40) or "0"),
+        )
+    except FreeholdError as error:
+        return visit.go("/spending", f"{error.message}. {error.hint}", "bad")
+    return visit.go("/spending", "Saved. The limits count from now on.")
 
 
 def _bought(node: Node) -> list[dict[str, Any]]:
@@ -196,6 +218,7 @@ PAGES = [
     shows("/earnings/claim", ask_claim),
     acts("/earnings/claim", claim),
     shows("/spending", spending),
+    acts("/spending/limits", limit),
     shows("/channels/{channel}/close", ask_close),
     acts("/channels/{channel}/close", close),
 ]

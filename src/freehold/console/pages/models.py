@@ -7,14 +7,15 @@ from typing import Any
 
 from starlette.responses import Response
 
+from freehold.console import paying
 from freehold.console.pages.jobs import STAGES, percents
 from freehold.console.visit import Visit, acts, shows
 from freehold.console.words import count
 from freehold.core.documents import Asset
 from freehold.core.errors import FreeholdError, InvalidInput, NotFound, Unavailable
-from freehold.node import publishing, serving, uses, viewing
-from freehold.node.buying import DEPOSIT_CALLS
+from freehold.node import publishing, rationing, serving, uses, viewing
 from freehold.node.node import Node
+from freehold.node.rationing import Ration
 from freehold.training import findings, promises
 
 PPM = 1_000_000
@@ -60,10 +61,19 @@ def model(visit: Visit, error: FreeholdError | None = None) -> Response:
         created_at=asset.created_at,
         answer=answer,
         typed=visit.form.fields if error else {},
-        deposit_units=asset.terms.price_units * DEPOSIT_CALLS,
-        channel=node.store.state(f"spending_on:{asset.id}"),
+        **_cost(visit, asset, away=away),
         balance_units=None if away else node.balance_units(),
     )
+
+
+def _cost(visit: Visit, asset: Asset, *, away: bool) -> dict[str, Any]:
+    """What one answer would take now; nothing of it while the chain is away or where it cannot be bought."""
+    try:
+        quote = None if away else visit.services.buyer.quote(asset.id, 1)
+    except FreeholdError:
+        quote = None
+    total = max(quote["price_units"], quote["deposit_units"]) if quote else 0
+    return {"quote": quote, "pay": paying.shown(visit.node, total, quote["gas"] if quote else 0)}
 
 
 def _found(visit: Visit) -> Asset:
@@ -147,16 +157,26 @@ def _sources(node: Node, asset: Asset) -> list[dict[str, Any]]:
 def ask_switch(visit: Visit) -> Response:
     """What serving, or stopping, does."""
     asset = _found(visit)
-    return visit.show("serve.html", model=asset, on=bool(visit.node.store.state(f"serving:{asset.id}")))
+    return visit.show(
+        "serve.html",
+        model=asset,
+        on=bool(visit.node.store.state(f"serving:{asset.id}")),
+        ration=rationing.of(visit.node, asset.id),
+    )
 
 
 def switch(visit: Visit) -> Response:
     """Serve it, or no longer."""
     asset = _found(visit)
     on = visit.form.text("on") == "yes"
-    serving.switch(visit.node, asset.id, on=on)
+    ration = Ration(*(_ration(visit, name) for name in ("calls", "rows"))) if on else None
+    serving.switch(visit.node, asset.id, on=on, ration=ration)
     said = "It is on sale: whoever pays gets an answer." if on else "It is no longer on sale."
     return visit.go(f"/models/{asset.id}", said)
+
+
+def _ration(visit: Visit, name: str) -> int:
+    return visit.form.number(name, f"The number of {name}", 0, 10**9) if visit.form.text(name) else 0
 
 
 def attempt(visit: Visit) -> Response:
@@ -164,7 +184,7 @@ def attempt(visit: Visit) -> Response:
     asset = _found(visit)
     try:
         row = _row(visit, asset)
-        found = visit.services.buyer.predict(asset.id, [row])
+        found = visit.services.buyer.predict(asset.id, [row], at_most_units=paying.agreed(visit))
     except FreeholdError as error:
         return model(visit, error)
     output, receipt = found["outputs"][0], found["receipt"]["document"]

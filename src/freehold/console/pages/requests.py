@@ -6,6 +6,7 @@ from typing import Any
 
 from starlette.responses import Response
 
+from freehold.console import paying
 from freehold.console.people import name_of
 from freehold.console.visit import Visit, acts, shows
 from freehold.core import money
@@ -152,13 +153,21 @@ def ask_take(visit: Visit) -> Response:
     row = _asked(visit)
     if not row["offer"]:
         raise NotFound("there is no offer for that request", hint="Look at Requests.")
-    return visit.show("take.html", row=row, offer=row["offer"], balance_units=visit.node.balance_units())
+    return visit.show(
+        "take.html",
+        row=row,
+        offer=row["offer"],
+        balance_units=visit.node.balance_units(),
+        pay=paying.shown(
+            visit.node, row["offer"]["total_units"] if row["offer"]["price_per"] == "grant" else 0
+        ),
+    )
 
 
 def take(visit: Visit) -> Response:
     """Take up the offer and pay."""
     row = _asked(visit)
-    granting.take(visit.node, visit.services.peers, row["id"])
+    granting.take(visit.node, visit.services.peers, row["id"], paying.agreed(visit))
     if row["job"]:
         visit.services.jobs.resume(row["job"])
     return visit.go("/requests", f"You have access to {row['asset_name']}.")

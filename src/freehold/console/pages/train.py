@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from starlette.responses import Response
 
 from freehold.cli.options import millionths
+from freehold.console import paying
 from freehold.console.forms import Form, Upload
 from freehold.console.visit import Visit, acts, shows
 from freehold.core import money
+from freehold.core.documents import MAX_ROWS_PER_CALL
 from freehold.core.errors import FreeholdError, InvalidInput, NotFound
 from freehold.node import previewing, publishing, viewing
 from freehold.node.node import Node
@@ -21,7 +23,20 @@ from freehold.node.planning import MAX_OWNERS
 from freehold.training import findings, promises
 from freehold.training.logistic import MAX_ROUNDS
 
-TYPED = ("name", "price", "epsilon", "rounds", "positive", "quorum", "patience", "weight_cap", "least")
+TYPED = (
+    "name",
+    "price",
+    "epsilon",
+    "rounds",
+    "positive",
+    "quorum",
+    "patience",
+    "weight_cap",
+    "least",
+    "per",
+    "rows_per_call",
+    "round_to",
+)
 """Fields that stand as they were typed where the form is shown again."""
 TICKED = ("compare", "exact", "review")
 
@@ -142,6 +157,7 @@ def _order(visit: Visit, test: Path) -> Order:
         positive=form.text("positive", 200) or None,
         compare=bool(form.chosen("compare")),
         review=bool(form.chosen("review")),
+        per="row" if form.text("per") == "row" else "call",
         **_numbers(form),
     )
 
@@ -151,6 +167,8 @@ _NUMBERS = {
     "patience": ("patience_seconds", "the wait", 1, 86_400, 1),
     "quorum": ("quorum_bps", "the quorum, in per cent,", 51, 100, 100),
     "weight_cap": ("weight_cap_bps", "the most one owner weighs, in per cent,", 50, 100, 100),
+    "rows_per_call": ("rows_per_call", "the most rows of one call", 1, MAX_ROWS_PER_CALL, 1),
+    "round_to": ("round_to", "the number of decimals", 0, 6, 1),
     "least": ("least_correct_bps", "the least part of right answers, in per cent,", 0, 100, 100),
 }
 """Field of the form -> field of the order, what it is, least, most, and how many of its units are one typed."""
@@ -182,6 +200,7 @@ def review(visit: Visit) -> Response:
         rows=rows,
         total_units=preview["total_units"],
         balance_units=node.balance_units(),
+        pay=paying.shown(node, preview["total_units"], preview["gas"]),
         short=[row for row in rows if node.asset(row["id"]).terms.max_uses < preview["uses"]],
     )
 
@@ -189,7 +208,8 @@ def review(visit: Visit) -> Response:
 def start(visit: Visit) -> Response:
     """Place the order."""
     draft = _kept(visit)
-    job_id = visit.services.jobs.start(draft.order)
+    order = replace(draft.order, at_most_units=paying.agreed(visit))
+    job_id = visit.services.jobs.start(order)
     visit.session.kept.pop("order", None)
     draft.close()
     return visit.go(f"/jobs/{job_id}", "Training has begun. You can leave this page; it goes on by itself.")

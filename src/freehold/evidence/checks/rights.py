@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from freehold.core.documents import Asset, Claim, Grant, Receipt
 from freehold.core.errors import NotAllowed
-from freehold.core.terms import require_within
+from freehold.core.terms import price_of, require_within, rows_charged
 from freehold.evidence.reading import Broken, Evidence, same
 from freehold.evidence.state import is_sold, pool_id, purchase_slot, revocation_slot
 
@@ -76,7 +76,10 @@ def money(evidence: Evidence) -> str:
     total = 0
     for receipt in evidence.of_type(Receipt):
         grant = evidence.get(receipt.grant, Grant, receipt)
-        price = grant.terms.price_units if grant.terms.price_per == "use" else 0
+        rows = rows_charged(receipt, grant.terms)
+        if not 1 <= rows <= grant.terms.rows_per_call:
+            raise Broken(evidence.place(receipt), "does not say how many rows it charges, or too many")
+        price = price_of(grant.terms, rows) if grant.terms.price_per == "use" else 0
         payee = pool_id(grant.issuer, grant.asset) if receipt.action == "infer" else grant.issuer
         moved: dict[str, int] = {}
         for line in receipt.money:

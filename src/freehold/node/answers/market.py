@@ -46,6 +46,12 @@ class AssetRow(Shape):
     """Price of a grant, or of each use."""
     price_per: Literal["grant", "use"]
     """What the price is for."""
+    per: Literal["call", "row"]
+    """Of a price per use: for a call, or for each of its rows."""
+    rows_per_call: Count
+    """Most rows of one call."""
+    round_to: Count
+    """Decimals of a probability in an answer; 0 is the label alone."""
     expires_at: Time
     """When its terms end."""
     approval: Approval

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from freehold.node.answers.proof import SignedReceipt
-from freehold.node.answers.shape import Account, Bps, Gas, Id, Shape, Time, Units
+from freehold.node.answers.shape import Account, Bps, Count, Gas, Id, Shape, Time, Units
 
 
 class Output(Shape):
@@ -28,6 +28,63 @@ class Prediction(Shape):
     """One for each row, in order."""
     receipt: SignedReceipt
     """Signed by both sides."""
+
+
+class CallQuote(Shape):
+    """What a call would cost now, beside what this node may spend."""
+
+    model: Id
+    """The model."""
+    per: Literal["call", "row"]
+    """What its price is for."""
+    rows: Count
+    """Rows of the call."""
+    price_units: Units
+    """Cost of the call."""
+    deposit_units: Units
+    """What would be set aside before it, for this call and later ones; 0 where the channel has room."""
+    free_units: Units
+    """What the channel has for more calls."""
+    gas: Gas
+    """About what setting it aside takes."""
+    balance_units: Units
+    """In the wallet."""
+    spend_per_act_micro: Units
+    """Ceiling of one act; 0 is not set."""
+    spend_per_day_micro: Units
+    """Ceiling of any 24 hours; 0 is not set."""
+    spent_units: Units
+    """What the last 24 hours took."""
+
+
+class PaymentMade(Shape):
+    """Money that left the wallet, or may still."""
+
+    at: Time
+    """When it was signed."""
+    purpose: Literal["deposit", "top-up", "grant", "call"]
+    """What for."""
+    about: Id
+    """The dataset or model."""
+    units: Units
+    """How much."""
+    state: Literal["reserved", "spent", "void"]
+    """Not seen on chain yet, on chain, or never to be: what is void does not count."""
+
+
+class Spending(Shape):
+    """What this node may spend, and what the last 24 hours took of it."""
+
+    spend_per_act_micro: Units
+    """Ceiling of one act; 0 is not set."""
+    spend_per_day_micro: Units
+    """Ceiling of any 24 hours; 0 is not set."""
+    spent_units: Units
+    """What the last 24 hours took, deposits included."""
+    left_units: Units | None
+    """What the ceiling of 24 hours leaves; null where it is not set."""
+    payments: list[PaymentMade]
+    """The newest payments, newest first."""
 
 
 class Channel(Shape):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from freehold.node.answers.market import AssetRow
-from freehold.node.answers.shape import SOMETIMES, Account, Bps, Count, Id, Reason, Shape, Time, Units
+from freehold.node.answers.shape import SOMETIMES, Account, Bps, Count, Gas, Id, Reason, Shape, Time, Units
 from freehold.node.asking import AskRow
 
 Step = Literal["plan", "grants", "rounds", "open", "value", "agree", "release", "done", "withheld"]
@@ -123,6 +123,14 @@ class Preview(Shape):
     """Those of label 1."""
     total_units: Units
     """Price of all grants."""
+    gas: Gas
+    """About what buying them takes."""
+    spend_per_act_micro: Units
+    """Ceiling of one act of this node; 0 is not set."""
+    spend_per_day_micro: Units
+    """Ceiling of any 24 hours; 0 is not set."""
+    spent_units: Units
+    """What the last 24 hours took."""
 
 
 class Audited(Shape):

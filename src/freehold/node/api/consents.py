@@ -31,6 +31,13 @@ class Refusal(BaseModel):
     reason: str
 
 
+class Taking(BaseModel):
+    """Taking up an offer."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    at_most_units: Annotated[int, Field(ge=0, lt=2**53)] | None = None
+
+
 def add(routes: APIRouter, services: Services) -> None:
     """Add the routes of this file."""
     node = services.node
@@ -54,9 +61,9 @@ def add(routes: APIRouter, services: Services) -> None:
         return {"request": consent.refuse(node, requests.find(node, request_id), body.reason)}
 
     @routes.post("/requests/{request_id}/take", **said(market.GrantRow))
-    def take(request_id: str) -> dict[str, Any]:
+    def take(request_id: str, body: Taking | None = None) -> dict[str, Any]:
         job = asking.find(node, request_id)[1]["once_for"]
-        grant = granting.take(node, services.peers, request_id)
+        grant = granting.take(node, services.peers, request_id, body.at_most_units if body else None)
         if job:
             services.jobs.resume(job)
         return granting.describe(node, grant)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import hmac
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from freehold import __version__
+from freehold.core.documents import MAX_ROWS_PER_CALL
 from freehold.node import (
     auditing,
+    ceiling,
     earning,
     granting,
     holding,
@@ -19,6 +22,7 @@ from freehold.node import (
     previewing,
     proving,
     publishing,
+    rationing,
     serving,
     viewing,
 )
@@ -28,10 +32,16 @@ from freehold.node.answers.shape import Gas, said
 from freehold.node.api import consents, operations, publications
 from freehold.node.api.gate import Unauthorised
 from freehold.node.asking import GrantCountered, GrantWaiting
+from freehold.node.node import Node
 from freehold.node.planning import Order
+from freehold.node.rationing import Ration
 from freehold.node.services import Services
+from freehold.node.spending import DEPOSIT_CALLS, MAX_DEPOSIT_CALLS
 from freehold.training.logistic import MAX_ROUNDS
 from freehold.training.record import Level
+
+AtMost = Annotated[int, Field(ge=0, lt=2**53)] | None
+"""Most that an act may cost; the node's ceilings count besides."""
 
 
 class Body(BaseModel):
@@ -62,6 +72,7 @@ class Wish(Body):
     purpose: str | None = None
     max_uses: Annotated[int, Field(ge=1)] | None = None
     spend_cap_units: Annotated[int, Field(ge=0)] = 0
+    at_most_units: AtMost = None
 
 
 class TestToHold(Body):
@@ -93,6 +104,11 @@ class TrainingOrder(Body):
     compare: bool = True
     positive: str | None = None
     purpose: str | None = None
+    per: Literal["call", "row"] = "call"
+    rows_per_call: Annotated[int, Field(ge=1, le=MAX_ROWS_PER_CALL)] = MAX_ROWS_PER_CALL
+    round_to: Annotated[int, Field(ge=0, le=6)] = 6
+    at_most_units: AtMost = None
+    shown_units: AtMost = None
 
     def order(self, services: Services) -> Order:
         """As the node takes it; names and shortened ids are looked up."""
@@ -106,6 +122,14 @@ class Switch(Body):
 
     model: str
     on: bool = True
+    calls_per_buyer: Annotated[int, Field(ge=0)] | None = None
+    rows_per_buyer: Annotated[int, Field(ge=0)] | None = None
+
+    def ration(self, node: Node) -> Ration | None:
+        """What one buyer gets in a day, where something was said about it."""
+        said = {"calls": self.calls_per_buyer, "rows": self.rows_per_buyer}
+        given = {name: value for name, value in said.items() if value is not None}
+        return replace(rationing.of(node, self.model), **given) if given else None
 
 
 class Question(Body):
@@ -113,6 +137,25 @@ class Question(Body):
 
     model: str
     rows: list[list[Any]]
+    at_most_units: AtMost = None
+    shown_units: AtMost = None
+    deposit_calls: Annotated[int, Field(ge=1, le=MAX_DEPOSIT_CALLS)] = DEPOSIT_CALLS
+
+
+class CallAsked(Body):
+    """A call whose cost is asked for."""
+
+    model: str
+    rows: Annotated[int, Field(ge=1, le=MAX_ROWS_PER_CALL)] = 1
+    at_most_units: AtMost = None
+    deposit_calls: Annotated[int, Field(ge=1, le=MAX_DEPOSIT_CALLS)] = DEPOSIT_CALLS
+
+
+class Ceilings(Body):
+    """What this node may spend, in millionths of a dollar; what is left out stays, 0 is not set."""
+
+    spend_per_act_micro: AtMost = None
+    spend_per_day_micro: AtMost = None
 
 
 class Audit(Body):
@@ -198,6 +241,7 @@ def _grant_routes(routes: APIRouter, services: Services) -> None:
                 purpose=body.purpose,
                 max_uses=body.max_uses,
                 spend_cap_units=body.spend_cap_units,
+                at_most_units=body.at_most_units,
             )
         except (GrantWaiting, GrantCountered) as pending:
             response.status_code = 202
@@ -247,7 +291,8 @@ def _training_routes(routes: APIRouter, services: Services) -> None:
     @routes.post("/serve", **said(trained.Served))
     def serve(body: Switch) -> dict[str, Any]:
         model_id = viewing.find_asset(services, body.model, "model")
-        serving.switch(node, model_id, on=body.on)
+        ration = body.model_copy(update={"model": model_id}).ration(node)
+        serving.switch(node, model_id, on=body.on, ration=ration)
         return {"model": model_id, "serving": body.on}
 
 
@@ -272,7 +317,23 @@ def _money_routes(routes: APIRouter, services: Services) -> None:
 
     @routes.post("/predict", **said(money.Prediction))
     def predict(body: Question) -> dict[str, Any]:
-        return services.buyer.predict(viewing.find_asset(services, body.model, "model"), body.rows)
+        model_id = viewing.find_asset(services, body.model, "model")
+        return services.buyer.predict(model_id, **body.model_dump(exclude={"model"}))
+
+    @routes.post("/quote", **said(money.CallQuote))
+    def quote(body: CallAsked) -> dict[str, Any]:
+        model_id = viewing.find_asset(services, body.model, "model")
+        return services.buyer.quote(model_id, **body.model_dump(exclude={"model"}))
+
+    @routes.get("/spending", **said(money.Spending))
+    def spent() -> dict[str, Any]:
+        ceiling.reconcile(node)
+        return ceiling.overview(node)
+
+    @routes.post("/spending", **said(money.Spending))
+    def limit(body: Ceilings) -> dict[str, Any]:
+        ceiling.limit(node, **body.model_dump())
+        return ceiling.overview(node)
 
     @routes.get("/channels", **said(money.Channels))
     def channels() -> dict[str, Any]:

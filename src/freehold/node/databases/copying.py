@@ -29,12 +29,15 @@ _TABLES = {
     "pending": (("rowid",), "kind, name, party, bytes, known"),
     "partners": (("account",), "account"),
     "sold": (("rowid",), "key, buyer, receipt, bytes"),
+    "payments": (("nonce",), "nonce, act, purpose, about, units, at, until, state"),
+    "served": (("model", "buyer", "at"), "model, buyer, at, calls, answered_rows"),
 }
 """By table: its key, which is also the order of its rows, and its columns. What is derived from these is not copied."""
 
 _SINCE = {
     **{table: 4 for table in _TABLES if table.startswith("privacy_")},
     **dict.fromkeys(("pending", "partners", "sold"), 5),
+    **dict.fromkeys(("payments", "served"), 6),
 }
 """By table that the first version lacks: the step that made it."""
 

@@ -186,6 +186,30 @@ _BOUNDED_POSTGRESQL = (
 )""",
     *_BOUNDED_INDEXES,
 )
+# money that left the wallet or may still; the token lets each nonce happen once
+_PAYMENTS_SQLITE = (
+    """CREATE TABLE payments (
+  nonce TEXT PRIMARY KEY, act TEXT NOT NULL, purpose TEXT NOT NULL, about TEXT NOT NULL, units INTEGER NOT NULL,
+  at INTEGER NOT NULL, until INTEGER NOT NULL, state TEXT NOT NULL
+) WITHOUT ROWID""",
+    "CREATE INDEX payments_by_time ON payments (at)",
+    "CREATE INDEX payments_by_act ON payments (act)",
+)
+_PAYMENTS_POSTGRESQL = (
+    """CREATE TABLE payments (
+  nonce TEXT COLLATE "C" PRIMARY KEY, act TEXT COLLATE "C" NOT NULL, purpose TEXT NOT NULL, about TEXT NOT NULL,
+  units BIGINT NOT NULL, at BIGINT NOT NULL, until BIGINT NOT NULL, state TEXT NOT NULL
+)""",
+    "CREATE INDEX payments_by_time ON payments (at)",
+    "CREATE INDEX payments_by_act ON payments (act)",
+)
+# what one buyer asked of one model lately
+_SERVED = (
+    """CREATE TABLE served (
+  model TEXT NOT NULL, buyer TEXT NOT NULL, at BIGINT NOT NULL, calls BIGINT NOT NULL, answered_rows BIGINT NOT NULL,
+  PRIMARY KEY (model, buyer, at)
+)""",
+)
 
 STEPS = (
     Step("documents, log and vault", _FIRST_SQLITE, _FIRST_POSTGRESQL),
@@ -220,4 +244,5 @@ STEPS = (
     ),
     Step("the privacy of rows", _PRIVACY_SQLITE, _PRIVACY_POSTGRESQL),
     Step("what strangers left, and answers kept", _BOUNDED_SQLITE, _BOUNDED_POSTGRESQL),
+    Step("payments, and answers by buyer", (*_PAYMENTS_SQLITE, *_SERVED), (*_PAYMENTS_POSTGRESQL, *_SERVED)),
 )

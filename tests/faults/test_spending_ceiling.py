@@ -1,0 +1,319 @@
+"""Ways to make a node spend more than its owner said: without a limit, at once, by a clock, by a crash, by a lie."""
+
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+from chain_proxy import ChainProxy
+from inference_world import PRICE, Shop
+from node_process import Process
+from node_world import SPEND_PER_DAY_MICRO, Party, World, begin, order, until
+
+from freehold.core.documents import Asset, parse_document
+from freehold.core.errors import FreeholdError, InvalidInput
+from freehold.node import ceiling, granting, training
+from freehold.node.buying import Buyer
+from freehold.node.ceiling import DAY_SECONDS, PriceChanged, SpendingRefused, SpendingUnset
+
+GRANT = 2_000_000
+
+
+@pytest.fixture(scope="module")
+def shop(world: World) -> Shop:
+    return Shop(world)
+
+
+@pytest.fixture(scope="module")
+def sellers(world: World) -> list[Party]:
+    """Three owners whose tables cost two dollars each."""
+    return world.owners(3, price_units=GRANT)
+
+
+class Clock:
+    """A machine's clock that can be set."""
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+
+    def __call__(self) -> float:
+        return time.time() + self.ahead
+
+
+def limited(party: Party, *, act: int = 0, day: int = 0) -> Party:
+    ceiling.limit(party.node, spend_per_act_micro=act, spend_per_day_micro=day)
+    return party
+
+
+def buy(party: Party, seller: Party, **more: object) -> None:
+    """A grant for the seller's table, which is paid on Market."""
+    party.knows(seller)
+    (asset,) = [row.document for row in seller.node.store.find("asset") if isinstance(row.document, Asset)]
+    granting.obtain(party.node, party.services.peers, party.node.asset(asset.id), "infer", **more)
+
+
+def spent(party: Party) -> int:
+    return int(ceiling.overview(party.node)["spent_units"])
+
+
+def test_nothing_is_bought_before_a_limit_was_given(shop: Shop, sellers: list[Party]) -> None:
+    party = limited(shop.buyer("unlimited"))
+    before = party.node.balance_units()
+    with pytest.raises(SpendingUnset) as call:
+        party.services.buyer.predict(shop.model.id, shop.rows())
+    assert call.value.fields["units"] == PRICE
+    assert call.value.fields["deposit_units"] == 10 * PRICE
+    assert call.value.fields["gas"] > 50_000
+    assert "$0.01 set aside" in call.value.message
+    assert "freehold config set spend_per_day_micro" in call.value.hint
+    with pytest.raises(SpendingUnset) as grant:
+        buy(party, sellers[0])
+    assert grant.value.fields["units"] == GRANT
+    assert party.node.balance_units() == before
+    assert ceiling.overview(party.node)["payments"] == []
+    assert party.services.buyer.channels() == []
+    # what was said for one act counts for that act
+    party.services.buyer.predict(shop.model.id, shop.rows(), at_most_units=PRICE)
+    assert before - party.node.balance_units() == PRICE
+    with pytest.raises(SpendingUnset):
+        party.services.buyer.predict(shop.model.id, shop.rows(1, 1))
+    buy(party, sellers[0], at_most_units=GRANT)
+    assert before - party.node.balance_units() == PRICE + GRANT
+
+
+def test_a_deposit_counts_and_shrinks_to_what_is_allowed(shop: Shop) -> None:
+    party = limited(shop.buyer("small"), act=3 * PRICE, day=7 * PRICE)
+    buyer = party.services.buyer
+    assert buyer.quote(shop.model.id, 1)["deposit_units"] == 3 * PRICE
+    for i in range(3):
+        buyer.predict(shop.model.id, shop.rows(1, i))
+    assert spent(party) == 3 * PRICE
+    for i in range(3, 7):
+        buyer.predict(shop.model.id, shop.rows(1, i))
+    assert spent(party) == 7 * PRICE
+    with pytest.raises(SpendingRefused) as refused:
+        buyer.predict(shop.model.id, shop.rows(1, 8))
+    assert refused.value.fields["limit"] == "spend_per_day_micro"
+    assert refused.value.fields["left_units"] == 0
+    (channel,) = buyer.channels()
+    assert channel["deposited_units"] == channel["promised_units"] == 7 * PRICE
+    with pytest.raises(SpendingRefused):
+        buyer.predict(shop.model.id, shop.rows(), at_most_units=PRICE - 1)
+
+
+def test_the_price_that_was_shown_binds(shop: Shop, world: World, sellers: list[Party]) -> None:
+    party = shop.buyer("shown")
+    with pytest.raises(PriceChanged):
+        party.services.buyer.predict(shop.model.id, shop.rows(), shown_units=PRICE - 1)
+    wanted = order(party, sellers, shown_units=3 * GRANT - 1)
+    with pytest.raises(PriceChanged):
+        begin(party, wanted)
+    assert ceiling.overview(party.node)["payments"] == []
+    assert party.node.store.states("job:") == {}
+
+
+def test_two_purchases_at_once_with_room_for_one_are_one(
+    world: World, sellers: list[Party], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    party = limited(world.party("hasty"), day=2 * GRANT - 1)
+    met = threading.Barrier(2)
+    head = ceiling._chain_time
+
+    def both_are_here(node: object) -> int:
+        # the last thing before the payment is counted
+        found = head(node)
+        met.wait(10)
+        return found
+
+    monkeypatch.setattr(ceiling, "_chain_time", both_are_here)
+    monkeypatch.setattr(ceiling, "reconcile", lambda _: 0)
+    said: list[FreeholdError] = []
+
+    def one(seller: Party) -> None:
+        try:
+            buy(party, seller)
+        except FreeholdError as error:
+            said.append(error)
+
+    before = party.node.balance_units()
+    threads = [threading.Thread(target=one, args=(seller,)) for seller in sellers[:2]]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [type(error) for error in said] == [SpendingRefused]
+    assert before - party.node.balance_units() == GRANT == spent(party)
+
+
+def test_the_day_rolls_and_a_clock_set_back_refills_nothing(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+    party = limited(shop.buyer("clocked"), day=PRICE)
+    buy_one = party.services.buyer.predict
+    buy_one(shop.model.id, shop.rows())
+    monkeypatch.setattr(party.node, "_clock", clock)
+    for ahead in (0, -3 * DAY_SECONDS, -400 * DAY_SECONDS, DAY_SECONDS - 60):
+        clock.ahead = ahead
+        with pytest.raises(SpendingRefused):
+            buy_one(shop.model.id, shop.rows(1, 1))
+    clock.ahead = DAY_SECONDS + 60
+    buy_one(shop.model.id, shop.rows(1, 1))
+    clock.ahead = 0
+    with pytest.raises(SpendingRefused):
+        buy_one(shop.model.id, shop.rows(1, 2))
+
+
+def test_no_contract_is_ever_allowed_to_take_more(shop: Shop, sellers: list[Party]) -> None:
+    party = shop.buyer("exact")
+    party.services.buyer.predict(shop.model.id, shop.rows())
+    buy(party, sellers[0])
+    for name in ("Channels", "Market", "Revenue"):
+        node = party.node
+        assert node.chain.read(node.dollar, "allowance", node.account, node.contract(name)) == 0
+
+
+@pytest.fixture
+def chain(world: World) -> Iterator[ChainProxy]:
+    with ChainProxy(world.rpc_url) as proxy:
+        yield proxy
+
+
+def is_purchase(request: dict) -> bool:
+    return bool(request["method"] == "eth_sendRawTransaction")
+
+
+@pytest.mark.parametrize("arrived", [True, False], ids=["arrived", "lost"])
+def test_a_payment_whose_sender_was_killed_still_counts(
+    world: World,
+    shop: Shop,
+    chain: ChainProxy,
+    tmp_path_factory: pytest.TempPathFactory,
+    request: pytest.FixtureRequest,
+    arrived: bool,
+) -> None:
+    home = tmp_path_factory.mktemp("killed") / "buyer"
+    buyer = Process(home, chain.url, spend_per_day_micro=15 * PRICE).start()
+    request.addfinalizer(buyer.kill)
+    buyer.api("/peers", {"url": shop.builder.url})
+    question = {"model": shop.model.id, "rows": shop.rows()}
+
+    def killed(result: object) -> object:
+        buyer.kill()
+        return result
+
+    def rule(request: dict) -> object:
+        if not is_purchase(request):
+            return None
+        if arrived:
+            return ("change", killed)
+        buyer.kill()
+        return "drop"
+
+    chain.rule = rule
+    with pytest.raises(Exception):  # noqa: B017 - the node died in the middle of its answer
+        buyer.api("/predict", question)
+    chain.rule = lambda _: None
+    buyer.start()
+    found = buyer.api("/spending")
+    assert found["spent_units"] == 10 * PRICE
+    assert found["payments"][0]["state"] == ("spent" if arrived else "reserved")
+    # the same channel, opened once, whichever it was
+    buyer.api("/predict", question)
+    (channel,) = buyer.api("/channels")["channels"]
+    assert channel["deposited_units"] == 10 * PRICE
+    found = buyer.api("/spending")
+    assert (found["spent_units"], found["left_units"]) == (10 * PRICE, 5 * PRICE)
+
+
+def test_what_failed_counts_until_it_cannot_happen_any_more(
+    world: World, shop: Shop, sellers: list[Party], chain: ChainProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    party = Party(world.home / "failing", chain.url, "failing")
+    world._parties.append(party)
+    party.knows(shop.builder)
+    party.services.buyer.predict(shop.model.id, shop.rows(), deposit_calls=1)
+    limited(party, day=GRANT + PRICE)
+
+    def refuse(request: dict) -> object:
+        return {"error": {"code": -32000, "message": "no"}} if is_purchase(request) else None
+
+    chain.rule = refuse
+    with pytest.raises(FreeholdError):
+        buy(party, sellers[0])
+    chain.rule = lambda _: None
+    # the chain's operator has seen the authorization: until it lapses, its money is as good as gone
+    with pytest.raises(SpendingRefused):
+        party.services.buyer.predict(shop.model.id, shop.rows(1, 1))
+    clock = Clock()
+    clock.ahead = ceiling.VALID_SECONDS + ceiling.CLOCK_SECONDS + 60
+    monkeypatch.setattr(party.node, "_clock", clock)
+    party.services.buyer.predict(shop.model.id, shop.rows(1, 1), deposit_calls=1)
+    states = [row["state"] for row in ceiling.overview(party.node)["payments"]]
+    assert sorted(states) == ["spent", "spent", "void"]
+    assert spent(party) == 2 * PRICE
+
+
+def test_a_job_buys_within_what_was_said_also_after_a_restart(world: World, sellers: list[Party]) -> None:
+    party = world.party("jobber")
+    with pytest.raises(SpendingRefused):
+        begin(party, order(party, sellers, at_most_units=3 * GRANT - 1))
+    assert party.node.store.states("job:") == {}, "nothing was committed to"
+    job_id = begin(party, order(party, sellers, at_most_units=3 * GRANT))
+    # less than it takes is allowed by the time it buys
+    limited(party, day=2 * GRANT)
+    before = party.node.balance_units()
+    with pytest.raises(SpendingRefused):
+        training.Job(party.node, party.services.peers, job_id, lambda _: None).run()
+    assert before - party.node.balance_units() == 2 * GRANT
+    stored = party.node.store.state(f"job:{job_id}")
+    assert (stored["step"], stored["absent"]) == ("grants", {}), "no owner is left out for it"
+    party.services.jobs.resume_all()
+    until(lambda: not party.services.jobs.get(job_id)["running"], "the job stands still")
+    assert party.services.jobs.get(job_id)["error"]["code"] == "spending.over"
+    assert before - party.node.balance_units() == 2 * GRANT
+    limited(party, day=SPEND_PER_DAY_MICRO)
+    assert training.Job(party.node, party.services.peers, job_id, lambda _: None).run()["step"] == "done"
+    assert before - party.node.balance_units() == 3 * GRANT
+
+
+def test_an_offer_in_another_token_is_refused_before_anything_is_signed(
+    shop: Shop, world: World, sellers: list[Party]
+) -> None:
+    party = shop.buyer("tokens")
+    party.knows(sellers[0])
+    mine = "0x" + "ab" * 20
+    for seller, kind in ((shop.builder, "model"), (sellers[0], "dataset")):
+        real = seller.node.store.find("asset", kind)[-1].document
+        terms = {**real.body["terms"], "token": mine}
+        bait = parse_document({**real.body, "terms": terms, "name": f"bait {kind}"})
+        with seller.node.store.transaction() as tx:
+            tx.put(seller.node.seal(bait), public=True)
+        with party.node.store.transaction() as tx:
+            tx.put(seller.node.seal(bait), logged=False)
+        with pytest.raises(InvalidInput) as refused:
+            if kind == "model":
+                party.services.buyer.predict(bait.id, shop.rows())
+            else:
+                granting.obtain(party.node, party.services.peers, bait, "infer")
+        assert refused.value.fields["token"] == mine
+    assert ceiling.overview(party.node)["payments"] == []
+
+
+def test_a_channel_of_before_is_counted_call_by_call(shop: Shop) -> None:
+    party = shop.buyer("older")
+    buyer: Buyer = party.services.buyer
+    buyer.predict(shop.model.id, shop.rows())
+    (name,) = party.node.store.states("spending:")
+    with party.node.store.transaction() as tx:
+        # as an earlier version kept it
+        record = party.node.store.state(name)
+        del record["counted"]
+        tx.set(name, record)
+        tx.connection.execute("DELETE FROM payments")
+    limited(party, day=2 * PRICE)
+    for i in range(1, 3):
+        buyer.predict(shop.model.id, shop.rows(1, i))
+    with pytest.raises(SpendingRefused):
+        buyer.predict(shop.model.id, shop.rows(1, 3))
+    assert spent(party) == 2 * PRICE
