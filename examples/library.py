@@ -45,6 +45,8 @@ def main(folder: Path) -> None:
             builder.meet(owner.status().url)
 
         # a builder finds them, looks at what a run would come to, buys grants and trains
+        # nothing is bought before its owner has said how much may be spent
+        builder.limit(per_day="10")
         offers, test = builder.search("tumours", kind="dataset"), folder / "tables" / "test.csv"
         plan = builder.plan(offers, test=test)
         print(f"{plan.rounds} rounds for {dollars(plan.total_units)}. {plan.sentence}")
@@ -65,7 +67,7 @@ def main(folder: Path) -> None:
         # a buyer pays by the call
         buyer.meet(builder.status().url)
         model = next(offer for offer in buyer.search("screening", kind="model") if not offer.mine)
-        answer = buyer.predict(model, new_patients(folder, model.columns))
+        answer = buyer.predict(model, new_patients(folder, model.columns), at_most="0.10")
         print("labels", [output.label for output in answer.outputs], "for", dollars(answer.paid_units))
 
         # the money reaches the owners

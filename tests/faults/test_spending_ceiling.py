@@ -292,12 +292,16 @@ def test_an_offer_in_another_token_is_refused_before_anything_is_signed(
         with party.node.store.transaction() as tx:
             tx.put(seller.node.seal(bait), logged=False)
         with pytest.raises(InvalidInput) as refused:
-            if kind == "model":
-                party.services.buyer.predict(bait.id, shop.rows())
-            else:
-                granting.obtain(party.node, party.services.peers, bait, "infer")
+            _bought(party, shop, bait)
         assert refused.value.fields["token"] == mine
     assert ceiling.overview(party.node)["payments"] == []
+
+
+def _bought(party: Party, shop: Shop, asset: Asset) -> None:
+    if asset.asset_kind == "model":
+        party.services.buyer.predict(asset.id, shop.rows())
+    else:
+        granting.obtain(party.node, party.services.peers, asset, "infer")
 
 
 def test_a_channel_of_before_is_counted_call_by_call(shop: Shop) -> None:

@@ -170,6 +170,7 @@ def part(**more):
 def model(**more):
     return {
         "id": JOB, "name": "risk", "description": "about risk", "price_units": 20_000, "price_per": "use",
+        "per": "call", "rows_per_call": 1_000, "round_to": 6,
         "metrics": {**SCORES, "accuracy_bps": [8_740, 9_510], "auc_bps": [9_210, 9_810]},
         "privacy": {"level": "noised", "epsilon_micro": 4_000_000, "delta_exponent": 5, "guess_ppm": 982_014},
         "contribution": [part(), part(account=OTHER, name="south", share_bps=4_000, agreed=False, without_correct=186)],

@@ -50,7 +50,10 @@ def change(
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
-    """Change one setting; it counts from the next start, limits of spending at once."""
+    """Change one setting; it counts from the next start.
+
+    Limits of spending count at once in a node that runs.
+    """
     from freehold.node import setting_sources, settings  # noqa: PLC0415
 
     home = home.expanduser()

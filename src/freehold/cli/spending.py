@@ -18,7 +18,7 @@ def register(app: typer.Typer) -> None:
 
 
 def spending(*, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
-    """Show what this node may spend and what the last 24 hours took.
+    """Show what this node may spend, and what it spent.
 
     Limits are settings: freehold config set spend_per_day_micro NUMBER, and spend_per_act_micro.
     """
