@@ -205,8 +205,8 @@ def test_a_closed_channel_gives_back_what_was_not_promised_and_the_next_call_ope
     shop.world.chain.rpc.call("evm_mine")
     before = party.node.balance_units()
     done = buyer.close(channel)
-    assert (done["status"], done["withdrawn_units"]) == ("closed", 99 * PRICE)
-    assert party.node.balance_units() == before + 99 * PRICE
+    assert (done["status"], done["withdrawn_units"]) == ("closed", 9 * PRICE)
+    assert party.node.balance_units() == before + 9 * PRICE
     assert buyer.close(channel)["withdrawn_units"] == 0
 
 
@@ -219,7 +219,7 @@ def test_money_that_was_not_settled_in_time_is_reported_as_lost_once(shop: Shop)
     party.services.buyer.close(channel)
     shop.world.chain.rpc.call("evm_increaseTime", hex(86_401))
     shop.world.chain.rpc.call("evm_mine")
-    assert party.services.buyer.close(channel)["withdrawn_units"] == 99 * PRICE
+    assert party.services.buyer.close(channel)["withdrawn_units"] == 9 * PRICE
     lost = serving.settle(shop.builder.node)["failed"]
     assert [(row["channel"], row["code"]) for row in lost] == [(channel, "channel.ended")]
     assert serving.settle(shop.builder.node)["failed"] == []

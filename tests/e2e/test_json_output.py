@@ -204,6 +204,7 @@ def sell(market: Market, model: str) -> None:
     )
     assert len(market.says(owner, "predict", model, rows)["outputs"]) == 2
     (channel,) = market.says(owner, "channels", "list")["channels"]
+    assert market.says(owner, "spending")["payments"]
     market.says(builder, "earnings")
     assert market.says(builder, "settle")["units"] == 10_000
     assert market.says(owner, "claim")["units"] > 0

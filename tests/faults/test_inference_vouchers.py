@@ -1,20 +1,28 @@
 """Vouchers that do not pay: forged, replayed, stale, foreign, uncovered; grants that no longer stand; crashes."""
 
+import contextlib
 import json
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
 
+import node_tables
 import pytest
 from inference_world import NEVER, PRICE, Hand, Shop, open_channel
-from node_world import Party, World, require_sound
+from node_world import Party, World, require_sound, run_job
 
 from freehold.chain import deployments
+from freehold.core.documents import Asset
 from freehold.core.ids import hash_bytes
 from freehold.core.signing import parse_envelope
 from freehold.core.typed_data import Domain, receive_digest
 from freehold.inference.payment import Voucher, to_header
 from freehold.node import granting, serving, settling
+from freehold.node.granting import obtain
 from freehold.node.spending import channel_id
 
 
@@ -212,11 +220,73 @@ def test_uses_and_spend_cap_of_a_grant_are_limits(shop: Shop, payer: Party) -> N
     assert refused(shop, cheap.voucher(2 * PRICE), shop.body(1, 1)) == (403, "grant.spend_cap")
 
 
-def test_a_grant_for_data_or_of_another_node_does_not_open_the_model(shop: Shop, hand: Hand) -> None:
+def test_a_grant_that_is_not_here_opens_nothing(shop: Shop, hand: Hand) -> None:
     unknown = hand.voucher(PRICE, grant="0x" + "cd" * 32)
     assert refused(shop, unknown) == (402, "payment.refused")
     not_a_grant = hand.voucher(PRICE, grant=shop.model.id)
     assert refused(shop, not_a_grant) == (402, "payment.refused")
+
+
+def held(party: Party, seller: Party, asset: Asset) -> str:
+    """A grant of the seller's for an asset, held by a payer who may use it."""
+    party.knows(seller)
+    return obtain(party.node, party.services.peers, asset, "infer", spend_cap_units=100 * PRICE).id
+
+
+def test_a_grant_for_data_does_not_open_the_model(shop: Shop, hand: Hand) -> None:
+    data = shop.builder.publish(node_tables.make(24, seed=41))
+    grant = held(hand.party, shop.builder, data)
+    assert shop.builder.node.grant(grant).holder == hand.party.account
+    assert refused(shop, hand.voucher(PRICE, grant=grant)) == (403, "grant.foreign")
+
+
+def test_a_grant_of_another_node_does_not_open_the_model(shop: Shop, hand: Hand) -> None:
+    owner = shop.owners[0]
+    (asset,) = (row.document for row in owner.node.store.find("asset", "dataset"))
+    grant = held(hand.party, owner, asset)
+    # a node keeps grants of others too: those of its runs, and what it was shown
+    with shop.builder.node.store.transaction() as tx:
+        tx.put(owner.node.store.get(grant), logged=False)
+    assert refused(shop, hand.voucher(PRICE, grant=grant)) == (403, "grant.foreign")
+
+
+def test_a_grant_for_another_model_at_the_same_price_does_not_buy_this_one(shop: Shop, hand: Hand) -> None:
+    job, _ = run_job(shop.builder, shop.owners, rounds=2, name="second")
+    second = shop.builder.node.asset(job["model"])
+    assert second.terms.price_units == PRICE
+    serving.switch(shop.builder.node, second.id, on=True)
+    grant = held(hand.party, shop.builder, second)
+    assert refused(shop, hand.voucher(PRICE, grant=grant)) == (403, "grant.foreign")
+
+
+class Meeting:
+    """Holds threads between a reading and the writing that follows from it, until so many are there.
+
+    Where a lock keeps the others out nobody comes, and who waits goes on after a moment.
+    """
+
+    def __init__(self, threads: int, seconds: float = 2.0) -> None:
+        self._barrier, self._seconds = threading.Barrier(threads), seconds
+        self._here = threading.local()
+
+    def after(self, read: Callable[..., Any]) -> Callable[..., Any]:
+        """`read`, and then the meeting, the first time a thread comes."""
+
+        def reading(*args: Any) -> Any:
+            found = read(*args)
+            if not getattr(self._here, "was", False):
+                self._here.was = True
+                with contextlib.suppress(threading.BrokenBarrierError):
+                    self._barrier.wait(self._seconds)
+            return found
+
+        return reading
+
+
+def at_once(*calls: Callable[[], Any]) -> list[Any]:
+    """What each call gives, all of them in threads of their own."""
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return [done.result() for done in [pool.submit(call) for call in calls]]
 
 
 @pytest.mark.parametrize("same_grant", [True, False])
@@ -242,23 +312,77 @@ def test_one_sum_promised_to_many_at_once_buys_one_answer(shop: Shop, payer: Par
     assert sum(uses) == 1
 
 
-def test_two_channels_cannot_stretch_one_grant(shop: Shop, payer: Party) -> None:
-    hand = Hand.open(shop, payer, max_uses=3)
+def test_two_vouchers_of_one_channel_between_reading_and_keeping_are_one_answer(
+    shop: Shop, hand: Hand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two grants, so that only the channel's own lock keeps one out while the other decides."""
+    more = Hand(shop, hand.party, Hand.open(shop, hand.party).grant, hand.channel)
+    monkeypatch.setattr(serving, "accepted_voucher", Meeting(2).after(serving.accepted_voucher))
+    answers = at_once(
+        lambda: shop.post(shop.body(1, 1), hand.voucher(PRICE)),
+        lambda: shop.post(shop.body(1, 2), more.voucher(PRICE)),
+    )
+    second, first = sorted(answers, key=lambda answer: -answer.status_code)
+    assert first.status_code == 200
+    # told what is due, so that an honest client goes on; without the lock the store alone would stop it
+    assert (second.status_code, second.json()["code"]) == (409, "payment.reused")
+    assert second.json()["fields"]["expected_cumulative_units"] == 2 * PRICE
+
+
+def test_two_channels_cannot_stretch_one_grant(
+    shop: Shop, payer: Party, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both have counted the uses so far before either counts its own."""
+    hand = Hand.open(shop, payer, max_uses=1)
     second = Hand(shop, hand.party, hand.grant, open_channel(hand.party, shop.pool, 10 * PRICE))
-    got: Counter[int] = Counter()
-
-    def ask(one: Hand) -> None:
-        for i in range(4):
-            got[shop.post(shop.body(1, i), one.voucher((i + 1) * PRICE)).status_code] += 1
-
-    threads = [threading.Thread(target=ask, args=(one,)) for one in (hand, second)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert got[200] == 3
-    assert shop.builder.node.store.uses(hand.grant) == (3, 3 * PRICE)
+    store = shop.builder.node.store
+    monkeypatch.setattr(store, "uses", Meeting(2).after(store.uses))
+    answers = at_once(
+        *(partial(shop.post, shop.body(1, i), one.voucher(PRICE)) for i, one in enumerate((hand, second)))
+    )
+    assert sorted(answer.status_code for answer in answers) == [200, 403]
+    monkeypatch.undo()
+    assert store.uses(hand.grant) == (1, PRICE)
     require_sound(shop.builder.node)
+
+
+def test_a_voucher_that_arrives_while_the_one_before_is_settled_is_not_lost(
+    shop: Shop, hand: Hand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = shop.builder.node
+    serving.settle(node)
+    assert shop.post(shop.body(1, 1), hand.voucher(PRICE)).status_code == 200
+    arrived = []
+
+    def wait_for(send: Callable[..., Any]) -> Callable[..., Any]:
+        def sending(contract: str, function: str, *args: Any, **more: Any) -> Any:
+            gas = send(contract, function, *args, **more)
+            if function == "settle" and not arrived:
+                # mined, and not yet noted here
+                arrived.append(shop.post(shop.body(1, 2), hand.voucher(2 * PRICE)))
+            return gas
+
+        return sending
+
+    monkeypatch.setattr(node, "send", wait_for(node.send))
+    channel = "0x" + hand.channel.hex()
+    assert serving.settle(node)["units"] == PRICE
+    assert arrived[0].status_code == 200
+    assert settling.read_channel(node, channel).settled_units == PRICE
+    assert serving.settle(node)["units"] == PRICE
+    assert settling.read_channel(node, channel).settled_units == 2 * PRICE
+
+
+def test_a_channel_that_ended_is_reported_once_and_not_tried_for_ever(shop: Shop, hand: Hand) -> None:
+    node, channel = shop.builder.node, "0x" + hand.channel.hex()
+    serving.settle(node)
+    assert shop.post(shop.body(), hand.voucher(PRICE)).status_code == 200
+    hand.party.node.send("Channels", "requestClose", hand.channel)
+    shop.world.chain.rpc.call("evm_increaseTime", hex(86_401))
+    hand.party.node.send("Channels", "withdraw", hand.channel)
+    first = serving.settle(node)
+    assert [(row["channel"], row["code"]) for row in first["failed"]] == [(channel, "channel.ended")]
+    assert serving.settle(node)["failed"] == []
 
 
 def test_malformed_questions_and_headers(shop: Shop, hand: Hand) -> None:

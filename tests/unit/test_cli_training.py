@@ -199,4 +199,4 @@ def test_an_older_model_shows_what_is_known_of_it():
     del old["privacy"]
     said = told(serving._details(old))
     assert "accuracy" not in said
-    assert "$0.02 per use" in said
+    assert "$0.02 per call, at most 1,000 rows a call" in said
