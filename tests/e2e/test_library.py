@@ -152,6 +152,7 @@ def test_values_are_frozen_and_typed(library):
 
 
 def test_a_training_that_cannot_go_on_says_why_and_can_be_resumed(library):
+    library.node.limit(per_day="2000000")
     training = library.node.train(library.dear.id, test=library.test, name="never", rounds=2)
     with pytest.raises(api.TrainingHalted) as caught:
         training.wait()

@@ -18,7 +18,7 @@ SCORES = {
 PLANNED = {
     "rounds": 4, "uses": 5, "level": "noised", "epsilon_micro": 1_000_000, "delta_exponent": 5, "guess_ppm": 731_059,
     "compared": True, "accuracy_without_bps": 8_900, "accuracy_with_bps": 8_350, "share_error_bps": 310,
-    "test_rows": 200, "positives": 80, "total_units": 2_500_000,
+    "test_rows": 200, "positives": 80, "gas": 270_000, "spent_units": 0, "spend_per_act_micro": 0, "spend_per_day_micro": 5_000_000, "total_units": 2_500_000,
 }  # fmt: skip
 
 

@@ -194,6 +194,12 @@ def _summary(planned: dict[str, Any], order: dict[str, Any]) -> Iterable[str]:
         f"plan     {planned['rounds']} rounds, {planned['uses']} uses of each dataset,"
         f" {dollars(planned['total_units'])} for the grants"
     )
+    if planned["total_units"]:
+        day = planned["spend_per_day_micro"]
+        yield (
+            f"pays     about {planned['gas']:,} gas; spent in 24 hours:"
+            f" {dollars(planned['spent_units'])}{f' of {dollars(day)}' if day else ''}"
+        )
     yield f"privacy  {findings.privacy(planned)}"
     yield f"expected {findings.expected(planned)}"
     if len(order["assets"]) > 1:

@@ -1,0 +1,121 @@
+"""How much may be spent: asked in a terminal, refused without one, said by option, library and console alike."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import select
+import subprocess
+import sys
+import time
+
+import pytest
+from inference_world import PRICE, Shop
+from node_world import TOKEN, Party, World
+
+import freehold
+from freehold.cli.client import NodeRefused
+from freehold.node import ceiling, settings
+
+FREEHOLD = [sys.executable, "-m", "freehold.cli"]
+
+
+@pytest.fixture(scope="module")
+def shop(world: World) -> Shop:
+    return Shop(world)
+
+
+@pytest.fixture
+def buyer(shop: Shop) -> Party:
+    made = shop.buyer()
+    ceiling.limit(made.node, spend_per_day_micro=0)
+    (made.home / "node.json").write_text(json.dumps({"url": made.url}))
+    (made.home / "api-token").write_text(TOKEN)
+    (made.home / "rows.json").write_text(json.dumps(shop.rows(2)))
+    return made
+
+
+def typed(buyer: Party, *words: object, says: dict[str, str]) -> tuple[int, str]:
+    """Exit code and screen of a command in a terminal, where somebody answers each question once."""
+    ours, theirs = pty.openpty()
+    command = [*FREEHOLD, *map(str, words), "--home", str(buyer.home)]
+    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs) as running:
+        os.close(theirs)
+        seen, left, deadline = "", dict(says), time.monotonic() + 60
+        while time.monotonic() < deadline:
+            if select.select([ours], [], [], 0.1)[0]:
+                try:
+                    seen += os.read(ours, 65536).decode(errors="replace")
+                except OSError:
+                    break
+            for question in [one for one in left if re.search(one, seen)]:
+                os.write(ours, (left.pop(question) + "\n").encode())
+        code = running.wait(10)
+    os.close(ours)
+    return code, seen
+
+
+def run(buyer: Party, *words: object) -> subprocess.CompletedProcess[str]:
+    command = [*FREEHOLD, *map(str, words), "--home", str(buyer.home)]
+    return subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+def test_without_a_terminal_it_is_refused_with_what_it_takes_and_how_to_allow_it(
+    shop: Shop, buyer: Party
+) -> None:
+    done = run(buyer, "predict", shop.model.id, buyer.home / "rows.json")
+    assert done.returncode == 6, done.stderr
+    assert "costs $0.001; $0.01 are set aside first" in done.stderr
+    assert "freehold config set spend_per_day_micro" in done.stderr
+    assert ceiling.overview(buyer.node)["payments"] == []
+    less = run(buyer, "predict", shop.model.id, buyer.home / "rows.json", "--max", "0.0009")
+    assert (less.returncode, ceiling.overview(buyer.node)["payments"]) == (6, [])
+    assert run(buyer, "predict", shop.model.id, buyer.home / "rows.json", "--max", "0.001").returncode == 0
+    assert ceiling.overview(buyer.node)["spent_units"] == PRICE
+
+
+def test_a_setting_counts_at_once_in_a_running_node(shop: Shop, buyer: Party) -> None:
+    done = run(buyer, "config", "set", "spend_per_day_micro", str(3 * PRICE))
+    assert "counts it from now on" in done.stderr
+    assert buyer.node.settings.spend_per_day_micro == 3 * PRICE
+    assert run(buyer, "predict", shop.model.id, buyer.home / "rows.json").returncode == 0
+    shown = run(buyer, "spending").stdout
+    assert "deposit" in shown
+    assert "$0.003 in the last 24 hours" in shown
+    assert "set aside and unspent" in run(buyer, "channels", "list").stdout
+
+
+@pytest.mark.parametrize("remembered", [True, False], ids=["for good", "this once"])
+def test_in_a_terminal_it_asks_and_remembers_when_told(shop: Shop, buyer: Party, remembered: bool) -> None:
+    answers = {r"Pay it\?": "y", "from now on": "2" if remembered else ""}
+    code, seen = typed(buyer, "predict", shop.model.id, buyer.home / "rows.json", says=answers)
+    assert code == 0, seen
+    assert "this takes $0.01, the last 24 hours $0.00" in seen
+    kept = settings.load(buyer.home).spend_per_day_micro
+    assert kept == buyer.node.settings.spend_per_day_micro == (2_000_000 if remembered else 0)
+    assert ceiling.overview(buyer.node)["spent_units"] == 10 * PRICE
+
+
+def test_who_says_no_pays_nothing(shop: Shop, buyer: Party) -> None:
+    code, _ = typed(buyer, "predict", shop.model.id, buyer.home / "rows.json", says={r"Pay it\?": "n"})
+    assert code == 1
+    assert ceiling.overview(buyer.node)["payments"] == []
+
+
+def test_the_library_says_the_same(shop: Shop, buyer: Party) -> None:
+    with freehold.connect(buyer.home) as node:
+        quote = node.quote(shop.model.id, rows=2)
+        assert (quote.price_units, quote.deposit_units, quote.per) == (PRICE, 10 * PRICE, "call")
+        with pytest.raises(NodeRefused) as refused:
+            node.predict(shop.model.id, shop.rows())
+        assert refused.value.problem()["code"] == "spending.unset"
+        assert node.predict(shop.model.id, shop.rows(), at_most="0.001").paid_units == PRICE
+        assert node.limit(per_act="0.002", per_day="0.004").left_units == 3 * PRICE
+        assert node.predict(shop.model.id, shop.rows(1, 1), deposit_calls=1).paid_units == PRICE
+        assert node.spending().spent_units == 2 * PRICE
+        with pytest.raises(NodeRefused):
+            node.predict(shop.model.id, shop.rows(1, 2), at_most="0.0005")
