@@ -12,7 +12,7 @@ from node_world import Party, World, require_sound
 from freehold.core.errors import FreeholdError, InvalidInput, NotAllowed
 from freehold.core.signing import parse_envelope
 from freehold.inference.payment import to_header
-from freehold.node import proving, rationing, serving
+from freehold.node import logbook, proving, rationing, serving
 from freehold.node.rationing import Ration, RationSpent
 from freehold.training.scaling import Scaling
 
@@ -86,6 +86,8 @@ def test_evidence_of_answers_by_the_row_verifies_in_both(by_row: Shop, payer: Pa
     import subprocess
 
     answer = payer.services.buyer.predict(by_row.model.id, by_row.rows(4, 20))
+    payer.services.buyer.flush()
+    logbook.anchor(by_row.builder.node)
     bundle = proving.evidence(payer.services, parse_envelope(answer["receipt"]).document.id)
     assert proving.check(bundle).ok
     bundle.write(tmp_path / "evidence")
