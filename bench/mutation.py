@@ -127,6 +127,7 @@ AREAS = {
             "tests/unit/test_vault_sealing.py",
             "tests/unit/test_vault_vault.py",
             "tests/property/test_vault_seals.py",
+            "tests/unit/test_backup_envelope.py",
             "tests/faults/test_vault_faults.py",
             "tests/faults/test_vault_s3.py",
         ),
