@@ -17,7 +17,7 @@ from raw_http import Wire, ask
 
 from freehold.node.api import bodies, connections
 
-POST = b"POST /peer/hello HTTP/1.1\r\nhost: x\r\n"
+POST = b"POST /peer/hello HTTP/1.1\r\nhost: localhost\r\n"
 
 
 @pytest.fixture(scope="module")
@@ -55,12 +55,12 @@ def resident_bytes(node) -> int:
         (POST + b"content-length: 1048577\r\n\r\n", (413, "http.too_large")),
         (POST + b"content-length: -1\r\n\r\n", (400, "Invalid HTTP request received.")),
         (POST + b"content-length: 1\r\ncontent-length: 2\r\n\r\nab", (400, "Invalid HTTP request received.")),
-        (b"GET /healthz HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\r\nabcde", (413, "http.too_large")),
+        (b"GET /healthz HTTP/1.1\r\nhost: localhost\r\ncontent-length: 5\r\n\r\nabcde", (413, "http.too_large")),
         (POST + b"x: y\r\n" * 150 + b"content-length: 0\r\n\r\n", (431, "http.headers")),
         (POST + b"x: " + b"y" * 200_000 + b"\r\n\r\n", (400, "Invalid HTTP request received.")),
         (b"GET /" + b"a" * 200_000 + b" HTTP/1.1\r\n\r\n", (400, "Invalid HTTP request received.")),
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" * 20 + b"\r\n\r\n", (400, "Invalid HTTP request received.")),
-        (b"GET /healthz HTTP/1.1\r\nhost: x\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n", (200, "")),
+        (b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n", (200, "")),
     ],
     ids=lambda value: value.split(b"\r\n")[-3][:30].decode("latin-1") if isinstance(value, bytes) else None,
 )  # fmt: skip
@@ -94,7 +94,7 @@ def test_slow_silent_and_idle_connections_end_and_nobody_waits_for_them(node):
 
     def drip_second_head():
         with Wire(node.url, "127.0.2.2") as wire:
-            wire.send(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n")
+            wire.send(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n")
             assert wire.status() == 200
             wire.send(*[b"G"] * 60, pause=0.3)
             return wire.status()
@@ -138,7 +138,7 @@ def test_slow_silent_and_idle_connections_end_and_nobody_waits_for_them(node):
 def test_one_address_cannot_take_every_connection(node):
     wires = [Wire(node.url, "127.0.4.1") for _ in range(60)]
     try:
-        request = b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n"
+        request = b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n"
         found = [wire.send(request) and wire.status() for wire in wires]
         assert found.count(200) == 40
         assert ask(node.url, source="127.0.4.2")[0] == 200
@@ -174,7 +174,7 @@ def test_of_a_stranger_no_large_body_is_read(world: World, node):
     ):
         # the body never comes, and the answer does
         assert refused(node, wrong, source="127.0.5.9") == (401, code)
-    large = b"POST /v1/predict HTTP/1.1\r\nhost: x\r\ncontent-length: 2000000\r\n\r\n"
+    large = b"POST /v1/predict HTTP/1.1\r\nhost: localhost\r\ncontent-length: 2000000\r\n\r\n"
     assert refused(node, large, source="127.0.5.9") == (402, "payment.refused")
 
 
@@ -233,7 +233,7 @@ def test_each_address_has_a_rate_and_a_proxy_speaks_for_others(world: World, tmp
 @pytest.mark.parametrize("headers", [{}, {"authorization": "Bearer wrong"}, {"authorization": "Bearer \xe9"}])
 def test_without_the_token_no_body_of_the_control_api_is_read(node, headers):
     lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    request = f"POST /api/predict HTTP/1.1\r\nhost: x\r\n{lines}content-length: 1000\r\n\r\n"
+    request = f"POST /api/predict HTTP/1.1\r\nhost: localhost\r\n{lines}content-length: 1000\r\n\r\n"
     # the body never comes, and the answer does
     assert refused(node, request.encode("latin-1")) == (401, "api.token")
 
@@ -241,7 +241,7 @@ def test_without_the_token_no_body_of_the_control_api_is_read(node, headers):
 @pytest.mark.slow
 def test_who_does_not_read_its_answer_is_hung_up_on(node):
     with Wire(node.url, "127.0.7.1", 5) as wire:
-        request = b"GET /openapi.json HTTP/1.1\r\nhost: x\r\n\r\n"
+        request = b"GET /openapi.json HTTP/1.1\r\nhost: localhost\r\n\r\n"
         wire.socket.setblocking(False)
         began, hung_up = time.monotonic(), False
         while not hung_up and time.monotonic() - began < connections.WRITE_SECONDS + 20:

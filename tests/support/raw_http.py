@@ -56,7 +56,7 @@ def ask(url: str, path: str = "/healthz", source: str = "127.0.0.9", **headers: 
     """Status and whole answer of one GET on a connection of its own; underscores in header names are dashes."""
     lines = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
     with Wire(url, source) as wire:
-        wire.send(f"GET {path} HTTP/1.1\r\nhost: x\r\n{lines}\r\n".encode())
+        wire.send(f"GET {path} HTTP/1.1\r\nhost: localhost\r\n{lines}\r\n".encode())
         found = wire.answer()
     return (int(found.split(b" ", 2)[1]) if found.startswith(b"HTTP/") else 0), found
 

@@ -1,45 +1,59 @@
-"""Signed HTTP requests between nodes: RFC 9421 with Ed25519 over a fixed set of components.
+"""Signed HTTP requests between nodes: a profile of RFC 9421 with Ed25519, from its registry of algorithms.
 
-Covered: method, authority, path, query and the RFC 9530 digest of the body; parameters `created`,
-`keyid` (the sender's account), `nonce` and `alg`. The receiver keeps nonces for the time in which
-`created` is accepted, so that a captured request is worth nothing.
+Covered at least: method, the whole target, and the digest of the body (RFC 9530). Parameters: `created`,
+`keyid` (the sender's account) and `nonce` must be there; `alg`, `expires` and `tag` are understood. The receiver
+keeps nonces for the time in which `created` is accepted, so that a captured request is worth nothing.
 """
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import hmac
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
+import http_sf
 from cryptography.exceptions import InvalidSignature as BadSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from freehold.core.errors import InvalidSignature
+from freehold.core.signature_base import Component, Request, signature_base
+
+__all__ = [
+    "MAX_SKEW_SECONDS",
+    "Request",
+    "Signed",
+    "Stamp",
+    "content_digest",
+    "read",
+    "sign_request",
+    "verify",
+]
 
 COMPONENTS = ("@method", "@authority", "@path", "@query", "content-digest")
+"""What this node's own requests cover."""
+_USUAL: tuple[Component, ...] = tuple((one, {}) for one in COMPONENTS)
+TAG = "freehold"
+"""Marks the signature that counts where a request carries several; alone, a signature needs no tag."""
 MAX_SKEW_SECONDS = 60
 """How far `created` may lie from the receiver's clock, and how long nonces are remembered."""
-_INPUT = re.compile(
-    r"^sig=(?P<params>\((?P<components>[^)]{0,200})\);created=(?P<created>[0-9]{1,12})"
-    r';keyid="(?P<keyid>0x[0-9a-f]{40})";alg="ed25519";nonce="(?P<nonce>[A-Za-z0-9_-]{16,64})")$'
-)
-_SIGNATURE = re.compile(r"^sig=:(?P<value>[A-Za-z0-9+/]{86}==):$")
-
-
-@dataclass(frozen=True)
-class Request:
-    """What is signed of an HTTP request."""
-
-    method: str
-    authority: str
-    """Host and port, lower case."""
-    path: str
-    query: str
-    """Without the question mark."""
-    body: bytes
+MAX_FIELD_BYTES = 4_096
+MAX_SIGNATURES = 4
+MAX_COMPONENTS = 24
+_TARGETS = ({"@target-uri"}, {"@authority", "@path", "@query"}, {"@authority", "@request-target"})
+_PARAMS: dict[str, type] = {
+    "created": int,
+    "expires": int,
+    "keyid": str,
+    "nonce": str,
+    "alg": str,
+    "tag": str,
+}
+_ACCOUNT = re.compile(r"0x[0-9a-f]{40}")
+_NONCE = re.compile(r"[A-Za-z0-9_-]{16,64}")
+_DIGESTS = {"sha-256": hashlib.sha256, "sha-512": hashlib.sha512}
+_PROFILE = "Peer requests carry Signature-Input and Signature (RFC 9421); see docs/reference/http.md."
 
 
 @dataclass(frozen=True)
@@ -51,86 +65,162 @@ class Stamp:
     nonce: str
 
 
+@dataclass(frozen=True)
+class Signed:
+    """A signature as a request carries it; nothing is verified yet."""
+
+    stamp: Stamp
+    components: tuple[Component, ...]
+    params: dict[str, Any]
+    signature: bytes
+
+
 def content_digest(body: bytes) -> str:
     """The RFC 9530 header value, SHA-256."""
-    return f"sha-256=:{base64.b64encode(hashlib.sha256(body).digest()).decode()}:"
+    return http_sf.ser({"sha-256": hashlib.sha256(body).digest()})
 
 
-def signature_base(request: Request, params: str, digest: str | None = None) -> bytes:
-    """The RFC 9421 section 2.5 signature base for the covered components; `digest` stands for the body's."""
-    values = {
-        "@method": request.method.upper(),
-        "@authority": request.authority.lower(),
-        "@path": request.path,
-        "@query": f"?{request.query}",
-        "content-digest": content_digest(request.body) if digest is None else digest,
+def sign_request(
+    request: Request,
+    stamp: Stamp,
+    seed: bytes,
+    *,
+    components: tuple[Component, ...] = _USUAL,
+    label: str = "sig",
+    **params: Any,
+) -> dict[str, str]:
+    """Headers to add; `seed` is the sender's 32-byte Ed25519 log key, `params` are further parameters."""
+    digest = content_digest(request.body)
+    if request.field("content-digest") is None:
+        request = replace(request, fields=(*request.fields, ("content-digest", digest)))
+    said: dict[str, Any] = {
+        "created": stamp.created_at,
+        "keyid": stamp.account,
+        "alg": "ed25519",
+        "nonce": stamp.nonce,
     }
-    lines = [f'"{name}": {values[name]}' for name in COMPONENTS]
-    return "\n".join([*lines, f'"@signature-params": {params}']).encode()
-
-
-def sign_request(request: Request, stamp: Stamp, seed: bytes) -> dict[str, str]:
-    """Headers to add; `seed` is the sender's 32-byte Ed25519 log key."""
-    covered = " ".join(f'"{name}"' for name in COMPONENTS)
-    params = (
-        f'({covered});created={stamp.created_at};keyid="{stamp.account}";alg="ed25519";nonce="{stamp.nonce}"'
-    )
-    signature = Ed25519PrivateKey.from_private_bytes(seed).sign(signature_base(request, params))
+    said |= params
+    member: Any = (list(components), said)
+    signature = Ed25519PrivateKey.from_private_bytes(seed).sign(signature_base(request, components, said))
     return {
-        "content-digest": content_digest(request.body),
-        "signature-input": f"sig={params}",
-        "signature": f"sig=:{base64.b64encode(signature).decode()}:",
+        "content-digest": digest,
+        "signature-input": http_sf.ser({label: member}),
+        "signature": http_sf.ser({label: signature}),
     }
 
 
-def read_stamp(headers: Mapping[str, str]) -> tuple[Stamp, str, bytes]:
-    """Sender, signature parameters and signature out of untrusted headers; nothing is verified yet.
+def read(request: Request) -> Signed:
+    """The one signature of a request that is meant for a node.
 
     Raises:
-        InvalidSignature: a header is missing or not of this profile.
+        InvalidSignature: there is none, or more than one, or it is not of this profile.
     """
-    found = _INPUT.match(headers.get("signature-input", ""))
-    signature = _SIGNATURE.match(headers.get("signature", ""))
-    if found is None or signature is None:
-        raise InvalidSignature(
-            "the request is not signed", hint="Peer requests carry Signature-Input and Signature (RFC 9421)."
-        )
-    if found["components"] != " ".join(f'"{name}"' for name in COMPONENTS):
-        raise InvalidSignature(f"the signature must cover {', '.join(COMPONENTS)}")
-    stamp = Stamp(account=found["keyid"], created_at=int(found["created"]), nonce=found["nonce"])
-    return stamp, found["params"], base64.b64decode(signature["value"])
+    inputs, signatures = (_dictionary(request, name) for name in ("signature-input", "signature"))
+    if len(inputs) > MAX_SIGNATURES:
+        raise InvalidSignature(f"a request carries at most {MAX_SIGNATURES} signatures")
+    tags = {label: member[1].get("tag") for label, member in inputs.items() if isinstance(member[0], list)}
+    meant = [label for label, tag in tags.items() if tag == TAG] or [
+        label for label, tag in tags.items() if tag is None
+    ]
+    if not meant:
+        raise InvalidSignature("the request is not signed", hint=_PROFILE)
+    if len(meant) > 1:
+        raise InvalidSignature("the request has several signatures", hint=f'Give one of them tag="{TAG}".')
+    value = signatures.get(meant[0], (None,))[0]
+    if not isinstance(value, bytes) or len(value) != 64:
+        raise InvalidSignature("the request has no Ed25519 signature of that label", hint=_PROFILE)
+    items, params = inputs[meant[0]]
+    return Signed(_stamp(params), _components(items), params, value)
 
 
-def verify_request(request: Request, headers: Mapping[str, str], public_key: bytes, now: int) -> Stamp:
+def verify(request: Request, signed: Signed, public_key: bytes, now: int) -> Stamp:
     """Check digest, time and signature. The caller rejects a nonce it has seen.
 
     Raises:
         InvalidSignature: saying which of the three failed.
     """
-    read_stamp(headers)
-    if not hmac.compare_digest(headers.get("content-digest", ""), content_digest(request.body)):
-        raise InvalidSignature("the body is not the one that was signed")
-    return verify_head(request, headers, public_key, now)
+    _require_digest(request)
+    return verify_head(request, signed, public_key, now)
 
 
-def verify_head(request: Request, headers: Mapping[str, str], public_key: bytes, now: int) -> Stamp:
+def verify_head(request: Request, signed: Signed, public_key: bytes, now: int) -> Stamp:
     """Check time and signature before the body is there: over the digest that the headers claim of it.
 
     Raises:
         InvalidSignature: saying which of the two failed.
     """
-    stamp, params, signature = read_stamp(headers)
+    stamp = signed.stamp
     if abs(now - stamp.created_at) > MAX_SKEW_SECONDS:
         raise InvalidSignature(
             f"the request was signed {abs(now - stamp.created_at)} seconds from now",
             hint="Set both clocks; at most 60 seconds apart are accepted.",
             skew_seconds=stamp.created_at - now,
         )
+    if now > signed.params.get("expires", now):
+        raise InvalidSignature("the signature has expired", hint="Sign the request anew.")
+    base = signature_base(request, signed.components, signed.params)
     try:
-        base = signature_base(request, params, headers.get("content-digest", ""))
-        Ed25519PublicKey.from_public_bytes(public_key).verify(signature, base)
+        Ed25519PublicKey.from_public_bytes(public_key).verify(signed.signature, base)
     except (BadSignature, ValueError):
         raise InvalidSignature(
             "the request signature is wrong", hint="Is the sender's party document current?"
         ) from None
     return stamp
+
+
+def _dictionary(request: Request, name: str) -> dict[str, Any]:
+    """A header as a structured dictionary (RFC 9651), each member with its parameters."""
+    value = request.field(name) or ""
+    if len(value) > MAX_FIELD_BYTES:
+        raise InvalidSignature(f"{name} is too long", hint=f"At most {MAX_FIELD_BYTES} bytes.")
+    try:
+        found: Any = http_sf.parse(value.encode("ascii"), tltype="dictionary", on_duplicate_key=_refuse_twice)
+    except (ValueError, TypeError, OverflowError):
+        raise InvalidSignature(f"{name} is not a structured dictionary (RFC 9651)", hint=_PROFILE) from None
+    return {key: item if isinstance(item, tuple) else (item, {}) for key, item in found.items()}
+
+
+def _refuse_twice(key: str, where: str) -> None:
+    raise ValueError(key, where)
+
+
+def _stamp(params: dict[str, Any]) -> Stamp:
+    wrong = [name for name, value in params.items() if type(value) is not _PARAMS.get(name)]
+    missing = {"created", "keyid", "nonce"} - set(params)
+    if wrong or missing:
+        named = ", ".join(sorted(name[:40] for name in (*wrong, *missing)))
+        raise InvalidSignature(
+            f"signature parameters are missing, unknown or of a wrong type: {named}", hint=_PROFILE
+        )
+    if params.get("alg", "ed25519") != "ed25519":
+        raise InvalidSignature("the signature is of another algorithm than ed25519", hint=_PROFILE)
+    if not _ACCOUNT.fullmatch(params["keyid"]) or not _NONCE.fullmatch(params["nonce"]):
+        raise InvalidSignature(
+            "keyid must be an account, nonce 16 to 64 letters, digits, - and _", hint=_PROFILE
+        )
+    return Stamp(account=params["keyid"], created_at=params["created"], nonce=params["nonce"])
+
+
+def _components(items: list[Any]) -> tuple[Component, ...]:
+    pairs = [item if isinstance(item, tuple) else (item, {}) for item in items]
+    if len(pairs) > MAX_COMPONENTS or not all(type(name) is str for name, _ in pairs):
+        raise InvalidSignature(f"a signature covers at most {MAX_COMPONENTS} components, each a string")
+    whole = {name for name, flags in pairs if set(flags) <= {"sf", "bs"}}
+    if "@method" not in whole or "content-digest" not in whole or not any(one <= whole for one in _TARGETS):
+        raise InvalidSignature(f"the signature must cover {', '.join(COMPONENTS)}")
+    return tuple(pairs)
+
+
+def _require_digest(request: Request) -> None:
+    """Every digest known here is right, and there is one (RFC 9530)."""
+    said = _dictionary(request, "content-digest")
+    known = {name: said[name][0] for name in _DIGESTS if name in said}
+    if not known:
+        raise InvalidSignature(
+            "the body has no digest that is known here", hint="Send sha-256 in Content-Digest."
+        )
+    for name, value in known.items():
+        if not isinstance(value, bytes) or not hmac.compare_digest(
+            value, _DIGESTS[name](request.body).digest()
+        ):
+            raise InvalidSignature("the body is not the one that was signed")

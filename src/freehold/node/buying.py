@@ -11,7 +11,6 @@ import contextlib
 import json
 import secrets
 import time
-import weakref
 from collections.abc import Sequence
 from typing import Any
 
@@ -49,7 +48,6 @@ from freehold.rights.check import require_receipt_fits, use_price
 
 CAP_CALLS = 10_000
 """Calls that a grant's spend cap allows unless another cap is given."""
-TIMEOUT_SECONDS = 30.0
 MAX_ANSWER_BYTES = 1024 * 1024
 _PAUSES_SECONDS = (0.1, 0.4)
 _REFUSALS: dict[int, type[FreeholdError]] = {
@@ -72,8 +70,6 @@ class Buyer:
 
     def __init__(self, node: Node, peers: Peers) -> None:
         self._node, self._peers = node, peers
-        self._client = httpx.Client(timeout=TIMEOUT_SECONDS, follow_redirects=False, trust_env=False)
-        weakref.finalize(self, self._client.close)
         self._countersigner = Countersigner(node, peers)
 
     def quote(
@@ -329,9 +325,10 @@ class Buyer:
     def _exchange(self, url: str, body: bytes, header: str) -> tuple[int, Any]:
         headers = {HEADER: header, "content-type": "application/json"}
         try:
-            with self._client.stream("POST", url + "/v1/predict", content=body, headers=headers) as response:
+            target = url + "/v1/predict"
+            with self._peers.client.stream("POST", target, content=body, headers=headers) as response:
                 content = bytearray()
-                for chunk in response.iter_bytes():
+                for chunk in response.iter_raw():
                     content += chunk
                     if len(content) > MAX_ANSWER_BYTES:
                         return response.status_code, None

@@ -22,7 +22,9 @@ import uvicorn
 from freehold.chain import deployments
 from freehold.chain.client import Chain
 from freehold.chain.rpc import Rpc
+from freehold.core import origins
 from freehold.core.errors import Conflict, Unavailable
+from freehold.core.origins import Origin
 from freehold.node import logs, supervisor
 from freehold.node import settings as settings_file
 from freehold.node.api import app
@@ -100,7 +102,7 @@ def run(
         # also one that a killed node left behind
         opened.callback((home / "node.json").unlink, missing_ok=True)
         listener = opened.enter_context(_listen(settings.host, settings.port))
-        local = f"http://{settings.host}:{listener.getsockname()[1]}"
+        local = str(_reached_at(settings.host, listener.getsockname()[1]))
         url = settings.endpoint or local
 
         def start(chosen: Settings, secret: str) -> tuple[Services, NodeRoom]:
@@ -179,7 +181,7 @@ def _serve(
         while not door.opened.wait(0.5) and not stop.is_set():
             pass
         if door.services and not stop.is_set():
-            _announce(door.home, door.services, url)
+            _announce(door.home, door.services, url, local)
             if ready:
                 ready(door.services.node, url)
 
@@ -215,8 +217,9 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def _announce(home: Path, services: Services, url: str) -> None:
-    description = {"url": url, "pid": os.getpid(), "account": services.node.account}
+def _announce(home: Path, services: Services, url: str, local: str) -> None:
+    # for commands on this machine: the token has no business on the way to the outside and back
+    description = {"url": local, "pid": os.getpid(), "account": services.node.account}
     # before the file: whoever finds it there may read the log
     _log.info("serving", extra={"fields": {"url": url, "account": services.node.account}})
     write_private(home / "node.json", json.dumps(description) + "\n")
@@ -239,6 +242,13 @@ def _lock(home: Path) -> TextIO:
         file.close()
         raise HomeInUse(f"a node already runs in {home}", hint="Stop it, or choose another --home.") from None
     return file
+
+
+def _reached_at(host: str, port: int) -> Origin:
+    """Where programs on this machine find what listens there."""
+    everywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - what they stand for
+    host = everywhere.get(host, host)
+    return Origin("http", origins.host(f"[{host}]" if ":" in host else host), port)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -172,6 +172,10 @@ class Node:
         """This node's current party document."""
         return self.store.get(self.store.state("party"))
 
+    def party_document(self) -> Party:
+        """This node's current party document, without its signature."""
+        return self.typed(self.store.state("party"), Party)
+
     def check_party(self, envelope: Envelope) -> Party:
         """Check another party's self-signed document without keeping it.
 

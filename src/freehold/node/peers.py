@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import secrets
 import threading
 import time
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 
+from freehold.core import origins
+from freehold.core.addresses import Kind
 from freehold.core.canonical import parse
 from freehold.core.documents import Party
 from freehold.core.errors import (
@@ -23,12 +25,15 @@ from freehold.core.errors import (
     Unavailable,
 )
 from freehold.core.http_signature import Request, Stamp, sign_request
+from freehold.core.origins import NotAnOrigin, Origin
 from freehold.core.signing import parse_envelope
 from freehold.node.node import Node
+from freehold.node.reaching import TIMEOUT_SECONDS, PeerNotAllowed, PeerUnreachable, allowed_kinds, client
+
+__all__ = ["PeerBusy", "PeerNotAllowed", "PeerRefused", "PeerUnreachable", "Peers"]
 
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 MAX_ABOUT_BYTES = 256 * 1024
-TIMEOUT_SECONDS = 30.0
 _BY_STATUS: dict[int, type[FreeholdError]] = {
     402: PaymentRequired,
     403: NotAllowed,
@@ -40,12 +45,6 @@ _BY_STATUS: dict[int, type[FreeholdError]] = {
     503: Unavailable,
     504: Unavailable,
 }
-
-
-class PeerUnreachable(Unavailable):
-    """Another node did not answer in time."""
-
-    code = "peer.unreachable"
 
 
 class PeerRefused(FreeholdError):
@@ -66,19 +65,25 @@ class Peers:
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        # unpacking happens before anything can be counted, so compressed answers are not asked for
-        self._client = httpx.Client(
-            timeout=TIMEOUT_SECONDS,
-            follow_redirects=False,
-            trust_env=False,
-            headers={"accept-encoding": "identity"},
-        )
+        self.client = client(self._allowed)
+        """Connects to nodes of others, where that is allowed."""
+        self._meeting: set[tuple[str, int]] = set()
         self._introduced: set[str] = set()
         self._lock = threading.Lock()
 
     def meet(self, url: str) -> Party:
-        """Fetch, check and remember who runs the node at `url`."""
-        answer = self.get(url, "/.well-known/freehold.json", most_bytes=MAX_ABOUT_BYTES)
+        """Fetch, check and remember who runs the node at `url`, which is the owner's word.
+
+        Raises:
+            NotAnOrigin, PeerUnreachable.
+        """
+        origin = origins.parse(url)
+        place = (origin.host, origin.port)
+        self._meeting.add(place)
+        try:
+            answer = self.get(url, "/.well-known/freehold.json", most_bytes=MAX_ABOUT_BYTES)
+        finally:
+            self._meeting.discard(place)
         if not isinstance(answer, dict):
             raise InvalidInput(f"{url} is not a Freehold node", hint="Check the URL.")
         party = self._node.accept_party(parse_envelope(answer.get("party")))
@@ -90,7 +95,31 @@ class Peers:
         party = self._node.party_of(account)
         if not party.endpoints:
             raise PeerUnreachable(f"{party.name} names no endpoint", account=account)
-        return party.endpoints[0]
+        try:
+            # documents say it as their signers spelled it
+            return str(origins.parse(party.endpoints[0]))
+        except NotAnOrigin as error:
+            raise PeerUnreachable(
+                f"{party.name} names an endpoint that is none: {error.message}",
+                hint="Ask its operator.",
+                account=account,
+            ) from None
+
+    def _allowed(self, host: str, port: int) -> set[Kind]:
+        """What kinds of address a host may have: any place the owner typed, else those of strangers."""
+        if (host, port) in self._meeting or any(
+            (one.host, one.port) == (host, port) for one in self._typed()
+        ):
+            return {"public", "private", "loopback"}
+        own = self._node.party_document().endpoints
+        return allowed_kinds(self._node.settings, origins.parse(own[0]))
+
+    def _typed(self) -> list[Origin]:
+        found = []
+        for url in (*self._node.settings.peers, *self._node.store.state("peers", {})):
+            with contextlib.suppress(NotAnOrigin):
+                found.append(origins.parse(url))
+        return found
 
     def get(self, url: str, path: str, *, most_bytes: int) -> Any:
         """An unsigned GET of public data, of at most so many bytes."""
@@ -143,7 +172,8 @@ class Peers:
 
     def _signed_once(self, url: str, path: str, data: bytes, timeout: float) -> Any:
         stamp = Stamp(self._node.account, self._node.now(), secrets.token_urlsafe(18))
-        request = Request("POST", _authority(url), path, "", data)
+        origin = origins.parse(url)
+        request = Request("POST", origin.authority, path, "", data, origin.scheme)
         headers = sign_request(request, stamp, self._node.keys.log_seed)
         return self._exchange(
             "POST", url, path, data, {**headers, "content-type": "application/json"}, timeout
@@ -159,12 +189,12 @@ class Peers:
         timeout: float = TIMEOUT_SECONDS,
         most_bytes: int = MAX_ANSWER_BYTES,
     ) -> Any:
-        if not _is_web(url):
-            raise InvalidInput(f"{url[:100]!r} is not an http URL", hint="Write http://host:port.")
+        # what follows the host is this module's own, never part of what somebody wrote
+        target = f"{origins.parse(url)}{path}"
         deadline = time.monotonic() + timeout
         try:
-            with self._client.stream(
-                method, url + path, content=data, headers=headers, timeout=timeout
+            with self.client.stream(
+                method, target, content=data, headers=headers, timeout=timeout
             ) as response:
                 content = bytearray()
                 for chunk in response.iter_raw():
@@ -185,26 +215,7 @@ class Peers:
 
     def close(self) -> None:
         """Close all connections."""
-        self._client.close()
-
-
-def _is_web(url: str) -> bool:
-    try:
-        return urlsplit(url).scheme in ("http", "https")
-    except ValueError:
-        return False
-
-
-def _authority(url: str) -> str:
-    """Host and port of a party's endpoint, which may be any text.
-
-    Raises:
-        PeerUnreachable.
-    """
-    try:
-        return urlsplit(url).netloc
-    except ValueError:
-        raise PeerUnreachable("that party names an endpoint that is none", hint="Ask its operator.") from None
+        self.client.close()
 
 
 def _require_time(url: str, response: httpx.Response) -> None:

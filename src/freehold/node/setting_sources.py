@@ -18,7 +18,7 @@ from freehold.node.settings import Settings, stored
 
 PREFIX = "FREEHOLD_"
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
-_NEVER_EMPTY = ("name", "host", "rpc_url", "log_level", "log_format", "metrics")
+_NEVER_EMPTY = ("name", "host", "rpc_url", "log_level", "log_format", "metrics", "allow_private_peers")
 
 
 @dataclass(frozen=True)
@@ -75,12 +75,16 @@ def read(name: str, texts: Sequence[str]) -> Any:
         raise InvalidInput(f"there is no setting {name[:40]!r}", hint=f"Settings are: {', '.join(known)}.")
     if isinstance(known[name], tuple):
         parts = [part.strip() for text in texts for part in text.split(",")]
-        return tuple(_url(name, part) if name == "peers" else part for part in parts if part)
+        return _spelled(name, tuple(part for part in parts if part))
     if len(texts) != 1:
         raise InvalidInput(f"{name} takes one value")
     value = _number(name, texts[0]) if isinstance(known[name], int) else _text(name, texts[0])
-    _alone(name, value, "")
-    return value
+    return _spelled(name, value)
+
+
+def _spelled(name: str, value: Any) -> Any:
+    """A value as the settings keep it."""
+    return getattr(Settings(**{name: value}), name)
 
 
 def _text(name: str, text: str) -> str:
@@ -88,8 +92,6 @@ def _text(name: str, text: str) -> str:
         if name in _NEVER_EMPTY:
             raise InvalidInput(f"{name} cannot be empty")
         return text
-    if name == "endpoint":
-        return _url(name, text)
     if name == "rpc_url":
         # several endpoints of one chain may be named; what follows the host may be a key, so it stays as it is
         return ", ".join(_url(name, one.strip()) for one in text.split(","))
@@ -114,7 +116,7 @@ def _url(name: str, text: str) -> str:
         fits = False
     if not fits:
         raise InvalidInput(f"{name}: not a URL", hint="Write http://HOST:PORT or https://HOST.")
-    return text.rstrip("/") if name != "rpc_url" else text
+    return text
 
 
 def _named(source: str, name: str, texts: Sequence[str]) -> Any:

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from freehold.core import origins
 from freehold.core.errors import InvalidInput
 from freehold.node.databases import address
 
@@ -21,6 +22,7 @@ CHOICES = {
     "log_level": ("debug", "info", "warning", "error"),
     "log_format": ("text", "json"),
     "metrics": ("loopback", "all", "off"),
+    "allow_private_peers": ("auto", "yes", "no"),
 }
 """Settings that are one of a few words."""
 LEAST = {
@@ -54,6 +56,8 @@ class Settings:
     """JSON-RPC endpoint of the chain."""
     peers: tuple[str, ...] = ()
     """Nodes whose catalogues `search` reads."""
+    allow_private_peers: str = "auto"
+    """Whether nodes that others name may be on this machine or its network: yes, no, or auto for only where this node's own endpoint is. What you add to `peers` may be there in any case."""
     blobs: str = ""
     """Where encrypted payloads lie: a folder or an s3:// URL; empty means HOME/blobs."""
     database: str = ""
@@ -61,7 +65,7 @@ class Settings:
     token: str = ""
     """Address of the dollar token; empty means the test dollar of a local chain."""
     endpoint: str = ""
-    """URL under which others reach this node; empty means http://HOST:PORT."""
+    """Address under which others reach this node, http://HOST:PORT or https://HOST; empty means where it listens."""
     console_hosts: tuple[str, ...] = ()
     """Host names, besides this machine's own, under which the web console answers, over HTTPS by a proxy; who reaches one sees its log-in."""
     console_idle_minutes: int = 30
@@ -104,6 +108,9 @@ class Settings:
             raise InvalidInput(f"{self.port} is not a port", hint="Ports are 0 to 65535; 0 takes a free one.")
         if not 1 <= self.console_idle_minutes <= 1_440:
             raise InvalidInput("console_idle_minutes is 1 to 1440", hint="30 is the default.")
+        if self.endpoint:
+            object.__setattr__(self, "endpoint", _spelled("endpoint", self.endpoint))
+        object.__setattr__(self, "peers", tuple(_spelled("peers", one) for one in self.peers))
         if self.database:
             address.parse(self.database)
         for name, choices in CHOICES.items():
@@ -118,6 +125,18 @@ class Settings:
     def with_overrides(self, **given: Any) -> Settings:
         """These settings with every value that is not None replaced."""
         return replace(self, **{name: value for name, value in given.items() if value is not None})
+
+
+def _spelled(name: str, text: str) -> str:
+    """An address of a node in its one spelling.
+
+    Raises:
+        InvalidInput.
+    """
+    try:
+        return str(origins.parse(text))
+    except origins.NotAnOrigin as error:
+        raise InvalidInput(f"{name}: {error.message}", hint=error.hint) from None
 
 
 def load(home: Path) -> Settings:

@@ -16,7 +16,7 @@ from typing import Any
 from freehold.core.canonical import canonical_bytes
 from freehold.core.connection import Connection
 from freehold.core.documents import Document, Receipt
-from freehold.core.errors import Conflict, NotFound
+from freehold.core.errors import Conflict, NotFound, Unavailable
 from freehold.core.ids import resolve
 from freehold.core.signing import Envelope, read_envelope
 from freehold.log.store import LogStore
@@ -25,6 +25,16 @@ from freehold.node.databases.opening import Database
 from freehold.node.databases.sqlite import SqliteDatabase
 
 __all__ = ["AlreadyAnswered", "StorageFailed", "Store", "Transaction"]
+
+
+MOST_NONCES = 500_000
+"""Nonces that are remembered at once, some 80 MB; each for two minutes."""
+
+
+class NoncesFull(Unavailable):
+    """As many signed requests came in two minutes as may be remembered; `fields` say when to come back."""
+
+    code = "store.nonces_full"
 
 
 class AlreadyAnswered(Conflict):
@@ -140,6 +150,8 @@ class Store:
     def __init__(self, database: Database | Path) -> None:
         """A path stands for a SQLite file."""
         self._lock = threading.RLock()
+        self._nonces: int | None = None
+        """How many are kept; None until they were counted."""
         self._database = SqliteDatabase(database) if isinstance(database, Path) else database
 
     def __str__(self) -> str:
@@ -248,13 +260,34 @@ class Store:
         return {name: json.loads(value) for name, value in rows}
 
     def seen_nonce(self, nonce: str, expires_at: int, now: int) -> bool:
-        """Remember a nonce; True if it was here already."""
-        with self.transaction() as tx:
-            tx.connection.execute("DELETE FROM nonces WHERE expires_at < ?", (now,))
-            added = tx.connection.execute(
-                "INSERT INTO nonces VALUES (?, ?) ON CONFLICT (nonce) DO NOTHING", (nonce, expires_at)
+        """Remember a nonce; True if it was here already.
+
+        Raises:
+            NoncesFull: as many are remembered as may be. None is forgotten early to make room: it would count again.
+        """
+        added = 0
+        try:
+            with self.transaction() as tx:
+                gone = tx.connection.execute("DELETE FROM nonces WHERE expires_at < ?", (now,)).rowcount
+                if self._nonces is None:
+                    self._nonces = int(tx.connection.execute("SELECT count(*) FROM nonces").fetchone()[0])
+                else:
+                    self._nonces -= gone
+                is_full = self._nonces >= MOST_NONCES
+                if not is_full:
+                    added = tx.connection.execute(
+                        "INSERT INTO nonces VALUES (?, ?) ON CONFLICT (nonce) DO NOTHING", (nonce, expires_at)
+                    ).rowcount
+                    self._nonces += added
+        except BaseException:
+            # what the database holds now is seen by counting
+            self._nonces = None
+            raise
+        if is_full:
+            raise NoncesFull(
+                "more requests came than can be remembered", hint="Ask again later.", retry_after_seconds=60
             )
-            return added.rowcount == 0
+        return added == 0
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any, get_args
 
+from freehold.core import origins
 from freehold.core.documents import Action, Asset, Claim, Party, Receipt
 from freehold.core.errors import FreeholdError, InvalidDocument, InvalidInput, NotFound
 from freehold.core.ids import Ambiguous, resolve, short
+from freehold.core.origins import NotAnOrigin
 from freehold.core.signing import Envelope, parse_envelope
 from freehold.node import consent, granting, logbook, pending, publishing, releasing
 from freehold.node.node import Node
@@ -53,7 +55,7 @@ def action(text: str) -> Action:
 
 def add_peer(services: Services, url: str) -> dict[str, Any]:
     """Meet another node and remember where it is."""
-    node, url = services.node, url.rstrip("/")
+    node, url = services.node, spelled(url)
     party = services.peers.meet(url)
     peers = dict(node.store.state("peers", {}))
     with node.store.transaction() as tx:
@@ -64,15 +66,22 @@ def add_peer(services: Services, url: str) -> dict[str, Any]:
 
 def forget_peer(node: Node, url: str) -> None:
     """Look at a node no more; one named in the settings stays until it is taken out there."""
-    known = dict(node.store.state("peers", {}))
-    known.pop(url, None)
+    known = {one: who for one, who in node.store.state("peers", {}).items() if spelled(one) != spelled(url)}
     with node.store.transaction() as tx:
         tx.set("peers", known)
 
 
 def peers(node: Node) -> list[str]:
     """URLs of the nodes this one looks at, from settings and `peers add`."""
-    return sorted({*node.settings.peers, *node.store.state("peers", {})})
+    return sorted({*node.settings.peers, *map(spelled, node.store.state("peers", {}))})
+
+
+def spelled(url: str) -> str:
+    """A peer's address in its one spelling; as it stands where it is none, which is said when it is asked."""
+    try:
+        return str(origins.parse(url))
+    except NotAnOrigin:
+        return url
 
 
 def refresh(services: Services) -> list[dict[str, str]]:

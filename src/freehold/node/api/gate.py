@@ -33,6 +33,7 @@ from freehold.node.limits import (
     caller_behind,
     is_trusted,
 )
+from freehold.node.naming import Hosts
 from freehold.node.settings import Settings
 from freehold.node.tally import Tally
 
@@ -72,7 +73,7 @@ class Gate:
     ) -> None:
         self._inside, self._tally = inside, tally
         self._connections = connections or Connections(settings, tally)
-        self._proxies = settings.trusted_proxies
+        self._proxies, self._hosts = settings.trusted_proxies, Hosts(settings)
         self._buckets = Buckets(settings.address_requests_per_minute)
         self._room = BodyRoom(_ROOM_BYTES, _ROOM_FOR_ONE_BYTES)
         self._own_room = BodyRoom(_OWN_ROOM_BYTES, _OWN_ROOM_BYTES)
@@ -112,6 +113,9 @@ class Gate:
             self._buckets.require(caller.name)
         self._connections.serve(passage.connection, caller, owner=owner)
         path, given = scope["path"], dict(scope["headers"])
+        if not at_console(path):
+            # which has rules of its own
+            self._hosts.require(scope)
         if path.startswith("/api/") and not owner:
             # before a body is read: the framework would parse it before it asks for the token
             raise Unauthorised("this needs the node's API token", hint="It lies in HOME/api-token.")

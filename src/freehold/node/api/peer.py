@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Depends, Request, Response
 
+from freehold.core import origins
 from freehold.core.canonical import parse
 from freehold.core.documents import Party
 from freehold.core.errors import InvalidInput, InvalidSignature
-from freehold.core.http_signature import MAX_SKEW_SECONDS, Stamp, read_stamp, verify_head, verify_request
+from freehold.core.http_signature import MAX_SKEW_SECONDS, Stamp, read, verify, verify_head
 from freehold.core.http_signature import Request as SignedRequest
+from freehold.core.origins import Origin
 from freehold.core.signing import parse_envelope
 from freehold.log.note import VerifierKey
 from freehold.node import auditing, consent, granting, holding, lending, logbook, pending, proving, releasing
 from freehold.node.limits import RateLimited
-from freehold.node.node import Node
+from freehold.node.naming import own_names
 from freehold.node.services import Services
 
 MAX_BODY_BYTES = 32 * 1024 * 1024
@@ -118,9 +119,27 @@ def _ids(body: dict[str, Any]) -> list[str]:
     return ids
 
 
-def _authority(node: Node) -> str:
-    """Host and port under which this node's party document says it is reached."""
-    return urlsplit(str(node.party.document.body["endpoints"][0])).netloc.lower()
+def _as_signed(request: Request, raw: bytes, names: tuple[Origin, ...]) -> tuple[SignedRequest, bool]:
+    """The request under the name its sender must have meant, and whether its Host says that name too.
+
+    The name is one of this node's own, never what a header says: a request captured by one node must be worth
+    nothing at another that also knows the sender, and a proxy may send a Host of its own.
+    """
+    host = request.headers.get("host", "")
+    spoken = next((one for one in names if origins.authority(host, one.scheme) == one.authority), None)
+    meant = spoken or names[0]
+    fields = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw)
+    path, query = request.scope.get("raw_path") or request.url.path.encode(), request.scope["query_string"]
+    signed = SignedRequest(
+        request.method,
+        meant.authority,
+        path.decode("latin-1"),
+        query.decode("latin-1"),
+        raw,
+        meant.scheme,
+        fields,
+    )
+    return signed, spoken is not None
 
 
 def _authenticate(services: Services, request: Request, raw: bytes, introduced: Party | None = None) -> str:
@@ -129,19 +148,16 @@ def _authenticate(services: Services, request: Request, raw: bytes, introduced: 
     Raises:
         UnknownParty, InvalidSignature, RateLimited, Replayed.
     """
-    node = services.node
-    claimed, party = _claimed(node, request, introduced)
-    signed = _signed(node, request, raw)
-    stamp = verify_request(signed, request.headers, VerifierKey.parse(party.log_key).public, node.now())
-    request.state.peer = claimed
+    stamp = _proven(services.node, request, raw, introduced)
+    request.state.peer = stamp.account
     try:
-        services.callers.require(claimed)
+        services.callers.require(stamp.account)
     except RateLimited:
         services.tally.refusal("peer")
         raise
     if _seen(services, stamp):
         raise Replayed("this request was received before", hint="Sign a new one with a fresh nonce.")
-    return claimed
+    return stamp.account
 
 
 def vouch(node: Node, request: Request) -> None:
@@ -150,29 +166,32 @@ def vouch(node: Node, request: Request) -> None:
     Raises:
         UnknownParty, InvalidSignature.
     """
-    _, party = _claimed(node, request)
-    verify_head(
-        _signed(node, request, b""), request.headers, VerifierKey.parse(party.log_key).public, node.now()
-    )
+    _proven(node, request, None)
 
 
-def _claimed(node: Node, request: Request, introduced: Party | None = None) -> tuple[str, Party]:
-    claimed = read_stamp(request.headers)[0].account
+def _proven(node: Node, request: Request, raw: bytes | None, introduced: Party | None = None) -> Stamp:
+    """Who signed the request; without a body, what its head claims of that is believed."""
+    names = own_names(node.party_document(), node.settings)
+    signed, is_spoken = _as_signed(request, raw or b"", names)
+    signature = read(signed)
+    party = _sender(node, signature.stamp.account, introduced)
+    check = verify_head if raw is None else verify
+    try:
+        return check(signed, signature, VerifierKey.parse(party.log_key).public, node.now())
+    except InvalidSignature as error:
+        if not is_spoken and not error.fields:
+            error.hint = (
+                f"This node is {names[0].authority}: sign for that. Peers use the endpoint of the party document; "
+                "set endpoint where a proxy stands before the node."
+            )
+        raise
+
+
+def _sender(node: Node, claimed: str, introduced: Party | None) -> Party:
     if introduced is not None and claimed != introduced.account:
         raise InvalidSignature("the request is signed by another party than it introduces")
     if introduced is None and node.store.state(f"party:{claimed}") is None:
         raise UnknownParty(
             "this node does not know the sender", hint="POST the party document to /peer/hello first."
         )
-    return claimed, introduced or node.party_of(claimed)
-
-
-def _signed(node: Node, request: Request, raw: bytes) -> SignedRequest:
-    # a request captured by one node must be worth nothing at another that also knows the sender
-    here, host = _authority(node), request.headers.get("host", "").lower()
-    if host != here:
-        raise InvalidSignature(
-            f"the request is for {host[:100]}, this node is {here}",
-            hint="Peers use the endpoint of the party document; set endpoint where a proxy stands before it.",
-        )
-    return SignedRequest(request.method, host, request.url.path, request.url.query, raw)
+    return introduced or node.party_of(claimed)

@@ -1,0 +1,177 @@
+"""Where a node is reached: scheme, host and port, each origin with one spelling (RFC 6454, WHATWG URL, UTS 46).
+
+What is no origin (path, query, user name, control character) or says a host in an ambiguous way (an IPv4 address
+in octal, a name that looks like another) is refused, not repaired: the text may be a stranger's.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, ip_address
+
+import idna
+
+from freehold.core.errors import InvalidInput
+
+DEFAULT_PORTS = {"http": 80, "https": 443}
+MAX_TEXT = 300
+_SHAPE = re.compile(r"(?P<scheme>https?)://(?P<rest>[^/?#\\@\s\x00-\x20\x7f]+)/?", re.IGNORECASE)
+_REST = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[^:\[\]%<>^`{|}\"]+)(?::(?P<port>[0-9]{0,5}))?")
+_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
+_WRITTEN_TOGETHER = (
+    {"LATIN", "HAN", "HIRAGANA", "KATAKANA"},
+    {"LATIN", "HAN", "BOPOMOFO"},
+    {"LATIN", "HAN", "HANGUL"},
+)
+"""Scripts that one word may mix (UTS 39, section 5.2: highly restrictive)."""
+_NO_SCRIPT = {"COMMON", "INHERITED"}
+
+
+class NotAnOrigin(InvalidInput):
+    """An address is not just scheme, host and port, or its host cannot be told from another."""
+
+    code = "origin.invalid"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """A scheme, host and port; equal ones are equal text."""
+
+    scheme: str
+    """http or https."""
+    host: str
+    """Lower case: a name in ASCII (punycode), or an address; IPv6 without brackets."""
+    port: int
+    """Always said, also where it is the scheme's own."""
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.authority}"
+
+    @property
+    def authority(self) -> str:
+        """As RFC 9421 section 2.2.3 and a Host header have it: without the scheme's own port."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
+
+    @property
+    def address(self) -> IPv4Address | IPv6Address | None:
+        """The host where it is an address; None for a name."""
+        return _address(self.host)
+
+
+def parse(text: str) -> Origin:
+    """The origin that a text of any source names.
+
+    Raises:
+        NotAnOrigin: saying what is wrong with it.
+    """
+    shape = _SHAPE.fullmatch(text) if len(text) <= MAX_TEXT else None
+    rest = _REST.fullmatch(shape["rest"]) if shape else None
+    if shape is None or rest is None:
+        raise NotAnOrigin(
+            f"{text[:100]!r} is not the address of a node",
+            hint="Write http://HOST:PORT or https://HOST, without path, query or user name.",
+        )
+    scheme = shape["scheme"].lower()
+    port = int(rest["port"]) if rest["port"] else DEFAULT_PORTS[scheme]
+    if not 1 <= port <= 65_535:
+        raise NotAnOrigin(f"{port} is not a port", hint="Ports are 1 to 65535.")
+    return Origin(scheme, host(rest["host"]), port)
+
+
+def authority(text: str, scheme: str) -> str:
+    """A Host header in the one spelling, under a scheme; empty where it is none."""
+    try:
+        return parse(f"{scheme}://{text}").authority if "/" not in text else ""
+    except NotAnOrigin:
+        return ""
+
+
+def host(text: str) -> str:
+    """One spelling of a host: an address, IPv6 in brackets, or a name in any script.
+
+    Raises:
+        NotAnOrigin.
+    """
+    if text.startswith("["):
+        try:
+            return compressed(IPv6Address(text[1:-1]))
+        except ValueError:
+            raise NotAnOrigin(f"{text[:60]} is not an IPv6 address") from None
+    name = (_ascii(text) if not text.isascii() else text.lower()).removesuffix(".")
+    if _NUMBER.fullmatch(name.rpartition(".")[2]):
+        address = _address(name)
+        if not isinstance(address, IPv4Address):
+            raise NotAnOrigin(
+                f"{text[:60]!r} is an IPv4 address in an unusual notation", hint="Write it as 192.0.2.1."
+            )
+        return str(address)
+    if len(name) > 253 or not all(_LABEL.fullmatch(label) for label in name.split(".")):
+        raise NotAnOrigin(f"{text[:60]!r} is not a host name")
+    if "xn--" in name:
+        # so that a name may be said in either form, and neither escapes the rules
+        try:
+            said = idna.decode(name)
+        except idna.IDNAError:
+            raise NotAnOrigin(f"{text[:60]!r} is not an internationalised host name") from None
+        _require_distinct(said)
+    return name
+
+
+def compressed(address: IPv4Address | IPv6Address) -> str:
+    """An address as RFC 5952 and the URL standard write it, the same in every Python."""
+    if isinstance(address, IPv6Address) and address.ipv4_mapped:
+        low = int(address) & 0xFFFF_FFFF
+        return f"::ffff:{low >> 16:x}:{low & 0xFFFF:x}"
+    return str(address)
+
+
+def _ascii(text: str) -> str:
+    try:
+        plain = idna.uts46_remap(text, std3_rules=True)
+        if plain.isascii():
+            return plain
+        return idna.encode(plain, strict=False).decode()
+    except (idna.IDNAError, UnicodeError):
+        raise NotAnOrigin(
+            f"{text[:60]!r} is not an internationalised host name (UTS 46)",
+            hint="Write it in letters that are in use, or in ASCII.",
+        ) from None
+
+
+def _require_distinct(name: str) -> None:
+    """Refuse a name that a reader takes for another.
+
+    Raises:
+        NotAnOrigin.
+    """
+    # the table takes 20 ms to load, and most names are ASCII
+    from confusable_homoglyphs import categories, confusables  # noqa: PLC0415
+
+    labels = name.split(".")
+    # a top-level domain is its registry's; under one in another script, so are names of that script
+    judged = labels[:-1] if len(labels) > 1 and labels[-1].isascii() else labels if len(labels) == 1 else []
+    for label in labels:
+        scripts = categories.unique_aliases(label) - _NO_SCRIPT
+        letters = {letter for letter in label if categories.alias(letter) not in _NO_SCRIPT}
+        mixed = len(scripts) > 1 and not any(scripts <= known for known in _WRITTEN_TOGETHER)
+        disguised = (
+            label in judged
+            and scripts
+            and "LATIN" not in scripts
+            and all(confusables.is_confusable(letter, preferred_aliases=["latin"]) for letter in letters)
+        )
+        if mixed or disguised:
+            raise NotAnOrigin(
+                f"{label[:60]!r} looks like another name: it mixes scripts, or has Latin look-alikes only",
+                hint="Use a name of one script (UTS 39).",
+            )
+
+
+def _address(text: str) -> IPv4Address | IPv6Address | None:
+    try:
+        return ip_address(text)
+    except ValueError:
+        return None

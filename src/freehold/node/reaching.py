@@ -1,0 +1,135 @@
+"""Connections to nodes of others: to a checked address, and to no other than that.
+
+A party document is a stranger's text, and so is what its name resolves to. A name is resolved once, each of its
+addresses is checked, and one of those is connected to, so that nothing can change in between. Where the owner typed
+an address, this machine and its network are the owner's to name.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable, Iterable
+from ipaddress import ip_address
+
+import httpcore
+import httpx
+
+from freehold.core import addresses
+from freehold.core.addresses import Kind
+from freehold.core.errors import Unavailable
+from freehold.core.origins import Origin
+from freehold.node.settings import Settings
+
+TIMEOUT_SECONDS = 30.0
+_NEAR: set[Kind] = {"loopback", "private"}
+SocketOption = httpcore.SOCKET_OPTION
+
+Allowed = Callable[[str, int], set[Kind]]
+"""Host and port to the kinds of address that may be connected to."""
+
+
+class PeerUnreachable(Unavailable):
+    """Another node did not answer in time."""
+
+    code = "peer.unreachable"
+
+
+class PeerNotAllowed(PeerUnreachable):
+    """Another party's address leads into this machine, its network or nowhere; nothing was sent there."""
+
+    code = "peer.not_allowed"
+
+
+def allowed_kinds(settings: Settings, own: Origin) -> set[Kind]:
+    """Where a party that nobody typed may be: on the public network, and where this node is itself.
+
+    A node that others reach at a public address, or by a name, has no business inside its own network on their word.
+    """
+    if settings.allow_private_peers == "yes":
+        return {"public", *_NEAR}
+    if settings.allow_private_peers == "no":
+        return {"public"}
+    where: Kind = "public"
+    if own.address is not None:
+        where = addresses.kind(own.address)
+    elif own.host == "localhost":
+        where = "loopback"
+    return {"public", where} & {"public", *_NEAR}
+
+
+def client(allowed: Allowed) -> httpx.Client:
+    """An HTTP client that connects where it may: no proxies from the environment, no redirects."""
+    # unpacking happens before anything can be counted, so compressed answers are not asked for
+    return httpx.Client(
+        transport=_Transport(allowed),
+        timeout=TIMEOUT_SECONDS,
+        follow_redirects=False,
+        trust_env=False,
+        headers={"accept-encoding": "identity"},
+    )
+
+
+class _Transport(httpx.HTTPTransport):
+    """httpx over connections that are checked; certificates and Host are those of the name."""
+
+    def __init__(self, allowed: Allowed) -> None:
+        context = httpx.create_ssl_context(trust_env=False)
+        super().__init__(verify=context, trust_env=False)
+        self._pool = httpcore.ConnectionPool(
+            ssl_context=context,
+            max_connections=100,
+            max_keepalive_connections=20,
+            keepalive_expiry=5.0,
+            network_backend=_Checked(allowed),
+        )
+
+
+class _Checked(httpcore.SyncBackend):
+    """Connects to an address that was checked, not to a name that may lead elsewhere a moment later."""
+
+    def __init__(self, allowed: Allowed) -> None:
+        self._allowed = allowed
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[SocketOption] | None = None,
+    ) -> httpcore.NetworkStream:
+        """Connect to the first address of a host that answers.
+
+        Raises:
+            PeerNotAllowed: one of them is of a kind that may not be connected to.
+        """
+        deadline = time.monotonic() + (TIMEOUT_SECONDS if timeout is None else timeout)
+        failed: Exception = httpcore.ConnectError(f"{host} has no address")
+        for address in self._resolve(host, port):
+            left = max(deadline - time.monotonic(), 0.001)
+            try:
+                return super().connect_tcp(address, port, left, local_address, socket_options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                failed = error
+        raise failed
+
+    def _resolve(self, host: str, port: int) -> list[str]:
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError) as error:
+            raise httpcore.ConnectError(f"{host} is not known") from error
+        resolved = list(dict.fromkeys(str(one[4][0]) for one in found))
+        allowed = self._allowed(host, port)
+        for text in resolved:
+            # a scope id means link-local, which is never allowed
+            kind = addresses.kind(ip_address(text.partition("%")[0]))
+            if kind not in allowed:
+                raise PeerNotAllowed(
+                    f"{host} leads to {text}, where another party's node is not looked for",
+                    hint="If it is right: freehold peers add URL, or set allow_private_peers to yes."
+                    if kind in _NEAR
+                    else "Ask its operator for a public address.",
+                    kind=kind,
+                )
+        return resolved
