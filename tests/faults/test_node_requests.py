@@ -199,7 +199,9 @@ def test_fields_of_the_wrong_kind_are_the_senders_fault(pair: Pair, path: str, v
 def test_a_body_over_the_limit_is_refused_by_its_header_and_while_it_arrives(pair: Pair) -> None:
     began = time.monotonic()
     with socket.create_connection(("127.0.0.1", pair.owner.port), timeout=5) as sender:
-        sender.sendall(f"POST {GRANTS} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {10**12}\r\n\r\n".encode())
+        sender.sendall(
+            f"POST {GRANTS} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {10**12}\r\n\r\n".encode()
+        )
         assert b" 413 " in sender.recv(4096).split(b"\r\n")[0]
     memory_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 

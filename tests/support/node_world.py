@@ -67,7 +67,7 @@ class Party:
         self._rpc = Rpc(rpc_url)
         # runs follow one another within seconds here, and the local chain's gas costs nothing
         usual = {"anchor_least_seconds": 0, "spend_per_day_micro": SPEND_PER_DAY_MICRO}
-        settings = Settings(name=name, rpc_url=rpc_url, **{**usual, **chosen})
+        settings = Settings(name=name, rpc_url=rpc_url, endpoint=endpoint, **{**usual, **chosen})
         self.node = Node(home, Keys.generate(), settings, Chain(self._rpc), clock)
         self.node.prepare_local_account()
         self.node.ensure_party(self.url)

@@ -40,7 +40,7 @@ def test_what_the_environment_says_is_kept_nowhere(tmp_path):
 def test_every_setting_can_come_from_the_environment(tmp_path, name):
     default = getattr(Settings(), name)
     said = {
-        "log_level": "debug", "log_format": "json", "metrics": "all", "token": "0x" + "ab" * 20,
+        "log_level": "debug", "log_format": "json", "metrics": "all", "allow_private_peers": "no", "token": "0x" + "ab" * 20,
         "endpoint": "https://n.example", "rpc_url": "https://r.example", "peers": "http://a:1,http://b:2",
         "database": "postgresql://node@db.example/freehold",
     }.get(name, "7" if isinstance(default, int) else "x")  # fmt: skip

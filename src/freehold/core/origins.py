@@ -7,6 +7,7 @@ in octal, a name that looks like another) is refused, not repaired: the text may
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
@@ -26,6 +27,8 @@ _WRITTEN_TOGETHER = (
     {"LATIN", "HAN", "HANGUL"},
 )
 """Scripts that one word may mix (UTS 39, section 5.2: highly restrictive)."""
+_JOINERS = "\u200c\u200d"
+"""Unseen too, but some scripts are written with them; IDNA has rules for where they stand."""
 _NO_SCRIPT = {"COMMON", "INHERITED"}
 
 
@@ -130,6 +133,9 @@ def compressed(address: IPv4Address | IPv6Address) -> str:
 
 def _ascii(text: str) -> str:
     try:
+        if any(unicodedata.category(letter) == "Cf" and letter not in _JOINERS for letter in text):
+            # the mapping drops what cannot be seen, and two names would be one
+            raise idna.IDNAError
         plain = idna.uts46_remap(text, std3_rules=True)
         if plain.isascii():
             return plain

@@ -1,0 +1,125 @@
+"""How a stranger's name is followed: resolved once, every address checked, the certificate that of the name."""
+
+import contextlib
+import datetime as dt
+import socket
+import ssl
+from ipaddress import ip_address
+from pathlib import Path
+
+import httpx
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from trap import Trap
+
+from freehold.node import reaching
+from freehold.node.peers import PeerNotAllowed
+
+
+@pytest.fixture
+def trap():
+    made = Trap()
+    yield made
+    made.close()
+
+
+def _found(found, port):
+    return [(socket.AF_INET6 if ":" in one else socket.AF_INET, socket.SOCK_STREAM, 6, "", (one, port)) for one in found]  # fmt: skip
+
+
+def resolving(monkeypatch, *answers: list[str]) -> list[str]:
+    """Names resolve to one answer after the other, the last one again and again; returns what was asked."""
+    asked_for: list[str] = []
+
+    def lookup(host, port, *_, **__):
+        with contextlib.suppress(ValueError):
+            # how a socket reads an address
+            return _found([str(ip_address(host))], port)
+        found = answers[min(len(asked_for), len(answers) - 1)]
+        asked_for.append(host)
+        return _found(found, port)
+
+    monkeypatch.setattr(socket, "getaddrinfo", lookup)
+    return asked_for
+
+
+def test_a_name_is_refused_if_one_of_its_addresses_is(monkeypatch, trap):
+    with reaching.client(lambda *_: {"public"}) as client:
+        for found in (
+            ["127.0.0.1"],
+            ["93.184.216.34", "127.0.0.1"],
+            ["127.0.0.1", "93.184.216.34"],
+            ["fe80::1%2"],
+        ):
+            resolving(monkeypatch, found)
+            with pytest.raises(PeerNotAllowed):
+                client.get(f"http://rebind.example:{trap.port}/")
+    assert trap.came == []
+
+
+def test_a_name_that_changes_its_address_is_followed_once(monkeypatch, trap):
+    other = Trap("127.0.0.2")
+    names = resolving(monkeypatch, ["127.0.0.2"], ["127.0.0.1"])
+    with reaching.client(lambda *_: {"loopback"}) as client, pytest.raises(httpx.HTTPError):
+        client.get(f"http://rebind.example:{other.port}/")
+    assert names == ["rebind.example"]
+    assert other.came[0].startswith(b"GET / HTTP/1.1\r\n")
+    assert f"host: rebind.example:{other.port}\r\n".encode() in other.came[0].lower(), (
+        "the name stays in Host"
+    )
+    assert trap.came == []
+    other.close()
+
+
+def test_the_next_address_is_tried_where_one_does_not_answer(monkeypatch, trap):
+    resolving(monkeypatch, ["127.0.0.3", "127.0.0.1"])
+    with reaching.client(lambda *_: {"loopback"}) as client, pytest.raises(httpx.HTTPError):
+        client.get(f"http://two.example:{trap.port}/", timeout=5)
+    assert len(trap.came) == 1
+
+
+def certificate(folder: Path, name: str) -> tuple[ssl.SSLContext, Path]:
+    """A server's context for one name, and the certificate to trust."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    now = dt.datetime.now(dt.UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    chain, secret = folder / f"{name}.pem", folder / f"{name}.key"
+    chain.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    secret.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(chain, secret)
+    return context, chain
+
+
+def test_certificates_are_checked_for_the_name_and_the_name_is_asked_for(monkeypatch, tmp_path):
+    context, trusted = certificate(tmp_path, "north.example")
+    names: list[str] = []
+    context.sni_callback = lambda _, name, __: names.append(name)
+    server = Trap(answer=b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok", context=context)
+    trusting = ssl.create_default_context(cafile=str(trusted))
+    monkeypatch.setattr(httpx, "create_ssl_context", lambda **_: trusting)
+    resolving(monkeypatch, ["127.0.0.1"])
+    with reaching.client(lambda *_: {"loopback"}) as client:
+        assert client.get(f"https://north.example:{server.port}/").text == "ok"
+        with pytest.raises(httpx.ConnectError, match="certificate"):
+            client.get(f"https://south.example:{server.port}/")
+    assert names == ["north.example", "south.example"]
+    server.close()
