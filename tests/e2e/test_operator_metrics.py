@@ -89,12 +89,13 @@ def test_the_log_and_its_anchor_are_seen(node, url):
 
 def test_metrics_are_for_this_machine_only(url):
     port = url.rpartition(":")[2]
-    for name, given in (
-        ("x-forwarded-for", "203.0.113.9"), ("forwarded", "for=203.0.113.9"), ("via", "1.1 proxy"),
-        ("host", "node.example"), ("host", ""),
+    private, elsewhere = (403, "metrics.private"), (421, "http.host")
+    for name, given, answer in (
+        ("x-forwarded-for", "203.0.113.9", private), ("forwarded", "for=203.0.113.9", private),
+        ("via", "1.1 proxy", private), ("host", "node.example", elsewhere), ("host", "", (400, "http.host_malformed")),
     ):  # fmt: skip
         refused = get(f"{url}/metrics", **{name: given})
-        assert (refused.status_code, refused.json()["code"]) == (403, "metrics.private"), (name, given)
+        assert (refused.status_code, refused.json()["code"]) == answer, (name, given)
     own = [info[4][0] for info in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)]
     for address in {one for one in own if not one.startswith("127.")}:
         assert get(f"http://{address}:{port}/metrics").status_code == 403

@@ -132,14 +132,11 @@ def compressed(address: IPv4Address | IPv6Address) -> str:
 
 
 def _ascii(text: str) -> str:
+    # the mapping drops what cannot be seen, and two names would be one
+    seen = all(unicodedata.category(letter) != "Cf" or letter in _JOINERS for letter in text)
     try:
-        if any(unicodedata.category(letter) == "Cf" and letter not in _JOINERS for letter in text):
-            # the mapping drops what cannot be seen, and two names would be one
-            raise idna.IDNAError
-        plain = idna.uts46_remap(text, std3_rules=True)
-        if plain.isascii():
-            return plain
-        return idna.encode(plain, strict=False).decode()
+        plain = idna.uts46_remap(text, std3_rules=True) if seen else ""
+        return plain if plain.isascii() and plain else idna.encode(plain, strict=False).decode()
     except (idna.IDNAError, UnicodeError):
         raise NotAnOrigin(
             f"{text[:60]!r} is not an internationalised host name (UTS 46)",
