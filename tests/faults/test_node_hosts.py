@@ -19,7 +19,7 @@ from raw_http import Wire
 import freehold
 from freehold.core import origins
 from freehold.core.http_signature import Request, Stamp, sign_request
-from freehold.node import store
+from freehold.node import nonces
 
 NAMED = {
     # what the endpoint was typed as -> what a client, or the proxy before the node, may say in Host
@@ -128,34 +128,47 @@ def test_a_host_that_is_none_or_two_is_refused(rebound, lines):
         assert wire.status() == 400
 
 
-def test_nonces_are_bounded_and_none_is_forgotten_to_make_room(world, caller, monkeypatch):
+def test_requests_dated_ahead_are_remembered_on_disk_and_are_bounded_there(world, caller, monkeypatch):
+    """A process that begins knows nothing of strangers; it refuses what was signed before, but not what is to come."""
     node = world.party("north")
-    kept = peer_calls.signed(caller, node, "/peer/hello", {"party": caller.node.party.to_json()})
-    assert peer_calls.send(node, "/peer/hello", *kept).status_code == 200
-    monkeypatch.setattr(store, "MOST_NONCES", 3)
-    found = [hello(caller, node, f"127.0.0.1:{node.port}", f"127.0.0.1:{node.port}") for _ in range(4)]
-    assert [answer.status_code for answer in found] == [200, 200, 503, 503]
+    body = {"party": caller.node.party.to_json()}
+    ahead = [peer_calls.signed(caller, node, "/peer/hello", body, skew_seconds=40) for _ in range(4)]
+    monkeypatch.setattr(nonces, "MOST_AHEAD", 3)
+    found = [peer_calls.send(node, "/peer/hello", *one) for one in ahead]
+    assert [answer.status_code for answer in found] == [200, 200, 200, 503]
     assert found[-1].json()["code"] == "store.nonces_full"
     assert found[-1].headers["retry-after"]
-    monkeypatch.setattr(store, "MOST_NONCES", 9)
-    assert peer_calls.send(node, "/peer/hello", *kept).json()["code"] == "peer.replayed"
-    rows = node.node.store._rows("SELECT count(*) FROM nonces")
-    assert rows[0][0] == 3
+    monkeypatch.setattr(nonces, "MOST_AHEAD", 9)
+    # as after a restart
+    node.services.nonces = nonces.Nonces(node.node.now())
+    assert peer_calls.send(node, "/peer/hello", *ahead[0]).json()["code"] == "peer.replayed"
+    assert peer_calls.send(node, "/peer/hello", *ahead[3]).status_code == 200
+    assert node.node.store._rows("SELECT count(*) FROM nonces")[0][0] == 4
     # once they are too old to count again, they make room
     assert not node.node.store.seen_nonce("later", node.node.now() + 999, node.node.now() + 500)
     assert node.node.store._rows("SELECT count(*) FROM nonces")[0][0] == 1
+
+
+def test_a_request_counts_once_also_if_its_sender_becomes_a_partner_meanwhile(world, caller):
+    node = world.party("north")
+    sent = peer_calls.signed(caller, node, "/peer/hello", {"party": caller.node.party.to_json()})
+    assert peer_calls.send(node, "/peer/hello", *sent).status_code == 200
+    node.node.befriend(caller.account)
+    assert peer_calls.send(node, "/peer/hello", *sent).json()["code"] == "peer.replayed"
 
 
 def test_a_request_counts_once_also_after_a_kill_and_a_restart(world, caller, tmp_path):
     node = Process(tmp_path / "killed", world.rpc_url, port=free_port()).start()
     try:
         target = SimpleNamespace(url=node.url, node=caller.node)
-        sent = peer_calls.signed(caller, target, "/peer/hello", {"party": caller.node.party.to_json()})
-        assert peer_calls.send(target, "/peer/hello", *sent).status_code == 200
+        body = {"party": caller.node.party.to_json()}
+        sent = [peer_calls.signed(caller, target, "/peer/hello", body, skew_seconds=skew) for skew in (0, 45)]
+        assert [peer_calls.send(target, "/peer/hello", *one).status_code for one in sent] == [200, 200]
         assert node.kill()
         node.start()
-        again = peer_calls.send(target, "/peer/hello", *sent)
-        assert (again.status_code, again.json()["code"]) == (401, "peer.replayed")
+        for one in sent:
+            again = peer_calls.send(target, "/peer/hello", *one)
+            assert (again.status_code, again.json()["code"]) == (401, "peer.replayed")
     finally:
         node.kill()
 

@@ -27,12 +27,8 @@ from freehold.node.databases.sqlite import SqliteDatabase
 __all__ = ["AlreadyAnswered", "StorageFailed", "Store", "Transaction"]
 
 
-MOST_NONCES = 500_000
-"""Nonces that are remembered at once, some 80 MB; each for two minutes."""
-
-
 class NoncesFull(Unavailable):
-    """As many signed requests came in two minutes as may be remembered; `fields` say when to come back."""
+    """Strangers sent more requests that are dated ahead than are remembered; `fields` say when to come back."""
 
     code = "store.nonces_full"
 
@@ -150,8 +146,6 @@ class Store:
     def __init__(self, database: Database | Path) -> None:
         """A path stands for a SQLite file."""
         self._lock = threading.RLock()
-        self._nonces: int | None = None
-        """How many are kept; None until they were counted."""
         self._database = SqliteDatabase(database) if isinstance(database, Path) else database
 
     def __str__(self) -> str:
@@ -259,35 +253,23 @@ class Store:
         )
         return {name: json.loads(value) for name, value in rows}
 
-    def seen_nonce(self, nonce: str, expires_at: int, now: int) -> bool:
+    def seen_nonce(self, nonce: str, expires_at: int, now: int, *, most: int | None = None) -> bool:
         """Remember a nonce; True if it was here already.
 
         Raises:
-            NoncesFull: as many are remembered as may be. None is forgotten early to make room: it would count again.
+            NoncesFull: `most` are kept. None is forgotten early to make room: its request would count again.
         """
-        added = 0
-        try:
-            with self.transaction() as tx:
-                gone = tx.connection.execute("DELETE FROM nonces WHERE expires_at < ?", (now,)).rowcount
-                if self._nonces is None:
-                    self._nonces = int(tx.connection.execute("SELECT count(*) FROM nonces").fetchone()[0])
-                else:
-                    self._nonces -= gone
-                is_full = self._nonces >= MOST_NONCES
-                if not is_full:
-                    added = tx.connection.execute(
-                        "INSERT INTO nonces VALUES (?, ?) ON CONFLICT (nonce) DO NOTHING", (nonce, expires_at)
-                    ).rowcount
-                    self._nonces += added
-        except BaseException:
-            # what the database holds now is seen by counting
-            self._nonces = None
-            raise
-        if is_full:
-            raise NoncesFull(
-                "more requests came than can be remembered", hint="Ask again later.", retry_after_seconds=60
+        with self.transaction() as tx:
+            tx.connection.execute("DELETE FROM nonces WHERE expires_at < ?", (now,))
+            kept = tx.connection.execute("SELECT count(*) FROM nonces").fetchone()[0] if most else 0
+            if most and kept >= most:
+                raise NoncesFull(
+                    "too many requests are dated ahead", hint="Set your clock.", retry_after_seconds=60
+                )
+            added = tx.connection.execute(
+                "INSERT INTO nonces VALUES (?, ?) ON CONFLICT (nonce) DO NOTHING", (nonce, expires_at)
             )
-        return added == 0
+            return added.rowcount == 0
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

@@ -16,7 +16,18 @@ from freehold.core.http_signature import Request as SignedRequest
 from freehold.core.origins import Origin
 from freehold.core.signing import parse_envelope
 from freehold.log.note import VerifierKey
-from freehold.node import auditing, consent, granting, holding, lending, logbook, pending, proving, releasing
+from freehold.node import (
+    auditing,
+    consent,
+    granting,
+    holding,
+    lending,
+    logbook,
+    nonces,
+    pending,
+    proving,
+    releasing,
+)
 from freehold.node.limits import RateLimited
 from freehold.node.naming import own_names
 from freehold.node.services import Services
@@ -107,9 +118,14 @@ def _seen(services: Services, stamp: Stamp) -> bool:
     node, expires_at = services.node, stamp.created_at + 2 * MAX_SKEW_SECONDS
     with node.store.reading() as connection:
         partner = pending.is_partner(connection, stamp.account)
+    now, name = node.now(), f"{stamp.account}:{stamp.nonce}"
     if partner:
-        return node.store.seen_nonce(f"{stamp.account}:{stamp.nonce}", expires_at, node.now())
-    return services.nonces.seen(stamp.account, stamp.nonce, stamp.created_at, expires_at, node.now())
+        return services.nonces.holds(stamp.account, stamp.nonce) or node.store.seen_nonce(
+            name, expires_at, now
+        )
+    if stamp.created_at > now and node.store.seen_nonce(name, expires_at, now, most=nonces.MOST_AHEAD):
+        return True
+    return services.nonces.seen(stamp.account, stamp.nonce, stamp.created_at, expires_at, now)
 
 
 def _ids(body: dict[str, Any]) -> list[str]:
