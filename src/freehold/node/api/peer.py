@@ -30,6 +30,7 @@ from freehold.node import (
 )
 from freehold.node.limits import RateLimited
 from freehold.node.naming import own_names
+from freehold.node.node import Node
 from freehold.node.services import Services
 
 MAX_BODY_BYTES = 32 * 1024 * 1024
