@@ -106,7 +106,7 @@ class _Checked(httpcore.SyncBackend):
         """
         deadline = time.monotonic() + (TIMEOUT_SECONDS if timeout is None else timeout)
         failed: Exception = httpcore.ConnectError(f"{host} has no address")
-        for address in self._resolve(host, port):
+        for address in resolved(host, port, self._allowed(host, port)):
             left = max(deadline - time.monotonic(), 0.001)
             try:
                 return super().connect_tcp(address, port, left, local_address, socket_options)
@@ -114,22 +114,27 @@ class _Checked(httpcore.SyncBackend):
                 failed = error
         raise failed
 
-    def _resolve(self, host: str, port: int) -> list[str]:
-        try:
-            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError) as error:
-            raise httpcore.ConnectError(f"{host} is not known") from error
-        resolved = list(dict.fromkeys(str(one[4][0]) for one in found))
-        allowed = self._allowed(host, port)
-        for text in resolved:
-            # a scope id means link-local, which is never allowed
-            kind = addresses.kind(ip_address(text.partition("%")[0]))
-            if kind not in allowed:
-                raise PeerNotAllowed(
-                    f"{host} leads to {text}, where another party's node is not looked for",
-                    hint="If it is right: freehold peers add URL, or set allow_private_peers to yes."
-                    if kind in _NEAR
-                    else "Ask its operator for a public address.",
-                    kind=kind,
-                )
-        return resolved
+
+def resolved(host: str, port: int, allowed: set[Kind]) -> list[str]:
+    """The addresses of a host, once each.
+
+    Raises:
+        PeerNotAllowed: one of them is of a kind that is not allowed.
+    """
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise httpcore.ConnectError(f"{host} is not known") from error
+    texts = list(dict.fromkeys(str(one[4][0]) for one in found))
+    for text in texts:
+        # a scope id means link-local, which is never allowed
+        kind = addresses.kind(ip_address(text.partition("%")[0]))
+        if kind not in allowed:
+            raise PeerNotAllowed(
+                f"{host} leads to {text}, where another party's node is not looked for",
+                hint="If it is right: freehold peers add URL, or set allow_private_peers to yes."
+                if kind in _NEAR
+                else "Ask its operator for a public address.",
+                kind=kind,
+            )
+    return texts
