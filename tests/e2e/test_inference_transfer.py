@@ -14,6 +14,9 @@ from freehold.core.signing import parse_envelope, sign_digest
 from freehold.core.typed_data import digest
 from freehold.inference.answer import output_hash
 from freehold.inference.payment import to_header
+from freehold.node.keeping import keeper
+from freehold.node.keeping.keeper import Errand
+from freehold.node.node import Node
 
 PLAIN = Path(__file__).resolve().parents[1] / "support" / "plain_payer.py"
 
@@ -172,7 +175,7 @@ def test_a_nonce_spent_on_something_else_is_no_payment(
     shop: Shop, payer: Party, other: Party, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The payer uses up its nonce just before the gateway submits: by a transfer to itself, for less, or by cancelling."""
-    node, signer, sent = payer.node, payer.node.keys.account_key, shop.builder.node.send
+    node, signer, sent = payer.node, payer.node.keys.account_key, keeper.send
     before = shop.pool_units()[0]
     moved = (
         "TransferWithAuthorization(address from,address to,uint256 value,"
@@ -199,14 +202,13 @@ def test_a_nonce_spent_on_something_else_is_no_payment(
     for spend in (to_itself, for_less, cancelled):
         transfer = shop.deposit(payer)
 
-        def overtaken(contract: str, function: str, *args: object, spend=spend, transfer=transfer) -> int:
-            if function == "depositWithAuthorization":
-                spend(transfer)
-            return sent(contract, function, *args)
+        def overtaken(node: Node, errand: Errand, spend=spend, transfer=transfer) -> int:
+            spend(transfer)
+            return sent(node, errand)
 
-        monkeypatch.setattr(shop.builder.node, "send", overtaken)
+        monkeypatch.setattr(keeper, "send", overtaken)
         for _ in range(2):
             response = shop.post(shop.body(), to_header(transfer))
             assert (response.status_code, response.json()["code"]) == (402, "payment.refused"), spend
-        monkeypatch.setattr(shop.builder.node, "send", sent)
+        monkeypatch.setattr(keeper, "send", sent)
     assert shop.pool_units()[0] == before + 1, "the one unit of the payment for less"

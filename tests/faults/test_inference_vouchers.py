@@ -472,11 +472,14 @@ def test_settling_survives_a_channel_that_cannot_be_settled(shop: Shop, hand: Ha
     assert serving.settle(node) == {"settled": [], "failed": [], "units": 0, "gas": 0}
 
 
-def test_a_contract_can_be_the_payer(shop: Shop, payer: Party) -> None:
+def test_a_contract_can_be_the_payer_where_the_seller_takes_contracts(
+    shop: Shop, payer: Party, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """An ERC-1271 account whose key-holder signs for it: grant, channel and vouchers in its name."""
     from contract_account import init_code
 
     party, node = payer, shop.builder.node
+    monkeypatch.setattr(node, "settings", node.settings.with_overrides(contract_payers=True))
     code = init_code(party.account)
     party.node.chain.settled(
         party.node.chain.submit_data(party.node.keys.account_key, deployments.PROXY, bytes(32) + code)

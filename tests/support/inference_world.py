@@ -70,9 +70,14 @@ class Shop:
     def deposit(self, party: Party, *, salt: bytes | None = None, **other: Any) -> Transfer:
         """A transfer signed by a party, with any field replaced before signing."""
         node = party.node
-        fields = {"value_units": PRICE, "valid_after": 0, "valid_before": NEVER, **other}
+        fields = {
+            "payer": node.account,
+            "value_units": PRICE,
+            "valid_after": 0,
+            "valid_before": NEVER,
+            **other,
+        }
         made = Transfer(
-            payer=node.account,
             salt="0x" + (salt or secrets.token_bytes(32)).hex(),
             signature="0x00",
             **fields,

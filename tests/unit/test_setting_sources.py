@@ -43,7 +43,7 @@ def test_every_setting_can_come_from_the_environment(tmp_path, name):
         "log_level": "debug", "log_format": "json", "metrics": "all", "allow_private_peers": "no", "token": "0x" + "ab" * 20,
         "endpoint": "https://n.example", "rpc_url": "https://r.example", "peers": "http://a:1,http://b:2",
         "database": "postgresql://node@db.example/freehold",
-    }.get(name, "7" if isinstance(default, int) else "x")  # fmt: skip
+    }.get(name, "true" if isinstance(default, bool) else "7" if isinstance(default, int) else "x")  # fmt: skip
     chosen = choose(tmp_path, {variable(name): said})
     assert getattr(chosen.settings, name) != default
     assert chosen.sources[name] == variable(name)

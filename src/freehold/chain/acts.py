@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import TYPE_CHECKING
 
 from freehold.chain.errors import RpcError, TransactionPending
@@ -21,6 +22,10 @@ class Act:
     data: bytes
     gas: int
     value_wei: int = 0
+    most_gas: int | None = None
+    """The gas it may take at most, also where it has to be sent anew; None for no bound."""
+    most_wei: int | None = None
+    """What it may cost at most, also with raised fees; None for the network's bound."""
 
 
 @dataclass(eq=False)
@@ -45,18 +50,83 @@ class Sent:
         return next(reversed(self.versions))
 
 
+class Refused(Enum):
+    """What a node's refusal of a transaction means, and so what is worth doing."""
+
+    KNOWN = "known"
+    """It holds these very bytes: done."""
+    NONCE = "nonce"
+    """The nonce is another transaction's: ask for it anew, `MOST_RACES` times."""
+    FEE = "fee"
+    """The fees are too low by now: ask for them anew, `MOST_FEES` times."""
+    LATER = "later"
+    """It takes none now: the same bytes again after a pause."""
+    FUNDS = "funds"
+    """The account cannot pay for it: final."""
+    FINAL = "final"
+    """Whatever else: trying again would change nothing."""
+
+
+MOST_RACES, MOST_FEES = 25, 5
+_RATE_CODES = (429, -32005)
+_SAID = (
+    # in this order: some sentences hold the words of a later kind
+    (Refused.KNOWN, ("already known", "already imported", "known transaction", "alreadyknown")),
+    (Refused.FUNDS, ("insufficient funds", "insufficientfunds", "upfront cost exceeds", "overdraft")),
+    (
+        Refused.LATER,
+        (
+            "rate limit",
+            "too many requests",
+            "pool is full",
+            "pool is currently full",
+            "limit exceeded",
+            "try again",
+        ),
+    ),
+    (
+        Refused.NONCE,
+        (
+            "nonce too low",
+            "nonce is too low",
+            "oldnonce",
+            "nonce too high",
+            "nonce has already been used",
+            "replacement transaction underpriced",
+            "could not replace existing",
+            "replacementnotallowed",
+        ),
+    ),
+    (
+        Refused.FEE,
+        ("underpriced", "less than block base fee", "feetoolow", "fee too low", "below current base fee"),
+    ),
+)
+
+
+def meaning(error: RpcError) -> Refused:
+    """What a refusal says, in the words of the nodes that are in use; only known words are worth another try."""
+    said = error.message.lower()
+    for kind, words in _SAID:
+        if any(part in said for part in words):
+            return kind
+    return Refused.LATER if error.rpc_code in _RATE_CODES else Refused.FINAL
+
+
 def is_known(error: RpcError) -> bool:
     """The node holds these very bytes."""
-    said = error.message.lower()
-    return any(part in said for part in ("already known", "already imported", "known transaction"))
+    return meaning(error) is Refused.KNOWN
 
 
 def is_race(error: RpcError) -> bool:
     """The nonce is another transaction's, or the fees were overtaken: nonce and fees are to be asked anew."""
+    return meaning(error) in (Refused.NONCE, Refused.FEE)
+
+
+def is_out_of_gas(error: RpcError) -> bool:
+    """A trial came to nothing because the gas it was given did not do."""
     said = error.message.lower()
-    return any(
-        part in said for part in ("nonce too low", "underpriced", "less than block base fee", "oldnonce")
-    )
+    return any(part in said for part in ("out of gas", "gas required exceeds", "outofgas", "gas too low"))
 
 
 def pending(sent: Sent) -> TransactionPending:
@@ -70,6 +140,6 @@ def pending(sent: Sent) -> TransactionPending:
 
 def explained(error: RpcError, account: str) -> RpcError:
     """The refusal, with what to do about it."""
-    if "insufficient funds" in error.message.lower():
+    if meaning(error) is Refused.FUNDS:
         error.hint = f"send ether for gas to {account}"
     return error

@@ -19,12 +19,13 @@ from eth_abi.exceptions import DecodingError
 
 from freehold.chain import deployments
 from freehold.chain.abi import Abi, Entry, Interface, encode_topic
-from freehold.chain.acts import Act
+from freehold.chain.acts import Act, is_out_of_gas
 from freehold.chain.answers import Event, TxReceipt, read_data, read_event, read_hash, read_number
 from freehold.chain.errors import (
     ChainUnreachable,
     ContractNotDeployed,
     ContractReverted,
+    GasOverCap,
     RpcError,
     TransactionPending,
 )
@@ -33,7 +34,7 @@ from freehold.chain.reverts import refusal
 from freehold.chain.sending import Sender
 from freehold.chain.transaction import account_of
 from freehold.chain.waiting import Waiter
-from freehold.core.errors import Conflict, InvalidInput, NotAllowed
+from freehold.core.errors import Conflict, FreeholdError, InvalidInput, NotAllowed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -92,14 +93,24 @@ class Chain:
         """Code of a contract; empty for other accounts."""
         return read_data(self.rpc.call("eth_getCode", account, "latest"))
 
-    def read(self, contract: ContractRef, function: str, *args: Any, block: int | None = None) -> Any:
-        """What a view function returns, at a block or now.
+    def read(
+        self,
+        contract: ContractRef,
+        function: str,
+        *args: Any,
+        block: int | None = None,
+        most_gas: int | None = None,
+    ) -> Any:
+        """What a view function returns, at a block or now; `most_gas` bounds how long others' code may run.
 
         Raises `ContractReverted`, or `ContractNotDeployed` when nothing stands at the address.
         """
         question = _Question(contract, function, args)
+        bound = {} if most_gas is None else {"gas": hex(most_gas)}
         try:
-            answer = self.rpc.call("eth_call", question.message, "latest" if block is None else hex(block))
+            answer = self.rpc.call(
+                "eth_call", {**question.message, **bound}, "latest" if block is None else hex(block)
+            )
         except RpcError as error:
             raise question.refusal(error) from error
         return self._answer(question, answer)
@@ -201,6 +212,39 @@ class Chain:
             raise refusal(error, _interface(contract), _label(contract, to)) from error
         return self._sender.send(key, Act(to, data, _with_room(gas), value_wei))
 
+    def prepare(
+        self, account: str, contract: str, function: str, *args: Any, most_gas: int, most_wei: int | None
+    ) -> Act:
+        """An act that was tried out with no more gas than it may take; nothing is sent yet.
+
+        The node runs it with that gas, so that nobody's code can make the trial long either.
+
+        Raises `ContractReverted`; `GasOverCap` where it needs more.
+        """
+        question = _Question(contract, function, args)
+        message = {**question.message, "from": account, "gas": hex(most_gas)}
+        try:
+            gas = read_number(self.rpc.call("eth_estimateGas", message, "pending"))
+        except RpcError as error:
+            told = question.refusal(error)
+            unnamed = isinstance(told, RpcError) or told.name in ("Reverted", "Unknown")
+            if unnamed and is_out_of_gas(error):
+                raise _over(question.label, function, most_gas) from error
+            raise told from error
+        if gas > most_gas:
+            raise _over(question.label, function, most_gas)
+        limit = min(_with_room(gas), most_gas)
+        return Act(question.address, question.data, limit, most_gas=most_gas, most_wei=most_wei)
+
+    def submit_act(self, key: bytes, act: Act) -> str:
+        """Send what was prepared; returns the transaction hash. Raises as `submit`."""
+        return self._sender.send(key, act)
+
+    def fee_wei(self) -> int:
+        """What one unit of gas costs in the next block."""
+        market = self._sender.market()
+        return market.base + market.tip
+
     def submit_many(self, key: bytes, calls: Sequence[Call], *, gas: int | None = None) -> list[str]:
         """Send several calls in order without waiting; returns their hashes, in order.
 
@@ -227,18 +271,25 @@ class Chain:
         receipt = self.wait(tx_hash)
         if receipt.status:
             return receipt
+        raise self.failure(receipt, contract)
+
+    def failure(self, receipt: TxReceipt, contract: ContractRef | None = None) -> FreeholdError:
+        """Why a transaction in the chain failed, as a replay in the state before its block tells it."""
         sent = self.rpc.call("eth_getTransactionByHash", receipt.tx_hash)
         if not isinstance(sent, dict):
-            raise ChainUnreachable("the chain does not show a transaction whose receipt it gave")
+            return ChainUnreachable("the chain does not show a transaction whose receipt it gave")
         message = {name: sent[name] for name in ("from", "to", "input", "value", "gas") if sent.get(name)}
         label = _label(contract, str(sent.get("to")))
+        told: FreeholdError = ContractReverted(
+            "Failed", (receipt.tx_hash,), label, hint="the state it needed changed before its block"
+        )
         try:
             self.rpc.call("eth_call", message, hex(receipt.block_number - 1))
         except RpcError as error:
-            raise refusal(error, _interface(contract), label) from error
-        raise ContractReverted(
-            "Failed", (receipt.tx_hash,), label, hint="the state it needed changed before its block"
-        )
+            told = refusal(error, _interface(contract), label)
+        if isinstance(told, ContractReverted):
+            told.gas_used = receipt.gas_used
+        return told
 
     def fund(self, account: str, wei: int) -> None:
         """See that an account holds at least `wei`, on a local chain. Raises `NotAllowed` elsewhere."""
@@ -333,6 +384,14 @@ def _label(contract: ContractRef | None, to: str) -> str:
 def _with_room(gas: int) -> int:
     """What others do before the block can cost a little more than the estimate saw."""
     return gas * 5 // 4
+
+
+def _over(label: str, function: str, most_gas: int) -> GasOverCap:
+    return GasOverCap(
+        f"{label}.{function} would take more than {most_gas} gas",
+        hint="Somebody else's code runs in it: a contract that signs or a token. It is not sent.",
+        most_gas=most_gas,
+    )
 
 
 def _place(block: Any) -> tuple[str, str]:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from eth_hash.auto import keccak
 
 from freehold.chain.abi import Abi, Interface, encode
-from freehold.chain.errors import ContractNotDeployed
+from freehold.chain.errors import ContractNotDeployed, ContractReverted
 from freehold.core.errors import NotFound
 
 if TYPE_CHECKING:
@@ -107,8 +107,13 @@ class Deployments:
         receipts: dict[str, TxReceipt | None] = dict.fromkeys(self.names())
         for name in absent:
             contract = (self.address(name), self.artifact(name).abi)
-            tx_hash = chain.submit_data(key, PROXY, self.creation(name), contract=contract)
-            receipts[name] = chain.settled(tx_hash, contract=contract)
+            try:
+                tx_hash = chain.submit_data(key, PROXY, self.creation(name), contract=contract)
+                receipts[name] = chain.settled(tx_hash, contract=contract)
+            except ContractReverted:
+                # somebody else put it there meanwhile: anybody may, and it is the same code
+                if not chain.code(self.address(name)):
+                    raise
         self.check(chain)
         return receipts
 

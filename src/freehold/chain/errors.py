@@ -9,7 +9,8 @@ Unavailable
 FreeholdError
 └── RpcError              the node answered with a JSON-RPC error
 Conflict
-└── ContractReverted      a contract refused the call; name and arguments of its custom error
+├── ContractReverted      a contract refused the call; name and arguments of its custom error
+└── GasOverCap            the act would take more gas than it may; it was not sent
 InvalidInput
 └── ContractNotDeployed   the network does not hold the contracts this version expects
 ```
@@ -89,6 +90,14 @@ class ContractReverted(Conflict):
         """Its decoded arguments."""
         self.contract = contract
         """Name or address of the contract that was called."""
+        self.gas_used = 0
+        """What it cost all the same; 0 where it was refused before it was sent."""
+
+
+class GasOverCap(Conflict):
+    """An act would take more gas than it is allowed; nothing was sent. `fields["most_gas"]` is the cap."""
+
+    code = "chain.gas_over_cap"
 
 
 class ContractNotDeployed(InvalidInput):

@@ -17,7 +17,18 @@ from typing import TYPE_CHECKING, Any
 from coincurve import PrivateKey
 from eth_hash.auto import keccak
 
-from freehold.chain.acts import Act, Sent, explained, is_known, is_race, pending
+from freehold.chain.acts import (
+    MOST_FEES,
+    MOST_RACES,
+    Act,
+    Refused,
+    Sent,
+    explained,
+    is_known,
+    is_race,
+    meaning,
+    pending,
+)
 from freehold.chain.answers import read_number
 from freehold.chain.errors import ChainUnreachable, RpcError, TransactionPending
 from freehold.chain.fees import HISTORY_BLOCKS, PERCENTILE, Fees, from_history
@@ -32,7 +43,6 @@ if TYPE_CHECKING:
 SEND = "eth_sendRawTransaction"
 _PAUSES_SECONDS = (0.1, 0.3, 1.0, None)
 """Between attempts to deliver the same bytes."""
-_MOST_RACES = 25
 _MOST_REMEMBERED = 20_000
 _CHUNK = 200
 """Transactions in one request."""
@@ -152,14 +162,16 @@ class Sender:
 
     def _send(self, key: PrivateKey, account: str, act: Act) -> str:
         self._clear_up(account)
-        for race in range(_MOST_RACES):
+        fees_refused = 0
+        for race in range(MOST_RACES):
             nonce, fees, head = self._prepare(account)
             sent = self._signed(Sent(key, account, act, nonce, self._affordable(fees, act), head))
             try:
                 self._deliver(sent)
             except RpcError as error:
                 self.done(sent)
-                if not is_race(error):
+                fees_refused += meaning(error) is Refused.FEE
+                if not is_race(error) or fees_refused >= MOST_FEES:
                     raise explained(error, account) from error
                 # whoever else sends from this account is not in step with us: do not stay in step with it
                 time.sleep(random.uniform(0, 0.02 * (race + 1)))  # noqa: S311 - not a secret
@@ -207,7 +219,8 @@ class Sender:
         return from_history(one, tip)
 
     def _affordable(self, fees: Fees, act: Act) -> Fees:
-        return fees.within(act.gas, self._max_fee_wei)
+        limits = [one for one in (self._max_fee_wei, act.most_wei) if one is not None]
+        return fees.within(act.gas, min(limits, default=None))
 
     def _signed(self, sent: Sent) -> Sent:
         """Sign with the present fees and note the new version before anyone can see it."""
@@ -247,17 +260,25 @@ class Sender:
                     raise pending(sent) from error
                 time.sleep(pause)
             except RpcError as error:
-                if is_known(error):
+                if self._has_it(sent, error, may_have_arrived=may_have_arrived):
                     return
-                if (may_have_arrived or is_race(error)) and self._is_known(sent):
-                    return
-                if may_have_arrived:
-                    # a node that lags refuses what another has put in a block
-                    self._unsure[sent.account] = sent
-                    raise pending(sent) from error
-                raise
+                if meaning(error) is not Refused.LATER or pause is None:
+                    raise
+                time.sleep(pause)
             else:
                 return
+
+    def _has_it(self, sent: Sent, error: RpcError, *, may_have_arrived: bool) -> bool:
+        """Whether the network has what was just refused. Raises `TransactionPending` where that is not known."""
+        if is_known(error):
+            return True
+        if (may_have_arrived or is_race(error)) and self._is_known(sent):
+            return True
+        if may_have_arrived:
+            # a node that lags refuses what another has put in a block
+            self._unsure[sent.account] = sent
+            raise pending(sent) from error
+        return False
 
     def _deliver_many(self, sent: list[Sent]) -> list[FreeholdError | None]:
         """Send the newest versions in one request; what became of each, None for taken."""

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from freehold.chain.abi import Interface
-from freehold.chain.acts import Act, Sent
+from freehold.chain.acts import Sent
 from freehold.chain.answers import TxReceipt, read_number, read_receipt
 from freehold.chain.errors import ChainUnreachable, RpcError, TransactionPending
 from freehold.chain.fees import FeeTooHigh
@@ -182,11 +183,16 @@ class Waiter:
             "input": "0x" + act.data.hex(),
             "value": hex(act.value_wei),
         }
+        if act.most_gas is not None:
+            message["gas"] = hex(act.most_gas)
         try:
             gas = read_number(self._rpc.call("eth_estimateGas", message, "pending"))
         except RpcError as error:
             raise refusal(error, Interface([]), act.to) from error
-        self._sender.renew(one, Act(act.to, act.data, max(act.gas, gas * 5 // 4), act.value_wei))
+        limit = max(act.gas, gas * 5 // 4)
+        if act.most_gas is not None:
+            limit = min(limit, act.most_gas)
+        self._sender.renew(one, replace(act, gas=limit))
 
 
 def spent_on(rpc: Rpc, sent: Sent, depth: int) -> str | None:

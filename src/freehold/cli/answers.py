@@ -49,6 +49,7 @@ ANSWERS: dict[str, tuple[type[BaseModel], ...]] = {
     "freehold spending": (money.Spending,),
     "freehold channels list": (money.Channels,),
     "freehold channels close": (money.Closing,),
+    "freehold channels retry": (money.Retried,),
     "freehold receipts": (proof.Receipts, proof.SignedReceipt),
     "freehold lineage": (proof.Lineage,),
     "freehold evidence": (shapes.EvidenceWritten,),
@@ -67,6 +68,7 @@ ANSWERS: dict[str, tuple[type[BaseModel], ...]] = {
     "freehold chain contracts": (shapes.Contracts,),
     "freehold chain deploy": (shapes.Deployment,),
     "freehold chain faucet": (shapes.Minted,),
+    "freehold chain forget": (shapes.ChainForgotten,),
     "freehold completion": (shapes.Completion,),
 }
 """Several shapes where options or circumstances decide which."""

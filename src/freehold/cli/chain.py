@@ -14,6 +14,7 @@ from freehold.cli.deploying import deploy
 from freehold.cli.node import UntilEof, end_at_eof
 from freehold.cli.options import DEFAULT_HOME, Home, Json
 from freehold.cli.output import day, emit, table
+from freehold.core.errors import NotFound
 
 _FAUCET_WEI = 10**18
 
@@ -25,6 +26,7 @@ def register(app: typer.Typer) -> None:
     group.command("contracts")(contracts)
     group.command("deploy")(deploy)
     group.command("faucet")(faucet)
+    group.command("forget")(forget)
     app.add_typer(group, name="chain")
 
 
@@ -137,3 +139,28 @@ def faucet(
         gas = chain.send(DEV_KEY, "TestDollar", "mint", account, amount_units).gas_used
     said = {"account": account, "minted_units": amount_units, "gas": gas}
     emit(said, lambda: [f"minted {money.dollars(amount_units)} for {account}"], as_json=as_json)
+
+
+def forget(*, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
+    """Let this home begin anew on whatever chain it finds next.
+
+    A node stays on the chain of its first start, known by two block hashes, and refuses another with the same
+    id. What it bought, opened and anchored is on that chain only. The node must be stopped.
+    """
+    from freehold.node import chain_identity, daemon  # noqa: PLC0415
+    from freehold.node.databases import opening  # noqa: PLC0415
+    from freehold.node.reading import database_url  # noqa: PLC0415
+    from freehold.node.store import Store  # noqa: PLC0415
+
+    folder = home.expanduser()
+    if not (folder / daemon.KEYS_FILE).exists():
+        raise NotFound(f"there is no node in {folder}", hint="Name its home with --home.")
+    with daemon._lock(folder):  # noqa: SLF001 - the very lock that `up` takes
+        store = Store(opening.for_writing(folder, database_url(folder)))
+        try:
+            known = chain_identity.forget(store)
+        finally:
+            store.close()
+    said = {"chain_id": known["chain_id"] if known else None, "block": known["block"] if known else None}
+    line = f"chain {said['chain_id']} is forgotten; the next start takes the chain it finds"
+    emit(said, lambda: [line if known else "no chain was known"], as_json=as_json)

@@ -9,7 +9,7 @@ import typer
 
 from freehold.cli.client import NodeClient
 from freehold.cli.options import DEFAULT_HOME, Home, Json
-from freehold.cli.output import emit, minute, table
+from freehold.cli.output import emit, minute, plain, table
 
 
 def register(app: typer.Typer) -> None:
@@ -17,13 +17,28 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(no_args_is_help=True, help="Dollars set aside to pay for predictions.")
     group.command("list")(list_channels)
     group.command("close")(close)
+    group.command("retry")(retry)
     app.add_typer(group, name="channels")
 
 
 def list_channels(*, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
-    """List the channels that this node pays from."""
+    """List the channels that this node pays from, and those of others with vouchers to settle."""
     answer = NodeClient.of(home).get("/api/channels")
-    emit(answer, lambda: _table(answer["channels"]), as_json=as_json)
+    emit(answer, lambda: _lists(answer), as_json=as_json)
+
+
+def retry(
+    channel: Annotated[str, typer.Argument(help="Id of a channel, in full or its first digits.")],
+    *,
+    home: Home = DEFAULT_HOME,
+    as_json: Json = False,
+) -> None:
+    """Settle a channel once more that failed on chain or was refused.
+
+    A settlement that was mined and failed has cost its gas, so the node does not send another by itself.
+    """
+    answer = NodeClient.of(home).post(f"/api/channels/{channel}/retry")
+    emit(answer, lambda: _retried(answer), as_json=as_json)
 
 
 def close(
@@ -49,6 +64,44 @@ def _closed(answer: dict[str, Any]) -> Iterable[Any]:
         yield f"closed: {short(answer['channel'])}, {dollars(answer['withdrawn_units'])} back in the wallet"
     else:
         yield f"closing: {short(answer['channel'])}; call again after {minute(answer['closes_at'])}"
+
+
+def _retried(answer: dict[str, Any]) -> Iterable[Any]:
+    from freehold.core.ids import short  # noqa: PLC0415
+    from freehold.core.money import dollars  # noqa: PLC0415
+
+    yield f"settled {short(answer['channel'])}: {dollars(answer['units'])} for {answer['gas']:,} gas"
+
+
+def gas_line(gas: dict[str, Any]) -> str:
+    """What a node spends on gas by itself, in one line."""
+    ceiling = "no limit" if gas["ceiling"] is None else f"of {gas['ceiling']:,}"
+    said = f"{gas['used']:,} {ceiling} in 24 hours by itself, {gas['by_hand']:,} by hand"
+    return f"{said}; spent, next from {minute(gas['frees_at'])}" if gas["spent"] else said
+
+
+def _lists(answer: dict[str, Any]) -> Iterable[Any]:
+    yield from _table(answer["channels"])
+    if answer["unsettled"]:
+        yield from _unsettled(answer["unsettled"])
+    yield f"gas: {gas_line(answer['gas'])}"
+
+
+def _unsettled(rows: list[dict[str, Any]]) -> Iterable[Any]:
+    from freehold.core.ids import short  # noqa: PLC0415
+    from freehold.core.money import dollars  # noqa: PLC0415
+
+    lines = (
+        (
+            short(row["channel"]),
+            short(row["model"]),
+            dollars(row["promised_units"]),
+            row["state"],
+            plain(row["title"]),
+        )
+        for row in rows
+    )
+    return [table(("to settle", "model", "promised", "state", "why"), lines, right=("promised",))]
 
 
 def _table(channels: list[dict[str, Any]]) -> Iterable[Any]:

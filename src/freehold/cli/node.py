@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from freehold.cli.channels import gas_line
 from freehold.cli.client import NodeClient
 from freehold.cli.options import DEFAULT_HOME, Home, Json
 from freehold.cli.output import emit, note, plain
@@ -212,6 +213,10 @@ def _status(answer: dict[str, Any]) -> Iterable[Any]:
     yield f"log      {log_['size']} entries, {log_['anchored']} anchored on chain"
     counts = ", ".join(f"{count} {name}" for name, count in answer.get("counts", {}).items())
     yield f"holds    {counts or 'nothing yet'}"
+    if "gas" in answer:
+        yield f"gas      {gas_line(answer['gas'])}"
+    for name in answer.get("quarantined", []):
+        yield f"stopped  {plain(name)} failed on chain and waits for you: freehold channels list"
     yield from (_task(piece) for piece in answer.get("work", []))
     yield from (_task(job) for job in answer.get("jobs", []) if job["state"] != "done")
 

@@ -142,6 +142,15 @@ class Minted(Shape):
     """Spent on it."""
 
 
+class ChainForgotten(Shape):
+    """The chain a home knew and knows no longer; nothing where it knew none."""
+
+    chain_id: Count | None
+    """Its id."""
+    block: Count | None
+    """Newest block that was remembered of it."""
+
+
 class Completion(Shape):
     """A script for a shell."""
 

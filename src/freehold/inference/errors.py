@@ -62,6 +62,12 @@ class ChannelClosing(PaymentRefused):
     code = "payment.closing"
 
 
+class ContractPayer(PaymentRefused):
+    """The payer is an account with code, and this seller takes no payments of such."""
+
+    code = "payment.contract_payer"
+
+
 class PaymentReused(Conflict):
     """This payment was accepted for another question."""
 

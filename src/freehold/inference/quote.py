@@ -31,6 +31,8 @@ class Quote:
     """EIP-712 domain of the Channels contract."""
     revenue: str
     """Address of the Revenue contract."""
+    contract_payers: bool = False
+    """Whether accounts with code may pay."""
 
     def price_of(self, rows: int) -> int:
         """What a call of so many rows costs."""
@@ -50,6 +52,7 @@ class Quote:
             "pool": self.pool,
             "channels": self.channels.contract,
             "revenue": self.revenue,
+            "contract_payers": self.contract_payers,
             "how": [self._voucher(), self._transfer(self.price_of(rows))],
         }
 

@@ -25,7 +25,7 @@ from freehold.chain.rpc import Rpc
 from freehold.core import origins
 from freehold.core.errors import Conflict, Unavailable
 from freehold.core.origins import Origin
-from freehold.node import logs, supervisor
+from freehold.node import chain_identity, logs, supervisor
 from freehold.node import settings as settings_file
 from freehold.node.api import app
 from freehold.node.api.connections import Connections, Impatient
@@ -88,7 +88,7 @@ def run(
     is told the address that it listens on. `kept` is what config.toml is to say where that is not `settings`.
 
     Raises:
-        WrongPassphrase, PortInUse, HomeInUse, ChainUnreachable, ContractNotDeployed, StorageFailed,
+        WrongPassphrase, PortInUse, HomeInUse, ChainUnreachable, OtherChain, ContractNotDeployed, StorageFailed,
         DatabaseInUse, DatabaseMismatch: nothing was started.
     """
     logs.configure(settings)
@@ -114,6 +114,7 @@ def run(
                 node = Node(home, keys, chosen, chain)
                 trial.callback(node.store.close)
                 node.require_own_database(served=(home / TOKEN_FILE).exists())
+                chain_identity.require_same_chain(node)
                 settings_file.save(home, (kept or settings).with_overrides(name=_new_name(settings, chosen)))
                 services = _prepare(Services(node, tally), url, trial)
                 served = app.create(services, _api_token(home))

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from freehold.chain.errors import ContractReverted
 from freehold.core.documents import Asset, Claim, Grant
 from freehold.core.errors import NotFound
 from freehold.core.money import BPS
@@ -84,13 +83,9 @@ def _claim_one(node: Node, holding: Holding) -> dict[str, Any]:
     if not _claimable(node, holding):
         return {"asset": holding.asset.id, "units": 0, "gas": 0}
     proof = SplitTree(shares_of(holding.release)).proof(node.account)
-    before, gas = _claimed(node, holding), 0
-    try:
-        gas = node.send("Revenue", "claim", holding.pool, node.account, holding.shares, proof)
-    except ContractReverted as error:
-        # somebody else sent this account's claim first: anybody may
-        if error.name != "NothingToClaim":
-            raise
+    before = _claimed(node, holding)
+    # of no gas where somebody else sent this account's claim first: anybody may
+    gas = node.send("Revenue", "claim", holding.pool, node.account, holding.shares, proof)
     return {"asset": holding.asset.id, "units": _claimed(node, holding) - before, "gas": gas}
 
 

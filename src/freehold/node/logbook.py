@@ -10,6 +10,9 @@ from freehold.core.errors import Conflict, FreeholdError, InvalidInput, NotFound
 from freehold.core.ids import hash_bytes
 from freehold.log.checkpoint import Checkpoint
 from freehold.log.note import sign
+from freehold.node.chain_facts import own_head, remember_anchored
+from freehold.node.keeping import keeper, subjects
+from freehold.node.keeping.keeper import Errand
 from freehold.node.node import Node
 
 MAX_PROOFS = 2_000
@@ -32,18 +35,28 @@ def checkpoint(node: Node, size: int | None = None) -> str:
     return sign(head.format(), node.log_signer)
 
 
-def anchor(node: Node) -> dict[str, Any]:
-    """Put the log's present root on chain unless it is there already.
+def anchor(node: Node, *, by_itself: bool = False) -> dict[str, Any]:
+    """Put the log's present root on chain unless it is there already; `by_itself` within the day's gas.
 
     Returns:
         `size`, `root` of what is anchored now and `gas` spent (0 if nothing was to do).
+
+    Raises:
+        LogForked, ChainLostState: what is anchored contradicts this log; nothing was sent. GasDaySpent.
     """
+    head = own_head(node)
+    head.require()
     with node.store.log() as log:
         size = log.size()
         root = log.root(size)
     gas = 0
-    if anchored_size(node) < size:
-        gas = node.send("LogAnchors", "anchor", size, root)
+    if head.anchored_size < size:
+        if by_itself:
+            gas = keeper.send(node, Errand("LogAnchors", "anchor", (size, root), subject="log"))
+        else:
+            gas = node.send("LogAnchors", "anchor", size, root)
+            subjects.clear(node, "LogAnchors.anchor", "log")
+    remember_anchored(node, size)
     if node.store.state(DUE):
         with node.store.transaction() as tx:
             tx.delete(DUE)
@@ -75,7 +88,7 @@ def anchor_if_due(node: Node) -> bool:
     pauses += [settings.anchor_every_seconds] if settings.anchor_every_seconds else []
     if not grown or not pauses or node.now() - int(anchored_at) < min(pauses):
         return False
-    anchor(node)
+    anchor(node, by_itself=True)
     return True
 
 

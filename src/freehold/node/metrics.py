@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry, PlatformCollector, ProcessColle
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
+from freehold.node.keeping import purse, subjects
 from freehold.node.services import Services
 from freehold.node.tally import BUCKETS_SECONDS
 
@@ -56,6 +57,11 @@ CATALOGUE = {
     "freehold_work_last_success_timestamp_seconds": Metric(
         "gauge", ("work",), "When recurring work last succeeded; 0 if it has not yet."
     ),
+    "freehold_gas_day": Metric(
+        "gauge", ("by",), "Gas of the last 24 hours: sent by itself, or by hand, as the owner ordered."
+    ),
+    "freehold_gas_day_ceiling": Metric("gauge", (), "Most of that by itself; 0 where there is no limit."),
+    "freehold_acts_quarantined": Metric("gauge", (), "Acts that failed on chain and wait for the owner."),
     "freehold_ready": Metric("gauge", ("check",), "1 if the check of /readyz holds."),
     "freehold_chain_head_block": Metric("gauge", (), "Number of the chain's newest block."),
     "freehold_chain_head_age_seconds": Metric("gauge", (), "Age of that block by this machine's clock."),
@@ -157,6 +163,13 @@ class _Found(Collector):
         yield _one(
             "freehold_chain_head_age_seconds", max(0.0, time.time() - look.head_at) if look.head_at else 0
         )
+        gas = _family("freehold_gas_day")
+        spent = purse.day(self._services.node)
+        gas.add_metric(("itself",), spent.used)
+        gas.add_metric(("hand",), spent.by_hand)
+        yield gas
+        yield _one("freehold_gas_day_ceiling", spent.ceiling or 0)
+        yield _one("freehold_acts_quarantined", len(subjects.quarantined(self._services.node)))
         home = self._services.node.home
         yield _one("freehold_store_bytes", sum(path.stat().st_size for path in home.glob("node.sqlite*")))
         disk = os.statvfs(home)

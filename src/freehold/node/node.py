@@ -11,16 +11,17 @@ from weakref import WeakValueDictionary
 
 from freehold.chain import deployments
 from freehold.chain.client import Chain, ContractRef
-from freehold.chain.errors import ChainUnreachable, ContractReverted
+from freehold.chain.errors import ChainUnreachable, ContractReverted, RpcError
 from freehold.core.connection import Connection
 from freehold.core.documents import Asset, Claim, ClaimKind, Document, Grant, Party, Receipt
 from freehold.core.errors import FreeholdError, InvalidDocument, InvalidSignature, Unavailable
 from freehold.core.signing import Envelope, check, public_account, seal
 from freehold.core.typed_data import TEST_DOLLAR_DOMAIN, Domain
 from freehold.log.note import Signer
-from freehold.node import pending
+from freehold.node import once, pending
 from freehold.node.databases import opening
 from freehold.node.databases.errors import DatabaseMismatch
+from freehold.node.keeping import purse
 from freehold.node.settings import Settings
 from freehold.node.store import Store, Transaction
 from freehold.vault.blobs import Blobs
@@ -41,6 +42,8 @@ _ERC1271 = [
         "outputs": [{"name": "", "type": "bytes4"}],
     }
 ]
+_SIGNER_GAS = 1_000_000
+"""What a contract may take to judge a signature: a passkey takes 264,000."""
 _ERC1271_MAGIC = bytes.fromhex("1626ba7e")
 
 D = TypeVar("D", bound=Document)
@@ -249,8 +252,10 @@ class Node:
         if not self.chain.code(account):
             return False
         try:
-            answer = self.chain.read((account, _ERC1271), "isValidSignature", digest, signature)
-        except (ContractReverted, ChainUnreachable):
+            answer = self.chain.read(
+                (account, _ERC1271), "isValidSignature", digest, signature, most_gas=_SIGNER_GAS
+            )
+        except (ContractReverted, ChainUnreachable, RpcError):
             return False
         return bytes(answer) == _ERC1271_MAGIC
 
@@ -303,11 +308,23 @@ class Node:
     # chain
 
     def send(self, contract: str, function: str, *args: object) -> int:
-        """Send a transaction from this node's account and wait; returns the gas used."""
-        receipt = self.chain.send(self.keys.account_key, contract, function, *args)
+        """Send what the owner ordered and wait; returns the gas used. What is done already is done (`once`).
+
+        What the node sends by itself goes through `keeping.keeper` instead.
+        """
+        act = f"{contract}.{function}"
+        try:
+            gas = self.chain.send(self.keys.account_key, contract, function, *args).gas_used
+        except ContractReverted as error:
+            if error.gas_used:
+                purse.count_by_hand(self, error.gas_used)
+            if not once.is_done(self, act, args, error):
+                raise
+            return error.gas_used
         with self.store.transaction() as tx:
-            tx.set(f"gas:{contract}.{function}", receipt.gas_used)
-        return receipt.gas_used
+            tx.set(f"gas:{act}", gas)
+        purse.count_by_hand(self, gas)
+        return gas
 
     def prepare_local_account(self) -> None:
         """On the local development chain, give a new account gas and test dollars."""

@@ -15,8 +15,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from freehold.chain.answers import read_number
-from freehold.core.errors import Conflict, FreeholdError
+from freehold.core.errors import FreeholdError
 from freehold.core.signing import public_account
+from freehold.node.chain_facts import own_head
+from freehold.node.chain_identity import require_same_chain
 from freehold.node.node import Node
 
 FRESH_SECONDS = 5.0
@@ -29,12 +31,6 @@ class NotEnoughDisk(FreeholdError):
 
     code = "disk.full"
     http_status = 503
-
-
-class OtherChain(Conflict):
-    """The endpoint of the chain now answers for another chain than at the start."""
-
-    code = "chain.other"
 
 
 class WrongKeys(FreeholdError):
@@ -110,13 +106,12 @@ class Readiness:
 
     def _chain(self) -> dict[str, int]:
         node = self._node
-        found = read_number(node.chain.rpc.call("eth_chainId"))
-        if found != node.chain_id:
-            raise OtherChain(f"the chain is {found}, this node lives on {node.chain_id}")
+        require_same_chain(node)
         head = node.chain.rpc.call("eth_getBlockByNumber", "latest", False)
-        _, anchored, _ = node.chain.read("LogAnchors", "headOf", node.account)
         number, moment = read_number(head["number"]), read_number(head["timestamp"])
-        return {"head": number, "head_at": moment, "anchored": int(anchored)}
+        anchored = own_head(node)
+        anchored.require()
+        return {"head": number, "head_at": moment, "anchored": anchored.anchored_size}
 
     def _keys(self) -> None:
         if public_account(self._node.keys.account_public) != self._node.account:

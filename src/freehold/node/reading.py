@@ -17,6 +17,7 @@ from freehold.core.errors import NotFound, VerificationFailed
 from freehold.core.signing import read_envelope
 from freehold.node import setting_sources
 from freehold.node.databases import opening
+from freehold.node.keeping import subjects
 from freehold.vault.vault import Sealed
 
 
@@ -44,6 +45,16 @@ class NodeFile:
         """The JSON value kept under a name; None if there is none."""
         row = self._connection.execute("SELECT value FROM state WHERE name = ?", (name,)).fetchone()
         return None if row is None else json.loads(row[0])
+
+    def quarantined(self) -> list[str]:
+        """Acts that failed on chain and wait for the owner."""
+        prefix = subjects.PREFIX
+        rows = self._connection.execute(
+            "SELECT name, value FROM state WHERE substr(name, 1, ?) = ? ORDER BY name", (len(prefix), prefix)
+        )
+        return [
+            name.removeprefix(prefix) for name, kept in rows if json.loads(kept)["state"] == "quarantined"
+        ]
 
     def party(self) -> Party:
         """The node's own party document.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ from freehold.core.errors import Conflict, InvalidSignature
 from freehold.core.signing import Envelope, recover
 from freehold.core.typed_data import CHANNELS_DOMAIN, Domain
 from freehold.inference.answer import Question, answer_json, output_hash
-from freehold.inference.errors import PaymentRefused, PaymentReused
+from freehold.inference.errors import ContractPayer, PaymentRefused, PaymentReused
 from freehold.inference.payment import signature_bytes
 from freehold.inference.quote import Quote
 from freehold.node.node import Node
@@ -68,6 +69,7 @@ def load(node: Node, model_id: str) -> Served:
         token=node.token_domain,
         channels=Domain(CHANNELS_DOMAIN, node.chain_id, node.contract("Channels")),
         revenue=node.contract("Revenue"),
+        contract_payers=node.settings.contract_payers,
     )
     weights = np.array(model["weights"], dtype=np.int64)
     return Served(asset, weights, Scaling.from_json(model["scaling"]), tuple(model["columns"]), quote)
@@ -144,6 +146,23 @@ def require_held(answer: bytes) -> bytes:
     return answer
 
 
+def require_plain_payer(node: Node, account: str, has_code: Callable[[], bool]) -> None:
+    """The payer is an account with a key, unless this seller takes those with code too.
+
+    What such code says of a signature may change between the trial of a payment and its block, and it runs at
+    the seller's cost.
+
+    Raises:
+        ContractPayer.
+    """
+    if not node.settings.contract_payers and has_code():
+        raise ContractPayer(
+            f"{account} is an account with code, and this seller takes payments of keys only",
+            hint="Pay from an account without code; or ask the seller to set contract_payers.",
+            payer=account,
+        )
+
+
 def require_signature(node: Node, account: str, digest: bytes, signature: str) -> None:
     """`account` signed, with its key or as a contract (ERC-1271).
 
@@ -155,6 +174,8 @@ def require_signature(node: Node, account: str, digest: bytes, signature: str) -
         signer: str | None = recover(digest, raw)
     except InvalidSignature:
         signer = None
+    if signer != account:
+        require_plain_payer(node, account, lambda: bool(node.chain.code(account)))
     if signer != account and not node.contract_accepts(account, digest, raw):
         raise PaymentRefused(
             f"the payment is not signed by {account}",

@@ -28,6 +28,7 @@ from freehold.node.served import (
     make_receipt,
     repeated,
     require_held,
+    require_plain_payer,
     require_signature,
     response,
 )
@@ -156,6 +157,7 @@ class Gateway:
             # paid and answered: no later change of grant or channel takes it away
             return require_held(known[1])
         head = self._facts.head()
+        require_plain_payer(node, grant.holder, lambda: self._facts.has_code(grant.holder, head))
         state = self._facts.channel(voucher.channel, head)
         require_open(state, payer=grant.holder, pool=served.quote.pool)
         with node.exclusive(voucher.channel), node.exclusive(grant.id):

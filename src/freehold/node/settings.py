@@ -32,6 +32,8 @@ LEAST = {
     "spend_per_day_micro": 0,
     "anchor_every_seconds": 0,
     "anchor_least_seconds": 0,
+    "gas_per_day": 0,
+    "micro_per_eth": 0,
     "keep_answers_days": 0,
     "keep_answers_bytes": 0,
     "address_requests_per_minute": 0,
@@ -84,6 +86,12 @@ class Settings:
     """Most that one act of yours may cost (a call with its deposit, a grant, a training job), in millionths of a dollar; 0 is not set. With neither this nor the next set, what costs money is refused unless the act says what it may take."""
     spend_per_day_micro: int = 0
     """Most that leaves the wallet in any 24 hours, deposits included, in millionths of a dollar; 0 is not set."""
+    gas_per_day: int = 0
+    """Most gas in 24 hours for what the node sends by itself; 0 means 5,000,000, and no limit on the local chain, where gas is free."""
+    micro_per_eth: int = 0
+    """What the coin that gas is paid in costs, in micro-dollars, to tell whether an act is worth its gas; 0 means 5,000,000,000, and that gas is free on the local chain."""
+    contract_payers: bool = False
+    """Whether accounts with code may pay by vouchers or transfers; their signatures count only while their code says so."""
     anchor_every_seconds: int = 86_400
     """How often a log that has grown is anchored on chain; 0 means only by its owner, and at the end of a run."""
     anchor_least_seconds: int = 3_600

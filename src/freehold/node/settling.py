@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import dataclass
 from typing import Any
 
-from freehold.chain.errors import ContractReverted
+from freehold.chain.errors import TransactionPending
 from freehold.core.errors import Conflict, FreeholdError, Unavailable
-from freehold.core.ids import hash_bytes
+from freehold.core.ids import hash_bytes, resolve
+from freehold.inference.channel import ChannelState
 from freehold.inference.payment import Voucher, signature_bytes
-from freehold.node.chain_facts import read_channel
+from freehold.node.chain_facts import read_channel, read_channels
+from freehold.node.keeping import keeper, subjects
+from freehold.node.keeping.keeper import Errand
+from freehold.node.keeping.purse import GasDaySpent
+from freehold.node.keeping.subjects import Subject
 from freehold.node.node import Node
 from freehold.node.store import Transaction
 
+ACT = "Channels.settle"
 ENDED_AT = 2**64 - 1
 """`closesAt` of a channel whose payer has withdrawn."""
+PASS_SECONDS = 60.0
+"""How long one pass takes at most before the next begins with what is most urgent."""
 
 
 class ChannelEnded(Conflict):
@@ -42,10 +52,12 @@ def keep_voucher(tx: Transaction, voucher: Voucher, model: str) -> None:
     tx.set(f"unsettled:{voucher.channel}", value=True)
 
 
-def settle(node: Node) -> dict[str, Any]:
+def settle(node: Node, *, by_itself: bool = False) -> dict[str, Any]:
     """Send the newest voucher of every channel that holds an unsettled one. Safe to repeat.
 
-    One channel that cannot be settled holds up no other; it is tried again next time.
+    `by_itself` sends what is due and worth its gas, most urgent first, within the day's gas (`keeping`); else the
+    owner ordered it and all are sent but those that failed on chain. One channel holds up no other: each is a
+    transaction of its own, tried out with bounded gas, and those that were refused before come last.
 
     Returns:
         `settled`: [{channel, units, gas}], `failed`: [{channel, code, title}], `units` and `gas` in all.
@@ -53,15 +65,26 @@ def settle(node: Node) -> dict[str, Any]:
     Raises:
         Unavailable: the chain does not answer; what was not settled stays for the next time.
     """
-    settled, failed = [], []
-    for name in node.store.states("unsettled:"):
-        channel = name.removeprefix("unsettled:")
+    settled: list[dict[str, Any]] = []
+    failed: list[dict[str, Any]] = []
+    due = _due(node, by_itself=by_itself)
+    fee_wei = node.chain.fee_wei() if due else 0
+    ends = time.monotonic() + PASS_SECONDS
+    for one in due:
+        if by_itself and time.monotonic() > ends:
+            break
         try:
-            settled.append({"channel": channel, **_settle_one(node, channel)})
+            settled.append({"channel": one.channel, **_settle_one(node, one, fee_wei, by_itself=by_itself)})
+        except GasDaySpent as error:
+            # the rest is no more urgent; those with a deadline came first
+            failed.append({"channel": one.channel, "code": error.code, "title": error.message})
+            break
+        except TransactionPending as error:
+            failed.append({"channel": one.channel, "code": error.code, "title": error.message})
         except Unavailable:
             raise
         except FreeholdError as error:
-            failed.append({"channel": channel, "code": error.code, "title": error.message})
+            failed.append({"channel": one.channel, "code": error.code, "title": error.message})
     return {
         "settled": [row for row in settled if row["units"]],
         "failed": failed,
@@ -70,29 +93,110 @@ def settle(node: Node) -> dict[str, Any]:
     }
 
 
-def _settle_one(node: Node, channel: str) -> dict[str, int]:
-    voucher = node.store.state(f"voucher:{channel}")
-    cumulative = int(voucher["cumulative_units"])
-    before = read_channel(node, channel)
+@dataclass(frozen=True)
+class _Due:
+    """A channel with something to settle."""
+
+    channel: str
+    voucher: dict[str, Any]
+    known: Subject | None
+    state: ChannelState
+
+    @property
+    def units(self) -> int:
+        """What settling moves."""
+        return int(self.voucher["cumulative_units"]) - self.state.settled_units
+
+    @property
+    def pressing(self) -> bool:
+        """The payer asked to close: what is not settled within the day is lost."""
+        return self.state.closes_at != 0
+
+    @property
+    def order(self) -> tuple[Any, ...]:
+        """Deadlines first, then what was never refused, then the most money."""
+        failures = self.known.failures if self.known else 0
+        return (failures, not self.pressing, self.state.closes_at, -self.units)
+
+
+def _due(node: Node, *, by_itself: bool) -> list[_Due]:
+    """Channels to look at now, in the order to do it; what they hold is asked in few requests."""
+    now = node.now()
+    records = subjects.every(node, ACT)
+    looked_at = []
+    for name in node.store.states("unsettled:"):
+        channel = name.removeprefix("unsettled:")
+        voucher, known = node.store.state(f"voucher:{channel}"), records.get(channel)
+        if known is None or not by_itself or known.is_due(now, int(voucher["cumulative_units"])):
+            looked_at.append((channel, voucher, known))
+    states = read_channels(node, [channel for channel, _, _ in looked_at])
+    due = [_Due(*one, state) for one, state in zip(looked_at, states, strict=True)]
+    return sorted(due, key=lambda one: one.order)
+
+
+def _settle_one(node: Node, one: _Due, fee_wei: int, *, by_itself: bool) -> dict[str, int]:
+    channel, cumulative = one.channel, int(one.voucher["cumulative_units"])
+    before = one.state
     paid = gas = 0
     if before.closes_at == ENDED_AT and cumulative > before.settled_units:
         _mark_settled(node, channel, cumulative)
+        subjects.clear(node, ACT, channel)
         raise ChannelEnded(
             f"the payer withdrew; {cumulative - before.settled_units} units were not settled in time",
             hint="Keep the node running, or settle at least once a day.",
         )
     if cumulative > before.settled_units:
-        try:
-            gas = node.send(
-                "Channels", "settle", hash_bytes(channel), cumulative, signature_bytes(voucher["signature"])
-            )
-            paid = cumulative - before.settled_units
-        except ContractReverted as error:
-            # somebody else settled it first: anybody may
-            if error.name != "NothingToSettle":
-                raise
+        errand = Errand(
+            "Channels",
+            "settle",
+            (hash_bytes(channel), cumulative, signature_bytes(one.voucher["signature"])),
+            subject=channel,
+            worth_micro=one.units,
+            brought_micro=before.settled_units,
+            pressing=one.pressing,
+            by_hand=not by_itself,
+        )
+        gas = keeper.send(node, errand, fee_wei)
+        # 0 where somebody else settled it first: anybody may
+        paid = one.units if gas else 0
     _mark_settled(node, channel, cumulative)
     return {"units": paid, "gas": gas}
+
+
+def waiting(node: Node) -> list[dict[str, Any]]:
+    """Every channel with accepted vouchers that are not settled, and why not."""
+    records = subjects.every(node, ACT)
+    rows = []
+    for name in node.store.states("unsettled:"):
+        channel = name.removeprefix("unsettled:")
+        known, voucher = records.get(channel), node.store.state(f"voucher:{channel}")
+        rows.append(
+            {
+                "channel": channel,
+                "model": voucher["model"],
+                "promised_units": int(voucher["cumulative_units"]),
+                "state": "due" if known is None else known.state,
+                "code": known.code if known else "",
+                "title": known.title if known else "",
+                "next_try_at": known.next_at if known and known.state != "quarantined" else 0,
+            }
+        )
+    return rows
+
+
+def retry(node: Node, prefix: str) -> dict[str, Any]:
+    """Take a channel out of quarantine and settle it now, by the owner's hand.
+
+    Raises:
+        NotFound, Ambiguous: no such channel has anything to settle here.
+    """
+    names = [name.removeprefix("unsettled:") for name in node.store.states("unsettled:")]
+    channel = resolve(prefix, names, "channel")
+    subjects.clear(node, ACT, channel)
+    voucher = node.store.state(f"voucher:{channel}")
+    one = _Due(channel, voucher, None, read_channel(node, channel))
+    done = _settle_one(node, one, 0, by_itself=False)
+    return {"channel": channel, **done}
 
 
 def _mark_settled(node: Node, channel: str, cumulative_units: int) -> None:

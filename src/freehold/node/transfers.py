@@ -4,25 +4,38 @@ The payment is submitted once, then the call is answered; a crash between the tw
 on chain and its question in the store, so that the same request, sent again, gets its one answer.
 
 That an authorization is used proves nothing by itself: its signer can cancel it, or spend its nonce
-on something else. What counts is the deposit: in one transaction, three logs next to each other,
-Revenue's `Deposited` and the token's `AuthorizationUsed` and `Transfer`. Revenue emits the first
-just before it calls the token, so no other nonce can stand there.
+on something else. What counts is the deposit (`once.is_deposited`).
+
+This node sends the payment, so a stranger makes it spend gas: the keeper caps that, and a price that does not
+pay for it is refused.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from freehold.chain.errors import ContractReverted
+from freehold.chain.errors import ContractReverted, GasOverCap
+from freehold.chain.fees import FeeTooHigh
 from freehold.core.documents import Grant
 from freehold.core.ids import hash_bytes
 from freehold.inference.answer import Question
 from freehold.inference.errors import PaymentRefused, PaymentReused
 from freehold.inference.payment import Transfer, signature_bytes
-from freehold.node import pending, pruning, rationing
+from freehold.node import once, pending, pruning, rationing
 from freehold.node.issuing import parse_terms
+from freehold.node.keeping import keeper
+from freehold.node.keeping.keeper import Errand
+from freehold.node.keeping.purse import GasDaySpent
+from freehold.node.keeping.subjects import Quarantined
 from freehold.node.node import Node
-from freehold.node.served import Served, make_receipt, repeated, require_signature, response
+from freehold.node.served import (
+    Served,
+    make_receipt,
+    repeated,
+    require_plain_payer,
+    require_signature,
+    response,
+)
 from freehold.rights.check import Standing, require_usable
 
 _STRIPES = 4_096
@@ -43,6 +56,7 @@ class Transfers:
             InvalidRequest, NotAllowed and its kin: nothing was taken. Unavailable: send it again.
         """
         node, pool = self._node, served.quote.pool
+        require_plain_payer(node, transfer.payer, lambda: bool(node.chain.code(transfer.payer)))
         digest = transfer.digest(node.token_domain, served.quote.revenue, pool)
         require_signature(node, transfer.payer, digest, transfer.signature)
         price = served.quote.price_of(len(question.rows))
@@ -96,17 +110,16 @@ class Transfers:
         node = self._node
         if not self._is_used(transfer, pool):
             try:
-                node.send(
-                    "Revenue",
-                    "depositWithAuthorization",
-                    hash_bytes(pool),
-                    transfer.payer,
-                    transfer.value_units,
-                    transfer.valid_after,
-                    transfer.valid_before,
-                    hash_bytes(transfer.salt),
-                    signature_bytes(transfer.signature),
-                )
+                keeper.send(node, _errand(transfer, pool))
+            except (keeper.NotWorthItsGas, GasOverCap, Quarantined, FeeTooHigh) as error:
+                self._forget(key)
+                raise PaymentRefused(
+                    f"this payment is not sent: {error.message}",
+                    hint="Nothing was taken. Pay by vouchers of a channel, which cost the seller less gas.",
+                ) from error
+            except GasDaySpent:
+                self._forget(key)
+                raise
             except ContractReverted as error:
                 # refused for good, unless somebody else submitted the same authorization first
                 if not self._is_used(transfer, pool):
@@ -115,7 +128,8 @@ class Transfers:
                         f"the transfer was refused: {error.message}",
                         hint="Nothing was taken. Sign a new one.",
                     ) from error
-        if not self._is_deposited(transfer, pool, nonce, intent["from_block"]):
+        made = (hash_bytes(pool), transfer.payer, transfer.value_units, nonce)
+        if not once.is_deposited(node, *made, intent["from_block"]):
             self._forget(key)
             raise PaymentRefused(
                 "the authorization was cancelled or spent on something else", hint="Sign a new one."
@@ -126,24 +140,6 @@ class Transfers:
             self._node.dollar, "authorizationState", transfer.payer, transfer.nonce(pool)
         )
         return bool(state)
-
-    def _is_deposited(self, transfer: Transfer, pool: str, nonce: bytes, from_block: int) -> bool:
-        chain = self._node.chain
-        for used in chain.events(
-            self._node.dollar, "AuthorizationUsed", from_block, authorizer=transfer.payer, nonce=nonce
-        ):
-            block = used.block_number
-            deposits = chain.events(
-                "Revenue", "Deposited", block, block, pool=hash_bytes(pool), **{"from": transfer.payer}
-            )
-            if any(
-                deposit.tx_hash == used.tx_hash
-                and deposit.log_index == used.log_index - 1
-                and deposit.args["amount"] == transfer.value_units
-                for deposit in deposits
-            ):
-                return True
-        return False
 
     def _forget(self, key: str) -> None:
         with self._node.store.transaction() as tx:
@@ -188,3 +184,24 @@ class Transfers:
             pruning.keep(node, tx, key, question.hash, given, receipt)
             tx.delete(key)
         return given
+
+
+def _errand(transfer: Transfer, pool: str) -> Errand:
+    """Now or never: there is nothing to wait for."""
+    args = (
+        hash_bytes(pool),
+        transfer.payer,
+        transfer.value_units,
+        transfer.valid_after,
+        transfer.valid_before,
+        hash_bytes(transfer.salt),
+        signature_bytes(transfer.signature),
+    )
+    return Errand(
+        "Revenue",
+        "depositWithAuthorization",
+        args,
+        subject=transfer.payer,
+        worth_micro=transfer.value_units,
+        comes_back=False,
+    )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from freehold.core.errors import FreeholdError
-from freehold.node import logbook, releasing
+from freehold.node import chain_identity, logbook, releasing
+from freehold.node.keeping.purse import GasDaySpent
 from freehold.node.pruning import prune
 from freehold.node.recurring import Piece, Work
 from freehold.node.settling import settle
@@ -19,12 +19,6 @@ LOOK_SECONDS = 300.0
 """How often it is looked at whether the log is due to be anchored."""
 RETRY_SECONDS = 2.0
 PRUNE_SECONDS = 3_600.0
-
-
-class Unsettled(FreeholdError):
-    """The vouchers of some channels could not be settled; others were."""
-
-    code = "channel.unsettled"
 
 
 def work(services: Services) -> Work:
@@ -69,10 +63,8 @@ def tidy(node: Node) -> None:
 
 
 def _settle(node: Node) -> None:
-    failed: list[dict[str, Any]] = settle(node)["failed"]
-    if failed:
-        raise Unsettled(
-            f"{len(failed)} channels could not be settled: {failed[0]['title']}",
-            hint="Tried again by itself; look at `freehold channels`.",
-            channels=[row["channel"] for row in failed],
-        )
+    """One channel that fails slows no other: each backs off for itself (`freehold channels list`)."""
+    chain_identity.require_same_chain(node)
+    for row in settle(node, by_itself=True)["failed"]:
+        if row["code"] == GasDaySpent.code:
+            raise GasDaySpent(row["title"], hint="Look at `freehold channels list`, or set gas_per_day.")

@@ -12,6 +12,7 @@ from freehold.core.ids import Ambiguous, resolve, short
 from freehold.core.origins import NotAnOrigin
 from freehold.core.signing import Envelope, parse_envelope
 from freehold.node import consent, granting, logbook, pending, publishing, releasing
+from freehold.node.keeping import purse, subjects
 from freehold.node.node import Node
 from freehold.node.services import Services
 from freehold.node.store import Transaction
@@ -37,6 +38,8 @@ def status(node: Node) -> dict[str, Any]:
         "counts": {
             kind: len(node.store.find(kind)) for kind in ("party", "asset", "grant", "receipt", "claim")
         },
+        "gas": purse.day(node).to_json(),
+        "quarantined": sorted(subjects.quarantined(node)),
     }
 
 

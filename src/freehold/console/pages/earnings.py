@@ -15,7 +15,8 @@ from freehold.console.visit import Visit, acts, shows
 from freehold.core import money
 from freehold.core.errors import FreeholdError, NotFound, Unavailable
 from freehold.core.money import dollars
-from freehold.node import ceiling, earning, issuing, uses
+from freehold.node import ceiling, earning, issuing, settling, uses
+from freehold.node.keeping import purse
 from freehold.node.ledger import Move
 from freehold.node.node import Node
 
@@ -138,6 +139,8 @@ def spending(visit: Visit) -> Response:
         limits=limits,
         per_act=_typed(limits["spend_per_act_micro"]),
         per_day=_typed(limits["spend_per_day_micro"]),
+        gas=purse.day(node),
+        stopped=[row for row in settling.waiting(node) if row["state"] == "quarantined"],
         by_day=_by_day([(day, units) for day, _, _, units in days], today),
         spent_units=sum(units for *_, units in days),
         answers=sum(count for _, _, count, _ in days),
@@ -213,6 +216,24 @@ def close(visit: Visit) -> Response:
     return visit.go("/spending", "The channel is closing. Come back in a day to take the rest.")
 
 
+def ask_retry(visit: Visit) -> Response:
+    """What trying a failed payment once more may cost."""
+    wanted = visit.params["channel"]
+    for row in settling.waiting(visit.node):
+        if row["channel"] == wanted:
+            return visit.show("retry.html", row=row)
+    raise NotFound("there is nothing to collect from that channel", hint="Look at Spending.")
+
+
+def retry(visit: Visit) -> Response:
+    """Send it once more, by hand."""
+    try:
+        done = settling.retry(visit.node, visit.params["channel"])
+    except FreeholdError as error:
+        return visit.go("/spending", f"{error.message}. {error.hint}", "bad")
+    return visit.go("/spending", f"{dollars(done['units'])} were collected.")
+
+
 PAGES = [
     shows("/earnings", overview),
     shows("/earnings/claim", ask_claim),
@@ -221,4 +242,6 @@ PAGES = [
     acts("/spending/limits", limit),
     shows("/channels/{channel}/close", ask_close),
     acts("/channels/{channel}/close", close),
+    shows("/channels/{channel}/retry", ask_retry),
+    acts("/channels/{channel}/retry", retry),
 ]

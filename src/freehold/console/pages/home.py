@@ -19,6 +19,7 @@ from freehold.core.documents import Asset, Receipt
 from freehold.core.errors import Unavailable
 from freehold.core.money import dollars
 from freehold.node import asking, earning, requests
+from freehold.node.keeping import purse, subjects
 from freehold.node.ledger import Move
 from freehold.node.node import Node
 
@@ -99,6 +100,7 @@ def _todo(visit: Visit, money: dict[str, Any] | None, *, published: bool) -> lis
             todo.append({"text": text, "href": "/requests", "action": "See the offer"})
     todo += disputes.to_look_at(node)
     todo += _jobs(visit)
+    todo += _gas(node)
     if money and money["claimable_units"]:
         text = f"{dollars(money['claimable_units'])} of your earnings is ready to claim."
         todo.append({"text": text, "href": "/earnings", "action": "Claim"})
@@ -110,6 +112,19 @@ def _todo(visit: Visit, money: dict[str, Any] | None, *, published: bool) -> lis
             else "There is no backup yet. If this machine breaks, your data's account and earnings are lost."
         )
         todo.append({"text": text, "href": "/backup", "action": "Make a backup"})
+    return todo
+
+
+def _gas(node: Node) -> list[dict[str, str]]:
+    """What the node does not send by itself any more."""
+    todo = []
+    stopped = len(subjects.quarantined(node))
+    if stopped:
+        text = f"{words.count(stopped, 'payment')} failed on the network, at the cost of a fee, and wait for you."
+        todo.append({"text": text, "href": "/spending", "action": "Look"})
+    if purse.day(node).spent:
+        text = "The fees this node may spend by itself in a day are spent. It goes on as the day passes."
+        todo.append({"text": text, "href": "/spending", "action": "Look"})
     return todo
 
 

@@ -110,11 +110,63 @@ class Channel(Shape):
     """Where it stands."""
 
 
+class Unsettled(Shape):
+    """A channel of somebody else, whose vouchers this node has accepted and not yet settled."""
+
+    channel: Id
+    """Its id."""
+    model: Id
+    """The model that was paid for."""
+    promised_units: Units
+    """By its newest voucher, in all."""
+    state: Literal["due", "waiting", "refused", "quarantined"]
+    """due: at the next pass. waiting: not worth its gas yet. refused: in a trial, which cost nothing. quarantined: it
+    failed on chain, so it is sent again only after `freehold channels retry`."""
+    code: str
+    """Kind of the last error; empty without one."""
+    title: str
+    """A sentence on it."""
+    next_try_at: Time
+    """When it is looked at again; 0 if at the next pass or not by itself."""
+
+
+class GasDay(Shape):
+    """Gas of the last 24 hours."""
+
+    used: Gas
+    """By transactions that the node sent by itself, those under way at their most."""
+    ceiling: Gas | None
+    """The most of that; nothing where gas is free."""
+    by_hand: Gas
+    """By what the owner ordered, which the ceiling does not stop."""
+    acts: dict[str, Gas]
+    """What `used` is made of."""
+    spent: bool
+    """Whether nothing is sent by itself for now but what has a deadline."""
+    frees_at: Time
+    """When the oldest of it is a day old; 0 where nothing was used."""
+
+
 class Channels(Shape):
-    """All channels this node pays from."""
+    """All channels this node pays from, and those it has vouchers of."""
 
     channels: list[Channel]
     """In no order."""
+    unsettled: list[Unsettled]
+    """Channels of others with something to settle."""
+    gas: GasDay
+    """What the node spends on gas by itself."""
+
+
+class Retried(Shape):
+    """What came of trying a channel once more by hand."""
+
+    channel: Id
+    """Its id."""
+    units: Units
+    """Brought to the chain."""
+    gas: Gas
+    """Spent on it."""
 
 
 class Closing(Shape):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from freehold.node.answers.money import GasDay
 from freehold.node.answers.shape import Account, Count, Reason, Shape, Time, Units
 from freehold.node.answers.training import TaskRow
 
@@ -96,5 +97,9 @@ class Status(Overview):
     """Its transparency log."""
     counts: Counts
     """What it keeps."""
+    gas: GasDay
+    """What it spends on gas by itself."""
+    quarantined: list[str]
+    """Acts and subjects that failed on chain and wait for the owner: see `freehold channels list`."""
     version: str
     """Of Freehold."""

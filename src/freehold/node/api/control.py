@@ -24,6 +24,7 @@ from freehold.node import (
     publishing,
     rationing,
     serving,
+    settling,
     viewing,
 )
 from freehold.node.answers import market, money, proof, state
@@ -32,6 +33,7 @@ from freehold.node.answers.shape import Gas, said
 from freehold.node.api import consents, operations, publications
 from freehold.node.api.gate import Unauthorised
 from freehold.node.asking import GrantCountered, GrantWaiting
+from freehold.node.keeping import purse
 from freehold.node.node import Node
 from freehold.node.planning import Order
 from freehold.node.rationing import Ration
@@ -337,7 +339,15 @@ def _money_routes(routes: APIRouter, services: Services) -> None:
 
     @routes.get("/channels", **said(money.Channels))
     def channels() -> dict[str, Any]:
-        return {"channels": services.buyer.channels()}
+        return {
+            "channels": services.buyer.channels(),
+            "unsettled": settling.waiting(node),
+            "gas": purse.day(node).to_json(),
+        }
+
+    @routes.post("/channels/{channel}/retry", **said(money.Retried))
+    def retry_channel(channel: str) -> dict[str, Any]:
+        return settling.retry(node, channel)
 
     @routes.post("/channels/{channel}/close", **said(money.Closing))
     def close_channel(channel: str) -> dict[str, Any]:

@@ -5,16 +5,20 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from freehold.core.connection import Connection
 from freehold.core.documents import Party
 from freehold.core.errors import FreeholdError
 from freehold.log.store import LogStore
+from freehold.node import chain_identity
+from freehold.node.chain_facts import HeadFinding, compare_head
 from freehold.node.databases import address, migrations, opening
 from freehold.node.databases.sqlite import FILE
 from freehold.node.health.finding import Finding, ok, problem
+from freehold.node.keeping import purse
 from freehold.node.reading import NodeFile, open_database
 from freehold.node.settings import Settings
 from freehold.vault.blobs import Blobs
@@ -29,6 +33,14 @@ class Facts:
     party: Party
     peers: tuple[str, ...]
     """URLs that were added with `peers add`."""
+    chain: dict[str, Any] | None = None
+    """The chain of the first start, as `chain_identity` remembers it."""
+    anchored: dict[str, int] = field(default_factory=lambda: {"size": 0})
+    """The most of the log that this home has anchored."""
+    gas_day: dict[str, Any] = field(default_factory=dict)
+    """Gas that was spent lately, as `keeping.purse` keeps it."""
+    quarantined: tuple[str, ...] = ()
+    """Acts that failed on chain and wait for the owner."""
 
 
 def examine(home: Path, known: Settings) -> tuple[Facts | None, list[Finding]]:
@@ -47,11 +59,10 @@ def examine(home: Path, known: Settings) -> tuple[Facts | None, list[Finding]]:
         return None, [problem("database", error.message, error.hint or _RESTORE)]
 
 
-def anchored_root(home: Path, size: int) -> bytes | None:
-    """Root of the first `size` entries of the log; None where it is shorter."""
+def head_finding(home: Path, facts: Facts, root: bytes, size: int) -> HeadFinding:
+    """What the head anchored on chain says of the log in a home."""
     with closing(open_database(home)) as connection:
-        log = LogStore(connection)
-        return log.root(size) if size <= log.size() else None
+        return compare_head(root, size, LogStore(connection), facts.anchored["size"])
 
 
 def _checks(connection: Connection, home: Path, known: Settings) -> Iterator[Finding]:
@@ -101,4 +112,11 @@ def _data(connection: Connection, home: Path, known: Settings) -> Finding:
 
 def _facts(connection: Connection) -> Facts:
     node = NodeFile(connection)
-    return Facts(node.party(), tuple(node.state("peers") or ()))
+    return Facts(
+        node.party(),
+        tuple(node.state("peers") or ()),
+        node.state(chain_identity.STATE),
+        node.state("anchored") or {"size": 0},
+        node.state(purse.STATE) or {},
+        tuple(node.quarantined()),
+    )

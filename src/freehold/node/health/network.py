@@ -17,9 +17,11 @@ from freehold.chain.errors import ChainUnreachable
 from freehold.chain.rpc import Rpc
 from freehold.core.errors import FreeholdError
 from freehold.core.http_signature import MAX_SKEW_SECONDS
+from freehold.node.chain_identity import OtherChain, require_identity
 from freehold.node.health import database
 from freehold.node.health.database import Facts
 from freehold.node.health.finding import Finding, ok, problem, warning
+from freehold.node.keeping import costs, purse
 from freehold.node.node import LOCAL_CHAIN_ID
 from freehold.node.settings import Settings
 
@@ -51,8 +53,10 @@ def chain(home: Path, known: Settings, facts: Facts | None) -> Iterator[Finding]
                     "Correct it: freehold config set rpc_url URL",
                 )
                 return
+            yield _identity(found, facts)
             yield _anchor(found, home, facts)
             yield _gas(found, facts)
+            yield _gas_day(found, known, facts)
     except ChainUnreachable as error:
         yield problem("chain", error.message, "Start the chain, or: freehold config set rpc_url URL")
     except FreeholdError as error:
@@ -75,17 +79,27 @@ def _head(found: Chain) -> Finding:
     return ok("clock", "not behind the chain's newest block")
 
 
+def _identity(found: Chain, facts: Facts) -> Finding:
+    if facts.chain is None:
+        return ok("chain.identity", "not remembered yet; the next start does")
+    try:
+        require_identity(found, facts.chain)
+    except OtherChain as error:
+        return problem("chain.identity", error.message, error.hint)
+    return ok(
+        "chain.identity", f"the chain of this home's first start, by blocks 0 and {facts.chain['block']}"
+    )
+
+
 def _anchor(found: Chain, home: Path, facts: Facts) -> Finding:
     root, size, _ = found.read("LogAnchors", "headOf", facts.party.account)
-    if not size:
+    head = database.head_finding(home, facts, bytes(root), int(size))
+    try:
+        head.require()
+    except FreeholdError as error:
+        return problem("chain.anchor", error.message, error.hint)
+    if head.verdict == "unanchored":
         return warning("chain.anchor", "nothing of the log is anchored yet", "freehold log --anchor")
-    own = database.anchored_root(home, int(size))
-    if own != bytes(root):
-        return problem(
-            "chain.anchor",
-            f"the chain vouches for {size} log entries that are not in this home",
-            "Restore a newer backup; never run two nodes with the same keys.",
-        )
     return ok("chain.anchor", f"the log contains the {size} entries that the chain vouches for")
 
 
@@ -96,6 +110,24 @@ def _gas(found: Chain, facts: Facts) -> Finding:
             "chain.gas", "the account has nothing to pay gas with", f"Send some to {facts.party.account}."
         )
     return ok("chain.gas", f"{wei / 10**18:.4f} ether for gas")
+
+
+def _gas_day(found: Chain, known: Settings, facts: Facts) -> Finding:
+    """What the node may still send by itself, and what it does not send any more."""
+    if facts.quarantined:
+        return warning(
+            "chain.sending",
+            f"{len(facts.quarantined)} acts failed on chain and are not sent again by themselves",
+            "Look at them: freehold channels list",
+        )
+    spent = purse.summed(facts.gas_day, int(time.time()), costs.gas_per_day(known, found.chain_id))
+    if spent.spent:
+        return warning(
+            "chain.sending",
+            f"{spent.used} of the {spent.ceiling} gas for a day are spent; only what has a deadline is sent",
+            "It goes on as the day passes; or: freehold config set gas_per_day NUMBER",
+        )
+    return ok("chain.sending", f"{spent.used} gas in 24 hours by itself, {spent.by_hand} by hand")
 
 
 def peers(known: Settings, facts: Facts | None) -> Iterator[Finding]:
