@@ -22,7 +22,7 @@ from freehold.cli import answers
 from freehold.cli.client import NodeClient
 from freehold.cli.main import main
 
-ELSEWHERE = {"freehold quickstart"}
+ELSEWHERE = {"freehold quickstart", "freehold channels retry"}
 """Held against their schemas by the tests that run them anyway."""
 
 
@@ -212,6 +212,7 @@ def sell(market: Market, model: str) -> None:
     assert market.says(builder, "models", model)["pool"]["in_units"] == 10_000
     assert market.says(owner, "channels", "close", channel["channel"])["status"] == "closing"
     market.says(owner, "channels", "list")
+    market.says(builder, "channels", "retry", "0x1c9e", code=4)
 
 
 def prove(market: Market, model: str) -> None:
@@ -257,6 +258,7 @@ def operate(market: Market) -> None:
     market.says(owner, "backup", "-o", file, *secret)
     market.says(None, "restore", file, "--check", *secret)
     market.says(None, "restore", file, "--home", market.home / "restored", *secret)
+    market.says(None, "chain", "forget", "--home", market.home / "restored")
     market.says(None, "status", "--home", market.home / "nobody", code=8)
 
 

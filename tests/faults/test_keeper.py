@@ -19,6 +19,7 @@ from freehold.chain.rpc import Rpc
 from freehold.core.errors import FreeholdError
 from freehold.inference.payment import to_header
 from freehold.node import logbook, serving, settling, upkeep, viewing
+from freehold.node.answers import money
 from freehold.node.keeping import costs, keeper, purse, subjects
 from freehold.node.keeping.purse import GasDaySpent
 from freehold.node.node import Node
@@ -385,6 +386,22 @@ def test_every_act_that_is_sent_by_itself_has_a_cost_close_to_the_measured_one()
         measured[act] = max(measured.get(act, 0), row["gas"])
     for act, usual in costs.USUAL_GAS.items():
         assert measured[act] <= usual <= measured[act] * 1.05, act
+
+
+def test_a_channel_is_settled_by_name_over_the_control_api(shop: Shop, payer: Party, node: Node) -> None:
+    import httpx
+    from node_world import TOKEN
+
+    hand = honest(shop, payer)
+    with httpx.Client(
+        base_url=shop.builder.url, headers={"authorization": f"Bearer {TOKEN}"}, trust_env=False
+    ) as client:
+        listed = client.get("/api/channels").json()
+        assert [row["state"] for row in listed["unsettled"]] == ["due"]
+        done = client.post(f"/api/channels/0x{hand.channel.hex()}/retry").json()
+        assert money.Retried.model_validate(done).units == PRICE
+        assert client.get("/api/channels").json()["unsettled"] == []
+        assert client.get("/api/channels").json()["gas"]["by_hand"] == done["gas"]
 
 
 def test_an_errand_of_an_unknown_cost_is_not_sent(node: Node) -> None:

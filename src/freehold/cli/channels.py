@@ -22,7 +22,7 @@ def register(app: typer.Typer) -> None:
 
 
 def list_channels(*, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
-    """List the channels that this node pays from, and those of others with vouchers to settle."""
+    """List channels: those paid from, and those still to settle."""
     answer = NodeClient.of(home).get("/api/channels")
     emit(answer, lambda: _lists(answer), as_json=as_json)
 
@@ -33,7 +33,7 @@ def retry(
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
-    """Settle a channel once more that failed on chain or was refused.
+    """Settle a channel once more that failed or was refused.
 
     A settlement that was mined and failed has cost its gas, so the node does not send another by itself.
     """

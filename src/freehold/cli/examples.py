@@ -47,6 +47,7 @@ EXAMPLES = {
     "grants drop": "freehold grants drop 0x8e44",
     "channels list": "freehold channels list",
     "channels close": "freehold channels close 0x1c9e",
+    "channels retry": "freehold channels retry 0x1c9e",
     "config show": "freehold config show",
     "config set": "freehold config set port 7500",
     "config path": "freehold config path",
@@ -57,6 +58,7 @@ EXAMPLES = {
     "chain run": "freehold chain run --port 8545",
     "chain contracts": "freehold chain contracts --json",
     "chain deploy": "freehold chain deploy --rpc-url https://rpc.example --key-file deployer.key",
+    "chain forget": "freehold chain forget",
     "chain faucet": "freehold chain faucet 0x70997970c51812dc3a010c7d01b50e0d17dc79c8 --dollars 100",
 }
 
