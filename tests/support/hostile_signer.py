@@ -10,13 +10,13 @@ import secrets
 from dataclasses import dataclass
 
 from eth_hash.auto import keccak
-from inference_world import PRICE, Hand, Shop
+from inference_world import NEVER, PRICE, Hand, Shop
 from node_world import Party
 
 from freehold.chain import deployments
 from freehold.core.signing import parse_envelope
 from freehold.node import granting
-from freehold.node.spending import NEVER, channel_id
+from freehold.node.spending import channel_id
 
 _YES = bytes.fromhex("5b631626ba7e60e01b60005260206000f3")
 _GREED = bytes.fromhex("600163001c000052")

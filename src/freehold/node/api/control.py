@@ -195,6 +195,7 @@ def router(services: Services, token: str) -> APIRouter:
     _training_routes(routes, services)
     _neutral_routes(routes, services)
     _money_routes(routes, services)
+    _channel_routes(routes, services)
     _proof_routes(routes, services)
     return routes
 
@@ -336,6 +337,10 @@ def _money_routes(routes: APIRouter, services: Services) -> None:
     def limit(body: Ceilings) -> dict[str, Any]:
         ceiling.limit(node, **body.model_dump())
         return ceiling.overview(node)
+
+
+def _channel_routes(routes: APIRouter, services: Services) -> None:
+    node = services.node
 
     @routes.get("/channels", **said(money.Channels))
     def channels() -> dict[str, Any]:
