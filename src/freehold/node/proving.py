@@ -56,6 +56,7 @@ def give_evidence(services: Services, sender: str, body: dict[str, Any]) -> dict
     if sender not in (receipt.provider, receipt.holder):
         raise NotAllowed("evidence of a receipt goes to its two sides", hint="They may pass it on to anyone.")
     node, peers = services.node, services.peers
+    _job(node, _sold(node, receipt), receipt)
     return services.gathering.get(
         receipt.id, lambda: gather(node, peers, receipt.id, may_anchor=False).to_json()
     )
@@ -121,6 +122,7 @@ def give_model_evidence(services: Services, body: dict[str, Any]) -> dict[str, A
     kept = services.node.store.state(f"model_evidence:{asset.id}")
     if kept is None:
         node, peers = services.node, services.peers
+        _job(node, asset, None)
         kept = services.gathering.get(asset.id, lambda: keep_evidence(node, peers, asset, may_anchor=False))
     found: dict[str, Any] = kept
     return found
@@ -180,11 +182,7 @@ def _sold(node: Node, receipt: Receipt) -> Asset:
 def _gathered(
     node: Node, peers: Peers, asset: Asset, receipt: Receipt | None, *, may_anchor: bool
 ) -> tuple[Bundle, Report]:
-    if receipt is not None and not node.store.get(receipt.id).is_complete:
-        raise Unavailable("the holder has not countersigned this receipt yet", hint="Try again in a moment.")
-    job = node.store.state(f"job:{node.store.state(f'run_of:{asset.id}')}")
-    if job is None or "plan" not in job:
-        raise NotFound("the model was not trained on this node, or by an earlier Freehold")
+    job = _job(node, asset, receipt)
     envelopes = _envelopes(node, receipt, asset, job)
     bundle, report = None, None
     away: set[str] = set()
@@ -199,6 +197,20 @@ def _gathered(
     assert bundle is not None
     assert report is not None
     return bundle, report
+
+
+def _job(node: Node, asset: Asset, receipt: Receipt | None) -> dict[str, Any]:
+    """The job that trained a model, where evidence can be gathered at all: this is found out without asking anybody.
+
+    Raises:
+        NotFound, Unavailable.
+    """
+    if receipt is not None and not node.store.get(receipt.id).is_complete:
+        raise Unavailable("the holder has not countersigned this receipt yet", hint="Try again in a moment.")
+    job: dict[str, Any] | None = node.store.state(f"job:{node.store.state(f'run_of:{asset.id}')}")
+    if job is None or "plan" not in job:
+        raise NotFound("the model was not trained on this node, or by an earlier Freehold")
+    return job
 
 
 def _envelopes(node: Node, receipt: Receipt | None, asset: Asset, job: dict[str, Any]) -> dict[str, Envelope]:

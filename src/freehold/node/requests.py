@@ -221,7 +221,7 @@ def make_room(node: Node, tx: Transaction, record: dict[str, Any]) -> None:
         raise _too_many()
     known = {who: pending.is_partner(tx.connection, who) for who in {one["holder"] for one in open_.values()}}
     strangers = [key for key, entry in open_.items() if not known[entry["holder"]]]
-    strangers.sort(key=lambda key: (open_[key].get("at", 0), key))
+    strangers.sort(key=lambda key: (open_[key].get("place", 0), key))
     if not pending.is_partner(tx.connection, holder):
         while strangers and not _fits(
             [*(open_[key] for key in strangers), {"bytes": size}], MAX_REQUESTS // 2, MAX_BYTES // 2
@@ -261,7 +261,7 @@ def keep(node: Node, tx: Transaction, record: dict[str, Any], seconds: int) -> N
         "holder": record["holder"],
         "open": undecided,
         "until": record["lapses_at"],
-        "at": record["asked_at"],
+        "place": _index(node).get(record["id"], {}).get("place") or tx.next_number("request_places"),
         "bytes": len(canonical_bytes(record)),
     }
     _keep_index(node, tx, {**_index(node), record["id"]: entry})

@@ -43,7 +43,9 @@ def work(services: Services) -> Work:
         ),
         Piece("jobs", "go on with jobs whose pause is over", RETRY_SECONDS, services.retries.go_on),
     ]
-    pieces.append(Piece("tidy", "let go of old answers, give back room", PRUNE_SECONDS, lambda: tidy(node)))
+    pieces.append(
+        Piece("answers", "let go of old answers, give back room", PRUNE_SECONDS, lambda: tidy(node))
+    )
     every = node.settings.anchor_every_seconds
     pieces.append(
         Piece(

@@ -18,9 +18,12 @@ from freehold.inference.payment import HEADER
 from freehold.node.answers.shape import Problem
 from freehold.node.api import control, operations, paid, peer, public
 from freehold.node.api.gate import Gate, retry_after
+from freehold.node.limits import Buckets
 from freehold.node.services import Services
 
 _log = logging.getLogger("freehold")
+_tracebacks = Buckets(6)
+"""So many a minute of one kind of error: where a request can cause one, it can again and again."""
 
 _PROBLEM = Problem.model_json_schema()
 _REFUSALS: dict[int | str, dict[str, Any]] = {
@@ -112,5 +115,7 @@ async def _http(_: Request, error: Any) -> Response:
 
 async def _crash(request: Request, error: Exception) -> Response:
     # the text of an unexpected error may hold anything, so it goes to this node's log only
-    _log.error("unexpected error at %s", request.url.path, exc_info=error)
+    route = str(getattr(request.scope.get("route"), "path", "")) or "other"
+    if not _tracebacks.take(type(error).__name__):
+        _log.error("unexpected error at %s", route, exc_info=error)
     return problem(FreeholdError("this node met an unexpected error", hint="Its log says more."))

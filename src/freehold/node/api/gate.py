@@ -21,6 +21,7 @@ from freehold.core.canonical import require_shallow
 from freehold.core.errors import FreeholdError, InvalidInput, NotAllowed
 from freehold.node.api.bodies import HEAVY, Arrival, Gone, declared_length, most_bytes, needs_proof
 from freehold.node.api.connections import Connection, Connections
+from freehold.node.api.requests_log import RequestsLog
 from freehold.node.door import NodeRoom, at_console
 from freehold.node.limits import (
     BodyRoom,
@@ -75,6 +76,7 @@ class Gate:
         self._connections = connections or Connections(settings, tally)
         self._proxies, self._hosts = settings.trusted_proxies, Hosts(settings)
         self._buckets = Buckets(settings.address_requests_per_minute)
+        self._said = RequestsLog()
         self._room = BodyRoom(_ROOM_BYTES, _ROOM_FOR_ONE_BYTES)
         self._own_room = BodyRoom(_OWN_ROOM_BYTES, _OWN_ROOM_BYTES)
         at_once = {**_AT_ONCE, "heavy": settings.heavy_requests_at_once}
@@ -109,6 +111,7 @@ class Gate:
         if len(scope["headers"]) > MAX_HEADERS:
             raise TooManyHeaders("too many header fields", hint=f"At most {MAX_HEADERS}.")
         owner, caller = self._inside.knows(scope), passage.caller
+        passage.owner = owner
         if not owner and not caller.near:
             self._buckets.require(caller.name)
         self._connections.serve(passage.connection, caller, owner=owner)
@@ -164,16 +167,19 @@ class Gate:
         elif status == 429 or (method in ("GET", "HEAD") and status < 400):
             level = logging.DEBUG
         if _log.isEnabledFor(level):
+            state = scope.get("state", {})
+            # a path that no route knows is the sender's text
             fields = {
-                "method": method,
-                "path": scope["path"][:200],
+                "method": method if method.isalpha() else "other",
+                "path": scope["path"][:200] if passage.owner else route,
                 "status": status,
                 "seconds": round(seconds, 4),
                 "address": passage.caller.address,
-                "peer": scope.get("state", {}).get("peer"),
+                "peer": state.get("peer"),
                 "request": passage.id,
             }
-            _log.log(level, "request", extra={"fields": fields})
+            partner = str(state.get("partner", ""))
+            self._said.tell(level, fields, owner=passage.owner, partner=partner)
 
 
 class _Passage:
@@ -185,6 +191,7 @@ class _Passage:
         self.caller = _identify(scope, proxies)
         self.status = 0
         self.turn: Turn | None = None
+        self.owner = False
         self._send = send
 
     def waits_for_body(self, waits: bool) -> None:

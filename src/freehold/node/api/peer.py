@@ -114,11 +114,9 @@ def router(services: Services) -> APIRouter:
     return routes
 
 
-def _seen(services: Services, stamp: Stamp) -> bool:
+def _seen(services: Services, stamp: Stamp, *, partner: bool) -> bool:
     """Whether a request was here before; asking is to cost a stranger's host no byte of disk."""
     node, expires_at = services.node, stamp.created_at + 2 * MAX_SKEW_SECONDS
-    with node.store.reading() as connection:
-        partner = pending.is_partner(connection, stamp.account)
     now, name = node.now(), f"{stamp.account}:{stamp.nonce}"
     if partner:
         return services.nonces.holds(stamp.account, stamp.nonce) or node.store.seen_nonce(
@@ -172,7 +170,10 @@ def _authenticate(services: Services, request: Request, raw: bytes, introduced: 
     except RateLimited:
         services.tally.refusal("peer")
         raise
-    if _seen(services, stamp):
+    with node.store.reading() as connection:
+        partner = pending.is_partner(connection, claimed)
+    request.state.partner = claimed if partner else ""
+    if _seen(services, stamp, partner=partner):
         raise Replayed("this request was received before", hint="Sign a new one with a fresh nonce.")
     return stamp.account
 
