@@ -40,7 +40,7 @@ class Hostile:
                 if not message.get("more_body"):
                     break
             self.told += 1
-            status, headers, content = lies.pop(0)(party, json.loads(body))
+            status, headers, content = lies.pop(0)(party, json.loads(body or b"{}"))
             fields = {"content-type": "application/json", "content-length": str(len(content)), **headers}
             raw = [(name.encode(), value.encode()) for name, value in fields.items()]
             await send({"type": "http.response.start", "status": status, "headers": raw})

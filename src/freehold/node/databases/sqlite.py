@@ -69,7 +69,8 @@ class SqliteDatabase:
             StorageFailed: it stays as it is.
         """
         try:
-            self.connection.execute(f"PRAGMA incremental_vacuum({PAGES_AT_ONCE})").fetchall()
+            # each step frees one page, and `execute` makes one step of a statement without columns
+            self.connection.executescript(f"PRAGMA incremental_vacuum({PAGES_AT_ONCE})")
             self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         except sqlite3.Error as error:
             raise StorageFailed(f"cannot tidy: {error}", hint="Free some disk space.") from error
