@@ -10,8 +10,13 @@ from fastapi import APIRouter, Depends, Request, Response
 from freehold.core import origins
 from freehold.core.canonical import parse
 from freehold.core.documents import Party
+<<<<<<< HEAD
 from freehold.core.errors import InvalidInput, InvalidSignature
 from freehold.core.http_signature import MAX_SKEW_SECONDS, Stamp, read, verify, verify_head
+=======
+from freehold.core.errors import InvalidInput, InvalidSignature, NotFound, Unavailable
+from freehold.core.http_signature import MAX_SKEW_SECONDS, Stamp, read_stamp, verify_head, verify_request
+>>>>>>> c10579e (bench disk: a hostile identity and two hundred fresh ones against a real node)
 from freehold.core.http_signature import Request as SignedRequest
 from freehold.core.origins import Origin
 from freehold.core.signing import parse_envelope
@@ -171,8 +176,8 @@ def _authenticate(services: Services, request: Request, raw: bytes, introduced: 
         services.tally.refusal("peer")
         raise
     with node.store.reading() as connection:
-        partner = pending.is_partner(connection, claimed)
-    request.state.partner = claimed if partner else ""
+        partner = pending.is_partner(connection, stamp.account)
+    request.state.partner = stamp.account if partner else ""
     if _seen(services, stamp, partner=partner):
         raise Replayed("this request was received before", hint="Sign a new one with a fresh nonce.")
     return stamp.account
@@ -208,8 +213,231 @@ def _proven(node: Node, request: Request, raw: bytes | None, introduced: Party |
 def _sender(node: Node, claimed: str, introduced: Party | None) -> Party:
     if introduced is not None and claimed != introduced.account:
         raise InvalidSignature("the request is signed by another party than it introduces")
-    if introduced is None and node.store.state(f"party:{claimed}") is None:
+    if introduced is not None:
+        return introduced
+    try:
+        return node.party_of(claimed)
+    except (Unavailable, NotFound):
         raise UnknownParty(
             "this node does not know the sender", hint="POST the party document to /peer/hello first."
+        ) from None
+from freehold.core.http_signature import Request as SignedRequest
+from freehold.core.origins import Origin
+from freehold.core.signing import parse_envelope
+from freehold.log.note import VerifierKey
+from freehold.node import (
+    auditing,
+    consent,
+    granting,
+    holding,
+    lending,
+    logbook,
+    nonces,
+    pending,
+    proving,
+    releasing,
+)
+from freehold.node.limits import RateLimited
+from freehold.node.naming import own_names
+from freehold.node.node import Node
+from freehold.node.services import Services
+
+MAX_BODY_BYTES = 32 * 1024 * 1024
+
+
+class Replayed(InvalidSignature):
+    """The request was answered before."""
+
+    code = "peer.replayed"
+
+
+class UnknownParty(InvalidSignature):
+    """The sender has not introduced itself."""
+
+    code = "peer.unknown"
+
+
+async def raw_body(request: Request) -> bytes:
+    """The bytes as sent; the application has bounded them."""
+    return await request.body()
+
+
+RawBody = Annotated[bytes, Depends(raw_body)]
+
+
+def read_body(raw: bytes) -> dict[str, Any]:
+    """A JSON object of exact values.
+
+    Raises:
+        InvalidInput.
+    """
+    value = parse(raw, max_bytes=MAX_BODY_BYTES)
+    if not isinstance(value, dict):
+        raise InvalidInput("the body must be a JSON object")
+    return value
+
+
+def router(services: Services) -> APIRouter:
+    """Signed routes; each handler gets (sender's account, body).
+
+    A body is parsed after its signature is checked, so that a stranger's costs one hash.
+    """
+    node = services.node
+    routes = APIRouter(prefix="/peer")
+
+    def hello(request: Request, raw: RawBody) -> dict[str, Any]:
+        envelope = parse_envelope(read_body(raw).get("party"))
+        _authenticate(services, request, raw, node.check_party(envelope))
+        node.accept_party(envelope)
+        return {"account": node.account}
+
+    def signed(handle: Callable[[str, dict[str, Any]], dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+        def endpoint(request: Request, raw: RawBody) -> dict[str, Any]:
+            return handle(_authenticate(services, request, raw), read_body(raw))
+
+        return endpoint
+
+    def grants(request: Request, response: Response, raw: RawBody) -> dict[str, Any]:
+        answer = granting.issue(node, _authenticate(services, request, raw), read_body(raw))
+        if "status" in answer:
+            response.status_code = 202
+        return answer
+
+    routes.post("/hello")(hello)
+    routes.post("/grants")(grants)
+    routes.post("/withdraw")(signed(lambda sender, body: consent.withdraw(node, sender, body)))
+    lender = services.lender
+    routes.post("/rounds/commit")(signed(lender.commit))
+    routes.post("/rounds/reveal")(signed(lender.reveal))
+    routes.post("/agreements")(signed(lender.agree))
+    routes.post("/countersign")(
+        signed(lambda sender, body: lending.countersign(node, sender, body.get("receipts")))
+    )
+    routes.post("/releases")(signed(lambda sender, body: releasing.accept_release(node, sender, body)))
+    routes.post("/proofs")(signed(lambda _, body: logbook.proofs(node, _ids(body), may_anchor=False)))
+    routes.post("/audits")(signed(lambda sender, body: auditing.open_to(node, sender, body)))
+    routes.post("/tests")(signed(lambda sender, body: holding.show(node, sender, body)))
+    routes.post("/tests/open")(signed(lambda sender, body: holding.open_for(node, sender, body)))
+    routes.post("/model-evidence")(signed(lambda _, body: proving.give_model_evidence(services, body)))
+    routes.post("/evidence")(signed(lambda sender, body: proving.give_evidence(services, sender, body)))
+    return routes
+
+
+def _seen(services: Services, stamp: Stamp, *, partner: bool) -> bool:
+    """Whether a request was here before; asking is to cost a stranger's host no byte of disk."""
+    node, expires_at = services.node, stamp.created_at + 2 * MAX_SKEW_SECONDS
+    now, name = node.now(), f"{stamp.account}:{stamp.nonce}"
+    if partner:
+        return services.nonces.holds(stamp.account, stamp.nonce) or node.store.seen_nonce(
+            name, expires_at, now
+        )
+    if stamp.created_at > now and node.store.seen_nonce(name, expires_at, now, most=nonces.MOST_AHEAD):
+        return True
+    return services.nonces.seen(stamp.account, stamp.nonce, stamp.created_at, expires_at, now)
+
+
+def _ids(body: dict[str, Any]) -> list[str]:
+    ids = body.get("ids")
+    if not isinstance(ids, list) or not all(isinstance(item, str) for item in ids):
+        raise InvalidInput("ids is a list of document ids")
+    return ids
+
+
+def _as_signed(request: Request, raw: bytes, names: tuple[Origin, ...]) -> tuple[SignedRequest, bool]:
+    """The request under the name its sender must have meant, and whether its Host says that name too.
+
+    The name is one of this node's own, never what a header says: a request captured by one node must be worth
+    nothing at another that also knows the sender, and a proxy may send a Host of its own.
+    """
+    host = request.headers.get("host", "")
+    spoken = next((one for one in names if origins.authority(host, one.scheme) == one.authority), None)
+    meant = spoken or names[0]
+    fields = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw)
+    path, query = request.scope.get("raw_path") or request.url.path.encode(), request.scope["query_string"]
+    signed = SignedRequest(
+        request.method,
+        meant.authority,
+        path.decode("latin-1"),
+        query.decode("latin-1"),
+        raw,
+        meant.scheme,
+        fields,
+    )
+    return signed, spoken is not None
+
+
+def _authenticate(services: Services, request: Request, raw: bytes, introduced: Party | None = None) -> str:
+    """The account that signed the request, once.
+
+    Raises:
+        UnknownParty, InvalidSignature, RateLimited, Replayed.
+    """
+    stamp = _proven(services.node, request, raw, introduced)
+    request.state.peer = stamp.account
+    try:
+        services.callers.require(stamp.account)
+    except RateLimited:
+        services.tally.refusal("peer")
+        raise
+    with node.store.reading() as connection:
+        partner = pending.is_partner(connection, stamp.account)
+    request.state.partner = stamp.account if partner else ""
+    if _seen(services, stamp, partner=partner):
+        raise Replayed("this request was received before", hint="Sign a new one with a fresh nonce.")
+    return stamp.account
+
+
+def vouch(node: Node, request: Request) -> None:
+    """A known party signed what the head says, so its body, whose digest that names, may be large.
+
+    Raises:
+        UnknownParty, InvalidSignature.
+    """
+    _proven(node, request, None)
+
+
+def _proven(node: Node, request: Request, raw: bytes | None, introduced: Party | None = None) -> Stamp:
+    """Who signed the request; without a body, what its head claims of that is believed."""
+    names = own_names(node.party_document(), node.settings)
+    signed, is_spoken = _as_signed(request, raw or b"", names)
+    signature = read(signed)
+    party = _sender(node, signature.stamp.account, introduced)
+    check = verify_head if raw is None else verify
+    try:
+        return check(signed, signature, VerifierKey.parse(party.log_key).public, node.now())
+    except InvalidSignature as error:
+        if not is_spoken and not error.fields:
+            error.hint = (
+                f"This node is {names[0].authority}: sign for that. Peers use the endpoint of the party document; "
+                "set endpoint where a proxy stands before the node."
+            )
+        raise
+
+
+def _sender(node: Node, claimed: str, introduced: Party | None) -> Party:
+    if introduced is not None and claimed != introduced.account:
+        raise InvalidSignature("the request is signed by another party than it introduces")
+    if introduced is not None:
+        return claimed, introduced
+    try:
+        return claimed, node.party_of(claimed)
+    except (Unavailable, NotFound):
+        raise UnknownParty(
+            "this node does not know the sender", hint="POST the party document to /peer/hello first."
+<<<<<<< HEAD
         )
     return introduced or node.party_of(claimed)
+=======
+        ) from None
+
+
+def _signed(node: Node, request: Request, raw: bytes) -> SignedRequest:
+    # a request captured by one node must be worth nothing at another that also knows the sender
+    here, host = _authority(node), request.headers.get("host", "").lower()
+    if host != here:
+        raise InvalidSignature(
+            f"the request is for {host[:100]}, this node is {here}",
+            hint="Peers use the endpoint of the party document; set endpoint where a proxy stands before it.",
+        )
+    return SignedRequest(request.method, host, request.url.path, request.url.query, raw)
+>>>>>>> c10579e (bench disk: a hostile identity and two hundred fresh ones against a real node)
