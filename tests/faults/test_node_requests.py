@@ -17,7 +17,7 @@ from freehold.core.errors import FreeholdError
 from freehold.core.signing import seal
 from freehold.core.typed_data import Domain
 from freehold.node import viewing
-from freehold.node.api import gate
+from freehold.node.api import bodies
 
 GRANTS = "/peer/grants"
 
@@ -219,7 +219,7 @@ def test_a_body_over_the_limit_is_refused_by_its_header_and_while_it_arrives(pai
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory_kb < 200_000
 
 
-@pytest.mark.parametrize("path", sorted(gate._LARGE))
+@pytest.mark.parametrize("path", sorted(bodies._LARGE))
 def test_what_may_be_long_is_read_whole(pair: Pair, path: str) -> None:
     """Rounds of many owners take megabytes; a route that is renamed keeps its room."""
     answer = call(pair.caller, pair.owner, path, {"padding": "x" * 2_000_000})
