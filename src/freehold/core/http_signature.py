@@ -53,7 +53,9 @@ _PARAMS: dict[str, type] = {
 _ACCOUNT = re.compile(r"0x[0-9a-f]{40}")
 _NONCE = re.compile(r"[A-Za-z0-9_-]{16,64}")
 _DIGESTS = {"sha-256": hashlib.sha256, "sha-512": hashlib.sha512}
-_PROFILE = "Peer requests carry Signature-Input and Signature (RFC 9421); see docs/reference/signed-requests.md."
+_PROFILE = (
+    "Peer requests carry Signature-Input and Signature (RFC 9421); see docs/reference/signed-requests.md."
+)
 
 
 @dataclass(frozen=True)
