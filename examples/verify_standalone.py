@@ -1,8 +1,13 @@
 """Check an evidence directory without Freehold: `python verify_standalone.py DIR [--block-hash 0x...]`.
-Needs Python 3.11, `cryptography`, and `pycryptodome` for keccak; docs/evidence.md tells what is checked."""
+Needs Python 3.11, `cryptography`, and `pycryptodome` for keccak; docs/evidence.md tells what is checked.
+Exits with 0 when all holds, 11 when all holds and no training is shown, 9 when something is broken, 2 or 4 when
+DIR holds no evidence or is not there."""
 
+import argparse
 import json
+import os
 import re
+import stat
 import struct
 import sys
 from base64 import b64decode, b64encode
@@ -28,9 +33,11 @@ PLAN, START, ROUNDS, TEST = (f"training/{name}.json" for name in ("plan", "start
 SUBJECT = {"asset": "owner", "claim": "subject", "grant": "asset", "party": "self", "receipt": "grant"}
 SIGNERS = SUBJECT | {"claim": "issuer", "grant": "issuer", "receipt": "holder provider"}
 FILES = "chain|documents/0x[0-9a-f]{64}|logs/0x[0-9a-f]{40}|training/(plan|start|rounds|test)"
+NAME, MOST_FILES, MOST_BYTES, MOST_IN_ALL = "[a-z0-9][a-z0-9_-]{0,79}", 5000, 2**25, 2**28
 REVEALS = "answers", "noised", "update"  # from least to most
 LATER = {"epsilon_run_micro": 0, "epsilon_life_micro": 0, "holders": [], "judges": [], "reveals": "answers"}
 LATER |= {"per": "call", "rows_per_call": 1000, "round_to": 6}
+LATER |= {"run": None, "earlier_runs": []}
 OFFERED = {"purposes": le, "actions": le, "expires_at": le, "duties": ge}  # how narrower terms compare
 GRANTED = OFFERED | {"not_before": ge, "max_uses": le, "price_units": ge, "price_per": eq, "token": eq}
 GRANTED |= {"epsilon_run_micro": le, "epsilon_life_micro": le, "judges": le}
@@ -41,13 +48,54 @@ AGREED |= {"quorum_bps": (5001, 10**4), "patience_seconds": (1, 86400), "weight_
 AGREED |= {"least_correct_bps": (0, 10**4)}
 PARTS = "builder columns judge label level noise nonce owners recipe scaling sketch test"
 STEPS = {"rounds": (1, 200), "learning_rate_q16": (1, 2**26), "l2_q16": (0, 1024)}
-SLACK = 600  # seconds by which a signer's clock may be behind the chain's
+SLACK = 600  # seconds by which two clocks, one of them perhaps the chain's, may be apart
+NO_LINEAGE = "the answers hold, but nothing shows where the model came from"
+# the form of documents: a pattern for text, bounds for a number, [form, most] for a list, None-able, an object
+HASH, ACCOUNT, WORD, COUNT = "0x[0-9a-f]{64}", "0x[0-9a-f]{40}", "[a-z0-9][a-z0-9_.-]{0,63}", (0, 2**53 - 1)
+POSITIVE, EPSILON, BPS, HEX = (1, 2**53 - 1), (0, 10**8), (0, 10**4), "0x(?:[0-9a-f]{2})*"
+ACTION = "read|query|train|infer|derive|redistribute"
+CLAIMS = "revocation|test_commitment|training_plan|training_start|training_round|test_opening|contribution"
+TERMS = {"type": "terms", "version": (1, 1), "purposes": [WORD, 32], "actions": [ACTION, 6], "token": ACCOUNT}
+TERMS |= {"not_before": COUNT, "expires_at": COUNT, "max_uses": POSITIVE, "price_units": COUNT}
+TERMS |= {"price_per": "grant|use", "split": [{"account": ACCOUNT, "share_bps": BPS}, 256]}
+TERMS |= {"duties": [WORD, 32], "reveals?": "|".join(REVEALS), "epsilon_run_micro?": EPSILON}
+TERMS |= {"per?": "call|row", "rows_per_call?": (1, 1000), "round_to?": (0, 6)}
+TERMS |= {"epsilon_life_micro?": EPSILON, "holders?": [ACCOUNT, 32], "judges?": [ACCOUNT, 32]}
+PARTY = {"name": ".{1,200}", "party_kind": "person|organisation|agent|device", "account": ACCOUNT}
+PARTY |= {"account_key": "0x04[0-9a-f]{128}", "chain_id": COUNT, "log_key": ".{0,200}"}
+PARTY |= {"encryption_key": HASH, "endpoints": [".{0,300}", 8], "created_at": COUNT}
+CONTENT = {"commitment": HASH, "media_type": ".{0,100}", "size_bytes": COUNT, "blob": {".{0,100}", None}}
+ASSET = {"asset_kind": "dataset|model", "name": ".{1,200}", "description": ".{0,4000}", "owner": ACCOUNT}
+ASSET |= {"asset_version": POSITIVE, "supersedes": {HASH, None}, "content": CONTENT, "schema": {}}
+ASSET |= {"derived_from": [{"asset": HASH, "role": WORD, "weight": COUNT}, 256], "terms": TERMS}
+ASSET |= {"created_at": COUNT}
+GRANT = {"issuer": ACCOUNT, "holder": ACCOUNT, "asset": HASH, "terms": TERMS, "spend_cap_units": COUNT}
+GRANT |= {"parent": {HASH, None}, "revocation_index": COUNT, "nonce": HASH, "issued_at": COUNT}
+GRANT |= {"run?": HASH, "earlier_runs?": [HASH, 64]}
+MONEY = {"account": f"{ACCOUNT}|{HASH}", "delta_units": (1 - 2**53, 2**53 - 1), "reason": WORD}
+RECEIPT = {"grant": HASH, "action": ACTION, "provider": ACCOUNT, "holder": ACCOUNT, "inputs": [HASH, 64]}
+RECEIPT |= {"output": HASH, "money": [MONEY, 64], "epsilon_micro": COUNT, "evidence": {}}
+RECEIPT |= {"sequence": POSITIVE, "issued_at": COUNT}
+CLAIM = {"issuer": ACCOUNT, "claim_kind": f"{CLAIMS}|agreement|audit|release", "subject": HASH}
+CLAIM |= {"statement": {}, "issued_at": COUNT}
+FORMS = {"asset": ASSET, "claim": CLAIM, "grant": GRANT, "party": PARTY, "receipt": RECEIPT}
+MANIFEST = CLAIM | {"claim_kind": "evidence"}
 DOMAIN = b"EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
 DOCUMENT = b"Document(string kind,string role,bytes32 subject,bytes32 id)"
 OFFER = b"Offer(bytes32 grant,address seller,address buyer,address token,uint256 price,uint256 deadline)"
-N = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141  # order of secp256k1
+P, N = 2**256 - 2**32 - 977, 2**256 - 432420386565659656852420866394968145599  # secp256k1: field and order
 E = SimpleNamespace()  # the evidence, and E.file, the file now looked at
-jcs = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=vars)  # RFC 8785
+flat = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=vars).encode
+
+
+def jcs(value):  # RFC 8785, which sorts keys as UTF-16; in plain ASCII that is how they are sorted anyway
+    if (text := flat(value)).isascii() or isinstance(value, str):
+        return text.encode()
+    if isinstance(value, list):
+        return b"[" + b",".join(map(jcs, value)) + b"]"
+    fields = value if isinstance(value, dict) else vars(value)
+    ordered = sorted(fields.items(), key=lambda item: item[0].encode("utf-16-be"))
+    return b"{" + b",".join(jcs(name) + b":" + jcs(one) for name, one in ordered) + b"}"
 
 
 def need(condition, sentence, file=None):  # sentence is about the file now looked at, or another
@@ -62,17 +110,17 @@ def keccak(*parts):  # a number, or text with 0x, counts as a word of 32 bytes
 
 
 def digest(data, tag=b""):
-    return "0x" + sha256(tag + (data if isinstance(data, bytes) else jcs.encode(data).encode())).hexdigest()
+    return "0x" + sha256(tag + (data if isinstance(data, bytes) else jcs(data))).hexdigest()
 
 
 def array_digest(header, layout, rows, tag=b"freehold/training-array/v1\0"):
     need(all(type(number) is int for row in rows for number in row), "holds what is no whole number")
-    head, body = jcs.encode(header).encode(), b"".join(struct.pack(layout, *row) for row in rows)
+    head, body = jcs(header), b"".join(struct.pack(layout, *row) for row in rows)
     return digest(tag + len(head).to_bytes(8) + head + body)
 
 
 def same(one, other):  # as written; to Python, true equals 1
-    return jcs.encode(one) == jcs.encode(other)
+    return jcs(one) == jcs(other)
 
 
 def whole(text):
@@ -83,11 +131,60 @@ def whole(text):
 def load(path):  # floats are read as text, and then are not canonical
     E.file = path
     if path not in E.read:
+        need(depth(E.files[path]) <= 32, "is nested too deeply")
         hooks = {"parse_float": str, "parse_constant": str, "parse_int": whole}
         value = json.loads(E.files[path], object_hook=lambda pairs: SimpleNamespace(**pairs), **hooks)
-        need(jcs.encode(value).encode() == E.files[path], "is not in canonical form")
+        need(jcs(value) == E.files[path], "is not in canonical form")
         E.read[path] = value
     return E.read[path]
+
+
+def depth(data):  # of brackets outside of texts
+    level = deepest = 0
+    for bracket in re.sub(rb'"(?:[^"\\]|\\.)*"?', b"", data, flags=re.DOTALL):
+        level += (bracket in b"[{") - (bracket in b"]}")
+        deepest = max(deepest, level)
+    return deepest
+
+
+def formed(value, form):  # a field whose name ends in ? stands there only where it says something
+    if isinstance(form, set):
+        return any(one is value or (one and formed(value, one)) for one in form)
+    if isinstance(form, str):
+        return isinstance(value, str) and bool(re.fullmatch(form, value, re.DOTALL))
+    if isinstance(form, tuple):
+        return type(value) is int and form[0] <= value <= form[1]
+    if isinstance(form, list):
+        return (
+            isinstance(value, list) and len(value) <= form[1] and all(formed(one, form[0]) for one in value)
+        )
+    if not isinstance(value, SimpleNamespace) or not form:
+        return isinstance(value, SimpleNamespace)
+    fields, plain = vars(value), {name.rstrip("?"): inner for name, inner in form.items()}
+    optional = {name[:-1] for name in form if name.endswith("?")}
+    says = not any(name in fields and fields[name] == LATER[name] for name in optional)
+    whole = plain.keys() - optional <= fields.keys() <= plain.keys()
+    return whole and says and all(formed(one, plain[name]) for name, one in fields.items())
+
+
+def check_form(document, most=2**18, form=None):
+    kind = document.type
+    need(kind in FORMS and len(jcs(document)) <= most, "is no document")
+    form = {"type": kind, "version": (1, 1)} | (form or FORMS[kind])
+    need(formed(document, form), "is not in the form of its type")
+    if kind == "receipt":
+        need(sum(one.delta_units for one in document.money) == 0, "has money that comes from nowhere")
+        said = vars(document.evidence)
+        need(len(said) <= 16 and all(formed(name, WORD) for name in said), "has more evidence than a receipt")
+        need(all(formed(one, COUNT) or formed(one, HASH) for one in said.values()), "names something else")
+    for terms in [document.terms] if kind in ("asset", "grant") else []:
+        need(later(terms, "epsilon_run_micro") <= later(terms, "epsilon_life_micro"), "has a run over a life")
+        need(later(terms, "reveals") != "update" or later(terms, "holders"), "reveals updates to anyone")
+        need(terms.not_before < terms.expires_at, "expires before it begins")
+        need(not terms.split or sum(one.share_bps for one in terms.split) == 10_000, "splits another whole")
+        need(terms.purposes and terms.actions, "allows nothing")
+        lists = (terms.purposes, terms.actions, terms.duties, later(terms, "holders"), later(terms, "judges"))
+        need(all(one == sorted({*one}) for one in lists), "has a list that is not in order")
 
 
 def typed(name, contract, struct_type, *words):  # EIP-712 digest of a struct with one-word fields
@@ -105,16 +202,31 @@ def check_signed(document, signatures):  # by everyone who must, with ECDSA and 
     fields, kind = vars(document) | {"self": getattr(document, "account", "")}, document.type
     due = [(role, fields[role]) for role in SIGNERS[kind].split()]
     need(sorted((one.role, one.signer) for one in signatures) == due, "is not signed by who must")
-    need(all(len(vars(one)) == 3 for one in signatures), "says more than a signature does")
+    form = {"role": ".*", "signer": ACCOUNT, "signature": HEX}
+    need(formed(signatures, [form, 8]), "says more than a signature does")
     name = digest(document)
     for role, account, text in ((one.role, one.signer, one.signature) for one in signatures):
         words = keccak(kind.encode()), keccak(role.encode()), fields[SUBJECT[kind]], name
         message = typed(b"Freehold", "Revocations", DOCUMENT, *words)
-        r, s = (int(part, 16) for part in re.fullmatch("0x([0-9a-f]{64})([0-9a-f]{64})1[bc]", text).groups())
+        r, s, v = re.fullmatch("0x([0-9a-f]{64})([0-9a-f]{64})(1[bc])", text).groups()
+        r, s = int(r, 16), int(s, 16)
         need(s <= N // 2, "has the second form of a signature")
         signature = utils.encode_dss_signature(r, s)
         key_of(account).verify(signature, message, ec.ECDSA(utils.Prehashed(hashes.SHA256())))
+        need(is_odd(r, s, int.from_bytes(message), key_of(account)) == (v == "1c"), "has another last byte")
     return name
+
+
+def is_odd(r, s, z, key):  # whether y is, of the point R = z/s G + r/s K whose x is r
+    one = ec.derive_private_key(z * pow(s, -1, N) % N, ec.SECP256K1()).public_key().public_numbers()
+    other = ec.derive_private_key(r * pow(s, -1, N) % N, ec.SECP256K1()).exchange(ec.ECDH(), key)
+    x = int.from_bytes(other)  # of r/s K; y is one of two roots, and only one of them leads to r
+    root = pow(x**3 + 7, (P + 1) // 4, P)
+    for y in (root, P - root):
+        slope = (y - one.y) * pow(x - one.x, -1, P) % P
+        if (found := (slope**2 - x - one.x) % P) == r:
+            return bool((slope * (x - found) - y) % P % 2)
+    raise ValueError("has a signature whose point is another")
 
 
 def rlp(data):  # the items in it, lists among them decoded
@@ -176,8 +288,13 @@ def checks(files, trusted=None):  # yields each group's name once it holds; E.fi
     yield "chain, logs"
     check_rights()
     yield "grants, receipts, revocation"
+    check_times()
+    yield "times"
     model = main if main.type == "asset" else get(get(main.grant, "grant").asset, "asset")
     if not is_trained(model):
+        for E.file in [path for path in files if path.startswith("training/")]:
+            raise ValueError("is of a training run, and the model names none")
+        yield NO_LINEAGE
         return
     run = read_run(model)
     check_grants(run)
@@ -205,8 +322,16 @@ def read_documents(files):
     keys = re.findall(r'"account_key":"0x(04[0-9a-f]{128})"', b"".join(files.values()).decode("latin-1"))
     E.keys = {"0x" + keccak(key[1:])[-20:].hex(): key for key in map(bytes.fromhex, keys)}
     manifest, said = (envelope := load("manifest.json")).document, envelope.document.statement
+    check_form(manifest, 2**21, MANIFEST)
     E.chain_id, E.contracts, named = said.chain_id, vars(said.contracts), vars(said.files)
-    need([manifest.type, manifest.claim_kind] == ["claim", "evidence"], "is no evidence claim")
+    need(vars(said).keys() == {"chain_id", "contracts", "files"}, "states more than a manifest")
+    need(formed(E.chain_id, COUNT), "is about no chain")
+    need(
+        formed([*E.contracts.values()], [ACCOUNT, 2**20]) and CONTRACTS.keys() <= E.contracts.keys(),
+        "lacks contracts",
+    )
+    need(formed([*named.values()], [HASH, 2**20]), "names no hashes")
+    need(len(vars(envelope)) == 2 and len(envelope.signatures) == 1, "has not one signature")
     if manifest.issuer in E.keys:  # if not, its party's file is broken, as is found below
         check_signed(**vars(envelope))
     for path in sorted({*named, *files} - {"manifest.json"}):
@@ -216,11 +341,15 @@ def read_documents(files):
     shown = [(path, load(path), path[10:-5]) for path in files if path.startswith("documents/")]
     E.file = ROUNDS
     E.rounds = load(E.file) if E.file in files else []
+    need(isinstance(E.rounds, list) and len(E.rounds) <= 201, "is no list of rounds")
     for one in E.rounds:
         need(vars(one).keys() == {"claim", "receipts", "revealed"}, "holds what is no round")
+        need(len(one.receipts) <= 1000, "holds too many receipts")
         kinds = one.claim.document.type, *(receipt.document.type for receipt in one.receipts)
         need(kinds == ("claim", *["receipt"] * len(one.receipts)), "holds a document of another kind")
         shown += [(E.file, envelope, None) for envelope in (one.claim, *one.receipts)]
+    for E.file, envelope, _ in shown:
+        check_form(envelope.document)
     for E.file, envelope, stated in shown:
         name = check_signed(**vars(envelope))
         need(stated in (name, None) and name not in E.docs, "does not hold the document that its name says")
@@ -229,6 +358,8 @@ def read_documents(files):
     for _, party in of_type("party"):
         fits = party.account not in E.parties and party.chain_id == E.chain_id
         need(fits, "is a second party of one account, or on another chain")
+        key = bytes.fromhex(party.account_key[4:])
+        need("0x" + keccak(key)[-20:].hex() == party.account, "has another account's key")
         E.parties[party.account] = party
     for name, document in E.docs.items():
         E.file, fields = E.places[name], vars(document) | {"self": getattr(document, "account", "")}
@@ -237,38 +368,56 @@ def read_documents(files):
     main = E.docs[manifest.subject]
     sides = {"receipt": ["provider", "holder"], "asset": ["owner"]}[main.type]
     need(manifest.issuer in [vars(main)[side] for side in sides], "is by nobody who may show its subject")
-    need(main.type == "receipt" or is_trained(main), "is about an asset that names no training run")
+    need(main.type == "receipt" or main.asset_kind == "model", "is about an asset that is no model")
     return main
 
 
 def read_chain(trusted):
     E.file = "manifest.json"
     need(CONTRACTS.items() <= E.contracts.items(), "names contracts at other addresses than theirs")
-    proof = load("chain.json")
+    proof, nodes = load("chain.json"), [HEX, 65]
+    account = {"address": ACCOUNT, "proof": nodes}
+    account |= {"storage": [{"slot": "0x(0|[1-9a-f][0-9a-f]{0,63})", "proof": nodes}, 1024]}
+    form = {"header": HEX, "block_number": COUNT, "block_hash": HASH, "accounts": [account, 64]}
+    need(
+        formed(proof, form),
+        "is not in the form of a chain proof, or proves more words than evidence can need",
+    )
     header = bytes.fromhex(proof.header[2:])
     E.block_hash, fields = "0x" + keccak(header).hex(), rlp(header)[0]
+    E.time = int.from_bytes(fields[11])
+    need(proof.block_number == int.from_bytes(fields[8]), "names another block than its header")
     for account in proof.accounts:
         leaf = proven(fields[3], bytes.fromhex(account.address[2:]), account.proof)
         for one in account.storage:
+            need((account.address, int(one.slot, 16)) not in E.state, "proves a word twice")
             stored = proven(rlp(leaf)[0][2] if leaf else b"", one.slot, one.proof)
             E.state[account.address, int(one.slot, 16)] = int.from_bytes(rlp(stored or b"\x80")[0])
-    need(proof.block_hash == E.block_hash == (trusted or E.block_hash).lower(), "is about another block")
+    due = E.block_hash if trusted is None else trusted.lower()
+    need(proof.block_hash == E.block_hash == due, "is about another block")
 
 
 def read_logs():
     for path in [path for path in E.files if path.startswith("logs/")]:
         log, account = load(path), path[5:-5]
-        form = rf"(freehold/{account}\n(\d+)\n(\S+)\n(?:.+\n)*)\n\u2014 \S+ (\S+)\n(?:.+\n)*"
-        text, *stated, blob = re.fullmatch(form, log.checkpoint).groups()
-        key = b64decode(E.parties[account].log_key.split("+", 2)[2])[1:]
-        ed25519.Ed25519PublicKey.from_public_bytes(key).verify(b64decode(blob)[4:], text.encode())
         root, size = storage("LogAnchors", account).to_bytes(32), storage("LogAnchors", account, 0, 1) % 2**64
-        need(stated == [str(size), b64encode(root).decode()], "has another size or root than the chain")
+        E.file, origin, encoded = path, f"freehold/{account}", E.parties[account].log_key[-44:]
+        key = b64decode(encoded)
+        hint = sha256(origin.encode() + b"\n" + key).digest()[:4]
+        named = f"{origin}+{hint.hex()}+{encoded}"
+        need(key[:1] == b"\1" and E.parties[account].log_key == named, "is by a party with another log key")
+        text = f"{origin}\n{size}\n{b64encode(root).decode()}\n"
+        need(log.checkpoint.startswith(text), "has another size or root than the chain, or another origin")
+        blob = b64decode(log.checkpoint.split(" ")[-1])
+        due = f"{text}\n\u2014 {origin} {b64encode(blob).decode()}\n"
+        need(log.checkpoint == due and blob[:4] == hint, "is not signed by its own key alone")
+        ed25519.Ed25519PublicKey.from_public_bytes(key[1:]).verify(blob[4:], text.encode())
         E.logs[account] = {one.id: one.index for one in log.proofs}
         need([len(E.logs[account]), 2] == [len(log.proofs), len(vars(log))], "proves an entry twice")
         for one in log.proofs:  # RFC 9162, 2.1.3.2; the first `inner` siblings are not on the right edge
-            need(len(vars(one)) == 3 and type(one.index) is int, "says more than a proof does")
-            node = sha256(b"\0" + jcs.encode({"id": one.id, "type": E.docs[one.id].type}).encode()).digest()
+            form = {"id": HASH, "index": COUNT, "proof": [HASH, 64]}
+            need(formed(one, form), "says more than a proof does")
+            node = sha256(b"\0" + jcs({"id": one.id, "type": E.docs[one.id].type})).digest()
             inner = (one.index ^ size - 1).bit_length()
             fits = 0 <= one.index < size and len(one.proof) == inner + (one.index >> inner).bit_count()
             for level, sibling in enumerate(bytes.fromhex(text[2:]) for text in one.proof):
@@ -336,6 +485,49 @@ def check_rights():
         for place, *_, file, statement, _ in said:
             need(same(statement, {"index": i}), "revokes another index than the grant's", file)
             need(place >= used.get(name, -1), "was used after it was revoked")
+
+
+def check_times():  # nobody dates back or ahead, as far as logs and chain can show
+    since, dates = {}, {name: dated(one) for name, one in E.docs.items()}
+    anchors = {account: storage("LogAnchors", account, 0, 1) >> 64 for account in E.logs}
+    for name, time in dates.items():
+        E.file = E.places[name]
+        limit = min([E.time, *(anchors[account] for account, places in E.logs.items() if name in places)])
+        need(time <= limit + SLACK, "is dated after the block or the anchor that shows it")
+    for account, places in E.logs.items():
+        newest = 0
+        for name in sorted(places, key=places.get):
+            one, E.file = E.docs[name], E.places[name]
+            if vars(one).get(SIGNERS[one.type].split()[-1], account) == account:  # others' may arrive late
+                need(dates[name] + SLACK >= newest, "is dated before what its log holds earlier")
+                newest = max(newest, dates[name])
+    for name, one in E.docs.items():
+        E.file, before = E.places[name], []
+        if one.type == "grant" and is_sold(one):
+            need(dates[name] <= (bought_at(name, one) or dates[name]) + SLACK, "is dated after its purchase")
+        if one.type == "asset":
+            before = [source.asset for source in one.derived_from]
+        elif one.type == "grant":
+            before = [one.asset]
+        elif one.type == "receipt":
+            before, grant = [one.grant, *one.inputs], get(one.grant, "grant")
+            need(not is_sold(grant) or bought_at(one.grant, grant) <= one.issued_at + SLACK, "is dated back")
+        elif one.type == "claim":
+            said = vars(one.statement)
+            before = {"agreement": [said.get("contribution")], "release": said.get("agreements")}
+            before = [one.subject, *(found if isinstance(found := before.get(one.claim_kind), list) else [])]
+        texts = [name for name in before if isinstance(name, str)]
+        early = all(dates[name] <= dated(one) + SLACK for name in texts if name in dates)
+        need(early, "is dated before what it names")
+    for _, kind, _, about, *_, name in E.claims:
+        if kind == "revocation":
+            since[about] = min(dates[name], since.get(about, dates[name]))
+    for _, use in of_type("receipt"):
+        need(use.issued_at <= since.get(use.grant, use.issued_at) + 60, "is dated after its grant's end")
+
+
+def dated(document):
+    return document.created_at if document.type in ("asset", "party") else document.issued_at
 
 
 def is_sold(grant):
@@ -749,10 +941,53 @@ def check_release(run, worth):  # what the builder stated, what owners agreed to
     need(packed % 2**160 == int(model.terms.token, 16), "is priced in another token", place)
 
 
+def read_files(root):  # plain files in plain folders, within bounds; nothing else has a place in evidence
+    found, total, waiting, seen = {}, 0, [("", 0)], 0
+    while waiting:
+        folder, level = waiting.pop()
+        for entry in sorted(os.scandir(Path(root, folder)), key=lambda one: one.name):
+            path, seen = f"{folder}{entry.name}", seen + 1
+            if entry.is_dir(follow_symlinks=False) and re.fullmatch(NAME, entry.name) and level < 3:
+                waiting.append((path + "/", level + 1))
+                continue
+            kind = stat.S_IFMT(entry.stat(follow_symlinks=False).st_mode)
+            fits = kind == stat.S_IFREG and re.fullmatch(f"({NAME}/){{0,3}}{NAME}\\.json", path)
+            if not fits or len(found) == MOST_FILES or seen > 2 * MOST_FILES:
+                raise SystemExit(f"{path[:120]!r} does not belong into evidence, or is one too many")
+            # what was a file a moment ago may be a link or a pipe now
+            with os.fdopen(os.open(entry.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as stream:
+                found[path] = stream.read(MOST_BYTES + 1)
+            total += len(found[path])
+            if len(found[path]) > MOST_BYTES or total > MOST_IN_ALL:
+                raise SystemExit(f"{path!r} is over the limit")
+    return found
+
+
+def main(arguments):
+    parser = argparse.ArgumentParser(allow_abbrev=False, description="Check an evidence directory.")
+    parser.add_argument("directory")
+    parser.add_argument("--block-hash", metavar="0xHASH")
+    asked = parser.parse_args(arguments)
+    if asked.block_hash is not None and not re.fullmatch(HASH, asked.block_hash.lower()):
+        parser.error("a block hash is 0x and 64 hex digits")
+    if not Path(asked.directory).is_dir():
+        print(f"{asked.directory} is not a directory", file=sys.stderr)
+        return 4
+    try:
+        files = read_files(asked.directory)
+    except (SystemExit, OSError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    E.file, group = "manifest.json", ""
+    try:
+        for group in checks(files, asked.block_hash):
+            print("ok    ", group) if group != NO_LINEAGE else print(group)
+    except Exception as error:  # noqa: BLE001 - whatever evidence breaks on is a fault of its file
+        print(f"BROKEN {E.file}: {str(error) or repr(error)}")
+        return 9
+    print(f"{'all' if group != NO_LINEAGE else 'that'} holds if chain {E.chain_id} has block {E.block_hash}")
+    return 11 if group == NO_LINEAGE else 0
+
+
 if __name__ == "__main__":
-    root, *more = (one for one in sys.argv[1:] if one != "--block-hash")
-    found = {p.relative_to(root).as_posix(): p.read_bytes() for p in Path(root).rglob("*") if p.is_file()}
-    sys.excepthook = lambda _, error, __: print(f"BROKEN {E.file}: {str(error) or repr(error)}")  # exits 1
-    for group in checks(found, *more):
-        print("ok    ", group)
-    print(f"all holds if the chain has block {E.block_hash}")
+    sys.exit(main(sys.argv[1:]))

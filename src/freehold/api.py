@@ -111,7 +111,9 @@ def verify(directory: PathLike, *, rpc_url: str | None = None, block_hash: str |
         with Rpc(rpc_url) as rpc:
             report = proving.check(bundle, chain=Chain(rpc))
     checks = Rows(Check(one.name, one.ok, one.file, one.detail) for one in report.checks)
-    return Verification(report.ok, report.block_hash, report.trusted_by, checks)
+    return Verification(
+        report.ok, report.verdict, report.chain_id, report.block_hash, report.trusted_by, checks
+    )
 
 
 class _Connection(NodeClient):
@@ -384,12 +386,14 @@ class Node(Permissions):
         *,
         at_most: str | None = None,
         deposit_calls: int | None = None,
+        without_lineage: bool = False,
     ) -> Prediction:
         """Buy answers for rows of numbers: sequences in the model's order, mappings by column name, or a frame.
 
         `at_most` is the most dollars that the call may take, the deposit for it and later calls included; where
         neither it nor a setting says so, nothing is bought. Numbers travel as text, so give text or `Decimal`
-        where exact digits matter.
+        where exact digits matter. A model of which nothing shows where it came from is paid for only
+        `without_lineage`.
         """
         known = self._columns(model)
         asked = given(
@@ -397,6 +401,7 @@ class Node(Permissions):
             rows=[numbers(row, known) for row in records(rows)],
             at_most_units=most(at_most),
             deposit_calls=deposit_calls,
+            without_lineage=without_lineage,
         )
         answer = self._client.post("/api/predict", asked)
         from freehold.core.ids import document_id  # noqa: PLC0415

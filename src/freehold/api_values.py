@@ -532,6 +532,11 @@ class Verification(Shown):
     """Whether evidence holds."""
 
     ok: bool
+    """The verdict is "holds"."""
+    verdict: str
+    """"holds", "no_lineage" (what is shown holds, and nothing shows where the model came from) or "fails"."""
+    chain_id: int
+    """On which the block must be."""
     block_hash: str
     """Everything hangs on it."""
     trusted_by: str
@@ -542,5 +547,7 @@ class Verification(Shown):
         return self.ok
 
     def _repr_html_(self) -> str:
-        said = "the evidence holds" if self.ok else "the evidence does NOT hold"
+        from freehold.evidence.verify import SAID  # noqa: PLC0415
+
+        said = SAID.get(self.verdict, SAID["fails"])
         return f"<p>{said}</p>{self.checks._repr_html_()}"

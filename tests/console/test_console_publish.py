@@ -11,6 +11,7 @@ import pytest
 from console_node import Console
 from node_world import Party, World
 
+from freehold.core.errors import NotFound
 from freehold.node import asking, granting, viewing
 from freehold.node.asking import GrantWaiting
 from freehold.node.consent import GrantRefused
@@ -165,7 +166,7 @@ def test_a_new_version_takes_the_place_of_the_old(console: Console, page, builde
     page.get_by_role("button", name="Continue to review").click()
     page.get_by_role("button", name="Publish").click()
     page.get_by_text("Version 2, published").wait_for()
-    with pytest.raises(Exception, match="on offer"):
+    with pytest.raises(NotFound, match="on offer"):
         granting.obtain(
             builder.node, builder.services.peers, builder.node.asset(old["id"]), "derive", max_uses=2
         )

@@ -17,6 +17,7 @@ from freehold.core.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from freehold.node import asking, consent, granting, issuing, publishing, requests
 from freehold.node.asking import GrantCountered, GrantWaiting
 from freehold.node.consent import Counter, GrantRefused, RequestDecided
+from freehold.node.peers import PeerRefused
 
 PRICE_UNITS = 2_000_000
 DAY = 86_400
@@ -216,7 +217,7 @@ def test_requests_lapse_and_are_bounded(two: Two, world: World, monkeypatch: pyt
 def test_a_sender_whose_name_cannot_be_printed_is_not_listed(two: Two, world: World) -> None:
     odd = world.party("odd\x1b[31m")
     odd.knows(two.owner)
-    with pytest.raises(Exception, match="name of the sender"):
+    with pytest.raises(PeerRefused, match="name of the sender"):
         granting.obtain(odd.node, odd.services.peers, two.asset, "infer")
     assert requests.overview(two.owner.node) == []
 

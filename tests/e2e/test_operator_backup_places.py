@@ -11,7 +11,7 @@ from pathlib import Path
 import node_tables
 import pytest
 
-from freehold.core.errors import InvalidInput, NotFound
+from freehold.core.errors import InvalidInput, NotFound, VerificationFailed
 from freehold.node import settings
 from freehold.node.backup import restoring, saving
 from freehold.node.backup.restoring import HomeNotEmpty
@@ -71,7 +71,7 @@ def test_keys_of_another_account_are_not_backed_up_as_this_ones(home, tmp_path):
     good = (home.home / "keys.jwe").read_bytes()
     Keys.generate().save(home.home / "keys.jwe", SECRET, replace=True)
     try:
-        with pytest.raises(Exception, match="different accounts"):
+        with pytest.raises(VerificationFailed, match="different accounts"):
             saving.save(home.home, tmp_path / "b", SECRET)
     finally:
         (home.home / "keys.jwe").write_bytes(good)

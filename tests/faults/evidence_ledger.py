@@ -43,7 +43,7 @@ class Ledger:
 
     def anchor(self, account: str, size: int, root: bytes) -> None:
         first, second = state.anchor_slots(account)
-        self.words["LogAnchors"] |= {first: int.from_bytes(root), second: size | 1_800_000_000 << 64}
+        self.words["LogAnchors"] |= {first: int.from_bytes(root), second: size | self.time << 64}
 
     def stamp(self, run: str, time: int) -> None:
         self.words["Timestamps"][state.stamp_slot(run)] = time

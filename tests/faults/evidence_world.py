@@ -525,6 +525,12 @@ class World:
 
     # the files
 
+    def bare(self) -> Bundle:
+        """An answer, or a model, whose training is not shown."""
+        mine = ("party builder", "party buyer", "model", "grant buyer", "answer", "revocation buyer")
+        others = tuple(name for name in self.logs if name not in {"builder", "buyer"})
+        return self.bundle(only=mine, away=others)
+
     def training(self) -> dict[str, Any]:
         return self.changed(
             "training",
@@ -542,12 +548,18 @@ class World:
         without: tuple[str, ...] = (),
         log_sizes: dict[str, int] | None = None,
         away: tuple[str, ...] = (),
+        only: tuple[str, ...] = (),
     ) -> Bundle:
-        """Everything, but for documents named and logs of those away; logs at other sizes where given."""
+        """Everything, but for documents named and logs of those away; logs at other sizes where given.
+
+        Of a model without lineage `only` some documents are shown, and no training.
+        """
         # who did not agree is in the plan, and nowhere else
         left_out = {
             self.named[name].id for name in (*without, "party eve", "asset eve") if name in self.named
         }
+        if only:
+            left_out = {made.id for name, made in self.named.items() if name not in only}
         shown = {name: item for name, item in self.envelopes.items() if name not in left_out}
         sizes = log_sizes or {}
         documents = [envelope.document for envelope in self.envelopes.values()]
@@ -561,7 +573,7 @@ class World:
                 for name, log in self.logs.items()
                 if name not in ("eve", *away)
             ],
-            training=self.training(),
+            training={} if only else self.training(),
             chain_proof=self.ledger.prove(wanted),
             chain_id=CHAIN_ID,
             contracts=CONTRACTS,

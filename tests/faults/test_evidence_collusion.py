@@ -279,7 +279,7 @@ CASES = {
     "not stamped": ({"stamped": lambda _: 0}, "training.stamp", "training_plan"),
     "stamped after the purchase": ({"stamped": lambda _: BOUGHT + 1}, "training.stamp", "grant ada"),
     "stamped long after the grants": (
-        {"stamped": lambda _: ISSUED + 601, "bought": lambda _: ISSUED + 700},
+        {"stamped": lambda _: ISSUED + 601, "bought": lambda _: ISSUED + 625},
         "training.stamp",
         "first grant",
     ),
@@ -290,11 +290,12 @@ CASES = {
             "grant": lambda fields, _: fields | {"issued_at": USED},
             "receipt": lambda fields, *_: fields | {"issued_at": USED},
         },
-        "training.stamp",
-        "first grant",
+        # ada's grant was bought after that too
+        "times.order",
+        ROUNDS,
     ),
     "training before the stamp": (
-        trained("cyd", 1, issued_at=STAMPED - 601),
+        trained("cyd", 0, issued_at=STAMPED - 601) | granted("cyd", issued_at=STAMPED - 590),
         "training.stamp",
         ROUNDS,
     ),

@@ -22,7 +22,7 @@ from node_world import (
 )
 
 from freehold.chain.errors import TransactionPending
-from freehold.core.errors import Unavailable
+from freehold.core.errors import NotAllowed, Unavailable
 from freehold.core.ids import document_id
 from freehold.node import budget, proving, serving, training
 from freehold.node.jobs import Jobs
@@ -200,7 +200,7 @@ def test_too_few_owners_that_grant_leave_the_run_unbegun_and_unpaid(world: World
     before = builder.node.balance_units()
     hostile.lies["/peer/grants"] = [REFUSAL] * 5
     job_id = begin(builder, order(builder, [small, large], patience_seconds=1))
-    with pytest.raises(Exception, match="not to you"):
+    with pytest.raises(NotAllowed, match="not to you"):
         training.Job(builder.node, builder.services.peers, job_id, lambda _: None).run()
     assert before - builder.node.balance_units() in (0, PRICE_UNITS), "at most whom it had asked before"
     assert not builder.node.store.find("claim", "training_start")

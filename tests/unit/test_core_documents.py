@@ -12,6 +12,7 @@ from freehold.core.ids import Ambiguous, document_id, resolve
 from freehold.core.signing import (
     Envelope,
     check,
+    parse_envelope,
     public_account,
     read_envelope,
     recover,
@@ -330,10 +331,33 @@ def test_terms_whose_privacy_contradicts_itself_are_no_terms(wrong):
         parse_document({**OLD["terms"], **wrong})
 
 
-def test_a_default_that_is_spelled_out_is_the_same_document_as_one_left_out():
-    """Else one content had two ids."""
-    spelled = {**OLD["terms"], "reveals": "answers", "epsilon_run_micro": 0, "holders": []}
-    assert parse_document(spelled).body == OLD["terms"]
+@pytest.mark.parametrize(
+    ("name", "value", "field"),
+    [
+        ("spelled", {**OLD["terms"], "reveals": "answers"}, "reveals"),
+        ("true for one", {**OLD["terms"], "version": True}, "version"),
+        ("version left out", {k: v for k, v in OLD["terms"].items() if k != "version"}, "version"),
+        ("duties left out", {k: v for k, v in OLD["terms"].items() if k != "duties"}, "duties"),
+        ("within", {**asset().body, "terms": {**OLD["terms"], "holders": []}}, "terms"),
+    ],
+    ids=str,
+)
+def test_a_document_is_received_in_the_form_in_which_it_is_hashed(name, value, field):
+    """Else its id were not the hash of what was received, and one content had two ids."""
+    del name
+    with pytest.raises(InvalidDocument) as refused:
+        parse_document(value)
+    assert refused.value.fields["field"] == field
+
+
+@pytest.mark.parametrize(
+    "spelling", [str.upper, lambda text: text[2:], lambda text: text[:10] + " " + text[10:]]
+)
+def test_a_signature_is_spelled_in_one_way(spelling):
+    value = seal(asset(), KEY, DOMAIN).to_json()
+    value["signatures"][0]["signature"] = spelling(value["signatures"][0]["signature"])
+    with pytest.raises(InvalidDocument):
+        parse_envelope(value)
 
 
 def test_a_grant_is_about_its_asset():

@@ -11,7 +11,7 @@ import coincurve
 import pytest
 
 from freehold.core.documents import Claim, Receipt
-from freehold.core.errors import NotFound
+from freehold.core.errors import InvalidInput, NotFound
 from freehold.core.ids import NO_HASH, Ambiguous
 from freehold.core.signing import Envelope, public_account, seal
 from freehold.core.typed_data import Domain
@@ -203,7 +203,7 @@ def test_ids_can_be_shortened_while_they_are_clear(store: Store) -> None:
 @pytest.mark.parametrize("wild", ["0x%", "____", "0x' OR 1", "%%%%", "0x" + "0" * 500])
 def test_a_prefix_is_no_pattern(store: Store, wild: str) -> None:
     put(store, half(1))
-    with pytest.raises(Exception, match=r"is not a|starts with"):
+    with pytest.raises((InvalidInput, NotFound), match=r"is not a|starts with"):
         store.resolve(wild, "receipt")
 
 

@@ -8,6 +8,7 @@ their choice. It reads headers of any network, the local one included.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from freehold.chain.rpc import Rpc
 
 _MOST_ACCOUNTS, _MOST_SLOTS, _MOST_NODES, _MOST_NODE_BYTES = 64, 1_024, 65, 1_024
+_HEX = re.compile(r"0x(?:[0-9a-f]{2})*")
+_FIELDS = ("header", "block_number", "block_hash", "accounts")
 _HEADER_FIELDS = (
     ("parentHash", "parent_hash", 32),
     ("sha3Uncles", "uncles_hash", 32),
@@ -86,11 +89,11 @@ def capture(
     bundle = {
         "header": "0x" + _header(shown).encoded.hex(),
         "block_number": int(number, 16),
-        "block_hash": shown["hash"],
+        "block_hash": shown["hash"].lower(),
         "accounts": [
             {
                 "address": account.lower(),
-                "proof": answer["accountProof"],
+                "proof": [node.lower() for node in answer["accountProof"]],
                 "storage": [
                     {"slot": hex(slot), "proof": _without_empty_trie(one["proof"])}
                     for slot, one in zip(slots, answer["storageProof"], strict=True)
@@ -112,15 +115,17 @@ def capture(
 def verify(bundle: Any) -> Proof:
     """Recompute a bundle. Raises `VerificationFailed` naming what broke; reads no network and no clock."""
     header = _read_header(bundle)
-    accounts = _list(bundle, "accounts", _MOST_ACCOUNTS)
+    accounts = _list(_only(bundle, _FIELDS, ""), "accounts", _MOST_ACCOUNTS)
     state: dict[tuple[str, int], int] = {}
     for index, account in enumerate(accounts):
         where = f"accounts[{index}]"
-        address = _bytes(account, "address", where, 20)
+        address = _bytes(_only(account, ("address", "proof", "storage"), where), "address", where, 20)
         root = _storage_root(header.state_root, address, account, where)
         for position, one in enumerate(_list(account, "storage", _MOST_SLOTS, where)):
             at = f"{where}.storage[{position}]"
-            slot = _quantity(one, "slot", at)
+            slot = _quantity(_only(one, ("proof", "slot"), at), "slot", at)
+            if ("0x" + address.hex(), slot) in state:
+                raise _broken(at, "the slot is proven twice")
             leaf = _proven(root, keccak(slot.to_bytes(32, "big")), _nodes(one, at), at)
             state["0x" + address.hex(), slot] = _stored(leaf, at)
     return Proof(
@@ -144,7 +149,7 @@ def mapping_slot(key: bytes | int | str, slot: int) -> int:
 
 def _without_empty_trie(proof: Any) -> Any:
     """A storage proof; some nodes show the empty trie's one node, others, and `verify`, show none."""
-    return [] if proof == ["0x80"] else proof
+    return [] if proof == ["0x80"] else [node.lower() for node in proof]
 
 
 def _header(shown: dict[str, Any]) -> Header:
@@ -249,6 +254,12 @@ def _member(holder: Any, name: str, where: str) -> Any:
     return holder[name]
 
 
+def _only(holder: Any, names: tuple[str, ...], where: str) -> Any:
+    if not isinstance(holder, dict) or set(holder) != set(names):
+        raise _broken(where or "bundle", f"must hold {', '.join(names)} and nothing else")
+    return holder
+
+
 def _list(holder: Any, name: str, most: int, where: str = "") -> list[Any]:
     value = _member(holder, name, where)
     if not isinstance(value, list) or len(value) > most:
@@ -262,15 +273,11 @@ def _bytes(holder: Any, name: str, where: str, size: int | None, *, most: int = 
 
 def _hex(value: Any, where: str, size: int | None, most: int) -> bytes:
     longest = 2 + 2 * (most if size is None else size)
-    # fromhex skips blanks, so the length is checked on both sides
-    if isinstance(value, str) and value.startswith("0x") and len(value) <= longest:
-        try:
-            data = bytes.fromhex(value[2:])
-        except ValueError:
-            data = None
-        if data is not None and 2 * len(data) + 2 == len(value) and size in (None, len(data)):
+    if isinstance(value, str) and len(value) <= longest and _HEX.fullmatch(value):
+        data = bytes.fromhex(value[2:])
+        if size in (None, len(data)):
             return data
-    raise _broken(where, "not hex bytes of the expected size")
+    raise _broken(where, "not lower-case hex bytes of the expected size")
 
 
 def _quantity(holder: Any, name: str, where: str) -> int:

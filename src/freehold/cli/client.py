@@ -15,10 +15,12 @@ from freehold.core.errors import (
     FreeholdError,
     InvalidInput,
     InvalidSignature,
+    NoLineage,
     NotAllowed,
     NotFound,
     PaymentRequired,
     Unavailable,
+    VerificationFailed,
 )
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ _BY_STATUS: dict[int, type[FreeholdError]] = {
     kind.http_status: kind
     for kind in (InvalidInput, InvalidSignature, NotAllowed, NotFound, Conflict, PaymentRequired, Unavailable)
 }
+_BY_CODE = {kind.code: kind for kind in (VerificationFailed, NoLineage)}
 
 
 class NodeNotRunning(Unavailable):
@@ -56,6 +59,9 @@ class NodeRefused(FreeholdError):
 def exit_code(error: FreeholdError) -> int:
     """The exit code of an error, a node's refusal counting as what it refused."""
     if isinstance(error, NodeRefused):
+        # what does not verify has the HTTP status of what cannot be used
+        if (kind := _BY_CODE.get(str(error.problem()["code"]))) is not None:
+            return kind.exit_code
         return _BY_STATUS.get(error.status, FreeholdError).exit_code
     return error.exit_code
 

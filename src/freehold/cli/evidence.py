@@ -11,7 +11,7 @@ import typer
 from freehold.cli.client import NodeClient
 from freehold.cli.options import DEFAULT_HOME, Home, Json
 from freehold.cli.output import emit, note, percent, plain, table
-from freehold.core.errors import InvalidInput, VerificationFailed
+from freehold.core.errors import InvalidInput, NoLineage, VerificationFailed
 
 
 def register(app: typer.Typer) -> None:
@@ -101,8 +101,9 @@ def verify(
 ) -> None:
     """Check evidence, offline.
 
-    Needs no node and trusts none. Exits with 9 when the evidence does not hold. Everything hangs on
-    the hash of one block: compare it with --rpc-url or --block-hash.
+    Needs no node and trusts none. Exits with 9 when the evidence does not hold, with 11 when what it shows holds
+    and nothing shows where the model came from. Everything hangs on the hash of one block: compare it with
+    --rpc-url or --block-hash.
     """
     from freehold.evidence.bundle import Bundle  # noqa: PLC0415
     from freehold.node import proving  # noqa: PLC0415
@@ -121,11 +122,15 @@ def verify(
     checks = [{"name": c.name, "ok": c.ok, "file": c.file, "detail": c.detail} for c in report.checks]
     value = {
         "ok": report.ok,
+        "verdict": report.verdict,
         "checks": checks,
+        "chain_id": report.chain_id,
         "block_hash": report.block_hash,
         "trusted_by": report.trusted_by,
     }
     emit(value, lambda: _report(value), as_json=as_json)
+    if report.verdict == "no_lineage":
+        raise typer.Exit(NoLineage.exit_code)
     if not report.ok:
         raise typer.Exit(VerificationFailed.exit_code)
 
@@ -190,10 +195,12 @@ def _picture(node: NodeClient, answer: dict[str, Any]) -> str:
 
 
 def _report(value: dict[str, Any]) -> Iterable[Any]:
+    from freehold.evidence.verify import SAID  # noqa: PLC0415
+
     for check in value["checks"]:
         where = f"{check['file']}: " if check["file"] else ""
         yield f"{'ok    ' if check['ok'] else 'FAILED'}  {check['name']:<22} {plain(where + check['detail'], most=400)}"
-    yield "the evidence holds" if value["ok"] else "the evidence does NOT hold"
+    yield SAID[value["verdict"]]
 
 
 def _write(path: Path, text: str) -> None:

@@ -35,6 +35,7 @@ from arguments or the environment.
 | 8 | a node, chain or network does not answer |
 | 9 | evidence does not hold |
 | 10 | a model was trained and is held back: it is no better than its baseline, or is to be looked at first |
+| 11 | what a model's evidence shows holds, and nothing shows where the model came from |
 | 130 | interrupted by Ctrl-C |
 """
 

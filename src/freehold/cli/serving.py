@@ -73,13 +73,18 @@ def predict(
         int,
         typer.Option(help="Calls like this to set money aside for, where there is none.", min=1, max=10_000),
     ] = 10,
+    without_lineage: Annotated[
+        bool,
+        typer.Option("--without-lineage", help="Pay even if nothing shows what the model was made from."),
+    ] = False,
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
     """Buy predictions for the rows of a file.
 
     Each call is paid by a voucher and leaves a receipt that both sides sign. What it costs, and what is set aside
-    for it in a payment channel, is said before; what is not used comes back: freehold channels close.
+    for it in a payment channel, is said before; what is not used comes back: freehold channels close. Before the
+    first, the model's lineage is verified; a model that shows none is refused (exit code 11).
     """
     from freehold.cli.rows import read  # noqa: PLC0415
 
@@ -93,6 +98,7 @@ def predict(
     at_most = agreed(node, max(quote["price_units"], quote["deposit_units"]), quote, most)
     # by its id, at the price shown: a name may be another model's by now
     order = {"model": quote["model"], "rows": asked, "shown_units": quote["price_units"]}
+    order |= {"without_lineage": without_lineage}
     order |= {"deposit_calls": deposit_calls, **({} if at_most is None else {"at_most_units": at_most})}
     answer = node.post("/api/predict", order)
     emit(answer, lambda: _outputs(answer), as_json=as_json)

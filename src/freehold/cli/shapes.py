@@ -244,12 +244,16 @@ class EvidenceCheck(Shape):
 
 
 class Verification(Shape):
-    """Whether evidence holds; exit code 9 if not `ok`."""
+    """Whether evidence holds; exit code 9 if it fails, 11 if it shows no lineage."""
 
     ok: bool
-    """All checks hold, given that the block hash is right."""
+    """The verdict is `holds`."""
+    verdict: Literal["holds", "no_lineage", "fails"]
+    """Given that the block hash is right. `no_lineage`: what is shown holds, and nothing shows where the model came from."""
     checks: list[EvidenceCheck]
     """In order; a group that needs a broken one is left out."""
+    chain_id: int
+    """On which the block must be; 0 where it was not reached."""
     block_hash: str
     """What everything hangs on, 0x hex; empty where it was not reached."""
     trusted_by: Literal["given hash", "chain client", "nobody"]

@@ -6,6 +6,7 @@ canonical bytes, so changing a field makes another document.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -70,6 +71,14 @@ class Document(Value):
     def id(self) -> str:
         """SHA-256 of the canonical bytes."""
         return sha256_hex(canonical_bytes(self.body))
+
+    @override
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """As of any model; what says something else has a body and an id of its own."""
+        made = super().model_copy(update=update, deep=deep)
+        made.__dict__.pop("body", None)
+        made.__dict__.pop("id", None)
+        return made
 
     def signers(self) -> dict[str, str]:
         """Role -> account that must have signed."""
@@ -390,9 +399,35 @@ def parse_document(value: Any) -> Document:
         raise InvalidDocument(f"a document of {len(data)} bytes is over the limit of {MAX_DOCUMENT_BYTES}")
     try:
         # from JSON, because strict mode then takes arrays for tuples
-        return _ADAPTER.validate_json(data)
+        document = _ADAPTER.validate_json(data)
     except ValidationError as error:
         raise invalid(error) from None
+    require_literal(document, data)
+    return document
+
+
+def require_literal(document: Document, data: bytes) -> None:
+    """What was read is what was written, to the byte: else a document's id were not the hash of what was received.
+
+    A schema alone lets a field with a default be left out, and takes `true` for 1.
+
+    Raises:
+        InvalidDocument: naming the first field that is read as something else.
+    """
+    if canonical_bytes(document.body) == data:
+        return
+    given, read = parse(data, max_bytes=len(data)), document.body
+    names = sorted({*given, *read})
+    where = next(name for name in names if not _alike(given, read, name))
+    raise InvalidDocument(
+        f"{where}: is left out, or written otherwise than documents write it",
+        hint="Write every field, in the one form of docs/architecture.md, Documents.",
+        field=where,
+    )
+
+
+def _alike(one: dict[str, Any], other: dict[str, Any], name: str) -> bool:
+    return name in one and name in other and canonical_bytes(one[name]) == canonical_bytes(other[name])
 
 
 def read_document(data: bytes) -> Document:

@@ -12,6 +12,7 @@ FreeholdError
 ├── PaymentRequired         the act is for sale and was not paid
 ├── Unavailable             another process, node or network did not answer; retry may help
 └── VerificationFailed      evidence does not prove what it claims
+    └── NoLineage           it proves what it shows, and shows no training
 ```
 
 Rooms subclass these where a caller can handle a case differently. Every class has a stable
@@ -122,3 +123,10 @@ class VerificationFailed(FreeholdError):
     code = "verification.failed"
     http_status = 422
     exit_code = 9
+
+
+class NoLineage(VerificationFailed):
+    """What is shown holds, and nothing shows where the model came from; `same_as` names models with its weights."""
+
+    code = "verification.no_lineage"
+    exit_code = 11

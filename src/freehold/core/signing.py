@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import coincurve
 from eth_hash.auto import keccak
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from freehold.core.canonical import canonical_bytes, parse
 from freehold.core.documents import Document, Value, invalid, parse_document
@@ -31,8 +31,8 @@ class Signature(Value):
     """As what it signed, such as "provider"."""
     signer: Account
     """Who signed."""
-    signature: str
-    """0x-hex; r, s, v (65 bytes) for keys."""
+    signature: Annotated[str, Field(pattern=r"^0x([0-9a-f]{2})*$", max_length=2 + 2 * MAX_SIGNATURE_BYTES)]
+    """0x-hex, lower case; r, s, v (65 bytes) for keys."""
 
 
 @dataclass(frozen=True)
@@ -144,12 +144,7 @@ def check(
 def _check_one(
     document: Document, signature: Signature, domain: Domain, contract: ContractSigner | None, label: str
 ) -> None:
-    try:
-        raw = bytes.fromhex(signature.signature.removeprefix("0x"))
-    except ValueError:
-        raise InvalidSignature(f"{label}: the {signature.role} signature is not hex") from None
-    if len(raw) > MAX_SIGNATURE_BYTES:
-        raise InvalidSignature(f"{label}: the {signature.role} signature is too long")
+    raw = bytes.fromhex(signature.signature[2:])
     value = document_digest(document, signature.role, domain)
     try:
         signer: str | None = recover(value, raw)

@@ -22,6 +22,7 @@ MAX_ENTRIES = 2 * MAX_FILES
 """Files and folders looked at before a directory is refused."""
 
 _PATH = re.compile(r"(?:[a-z0-9][a-z0-9_-]{0,79}/){0,3}[a-z0-9][a-z0-9_-]{0,79}\.json")
+_FOLDER = re.compile(r"[a-z0-9][a-z0-9_-]{0,79}")
 
 
 class InvalidBundle(InvalidInput):
@@ -150,14 +151,21 @@ def _walk(directory: Path) -> Iterator[Path]:
             if entry.is_symlink() or seen > MAX_ENTRIES or depth > 3:
                 raise InvalidBundle(f"{entry.name[:120]!r} is a link, too deep, or one entry too many")
             if entry.is_dir(follow_symlinks=False):
+                if not _FOLDER.fullmatch(entry.name):
+                    raise InvalidBundle(f"{entry.name[:120]!r} is a folder that evidence cannot have")
                 waiting.append((Path(entry.path), depth + 1))
-            else:
+            elif entry.is_file(follow_symlinks=False):
                 yield Path(entry.path)
+            else:
+                raise InvalidBundle(f"{entry.name[:120]!r} is not a plain file")
 
 
 def _read_file(path: Path, limit: int) -> bytes:
-    # O_NOFOLLOW and O_NONBLOCK: what was a file a moment ago may be a link or a pipe now
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        # O_NOFOLLOW and O_NONBLOCK: what was a file a moment ago may be a link or a pipe now
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        raise InvalidBundle(f"{path.name[:120]!r} cannot be read: {error.strerror}") from error
     with os.fdopen(descriptor, "rb") as stream:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise InvalidBundle(f"{path.name[:120]!r} is not a plain file")

@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field, ValidationError, model_validator
 from typing_extensions import override
 
 from freehold.core.canonical import canonical_bytes
-from freehold.core.documents import Count, Document, Time, Value, invalid
+from freehold.core.documents import Count, Document, Time, Value, invalid, require_literal
 from freehold.core.errors import InvalidDocument
 from freehold.core.ids import Account, Hash, sha256_hex
 from freehold.core.signing import Envelope, Signature
@@ -82,6 +82,8 @@ def parse_manifest(value: Any) -> Envelope:
         raise InvalidDocument(f"a manifest of {len(data)} bytes is over the limit of {MAX_MANIFEST_BYTES}")
     try:
         document = Manifest.model_validate_json(data)
-        return Envelope(document, (Signature.model_validate(value["signatures"][0]),))
+        signature = Signature.model_validate(value["signatures"][0])
     except ValidationError as error:
         raise invalid(error) from None
+    require_literal(document, data)
+    return Envelope(document, (signature,))

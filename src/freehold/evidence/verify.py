@@ -8,16 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from freehold.chain.client import Chain
-from freehold.core.errors import FreeholdError
+from freehold.core.errors import FreeholdError, Unavailable
+from freehold.evidence import trust
 from freehold.evidence.bundle import Bundle
 from freehold.evidence.checks import chain as chain_checks
-from freehold.evidence.checks import documents, logs, manifest, rights, story, training, valuation
+from freehold.evidence.checks import documents, logs, manifest, rights, story, times, training, valuation
 from freehold.evidence.reading import Broken, Evidence, Replay
 
 _FOUNDATIONS = ("manifest", "documents", "chain")
-_NEEDS = {"revocation": "logs", "training": "logs", "valuation": "training"}
+_NEEDS = {"times": "logs", "revocation": "logs", "training": "logs", "valuation": "training"}
+_LINEAGE = ("training", "valuation")
 _STEPS: tuple[tuple[str, Callable[[Evidence], str]], ...] = (
     ("manifest.signature", manifest.signature),
     ("manifest.files", manifest.files),
@@ -36,6 +39,9 @@ _STEPS: tuple[tuple[str, Callable[[Evidence], str]], ...] = (
     ("receipts.use", rights.receipts),
     ("receipts.money", rights.money),
     ("revocation.standing", rights.standing),
+    ("times.anchors", times.anchored),
+    ("times.order", times.order),
+    ("times.revocation", times.revoked),
     ("training.claims", story.told),
     ("training.order", story.order),
     ("training.grants", training.grants),
@@ -66,30 +72,54 @@ class Check:
     """A plain sentence."""
 
 
+Verdict = Literal["holds", "no_lineage", "fails"]
+NO_LINEAGE = "the answers hold, but nothing shows where the model came from"
+"""What is said of evidence whose model names no run: all that is shown is true, and it shows no training."""
+SAID: dict[str, str] = {
+    "holds": "the evidence holds",
+    "no_lineage": NO_LINEAGE,
+    "fails": "the evidence does NOT hold",
+}
+"""Each verdict in words."""
+
+
 @dataclass(frozen=True)
 class Report:
     """What a bundle proves."""
 
-    ok: bool
-    """All checks hold, given that the block hash is right."""
+    verdict: Verdict
+    """Of all checks, given that the block hash is right."""
     checks: tuple[Check, ...]
-    """In order. A group that needs a broken one is left out."""
+    """In order. A group that needs a broken one is left out; so are those of training, where there is no lineage."""
     block_hash: str
     """The one thing everything else hangs on; empty when the chain proof was not reached."""
     trusted_by: str
     """Who vouches for the block hash: "given hash", "chain client", or "nobody"."""
     subject: str = ""
     """Id of the receipt or model that it is about; empty when that was not reached."""
+    chain_id: int = 0
+    """Of the chain that the block must be on; 0 when that was not reached."""
+
+    @property
+    def ok(self) -> bool:
+        """Everything holds, from the receipt back to the training data."""
+        return self.verdict == "holds"
 
 
 def verify(
-    bundle: Bundle, *, replay: Replay, trusted_block_hash: str | None = None, chain: Chain | None = None
+    bundle: Bundle,
+    *,
+    replay: Replay,
+    trusted_block_hash: str | None = None,
+    chain: Chain | None = None,
+    must_be_final: bool = True,
 ) -> Report:
-    """Run every check. Bad evidence gives a report that is not `ok`, never an exception.
+    """Run every check. Bad evidence gives a report that does not hold, never an exception.
 
     Raises:
-        Unavailable: the chain client given does not answer.
+        InvalidInput: the trusted hash is none. Unavailable: the chain client given does not answer.
     """
+    trusted = None if trusted_block_hash is None else trust.read_hash(trusted_block_hash)
     evidence = Evidence(bundle, replay)
     checks: list[Check] = []
     broken: set[str] = set()
@@ -99,58 +129,66 @@ def verify(
         if group in broken or _NEEDS.get(group) in broken:
             broken.add(group)
             continue
+        if group in _LINEAGE and not _names_lineage(evidence):
+            continue
         checks.append(_run(name, step, evidence))
         if name == "chain.state" and checks[-1].ok:
-            check, trusted_by = _trust(evidence, trusted_block_hash, chain)
-            checks.append(check)
+            more, trusted_by = _trust(evidence, trusted, chain, must_be_final=must_be_final)
+            checks += more
         if not checks[-1].ok:
             broken.add(group)
             if group in _FOUNDATIONS:
                 break
-    subject = "" if "documents" in broken or "manifest" in broken else evidence.subject.id
-    return Report(not broken, tuple(checks), evidence.block_hash, trusted_by, subject)
+    if not broken and not _names_lineage(evidence):
+        checks.append(_run("training.none", story.untold, evidence))
+        broken |= set() if checks[-1].ok else {"training"}
+    is_read = not broken & {"manifest", "documents"}
+    verdict: Verdict = "fails" if broken else "holds" if _names_lineage(evidence) else "no_lineage"
+    return Report(
+        verdict,
+        tuple(checks),
+        evidence.block_hash,
+        trusted_by,
+        evidence.subject.id if is_read else "",
+        evidence.manifest.statement.chain_id if is_read else 0,
+    )
 
 
 def _run(name: str, step: Callable[[Evidence], str], evidence: Evidence) -> Check:
-    if name.startswith(("training.", "valuation.")):
-        step = _if_trained(step)
     try:
         return Check(name, ok=True, file="", detail=step(evidence))
     except Broken as error:
         return Check(name, ok=False, file=error.file, detail=error.message)
+    except Unavailable:
+        raise
     except (FreeholdError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         # statements are free-form JSON: whatever a check trips over is a fault of the file it looked at
         detail = f"is malformed ({type(error).__name__})"
         return Check(name, ok=False, file=evidence.file, detail=detail)
 
 
-def _if_trained(step: Callable[[Evidence], str]) -> Callable[[Evidence], str]:
-    def checked(evidence: Evidence) -> str:
-        if documents.is_trained(evidence.asset()):
-            return step(evidence)
-        return "the receipt is not about a trained model"
+def _names_lineage(evidence: Evidence) -> bool:
+    """Whether there is anything from which to follow the model back; where that cannot be told, a check says why."""
+    try:
+        return documents.is_trained(evidence.asset())
+    except Broken:
+        return True
 
-    return checked
 
-
-def _trust(evidence: Evidence, trusted: str | None, chain: Chain | None) -> tuple[Check, str]:
-    """The block hash is the one that somebody trusted says."""
-    number, found = evidence.block_number, evidence.block_hash
+def _trust(
+    evidence: Evidence, trusted: str | None, chain: Chain | None, *, must_be_final: bool
+) -> tuple[list[Check], str]:
+    """The block is the one that somebody trusted says, and who that is."""
     if trusted is not None:
-        expected, trusted_by = trusted.lower(), "given hash"
-    elif chain is not None:
-        expected, trusted_by = _hash_on(chain, number), "chain client"
-    else:
+        return [_run("chain.block", lambda found: trust.given(found, trusted), evidence)], "given hash"
+    if chain is None:
+        number, found = evidence.block_number, evidence.block_hash
         detail = f"nobody vouches for block {number}: compare its hash {found} with a source you trust"
-        return Check("chain.block", ok=True, file="", detail=detail), "nobody"
-    if found != expected:
-        detail = f"is about block {number} with hash {found}, where the {trusted_by} says {expected}"
-        return Check("chain.block", ok=False, file="chain.json", detail=detail), trusted_by
-    return Check(
-        "chain.block", ok=True, file="", detail=f"block {number} is {found}, as the {trusted_by} says"
-    ), trusted_by
-
-
-def _hash_on(chain: Chain, number: int) -> str:
-    block = chain.rpc.call("eth_getBlockByNumber", hex(number), False)
-    return str(block["hash"]).lower() if isinstance(block, dict) else "no such block"
+        return [Check("chain.block", ok=True, file="", detail=detail)], "nobody"
+    checks = [_run("chain.id", lambda found: trust.same_chain(found, chain), evidence)]
+    if checks[0].ok:
+        block = _run(
+            "chain.block", lambda found: trust.on(found, chain, must_be_final=must_be_final), evidence
+        )
+        checks.append(block)
+    return checks, "chain client"

@@ -107,18 +107,20 @@ class Buyer:
         at_most_units: int | None = None,
         shown_units: int | None = None,
         deposit_calls: int = DEPOSIT_CALLS,
+        without_lineage: bool = False,
     ) -> dict[str, Any]:
         """`{model, outputs, receipt}` for rows of numbers; the receipt carries both signatures.
 
         Gets a grant and opens a channel where there is none. `spend_cap_units` bounds what all calls
         under one grant may cost; another value than before asks for a new grant. A model is paid for only
-        once its lineage was verified and its pool's split is the one that follows from it.
+        once its lineage was verified and its pool's split is the one that follows from it; one that shows no
+        lineage at all, only where the buyer says so: `without_lineage`.
 
         What the call takes, a deposit for `deposit_calls` like it included, stays within `at_most_units` and the
         node's ceilings; a call dearer than `shown_units` is refused.
 
         Raises:
-            VerificationFailed, SpendingUnset, SpendingRefused, PriceChanged: nothing was paid.
+            NoLineage, VerificationFailed, SpendingUnset, SpendingRefused, PriceChanged: nothing was paid.
             InvalidRequest: nothing was sent. NotEnoughDollars; NotAllowed and its kin from the owner;
             PeerUnreachable: the next call finishes this one first. WrongAnswer.
         """
@@ -131,7 +133,7 @@ class Buyer:
         act = Act(secrets.token_hex(16), at_most_units)
         self._require_limit(asset, act, cost, deposit_calls)
         with self._node.exclusive(f"buying:{model_id}"):
-            proving.require_lineage(self._node, self._peers, asset)
+            proving.require_lineage(self._node, self._peers, asset, without_lineage=without_lineage)
             grant = self._grant(asset, spend_cap_units)
             cost = use_price(grant, len(rows))
             record = spending.ready(self._node, asset, cost, act, deposit_calls)

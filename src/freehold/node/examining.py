@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 from freehold.core.documents import Asset, Grant, Receipt
 from freehold.core.errors import FreeholdError
 from freehold.core.signing import Envelope
+from freehold.evidence.verify import NO_LINEAGE
 from freehold.log import tree
 from freehold.node import logbook, proving
 from freehold.node.logbook import NotAnchored
@@ -77,6 +78,8 @@ def examine(services: Services, receipt_id: str, tell: Callable[[Finding], None]
     tell(Finding("evidence.gathered", "good", f"{len(bundle.files)} files from everybody who took part"))
     for check in report.checks:
         tell(Finding(check.name, "good" if check.ok else "bad", check.detail, check.file))
+    if report.verdict == "no_lineage":
+        tell(Finding("model.lineage", "bad", NO_LINEAGE))
     return bundle
 
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from freehold.core.documents import Asset, Grant, Terms, parse_document
+from pydantic import ValidationError
+
+from freehold.core.canonical import canonical_bytes
+from freehold.core.documents import Asset, Grant, Terms, invalid, parse_document
 from freehold.core.errors import Conflict, InvalidDocument, InvalidInput, NotAllowed, NotFound
 from freehold.core.ids import document_id, hash_bytes
 from freehold.core.signing import sign_digest
@@ -127,7 +130,7 @@ def narrowed(terms: Terms, body: dict[str, Any], plan: RunPlan | None) -> Terms:
     """What is granted of an asset's terms for a wish, and for a plan where it has one."""
     purpose = body.get("purpose") or terms.purposes[0]
     actions = tuple(sorted({str(body.get("action")), *(set(terms.actions) & {"derive", "infer"})}))
-    return parse_terms(
+    return _made_terms(
         {
             **terms.body,
             "purposes": [purpose],
@@ -141,6 +144,19 @@ def narrowed(terms: Terms, body: dict[str, Any], plan: RunPlan | None) -> Terms:
             "judges": [plan.judge] if plan and plan.judge else [],
         }
     )
+
+
+def _made_terms(value: dict[str, Any]) -> Terms:
+    """Terms of this node's making, in which a default may be spelled out.
+
+    Raises:
+        InvalidDocument.
+    """
+    try:
+        # from JSON, because strict mode then takes arrays for tuples
+        return Terms.model_validate_json(canonical_bytes(value))
+    except ValidationError as error:
+        raise invalid(error) from None
 
 
 def parse_terms(value: dict[str, Any]) -> Terms:

@@ -12,6 +12,7 @@ from freehold.core.errors import (
     Conflict,
     FreeholdError,
     InvalidInput,
+    NoLineage,
     NotAllowed,
     NotFound,
     Unavailable,
@@ -21,8 +22,9 @@ from freehold.core.signing import Envelope, parse_envelope
 from freehold.evidence import state
 from freehold.evidence.assemble import LogProofs, assemble
 from freehold.evidence.bundle import Bundle
+from freehold.evidence.checks.documents import is_trained
 from freehold.evidence.replaying import replay, table_json
-from freehold.evidence.verify import Report, verify
+from freehold.evidence.verify import NO_LINEAGE, Report, verify
 from freehold.node import logbook
 from freehold.node.logbook import NotAnchored
 from freehold.node.node import Node
@@ -35,15 +37,21 @@ if TYPE_CHECKING:
 
 ATTEMPTS = 3
 """A log that is anchored while evidence is gathered makes its proofs stale; then all are asked again."""
+MOST_COMPARED = 10_000
+"""Models looked at for the weights of one without lineage."""
 PROOF_SECONDS = 15.0
 """How long an owner may take to show its log; one that takes longer is away."""
 MOST_AT_ONCE = 64
 """Owners asked at the same time."""
 
 
-def check(bundle: Bundle, *, block_hash: str | None = None, chain: Chain | None = None) -> Report:
+def check(
+    bundle: Bundle, *, block_hash: str | None = None, chain: Chain | None = None, must_be_final: bool = True
+) -> Report:
     """Verify evidence with this package's training rules."""
-    return verify(bundle, replay=replay, trusted_block_hash=block_hash, chain=chain)
+    return verify(
+        bundle, replay=replay, trusted_block_hash=block_hash, chain=chain, must_be_final=must_be_final
+    )
 
 
 def give_evidence(services: Services, sender: str, body: dict[str, Any]) -> dict[str, Any]:
@@ -89,7 +97,7 @@ def collected(services: Services, receipt_id: str, *, may_anchor: bool = True) -
         )
     if receipt.provider == node.account:
         bundle, report = _gathered(node, services.peers, _sold(node, receipt), receipt, may_anchor=may_anchor)
-        return bundle, check(bundle, chain=node.chain) if report.ok else report
+        return bundle, check(bundle, chain=node.chain, must_be_final=False) if report.ok else report
     services.buyer.flush()
     try:
         answer = services.peers.ask(receipt.provider, "/peer/evidence", {"receipt": receipt.id}, timeout=120)
@@ -98,18 +106,21 @@ def collected(services: Services, receipt_id: str, *, may_anchor: bool = True) -
             raise
         raise NotAnchored(error.message, hint=error.hint) from None
     bundle = Bundle.from_json(answer)
-    return bundle, check(bundle, chain=node.chain)
+    # made a moment ago, of what logs and chain hold now
+    return bundle, check(bundle, chain=node.chain, must_be_final=False)
 
 
 def require(report: Report) -> None:
     """Raise for a report that is not ok.
 
     Raises:
-        VerificationFailed: naming the first check that failed.
+        VerificationFailed: naming the first check that failed. NoLineage.
     """
     for item in report.checks:
         if not item.ok:
             raise VerificationFailed(f"{item.file} {item.detail}", check=item.name, file=item.file)
+    if report.verdict == "no_lineage":
+        raise NoLineage(NO_LINEAGE, hint="Ask its seller for the evidence of the run that made it.")
 
 
 def give_model_evidence(services: Services, body: dict[str, Any]) -> dict[str, Any]:
@@ -141,15 +152,19 @@ def keep_evidence(node: Node, peers: Peers, asset: Asset, *, may_anchor: bool) -
     return bundle.to_json()
 
 
-def require_lineage(node: Node, peers: Peers, asset: Asset) -> None:
+def require_lineage(node: Node, peers: Peers, asset: Asset, *, without_lineage: bool = False) -> None:
     """Before a model is paid for the first time: its owners' split is what anybody computes, and its pool's.
 
-    A model that says it was trained on nobody's data has no split to check.
+    A model that names no run has no split to check: it is paid for only where the buyer said so, `without_lineage`.
 
     Raises:
-        VerificationFailed: nothing is paid. Unavailable.
+        NoLineage, VerificationFailed: nothing is paid. Unavailable.
     """
-    if node.store.state(f"trusted:{asset.id}") or not (asset.derived_from or asset.schema_.get("run")):
+    if not is_trained(asset):
+        if not without_lineage:
+            raise _no_lineage(node, asset)
+        return
+    if node.store.state(f"trusted:{asset.id}"):
         return
     answer = peers.ask(asset.owner, "/peer/model-evidence", {"model": asset.id}, timeout=120)
     bundle = Bundle.from_json(answer)
@@ -161,6 +176,23 @@ def require_lineage(node: Node, peers: Peers, asset: Asset) -> None:
         )
     with node.store.transaction() as tx:
         tx.set(f"trusted:{asset.id}", {"block": report.block_hash, "at": node.now()})
+
+
+def _no_lineage(node: Node, asset: Asset) -> NoLineage:
+    """The refusal, naming models with a lineage that have the very same weights, where such are known here."""
+    known = (envelope.document for envelope in node.store.find("asset", "model", limit=MOST_COMPARED))
+    same = [
+        one
+        for one in known
+        if isinstance(one, Asset) and is_trained(one) and one.content.commitment == asset.content.commitment
+    ]
+    said = f"; its weights are those of {same[0].name}, which has one" if same else ""
+    return NoLineage(
+        f"nothing shows where {asset.name} came from: it names no training run{said}. Nothing was paid",
+        hint="Buy it without lineage only if you trust its seller: --without-lineage, or without_lineage.",
+        model=asset.id,
+        same_as=[one.id for one in same],
+    )
 
 
 def gather(node: Node, peers: Peers, receipt_id: str, *, may_anchor: bool) -> Bundle:

@@ -13,6 +13,7 @@ from freehold.console.visit import Visit, acts, shows
 from freehold.console.words import count
 from freehold.core.documents import Asset
 from freehold.core.errors import FreeholdError, InvalidInput, NotFound, Unavailable
+from freehold.evidence.checks.documents import is_trained
 from freehold.node import publishing, rationing, serving, uses, viewing
 from freehold.node.node import Node
 from freehold.node.rationing import Ration
@@ -57,6 +58,7 @@ def model(visit: Visit, error: FreeholdError | None = None) -> Response:
         calls=calls,
         revenue_units=revenue,
         sources=_sources(node, asset),
+        has_lineage=is_trained(asset),
         terms=asset.terms,
         created_at=asset.created_at,
         answer=answer,
@@ -184,7 +186,10 @@ def attempt(visit: Visit) -> Response:
     asset = _found(visit)
     try:
         row = _row(visit, asset)
-        found = visit.services.buyer.predict(asset.id, [row], at_most_units=paying.agreed(visit))
+        anyway = visit.form.text("without_lineage") == "yes"
+        found = visit.services.buyer.predict(
+            asset.id, [row], at_most_units=paying.agreed(visit), without_lineage=anyway
+        )
     except FreeholdError as error:
         return model(visit, error)
     output, receipt = found["outputs"][0], found["receipt"]["document"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from freehold.core.documents import Claim, Document, Grant, Receipt
@@ -10,8 +11,10 @@ from freehold.evidence.assemble import log_entry
 from freehold.evidence.reading import Broken, Evidence, log_path
 from freehold.evidence.state import anchor_slots
 from freehold.log.checkpoint import Checkpoint
-from freehold.log.note import open_note
+from freehold.log.note import ED25519, VerifierKey, open_note
 from freehold.log.tree import leaf_hash, verify_inclusion
+
+_HASH = re.compile(r"0x[0-9a-f]{64}")
 
 
 def _accounts(evidence: Evidence) -> list[str]:
@@ -35,10 +38,15 @@ def checkpoints(evidence: Evidence) -> str:
         if account not in evidence.parties:
             raise Broken(path, "is the log of a party that is not here")
         try:
-            note = open_note(value["checkpoint"], [evidence.parties[account].log_key])
+            key = VerifierKey.parse(evidence.parties[account].log_key)
+            note = open_note(value["checkpoint"], [key])
             head = Checkpoint.parse(note.text, origin=f"freehold/{account}")
         except FreeholdError as error:
             raise Broken(path, error.message) from error
+        if (key.name, key.kind, note.ignored, head.extensions) != (head.origin, ED25519, (), ()):
+            raise Broken(path, "has more in its checkpoint than size, root and the signature of its own key")
+        if value["checkpoint"].count("\n") != 5:
+            raise Broken(path, "has a checkpoint that is signed more than once")
         evidence.heads[account] = (head.size, head.root)
     return f"{len(evidence.heads)} logs, each signed with its log key"
 
@@ -76,14 +84,17 @@ def _include(
     envelope = evidence.documents.get(item["id"]) if isinstance(item["id"], str) else None
     if envelope is None or item["id"] in positions:
         raise Broken(path, "proves a document that is not here, or one twice")
+    place = f"is in the log at {item['index']}"
+    if not isinstance(item["proof"], list) or not all(
+        isinstance(text, str) and _HASH.fullmatch(text) for text in item["proof"]
+    ):
+        raise Broken(path, f"holds what are no hashes to prove that {item['id'][:10]} {place}")
     try:
-        hashes = [bytes.fromhex(text.removeprefix("0x")) for text in item["proof"]]
+        hashes = [bytes.fromhex(text[2:]) for text in item["proof"]]
         leaf = leaf_hash(log_entry(item["id"], envelope.document.body["type"]))
         verify_inclusion(leaf, item["index"], head[0], hashes, head[1])
-    except (FreeholdError, TypeError, ValueError, AttributeError) as error:
-        raise Broken(
-            path, f"does not prove that {item['id'][:10]} is in the log at {item['index']}"
-        ) from error
+    except FreeholdError as error:
+        raise Broken(path, f"does not prove that {item['id'][:10]} {place}") from error
     positions[item["id"]] = item["index"]
 
 

@@ -48,6 +48,14 @@ def told(evidence: Evidence) -> str:
     return f"run {run[:10]} with {len(evidence.run.rounds)} rounds"
 
 
+def untold(evidence: Evidence) -> str:
+    """Where the model names no run, no record of one is shown either: nothing would be checked in it."""
+    for path in sorted(evidence.bundle.files):
+        if path.startswith("training/"):
+            raise Broken(path, "is of a training run, and the model names none")
+    return "no training is shown"
+
+
 def order(evidence: Evidence) -> str:
     """Test commitment, plan, start, rounds, opening, contribution and release follow one another in the log."""
     run = evidence.run

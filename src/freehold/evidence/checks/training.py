@@ -8,11 +8,9 @@ from freehold.core.documents import REVEALS, Asset, Grant, Receipt
 from freehold.core.errors import FreeholdError
 from freehold.evidence.checks.documents import ROUNDS
 from freehold.evidence.checks.story import PLAN, START, TEST
+from freehold.evidence.checks.times import CLOCK_TOLERANCE_SECONDS
 from freehold.evidence.reading import Broken, Evidence, Run, same
 from freehold.evidence.state import is_sold, purchase_slot, stamp_slot
-
-CLOCK_SLACK_SECONDS = 600
-"""How far a signer's clock may be behind the chain's."""
 
 
 def grants(evidence: Evidence) -> str:
@@ -59,13 +57,13 @@ def stamped(evidence: Evidence) -> str:
         raise Broken(evidence.place(run.planned), "does not stand on chain")
     for grant_id in run.grants.values():
         grant = evidence.get(grant_id, Grant, run.started)
-        if time > grant.issued_at + CLOCK_SLACK_SECONDS:
+        if time > grant.issued_at + CLOCK_TOLERANCE_SECONDS:
             raise Broken(evidence.place(grant), "was issued before the plan stood on chain")
         slot = purchase_slot(grant, statement.chain_id, statement.contracts["Market"])
         if is_sold(grant) and time > evidence.word("Market", slot):
             raise Broken(evidence.place(grant), "was bought before the plan stood on chain")
     for receipt in (receipt for one in run.rounds for receipt in one.receipts):
-        if time > receipt.issued_at + CLOCK_SLACK_SECONDS:
+        if time > receipt.issued_at + CLOCK_TOLERANCE_SECONDS:
             raise Broken(ROUNDS, f"holds a receipt of {receipt.provider} from before the plan stood on chain")
     return f"the plan stands on chain since {time}"
 

@@ -141,6 +141,8 @@ class Question(Body):
     rows: list[list[Any]]
     at_most_units: AtMost = None
     shown_units: AtMost = None
+    without_lineage: bool = False
+    """Pay also where nothing shows where the model came from."""
     deposit_calls: Annotated[int, Field(ge=1, le=MAX_DEPOSIT_CALLS)] = DEPOSIT_CALLS
 
 
