@@ -14,7 +14,7 @@ from freehold.cli.deploying import deploy
 from freehold.cli.node import UntilEof, end_at_eof
 from freehold.cli.options import DEFAULT_HOME, Home, Json
 from freehold.cli.output import day, emit, table
-from freehold.core.errors import NotFound
+from freehold.core.errors import InvalidInput, NotFound
 
 _FAUCET_WEI = 10**18
 
@@ -58,6 +58,7 @@ def run(
     if until_eof is not None:
         end_at_eof(until_eof)
     directory = (home or DEFAULT_HOME / "chain").expanduser()
+    _require_recorded(directory)
     with serving(directory, port, allow_origins=allow_origin or ()) as node:
         chain = Chain(Rpc(node.url))
         made = deployments.deploy_missing(chain, DEV_KEY)
@@ -67,6 +68,23 @@ def run(
         line = f"chain {chain.chain_id} ready at {node.url}, {len(made)} contracts, {len(deployed)} of them new; Ctrl-C ends it"
         emit(about, lambda: [line], as_json=as_json)
         ended.wait()
+
+
+def _require_recorded(directory: Path) -> None:
+    """See that a chain which the record beside it tells of is there."""
+    from freehold.chain import deployment_record  # noqa: PLC0415
+    from freehold.chain.embedded import genesis, home  # noqa: PLC0415
+
+    try:
+        record = deployment_record.read(directory / deployment_record.FILE)
+    except (NotFound, InvalidInput):
+        return
+    is_ours = record.genesis == "0x" + genesis.HASH.hex() and record.contracts
+    if is_ours and not (directory / home.DATABASE).exists():
+        raise home.ChainDamaged(
+            f"{home.DATABASE} is missing from {directory}, where a chain with contracts was",
+            hint=f"put it back, or remove {deployment_record.FILE} to begin a new chain",
+        )
 
 
 def contracts(

@@ -106,6 +106,18 @@ def find(directory: Path, schema: str) -> Path:
     return path
 
 
+def require_ours(connection: sqlite3.Connection, path: Path) -> None:
+    """See that a database is a chain of this format, before anything in it is changed."""
+    found = connection.execute("PRAGMA user_version").fetchone()[0]
+    if found not in (0, FORMAT):
+        raise Conflict(
+            f"the chain database has format {found}, this version reads {FORMAT}",
+            hint="use the version of Freehold that wrote it, or another --home",
+        )
+    if not found or not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'blocks'").fetchone():
+        raise damaged(f"{path.name} is the database of something else")
+
+
 def require_whole(connection: sqlite3.Connection, path: Path) -> None:
     """See that the file holds the pages it speaks of; its write-ahead log is folded in. Raises `ChainDamaged`."""
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -114,12 +126,6 @@ def require_whole(connection: sqlite3.Connection, path: Path) -> None:
     found = path.stat().st_size
     if found < expected:
         raise damaged(f"{path.name} has {found:,} of {expected:,} bytes")
-    kept = connection.execute("PRAGMA user_version").fetchone()[0]
-    if kept != FORMAT:
-        raise Conflict(
-            f"the chain database has format {kept}, this version reads {FORMAT}",
-            hint="use the version of Freehold that wrote it, or another --home",
-        )
 
 
 def _head(path: Path) -> bytes:
