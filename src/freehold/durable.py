@@ -17,6 +17,7 @@ PRIVATE_MODE = 0o600
 
 def write(path: Path, content: bytes, *, replace: bool, mode: int = PRIVATE_MODE) -> None:
     """Make `path` hold `content`; `FileExistsError` unless `replace`."""
+    make_directory(path.parent)
     temporary = path.with_name(f".{path.name}.{token_hex(8)}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:
@@ -43,6 +44,20 @@ def place(temporary: Path, path: Path, *, replace: bool) -> None:
         # a link, unlike a rename, never takes the place of a file that appeared meanwhile
         os.link(temporary, path)
     sync_directory(path.parent)
+
+
+def make_directory(path: Path, mode: int = 0o777) -> None:
+    """Make a directory and those above it that are missing, for good."""
+    missing = [one for one in (path, *path.parents) if not one.exists()]
+    path.mkdir(mode=mode, parents=True, exist_ok=True)
+    for one in reversed(missing):
+        sync_directory(one.parent)
+
+
+def sync_tree(path: Path) -> None:
+    """Sync the directories of a tree whose files are synced, so that it can be placed whole."""
+    for folder, _, _ in os.walk(path, topdown=False):
+        sync_directory(Path(folder))
 
 
 def sync_directory(path: Path) -> None:

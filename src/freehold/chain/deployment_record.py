@@ -9,12 +9,12 @@ has pruned old state leaves these two unknown.
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from eth_hash.auto import keccak
 
+from freehold import durable
 from freehold.chain import deployments
 from freehold.chain.answers import read_data, read_hash, read_number
 from freehold.chain.errors import ChainUnreachable, RpcError
@@ -155,9 +155,4 @@ def _block(chain: Chain, number: int) -> dict[str, Any]:
 
 
 def _write(path: Path, record: Record) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with temporary.open("w") as file:
-        json.dump(asdict(record), file, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    durable.write(path, json.dumps(asdict(record), indent=1).encode(), replace=True, mode=0o644)

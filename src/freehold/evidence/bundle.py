@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from freehold import durable
 from freehold.core.canonical import canonical_bytes, parse
 from freehold.core.errors import Conflict, InvalidInput, NotFound
 
@@ -71,13 +72,13 @@ class Bundle:
                 _write_file(staging / path, data)
             staging.chmod(0o755)
             # rename(2) replaces an empty directory, and fails if somebody filled it meanwhile
-            staging.rename(target)
+            durable.sync_tree(staging)
+            durable.place(staging, target, replace=True)
         except OSError as error:
             shutil.rmtree(staging, ignore_errors=True)
             if target.is_dir() and any(target.iterdir()):
                 raise DirectoryNotEmpty(f"{directory} is not empty", hint="Name a new directory.") from error
             raise
-        _sync(target.parent)
 
     @classmethod
     def read(cls, directory: Path) -> Bundle:
@@ -179,13 +180,4 @@ def _write_file(path: Path, data: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("xb") as stream:
         stream.write(data)
-        stream.flush()
-        os.fsync(stream.fileno())
-
-
-def _sync(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        durable.sync(stream)

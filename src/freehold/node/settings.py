@@ -6,12 +6,12 @@ Where each value comes from in the end is decided in `setting_sources`.
 from __future__ import annotations
 
 import json
-import os
 import tomllib
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from freehold import durable
 from freehold.core import origins
 from freehold.core.errors import InvalidInput
 from freehold.node.databases import address
@@ -199,10 +199,4 @@ def save(home: Path, settings: Settings) -> None:
 
 def write_private(path: Path, text: str) -> None:
     """Replace a file atomically, readable by its owner only."""
-    temporary = path.with_name(path.name + ".new")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    durable.write(path, text.encode(), replace=True)

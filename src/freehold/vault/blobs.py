@@ -17,9 +17,9 @@ from tempfile import gettempdir
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from freehold import durable
 from freehold.core.errors import InvalidInput, NotFound, Unavailable, VerificationFailed
 from freehold.vault.cid import check_cid, cid_from_digest, is_cid
-from freehold.vault.files import sync_directory
 from freehold.vault.spool import Spool, sweep
 
 CHUNK_BYTES = 1 << 20
@@ -73,7 +73,7 @@ class Blobs:
             self._store = _remote_store(str(url), options)
             self._incoming = spool_directory or Path(gettempdir()) / f"freehold-incoming-{os.getuid()}"
         else:
-            self._directory.mkdir(parents=True, exist_ok=True)
+            durable.make_directory(self._directory)
             self._store = _local_store(self._directory)
             # The same file system as the store, so that a rename completes a blob.
             self._incoming = self._directory / ".incoming"
@@ -111,8 +111,7 @@ class Blobs:
                     obstore.put(self._store, cid, spool.path)
             return
         # Always replace: if an older copy was damaged, this one is known to be right.
-        spool.path.replace(self._directory / cid)
-        sync_directory(self._directory)
+        durable.place(spool.path, self._directory / cid, replace=True)
 
     def reader(self, cid: str, *, limit_bytes: int) -> BlobReader:
         """A stream of one blob that checks the hash at its end."""

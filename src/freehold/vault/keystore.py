@@ -16,8 +16,8 @@ from pathlib import Path
 from secrets import token_bytes
 from typing import Any
 
+from freehold import durable
 from freehold.core.errors import Conflict, InvalidInput, NotAllowed, NotFound
-from freehold.vault.files import write_private
 
 ALGORITHM = "PBES2-HS512+A256KW"
 ENCRYPTION = "A256GCM"
@@ -130,7 +130,7 @@ class Keys:
         content = {"version": VERSION} | {part.name: getattr(self, part.name).hex() for part in fields(self)}
         token = encrypt(json.dumps(content).encode(), passphrase)
         try:
-            write_private(Path(path), token, replace=replace)
+            durable.write(Path(path), token, replace=replace)
         except FileExistsError as error:
             raise KeystoreExists(
                 "a key file exists already",

@@ -14,6 +14,8 @@ from secrets import token_hex
 from types import TracebackType
 from typing import BinaryIO, Self
 
+from freehold import durable
+
 _SUFFIX = ".part"
 
 
@@ -39,8 +41,7 @@ class Spool:
 
     def sync(self) -> None:
         """All bytes on the disk, not only in its cache."""
-        self.file.flush()
-        os.fsync(self.file.fileno())
+        durable.sync(self.file)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

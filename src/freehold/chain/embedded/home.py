@@ -51,7 +51,7 @@ def damaged(reason: object) -> ChainDamaged:
 def prepare(directory: Path) -> None:
     """Make the directory, and see that nothing in it but plain files stands where ours go."""
     try:
-        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        durable.make_directory(directory, mode=0o700)
     except OSError as error:
         raise ChainHomeUnusable(
             f"{directory} cannot be the directory of a chain: {error.strerror}", hint="choose another --home"
@@ -141,6 +141,8 @@ def _make(path: Path, schema: str) -> None:
             temporary.with_name(name).unlink(missing_ok=True)
         with closing(sqlite3.connect(temporary, isolation_level=None)) as connection:
             connection.executescript(f"BEGIN IMMEDIATE; {schema} PRAGMA user_version = {FORMAT}; COMMIT;")
+        with temporary.open("rb+") as file:
+            durable.sync(file)
         durable.place(temporary, path, replace=True)
     except (OSError, sqlite3.Error) as error:
         full = isinstance(error, OSError) and error.errno == errno.ENOSPC

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from freehold import durable
 from freehold.core.errors import VerificationFailed
 from freehold.node.backup import manifest as manifests
 from freehold.node.backup.manifest import Entry, Manifest
@@ -221,8 +222,7 @@ class _File:
         self.left -= len(data)
 
     def finish(self) -> None:
-        self.stream.flush()
-        os.fsync(self.stream.fileno())
+        durable.sync(self.stream)
         self.stream.close()
         if "0x" + self._digest.hexdigest() != self.entry.sha256:
             raise BackupChanged(

@@ -10,6 +10,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from freehold import durable
 from freehold.chain.client import Chain
 from freehold.chain.rpc import Rpc
 from freehold.core.errors import Conflict, FreeholdError, InvalidInput, VerificationFailed
@@ -24,7 +25,6 @@ from freehold.node.databases import address, copying, opening
 from freehold.node.databases.errors import DatabaseNotEmpty
 from freehold.node.databases.opening import read_file
 from freehold.vault import envelope
-from freehold.vault.files import sync_directory
 
 
 class HomeNotEmpty(Conflict):
@@ -69,15 +69,14 @@ def restore(
             done = _unpack(file, staging, passphrase, allow_older=allow_older)
             if database:
                 _into_server(staging, database, done.manifest)
-            sync_directory(staging)
+            durable.sync_tree(staging)
             try:
-                staging.rename(home)
+                durable.place(staging, home, replace=True)
             except OSError as error:
                 raise HomeNotEmpty(
                     f"cannot put the node in place: {error.strerror}",
                     hint="Restore into a folder that does not exist yet.",
                 ) from error
-            sync_directory(home.parent)
     return done
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from secrets import token_hex
 from urllib.parse import unquote, urlsplit
 
-from freehold import __version__
+from freehold import __version__, durable
 from freehold.core.errors import Conflict, NotFound, VerificationFailed
 from freehold.log.store import LogStore
 from freehold.node import daemon, settings
@@ -26,7 +26,6 @@ from freehold.node.reading import NodeFile, database_url
 from freehold.node.settings import Settings
 from freehold.vault import envelope
 from freehold.vault.blobs import BlobMissing
-from freehold.vault.files import sync_directory
 from freehold.vault.keystore import Keys
 from freehold.vault.spool import Spool, sweep
 
@@ -193,15 +192,12 @@ def _write(target: Path, manifest: Manifest, sources: list[Path], passphrase: st
     try:
         with os.fdopen(descriptor, "wb", buffering=CHUNK_BYTES) as file:
             envelope.seal(Packed(manifest, sources), file, passphrase)
-            file.flush()
-            os.fsync(file.fileno())
+            durable.sync(file)
             size = file.tell()
         try:
-            # a link, unlike a rename, never takes the place of a file that appeared meanwhile
-            os.link(temporary, target)
+            durable.place(temporary, target, replace=False)
         except FileExistsError:
             raise BackupExists(f"{target} exists already", hint="Choose another name.") from None
-        sync_directory(target.parent)
     finally:
         with suppress(FileNotFoundError):
             temporary.unlink()
