@@ -8,7 +8,8 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 
 import pytest
 
-from freehold.vault import files, keystore
+from freehold import durable
+from freehold.vault import keystore
 from freehold.vault.keystore import InvalidKeystore, Keys, KeystoreExists, KeystoreMissing, WrongPassphrase
 
 # The key with value 1 has the generator as its public point (SEC 2) and a well-known address.
@@ -157,7 +158,7 @@ def test_a_failed_write_leaves_the_old_file(saved, monkeypatch):
     def fail(_descriptor):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(files.os, "fsync", fail)
+    monkeypatch.setattr(durable.os, "fsync", fail)
     with pytest.raises(OSError, match="No space"):
         ONE.save(path, "other", replace=True)
     monkeypatch.undo()
