@@ -35,6 +35,16 @@ _HINTS = {
 """By class of the server's error code."""
 
 
+_WAITED_IN_VAIN = ("55P03", "57014")
+"""A lock was not to be had in time; a statement took too long."""
+
+
+class DatabaseLocked(StorageFailed):
+    """Another session holds a lock that this node needs; nothing was changed."""
+
+    code = "store.locked"
+
+
 class SessionLost(StorageFailed):
     """The session with the database server ended; a transaction that was open is not kept."""
 
@@ -121,6 +131,12 @@ def refused(error: DatabaseError) -> StorageFailed:
     """Only the server's own sentence: its details may hold rows."""
     fields = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
     state = str(fields.get("C", ""))
+    if state in _WAITED_IN_VAIN:
+        return DatabaseLocked(
+            "the database is locked by another session, or too busy",
+            hint="Find who holds it: SELECT * FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE granted.",
+            state=state,
+        )
     return StorageFailed(
         f"the database server refused: {fields.get('M', 'for no reason given')}",
         hint=_HINTS.get(state[:2], "Look into the log of the database server."),

@@ -13,12 +13,26 @@ from pg8000.native import PreparedStatement
 
 from freehold.core.errors import InvalidInput
 from freehold.node.databases.address import Address
-from freehold.node.databases.dialing import ELSEWHERE, LOST, SessionLost, dial, end, refused
+from freehold.node.databases.dialing import (
+    ELSEWHERE,
+    LOST,
+    DatabaseLocked,
+    SessionLost,
+    dial,
+    end,
+    refused,
+)
 from freehold.node.databases.errors import DatabaseInUse, StorageFailed
 
 LOCK_SECONDS = 3.0
 """A killed node's session ends a moment after it; longer means that the other node lives."""
+LOCKED_SECONDS = 2
+"""How long a statement waits for a lock of somebody else's."""
+STATEMENT_SECONDS = 25
+"""How long one may take in all; the session itself is given up a little later."""
 _AGAIN_SECONDS = 0.5
+_LOCKED_AGAIN_SECONDS = 3.0
+"""While others wait behind a lock, they are told so at once: each would wait as long as the first, one by one."""
 _APPLICATION = 0x46524548
 _BEGINNINGS = {
     "BEGIN IMMEDIATE": "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SELECT pg_current_xact_id()::text",
@@ -26,6 +40,7 @@ _BEGINNINGS = {
 }
 _SESSION = (
     "SET client_encoding = 'UTF8'; SET bytea_output = 'hex'; SET client_min_messages = 'warning';"
+    f" SET lock_timeout = '{LOCKED_SECONDS}s'; SET statement_timeout = '{STATEMENT_SECONDS}s';"
     " SET tcp_keepalives_idle = 15; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3;"
     " SELECT set_config('search_path', quote_ident(current_schema()), false);"
     " SELECT set_config('synchronous_commit', 'on', false)"
@@ -65,6 +80,7 @@ class Session:
         self._wire: Wire | None = None
         self._prepared: dict[str, PreparedStatement] = {}
         self._failed_at = float("-inf")
+        self._locked_at = float("-inf")
         self._closed = False
         self.in_transaction = False
         self.transaction_id = 0
@@ -77,6 +93,10 @@ class Session:
         Raises:
             StorageFailed: the server refused it or went away. InvalidInput: text that it cannot hold.
         """
+        if not self.in_transaction and time.monotonic() - self._locked_at < _LOCKED_AGAIN_SECONDS:
+            raise DatabaseLocked(
+                "the database is locked by another session", hint="It is tried again in a moment."
+            )
         if sql in _BEGINNINGS:
             return self._begin(sql)
         if self.in_transaction:
@@ -191,7 +211,10 @@ class Session:
         try:
             yield
         except DatabaseError as error:
-            raise refused(error) from error
+            told = refused(error)
+            if isinstance(told, DatabaseLocked):
+                self._locked_at = time.monotonic()
+            raise told from error
         except LOST as error:
             wire, self._wire = self._wire, None
             self._prepared.clear()
