@@ -46,7 +46,7 @@ def place(temporary: Path, path: Path, *, replace: bool) -> None:
     sync_directory(path.parent)
 
 
-def make_directory(path: Path, mode: int = 0o777) -> None:
+def make_directory(path: Path, mode: int = 0o700) -> None:
     """Make a directory and those above it that are missing, for good."""
     missing = [one for one in (path, *path.parents) if not one.exists()]
     path.mkdir(mode=mode, parents=True, exist_ok=True)

@@ -10,7 +10,7 @@ from freehold.core import errors
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "reference" / "cli.md"
-BY_THEMSELVES = {"freehold verify", "freehold completion", "freehold chain deploy"}
+BY_THEMSELVES = {"freehold verify", "freehold completion", "freehold chain deploy", "freehold keys suggest"}
 """Commands that need no node."""
 
 

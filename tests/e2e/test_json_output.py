@@ -247,6 +247,9 @@ def operate(market: Market) -> None:
     market.says(None, "chain", "contracts", "--home", market.home / "new", "--rpc-url", market.chain["url"])
     (market.home / "deployer.key").write_text(DEV_KEY.hex())
     given = ("--rpc-url", market.chain["url"], "--key-file", market.home / "deployer.key")
+    (market.home / "deployer.key").chmod(0o644)
+    assert "may read" in market.says(None, "chain", "deploy", *given, code=2)["error"]["title"]
+    (market.home / "deployer.key").chmod(0o600)
     again = market.says(None, "chain", "deploy", *given)
     assert {one["tx_hash"] for one in again["contracts"]} == {None}
     (market.home / "deployer.key").write_text("0x" + "00" * 32)
@@ -259,6 +262,8 @@ def operate(market: Market) -> None:
     market.says(None, "restore", file, "--check", *secret)
     market.says(None, "restore", file, "--home", market.home / "restored", *secret)
     market.says(None, "chain", "forget", "--home", market.home / "restored")
+    assert market.says(None, "adopt", "--home", market.home / "restored")["budgets_closed"]
+    assert "once" in market.says(None, "adopt", "--home", market.home / "restored", code=5)["error"]["hint"]
     market.says(None, "status", "--home", market.home / "nobody", code=8)
 
 
@@ -269,7 +274,8 @@ def keep_keys(market: Market, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     market.says(owner, "keys", "show")
     market.says(owner, "keys", "remember", *secret)
     market.says(owner, "keys", "forget")
+    market.says(None, "keys", "suggest")
     fresh = market.home / "fresh"
-    fresh.write_text("other words")
+    fresh.write_text("other words, more of them")
     fresh.chmod(0o600)
     market.says(owner, "keys", "passphrase", *secret, "--new-passphrase-file", fresh)

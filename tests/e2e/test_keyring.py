@@ -58,13 +58,14 @@ def test_remembered_used_and_forgotten(home):
     assert list(entries(home).values()) == [SECRET]
     # changed with it, so that it never goes stale
     changed = home.parent / "new"
-    changed.write_text("another one, longer\n")
+    changed.write_text("another one, longer by far\n")
+    changed.chmod(0o600)
     code, answer, _ = freehold(
         home, "keys", "passphrase", "--new-passphrase-file", str(changed), given=SECRET
     )
     assert (code, answer["changed"]) == (0, True)
-    assert list(entries(home).values()) == ["another one, longer"]
-    Keys.load(home / "keys.jwe", "another one, longer")
+    assert list(entries(home).values()) == ["another one, longer by far"]
+    Keys.load(home / "keys.jwe", "another one, longer by far")
     assert freehold(home, "keys", "forget")[1] == {"remembered": False, "was_remembered": True}
     assert entries(home) == {}
     assert freehold(home, "keys", "forget")[1] == {"remembered": False, "was_remembered": False}

@@ -189,6 +189,8 @@ def test_the_node_comes_back_and_its_log_goes_on(owner, saved, tmp_path):
     assert json.loads(out)["anchored"] == old_size
 
     assert log_of(process.home) == (old_size, old_root)
+    # its owner knows that nothing happened since; unasked, a restored home does not train
+    assert freehold("adopt", "--nothing-since", "--home", process.home)[0] == 0
     again = process.start()
     assert again.account == owner.account
     builder = owner.world.party("late-builder")

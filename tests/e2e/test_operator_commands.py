@@ -77,17 +77,17 @@ def change(home, old, new):
 def test_the_passphrase_changes_and_the_keys_do_not(node):
     path = node.home / "keys.jwe"
     before = Keys.load(path, PASSPHRASE)
-    assert change(node.home, "wrong", "new words")[0] == 6
+    assert change(node.home, "wrong", "newly chosen words")[0] == 6
     assert Keys.load(path, PASSPHRASE) == before
-    code, out, err = change(node.home, PASSPHRASE, "new words")
+    code, out, err = change(node.home, PASSPHRASE, "newly chosen words")
     assert code == 0, err
-    assert "new words" not in out + err
+    assert "newly chosen words" not in out + err
     with pytest.raises(WrongPassphrase):
         Keys.load(path, PASSPHRASE)
-    assert Keys.load(path, "new words") == before
+    assert Keys.load(path, "newly chosen words") == before
     assert path.stat().st_mode & 0o077 == 0
     assert [one.name for one in node.home.glob("*keys*")] == ["keys.jwe"]
-    assert change(node.home, "new words", PASSPHRASE)[0] == 0
+    assert change(node.home, "newly chosen words", PASSPHRASE)[0] == 0
     assert node.api("/status")["account"] == before.account
 
 
@@ -100,7 +100,7 @@ def test_the_passphrase_is_asked_for_in_a_terminal_old_then_new_twice(node):
     terminal = subprocess.Popen(
         [sys.executable, "-c", IN_TERMINAL, *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
-    answers = iter([PASSPHRASE, "typed words", "typed words"])
+    answers = iter([PASSPHRASE, "words typed by hand", "words typed by hand"])
     seen, asked = "", 0
     while piece := os.read(terminal.stdout.fileno(), 4096):
         seen += piece.decode()
@@ -112,8 +112,8 @@ def test_the_passphrase_is_asked_for_in_a_terminal_old_then_new_twice(node):
     assert terminal.wait(30) == 0, seen
     terminal.stdout.close()
     assert seen.index("present") < seen.index("new") < seen.index("once more")
-    assert "typed words" not in seen
-    assert change(node.home, "typed words", PASSPHRASE)[0] == 0
+    assert "words typed by hand" not in seen
+    assert change(node.home, "words typed by hand", PASSPHRASE)[0] == 0
 
 
 def test_a_passphrase_is_never_an_argument_or_in_the_environment():

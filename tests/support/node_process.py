@@ -36,7 +36,7 @@ class Process:
     def launch(self, passphrase: str = PASSPHRASE) -> subprocess.Popen[str]:
         """The process, perhaps not ready yet."""
         command = [sys.executable, str(_RUNNER), str(self.home), json.dumps(self.settings)]
-        self.home.mkdir(parents=True, exist_ok=True)
+        self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
         with (self.home.parent / f"{self.home.name}.log").open("a") as log:
             started = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=log, text=True)
         assert started.stdin
@@ -65,7 +65,9 @@ class Process:
         """Exit code and error lines (code, message, hint) of a start that must fail."""
         before = len(self.log())
         code = self.launch(passphrase).wait(seconds)
-        return code, self.log()[before:].splitlines()
+        lines = self.log()[before:].splitlines()
+        # lines of the log begin with the time
+        return code, [line for line in lines if not line[:4].isdecimal()]
 
     def log(self) -> str:
         path = self.home.parent / f"{self.home.name}.log"

@@ -119,6 +119,7 @@ def test_verify_refuses_two_sources_of_trust(tmp_path):
 
 def test_up_with_a_passphrase_but_no_terminal_needs_a_name(tmp_path):
     (tmp_path / "passphrase").write_text("correct horse, 40 staples")
+    (tmp_path / "passphrase").chmod(0o600)
     given = ("--passphrase-file", str(tmp_path / "passphrase"))
     done = freehold("up", "--home", str(tmp_path / "a"), *given)
     assert done.returncode == 2

@@ -21,6 +21,7 @@ def test_the_first_line_of_a_descriptor():
 
 def test_the_first_line_of_a_file(tmp_path):
     (tmp_path / "p").write_bytes(b"  spaces count  \r\n")
+    (tmp_path / "p").chmod(0o600)
     assert obtain(None, tmp_path / "p", new=False) == "  spaces count  "
 
 

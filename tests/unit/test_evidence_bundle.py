@@ -24,7 +24,7 @@ def test_what_is_written_is_read_back(tmp_path):
     Bundle(FILES).write(target)
     assert Bundle.read(target).files == FILES
     assert sorted(path.name for path in target.parent.iterdir()) == ["evidence"]
-    assert target.stat().st_mode & 0o777 == 0o755
+    assert target.stat().st_mode & 0o777 == 0o700
 
 
 def test_an_empty_directory_is_filled_and_a_full_one_left_alone(tmp_path):

@@ -21,6 +21,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
     app.command("backup")(backup)
     app.command("restore")(restore)
+    app.command("adopt")(adopt)
 
 
 def backup(
@@ -88,8 +89,38 @@ def restore(
         if done.anchored is None
         else f"the chain vouches for {done.anchored} of the log's entries"
     )
-    lines = [*_lines(value), known, f"start it: freehold up --home {home}"]
+    lines = [
+        *_lines(value),
+        known,
+        "its rows are not trained on before you say what was spent since the backup: freehold adopt --help",
+        f"start it: freehold up --home {home}",
+    ]
     emit(value, lambda: lines, as_json=as_json)
+
+
+def adopt(
+    *,
+    nothing_since: Annotated[
+        bool,
+        typer.Option(
+            "--nothing-since",
+            help="No run was granted and no update given after the backup: keep the budgets.",
+        ),
+    ] = False,
+    home: Home = DEFAULT_HOME,
+    as_json: Json = False,
+) -> None:
+    """Let a restored home go on training.
+
+    To be said once the other copy of it is stopped for good. A backup does not know what runs have cost its rows since. Their privacy budgets count as spent from now on,
+    unless you say that there was nothing. The node must be stopped.
+    """
+    from freehold.node.backup import adopting  # noqa: PLC0415
+
+    done = adopting.adopt(home.expanduser(), nothing_since=nothing_since)
+    said = "count as spent" if done.budgets_closed else "stay as they were in the backup"
+    value = {"home": str(home.expanduser()), "budgets_closed": done.budgets_closed}
+    emit(value, lambda: [f"the home goes on; the privacy budgets of its rows {said}"], as_json=as_json)
 
 
 def _facts(manifest: Manifest) -> dict[str, Any]:

@@ -51,6 +51,7 @@ def run(
     from freehold.chain.client import Chain  # noqa: PLC0415
     from freehold.chain.embedded import DEV_KEY, serving  # noqa: PLC0415
     from freehold.chain.rpc import Rpc  # noqa: PLC0415
+    from freehold.vault import home_folder  # noqa: PLC0415
 
     ended = threading.Event()
     for one in (signal.SIGTERM, signal.SIGINT):
@@ -58,6 +59,7 @@ def run(
     if until_eof is not None:
         end_at_eof(until_eof)
     directory = (home or DEFAULT_HOME / "chain").expanduser()
+    home_folder.make(directory)
     _require_recorded(directory)
     with serving(directory, port, allow_origins=allow_origin or ()) as node:
         chain = Chain(Rpc(node.url))
@@ -173,7 +175,7 @@ def forget(*, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
     folder = home.expanduser()
     if not (folder / daemon.KEYS_FILE).exists():
         raise NotFound(f"there is no node in {folder}", hint="Name its home with --home.")
-    with daemon._lock(folder):  # noqa: SLF001 - the very lock that `up` takes
+    with daemon.lock(folder):
         store = Store(opening.for_writing(folder, database_url(folder)))
         try:
             known = chain_identity.forget(store)

@@ -55,11 +55,12 @@ def change(
     Limits of spending count at once in a node that runs.
     """
     from freehold.node import setting_sources, settings  # noqa: PLC0415
+    from freehold.vault import home_folder  # noqa: PLC0415
 
     home = home.expanduser()
     known = settings.load(home)
     changed = known.with_overrides(**{name: setting_sources.read(name, value)})
-    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    home_folder.make(home)
     settings.save(home, changed)
     if (home / "node.json").exists() and not _told(home, name, getattr(changed, name)):
         note("the running node goes on with its present settings; restart it")

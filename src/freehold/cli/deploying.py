@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -60,10 +61,12 @@ def deploy(
 
 def _key(path: Path) -> bytes:
     from freehold.chain.transaction import account_of  # noqa: PLC0415
+    from freehold.cli.passphrase import require_private  # noqa: PLC0415
 
     hint = "It holds 64 hex digits, perhaps after 0x, and nothing else."
     try:
         with path.open("rb") as stream:
+            require_private(path, os.fstat(stream.fileno()))
             text = stream.read(_MOST_KEY_BYTES).decode().strip().removeprefix("0x")
         key = bytes.fromhex(text)
         account_of(key)

@@ -17,6 +17,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(no_args_is_help=True, help="This node's keys and their passphrase.")
     group.command("show")(show)
     group.command("passphrase")(passphrase)
+    group.command("suggest")(suggest)
     group.command("remember")(remember)
     group.command("forget")(forget)
     app.add_typer(group, name="keys")
@@ -67,8 +68,10 @@ def passphrase(
     """
     from freehold.cli import passphrase as passphrases  # noqa: PLC0415
     from freehold.cli import remembering  # noqa: PLC0415
+    from freehold.node import settings  # noqa: PLC0415
     from freehold.node.daemon import KEYS_FILE  # noqa: PLC0415
     from freehold.vault.keystore import Keys  # noqa: PLC0415
+    from freehold.vault.passphrases import require_strong  # noqa: PLC0415
 
     path = home.expanduser() / KEYS_FILE
     if passphrase_fd is None and passphrase_file is None:
@@ -78,6 +81,7 @@ def passphrase(
     if new_passphrase_fd is None and new_passphrase_file is None:
         note("the new passphrase:")
     fresh = passphrases.obtain(new_passphrase_fd, new_passphrase_file, new=True)
+    require_strong(fresh, settings.load(home.expanduser()).name)
     keys.save(path, fresh, replace=True)
     if in_keyring:
         remembering.remember(home.expanduser(), fresh)
@@ -86,6 +90,17 @@ def passphrase(
         lambda: ["the passphrase is changed; make a new backup"],
         as_json=as_json,
     )
+
+
+def suggest(*, as_json: Json = False) -> None:
+    """Make a random passphrase, short enough to write down.
+
+    It is printed and kept nowhere.
+    """
+    from freehold.vault import passphrases  # noqa: PLC0415
+
+    made = passphrases.suggest()
+    emit({"passphrase": made}, lambda: [made], as_json=as_json)
 
 
 def remember(

@@ -34,6 +34,7 @@ from freehold.cli.client import exit_code
 from freehold.cli.examples import illustrate
 from freehold.cli.output import emit_error, emit_problem
 from freehold.core.errors import FreeholdError, InvalidInput
+from freehold.vault.confinement import confine
 
 Misuse: Any = typer.BadParameter.__base__
 """What arguments raise that a command does not take; typer exports only this child of it."""
@@ -89,6 +90,8 @@ illustrate(app)
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
+    if arguments is None:
+        confine()
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
         return _run(given)

@@ -88,7 +88,6 @@ def up(
     from freehold.node import daemon, setting_sources  # noqa: PLC0415 - the whole node
 
     home = home.expanduser()
-    home.mkdir(parents=True, exist_ok=True, mode=0o700)
     given = {
         "name": name,
         "port": port,
@@ -206,6 +205,9 @@ def _status(answer: dict[str, Any]) -> Iterable[Any]:
 
     chain, log_ = answer["chain"], answer["log"]
     yield f"{plain(answer['name'])}  {answer['account']}"
+    for notice in answer["notices"]:
+        yield f"NOTICE   {plain(notice['title'])}"
+        yield f"         -> {plain(notice['hint'])}"
     yield f"node     {answer['url']}  (version {answer['version']})"
     yield f"rows     {answer['database']}"
     yield f"chain    {chain['id']}, block {chain['block']}, {chain['rpc_url']}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import stat
 import sys
 from pathlib import Path
 
@@ -13,13 +14,19 @@ from freehold.core.errors import InvalidInput
 MOST_BYTES = 4_096
 
 
+class PassphraseExposed(InvalidInput):
+    """The file with the passphrase or key is open to other users of this machine."""
+
+    code = "passphrase.exposed"
+
+
 def obtain(descriptor: int | None, file: Path | None, *, new: bool, home: Path | None = None) -> str:
     """The passphrase, from the first source given; at the keyboard twice when it is `new`.
 
     Where neither descriptor nor file is given, the keyring is asked for that of `home` if it was told.
 
     Raises:
-        InvalidInput: none was given, or two that differ.
+        InvalidInput: none was given, or two that differ. PassphraseExposed: others may read the file.
         KeyringFailed: it should be in the keyring and is not.
     """
     if descriptor is not None and file is not None:
@@ -51,11 +58,37 @@ def _from_descriptor(descriptor: int) -> bytes:
 def _from_file(path: Path) -> bytes:
     try:
         with path.open("rb") as stream:
+            require_private(path, os.fstat(stream.fileno()))
             return stream.readline(MOST_BYTES + 1)
     except OSError as error:
         raise InvalidInput(
             f"cannot read {path}: {error.strerror}", hint="Check its name and mode."
         ) from error
+
+
+def require_private(path: Path, found: os.stat_result) -> None:
+    """A passphrase or key that others may read, or write, is no secret. Pipes, as of `<(pass show node)`, are private.
+
+    Credentials of systemd are as systemd made them: some show a group's bit that stands for an access list.
+
+    Raises:
+        PassphraseExposed.
+    """
+    given = os.environ.get("CREDENTIALS_DIRECTORY", "")
+    if given and path.resolve().parent == Path(given).resolve():
+        return
+    if stat.S_ISREG(found.st_mode) or stat.S_ISFIFO(found.st_mode):
+        if found.st_uid not in (os.geteuid(), 0):
+            raise PassphraseExposed(
+                f"{path} belongs to another user", hint="Copy it into a file of your own, with mode 600."
+            )
+        if found.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+            raise PassphraseExposed(
+                f"other users may read or write {path}",
+                hint=f"chmod 600 {path}; change the secret if somebody may have read it.",
+            )
+    elif not stat.S_ISCHR(found.st_mode):
+        raise PassphraseExposed(f"{path} is no file to keep a secret in", hint="Give a file or a pipe.")
 
 
 def _from_keyboard(*, new: bool) -> bytes:

@@ -68,6 +68,22 @@ class Restored(Backup):
     """Log entries the chain vouches for; null where the chain did not answer."""
 
 
+class HomeAdopted(Shape):
+    """A restored home that goes on."""
+
+    home: str
+    """Its directory."""
+    budgets_closed: bool
+    """The privacy budgets of its rows count as spent."""
+
+
+class SuggestedPassphrase(Shape):
+    """A random passphrase, kept nowhere."""
+
+    passphrase: str
+    """It."""
+
+
 class ChainReady(Shape):
     """A local chain that runs; printed once, before it is used."""
 

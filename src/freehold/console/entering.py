@@ -15,8 +15,8 @@ from freehold.console.rendering import Rendering
 from freehold.console.sessions import Attempts, Session, Sessions
 from freehold.core.errors import FreeholdError, InvalidInput
 from freehold.node.door import CONSOLE_PATH, Door
+from freehold.vault import passphrases
 
-MIN_PASSPHRASE = 8
 MAX_PASSPHRASE_BYTES = 4_096
 THEMES = ("light", "dark")
 THEME_COOKIE = "freehold_theme"
@@ -80,7 +80,7 @@ class Entering:
             name=name or door.settings.name,
             needs_name=door.services is None and not door.settings.name,
             next=_next(request.query_params.get("next", "")),
-            least=MIN_PASSPHRASE,
+            least=passphrases.LEAST_CHARACTERS,
         )
 
     async def enter(self, request: Request) -> Response:
@@ -121,13 +121,9 @@ class Entering:
         if self._door.is_new:
             if not (name or self._door.settings.name):
                 raise InvalidInput("a name is missing", hint="Others will see it; a company's or your own.")
-            if len(passphrase) < MIN_PASSPHRASE:
-                raise InvalidInput(
-                    f"the passphrase is shorter than {MIN_PASSPHRASE} characters",
-                    hint="Several words are best.",
-                )
             if form.secret("again") != passphrase:
                 raise InvalidInput("the two passphrases differ", hint="Nothing was made. Type both again.")
+            passphrases.require_strong(passphrase, name or self._door.settings.name)
         # also of a new node: whoever comes second has guessed
         self._attempts.make(lambda: self._door.open(passphrase, name))
 

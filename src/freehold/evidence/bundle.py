@@ -70,7 +70,6 @@ class Bundle:
         try:
             for path, data in self.files.items():
                 _write_file(staging / path, data)
-            staging.chmod(0o755)
             # rename(2) replaces an empty directory, and fails if somebody filled it meanwhile
             durable.sync_tree(staging)
             durable.place(staging, target, replace=True)

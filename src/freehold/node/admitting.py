@@ -11,7 +11,7 @@ from typing import Any
 from freehold.core.documents import REVEALS, Asset
 from freehold.core.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from freehold.core.ids import hash_bytes
-from freehold.node import budget
+from freehold.node import budget, custody
 from freehold.node.node import Node
 from freehold.node.store import Transaction
 from freehold.training import privacy
@@ -57,7 +57,7 @@ def require_plan(node: Node, asset: Asset, holder: str, plan: RunPlan) -> None:
     """The plan fits this owner's data, terms and budget.
 
     Raises:
-        PlanRefused, BudgetSpent; NotStamped: ask again once the plan stands on chain.
+        PlanRefused, BudgetSpent, DataLost; NotStamped: ask again once the plan stands on chain.
     """
     mine = next((owner for owner in plan.owners if owner.account == node.account), None)
     schema, terms = asset.schema_, asset.terms
@@ -90,6 +90,7 @@ def require_plan(node: Node, asset: Asset, holder: str, plan: RunPlan) -> None:
     for field, broken, reason in wrong:
         if broken:
             raise PlanRefused(f"the plan is refused: {reason}", hint=_HINT, field=field, asset=asset.id)
+    custody.require_there(node, asset.id)
     if not node.chain.read("Timestamps", "stampedAt", hash_bytes(plan.run_id)):
         raise NotStamped(
             "the plan does not stand on chain", hint="Stamp it, so that all can see the test came first."

@@ -17,6 +17,7 @@ from typing import Any
 from freehold.core.connection import Connection
 from freehold.core.errors import Conflict, NotAllowed
 from freehold.node import lines
+from freehold.node.continuity import RESTORED
 from freehold.node.lines import Promise, PromiseBroken
 from freehold.node.node import Node
 from freehold.node.store import Transaction
@@ -27,6 +28,8 @@ RESERVE_SECONDS = 300
 MOST_EARLIER = 64
 MOST_LINES = 100
 MOST_SHOWN = 20
+CLOSED = "budget_closed"
+"""State: number of the newest line whose budget counts as spent, since nobody knows what was spent of it."""
 """Assets and runs of one line in an overview: the newest."""
 
 
@@ -34,6 +37,12 @@ class BudgetSpent(NotAllowed):
     """The run does not fit into what is left; `fields` say `left_micro` and `wanted_micro` of epsilon."""
 
     code = "privacy.spent"
+
+
+class BudgetUnknown(NotAllowed):
+    """The home was restored, and its owner has not said what was spent since the backup."""
+
+    code = "privacy.restored"
 
 
 class NoBudget(NotAllowed):
@@ -57,6 +66,7 @@ def charge(
         for promise in _lines(connection, asset_id)
         if not _is_charged(connection, promise.line, run, rho_nano)
     ]
+    _require_known(node, open_lines)
     for promise in open_lines:
         _require_fits(promise, _spent(connection, promise.line), rho_nano)
     for promise in open_lines:
@@ -78,6 +88,7 @@ def reserve(node: Node, tx: Transaction, asset_id: str, run: str, rho_nano: int)
     for promise in _lines(connection, asset_id):
         if _is_charged(connection, promise.line, run, rho_nano):
             continue
+        _require_known(node, [promise])
         _require_fits(promise, _taken(connection, promise.line, now, run), rho_nano)
         if rho_nano:
             connection.execute(
@@ -96,6 +107,7 @@ def require_room(node: Node, asset_id: str, rho_nano: int, run: str = "") -> Non
     with node.store.reading() as connection:
         for promise in _lines(connection, asset_id):
             if not (run and _is_charged(connection, promise.line, run, rho_nano)):
+                _require_known(node, [promise])
                 _require_fits(promise, _taken(connection, promise.line, node.now(), run), rho_nano)
 
 
@@ -176,7 +188,7 @@ def _shown(node: Node, connection: Connection, promise: Promise) -> dict[str, An
         "reveals": promise.reveals,
         "epsilon_life_micro": promise.epsilon_life_micro,
         "spent_micro": epsilon,
-        "left_micro": epsilon_left(promise, spent),
+        "left_micro": 0 if _is_closed(node, promise) else epsilon_left(promise, spent),
         "delta_exponent": promise.delta_exponent,
         "guess_ppm": privacy.guess_ppm(epsilon, promise.delta_exponent),
         "guess_life_ppm": privacy.guess_ppm(promise.epsilon_life_micro, promise.delta_exponent),
@@ -230,6 +242,40 @@ def _taken(connection: Connection, line: str, now: int, run: str) -> int:
         (line, now, run),
     ).fetchone()
     return _spent(connection, line) + int(found[0])
+
+
+def _is_closed(node: Node, promise: Promise) -> bool:
+    return promise.number <= int(node.store.state(CLOSED, 0))
+
+
+def _require_known(node: Node, promises_made: Iterable[Promise]) -> None:
+    """What a restored home does not know, it must not assume to be nothing.
+
+    Raises:
+        BudgetUnknown. BudgetSpent: it counts as spent.
+    """
+    restored = node.store.state(RESTORED)
+    if restored is None:
+        return
+    for promise in promises_made:
+        if _is_closed(node, promise):
+            raise BudgetSpent(
+                "the privacy budget of these rows counts as spent, because this home was restored from a backup",
+                hint="Data with other rows has a budget of its own.",
+                line=promise.line,
+                left_micro=0,
+            )
+        if restored["budget"] == "unknown" and promise.number <= restored["lines"]:
+            raise unknown(promise.line)
+
+
+def unknown(line: str = "") -> BudgetUnknown:
+    """What a restored home says until its owner has spoken."""
+    return BudgetUnknown(
+        "this home was restored from a backup and does not know what was spent of the privacy budget since",
+        hint="Its owner stops the node and says it: freehold adopt",
+        **({"line": line} if line else {}),
+    )
 
 
 def _require_fits(promise: Promise, taken: int, rho_nano: int) -> None:

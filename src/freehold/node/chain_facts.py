@@ -18,6 +18,7 @@ from freehold.core.errors import Conflict
 from freehold.core.ids import hash_bytes
 from freehold.inference.channel import ChannelState
 from freehold.log.store import LogStore
+from freehold.node.continuity import LogForked
 from freehold.node.node import Node
 
 MAX_REMEMBERED = 4_096
@@ -99,12 +100,6 @@ class ChainLostState(Conflict):
     """The chain vouches for less of the log than this home has anchored: it was set back or replaced."""
 
     code = "chain.lost_state"
-
-
-class LogForked(Conflict):
-    """The chain vouches for entries that are not in this log: another copy of this home wrote them."""
-
-    code = "log.forked"
 
 
 @dataclass(frozen=True)

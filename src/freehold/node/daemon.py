@@ -25,16 +25,18 @@ from freehold.chain.rpc import Rpc
 from freehold.core import origins
 from freehold.core.errors import Conflict, Unavailable
 from freehold.core.origins import Origin
-from freehold.node import chain_identity, logs, supervisor
+from freehold.node import chain_identity, custody, logs, supervisor
 from freehold.node import settings as settings_file
 from freehold.node.api import app
 from freehold.node.api.connections import Connections, Impatient
 from freehold.node.api.gate import Gate
+from freehold.node.backup.disk import failures
 from freehold.node.door import KEYS_FILE, Door, Mount, NodeRoom
 from freehold.node.node import Node
 from freehold.node.services import Services
 from freehold.node.settings import Settings, write_private
 from freehold.node.tally import Tally
+from freehold.vault import confinement, home_folder, passphrases
 from freehold.vault.keystore import Keys
 
 __all__ = ["KEYS_FILE", "HomeInUse", "PortInUse", "open_keys", "run"]
@@ -60,16 +62,22 @@ class HomeInUse(Conflict):
     code = "home.in_use"
 
 
-def open_keys(home: Path, passphrase: str) -> Keys:
-    """The keys of a home; made at first start.
+def open_keys(home: Path, passphrase: str, name: str = "") -> Keys:
+    """The keys of a home; made at first start, `name` being that of the node.
 
     Raises:
-        WrongPassphrase.
+        WrongPassphrase. WeakPassphrase: new keys want a better one.
     """
     path = home / KEYS_FILE
     if not path.exists():
+        passphrases.require_strong(passphrase, name)
         Keys.generate().save(path, passphrase)
-    return Keys.load(path, passphrase)
+        return Keys.load(path, passphrase)
+    keys = Keys.load(path, passphrase)
+    if why := passphrases.weakness(passphrase, name):
+        # made before passphrases were looked at; its owner is not locked out
+        _log.warning("the passphrase is weak (%s); choose another: freehold keys passphrase", why)
+    return keys
 
 
 def run(
@@ -88,17 +96,28 @@ def run(
     is told the address that it listens on. `kept` is what config.toml is to say where that is not `settings`.
 
     Raises:
-        WrongPassphrase, PortInUse, HomeInUse, ChainUnreachable, OtherChain, ContractNotDeployed, StorageFailed,
+        UnsafeHome, WrongPassphrase, PortInUse, HomeInUse, ChainUnreachable, OtherChain, ContractNotDeployed,
+        StorageFailed,
         DatabaseInUse, DatabaseMismatch: nothing was started.
     """
+    confinement.confine()
     logs.configure(settings)
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with failures(f"use the home {home}"):
+        changed = home_folder.make(home)
+    if changed:
+        _log.warning(
+            "the home was open to other users of this machine and is closed now",
+            extra={"fields": {"files": changed}},
+        )
+    if confinement.is_root():
+        _log.warning("this runs as root, which a node does not need: give it a user of its own")
     if threading.current_thread() is threading.main_thread():
         # uvicorn raises the signal again once it has shut down; by default that would end the process
         # before anything below is tidied up
         signal.signal(signal.SIGTERM, _leave)
     with contextlib.ExitStack() as opened:
-        opened.enter_context(_lock(home))
+        with failures(f"use the home {home}"):
+            opened.enter_context(lock(home))
         # also one that a killed node left behind
         opened.callback((home / "node.json").unlink, missing_ok=True)
         listener = opened.enter_context(_listen(settings.host, settings.port))
@@ -106,11 +125,12 @@ def run(
         url = settings.endpoint or local
 
         def start(chosen: Settings, secret: str) -> tuple[Services, NodeRoom]:
-            with contextlib.ExitStack() as trial:
+            with failures(f"start in {home}"), contextlib.ExitStack() as trial:
                 rpc = trial.enter_context(Rpc(chosen.rpc_url))
                 chain = Chain(rpc, max_fee_wei=chosen.max_fee_wei or None)
                 deployments.check(chain)
-                keys = open_keys(home, secret)
+                keys = open_keys(home, secret, chosen.name)
+                custody.require_opens(home, chosen.database, keys)
                 node = Node(home, keys, chosen, chain)
                 trial.callback(node.store.close)
                 node.require_own_database(served=(home / TOKEN_FILE).exists())
@@ -135,8 +155,11 @@ def _new_name(settings: Settings, chosen: Settings) -> str | None:
 
 def _prepare(services: Services, url: str, trial: contextlib.ExitStack) -> Services:
     trial.callback(services.close)
-    services.node.prepare_local_account()
-    services.node.ensure_party(url)
+    node = services.node
+    node.continuity.begin()
+    if node.continuity.stopped is None:
+        node.prepare_local_account()
+        node.ensure_party(url)
     return services
 
 
@@ -235,7 +258,12 @@ def _api_token(home: Path) -> str:
     return path.read_text().strip()
 
 
-def _lock(home: Path) -> TextIO:
+def lock(home: Path) -> TextIO:
+    """Held while a node runs in the home, so that nothing else writes there.
+
+    Raises:
+        HomeInUse.
+    """
     file = (home / "lock").open("w")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

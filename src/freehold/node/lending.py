@@ -118,6 +118,8 @@ class Lender:
             require_usable(
                 grant, asset, standing(self._node, grant), holder=holder, action="train", run=plan.run_id
             )
+            # nothing is charged for data that cannot be opened
+            self._ready(plan, asset)
             self._begin(plan, grant, body.get("start"), charged=True)
             running = self._follow(plan, body.get("rounds"))
             if running.next != number:

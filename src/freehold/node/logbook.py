@@ -11,6 +11,7 @@ from freehold.core.ids import hash_bytes
 from freehold.log.checkpoint import Checkpoint
 from freehold.log.note import sign
 from freehold.node.chain_facts import own_head, remember_anchored
+from freehold.node.continuity import LogForked
 from freehold.node.keeping import keeper, subjects
 from freehold.node.keeping.keeper import Errand
 from freehold.node.node import Node
@@ -28,7 +29,13 @@ class NotAnchored(Conflict):
 
 
 def checkpoint(node: Node, size: int | None = None) -> str:
-    """A signed checkpoint of the log at `size`, by default its present size."""
+    """A signed checkpoint of the log at `size`, by default its present size.
+
+    Raises:
+        LogForked: a signature would be the proof that this account's log contradicts itself.
+    """
+    if node.continuity.stopped is not None and node.continuity.stopped.code == LogForked.code:
+        node.continuity.require_going()
     with node.store.log() as log:
         chosen = log.size() if size is None else size
         head = Checkpoint(origin=node.log_signer.key.name, size=chosen, root=log.root(chosen))
@@ -44,6 +51,8 @@ def anchor(node: Node, *, by_itself: bool = False) -> dict[str, Any]:
     Raises:
         LogForked, ChainLostState: what is anchored contradicts this log; nothing was sent. GasDaySpent.
     """
+    node.continuity.look()
+    node.continuity.require_going()
     head = own_head(node)
     head.require()
     with node.store.log() as log:
@@ -107,6 +116,7 @@ def proofs(node: Node, document_ids: list[str], *, may_anchor: bool = True) -> d
     Raises:
         NotFound: a document is not in this log. InvalidInput: too many at once. NotAnchored.
     """
+    node.continuity.require()
     if len(document_ids) > MAX_PROOFS:
         raise InvalidInput(f"at most {MAX_PROOFS} proofs at once")
     revocations = [claim for item in document_ids for claim in node.store.find("claim", "revocation", item)]

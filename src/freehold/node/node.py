@@ -19,6 +19,7 @@ from freehold.core.signing import Envelope, check, public_account, seal
 from freehold.core.typed_data import TEST_DOLLAR_DOMAIN, Domain
 from freehold.log.note import Signer
 from freehold.node import once, pending
+from freehold.node.continuity import NONCE, Continuity
 from freehold.node.databases import opening
 from freehold.node.databases.errors import DatabaseMismatch
 from freehold.node.keeping import purse
@@ -77,12 +78,16 @@ class Node:
         self.home, self.keys, self.settings, self.chain, self._clock = home, keys, settings, chain, clock
         self.account = keys.account
         self.store = Store(opening.for_writing(home, settings.database))
+        self.continuity = Continuity(self.store, chain, self.account)
+        self.store.before_append = self.continuity.require_going
         self.chain_id = chain.chain_id
         self.domain = Domain("Freehold", self.chain_id, self.contract("Revocations"))
         self.log_signer = Signer.from_seed(f"freehold/{self.account}", keys.log_seed)
         self._locks: WeakValueDictionary[str, _Lock] = WeakValueDictionary()
         self._locking = threading.Lock()
         self._blobs = Blobs(settings.blobs or str(home / "blobs"))
+        self.lost: dict[str, float] = {}
+        """Content ids of encrypted data that could not be opened when it was wanted; monotonic seconds."""
 
     def now(self) -> int:
         """Unix seconds by this machine's clock."""
@@ -103,6 +108,10 @@ class Node:
     def vault(self, connection: Connection) -> Vault:
         """The vault inside a store transaction or reading."""
         return Vault(self._blobs, connection, self.keys)
+
+    def blobs_present(self) -> set[str] | None:
+        """Names of the encrypted data in the folder; None where a remote store holds it."""
+        return self._blobs.present()
 
     @property
     def token(self) -> str:
@@ -163,7 +172,7 @@ class Node:
             known = self.store.get(current)
             if known.document.body | {"created_at": 0} == party.body | {"created_at": 0}:
                 return known
-        envelope = seal(party, self.keys.account_key, self.domain)
+        envelope = self.seal(party)
         with self.store.transaction() as tx:
             tx.put(envelope, public=True)
             tx.set("party", envelope.document.id)
@@ -287,7 +296,12 @@ class Node:
         return self.typed(receipt_id, Receipt)
 
     def seal(self, document: Document, role: str | None = None) -> Envelope:
-        """A document signed by this node in one role."""
+        """A document signed by this node in one role.
+
+        Raises:
+            LogBehind, LogForked: this home must sign no more.
+        """
+        self.continuity.require()
         return seal(document, self.keys.account_key, self.domain, role)
 
     def check(self, envelope: Envelope, *, partial: bool = False) -> None:
@@ -311,7 +325,11 @@ class Node:
         """Send what the owner ordered and wait; returns the gas used. What is done already is done (`once`).
 
         What the node sends by itself goes through `keeping.keeper` instead.
+
+        Raises:
+            LogBehind, LogForked: this home must not, unless it brings money home.
         """
+        self.continuity.require_sending(contract, function)
         act = f"{contract}.{function}"
         try:
             gas = self.chain.send(self.keys.account_key, contract, function, *args).gas_used
@@ -321,10 +339,16 @@ class Node:
             if not once.is_done(self, act, args, error):
                 raise
             return error.gas_used
-        with self.store.transaction() as tx:
-            tx.set(f"gas:{act}", gas)
+        self.note_sent(act, gas)
         purse.count_by_hand(self, gas)
         return gas
+
+    def note_sent(self, act: str, gas: int) -> None:
+        """Keep what an act cost, and how many transactions this account has sent."""
+        sent = self.continuity.sent()
+        with self.store.transaction() as tx:
+            tx.set(f"gas:{act}", gas)
+            tx.set(NONCE, sent)
 
     def prepare_local_account(self) -> None:
         """On the local development chain, give a new account gas and test dollars."""

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from freehold.core.documents import Asset, Content
-from freehold.core.errors import InvalidInput, NotAllowed, NotFound, Unavailable
+from freehold.core.errors import InvalidInput, NotAllowed, Unavailable
 from freehold.core.signing import Envelope
-from freehold.node import consent, lines
+from freehold.node import consent, custody, lines
 from freehold.node.licence import ALL_ROWS, EPSILON_LIFE_MICRO, EPSILON_RUN_MICRO, Licence, Rows
 from freehold.node.node import Node
 from freehold.node.offering import is_offered, withdraw
@@ -178,13 +178,9 @@ def open_table(node: Node, name: str) -> tuple[Table, bytes]:
     """(table, salt) kept under `sealed:NAME`; in memory only.
 
     Raises:
-        NotFound: no such data here. VerificationFailed: it was altered.
+        NotFound: no such data here. DataLost: it is gone or was altered.
     """
-    record = node.store.state(f"sealed:{name}")
-    if record is None:
-        raise NotFound("that data is not in this vault")
-    with node.store.reading() as connection:
-        plain = node.vault(connection).open(Sealed(**record))
+    plain = custody.unseal(node, name)
     return from_canonical_bytes(plain[SALT_BYTES:]), plain[:SALT_BYTES]
 
 

@@ -42,7 +42,8 @@ class Services:
 
     def begin(self) -> None:
         """Go on with what was under way, and do from now on what recurs."""
-        self.jobs.resume_all()
+        if self.node.continuity.stopped is None:
+            self.jobs.resume_all()
         self.work.start()
 
     def close(self) -> None:

@@ -220,6 +220,7 @@ def _is_used(node: Node, nonce: bytes) -> bool:
 
 def sign_voucher(node: Node, record: Record, cumulative_units: int, grant: str) -> Voucher:
     """The promise of `cumulative_units` in all."""
+    node.continuity.require()
     digest = voucher_digest(channels_domain(node), hash_bytes(record["channel"]), cumulative_units)
     signature = "0x" + sign_digest(node.keys.account_key, digest).hex()
     return Voucher(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -42,9 +42,10 @@ class AlreadyAnswered(Conflict):
 class Transaction:
     """What may be done inside `Store.transaction()`."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, before_append: Callable[[], None]) -> None:
         self.connection = connection
         self.log = LogStore(connection)
+        self._before_append = before_append
 
     def put(self, envelope: Envelope, *, public: bool = False, logged: bool = True) -> int | None:
         """Keep an envelope (one that is complete is not replaced by one that is not) and log its id once.
@@ -58,6 +59,7 @@ class Transaction:
         ).fetchone()
         position = known[0] if known else None
         if logged and position is None:
+            self._before_append()
             position = self.log.append(canonical_bytes({"id": document.id, "type": document.body["type"]}))
         kind = (
             document.body.get("claim_kind")
@@ -146,6 +148,8 @@ class Store:
     def __init__(self, database: Database | Path) -> None:
         """A path stands for a SQLite file."""
         self._lock = threading.RLock()
+        self.before_append: Callable[[], None] = lambda: None
+        """Raises where the log must not grow."""
         self._database = SqliteDatabase(database) if isinstance(database, Path) else database
 
     def __str__(self) -> str:
@@ -161,7 +165,7 @@ class Store:
             these: whether it was kept is seen at the next reading, as after a crash.
         """
         with self._lock, self._database.transaction() as connection:
-            yield Transaction(connection)
+            yield Transaction(connection, self.before_append)
 
     def _rows(self, query: str, *values: Any) -> list[Any]:
         with self._lock:

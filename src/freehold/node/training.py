@@ -27,6 +27,7 @@ from freehold.core.signing import Envelope, parse_envelope
 from freehold.evidence.replaying import read_table, table_json
 from freehold.node import holding, logbook, proving, releasing
 from freehold.node.agreeing import Agreed, agree
+from freehold.node.custody import DataLost
 from freehold.node.lending import NotCountersigned, RoundsMissing
 from freehold.node.node import Node
 from freehold.node.ordering import Order, begin
@@ -275,11 +276,13 @@ class Job:
                     self._note_absent(absent, number)
                 return found, absent
             waits += 1
-            if waits > MAX_WAITS:
+            lost = all(error.fields.get("peer_code") == DataLost.code for error in absent.values())
+            if waits > MAX_WAITS or lost:
                 what = "agreed" if number is None else f"answered round {number}"
                 error = NobodyAnswers(
-                    f"too few owners {what}: the plan wants {self._plan.quorum_bps / 100:g} % of the rows",
-                    hint="Start the owners' nodes, then train --resume.",
+                    f"too few owners {what}: the plan wants {self._plan.quorum_bps / 100:g} % of the rows"
+                    + ("; the data of the others is missing or damaged" if lost else ""),
+                    hint="Have the owners mend their nodes, then train --resume.",
                 )
                 raise error from next(iter(absent.values()))
             if number is None:

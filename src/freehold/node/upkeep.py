@@ -19,6 +19,7 @@ LOOK_SECONDS = 300.0
 """How often it is looked at whether the log is due to be anchored."""
 RETRY_SECONDS = 2.0
 PRUNE_SECONDS = 3_600.0
+COMPARE_SECONDS = 15.0
 
 
 def work(services: Services) -> Work:
@@ -41,7 +42,10 @@ def work(services: Services) -> Work:
             lambda: _settle(node),
             at_stop=True,
         ),
-        Piece("jobs", "go on with jobs whose pause is over", RETRY_SECONDS, services.retries.go_on),
+        Piece("jobs", "go on with jobs whose pause is over", RETRY_SECONDS, lambda: _go_on(services)),
+        Piece(
+            "log", "compare the log with what the chain vouches for", COMPARE_SECONDS, lambda: _compare(node)
+        ),
     ]
     pieces.append(
         Piece("answers", "let go of old answers, give back room", PRUNE_SECONDS, lambda: tidy(node))
@@ -62,6 +66,17 @@ def tidy(node: Node) -> None:
     """Let go of what is old, and give the disk back what nothing fills any more."""
     prune(node)
     node.store.tidy()
+
+
+def _compare(node: Node) -> None:
+    if node.continuity.stopped is None:
+        node.continuity.look()
+    node.continuity.require_going()
+
+
+def _go_on(services: Services) -> None:
+    services.node.continuity.require_going()
+    services.retries.go_on()
 
 
 def _settle(node: Node) -> None:

@@ -11,7 +11,8 @@ from freehold.core.errors import FreeholdError, InvalidDocument, InvalidInput, N
 from freehold.core.ids import Ambiguous, resolve, short
 from freehold.core.origins import NotAnOrigin
 from freehold.core.signing import Envelope, parse_envelope
-from freehold.node import consent, granting, logbook, pending, publishing, releasing
+from freehold.node import budget, consent, custody, granting, logbook, pending, publishing, releasing
+from freehold.node.continuity import RESTORED
 from freehold.node.keeping import purse, subjects
 from freehold.node.node import Node
 from freehold.node.services import Services
@@ -40,7 +41,20 @@ def status(node: Node) -> dict[str, Any]:
         },
         "gas": purse.day(node).to_json(),
         "quarantined": sorted(subjects.quarantined(node)),
+        "notices": notices(node),
     }
+
+
+def notices(node: Node) -> list[dict[str, str]]:
+    """What is wrong with this home: a log that must not grow, data that is gone, budgets nobody knows."""
+    found: list[FreeholdError] = []
+    if node.continuity.stopped is not None:
+        found.append(node.continuity.stopped)
+    found += custody.missing(node)
+    restored = node.store.state(RESTORED)
+    if restored and restored["budget"] == "unknown":
+        found.append(budget.unknown())
+    return [{"code": one.code, "title": one.message, "hint": one.hint} for one in found]
 
 
 def action(text: str) -> Action:

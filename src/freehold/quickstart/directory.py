@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from freehold.core.errors import Conflict
+from freehold.vault import home_folder
 
 KEPT = 3
 
@@ -28,7 +29,7 @@ def fresh(home: Path) -> Iterator[Path]:
         AlreadyRunning.
     """
     above = home / "quickstart"
-    above.mkdir(parents=True, exist_ok=True, mode=0o700)
+    home_folder.make(above)
     with (above / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from hashlib import sha256
@@ -73,17 +74,13 @@ class Blobs:
             self._store = _remote_store(str(url), options)
             self._incoming = spool_directory or Path(gettempdir()) / f"freehold-incoming-{os.getuid()}"
         else:
-            durable.make_directory(self._directory)
+            durable.make_directory(self._directory, 0o700)
             self._store = _local_store(self._directory)
             # The same file system as the store, so that a rename completes a blob.
             self._incoming = self._directory / ".incoming"
-        self._incoming.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if self._incoming.stat().st_uid != os.getuid():
-            raise InvalidBlobStore(
-                "the spool directory belongs to another user",
-                hint="Name another spool directory.",
-                path=str(self._incoming),
-            )
+        with suppress(FileExistsError):
+            self._incoming.mkdir(mode=0o700, parents=True)
+        _require_own(self._incoming)
         sweep(self._incoming)
 
     def put(self, content: bytes | Iterable[bytes]) -> str:
@@ -138,6 +135,10 @@ class Blobs:
         except BlobMissing:
             return False
         return True
+
+    def present(self) -> set[str] | None:
+        """What lies in a local store, which costs nothing to list; None for a remote one."""
+        return None if self._directory is None else {path.name for path in self._directory.iterdir()}
 
     def delete(self, cid: str) -> None:
         """Remove a blob; one that is not there is no error."""
@@ -212,6 +213,18 @@ class BlobReader:
                 cid=self._cid,
             )
         self._buffer = memoryview(piece)
+
+
+def _require_own(spool: Path) -> None:
+    """Where it lies in a folder for all users, one of them may have been there first."""
+    found = spool.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+        raise InvalidBlobStore(
+            "the spool directory is a link, a file, or belongs to another user",
+            hint="Name another spool directory, or set TMPDIR.",
+            path=str(spool),
+        )
+    spool.chmod(0o700)
 
 
 def _local_directory(url: str | Path) -> Path | None:

@@ -190,6 +190,19 @@ class Vault:
         return sealing.unwrap(row[1], self._keys.encryption_key, asset=asset, epoch=epoch)
 
 
+def require_opens(connection: Connection, keys: Keys, most: int) -> None:
+    """That the key of a party opens its epoch secrets; of many, any `most` of them.
+
+    Raises:
+        WrongEpochKey, InvalidEpochKey: one does not open.
+    """
+    rows = connection.execute(
+        "SELECT asset, epoch, wrapped FROM vault_epochs ORDER BY random() LIMIT ?", (most,)
+    ).fetchall()
+    for asset, epoch, wrapped in rows:
+        sealing.unwrap(bytes(wrapped), keys.encryption_key, asset=str(asset), epoch=int(epoch))
+
+
 class _Counted:
     """Counts the plaintext as it passes."""
 

@@ -18,7 +18,7 @@ from freehold.console.visit import Visit, shows
 from freehold.core.documents import Asset, Receipt
 from freehold.core.errors import Unavailable
 from freehold.core.money import dollars
-from freehold.node import asking, earning, requests
+from freehold.node import asking, earning, requests, viewing
 from freehold.node.keeping import purse, subjects
 from freehold.node.ledger import Move
 from freehold.node.node import Node
@@ -89,7 +89,14 @@ def _own(node: Node) -> list[Asset]:
 def _todo(visit: Visit, money: dict[str, Any] | None, *, published: bool) -> list[dict[str, str]]:
     """Things that wait for the owner, most pressing first; plain text, escaped by the template."""
     node = visit.node
-    todo = []
+    todo = [
+        {
+            "text": f"{one['title'][:1].upper()}{one['title'][1:]}. {one['hint']}",
+            "href": "/backup",
+            "action": "Backups",
+        }
+        for one in viewing.notices(node)
+    ]
     for row in requests.overview(node):
         if row["state"] == "waiting":
             text = f"{row['holder_name']} asks to use {row['asset_name']}."

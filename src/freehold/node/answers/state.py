@@ -78,6 +78,17 @@ class Overview(Shape):
     """Training jobs, oldest first."""
 
 
+class Notice(Shape):
+    """Something that its owner must know and do something about."""
+
+    code: str
+    """Of the error."""
+    title: str
+    """What is wrong."""
+    hint: str
+    """What to do."""
+
+
 class Status(Overview):
     """A node at a glance."""
 
@@ -101,5 +112,7 @@ class Status(Overview):
     """What it spends on gas by itself."""
     quarantined: list[str]
     """Acts and subjects that failed on chain and wait for the owner: see `freehold channels list`."""
+    notices: list[Notice]
+    """What is wrong with this home, the gravest first; mostly nothing."""
     version: str
     """Of Freehold."""

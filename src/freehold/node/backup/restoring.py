@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -20,11 +21,14 @@ from freehold.node.backup import checking
 from freehold.node.backup.disk import failures
 from freehold.node.backup.manifest import DATABASE, Manifest
 from freehold.node.backup.pack import CHUNK_BYTES, Unpacker
+from freehold.node.continuity import RESTORED
 from freehold.node.daemon import HomeInUse
 from freehold.node.databases import address, copying, opening
 from freehold.node.databases.errors import DatabaseNotEmpty
 from freehold.node.databases.opening import read_file
+from freehold.node.store import Store
 from freehold.vault import envelope
+from freehold.vault.home_folder import require_own_place
 
 
 class HomeNotEmpty(Conflict):
@@ -56,7 +60,7 @@ def restore(
     `allow_older` restores although the chain has anchored a longer log.
 
     Raises:
-        HomeNotEmpty, DatabaseNotEmpty, NotABackup, WrongPassphrase, VerificationFailed, BackupOutdated, StorageFull:
+        HomeNotEmpty, UnsafeHome, DatabaseNotEmpty, NotABackup, WrongPassphrase, VerificationFailed, BackupOutdated, StorageFull:
         the home is as it was.
     """
     home = home.absolute()
@@ -65,6 +69,7 @@ def restore(
     with failures(f"restore into {home}"):
         if home.is_symlink() or (home.exists() and (not home.is_dir() or any(home.iterdir()))):
             raise HomeNotEmpty(f"{home} is not empty", hint="Restore into a new folder.")
+        require_own_place(home)
         with _staging(home) as staging:
             done = _unpack(file, staging, passphrase, allow_older=allow_older)
             if database:
@@ -95,6 +100,7 @@ def _unpack(file: Path, staging: Path, passphrase: str, *, allow_older: bool) ->
     finally:
         unpacker.close()
     checking.require_sound(staging, manifest, passphrase)
+    _mark(staging)
     anchored = _anchored(staging, manifest)
     if anchored is not None and not anchored[1] and not allow_older:
         raise BackupOutdated(
@@ -105,6 +111,15 @@ def _unpack(file: Path, staging: Path, passphrase: str, *, allow_older: bool) ->
             size=manifest.log_size,
         )
     return Restored(manifest, None if anchored is None else anchored[0])
+
+
+def _mark(staging: Path) -> None:
+    """The home says of itself that it came out of a backup: it does not know what happened since."""
+    with closing(Store(staging / DATABASE)) as store, store.transaction() as tx:
+        (lines,) = tx.connection.execute("SELECT coalesce(max(number), 0) FROM privacy_terms").fetchone()
+        tx.set(
+            RESTORED, {"at": int(time.time()), "lines": int(lines), "compared": False, "budget": "unknown"}
+        )
 
 
 def _into_server(staging: Path, url: str, manifest: Manifest) -> None:

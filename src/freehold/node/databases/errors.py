@@ -20,6 +20,20 @@ class StorageUncertain(StorageFailed):
     code = "store.uncertain"
 
 
+class DatabaseDamaged(StorageFailed):
+    """The database is not what this node left; it is not opened for writing."""
+
+    code = "store.damaged"
+
+
+def damaged(why: str) -> DatabaseDamaged:
+    """The error that says so."""
+    return DatabaseDamaged(
+        f"the database is damaged: {why[:200]}",
+        hint="Nothing was written. Move the home away and restore a backup: freehold restore",
+    )
+
+
 class DatabaseInUse(Conflict):
     """Another process runs a node on this database."""
 

@@ -8,7 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from freehold.node.databases import migrations
+from freehold.node.databases.commits import Commits
 from freehold.node.databases.errors import StorageFailed
+from freehold.node.databases.soundness import require_sound
 
 FILE = "node.sqlite"
 PAGES_AT_ONCE = 10_000
@@ -21,6 +23,8 @@ class SqliteDatabase:
     """One file, one connection."""
 
     def __init__(self, path: Path) -> None:
+        self._commits = Commits(path)
+        require_sound(path)
         try:
             self.connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=10)
             # before the first table: a database made earlier reuses free pages and keeps its size
@@ -32,6 +36,7 @@ class SqliteDatabase:
             if not migrations.is_current(self.connection):
                 with self.transaction() as connection:
                     migrations.migrate(connection)
+            self._commits.begin(self.connection)
         except sqlite3.Error as error:
             raise StorageFailed(
                 f"cannot open {path.name}: {error}", hint="Check disk space and permissions."
@@ -50,7 +55,9 @@ class SqliteDatabase:
         try:
             self.connection.execute("BEGIN IMMEDIATE")
             yield self.connection
+            self._commits.count(self.connection)
             self.connection.execute("COMMIT")
+            self._commits.note()
         except sqlite3.OperationalError as error:
             self._rollback()
             raise StorageFailed(f"cannot write: {error}", hint="Free some disk space, then retry.") from error
@@ -78,3 +85,4 @@ class SqliteDatabase:
     def close(self) -> None:
         """Further use fails."""
         self.connection.close()
+        self._commits.close()

@@ -136,6 +136,7 @@ def _prepared(node: Node, errand: Errand, most_wei: int | None) -> Act | None:
 
 
 def _sent(node: Node, errand: Errand, prepared: Act) -> int:
+    node.continuity.require_sending(errand.contract, errand.function)
     held = purse.reserve(node, errand.act, prepared.gas, pressing=errand.pressing, by_hand=errand.by_hand)
     try:
         tx_hash = node.chain.submit_act(node.keys.account_key, prepared)
@@ -159,8 +160,7 @@ def _sent(node: Node, errand: Errand, prepared: Act) -> int:
 
 
 def _note(node: Node, act: str, receipt: TxReceipt) -> None:
-    with node.store.transaction() as tx:
-        tx.set(f"gas:{act}", receipt.gas_used)
+    node.note_sent(act, receipt.gas_used)
 
 
 def _explain(node: Node, errand: Errand, receipt: TxReceipt) -> None:

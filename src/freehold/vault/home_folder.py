@@ -1,0 +1,156 @@
+"""The folder of a node on a machine that other people use too: who may reach it, and what they may read."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from freehold.core.errors import InvalidInput, NotAllowed
+
+OTHERS = stat.S_IRWXG | stat.S_IRWXO
+_ROOT = 0
+_UNMAPPED = 65_534
+"""Owner of what a user namespace does not know; nobody in it acts as that user."""
+
+
+class UnsafeHome(NotAllowed):
+    """Other users could read the home, or put another folder in its place."""
+
+    code = "home.unsafe"
+
+
+def make(home: Path) -> int:
+    """The folder, made if it is not there, with everything in it readable by its owner only.
+
+    Returns:
+        How many files and folders were open to others before.
+
+    Raises:
+        UnsafeHome: it belongs to another user, or others may replace it or a folder above it.
+    """
+    home = home.absolute()
+    _require_own_link(home)
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidInput(
+            f"cannot use the folder {home}: {error.strerror}", hint="Choose another --home."
+        ) from error
+    require_own(home)
+    return tighten(home)
+
+
+def require_own(home: Path) -> None:
+    """The folder is this user's, and nobody else can put another one in its place.
+
+    Raises:
+        UnsafeHome.
+    """
+    _require_own_link(home)
+    if (owner := home.stat().st_uid) != os.geteuid():
+        raise UnsafeHome(
+            f"{home} belongs to {_user(owner)}",
+            hint="Run Freehold as that user, or choose another --home.",
+            path=str(home),
+        )
+    require_own_place(home)
+
+
+def require_own_place(home: Path) -> None:
+    """Nobody else can move what lies there, or is to be put there.
+
+    Raises:
+        UnsafeHome.
+    """
+    for above in home.resolve().parents:
+        if not above.exists():
+            continue
+        found = above.stat()
+        if found.st_uid not in (os.geteuid(), _ROOT, _UNMAPPED):
+            raise UnsafeHome(
+                f"{above}, above the home, belongs to {_user(found.st_uid)}, who could replace the home",
+                hint="Choose a --home below folders of your own.",
+                path=str(above),
+            )
+        if _others_may_write(found) and not found.st_mode & stat.S_ISVTX:
+            raise UnsafeHome(
+                f"other users may write into {above} and so replace the home in it",
+                hint=f"chmod go-w {above}, or choose another --home.",
+                path=str(above),
+            )
+
+
+def tighten(home: Path) -> int:
+    """Take group's and others' rights from everything in the folder; returns how many had some.
+
+    Links are not followed, and a file of another name elsewhere (a hard link) is left for `doctor` to name.
+    """
+    changed = 0
+    for path, found in _everything(home):
+        if found.st_mode & OTHERS and found.st_uid == os.geteuid() and not stat.S_ISLNK(found.st_mode):
+            path.chmod(stat.S_IMODE(found.st_mode) & ~OTHERS)
+            changed += 1
+    return changed
+
+
+def open_to_others(home: Path) -> list[Path]:
+    """What other users could read if they reached it."""
+    return [
+        path
+        for path, found in _everything(home)
+        if found.st_mode & OTHERS and not stat.S_ISLNK(found.st_mode)
+    ]
+
+
+def _everything(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    """The folder itself first, then what is in it; files that go meanwhile are left out."""
+    yield folder, folder.stat()
+    waiting = [folder]
+    while waiting:
+        try:
+            with os.scandir(waiting.pop()) as found_there:
+                entries = list(found_there)
+        except (FileNotFoundError, PermissionError):
+            continue
+        for entry in entries:
+            try:
+                found = entry.stat(follow_symlinks=False)
+            except FileNotFoundError:
+                continue
+            yield Path(entry.path), found
+            if stat.S_ISDIR(found.st_mode):
+                waiting.append(Path(entry.path))
+
+
+def _require_own_link(home: Path) -> None:
+    """A link is as good as who made it."""
+    if home.is_symlink() and (owner := home.lstat().st_uid) not in (os.geteuid(), _ROOT):
+        raise UnsafeHome(
+            f"{home} is a link that {_user(owner)} made", hint="Remove it, or choose another --home."
+        )
+
+
+def _others_may_write(found: os.stat_result) -> bool:
+    if found.st_mode & stat.S_IWOTH:
+        return True
+    return bool(found.st_mode & stat.S_IWGRP) and not _own_group(found.st_gid)
+
+
+def _own_group(number: int) -> bool:
+    """The group that many systems make for each user: its name, and nobody else in it."""
+    try:
+        user, group = pwd.getpwuid(os.geteuid()), grp.getgrgid(number)
+    except KeyError:
+        return False
+    return group.gr_name == user.pw_name and set(group.gr_mem) <= {user.pw_name}
+
+
+def _user(number: int) -> str:
+    try:
+        return f"the user {pwd.getpwuid(number).pw_name}"
+    except KeyError:
+        return f"user {number}"

@@ -1,0 +1,61 @@
+"""Passphrases that are worth something: what a guesser would need, and one made at random.
+
+Whoever copies a home or a backup may guess at its passphrase for years, on many machines at once.
+"""
+
+from __future__ import annotations
+
+from secrets import choice
+
+from freehold.core.errors import InvalidInput
+
+LEAST_CHARACTERS = 12
+LEAST_GUESSES = 10**12
+"""At 0.1 ms a guess, which many graphics cards together may reach, three years."""
+_LOOKED_AT = 72
+"""Characters that are looked at, from either end: the estimate takes time that grows with their square."""
+_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
+"""Without those that look alike."""
+_GROUPS, _GROUP = 5, 4
+
+
+class WeakPassphrase(InvalidInput):
+    """The passphrase is short or easy to guess; `fields` never quote it."""
+
+    code = "keystore.weak"
+
+
+def require_strong(passphrase: str, *known: str) -> None:
+    """Refuse a new passphrase that can be guessed; `known` are words a guesser tries first, such as a name.
+
+    Raises:
+        WeakPassphrase.
+    """
+    if why := weakness(passphrase, *known):
+        raise WeakPassphrase(
+            f"the passphrase is too weak: {why}",
+            hint="Use several words that are not a saying, or a random one: freehold keys suggest",
+        )
+
+
+def weakness(passphrase: str, *known: str) -> str:
+    """Why a passphrase is weak; empty if it is not. Takes bounded time however long it is."""
+    if len(passphrase) < LEAST_CHARACTERS:
+        return f"it has fewer than {LEAST_CHARACTERS} characters"
+    from zxcvbn import zxcvbn  # noqa: PLC0415 - its word lists take a moment
+
+    words = ["freehold", *known, *(part for name in known for part in name.split())]
+    # a whole takes at least as many guesses as its best part
+    found = max(
+        (zxcvbn(part, user_inputs=words) for part in {passphrase[:_LOOKED_AT], passphrase[-_LOOKED_AT:]}),
+        key=lambda one: one["guesses"],
+    )
+    if found["guesses"] >= LEAST_GUESSES:
+        return ""
+    warning = str(found["feedback"]["warning"]).rstrip(".")
+    return (warning[:1].lower() + warning[1:]) or "it is easy to guess"
+
+
+def suggest() -> str:
+    """A random passphrase with about 99 bits, in groups that can be read out."""
+    return "-".join("".join(choice(_ALPHABET) for _ in range(_GROUP)) for _ in range(_GROUPS))

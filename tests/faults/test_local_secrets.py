@@ -1,0 +1,384 @@
+"""Other users of the machine, and other programs of the same user: files, folders, passphrases, memory."""
+
+import json
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import node_tables
+import pytest
+from node_process import PASSPHRASE, call_control
+from node_world import World, until
+
+from freehold.cli.passphrase import PassphraseExposed, obtain
+from freehold.node import daemon
+from freehold.vault import home_folder, passphrases
+from freehold.vault.blobs import Blobs, InvalidBlobStore
+from freehold.vault.home_folder import UnsafeHome
+from freehold.vault.keystore import Keys
+from freehold.vault.passphrases import WeakPassphrase, require_strong, suggest, weakness
+
+FREEHOLD = [sys.executable, "-m", "freehold.cli"]
+SOMEBODY = 12_345
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to play another user")
+
+
+def open_files(folder: Path) -> list[str]:
+    """What group or others could read or write, by octal mode and name."""
+    return [
+        f"{stat.S_IMODE(path.lstat().st_mode):o} {path}"
+        for path in [folder, *folder.rglob("*")]
+        if not path.is_symlink() and path.lstat().st_mode & 0o077
+    ]
+
+
+CARELESSLY = ["/bin/sh", "-c", 'umask 0; ulimit -c unlimited; exec "$@"', "sh"]
+"""As the worst of shells would start it: open files, core dumps on."""
+
+
+def freehold(
+    *arguments: object, secret: str = PASSPHRASE, **more: object
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*CARELESSLY, *FREEHOLD, *map(str, arguments), "--passphrase-fd", "0"],
+        input=secret + "\n",
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        **more,
+    )
+
+
+class Up:
+    """`freehold up` started carelessly."""
+
+    def __init__(self, home: Path, rpc_url: str, folder: Path, *before: str) -> None:
+        self.home, self.log = home, folder / "up.log"
+        command = [*FREEHOLD, "up", "--home", home, "--name", "North", "--port", "0", "--rpc-url", rpc_url]
+        with self.log.open("w") as log:
+            self.process = subprocess.Popen(
+                [*CARELESSLY, *before, *map(str, command), "--passphrase-fd", "0"],
+                stdin=subprocess.PIPE,
+                stderr=log,
+                cwd=folder,
+            )
+        assert self.process.stdin
+        self.process.stdin.write(PASSPHRASE.encode() + b"\n")
+        self.process.stdin.close()
+        until(lambda: (home / "node.json").exists() or self.process.poll() is not None, "it is up", 40)
+        assert self.process.poll() is None, self.log.read_text()
+
+    def api(self, path: str, body: dict[str, object] | None = None) -> dict[str, object]:
+        url = json.loads((self.home / "node.json").read_text())["url"]
+        return call_control(url, self.home, path, body, self.log.read_text)
+
+
+@pytest.fixture
+def up(world: World, tmp_path: Path):
+    started = []
+
+    def start(home: Path, folder: Path, *before: str) -> Up:
+        started.append(Up(home, world.rpc_url, folder, *before))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.process.kill()
+        one.process.wait()
+
+
+def test_nothing_of_a_home_is_open_to_others_whatever_shell_started_it(up, tmp_path):
+    """Also of a home that was open before, of what SQLite makes, and of backups."""
+    home, work = tmp_path / "home", tmp_path / "work"
+    home.mkdir()
+    work.mkdir()
+    home.chmod(0o755)
+    (home / "uploads").mkdir()
+    (home / "uploads").chmod(0o777)
+    (home / "uploads" / "left.csv").touch()
+    (home / "uploads" / "left.csv").chmod(0o666)
+    node = up(home, work)
+    assert "was open to other users" in node.log.read_text()
+    table = node_tables.write(work / "table.csv", node_tables.make(12, seed=3))
+    node.api("/publish", {"path": str(table), "label": node_tables.LABEL, "name": "t"})
+    node.api("/anchor", {})
+    assert {"node.sqlite", "node.sqlite-wal", "node.sqlite-shm", "api-token", "lock"} <= {
+        path.name for path in home.iterdir()
+    }
+    assert not open_files(home)
+    made = freehold("backup", "-o", work / "one.backup", "--home", home)
+    assert made.returncode == 0, made.stderr
+    assert stat.S_IMODE((work / "one.backup").stat().st_mode) == 0o600
+    node.process.terminate()
+    node.process.wait(20)
+    assert not open_files(home)
+    restored = freehold("restore", work / "one.backup", "--home", work / "again")
+    assert restored.returncode == 0, restored.stderr
+    assert not open_files(work / "again")
+
+
+@pytest.mark.slow
+def test_nothing_that_a_quickstart_leaves_is_open_to_others(tmp_path):
+    done = subprocess.run(
+        [*CARELESSLY, *FREEHOLD, "quickstart", "--exit", "--json", "--home", str(tmp_path / "home")],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=280,
+    )
+    assert done.returncode == 0, done.stderr
+    assert not open_files(tmp_path / "home")
+
+
+@as_root
+def test_a_home_that_is_another_users_is_refused(tmp_path):
+    home = tmp_path / "home"
+    home.mkdir()
+    os.chown(home, SOMEBODY, SOMEBODY)
+    with pytest.raises(UnsafeHome, match="belongs to"):
+        home_folder.make(home)
+    assert not list(home.iterdir())
+
+
+@as_root
+def test_a_link_that_somebody_else_made_is_refused_and_an_own_one_followed(tmp_path):
+    (tmp_path / "real").mkdir()
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "real")
+    home_folder.make(link)
+    os.lchown(link, SOMEBODY, SOMEBODY)
+    with pytest.raises(UnsafeHome, match="link"):
+        home_folder.make(link)
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o757, 0o775])
+def test_a_folder_in_which_others_may_replace_the_home_is_refused(tmp_path, mode):
+    above = tmp_path / "open"
+    above.mkdir()
+    above.chmod(mode)
+    if mode == 0o775:
+        if os.geteuid() != 0:
+            pytest.skip("the group of this user may be its own")
+        os.chown(above, -1, SOMEBODY)
+    with pytest.raises(UnsafeHome, match="other users may write"):
+        home_folder.make(above / "home")
+    above.chmod(mode | stat.S_ISVTX)
+    home_folder.make(above / "home")
+
+
+@as_root
+def test_a_home_below_another_users_folder_is_refused(tmp_path):
+    above = tmp_path / "theirs"
+    above.mkdir()
+    os.chown(above, SOMEBODY, SOMEBODY)
+    with pytest.raises(UnsafeHome, match="above the home"):
+        home_folder.make(above / "home")
+
+
+def test_tightening_follows_no_link_out_of_the_home(tmp_path):
+    outside = tmp_path / "outside"
+    outside.touch()
+    outside.chmod(0o644)
+    home = tmp_path / "home"
+    home.mkdir(mode=0o700)
+    (home / "link").symlink_to(outside)
+    home_folder.make(home)
+    assert stat.S_IMODE(outside.stat().st_mode) == 0o644
+
+
+@pytest.mark.parametrize("trick", ["link", "file"])
+def test_a_spool_that_somebody_prepared_in_a_folder_for_all_is_refused(tmp_path, monkeypatch, trick):
+    """Data for a remote store waits under a name that anybody can guess."""
+    target = tmp_path / "target"
+    target.mkdir()
+    (target / "precious.part").touch()
+    spool = tmp_path / f"freehold-incoming-{os.getuid()}"
+    if trick == "link":
+        spool.symlink_to(target)
+    else:
+        spool.touch()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with pytest.raises(InvalidBlobStore, match="spool"):
+        Blobs("s3://bucket/prefix", region="x", access_key_id="a", secret_access_key="b")
+    assert (target / "precious.part").exists()
+
+
+# passphrases
+
+
+@pytest.mark.parametrize(
+    "weak",
+    [
+        "short",
+        "passwordpassword",
+        "123456789012345",
+        "qwertyuiopasdfgh",
+        "Clinic North 2026",
+        "freehold clinic north",
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaa",
+        "P4ssw0rd!P4ssw0rd!",
+        "a" * 4_096,
+        "abcdefgh" * 500,
+    ],
+    ids=lambda text: text[:12],
+)
+def test_what_is_easily_guessed_is_no_passphrase(weak):
+    with pytest.raises(WeakPassphrase) as caught:
+        require_strong(weak, "Clinic North")
+    assert "keys suggest" in caught.value.hint
+    assert weak not in str(caught.value.problem())
+
+
+def test_strong_ones_are_taken_and_long_ones_cost_no_time():
+    began = time.process_time()
+    for strong in (PASSPHRASE, suggest(), "a" * 4_000 + suggest(), suggest() * 170):
+        require_strong(strong, "Clinic North")
+    assert time.process_time() - began < 3
+    assert len({suggest() for _ in range(100)}) == 100
+
+
+def test_new_keys_want_a_strong_passphrase_and_old_ones_open_with_what_they_have(tmp_path):
+    with pytest.raises(WeakPassphrase):
+        daemon.open_keys(tmp_path, "password1234", "North")
+    assert not (tmp_path / daemon.KEYS_FILE).exists()
+    keys = Keys.generate()
+    keys.save(tmp_path / daemon.KEYS_FILE, "password1234")
+    assert daemon.open_keys(tmp_path, "password1234", "North") == keys
+    changed = subprocess.run(
+        [*FREEHOLD, "keys", "passphrase", "--home", tmp_path, "--passphrase-fd", "0", "--new-passphrase-file", weak_file(tmp_path)],
+        input="password1234\n", text=True, capture_output=True, check=False,
+    )  # fmt: skip
+    assert changed.returncode == 2, changed.stderr
+    assert "too weak" in changed.stderr
+    assert Keys.load(tmp_path / daemon.KEYS_FILE, "password1234") == keys
+
+
+def weak_file(folder: Path) -> Path:
+    path = folder / "new"
+    path.write_text("northnorth123\n")
+    path.chmod(0o600)
+    return path
+
+
+def test_a_suggested_passphrase_is_strong():
+    made = subprocess.run([*FREEHOLD, "keys", "suggest"], capture_output=True, text=True, check=True)
+    assert not weakness(made.stdout.strip())
+    assert len(made.stdout.strip()) >= passphrases.LEAST_CHARACTERS
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o660, 0o602])
+def test_a_passphrase_file_that_others_may_read_or_write_is_refused(tmp_path, mode):
+    path = tmp_path / "passphrase"
+    path.write_text("what the owner chose\n")
+    path.chmod(mode)
+    with pytest.raises(PassphraseExposed) as caught:
+        obtain(None, path, new=False)
+    assert "chose" not in str(caught.value.problem())
+    path.chmod(0o600)
+    assert obtain(None, path, new=False) == "what the owner chose"
+
+
+@as_root
+def test_a_passphrase_file_of_another_user_is_refused(tmp_path):
+    path = tmp_path / "passphrase"
+    path.write_text("secret\n")
+    path.chmod(0o600)
+    os.chown(path, SOMEBODY, SOMEBODY)
+    with pytest.raises(PassphraseExposed, match="another user"):
+        obtain(None, path, new=False)
+
+
+def test_a_pipe_and_a_credential_of_systemd_are_taken_as_they_are(tmp_path, monkeypatch):
+    reading, writing = os.pipe()
+    os.write(writing, b"out of a pipe\n")
+    os.close(writing)
+    assert obtain(None, Path(f"/dev/fd/{reading}"), new=False) == "out of a pipe"
+    os.close(reading)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    credential = tmp_path / "passphrase"
+    credential.write_text("out of systemd\n")
+    credential.chmod(0o440)
+    assert obtain(None, credential, new=False) == "out of systemd"
+    elsewhere = tmp_path / "below" / "passphrase"
+    elsewhere.parent.mkdir()
+    elsewhere.write_text("not\n")
+    elsewhere.chmod(0o440)
+    with pytest.raises(PassphraseExposed):
+        obtain(None, tmp_path / "below" / "passphrase", new=False)
+
+
+def test_a_folder_or_device_is_no_passphrase_file(tmp_path):
+    with pytest.raises(Exception, match="cannot read"):
+        obtain(None, tmp_path, new=False)
+
+
+# memory
+
+
+@pytest.mark.parametrize("fatal", [signal.SIGABRT, signal.SIGSEGV], ids=["abort", "segv"])
+def test_a_node_that_crashes_leaves_no_core(up, tmp_path, fatal):
+    work = tmp_path / "work"
+    work.mkdir()
+    node = up(tmp_path / "home", work)
+    node.process.send_signal(fatal)
+    assert node.process.wait(20) == -fatal
+    assert [path.name for path in work.iterdir()] == ["up.log"]
+    assert not list((tmp_path / "home").rglob("core*"))
+
+
+def test_another_program_of_the_same_user_cannot_read_a_nodes_memory(up, tmp_path):
+    """Nor what its environment held when it began."""
+    without = _without_power()
+    work = tmp_path / "work"
+    work.mkdir()
+    node = up(tmp_path / "home", work, *without)
+    for name in ("mem", "environ"):
+        look = f"print(len(open('/proc/{{}}/{name}', 'rb').read({0 if name == 'mem' else 9})))"
+        plain = subprocess.Popen([*without, "sleep", "60"])
+        try:
+            until(
+                lambda plain=plain: b"sleep" in Path(f"/proc/{plain.pid}/cmdline").read_bytes()[:6],
+                "it sleeps",
+            )
+            seen = _look(without, look.format(plain.pid))
+            assert seen.returncode == 0, f"nothing can be learned here: {seen.stderr}"
+        finally:
+            plain.kill()
+            plain.wait()
+        assert "PermissionError" in _look(without, look.format(node.process.pid)).stderr, name
+
+
+def _look(without: list[str], code: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*without, sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+
+def _without_power() -> list[str]:
+    """What takes from root the right to look into any process, so that it is a user like others."""
+    if os.geteuid() != 0:
+        return []
+    found = shutil.which("setpriv")
+    if found is None or sys.platform != "linux":
+        pytest.skip("setpriv is not here")
+    return [found, "--bounding-set=-sys_ptrace,-perfmon,-sys_admin"]
+
+
+def test_no_passphrase_stands_in_arguments_environment_or_traceback(up, tmp_path):
+    work = tmp_path / "work"
+    work.mkdir()
+    node = up(tmp_path / "home", work)
+    for name in ("cmdline", "environ"):
+        assert PASSPHRASE.encode() not in Path(f"/proc/{node.process.pid}/{name}").read_bytes()
+    assert PASSPHRASE not in node.log.read_text()
+
+
+@as_root
+def test_root_is_warned(up, tmp_path):
+    work = tmp_path / "work"
+    work.mkdir()
+    assert "runs as root" in up(tmp_path / "home", work).log.read_text()
