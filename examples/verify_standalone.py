@@ -469,7 +469,8 @@ def check_rights():
         log = E.logs.get(use.provider, E.logs.get(use.holder))
         used[use.grant] = max(used.get(use.grant, -1), log[name])
         rows = more.get("rows", 0) if use.action == "infer" and later(terms, "per") == "row" else 1
-        need(0 < rows <= later(terms, "rows_per_call"), "does not say how many rows it charges")
+        fits = type(rows) is int and 0 < rows <= later(terms, "rows_per_call")
+        need(fits, "does not say how many rows it charges")
         price, cap = terms.price_units * rows if terms.price_per == "use" else 0, grant.spend_cap_units
         payee = "0x" + keccak(grant.issuer, grant.asset).hex() if use.action == "infer" else grant.issuer
         moved = {}
