@@ -236,7 +236,8 @@ def test_verifying_an_answer_really_verifies(market: Market, tmp_path: Path):
 def test_verify_does_not_anchor_unasked(market: Market):
     size = market.builder.api("/status")["log"]["anchored"]
     page = market.builder_page
-    market.buyer.api("/predict", {"model": market.model, "rows": [["5000.1", "5000.2", "5000.3"]]})
+    question = {"model": market.model, "rows": [["5000.1", "5000.2", "5000.3"]], "at_most_units": 50_000}
+    market.buyer.api("/predict", question)
     page.goto(market.builder.url + "uses?action=infer")
     receipt = page.locator(".timeline a").first.get_attribute("href").rsplit("/", 1)[-1]
     act.verify(page, market.builder, receipt, "What could be checked holds")
@@ -265,6 +266,29 @@ def test_the_picture_moves_and_its_boxes_are_links(market: Market):
     assert page.locator(".tree").get_by_text("Illness risk").count() == 1
     svg.locator("a", has_text="Illness risk").click()
     page.wait_for_url(f"**/models/{market.model}")
+
+
+def test_what_an_answer_takes_is_said_before_and_a_limit_is_kept(market: Market) -> None:
+    page, buyer = market.owner_page, market.owner
+    buyer.api("/peers", {"url": market.builder.url.split("/console")[0]})
+    page.goto(f"{buyer.url}models/{market.model}")
+    said = page.locator("#answer").inner_text()
+    assert "$0.50 are put aside first" in said
+    assert "Takes $0.50 from your wallet and about" in said
+    assert "The last 24 hours took $0.00" in said
+    page.get_by_label("A row, values separated by commas").fill("5000.1,5000.2,5000.3")
+    page.get_by_label("Most to spend in any 24 hours from now on").fill("0.60")
+    page.locator("form[action$='/try'] button[type=submit]").click()
+    page.get_by_role("link", name="See the receipt").wait_for()
+    assert page.get_by_label("Most to spend in any 24 hours from now on").count() == 0, "it is remembered"
+    found = buyer.api("/spending")
+    assert (found["spend_per_day_micro"], found["spent_units"]) == (600_000, 500_000)
+    page.goto(f"{buyer.url}spending")
+    assert "$0.60" in page.locator(".figures").inner_text()
+    page.get_by_label("Most for one act").fill("2.5")
+    page.get_by_role("button", name="Save").click()
+    page.get_by_text("The limits count from now on").wait_for()
+    assert buyer.api("/spending")["spend_per_act_micro"] == 2_500_000
 
 
 def test_a_channel_is_closed_knowingly(market: Market):

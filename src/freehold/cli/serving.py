@@ -70,9 +70,13 @@ def predict(
     *,
     most: Max = None,
     deposit_calls: Annotated[
-        int,
-        typer.Option(help="Calls like this to set money aside for, where there is none.", min=1, max=10_000),
-    ] = 10,
+        int | None,
+        typer.Option(
+            help="Calls like this to set money aside for, where there is none; 10 by default.",
+            min=1,
+            max=10_000,
+        ),
+    ] = None,
     without_lineage: Annotated[
         bool,
         typer.Option("--without-lineage", help="Pay even if nothing shows what the model was made from."),
@@ -92,14 +96,14 @@ def predict(
     node.get("/api/search", q="", kind="model")
     columns = list(node.get(f"/api/models/{model}")["columns"])
     asked = read(rows, sys.stdin.buffer, columns)
-    quote = node.post("/api/quote", {"model": model, "rows": len(asked), "deposit_calls": deposit_calls})
+    more = {} if deposit_calls is None else {"deposit_calls": deposit_calls}
+    quote = node.post("/api/quote", {"model": model, "rows": len(asked), **more})
     for line in _cost(quote):
         note(line)
     at_most = agreed(node, max(quote["price_units"], quote["deposit_units"]), quote, most)
     # by its id, at the price shown: a name may be another model's by now
-    order = {"model": quote["model"], "rows": asked, "shown_units": quote["price_units"]}
-    order |= {"without_lineage": without_lineage}
-    order |= {"deposit_calls": deposit_calls, **({} if at_most is None else {"at_most_units": at_most})}
+    order = {"model": quote["model"], "rows": asked, "shown_units": quote["price_units"], **more}
+    order |= {"without_lineage": without_lineage, **({} if at_most is None else {"at_most_units": at_most})}
     answer = node.post("/api/predict", order)
     emit(answer, lambda: _outputs(answer), as_json=as_json)
 
