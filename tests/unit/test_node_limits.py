@@ -160,6 +160,26 @@ def test_one_caller_has_half_of_the_turns_and_a_quarter_of_the_places():
     asyncio.run(scenario())
 
 
+def test_who_asks_once_is_not_behind_those_who_ask_for_more_and_more():
+    async def scenario():
+        turns, order = Turns(4, waiting=40, seconds=5), []
+
+        async def ask(caller):
+            with await turns.take(caller):
+                order.append(caller)
+                await asyncio.sleep(0.001)
+
+        greedy = [asyncio.create_task(ask(caller)) for caller in "abc" * 10]
+        await asyncio.sleep(0)
+        others = [asyncio.create_task(ask(caller)) for caller in ("once", "")]
+        await asyncio.gather(*greedy, *others)
+        assert order.index("once") < 8
+        assert order.index("") < 16, "nor are those of this machine, who are many"
+        assert len(order) == 32
+
+    asyncio.run(scenario())
+
+
 def test_one_caller_cannot_fill_the_room_and_the_heaviest_gives_way():
     cut = []
     room = BodyRoom(100, 60)

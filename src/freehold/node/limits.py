@@ -127,8 +127,8 @@ class Turn:
 class Turns:
     """At most so many at once; a bounded number waits for a bounded time. For one event loop.
 
-    A caller named has at most half of the turns and a quarter of the places to wait; those without a name
-    are not told apart.
+    A caller named has at most half of the turns and a quarter of the places to wait, and who has fewest goes
+    first; those without a name are not told apart.
     """
 
     def __init__(self, at_once: int, *, waiting: int, seconds: float) -> None:
@@ -175,13 +175,14 @@ class Turns:
         self._held[caller] -= 1
         if not self._held[caller]:
             del self._held[caller]
-        for place in list(self._queue):
-            name, given = place
-            if self._may(name):
-                self._queue.remove(place)
-                self._held[name] += 1
-                if not given.done():
-                    given.set_result(None)
+        # who has least goes first, so that one who asks once is not behind those who ask for more and more
+        free = [place for place in self._queue if self._may(place[0])]
+        if free:
+            place = min(free, key=lambda place: self._held[place[0]] if place[0] else 0)
+            self._queue.remove(place)
+            self._held[place[0]] += 1
+            if not place[1].done():
+                place[1].set_result(None)
 
 
 class Body:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import json
 import logging
 from typing import Any
 
@@ -69,7 +70,12 @@ def guarded(services: Services, api_token: str) -> Gate:
 def create(services: Services, api_token: str) -> Served:
     """The application of one node."""
     app = FastAPI(
-        title="Freehold node", version=__version__, docs_url=None, redoc_url=None, responses=_REFUSALS
+        title="Freehold node",
+        version=__version__,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        responses=_REFUSALS,
     )
     app.include_router(public.router(services.node))
     app.include_router(operations.router(services))
@@ -80,7 +86,20 @@ def create(services: Services, api_token: str) -> Served:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(Exception, _crash)
+    _describe(app)
     return Served(app, services, api_token)
+
+
+def _describe(app: FastAPI) -> None:
+    # written once: it is the largest answer that anyone may ask for
+    written: list[bytes] = []
+
+    def described() -> Response:
+        if not written:
+            written.append(json.dumps(app.openapi(), separators=(",", ":")).encode())
+        return Response(written[0], media_type="application/json")
+
+    app.add_api_route("/openapi.json", described, include_in_schema=False)
 
 
 def problem(error: FreeholdError) -> JSONResponse:
