@@ -46,7 +46,7 @@ TOKEN_FILE = "api-token"  # noqa: S105 - a file name
 STOP_SECONDS = 20
 """How long a stop waits for answers under way; new requests are not taken meanwhile."""
 
-ACCEPTED_AT_ONCE = 128
+ACCEPTED_AT_ONCE, WAITING_TO_BE_ACCEPTED = 128, 2_048
 OPEN_FILES = 4_096
 
 
@@ -200,6 +200,9 @@ def _serve(
     def started() -> None:
         while not server.started and not stop.is_set():
             stop.wait(0.02)
+        # the system keeps more of them ready than are taken at once: one it drops comes back after a second
+        if not stop.is_set():
+            listener.listen(WAITING_TO_BE_ACCEPTED)
         if waiting and not stop.is_set():
             waiting(local)
         while not door.opened.wait(0.5) and not stop.is_set():

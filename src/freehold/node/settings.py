@@ -107,9 +107,9 @@ class Settings:
     heavy_requests_at_once: int = 4
     """Training, evidence and proofs for peers that are worked on at the same time; others wait their turn."""
     connections_per_address: int = 100
-    """Open connections one network address may hold; this machine and trusted proxies may hold more."""
+    """Open connections one network address may hold, or requests under way through trusted proxies; this machine may hold more."""
     trusted_proxies: tuple[str, ...] = ("127.0.0.1", "::1")
-    """Addresses of proxies whose X-Forwarded-For is believed."""
+    """Addresses or networks of proxies whose X-Forwarded-For is believed."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65_535:
