@@ -53,7 +53,11 @@ class Asked:
         if taken:
             self._taken.set()
         self.pieces: asyncio.Queue[Any] = asyncio.Queue()
-        named = [*headers, *([(b"content-length", str(size).encode())] if size else [])]
+        named = [
+            (b"host", b"localhost"),
+            *headers,
+            *([(b"content-length", str(size).encode())] if size else []),
+        ]
         scope = {"type": "http", "method": method, "path": path, "headers": named, "client": (address, 5), "query_string": query}  # fmt: skip
         self.task = asyncio.create_task(at(scope, self.pieces.get, self._send))
 
