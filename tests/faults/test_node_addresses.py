@@ -131,6 +131,13 @@ def test_where_strangers_may_be_follows_from_where_the_node_is(setting, own, kin
     assert reaching.allowed_kinds(Settings(allow_private_peers=setting), origins.parse(own)) == kinds
 
 
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
+def test_a_node_that_listens_everywhere_is_public_until_it_says_where_it_is(host):
+    here = origins.parse("http://127.0.0.1:7400")
+    assert reaching.allowed_kinds(Settings(host=host), here) == {"public"}
+    assert reaching.allowed_kinds(Settings(host=host, endpoint=str(here)), here) == {"public", "loopback"}
+
+
 # how they are followed
 
 

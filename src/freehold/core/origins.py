@@ -84,6 +84,14 @@ def parse(text: str) -> Origin:
     return Origin(scheme, host(rest["host"]), port)
 
 
+def spelled(text: str) -> str:
+    """An address in its one spelling; as it stands where it is none, which is said when it is used."""
+    try:
+        return str(parse(text))
+    except NotAnOrigin:
+        return text
+
+
 def authority(text: str, scheme: str) -> str:
     """A Host header in the one spelling, under a scheme; empty where it is none."""
     try:

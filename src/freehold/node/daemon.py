@@ -278,8 +278,7 @@ def lock(home: Path) -> TextIO:
 
 def _reached_at(host: str, port: int) -> Origin:
     """Where programs on this machine find what listens there."""
-    everywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - what they stand for
-    host = everywhere.get(host, host)
+    host = settings_file.EVERYWHERE.get(host, host)
     return Origin("http", origins.host(f"[{host}]" if ":" in host else host), port)
 
 

@@ -10,7 +10,7 @@ from freehold.core import addresses, origins
 from freehold.core.documents import Party
 from freehold.core.errors import InvalidInput
 from freehold.core.origins import NotAnOrigin, Origin
-from freehold.node.settings import Settings
+from freehold.node.settings import EVERYWHERE, Settings
 
 
 class WrongHost(InvalidInput):
@@ -38,7 +38,8 @@ class Hosts:
 
     def __init__(self, settings: Settings) -> None:
         self._own = {_host(one) for one in (*settings.console_hosts, settings.host)}
-        self._own -= {"0.0.0.0", "::"}  # noqa: S104 - every address of the machine, and the name of none
+        # every address of the machine, and the name of none
+        self._own -= set(EVERYWHERE)
         if settings.endpoint:
             self._own.add(origins.parse(settings.endpoint).host)
 

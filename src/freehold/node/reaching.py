@@ -19,7 +19,7 @@ from freehold.core import addresses
 from freehold.core.addresses import Kind
 from freehold.core.errors import Unavailable
 from freehold.core.origins import Origin
-from freehold.node.settings import Settings
+from freehold.node.settings import EVERYWHERE, Settings
 
 TIMEOUT_SECONDS = 30.0
 _NEAR: set[Kind] = {"loopback", "private"}
@@ -44,11 +44,12 @@ class PeerNotAllowed(PeerUnreachable):
 def allowed_kinds(settings: Settings, own: Origin) -> set[Kind]:
     """Where a party that nobody typed may be: on the public network, and where this node is itself.
 
-    A node that others reach at a public address, or by a name, has no business inside its own network on their word.
+    A node that others reach at a public address, or by a name, has no business inside its own network on their word;
+    nor has one that listens everywhere and does not say where it is reached.
     """
     if settings.allow_private_peers == "yes":
         return {"public", *_NEAR}
-    if settings.allow_private_peers == "no":
+    if settings.allow_private_peers == "no" or (settings.host in EVERYWHERE and not settings.endpoint):
         return {"public"}
     where: Kind = "public"
     if own.address is not None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from freehold.core import origins
 from freehold.core.errors import InvalidInput
 from freehold.node.settings import Settings, stored
 
@@ -75,7 +76,9 @@ def read(name: str, texts: Sequence[str]) -> Any:
         raise InvalidInput(f"there is no setting {name[:40]!r}", hint=f"Settings are: {', '.join(known)}.")
     if isinstance(known[name], tuple):
         parts = [part.strip() for text in texts for part in text.split(",")]
-        return _spelled(name, tuple(part for part in parts if part))
+        if name == "peers":
+            parts = [_origin(name, part) for part in parts if part]
+        return tuple(part for part in parts if part)
     if len(texts) != 1:
         raise InvalidInput(f"{name} takes one value")
     if isinstance(known[name], bool):
@@ -87,6 +90,13 @@ def read(name: str, texts: Sequence[str]) -> Any:
 def _spelled(name: str, value: Any) -> Any:
     """A value as the settings keep it."""
     return getattr(Settings(**{name: value}), name)
+
+
+def _origin(name: str, text: str) -> str:
+    try:
+        return str(origins.parse(text))
+    except origins.NotAnOrigin as error:
+        raise InvalidInput(f"{name}: {error.message}", hint=error.hint) from None
 
 
 def _text(name: str, text: str) -> str:

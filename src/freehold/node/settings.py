@@ -18,6 +18,8 @@ from freehold.node.databases import address
 
 DEFAULT_RPC_URL = "http://127.0.0.1:8545"
 DEFAULT_PORT = 7400
+EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - what they stand for
+"""Addresses to listen on that stand for all of the machine, and where programs on it find what listens there."""
 CHOICES = {
     "log_level": ("debug", "info", "warning", "error"),
     "log_format": ("text", "json"),
@@ -117,8 +119,11 @@ class Settings:
         if not 1 <= self.console_idle_minutes <= 1_440:
             raise InvalidInput("console_idle_minutes is 1 to 1440", hint="30 is the default.")
         if self.endpoint:
-            object.__setattr__(self, "endpoint", _spelled("endpoint", self.endpoint))
-        object.__setattr__(self, "peers", tuple(_spelled("peers", one) for one in self.peers))
+            try:
+                object.__setattr__(self, "endpoint", str(origins.parse(self.endpoint)))
+            except origins.NotAnOrigin as error:
+                raise InvalidInput(f"endpoint: {error.message}", hint=error.hint) from None
+        object.__setattr__(self, "peers", tuple(map(origins.spelled, self.peers)))
         if self.database:
             address.parse(self.database)
         for name, choices in CHOICES.items():
@@ -133,18 +138,6 @@ class Settings:
     def with_overrides(self, **given: Any) -> Settings:
         """These settings with every value that is not None replaced."""
         return replace(self, **{name: value for name, value in given.items() if value is not None})
-
-
-def _spelled(name: str, text: str) -> str:
-    """An address of a node in its one spelling.
-
-    Raises:
-        InvalidInput.
-    """
-    try:
-        return str(origins.parse(text))
-    except origins.NotAnOrigin as error:
-        raise InvalidInput(f"{name}: {error.message}", hint=error.hint) from None
 
 
 def load(home: Path) -> Settings:

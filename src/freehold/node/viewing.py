@@ -9,7 +9,6 @@ from freehold.core import origins
 from freehold.core.documents import Action, Asset, Claim, Party, Receipt
 from freehold.core.errors import FreeholdError, InvalidDocument, InvalidInput, NotFound
 from freehold.core.ids import Ambiguous, resolve, short
-from freehold.core.origins import NotAnOrigin
 from freehold.core.signing import Envelope, parse_envelope
 from freehold.node import budget, consent, custody, granting, logbook, pending, publishing, releasing
 from freehold.node.continuity import RESTORED
@@ -72,7 +71,7 @@ def action(text: str) -> Action:
 
 def add_peer(services: Services, url: str) -> dict[str, Any]:
     """Meet another node and remember where it is."""
-    node, url = services.node, spelled(url)
+    node, url = services.node, str(origins.parse(url))
     party = services.peers.meet(url)
     peers = dict(node.store.state("peers", {}))
     with node.store.transaction() as tx:
@@ -83,22 +82,18 @@ def add_peer(services: Services, url: str) -> dict[str, Any]:
 
 def forget_peer(node: Node, url: str) -> None:
     """Look at a node no more; one named in the settings stays until it is taken out there."""
-    known = {one: who for one, who in node.store.state("peers", {}).items() if spelled(one) != spelled(url)}
+    known = {
+        one: who
+        for one, who in node.store.state("peers", {}).items()
+        if origins.spelled(one) != origins.spelled(url)
+    }
     with node.store.transaction() as tx:
         tx.set("peers", known)
 
 
 def peers(node: Node) -> list[str]:
     """URLs of the nodes this one looks at, from settings and `peers add`."""
-    return sorted({*node.settings.peers, *map(spelled, node.store.state("peers", {}))})
-
-
-def spelled(url: str) -> str:
-    """A peer's address in its one spelling; as it stands where it is none, which is said when it is asked."""
-    try:
-        return str(origins.parse(url))
-    except NotAnOrigin:
-        return url
+    return sorted({*node.settings.peers, *map(origins.spelled, node.store.state("peers", {}))})
 
 
 def refresh(services: Services) -> list[dict[str, str]]:
