@@ -67,3 +67,7 @@ def test_the_limits_are_those_of_the_code():
     assert f"| {budget.TRANSACTION_SECONDS:g} s of processor time" in limits
     assert f"runs for {turns.SHORT_SECONDS * 1e3:g} ms at first" in limits
     assert f"longer than {ledger._SHORT_SECONDS * 1e3:g} ms waits" in limits
+
+
+def test_the_hash_of_the_first_block_is_told_for_clients_that_pin_it():
+    assert f"0x{genesis.HASH.hex()}" in PAGE
