@@ -24,7 +24,7 @@ from node_world import (
 from freehold.chain.errors import TransactionPending
 from freehold.core.errors import NotAllowed, Unavailable
 from freehold.core.ids import document_id
-from freehold.node import budget, proving, serving, training
+from freehold.node import budget, logbook, proving, serving, training
 from freehold.node.jobs import Jobs
 
 PRICE_UNITS = 1_000_000
@@ -325,6 +325,8 @@ def test_an_owner_that_is_gone_after_the_run_stops_no_sale(world: World, fate: s
         gone.node.send("LogAnchors", "anchor", 10_000, b"\7" * 32)
     buyer.knows(builder)
     answer = buyer.services.buyer.predict(model, [[1, 2, 3]])
+    # asking does not make the seller pay for an anchor
+    logbook.anchor(builder.node)
     bundle, report = proving.collected(buyer.services, document_id(answer["receipt"]["document"]))
     assert report.ok
     assert f"logs/{gone.account}.json" not in bundle.files

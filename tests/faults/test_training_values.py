@@ -115,7 +115,7 @@ def test_what_follows_is_agreed_to_once(ended: Ended) -> None:
     assert again.json() == first.json()
     assert len(owner.node.store.find("claim", "agreement", run.plan.run_id)) == 1
     answer = run.agree(owner.account, {**ended.honest, "shares_bps": [5_000, 5_000]})
-    assert answer.json()["code"] == "training.wrong_contribution"
+    assert answer.json()["code"] == "training.agreed_otherwise", "an owner signs one account of a run"
     require_sound(owner.node)
 
 

@@ -126,8 +126,10 @@ def read_catalogue(services: Services, url: str, account: str) -> None:
         envelope = parse_envelope(value)
         if not isinstance(envelope.document, Asset):
             raise InvalidDocument(f"{url} offers something that is not an asset")
-        if not node.store.has(envelope.document.id):
+        known = node.store.has(envelope.document.id)
+        if not known or node.store.get(envelope.document.id).signatures != envelope.signatures:
             node.check(envelope)
+        if not known:
             fresh.append(envelope)
         if envelope.document.owner == account != node.account:
             approvals[envelope.document.id] = "ask" if envelope.document.id in asks_first else "automatic"
