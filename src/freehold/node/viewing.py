@@ -126,10 +126,7 @@ def read_catalogue(services: Services, url: str, account: str) -> None:
         envelope = parse_envelope(value)
         if not isinstance(envelope.document, Asset):
             raise InvalidDocument(f"{url} offers something that is not an asset")
-        known = node.store.has(envelope.document.id)
-        if not known or node.store.get(envelope.document.id).signatures != envelope.signatures:
-            node.check(envelope)
-        if not known:
+        if _is_news(node, envelope):
             fresh.append(envelope)
         if envelope.document.owner == account != node.account:
             approvals[envelope.document.id] = "ask" if envelope.document.id in asks_first else "automatic"
@@ -142,6 +139,18 @@ def read_catalogue(services: Services, url: str, account: str) -> None:
             _forget_offer(tx, oldest)
         for asset_id, approval in heard.items():
             consent.set_approval(tx, asset_id, approval)
+
+
+def _is_news(node: Node, envelope: Envelope) -> bool:
+    """Whether an asset is not here yet; checked, unless it is here with these signatures.
+
+    Raises:
+        InvalidSignature.
+    """
+    known = node.store.get(envelope.document.id) if node.store.has(envelope.document.id) else None
+    if known is None or known.signatures != envelope.signatures:
+        node.check(envelope)
+    return known is None
 
 
 def _forget_offer(tx: Transaction, asset_id: str) -> None:
