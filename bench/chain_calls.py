@@ -85,9 +85,9 @@ def main():
             nonce += "result" in answer
             said = "mined" if "result" in answer else "refused"
             print(f"{f'transaction: {name}'[:38]:38}{seconds * 1e3:10,.0f} ms   {said}")
-        ended = threading.Event()
-        for count, threads in ((0, []), (HOSTILE, [])):
-            threads += [threading.Thread(target=flood, args=(node.url, ended)) for _ in range(count)]
+        for count in (0, HOSTILE):
+            ended = threading.Event()
+            threads = [threading.Thread(target=flood, args=(node.url, ended)) for _ in range(count)]
             for one in threads:
                 one.start()
             time.sleep(1 if count else 0)
