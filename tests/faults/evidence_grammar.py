@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from evidence_ledger import CHAIN_ID, CONTRACTS
 from evidence_world import DOMAIN, World, person
 
 from freehold.core.canonical import canonical_bytes, parse
@@ -495,7 +494,3 @@ def meaning(files: Files) -> Any:
         "heads": heads,
         "files": value,
     }
-
-
-assert CHAIN_ID
-assert set(NAMED) <= set(CONTRACTS)

@@ -11,6 +11,8 @@ from evidence_comparison import compare
 from evidence_grammar import STEPS, altered, bases
 from evidence_verdicts import EXAMPLES, verdict
 
+from freehold.evidence.bundle import Bundle
+
 FREEHOLD = str(Path(sys.executable).with_name("freehold"))
 EXIT_CODES = {"holds": 0, "no_lineage": 11, "fails": 9}
 
@@ -24,9 +26,7 @@ def test_what_is_altered_is_real_evidence():
 @pytest.mark.parametrize("base", range(6))
 def test_each_kind_of_evidence_has_the_verdict_that_it_should(base):
     one = bases()[base]
-    made = next(made for made in map(altered, map(str, range(100))) if made.base == one)
-    bundle = type(made.bundle)(dict(one.files)) if made.bundle else None
-    assert bundle is None or verdict(bundle, one.block_hash) == one.verdict
+    assert verdict(Bundle(dict(one.files)), one.block_hash) == one.verdict
 
 
 def test_hundreds_of_altered_bundles():
@@ -43,7 +43,7 @@ def test_every_step_alters_something():
 
 def test_the_programs_themselves_exit_alike(tmp_path):
     codes = set()
-    for number in range(6):
+    for number in range(3):
         made = altered(f"program {number}")
         if made.bundle is None:
             continue

@@ -7,7 +7,7 @@ from node_world import Party, World
 from freehold.core.documents import Asset, parse_document
 from freehold.core.errors import NoLineage
 from freehold.core.ids import hash_bytes
-from freehold.node import serving
+from freehold.node import serving, viewing
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +45,7 @@ def test_a_model_without_lineage_is_not_paid_for_unless_the_buyer_says_so(shop: 
     assert refused.value.fields["same_as"] == [shop.model.id]
     assert "--without-lineage" in refused.value.hint
     assert spent(buyer) == before
+    assert viewing.model(buyer.node, twin.id)["name"] == twin.name
     assert not buyer.node.store.find("grant")
     answer = buyer.services.buyer.predict(twin.id, shop.rows(), without_lineage=True)
     assert answer["model"] == twin.id
