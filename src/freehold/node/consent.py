@@ -97,7 +97,9 @@ def note_granted(node: Node, tx: Transaction, wish: Wish, grant_id: str) -> None
 
 
 def withdraw(node: Node, holder: str, body: dict[str, Any]) -> dict[str, Any]:
-    """The asker drops its request; nothing happens if it is not open here."""
+    """The asker drops its request; nothing happens, and nothing is written, if it is not open here."""
+    if requests.read(node, str(body.get("request"))) is None:
+        return {"withdrawn": False}
     with node.store.transaction() as tx:
         record = requests.read(node, str(body.get("request")))
         if record is None or record["holder"] != holder or record["state"] not in ("waiting", "countered"):
