@@ -146,7 +146,7 @@ class Continuity:
         if size > own:
             self._stop(
                 LogBehind(
-                    f"the chain vouches for {size} log entries, this home has {own}",
+                    f"the chain vouches for {size} log entries beyond this log, which has {own}",
                     hint=_WAYS,
                     anchored_size=size,
                     own_size=own,
@@ -155,7 +155,7 @@ class Continuity:
         else:
             self._stop(
                 LogForked(
-                    f"the chain vouches for {size} log entries that are not the ones of this home",
+                    f"the chain vouches for {size} log entries with another root than in this home",
                     hint=_WAYS,
                     anchored_size=size,
                     own_size=own,

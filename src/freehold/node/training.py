@@ -276,7 +276,9 @@ class Job:
                     self._note_absent(absent, number)
                 return found, absent
             waits += 1
-            lost = all(error.fields.get("peer_code") == DataLost.code for error in absent.values())
+            lost = bool(absent) and all(
+                error.fields.get("peer_code") == DataLost.code for error in absent.values()
+            )
             if waits > MAX_WAITS or lost:
                 what = "agreed" if number is None else f"answered round {number}"
                 error = NobodyAnswers(

@@ -13,11 +13,12 @@ from freehold.core.connection import Connection
 from freehold.core.documents import Party
 from freehold.core.errors import FreeholdError
 from freehold.log.store import LogStore
-from freehold.node import chain_identity
+from freehold.node import budget, chain_identity
 from freehold.node.chain_facts import HeadFinding, compare_head
+from freehold.node.continuity import RESTORED
 from freehold.node.databases import address, migrations, opening
 from freehold.node.databases.sqlite import FILE
-from freehold.node.health.finding import Finding, ok, problem
+from freehold.node.health.finding import Finding, ok, problem, warning
 from freehold.node.keeping import purse
 from freehold.node.reading import NodeFile, open_database
 from freehold.node.settings import Settings
@@ -87,6 +88,10 @@ def _checks(connection: Connection, home: Path, known: Settings) -> Iterator[Fin
     except FreeholdError as error:
         yield problem("log", error.message, _RESTORE)
     yield _data(connection, home, known)
+    restored = NodeFile(connection).state(RESTORED)
+    if restored and restored["budget"] == "unknown":
+        unknown = budget.unknown()
+        yield warning("database", unknown.message, unknown.hint)
 
 
 def _data(connection: Connection, home: Path, known: Settings) -> Finding:

@@ -20,6 +20,7 @@ from freehold.core.errors import FreeholdError
 from freehold.node import daemon, setting_sources
 from freehold.node.health.finding import Finding, ok, problem, warning
 from freehold.node.settings import Settings
+from freehold.vault import home_folder
 from freehold.vault.keystore import MAX_FILE_BYTES
 
 LITTLE_BYTES = 1024**3
@@ -56,6 +57,13 @@ def folder(home: Path) -> Iterator[Finding]:
         )
     for name in _PRIVATE:
         yield from _private(home / name)
+    others = [path for path in home_folder.open_to_others(home) if path.name not in (home.name, *_PRIVATE)]
+    if others:
+        yield problem(
+            "home.files",
+            f"other users may read {len(others)} files or folders, such as {others[0].name}",
+            "The next start closes them; or: chmod -R go-rwx " + str(home),
+        )
 
 
 def _private(path: Path) -> Iterator[Finding]:
