@@ -1,13 +1,15 @@
 """Hundreds of slow connections, as a process of its own: `python slow_attack.py HOST PORT SECONDS SOURCES COUNT KIND...`.
 
 Each connection is of one kind and comes from one of SOURCES addresses (0: all from 127.0.0.1); who is cut
-comes back. At the end it says on stdout, as JSON, how many of each kind were opened, cut, and answered with what.
+comes back. At SIGTERM, or after SECONDS, it says on stdout, as JSON, how many of each kind were opened, cut, and answered with what.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import signal
 import socket
 import sys
 from collections import Counter
@@ -97,7 +99,10 @@ async def main() -> None:
     tasks = [
         asyncio.create_task(attack.keep(number, kinds[number % len(kinds)])) for number in range(int(count))
     ]
-    await asyncio.wait(tasks, timeout=float(seconds))
+    enough = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, enough.set)
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(enough.wait(), float(seconds))
     sys.stdout.write(json.dumps(attack.said) + "\n")
     for task in tasks:
         task.cancel()

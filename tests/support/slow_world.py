@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -49,7 +50,8 @@ def attacked(
     said: dict[str, dict[str, int]] = {}
     try:
         yield said
-        said |= json.loads(attack.communicate(timeout=seconds + 20)[0])
+        attack.send_signal(signal.SIGTERM)
+        said |= json.loads(attack.communicate(timeout=20)[0])
     finally:
         attack.kill()
         attack.wait(10)
