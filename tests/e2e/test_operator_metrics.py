@@ -129,7 +129,7 @@ def test_readiness_names_what_is_wrong_and_recovers(tmp_path):
 
 def test_recurring_work_is_listed_with_its_state(node):
     work = {piece["name"]: piece for piece in node.api("/work")["work"]}
-    assert set(work) == {"receipts", "shares", "vouchers", "jobs", "answers", "anchor"}
+    assert set(work) == {"receipts", "shares", "vouchers", "jobs", "answers", "anchor", "log"}
     until(lambda: node.api("/work")["work"][3]["runs"] > 0, "jobs are looked after", 10)
     for piece in node.api("/status")["work"]:
         assert piece["state"] in ("waiting", "running")
