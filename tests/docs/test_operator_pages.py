@@ -109,3 +109,26 @@ def test_the_containerfile_reads_as_one():
     assert entry == ["freehold"]
     assert require_known(command)
     assert names.index("USER") < names.index("ENTRYPOINT"), "runs as a user of its own"
+
+
+def refusals():
+    """(who, what the threat model says that they cannot), for each row of its tables."""
+    who = ""
+    for line in (ROOT / "docs" / "threat-model.md").read_text().splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split(" | ")]
+        if not line.startswith("| ") or len(cells) != 3 or cells[0] in {"actor", "---"}:
+            continue
+        who = cells[0].strip("* ") or who
+        if cells[1]:
+            yield who, cells[1]
+
+
+def test_every_cannot_of_the_threat_model_names_a_test_that_exists():
+    rows = list(refusals())
+    assert len(rows) > 25
+    for who, cannot in rows:
+        named = re.findall(r"`((?:tests|bench)/[\w/]+\.py)(?:::(\w+))?`", cannot)
+        assert named, f"{who}: {cannot[:80]}"
+        for path, name in named:
+            assert (ROOT / path).is_file(), path
+            assert not name or f"def {name}(" in (ROOT / path).read_text(), f"{path}::{name}"
