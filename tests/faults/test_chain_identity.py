@@ -19,8 +19,8 @@ from freehold.chain.embedded import DEV_KEY, EmbeddedNode
 from freehold.chain.rpc import Rpc
 from freehold.core.errors import FreeholdError
 from freehold.log.store import LogStore
-from freehold.node import chain_facts, chain_identity, daemon, logbook
-from freehold.node.chain_facts import ChainLostState, compare_head
+from freehold.node import anchored_head, chain_identity, daemon, logbook
+from freehold.node.anchored_head import ChainLostState, compare_head
 from freehold.node.chain_identity import OtherChain
 from freehold.node.health import checks
 from freehold.node.settings import Settings
@@ -147,7 +147,7 @@ def test_a_chain_that_was_set_back_below_an_anchor_is_said_and_not_written_to(
     snapshot = world.chain.rpc.call("evm_snapshot")
     grow(party, 2)
     logbook.anchor(party.node)
-    assert chain_facts.own_head(party.node).verdict == "agrees"
+    assert anchored_head.own_head(party.node).verdict == "agrees"
     assert world.chain.rpc.call("evm_revert", snapshot)
     before = world.chain.rpc.call("eth_getTransactionCount", party.account, "latest")
     with pytest.raises(ChainLostState, match="this home anchored"):
@@ -172,7 +172,7 @@ def test_a_fork_of_this_home_that_anchored_is_noticed_before_the_next_anchor(
     with fork.log() as log:
         node.chain.send(node.keys.account_key, "LogAnchors", "anchor", size, log.root(size))
     fork.close()
-    verdict = chain_facts.own_head(node).verdict
+    verdict = anchored_head.own_head(node).verdict
     assert verdict == ("ahead" if longer else "forked")
     with pytest.raises(FreeholdError, match=f"the chain vouches for {size} log entries"):
         logbook.anchor(node)

@@ -1,4 +1,4 @@
-"""What the chain says of channels, grants and this log, read once a block where it is asked often.
+"""What the chain says of channels and grants, read once a block where it is asked often.
 
 State changes only with a block, so one cheap question for the height decides whether what is
 remembered still holds: a closing channel or a revoked grant counts from the very next call.
@@ -10,15 +10,11 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from freehold.core.documents import Grant
-from freehold.core.errors import Conflict
 from freehold.core.ids import hash_bytes
 from freehold.inference.channel import ChannelState
-from freehold.log.store import LogStore
-from freehold.node.continuity import LogForked
 from freehold.node.node import Node
 
 MAX_REMEMBERED = 4_096
@@ -94,76 +90,3 @@ def _state(found: Any) -> ChannelState:
         settled_units=int(settled),
         closes_at=int(closes_at),
     )
-
-
-class ChainLostState(Conflict):
-    """The chain vouches for less of the log than this home has anchored: it was set back or replaced."""
-
-    code = "chain.lost_state"
-
-
-@dataclass(frozen=True)
-class HeadFinding:
-    """The head anchored on chain, beside the log of this home."""
-
-    verdict: Literal["unanchored", "agrees", "lost", "ahead", "forked"]
-    """agrees: the head is an earlier or the present state of this log. lost: this home anchored more than the
-    chain knows. ahead: the chain knows more than this log holds. forked: another root at the same size."""
-    anchored_size: int
-    own_size: int
-    remembered_size: int
-    """The most that this home has anchored itself."""
-
-    def require(self) -> None:
-        """Nothing contradicts this log.
-
-        Raises:
-            ChainLostState, LogForked.
-        """
-        if self.verdict == "lost":
-            raise ChainLostState(
-                f"the chain vouches for {self.anchored_size} log entries, this home anchored {self.remembered_size}",
-                hint="The chain was set back or replaced. To begin anew on it: freehold chain forget",
-                anchored_size=self.anchored_size,
-                remembered_size=self.remembered_size,
-            )
-        if self.verdict in ("ahead", "forked"):
-            where = "beyond this log" if self.verdict == "ahead" else "with another root"
-            raise LogForked(
-                f"the chain vouches for {self.anchored_size} log entries {where}, which has {self.own_size}",
-                hint="Another copy of this home wrote them: use that one, or restore a newer backup.",
-                anchored_size=self.anchored_size,
-                own_size=self.own_size,
-            )
-
-
-def compare_head(root: bytes, size: int, log: LogStore, remembered_size: int = 0) -> HeadFinding:
-    """What an anchored head (`headOf` on chain) says of a log, of which `remembered_size` was anchored from here."""
-    own = log.size()
-    verdict: Literal["unanchored", "agrees", "lost", "ahead", "forked"]
-    if size > own:
-        verdict = "ahead"
-    elif size and log.root(size) != root:
-        verdict = "forked"
-    elif size < remembered_size:
-        verdict = "lost"
-    else:
-        verdict = "agrees" if size else "unanchored"
-    return HeadFinding(verdict, size, own, remembered_size)
-
-
-def own_head(node: Node) -> HeadFinding:
-    """The head anchored on chain beside this node's log. Raises `ChainUnreachable`."""
-    # in this order: what is remembered was on chain before, and what is on chain was in the log before
-    remembered = node.store.state("anchored") or {"size": 0}
-    root, size, _ = node.chain.read("LogAnchors", "headOf", node.account)
-    with node.store.log() as log:
-        return compare_head(bytes(root), int(size), log, int(remembered["size"]))
-
-
-def remember_anchored(node: Node, size: int) -> None:
-    """Keep how much of the log this home knows to be anchored."""
-    known = node.store.state("anchored") or {"size": 0}
-    if size > int(known["size"]):
-        with node.store.transaction() as tx:
-            tx.set("anchored", {"size": size})

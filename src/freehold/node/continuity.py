@@ -14,7 +14,8 @@ from typing import Any
 
 from freehold.chain.answers import read_number
 from freehold.chain.client import Chain
-from freehold.core.errors import Conflict, FreeholdError
+from freehold.core.errors import FreeholdError
+from freehold.node.anchored_head import LogBehind, compare_head
 from freehold.node.store import Store
 
 RESTORED = "restored"
@@ -36,22 +37,6 @@ RESCUE = frozenset(
 )
 """What a stopped node may still send: it brings money home or takes rights back, and needs no log."""
 _log = logging.getLogger("freehold")
-_WAYS = (
-    "Restore the newest backup, or stop this node and go on with the other copy of the home. If there is neither,"
-    " take the money out (freehold claim, freehold channels) and start a new node: this log cannot go on unnoticed."
-)
-
-
-class LogForked(Conflict):
-    """The chain vouches for other entries than this home has: another copy of it writes the log."""
-
-    code = "log.forked"
-
-
-class LogBehind(LogForked):
-    """The chain vouches for entries, or knows transactions, that this home does not have."""
-
-    code = "log.behind"
 
 
 class Continuity:
@@ -139,28 +124,11 @@ class Continuity:
 
     def _compare(self, size: int, root: bytes) -> None:
         with self._store.log() as log:
-            own = log.size()
-            if size <= own and log.root(size) == root:
+            fault = compare_head(root, size, log).fault()
+            if fault is None:
                 return
             log.verify()
-        if size > own:
-            self._stop(
-                LogBehind(
-                    f"the chain vouches for {size} log entries beyond this log, which has {own}",
-                    hint=_WAYS,
-                    anchored_size=size,
-                    own_size=own,
-                )
-            )
-        else:
-            self._stop(
-                LogForked(
-                    f"the chain vouches for {size} log entries with another root than in this home",
-                    hint=_WAYS,
-                    anchored_size=size,
-                    own_size=own,
-                )
-            )
+        self._stop(fault)
 
     def _stop(self, why: FreeholdError) -> None:
         if self.stopped is None:

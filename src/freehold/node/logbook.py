@@ -10,8 +10,7 @@ from freehold.core.errors import Conflict, FreeholdError, InvalidInput, NotFound
 from freehold.core.ids import hash_bytes
 from freehold.log.checkpoint import Checkpoint
 from freehold.log.note import sign
-from freehold.node.chain_facts import own_head, remember_anchored
-from freehold.node.continuity import LogForked
+from freehold.node.anchored_head import LogForked, own_head, remember_anchored
 from freehold.node.keeping import keeper, subjects
 from freehold.node.keeping.keeper import Errand
 from freehold.node.node import Node

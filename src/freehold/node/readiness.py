@@ -17,7 +17,7 @@ from typing import Any
 from freehold.chain.answers import read_number
 from freehold.core.errors import FreeholdError
 from freehold.core.signing import public_account
-from freehold.node.chain_facts import own_head
+from freehold.node.anchored_head import own_head
 from freehold.node.chain_identity import require_same_chain
 from freehold.node.node import Node
 

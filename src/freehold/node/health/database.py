@@ -14,7 +14,7 @@ from freehold.core.documents import Party
 from freehold.core.errors import FreeholdError
 from freehold.log.store import LogStore
 from freehold.node import budget, chain_identity
-from freehold.node.chain_facts import HeadFinding, compare_head
+from freehold.node.anchored_head import HeadFinding, compare_head
 from freehold.node.continuity import RESTORED
 from freehold.node.databases import address, migrations, opening
 from freehold.node.databases.sqlite import FILE
