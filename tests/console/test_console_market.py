@@ -209,6 +209,11 @@ def test_verifying_a_training_round_and_the_log(market: Market, tmp_path: Path):
 
 def test_verifying_an_answer_really_verifies(market: Market, tmp_path: Path):
     page = market.buyer_page
+    act.verify(page, market.buyer, market.answer, "What could be checked holds")
+    said = page.locator("#verified").inner_text()
+    assert "The log of Northside Research has entries that are not anchored yet" in said
+    assert "Anchor my log" not in said, "it is not the buyer's to anchor"
+    market.builder.api("/anchor", {})
     act.verify(page, market.buyer, market.answer)
     names = page.locator(".checks strong").all_inner_texts()
     assert "Training, computed again, gives the same" in names

@@ -69,8 +69,8 @@ def examine(services: Services, receipt_id: str, tell: Callable[[Finding], None]
         return None
     try:
         bundle, report = proving.collected(services, receipt_id, may_anchor=False)
-    except NotAnchored:
-        tell(Finding("evidence.gathered", "open", "the log has entries that are not anchored yet"))
+    except NotAnchored as error:
+        tell(Finding("evidence.gathered", "open", f"{error.message}. {error.hint}".strip()))
         return None
     except FreeholdError as error:
         tell(Finding("evidence.gathered", "bad", f"{error.message}. {error.hint}".strip()))

@@ -104,7 +104,10 @@ def collected(services: Services, receipt_id: str, *, may_anchor: bool = True) -
     except Conflict as error:
         if error.fields.get("peer_code") != NotAnchored.code:
             raise
-        raise NotAnchored(error.message, hint=error.hint) from None
+        seller = node.party_of(receipt.provider).name
+        raise NotAnchored(
+            f"the log of {seller} has entries that are not anchored yet", hint=error.hint
+        ) from None
     bundle = Bundle.from_json(answer)
     # made a moment ago, of what logs and chain hold now
     return bundle, check(bundle, chain=node.chain, must_be_final=False)

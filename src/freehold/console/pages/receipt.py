@@ -40,7 +40,9 @@ def receipt(visit: Visit) -> Response:
         if verification and verification.named_failure
         else "",
         titles=TITLES,
-        fee=None if anchored is None or use.position < anchored else fee(node),
+        fee=fee(node)
+        if use.provider == node.account and anchored is not None and use.position >= anchored
+        else None,
     )
 
 
