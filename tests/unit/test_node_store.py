@@ -124,6 +124,13 @@ def test_a_value_that_was_deleted_is_gone(store: Store) -> None:
     assert (store.state("a"), store.state("b")) == (None, 2)
 
 
+def test_values_are_listed_by_the_beginning_of_their_name(store: Store) -> None:
+    with store.transaction() as tx:
+        for name in ("job:1", "job:\uffff", "job", "job;", "JOB:2", "job:", "joc"):
+            tx.set(name, name)
+    assert list(store.states("job:")) == ["job:", "job:1", "job:\uffff"]
+
+
 def test_a_transaction_that_fails_leaves_nothing(store: Store) -> None:
     put(store, half(1))
     with pytest.raises(ZeroDivisionError), store.transaction() as tx:  # noqa: PT012 - it is the transaction that raises

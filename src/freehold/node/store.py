@@ -251,9 +251,11 @@ class Store:
         return json.loads(rows[0][0]) if rows else default
 
     def states(self, prefix: str) -> dict[str, Any]:
-        """All values whose name starts with `prefix`."""
+        """All values whose name starts with `prefix` (not empty)."""
+        # both databases order names by their bytes, so the names stand together in the key's index
+        end = prefix[:-1] + chr(ord(prefix[-1]) + 1)
         rows = self._rows(
-            "SELECT name, value FROM state WHERE substr(name, 1, ?) = ? ORDER BY name", len(prefix), prefix
+            "SELECT name, value FROM state WHERE name >= ? AND name < ? ORDER BY name", prefix, end
         )
         return {name: json.loads(value) for name, value in rows}
 
