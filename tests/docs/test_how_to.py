@@ -78,6 +78,7 @@ def test_contracts_are_deployed_to_a_network_as_the_page_says(tmp_path):
     lines = [line for body in blocks(NETWORK_PAGE, "console") for line in body.splitlines()]
     (command,) = (line.split()[1:] for line in lines if line.startswith("$ freehold chain deploy "))
     (tmp_path / "deployer.key").write_text(ANVIL_KEY + "\n")
+    (tmp_path / "deployer.key").chmod(0o600)
     with anvil.Anvil() as network:
         written = [network.url if word == "https://rpc.example" else word for word in command]
         assert written != command

@@ -162,6 +162,7 @@ def test_killed_at_any_moment_there_is_a_whole_home_or_none(home, tmp_path):
             "config.toml",
             "keys.jwe",
             "node.sqlite",
+            "node.sqlite-commits",
         ]
         saving.save(new, Path(f"{new}.backup"), SECRET)
     assert whole < 4

@@ -50,7 +50,7 @@ def node(world, tmp_path_factory):
     home = tmp_path_factory.mktemp("doctor") / "node"
     home.mkdir(mode=0o700)
     made = Process(home, world.rpc_url, port=free_port()).start()
-    path = node_tables.write(made.home / "table.csv", node_tables.make(24, seed=5))
+    path = node_tables.write(home.parent / "table.csv", node_tables.make(24, seed=5))
     made.api("/publish", {"path": str(path), "label": node_tables.LABEL})
     made.api("/anchor", {})
     yield made
@@ -222,6 +222,7 @@ def test_a_log_that_was_altered_and_data_that_is_gone(stopped):
         assert {"log", "data"} <= problems(stopped)
     finally:
         blob.write_bytes(kept)
+        blob.chmod(0o600)
         database.write_bytes(good)
     assert problems(stopped) == set()
 
@@ -246,7 +247,7 @@ def test_a_home_that_is_older_than_what_the_chain_vouches_for(node):
     node.terminate()
     good = (node.home / "node.sqlite").read_bytes()
     node.start()
-    path = node_tables.write(node.home / "again.csv", node_tables.make(24, seed=6))
+    path = node_tables.write(node.home.parent / "again.csv", node_tables.make(24, seed=6))
     node.api("/publish", {"path": str(path), "label": node_tables.LABEL})
     node.api("/anchor", {})
     node.terminate()

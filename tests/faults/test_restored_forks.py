@@ -2,6 +2,7 @@
 
 import shutil
 import sqlite3
+import time
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from node_world import BUDGET, World, finished, free_port, order
 from freehold.log.store import LogStore
 from freehold.node import viewing
 from freehold.node.backup import adopting, restoring, saving
+from freehold.node.continuity import FRESH_SECONDS
 from freehold.vault.keystore import Keys
 
 
@@ -96,6 +98,7 @@ def test_of_two_copies_that_run_the_second_stops_before_it_writes(world, running
     second = running(tmp_path / "second", port=free_port())
     assert publish(first, "by the first").status_code == 200
     first.api("/anchor", {})
+    time.sleep(FRESH_SECONDS + 0.1)
     require_stopped(second, "log.forked")
     assert publish(first, "goes on").status_code == 200
     first.api("/anchor", {})

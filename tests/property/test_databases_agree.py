@@ -115,7 +115,7 @@ def everything(store: Store) -> dict[str, Any]:
         "all": [one.to_bytes() for one in store.find("receipt")],
         "public": [one.document.id for one in store.find("receipt", public=True, limit=3)],
         "unsigned": [one.sequence for one in store.unsigned_receipts(HOLDER, NO_HASH)],
-        "states": list(store.states("").items()),
+        "states": [*store.states("a:").items(), *store.states("n:").items()],
         "uses": [store.uses(str(number)) for number in range(9)],
     }
 
