@@ -79,7 +79,8 @@ def main(folder: Path) -> None:
                 f"{owner.status().name} claimed {dollars(claimed.units)}, earned {dollars(earned.earned_units)}"
             )
 
-        # the buyer can prove the answer to anyone, from its payment back to the data
+        # once the seller anchored its log (daily by itself), the buyer can prove the answer from payment to data
+        builder.anchor()
         evidence = buyer.evidence(answer, folder / "evidence")
         checked = freehold.verify(evidence.directory, rpc_url=rpc_url)
         print(f"{len(checked.checks)} checks, {'all hold' if checked else 'NOT all hold'}")

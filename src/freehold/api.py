@@ -35,6 +35,7 @@ from freehold.api_answers import (
 from freehold.api_permissions import GrantPending, Permissions, given, identifier, most, named
 from freehold.api_tables import Rows
 from freehold.api_values import (
+    Anchored,
     Asset,
     Budget,
     Check,
@@ -446,6 +447,11 @@ class Node(Permissions):
         return Rows(
             made(Receipt, one) for one in self._client.get("/api/receipts", limit=str(limit))["receipts"]
         )
+
+    def anchor(self) -> Anchored:
+        """Put the fingerprint of this node's log on chain, so that what stands in it can be proven from now on."""
+        found = self._client.post("/api/anchor")
+        return Anchored(size=found["size"], root=found["root"], gas=found["gas"])
 
     def evidence(self, receipt: str | Receipt | Prediction, directory: PathLike) -> Evidence:
         """Write the public files that prove one answer into a new directory; "last" is the newest answer."""

@@ -487,6 +487,18 @@ class Settled(Shown):
 
 
 @dataclass(frozen=True)
+class Anchored(Shown):
+    """What the chain vouches for of this node's log."""
+
+    size: int
+    """Entries."""
+    root: str
+    """Merkle root over them."""
+    gas: int
+    """Spent on it; 0 where it stood there already."""
+
+
+@dataclass(frozen=True)
 class Receipt(Shown):
     """One use of data or a model."""
 
