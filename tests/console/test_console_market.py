@@ -339,7 +339,7 @@ def _waiting_for_another(market: Market, folder: Path) -> str:
     market.builder.api("/peers", {"url": second.url})
     test = node_tables.write(folder / "test.csv", node_tables.make(30, seed=12))
     asked = {"assets": [market.data, "Harbour"], "test": str(test), "name": "Second risk", "rounds": 4}
-    job = str(market.builder.api("/train", asked)["job"])
+    job = str(market.builder.api("/train", {**asked, "at_most_units": 5_000_000})["job"])
     until(lambda: len(market.builder.api(f"/jobs/{job}")["waiting"]) == 2, "both owners are asked")
     return job
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from console_node import Console
+from node_process import PASSPHRASE
 from node_world import Party, World
 
 from freehold.core.errors import NotFound
@@ -325,7 +326,7 @@ def test_backup_downloads_and_home_stops_asking(console: Console, page, tmp_path
     page.get_by_role("button", name="Make a backup").click()
     assert "does not open" in page.get_by_role("alert").inner_text()
     page.wait_for_timeout(1_100)
-    page.get_by_label("Your passphrase").fill("correct horse battery staple")
+    page.get_by_label("Your passphrase").fill(PASSPHRASE)
     page.get_by_role("button", name="Make a backup").click()
     page.get_by_text("Your backup is ready").wait_for()
     with page.expect_download() as arriving:
@@ -335,6 +336,6 @@ def test_backup_downloads_and_home_stops_asking(console: Console, page, tmp_path
     assert arriving.value.suggested_filename.startswith("clinic-north-20")
     from freehold.node.backup import restoring
 
-    assert restoring.examine(saved, tmp_path, "correct horse battery staple").account == console.account
+    assert restoring.examine(saved, tmp_path, PASSPHRASE).account == console.account
     page.goto(console.url)
     assert not page.get_by_role("link", name="Make a backup").is_visible()

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 from node_world import until
 
-PASSPHRASE = "correct horse battery staple"
+PASSPHRASE = "heron kettle almond tram 58"
 _RUNNER = Path(__file__).with_name("run_node.py")
 
 

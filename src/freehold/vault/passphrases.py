@@ -14,6 +14,21 @@ LEAST_GUESSES = 10**12
 """At 0.1 ms a guess, which many graphics cards together may reach, three years."""
 _LOOKED_AT = 72
 """Characters that are looked at, from either end: the estimate takes time that grows with their square."""
+_SAYINGS = (
+    "correcthorsebatterystaple",
+    "tobeornottobe",
+    "thequickbrownfox",
+    "loremipsumdolor",
+    "nevergonnagiveyouup",
+    "ourfatherwhoartinheaven",
+    "itwasthebestoftimes",
+    "maytheforcebewithyou",
+    "inthebeginning",
+    "alleswirdgut",
+    "letmein",
+    "http",
+)
+"""What every guesser tries and the estimate does not know; letters only. Much more after one makes it strong."""
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 """Without those that look alike."""
 _GROUPS, _GROUP = 5, 4
@@ -42,6 +57,11 @@ def weakness(passphrase: str, *known: str) -> str:
     """Why a passphrase is weak; empty if it is not. Takes bounded time however long it is."""
     if len(passphrase) < LEAST_CHARACTERS:
         return f"it has fewer than {LEAST_CHARACTERS} characters"
+    letters = "".join(letter for letter in passphrase.lower() if letter.isalpha())
+    if any(
+        letters.startswith(saying) and len(letters) < len(saying) + LEAST_CHARACTERS for saying in _SAYINGS
+    ):
+        return "it is a saying or an address"
     from zxcvbn import zxcvbn  # noqa: PLC0415 - its word lists take a moment
 
     words = ["freehold", *known, *(part for name in known for part in name.split())]
