@@ -14,6 +14,8 @@ from node_process import PASSPHRASE, Process
 from freehold.node.backup import restoring, saving
 
 MOMENTS = 3
+pytestmark = pytest.mark.slow
+"""A few moments are tried in every run by `test_operator_backup_places`."""
 
 
 @pytest.fixture(scope="module")
