@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -22,6 +23,7 @@ from freehold.core.signing import parse_envelope
 from freehold.node import logbook, pending, proving, publishing, viewing
 from freehold.node.databases.sqlite import WAL_BYTES, SqliteDatabase
 from freehold.node.gathering import FIRST_PAUSE_SECONDS, Gathering
+from freehold.node.limits import Busy
 from freehold.node.logbook import NotAnchored, anchor_if_due
 from freehold.node.peers import PeerRefused
 
@@ -202,6 +204,33 @@ def test_evidence_that_failed_is_not_gathered_again_before_its_pause_is_over(wor
     clock[0] += 3_700
     assert gathering.get("model", lambda: {"a": 1}) == {"a": 1}
     assert gathering.get("model", fail) == {"a": 1}, "made once for all who ask"
+
+
+def test_nobody_waits_here_for_owners_whom_others_have_asked(world: World) -> None:
+    gathering, slow = Gathering(world.party("seller", heavy_requests_at_once=4).node), threading.Event()
+    begun = [threading.Semaphore(0) for _ in range(2)]
+
+    def make(number: int) -> dict[str, object]:
+        begun[number].release()
+        assert slow.wait(20)
+        return {"a": number}
+
+    threads = [
+        threading.Thread(target=gathering.get, args=(f"model {number}", lambda number=number: make(number)))
+        for number in range(2)
+    ]
+    for thread, started in zip(threads, begun, strict=True):
+        thread.start()
+        assert started.acquire(timeout=10)
+    for name in ("model 0", "model 2"):
+        with pytest.raises(Busy) as refused:
+            gathering.get(name, lambda: {"a": 2})
+        assert refused.value.fields["retry_after_seconds"] > 0
+    slow.set()
+    for thread in threads:
+        thread.join(10)
+    assert gathering.get("model 0", dict) == {"a": 0}
+    assert gathering.get("model 2", lambda: {"a": 2}) == {"a": 2}
 
 
 def test_a_buyer_is_told_when_its_proof_is_not_anchored_and_moves_no_gas(world: World) -> None:

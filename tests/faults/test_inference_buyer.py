@@ -2,18 +2,21 @@
 
 import contextlib
 import json
+import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from inference_world import PRICE, Shop
 from node_world import App, Party, World, require_sound
+from trap import DRIPS, Drip
 
 from freehold.core.canonical import parse
 from freehold.core.errors import Unavailable
 from freehold.core.signing import Envelope, parse_envelope, seal
 from freehold.inference.payment import read_header
-from freehold.node import serving
+from freehold.node import buying, serving
 from freehold.node.buying import Buyer, WrongAnswer
 from freehold.node.countersigning import Countersigner
 from freehold.node.peers import PeerUnreachable
@@ -290,6 +293,42 @@ def test_countersignatures_wait_for_a_provider_that_is_away(
     assert not shop.builder.node.store.get(receipt.id).is_complete
     assert Buyer(party.node, party.services.peers).flush() == {"sent": 1, "waiting": 0, "refused": 0}
     assert shop.builder.node.store.get(receipt.id).is_complete
+
+
+@pytest.mark.parametrize("kind", DRIPS)
+def test_a_seller_whose_answer_never_ends_is_given_up(
+    shop: EdgedShop, party: Party, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    party.services.buyer.predict(shop.model.id, shop.rows())
+    server, began = Drip(kind), time.monotonic()
+    with monkeypatch.context() as moved:
+        moved.setattr(buying, "TIMEOUT_SECONDS", 0.7)
+        moved.setattr(party.services.peers, "url_of", lambda _: server.url)
+        with pytest.raises(PeerUnreachable):
+            party.services.buyer.predict(shop.model.id, shop.rows(1, 1))
+    assert time.monotonic() - began < 5
+    server.close()
+    party.services.buyer.predict(shop.model.id, shop.rows(1, 1))
+    assert shop.edge.questions_per_sum() == 1
+
+
+def test_a_slow_provider_holds_up_no_other_ones_signatures(
+    shop: EdgedShop, party: Party, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow, server = "0x" + "00" * 20, Drip("head")
+    to, answer = party.services.peers.url_of, party.services.buyer.predict(shop.model.id, shop.rows())
+    monkeypatch.setattr(party.services.peers, "url_of", lambda who: server.url if who == slow else to(who))
+    with party.node.store.transaction() as tx:
+        tx.set(f"countersign:{slow}:0x{'11' * 32}", value=True)
+    flushing = threading.Thread(target=party.services.buyer.flush, daemon=True)
+    flushing.start()
+    assert server.asked.wait(10)
+    party.services.buyer.flush(shop.builder.account)
+    assert flushing.is_alive(), "the slow one is still waited for"
+    assert shop.builder.node.store.get(parse_envelope(answer["receipt"]).document.id).is_complete
+    server.close()
+    flushing.join(10)
+    assert not flushing.is_alive()
 
 
 def test_the_edge_saw_canonical_questions(shop: EdgedShop, party: Party) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from node_world import Party, World
-from trap import Trap
+from trap import Drip, Trap
 
 import freehold
 from freehold.core import addresses, origins
@@ -158,6 +158,15 @@ def test_proxies_of_the_environment_see_nothing(world, trap, monkeypatch):
     local.knows(friend)
     local.services.peers.ask(friend.account, "/peer/proofs", {"ids": []})
     assert trap.came == []
+
+
+def test_an_answer_that_never_ends_is_waited_for_no_longer_than_asked(world):
+    local, server = world.party("local"), Drip("head")
+    account, began = says_it_is_at(local, server.url), time.monotonic()
+    with pytest.raises(PeerUnreachable):
+        local.services.peers.ask(account, "/peer/grants", {}, timeout=0.5)
+    assert time.monotonic() - began < 5
+    server.close()
 
 
 # what of an address is used

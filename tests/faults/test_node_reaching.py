@@ -4,6 +4,7 @@ import contextlib
 import datetime as dt
 import socket
 import ssl
+import time
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from trap import Trap
+from trap import DRIPS, Drip, Trap
 
 from freehold.node import reaching
 from freehold.node.peers import PeerNotAllowed
@@ -122,4 +123,13 @@ def test_certificates_are_checked_for_the_name_and_the_name_is_asked_for(monkeyp
         with pytest.raises(httpx.ConnectError, match="certificate"):
             client.get(f"https://south.example:{server.port}/")
     assert names == ["north.example", "south.example"]
+    server.close()
+
+
+@pytest.mark.parametrize("kind", DRIPS)
+def test_the_timeout_is_that_of_the_whole_exchange(kind):
+    server, began = Drip(kind), time.monotonic()
+    with reaching.client(lambda *_: {"loopback"}) as client, pytest.raises(httpx.ReadTimeout):
+        client.get(server.url, timeout=0.5)
+    assert time.monotonic() - began < 5
     server.close()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 import threading
+import time
 
 
 class Trap:
@@ -35,6 +37,42 @@ class Trap:
             except OSError:
                 if self.socket.fileno() < 0:
                     return
+
+    def close(self) -> None:
+        self.socket.close()
+
+
+DRIPS = {
+    "head": (b"HTTP/1.1 200 OK\r\nx: ", b"a"),
+    "body": (b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n", b" "),
+    "interim": (b"", b"HTTP/1.1 102 Processing\r\n\r\n"),
+}
+"""By name: what an answer begins with, and what then follows bit by bit without end."""
+
+
+class Drip:
+    """A server that never stops answering, a few bytes at a time."""
+
+    def __init__(self, kind: str) -> None:
+        self._begin, self._bit = DRIPS[kind]
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.socket.getsockname()[1]}"
+        self.asked = threading.Event()
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                threading.Thread(target=self._drip, args=(self.socket.accept()[0],), daemon=True).start()
+
+    def _drip(self, wire: socket.socket) -> None:
+        with contextlib.suppress(OSError), wire:
+            wire.recv(65_536)
+            self.asked.set()
+            wire.sendall(self._begin)
+            while self.socket.fileno() >= 0:
+                wire.sendall(self._bit)
+                time.sleep(0.05)
 
     def close(self) -> None:
         self.socket.close()

@@ -42,6 +42,7 @@ from freehold.node.countersigning import Countersigner
 from freehold.node.granting import obtain
 from freehold.node.node import Node
 from freehold.node.peers import PeerRefused, Peers, PeerUnreachable
+from freehold.node.reaching import TIMEOUT_SECONDS
 from freehold.node.served import money
 from freehold.node.spending import DEPOSIT_CALLS, Record
 from freehold.rights.check import require_receipt_fits, use_price
@@ -145,7 +146,7 @@ class Buyer:
                 record = spending.make_room(self._node, record, cost, act, deposit_calls)
                 record = self._plan(record, grant, body, int(record["cumulative_units"]) + cost, act)
             answer = self._send(record, asset, act)
-        self._countersigner.flush_if_due()
+        self._countersigner.flush_if_due(asset.owner)
         return answer
 
     def _require_limit(self, asset: Asset, act: Act, units: int, deposit_calls: int) -> None:
@@ -172,12 +173,13 @@ class Buyer:
                 # the last question may be paid: its receipt is wanted, but nobody is waited for
                 with contextlib.suppress(Unavailable, WrongAnswer):
                     self._finish(record, self._node.asset(model), Act(secrets.token_hex(16)))
-            self._countersigner.flush()
-            return spending.close(self._node, record)
+            closed = spending.close(self._node, record)
+        self._countersigner.flush(self._node.asset(model).owner)
+        return closed
 
-    def flush(self) -> dict[str, int]:
-        """Hand over signatures under receipts that are still due; what fails stays due."""
-        return self._countersigner.flush()
+    def flush(self, provider: str = "") -> dict[str, int]:
+        """Hand over signatures under receipts that are still due, or one provider's; what fails stays due."""
+        return self._countersigner.flush(provider)
 
     def _grant(self, asset: Asset, cap_units: int | None) -> Grant:
         name = f"calling:{asset.id}"
@@ -314,21 +316,24 @@ class Buyer:
         return envelope
 
     def _post(self, url: str, body: bytes, header: str) -> tuple[int, Any]:
-        """Send, and again after a short pause where nobody answered: repetition is free."""
+        """Send, and again after a short pause where nobody answered: repetition is free, and costs no more time."""
+        deadline = time.monotonic() + TIMEOUT_SECONDS
         for pause in (*_PAUSES_SECONDS, None):
             try:
-                return self._exchange(url, body, header)
+                return self._exchange(url, body, header, deadline - time.monotonic())
             except PeerUnreachable:
-                if pause is None:
+                if pause is None or time.monotonic() + pause >= deadline:
                     raise
                 time.sleep(pause)
         raise AssertionError
 
-    def _exchange(self, url: str, body: bytes, header: str) -> tuple[int, Any]:
+    def _exchange(self, url: str, body: bytes, header: str, timeout: float) -> tuple[int, Any]:
         headers = {HEADER: header, "content-type": "application/json"}
         try:
             target = url + "/v1/predict"
-            with self._peers.client.stream("POST", target, content=body, headers=headers) as response:
+            with self._peers.client.stream(
+                "POST", target, content=body, headers=headers, timeout=timeout
+            ) as response:
                 content = bytearray()
                 for chunk in response.iter_raw():
                     content += chunk

@@ -133,21 +133,22 @@ class Peers:
         Raises:
             PeerUnreachable: no whole answer within `timeout` seconds. PeerRefused and its kin.
         """
+        deadline = time.monotonic() + timeout
         with self._lock:
             known = url in self._introduced
         if not known:
-            self._signed(url, "/peer/hello", {"party": self._node.party.to_json()}, timeout)
+            self._signed(url, "/peer/hello", {"party": self._node.party.to_json()}, deadline)
             with self._lock:
                 self._introduced.add(url)
         try:
-            answer = self._signed(url, path, body, timeout)
+            answer = self._signed(url, path, body, deadline)
         except PeerRefused as error:
             if not known or error.fields.get("peer_code") != "peer.unknown":
                 raise
             # it keeps a bounded number of parties that it has not dealt with, and has forgotten this one
             with self._lock:
                 self._introduced.discard(url)
-            return self.post(url, path, body, timeout=timeout)
+            return self.post(url, path, body, timeout=_left(url, deadline))
         if not isinstance(answer, dict):
             raise PeerRefused(f"{url} answered {path} with something that is not an object")
         return answer
@@ -158,12 +159,11 @@ class Peers:
         """A signed POST to an account's node."""
         return self.post(self.url_of(account), path, body, timeout=timeout)
 
-    def _signed(self, url: str, path: str, body: dict[str, Any], timeout: float) -> Any:
+    def _signed(self, url: str, path: str, body: dict[str, Any], deadline: float) -> Any:
         data = json.dumps(body, separators=(",", ":")).encode()
-        deadline = time.monotonic() + timeout
         while True:
             try:
-                return self._signed_once(url, path, data, timeout)
+                return self._signed_once(url, path, data, _left(url, deadline))
             except PeerBusy as error:
                 pause = error.fields["retry_after_seconds"]
                 if time.monotonic() + pause > deadline:
@@ -191,7 +191,6 @@ class Peers:
     ) -> Any:
         # what follows the host is this module's own, never part of what somebody wrote
         target = f"{origins.parse(url)}{path}"
-        deadline = time.monotonic() + timeout
         try:
             with self.client.stream(
                 method, target, content=data, headers=headers, timeout=timeout
@@ -201,9 +200,6 @@ class Peers:
                     content += chunk
                     if len(content) > most_bytes:
                         raise PeerRefused(f"{url} answered with more than {most_bytes} bytes")
-                    if time.monotonic() > deadline:
-                        # the client's own timeout begins anew with every byte
-                        raise httpx.ReadTimeout("the answer takes too long")
                 _require_time(url, response)
                 return _read(url, response.status_code, bytes(content))
         except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
@@ -216,6 +212,18 @@ class Peers:
     def close(self) -> None:
         """Close all connections."""
         self.client.close()
+
+
+def _left(url: str, deadline: float) -> float:
+    """Seconds until then.
+
+    Raises:
+        PeerUnreachable: there are none.
+    """
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise PeerUnreachable(f"{url} did not answer in time", hint="Is that node running?", url=url)
+    return left
 
 
 def _require_time(url: str, response: httpx.Response) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -98,7 +99,7 @@ def collected(services: Services, receipt_id: str, *, may_anchor: bool = True) -
     if receipt.provider == node.account:
         bundle, report = _gathered(node, services.peers, _sold(node, receipt), receipt, may_anchor=may_anchor)
         return bundle, check(bundle, chain=node.chain, must_be_final=False) if report.ok else report
-    services.buyer.flush()
+    services.buyer.flush(receipt.provider)
     try:
         answer = services.peers.ask(receipt.provider, "/peer/evidence", {"receipt": receipt.id}, timeout=120)
     except Conflict as error:
@@ -406,8 +407,10 @@ def _ask_proofs(node: Node, peers: Peers, account: str, ids: list[str]) -> dict[
         receipt = envelope.document
         if isinstance(receipt, Receipt) and receipt.provider == account and envelope.is_complete:
             receipts.append(envelope.to_json())
+    deadline = time.monotonic() + PROOF_SECONDS
     peers.ask(account, "/peer/countersign", {"receipts": receipts}, timeout=PROOF_SECONDS)
-    answer: dict[str, Any] = peers.ask(account, "/peer/proofs", {"ids": ids}, timeout=PROOF_SECONDS)
+    left = max(deadline - time.monotonic(), 0.0)
+    answer: dict[str, Any] = peers.ask(account, "/peer/proofs", {"ids": ids}, timeout=left)
     return answer
 
 

@@ -3,14 +3,22 @@
 A party document is a stranger's text, and so is what its name resolves to. A name is resolved once, each of its
 addresses is checked, and one of those is connected to, so that nothing can change in between. Where the owner typed
 an address, this machine and its network are the owner's to name.
+
+The timeout of a request is that of the whole exchange, from connecting to the last byte of the answer: whoever
+drips a head, a body or interim answers gets no more time than whoever says nothing.
 """
 
 from __future__ import annotations
 
+import contextlib
+import math
 import socket
+import ssl
+import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from ipaddress import ip_address
+from typing import Any
 
 import httpcore
 import httpx
@@ -22,8 +30,37 @@ from freehold.core.origins import Origin
 from freehold.node.settings import EVERYWHERE, Settings
 
 TIMEOUT_SECONDS = 30.0
+_PIECE_BYTES = 16 * 1024
 _NEAR: set[Kind] = {"loopback", "private"}
 SocketOption = httpcore.SOCKET_OPTION
+
+
+class _Now(threading.local):
+    """The exchange of this thread; httpcore gives each read and write a timeout, and knows of no whole."""
+
+    deadline = math.inf
+
+
+_now = _Now()
+
+
+@contextlib.contextmanager
+def _until(deadline: float) -> Iterator[None]:
+    """Whatever is read or written in here is to be done by then, in monotonic seconds."""
+    before, _now.deadline = _now.deadline, deadline
+    try:
+        yield
+    finally:
+        _now.deadline = before
+
+
+def _left(timeout: float | None, over: type[Exception]) -> float:
+    """What is left of the time."""
+    left = min(_now.deadline - time.monotonic(), TIMEOUT_SECONDS if timeout is None else timeout)
+    if left <= 0:
+        raise over("the exchange takes too long")
+    return left
+
 
 Allowed = Callable[[str, int], set[Kind]]
 """Host and port to the kinds of address that may be connected to."""
@@ -85,6 +122,63 @@ class _Transport(httpx.HTTPTransport):
             network_backend=_Checked(allowed),
         )
 
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send, and read the answer's head; its body is read by the same deadline."""
+        deadline = time.monotonic() + float(request.extensions["timeout"]["read"])
+        with _until(deadline):
+            response = super().handle_request(request)
+        assert isinstance(response.stream, httpx.SyncByteStream)
+        response.stream = _Body(response.stream, deadline)
+        return response
+
+
+class _Body(httpx.SyncByteStream):
+    """An answer's body, by its exchange's deadline."""
+
+    def __init__(self, stream: httpx.SyncByteStream, deadline: float) -> None:
+        self._stream, self._deadline = stream, deadline
+
+    def __iter__(self) -> Iterator[bytes]:
+        pieces = iter(self._stream)
+        while True:
+            with _until(self._deadline):
+                piece = next(pieces, None)
+            if piece is None:
+                return
+            yield piece
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+class _Stream(httpcore.NetworkStream):
+    """A connection on which nothing lasts longer than the exchange it belongs to."""
+
+    def __init__(self, stream: httpcore.NetworkStream) -> None:
+        self._stream = stream
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._stream.read(max_bytes, _left(timeout, httpcore.ReadTimeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        # in pieces: the time that one may take begins anew with each part of it that was sent
+        for start in range(0, len(buffer), _PIECE_BYTES):
+            piece = buffer[start : start + _PIECE_BYTES]
+            self._stream.write(piece, _left(timeout, httpcore.WriteTimeout))
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        # the timeout of a handshake is that of the whole handshake
+        left = _left(timeout, httpcore.ConnectTimeout)
+        return _Stream(self._stream.start_tls(ssl_context, server_hostname, left))
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
 
 class _Checked(httpcore.SyncBackend):
     """Connects to an address that was checked, not to a name that may lead elsewhere a moment later."""
@@ -105,12 +199,12 @@ class _Checked(httpcore.SyncBackend):
         Raises:
             PeerNotAllowed: one of them is of a kind that may not be connected to.
         """
-        deadline = time.monotonic() + (TIMEOUT_SECONDS if timeout is None else timeout)
+        deadline = time.monotonic() + _left(timeout, httpcore.ConnectTimeout)
         failed: Exception = httpcore.ConnectError(f"{host} has no address")
         for address in resolved(host, port, self._allowed(host, port)):
             left = max(deadline - time.monotonic(), 0.001)
             try:
-                return super().connect_tcp(address, port, left, local_address, socket_options)
+                return _Stream(super().connect_tcp(address, port, left, local_address, socket_options))
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 failed = error
         raise failed
