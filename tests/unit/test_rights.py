@@ -282,6 +282,7 @@ WIDER = [
     ("epsilon_run_micro", {"epsilon_run_micro": 41}),
     ("epsilon_life_micro", {"epsilon_life_micro": 81}),
     ("judges", {"judges": (HOLDER, OTHER)}),
+    ("per", {"per": "row"}),
 ]
 
 
@@ -300,6 +301,8 @@ def test_a_child_that_is_wider_in_one_thing_is_named(field: str, fields: dict[st
         ("price_units", {"price_units": PRICE - 1}, {"price_units": PRICE}),
         ("reveals", {"reveals": "update", "holders": (HOLDER,)}, {}),
         ("reveals", {"reveals": "noised"}, {"reveals": "answers"}),
+        ("round_to", {"round_to": 3}, {"round_to": 2}),
+        ("rows_per_call", {"rows_per_call": 21}, {"rows_per_call": 20}),
         ("holders", {}, {"holders": (HOLDER,)}),
         ("holders", {"holders": (HOLDER, OTHER)}, {"holders": (HOLDER,)}),
         ("holders", {"holders": (OTHER,)}, {"holders": (HOLDER,)}),
@@ -329,6 +332,8 @@ def test_a_child_that_is_wider_than_another_parent_is_named(
         {"epsilon_life_micro": 79},
         {"judges": ()},
         {"holders": (HOLDER,)},
+        {"rows_per_call": 1},
+        {"round_to": 2},
     ],
     ids=str,
 )
@@ -366,3 +371,52 @@ def test_the_dearer_and_the_charge_for_each_use_prevail() -> None:
     met = meet(cheap, dear)
     assert (met.price_units, met.price_per) == (2, "use")
     assert meet(cheap, changed(TERMS, price_units=3)).price_per == "grant"
+    by_row = changed(TERMS, per="row")
+    assert meet(TERMS, by_row).per == meet(by_row, TERMS).per == "row"
+    assert meet(TERMS, cheap).per == "call"
+
+
+# prices by the row
+
+BY_ROW = asset_of(changed(PER_USE.terms, per="row", rows_per_call=4))
+
+
+@pytest.mark.parametrize(("rows", "cap", "allowed"), [(1, PRICE, True), (3, 3 * PRICE, True), (3, 3 * PRICE - 1, False), (4, 4 * PRICE, True)])  # fmt: skip
+def test_rows_that_each_have_a_price_are_charged_together(rows: int, cap: int, allowed: bool) -> None:
+    grant = grant_of(BY_ROW, spend_cap_units=cap)
+    assert check.use_price(grant, rows) == rows * PRICE
+    assert check.use_price(CHARGED, rows) == PRICE
+    if allowed:
+        check.require_usable(grant, BY_ROW, STANDING, holder=HOLDER, action="infer", run=RUN, rows=rows)
+        return
+    with pytest.raises(check.SpendCapReached):
+        check.require_usable(grant, BY_ROW, STANDING, holder=HOLDER, action="infer", run=RUN, rows=rows)
+
+
+@pytest.mark.parametrize(
+    ("rows", "paid", "wrong"),
+    [
+        (1, 1, ""),
+        (4, 4, ""),
+        (5, 5, "rows"),
+        (0, 0, "rows"),
+        (3, 1, "money"),
+        (1, 3, "money"),
+        (None, 1, "rows"),
+    ],
+)
+def test_a_receipt_says_how_many_rows_it_charges(rows: int | None, paid: int, wrong: str) -> None:
+    grant = grant_of(BY_ROW, spend_cap_units=100 * PRICE)
+    price = paid * PRICE
+    lines = (
+        MoneyLine(account=HOLDER, delta_units=-price, reason="use"),
+        MoneyLine(account=OWNER, delta_units=price, reason="use"),
+    )
+    evidence = {} if rows is None else {"rows": rows}
+    receipt = receipt_of(grant, action="infer", evidence=evidence, money=lines if paid else ())
+    if not wrong:
+        check.require_receipt_fits(receipt, grant)
+        return
+    with pytest.raises(NotAllowed) as refused:
+        check.require_receipt_fits(receipt, grant)
+    assert refused.value.fields["field"] == wrong
