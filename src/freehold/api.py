@@ -375,9 +375,18 @@ class Node(Permissions):
         limits = given(calls_per_buyer=calls_per_buyer, rows_per_buyer=rows_per_buyer)
         self._client.post("/api/serve", {"model": identifier(model), "on": on, **limits})
 
-    def quote(self, model: str | Asset | Model, rows: int = 1, *, deposit_calls: int | None = None) -> Quote:
-        """What a call of so many rows would cost and set aside now; nothing is signed."""
-        asked = given(model=identifier(model), rows=rows, deposit_calls=deposit_calls)
+    def quote(
+        self,
+        model: str | Asset | Model,
+        rows: int = 1,
+        *,
+        at_most: str | None = None,
+        deposit_calls: int | None = None,
+    ) -> Quote:
+        """What a call of so many rows would cost and set aside now, within `at_most` dollars; nothing is signed."""
+        asked = given(
+            model=identifier(model), rows=rows, at_most_units=most(at_most), deposit_calls=deposit_calls
+        )
         return made(Quote, self._client.post("/api/quote", asked))
 
     def predict(

@@ -11,10 +11,11 @@ from node_process import Process
 from node_world import SPEND_PER_DAY_MICRO, Party, World, begin, order, until
 
 from freehold.core.documents import Asset, parse_document
-from freehold.core.errors import FreeholdError, InvalidInput
-from freehold.node import ceiling, granting, training
+from freehold.core.errors import FreeholdError, InvalidInput, NotAllowed
+from freehold.node import ceiling, granting, rationing, serving, training
 from freehold.node.buying import Buyer
 from freehold.node.ceiling import DAY_SECONDS, PriceChanged, SpendingRefused, SpendingUnset
+from freehold.node.rationing import Ration
 
 GRANT = 2_000_000
 
@@ -152,7 +153,9 @@ def test_the_day_rolls_and_a_clock_set_back_refills_nothing(
     party = limited(shop.buyer("clocked"), day=PRICE)
     buy_one = party.services.buyer.predict
     buy_one(shop.model.id, shop.rows())
-    monkeypatch.setattr(party.node, "_clock", clock)
+    # a request signed by another clock than its reader's is refused before anything is paid
+    for one in (party, shop.builder):
+        monkeypatch.setattr(one.node, "_clock", clock)
     for ahead in (0, -3 * DAY_SECONDS, -400 * DAY_SECONDS, DAY_SECONDS - 60):
         clock.ahead = ahead
         with pytest.raises(SpendingRefused):
@@ -247,7 +250,8 @@ def test_what_failed_counts_until_it_cannot_happen_any_more(
         party.services.buyer.predict(shop.model.id, shop.rows(1, 1))
     clock = Clock()
     clock.ahead = ceiling.VALID_SECONDS + ceiling.CLOCK_SECONDS + 60
-    monkeypatch.setattr(party.node, "_clock", clock)
+    for one in (party, shop.builder):
+        monkeypatch.setattr(one.node, "_clock", clock)
     party.services.buyer.predict(shop.model.id, shop.rows(1, 1), deposit_calls=1)
     states = [row["state"] for row in ceiling.overview(party.node)["payments"]]
     assert sorted(states) == ["spent", "spent", "void"]
@@ -321,3 +325,62 @@ def test_a_channel_of_before_is_counted_call_by_call(shop: Shop) -> None:
     with pytest.raises(SpendingRefused):
         buyer.predict(shop.model.id, shop.rows(1, 3))
     assert spent(party) == 2 * PRICE
+
+
+def test_what_a_deposit_holds_is_no_new_spending(shop: Shop) -> None:
+    party = shop.buyer("prepaid")
+    buyer: Buyer = party.services.buyer
+    buyer.predict(shop.model.id, shop.rows(), deposit_calls=2)
+    limited(party)
+    buyer.predict(shop.model.id, shop.rows(1, 1))
+    assert spent(party) == 2 * PRICE
+    with pytest.raises(SpendingUnset):
+        buyer.predict(shop.model.id, shop.rows(1, 2))
+
+
+def test_what_one_act_may_take_binds_also_out_of_a_deposit(shop: Shop) -> None:
+    party = shop.buyer("thrifty")
+    buyer: Buyer = party.services.buyer
+    buyer.predict(shop.model.id, shop.rows())
+    limited(party)
+    with pytest.raises(SpendingRefused) as refused:
+        buyer.predict(shop.model.id, shop.rows(1, 1), at_most_units=PRICE - 1)
+    assert refused.value.fields["limit"] == "--max"
+
+
+def test_what_is_said_to_be_set_aside_stays_within_the_limit_of_the_act(shop: Shop) -> None:
+    party = shop.buyer("quoted")
+    assert party.services.buyer.quote(shop.model.id, 1, at_most_units=2 * PRICE)["deposit_units"] == 2 * PRICE
+
+
+def test_nothing_is_set_aside_for_a_call_that_its_seller_would_not_answer(shop: Shop) -> None:
+    serving.switch(shop.builder.node, shop.model.id, on=True, ration=Ration(rows=2))
+    try:
+        party = shop.buyer("rationed")
+        buyer: Buyer = party.services.buyer
+        with pytest.raises(NotAllowed) as refused:
+            buyer.predict(shop.model.id, shop.rows(3))
+        assert refused.value.fields["peer_code"] == "answers.ration"
+        assert ceiling.overview(party.node)["payments"] == []
+        buyer.predict(shop.model.id, shop.rows(2), deposit_calls=1)
+        with pytest.raises(NotAllowed):
+            buyer.predict(shop.model.id, shop.rows(1, 2))
+        assert spent(party) == PRICE, "nor is a channel topped up for it"
+    finally:
+        serving.switch(shop.builder.node, shop.model.id, on=True, ration=Ration())
+
+
+def test_who_says_yes_and_then_no_leaves_what_was_set_aside_to_its_buyer(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rationing, "require", lambda *_: None)
+    party = shop.buyer("misled")
+
+    def refuse(*_: object) -> None:
+        raise rationing.RationSpent("no more today", hint="Nothing was charged.")
+
+    monkeypatch.setattr(rationing, "take", refuse)
+    with pytest.raises(NotAllowed) as refused:
+        party.services.buyer.predict(shop.model.id, shop.rows(), deposit_calls=3)
+    assert refused.value.fields["set_aside_units"] == 3 * PRICE
+    assert "$0.003 were set aside" in refused.value.hint

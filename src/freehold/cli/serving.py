@@ -10,7 +10,7 @@ import typer
 
 from freehold.cli.allowing import Max, agreed
 from freehold.cli.client import NodeClient
-from freehold.cli.options import DEFAULT_HOME, Home, Json
+from freehold.cli.options import DEFAULT_HOME, Home, Json, units
 from freehold.cli.output import emit, note, percent, plain, table
 
 
@@ -97,10 +97,12 @@ def predict(
     columns = list(node.get(f"/api/models/{model}")["columns"])
     asked = read(rows, sys.stdin.buffer, columns)
     more = {} if deposit_calls is None else {"deposit_calls": deposit_calls}
-    quote = node.post("/api/quote", {"model": model, "rows": len(asked), **more})
+    limit = {} if most is None else {"at_most_units": units(most)}
+    quote = node.post("/api/quote", {"model": model, "rows": len(asked), **more, **limit})
     for line in _cost(quote):
         note(line)
-    at_most = agreed(node, max(quote["price_units"], quote["deposit_units"]), quote, most)
+    aside = int(quote["deposit_units"])
+    at_most = agreed(node, max(quote["price_units"], aside) if aside else 0, quote, most)
     # by its id, at the price shown: a name may be another model's by now
     order = {"model": quote["model"], "rows": asked, "shown_units": quote["price_units"], **more}
     order |= {"without_lineage": without_lineage, **({} if at_most is None else {"at_most_units": at_most})}

@@ -10,11 +10,15 @@ from freehold.node import ceiling
 from freehold.node.node import Node
 
 
-def shown(node: Node, total_units: int, gas: int = 0) -> dict[str, Any]:
-    """What a page says beside the button that pays; `ui.spending` shows it."""
+def shown(node: Node, total_units: int, gas: int = 0, held_units: int = 0) -> dict[str, Any]:
+    """What a page says beside the button that pays; `ui.spending` shows it.
+
+    `total_units` leave the wallet; `held_units` are paid of what a channel already holds.
+    """
     found = ceiling.overview(node)
     return {
         "total_units": total_units,
+        "held_units": held_units,
         "gas": gas,
         "spent_units": found["spent_units"],
         "per_day_units": found["spend_per_day_micro"],

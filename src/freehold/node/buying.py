@@ -11,7 +11,7 @@ import contextlib
 import json
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import httpx
@@ -30,6 +30,7 @@ from freehold.core.errors import (
     VerificationFailed,
 )
 from freehold.core.ids import hash_bytes, sha256_hex
+from freehold.core.money import dollars
 from freehold.core.signing import Envelope, parse_envelope, recover
 from freehold.core.terms import price_of
 from freehold.core.typed_data import voucher_digest
@@ -137,24 +138,59 @@ class Buyer:
             proving.require_lineage(self._node, self._peers, asset, without_lineage=without_lineage)
             grant = self._grant(asset, spend_cap_units)
             cost = use_price(grant, len(rows))
-            record = spending.ready(self._node, asset, cost, act, deposit_calls)
-            pending = record["pending"]
-            if pending and pending["body"] != body.decode():
-                self._finish(record, asset, act)
-                record = spending.ready(self._node, asset, cost, act, deposit_calls)
-            if not record["pending"]:
-                record = spending.make_room(self._node, record, cost, act, deposit_calls)
-                record = self._plan(record, grant, body, int(record["cumulative_units"]) + cost, act)
-            answer = self._send(record, asset, act)
+            with self._telling_what_is_set_aside(act):
+                answer = self._bought(asset, grant, cost, body, act, deposit_calls)
         self._countersigner.flush_if_due(asset.owner)
         return answer
 
-    def _require_limit(self, asset: Asset, act: Act, units: int, deposit_calls: int) -> None:
+    def _bought(
+        self, asset: Asset, grant: Grant, cost: int, body: bytes, act: Act, deposit_calls: int
+    ) -> dict[str, Any]:
+        def answered() -> None:
+            self._require_answered(asset, body)
+
+        record = spending.ready(self._node, asset, cost, act, deposit_calls, answered)
+        pending = record["pending"]
+        if pending and pending["body"] != body.decode():
+            self._finish(record, asset, act)
+            record = spending.ready(self._node, asset, cost, act, deposit_calls, answered)
+        if not record["pending"]:
+            record = spending.make_room(self._node, record, cost, act, deposit_calls, answered)
+            record = self._plan(record, grant, body, int(record["cumulative_units"]) + cost, act)
+        return self._send(record, asset, act)
+
+    def _require_answered(self, asset: Asset, body: bytes) -> None:
+        """The seller says that it would answer now: asked before money is set aside for it.
+
+        Raises:
+            NotAllowed and its kin, PeerUnreachable: nothing was set aside.
+        """
+        asked = {"model": asset.id, "rows": len(json.loads(body)["rows"])}
+        self._peers.ask(asset.owner, "/peer/calls", asked)
+
+    @contextlib.contextmanager
+    def _telling_what_is_set_aside(self, act: Act) -> Iterator[None]:
+        """Whatever stops a call, its buyer learns what was set aside for it before."""
         try:
-            ceiling.require_limit(self._node, act, units)
+            yield
+        except FreeholdError as error:
+            units = ceiling.set_aside(self._node, act)
+            if units:
+                error.hint = (
+                    f"{error.hint} {dollars(units)} were set aside for calls of this model and stay yours:"
+                    " freehold channels list shows them, freehold channels close takes them back."
+                ).strip()
+                error.fields = {**error.fields, "set_aside_units": units}
+            raise
+
+    def _require_limit(self, asset: Asset, act: Act, units: int, deposit_calls: int) -> None:
+        ceiling.require_agreed(act, units)
+        leaving = spending.from_wallet(self._node, asset, units)
+        try:
+            ceiling.require_limit(self._node, act, leaving)
         except ceiling.SpendingUnset:
             shown = spending.quote(self._node, asset, units, act, deposit_calls)
-            ceiling.require_limit(self._node, act, units, **shown)
+            ceiling.require_limit(self._node, act, leaving, **shown)
 
     def channels(self) -> list[dict[str, Any]]:
         """Every channel this node pays from."""
@@ -230,7 +266,9 @@ class Buyer:
             price = use_price(grant, len(json.loads(body)["rows"]))
             expected = self._require_promised(record, refusal, price)
             record = {**record, "cumulative_units": expected - price}
-            record = spending.make_room(self._node, record, price, act, 1)
+            record = spending.make_room(
+                self._node, record, price, act, 1, lambda: self._require_answered(asset, body)
+            )
             record = self._plan(record, grant, body, expected, act)
             return self._send(record, asset, act, resynchronise=False)
         spending.keep(self._node, {**record, "pending": None})

@@ -103,6 +103,22 @@ def require_limit(node: Node, act: Act, units: int, **shown: int) -> None:
             raise _over(name, most, units, most)
 
 
+def require_agreed(act: Act, units: int) -> None:
+    """An act's price is not more than its owner allows for it, also where a deposit already holds it.
+
+    Raises:
+        SpendingRefused.
+    """
+    if act.at_most_units is not None and units > act.at_most_units:
+        raise _over("--max", act.at_most_units, units, act.at_most_units)
+
+
+def set_aside(node: Node, act: Act) -> int:
+    """What an act moved from the wallet into a channel."""
+    with node.store.transaction() as tx:
+        return _sum(tx, "state = 'spent' AND purpose IN ('deposit', 'top-up') AND act = ?", act.id)
+
+
 def require_shown(units: int, shown_units: int | None) -> None:
     """What an act takes is not more than the owner was shown.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
+from freehold.core.connection import Connection
 from freehold.core.errors import InvalidInput, NotAllowed
 from freehold.node.node import Node
 from freehold.node.store import Transaction
@@ -44,8 +45,8 @@ def of(node: Node, model: str) -> Ration:
     return Ration(**node.store.state(f"ration:{model}", {}))
 
 
-def take(node: Node, tx: Transaction, model: str, buyer: str, rows: int) -> None:
-    """Count one call of so many rows, in the transaction that answers it.
+def require(node: Node, connection: Connection, model: str, buyer: str, rows: int) -> None:
+    """A buyer's ration has room for one more call of so many rows.
 
     Raises:
         RationSpent.
@@ -54,7 +55,7 @@ def take(node: Node, tx: Transaction, model: str, buyer: str, rows: int) -> None
     if ration == Ration():
         return
     now = node.now()
-    calls, answered = tx.connection.execute(
+    calls, answered = connection.execute(
         "SELECT coalesce(sum(calls), 0), coalesce(sum(answered_rows), 0) FROM served"
         " WHERE model = ? AND buyer = ? AND at > ?",
         (model, buyer, now - DAY_SECONDS - HOUR_SECONDS),
@@ -70,6 +71,18 @@ def take(node: Node, tx: Transaction, model: str, buyer: str, rows: int) -> None
                 most=most,
                 had=had,
             )
+
+
+def take(node: Node, tx: Transaction, model: str, buyer: str, rows: int) -> None:
+    """Count one call of so many rows, in the transaction that answers it.
+
+    Raises:
+        RationSpent.
+    """
+    if of(node, model) == Ration():
+        return
+    require(node, tx.connection, model, buyer, rows)
+    now = node.now()
     tx.connection.execute(
         "DELETE FROM served WHERE model = ? AND buyer = ? AND at <= ?",
         (model, buyer, now - DAY_SECONDS - HOUR_SECONDS),

@@ -102,12 +102,7 @@ class Gateway:
         question = read_request(body)
         served = self._model(question.model)
         rows = len(question.rows)
-        if rows > served.quote.rows_per_call:
-            raise InvalidRequest(
-                f"{served.asset.name} answers at most {served.quote.rows_per_call} rows a call, not {rows}",
-                hint="Ask in several calls.",
-                rows_per_call=served.quote.rows_per_call,
-            )
+        _require_rows(served, rows)
         if header is None:
             raise Unpaid(
                 f"this call of {served.asset.name} costs {served.quote.price_of(rows)} units",
@@ -122,6 +117,21 @@ class Gateway:
         except PaymentRefused as error:
             error.fields = {**served.quote.to_json(rows), **error.fields}
             raise
+
+    def would_answer(self, buyer: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Whether a buyer's call of so many rows would be answered now, asked before money is set aside for it.
+
+        Raises:
+            NotFound: no such model is served. InvalidRequest: so many rows never. RationSpent.
+        """
+        model, rows = body.get("model"), body.get("rows")
+        if not isinstance(model, str) or type(rows) is not int or rows < 1:
+            raise InvalidInput("the body names a model and a number of rows")
+        served = self._model(model)
+        _require_rows(served, rows)
+        with self._node.store.reading() as connection:
+            rationing.require(self._node, connection, model, buyer, rows)
+        return {"model": model, "call_units": served.quote.price_of(rows)}
 
     def vouch(self, header: str | None) -> None:
         """A voucher's payer holds a grant of this node and signed it, so its question may be large.
@@ -228,3 +238,13 @@ class Gateway:
             pruning.keep(node, tx, key, question.hash, given, receipt)
             keep_voucher(tx, voucher, served.asset.id)
         return given
+
+
+def _require_rows(served: Served, rows: int) -> None:
+    most = served.quote.rows_per_call
+    if rows > most:
+        raise InvalidRequest(
+            f"{served.asset.name} answers at most {most} rows a call, not {rows}",
+            hint="Ask in several calls.",
+            rows_per_call=most,
+        )

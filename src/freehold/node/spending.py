@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+from collections.abc import Callable
 from typing import Any
 
 from eth_hash.auto import keccak
@@ -76,13 +77,7 @@ def current(node: Node, asset: Asset) -> Record | None:
 
 def quote(node: Node, asset: Asset, price_units: int, act: Act, deposit_calls: int) -> dict[str, Any]:
     """What a call would take now, and what would be set aside for it; nothing is signed."""
-    record = current(node, asset)
-    state = read_channel(node, record["channel"]) if record else None
-    free = (
-        state.deposited_units - max(record["cumulative_units"], state.settled_units)
-        if record and state
-        else 0
-    )
+    free = _free(node, current(node, asset))
     deposit = 0
     if free < price_units:
         deposit = max(price_units - free, min(price_units * deposit_calls, node.balance_units()))
@@ -100,8 +95,28 @@ def quote(node: Node, asset: Asset, price_units: int, act: Act, deposit_calls: i
     }
 
 
-def ready(node: Node, asset: Asset, price_units: int, act: Act, deposit_calls: int) -> Record:
+def from_wallet(node: Node, asset: Asset, price_units: int) -> int:
+    """What a call takes from the wallet: what the channel does not hold, all of it where no deposit was counted."""
+    record = current(node, asset)
+    if record is not None and not record.get("counted"):
+        return price_units
+    return max(0, price_units - _free(node, record))
+
+
+def _free(node: Node, record: Record | None) -> int:
+    """What a channel holds that is not promised."""
+    if record is None:
+        return 0
+    state = read_channel(node, record["channel"])
+    return state.deposited_units - max(int(record["cumulative_units"]), state.settled_units)
+
+
+def ready(
+    node: Node, asset: Asset, price_units: int, act: Act, deposit_calls: int, before: Callable[[], None]
+) -> Record:
     """The open channel for a model; a new one, with room for this call and some more, where there is none.
+
+    `before` is called before money is set aside; it raises where that would be for nothing.
 
     Raises:
         SpendingUnset, SpendingRefused, OtherToken; NotEnoughDollars: the wallet cannot pay for a single call.
@@ -110,6 +125,7 @@ def ready(node: Node, asset: Asset, price_units: int, act: Act, deposit_calls: i
     if record is not None and read_channel(node, record["channel"]).exists:
         return record
     amount = _deposit(node, act, price_units, deposit_calls, record["channel"] if record else "")
+    before()
     if record is None:
         record = _planned(node, asset, amount)
     elif amount != record["amount_units"]:
@@ -165,8 +181,13 @@ def _open(node: Node, record: Record, act: Act) -> None:
     ceiling.mined(node, record["channel"])
 
 
-def make_room(node: Node, record: Record, price_units: int, act: Act, deposit_calls: int) -> Record:
-    """See that the channel holds the next call's price too; tops up, for some more, where it does not."""
+def make_room(
+    node: Node, record: Record, price_units: int, act: Act, deposit_calls: int, before: Callable[[], None]
+) -> Record:
+    """See that the channel holds the next call's price too; tops up, for some more, where it does not.
+
+    `before` as in `ready`.
+    """
     if record["top_up"] and _is_used(node, _top_up_nonce(record)):
         record = _topped_up(node, record)
     short = (
@@ -181,6 +202,7 @@ def make_room(node: Node, record: Record, price_units: int, act: Act, deposit_ca
     record["top_up"]["amount_units"] = max(
         short, _deposit(node, act, min(short, price_units), deposit_calls, nonce)
     )
+    before()
     keep(node, record)
     return _top_up(node, record, act)
 

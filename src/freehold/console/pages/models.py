@@ -20,6 +20,8 @@ from freehold.node.rationing import Ration
 from freehold.training import findings, promises
 
 PPM = 1_000_000
+LABELS = {"0", "1", "true", "false"}
+"""What may stand at the end of a row as its label; any other value more than there are columns is a mistake."""
 
 
 def overview(visit: Visit) -> Response:
@@ -61,7 +63,7 @@ def model(visit: Visit, error: FreeholdError | None = None) -> Response:
         has_lineage=is_trained(asset),
         terms=asset.terms,
         created_at=asset.created_at,
-        answer=answer,
+        answer=None if error else answer,
         typed=visit.form.fields if error else {},
         **_cost(visit, asset, away=away),
         balance_units=None if away else node.balance_units(),
@@ -74,8 +76,11 @@ def _cost(visit: Visit, asset: Asset, *, away: bool) -> dict[str, Any]:
         quote = None if away else visit.services.buyer.quote(asset.id, 1)
     except FreeholdError:
         quote = None
-    total = max(quote["price_units"], quote["deposit_units"]) if quote else 0
-    return {"quote": quote, "pay": paying.shown(visit.node, total, quote["gas"] if quote else 0)}
+    if quote is None:
+        return {"quote": None, "pay": paying.shown(visit.node, 0)}
+    price, aside = quote["price_units"], quote["deposit_units"]
+    found = (max(price, aside), quote["gas"], 0) if aside else (0, 0, price)
+    return {"quote": quote, "pay": paying.shown(visit.node, *found)}
 
 
 def _found(visit: Visit) -> Asset:
@@ -218,8 +223,14 @@ def _row(visit: Visit, asset: Asset) -> list[str]:
     columns = list(asset.schema_["columns"])
     pasted = visit.form.text("line", 20_000)
     if pasted:
-        cells = [cell.strip() for cell in next(csv.reader([pasted.splitlines()[-1]]))]
-        if len(cells) == len(columns) + 1:
+        lines = [line for line in pasted.splitlines() if line.strip()]
+        if len(lines) != 1:
+            raise InvalidInput(
+                f"that are {len(lines)} lines, one row is asked at a time",
+                hint="Paste one row, without its header. Nothing was paid.",
+            )
+        cells = [cell.strip() for cell in next(csv.reader(lines))]
+        if len(cells) == len(columns) + 1 and cells[-1].lower() in LABELS:
             # a row as it stands in the table, with its label at the end
             cells = cells[:-1]
     else:
@@ -227,7 +238,7 @@ def _row(visit: Visit, asset: Asset) -> list[str]:
     if len(cells) != len(columns):
         raise InvalidInput(
             f"that line has {len(cells)} values, the model takes {len(columns)}",
-            hint="Give one number for each column, separated by commas.",
+            hint="Give one number for each column, separated by commas. Nothing was paid.",
         )
     for name, cell in zip(columns, cells, strict=True):
         if not cell:

@@ -101,6 +101,7 @@ def router(services: Services) -> APIRouter:
     routes.post("/rounds/commit")(signed(lender.commit))
     routes.post("/rounds/reveal")(signed(lender.reveal))
     routes.post("/agreements")(signed(lender.agree))
+    routes.post("/calls")(signed(services.gateway.would_answer))
     routes.post("/countersign")(
         signed(lambda sender, body: lending.countersign(node, sender, body.get("receipts")))
     )
