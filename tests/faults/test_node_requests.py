@@ -14,7 +14,7 @@ from node_world import Party, World, require_sound
 from peer_calls import call, introduce, send, signed
 
 from freehold.core.errors import FreeholdError
-from freehold.core.signing import seal
+from freehold.core.signing import Envelope, Signature, seal, sign_digest
 from freehold.core.typed_data import Domain
 from freehold.node import viewing
 from freehold.node.api import bodies
@@ -104,6 +104,28 @@ def test_nobody_can_introduce_another_or_speak_for_it(world: World, pair: Pair) 
     stranger = world.party("stranger")
     answer = call(stranger, pair.owner, "/peer/hello", {"party": pair.caller.node.party.to_json()})
     assert refusal(answer) == (401, "signature.invalid")
+
+
+def test_a_contract_that_a_stranger_names_is_not_called(
+    world: World, pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, node = pair.caller.node.keys.account_key, world.party("stranger").node
+    called: list[str] = []
+    accepts = pair.owner.node.contract_accepts
+    monkeypatch.setattr(
+        pair.owner.node, "contract_accepts", lambda account, *rest: called.append(account) or accepts(account, *rest)
+    )  # fmt: skip
+    contract = node.contract("Market")
+    for document, path, name in (
+        (node.party_document().model_copy(update={"account": contract}), "/peer/hello", "party"),
+        (pair.asset.model_copy(update={"owner": contract}), "/peer/releases", "asset"),
+    ):
+        signature = Signature(
+            role=document.roles[0], signer=contract, signature="0x" + sign_digest(key, b"\1" * 32).hex()
+        )
+        body = {name: Envelope(document, (signature,)).to_json(), "claims": []}
+        assert 400 <= refusal(call(pair.caller, pair.owner, path, body))[0] < 500
+    assert called == []
 
 
 def test_a_party_of_another_chain_is_refused_by_name(world: World, pair: Pair) -> None:

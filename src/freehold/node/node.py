@@ -197,14 +197,15 @@ class Node:
         party = envelope.document
         if not isinstance(party, Party):
             raise InvalidDocument("a party document was expected")
-        check(envelope, self.domain, contract=self.contract_accepts)
+        if public_account(bytes.fromhex(party.account_key[2:])) != party.account:
+            raise InvalidSignature("a party's key does not belong to its account")
+        # by that key and no contract: whoever introduces itself has nothing called on the chain
+        check(envelope, self.domain)
         if party.chain_id != self.chain_id:
             raise InvalidDocument(
                 f"{party.name} is on chain {party.chain_id}, this node on {self.chain_id}",
                 hint="Use one chain.",
             )
-        if public_account(bytes.fromhex(party.account_key[2:])) != party.account:
-            raise InvalidSignature("a party's key does not belong to its account")
         return party
 
     def accept_party(self, envelope: Envelope) -> Party:

@@ -334,12 +334,12 @@ def _revocations(node: Node, account: str, answer: dict[str, Any]) -> dict[str, 
     values = answer.get("revocations", [])
     for value in values if isinstance(values, list) else [None]:
         claim = parse_envelope(value)
-        node.check(claim)
         if not isinstance(claim.document, Claim) or (claim.document.claim_kind, claim.document.issuer) != (
             "revocation",
             account,
         ):
             raise Unavailable(f"{account} shows revocations that are none of its own", account=account)
+        node.check(claim)
         found[claim.document.id] = claim
     return found
 

@@ -9,12 +9,12 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from freehold.core import origins
 from freehold.core.canonical import parse
-from freehold.core.documents import Party
-from freehold.core.errors import InvalidInput, InvalidSignature, NotFound, Unavailable
+from freehold.core.documents import Document, Party
+from freehold.core.errors import InvalidDocument, InvalidInput, InvalidSignature, NotFound, Unavailable
 from freehold.core.http_signature import MAX_SKEW_SECONDS, Stamp, read, verify, verify_head
 from freehold.core.http_signature import Request as SignedRequest
 from freehold.core.origins import Origin
-from freehold.core.signing import parse_envelope
+from freehold.core.signing import Envelope, parse_envelope
 from freehold.log.note import VerifierKey
 from freehold.node import (
     auditing,
@@ -78,7 +78,7 @@ def router(services: Services) -> APIRouter:
 
     def hello(request: Request, raw: RawBody) -> dict[str, Any]:
         envelope = parse_envelope(read_body(raw).get("party"))
-        _authenticate(services, request, raw, node.check_party(envelope))
+        _authenticate(services, request, raw, envelope)
         node.accept_party(envelope)
         return {"account": node.account}
 
@@ -158,13 +158,17 @@ def _as_signed(request: Request, raw: bytes, names: tuple[Origin, ...]) -> tuple
     return signed, spoken is not None
 
 
-def _authenticate(services: Services, request: Request, raw: bytes, introduced: Party | None = None) -> str:
-    """The account that signed the request, once.
+def _authenticate(
+    services: Services, request: Request, raw: bytes, introduced: Envelope | None = None
+) -> str:
+    """The account that signed the request, once; it may be one that introduces itself with it.
 
     Raises:
         UnknownParty, InvalidSignature, RateLimited, Replayed.
     """
-    stamp = _proven(services.node, request, raw, introduced)
+    stamp = _proven(services.node, request, raw, introduced.document if introduced else None)
+    if introduced is not None:
+        services.node.check_party(introduced)
     request.state.peer = stamp.account
     try:
         services.callers.require(stamp.account)
@@ -188,7 +192,7 @@ def vouch(node: Node, request: Request) -> None:
     _proven(node, request, None)
 
 
-def _proven(node: Node, request: Request, raw: bytes | None, introduced: Party | None = None) -> Stamp:
+def _proven(node: Node, request: Request, raw: bytes | None, introduced: Document | None = None) -> Stamp:
     """Who signed the request; without a body, what its head claims of that is believed."""
     names = own_names(node.party_document(), node.settings)
     signed, is_spoken = _as_signed(request, raw or b"", names)
@@ -206,11 +210,13 @@ def _proven(node: Node, request: Request, raw: bytes | None, introduced: Party |
         raise
 
 
-def _sender(node: Node, claimed: str, introduced: Party | None) -> Party:
-    if introduced is not None and claimed != introduced.account:
+def _sender(node: Node, claimed: str, introduced: Document | None) -> Party:
+    if isinstance(introduced, Party) and claimed != introduced.account:
         raise InvalidSignature("the request is signed by another party than it introduces")
-    if introduced is not None:
+    if isinstance(introduced, Party):
         return introduced
+    if introduced is not None:
+        raise InvalidDocument("a party document was expected")
     try:
         return node.party_of(claimed)
     except (Unavailable, NotFound):
