@@ -5,7 +5,8 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import fields
 from typing import Any
 
 import pytest
@@ -15,9 +16,11 @@ from inference_world import PRICE, Hand, Shop
 from node_world import Party, World
 
 from freehold.chain.client import Chain
+from freehold.chain.errors import TransactionPending
+from freehold.chain.networks import Network
 from freehold.chain.rpc import Rpc
 from freehold.core.errors import FreeholdError
-from freehold.inference.payment import to_header
+from freehold.inference.payment import read_header, signature_bytes, to_header
 from freehold.node import logbook, serving, settling, upkeep, viewing
 from freehold.node.answers import money
 from freehold.node.keeping import costs, keeper, purse, subjects
@@ -240,6 +243,174 @@ def test_two_that_want_the_last_of_the_day_do_not_both_get_it(node: Node) -> Non
         one.join()
     assert sum(one is not None for one in got) == 4
     assert purse.day(node).used == 400_000
+
+
+def rate(node: Node, times: float) -> int:
+    """`micro_per_eth` at which one call pays a settlement so many times."""
+    return int(PRICE / times * 10**18 // (costs.USUAL_GAS[ACT] * node.chain.fee_wei()))
+
+
+def owe(node: Node, shop: Shop, hand: Hand, units: int) -> None:
+    """A voucher that was accepted, of as much as many calls cost."""
+    with node.store.transaction() as tx:
+        settling.keep_voucher(tx, read_header(hand.voucher(units)), shop.model.id)
+
+
+def close(hand: Hand) -> None:
+    hand.party.node.send("Channels", "requestClose", hand.channel)
+
+
+def test_the_last_of_the_day_goes_to_the_largest_debt_that_closes(
+    shop: Shop, payer: Party, node: Node
+) -> None:
+    small = [honest(shop, payer) for _ in range(2)]
+    large = honest(shop, payer, calls=3)
+    for hand in (*small, large):
+        close(hand)
+        time.sleep(1)
+    node.settings = node.settings.with_overrides(gas_per_day=200_000)
+    settle(node, by_itself=True)
+    assert [settled_units(node, hand) for hand in (*small, large)] == [0, 0, 3 * PRICE]
+
+
+def test_small_closing_channels_do_not_use_up_what_a_large_debt_needs(
+    shop: Shop, payer: Party, node: Node
+) -> None:
+    node.settings = node.settings.with_overrides(gas_per_day=240_000, micro_per_eth=rate(node, 1.5))
+    small = [honest(shop, payer) for _ in range(3)]
+    for hand in small:
+        close(hand)
+    settle(node, by_itself=True)
+    assert GasDaySpent.code in [row["code"] for row in settle(node, by_itself=True)["failed"]]
+    large = Hand.open(shop, payer, deposit=60 * PRICE)
+    owe(node, shop, large, 60 * PRICE)
+    # whose own code says in a block whether it pays stays below the one ceiling
+    bad = Hostile.open(shop, payer, deposit=60 * PRICE)
+    owe(node, shop, bad.hand, 60 * PRICE)
+    before = nonce(node)
+    done = settle(node, by_itself=True)
+    assert settled_units(node, large) == 60 * PRICE
+    assert nonce(node) == before + 1
+    assert {row["channel"]: row["code"] for row in done["failed"]}[bad.channel] == GasDaySpent.code
+
+
+def test_a_ceiling_more_for_every_so_many_times_its_cost_but_not_without_end() -> None:
+    assert [costs.ceilings(10, worth) for worth in (0, 399, 400, 1_000, 10**9)] == [1, 1, 2, 5, 10]
+    assert costs.ceilings(0, 10**9) == 1, "where no rate is known, nothing is worth many times its gas"
+
+
+def test_an_endpoint_that_errs_is_not_held_against_a_channel(
+    shop: Shop, payer: Party, node: Node, clock: Clock
+) -> None:
+    hand = honest(shop, payer)
+    with ChainProxy(shop.world.rpc_url) as proxy, Rpc(proxy.url) as rpc:
+        proxy.rule = lambda request: (
+            {"error": {"code": -32000, "message": "header not found"}}
+            if request["method"] == "eth_estimateGas"
+            else None
+        )
+        direct, node.chain = node.chain, Chain(rpc)
+        try:
+            for _ in range(3):
+                settle(node, by_itself=True)
+                clock.ahead += 61
+        finally:
+            node.chain = direct
+    known = subjects.known(node, ACT, "0x" + hand.channel.hex())
+    assert (known.failures, known.code) == (0, "chain.rpc")
+    settle(node, by_itself=True)
+    assert settled_units(node, hand) == PRICE
+
+
+def test_a_closing_channel_that_was_refused_before_is_reached_on_a_full_day(
+    shop: Shop, payer: Party, node: Node, clock: Clock
+) -> None:
+    node.settings = node.settings.with_overrides(gas_per_day=440_000)
+    victim, others = honest(shop, payer), [honest(shop, payer, calls=2) for _ in range(4)]
+    subjects.note_refused(node, ACT, "0x" + victim.channel.hex(), FreeholdError("refused once"))
+    settle(node, by_itself=True)
+    left = [hand for hand in others if not settled_units(node, hand)]
+    assert left, "the day is spent"
+    close(victim)
+    clock.ahead += 61
+    settle(node, by_itself=True)
+    assert settled_units(node, victim) == PRICE
+    assert not [hand for hand in left if settled_units(node, hand)]
+
+
+@pytest.mark.parametrize("times", [0.9, 1.05, 1.9])
+def test_a_closing_channel_is_settled_where_it_brings_just_more_than_it_costs(
+    shop: Shop, payer: Party, node: Node, times: float
+) -> None:
+    hand = honest(shop, payer)
+    close(hand)
+    node.settings = node.settings.with_overrides(micro_per_eth=rate(node, times))
+    settle(node, by_itself=True)
+    assert settled_units(node, hand) == (PRICE if times > 1 else 0)
+
+
+def settle_unseen(shop: Shop, node: Node, before_send: Callable[[], object] = lambda: None) -> list[Any]:
+    """A pass in which nobody hears of a receipt; the record of each channel when one was first asked for."""
+    records: list[Any] = []
+
+    def rule(request: dict[str, Any]) -> Any:
+        if request["method"] == "eth_sendRawTransaction":
+            before_send()
+        if request["method"] == "eth_getTransactionReceipt":
+            records.append(subjects.every(node, ACT))
+            return {"result": None}
+        return None
+
+    class Hasty(Network):
+        wait_seconds = 0.3
+
+    hasty = Hasty(*(getattr(node.chain.network, one.name) for one in fields(Network)))
+    with ChainProxy(shop.world.rpc_url) as proxy, Rpc(proxy.url) as rpc:
+        proxy.rule = rule
+        direct, node.chain = node.chain, Chain(rpc, profile=hasty)
+        try:
+            done = settle(node, by_itself=True)
+        finally:
+            node.chain = direct
+    assert {row["code"] for row in done["failed"]} == {TransactionPending.code}
+    return records
+
+
+def test_a_failure_that_is_heard_of_late_is_the_last_too(shop: Shop, payer: Party, node: Node) -> None:
+    bad, good = hostile(shop, payer), honest(shop, payer)
+    before = nonce(node)
+    records = settle_unseen(shop, node)
+    # also a process that is killed while it waits leaves word of what it sent
+    assert next(iter(records[0].values())).tx_hash
+    assert nonce(node) == before + 2
+    held = purse.day(node).used
+    done = settle(node, by_itself=True)
+    assert [row["channel"] for row in done["failed"]] == [bad.channel]
+    assert subjects.known(node, ACT, bad.channel).state == "quarantined"
+    assert settled_units(node, good) == PRICE
+    assert subjects.every(node, ACT).keys() == {bad.channel}
+    assert nonce(node) == before + 2, "no other was sent"
+    assert purse.day(node).used < held, "what was held is corrected to what it took"
+    used = purse.day(node).used
+    settle(node, by_itself=True)
+    assert purse.day(node).used == used
+
+
+def test_what_was_settled_by_others_meanwhile_is_no_failure_though_it_is_heard_of_late(
+    shop: Shop, payer: Party, node: Node
+) -> None:
+    hand = honest(shop, payer)
+    voucher = read_header(hand.voucher(PRICE))
+    settle_unseen(
+        shop,
+        node,
+        lambda: payer.node.send(
+            "Channels", "settle", hand.channel, PRICE, signature_bytes(voucher.signature)
+        ),
+    )
+    assert shop.post(shop.body(1, 1), hand.voucher(2 * PRICE)).status_code == 200
+    assert settle(node, by_itself=True)["failed"] == []
+    assert settled_units(node, hand) == 2 * PRICE
 
 
 def test_dust_waits_until_it_is_worth_its_gas_or_has_a_deadline(

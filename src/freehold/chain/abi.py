@@ -52,6 +52,12 @@ class Entry:
         """Selector and arguments. Raises `InvalidInput`."""
         return self.digest[:4] + encode(list(self.inputs), arguments, self.signature)
 
+    def decode_call(self, data: bytes) -> tuple[Any, ...]:
+        """The arguments in calldata of this function. Raises `DecodingError`."""
+        if data[:4] != self.digest[:4]:
+            raise DecodingError(f"not a call of {self.signature}")
+        return tuple(abi_decode(self.types, data[4:]))
+
     def decode_output(self, data: bytes) -> Any:
         """The returned value, a tuple when there are several. Raises `DecodingError`."""
         values = abi_decode([canonical(one) for one in self.outputs], data)

@@ -291,6 +291,15 @@ class Chain:
             told.gas_used = receipt.gas_used
         return told
 
+    def arguments(self, tx_hash: str, contract: str, function: str, like: tuple[Any, ...]) -> tuple[Any, ...]:
+        """What a transaction in the chain called a function with; the function takes arguments `like` these."""
+        sent = self.rpc.call("eth_getTransactionByHash", tx_hash)
+        entry = _Question(contract, function, like).entry
+        try:
+            return entry.decode_call(read_data(sent["input"]))
+        except (KeyError, TypeError, DecodingError) as error:
+            raise ChainUnreachable("the chain does not show a transaction whose receipt it gave") from error
+
     def fund(self, account: str, wei: int) -> None:
         """See that an account holds at least `wei`, on a local chain. Raises `NotAllowed` elsewhere."""
         if self.chain_id != LOCAL_CHAIN_ID:

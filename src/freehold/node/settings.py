@@ -89,7 +89,7 @@ class Settings:
     spend_per_day_micro: int = 0
     """Most that leaves the wallet in any 24 hours, deposits included, in millionths of a dollar; 0 is not set."""
     gas_per_day: int = 0
-    """Most gas in 24 hours for what the node sends by itself; 0 means 5,000,000, and no limit on the local chain, where gas is free."""
+    """Most gas in 24 hours for what the node sends by itself, and up to ten times as much for what brings many times its cost; 0 means 5,000,000, and no limit on the local chain, where gas is free."""
     micro_per_eth: int = 0
     """What the coin that gas is paid in costs, in micro-dollars, to tell whether an act is worth its gas; 0 means 5,000,000,000, and that gas is free on the local chain."""
     contract_payers: bool = False

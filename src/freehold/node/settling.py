@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from freehold.chain.errors import TransactionPending
-from freehold.core.errors import Conflict, FreeholdError, Unavailable
+from freehold.core.errors import Conflict, FreeholdError, InvalidSignature, Unavailable
 from freehold.core.ids import hash_bytes, resolve
+from freehold.core.signing import recover
+from freehold.core.typed_data import CHANNELS_DOMAIN, Domain, voucher_digest
 from freehold.inference.channel import ChannelState
 from freehold.inference.payment import Voucher, signature_bytes
 from freehold.node.chain_facts import read_channel, read_channels
@@ -75,11 +77,8 @@ def settle(node: Node, *, by_itself: bool = False) -> dict[str, Any]:
             break
         try:
             settled.append({"channel": one.channel, **_settle_one(node, one, fee_wei, by_itself=by_itself)})
-        except GasDaySpent as error:
-            # the rest is no more urgent; those with a deadline came first
-            failed.append({"channel": one.channel, "code": error.code, "title": error.message})
-            break
-        except TransactionPending as error:
+        except (TransactionPending, GasDaySpent) as error:
+            # where the day is spent, there may be room yet for what takes less or brings more
             failed.append({"channel": one.channel, "code": error.code, "title": error.message})
         except Unavailable:
             raise
@@ -116,7 +115,7 @@ class _Due:
     def order(self) -> tuple[Any, ...]:
         """Deadlines first, then what was never refused, then the most money."""
         failures = self.known.failures if self.known else 0
-        return (failures, not self.pressing, self.state.closes_at, -self.units)
+        return (not self.pressing, failures, -self.units)
 
 
 def _due(node: Node, *, by_itself: bool) -> list[_Due]:
@@ -145,22 +144,36 @@ def _settle_one(node: Node, one: _Due, fee_wei: int, *, by_itself: bool) -> dict
             f"the payer withdrew; {cumulative - before.settled_units} units were not settled in time",
             hint="Keep the node running, or settle at least once a day.",
         )
-    if cumulative > before.settled_units:
-        errand = Errand(
-            "Channels",
-            "settle",
-            (hash_bytes(channel), cumulative, signature_bytes(one.voucher["signature"])),
-            subject=channel,
-            worth_micro=one.units,
-            brought_micro=before.settled_units,
-            pressing=one.pressing,
-            by_hand=not by_itself,
-        )
+    signature = signature_bytes(one.voucher["signature"])
+    errand = Errand(
+        "Channels",
+        "settle",
+        (hash_bytes(channel), cumulative, signature),
+        subject=channel,
+        worth_micro=one.units,
+        brought_micro=before.settled_units,
+        pressing=one.pressing,
+        by_hand=not by_itself,
+        keys_only=_is_by_key(node, one, signature),
+    )
+    if cumulative <= before.settled_units:
+        keeper.conclude(node, errand)
+    else:
         gas = keeper.send(node, errand, fee_wei)
         # 0 where somebody else settled it first: anybody may
         paid = one.units if gas else 0
     _mark_settled(node, channel, cumulative)
     return {"units": paid, "gas": gas}
+
+
+def _is_by_key(node: Node, one: _Due, signature: bytes) -> bool:
+    """Whether the payer's key signed: the contract asks the key first, so that no code of the payer's runs."""
+    domain = Domain(CHANNELS_DOMAIN, node.chain_id, node.contract("Channels"))
+    digest = voucher_digest(domain, hash_bytes(one.channel), int(one.voucher["cumulative_units"]))
+    try:
+        return recover(digest, signature) == one.state.payer
+    except InvalidSignature:
+        return False
 
 
 def waiting(node: Node) -> list[dict[str, Any]]:
@@ -192,7 +205,7 @@ def retry(node: Node, prefix: str) -> dict[str, Any]:
     """
     names = [name.removeprefix("unsettled:") for name in node.store.states("unsettled:")]
     channel = resolve(prefix, names, "channel")
-    subjects.clear(node, ACT, channel)
+    subjects.release(node, ACT, channel)
     voucher = node.store.state(f"voucher:{channel}")
     one = _Due(channel, voucher, None, read_channel(node, channel))
     done = _settle_one(node, one, 0, by_itself=False)

@@ -124,7 +124,7 @@ def _gas_day(found: Chain, known: Settings, facts: Facts) -> Finding:
     if spent.spent:
         return warning(
             "chain.sending",
-            f"{spent.used} of the {spent.ceiling} gas for a day are spent; only what has a deadline is sent",
+            f"{spent.used} of the {spent.ceiling} gas for a day are spent; what has a deadline or brings most is sent",
             "It goes on as the day passes; or: freehold config set gas_per_day NUMBER",
         )
     return ok("chain.sending", f"{spent.used} gas in 24 hours by itself, {spent.by_hand} by hand")

@@ -28,6 +28,8 @@ MICRO_PER_ETH = 5_000_000_000
 _ROUTINE, _PATIENT, _PRESSING = 20, 2, 1
 """How many times its cost an act has to bring: usually, after `PATIENCE_SECONDS`, and before a deadline."""
 PATIENCE_SECONDS = 86_400
+MOST_CEILINGS = 10
+"""How many times the day's ceiling is what brings most may take it."""
 
 
 def most_gas(act: str) -> int:
@@ -58,6 +60,15 @@ def wanted_micro(cost: int, *, pressing: bool, waited_seconds: int) -> int:
     """What an act has to bring to be sent now: many times its cost, less after a day, just more at a deadline."""
     margin = _PRESSING if pressing else _PATIENT if waited_seconds >= PATIENCE_SECONDS else _ROUTINE
     return cost * margin + pressing * bool(cost)
+
+
+def ceilings(cost: int, worth_micro: int) -> int:
+    """How many times the day's ceiling an act may take it: once more for every `_ROUTINE` times its cost that it brings.
+
+    The ceiling is there against loss. Were it one for all, small payments that are just worth their gas could use
+    it up while a large debt runs out of time; so it costs more to use up than the debt that it would void.
+    """
+    return max(1, min(MOST_CEILINGS, worth_micro // (_ROUTINE * cost))) if cost else 1
 
 
 def most_wei(node: Node, worth_micro: int) -> int | None:

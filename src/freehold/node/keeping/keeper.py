@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +51,8 @@ class Errand:
     """It has a deadline, after which what it brings is lost."""
     by_hand: bool = False
     """The owner orders it now: neither its worth, nor the ceiling, nor a pause stops it."""
+    keys_only: bool = False
+    """Nobody else's code runs in it, so that in a block it does as in the trial and takes what it usually takes."""
     comes_back: bool = True
     """It is tried again by itself; what does not come back leaves no record unless it burned gas."""
 
@@ -73,12 +75,12 @@ def send(node: Node, errand: Errand, fee_wei: int | None = None) -> int:
     with node.exclusive(f"keeping:{sha256(f'{act}:{subject}'.encode()).digest()[0]}"):
         found = subjects.known(node, act, subject)
         subjects.require_free(found)
-        if found is not None and found.tx_hash:
-            _look_after(node, found.tx_hash)
         try:
-            most_wei = None if errand.by_hand else _worth(node, errand, found, fee_wei)
-            prepared = _prepared(node, errand, most_wei)
-            gas = 0 if prepared is None else _sent(node, errand, prepared)
+            if found is not None and found.tx_hash and _look_after(node, errand, found):
+                found = None
+            worth = _Worth() if errand.by_hand else _worth(node, errand, found, fee_wei)
+            prepared = _prepared(node, errand, worth)
+            gas = 0 if prepared is None else _sent(node, errand, prepared, worth)
         except (NotWorthItsGas, ContractReverted, GasOverCap, FeeTooHigh, RpcError) as error:
             _remember(node, errand, error)
             raise
@@ -86,23 +88,48 @@ def send(node: Node, errand: Errand, fee_wei: int | None = None) -> int:
         return gas
 
 
+def conclude(node: Node, errand: Errand) -> None:
+    """What is wanted is so already: see what became of an earlier try, so that its gas is counted as it was.
+
+    Raises:
+        TransactionPending. ContractReverted: it failed, at the cost of its gas.
+    """
+    act, subject = errand.act, errand.subject
+    with node.exclusive(f"keeping:{sha256(f'{act}:{subject}'.encode()).digest()[0]}"):
+        found = subjects.known(node, act, subject)
+        if found is None or not found.tx_hash:
+            return
+        _look_after(node, errand, found)
+        subjects.clear(node, act, subject)
+
+
 def _remember(node: Node, errand: Errand, error: FreeholdError) -> None:
     act, subject = errand.act, errand.subject
-    if isinstance(error, ContractReverted) and error.gas_used:
-        subjects.note_failed(node, act, subject, error)
-    elif not errand.comes_back:
+    if not errand.comes_back or (isinstance(error, ContractReverted) and error.gas_used):
+        # what failed in a block is noted already
         return
-    elif isinstance(error, NotWorthItsGas):
+    if isinstance(error, NotWorthItsGas):
         wanted = errand.brought_micro + int(error.fields["wanted_micro"])
         subjects.note_waiting(node, act, subject, error, wanted)
+    elif isinstance(error, RpcError | FeeTooHigh):
+        subjects.note_postponed(node, act, subject, error)
     else:
         subjects.note_refused(node, act, subject, error)
 
 
-def _worth(node: Node, errand: Errand, found: subjects.Subject | None, fee_wei: int | None) -> int | None:
-    """The wei it may cost; None where nothing bounds it."""
+@dataclass(frozen=True)
+class _Worth:
+    """What an errand may take because of what it brings."""
+
+    most_wei: int | None = None
+    """None where nothing bounds it."""
+    ceilings: int = 1
+
+
+def _worth(node: Node, errand: Errand, found: subjects.Subject | None, fee_wei: int | None) -> _Worth:
+    """Raises `NotWorthItsGas`."""
     if errand.worth_micro is None:
-        return None
+        return _Worth()
     cost = costs.cost_micro(node, errand.act, node.chain.fee_wei() if fee_wei is None else fee_wei)
     waited = node.now() - found.since if found is not None else 0
     if not errand.comes_back:
@@ -115,29 +142,46 @@ def _worth(node: Node, errand: Errand, found: subjects.Subject | None, fee_wei: 
             cost_micro=cost,
             wanted_micro=wanted,
         )
-    return costs.most_wei(node, errand.worth_micro)
+    ceilings = costs.ceilings(cost, errand.worth_micro) if errand.keys_only else 1
+    return _Worth(costs.most_wei(node, errand.worth_micro), ceilings)
 
 
-def _prepared(node: Node, errand: Errand, most_wei: int | None) -> Act | None:
+def _prepared(node: Node, errand: Errand, worth: _Worth) -> Act | None:
     """The act, tried out; None where it is done already."""
+    if not errand.by_hand:
+        # before it is tried out: where the day is spent, each pass would try everything that waits
+        usual = costs.USUAL_GAS[errand.act]
+        purse.require_room(node, usual, pressing=errand.pressing, ceilings=worth.ceilings)
     try:
-        return node.chain.prepare(
+        act = node.chain.prepare(
             node.account,
             errand.contract,
             errand.function,
             *errand.args,
             most_gas=costs.most_gas(errand.act),
-            most_wei=most_wei,
+            most_wei=worth.most_wei,
         )
     except ContractReverted as error:
         if once.is_done(node, errand.act, errand.args, error):
             return None
         raise
+    if worth.most_wei is None or not errand.keys_only:
+        return act
+    # the limit of gas is a bound for others' code; what keys alone signed takes no more than usual
+    usual = costs.USUAL_GAS[errand.act]
+    return replace(act, most_wei=worth.most_wei * max(act.gas, usual) // usual)
 
 
-def _sent(node: Node, errand: Errand, prepared: Act) -> int:
+def _sent(node: Node, errand: Errand, prepared: Act, worth: _Worth) -> int:
     node.continuity.require_sending(errand.contract, errand.function)
-    held = purse.reserve(node, errand.act, prepared.gas, pressing=errand.pressing, by_hand=errand.by_hand)
+    held = purse.reserve(
+        node,
+        errand.act,
+        prepared.gas,
+        pressing=errand.pressing,
+        by_hand=errand.by_hand,
+        ceilings=worth.ceilings,
+    )
     try:
         tx_hash = node.chain.submit_act(node.keys.account_key, prepared)
     except TransactionPending as pending:
@@ -146,41 +190,63 @@ def _sent(node: Node, errand: Errand, prepared: Act) -> int:
     except (ChainUnreachable, FeeTooHigh, RpcError):
         purse.spend(node, held, 0)
         raise
+    # before the wait: its gas stays counted and it is looked after, also by the next process
+    subjects.note_sent(node, errand.act, errand.subject, tx_hash, held)
     try:
         receipt = node.chain.wait(tx_hash)
     except TransactionPending as pending:
-        # its gas stays counted: it may be spent yet
-        subjects.note_sent(node, errand.act, errand.subject, str(pending.fields["tx_hash"]))
+        subjects.note_sent(node, errand.act, errand.subject, str(pending.fields["tx_hash"]), held)
         raise
-    purse.spend(node, held, receipt.gas_used)
-    _note(node, errand.act, receipt)
-    if not receipt.status:
-        _explain(node, errand, receipt)
+    _mined(node, errand, errand.args, held, receipt)
     return receipt.gas_used
 
 
-def _note(node: Node, act: str, receipt: TxReceipt) -> None:
-    node.note_sent(act, receipt.gas_used)
+def _mined(
+    node: Node, errand: Errand, args: tuple[Any, ...], held: purse.Reservation, receipt: TxReceipt
+) -> None:
+    """Count what it took; raise why, where it failed and not because it was done.
+
+    What becomes of its subject is kept first: whoever dies in between has counted too much, not too little.
+    """
+    failure = None if receipt.status else _failure(node, errand, args, receipt)
+    if failure is None:
+        subjects.clear(node, errand.act, errand.subject)
+    else:
+        subjects.note_failed(node, errand.act, errand.subject, failure)
+    if held.slot:
+        # records of earlier versions do not say what is held
+        purse.spend(node, held, receipt.gas_used)
+    node.note_sent(errand.act, receipt.gas_used)
+    if failure is not None:
+        raise failure
 
 
-def _explain(node: Node, errand: Errand, receipt: TxReceipt) -> None:
-    """Nothing, where it failed because it was done; else raise why."""
+def _failure(
+    node: Node, errand: Errand, args: tuple[Any, ...], receipt: TxReceipt
+) -> ContractReverted | None:
+    """Why it failed; None where it was done already."""
     error: FreeholdError = node.chain.failure(receipt, errand.contract)
     if not isinstance(error, ContractReverted):
         error = ContractReverted("Failed", (receipt.tx_hash,), errand.contract, hint=error.message)
         error.gas_used = receipt.gas_used
-    if not once.is_done(node, errand.act, errand.args, error):
-        raise error
+    return None if once.is_done(node, errand.act, args, error) else error
 
 
-def _look_after(node: Node, tx_hash: str) -> None:
-    """An earlier try is in the chain or with nobody; while it is under way nothing is sent beside it.
+def _look_after(node: Node, errand: Errand, found: subjects.Subject) -> bool:
+    """Take an earlier try as it came out; False where it is with nobody. While it is under way nothing is sent beside it.
 
     Raises:
-        TransactionPending.
+        TransactionPending. ContractReverted: it failed, at the cost of its gas.
     """
     try:
-        node.chain.wait(tx_hash, _LOOK_SECONDS)
+        receipt = node.chain.wait(found.tx_hash, _LOOK_SECONDS)
     except TransactionPending:
-        if isinstance(node.chain.rpc.call("eth_getTransactionByHash", tx_hash), dict):
+        if isinstance(node.chain.rpc.call("eth_getTransactionByHash", found.tx_hash), dict):
             raise
+        return False
+    args = errand.args
+    if not receipt.status:
+        # it asked for what was wanted then: a smaller sum, say, that somebody else settled first
+        args = node.chain.arguments(receipt.tx_hash, errand.contract, errand.function, errand.args)
+    _mined(node, errand, args, found.held, receipt)
+    return True

@@ -53,7 +53,7 @@ class Day:
 
     @property
     def spent(self) -> bool:
-        """Whether nothing is sent for now but acts with a deadline."""
+        """Whether nothing is sent for now but what has a deadline or brings many times its cost."""
         return self.ceiling is not None and self.used + max(costs.USUAL_GAS.values()) > _routine(self.ceiling)
 
     def to_json(self) -> dict[str, Any]:
@@ -95,24 +95,38 @@ def summed(kept: dict[str, Any], now: int, ceiling: int | None) -> Day:
     return Day(acts, by_hand, ceiling, frees_at)
 
 
-def reserve(node: Node, act: str, gas: int, *, pressing: bool, by_hand: bool) -> Reservation:
+def require_room(node: Node, gas: int, *, pressing: bool, ceilings: int = 1) -> None:
+    """So much gas fits into the day, for an act that may take the ceiling so many times (`costs.ceilings`).
+
+    Raises:
+        GasDaySpent.
+    """
+    found = day(node)
+    if found.ceiling is None:
+        return
+    room = found.ceiling if pressing else _routine(found.ceiling)
+    if found.used + gas > room * ceilings:
+        raise GasDaySpent(
+            f"this node spent {found.used} of the {found.ceiling} gas that it may spend by itself in a day",
+            hint="It goes on as the day passes. To allow more: freehold config set gas_per_day NUMBER."
+            " What you order by hand is not stopped.",
+            used=found.used,
+            gas_per_day=found.ceiling,
+            frees_at=found.frees_at,
+        )
+
+
+def reserve(
+    node: Node, act: str, gas: int, *, pressing: bool, by_hand: bool, ceilings: int = 1
+) -> Reservation:
     """Count gas before it is sent.
 
     Raises:
         GasDaySpent: it does not fit into the day.
     """
     with _lock:
-        found = day(node)
-        room = found.ceiling if pressing or found.ceiling is None else _routine(found.ceiling)
-        if not by_hand and room is not None and found.used + gas > room:
-            raise GasDaySpent(
-                f"this node spent {found.used} of the {found.ceiling} gas that it may spend by itself in a day",
-                hint="It goes on as the day passes. To allow more: freehold config set gas_per_day NUMBER."
-                " What you order by hand is not stopped.",
-                used=found.used,
-                gas_per_day=found.ceiling,
-                frees_at=found.frees_at,
-            )
+        if not by_hand:
+            require_room(node, gas, pressing=pressing, ceilings=ceilings)
         now = node.now()
         one = Reservation(str(now - now % SLOT_SECONDS), _BY_HAND if by_hand else act, gas)
         with node.store.transaction() as tx:

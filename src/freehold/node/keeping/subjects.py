@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from freehold.core.errors import Conflict, FreeholdError
+from freehold.node.keeping.purse import Reservation
 
 if TYPE_CHECKING:
     from freehold.node.node import Node
@@ -32,13 +33,13 @@ class Subject:
     """The record of one subject of one act; absent while all is well."""
 
     state: Literal["waiting", "refused", "quarantined"]
-    """waiting: not worth its gas yet. refused: in a trial, nothing was sent. quarantined: see above."""
+    """waiting: not worth its gas yet, or under way. refused: nothing was sent. quarantined: see above."""
     since: int
     """Unix seconds."""
     next_at: int
     """Not tried before; Unix seconds."""
     failures: int = 0
-    """Refusals in a row."""
+    """Refusals in a row that were its own fault."""
     code: str = ""
     title: str = ""
     """Of the last error."""
@@ -46,6 +47,15 @@ class Subject:
     """What its subject has to bring in all to be worth its gas."""
     tx_hash: str = ""
     """A transaction whose fate is not known yet."""
+    held_slot: str = ""
+    held_act: str = ""
+    held_gas: int = 0
+    """What `purse` holds for it."""
+
+    @property
+    def held(self) -> Reservation:
+        """The gas that is counted for the transaction under way."""
+        return Reservation(self.held_slot, self.held_act, self.held_gas)
 
     def is_due(self, now: int, brings_micro: int) -> bool:
         """Whether it is worth a look; `brings_micro` in all, what came before included."""
@@ -112,10 +122,37 @@ def note_failed(node: Node, act: str, subject: str, error: FreeholdError) -> Non
     _keep(node, act, subject, Subject("quarantined", now, 0, 1, error.code, error.message))
 
 
-def note_sent(node: Node, act: str, subject: str, tx_hash: str) -> None:
+def note_postponed(node: Node, act: str, subject: str, error: FreeholdError) -> None:
+    """The endpoint or the price of gas stood in the way: a short pause, and nothing held against the subject."""
+    before, now = known(node, act, subject), node.now()
+    made = replace(
+        before or Subject("refused", now, now),
+        state="refused",
+        next_at=now + FIRST_PAUSE_SECONDS,
+        code=error.code,
+        title=error.message,
+    )
+    _keep(node, act, subject, made)
+
+
+def note_sent(node: Node, act: str, subject: str, tx_hash: str, held: Reservation) -> None:
     """A transaction is under way and nobody knows yet what became of it."""
     before, now = known(node, act, subject), node.now()
-    _keep(node, act, subject, replace(before or Subject("waiting", now, now), tx_hash=tx_hash))
+    made = replace(
+        before or Subject("waiting", now, now),
+        tx_hash=tx_hash,
+        held_slot=held.slot,
+        held_act=held.act,
+        held_gas=held.gas,
+    )
+    _keep(node, act, subject, made)
+
+
+def release(node: Node, act: str, subject: str) -> None:
+    """The owner says that what failed may be tried again."""
+    found = known(node, act, subject)
+    if found is not None and found.state == "quarantined":
+        clear(node, act, subject)
 
 
 def clear(node: Node, act: str, subject: str) -> None:
