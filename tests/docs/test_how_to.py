@@ -1,12 +1,18 @@
 """How-to pages, concepts and README: commands exist with these options, blocks run as written."""
 
+import http.server
 import os
 import re
+import resource
 import shutil
+import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
+import httpx
+import proxies
 import pytest
 
 from freehold.chain import deployments
@@ -127,3 +133,65 @@ def by_hand(scripts, folder):
         )
         code, said = code or done.returncode, said + done.stdout
     return code, said
+
+
+TLS_PAGE = DOCS / "how-to" / "nodes-over-tls.md"
+COUNT = """
+import socket, sys
+for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
+    server = socket.create_server((host, 443), family=family, backlog=200)
+    held = []
+    try:
+        while len(held) < 150:
+            held.append(socket.create_connection((host, 443), 2))
+    except OSError:
+        pass
+    print(len(held))
+"""
+
+
+def test_the_packet_filter_bounds_the_connections_of_one_address(tmp_path):
+    (rule,) = (body for body in blocks(TLS_PAGE, "text") if "ct count" in body)
+    (tmp_path / "rule").write_text(rule)
+    (tmp_path / "count.py").write_text(COUNT)
+    script = f"ip link set lo up && nft -f rule && {sys.executable} count.py"
+    apart = [shutil.which(name) for name in ("unshare", "nft", "ip")]
+    if None in apart or subprocess.run(["unshare", "-rn", "nft", "list", "ruleset"], check=False).returncode:
+        pytest.skip("a network of its own needs unshare and nftables")
+    done = subprocess.run(
+        ["unshare", "-rn", "sh", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["100", "100"]
+
+
+class Upstream(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+def test_thousands_of_unfinished_heads_leave_room_at_the_documented_nginx(tmp_path):
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if most[1] < 18_000:
+        pytest.skip("too few open files")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most[1], most[1]))
+    held: list[socket.socket] = []
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Upstream) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            with proxies.before("nginx", tmp_path / "nginx", f"http://127.0.0.1:{server.server_port}") as at:
+                for _ in range(5_000):
+                    held.append(socket.create_connection(at, 5))
+                    held[-1].send(b"GET / HTTP/1.1\r\nhost: north.example\r\nx: ")
+                with httpx.Client(trust_env=False, timeout=5) as client:
+                    for _ in range(5):
+                        assert client.get(f"http://{at[0]}:{at[1]}/").status_code == 200
+        finally:
+            for one in held:
+                one.close()
+            server.shutdown()
+            resource.setrlimit(resource.RLIMIT_NOFILE, most)

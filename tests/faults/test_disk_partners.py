@@ -19,8 +19,10 @@ from strangers import home_bytes
 
 from freehold.core.documents import Asset, parse_document
 from freehold.core.errors import FreeholdError, InvalidInput, Unavailable
-from freehold.core.signing import parse_envelope
-from freehold.node import logbook, pending, proving, publishing, viewing
+from freehold.core.signing import parse_envelope, sign_digest
+from freehold.market.offer import Offer
+from freehold.node import granting, logbook, pending, proving, publishing, viewing
+from freehold.node.ceiling import Act
 from freehold.node.databases.sqlite import WAL_BYTES, SqliteDatabase
 from freehold.node.gathering import FIRST_PAUSE_SECONDS, Gathering
 from freehold.node.limits import Busy
@@ -131,6 +133,28 @@ def test_runs_that_end_one_after_the_other_anchor_at_the_owners_pace(world: Worl
 # what a peer lists
 
 
+def test_a_large_body_is_read_of_who_paid_for_a_grant_and_of_no_newcomer(world: World) -> None:
+    owner, builder = world.party("owner"), world.party("builder")
+    run = Played(
+        builder, [(owner, owner.publish(make(20, seed=2), price_units=PRICE_UNITS))], epsilon_micro=100_000
+    )
+    body = {"grant": run.grants[owner.account].id, "number": 1, "rounds": [], "more": "x" * 1_200_000}
+    refused = call(builder, owner, "/peer/rounds/commit", body)
+    assert (refused.status_code, refused.json()["code"]) == (413, "http.too_large")
+    grant = run.grants[owner.account]
+    offer = Offer.of(grant).digest(owner.node.chain_id, owner.node.contract("Market"))
+    granting._buy(
+        builder.node,
+        grant,
+        sign_digest(owner.node.keys.account_key, offer),
+        Act(grant.nonce, PRICE_UNITS),
+    )
+    assert call(builder, owner, "/peer/rounds/commit", body).json()["code"] != "http.too_large"
+    dense = {**body, "more": [0] * 200_000}
+    assert call(builder, owner, "/peer/rounds/commit", dense).json()["code"] != "json.invalid"
+    assert call(builder, owner, "/peer/proofs", {"ids": [0] * 200_000}).json()["code"] == "json.invalid"
+
+
 def offers(party: Party, template: Asset, numbers: range) -> bytes:
     bodies = [{**template.body, "name": f"offer {number}"} for number in numbers]
     made = [party.node.seal(parse_document(body)).to_json() for body in bodies]
@@ -160,8 +184,9 @@ def test_a_catalogue_that_goes_on_changing_keeps_its_newest_and_what_was_used(
     [
         lambda: json.dumps({"assets": [{}] * (viewing.MAX_CATALOGUE + 1)}).encode(),
         lambda: b'{"assets": [' + b'{"x": 1},' * (viewing.MAX_CATALOGUE_BYTES // 8) + b"{}]}",
+        lambda: b'{"assets": [' + b"[]," * 2_000_000 + b"[]]}",
     ],
-    ids=["entries", "bytes"],
+    ids=["entries", "bytes", "values"],
 )
 def test_a_catalogue_of_a_million_entries_is_not_read(world: World, content: Callable[[], bytes]) -> None:
     hostile = Hostile()
@@ -169,9 +194,23 @@ def test_a_catalogue_of_a_million_entries_is_not_read(world: World, content: Cal
     reader.knows(lister)
     kept = documents(reader)
     hostile.lies["/catalogue"] = [answer(content())]
+    began = time.process_time()
     with pytest.raises((InvalidInput, PeerRefused)):
         viewing.read_catalogue(reader.services, lister.url, lister.account)
+    assert time.process_time() - began < 2, "of this process; no value of it was made"
     assert documents(reader) == kept
+
+
+@pytest.mark.parametrize("path", ["/peer/model-evidence", "/peer/proofs", "/peer/tests/open", "/peer/grants"])
+def test_an_answer_of_very_many_values_is_not_read(world: World, path: str) -> None:
+    hostile = Hostile()
+    reader, lister = world.party("reader"), world.party("lister", wrap=hostile.wrap)
+    reader.knows(lister)
+    hostile.lies[path] = [answer(b'{"files": [' + b"[[]]," * 3_300_000 + b"[]]}")]
+    began = time.process_time()
+    with pytest.raises(PeerRefused, match=r"values|bytes"):
+        reader.services.peers.ask(lister.account, path, {})
+    assert time.process_time() - began < 2
 
 
 def answer(content: bytes) -> Callable[..., tuple[int, dict[str, str], bytes]]:

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from node_process import Process
 from node_world import World, until
-from peer_calls import introduce, signed
+from peer_calls import introduce, send, signed
 from raw_http import Wire, ask
 
 from freehold.node.api import bodies, connections
@@ -148,11 +148,13 @@ def test_one_address_cannot_take_every_connection(node):
     until(lambda: ask(node.url, source="127.0.4.1")[0] == 200, "closed connections count no more", 5)
 
 
-def signed_head(world: World, node, body: bytes, authority: str = "") -> bytes:
+def signed_head(world: World, node, body: bytes, authority: str = "", *, partner: bool = False) -> bytes:
     """Of a request by a party that introduced itself, for this node or another."""
     caller = world.party(f"sender-{secrets.token_hex(4)}")
     target = types.SimpleNamespace(url=node.url, node=caller.node)
     introduce(caller, target)
+    if partner:
+        node.api("/peers", {"url": caller.url})
     _, headers = signed(caller, target, "/peer/rounds/commit", body, authority=authority)
     lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     host = node.url.removeprefix("http://")
@@ -174,13 +176,29 @@ def test_of_a_stranger_no_large_body_is_read(world: World, node):
     ):
         # the body never comes, and the answer does
         assert refused(node, wrong, source="127.0.5.9") == (401, code)
-    large = b"POST /v1/predict HTTP/1.1\r\nhost: localhost\r\ncontent-length: 2000000\r\n\r\n"
+    large = b"POST /v1/predict HTTP/1.1\r\nhost: localhost\r\ncontent-length: 65537\r\n\r\n"
     assert refused(node, large, source="127.0.5.9") == (402, "payment.refused")
+    huge = signed_head(world, node, b" " * (1024 * 1024 + 1))
+    assert refused(node, huge, source="127.0.5.9") == (413, "http.too_large"), "one hello makes nobody known"
+
+
+@pytest.mark.parametrize("value", [b"[]", b"{}", b'""', b"0", b'{"a":[]}', b"[" * 30 + b"]" * 30])
+def test_json_of_many_values_costs_next_to_nothing(world: World, node, value):
+    caller = world.party(f"bomber-{secrets.token_hex(4)}")
+    target = types.SimpleNamespace(url=node.url, node=caller.node)
+    introduce(caller, target)
+    bomb = b"[" + b",".join([value] * (1_000_000 // (len(value) + 1))) + b"]"
+    before = resident_bytes(node)
+    for path in ("/peer/rounds/commit", "/peer/proofs", "/peer/grants"):
+        answer = send(target, path, *signed(caller, target, path, bomb))
+        assert (answer.status_code, answer.json()["code"]) == (422, "json.invalid")
+        assert "values" in answer.json()["title"]
+    assert resident_bytes(node) - before < 20_000_000
 
 
 def test_bodies_on_their_way_fill_no_memory(world: World, node):
     before = resident_bytes(node)
-    head = signed_head(world, node, b" " * 33_000_000)
+    head = signed_head(world, node, b" " * 33_000_000, partner=True)
     wires = [Wire(node.url, "127.0.5.1", 20) for _ in range(8)]
     try:
         with ThreadPoolExecutor(8) as pool:

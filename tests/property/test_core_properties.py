@@ -1,6 +1,8 @@
 """Laws of the values: money splits to the unit, terms form a semilattice, JSON has one form."""
 
 import json
+import time
+import tracemalloc
 from dataclasses import replace
 from fractions import Fraction
 
@@ -9,7 +11,7 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from freehold.core.canonical import canonical_bytes, parse, require_shallow
+from freehold.core.canonical import canonical_bytes, parse, require_bounded, require_shallow
 from freehold.core.documents import REVEALS, Terms
 from freehold.core.errors import FreeholdError, InvalidInput
 from freehold.core.http_signature import Request, Stamp, read, sign_request, verify
@@ -204,6 +206,39 @@ def test_depth_is_exact(value, is_ascii):
     if depth:
         with pytest.raises(InvalidInput, match="nested"):
             require_shallow(text, depth - 1)
+
+
+def marks(value) -> int:
+    """Commas, colons and opening brackets."""
+    if isinstance(value, list | dict):
+        inside = value.values() if isinstance(value, dict) else value
+        colons = len(value) if isinstance(value, dict) else 0
+        return 1 + max(len(value) - 1, 0) + colons + sum(map(marks, inside))
+    return 0
+
+
+@given(st.recursive(values, lambda inner: st.lists(inner, max_size=3), max_leaves=30), st.booleans())
+def test_values_are_counted_exactly(value, is_ascii):
+    text = json.dumps(value, ensure_ascii=is_ascii).encode(errors="surrogatepass")
+    count = marks(value)
+    require_bounded(text, count, 1_000)
+    if count:
+        with pytest.raises(InvalidInput, match="values"):
+            require_bounded(text, count - 1, 1_000)
+
+
+@pytest.mark.parametrize("part", [b"[]", b"{}", b'""', b'"\\\\"', b"0", b'{"a":[]}', b"[" * 30 + b"]" * 30])
+def test_a_text_of_very_many_values_is_refused_before_one_is_made(part):
+    bomb = b"[" + b",".join([part] * (16_000_000 // (len(part) + 1))) + b"]"
+    began = time.process_time()
+    tracemalloc.start()
+    try:
+        with pytest.raises(InvalidInput, match="values"):
+            parse(bomb)
+        assert tracemalloc.get_traced_memory()[1] < 6 * len(bomb), "copies of the text, no values"
+    finally:
+        tracemalloc.stop()
+    assert time.process_time() - began < 2
 
 
 @pytest.mark.parametrize("text", [b"[" * 200_000, b'{"a":' * 200_000, b'["a", ' * 200_000])

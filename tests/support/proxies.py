@@ -28,6 +28,11 @@ def documented(kind: str) -> str:
     return next(block for block in blocks if ("reverse_proxy" if kind == "caddy" else "proxy_pass") in block)
 
 
+def _said(directive: str) -> str:
+    """A directive of nginx that the page gives outside the block."""
+    return re.findall(rf"`({directive} \d+;)`", PAGE.read_text())[0]
+
+
 def _caddy(folder: Path, port: int, upstream: str) -> list[str]:
     text = documented("caddy").replace("127.0.0.1:7400", upstream)
     text = re.sub(rf"^{NAME} \{{", f"http://{NAME}:{port} {{\n\tbind 127.0.0.1", text, flags=re.MULTILINE)
@@ -47,8 +52,7 @@ def _nginx(folder: Path, port: int, upstream: str) -> list[str]:
     )
     (folder / "nginx.conf").write_text(
         f"daemon off; pid {folder}/pid; error_log {folder}/errors.log;\n"
-        # of the whole machine, so a page about one server does not say it
-        "worker_rlimit_nofile 8192; events { worker_connections 4096; }\n"
+        f"{_said('worker_rlimit_nofile')} events {{ {_said('worker_connections')} }}\n"
         f"http {{ access_log off;\n{temporary}{text}}}\n"
     )
     return ["nginx", "-p", str(folder), "-c", str(folder / "nginx.conf"), "-e", str(folder / "errors.log")]

@@ -17,9 +17,11 @@ from freehold.core.errors import InvalidInput
 MAX_SAFE_INTEGER = 2**53 - 1
 MAX_DEPTH = 32
 MAX_BYTES = 16 * 1024 * 1024
-_ESCAPE = re.compile(rb"\\.", re.DOTALL)
-_PLAIN = bytes(set(range(256)) - set(b'[]{}"'))
-# without escapes; so that brackets in it do not count; an open string runs to the end
+MOST_VALUES = 100_000
+"""Values of one text: each takes up to a hundred bytes of memory, however short it is."""
+_PLAIN = bytes(set(range(256)) - set(b'[]{},:"'))
+_ONE_KIND = bytes.maketrans(b"{}", b"[]")
+# so that what stands in it does not count; an open string runs to the end
 _STRING = re.compile(rb'"[^"]*"?')
 
 
@@ -42,8 +44,8 @@ def canonical_bytes(value: Any) -> bytes:
     return text.encode() if text.isascii() else rfc8785.dumps(value)
 
 
-def parse(data: bytes | str, *, max_bytes: int = MAX_BYTES) -> Any:
-    """Read untrusted JSON: bounded size and depth, no duplicate keys, no floats.
+def parse(data: bytes | str, *, max_bytes: int = MAX_BYTES, most_values: int = MOST_VALUES) -> Any:
+    """Read untrusted JSON: bounded size, depth and number of values, no duplicate keys, no floats.
 
     Raises:
         InvalidJson: naming what is wrong.
@@ -53,7 +55,7 @@ def parse(data: bytes | str, *, max_bytes: int = MAX_BYTES) -> Any:
         raise InvalidJson(
             f"JSON of {len(raw)} bytes is over the limit of {max_bytes}", hint="Send less at once."
         )
-    require_shallow(raw)
+    require_bounded(raw, most_values)
     try:
         value = json.loads(
             raw.decode("utf-8"),
@@ -68,6 +70,17 @@ def parse(data: bytes | str, *, max_bytes: int = MAX_BYTES) -> Any:
     return value
 
 
+def require_bounded(raw: bytes, most_values: int, most_depth: int = MAX_DEPTH) -> None:
+    """Refuse more values than are worth their memory, and deep nesting, before a parser sees them.
+
+    Counts commas, colons and opening brackets outside strings: no text makes a parser keep more values, but one.
+
+    Raises:
+        InvalidJson.
+    """
+    _require_shallow(_structure(raw, most_values), most_depth)
+
+
 def require_shallow(raw: bytes, most: int = MAX_DEPTH) -> None:
     """Refuse deep nesting before a recursive parser sees it.
 
@@ -76,16 +89,37 @@ def require_shallow(raw: bytes, most: int = MAX_DEPTH) -> None:
     Raises:
         InvalidJson: more than `most` levels.
     """
+    _require_shallow(_structure(raw, len(raw)), most)
+
+
+def _structure(raw: bytes, most_values: int) -> bytes:
+    """The commas, colons and brackets that stand outside strings. In C throughout: hostile text may be long."""
     if b"\\" in raw:
-        raw = _ESCAPE.sub(b"", raw)
-    depth = 0
-    for bracket in _STRING.sub(b"", raw.translate(None, _PLAIN)):
-        if bracket in b"[{":
-            depth += 1
-            if depth > most:
-                raise InvalidJson("JSON is nested too deeply", hint=f"At most {most} levels.")
-        else:
-            depth -= 1
+        raw = raw.replace(b"\\\\", b"").replace(b'\\"', b"")
+    marks = raw.translate(None, _PLAIN)
+    # each text is a value or a key, so there are no more of them than marks of values, and one
+    if marks.count(b'"') > 2 * (most_values + 1):
+        raise _too_many(most_values)
+    marks = _STRING.sub(b"", marks)
+    if len(marks) - marks.count(b"]") - marks.count(b"}") > most_values:
+        raise _too_many(most_values)
+    return marks
+
+
+def _require_shallow(marks: bytes, most: int) -> None:
+    brackets = marks.translate(_ONE_KIND, b",:")
+    for _ in range(most):
+        if not brackets:
+            return
+        # the innermost level goes
+        brackets = brackets.replace(b"[]", b"")
+    # closed without being opened is no JSON, and nobody reads beyond it
+    if b"[]" in brackets or brackets.count(b"[") > most:
+        raise InvalidJson("JSON is nested too deeply", hint=f"At most {most} levels.")
+
+
+def _too_many(most: int) -> InvalidJson:
+    return InvalidJson(f"JSON of more than {most} values", hint="Send less at once.")
 
 
 def _check(value: Any, depth: int) -> None:

@@ -135,7 +135,7 @@ class Bundle:
         """
         if path not in self.files:
             raise NotFound(f"{path} is missing")
-        value = parse(self.files[path], max_bytes=MAX_FILE_BYTES)
+        value = parse(self.files[path], max_bytes=MAX_FILE_BYTES, most_values=MAX_FILE_BYTES)
         if canonical_bytes(value) != self.files[path]:
             raise InvalidBundle(f"{path} is not in canonical form")
         return value

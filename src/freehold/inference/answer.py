@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from freehold.core.canonical import InvalidJson, canonical_bytes, require_shallow
+from freehold.core.canonical import InvalidJson, canonical_bytes, require_bounded
 from freehold.core.documents import MAX_ROWS_PER_CALL
 from freehold.core.ids import sha256_hex
 from freehold.inference.errors import InvalidRequest
@@ -21,6 +21,8 @@ from freehold.inference.errors import InvalidRequest
 MAX_ROWS = MAX_ROWS_PER_CALL
 MAX_BODY_BYTES = 8 * 1024 * 1024
 MAX_NUMBER_CHARS = 64
+_MOST_VALUES = 1_100_000
+"""Of a question's JSON: as many rows as may be, of as many columns as a table can have."""
 MICRO_DIGITS = 6
 MICRO_LIMIT = 10**15
 """Largest magnitude in micro-units, as in training tables."""
@@ -60,7 +62,7 @@ def read_request(body: bytes) -> Question:
     if len(body) > MAX_BODY_BYTES:
         raise InvalidRequest(f"the body is over {MAX_BODY_BYTES} bytes", hint="Ask in several calls.")
     try:
-        require_shallow(body)
+        require_bounded(body, _MOST_VALUES)
         # digits stay text: `micro` reads them exactly, and no number costs more than its length
         value = json.loads(
             body.decode("utf-8"),
@@ -70,7 +72,7 @@ def read_request(body: bytes) -> Question:
             parse_constant=_refused,
         )
     except InvalidJson as error:
-        raise InvalidRequest("the body is nested too deeply") from error
+        raise InvalidRequest(f"the body cannot be a question: {error.message}", hint=error.hint) from error
     except ValueError as error:
         raise InvalidRequest(f"the body is not JSON: {error}", hint="Send UTF-8 encoded JSON.") from error
     if not isinstance(value, dict) or set(value) != {"model", "rows"}:

@@ -140,6 +140,8 @@ def show(node: Node, builder: str, body: dict[str, Any]) -> dict[str, Any]:
     commitment = str(body.get("test"))
     kept = _kept(node, commitment)
     _require_for(kept, builder)
+    # whom the owner named is no stranger: it will show a whole run
+    node.befriend(builder)
     if kept["run"]:
         raise TestOpened("that test table was opened before", hint="Ask for another one.")
     shown = TestShown.of(open_table(node, commitment)[0], commitment, node.account)

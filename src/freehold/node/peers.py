@@ -13,7 +13,7 @@ import httpx
 
 from freehold.core import origins
 from freehold.core.addresses import Kind
-from freehold.core.canonical import parse
+from freehold.core.canonical import MOST_VALUES, parse
 from freehold.core.documents import Party
 from freehold.core.errors import (
     Conflict,
@@ -32,7 +32,19 @@ from freehold.node.reaching import TIMEOUT_SECONDS, PeerNotAllowed, PeerUnreacha
 
 __all__ = ["PeerBusy", "PeerNotAllowed", "PeerRefused", "PeerUnreachable", "Peers"]
 
-MAX_ANSWER_BYTES = 64 * 1024 * 1024
+_MEBIBYTE = 1024 * 1024
+_ANSWERS: dict[str, tuple[int, int]] = {
+    "/catalogue": (8 * _MEBIBYTE, 400_000),
+    # files and tables as text
+    "/peer/audits": (64 * _MEBIBYTE, MOST_VALUES),
+    "/peer/evidence": (64 * _MEBIBYTE, MOST_VALUES),
+    "/peer/model-evidence": (64 * _MEBIBYTE, MOST_VALUES),
+    "/peer/proofs": (16 * _MEBIBYTE, 200_000),
+    # a table's cells
+    "/peer/tests/open": (64 * _MEBIBYTE, 8_000_000),
+}
+"""Bytes and JSON values of an answer, by path."""
+_ANSWER = (4 * _MEBIBYTE, MOST_VALUES)
 MAX_ABOUT_BYTES = 256 * 1024
 _BY_STATUS: dict[int, type[FreeholdError]] = {
     402: PaymentRequired,
@@ -187,10 +199,12 @@ class Peers:
         data: bytes,
         headers: dict[str, str],
         timeout: float = TIMEOUT_SECONDS,
-        most_bytes: int = MAX_ANSWER_BYTES,
+        most_bytes: int = 0,
     ) -> Any:
         # what follows the host is this module's own, never part of what somebody wrote
         target = f"{origins.parse(url)}{path}"
+        bytes_there, most_values = _ANSWERS.get(path, _ANSWER)
+        most_bytes = most_bytes or bytes_there
         try:
             with self.client.stream(
                 method, target, content=data, headers=headers, timeout=timeout
@@ -201,7 +215,7 @@ class Peers:
                     if len(content) > most_bytes:
                         raise PeerRefused(f"{url} answered with more than {most_bytes} bytes")
                 _require_time(url, response)
-                return _read(url, response.status_code, bytes(content))
+                return _read(url, response.status_code, bytes(content), most_values)
         except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
             with self._lock:
                 self._introduced.discard(url)
@@ -239,11 +253,13 @@ def _require_time(url: str, response: httpx.Response) -> None:
         )
 
 
-def _read(url: str, status: int, content: bytes) -> Any:
+def _read(url: str, status: int, content: bytes, most_values: int) -> Any:
     try:
-        value = parse(content, max_bytes=MAX_ANSWER_BYTES)
+        value = parse(content, max_bytes=len(content), most_values=most_values)
     except InvalidInput as error:
-        raise PeerRefused(f"{url} answered {status} with something that is not JSON") from error
+        raise PeerRefused(
+            f"{url} answered {status} with what cannot be read: {error.message[:200]}"
+        ) from error
     if 200 <= status < 300:
         return value
     problem = value if isinstance(value, dict) else {}

@@ -13,6 +13,9 @@ from freehold.node.issuing import is_priced, is_purchased
 from freehold.node.node import Node
 from freehold.node.store import Transaction
 
+_LOOKED_AT = 4
+"""Grants that the chain is asked about for one request of somebody new."""
+
 
 def authorise(node: Node, tx: Transaction, grant_id: str) -> None:
     """The grant is used, paid for, or taken back by its owner: from now on it stands in the log. Idempotent."""
@@ -32,6 +35,21 @@ def is_unused(node: Node, grant_id: str) -> bool:
     with node.store.transaction() as tx:
         authorise(node, tx, grant_id)
     return False
+
+
+def has_dealt(node: Node, account: str) -> bool:
+    """Whether an account is a partner; the newest of its grants that was paid for meanwhile makes it one."""
+    with node.store.reading() as connection:
+        if pending.is_partner(connection, account):
+            return True
+        newest = connection.execute(
+            "SELECT name FROM pending WHERE kind = ? AND party = ? ORDER BY rowid DESC LIMIT ?",
+            (pending.GRANTS.kind, account, _LOOKED_AT),
+        ).fetchall()
+    for (name,) in newest:
+        is_unused(node, name)
+    with node.store.reading() as connection:
+        return pending.is_partner(connection, account)
 
 
 def make_room(node: Node, holder: str) -> None:

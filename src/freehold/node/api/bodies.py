@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 from starlette.types import Receive
 
+from freehold.core.canonical import MOST_VALUES
 from freehold.core.errors import InvalidInput
 from freehold.node.door import at_console
 from freehold.node.limits import BodyRoom, Busy
@@ -15,8 +16,8 @@ from freehold.node.limits import BodyRoom, Busy
 MAX_BODY_BYTES = 32 * 1024 * 1024
 SMALL_BODY_BYTES = 1024 * 1024
 UNPROVEN_BODY_BYTES = 64 * 1024
-"""A peer's body over this is read only if the request's head is signed by a known party; of a stranger at
-the console no more is read at all."""
+"""A body over this is read only if the request's head is signed by a known party, or holds a voucher of a grant;
+of a stranger at the console no more is read at all."""
 BODY_SECONDS = 10.0
 BODY_BYTES_PER_SECOND = 256 * 1024
 """A body may take `BODY_SECONDS`, and longer as far as it arrives at this rate."""
@@ -35,6 +36,9 @@ HEAVY = {
     )
 }
 _LARGE = {*HEAVY, "/peer/countersign", "/v1/predict"}
+_NUMBERS = {"/peer/rounds/commit", "/peer/agreements", "/peer/tests/open"}
+"""Where updates and test tables are sent."""
+_MOST_NUMBERS = 8_000_000
 
 
 class TooLarge(InvalidInput):
@@ -78,9 +82,27 @@ def most_bytes(method: str, path: str) -> int:
     return MAX_BODY_BYTES if path in _LARGE or path.startswith("/api/") else SMALL_BODY_BYTES
 
 
-def needs_proof(path: str, length: int) -> bool:
+def needs_proof(length: int) -> bool:
     """Whether a stranger's body is so large that it must have shown before who it is."""
-    return length > (UNPROVEN_BODY_BYTES if path.startswith("/peer/") else SMALL_BODY_BYTES)
+    return length > UNPROVEN_BODY_BYTES
+
+
+def most_values(path: str, *, partner: bool) -> int:
+    """The most values of JSON in a body there: identities cost nothing, so a stranger's is small wherever it goes."""
+    return _MOST_NUMBERS if partner and path in _NUMBERS else MOST_VALUES
+
+
+def require_partner(length: int, *, partner: bool) -> None:
+    """Of who has shown no more than an account of its own, a large body is not read.
+
+    Raises:
+        TooLarge.
+    """
+    if length > SMALL_BODY_BYTES and not partner:
+        raise TooLarge(
+            "the body is too large for a party that this node has not dealt with",
+            hint=f"At most {SMALL_BODY_BYTES} bytes until a grant of yours was used or paid for.",
+        )
 
 
 def declared_length(headers: dict[bytes, bytes], most: int) -> int:

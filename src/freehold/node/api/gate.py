@@ -127,7 +127,7 @@ class Gate:
             await self._inside(scope, receive, passage.send)
             return
         length = declared_length(given, most_bytes(scope["method"], path))
-        if not owner and needs_proof(path, length):
+        if not owner and needs_proof(length):
             with await self._turns["act"].take(caller.queue):
                 await anyio.to_thread.run_sync(self._inside.vouch, scope)
         await self._answer(scope, receive, passage, length, owner=owner)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request, Response
 
 from freehold.core import origins
-from freehold.core.canonical import parse
+from freehold.core.canonical import MOST_VALUES, parse
 from freehold.core.documents import Document, Party
 from freehold.core.errors import InvalidDocument, InvalidInput, InvalidSignature, NotFound, Unavailable
 from freehold.core.http_signature import MAX_SKEW_SECONDS, Stamp, read, verify, verify_head
@@ -27,7 +27,9 @@ from freehold.node import (
     pending,
     proving,
     releasing,
+    unused,
 )
+from freehold.node.api.bodies import most_values, require_partner
 from freehold.node.limits import RateLimited
 from freehold.node.naming import own_names
 from freehold.node.node import Node
@@ -56,13 +58,13 @@ async def raw_body(request: Request) -> bytes:
 RawBody = Annotated[bytes, Depends(raw_body)]
 
 
-def read_body(raw: bytes) -> dict[str, Any]:
+def read_body(raw: bytes, most: int = MOST_VALUES) -> dict[str, Any]:
     """A JSON object of exact values.
 
     Raises:
         InvalidInput.
     """
-    value = parse(raw, max_bytes=MAX_BODY_BYTES)
+    value = parse(raw, max_bytes=MAX_BODY_BYTES, most_values=most)
     if not isinstance(value, dict):
         raise InvalidInput("the body must be a JSON object")
     return value
@@ -84,7 +86,9 @@ def router(services: Services) -> APIRouter:
 
     def signed(handle: Callable[[str, dict[str, Any]], dict[str, Any]]) -> Callable[..., dict[str, Any]]:
         def endpoint(request: Request, raw: RawBody) -> dict[str, Any]:
-            return handle(_authenticate(services, request, raw), read_body(raw))
+            sender = _authenticate(services, request, raw)
+            most = most_values(request.url.path, partner=bool(request.state.partner))
+            return handle(sender, read_body(raw, most))
 
         return endpoint
 
@@ -187,9 +191,11 @@ def vouch(node: Node, request: Request) -> None:
     """A known party signed what the head says, so its body, whose digest that names, may be large.
 
     Raises:
-        UnknownParty, InvalidSignature.
+        UnknownParty, InvalidSignature, TooLarge.
     """
-    _proven(node, request, None)
+    stamp, length = _proven(node, request, None), int(request.headers["content-length"])
+    # notes a purchase, if need be, so that the values of its body are bounded as a partner's
+    require_partner(length, partner=unused.has_dealt(node, stamp.account))
 
 
 def _proven(node: Node, request: Request, raw: bytes | None, introduced: Document | None = None) -> Stamp:
