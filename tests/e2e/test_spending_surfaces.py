@@ -70,7 +70,7 @@ def test_without_a_terminal_it_is_refused_with_what_it_takes_and_how_to_allow_it
     done = run(buyer, "predict", shop.model.id, buyer.home / "rows.json")
     assert done.returncode == 6, done.stderr
     assert "costs $0.001; $0.01 are set aside first" in done.stderr
-    assert "freehold config set spend_per_day_micro" in done.stderr
+    assert "freehold spending --per-day 5 --home" in done.stderr
     assert ceiling.overview(buyer.node)["payments"] == []
     less = run(buyer, "predict", shop.model.id, buyer.home / "rows.json", "--max", "0.0009")
     assert (less.returncode, ceiling.overview(buyer.node)["payments"]) == (6, [])
@@ -119,3 +119,12 @@ def test_the_library_says_the_same(shop: Shop, buyer: Party) -> None:
         assert node.spending().spent_units == 2 * PRICE
         with pytest.raises(NodeRefused):
             node.predict(shop.model.id, shop.rows(1, 2), at_most="0.0005")
+
+
+def test_limits_are_given_in_dollars(buyer: Party) -> None:
+    done = run(buyer, "spending", "--per-day", "20", "--per-act", "1.50")
+    assert done.stdout.splitlines() == ["$1.50 for one act", "$20.00 in 24 hours"]
+    assert buyer.node.settings.spend_per_day_micro == 20_000_000
+    assert settings.load(buyer.home).spend_per_act_micro == 1_500_000
+    small = run(buyer, "config", "set", "spend_per_day_micro", "20")
+    assert small.stdout == "spend_per_day_micro = 20  # $0.00002\n"

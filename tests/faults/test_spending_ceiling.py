@@ -66,7 +66,9 @@ def test_nothing_is_bought_before_a_limit_was_given(shop: Shop, sellers: list[Pa
     assert call.value.fields["deposit_units"] == 10 * PRICE
     assert call.value.fields["gas"] > 50_000
     assert "$0.01 set aside" in call.value.message
-    assert "freehold config set spend_per_day_micro" in call.value.hint
+    assert (
+        "--max 0.001. Or for good, in any 24 hours: freehold spending --per-day 5 --home " in call.value.hint
+    )
     with pytest.raises(SpendingUnset) as grant:
         buy(party, sellers[0])
     assert grant.value.fields["units"] == GRANT
@@ -384,3 +386,11 @@ def test_who_says_yes_and_then_no_leaves_what_was_set_aside_to_its_buyer(
         party.services.buyer.predict(shop.model.id, shop.rows(), deposit_calls=3)
     assert refused.value.fields["set_aside_units"] == 3 * PRICE
     assert "$0.003 were set aside" in refused.value.hint
+
+
+def test_the_limit_that_is_suggested_is_never_below_the_act(shop: Shop) -> None:
+    party = limited(shop.buyer("large"))
+    with pytest.raises(SpendingUnset) as call:
+        ceiling.require_limit(party.node, ceiling.Act("large"), 1_234_500_000)
+    assert "--max 1234.50." in call.value.hint
+    assert "--per-day 1235 " in call.value.hint

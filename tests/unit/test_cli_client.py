@@ -1,13 +1,16 @@
 """The control API's client against a real HTTP server that answers what a node would."""
 
+import importlib
 import json
+import pkgutil
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+import freehold
 from freehold.cli.client import NodeClient, NodeNotRunning, NodeRefused, exit_code
-from freehold.core.errors import Conflict, NotAllowed, Unavailable
+from freehold.core.errors import Conflict, NotAllowed, Unavailable, VerificationFailed
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -95,3 +98,19 @@ def test_errors_that_are_not_a_nodes_keep_their_own_exit_code(tmp_path):
         NodeClient.of(tmp_path)
     assert exit_code(caught.value) == 8
     assert exit_code(NotAllowed("no")) == 6
+
+
+def _below(kind):
+    for one in kind.__subclasses__():
+        yield one
+        yield from _below(one)
+
+
+def test_what_does_not_verify_ends_with_its_own_exit_code_whatever_kind_it_is():
+    for module in pkgutil.walk_packages(freehold.__path__, "freehold."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+    kinds = [VerificationFailed, *_below(VerificationFailed)]
+    assert len({kind.code for kind in kinds}) > 5
+    for kind in kinds:
+        assert exit_code(NodeRefused(422, {"code": kind.code})) == kind.exit_code, kind.code

@@ -32,7 +32,26 @@ _BY_STATUS: dict[int, type[FreeholdError]] = {
     kind.http_status: kind
     for kind in (InvalidInput, InvalidSignature, NotAllowed, NotFound, Conflict, PaymentRequired, Unavailable)
 }
-_BY_CODE = {kind.code: kind for kind in (VerificationFailed, NoLineage)}
+_BY_CODE: dict[str, type[FreeholdError]] = {
+    NoLineage.code: NoLineage,
+    **dict.fromkeys(
+        (
+            VerificationFailed.code,
+            "backup.changed",
+            "backup.unsound",
+            "blob.corrupt",
+            "evidence.broken",
+            "inference.wrong_answer",
+            "log.consistency",
+            "log.corrupt",
+            "log.inclusion",
+            "vault.seal",
+            "vault.size",
+        ),
+        VerificationFailed,
+    ),
+}
+"""By name, so that a command need not load the modules that raise them."""
 
 
 class NodeNotRunning(Unavailable):

@@ -14,6 +14,9 @@ from freehold.cli.options import DEFAULT_HOME, Home, Json
 from freehold.cli.output import emit, note
 from freehold.core.errors import Unavailable
 
+LIMITS = ("spend_per_act_micro", "spend_per_day_micro")
+"""Settings in millionths of a dollar that a running node counts at once."""
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
@@ -52,12 +55,14 @@ def change(
 ) -> None:
     """Change one setting; it counts from the next start.
 
-    Limits of spending count at once in a node that runs.
+    Limits of spending are easier said in dollars: freehold spending --per-day 20. They count at once.
     """
     from freehold.node import setting_sources, settings  # noqa: PLC0415
     from freehold.vault import home_folder  # noqa: PLC0415
 
     home = home.expanduser()
+    if not (home / "keys.jwe").exists():
+        note(f"there is no node in {home} yet; the setting counts once one is started there")
     known = settings.load(home)
     changed = known.with_overrides(**{name: setting_sources.read(name, value)})
     home_folder.make(home)
@@ -65,12 +70,20 @@ def change(
     if (home / "node.json").exists() and not _told(home, name, getattr(changed, name)):
         note("the running node goes on with its present settings; restart it")
     said = getattr(changed, name)
-    emit({"name": name, "value": said}, lambda: [f"{name} = {json.dumps(said)}"], as_json=as_json)
+    emit({"name": name, "value": said}, lambda: [_line(name, said)], as_json=as_json)
+
+
+def _line(name: str, value: Any) -> str:
+    """As config.toml has it; millionths of a dollar in dollars too."""
+    from freehold.core.money import dollars  # noqa: PLC0415
+
+    line = f"{name} = {json.dumps(value)}"
+    return f"{line}  # {dollars(value)}" if name in LIMITS else line
 
 
 def _told(home: Path, name: str, value: Any) -> bool:
     """Whether the running node counts the new value at once, as it does for limits of spending."""
-    if name not in ("spend_per_act_micro", "spend_per_day_micro"):
+    if name not in LIMITS:
         return False
     with contextlib.suppress(Unavailable):
         NodeClient.of(home).post("/api/spending", {name: value})

@@ -13,6 +13,9 @@ from freehold.cli.client import NodeClient
 from freehold.cli.options import DEFAULT_HOME, Home, Json, units
 from freehold.cli.output import emit, note, percent, plain, table
 
+EXACT_DECIMALS = 6
+"""Decimals of an answer that is not rounded."""
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
@@ -41,9 +44,13 @@ def serve(
     """
     limits = {"calls_per_buyer": calls_per_buyer, "rows_per_buyer": rows_per_buyer}
     given = {name: value for name, value in limits.items() if value is not None}
-    answer = NodeClient.of(home).post("/api/serve", {"model": model, "on": not off, **given})
-    said = "stopped serving" if off else "serving"
-    emit(answer, lambda: [f"{said}: {answer['model']}", *([] if off else [_REVEALED])], as_json=as_json)
+    node = NodeClient.of(home)
+    answer = node.post("/api/serve", {"model": model, "on": not off, **given})
+    if off:
+        emit(answer, lambda: [f"stopped serving: {answer['model']}"], as_json=as_json)
+        return
+    exact = node.get(f"/api/models/{answer['model']}")["round_to"] == EXACT_DECIMALS
+    emit(answer, lambda: [f"serving: {answer['model']}", *([_REVEALED] if exact else [])], as_json=as_json)
 
 
 def models(
@@ -159,7 +166,7 @@ def _details(model: dict[str, Any]) -> Iterable[Any]:
 
         yield f"privacy  {findings.privacy(model['privacy'])}"
     yield f"price    {dollars(model['price_units'])} per {model['per']}, at most {model['rows_per_call']:,} rows a call"
-    if model["round_to"] < 6:
+    if model["round_to"] < EXACT_DECIMALS:
         digits = model["round_to"]
         yield f"answers  to {digits} decimals" if digits else "answers  the label only"
     pool = model.get("pool")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
 from freehold.cli.client import NodeClient
-from freehold.cli.options import DEFAULT_HOME, Home, Json
+from freehold.cli.options import DEFAULT_HOME, Home, Json, units
 from freehold.cli.output import emit, minute, table
 
 
@@ -17,18 +18,42 @@ def register(app: typer.Typer) -> None:
     app.command("spending")(spending)
 
 
-def spending(*, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
-    """Show what this node may spend, and what it spent.
+def spending(
+    *,
+    per_day: Annotated[
+        str | None,
+        typer.Option(help="Most to spend in any 24 hours from now on; 0 is no limit.", metavar="DOLLARS"),
+    ] = None,
+    per_act: Annotated[
+        str | None,
+        typer.Option(
+            help="Most for one call with its deposit, one grant or one training job; 0 is no limit.",
+            metavar="DOLLARS",
+        ),
+    ] = None,
+    home: Home = DEFAULT_HOME,
+    as_json: Json = False,
+) -> None:
+    """Show what this node may spend and what it spent, or set how much that is: it counts from now on."""
+    given = {"spend_per_act_micro": per_act, "spend_per_day_micro": per_day}
+    # a unit is a millionth of a dollar
+    chosen = {name: units(said) for name, said in given.items() if said is not None}
+    node = NodeClient.of(home)
+    answer = node.post("/api/spending", chosen) if chosen else node.get("/api/spending")
+    emit(answer, lambda: _limits(answer) if chosen else _shown(answer, home), as_json=as_json)
 
-    Limits are settings: freehold config set spend_per_day_micro NUMBER, and spend_per_act_micro.
-    """
-    answer = NodeClient.of(home).get("/api/spending")
-    emit(answer, lambda: _shown(answer), as_json=as_json)
+
+def _limits(answer: dict[str, Any]) -> Iterable[str]:
+    from freehold.core.money import dollars  # noqa: PLC0415
+
+    for name, what in (("spend_per_act_micro", "for one act"), ("spend_per_day_micro", "in 24 hours")):
+        yield f"{dollars(answer[name])} {what}" if answer[name] else f"no limit {what}"
 
 
-def _shown(answer: dict[str, Any]) -> Iterable[Any]:
+def _shown(answer: dict[str, Any], home: Path) -> Iterable[Any]:
     from freehold.core.ids import short  # noqa: PLC0415
     from freehold.core.money import dollars  # noqa: PLC0415
+    from freehold.vault.home_folder import option as option_of  # noqa: PLC0415
 
     if answer["payments"]:
         rows = (
@@ -36,7 +61,10 @@ def _shown(answer: dict[str, Any]) -> Iterable[Any]:
             for row in answer["payments"]
         )
         yield table(("when", "what", "for", "dollars", "state"), rows, right=("dollars",))
-    for name, what in (("spend_per_act_micro", "one act"), ("spend_per_day_micro", "24 hours")):
-        limit = answer[name]
-        yield f"{what:8} {dollars(limit) if limit else f'no limit set: freehold config set {name} NUMBER'}"
+    for name, what, option in (
+        ("spend_per_act_micro", "one act", "--per-act"),
+        ("spend_per_day_micro", "24 hours", "--per-day"),
+    ):
+        limit, how = answer[name], f"freehold spending {option} DOLLARS{option_of(home)}"
+        yield f"{what:8} {dollars(limit) if limit else f'no limit set: {how}'}"
     yield f"spent    {dollars(answer['spent_units'])} in the last 24 hours"

@@ -16,10 +16,11 @@ from typing import Any
 from freehold.chain.answers import read_number
 from freehold.core.errors import Conflict, NotAllowed
 from freehold.core.ids import hash_bytes
-from freehold.core.money import dollars
+from freehold.core.money import DECIMALS, dollars
 from freehold.node import settings as settings_file
 from freehold.node.node import Node
 from freehold.node.store import Transaction
+from freehold.vault import home_folder
 
 DAY_SECONDS = 86_400
 VALID_SECONDS = 3_600
@@ -93,8 +94,8 @@ def require_limit(node: Node, act: Act, units: int, **shown: int) -> None:
         aside = f", and {dollars(deposit)} set aside for this and later calls," if deposit else ""
         raise SpendingUnset(
             f"this takes {dollars(units)}{aside} and nothing says yet what this node may spend",
-            hint=f"Allow it this once: --max {dollars(units)[1:]}. Or for good:"
-            " freehold config set spend_per_day_micro 5000000 (5 dollars in any 24 hours).",
+            hint=f"Allow it this once: --max {_typed(units)}. Or for good, in any 24 hours:"
+            f" freehold spending --per-day {_suggested(max(units, deposit))}{home_folder.option(node.home)}",
             units=units,
             **shown,
         )
@@ -307,9 +308,20 @@ def _chain_time(node: Node) -> int:
     return read_number(node.chain.rpc.call("eth_getBlockByNumber", "latest", False)["timestamp"])
 
 
+def _typed(units: int) -> str:
+    """An amount as an option takes it."""
+    return dollars(units)[1:].replace(",", "")
+
+
+def _suggested(units: int) -> int:
+    """A day's limit in whole dollars that an act of so many units fits into."""
+    return max(5, int(-(-units // 10**DECIMALS)))
+
+
 def _over(name: str, most: int, units: int, left: int) -> SpendingRefused:
     what = "in 24 hours" if name == "spend_per_day_micro" else "for one act"
-    how = "Give a larger --max." if name == "--max" else f"Raise it: freehold config set {name} NUMBER."
+    option = "--per-day" if name == "spend_per_day_micro" else "--per-act"
+    how = "Give a larger --max." if name == "--max" else f"Raise it: freehold spending {option} DOLLARS."
     return SpendingRefused(
         f"this takes {dollars(units)}; at most {dollars(most)} {what} are allowed, {dollars(left)} of it left",
         hint=f"Nothing was paid. {how}",

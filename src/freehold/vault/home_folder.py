@@ -5,6 +5,7 @@ from __future__ import annotations
 import grp
 import os
 import pwd
+import shlex
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,6 +43,12 @@ def make(home: Path) -> int:
         ) from error
     require_own(home)
     return tighten(home)
+
+
+def option(home: Path) -> str:
+    """` --home DIR` as a command typed for this home needs it; empty for the default one."""
+    home = home.expanduser().absolute()
+    return "" if home == Path("~/.freehold").expanduser() else f" --home {shlex.quote(str(home))}"
 
 
 def require_own(home: Path) -> None:

@@ -223,16 +223,7 @@ def _row(visit: Visit, asset: Asset) -> list[str]:
     columns = list(asset.schema_["columns"])
     pasted = visit.form.text("line", 20_000)
     if pasted:
-        lines = [line for line in pasted.splitlines() if line.strip()]
-        if len(lines) != 1:
-            raise InvalidInput(
-                f"that are {len(lines)} lines, one row is asked at a time",
-                hint="Paste one row, without its header. Nothing was paid.",
-            )
-        cells = [cell.strip() for cell in next(csv.reader(lines))]
-        if len(cells) == len(columns) + 1 and cells[-1].lower() in LABELS:
-            # a row as it stands in the table, with its label at the end
-            cells = cells[:-1]
+        cells = pasted_cells(pasted, len(columns))
     else:
         cells = [visit.form.text(f"c{number}", 64).replace(",", ".") for number in range(len(columns))]
     if len(cells) != len(columns):
@@ -244,6 +235,22 @@ def _row(visit: Visit, asset: Asset) -> list[str]:
         if not cell:
             raise InvalidInput(f"{name} is empty", hint="Every column needs a number. Nothing was paid.")
     return cells
+
+
+def pasted_cells(text: str, width: int) -> list[str]:
+    """The values of one pasted line; a label at its end, as in the table, is left out.
+
+    Raises:
+        InvalidInput: several lines.
+    """
+    lines = [line for line in text.splitlines() if line.strip()]
+    if len(lines) != 1:
+        raise InvalidInput(
+            f"{len(lines)} lines were pasted; one row is asked at a time",
+            hint="Paste one row, without its header. Nothing was paid.",
+        )
+    cells = [cell.strip() for cell in next(csv.reader(lines))]
+    return cells[:-1] if len(cells) == width + 1 and cells[-1].lower() in LABELS else cells
 
 
 PAGES = [
