@@ -167,6 +167,8 @@ class Bench:
         self._free = deque[Path]()
         self._lock = Lock()
         self._killers: dict[str, str] = {}
+        self._measuring = Lock()
+        self._seconds: dict[str, float] = {}
         names = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout
         tracked = [name for name in names.decode().split("\0") if name and (ROOT / name).is_file()]
         for number in range(workers):
@@ -179,32 +181,43 @@ class Bench:
                     (tree / ignored).symlink_to(ROOT / ignored)
             self._free.append(tree)
 
-    def first_failure(self, area: Area, mutant: Mutant | None, limit_seconds: float) -> tuple[str, str]:
+    def first_failure(self, area: Area, mutant: Mutant) -> tuple[str, str]:
         """The test that notices ("" for none, "time" where they do not end), and what pytest said."""
-        tests = [name for name in area.tests if (ROOT / name).exists()]
+        tests = list(area.tests)
         with self._lock:
             tree = self._free.popleft()
-            killer = self._killers.get(mutant.path) if mutant else None
-        if killer in tests:
-            tests.remove(killer)
-            tests.insert(0, killer)
+            killer = self._killers.get(mutant.path, tests[0])
+        tests.remove(killer)
+        original = (ROOT / mutant.path).read_bytes()
         try:
-            if mutant:
-                original = (ROOT / mutant.path).read_bytes()
+            for test in (killer, *tests):
+                limit = self._limit(tree, test)
                 (tree / mutant.path).write_bytes(mutant.apply(original))
-            said, failed = _pytest(tree, tests, limit_seconds)
-        finally:
-            if mutant:
+                said, failed = _pytest(tree, test, limit)
                 (tree / mutant.path).write_bytes(original)
+                if failed:
+                    self._killers[mutant.path] = test
+                    return failed, said
+            return "", said
+        finally:
+            (tree / mutant.path).write_bytes(original)
             with self._lock:
                 self._free.append(tree)
-        if mutant and failed.startswith("tests/"):
-            self._killers[mutant.path] = failed.split("::")[0]
-        return failed, said
+
+    def _limit(self, tree: Path, test: str) -> float:
+        """Seconds a file of tests may take with a mutant: some times what it takes without, which is tried once."""
+        with self._measuring:
+            if test not in self._seconds:
+                began = time.monotonic()
+                said, failed = _pytest(tree, test, 1_800)
+                if failed:
+                    sys.exit(f"{test} fails without any mutant: {failed}\n{said[-4_000:]}")
+                self._seconds[test] = time.monotonic() - began
+            return 3 * self._seconds[test] + 30
 
 
-def _pytest(tree: Path, tests: list[str], limit_seconds: float) -> tuple[str, str]:
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-m", "not slow", "-p", "no:cacheprovider", "--no-header", "--tb=short", "-rfE", *tests]  # fmt: skip
+def _pytest(tree: Path, test: str, limit_seconds: float) -> tuple[str, str]:
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-m", "not slow", "-p", "no:cacheprovider", "--no-header", "--tb=short", "-rfE", test]  # fmt: skip
     environment = {**os.environ, "PYTHONPATH": str(tree / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
     process = subprocess.Popen(
         command,
@@ -245,15 +258,10 @@ def examine(bench: Bench, name: str, todo: list[Mutant], done: dict[str, str], j
     left = [mutant for mutant in todo if mutant.name not in done]
     if not left:
         return
-    began = time.monotonic()
-    failed, said = bench.first_failure(area, None, 1_800)
-    if failed:
-        sys.exit(f"the tests of {name} fail without any mutant: {failed}\n{said[-4_000:]}")
-    limit = 3 * (time.monotonic() - began) + 30
     lock = Lock()
 
     def one(mutant: Mutant) -> None:
-        killer, _ = bench.first_failure(area, mutant, limit)
+        killer, _ = bench.first_failure(area, mutant)
         with lock:
             done[mutant.name] = killer
             if journal:
@@ -306,7 +314,7 @@ def main() -> None:
             for name in names:
                 for mutant in chosen(AREAS[name], 0):
                     if mutant.name == given.only:
-                        sys.exit(bench.first_failure(AREAS[name], mutant, 1_800)[1])
+                        sys.exit(bench.first_failure(AREAS[name], mutant)[1])
             reader.error("no mutant of that name")
         killed = counted = 0
         for name in names:
