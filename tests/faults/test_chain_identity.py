@@ -7,6 +7,7 @@ import secrets
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -19,10 +20,13 @@ from freehold.chain.embedded import DEV_KEY, EmbeddedNode
 from freehold.chain.rpc import Rpc
 from freehold.core.errors import FreeholdError
 from freehold.log.store import LogStore
-from freehold.node import anchored_head, chain_identity, daemon, logbook
+from freehold.node import anchored_head, chain_identity, daemon, logbook, viewing
 from freehold.node.anchored_head import ChainLostState, compare_head
 from freehold.node.chain_identity import OtherChain
+from freehold.node.continuity import FRESH_SECONDS
 from freehold.node.health import checks
+from freehold.node.keeping import keeper
+from freehold.node.keeping.keeper import Errand
 from freehold.node.settings import Settings
 from freehold.node.store import Store
 
@@ -40,9 +44,9 @@ def grow(party: Party, count: int = 1) -> None:
             tx.put(party.node.claim("audit", "0x" + secrets.token_hex(32), {"owner": party.account}))
 
 
-def another_chain(folder: Path, blocks: int) -> EmbeddedNode:
+def another_chain(folder: Path, blocks: int, port: int = 0) -> EmbeddedNode:
     """A local chain with the contracts and as many blocks at least."""
-    made = EmbeddedNode(folder)
+    made = EmbeddedNode(folder, port)
     made.start()
     with Rpc(made.url) as rpc:
         chain = Chain(rpc)
@@ -72,6 +76,45 @@ def test_a_replaced_chain_with_the_same_id_is_noticed_while_the_node_runs(
     finally:
         party.node.chain = first
         other.stop()
+
+
+def test_on_a_chain_that_took_the_place_of_its_own_a_running_node_signs_and_sends_nothing(
+    tmp_path: Path,
+) -> None:
+    own = another_chain(tmp_path / "own", 0)
+    party = Party(tmp_path / "home", own.url, "n")
+    node = party.node
+    chain_identity.require_same_chain(node)
+    grow(party)
+    own.stop()
+    port = int(own.url.rsplit(":", 1)[1])
+    other = another_chain(tmp_path / "other", 40, port)
+    try:
+        with Rpc(other.url) as rpc:
+            Chain(rpc).fund(party.account, 10**18)
+        time.sleep(FRESH_SECONDS)
+        with pytest.raises(OtherChain):
+            logbook.anchor(node)
+        with pytest.raises(OtherChain):
+            node.send("TestDollar", "mint", party.account, 1)
+        with pytest.raises(OtherChain):
+            # an order of the owner too, and what brings money home
+            keeper.send(node, Errand("Revocations", "revoke", (1,), subject="1", by_hand=True))
+        with pytest.raises(OtherChain):
+            node.claim("audit", "0x" + "00" * 32, {"owner": party.account})
+        with pytest.raises(OtherChain):
+            anchored_head.remember_anchored(node, 1)
+        assert [one["code"] for one in viewing.notices(node)] == ["chain.other"]
+        assert node.continuity.sent() == 0
+    finally:
+        other.stop()
+    back = another_chain(tmp_path / "own", 0, port)
+    try:
+        assert logbook.anchor(node)["gas"]
+        assert viewing.notices(node) == []
+    finally:
+        party.close()
+        back.stop()
 
 
 def test_a_chain_that_is_younger_than_first_contact_is_another(party: Party, tmp_path: Path) -> None:

@@ -105,7 +105,12 @@ def own_head(node: Node) -> HeadFinding:
 
 
 def remember_anchored(node: Node, size: int) -> None:
-    """Keep how much of the log this home knows to be anchored."""
+    """Keep how much of the log this home knows to be anchored on its chain.
+
+    Raises:
+        OtherChain: another answers now; nothing is kept. ChainUnreachable.
+    """
+    node.continuity.require_same()
     known = node.store.state("anchored") or {"size": 0}
     if size > int(known["size"]):
         with node.store.transaction() as tx:

@@ -34,38 +34,38 @@ def require_same_chain(node: Node) -> None:
         OtherChain: another id, another genesis, or without the block seen at first contact.
         ChainUnreachable.
     """
-    found = read_number(node.chain.rpc.call("eth_chainId"))
-    if found != node.chain_id:
-        raise OtherChain(f"the chain is {found}, this node lives on {node.chain_id}", hint=_ON_PURPOSE)
     known = node.store.state(STATE)
     if known is None:
+        found = _identity(node.chain)
+        require_identity(node.chain, {**found, "chain_id": node.chain_id})
         with node.store.transaction() as tx:
-            tx.set(STATE, _identity(node.chain))
+            tx.set(STATE, found)
         return
     require_identity(node.chain, known)
 
 
 def require_identity(chain: Chain, known: dict[str, Any]) -> None:
-    """The chain holds the blocks that were remembered of it.
+    """The chain has the id and holds the blocks that were remembered of it; asked in one request.
 
     Raises:
         OtherChain, ChainUnreachable.
     """
-    if known["chain_id"] != chain.chain_id:
-        raise OtherChain(
-            f"the chain is {chain.chain_id}, this home lives on {known['chain_id']}", hint=_ON_PURPOSE
-        )
-    for number, kept in ((0, known["genesis"]), (int(known["block"]), known["block_hash"])):
-        found = _hash(chain, number)
+    kept = {0: known["genesis"], int(known["block"]): known["block_hash"]}
+    asked = [("eth_getBlockByNumber", hex(number), False) for number in kept]
+    answered, *blocks = chain.rpc.batch([("eth_chainId",), *asked])
+    if (chain_id := read_number(answered)) != known["chain_id"]:
+        raise OtherChain(f"the chain is {chain_id}, this home lives on {known['chain_id']}", hint=_ON_PURPOSE)
+    for (number, expected), block in zip(kept.items(), blocks, strict=True):
+        found = _hash_in(block)
         if found is None:
             raise OtherChain(
                 f"the chain has no block {number}, which this home has seen: it lost its state or was replaced",
                 hint=_ON_PURPOSE,
             )
-        if found != kept:
+        if found != expected:
             raise OtherChain(
-                f"block {number} of the chain is {found[:18]}, this home knows {kept[:18]}: another chain"
-                f" with the id {chain.chain_id}",
+                f"block {number} of the chain is {found[:18]}, this home knows {expected[:18]}: another chain"
+                f" with the id {chain_id}",
                 hint=_ON_PURPOSE,
             )
 
@@ -93,5 +93,8 @@ def _identity(chain: Chain) -> dict[str, Any]:
 
 
 def _hash(chain: Chain, number: int) -> str | None:
-    block = chain.rpc.call("eth_getBlockByNumber", hex(number), False)
+    return _hash_in(chain.rpc.call("eth_getBlockByNumber", hex(number), False))
+
+
+def _hash_in(block: Any) -> str | None:
     return read_hash(block.get("hash")) if isinstance(block, dict) else None

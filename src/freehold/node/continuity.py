@@ -4,6 +4,8 @@ A home that came out of an older backup, or that runs twice, would log other ent
 anchored already. Everybody could prove that, and nobody could mend it. So the log is compared at the start,
 before each anchor and, at most a moment old, before each signature; a node whose log the chain contradicts
 stops writing, signing and spending, goes on showing what it has, and lets its owner take the money out.
+A chain that takes the place of this home's (`chain_identity`) says nothing about the log: as long as it stands
+there, nothing is signed and nothing sent, not even by a stopped node.
 """
 
 from __future__ import annotations
@@ -15,7 +17,9 @@ from typing import Any
 from freehold.chain.answers import read_number
 from freehold.chain.client import Chain
 from freehold.core.errors import FreeholdError
+from freehold.node import chain_identity
 from freehold.node.anchored_head import LogBehind, compare_head
+from freehold.node.chain_identity import OtherChain
 from freehold.node.store import Store
 
 RESTORED = "restored"
@@ -46,6 +50,9 @@ class Continuity:
         self._store, self._chain, self._account = store, chain, account
         self._next = float("-inf")
         self._agreed: tuple[int, bytes] = (0, b"")
+        self._same_until = float("-inf")
+        self.other: OtherChain | None = None
+        """Another chain stood in the place of this home's at the last look; that may pass."""
         self.stopped: FreeholdError | None = None
         """Why this node writes no more; it does not begin again before the next start."""
 
@@ -78,10 +85,11 @@ class Continuity:
         """Compare now.
 
         Raises:
-            ChainUnreachable. LogCorrupt.
+            ChainUnreachable. OtherChain. LogCorrupt.
         """
         # without a lock of its own: callers may hold the store's, and a second look does no harm
         self._next = time.monotonic() + PATIENCE_SECONDS
+        self._look_same()
         root, size, _ = self._chain.read("LogAnchors", "headOf", self._account)
         self._next = time.monotonic() + FRESH_SECONDS
         head = (int(size), bytes(root))
@@ -89,17 +97,45 @@ class Continuity:
             self._compare(*head)
             self._agreed = head
 
+    def require_same(self) -> None:
+        """That the chain was this home's a moment ago.
+
+        Raises:
+            OtherChain, ChainUnreachable.
+        """
+        if time.monotonic() > self._same_until:
+            self._look_same()
+
+    def _look_same(self) -> None:
+        known = self._store.state(chain_identity.STATE)
+        try:
+            if known is not None:
+                chain_identity.require_identity(self._chain, known)
+        except OtherChain as error:
+            # asked again before anything else is signed
+            self._next = self._same_until = float("-inf")
+            if self.other is None:
+                _log.error(
+                    "nothing is signed or sent: %s", error.message, extra={"fields": {"hint": error.hint}}
+                )
+            self.other = error
+            raise
+        self._same_until = time.monotonic() + FRESH_SECONDS
+        self.other = None
+
     def require(self) -> None:
         """Before something is signed: that the chain did not contradict this home a moment ago.
 
         A chain that does not answer now has answered at the start, so it does not keep the node from its work.
 
         Raises:
-            LogBehind, LogForked.
+            LogBehind, LogForked, OtherChain.
         """
         if self.stopped is None and time.monotonic() > self._next:
             try:
                 self.look()
+            except OtherChain:
+                raise
             except FreeholdError as error:
                 _log.warning("the log is not compared", extra={"fields": {"reason": error.message}})
         self.require_going()
@@ -114,11 +150,12 @@ class Continuity:
             raise type(self.stopped)(self.stopped.message, hint=self.stopped.hint, **self.stopped.fields)
 
     def require_sending(self, contract: str, function: str) -> None:
-        """That a stopped node sends nothing but what brings money home.
+        """Before anything is sent: that it goes to this home's chain, from a stopped node only if it brings money home.
 
         Raises:
-            LogBehind, LogForked.
+            OtherChain, ChainUnreachable, LogBehind, LogForked.
         """
+        self.require_same()
         if (contract, function) not in RESCUE:
             self.require_going()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import fields
 from typing import Any, get_args
 
@@ -45,8 +46,12 @@ def status(node: Node) -> dict[str, Any]:
 
 
 def notices(node: Node) -> list[dict[str, str]]:
-    """What is wrong with this home: a log that must not grow, data that is gone, budgets nobody knows."""
+    """What is wrong with this home: another chain, a log that must not grow, data that is gone, unknown budgets."""
     found: list[FreeholdError] = []
+    with suppress(FreeholdError):  # said by `other`, and elsewhere where the chain does not answer
+        node.continuity.require_same()
+    if node.continuity.other is not None:
+        found.append(node.continuity.other)
     if node.continuity.stopped is not None:
         found.append(node.continuity.stopped)
     found += custody.missing(node)

@@ -72,6 +72,8 @@ def send(node: Node, errand: Errand, fee_wei: int | None = None) -> int:
         a `ContractReverted` with `gas_used`. Unavailable and its kin: it may come later.
     """
     act, subject = errand.act, errand.subject
+    # what another chain refuses says nothing about the act
+    node.continuity.require_same()
     with node.exclusive(f"keeping:{sha256(f'{act}:{subject}'.encode()).digest()[0]}"):
         found = subjects.known(node, act, subject)
         subjects.require_free(found)
