@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import socket
 import sqlite3
 import subprocess
@@ -129,6 +130,30 @@ def test_a_port_that_another_process_holds(stopped, configured):
         assert problems(stopped) == {"port"}
 
 
+def test_a_copy_of_a_running_home_is_told_from_a_port_that_others_hold(node, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(node.home, copy)
+    found = findings(copy)["port", "problem"]
+    assert "same account" in found.detail
+    assert "config set port" not in found.hint
+
+
+@pytest.mark.parametrize("lost", ["keys.jwe", "node.sqlite"])
+def test_what_a_start_refuses_is_a_problem_with_the_same_way_out(stopped, lost):
+    good = (stopped / lost).read_bytes()
+    check = "home.keys" if lost == "keys.jwe" else "database"
+    try:
+        (stopped / lost).unlink()
+        assert "restore" in findings(stopped)[check, "problem"].hint
+        (stopped / lost).write_text("{}")
+        (stopped / lost).chmod(0o600)
+        assert check in problems(stopped)
+    finally:
+        (stopped / lost).write_bytes(good)
+        (stopped / lost).chmod(0o600)
+    assert problems(stopped) == set()
+
+
 def test_settings_that_cannot_be_read(configured):
     (configured / "config.toml").write_text("port = 'high'\n")
     assert problems(configured) == {"settings"}
@@ -253,7 +278,8 @@ def test_a_home_that_is_older_than_what_the_chain_vouches_for(node):
     node.terminate()
     newest = (node.home / "node.sqlite").read_bytes()
     (node.home / "node.sqlite").write_bytes(good)
-    assert problems(node.home) == {"chain.anchor"}
+    # a start refuses it for what is missing, and so does the doctor
+    assert problems(node.home) == {"database", "chain.anchor"}
     (node.home / "node.sqlite").write_bytes(newest)
     node.start()
     assert problems(node.home) == set()

@@ -20,7 +20,7 @@ from freehold.core.ids import NO_HASH
 from freehold.core.signing import Envelope, parse_envelope, seal, sign_digest
 from freehold.market.offer import Offer
 from freehold.market.split import SplitTree
-from freehold.node import budget, granting, offering
+from freehold.node import budget, granting, logbook, offering
 from freehold.node.granting import NotEnoughDollars
 from freehold.node.issuing import narrowed
 from freehold.vault.keystore import Keys
@@ -83,6 +83,9 @@ def test_a_revocation_stands_on_chain_and_twice_is_once(shop: Shop) -> None:
     first, again = granting.revoke(node, grant.id), granting.revoke(node, grant.id)
     assert node.chain.read("Revocations", "isRevoked", node.account, grant.revocation_index)
     assert (first["claim"], again["gas"]) == (again["claim"], 0)
+    # who proves a use needs the revocation too, and its owner is not asked to pay for that
+    shown = logbook.proofs(node, [grant.id], may_anchor=False)
+    assert [parse_envelope(claim).document.subject() for claim in shown["revocations"]] == [grant.id]
     with pytest.raises(NotAllowed):
         granting.revoke(shop.holder.node, keep(shop.holder, grant, shop.owner))
 

@@ -13,8 +13,10 @@ from node_process import PASSPHRASE, Process
 from node_world import World, free_port
 
 from freehold.chain.embedded import EmbeddedNode
+from freehold.cli import chain
 from freehold.core.errors import FreeholdError, InvalidInput
 from freehold.node import daemon, settings
+from freehold.node.backup.adopting import adopt
 from freehold.node.settings import Settings
 from freehold.vault.keystore import WrongPassphrase
 
@@ -76,6 +78,34 @@ def test_a_chain_without_the_contracts(home: Path, tmp_path: Path) -> None:
 def test_a_damaged_key_file_is_not_replaced(world: World, tmp_path: Path) -> None:
     (tmp_path / daemon.KEYS_FILE).write_text("{}")
     assert "key file" in refused(tmp_path, rpc_url=world.rpc_url).message
+
+
+@pytest.mark.parametrize("left", ["node.sqlite", "node.sqlite-commits", "blobs/b1", "api-token"])
+def test_keys_that_are_gone_are_not_made_anew_over_what_they_opened(tmp_path: Path, left: str) -> None:
+    (tmp_path / left).parent.mkdir(exist_ok=True)
+    (tmp_path / left).write_bytes(b"x")
+    error = refused(tmp_path, rpc_url="http://127.0.0.1:1")
+    assert (error.code, "freehold restore" in error.hint) == ("keystore.missing", True)
+    with pytest.raises(FreeholdError, match="keys of this home are missing"):
+        adopt(tmp_path, nothing_since=True)
+
+
+def test_where_no_node_is_nothing_is_made(tmp_path: Path, home: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    for folder in (tmp_path / "absent", tmp_path / "empty"):
+        with pytest.raises(FreeholdError, match="there is no node"):
+            adopt(folder, nothing_since=True)
+    with pytest.raises(InvalidInput, match="home of a node"):
+        chain.run(home=home, port=0)
+    assert [path.name for path in tmp_path.rglob("*")] == ["empty"]
+    assert not list(home.glob("chain*"))
+
+
+def test_an_empty_token_is_made_anew(tmp_path: Path) -> None:
+    (tmp_path / "api-token").write_text("\n")
+    token = daemon._api_token(tmp_path)
+    assert len(token) > 40
+    assert daemon._api_token(tmp_path) == token
 
 
 def test_a_database_of_a_newer_version_is_left_alone(world: World, home: Path, tmp_path: Path) -> None:

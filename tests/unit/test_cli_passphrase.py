@@ -32,6 +32,20 @@ def test_the_descriptor_is_closed_afterwards():
         os.fstat(descriptor)
 
 
+def test_a_byte_order_mark_is_no_part_of_a_passphrase(tmp_path):
+    (tmp_path / "p").write_bytes("\ufeffgrößer als kurz\r\n".encode())
+    (tmp_path / "p").chmod(0o600)
+    assert obtain(None, tmp_path / "p", new=True) == "größer als kurz"
+
+
+@pytest.mark.parametrize(
+    ("content", "named"), [(b"a\0b\n", "U+0000"), (b"a\tb\n", "U+0009"), (b"a\rb\n", "U+000D")]
+)
+def test_control_characters_are_refused_by_name(content, named):
+    with pytest.raises(InvalidInput, match=f"control character {named.replace('+', '.')}"):
+        obtain(pipe(content), None, new=False)
+
+
 @pytest.mark.parametrize("content", [b"", b"\n", b"x" * (MOST_BYTES + 1), b"\xff\xfe\n"])
 def test_what_is_no_passphrase_is_refused_without_repeating_it(content):
     with pytest.raises(InvalidInput) as caught:

@@ -51,14 +51,17 @@ def run(
     from freehold.chain.client import Chain  # noqa: PLC0415
     from freehold.chain.embedded import DEV_KEY, serving  # noqa: PLC0415
     from freehold.chain.rpc import Rpc  # noqa: PLC0415
+    from freehold.node.presence import KEYS_FILE  # noqa: PLC0415
     from freehold.vault import home_folder  # noqa: PLC0415
 
+    directory = (home or DEFAULT_HOME / "chain").expanduser()
+    if (directory / KEYS_FILE).exists():
+        raise InvalidInput(f"{directory} is the home of a node", hint="Give the chain a folder of its own.")
     ended = threading.Event()
     for one in (signal.SIGTERM, signal.SIGINT):
         signal.signal(one, lambda *_: ended.set())
     if until_eof is not None:
         end_at_eof(until_eof)
-    directory = (home or DEFAULT_HOME / "chain").expanduser()
     home_folder.make(directory)
     _require_recorded(directory)
     with serving(directory, port, allow_origins=allow_origin or ()) as node:
@@ -169,12 +172,12 @@ def forget(*, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
     """
     from freehold.node import chain_identity, daemon  # noqa: PLC0415
     from freehold.node.databases import opening  # noqa: PLC0415
+    from freehold.node.presence import require_node  # noqa: PLC0415
     from freehold.node.reading import database_url  # noqa: PLC0415
     from freehold.node.store import Store  # noqa: PLC0415
 
     folder = home.expanduser()
-    if not (folder / daemon.KEYS_FILE).exists():
-        raise NotFound(f"there is no node in {folder}", hint="Name its home with --home.")
+    require_node(folder)
     with daemon.lock(folder):
         store = Store(opening.for_writing(folder, database_url(folder)))
         try:

@@ -76,8 +76,8 @@ def revoke(
 ) -> None:
     """Take a grant back.
 
-    Denied here at once, said in the log, and shown to everybody by one bit on chain. What was trained
-    before stays trained.
+    Denied here at once, said in the log, which is anchored with it, and shown to everybody by one bit on chain.
+    What was trained before stays trained.
     """
     node = NodeClient.of(home)
     answer = node.post(f"/api/grants/{grant}/revoke")

@@ -85,7 +85,7 @@ def up(
     from freehold import console as pages  # noqa: PLC0415
     from freehold.cli import passphrase as passphrases  # noqa: PLC0415
     from freehold.cli import remembering  # noqa: PLC0415
-    from freehold.node import daemon, setting_sources  # noqa: PLC0415 - the whole node
+    from freehold.node import daemon, presence, setting_sources  # noqa: PLC0415 - the whole node
 
     home = home.expanduser()
     given = {
@@ -102,7 +102,7 @@ def up(
     on_page = typed and (console or not sys.stdin.isatty())
     if not on_page and not chosen.settings.name:
         chosen = setting_sources.choose(home, os.environ, **{**given, "name": _ask_name()})
-    new = not (home / daemon.KEYS_FILE).exists()
+    new = presence.is_new(home)
     secret = None if on_page else passphrases.obtain(passphrase_fd, passphrase_file, new=new, home=home)
     if until_eof is not None:
         end_at_eof(until_eof)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import codecs
 import getpass
 import os
 import stat
 import sys
+import unicodedata
 from pathlib import Path
 
 from freehold.cli import remembering
@@ -102,9 +104,15 @@ def _checked(line: bytes) -> str:
     if len(line) > MOST_BYTES:
         raise InvalidInput(f"a passphrase has at most {MOST_BYTES} bytes")
     try:
-        text = line.decode().rstrip("\r\n")
+        # editors of one system begin a file with a byte order mark, which nobody types at a keyboard
+        text = line.removeprefix(codecs.BOM_UTF8).decode().rstrip("\r\n")
     except UnicodeDecodeError:
         raise InvalidInput("a passphrase must be UTF-8 text") from None
+    if control := next((one for one in text if unicodedata.category(one) == "Cc"), ""):
+        raise InvalidInput(
+            f"the passphrase holds the control character U+{ord(control):04X}, which cannot be typed",
+            hint="Write it as one line of plain text, in UTF-8.",
+        )
     if not text:
         raise InvalidInput("the passphrase is empty", hint="Keys are worth a long one.")
     return text

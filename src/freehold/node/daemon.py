@@ -25,14 +25,15 @@ from freehold.chain.rpc import Rpc
 from freehold.core import origins
 from freehold.core.errors import Conflict, Unavailable
 from freehold.core.origins import Origin
-from freehold.node import chain_identity, custody, logs, supervisor
+from freehold.node import chain_identity, custody, logs, presence, supervisor
 from freehold.node import settings as settings_file
 from freehold.node.api import app
 from freehold.node.api.connections import Connections, Impatient
 from freehold.node.api.gate import Gate
 from freehold.node.backup.disk import failures
-from freehold.node.door import KEYS_FILE, Door, Mount, NodeRoom
+from freehold.node.door import Door, Mount, NodeRoom
 from freehold.node.node import Node
+from freehold.node.presence import KEYS_FILE, TOKEN_FILE
 from freehold.node.services import Services
 from freehold.node.settings import Settings, write_private
 from freehold.node.tally import Tally
@@ -42,7 +43,6 @@ from freehold.vault.keystore import Keys
 __all__ = ["KEYS_FILE", "HomeInUse", "PortInUse", "open_keys", "run"]
 
 _log = logging.getLogger("freehold")
-TOKEN_FILE = "api-token"  # noqa: S105 - a file name
 STOP_SECONDS = 20
 """How long a stop waits for answers under way; new requests are not taken meanwhile."""
 
@@ -66,10 +66,10 @@ def open_keys(home: Path, passphrase: str, name: str = "") -> Keys:
     """The keys of a home; made at first start, `name` being that of the node.
 
     Raises:
-        WrongPassphrase. WeakPassphrase: new keys want a better one.
+        WrongPassphrase. WeakPassphrase: new keys want a better one. KeystoreMissing: they were here and are gone.
     """
     path = home / KEYS_FILE
-    if not path.exists():
+    if presence.is_new(home):
         passphrases.require_strong(passphrase, name)
         Keys.generate().save(path, passphrase)
         return Keys.load(path, passphrase)
@@ -96,7 +96,7 @@ def run(
     is told the address that it listens on. `kept` is what config.toml is to say where that is not `settings`.
 
     Raises:
-        UnsafeHome, WrongPassphrase, PortInUse, HomeInUse, ChainUnreachable, OtherChain, ContractNotDeployed,
+        UnsafeHome, KeystoreMissing, WrongPassphrase, PortInUse, HomeInUse, ChainUnreachable, OtherChain, ContractNotDeployed,
         StorageFailed,
         DatabaseInUse, DatabaseMismatch: nothing was started.
     """
@@ -104,6 +104,7 @@ def run(
     logs.configure(settings)
     with failures(f"use the home {home}"):
         changed = home_folder.make(home)
+    presence.is_new(home)
     if changed:
         _log.warning(
             "the home was open to other users of this machine and is closed now",
@@ -256,7 +257,8 @@ def _announce(home: Path, services: Services, url: str, local: str) -> None:
 
 def _api_token(home: Path) -> str:
     path = home / TOKEN_FILE
-    if not path.exists():
+    # a full disk may have left it empty, and an empty token opens nothing
+    if not path.exists() or not path.read_text().strip():
         write_private(path, secrets.token_urlsafe(32) + "\n")
     return path.read_text().strip()
 

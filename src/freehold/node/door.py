@@ -15,11 +15,12 @@ from typing import Protocol
 from starlette.types import Receive, Scope, Send
 
 from freehold.core.errors import InvalidInput, Unavailable
+from freehold.node import presence
+from freehold.node.presence import KEYS_FILE
 from freehold.node.services import Services
 from freehold.node.settings import Settings
 from freehold.vault.keystore import Keys
 
-KEYS_FILE = "keys.jwe"
 CONSOLE_PATH = "/console"
 
 
@@ -71,8 +72,8 @@ class Door:
 
     @property
     def is_new(self) -> bool:
-        """No keys were made here yet."""
-        return not (self.home / KEYS_FILE).exists()
+        """No keys were made here yet. Raises `KeystoreMissing`."""
+        return presence.is_new(self.home)
 
     def open(self, passphrase: str, name: str = "") -> None:
         """Start the node; nothing happens if it runs already and the passphrase is right.

@@ -11,7 +11,7 @@ from freehold.core.signing import MAX_SIGNATURE_BYTES, Envelope, parse_envelope,
 from freehold.core.terms import rows_charged
 from freehold.core.typed_data import receive_digest
 from freehold.market.offer import Offer
-from freehold.node import asking, ceiling, consent, pending, unused
+from freehold.node import asking, ceiling, consent, logbook, pending, unused
 from freehold.node.admitting import require_plan
 from freehold.node.ceiling import Act, Payment
 from freehold.node.consent import GrantRefused
@@ -265,6 +265,7 @@ def standing(node: Node, grant: Grant) -> Standing:
 def revoke(node: Node, grant_id: str) -> dict[str, Any]:
     """Take a grant back: denied here at once, in the log, and by one bit on chain. Idempotent.
 
+    The log is anchored before the bit: who has the bit and not the claim cannot show that a use came first.
     What was released before stays released; the log shows exactly what that was.
 
     Raises:
@@ -280,9 +281,11 @@ def revoke(node: Node, grant_id: str) -> dict[str, Any]:
             unused.authorise(node, tx, grant.id)
             tx.put(claim, public=True)
         known = [claim.document.id]
-    gas = 0
+    gas, position = 0, node.store.position(known[0])
+    if node.continuity.stopped is None and position is not None and position >= logbook.anchored_size(node):
+        gas += logbook.anchor(node)["gas"]
     if not node.chain.read("Revocations", "isRevoked", node.account, grant.revocation_index):
-        gas = node.send("Revocations", "revoke", grant.revocation_index)
+        gas += node.send("Revocations", "revoke", grant.revocation_index)
     return {"grant": grant.id, "claim": known[0], "gas": gas}
 
 

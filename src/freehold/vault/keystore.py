@@ -179,6 +179,15 @@ def _key(passphrase: str) -> Any:
     return OctKey(raw, raw)
 
 
+def require_whole(path: Path) -> None:
+    """That a file looks like a key file, as far as that can be seen without its passphrase.
+
+    Raises:
+        KeystoreMissing, InvalidKeystore.
+    """
+    _check_header(_read(path))
+
+
 def encrypt(plaintext: bytes, passphrase: str) -> bytes:
     """Bytes under a passphrase, as a compact JWE."""
     from joserfc import jwe  # noqa: PLC0415

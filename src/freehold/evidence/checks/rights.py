@@ -115,7 +115,9 @@ def standing(evidence: Evidence) -> str:
         is_revoked = bool(word >> (grant.revocation_index % 256) & 1)
         if is_revoked and not shown:
             raise Broken(
-                evidence.place(grant), "is revoked on chain, and nothing shows that its use came first"
+                evidence.place(grant),
+                "is revoked on chain, and nothing shows that its use came first: its issuer"
+                f" {grant.issuer} has to anchor its log (freehold log --anchor)",
             )
         _require_after(evidence, grant, shown, last_use.get(grant.id, -1))
         revoked += is_revoked

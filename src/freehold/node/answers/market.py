@@ -244,7 +244,7 @@ class Revocation(Shape):
     claim: Id
     """The signed statement that says so."""
     gas: Gas
-    """Spent on the bit on chain."""
+    """Spent on anchoring the log and on the bit on chain."""
 
 
 class Requests(Shape):

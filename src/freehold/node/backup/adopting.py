@@ -11,6 +11,7 @@ from freehold.node import daemon
 from freehold.node.budget import CLOSED
 from freehold.node.continuity import RESTORED
 from freehold.node.databases import opening
+from freehold.node.presence import require_node
 from freehold.node.reading import database_url
 from freehold.node.store import Store
 
@@ -36,8 +37,9 @@ def adopt(home: Path, *, nothing_since: bool) -> Adopted:
     no update given after the backup, by this node or another copy.
 
     Raises:
-        NotRestored. HomeInUse: the node runs.
+        NotRestored. NotFound: there is no node. HomeInUse: it runs.
     """
+    require_node(home)
     with daemon.lock(home), closing(Store(opening.for_writing(home, database_url(home)))) as store:
         known = store.state(RESTORED)
         if known is None or known["budget"] != "unknown":

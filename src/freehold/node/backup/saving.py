@@ -22,6 +22,7 @@ from freehold.node.backup.manifest import BLOBS, CONFIG, DATABASE, KEYS, Entry, 
 from freehold.node.backup.pack import CHUNK_BYTES, Packed
 from freehold.node.databases import copying, migrations, opening
 from freehold.node.databases.opening import being_written, read_file
+from freehold.node.presence import require_node
 from freehold.node.reading import NodeFile, database_url
 from freehold.node.settings import Settings
 from freehold.vault import envelope
@@ -60,8 +61,7 @@ def save(home: Path, target: Path, passphrase: str) -> Saved:
     with failures("write the backup"):
         if target.exists():
             raise BackupExists(f"{target} exists already", hint="Choose another name.")
-        if not database_url(home) and not (home / DATABASE).exists():
-            raise NotFound(f"there is no node in {home}", hint="Name its --home.")
+        require_node(home)
         keys = Keys.load(home / daemon.KEYS_FILE, passphrase)
         return _save(home, target, keys, passphrase)
 

@@ -17,8 +17,9 @@ def examine(folder: Path) -> list[Finding]:
     findings += [said, home.disk(folder)]
     if known is None:
         return findings
-    findings += home.process(home.running(folder), known)
-    facts, found = database.examine(folder, known)
+    state = home.running(folder)
+    facts, found = database.examine(folder, known, running=state.locked)
+    findings += home.process(state, known, facts.party.account if facts else "")
     findings += found
     findings += network.chain(folder, known, facts)
     findings += network.peers(known, facts)

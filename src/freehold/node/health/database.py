@@ -17,9 +17,12 @@ from freehold.node import budget, chain_identity
 from freehold.node.anchored_head import HeadFinding, compare_head
 from freehold.node.continuity import RESTORED
 from freehold.node.databases import address, migrations, opening
+from freehold.node.databases.commits import SUFFIX
+from freehold.node.databases.soundness import require_sound
 from freehold.node.databases.sqlite import FILE
 from freehold.node.health.finding import Finding, ok, problem, warning
 from freehold.node.keeping import purse
+from freehold.node.presence import TOKEN_FILE
 from freehold.node.reading import NodeFile, open_database
 from freehold.node.settings import Settings
 from freehold.vault.blobs import Blobs
@@ -44,20 +47,38 @@ class Facts:
     """Acts that failed on chain and wait for the owner."""
 
 
-def examine(home: Path, known: Settings) -> tuple[Facts | None, list[Finding]]:
+def examine(home: Path, known: Settings, *, running: bool = False) -> tuple[Facts | None, list[Finding]]:
     """All checks of the database; the facts where it could be read."""
     if not known.database and not (home / FILE).exists():
-        return None, [problem("database", "there is no database", "Start the node once: freehold up")]
+        return None, [_gone(home)]
+    unsound = [] if running or known.database else _unsound(home)
     try:
         with closing(opening.for_reading(home, known.database)) as connection:
             # one view of it all, however much a running node writes meanwhile
             connection.execute("BEGIN")
             findings = list(_checks(connection, home, known))
+            if unsound:
+                findings = unsound + [one for one in findings if one.check != "database"]
             return _facts(connection), findings
     except sqlite3.Error as error:
-        return None, [problem("database", f"it cannot be read: {error}", _RESTORE)]
+        return None, unsound or [problem("database", f"it cannot be read: {error}", _RESTORE)]
     except FreeholdError as error:
-        return None, [problem("database", error.message, error.hint or _RESTORE)]
+        return None, unsound or [problem("database", error.message, error.hint or _RESTORE)]
+
+
+def _unsound(home: Path) -> list[Finding]:
+    """What the next start would refuse the file for; the count beside it is only steady while no node runs."""
+    try:
+        require_sound(home / FILE)
+    except FreeholdError as error:
+        return [problem("database", error.message, error.hint)]
+    return []
+
+
+def _gone(home: Path) -> Finding:
+    if (home / TOKEN_FILE).exists() or (home / f"{FILE}{SUFFIX}").exists():
+        return problem("database", "this home has run before, and its database is gone", _RESTORE)
+    return problem("database", "there is no database", "Start the node once: freehold up")
 
 
 def head_finding(home: Path, facts: Facts, root: bytes, size: int) -> HeadFinding:

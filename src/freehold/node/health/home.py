@@ -10,17 +10,19 @@ import sqlite3
 import stat
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 
 from freehold import __version__
 from freehold.core.errors import FreeholdError
-from freehold.node import daemon, setting_sources
+from freehold.node import daemon, presence, setting_sources
 from freehold.node.health.finding import Finding, ok, problem, warning
 from freehold.node.settings import Settings
-from freehold.vault import home_folder
+from freehold.vault import home_folder, keystore
 from freehold.vault.keystore import MAX_FILE_BYTES
 
 LITTLE_BYTES = 1024**3
@@ -51,10 +53,7 @@ def folder(home: Path) -> Iterator[Finding]:
         yield problem("home", f"other users can look into {home}", f"chmod 700 {home}")
     else:
         yield ok("home", f"{home} is private")
-    if not (home / daemon.KEYS_FILE).exists():
-        yield problem(
-            "home.keys", "there is no key file", "Start the node once, or restore a backup: freehold restore"
-        )
+    yield from _keys(home)
     for name in _PRIVATE:
         yield from _private(home / name)
     others = [path for path in home_folder.open_to_others(home) if path.name not in (home.name, *_PRIVATE)]
@@ -76,10 +75,25 @@ def _private(path: Path) -> Iterator[Finding]:
         yield problem(name, f"{path.name} is not a plain file", "Look at what took its place.")
     elif found.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         yield problem(name, f"other users may read {path.name}", f"chmod 600 {path}")
-    elif path.name == daemon.KEYS_FILE and not 0 < found.st_size <= MAX_FILE_BYTES:
-        yield problem(name, "the key file is empty or damaged", "Restore it from a backup.")
     else:
         yield ok(name, f"{path.name} is private")
+
+
+def _keys(home: Path) -> Iterator[Finding]:
+    """What a start would say of the key file before it is opened."""
+    try:
+        if presence.is_new(home):
+            yield problem(
+                "home.keys",
+                "there is no key file",
+                "Start the node once, or restore a backup: freehold restore",
+            )
+        elif (home / daemon.KEYS_FILE).is_file():
+            keystore.require_whole(home / daemon.KEYS_FILE)
+    except PermissionError as error:
+        yield problem("home.keys", f"the key file cannot be read: {error.strerror}", "Look at its owner.")
+    except FreeholdError as error:
+        yield problem("home.keys", f"{error.message}", error.hint or "Restore it from a backup.")
 
 
 def configuration(home: Path) -> tuple[Settings | None, Finding]:
@@ -126,8 +140,8 @@ def running(home: Path) -> Running:
     return Running(locked=False, url=url)
 
 
-def process(state: Running, known: Settings) -> Iterator[Finding]:
-    """The running node answers, or its port is free for it."""
+def process(state: Running, known: Settings, account: str = "") -> Iterator[Finding]:
+    """The running node answers, or its port is free for it; `account` is that of the home where it is known."""
     if state.locked:
         yield (
             _answers(state.url)
@@ -140,15 +154,30 @@ def process(state: Running, known: Settings) -> Iterator[Finding]:
         daemon._listen(known.host, known.port).close()  # noqa: SLF001 - the very call that `up` makes
     except (FreeholdError, OSError, socket.gaierror) as error:
         said = error.message if isinstance(error, FreeholdError) else str(error)
+        if account and _account_at(known.host, known.port) == account:
+            said += ": another copy of this home runs there, under the same account"
+            yield problem("port", said, "Let one of the two run; the other is a fork of its log.")
+            return
         yield problem("port", said, "End what listens there, or: freehold config set port NUMBER")
     else:
         yield ok("port", f"{known.host}:{known.port} is free")
 
 
+def _account_at(host: str, port: int) -> str:
+    """The account of the node that answers there; empty if none does."""
+    with suppress(httpx.HTTPError, httpx.InvalidURL, ValueError, AttributeError):
+        return str(_about(str(daemon._reached_at(host, port)))["party"]["document"]["account"])  # noqa: SLF001
+    return ""
+
+
+def _about(url: str) -> Any:
+    with httpx.Client(timeout=ANSWER_SECONDS, trust_env=False) as client:
+        return client.get(f"{url}/.well-known/freehold.json").json()
+
+
 def _answers(url: str) -> Finding:
     try:
-        with httpx.Client(timeout=ANSWER_SECONDS, trust_env=False) as client:
-            software = str(client.get(f"{url}/.well-known/freehold.json").json().get("software"))
+        software = str(_about(url).get("software"))
     except (httpx.HTTPError, httpx.InvalidURL, ValueError, AttributeError) as error:
         return problem(
             "node", f"a node runs here but does not answer at {url} ({type(error).__name__})", "Restart it."
