@@ -463,6 +463,8 @@ class Earnings(Shown):
     claimable_units: int
     claimed_units: int
     earned_units: int
+    lost_units: int
+    """Promised by buyers that withdrew before it was settled."""
     models: Rows[ModelEarning]
 
 

@@ -21,7 +21,7 @@ from freehold.core.ids import hash_bytes
 from freehold.core.signing import parse_envelope
 from freehold.core.typed_data import Domain, receive_digest
 from freehold.inference.payment import Voucher, to_header
-from freehold.node import granting, serving, settling
+from freehold.node import earning, granting, serving, settling, viewing
 from freehold.node.granting import obtain
 from freehold.node.spending import channel_id
 
@@ -382,6 +382,12 @@ def test_a_channel_that_ended_is_reported_once_and_not_tried_for_ever(shop: Shop
     first = serving.settle(node)
     assert [(row["channel"], row["code"]) for row in first["failed"]] == [(channel, "channel.ended")]
     assert serving.settle(node)["failed"] == []
+    # receipts say that it was promised, so its seller has to find it where its money is
+    (lost,) = [row for row in settling.lost(node) if row["channel"] == channel]
+    assert (lost["model"], lost["units"]) == (shop.model.id, PRICE)
+    assert channel not in [row["channel"] for row in settling.waiting(node)]
+    assert earning.overview(node)["lost_units"] >= PRICE
+    assert viewing.status(node)["lost_units"] >= PRICE
 
 
 def test_malformed_questions_and_headers(shop: Shop, hand: Hand) -> None:

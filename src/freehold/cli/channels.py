@@ -84,6 +84,8 @@ def _lists(answer: dict[str, Any]) -> Iterable[Any]:
     yield from _table(answer["channels"])
     if answer["unsettled"]:
         yield from _unsettled(answer["unsettled"])
+    if answer["lost"]:
+        yield _lost(answer["lost"])
     yield f"gas: {gas_line(answer['gas'])}"
 
 
@@ -102,6 +104,16 @@ def _unsettled(rows: list[dict[str, Any]]) -> Iterable[Any]:
         for row in rows
     )
     return [table(("to settle", "model", "promised", "state", "why"), lines, right=("promised",))]
+
+
+def _lost(rows: list[dict[str, Any]]) -> Any:
+    from freehold.core.ids import short  # noqa: PLC0415
+    from freehold.core.money import dollars  # noqa: PLC0415
+
+    lines = (
+        (short(row["channel"]), short(row["model"]), dollars(row["units"]), minute(row["at"])) for row in rows
+    )
+    return table(("payer withdrew", "model", "lost", "found"), lines, right=("lost",))
 
 
 def _table(channels: list[dict[str, Any]]) -> Iterable[Any]:

@@ -64,6 +64,8 @@ def _earnings(answer: dict[str, Any]) -> Iterable[Any]:
         names = ("model", "your share", "revenue", "unsettled", "claimable", "claimed")
         yield table(names, rows, right=names[1:])
     yield f"earned  {dollars(answer['earned_units'])}: {dollars(answer['sold_units'])} for grants, {dollars(answer['claimed_units'])} claimed, {dollars(answer['claimable_units'])} to claim"
+    if answer["lost_units"]:
+        yield f"lost    {dollars(answer['lost_units'])} promised by buyers that withdrew before it was settled"
     yield f"wallet  {dollars(answer['balance_units'])}"
 
 

@@ -219,6 +219,8 @@ def _status(answer: dict[str, Any]) -> Iterable[Any]:
         yield f"gas      {gas_line(answer['gas'])}"
     for name in answer.get("quarantined", []):
         yield f"stopped  {plain(name)} failed on chain and waits for you: freehold channels list"
+    if answer.get("lost_units"):
+        yield f"lost     {dollars(answer['lost_units'])} promised by buyers that withdrew before it was settled: freehold channels list"
     yield from (_task(piece) for piece in answer.get("work", []))
     yield from (_task(job) for job in answer.get("jobs", []) if job["state"] != "done")
 

@@ -17,7 +17,7 @@ from freehold.market.split import SplitTree
 from freehold.node.issuing import is_purchased
 from freehold.node.node import Node
 from freehold.node.releasing import pool_of, shares_of
-from freehold.node.settling import held_units
+from freehold.node.settling import held_units, lost
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,8 @@ def overview(node: Node) -> dict[str, Any]:
 
     Returns:
         `grants` (sold ones), `models` (owned or shared in), and `sold_units`, `claimable_units`,
-        `claimed_units` in all; `earned_units` is what was sold plus what pools owe or paid.
+        `claimed_units` in all; `earned_units` is what was sold plus what pools owe or paid; `lost_units`
+        was promised by buyers that withdrew first.
     """
     grants = _sold(node)
     models = [_model_row(node, holding) for holding in holdings(node)]
@@ -56,6 +57,7 @@ def overview(node: Node) -> dict[str, Any]:
         "claimable_units": claimable,
         "claimed_units": claimed,
         "earned_units": sold + claimable + claimed,
+        "lost_units": sum(row["units"] for row in lost(node)),
     }
 
 

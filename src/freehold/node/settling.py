@@ -138,7 +138,7 @@ def _settle_one(node: Node, one: _Due, fee_wei: int, *, by_itself: bool) -> dict
     before = one.state
     paid = gas = 0
     if before.closes_at == ENDED_AT and cumulative > before.settled_units:
-        _mark_settled(node, channel, cumulative)
+        _mark_lost(node, one)
         subjects.clear(node, ACT, channel)
         raise ChannelEnded(
             f"the payer withdrew; {cumulative - before.settled_units} units were not settled in time",
@@ -210,6 +210,21 @@ def retry(node: Node, prefix: str) -> dict[str, Any]:
     one = _Due(channel, voucher, None, read_channel(node, channel))
     done = _settle_one(node, one, 0, by_itself=False)
     return {"channel": channel, **done}
+
+
+def lost(node: Node) -> list[dict[str, Any]]:
+    """Channels whose payer withdrew before all that it had promised was settled, the newest first."""
+    rows = [
+        {"channel": name.removeprefix("lost:"), **kept} for name, kept in node.store.states("lost:").items()
+    ]
+    return sorted(rows, key=lambda row: (-row["at"], row["channel"]))
+
+
+def _mark_lost(node: Node, one: _Due) -> None:
+    """What a voucher promised and its channel no longer holds: kept, for it is in receipts and in no pool."""
+    with node.store.transaction() as tx:
+        tx.set(f"lost:{one.channel}", {"model": one.voucher["model"], "units": one.units, "at": node.now()})
+        tx.delete(f"unsettled:{one.channel}")
 
 
 def _mark_settled(node: Node, channel: str, cumulative_units: int) -> None:

@@ -11,7 +11,17 @@ from freehold.core.documents import Action, Asset, Claim, Party, Receipt
 from freehold.core.errors import FreeholdError, InvalidDocument, InvalidInput, NotFound
 from freehold.core.ids import Ambiguous, resolve, short
 from freehold.core.signing import Envelope, parse_envelope
-from freehold.node import budget, consent, custody, granting, logbook, pending, publishing, releasing
+from freehold.node import (
+    budget,
+    consent,
+    custody,
+    granting,
+    logbook,
+    pending,
+    publishing,
+    releasing,
+    settling,
+)
 from freehold.node.continuity import RESTORED
 from freehold.node.keeping import purse, subjects
 from freehold.node.node import Node
@@ -41,6 +51,7 @@ def status(node: Node) -> dict[str, Any]:
         },
         "gas": purse.day(node).to_json(),
         "quarantined": sorted(subjects.quarantined(node)),
+        "lost_units": sum(row["units"] for row in settling.lost(node)),
         "notices": notices(node),
     }
 

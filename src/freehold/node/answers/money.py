@@ -130,6 +130,19 @@ class Unsettled(Shape):
     """When it is looked at again; 0 if at the next pass or not by itself."""
 
 
+class Lost(Shape):
+    """A channel of somebody else, who withdrew before its last vouchers were settled."""
+
+    channel: Id
+    """Its id."""
+    model: Id
+    """The model that was to be paid for."""
+    units: Units
+    """Promised, and never to come."""
+    at: Time
+    """When this node found out."""
+
+
 class GasDay(Shape):
     """Gas of the last 24 hours."""
 
@@ -154,6 +167,8 @@ class Channels(Shape):
     """In no order."""
     unsettled: list[Unsettled]
     """Channels of others with something to settle."""
+    lost: list[Lost]
+    """Channels of others that ended with something promised, the newest first."""
     gas: GasDay
     """What the node spends on gas by itself."""
 
@@ -249,6 +264,8 @@ class Earnings(Shape):
     """From models, claimed."""
     earned_units: Units
     """The three together."""
+    lost_units: Units
+    """Promised by buyers that withdrew before it was settled; in no pool."""
 
 
 class ClaimPaid(Shape):

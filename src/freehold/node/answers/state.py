@@ -112,6 +112,8 @@ class Status(Overview):
     """What it spends on gas by itself."""
     quarantined: list[str]
     """Acts and subjects that failed on chain and wait for the owner: see `freehold channels list`."""
+    lost_units: Units
+    """Promised for answers by buyers that withdrew before it was settled: see `freehold channels list`."""
     notices: list[Notice]
     """What is wrong with this home, the gravest first; mostly nothing."""
     version: str

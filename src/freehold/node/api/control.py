@@ -349,6 +349,7 @@ def _channel_routes(routes: APIRouter, services: Services) -> None:
         return {
             "channels": services.buyer.channels(),
             "unsettled": settling.waiting(node),
+            "lost": settling.lost(node),
             "gas": purse.day(node).to_json(),
         }
 
