@@ -1,8 +1,10 @@
 """Ways to make a node spend more than its owner said: without a limit, at once, by a clock, by a crash, by a lie."""
 
+import secrets
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from chain_proxy import ChainProxy
@@ -10,11 +12,18 @@ from inference_world import PRICE, Shop
 from node_process import Process
 from node_world import SPEND_PER_DAY_MICRO, Party, World, begin, order, until
 
-from freehold.core.documents import Asset, parse_document
-from freehold.core.errors import FreeholdError, InvalidInput, NotAllowed
-from freehold.node import ceiling, granting, rationing, serving, training
+from freehold.core.documents import Asset, Grant, parse_document
+from freehold.core.errors import FreeholdError, InvalidInput, NotAllowed, Unavailable
+from freehold.node import buying, ceiling, granting, pending, rationing, serving, training
 from freehold.node.buying import Buyer
-from freehold.node.ceiling import DAY_SECONDS, PriceChanged, SpendingRefused, SpendingUnset
+from freehold.node.ceiling import (
+    DAY_SECONDS,
+    Act,
+    Payment,
+    PriceChanged,
+    SpendingRefused,
+    SpendingUnset,
+)
 from freehold.node.rationing import Ration
 
 GRANT = 2_000_000
@@ -120,7 +129,7 @@ def test_two_purchases_at_once_with_room_for_one_are_one(
 ) -> None:
     party = limited(world.party("hasty"), day=2 * GRANT - 1)
     met = threading.Barrier(2)
-    head = ceiling._chain_time
+    head = ceiling.chain_time
 
     def both_are_here(node: object) -> int:
         # the last thing before the payment is counted
@@ -128,7 +137,7 @@ def test_two_purchases_at_once_with_room_for_one_are_one(
         met.wait(10)
         return found
 
-    monkeypatch.setattr(ceiling, "_chain_time", both_are_here)
+    monkeypatch.setattr(ceiling, "chain_time", both_are_here)
     monkeypatch.setattr(ceiling, "reconcile", lambda _: 0)
     said: list[FreeholdError] = []
 
@@ -250,10 +259,24 @@ def test_what_failed_counts_until_it_cannot_happen_any_more(
     # the chain's operator has seen the authorization: until it lapses, its money is as good as gone
     with pytest.raises(SpendingRefused):
         party.services.buyer.predict(shop.model.id, shop.rows(1, 1))
+    # a machine's clock that is ahead does not make it lapse
     clock = Clock()
-    clock.ahead = ceiling.VALID_SECONDS + ceiling.CLOCK_SECONDS + 60
+    clock.ahead = 3 * ceiling.VALID_SECONDS
     for one in (party, shop.builder):
         monkeypatch.setattr(one.node, "_clock", clock)
+    with pytest.raises(SpendingRefused):
+        party.services.buyer.predict(shop.model.id, shop.rows(1, 1))
+    clock.ahead = 0
+
+    def later(block: dict) -> dict:
+        return {**block, "timestamp": hex(int(block["timestamp"], 16) + ceiling.VALID_SECONDS + 60)}
+
+    def is_time(request: dict) -> bool:
+        return bool(request["method"] == "eth_getBlockByNumber")
+
+    chain.rule = lambda request: ("change", later) if is_time(request) else None
+    assert ceiling.reconcile(party.node) == 1
+    chain.rule = lambda _: None
     party.services.buyer.predict(shop.model.id, shop.rows(1, 1), deposit_calls=1)
     states = [row["state"] for row in ceiling.overview(party.node)["payments"]]
     assert sorted(states) == ["spent", "spent", "void"]
@@ -394,3 +417,106 @@ def test_the_limit_that_is_suggested_is_never_below_the_act(shop: Shop) -> None:
         ceiling.require_limit(party.node, ceiling.Act("large"), 1_234_500_000)
     assert "--max 1234.50." in call.value.hint
     assert "--per-day 1235 " in call.value.hint
+
+
+@pytest.mark.parametrize("state", ["reserved", "spent"])
+def test_a_payment_never_shrinks_before_it_is_void(shop: Shop, state: str) -> None:
+    party = limited(shop.buyer(f"shrinking-{state}"), day=10 * PRICE)
+    nonce = "0x" + "5a" * 32
+
+    def reserve(units: int) -> None:
+        ceiling.reserve(party.node, Act("one"), Payment(nonce, units, "deposit", shop.model.id))
+
+    reserve(9 * PRICE)
+    if state == "spent":
+        ceiling.mined(party.node, nonce)
+    # a chain that is a block behind makes a buyer open its channel again, for less
+    reserve(PRICE)
+    (row,) = ceiling.overview(party.node)["payments"]
+    assert (row["units"], row["state"], spent(party)) == (9 * PRICE, state, 9 * PRICE)
+
+
+def crowd(seller: Party, asset: Asset, bound: int, **more: object) -> None:
+    """More wishes of strangers than are kept."""
+    for _ in range(bound + 1):
+        body = {"asset": asset.id, "nonce": "0x" + secrets.token_hex(32), "action": "infer", **more}
+        granting.issue(seller.node, "0x" + secrets.token_hex(20), body)
+
+
+@pytest.mark.parametrize("heard", [True, False], ids=["heard", "unheard"])
+def test_a_grant_that_was_crowded_out_while_it_was_paid_stands_and_is_paid_once(
+    world: World, monkeypatch: pytest.MonkeyPatch, heard: bool
+) -> None:
+    monkeypatch.setattr(pending, "GRANTS", replace(pending.GRANTS, strangers=5))
+    (seller,) = world.owners(1, price_units=GRANT)
+    party = world.party(f"crowded-{heard}")
+    party.knows(seller)
+    (asset,) = [row.document for row in seller.node.store.find("asset") if isinstance(row.document, Asset)]
+    send, sent = party.node.send, []
+
+    def slow(contract: str, function: str, *args: object) -> int:
+        # signed, and on its way to the next block
+        sent.append(function)
+        crowd(seller, asset, 5)
+        gas = send(contract, function, *args)
+        if not heard:
+            monkeypatch.undo()
+            raise Unavailable("the answer of the chain is lost")
+        return gas
+
+    monkeypatch.setattr(party.node, "send", slow)
+    before = party.node.balance_units()
+
+    def obtain() -> Grant:
+        return granting.obtain(
+            party.node, party.services.peers, party.node.asset(asset.id), "infer", once_for="job"
+        )
+
+    if not heard:
+        with pytest.raises(Unavailable):
+            obtain()
+    grant = obtain()
+    assert seller.node.grant(grant.id).id == grant.id
+    assert seller.node.store.position(grant.id) is not None
+    crowd(seller, asset, 5)
+    assert obtain().id == grant.id
+    assert before - party.node.balance_units() == GRANT
+    assert sent == ["buyWithAuthorization"]
+
+
+def test_a_grant_for_calls_that_was_crowded_out_is_asked_for_anew(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pending, "GRANTS", replace(pending.GRANTS, strangers=5))
+    party = shop.buyer("crowded-calls")
+    send = party.node.send
+
+    def slow(contract: str, function: str, *args: object) -> int:
+        crowd(shop.builder, shop.model, 5, spend_cap_units=1000)
+        return send(contract, function, *args)
+
+    monkeypatch.setattr(party.node, "send", slow)
+    assert party.services.buyer.predict(shop.model.id, shop.rows())["outputs"]
+    (channel,) = party.services.buyer.channels()
+    assert channel["promised_units"] == PRICE
+
+
+@pytest.mark.parametrize("chosen", [False, True], ids=["usual-cap", "chosen-cap"])
+def test_calls_by_row_do_not_stop_at_a_cap_that_nobody_chose(
+    world: World, monkeypatch: pytest.MonkeyPatch, chosen: bool
+) -> None:
+    shop = Shop(world, sold={"per": "row"})
+    monkeypatch.setattr(buying, "CAP_CALLS", 2)
+    party, most = shop.buyer(f"rows-{chosen}"), shop.model.terms.rows_per_call
+    buyer: Buyer = party.services.buyer
+    limited(party, day=10**9)
+    cap = 2 * most * PRICE - 1 if chosen else None
+    for i in range(1 if chosen else 2):
+        buyer.predict(shop.model.id, shop.rows(most, i), spend_cap_units=cap)
+    if not chosen:
+        assert buyer.predict(shop.model.id, shop.rows(1, 3))["outputs"]
+        return
+    with pytest.raises(NotAllowed) as refused:
+        buyer.predict(shop.model.id, shop.rows(most, 3))
+    assert refused.value.fields["peer_code"] == "grant.spend_cap"
+    assert "spend_cap_units" in refused.value.hint

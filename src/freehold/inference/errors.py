@@ -44,6 +44,12 @@ class PaymentRefused(PaymentRequired):
     code = "payment.refused"
 
 
+class GrantUnknown(PaymentRefused):
+    """The voucher names a grant that is not here: never issued, or forgotten before its first use."""
+
+    code = "payment.grant_unknown"
+
+
 class StaleVoucher(PaymentRefused):
     """The voucher is for another sum than the one due; `expected_cumulative_units` says which."""
 

@@ -35,6 +35,7 @@ from freehold.core.signing import Envelope, parse_envelope, recover
 from freehold.core.terms import price_of
 from freehold.core.typed_data import voucher_digest
 from freehold.inference.answer import is_rounded, output_hash, read_request, request_body
+from freehold.inference.errors import GrantUnknown
 from freehold.inference.payment import HEADER, signature_bytes, to_header
 from freehold.node import ceiling, proving, spending
 from freehold.node.ceiling import Act, Payment
@@ -46,10 +47,18 @@ from freehold.node.peers import PeerRefused, Peers, PeerUnreachable
 from freehold.node.reaching import TIMEOUT_SECONDS
 from freehold.node.served import money
 from freehold.node.spending import DEPOSIT_CALLS, Record
-from freehold.rights.check import require_receipt_fits, use_price
+from freehold.rights.check import (
+    GrantExpired,
+    GrantUsedUp,
+    SpendCapReached,
+    require_receipt_fits,
+    use_price,
+)
 
 CAP_CALLS = 10_000
-"""Calls that a grant's spend cap allows unless another cap is given."""
+"""Calls, of as many rows as one may have, that a grant's spend cap allows unless another cap is given."""
+_OVER = {GrantUnknown.code, GrantExpired.code, GrantUsedUp.code, SpendCapReached.code}
+"""After these refusals a new grant is asked for."""
 MAX_ANSWER_BYTES = 1024 * 1024
 _PAUSES_SECONDS = (0.1, 0.4)
 _REFUSALS: dict[int, type[FreeholdError]] = {
@@ -137,15 +146,23 @@ class Buyer:
         with self._node.exclusive(f"buying:{model_id}"):
             proving.require_lineage(self._node, self._peers, asset, without_lineage=without_lineage)
             grant = self._grant(asset, spend_cap_units)
-            cost = use_price(grant, len(rows))
             with self._telling_what_is_set_aside(act):
-                answer = self._bought(asset, grant, cost, body, act, deposit_calls)
+                try:
+                    answer = self._bought(asset, grant, body, act, deposit_calls)
+                except (PaymentRequired, NotAllowed) as error:
+                    if error.fields.get("peer_code") not in _OVER:
+                        raise
+                    self._give_up(asset, grant, error)
+                    grant = self._grant(asset, grant.spend_cap_units)
+                    answer = self._bought(asset, grant, body, act, deposit_calls)
         self._countersigner.flush_if_due(asset.owner)
         return answer
 
     def _bought(
-        self, asset: Asset, grant: Grant, cost: int, body: bytes, act: Act, deposit_calls: int
+        self, asset: Asset, grant: Grant, body: bytes, act: Act, deposit_calls: int
     ) -> dict[str, Any]:
+        cost = use_price(grant, len(json.loads(body)["rows"]))
+
         def answered() -> None:
             self._require_answered(asset, body)
 
@@ -223,11 +240,23 @@ class Buyer:
         grant = self._node.grant(known) if known else None
         if grant is not None and cap_units in (None, grant.spend_cap_units):
             return grant
-        cap = asset.terms.price_units * CAP_CALLS if cap_units is None else cap_units
+        cap = _usual_cap(asset) if cap_units is None else cap_units
         grant = obtain(self._node, self._peers, asset, "infer", spend_cap_units=cap)
         with self._node.store.transaction() as tx:
             tx.set(name, grant.id)
         return grant
+
+    def _give_up(self, asset: Asset, grant: Grant, error: FreeholdError) -> None:
+        """Forget a grant for calls that its owner says is over, so that another is asked for.
+
+        Raises:
+            `error`: the buyer chose how much it may cost, and has had calls under it.
+        """
+        if grant.spend_cap_units != _usual_cap(asset) and self._node.store.count("receipt", about=grant.id):
+            error.hint = "Its spend cap was chosen for it: choose another (spend_cap_units), and a new grant is asked for."
+            raise error
+        with self._node.store.transaction() as tx:
+            tx.delete(f"calling:{asset.id}")
 
     def _plan(self, record: Record, grant: Grant, body: bytes, cumulative_units: int, act: Act) -> Record:
         """Store which question the next voucher is for, before it is signed."""
@@ -385,6 +414,10 @@ class Buyer:
             return response.status_code, parse(bytes(content))
         except InvalidInput:
             return response.status_code, None
+
+
+def _usual_cap(asset: Asset) -> int:
+    return min(price_of(asset.terms, asset.terms.rows_per_call) * CAP_CALLS, 2**53 - 1)
 
 
 def _require_rows(asset: Asset, rows: int) -> None:

@@ -2,7 +2,8 @@
 
 A payment is one EIP-3009 authorization. Its row is written before the authorization is signed, and the token
 lets its nonce happen once, so a repetition is never counted twice and `kill -9` never loses a payment: a row
-counts until the chain says that it was mined, or that it cannot be mined any more.
+counts until the chain says that it was mined, or that it cannot be mined any more; this machine's clock says
+neither, and until then no row shrinks.
 
 The day is the last 24 hours by this machine's clock. A clock that is set back empties nothing: a row that
 seems to lie ahead counts like any other.
@@ -25,8 +26,6 @@ from freehold.vault import home_folder
 DAY_SECONDS = 86_400
 VALID_SECONDS = 3_600
 """How long a signed payment can be mined; after that its money is free again if it was not."""
-CLOCK_SECONDS = 600
-"""How far the chain's clock may be behind this machine's."""
 MOST_SHOWN = 50
 GAS = {"deposit": 150_000, "purchase": 135_000}
 """About what one transaction of a kind takes (`bench/gas.json`); what this node last paid goes before it."""
@@ -168,7 +167,7 @@ def reserve(node: Node, act: Act, payment: Payment) -> int:
         SpendingUnset, SpendingRefused: nothing may be signed.
     """
     require_limit(node, act, payment.units)
-    now, head = node.now(), _chain_time(node)
+    now, head = node.now(), chain_time(node)
     until = max(now, head) + VALID_SECONDS
     try:
         _count(node, act, payment, now, until, "reserved")
@@ -198,7 +197,7 @@ def reconcile(node: Node) -> int:
     if not rows:
         return 0
     # read first: what is not used by then and no longer valid by then will never be
-    clock = max(_chain_time(node), node.now() - CLOCK_SECONDS)
+    clock = chain_time(node)
     freed = 0
     for nonce, until in rows:
         if node.chain.read(node.dollar, "authorizationState", node.account, hash_bytes(nonce)):
@@ -272,9 +271,13 @@ def _count(node: Node, act: Act, payment: Payment, now: int, until: int, state: 
             "SELECT units, until, state, at FROM payments WHERE nonce = ?", (payment.nonce,)
         ).fetchone()
         units = payment.units
-        if known and known[2] == "reserved" and known[1] > now - CLOCK_SECONDS:
-            # what was signed for another sum can still be mined in place of this
+        if known and known[2] != "void":
+            # what was signed for another sum was mined, or still can be, in place of this
             units = max(units, int(known[0]))
+        if known and known[2] == "spent":
+            if units == known[0]:
+                return
+            state = "spent"
         free = _room(node, tx, act, payment.nonce)
         if units > free.units:
             raise _over(free.limit, _limits(node, act)[free.limit], units, free.units)
@@ -304,7 +307,8 @@ def _note(tx: Transaction, nonce: str, state: str, until: int | None = None) -> 
     )
 
 
-def _chain_time(node: Node) -> int:
+def chain_time(node: Node) -> int:
+    """Of the newest block, Unix seconds."""
     return read_number(node.chain.rpc.call("eth_getBlockByNumber", "latest", False)["timestamp"])
 
 

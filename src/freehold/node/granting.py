@@ -42,11 +42,15 @@ def issue(node: Node, holder: str, body: dict[str, Any]) -> dict[str, Any]:
 
     Where consent is the published terms, asking within them suffices. Where the owner asks first, the
     answer carries a `status` (waiting, countered) in place of a grant until there is one. The same
-    `nonce` from the same holder gets the same grant, so a retry is not a second one.
+    `nonce` from the same holder gets the same grant, so a retry is not a second one; one that was paid for is
+    shown by its holder as `grant` and stands even where it was forgotten here.
 
     Raises:
-        NotFound: no such asset on offer. NotAllowed: more than the terms allow. GrantRefused.
+        ForeignGrant. NotFound: no such asset on offer. NotAllowed: more than the terms allow. GrantRefused.
     """
+    paid = unused.readmit(node, holder, body)
+    if paid is not None:
+        return handed_over(node, paid.id, paid.asset)
     wish = read_wish(node, holder, body)
     if wish.plan is not None and node.store.state(wish.key) is None:
         # asks the chain, so before the transaction; what can change meanwhile is looked at again inside
@@ -115,20 +119,14 @@ def obtain(
 def _obtain(
     node: Node, peers: Peers, asset: Asset, key: str, wish: dict[str, Any], plan: RunPlan | None, act: Act
 ) -> Grant:
-    try:
-        body = asking.request_body(wish) | ({"plan": plan.to_json()} if plan else {})
-        answer = peers.ask(asset.owner, "/peer/grants", body)
-    except NotAllowed as error:
-        if error.fields.get("peer_code") != GrantRefused.code:
-            raise
-        asking.hear_refusal(node, key, wish, asset, error.fields)
-    if "status" in answer:
-        asking.hear(node, key, wish, asset, answer)
+    body = asking.request_body(wish) | ({"plan": plan.to_json()} if plan else {})
+    answer = _paid(node, wish) or _asked(node, peers, asset, key, wish, body)
     envelope = parse_envelope(answer.get("grant"))
     terms = asking.taken_terms(wish) or narrowed(asset.terms, body, plan)
     grant = _accept(node, envelope, asset, wish, plan, terms)
     if is_priced(grant):
-        _buy(node, grant, _signature(answer.get("offer_signature")), act)
+        wish = _buy(node, grant, answer, act, key, wish)
+        _show(peers, asset, {**body, "grant": answer["grant"]}, grant)
     with node.store.transaction() as tx:
         pending.befriend(tx, asset.owner)
         tx.put(envelope)
@@ -137,6 +135,43 @@ def _obtain(
         else:
             tx.delete(key)
     return grant
+
+
+def _paid(node: Node, wish: dict[str, Any]) -> dict[str, Any] | None:
+    """The owner's earlier answer to a wish, where it was paid or its payment can still be mined."""
+    known: dict[str, Any] | None = wish.get("paying")
+    if known is None:
+        return None
+    # the time first: what is not paid after that will never be
+    over = ceiling.chain_time(node) >= known["until"]
+    grant = parse_envelope(known["grant"]).document
+    lapsed = over and not (isinstance(grant, Grant) and is_purchased(node, grant))
+    return None if lapsed else known
+
+
+def _asked(
+    node: Node, peers: Peers, asset: Asset, key: str, wish: dict[str, Any], body: dict[str, Any]
+) -> dict[str, Any]:
+    try:
+        answer = peers.ask(asset.owner, "/peer/grants", body)
+    except NotAllowed as error:
+        if error.fields.get("peer_code") != GrantRefused.code:
+            raise
+        asking.hear_refusal(node, key, wish, asset, error.fields)
+    if "status" in answer:
+        asking.hear(node, key, wish, asset, answer)
+    return answer
+
+
+def _show(peers: Peers, asset: Asset, body: dict[str, Any], grant: Grant) -> None:
+    """Let the owner see that its grant was paid for, so that it keeps it."""
+    answer = peers.ask(asset.owner, "/peer/grants", body)
+    if parse_envelope(answer.get("grant")).document.id != grant.id:
+        raise ForeignGrant(
+            "the owner does not know the grant that was paid for",
+            hint="Ask again: it is shown again, and nothing is paid twice.",
+            grant_id=grant.id,
+        )
 
 
 def take(node: Node, peers: Peers, prefix: str, at_most_units: int | None = None) -> Grant:
@@ -202,14 +237,18 @@ def _signature(value: Any) -> bytes:
         raise InvalidDocument("the owner's signature under its offer is not hex") from None
 
 
-def _buy(node: Node, grant: Grant, offer_signature: bytes, act: Act) -> None:
+def _buy(
+    node: Node, grant: Grant, answer: dict[str, Any], act: Act, key: str, wish: dict[str, Any]
+) -> dict[str, Any]:
+    """Pay a grant once; the wish with what is being paid for it, kept before anything is signed."""
+    offer_signature = _signature(answer.get("offer_signature"))
     offer = Offer.of(grant)
     market = node.contract("Market")
     offer_hash = offer.digest(node.chain_id, market)
     nonce = "0x" + offer_hash.hex()
     if is_purchased(node, grant):
         ceiling.mined(node, nonce)
-        return
+        return wish
     if offer.token != node.token:
         raise InvalidInput(
             f"the grant is priced in the token {offer.token}, this node pays with {node.token}",
@@ -226,6 +265,11 @@ def _buy(node: Node, grant: Grant, offer_signature: bytes, act: Act) -> None:
         )
     until = ceiling.reserve(node, act, Payment(nonce, offer.price_units, "grant", grant.asset))
     valid = (0, min(until, grant.terms.expires_at))
+    # the owner may have forgotten it by the next time: it is this one that goes on, not another
+    paying = {"grant": answer["grant"], "offer_signature": answer["offer_signature"], "until": valid[1]}
+    wish = {**wish, "paying": paying}
+    with node.store.transaction() as tx:
+        tx.set(key, wish)
     payment = receive_digest(node.token_domain, node.account, market, offer.price_units, valid, offer_hash)
     node.send(
         "Market",
@@ -236,6 +280,7 @@ def _buy(node: Node, grant: Grant, offer_signature: bytes, act: Act) -> None:
         sign_digest(node.keys.account_key, payment),
     )
     ceiling.mined(node, nonce)
+    return wish
 
 
 def is_revoked(node: Node, grant: Grant) -> bool:

@@ -15,7 +15,14 @@ from freehold.core.errors import InvalidInput, NotFound
 from freehold.core.typed_data import CHANNELS_DOMAIN, Domain
 from freehold.inference.answer import Question, read_request
 from freehold.inference.channel import due, require_next, require_open
-from freehold.inference.errors import InvalidRequest, PaymentRefused, PaymentReused, StaleVoucher, Unpaid
+from freehold.inference.errors import (
+    GrantUnknown,
+    InvalidRequest,
+    PaymentRefused,
+    PaymentReused,
+    StaleVoucher,
+    Unpaid,
+)
 from freehold.inference.payment import Voucher, read_header
 from freehold.node import pruning, rationing, unused
 from freehold.node.chain_facts import MAX_REMEMBERED, ChainFacts
@@ -194,7 +201,7 @@ class Gateway:
         try:
             grant = self._node.grant(voucher.grant)
         except (NotFound, InvalidInput):
-            raise PaymentRefused(
+            raise GrantUnknown(
                 "the voucher names no grant of this node", hint="Ask for one at /peer/grants."
             ) from None
         with self._lock:
@@ -232,7 +239,10 @@ class Gateway:
             )
             envelope = node.seal(receipt, "provider")
             given = response(answer, envelope)
-            unused.authorise(node, tx, grant.id)
+            try:
+                unused.authorise(node, tx, grant.id)
+            except NotFound as error:
+                raise GrantUnknown(error.message, hint=error.hint) from None
             tx.put(envelope)
             tx.count_use(grant.id, served.quote.price_of(rows))
             pruning.keep(node, tx, key, question.hash, given, receipt)

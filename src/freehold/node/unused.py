@@ -1,27 +1,40 @@
 """Grants that the published terms alone gave and nobody has used: outside the log, bounded, the oldest forgotten.
 
 Asking costs nothing, so a grant enters the log (which nothing ever leaves) when it is first used or its price was
-paid. What its owner grants by hand is logged at once.
+paid. What its owner grants by hand is logged at once. One that was forgotten while its payment was on the way
+stands all the same: its holder shows it, signed by this party, and the chain shows the payment.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 from freehold.core.canonical import canonical_bytes
 from freehold.core.documents import Grant
+from freehold.core.errors import NotFound
+from freehold.core.signing import parse_envelope
 from freehold.node import pending
+from freehold.node.admitting import read_plan
 from freehold.node.issuing import is_priced, is_purchased
 from freehold.node.node import Node
 from freehold.node.store import Transaction
+from freehold.rights.check import ForeignGrant
 
 _LOOKED_AT = 4
 """Grants that the chain is asked about for one request of somebody new."""
 
 
 def authorise(node: Node, tx: Transaction, grant_id: str) -> None:
-    """The grant is used, paid for, or taken back by its owner: from now on it stands in the log. Idempotent."""
+    """The grant is used, paid for, or taken back by its owner: from now on it stands in the log. Idempotent.
+
+    Raises:
+        NotFound: it was forgotten meanwhile.
+    """
     if pending.remove(tx, pending.GRANTS.kind, grant_id):
         tx.put(node.store.get(grant_id))
         pending.befriend(tx, node.grant(grant_id).holder)
+    elif not node.store.has(grant_id):
+        raise NotFound("the grant was forgotten before its first use", hint="Ask for it at /peer/grants.")
 
 
 def is_unused(node: Node, grant_id: str) -> bool:
@@ -61,7 +74,39 @@ def make_room(node: Node, holder: str) -> None:
             return
         if is_unused(node, name):
             with node.store.transaction() as tx:
-                _forget(tx, node.grant(name))
+                _forget(node, tx, node.grant(name))
+
+
+def readmit(node: Node, holder: str, body: dict[str, Any]) -> Grant | None:
+    """The paid grant that a wish shows, kept and logged from now on; None where it shows none, or the chain no payment.
+
+    Raises:
+        ForeignGrant: it is no answer of this party to that wish. InvalidDocument, InvalidSignature.
+    """
+    if body.get("grant") is None:
+        return None
+    envelope = parse_envelope(body["grant"])
+    grant = envelope.document
+    asked = (node.account, holder, body.get("asset"), body.get("nonce"))
+    if not isinstance(grant, Grant) or (grant.issuer, grant.holder, grant.asset, grant.nonce) != asked:
+        raise ForeignGrant("the grant shown is not the one asked for")
+    node.check(envelope)
+    if not (is_priced(grant) and is_purchased(node, grant)):
+        return None
+    plan = read_plan(body.get("plan")) if grant.run else None
+    if plan is not None and plan.run_id != grant.run:
+        raise ForeignGrant("the grant is for another run", grant_id=grant.id)
+    with node.store.transaction() as tx:
+        if node.store.has(grant.id):
+            authorise(node, tx, grant.id)
+        else:
+            tx.put(envelope)
+            pending.befriend(tx, holder)
+        tx.set(f"granted:{holder}:{grant.nonce}", grant.id)
+        if plan is not None:
+            # agreed to when the grant was signed; the budget decides when the run begins, as for every grant
+            tx.set(f"planned:{plan.run_id}", plan.to_json())
+    return grant
 
 
 def keep(node: Node, tx: Transaction, grant: Grant) -> None:
@@ -75,11 +120,15 @@ def keep(node: Node, tx: Transaction, grant: Grant) -> None:
     pending.add(tx, pending.GRANTS, grant.id, grant.holder, size)
 
 
-def _forget(tx: Transaction, grant: Grant) -> None:
+def _forget(node: Node, tx: Transaction, grant: Grant) -> None:
     if not pending.remove(tx, pending.GRANTS.kind, grant.id):
         return
     tx.forget(grant.id)
-    tx.delete(f"granted:{grant.holder}:{grant.nonce}")
+    name = f"granted:{grant.holder}:{grant.nonce}"
+    if node.store.state(name) != grant.id:
+        # another grant of the same wish was paid for, and of the same run
+        return
+    tx.delete(name)
     if grant.run:
         tx.delete(f"planned:{grant.run}")
         tx.connection.execute("DELETE FROM privacy_reserved WHERE run = ?", (grant.run,))
