@@ -243,7 +243,8 @@ def test_a_body_over_the_limit_is_refused_by_its_header_and_while_it_arrives(pai
 
 @pytest.mark.parametrize("path", sorted(bodies._LARGE))
 def test_what_may_be_long_is_read_whole(pair: Pair, path: str) -> None:
-    """Rounds of many owners take megabytes; a route that is renamed keeps its room."""
+    """Rounds of many owners take megabytes, of whom the owner deals with; a route that is renamed keeps its room."""
+    pair.owner.node.befriend(pair.caller.account)
     answer = call(pair.caller, pair.owner, path, {"padding": "x" * 2_000_000})
     assert refusal(answer)[0] in (401, 402, 403, 404, 422)
     assert answer.json()["code"] != "http", "there is such a route"
