@@ -34,7 +34,10 @@ def spending(
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
-    """Show what this node may spend and what it spent, or set how much that is: it counts from now on."""
+    """Show, or set, what this node may spend, and what it spent.
+
+    A limit is in dollars and counts from now on, also in a node that runs.
+    """
     given = {"spend_per_act_micro": per_act, "spend_per_day_micro": per_day}
     # a unit is a millionth of a dollar
     chosen = {name: units(said) for name, said in given.items() if said is not None}

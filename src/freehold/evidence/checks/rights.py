@@ -72,7 +72,10 @@ def _is_in_its_run(receipt: Receipt, grant: Grant) -> bool:
 
 
 def money(evidence: Evidence) -> str:
-    """Each receipt moves the price of one use from the holder to whom it is due, within the spend cap."""
+    """Each receipt says the price of one use, from the holder to whom it is due, within the spend cap.
+
+    A voucher is a promise: whether it was settled before its payer withdrew is on chain, in no bundle.
+    """
     total = 0
     for receipt in evidence.of_type(Receipt):
         grant = evidence.get(receipt.grant, Grant, receipt)
@@ -95,7 +98,7 @@ def money(evidence: Evidence) -> str:
         ):
             raise Broken(evidence.place(receipt), "costs more than the spend cap of its grant")
         total += price
-    return f"{total} units moved in all" if total else "no use had a price"
+    return f"{total} units promised or paid in all; what came of it is on chain" if total else "no use had a price"
 
 
 def standing(evidence: Evidence) -> str:
