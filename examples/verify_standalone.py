@@ -32,8 +32,9 @@ CONTRACTS = {  # CREATE2: these addresses follow from the contracts' code, on ev
 PLAN, START, ROUNDS, TEST = (f"training/{name}.json" for name in ("plan", "start", "rounds", "test"))
 SUBJECT = {"asset": "owner", "claim": "subject", "grant": "asset", "party": "self", "receipt": "grant"}
 SIGNERS = SUBJECT | {"claim": "issuer", "grant": "issuer", "receipt": "holder provider"}
-FILES = "chain|documents/0x[0-9a-f]{64}|logs/0x[0-9a-f]{40}|training/(plan|start|rounds|test)"
+FILES = r"(chain|documents/0x[0-9a-f]{64}|logs/0x[0-9a-f]{40}|training/(plan|start|rounds|test))\.json"
 NAME, MOST_FILES, MOST_BYTES, MOST_IN_ALL = "[a-z0-9][a-z0-9_-]{0,79}", 5000, 2**25, 2**28
+MOST_VALUES, WEIGHTS = 2**24, {b",": 1, b"[": 4, b"{": 4, b'"': 2}  # a text, list or object is as four
 REVEALS = "answers", "noised", "update"  # from least to most
 LATER = {"epsilon_run_micro": 0, "epsilon_life_micro": 0, "holders": [], "judges": [], "reveals": "answers"}
 LATER |= {"per": "call", "rows_per_call": 1000, "round_to": 6}
@@ -49,6 +50,7 @@ AGREED |= {"least_correct_bps": (0, 10**4)}
 PARTS = "builder columns judge label level noise nonce owners recipe scaling sketch test"
 STEPS = {"rounds": (1, 200), "learning_rate_q16": (1, 2**26), "l2_q16": (0, 1024)}
 SLACK = 600  # seconds by which two clocks, one of them perhaps the chain's, may be apart
+UNTRUSTED = "which only the evidence says: compare that hash with a source you trust"
 NO_LINEAGE = "the answers hold, but nothing shows where the model came from"
 # the form of documents: a pattern for text, bounds for a number, [form, most] for a list, None-able, an object
 HASH, ACCOUNT, WORD, COUNT = "0x[0-9a-f]{64}", "0x[0-9a-f]{40}", "[a-z0-9][a-z0-9_.-]{0,63}", (0, 2**53 - 1)
@@ -85,6 +87,7 @@ DOCUMENT = b"Document(string kind,string role,bytes32 subject,bytes32 id)"
 OFFER = b"Offer(bytes32 grant,address seller,address buyer,address token,uint256 price,uint256 deadline)"
 P, N = 2**256 - 2**32 - 977, 2**256 - 432420386565659656852420866394968145599  # secp256k1: field and order
 E = SimpleNamespace()  # the evidence, and E.file, the file now looked at
+Fault = type("Fault", (ValueError,), {})  # in words of this program: evidence has no say in what is printed
 flat = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=vars).encode
 
 
@@ -101,7 +104,7 @@ def jcs(value):  # RFC 8785, which sorts keys as UTF-16; in plain ASCII that is 
 def need(condition, sentence, file=None):  # sentence is about the file now looked at, or another
     if not condition:
         E.file = file or E.file
-        raise ValueError(sentence)
+        raise Fault(sentence)
 
 
 def keccak(*parts):  # a number, or text with 0x, counts as a word of 32 bytes
@@ -130,6 +133,7 @@ def whole(text):
 
 def load(path):  # floats are read as text, and then are not canonical
     E.file = path
+    need(path in E.files, "is missing")
     if path not in E.read:
         need(depth(E.files[path]) <= 32, "is nested too deeply")
         hooks = {"parse_float": str, "parse_constant": str, "parse_int": whole}
@@ -141,7 +145,8 @@ def load(path):  # floats are read as text, and then are not canonical
 
 def depth(data):  # of brackets outside of texts
     level = deepest = 0
-    for bracket in re.sub(rb'"(?:[^"\\]|\\.)*"?', b"", data, flags=re.DOTALL):
+    plain = re.sub(rb'"(?:[^"\\]|\\.)*"?', b"", data, flags=re.DOTALL)
+    for bracket in plain.translate(None, bytes({*range(256)} - {*b"[]{}"})):
         level += (bracket in b"[{") - (bracket in b"]}")
         deepest = max(deepest, level)
     return deepest
@@ -155,9 +160,8 @@ def formed(value, form):  # a field whose name ends in ? stands there only where
     if isinstance(form, tuple):
         return type(value) is int and form[0] <= value <= form[1]
     if isinstance(form, list):
-        return (
-            isinstance(value, list) and len(value) <= form[1] and all(formed(one, form[0]) for one in value)
-        )
+        fits = isinstance(value, list) and len(value) <= form[1]
+        return fits and all(formed(one, form[0]) for one in value)
     if not isinstance(value, SimpleNamespace) or not form:
         return isinstance(value, SimpleNamespace)
     fields, plain = vars(value), {name.rstrip("?"): inner for name, inner in form.items()}
@@ -226,7 +230,7 @@ def is_odd(r, s, z, key):  # whether y is, of the point R = z/s G + r/s K whose 
         slope = (y - one.y) * pow(x - one.x, -1, P) % P
         if (found := (slope**2 - x - one.x) % P) == r:
             return bool((slope * (x - found) - y) % P % 2)
-    raise ValueError("has a signature whose point is another")
+    raise Fault("has a signature whose point is another")
 
 
 def rlp(data):  # the items in it, lists among them decoded
@@ -293,7 +297,7 @@ def checks(files, trusted=None):  # yields each group's name once it holds; E.fi
     model = main if main.type == "asset" else get(get(main.grant, "grant").asset, "asset")
     if not is_trained(model):
         for E.file in [path for path in files if path.startswith("training/")]:
-            raise ValueError("is of a training run, and the model names none")
+            raise Fault("is of a training run, and the model names none")
         yield NO_LINEAGE
         return
     run = read_run(model)
@@ -307,7 +311,7 @@ def checks(files, trusted=None):  # yields each group's name once it holds; E.fi
 
 
 def is_trained(asset):
-    return asset.asset_kind == "model" and bool(getattr(asset.schema, "run", None) or asset.derived_from)
+    return asset.asset_kind == "model" and bool(hasattr(asset.schema, "run") or asset.derived_from)
 
 
 def of_type(kind):  # each such document with its id; its file becomes the one looked at
@@ -319,25 +323,24 @@ def of_type(kind):  # each such document with its id; its file becomes the one l
 
 def read_documents(files):
     E.files, E.read, E.docs, E.places, E.state, E.logs, E.claims = files, {}, {}, {}, {}, {}, []
-    keys = re.findall(r'"account_key":"0x(04[0-9a-f]{128})"', b"".join(files.values()).decode("latin-1"))
+    shown = [data.decode("latin-1") for path, data in files.items() if path.startswith("documents/")]
+    keys = (key for text in shown for key in re.findall(r'"account_key":"0x(04[0-9a-f]{128})"', text))
     E.keys = {"0x" + keccak(key[1:])[-20:].hex(): key for key in map(bytes.fromhex, keys)}
     manifest, said = (envelope := load("manifest.json")).document, envelope.document.statement
     check_form(manifest, 2**21, MANIFEST)
     E.chain_id, E.contracts, named = said.chain_id, vars(said.contracts), vars(said.files)
     need(vars(said).keys() == {"chain_id", "contracts", "files"}, "states more than a manifest")
     need(formed(E.chain_id, COUNT), "is about no chain")
-    need(
-        formed([*E.contracts.values()], [ACCOUNT, 2**20]) and CONTRACTS.keys() <= E.contracts.keys(),
-        "lacks contracts",
-    )
+    fits = formed([*E.contracts.values()], [ACCOUNT, 2**20]) and CONTRACTS.keys() <= E.contracts.keys()
+    need(fits, "lacks contracts")
     need(formed([*named.values()], [HASH, 2**20]), "names no hashes")
     need(len(vars(envelope)) == 2 and len(envelope.signatures) == 1, "has not one signature")
     if manifest.issuer in E.keys:  # if not, its party's file is broken, as is found below
         check_signed(**vars(envelope))
+    need(all(re.fullmatch(FILES, path) for path in named), "names a file that has no place in evidence")
     for path in sorted({*named, *files} - {"manifest.json"}):
         load(path)
         need(digest(files[path]) == named.get(path), "has other bytes than the manifest says")
-        need(re.fullmatch(f"({FILES}).json", path), "has no place in evidence")
     shown = [(path, load(path), path[10:-5]) for path in files if path.startswith("documents/")]
     E.file = ROUNDS
     E.rounds = load(E.file) if E.file in files else []
@@ -379,10 +382,7 @@ def read_chain(trusted):
     account = {"address": ACCOUNT, "proof": nodes}
     account |= {"storage": [{"slot": "0x(0|[1-9a-f][0-9a-f]{0,63})", "proof": nodes}, 1024]}
     form = {"header": HEX, "block_number": COUNT, "block_hash": HASH, "accounts": [account, 64]}
-    need(
-        formed(proof, form),
-        "is not in the form of a chain proof, or proves more words than evidence can need",
-    )
+    need(formed(proof, form), "has another form than a chain proof, or proves more words than are needed")
     header = bytes.fromhex(proof.header[2:])
     E.block_hash, fields = "0x" + keccak(header).hex(), rlp(header)[0]
     E.time = int.from_bytes(fields[11])
@@ -497,9 +497,9 @@ def check_times():  # nobody dates back or ahead, as far as logs and chain can s
         need(time <= limit + SLACK, "is dated after the block or the anchor that shows it")
     for account, places in E.logs.items():
         newest = 0
-        for name in sorted(places, key=places.get):
+        for name in sorted(places, key=places.get):  # what others signed may arrive late
             one, E.file = E.docs[name], E.places[name]
-            if vars(one).get(SIGNERS[one.type].split()[-1], account) == account:  # others' may arrive late
+            if vars(one).get(SIGNERS[one.type].split()[-1], getattr(one, "account", "")) == account:
                 need(dates[name] + SLACK >= newest, "is dated before what its log holds earlier")
                 newest = max(newest, dates[name])
     for name, one in E.docs.items():
@@ -877,10 +877,8 @@ def value(run, z, labels):  # Shapley values of the run in closed form, shares a
 def share(values, errors, weights):  # in basis points; none above four times its part of the rows
     rows = [weights[owner] for owner in values]
     bar = 4 + 2 * max(0, len(rows).bit_length() - 2)  # squared standard errors, more for many owners
-    sure = [
-        v if v > 0 and v * v > bar * errors[owner] ** 2 and weights[owner] else 0
-        for owner, v in values.items()
-    ]
+    clear = (v > 0 and v * v > bar * errors[owner] ** 2 and weights[owner] for owner, v in values.items())
+    sure = [v if is_clear else 0 for v, is_clear in zip(values.values(), clear, strict=True)]
     capped, over = set(), {None}
     while over:
         free = sum(v for i, v in enumerate(sure) if i not in capped)
@@ -943,24 +941,28 @@ def check_release(run, worth):  # what the builder stated, what owners agreed to
 
 
 def read_files(root):  # plain files in plain folders, within bounds; nothing else has a place in evidence
-    found, total, waiting, seen = {}, 0, [("", 0)], 0
+    found, total, waiting, seen = {}, 0, [""], 0
     while waiting:
-        folder, level = waiting.pop()
+        folder = waiting.pop()
         for entry in sorted(os.scandir(Path(root, folder)), key=lambda one: one.name):
             path, seen = f"{folder}{entry.name}", seen + 1
-            if entry.is_dir(follow_symlinks=False) and re.fullmatch(NAME, entry.name) and level < 3:
-                waiting.append((path + "/", level + 1))
+            is_folder = entry.is_dir(follow_symlinks=False)
+            is_file = stat.S_ISREG(entry.stat(follow_symlinks=False).st_mode)
+            form = f"({NAME}/){{0,2}}{NAME}" if is_folder else f"({NAME}/){{0,3}}{NAME}\\.json"
+            fits = (is_folder or (is_file and len(found) < MOST_FILES)) and seen <= 2 * MOST_FILES
+            if not fits or not re.fullmatch(form, path):
+                raise SystemExit(f"{path[:120]!a} does not belong into evidence, or is one too many")
+            if is_folder:
+                waiting.append(path + "/")
                 continue
-            kind = stat.S_IFMT(entry.stat(follow_symlinks=False).st_mode)
-            fits = kind == stat.S_IFREG and re.fullmatch(f"({NAME}/){{0,3}}{NAME}\\.json", path)
-            if not fits or len(found) == MOST_FILES or seen > 2 * MOST_FILES:
-                raise SystemExit(f"{path[:120]!r} does not belong into evidence, or is one too many")
             # what was a file a moment ago may be a link or a pipe now
             with os.fdopen(os.open(entry.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as stream:
                 found[path] = stream.read(MOST_BYTES + 1)
             total += len(found[path])
             if len(found[path]) > MOST_BYTES or total > MOST_IN_ALL:
                 raise SystemExit(f"{path!r} is over the limit")
+    if sum(n * data.count(mark) for mark, n in WEIGHTS.items() for data in found.values()) > MOST_VALUES:
+        raise SystemExit("the files hold more values than evidence can need")
     return found
 
 
@@ -984,9 +986,11 @@ def main(arguments):
         for group in checks(files, asked.block_hash):
             print("ok    ", group) if group != NO_LINEAGE else print(group)
     except Exception as error:  # noqa: BLE001 - whatever evidence breaks on is a fault of its file
-        print(f"BROKEN {E.file}: {str(error) or repr(error)}")
+        said = error if isinstance(error, Fault) else f"is malformed ({type(error).__name__})"
+        print(f"BROKEN {E.file}: {said}")
         return 9
-    print(f"{'all' if group != NO_LINEAGE else 'that'} holds if chain {E.chain_id} has block {E.block_hash}")
+    what, whose = "that" if group == NO_LINEAGE else "all", "as you say" if asked.block_hash else UNTRUSTED
+    print(f"{what} holds if chain {E.chain_id} has block {E.block_hash}, {whose}")
     return 11 if group == NO_LINEAGE else 0
 
 

@@ -118,15 +118,17 @@ def choose(dice: random.Random, value: Any) -> tuple[Any, ...]:
 def other(dice: random.Random, value: Any, known: list[str]) -> Any:
     """Something else: of the same type and form, of the same type, or of another type."""
     if isinstance(value, bool):
-        return dice.choice([not value, int(value)])
+        return dice.choice([not value, int(value), {}])
     if isinstance(value, int):
         near = [value + 1, value - 1, value + 599, value + 601, value - 601, 2 * value, -value, 0, 1]
-        return dice.choice([*near, 2**53 - 1, 10_001, bool(value), str(value), None])
+        return dice.choice([*near, 2**53 - 1, 10_001, bool(value), str(value), None, {}])
     if isinstance(value, str):
         alike = [one for one in known if len(one) == len(value) and one != value] or [value + "0"]
         flipped = value[:-1] + dice.choice("0123456789abcdef") if value else "x"
         spelled = [value.upper(), " " + value, value + "\n", value.replace("0x", "0x0", 1), ""]
-        return dice.choice([dice.choice(alike), dice.choice(alike), flipped, dice.choice(spelled), 7, None])
+        return dice.choice(
+            [dice.choice(alike), dice.choice(alike), flipped, dice.choice(spelled), 7, None, {}]
+        )
     if isinstance(value, list):
         turned = copy.deepcopy(value)
         dice.shuffle(turned)

@@ -49,11 +49,11 @@ def other(dice, value, known):
         return not value
     if isinstance(value, int):
         return dice.choice(
-            [value + 1, value - 1, 0, -value, 2 * value, value + 600, 10_001, 2**53 - 1, True, str(value)]
+            [value + 1, value - 1, 0, -value, 2 * value, value + 600, 10_001, 2**53 - 1, True, str(value), {}]
         )
     if isinstance(value, str):
         flipped = value[:-1] + dice.choice("0123456789abcdef") if value else "x"
-        return dice.choice([flipped, dice.choice(known), "", value + "0", "any", 7])
+        return dice.choice([flipped, dice.choice(known), "", value + "0", "any", 7, {}])
     if isinstance(value, list):
         turned = copy.copy(value)
         dice.shuffle(turned)

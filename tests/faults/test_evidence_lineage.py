@@ -62,6 +62,17 @@ def test_a_training_that_the_model_does_not_name_is_no_decoration(bare):
     assert broken(bare.decorated) == [("training.none", "training/plan.json")]
 
 
+@pytest.mark.parametrize("run", [{}, [], "", 0, False, None, "0x" + "77" * 32], ids=repr)
+def test_whatever_stands_where_a_run_is_named_names_one(run):
+    def named(fields, name):
+        made = relisted(fields, name)
+        return made | {"schema_": made["schema_"] | {"run": run}} if name == "model" else made
+
+    world = World({"asset": named})
+    world.build()
+    assert broken(world.bare()) == [("training.claims", world.path("model"))]
+
+
 def test_calling_the_model_data_helps_nobody():
     world = World({"asset": called_data})
     world.build()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 from evidence_ledger import CHAIN_ID, CONTRACTS
-from evidence_verdicts import alone, broken
+from evidence_verdicts import alone, broken, verify_standalone
 from evidence_world import DOMAIN, World, person
 
 from freehold.core.canonical import canonical_bytes, parse
 from freehold.core.ids import sha256_hex
 from freehold.core.signing import document_digest, sign_digest
 from freehold.evidence.assemble import sign_files
+from freehold.evidence.bundle import MAX_VALUES, Bundle, InvalidBundle
 from freehold.evidence.manifest import PATH
 from freehold.evidence.replaying import replay
 from freehold.evidence.verify import verify
@@ -71,3 +72,22 @@ def test_more_words_of_storage_than_evidence_can_need_are_refused(world):
     bundle = signed(world, world.honest.files | {"chain.json": canonical_bytes(value)})
     assert broken(bundle) == [("chain.state", "chain.json")]
     assert f"at most {MOST_WORDS:,}".replace(",", "") in verify(bundle, replay=replay).checks[-1].detail
+
+
+WEIGHTS = {b"0": 1, b"{}": 5, b"[]": 5, b'""': 5, b"[[]]": 9, b'{"a":0}': 9}
+"""Of one and the comma after it."""
+
+
+@pytest.mark.parametrize("part", WEIGHTS, ids=bytes.decode)
+def test_more_values_than_evidence_can_need_are_refused_before_they_are_read(tmp_path, part):
+    for name in ("training", "logs"):
+        (tmp_path / name).mkdir()
+    count = MAX_VALUES // WEIGHTS[part] // 2 - 4
+    for path in ("training/test.json", "logs/a.json"):
+        (tmp_path / path).write_bytes(b"[" + b",".join([part] * count) + b"]")
+    assert len(Bundle.read(tmp_path).files) == len(verify_standalone.read_files(tmp_path)) == 2
+    (tmp_path / "chain.json").write_bytes(b",".join([part] * 32))
+    with pytest.raises(InvalidBundle, match="values"):
+        Bundle.read(tmp_path)
+    with pytest.raises(SystemExit, match="values"):
+        verify_standalone.read_files(tmp_path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -287,6 +288,15 @@ def too_deep(folder):
     (folder / "a/b/c/d/e.json").write_text("{}")
 
 
+def empty_and_too_deep(folder):
+    (folder / "a/b/c/d").mkdir(parents=True)
+
+
+def too_many_folders(folder):
+    for number in range(10_000):
+        (folder / f"documents/z{number}").mkdir()
+
+
 KINDS = (
     linked_file,
     linked_folder,
@@ -299,6 +309,8 @@ KINDS = (
     another_name,
     hidden,
     too_deep,
+    empty_and_too_deep,
+    too_many_folders,
 )
 
 
@@ -314,6 +326,31 @@ def test_only_plain_files_are_evidence(world, tmp_path, change):
         for command in ([sys.executable, str(EXAMPLES / "verify_standalone.py")], [FREEHOLD, "verify"]):
             done = subprocess.run([*command, folder], capture_output=True, timeout=60, check=False)
             assert done.returncode == 2, (command, done.stdout, done.stderr)
+
+
+@pytest.mark.parametrize("number", range(40))
+def test_both_read_the_same_trees(tmp_path, number):
+    dice, folder = random.Random(f"tree {number}"), tmp_path / "evidence"
+    folder.mkdir()
+    for _ in range(dice.randint(1, 4)):
+        parts = [dice.choice(["a", "b-1", "c" * 80]) for _ in range(dice.randint(1, 4))]
+        if dice.random() < 0.3:
+            parts[-1] = dice.choice(["A", "-", ".a", "c" * 81, "é", "a\n"])
+        place = folder.joinpath(*parts)
+        if dice.random() < 0.5:
+            place.mkdir(parents=True, exist_ok=True)
+        else:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.with_name(f"{place.name}.json").write_text("{}")
+    try:
+        package = Bundle.read(folder).files
+    except InvalidBundle:
+        package = None
+    try:
+        standalone = verify_standalone.read_files(folder)
+    except SystemExit:
+        standalone = None
+    assert package == standalone
 
 
 def test_a_directory_that_is_not_there(tmp_path):

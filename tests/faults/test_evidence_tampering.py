@@ -6,6 +6,7 @@ import ast
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from evidence_ledger import CHAIN_ID, CONTRACTS
@@ -29,6 +30,7 @@ from freehold.evidence.reading import path_of
 from freehold.evidence.replaying import replay
 from freehold.evidence.verify import verify
 
+FREEHOLD = str(Path(sys.executable).with_name("freehold"))
 PLAN, START, TEST, ROUNDS = (f"training/{name}.json" for name in ("plan", "start", "test", "rounds"))
 
 
@@ -250,7 +252,45 @@ def test_a_missing_or_extra_file_is_found(honest):
 def test_a_file_that_has_no_place_is_found_however_signed(world, honest):
     for path in ("training/more.json", "training/round-001.json", "notes.json", "documents/0xab.json"):
         found = broken(resigned(world, honest.files | {path: b"{}"}))
-        assert found == [("manifest.files", path)]
+        assert found == [("manifest.files", PATH)]
+
+
+FORGED = "\r\x1b[2Kok     valuation\nall holds if chain 31337 has block 0x" + "ab" * 32 + "\x1b[8m"
+
+
+@pytest.mark.parametrize(
+    "where", ["a name in the manifest", "a field of an envelope", "a value of a document"]
+)
+def test_evidence_has_no_say_in_what_is_printed(world, honest, tmp_path, where):
+    """Not even one that fits on a line: a terminal breaks lines where it likes."""
+    files = {path: data for path, data in honest.files.items() if path != PATH}
+    path = world.path("answer")
+    value = parse(files[path])
+    if where == "a field of an envelope":
+        value[FORGED] = 1
+    elif where == "a value of a document":
+        value["document"]["type"] = FORGED
+    said = manifest.file_hashes(files | {path: canonical_bytes(value)})
+    if where == "a name in the manifest":
+        said[FORGED] = "0x" + "00" * 32
+    body = parse(honest.files[PATH])["document"]
+    body["statement"]["files"] = said
+    made = Manifest.model_validate_json(canonical_bytes(body))
+    sealed = seal(made, person("builder").key, made.domain()).to_bytes()
+    Bundle(files | {path: canonical_bytes(value), PATH: sealed}).write(tmp_path / "evidence")
+    for command in ([sys.executable, str(EXAMPLES / "verify_standalone.py")], [FREEHOLD, "verify"]):
+        done = subprocess.run([*command, tmp_path / "evidence"], capture_output=True, text=True, check=False)
+        assert done.returncode == 9
+        assert "31337 has block" not in done.stdout + done.stderr
+        assert all(character.isprintable() for character in done.stdout.replace("\n", ""))
+
+
+def test_the_block_hash_that_nobody_vouches_for_is_called_so(honest, tmp_path, capsys):
+    honest.write(tmp_path / "evidence")
+    block_hash = parse(honest.files["chain.json"])["block_hash"]
+    for more, is_said in (([], True), (["--block-hash", block_hash], False)):
+        assert verify_standalone.main([str(tmp_path / "evidence"), *more]) == 0
+        assert ("only the evidence says" in capsys.readouterr().out) == is_said
 
 
 def test_other_spelling_of_the_same_values_is_found(world, honest):

@@ -72,8 +72,20 @@ def test_a_log_anchored_long_ago_holds_nothing_newer():
     assert broken(world.build())[0] == ("times.anchors", world.path("answer"))
 
 
+def test_an_old_party_of_somebody_else_may_be_logged_late():
+    world = World(dated("party ada", NOW - 10_000))
+    world.tweak["end"] = lambda made: made.log("builder", made.named["party ada"])
+    assert broken(world.build()) == []
+
+
+def test_an_old_party_of_its_own_may_not():
+    world = World(dated("party builder", NOW - 10_000))
+    world.tweak["end"] = lambda made: made.log("builder", made.named["party builder"])
+    assert broken(world.build())[0] == ("times.order", world.path("party builder"))
+
+
 @pytest.mark.parametrize("shown", ["first", "second", "another"])
-def test_a_revocation_counts_from_its_first_entry(shown):
+def test_a_revocation_counts_from_the_earliest_that_is_shown(shown):
     """Bob revokes, goes on answering, and logs the revocation once more: the same claim, or a new one."""
     late = USED + LOGGING_SECONDS + 1
     world = World(
@@ -96,3 +108,28 @@ def test_a_revocation_counts_from_its_first_entry(shown):
     world.tweak |= {"start.json": revoke, "end": again}
     expected = "times.revocation" if shown == "second" else "revocation.standing"
     assert broken(world.build())[0][0] == expected
+
+
+def test_a_first_revocation_that_is_not_shown_is_not_seen():
+    """What evidence does not prove, as `docs/evidence.md` says: owner and builder keep it back, and show a later one."""
+    late = NOW + 10_000
+    early = ("party", "asset", "grant", "revocation bob")
+
+    def change(document, who):
+        field = "created_at" if "created_at" in type(document).model_fields else "issued_at"
+        is_early = who.startswith(early) and who != "grant buyer"
+        return document if is_early else document.model_copy(update={field: late})
+
+    def revoke(start):
+        world.revoke("bob")
+        return start
+
+    def again(_):
+        claim = world.named["revocation bob"]
+        body = claim.model_dump(by_alias=True) | {"issued_at": late + 10}
+        world.keep("revocation again", Claim.model_validate(body), world.people["bob"])
+        del world.envelopes[claim.id]
+
+    world = World({"document": change, "start.json": revoke, "end": again}, revoked=())
+    world.ledger.time = NOW + 20_000
+    assert broken(world.build()) == []

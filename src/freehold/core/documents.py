@@ -6,6 +6,7 @@ canonical bytes, so changing a field makes another document.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -36,6 +37,8 @@ Epsilon = Annotated[int, Field(ge=0, le=100_000_000)]
 Units = Annotated[int, Field(ge=0, le=MAX_SAFE_INTEGER)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Word = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")]
+_OWN_WORD = re.compile(r"[A-Za-z0-9_-]{1,40}")
+"""What may be repeated of where something is wrong: keys, too, are what somebody wrote."""
 MAX_DOCUMENT_BYTES = 256 * 1024
 MAX_ROWS_PER_CALL = 1_000
 """Whatever an owner allows."""
@@ -438,7 +441,10 @@ def read_document(data: bytes) -> Document:
 def invalid(error: ValidationError) -> InvalidDocument:
     """A schema failure as an error that names the field and never echoes the value."""
     first = error.errors(include_url=False, include_input=False)[0]
-    where = ".".join(str(part) for part in first["loc"]) or "document"
+    where = (
+        ".".join(str(part) if _OWN_WORD.fullmatch(str(part)) else "?" for part in first["loc"]) or "document"
+    )
+    wrong = "is of no known type" if first["type"] == "union_tag_invalid" else first["msg"]
     return InvalidDocument(
-        f"{where}: {first['msg']}", hint="Compare with docs/architecture.md, Documents.", field=where
+        f"{where}: {wrong}", hint="Compare with docs/architecture.md, Documents.", field=where
     )

@@ -21,6 +21,10 @@ MAX_FILE_BYTES = 32 * 1024 * 1024
 MAX_TOTAL_BYTES = 256 * 1024 * 1024
 MAX_ENTRIES = 2 * MAX_FILES
 """Files and folders looked at before a directory is refused."""
+MAX_FOLDERS = 3
+"""Above a file."""
+MAX_VALUES = 1 << 24
+"""In all files, each text, list or object counted as four: read, they take up to a hundred times their bytes."""
 
 _PATH = re.compile(r"(?:[a-z0-9][a-z0-9_-]{0,79}/){0,3}[a-z0-9][a-z0-9_-]{0,79}\.json")
 _FOLDER = re.compile(r"[a-z0-9][a-z0-9_-]{0,79}")
@@ -55,6 +59,10 @@ class Bundle:
                 raise InvalidBundle(f"{path} is over {MAX_FILE_BYTES} bytes", path=path)
         if sum(map(len, self.files.values())) > MAX_TOTAL_BYTES:
             raise InvalidBundle(f"the files are over {MAX_TOTAL_BYTES} bytes together")
+        if sum(map(_weight, self.files.values())) > MAX_VALUES:
+            raise InvalidBundle(
+                f"the files hold over {MAX_VALUES} values, texts and the like counted as four"
+            )
 
     def write(self, directory: Path) -> None:
         """Make `directory` hold exactly these files: all of them, or nothing new.
@@ -141,6 +149,11 @@ class Bundle:
         return value
 
 
+def _weight(data: bytes) -> int:
+    """At least how many values are in JSON, without reading it."""
+    return data.count(b",") + 4 * (data.count(b"[") + data.count(b"{")) + 2 * data.count(b'"')
+
+
 def _walk(directory: Path) -> Iterator[Path]:
     """Regular files below `directory`, without following links."""
     waiting, seen = [(directory, 0)], 0
@@ -148,10 +161,10 @@ def _walk(directory: Path) -> Iterator[Path]:
         folder, depth = waiting.pop()
         for entry in sorted(os.scandir(folder), key=lambda item: item.name):
             seen += 1
-            if entry.is_symlink() or seen > MAX_ENTRIES or depth > 3:
-                raise InvalidBundle(f"{entry.name[:120]!r} is a link, too deep, or one entry too many")
+            if entry.is_symlink() or seen > MAX_ENTRIES:
+                raise InvalidBundle(f"{entry.name[:120]!r} is a link, or one entry too many")
             if entry.is_dir(follow_symlinks=False):
-                if not _FOLDER.fullmatch(entry.name):
+                if depth == MAX_FOLDERS or not _FOLDER.fullmatch(entry.name):
                     raise InvalidBundle(f"{entry.name[:120]!r} is a folder that evidence cannot have")
                 waiting.append((Path(entry.path), depth + 1))
             elif entry.is_file(follow_symlinks=False):

@@ -110,5 +110,5 @@ def subject(evidence: Evidence) -> str:
 
 
 def is_trained(asset: Asset) -> bool:
-    """Whether an asset is a model that names a run or sources."""
-    return asset.asset_kind == "model" and bool(asset.schema_.get("run") or asset.derived_from)
+    """Whether an asset is a model that names a run, whatever it writes there, or sources."""
+    return asset.asset_kind == "model" and ("run" in asset.schema_ or bool(asset.derived_from))

@@ -32,14 +32,17 @@ def signature(evidence: Evidence) -> str:
 def files(evidence: Evidence) -> str:
     """Every file has the bytes the manifest names; none is missing, none is extra, all are canonical."""
     named = evidence.manifest.statement.files
+    if not all(map(_PATHS.fullmatch, named)):
+        # a name that whoever signed made up is not repeated
+        raise Broken(PATH, "names a file that has no place in evidence")
     for path in sorted({*named, *evidence.bundle.files} - {PATH}):
         if path not in evidence.bundle.files:
             raise Broken(path, "is named by the manifest and missing")
-        if path not in named or not _PATHS.fullmatch(path):
-            raise Broken(path, "is not named by the manifest or has no place in evidence")
+        if path not in named:
+            raise Broken(path, "is not named by the manifest")
         if sha256_hex(evidence.bundle.files[path]) != named[path]:
             raise Broken(path, "has other bytes than the manifest says")
         evidence.json(path)
-    if "chain.json" not in named or PATH in named:
-        raise Broken(PATH, "must name chain.json and not itself")
+    if "chain.json" not in named:
+        raise Broken(PATH, "must name chain.json")
     return f"{len(named)} files, each as signed"

@@ -21,7 +21,7 @@ def told(evidence: Evidence) -> str:
     run = model.schema_.get("run")
     evidence.file = evidence.place(model)
     if not isinstance(run, str):
-        raise Broken(evidence.file, "has sources and does not name the run that made it")
+        raise Broken(evidence.file, "does not name the run that made it")
     planned = _only(evidence, "training_plan", model.owner, run, model)
     plan = _plan(evidence, planned, run)
     if plan["builder"] != model.owner:

@@ -63,10 +63,10 @@ def order(evidence: Evidence) -> str:
 
 
 def revoked(evidence: Evidence) -> str:
-    """No use is dated after a revocation of its grant, wherever both stand in logs.
+    """No use is dated after the earliest revocation of its grant that is shown, wherever both stand in logs.
 
-    A log proves where an entry stands, not that it stands nowhere before: who logs a revocation twice could show the
-    second. The revocation's own time is that of the first.
+    A log proves where an entry stands, not that it stands nowhere before: who logs one claim twice could show the
+    second entry, and the time in the claim is that of the first. A first claim that is kept back is not seen.
     """
     since: dict[str, int] = {}
     for claim in evidence.of_type(Claim):
