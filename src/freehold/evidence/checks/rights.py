@@ -98,7 +98,11 @@ def money(evidence: Evidence) -> str:
         ):
             raise Broken(evidence.place(receipt), "costs more than the spend cap of its grant")
         total += price
-    return f"{total} units promised or paid in all; what came of it is on chain" if total else "no use had a price"
+    return (
+        f"{total} units promised or paid in all; what came of it is on chain"
+        if total
+        else "no use had a price"
+    )
 
 
 def standing(evidence: Evidence) -> str:
