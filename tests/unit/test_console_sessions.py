@@ -38,6 +38,7 @@ def test_idle_and_absolute_expiry():
     assert sessions.find(token) is None
     assert session.ended
     assert kept.closed
+    assert session.kept == {}, "who still holds it finds nothing of what was typed"
 
     token, session = sessions.begin()
     for _ in range(ABSOLUTE_SECONDS // 500):
