@@ -12,6 +12,7 @@ from freehold.chain.embedded import (
     genesis,
     ledger,
     logs,
+    memory,
     pool,
     precompiles,
     sockets,
@@ -54,9 +55,13 @@ def test_the_limits_are_those_of_the_code():
     assert f"{edge.MOST_BODY_BYTES >> 20} MiB" in limits
     assert f"{connections.MOST_HEAD_BYTES >> 10} KiB" in limits
     assert f"{edge.MOST_MESSAGE_BYTES >> 20} MiB |" in limits
-    assert f"| {edge._MOST_HELD_BYTES >> 20} MiB; more" in limits
-    assert f"| {edge._MOST_SOCKETS}; {edge._MOST_SOCKETS_OF_ONE} of one origin" in limits
-    assert f"| {edge._MOST_WAITING}; {edge._MOST_OF_ONE} of one origin" in limits
+    assert f"| {memory.MOST_BYTES >> 20} MiB; more" in limits
+    assert f"| {edge._MOST_SOCKETS}, {edge._MOST_SOCKETS_OF_ONE} of one origin; one more" in limits
+    assert f"| {edge._MOST_OF_ONE} of one origin |" in limits
+    assert f"| {connections.MOST_HALF_CLOSED}; one more" in limits
+    assert f"| {turns.MOST_WAITING}; " in limits
+    assert f"| {turns.MOST_SENDING} |" in limits
+    assert f"a batch that need a second run | {dispatcher.MOST_LONG_TRANSACTIONS}" in limits
     assert f"| {dispatcher.MOST_ANSWER_BYTES >> 20} MiB |" in limits
     assert f"{logs.MOST_LOG_BYTES >> 20} MiB of data" in limits
     assert f"| {transactions._MOST_RAW_BYTES >> 10} KiB |" in limits

@@ -8,6 +8,7 @@ soon as a transaction waits, and reopens after `kill -9` with the same block has
     accounts the state that a block works on
     machine  the one door to py-evm; `interpreter` is its loop, with the commonest instructions in place
     ledger   how blocks are made, read and rewound
+    memory   what all connections together keep
     budget   how long anything may compute; `turns` says whose turn it is
     methods  the JSON-RPC methods; `edge` puts them on HTTP, `server` starts and stops it all
 
@@ -40,13 +41,20 @@ DEV_KEY = bytes.fromhex("ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7
 """Key of the funded development account: the first of the public mnemonic `test test ... junk`."""
 
 
+_SWITCH_SECONDS = 0.001
+
+
 @contextmanager
 def serving(home: Path, port: int, *, allow_origins: Iterable[str] = ()) -> Iterator[EmbeddedNode]:
     """The chain of a directory, in a process that does little else."""
-    import gc  # noqa: PLC0415 - only the serving process needs it
+    import gc  # noqa: PLC0415 - only the serving process needs these
+    import sys  # noqa: PLC0415
 
     # what is loaded stays: looking through it for garbage takes a fifth of the start, and time later
     gc.disable()
+    # what answers waits for no more than a moment behind each call that computes
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(_SWITCH_SECONDS)
     from freehold.chain.embedded.server import EmbeddedNode  # noqa: PLC0415 - loads py-evm
 
     try:
@@ -56,6 +64,7 @@ def serving(home: Path, port: int, *, allow_origins: Iterable[str] = ()) -> Iter
             gc.enable()
             yield node
     finally:
+        sys.setswitchinterval(before)
         gc.enable()
 
 

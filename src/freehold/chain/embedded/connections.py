@@ -7,12 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from freehold.chain.embedded.turns import Caller
+
 if TYPE_CHECKING:
     import asyncio
 
 MOST_HEAD_BYTES = 64 * 1024
 MOST_CONNECTIONS = 256
-"""Open at once; one more ends the one that has been idle longest."""
+"""Open at once; one more ends the one that has been idle longest, or that costs most where all are at work."""
+MOST_HALF_CLOSED = 16
+"""Clients that send no more and wait; one more ends the one that costs most. Most of them are gone."""
+_IDLE_SECONDS = 1.0
+"""A client that has just connected is about to ask."""
 REQUEST_SECONDS = 30.0
 """A request is whole this long after its connection opened, or after its first byte."""
 WRITE_SECONDS = 30.0
@@ -32,11 +38,13 @@ class BoundedHttp(HttpToolsProtocol):
         """Start the clock; make room."""
         super().connection_made(transport)
         self.since = time.monotonic()
+        self.caller = Caller(transport, lambda: self.loop.call_soon_threadsafe(transport.abort))
+        # goes on in the scope of each request, also of a WebSocket
+        self.app_state = {**self.app_state, "caller": self.caller}
         self._await_request()
-        others = [one for one in self.connections if isinstance(one, BoundedHttp)]
-        if len(others) > MOST_CONNECTIONS:
-            idle = [one for one in others if not one.is_answering]
-            min(idle, key=lambda one: one.since).transport.abort()
+        others = [one for one in self._open() if one is not self]
+        if len(others) >= MOST_CONNECTIONS:
+            _least_worth(others).transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the clocks."""
@@ -64,7 +72,16 @@ class BoundedHttp(HttpToolsProtocol):
         if not self.is_answering:
             return False
         self.cycle.keep_alive = False
-        return True
+        self.caller.is_half_closed = True
+        alike = [one for one in self._open() if one.caller.is_half_closed]
+        if len(alike) > MOST_HALF_CLOSED:
+            max(alike, key=lambda one: one.caller.weight).transport.abort()
+        return not self.transport.is_closing()
+
+    def _open(self) -> list[BoundedHttp]:
+        """All connections by HTTP that have not been ended."""
+        found = [one for one in self.connections if isinstance(one, BoundedHttp)]
+        return [one for one in found if not one.transport.is_closing()]
 
     def handle_websocket_upgrade(self) -> None:
         """Another protocol goes on here."""
@@ -129,3 +146,14 @@ class BoundedHttp(HttpToolsProtocol):
             self._await_request()
         else:
             self.transport.abort()
+
+
+def _least_worth(others: list[BoundedHttp]) -> BoundedHttp:
+    """The one to end for a newcomer."""
+    long_ago = time.monotonic() - _IDLE_SECONDS
+    at_work = [one for one in others if one.is_answering]
+    idle = [one for one in others if not one.is_answering]
+    idle_long = [one for one in idle if one.since < long_ago]
+    if idle_long or not at_work:
+        return min(idle_long or idle, key=lambda one: one.since)
+    return max(at_work, key=lambda one: one.caller.weight)

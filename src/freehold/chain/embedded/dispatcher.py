@@ -5,17 +5,21 @@ from __future__ import annotations
 import json
 import logging
 import sqlite3
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from freehold.chain.embedded.budget import REQUEST_SECONDS, limited
+from freehold.chain.embedded.budget import REQUEST_SECONDS, TRANSACTION_SECONDS, limited
 from freehold.chain.embedded.faults import INTERNAL, INVALID_REQUEST, LIMIT, PARSE, Fault
-from freehold.chain.embedded.methods import LONG, SEND, Methods
+from freehold.chain.embedded.methods import LONG, SEND, WRITING, Methods
+from freehold.chain.embedded.pool import Ticket
 from freehold.chain.embedded.store import StateMissing
+from freehold.chain.embedded.turns import Caller
 from freehold.core.canonical import InvalidJson, require_shallow
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from freehold.chain.embedded.ledger import Ledger
-    from freehold.chain.embedded.pool import Ticket
     from freehold.chain.embedded.sockets import Local
 
 log = logging.getLogger("freehold.chain")
@@ -23,14 +27,17 @@ log = logging.getLogger("freehold.chain")
 MOST_BATCH = 1_000
 MOST_ANSWER_BYTES = 32 << 20
 """Bytes of all answers to a batch together; what comes after is refused."""
+MOST_LONG_TRANSACTIONS = 4
+"""Transactions of a batch that may need a second run; those after it are refused."""
 _MOST_NESTED = 64
 _MOST_VALUES = 250_000
-"""JSON values of a body: each takes a hundred bytes of memory, however short it is."""
+_VALUE_BYTES = 100
+"""JSON values of a body, and the memory that each takes, however short it is."""
 
 
 def read(body: bytes) -> Any:
     """The JSON of a body; a `Fault` where it is none, or more than is worth reading."""
-    if sum(map(body.count, (b",", b"[", b"{"))) > _MOST_VALUES:
+    if _values_in(body) > _MOST_VALUES:
         return Fault(LIMIT, f"a request holds at most {_MOST_VALUES:,} values")
     try:
         require_shallow(body, _MOST_NESTED)
@@ -39,10 +46,19 @@ def read(body: bytes) -> Any:
         return Fault(PARSE, "the body is not JSON")
 
 
+def size_read(body: bytes) -> int:
+    """Bytes that the values of a body take once read."""
+    return _VALUE_BYTES * min(_values_in(body), _MOST_VALUES)
+
+
+def _values_in(body: bytes) -> int:
+    return sum(map(body.count, (b",", b"[", b"{")))
+
+
 def is_long(request: Any) -> bool:
     """Whether answering may take long."""
     return any(
-        isinstance(one, dict) and isinstance(one.get("method"), str) and one["method"] in LONG
+        isinstance(one, dict) and isinstance(one.get("method"), str) and one["method"] in LONG | WRITING
         for one in (request if isinstance(request, list) else (request,))
     )
 
@@ -54,34 +70,73 @@ class Dispatcher:
         self._ledger = ledger
         self.methods = Methods(ledger)
 
-    def answer(self, request: Any, local: Local | None = None) -> bytes:
-        """The JSON answer to a single request or a batch, as `read`; empty when nothing wants one.
+    def read(self, body: bytes, caller: Caller) -> Any:
+        """`read`, when it is the caller's turn."""
+        try:
+            with self.methods.turns.brief(caller):
+                return read(body)
+        except Fault as fault:
+            return fault
+
+    def answer(self, request: Any, caller: Caller, local: Local | None = None) -> list[bytes]:
+        """The JSON answer, in pieces, to a single request or a batch, as `read`; empty when nothing wants one.
 
         `local` are methods of the connection the request came by.
         """
         if isinstance(request, Fault):
-            return _encode(_failure(None, request))
-        if not isinstance(request, list):
-            return self._one(request, None, local, REQUEST_SECONDS)[0]
-        if not 0 < len(request) <= MOST_BATCH:
-            return _encode(
-                _failure(None, Fault(INVALID_REQUEST, f"a batch holds 1 to {MOST_BATCH} requests"))
-            )
-        tickets = [self._offered(each) for each in request]
+            return [_encode(_failure(None, request))]
+        is_batch = isinstance(request, list)
+        requests = request if is_batch else [request]
+        if not 0 < len(requests) <= MOST_BATCH:
+            fault = Fault(INVALID_REQUEST, f"a batch holds 1 to {MOST_BATCH} requests")
+            return [_encode(_failure(None, fault))]
+        tickets = self._sent(requests, caller)
         left, size, told = REQUEST_SECONDS, 0, []
-        for each, ticket in zip(request, tickets, strict=True):
+        for each, ticket in zip(requests, tickets, strict=True):
+            if caller.is_gone:
+                return []
             if size > MOST_ANSWER_BYTES and ticket is None:
                 ticket = Fault(LIMIT, f"the answer is larger than {MOST_ANSWER_BYTES >> 20} MiB")  # noqa: PLW2901
-            answer, left = self._one(each, ticket, local, left)
+            answer, left = self._one(each, ticket, caller, local, left)
             size += len(answer)
-            told += [answer] if answer else []
-        return b"[" + b",".join(told) + b"]" if told else b""
+            told += [b",", answer] if answer else []
+        if not is_batch or not told:
+            return told[1:]
+        return [b"[", *told[1:], b"]"]
+
+    def _sent(self, requests: list[Any], caller: Caller) -> list[Ticket | Fault | None]:
+        """What became of the transactions among the requests; None for others.
+
+        All are put in line before the first one is mined, so that they share a block.
+        """
+        if not any(_is_send(one) for one in requests):
+            return [None] * len(requests)
+        try:
+            with self.methods.turns.sending(caller):
+                tickets = [self._offered(each) for each in requests]
+                self._settle([one for one in tickets if isinstance(one, Ticket)], caller)
+                return tickets
+        except Fault as fault:
+            return [fault if _is_send(one) else None for one in requests]
+
+    def _settle(self, tickets: list[Ticket], caller: Caller) -> None:
+        long = 0
+        for ticket in tickets:
+            if long == MOST_LONG_TRANSACTIONS and self._ledger.pool.withdraw(ticket):
+                reason = f"a batch holds at most {MOST_LONG_TRANSACTIONS} transactions that take long"
+                ticket.settled, ticket.fault = True, Fault(LIMIT, reason)
+            try:
+                with suppress(Fault):
+                    self._ledger.settle(ticket)
+            except Exception as error:  # noqa: BLE001 - told to each ticket; `_fault` logs it
+                _fault(error)
+            if ticket.is_long:
+                caller.pay(TRANSACTION_SECONDS)
+                long = min(long + 1, MOST_LONG_TRANSACTIONS)
 
     def _offered(self, request: Any) -> Ticket | Fault | None:
-        """Put a batch's transactions in line before the first one is mined, so that they share a block."""
-        if not isinstance(request, dict) or request.get("method") != SEND:
-            return None
-        parameters = request.get("params")
+        """A request's transaction, put in line; None for what is none."""
+        parameters = request.get("params") if _is_send(request) else None
         if not isinstance(parameters, list) or len(parameters) != 1 or not isinstance(parameters[0], str):
             return None
         try:
@@ -92,37 +147,60 @@ class Dispatcher:
             return None
 
     def _one(
-        self, request: Any, offered: Ticket | Fault | None, local: Local | None, seconds: float
+        self,
+        request: Any,
+        offered: Ticket | Fault | None,
+        caller: Caller,
+        local: Local | None,
+        seconds: float,
     ) -> tuple[bytes, float]:
         """The answer to one request within `seconds`, and what is left of them."""
         identifier = request.get("id") if isinstance(request, dict) else None
         if isinstance(identifier, (dict, list)):
             identifier = None
+
+        def told(result: Any) -> bytes:
+            answer = _encode({"jsonrpc": "2.0", "id": identifier, "result": result})
+            if not caller.hold(len(answer)):
+                raise Fault(LIMIT, "too much in memory at once; try again")
+            return answer
+
         with limited(seconds) as budget:
             try:
-                result = self._result(request, offered, local)
-                answer = _encode({"jsonrpc": "2.0", "id": identifier, "result": result})
+                answer = self._result(request, offered, caller, local, told)
             except Exception as error:  # noqa: BLE001 - `_fault` logs what nobody foresaw
                 answer = _encode(_failure(identifier, _fault(error)))
             # a transaction's time is that of its block, which may hold those of others
-            if not isinstance(request, dict) or request.get("method") != SEND:
+            if not _is_send(request):
                 seconds = budget.left
         wanted = not isinstance(request, dict) or "id" in request
         return (answer if wanted else b""), seconds
 
-    def _result(self, request: Any, offered: Ticket | Fault | None, local: Local | None) -> Any:
+    def _result(
+        self,
+        request: Any,
+        offered: Ticket | Fault | None,
+        caller: Caller,
+        local: Local | None,
+        told: Callable[[Any], bytes],
+    ) -> bytes:
         if not isinstance(request, dict) or not isinstance(request.get("method"), str):
             raise Fault(INVALID_REQUEST, "a request is an object with a method")
         if isinstance(offered, Fault):
             raise offered
         if offered is not None:
-            return "0x" + self._ledger.settle(offered).hex()
+            return told("0x" + self._ledger.settle(offered).hex())
         parameters = request.get("params", [])
         if parameters is None:
             parameters = []
         if not isinstance(parameters, list):
             raise Fault(INVALID_REQUEST, "params must be a list")
-        return self.methods.call(request["method"], parameters, local)
+        found: bytes = self.methods.call(request["method"], parameters, local, caller, told)
+        return found
+
+
+def _is_send(request: Any) -> bool:
+    return isinstance(request, dict) and request.get("method") == SEND
 
 
 def _fault(error: Exception) -> Fault:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from freehold.chain.embedded.dispatcher import is_long, read
+from freehold.chain.embedded.dispatcher import is_long, read, size_read
 from freehold.chain.embedded.faults import LIMIT, Fault
+from freehold.chain.embedded.memory import Memory
 from freehold.chain.embedded.origins import Origins, granted
+from freehold.chain.embedded.threads import Threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, MutableMapping
@@ -19,23 +18,20 @@ if TYPE_CHECKING:
     from freehold.chain.embedded.ledger import Ledger
     from freehold.chain.embedded.origins import Headers
     from freehold.chain.embedded.sockets import Local
+    from freehold.chain.embedded.turns import Caller
 
     Scope = MutableMapping[str, Any]
 
 MOST_BODY_BYTES = 16 * 1024 * 1024
 MOST_MESSAGE_BYTES = 4 * 1024 * 1024
 """Of a WebSocket."""
-_MOST_HELD_BYTES = 128 * 1024 * 1024
-"""Bodies and answers of all connections together."""
 _MOST_SOCKETS, _MOST_SOCKETS_OF_ONE = 64, 8
-"""WebSockets open at once, of all and of one origin."""
-_MOST_WAITING, _MOST_OF_ONE = 256, 4
-"""Requests that may take long and are not answered yet, of all and of one origin."""
+"""WebSockets open at once, of all and of one origin; one more ends the one that asked longest ago."""
+_MOST_OF_ONE = 4
+"""Requests of one origin that may take long and are not answered yet."""
 _PIECE_BYTES = 256 * 1024
 _BRIEF_BYTES = 16 * 1024
 """A body that is parsed at once, as a thread would cost more."""
-_THREADS, _LONG_THREADS = 64, 24
-"""Senders wait behind a running block; more threads let more of them share the next one."""
 _JSON = (b"content-type", b"application/json")
 _TEXT = (b"content-type", b"text/plain; charset=utf-8")
 
@@ -47,11 +43,11 @@ class Application:
         self._ledger = ledger
         self._dispatcher = dispatcher
         self._origins = origins or Origins()
-        self._threads = ThreadPoolExecutor(_THREADS, "freehold-chain")
-        self._long_threads = ThreadPoolExecutor(_LONG_THREADS, "freehold-calls")
-        self._held_bytes = 0
+        self._threads = Threads()
+        self._memory = Memory()
         self._waiting: Counter[bytes] = Counter()
-        self._sockets: Counter[bytes] = Counter()
+        self._sockets: dict[Caller, bytes] = {}
+        """Origins of the open WebSockets."""
 
     async def __call__(self, scope: Scope, receive: Callable[[], Any], send: Callable[[Any], Any]) -> None:
         """Serve one request or one connection (ASGI 3)."""
@@ -62,8 +58,7 @@ class Application:
 
     def close(self) -> None:
         """Let the threads go; the server has ended."""
-        for threads in (self._threads, self._long_threads):
-            threads.shutdown(wait=False, cancel_futures=True)
+        self._threads.close()
 
     # -- inside
 
@@ -79,20 +74,21 @@ class Application:
         allowed = granted(headers)
         if scope["method"] == "OPTIONS":
             return await _answer(send, 204, b"", allowed)
-        with self._holding() as hold:
-            body = await _bounded_body(receive, hold)
+        caller = self._caller(scope)
+        try:
+            body = await _bounded_body(receive, caller.hold)
             if isinstance(body, int):
                 reason = b"the request is too large\n" if body == 413 else b"too much at once; try again\n"
                 return await _answer(send, body, reason, allowed)
-            answer = await self._answered(body, headers)
-            hold(len(answer))
-            return await _answer(send, 200, answer, [_JSON, *allowed])
+            answer = await self._answered(body, headers, caller)
+            return await _answer_in_pieces(send, 200, answer, [_JSON, *allowed])
+        finally:
+            caller.release()
 
     async def _connection(self, scope: Scope, receive: Callable[[], Any], send: Callable[[Any], Any]) -> None:
         headers: Headers = dict(scope["headers"])
         own = headers.get(b"origin", b"")
-        full = self._sockets.total() >= _MOST_SOCKETS or (own and self._sockets[own] >= _MOST_SOCKETS_OF_ONE)
-        if scope["path"] != "/" or self._origins.refusal(headers) is not None or full:
+        if scope["path"] != "/" or self._origins.refusal(headers) is not None:
             await receive()
             await send({"type": "websocket.close", "code": 1000, "reason": ""})
             return
@@ -100,69 +96,97 @@ class Application:
 
         from freehold.chain.embedded.sockets import Connection  # noqa: PLC0415
 
-        async def answered(body: bytes, local: Local) -> bytes:
-            with self._holding() as hold:
-                if not hold(len(body)):
-                    return self._dispatcher.answer(Fault(LIMIT, "too much at once; try again"))
-                return await self._answered(body, headers, local)
-
-        self._sockets[own] += 1
+        caller = self._caller(scope)
+        self._make_room(own)
+        self._sockets[caller] = own
         try:
-            connection = Connection(WebSocket(scope, receive, send), self._ledger, self._dispatcher.methods)
-            await connection.serve(answered, self._in_long_thread)
+            connection = Connection(
+                WebSocket(scope, receive, send), self._ledger, self._dispatcher.methods, caller
+            )
+            await connection.serve(
+                lambda body, local: self._answered(body, headers, caller, local), self._threads.run
+            )
         finally:
-            self._sockets[own] -= 1
+            self._sockets.pop(caller, None)
+            caller.release()
 
-    async def _answered(self, body: bytes, headers: Headers, local: Local | None = None) -> bytes:
+    def _make_room(self, own: bytes) -> None:
+        """End a WebSocket where one more would be too many, of this origin or of all."""
+        alike = [one for one, origin in self._sockets.items() if own and origin == own]
+        if len(alike) < _MOST_SOCKETS_OF_ONE:
+            alike = list(self._sockets) if len(self._sockets) >= _MOST_SOCKETS else []
+        if alike:
+            idle = min(alike, key=lambda one: one.asked_at)
+            del self._sockets[idle]
+            idle.end()
+
+    def _caller(self, scope: Scope) -> Caller:
+        caller: Caller = scope["state"]["caller"]
+        caller.memory = self._memory
+        return caller
+
+    async def _answered(
+        self, body: bytes, headers: Headers, caller: Caller, local: Local | None = None
+    ) -> list[bytes]:
         """The answer to a body, computed where it keeps nobody from being heard."""
-        request = read(body) if len(body) <= _BRIEF_BYTES else await self._in_thread(read, body)
-        if not is_long(request):
-            found: bytes = await self._in_thread(self._dispatcher.answer, request, local)
-            return found
-        own = headers.get(b"origin", b"")
-        if self._waiting.total() >= _MOST_WAITING or (own and self._waiting[own] >= _MOST_OF_ONE):
-            return self._dispatcher.answer(Fault(LIMIT, "too many calls at once; try again"))
+        caller.begin()
+        # by HTTP the body was counted as it came
+        if not caller.hold(size_read(body) + (0 if local is None else len(body))):
+            return self._refused("too much at once; try again", caller)
+        request = (
+            read(body)
+            if len(body) <= _BRIEF_BYTES
+            else await self._threads.run(self._dispatcher.read, body, caller)
+        )
+        caller.is_long = is_long(request)
+        own = headers.get(b"origin", b"") if caller.is_long else b""
+        if own and self._waiting[own] >= _MOST_OF_ONE:
+            return self._refused("too many calls at once; try again", caller)
         self._waiting[own] += 1
         try:
-            answer: bytes = await self._in_long_thread(self._dispatcher.answer, request, local)
+            answer: list[bytes] = await self._threads.run(self._dispatcher.answer, request, caller, local)
             return answer
         finally:
             self._waiting[own] -= 1
 
-    async def _in_thread(self, function: Callable[..., Any], *given: Any) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, function, *given)
-
-    async def _in_long_thread(self, function: Callable[..., Any], *given: Any) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(self._long_threads, function, *given)
-
-    @contextmanager
-    def _holding(self) -> Iterator[Callable[[int], bool]]:
-        """A count of the bytes that one request keeps in memory; False when all keep too many."""
-        own = 0
-
-        def hold(size: int) -> bool:
-            nonlocal own
-            own += size
-            self._held_bytes += size
-            return self._held_bytes <= _MOST_HELD_BYTES
-
-        try:
-            yield hold
-        finally:
-            self._held_bytes -= own
+    def _refused(self, why: str, caller: Caller) -> list[bytes]:
+        return self._dispatcher.answer(Fault(LIMIT, why), caller)
 
 
 async def _answer(
     send: Callable[[Any], Any], status: int, body: bytes, headers: list[tuple[bytes, bytes]] | None = None
 ) -> None:
-    told = [(b"content-length", b"%d" % len(body)), *([_TEXT] if headers is None else headers)]
-    await send({"type": "http.response.start", "status": status, "headers": told})
-    # in pieces, each of which waits until the one before has left: what is not read stays counted
-    for at in range(0, len(body), _PIECE_BYTES):
-        more = at + _PIECE_BYTES < len(body)
-        await send({"type": "http.response.body", "body": body[at : at + _PIECE_BYTES], "more_body": more})
-    if not body:
-        await send({"type": "http.response.body", "body": b""})
+    await _answer_in_pieces(send, status, [body], [_TEXT] if headers is None else headers)
+
+
+async def _answer_in_pieces(
+    send: Callable[[Any], Any], status: int, pieces: list[bytes], headers: list[tuple[bytes, bytes]]
+) -> None:
+    size = sum(map(len, pieces))
+    await send(
+        {
+            "type": "http.response.start",
+            "status": status,
+            "headers": [(b"content-length", b"%d" % size), *headers],
+        }
+    )
+    # each waits until the one before has left: what is not read stays counted
+    for piece in _regrouped(pieces):
+        await send({"type": "http.response.body", "body": piece, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
+
+
+def _regrouped(pieces: list[bytes]) -> Iterator[bytes]:
+    """The same bytes in pieces that are neither many nor large."""
+    waiting = bytearray()
+    for piece in pieces:
+        for at in range(0, len(piece), _PIECE_BYTES):
+            waiting += piece[at : at + _PIECE_BYTES]
+            if len(waiting) >= _PIECE_BYTES:
+                yield bytes(waiting)
+                waiting.clear()
+    if waiting:
+        yield bytes(waiting)
 
 
 async def _bounded_body(receive: Callable[[], Any], hold: Callable[[int], bool]) -> bytes | int:

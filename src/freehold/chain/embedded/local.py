@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from freehold.chain.embedded.budget import current
@@ -12,6 +13,8 @@ from freehold.chain.embedded.wire import read_address, read_quantity
 _MOST_MINED = 1_000
 _CALENDAR = 2**40
 """Seconds; no timestamp or step may be larger."""
+_PAUSE_SECONDS = 0.0002
+"""Between two blocks: a lock that is taken again at once is never given to who waits for it."""
 
 
 class LocalMethods(MethodGroup):
@@ -41,6 +44,7 @@ class LocalMethods(MethodGroup):
             if seconds is not None and index:
                 self._ledger.set_next_time(self._ledger.head.timestamp + seconds)
             self._ledger.mine_empty()
+            time.sleep(_PAUSE_SECONDS)
 
     @method("evm_increaseTime")
     def _increase_time(self, seconds: Any) -> str:

@@ -13,7 +13,7 @@ from freehold.chain.embedded.local import LocalMethods
 from freehold.chain.embedded.logs import LogMethods
 from freehold.chain.embedded.state import StateMethods
 from freehold.chain.embedded.tracing import TraceMethods
-from freehold.chain.embedded.turns import Turns
+from freehold.chain.embedded.turns import Caller, Turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -37,13 +37,25 @@ LONG = frozenset(
     )
 )
 """Methods that may compute for long, and wait for a turn. They change nothing before their end."""
+WRITING = frozenset(
+    (
+        "anvil_mine",
+        "anvil_setBalance",
+        "evm_increaseTime",
+        "evm_mine",
+        "evm_revert",
+        "evm_setNextBlockTimestamp",
+        "evm_snapshot",
+    )
+)
+"""Methods that wait for the ledger, which somebody's block may keep."""
 
 
 class Methods:
     """Finds a method, checks its parameters' number, and runs it."""
 
     def __init__(self, ledger: Ledger) -> None:
-        self._turns = Turns()
+        self.turns = Turns()
         self.logs = LogMethods(ledger)
         groups = (
             StateMethods(ledger),
@@ -61,9 +73,18 @@ class Methods:
         return sorted(self._table)
 
     def call(
-        self, name: str, parameters: list[Any], local: Mapping[str, Callable[..., Any]] | None = None
+        self,
+        name: str,
+        parameters: list[Any],
+        local: Mapping[str, Callable[..., Any]] | None = None,
+        caller: Caller | None = None,
+        then: Callable[[Any], Any] = lambda result: result,
     ) -> Any:
-        """Run a method, perhaps one of `local`, within the thread's budget. Raises `Fault`."""
+        """What `then` makes of a method's result, within the thread's budget and turn. Raises `Fault`.
+
+        `local` are further methods, of the connection the request came by.
+        """
+        caller = caller or Caller()
         found = self._table.get(name) or (local or {}).get(name)
         if found is None:
             raise Fault(NO_METHOD, f"the method {name[:64]} does not exist")
@@ -73,4 +94,7 @@ class Methods:
             raise Fault(INVALID_PARAMS, f"{name}: {error}") from error
         if name != SEND:
             current().check()
-        return self._turns.run(lambda: found(*parameters)) if name in LONG else found(*parameters)
+        if name in LONG:
+            return self.turns.run(lambda: then(found(*parameters)), caller)
+        with self.turns.writing(caller) if name in WRITING else self.turns.brief(caller):
+            return then(found(*parameters))

@@ -60,6 +60,14 @@ class Pool:
         with self._lock:
             self._offered = tickets + self._offered
 
+    def withdraw(self, ticket: Ticket) -> bool:
+        """Take one back out of the line; False when a block has taken it."""
+        with self._lock:
+            if ticket not in self._offered:
+                return False
+            self._offered.remove(ticket)
+            return True
+
     def queue(self, ticket: Ticket) -> Ticket | None:
         """Keep a transaction until its nonce is due; returns the one it replaces. Raises `Fault`."""
         transaction = ticket.transaction

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from freehold.chain.embedded.ledger import Ledger
     from freehold.chain.embedded.methods import Methods
+    from freehold.chain.embedded.turns import Caller
 
 _KINDS = {"newHeads": "newHeads", "logs": "logs", "newPendingTransactions": "transactions"}
 _MOST_SUBSCRIPTIONS = 100
@@ -36,11 +37,12 @@ Local = dict[str, "Callable[..., Any]"]
 class Connection:
     """One client and what it subscribed to."""
 
-    def __init__(self, socket: WebSocket, ledger: Ledger, methods: Methods) -> None:
+    def __init__(self, socket: WebSocket, ledger: Ledger, methods: Methods, caller: Caller) -> None:
         self._socket = socket
         self._ledger = ledger
         self._methods = methods
         self._logs = methods.logs
+        self._caller, self._listener = caller, caller.beside()
         self._fresh: list[str] = []
         """Subscriptions whose names the client has not been told."""
         self._active: list[str] = []
@@ -48,7 +50,7 @@ class Connection:
 
     async def serve(
         self,
-        answer: Callable[[bytes, Local], Awaitable[bytes]],
+        answer: Callable[[bytes, Local], Awaitable[list[bytes]]],
         in_thread: Callable[..., Awaitable[Any]],
     ) -> None:
         """Answer and notify until the client goes."""
@@ -67,7 +69,10 @@ class Connection:
             while True:
                 told = await answer(await self._message(), local)
                 if told:
-                    await self._socket.send_text(told.decode())
+                    await self._socket.send_text(b"".join(told).decode())
+                    del told
+                    await self._caller.drained()
+                self._caller.release()
                 if self._fresh:
                     self._active, self._fresh = self._active + self._fresh, []
                     self._news.set()
@@ -76,6 +81,7 @@ class Connection:
         finally:
             self._ledger.watchers.discard(wake)
             notifying.cancel()
+            self._listener.release()
             for identifier in self._active + self._fresh:
                 self._logs.uninstall(identifier)
 
@@ -111,9 +117,9 @@ class Connection:
                 for identifier in self._active:
                     news = await in_thread(self._changes, identifier)
                     for one in news:
-                        told = {"subscription": identifier, "result": one}
-                        message = {"jsonrpc": "2.0", "method": "eth_subscription", "params": told}
-                        await self._socket.send_text(json.dumps(message, separators=(",", ":")))
+                        await self._socket.send_text(one)
+                    await self._listener.drained()
+                    self._listener.release()
                     if news:
                         # there may be more than one poll tells
                         self._news.set()
@@ -124,9 +130,23 @@ class Connection:
             except (WebSocketDisconnect, RuntimeError):
                 return
 
-    def _changes(self, identifier: str) -> list[Any]:
+    def _changes(self, identifier: str) -> list[str]:
         if identifier not in self._active:
             return []
+
+        def told(news: list[Any]) -> list[str]:
+            messages = []
+            for one in news:
+                what = {"subscription": identifier, "result": one}
+                message = {"jsonrpc": "2.0", "method": "eth_subscription", "params": what}
+                messages.append(json.dumps(message, separators=(",", ":")))
+            if not self._listener.hold(sum(map(len, messages))):
+                raise Fault(LIMIT, "too much in memory at once; try again")
+            return messages
+
+        self._listener.begin()
         with limited(REQUEST_SECONDS):
-            found: list[Any] = self._methods.call("eth_getFilterChanges", [identifier])
+            found: list[str] = self._methods.call(
+                "eth_getFilterChanges", [identifier], caller=self._listener, then=told
+            )
             return found

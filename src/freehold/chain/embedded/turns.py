@@ -1,14 +1,20 @@
-"""Who computes next: a few at once, the short before the long.
+"""Who computes next: a few at once, and of those that wait the connection whose requests cost least.
 
 Every call runs for a moment first. One that needs longer stops, and begins again where only one runs at a
-time, so a hundred endless calls hold up a short one by moments. Works only for what may run twice.
+time, so a hundred endless calls hold up a short one by moments. Works only for what may run twice; what
+writes has a place of its own. Places are taken by each request of a batch anew, and what its connection has
+used by then counts. Of those that cost alike the newest goes first: who asks again and again, and waits
+for each answer, never comes before one who has asked since.
 """
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 import threading
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeVar
+import time
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from freehold.chain.embedded.budget import OutOfTime, current, limited
 from freehold.chain.embedded.faults import LIMIT, Fault
@@ -16,41 +22,206 @@ from freehold.chain.embedded.faults import LIMIT, Fault
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from freehold.chain.embedded.memory import Memory
+
 Result = TypeVar("Result")
 
 SHORT_SECONDS = 0.05
 """Processor time of a first run."""
 MOST_SHORT, MOST_LONG, MOST_WAITING = 2, 1, 12
-"""Short and long runs at once; how many may wait for a long run."""
+"""Short and long runs at once; how many may wait for a long run, or to write: of more, the costliest is refused."""
+MOST_SENDING = 64
+"""Requests that wait for a block at once; they share the next one."""
 PATIENCE_SECONDS = 20.0
 """Who waited this long for a place is refused."""
+_CHEAP_SECONDS = 0.01
+"""Requests below it are all alike, and so is one of a connection that has not asked before."""
+_FORGETTING = 0.8
+"""How much of what a connection's requests cost is remembered at each."""
+_DRAINED_BYTES, _DRAIN_SECONDS = 64 * 1024, 0.02
+"""An answer has been read when so little of it waits; how often that is looked at."""
+
+_numbers = itertools.count(1)
+
+
+class Caller:
+    """A connection: what its requests cost, and what it holds."""
+
+    def __init__(
+        self, transport: asyncio.Transport | None = None, end: Callable[[], Any] | None = None
+    ) -> None:
+        self._transport = transport
+        self._end = end
+        self._usual = self._spent = 0.0
+        self._number = next(_numbers)
+        self._is_ended = False
+        self.memory: Memory | None = None
+        self.is_half_closed = False
+        """Whether it sends no more, which a client that is gone does too."""
+        self.is_long = False
+        """Whether its newest request may take long."""
+        self.asked_at = time.monotonic()
+        """When its newest request came."""
+
+    def begin(self) -> None:
+        """A request has come."""
+        self._usual = max(self._usual * _FORGETTING, self._spent)
+        self._spent, self._number, self.asked_at = 0.0, next(_numbers), time.monotonic()
+        self.is_long = False
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether nobody is there to be answered."""
+        return self._is_ended or (self._transport is not None and self._transport.is_closing())
+
+    @property
+    def weight(self) -> tuple[bool, float, bool, int]:
+        """What it costs others; who weighs least goes first."""
+        cost = max(self._usual, self._spent)
+        return self.is_half_closed, cost if cost > _CHEAP_SECONDS else 0.0, self.is_long, -self._number
+
+    def end(self) -> None:
+        """Cut the connection; from any thread."""
+        self._is_ended = True
+        # the loop that would do it may have ended
+        with suppress(RuntimeError):
+            if self._end is not None:
+                self._end()
+
+    def hold(self, size: int) -> bool:
+        """Whether it may keep so many bytes more, until its request is over."""
+        return self.memory is None or self.memory.hold(self, size)
+
+    def release(self) -> None:
+        """Its request is over: nothing is held for it any more."""
+        if self.memory is not None:
+            self.memory.release(self)
+
+    def beside(self) -> Caller:
+        """Another account of the same connection, for what is sent unasked."""
+        other = Caller(self._transport, self.end)
+        other.memory = self.memory
+        return other
+
+    async def drained(self) -> None:
+        """Return when what was sent has been read, or nobody is there."""
+        transport = self._transport
+        while (  # noqa: ASYNC110 - a transport has no event for it
+            not self.is_gone and transport is not None and transport.get_write_buffer_size() > _DRAINED_BYTES
+        ):
+            await asyncio.sleep(_DRAIN_SECONDS)
+
+    def pay(self, seconds: float) -> None:
+        """Count processor time."""
+        self._spent += seconds
+
+    @contextmanager
+    def paying(self) -> Iterator[None]:
+        """Count the processor time that this thread takes."""
+        start = time.thread_time()
+        try:
+            yield
+        finally:
+            self._spent += time.thread_time() - start
+
+
+class _Waiting:
+    def __init__(self, caller: Caller) -> None:
+        self.caller = caller
+        self.over = threading.Event()
+        self.has_place = False
+
+
+class Places:
+    """So many at once, and a line."""
+
+    def __init__(self, count: int, most_waiting: int | None = None) -> None:
+        self._lock = threading.Lock()
+        self._free = count
+        self._most_waiting = most_waiting
+        self._line: list[_Waiting] = []
+
+    @contextmanager
+    def take(self, caller: Caller) -> Iterator[None]:
+        """Hold a place. Raises `Fault` for who waited too long, weighs too much or is gone."""
+        self._enter(caller)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._next()
+
+    def _enter(self, caller: Caller) -> None:
+        with self._lock:
+            self._drop_the_gone()
+            if self._free and not self._line:
+                self._free -= 1
+                return
+            waiting = _Waiting(caller)
+            self._line.append(waiting)
+            if self._most_waiting is not None and len(self._line) > self._most_waiting:
+                self._drop(max(self._line, key=lambda one: one.caller.weight))
+        waiting.over.wait(PATIENCE_SECONDS)
+        with self._lock:
+            if waiting.has_place:
+                return
+            if waiting in self._line:
+                self._line.remove(waiting)
+        raise Fault(LIMIT, "too many calls at once; try again")
+
+    def _next(self) -> None:
+        self._drop_the_gone()
+        if not self._line:
+            self._free += 1
+            return
+        lightest = min(self._line, key=lambda one: one.caller.weight)
+        lightest.has_place = True
+        self._drop(lightest)
+
+    def _drop_the_gone(self) -> None:
+        for one in [waiting for waiting in self._line if waiting.caller.is_gone]:
+            self._drop(one)
+
+    def _drop(self, waiting: _Waiting) -> None:
+        self._line.remove(waiting)
+        waiting.over.set()
 
 
 class Turns:
-    """Places to compute."""
+    """Places to compute, to write, and to wait for a block."""
 
     def __init__(self) -> None:
-        self._short = threading.BoundedSemaphore(MOST_SHORT)
-        self._long = threading.BoundedSemaphore(MOST_LONG)
-        self._waiting = threading.BoundedSemaphore(MOST_LONG + MOST_WAITING)
+        self._brief = Places(MOST_SHORT)
+        self._short = Places(MOST_SHORT)
+        self._long = Places(MOST_LONG, MOST_WAITING)
+        self._writing = Places(1, MOST_WAITING)
+        self._sending = Places(MOST_SENDING)
 
-    def run(self, work: Callable[[], Result]) -> Result:
+    @contextmanager
+    def brief(self, caller: Caller) -> Iterator[None]:
+        """For what is known to take moments, and so never waits behind what may take long."""
+        with self._brief.take(caller), caller.paying():
+            yield
+
+    @contextmanager
+    def writing(self, caller: Caller) -> Iterator[None]:
+        """For what waits for blocks to be made, one at a time."""
+        with self._writing.take(caller), caller.paying():
+            yield
+
+    @contextmanager
+    def sending(self, caller: Caller) -> Iterator[None]:
+        """For transactions, from their offer until they are in a block."""
+        with self._sending.take(caller):
+            yield
+
+    def run(self, work: Callable[[], Result], caller: Caller) -> Result:
         """Do the work within what is left of the thread's budget. Raises `OutOfTime`, or `Fault` when too busy."""
         whole = current()
-        with _place(self._short, PATIENCE_SECONDS), limited(min(SHORT_SECONDS, whole.left)):
+        with self._short.take(caller), caller.paying(), limited(min(SHORT_SECONDS, whole.left)):
             try:
                 return work()
             except OutOfTime:
                 whole.check()
-        with _place(self._waiting, 0), _place(self._long, PATIENCE_SECONDS), limited(whole.left):
+        with self._long.take(caller), caller.paying(), limited(whole.left):
             return work()
-
-
-@contextmanager
-def _place(places: threading.BoundedSemaphore, patience: float) -> Iterator[None]:
-    if not places.acquire(timeout=patience):
-        raise Fault(LIMIT, "too many long calls at once; try again")
-    try:
-        yield
-    finally:
-        places.release()
