@@ -13,13 +13,15 @@ from node_world import App, Party, World, require_sound
 from trap import DRIPS, Drip
 
 from freehold.core.canonical import parse
-from freehold.core.errors import Unavailable
+from freehold.core.errors import PaymentRequired, Unavailable
 from freehold.core.signing import Envelope, parse_envelope, seal
 from freehold.inference.payment import read_header
 from freehold.node import buying, serving
 from freehold.node.buying import Buyer, WrongAnswer
+from freehold.node.ceiling import SpendingRefused
 from freehold.node.countersigning import Countersigner
 from freehold.node.peers import PeerUnreachable
+from freehold.node.settling import accepted_voucher
 
 
 class Edge:
@@ -197,8 +199,6 @@ def test_a_gateway_cannot_talk_a_buyer_into_a_larger_sum(shop: EdgedShop, party:
         return 402, {"title": "more", "code": "payment.stale", "fields": fields}
 
     shop.edge.change = greedy
-    from freehold.core.errors import PaymentRequired
-
     with pytest.raises(PaymentRequired):
         party.services.buyer.predict(shop.model.id, shop.rows(1, 1))
     assert {cumulative for cumulative, _ in shop.edge.seen} <= {PRICE, 2 * PRICE}
@@ -335,3 +335,35 @@ def test_the_edge_saw_canonical_questions(shop: EdgedShop, party: Party) -> None
     with contextlib.suppress(Unavailable):
         party.services.buyer.predict(shop.model.id, shop.rows(2))
     assert [parse(body)["model"] for _, body in shop.edge.seen] == [shop.model.id]
+
+
+def test_one_act_signs_no_more_than_was_said_for_it_whatever_its_seller_answers(
+    shop: EdgedShop, party: Party
+) -> None:
+    buyer = party.services.buyer
+    buyer.predict(shop.model.id, shop.rows(1, 70))
+    channel, before = buyer.channels()[0]["channel"], promised(party)
+
+    def once_more(_: int, value: Any) -> tuple[int, Any]:
+        # it takes the voucher, and says that it is for another sum
+        accepted = accepted_voucher(shop.builder.node, channel)
+        fields = {
+            "expected_cumulative_units": accepted["cumulative_units"] + PRICE,
+            "accepted": accepted,
+        }
+        return 402, {"title": "more", "code": "payment.stale", "fields": fields}
+
+    shop.edge.change, shop.edge.seen = once_more, []
+    with pytest.raises(SpendingRefused) as refused:
+        buyer.predict(shop.model.id, shop.rows(1, 71), at_most_units=PRICE)
+    assert {cumulative for cumulative, _ in shop.edge.seen} == {before + PRICE}
+    assert "may be cashed" in refused.value.hint
+    # an act with room for two
+    shop.edge.seen = []
+    with pytest.raises(PaymentRequired) as unpaid:
+        buyer.predict(shop.model.id, shop.rows(1, 71), at_most_units=2 * PRICE)
+    assert max(cumulative for cumulative, _ in shop.edge.seen) == before + 2 * PRICE
+    assert "may still be cashed" in unpaid.value.hint
+    shop.edge.change = None
+    # its place is found again, at one price
+    assert buyer.predict(shop.model.id, shop.rows(1, 72), at_most_units=PRICE)["outputs"]

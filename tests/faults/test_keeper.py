@@ -26,6 +26,7 @@ from freehold.node.answers import money
 from freehold.node.keeping import costs, keeper, purse, subjects
 from freehold.node.keeping.purse import GasDaySpent
 from freehold.node.node import Node
+from freehold.node.rationing import Ration
 from freehold.node.settling import ACT, settle
 
 CAP = costs.most_gas(ACT)
@@ -531,6 +532,22 @@ def test_a_transfer_waits_for_another_day_when_the_gas_is_spent(shop: Shop, paye
     node.settings = node.settings.with_overrides(gas_per_day=0)
     assert shop.post(shop.body(), transfer).status_code == 200
     assert nonce(node) == before + 1
+
+
+def test_a_transfer_that_was_refused_takes_nothing_of_its_buyers_ration(
+    shop: Shop, payer: Party, node: Node
+) -> None:
+    serving.switch(node, shop.model.id, on=True, ration=Ration(calls=1))
+    other = shop.buyer("rationed")
+    try:
+        node.settings = node.settings.with_overrides(gas_per_day=1)
+        for _ in range(2):
+            assert shop.post(shop.body(), to_header(shop.deposit(other))).status_code == 503
+        node.settings = node.settings.with_overrides(gas_per_day=0)
+        assert shop.post(shop.body(), to_header(shop.deposit(other))).status_code == 200
+        assert shop.post(shop.body(), to_header(shop.deposit(other))).json()["code"] == "answers.ration"
+    finally:
+        serving.switch(node, shop.model.id, on=True, ration=Ration())
 
 
 def test_anchors_by_itself_count_and_stop_with_the_day(shop: Shop, node: Node) -> None:

@@ -266,7 +266,7 @@ class Buyer:
             name = f"{record['channel']}:{cumulative_units}"
             ceiling.spend(self._node, act, Payment(name, units, "call", record["model"]))
         pending = {"body": body.decode(), "cumulative_units": cumulative_units, "grant": grant.id}
-        record = {**record, "pending": pending}
+        record = {**spending.promise(record, cumulative_units, act), "pending": pending}
         spending.keep(self._node, record)
         return record
 
@@ -295,12 +295,15 @@ class Buyer:
             price = use_price(grant, len(json.loads(body)["rows"]))
             expected = self._require_promised(record, refusal, price)
             record = {**record, "cumulative_units": expected - price}
+            spending.promise(record, expected, act)
             record = spending.make_room(
                 self._node, record, price, act, 1, lambda: self._require_answered(asset, body)
             )
             record = self._plan(record, grant, body, expected, act)
             return self._send(record, asset, act, resynchronise=False)
         spending.keep(self._node, {**record, "pending": None})
+        units = pending["cumulative_units"] - int(record["cumulative_units"])
+        refusal.hint += f" A voucher of {dollars(units)} was sent for it, and may still be cashed."
         raise refusal
 
     def _require_promised(self, record: Record, refusal: FreeholdError, price_units: int) -> int:

@@ -73,14 +73,14 @@ def require(node: Node, connection: Connection, model: str, buyer: str, rows: in
             )
 
 
-def take(node: Node, tx: Transaction, model: str, buyer: str, rows: int) -> None:
-    """Count one call of so many rows, in the transaction that answers it.
+def take(node: Node, tx: Transaction, model: str, buyer: str, rows: int) -> int:
+    """Count one call of so many rows, in the transaction that answers it; the hour it counts in, 0 where none does.
 
     Raises:
         RationSpent.
     """
     if of(node, model) == Ration():
-        return
+        return 0
     require(node, tx.connection, model, buyer, rows)
     now = node.now()
     tx.connection.execute(
@@ -91,4 +91,14 @@ def take(node: Node, tx: Transaction, model: str, buyer: str, rows: int) -> None
         "INSERT INTO served VALUES (?, ?, ?, 1, ?) ON CONFLICT (model, buyer, at) DO UPDATE"
         " SET calls = served.calls + 1, answered_rows = served.answered_rows + excluded.answered_rows",
         (model, buyer, now - now % HOUR_SECONDS, rows),
+    )
+    return now - now % HOUR_SECONDS
+
+
+def give_back(tx: Transaction, model: str, buyer: str, rows: int, hour: int) -> None:
+    """A call that was counted in that hour is not answered after all."""
+    tx.connection.execute(
+        "UPDATE served SET calls = calls - 1, answered_rows = answered_rows - ?"
+        " WHERE model = ? AND buyer = ? AND at = ?",
+        (rows, model, buyer, hour),
     )

@@ -250,6 +250,30 @@ def sign_voucher(node: Node, record: Record, cumulative_units: int, grant: str) 
     )
 
 
+def promise(record: Record, cumulative_units: int, act: Act) -> Record:
+    """The record with what is about to be signed: no act signs away more than is allowed for one, refused or not.
+
+    A voucher that was sent may be cashed whatever its seller answered.
+
+    Raises:
+        SpendingRefused: it was not signed.
+    """
+    before = max(int(record["cumulative_units"]), int((record["pending"] or {}).get("cumulative_units", 0)))
+    signed = record.get("signed") or {"act": "", "from_units": before, "units": before}
+    if signed["act"] != act.id:
+        signed = {**signed, "act": act.id, "from_units": max(before, signed["units"])}
+    if int(record["cumulative_units"]) > signed["units"]:
+        # signed before this home was restored
+        signed = {**signed, "from_units": int(record["cumulative_units"])}
+    signed = {**signed, "units": max(signed["units"], cumulative_units)}
+    try:
+        ceiling.require_agreed(act, signed["units"] - signed["from_units"])
+    except ceiling.SpendingRefused as error:
+        error.hint = "A voucher that was sent may be cashed, whatever was answered; another was not signed."
+        raise
+    return {**record, "signed": signed}
+
+
 def channels_domain(node: Node) -> Domain:
     """In which vouchers are signed."""
     return Domain(CHANNELS_DOMAIN, node.chain_id, node.contract("Channels"))

@@ -102,7 +102,13 @@ class Transfers:
         intent = {"request": question.hash, "from_block": node.chain.block_number(), "at": now}
         with node.store.transaction() as tx:
             # before money moves: what is refused later would have been paid
-            rationing.take(node, tx, served.asset.id, transfer.payer, rows)
+            hour = rationing.take(node, tx, served.asset.id, transfer.payer, rows)
+            intent["counted"] = {
+                "model": served.asset.id,
+                "buyer": transfer.payer,
+                "rows": rows,
+                "hour": hour,
+            }
             tx.set(key, intent)
         return intent
 
@@ -112,25 +118,25 @@ class Transfers:
             try:
                 keeper.send(node, _errand(transfer, pool))
             except (keeper.NotWorthItsGas, GasOverCap, Quarantined, FeeTooHigh) as error:
-                self._forget(key)
+                self._forget(key, intent)
                 raise PaymentRefused(
                     f"this payment is not sent: {error.message}",
                     hint="Nothing was taken. Pay by vouchers of a channel, which cost the seller less gas.",
                 ) from error
             except GasDaySpent:
-                self._forget(key)
+                self._forget(key, intent)
                 raise
             except ContractReverted as error:
                 # refused for good, unless somebody else submitted the same authorization first
                 if not self._is_used(transfer, pool):
-                    self._forget(key)
+                    self._forget(key, intent)
                     raise PaymentRefused(
                         f"the transfer was refused: {error.message}",
                         hint="Nothing was taken. Sign a new one.",
                     ) from error
         made = (hash_bytes(pool), transfer.payer, transfer.value_units, nonce)
         if not once.is_deposited(node, *made, intent["from_block"]):
-            self._forget(key)
+            self._forget(key, intent)
             raise PaymentRefused(
                 "the authorization was cancelled or spent on something else", hint="Sign a new one."
             )
@@ -141,9 +147,11 @@ class Transfers:
         )
         return bool(state)
 
-    def _forget(self, key: str) -> None:
+    def _forget(self, key: str, intent: dict[str, Any]) -> None:
         with self._node.store.transaction() as tx:
             tx.delete(key)
+            if "counted" in intent:
+                rationing.give_back(tx, **intent["counted"])
 
     def _grant(self, served: Served, transfer: Transfer, issued_at: int, index: int) -> Grant:
         """A grant for this one call, so that a receipt can name what it was used under."""
