@@ -1,6 +1,11 @@
 """What Home says was earned."""
 
-from freehold.console.pages.home import DAY_SECONDS, earned
+import os
+
+import pytest
+
+from freehold.console.pages.home import DAY_SECONDS, earned, trouble
+from freehold.node.backup import saving
 from freehold.node.ledger import Move
 
 NOW = 100 * DAY_SECONDS + 7
@@ -21,6 +26,22 @@ def test_today_the_month_and_all():
     assert made.points[0][1] == 300
     assert made.points[-1][1] == 321
     assert made.points[-1][0] == "11 April 1970"
+
+
+@pytest.mark.parametrize("code", ["log.forked", "log.behind", "chain.lost_state", "chain.other"])
+def test_a_network_that_answers_is_not_said_to_be_silent(code):
+    assert "does not answer" in trouble("chain", "chain.unreachable")
+    assert "does not answer" not in trouble("chain", code)
+
+
+def test_a_backup_counts_from_when_it_was_made(tmp_path):
+    assert saving.last_made(tmp_path) == 0
+    saving.note_made(tmp_path)
+    (note,) = tmp_path.iterdir()
+    os.utime(note, (5, 5))
+    assert (saving.last_made(tmp_path), note.stat().st_mode & 0o077) == (5, 0)
+    saving.note_made(tmp_path)
+    assert saving.last_made(tmp_path) > 5
 
 
 def test_nothing_yet():

@@ -42,6 +42,7 @@ def backup(
 
     secret = passphrases.obtain(passphrase_fd, passphrase_file, new=False, home=home.expanduser())
     saved = saving.save(home.expanduser(), output.expanduser(), secret)
+    saving.note_made(home.expanduser())
     value = {"file": str(output), "size_bytes": saved.size_bytes, **_facts(saved.manifest)}
     lines = [
         *_lines(value),

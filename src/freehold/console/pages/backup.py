@@ -39,7 +39,7 @@ def backup(visit: Visit, error: FreeholdError | None = None) -> Response:
         "backup.html",
         error.http_status if error else 200,
         error=error,
-        last=int(visit.node.store.state("backup_at", 0)),
+        last=saving.last_made(visit.door.home),
         ready=visit.session.kept.get("backup"),
         home=str(visit.door.home.absolute()),
         elsewhere="://" in visit.node.settings.blobs,
@@ -73,8 +73,7 @@ def download(visit: Visit) -> Response:
     ready = visit.session.kept.get("backup")
     if not isinstance(ready, Ready) or not ready.path.exists():
         raise NotFound("that backup is no longer here", hint="Make it again.")
-    with visit.node.store.transaction() as tx:
-        tx.set("backup_at", ready.made_at)
+    saving.note_made(visit.door.home)
     return FileResponse(
         ready.path,
         filename=ready.name,

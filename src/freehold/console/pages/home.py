@@ -19,6 +19,9 @@ from freehold.core.documents import Asset, Receipt
 from freehold.core.errors import Unavailable
 from freehold.core.money import dollars
 from freehold.node import asking, earning, requests, viewing
+from freehold.node.anchored_head import ChainLostState, LogBehind, LogForked
+from freehold.node.backup import saving
+from freehold.node.chain_identity import OtherChain
 from freehold.node.keeping import purse, subjects
 from freehold.node.ledger import Move
 from freehold.node.node import Node
@@ -33,6 +36,13 @@ _TROUBLE = {
     "keys": "the keys in memory are wrong; restart the node",
     "disk": "the disk is nearly full",
 }
+_CHAIN_ANSWERS = {
+    OtherChain.code: "another network answers in the place of yours, so nothing is signed or paid",
+    ChainLostState.code: "the network has lost what it vouched for, so it was set back or replaced",
+    LogForked.code: "another copy of this node writes the same log, so this one writes nothing",
+    LogBehind.code: "this home is older than what the network vouches for, so it writes nothing",
+}
+"""What is wrong though the network answers."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +121,7 @@ def _todo(visit: Visit, money: dict[str, Any] | None, *, published: bool) -> lis
     if money and money["claimable_units"]:
         text = f"{dollars(money['claimable_units'])} of your earnings is ready to claim."
         todo.append({"text": text, "href": "/earnings", "action": "Claim"})
-    last = int(node.store.state("backup_at", 0))
+    last = saving.last_made(node.home)
     if published and node.now() - last > BACKUP_DAYS * 86_400:
         text = (
             f"Your last backup was {words.ago(last, node.now())}."
@@ -171,10 +181,15 @@ def _uses(node: Node) -> list[dict[str, Any]]:
     return found
 
 
+def trouble(name: str, code: str) -> str:
+    """What a check that failed means to the owner."""
+    return _CHAIN_ANSWERS.get(code) or _TROUBLE.get(name, name)
+
+
 def _health(visit: Visit) -> dict[str, Any]:
     """One sentence, and whether it is good news."""
     look = visit.services.readiness.look()
-    wrong = [_TROUBLE.get(name, name) for name, code in look.reasons.items() if code]
+    wrong = [trouble(name, code) for name, code in look.reasons.items() if code]
     if wrong:
         return {"good": False, "sentence": f"Something needs attention: {'; '.join(wrong)}."}
     with visit.node.store.log() as log:

@@ -33,6 +33,10 @@ from freehold.vault.spool import Spool, sweep
 _BUSY_SECONDS = 30.0
 
 
+_MADE = "backup-made"
+"""An empty file of the home, as old as the last backup: it is made while another process has the database."""
+
+
 class BackupExists(Conflict):
     """A file stands where the backup was to be written."""
 
@@ -64,6 +68,20 @@ def save(home: Path, target: Path, passphrase: str) -> Saved:
         require_node(home)
         keys = Keys.load(home / daemon.KEYS_FILE, passphrase)
         return _save(home, target, keys, passphrase)
+
+
+def note_made(home: Path) -> None:
+    """The owner has a backup from now on."""
+    with suppress(OSError):  # the backup is made all the same
+        (home / _MADE).touch(mode=0o600)
+
+
+def last_made(home: Path) -> int:
+    """When the owner last took one away, Unix seconds; 0 if never."""
+    try:
+        return int((home / _MADE).stat().st_mtime)
+    except OSError:
+        return 0
 
 
 def _save(home: Path, target: Path, keys: Keys, passphrase: str) -> Saved:
