@@ -22,6 +22,7 @@ from freehold.node import (
     releasing,
     settling,
 )
+from freehold.node.chain_identity import OtherChain
 from freehold.node.continuity import RESTORED
 from freehold.node.keeping import purse, subjects
 from freehold.node.node import Node
@@ -36,6 +37,8 @@ MAX_CATALOGUE_BYTES = 8 * 1024 * 1024
 
 def status(node: Node) -> dict[str, Any]:
     """This node at a glance."""
+    with suppress(OtherChain):  # a notice says so
+        node.continuity.require_same()
     with node.store.log() as log:
         size = log.size()
     return {
@@ -59,8 +62,6 @@ def status(node: Node) -> dict[str, Any]:
 def notices(node: Node) -> list[dict[str, str]]:
     """What is wrong with this home: another chain, a log that must not grow, data that is gone, unknown budgets."""
     found: list[FreeholdError] = []
-    with suppress(FreeholdError):  # said by `other`, and elsewhere where the chain does not answer
-        node.continuity.require_same()
     if node.continuity.other is not None:
         found.append(node.continuity.other)
     if node.continuity.stopped is not None:
