@@ -222,9 +222,9 @@ def test_uses_and_spend_cap_of_a_grant_are_limits(shop: Shop, payer: Party) -> N
 
 def test_a_grant_that_is_not_here_opens_nothing(shop: Shop, hand: Hand) -> None:
     unknown = hand.voucher(PRICE, grant="0x" + "cd" * 32)
-    assert refused(shop, unknown) == (402, "payment.refused")
+    assert refused(shop, unknown) == (402, "payment.grant_unknown")
     not_a_grant = hand.voucher(PRICE, grant=shop.model.id)
-    assert refused(shop, not_a_grant) == (402, "payment.refused")
+    assert refused(shop, not_a_grant) == (402, "payment.grant_unknown")
 
 
 def held(party: Party, seller: Party, asset: Asset) -> str:
