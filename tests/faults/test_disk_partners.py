@@ -18,8 +18,8 @@ from played_builder import Played
 from strangers import home_bytes
 
 from freehold.core.documents import Asset, parse_document
-from freehold.core.errors import FreeholdError, InvalidInput, Unavailable
-from freehold.core.signing import parse_envelope, sign_digest
+from freehold.core.errors import FreeholdError, InvalidDocument, InvalidInput, Unavailable
+from freehold.core.signing import Envelope, parse_envelope, seal, sign_digest
 from freehold.market.offer import Offer
 from freehold.node import granting, logbook, pending, proving, publishing, viewing
 from freehold.node.ceiling import Act
@@ -27,7 +27,8 @@ from freehold.node.databases.sqlite import WAL_BYTES, SqliteDatabase
 from freehold.node.gathering import FIRST_PAUSE_SECONDS, Gathering
 from freehold.node.limits import Busy
 from freehold.node.logbook import NotAnchored, anchor_if_due
-from freehold.node.peers import PeerRefused
+from freehold.node.peers import PeerElsewhere, PeerRefused
+from freehold.vault.keystore import Keys
 
 PRICE_UNITS = 2_000_000
 
@@ -177,6 +178,59 @@ def test_a_catalogue_that_goes_on_changing_keeps_its_newest_and_what_was_used(
     found = [row["name"] for row in publishing.search(reader.node, "offer", "")]
     assert found == [f"offer {number}" for number in range(190, 240)]
     assert reader.node.store.has(used.id), "something came of it"
+
+
+def shows(*, party: Envelope | None = None, assets: list[Envelope] | None = None) -> bytes:
+    """What a hostile node says it is, or offers."""
+    if party is not None:
+        return json.dumps({"party": party.to_json()}).encode()
+    return json.dumps({"assets": [one.to_json() for one in assets or []], "asks_first": []}).encode()
+
+
+def test_nobody_takes_the_place_of_another_by_showing_its_document(world: World) -> None:
+    hostile = Hostile()
+    reader, honest, thief = (
+        world.party("reader"),
+        world.party("honest"),
+        world.party("thief", wrap=hostile.wrap),
+    )
+    offered = honest.publish(make(12, seed=3))
+    reader.knows(honest)
+    kept, about = documents(reader), "/.well-known/freehold.json"
+    hostile.lies[about] = [answer(shows(party=honest.node.party))]
+    with pytest.raises(PeerElsewhere, match=honest.url):
+        viewing.add_peer(reader.services, thief.url)
+    assert viewing.peers(reader.node) == [honest.url]
+    hostile.lies["/catalogue"] = [answer(shows(assets=[honest.node.store.get(offered.id)]))]
+    with pytest.raises(InvalidDocument, match="of its own"):
+        viewing.read_catalogue(reader.services, thief.url, thief.account)
+    assert documents(reader) == kept
+
+
+def test_a_peer_that_is_somebody_else_at_each_visit_leaves_nothing(world: World) -> None:
+    hostile = Hostile()
+    reader, lister = world.party("reader"), world.party("lister", wrap=hostile.wrap)
+    offered, keys = lister.publish(make(12, seed=3)), Keys.generate()
+    reader.knows(lister)
+    other = lister.node.party_document().model_copy(
+        update={"account": keys.account, "account_key": "0x" + keys.account_public.hex()}
+    )
+    sealed = seal(other, keys.account_key, reader.node.domain)
+    kept, noted = documents(reader), states(reader)
+    for _ in range(3):
+        hostile.lies["/.well-known/freehold.json"] = [answer(shows(party=sealed))]
+        (failed,) = viewing.refresh(reader.services)
+        assert keys.account in failed["reason"]
+        assert lister.account in failed["reason"]
+    assert (documents(reader), states(reader)) == (kept, noted)
+    with reader.node.store.reading() as connection:
+        assert not pending.is_partner(connection, keys.account)
+    hostile.lies["/.well-known/freehold.json"] = [answer(shows(party=sealed))]
+    hostile.lies["/catalogue"] = [answer(shows())]
+    assert viewing.add_peer(reader.services, lister.url)["account"] == keys.account
+    assert not reader.node.store.has(offered.id), (
+        "the owner typed the address again: the former one's offers go"
+    )
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,18 @@ class PeerBusy(Unavailable):
     code = "peer.busy"
 
 
+class PeerElsewhere(InvalidInput):
+    """An address shows a party that says it is reached at another one."""
+
+    code = "peer.elsewhere"
+
+
+class PeerChanged(Conflict):
+    """Another party answers at an address than before."""
+
+    code = "peer.changed"
+
+
 class Peers:
     """HTTP client of one node; safe to use from several threads."""
 
@@ -83,11 +95,14 @@ class Peers:
         self._introduced: set[str] = set()
         self._lock = threading.Lock()
 
-    def meet(self, url: str) -> Party:
+    def meet(self, url: str, before: str = "") -> Party:
         """Fetch, check and remember who runs the node at `url`, which is the owner's word.
 
+        What is shown there counts as that party's only if its own document names the address, and the party is
+        the account that was there `before`.
+
         Raises:
-            NotAnOrigin, PeerUnreachable.
+            NotAnOrigin, PeerUnreachable, PeerElsewhere, PeerChanged: nothing was kept.
         """
         origin = origins.parse(url)
         place = (origin.host, origin.port)
@@ -98,9 +113,22 @@ class Peers:
             self._meeting.discard(place)
         if not isinstance(answer, dict):
             raise InvalidInput(f"{url} is not a Freehold node", hint="Check the URL.")
-        party = self._node.accept_party(parse_envelope(answer.get("party")))
+        envelope = parse_envelope(answer.get("party"))
+        party = self._node.check_party(envelope)
+        if before not in ("", party.account):
+            raise PeerChanged(
+                f"{party.name} ({party.account}) answers at {url}, and not {before} as before",
+                hint=f"If that is right: freehold peers add {url}",
+                account=party.account,
+                before=before,
+            )
+        _require_named(party, origin)
+        self._node.accept_party(envelope)
+        # it may have signed a newer one since
+        newest = self._node.party_of(party.account)
+        _require_named(newest, origin)
         self._node.befriend(party.account)
-        return party
+        return newest
 
     def url_of(self, account: str) -> str:
         """Where an account's node listens, by its party document."""
@@ -226,6 +254,31 @@ class Peers:
     def close(self) -> None:
         """Close all connections."""
         self.client.close()
+
+
+def _require_named(party: Party, origin: Origin) -> None:
+    """The party says that it is reached there: anyone can show another one's document.
+
+    Raises:
+        PeerElsewhere.
+    """
+    named = []
+    for endpoint in party.endpoints:
+        with contextlib.suppress(NotAnOrigin):
+            named.append(origins.parse(endpoint))
+    if _place(origin) not in map(_place, named):
+        where = ", ".join(map(str, named)) or "none"
+        raise PeerElsewhere(
+            f"{origin} shows the document of {party.name}, which names another address: {where}",
+            hint="Add that address, or have its operator set endpoint.",
+            account=party.account,
+        )
+
+
+def _place(origin: Origin) -> tuple[str, str, int]:
+    """An origin, with this machine under one name."""
+    host = "localhost" if origin.host in ("127.0.0.1", "::1") else origin.host
+    return origin.scheme, host, origin.port
 
 
 def _left(url: str, deadline: float) -> float:

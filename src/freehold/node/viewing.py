@@ -33,6 +33,7 @@ from freehold.training.record import RunPlan
 
 MAX_CATALOGUE = 1_000
 MAX_CATALOGUE_BYTES = 8 * 1024 * 1024
+_MET = "met:"
 
 
 def status(node: Node) -> dict[str, Any]:
@@ -90,9 +91,12 @@ def add_peer(services: Services, url: str) -> dict[str, Any]:
     """Meet another node and remember where it is."""
     node, url = services.node, str(origins.parse(url))
     party = services.peers.meet(url)
-    peers = dict(node.store.state("peers", {}))
+    peers, before = dict(node.store.state("peers", {})), _met(node, url)
     with node.store.transaction() as tx:
         tx.set("peers", {**peers, url: party.account})
+        tx.set(f"{_MET}{url}", party.account)
+        if before != party.account:
+            _forget_offers(tx, before)
     read_catalogue(services, url, party.account)
     return party.body
 
@@ -106,6 +110,13 @@ def forget_peer(node: Node, url: str) -> None:
     }
     with node.store.transaction() as tx:
         tx.set("peers", known)
+        tx.delete(f"{_MET}{origins.spelled(url)}")
+
+
+def _met(node: Node, url: str) -> str:
+    """The account that was met at a peer's address; empty if none was."""
+    added = {origins.spelled(one): who for one, who in node.store.state("peers", {}).items()}
+    return str(node.store.state(f"{_MET}{url}") or added.get(url, ""))
 
 
 def peers(node: Node) -> list[str]:
@@ -114,38 +125,38 @@ def peers(node: Node) -> list[str]:
 
 
 def refresh(services: Services) -> list[dict[str, str]]:
-    """Read the catalogues of all peers; says which did not answer, and why."""
-    failed = []
-    for url in peers(services.node):
+    """Read the catalogues of all peers; says which did not answer, and why.
+
+    A peer is the party that was met at its address first, until the owner adds the address again.
+    """
+    node, failed = services.node, []
+    for url in peers(node):
         try:
-            read_catalogue(services, url, services.peers.meet(url).account)
+            before = _met(node, url)
+            party = services.peers.meet(url, before)
+            if not before:
+                with node.store.transaction() as tx:
+                    tx.set(f"{_MET}{url}", party.account)
+            read_catalogue(services, url, party.account)
         except FreeholdError as error:
             failed.append({"url": url, "reason": error.message})
     return failed
 
 
 def read_catalogue(services: Services, url: str, account: str) -> None:
-    """Keep the assets a node offers, each checked; what does not check is refused as a whole.
-
-    Which assets are granted by hand is noted of the node's own (`account`) only.
-    """
+    """Keep the assets that the node of `account` offers, each its own and checked, or none of them."""
     node = services.node
     answer = services.peers.get(url, "/catalogue", most_bytes=MAX_CATALOGUE_BYTES)
-    offers = answer.get("assets") if isinstance(answer, dict) else None
-    if not isinstance(offers, list) or len(offers) > MAX_CATALOGUE:
-        raise InvalidDocument(f"{url} has no readable catalogue")
-    asks_first = answer.get("asks_first", [])
-    if not isinstance(asks_first, list) or len(asks_first) > MAX_CATALOGUE:
-        raise InvalidDocument(f"{url} has no readable catalogue")
+    asks_first = _listed(url, answer, "asks_first", [])
     fresh: list[Envelope] = []
     approvals: dict[str, consent.Approval] = {}
-    for value in offers:
+    for value in _listed(url, answer, "assets", None):
         envelope = parse_envelope(value)
-        if not isinstance(envelope.document, Asset):
-            raise InvalidDocument(f"{url} offers something that is not an asset")
+        if not isinstance(envelope.document, Asset) or envelope.document.owner != account:
+            raise InvalidDocument(f"{url} offers something that is not an asset of its own")
         if _is_news(node, envelope):
             fresh.append(envelope)
-        if envelope.document.owner == account != node.account:
+        if account != node.account:
             approvals[envelope.document.id] = "ask" if envelope.document.id in asks_first else "automatic"
     heard = {key: said for key, said in approvals.items() if said != consent.approval_of(node, key)}
     with node.store.transaction() as tx:
@@ -158,6 +169,13 @@ def read_catalogue(services: Services, url: str, account: str) -> None:
             consent.set_approval(tx, asset_id, approval)
 
 
+def _listed(url: str, answer: Any, name: str, otherwise: list[Any] | None) -> list[Any]:
+    values = answer.get(name, otherwise) if isinstance(answer, dict) else None
+    if not isinstance(values, list) or len(values) > MAX_CATALOGUE:
+        raise InvalidDocument(f"{url} has no readable catalogue")
+    return values
+
+
 def _is_news(node: Node, envelope: Envelope) -> bool:
     """Whether an asset is not here yet; checked, unless it is here with these signatures.
 
@@ -168,6 +186,15 @@ def _is_news(node: Node, envelope: Envelope) -> bool:
     if known is None or known.signatures != envelope.signatures:
         node.check(envelope)
     return known is None
+
+
+def _forget_offers(tx: Transaction, account: str) -> None:
+    """Nothing came of what a party offered, and its address is another's now."""
+    offers = tx.connection.execute(
+        "SELECT name FROM pending WHERE kind = ? AND party = ?", (pending.ASSETS.kind, account)
+    ).fetchall()
+    for (asset_id,) in offers:
+        _forget_offer(tx, str(asset_id))
 
 
 def _forget_offer(tx: Transaction, asset_id: str) -> None:
