@@ -82,7 +82,7 @@ def run(scenario, **settings: Any) -> None:
     room = Room()
 
     async def whole() -> None:
-        made = Gate(room, Settings(address_requests_per_minute=0, **settings), Tally())
+        made = Gate(room, Settings(**{"address_requests_per_minute": 0, **settings}), Tally())
         try:
             await scenario(made, room)
         finally:
@@ -232,5 +232,44 @@ def test_a_body_cut_while_it_waits_for_a_turn_frees_its_place():
         room.go.set()
         assert [await first.done(), await late.done()] == [200, 200]
         assert await Asked(at, "/peer/grants", method="POST", size=60).give(b"x" * 60).done() == 200
+
+    run(scenario)
+
+
+def test_header_fields_are_counted_exactly():
+    async def scenario(at: Gate, _room: Room) -> None:
+        for more, status in ((-1, 200), (0, 431)):
+            many = [(b"x", b"y")] * (gate.MAX_HEADERS + more)
+            assert await Asked(at, "/catalogue", *many).give(b"").done() == status
+
+    run(scenario)
+
+
+def test_the_owner_and_this_machine_are_not_counted_among_callers():
+    async def scenario(at: Gate, _room: Room) -> None:
+        own = {"address": "203.0.113.7"}
+        statuses = [await Asked(at, "/catalogue", **own).give(b"").done() for _ in range(3)]
+        assert statuses == [200, 429, 429]
+        assert [await Asked(at, "/catalogue", OWNER, **own).give(b"").done() for _ in range(3)] == [200] * 3
+        assert [await Asked(at, "/catalogue", address="127.0.0.1").give(b"").done() for _ in range(3)] == [
+            200
+        ] * 3
+
+    run(scenario, address_requests_per_minute=1)
+
+
+def test_what_is_no_request_reaches_nothing():
+    async def scenario(at: Gate, room: Room) -> None:
+        await at({"type": "websocket", "path": "/catalogue", "headers": []}, None, None)
+
+    run(scenario)
+
+
+def test_deep_json_is_refused_before_it_is_parsed():
+    async def scenario(at: Gate, _room: Room) -> None:
+        deep = b"[" * 5_000
+        asked = Asked(at, "/api/publish", OWNER, method="POST", size=len(deep)).give(deep)
+        assert await asked.done() == 422
+        assert asked.code == "json.invalid"
 
     run(scenario)
