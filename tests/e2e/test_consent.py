@@ -13,7 +13,7 @@ from node_world import TOKEN, Party, World, licence, require_sound
 from peer_calls import call, introduce
 
 from freehold.core.documents import Asset
-from freehold.core.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from freehold.core.errors import Conflict, InvalidDocument, InvalidInput, NotAllowed, NotFound
 from freehold.node import asking, consent, granting, issuing, publishing, requests
 from freehold.node.asking import GrantCountered, GrantWaiting
 from freehold.node.consent import Counter, GrantRefused, RequestDecided
@@ -97,7 +97,8 @@ def test_a_peer_cannot_say_that_anothers_asset_is_granted_by_hand(two: Two, worl
     with liar.node.store.transaction() as tx:
         tx.put(two.owner.node.store.get(automatic.id), public=True)
         consent.set_approval(tx, automatic.id, "ask")
-    two.buyer.knows(liar)
+    with pytest.raises(InvalidDocument, match="not an asset of its own"):
+        two.buyer.knows(liar)
     assert consent.approval_of(two.buyer.node, automatic.id) == "automatic"
 
 
