@@ -181,6 +181,17 @@ def test_a_home_below_another_users_folder_is_refused(tmp_path):
         home_folder.make(above / "home")
 
 
+@as_root
+def test_tightening_leaves_what_others_own(tmp_path):
+    for name, owner in (("own", 0), ("foreign", 1)):
+        (tmp_path / name).touch()
+        (tmp_path / name).chmod(0o644)
+        os.chown(tmp_path / name, owner, owner)
+    tmp_path.chmod(0o700)
+    assert home_folder.tighten(tmp_path) == 1
+    assert [(tmp_path / name).stat().st_mode & 0o777 for name in ("own", "foreign")] == [0o600, 0o644]
+
+
 def test_tightening_follows_no_link_out_of_the_home(tmp_path):
     outside = tmp_path / "outside"
     outside.touch()
