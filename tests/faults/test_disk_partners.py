@@ -147,8 +147,13 @@ def test_a_large_body_is_read_of_who_paid_for_a_grant_and_of_no_newcomer(world: 
     granting._buy(
         builder.node,
         grant,
-        sign_digest(owner.node.keys.account_key, offer),
+        {
+            "grant": owner.node.store.get(grant.id).to_json(),
+            "offer_signature": "0x" + sign_digest(owner.node.keys.account_key, offer).hex(),
+        },
         Act(grant.nonce, PRICE_UNITS),
+        "wanted:",
+        {},
     )
     assert call(builder, owner, "/peer/rounds/commit", body).json()["code"] != "http.too_large"
     dense = {**body, "more": [0] * 200_000}

@@ -183,9 +183,9 @@ def test_a_home_below_another_users_folder_is_refused(tmp_path):
 
 @as_root
 def test_tightening_leaves_what_others_own(tmp_path):
-    for name, owner in (("own", 0), ("foreign", 1)):
+    for name, owner, mode in (("own", 0, 0o644), ("foreign", 1, 0o644), ("closed", 0, 0o600)):
         (tmp_path / name).touch()
-        (tmp_path / name).chmod(0o644)
+        (tmp_path / name).chmod(mode)
         os.chown(tmp_path / name, owner, owner)
     tmp_path.chmod(0o700)
     assert home_folder.tighten(tmp_path) == 1

@@ -132,8 +132,9 @@ def test_a_purchase_that_is_asked_for_twice_is_paid_once(world: World) -> None:
     signature = sign_digest(seller.node.keys.account_key, offer)
     before = buyer.node.balance_units()
     act = Act(grant.nonce, 10**6)
-    with held(world, buyer.node, lambda slow: granting._buy(slow, grant, signature, act)) as got:
-        granting._buy(buyer.node, grant, signature, act)
-    assert got == [None]
+    answer = {"grant": seller.node.seal(grant).to_json(), "offer_signature": "0x" + signature.hex()}
+    with held(world, buyer.node, lambda slow: granting._buy(slow, grant, answer, act, "wanted:", {})) as got:
+        granting._buy(buyer.node, grant, answer, act, "wanted:", {})
+    assert [one["paying"]["grant"] for one in got] == [answer["grant"]]
     assert buyer.node.balance_units() == before - 500
     assert granting.is_purchased(seller.node, grant)
