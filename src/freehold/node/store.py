@@ -7,6 +7,7 @@ entry and the use it counts. After `kill -9` at any moment the database holds wh
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -251,9 +252,9 @@ class Store:
         return json.loads(rows[0][0]) if rows else default
 
     def states(self, prefix: str) -> dict[str, Any]:
-        """All values whose name starts with `prefix` (not empty)."""
+        """All values whose name starts with `prefix`."""
         # both databases order names by their bytes, so the names stand together in the key's index
-        end = prefix[:-1] + chr(ord(prefix[-1]) + 1)
+        end = prefix[:-1] + chr(ord(prefix[-1]) + 1) if prefix else chr(sys.maxunicode)
         rows = self._rows(
             "SELECT name, value FROM state WHERE name >= ? AND name < ? ORDER BY name", prefix, end
         )
