@@ -250,6 +250,12 @@ def test_what_is_easily_guessed_is_no_passphrase(weak):
     assert weak not in str(caught.value.problem())
 
 
+def test_a_saying_needs_as_much_behind_it_as_a_passphrase_of_its_own():
+    require_strong("To be or not to be xkqzvwjpbymt")
+    with pytest.raises(WeakPassphrase, match="saying"):
+        require_strong("To be or not to be xkqzvwjpbym")
+
+
 def test_strong_ones_are_taken_and_long_ones_cost_no_time():
     began = time.process_time()
     for strong in (PASSPHRASE, suggest(), "a" * 4_000 + suggest(), suggest() * 170):
