@@ -198,6 +198,7 @@ def test_values_altered_in_finished_files(honest):
     assert held < 20
 
 
+@pytest.mark.slow
 def test_runs_by_other_numbers():
     held, broken = tried(other_run, 100, "run")
     assert held > 10

@@ -104,6 +104,7 @@ def test_of_two_copies_that_run_the_second_stops_before_it_writes(world, running
     first.api("/anchor", {})
 
 
+@pytest.mark.slow
 def test_a_copy_that_was_rolled_back_stops_at_its_start(world, running, tmp_path):
     """A disk image of yesterday, which no restore has marked."""
     first = running(tmp_path / "first", port=free_port())
@@ -138,7 +139,9 @@ def test_transactions_after_the_backup_stop_a_restored_home_until_its_owner_says
     assert not again.api("/status")["notices"]
 
 
-@pytest.mark.parametrize("nothing_since", [True, False], ids=["kept", "closed"])
+@pytest.mark.parametrize(
+    "nothing_since", [pytest.param(True, id="kept", marks=pytest.mark.slow), pytest.param(False, id="closed")]
+)
 def test_a_restored_home_trains_once_its_owner_has_said_what_was_spent(
     world, running, tmp_path, nothing_since
 ):
