@@ -264,7 +264,7 @@ def test_hostile_names_are_inert_everywhere(console: Console, page, world: World
         assert "\N{RIGHT-TO-LEFT OVERRIDE}" not in shown
         listed = list(names.values()) if path == "data" else [names.get(path.split("/")[-1], "")]
         for name in listed:
-            # as it was written, up to where long names are clipped and steering characters dropped
+            # as it was written, up to where long names are clipped and control characters dropped
             assert name.split("\N{RIGHT-TO-LEFT OVERRIDE}")[0][:12] in shown, path
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
     page.goto(console.url + "publish")

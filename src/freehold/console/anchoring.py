@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from freehold.core.errors import FreeholdError
+from freehold.node.keeping import costs
 from freehold.node.node import LOCAL_CHAIN_ID, Node
-
-USUAL_GAS = 60_000
-"""Before this node ever anchored; a first anchor writes two new words."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +19,7 @@ class Fee:
 
 def fee(node: Node) -> Fee | None:
     """What one anchor costs at the present price of gas; None while the chain does not answer."""
-    gas = int(node.store.state("gas:LogAnchors.anchor", USUAL_GAS))
+    gas = int(node.store.state("gas:LogAnchors.anchor", costs.USUAL_GAS["LogAnchors.anchor"]))
     try:
         price_wei = int(str(node.chain.rpc.call("eth_gasPrice")), 16)
     except (FreeholdError, ValueError):
