@@ -2,7 +2,7 @@
 
     python bench/addresses.py
 
-Verdicts are of the code that connects (`freehold.node.reaching`), asked with each address as a stranger's, for nodes
+Verdicts are of the code that connects (`freehold.kernel.reaching`), asked with each address as a stranger's, for nodes
 on the public network, on a private one and on this machine; nothing is sent. Then a real node runs under each
 spelling of an endpoint and is sent a signed request that is right, and one for another name. Exits 1 on a surprise.
 """
@@ -26,8 +26,8 @@ from node_world import World, free_port  # noqa: E402 - after the path
 from freehold.core import addresses, origins  # noqa: E402
 from freehold.core.http_signature import Request, Stamp, read, sign_request, verify  # noqa: E402
 from freehold.core.signature_base import signature_base  # noqa: E402
-from freehold.node import reaching  # noqa: E402
-from freehold.node.settings import Settings  # noqa: E402
+from freehold.kernel import reaching  # noqa: E402
+from freehold.kernel.settings import Settings  # noqa: E402
 
 NODES = {
     "public": "https://north.example",

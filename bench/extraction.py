@@ -12,13 +12,13 @@ from pathlib import Path
 
 import numpy as np
 
-from freehold.inference.answer import PPM, answer_json
-from freehold.training import demo
-from freehold.training.fixed import LOGIT_LIMIT, UNIT
-from freehold.training.logistic import GRADIENT_BITS, Recipe, gradient, predict, step
-from freehold.training.scaling import typical, unit_rows
-from freehold.training.table import read
-from freehold.training.updates import EXACT_BITS
+from freehold.core.fixed import LOGIT_LIMIT, UNIT
+from freehold.features.data.rules.table import read
+from freehold.features.gateway.rules.answer import PPM, answer_json
+from freehold.features.training.rules.logistic import GRADIENT_BITS, Recipe, gradient, predict, step
+from freehold.features.training.rules.scaling import typical, unit_rows
+from freehold.features.training.rules.updates import EXACT_BITS
+from freehold.quickstart import demo
 
 STEPS = 60
 FARTHEST = LOGIT_LIMIT / 1024

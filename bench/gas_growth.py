@@ -27,7 +27,7 @@ from freehold.chain.rpc import Rpc  # noqa: E402
 from freehold.chain.transaction import account_of  # noqa: E402
 from freehold.core.signing import sign_digest  # noqa: E402
 from freehold.core.typed_data import MARKET_DOMAIN, OFFER_TYPE, Domain, digest, voucher_digest  # noqa: E402
-from freehold.market.split import leaf_hash  # noqa: E402
+from freehold.features.models.rules.split import leaf_hash  # noqa: E402
 
 ME, SELLER_KEY = account_of(DEV_KEY), keccak(b"seller")
 SELLER = account_of(SELLER_KEY)

@@ -25,10 +25,10 @@ from node_world import World  # noqa: E402
 
 from freehold.chain.errors import ContractReverted  # noqa: E402
 from freehold.core.ids import hash_bytes  # noqa: E402
-from freehold.inference.payment import signature_bytes  # noqa: E402
-from freehold.node.keeping import costs, purse, subjects  # noqa: E402
-from freehold.node.node import Node  # noqa: E402
-from freehold.node.settling import settle  # noqa: E402
+from freehold.features.payments.rules.payment import signature_bytes  # noqa: E402
+from freehold.features.payments.settling import settle  # noqa: E402
+from freehold.kernel.keeping import costs, purse, subjects  # noqa: E402
+from freehold.kernel.node import Node  # noqa: E402
 
 PASSES, EVERY_SECONDS = 96, 900
 

@@ -45,12 +45,12 @@ class Area:
 AREAS = {
     "rights": Area(
         (
-            "src/freehold/rights/*.py",
+            "src/freehold/features/grants/rules/*.py",
             "src/freehold/core/terms.py",
-            "src/freehold/node/granting.py",
-            "src/freehold/node/issuing.py",
-            "src/freehold/node/admitting.py",
-            "src/freehold/node/uses.py",
+            "src/freehold/features/grants/granting.py",
+            "src/freehold/features/grants/issuing.py",
+            "src/freehold/features/training/admitting.py",
+            "src/freehold/features/proof/uses.py",
         ),
         (
             "tests/unit/test_rights.py",
@@ -67,17 +67,18 @@ AREAS = {
     ),
     "money": Area(
         (
-            "src/freehold/inference/*.py",
-            "src/freehold/market/*.py",
+            "src/freehold/features/payments/rules/*.py",
+            "src/freehold/features/gateway/rules/*.py",
+            "src/freehold/features/models/rules/*.py",
             "src/freehold/core/money.py",
-            "src/freehold/node/serving.py",
-            "src/freehold/node/served.py",
-            "src/freehold/node/spending.py",
-            "src/freehold/node/settling.py",
-            "src/freehold/node/transfers.py",
-            "src/freehold/node/buying.py",
-            "src/freehold/node/ceiling.py",
-            "src/freehold/node/keeping/*.py",
+            "src/freehold/features/gateway/serving.py",
+            "src/freehold/features/gateway/served.py",
+            "src/freehold/features/payments/spending.py",
+            "src/freehold/features/payments/settling.py",
+            "src/freehold/features/gateway/transfers.py",
+            "src/freehold/features/gateway/buying.py",
+            "src/freehold/kernel/ceiling.py",
+            "src/freehold/kernel/keeping/*.py",
         ),
         (
             "tests/unit/test_inference_rules.py",
@@ -96,7 +97,11 @@ AREAS = {
         ),
     ),
     "evidence": Area(
-        ("src/freehold/evidence/**/*.py", "src/freehold/chain/proof.py"),
+        (
+            "src/freehold/kernel/evidence/**/*.py",
+            "src/freehold/features/*/checks/*.py",
+            "src/freehold/chain/proof.py",
+        ),
         (
             "tests/unit/test_evidence_bundle.py",
             "tests/unit/test_evidence_assembly.py",
@@ -114,7 +119,7 @@ AREAS = {
         ),
     ),
     "store": Area(
-        ("src/freehold/log/*.py", "src/freehold/node/store.py", "src/freehold/node/databases/session.py"),
+        ("src/freehold/log/*.py", "src/freehold/kernel/store.py", "src/freehold/kernel/databases/session.py"),
         (
             "tests/unit/test_log_note.py",
             "tests/unit/test_log_tiles.py",
@@ -148,7 +153,11 @@ AREAS = {
         ),
     ),
     "console": Area(
-        ("src/freehold/console/gate.py", "src/freehold/console/sessions.py", "src/freehold/node/api/gate.py"),
+        (
+            "src/freehold/shell/web/gate.py",
+            "src/freehold/shell/web/sessions.py",
+            "src/freehold/kernel/http/gate.py",
+        ),
         (
             "tests/unit/test_console_gate.py",
             "tests/unit/test_console_sessions.py",

@@ -5,7 +5,7 @@ Run: python bench/noise.py
 
 import time
 
-from freehold.training import noise, privacy
+from freehold.features.privacy.rules import noise, privacy
 
 SEED = bytes(range(32))
 SAMPLES = 4_000_000

@@ -14,10 +14,10 @@ from typing import Any
 from eth_hash.auto import keccak
 
 import freehold
-from freehold.cli import json_reference
 from freehold.core.errors import FreeholdError
-from freehold.node.setting_sources import variable
-from freehold.node.settings import Settings
+from freehold.kernel.setting_sources import variable
+from freehold.kernel.settings import Settings
+from freehold.shell.cli import json_reference
 
 TARGET = Path(__file__).resolve().parents[1] / "docs" / "reference"
 NOTE = "Written by `python scripts/reference.py` out of the code; change the code, not this page.\n"
@@ -90,7 +90,8 @@ class _Anything:
 
 
 def http() -> str:
-    from freehold.node.api import control, operations, paid, peer, public
+    from freehold.features.gateway import paid
+    from freehold.shell.http import control, operations, peer, public
 
     nobody: Any = _Anything()
     groups = {
@@ -110,7 +111,7 @@ def http() -> str:
 
 
 def metrics() -> str:
-    from freehold.node.metrics import CATALOGUE
+    from freehold.kernel.metrics import CATALOGUE
 
     lines = ["# Metrics", "", NOTE]
     lines += [

@@ -23,9 +23,9 @@ from console_node import Console  # noqa: E402
 from node_world import World  # noqa: E402
 from playwright.sync_api import sync_playwright  # noqa: E402
 
-from freehold.node import publishing  # noqa: E402
-from freehold.node.licence import Licence  # noqa: E402
-from freehold.training import demo  # noqa: E402
+from freehold.features.data import publishing  # noqa: E402
+from freehold.features.data.licence import Licence  # noqa: E402
+from freehold.quickstart import demo  # noqa: E402
 
 WIDE = {"width": 1200, "height": 860}
 PHONE = {"width": 390, "height": 780}

@@ -8,7 +8,7 @@ node.publish("patients.csv", "ill", price="2.50")
 freehold.verify("evidence")                # needs no node
 ```
 
-See `freehold.api` for the whole library; nothing of it is loaded before it is used.
+See `freehold.shell.library.node` for the whole library; nothing of it is loaded before it is used.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from freehold.api import Node, Training, connect, verify
+    from freehold.shell.library.node import Node, Training, connect, verify
 
 __all__ = ["Node", "Training", "__version__", "connect", "verify"]
 
@@ -25,7 +25,7 @@ __version__ = "0.1.0"
 
 def __getattr__(name: str) -> object:
     if name in __all__:
-        from freehold import api  # noqa: PLC0415 - `import freehold` stays light
+        from freehold.shell.library import node as api  # noqa: PLC0415 - `import freehold` stays light
 
         return getattr(api, name)
     raise AttributeError(f"module 'freehold' has no attribute {name!r}")

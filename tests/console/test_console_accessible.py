@@ -9,8 +9,9 @@ import pytest
 from console_node import Console
 from node_world import World
 
-from freehold.node import granting, viewing
-from freehold.node.asking import GrantWaiting
+from freehold.features.grants import granting
+from freehold.features.grants.asking import GrantWaiting
+from freehold.shell import viewing
 
 AXE = Path(__file__).resolve().parents[1] / "clients" / "node_modules" / "axe-core" / "axe.min.js"
 PATHS = (

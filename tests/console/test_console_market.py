@@ -20,7 +20,7 @@ import pytest
 from console_node import Console
 from node_world import World, licence, until
 
-from freehold.node import publishing
+from freehold.features.data import publishing
 
 AXE = Path(__file__).resolve().parents[1] / "clients" / "node_modules" / "axe-core" / "axe.min.js"
 HOSTILE = "<b>Ward</b> \u202etxt.exe"
@@ -228,7 +228,7 @@ def test_verifying_an_answer_really_verifies(market: Market, tmp_path: Path):
     command = [
         sys.executable,
         "-m",
-        "freehold.cli",
+        "freehold.shell.cli",
         "verify",
         str(tmp_path / folder),
         "--rpc-url",

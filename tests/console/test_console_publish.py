@@ -13,9 +13,10 @@ from node_process import PASSPHRASE
 from node_world import Party, World
 
 from freehold.core.errors import NotFound
-from freehold.node import asking, granting, viewing
-from freehold.node.asking import GrantWaiting
-from freehold.node.consent import GrantRefused
+from freehold.features.grants import asking, granting
+from freehold.features.grants.asking import GrantWaiting
+from freehold.features.grants.consent import GrantRefused
+from freehold.shell import viewing
 
 
 @pytest.fixture(scope="module")
@@ -334,7 +335,7 @@ def test_backup_downloads_and_home_stops_asking(console: Console, page, tmp_path
     saved = tmp_path / "saved.backup"
     arriving.value.save_as(saved)
     assert arriving.value.suggested_filename.startswith("clinic-north-20")
-    from freehold.node.backup import restoring
+    from freehold.shell.backup import restoring
 
     assert restoring.examine(saved, tmp_path, PASSPHRASE).account == console.account
     page.goto(console.url)

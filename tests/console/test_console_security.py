@@ -12,7 +12,7 @@ import pytest
 from console_node import PASSPHRASE, Console
 from node_world import World
 
-from freehold.console.live import MAX_STREAMS
+from freehold.shell.web.live import MAX_STREAMS
 
 HOSTILE = (
     "<script>document.title='owned'</script>",

@@ -3,7 +3,7 @@
 import pytest
 from contract_world import id_of, refused, slot_of
 
-from freehold.evidence.state import stamp_slot
+from freehold.kernel.evidence.state import stamp_slot
 
 
 def hash_of(text: str) -> bytes:

@@ -10,7 +10,7 @@ from dp_accounting import dp_event
 from dp_accounting.pld import privacy_loss_distribution
 from dp_accounting.rdp import RdpAccountant
 
-from freehold.training import privacy
+from freehold.features.privacy.rules import privacy
 
 COMPOSITIONS = [1, 2, 5, 20, 77, 200]
 DELTAS = [5, 7]

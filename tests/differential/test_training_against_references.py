@@ -6,10 +6,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import brier_score_loss, roc_auc_score
 from training_runs import account, clinics, plan_for, play, steps, table
 
-from freehold.training import metrics, record
-from freehold.training.fixed import UNIT
-from freehold.training.logistic import predict, probabilities
-from freehold.training.scaling import typical, unit_rows
+from freehold.core.fixed import UNIT
+from freehold.features.training.rules import metrics, record
+from freehold.features.training.rules.logistic import predict, probabilities
+from freehold.features.training.rules.scaling import typical, unit_rows
 
 
 @pytest.fixture(scope="module")

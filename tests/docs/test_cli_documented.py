@@ -4,9 +4,9 @@ import ast
 import shlex
 from pathlib import Path
 
-from freehold.cli import reference
-from freehold.cli.examples import EXAMPLES
 from freehold.core import errors
+from freehold.shell.cli import reference
+from freehold.shell.cli.examples import EXAMPLES
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "reference" / "cli.md"
@@ -16,7 +16,7 @@ BY_THEMSELVES = {"freehold verify", "freehold completion", "freehold chain deplo
 
 def test_the_page_is_current():
     assert PAGE.read_text() == reference.page(), (
-        "run: python -m freehold.cli.reference > docs/reference/cli.md"
+        "run: python -m freehold.shell.cli.reference > docs/reference/cli.md"
     )
 
 

@@ -8,8 +8,8 @@ import jsonschema
 import pytest
 from json_answers import documented
 
-from freehold.cli import answers, reference
 from freehold.core.errors import NotFound
+from freehold.shell.cli import answers, reference
 
 REFERENCE = Path(__file__).resolve().parents[2] / "docs" / "reference"
 KNOWN = answers.definitions()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from freehold.cli import reference
+from freehold.shell.cli import reference
 
 ROOT = Path(__file__).resolve().parents[2]
 UNITS = sorted((ROOT / "packaging" / "systemd").iterdir())

@@ -14,10 +14,11 @@ from peer_calls import call, introduce
 
 from freehold.core.documents import Asset
 from freehold.core.errors import Conflict, InvalidDocument, InvalidInput, NotAllowed, NotFound
-from freehold.node import asking, consent, granting, issuing, publishing, requests
-from freehold.node.asking import GrantCountered, GrantWaiting
-from freehold.node.consent import Counter, GrantRefused, RequestDecided
-from freehold.node.peers import PeerRefused
+from freehold.features.data import publishing
+from freehold.features.grants import asking, consent, granting, issuing, requests
+from freehold.features.grants.asking import GrantCountered, GrantWaiting
+from freehold.features.grants.consent import Counter, GrantRefused, RequestDecided
+from freehold.kernel.peers import PeerRefused
 
 PRICE_UNITS = 2_000_000
 DAY = 86_400

@@ -11,10 +11,10 @@ from node_tables import LABEL, make, write
 from node_world import TOKEN, Party, World
 
 import freehold
-from freehold.api_permissions import GrantPending
-from freehold.api_values import Request
-from freehold.cli.client import NodeClient, NodeRefused
-from freehold.cli.main import main
+from freehold.kernel.client import NodeClient, NodeRefused
+from freehold.shell.cli.main import main
+from freehold.shell.library.permissions import GrantPending
+from freehold.shell.library.values import Request
 
 opened: list[NodeClient] = []
 

@@ -10,8 +10,9 @@ from node_tables import LABEL, make, write
 from node_world import EPSILON_LIFE_MICRO, EPSILON_RUN_MICRO, Party, World, finished, licence, order, until
 
 from freehold.core.errors import InvalidInput
-from freehold.node import consent, granting, publishing, requests
-from freehold.node.consent import Counter
+from freehold.features.data import publishing
+from freehold.features.grants import consent, granting, requests
+from freehold.features.grants.consent import Counter
 
 PRICE_UNITS = 1_000_000
 

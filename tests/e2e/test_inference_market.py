@@ -8,9 +8,10 @@ from node_world import Party, World, require_sound
 
 from freehold.core.ids import sha256_hex
 from freehold.core.signing import parse_envelope
-from freehold.inference.answer import output_hash, request_body
-from freehold.inference.errors import InvalidRequest
-from freehold.node import earning, serving
+from freehold.features.earnings import earning
+from freehold.features.gateway import serving
+from freehold.features.gateway.rules.answer import output_hash, request_body
+from freehold.features.payments.rules.errors import InvalidRequest
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +79,7 @@ def test_calls_from_many_threads_are_all_answered_and_each_is_paid_once(shop: Sh
 
 
 def test_a_channel_that_runs_out_is_topped_up_not_replaced(shop: Shop) -> None:
-    from freehold.node.buying import Buyer
+    from freehold.features.gateway.buying import Buyer
 
     party = shop.buyer("frugal")
     frugal = Buyer(party.node, party.services.peers)
@@ -174,8 +175,8 @@ def test_sold_grants_count_as_earnings(world: World) -> None:
     (owner,) = world.owners(1, price_units=7_000)
     buyer = world.party("reader")
     buyer.knows(owner)
-    from freehold.node import publishing
-    from freehold.node.granting import obtain
+    from freehold.features.data import publishing
+    from freehold.features.grants.granting import obtain
 
     asset = next(
         item.document

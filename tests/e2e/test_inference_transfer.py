@@ -12,11 +12,11 @@ from node_world import Party, World, require_sound
 
 from freehold.core.signing import parse_envelope, sign_digest
 from freehold.core.typed_data import digest
-from freehold.inference.answer import output_hash
-from freehold.inference.payment import to_header
-from freehold.node.keeping import keeper
-from freehold.node.keeping.keeper import Errand
-from freehold.node.node import Node
+from freehold.features.gateway.rules.answer import output_hash
+from freehold.features.payments.rules.payment import to_header
+from freehold.kernel.keeping import keeper
+from freehold.kernel.keeping.keeper import Errand
+from freehold.kernel.node import Node
 
 PLAIN = Path(__file__).resolve().parents[1] / "support" / "plain_payer.py"
 

@@ -18,9 +18,9 @@ from node_process import PASSPHRASE, Process
 from node_tables import COLUMNS, LABEL, make, write
 
 from freehold.chain.embedded import DEV_KEY
-from freehold.cli import answers
-from freehold.cli.client import NodeClient
-from freehold.cli.main import main
+from freehold.kernel.client import NodeClient
+from freehold.shell.cli import answers
+from freehold.shell.cli.main import main
 
 ELSEWHERE = {"freehold quickstart", "freehold channels retry"}
 """Held against their schemas by the tests that run them anyway."""
@@ -32,7 +32,7 @@ class Market:
     def __init__(self, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
         self.home, self._capsys = home, capsys
         reading, self._alive = os.pipe()
-        command = [sys.executable, "-m", "freehold.cli", "chain", "run", "--json", "--port", "0"]
+        command = [sys.executable, "-m", "freehold.shell.cli", "chain", "run", "--json", "--port", "0"]
         self._chain = subprocess.Popen(
             [*command, "--home", str(home / "chain"), "--until-eof", str(reading)],
             stdout=subprocess.PIPE,

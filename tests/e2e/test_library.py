@@ -15,11 +15,12 @@ import pytest
 from node_world import TOKEN, World, finished, order
 
 import freehold
-from freehold import api, api_values
-from freehold.api_answers import numbers, records
-from freehold.api_tables import Rows, Shown
-from freehold.cli.client import NodeNotRunning, NodeRefused
 from freehold.core.errors import InvalidInput, NotFound, Unavailable
+from freehold.kernel.client import NodeNotRunning, NodeRefused
+from freehold.shell.library import node as api
+from freehold.shell.library import values as api_values
+from freehold.shell.library.answers import numbers, records
+from freehold.shell.library.tables import Rows, Shown
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "library.md").read_text()
@@ -86,7 +87,7 @@ def test_evidence_from_the_library_verifies_offline_and_not_when_altered(example
 def test_import_is_light():
     script = (
         "import sys, time; began = time.process_time(); import freehold;"
-        "print(time.process_time() - began, 'freehold.api' in sys.modules, 'httpx' in sys.modules)"
+        "print(time.process_time() - began, 'freehold.shell.library.node' in sys.modules, 'httpx' in sys.modules)"
     )
     found = [
         subprocess.run(

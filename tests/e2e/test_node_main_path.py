@@ -15,12 +15,16 @@ from node_world import (
 
 from freehold.core.documents import Claim
 from freehold.core.ids import hash_bytes, sha256_hex
-from freehold.market.split import SplitTree
-from freehold.node import budget, granting, publishing, releasing, viewing
-from freehold.node.lending import noise_seed
-from freehold.node.publishing import open_table
-from freehold.training import record
-from freehold.training.record import Start
+from freehold.features.data import publishing
+from freehold.features.data.publishing import open_table
+from freehold.features.grants import granting
+from freehold.features.models import releasing
+from freehold.features.models.rules.split import SplitTree
+from freehold.features.privacy import budget
+from freehold.features.training.lending import noise_seed
+from freehold.features.training.rules import record
+from freehold.features.training.rules.record import Start
+from freehold.shell import viewing
 
 ROUNDS = 4
 PRICE_UNITS = 5_000_000

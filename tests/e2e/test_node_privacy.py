@@ -12,10 +12,13 @@ from node_world import World, begin, order, plan_of, rounds_of, took_part
 from wire import Wire
 
 from freehold.core.ids import sha256_hex
-from freehold.node import granting, publishing, training, viewing
-from freehold.node.lending import noise_seed
-from freehold.training import record, sketch, updates
-from freehold.training.scaling import unit_rows
+from freehold.features.data import publishing
+from freehold.features.grants import granting
+from freehold.features.training import training
+from freehold.features.training.lending import noise_seed
+from freehold.features.training.rules import record, sketch, updates
+from freehold.features.training.rules.scaling import unit_rows
+from freehold.shell import viewing
 
 ROUNDS = 3
 

@@ -19,11 +19,11 @@ from node_world import BUDGET, EPSILON_RUN_MICRO, Party, World, finished, order,
 from freehold.core.errors import FreeholdError
 from freehold.log.store import LogStore
 from freehold.log.tree import verify_consistency
-from freehold.node import viewing
-from freehold.node.backup import restoring, saving
-from freehold.node.backup.checking import BackupUnsound
-from freehold.node.backup.restoring import BackupOutdated, HomeNotEmpty
-from freehold.node.backup.saving import BackupExists
+from freehold.shell import viewing
+from freehold.shell.backup import restoring, saving
+from freehold.shell.backup.checking import BackupUnsound
+from freehold.shell.backup.restoring import BackupOutdated, HomeNotEmpty
+from freehold.shell.backup.saving import BackupExists
 from freehold.vault.blobs import BlobMissing
 from freehold.vault.keystore import WrongPassphrase
 
@@ -33,7 +33,7 @@ def freehold(*arguments, secret=None):
         [
             sys.executable,
             "-m",
-            "freehold.cli",
+            "freehold.shell.cli",
             *map(str, arguments),
             *(["--passphrase-fd", "0"] if secret else []),
         ],

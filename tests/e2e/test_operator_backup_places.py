@@ -12,11 +12,11 @@ import node_tables
 import pytest
 
 from freehold.core.errors import InvalidInput, NotFound, VerificationFailed
-from freehold.node import settings
-from freehold.node.backup import restoring, saving
-from freehold.node.backup.restoring import HomeNotEmpty
-from freehold.node.daemon import HomeInUse
-from freehold.node.publishing import open_table
+from freehold.features.data.publishing import open_table
+from freehold.kernel import settings
+from freehold.shell.backup import restoring, saving
+from freehold.shell.backup.restoring import HomeNotEmpty
+from freehold.shell.daemon import HomeInUse
 from freehold.vault.blobs import StorageFull
 from freehold.vault.keystore import Keys
 
@@ -97,7 +97,7 @@ def limited(code, size_bytes, *arguments):
     """Run Python that may write files of at most `size_bytes`; the limit stands in for a full disk."""
     script = (
         "import resource, signal, sys; from pathlib import Path;"
-        "from freehold.node.backup import restoring, saving; from freehold.core.errors import FreeholdError\n"
+        "from freehold.shell.backup import restoring, saving; from freehold.core.errors import FreeholdError\n"
         f"signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, ({size_bytes},) * 2)\n"
         f"try:\n    {code}\nexcept FreeholdError as error:\n    print(error.code)\n"
     )
@@ -141,7 +141,7 @@ def test_two_restores_into_one_home_do_not_mix(home, tmp_path):
 
 def test_killed_at_any_moment_there_is_a_whole_home_or_none(home, tmp_path):
     saving.save(home.home, tmp_path / "b", SECRET)
-    code = f"from pathlib import Path; from freehold.node.backup import restoring; import sys; print(flush=True);restoring.restore(Path(sys.argv[1]), Path(sys.argv[2]), {SECRET!r})"
+    code = f"from pathlib import Path; from freehold.shell.backup import restoring; import sys; print(flush=True);restoring.restore(Path(sys.argv[1]), Path(sys.argv[2]), {SECRET!r})"
     whole = 0
     for step in range(4):
         new = tmp_path / f"home-{step}"

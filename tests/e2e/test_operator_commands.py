@@ -12,11 +12,11 @@ from json_answers import documented
 from node_process import PASSPHRASE, Process
 from node_world import World, finished, order
 
+from freehold.kernel import settings
 from freehold.log.note import VerifierKey
-from freehold.node import settings
 from freehold.vault.keystore import Keys, WrongPassphrase
 
-FREEHOLD = [sys.executable, "-m", "freehold.cli"]
+FREEHOLD = [sys.executable, "-m", "freehold.shell.cli"]
 
 
 def freehold(*arguments, descriptors=(), env=None):
@@ -177,7 +177,7 @@ def bought(world: World, node):
     """The node bought one prediction, so it has a channel."""
     owner, builder = world.owners(1)[0], world.party("seller")
     job = finished(builder, builder.services.jobs.start(order(builder, [owner])))
-    from freehold.node import serving
+    from freehold.features.gateway import serving
 
     serving.switch(builder.node, job["model"], on=True)
     node.api("/peers", {"url": builder.url})
@@ -207,7 +207,7 @@ def completions(line):
     _, script, _ = freehold("completion", "bash")
     words = line.split(" ")
     program = f"""{script}
-freehold() {{ "{sys.executable}" -m freehold.cli "$@"; }}
+freehold() {{ "{sys.executable}" -m freehold.shell.cli "$@"; }}
 COMP_WORDS=({line}{" ''" if not words[-1] else ""})
 COMP_CWORD={len(words) - 1}
 _freehold_completion "$FREEHOLD"

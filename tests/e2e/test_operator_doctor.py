@@ -20,8 +20,8 @@ from node_process import Process
 from node_world import free_port
 
 from freehold.core import http_signature
-from freehold.node import settings
-from freehold.node.health import checks
+from freehold.kernel import settings
+from freehold.shell.doctor import checks
 
 
 def findings(home):
@@ -34,7 +34,7 @@ def problems(home):
 
 def freehold(*arguments):
     done = subprocess.run(
-        [sys.executable, "-m", "freehold.cli", *map(str, arguments)],
+        [sys.executable, "-m", "freehold.shell.cli", *map(str, arguments)],
         capture_output=True,
         text=True,
         timeout=60,

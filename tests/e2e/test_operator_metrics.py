@@ -12,7 +12,7 @@ from node_world import World, until
 from prometheus_client.parser import text_string_to_metric_families
 
 from freehold.chain.embedded import EmbeddedNode
-from freehold.node.metrics import CATALOGUE
+from freehold.kernel.metrics import CATALOGUE
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "metrics.md"
 

@@ -14,15 +14,15 @@ import pytest
 from node_process import PASSPHRASE, Process
 from node_world import BUDGET, World, finished, free_port, order, require_sound_file
 
+from freehold.kernel.databases import opening
 from freehold.log.store import LogStore
-from freehold.node import viewing
-from freehold.node.databases import opening
-from freehold.node.health import checks
+from freehold.shell import viewing
+from freehold.shell.doctor import checks
 
 
 def freehold(*arguments: Any) -> dict[str, Any]:
     done = subprocess.run(
-        [sys.executable, "-m", "freehold.cli", *map(str, arguments), "--json", "--passphrase-fd", "0"],
+        [sys.executable, "-m", "freehold.shell.cli", *map(str, arguments), "--json", "--passphrase-fd", "0"],
         input=PASSPHRASE + "\n",
         capture_output=True,
         text=True,
@@ -97,7 +97,7 @@ def test_a_node_on_postgres_sells_data_is_backed_up_and_moves_to_sqlite_and_back
 
     refused = subprocess.run(
         [
-            sys.executable, "-m", "freehold.cli", "restore", str(tmp_path / "moved.backup"), "--home",
+            sys.executable, "-m", "freehold.shell.cli", "restore", str(tmp_path / "moved.backup"), "--home",
             str(tmp_path / "third"), "--database", url, "--passphrase-fd", "0",
         ],
         input=PASSPHRASE + "\n", capture_output=True, text=True, timeout=60, check=False,
@@ -110,7 +110,7 @@ def test_a_node_on_postgres_sells_data_is_backed_up_and_moves_to_sqlite_and_back
 def test_up_takes_the_database_and_refuses_a_password_in_it(tmp_path: Path) -> None:
     done = subprocess.run(
         [
-            sys.executable, "-m", "freehold.cli", "up", "--home", str(tmp_path / "h"), "--name", "n",
+            sys.executable, "-m", "freehold.shell.cli", "up", "--home", str(tmp_path / "h"), "--name", "n",
             "--database", "postgresql://u:s3cret@localhost/n", "--passphrase-fd", "0",
         ],
         input="x\n", capture_output=True, text=True, timeout=60, check=False, env=dict(os.environ),

@@ -13,10 +13,10 @@ from node_tables import LABEL, make, write
 from node_world import TOKEN, Party, World
 
 import freehold
-from freehold.cli.client import NodeClient, NodeRefused
-from freehold.cli.main import main
-from freehold.node import budget
-from freehold.training import privacy, promises
+from freehold.features.privacy import budget
+from freehold.features.privacy.rules import privacy, promises
+from freehold.kernel.client import NodeClient, NodeRefused
+from freehold.shell.cli.main import main
 
 HOLDER = "0x" + "ab" * 20
 ONE = privacy.rho_nano_for(1_000_000, 5)

@@ -16,10 +16,10 @@ from inference_world import PRICE, Shop
 from node_world import TOKEN, Party, World
 
 import freehold
-from freehold.cli.client import NodeRefused
-from freehold.node import ceiling, settings
+from freehold.kernel import ceiling, settings
+from freehold.kernel.client import NodeRefused
 
-FREEHOLD = [sys.executable, "-m", "freehold.cli"]
+FREEHOLD = [sys.executable, "-m", "freehold.shell.cli"]
 
 
 @pytest.fixture(scope="module")

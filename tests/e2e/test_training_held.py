@@ -4,9 +4,9 @@ from typing import Any
 
 from node_world import World, finished, order, rounds_of, until
 
-from freehold.node.jobs import Jobs
-from freehold.node.node import Node
-from freehold.node.retrying import Retries
+from freehold.features.training.jobs import Jobs
+from freehold.features.training.retrying import Retries
+from freehold.kernel.node import Node
 
 ROUNDS = 40
 

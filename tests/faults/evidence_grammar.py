@@ -22,9 +22,9 @@ from freehold.core.errors import FreeholdError
 from freehold.core.ids import sha256_hex
 from freehold.core.signing import sign_digest
 from freehold.core.typed_data import DOCUMENT_TYPE, digest
-from freehold.evidence.bundle import Bundle, InvalidBundle
-from freehold.evidence.manifest import CONTRACTS as NAMED
-from freehold.evidence.manifest import PATH, file_hashes
+from freehold.kernel.evidence.bundle import Bundle, InvalidBundle
+from freehold.kernel.evidence.manifest import CONTRACTS as NAMED
+from freehold.kernel.evidence.manifest import PATH, file_hashes
 
 PEOPLE = ("ada", "bob", "cyd", "dan", "eve", "builder", "buyer", "val", "mallory")
 KEYS = {person(name).account: person(name).key for name in PEOPLE}

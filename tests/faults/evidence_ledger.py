@@ -15,7 +15,7 @@ from freehold.chain.header import Header
 from freehold.chain.items import string
 from freehold.chain.trie import EMPTY_ROOT, look_up
 from freehold.core.documents import Grant
-from freehold.evidence import state
+from freehold.kernel.evidence import state
 
 CHAIN_ID = 31_337
 CONTRACTS = {name: deployments.address(name).lower() for name in deployments.names()}

@@ -12,9 +12,9 @@ import pytest
 from evidence_verdicts import verify_standalone
 
 from freehold.core.canonical import canonical_bytes
-from freehold.evidence import replaying
-from freehold.evidence.bundle import Bundle
-from freehold.evidence.checks import documents
+from freehold.features.training.checks import replaying
+from freehold.kernel.evidence.bundle import Bundle
+from freehold.kernel.evidence.checks import documents
 
 
 class Memory:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from freehold.evidence.replaying import replay
-from freehold.evidence.verify import verify
+from freehold.features.training.checks.replaying import replay
+from freehold.kernel.evidence.verify import verify
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 sys.path.append(str(EXAMPLES))

@@ -32,20 +32,29 @@ from freehold.core.documents import (
 )
 from freehold.core.signing import Envelope, public_account, sign
 from freehold.core.typed_data import Domain
-from freehold.evidence import state
-from freehold.evidence.assemble import LogProofs, assemble, log_entry
-from freehold.evidence.bundle import Bundle
-from freehold.evidence.checks.valuation import split_root
-from freehold.evidence.replaying import table_json
+from freehold.features.data.rules import table as tables
+from freehold.features.privacy.rules import privacy
+from freehold.features.training.checks.replaying import table_json
+from freehold.features.training.checks.valuation import split_root
+from freehold.features.training.rules import record, sketch, updates
+from freehold.features.training.rules.logistic import Recipe
+from freehold.features.training.rules.record import (
+    PlannedOwner,
+    PlannedTest,
+    Replay,
+    Round,
+    RunPlan,
+    Sketch,
+    Start,
+)
+from freehold.features.training.rules.scaling import typical
+from freehold.kernel.evidence import state
+from freehold.kernel.evidence.assemble import LogProofs, assemble, log_entry
+from freehold.kernel.evidence.bundle import Bundle
 from freehold.log.checkpoint import Checkpoint
 from freehold.log.note import Signer
 from freehold.log.note import sign as sign_note
 from freehold.log.store import LogStore
-from freehold.training import privacy, record, sketch, updates
-from freehold.training import table as tables
-from freehold.training.logistic import Recipe
-from freehold.training.record import PlannedOwner, PlannedTest, Replay, Round, RunPlan, Sketch, Start
-from freehold.training.scaling import typical
 
 COLUMNS, LABEL = ("age", "dose"), "ill"
 NOW, EXPIRES = 1_800_000_000, 1_900_000_000

@@ -11,7 +11,7 @@ import node_tables
 import pytest
 from node_process import PASSPHRASE, Process
 
-from freehold.node.backup import restoring, saving
+from freehold.shell.backup import restoring, saving
 
 MOMENTS = 3
 pytestmark = pytest.mark.slow
@@ -33,7 +33,14 @@ def killed_after(seconds: float | None, *arguments: object) -> float:
     reading, writing = os.pipe()
     os.write(writing, PASSPHRASE.encode() + b"\n")
     os.close(writing)
-    command = [sys.executable, "-m", "freehold.cli", *map(str, arguments), "--passphrase-fd", str(reading)]
+    command = [
+        sys.executable,
+        "-m",
+        "freehold.shell.cli",
+        *map(str, arguments),
+        "--passphrase-fd",
+        str(reading),
+    ]
     began = time.monotonic()
     process = subprocess.Popen(command, pass_fds=[reading], stdout=subprocess.DEVNULL)
     os.close(reading)

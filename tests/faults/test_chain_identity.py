@@ -19,16 +19,17 @@ from freehold.chain.client import Chain
 from freehold.chain.embedded import DEV_KEY, EmbeddedNode
 from freehold.chain.rpc import Rpc
 from freehold.core.errors import FreeholdError
+from freehold.kernel import anchored_head, chain_identity, logbook
+from freehold.kernel.anchored_head import ChainLostState, compare_head
+from freehold.kernel.chain_identity import OtherChain
+from freehold.kernel.continuity import FRESH_SECONDS
+from freehold.kernel.keeping import keeper
+from freehold.kernel.keeping.keeper import Errand
+from freehold.kernel.settings import Settings
+from freehold.kernel.store import Store
 from freehold.log.store import LogStore
-from freehold.node import anchored_head, chain_identity, daemon, logbook, viewing
-from freehold.node.anchored_head import ChainLostState, compare_head
-from freehold.node.chain_identity import OtherChain
-from freehold.node.continuity import FRESH_SECONDS
-from freehold.node.health import checks
-from freehold.node.keeping import keeper
-from freehold.node.keeping.keeper import Errand
-from freehold.node.settings import Settings
-from freehold.node.store import Store
+from freehold.shell import daemon, viewing
+from freehold.shell.doctor import checks
 
 
 @pytest.fixture
@@ -152,7 +153,7 @@ def test_a_start_on_a_replaced_chain_is_refused_until_the_old_one_is_forgotten(
         found = {one.check: one for one in checks.examine(home)}
         assert found["chain.identity"].level == "ok"
         forgotten = subprocess.run(
-            [sys.executable, "-m", "freehold.cli", "chain", "forget", "--home", str(home)],
+            [sys.executable, "-m", "freehold.shell.cli", "chain", "forget", "--home", str(home)],
             capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert forgotten.returncode == 0, forgotten.stderr

@@ -17,13 +17,14 @@ from node_process import PASSPHRASE, Process
 from node_world import BUDGET, World, finished, order
 
 from freehold.core.errors import FreeholdError
+from freehold.kernel import custody
+from freehold.kernel.databases import soundness
+from freehold.kernel.databases.errors import DatabaseDamaged
+from freehold.kernel.databases.sqlite import SqliteDatabase
+from freehold.kernel.settings import Settings
+from freehold.kernel.store import Store
 from freehold.log.store import LogCorrupt, LogStore
-from freehold.node import custody, daemon
-from freehold.node.databases import soundness
-from freehold.node.databases.errors import DatabaseDamaged
-from freehold.node.databases.sqlite import SqliteDatabase
-from freehold.node.settings import Settings
-from freehold.node.store import Store
+from freehold.shell import daemon
 
 
 @pytest.fixture(autouse=True)

@@ -20,14 +20,18 @@ from strangers import home_bytes
 from freehold.core.documents import Asset, parse_document
 from freehold.core.errors import FreeholdError, InvalidDocument, InvalidInput, Unavailable
 from freehold.core.signing import Envelope, parse_envelope, seal, sign_digest
-from freehold.market.offer import Offer
-from freehold.node import granting, logbook, pending, proving, publishing, viewing
-from freehold.node.ceiling import Act
-from freehold.node.databases.sqlite import WAL_BYTES, SqliteDatabase
-from freehold.node.gathering import FIRST_PAUSE_SECONDS, Gathering
-from freehold.node.limits import Busy
-from freehold.node.logbook import NotAnchored, anchor_if_due
-from freehold.node.peers import PeerElsewhere, PeerRefused
+from freehold.features.data import publishing
+from freehold.features.grants import granting
+from freehold.features.grants.rules.offer import Offer
+from freehold.features.proof import proving
+from freehold.features.proof.gathering import FIRST_PAUSE_SECONDS, Gathering
+from freehold.kernel import logbook, pending
+from freehold.kernel.ceiling import Act
+from freehold.kernel.databases.sqlite import WAL_BYTES, SqliteDatabase
+from freehold.kernel.limits import Busy
+from freehold.kernel.logbook import NotAnchored, anchor_if_due
+from freehold.kernel.peers import PeerElsewhere, PeerRefused
+from freehold.shell import viewing
 from freehold.vault.keystore import Keys
 
 PRICE_UNITS = 2_000_000

@@ -13,9 +13,10 @@ from peer_calls import call, granted, introduce, wish
 from strangers import Stranger, Target, acts, home_bytes, strangers
 
 from freehold.core.documents import Asset
-from freehold.node import granting, pending, requests
-from freehold.node.nonces import Nonces
-from freehold.node.services import Services
+from freehold.features.grants import granting, requests
+from freehold.kernel import pending
+from freehold.kernel.nonces import Nonces
+from freehold.shell.services import Services
 
 DAY_BYTES = 1_000_000
 """What one hostile identity may add to a home in a day."""

@@ -17,12 +17,12 @@ from evidence_world import CHAIN_ID, CONTRACTS, EPSILON, NAMES, World, forced, p
 from freehold.core.canonical import canonical_bytes, parse
 from freehold.core.documents import parse_document
 from freehold.core.errors import FreeholdError
-from freehold.evidence.assemble import sign_files
-from freehold.evidence.bundle import Bundle
-from freehold.evidence.manifest import PATH
-from freehold.training.logistic import Recipe
-from freehold.training.record import Sketch
-from freehold.training.updates import Noise
+from freehold.features.training.rules.logistic import Recipe
+from freehold.features.training.rules.record import Sketch
+from freehold.features.training.rules.updates import Noise
+from freehold.kernel.evidence.assemble import sign_files
+from freehold.kernel.evidence.bundle import Bundle
+from freehold.kernel.evidence.manifest import PATH
 
 
 def values_in(value, at=()):

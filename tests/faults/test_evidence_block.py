@@ -14,8 +14,8 @@ from evidence_world import World
 from freehold.chain.client import Chain
 from freehold.chain.rpc import Rpc
 from freehold.core.errors import InvalidInput
-from freehold.evidence.replaying import replay
-from freehold.evidence.verify import verify
+from freehold.features.training.checks.replaying import replay
+from freehold.kernel.evidence.verify import verify
 
 FREEHOLD = str(Path(sys.executable).with_name("freehold"))
 BAD_HASHES = {"empty": "", "short": "0x00", "no hex": "0x" + "zz" * 32, "blank": " ", "0x": "0x"}

@@ -25,9 +25,9 @@ from evidence_world import (
 )
 
 from freehold.core.documents import MoneyLine, Source, Terms, parse_document
-from freehold.evidence.replaying import table_json
-from freehold.training import table as tables
-from freehold.training.updates import Noise
+from freehold.features.data.rules import table as tables
+from freehold.features.training.checks.replaying import table_json
+from freehold.features.training.rules.updates import Noise
 
 PLAN, START, TEST, ROUNDS = (f"training/{name}.json" for name in ("plan", "start", "test", "rounds"))
 ELSE = "0x" + "77" * 32

@@ -11,7 +11,7 @@ from evidence_comparison import compare
 from evidence_grammar import STEPS, altered, bases
 from evidence_verdicts import EXAMPLES, verdict
 
-from freehold.evidence.bundle import Bundle
+from freehold.kernel.evidence.bundle import Bundle
 
 FREEHOLD = str(Path(sys.executable).with_name("freehold"))
 EXIT_CODES = {"holds": 0, "no_lineage": 11, "fails": 9}

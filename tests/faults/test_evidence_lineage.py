@@ -12,9 +12,9 @@ from evidence_verdicts import EXAMPLES, broken, verdict
 from evidence_world import World
 
 from freehold.core.errors import NoLineage
-from freehold.evidence.replaying import replay
-from freehold.evidence.verify import verify
-from freehold.node import proving
+from freehold.features.proof import proving
+from freehold.features.training.checks.replaying import replay
+from freehold.kernel.evidence.verify import verify
 
 FREEHOLD = str(Path(sys.executable).with_name("freehold"))
 

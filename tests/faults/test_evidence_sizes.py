@@ -10,11 +10,11 @@ from evidence_world import DOMAIN, World, person
 from freehold.core.canonical import canonical_bytes, parse
 from freehold.core.ids import sha256_hex
 from freehold.core.signing import document_digest, sign_digest
-from freehold.evidence.assemble import sign_files
-from freehold.evidence.bundle import MAX_VALUES, Bundle, InvalidBundle
-from freehold.evidence.manifest import PATH
-from freehold.evidence.replaying import replay
-from freehold.evidence.verify import verify
+from freehold.features.training.checks.replaying import replay
+from freehold.kernel.evidence.assemble import sign_files
+from freehold.kernel.evidence.bundle import MAX_VALUES, Bundle, InvalidBundle
+from freehold.kernel.evidence.manifest import PATH
+from freehold.kernel.evidence.verify import verify
 
 MOST_OWNERS = 256
 """Of ModelShares, and so of what a model is derived from."""

@@ -22,13 +22,13 @@ from freehold.core.documents import Claim
 from freehold.core.ids import document_id, sha256_hex
 from freehold.core.signing import seal, sign_digest
 from freehold.core.typed_data import DOCUMENT_TYPE, digest
-from freehold.evidence import manifest, state
-from freehold.evidence.assemble import sign_files
-from freehold.evidence.bundle import Bundle
-from freehold.evidence.manifest import PATH, Manifest
-from freehold.evidence.reading import path_of
-from freehold.evidence.replaying import replay
-from freehold.evidence.verify import verify
+from freehold.features.training.checks.replaying import replay
+from freehold.kernel.evidence import manifest, state
+from freehold.kernel.evidence.assemble import sign_files
+from freehold.kernel.evidence.bundle import Bundle
+from freehold.kernel.evidence.manifest import PATH, Manifest
+from freehold.kernel.evidence.reading import path_of
+from freehold.kernel.evidence.verify import verify
 
 FREEHOLD = str(Path(sys.executable).with_name("freehold"))
 PLAN, START, TEST, ROUNDS = (f"training/{name}.json" for name in ("plan", "start", "test", "rounds"))

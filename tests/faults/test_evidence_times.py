@@ -7,7 +7,7 @@ from evidence_verdicts import broken
 from evidence_world import BOUGHT, NOW, USED, World
 
 from freehold.core.documents import Claim
-from freehold.evidence.checks.times import CLOCK_TOLERANCE_SECONDS, LOGGING_SECONDS
+from freehold.kernel.evidence.checks.times import CLOCK_TOLERANCE_SECONDS, LOGGING_SECONDS
 
 END = NOW + 1_000
 """Of the block, and of every anchor."""

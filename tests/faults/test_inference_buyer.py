@@ -15,13 +15,13 @@ from trap import DRIPS, Drip
 from freehold.core.canonical import parse
 from freehold.core.errors import PaymentRequired, Unavailable
 from freehold.core.signing import Envelope, parse_envelope, seal
-from freehold.inference.payment import read_header
-from freehold.node import buying, serving
-from freehold.node.buying import Buyer, WrongAnswer
-from freehold.node.ceiling import SpendingRefused
-from freehold.node.countersigning import Countersigner
-from freehold.node.peers import PeerUnreachable
-from freehold.node.settling import accepted_voucher
+from freehold.features.gateway import buying, serving
+from freehold.features.gateway.buying import Buyer, WrongAnswer
+from freehold.features.payments.rules.payment import read_header
+from freehold.features.payments.settling import accepted_voucher
+from freehold.kernel.ceiling import SpendingRefused
+from freehold.kernel.countersigning import Countersigner
+from freehold.kernel.peers import PeerUnreachable
 
 
 class Edge:

@@ -17,16 +17,16 @@ from freehold.chain.client import Chain
 from freehold.chain.rpc import Rpc
 from freehold.core.errors import Unavailable
 from freehold.core.signing import parse_envelope
-from freehold.node import serving
-from freehold.node.node import Node
-from freehold.node.settings import Settings
+from freehold.features.gateway import serving
+from freehold.kernel.node import Node
+from freehold.kernel.settings import Settings
 
 CALLS, KILLS = 40, 4
 DAEMON = """
 import sys
 from pathlib import Path
-from freehold.node import daemon
-from freehold.node.settings import Settings
+from freehold.kernel import daemon
+from freehold.kernel.settings import Settings
 home, port, rpc_url, url = sys.argv[1:]
 daemon.run(Path(home), sys.stdin.readline().strip(), Settings("builder", port=int(port), rpc_url=rpc_url, endpoint=url))
 """

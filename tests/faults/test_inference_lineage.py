@@ -7,7 +7,8 @@ from node_world import Party, World
 from freehold.core.documents import Asset, parse_document
 from freehold.core.errors import NoLineage
 from freehold.core.ids import hash_bytes
-from freehold.node import serving, viewing
+from freehold.features.gateway import serving
+from freehold.shell import viewing
 
 
 @pytest.fixture(scope="module")

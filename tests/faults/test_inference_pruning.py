@@ -8,8 +8,8 @@ from node_world import World
 from peer_calls import call, introduce
 
 from freehold.core.signing import parse_envelope
-from freehold.inference.payment import to_header
-from freehold.node.pruning import BUYERS_PART, prune
+from freehold.features.gateway.pruning import BUYERS_PART, prune
+from freehold.features.payments.rules.payment import to_header
 
 LATER_SECONDS = 31 * 86_400
 

@@ -20,10 +20,14 @@ from freehold.core.documents import Asset
 from freehold.core.ids import hash_bytes
 from freehold.core.signing import parse_envelope
 from freehold.core.typed_data import Domain, receive_digest
-from freehold.inference.payment import Voucher, to_header
-from freehold.node import earning, granting, serving, settling, viewing
-from freehold.node.granting import obtain
-from freehold.node.spending import channel_id
+from freehold.features.earnings import earning
+from freehold.features.gateway import serving
+from freehold.features.grants import granting
+from freehold.features.grants.granting import obtain
+from freehold.features.payments import settling
+from freehold.features.payments.rules.payment import Voucher, to_header
+from freehold.features.payments.spending import channel_id
+from freehold.shell import viewing
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +136,7 @@ def test_forged_vouchers(shop: Shop, hand: Hand, other: Party) -> None:
 
 
 def _signature(header: str) -> str:
-    from freehold.inference.payment import read_header
+    from freehold.features.payments.rules.payment import read_header
 
     return read_header(header).signature[2:]
 
@@ -148,7 +152,7 @@ def test_channels_that_are_not_this_payers_for_this_pool(shop: Shop, hand: Hand,
     node = shop.builder.node
     if not node.store.state("second_pool"):
         node.send("Revenue", "open", b"\x09" * 32, node.token, b"\x01" * 32, 10_000)
-    from freehold.market.offer import keyed_id
+    from freehold.features.grants.rules.offer import keyed_id
 
     elsewhere = open_channel(hand.party, keyed_id(node.account, b"\x09" * 32), 10 * PRICE)
     assert refused(shop, Hand(shop, hand.party, hand.grant, elsewhere).voucher(PRICE)) == (
@@ -522,7 +526,7 @@ def test_a_contract_can_be_the_payer_where_the_seller_takes_contracts(
 
 
 def test_a_voucher_round_trips_through_its_header(hand: Hand) -> None:
-    from freehold.inference.payment import read_header
+    from freehold.features.payments.rules.payment import read_header
 
     header = hand.voucher(PRICE)
     voucher = read_header(header)

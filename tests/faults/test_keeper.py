@@ -20,14 +20,17 @@ from freehold.chain.errors import TransactionPending
 from freehold.chain.networks import Network
 from freehold.chain.rpc import Rpc
 from freehold.core.errors import FreeholdError
-from freehold.inference.payment import read_header, signature_bytes, to_header
-from freehold.node import logbook, serving, settling, upkeep, viewing
-from freehold.node.answers import money
-from freehold.node.keeping import costs, keeper, purse, subjects
-from freehold.node.keeping.purse import GasDaySpent
-from freehold.node.node import Node
-from freehold.node.rationing import Ration
-from freehold.node.settling import ACT, settle
+from freehold.features.gateway import serving
+from freehold.features.gateway.rationing import Ration
+from freehold.features.payments import settling
+from freehold.features.payments.rules.payment import read_header, signature_bytes, to_header
+from freehold.features.payments.settling import ACT, settle
+from freehold.kernel import logbook
+from freehold.kernel.keeping import costs, keeper, purse, subjects
+from freehold.kernel.keeping.purse import GasDaySpent
+from freehold.kernel.node import Node
+from freehold.shell import upkeep, viewing
+from freehold.shell.answers import money
 
 CAP = costs.most_gas(ACT)
 

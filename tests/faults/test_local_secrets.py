@@ -15,15 +15,15 @@ import pytest
 from node_process import PASSPHRASE, call_control
 from node_world import World, until
 
-from freehold.cli.passphrase import PassphraseExposed, obtain
-from freehold.node import daemon
+from freehold.shell import daemon
+from freehold.shell.cli.passphrase import PassphraseExposed, obtain
 from freehold.vault import confinement, home_folder, passphrases
 from freehold.vault.blobs import Blobs, InvalidBlobStore
 from freehold.vault.home_folder import UnsafeHome
 from freehold.vault.keystore import Keys
 from freehold.vault.passphrases import WeakPassphrase, require_strong, suggest, weakness
 
-FREEHOLD = [sys.executable, "-m", "freehold.cli"]
+FREEHOLD = [sys.executable, "-m", "freehold.shell.cli"]
 SOMEBODY = 12_345
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to play another user")
 

@@ -18,13 +18,16 @@ from freehold.chain.client import Chain
 from freehold.chain.rpc import Rpc
 from freehold.core.documents import Grant
 from freehold.core.signing import sign_digest
-from freehold.inference.payment import to_header
-from freehold.market.offer import Offer
-from freehold.node import earning, granting, logbook, releasing
-from freehold.node.ceiling import Act
-from freehold.node.issuing import parse_terms
-from freehold.node.node import Node
-from freehold.node.settling import settle
+from freehold.features.earnings import earning
+from freehold.features.grants import granting
+from freehold.features.grants.issuing import parse_terms
+from freehold.features.grants.rules.offer import Offer
+from freehold.features.models import releasing
+from freehold.features.payments.rules.payment import to_header
+from freehold.features.payments.settling import settle
+from freehold.kernel import logbook
+from freehold.kernel.ceiling import Act
+from freehold.kernel.node import Node
 
 
 @pytest.fixture(scope="module")

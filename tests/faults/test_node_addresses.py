@@ -13,10 +13,11 @@ import freehold
 from freehold.core import addresses, origins
 from freehold.core.errors import FreeholdError
 from freehold.core.signing import seal
+from freehold.kernel import reaching
+from freehold.kernel.peers import PeerNotAllowed, PeerUnreachable
+from freehold.kernel.settings import Settings
 from freehold.log.note import Signer
-from freehold.node import reaching, viewing
-from freehold.node.peers import PeerNotAllowed, PeerUnreachable
-from freehold.node.settings import Settings
+from freehold.shell import viewing
 from freehold.vault.keystore import Keys
 
 PUBLIC = "https://north.example"

@@ -18,11 +18,14 @@ from freehold.core.documents import Asset, Grant, Terms
 from freehold.core.errors import FreeholdError, InvalidInput, InvalidSignature, NotAllowed
 from freehold.core.ids import NO_HASH
 from freehold.core.signing import Envelope, parse_envelope, seal, sign_digest
-from freehold.market.offer import Offer
-from freehold.market.split import SplitTree
-from freehold.node import budget, granting, logbook, offering
-from freehold.node.granting import NotEnoughDollars
-from freehold.node.issuing import narrowed
+from freehold.features.data import offering
+from freehold.features.grants import granting
+from freehold.features.grants.granting import NotEnoughDollars
+from freehold.features.grants.issuing import narrowed
+from freehold.features.grants.rules.offer import Offer
+from freehold.features.models.rules.split import SplitTree
+from freehold.features.privacy import budget
+from freehold.kernel import logbook
 from freehold.vault.keystore import Keys
 
 PRICE_UNITS = 2_000_000

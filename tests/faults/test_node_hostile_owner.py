@@ -12,7 +12,7 @@ from node_world import Party, World, begin, order, require_sound, rounds_of, run
 from wire import Wire
 
 from freehold.core.errors import FreeholdError
-from freehold.node import training
+from freehold.features.training import training
 
 LIES = {
     "/peer/rounds/commit": {**NONSENSE, **COMMITS},

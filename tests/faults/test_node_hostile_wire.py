@@ -15,7 +15,7 @@ from node_world import World, until
 from peer_calls import introduce, send, signed
 from raw_http import Wire, ask
 
-from freehold.node.api import bodies, connections
+from freehold.kernel.http import bodies, connections
 
 POST = b"POST /peer/hello HTTP/1.1\r\nhost: localhost\r\n"
 

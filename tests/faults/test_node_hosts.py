@@ -19,7 +19,7 @@ from raw_http import Wire
 import freehold
 from freehold.core import origins
 from freehold.core.http_signature import Request, Stamp, sign_request
-from freehold.node import nonces
+from freehold.kernel import nonces
 
 NAMED = {
     # what the endpoint was typed as -> what a client, or the proxy before the node, may say in Host
@@ -190,7 +190,7 @@ def test_a_node_on_ipv6_is_a_node_like_any_other(world, tmp_path):
         assert curl.returncode == 0, curl.stderr
         assert json.loads(curl.stdout)["ok"] is True
         told = subprocess.run(
-            [sys.executable, "-m", "freehold.cli", "status", "--home", node.home, "--json"],
+            [sys.executable, "-m", "freehold.shell.cli", "status", "--home", node.home, "--json"],
             capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert told.returncode == 0, told.stderr

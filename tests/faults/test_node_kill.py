@@ -28,7 +28,9 @@ from node_world import (
 from wire import Wire
 
 from freehold.core.documents import Grant
-from freehold.node import budget, training, viewing
+from freehold.features.privacy import budget
+from freehold.features.training import training
+from freehold.shell import viewing
 
 PRICE_UNITS = 1_000_000
 

@@ -9,9 +9,9 @@ from node_world import World, finished, order, until
 from peer_calls import call, introduce
 
 from freehold.core.errors import Unavailable
-from freehold.node import retrying
-from freehold.node.limits import Buckets
-from freehold.node.peers import PeerBusy
+from freehold.features.training import retrying
+from freehold.kernel.limits import Buckets
+from freehold.kernel.peers import PeerBusy
 
 
 def test_each_party_has_a_rate_of_its_own(world: World) -> None:

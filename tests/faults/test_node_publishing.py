@@ -16,12 +16,14 @@ from freehold.chain.client import Chain
 from freehold.chain.rpc import Rpc
 from freehold.core.documents import Asset
 from freehold.core.errors import FreeholdError, InvalidInput, InvalidTable, NotFound
-from freehold.node import budget, daemon, publishing
-from freehold.node.lines import PromiseBroken
-from freehold.node.node import Node
-from freehold.node.planning import Order
-from freehold.node.settings import Settings
-from freehold.training.table import commitment
+from freehold.features.data import publishing
+from freehold.features.data.rules.table import commitment
+from freehold.features.privacy import budget
+from freehold.features.privacy.lines import PromiseBroken
+from freehold.features.training.planning import Order
+from freehold.kernel.node import Node
+from freehold.kernel.settings import Settings
+from freehold.shell import daemon
 
 SUPPORT = Path(__file__).parents[1] / "support"
 LICENCE = publishing.Licence()
@@ -263,9 +265,9 @@ from node_tables import make, write
 from freehold.chain.client import Chain
 from freehold.chain.rpc import Rpc
 from freehold.core.errors import FreeholdError
-from freehold.node import publishing
-from freehold.node.node import Node
-from freehold.node.settings import Settings
+from freehold.kernel import publishing
+from freehold.kernel.node import Node
+from freehold.kernel.settings import Settings
 from freehold.vault.keystore import Keys
 home = Path({str(tmp_path)!r})
 node = Node(home, Keys.generate(), Settings(name="o", rpc_url={world.rpc_url!r}), Chain(Rpc({world.rpc_url!r})))

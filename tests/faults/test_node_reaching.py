@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from trap import DRIPS, Drip, Trap
 
-from freehold.node import reaching
-from freehold.node.peers import PeerNotAllowed
+from freehold.kernel import reaching
+from freehold.kernel.peers import PeerNotAllowed
 
 
 @pytest.fixture

@@ -16,8 +16,8 @@ from peer_calls import call, introduce, send, signed
 from freehold.core.errors import FreeholdError
 from freehold.core.signing import Envelope, Signature, seal, sign_digest
 from freehold.core.typed_data import Domain
-from freehold.node import viewing
-from freehold.node.api import bodies
+from freehold.kernel.http import bodies
+from freehold.shell import viewing
 
 GRANTS = "/peer/grants"
 

@@ -7,7 +7,7 @@ import httpx
 from node_process import Process
 from node_world import World
 
-from freehold.node.api import connections
+from freehold.kernel.http import connections
 
 
 def test_a_silent_connection_is_ended_and_a_talking_one_is_not(world: World, tmp_path) -> None:

@@ -13,11 +13,12 @@ from node_process import PASSPHRASE, Process
 from node_world import World, free_port
 
 from freehold.chain.embedded import EmbeddedNode
-from freehold.cli import chain
 from freehold.core.errors import FreeholdError, InvalidInput
-from freehold.node import daemon, settings
-from freehold.node.backup.adopting import adopt
-from freehold.node.settings import Settings
+from freehold.kernel import settings
+from freehold.kernel.settings import Settings
+from freehold.shell import daemon
+from freehold.shell.backup.adopting import adopt
+from freehold.shell.cli import chain
 from freehold.vault.keystore import WrongPassphrase
 
 pytestmark = pytest.mark.filterwarnings("error")

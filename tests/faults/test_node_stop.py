@@ -10,7 +10,7 @@ import node_tables
 from node_process import Process
 from node_world import World
 
-from freehold.node import supervisor
+from freehold.shell import supervisor
 
 
 def test_no_answer_is_lost_when_a_busy_node_is_told_to_stop(world: World, tmp_path, monkeypatch) -> None:

@@ -13,9 +13,9 @@ from node_world import World, free_port, require_sound_file, until
 from postgres_server import Server, serving
 from wire import Wire
 
-from freehold.node.databases import opening, postgresql, session
-from freehold.node.databases.errors import DatabaseInUse, StorageFailed, StorageUncertain
-from freehold.node.store import Store
+from freehold.kernel.databases import opening, postgresql, session
+from freehold.kernel.databases.errors import DatabaseInUse, StorageFailed, StorageUncertain
+from freehold.kernel.store import Store
 
 
 @pytest.fixture(scope="module")

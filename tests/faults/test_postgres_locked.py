@@ -15,9 +15,9 @@ from node_process import Process
 from node_world import World, free_port, until
 from postgres_server import USER, Server
 
-from freehold.node.databases import opening, session
-from freehold.node.databases.dialing import DatabaseLocked
-from freehold.node.store import Store
+from freehold.kernel.databases import opening, session
+from freehold.kernel.databases.dialing import DatabaseLocked
+from freehold.kernel.store import Store
 
 SECONDS = 12.0
 """What an answer may take on a slow machine; without a limit it would be for ever."""

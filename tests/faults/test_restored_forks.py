@@ -13,10 +13,10 @@ import pytest
 from node_process import PASSPHRASE, Process
 from node_world import BUDGET, World, finished, free_port, order
 
+from freehold.kernel.continuity import FRESH_SECONDS
 from freehold.log.store import LogStore
-from freehold.node import viewing
-from freehold.node.backup import adopting, restoring, saving
-from freehold.node.continuity import FRESH_SECONDS
+from freehold.shell import viewing
+from freehold.shell.backup import adopting, restoring, saving
 from freehold.vault.keystore import Keys
 
 

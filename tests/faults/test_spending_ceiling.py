@@ -14,17 +14,13 @@ from node_world import SPEND_PER_DAY_MICRO, Party, World, begin, order, until
 
 from freehold.core.documents import Asset, Grant, parse_document
 from freehold.core.errors import FreeholdError, InvalidInput, NotAllowed, Unavailable
-from freehold.node import buying, ceiling, granting, pending, rationing, serving, training
-from freehold.node.buying import Buyer
-from freehold.node.ceiling import (
-    DAY_SECONDS,
-    Act,
-    Payment,
-    PriceChanged,
-    SpendingRefused,
-    SpendingUnset,
-)
-from freehold.node.rationing import Ration
+from freehold.features.gateway import buying, rationing, serving
+from freehold.features.gateway.buying import Buyer
+from freehold.features.gateway.rationing import Ration
+from freehold.features.grants import granting
+from freehold.features.training import training
+from freehold.kernel import ceiling, pending
+from freehold.kernel.ceiling import DAY_SECONDS, Act, Payment, PriceChanged, SpendingRefused, SpendingUnset
 
 GRANT = 2_000_000
 

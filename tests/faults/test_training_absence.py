@@ -24,8 +24,12 @@ from node_world import (
 from freehold.chain.errors import TransactionPending
 from freehold.core.errors import NotAllowed, Unavailable
 from freehold.core.ids import document_id
-from freehold.node import budget, logbook, proving, serving, training
-from freehold.node.jobs import Jobs
+from freehold.features.gateway import serving
+from freehold.features.privacy import budget
+from freehold.features.proof import proving
+from freehold.features.training import training
+from freehold.features.training.jobs import Jobs
+from freehold.kernel import logbook
 
 PRICE_UNITS = 1_000_000
 

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from training_runs import account, clinics, owner_seed, plan_for, play
 
-from freehold.training import privacy, record, updates
-from freehold.training.fixed import UNIT, WEIGHT_LIMIT
+from freehold.core.fixed import UNIT, WEIGHT_LIMIT
+from freehold.features.privacy.rules import privacy
+from freehold.features.training.rules import record, updates
 
 BENCH = Path(__file__).resolve().parents[2] / "bench" / "attacks.py"
 

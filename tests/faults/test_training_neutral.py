@@ -8,7 +8,7 @@ from node_world import World, begin, order, run_job
 from peer_calls import call, introduce
 
 from freehold.core.errors import Conflict, FreeholdError, NotAllowed
-from freehold.node import auditing, holding, lending, training
+from freehold.features.training import auditing, holding, lending, training
 
 
 class Neutral:

@@ -16,11 +16,13 @@ from peer_calls import call, introduce, planned, stamp, wish
 from played_builder import Played
 
 from freehold.core.documents import Asset
-from freehold.node import admitting, budget, publishing
-from freehold.node.lending import Lender
-from freehold.training import updates
-from freehold.training.record import PlannedOwner, RunPlan, Sketch
-from freehold.training.updates import Noise
+from freehold.features.data import publishing
+from freehold.features.privacy import budget
+from freehold.features.training import admitting
+from freehold.features.training.lending import Lender
+from freehold.features.training.rules import updates
+from freehold.features.training.rules.record import PlannedOwner, RunPlan, Sketch
+from freehold.features.training.rules.updates import Noise
 
 
 class Offer:

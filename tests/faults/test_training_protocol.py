@@ -14,10 +14,10 @@ from played_builder import Played
 
 from freehold.core.ids import NO_HASH
 from freehold.core.signing import Envelope, parse_envelope
-from freehold.node import budget
-from freehold.node.publishing import open_table
-from freehold.training import record, updates
-from freehold.training.scaling import unit_rows
+from freehold.features.data.publishing import open_table
+from freehold.features.privacy import budget
+from freehold.features.training.rules import record, updates
+from freehold.features.training.rules.scaling import unit_rows
 
 
 class Cast:

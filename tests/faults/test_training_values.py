@@ -21,10 +21,12 @@ from played_builder import Played
 from freehold.core.documents import Asset, Content
 from freehold.core.errors import Conflict, FreeholdError, VerificationFailed
 from freehold.core.ids import NO_HASH, hash_bytes
-from freehold.market.split import SplitTree
-from freehold.node import proving, serving, training
-from freehold.node.buying import Buyer
-from freehold.training import record
+from freehold.features.gateway import serving
+from freehold.features.gateway.buying import Buyer
+from freehold.features.models.rules.split import SplitTree
+from freehold.features.proof import proving
+from freehold.features.training import training
+from freehold.features.training.rules import record
 
 
 class Ended:

@@ -18,8 +18,8 @@ from freehold.core.errors import FreeholdError, InvalidInput
 from freehold.core.ids import NO_HASH
 from freehold.core.signing import Envelope, public_account, seal
 from freehold.core.typed_data import Domain
-from freehold.node.databases import copying, opening
-from freehold.node.store import Store, Transaction
+from freehold.kernel.databases import copying, opening
+from freehold.kernel.store import Store, Transaction
 from freehold.vault.blobs import Blobs
 from freehold.vault.keystore import Keys
 from freehold.vault.vault import EpochConflict, Vault

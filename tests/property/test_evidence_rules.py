@@ -13,14 +13,15 @@ from hypothesis import strategies as st
 
 from freehold.core.canonical import canonical_bytes
 from freehold.core.errors import FreeholdError, InvalidTable
-from freehold.evidence.bundle import Bundle
-from freehold.evidence.checks.valuation import split_root
-from freehold.evidence.reading import Replayed
-from freehold.evidence.replaying import read_table, replay
-from freehold.evidence.verify import verify
-from freehold.market.split import SplitTree
-from freehold.training import privacy, valuation
-from freehold.training.fixed import sigmoid_table
+from freehold.core.fixed import sigmoid_table
+from freehold.features.models.rules.split import SplitTree
+from freehold.features.privacy.rules import privacy
+from freehold.features.training.checks.replaying import read_table, replay
+from freehold.features.training.checks.valuation import split_root
+from freehold.features.training.rules import valuation
+from freehold.kernel.evidence.bundle import Bundle
+from freehold.kernel.evidence.reading import Replayed
+from freehold.kernel.evidence.verify import verify
 
 sys.path.append(str(Path(__file__).resolve().parents[2] / "examples"))
 import verify_standalone

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from freehold.core.errors import InvalidTable
-from freehold.training.table import MICRO_LIMIT, read
+from freehold.features.data.rules.table import MICRO_LIMIT, read
 
 relaxed = settings(
     max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from training_runs import account, blobs, plan_for, play, record_of, steps
 
 from freehold.core.errors import FreeholdError, InvalidInput, VerificationFailed
-from freehold.training import record, sketch, updates, valuation
-from freehold.training.fixed import UNIT, WEIGHT_LIMIT, shift_round
-from freehold.training.logistic import GRADIENT_BITS, gradient
-from freehold.training.record import RunPlan, Start
-from freehold.training.scaling import Scaling, unit_rows
-from freehold.training.table import MICRO_LIMIT, Table
-from freehold.training.valuation import shares_bps
+from freehold.core.fixed import UNIT, WEIGHT_LIMIT, shift_round
+from freehold.features.data.rules.table import MICRO_LIMIT, Table
+from freehold.features.training.rules import record, sketch, updates, valuation
+from freehold.features.training.rules.logistic import GRADIENT_BITS, gradient
+from freehold.features.training.rules.record import RunPlan, Start
+from freehold.features.training.rules.scaling import Scaling, unit_rows
+from freehold.features.training.rules.valuation import shares_bps
 
 cells = st.one_of(
     st.sampled_from([0, 1, -1, MICRO_LIMIT, -MICRO_LIMIT]),

@@ -22,12 +22,12 @@ from hypothesis.stateful import (
 )
 
 from freehold.core.documents import Asset
-from freehold.node import budget
-from freehold.node.budget import BudgetSpent
-from freehold.node.databases.sqlite import SqliteDatabase
-from freehold.node.lines import PromiseBroken
-from freehold.node.store import Store
-from freehold.training import privacy
+from freehold.features.privacy import budget
+from freehold.features.privacy.budget import BudgetSpent
+from freehold.features.privacy.lines import PromiseBroken
+from freehold.features.privacy.rules import privacy
+from freehold.kernel.databases.sqlite import SqliteDatabase
+from freehold.kernel.store import Store
 
 FIRED: Counter[str] = Counter()
 MUST = {

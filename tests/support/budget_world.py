@@ -9,8 +9,8 @@ from freehold.core.documents import Asset, Content, Terms
 from freehold.core.ids import NO_HASH
 from freehold.core.signing import seal
 from freehold.core.typed_data import Domain
-from freehold.node import lines
-from freehold.node.store import Store
+from freehold.features.privacy import lines
+from freehold.kernel.store import Store
 from freehold.vault.keystore import Keys
 
 KEYS = Keys(bytes([1]) * 32, bytes([2]) * 32, bytes([3]) * 32)

@@ -30,7 +30,15 @@ class Console:
     def start(self) -> Console:
         """Run `freehold up`; locked until a page is given the passphrase."""
         self.log_path.write_text("")
-        command = [sys.executable, "-m", "freehold.cli", "up", "--home", str(self.home), *self.arguments]
+        command = [
+            sys.executable,
+            "-m",
+            "freehold.shell.cli",
+            "up",
+            "--home",
+            str(self.home),
+            *self.arguments,
+        ]
         with self.log_path.open("w") as log:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stderr=log, env=os.environ | {"COLUMNS": "200"}

@@ -12,8 +12,8 @@ from node_world import App, Party
 
 from freehold.core.documents import MoneyLine, Receipt
 from freehold.core.ids import NO_HASH
-from freehold.node.admitting import plan_of
-from freehold.training.record import update_hash
+from freehold.features.training.admitting import plan_of
+from freehold.features.training.rules.record import update_hash
 
 Answer = tuple[int, dict[str, str], bytes]
 Lie = Callable[[Party, dict[str, Any]], Answer]

@@ -15,8 +15,8 @@ from node_world import Party
 
 from freehold.chain import deployments
 from freehold.core.signing import parse_envelope
-from freehold.node import granting
-from freehold.node.spending import channel_id
+from freehold.features.grants import granting
+from freehold.features.payments.spending import channel_id
 
 _YES = bytes.fromhex("5b631626ba7e60e01b60005260206000f3")
 _GREED = bytes.fromhex("600163001c000052")

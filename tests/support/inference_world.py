@@ -15,11 +15,11 @@ from freehold.core.documents import Asset
 from freehold.core.ids import hash_bytes
 from freehold.core.signing import sign_digest
 from freehold.core.typed_data import Domain, receive_digest, voucher_digest
-from freehold.inference.payment import HEADER, Transfer, Voucher, bound_nonce, to_header
-from freehold.node import serving
-from freehold.node.granting import obtain
-from freehold.node.releasing import pool_of
-from freehold.node.spending import channel_id
+from freehold.features.gateway import serving
+from freehold.features.grants.granting import obtain
+from freehold.features.models.releasing import pool_of
+from freehold.features.payments.rules.payment import HEADER, Transfer, Voucher, bound_nonce, to_header
+from freehold.features.payments.spending import channel_id
 
 ROW = ["1.5", "-0.25", "3"]
 PRICE = 1_000

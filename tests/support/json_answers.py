@@ -9,7 +9,7 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from freehold.cli import answers
+from freehold.shell.cli import answers
 
 SEEN: set[str] = set()
 """Commands that printed an object in this process' tests."""

@@ -19,14 +19,16 @@ from freehold.chain.embedded import DEV_KEY, EmbeddedNode
 from freehold.chain.rpc import Rpc
 from freehold.core.documents import Asset, Receipt
 from freehold.core.signing import read_envelope
+from freehold.features.data import publishing
+from freehold.features.training import rounds, training
+from freehold.features.training.rules.record import Round, RunPlan
+from freehold.kernel.logbook import entry_data
+from freehold.kernel.node import Node
+from freehold.kernel.settings import Settings
 from freehold.log.store import LogStore
-from freehold.node import publishing, rounds, training, viewing
-from freehold.node.api import app
-from freehold.node.logbook import entry_data
-from freehold.node.node import Node
-from freehold.node.services import Services
-from freehold.node.settings import Settings
-from freehold.training.record import Round, RunPlan
+from freehold.shell import viewing
+from freehold.shell.http import app
+from freehold.shell.services import Services
 from freehold.vault.keystore import Keys
 
 App = Callable[[Any, Any, Any], Awaitable[None]]

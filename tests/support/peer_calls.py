@@ -16,9 +16,9 @@ from freehold.core.documents import Asset, Grant
 from freehold.core.http_signature import Request, Stamp, sign_request
 from freehold.core.ids import hash_bytes
 from freehold.core.signing import parse_envelope
-from freehold.node.planning import Order, check, plan
-from freehold.training.record import RunPlan
-from freehold.training.table import Table, commitment
+from freehold.features.data.rules.table import Table, commitment
+from freehold.features.training.planning import Order, check, plan
+from freehold.features.training.rules.record import RunPlan
 
 TEST_SALT = b"\x07" * 32
 

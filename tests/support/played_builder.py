@@ -12,9 +12,9 @@ from peer_calls import TEST_SALT, call, introduce, planned, stamp
 
 from freehold.core.documents import Asset, Grant
 from freehold.core.signing import Envelope, parse_envelope
-from freehold.evidence.replaying import table_json
-from freehold.training import record
-from freehold.training.record import Replay, Round, RunPlan, Start
+from freehold.features.training.checks.replaying import table_json
+from freehold.features.training.rules import record
+from freehold.features.training.rules.record import Replay, Round, RunPlan, Start
 
 
 class Played:

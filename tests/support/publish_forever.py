@@ -7,9 +7,10 @@ from pathlib import Path
 
 from freehold.chain.client import Chain
 from freehold.chain.rpc import Rpc
-from freehold.node import daemon, publishing
-from freehold.node.node import Node
-from freehold.node.settings import Settings
+from freehold.features.data import publishing
+from freehold.kernel.node import Node
+from freehold.kernel.settings import Settings
+from freehold.shell import daemon
 
 home, rpc_url, table = sys.argv[1:]
 keys = daemon.open_keys(Path(home), "a passphrase for a test")

@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 from freehold.core.errors import FreeholdError
-from freehold.node import daemon
-from freehold.node.settings import Settings
+from freehold.kernel.settings import Settings
+from freehold.shell import daemon
 
 
 def main() -> int:

@@ -10,11 +10,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from freehold.training import demo, expected, privacy, record, sketch, updates
-from freehold.training.logistic import Recipe
-from freehold.training.record import PlannedOwner, PlannedTest, Round, RunPlan, Start
-from freehold.training.scaling import typical, unit_rows
-from freehold.training.table import MICRO, Table
+from freehold.features.data.rules.table import MICRO, Table
+from freehold.features.privacy.rules import privacy
+from freehold.features.training.rules import expected, record, sketch, updates
+from freehold.features.training.rules.logistic import Recipe
+from freehold.features.training.rules.record import PlannedOwner, PlannedTest, Round, RunPlan, Start
+from freehold.features.training.rules.scaling import typical, unit_rows
+from freehold.quickstart import demo
 
 SALT = "0x" + "00" * 16
 BUILDER = "0x" + "bb" * 20

@@ -7,10 +7,10 @@ import tarfile
 import pytest
 
 from freehold.core.errors import FreeholdError
-from freehold.node.backup import manifest as manifests
-from freehold.node.backup import pack
-from freehold.node.backup.manifest import Entry, Manifest, blob_sha256
-from freehold.node.backup.pack import BackupChanged, Packed, Unpacker
+from freehold.shell.backup import manifest as manifests
+from freehold.shell.backup import pack
+from freehold.shell.backup.manifest import Entry, Manifest, blob_sha256
+from freehold.shell.backup.pack import BackupChanged, Packed, Unpacker
 from freehold.vault.blobs import StorageFull
 from freehold.vault.cid import cid_of
 from freehold.vault.envelope import NotABackup

@@ -9,8 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 import freehold
-from freehold.cli.client import NodeClient, NodeNotRunning, NodeRefused, exit_code
 from freehold.core.errors import Conflict, NotAllowed, Unavailable, VerificationFailed
+from freehold.kernel.client import NodeClient, NodeNotRunning, NodeRefused, exit_code
 
 
 class Handler(BaseHTTPRequestHandler):

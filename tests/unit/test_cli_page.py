@@ -8,7 +8,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from freehold.console import lineage_svg, result_page
+from freehold.features.proof import lineage_svg
+from freehold.quickstart import result_page
 
 HOSTILE = "</text></style><script>alert(1)</script>\"' onload=x \x00\x1b\u202e&{{7*7}}"
 SVG = "{http://www.w3.org/2000/svg}"

@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from freehold.cli.passphrase import MOST_BYTES, obtain
 from freehold.core.errors import InvalidInput
+from freehold.shell.cli.passphrase import MOST_BYTES, obtain
 
 
 def pipe(content: bytes) -> int:

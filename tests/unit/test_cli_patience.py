@@ -2,8 +2,8 @@
 
 import pytest
 
-from freehold.cli.client import NodeRefused
 from freehold.core.errors import NotAllowed, Unavailable
+from freehold.kernel.client import NodeRefused
 from freehold.quickstart import patience
 from freehold.quickstart.patience import ONCE, Patient, patiently
 

@@ -4,8 +4,8 @@ import io
 
 import pytest
 
-from freehold.cli.rows import MOST_BYTES, read
 from freehold.core.errors import InvalidInput
+from freehold.features.gateway.rows import MOST_BYTES, read
 
 COLUMNS = ["a", "b"]
 

@@ -5,10 +5,11 @@ import io
 import pytest
 from rich.console import Console
 
-from freehold.cli import jobs, serving, train
-from freehold.cli.options import millionths
 from freehold.core.errors import InvalidInput
-from freehold.training import findings
+from freehold.features.gateway import terminal as serving
+from freehold.features.training.rules import findings
+from freehold.features.training.terminal import jobs, train
+from freehold.kernel.terminal.options import millionths
 
 OWNER, OTHER, JOB = "0x" + "ab" * 20, "0x" + "cd" * 20, "0x" + "12" * 32
 SCORES = {

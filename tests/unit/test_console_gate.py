@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from starlette.datastructures import Headers
 
-from freehold.console.gate import Gate
+from freehold.shell.web.gate import Gate
 
 LOCAL, REMOTE = ("127.0.0.1", 5), ("203.0.113.9", 5)
 

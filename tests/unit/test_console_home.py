@@ -4,9 +4,9 @@ import os
 
 import pytest
 
-from freehold.console.pages.home import DAY_SECONDS, earned, trouble
-from freehold.node.backup import saving
-from freehold.node.ledger import Move
+from freehold.features.earnings.ledger import Move
+from freehold.shell.backup import saving
+from freehold.shell.web.pages.home import DAY_SECONDS, earned, trouble
 
 NOW = 100 * DAY_SECONDS + 7
 

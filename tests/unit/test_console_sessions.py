@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from freehold.console.sessions import ABSOLUTE_SECONDS, MAX_SESSIONS, Attempts, Sessions, TooManyAttempts
 from freehold.core.errors import InvalidInput, NotAllowed
+from freehold.shell.web.sessions import ABSOLUTE_SECONDS, MAX_SESSIONS, Attempts, Sessions, TooManyAttempts
 
 
 class Clock:

@@ -3,12 +3,12 @@
 import pytest
 from starlette.datastructures import Headers
 
-from freehold.console import words
-from freehold.console.charts import area, bars, share
-from freehold.console.forms import file_name
-from freehold.console.gate import host_name, is_own
-from freehold.console.pages.models import pasted_cells
 from freehold.core.errors import InvalidInput
+from freehold.features.models.pages import pasted_cells
+from freehold.kernel.web import words
+from freehold.kernel.web.charts import area, bars, share
+from freehold.kernel.web.forms import file_name
+from freehold.shell.web.gate import host_name, is_own
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from freehold.core import addresses, origins
 from freehold.core.errors import InvalidInput
-from freehold.node import setting_sources
-from freehold.node.settings import Settings, load
+from freehold.kernel import setting_sources
+from freehold.kernel.settings import Settings, load
 
 SPELLINGS = {
     "http://EXAMPLE.com:80/": "http://example.com",

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from freehold.core.errors import InvalidInput
-from freehold.node import setting_sources, settings
-from freehold.node.databases.address import Address, PasswordInUrl, parse, password
-from freehold.node.settings import Settings
+from freehold.kernel import setting_sources, settings
+from freehold.kernel.databases.address import Address, PasswordInUrl, parse, password
+from freehold.kernel.settings import Settings
 
 
 def test_a_url_in_full() -> None:
@@ -60,7 +60,7 @@ def test_a_password_in_a_url_is_refused_and_not_repeated(url: str, tmp_path: Pat
 
 
 def test_a_node_on_sqlite_never_loads_the_driver() -> None:
-    code = "import sys, freehold.cli.main, freehold.node.daemon, freehold.node.backup.restoring; print('pg8000' in sys.modules)"
+    code = "import sys, freehold.shell.cli.main, freehold.shell.daemon, freehold.shell.backup.restoring; print('pg8000' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 

@@ -16,10 +16,10 @@ from cryptography.x509.oid import NameOID
 from node_world import free_port
 from postgres_server import Server, serving
 
-from freehold.node.databases import dialing, opening
-from freehold.node.databases.address import parse
-from freehold.node.databases.errors import StorageFailed
-from freehold.node.databases.session import Session
+from freehold.kernel.databases import dialing, opening
+from freehold.kernel.databases.address import parse
+from freehold.kernel.databases.errors import StorageFailed
+from freehold.kernel.databases.session import Session
 
 
 @pytest.fixture(scope="module")

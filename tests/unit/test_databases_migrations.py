@@ -10,10 +10,10 @@ import pytest
 
 from freehold.core.connection import Connection
 from freehold.core.ids import NO_HASH
-from freehold.node.databases import copying, migrations, opening, tables
-from freehold.node.databases.errors import StorageFailed
-from freehold.node.databases.tables import Step
-from freehold.node.store import Store
+from freehold.kernel.databases import copying, migrations, opening, tables
+from freehold.kernel.databases.errors import StorageFailed
+from freehold.kernel.databases.tables import Step
+from freehold.kernel.store import Store
 from freehold.vault.blobs import Blobs
 from freehold.vault.keystore import Keys
 from freehold.vault.vault import Vault

@@ -18,10 +18,10 @@ import pytest
 from freehold import durable
 from freehold.chain import deployment_record
 from freehold.chain.embedded.ledger import Ledger
-from freehold.evidence.bundle import Bundle
-from freehold.node import settings
-from freehold.node.backup import pack, restoring, saving
-from freehold.node.backup.manifest import Entry
+from freehold.kernel import settings
+from freehold.kernel.evidence.bundle import Bundle
+from freehold.shell.backup import pack, restoring, saving
+from freehold.shell.backup.manifest import Entry
 from freehold.vault.blobs import Blobs
 from freehold.vault.cid import cid_of
 from freehold.vault.keystore import Keys

@@ -7,10 +7,10 @@ import pytest
 from freehold.core.documents import Asset, Content, Grant, Receipt, Terms
 from freehold.core.errors import InvalidDocument, InvalidInput
 from freehold.core.signing import Envelope
-from freehold.evidence import state
-from freehold.evidence.assemble import LogProofs, account_of, assemble, log_entry, sign_files
-from freehold.evidence.manifest import CONTRACTS, PATH, file_hashes, parse_manifest
-from freehold.evidence.reading import Broken
+from freehold.kernel.evidence import state
+from freehold.kernel.evidence.assemble import LogProofs, account_of, assemble, log_entry, sign_files
+from freehold.kernel.evidence.manifest import CONTRACTS, PATH, file_hashes, parse_manifest
+from freehold.kernel.evidence.reading import Broken
 
 KEY, OTHER = b"\x01" * 32, b"\x02" * 32
 ADDRESSES = {name: "0x" + f"{number:02d}" * 20 for number, name in enumerate(CONTRACTS, start=10)}

@@ -8,8 +8,8 @@ import pytest
 
 from freehold.core.canonical import InvalidJson
 from freehold.core.errors import NotFound
-from freehold.evidence import bundle as bundles
-from freehold.evidence.bundle import Bundle, DirectoryNotEmpty, InvalidBundle
+from freehold.kernel.evidence import bundle as bundles
+from freehold.kernel.evidence.bundle import Bundle, DirectoryNotEmpty, InvalidBundle
 
 FILES = {
     "manifest.json": b"{}",

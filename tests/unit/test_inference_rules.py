@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from freehold.core.typed_data import Domain
-from freehold.inference import errors
-from freehold.inference.answer import (
+from freehold.features.gateway.rules.answer import (
     MICRO_LIMIT,
     answer_json,
     micro,
@@ -18,8 +17,9 @@ from freehold.inference.answer import (
     read_request,
     request_body,
 )
-from freehold.inference.channel import ChannelState, require_next, require_open
-from freehold.inference.payment import Transfer, Voucher, bound_nonce, read_header, to_header
+from freehold.features.payments.rules import errors
+from freehold.features.payments.rules.channel import ChannelState, require_next, require_open
+from freehold.features.payments.rules.payment import Transfer, Voucher, bound_nonce, read_header, to_header
 
 MODEL = "0x" + "ab" * 32
 PAYER, POOL = "0x" + "01" * 20, "0x" + "02" * 32

@@ -11,12 +11,12 @@ from budget_world import HOLDER, MICRO, Bench, asset, fingerprint, run_id
 
 from freehold.core.documents import Asset
 from freehold.core.errors import Conflict, FreeholdError
-from freehold.node import budget, lines
-from freehold.node.budget import BudgetSpent, NoBudget
-from freehold.node.databases import opening
-from freehold.node.lines import PromiseBroken
-from freehold.node.store import Store
-from freehold.training import privacy
+from freehold.features.privacy import budget, lines
+from freehold.features.privacy.budget import BudgetSpent, NoBudget
+from freehold.features.privacy.lines import PromiseBroken
+from freehold.features.privacy.rules import privacy
+from freehold.kernel.databases import opening
+from freehold.kernel.store import Store
 
 ONE = privacy.rho_nano_for(MICRO, 5)
 """Rho of a run with epsilon 1."""

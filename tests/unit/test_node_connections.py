@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from freehold.node.api import connections
-from freehold.node.api.connections import Connections
-from freehold.node.limits import Caller, RateLimited
-from freehold.node.settings import Settings
-from freehold.node.tally import Tally
+from freehold.kernel.http import connections
+from freehold.kernel.http.connections import Connections
+from freehold.kernel.limits import Caller, RateLimited
+from freehold.kernel.settings import Settings
+from freehold.kernel.tally import Tally
 
 HERE = "127.0.0.1"
 

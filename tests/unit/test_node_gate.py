@@ -11,11 +11,11 @@ import anyio.to_thread
 import pytest
 
 from freehold.core.errors import InvalidSignature
-from freehold.node.api import bodies, gate
-from freehold.node.api.gate import Gate
-from freehold.node.limits import BodyRoom
-from freehold.node.settings import Settings
-from freehold.node.tally import Tally
+from freehold.kernel.http import bodies, gate
+from freehold.kernel.http.gate import Gate
+from freehold.kernel.limits import BodyRoom
+from freehold.kernel.settings import Settings
+from freehold.kernel.tally import Tally
 
 OWNER = (b"authorization", b"owner")
 KNOWN = (b"signature-input", b"known")

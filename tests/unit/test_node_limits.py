@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from freehold.node.limits import (
+from freehold.kernel.limits import (
     UNKNOWN,
     BodyRoom,
     Buckets,

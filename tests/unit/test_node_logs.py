@@ -6,8 +6,8 @@ import logging
 
 import pytest
 
-from freehold.node import logs
-from freehold.node.settings import Settings
+from freehold.kernel.settings import Settings
+from freehold.shell import logs
 
 HOSTILE = 'a\nINFO freehold: forged\r\x1b[2J\u2028"}{\x00\ud800' + "x" * 5_000
 

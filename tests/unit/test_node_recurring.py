@@ -6,8 +6,8 @@ import time
 from node_world import until
 
 from freehold.core.errors import Unavailable
-from freehold.node import recurring
-from freehold.node.recurring import Piece, Work
+from freehold.kernel import recurring
+from freehold.kernel.recurring import Piece, Work
 
 
 class Flaky:

@@ -15,9 +15,9 @@ from freehold.core.errors import InvalidInput, NotFound
 from freehold.core.ids import NO_HASH, Ambiguous
 from freehold.core.signing import Envelope, public_account, seal
 from freehold.core.typed_data import Domain
+from freehold.kernel.databases import opening
+from freehold.kernel.store import AlreadyAnswered, StorageFailed, Store
 from freehold.log.store import LogStore
-from freehold.node.databases import opening
-from freehold.node.store import AlreadyAnswered, StorageFailed, Store
 
 DOMAIN = Domain("Freehold", 31337, "0x" + "11" * 20)
 KEYS = [bytes([number]) * 32 for number in (1, 2)]

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from freehold.core.errors import InvalidInput
-from freehold.node import setting_sources, settings
-from freehold.node.setting_sources import choose, variable
-from freehold.node.settings import Settings
+from freehold.kernel import setting_sources, settings
+from freehold.kernel.setting_sources import choose, variable
+from freehold.kernel.settings import Settings
 
 FREEHOLD = Path(sys.executable).with_name("freehold")
 

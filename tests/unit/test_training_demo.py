@@ -7,8 +7,9 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from training_runs import clinics, plan_for, play
 
-from freehold.training import demo, record
-from freehold.training.table import read
+from freehold.features.data.rules.table import read
+from freehold.features.training.rules import record
+from freehold.quickstart import demo
 
 OWNERS = ("alder", "birch", "cedar", "dogwood", "elm", "fir")
 

@@ -6,8 +6,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from freehold.core.errors import InvalidInput, InvalidTable
-from freehold.training import distinct
-from freehold.training.table import read as read_all
+from freehold.features.data.rules import distinct
+from freehold.features.data.rules.table import read as read_all
 
 KEY, OTHER = b"k" * 32, b"o" * 32
 

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from training_runs import clinics, plan_for, play
 
-from freehold.training import expected, privacy, updates
-from freehold.training.expected import ExpectedLoss, curvature, expected_loss, suggest
-from freehold.training.logistic import Recipe
-from freehold.training.scaling import typical, unit_rows
-from freehold.training.updates import TooLittleBudget
+from freehold.features.privacy.rules import privacy
+from freehold.features.training.rules import expected, updates
+from freehold.features.training.rules.expected import ExpectedLoss, curvature, expected_loss, suggest
+from freehold.features.training.rules.logistic import Recipe
+from freehold.features.training.rules.scaling import typical, unit_rows
+from freehold.features.training.rules.updates import TooLittleBudget
 
 CLINICS = (80, 70, 70, 70, 60, 40)
 
@@ -123,7 +124,7 @@ PINNED = ExpectedLoss(9010, 8880, 130, 222)
 
 def test_both_sides_are_told_the_same():
     assert expected_loss((65,) * 6, 30, 8_000_000, 5) == PINNED
-    code = "from freehold.training.expected import *; print(expected_loss((65,) * 6, 30, 8_000_000, 5))"
+    code = "from freehold.features.training.rules.expected import *; print(expected_loss((65,) * 6, 30, 8_000_000, 5))"
     again = subprocess.run(
         [sys.executable, "-c", code],
         env={"OPENBLAS_NUM_THREADS": "2", "OPENBLAS_CORETYPE": "Prescott", "PYTHONHASHSEED": "5"},

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
-from freehold.training import fixed
+from freehold.core import fixed
 
 
 def test_rounding_is_floor_of_x_plus_a_half():

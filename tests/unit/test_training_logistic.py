@@ -8,10 +8,17 @@ import pytest
 from threadpoolctl import threadpool_limits
 from training_runs import steps
 
-from freehold.training import logistic
-from freehold.training.fixed import UNIT, WEIGHT_LIMIT, sigmoid_table
-from freehold.training.logistic import InvalidRecipe, InvalidTraining, Recipe, gradient, predict, step
-from freehold.training.scaling import Scaling
+from freehold.core.fixed import UNIT, WEIGHT_LIMIT, sigmoid_table
+from freehold.features.training.rules import logistic
+from freehold.features.training.rules.logistic import (
+    InvalidRecipe,
+    InvalidTraining,
+    Recipe,
+    gradient,
+    predict,
+    step,
+)
+from freehold.features.training.rules.scaling import Scaling
 
 
 def reference(z, labels, model):

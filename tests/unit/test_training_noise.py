@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CTR
 from scipy import stats
 
-from freehold.training import noise
+from freehold.features.privacy.rules import noise
 
 SEED = bytes(range(32))
 SIGMAS = [1, 2, 7, 100, 1_000, 10_000]

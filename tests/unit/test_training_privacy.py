@@ -9,7 +9,7 @@ from math import ceil
 import mpmath
 import pytest
 
-from freehold.training import privacy
+from freehold.features.privacy.rules import privacy
 
 DELTAS = [1, 5, 6, 9, 20, 50]
 

@@ -7,9 +7,9 @@ import pyarrow.parquet
 import pytest
 
 from freehold.core.errors import InvalidTable
-from freehold.training import table
-from freehold.training.profile import profile, reduce
-from freehold.training.table import Limits
+from freehold.features.data.rules import table
+from freehold.features.data.rules.profile import profile, reduce
+from freehold.features.data.rules.table import Limits
 
 TEXT = "id,age,gap,word,flag\n" + "".join(
     f"P{i},{i}.5,{'' if i == 3 else i},{'yes' if i % 3 else 'no'},{i % 2}\n" for i in range(40)

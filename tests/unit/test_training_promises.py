@@ -3,7 +3,7 @@
 import pytest
 
 from freehold.core.errors import InvalidInput
-from freehold.training import privacy, promises
+from freehold.features.privacy.rules import privacy, promises
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ import pytest
 from training_runs import SALT, account, blobs, owner_seed, plan_for, play, record_of, start_of, steps
 
 from freehold.core.errors import InvalidInput, VerificationFailed
-from freehold.training import record, updates
-from freehold.training.logistic import Recipe
-from freehold.training.record import (
+from freehold.features.training.rules import record, updates
+from freehold.features.training.rules.logistic import Recipe
+from freehold.features.training.rules.record import (
     InvalidRecord,
     Replay,
     Round,

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from training_runs import table
 
-from freehold.training import scaling
-from freehold.training.fixed import UNIT
-from freehold.training.scaling import InvalidScaling, Scaling, from_bounds, typical, unit_rows
-from freehold.training.table import MICRO, MICRO_LIMIT
+from freehold.core.fixed import UNIT
+from freehold.features.data.rules.table import MICRO, MICRO_LIMIT
+from freehold.features.training.rules import scaling
+from freehold.features.training.rules.scaling import InvalidScaling, Scaling, from_bounds, typical, unit_rows
 
 
 def reference(cells, scaled):

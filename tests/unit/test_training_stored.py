@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from freehold.core.errors import FreeholdError
-from freehold.training.stored import from_canonical_bytes
-from freehold.training.table import Table, canonical_bytes
+from freehold.features.data.rules.stored import from_canonical_bytes
+from freehold.features.data.rules.table import Table, canonical_bytes
 
 
 def some_table():

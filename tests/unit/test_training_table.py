@@ -6,8 +6,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from freehold.core.errors import InvalidInput, InvalidTable
-from freehold.training import table
-from freehold.training.table import Limits, canonical_bytes, commitment, read
+from freehold.features.data.rules import table
+from freehold.features.data.rules.table import Limits, canonical_bytes, commitment, read
 
 SALT = b"s" * 32
 GOOD = "age,dose,ill\n41,0.1,1\n-7.25,2e3,0\n"

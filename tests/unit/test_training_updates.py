@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from freehold.training import privacy, updates
-from freehold.training.logistic import gradient
-from freehold.training.noise import MAX_SIGMA, gaussian
-from freehold.training.updates import InvalidUpdate, Noise, TooLittleBudget
+from freehold.features.privacy.rules import privacy
+from freehold.features.privacy.rules.noise import MAX_SIGMA, gaussian
+from freehold.features.training.rules import updates
+from freehold.features.training.rules.logistic import gradient
+from freehold.features.training.rules.updates import InvalidUpdate, Noise, TooLittleBudget
 
 OWNER = "0x" + "0a" * 20
 SEED = bytes(range(32))

@@ -8,13 +8,13 @@ import pytest
 from exact_game import shapley
 from training_runs import account, blobs, clinics, plan_for, play, steps, table
 
-from freehold.training import record, valuation
-from freehold.training.fixed import ONE, matmul, sigmoid
-from freehold.training.logistic import Recipe, gradient, step
-from freehold.training.noise import gaussian
-from freehold.training.scaling import typical, unit_rows
-from freehold.training.updates import Noise
-from freehold.training.valuation import InvalidShares, shares_bps
+from freehold.core.fixed import ONE, matmul, sigmoid
+from freehold.features.privacy.rules.noise import gaussian
+from freehold.features.training.rules import record, valuation
+from freehold.features.training.rules.logistic import Recipe, gradient, step
+from freehold.features.training.rules.scaling import typical, unit_rows
+from freehold.features.training.rules.updates import Noise
+from freehold.features.training.rules.valuation import InvalidShares, shares_bps
 
 
 def by_definition(played):

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from freehold.training import expected
-from freehold.training.logistic import GRADIENT_BITS, Recipe, gradient, probabilities, step
-from freehold.training.metrics import right
-from freehold.training.scaling import typical, unit_rows
-from freehold.training.table import Table, read
-from freehold.training.updates import EXACT_BITS
+from freehold.features.data.rules.table import Table, read
+from freehold.features.training.rules import expected
+from freehold.features.training.rules.logistic import GRADIENT_BITS, Recipe, gradient, probabilities, step
+from freehold.features.training.rules.metrics import right
+from freehold.features.training.rules.scaling import typical, unit_rows
+from freehold.features.training.rules.updates import EXACT_BITS
 
 
 def pooled_accuracy(parts: Sequence[Path], test: Path, label: str, recipe: dict[str, Any]) -> float:

@@ -14,7 +14,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from freehold.console import result_page
+from freehold.quickstart import result_page
 
 if TYPE_CHECKING:
     from starlette.requests import Request

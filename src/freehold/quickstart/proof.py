@@ -7,8 +7,8 @@ from typing import Any
 
 from freehold.chain.client import Chain
 from freehold.chain.rpc import Rpc
-from freehold.evidence.bundle import Bundle
-from freehold.node import proving
+from freehold.features.proof import proving
+from freehold.kernel.evidence.bundle import Bundle
 from freehold.quickstart import tampering
 from freehold.quickstart.scene import Control
 

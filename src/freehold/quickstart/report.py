@@ -7,10 +7,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from freehold.console import lineage_svg, result_page
 from freehold.core.money import BPS, dollars
+from freehold.features.proof import lineage_svg
+from freehold.features.training.rules import findings
+from freehold.quickstart import result_page
 from freehold.quickstart.scene import BUYER, NOTES, OWNERS
-from freehold.training import findings
 
 
 def values(facts: Mapping[str, Any]) -> dict[str, Any]:

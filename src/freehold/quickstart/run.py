@@ -52,7 +52,7 @@ def run(
 
 def _play(world: World, steps: Steps, pool: ThreadPoolExecutor) -> dict[str, Any]:
     builder, buyer, test = world.nodes[BUILDER], world.nodes[BUYER], world.files["test"]
-    from freehold.training import demo  # noqa: PLC0415
+    from freehold.quickstart import demo  # noqa: PLC0415
 
     facts: dict[str, Any] = {}
     with steps.step("six owners publish their tables, sealed, each with a privacy budget"):

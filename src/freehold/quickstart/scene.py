@@ -67,7 +67,7 @@ NOTES = (
     "This table is easy: one screening centre alone, without noise, comes close to all rows together.",
     "How good a model without noise would be is known here only because all rows lie on one machine.",
 )
-"""What the shares show; how the tables were made is in `freehold.training.demo`."""
+"""What the shares show; how the tables were made is in `freehold.quickstart.demo`."""
 BUILDER = "builder"
 BUYER = "buyer"
 MODEL = "Biopsy classifier"

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from freehold.core.canonical import canonical_bytes
-from freehold.evidence.bundle import Bundle
+from freehold.kernel.evidence.bundle import Bundle
 
 
 def with_cheaper_receipt(bundle: Bundle, receipt_id: str) -> Bundle:

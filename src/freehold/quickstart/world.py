@@ -67,7 +67,7 @@ def running(home: Path, launch: Sequence[str], connect: Connect, steps: Steps) -
 
 
 def _write_tables(place: Path) -> dict[str, Path]:
-    from freehold.training import demo  # noqa: PLC0415 - scikit-learn takes a second to import
+    from freehold.quickstart import demo  # noqa: PLC0415 - scikit-learn takes a second to import
 
     return demo.write_parts(place)
 

@@ -1,0 +1,1 @@
+"""Tables on offer: looked at, sealed, published, found."""

@@ -1,0 +1,228 @@
+"""My data: what is published, who may use it, what it brought, and taking access back."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+from starlette.responses import Response
+
+from freehold.core.documents import Asset, Grant, Receipt
+from freehold.core.errors import NotFound, Unavailable
+from freehold.features.data import offering, publishing
+from freehold.features.grants import consent, granting
+from freehold.features.privacy import budget
+from freehold.features.privacy.rules import promises
+from freehold.kernel.node import Node
+from freehold.kernel.web.people import name_of
+from freehold.kernel.web.visit import Visit, acts, shows
+
+MOST_PEOPLE = 200
+MOST_LINES = 10
+MOST_NAMES = 4
+
+
+def overview(visit: Visit) -> Response:
+    """Every dataset of this owner, newest first."""
+    sold = _sold(visit)
+    rows = [_row(visit.node, asset, _issued(visit.node, asset), sold) for asset in _datasets(visit.node)]
+    return visit.show("data.html", rows=rows[::-1])
+
+
+def _datasets(node: Node) -> list[Asset]:
+    found = [envelope.document for envelope in node.store.find("asset", "dataset")]
+    return [asset for asset in found if isinstance(asset, Asset) and asset.owner == node.account]
+
+
+def _sold(visit: Visit) -> dict[str, int]:
+    """Units earned by selling access, by dataset; nothing while the chain does not answer."""
+    sums: dict[str, int] = {}
+    with suppress(Unavailable):
+        for move in visit.services.ledger.moves():
+            if move.kind == "grant":
+                sums[move.asset] = sums.get(move.asset, 0) + move.units
+    return sums
+
+
+def _issued(node: Node, asset: Asset) -> list[dict[str, Any]]:
+    """Access given to a dataset, oldest first. Only the issuer revokes, so its own log knows."""
+    found = []
+    for envelope in node.store.find("grant", about=asset.id):
+        grant = envelope.document
+        if not isinstance(grant, Grant) or grant.issuer != node.account:
+            continue
+        row = {
+            "id": grant.id,
+            "holder": grant.holder,
+            "purposes": list(grant.terms.purposes),
+            "uses": node.store.uses(grant.id)[0],
+            "max_uses": grant.terms.max_uses,
+            "expires_at": grant.terms.expires_at,
+            "revoked": bool(node.store.find("claim", "revocation", grant.id, limit=1)),
+        }
+        found.append({**row, "state": _state(row, node.now())})
+    return found
+
+
+def _row(node: Node, asset: Asset, issued: list[dict[str, Any]], sold: dict[str, int]) -> dict[str, Any]:
+    return {
+        **publishing.describe(node, asset),
+        "version": asset.asset_version,
+        "created_at": asset.created_at,
+        "offered": offering.is_offered(node, asset.id),
+        "over": asset.terms.expires_at <= node.now(),
+        "spent": budget.spent(node, asset.id),
+        "active": sum(1 for grant in issued if grant["state"] == "active"),
+        "uses": sum(grant["uses"] for grant in issued),
+        "sold_units": sold.get(asset.id, 0),
+    }
+
+
+def _state(grant: dict[str, Any], now: int) -> str:
+    if grant["revoked"]:
+        return "revoked"
+    if grant["expires_at"] <= now:
+        return "ended"
+    return "used up" if grant["uses"] >= grant["max_uses"] else "active"
+
+
+def dataset(visit: Visit) -> Response:
+    """One dataset: terms, who has access, uses, money."""
+    node, asset = visit.node, _own(visit)
+    issued = _issued(node, asset)
+    people = [{**grant, "holder_name": name_of(node, grant["holder"])} for grant in issued[::-1]]
+    following = next((one for one in _datasets(node) if one.supersedes == asset.id), None)
+    return visit.show(
+        "dataset.html",
+        asset=_row(node, asset, issued, _sold(visit)),
+        terms=asset.terms,
+        people=people[:MOST_PEOPLE],
+        more=max(0, len(people) - MOST_PEOPLE),
+        uses=_uses(node, asset)[:10],
+        budgets=[_budget(node, line) for line in budget.overview(node, asset_id=asset.id, limit=MOST_LINES)],
+        counting=promises.unit(int(asset.schema_.get("rows_each", 1))),
+        following=following,
+        previous=node.asset(asset.supersedes)
+        if asset.supersedes and node.store.has(asset.supersedes)
+        else None,
+    )
+
+
+def _budget(node: Node, line: dict[str, Any]) -> dict[str, Any]:
+    """The budget of some rows as the page shows it."""
+    names = [one["name"] for one in line["assets"]]
+    return {
+        **line,
+        "names": names[:MOST_NAMES],
+        "more": max(0, len(names) - MOST_NAMES),
+        "life": promises.epsilon(line["epsilon_life_micro"]),
+        "spent": promises.rough_up(line["spent_micro"]),
+        "left": promises.rough(line["left_micro"]),
+        "sentence": promises.of_line(line),
+        "runs": [
+            {
+                **run,
+                "holder_name": name_of(node, run["holder"]),
+                "epsilon": promises.epsilon(run["epsilon_micro"]) if run["epsilon_micro"] else "no bound",
+            }
+            for run in line["runs"]
+        ],
+    }
+
+
+def _uses(node: Node, asset: Asset) -> list[dict[str, Any]]:
+    """Uses of this dataset, newest first, a training run's rounds as one."""
+    found: list[dict[str, Any]] = []
+    for envelope in reversed(node.store.find("receipt")):
+        receipt = envelope.document
+        if not isinstance(receipt, Receipt) or not receipt.inputs or receipt.inputs[0] != asset.id:
+            continue
+        if found and found[-1]["grant"] == receipt.grant and found[-1]["action"] == receipt.action:
+            found[-1]["times"] += 1
+            continue
+        use = {"who": name_of(node, receipt.holder), "action": receipt.action, "at": receipt.issued_at}
+        found.append({**use, "times": 1, "grant": receipt.grant})
+    return found
+
+
+def set_approval(visit: Visit) -> Response:
+    """Ask first, or let the terms decide."""
+    asset = _own(visit)
+    chosen: consent.Approval = "automatic" if visit.form.text("approval") == "automatic" else "ask"
+    with visit.node.store.transaction() as tx:
+        consent.set_approval(tx, asset.id, chosen)
+    said = {
+        "ask": "From now on every request waits for your decision.",
+        "automatic": "From now on whoever accepts your terms gets access at once.",
+    }
+    return visit.go(f"/data/{asset.id}", said[chosen])
+
+
+def ask_withdraw(visit: Visit) -> Response:
+    """What taking it off offer does."""
+    return visit.show("withdraw.html", asset=_own(visit))
+
+
+def withdraw(visit: Visit) -> Response:
+    """Take it off offer."""
+    asset = _own(visit)
+    with visit.node.store.transaction() as tx:
+        offering.withdraw(tx, asset.id)
+    return visit.go(
+        f"/data/{asset.id}", "It is off offer. Those who have access keep it until you take it back."
+    )
+
+
+def offer(visit: Visit) -> Response:
+    """Offer it again."""
+    asset = _own(visit)
+    with visit.node.store.transaction() as tx:
+        offering.offer_again(tx, asset.id)
+    return visit.go(f"/data/{asset.id}", "It is on offer again.")
+
+
+def ask_revoke(visit: Visit) -> Response:
+    """What taking access back does and does not undo."""
+    node, grant = visit.node, _grant(visit)
+    row = granting.describe(node, grant)
+    return visit.show(
+        "revoke.html",
+        grant=row,
+        asset=node.asset(grant.asset),
+        holder_name=name_of(node, grant.holder),
+        paid=bool(row["price_units"]) and row["price_per"] == "grant",
+    )
+
+
+def revoke(visit: Visit) -> Response:
+    """Take access back."""
+    grant = _grant(visit)
+    granting.revoke(visit.node, grant.id)
+    who = name_of(visit.node, grant.holder)
+    return visit.go(f"/data/{grant.asset}", f"{who} can no longer use it.")
+
+
+def _own(visit: Visit) -> Asset:
+    asset = visit.node.asset(visit.node.store.resolve(visit.params["asset"], "asset"))
+    if asset.owner != visit.node.account or asset.asset_kind != "dataset":
+        raise NotFound("that is not a dataset of yours", hint="Look at My data.")
+    return asset
+
+
+def _grant(visit: Visit) -> Grant:
+    grant = visit.node.grant(visit.node.store.resolve(visit.params["grant"], "grant"))
+    if grant.issuer != visit.node.account:
+        raise NotFound("that access was not given here", hint="Look at My data.")
+    return grant
+
+
+PAGES = [
+    shows("/data", overview),
+    shows("/data/{asset}", dataset),
+    acts("/data/{asset}/approval", set_approval),
+    shows("/data/{asset}/withdraw", ask_withdraw),
+    acts("/data/{asset}/withdraw", withdraw),
+    acts("/data/{asset}/offer", offer),
+    shows("/access/{grant}/revoke", ask_revoke),
+    acts("/access/{grant}/revoke", revoke),
+]

@@ -1,0 +1,310 @@
+"""The way of a table from a file to the catalogue, in four steps; nothing is sent before the last."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from starlette.responses import Response
+
+from freehold.core import money
+from freehold.core.documents import Asset
+from freehold.core.errors import FreeholdError, InvalidInput
+from freehold.features.data import publishing
+from freehold.features.data.drafts import Draft, Drafts, Terms
+from freehold.features.data.licence import DAY_SECONDS
+from freehold.features.data.rules.distinct import MAX_ROWS_EACH
+from freehold.features.grants.consent import approval_of
+from freehold.features.privacy.rules import promises
+from freehold.kernel.web.forms import Form
+from freehold.kernel.web.people import name_of
+from freehold.kernel.web.visit import Visit, acts, shows
+from freehold.kernel.web.words import PURPOSES
+
+UPLOADS = "uploads"
+STEPS = ("File", "Columns", "Terms", "Review")
+MAX_DAYS = 3_650
+MAX_USES = 1_000_000
+
+
+def choose(visit: Visit, error: FreeholdError | None = None) -> Response:
+    """Step one: the file."""
+    replaced = _replaced(visit, visit.query.get("replaces", "") or visit.form.text("replaces"))
+    status = error.http_status if error else 200
+    return visit.show(
+        "publish_file.html",
+        status,
+        error=error,
+        steps=STEPS,
+        replaced=replaced,
+        most_bytes=visit.node.settings.max_table_bytes,
+    )
+
+
+def upload(visit: Visit) -> Response:
+    """A file arrived."""
+    sent = visit.form.upload
+    if sent is None or not sent.size_bytes:
+        if sent:
+            sent.close()
+        return choose(visit, InvalidInput("no file was chosen", hint="Choose a CSV or Parquet file."))
+    try:
+        draft = Drafts.of(visit.session.kept).begin(visit.node, sent.path, sent)
+    except FreeholdError as error:
+        sent.close()
+        return choose(visit, error)
+    return _begun(visit, draft)
+
+
+def from_path(visit: Visit) -> Response:
+    """A file that lies on this machine already."""
+    text = visit.form.text("path", 4_000)
+    path = Path(text).expanduser()
+    if not text or not path.is_absolute() or not path.is_file():
+        hint = "Give the whole path, such as /home/me/patients.csv."
+        return choose(visit, InvalidInput("there is no such file on this machine", hint=hint))
+    try:
+        draft = Drafts.of(visit.session.kept).begin(visit.node, path, None)
+    except FreeholdError as error:
+        return choose(visit, error)
+    return _begun(visit, draft)
+
+
+def _begun(visit: Visit, draft: Draft) -> Response:
+    node = visit.node
+    replaced = _replaced(visit, visit.form.text("replaces"))
+    if replaced:
+        draft.supersedes = replaced.id
+        draft.terms = _terms_of(visit, replaced)
+    label = str(replaced.schema_.get("label")) if replaced else draft.profile.likely_label()
+    if draft.profile.column(label) is None:
+        label = draft.profile.likely_label()
+    texts = tuple(column.name for column in draft.profile.columns if column.kind == "text")
+    subject = str(replaced.schema_.get("subject", "")) if replaced else ""
+    subject = subject if subject != label and draft.profile.column(subject) is not None else ""
+    rows_each = int(replaced.schema_.get("rows_each", 1)) if replaced and subject else 1
+    positive = _positive(draft, label, "")
+    draft.choose(node, visit.door.home / UPLOADS, label, positive, texts, subject, rows_each)
+    return visit.go(f"/publish/{draft.id}")
+
+
+def _replaced(visit: Visit, text: str) -> Asset | None:
+    if not text:
+        return None
+    asset = visit.node.asset(visit.node.store.resolve(text, "asset"))
+    publishing.require_own(visit.node, asset)
+    return asset
+
+
+def _terms_of(visit: Visit, asset: Asset) -> Terms:
+    terms = asset.terms
+    return Terms(
+        name=asset.name,
+        description=asset.description,
+        price=money.dollars(terms.price_units).removeprefix("$").replace(",", ""),
+        price_units=terms.price_units,
+        purposes=terms.purposes,
+        max_uses=terms.max_uses,
+        days=max(1, round((terms.expires_at - asset.created_at) / DAY_SECONDS)),
+        approval=approval_of(visit.node, asset.id),
+        **_promised(asset),
+    )
+
+
+def _promised(asset: Asset) -> dict[str, Any]:
+    """Budget and reveals of the version before; the usual ones where it had none."""
+    terms = asset.terms
+    if not terms.epsilon_run_micro:
+        return {}
+    return {
+        "epsilon": promises.epsilon(terms.epsilon_run_micro),
+        "epsilon_life": promises.epsilon(terms.epsilon_life_micro),
+        "reveals": "update" if terms.reveals == "update" else "noised",
+        "holder": terms.holders[0] if terms.holders else "",
+    }
+
+
+def columns(visit: Visit) -> Response:
+    """Step two: the first rows, the label, and what is wrong with the file."""
+    draft = _draft(visit)
+    label = draft.profile.column(draft.label)
+    counts = sorted((label.values or {}).items(), key=lambda item: -item[1]) if label else []
+    return visit.show(
+        "publish_columns.html",
+        steps=STEPS,
+        draft=draft,
+        label=label,
+        counts=counts,
+        most_each=MAX_ROWS_EACH,
+        words=[value for value, _ in counts]
+        if len(counts) == 2 and _needs_positive(draft, draft.label)
+        else [],
+    )
+
+
+def take_columns(visit: Visit) -> Response:
+    """Label and columns were chosen: look again."""
+    draft = _draft(visit)
+    label = visit.form.text("label", 300)
+    if draft.profile.column(label) is None:
+        raise InvalidInput("that column is not in the file", hint="Choose one of its columns.")
+    left_out = tuple(name for name in visit.form.chosen("leave_out") if draft.profile.column(name))
+    subject = visit.form.text("subject", 300)
+    if subject and (subject == label or draft.profile.column(subject) is None):
+        raise InvalidInput(
+            "that column cannot say whose row it is", hint="Choose a column that is not the label."
+        )
+    rows_each = visit.form.number("rows_each", "The number of rows of each", 1, MAX_ROWS_EACH)
+    positive = _positive(draft, label, visit.form.text("positive", 300))
+    draft.choose(
+        visit.node, visit.door.home / UPLOADS, label, positive, left_out, subject, rows_each if subject else 1
+    )
+    return visit.go(f"/publish/{draft.id}")
+
+
+def _needs_positive(draft: Draft, label: str) -> bool:
+    column = draft.profile.column(label)
+    values = {value.lower() for value in (column.values or {})} if column else set()
+    return not values <= {"0", "1", "0.0", "1.0", "true", "false"}
+
+
+def _positive(draft: Draft, label: str, wanted: str) -> str | None:
+    """The value that means 1; a guess where words were not told apart yet."""
+    if not _needs_positive(draft, label):
+        return None
+    column = draft.profile.column(label)
+    values = list(column.values or {}) if column else []
+    if wanted in values:
+        return wanted
+    # the rarer of two words is nearly always what a model is to find
+    return min(values, key=lambda value: (column.values or {})[value]) if column and values else None
+
+
+def terms(visit: Visit, error: FreeholdError | None = None) -> Response:
+    """Step three: who may use it, for what, at which price."""
+    draft = _draft(visit)
+    if draft.report is None:
+        return visit.go(f"/publish/{draft.id}", "Mend what is wrong with the columns first.", "warn")
+    purposes = {**PURPOSES, **{word: word for word in draft.terms.purposes if word not in PURPOSES}}
+    return visit.show(
+        "publish_terms.html",
+        error.http_status if error else 200,
+        error=error,
+        steps=STEPS,
+        draft=draft,
+        purposes=purposes,
+        most_days=MAX_DAYS,
+        most_uses=MAX_USES,
+        counting=promises.unit(draft.rows_each),
+        exact=promises.EXACT,
+        known=_known(visit),
+    )
+
+
+def _known(visit: Visit) -> list[tuple[str, str]]:
+    """(account, name) of the parties this node has met."""
+    node = visit.node
+    accounts = {envelope.document.body["account"] for envelope in node.store.find("party")} - {node.account}
+    return sorted(((account, name_of(node, account)) for account in accounts), key=lambda one: one[1])
+
+
+def take_terms(visit: Visit) -> Response:
+    """Terms were chosen."""
+    draft, form = _draft(visit), visit.form
+    chosen = draft.terms
+    try:
+        chosen.name = form.text("name", 200)
+        chosen.description = form.text("description", 4_000)
+        chosen.price = form.text("price", 40)
+        chosen.purposes = tuple(form.chosen("purpose"))
+        chosen.approval = "automatic" if form.text("approval") == "automatic" else "ask"
+        if not chosen.name:
+            raise InvalidInput("a name is missing", hint="Others find the data by it.")
+        if not chosen.purposes:
+            raise InvalidInput(
+                "no purpose is ticked", hint="Tick at least one; nothing else is allowed then."
+            )
+        chosen.price_units = money.units(chosen.price or "0")
+        chosen.max_uses = form.number("max_uses", "The number of uses", 1, MAX_USES)
+        chosen.days = form.number("days", "The number of days", 1, MAX_DAYS)
+        _take_privacy(draft, form)
+        # what a document refuses is refused here, not after the last click
+        chosen.licence().terms(visit.node)
+        draft.report = draft.inspect(visit.node)
+    except FreeholdError as error:
+        draft.agreed = False
+        return terms(visit, error)
+    draft.agreed = True
+    return visit.go(f"/publish/{draft.id}/review")
+
+
+def _take_privacy(draft: Draft, form: Form) -> None:
+    chosen = draft.terms
+    chosen.epsilon, chosen.epsilon_life = form.text("epsilon", 20), form.text("epsilon_life", 20)
+    chosen.reveals = "update" if form.text("reveals") == "update" else "noised"
+    chosen.holder = form.text("holder", 42).lower() if chosen.reveals == "update" else ""
+    if chosen.reveals == "update" and not chosen.holder:
+        raise InvalidInput(
+            "nobody is named who gets exact updates", hint="Name one account, 0x and 40 digits."
+        )
+    if chosen.reveals == "update" and "yes" not in form.chosen("exact"):
+        raise InvalidInput(
+            "exact updates were not confirmed", hint="Tick that you know that rows can be rebuilt from them."
+        )
+
+
+def review(visit: Visit) -> Response:
+    """Step four: everything in one sentence."""
+    draft = _draft(visit)
+    if draft.report is None or not draft.agreed:
+        return visit.go(f"/publish/{draft.id}/terms")
+    return visit.show("publish_review.html", steps=STEPS, draft=draft, exact=promises.EXACT)
+
+
+def finish(visit: Visit) -> Response:
+    """Seal, sign and offer it."""
+    node, drafts = visit.node, Drafts.of(visit.session.kept)
+    draft = drafts.take(visit.params["draft"])
+    try:
+        envelope = publishing.publish(
+            node,
+            draft.table,
+            draft.label,
+            draft.terms.licence(),
+            name=draft.terms.name,
+            description=draft.terms.description,
+            positive=draft.positive,
+            rows=draft.rows,
+            approval=draft.terms.approval,
+            supersedes=node.asset(draft.supersedes) if draft.supersedes else None,
+        )
+    except BaseException:
+        drafts.put_back(draft)
+        raise
+    draft.close()
+    said = "Published. The table is sealed in your vault; others see its description and terms, never a row."
+    return visit.go(f"/data/{envelope.document.id}", said)
+
+
+def cancel(visit: Visit) -> Response:
+    """Throw the draft away."""
+    Drafts.of(visit.session.kept).drop(visit.params["draft"])
+    return visit.go("/data", "Nothing was published, and the uploaded file is deleted.")
+
+
+def _draft(visit: Visit) -> Draft:
+    return Drafts.of(visit.session.kept).get(visit.params["draft"])
+
+
+PAGES = [
+    shows("/publish", choose),
+    acts("/publish", upload, takes_file=True),
+    acts("/publish/path", from_path),
+    shows("/publish/{draft}", columns),
+    acts("/publish/{draft}", take_columns),
+    shows("/publish/{draft}/terms", terms),
+    acts("/publish/{draft}/terms", take_terms),
+    shows("/publish/{draft}/review", review),
+    acts("/publish/{draft}/finish", finish),
+    acts("/publish/{draft}/cancel", cancel),
+]

@@ -1,0 +1,256 @@
+"""Publishing: a table file becomes sealed data in the vault and a signed asset in the catalogue."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from freehold.core.documents import Asset, Content
+from freehold.core.errors import InvalidInput, NotAllowed, Unavailable
+from freehold.core.signing import Envelope
+from freehold.features.data.licence import ALL_ROWS, EPSILON_LIFE_MICRO, EPSILON_RUN_MICRO, Licence, Rows
+from freehold.features.data.offering import is_offered, withdraw
+from freehold.features.data.rules import distinct
+from freehold.features.data.rules import table as tables
+from freehold.features.data.rules.distinct import Distinct
+from freehold.features.data.rules.stored import from_canonical_bytes
+from freehold.features.data.rules.table import Table
+from freehold.features.grants import consent
+from freehold.features.privacy import lines
+from freehold.features.privacy.rules import privacy, promises
+from freehold.features.training.rules import expected
+from freehold.features.training.rules.updates import TooLittleBudget
+from freehold.kernel import custody
+from freehold.kernel.node import Node
+from freehold.kernel.store import Transaction
+from freehold.vault.vault import Sealed
+
+SALT_BYTES = 32
+
+
+def inspect(
+    node: Node,
+    path: Path,
+    label: str,
+    *,
+    positive: str | None = None,
+    rows: Rows = ALL_ROWS,
+    epsilon_run_micro: int = EPSILON_RUN_MICRO,
+    epsilon_life_micro: int = EPSILON_LIFE_MICRO,
+    supersedes: Asset | None = None,
+) -> dict[str, Any]:
+    """What publishing would find in the file, and what the privacy budget means for it; nothing is changed."""
+    found = _read(node, path, label, positive, rows)
+    bounds = distinct.declared(rows.bounds, found.table, path.name)
+    joined = lines.meeting(node, _fingerprints(node, found), supersedes.id if supersedes else None)
+    own = privacy.delta_exponent_for(found.table.rows)
+    delta_exponent = max([own, *(promise.delta_exponent for promise in joined)])
+    loss = _expected_loss_bps(found.table, epsilon_run_micro, delta_exponent, rows.rows_each)
+    return {
+        "file": path.name,
+        "rows": found.table.rows,
+        "columns": list(found.table.columns),
+        "label": label,
+        "positives": int(found.table.labels.sum()),
+        "duplicate_rows": found.repeats,
+        "left_out_rows": found.beyond,
+        "warnings": [
+            *found.warnings,
+            *distinct.outside(bounds, found.table),
+            *lines.notes(joined, epsilon_life_micro),
+        ],
+        "privacy": [
+            promises.of_run(epsilon_run_micro, delta_exponent, rows.rows_each),
+            promises.of_life(epsilon_life_micro, delta_exponent, rows.rows_each),
+            promises.unit(rows.rows_each),
+            promises.cost(found.table.rows, epsilon_run_micro, loss),
+        ],
+        "delta_exponent": delta_exponent,
+        "expected_loss_bps": loss,
+        "lines": [promise.line for promise in joined],
+        "size_bytes": path.stat().st_size,
+    }
+
+
+def publish(
+    node: Node,
+    path: Path,
+    label: str,
+    licence: Licence,
+    *,
+    name: str = "",
+    description: str = "",
+    positive: str | None = None,
+    rows: Rows = ALL_ROWS,
+    approval: consent.Approval = "automatic",
+    supersedes: Asset | None = None,
+    warn: Callable[[str], object] = lambda _: None,
+) -> Envelope:
+    """Seal the table's distinct rows, sign its asset, log it and join its privacy lines; all or nothing.
+
+    `supersedes` is the version it takes the place of, which is taken off offer; grants on it stay. `warn` is
+    told what was dropped and which older promises stay.
+
+    Raises:
+        NotAllowed: `supersedes` is another party's. PromiseBroken: more is offered than was promised about rows.
+        InvalidTable: the file cannot be trained on. InvalidInput. StorageFull, StorageFailed: nothing was kept.
+    """
+    if supersedes is not None:
+        require_own(node, supersedes)
+    terms = licence.terms(node)
+    found = _read(node, path, label, positive, rows)
+    table, salt = found.table, secrets.token_bytes(SALT_BYTES)
+    bounds = distinct.declared(rows.bounds, table, path.name)
+    fingerprints = _fingerprints(node, found)
+    if terms.reveals == "update":
+        # asked before anything is sealed; `join` asks again
+        older = lines.meeting(node, fingerprints, supersedes.id if supersedes else None)
+        lines.require_kept(node, name or path.stem, terms.reveals, older)
+    with node.store.transaction() as tx:
+        sealed = seal_table(node, tx, table, salt)
+        asset = Asset(
+            asset_kind="dataset",
+            name=name or path.stem,
+            description=description,
+            owner=node.account,
+            asset_version=supersedes.asset_version + 1 if supersedes else 1,
+            supersedes=supersedes.id if supersedes else None,
+            content=Content(
+                commitment="0x" + tables.commitment(table, salt).hex(),
+                media_type="application/vnd.freehold.table",
+                size_bytes=sealed.size_bytes,
+                blob=sealed.cid,
+            ),
+            schema_=_schema(table, rows, bounds),
+            terms=terms,
+            created_at=node.now(),
+        )
+        envelope = node.seal(asset)
+        tx.put(envelope, public=True)
+        tx.set(f"sealed:{asset.id}", asdict(sealed))
+        consent.set_approval(tx, asset.id, approval)
+        lines.join(node, tx, asset, fingerprints)
+        if supersedes is not None:
+            withdraw(tx, supersedes.id)
+    for said in (*found.warnings, *distinct.outside(bounds, table), *lines.kept(node, asset)):
+        warn(said)
+    return envelope
+
+
+def _read(node: Node, path: Path, label: str, positive: str | None, rows: Rows) -> Distinct:
+    return distinct.read(
+        path, label, positive=positive, limits=limits(node), subject=rows.subject, rows_each=rows.rows_each
+    )
+
+
+def _fingerprints(node: Node, found: Distinct) -> set[bytes]:
+    return distinct.fingerprints(found, lines.fingerprint_key(node.keys))
+
+
+def _schema(table: Table, rows: Rows, bounds: distinct.Bounds) -> dict[str, Any]:
+    """What others may know of a table; what says nothing is left out."""
+    return {
+        "columns": list(table.columns),
+        "label": table.label,
+        "rows": table.rows,
+        **({"subject": rows.subject} if rows.subject is not None else {}),
+        **({"rows_each": rows.rows_each} if rows.rows_each > 1 else {}),
+        **({"bounds": {name: list(pair) for name, pair in bounds.items()}} if bounds else {}),
+    }
+
+
+def _expected_loss_bps(table: Table, epsilon_micro: int, delta_exponent: int, rows_each: int) -> int | None:
+    """None where no noise of the sampler is enough."""
+    try:
+        found = expected.expected_loss(
+            (table.rows,), len(table.columns), epsilon_micro, delta_exponent, rows_each
+        )
+    except TooLittleBudget:
+        return None
+    return found.loss_bps
+
+
+def seal_table(node: Node, tx: Transaction, table: Table, salt: bytes) -> Sealed:
+    """Put salt and table into the vault under a name of its own."""
+    return node.vault(tx.connection).put(secrets.token_hex(16), salt + tables.canonical_bytes(table))
+
+
+def open_table(node: Node, name: str) -> tuple[Table, bytes]:
+    """(table, salt) kept under `sealed:NAME`; in memory only.
+
+    Raises:
+        NotFound: no such data here. DataLost: it is gone or was altered.
+    """
+    plain = custody.unseal(node, name)
+    return from_canonical_bytes(plain[SALT_BYTES:]), plain[:SALT_BYTES]
+
+
+def catalogue(node: Node, *, limit: int = 1_000) -> list[Envelope]:
+    """Assets of this node that are on offer."""
+    found = node.store.find("asset", public=True, limit=limit)
+    return [envelope for envelope in found if is_offered(node, envelope.document.id)]
+
+
+def search(node: Node, text: str, kind: str) -> list[dict[str, Any]]:
+    """Known assets that mention `text`, newest last, with their owners' names."""
+    found = []
+    for envelope in node.store.find("asset"):
+        asset = envelope.document
+        if not isinstance(asset, Asset) or (kind and asset.asset_kind != kind):
+            continue
+        if text.lower() in f"{asset.name} {asset.description} {asset.schema_.get('columns')}".lower():
+            found.append(describe(node, asset))
+    return found
+
+
+def describe(node: Node, asset: Asset) -> dict[str, Any]:
+    """One asset as lists show it."""
+    try:
+        owner_name = node.party_of(asset.owner).name
+    except Unavailable:
+        owner_name = asset.owner[:10]
+    return {
+        "id": asset.id,
+        "kind": asset.asset_kind,
+        "name": asset.name,
+        "description": asset.description,
+        "owner": asset.owner,
+        "owner_name": owner_name,
+        "rows": asset.schema_.get("rows"),
+        "columns": asset.schema_.get("columns"),
+        "label": asset.schema_.get("label"),
+        "subject": asset.schema_.get("subject"),
+        "rows_each": asset.schema_.get("rows_each", 1),
+        "reveals": asset.terms.reveals,
+        "epsilon_run_micro": asset.terms.epsilon_run_micro,
+        "epsilon_life_micro": asset.terms.epsilon_life_micro,
+        "price_units": asset.terms.price_units,
+        "price_per": asset.terms.price_per,
+        "per": asset.terms.per,
+        "rows_per_call": asset.terms.rows_per_call,
+        "round_to": asset.terms.round_to,
+        "expires_at": asset.terms.expires_at,
+        "approval": consent.approval_of(node, asset.id),
+        "mine": asset.owner == node.account,
+    }
+
+
+def require_own(node: Node, asset: Asset) -> None:
+    """The asset is this node's.
+
+    Raises:
+        NotAllowed.
+    """
+    if asset.owner != node.account:
+        raise NotAllowed(f"{asset.name} belongs to another party", hint="Ask its owner's node.")
+
+
+def limits(node: Node) -> tables.Limits:
+    """What table files of this node may hold."""
+    size = node.settings.max_table_bytes
+    if size <= 0:
+        raise InvalidInput("max_table_bytes must be positive")
+    return tables.Limits(size_bytes=size)

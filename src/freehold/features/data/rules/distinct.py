@@ -1,0 +1,208 @@
+"""The distinct rows of a table: what an owner publishes, and what each promise about a row is counted for.
+
+A row that repeats another would count twice in every sum, so it is dropped. Where a column names the subject
+of each row (a person, a machine), rows of one subject beyond `rows_each` are dropped too, and the promise is
+about all of a subject's rows together.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from freehold.core.errors import InvalidInput, InvalidTable
+from freehold.features.data.rules import table as tables
+from freehold.features.data.rules.table import MICRO, MICRO_LIMIT, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from freehold.features.data.rules.table import IntArray, Limits
+
+MAX_ROWS_EACH = 1_000
+MIN_ROWS = 2
+"""One row has nothing to be told apart from."""
+_BLOCK_ROWS = 4_096
+Bounds = dict[str, tuple[int, int]]
+"""Column -> (low, high) in micro-units."""
+
+
+@dataclass(frozen=True, eq=False)
+class Distinct:
+    """A table without repeats, and what was dropped."""
+
+    table: Table
+    """Distinct rows, in the order in which they came first."""
+    repeats: int
+    """Rows that were equal to an earlier one (of the same subject)."""
+    beyond: int
+    """Rows of subjects that had `rows_each` already."""
+    subjects: frozenset[bytes] = frozenset()
+    """Digest of each subject that is left; empty without a subject column."""
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Sentences about what is odd but usable, what was dropped first."""
+        said = []
+        if self.repeats:
+            said.append(
+                "1 row repeats another and counts once"
+                if self.repeats == 1
+                else f"{self.repeats:,} rows repeat others and count once"
+            )
+        if self.beyond:
+            rows = "1 row is" if self.beyond == 1 else f"{self.beyond:,} rows are"
+            said.append(f"{rows} left out, of subjects that have as many as may count")
+        return (*said, *self.table.warnings)
+
+
+def read(
+    path: Path,
+    label: str,
+    *,
+    positive: str | None = None,
+    expected: Sequence[str] | None = None,
+    limits: Limits | None = None,
+    subject: str | None = None,
+    rows_each: int = 1,
+) -> Distinct:
+    """Read a CSV or Parquet file and keep its distinct rows, at most `rows_each` of one subject.
+
+    Raises:
+        InvalidTable: naming row or column; it has fewer than two distinct rows. InvalidInput: `rows_each`.
+    """
+    if type(rows_each) is not int or not 1 <= rows_each <= MAX_ROWS_EACH:
+        raise InvalidInput(
+            f"at most {rows_each} rows of one subject cannot be promised",
+            hint=f"Choose 1 to {MAX_ROWS_EACH:,}.",
+            field="rows_each",
+        )
+    if rows_each > 1 and subject is None:
+        raise InvalidInput(
+            "several rows of one subject need a column that names the subject",
+            hint="Name it with --subject COLUMN.",
+            field="rows_each",
+        )
+    columns, features, labels, people = tables.cells(
+        path, label, positive=positive, expected=expected, limits=limits, subject=subject
+    )
+    kept, repeats, beyond = _chosen(features, labels, people, rows_each)
+    if len(kept) < MIN_ROWS:
+        raise InvalidTable(
+            f"{path.name} has {len(kept)} distinct row, at least {MIN_ROWS} are needed",
+            hint="Nothing can be learned from one row.",
+            file=path.name,
+        )
+    if len(kept) < len(labels):
+        features, labels = features[kept], labels[kept]
+    warnings = tuple(tables.oddities(columns, features, labels))
+    left = frozenset(people[i] for i in kept) if people is not None else frozenset()
+    return Distinct(Table(columns, label, features, labels, warnings), repeats, beyond, left)
+
+
+def fingerprints(found: Distinct, key: bytes) -> set[bytes]:
+    """16 bytes for each row and subject, by which their owner alone recognises them in another table.
+
+    A row is its features, whatever they are called, however ordered and however labelled: the same cells
+    under another heading are the same person's.
+    """
+    made = {_fingerprint(subject, key, b"subject") for subject in found.subjects}
+    features = found.table.features
+    for start in range(0, len(features), _BLOCK_ROWS):
+        block = np.sort(features[start : start + _BLOCK_ROWS], axis=1).astype("<i8")
+        made.update(_fingerprint(row.tobytes(), key, b"row") for row in block)
+    return made
+
+
+def _fingerprint(data: bytes, key: bytes, kind: bytes) -> bytes:
+    return hashlib.blake2b(data, digest_size=16, key=key, person=kind).digest()
+
+
+def declared(bounds: Mapping[str, Sequence[float]], table: Table, file: str) -> Bounds:
+    """Bounds of all columns in micro-units; none where none are given.
+
+    Raises:
+        InvalidInput: naming the column that is unknown, missing, or whose bounds are no interval.
+    """
+    if not bounds:
+        return {}
+    unknown = [name for name in bounds if name not in table.columns]
+    if unknown:
+        raise InvalidInput(
+            f"{file} has no feature column '{unknown[0]}', so it has no bounds",
+            hint=f"Its columns are {tables.listed(list(table.columns))}.",
+            column=unknown[0],
+        )
+    missing = [name for name in table.columns if name not in bounds]
+    if missing:
+        raise InvalidInput(
+            f"bounds are declared for some columns and not for {tables.listed(missing)}",
+            hint="Declare them for every column, or for none.",
+            column=missing[0],
+        )
+    return {name: _interval(name, bounds[name]) for name in table.columns}
+
+
+def outside(bounds: Bounds, table: Table) -> list[str]:
+    """Sentences about columns with values beyond their declared bounds; for their owner only."""
+    said = []
+    for position, name in enumerate(table.columns if bounds else ()):
+        low, high = bounds[name]
+        column = table.features[:, position]
+        count = int(((column < low) | (column > high)).sum())
+        if count:
+            rows = "1 value is" if count == 1 else f"{count:,} values are"
+            said.append(f"column '{name}': {rows} outside the declared bounds; far outside they are cut off")
+    return said
+
+
+def _interval(name: str, given: Any) -> tuple[int, int]:
+    try:
+        low, high = (float(number) for number in given)
+    except (TypeError, ValueError):
+        low, high = 1.0, 0.0
+    limit = MICRO_LIMIT // MICRO
+    if not (-limit <= low < high <= limit):
+        raise InvalidInput(
+            f"the bounds of column '{name}' are not a lower and a higher number",
+            hint=f"Write {name}=0:120, within +-{limit:,}.",
+            column=name,
+        )
+    # rounded as cells are
+    found = int(np.floor(low * MICRO + 0.5)), int(np.floor(high * MICRO + 0.5))
+    if found[0] == found[1]:
+        raise InvalidInput(
+            f"the bounds of column '{name}' are closer than a millionth",
+            hint="Choose a smaller unit for the column.",
+            column=name,
+        )
+    return found
+
+
+def _chosen(
+    features: IntArray, labels: IntArray, people: list[bytes] | None, rows_each: int
+) -> tuple[IntArray, int, int]:
+    """(positions of the rows that stay, repeats, rows beyond `rows_each`)."""
+    seen: set[bytes] = set()
+    had: Counter[bytes] = Counter()
+    kept, repeats, beyond = [], 0, 0
+    for i, (row, label) in enumerate(zip(features, labels.tolist(), strict=True)):
+        subject = people[i] if people is not None else b""
+        # 16 bytes of BLAKE2 instead of the row: memory stays small and a collision cannot be found
+        digest = hashlib.blake2b(row.tobytes() + subject, digest_size=16, key=bytes([label])).digest()
+        if digest in seen:
+            repeats += 1
+            continue
+        seen.add(digest)
+        if people is not None:
+            if had[subject] == rows_each:
+                beyond += 1
+                continue
+            had[subject] += 1
+        kept.append(i)
+    return np.array(kept, dtype=np.int64), repeats, beyond

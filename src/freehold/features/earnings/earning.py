@@ -1,0 +1,170 @@
+"""What this node's owner has earned: grants sold, shares in models, and money to claim.
+
+All sums are whole units of the dollar token. Claiming sends a pool's payout to this account by the
+Merkle proof of its share; anybody may send it, and it pays each unit once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from freehold.core.documents import Asset, Claim, Grant
+from freehold.core.errors import NotFound
+from freehold.core.money import BPS
+from freehold.features.grants.issuing import is_purchased
+from freehold.features.models.releasing import pool_of, shares_of
+from freehold.features.models.rules.split import SplitTree
+from freehold.features.payments.settling import held_units, lost
+from freehold.kernel.node import Node
+
+
+@dataclass(frozen=True)
+class Holding:
+    """This account's share in one model."""
+
+    asset: Asset
+    release: Claim
+    shares: int
+    """Of 10,000; 0 for the owner of a model that others' data made."""
+
+    @property
+    def pool(self) -> bytes:
+        """The model's revenue pool."""
+        return pool_of(self.asset)
+
+
+def overview(node: Node) -> dict[str, Any]:
+    """Everything earned here, from documents and chain as they are now.
+
+    Returns:
+        `grants` (sold ones), `models` (owned or shared in), and `sold_units`, `claimable_units`,
+        `claimed_units` in all; `earned_units` is what was sold plus what pools owe or paid; `lost_units`
+        was promised by buyers that withdrew first.
+    """
+    grants = _sold(node)
+    models = [_model_row(node, holding) for holding in holdings(node)]
+    sold = sum(row["price_units"] for row in grants)
+    claimable = sum(row["claimable_units"] for row in models)
+    claimed = sum(row["claimed_units"] for row in models)
+    return {
+        "account": node.account,
+        "balance_units": node.balance_units(),
+        "grants": grants,
+        "models": models,
+        "sold_units": sold,
+        "claimable_units": claimable,
+        "claimed_units": claimed,
+        "earned_units": sold + claimable + claimed,
+        "lost_units": sum(row["units"] for row in lost(node)),
+    }
+
+
+def claim(node: Node, asset_id: str | None = None) -> dict[str, Any]:
+    """Collect from every pool, or one model's, that owes this account something. Safe to repeat.
+
+    Returns:
+        `claims`: [{asset, units, gas}] for pools that paid, `units` and `gas` in all.
+
+    Raises:
+        NotFound: this account has no share in that model.
+    """
+    held = [item for item in holdings(node) if item.shares and asset_id in (None, item.asset.id)]
+    if asset_id is not None and not held:
+        raise NotFound("this account has no share in that model", hint="Look at earnings.")
+    claims = [row for row in (_claim_one(node, holding) for holding in held) if row["units"]]
+    return {
+        "claims": claims,
+        "units": sum(row["units"] for row in claims),
+        "gas": sum(row["gas"] for row in claims),
+    }
+
+
+def _claim_one(node: Node, holding: Holding) -> dict[str, Any]:
+    if not _claimable(node, holding):
+        return {"asset": holding.asset.id, "units": 0, "gas": 0}
+    proof = SplitTree(shares_of(holding.release)).proof(node.account)
+    before = _claimed(node, holding)
+    # of no gas where somebody else sent this account's claim first: anybody may
+    gas = node.send("Revenue", "claim", holding.pool, node.account, holding.shares, proof)
+    return {"asset": holding.asset.id, "units": _claimed(node, holding) - before, "gas": gas}
+
+
+def holdings(node: Node) -> Iterator[Holding]:
+    """Models this account shares in, then those it owns without a share."""
+    shared = node.store.states("share:")
+    for name, share in shared.items():
+        asset = node.asset(name.removeprefix("share:"))
+        yield Holding(asset, node.typed(share["claim"], Claim), int(share["shares"]))
+    for name in node.store.states("model:"):
+        model_id = name.removeprefix("model:")
+        if f"share:{model_id}" in shared:
+            continue
+        found = node.store.find("claim", "release", model_id, limit=1)
+        if found and isinstance(found[0].document, Claim):
+            release = found[0].document
+            shares = dict(shares_of(release)).get(node.account, 0)
+            yield Holding(node.asset(model_id), release, shares)
+
+
+def _model_row(node: Node, holding: Holding) -> dict[str, Any]:
+    asset, own = holding.asset, holding.asset.owner == node.account
+    _, _, _, total_in, paid_out = node.chain.read("Revenue", "poolOf", holding.pool)
+    return {
+        "asset": asset.id,
+        "name": asset.name,
+        "owner": asset.owner,
+        "own": own,
+        "pool": "0x" + holding.pool.hex(),
+        "shares": holding.shares,
+        "total_shares": BPS,
+        "revenue_units": int(total_in),
+        "paid_out_units": int(paid_out),
+        "held_units": int(total_in) - int(paid_out),
+        "unsettled_units": held_units(node, asset.id) if own else 0,
+        "claimable_units": _claimable(node, holding),
+        "claimed_units": _claimed(node, holding),
+    }
+
+
+def _claimable(node: Node, holding: Holding) -> int:
+    if not holding.shares:
+        return 0
+    return int(node.chain.read("Revenue", "claimable", holding.pool, node.account, holding.shares))
+
+
+def _claimed(node: Node, holding: Holding) -> int:
+    return int(node.chain.read("Revenue", "claimed", holding.pool, node.account))
+
+
+def _sold(node: Node) -> list[dict[str, Any]]:
+    rows = []
+    for envelope in node.store.find("grant"):
+        grant = envelope.document
+        if not isinstance(grant, Grant) or grant.issuer != node.account:
+            continue
+        if grant.terms.price_per != "grant" or not grant.terms.price_units or not _is_sold(node, grant):
+            continue
+        rows.append(
+            {
+                "grant": grant.id,
+                "asset": grant.asset,
+                "asset_name": node.asset(grant.asset).name,
+                "holder": grant.holder,
+                "price_units": grant.terms.price_units,
+            }
+        )
+    return rows
+
+
+def _is_sold(node: Node, grant: Grant) -> bool:
+    # a purchase is never undone, so the chain is asked until it says yes and then no more
+    name = f"sold:{grant.id}"
+    if node.store.state(name):
+        return True
+    if not is_purchased(node, grant):
+        return False
+    with node.store.transaction() as tx:
+        tx.set(name, value=True)
+    return True

@@ -1,0 +1,1 @@
+"""Answers of models by the call: sold here, bought elsewhere."""

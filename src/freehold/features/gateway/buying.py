@@ -1,0 +1,462 @@
+"""Buying predictions: one channel per model, one voucher per call, every answer checked and kept.
+
+The next voucher is stored with its question before it is sent. After a crash the same question goes
+out again under the same voucher, so no two questions are ever signed for one sum; the gateway
+answers a repetition for nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import secrets
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import httpx
+
+from freehold.core.canonical import parse
+from freehold.core.documents import Asset, Grant, Receipt
+from freehold.core.errors import (
+    Conflict,
+    FreeholdError,
+    InvalidInput,
+    InvalidSignature,
+    NotAllowed,
+    NotFound,
+    PaymentRequired,
+    Unavailable,
+    VerificationFailed,
+)
+from freehold.core.ids import hash_bytes, sha256_hex
+from freehold.core.money import dollars
+from freehold.core.signing import Envelope, parse_envelope, recover
+from freehold.core.terms import price_of
+from freehold.core.typed_data import voucher_digest
+from freehold.features.gateway.rules.answer import is_rounded, output_hash, read_request, request_body
+from freehold.features.gateway.served import money
+from freehold.features.grants.granting import obtain
+from freehold.features.grants.rules.check import (
+    GrantExpired,
+    GrantUsedUp,
+    SpendCapReached,
+    require_receipt_fits,
+    use_price,
+)
+from freehold.features.payments import spending
+from freehold.features.payments.chain_facts import read_channel
+from freehold.features.payments.rules.errors import GrantUnknown
+from freehold.features.payments.rules.payment import HEADER, signature_bytes, to_header
+from freehold.features.payments.spending import DEPOSIT_CALLS, Record
+from freehold.features.proof import proving
+from freehold.kernel import ceiling
+from freehold.kernel.ceiling import Act, Payment
+from freehold.kernel.countersigning import Countersigner
+from freehold.kernel.node import Node
+from freehold.kernel.peers import PeerRefused, Peers, PeerUnreachable
+from freehold.kernel.reaching import TIMEOUT_SECONDS
+
+CAP_CALLS = 10_000
+"""Calls, of as many rows as one may have, that a grant's spend cap allows unless another cap is given."""
+_OVER = {GrantUnknown.code, GrantExpired.code, GrantUsedUp.code, SpendCapReached.code}
+"""After these refusals a new grant is asked for."""
+MAX_ANSWER_BYTES = 1024 * 1024
+_PAUSES_SECONDS = (0.1, 0.4)
+_REFUSALS: dict[int, type[FreeholdError]] = {
+    402: PaymentRequired,
+    403: NotAllowed,
+    404: NotFound,
+    409: Conflict,
+    422: InvalidInput,
+}
+
+
+class WrongAnswer(VerificationFailed):
+    """What came back is not what its receipt says, or the receipt is not for this call."""
+
+    code = "inference.wrong_answer"
+
+
+class Buyer:
+    """Buys calls of other nodes' models; usable from several threads, one call per model at a time."""
+
+    def __init__(self, node: Node, peers: Peers) -> None:
+        self._node, self._peers = node, peers
+        self._countersigner = Countersigner(node, peers)
+
+    def quote(
+        self,
+        model_id: str,
+        rows: int,
+        *,
+        at_most_units: int | None = None,
+        deposit_calls: int = DEPOSIT_CALLS,
+    ) -> dict[str, Any]:
+        """What a call of so many rows would cost and set aside now, beside the owner's ceilings; nothing is signed.
+
+        Raises:
+            InvalidInput: it is not sold, or not so many rows in one call.
+        """
+        asset = self._sold(model_id)
+        _require_rows(asset, rows)
+        act = Act(secrets.token_hex(16), at_most_units)
+        found = spending.quote(self._node, asset, price_of(asset.terms, rows), act, deposit_calls)
+        return {"model": asset.id, "per": asset.terms.per, "rows": rows, **found}
+
+    def _sold(self, model_id: str) -> Asset:
+        asset = self._node.asset(model_id)
+        if asset.asset_kind != "model" or asset.terms.price_per != "use" or asset.terms.price_units < 1:
+            raise InvalidInput(f"{asset.name} is not sold by the call", hint="Search for a model.")
+        spending.require_token(self._node, asset)
+        return asset
+
+    def predict(
+        self,
+        model_id: str,
+        rows: Sequence[Sequence[Any]],
+        *,
+        spend_cap_units: int | None = None,
+        at_most_units: int | None = None,
+        shown_units: int | None = None,
+        deposit_calls: int = DEPOSIT_CALLS,
+        without_lineage: bool = False,
+    ) -> dict[str, Any]:
+        """`{model, outputs, receipt}` for rows of numbers; the receipt carries both signatures.
+
+        Gets a grant and opens a channel where there is none. `spend_cap_units` bounds what all calls
+        under one grant may cost; another value than before asks for a new grant. A model is paid for only
+        once its lineage was verified and its pool's split is the one that follows from it; one that shows no
+        lineage at all, only where the buyer says so: `without_lineage`.
+
+        What the call takes, a deposit for `deposit_calls` like it included, stays within `at_most_units` and the
+        node's ceilings; a call dearer than `shown_units` is refused.
+
+        Raises:
+            NoLineage, VerificationFailed, SpendingUnset, SpendingRefused, PriceChanged: nothing was paid.
+            InvalidRequest: nothing was sent. NotEnoughDollars; NotAllowed and its kin from the owner;
+            PeerUnreachable: the next call finishes this one first. WrongAnswer.
+        """
+        asset = self._sold(model_id)
+        body = request_body(model_id, rows)
+        read_request(body).features(len(asset.schema_["columns"]))
+        _require_rows(asset, len(rows))
+        cost = price_of(asset.terms, len(rows))
+        ceiling.require_shown(cost, shown_units)
+        act = Act(secrets.token_hex(16), at_most_units)
+        self._require_limit(asset, act, cost, deposit_calls)
+        with self._node.exclusive(f"buying:{model_id}"):
+            proving.require_lineage(self._node, self._peers, asset, without_lineage=without_lineage)
+            grant = self._grant(asset, spend_cap_units)
+            with self._telling_what_is_set_aside(act):
+                try:
+                    answer = self._bought(asset, grant, body, act, deposit_calls)
+                except (PaymentRequired, NotAllowed) as error:
+                    if error.fields.get("peer_code") not in _OVER:
+                        raise
+                    self._give_up(asset, grant, error)
+                    grant = self._grant(asset, grant.spend_cap_units)
+                    answer = self._bought(asset, grant, body, act, deposit_calls)
+        self._countersigner.flush_if_due(asset.owner)
+        return answer
+
+    def _bought(
+        self, asset: Asset, grant: Grant, body: bytes, act: Act, deposit_calls: int
+    ) -> dict[str, Any]:
+        cost = use_price(grant, len(json.loads(body)["rows"]))
+
+        def answered() -> None:
+            self._require_answered(asset, body)
+
+        record = spending.ready(self._node, asset, cost, act, deposit_calls, answered)
+        pending = record["pending"]
+        if pending and pending["body"] != body.decode():
+            self._finish(record, asset, act)
+            record = spending.ready(self._node, asset, cost, act, deposit_calls, answered)
+        if not record["pending"]:
+            record = spending.make_room(self._node, record, cost, act, deposit_calls, answered)
+            record = self._plan(record, grant, body, int(record["cumulative_units"]) + cost, act)
+        return self._send(record, asset, act)
+
+    def _require_answered(self, asset: Asset, body: bytes) -> None:
+        """The seller says that it would answer now: asked before money is set aside for it.
+
+        Raises:
+            NotAllowed and its kin, PeerUnreachable: nothing was set aside.
+        """
+        asked = {"model": asset.id, "rows": len(json.loads(body)["rows"])}
+        self._peers.ask(asset.owner, "/peer/calls", asked)
+
+    @contextlib.contextmanager
+    def _telling_what_is_set_aside(self, act: Act) -> Iterator[None]:
+        """Whatever stops a call, its buyer learns what was set aside for it before."""
+        try:
+            yield
+        except FreeholdError as error:
+            units = ceiling.set_aside(self._node, act)
+            if units:
+                error.hint = (
+                    f"{error.hint} {dollars(units)} were set aside for calls of this model and stay yours:"
+                    " freehold channels list shows them, freehold channels close takes them back."
+                ).strip()
+                error.fields = {**error.fields, "set_aside_units": units}
+            raise
+
+    def _require_limit(self, asset: Asset, act: Act, units: int, deposit_calls: int) -> None:
+        ceiling.require_agreed(act, units)
+        leaving = spending.from_wallet(self._node, asset, units)
+        try:
+            ceiling.require_limit(self._node, act, leaving)
+        except ceiling.SpendingUnset:
+            shown = spending.quote(self._node, asset, units, act, deposit_calls)
+            ceiling.require_limit(self._node, act, leaving, **shown)
+
+    def channels(self) -> list[dict[str, Any]]:
+        """Every channel this node pays from."""
+        return spending.overview(self._node)
+
+    def close(self, channel: str) -> dict[str, Any]:
+        """Ask to close a channel, by its id or the beginning of it; a day later, take the rest back.
+
+        Raises:
+            NotFound, Ambiguous.
+        """
+        model = spending.find(self._node, channel)["model"]
+        with self._node.exclusive(f"buying:{model}"):
+            record = spending.find(self._node, channel)
+            if record["pending"]:
+                # the last question may be paid: its receipt is wanted, but nobody is waited for
+                with contextlib.suppress(Unavailable, WrongAnswer):
+                    self._finish(record, self._node.asset(model), Act(secrets.token_hex(16)))
+            closed = spending.close(self._node, record)
+        self._countersigner.flush(self._node.asset(model).owner)
+        return closed
+
+    def flush(self, provider: str = "") -> dict[str, int]:
+        """Hand over signatures under receipts that are still due, or one provider's; what fails stays due."""
+        return self._countersigner.flush(provider)
+
+    def _grant(self, asset: Asset, cap_units: int | None) -> Grant:
+        name = f"calling:{asset.id}"
+        known = self._node.store.state(name)
+        grant = self._node.grant(known) if known else None
+        if grant is not None and cap_units in (None, grant.spend_cap_units):
+            return grant
+        cap = _usual_cap(asset) if cap_units is None else cap_units
+        grant = obtain(self._node, self._peers, asset, "infer", spend_cap_units=cap)
+        with self._node.store.transaction() as tx:
+            tx.set(name, grant.id)
+        return grant
+
+    def _give_up(self, asset: Asset, grant: Grant, error: FreeholdError) -> None:
+        """Forget a grant for calls that its owner says is over, so that another is asked for.
+
+        Raises:
+            `error`: the buyer chose how much it may cost, and has had calls under it.
+        """
+        if grant.spend_cap_units != _usual_cap(asset) and self._node.store.count("receipt", about=grant.id):
+            error.hint = "Its spend cap was chosen for it: choose another (spend_cap_units), and a new grant is asked for."
+            raise error
+        with self._node.store.transaction() as tx:
+            tx.delete(f"calling:{asset.id}")
+
+    def _plan(self, record: Record, grant: Grant, body: bytes, cumulative_units: int, act: Act) -> Record:
+        """Store which question the next voucher is for, before it is signed."""
+        if not record.get("counted"):
+            # the deposit was made before deposits were counted
+            units = use_price(grant, len(json.loads(body)["rows"]))
+            name = f"{record['channel']}:{cumulative_units}"
+            ceiling.spend(self._node, act, Payment(name, units, "call", record["model"]))
+        pending = {"body": body.decode(), "cumulative_units": cumulative_units, "grant": grant.id}
+        record = {**spending.promise(record, cumulative_units, act), "pending": pending}
+        spending.keep(self._node, record)
+        return record
+
+    def _finish(self, record: Record, asset: Asset, act: Act) -> None:
+        """Get the answer to a question whose sender did not live to see it; it may be paid already."""
+        try:
+            self._send(record, asset, act)
+        except (Unavailable, WrongAnswer):
+            raise
+        except FreeholdError:
+            # refused for good: `_send` has forgotten it and nothing was paid
+            return
+
+    def _send(self, record: Record, asset: Asset, act: Act, *, resynchronise: bool = True) -> dict[str, Any]:
+        pending = record["pending"]
+        body = str(pending["body"]).encode()
+        grant = self._node.grant(pending["grant"])
+        voucher = spending.sign_voucher(self._node, record, pending["cumulative_units"], grant.id)
+        status, value = self._post(self._peers.url_of(asset.owner), body, to_header(voucher))
+        if status < 400:
+            return self._accept(record, grant, body, value)
+        refusal = _refusal(status, value)
+        if status >= 500:
+            raise refusal
+        if resynchronise and refusal.fields["peer_code"] in ("payment.stale", "payment.reused"):
+            price = use_price(grant, len(json.loads(body)["rows"]))
+            expected = self._require_promised(record, refusal, price)
+            record = {**record, "cumulative_units": expected - price}
+            spending.promise(record, expected, act)
+            record = spending.make_room(
+                self._node, record, price, act, 1, lambda: self._require_answered(asset, body)
+            )
+            record = self._plan(record, grant, body, expected, act)
+            return self._send(record, asset, act, resynchronise=False)
+        spending.keep(self._node, {**record, "pending": None})
+        units = pending["cumulative_units"] - int(record["cumulative_units"])
+        refusal.hint += f" A voucher of {dollars(units)} was sent for it, and may still be cashed."
+        raise refusal
+
+    def _require_promised(self, record: Record, refusal: FreeholdError, price_units: int) -> int:
+        """The sum the gateway expects, if all of it but this call's price was signed here before."""
+        expected = refusal.fields.get("expected_cumulative_units")
+        if type(expected) is not int or not price_units <= expected < 2**53:
+            raise refusal
+        if expected <= record["pending"]["cumulative_units"]:
+            return expected
+        before = expected - price_units
+        if self._is_own_voucher(record, before, refusal.fields.get("accepted")):
+            return expected
+        if read_channel(self._node, record["channel"]).settled_units != before:
+            raise refusal
+        return expected
+
+    def _is_own_voucher(self, record: Record, cumulative_units: int, shown: Any) -> bool:
+        if not isinstance(shown, dict) or shown.get("cumulative_units") != cumulative_units:
+            return False
+        digest = voucher_digest(
+            spending.channels_domain(self._node), hash_bytes(record["channel"]), cumulative_units
+        )
+        try:
+            return recover(digest, signature_bytes(str(shown.get("signature")))) == self._node.account
+        except (InvalidSignature, ValueError):
+            return False
+
+    def _accept(self, record: Record, grant: Grant, body: bytes, value: Any) -> dict[str, Any]:
+        """Check the answer against its receipt, sign the receipt, keep both; then it counts as paid."""
+        pending = record["pending"]
+        paid = {**record, "cumulative_units": pending["cumulative_units"], "pending": None}
+        try:
+            envelope = self._checked(record, grant, body, value)
+        except Unavailable:
+            raise
+        except FreeholdError as error:
+            spending.keep(self._node, paid)
+            raise WrongAnswer(
+                f"the answer is not what was paid for: {error.message}",
+                hint="At most this one call was paid. Close the channel, or tell the owner.",
+                **error.fields,
+            ) from error
+        signed = envelope.with_signature(self._node.seal(envelope.document, "holder").signatures[0])
+        with self._node.store.transaction() as tx:
+            tx.put(signed)
+            tx.set(f"spending:{record['channel']}", paid)
+            if grant.issuer != self._node.account:
+                # of an own model, this store is where the gateway keeps the receipt too
+                self._countersigner.add(tx, signed)
+        return {"model": value["model"], "outputs": value["outputs"], "receipt": signed.to_json()}
+
+    def _checked(self, record: Record, grant: Grant, body: bytes, value: Any) -> Envelope:
+        if not isinstance(value, dict) or set(value) != {"model", "outputs", "receipt"}:
+            raise WrongAnswer("an answer has exactly model, outputs and receipt")
+        envelope = parse_envelope(value["receipt"])
+        receipt = envelope.document
+        if not isinstance(receipt, Receipt):
+            raise WrongAnswer("the receipt is another document")
+        self._node.check(envelope, partial=True)
+        require_receipt_fits(receipt, grant)
+        rows = len(json.loads(body)["rows"])
+        evidence = {
+            "request": sha256_hex(body),
+            "channel": record["channel"],
+            "cumulative_units": record["pending"]["cumulative_units"],
+            **({"rows": rows} if grant.terms.per == "row" else {}),
+        }
+        wrong = (
+            ("signatures", {item.role for item in envelope.signatures} != {"provider"}),
+            ("action", receipt.action != "infer"),
+            ("model", value["model"] != grant.asset),
+            ("output", receipt.output != output_hash(value)),
+            ("outputs", not _fits(value["outputs"], rows, grant.terms.round_to)),
+            ("evidence", receipt.evidence != evidence),
+            ("money", receipt.money != money(self._node.account, record["pool"], use_price(grant, rows))),
+        )
+        for field, broken in wrong:
+            if broken:
+                raise WrongAnswer(f"its {field} do not fit the call", field=field)
+        return envelope
+
+    def _post(self, url: str, body: bytes, header: str) -> tuple[int, Any]:
+        """Send, and again after a short pause where nobody answered: repetition is free, and costs no more time."""
+        deadline = time.monotonic() + TIMEOUT_SECONDS
+        for pause in (*_PAUSES_SECONDS, None):
+            try:
+                return self._exchange(url, body, header, deadline - time.monotonic())
+            except PeerUnreachable:
+                if pause is None or time.monotonic() + pause >= deadline:
+                    raise
+                time.sleep(pause)
+        raise AssertionError
+
+    def _exchange(self, url: str, body: bytes, header: str, timeout: float) -> tuple[int, Any]:
+        headers = {HEADER: header, "content-type": "application/json"}
+        try:
+            target = url + "/v1/predict"
+            with self._peers.client.stream(
+                "POST", target, content=body, headers=headers, timeout=timeout
+            ) as response:
+                content = bytearray()
+                for chunk in response.iter_raw():
+                    content += chunk
+                    if len(content) > MAX_ANSWER_BYTES:
+                        return response.status_code, None
+        except httpx.HTTPError as error:
+            raise PeerUnreachable(
+                f"{url} did not answer ({type(error).__name__})", hint="Is that node running?", url=url
+            ) from error
+        try:
+            return response.status_code, parse(bytes(content))
+        except InvalidInput:
+            return response.status_code, None
+
+
+def _usual_cap(asset: Asset) -> int:
+    return min(price_of(asset.terms, asset.terms.rows_per_call) * CAP_CALLS, 2**53 - 1)
+
+
+def _require_rows(asset: Asset, rows: int) -> None:
+    if rows > asset.terms.rows_per_call:
+        raise InvalidInput(
+            f"{asset.name} answers at most {asset.terms.rows_per_call} rows a call, not {rows}",
+            hint="Ask in several calls. Nothing was paid.",
+        )
+
+
+def _fits(outputs: Any, rows: int, round_to: int) -> bool:
+    """One output for each row, each of exactly the two whole numbers, rounded as the terms say."""
+    return (
+        isinstance(outputs, list)
+        and len(outputs) == rows
+        and all(
+            isinstance(item, dict)
+            and set(item) == {"probability_ppm", "label"}
+            and type(item["probability_ppm"]) is int
+            and 0 <= item["probability_ppm"] <= 1_000_000
+            and is_rounded(item["probability_ppm"], round_to)
+            and item["label"] in (0, 1)
+            for item in outputs
+        )
+    )
+
+
+def _refusal(status: int, value: Any) -> FreeholdError:
+    problem = value if isinstance(value, dict) else {}
+    kind = Unavailable if status >= 500 else _REFUSALS.get(status, PeerRefused)
+    fields = problem.get("fields")
+    refusal = kind(str(problem.get("title", f"HTTP {status}"))[:500], hint=str(problem.get("hint", ""))[:500])
+    refusal.fields = {
+        **(fields if isinstance(fields, dict) else {}),
+        "peer_code": str(problem.get("code", ""))[:100],
+    }
+    return refusal

@@ -1,0 +1,121 @@
+"""Sold answers are kept for a retry: for some days, and as many as there is room for; the oldest go first.
+
+What stays is the key with the receipt's id in place of the answer: a payment whose answer was let go still
+counts as answered, so sending it again is refused (410) and is neither charged, counted nor answered twice.
+Receipts, uses and accepted vouchers are never pruned. Whether the buyer signed its receipt changes nothing:
+it could keep answers here for good by not signing.
+"""
+
+from __future__ import annotations
+
+import json
+
+from freehold.core.documents import Receipt
+from freehold.core.signing import read_envelope
+from freehold.kernel.node import Node
+from freehold.kernel.store import Transaction
+
+DAY_SECONDS = 86_400
+BUYERS_PART = 8
+"""One buyer has this part of the room."""
+_AT_ONCE = 500
+_CURSOR = "answers:pruned"
+_BYTES = "sold_bytes"
+
+
+def keep(node: Node, tx: Transaction, key: str, request: str, answer: bytes, receipt: Receipt) -> None:
+    """Keep the answer that a payment bought, and let go of the oldest where there is no more room.
+
+    Raises:
+        AlreadyAnswered.
+    """
+    tx.answer(key, request, answer)
+    tx.connection.execute(
+        "INSERT INTO sold (key, buyer, receipt, bytes) VALUES (?, ?, ?, ?)",
+        (key, receipt.holder, receipt.id, len(answer)),
+    )
+    in_all, own = _add(tx, receipt.holder, len(answer))
+    room = node.settings.keep_answers_bytes
+    while own > room // BUYERS_PART:
+        in_all, own = _oldest_goes(tx, "WHERE buyer = ?", (receipt.holder,))
+    while in_all > room:
+        in_all, _ = _oldest_goes(tx, "", ())
+
+
+def prune(node: Node) -> int:
+    """Let go of answers older than the settings keep them; returns how many. Safe to repeat."""
+    days = node.settings.keep_answers_days
+    if not days:
+        return 0
+    pruned, before = 0, node.now() - days * DAY_SECONDS
+    while True:
+        seen, freed = _step(node, before)
+        pruned += freed
+        if seen < _AT_ONCE:
+            return pruned
+
+
+def _step(node: Node, before: int) -> tuple[int, int]:
+    """Look at the next receipts of the log: (how many were old enough, how many answers were let go)."""
+    start = int(node.store.state(_CURSOR, -1))
+    with node.store.reading() as connection:
+        rows = connection.execute(
+            "SELECT position, envelope FROM documents"
+            " WHERE position > ? AND type = ? AND kind = ? ORDER BY position LIMIT ?",
+            (start, "receipt", "infer", _AT_ONCE),
+        ).fetchall()
+    old, keys = 0, []
+    for position, envelope in rows:
+        receipt = read_envelope(bytes(envelope)).document
+        if not isinstance(receipt, Receipt) or receipt.issued_at >= before:
+            break
+        old, start = old + 1, position
+        if receipt.provider == node.account:
+            keys.append((_key(receipt), receipt.id))
+    if not old:
+        return 0, 0
+    with node.store.transaction() as tx:
+        freed = sum(_let_go(tx, key, receipt_id) for key, receipt_id in keys)
+        tx.set(_CURSOR, start)
+    return old, freed
+
+
+def _oldest_goes(tx: Transaction, where: str, values: tuple[str, ...]) -> tuple[int, int]:
+    key, buyer, receipt = tx.connection.execute(
+        f"SELECT key, buyer, receipt FROM sold {where} ORDER BY rowid LIMIT 1",  # noqa: S608 - fixed text
+        values,
+    ).fetchone()
+    _let_go(tx, key, receipt)
+    return _add(tx, buyer, 0)
+
+
+def _let_go(tx: Transaction, key: str, receipt_id: str) -> int:
+    """The receipt's id in place of the answer; how many answers that were there (0 or 1)."""
+    changed = tx.connection.execute(
+        "UPDATE answers SET answer = ? WHERE key = ? AND answer <> ?",
+        (receipt_id.encode(), key, receipt_id.encode()),
+    )
+    noted = tx.connection.execute("SELECT buyer, bytes FROM sold WHERE key = ?", (key,)).fetchone()
+    if noted is not None:
+        tx.connection.execute("DELETE FROM sold WHERE key = ?", (key,))
+        _add(tx, noted[0], -noted[1])
+    return changed.rowcount
+
+
+def _add(tx: Transaction, buyer: str, size: int) -> tuple[int, int]:
+    """(bytes kept in all, of this buyer) after so many more."""
+    found = []
+    for name in (_BYTES, f"{_BYTES}:{buyer}"):
+        row = tx.connection.execute("SELECT value FROM state WHERE name = ?", (name,)).fetchone()
+        found.append((int(json.loads(row[0])) if row else 0) + size)
+        if size:
+            tx.set(name, found[-1])
+    return found[0], found[1]
+
+
+def _key(receipt: Receipt) -> str:
+    """Under which the gateway kept the answer that a receipt is for."""
+    evidence = receipt.evidence
+    if "channel" in evidence:
+        return f"voucher:{receipt.holder}:{evidence['channel']}:{evidence['cumulative_units']}"
+    return f"transfer:{receipt.holder}:{str(evidence['payment']).removeprefix('0x')}"

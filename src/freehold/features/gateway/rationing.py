@@ -1,0 +1,104 @@
+"""How much of a model one buyer gets in 24 hours: enough to use it, not enough to copy it from its answers.
+
+Counted by account, durably, in hours that overlap the last 24: never more, sometimes a little less. Who has
+many accounts gets that many rations.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+from freehold.core.connection import Connection
+from freehold.core.errors import InvalidInput, NotAllowed
+from freehold.kernel.node import Node
+from freehold.kernel.store import Transaction
+
+HOUR_SECONDS = 3_600
+DAY_SECONDS = 86_400
+
+
+class RationSpent(NotAllowed):
+    """The buyer had as many answers of the model today as its seller gives one buyer."""
+
+    code = "answers.ration"
+
+
+@dataclass(frozen=True)
+class Ration:
+    """Most that one buyer account gets of a model in 24 hours; 0 is no bound."""
+
+    calls: int = 0
+    rows: int = 0
+
+    def __post_init__(self) -> None:
+        if self.calls < 0 or self.rows < 0:
+            raise InvalidInput("a ration is a whole number", hint="0 is no bound.")
+
+
+def keep(tx: Transaction, model: str, ration: Ration) -> None:
+    """Set the ration of a model."""
+    tx.set(f"ration:{model}", asdict(ration))
+
+
+def of(node: Node, model: str) -> Ration:
+    """The ration of a model."""
+    return Ration(**node.store.state(f"ration:{model}", {}))
+
+
+def require(node: Node, connection: Connection, model: str, buyer: str, rows: int) -> None:
+    """A buyer's ration has room for one more call of so many rows.
+
+    Raises:
+        RationSpent.
+    """
+    ration = of(node, model)
+    if ration == Ration():
+        return
+    now = node.now()
+    calls, answered = connection.execute(
+        "SELECT coalesce(sum(calls), 0), coalesce(sum(answered_rows), 0) FROM served"
+        " WHERE model = ? AND buyer = ? AND at > ?",
+        (model, buyer, now - DAY_SECONDS - HOUR_SECONDS),
+    ).fetchone()
+    for what, had, more, most in (
+        ("calls", int(calls), 1, ration.calls),
+        ("rows", int(answered), rows, ration.rows),
+    ):
+        if most and had + more > most:
+            raise RationSpent(
+                f"one buyer gets {most} {what} of this model in 24 hours; {had} were answered",
+                hint="Nothing was charged. Ask for fewer rows, or again tomorrow.",
+                most=most,
+                had=had,
+            )
+
+
+def take(node: Node, tx: Transaction, model: str, buyer: str, rows: int) -> int:
+    """Count one call of so many rows, in the transaction that answers it; the hour it counts in, 0 where none does.
+
+    Raises:
+        RationSpent.
+    """
+    if of(node, model) == Ration():
+        return 0
+    require(node, tx.connection, model, buyer, rows)
+    now = node.now()
+    tx.connection.execute(
+        "DELETE FROM served WHERE model = ? AND buyer = ? AND at <= ?",
+        (model, buyer, now - DAY_SECONDS - HOUR_SECONDS),
+    )
+    tx.connection.execute(
+        "INSERT INTO served VALUES (?, ?, ?, 1, ?) ON CONFLICT (model, buyer, at) DO UPDATE"
+        " SET calls = served.calls + 1, answered_rows = served.answered_rows + excluded.answered_rows",
+        (model, buyer, now - now % HOUR_SECONDS, rows),
+    )
+    return now - now % HOUR_SECONDS
+
+
+def give_back(tx: Transaction, model: str, buyer: str, rows: int, hour: int) -> None:
+    """A call that was counted in that hour is not answered after all."""
+    tx.connection.execute(
+        "UPDATE served SET calls = calls - 1, answered_rows = answered_rows - ?"
+        " WHERE model = ? AND buyer = ? AND at = ?",
+        (rows, model, buyer, hour),
+    )

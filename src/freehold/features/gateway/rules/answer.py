@@ -1,0 +1,187 @@
+"""Questions and answers of a model: exact numbers in, whole numbers out, one hash for each.
+
+A question is `{"model": id, "rows": [[number or numeric text, ...], ...]}`; numbers are read from
+their decimal digits, never through binary floating point, so the same text gives the same
+micro-units on every machine. An answer is `{"model", "outputs": [{"probability_ppm", "label"}]}`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from freehold.core.canonical import InvalidJson, canonical_bytes, require_bounded
+from freehold.core.documents import MAX_ROWS_PER_CALL
+from freehold.core.ids import sha256_hex
+from freehold.features.payments.rules.errors import InvalidRequest
+
+MAX_ROWS = MAX_ROWS_PER_CALL
+MAX_BODY_BYTES = 8 * 1024 * 1024
+MAX_NUMBER_CHARS = 64
+_MOST_VALUES = 1_100_000
+"""Of a question's JSON: as many rows as may be, of as many columns as a table can have."""
+MICRO_DIGITS = 6
+MICRO_LIMIT = 10**15
+"""Largest magnitude in micro-units, as in training tables."""
+PPM = 1_000_000
+PROBABILITY_BITS = 16
+"""Probabilities come as integers of 1 / 2^16."""
+_NUMBER = re.compile(r"([+-]?)([0-9]+)(?:\.([0-9]*))?(?:[eE]([+-]?[0-9]{1,3}))?")
+_MODEL = re.compile(r"0x[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class Question:
+    """A request whose rows are still text; `features` reads them once it is clear who pays."""
+
+    model: str
+    """Asset id."""
+    rows: Sequence[Any]
+    """1 to 1,000 lists, cells unchecked."""
+    hash: str
+    """SHA-256 of the body's bytes; a receipt names it as `request`."""
+
+    def features(self, columns: int) -> list[list[int]]:
+        """Micro-units, shape (rows, columns).
+
+        Raises:
+            InvalidRequest: a row of another length, or a cell that is no number; says where.
+        """
+        return [_row(row, number, columns) for number, row in enumerate(self.rows, 1)]
+
+
+def read_request(body: bytes) -> Question:
+    """A question out of untrusted bytes.
+
+    Raises:
+        InvalidRequest.
+    """
+    if len(body) > MAX_BODY_BYTES:
+        raise InvalidRequest(f"the body is over {MAX_BODY_BYTES} bytes", hint="Ask in several calls.")
+    try:
+        require_bounded(body, _MOST_VALUES)
+        # digits stay text: `micro` reads them exactly, and no number costs more than its length
+        value = json.loads(
+            body.decode("utf-8"),
+            object_pairs_hook=_unique,
+            parse_int=_text,
+            parse_float=_text,
+            parse_constant=_refused,
+        )
+    except InvalidJson as error:
+        raise InvalidRequest(f"the body cannot be a question: {error.message}", hint=error.hint) from error
+    except ValueError as error:
+        raise InvalidRequest(f"the body is not JSON: {error}", hint="Send UTF-8 encoded JSON.") from error
+    if not isinstance(value, dict) or set(value) != {"model", "rows"}:
+        raise InvalidRequest("the body has exactly the fields model and rows")
+    model, rows = value["model"], value["rows"]
+    if not isinstance(model, str) or not _MODEL.fullmatch(model):
+        raise InvalidRequest("model must be an asset id", hint="Ids are 0x and 64 hex digits.")
+    if not isinstance(rows, list) or not 1 <= len(rows) <= MAX_ROWS:
+        raise InvalidRequest(f"rows must be a list of 1 to {MAX_ROWS} rows", hint="Ask in several calls.")
+    return Question(model, rows, sha256_hex(body))
+
+
+def request_body(model: str, rows: Sequence[Sequence[Any]]) -> bytes:
+    """The canonical body of a question; numbers go as the text that `repr` or `str` gives them."""
+    texts = [[cell if isinstance(cell, str) else _number_text(cell) for cell in row] for row in rows]
+    return canonical_bytes({"model": model, "rows": texts})
+
+
+def micro(text: str) -> int:
+    """floor(x * 10^6 + 1/2) of decimal text, exactly.
+
+    Raises:
+        InvalidRequest: not a number, not finite, or beyond the limit.
+    """
+    found = _NUMBER.fullmatch(text) if len(text) <= MAX_NUMBER_CHARS else None
+    if found is None:
+        raise InvalidRequest(f"{text[:40]!r} is not a finite number")
+    sign, whole, fraction, exponent = found.groups()
+    fraction = fraction or ""
+    value = int(sign + whole + fraction)
+    shift = int(exponent or 0) - len(fraction) + MICRO_DIGITS
+    if value == 0 or shift < -2 * MAX_NUMBER_CHARS:
+        # 64 digits shifted by 128 lie below a half; the floor of a half below zero is zero too
+        return 0
+    if shift > MAX_NUMBER_CHARS:
+        raise InvalidRequest(f"{text[:40]!r} is too large")
+    if shift >= 0:
+        result = value * int(10**shift)
+    else:
+        divisor = int(10**-shift)
+        result = (2 * value + divisor) // (2 * divisor)
+    if abs(result) > MICRO_LIMIT:
+        raise InvalidRequest(f"{text[:40]!r} is too large", hint=f"At most {MICRO_LIMIT // PPM}.")
+    return result
+
+
+def answer_json(model: str, probabilities: Sequence[int], round_to: int = MICRO_DIGITS) -> dict[str, Any]:
+    """The answer from probabilities in 1 / 2^16, to so many decimals; the label is 1 from one half on.
+
+    With no decimals the probability says what the label says.
+
+    >>> [answer_json("m", [43_000], digits)["outputs"][0]["probability_ppm"] for digits in (6, 2, 0)]
+    [656128, 660000, 1000000]
+    """
+    one, step = 1 << PROBABILITY_BITS, 10 ** (MICRO_DIGITS - round_to)
+    outputs = [
+        {
+            "probability_ppm": (2 * value * PPM + one * step) // (2 * one * step) * step,
+            "label": int(2 * value >= one),
+        }
+        for value in probabilities
+    ]
+    return {"model": model, "outputs": outputs}
+
+
+def is_rounded(probability_ppm: int, round_to: int) -> bool:
+    """Whether a probability has no more than so many decimals."""
+    step: int = 10 ** (MICRO_DIGITS - round_to)
+    return probability_ppm % step == 0
+
+
+def output_hash(answer: dict[str, Any]) -> str:
+    """SHA-256 of the canonical answer; a receipt names it as `output`."""
+    return sha256_hex(canonical_bytes({"model": answer.get("model"), "outputs": answer.get("outputs")}))
+
+
+def _row(row: Any, number: int, columns: int) -> list[int]:
+    if not isinstance(row, list) or len(row) != columns:
+        count = f"{len(row)} numbers" if isinstance(row, list) else "no list"
+        raise InvalidRequest(f"row {number} is {count}, the model takes {columns}", row=number)
+    values = []
+    for column, cell in enumerate(row, 1):
+        if not isinstance(cell, str):
+            raise InvalidRequest(f"row {number}, column {column} is no number", row=number, column=column)
+        try:
+            values.append(micro(cell))
+        except InvalidRequest as error:
+            error.fields.update(row=number, column=column)
+            raise
+    return values
+
+
+def _number_text(cell: Any) -> str:
+    if isinstance(cell, bool) or cell is None:
+        raise InvalidRequest("a cell is no number")
+    # numpy prints its scalars with their type, their item does not
+    return repr(cell.item()) if hasattr(cell, "item") else str(cell)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        raise ValueError("an object names one key twice")
+    return result
+
+
+def _text(digits: str) -> str:
+    return digits
+
+
+def _refused(name: str) -> Any:
+    raise ValueError(f"{name} is not a number")

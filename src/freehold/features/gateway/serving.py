@@ -1,0 +1,261 @@
+"""The paid gateway: a released model answers a call when, and only when, the call is paid.
+
+A voucher pays for exactly one question. Receipt, log entry, use, accepted voucher and answer are one
+store transaction, so a call that was answered is charged once and a call that was not is not; the
+same voucher with the same question gets the same answer again, whatever happened in between.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from freehold.core.documents import Grant
+from freehold.core.errors import InvalidInput, NotFound
+from freehold.core.typed_data import CHANNELS_DOMAIN, Domain
+from freehold.features.data.publishing import require_own
+from freehold.features.gateway import pruning, rationing
+from freehold.features.gateway.rationing import Ration
+from freehold.features.gateway.rules.answer import Question, read_request
+from freehold.features.gateway.served import (
+    Served,
+    load,
+    make_receipt,
+    repeated,
+    require_held,
+    require_plain_payer,
+    require_signature,
+    response,
+)
+from freehold.features.gateway.transfers import Transfers
+from freehold.features.grants import unused
+from freehold.features.grants.rules.check import Standing, require_usable, use_price
+from freehold.features.payments.chain_facts import MAX_REMEMBERED, ChainFacts
+from freehold.features.payments.rules.channel import due, require_next, require_open
+from freehold.features.payments.rules.errors import (
+    GrantUnknown,
+    InvalidRequest,
+    PaymentRefused,
+    PaymentReused,
+    StaleVoucher,
+    Unpaid,
+)
+from freehold.features.payments.rules.payment import Voucher, read_header
+from freehold.features.payments.settling import accepted_voucher, keep_voucher, settle
+from freehold.kernel.node import Node
+
+__all__ = ["Gateway", "settle", "switch"]
+
+
+def switch(node: Node, model_id: str, *, on: bool, ration: Ration | None = None) -> None:
+    """Serve a released model of this node from now on, or no longer; `ration` bounds what one buyer gets in a day.
+
+    Raises:
+        NotFound: not released here. NotAllowed: another party's. InvalidInput: it is not sold by the call.
+    """
+    asset = node.asset(model_id)
+    require_own(node, asset)
+    if node.store.state(f"model:{model_id}") is None:
+        raise NotFound(f"{asset.name} has no released weights here", hint="Release it first.")
+    if on and (asset.terms.price_per != "use" or asset.terms.price_units < 1):
+        raise InvalidInput(
+            f"{asset.name} has no price per call", hint="Release it with a price of at least one unit."
+        )
+    with node.store.transaction() as tx:
+        if on:
+            tx.set(f"serving:{model_id}", value=True)
+            if ration is not None:
+                rationing.keep(tx, model_id, ration)
+        else:
+            tx.delete(f"serving:{model_id}")
+
+
+class Gateway:
+    """Answers calls of this node's served models; usable from several threads."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._facts = ChainFacts(node)
+        self._transfers = Transfers(node)
+        self._served: dict[str, Served] = {}
+        self._grants: dict[str, Grant] = {}
+        self._lock = threading.Lock()
+        self._channels = Domain(CHANNELS_DOMAIN, node.chain_id, node.contract("Channels"))
+
+    def models(self) -> list[dict[str, Any]]:
+        """Every served model with its columns and quote."""
+        found = []
+        for name in self._node.store.states("serving:"):
+            served = self._model(name.removeprefix("serving:"))
+            found.append(
+                {
+                    "id": served.asset.id,
+                    "name": served.asset.name,
+                    "description": served.asset.description,
+                    "columns": list(served.columns),
+                    "label": served.asset.schema_.get("label"),
+                    "owner": served.asset.owner,
+                    "quote": served.quote.to_json(),
+                }
+            )
+        return found
+
+    def predict(self, body: bytes, header: str | None) -> bytes:
+        """Canonical JSON of `{model, outputs, receipt}` for a paid question.
+
+        Raises:
+            InvalidRequest, InvalidPayment: nothing was charged. NotFound: no such model is served.
+            Unpaid, PaymentRefused: `fields` hold the quote. PaymentReused; NotAllowed and its kin.
+        """
+        question = read_request(body)
+        served = self._model(question.model)
+        rows = len(question.rows)
+        _require_rows(served, rows)
+        if header is None:
+            raise Unpaid(
+                f"this call of {served.asset.name} costs {served.quote.price_of(rows)} units",
+                hint="Pay by a voucher or a transfer; `fields` say how.",
+                **served.quote.to_json(rows),
+            )
+        payment = read_header(header)
+        try:
+            if isinstance(payment, Voucher):
+                return self._by_voucher(served, question, payment)
+            return self._transfers.answer(served, question, payment)
+        except PaymentRefused as error:
+            error.fields = {**served.quote.to_json(rows), **error.fields}
+            raise
+
+    def would_answer(self, buyer: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Whether a buyer's call of so many rows would be answered now, asked before money is set aside for it.
+
+        Raises:
+            NotFound: no such model is served. InvalidRequest: so many rows never. RationSpent.
+        """
+        model, rows = body.get("model"), body.get("rows")
+        if not isinstance(model, str) or type(rows) is not int or rows < 1:
+            raise InvalidInput("the body names a model and a number of rows")
+        served = self._model(model)
+        _require_rows(served, rows)
+        with self._node.store.reading() as connection:
+            rationing.require(self._node, connection, model, buyer, rows)
+        return {"model": model, "call_units": served.quote.price_of(rows)}
+
+    def vouch(self, header: str | None) -> None:
+        """A voucher's payer holds a grant of this node and signed it, so its question may be large.
+
+        Raises:
+            PaymentRefused, InvalidPayment.
+        """
+        payment = read_header(header) if header else None
+        if not isinstance(payment, Voucher):
+            raise PaymentRefused(
+                "a question this large is read only with a voucher", hint="Ask for fewer rows in one call."
+            )
+        holder = self._grant(payment).holder
+        require_signature(self._node, holder, payment.digest(self._channels), payment.signature)
+
+    def _model(self, model_id: str) -> Served:
+        if not self._node.store.state(f"serving:{model_id}"):
+            raise NotFound("no such model is served here", hint="GET /v1/models lists them.")
+        with self._lock:
+            known = self._served.get(model_id)
+            if known is None:
+                known = self._served[model_id] = load(self._node, model_id)
+            return known
+
+    def _by_voucher(self, served: Served, question: Question, voucher: Voucher) -> bytes:
+        node = self._node
+        grant = self._grant(voucher)
+        require_signature(node, grant.holder, voucher.digest(self._channels), voucher.signature)
+        # the payer is in the key, or a stranger could ask for another's answer by the channel's name
+        key = f"voucher:{grant.holder}:{voucher.channel}:{voucher.cumulative_units}"
+        known = node.store.answered(key)
+        if known is not None and known[0] == question.hash:
+            # paid and answered: no later change of grant or channel takes it away
+            return require_held(known[1])
+        head = self._facts.head()
+        require_plain_payer(node, grant.holder, lambda: self._facts.has_code(grant.holder, head))
+        state = self._facts.channel(voucher.channel, head)
+        require_open(state, payer=grant.holder, pool=served.quote.pool)
+        with node.exclusive(voucher.channel), node.exclusive(grant.id):
+            accepted = accepted_voucher(node, voucher.channel)
+            price = served.quote.price_of(len(question.rows))
+            try:
+                given = repeated(node, key, question)
+                if given is not None:
+                    return given
+                require_next(voucher, state, accepted["cumulative_units"], price)
+            except (StaleVoucher, PaymentReused) as error:
+                # the payer's own signature, by which a client that lost its memory finds its place
+                error.fields["accepted"] = accepted
+                error.fields["expected_cumulative_units"] = due(state, accepted["cumulative_units"], price)
+                raise
+            self._require_usable(grant, served, head, len(question.rows))
+            return self._keep(served, question, voucher, grant, key)
+
+    def _grant(self, voucher: Voucher) -> Grant:
+        # documents never change, so reading and checking one again would find the same
+        known = self._grants.get(voucher.grant)
+        if known is not None:
+            return known
+        try:
+            grant = self._node.grant(voucher.grant)
+        except (NotFound, InvalidInput):
+            raise GrantUnknown(
+                "the voucher names no grant of this node", hint="Ask for one at /peer/grants."
+            ) from None
+        with self._lock:
+            if len(self._grants) >= MAX_REMEMBERED:
+                self._grants.clear()
+            self._grants[grant.id] = grant
+        return grant
+
+    def _require_usable(self, grant: Grant, served: Served, head: int, rows: int) -> None:
+        uses, spent_units = self._node.store.uses(grant.id)
+        standing = Standing(
+            now=self._node.now(),
+            uses=uses,
+            spent_units=spent_units,
+            revoked=self._facts.revoked(grant, head),
+            purchased=True,
+        )
+        require_usable(grant, served.asset, standing, holder=grant.holder, action="infer", rows=rows)
+        if use_price(grant, rows) != served.quote.price_of(rows):
+            raise PaymentRefused("the grant has another price than the model", hint="Ask for a new grant.")
+
+    def _keep(self, served: Served, question: Question, voucher: Voucher, grant: Grant, key: str) -> bytes:
+        node = self._node
+        answer, rows = served.answer(question), len(question.rows)
+        evidence: dict[str, str | int] = {
+            "request": question.hash,
+            "channel": voucher.channel,
+            "cumulative_units": voucher.cumulative_units,
+        }
+        with node.store.transaction() as tx:
+            rationing.take(node, tx, served.asset.id, grant.holder, rows)
+            uses, _ = node.store.uses(grant.id)
+            receipt = make_receipt(
+                served, grant, answer, evidence, rows=rows, sequence=uses + 1, issued_at=node.now()
+            )
+            envelope = node.seal(receipt, "provider")
+            given = response(answer, envelope)
+            try:
+                unused.authorise(node, tx, grant.id)
+            except NotFound as error:
+                raise GrantUnknown(error.message, hint=error.hint) from None
+            tx.put(envelope)
+            tx.count_use(grant.id, served.quote.price_of(rows))
+            pruning.keep(node, tx, key, question.hash, given, receipt)
+            keep_voucher(tx, voucher, served.asset.id)
+        return given
+
+
+def _require_rows(served: Served, rows: int) -> None:
+    most = served.quote.rows_per_call
+    if rows > most:
+        raise InvalidRequest(
+            f"{served.asset.name} answers at most {most} rows a call, not {rows}",
+            hint="Ask in several calls.",
+            rows_per_call=most,
+        )

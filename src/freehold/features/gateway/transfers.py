@@ -1,0 +1,216 @@
+"""Calls paid by a single EIP-3009 transfer: for clients that have a wallet and nothing else.
+
+The payment is submitted once, then the call is answered; a crash between the two leaves the payment
+on chain and its question in the store, so that the same request, sent again, gets its one answer.
+
+That an authorization is used proves nothing by itself: its signer can cancel it, or spend its nonce
+on something else. What counts is the deposit (`once.is_deposited`).
+
+This node sends the payment, so a stranger makes it spend gas: the keeper caps that, and a price that does not
+pay for it is refused.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from freehold.chain.errors import ContractReverted, GasOverCap
+from freehold.chain.fees import FeeTooHigh
+from freehold.core.documents import Grant
+from freehold.core.ids import hash_bytes
+from freehold.features.gateway import pruning, rationing
+from freehold.features.gateway.rules.answer import Question
+from freehold.features.gateway.served import (
+    Served,
+    make_receipt,
+    repeated,
+    require_plain_payer,
+    require_signature,
+    response,
+)
+from freehold.features.grants.issuing import parse_terms
+from freehold.features.grants.rules.check import Standing, require_usable
+from freehold.features.payments.rules.errors import PaymentRefused, PaymentReused
+from freehold.features.payments.rules.payment import Transfer, signature_bytes
+from freehold.kernel import once, pending
+from freehold.kernel.keeping import keeper
+from freehold.kernel.keeping.keeper import Errand
+from freehold.kernel.keeping.purse import GasDaySpent
+from freehold.kernel.keeping.subjects import Quarantined
+from freehold.kernel.node import Node
+
+_STRIPES = 4_096
+"""Locks for payments in hand; a lock for each payment would be kept for ever."""
+
+
+class Transfers:
+    """Answers questions that come with a transfer; usable from several threads."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+
+    def answer(self, served: Served, question: Question, transfer: Transfer) -> bytes:
+        """Canonical JSON of `{model, outputs, receipt}`, after the payment is on chain.
+
+        Raises:
+            PaymentRefused: nothing was taken, or the authorization was spent elsewhere. PaymentReused.
+            InvalidRequest, NotAllowed and its kin: nothing was taken. Unavailable: send it again.
+        """
+        node, pool = self._node, served.quote.pool
+        require_plain_payer(node, transfer.payer, lambda: bool(node.chain.code(transfer.payer)))
+        digest = transfer.digest(node.token_domain, served.quote.revenue, pool)
+        require_signature(node, transfer.payer, digest, transfer.signature)
+        price = served.quote.price_of(len(question.rows))
+        if transfer.value_units != price:
+            raise PaymentRefused(
+                f"the transfer is of {transfer.value_units} units, the call costs {price}",
+                hint="Sign exactly the price: nothing would give the rest back.",
+            )
+        nonce = transfer.nonce(pool)
+        key = f"transfer:{transfer.payer}:{nonce.hex()}"
+        # before any money moves: a question that cannot be answered is refused here
+        answer = served.answer(question)
+        with node.exclusive(f"transfer:{int.from_bytes(nonce[:8], 'big') % _STRIPES}"):
+            known = repeated(node, key, question)
+            if known is not None:
+                return known
+            intent = self._begin(served, question, transfer, key)
+            self._collect(transfer, pool, nonce, intent, key)
+            return self._keep(served, question, transfer, answer, intent, key)
+
+    def _begin(self, served: Served, question: Question, transfer: Transfer, key: str) -> dict[str, Any]:
+        """Remember what the payment is for, before it is sent."""
+        node = self._node
+        intent: dict[str, Any] | None = node.store.state(key)
+        if intent is not None:
+            if intent["request"] != question.hash:
+                raise PaymentReused(
+                    "this payment was made for another question", hint="Send the first question again."
+                )
+            return intent
+        now = node.now()
+        standing = Standing(now=now, uses=0, spent_units=0, revoked=False, purchased=True)
+        grant = self._grant(served, transfer, now, 0)
+        rows = len(question.rows)
+        require_usable(grant, served.asset, standing, holder=transfer.payer, action="infer", rows=rows)
+        balance = int(node.chain.read(node.dollar, "balanceOf", transfer.payer))
+        if balance < transfer.value_units:
+            raise PaymentRefused(f"the payer holds {balance} units", hint="Send dollars to the payer first.")
+        if self._is_used(transfer, served.quote.pool):
+            raise PaymentRefused(
+                "the authorization was used before", hint="Sign a new one, with a fresh salt."
+            )
+        intent = {"request": question.hash, "from_block": node.chain.block_number(), "at": now}
+        with node.store.transaction() as tx:
+            # before money moves: what is refused later would have been paid
+            hour = rationing.take(node, tx, served.asset.id, transfer.payer, rows)
+            intent["counted"] = {
+                "model": served.asset.id,
+                "buyer": transfer.payer,
+                "rows": rows,
+                "hour": hour,
+            }
+            tx.set(key, intent)
+        return intent
+
+    def _collect(self, transfer: Transfer, pool: str, nonce: bytes, intent: dict[str, Any], key: str) -> None:
+        node = self._node
+        if not self._is_used(transfer, pool):
+            try:
+                keeper.send(node, _errand(transfer, pool))
+            except (keeper.NotWorthItsGas, GasOverCap, Quarantined, FeeTooHigh) as error:
+                self._forget(key, intent)
+                raise PaymentRefused(
+                    f"this payment is not sent: {error.message}",
+                    hint="Nothing was taken. Pay by vouchers of a channel, which cost the seller less gas.",
+                ) from error
+            except GasDaySpent:
+                self._forget(key, intent)
+                raise
+            except ContractReverted as error:
+                # refused for good, unless somebody else submitted the same authorization first
+                if not self._is_used(transfer, pool):
+                    self._forget(key, intent)
+                    raise PaymentRefused(
+                        f"the transfer was refused: {error.message}",
+                        hint="Nothing was taken. Sign a new one.",
+                    ) from error
+        made = (hash_bytes(pool), transfer.payer, transfer.value_units, nonce)
+        if not once.is_deposited(node, *made, intent["from_block"]):
+            self._forget(key, intent)
+            raise PaymentRefused(
+                "the authorization was cancelled or spent on something else", hint="Sign a new one."
+            )
+
+    def _is_used(self, transfer: Transfer, pool: str) -> bool:
+        state = self._node.chain.read(
+            self._node.dollar, "authorizationState", transfer.payer, transfer.nonce(pool)
+        )
+        return bool(state)
+
+    def _forget(self, key: str, intent: dict[str, Any]) -> None:
+        with self._node.store.transaction() as tx:
+            tx.delete(key)
+            if "counted" in intent:
+                rationing.give_back(tx, **intent["counted"])
+
+    def _grant(self, served: Served, transfer: Transfer, issued_at: int, index: int) -> Grant:
+        """A grant for this one call, so that a receipt can name what it was used under."""
+        terms = {**served.asset.terms.body, "actions": ["infer"], "max_uses": 1, "split": []}
+        return Grant(
+            issuer=served.asset.owner,
+            holder=transfer.payer,
+            asset=served.asset.id,
+            terms=parse_terms(terms),
+            spend_cap_units=transfer.value_units,
+            revocation_index=index,
+            nonce="0x" + transfer.nonce(served.quote.pool).hex(),
+            issued_at=issued_at,
+        )
+
+    def _keep(
+        self,
+        served: Served,
+        question: Question,
+        transfer: Transfer,
+        answer: dict[str, Any],
+        intent: dict[str, Any],
+        key: str,
+    ) -> bytes:
+        node, at = self._node, int(intent["at"])
+        with node.store.transaction() as tx:
+            grant = self._grant(served, transfer, at, tx.next_number("revocation_index"))
+            evidence: dict[str, str | int] = {"request": question.hash, "payment": grant.nonce}
+            # dated when the payment was accepted: the grant stood then, however late the answer is
+            rows = len(question.rows)
+            receipt = make_receipt(served, grant, answer, evidence, rows=rows, sequence=1, issued_at=at)
+            envelope = node.seal(receipt, "provider")
+            given = response(answer, envelope)
+            pending.befriend(tx, grant.holder)
+            tx.put(node.seal(grant))
+            tx.put(envelope)
+            tx.count_use(grant.id, transfer.value_units)
+            pruning.keep(node, tx, key, question.hash, given, receipt)
+            tx.delete(key)
+        return given
+
+
+def _errand(transfer: Transfer, pool: str) -> Errand:
+    """Now or never: there is nothing to wait for."""
+    args = (
+        hash_bytes(pool),
+        transfer.payer,
+        transfer.value_units,
+        transfer.valid_after,
+        transfer.valid_before,
+        hash_bytes(transfer.salt),
+        signature_bytes(transfer.signature),
+    )
+    return Errand(
+        "Revenue",
+        "depositWithAuthorization",
+        args,
+        subject=transfer.payer,
+        worth_micro=transfer.value_units,
+        comes_back=False,
+    )

@@ -1,0 +1,1 @@
+"""Permissions: asked for, given within terms or by hand, paid, taken back."""

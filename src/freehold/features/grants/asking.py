@@ -1,0 +1,299 @@
+"""What this node asked of owners who decide by hand: remembered, so that asking again is the same request."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any, Literal, NoReturn
+
+from pydantic import with_config
+from typing_extensions import TypedDict
+
+from freehold.core.documents import Action, Asset, Terms
+from freehold.core.errors import Conflict, InvalidDocument, InvalidInput, NotFound, Unavailable
+from freehold.core.ids import resolve
+from freehold.core.terms import require_within
+from freehold.features.grants.consent import GrantRefused
+from freehold.features.grants.issuing import parse_terms, request_id
+from freehold.features.grants.requests import OfferRow, offer_id, offer_row, shown_text
+from freehold.kernel.node import Node
+from freehold.kernel.shape import STRICT, Account, Count, Id, Time, Units
+
+AskState = Literal["asked", "waiting", "countered", "refused", "dropped"]
+
+
+class GrantWaiting(Unavailable):
+    """The owner decides by hand and has not answered yet; `fields["asked"]` lists the requests."""
+
+    code = "grant.waiting"
+
+
+class GrantCountered(Conflict):
+    """The owner offers other terms than asked for; `fields["asked"]` lists the requests with offers."""
+
+    code = "grant.countered"
+
+
+class AskDropped(Conflict):
+    """The request was dropped here and is not made again."""
+
+    code = "grant.dropped"
+
+
+@with_config(STRICT)
+class AskRow(TypedDict):
+    """A request as the asker is shown it."""
+
+    id: Id
+    """The request."""
+    state: AskState
+    """Where it stands."""
+    asset: Id
+    """What is asked for."""
+    asset_name: str
+    """As its owner calls it."""
+    owner: Account
+    """Who decides."""
+    owner_name: str
+    """As it calls itself."""
+    action: Action
+    """What the grant is to allow."""
+    purpose: str | None
+    """None is the asset's first."""
+    max_uses: Count | None
+    """None is as many as the terms allow."""
+    spend_cap_units: Units
+    """Most that its uses may cost; 0 where uses are not charged."""
+    price_units: Units
+    """As published."""
+    asked_at: Time
+    """When it was made."""
+    job: str
+    """Training job it was made for; else empty."""
+    offer: OfferRow | None
+    """Other terms the owner offers; null for none."""
+    reason: str
+    """Of a refusal; else empty."""
+    ask_again_at: Time
+    """After a refusal; else 0."""
+
+
+def remembered(
+    node: Node,
+    asset: Asset,
+    action: Action,
+    *,
+    purpose: str | None,
+    max_uses: int | None,
+    spend_cap_units: int,
+    once_for: str,
+) -> tuple[str, dict[str, Any]]:
+    """(key, record) of a wish: the one made before, or a new one with a fresh nonce.
+
+    Raises:
+        AskDropped.
+    """
+    key = f"wanted:{once_for}:{asset.id}:{action}:{purpose or ''}:{max_uses or 0}:{spend_cap_units}"
+    found = node.store.state(key)
+    if isinstance(found, dict):
+        if found["state"] == "dropped":
+            raise AskDropped(
+                f"the request for {asset.name} was dropped", hint="Order again without that dataset."
+            )
+        return key, found
+    record = {
+        # a plain nonce is what earlier versions kept
+        "nonce": found or "0x" + secrets.token_hex(32),
+        "state": "asked",
+        "asset": asset.id,
+        "action": action,
+        "purpose": purpose,
+        "max_uses": max_uses,
+        "spend_cap_units": spend_cap_units,
+        "once_for": once_for,
+        "asked_at": node.now(),
+        "offer": None,
+        "taken": "",
+        "reason": "",
+        "ask_again_at": 0,
+    }
+    with node.store.transaction() as tx:
+        tx.set(key, record)
+    return key, record
+
+
+def request_body(wish: dict[str, Any]) -> dict[str, Any]:
+    """What is sent to the owner."""
+    names = ("asset", "nonce", "action", "purpose", "max_uses", "spend_cap_units")
+    body = {name: wish[name] for name in names}
+    return {**body, "offer": wish["taken"]} if wish["taken"] else body
+
+
+def taken_terms(wish: dict[str, Any]) -> Terms | None:
+    """Terms of the owner's offer that this node took up; None where it asks within published terms."""
+    return parse_terms(wish["offer"]["terms"]) if wish["taken"] else None
+
+
+def hear(node: Node, key: str, wish: dict[str, Any], asset: Asset, answer: dict[str, Any]) -> NoReturn:
+    """Keep an owner's answer that is not a grant yet.
+
+    Raises:
+        GrantWaiting, GrantCountered, InvalidDocument.
+    """
+    if answer.get("status") == "waiting":
+        wish = _keep(node, key, {**wish, "state": "waiting", "offer": None, "taken": ""})
+        raise GrantWaiting(
+            f"{_owner_name(node, asset)} decides by hand and has not answered about {asset.name} yet",
+            hint="Ask again later: it is the same request. See: freehold grants requests.",
+            asked=[_row(node, wish)],
+        )
+    if answer.get("status") != "countered":
+        raise InvalidDocument("the owner's answer is neither a grant nor a state of the request")
+    offer = _offer(_request_id(node, wish), asset, answer.get("offer"))
+    wish = _keep(node, key, {**wish, "state": "countered", "offer": offer, "taken": ""})
+    raise GrantCountered(
+        f"{_owner_name(node, asset)} offers other terms for {asset.name}",
+        hint="See them: freehold grants requests. Then: freehold grants take REQUEST, or drop REQUEST.",
+        asked=[_row(node, wish)],
+    )
+
+
+def hear_refusal(
+    node: Node, key: str, wish: dict[str, Any], asset: Asset, fields: dict[str, Any]
+) -> NoReturn:
+    """Keep an owner's refusal.
+
+    Raises:
+        GrantRefused.
+    """
+    reason, until = _readable(fields.get("reason")), fields.get("ask_again_at")
+    until = until if type(until) is int and 0 <= until < 2**53 else 0
+    wish = {**wish, "state": "refused", "reason": reason, "ask_again_at": until, "offer": None, "taken": ""}
+    wish = _keep(node, key, wish)
+    raise GrantRefused(
+        f"{_owner_name(node, asset)} refused {asset.name}: {reason or 'no reason that can be shown'}",
+        hint="Ask again later, or look elsewhere.",
+        reason=reason,
+        ask_again_at=until,
+        asked=[_row(node, wish)],
+    )
+
+
+def still_waiting(pending: list[AskRow]) -> GrantWaiting:
+    """One error for all requests that stand between a training job and its grants."""
+    silent = [f"{row['owner_name']} ({row['asset_name']})" for row in pending if row["state"] == "waiting"]
+    offers = [f"{row['owner_name']} ({row['asset_name']})" for row in pending if row["state"] == "countered"]
+    said = [f"not answered yet: {', '.join(silent)}"] if silent else []
+    said += [f"other terms offered by: {', '.join(offers)}"] if offers else []
+    hint = "See the offer: freehold grants requests. " if offers else ""
+    return GrantWaiting(
+        f"owners decide by hand; {'; '.join(said)}",
+        hint=f"{hint}This node asks again by itself and goes on once they agree.",
+        asked=pending,
+    )
+
+
+def overview(node: Node) -> list[AskRow]:
+    """Requests of this node that no grant has come of, oldest first."""
+    open_ = [wish for wish in _open(node).values() if wish["state"] != "dropped"]
+    return [_row(node, wish) for wish in sorted(open_, key=lambda one: int(one["asked_at"]))]
+
+
+def find(node: Node, prefix: str) -> tuple[str, dict[str, Any]]:
+    """(key, record) of a request this node made, by its shortened id.
+
+    Raises:
+        NotFound, Ambiguous.
+    """
+    known = {_request_id(node, wish): key for key, wish in _open(node).items()}
+    key = known[resolve(prefix, known, "request")]
+    return key, node.store.state(key)
+
+
+def take_up(node: Node, prefix: str) -> dict[str, Any]:
+    """Note that this node takes up the offer it was made; the next time of asking gets the grant.
+
+    Raises:
+        NotFound: no such request, or no offer.
+    """
+    key, wish = find(node, prefix)
+    if not wish["offer"]:
+        raise NotFound("the owner made no offer for that request", hint="See: freehold grants requests.")
+    return _keep(node, key, {**wish, "taken": wish["offer"]["id"]})
+
+
+def drop(node: Node, prefix: str) -> AskRow:
+    """Forget a request. One that a training job made is not made again, so that the job stops."""
+    key, wish = find(node, prefix)
+    dropped = {**wish, "state": "dropped", "offer": None, "taken": ""}
+    with node.store.transaction() as tx:
+        if wish["once_for"]:
+            tx.set(key, dropped)
+        else:
+            tx.delete(key)
+    return _row(node, dropped)
+
+
+def _open(node: Node) -> dict[str, dict[str, Any]]:
+    found = node.store.states("wanted:")
+    return {
+        key: wish
+        for key, wish in found.items()
+        if isinstance(wish, dict) and wish["state"] not in ("asked", "dropped")
+    }
+
+
+def _keep(node: Node, key: str, wish: dict[str, Any]) -> dict[str, Any]:
+    with node.store.transaction() as tx:
+        tx.set(key, wish)
+    return wish
+
+
+def _request_id(node: Node, wish: dict[str, Any]) -> str:
+    return request_id(node.account, wish["asset"], wish["nonce"])
+
+
+def _offer(request: str, asset: Asset, value: Any) -> dict[str, Any]:
+    """An owner's offer, checked: within the asset's terms, and named by them."""
+    if not isinstance(value, dict) or not isinstance(value.get("terms"), dict):
+        raise InvalidDocument("the owner's offer cannot be read")
+    terms = parse_terms(value["terms"])
+    require_within(terms, asset.terms)
+    return {"id": offer_id(request, terms), "terms": terms.body, "note": _readable(value.get("note"))}
+
+
+def _readable(text: Any) -> str:
+    """An owner's words; nothing where they are too long or could steer a terminal."""
+    try:
+        return shown_text(text, "text") if isinstance(text, str) else ""
+    except InvalidInput:
+        return ""
+
+
+def _owner_name(node: Node, asset: Asset) -> str:
+    try:
+        name = node.party_of(asset.owner).name
+    except Unavailable:
+        return asset.owner[:10]
+    return name if name.isprintable() else asset.owner[:10]
+
+
+def _row(node: Node, wish: dict[str, Any]) -> AskRow:
+    asset, offer, cap = node.asset(wish["asset"]), wish["offer"], wish["spend_cap_units"]
+    return AskRow(
+        id=_request_id(node, wish),
+        state=wish["state"],
+        asset=asset.id,
+        asset_name=asset.name,
+        owner=asset.owner,
+        owner_name=_owner_name(node, asset),
+        action=wish["action"],
+        purpose=wish["purpose"],
+        max_uses=wish["max_uses"],
+        spend_cap_units=cap,
+        price_units=asset.terms.price_units,
+        asked_at=wish["asked_at"],
+        job=wish["once_for"],
+        offer=offer_row(offer["id"], parse_terms(offer["terms"]), offer["note"], cap) if offer else None,
+        reason=wish["reason"],
+        ask_again_at=wish["ask_again_at"],
+    )

@@ -1,0 +1,258 @@
+"""Consent by hand: an owner who asks first decides each request for a grant.
+
+    waiting -> accepted | refused | countered -> accepted (taken by the asker) | refused
+
+A request is one row of `state`, found through one small index row; both are bounded. Accepting makes
+the grant in the same transaction, so a crash leaves the request waiting or the grant issued, never both.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from freehold.core.documents import Terms
+from freehold.core.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from freehold.core.terms import require_within
+from freehold.features.data.offering import is_offered
+from freehold.features.grants import requests
+from freehold.features.grants.issuing import Wish, make_grant, parse_terms
+from freehold.features.grants.requests import LAPSE_SECONDS, RequestRow, State, offer_id, row, shown_text
+from freehold.features.training.rules.record import RunPlan
+from freehold.kernel import pending
+from freehold.kernel.node import Node
+from freehold.kernel.store import Transaction
+
+Approval = Literal["automatic", "ask"]
+REFUSED_SECONDS = 86_400
+"""How long a refused account is not heard about the same asset."""
+DAY_SECONDS = 86_400
+
+
+class GrantRefused(NotAllowed):
+    """The owner refused the request by hand; `fields` name the reason and when to ask again."""
+
+    code = "grant.refused"
+
+
+class RequestDecided(Conflict):
+    """The request was decided before, otherwise."""
+
+    code = "request.decided"
+
+
+@dataclass(frozen=True)
+class Counter:
+    """What an owner changes about the terms asked for; None leaves a field as asked."""
+
+    price_units: int | None = None
+    """Not below the published price: a grant within its asset's terms costs no less."""
+    max_uses: int | None = None
+    days: int | None = None
+    """From now."""
+    purposes: tuple[str, ...] | None = None
+    note: str = ""
+
+
+def approval_of(node: Node, asset_id: str) -> Approval:
+    """How grants on an asset come about; of others' assets as their catalogue says."""
+    return "ask" if node.store.state(f"approval:{asset_id}") == "ask" else "automatic"
+
+
+def set_approval(tx: Transaction, asset_id: str, approval: Approval) -> None:
+    """Choose, or note, how grants on an asset come about."""
+    if approval == "ask":
+        tx.set(f"approval:{asset_id}", approval)
+    else:
+        tx.delete(f"approval:{asset_id}")
+
+
+def consider(node: Node, tx: Transaction, wish: Wish, taken: str) -> str | dict[str, Any]:
+    """Answer a wish on an asset whose owner asks first: the id of its grant, or where it stands.
+
+    `taken` is the id of the owner's offer that the asker takes up; empty for none.
+
+    Raises:
+        GrantRefused, TooManyRequests. Conflict: the nonce was used for another wish.
+    """
+    record = requests.read(node, wish.request_id)
+    if record is None:
+        record = _file(node, tx, wish)
+    if record["terms"] != wish.terms.body or record["spend_cap_units"] != wish.spend_cap_units:
+        raise Conflict("this nonce was used for another wish", hint="Use a fresh random nonce for each wish.")
+    if record["state"] == "refused":
+        raise _refused(record["reason"], record["lapses_at"])
+    offer = record["offer"]
+    if offer and offer["id"] == taken:
+        return _grant(node, tx, record, parse_terms(offer["terms"]))
+    answer = {"status": record["state"], "request": record["id"], "lapses_at": record["lapses_at"]}
+    return {**answer, "offer": offer} if offer else answer
+
+
+def note_granted(node: Node, tx: Transaction, wish: Wish, grant_id: str) -> None:
+    """A wish that waited was granted by the terms alone: its owner no longer asks first."""
+    record = requests.read(node, wish.request_id)
+    if record is not None:
+        record.update(state="accepted", grant=grant_id, offer=None, reason="")
+        requests.keep(node, tx, record, LAPSE_SECONDS)
+
+
+def withdraw(node: Node, holder: str, body: dict[str, Any]) -> dict[str, Any]:
+    """The asker drops its request; nothing happens, and nothing is written, if it is not open here."""
+    if requests.read(node, str(body.get("request"))) is None:
+        return {"withdrawn": False}
+    with node.store.transaction() as tx:
+        record = requests.read(node, str(body.get("request")))
+        if record is None or record["holder"] != holder or record["state"] not in ("waiting", "countered"):
+            return {"withdrawn": False}
+        requests.forget(node, tx, record["id"])
+    return {"withdrawn": True}
+
+
+def accept(node: Node, request_id: str) -> RequestRow:
+    """Issue the grant exactly as asked. Idempotent.
+
+    Raises:
+        RequestDecided; NotFound: it lapsed, or the asset is withdrawn.
+    """
+    with node.store.transaction() as tx:
+        record = _undecided(node, request_id, "accepted")
+        if record["state"] != "accepted":
+            _grant(node, tx, record, parse_terms(record["terms"]))
+    return row(node, record)
+
+
+def counter(node: Node, request_id: str, change: Counter) -> RequestRow:
+    """Offer other terms, within the asset's; the asker takes them up or drops its request.
+
+    Raises:
+        RequestDecided, NotFound, InvalidInput, NotAllowed: outside the asset's terms.
+    """
+    note = shown_text(change.note, "note")
+    with node.store.transaction() as tx:
+        record = _undecided(node, request_id, "countered")
+        terms = _changed(node, record, change)
+        pending.befriend(tx, record["holder"])
+        offered = {"terms": terms.body, "note": note}
+        record["offer"] = {"id": offer_id(request_id, terms), **offered}
+        record["state"] = "countered"
+        requests.keep(node, tx, record, LAPSE_SECONDS)
+    return row(node, record)
+
+
+def refuse(node: Node, request_id: str, reason: str) -> RequestRow:
+    """Say no; the same account is not heard about the asset for a day. Idempotent.
+
+    Raises:
+        RequestDecided, NotFound, InvalidInput.
+    """
+    reason = shown_text(reason, "reason")
+    if not reason:
+        raise InvalidInput("a refusal needs a reason", hint="One short line; the asker reads it.")
+    with node.store.transaction() as tx:
+        record = _undecided(node, request_id, "refused")
+        if record["state"] != "refused":
+            record.update(state="refused", reason=reason, offer=None)
+            requests.keep(node, tx, record, REFUSED_SECONDS)
+            tx.set(_hold(record["holder"], record["asset"]), {"reason": reason, "until": record["lapses_at"]})
+    return row(node, record)
+
+
+def _file(node: Node, tx: Transaction, wish: Wish) -> dict[str, Any]:
+    """A new request, within the bounds."""
+    held = node.store.state(_hold(wish.holder, wish.asset.id))
+    if held and held["until"] > node.now():
+        raise _refused(held["reason"], held["until"])
+    if held:
+        tx.delete(_hold(wish.holder, wish.asset.id))
+    record = {
+        "id": wish.request_id,
+        "state": "waiting",
+        "holder": wish.holder,
+        "holder_name": shown_text(node.party_of(wish.holder).name, "name of the sender"),
+        "asset": wish.asset.id,
+        "nonce": wish.nonce,
+        "terms": wish.terms.body,
+        "spend_cap_units": wish.spend_cap_units,
+        "plan": wish.plan.to_json() if wish.plan else None,
+        "asked_at": node.now(),
+        "offer": None,
+        "reason": "",
+        "grant": "",
+    }
+    requests.make_room(node, tx, record)
+    requests.keep(node, tx, record, LAPSE_SECONDS)
+    return record
+
+
+def _grant(node: Node, tx: Transaction, record: dict[str, Any], terms: Terms) -> str:
+    if not is_offered(node, record["asset"]):
+        raise NotFound("the asset is no longer on offer", hint="Refuse the request.")
+    if terms.expires_at <= node.now():
+        raise Conflict("the time that was asked for is over", hint="Refuse the request.")
+    asset = node.asset(record["asset"])
+    require_within(terms, asset.terms)
+    plan = RunPlan.from_json(record["plan"]) if record.get("plan") else None
+    wish = Wish(record["holder"], asset, terms, record["spend_cap_units"], plan, record["nonce"])
+    pending.befriend(tx, wish.holder)
+    record.update(state="accepted", grant=make_grant(node, tx, wish, logged=True).id)
+    requests.keep(node, tx, record, LAPSE_SECONDS)
+    return str(record["grant"])
+
+
+def _changed(node: Node, record: dict[str, Any], change: Counter) -> Terms:
+    asset, asked = node.asset(record["asset"]), record["terms"]
+    if change.price_units is not None and change.price_units < asset.terms.price_units:
+        raise NotAllowed(
+            f"the published price is {asset.terms.price_units} units; an offer cannot be cheaper",
+            hint="A grant is within its asset's terms. Publish the asset again to sell it for less.",
+        )
+    if record.get("plan") and change.max_uses is not None:
+        raise InvalidInput(
+            f"the run makes {asked['max_uses']:,} uses, as its plan says",
+            hint="Offer another price or time, or refuse.",
+        )
+    terms = parse_terms(
+        {
+            **asked,
+            "price_units": asked["price_units"] if change.price_units is None else change.price_units,
+            "max_uses": asked["max_uses"] if change.max_uses is None else change.max_uses,
+            "expires_at": asked["expires_at"] if change.days is None else _in_days(node, change.days),
+            "purposes": asked["purposes"] if change.purposes is None else sorted(set(change.purposes)),
+        }
+    )
+    require_within(terms, asset.terms)
+    if terms.body == asked:
+        raise InvalidInput("the offer is what was asked for", hint="Accept the request instead.")
+    return terms
+
+
+def _in_days(node: Node, days: int) -> int:
+    return node.now() + days * DAY_SECONDS
+
+
+def _undecided(node: Node, request_id: str, wanted: State) -> dict[str, Any]:
+    record = requests.read(node, request_id)
+    if record is None:
+        raise NotFound("no such request is open here", hint="List them: freehold grants requests.")
+    if record["state"] in ("accepted", "refused") and record["state"] != wanted:
+        hint = (
+            "Take the grant back: freehold grants revoke GRANT."
+            if record["grant"]
+            else "It may ask again later."
+        )
+        raise RequestDecided(f"the request was {record['state']}", hint=hint, grant=record["grant"])
+    return record
+
+
+def _refused(reason: str, until: int) -> GrantRefused:
+    return GrantRefused(
+        f"the owner refused: {reason}",
+        hint="Ask again later, or look elsewhere.",
+        reason=reason,
+        ask_again_at=until,
+    )
+
+
+def _hold(holder: str, asset_id: str) -> str:
+    return f"refused:{holder}:{asset_id}"

@@ -1,0 +1,384 @@
+"""Grants: asking for one, issuing within published terms, paying on chain, taking back."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+from freehold.core.documents import Action, Asset, Claim, Grant, Receipt, Terms
+from freehold.core.errors import FreeholdError, InvalidDocument, InvalidInput, NotAllowed
+from freehold.core.signing import MAX_SIGNATURE_BYTES, Envelope, parse_envelope, sign_digest
+from freehold.core.terms import rows_charged
+from freehold.core.typed_data import receive_digest
+from freehold.features.data.offering import require_offered
+from freehold.features.grants import asking, consent, unused
+from freehold.features.grants.consent import GrantRefused
+from freehold.features.grants.issuing import (
+    handed_over,
+    is_priced,
+    is_purchased,
+    make_grant,
+    narrowed,
+    read_wish,
+)
+from freehold.features.grants.rules.check import ForeignGrant, Standing, require_issued_within, use_price
+from freehold.features.grants.rules.offer import Offer
+from freehold.features.training.admitting import require_plan
+from freehold.features.training.rules.record import RunPlan
+from freehold.kernel import ceiling, logbook, pending
+from freehold.kernel.ceiling import Act, Payment
+from freehold.kernel.node import Node
+from freehold.kernel.peers import Peers
+
+
+class NotEnoughDollars(InvalidInput):
+    """The wallet holds less than the price."""
+
+    code = "wallet.short"
+    http_status = 402
+
+
+def issue(node: Node, holder: str, body: dict[str, Any]) -> dict[str, Any]:
+    """Answer a request for a grant.
+
+    Where consent is the published terms, asking within them suffices. Where the owner asks first, the
+    answer carries a `status` (waiting, countered) in place of a grant until there is one. The same
+    `nonce` from the same holder gets the same grant, so a retry is not a second one; one that was paid for is
+    shown by its holder as `grant` and stands even where it was forgotten here.
+
+    Raises:
+        ForeignGrant. NotFound: no such asset on offer. NotAllowed: more than the terms allow. GrantRefused.
+    """
+    paid = unused.readmit(node, holder, body)
+    if paid is not None:
+        return handed_over(node, paid.id, paid.asset)
+    wish = read_wish(node, holder, body)
+    if wish.plan is not None and node.store.state(wish.key) is None:
+        # asks the chain, so before the transaction; what can change meanwhile is looked at again inside
+        require_plan(node, wish.asset, holder, wish.plan)
+    automatic = consent.approval_of(node, wish.asset.id) == "automatic"
+    if automatic and node.store.state(wish.key) is None:
+        unused.make_room(node, holder)
+    with node.store.transaction() as tx:
+        # read inside the transaction, so that two requests at once find one grant
+        known: str | dict[str, Any] | None = node.store.state(wish.key)
+        if known is None:
+            require_offered(node, wish.asset.id)
+        if known is None and consent.approval_of(node, wish.asset.id) == "ask":
+            known = consent.consider(node, tx, wish, str(body.get("offer", "")))
+        if isinstance(known, dict):
+            return known
+        if known is None:
+            grant = make_grant(node, tx, wish, logged=False)
+            unused.keep(node, tx, grant)
+            known = grant.id
+            consent.note_granted(node, tx, wish, known)
+    return handed_over(node, known, wish.asset.id)
+
+
+def obtain(
+    node: Node,
+    peers: Peers,
+    asset: Asset,
+    action: Action,
+    *,
+    purpose: str | None = None,
+    max_uses: int | None = None,
+    spend_cap_units: int = 0,
+    once_for: str = "",
+    plan: RunPlan | None = None,
+    at_most_units: int | None = None,
+) -> Grant:
+    """Get a grant from the asset's owner and, if it has a price, pay it in one transaction.
+
+    `at_most_units` bounds what this act may cost, all grants of one `once_for` together; the node's ceilings
+    count besides.
+
+    Interrupted anywhere, the next call continues with the same grant: nothing is paid twice. Calls with
+    the same `once_for` (a job's id) get the same grant even after the first has succeeded.
+
+    Raises:
+        NotEnoughDollars; NotAllowed from the owner; PeerUnreachable. Where the owner decides by hand:
+        GrantWaiting, GrantCountered, GrantRefused; nothing is paid then.
+    """
+    # one at a time: taking up an offer by hand and a waiting job may meet over the same wish
+    with node.exclusive(f"obtain:{asset.id}"):
+        key, wish = asking.remembered(
+            node,
+            asset,
+            action,
+            purpose=purpose,
+            max_uses=max_uses,
+            spend_cap_units=spend_cap_units,
+            once_for=once_for,
+        )
+        return _obtain(
+            node, peers, asset, key, wish, plan, Act(once_for or str(wish["nonce"]), at_most_units)
+        )
+
+
+def _obtain(
+    node: Node, peers: Peers, asset: Asset, key: str, wish: dict[str, Any], plan: RunPlan | None, act: Act
+) -> Grant:
+    body = asking.request_body(wish) | ({"plan": plan.to_json()} if plan else {})
+    answer = _paid(node, wish) or _asked(node, peers, asset, key, wish, body)
+    envelope = parse_envelope(answer.get("grant"))
+    terms = asking.taken_terms(wish) or narrowed(asset.terms, body, plan)
+    grant = _accept(node, envelope, asset, wish, plan, terms)
+    if is_priced(grant):
+        wish = _buy(node, grant, answer, act, key, wish)
+        _show(peers, asset, {**body, "grant": answer["grant"]}, grant)
+    with node.store.transaction() as tx:
+        pending.befriend(tx, asset.owner)
+        tx.put(envelope)
+        if wish["once_for"]:
+            tx.set(key, {**wish, "state": "asked"})
+        else:
+            tx.delete(key)
+    return grant
+
+
+def _paid(node: Node, wish: dict[str, Any]) -> dict[str, Any] | None:
+    """The owner's earlier answer to a wish, where it was paid or its payment can still be mined."""
+    known: dict[str, Any] | None = wish.get("paying")
+    if known is None:
+        return None
+    # the time first: what is not paid after that will never be
+    over = ceiling.chain_time(node) >= known["until"]
+    grant = parse_envelope(known["grant"]).document
+    lapsed = over and not (isinstance(grant, Grant) and is_purchased(node, grant))
+    return None if lapsed else known
+
+
+def _asked(
+    node: Node, peers: Peers, asset: Asset, key: str, wish: dict[str, Any], body: dict[str, Any]
+) -> dict[str, Any]:
+    try:
+        answer = peers.ask(asset.owner, "/peer/grants", body)
+    except NotAllowed as error:
+        if error.fields.get("peer_code") != GrantRefused.code:
+            raise
+        asking.hear_refusal(node, key, wish, asset, error.fields)
+    if "status" in answer:
+        asking.hear(node, key, wish, asset, answer)
+    return answer
+
+
+def _show(peers: Peers, asset: Asset, body: dict[str, Any], grant: Grant) -> None:
+    """Let the owner see that its grant was paid for, so that it keeps it."""
+    answer = peers.ask(asset.owner, "/peer/grants", body)
+    if parse_envelope(answer.get("grant")).document.id != grant.id:
+        raise ForeignGrant(
+            "the owner does not know the grant that was paid for",
+            hint="Ask again: it is shown again, and nothing is paid twice.",
+            grant_id=grant.id,
+        )
+
+
+def take(node: Node, peers: Peers, prefix: str, at_most_units: int | None = None) -> Grant:
+    """Take up the terms an owner offered in place of those asked for, and pay them. Repeatable.
+
+    Raises:
+        NotFound: no such offer. GrantCountered: the owner changed it meanwhile. As `obtain`.
+    """
+    wish = asking.take_up(node, prefix)
+    job = node.store.state(f"job:{wish['once_for']}") if wish["once_for"] else None
+    return obtain(
+        node,
+        peers,
+        node.asset(wish["asset"]),
+        wish["action"],
+        purpose=wish["purpose"],
+        max_uses=wish["max_uses"],
+        spend_cap_units=wish["spend_cap_units"],
+        once_for=wish["once_for"],
+        plan=RunPlan.from_json(job["plan"]) if job and job.get("plan") else None,
+        # said now, or when the job was ordered
+        at_most_units=at_most_units if at_most_units is not None else (job or {}).get("at_most_units"),
+    )
+
+
+def drop(node: Node, peers: Peers, prefix: str) -> asking.AskRow:
+    """Forget a request, here at once and at the owner's node if it answers."""
+    dropped = asking.drop(node, prefix)
+    with contextlib.suppress(FreeholdError):  # there it lapses by itself
+        peers.ask(dropped["owner"], "/peer/withdraw", {"request": dropped["id"]})
+    return dropped
+
+
+def _accept(
+    node: Node, envelope: Envelope, asset: Asset, wish: dict[str, Any], plan: RunPlan | None, terms: Terms
+) -> Grant:
+    """The owner's grant, if it is exactly what was asked for: less would be found out only when it is paid."""
+    grant = envelope.document
+    if not isinstance(grant, Grant):
+        raise InvalidDocument("the owner answered with something else than a grant")
+    node.check(envelope)
+    require_issued_within(grant, asset)
+    if grant.holder != node.account:
+        raise ForeignGrant("the owner answered with another holder's grant", grant_id=grant.id)
+    if grant.run != (plan.run_id if plan else None):
+        raise ForeignGrant("the owner answered with a grant for another run", grant_id=grant.id)
+    if (grant.nonce, grant.spend_cap_units) != (wish["nonce"], wish["spend_cap_units"]):
+        raise ForeignGrant("the owner answered with a grant for another request", grant_id=grant.id)
+    if grant.terms != terms:
+        wrong = next(name for name, value in terms.body.items() if grant.terms.body.get(name) != value)
+        raise InvalidInput(
+            f"the owner granted other {wrong} than were asked for",
+            hint="Nothing was paid. Ask the owner, or leave it out.",
+            field=wrong,
+        )
+    return grant
+
+
+def _signature(value: Any) -> bytes:
+    try:
+        return bytes.fromhex(str(value)[: 2 * MAX_SIGNATURE_BYTES].removeprefix("0x"))
+    except ValueError:
+        raise InvalidDocument("the owner's signature under its offer is not hex") from None
+
+
+def _buy(
+    node: Node, grant: Grant, answer: dict[str, Any], act: Act, key: str, wish: dict[str, Any]
+) -> dict[str, Any]:
+    """Pay a grant once; the wish with what is being paid for it, kept before anything is signed."""
+    offer_signature = _signature(answer.get("offer_signature"))
+    offer = Offer.of(grant)
+    market = node.contract("Market")
+    offer_hash = offer.digest(node.chain_id, market)
+    nonce = "0x" + offer_hash.hex()
+    if is_purchased(node, grant):
+        ceiling.mined(node, nonce)
+        return wish
+    if offer.token != node.token:
+        raise InvalidInput(
+            f"the grant is priced in the token {offer.token}, this node pays with {node.token}",
+            hint="Nothing was paid. Look for another offer.",
+            token=offer.token,
+        )
+    balance = node.balance_units()
+    if balance < offer.price_units:
+        raise NotEnoughDollars(
+            f"the grant costs {offer.price_units} units, the wallet holds {balance}",
+            hint=f"Send dollars to {node.account}.",
+            price_units=offer.price_units,
+            balance_units=balance,
+        )
+    until = ceiling.reserve(node, act, Payment(nonce, offer.price_units, "grant", grant.asset))
+    valid = (0, min(until, grant.terms.expires_at))
+    # the owner may have forgotten it by the next time: it is this one that goes on, not another
+    paying = {"grant": answer["grant"], "offer_signature": answer["offer_signature"], "until": valid[1]}
+    wish = {**wish, "paying": paying}
+    with node.store.transaction() as tx:
+        tx.set(key, wish)
+    payment = receive_digest(node.token_domain, node.account, market, offer.price_units, valid, offer_hash)
+    node.send(
+        "Market",
+        "buyWithAuthorization",
+        offer.values(),
+        offer_signature,
+        *valid,
+        sign_digest(node.keys.account_key, payment),
+    )
+    ceiling.mined(node, nonce)
+    return wish
+
+
+def is_revoked(node: Node, grant: Grant) -> bool:
+    """Whether the issuer took the grant back, by its log here or by its bit on chain."""
+    if any(claim.issuer == grant.issuer for claim in _revocations(node, grant)):
+        return True
+    return bool(node.chain.read("Revocations", "isRevoked", grant.issuer, grant.revocation_index))
+
+
+def _revocations(node: Node, grant: Grant) -> list[Claim]:
+    found = [envelope.document for envelope in node.store.find("claim", "revocation", grant.id)]
+    return [claim for claim in found if isinstance(claim, Claim)]
+
+
+def standing(node: Node, grant: Grant) -> Standing:
+    """What `rights.check` wants to know about a grant right now."""
+    uses, spent_units = node.store.uses(grant.id)
+    return Standing(
+        now=node.now(),
+        uses=uses,
+        spent_units=spent_units,
+        revoked=is_revoked(node, grant),
+        purchased=is_purchased(node, grant) if is_priced(grant) else True,
+    )
+
+
+def revoke(node: Node, grant_id: str) -> dict[str, Any]:
+    """Take a grant back: denied here at once, in the log, and by one bit on chain. Idempotent.
+
+    The log is anchored before the bit: who has the bit and not the claim cannot show that a use came first.
+    What was released before stays released; the log shows exactly what that was.
+
+    Raises:
+        ForeignGrant: not issued here.
+    """
+    grant = node.grant(grant_id)
+    if grant.issuer != node.account:
+        raise ForeignGrant("only the issuer of a grant can revoke it", grant_id=grant.id)
+    known = [claim.id for claim in _revocations(node, grant) if claim.issuer == node.account]
+    if not known:
+        claim = node.claim("revocation", grant.id, {"index": grant.revocation_index})
+        with node.store.transaction() as tx:
+            unused.authorise(node, tx, grant.id)
+            tx.put(claim, public=True)
+        known = [claim.document.id]
+    gas, position = 0, node.store.position(known[0])
+    if node.continuity.stopped is None and position is not None and position >= logbook.anchored_size(node):
+        gas += logbook.anchor(node)["gas"]
+    if not node.chain.read("Revocations", "isRevoked", node.account, grant.revocation_index):
+        gas += node.send("Revocations", "revoke", grant.revocation_index)
+    return {"grant": grant.id, "claim": known[0], "gas": gas}
+
+
+def overview(node: Node) -> list[dict[str, Any]]:
+    """Every grant issued or held here, oldest first."""
+    return [describe(node, grant) for grant in own(node)]
+
+
+def own(node: Node) -> list[Grant]:
+    """Grants in which this party is on either side; those of others in a run stand here too, as its record."""
+    found = [envelope.document for envelope in node.store.find("grant")]
+    return [
+        grant for grant in found if isinstance(grant, Grant) and node.account in (grant.issuer, grant.holder)
+    ]
+
+
+def describe(node: Node, grant: Grant) -> dict[str, Any]:
+    """One grant as lists show it."""
+    uses, spent_units = _used(node, grant)
+    return {
+        "id": grant.id,
+        "issued": grant.issuer == node.account,
+        "asset": grant.asset,
+        "asset_name": node.asset(grant.asset).name if node.store.has(grant.asset) else "",
+        "issuer": grant.issuer,
+        "holder": grant.holder,
+        "actions": list(grant.terms.actions),
+        "purposes": list(grant.terms.purposes),
+        "price_units": grant.terms.price_units,
+        "price_per": grant.terms.price_per,
+        "uses": uses,
+        "max_uses": grant.terms.max_uses,
+        "spent_units": spent_units,
+        "spend_cap_units": grant.spend_cap_units,
+        "expires_at": grant.terms.expires_at,
+        "revoked": is_revoked(node, grant),
+    }
+
+
+def _used(node: Node, grant: Grant) -> tuple[int, int]:
+    """(uses, spent units): the issuer counts them, a holder knows those it has receipts of."""
+    if grant.issuer == node.account:
+        return node.store.uses(grant.id)
+    if grant.terms.per == "call":
+        uses = node.store.count("receipt", about=grant.id)
+        return uses, uses * use_price(grant)
+    found = [envelope.document for envelope in node.store.find("receipt", about=grant.id)]
+    receipts = [receipt for receipt in found if isinstance(receipt, Receipt)]
+    rows = sum(rows_charged(receipt, grant.terms) for receipt in receipts)
+    return len(receipts), use_price(grant, rows)

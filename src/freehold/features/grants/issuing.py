@@ -1,0 +1,187 @@
+"""Making a grant out of a wish: the terms asked for, the signed document, and the answer that carries it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from freehold.core.canonical import canonical_bytes
+from freehold.core.documents import Asset, Grant, Terms, invalid, parse_document
+from freehold.core.errors import Conflict, InvalidDocument, InvalidInput, NotAllowed, NotFound
+from freehold.core.ids import document_id, hash_bytes
+from freehold.core.signing import sign_digest
+from freehold.core.terms import price_of, require_within
+from freehold.features.grants.rules.offer import Offer
+from freehold.features.privacy import budget
+from freehold.features.training.admitting import read_plan, remember, uses_of
+from freehold.features.training.rules.record import RunPlan
+from freehold.kernel.node import Node
+from freehold.kernel.store import Transaction
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a holder asks for: a grant on an asset of this node, within its terms."""
+
+    holder: str
+    asset: Asset
+    terms: Terms
+    spend_cap_units: int
+    plan: RunPlan | None
+    """Of the training run it is for; None for any other use."""
+    nonce: str
+    """32 bytes; the same nonce from the same holder is the same wish."""
+
+    @property
+    def key(self) -> str:
+        """Under which the grant that answers this wish is remembered."""
+        return f"granted:{self.holder}:{self.nonce}"
+
+    @property
+    def request_id(self) -> str:
+        """Under which it waits for the owner's word."""
+        return request_id(self.holder, self.asset.id, self.nonce)
+
+
+def request_id(holder: str, asset_id: str, nonce: str) -> str:
+    """Names a wish; both sides compute it."""
+    return document_id({"asset": asset_id, "holder": holder, "nonce": nonce})
+
+
+def read_wish(node: Node, holder: str, body: dict[str, Any]) -> Wish:
+    """A request as it came.
+
+    Raises:
+        NotFound: no such asset on offer. NotAllowed: more than the terms allow. InvalidInput.
+    """
+    asset_id, nonce = str(body.get("asset")), str(body.get("nonce"))
+    hash_bytes(asset_id), hash_bytes(nonce)
+    if not node.store.is_public(asset_id):
+        raise NotFound(
+            f"no asset {asset_id[:10]} is on offer here", hint="Search again; it may be withdrawn."
+        )
+    asset = node.asset(asset_id)
+    if asset.terms.holders and holder not in asset.terms.holders:
+        raise NotAllowed(
+            f"{asset.name} is offered to others by name", hint="Ask its owner to name you, or look elsewhere."
+        )
+    plan = read_plan(body.get("plan")) if body.get("action") == "train" else None
+    terms = narrowed(asset.terms, body, plan)
+    require_within(terms, asset.terms)
+    return Wish(holder, asset, terms, _count(body, "spend_cap_units", 0), plan, nonce)
+
+
+def make_grant(node: Node, tx: Transaction, wish: Wish, *, logged: bool) -> Grant:
+    """Sign and keep a grant for a wish that has none yet.
+
+    Raises:
+        What `admitting.remember` raises.
+    """
+    earlier: tuple[str, ...] = ()
+    if wish.plan is not None:
+        earlier = tuple(budget.earlier_runs(node, wish.asset.id))
+        remember(node, tx, wish.asset, wish.plan)
+    made = Grant(
+        issuer=node.account,
+        holder=wish.holder,
+        asset=wish.asset.id,
+        terms=wish.terms,
+        spend_cap_units=wish.spend_cap_units,
+        revocation_index=tx.next_number("revocation_index"),
+        nonce=wish.nonce,
+        issued_at=node.now(),
+        run=wish.plan.run_id if wish.plan else None,
+        earlier_runs=earlier,
+    )
+    tx.put(node.seal(made), logged=logged)
+    tx.set(wish.key, made.id)
+    return made
+
+
+def is_priced(grant: Grant) -> bool:
+    """Whether it counts only once it was bought."""
+    return grant.terms.price_per == "grant" and grant.terms.price_units > 0
+
+
+def is_purchased(node: Node, grant: Grant) -> bool:
+    """Whether the chain holds the purchase of a priced grant."""
+    offer_hash = Offer.of(grant).digest(node.chain_id, node.contract("Market"))
+    return bool(node.chain.read("Market", "purchasedAt", offer_hash))
+
+
+def handed_over(node: Node, grant_id: str, asset_id: str) -> dict[str, Any]:
+    """A grant as the holder receives it, with the offer it can buy where there is a price.
+
+    Raises:
+        Conflict: the grant is for another asset.
+    """
+    grant = node.grant(grant_id)
+    if grant.asset != asset_id:
+        raise Conflict(
+            "this nonce was used for another asset", hint="Use a fresh random nonce for each request."
+        )
+    offer = sign_digest(node.keys.account_key, Offer.of(grant).digest(node.chain_id, node.contract("Market")))
+    return {"grant": node.store.get(grant.id).to_json(), "offer_signature": "0x" + offer.hex()}
+
+
+def narrowed(terms: Terms, body: dict[str, Any], plan: RunPlan | None) -> Terms:
+    """What is granted of an asset's terms for a wish, and for a plan where it has one."""
+    purpose = body.get("purpose") or terms.purposes[0]
+    actions = tuple(sorted({str(body.get("action")), *(set(terms.actions) & {"derive", "infer"})}))
+    return _made_terms(
+        {
+            **terms.body,
+            "purposes": [purpose],
+            "actions": list(actions),
+            "expires_at": _count(body, "expires_at", terms.expires_at),
+            "max_uses": uses_of(plan) if plan else _count(body, "max_uses", terms.max_uses),
+            "split": [],
+            "reveals": plan.level if plan else "answers",
+            "epsilon_run_micro": plan.epsilon_micro if plan else 0,
+            "epsilon_life_micro": terms.epsilon_life_micro if plan else 0,
+            "judges": [plan.judge] if plan and plan.judge else [],
+        }
+    )
+
+
+def _made_terms(value: dict[str, Any]) -> Terms:
+    """Terms of this node's making, in which a default may be spelled out.
+
+    Raises:
+        InvalidDocument.
+    """
+    try:
+        # from JSON, because strict mode then takes arrays for tuples
+        return Terms.model_validate_json(canonical_bytes(value))
+    except ValidationError as error:
+        raise invalid(error) from None
+
+
+def parse_terms(value: dict[str, Any]) -> Terms:
+    """Terms from plain values.
+
+    Raises:
+        InvalidDocument.
+    """
+    document = parse_document(value)
+    if not isinstance(document, Terms):
+        raise InvalidDocument("terms were expected")
+    return document
+
+
+def total_units(terms: Terms, spend_cap_units: int) -> int:
+    """Most that a grant can cost its holder in all, in token units."""
+    if terms.price_per == "grant":
+        return terms.price_units
+    return min(price_of(terms, terms.rows_per_call) * terms.max_uses, spend_cap_units)
+
+
+def _count(body: dict[str, Any], name: str, default: int) -> int:
+    value = body.get(name)
+    if value is None:
+        return default
+    if type(value) is not int or value < 0:
+        raise InvalidInput(f"{name} must be a whole number of at least 0")
+    return value

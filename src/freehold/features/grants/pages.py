@@ -1,0 +1,217 @@
+"""Requests: what others ask of me, what I asked of others, and deciding both."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.responses import Response
+
+from freehold.core import money
+from freehold.core.documents import Asset, Grant
+from freehold.core.errors import FreeholdError, InvalidInput, NotFound
+from freehold.features.grants import asking, consent, granting, requests
+from freehold.features.grants.requests import PlannedRow, RequestRow
+from freehold.features.privacy.rules import promises
+from freehold.features.training.rules import findings
+from freehold.kernel.node import Node
+from freehold.kernel.web import paying
+from freehold.kernel.web.people import name_of
+from freehold.kernel.web.visit import Visit, acts, shows
+
+OPEN = ("waiting", "countered")
+MOST = 100
+
+
+def overview(visit: Visit) -> Response:
+    """What waits, what was decided, what I asked for."""
+    rows = requests.overview(visit.node)
+    waiting = [row for row in rows if row["state"] == "waiting"]
+    return visit.show(
+        "requests.html",
+        waiting_rows=waiting[:MOST],
+        more=max(0, len(waiting) - MOST),
+        others=[row for row in rows[::-1] if row["state"] != "waiting"][:50],
+        asked=asking.overview(visit.node),
+    )
+
+
+def request(visit: Visit, error: FreeholdError | None = None) -> Response:
+    """One request in plain words, and what can be done about it."""
+    row, asset = _row(visit)
+    form = visit.form
+    days = max(1, round((row["expires_at"] - visit.node.now()) / consent.DAY_SECONDS))
+    typed = {
+        "price": form.text("price", 40) or _plain_dollars(row["price_units"]),
+        "max_uses": form.text("max_uses", 40) or str(row["max_uses"]),
+        "days": form.text("days", 40) or str(days),
+        "note": form.text("note"),
+        "reason": form.text("reason"),
+    }
+    return visit.show(
+        "request.html",
+        error.http_status if error else 200,
+        error=error,
+        row=row,
+        asset=asset,
+        days=days,
+        typed=typed,
+        before=_before(visit, row),
+        run=_run(visit.node, row),
+        open=row["state"] in OPEN,
+    )
+
+
+def _run(node: Node, row: RequestRow) -> dict[str, Any] | None:
+    """The plan of a training run in words: who else takes part, what it costs, what is left then."""
+    plan = row["training"]
+    if plan is None:
+        return None
+    noised = plan["level"] == "noised"
+    return {
+        **plan,
+        "noised": noised,
+        "epsilon": promises.epsilon(plan["epsilon_micro"]),
+        "sentence": findings.privacy(plan, rows_each=plan["rows_each"]),
+        "counting": promises.EPSILON,
+        "left": promises.rough(plan["left_micro"]),
+        **_others(node, plan["owners"]),
+        "keeper": "" if plan["test_holder"] == row["holder"] else _known(node, plan["test_holder"]),
+    }
+
+
+def _others(node: Node, owners: list[PlannedRow]) -> dict[str, Any]:
+    """Those whom this node has met by name, the rest by their number."""
+    others = [one for one in owners if one["account"] != node.account]
+    known = [one for one in others if one["name"] != one["account"][:10]]
+    strangers = [one for one in others if one not in known]
+    return {
+        "others": known,
+        "strangers": len(strangers),
+        "strangers_rows": sum(one["rows"] for one in strangers),
+    }
+
+
+def _known(node: Node, account: str) -> str:
+    name = name_of(node, account)
+    return "a party not known here" if name == account[:10] else name
+
+
+def _before(visit: Visit, row: RequestRow) -> dict[str, int]:
+    """What this party had before."""
+    documents = [envelope.document for envelope in visit.node.store.find("grant")]
+    own = [one for one in documents if isinstance(one, Grant) and one.issuer == visit.node.account]
+    issued = [one for one in own if one.holder == row["holder"]]
+    return {"grants": len(issued), "uses": sum(visit.node.store.uses(one.id)[0] for one in issued)}
+
+
+def accept(visit: Visit) -> Response:
+    """Give access as asked."""
+    row, _ = _row(visit)
+    consent.accept(visit.node, row["id"])
+    return visit.go(f"/data/{row['asset']}", f"{row['holder_name']} now has access.")
+
+
+def counter(visit: Visit) -> Response:
+    """Offer other terms."""
+    row, asset = _row(visit)
+    form = visit.form
+    try:
+        price = money.units(form.text("price", 40) or "0")
+        if price < asset.terms.price_units:
+            raise InvalidInput(
+                f"the published price is {money.dollars(asset.terms.price_units)}; an offer cannot be cheaper",
+                hint="To sell it for less, publish a new version of the table.",
+            )
+        # a run makes as many uses as its plan says
+        uses = (
+            None
+            if row["training"]
+            else form.number("max_uses", "The number of uses", 1, asset.terms.max_uses)
+        )
+        days = form.number("days", "The number of days", 1, 36_500)
+        known = max(1, round((row["expires_at"] - visit.node.now()) / consent.DAY_SECONDS))
+        change = consent.Counter(
+            price_units=price, max_uses=uses, days=None if days == known else days, note=form.text("note")
+        )
+        consent.counter(visit.node, row["id"], change)
+    except FreeholdError as error:
+        return request(visit, error)
+    return visit.go("/requests", f"Your offer is on its way to {row['holder_name']}.")
+
+
+def refuse(visit: Visit) -> Response:
+    """Say no, with a reason."""
+    row, _ = _row(visit)
+    try:
+        consent.refuse(visit.node, row["id"], visit.form.text("reason"))
+    except FreeholdError as error:
+        return request(visit, error)
+    return visit.go("/requests", f"Refused. {row['holder_name']} may ask again in a day.")
+
+
+def ask_take(visit: Visit) -> Response:
+    """What taking up an owner's offer costs."""
+    row = _asked(visit)
+    if not row["offer"]:
+        raise NotFound("there is no offer for that request", hint="Look at Requests.")
+    return visit.show(
+        "take.html",
+        row=row,
+        offer=row["offer"],
+        balance_units=visit.node.balance_units(),
+        pay=paying.shown(
+            visit.node, row["offer"]["total_units"] if row["offer"]["price_per"] == "grant" else 0
+        ),
+    )
+
+
+def take(visit: Visit) -> Response:
+    """Take up the offer and pay."""
+    row = _asked(visit)
+    granting.take(visit.node, visit.services.peers, row["id"], paying.agreed(visit))
+    if row["job"]:
+        visit.services.jobs.resume(row["job"])
+    return visit.go("/requests", f"You have access to {row['asset_name']}.")
+
+
+def drop(visit: Visit) -> Response:
+    """Forget a request of mine."""
+    row = _asked(visit)
+    granting.drop(visit.node, visit.services.peers, row["id"])
+    if row["job"]:
+        visit.services.jobs.resume(row["job"])
+    return visit.go("/requests", "The request is dropped.")
+
+
+def _asked(visit: Visit) -> Any:
+    key = visit.params["request"]
+    found = next((row for row in asking.overview(visit.node) if row["id"] == key), None)
+    if found is None:
+        raise NotFound("that request is no longer open", hint="Look at Requests.")
+    return found
+
+
+def _row(visit: Visit) -> tuple[RequestRow, Asset]:
+    key = visit.params["request"]
+    found = next((row for row in requests.overview(visit.node) if row["id"] == key), None)
+    if found is None:
+        raise NotFound("that request is no longer open", hint="It lapsed, or whoever asked dropped it.")
+    return found, visit.node.asset(found["asset"])
+
+
+def _plain_dollars(units: int) -> str:
+    if units < 0:
+        raise InvalidInput("a price is not negative")
+    return money.dollars(units).removeprefix("$").replace(",", "")
+
+
+PAGES = [
+    shows("/requests", overview),
+    shows("/requests/{request}", request),
+    acts("/requests/{request}/accept", accept),
+    acts("/requests/{request}/counter", counter),
+    acts("/requests/{request}/refuse", refuse),
+    shows("/asked/{request}/take", ask_take),
+    acts("/asked/{request}/take", take),
+    acts("/asked/{request}/drop", drop),
+]

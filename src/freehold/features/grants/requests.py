@@ -1,0 +1,388 @@
+"""Requests that wait for an owner's word, as they are kept and shown.
+
+A request is one row of `state` (`request:ID`), found through one small index row (`requests`). Both are
+bounded: in number by the limits below, in time by lapsing.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import with_config
+from typing_extensions import TypedDict
+
+from freehold.core.canonical import canonical_bytes
+from freehold.core.documents import Action, Party, Terms
+from freehold.core.errors import InvalidInput, NotAllowed
+from freehold.core.ids import resolve, sha256_hex
+from freehold.features.grants.issuing import parse_terms, total_units
+from freehold.features.privacy import budget
+from freehold.features.privacy.rules import privacy
+from freehold.features.training.rules.record import RunPlan
+from freehold.kernel import pending
+from freehold.kernel.node import Node
+from freehold.kernel.shape import STRICT, Account, Count, Epsilon, Id, Time, Units
+from freehold.kernel.store import Transaction
+
+State = Literal["waiting", "countered", "accepted", "refused"]
+
+MAX_REQUESTS = 1_000
+"""Open requests in all."""
+MAX_REQUESTS_PER_PEER = 10
+"""Open requests of one account."""
+MAX_BYTES, MAX_BYTES_PER_PEER = 16_000_000, 512_000
+"""What open requests may hold, in all and of one account: a plan comes with each that is for training."""
+LAPSE_SECONDS = 14 * 86_400
+"""How long a request or an offer stays open, and a decided one is listed."""
+MAX_TEXT = 300
+
+
+class TooManyRequests(NotAllowed):
+    """As many requests wait for the owner as this node keeps."""
+
+    code = "request.too_many"
+    http_status = 429
+
+
+class LargeRequest(InvalidInput):
+    """A request, with its plan, is larger than what waits for an owner may be."""
+
+    code = "request.too_large"
+    http_status = 413
+
+
+@with_config(STRICT)
+class OfferRow(TypedDict):
+    """Other terms that an owner offers."""
+
+    id: Id
+    """Names these very terms."""
+    purposes: list[str]
+    """For which purposes."""
+    max_uses: Count
+    """Uses it allows."""
+    expires_at: Time
+    """When the grant would end."""
+    price_units: Units
+    """Price of the grant, or of each use."""
+    price_per: Literal["grant", "use"]
+    """What the price is for."""
+    total_units: Units
+    """Most it costs in all."""
+    note: str
+    """The owner's line for the asker; may be empty."""
+
+
+@with_config(STRICT)
+class PlannedRow(TypedDict):
+    """An owner that takes part in a training run."""
+
+    account: Account
+    """The owner."""
+    name: str
+    """As it calls itself; the first digits of its account where it is not known here."""
+    rows: Count
+    """Rows of its dataset."""
+
+
+@with_config(STRICT)
+class RequestedRun(TypedDict):
+    """The training run that a request is for, as its plan says."""
+
+    run: Id
+    """The plan's hash, which the grant would name."""
+    level: Literal["noised", "update"]
+    """What owners would reveal."""
+    epsilon_micro: Epsilon
+    """What it would cost this owner's rows, in millionths of epsilon; 0 at level update, which has no bound."""
+    delta_exponent: Count
+    """Delta is ten to the minus this."""
+    rows_each: Count
+    """Most rows of one subject; epsilon is for all of them together."""
+    rounds: Count
+    """Rounds of training."""
+    owners: list[PlannedRow]
+    """Who would take part, this owner among them."""
+    test_rows: Count
+    """Rows of the test table."""
+    test_positives: Count
+    """Those of label 1."""
+    test_holder: Account
+    """Who keeps the test table until the end: the builder, or a validator."""
+    earlier_runs: list[Id]
+    """Runs that used the same rows before."""
+    left_micro: Epsilon
+    """Largest epsilon of a run that would still fit into the budget of these rows afterwards."""
+
+
+@with_config(STRICT)
+class RequestRow(TypedDict):
+    """A request as the owner is shown it."""
+
+    id: Id
+    """The request."""
+    state: State
+    """Where it stands."""
+    holder: Account
+    """Account that asks."""
+    holder_name: str
+    """As it called itself when it asked; anyone may take any name."""
+    asset: Id
+    """What is asked for."""
+    asset_name: str
+    """As its owner calls it."""
+    actions: list[Action]
+    """What the grant would allow."""
+    purposes: list[str]
+    """For which purposes."""
+    max_uses: Count
+    """Uses it would allow."""
+    expires_at: Time
+    """When the grant would end."""
+    price_units: Units
+    """Price of the grant, or of each use."""
+    price_per: Literal["grant", "use"]
+    """What the price is for."""
+    spend_cap_units: Units
+    """Most that its uses may cost; 0 where uses are not charged."""
+    total_units: Units
+    """Most it pays in all."""
+    asked_at: Time
+    """When it was made."""
+    lapses_at: Time
+    """After which it is forgotten."""
+    offer: OfferRow | None
+    """Other terms its owner offered; null for none."""
+    reason: str
+    """Of a refusal; else empty."""
+    grant: str
+    """Id of the grant it became; else empty."""
+    training: RequestedRun | None
+    """The run it is for; null where it is not for training."""
+
+
+def shown_text(text: str, what: str, *, most: int = MAX_TEXT) -> str:
+    """A text that people will read, from anyone.
+
+    Raises:
+        InvalidInput: too long, or with characters that print nothing (which could steer a terminal).
+    """
+    text = text.strip()
+    if len(text) > most:
+        raise InvalidInput(f"the {what} is longer than {most} characters", hint="Say it in fewer words.")
+    if not text.isprintable():
+        raise InvalidInput(f"the {what} has characters that cannot be printed", hint="Write one plain line.")
+    return text
+
+
+def offer_id(request_id: str, terms: Terms) -> str:
+    """Names the very terms offered, so that nobody takes up others than it saw."""
+    return sha256_hex(canonical_bytes({"request": request_id, "terms": terms.body}))
+
+
+def find(node: Node, prefix: str) -> str:
+    """The full id of a request that came in.
+
+    Raises:
+        NotFound, Ambiguous.
+    """
+    return resolve(prefix, _index(node), "request")
+
+
+def overview(node: Node) -> list[RequestRow]:
+    """Requests that came in and have not lapsed, oldest first."""
+    found = [read(node, request_id) for request_id in _index(node)]
+    ordered = sorted((one for one in found if one), key=lambda one: (one["asked_at"], one["id"]))
+    budgets = Budgets(node)
+    return [row(node, one, budgets) for one in ordered]
+
+
+def count_waiting(node: Node) -> int:
+    """How many requests wait for this owner's first word; cheap enough to ask every second."""
+    found = (read(node, request_id) for request_id, entry in _index(node).items() if entry["open"])
+    return sum(1 for one in found if one and one["state"] == "waiting")
+
+
+def make_room(node: Node, tx: Transaction, record: dict[str, Any]) -> None:
+    """One more request may be kept; where it is full, the oldest that strangers wait with goes for it.
+
+    Strangers have half of the room, so that they never crowd out those whom this owner knows.
+
+    Raises:
+        TooManyRequests, LargeRequest.
+    """
+    holder, size = record["holder"], len(canonical_bytes(record))
+    if size > MAX_BYTES_PER_PEER:
+        raise LargeRequest(
+            f"the request has {size} bytes", hint=f"At most {MAX_BYTES_PER_PEER}: plan with fewer owners."
+        )
+    open_ = {key: entry for key, entry in _index(node).items() if entry["open"]}
+    own = [entry for entry in open_.values() if entry["holder"] == holder]
+    if not _fits([*own, {"bytes": size}], MAX_REQUESTS_PER_PEER, MAX_BYTES_PER_PEER):
+        raise _too_many()
+    known = {who: pending.is_partner(tx.connection, who) for who in {one["holder"] for one in open_.values()}}
+    strangers = [key for key, entry in open_.items() if not known[entry["holder"]]]
+    strangers.sort(key=lambda key: (open_[key].get("place", 0), key))
+    if not pending.is_partner(tx.connection, holder):
+        while strangers and not _fits(
+            [*(open_[key] for key in strangers), {"bytes": size}], MAX_REQUESTS // 2, MAX_BYTES // 2
+        ):
+            forget(node, tx, strangers[0])
+            open_.pop(strangers.pop(0))
+    while not _fits([*open_.values(), {"bytes": size}], MAX_REQUESTS, MAX_BYTES):
+        if not strangers:
+            raise _too_many()
+        forget(node, tx, strangers[0])
+        open_.pop(strangers.pop(0))
+
+
+def _fits(entries: list[dict[str, Any]], most: int, most_bytes: int) -> bool:
+    return len(entries) <= most and sum(entry.get("bytes", 0) for entry in entries) <= most_bytes
+
+
+def _too_many() -> TooManyRequests:
+    return TooManyRequests(
+        "too many requests wait for this owner",
+        hint="Wait for answers, or drop some: freehold grants drop REQUEST.",
+    )
+
+
+def read(node: Node, request_id: str) -> dict[str, Any] | None:
+    """The record of a request; None once it has lapsed."""
+    found: dict[str, Any] | None = node.store.state(f"request:{request_id}")
+    return found if found and found["lapses_at"] > node.now() else None
+
+
+def keep(node: Node, tx: Transaction, record: dict[str, Any], seconds: int) -> None:
+    """Write a record; it lapses in so many seconds from now."""
+    record["lapses_at"] = node.now() + seconds
+    tx.set(f"request:{record['id']}", record)
+    undecided = record["state"] in ("waiting", "countered")
+    entry = {
+        "holder": record["holder"],
+        "open": undecided,
+        "until": record["lapses_at"],
+        "place": _index(node).get(record["id"], {}).get("place") or tx.next_number("request_places"),
+        "bytes": len(canonical_bytes(record)),
+    }
+    _keep_index(node, tx, {**_index(node), record["id"]: entry})
+
+
+def forget(node: Node, tx: Transaction, request_id: str) -> None:
+    """Remove a record."""
+    _keep_index(node, tx, {key: entry for key, entry in _index(node).items() if key != request_id})
+
+
+def _index(node: Node) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = node.store.state("requests", {})
+    return {key: entry for key, entry in found.items() if entry["until"] > node.now()}
+
+
+def _keep_index(node: Node, tx: Transaction, index: dict[str, dict[str, Any]]) -> None:
+    for request_id in node.store.state("requests", {}):
+        if request_id not in index:
+            tx.delete(f"request:{request_id}")
+    tx.set("requests", index)
+
+
+class Budgets:
+    """What the rows behind requests have cost so far, looked up once for each dataset of a list."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._lines: dict[str, list[tuple[int, int]]] = {}
+        self._earlier: dict[str, list[str]] = {}
+
+    def earlier(self, asset_id: str) -> list[str]:
+        """Runs on the same rows before."""
+        if asset_id not in self._earlier:
+            self._earlier[asset_id] = budget.earlier_runs(self._node, asset_id)
+        return self._earlier[asset_id]
+
+    def left_micro(self, asset_id: str, rho_nano: int) -> int:
+        """Largest epsilon that the tightest budget would still allow after a run of that cost."""
+        if asset_id not in self._lines:
+            self._lines[asset_id] = [_left(line) for line in budget.overview(self._node, asset_id=asset_id)]
+        left = [
+            privacy.epsilon_micro(max(0, rho - rho_nano), exponent) for rho, exponent in self._lines[asset_id]
+        ]
+        return min(left, default=0)
+
+
+def _left(line: dict[str, Any]) -> tuple[int, int]:
+    """Rho that is left of a line, and the exponent of its delta."""
+    exponent = line["delta_exponent"]
+    whole, spent = (
+        privacy.rho_nano_for(line[name], exponent) for name in ("epsilon_life_micro", "spent_micro")
+    )
+    return whole - spent, exponent
+
+
+def row(node: Node, record: dict[str, Any], budgets: Budgets | None = None) -> RequestRow:
+    """A record as lists show it; `budgets` are shared by the rows of one list."""
+    terms, offer, cap = parse_terms(record["terms"]), record["offer"], record["spend_cap_units"]
+    return RequestRow(
+        id=record["id"],
+        state=record["state"],
+        holder=record["holder"],
+        holder_name=record["holder_name"],
+        asset=record["asset"],
+        asset_name=node.asset(record["asset"]).name,
+        actions=list(terms.actions),
+        purposes=list(terms.purposes),
+        max_uses=terms.max_uses,
+        expires_at=terms.expires_at,
+        price_units=terms.price_units,
+        price_per=terms.price_per,
+        spend_cap_units=cap,
+        total_units=total_units(terms, cap),
+        asked_at=record["asked_at"],
+        lapses_at=record["lapses_at"],
+        offer=offer_row(offer["id"], parse_terms(offer["terms"]), offer["note"], cap) if offer else None,
+        reason=record["reason"],
+        grant=record["grant"],
+        training=_training(node, record, budgets or Budgets(node)),
+    )
+
+
+def _training(node: Node, record: dict[str, Any], budgets: Budgets) -> RequestedRun | None:
+    """What its plan says; plans were checked when they came."""
+    if not record.get("plan"):
+        return None
+    plan = RunPlan.from_json(record["plan"])
+    return RequestedRun(
+        run=plan.run_id,
+        level=plan.level,
+        epsilon_micro=plan.epsilon_micro,
+        delta_exponent=plan.delta_exponent,
+        rows_each=plan.rows_each,
+        rounds=plan.recipe.rounds,
+        owners=[
+            PlannedRow(account=one.account, name=_name(node, one.account), rows=one.rows)
+            for one in plan.owners
+        ],
+        test_rows=plan.test.rows,
+        test_positives=plan.test.positives,
+        test_holder=plan.test.holder,
+        earlier_runs=budgets.earlier(record["asset"]),
+        left_micro=budgets.left_micro(record["asset"], plan.rho_nano),
+    )
+
+
+def _name(node: Node, account: str) -> str:
+    known = node.store.state(f"party:{account}")
+    return node.typed(known, Party).name if known else account[:10]
+
+
+def offer_row(identifier: str, terms: Terms, note: str, spend_cap_units: int) -> OfferRow:
+    """An offer as lists show it."""
+    return OfferRow(
+        id=identifier,
+        purposes=list(terms.purposes),
+        max_uses=terms.max_uses,
+        expires_at=terms.expires_at,
+        price_units=terms.price_units,
+        price_per=terms.price_per,
+        total_units=total_units(terms, spend_cap_units),
+        note=note,
+    )

@@ -1,0 +1,1 @@
+"""Parties and the peers where they are met."""

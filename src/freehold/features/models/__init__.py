@@ -1,0 +1,1 @@
+"""Released models: shares, revenue pools, what they are made of."""

@@ -1,0 +1,328 @@
+"""Releasing a trained model: an asset, ownership shares and a revenue pool that nobody can redirect."""
+
+from __future__ import annotations
+
+import re
+from functools import reduce
+from typing import Any
+
+from freehold.core.documents import Asset, Claim, Content, Source, Terms
+from freehold.core.errors import Conflict, FreeholdError, InvalidDocument, NotAllowed, Unavailable
+from freehold.core.fixed import IntArray
+from freehold.core.ids import hash_bytes
+from freehold.core.money import BPS
+from freehold.core.signing import Envelope, parse_envelope
+from freehold.core.terms import meet
+from freehold.features.grants.rules.offer import keyed_id
+from freehold.features.models.rules.split import SplitTree
+from freehold.features.training.rules.record import RunPlan, model_hash
+from freehold.kernel import logbook
+from freehold.kernel.node import Node
+from freehold.kernel.peers import Peers
+
+MAX_CLAIMS = 2
+"""Of an announcement: the release and the values behind it."""
+MAX_RELEASES = 8
+"""Models of one run that a co-owner remembers."""
+
+
+def is_good_enough(node: Node, job: dict[str, Any], plan: RunPlan) -> bool:
+    """Whether a model is released by default: at least the plan's score, and better than not having trained.
+
+    A model that is no better than always giving the commoner label is held back, and any model whose builder
+    asked to see it first; its builder may then release it by saying so.
+    """
+    scores = node.typed(job["contribution"], Claim).statement["scores"]
+    correct, rows = int(scores["correct"]), int(scores["rows"])
+    enough = correct * BPS >= plan.least_correct_bps * rows
+    if job.get("anyway"):
+        return enough
+    return enough and correct > int(scores["majority_correct"]) and not job["order"]["review"]
+
+
+def release(node: Node, peers: Peers, job: dict[str, Any], plan: RunPlan, model: IntArray) -> Asset:
+    """Make the model an asset owned by its contributors; safe to repeat after a crash.
+
+    Returns:
+        The model's asset; its `release` claim names pool, split and who agreed to it.
+    """
+    contribution = node.typed(job["contribution"], Claim).statement
+    shares = [
+        (account, share)
+        for account, share in zip(contribution["accounts"], contribution["shares_bps"], strict=True)
+        if share
+    ]
+    asset = _asset(node, job, plan, model, dict(shares))
+    envelope = node.seal(asset)
+    tree = SplitTree(shares)
+    _on_chain(node, asset, shares, tree)
+    statement: dict[str, object] = {
+        "run": plan.run_id,
+        "pool": "0x" + pool_of(asset).hex(),
+        "split_root": "0x" + tree.root.hex(),
+        "shares": [{"account": account, "shares": share} for account, share in shares],
+        "agreements": sorted(job["agreements"].values()),
+        "silent": sorted(set(job["grants"]) - set(job["agreements"])),
+        "earlier": earlier_runs(node, job),
+    }
+    claim = node.claim("release", asset.id, statement)
+    with node.store.transaction() as tx:
+        if not node.store.has(asset.id):
+            tx.put(envelope, public=True)
+            tx.put(claim, public=True)
+        tx.set(
+            f"model:{asset.id}",
+            {"weights": model.tolist(), "scaling": plan.scaling.to_json(), "columns": list(plan.columns)},
+        )
+        tx.set(f"run_of:{asset.id}", job["id"])
+        tx.set(f"untold:{asset.id}", [account for account, _ in shares])
+    logbook.anchor(node)
+    tell_owners(node, peers)
+    return asset
+
+
+def earlier_runs(node: Node, job: dict[str, Any]) -> list[str]:
+    """Runs on the same rows before this one, as the owners' grants tell."""
+    grants = (node.grant(grant) for grant in job["grants"].values())
+    return sorted({run for grant in grants for run in grant.earlier_runs})
+
+
+def pool_of(asset: Asset) -> bytes:
+    """The id of a model's revenue pool."""
+    return keyed_id(asset.owner, hash_bytes(asset.id))
+
+
+def _asset(node: Node, job: dict[str, Any], plan: RunPlan, model: IntArray, shares: dict[str, int]) -> Asset:
+    # fixed by the job, so that a repeated release makes the same asset
+    created_at = node.typed(job["contribution"], Claim).issued_at
+    inherited = reduce(meet, (node.grant(grant).terms for grant in job["grants"].values()))
+    owners = [owner for owner in plan.owners if owner.account in job["grants"]]
+    scores = node.typed(job["contribution"], Claim).statement["scores"]
+    measured = ("correct", "majority_correct", "single_correct", "auc_ppm", "brier_ppm", "calibration_ppm")
+    return Asset(
+        asset_kind="model",
+        name=job["name"],
+        description=f"logistic regression for {plan.label}, trained on {len(owners)} datasets",
+        owner=node.account,
+        content=Content(
+            commitment=model_hash(model, plan.scaling, plan.recipe, plan.columns),
+            media_type="application/vnd.freehold.logistic-v2",
+            size_bytes=8 * len(model),
+        ),
+        schema_={
+            "columns": list(plan.columns),
+            "label": plan.label,
+            "recipe": plan.recipe.to_json(),
+            "run": plan.run_id,
+            "metrics": {"test_rows": scores["rows"], **{name: scores[name] for name in measured}},
+        },
+        derived_from=tuple(
+            Source(asset=owner.asset, role="training-data", weight=shares.get(owner.account, 0))
+            for owner in owners
+        ),
+        terms=Terms(
+            purposes=inherited.purposes,
+            actions=("infer",),
+            not_before=0,
+            expires_at=inherited.expires_at,
+            max_uses=job["max_calls"],
+            price_units=job["price_units"],
+            price_per="use",
+            **{
+                name: job["order"][name]
+                for name in ("per", "rows_per_call", "round_to")
+                if name in job["order"]
+            },
+            token=node.token,
+            duties=inherited.duties,
+        ),
+        created_at=created_at,
+    )
+
+
+def _on_chain(node: Node, asset: Asset, shares: list[tuple[str, int]], tree: SplitTree) -> None:
+    model_id = hash_bytes(asset.id)
+    token_id = int.from_bytes(pool_of(asset), "big")
+    if not node.chain.read("ModelShares", "totalSupply", token_id):
+        node.send(
+            "ModelShares",
+            "release",
+            model_id,
+            [account for account, _ in shares],
+            [count for _, count in shares],
+        )
+    if not is_open(node, pool_of(asset)):
+        node.send("Revenue", "open", model_id, node.token, tree.root, BPS)
+
+
+def is_open(node: Node, pool: bytes) -> bool:
+    """Whether a revenue pool exists on chain."""
+    token = str(node.chain.read("Revenue", "poolOf", pool)[0])
+    return int(token, 16) != 0
+
+
+def tell_owners(node: Node, peers: Peers) -> None:
+    """Tell co-owners of their share; who is away is told at a later call."""
+    for name, accounts in node.store.states("untold:").items():
+        body = announcement(node, node.asset(name.removeprefix("untold:")))
+        away = []
+        for account in accounts:
+            try:
+                peers.ask(account, "/peer/releases", body)
+            except Unavailable:
+                away.append(account)
+            except FreeholdError:
+                # refused: its own node says why, and telling it again would change nothing
+                continue
+        with node.store.transaction() as tx:
+            if away:
+                tx.set(name, away)
+            else:
+                tx.delete(name)
+
+
+def announcement(node: Node, asset: Asset) -> dict[str, Any]:
+    """What a co-owner needs to find its share: the asset and the claims about it."""
+    run = str(asset.schema_["run"])
+    claims: list[Envelope] = [
+        *node.store.find("claim", "contribution", run),
+        *node.store.find("claim", "release", asset.id),
+    ]
+    return {"asset": node.store.get(asset.id).to_json(), "claims": [claim.to_json() for claim in claims]}
+
+
+def accept_release(node: Node, sender: str, body: dict[str, Any]) -> dict[str, Any]:
+    """Remember a model in which this party has a share.
+
+    Raises:
+        InvalidDocument: the split is not the one on chain, or does not name this party.
+    """
+    asset_envelope, claims = _announced(node, sender, body)
+    asset = asset_envelope.document
+    assert isinstance(asset, Asset)
+    release_claim = _release_claim(asset, claims)
+    shares = shares_of(release_claim)
+    if SplitTree(shares).root != node.chain.read("Revenue", "poolOf", pool_of(asset))[1]:
+        raise InvalidDocument("the split announced is not the one on chain")
+    known = node.store.state(f"share:{asset.id}")
+    if known is not None:
+        if known["claim"] != release_claim.id:
+            raise Conflict("another release of that model was announced before", hint="That one stays.")
+        return {"accepted": asset.id}
+    if node.account not in dict(shares):
+        raise InvalidDocument("this party has no share in that model")
+    _require_agreed(node, asset, claims, shares)
+    run = str(asset.schema_.get("run"))
+    with node.store.transaction() as tx:
+        tx.put(asset_envelope, logged=False)
+        for envelope in claims:
+            tx.put(envelope, logged=False)
+        known = node.store.state(f"released:{run}", [])
+        tx.set(f"released:{run}", [*(one for one in known if one != asset.id), asset.id])
+        tx.set(f"share:{asset.id}", {"claim": release_claim.id, "shares": dict(shares)[node.account]})
+    return {"accepted": asset.id}
+
+
+def _require_own_run(node: Node, builder: str, asset: Asset) -> None:
+    """This party granted that run to that builder, and has not heard of as many models of it as it remembers."""
+    run = str(asset.schema_.get("run"))
+    planned = node.store.state(f"planned:{run}")
+    if planned is None or planned["builder"] != builder:
+        raise NotAllowed("this node granted no such run to the sender", hint="Announce it to its owners.")
+    known = node.store.state(f"released:{run}", [])
+    if asset.id not in known and len(known) >= MAX_RELEASES:
+        raise NotAllowed(f"{MAX_RELEASES} models of that run were announced here", hint="Those stay.")
+
+
+def _require_agreed(node: Node, asset: Asset, claims: list[Envelope], shares: list[tuple[str, int]]) -> None:
+    """Where this owner agreed to values, the release is of those; it recomputed them itself."""
+    run = asset.schema_.get("run")
+    if node.store.state(f"two_histories:{run}") is not None:
+        raise InvalidDocument("the builder signed two accounts of that run")
+    agreed = node.store.state(f"agreed:{run}")
+    if agreed is None:
+        # it was away at the end; its evidence says the same, and anyone can recompute it
+        return
+    statement = node.typed(agreed["contribution"], Claim).statement
+    expected = {
+        account: share
+        for account, share in zip(statement["accounts"], statement["shares_bps"], strict=True)
+        if share
+    }
+    named = {claim.document.id for claim in claims if claim.document.body.get("claim_kind") == "contribution"}
+    if dict(shares) != expected or named - {agreed["contribution"]}:
+        raise InvalidDocument("the split is not the one that this owner recomputed and agreed to")
+
+
+def _release_claim(asset: Asset, envelopes: list[Envelope]) -> Claim:
+    """The release among an announcement's claims.
+
+    Raises:
+        InvalidDocument: it is missing, or there are claims about anything else: what is kept here is
+            believed later, a revocation most of all.
+    """
+    about = {"release": asset.id, "contribution": str(asset.schema_.get("run"))}
+    found = []
+    for envelope in envelopes:
+        claim = envelope.document
+        if not isinstance(claim, Claim) or about.get(claim.claim_kind) != claim.about:
+            raise InvalidDocument("a release holds claims about that model and its run only")
+        if claim.claim_kind == "release":
+            found.append(claim)
+        else:
+            _check_contribution(claim, asset)
+    if len(found) != 1:
+        raise InvalidDocument("a release has one release claim")
+    return found[0]
+
+
+def _check_contribution(claim: Claim, asset: Asset) -> None:
+    statement, owners = claim.statement, len(asset.derived_from)
+    kinds = {"accounts": str, "values": str, "errors": str, "shares_bps": int}
+    if not all(
+        isinstance(statement.get(name), list)
+        and len(statement[name]) == owners
+        and all(type(item) is kind for item in statement[name])
+        for name, kind in kinds.items()
+    ):
+        raise InvalidDocument("a contribution claim has a value and a share for each source")
+    scores = statement.get("scores")
+    if not isinstance(scores, dict) or not all(type(number) is int for number in scores.values()):
+        raise InvalidDocument("a contribution claim says how good the model is, in whole numbers")
+
+
+def _announced(node: Node, sender: str, body: dict[str, Any]) -> tuple[Envelope, list[Envelope]]:
+    asset_envelope = parse_envelope(body.get("asset"))
+    claims = [parse_envelope(value) for value in list(body.get("claims") or [])[:MAX_CLAIMS]]
+    if any(
+        next(iter(envelope.document.signers().values())) != sender for envelope in (asset_envelope, *claims)
+    ):
+        raise InvalidDocument("a release holds only the sender's own documents")
+    if not isinstance(asset_envelope.document, Asset):
+        raise InvalidDocument("a release is of an asset")
+    _require_own_run(node, sender, asset_envelope.document)
+    for envelope in (asset_envelope, *claims):
+        # last: where an account is a contract, it is called
+        node.check(envelope)
+    return asset_envelope, claims
+
+
+def shares_of(claim: Claim) -> list[tuple[str, int]]:
+    """(account, shares) of a release claim.
+
+    Raises:
+        InvalidDocument.
+    """
+    try:
+        shares = [(str(item["account"]), int(item["shares"])) for item in claim.statement["shares"]]
+    except (KeyError, TypeError, ValueError):
+        raise InvalidDocument("a release claim lists account and shares") from None
+    if (
+        not shares
+        or len(shares) > 256
+        or not all(re.fullmatch("0x[0-9a-f]{40}", account) for account, _ in shares)
+        or sum(count for _, count in shares) != BPS
+        or min(c for _, c in shares) <= 0
+    ):
+        raise InvalidDocument("the shares of a release do not sum to 10,000")
+    return shares

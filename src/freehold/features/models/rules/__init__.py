@@ -1,0 +1,1 @@
+"""The Merkle tree by which revenue is split: pure."""

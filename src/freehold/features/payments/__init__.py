@@ -1,0 +1,1 @@
+"""Dollars set aside in channels, promised by vouchers and settled on chain."""

@@ -1,0 +1,92 @@
+"""What the chain says of channels and grants, read once a block where it is asked often.
+
+State changes only with a block, so one cheap question for the height decides whether what is
+remembered still holds: a closing channel or a revoked grant counts from the very next call.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from freehold.core.documents import Grant
+from freehold.core.ids import hash_bytes
+from freehold.features.payments.rules.channel import ChannelState
+from freehold.kernel.node import Node
+
+MAX_REMEMBERED = 4_096
+MAX_AGE_SECONDS = 2.0
+"""A block may be replaced by another of its height; nothing is believed for longer than this."""
+
+T = TypeVar("T")
+
+
+class ChainFacts:
+    """Channel states and revocation bits; usable from several threads."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._known: OrderedDict[str, tuple[int, float, object]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def head(self) -> int:
+        """Height of the newest block; ask once a call and pass it on."""
+        return self._node.chain.block_number()
+
+    def channel(self, channel: str, head: int) -> ChannelState:
+        """A channel as of `head` or later."""
+        return self._at(f"channel:{channel}", head, lambda: read_channel(self._node, channel))
+
+    def has_code(self, account: str, head: int) -> bool:
+        """Whether an account is a contract or delegates to one (EIP-7702)."""
+        return self._at(f"code:{account}", head, lambda: bool(self._node.chain.code(account)))
+
+    def revoked(self, grant: Grant, head: int) -> bool:
+        """Whether the issuer took the grant back: by its log here, or by its bit on chain."""
+        if self._node.store.find("claim", "revocation", grant.id, limit=1):
+            return True
+        issuer, index = grant.issuer, grant.revocation_index
+        return self._at(
+            f"revoked:{issuer}:{index}",
+            head,
+            lambda: bool(self._node.chain.read("Revocations", "isRevoked", issuer, index)),
+        )
+
+    def _at(self, name: str, head: int, read: Callable[[], T]) -> T:
+        with self._lock:
+            known = self._known.get(name)
+        if known is not None and known[0] == head and time.monotonic() - known[1] < MAX_AGE_SECONDS:
+            return known[2]  # type: ignore[return-value] # kept under a name that fixes the type
+        asked_at = time.monotonic()
+        value = read()
+        with self._lock:
+            self._known[name] = (head, asked_at, value)
+            self._known.move_to_end(name)
+            while len(self._known) > MAX_REMEMBERED:
+                self._known.popitem(last=False)
+        return value
+
+
+def read_channel(node: Node, channel: str) -> ChannelState:
+    """A channel as the chain holds it now."""
+    return _state(node.chain.read("Channels", "channelOf", hash_bytes(channel)))
+
+
+def read_channels(node: Node, channels: list[str]) -> list[ChannelState]:
+    """Several in one block, in few requests, in order."""
+    asked = [("Channels", "channelOf", (hash_bytes(channel),)) for channel in channels]
+    return [_state(found) for found in node.chain.read_many(asked)]
+
+
+def _state(found: Any) -> ChannelState:
+    payer, pool, deposited, settled, closes_at = found
+    return ChannelState(
+        payer=str(payer).lower(),
+        pool="0x" + bytes(pool).hex(),
+        deposited_units=int(deposited),
+        settled_units=int(settled),
+        closes_at=int(closes_at),
+    )

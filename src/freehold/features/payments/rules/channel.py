@@ -1,0 +1,87 @@
+"""Whether a voucher pays for exactly the next call: the rule by which a channel advances."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from freehold.features.payments.rules.errors import (
+    ChannelClosing,
+    DepositTooSmall,
+    PaymentRefused,
+    StaleVoucher,
+)
+from freehold.features.payments.rules.payment import Voucher
+
+
+@dataclass(frozen=True)
+class ChannelState:
+    """A channel as the chain holds it; all zero if there is none."""
+
+    payer: str
+    pool: str
+    """32 bytes hex."""
+    deposited_units: int
+    settled_units: int
+    closes_at: int
+    """Unix seconds; 0 while the channel is open."""
+
+    @property
+    def exists(self) -> bool:
+        """Whether it was ever opened."""
+        return self.deposited_units > 0
+
+
+def due(state: ChannelState, accepted_units: int, price_units: int) -> int:
+    """The cumulative sum that pays for the next call.
+
+    The chain may have settled more than is remembered here (this node was restored from an older
+    copy): that much was promised already, so it is not asked for twice.
+    """
+    return max(accepted_units, state.settled_units) + price_units
+
+
+def require_open(state: ChannelState, *, payer: str, pool: str) -> None:
+    """The channel stands, is the payer's and pays into the pool.
+
+    Raises:
+        PaymentRefused, ChannelClosing.
+    """
+    if not state.exists:
+        raise PaymentRefused("there is no such channel on this chain", hint="Open it first, then retry.")
+    if state.pool != pool:
+        raise PaymentRefused(
+            "the channel pays into another model's pool", hint="Open a channel for this pool."
+        )
+    if state.payer != payer:
+        raise PaymentRefused(
+            "the channel belongs to another payer than the grant",
+            hint="Use the grant of the channel's payer.",
+        )
+    if state.closes_at:
+        raise ChannelClosing(
+            "the channel is closing or closed", hint="Open another one.", closes_at=state.closes_at
+        )
+
+
+def require_next(voucher: Voucher, state: ChannelState, accepted_units: int, price_units: int) -> None:
+    """The voucher pays for one more call, no more and no less. Its signature is checked elsewhere.
+
+    More than the price is refused too: nothing would ever give it back.
+
+    Raises:
+        StaleVoucher, DepositTooSmall.
+    """
+    expected = due(state, accepted_units, price_units)
+    if voucher.cumulative_units != expected:
+        raise StaleVoucher(
+            f"the voucher says {voucher.cumulative_units} units, this call needs {expected}",
+            hint="Sign a voucher for expected_cumulative_units.",
+            expected_cumulative_units=expected,
+        )
+    if expected > state.deposited_units:
+        raise DepositTooSmall(
+            f"the channel holds {state.deposited_units} units, this call needs {expected}",
+            hint="Top the channel up, or open another one.",
+            deposited_units=state.deposited_units,
+            expected_cumulative_units=expected,
+        )

@@ -1,0 +1,117 @@
+"""The `Freehold-Payment` header: how one call is paid. Base64url of a JSON object, bounded.
+
+Two kinds. A *voucher* raises what a payment channel has promised by the price of this call and names
+the grant it is used under. A *transfer* is one EIP-3009 authorization to the Revenue contract, bound
+by its nonce to the model's pool: enough for a client that knows nothing but a wallet.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from typing import Annotated, Any, Literal
+
+from eth_hash.auto import keccak
+from pydantic import Field, TypeAdapter, ValidationError
+
+from freehold.core.canonical import canonical_bytes, parse
+from freehold.core.documents import Time, Units, Value, invalid
+from freehold.core.errors import InvalidInput
+from freehold.core.ids import Account, Hash, hash_bytes
+from freehold.core.signing import MAX_SIGNATURE_BYTES
+from freehold.core.typed_data import Domain, receive_digest, voucher_digest
+from freehold.features.payments.rules.errors import InvalidPayment
+
+HEADER = "Freehold-Payment"
+MAX_HEADER_CHARS = 12 * 1024
+"""Room for the longest contract signature; an account's takes about 500."""
+_TEXT = re.compile(r"^[A-Za-z0-9_-]+={0,2}$")
+
+Signed = Annotated[str, Field(pattern=r"^0x([0-9a-fA-F]{2})+$", max_length=2 + 2 * MAX_SIGNATURE_BYTES)]
+"""A signature as 0x-hex."""
+
+
+class Voucher(Value):
+    """The payer of a channel promises `cumulative_units` in all, to pay for the next call."""
+
+    kind: Literal["voucher"] = "voucher"
+    channel: Hash
+    cumulative_units: Annotated[Units, Field(ge=1)]
+    signature: Signed
+    grant: Hash
+    """Under which the model is used; its holder is the channel's payer."""
+
+    def digest(self, channels: Domain) -> bytes:
+        """What the payer signed."""
+        return voucher_digest(channels, hash_bytes(self.channel), self.cumulative_units)
+
+
+class Transfer(Value):
+    """One payment straight into the model's pool (EIP-3009 `receiveWithAuthorization`)."""
+
+    kind: Literal["transfer"] = "transfer"
+    payer: Account
+    value_units: Annotated[Units, Field(ge=1)]
+    valid_after: Time
+    """Unix seconds, exclusive, by the chain's clock."""
+    valid_before: Time
+    """Unix seconds, exclusive, by the chain's clock."""
+    salt: Hash
+    """32 random bytes, fresh for every payment."""
+    signature: Signed
+
+    def nonce(self, pool: str) -> bytes:
+        """The authorization's nonce, which names the pool: submitted by anyone, it pays no other."""
+        return bound_nonce(hash_bytes(pool), hash_bytes(self.salt))
+
+    def digest(self, token: Domain, revenue: str, pool: str) -> bytes:
+        """What the payer signed."""
+        valid = (self.valid_after, self.valid_before)
+        return receive_digest(token, self.payer, revenue, self.value_units, valid, self.nonce(pool))
+
+
+Payment = Voucher | Transfer
+_ADAPTER: TypeAdapter[Voucher | Transfer] = TypeAdapter(
+    Annotated[Voucher | Transfer, Field(discriminator="kind")]
+)
+
+
+def bound_nonce(purpose: bytes, salt: bytes) -> bytes:
+    """keccak256(abi.encode(purpose, salt)): an EIP-3009 nonce that says what is paid for."""
+    return bytes(keccak(purpose + salt))
+
+
+def signature_bytes(signature: str) -> bytes:
+    """The bytes of a 0x-hex signature."""
+    return bytes.fromhex(signature.removeprefix("0x"))
+
+
+def to_header(payment: Payment) -> str:
+    """The header's value."""
+    value: dict[str, Any] = payment.model_dump(mode="json")
+    return base64.urlsafe_b64encode(canonical_bytes(value)).decode().rstrip("=")
+
+
+def read_header(text: str) -> Payment:
+    """A payment out of an untrusted header; its signature is not checked yet.
+
+    Raises:
+        InvalidPayment: naming the first thing that is wrong.
+    """
+    if len(text) > MAX_HEADER_CHARS or not _TEXT.match(text):
+        raise InvalidPayment(
+            f"{HEADER} is not base64url of at most {MAX_HEADER_CHARS} characters",
+            hint="Encode the JSON object with the URL-safe alphabet.",
+        )
+    bare = text.rstrip("=")
+    try:
+        data = base64.urlsafe_b64decode(bare + "=" * (-len(bare) % 4))
+        value = parse(data, max_bytes=MAX_HEADER_CHARS)
+        # from JSON, because strict mode then takes numbers and text only as what they are
+        return _ADAPTER.validate_json(canonical_bytes(value))
+    except ValidationError as error:
+        found = invalid(error)
+        raise InvalidPayment(f"{HEADER}: {found.message}", hint="See docs/reference/http.md.") from None
+    except (InvalidInput, binascii.Error, ValueError) as error:
+        raise InvalidPayment(f"{HEADER}: {error}", hint="See docs/reference/http.md.") from None

@@ -1,0 +1,371 @@
+"""The payer's side of channels: opening, topping up and closing them, safe against a crash anywhere.
+
+A record of each channel is kept before anything is sent. Salts are part of it, so a repeated step
+names the same channel or the same authorization, and the chain lets each happen once. What a channel
+takes counts against the owner's ceiling (`ceiling`) when it is set aside; calls out of it do not count again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+from eth_hash.auto import keccak
+
+from freehold.chain.errors import ContractReverted
+from freehold.core.documents import Asset
+from freehold.core.errors import InvalidInput, NotFound
+from freehold.core.ids import hash_bytes, resolve
+from freehold.core.signing import sign_digest
+from freehold.core.typed_data import CHANNELS_DOMAIN, Domain, receive_digest, voucher_digest
+from freehold.features.grants.granting import NotEnoughDollars
+from freehold.features.models.releasing import pool_of
+from freehold.features.payments.chain_facts import read_channel
+from freehold.features.payments.rules.payment import Voucher, bound_nonce
+from freehold.features.payments.settling import ENDED_AT
+from freehold.kernel import ceiling
+from freehold.kernel.ceiling import Act, Payment
+from freehold.kernel.node import Node
+
+DEPOSIT_CALLS = 10
+"""Calls like the one asked for that a deposit has room for, where the owner's limits and the wallet allow it."""
+MAX_DEPOSIT_CALLS = 10_000
+
+Record = dict[str, Any]
+"""channel, model, provider, pool, salt, amount_units, cumulative_units (paid for), top_up, pending, counted."""
+
+
+class OtherToken(InvalidInput):
+    """The seller takes another token than this node pays with."""
+
+    code = "price.token"
+
+
+def channel_id(payer: str, pool: bytes, salt: bytes) -> bytes:
+    """keccak256(abi.encode(payer, pool, salt))."""
+    return bytes(keccak(bytes.fromhex(payer[2:]).rjust(32, b"\x00") + pool + salt))
+
+
+def keep(node: Node, record: Record) -> None:
+    """Store a channel's record."""
+    with node.store.transaction() as tx:
+        tx.set(f"spending:{record['channel']}", record)
+
+
+def require_token(node: Node, asset: Asset) -> None:
+    """The asset is priced, and its pool pays, in the token that this node pays with.
+
+    Raises:
+        OtherToken: nothing was signed.
+    """
+    if asset.terms.token != node.token:
+        raise OtherToken(
+            f"{asset.name} is priced in the token {asset.terms.token}, this node pays with {node.token}",
+            hint="Nothing was paid. Look for another offer.",
+            token=asset.terms.token,
+        )
+
+
+def current(node: Node, asset: Asset) -> Record | None:
+    """The channel that calls of a model are paid from now; it may not be on chain yet."""
+    known = node.store.state(f"spending_on:{asset.id}")
+    record: Record | None = node.store.state(f"spending:{known}") if known else None
+    return record
+
+
+def quote(node: Node, asset: Asset, price_units: int, act: Act, deposit_calls: int) -> dict[str, Any]:
+    """What a call would take now, and what would be set aside for it; nothing is signed."""
+    free = _free(node, current(node, asset))
+    deposit = 0
+    if free < price_units:
+        deposit = max(price_units - free, min(price_units * deposit_calls, node.balance_units()))
+        # where nothing limits it yet the default is shown, so that the owner can choose
+        with contextlib.suppress(ceiling.SpendingUnset):
+            deposit = max(price_units - free, min(deposit, ceiling.room(node, act, price_units).units))
+    known = ceiling.overview(node)
+    return {
+        "price_units": price_units,
+        "deposit_units": deposit,
+        "free_units": max(0, free),
+        "gas": ceiling.gas(node, "deposit") if deposit else 0,
+        "balance_units": node.balance_units(),
+        **{name: known[name] for name in ("spend_per_act_micro", "spend_per_day_micro", "spent_units")},
+    }
+
+
+def from_wallet(node: Node, asset: Asset, price_units: int) -> int:
+    """What a call takes from the wallet: what the channel does not hold, all of it where no deposit was counted."""
+    record = current(node, asset)
+    if record is not None and not record.get("counted"):
+        return price_units
+    return max(0, price_units - _free(node, record))
+
+
+def _free(node: Node, record: Record | None) -> int:
+    """What a channel holds that is not promised."""
+    if record is None:
+        return 0
+    state = read_channel(node, record["channel"])
+    return state.deposited_units - max(int(record["cumulative_units"]), state.settled_units)
+
+
+def ready(
+    node: Node, asset: Asset, price_units: int, act: Act, deposit_calls: int, before: Callable[[], None]
+) -> Record:
+    """The open channel for a model; a new one, with room for this call and some more, where there is none.
+
+    `before` is called before money is set aside; it raises where that would be for nothing.
+
+    Raises:
+        SpendingUnset, SpendingRefused, OtherToken; NotEnoughDollars: the wallet cannot pay for a single call.
+    """
+    record = current(node, asset)
+    if record is not None and read_channel(node, record["channel"]).exists:
+        return record
+    amount = _deposit(node, act, price_units, deposit_calls, record["channel"] if record else "")
+    before()
+    if record is None:
+        record = _planned(node, asset, amount)
+    elif amount != record["amount_units"]:
+        record = {**record, "amount_units": amount}
+        keep(node, record)
+    _open(node, record, act)
+    return record
+
+
+def _planned(node: Node, asset: Asset, amount_units: int) -> Record:
+    salt, pool = secrets.token_bytes(32), pool_of(asset)
+    record: Record = {
+        "channel": "0x" + channel_id(node.account, pool, salt).hex(),
+        "model": asset.id,
+        "provider": asset.owner,
+        "pool": "0x" + pool.hex(),
+        "salt": "0x" + salt.hex(),
+        "amount_units": amount_units,
+        "cumulative_units": 0,
+        "top_up": None,
+        "pending": None,
+        "counted": True,
+    }
+    with node.store.transaction() as tx:
+        tx.set(f"spending:{record['channel']}", record)
+        tx.set(f"spending_on:{asset.id}", record["channel"])
+    return record
+
+
+def _open(node: Node, record: Record, act: Act) -> None:
+    amount = int(record["amount_units"])
+    channel = hash_bytes(record["channel"])
+    pool_token = str(node.chain.read("Revenue", "poolOf", hash_bytes(record["pool"]))[0]).lower()
+    if pool_token != node.token:
+        raise OtherToken(
+            f"the model's pool pays in {pool_token}, this node pays with {node.token}",
+            hint="Nothing was paid. Look for another offer.",
+            token=pool_token,
+        )
+    _require_dollars(node, amount)
+    until = ceiling.reserve(node, act, Payment(record["channel"], amount, "deposit", record["model"]))
+    node.send(
+        "Channels",
+        "openWithAuthorization",
+        node.account,
+        hash_bytes(record["pool"]),
+        amount,
+        hash_bytes(record["salt"]),
+        0,
+        until,
+        _authorization(node, amount, channel, until),
+    )
+    ceiling.mined(node, record["channel"])
+
+
+def make_room(
+    node: Node, record: Record, price_units: int, act: Act, deposit_calls: int, before: Callable[[], None]
+) -> Record:
+    """See that the channel holds the next call's price too; tops up, for some more, where it does not.
+
+    `before` as in `ready`.
+    """
+    if record["top_up"] and _is_used(node, _top_up_nonce(record)):
+        record = _topped_up(node, record)
+    short = (
+        int(record["cumulative_units"]) + price_units - read_channel(node, record["channel"]).deposited_units
+    )
+    if short <= 0:
+        return record
+    # an interrupted one goes on under its own salt, for as much as is allowed now
+    salt = record["top_up"]["salt"] if record["top_up"] else "0x" + secrets.token_hex(32)
+    record = {**record, "top_up": {"salt": salt, "amount_units": short}}
+    nonce = "0x" + _top_up_nonce(record).hex()
+    record["top_up"]["amount_units"] = max(
+        short, _deposit(node, act, min(short, price_units), deposit_calls, nonce)
+    )
+    before()
+    keep(node, record)
+    return _top_up(node, record, act)
+
+
+def _top_up(node: Node, record: Record, act: Act) -> Record:
+    amount, nonce = int(record["top_up"]["amount_units"]), _top_up_nonce(record)
+    _require_dollars(node, amount)
+    until = ceiling.reserve(node, act, Payment("0x" + nonce.hex(), amount, "top-up", record["model"]))
+    node.send(
+        "Channels",
+        "topUpWithAuthorization",
+        hash_bytes(record["channel"]),
+        node.account,
+        amount,
+        0,
+        until,
+        hash_bytes(record["top_up"]["salt"]),
+        _authorization(node, amount, nonce, until),
+    )
+    return _topped_up(node, record)
+
+
+def _topped_up(node: Node, record: Record) -> Record:
+    ceiling.mined(node, "0x" + _top_up_nonce(record).hex())
+    record = {**record, "top_up": None}
+    keep(node, record)
+    return record
+
+
+def _top_up_nonce(record: Record) -> bytes:
+    return bound_nonce(hash_bytes(record["channel"]), hash_bytes(record["top_up"]["salt"]))
+
+
+def _is_used(node: Node, nonce: bytes) -> bool:
+    return bool(node.chain.read(node.dollar, "authorizationState", node.account, nonce))
+
+
+def sign_voucher(node: Node, record: Record, cumulative_units: int, grant: str) -> Voucher:
+    """The promise of `cumulative_units` in all."""
+    node.continuity.require()
+    digest = voucher_digest(channels_domain(node), hash_bytes(record["channel"]), cumulative_units)
+    signature = "0x" + sign_digest(node.keys.account_key, digest).hex()
+    return Voucher(
+        channel=record["channel"], cumulative_units=cumulative_units, signature=signature, grant=grant
+    )
+
+
+def promise(record: Record, cumulative_units: int, act: Act) -> Record:
+    """The record with what is about to be signed: no act signs away more than is allowed for one, refused or not.
+
+    A voucher that was sent may be cashed whatever its seller answered.
+
+    Raises:
+        SpendingRefused: it was not signed.
+    """
+    before = max(int(record["cumulative_units"]), int((record["pending"] or {}).get("cumulative_units", 0)))
+    signed = record.get("signed") or {"act": "", "from_units": before, "units": before}
+    if signed["act"] != act.id:
+        signed = {**signed, "act": act.id, "from_units": max(before, signed["units"])}
+    if int(record["cumulative_units"]) > signed["units"]:
+        # signed before this home was restored
+        signed = {**signed, "from_units": int(record["cumulative_units"])}
+    signed = {**signed, "units": max(signed["units"], cumulative_units)}
+    try:
+        ceiling.require_agreed(act, signed["units"] - signed["from_units"])
+    except ceiling.SpendingRefused as error:
+        error.hint = "A voucher that was sent may be cashed, whatever was answered; another was not signed."
+        raise
+    return {**record, "signed": signed}
+
+
+def channels_domain(node: Node) -> Domain:
+    """In which vouchers are signed."""
+    return Domain(CHANNELS_DOMAIN, node.chain_id, node.contract("Channels"))
+
+
+def overview(node: Node) -> list[dict[str, Any]]:
+    """Every channel of this node as payer."""
+    rows = []
+    for record in node.store.states("spending:").values():
+        state = read_channel(node, record["channel"])
+        ended = state.closes_at == ENDED_AT
+        promised = max(int(record["cumulative_units"]), state.settled_units)
+        rows.append(
+            {
+                "channel": record["channel"],
+                "model": record["model"],
+                "provider": record["provider"],
+                "deposited_units": state.deposited_units,
+                "settled_units": state.settled_units,
+                "promised_units": promised,
+                "free_units": 0 if ended else state.deposited_units - promised,
+                "closes_at": 0 if ended else state.closes_at,
+                "status": "closed" if ended else "closing" if state.closes_at else "open",
+            }
+        )
+    return rows
+
+
+def find(node: Node, prefix: str) -> Record:
+    """The record of a channel of this node, by its id or the beginning of it.
+
+    Raises:
+        NotFound, Ambiguous.
+    """
+    names = (name.removeprefix("spending:") for name in node.store.states("spending:"))
+    record: Record = node.store.state(f"spending:{resolve(prefix, names, 'channel')}")
+    return record
+
+
+def close(node: Node, record: Record) -> dict[str, Any]:
+    """Ask to close a channel, or take the rest back once a day has passed. Safe to repeat.
+
+    Raises:
+        NotFound: it was never opened.
+    """
+    channel = str(record["channel"])
+    with node.store.transaction() as tx:
+        if node.store.state(f"spending_on:{record['model']}") == channel:
+            tx.delete(f"spending_on:{record['model']}")
+    state = read_channel(node, channel)
+    if not state.exists:
+        raise NotFound("that channel was never opened on this chain")
+    withdrawn = gas = 0
+    if state.closes_at == 0:
+        gas = node.send("Channels", "requestClose", hash_bytes(channel))
+    elif state.closes_at != ENDED_AT:
+        try:
+            gas = node.send("Channels", "withdraw", hash_bytes(channel))
+            withdrawn = state.deposited_units - state.settled_units
+        except ContractReverted as error:
+            if error.name != "NotYetWithdrawable":
+                raise
+    after = read_channel(node, channel)
+    closed = after.closes_at == ENDED_AT
+    return {
+        "channel": channel,
+        "status": "closed" if closed else "closing",
+        "closes_at": 0 if closed else after.closes_at,
+        "withdrawn_units": withdrawn,
+        "gas": gas,
+    }
+
+
+def _authorization(node: Node, amount_units: int, nonce: bytes, until: int) -> bytes:
+    digest = receive_digest(
+        node.token_domain, node.account, node.contract("Channels"), amount_units, (0, until), nonce
+    )
+    return sign_digest(node.keys.account_key, digest)
+
+
+def _deposit(node: Node, act: Act, least_units: int, calls: int, nonce: str) -> int:
+    """Room for `calls`, or for as many as wallet and limits allow; at least for what is needed."""
+    allowed = ceiling.room(node, act, least_units, nonce).units
+    return max(least_units, min(least_units * calls, node.balance_units(), allowed))
+
+
+def _require_dollars(node: Node, amount_units: int) -> None:
+    balance = node.balance_units()
+    if balance < amount_units:
+        raise NotEnoughDollars(
+            f"the channel takes {amount_units} units, the wallet holds {balance}",
+            hint=f"Send dollars to {node.account}.",
+            price_units=amount_units,
+            balance_units=balance,
+        )

@@ -1,0 +1,1 @@
+"""What training costs the rows of this node, and what was promised about them."""

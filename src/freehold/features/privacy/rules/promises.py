@@ -1,0 +1,111 @@
+"""What a privacy budget means, in sentences that every surface says alike.
+
+>>> worst_case(1_000_000, 5)
+'Somebody who knows every other row can tell whether a given row is in the table at most 74 times in 100.'
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from freehold.core.errors import InvalidInput
+from freehold.features.privacy.rules import privacy
+
+MICRO = 1_000_000
+EPSILON = "epsilon counts taking one row away; swapping a row for another counts as two"
+EXACT = "Exact updates have no such bound: rows can be rebuilt from them."
+
+
+def epsilon(micro: int) -> str:
+    """A number of epsilon as people write it: `1`, `0.25`; never rounded."""
+    whole, rest = divmod(micro, MICRO)
+    return f"{whole}.{rest:06d}".rstrip("0").rstrip(".")
+
+
+def parse(text: str) -> int:
+    """An epsilon as typed, such as 0.5, in millionths.
+
+    Raises:
+        InvalidInput.
+    """
+    found = re.fullmatch(r"(\d{0,4})(?:\.(\d{0,6}))?", text.strip(), re.ASCII)
+    value = int((found[1] or "0") + (found[2] or "").ljust(6, "0")) if found else 0
+    if value == 0:
+        raise InvalidInput(f"{text[:40]!r} is no epsilon", hint="Write a number above 0, such as 1 or 0.5.")
+    return value
+
+
+def rough(micro: int) -> str:
+    """As `epsilon`, with at most two decimals; rounded down, for what is left must not look like more."""
+    return epsilon(micro - micro % 10_000) if micro >= 10_000 else epsilon(micro)
+
+
+def rough_up(micro: int) -> str:
+    """As `rough`, rounded up, for what is spent must not look like less."""
+    return epsilon(-(-micro // 10_000) * 10_000)
+
+
+def times_in_100(epsilon_micro: int, delta_exponent: int | None = None) -> int:
+    """How often, of 100, the best guesser is right at most, rounded up; 50 is a coin's."""
+    return -(-privacy.guess_ppm(epsilon_micro, delta_exponent) // 10_000)
+
+
+def worst_case(epsilon_micro: int, delta_exponent: int | None = None, *, rows_each: int = 1) -> str:
+    """What is left to a guesser who knows everything else."""
+    one = "a given row is" if rows_each == 1 else f"the rows of a given subject (up to {rows_each}) are"
+    known = "row" if rows_each == 1 else "subject's rows"
+    most = times_in_100(epsilon_micro, delta_exponent)
+    return (
+        f"Somebody who knows every other {known} can tell whether {one} in the table"
+        f" at most {most} times in 100."
+    )
+
+
+def unit(rows_each: int = 1) -> str:
+    """What epsilon is counted for."""
+    if rows_each == 1:
+        return f"{EPSILON[:1].upper()}{EPSILON[1:]}."
+    return (
+        f"Epsilon counts taking all rows of one subject away (up to {rows_each});"
+        " swapping a subject for another counts as two."
+    )
+
+
+def cost(rows: int, epsilon_micro: int, loss_bps: int | None) -> str:
+    """What the noise of one run does to a model of these rows alone; None: there is no model at all."""
+    noise = f"At an epsilon of {epsilon(epsilon_micro)}, a model of these {rows:,} rows alone"
+    if loss_bps is None:
+        return f"{noise} would be nothing but noise; choose a larger epsilon."
+    if loss_bps < 50:
+        return f"{noise} is expected to lose less than 1 point of 100 in accuracy."
+    points = round(loss_bps / 100)
+    return (
+        f"{noise} is expected to lose about {points} point{'s' if points > 1 else ''} of 100 in accuracy"
+        " (a hint, from made-up rows); together with others' rows it loses less."
+    )
+
+
+def of_run(epsilon_micro: int, delta_exponent: int, rows_each: int = 1) -> str:
+    """What one run at an epsilon means."""
+    return f"One run: {worst_case(epsilon_micro, delta_exponent, rows_each=rows_each)}"
+
+
+def of_life(epsilon_micro: int, delta_exponent: int, rows_each: int = 1) -> str:
+    """What all runs together mean."""
+    return f"All runs together: {worst_case(epsilon_micro, delta_exponent, rows_each=rows_each)}"
+
+
+def of_line(line: Mapping[str, Any]) -> str:
+    """Where the budget of some rows stands; `line` as `node.budget.overview` gives it."""
+    now = -(-line["guess_ppm"] // 10_000)
+    most = -(-line["guess_life_ppm"] // 10_000)
+    said = (
+        f"somebody who knows every other row can tell whether a given row is in the table at most {now} times"
+        f" in 100 (a coin: 50), and {most} when all is spent."
+    )
+    if line["exact_runs"]:
+        times = "once" if line["exact_runs"] == 1 else f"{line['exact_runs']:,} times"
+        return f"exact updates were given {times}, from which rows can be rebuilt; beyond those, {said}"
+    return said

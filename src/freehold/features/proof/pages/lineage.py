@@ -1,0 +1,87 @@
+"""Lineage: what a model or an answer was made from, as a picture and as a list."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from markupsafe import Markup
+from starlette.responses import Response
+
+from freehold.core.ids import hash_bytes
+from freehold.features.data import publishing
+from freehold.features.proof import lineage_svg, uses
+from freehold.kernel.door import CONSOLE_PATH
+from freehold.kernel.node import Node
+from freehold.kernel.web.visit import Visit, shows
+from freehold.shell import viewing
+
+
+def overview(visit: Visit) -> Response:
+    """Models to look at."""
+    rows = publishing.search(visit.node, "", "model")[::-1]
+    if len(rows) == 1:
+        return visit.go(f"/lineage/{rows[0]['id']}")
+    return visit.show("lineages.html", rows=rows)
+
+
+def lineage(visit: Visit) -> Response:
+    """One picture."""
+    node = visit.node
+    wanted = visit.params["document"]
+    hash_bytes(wanted)
+    found = viewing.lineage(node, wanted)
+    for one in found["nodes"]:
+        one["link"] = _link(node, one)
+        if one["kind"] == "dataset" and not node.store.has(one["id"]):
+            # a buyer need not know every owner's catalogue
+            one["name"] = "A dataset not known here"
+    model = next((one for one in found["nodes"] if one["kind"] == "model"), None)
+    picture = found
+    if model and any(edge["to"] == model["id"] for edge in found["edges"]):
+        asset = node.asset(model["id"])
+        rounds = int((asset.schema_.get("recipe") or {}).get("rounds") or 0)
+        shown = any(one["kind"] == "receipt" for one in found["nodes"])
+        calls = 0 if shown else uses.count(node, asset.id, "infer")[0]
+        picture = lineage_svg.with_rounds(found, asset.id, rounds, calls)
+        for one in picture["nodes"]:
+            if one["id"] == "answers":
+                one["link"] = f"{CONSOLE_PATH}/uses?thing={asset.id}"
+    return visit.show(
+        "lineage.html",
+        picture=Markup(lineage_svg.draw(picture, styled=False)),  # noqa: S704 - every name in it is escaped
+        title=found["nodes"][0]["name"],
+        tree=_tree(found),
+        model=model,
+        others=[one for one in publishing.search(node, "", "model") if not model or one["id"] != model["id"]],
+    )
+
+
+def _link(node: Node, one: dict[str, Any]) -> str:
+    if one["kind"] == "receipt":
+        return f"{CONSOLE_PATH}/uses/{one['id']}"
+    if one["kind"] == "model":
+        return f"{CONSOLE_PATH}/models/{one['id']}"
+    if not node.store.has(one["id"]):
+        return ""
+    return f"{CONSOLE_PATH}/{'data' if one.get('mine') else 'market'}/{one['id']}"
+
+
+def _tree(found: dict[str, Any]) -> dict[str, Any]:
+    """The same from the end back: `{node, role, weight, from: [...]}`."""
+    nodes = {one["id"]: one for one in found["nodes"]}
+    into: dict[str, list[dict[str, Any]]] = {}
+    for edge in found["edges"]:
+        into.setdefault(edge["to"], []).append(edge)
+    ends = [key for key in nodes if not any(edge["from"] == key for edge in found["edges"])]
+
+    def branch(key: str, weight: int, depth: int) -> dict[str, Any]:
+        edges = sorted(into.get(key, []), key=lambda edge: -int(edge["weight"])) if depth < 16 else []
+        below = [
+            branch(edge["from"], int(edge["weight"]), depth + 1) for edge in edges if edge["from"] in nodes
+        ]
+        return {"node": nodes[key], "weight": weight, "below": below}
+
+    return branch(ends[0] if ends else next(iter(nodes)), 10_000, 0)
+
+
+PAGES = [shows("/lineage", overview), shows("/lineage/{document}", lineage)]

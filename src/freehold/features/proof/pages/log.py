@@ -1,0 +1,149 @@
+"""The log: its size, its last anchor, its newest entries, anchoring now, and checking it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.responses import Response
+
+from freehold.core.errors import FreeholdError, Unavailable
+from freehold.features.proof import uses
+from freehold.features.proof.sentences import sentence
+from freehold.kernel import logbook
+from freehold.kernel.node import Node
+from freehold.kernel.web.anchoring import fee
+from freehold.kernel.web.visit import Visit, acts, shows
+from freehold.log import tree
+
+FULL_CHECK_ENTRIES = 200_000
+"""Up to this size every stored hash is computed again; that many take about two seconds."""
+KINDS = {
+    "party": "who you are",
+    "asset": "something published",
+    "grant": "access given or obtained",
+    "receipt": "a use",
+    "claim": "a statement",
+    "revocation": "access taken back",
+    "test_commitment": "a test table fixed",
+    "training_plan": "a training plan",
+    "training_round": "a round of training",
+    "test_opening": "a test table opened",
+    "contribution": "contributions measured",
+    "release": "a model released",
+    "dataset": "a dataset published",
+    "model": "a model published",
+}
+
+
+def log(visit: Visit) -> Response:
+    """Where the log stands."""
+    node = visit.node
+    with node.store.log() as store:
+        size, root = store.size(), store.root()
+    return visit.show(
+        "log.html",
+        size=size,
+        root_hash="0x" + root.hex(),
+        key=str(node.log_signer.key),
+        checkpoint=logbook.checkpoint(node),
+        head=_head(node),
+        entries=[_entry(node, row) for row in uses.recent_entries(node)],
+        found=visit.session.kept.get("log_check"),
+    )
+
+
+def _head(node: Node) -> dict[str, int] | None:
+    """Size and time of the last anchor, 0 where there is none; None while the chain does not answer."""
+    try:
+        _, size, at = node.chain.read("LogAnchors", "headOf", node.account)
+    except Unavailable:
+        return None
+    return {"size": int(size), "at": int(at)}
+
+
+def _entry(node: Node, row: dict[str, Any]) -> dict[str, Any]:
+    links = {"receipt": "/uses/{}", "dataset": "/data/{}", "model": "/models/{}"}
+    pattern = links.get(row["kind"] if row["type"] == "asset" else row["type"], "")
+    said: str | None = KINDS.get(row["kind"]) if row["type"] in ("claim", "asset") else None
+    use = uses.one(node, row["id"]) if row["type"] == "receipt" else None
+    words = sentence(node, use) if use else (said or KINDS.get(row["type"], row["type"])).capitalize()
+    return {**row, "said": words, "link": pattern.format(row["id"])}
+
+
+def check(visit: Visit) -> Response:
+    """Check the log against itself and against what the chain holds of it."""
+    lines = []
+    try:
+        lines.append(("good", _check_whole(visit.node)))
+        lines += _check_anchor(visit.node)
+    except FreeholdError as error:
+        lines.append(("bad", f"{error.message}. {error.hint}".strip()))
+    visit.session.kept["log_check"] = {"lines": lines, "at": visit.node.now()}
+    return visit.go("/log#check")
+
+
+def _check_whole(node: Node) -> str:
+    with node.store.log() as store:
+        size = store.size()
+        if size <= FULL_CHECK_ENTRIES:
+            store.verify()
+            return f"All {size:,} entries were read and every hash computed again: they agree."
+        store.root()
+    return f"The log has {size:,} entries; its newest hashes agree. A whole check: freehold doctor"
+
+
+def _check_anchor(node: Node) -> list[tuple[str, str]]:
+    """The anchored head is an earlier state of this very log.
+
+    Raises:
+        Unavailable, ConsistencyNotProven.
+    """
+    head, size, _ = node.chain.read("LogAnchors", "headOf", node.account)
+    old = int(size)
+    if not old:
+        return [("open", "It was never anchored, so there is nothing on the chain to compare it with.")]
+    with node.store.log() as store:
+        now = store.size()
+        if old > now:
+            return [
+                (
+                    "bad",
+                    f"The chain holds {old:,} entries, this log only {now:,}: an old backup was restored.",
+                )
+            ]
+        root, path = store.root(), store.consistency_proof(old, now)
+    tree.verify_consistency(old, now, bytes(head), root, path)
+    grown = f", and {now - old:,} were only added since" if now > old else ""
+    return [
+        (
+            "good",
+            f"The {old:,} entries anchored on the chain are still the first of this log, unchanged{grown}.",
+        )
+    ]
+
+
+def ask_anchor(visit: Visit) -> Response:
+    """What anchoring does and costs."""
+    node = visit.node
+    with node.store.log() as store:
+        size = store.size()
+    head = _head(node)
+    if head is None:
+        raise Unavailable("the chain does not answer", hint="Try again in a moment.")
+    return visit.show("anchor.html", size=size, fresh=size - head["size"], fee=fee(node))
+
+
+def anchor(visit: Visit) -> Response:
+    """Anchor now."""
+    done = logbook.anchor(visit.node)
+    if not done["gas"]:
+        return visit.go("/log", "Everything was anchored already.")
+    return visit.go("/log", f"Anchored: the chain now vouches for {done['size']:,} entries.")
+
+
+PAGES = [
+    shows("/log", log),
+    acts("/log/check", check),
+    shows("/log/anchor", ask_anchor),
+    acts("/log/anchor", anchor),
+]

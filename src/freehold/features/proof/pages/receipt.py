@@ -1,0 +1,129 @@
+"""One receipt: what it says, what it is worth as proof, and checking it for real."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.responses import Response, StreamingResponse
+
+from freehold.core.documents import Receipt
+from freehold.core.errors import FreeholdError, InvalidDocument, NotFound
+from freehold.core.signing import Envelope
+from freehold.features.proof import uses
+from freehold.features.proof.pages.uses import anchored_size
+from freehold.features.proof.sentences import readable, sentence
+from freehold.features.proof.verifications import TITLES, Verifications, zipped
+from freehold.kernel import logbook
+from freehold.kernel.node import Node
+from freehold.kernel.web.anchoring import fee
+from freehold.kernel.web.people import name_of
+from freehold.kernel.web.visit import Visit, acts, shows
+
+
+def receipt(visit: Visit) -> Response:
+    """Everything about one receipt."""
+    node, receipt_id = visit.node, _found(visit)
+    use = _use(node, receipt_id)
+    anchored = anchored_size(node)
+    verification = Verifications.of(visit.session.kept).get(receipt_id)
+    envelope = _read(node, receipt_id)
+    return visit.show(
+        "receipt.html",
+        use=use,
+        said=sentence(node, use),
+        anchored=anchored is not None and use.position < anchored,
+        anchored_size=anchored,
+        detail=_detail(node, envelope) if envelope else None,
+        inclusion=_inclusion(node, use.position),
+        verification=verification,
+        findings=[(one, readable(node, one.detail)) for one in verification.findings] if verification else [],
+        failed_words=readable(node, verification.named_failure.detail)
+        if verification and verification.named_failure
+        else "",
+        titles=TITLES,
+        fee=fee(node)
+        if use.provider == node.account and anchored is not None and use.position >= anchored
+        else None,
+    )
+
+
+def verify(visit: Visit) -> Response:
+    """Begin checking; with `anchor`, the log is anchored first, which was agreed to by pressing that button."""
+    receipt_id = _found(visit)
+    if visit.form.text("anchor") == "yes":
+        logbook.anchor(visit.node)
+    Verifications.of(visit.session.kept).begin(visit.services, receipt_id)
+    return visit.go(f"/uses/{receipt_id}#verified")
+
+
+def evidence(visit: Visit) -> Response:
+    """The evidence of a verified receipt as a zip."""
+    receipt_id = _found(visit)
+    known = Verifications.of(visit.session.kept).get(receipt_id)
+    if known is None or known.bundle is None:
+        raise NotFound("there is no evidence to download yet", hint="Press Verify first.")
+    folder = f"evidence-{receipt_id[2:12]}"
+    headers = {"content-disposition": f'attachment; filename="{folder}.zip"'}
+    return StreamingResponse(zipped(known.bundle, folder), media_type="application/zip", headers=headers)
+
+
+def _found(visit: Visit) -> str:
+    return visit.node.store.resolve(visit.params["receipt"], "receipt")
+
+
+def _use(node: Node, receipt_id: str) -> uses.Use:
+    found = uses.one(node, receipt_id)
+    if found is None:
+        raise NotFound("that receipt is not in this log", hint="Look at Who used it.")
+    return found
+
+
+def _read(node: Node, receipt_id: str) -> Envelope | None:
+    """The stored receipt; None where it is not what was logged, which verifying then says."""
+    try:
+        envelope = node.store.get(receipt_id)
+    except (InvalidDocument, FreeholdError):
+        return None
+    return envelope if envelope.document.id == receipt_id else None
+
+
+def _detail(node: Node, envelope: Envelope) -> dict[str, Any]:
+    document = envelope.document
+    assert isinstance(document, Receipt)
+    return {
+        "body": document,
+        "provider": name_of(node, document.provider),
+        "holder": name_of(node, document.holder),
+        "money": [
+            {"who": _payee(node, line.account), "units": line.delta_units, "reason": line.reason}
+            for line in document.money
+        ],
+        "signatures": [
+            {
+                "role": one.role,
+                "who": name_of(node, one.signer),
+                "signature": one.signature,
+                "signer": one.signer,
+            }
+            for one in envelope.signatures
+        ],
+        "complete": envelope.is_complete,
+    }
+
+
+def _payee(node: Node, account: str) -> str:
+    return name_of(node, account) if len(account) == 42 else "everybody whose data made the model"
+
+
+def _inclusion(node: Node, position: int) -> dict[str, Any]:
+    with node.store.log() as log:
+        size = log.size()
+        path = log.inclusion_proof(position, size)
+    return {"size": size, "path": ["0x" + item.hex() for item in path]}
+
+
+PAGES = [
+    shows("/uses/{receipt}", receipt),
+    acts("/uses/{receipt}/verify", verify),
+    shows("/uses/{receipt}/evidence", evidence),
+]

@@ -1,0 +1,58 @@
+"""Uses in plain words: who did what with what, seen from this node."""
+
+from __future__ import annotations
+
+import re
+
+from markupsafe import Markup
+
+from freehold.features.proof.uses import Use
+from freehold.kernel.node import Node
+from freehold.kernel.web.people import name_of
+from freehold.kernel.web.words import money, named
+
+ACTIONS = {
+    "train": "trained on it",
+    "infer": "asked it for an answer",
+    "read": "read it",
+    "query": "queried it",
+    "derive": "derived from it",
+    "redistribute": "passed it on",
+}
+_HEX = re.compile(r"0x[0-9a-f]{8,}")
+_DONE = {"read": "read", "query": "queried", "derive": "derived something from", "redistribute": "passed on"}
+
+
+def sentence(node: Node, use: Use) -> Markup:
+    """`Northside Research trained round 3 on Breast Cancer Part 1, paid $0.00`."""
+    who = Markup("You") if use.holder == node.account else named(name_of(node, use.holder), 50)
+    what = Markup("<b>{}</b>").format(named(_name(node, use.asset), 60))
+    if use.provider != node.account and use.holder == node.account:
+        what += Markup(" of {}").format(named(name_of(node, use.provider), 50))
+    return Markup("{} {}, paid {}").format(who, _act(use, what), money(use.units))
+
+
+def _act(use: Use, what: Markup) -> Markup:
+    if use.action == "train" and use.round == 0:
+        return Markup("compared the rows of {} with those of others, under noise").format(what)
+    if use.action == "train" and use.round is not None:
+        return Markup("trained round {} on {}").format(use.round, what)
+    if use.action == "train":
+        return Markup("trained on {}").format(what)
+    if use.action == "infer":
+        return Markup("asked {} for an answer").format(what)
+    return Markup("{} {}").format(_DONE.get(use.action, "used"), what)
+
+
+def _name(node: Node, asset_id: str) -> str:
+    return node.asset(asset_id).name if node.store.has(asset_id) else asset_id[:10]
+
+
+def readable(node: Node, text: str) -> str:
+    """A sentence of a check with accounts by their names and hashes left out; the exact one stands folded away."""
+
+    def word(match: re.Match[str]) -> str:
+        account = match.group()
+        return name_of(node, account) if len(account) == 42 else "…"
+
+    return _HEX.sub(word, text)

@@ -1,0 +1,164 @@
+"""Who used what, when: receipts of this party's log, newest first, a page at a time.
+
+Every question is answered from an index, so a page costs the same at a hundred and at a million receipts.
+"""
+
+from __future__ import annotations
+
+import heapq
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from freehold.core.errors import InvalidInput
+from freehold.kernel.node import Node
+
+MAX_PAGE = 200
+MAX_CHOICES = 200
+NEWEST = (2**53, 2**53)
+_COLUMNS = (
+    "r.position, r.id, r.issued_at, r.action, r.asset, r.provider, r.holder, r.units, d.complete, d.envelope"
+)
+_CHOSEN = frozenset({"asset", "provider", "holder", "action"})
+
+
+@dataclass(frozen=True)
+class Use:
+    """One receipt as a list shows it."""
+
+    position: int
+    """In this party's log."""
+    id: str
+    issued_at: int
+    action: str
+    asset: str
+    provider: str
+    holder: str
+    units: int
+    """What was paid."""
+    complete: bool
+    """Both sides have signed."""
+    round: int | None
+    """Of a training run; 0 is the comparison of rows before the first. None where there is none or it cannot be read."""
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Where a next page begins."""
+        return self.issued_at, self.position
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which receipts are wanted; empty means all."""
+
+    asset: str = ""
+    who: str = ""
+    """An account on either side."""
+    action: str = ""
+    since: int = 0
+    """Unix seconds."""
+
+
+def page(node: Node, wanted: Filter, before: tuple[int, int] = NEWEST, limit: int = 50) -> list[Use]:
+    """Receipts older than `before` (time, position), newest first.
+
+    Raises:
+        InvalidInput: too many at once.
+    """
+    if not 1 <= limit <= MAX_PAGE:
+        raise InvalidInput(f"at most {MAX_PAGE} receipts at once")
+    sides = ({"provider": wanted.who}, {"holder": wanted.who}) if wanted.who else ({},)
+    fixed = {name: value for name, value in (("asset", wanted.asset), ("action", wanted.action)) if value}
+    found = [_rows(node, {**fixed, **side}, wanted.since, before, limit) for side in sides]
+    merged = heapq.merge(*found, key=lambda use: use.place, reverse=True)
+    return list(islice(_once(merged), limit))
+
+
+def _once(uses: Iterator[Use]) -> Iterator[Use]:
+    """A receipt between a party and itself is found on both sides."""
+    last = None
+    for use in uses:
+        if use.id != last:
+            yield use
+        last = use.id
+
+
+def _rows(node: Node, fixed: dict[str, str], since: int, before: tuple[int, int], limit: int) -> list[Use]:
+    where = "".join(f"r.{name} = ? AND " for name in fixed)
+    query = (
+        f"SELECT {_COLUMNS} FROM receipts AS r JOIN documents AS d ON d.id = r.id WHERE {where}"  # noqa: S608
+        " r.issued_at >= ? AND (r.issued_at, r.position) < (?, ?)"
+        " ORDER BY r.issued_at DESC, r.position DESC LIMIT ?"
+    )
+    with node.store.reading() as connection:
+        rows = connection.execute(query, (*fixed.values(), since, *before, limit)).fetchall()
+    return [_use(row) for row in rows]
+
+
+def _use(row: tuple[Any, ...]) -> Use:
+    *shown, complete, envelope = row
+    return Use(*shown, bool(complete), _round(envelope))  # type: ignore[call-arg] # as many as columns
+
+
+def _round(envelope: bytes) -> int | None:
+    try:
+        number = json.loads(envelope)["document"]["evidence"].get("round")
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return None
+    return number if type(number) is int else None
+
+
+def choices(node: Node, column: str) -> list[str]:
+    """Values of a column among all receipts, each once; one step in its index for each."""
+    if column not in _CHOSEN:
+        raise InvalidInput(f"receipts are not listed by {column}")
+    query = (
+        f"SELECT value FROM (WITH RECURSIVE seen(value) AS (SELECT min({column}) FROM receipts"  # noqa: S608 - one of a fixed set
+        f" UNION ALL SELECT (SELECT min({column}) FROM receipts WHERE {column} > seen.value)"
+        " FROM seen WHERE seen.value IS NOT NULL) SELECT value FROM seen) AS found"
+        " WHERE value IS NOT NULL LIMIT ?"
+    )
+    with node.store.reading() as connection:
+        return [str(row[0]) for row in connection.execute(query, (MAX_CHOICES,)).fetchall()]
+
+
+def count(node: Node, asset: str, action: str) -> tuple[int, int]:
+    """(receipts, units paid) of one action on one asset."""
+    with node.store.reading() as connection:
+        row = connection.execute(
+            "SELECT count(*), coalesce(sum(units), 0) FROM receipts WHERE asset = ? AND action = ?",
+            (asset, action),
+        ).fetchone()
+    return int(row[0]), int(row[1])
+
+
+def recent_entries(node: Node, limit: int = 30) -> list[dict[str, Any]]:
+    """The log's newest entries, newest first: position, id, type, kind."""
+    with node.store.reading() as connection:
+        rows = connection.execute(
+            "SELECT position, id, type, kind FROM documents WHERE position IS NOT NULL"
+            " ORDER BY position DESC LIMIT ?",
+            (min(limit, MAX_PAGE),),
+        ).fetchall()
+    return [{"position": row[0], "id": row[1], "type": row[2], "kind": row[3]} for row in rows]
+
+
+def one(node: Node, receipt_id: str) -> Use | None:
+    """A single receipt of this log."""
+    query = f"SELECT {_COLUMNS} FROM receipts AS r JOIN documents AS d ON d.id = r.id WHERE d.id = ? AND r.position = d.position"  # noqa: S608
+    with node.store.reading() as connection:
+        row = connection.execute(query, (receipt_id,)).fetchone()
+    return _use(row) if row else None
+
+
+def spent_by_day(node: Node, since: int) -> list[tuple[int, str, int, int]]:
+    """(day, model, answers, units) of answers this party paid for; a day is Unix seconds through 86,400."""
+    with node.store.reading() as connection:
+        rows = connection.execute(
+            "SELECT issued_at / 86400, asset, count(*), sum(units) FROM receipts"
+            " WHERE holder = ? AND issued_at >= ? AND units > 0 GROUP BY 1, 2 ORDER BY 1",
+            (node.account, since),
+        ).fetchall()
+    return [(int(row[0]), str(row[1]), int(row[2]), int(row[3])) for row in rows]

@@ -1,0 +1,141 @@
+"""What an owner's node asks of a training plan before it grants anything, and remembers of it afterwards.
+
+The plan is the whole of what the owner agrees to: who takes part, with which rows, by which recipe, under how
+much noise, measured on which committed table. A grant names its hash, so nothing of it can change later.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from freehold.core.documents import REVEALS, Asset
+from freehold.core.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from freehold.core.ids import hash_bytes
+from freehold.features.privacy import budget
+from freehold.features.privacy.rules import privacy
+from freehold.features.training.rules.record import RunPlan
+from freehold.kernel import custody
+from freehold.kernel.node import Node
+from freehold.kernel.store import Transaction
+
+MAX_ROUND_OPERATIONS = 2 * 10**11
+"""Most multiply-adds an owner spends on one round: some minutes of one core."""
+
+
+class PlanRefused(NotAllowed):
+    """The plan is not one that this owner's terms allow; `fields["field"]` says where."""
+
+    code = "training.plan_refused"
+
+
+class NotStamped(Conflict):
+    """The plan, and with it the test table's commitment, does not stand on chain yet."""
+
+    code = "training.not_stamped"
+
+
+class RunGranted(Conflict):
+    """This run has its grant already."""
+
+    code = "training.run_granted"
+
+
+def read_plan(value: Any) -> RunPlan:
+    """A plan as a builder sends it.
+
+    Raises:
+        InvalidInput: there is none, or it is malformed.
+    """
+    if value is None:
+        raise InvalidInput(
+            "training is granted for one run, by its plan",
+            hint="Order it: freehold train. It sends the plan.",
+        )
+    return RunPlan.from_json(value)
+
+
+def require_plan(node: Node, asset: Asset, holder: str, plan: RunPlan) -> None:
+    """The plan fits this owner's data, terms and budget.
+
+    Raises:
+        PlanRefused, BudgetSpent, DataLost; NotStamped: ask again once the plan stands on chain.
+    """
+    mine = next((owner for owner in plan.owners if owner.account == node.account), None)
+    schema, terms = asset.schema_, asset.terms
+    own_columns = (schema.get("columns"), schema.get("label"))
+    rows, rows_each = schema.get("rows"), schema.get("rows_each", 1)
+    wrong = (
+        ("builder", plan.builder != holder, "it is another's plan"),
+        ("owners", mine is None or mine.asset != asset.id, "it does not name this dataset"),
+        ("rows", mine is not None and mine.rows != rows, f"this dataset has {rows} distinct rows"),
+        ("columns", (list(plan.columns), plan.label) != own_columns, "this dataset has other columns"),
+        ("rows_each", plan.rows_each < rows_each, f"one subject has up to {rows_each} rows here"),
+        ("level", _exceeds(plan.level, terms.reveals), f"this owner reveals {terms.reveals}, no more"),
+        (
+            "epsilon_micro",
+            plan.epsilon_micro > terms.epsilon_run_micro,
+            f"a run may cost an epsilon of {terms.epsilon_run_micro / 1e6:g} here",
+        ),
+        (
+            "delta_exponent",
+            plan.delta_exponent < privacy.delta_exponent_for(int(rows or 0)),
+            "delta is too large for so many rows",
+        ),
+        (
+            "judge",
+            bool(plan.judge) and plan.judge not in terms.judges,
+            "this owner does not open to that judge",
+        ),
+        ("recipe", _operations(plan) > MAX_ROUND_OPERATIONS, "a round would cost this owner too much work"),
+    )
+    for field, broken, reason in wrong:
+        if broken:
+            raise PlanRefused(f"the plan is refused: {reason}", hint=_HINT, field=field, asset=asset.id)
+    custody.require_there(node, asset.id)
+    if not node.chain.read("Timestamps", "stampedAt", hash_bytes(plan.run_id)):
+        raise NotStamped(
+            "the plan does not stand on chain", hint="Stamp it, so that all can see the test came first."
+        )
+    budget.require_room(node, asset.id, plan.rho_nano, plan.run_id)
+
+
+_HINT = "Look at the asset's terms (freehold search) and order within them."
+
+
+def remember(node: Node, tx: Transaction, asset: Asset, plan: RunPlan) -> None:
+    """Keep an agreed plan, and room for it in the budget for a while.
+
+    Raises:
+        RunGranted: by an earlier grant. BudgetSpent.
+    """
+    name = f"planned:{plan.run_id}"
+    if node.store.state(name) is not None:
+        raise RunGranted("this run was granted before", hint="Use that grant, or plan another run.")
+    budget.require_room(node, asset.id, plan.rho_nano)
+    tx.set(name, plan.to_json())
+    budget.reserve(node, tx, asset.id, plan.run_id, plan.rho_nano)
+
+
+def plan_of(node: Node, run: str) -> RunPlan:
+    """The plan that this owner agreed to.
+
+    Raises:
+        NotFound.
+    """
+    stored = node.store.state(f"planned:{run}")
+    if stored is None:
+        raise NotFound("this node has not agreed to such a run", hint="Ask for a grant with its plan.")
+    return RunPlan.from_json(stored)
+
+
+def uses_of(plan: RunPlan) -> int:
+    """How often a run uses each owner's data."""
+    return plan.recipe.rounds + 1 - plan.first_round
+
+
+def _exceeds(level: str, allowed: str) -> bool:
+    return REVEALS.index(level) > REVEALS.index(allowed)
+
+
+def _operations(plan: RunPlan) -> int:
+    return 2 * plan.width * max(plan.rows.values())

@@ -1,0 +1,1 @@
+"""What a verifier repeats of a run."""

@@ -1,0 +1,221 @@
+"""Training jobs in the background: one thread each, progress where the user looks, resumed at start."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import Any
+
+from freehold.core.documents import Claim
+from freehold.core.errors import Conflict, FreeholdError, NotFound
+from freehold.core.ids import resolve
+from freehold.features.grants.asking import GrantWaiting
+from freehold.features.models import releasing
+from freehold.features.training import training
+from freehold.features.training.rules.record import RunPlan
+from freehold.kernel.node import Node
+from freehold.kernel.peers import Peers
+
+HOLD_SECONDS = 5.0
+"""How long holding a job waits for the step in flight."""
+FIRST_WAIT_SECONDS = 2.0
+LONGEST_WAIT_SECONDS = 600.0
+MAX_ASKS = 2_000
+"""Owners who decide by hand are asked so often: for about two weeks, after which their requests lapsed."""
+ENDED = ("done", "withheld")
+"""Steps after which a job goes on only by its owner's word."""
+_log = logging.getLogger("freehold.jobs")
+
+
+class JobStopping(Conflict):
+    """A job was told to stop and has not ended its step yet."""
+
+    code = "training.stopping"
+
+
+class Jobs:
+    """All training jobs of one node."""
+
+    def __init__(self, node: Node, peers: Peers) -> None:
+        self._node, self._peers = node, peers
+        self._progress: dict[str, dict[str, Any]] = {}
+        self._running: dict[str, tuple[threading.Thread, training.Job]] = {}
+        self._lock = threading.Lock()
+
+    def start(self, order: training.Order) -> str:
+        """Begin a job and return its id."""
+        job_id = training.begin(self._node, self._peers, order)
+        self.resume(job_id)
+        return job_id
+
+    def resume(self, prefix: str) -> str:
+        """Go on with a job that stands still; nothing happens if it runs or is done.
+
+        Raises:
+            NotFound, Ambiguous. JobStopping: it was stopped a moment ago.
+        """
+        job_id = self.find(prefix)
+        with self._lock:
+            running = self._running.get(job_id)
+            if running and running[0].is_alive():
+                if running[1].stopped:
+                    raise JobStopping("the job's last step is not over yet", hint="Try again in a moment.")
+                if self._progress.get(job_id, {}).get("waiting"):
+                    self._progress[job_id] |= {"waiting": [], "error": None}
+                    running[1].nudge()
+                return job_id
+            if self._node.store.state(f"held:{job_id}"):
+                with self._node.store.transaction() as tx:
+                    tx.delete(f"held:{job_id}")
+            if "plan" not in self._node.store.state(f"job:{job_id}"):
+                raise Conflict("this job was begun by an earlier Freehold", hint="Order the training again.")
+            job = training.Job(
+                self._node, self._peers, job_id, lambda progress: self._report(job_id, progress)
+            )
+            thread = threading.Thread(
+                target=self._run, args=(job_id, job), name=f"job-{job_id[:10]}", daemon=True
+            )
+            self._running[job_id] = (thread, job)
+            self._progress.pop(job_id, None)
+            thread.start()
+        return job_id
+
+    def resume_all(self) -> None:
+        """After a restart: go on with every job that is not done."""
+        for name, job in self._node.store.states("job:").items():
+            job_id = name.removeprefix("job:")
+            if job["step"] not in ENDED and "plan" in job and not self._node.store.state(f"held:{job_id}"):
+                self.resume(job_id)
+
+    def hold(self, prefix: str) -> str:
+        """Stop a job after the step in flight, until it is resumed by hand; what it has stays. Repeatable."""
+        job_id = self.find(prefix)
+        with self._node.store.transaction() as tx:
+            tx.set(f"held:{job_id}", value=True)
+        with self._lock:
+            running = self._running.get(job_id)
+        if running:
+            running[1].stop()
+            running[0].join(timeout=HOLD_SECONDS)
+        return job_id
+
+    def _run(self, job_id: str, job: training.Job) -> None:
+        try:
+            self._run_patiently(job_id, job)
+        except FreeholdError as error:
+            _log.warning("job %s stands still: %s", job_id[:10], error.message)
+            self._report(job_id, {"error": _shown(error), "waiting": []})
+        except Exception:  # noqa: BLE001 - a thread has no caller: the job says so
+            _log.exception("job %s failed", job_id[:10])
+            self._report(
+                job_id, {"error": {"title": "unexpected error", "hint": "See this node's log.", "code": ""}}
+            )
+
+    def _run_patiently(self, job_id: str, job: training.Job) -> None:
+        """Ask owners who decide by hand again and again, less and less often."""
+        for asked in range(MAX_ASKS):
+            try:
+                job.run()
+            except GrantWaiting as error:
+                if asked == MAX_ASKS - 1:
+                    raise
+                self._report(job_id, {"error": _shown(error), "waiting": error.fields["asked"]})
+                if not job.rest(min(FIRST_WAIT_SECONDS * 2.0 ** min(asked, 20), LONGEST_WAIT_SECONDS)):
+                    return
+                self._report(job_id, {"error": None, "waiting": []})
+            else:
+                return
+
+    def _report(self, job_id: str, progress: dict[str, Any]) -> None:
+        with self._lock:
+            self._progress[job_id] = {**self._progress.get(job_id, {}), **progress}
+
+    def find(self, prefix: str) -> str:
+        """The full id of a job.
+
+        Raises:
+            NotFound, Ambiguous.
+        """
+        names = self._node.store.states("job:")
+        return resolve(prefix, (name.removeprefix("job:") for name in names), "job")
+
+    def get(self, prefix: str) -> dict[str, Any]:
+        """A job as it stands now."""
+        job_id = self.find(prefix)
+        stored = self._node.store.state(f"job:{job_id}")
+        if stored is None:
+            raise NotFound("no such job")
+        with self._lock:
+            running = self._running.get(job_id)
+            live = self._progress.get(job_id, {})
+            waiting = live.get("waiting", [])
+            alive = bool(running and running[0].is_alive()) and not waiting
+        plan = stored.get("plan") or {}
+        recipe = plan.get("recipe") or stored.get("recipe", {})
+        return {
+            "id": job_id,
+            "name": stored["name"],
+            "step": stored["step"],
+            "round": live.get("round", 0),
+            "rounds": recipe.get("rounds", 0),
+            "absent": live.get("absent", stored.get("absent", {})),
+            "silent": live.get("silent", stored.get("silent", {})),
+            "grants": live.get("grants", stored.get("grants", {})),
+            "owners": len(stored["assets"]),
+            "level": plan.get("level", "update"),
+            "epsilon_micro": plan.get("epsilon_micro", 0),
+            "quorum_bps": plan.get("quorum_bps", 10_000),
+            "scores": self._scores(stored),
+            "model": stored.get("model"),
+            "run": stored.get("run"),
+            "held": bool(self._node.store.state(f"held:{job_id}")),
+            "waiting": waiting,
+            "error": None if alive else live.get("error"),
+            "running": alive,
+        }
+
+    def _scores(self, stored: dict[str, Any]) -> dict[str, int] | None:
+        if "plan" not in stored or "contribution" not in stored:
+            return None
+        scores: dict[str, int] = self._node.typed(stored["contribution"], Claim).statement["scores"]
+        return scores
+
+    def release(self, prefix: str) -> str:
+        """Release a model that was held back because it is no better than its baseline. Repeatable.
+
+        Raises:
+            Conflict: it is not held back, or below the plan's least score.
+        """
+        job_id = self.find(prefix)
+        stored = self._node.store.state(f"job:{job_id}")
+        if stored["step"] == "withheld":
+            plan = RunPlan.from_json(stored["plan"])
+            if not releasing.is_good_enough(self._node, {**stored, "anyway": True}, plan):
+                raise Conflict(
+                    f"owners agreed to release only what is right on {plan.least_correct_bps / 100:g} % of the test",
+                    hint="Order the training again with another least score.",
+                )
+            with self._node.store.transaction() as tx:
+                tx.set(f"job:{job_id}", {**stored, "step": "release", "anyway": True})
+        elif not stored.get("anyway"):
+            raise Conflict("this model is not held back", hint="See: freehold jobs.")
+        return self.resume(job_id)
+
+    def overview(self) -> list[dict[str, Any]]:
+        """All jobs, oldest first."""
+        jobs = self._node.store.states("job:")
+        ordered = sorted(jobs.values(), key=lambda job: int(job["started_at"]))
+        return [self.get(job["id"]) for job in ordered]
+
+    def stop(self) -> None:
+        """Let steps in flight end; they resume at the next start."""
+        with self._lock:
+            running = list(self._running.values())
+        for _, job in running:
+            job.stop()
+        for thread, _ in running:
+            thread.join(timeout=5)
+
+
+def _shown(error: FreeholdError) -> dict[str, str]:
+    return {"title": error.message, "hint": error.hint, "code": error.code}

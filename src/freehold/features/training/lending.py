@@ -1,0 +1,622 @@
+"""A data owner's side of training: every use is checked, charged, computed here, receipted and logged.
+
+What leaves this process is one noised update a round (and, in round 0, a noised sketch). An owner trusts
+nothing the builder says: it saw every other owner's signed grant, recomputes the model of each round from
+what all owners committed to before any of it was shown, and answers one history only.
+
+    accept (in granting) -> commit 0, reveal 0, commit 1, reveal 1, ... -> agree
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from freehold.core.canonical import canonical_bytes, parse
+from freehold.core.documents import Asset, Claim, Grant, Receipt
+from freehold.core.errors import Conflict, InvalidDocument, InvalidInput, NotAllowed, NotFound
+from freehold.core.ids import sha256_hex
+from freehold.core.signing import Envelope, parse_envelope
+from freehold.features.data.publishing import open_table
+from freehold.features.data.rules.table import Table
+from freehold.features.grants import unused
+from freehold.features.grants.granting import standing
+from freehold.features.grants.rules.check import ForeignGrant, require_receipt_fits, require_usable, use_price
+from freehold.features.privacy import budget
+from freehold.features.training.admitting import plan_of
+from freehold.features.training.rules import record, sketch, updates
+from freehold.features.training.rules.record import Replay, Round, RunPlan, Start
+from freehold.features.training.rules.scaling import unit_rows
+from freehold.kernel import logbook
+from freehold.kernel.node import Node
+from freehold.kernel.store import Transaction
+
+KEPT_TABLES = 4
+KEPT_RUNS = 16
+KEPT_GRANTS = 4_096
+UNHEARD_PART = 5
+"""An owner agrees to a split if no more than this part of its updates was left out."""
+SALT_BYTES = 16
+
+
+class NotCountersigned(NotAllowed):
+    """The holder has not yet signed the receipt of its last use."""
+
+    code = "receipt.not_countersigned"
+
+
+class RoundsMissing(Conflict):
+    """This owner has not seen every round before; `fields["number"]` is the first it lacks."""
+
+    code = "training.rounds_missing"
+
+
+class TwoHistories(Conflict):
+    """The builder signed two different accounts of one round: both are kept, and prove it."""
+
+    code = "training.two_histories"
+
+
+class NotCommitted(NotAllowed):
+    """The owner neither used its grant of the run nor was paid for it, so it vouches for nothing."""
+
+    code = "training.not_committed"
+
+
+class AgreedOtherwise(Conflict):
+    """The owner has signed that it agrees to another account of the run; it signs one."""
+
+    code = "training.agreed_otherwise"
+
+
+class WrongContribution(NotAllowed):
+    """The values that the builder states are not those that follow from the run."""
+
+    code = "training.wrong_contribution"
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """An owner's table, opened and made ready for one scaling; in memory only."""
+
+    table: Table
+    z: npt.NDArray[np.int16]
+
+
+class Lender:
+    """The runs that this owner's data takes part in; usable from several threads."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._prepared: OrderedDict[str, Prepared] = OrderedDict()
+        self._running: OrderedDict[str, Replay] = OrderedDict()
+        self._grants: dict[str, Grant] = {}
+        self._lock = threading.Lock()
+
+    def commit(self, holder: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Compute this owner's part of a round and answer with its signed hash alone.
+
+        A repeated request gets the stored answer: nothing is computed, counted or charged twice.
+
+        Raises:
+            RoundsMissing, NotCountersigned, TwoHistories; NotAllowed and its kin; BudgetSpent.
+        """
+        grant, asset, plan = self._granted(holder, body)
+        with self._node.exclusive(f"run:{plan.run_id}"):
+            number = _number(plan, body)
+            known = self._node.store.answered(_key(plan, number))
+            if known is not None:
+                answer: dict[str, Any] = parse(known[1])
+                return answer
+            # before anything is kept: what a builder sends along can be large
+            require_usable(
+                grant, asset, standing(self._node, grant), holder=holder, action="train", run=plan.run_id
+            )
+            # nothing is charged for data that cannot be opened
+            self._ready(plan, asset)
+            self._begin(plan, grant, body.get("start"), charged=True)
+            running = self._follow(plan, body.get("rounds"))
+            if running.next != number:
+                raise RoundsMissing("this owner lacks rounds", hint="Send them.", number=running.next)
+            self._take_signatures(holder, body.get("countersigned"))
+            self._require_countersigned(grant)
+            with self._node.store.transaction() as tx:
+                self._charge(tx, plan, grant)
+            return self._use(plan, grant, asset, running, self._answer(plan, asset, running))
+
+    def reveal(self, holder: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Show what was committed to, once the builder has signed who else committed to what. Repeatable.
+
+        Raises:
+            NotFound: nothing was committed to. TwoHistories, InvalidDocument, VerificationFailed.
+        """
+        _, _, plan = self._granted(holder, body)
+        with self._node.exclusive(f"run:{plan.run_id}"):
+            number = _number(plan, body)
+            given = self._node.store.state(f"given:{plan.run_id}:{number:03d}")
+            if given is None:
+                raise NotFound(
+                    "this owner committed to nothing in that round", hint="Ask it to commit first."
+                )
+            claim = self._see(plan, number, body.get("claim"), body.get("receipts"))
+            if self._node.account not in claim.document.body["statement"]["commitments"]:
+                raise InvalidDocument("the claim of the round leaves this owner's commitment out")
+            return {"salt": given["salt"], "update": given["update"]}
+
+    def agree(self, holder: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Recompute every owner's value from the run and the opened test table, and sign that they agree.
+
+        Raises:
+            WrongContribution; RoundsMissing; VerificationFailed; InvalidDocument.
+        """
+        grant, _, plan = self._granted(holder, body)
+        with self._node.exclusive(f"run:{plan.run_id}"):
+            contribution = require_claim(
+                self._node, body.get("contribution"), "contribution", plan.run_id, holder
+            )
+            known = self._node.store.state(f"agreed:{plan.run_id}")
+            if known and known["contribution"] == contribution.document.id:
+                return {"agreement": self._node.store.get(known["agreement"]).to_json()}
+            if known:
+                raise AgreedOtherwise(
+                    "this owner agreed to another account of that run", hint="Show the one it signed for."
+                )
+            if unused.is_unused(self._node, grant.id):
+                raise NotCommitted("this owner took no part in that run", hint="Go on without it.")
+            self._begin(plan, grant, body.get("start"), charged=False)
+            running = self._follow(plan, body.get("rounds"))
+            if not running.is_done:
+                raise RoundsMissing("this owner lacks rounds", hint="Send them.", number=running.next)
+            opening = require_claim(
+                self._node, body.get("opening"), "test_opening", plan.run_id, plan.test.holder
+            )
+            self._require_same(plan, contribution, opening, body.get("test"))
+            answer = self._sign(plan, contribution, opening)
+        # the run is over here, once: what its evidence will have to show of this log is all in it
+        logbook.anchor_soon(self._node)
+        return answer
+
+    # what a run is made of
+
+    def _granted(self, holder: str, body: dict[str, Any]) -> tuple[Grant, Asset, RunPlan]:
+        grant = self._node.grant(str(body.get("grant")))
+        if grant.run is None or grant.holder != holder or grant.issuer != self._node.account:
+            raise ForeignGrant(
+                "training needs a grant of this node for one run",
+                hint="Ask for one with a plan.",
+                grant_id=grant.id,
+            )
+        return grant, self._node.asset(grant.asset), plan_of(self._node, grant.run)
+
+    def _begin(self, plan: RunPlan, own: Grant, value: Any, *, charged: bool) -> None:
+        """Take the builder's start: this owner's grant and every other's own signed one for this run.
+
+        Where the run is `charged`, its whole cost is taken in the transaction that keeps the first of it.
+        """
+        name = f"start:{plan.run_id}"
+        if self._node.store.state(name) is not None:
+            return
+        if not isinstance(value, dict):
+            raise RoundsMissing("this owner has not seen who takes part", number=plan.first_round)
+        claim = require_claim(self._node, value.get("claim"), "training_start", plan.run_id, plan.builder)
+        assert isinstance(claim.document, Claim)
+        start = Start.from_json(claim.document.statement.get("start"), plan)
+        if start.grants.get(own.issuer) != own.id:
+            raise InvalidDocument("the start does not name this owner's grant")
+        grants = require_grants(self._node, plan, start, value.get("grants"))
+        with self._node.store.transaction() as tx:
+            if charged:
+                self._charge(tx, plan, own)
+            unused.authorise(self._node, tx, own.id)
+            tx.put(claim, logged=False)
+            for envelope in grants:
+                if not self._node.store.has(envelope.document.id):
+                    tx.put(envelope, logged=False)
+            tx.set(name, {"claim": claim.document.id, "start": start.to_json()})
+
+    def _charge(self, tx: Transaction, plan: RunPlan, grant: Grant) -> None:
+        """Take a run's cost from the budget, once however often it is asked."""
+        budget.charge(
+            self._node, tx, grant.asset, plan.run_id, plan.rho_nano, plan.epsilon_micro, grant.holder
+        )
+
+    def _follow(self, plan: RunPlan, values: Any) -> Replay:
+        """The run so far, after rounds that were sent along."""
+        running = self._current(plan)
+        for value in values if isinstance(values, list) else []:
+            if not isinstance(value, dict):
+                raise InvalidInput("a round is an object of claim, receipts and revealed")
+            claim = self._see(plan, None, value.get("claim"), value.get("receipts"))
+            assert isinstance(claim.document, Claim)
+            made = record.parse_round(plan, claim.document.statement, value.get("revealed"))
+            if made.number < running.next:
+                continue
+            try:
+                running.add(made)
+            except BaseException:
+                with self._lock:
+                    self._running.pop(plan.run_id, None)
+                raise
+            with self._node.store.transaction() as tx:
+                tx.set(f"followed:{plan.run_id}:{made.number:03d}", made.to_json())
+        return running
+
+    def _current(self, plan: RunPlan) -> Replay:
+        with self._lock:
+            running = self._running.get(plan.run_id)
+        if running is None:
+            running = replayed(self._node, plan)
+            with self._lock:
+                self._running[plan.run_id] = running
+                while len(self._running) > KEPT_RUNS:
+                    self._running.popitem(last=False)
+        return running
+
+    def _see(self, plan: RunPlan, number: int | None, value: Any, receipts: Any) -> Envelope:
+        """The builder's claim of a round: signed, in its place, of receipts that owners signed; one only.
+
+        Raises:
+            TwoHistories, InvalidDocument, InvalidInput, RoundsMissing.
+        """
+        node, run = self._node, plan.run_id
+        claim = require_claim(node, value, "training_round", run, plan.builder)
+        assert isinstance(claim.document, Claim)
+        statement = claim.document.statement
+        made = record.parse_round(plan, statement, {})
+        if number not in (None, made.number):
+            raise InvalidDocument("the claim is of another round")
+        name = f"seen:{run}:{made.number:03d}"
+        seen = node.store.state(name)
+        if seen == claim.document.id:
+            return claim
+        if seen is not None:
+            if node.store.state(f"two_histories:{run}") is None:
+                # two prove it; a builder that signs more of them fills nothing
+                with node.store.transaction() as tx:
+                    tx.put(claim, logged=False)
+                    tx.set(f"two_histories:{run}", [seen, claim.document.id])
+            raise TwoHistories(
+                f"the builder signed two accounts of round {made.number}",
+                hint="Both are kept here: show them to whom you want to convince.",
+                claims=[seen, claim.document.id],
+            )
+        running = self._current(plan)
+        if made.number != running.next:
+            raise RoundsMissing("this owner lacks rounds", hint="Send them.", number=running.next)
+        self._require_in_place(plan, statement, running)
+        start = self._start(plan)
+        if sorted([*made.commitments, *made.absent]) != sorted(start.grants):
+            raise InvalidDocument("a round accounts for each owner that takes part, once")
+        own = require_receipts(node, plan, start, made, receipts, self._grant)
+        with node.store.transaction() as tx:
+            tx.put(claim, logged=False)
+            if own is not None:
+                if not node.store.has(own.document.id):
+                    # given before this node was restored from an older state: number and budget are taken
+                    grant = node.grant(start.grants[node.account])
+                    tx.count_use(grant.id, use_price(grant))
+                    budget.charge(node, tx, grant.asset, run, plan.rho_nano, plan.epsilon_micro, grant.holder)
+                tx.put(own)
+            tx.set(name, claim.document.id)
+        return claim
+
+    def _require_in_place(self, plan: RunPlan, statement: dict[str, Any], running: Replay) -> None:
+        before = running.next - 1
+        stored = self._node.store.state(f"followed:{plan.run_id}:{before:03d}")
+        seen = self._node.store.state(f"seen:{plan.run_id}:{before:03d}")
+        missing: list[str] = []
+        if stored is not None and seen is not None:
+            earlier = self._node.typed(seen, Claim).statement
+            missing = sorted(set(earlier["commitments"]) - set(stored))
+        expected = {
+            "start": self._node.store.state(f"start:{plan.run_id}")["claim"],
+            "previous": record.models_hash(plan, running.next, running.model),
+            "missing": missing,
+        }
+        for name, wanted in expected.items():
+            if statement.get(name) != wanted:
+                raise InvalidDocument(
+                    f"the claim of round {running.next} has another {name} than follows here"
+                )
+
+    def _grant(self, grant_id: str) -> Grant:
+        """A grant of a run, checked when the run began; the same are asked for in every round."""
+        with self._lock:
+            if grant_id not in self._grants:
+                if len(self._grants) >= KEPT_GRANTS:
+                    self._grants.clear()
+                self._grants[grant_id] = self._node.grant(grant_id)
+            return self._grants[grant_id]
+
+    def _start(self, plan: RunPlan) -> Start:
+        known = self._node.store.state(f"start:{plan.run_id}")
+        if known is None:
+            raise RoundsMissing("this owner has not seen who takes part", number=plan.first_round)
+        return Start.from_json(known["start"], plan)
+
+    # one use
+
+    def _answer(self, plan: RunPlan, asset: Asset, running: Replay) -> npt.NDArray[np.int64]:
+        own = record.round_seed(plan, running.next, running.model, noise_seed(self._node, plan))
+        ready = self._ready(plan, asset)
+        if running.next:
+            return updates.make(ready.z, ready.table.labels, running.model, plan.noise, own)
+        size = plan.sketch
+        return sketch.make(ready.table, plan.scaling, plan.nonce, size.buckets, size.sigma, own)
+
+    def _ready(self, plan: RunPlan, asset: Asset) -> Prepared:
+        name = f"{asset.id}:{plan.run_id}"
+        with self._lock:
+            if name in self._prepared:
+                self._prepared.move_to_end(name)
+                return self._prepared[name]
+            table = open_table(self._node, asset.id)[0]
+            self._prepared[name] = Prepared(table, unit_rows(table.features, plan.scaling))
+            while len(self._prepared) > KEPT_TABLES:
+                self._prepared.popitem(last=False)
+            return self._prepared[name]
+
+    def _use(
+        self, plan: RunPlan, grant: Grant, asset: Asset, running: Replay, update: npt.NDArray[np.int64]
+    ) -> dict[str, Any]:
+        """Receipt, log entry, count and stored answer, all in one transaction."""
+        node, run, number = self._node, plan.run_id, running.next
+        previous = record.models_hash(plan, number, running.model)
+        salt = (
+            "0x" + hashlib.sha256(f"salt {run} {number}".encode() + noise_seed(node, plan)).hexdigest()[:32]
+        )
+        seed = sha256_hex(noise_seed(node, plan))
+        with node.store.transaction() as tx:
+            uses, _ = node.store.uses(grant.id)
+            receipt = Receipt(
+                grant=grant.id,
+                action="train",
+                provider=node.account,
+                holder=grant.holder,
+                inputs=(asset.id,),
+                output=record.update_hash(plan, number, node.account, salt, update, previous),
+                epsilon_micro=0 if uses else plan.epsilon_micro,
+                evidence={"run": run, "round": number, "seed": seed},
+                sequence=uses + 1,
+                issued_at=node.now(),
+            )
+            envelope = node.seal(receipt, "provider")
+            answer = {"receipt": envelope.to_json()}
+            tx.put(envelope)
+            tx.count_use(grant.id, use_price(grant))
+            tx.set(f"given:{run}:{number:03d}", {"salt": salt, "update": update.tolist()})
+            tx.answer(_key(plan, number), run, canonical_bytes(answer))
+        return answer
+
+    def _take_signatures(self, holder: str, values: Any) -> None:
+        if values:
+            countersign(self._node, holder, values)
+
+    def _require_countersigned(self, grant: Grant) -> None:
+        unsigned = self._node.store.unsigned_receipts(grant.holder, grant.id)
+        if unsigned:
+            raise NotCountersigned(
+                "the receipt of the last use is not countersigned",
+                hint="Ask for that round again: the answer is the same; then send its receipt, signed.",
+                round=unsigned[0].evidence.get("round"),
+            )
+
+    # the end of a run
+
+    def _require_same(self, plan: RunPlan, contribution: Envelope, opening: Envelope, test: Any) -> None:
+        from freehold.features.data.rules import table as tables  # noqa: PLC0415
+        from freehold.features.training.checks.replaying import read_table  # noqa: PLC0415 - only at the end of a run
+
+        opened, claimed = opening.document, contribution.document
+        assert isinstance(opened, Claim)
+        assert isinstance(claimed, Claim)
+        table = read_table(test)
+        try:
+            salt = bytes.fromhex(str(opened.statement.get("salt")).removeprefix("0x"))
+        except ValueError:
+            raise InvalidDocument("the opening names no salt") from None
+        if "0x" + tables.commitment(table, salt).hex() != plan.test.commitment:
+            raise WrongContribution("the opened test table is not the one committed to before training")
+        rounds = _followed(self._node, plan)
+        start = self._start(plan)
+        done = record.replay(plan, start, rounds)
+        if opened.statement.get("model") != record.final_hash(plan, done.model):
+            raise WrongContribution("the test table was opened to another model than this run's")
+        self._require_heard(plan, rounds)
+        worth = record.value(plan, start, done, table)
+        model = record.model_hash(done.model, plan.scaling, plan.recipe, plan.columns)
+        expected = {**worth.statement(), "model": model, "missing": rounds[-1].unrevealed}
+        if claimed.statement != expected:
+            wrong = next(
+                name
+                for name in sorted({*expected, *claimed.statement})
+                if claimed.statement.get(name) != expected.get(name)
+            )
+            with self._node.store.transaction() as tx:
+                # the newest: whoever states ever other values replaces what it stated
+                earlier = self._node.store.state(f"disputed:{plan.run_id}")
+                if earlier is not None:
+                    tx.forget(earlier["contribution"])
+                tx.put(contribution, logged=False)
+                tx.set(f"disputed:{plan.run_id}", {"contribution": claimed.id, "field": wrong})
+            raise WrongContribution(
+                f"the builder states other {wrong} than follow from the run",
+                hint="This owner does not agree; its console shows both.",
+                field=wrong,
+            )
+
+    def _require_heard(self, plan: RunPlan, rounds: list[Round]) -> None:
+        """What this owner revealed was counted, but for the odd lost answer.
+
+        Who is left out is the builder's word, and it has seen what it leaves out: it could choose.
+        """
+        own = self._node.account
+        unheard = [
+            made.number
+            for made in rounds
+            if own in made.unrevealed
+            and self._node.store.state(f"given:{plan.run_id}:{made.number:03d}") is not None
+        ]
+        if len(unheard) > max(1, plan.recipe.rounds // UNHEARD_PART):
+            raise WrongContribution(
+                f"{len(unheard)} updates that this owner revealed were left out",
+                hint="Who is left out of so many rounds does not agree to the split.",
+                rounds=unheard,
+            )
+
+    def _sign(self, plan: RunPlan, contribution: Envelope, opening: Envelope) -> dict[str, Any]:
+        node = self._node
+        agreement = node.claim("agreement", plan.run_id, {"contribution": contribution.document.id})
+        with node.store.transaction() as tx:
+            tx.put(contribution, logged=False)
+            tx.put(opening, logged=False)
+            tx.put(agreement, public=True)
+            tx.set(
+                f"agreed:{plan.run_id}",
+                {"contribution": contribution.document.id, "agreement": agreement.document.id},
+            )
+        return {"agreement": agreement.to_json()}
+
+
+def noise_seed(node: Node, plan: RunPlan) -> bytes:
+    """This owner's secret for one run: 32 bytes that nobody without its keys can make, and it always can."""
+    return hmac.digest(node.keys.encryption_key, f"freehold/run-noise/v1 {plan.run_id}".encode(), "sha256")
+
+
+def replayed(node: Node, plan: RunPlan) -> Replay:
+    """The run as far as this owner followed it, computed again."""
+    known = node.store.state(f"start:{plan.run_id}")
+    if known is None:
+        raise RoundsMissing("this owner has not seen who takes part", number=plan.first_round)
+    running = Replay(plan, Start.from_json(known["start"], plan))
+    for made in _followed(node, plan):
+        running.add(made)
+    return running
+
+
+def _followed(node: Node, plan: RunPlan) -> list[Round]:
+    rounds = []
+    for name, revealed in node.store.states(f"followed:{plan.run_id}:").items():
+        claim = node.typed(node.store.state("seen" + name.removeprefix("followed")), Claim)
+        rounds.append(record.parse_round(plan, claim.statement, revealed))
+    return rounds
+
+
+def require_grants(node: Node, plan: RunPlan, start: Start, values: Any) -> list[Envelope]:
+    """Every owner's own signed grant for exactly this run, one for each that takes part.
+
+    Raises:
+        InvalidDocument.
+    """
+    if not isinstance(values, list) or len(values) != len(start.grants):
+        raise InvalidDocument("a start comes with the grant of each owner that takes part")
+    owners = {owner.account: owner for owner in plan.owners}
+    found = []
+    for value in values:
+        envelope = parse_envelope(value)
+        grant = envelope.document
+        if not isinstance(grant, Grant) or start.grants.get(grant.issuer) != grant.id:
+            raise InvalidDocument("a start names other grants than it comes with")
+        fits = (grant.run, grant.holder, grant.asset) == (
+            plan.run_id,
+            plan.builder,
+            owners[grant.issuer].asset,
+        )
+        if not fits:
+            raise InvalidDocument(f"the grant of {grant.issuer} is not for this run", owner=grant.issuer)
+        node.check(envelope)
+        found.append(envelope)
+    if len({envelope.document.id for envelope in found}) != len(start.grants):
+        raise InvalidDocument("a start comes with one grant twice")
+    return found
+
+
+def require_receipts(
+    node: Node,
+    plan: RunPlan,
+    start: Start,
+    made: Round,
+    values: Any,
+    grant_of: Callable[[str], Grant] | None = None,
+) -> Envelope | None:
+    """A complete receipt under each commitment of a round; returns this node's own, if there is one.
+
+    Raises:
+        InvalidDocument, InvalidSignature, NotAllowed.
+    """
+    if not isinstance(values, list) or len(values) != len(made.commitments):
+        raise InvalidDocument("a round comes with one receipt for each commitment")
+    found: dict[str, Envelope] = {}
+    for value in values:
+        envelope = parse_envelope(value)
+        receipt = envelope.document
+        if not isinstance(receipt, Receipt):
+            raise InvalidDocument("a round comes with receipts")
+        about = (receipt.evidence.get("run"), receipt.evidence.get("round"))
+        if set(receipt.evidence) != {"run", "round", "seed"}:
+            raise InvalidDocument(f"the receipt of {receipt.provider} says something else than a round's")
+        if about != (plan.run_id, made.number) or receipt.output != made.commitments.get(receipt.provider):
+            raise InvalidDocument(f"the receipt of {receipt.provider} is for something else")
+        if start.grants.get(receipt.provider) != receipt.grant:
+            raise InvalidDocument(f"the receipt of {receipt.provider} is under another grant")
+        node.check(envelope)
+        require_receipt_fits(receipt, (grant_of or node.grant)(receipt.grant))
+        found[receipt.provider] = envelope
+    if set(found) != set(made.commitments):
+        raise InvalidDocument("a round comes with one receipt for each commitment")
+    return found.get(node.account)
+
+
+def countersign(node: Node, holder: str, values: Any) -> dict[str, Any]:
+    """Take the holder's signatures under receipts this node gave.
+
+    Raises:
+        InvalidSignature, NotFound, InvalidInput.
+    """
+    if not isinstance(values, list) or len(values) > 1_000:
+        raise InvalidInput("receipts is a list of at most 1,000 envelopes")
+    envelopes = [parse_envelope(value) for value in values]
+    for envelope in envelopes:
+        receipt = envelope.document
+        if not isinstance(receipt, Receipt) or receipt.holder != holder or receipt.provider != node.account:
+            raise InvalidDocument("only the holder of a receipt of this node can countersign it")
+        node.store.get(receipt.id)
+        node.check(envelope)
+    with node.store.transaction() as tx:
+        for envelope in envelopes:
+            tx.put(envelope)
+    return {"countersigned": len(envelopes)}
+
+
+def require_claim(node: Node, value: Any, kind: str, about: str, issuer: str) -> Envelope:
+    """A signed claim of one kind, about one thing, by one party.
+
+    Raises:
+        InvalidDocument, InvalidSignature.
+    """
+    envelope = parse_envelope(value)
+    claim = envelope.document
+    if not isinstance(claim, Claim) or (claim.claim_kind, claim.about, claim.issuer) != (kind, about, issuer):
+        raise InvalidDocument(f"a {kind} claim was expected")
+    node.check(envelope)
+    return envelope
+
+
+def _number(plan: RunPlan, body: dict[str, Any]) -> int:
+    number = body.get("number")
+    if type(number) is not int or not plan.first_round <= number <= plan.recipe.rounds:
+        raise InvalidInput(f"the plan has rounds {plan.first_round} to {plan.recipe.rounds}")
+    return number
+
+
+def _key(plan: RunPlan, number: int) -> str:
+    # by run and not by grant: whatever is asked, a run has one history here
+    return f"committed:{plan.run_id}:{number:03d}"

@@ -1,0 +1,87 @@
+"""Ordering a training run: the test table is committed to and the plan made before anything is asked or bought."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from freehold.features.data import publishing
+from freehold.features.data.publishing import open_table, seal_table
+from freehold.features.data.rules import table as tables
+from freehold.features.grants import asking
+from freehold.features.training.planning import Order, check, grants_units, plan, require_allowed
+from freehold.kernel import ceiling
+from freehold.kernel.ceiling import Act
+from freehold.kernel.node import Node
+from freehold.kernel.peers import Peers
+
+__all__ = ["Order", "begin", "check"]
+
+
+def begin(node: Node, peers: Peers, order: Order) -> str:
+    """Check the order, commit the test table to the vault, make the plan, keep the job. Returns its id.
+
+    The same order again, while owners who decide by hand are still asked for it, is the same job.
+
+    Raises:
+        InvalidInput, InvalidTable, NotFound, TermsConflict, NotAllowed: nothing was started.
+    """
+    assets, test, table = check(node, peers, order)
+    total = grants_units(assets)
+    ceiling.require_shown(total, order.shown_units)
+    wanted = _wanted(order)
+    waiting = _waiting(node, wanted, table)
+    if waiting:
+        return waiting
+    # before anything is committed to: whether it may be paid is known now
+    ceiling.require_affordable(node, Act(wanted["name"], order.at_most_units), total)
+    salt = secrets.token_bytes(publishing.SALT_BYTES)
+    job_id = "0x" + secrets.token_hex(32)
+    if table is not None:
+        test = replace(test, commitment="0x" + tables.commitment(table, salt).hex())
+    made = plan(node, order, assets, test)
+    require_allowed(assets, order, made)
+    job = {
+        "id": job_id,
+        "step": "plan",
+        "order": wanted,
+        "name": order.name,
+        "assets": [asset.id for asset in assets],
+        "plan": made.to_json(),
+        "run": made.run_id,
+        "price_units": order.price_units,
+        "at_most_units": order.at_most_units,
+        "max_calls": order.max_calls,
+        "purpose": order.purpose,
+        "absent": {},
+        "started_at": node.now(),
+    }
+    with node.store.transaction() as tx:
+        if table is not None:
+            tx.set(f"sealed:{job_id}", asdict(seal_table(node, tx, table, salt)))
+        tx.set(f"job:{job_id}", job)
+    return job_id
+
+
+def _wanted(order: Order) -> dict[str, Any]:
+    """What makes two orders the same; the test table is compared by its rows."""
+    file = isinstance(order.test, Path)
+    spoken = {
+        name: value for name, value in asdict(order).items() if name not in ("shown_units", "at_most_units")
+    }
+    return {**spoken, "assets": sorted(order.assets), "test": None if file else order.test}
+
+
+def _waiting(node: Node, wanted: dict[str, Any], table: tables.Table | None) -> str:
+    """The id of a job of the same order whose owners have not all agreed yet; else empty."""
+    for job_id in sorted({row["job"] for row in asking.overview(node) if row["job"]}):
+        job = node.store.state(f"job:{job_id}")
+        if not job or job["step"] != "grants" or job.get("order") != wanted:
+            continue
+        if table is None or tables.canonical_bytes(open_table(node, job_id)[0]) == tables.canonical_bytes(
+            table
+        ):
+            return str(job_id)
+    return ""

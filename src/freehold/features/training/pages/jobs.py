@@ -1,0 +1,142 @@
+"""A training job: how far it is, who takes part, who was away and why, and what is held back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.responses import Response
+
+from freehold.core.documents import Claim
+from freehold.core.errors import NotFound
+from freehold.features.proof.sentences import readable
+from freehold.features.training.rules import findings
+from freehold.kernel.node import Node
+from freehold.kernel.web.people import name_of
+from freehold.kernel.web.visit import Visit, acts, shows
+
+STAGES = {
+    "plan": "writing the plan",
+    "grants": "asking the owners",
+    "rounds": "training",
+    "open": "opening the test",
+    "value": "measuring contributions",
+    "agree": "owners check the shares",
+    "release": "releasing the model",
+    "done": "done",
+    "withheld": "held back",
+}
+"""Steps of a job as people say them; a job that is held back was not released."""
+_ENDS = ("done", "withheld")
+
+
+def job(visit: Visit) -> Response:
+    """One job as it stands now."""
+    node = visit.node
+    found = visit.services.jobs.get(visit.params["job"])
+    stored = node.store.state(f"job:{found['id']}")
+    stages = [(key, label) for key, label in STAGES.items() if key not in _ENDS]
+    past = list(STAGES).index(found["step"]) > list(STAGES).index("rounds")
+    times = _round_times(node, found)
+    training = found["step"] == "rounds" and found["running"]
+    return visit.show(
+        "job.html",
+        job=found,
+        stages=stages,
+        at=len(stages) if found["step"] in _ENDS else list(STAGES).index(found["step"]),
+        done=found["rounds"] if past else len(times),
+        owners=[_owner(node, asset_id, found) for asset_id in stored["assets"]],
+        left_seconds=_left(times, found["rounds"]) if training else None,
+        started_at=stored["started_at"],
+        privacy=findings.privacy(found) if "plan" in stored else "",
+        scores=percents(found["scores"]) if found["scores"] else None,
+        problem=readable(node, found["error"]["title"]) if found["error"] else "",
+    )
+
+
+def percents(scores: dict[str, Any]) -> dict[str, str]:
+    """Right answers and what they stand beside, as people read them."""
+    rows = scores["rows"]
+    return {name: f"{scores[f'{name}_correct'] / rows:.1%}" for name in ("majority", "single")} | {
+        "right": f"{scores['correct'] / rows:.1%}",
+        "rows": f"{rows:,}",
+    }
+
+
+def _round_times(node: Node, found: dict[str, Any]) -> list[int]:
+    """When each round of training that is over was signed; the comparison of rows is none."""
+    if not found["run"]:
+        return []
+    kept = node.store.states(f"round:{found['run']}:")
+    claims = [node.typed(one["claim"], Claim) for _, one in sorted(kept.items())]
+    return [claim.issued_at for claim in claims if claim.statement["number"]]
+
+
+def _left(times: list[int], rounds: int) -> int | None:
+    """Seconds until the last round, by the pace so far."""
+    if len(times) < 2:
+        return None
+    return max(1, round((times[-1] - times[0]) / (len(times) - 1) * (rounds - len(times))))
+
+
+def _owner(node: Node, asset_id: str, found: dict[str, Any]) -> dict[str, Any]:
+    """One owner's state, and what there is to say of it: away when and why, not agreed and why."""
+    asset = node.asset(asset_id)
+    away, silent = found["absent"].get(asset.owner), found["silent"].get(asset.owner)
+    notes = []
+    if away:
+        notes.append(findings.away({**away, "why": readable(node, away["why"])}))
+    if silent:
+        notes.append(f"has not agreed to the shares: {silent}")
+    return {
+        "name": name_of(node, asset.owner),
+        "asset": asset.name,
+        "state": _state(asset_id, asset.owner, found),
+        "notes": notes,
+    }
+
+
+def _state(asset_id: str, owner: str, found: dict[str, Any]) -> str:
+    waits = next((row for row in found["waiting"] if row["asset"] == asset_id), None)
+    if waits:
+        return "countered" if waits["state"] == "countered" else "waits"
+    away = found["absent"].get(owner)
+    if away and (not away["rounds"] or (found["step"] == "rounds" and max(away["rounds"]) > found["round"])):
+        return "absent"
+    if owner in found["silent"]:
+        return "silent"
+    return "agreed" if owner in found["grants"] or found["step"] not in ("plan", "grants") else "asked"
+
+
+def stop(visit: Visit) -> Response:
+    """Stop a job until it is resumed."""
+    job_id = visit.services.jobs.hold(visit.params["job"])
+    return visit.go(f"/jobs/{job_id}", "Stopped. What was trained stays; resume it at any time.")
+
+
+def resume(visit: Visit) -> Response:
+    """Go on with a job."""
+    job_id = visit.services.jobs.resume(visit.params["job"])
+    return visit.go(f"/jobs/{job_id}", "It goes on.")
+
+
+def ask_release(visit: Visit) -> Response:
+    """What releasing a model that was held back means."""
+    found = visit.services.jobs.get(visit.params["job"])
+    if found["step"] != "withheld":
+        raise NotFound("this model is not held back", hint="Look at Models.")
+    return visit.show("release.html", job=found, scores=percents(found["scores"]))
+
+
+def release(visit: Visit) -> Response:
+    """Release it all the same."""
+    job_id = visit.services.jobs.release(visit.params["job"])
+    return visit.go(f"/jobs/{job_id}", "It is being released.")
+
+
+PAGES = [
+    shows("/jobs/{job}", job),
+    acts("/jobs/{job}/stop", stop),
+    acts("/jobs/{job}/resume", resume),
+    shows("/jobs/{job}/release", ask_release),
+    acts("/jobs/{job}/release", release),
+]

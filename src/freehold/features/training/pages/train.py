@@ -1,0 +1,233 @@
+"""Training: choosing data, a test set and a price, seeing what it comes to, and starting."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from starlette.responses import Response
+
+from freehold.core import money
+from freehold.core.documents import MAX_ROWS_PER_CALL
+from freehold.core.errors import FreeholdError, InvalidInput, NotFound
+from freehold.features.data import publishing
+from freehold.features.privacy.rules import promises
+from freehold.features.training import previewing
+from freehold.features.training.ordering import Order
+from freehold.features.training.planning import MAX_OWNERS
+from freehold.features.training.rules import findings
+from freehold.features.training.rules.logistic import MAX_ROUNDS
+from freehold.kernel.node import Node
+from freehold.kernel.terminal.options import millionths
+from freehold.kernel.web import paying
+from freehold.kernel.web.forms import Form, Upload
+from freehold.kernel.web.visit import Visit, acts, shows
+from freehold.shell import viewing
+
+TYPED = (
+    "name",
+    "price",
+    "epsilon",
+    "rounds",
+    "positive",
+    "quorum",
+    "patience",
+    "weight_cap",
+    "least",
+    "per",
+    "rows_per_call",
+    "round_to",
+)
+"""Fields that stand as they were typed where the form is shown again."""
+TICKED = ("compare", "exact", "review")
+
+
+@dataclass
+class Draft:
+    """An order that was checked and not placed yet."""
+
+    id: str
+    order: Order
+    upload: Upload
+    preview: dict[str, Any]
+    """What it would come to."""
+
+    def close(self) -> None:
+        """Delete the uploaded test table."""
+        self.upload.close()
+
+
+def choose(visit: Visit, error: FreeholdError | None = None) -> Response:
+    """Datasets that fit together, a test table, a name, a price and a privacy budget."""
+    node, form = visit.node, visit.form
+    chosen = form.chosen("asset") or [visit.query.get("with", "")]
+    text = visit.query.get("q", "")[:100]
+    groups = _groups(node, text)
+    allowed = [row["epsilon_run_micro"] for group in groups for row in group["rows"] if row["id"] in chosen]
+    return visit.show(
+        "train.html",
+        error.http_status if error else 200,
+        error=error,
+        groups=groups,
+        chosen=chosen,
+        text=text,
+        typed={key: form.text(key) for key in TYPED} if error else {},
+        ticked={key: bool(form.chosen(key)) if error else key == "compare" for key in TICKED},
+        allowed=promises.epsilon(min(allowed)) if allowed else "",
+        exact=any(row["exact"] for group in groups for row in group["rows"]),
+        most_rounds=MAX_ROUNDS,
+        most_owners=MAX_OWNERS,
+        peers=viewing.peers(node),
+    )
+
+
+def _groups(node: Node, text: str) -> list[dict[str, Any]]:
+    """Datasets with equal columns and label, which is what can be trained on together."""
+    groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    for row in publishing.search(node, text, "dataset"):
+        columns = row["columns"]
+        if int(row["expires_at"]) > node.now() and isinstance(columns, list):
+            key = (tuple(map(str, columns)), str(row["label"]))
+            groups.setdefault(key, []).append({**row, **_revealed(node, row)})
+    made = [
+        {
+            "columns": key[0],
+            "label": key[1],
+            "rows": rows,
+            "total": sum(int(row["rows"] or 0) for row in rows),
+        }
+        for key, rows in groups.items()
+    ]
+    return sorted(made, key=lambda group: -len(group["rows"]))
+
+
+def _revealed(node: Node, row: dict[str, Any]) -> dict[str, Any]:
+    """What a run may cost a dataset's rows, and whether it gives this node exact updates."""
+    exact = row["reveals"] == "update" and node.account in node.asset(row["id"]).terms.holders
+    return {"allows": promises.epsilon(row["epsilon_run_micro"]), "exact": exact}
+
+
+def check(visit: Visit) -> Response:
+    """The form arrived: check all of it, then show what it comes to."""
+    sent = visit.form.upload
+    try:
+        draft = _draft(visit, sent)
+    except FreeholdError as error:
+        if sent:
+            sent.close()
+        return choose(visit, error)
+    old = visit.session.kept.get("order")
+    if old is not None:
+        old.close()
+    visit.session.kept["order"] = draft
+    return visit.go(f"/train/{draft.id}")
+
+
+def _draft(visit: Visit, sent: Upload | None) -> Draft:
+    if sent is None or not sent.size_bytes:
+        raise InvalidInput(
+            "no test table was chosen", hint="Choose a CSV or Parquet file with the same columns."
+        )
+    order = _order(visit, sent.path)
+    if not order.assets:
+        raise InvalidInput("no dataset was chosen", hint="Tick at least one.")
+    try:
+        preview = previewing.preview(visit.node, visit.services.peers, order)
+    except FreeholdError as error:
+        error.message = error.message.replace(sent.path.name, sent.name)
+        raise
+    return Draft(secrets.token_urlsafe(9), order, sent, preview)
+
+
+def _order(visit: Visit, test: Path) -> Order:
+    form = visit.form
+    name = form.text("name", 200)
+    if not name:
+        raise InvalidInput("the model needs a name", hint="Others see it.")
+    price = money.units(form.text("price", 40) or "0")
+    if price < 1:
+        raise InvalidInput("an answer needs a price", hint="For example 0.001.")
+    exact = bool(form.chosen("exact"))
+    return Order(
+        assets=tuple(visit.node.store.resolve(one, "asset") for one in form.chosen("asset")),
+        test=test,
+        name=name,
+        price_units=price,
+        epsilon_micro=None if exact else millionths(form.text("epsilon", 40) or None),
+        level="update" if exact else "noised",
+        positive=form.text("positive", 200) or None,
+        compare=bool(form.chosen("compare")),
+        review=bool(form.chosen("review")),
+        per="row" if form.text("per") == "row" else "call",
+        **_numbers(form),
+    )
+
+
+_NUMBERS = {
+    "rounds": ("rounds", "the number of rounds", 1, MAX_ROUNDS, 1),
+    "patience": ("patience_seconds", "the wait", 1, 86_400, 1),
+    "quorum": ("quorum_bps", "the quorum, in per cent,", 51, 100, 100),
+    "weight_cap": ("weight_cap_bps", "the most one owner weighs, in per cent,", 50, 100, 100),
+    "rows_per_call": ("rows_per_call", "the most rows of one call", 1, MAX_ROWS_PER_CALL, 1),
+    "round_to": ("round_to", "the number of decimals", 0, 6, 1),
+    "least": ("least_correct_bps", "the least part of right answers, in per cent,", 0, 100, 100),
+}
+"""Field of the form -> field of the order, what it is, least, most, and how many of its units are one typed."""
+
+
+def _numbers(form: Form) -> dict[str, Any]:
+    """Those that were typed; what is left out is chosen by the plan."""
+    return {
+        field: form.number(name, what, least, most) * scale
+        for name, (field, what, least, most, scale) in _NUMBERS.items()
+        if form.text(name)
+    }
+
+
+def review(visit: Visit) -> Response:
+    """What it costs, whom, and what happens, before anything does."""
+    draft, node = _kept(visit), visit.node
+    preview, order = draft.preview, draft.order
+    rows = [publishing.describe(node, node.asset(one)) for one in order.assets]
+    return visit.show(
+        "train_review.html",
+        draft=draft,
+        preview=preview,
+        epsilon=promises.epsilon(preview["epsilon_micro"]),
+        privacy=findings.privacy(preview),
+        counting=promises.EPSILON,
+        expected=findings.expected(preview),
+        copies=findings.copies(preview, asked=order.compare) if len(rows) > 1 else "",
+        rows=rows,
+        total_units=preview["total_units"],
+        balance_units=node.balance_units(),
+        pay=paying.shown(node, preview["total_units"], preview["gas"]),
+        short=[row for row in rows if node.asset(row["id"]).terms.max_uses < preview["uses"]],
+    )
+
+
+def start(visit: Visit) -> Response:
+    """Place the order."""
+    draft = _kept(visit)
+    order = replace(draft.order, at_most_units=paying.agreed(visit))
+    job_id = visit.services.jobs.start(order)
+    visit.session.kept.pop("order", None)
+    draft.close()
+    return visit.go(f"/jobs/{job_id}", "Training has begun. You can leave this page; it goes on by itself.")
+
+
+def _kept(visit: Visit) -> Draft:
+    draft = visit.session.kept.get("order")
+    if not isinstance(draft, Draft) or draft.id != visit.params["draft"]:
+        raise NotFound("this order is no longer here", hint="Choose the data again.")
+    return draft
+
+
+PAGES = [
+    shows("/train", choose),
+    acts("/train", check, takes_file=True),
+    shows("/train/{draft}", review),
+    acts("/train/{draft}/start", start),
+]

@@ -1,0 +1,278 @@
+"""Planning a training run: what the builder asks for becomes the plan that owners agree to."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+from pathlib import Path
+from typing import Any, Literal
+
+from freehold.core.documents import MAX_ROWS_PER_CALL, REVEALS, Asset
+from freehold.core.errors import FreeholdError, InvalidDocument, InvalidInput, NotAllowed
+from freehold.core.terms import meet, require_within
+from freehold.features.data.rules import table as tables
+from freehold.features.data.rules.table import Table
+from freehold.features.grants.issuing import narrowed
+from freehold.features.privacy.rules import privacy
+from freehold.features.training import holding
+from freehold.features.training.holding import TestShown
+from freehold.features.training.rules import expected, sketch, updates
+from freehold.features.training.rules.logistic import Recipe
+from freehold.features.training.rules.record import Level, PlannedOwner, PlannedTest, RunPlan, Sketch
+from freehold.features.training.rules.scaling import Scaling, from_bounds
+from freehold.features.training.rules.updates import Noise
+from freehold.kernel.node import Node
+from freehold.kernel.peers import Peers
+
+MAX_OWNERS = 256
+"""As many as can share a model on chain (ModelShares); more is for simulations."""
+MAX_TEST_CELLS = 1_500_000
+"""Cells of an opened test table, label included: some 30 MB as it is sent."""
+SKETCH_PERCENT = 25
+"""Part of a run's budget that comparing rows takes, where copies would show at all."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """What the builder asked for; None leaves a choice to `plan`."""
+
+    assets: tuple[str, ...]
+    test: Path | str
+    """A file, or the commitment to a table that a validator keeps."""
+    name: str
+    price_units: int
+    """Price of one prediction, or of each row of it."""
+    per: Literal["call", "row"] = "call"
+    """What that price is for."""
+    rows_per_call: int = MAX_ROWS_PER_CALL
+    """Most rows of one call."""
+    round_to: int = 6
+    """Decimals of a probability in an answer; 0 is the label alone."""
+    at_most_units: int | None = None
+    """Most that all grants together may cost; the node's ceilings count besides."""
+    shown_units: int | None = None
+    """What they were shown to cost; more is refused."""
+    rounds: int | None = None
+    epsilon_micro: int | None = None
+    """Most that the run costs each owner's rows; by default as much as all of their terms allow."""
+    level: Level = "noised"
+    max_calls: int = 1_000_000
+    positive: str | None = None
+    purpose: str | None = None
+    quorum_bps: int = 5_001
+    patience_seconds: int = 60
+    weight_cap_bps: int = 5_000
+    least_correct_bps: int = 0
+    validator: str | None = None
+    """Account of the node that keeps the test table, where it is not a file."""
+    review: bool = False
+    """Hold the model back until the builder has seen its scores and says to release it."""
+    judge: str = ""
+    """Account that may have any owner open its table afterwards; only owners that name it agree."""
+    compare: bool = True
+    """Compare owners' rows, so that copies count once."""
+
+
+def check(node: Node, peers: Peers, order: Order) -> tuple[list[Asset], TestShown, Table | None]:
+    """What the order names, by owner, the test, and its table unless a validator keeps it; nothing is sealed.
+
+    Raises:
+        InvalidInput, InvalidTable, NotFound, TermsConflict, NotAllowed; what the validator's node says.
+    """
+    assets = sorted((node.asset(asset_id) for asset_id in order.assets), key=lambda asset: asset.owner)
+    _check_assets(assets, order)
+    first = assets[0].schema_
+    columns, label = tuple(first["columns"]), str(first["label"])
+    most = MAX_TEST_CELLS // (len(columns) + 1)
+    if order.validator is not None:
+        shown = holding.ask(node, peers, order.validator, str(order.test))
+        if (shown.columns, shown.label) != (columns, label):
+            raise InvalidInput("the validator's table has other columns than the data")
+        _require_shown(shown.rows, most)
+        return assets, shown, None
+    table = tables.read(Path(order.test), label, positive=order.positive, expected=columns)
+    _require_shown(table.rows, most)
+    return assets, TestShown.of(table, "0x" + bytes(32).hex(), node.account), table
+
+
+def _require_shown(rows: int, most: int) -> None:
+    """The opened table can be sent to owners, who recompute every value from it."""
+    if rows > most:
+        raise InvalidInput(
+            f"a test table of {rows:,} rows is too large to show to every owner",
+            hint=f"Use at most {most:,} rows of so many columns.",
+        )
+
+
+def plan(node: Node, order: Order, assets: Sequence[Asset], test: TestShown) -> RunPlan:
+    """The plan of an order; every default is chosen here.
+
+    Raises:
+        InvalidInput: the numbers do not go together.
+    """
+    rows = [int(asset.schema_["rows"]) for asset in assets]
+    rows_each = max(int(asset.schema_.get("rows_each", 1)) for asset in assets)
+    delta_exponent = max(privacy.delta_exponent_for(count) for count in rows)
+    noised = order.level == "noised"
+    epsilon = _epsilon(order, assets) if noised else 0
+    recipe = _recipe(order, rows, test, epsilon, delta_exponent)
+    noise = Noise(0, updates.EXACT_BITS)
+    compared = Sketch(sketch.MAX_BUCKETS if order.compare and len(rows) > 1 else 0, 0)
+    if noised:
+        rho = privacy.rho_nano_for(epsilon, delta_exponent)
+        compared = _sketch(rho, rows, rows_each) if compared.buckets else compared
+        spent = privacy.rho_nano(rows_each * sketch.STEP, compared.sigma, 1) if compared.sigma else 0
+        noise = updates.noise_for(rho - spent, recipe.rounds, len(test.columns) + 1, rows_each)
+    return RunPlan(
+        nonce="0x" + secrets.token_hex(32),
+        builder=node.account,
+        owners=tuple(
+            PlannedOwner(asset.owner, asset.id, count) for asset, count in zip(assets, rows, strict=True)
+        ),
+        columns=test.columns,
+        label=test.label,
+        scaling=_scaling(assets, test),
+        recipe=recipe,
+        level=order.level,
+        epsilon_micro=epsilon,
+        delta_exponent=delta_exponent,
+        noise=noise,
+        rows_each=rows_each,
+        sketch=compared,
+        quorum_bps=order.quorum_bps,
+        patience_seconds=order.patience_seconds,
+        weight_cap_bps=order.weight_cap_bps,
+        least_correct_bps=order.least_correct_bps,
+        test=PlannedTest(test.commitment, test.rows, test.positives, test.holder),
+        judge=order.judge,
+    )
+
+
+def require_allowed(assets: Sequence[Asset], order: Order, made: RunPlan) -> None:
+    """Every owner's published terms allow what will be asked of it, so that nothing is refused after others were paid.
+
+    Raises:
+        NotAllowed: naming the dataset.
+    """
+    for asset in assets:
+        try:
+            require_within(
+                narrowed(asset.terms, {"action": "train", "purpose": order.purpose}, made), asset.terms
+            )
+        except FreeholdError as error:
+            raise NotAllowed(
+                f"{asset.name}: {error.message}",
+                hint="Order within its terms, with fewer rounds or another purpose, or leave it out.",
+                owner=asset.owner,
+                **{key: value for key, value in error.fields.items() if key == "field"},
+            ) from error
+
+
+def _scaling(assets: Sequence[Asset], test: TestShown) -> Scaling:
+    """From the bounds that all owners declare; else from the test table, which is shown to all in the end."""
+    said = (asset.schema_.get("bounds") for asset in assets)
+    declared = [bounds for bounds in said if isinstance(bounds, dict) and set(bounds) == set(test.columns)]
+    if len(declared) == len(assets):
+        return from_bounds(
+            [
+                (min(bounds[name][0] for bounds in declared), max(bounds[name][1] for bounds in declared))
+                for name in test.columns
+            ]
+        )
+    return test.scaling
+
+
+def _epsilon(order: Order, assets: Sequence[Asset]) -> int:
+    allowed = min(asset.terms.epsilon_run_micro for asset in assets)
+    if order.epsilon_micro is None:
+        return allowed
+    if order.epsilon_micro > allowed:
+        raise NotAllowed(
+            f"the owners allow an epsilon of {allowed / 1e6:g} for one run, not {order.epsilon_micro / 1e6:g}",
+            hint="Order with less, or leave out the owner that allows least.",
+            epsilon_run_micro=allowed,
+        )
+    return order.epsilon_micro
+
+
+def _recipe(order: Order, rows: list[int], test: TestShown, epsilon: int, delta_exponent: int) -> Recipe:
+    suggested = expected.suggest(
+        rows, len(test.columns), epsilon or None, delta_exponent, curvature=test.curvature_ppm / 1_000_000
+    )
+    if order.rounds is None:
+        return suggested
+    return Recipe(order.rounds, suggested.learning_rate_q16, suggested.l2_q16)
+
+
+def _sketch(rho: int, rows: list[int], rows_each: int) -> Sketch:
+    """A sketch within its part of the budget; none where it could not tell copies from strangers anyway."""
+    sigma = privacy.sigma_for(rows_each * sketch.STEP, 1, rho * SKETCH_PERCENT // 100)
+    if not sketch.tells(rows, sigma):
+        return Sketch()
+    return Sketch(sketch.buckets_for(rows, sigma), sigma)
+
+
+def _check_assets(assets: list[Asset], order: Order) -> None:
+    if not 1 <= len(assets) <= MAX_OWNERS:
+        raise InvalidInput(f"choose 1 to {MAX_OWNERS:,} datasets", hint="Find them with search.")
+    if len({asset.owner for asset in assets}) != len(assets):
+        raise InvalidInput("two of the datasets have one owner", hint="Choose one dataset of each owner.")
+    for asset in assets:
+        if asset.asset_kind != "dataset":
+            raise InvalidInput(f"{asset.name} is a {asset.asset_kind}, not a dataset", owner=asset.owner)
+        _check_schema(asset)
+        if any(asset.schema_.get(key) != assets[0].schema_.get(key) for key in ("columns", "label")):
+            raise InvalidInput(
+                f"{asset.name} has other columns than {assets[0].name}",
+                hint="All tables need the same columns in the same order, and the same label.",
+                owner=asset.owner,
+            )
+        if REVEALS.index(asset.terms.reveals) < REVEALS.index(order.level):
+            raise NotAllowed(
+                f"{asset.name} is not offered for training at level {order.level}",
+                hint=_HINTS[order.level],
+                owner=asset.owner,
+            )
+    inherited = reduce(meet, (asset.terms for asset in assets))
+    missing = {"train", "infer"} - set(inherited.actions)
+    if missing:
+        raise NotAllowed(f"the owners' terms together do not allow to {' and '.join(sorted(missing))}")
+
+
+def grants_units(assets: Sequence[Asset]) -> int:
+    """What the grants of a run cost together."""
+    return sum(asset.terms.price_units for asset in assets if asset.terms.price_per == "grant")
+
+
+_HINTS = {
+    "noised": "Its owner can publish it again with a privacy budget.",
+    "update": "Exact updates need an owner that offers them to you by name.",
+}
+
+
+def _check_schema(asset: Asset) -> None:
+    """What an asset says of its table is of the right types; it comes from anyone."""
+    columns, label, rows = (asset.schema_.get(key) for key in ("columns", "label", "rows"))
+    texts: list[Any] = [label, *columns] if isinstance(columns, list) and columns else [None]
+    if not all(isinstance(text, str) for text in texts) or type(rows) is not int:
+        raise InvalidDocument(
+            f"{asset.name} does not say which columns, label and rows it has", owner=asset.owner
+        )
+    if type(asset.schema_.get("rows_each", 1)) is not int:
+        raise InvalidDocument(f"{asset.name} does not say how many rows a subject has", owner=asset.owner)
+    bounds = asset.schema_.get("bounds")
+    if bounds is not None and not _are_bounds(bounds, columns):
+        raise InvalidDocument(f"{asset.name} declares bounds that cannot be read", owner=asset.owner)
+
+
+def _are_bounds(value: Any, columns: Any) -> bool:
+    return isinstance(value, dict) and all(
+        name in columns
+        and isinstance(pair, list)
+        and len(pair) == 2
+        and all(type(n) is int and abs(n) <= tables.MICRO_LIMIT for n in pair)
+        and pair[0] < pair[1]
+        for name, pair in value.items()
+    )

@@ -1,0 +1,48 @@
+"""What an order would come to, shown to the builder before anything is asked, committed to or paid."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from freehold.features.privacy.rules import privacy
+from freehold.features.training.admitting import uses_of
+from freehold.features.training.planning import Order, check, grants_units, plan, require_allowed
+from freehold.features.training.rules import expected
+from freehold.kernel import ceiling
+from freehold.kernel.node import Node
+from freehold.kernel.peers import Peers
+
+MOST_MICRO = 100_000_000
+"""Epsilon at which noise hardly shows: for runs without any."""
+
+
+def preview(node: Node, peers: Peers, order: Order) -> dict[str, Any]:
+    """The plan's numbers, and what a public simulation says its noise costs.
+
+    Raises:
+        What `planning.check` and `planning.plan` raise.
+    """
+    assets, test, _ = check(node, peers, order)
+    made = plan(node, order, assets, test)
+    require_allowed(assets, order, made)
+    rows, known = tuple(owner.rows for owner in made.owners), ceiling.overview(node)
+    loss = expected.expected_loss(
+        rows, len(made.columns), made.epsilon_micro or MOST_MICRO, made.delta_exponent, made.rows_each
+    )
+    return {
+        "rounds": made.recipe.rounds,
+        "uses": uses_of(made),
+        "level": made.level,
+        "epsilon_micro": made.epsilon_micro,
+        "delta_exponent": made.delta_exponent,
+        "guess_ppm": privacy.guess_ppm(made.epsilon_micro) if made.epsilon_micro else 1_000_000,
+        "compared": bool(made.sketch.buckets),
+        "accuracy_without_bps": loss.accuracy_without_bps,
+        "accuracy_with_bps": loss.accuracy_with_bps if made.epsilon_micro else loss.accuracy_without_bps,
+        "share_error_bps": loss.share_error_bps if made.epsilon_micro else 0,
+        "test_rows": test.rows,
+        "positives": test.positives,
+        "total_units": grants_units(assets),
+        "gas": ceiling.gas(node, "purchase") * sum(1 for asset in assets if grants_units([asset])),
+        **{name: known[name] for name in ("spend_per_act_micro", "spend_per_day_micro", "spent_units")},
+    }

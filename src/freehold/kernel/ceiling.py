@@ -1,0 +1,336 @@
+"""What this node may spend: a ceiling for each act and for any 24 hours, counted before anything is signed.
+
+A payment is one EIP-3009 authorization. Its row is written before the authorization is signed, and the token
+lets its nonce happen once, so a repetition is never counted twice and `kill -9` never loses a payment: a row
+counts until the chain says that it was mined, or that it cannot be mined any more; this machine's clock says
+neither, and until then no row shrinks.
+
+The day is the last 24 hours by this machine's clock. A clock that is set back empties nothing: a row that
+seems to lie ahead counts like any other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from freehold.chain.answers import read_number
+from freehold.core.errors import Conflict, NotAllowed
+from freehold.core.ids import hash_bytes
+from freehold.core.money import DECIMALS, dollars
+from freehold.kernel import settings as settings_file
+from freehold.kernel.node import Node
+from freehold.kernel.store import Transaction
+from freehold.vault import home_folder
+
+DAY_SECONDS = 86_400
+VALID_SECONDS = 3_600
+"""How long a signed payment can be mined; after that its money is free again if it was not."""
+MOST_SHOWN = 50
+GAS = {"deposit": 150_000, "purchase": 135_000}
+"""About what one transaction of a kind takes (`bench/gas.json`); what this node last paid goes before it."""
+_CALLS = {"deposit": "Channels.openWithAuthorization", "purchase": "Market.buyWithAuthorization"}
+
+
+class SpendingUnset(NotAllowed):
+    """Nothing says yet what this node may spend; `fields` say what the act would take."""
+
+    code = "spending.unset"
+
+
+class SpendingRefused(NotAllowed):
+    """The act would take more than the owner allows; `fields` say which limit and what is left of it."""
+
+    code = "spending.over"
+
+
+class PriceChanged(Conflict):
+    """The price is not the one that was shown."""
+
+    code = "price.changed"
+
+
+@dataclass(frozen=True)
+class Act:
+    """One thing the owner asked for: a call, a grant, a training job with all its grants."""
+
+    id: str
+    at_most_units: int | None = None
+    """Most that its owner allows for it, where it was said; the settings' ceilings count besides."""
+
+
+@dataclass(frozen=True)
+class Payment:
+    """Money about to leave the wallet."""
+
+    nonce: str
+    """Of its authorization, 32 bytes hex."""
+    units: int
+    purpose: str
+    """deposit, top-up, grant or call."""
+    about: str
+    """Id of the asset it is for."""
+
+
+@dataclass(frozen=True)
+class Room:
+    """What limits leave for an act."""
+
+    units: int
+    limit: str
+    """The one that leaves least, as an owner would name it."""
+
+
+def require_limit(node: Node, act: Act, units: int, **shown: int) -> None:
+    """Something limits the act, and it does not take more than one act may.
+
+    Raises:
+        SpendingUnset, SpendingRefused.
+    """
+    limits = _limits(node, act)
+    if units and not limits:
+        deposit = shown.get("deposit_units", 0)
+        aside = f", and {dollars(deposit)} set aside for this and later calls," if deposit else ""
+        raise SpendingUnset(
+            f"this takes {dollars(units)}{aside} and nothing says yet what this node may spend",
+            hint=f"Allow it this once: --max {_typed(units)}. Or for good, in any 24 hours:"
+            f" freehold spending --per-day {_suggested(max(units, deposit))}{home_folder.option(node.home)}",
+            units=units,
+            **shown,
+        )
+    for name, most in limits.items():
+        if name != "spend_per_day_micro" and units > most:
+            raise _over(name, most, units, most)
+
+
+def require_agreed(act: Act, units: int) -> None:
+    """An act's price is not more than its owner allows for it, also where a deposit already holds it.
+
+    Raises:
+        SpendingRefused.
+    """
+    if act.at_most_units is not None and units > act.at_most_units:
+        raise _over("--max", act.at_most_units, units, act.at_most_units)
+
+
+def set_aside(node: Node, act: Act) -> int:
+    """What an act moved from the wallet into a channel."""
+    with node.store.transaction() as tx:
+        return _sum(tx, "state = 'spent' AND purpose IN ('deposit', 'top-up') AND act = ?", act.id)
+
+
+def require_shown(units: int, shown_units: int | None) -> None:
+    """What an act takes is not more than the owner was shown.
+
+    Raises:
+        PriceChanged.
+    """
+    if shown_units is not None and units > shown_units:
+        raise PriceChanged(
+            f"this now takes {dollars(units)}; {dollars(shown_units)} was shown",
+            hint="Nothing was paid. Look again, and decide anew.",
+            units=units,
+            shown_units=shown_units,
+        )
+
+
+def room(node: Node, act: Act, units: int, nonce: str = "") -> Room:
+    """What an act that needs at least `units` may take now, the payment of that nonce aside.
+
+    Raises:
+        SpendingUnset, SpendingRefused.
+    """
+    require_limit(node, act, units)
+    with node.store.transaction() as tx:
+        return _room(node, tx, act, nonce)
+
+
+def require_affordable(node: Node, act: Act, units: int) -> None:
+    """Limits leave as much for an act that pays later; whether they still do is asked again at each payment.
+
+    Raises:
+        SpendingUnset, SpendingRefused.
+    """
+    found = room(node, act, units) if units else Room(0, "")
+    if units > found.units and reconcile(node):
+        found = room(node, act, units)
+    if units > found.units:
+        raise _over(found.limit, _limits(node, act)[found.limit], units, found.units)
+
+
+def reserve(node: Node, act: Act, payment: Payment) -> int:
+    """Count a payment before it is signed; returns the time (Unix seconds) until which it may be valid.
+
+    The same payment again is counted once, at its largest sum and newest time.
+
+    Raises:
+        SpendingUnset, SpendingRefused: nothing may be signed.
+    """
+    require_limit(node, act, payment.units)
+    now, head = node.now(), chain_time(node)
+    until = max(now, head) + VALID_SECONDS
+    try:
+        _count(node, act, payment, now, until, "reserved")
+    except SpendingRefused:
+        if not reconcile(node):
+            raise
+        _count(node, act, payment, now, until, "reserved")
+    return until
+
+
+def spend(node: Node, act: Act, payment: Payment) -> None:
+    """Count a payment that takes effect by a signature alone, before it is signed. As `reserve`."""
+    require_limit(node, act, payment.units)
+    _count(node, act, payment, node.now(), 0, "spent")
+
+
+def mined(node: Node, nonce: str) -> None:
+    """The chain has a payment."""
+    with node.store.transaction() as tx:
+        _note(tx, nonce, "spent")
+
+
+def reconcile(node: Node) -> int:
+    """Ask the chain what became of payments whose sender did not see it; returns how many are free again."""
+    with node.store.reading() as connection:
+        rows = connection.execute("SELECT nonce, until FROM payments WHERE state = 'reserved'").fetchall()
+    if not rows:
+        return 0
+    # read first: what is not used by then and no longer valid by then will never be
+    clock = chain_time(node)
+    freed = 0
+    for nonce, until in rows:
+        if node.chain.read(node.dollar, "authorizationState", node.account, hash_bytes(nonce)):
+            found = "spent"
+        elif clock >= until:
+            found, freed = "void", freed + 1
+        else:
+            continue
+        with node.store.transaction() as tx:
+            # one that was signed anew meanwhile is valid for longer
+            _note(tx, nonce, found, until)
+    return freed
+
+
+def limit(node: Node, **chosen: int | None) -> None:
+    """Set the ceilings in micro-dollars (0 is none), for now and for every later start."""
+    given = {name: value for name, value in chosen.items() if value is not None}
+    kept = settings_file.load(node.home).with_overrides(**given)
+    node.settings = node.settings.with_overrides(**given)
+    settings_file.save(node.home, kept)
+
+
+def overview(node: Node) -> dict[str, Any]:
+    """Ceilings, what the last 24 hours took of them, and the newest payments."""
+    with node.store.transaction() as tx:
+        spent = _sum(tx, "at > ?", node.now() - DAY_SECONDS)
+        rows = tx.connection.execute(
+            "SELECT at, purpose, about, units, state FROM payments ORDER BY at DESC, nonce LIMIT ?",
+            (MOST_SHOWN,),
+        ).fetchall()
+    per_day = node.settings.spend_per_day_micro
+    return {
+        "spend_per_act_micro": node.settings.spend_per_act_micro,
+        "spend_per_day_micro": per_day,
+        "spent_units": spent,
+        "left_units": max(0, per_day - spent) if per_day else None,
+        "payments": [
+            dict(zip(("at", "purpose", "about", "units", "state"), row, strict=True)) for row in rows
+        ],
+    }
+
+
+def gas(node: Node, kind: str) -> int:
+    """About what one transaction of a kind takes."""
+    return int(node.store.state(f"gas:{_CALLS[kind]}", GAS[kind]))
+
+
+def _limits(node: Node, act: Act) -> dict[str, int]:
+    """By name: each limit that counts for an act, in units. A unit is a micro-dollar."""
+    found = {
+        "spend_per_act_micro": node.settings.spend_per_act_micro or None,
+        "spend_per_day_micro": node.settings.spend_per_day_micro or None,
+        "--max": act.at_most_units,
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _room(node: Node, tx: Transaction, act: Act, nonce: str) -> Room:
+    taken = {
+        "spend_per_day_micro": _sum(tx, "at > ? AND nonce <> ?", node.now() - DAY_SECONDS, nonce),
+        "act": _sum(tx, "act = ? AND nonce <> ?", act.id, nonce),
+    }
+    left = {name: most - taken.get(name, taken["act"]) for name, most in _limits(node, act).items()}
+    name = min(left, key=lambda one: left[one])
+    return Room(max(0, left[name]), name)
+
+
+def _count(node: Node, act: Act, payment: Payment, now: int, until: int, state: str) -> None:
+    with node.store.transaction() as tx:
+        known = tx.connection.execute(
+            "SELECT units, until, state, at FROM payments WHERE nonce = ?", (payment.nonce,)
+        ).fetchone()
+        units = payment.units
+        if known and known[2] != "void":
+            # what was signed for another sum was mined, or still can be, in place of this
+            units = max(units, int(known[0]))
+        if known and known[2] == "spent":
+            if units == known[0]:
+                return
+            state = "spent"
+        free = _room(node, tx, act, payment.nonce)
+        if units > free.units:
+            raise _over(free.limit, _limits(node, act)[free.limit], units, free.units)
+        tx.connection.execute(
+            "INSERT INTO payments VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (nonce) DO UPDATE SET"
+            " act = excluded.act, units = excluded.units, at = excluded.at, until = excluded.until,"
+            " state = excluded.state",
+            (
+                payment.nonce, act.id, payment.purpose, payment.about, units,
+                max(now, int(known[3]) if known else 0), until, state,
+            ),
+        )  # fmt: skip
+
+
+def _sum(tx: Transaction, where: str, *values: object) -> int:
+    row = tx.connection.execute(
+        f"SELECT coalesce(sum(units), 0) FROM payments WHERE state <> 'void' AND {where}",  # noqa: S608 - fixed
+        values,
+    ).fetchone()
+    return int(row[0])
+
+
+def _note(tx: Transaction, nonce: str, state: str, until: int | None = None) -> None:
+    tx.connection.execute(
+        "UPDATE payments SET state = ? WHERE nonce = ? AND (until = ? OR ? = 'spent')",
+        (state, nonce, until or 0, state),
+    )
+
+
+def chain_time(node: Node) -> int:
+    """Of the newest block, Unix seconds."""
+    return read_number(node.chain.rpc.call("eth_getBlockByNumber", "latest", False)["timestamp"])
+
+
+def _typed(units: int) -> str:
+    """An amount as an option takes it."""
+    return dollars(units)[1:].replace(",", "")
+
+
+def _suggested(units: int) -> int:
+    """A day's limit in whole dollars that an act of so many units fits into."""
+    return max(5, int(-(-units // 10**DECIMALS)))
+
+
+def _over(name: str, most: int, units: int, left: int) -> SpendingRefused:
+    what = "in 24 hours" if name == "spend_per_day_micro" else "for one act"
+    option = "--per-day" if name == "spend_per_day_micro" else "--per-act"
+    how = "Give a larger --max." if name == "--max" else f"Raise it: freehold spending {option} DOLLARS."
+    return SpendingRefused(
+        f"this takes {dollars(units)}; at most {dollars(most)} {what} are allowed, {dollars(left)} of it left",
+        hint=f"Nothing was paid. {how}",
+        limit=name,
+        most_units=most,
+        left_units=left,
+        units=units,
+    )

@@ -1,0 +1,124 @@
+"""What this node keeps sealed: whether it is still there and whole, and who is told when it is not.
+
+The owner reads it in `freehold status`, on the console's first page and from `freehold doctor`; who asks for
+the data is refused before anything is charged.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from freehold.core.errors import Conflict, FreeholdError, NotFound, VerificationFailed
+from freehold.kernel.databases import migrations, opening
+from freehold.kernel.databases.errors import damaged
+from freehold.kernel.databases.soundness import require_sound
+from freehold.kernel.databases.sqlite import FILE
+from freehold.kernel.node import Node
+from freehold.vault import vault
+from freehold.vault.keystore import Keys
+from freehold.vault.vault import Sealed
+
+_RESTORE = "Bring the file back into the folder of encrypted data, or restore a backup: freehold restore"
+
+
+class DataLost(Conflict):
+    """The encrypted data of an asset is missing or damaged where it is kept."""
+
+    code = "data.lost"
+
+
+AGAIN_SECONDS = 60.0
+"""How long data that did not open is not read again, unless it is used: its owner may have brought it back."""
+MOST_EPOCHS = 100
+"""Epoch secrets that are tried at a start; 20 ms."""
+
+
+def require_opens(home: Path, url: str, keys: Keys) -> None:
+    """That a home's database is sound and its secrets open with these keys; nothing is written.
+
+    Raises:
+        DatabaseDamaged, StorageFailed.
+    """
+    if not url:
+        require_sound(home / FILE)
+        if not (home / FILE).exists():
+            return
+    with closing(opening.for_reading(home, url)) as connection:
+        # a later program's is said so
+        if not migrations.is_current(connection) and not migrations.version(connection):
+            return
+        try:
+            vault.require_opens(connection, keys, MOST_EPOCHS)
+        except FreeholdError as error:
+            raise damaged(f"a secret of sealed data does not open ({error.message})") from error
+
+
+def unseal(node: Node, name: str) -> bytes:
+    """The plaintext kept under `sealed:NAME`; in memory only.
+
+    Raises:
+        NotFound: no such data here. DataLost: it is gone, or no longer what was put.
+    """
+    record = node.store.state(f"sealed:{name}")
+    if record is None:
+        raise NotFound("that data is not in this vault")
+    sealed = Sealed(**record)
+    try:
+        with node.store.reading() as connection:
+            plain = node.vault(connection).open(sealed)
+    except (NotFound, VerificationFailed) as error:
+        node.lost[sealed.cid] = time.monotonic()
+        raise _lost() from error
+    node.lost.pop(sealed.cid, None)
+    return plain
+
+
+def require_there(node: Node, name: str) -> None:
+    """That sealed data seems to be there, without reading it: a request alone must not cost as much as a use.
+
+    Raises:
+        DataLost.
+    """
+    record, present = node.store.state(f"sealed:{name}"), node.blobs_present()
+    if record is None:
+        return
+    cid = record["cid"]
+    if present is not None and cid not in present:
+        raise _lost()
+    if (failed_at := node.lost.get(cid)) is not None:
+        if time.monotonic() - failed_at < AGAIN_SECONDS:
+            raise _lost()
+        unseal(node, name)
+
+
+def _lost() -> DataLost:
+    return DataLost(
+        "the data of this asset is missing or damaged where it is kept",
+        hint="Its owner sees what is missing in freehold status; go on without it meanwhile.",
+    )
+
+
+def missing(node: Node) -> list[DataLost]:
+    """What is known to be lost, as one notice for the owner; files are looked for, not read.
+
+    A remote store is not asked each time: `freehold doctor` does.
+    """
+    kept = node.store.states("sealed:")
+    present = node.blobs_present()
+    lost = {
+        name.removeprefix("sealed:")
+        for name, record in kept.items()
+        if record["cid"] in node.lost or (present is not None and record["cid"] not in present)
+    }
+    if not lost:
+        return []
+    first = min(lost, key=lambda name: (not node.store.has(name), name))
+    called = f": {_name(node, first)}" + (f" and {len(lost) - 1} more" if len(lost) > 1 else "")
+    return [DataLost(f"encrypted data is missing or damaged{called}", hint=_RESTORE)]
+
+
+def _name(node: Node, name: str) -> Any:
+    return node.asset(name).name if node.store.has(name) else f"data of {name[:10]}"

@@ -1,0 +1,103 @@
+"""Whether a SQLite file may be opened for writing: looked at before the first byte is written into it.
+
+What takes time with the size of the file is bounded in time; `freehold doctor` looks at all of it.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from contextlib import closing
+from pathlib import Path
+
+from freehold.kernel.databases import migrations
+from freehold.kernel.databases.commits import Commits
+from freehold.kernel.databases.errors import damaged
+from freehold.kernel.databases.tables import STEPS
+from freehold.log.store import LogCorrupt, LogStore
+
+LOOK_SECONDS = 0.2
+"""How long pages are read; some hundred megabytes are whole tables in that time."""
+_STEPS = 2_000
+"""Operations of SQLite between two looks at the clock."""
+_HEADER = b"SQLite format 3\x00"
+
+
+def require_sound(path: Path) -> None:
+    """Refuse a database that lost pages, tables or entries of its log.
+
+    One of a later version is left to `migrations`.
+
+    Raises:
+        DatabaseDamaged.
+    """
+    commits = Commits(path)
+    if not path.exists():
+        commits.require(None)
+        return
+    try:
+        _require_whole_file(path)
+        with closing(_readable(path)) as connection:
+            _look(connection, commits)
+    except (sqlite3.Error, LogCorrupt, OverflowError) as error:
+        raise damaged(str(error)) from error
+
+
+def _require_whole_file(path: Path) -> None:
+    with path.open("rb") as file:
+        header = file.read(100)
+    size = path.stat().st_size
+    if not size:
+        raise damaged("the file is empty")
+    if len(header) < 100 or not header.startswith(_HEADER):
+        raise damaged("it is not a SQLite file")
+    page = int.from_bytes(header[16:18]) or 1
+    page_bytes = 65_536 if page == 1 else page
+    pages, written, valid_for = (int.from_bytes(header[start : start + 4]) for start in (28, 24, 92))
+    behind = path.with_name(path.name + "-wal").exists()
+    if not behind and written == valid_for and size < pages * page_bytes:
+        raise damaged(f"it should have {pages * page_bytes:,} bytes and has {size:,}")
+
+
+def _readable(path: Path) -> sqlite3.Connection:
+    """As `opening.read_file`: nothing at all is left beside a file that nobody has open."""
+    behind = path.with_name(path.name + "-wal").exists()
+    return sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode=ro{'' if behind else '&immutable=1'}",
+        uri=True,
+        isolation_level=None,
+    )
+
+
+def _look(connection: sqlite3.Connection, commits: Commits) -> None:
+    version = migrations.version(connection)
+    found = {tuple(row) for row in connection.execute("SELECT type, name FROM sqlite_master")}
+    if version > len(STEPS):
+        return
+    if not version and not found:
+        commits.require(None)
+        return
+    lost = sorted(name for kind, name in _expected(version) - found)
+    if lost:
+        raise damaged(f"it lacks {', '.join(lost[:5])}")
+    commits.require(connection)
+    LogStore(connection).verify_newest()
+    deadline = time.monotonic() + LOOK_SECONDS
+    connection.set_progress_handler(lambda: int(time.monotonic() > deadline), _STEPS)
+    try:
+        (said,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
+            raise
+        return
+    if said != "ok":
+        raise damaged(str(said))
+
+
+def _expected(version: int) -> set[tuple[str, str]]:
+    """Tables, indexes and triggers of a version, by making an empty one of it."""
+    with closing(sqlite3.connect(":memory:")) as empty:
+        for step in STEPS[:version]:
+            for statement in step.sqlite:
+                empty.execute(statement)
+        return {tuple(row) for row in empty.execute("SELECT type, name FROM sqlite_master")}

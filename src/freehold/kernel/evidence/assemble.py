@@ -1,0 +1,100 @@
+"""Building an evidence directory from what a node holds: pure, no store, no chain, no clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from freehold.core.canonical import canonical_bytes
+from freehold.core.documents import Asset, Receipt
+from freehold.core.errors import InvalidInput
+from freehold.core.signing import Envelope, public_account, seal
+from freehold.kernel.evidence.bundle import Bundle
+from freehold.kernel.evidence.manifest import PATH, Manifest, Statement, file_hashes
+
+
+@dataclass(frozen=True)
+class LogProofs:
+    """One party's log at its anchored size."""
+
+    account: str
+    checkpoint: str
+    """The signed note."""
+    proofs: tuple[tuple[str, int, tuple[bytes, ...]], ...]
+    """(document id, index, inclusion proof) of each document shown."""
+
+    def to_json(self) -> dict[str, Any]:
+        """As in `logs/<account>.json`, in the order of the log."""
+        ordered = sorted(self.proofs, key=lambda item: item[1])
+        return {
+            "checkpoint": self.checkpoint,
+            "proofs": [
+                {"id": document_id, "index": index, "proof": ["0x" + value.hex() for value in proof]}
+                for document_id, index, proof in ordered
+            ],
+        }
+
+
+def log_entry(document_id: str, kind: str) -> bytes:
+    """The data of a log entry: an id and a type, so that what is private stays so until shown."""
+    return canonical_bytes({"id": document_id, "type": kind})
+
+
+def assemble(
+    subject: Receipt | Asset,
+    *,
+    envelopes: Iterable[Envelope],
+    logs: Iterable[LogProofs],
+    training: Mapping[str, Any],
+    chain_proof: dict[str, Any],
+    chain_id: int,
+    contracts: Mapping[str, str],
+    key: bytes,
+    issued_at: int,
+) -> Bundle:
+    """The bundle about one receipt or one released model, its manifest signed with `key`.
+
+    `training` maps `plan.json`, `start.json`, `rounds.json` and `test.json` to JSON values; it is empty
+    where the subject is not about a trained model. `envelopes` leaves out those that `rounds.json` holds.
+    `chain_proof` is what `chain.proof.capture` gave.
+
+    Raises:
+        InvalidInput: the key is of nobody who may show the subject, or that is not among the envelopes.
+    """
+    files = {f"documents/{envelope.document.id}.json": envelope.to_bytes() for envelope in envelopes}
+    if f"documents/{subject.id}.json" not in files:
+        raise InvalidInput("the subject is not among the envelopes", hint="Pass its envelope too.")
+    files |= {f"logs/{log.account}.json": canonical_bytes(log.to_json()) for log in logs}
+    files |= {f"training/{name}": canonical_bytes(value) for name, value in training.items()}
+    files["chain.json"] = canonical_bytes(chain_proof)
+    return sign_files(files, subject, chain_id=chain_id, contracts=contracts, key=key, issued_at=issued_at)
+
+
+def sign_files(
+    files: dict[str, bytes],
+    subject: Receipt | Asset,
+    *,
+    chain_id: int,
+    contracts: Mapping[str, str],
+    key: bytes,
+    issued_at: int,
+) -> Bundle:
+    """`files` under a manifest signed by a side of the receipt, or by the owner of the model."""
+    issuer = account_of(key)
+    if issuer not in subject.signers().values():
+        raise InvalidInput(
+            "evidence is signed by the provider or the holder of its receipt, or the owner of its model",
+            hint="Run this on the node of one of them.",
+            account=issuer,
+        )
+    statement = Statement(chain_id=chain_id, contracts=dict(contracts), files=file_hashes(files))
+    manifest = Manifest(issuer=issuer, about=subject.id, statement=statement, issued_at=issued_at)
+    return Bundle(files | {PATH: seal(manifest, key, manifest.domain()).to_bytes()})
+
+
+def account_of(key: bytes) -> str:
+    """The account of a secp256k1 private key."""
+    import coincurve  # noqa: PLC0415 - loaded only where something is signed
+
+    return public_account(coincurve.PrivateKey(key).public_key.format(compressed=False))

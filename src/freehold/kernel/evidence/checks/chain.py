@@ -1,0 +1,30 @@
+"""Does the chain say so: one block, and storage proven to be in it?"""
+
+from __future__ import annotations
+
+from freehold.chain import deployments, proof
+from freehold.core.errors import FreeholdError
+from freehold.kernel.evidence.manifest import CONTRACTS, PATH
+from freehold.kernel.evidence.reading import Broken, Evidence
+
+
+def contracts(evidence: Evidence) -> str:
+    """The contracts stand at the addresses that follow from their code."""
+    evidence.file = PATH
+    for name in CONTRACTS:
+        if evidence.manifest.statement.contracts[name] != deployments.address(name).lower():
+            raise Broken(PATH, f"names an address of {name} at which another contract stands")
+    return "contract addresses follow from the contracts' code"
+
+
+def state(evidence: Evidence) -> str:
+    """Header, accounts and storage words hang together under one block hash."""
+    value = evidence.json("chain.json")
+    try:
+        proven = proof.verify(value)
+    except FreeholdError as error:
+        raise Broken("chain.json", error.message) from error
+    evidence.state = proven.state
+    evidence.block_hash, evidence.block_number = proven.block_hash, proven.block_number
+    evidence.block_time = proven.timestamp
+    return f"{len(proven.state)} storage words proven in block {proven.block_number}"

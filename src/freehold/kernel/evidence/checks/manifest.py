@@ -1,0 +1,48 @@
+"""Is this exactly what somebody signed?"""
+
+from __future__ import annotations
+
+import re
+
+from freehold.core.errors import FreeholdError
+from freehold.core.ids import sha256_hex
+from freehold.core.signing import check
+from freehold.kernel.evidence.manifest import PATH, parse_manifest
+from freehold.kernel.evidence.reading import Broken, Evidence
+
+_PATHS = re.compile(
+    r"chain\.json|documents/0x[0-9a-f]{64}\.json|logs/0x[0-9a-f]{40}\.json"
+    r"|training/(plan|start|rounds|test)\.json"
+)
+
+
+def signature(evidence: Evidence) -> str:
+    """The manifest is an evidence claim under its issuer's signature."""
+    value = evidence.json(PATH)
+    try:
+        envelope = parse_manifest(value)
+        manifest = envelope.document
+        evidence.manifest = manifest  # type: ignore[assignment]
+        check(envelope, evidence.manifest.domain())
+    except FreeholdError as error:
+        raise Broken(PATH, error.message) from error
+    return f"signed by {evidence.manifest.issuer}"
+
+
+def files(evidence: Evidence) -> str:
+    """Every file has the bytes the manifest names; none is missing, none is extra, all are canonical."""
+    named = evidence.manifest.statement.files
+    if not all(map(_PATHS.fullmatch, named)):
+        # a name that whoever signed made up is not repeated
+        raise Broken(PATH, "names a file that has no place in evidence")
+    for path in sorted({*named, *evidence.bundle.files} - {PATH}):
+        if path not in evidence.bundle.files:
+            raise Broken(path, "is named by the manifest and missing")
+        if path not in named:
+            raise Broken(path, "is not named by the manifest")
+        if sha256_hex(evidence.bundle.files[path]) != named[path]:
+            raise Broken(path, "has other bytes than the manifest says")
+        evidence.json(path)
+    if "chain.json" not in named:
+        raise Broken(PATH, "must name chain.json")
+    return f"{len(named)} files, each as signed"

@@ -1,0 +1,195 @@
+"""Every check on an evidence directory, in order, as a report that never raises on bad evidence.
+
+The first three groups are foundations: when one breaks, nothing after it could mean anything. Of the
+rest, a group is looked at where the groups it needs hold. Within a group, the first failure ends it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from freehold.chain.client import Chain
+from freehold.core.errors import FreeholdError, Unavailable
+from freehold.features.training.checks import story, training, valuation
+from freehold.kernel.evidence import trust
+from freehold.kernel.evidence.bundle import Bundle
+from freehold.kernel.evidence.checks import chain as chain_checks
+from freehold.kernel.evidence.checks import documents, logs, manifest, rights, times
+from freehold.kernel.evidence.reading import Broken, Evidence, Replay
+
+_FOUNDATIONS = ("manifest", "documents", "chain")
+_NEEDS = {"times": "logs", "revocation": "logs", "training": "logs", "valuation": "training"}
+_LINEAGE = ("training", "valuation")
+_STEPS: tuple[tuple[str, Callable[[Evidence], str]], ...] = (
+    ("manifest.signature", manifest.signature),
+    ("manifest.files", manifest.files),
+    ("documents.ids", documents.ids),
+    ("documents.parties", documents.parties),
+    ("documents.signatures", documents.signatures),
+    ("documents.subject", documents.subject),
+    ("chain.contracts", chain_checks.contracts),
+    ("chain.state", chain_checks.state),
+    ("logs.checkpoints", logs.checkpoints),
+    ("logs.anchors", logs.anchors),
+    ("logs.inclusion", logs.inclusion),
+    ("logs.order", logs.order),
+    ("grants.terms", rights.grants),
+    ("grants.bought", rights.bought),
+    ("receipts.use", rights.receipts),
+    ("receipts.money", rights.money),
+    ("revocation.standing", rights.standing),
+    ("times.anchors", times.anchored),
+    ("times.order", times.order),
+    ("times.revocation", times.revoked),
+    ("training.claims", story.told),
+    ("training.order", story.order),
+    ("training.grants", training.grants),
+    ("training.stamp", training.stamped),
+    ("training.receipts", training.receipts),
+    ("training.replay", training.replay),
+    ("training.model", training.model),
+    ("training.terms", training.terms),
+    ("valuation.test", valuation.test_table),
+    ("valuation.shares", valuation.shares),
+    ("valuation.quality", valuation.quality),
+    ("valuation.agreements", valuation.agreed),
+    ("valuation.lineage", valuation.lineage),
+    ("valuation.split", valuation.split),
+)
+
+
+@dataclass(frozen=True)
+class Check:
+    """The outcome of one check."""
+
+    name: str
+    """Group and step, such as "logs.anchors"."""
+    ok: bool
+    file: str
+    """The file that broke it; empty when it holds."""
+    detail: str
+    """A plain sentence."""
+
+
+Verdict = Literal["holds", "no_lineage", "fails"]
+NO_LINEAGE = "the answers hold, but nothing shows where the model came from"
+"""What is said of evidence whose model names no run: all that is shown is true, and it shows no training."""
+SAID: dict[str, str] = {
+    "holds": "the evidence holds",
+    "no_lineage": NO_LINEAGE,
+    "fails": "the evidence does NOT hold",
+}
+"""Each verdict in words."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a bundle proves."""
+
+    verdict: Verdict
+    """Of all checks, given that the block hash is right."""
+    checks: tuple[Check, ...]
+    """In order. A group that needs a broken one is left out; so are those of training, where there is no lineage."""
+    block_hash: str
+    """The one thing everything else hangs on; empty when the chain proof was not reached."""
+    trusted_by: str
+    """Who vouches for the block hash: "given hash", "chain client", or "nobody"."""
+    subject: str = ""
+    """Id of the receipt or model that it is about; empty when that was not reached."""
+    chain_id: int = 0
+    """Of the chain that the block must be on; 0 when that was not reached."""
+
+    @property
+    def ok(self) -> bool:
+        """Everything holds, from the receipt back to the training data."""
+        return self.verdict == "holds"
+
+
+def verify(
+    bundle: Bundle,
+    *,
+    replay: Replay,
+    trusted_block_hash: str | None = None,
+    chain: Chain | None = None,
+    must_be_final: bool = True,
+) -> Report:
+    """Run every check. Bad evidence gives a report that does not hold, never an exception.
+
+    Raises:
+        InvalidInput: the trusted hash is none. Unavailable: the chain client given does not answer.
+    """
+    trusted = None if trusted_block_hash is None else trust.read_hash(trusted_block_hash)
+    evidence = Evidence(bundle, replay)
+    checks: list[Check] = []
+    broken: set[str] = set()
+    trusted_by = "nobody"
+    for name, step in _STEPS:
+        group = name.split(".")[0]
+        if group in broken or _NEEDS.get(group) in broken:
+            broken.add(group)
+            continue
+        if group in _LINEAGE and not _names_lineage(evidence):
+            continue
+        checks.append(_run(name, step, evidence))
+        if name == "chain.state" and checks[-1].ok:
+            more, trusted_by = _trust(evidence, trusted, chain, must_be_final=must_be_final)
+            checks += more
+        if not checks[-1].ok:
+            broken.add(group)
+            if group in _FOUNDATIONS:
+                break
+    if not broken and not _names_lineage(evidence):
+        checks.append(_run("training.none", story.untold, evidence))
+        broken |= set() if checks[-1].ok else {"training"}
+    is_read = not broken & {"manifest", "documents"}
+    verdict: Verdict = "fails" if broken else "holds" if _names_lineage(evidence) else "no_lineage"
+    return Report(
+        verdict,
+        tuple(checks),
+        evidence.block_hash,
+        trusted_by,
+        evidence.subject.id if is_read else "",
+        evidence.manifest.statement.chain_id if is_read else 0,
+    )
+
+
+def _run(name: str, step: Callable[[Evidence], str], evidence: Evidence) -> Check:
+    try:
+        return Check(name, ok=True, file="", detail=step(evidence))
+    except Broken as error:
+        return Check(name, ok=False, file=error.file, detail=error.message)
+    except Unavailable:
+        raise
+    except (FreeholdError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+        # statements are free-form JSON: whatever a check trips over is a fault of the file it looked at
+        detail = f"is malformed ({type(error).__name__})"
+        return Check(name, ok=False, file=evidence.file, detail=detail)
+
+
+def _names_lineage(evidence: Evidence) -> bool:
+    """Whether there is anything from which to follow the model back; where that cannot be told, a check says why."""
+    try:
+        return documents.is_trained(evidence.asset())
+    except Broken:
+        return True
+
+
+def _trust(
+    evidence: Evidence, trusted: str | None, chain: Chain | None, *, must_be_final: bool
+) -> tuple[list[Check], str]:
+    """The block is the one that somebody trusted says, and who that is."""
+    if trusted is not None:
+        return [_run("chain.block", lambda found: trust.given(found, trusted), evidence)], "given hash"
+    if chain is None:
+        number, found = evidence.block_number, evidence.block_hash
+        detail = f"nobody vouches for block {number}: compare its hash {found} with a source you trust"
+        return [Check("chain.block", ok=True, file="", detail=detail)], "nobody"
+    checks = [_run("chain.id", lambda found: trust.same_chain(found, chain), evidence)]
+    if checks[0].ok:
+        block = _run(
+            "chain.block", lambda found: trust.on(found, chain, must_be_final=must_be_final), evidence
+        )
+        checks.append(block)
+    return checks, "chain client"

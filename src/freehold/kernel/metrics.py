@@ -1,0 +1,209 @@
+"""What `GET /metrics` says, in the Prometheus text format. Nothing here is imported before the first scrape.
+
+`CATALOGUE` names every metric of this program; docs/reference/metrics.md is written out of it. Labels are
+route templates, states and codes of this program: what strangers send never becomes a label.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.registry import Collector
+
+from freehold.kernel.keeping import purse, subjects
+from freehold.kernel.tally import BUCKETS_SECONDS
+from freehold.shell.services import Services
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+FACTS_SECONDS = 10.0
+"""How old counts out of the database may be: counting them takes time that grows with the log."""
+
+
+class Metric(NamedTuple):
+    """One metric."""
+
+    kind: str
+    """counter, gauge or histogram"""
+    labels: tuple[str, ...]
+    meaning: str
+
+
+CATALOGUE = {
+    "freehold_http_requests_total": Metric(
+        "counter", ("method", "route", "status"), "Requests answered; route is a template, or `other`."
+    ),
+    "freehold_http_request_seconds": Metric("histogram", ("route",), "Time from head to answer."),
+    "freehold_http_refused_total": Metric(
+        "counter", ("reason",), "Limits met: address, peer (429), busy (503), connections (hung up)."
+    ),
+    "freehold_log_entries": Metric("gauge", (), "Entries in this party's log."),
+    "freehold_log_anchored_entries": Metric("gauge", (), "Of these, entries the chain vouches for."),
+    "freehold_receipts_total": Metric("counter", ("action",), "Receipts kept, by what was done."),
+    "freehold_receipts_unsigned": Metric("gauge", (), "Receipts that lack the holder's signature."),
+    "freehold_uses_total": Metric("counter", (), "Uses of grants counted by this node as provider."),
+    "freehold_money_in_units_total": Metric(
+        "counter", (), "What those uses cost, in the token's smallest units."
+    ),
+    "freehold_money_out_units_total": Metric(
+        "counter", (), "What this node has promised by vouchers as buyer, in the token's smallest units."
+    ),
+    "freehold_jobs": Metric("gauge", ("state",), "Training jobs: running, waiting, stopped, done."),
+    "freehold_work_failures": Metric("gauge", ("work",), "Failures in a row of recurring work."),
+    "freehold_work_last_success_timestamp_seconds": Metric(
+        "gauge", ("work",), "When recurring work last succeeded; 0 if it has not yet."
+    ),
+    "freehold_gas_day": Metric(
+        "gauge", ("by",), "Gas of the last 24 hours: sent by itself, or by hand, as the owner ordered."
+    ),
+    "freehold_gas_day_ceiling": Metric("gauge", (), "Most of that by itself; 0 where there is no limit."),
+    "freehold_acts_quarantined": Metric("gauge", (), "Acts that failed on chain and wait for the owner."),
+    "freehold_ready": Metric("gauge", ("check",), "1 if the check of /readyz holds."),
+    "freehold_chain_head_block": Metric("gauge", (), "Number of the chain's newest block."),
+    "freehold_chain_head_age_seconds": Metric("gauge", (), "Age of that block by this machine's clock."),
+    "freehold_store_bytes": Metric("gauge", (), "Size of the local database files in the home."),
+    "freehold_disk_free_bytes": Metric("gauge", (), "Room on the disk of the home."),
+}
+
+
+class Metrics:
+    """The metrics of one node; a registry of its own, so that nothing else in the process shows up."""
+
+    def __init__(self, services: Services) -> None:
+        self._registry = CollectorRegistry(auto_describe=False)
+        self._registry.register(_Counted(services))
+        self._registry.register(_Found(services))
+        ProcessCollector(registry=self._registry)
+        PlatformCollector(registry=self._registry)
+
+    def text(self) -> bytes:
+        """One scrape."""
+        return generate_latest(self._registry)
+
+
+def _family(name: str) -> Any:
+    metric = CATALOGUE[name]
+    kinds = {"counter": CounterMetricFamily, "gauge": GaugeMetricFamily, "histogram": HistogramMetricFamily}
+    return kinds[metric.kind](name, metric.meaning, labels=metric.labels)
+
+
+def _one(name: str, value: float, *labels: str) -> Any:
+    family = _family(name)
+    family.add_metric(labels, value)
+    return family
+
+
+class _Counted(Collector):
+    """What this process has counted."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def collect(self) -> Iterator[Any]:
+        tally = self._services.tally
+        requests = _family("freehold_http_requests_total")
+        for (method, route, status), count in tally.requests().items():
+            requests.add_metric((method, route, str(status)), count)
+        yield requests
+        latencies = _family("freehold_http_request_seconds")
+        for route, latency in tally.latencies().items():
+            ends = [*map(str, BUCKETS_SECONDS), "+Inf"]
+            sums = [sum(latency.counts[: place + 1]) for place in range(len(ends))]
+            latencies.add_metric((route,), list(zip(ends, sums, strict=True)), latency.seconds)
+        yield latencies
+        refused = _family("freehold_http_refused_total")
+        for reason in ("address", "peer", "busy", "connections"):
+            refused.add_metric((reason,), tally.refusals().get(reason, 0))
+        yield refused
+        failures = _family("freehold_work_failures")
+        succeeded = _family("freehold_work_last_success_timestamp_seconds")
+        for piece in self._services.work.overview():
+            failures.add_metric((piece["name"],), piece["attempts"])
+            succeeded.add_metric((piece["name"],), piece["last_success_at"] or 0)
+        yield failures
+        yield succeeded
+
+
+class _Found(Collector):
+    """What stands in the database and on the chain."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._facts: tuple[float, dict[str, Any]] = (0.0, {})
+
+    def collect(self) -> Iterator[Any]:
+        facts, look = self._current(), self._services.readiness.look()
+        for name in (
+            "log_entries",
+            "receipts_unsigned",
+            "uses_total",
+            "money_in_units_total",
+            "money_out_units_total",
+        ):
+            yield _one(f"freehold_{name}", facts[name])
+        receipts = _family("freehold_receipts_total")
+        for action, count in facts["receipts"].items():
+            receipts.add_metric((action,), count)
+        yield receipts
+        jobs = _family("freehold_jobs")
+        states = [job["state"] for job in self._services.retries.overview()]
+        for state in ("running", "waiting", "stopped", "done"):
+            jobs.add_metric((state,), states.count(state))
+        yield jobs
+        ready = _family("freehold_ready")
+        for check, reason in look.reasons.items():
+            ready.add_metric((check,), not reason)
+        yield ready
+        yield _one("freehold_log_anchored_entries", look.anchored)
+        yield _one("freehold_chain_head_block", look.head)
+        yield _one(
+            "freehold_chain_head_age_seconds", max(0.0, time.time() - look.head_at) if look.head_at else 0
+        )
+        gas = _family("freehold_gas_day")
+        spent = purse.day(self._services.node)
+        gas.add_metric(("itself",), spent.used)
+        gas.add_metric(("hand",), spent.by_hand)
+        yield gas
+        yield _one("freehold_gas_day_ceiling", spent.ceiling or 0)
+        yield _one("freehold_acts_quarantined", len(subjects.quarantined(self._services.node)))
+        home = self._services.node.home
+        yield _one("freehold_store_bytes", sum(path.stat().st_size for path in home.glob("node.sqlite*")))
+        disk = os.statvfs(home)
+        yield _one("freehold_disk_free_bytes", disk.f_bavail * disk.f_frsize)
+
+    def _current(self) -> dict[str, Any]:
+        counted_at, facts = self._facts
+        if not facts or time.monotonic() - counted_at > FACTS_SECONDS:
+            facts = _facts(self._services)
+            self._facts = (time.monotonic(), facts)
+        return facts
+
+
+def _facts(services: Services) -> dict[str, Any]:
+    node = services.node
+    with node.store.log() as log:
+        size = log.size()
+    with node.store.reading() as connection:
+        uses, spent = connection.execute(
+            "SELECT COALESCE(SUM(uses), 0), COALESCE(SUM(spent_units), 0) FROM uses"
+        ).fetchone()
+        receipts = connection.execute(
+            "SELECT kind, COUNT(*) FROM documents WHERE type = ? GROUP BY kind", ("receipt",)
+        ).fetchall()
+        unsigned = connection.execute(
+            "SELECT COUNT(*) FROM documents WHERE NOT complete AND type = ?", ("receipt",)
+        ).fetchone()[0]
+    return {
+        "log_entries": size,
+        "uses_total": int(uses),
+        "money_in_units_total": int(spent),
+        "money_out_units_total": sum(
+            int(record["cumulative_units"]) for record in node.store.states("spending:").values()
+        ),
+        "receipts": {str(kind): int(count) for kind, count in receipts},
+        "receipts_unsigned": int(unsigned),
+    }

@@ -1,0 +1,103 @@
+"""What others left here before anybody authorised it: bounded for each party and in all, the oldest goes first.
+
+Whoever has an account has as many as it likes, so what counts is the bound on all strangers together. A partner
+(somebody this party has dealt with: granted and used, asked, or added as a peer) is bounded by its own share alone,
+so strangers do not crowd it out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from freehold.core.connection import Connection
+from freehold.core.errors import InvalidInput
+from freehold.kernel.store import Transaction
+
+
+class TooMuch(InvalidInput):
+    """One thing that is larger than all that its sender may leave here."""
+
+    code = "pending.too_much"
+    http_status = 413
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """How much of one kind is kept."""
+
+    kind: str
+    each: int
+    """Of one party."""
+    each_bytes: int
+    strangers: int
+    """Of all parties together that are no partners."""
+    strangers_bytes: int
+
+
+PARTIES = Bounds("party", 1, 16_384, 2_000, 8_000_000)
+"""Party documents."""
+GRANTS = Bounds("grant", 64, 512_000, 1_000, 8_000_000)
+"""Grants that were neither used nor paid for, with their plans."""
+ASSETS = Bounds("asset", 1_000, 8_000_000, 10_000, 64_000_000)
+"""Offers of a catalogue that nothing was done with."""
+
+
+def is_partner(connection: Connection, account: str) -> bool:
+    """Whether this party has dealt with an account."""
+    return connection.execute("SELECT 1 FROM partners WHERE account = ?", (account,)).fetchone() is not None
+
+
+def befriend(tx: Transaction, account: str) -> None:
+    """This party deals with the account from now on. Idempotent."""
+    made = tx.connection.execute(
+        "INSERT INTO partners VALUES (?) ON CONFLICT (account) DO NOTHING", (account,)
+    )
+    if made.rowcount == 1:
+        tx.connection.execute("UPDATE pending SET known = ? WHERE party = ?", (True, account))
+        tx.connection.execute("DELETE FROM pending WHERE kind = ? AND party = ?", (PARTIES.kind, account))
+
+
+def add(tx: Transaction, bounds: Bounds, name: str, party: str, size: int) -> None:
+    """Note what was just kept; `surplus` then says what has to go for it.
+
+    Raises:
+        TooMuch.
+    """
+    if size > bounds.each_bytes:
+        raise TooMuch(
+            f"{size} bytes are more than one party may leave here",
+            hint=f"At most {bounds.each_bytes} bytes of this kind.",
+        )
+    tx.connection.execute(
+        "INSERT INTO pending (kind, name, party, bytes, known) VALUES (?, ?, ?, ?, ?)"
+        " ON CONFLICT (kind, name) DO UPDATE SET bytes = excluded.bytes",
+        (bounds.kind, name, party, size, is_partner(tx.connection, party)),
+    )
+
+
+def remove(tx: Transaction, kind: str, name: str) -> bool:
+    """It was authorised, or is gone; says whether it was noted."""
+    gone = tx.connection.execute("DELETE FROM pending WHERE kind = ? AND name = ?", (kind, name))
+    return gone.rowcount == 1
+
+
+def has(connection: Connection, kind: str, name: str) -> bool:
+    """Whether it is noted."""
+    found = connection.execute("SELECT 1 FROM pending WHERE kind = ? AND name = ?", (kind, name))
+    return found.fetchone() is not None
+
+
+def surplus(connection: Connection, bounds: Bounds, party: str, spare: int = 0) -> str | None:
+    """The oldest that has to go so that `party` can leave `spare` more; None where there is room."""
+    for where, values, most, most_bytes in (
+        ("party = ?", (party,), bounds.each, bounds.each_bytes),
+        ("known = ?", (False,), bounds.strangers, bounds.strangers_bytes),
+    ):
+        count, size, first = connection.execute(
+            f"SELECT count(*), coalesce(sum(bytes), 0), min(rowid) FROM pending WHERE kind = ? AND {where}",  # noqa: S608 - fixed text
+            (bounds.kind, *values),
+        ).fetchone()
+        if count + spare > most or size > most_bytes:
+            name = connection.execute("SELECT name FROM pending WHERE rowid = ?", (first,)).fetchone()
+            return str(name[0]) if name else None
+    return None

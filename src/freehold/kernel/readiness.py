@@ -1,0 +1,138 @@
+"""Whether this node can do its work now: database, chain, keys, disk. Asked seldom, answered at once.
+
+A check may wait for a chain that hangs. Only one caller ever waits; others get the last answer, so that
+asking often, or from many places, cannot stall the node.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from freehold.chain.answers import read_number
+from freehold.core.errors import FreeholdError
+from freehold.core.signing import public_account
+from freehold.kernel.anchored_head import own_head
+from freehold.kernel.chain_identity import require_same_chain
+from freehold.kernel.node import Node
+
+FRESH_SECONDS = 5.0
+LITTLE_BYTES = 100 * 1024**2
+_log = logging.getLogger("freehold.ready")
+
+
+class NotEnoughDisk(FreeholdError):
+    """The disk of the home is nearly full."""
+
+    code = "disk.full"
+    http_status = 503
+
+
+class WrongKeys(FreeholdError):
+    """The keys in memory are not those of this node's account."""
+
+    code = "keys.wrong"
+
+
+@dataclass(frozen=True)
+class Look:
+    """One look at the node."""
+
+    at: float = 0.0
+    """Monotonic seconds."""
+    reasons: dict[str, str] = field(default_factory=dict)
+    """By check: the code of what is wrong, or nothing."""
+    head: int = 0
+    """Number of the chain's newest block."""
+    head_at: int = 0
+    """Its time, Unix seconds."""
+    anchored: int = 0
+    """Log entries that the chain vouches for."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether every check was made and held."""
+        return bool(self.reasons) and not any(self.reasons.values())
+
+    def to_json(self) -> dict[str, Any]:
+        """For HTTP. Codes only: messages may name hosts that strangers need not know."""
+        checks = {name: {"ok": not code, "reason": code} for name, code in self.reasons.items()}
+        return {"ready": self.ready, "checks": checks}
+
+
+class Readiness:
+    """The last look, renewed by whoever asks when it is old."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._last = Look()
+        self._looking = threading.Lock()
+
+    def look(self) -> Look:
+        """How things stand, at most a few seconds old unless a check hangs."""
+        last = self._last
+        if time.monotonic() - last.at < FRESH_SECONDS and last.reasons:
+            return last
+        # without a first answer there is nothing to give but to wait for it
+        if not self._looking.acquire(blocking=not last.reasons):
+            return last
+        try:
+            if self._last is last:
+                self._last = self._renewed(last)
+            return self._last
+        finally:
+            self._looking.release()
+
+    def _renewed(self, last: Look) -> Look:
+        chain: dict[str, int] = {}
+        checks: dict[str, Callable[[], None]] = {
+            "store": self._store,
+            "chain": lambda: chain.update(self._chain()),
+            "keys": self._keys,
+            "disk": self._disk,
+        }
+        reasons = {name: _reason(name, check, last) for name, check in checks.items()}
+        known = {"head": last.head, "head_at": last.head_at, "anchored": last.anchored}
+        return Look(time.monotonic(), reasons, **{**known, **chain})
+
+    def _store(self) -> None:
+        with self._node.store.transaction() as tx:
+            tx.set("ready", self._node.now())
+
+    def _chain(self) -> dict[str, int]:
+        node = self._node
+        require_same_chain(node)
+        head = node.chain.rpc.call("eth_getBlockByNumber", "latest", False)
+        number, moment = read_number(head["number"]), read_number(head["timestamp"])
+        anchored = own_head(node)
+        anchored.require()
+        return {"head": number, "head_at": moment, "anchored": anchored.anchored_size}
+
+    def _keys(self) -> None:
+        if public_account(self._node.keys.account_public) != self._node.account:
+            raise WrongKeys("the keys in memory are not those of this node's account")
+
+    def _disk(self) -> None:
+        found = os.statvfs(self._node.home)
+        if found.f_bavail * found.f_frsize < LITTLE_BYTES:
+            raise NotEnoughDisk("the disk is nearly full", hint="Free some space.")
+
+
+def _reason(name: str, check: Callable[[], None], last: Look) -> str:
+    try:
+        check()
+    except FreeholdError as error:
+        if last.reasons.get(name) != error.code:
+            _log.warning("not ready", extra={"fields": {"check": name, "reason": error.message}})
+        return error.code
+    except Exception:  # noqa: BLE001 - whatever it is, the node is not ready
+        _log.exception("the check of %s failed", name)
+        return FreeholdError.code
+    if last.reasons.get(name):
+        _log.info("ready again", extra={"fields": {"check": name}})
+    return ""

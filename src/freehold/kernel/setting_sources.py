@@ -1,0 +1,153 @@
+"""Where a node's settings come from: command line, then environment, then `config.toml`, then defaults.
+
+What the command line says is kept in `config.toml`, so that the second `freehold up` needs only the
+passphrase. What the environment says counts for one start and is written nowhere.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from freehold.core import origins
+from freehold.core.errors import InvalidInput
+from freehold.kernel.settings import Settings, stored
+
+PREFIX = "FREEHOLD_"
+_ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
+_NEVER_EMPTY = ("name", "host", "rpc_url", "log_level", "log_format", "metrics", "allow_private_peers")
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The settings of one start, and why each has its value."""
+
+    settings: Settings
+    """What counts."""
+    kept: Settings
+    """What belongs in `config.toml`: all but what the environment said."""
+    sources: dict[str, str]
+    """By setting: "command line", "FREEHOLD_PORT", "config.toml" or "default"."""
+
+
+def choose(home: Path, environment: Mapping[str, str], **given: Any) -> Chosen:
+    """The settings in force; `given` is what the command line said, None where it said nothing.
+
+    Raises:
+        InvalidInput: a value makes no sense; the message names where it was found.
+    """
+    spoken = {name: value for name, value in given.items() if value is not None}
+    ambient = {
+        field.name: _named(variable(field.name), field.name, [environment[variable(field.name)]])
+        for field in fields(Settings)
+        if variable(field.name) in environment and field.name not in spoken
+    }
+    written = stored(home)
+    sources = {field.name: "default" for field in fields(Settings)}
+    sources |= dict.fromkeys(written, "config.toml")
+    sources |= {name: variable(name) for name in ambient}
+    sources |= dict.fromkeys(spoken, "command line")
+    values = {**written, **ambient, **spoken}
+    # one at a time, so that the message can say whose value it is
+    for name, value in written.items():
+        _alone(name, value, str(home / "config.toml"))
+    for name, value in {**ambient, **spoken}.items():
+        _alone(name, value, sources[name])
+    return Chosen(Settings(**values), Settings(**{**written, **spoken}), sources)
+
+
+def variable(name: str) -> str:
+    """The environment variable of a setting."""
+    return PREFIX + name.upper()
+
+
+def read(name: str, texts: Sequence[str]) -> Any:
+    """The typed value of a setting written as text: several texts, or one with commas, for a list.
+
+    Raises:
+        InvalidInput: no such setting, or not a value it can have.
+    """
+    known = {field.name: field.default for field in fields(Settings)}
+    if name not in known:
+        raise InvalidInput(f"there is no setting {name[:40]!r}", hint=f"Settings are: {', '.join(known)}.")
+    if isinstance(known[name], tuple):
+        parts = [part.strip() for text in texts for part in text.split(",")]
+        if name == "peers":
+            parts = [_origin(name, part) for part in parts if part]
+        return tuple(part for part in parts if part)
+    if len(texts) != 1:
+        raise InvalidInput(f"{name} takes one value")
+    if isinstance(known[name], bool):
+        return _spelled(name, _yes_or_no(name, texts[0]))
+    value = _number(name, texts[0]) if isinstance(known[name], int) else _text(name, texts[0])
+    return _spelled(name, value)
+
+
+def _spelled(name: str, value: Any) -> Any:
+    """A value as the settings keep it."""
+    return getattr(Settings(**{name: value}), name)
+
+
+def _origin(name: str, text: str) -> str:
+    try:
+        return str(origins.parse(text))
+    except origins.NotAnOrigin as error:
+        raise InvalidInput(f"{name}: {error.message}", hint=error.hint) from None
+
+
+def _text(name: str, text: str) -> str:
+    if not text:
+        if name in _NEVER_EMPTY:
+            raise InvalidInput(f"{name} cannot be empty")
+        return text
+    if name == "rpc_url":
+        # several endpoints of one chain may be named; what follows the host may be a key, so it stays as it is
+        return ", ".join(_url(name, one.strip()) for one in text.split(","))
+    if name == "token":
+        if not _ADDRESS.fullmatch(text):
+            raise InvalidInput("token: not an address", hint="Addresses are 0x and 40 hex digits.")
+        return text.lower()
+    return text
+
+
+def _yes_or_no(name: str, text: str) -> bool:
+    if text not in ("true", "false"):
+        raise InvalidInput(f"{name} is true or false", hint="Write one of the two words.")
+    return text == "true"
+
+
+def _number(name: str, text: str) -> int:
+    if not text.isascii() or not text.isdecimal() or len(text) > 18:
+        raise InvalidInput(f"{name} is a whole number", hint="Write digits only.")
+    return int(text)
+
+
+def _url(name: str, text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        fits = parts.scheme in ("http", "https") and bool(parts.hostname)
+    except ValueError:
+        fits = False
+    if not fits:
+        raise InvalidInput(f"{name}: not a URL", hint="Write http://HOST:PORT or https://HOST.")
+    return text
+
+
+def _named(source: str, name: str, texts: Sequence[str]) -> Any:
+    try:
+        return read(name, texts)
+    except InvalidInput as error:
+        raise InvalidInput(f"{source}: {error.message}", hint=error.hint) from error
+
+
+def _alone(name: str, value: Any, source: str) -> None:
+    try:
+        Settings(**{name: value})
+    except InvalidInput as error:
+        raise InvalidInput(
+            f"{source}: {error.message}" if source else error.message, hint=error.hint
+        ) from error

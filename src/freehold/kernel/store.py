@@ -1,0 +1,301 @@
+"""The node's database: documents, the log, and the few counters that are not derivable.
+
+Everything that must stand or fall together is written in one `transaction()`: a receipt, its log
+entry and the use it counts. After `kill -9` at any moment the database holds whole transactions only.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from freehold.core.canonical import canonical_bytes
+from freehold.core.connection import Connection
+from freehold.core.documents import Document, Receipt
+from freehold.core.errors import Conflict, NotFound, Unavailable
+from freehold.core.ids import resolve
+from freehold.core.signing import Envelope, read_envelope
+from freehold.kernel.databases.errors import StorageFailed
+from freehold.kernel.databases.opening import Database
+from freehold.kernel.databases.sqlite import SqliteDatabase
+from freehold.log.store import LogStore
+
+__all__ = ["AlreadyAnswered", "StorageFailed", "Store", "Transaction"]
+
+
+class NoncesFull(Unavailable):
+    """Strangers sent more requests that are dated ahead than are remembered; `fields` say when to come back."""
+
+    code = "store.nonces_full"
+
+
+class AlreadyAnswered(Conflict):
+    """An answer is kept under this key already."""
+
+    code = "store.answered"
+
+
+class Transaction:
+    """What may be done inside `Store.transaction()`."""
+
+    def __init__(self, connection: Connection, before_append: Callable[[], None]) -> None:
+        self.connection = connection
+        self.log = LogStore(connection)
+        self._before_append = before_append
+
+    def put(self, envelope: Envelope, *, public: bool = False, logged: bool = True) -> int | None:
+        """Keep an envelope (one that is complete is not replaced by one that is not) and log its id once.
+
+        Returns:
+            The document's position in this party's log, None if it is not logged here.
+        """
+        document = envelope.document
+        known = self.connection.execute(
+            "SELECT position, public FROM documents WHERE id = ?", (document.id,)
+        ).fetchone()
+        position = known[0] if known else None
+        if logged and position is None:
+            self._before_append()
+            position = self.log.append(canonical_bytes({"id": document.id, "type": document.body["type"]}))
+        kind = (
+            document.body.get("claim_kind")
+            or document.body.get("asset_kind")
+            or document.body.get("action")
+            or ""
+        )
+        self.connection.execute(
+            # updated in place, so that order of keeping stays; a signature once held is never lost
+            "INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
+            " public = excluded.public, position = excluded.position,"
+            " envelope = CASE WHEN documents.complete > excluded.complete"
+            " THEN documents.envelope ELSE excluded.envelope END,"
+            " complete = CASE WHEN documents.complete > excluded.complete"
+            " THEN documents.complete ELSE excluded.complete END",
+            (
+                document.id, document.body["type"], kind, document.subject(),
+                next(iter(document.signers().values())), envelope.is_complete,
+                public or bool(known and known[1]), position, envelope.to_bytes(),
+            ),
+        )  # fmt: skip
+        if isinstance(document, Receipt) and position is not None:
+            self._index(document, position)
+        return position
+
+    def _index(self, receipt: Receipt, position: int) -> None:
+        """What lists of uses show and filter by."""
+        asset = receipt.inputs[0] if receipt.inputs else ""
+        units = sum(max(line.delta_units, 0) for line in receipt.money)
+        self.connection.execute(
+            "INSERT INTO receipts VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (position) DO NOTHING",
+            (
+                position, receipt.id, receipt.issued_at, receipt.action, asset,
+                receipt.provider, receipt.holder, units,
+            ),
+        )  # fmt: skip
+
+    def count_use(self, grant_id: str, price_units: int) -> None:
+        """One more use of a grant, at its price."""
+        self.connection.execute(
+            "INSERT INTO uses VALUES (?, 1, ?) ON CONFLICT (grant_id) DO UPDATE"
+            " SET uses = uses.uses + 1, spent_units = uses.spent_units + excluded.spent_units",
+            (grant_id, price_units),
+        )
+
+    def answer(self, key: str, request: str, answer: bytes) -> None:
+        """Remember what was answered, so that a retry gets the same and costs nothing.
+
+        Raises:
+            AlreadyAnswered: the key was answered before.
+        """
+        kept = self.connection.execute(
+            "INSERT INTO answers VALUES (?, ?, ?) ON CONFLICT (key) DO NOTHING", (key, request, answer)
+        )
+        if kept.rowcount != 1:
+            raise AlreadyAnswered("another answer was given under this key", hint="Ask for that one.")
+
+    def set(self, name: str, value: Any) -> None:
+        """Keep a JSON value under a name."""
+        self.connection.execute(
+            "INSERT INTO state VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            (name, canonical_bytes(value)),
+        )
+
+    def delete(self, name: str) -> None:
+        """Forget a value."""
+        self.connection.execute("DELETE FROM state WHERE name = ?", (name,))
+
+    def forget(self, document_id: str) -> None:
+        """Let go of another's document; one that is logged or public here stays."""
+        self.connection.execute(
+            "DELETE FROM documents WHERE id = ? AND position IS NULL AND NOT public", (document_id,)
+        )
+
+    def next_number(self, name: str) -> int:
+        """0, 1, 2, ... never twice."""
+        row = self.connection.execute("SELECT value FROM state WHERE name = ?", (name,)).fetchone()
+        number = json.loads(row[0]) if row else 0
+        self.set(name, number + 1)
+        return int(number)
+
+
+class Store:
+    """One database, one connection, one writer at a time."""
+
+    def __init__(self, database: Database | Path) -> None:
+        """A path stands for a SQLite file."""
+        self._lock = threading.RLock()
+        self.before_append: Callable[[], None] = lambda: None
+        """Raises where the log must not grow."""
+        self._database = SqliteDatabase(database) if isinstance(database, Path) else database
+
+    def __str__(self) -> str:
+        with self._lock:
+            return str(self._database)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """All or nothing; exclusive.
+
+        Raises:
+            StorageFailed: the database cannot be written; nothing was kept. StorageUncertain, one of
+            these: whether it was kept is seen at the next reading, as after a crash.
+        """
+        with self._lock, self._database.transaction() as connection:
+            yield Transaction(connection, self.before_append)
+
+    def _rows(self, query: str, *values: Any) -> list[Any]:
+        with self._lock:
+            return self._database.connection.execute(query, values).fetchall()
+
+    def get(self, document_id: str) -> Envelope:
+        """One envelope.
+
+        Raises:
+            NotFound: it is not here.
+        """
+        rows = self._rows("SELECT envelope FROM documents WHERE id = ?", document_id)
+        if not rows:
+            raise NotFound(
+                f"no document {document_id[:80]}", hint="List what is here, or ask the node that made it."
+            )
+        return read_envelope(rows[0][0])
+
+    def has(self, document_id: str) -> bool:
+        """Whether a document is here."""
+        return bool(self._rows("SELECT 1 FROM documents WHERE id = ?", document_id))
+
+    def position(self, document_id: str) -> int | None:
+        """Where this party's log holds the document."""
+        rows = self._rows("SELECT position FROM documents WHERE id = ?", document_id)
+        return rows[0][0] if rows else None
+
+    def find(
+        self, type_: str, kind: str = "", about: str = "", *, public: bool = False, limit: int = 100_000
+    ) -> list[Envelope]:
+        """Envelopes of a type, where given of a kind and subject, in the order they were kept."""
+        wanted = {"type": type_, "kind": kind, "about": about}
+        given = {name: value for name, value in wanted.items() if value}
+        where = " AND ".join(f"{name} = ?" for name in given) + (" AND public" if public else "")
+        rows = self._rows(
+            f"SELECT envelope FROM documents WHERE {where} ORDER BY rowid LIMIT ?",  # noqa: S608 - fixed names
+            *given.values(),
+            limit,
+        )
+        return [read_envelope(row[0]) for row in rows]
+
+    def count(self, type_: str, *, about: str) -> int:
+        """How many documents of a type are about a subject."""
+        rows = self._rows("SELECT count(*) FROM documents WHERE about = ? AND type = ?", about, type_)
+        return int(rows[0][0])
+
+    def resolve(self, prefix: str, type_: str) -> str:
+        """The full id of a shortened one."""
+        text = prefix.lower().removeprefix("0x")
+        rows = self._rows(
+            "SELECT id FROM documents WHERE type = ? AND id LIKE ? LIMIT 100", type_, f"0x{text[:64]}%"
+        )
+        return resolve(prefix, (row[0] for row in rows), type_)
+
+    def is_public(self, document_id: str) -> bool:
+        """Whether anyone may read the document here."""
+        return bool(self._rows("SELECT 1 FROM documents WHERE id = ? AND public", document_id))
+
+    def unsigned_receipts(self, holder: str, grant_id: str = "") -> list[Receipt]:
+        """Receipts that lack the holder's signature, of one grant where it is given."""
+        found = self._rows(
+            "SELECT envelope FROM documents WHERE type = 'receipt' AND NOT complete AND (about = ? OR ? = '')"
+            " ORDER BY rowid",
+            grant_id,
+            grant_id,
+        )
+        documents: list[Document] = [read_envelope(row[0]).document for row in found]
+        return [item for item in documents if isinstance(item, Receipt) and item.holder == holder]
+
+    def uses(self, grant_id: str) -> tuple[int, int]:
+        """(uses, spent units) of a grant so far."""
+        rows = self._rows("SELECT uses, spent_units FROM uses WHERE grant_id = ?", grant_id)
+        return (rows[0][0], rows[0][1]) if rows else (0, 0)
+
+    def answered(self, key: str) -> tuple[str, bytes] | None:
+        """(request hash, answer) given under a key before."""
+        rows = self._rows("SELECT request, answer FROM answers WHERE key = ?", key)
+        return (rows[0][0], rows[0][1]) if rows else None
+
+    def state(self, name: str, default: Any = None) -> Any:
+        """The JSON value kept under a name."""
+        rows = self._rows("SELECT value FROM state WHERE name = ?", name)
+        return json.loads(rows[0][0]) if rows else default
+
+    def states(self, prefix: str) -> dict[str, Any]:
+        """All values whose name starts with `prefix`."""
+        # both databases order names by their bytes, so the names stand together in the key's index
+        end = prefix[:-1] + chr(ord(prefix[-1]) + 1) if prefix else chr(sys.maxunicode)
+        rows = self._rows(
+            "SELECT name, value FROM state WHERE name >= ? AND name < ? ORDER BY name", prefix, end
+        )
+        return {name: json.loads(value) for name, value in rows}
+
+    def seen_nonce(self, nonce: str, expires_at: int, now: int, *, most: int | None = None) -> bool:
+        """Remember a nonce; True if it was here already.
+
+        Raises:
+            NoncesFull: `most` are kept. None is forgotten early to make room: its request would count again.
+        """
+        with self.transaction() as tx:
+            tx.connection.execute("DELETE FROM nonces WHERE expires_at < ?", (now,))
+            kept = tx.connection.execute("SELECT count(*) FROM nonces").fetchone()[0] if most else 0
+            if most and kept >= most:
+                raise NoncesFull(
+                    "too many requests are dated ahead", hint="Set your clock.", retry_after_seconds=60
+                )
+            added = tx.connection.execute(
+                "INSERT INTO nonces VALUES (?, ?) ON CONFLICT (nonce) DO NOTHING", (nonce, expires_at)
+            )
+            return added.rowcount == 0
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """The connection, for rooms that keep tables of their own here."""
+        with self._lock:
+            yield self._database.connection
+
+    @contextmanager
+    def log(self) -> Iterator[LogStore]:
+        """The log, for reading."""
+        with self._lock:
+            yield LogStore(self._database.connection)
+
+    def tidy(self) -> None:
+        """Give back room on the disk that no row fills any more."""
+        with self._lock:
+            self._database.tidy()
+
+    def close(self) -> None:
+        """Close the database; further use fails."""
+        with self._lock:
+            self._database.close()

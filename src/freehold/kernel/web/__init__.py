@@ -1,0 +1,1 @@
+"""What pages are made of: a visit, forms, words and charts."""

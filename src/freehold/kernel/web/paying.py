@@ -1,0 +1,39 @@
+"""Saying what an act takes before it is paid, and taking from the form how much may be spent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from freehold.core import money
+from freehold.kernel import ceiling
+from freehold.kernel.node import Node
+from freehold.kernel.web.visit import Visit
+
+
+def shown(node: Node, total_units: int, gas: int = 0, held_units: int = 0) -> dict[str, Any]:
+    """What a page says beside the button that pays; `ui.spending` shows it.
+
+    `total_units` leave the wallet; `held_units` are paid of what a channel already holds.
+    """
+    found = ceiling.overview(node)
+    return {
+        "total_units": total_units,
+        "held_units": held_units,
+        "gas": gas,
+        "spent_units": found["spent_units"],
+        "per_day_units": found["spend_per_day_micro"],
+        "limited": bool(found["spend_per_day_micro"] or found["spend_per_act_micro"]),
+    }
+
+
+def agreed(visit: Visit) -> int:
+    """Most that the act may take: what the page showed. A limit typed for the days to come is kept.
+
+    Raises:
+        InvalidInput.
+    """
+    per_day = visit.form.text("per_day", 40)
+    if per_day:
+        # a unit is a millionth of a dollar
+        ceiling.limit(visit.node, spend_per_day_micro=money.units(per_day))
+    return visit.form.number("at_most", "what the page showed", 0, 2**53 - 1)

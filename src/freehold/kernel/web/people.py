@@ -1,0 +1,16 @@
+"""Other parties by the names they gave themselves."""
+
+from __future__ import annotations
+
+from freehold.core.errors import Unavailable
+from freehold.kernel.node import Node
+
+
+def name_of(node: Node, account: str) -> str:
+    """The name of an account's party; the first digits of the account where nobody introduced it."""
+    if account == node.account:
+        return "you"
+    try:
+        return node.party_of(account).name
+    except Unavailable:
+        return account[:10]

@@ -1,0 +1,96 @@
+"""One request of a person who is logged in, and how a page answers it.
+
+A handler takes a `Visit`, calls the same node functions as the control API, and returns `visit.show(...)`
+or, after an act, `visit.go(...)`. It runs in a worker thread, so it may block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from starlette.responses import RedirectResponse, Response
+
+from freehold.kernel.door import CONSOLE_PATH
+from freehold.kernel.web.forms import Form
+from freehold.shell.services import Services
+from freehold.shell.web.sessions import Session
+
+if TYPE_CHECKING:
+    from freehold.kernel.door import Door
+    from freehold.kernel.node import Node
+    from freehold.shell.web.rendering import Rendering
+
+
+@dataclass(frozen=True)
+class Visit:
+    """What a handler gets."""
+
+    door: Door
+    services: Services
+    session: Session
+    path: str
+    """The page's address below the console, such as `/data`."""
+    params: Mapping[str, str]
+    """Parts of the address in braces."""
+    query: Mapping[str, str]
+    form: Form
+    """What was posted; empty for a GET."""
+    rendering: Rendering
+    theme: str
+    """light, dark, or empty for the system's choice."""
+    live: bool = False
+    """The page only refreshes itself."""
+    logout_all: Callable[[], None] = field(default=lambda: None)
+    check: Callable[[str], None] = field(default=lambda _: None)
+    """Raises unless given this node's passphrase; as slow as the log-in for who guesses."""
+
+    @property
+    def node(self) -> Node:
+        """The node."""
+        return self.services.node
+
+    def show(self, template: str, status: int = 200, **values: Any) -> Response:
+        """A page out of `templates/`, with everything the frame around it needs."""
+        notices = [] if self.live else self.session.notices
+        if not self.live:
+            self.session.notices = []
+        frame = {
+            "name": self.node.settings.name,
+            "path": self.path,
+            "csrf": self.session.csrf,
+            "theme": self.theme,
+            "notices": notices,
+            "waiting": self.rendering.waiting(self.services),
+        }
+        return self.rendering.page(template, status, **frame, **values)
+
+    def go(self, path: str, said: str = "", kind: str = "good") -> Response:
+        """On to a page below the console, which then says what was done."""
+        if said:
+            self.session.say(said, kind)
+        return RedirectResponse(CONSOLE_PATH + path, status_code=303)
+
+
+Handler = Callable[[Visit], Response]
+
+
+@dataclass(frozen=True)
+class Page:
+    """An address and what answers there."""
+
+    path: str
+    handler: Handler
+    method: str = "GET"
+    takes_file: bool = False
+
+
+def shows(path: str, handler: Handler) -> Page:
+    """A page to look at; it changes nothing."""
+    return Page(path, handler)
+
+
+def acts(path: str, handler: Handler, *, takes_file: bool = False) -> Page:
+    """What a form posts to; the token is checked before."""
+    return Page(path, handler, "POST", takes_file)

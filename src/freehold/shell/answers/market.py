@@ -1,0 +1,277 @@
+"""Answers about assets, grants and requests for grants."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from freehold.core.documents import Action, Party
+from freehold.features.grants.asking import AskRow
+from freehold.features.grants.consent import Approval
+from freehold.features.grants.requests import RequestRow
+from freehold.kernel.shape import Account, Bps, Count, Epsilon, Gas, Id, Shape, Time, Units
+
+
+class AssetRow(Shape):
+    """A dataset or model as lists show it."""
+
+    id: Id
+    """The asset."""
+    kind: Literal["dataset", "model"]
+    """What it is."""
+    name: str
+    """As its owner calls it."""
+    description: str
+    """In its owner's words; may be empty."""
+    owner: Account
+    """Whose it is."""
+    owner_name: str
+    """As the owner calls itself."""
+    rows: Count | None
+    """Rows of a dataset; null for a model."""
+    columns: list[str] | None
+    """Names of the feature columns, in order."""
+    label: str | None
+    """Name of the 0/1 column."""
+    subject: str | None
+    """Column by which rows of one person or thing were told apart; null if none was named."""
+    rows_each: Count
+    """Most rows of one subject."""
+    reveals: Literal["answers", "noised", "update"]
+    """What a use shows of the rows: results only, noised updates, or exact updates."""
+    epsilon_run_micro: Epsilon
+    """Most that one training run may cost the rows."""
+    epsilon_life_micro: Epsilon
+    """Most that all runs together may cost them; what older versions promised may be less."""
+    price_units: Units
+    """Price of a grant, or of each use."""
+    price_per: Literal["grant", "use"]
+    """What the price is for."""
+    per: Literal["call", "row"]
+    """Of a price per use: for a call, or for each of its rows."""
+    rows_per_call: Count
+    """Most rows of one call."""
+    round_to: Count
+    """Decimals of a probability in an answer; 0 is the label alone."""
+    expires_at: Time
+    """When its terms end."""
+    approval: Approval
+    """Whether grants are issued at once or the owner decides each request."""
+    mine: bool
+    """Whether this node owns it."""
+
+
+class TableShown(Shape):
+    """What publishing a file would find in it."""
+
+    file: str
+    """Its name, without the folder."""
+    rows: Count
+    """Distinct rows it holds."""
+    columns: list[str]
+    """Names of the feature columns, in order."""
+    label: str
+    """Name of the 0/1 column."""
+    positives: Count
+    """Rows whose label is 1."""
+    duplicate_rows: Count
+    """Rows that are the same as an earlier one; they are left out."""
+    left_out_rows: Count
+    """Rows of subjects that have as many as may count."""
+    warnings: list[str]
+    """What its owner may want to know before publishing it."""
+    privacy: list[str]
+    """Sentences about what the epsilon means for rows and model."""
+    delta_exponent: Count
+    """Epsilon holds with a delta of 10^-delta_exponent."""
+    expected_loss_bps: Bps | None
+    """Accuracy that noise costs a model of these rows alone, a hint; null where nothing could be learned."""
+    lines: list[Id]
+    """Privacy lines that the table would join, for rows it shares with tables published before."""
+    size_bytes: Count
+    """Size of the file."""
+
+
+class Published(Shape):
+    """A new dataset on offer."""
+
+    asset: AssetRow
+    """The dataset."""
+    warnings: list[str]
+    """What was left out, and which older promises stay."""
+
+
+class BudgetAsset(Shape):
+    """A dataset of a privacy line."""
+
+    id: Id
+    """The asset."""
+    name: str
+    """As its owner calls it."""
+
+
+class BudgetRun(Shape):
+    """A training run that was charged to a privacy line."""
+
+    run: Id
+    """Hash of its plan."""
+    holder: Account
+    """For whom."""
+    epsilon_micro: Epsilon
+    """What it costs alone; 0 for exact updates, which have no bound."""
+    at: Time
+    """When it was charged."""
+    asset: Id
+    """The dataset it used."""
+
+
+class BudgetLine(Shape):
+    """The privacy budget of rows: of all tables that share some."""
+
+    line: Id
+    """Id of the first of them."""
+    assets: list[BudgetAsset]
+    """The newest tables, newest first."""
+    reveals: Literal["answers", "noised", "update"]
+    """Most that answers about these rows may show."""
+    epsilon_life_micro: Epsilon
+    """Most that all runs together may cost a row: the least that was ever promised."""
+    spent_micro: Epsilon
+    """What the runs so far cost together."""
+    left_micro: Epsilon
+    """Epsilon of the largest run that still fits; more than the difference, for costs add up slowly."""
+    delta_exponent: Count
+    """Epsilon holds with a delta of 10^-delta_exponent."""
+    guess_ppm: Count
+    """How often, in millionths, somebody who knows every other row is right about one row, at most, so far."""
+    guess_life_ppm: Count
+    """The same when everything is spent."""
+    run_count: Count
+    """Runs so far."""
+    exact_runs: Count
+    """Those of exact updates, from which rows can be rebuilt."""
+    runs: list[BudgetRun]
+    """The newest runs, newest first."""
+
+
+class Budgets(Shape):
+    """What training has cost the rows of this node."""
+
+    lines: list[BudgetLine]
+    """Newest first."""
+
+
+class Unreachable(Shape):
+    """A peer whose catalogue could not be read."""
+
+    url: str
+    """Its address."""
+    reason: str
+    """A sentence."""
+
+
+class Assets(Shape):
+    """A list of assets."""
+
+    assets: list[AssetRow]
+    """Oldest first."""
+
+
+class Found(Assets):
+    """What a search found."""
+
+    unreachable: list[Unreachable]
+    """Peers that were not asked."""
+
+
+class GrantRow(Shape):
+    """A grant that this node issued or holds."""
+
+    id: Id
+    """The grant."""
+    issued: bool
+    """True where this node issued it, false where it holds it."""
+    asset: Id
+    """What it allows to use."""
+    asset_name: str
+    """As its owner calls it; empty where the asset is not known here."""
+    issuer: Account
+    """Who gave it."""
+    holder: Account
+    """Who may use it."""
+    actions: list[Action]
+    """What it allows."""
+    purposes: list[str]
+    """For which purposes."""
+    price_units: Units
+    """Price of the grant, or of each use."""
+    price_per: Literal["grant", "use"]
+    """What the price is for."""
+    uses: Count
+    """Uses so far; a holder counts those it has receipts of."""
+    max_uses: Count
+    """Uses it allows."""
+    spent_units: Units
+    """Cost of the uses so far."""
+    spend_cap_units: Units
+    """Most that its uses may cost; 0 where uses are not charged."""
+    expires_at: Time
+    """When it ends."""
+    revoked: bool
+    """Whether its issuer took it back."""
+
+
+class Grants(Shape):
+    """All grants issued or held here."""
+
+    grants: list[GrantRow]
+    """Oldest first."""
+
+
+class GrantPending(Shape):
+    """No grant yet: its owner decides by hand (HTTP 202)."""
+
+    status: Literal["waiting", "countered"]
+    """Not answered yet, or other terms offered."""
+    asked: AskRow
+    """The request."""
+
+
+class Revocation(Shape):
+    """A grant taken back."""
+
+    grant: Id
+    """The grant."""
+    claim: Id
+    """The signed statement that says so."""
+    gas: Gas
+    """Spent on anchoring the log and on the bit on chain."""
+
+
+class Requests(Shape):
+    """Requests for grants that owners decide by hand, both ways."""
+
+    requests: list[RequestRow]
+    """Made to this node, oldest first."""
+    asked: list[AskRow]
+    """Made by this node and not granted yet, oldest first."""
+
+
+class Decided(Shape):
+    """A request after this node's word."""
+
+    request: RequestRow
+    """As it stands now."""
+
+
+class Dropped(Shape):
+    """A request of this node that is forgotten."""
+
+    asked: AskRow
+    """As it last stood."""
+
+
+class PartyMet(Shape):
+    """A peer whose catalogue is searched from now on; `freehold peers add` prints `party` alone."""
+
+    party: Party
+    """Its party document."""

@@ -1,0 +1,191 @@
+"""A node out of a backup: checked beside its new home, put in place by one rename."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from freehold import durable
+from freehold.chain.client import Chain
+from freehold.chain.rpc import Rpc
+from freehold.core.errors import Conflict, FreeholdError, InvalidInput, VerificationFailed
+from freehold.kernel import settings
+from freehold.kernel.continuity import RESTORED
+from freehold.kernel.databases import address, copying, opening
+from freehold.kernel.databases.errors import DatabaseNotEmpty
+from freehold.kernel.databases.opening import read_file
+from freehold.kernel.store import Store
+from freehold.log.store import LogStore
+from freehold.shell.backup import checking
+from freehold.shell.backup.disk import failures
+from freehold.shell.backup.manifest import DATABASE, Manifest
+from freehold.shell.backup.pack import CHUNK_BYTES, Unpacker
+from freehold.shell.daemon import HomeInUse
+from freehold.vault import envelope
+from freehold.vault.home_folder import require_own_place
+
+
+class HomeNotEmpty(Conflict):
+    """Something is already where the node was to be put."""
+
+    code = "backup.home"
+
+
+class BackupOutdated(Conflict):
+    """The chain vouches for log entries that the backup does not have."""
+
+    code = "backup.outdated"
+
+
+@dataclass(frozen=True)
+class Restored:
+    """A finished restore."""
+
+    manifest: Manifest
+    anchored: int | None
+    """Entries of the log that the chain vouches for; None where no chain answered."""
+
+
+def restore(
+    file: Path, home: Path, passphrase: str, *, database: str = "", allow_older: bool = False
+) -> Restored:
+    """Put the node of a backup into a new or empty home, its rows where asked into an empty `database`.
+
+    `allow_older` restores although the chain has anchored a longer log.
+
+    Raises:
+        HomeNotEmpty, UnsafeHome, DatabaseNotEmpty, NotABackup, WrongPassphrase, VerificationFailed, BackupOutdated, StorageFull:
+        the home is as it was.
+    """
+    home = home.absolute()
+    if database:
+        address.parse(database)
+    with failures(f"restore into {home}"):
+        if home.is_symlink() or (home.exists() and (not home.is_dir() or any(home.iterdir()))):
+            raise HomeNotEmpty(f"{home} is not empty", hint="Restore into a new folder.")
+        require_own_place(home)
+        with _staging(home) as staging:
+            done = _unpack(file, staging, passphrase, allow_older=allow_older)
+            if database:
+                _into_server(staging, database, done.manifest)
+            durable.sync_tree(staging)
+            try:
+                durable.place(staging, home, replace=True)
+            except OSError as error:
+                raise HomeNotEmpty(
+                    f"cannot put the node in place: {error.strerror}",
+                    hint="Restore into a folder that does not exist yet.",
+                ) from error
+    return done
+
+
+def examine(file: Path, near: Path, passphrase: str) -> Manifest:
+    """Every check that restoring makes, without a home; `near` is a folder with room for the data."""
+    with failures("unpack the backup"), _staging(near.absolute() / "backup-check") as staging:
+        return _unpack(file, staging, passphrase, allow_older=True).manifest
+
+
+def _unpack(file: Path, staging: Path, passphrase: str, *, allow_older: bool) -> Restored:
+    unpacker = Unpacker(staging)
+    try:
+        with file.open("rb", buffering=CHUNK_BYTES) as source:
+            envelope.unseal(source, unpacker, passphrase)
+        manifest = unpacker.finish()
+    finally:
+        unpacker.close()
+    checking.require_sound(staging, manifest, passphrase)
+    _mark(staging)
+    anchored = _anchored(staging, manifest)
+    if anchored is not None and not anchored[1] and not allow_older:
+        raise BackupOutdated(
+            f"the chain vouches for {anchored[0]} log entries, the backup holds {manifest.log_size} or others",
+            hint="Restore the newest backup. What was logged since this one is lost, and others can see that:"
+            " --allow-older restores it nevertheless.",
+            anchored=anchored[0],
+            size=manifest.log_size,
+        )
+    return Restored(manifest, None if anchored is None else anchored[0])
+
+
+def _mark(staging: Path) -> None:
+    """The home says of itself that it came out of a backup: it does not know what happened since."""
+    with closing(Store(staging / DATABASE)) as store, store.transaction() as tx:
+        (lines,) = tx.connection.execute("SELECT coalesce(max(number), 0) FROM privacy_terms").fetchone()
+        tx.set(
+            RESTORED, {"at": int(time.time()), "lines": int(lines), "compared": False, "budget": "unknown"}
+        )
+
+
+def _into_server(staging: Path, url: str, manifest: Manifest) -> None:
+    """The rows into the server's database, all or none, and the home pointed at it."""
+    with (
+        closing(opening.for_writing(staging, url)) as target,
+        closing(read_file(staging / DATABASE)) as source,
+    ):
+        if not copying.is_empty(target.connection):
+            raise DatabaseNotEmpty(
+                "there is a node in that database already", hint="Name an empty one: createdb NAME"
+            )
+        with target.transaction() as connection:
+            copying.copy(source, connection)
+            size, root = LogStore(connection).verify()
+            if (size, "0x" + root.hex()) != (manifest.log_size, manifest.log_root):
+                raise VerificationFailed("the log did not arrive as it was")
+    (staging / DATABASE).unlink()
+    settings.save(staging, settings.load(staging).with_overrides(database=url))
+
+
+def _anchored(staging: Path, manifest: Manifest) -> tuple[int, bool] | None:
+    """(anchored size, whether the log contains what is anchored); None where no chain answers."""
+    with Rpc(settings.load(staging).rpc_url) as rpc:
+        try:
+            chain = Chain(rpc)
+            if chain.chain_id != manifest.chain_id:
+                return None
+            root, size, _ = chain.read("LogAnchors", "headOf", manifest.account)
+        except FreeholdError:
+            return None
+    connection = read_file(staging / DATABASE)
+    try:
+        log = LogStore(connection)
+        return int(size), int(size) <= log.size() and (not size or log.root(int(size)) == bytes(root))
+    finally:
+        connection.close()
+
+
+@contextmanager
+def _staging(home: Path) -> Iterator[Path]:
+    """A private folder beside the home, locked while in use; one that a killed process left is emptied."""
+    path = home.with_name(f".{home.name}.restoring")
+    path.mkdir(mode=0o700, exist_ok=True)
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise HomeInUse(f"another process is restoring into {home}", hint="Wait for it.") from None
+        if os.fstat(descriptor).st_uid != os.getuid():
+            raise InvalidInput(f"{path} belongs to another user", hint="Remove it.")
+        os.fchmod(descriptor, 0o700)
+        _empty(path)
+        try:
+            yield path
+        finally:
+            with suppress(FileNotFoundError):
+                shutil.rmtree(path)
+    finally:
+        os.close(descriptor)
+
+
+def _empty(folder: Path) -> None:
+    for left in folder.iterdir():
+        if left.is_dir() and not left.is_symlink():
+            shutil.rmtree(left)
+        else:
+            left.unlink()

@@ -1,0 +1,223 @@
+"""Making a backup, while the node runs or while it is stopped."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sqlite3
+import time
+from contextlib import closing, suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from secrets import token_hex
+from urllib.parse import unquote, urlsplit
+
+from freehold import __version__, durable
+from freehold.core.errors import Conflict, NotFound, VerificationFailed
+from freehold.kernel import settings
+from freehold.kernel.databases import copying, migrations, opening
+from freehold.kernel.databases.opening import being_written, read_file
+from freehold.kernel.presence import require_node
+from freehold.kernel.reading import NodeFile, database_url
+from freehold.kernel.settings import Settings
+from freehold.log.store import LogStore
+from freehold.shell import daemon
+from freehold.shell.backup.disk import failures
+from freehold.shell.backup.manifest import BLOBS, CONFIG, DATABASE, KEYS, Entry, Manifest, blob_sha256
+from freehold.shell.backup.pack import CHUNK_BYTES, Packed
+from freehold.vault import envelope
+from freehold.vault.blobs import BlobMissing
+from freehold.vault.keystore import Keys
+from freehold.vault.spool import Spool, sweep
+
+_BUSY_SECONDS = 30.0
+
+
+_MADE = "backup-made"
+"""An empty file of the home, as old as the last backup: it is made while another process has the database."""
+
+
+class BackupExists(Conflict):
+    """A file stands where the backup was to be written."""
+
+    code = "backup.exists"
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A finished backup."""
+
+    manifest: Manifest
+    size_bytes: int
+    """Of the sealed file."""
+
+
+def save(home: Path, target: Path, passphrase: str) -> Saved:
+    """Write everything of a home into one new file, sealed under the node's passphrase.
+
+    The database is one consistent snapshot; encrypted data is copied after it, and never changes.
+    Writes whole or not at all, readable by its owner only.
+
+    Raises:
+        WrongPassphrase: it must be the node's. BackupExists. NotFound: no node was ever started there.
+        VerificationFailed: database, log or data are damaged, so a backup of them would be worthless.
+    """
+    with failures("write the backup"):
+        if target.exists():
+            raise BackupExists(f"{target} exists already", hint="Choose another name.")
+        require_node(home)
+        keys = Keys.load(home / daemon.KEYS_FILE, passphrase)
+        return _save(home, target, keys, passphrase)
+
+
+def note_made(home: Path) -> None:
+    """The owner has a backup from now on."""
+    with suppress(OSError):  # the backup is made all the same
+        (home / _MADE).touch(mode=0o600)
+
+
+def last_made(home: Path) -> int:
+    """When the owner last took one away, Unix seconds; 0 if never."""
+    try:
+        return int((home / _MADE).stat().st_mtime)
+    except OSError:
+        return 0
+
+
+def _save(home: Path, target: Path, keys: Keys, passphrase: str) -> Saved:
+    sweep(home)
+    with Spool(home) as snapshot, Spool(home) as config:
+        if url := database_url(home):
+            _server_snapshot(home, url, snapshot.path)
+        else:
+            _snapshot(home / DATABASE, snapshot.path)
+        # it holds the rows itself, whatever kept them
+        known = replace(settings.load(home), database="")
+        folder = blob_folder(home, known)
+        if folder is not None:
+            # restored data always lies in the home
+            known = replace(known, blobs="")
+        config.file.write(settings_text(known).encode())
+        config.file.flush()
+        manifest, sources = _survey(home, keys, folder, snapshot.path, config.path)
+        return Saved(manifest, _write(target, manifest, sources, passphrase))
+
+
+def settings_text(known: Settings) -> str:
+    """As `config.toml` holds it."""
+    return "".join(f"{name} = {json.dumps(value)}\n" for name, value in asdict(known).items())
+
+
+def blob_folder(home: Path, known: Settings) -> Path | None:
+    """The folder of the encrypted data; None where a remote store holds it."""
+    parts = urlsplit(known.blobs)
+    if parts.scheme == "file":
+        return Path(unquote(parts.path))
+    if "://" in known.blobs:
+        return None
+    return Path(known.blobs) if known.blobs else home / BLOBS
+
+
+def _snapshot(source: Path, target: Path) -> None:
+    """SQLite's own backup: pages of one moment, whatever is being written."""
+    stopped = not being_written(source)
+    _copy(source, target)
+    if stopped and being_written(source):
+        # the node started meanwhile, and the copy was made as if nobody could write
+        _copy(source, target)
+
+
+def _copy(source: Path, target: Path) -> None:
+    with (
+        closing(read_file(source, timeout=_BUSY_SECONDS)) as live,
+        closing(sqlite3.connect(target)) as copy,
+    ):
+        live.backup(copy)
+        # without it every reader of the copy would need a write-ahead log beside it
+        copy.execute("PRAGMA journal_mode = DELETE")
+
+
+def _server_snapshot(home: Path, url: str, target: Path) -> None:
+    """The rows of one moment as the file that SQLite would have kept them in."""
+    with (
+        closing(opening.for_reading(home, url)) as live,
+        closing(sqlite3.connect(target, isolation_level=None)) as kept,
+    ):
+        live.execute("BEGIN")
+        if not migrations.is_current(live):
+            raise NotFound("there is no node of this version in the database", hint="Start the node once.")
+        kept.execute("BEGIN IMMEDIATE")
+        migrations.migrate(kept)
+        copying.copy(live, kept)
+        kept.execute("COMMIT")
+
+
+def _survey(
+    home: Path, keys: Keys, folder: Path | None, snapshot: Path, config: Path
+) -> tuple[Manifest, list[Path]]:
+    """The manifest of what is there now, and where each of its files lies."""
+    with closing(read_file(snapshot)) as connection:
+        found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if found != "ok":
+            raise VerificationFailed(f"the database is damaged: {found}", hint="Restore an earlier backup.")
+        node = NodeFile(connection)
+        party = node.party()
+        if party.account != keys.account:
+            raise VerificationFailed("keys and database belong to different accounts")
+        size, root = LogStore(connection).verify()
+        cids = node.blobs()
+    sources = [home / daemon.KEYS_FILE, config, snapshot]
+    entries = [_entry(name, path) for name, path in zip((KEYS, CONFIG, DATABASE), sources, strict=True)]
+    if folder is not None:
+        sources += [folder / cid for cid in cids]
+        entries += [_blob(folder, cid) for cid in cids]
+    manifest = Manifest(
+        software=__version__,
+        created_at=int(time.time()),
+        account=keys.account,
+        chain_id=party.chain_id,
+        log_size=size,
+        log_root="0x" + root.hex(),
+        data_elsewhere=folder is None,
+        files=tuple(entries),
+    )
+    return manifest, sources
+
+
+def _entry(name: str, path: Path) -> Entry:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(CHUNK_BYTES):
+            digest.update(piece)
+        return Entry(name=name, size_bytes=file.tell(), sha256="0x" + digest.hexdigest())
+
+
+def _blob(folder: Path, cid: str) -> Entry:
+    try:
+        size = (folder / cid).stat().st_size
+    except FileNotFoundError:
+        raise BlobMissing(
+            "encrypted data that the database refers to is missing",
+            hint="Bring the file back; a backup without it could not be used for training.",
+            cid=cid,
+        ) from None
+    return Entry(name=f"{BLOBS}/{cid}", size_bytes=size, sha256=blob_sha256(cid))
+
+
+def _write(target: Path, manifest: Manifest, sources: list[Path], passphrase: str) -> int:
+    temporary = target.with_name(f".{target.name}.{token_hex(8)}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb", buffering=CHUNK_BYTES) as file:
+            envelope.seal(Packed(manifest, sources), file, passphrase)
+            durable.sync(file)
+            size = file.tell()
+        try:
+            durable.place(temporary, target, replace=False)
+        except FileExistsError:
+            raise BackupExists(f"{target} exists already", hint="Choose another name.") from None
+    finally:
+        with suppress(FileNotFoundError):
+            temporary.unlink()
+    return size

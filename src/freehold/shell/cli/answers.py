@@ -1,0 +1,104 @@
+"""Which shape each command prints with `--json`; JSON Schema 2020-12 of any of them.
+
+>>> schema("freehold serve")["required"]
+['model', 'serving']
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, cast
+
+from pydantic import BaseModel, TypeAdapter
+from pydantic.json_schema import models_json_schema
+
+from freehold.core.documents import Party
+from freehold.core.errors import NotFound
+from freehold.kernel.shape import Failure
+from freehold.shell.answers import market, money, proof, state, training
+from freehold.shell.cli import shapes
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+ANSWERS: dict[str, tuple[type[BaseModel], ...]] = {
+    "freehold quickstart": (shapes.Played,),
+    "freehold status": (state.Status,),
+    "freehold log": (proof.LogShown,),
+    "freehold peers add": (Party,),
+    "freehold publish": (market.Published, market.TableShown),
+    "freehold privacy": (market.Budgets,),
+    "freehold search": (market.Found,),
+    "freehold grants list": (market.Grants,),
+    "freehold grants ask": (market.GrantRow, market.GrantPending),
+    "freehold grants revoke": (market.Revocation,),
+    "freehold grants requests": (market.Requests,),
+    "freehold grants accept": (market.Decided,),
+    "freehold grants counter": (market.Decided,),
+    "freehold grants refuse": (market.Decided,),
+    "freehold grants take": (market.GrantRow,),
+    "freehold grants drop": (market.Dropped,),
+    "freehold train": (training.Job, training.JobStarted, training.Preview),
+    "freehold jobs": (training.Jobs,),
+    "freehold tests hold": (training.TestHeld,),
+    "freehold tests list": (training.TestsHeld,),
+    "freehold audit": (training.Audited,),
+    "freehold serve": (training.Served,),
+    "freehold models": (training.Models, training.ModelShown),
+    "freehold predict": (money.Prediction,),
+    "freehold earnings": (money.Earnings,),
+    "freehold claim": (money.Claims,),
+    "freehold settle": (money.Settlement,),
+    "freehold spending": (money.Spending,),
+    "freehold channels list": (money.Channels,),
+    "freehold channels close": (money.Closing,),
+    "freehold channels retry": (money.Retried,),
+    "freehold receipts": (proof.Receipts, proof.SignedReceipt),
+    "freehold lineage": (proof.Lineage,),
+    "freehold evidence": (shapes.EvidenceWritten,),
+    "freehold verify": (shapes.Verification,),
+    "freehold doctor": (shapes.Diagnosis,),
+    "freehold config show": (shapes.Config,),
+    "freehold config set": (shapes.SettingChanged,),
+    "freehold config path": (shapes.ConfigPath,),
+    "freehold keys show": (shapes.PublicKeys,),
+    "freehold keys passphrase": (shapes.PassphraseChanged,),
+    "freehold keys suggest": (shapes.SuggestedPassphrase,),
+    "freehold keys remember": (shapes.Remembered,),
+    "freehold keys forget": (shapes.Forgotten,),
+    "freehold backup": (shapes.BackupWritten,),
+    "freehold restore": (shapes.Restored, shapes.BackupChecked),
+    "freehold adopt": (shapes.HomeAdopted,),
+    "freehold chain run": (shapes.ChainReady,),
+    "freehold chain contracts": (shapes.Contracts,),
+    "freehold chain deploy": (shapes.Deployment,),
+    "freehold chain faucet": (shapes.Minted,),
+    "freehold chain forget": (shapes.ChainForgotten,),
+    "freehold completion": (shapes.Completion,),
+}
+"""Several shapes where options or circumstances decide which."""
+
+
+def schema(command: str) -> dict[str, Any]:
+    """Schema of the object a command prints when it succeeds.
+
+    Raises:
+        NotFound: no command of that name prints JSON.
+    """
+    if command not in ANSWERS:
+        raise NotFound(f"{command} prints no JSON", hint="Commands are listed in docs/reference/json.md.")
+    union: Any = ANSWERS[command][0]
+    for other in ANSWERS[command][1:]:
+        union |= other
+    return {"$schema": DIALECT, **TypeAdapter(union).json_schema(mode="serialization")}
+
+
+def failure() -> dict[str, Any]:
+    """Schema of the object any command prints when it fails."""
+    return {"$schema": DIALECT, **Failure.model_json_schema(mode="serialization")}
+
+
+def definitions() -> dict[str, dict[str, Any]]:
+    """Every shape by its name, as JSON Schema definitions that refer to one another."""
+    every: list[type[BaseModel]] = [Failure, *(kind for kinds in ANSWERS.values() for kind in kinds)]
+    wanted: list[tuple[type[BaseModel], Literal["serialization"]]]
+    wanted = [(kind, "serialization") for kind in dict.fromkeys(every)]
+    _, made = models_json_schema(wanted)
+    return cast("dict[str, dict[str, Any]]", made["$defs"])

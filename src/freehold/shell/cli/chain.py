@@ -1,0 +1,190 @@
+"""The local chain: run one, and get test money on it."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from freehold.core.errors import InvalidInput, NotFound
+from freehold.kernel.client import NodeClient
+from freehold.kernel.terminal.options import DEFAULT_HOME, Home, Json
+from freehold.kernel.terminal.output import day, emit, table
+from freehold.shell.cli.deploying import deploy
+from freehold.shell.cli.node import UntilEof, end_at_eof
+
+_FAUCET_WEI = 10**18
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    group = typer.Typer(no_args_is_help=True, help="A local chain, and the contracts on any.")
+    group.command("run")(run)
+    group.command("contracts")(contracts)
+    group.command("deploy")(deploy)
+    group.command("faucet")(faucet)
+    group.command("forget")(forget)
+    app.add_typer(group, name="chain")
+
+
+def run(
+    *,
+    home: Annotated[Path | None, typer.Option(help="Directory of the chain.", metavar="DIR")] = None,
+    port: Annotated[
+        int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.", min=0, max=65535)
+    ] = 8545,
+    allow_origin: Annotated[
+        list[str] | None,
+        typer.Option(help="Origin of a web page that may ask the chain; repeatable.", metavar="ORIGIN"),
+    ] = None,
+    until_eof: UntilEof = None,
+    as_json: Json = False,
+) -> None:
+    """Run a chain until Ctrl-C, with Freehold's contracts on it.
+
+    Web pages may ask it only from an allowed origin; browser extensions, wallets that is, from any.
+    """
+    from freehold.chain import deployment_record, deployments  # noqa: PLC0415
+    from freehold.chain.client import Chain  # noqa: PLC0415
+    from freehold.chain.embedded import DEV_KEY, serving  # noqa: PLC0415
+    from freehold.chain.rpc import Rpc  # noqa: PLC0415
+    from freehold.kernel.presence import KEYS_FILE  # noqa: PLC0415
+    from freehold.vault import home_folder  # noqa: PLC0415
+
+    directory = (home or DEFAULT_HOME / "chain").expanduser()
+    if (directory / KEYS_FILE).exists():
+        raise InvalidInput(f"{directory} is the home of a node", hint="Give the chain a folder of its own.")
+    ended = threading.Event()
+    for one in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(one, lambda *_: ended.set())
+    if until_eof is not None:
+        end_at_eof(until_eof)
+    home_folder.make(directory)
+    _require_recorded(directory)
+    with serving(directory, port, allow_origins=allow_origin or ()) as node:
+        chain = Chain(Rpc(node.url))
+        made = deployments.deploy_missing(chain, DEV_KEY)
+        deployment_record.renew(directory / deployment_record.FILE, chain)
+        deployed = [name for name, receipt in made.items() if receipt is not None]
+        about = {"url": node.url, "chain_id": chain.chain_id, "home": str(directory), "deployed": deployed}
+        line = f"chain {chain.chain_id} ready at {node.url}, {len(made)} contracts, {len(deployed)} of them new; Ctrl-C ends it"
+        emit(about, lambda: [line], as_json=as_json)
+        ended.wait()
+
+
+def _require_recorded(directory: Path) -> None:
+    """See that a chain which the record beside it tells of is there."""
+    from freehold.chain import deployment_record  # noqa: PLC0415
+    from freehold.chain.embedded import genesis, home  # noqa: PLC0415
+
+    try:
+        record = deployment_record.read(directory / deployment_record.FILE)
+    except (NotFound, InvalidInput):
+        return
+    is_ours = record.genesis == "0x" + genesis.HASH.hex() and record.contracts
+    if is_ours and not (directory / home.DATABASE).exists():
+        raise home.ChainDamaged(
+            f"{home.DATABASE} is missing from {directory}, where a chain with contracts was",
+            hint=f"put it back, or remove {deployment_record.FILE} to begin a new chain",
+        )
+
+
+def contracts(
+    *,
+    home: Annotated[Path | None, typer.Option(help="Directory of the chain.", metavar="DIR")] = None,
+    rpc_url: Annotated[
+        str | None,
+        typer.Option(help="Ask this chain, and bring the record up to date with it.", metavar="URL"),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show which contracts stand on the chain, and since when.
+
+    Address, bytecode, transaction, block and time, as `freehold chain run` notes them beside the chain.
+    """
+    from dataclasses import asdict  # noqa: PLC0415
+
+    from freehold.chain import deployment_record  # noqa: PLC0415
+
+    path = (home or DEFAULT_HOME / "chain").expanduser() / deployment_record.FILE
+    if rpc_url is None:
+        record = deployment_record.read(path)
+    else:
+        from freehold.chain.client import Chain  # noqa: PLC0415
+        from freehold.chain.rpc import Rpc  # noqa: PLC0415
+
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with Rpc(rpc_url) as rpc:
+            record = deployment_record.renew(path, Chain(rpc))
+    rows = [
+        [
+            one.contract,
+            one.address,
+            one.bytecode_hash,
+            one.tx_hash or "",
+            one.block_number,
+            day(one.deployed_at),
+        ]
+        for one in record.contracts
+    ]
+    columns = ["contract", "address", "bytecode", "transaction", "block", "on"]
+    lines = [f"chain {record.chain_id}, {len(rows)} contracts", table(columns, rows, right=("block",))]
+    emit(asdict(record), lambda: lines, as_json=as_json)
+
+
+def faucet(
+    account: Annotated[str | None, typer.Argument(help="Account; by default this node's.")] = None,
+    *,
+    dollars: Annotated[str, typer.Option(help="Test dollars to mint.", metavar="DOLLARS")] = "100",
+    rpc_url: Annotated[
+        str | None, typer.Option(help="The local chain; by default this node's.", metavar="URL")
+    ] = None,
+    home: Home = DEFAULT_HOME,
+    as_json: Json = False,
+) -> None:
+    """Give an account test dollars and gas on a local chain."""
+    from freehold.chain.client import Chain  # noqa: PLC0415
+    from freehold.chain.embedded import DEV_KEY  # noqa: PLC0415
+    from freehold.chain.rpc import Rpc  # noqa: PLC0415
+    from freehold.core import money  # noqa: PLC0415
+
+    amount_units = money.units(dollars)
+    if account is None or rpc_url is None:
+        status = NodeClient.of(home).get("/api/status")
+        account = account or str(status["account"])
+        rpc_url = rpc_url or str(status["chain"]["rpc_url"])
+    with Rpc(rpc_url) as rpc:
+        chain = Chain(rpc)
+        chain.fund(account, _FAUCET_WEI)
+        gas = chain.send(DEV_KEY, "TestDollar", "mint", account, amount_units).gas_used
+    said = {"account": account, "minted_units": amount_units, "gas": gas}
+    emit(said, lambda: [f"minted {money.dollars(amount_units)} for {account}"], as_json=as_json)
+
+
+def forget(*, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
+    """Let this home begin anew on whatever chain it finds next.
+
+    A node stays on the chain of its first start, known by two block hashes, and refuses another with the same
+    id. What it bought, opened and anchored is on that chain only. The node must be stopped.
+    """
+    from freehold.kernel import chain_identity  # noqa: PLC0415
+    from freehold.kernel.databases import opening  # noqa: PLC0415
+    from freehold.kernel.presence import require_node  # noqa: PLC0415
+    from freehold.kernel.reading import database_url  # noqa: PLC0415
+    from freehold.kernel.store import Store  # noqa: PLC0415
+    from freehold.shell import daemon  # noqa: PLC0415
+
+    folder = home.expanduser()
+    require_node(folder)
+    with daemon.lock(folder):
+        store = Store(opening.for_writing(folder, database_url(folder)))
+        try:
+            known = chain_identity.forget(store)
+        finally:
+            store.close()
+    said = {"chain_id": known["chain_id"] if known else None, "block": known["block"] if known else None}
+    line = f"chain {said['chain_id']} is forgotten; the next start takes the chain it finds"
+    emit(said, lambda: [line if known else "no chain was known"], as_json=as_json)

@@ -1,0 +1,45 @@
+"""Completion of commands and options in a shell."""
+
+from __future__ import annotations
+
+import os
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from freehold.kernel.terminal.options import Json
+from freehold.kernel.terminal.output import emit
+
+ASKED_BY_SHELL = "_FREEHOLD_COMPLETE"
+"""Set by the script while the shell wants completions."""
+
+
+class Shell(StrEnum):
+    """Shells with completion."""
+
+    bash = "bash"
+    zsh = "zsh"
+    fish = "fish"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    app.command("completion")(completion)
+    if ASKED_BY_SHELL in os.environ:
+        from typer._completion_classes import completion_init  # noqa: PLC0415
+
+        completion_init()
+
+
+def completion(
+    shell: Annotated[Shell, typer.Argument(help="bash, zsh or fish.")], *, as_json: Json = False
+) -> None:
+    """Print a script that completes commands in a shell.
+
+    For bash: freehold completion bash > ~/.local/share/bash-completion/completions/freehold
+    """
+    from typer._completion_shared import get_completion_script  # noqa: PLC0415
+
+    script = get_completion_script(prog_name="freehold", complete_var=ASKED_BY_SHELL, shell=shell.value)
+    emit({"shell": shell.value, "script": script}, lambda: [script], as_json=as_json)

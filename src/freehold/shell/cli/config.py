@@ -1,0 +1,97 @@
+"""Settings in `HOME/config.toml`: look at them, change one."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from freehold.core.errors import Unavailable
+from freehold.kernel.client import NodeClient
+from freehold.kernel.terminal.options import DEFAULT_HOME, Home, Json
+from freehold.kernel.terminal.output import emit, note
+
+LIMITS = ("spend_per_act_micro", "spend_per_day_micro")
+"""Settings in millionths of a dollar that a running node counts at once."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    group = typer.Typer(no_args_is_help=True, help="This node's settings.")
+    group.command("show")(show)
+    group.command("set")(change)
+    group.command("path")(path)
+    app.add_typer(group, name="config")
+
+
+def show(*, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
+    """Show every setting, its value and where that comes from.
+
+    The environment counts before config.toml; what `freehold up` is told counts before both.
+    """
+    import os  # noqa: PLC0415
+    from dataclasses import asdict  # noqa: PLC0415
+
+    from freehold.kernel import setting_sources  # noqa: PLC0415
+
+    chosen = setting_sources.choose(home.expanduser(), os.environ)
+    values, sources = asdict(chosen.settings), chosen.sources
+    emit(
+        {**values, "sources": sources},
+        lambda: [f"{name} = {json.dumps(value)}  # {sources[name]}" for name, value in values.items()],
+        as_json=as_json,
+    )
+
+
+def change(
+    name: Annotated[str, typer.Argument(help="Name of the setting.")],
+    value: Annotated[list[str], typer.Argument(help="Its new value; several for a list; '' empties it.")],
+    *,
+    home: Home = DEFAULT_HOME,
+    as_json: Json = False,
+) -> None:
+    """Change one setting; it counts from the next start.
+
+    Limits of spending are easier said in dollars: freehold spending --per-day 20. They count at once.
+    """
+    from freehold.kernel import setting_sources, settings  # noqa: PLC0415
+    from freehold.vault import home_folder  # noqa: PLC0415
+
+    home = home.expanduser()
+    if not (home / "keys.jwe").exists():
+        note(f"there is no node in {home} yet; the setting counts once one is started there")
+    known = settings.load(home)
+    changed = known.with_overrides(**{name: setting_sources.read(name, value)})
+    home_folder.make(home)
+    settings.save(home, changed)
+    if (home / "node.json").exists() and not _told(home, name, getattr(changed, name)):
+        note("the running node goes on with its present settings; restart it")
+    said = getattr(changed, name)
+    emit({"name": name, "value": said}, lambda: [_line(name, said)], as_json=as_json)
+
+
+def _line(name: str, value: Any) -> str:
+    """As config.toml has it; millionths of a dollar in dollars too."""
+    from freehold.core.money import dollars  # noqa: PLC0415
+
+    line = f"{name} = {json.dumps(value)}"
+    return f"{line}  # {dollars(value)}" if name in LIMITS else line
+
+
+def _told(home: Path, name: str, value: Any) -> bool:
+    """Whether the running node counts the new value at once, as it does for limits of spending."""
+    if name not in LIMITS:
+        return False
+    with contextlib.suppress(Unavailable):
+        NodeClient.of(home).post("/api/spending", {name: value})
+        note("the running node counts it from now on")
+    return True
+
+
+def path(*, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
+    """Print where the settings lie."""
+    where = home.expanduser().absolute() / "config.toml"
+    emit({"path": str(where), "exists": where.exists()}, lambda: [str(where)], as_json=as_json)

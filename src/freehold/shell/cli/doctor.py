@@ -1,0 +1,45 @@
+"""What is wrong with this node, and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import typer
+
+from freehold.kernel.terminal.options import DEFAULT_HOME, Home, Json
+from freehold.kernel.terminal.output import emit, plain
+
+if TYPE_CHECKING:
+    from freehold.shell.doctor.finding import Finding
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    app.command("doctor")(doctor)
+
+
+def doctor(*, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
+    """Find what is wrong with a node, and say how to mend it.
+
+    Works whether it runs or not, and changes nothing. Looks at files and their modes, settings, disk, port,
+    database, log, encrypted data, chain, contracts, clock and peers. Exits with 1 if there is a problem.
+    """
+    from freehold.shell.doctor import checks  # noqa: PLC0415 - the whole node
+
+    found = checks.examine(home.expanduser())
+    sound = not any(one.level == "problem" for one in found)
+    value = {"ok": sound, "checks": [asdict(one) for one in found]}
+    emit(value, lambda: _lines(found, sound=sound), as_json=as_json)
+    if not sound:
+        raise typer.Exit(1)
+
+
+def _lines(found: list[Finding], *, sound: bool) -> Iterable[str]:
+    for one in found:
+        mark = "ok" if one.level == "ok" else one.level.upper()
+        yield f"{mark:<8} {one.check:<16} {plain(one.detail, most=400)}"
+        if one.hint:
+            yield f"{'':<25} -> {plain(one.hint, most=400)}"
+    yield "nothing is wrong" if sound else "there are problems: mend the first one first"

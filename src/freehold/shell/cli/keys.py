@@ -1,0 +1,133 @@
+"""Keys: what others may know of them, and the passphrase that guards them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from freehold.kernel.terminal.options import DEFAULT_HOME, Home, Json
+from freehold.kernel.terminal.output import emit, note
+from freehold.shell.cli.unlocking import PassphraseFd, PassphraseFile
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    group = typer.Typer(no_args_is_help=True, help="This node's keys and their passphrase.")
+    group.command("show")(show)
+    group.command("passphrase")(passphrase)
+    group.command("suggest")(suggest)
+    group.command("remember")(remember)
+    group.command("forget")(forget)
+    app.add_typer(group, name="keys")
+
+
+def show(*, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
+    """Show the public parts of this node's keys.
+
+    Out of its party document; needs neither passphrase nor a running node.
+    """
+    from contextlib import closing  # noqa: PLC0415
+
+    from freehold.kernel.reading import NodeFile, open_database  # noqa: PLC0415
+
+    with closing(open_database(home.expanduser())) as connection:
+        party = NodeFile(connection).party()
+    value = {
+        "account": party.account,
+        "account_key": party.account_key,
+        "log_key": party.log_key,
+        "encryption_key": party.encryption_key,
+    }
+    lines = [
+        f"account         {party.account}",
+        f"account key     {party.account_key}",
+        f"log key         {party.log_key}",
+        f"encryption key  {party.encryption_key}",
+    ]
+    emit(value, lambda: lines, as_json=as_json)
+
+
+def passphrase(
+    *,
+    passphrase_fd: PassphraseFd = None,
+    passphrase_file: PassphraseFile = None,
+    new_passphrase_fd: Annotated[
+        int | None, typer.Option("--new-passphrase-fd", help="Read the new one from it.", metavar="FD")
+    ] = None,
+    new_passphrase_file: Annotated[
+        Path | None, typer.Option("--new-passphrase-file", help="Read the new one from it.", metavar="FILE")
+    ] = None,
+    home: Home = DEFAULT_HOME,
+    as_json: Json = False,
+) -> None:
+    """Change the passphrase of the key file.
+
+    The keys stay the same, and a running node goes on. Backups made before still open with the old one.
+    """
+    from freehold.kernel import settings  # noqa: PLC0415
+    from freehold.shell.cli import passphrase as passphrases  # noqa: PLC0415
+    from freehold.shell.cli import remembering  # noqa: PLC0415
+    from freehold.shell.daemon import KEYS_FILE  # noqa: PLC0415
+    from freehold.vault.keystore import Keys  # noqa: PLC0415
+    from freehold.vault.passphrases import require_strong  # noqa: PLC0415
+
+    path = home.expanduser() / KEYS_FILE
+    if passphrase_fd is None and passphrase_file is None:
+        note("the present passphrase:")
+    keys = Keys.load(path, passphrases.obtain(passphrase_fd, passphrase_file, new=False))
+    in_keyring = remembering.recall(home.expanduser()) is not None
+    if new_passphrase_fd is None and new_passphrase_file is None:
+        note("the new passphrase:")
+    fresh = passphrases.obtain(new_passphrase_fd, new_passphrase_file, new=True)
+    require_strong(fresh, settings.load(home.expanduser()).name)
+    keys.save(path, fresh, replace=True)
+    if in_keyring:
+        remembering.remember(home.expanduser(), fresh)
+    emit(
+        {"account": keys.account, "changed": True},
+        lambda: ["the passphrase is changed; make a new backup"],
+        as_json=as_json,
+    )
+
+
+def suggest(*, as_json: Json = False) -> None:
+    """Make a random passphrase, short enough to write down.
+
+    It is printed and kept nowhere.
+    """
+    from freehold.vault import passphrases  # noqa: PLC0415
+
+    made = passphrases.suggest()
+    emit({"passphrase": made}, lambda: [made], as_json=as_json)
+
+
+def remember(
+    *,
+    passphrase_fd: PassphraseFd = None,
+    passphrase_file: PassphraseFile = None,
+    home: Home = DEFAULT_HOME,
+    as_json: Json = False,
+) -> None:
+    """Keep the passphrase in the operating system's keyring.
+
+    After that `freehold up` and the others do not ask for it. Whoever can open the keyring can open the keys.
+    """
+    from freehold.shell.cli import passphrase as passphrases  # noqa: PLC0415
+    from freehold.shell.cli import remembering  # noqa: PLC0415
+
+    home = home.expanduser()
+    secret = passphrases.obtain(passphrase_fd, passphrase_file, new=False)
+    remembering.require_open(secret, home)
+    remembering.remember(home, secret)
+    emit({"remembered": True}, lambda: ["the keyring holds the passphrase"], as_json=as_json)
+
+
+def forget(*, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
+    """Take the passphrase out of the operating system's keyring."""
+    from freehold.shell.cli import remembering  # noqa: PLC0415
+
+    known = remembering.forget(home.expanduser())
+    said = "the keyring no longer holds the passphrase" if known else "it was not in the keyring"
+    emit({"remembered": False, "was_remembered": known}, lambda: [said], as_json=as_json)

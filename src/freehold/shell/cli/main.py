@@ -1,0 +1,113 @@
+"""The `freehold` command: every group of commands under one roof, errors as message and hint."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+
+from freehold.core.errors import FreeholdError, InvalidInput
+from freehold.features.data import terminal as market
+from freehold.features.earnings import terminal as money
+from freehold.features.gateway import terminal as serving
+from freehold.features.grants.terminal import grants
+from freehold.features.payments.terminal import channels, spending
+from freehold.features.privacy import terminal as privacy
+from freehold.features.proof import terminal as evidence
+from freehold.features.training.terminal import jobs, measuring, train
+from freehold.kernel.client import exit_code
+from freehold.kernel.terminal.output import emit_error, emit_problem
+from freehold.shell.cli import backup, chain, completion, config, doctor, keys, node, quickstart
+from freehold.shell.cli.examples import illustrate
+from freehold.vault.confinement import confine
+
+Misuse: Any = typer.BadParameter.__base__
+"""What arguments raise that a command does not take; typer exports only this child of it."""
+INTERRUPTED = 130
+"""128 + SIGINT, as shells have it."""
+
+app = typer.Typer(
+    name="freehold",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)
+    ] = False,
+) -> None:
+    """Own the data, models and agents you make: license, train together, get paid, prove every step."""
+    if version:
+        from freehold import __version__  # noqa: PLC0415
+
+        sys.stdout.write(f"freehold {__version__}\n")
+        raise typer.Exit
+
+
+for group in (
+    *(
+        quickstart,
+        node,
+        market,
+        privacy,
+        grants,
+        train,
+        jobs,
+        measuring,
+        serving,
+        money,
+        spending,
+        channels,
+        evidence,
+    ),
+    *(doctor, config, keys, backup, chain, completion),
+):
+    group.register(app)
+illustrate(app)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code."""
+    if arguments is None:
+        confine()
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        return _run(given)
+    except typer.Abort:
+        return 1
+    except FreeholdError as error:
+        emit_error(error, as_json="--json" in given)
+        return exit_code(error)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # the reader of our output has gone; keep the interpreter from complaining when it flushes
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except SystemExit as left:
+        return left.code if isinstance(left.code, int) else 0
+
+
+def _run(given: list[str]) -> int:
+    try:
+        ended = app(given, standalone_mode=False, prog_name="freehold")
+    except Misuse as error:
+        error.show()
+        if "--json" in given:
+            emit_problem(InvalidInput(error.format_message(), hint="See freehold --help."))
+        return int(error.exit_code)
+    return ended if isinstance(ended, int) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,245 @@
+"""A node's life: start it, look at it, introduce it to others, read its log."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from freehold.core.errors import InvalidInput
+from freehold.features.payments.terminal.channels import gas_line
+from freehold.kernel.client import NodeClient
+from freehold.kernel.terminal.options import DEFAULT_HOME, Home, Json
+from freehold.kernel.terminal.output import emit, note, plain
+
+if TYPE_CHECKING:
+    from freehold.kernel.node import Node
+
+UntilEof = Annotated[
+    int | None,
+    typer.Option("--until-eof", help="End when this file descriptor closes: for supervisors.", metavar="FD"),
+]
+_GRACE_SECONDS = 8.0
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    app.command("up")(up)
+    app.command("status")(status)
+    app.command("log")(log)
+    peers = typer.Typer(no_args_is_help=True, help="Other nodes whose catalogues you search.")
+    peers.command("add")(add_peer)
+    app.add_typer(peers, name="peers")
+
+
+def up(
+    *,
+    name: Annotated[str | None, typer.Option(help="What others see; asked for at first start.")] = None,
+    port: Annotated[
+        int | None, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.", min=0, max=65535)
+    ] = None,
+    rpc_url: Annotated[
+        str | None, typer.Option(help="JSON-RPC endpoint of the chain.", metavar="URL")
+    ] = None,
+    peer: Annotated[
+        list[str] | None, typer.Option(help="A node to search; repeatable.", metavar="URL")
+    ] = None,
+    blobs: Annotated[
+        str | None, typer.Option(help="Folder or s3:// URL for encrypted data.", metavar="WHERE")
+    ] = None,
+    database: Annotated[
+        str | None,
+        typer.Option(help="postgresql:// URL for documents and log; never with a password.", metavar="URL"),
+    ] = None,
+    setting: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Any other setting; repeatable.", metavar="NAME=VALUE"),
+    ] = None,
+    passphrase_fd: Annotated[
+        int | None, typer.Option(help="Read the passphrase from it.", metavar="FD")
+    ] = None,
+    passphrase_file: Annotated[
+        Path | None, typer.Option(help="Read the passphrase from it.", metavar="FILE")
+    ] = None,
+    console: Annotated[
+        bool, typer.Option("--console", help="Ask for name and passphrase on the console's page.")
+    ] = False,
+    open_browser: Annotated[bool, typer.Option("--open", help="Open the console in the browser.")] = False,
+    until_eof: UntilEof = None,
+    home: Home = DEFAULT_HOME,
+) -> None:
+    """Run a node until Ctrl-C, with its web console.
+
+    Without a passphrase and without a terminal, the console's page asks for it.
+
+    What is given here is kept for the next start, except the passphrase. It counts before what the
+    environment says (FREEHOLD_PORT and so on, never kept), and that before config.toml.
+    """
+    from freehold.kernel import presence, setting_sources  # noqa: PLC0415 - the whole node
+    from freehold.shell import daemon  # noqa: PLC0415 - the whole node
+    from freehold.shell import web as pages  # noqa: PLC0415
+    from freehold.shell.cli import passphrase as passphrases  # noqa: PLC0415
+    from freehold.shell.cli import remembering  # noqa: PLC0415
+
+    home = home.expanduser()
+    given = {
+        "name": name,
+        "port": port,
+        "rpc_url": rpc_url,
+        "peers": tuple(peer) if peer else None,
+        "blobs": blobs,
+        "database": database,
+    }
+    given |= _settings(setting or [])
+    chosen = setting_sources.choose(home, os.environ, **given)
+    typed = passphrase_fd is None and passphrase_file is None and not (home / remembering.MARK).exists()
+    on_page = typed and (console or not sys.stdin.isatty())
+    if not on_page and not chosen.settings.name:
+        chosen = setting_sources.choose(home, os.environ, **{**given, "name": _ask_name()})
+    new = presence.is_new(home)
+    secret = None if on_page else passphrases.obtain(passphrase_fd, passphrase_file, new=new, home=home)
+    if until_eof is not None:
+        end_at_eof(until_eof)
+
+    # a line for people among lines of JSON would be read by nobody
+    say = note if chosen.settings.log_format == "text" else logging.getLogger("freehold").info
+
+    def waiting(url: str) -> None:
+        address = f"{url}{pages.PATH}/".replace("//0.0.0.0:", "//127.0.0.1:")
+        say(f"console at {address}" + (": open it and give the passphrase" if on_page else ""))
+        if open_browser:
+            _open(address)
+
+    def ready(node: Node, url: str) -> None:
+        say(f"{plain(node.settings.name)} ready at {url}, account {node.account}; Ctrl-C ends it")
+
+    mount = pages.application
+    daemon.run(home, secret, chosen.settings, ready, kept=chosen.kept, mount=mount, waiting=waiting)
+
+
+def _open(url: str) -> None:
+    import webbrowser  # noqa: PLC0415
+
+    if not webbrowser.open(url):
+        note("no browser could be opened here; open the address yourself")
+
+
+def status(*, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
+    """Show this node, its chain and its money."""
+    answer = NodeClient.of(home).get("/api/status")
+    emit(answer, lambda: _status(answer), as_json=as_json)
+
+
+def log(
+    *,
+    anchor: Annotated[bool, typer.Option("--anchor", help="Put the log's root on chain first.")] = False,
+    home: Home = DEFAULT_HOME,
+    as_json: Json = False,
+) -> None:
+    """Show this node's transparency log.
+
+    The checkpoint is signed; the chain vouches for the entries that are anchored.
+    """
+    node = NodeClient.of(home)
+    if anchor:
+        node.post("/api/anchor")
+    answer = node.get("/api/log")
+    emit(answer, lambda: _log(answer), as_json=as_json)
+
+
+def add_peer(
+    url: Annotated[str, typer.Argument(help="Address of the other node.")],
+    *,
+    home: Home = DEFAULT_HOME,
+    as_json: Json = False,
+) -> None:
+    """Meet another node, and search its catalogue from now on."""
+    party = NodeClient.of(home).post("/api/peers", {"url": url})["party"]
+    emit(party, lambda: [f"met {plain(party.get('name'))} ({party.get('account')})"], as_json=as_json)
+
+
+def end_at_eof(descriptor: int) -> None:
+    """Send this process SIGTERM once `descriptor` reads end of file, and SIGKILL if that does not end it."""
+
+    def watch() -> None:
+        try:
+            while os.read(descriptor, 1):
+                pass
+        except OSError:
+            note(f"file descriptor {descriptor} of --until-eof cannot be read; ending")
+        os.kill(os.getpid(), signal.SIGTERM)
+        threading.Event().wait(_GRACE_SECONDS)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    threading.Thread(target=watch, name="until-eof", daemon=True).start()
+
+
+def _settings(given: list[str]) -> dict[str, Any]:
+    """Values of NAME=VALUE texts."""
+    from freehold.kernel import setting_sources  # noqa: PLC0415
+
+    found = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise InvalidInput(f"{text[:80]!r} is not NAME=VALUE", hint="Write --set log_level=debug.")
+        found[name] = setting_sources.read(name, [value])
+    return found
+
+
+def _ask_name() -> str:
+    if not sys.stdin.isatty():
+        raise InvalidInput("a new node needs a name", hint="Give --name NAME.")
+    given: str = typer.prompt("Name that others see", err=True)
+    return given.strip()
+
+
+def _status(answer: dict[str, Any]) -> Iterable[Any]:
+    from freehold.core.money import dollars  # noqa: PLC0415
+
+    chain, log_ = answer["chain"], answer["log"]
+    yield f"{plain(answer['name'])}  {answer['account']}"
+    for notice in answer["notices"]:
+        yield f"NOTICE   {plain(notice['title'])}"
+        yield f"         -> {plain(notice['hint'])}"
+    yield f"node     {answer['url']}  (version {answer['version']})"
+    yield f"rows     {answer['database']}"
+    yield f"chain    {chain['id']}, block {chain['block']}, {chain['rpc_url']}"
+    yield f"wallet   {dollars(answer['balance_units'])}"
+    yield f"log      {log_['size']} entries, {log_['anchored']} anchored on chain"
+    counts = ", ".join(f"{count} {name}" for name, count in answer.get("counts", {}).items())
+    yield f"holds    {counts or 'nothing yet'}"
+    if "gas" in answer:
+        yield f"gas      {gas_line(answer['gas'])}"
+    for name in answer.get("quarantined", []):
+        yield f"stopped  {plain(name)} failed on chain and waits for you: freehold channels list"
+    if answer.get("lost_units"):
+        yield f"lost     {dollars(answer['lost_units'])} promised by buyers that withdrew before it was settled: freehold channels list"
+    yield from (_task(piece) for piece in answer.get("work", []))
+    yield from (_task(job) for job in answer.get("jobs", []) if job["state"] != "done")
+
+
+def _task(task: dict[str, Any]) -> str:
+    """One line on recurring work or a job: state, attempts, what went wrong, when it is tried again."""
+    from datetime import UTC, datetime  # noqa: PLC0415
+
+    said = f"{plain(task['name'])}: {task['state']}"
+    if task["attempts"]:
+        said += f", {task['attempts']} failed attempts ({plain((task['last_error'] or {}).get('title', ''))})"
+    if task["next_try_at"] and task["attempts"]:
+        said += f", next try {datetime.fromtimestamp(task['next_try_at'], UTC):%H:%M:%S} UTC"
+    return f"{'work' if 'about' in task else 'job':<9}{said}"
+
+
+def _log(answer: dict[str, Any]) -> Iterable[Any]:
+    for name in ("origin", "key", "size", "root", "anchored"):
+        yield f"{name:<9} {plain(answer[name])}"
+    yield "\nsigned checkpoint:"
+    yield from (plain(line) for line in str(answer["checkpoint"]).splitlines())

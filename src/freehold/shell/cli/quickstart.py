@@ -1,0 +1,43 @@
+"""The whole main job on this machine, with real processes, in under a minute."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from freehold.kernel.client import NodeClient
+from freehold.kernel.terminal.options import DEFAULT_HOME, Home, Json
+from freehold.kernel.terminal.output import emit
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    app.command("quickstart")(quickstart)
+
+
+def quickstart(
+    *,
+    leave: Annotated[
+        bool, typer.Option("--exit", help="End after the report instead of serving it.")
+    ] = False,
+    home: Home = DEFAULT_HOME,
+    as_json: Json = False,
+) -> None:
+    """Play the whole main job on this machine.
+
+    Six owners, a builder and a buyer, each a process of its own: publish, train, sell, pay out, prove.
+    """
+    from freehold.quickstart import pages, progress, report, run  # noqa: PLC0415
+
+    launch = [sys.executable, "-m", "freehold.shell.cli"]
+
+    def then(result: run.Result) -> None:
+        steps.finish()
+        emit(result.values, lambda: report.tables(result.values), as_json=as_json)
+        if not leave:
+            pages.serve(result)
+
+    with progress.shown() as steps:
+        run.run(home.expanduser(), launch=launch, connect=NodeClient.of, progress=steps, then=then)

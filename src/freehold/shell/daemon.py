@@ -1,0 +1,302 @@
+"""`freehold up`: open the keys, connect to the chain, serve until told to stop."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import logging
+import os
+import resource
+import secrets
+import signal
+import socket
+import threading
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TextIO
+
+import uvicorn
+
+from freehold.chain import deployments
+from freehold.chain.client import Chain
+from freehold.chain.rpc import Rpc
+from freehold.core import origins
+from freehold.core.errors import Conflict, Unavailable
+from freehold.core.origins import Origin
+from freehold.kernel import chain_identity, custody, presence
+from freehold.kernel import settings as settings_file
+from freehold.kernel.door import Door, Mount, NodeRoom
+from freehold.kernel.http.connections import Connections, Impatient
+from freehold.kernel.http.gate import Gate
+from freehold.kernel.node import Node
+from freehold.kernel.presence import KEYS_FILE, TOKEN_FILE
+from freehold.kernel.settings import Settings, write_private
+from freehold.kernel.tally import Tally
+from freehold.shell import logs, supervisor
+from freehold.shell.backup.disk import failures
+from freehold.shell.http import app
+from freehold.shell.services import Services
+from freehold.vault import confinement, home_folder, passphrases
+from freehold.vault.keystore import Keys
+
+__all__ = ["KEYS_FILE", "HomeInUse", "PortInUse", "open_keys", "run"]
+
+_log = logging.getLogger("freehold")
+STOP_SECONDS = 20
+"""How long a stop waits for answers under way; new requests are not taken meanwhile."""
+
+ACCEPTED_AT_ONCE, WAITING_TO_BE_ACCEPTED = 128, 2_048
+OPEN_FILES = 4_096
+
+
+class PortInUse(Unavailable):
+    """Another process listens on the port."""
+
+    code = "port.in_use"
+
+
+class HomeInUse(Conflict):
+    """Another process runs this node."""
+
+    code = "home.in_use"
+
+
+def open_keys(home: Path, passphrase: str, name: str = "") -> Keys:
+    """The keys of a home; made at first start, `name` being that of the node.
+
+    Raises:
+        WrongPassphrase. WeakPassphrase: new keys want a better one. KeystoreMissing: they were here and are gone.
+    """
+    path = home / KEYS_FILE
+    if presence.is_new(home):
+        passphrases.require_strong(passphrase, name)
+        Keys.generate().save(path, passphrase)
+        return Keys.load(path, passphrase)
+    keys = Keys.load(path, passphrase)
+    if why := passphrases.weakness(passphrase, name):
+        # made before passphrases were looked at; its owner is not locked out
+        _log.warning("the passphrase is weak (%s); choose another: freehold keys passphrase", why)
+    return keys
+
+
+def run(
+    home: Path,
+    passphrase: str | None,
+    settings: Settings,
+    ready: Callable[[Node, str], None] | None = None,
+    *,
+    kept: Settings | None = None,
+    mount: Mount | None = None,
+    waiting: Callable[[str], None] | None = None,
+) -> None:
+    """Serve one node in the foreground; `ready` is told the node and its URL once it answers.
+
+    Without a passphrase it serves locked until the console that `mount` makes opens the door; `waiting`
+    is told the address that it listens on. `kept` is what config.toml is to say where that is not `settings`.
+
+    Raises:
+        UnsafeHome, KeystoreMissing, WrongPassphrase, PortInUse, HomeInUse, ChainUnreachable, OtherChain, ContractNotDeployed,
+        StorageFailed,
+        DatabaseInUse, DatabaseMismatch: nothing was started.
+    """
+    confinement.confine()
+    logs.configure(settings)
+    with failures(f"use the home {home}"):
+        changed = home_folder.make(home)
+    presence.is_new(home)
+    if changed:
+        _log.warning(
+            "the home was open to other users of this machine and is closed now",
+            extra={"fields": {"files": changed}},
+        )
+    if confinement.is_root():
+        _log.warning("this runs as root, which a node does not need: give it a user of its own")
+    if threading.current_thread() is threading.main_thread():
+        # uvicorn raises the signal again once it has shut down; by default that would end the process
+        # before anything below is tidied up
+        signal.signal(signal.SIGTERM, _leave)
+    with contextlib.ExitStack() as opened:
+        with failures(f"use the home {home}"):
+            opened.enter_context(lock(home))
+        # also one that a killed node left behind
+        opened.callback((home / "node.json").unlink, missing_ok=True)
+        listener = opened.enter_context(_listen(settings.host, settings.port))
+        local = str(_reached_at(settings.host, listener.getsockname()[1]))
+        url = settings.endpoint or local
+
+        def start(chosen: Settings, secret: str) -> tuple[Services, NodeRoom]:
+            with failures(f"start in {home}"), contextlib.ExitStack() as trial:
+                rpc = trial.enter_context(Rpc(chosen.rpc_url))
+                chain = Chain(rpc, max_fee_wei=chosen.max_fee_wei or None)
+                deployments.check(chain)
+                keys = open_keys(home, secret, chosen.name)
+                custody.require_opens(home, chosen.database, keys)
+                node = Node(home, keys, chosen, chain)
+                trial.callback(node.store.close)
+                node.require_own_database(served=(home / TOKEN_FILE).exists())
+                chain_identity.require_same_chain(node)
+                settings_file.save(home, (kept or settings).with_overrides(name=_new_name(settings, chosen)))
+                services = _prepare(Services(node, tally), url, trial)
+                served = app.create(services, _api_token(home))
+                opened.push(trial.pop_all())
+            return services, served
+
+        tally = Tally()
+        door = Door(home, settings, start, mount)
+        opened.callback(door.close)
+        if passphrase is not None:
+            door.open(passphrase)
+        _serve(door, tally, listener, (url, local), ready, waiting)
+
+
+def _new_name(settings: Settings, chosen: Settings) -> str | None:
+    return None if chosen.name == settings.name else chosen.name
+
+
+def _prepare(services: Services, url: str, trial: contextlib.ExitStack) -> Services:
+    trial.callback(services.close)
+    node = services.node
+    node.continuity.begin()
+    if node.continuity.stopped is None:
+        node.prepare_local_account()
+        node.ensure_party(url)
+    return services
+
+
+def _leave(*_: object) -> None:
+    raise SystemExit(0)
+
+
+def _serve(
+    door: Door,
+    tally: Tally,
+    listener: socket.socket,
+    urls: tuple[str, str],
+    ready: Callable[[Node, str], None] | None,
+    waiting: Callable[[str], None] | None,
+) -> None:
+    _allow_open_files()
+    connections = Connections(door.settings, tally)
+    config = uvicorn.Config(
+        Gate(door, door.settings, tally, connections),
+        http=partial(Impatient, connections),  # type: ignore[arg-type]
+        ws="none",
+        log_config=None,
+        access_log=False,
+        # the gate reads what proxies say
+        proxy_headers=False,
+        lifespan="off",
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=STOP_SECONDS,
+        # so many are taken in one turn of the event loop: fewer than are kept, or one that came with its
+        # request could be ended before it is read
+        backlog=ACCEPTED_AT_ONCE,
+        h11_max_incomplete_event_size=64 * 1024,
+    )
+    server = _Server(config, door.closing)
+    stop = threading.Event()
+    url, local = urls
+
+    def started() -> None:
+        while not server.started and not stop.is_set():
+            stop.wait(0.02)
+        # the system keeps more of them ready than are taken at once: one it drops comes back after a second
+        if not stop.is_set():
+            listener.listen(WAITING_TO_BE_ACCEPTED)
+        if waiting and not stop.is_set():
+            waiting(local)
+        while not door.opened.wait(0.5) and not stop.is_set():
+            pass
+        if door.services and not stop.is_set():
+            _announce(door.home, door.services, url, local)
+            if ready:
+                ready(door.services.node, url)
+
+    starting = threading.Thread(target=started, name="started", daemon=True)
+    starting.start()
+    try:
+        server.run(sockets=[listener])
+    finally:
+        stop.set()
+        starting.join(timeout=3)
+
+
+def _allow_open_files() -> None:
+    """Connections must not be stopped by a limit that is meant for programs without any."""
+    least, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if most == resource.RLIM_INFINITY else min(OPEN_FILES, most)
+    if least != resource.RLIM_INFINITY and least < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+
+
+class _Server(uvicorn.Server):
+    """Says when it begins to stop, so that answers without an end can end."""
+
+    def __init__(self, config: uvicorn.Config, closing: threading.Event) -> None:
+        super().__init__(config)
+        self._closing = closing
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop."""
+        self._closing.set()
+        supervisor.tell("STOPPING=1")
+        _log.info("stopping")
+        await super().shutdown(sockets)
+
+
+def _announce(home: Path, services: Services, url: str, local: str) -> None:
+    # for commands on this machine: the token has no business on the way to the outside and back
+    description = {"url": local, "pid": os.getpid(), "account": services.node.account}
+    # before the file: whoever finds it there may read the log
+    _log.info("serving", extra={"fields": {"url": url, "account": services.node.account}})
+    write_private(home / "node.json", json.dumps(description) + "\n")
+    services.begin()
+    supervisor.tell("READY=1")
+
+
+def _api_token(home: Path) -> str:
+    path = home / TOKEN_FILE
+    # a full disk may have left it empty, and an empty token opens nothing
+    if not path.exists() or not path.read_text().strip():
+        write_private(path, secrets.token_urlsafe(32) + "\n")
+    return path.read_text().strip()
+
+
+def lock(home: Path) -> TextIO:
+    """Held while a node runs in the home, so that nothing else writes there.
+
+    Raises:
+        HomeInUse.
+    """
+    file = (home / "lock").open("w")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        raise HomeInUse(f"a node already runs in {home}", hint="Stop it, or choose another --home.") from None
+    return file
+
+
+def _reached_at(host: str, port: int) -> Origin:
+    """Where programs on this machine find what listens there."""
+    host = settings_file.EVERYWHERE.get(host, host)
+    return Origin("http", origins.host(f"[{host}]" if ":" in host else host), port)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # naming TCP lets asyncio switch off Nagle's delay, which costs 40 ms a request
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise PortInUse(
+            f"cannot listen on {host}:{port}: {error.strerror}", hint="Choose another with --port.", port=port
+        ) from error
+    listener.listen(ACCEPTED_AT_ONCE)
+    listener.set_inheritable(False)
+    return listener

@@ -1,0 +1,149 @@
+"""The database, the log in it, and the encrypted data it refers to."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from freehold.core.connection import Connection
+from freehold.core.documents import Party
+from freehold.core.errors import FreeholdError
+from freehold.features.privacy import budget
+from freehold.kernel import chain_identity
+from freehold.kernel.anchored_head import HeadFinding, compare_head
+from freehold.kernel.continuity import RESTORED
+from freehold.kernel.databases import address, migrations, opening
+from freehold.kernel.databases.commits import SUFFIX
+from freehold.kernel.databases.soundness import require_sound
+from freehold.kernel.databases.sqlite import FILE
+from freehold.kernel.keeping import purse
+from freehold.kernel.presence import TOKEN_FILE
+from freehold.kernel.reading import NodeFile, open_database
+from freehold.kernel.settings import Settings
+from freehold.log.store import LogStore
+from freehold.shell.doctor.finding import Finding, ok, problem, warning
+from freehold.vault.blobs import Blobs
+
+_RESTORE = "Stop the node, move the home away and restore a backup: freehold restore"
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the other checks need from the database."""
+
+    party: Party
+    peers: tuple[str, ...]
+    """URLs that were added with `peers add`."""
+    chain: dict[str, Any] | None = None
+    """The chain of the first start, as `chain_identity` remembers it."""
+    anchored: dict[str, int] = field(default_factory=lambda: {"size": 0})
+    """The most of the log that this home has anchored."""
+    gas_day: dict[str, Any] = field(default_factory=dict)
+    """Gas that was spent lately, as `keeping.purse` keeps it."""
+    quarantined: tuple[str, ...] = ()
+    """Acts that failed on chain and wait for the owner."""
+
+
+def examine(home: Path, known: Settings, *, running: bool = False) -> tuple[Facts | None, list[Finding]]:
+    """All checks of the database; the facts where it could be read."""
+    if not known.database and not (home / FILE).exists():
+        return None, [_gone(home)]
+    unsound = [] if running or known.database else _unsound(home)
+    try:
+        with closing(opening.for_reading(home, known.database)) as connection:
+            # one view of it all, however much a running node writes meanwhile
+            connection.execute("BEGIN")
+            findings = list(_checks(connection, home, known))
+            if unsound:
+                findings = unsound + [one for one in findings if one.check != "database"]
+            return _facts(connection), findings
+    except sqlite3.Error as error:
+        return None, unsound or [problem("database", f"it cannot be read: {error}", _RESTORE)]
+    except FreeholdError as error:
+        return None, unsound or [problem("database", error.message, error.hint or _RESTORE)]
+
+
+def _unsound(home: Path) -> list[Finding]:
+    """What the next start would refuse the file for; the count beside it is only steady while no node runs."""
+    try:
+        require_sound(home / FILE)
+    except FreeholdError as error:
+        return [problem("database", error.message, error.hint)]
+    return []
+
+
+def _gone(home: Path) -> Finding:
+    if (home / TOKEN_FILE).exists() or (home / f"{FILE}{SUFFIX}").exists():
+        return problem("database", "this home has run before, and its database is gone", _RESTORE)
+    return problem("database", "there is no database", "Start the node once: freehold up")
+
+
+def head_finding(home: Path, facts: Facts, root: bytes, size: int) -> HeadFinding:
+    """What the head anchored on chain says of the log in a home."""
+    with closing(open_database(home)) as connection:
+        return compare_head(root, size, LogStore(connection), facts.anchored["size"])
+
+
+def _checks(connection: Connection, home: Path, known: Settings) -> Iterator[Finding]:
+    # a server looks after its own pages
+    found = "ok" if known.database else connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
+    if found != "ok":
+        yield problem("database", f"it is damaged: {str(found)[:200]}", _RESTORE)
+        return
+    version = migrations.version(connection)
+    if version > migrations.NEWEST:
+        yield problem("database", "it was written by a newer Freehold", "Upgrade this installation.")
+        return
+    if not version:
+        yield problem("database", "there is nothing in the database", "Start the node once: freehold up")
+        return
+    kind = f"PostgreSQL at {address.parse(known.database)}" if known.database else "SQLite"
+    later = "" if version == migrations.NEWEST else f"; the next start brings it to {migrations.NEWEST}"
+    yield ok("database", f"{kind}, sound, version {version}{later}")
+    try:
+        size, root = LogStore(connection).verify()
+        yield ok("log", f"{size} entries, root {root.hex()[:16]}")
+    except FreeholdError as error:
+        yield problem("log", error.message, _RESTORE)
+    yield _data(connection, home, known)
+    restored = NodeFile(connection).state(RESTORED)
+    if restored and restored["budget"] == "unknown":
+        unknown = budget.unknown()
+        yield warning("database", unknown.message, unknown.hint)
+
+
+def _data(connection: Connection, home: Path, known: Settings) -> Finding:
+    """The encrypted data is where it should be; its bytes are checked when it is opened and backed up."""
+    wanted = NodeFile(connection).blobs()
+    if not wanted:
+        return ok("data", "nothing is kept yet")
+    where = known.blobs or str(home / "blobs")
+    if "://" not in where and not Path(where).is_dir():
+        return problem("data", f"there is no folder {where}", "Bring it back, or restore a backup.")
+    try:
+        store = Blobs(where)
+        missing = [cid for cid in wanted if not store.exists(cid)]
+    except (FreeholdError, OSError) as error:
+        said = error.message if isinstance(error, FreeholdError) else str(error.strerror)
+        return problem("data", f"the store does not answer: {said}", "Check its address and credentials.")
+    if missing:
+        return problem(
+            "data", f"{len(missing)} of {len(wanted)} pieces are missing, first {missing[0]}", _RESTORE
+        )
+    return ok("data", f"all {len(wanted)} pieces are there")
+
+
+def _facts(connection: Connection) -> Facts:
+    node = NodeFile(connection)
+    return Facts(
+        node.party(),
+        tuple(node.state("peers") or ()),
+        node.state(chain_identity.STATE),
+        node.state("anchored") or {"size": 0},
+        node.state(purse.STATE) or {},
+        tuple(node.quarantined()),
+    )

@@ -1,0 +1,141 @@
+"""One FastAPI application out of the four routers, with the limits and errors they share."""
+
+from __future__ import annotations
+
+import hmac
+import json
+import logging
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from starlette.exceptions import HTTPException
+from starlette.types import Receive, Scope, Send
+
+from freehold import __version__
+from freehold.core.errors import FreeholdError, InvalidInput
+from freehold.features.gateway import paid
+from freehold.features.payments.rules.payment import HEADER
+from freehold.kernel.http.gate import Gate, retry_after
+from freehold.kernel.limits import Buckets
+from freehold.kernel.shape import Problem
+from freehold.shell.http import control, operations, peer, public
+from freehold.shell.services import Services
+
+_log = logging.getLogger("freehold")
+_tracebacks = Buckets(6)
+"""So many a minute of one kind of error: where a request can cause one, it can again and again."""
+
+_PROBLEM = Problem.model_json_schema()
+_REFUSALS: dict[int | str, dict[str, Any]] = {
+    status: {"description": said, "content": {"application/problem+json": {"schema": _PROBLEM}}}
+    for status, said in (("4XX", "Refused; the code says why."), ("5XX", "Not now; the code says why."))
+}
+
+
+class Served:
+    """The application of one node, to stand behind its gate."""
+
+    def __init__(self, routes: FastAPI, services: Services, api_token: str) -> None:
+        self._routes, self._services = routes, services
+        self._token = f"Bearer {api_token}".encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer."""
+        await self._routes(scope, receive, send)
+
+    def knows(self, scope: Scope) -> bool:
+        """Whether the request carries the API token."""
+        given = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
+        return hmac.compare_digest(given, self._token)
+
+    def vouch(self, scope: Scope) -> None:
+        """A known party signed the head, or a payer that holds a grant promised the price.
+
+        Raises:
+            UnknownParty, InvalidSignature, Unpaid, InvalidPayment, PaymentRefused.
+        """
+        request = Request(scope)
+        if request.url.path.startswith("/peer/"):
+            peer.vouch(self._services.node, request)
+        else:
+            self._services.gateway.vouch(request.headers.get(HEADER))
+
+
+def guarded(services: Services, api_token: str) -> Gate:
+    """The application of one node behind a gate of its own."""
+    return Gate(create(services, api_token), services.node.settings, services.tally)
+
+
+def create(services: Services, api_token: str) -> Served:
+    """The application of one node."""
+    app = FastAPI(
+        title="Freehold node",
+        version=__version__,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        responses=_REFUSALS,
+    )
+    app.include_router(public.router(services.node))
+    app.include_router(operations.router(services))
+    app.include_router(peer.router(services))
+    app.include_router(paid.router(services.node, services.gateway))
+    app.include_router(control.router(services, api_token))
+    app.add_exception_handler(FreeholdError, _problem)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _crash)
+    _describe(app)
+    return Served(app, services, api_token)
+
+
+def _describe(app: FastAPI) -> None:
+    # written once: it is the largest answer that anyone may ask for
+    written: list[bytes] = []
+
+    def described() -> Response:
+        if not written:
+            written.append(json.dumps(app.openapi(), separators=(",", ":")).encode())
+        return Response(written[0], media_type="application/json")
+
+    app.add_api_route("/openapi.json", described, include_in_schema=False)
+
+
+def problem(error: FreeholdError) -> JSONResponse:
+    """An error as RFC 9457 problem details."""
+    answer = JSONResponse(
+        error.problem(), status_code=error.http_status, media_type="application/problem+json"
+    )
+    answer.raw_headers += retry_after(error)
+    return answer
+
+
+async def _problem(_: Request, error: Any) -> Response:
+    return problem(error)
+
+
+async def _invalid(_: Request, error: Any) -> Response:
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return problem(InvalidInput(f"{where}: {first['msg']}", hint="See docs/reference/http.md."))
+
+
+async def _http(_: Request, error: Any) -> Response:
+    body = {
+        "type": "about:blank",
+        "title": str(error.detail),
+        "status": error.status_code,
+        "code": "http",
+        "hint": "",
+    }
+    return JSONResponse(body, status_code=error.status_code, media_type="application/problem+json")
+
+
+async def _crash(request: Request, error: Exception) -> Response:
+    # the text of an unexpected error may hold anything, so it goes to this node's log only
+    route = str(getattr(request.scope.get("route"), "path", "")) or "other"
+    if not _tracebacks.take(type(error).__name__):
+        _log.error("unexpected error at %s", route, exc_info=error)
+    return problem(FreeholdError("this node met an unexpected error", hint="Its log says more."))

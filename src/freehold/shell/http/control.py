@@ -1,0 +1,402 @@
+"""What the node's owner does, from the command line or the console: loopback and a bearer token."""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from freehold import __version__
+from freehold.core.documents import MAX_ROWS_PER_CALL
+from freehold.features.data import publishing
+from freehold.features.earnings import earning
+from freehold.features.gateway import rationing, serving
+from freehold.features.gateway.rationing import Ration
+from freehold.features.grants import granting
+from freehold.features.grants.asking import GrantCountered, GrantWaiting
+from freehold.features.payments import settling
+from freehold.features.payments.spending import DEPOSIT_CALLS, MAX_DEPOSIT_CALLS
+from freehold.features.proof import proving
+from freehold.features.training import auditing, holding, previewing
+from freehold.features.training.planning import Order
+from freehold.features.training.rules.logistic import MAX_ROUNDS
+from freehold.features.training.rules.record import Level
+from freehold.kernel import ceiling, logbook
+from freehold.kernel.http.gate import Unauthorised
+from freehold.kernel.keeping import purse
+from freehold.kernel.node import Node
+from freehold.kernel.shape import Gas, said
+from freehold.shell import viewing
+from freehold.shell.answers import market, money, proof, state
+from freehold.shell.answers import training as trained
+from freehold.shell.http import consents, operations, publications
+from freehold.shell.services import Services
+
+AtMost = Annotated[int, Field(ge=0, lt=2**53)] | None
+"""Most that an act may cost; the node's ceilings count besides."""
+
+
+class Body(BaseModel):
+    """A request body; unknown fields are refused."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Inspection(Body):
+    """A file to look at."""
+
+    path: str
+    label: str
+    positive: str | None = None
+
+
+class Peer(Body):
+    """Another node."""
+
+    url: str
+
+
+class Wish(Body):
+    """A grant to obtain."""
+
+    asset: str
+    action: str
+    purpose: str | None = None
+    max_uses: Annotated[int, Field(ge=1)] | None = None
+    spend_cap_units: Annotated[int, Field(ge=0)] = 0
+    at_most_units: AtMost = None
+
+
+class TestToHold(Body):
+    """A test table to keep for a builder."""
+
+    path: str
+    label: str
+    builder: Annotated[str, Field(pattern="^0x[0-9a-fA-F]{40}$")]
+    positive: str | None = None
+
+
+class TrainingOrder(Body):
+    """A training run to start; what is left out is chosen by the data and the owners' terms."""
+
+    assets: Annotated[list[str], Field(min_length=1, max_length=256)]
+    test: str
+    name: str
+    price_units: Annotated[int, Field(ge=0)] = 1_000
+    rounds: Annotated[int, Field(ge=1, le=MAX_ROUNDS)] | None = None
+    epsilon_micro: Annotated[int, Field(ge=1, le=100_000_000)] | None = None
+    level: Level = "noised"
+    quorum_bps: Annotated[int, Field(ge=5_001, le=10_000)] = 5_001
+    patience_seconds: Annotated[int, Field(ge=1, le=86_400)] = 60
+    weight_cap_bps: Annotated[int, Field(ge=5_000, le=10_000)] = 5_000
+    least_correct_bps: Annotated[int, Field(ge=0, le=10_000)] = 0
+    validator: str | None = None
+    judge: str = ""
+    review: bool = False
+    compare: bool = True
+    positive: str | None = None
+    purpose: str | None = None
+    per: Literal["call", "row"] = "call"
+    rows_per_call: Annotated[int, Field(ge=1, le=MAX_ROWS_PER_CALL)] = MAX_ROWS_PER_CALL
+    round_to: Annotated[int, Field(ge=0, le=6)] = 6
+    at_most_units: AtMost = None
+    shown_units: AtMost = None
+
+    def order(self, services: Services) -> Order:
+        """As the node takes it; names and shortened ids are looked up."""
+        assets = tuple(viewing.find_asset(services, text, "dataset") for text in self.assets)
+        test = Path(self.test) if self.validator is None else self.test
+        return Order(**{**self.model_dump(), "assets": assets, "test": test})
+
+
+class Switch(Body):
+    """A model to serve or to stop serving."""
+
+    model: str
+    on: bool = True
+    calls_per_buyer: Annotated[int, Field(ge=0)] | None = None
+    rows_per_buyer: Annotated[int, Field(ge=0)] | None = None
+
+    def ration(self, node: Node) -> Ration | None:
+        """What one buyer gets in a day, where something was said about it."""
+        said = {"calls": self.calls_per_buyer, "rows": self.rows_per_buyer}
+        given = {name: value for name, value in said.items() if value is not None}
+        return replace(rationing.of(node, self.model), **given) if given else None
+
+
+class Question(Body):
+    """Rows to predict."""
+
+    model: str
+    rows: list[list[Any]]
+    at_most_units: AtMost = None
+    shown_units: AtMost = None
+    without_lineage: bool = False
+    """Pay also where nothing shows where the model came from."""
+    deposit_calls: Annotated[int, Field(ge=1, le=MAX_DEPOSIT_CALLS)] = DEPOSIT_CALLS
+
+
+class CallAsked(Body):
+    """A call whose cost is asked for."""
+
+    model: str
+    rows: Annotated[int, Field(ge=1, le=MAX_ROWS_PER_CALL)] = 1
+    at_most_units: AtMost = None
+    deposit_calls: Annotated[int, Field(ge=1, le=MAX_DEPOSIT_CALLS)] = DEPOSIT_CALLS
+
+
+class Ceilings(Body):
+    """What this node may spend, in millionths of a dollar; what is left out stays, 0 is not set."""
+
+    spend_per_act_micro: AtMost = None
+    spend_per_day_micro: AtMost = None
+
+
+class Audit(Body):
+    """An owner to check; without one, one is drawn by chance."""
+
+    model: str
+    owner: str | None = None
+
+
+class OneReceipt(Body):
+    """A receipt."""
+
+    receipt: str
+
+
+class OneModel(Body):
+    """A model, or all."""
+
+    model: str | None = None
+
+
+def router(services: Services, token: str) -> APIRouter:
+    """All control routes behind the token."""
+
+    def authorised(request: Request) -> None:
+        given = request.headers.get("authorization", "")
+        if not hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
+            raise Unauthorised("this needs the node's API token", hint="It lies in HOME/api-token.")
+
+    routes = APIRouter(prefix="/api", dependencies=[Depends(authorised)])
+    _data_routes(routes, services)
+    publications.add(routes, services)
+    _grant_routes(routes, services)
+    consents.add(routes, services)
+    _training_routes(routes, services)
+    _neutral_routes(routes, services)
+    _money_routes(routes, services)
+    _channel_routes(routes, services)
+    _proof_routes(routes, services)
+    return routes
+
+
+def _data_routes(routes: APIRouter, services: Services) -> None:
+    node = services.node
+
+    @routes.get("/status", **said(state.Status))
+    def status() -> dict[str, Any]:
+        return {**viewing.status(node), **operations.overview(services), "version": __version__}
+
+    @routes.get("/work", **said(state.Overview))
+    def work() -> dict[str, Any]:
+        return operations.overview(services)
+
+    @routes.post("/peers", **said(market.PartyMet))
+    def add_peer(body: Peer) -> dict[str, Any]:
+        return {"party": viewing.add_peer(services, body.url)}
+
+    @routes.get("/search", **said(market.Found))
+    def search(q: str = "", kind: str = "") -> dict[str, Any]:
+        unreachable = viewing.refresh(services)
+        return {"assets": publishing.search(node, q, kind), "unreachable": unreachable}
+
+    @routes.get("/assets", **said(market.Assets))
+    def assets() -> dict[str, Any]:
+        return {"assets": [item for item in publishing.search(node, "", "") if item["mine"]]}
+
+
+def _grant_routes(routes: APIRouter, services: Services) -> None:
+    node = services.node
+
+    @routes.get("/grants", **said(market.Grants))
+    def grants() -> dict[str, Any]:
+        return {"grants": granting.overview(node)}
+
+    @routes.post("/grants", **said(market.GrantRow, waiting=market.GrantPending))
+    def obtain(body: Wish, response: Response) -> dict[str, Any]:
+        asset = node.asset(viewing.find_asset(services, body.asset))
+        try:
+            grant = granting.obtain(
+                node,
+                services.peers,
+                asset,
+                viewing.action(body.action),
+                purpose=body.purpose,
+                max_uses=body.max_uses,
+                spend_cap_units=body.spend_cap_units,
+                at_most_units=body.at_most_units,
+            )
+        except (GrantWaiting, GrantCountered) as pending:
+            response.status_code = 202
+            return {"status": pending.fields["asked"][0]["state"], "asked": pending.fields["asked"][0]}
+        return granting.describe(node, grant)
+
+    @routes.post("/grants/{grant_id}/revoke", **said(market.Revocation))
+    def revoke(grant_id: str) -> dict[str, Any]:
+        return granting.revoke(node, viewing.find_grant(node, grant_id))
+
+
+def _training_routes(routes: APIRouter, services: Services) -> None:
+    node, jobs = services.node, services.jobs
+
+    @routes.post("/train", **said(trained.JobStarted))
+    def train(body: TrainingOrder) -> dict[str, Any]:
+        return {"job": jobs.start(body.order(services))}
+
+    @routes.post("/plan", **said(trained.Preview))
+    def preview(body: TrainingOrder) -> dict[str, Any]:
+        return previewing.preview(node, services.peers, body.order(services))
+
+    @routes.get("/jobs", **said(trained.Jobs))
+    def overview() -> dict[str, Any]:
+        return {"jobs": jobs.overview()}
+
+    @routes.get("/jobs/{job_id}", **said(trained.Job))
+    def job(job_id: str) -> dict[str, Any]:
+        return jobs.get(job_id)
+
+    @routes.post("/jobs/{job_id}/resume", **said(trained.Job))
+    def resume(job_id: str) -> dict[str, Any]:
+        return jobs.get(jobs.resume(job_id))
+
+    @routes.post("/jobs/{job_id}/release", **said(trained.Job))
+    def release(job_id: str) -> dict[str, Any]:
+        return jobs.get(jobs.release(job_id))
+
+    @routes.get("/models", **said(trained.Models))
+    def models() -> dict[str, Any]:
+        return {"models": viewing.models(node)}
+
+    @routes.get("/models/{model_id}", **said(trained.ModelShown))
+    def model(model_id: str) -> dict[str, Any]:
+        return viewing.model(node, viewing.find_asset(services, model_id, "model"))
+
+    @routes.post("/serve", **said(trained.Served))
+    def serve(body: Switch) -> dict[str, Any]:
+        model_id = viewing.find_asset(services, body.model, "model")
+        ration = body.model_copy(update={"model": model_id}).ration(node)
+        serving.switch(node, model_id, on=body.on, ration=ration)
+        return {"model": model_id, "serving": body.on}
+
+
+def _neutral_routes(routes: APIRouter, services: Services) -> None:
+    node = services.node
+
+    @routes.post("/tests", **said(trained.TestHeld))
+    def hold(body: TestToHold) -> dict[str, Any]:
+        return holding.hold(node, Path(body.path), body.label, body.builder, positive=body.positive)
+
+    @routes.get("/tests", **said(trained.TestsHeld))
+    def tests() -> dict[str, Any]:
+        return {"tests": holding.held(node)}
+
+    @routes.post("/audits", **said(trained.Audited))
+    def audit(body: Audit) -> dict[str, Any]:
+        return auditing.audit(services, viewing.find_asset(services, body.model, "model"), body.owner)
+
+
+def _money_routes(routes: APIRouter, services: Services) -> None:
+    node = services.node
+
+    @routes.post("/predict", **said(money.Prediction))
+    def predict(body: Question) -> dict[str, Any]:
+        model_id = viewing.find_asset(services, body.model, "model")
+        return services.buyer.predict(model_id, **body.model_dump(exclude={"model"}))
+
+    @routes.post("/quote", **said(money.CallQuote))
+    def quote(body: CallAsked) -> dict[str, Any]:
+        model_id = viewing.find_asset(services, body.model, "model")
+        return services.buyer.quote(model_id, **body.model_dump(exclude={"model"}))
+
+    @routes.get("/spending", **said(money.Spending))
+    def spent() -> dict[str, Any]:
+        ceiling.reconcile(node)
+        return ceiling.overview(node)
+
+    @routes.post("/spending", **said(money.Spending))
+    def limit(body: Ceilings) -> dict[str, Any]:
+        ceiling.limit(node, **body.model_dump())
+        return ceiling.overview(node)
+
+
+def _channel_routes(routes: APIRouter, services: Services) -> None:
+    node = services.node
+
+    @routes.get("/channels", **said(money.Channels))
+    def channels() -> dict[str, Any]:
+        return {
+            "channels": services.buyer.channels(),
+            "unsettled": settling.waiting(node),
+            "lost": settling.lost(node),
+            "gas": purse.day(node).to_json(),
+        }
+
+    @routes.post("/channels/{channel}/retry", **said(money.Retried))
+    def retry_channel(channel: str) -> dict[str, Any]:
+        return settling.retry(node, channel)
+
+    @routes.post("/channels/{channel}/close", **said(money.Closing))
+    def close_channel(channel: str) -> dict[str, Any]:
+        return services.buyer.close(channel)
+
+    @routes.post("/settle", **said(money.Settlement))
+    def settle() -> dict[str, Any]:
+        return serving.settle(node)
+
+    @routes.get("/earnings", **said(money.Earnings))
+    def earnings() -> dict[str, Any]:
+        return earning.overview(node)
+
+    @routes.post("/claim", **said(money.Claims))
+    def claim(body: OneModel) -> dict[str, Any]:
+        model_id = viewing.find_asset(services, body.model, "model") if body.model else None
+        return earning.claim(node, model_id)
+
+
+def _proof_routes(routes: APIRouter, services: Services) -> None:
+    node = services.node
+
+    @routes.get("/receipts", **said(proof.Receipts))
+    def receipts(limit: Annotated[int, Field(ge=1, le=10_000)] = 100) -> dict[str, Any]:
+        return viewing.receipts(node, limit)
+
+    @routes.get("/receipts/{receipt_id}", **said(proof.SignedReceipt))
+    def receipt(receipt_id: str) -> dict[str, Any]:
+        return node.store.get(viewing.find_receipt(node, receipt_id)).to_json()
+
+    @routes.get("/lineage/{document_id}", **said(proof.Lineage))
+    def lineage(document_id: str) -> dict[str, Any]:
+        return viewing.lineage(node, document_id)
+
+    @routes.post("/evidence", **said(proof.EvidenceFiles))
+    def evidence(body: OneReceipt) -> dict[str, Any]:
+        bundle = proving.evidence(services, viewing.find_receipt(node, body.receipt))
+        return bundle.to_json()
+
+    @routes.post("/anchor", **said(proof.Anchored))
+    def anchor() -> dict[str, Any]:
+        return logbook.anchor(node)
+
+    @routes.get("/log", **said(proof.LogShown))
+    def log() -> dict[str, Any]:
+        return viewing.log(node)
+
+    @routes.get("/gas", **said(dict[str, Gas]))
+    def gas() -> dict[str, Any]:
+        return {name.removeprefix("gas:"): used for name, used in node.store.states("gas:").items()}

@@ -1,0 +1,223 @@
+"""What other nodes ask of this one. Every request is signed, fresh and answered once per nonce."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from freehold.core import origins
+from freehold.core.canonical import MOST_VALUES, parse
+from freehold.core.documents import Document, Party
+from freehold.core.errors import InvalidDocument, InvalidInput, InvalidSignature, NotFound, Unavailable
+from freehold.core.http_signature import MAX_SKEW_SECONDS, Stamp, read, verify, verify_head
+from freehold.core.http_signature import Request as SignedRequest
+from freehold.core.origins import Origin
+from freehold.core.signing import Envelope, parse_envelope
+from freehold.features.grants import consent, granting, unused
+from freehold.features.models import releasing
+from freehold.features.proof import proving
+from freehold.features.training import auditing, holding, lending
+from freehold.kernel import logbook, nonces, pending
+from freehold.kernel.http.bodies import most_values, require_partner
+from freehold.kernel.limits import RateLimited
+from freehold.kernel.naming import own_names
+from freehold.kernel.node import Node
+from freehold.log.note import VerifierKey
+from freehold.shell.services import Services
+
+MAX_BODY_BYTES = 32 * 1024 * 1024
+
+
+class Replayed(InvalidSignature):
+    """The request was answered before."""
+
+    code = "peer.replayed"
+
+
+class UnknownParty(InvalidSignature):
+    """The sender has not introduced itself."""
+
+    code = "peer.unknown"
+
+
+async def raw_body(request: Request) -> bytes:
+    """The bytes as sent; the application has bounded them."""
+    return await request.body()
+
+
+RawBody = Annotated[bytes, Depends(raw_body)]
+
+
+def read_body(raw: bytes, most: int = MOST_VALUES) -> dict[str, Any]:
+    """A JSON object of exact values.
+
+    Raises:
+        InvalidInput.
+    """
+    value = parse(raw, max_bytes=MAX_BODY_BYTES, most_values=most)
+    if not isinstance(value, dict):
+        raise InvalidInput("the body must be a JSON object")
+    return value
+
+
+def router(services: Services) -> APIRouter:
+    """Signed routes; each handler gets (sender's account, body).
+
+    A body is parsed after its signature is checked, so that a stranger's costs one hash.
+    """
+    node = services.node
+    routes = APIRouter(prefix="/peer")
+
+    def hello(request: Request, raw: RawBody) -> dict[str, Any]:
+        envelope = parse_envelope(read_body(raw).get("party"))
+        _authenticate(services, request, raw, envelope)
+        node.accept_party(envelope)
+        return {"account": node.account}
+
+    def signed(handle: Callable[[str, dict[str, Any]], dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+        def endpoint(request: Request, raw: RawBody) -> dict[str, Any]:
+            sender = _authenticate(services, request, raw)
+            most = most_values(request.url.path, partner=bool(request.state.partner))
+            return handle(sender, read_body(raw, most))
+
+        return endpoint
+
+    def grants(request: Request, response: Response, raw: RawBody) -> dict[str, Any]:
+        answer = granting.issue(node, _authenticate(services, request, raw), read_body(raw))
+        if "status" in answer:
+            response.status_code = 202
+        return answer
+
+    routes.post("/hello")(hello)
+    routes.post("/grants")(grants)
+    routes.post("/withdraw")(signed(lambda sender, body: consent.withdraw(node, sender, body)))
+    lender = services.lender
+    routes.post("/rounds/commit")(signed(lender.commit))
+    routes.post("/rounds/reveal")(signed(lender.reveal))
+    routes.post("/agreements")(signed(lender.agree))
+    routes.post("/calls")(signed(services.gateway.would_answer))
+    routes.post("/countersign")(
+        signed(lambda sender, body: lending.countersign(node, sender, body.get("receipts")))
+    )
+    routes.post("/releases")(signed(lambda sender, body: releasing.accept_release(node, sender, body)))
+    routes.post("/proofs")(signed(lambda _, body: logbook.proofs(node, _ids(body), may_anchor=False)))
+    routes.post("/audits")(signed(lambda sender, body: auditing.open_to(node, sender, body)))
+    routes.post("/tests")(signed(lambda sender, body: holding.show(node, sender, body)))
+    routes.post("/tests/open")(signed(lambda sender, body: holding.open_for(node, sender, body)))
+    routes.post("/model-evidence")(signed(lambda _, body: proving.give_model_evidence(services, body)))
+    routes.post("/evidence")(signed(lambda sender, body: proving.give_evidence(services, sender, body)))
+    return routes
+
+
+def _seen(services: Services, stamp: Stamp, *, partner: bool) -> bool:
+    """Whether a request was here before; asking is to cost a stranger's host no byte of disk."""
+    node, expires_at = services.node, stamp.created_at + 2 * MAX_SKEW_SECONDS
+    now, name = node.now(), f"{stamp.account}:{stamp.nonce}"
+    if partner:
+        return services.nonces.holds(stamp.account, stamp.nonce) or node.store.seen_nonce(
+            name, expires_at, now
+        )
+    if stamp.created_at > now and node.store.seen_nonce(name, expires_at, now, most=nonces.MOST_AHEAD):
+        return True
+    return services.nonces.seen(stamp.account, stamp.nonce, stamp.created_at, expires_at, now)
+
+
+def _ids(body: dict[str, Any]) -> list[str]:
+    ids = body.get("ids")
+    if not isinstance(ids, list) or not all(isinstance(item, str) for item in ids):
+        raise InvalidInput("ids is a list of document ids")
+    return ids
+
+
+def _as_signed(request: Request, raw: bytes, names: tuple[Origin, ...]) -> tuple[SignedRequest, bool]:
+    """The request under the name its sender must have meant, and whether its Host says that name too.
+
+    The name is one of this node's own, never what a header says: a request captured by one node must be worth
+    nothing at another that also knows the sender, and a proxy may send a Host of its own.
+    """
+    host = request.headers.get("host", "")
+    spoken = next((one for one in names if origins.authority(host, one.scheme) == one.authority), None)
+    meant = spoken or names[0]
+    fields = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw)
+    path, query = request.scope.get("raw_path") or request.url.path.encode(), request.scope["query_string"]
+    signed = SignedRequest(
+        request.method,
+        meant.authority,
+        path.decode("latin-1"),
+        query.decode("latin-1"),
+        raw,
+        meant.scheme,
+        fields,
+    )
+    return signed, spoken is not None
+
+
+def _authenticate(
+    services: Services, request: Request, raw: bytes, introduced: Envelope | None = None
+) -> str:
+    """The account that signed the request, once; it may be one that introduces itself with it.
+
+    Raises:
+        UnknownParty, InvalidSignature, RateLimited, Replayed.
+    """
+    stamp = _proven(services.node, request, raw, introduced.document if introduced else None)
+    if introduced is not None:
+        services.node.check_party(introduced)
+    request.state.peer = stamp.account
+    try:
+        services.callers.require(stamp.account)
+    except RateLimited:
+        services.tally.refusal("peer")
+        raise
+    with services.node.store.reading() as connection:
+        partner = pending.is_partner(connection, stamp.account)
+    request.state.partner = stamp.account if partner else ""
+    if _seen(services, stamp, partner=partner):
+        raise Replayed("this request was received before", hint="Sign a new one with a fresh nonce.")
+    return stamp.account
+
+
+def vouch(node: Node, request: Request) -> None:
+    """A known party signed what the head says, so its body, whose digest that names, may be large.
+
+    Raises:
+        UnknownParty, InvalidSignature, TooLarge.
+    """
+    stamp, length = _proven(node, request, None), int(request.headers["content-length"])
+    # notes a purchase, if need be, so that the values of its body are bounded as a partner's
+    require_partner(length, partner=unused.has_dealt(node, stamp.account))
+
+
+def _proven(node: Node, request: Request, raw: bytes | None, introduced: Document | None = None) -> Stamp:
+    """Who signed the request; without a body, what its head claims of that is believed."""
+    names = own_names(node.party_document(), node.settings)
+    signed, is_spoken = _as_signed(request, raw or b"", names)
+    signature = read(signed)
+    party = _sender(node, signature.stamp.account, introduced)
+    check = verify_head if raw is None else verify
+    try:
+        return check(signed, signature, VerifierKey.parse(party.log_key).public, node.now())
+    except InvalidSignature as error:
+        if not is_spoken and not error.fields:
+            error.hint = (
+                f"This node is {names[0].authority}: sign for that. Peers use the endpoint of the party document; "
+                "set endpoint where a proxy stands before the node."
+            )
+        raise
+
+
+def _sender(node: Node, claimed: str, introduced: Document | None) -> Party:
+    if isinstance(introduced, Party) and claimed != introduced.account:
+        raise InvalidSignature("the request is signed by another party than it introduces")
+    if isinstance(introduced, Party):
+        return introduced
+    if introduced is not None:
+        raise InvalidDocument("a party document was expected")
+    try:
+        return node.party_of(claimed)
+    except (Unavailable, NotFound):
+        raise UnknownParty(
+            "this node does not know the sender", hint="POST the party document to /peer/hello first."
+        ) from None

@@ -1,0 +1,1 @@
+"""Freehold from Python."""

@@ -1,0 +1,153 @@
+"""The console as one ASGI application: routes, log-in, tokens, errors as pages."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+from starlette.types import Scope
+
+from freehold.core.errors import FreeholdError, NotFound
+from freehold.kernel.door import CONSOLE_PATH, Door
+from freehold.kernel.web import forms
+from freehold.kernel.web.forms import Form
+from freehold.kernel.web.visit import Page, Visit
+from freehold.shell.web.entering import Entering
+from freehold.shell.web.gate import Gate
+from freehold.shell.web.live import Live
+from freehold.shell.web.menu import PAGES, waiting
+from freehold.shell.web.rendering import Rendering
+from freehold.shell.web.sessions import Session, Sessions
+from freehold.vault.spool import sweep
+
+UPLOADS = "uploads"
+_log = logging.getLogger("freehold")
+
+
+class Console:
+    """All pages of one node."""
+
+    def __init__(self, door: Door, pages: Iterable[Page]) -> None:
+        self.door = door
+        self.rendering = Rendering(waiting)
+        self.sessions = Sessions(door.settings.console_idle_minutes * 60)
+        self.entering = Entering(door, self.sessions, self.rendering)
+        self.live = Live(door, waiting)
+        self._pages = list(pages)
+
+    def routes(self) -> list[Route]:
+        """Every address there is."""
+        fixed = [
+            Route(CONSOLE_PATH, self._home),
+            Route(f"{CONSOLE_PATH}/static/{{version}}/{{name}}", self.rendering.file),
+            Route(f"{CONSOLE_PATH}/enter", self.entering.show, methods=["GET"]),
+            Route(f"{CONSOLE_PATH}/enter", self.entering.enter, methods=["POST"]),
+            Route(f"{CONSOLE_PATH}/leave", self.entering.leave, methods=["POST"]),
+            Route(f"{CONSOLE_PATH}/theme", self.entering.theme, methods=["POST"]),
+            Route(f"{CONSOLE_PATH}/events", self._events),
+        ]
+        made = [
+            Route(CONSOLE_PATH + page.path, self._endpoint(page), methods=[page.method])
+            for page in self._pages
+        ]
+        return [*fixed, *made, Route(CONSOLE_PATH + "/{rest:path}", self._endpoint(Page("/", _missing)))]
+
+    def has_session(self, scope: Scope) -> bool:
+        """Whether a request carries the cookie of a session."""
+        return self.entering.session(Request(scope), used=False) is not None
+
+    async def _home(self, _: Request) -> Response:
+        return RedirectResponse(CONSOLE_PATH + "/", 303)
+
+    async def _events(self, request: Request) -> Response:
+        session = self.entering.session(request, used=False)
+        if session is None or self.door.services is None:
+            # 204 tells a browser not to ask again
+            return Response(status_code=204)
+        # its reader goes on sending nothing, so one that ended its side is gone
+        request.state.endless = True
+        return self.live.respond(session)
+
+    def _endpoint(self, page: Page) -> Callable[[Request], Awaitable[Response]]:
+        async def answer(request: Request) -> Response:
+            live = "x-freehold-live" in request.headers
+            session = self.entering.session(request, used=not live)
+            if session is None or self.door.services is None:
+                return self.entering.ask(request)
+            visit = self._visit(request, session, live=live)
+            try:
+                return await self._answer(request, page, visit)
+            except FreeholdError as error:
+                return await run_in_threadpool(
+                    visit.show, "error.html", error.http_status, message=error.message, hint=error.hint
+                )
+            except ClientDisconnect:
+                return Response(status_code=400)
+            except Exception:  # noqa: BLE001 - a page says so; the log says what
+                _log.exception("unexpected error at %s", page.path)
+                hint = "The node's log says more. Try again; if it stays, run: freehold doctor"
+                return await run_in_threadpool(
+                    visit.show, "error.html", 500, message="something went wrong here", hint=hint
+                )
+
+        return answer
+
+    async def _answer(self, request: Request, page: Page, visit: Visit) -> Response:
+        form = Form()
+        if page.method == "POST":
+            form = await self._form(request, page, visit.session)
+        visit = self._visit(request, visit.session, form=form, live=visit.live)
+        try:
+            return await run_in_threadpool(page.handler, visit)
+        except BaseException:
+            form.close()
+            raise
+
+    async def _form(self, request: Request, page: Page, session: Session) -> Form:
+        if not page.takes_file:
+            return await forms.read(request, session.csrf)
+        most = self.door.settings.max_table_bytes
+        return await forms.read_file(request, session.csrf, self._uploads(), most)
+
+    def _uploads(self) -> Path:
+        return self.door.home / UPLOADS
+
+    def _visit(
+        self, request: Request, session: Session, *, form: Form | None = None, live: bool = False
+    ) -> Visit:
+        assert self.door.services is not None
+        return Visit(
+            door=self.door,
+            services=self.door.services,
+            session=session,
+            path=request.url.path.removeprefix(CONSOLE_PATH),
+            params=request.path_params,
+            query=request.query_params,
+            form=form or Form(),
+            rendering=self.rendering,
+            theme=self.entering.chosen_theme(request),
+            live=live,
+            logout_all=self.sessions.end_all,
+            check=self.entering.check,
+        )
+
+
+def _missing(_: Visit) -> Response:
+    raise NotFound("there is no such page", hint="It may have moved. Start again at Home.")
+
+
+def create(door: Door) -> Gate:
+    """The console of a node that may still be locked."""
+    if (door.home / UPLOADS).is_dir():
+        # of a process that was killed while somebody was publishing
+        sweep(door.home / UPLOADS)
+    console = Console(door, PAGES)
+    inside = Starlette(routes=list(console.routes()))
+    inside.router.redirect_slashes = False
+    return Gate(inside, door.settings.console_hosts, console.has_session)

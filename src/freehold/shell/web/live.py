@@ -1,0 +1,106 @@
+"""Telling open pages that something changed: server-sent events that carry topic names, never content.
+
+Topics: `log` (a document was kept), `jobs` (training went on), `chain` (a block came), `requests` (what
+waits for the owner changed). The page then fetches itself again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import StreamingResponse
+
+from freehold.chain.errors import ChainUnreachable, RpcError
+from freehold.kernel.door import Door
+from freehold.shell.services import Services
+from freehold.shell.web.sessions import Session
+
+MAX_STREAMS = 6
+"""Per session; opening one more closes the oldest."""
+HEARTBEAT_SECONDS = 15.0
+LOOK_EVERY_SECONDS = 1.0
+CHAIN_EVERY_SECONDS = 4.0
+
+
+class Stream:
+    """One open page."""
+
+    def __init__(self) -> None:
+        self.topics: set[str] = set()
+        self.closed = False
+
+
+class Live:
+    """Looks at the node once a second while somebody looks at a page, however many do."""
+
+    def __init__(self, door: Door, waiting: Callable[[Services], Any]) -> None:
+        self._door, self._waiting = door, waiting
+        self._streams: set[Stream] = set()
+        self._seen: dict[str, Any] = {}
+        self._task: asyncio.Task[None] | None = None
+        self._chain_at = 0.0
+
+    def respond(self, session: Session) -> StreamingResponse:
+        """An event stream for one page."""
+        headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
+        return StreamingResponse(self._events(session), media_type="text/event-stream", headers=headers)
+
+    async def _events(self, session: Session) -> AsyncIterator[str]:
+        stream = Stream()
+        while len(session.streams) >= MAX_STREAMS:
+            session.streams.pop(0).closed = True
+        session.streams.append(stream)
+        self._streams.add(stream)
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._look())
+        spoken = time.monotonic()
+        try:
+            yield "retry: 3000\n\nevent: ready\ndata: {}\n\n"
+            while not (stream.closed or session.ended or self._door.closing.is_set()):
+                if stream.topics:
+                    topics, stream.topics = sorted(stream.topics), set()
+                    spoken = time.monotonic()
+                    yield f"event: change\ndata: {json.dumps(topics)}\n\n"
+                elif time.monotonic() - spoken > HEARTBEAT_SECONDS:
+                    spoken = time.monotonic()
+                    yield ": still here\n\n"
+                await asyncio.sleep(0.2)
+            if session.ended:
+                yield "event: end\ndata: {}\n\n"
+        finally:
+            self._streams.discard(stream)
+            with contextlib.suppress(ValueError):
+                session.streams.remove(stream)
+
+    async def _look(self) -> None:
+        while self._streams and not self._door.closing.is_set():
+            services = self._door.services
+            if services is not None:
+                found = await run_in_threadpool(self._state, services)
+                changed = {name for name, value in found.items() if self._seen.get(name, value) != value}
+                self._seen |= found
+                for stream in self._streams:
+                    stream.topics |= changed
+            await asyncio.sleep(LOOK_EVERY_SECONDS)
+
+    def _state(self, services: Services) -> dict[str, Any]:
+        with services.node.store.log() as log:
+            size = log.size()
+        found = {
+            "log": size,
+            "jobs": [
+                (job["id"], job["step"], job["round"], job["running"]) for job in services.jobs.overview()
+            ],
+            "requests": self._waiting(services),
+        }
+        if time.monotonic() - self._chain_at > CHAIN_EVERY_SECONDS:
+            self._chain_at = time.monotonic()
+            with contextlib.suppress(ChainUnreachable, RpcError):
+                found["chain"] = services.node.chain.block_number()
+        return found

@@ -1,0 +1,62 @@
+"""Templates, and the files that every page uses, under addresses that change with their content."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from freehold.kernel.door import CONSOLE_PATH
+from freehold.kernel.web import charts, words
+from freehold.shell.services import Services
+
+_HERE = Path(__file__).parent
+_FEATURES = _HERE.parents[1] / "features"
+_TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
+
+
+class Rendering:
+    """Makes pages; one for the whole console."""
+
+    def __init__(self, waiting: Callable[[Services], int]) -> None:
+        self.waiting = waiting
+        """How many things wait for the owner's decision."""
+        self._files = {path.name: path.read_bytes() for path in sorted((_HERE / "static").iterdir())}
+        digest = hashlib.sha256(b"\0".join(self._files.values())).hexdigest()
+        self.version = digest[:16]
+        self._environment = Environment(
+            loader=FileSystemLoader([_HERE / "templates", *sorted(_FEATURES.glob("*/templates"))]),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._environment.filters |= words.FILTERS
+        self._environment.globals |= {
+            "root": CONSOLE_PATH,
+            "static": lambda name: f"{CONSOLE_PATH}/static/{self.version}/{name}",
+            "charts": charts,
+            "PURPOSES": words.PURPOSES,
+        }
+
+    def page(self, template: str, status: int, **values: Any) -> Response:
+        """A template as an answer."""
+        return HTMLResponse(self._environment.get_template(template).render(**values), status)
+
+    async def file(self, request: Request) -> Response:
+        """A file of the package; for ever the same under its address."""
+        name = request.path_params["name"]
+        content = self._files.get(name)
+        if content is None or request.path_params["version"] != self.version:
+            return Response("no such file\n", 404, media_type="text/plain")
+        kept = {"cache-control": "public, max-age=31536000, immutable"}
+        return Response(content, headers=kept, media_type=_TYPES[Path(name).suffix])
+
+    def names(self) -> Iterable[str]:
+        """Files there are."""
+        return self._files
