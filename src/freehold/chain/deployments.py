@@ -11,7 +11,7 @@ import functools
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from eth_hash.auto import keccak
 
@@ -20,7 +20,8 @@ from freehold.chain.errors import ContractNotDeployed, ContractReverted
 from freehold.core.errors import NotFound
 
 if TYPE_CHECKING:
-    from freehold.chain.client import Chain, TxReceipt
+    from freehold.chain.answers import TxReceipt
+    from freehold.chain.rpc import Rpc
 
 ARTIFACTS = Path(__file__).parent / "artifacts"
 PROXY = "0x4e59b44847b379578588920ca78fbf26c0b4956c"
@@ -43,6 +44,25 @@ class Artifact:
     def interface(self) -> Interface:
         """Its functions, events and errors."""
         return Interface(self.abi)
+
+
+class Chain(Protocol):
+    """The chain that contracts are looked for and put on; a `client.Chain`."""
+
+    rpc: Rpc
+
+    @property
+    def chain_id(self) -> int:
+        """EIP-155 chain id."""
+
+    def code(self, account: str) -> bytes:
+        """Code of a contract."""
+
+    def submit_data(self, key: bytes, to: str, data: bytes, *, contract: tuple[str, Abi]) -> str:
+        """Send calldata; returns the transaction hash."""
+
+    def settled(self, tx_hash: str, *, contract: tuple[str, Abi]) -> TxReceipt:
+        """The receipt, once the transaction is in the chain."""
 
 
 class Deployments:

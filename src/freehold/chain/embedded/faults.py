@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from freehold.chain.embedded.machine import Outcome
+    from freehold.chain.embedded.outcome import Outcome
 
 PARSE, INVALID_REQUEST, NO_METHOD, INVALID_PARAMS, INTERNAL = -32700, -32600, -32601, -32602, -32603
 REFUSED, LIMIT, REVERTED = -32000, -32005, 3

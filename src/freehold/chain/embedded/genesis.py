@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from eth.vm.forks.prague.constants import HISTORY_STORAGE_ADDRESS, HISTORY_STORAGE_CONTRACT_CODE
 
 from freehold.chain.header import Header
 
 if TYPE_CHECKING:
-    from freehold.chain.embedded.machine import Machine
+    from collections.abc import Callable
 
 CHAIN_ID = 31337
 GAS_LIMIT = 30_000_000
@@ -35,15 +35,15 @@ DEPLOY_PROXY_CODE = bytes.fromhex(
 )
 
 
-def genesis_header(machine: Machine, faucet: bytes) -> Header:
-    """Write the genesis state to the machine's nodes and return the header over it."""
+def genesis_header(state_of: Callable[[Header], Any], faucet: bytes) -> Header:
+    """Write the genesis state and return the header over it; `state_of` gives the state at a header's root."""
     empty = Header(
         parent_hash=bytes(32),
         gas_limit=GAS_LIMIT,
         timestamp=TIMESTAMP,
         base_fee_per_gas=BASE_FEE_WEI,
     )
-    state = machine.state(empty)
+    state = state_of(empty)
     state.set_balance(DEV_ACCOUNT, 1_000_000 * WEI)
     state.set_balance(faucet, 10**12 * WEI)
     for address, code in (

@@ -22,7 +22,8 @@ from freehold.chain.embedded import genesis, receipts, tries
 from freehold.chain.embedded.budget import BLOCK_SECONDS, TRANSACTION_SECONDS, OutOfTime, limited
 from freehold.chain.embedded.faults import INTERNAL, LIMIT, REFUSED, Fault
 from freehold.chain.embedded.home import damaged
-from freehold.chain.embedded.machine import Machine, Outcome
+from freehold.chain.embedded.machine import Machine
+from freehold.chain.embedded.outcome import Outcome
 from freehold.chain.embedded.pool import Pool, Ticket
 from freehold.chain.embedded.store import Store
 from freehold.chain.embedded.transactions import decode_transaction
@@ -202,7 +203,7 @@ class Ledger:
             return self._checked(*rows[0])
         if self.store.rows("SELECT 1 FROM nodes LIMIT 1"):
             raise damaged("it has state and no blocks")
-        header = genesis.genesis_header(self.machine, _account(genesis.FAUCET_KEY))
+        header = genesis.genesis_header(self.machine.state, _account(genesis.FAUCET_KEY))
         self.store.add_block(0, header.hash, header.encoded)
         return header
 

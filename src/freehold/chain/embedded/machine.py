@@ -22,6 +22,7 @@ from freehold.chain.embedded import genesis
 from freehold.chain.embedded.accounts import Accounts
 from freehold.chain.embedded.budget import TRANSACTION_SECONDS, current, limited
 from freehold.chain.embedded.faults import INTERNAL, REFUSED, Fault, reverted
+from freehold.chain.embedded.outcome import Outcome
 from freehold.chain.embedded.prague import State
 from freehold.chain.embedded.transactions import floor_gas
 
@@ -61,21 +62,6 @@ class Call:
         create = 0 if self.to else _GAS_CREATE
         listed = sum(2_400 + 1_900 * len(slots) for _, slots in self.access_list)
         return _GAS_BASE + create + 4 * zeros + 16 * (len(self.data) - zeros) + listed
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What running a message did."""
-
-    failed: str | None
-    """None, or the name of the EVM error."""
-    output: bytes
-    """Returned data, or revert data."""
-    gas_used: int
-    gas_needed: int
-    """Gas used before refunds: the least that might do as a limit."""
-    logs: tuple[tuple[bytes, tuple[int, ...], bytes], ...]
-    created: bytes | None
 
 
 class _TracingAccounts(Accounts):

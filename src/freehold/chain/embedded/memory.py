@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import gc
 import threading
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from freehold.chain.embedded.turns import Caller
+from typing import Protocol
 
 MOST_BYTES = 128 * 1024 * 1024
 """Bodies, their values, and answers not read yet, of all connections."""
 _COLLECTED_BYTES = 16 * 1024 * 1024
 """Held since the last look for garbage: what is decoded for an answer is large, and too few objects to cause one."""
+
+
+class Holder(Protocol):
+    """A connection; `turns.Caller` is one."""
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether nobody is there to be answered."""
+
+    def end(self) -> None:
+        """Cut it; from any thread."""
 
 
 class Memory:
@@ -21,11 +29,11 @@ class Memory:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._since_look = 0
-        self._held: dict[Caller, int] = {}
-        self._ended: dict[Caller, int] = {}
+        self._held: dict[Holder, int] = {}
+        self._ended: dict[Holder, int] = {}
         """What the ended held, until their requests are over."""
 
-    def hold(self, caller: Caller, size: int) -> bool:
+    def hold(self, caller: Holder, size: int) -> bool:
         """Count bytes that a connection is about to keep; False when it must not, as it would hold most."""
         with self._lock:
             if caller.is_gone:
@@ -46,7 +54,7 @@ class Memory:
             self._held[caller] = wanted
             return True
 
-    def release(self, caller: Caller) -> None:
+    def release(self, caller: Holder) -> None:
         """Forget what a connection held; its request is over."""
         with self._lock:
             self._held.pop(caller, None)

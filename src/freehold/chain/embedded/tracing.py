@@ -20,7 +20,7 @@ from freehold.chain.embedded.wire import read_data, show
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from freehold.chain.embedded.machine import Outcome
+    from freehold.chain.embedded.outcome import Outcome
 
 _TRACERS = ("callTracer", "prestateTracer")
 _SWITCHES = {"withLog", "onlyTopCall", "diffMode"}
