@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from freehold.core.fixed import LOGIT_LIMIT, UNIT
-from freehold.features.data.rules.table import read
+from freehold.features.data.rules.reading import read
 from freehold.features.gateway.rules.answer import PPM, answer_json
 from freehold.features.training.rules.logistic import GRADIENT_BITS, Recipe, gradient, predict, step
 from freehold.features.training.rules.scaling import typical, unit_rows

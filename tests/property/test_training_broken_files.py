@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from freehold.core.errors import InvalidTable
-from freehold.features.data.rules.table import MICRO_LIMIT, read
+from freehold.features.data.rules.reading import read
+from freehold.features.data.rules.table import MICRO_LIMIT
 
 relaxed = settings(
     max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None

@@ -7,7 +7,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from training_runs import clinics, plan_for, play
 
-from freehold.features.data.rules.table import read
+from freehold.features.data.rules.reading import read
 from freehold.features.training.rules import record
 from freehold.quickstart import demo
 

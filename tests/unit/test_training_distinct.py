@@ -7,7 +7,7 @@ import pytest
 
 from freehold.core.errors import InvalidInput, InvalidTable
 from freehold.features.data.rules import distinct
-from freehold.features.data.rules.table import read as read_all
+from freehold.features.data.rules.reading import read as read_all
 
 KEY, OTHER = b"k" * 32, b"o" * 32
 

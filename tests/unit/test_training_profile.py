@@ -7,7 +7,7 @@ import pyarrow.parquet
 import pytest
 
 from freehold.core.errors import InvalidTable
-from freehold.features.data.rules import table
+from freehold.features.data.rules import reading
 from freehold.features.data.rules.profile import profile, reduce
 from freehold.features.data.rules.table import Limits
 
@@ -60,7 +60,7 @@ def test_columns_left_out_are_gone_and_the_rest_is_equal(tmp_path):
     target = io.BytesIO()
     reduce(path, target, {"id", "gap", "word"}, Limits())
     smaller.write_bytes(target.getvalue())
-    kept = table.read(smaller, "flag")
+    kept = reading.read(smaller, "flag")
     assert kept.columns == ("age",)
     assert kept.rows == 40
     assert b"P3" not in target.getvalue()

@@ -7,7 +7,8 @@ import pytest
 
 from freehold.core.errors import InvalidInput, InvalidTable
 from freehold.features.data.rules import table
-from freehold.features.data.rules.table import Limits, canonical_bytes, commitment, read
+from freehold.features.data.rules.reading import read
+from freehold.features.data.rules.table import Limits, canonical_bytes, commitment
 
 SALT = b"s" * 32
 GOOD = "age,dose,ill\n41,0.1,1\n-7.25,2e3,0\n"

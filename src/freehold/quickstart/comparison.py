@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from freehold.features.data.rules.table import Table, read
+from freehold.features.data.rules.reading import read
+from freehold.features.data.rules.table import Table
 from freehold.features.training.rules import expected
 from freehold.features.training.rules.logistic import GRADIENT_BITS, Recipe, gradient, probabilities, step
 from freehold.features.training.rules.metrics import right

@@ -19,6 +19,7 @@ from freehold.core.errors import Conflict, InvalidDocument, InvalidInput, NotAll
 from freehold.core.signing import Envelope
 from freehold.features.data import publishing
 from freehold.features.data.publishing import open_table, seal_table
+from freehold.features.data.rules import reading
 from freehold.features.data.rules import table as tables
 from freehold.features.data.rules.table import Table
 from freehold.features.training.checks.replaying import table_json
@@ -96,7 +97,7 @@ def hold(node: Node, path: Path, label: str, builder: str, *, positive: str | No
     Raises:
         InvalidTable; InvalidRecord: too few rows, or of one label only. Conflict: it was kept here before.
     """
-    table = tables.read(path, label, positive=positive, limits=publishing.limits(node))
+    table = reading.read(path, label, positive=positive, limits=publishing.limits(node))
     known = hmac.digest(node.keys.derived("held tests"), tables.canonical_bytes(table), "sha256").hex()
     if node.store.state(f"held_rows:{known}"):
         raise Conflict("that very table was kept here before", hint="Measure each run on rows nobody saw.")

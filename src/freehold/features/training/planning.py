@@ -12,6 +12,7 @@ from typing import Any, Literal
 from freehold.core.documents import MAX_ROWS_PER_CALL, REVEALS, Asset
 from freehold.core.errors import FreeholdError, InvalidDocument, InvalidInput, NotAllowed
 from freehold.core.terms import meet, require_within
+from freehold.features.data.rules import reading
 from freehold.features.data.rules import table as tables
 from freehold.features.data.rules.table import Table
 from freehold.features.grants.issuing import narrowed
@@ -92,7 +93,7 @@ def check(node: Node, peers: Peers, order: Order) -> tuple[list[Asset], TestShow
             raise InvalidInput("the validator's table has other columns than the data")
         _require_shown(shown.rows, most)
         return assets, shown, None
-    table = tables.read(Path(order.test), label, positive=order.positive, expected=columns)
+    table = reading.read(Path(order.test), label, positive=order.positive, expected=columns)
     _require_shown(table.rows, most)
     return assets, TestShown.of(table, "0x" + bytes(32).hex(), node.account), table
 

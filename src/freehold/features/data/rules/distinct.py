@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from freehold.core.errors import InvalidInput, InvalidTable
+from freehold.features.data.rules import reading
 from freehold.features.data.rules import table as tables
 from freehold.features.data.rules.table import MICRO, MICRO_LIMIT, Table
 
@@ -88,7 +89,7 @@ def read(
             hint="Name it with --subject COLUMN.",
             field="rows_each",
         )
-    columns, features, labels, people = tables.cells(
+    columns, features, labels, people = reading.cells(
         path, label, positive=positive, expected=expected, limits=limits, subject=subject
     )
     kept, repeats, beyond = _chosen(features, labels, people, rows_each)

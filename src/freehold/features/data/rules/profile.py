@@ -1,6 +1,6 @@
 """What a table file looks like before anybody has decided anything about it: columns, kinds, gaps, first rows.
 
-Unlike `table.read` it refuses nothing that can be shown: text columns and missing cells are counted, so
+Unlike `reading.read` it refuses nothing that can be shown: text columns and missing cells are counted, so
 that a person can choose the label, leave columns out, or mend the file.
 """
 
