@@ -45,7 +45,7 @@ class Area:
 AREAS = {
     "rights": Area(
         (
-            "src/freehold/features/grants/rules/*.py",
+            "src/freehold/kernel/rights/*.py",
             "src/freehold/core/terms.py",
             "src/freehold/features/grants/granting.py",
             "src/freehold/features/grants/issuing.py",

@@ -15,10 +15,11 @@ from peer_calls import call, introduce
 from freehold.core.documents import Asset
 from freehold.core.errors import Conflict, InvalidDocument, InvalidInput, NotAllowed, NotFound
 from freehold.features.data import publishing
-from freehold.features.grants import asking, consent, granting, issuing, requests
+from freehold.features.grants import asking, consent, granting, requests
 from freehold.features.grants.asking import GrantCountered, GrantWaiting
 from freehold.features.grants.consent import Counter, GrantRefused, RequestDecided
 from freehold.kernel.peers import PeerRefused
+from freehold.kernel.rights.standing import is_purchased
 
 PRICE_UNITS = 2_000_000
 DAY = 86_400
@@ -79,7 +80,7 @@ def test_a_request_waits_once_however_often_it_is_asked_and_is_paid_when_accepte
     grant = two.ask(max_uses=7)
     assert (grant.id, grant.terms.max_uses) == (accepted["grant"], 7)
     assert two.buyer.node.balance_units() == balance - PRICE_UNITS
-    assert issuing.is_purchased(two.owner.node, grant)
+    assert is_purchased(two.owner.node, grant)
     assert two.grants() == 1
     assert asking.overview(two.buyer.node) == []
     require_sound(two.owner.node)

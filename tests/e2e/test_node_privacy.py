@@ -18,6 +18,7 @@ from freehold.features.training import training
 from freehold.features.training.lending import noise_seed
 from freehold.features.training.rules import record, sketch, updates
 from freehold.features.training.rules.scaling import unit_rows
+from freehold.kernel.rights.standing import is_revoked
 from freehold.shell import viewing
 
 ROUNDS = 3
@@ -170,7 +171,7 @@ def test_a_revocation_counts_from_the_next_round_and_the_run_finishes(world: Wor
     job_id = begin(builder, order(builder, [staying, leaving], rounds=5))
 
     def report(told: dict[str, Any]) -> None:
-        if told.get("round") == 2 and not granting.is_revoked(
+        if told.get("round") == 2 and not is_revoked(
             leaving.node, leaving.node.grant(told["grants"][leaving.account])
         ):
             granting.revoke(leaving.node, told["grants"][leaving.account])

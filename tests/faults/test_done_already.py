@@ -21,12 +21,12 @@ from freehold.chain.rpc import Rpc
 from freehold.core.money import BPS
 from freehold.core.signing import sign_digest
 from freehold.core.typed_data import digest, receive_digest, voucher_digest
-from freehold.features.grants.rules.offer import Offer, keyed_id
 from freehold.features.models.rules.split import SplitTree
 from freehold.features.payments import spending
 from freehold.features.payments.rules.payment import bound_nonce
 from freehold.kernel import once
 from freehold.kernel.node import Node
+from freehold.kernel.rights.offer import Offer, keyed_id
 
 FAR = 2**47
 _ROOT = b"\x01" * 32

@@ -21,13 +21,14 @@ from freehold.core.signing import sign_digest
 from freehold.features.earnings import earning
 from freehold.features.grants import granting
 from freehold.features.grants.issuing import parse_terms
-from freehold.features.grants.rules.offer import Offer
 from freehold.features.models import releasing
 from freehold.features.payments.rules.payment import to_header
 from freehold.features.payments.settling import settle
 from freehold.kernel import logbook
 from freehold.kernel.ceiling import Act
 from freehold.kernel.node import Node
+from freehold.kernel.rights.offer import Offer
+from freehold.kernel.rights.standing import is_purchased
 
 
 @pytest.fixture(scope="module")
@@ -140,4 +141,4 @@ def test_a_purchase_that_is_asked_for_twice_is_paid_once(world: World) -> None:
         granting._buy(buyer.node, grant, answer, act, "wanted:", {})
     assert [one["paying"]["grant"] for one in got] == [answer["grant"]]
     assert buyer.node.balance_units() == before - 500
-    assert granting.is_purchased(seller.node, grant)
+    assert is_purchased(seller.node, grant)

@@ -22,10 +22,10 @@ from freehold.features.data import offering
 from freehold.features.grants import granting
 from freehold.features.grants.granting import NotEnoughDollars
 from freehold.features.grants.issuing import narrowed
-from freehold.features.grants.rules.offer import Offer
 from freehold.features.models.rules.split import SplitTree
 from freehold.features.privacy import budget
 from freehold.kernel import logbook
+from freehold.kernel.rights.offer import Offer
 from freehold.vault.keystore import Keys
 
 PRICE_UNITS = 2_000_000

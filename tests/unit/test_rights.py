@@ -10,8 +10,8 @@ import pytest
 from freehold.core.documents import Asset, Content, Grant, MoneyLine, Receipt, Terms
 from freehold.core.errors import NotAllowed
 from freehold.core.terms import TermsConflict, is_within, meet, require_within
-from freehold.features.grants.rules import check
-from freehold.features.grants.rules.check import Standing
+from freehold.kernel.rights import check
+from freehold.kernel.rights.check import Standing
 
 OWNER, HOLDER, OTHER = ("0x" + f"{number:02x}" * 20 for number in (1, 2, 3))
 TOKEN, OTHER_TOKEN = "0x" + "0a" * 20, "0x" + "0b" * 20

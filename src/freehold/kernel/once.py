@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from eth_hash.auto import keccak
 
 from freehold.chain.errors import ContractReverted
-from freehold.features.grants.rules.offer import Offer, keyed_id
 from freehold.features.payments.rules.payment import bound_nonce
+from freehold.kernel.rights.offer import Offer, keyed_id
 
 if TYPE_CHECKING:
     from freehold.chain.answers import Event

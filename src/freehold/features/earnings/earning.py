@@ -13,11 +13,11 @@ from typing import Any
 from freehold.core.documents import Asset, Claim, Grant
 from freehold.core.errors import NotFound
 from freehold.core.money import BPS
-from freehold.features.grants.issuing import is_purchased
 from freehold.features.models.releasing import pool_of, shares_of
 from freehold.features.models.rules.split import SplitTree
 from freehold.features.payments.settling import held_units, lost
 from freehold.kernel.node import Node
+from freehold.kernel.rights.standing import is_purchased
 
 
 @dataclass(frozen=True)

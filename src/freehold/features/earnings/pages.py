@@ -13,13 +13,13 @@ from freehold.core.errors import FreeholdError, NotFound, Unavailable
 from freehold.core.money import dollars
 from freehold.features.earnings import earning
 from freehold.features.earnings.ledger import Move
-from freehold.features.grants import issuing
 from freehold.features.payments import settling
 from freehold.features.proof import uses
 from freehold.features.proof.pages.uses import thing_name
 from freehold.kernel import ceiling
 from freehold.kernel.keeping import purse
 from freehold.kernel.node import Node
+from freehold.kernel.rights.standing import is_purchased
 from freehold.kernel.web.charts import Point
 from freehold.kernel.web.people import name_of
 from freehold.kernel.web.visit import Visit, acts, shows
@@ -186,7 +186,7 @@ def _bought(node: Node) -> list[dict[str, Any]]:
                     "name": thing_name(node, grant.asset),
                     "asset": grant.asset,
                     "owner": name_of(node, grant.issuer),
-                    "units": grant.terms.price_units if issuing.is_purchased(node, grant) else 0,
+                    "units": grant.terms.price_units if is_purchased(node, grant) else 0,
                 }
             )
     return rows[:MOST_CLAIMS]

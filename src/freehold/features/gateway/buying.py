@@ -37,13 +37,6 @@ from freehold.core.typed_data import voucher_digest
 from freehold.features.gateway.rules.answer import is_rounded, output_hash, read_request, request_body
 from freehold.features.gateway.served import money
 from freehold.features.grants.granting import obtain
-from freehold.features.grants.rules.check import (
-    GrantExpired,
-    GrantUsedUp,
-    SpendCapReached,
-    require_receipt_fits,
-    use_price,
-)
 from freehold.features.payments import spending
 from freehold.features.payments.chain_facts import read_channel
 from freehold.features.payments.rules.errors import GrantUnknown
@@ -56,6 +49,13 @@ from freehold.kernel.countersigning import Countersigner
 from freehold.kernel.node import Node
 from freehold.kernel.peers import PeerRefused, Peers, PeerUnreachable
 from freehold.kernel.reaching import TIMEOUT_SECONDS
+from freehold.kernel.rights.check import (
+    GrantExpired,
+    GrantUsedUp,
+    SpendCapReached,
+    require_receipt_fits,
+    use_price,
+)
 
 CAP_CALLS = 10_000
 """Calls, of as many rows as one may have, that a grant's spend cap allows unless another cap is given."""

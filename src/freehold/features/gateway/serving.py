@@ -28,8 +28,6 @@ from freehold.features.gateway.served import (
     response,
 )
 from freehold.features.gateway.transfers import Transfers
-from freehold.features.grants import unused
-from freehold.features.grants.rules.check import Standing, require_usable, use_price
 from freehold.features.payments.chain_facts import MAX_REMEMBERED, ChainFacts
 from freehold.features.payments.rules.channel import due, require_next, require_open
 from freehold.features.payments.rules.errors import (
@@ -43,6 +41,8 @@ from freehold.features.payments.rules.errors import (
 from freehold.features.payments.rules.payment import Voucher, read_header
 from freehold.features.payments.settling import accepted_voucher, keep_voucher, settle
 from freehold.kernel.node import Node
+from freehold.kernel.rights.check import Standing, require_usable, use_price
+from freehold.kernel.rights.standing import authorise
 
 __all__ = ["Gateway", "settle", "switch"]
 
@@ -241,7 +241,7 @@ class Gateway:
             envelope = node.seal(receipt, "provider")
             given = response(answer, envelope)
             try:
-                unused.authorise(node, tx, grant.id)
+                authorise(node, tx, grant.id)
             except NotFound as error:
                 raise GrantUnknown(error.message, hint=error.hint) from None
             tx.put(envelope)

@@ -29,7 +29,6 @@ from freehold.features.gateway.served import (
     response,
 )
 from freehold.features.grants.issuing import parse_terms
-from freehold.features.grants.rules.check import Standing, require_usable
 from freehold.features.payments.rules.errors import PaymentRefused, PaymentReused
 from freehold.features.payments.rules.payment import Transfer, signature_bytes
 from freehold.kernel import once, pending
@@ -38,6 +37,7 @@ from freehold.kernel.keeping.keeper import Errand
 from freehold.kernel.keeping.purse import GasDaySpent
 from freehold.kernel.keeping.subjects import Quarantined
 from freehold.kernel.node import Node
+from freehold.kernel.rights.check import Standing, require_usable
 
 _STRIPES = 4_096
 """Locks for payments in hand; a lock for each payment would be kept for ever."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
-from freehold.core.documents import Action, Asset, Claim, Grant, Receipt, Terms
+from freehold.core.documents import Action, Asset, Grant, Receipt, Terms
 from freehold.core.errors import FreeholdError, InvalidDocument, InvalidInput, NotAllowed
 from freehold.core.signing import MAX_SIGNATURE_BYTES, Envelope, parse_envelope, sign_digest
 from freehold.core.terms import rows_charged
@@ -15,20 +15,19 @@ from freehold.features.grants import asking, consent, unused
 from freehold.features.grants.consent import GrantRefused
 from freehold.features.grants.issuing import (
     handed_over,
-    is_priced,
-    is_purchased,
     make_grant,
     narrowed,
     read_wish,
 )
-from freehold.features.grants.rules.check import ForeignGrant, Standing, require_issued_within, use_price
-from freehold.features.grants.rules.offer import Offer
 from freehold.features.training.admitting import require_plan
 from freehold.features.training.rules.record import RunPlan
 from freehold.kernel import ceiling, logbook, pending
 from freehold.kernel.ceiling import Act, Payment
 from freehold.kernel.node import Node
 from freehold.kernel.peers import Peers
+from freehold.kernel.rights.check import ForeignGrant, require_issued_within, use_price
+from freehold.kernel.rights.offer import Offer
+from freehold.kernel.rights.standing import authorise, is_priced, is_purchased, is_revoked, revocations
 
 
 class NotEnoughDollars(InvalidInput):
@@ -284,30 +283,6 @@ def _buy(
     return wish
 
 
-def is_revoked(node: Node, grant: Grant) -> bool:
-    """Whether the issuer took the grant back, by its log here or by its bit on chain."""
-    if any(claim.issuer == grant.issuer for claim in _revocations(node, grant)):
-        return True
-    return bool(node.chain.read("Revocations", "isRevoked", grant.issuer, grant.revocation_index))
-
-
-def _revocations(node: Node, grant: Grant) -> list[Claim]:
-    found = [envelope.document for envelope in node.store.find("claim", "revocation", grant.id)]
-    return [claim for claim in found if isinstance(claim, Claim)]
-
-
-def standing(node: Node, grant: Grant) -> Standing:
-    """What `rights.check` wants to know about a grant right now."""
-    uses, spent_units = node.store.uses(grant.id)
-    return Standing(
-        now=node.now(),
-        uses=uses,
-        spent_units=spent_units,
-        revoked=is_revoked(node, grant),
-        purchased=is_purchased(node, grant) if is_priced(grant) else True,
-    )
-
-
 def revoke(node: Node, grant_id: str) -> dict[str, Any]:
     """Take a grant back: denied here at once, in the log, and by one bit on chain. Idempotent.
 
@@ -320,11 +295,11 @@ def revoke(node: Node, grant_id: str) -> dict[str, Any]:
     grant = node.grant(grant_id)
     if grant.issuer != node.account:
         raise ForeignGrant("only the issuer of a grant can revoke it", grant_id=grant.id)
-    known = [claim.id for claim in _revocations(node, grant) if claim.issuer == node.account]
+    known = [claim.id for claim in revocations(node, grant)]
     if not known:
         claim = node.claim("revocation", grant.id, {"index": grant.revocation_index})
         with node.store.transaction() as tx:
-            unused.authorise(node, tx, grant.id)
+            authorise(node, tx, grant.id)
             tx.put(claim, public=True)
         known = [claim.document.id]
     gas, position = 0, node.store.position(known[0])

@@ -13,11 +13,11 @@ from freehold.core.errors import Conflict, InvalidDocument, InvalidInput, NotAll
 from freehold.core.ids import document_id, hash_bytes
 from freehold.core.signing import sign_digest
 from freehold.core.terms import price_of, require_within
-from freehold.features.grants.rules.offer import Offer
 from freehold.features.privacy import budget
 from freehold.features.training.admitting import read_plan, remember, uses_of
 from freehold.features.training.rules.record import RunPlan
 from freehold.kernel.node import Node
+from freehold.kernel.rights.offer import Offer
 from freehold.kernel.store import Transaction
 
 
@@ -98,17 +98,6 @@ def make_grant(node: Node, tx: Transaction, wish: Wish, *, logged: bool) -> Gran
     tx.put(node.seal(made), logged=logged)
     tx.set(wish.key, made.id)
     return made
-
-
-def is_priced(grant: Grant) -> bool:
-    """Whether it counts only once it was bought."""
-    return grant.terms.price_per == "grant" and grant.terms.price_units > 0
-
-
-def is_purchased(node: Node, grant: Grant) -> bool:
-    """Whether the chain holds the purchase of a priced grant."""
-    offer_hash = Offer.of(grant).digest(node.chain_id, node.contract("Market"))
-    return bool(node.chain.read("Market", "purchasedAt", offer_hash))
 
 
 def handed_over(node: Node, grant_id: str, asset_id: str) -> dict[str, Any]:

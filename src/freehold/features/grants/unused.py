@@ -11,30 +11,16 @@ from typing import Any
 
 from freehold.core.canonical import canonical_bytes
 from freehold.core.documents import Grant
-from freehold.core.errors import NotFound
 from freehold.core.signing import parse_envelope
-from freehold.features.grants.issuing import is_priced, is_purchased
-from freehold.features.grants.rules.check import ForeignGrant
 from freehold.features.training.admitting import read_plan
 from freehold.kernel import pending
 from freehold.kernel.node import Node
+from freehold.kernel.rights.check import ForeignGrant
+from freehold.kernel.rights.standing import authorise, is_priced, is_purchased
 from freehold.kernel.store import Transaction
 
 _LOOKED_AT = 4
 """Grants that the chain is asked about for one request of somebody new."""
-
-
-def authorise(node: Node, tx: Transaction, grant_id: str) -> None:
-    """The grant is used, paid for, or taken back by its owner: from now on it stands in the log. Idempotent.
-
-    Raises:
-        NotFound: it was forgotten meanwhile.
-    """
-    if pending.remove(tx, pending.GRANTS.kind, grant_id):
-        tx.put(node.store.get(grant_id))
-        pending.befriend(tx, node.grant(grant_id).holder)
-    elif not node.store.has(grant_id):
-        raise NotFound("the grant was forgotten before its first use", hint="Ask for it at /peer/grants.")
 
 
 def is_unused(node: Node, grant_id: str) -> bool:

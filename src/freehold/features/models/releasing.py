@@ -13,12 +13,12 @@ from freehold.core.ids import hash_bytes
 from freehold.core.money import BPS
 from freehold.core.signing import Envelope, parse_envelope
 from freehold.core.terms import meet
-from freehold.features.grants.rules.offer import keyed_id
 from freehold.features.models.rules.split import SplitTree
 from freehold.features.training.rules.record import RunPlan, model_hash
 from freehold.kernel import logbook
 from freehold.kernel.node import Node
 from freehold.kernel.peers import Peers
+from freehold.kernel.rights.offer import keyed_id
 
 MAX_CLAIMS = 2
 """Of an announcement: the release and the values behind it."""

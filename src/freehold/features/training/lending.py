@@ -28,8 +28,6 @@ from freehold.core.signing import Envelope, parse_envelope
 from freehold.features.data.publishing import open_table
 from freehold.features.data.rules.table import Table
 from freehold.features.grants import unused
-from freehold.features.grants.granting import standing
-from freehold.features.grants.rules.check import ForeignGrant, require_receipt_fits, require_usable, use_price
 from freehold.features.privacy import budget
 from freehold.features.training.admitting import plan_of
 from freehold.features.training.rules import record, sketch, updates
@@ -37,6 +35,8 @@ from freehold.features.training.rules.record import Replay, Round, RunPlan, Star
 from freehold.features.training.rules.scaling import unit_rows
 from freehold.kernel import logbook
 from freehold.kernel.node import Node
+from freehold.kernel.rights.check import ForeignGrant, require_receipt_fits, require_usable, use_price
+from freehold.kernel.rights.standing import authorise, standing
 from freehold.kernel.store import Transaction
 
 KEPT_TABLES = 4
@@ -215,7 +215,7 @@ class Lender:
         with self._node.store.transaction() as tx:
             if charged:
                 self._charge(tx, plan, own)
-            unused.authorise(self._node, tx, own.id)
+            authorise(self._node, tx, own.id)
             tx.put(claim, logged=False)
             for envelope in grants:
                 if not self._node.store.has(envelope.document.id):

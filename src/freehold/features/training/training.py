@@ -27,7 +27,6 @@ from freehold.core.signing import Envelope, parse_envelope
 from freehold.features.data.publishing import open_table, seal_table
 from freehold.features.data.rules import table as tables
 from freehold.features.data.rules.table import Table
-from freehold.features.grants.rules.check import require_receipt_fits
 from freehold.features.models import releasing
 from freehold.features.proof import proving
 from freehold.features.training import holding
@@ -42,6 +41,7 @@ from freehold.kernel import logbook
 from freehold.kernel.custody import DataLost
 from freehold.kernel.node import Node
 from freehold.kernel.peers import Peers, PeerUnreachable
+from freehold.kernel.rights.check import require_receipt_fits
 
 __all__ = ["Job", "NobodyAnswers", "Order", "begin"]
 
