@@ -2,6 +2,7 @@
 
 import pytest
 
+from freehold.core import epsilons
 from freehold.core.errors import InvalidInput
 from freehold.features.privacy.rules import privacy, promises
 
@@ -11,21 +12,21 @@ from freehold.features.privacy.rules import privacy, promises
     [("1", 1_000_000), ("0.5", 500_000), (".25", 250_000), (" 2. ", 2_000_000), ("0.000001", 1)],
 )
 def test_an_epsilon_is_read_and_written(text, micro):
-    assert promises.parse(text) == micro
-    assert promises.parse(promises.epsilon(micro)) == micro
+    assert epsilons.parse(text) == micro
+    assert epsilons.parse(epsilons.text(micro)) == micro
 
 
 @pytest.mark.parametrize("text", ["", "0", "0.0", "-1", "1e3", "nan", "1,5", "0.0000001", "12345", "\u0661"])
 def test_what_is_no_epsilon_is_refused(text):
     with pytest.raises(InvalidInput) as refused:
-        promises.parse(text)
+        epsilons.parse(text)
     assert "above 0" in refused.value.hint
 
 
 def test_what_is_left_is_rounded_down_and_what_is_spent_up():
-    assert (promises.rough(1_999_999), promises.rough_up(1_990_001)) == ("1.99", "2")
-    assert (promises.rough(0), promises.rough_up(0)) == ("0", "0")
-    assert (promises.rough(9_999), promises.rough_up(1)) == ("0.009999", "0.01")
+    assert (epsilons.rough(1_999_999), epsilons.rough_up(1_990_001)) == ("1.99", "2")
+    assert (epsilons.rough(0), epsilons.rough_up(0)) == ("0", "0")
+    assert (epsilons.rough(9_999), epsilons.rough_up(1)) == ("0.009999", "0.01")
 
 
 @pytest.mark.parametrize("micro", [0, 1, 500_000, 1_000_000, 4_000_000, 50_000_000])

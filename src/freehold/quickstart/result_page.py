@@ -13,6 +13,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from freehold.core import epsilons
 from freehold.core.ids import short
 from freehold.core.money import BPS, dollars
 from freehold.features.privacy.rules import promises
@@ -45,7 +46,7 @@ def render(report: Mapping[str, Any], picture: str) -> str:
             style=Markup((_TEMPLATES / "result.css").read_text()),  # noqa: S704
             interval=findings.interval(report["model"]["accuracy_bps"]),
             points=findings.points,
-            epsilon=promises.epsilon(report["privacy"]["epsilon_micro"]),
+            epsilon=epsilons.text(report["privacy"]["epsilon_micro"]),
             agreed=sum(1 for owner in report["owners"] if owner["agreed"]),
             whisker=lambda share_bps, error_ppm: tuple(
                 max(0, min(_BAR_WIDTH, end * _BAR_WIDTH // most_bps))

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
 
+from freehold.core import epsilons
 from freehold.core.errors import Conflict, FreeholdError, InvalidInput, NotFound
 from freehold.features.data import publishing
 from freehold.features.data.licence import EPSILON_LIFE_MICRO, EPSILON_RUN_MICRO, Licence, Rows
 from freehold.features.data.rules.profile import Profile, profile, reduce
 from freehold.features.grants.consent import Approval
-from freehold.features.privacy.rules import promises
 from freehold.kernel.node import Node
 from freehold.kernel.web.forms import Upload, file_name
 
@@ -34,9 +34,9 @@ class Terms:
     max_uses: int = 100
     days: int = 365
     approval: Approval = "ask"
-    epsilon: str = promises.epsilon(EPSILON_RUN_MICRO)
+    epsilon: str = epsilons.text(EPSILON_RUN_MICRO)
     """Of one run, as typed."""
-    epsilon_life: str = promises.epsilon(EPSILON_LIFE_MICRO)
+    epsilon_life: str = epsilons.text(EPSILON_LIFE_MICRO)
     """Of all runs together, as typed."""
     reveals: Literal["noised", "update"] = "noised"
     holder: str = ""
@@ -53,8 +53,8 @@ class Terms:
             self.purposes,
             self.max_uses,
             self.days,
-            epsilon_run_micro=promises.parse(self.epsilon),
-            epsilon_life_micro=promises.parse(self.epsilon_life),
+            epsilon_run_micro=epsilons.parse(self.epsilon),
+            epsilon_life_micro=epsilons.parse(self.epsilon_life),
             reveals=self.reveals,
             holders=(self.holder,) if self.reveals == "update" else (),
         )

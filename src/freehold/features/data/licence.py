@@ -8,9 +8,9 @@ from typing import Literal
 
 from pydantic import ValidationError
 
+from freehold.core import epsilons
 from freehold.core.documents import Terms, invalid
 from freehold.core.errors import InvalidInput
-from freehold.features.privacy.rules import promises
 from freehold.kernel.node import Node
 
 DAY_SECONDS = 86_400
@@ -77,8 +77,8 @@ class Licence:
             )
         if run > life:
             raise InvalidInput(
-                f"one run may cost {promises.epsilon(run)}, which is more than the"
-                f" {promises.epsilon(life)} that all runs together may",
+                f"one run may cost {epsilons.text(run)}, which is more than the"
+                f" {epsilons.text(life)} that all runs together may",
                 hint="Lower the epsilon of a run, or raise that of all runs.",
                 field="epsilon_life_micro",
             )

@@ -123,6 +123,7 @@ def _given(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _published(answer: dict[str, Any]) -> Iterable[Any]:
+    from freehold.core import epsilons  # noqa: PLC0415
     from freehold.features.privacy.rules import promises  # noqa: PLC0415
 
     asset = answer["asset"]
@@ -130,7 +131,7 @@ def _published(answer: dict[str, Any]) -> Iterable[Any]:
     yield from _table([asset])
     for warning in answer["warnings"]:
         yield f"note: {warning}"
-    run, life = (promises.epsilon(asset[f"epsilon_{span}_micro"]) for span in ("run", "life"))
+    run, life = (epsilons.text(asset[f"epsilon_{span}_micro"]) for span in ("run", "life"))
     yield f"a run may cost the rows an epsilon of {run}, all runs together {life}; what was spent: freehold privacy"
     if asset["reveals"] == "update":
         yield promises.EXACT

@@ -6,7 +6,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from freehold.core import money
+from freehold.core import epsilons, money
 from freehold.core.documents import Asset, Grant
 from freehold.core.errors import FreeholdError, InvalidInput, NotFound
 from freehold.features.grants import asking, consent, granting, requests
@@ -70,10 +70,10 @@ def _run(node: Node, row: RequestRow) -> dict[str, Any] | None:
     return {
         **plan,
         "noised": noised,
-        "epsilon": promises.epsilon(plan["epsilon_micro"]),
+        "epsilon": epsilons.text(plan["epsilon_micro"]),
         "sentence": findings.privacy(plan, rows_each=plan["rows_each"]),
         "counting": promises.EPSILON,
-        "left": promises.rough(plan["left_micro"]),
+        "left": epsilons.rough(plan["left_micro"]),
         **_others(node, plan["owners"]),
         "keeper": "" if plan["test_holder"] == row["holder"] else _known(node, plan["test_holder"]),
     }

@@ -7,6 +7,7 @@ from typing import Any
 
 from starlette.responses import Response
 
+from freehold.core import epsilons
 from freehold.core.documents import Asset
 from freehold.core.errors import FreeholdError, InvalidInput, NotFound, Unavailable
 from freehold.features.data import publishing
@@ -123,7 +124,7 @@ def _privacy(found: dict[str, Any] | None) -> dict[str, Any] | None:
     noised = found["level"] == "noised"
     return {
         "noised": noised,
-        "epsilon": promises.epsilon(found["epsilon_micro"]) if noised else "no bound",
+        "epsilon": epsilons.text(found["epsilon_micro"]) if noised else "no bound",
         "delta_exponent": found["delta_exponent"],
         "sentence": findings.privacy(found),
         "counting": promises.EPSILON,

@@ -14,11 +14,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from freehold.core import epsilons
 from freehold.core.connection import Connection
 from freehold.core.errors import Conflict, NotAllowed
 from freehold.features.privacy import lines
 from freehold.features.privacy.lines import Promise, PromiseBroken
-from freehold.features.privacy.rules import privacy, promises
+from freehold.features.privacy.rules import privacy
 from freehold.kernel.continuity import RESTORED
 from freehold.kernel.node import Node
 from freehold.kernel.store import Transaction
@@ -293,13 +294,13 @@ def _require_fits(promise: Promise, taken: int, rho_nano: int) -> None:
     left = epsilon_left(promise, taken)
     wanted = privacy.epsilon_micro(rho_nano, promise.delta_exponent)
     hint = (
-        f"A run of at most {promises.rough(left)} still fits."
+        f"A run of at most {epsilons.rough(left)} still fits."
         if left >= 10_000
         else "Nothing can be added for the same rows; data with other rows has a budget of its own."
     )
     raise BudgetSpent(
-        f"a run with an epsilon of {promises.rough(wanted)} does not fit into the"
-        f" {promises.epsilon(promise.epsilon_life_micro)} that was promised about these rows in all",
+        f"a run with an epsilon of {epsilons.rough(wanted)} does not fit into the"
+        f" {epsilons.text(promise.epsilon_life_micro)} that was promised about these rows in all",
         hint=hint,
         line=promise.line,
         left_micro=left,

@@ -13,10 +13,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from freehold.core import epsilons
 from freehold.core.connection import Connection
 from freehold.core.documents import REVEALS, Asset, Reveals
 from freehold.core.errors import NotAllowed
-from freehold.features.privacy.rules import privacy, promises
+from freehold.features.privacy.rules import privacy
 from freehold.kernel.node import Node
 from freehold.kernel.store import Transaction
 from freehold.vault.keystore import Keys
@@ -95,8 +96,8 @@ def notes(promises_made: Sequence[Promise], epsilon_life_micro: int) -> list[str
     ]
     if least < epsilon_life_micro:
         said.append(
-            f"an epsilon of {promises.epsilon(least)} in all was promised about those rows;"
-            f" that stays, {promises.epsilon(epsilon_life_micro)} does not replace it"
+            f"an epsilon of {epsilons.text(least)} in all was promised about those rows;"
+            f" that stays, {epsilons.text(epsilon_life_micro)} does not replace it"
         )
     return said
 

@@ -36,6 +36,7 @@ def privacy(
 
 
 def _shown(lines: list[dict[str, Any]], *, runs: bool) -> Iterable[Any]:
+    from freehold.core import epsilons  # noqa: PLC0415
     from freehold.features.privacy.rules import promises  # noqa: PLC0415
 
     if not lines:
@@ -46,9 +47,9 @@ def _shown(lines: list[dict[str, Any]], *, runs: bool) -> Iterable[Any]:
         (
             (
                 _names(line),
-                promises.epsilon(line["epsilon_life_micro"]),
-                promises.rough_up(line["spent_micro"]),
-                promises.rough(line["left_micro"]),
+                epsilons.text(line["epsilon_life_micro"]),
+                epsilons.rough_up(line["spent_micro"]),
+                epsilons.rough(line["left_micro"]),
                 f"{line['run_count']:,}",
                 line["reveals"],
             )
@@ -64,14 +65,14 @@ def _shown(lines: list[dict[str, Any]], *, runs: bool) -> Iterable[Any]:
 
 
 def _runs(line: dict[str, Any]) -> Iterable[Any]:
+    from freehold.core import epsilons  # noqa: PLC0415
     from freehold.core.ids import short  # noqa: PLC0415
-    from freehold.features.privacy.rules import promises  # noqa: PLC0415
 
     rows = (
         (
             short(run["run"]),
             run["holder"],
-            promises.epsilon(run["epsilon_micro"]) if run["epsilon_micro"] else "exact",
+            epsilons.text(run["epsilon_micro"]) if run["epsilon_micro"] else "exact",
             day(run["at"]),
         )
         for run in line["runs"]

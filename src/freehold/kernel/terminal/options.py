@@ -33,6 +33,6 @@ def millionths(text: str | None) -> int | None:
     Raises:
         InvalidInput.
     """
-    from freehold.features.privacy.rules import promises  # noqa: PLC0415
+    from freehold.core import epsilons  # noqa: PLC0415
 
-    return None if text is None else promises.parse(text)
+    return None if text is None else epsilons.parse(text)

@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 
 from markupsafe import Markup
 
+from freehold.core import epsilons
 from freehold.core.money import dollars
-from freehold.features.privacy.rules import promises
 
 MOST_NAME = 80
 MOST_TEXT = 2_000
@@ -121,7 +121,7 @@ def percent(share_bps: int) -> str:
 
 def epsilon(micro: int) -> str:
     """Millionths of epsilon as a number, two decimals at most, rounded up."""
-    return promises.rough_up(micro)
+    return epsilons.rough_up(micro)
 
 
 def size(size_bytes: int) -> str:

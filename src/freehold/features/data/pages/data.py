@@ -7,6 +7,7 @@ from typing import Any
 
 from starlette.responses import Response
 
+from freehold.core import epsilons
 from freehold.core.documents import Asset, Grant, Receipt
 from freehold.core.errors import NotFound, Unavailable
 from freehold.features.data import offering, publishing
@@ -115,15 +116,15 @@ def _budget(node: Node, line: dict[str, Any]) -> dict[str, Any]:
         **line,
         "names": names[:MOST_NAMES],
         "more": max(0, len(names) - MOST_NAMES),
-        "life": promises.epsilon(line["epsilon_life_micro"]),
-        "spent": promises.rough_up(line["spent_micro"]),
-        "left": promises.rough(line["left_micro"]),
+        "life": epsilons.text(line["epsilon_life_micro"]),
+        "spent": epsilons.rough_up(line["spent_micro"]),
+        "left": epsilons.rough(line["left_micro"]),
         "sentence": promises.of_line(line),
         "runs": [
             {
                 **run,
                 "holder_name": name_of(node, run["holder"]),
-                "epsilon": promises.epsilon(run["epsilon_micro"]) if run["epsilon_micro"] else "no bound",
+                "epsilon": epsilons.text(run["epsilon_micro"]) if run["epsilon_micro"] else "no bound",
             }
             for run in line["runs"]
         ],

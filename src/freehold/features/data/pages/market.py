@@ -6,6 +6,7 @@ from typing import Any
 
 from starlette.responses import Response
 
+from freehold.core import epsilons
 from freehold.core.documents import Asset
 from freehold.core.errors import NotFound
 from freehold.features.data import publishing
@@ -55,8 +56,8 @@ def item(visit: Visit) -> Response:
         held=held[::-1],
         asked=[row for row in asking.overview(node) if row["asset"] == asset.id],
         now=node.now(),
-        allows=promises.epsilon(asset.terms.epsilon_run_micro),
-        in_all=promises.epsilon(asset.terms.epsilon_life_micro),
+        allows=epsilons.text(asset.terms.epsilon_run_micro),
+        in_all=epsilons.text(asset.terms.epsilon_life_micro),
         worst=promises.worst_case(asset.terms.epsilon_run_micro) if asset.terms.epsilon_run_micro else "",
     )
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from freehold.core import money
+from freehold.core import epsilons, money
 from freehold.core.documents import Asset
 from freehold.core.errors import FreeholdError, InvalidInput
 from freehold.features.data import publishing
@@ -117,8 +117,8 @@ def _promised(asset: Asset) -> dict[str, Any]:
     if not terms.epsilon_run_micro:
         return {}
     return {
-        "epsilon": promises.epsilon(terms.epsilon_run_micro),
-        "epsilon_life": promises.epsilon(terms.epsilon_life_micro),
+        "epsilon": epsilons.text(terms.epsilon_run_micro),
+        "epsilon_life": epsilons.text(terms.epsilon_life_micro),
         "reveals": "update" if terms.reveals == "update" else "noised",
         "holder": terms.holders[0] if terms.holders else "",
     }

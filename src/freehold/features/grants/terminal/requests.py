@@ -151,7 +151,7 @@ def _incoming(one: dict[str, Any]) -> tuple[Any, ...]:
 
 def _run(run: dict[str, Any], request: str) -> str:
     """What a training run that is asked for would do to the rows."""
-    from freehold.features.privacy.rules import promises  # noqa: PLC0415
+    from freehold.core import epsilons  # noqa: PLC0415
     from freehold.features.training.rules import findings  # noqa: PLC0415
 
     others = len(run["owners"]) - 1
@@ -161,7 +161,7 @@ def _run(run: dict[str, Any], request: str) -> str:
     said += f" {len(run['earlier_runs'])} runs used these rows before"
     if run["level"] == "update":
         return f"{said}."
-    return f"{said}. Afterwards a run of at most epsilon {promises.rough(run['left_micro'])} would still fit."
+    return f"{said}. Afterwards a run of at most epsilon {epsilons.rough(run['left_micro'])} would still fit."
 
 
 def _outgoing(one: dict[str, Any]) -> tuple[Any, ...]:

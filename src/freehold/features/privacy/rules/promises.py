@@ -6,45 +6,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
-from freehold.core.errors import InvalidInput
+from freehold.core import epsilons
 from freehold.features.privacy.rules import privacy
 
-MICRO = 1_000_000
 EPSILON = "epsilon counts taking one row away; swapping a row for another counts as two"
 EXACT = "Exact updates have no such bound: rows can be rebuilt from them."
-
-
-def epsilon(micro: int) -> str:
-    """A number of epsilon as people write it: `1`, `0.25`; never rounded."""
-    whole, rest = divmod(micro, MICRO)
-    return f"{whole}.{rest:06d}".rstrip("0").rstrip(".")
-
-
-def parse(text: str) -> int:
-    """An epsilon as typed, such as 0.5, in millionths.
-
-    Raises:
-        InvalidInput.
-    """
-    found = re.fullmatch(r"(\d{0,4})(?:\.(\d{0,6}))?", text.strip(), re.ASCII)
-    value = int((found[1] or "0") + (found[2] or "").ljust(6, "0")) if found else 0
-    if value == 0:
-        raise InvalidInput(f"{text[:40]!r} is no epsilon", hint="Write a number above 0, such as 1 or 0.5.")
-    return value
-
-
-def rough(micro: int) -> str:
-    """As `epsilon`, with at most two decimals; rounded down, for what is left must not look like more."""
-    return epsilon(micro - micro % 10_000) if micro >= 10_000 else epsilon(micro)
-
-
-def rough_up(micro: int) -> str:
-    """As `rough`, rounded up, for what is spent must not look like less."""
-    return epsilon(-(-micro // 10_000) * 10_000)
 
 
 def times_in_100(epsilon_micro: int, delta_exponent: int | None = None) -> int:
@@ -75,7 +44,7 @@ def unit(rows_each: int = 1) -> str:
 
 def cost(rows: int, epsilon_micro: int, loss_bps: int | None) -> str:
     """What the noise of one run does to a model of these rows alone; None: there is no model at all."""
-    noise = f"At an epsilon of {epsilon(epsilon_micro)}, a model of these {rows:,} rows alone"
+    noise = f"At an epsilon of {epsilons.text(epsilon_micro)}, a model of these {rows:,} rows alone"
     if loss_bps is None:
         return f"{noise} would be nothing but noise; choose a larger epsilon."
     if loss_bps < 50:

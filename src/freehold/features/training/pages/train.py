@@ -9,7 +9,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from freehold.core import money
+from freehold.core import epsilons, money
 from freehold.core.documents import MAX_ROWS_PER_CALL
 from freehold.core.errors import FreeholdError, InvalidInput, NotFound
 from freehold.features.data import publishing
@@ -75,7 +75,7 @@ def choose(visit: Visit, error: FreeholdError | None = None) -> Response:
         text=text,
         typed={key: form.text(key) for key in TYPED} if error else {},
         ticked={key: bool(form.chosen(key)) if error else key == "compare" for key in TICKED},
-        allowed=promises.epsilon(min(allowed)) if allowed else "",
+        allowed=epsilons.text(min(allowed)) if allowed else "",
         exact=any(row["exact"] for group in groups for row in group["rows"]),
         most_rounds=MAX_ROUNDS,
         most_owners=MAX_OWNERS,
@@ -106,7 +106,7 @@ def _groups(node: Node, text: str) -> list[dict[str, Any]]:
 def _revealed(node: Node, row: dict[str, Any]) -> dict[str, Any]:
     """What a run may cost a dataset's rows, and whether it gives this node exact updates."""
     exact = row["reveals"] == "update" and node.account in node.asset(row["id"]).terms.holders
-    return {"allows": promises.epsilon(row["epsilon_run_micro"]), "exact": exact}
+    return {"allows": epsilons.text(row["epsilon_run_micro"]), "exact": exact}
 
 
 def check(visit: Visit) -> Response:
@@ -195,7 +195,7 @@ def review(visit: Visit) -> Response:
         "train_review.html",
         draft=draft,
         preview=preview,
-        epsilon=promises.epsilon(preview["epsilon_micro"]),
+        epsilon=epsilons.text(preview["epsilon_micro"]),
         privacy=findings.privacy(preview),
         counting=promises.EPSILON,
         expected=findings.expected(preview),

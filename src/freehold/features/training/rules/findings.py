@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from freehold.core import epsilons
 from freehold.features.privacy.rules import promises
 
 ROWS_ALONE = "No owner's part can be told from nothing at this noise, so the shares follow the rows alone."
@@ -55,7 +56,7 @@ def privacy(found: Mapping[str, Any], *, rows_each: int = 1) -> str:
     """What a run costs each owner's rows; of a preview, a job or a model."""
     if found["level"] == "update":
         return f"Owners show exact updates. {promises.EXACT}"
-    spent = promises.epsilon(found["epsilon_micro"])
+    spent = epsilons.text(found["epsilon_micro"])
     worst = promises.worst_case(found["epsilon_micro"], rows_each=rows_each)
     return f"The run costs each owner's rows an epsilon of {spent}. {worst}"
 

@@ -1,0 +1,36 @@
+"""Epsilon, which privacy is counted in: millionths as integers, decimals only in what people read or type."""
+
+from __future__ import annotations
+
+import re
+
+from freehold.core.errors import InvalidInput
+
+
+def text(micro: int) -> str:
+    """A number of epsilon as people write it: `1`, `0.25`; never rounded."""
+    whole, rest = divmod(micro, 1_000_000)
+    return f"{whole}.{rest:06d}".rstrip("0").rstrip(".")
+
+
+def parse(typed: str) -> int:
+    """An epsilon as typed, such as 0.5, in millionths.
+
+    Raises:
+        InvalidInput.
+    """
+    found = re.fullmatch(r"(\d{0,4})(?:\.(\d{0,6}))?", typed.strip(), re.ASCII)
+    value = int((found[1] or "0") + (found[2] or "").ljust(6, "0")) if found else 0
+    if value == 0:
+        raise InvalidInput(f"{typed[:40]!r} is no epsilon", hint="Write a number above 0, such as 1 or 0.5.")
+    return value
+
+
+def rough(micro: int) -> str:
+    """As `text`, with at most two decimals; rounded down, for what is left must not look like more."""
+    return text(micro - micro % 10_000) if micro >= 10_000 else text(micro)
+
+
+def rough_up(micro: int) -> str:
+    """As `rough`, rounded up, for what is spent must not look like less."""
+    return text(-(-micro // 10_000) * 10_000)
