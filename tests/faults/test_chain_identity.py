@@ -104,7 +104,7 @@ def test_on_a_chain_that_took_the_place_of_its_own_a_running_node_signs_and_send
         with pytest.raises(OtherChain):
             node.claim("audit", "0x" + "00" * 32, {"owner": party.account})
         with pytest.raises(OtherChain):
-            anchored_head.remember_anchored(node, 1)
+            logbook.remember_anchored(node, 1)
         assert [one["code"] for one in viewing.notices(node)] == ["chain.other"]
         assert node.continuity.sent() == 0
     finally:

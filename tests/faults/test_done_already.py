@@ -18,15 +18,15 @@ from freehold.chain.errors import ContractReverted
 from freehold.chain.reverts import TABLE as REVERTS
 from freehold.chain.reverts import ActDone
 from freehold.chain.rpc import Rpc
+from freehold.core.ids import keyed_id
 from freehold.core.money import BPS
 from freehold.core.signing import sign_digest
 from freehold.core.typed_data import digest, receive_digest, voucher_digest
 from freehold.features.models.rules.split import SplitTree
 from freehold.features.payments import spending
 from freehold.features.payments.rules.payment import bound_nonce
-from freehold.kernel import once
 from freehold.kernel.node import Node
-from freehold.kernel.rights.offer import Offer, keyed_id
+from freehold.kernel.rights.offer import Offer
 
 FAR = 2**47
 _ROOT = b"\x01" * 32
@@ -143,9 +143,10 @@ def test_an_act_that_somebody_did_before_is_done(party: Party, buyer: Party, act
     assert node.chain.rpc.call("eth_getTransactionCount", node.account, "latest") == count
 
 
-def test_every_act_that_can_be_done_already_is_in_the_table() -> None:
-    assert set(once.TABLE) - set(ACTS) == {"Market.buy"}
-    named = {name for one in once.TABLE.values() for name in one.refusals}
+def test_every_act_that_can_be_done_already_is_in_the_table(party: Party) -> None:
+    once = party.node.once
+    assert set(once) - set(ACTS) == {"Market.buy"}
+    named = {name for one in once.values() for name in one.refusals}
     done = {name for name, (kind, _) in REVERTS.items() if kind is ActDone}
     assert done <= named
     # these two mean it only of one act each: closing twice, withdrawing twice

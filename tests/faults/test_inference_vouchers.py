@@ -152,7 +152,7 @@ def test_channels_that_are_not_this_payers_for_this_pool(shop: Shop, hand: Hand,
     node = shop.builder.node
     if not node.store.state("second_pool"):
         node.send("Revenue", "open", b"\x09" * 32, node.token, b"\x01" * 32, 10_000)
-    from freehold.kernel.rights.offer import keyed_id
+    from freehold.core.ids import keyed_id
 
     elsewhere = open_channel(hand.party, keyed_id(node.account, b"\x09" * 32), 10 * PRICE)
     assert refused(shop, Hand(shop, hand.party, hand.grant, elsewhere).voucher(PRICE)) == (

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 from typing import Annotated, Any
 
+from eth_hash.auto import keccak
 from pydantic import StringConstraints
 
 from freehold.core.canonical import canonical_bytes
@@ -40,6 +41,11 @@ def sha256_hex(data: bytes) -> str:
 def account_word(account: str) -> str:
     """An account left-padded to 32 bytes, as the `subject` of a signature."""
     return "0x" + account.removeprefix("0x").rjust(64, "0")
+
+
+def keyed_id(account: str, value: bytes) -> bytes:
+    """keccak256(abi.encode(address, bytes32)): ids on chain that nobody else can take (tokens, pools)."""
+    return bytes(keccak(bytes.fromhex(account_word(account)[2:]) + value))
 
 
 def hash_bytes(value: str) -> bytes:

@@ -9,7 +9,7 @@ from freehold.core.errors import Conflict
 from freehold.log.store import LogStore
 
 if TYPE_CHECKING:
-    from freehold.kernel.node import Node
+    from freehold.kernel.account import Account
 
 _WAYS = (
     "Restore the newest backup, or stop this node and go on with the other copy of the home. If there is neither,"
@@ -95,23 +95,10 @@ def compare_head(root: bytes, size: int, log: LogStore, remembered_size: int = 0
     return HeadFinding(verdict, size, own, remembered_size)
 
 
-def own_head(node: Node) -> HeadFinding:
+def own_head(node: Account) -> HeadFinding:
     """The head anchored on chain beside this node's log. Raises `ChainUnreachable`."""
     # in this order: what is remembered was on chain before, and what is on chain was in the log before
     remembered = node.store.state("anchored") or {"size": 0}
     root, size, _ = node.chain.read("LogAnchors", "headOf", node.account)
     with node.store.log() as log:
         return compare_head(bytes(root), int(size), log, int(remembered["size"]))
-
-
-def remember_anchored(node: Node, size: int) -> None:
-    """Keep how much of the log this home knows to be anchored on its chain.
-
-    Raises:
-        OtherChain: another answers now; nothing is kept. ChainUnreachable.
-    """
-    node.continuity.require_same()
-    known = node.store.state("anchored") or {"size": 0}
-    if size > int(known["size"]):
-        with node.store.transaction() as tx:
-            tx.set("anchored", {"size": size})

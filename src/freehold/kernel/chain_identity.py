@@ -14,7 +14,7 @@ from freehold.core.errors import Conflict
 
 if TYPE_CHECKING:
     from freehold.chain.client import Chain
-    from freehold.kernel.node import Node
+    from freehold.kernel.account import Account
     from freehold.kernel.store import Store
 
 STATE = "chain:identity"
@@ -27,7 +27,7 @@ class OtherChain(Conflict):
     code = "chain.other"
 
 
-def require_same_chain(node: Node) -> None:
+def require_same_chain(node: Account) -> None:
     """The chain is the one that this home knows; at first contact it is remembered.
 
     Raises:

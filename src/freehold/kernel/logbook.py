@@ -8,7 +8,7 @@ from typing import Any
 from freehold.core.canonical import canonical_bytes
 from freehold.core.errors import Conflict, FreeholdError, InvalidInput, NotFound
 from freehold.core.ids import hash_bytes
-from freehold.kernel.anchored_head import LogForked, own_head, remember_anchored
+from freehold.kernel.anchored_head import LogForked, own_head
 from freehold.kernel.keeping import keeper, subjects
 from freehold.kernel.keeping.keeper import Errand
 from freehold.kernel.node import Node
@@ -69,6 +69,19 @@ def anchor(node: Node, *, by_itself: bool = False) -> dict[str, Any]:
         with node.store.transaction() as tx:
             tx.delete(DUE)
     return {"size": size, "root": "0x" + root.hex(), "gas": gas}
+
+
+def remember_anchored(node: Node, size: int) -> None:
+    """Keep how much of the log this home knows to be anchored on its chain.
+
+    Raises:
+        OtherChain: another answers now; nothing is kept. ChainUnreachable.
+    """
+    node.continuity.require_same()
+    known = node.store.state("anchored") or {"size": 0}
+    if size > int(known["size"]):
+        with node.store.transaction() as tx:
+            tx.set("anchored", {"size": size})
 
 
 def anchor_soon(node: Node) -> None:

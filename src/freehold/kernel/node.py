@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
 from freehold.chain import deployments
@@ -17,11 +17,12 @@ from freehold.core.documents import Asset, Claim, ClaimKind, Document, Grant, Pa
 from freehold.core.errors import FreeholdError, InvalidDocument, InvalidSignature, Unavailable
 from freehold.core.signing import Envelope, check, public_account, seal
 from freehold.core.typed_data import TEST_DOLLAR_DOMAIN, Domain
-from freehold.kernel import once, pending
+from freehold.kernel import pending
 from freehold.kernel.continuity import NONCE, Continuity
 from freehold.kernel.databases import opening
 from freehold.kernel.databases.errors import DatabaseMismatch
 from freehold.kernel.keeping import purse
+from freehold.kernel.once import ONCE, Once
 from freehold.kernel.settings import Settings
 from freehold.kernel.store import Store, Transaction
 from freehold.log.note import Signer
@@ -86,6 +87,8 @@ class Node:
         self._locks: WeakValueDictionary[str, _Lock] = WeakValueDictionary()
         self._locking = threading.Lock()
         self._blobs = Blobs(settings.blobs or str(home / "blobs"))
+        self.once: dict[str, Once] = dict(ONCE)
+        """Acts that may be done already, by "Contract.function"; each feature adds what it sends."""
         self.lost: dict[str, float] = {}
         """Content ids of encrypted data that could not be opened when it was wanted; monotonic seconds."""
 
@@ -337,12 +340,17 @@ class Node:
         except ContractReverted as error:
             if error.gas_used:
                 purse.count_by_hand(self, error.gas_used)
-            if not once.is_done(self, act, args, error):
+            if not self.is_done(act, args, error):
                 raise
             return error.gas_used
         self.note_sent(act, gas)
         purse.count_by_hand(self, gas)
         return gas
+
+    def is_done(self, act: str, args: tuple[Any, ...], error: ContractReverted) -> bool:
+        """Whether `error` says no more than that the act "Contract.function" is done already."""
+        once = self.once.get(act)
+        return once is not None and once.covers(self, args, error)
 
     def note_sent(self, act: str, gas: int) -> None:
         """Keep what an act cost, and how many transactions this account has sent."""

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from freehold.features.data.once import ONCE as DATA_ONCE
 from freehold.features.earnings.ledger import Ledger
+from freehold.features.earnings.once import ONCE as EARNINGS_ONCE
 from freehold.features.gateway.buying import Buyer
 from freehold.features.gateway.serving import Gateway
+from freehold.features.grants.once import ONCE as GRANTS_ONCE
+from freehold.features.models.once import ONCE as MODELS_ONCE
+from freehold.features.payments.once import ONCE as PAYMENTS_ONCE
 from freehold.features.proof.gathering import Gathering
 from freehold.features.training.jobs import Jobs
 from freehold.features.training.lending import Lender
+from freehold.features.training.once import ONCE as TRAINING_ONCE
 from freehold.features.training.retrying import Retries
 from freehold.kernel.limits import Buckets
 from freehold.kernel.node import Node
@@ -26,6 +32,8 @@ class Services:
 
     def __init__(self, node: Node, tally: Tally | None = None) -> None:
         self.node = node
+        for once in (DATA_ONCE, EARNINGS_ONCE, GRANTS_ONCE, MODELS_ONCE, PAYMENTS_ONCE, TRAINING_ONCE):
+            node.once |= once
         self.tally = tally or Tally()
         self.callers = Buckets(node.settings.peer_requests_per_minute)
         self.nonces = Nonces(node.now())

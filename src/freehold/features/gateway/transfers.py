@@ -4,7 +4,7 @@ The payment is submitted once, then the call is answered; a crash between the tw
 on chain and its question in the store, so that the same request, sent again, gets its one answer.
 
 That an authorization is used proves nothing by itself: its signer can cancel it, or spend its nonce
-on something else. What counts is the deposit (`once.is_deposited`).
+on something else. What counts is the deposit (`payments.once.is_deposited`).
 
 This node sends the payment, so a stranger makes it spend gas: the keeper caps that, and a price that does not
 pay for it is refused.
@@ -29,9 +29,10 @@ from freehold.features.gateway.served import (
     response,
 )
 from freehold.features.grants.issuing import parse_terms
+from freehold.features.payments import once
 from freehold.features.payments.rules.errors import PaymentRefused, PaymentReused
 from freehold.features.payments.rules.payment import Transfer, signature_bytes
-from freehold.kernel import once, pending
+from freehold.kernel import pending
 from freehold.kernel.keeping import keeper
 from freehold.kernel.keeping.keeper import Errand
 from freehold.kernel.keeping.purse import GasDaySpent

@@ -9,7 +9,7 @@ from typing import Any
 from freehold.core.documents import Asset, Claim, Content, Source, Terms
 from freehold.core.errors import Conflict, FreeholdError, InvalidDocument, NotAllowed, Unavailable
 from freehold.core.fixed import IntArray
-from freehold.core.ids import hash_bytes
+from freehold.core.ids import hash_bytes, keyed_id
 from freehold.core.money import BPS
 from freehold.core.signing import Envelope, parse_envelope
 from freehold.core.terms import meet
@@ -18,7 +18,6 @@ from freehold.features.training.rules.record import RunPlan, model_hash
 from freehold.kernel import logbook
 from freehold.kernel.node import Node
 from freehold.kernel.peers import Peers
-from freehold.kernel.rights.offer import keyed_id
 
 MAX_CLAIMS = 2
 """Of an announcement: the release and the values behind it."""

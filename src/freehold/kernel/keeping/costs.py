@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from freehold.chain.networks import LOCAL_CHAIN_ID
 
 if TYPE_CHECKING:
-    from freehold.kernel.node import Node
+    from freehold.kernel.account import Account
     from freehold.kernel.settings import Settings
 
 USUAL_GAS = {
@@ -51,7 +51,7 @@ def micro_per_eth(settings: Settings, chain_id: int) -> int:
     return 0 if chain_id == LOCAL_CHAIN_ID else MICRO_PER_ETH
 
 
-def cost_micro(node: Node, act: str, fee_wei: int) -> int:
+def cost_micro(node: Account, act: str, fee_wei: int) -> int:
     """What an act usually costs at a price of gas, in micro-dollars, rounded up."""
     return -(-USUAL_GAS[act] * fee_wei * micro_per_eth(node.settings, node.chain_id) // 10**18)
 
@@ -71,7 +71,7 @@ def ceilings(cost: int, worth_micro: int) -> int:
     return max(1, min(MOST_CEILINGS, worth_micro // (_ROUTINE * cost))) if cost else 1
 
 
-def most_wei(node: Node, worth_micro: int) -> int | None:
+def most_wei(node: Account, worth_micro: int) -> int | None:
     """The wei an act may cost so that it never costs more than it brings, however its fees are raised."""
     rate = micro_per_eth(node.settings, node.chain_id)
     return worth_micro * 10**18 // rate if rate else None

@@ -10,7 +10,6 @@ from freehold.chain.errors import ChainUnreachable, ContractReverted, GasOverCap
 from freehold.chain.fees import FeeTooHigh
 from freehold.core.errors import Conflict, FreeholdError
 from freehold.core.money import dollars
-from freehold.kernel import once
 from freehold.kernel.keeping import costs, purse, subjects
 
 if TYPE_CHECKING:
@@ -158,7 +157,7 @@ def _prepared(node: Node, errand: Errand, worth: _Worth) -> Act | None:
             most_wei=worth.most_wei,
         )
     except ContractReverted as error:
-        if once.is_done(node, errand.act, errand.args, error):
+        if node.is_done(errand.act, errand.args, error):
             return None
         raise
     if worth.most_wei is None or not errand.keys_only:
@@ -225,7 +224,7 @@ def _failure(
     if not isinstance(error, ContractReverted):
         error = ContractReverted("Failed", (receipt.tx_hash,), errand.contract, hint=error.message)
         error.gas_used = receipt.gas_used
-    return None if once.is_done(node, errand.act, args, error) else error
+    return None if node.is_done(errand.act, args, error) else error
 
 
 def _look_after(node: Node, errand: Errand, found: subjects.Subject) -> bool:

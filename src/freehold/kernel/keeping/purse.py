@@ -15,7 +15,7 @@ from freehold.core.errors import Unavailable
 from freehold.kernel.keeping import costs
 
 if TYPE_CHECKING:
-    from freehold.kernel.node import Node
+    from freehold.kernel.account import Account
     from freehold.kernel.store import Transaction
 
 DAY_SECONDS = 86_400
@@ -77,7 +77,7 @@ class Reservation:
     gas: int
 
 
-def day(node: Node) -> Day:
+def day(node: Account) -> Day:
     """What was spent, as it is known here."""
     return summed(node.store.state(STATE) or {}, node.now(), costs.gas_per_day(node.settings, node.chain_id))
 
@@ -95,7 +95,7 @@ def summed(kept: dict[str, Any], now: int, ceiling: int | None) -> Day:
     return Day(acts, by_hand, ceiling, frees_at)
 
 
-def require_room(node: Node, gas: int, *, pressing: bool, ceilings: int = 1) -> None:
+def require_room(node: Account, gas: int, *, pressing: bool, ceilings: int = 1) -> None:
     """So much gas fits into the day, for an act that may take the ceiling so many times (`costs.ceilings`).
 
     Raises:
@@ -117,7 +117,7 @@ def require_room(node: Node, gas: int, *, pressing: bool, ceilings: int = 1) -> 
 
 
 def reserve(
-    node: Node, act: str, gas: int, *, pressing: bool, by_hand: bool, ceilings: int = 1
+    node: Account, act: str, gas: int, *, pressing: bool, by_hand: bool, ceilings: int = 1
 ) -> Reservation:
     """Count gas before it is sent.
 
@@ -134,18 +134,18 @@ def reserve(
     return one
 
 
-def spend(node: Node, one: Reservation, gas_used: int) -> None:
+def spend(node: Account, one: Reservation, gas_used: int) -> None:
     """Correct a reservation to what was spent; 0 where nothing was sent."""
     with _lock, node.store.transaction() as tx:
         _add(node, tx, one, gas_used - one.gas)
 
 
-def count_by_hand(node: Node, gas: int) -> None:
+def count_by_hand(node: Account, gas: int) -> None:
     """Note what the owner ordered."""
     spend(node, reserve(node, _BY_HAND, gas, pressing=False, by_hand=True), gas)
 
 
-def _add(node: Node, tx: Transaction, one: Reservation, gas: int) -> None:
+def _add(node: Account, tx: Transaction, one: Reservation, gas: int) -> None:
     slots = _recent(node.store.state(STATE) or {}, node.now())
     slot = slots.setdefault(one.slot, {})
     slot[one.act] = max(0, slot.get(one.act, 0) + gas)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from eth_hash.auto import keccak
-
 from freehold.core.documents import Grant
 from freehold.core.typed_data import MARKET_DOMAIN, OFFER_TYPE, Domain, digest
 
@@ -42,8 +40,3 @@ class Offer:
     def digest(self, chain_id: int, market: str) -> bytes:
         """What the seller signs, and the key under which Market files the purchase."""
         return digest(Domain(MARKET_DOMAIN, chain_id, market), OFFER_TYPE, *self.values())
-
-
-def keyed_id(account: str, value: bytes) -> bytes:
-    """keccak256(abi.encode(address, bytes32)): ids that nobody else can take (tokens, pools)."""
-    return bytes(keccak(bytes.fromhex(account[2:]).rjust(32, b"\x00") + value))
