@@ -15,12 +15,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from freehold.core.version import VERSION
+
 if TYPE_CHECKING:
     from freehold.shell.library.node import Node, Training, connect, verify
 
 __all__ = ["Node", "Training", "__version__", "connect", "verify"]
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 
 def __getattr__(name: str) -> object:

@@ -13,8 +13,9 @@ from pathlib import Path
 from secrets import token_hex
 from urllib.parse import unquote, urlsplit
 
-from freehold import __version__, durable
+from freehold import durable
 from freehold.core.errors import Conflict, NotFound, VerificationFailed
+from freehold.core.version import VERSION
 from freehold.kernel import settings
 from freehold.kernel.databases import copying, migrations, opening
 from freehold.kernel.databases.opening import being_written, read_file
@@ -173,7 +174,7 @@ def _survey(
         sources += [folder / cid for cid in cids]
         entries += [_blob(folder, cid) for cid in cids]
     manifest = Manifest(
-        software=__version__,
+        software=VERSION,
         created_at=int(time.time()),
         account=keys.account,
         chain_id=party.chain_id,

@@ -48,9 +48,9 @@ def root(
 ) -> None:
     """Own the data, models and agents you make: license, train together, get paid, prove every step."""
     if version:
-        from freehold import __version__  # noqa: PLC0415
+        from freehold.core.version import VERSION  # noqa: PLC0415
 
-        sys.stdout.write(f"freehold {__version__}\n")
+        sys.stdout.write(f"freehold {VERSION}\n")
         raise typer.Exit
 
 

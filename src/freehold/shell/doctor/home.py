@@ -17,8 +17,8 @@ from typing import Any
 
 import httpx
 
-from freehold import __version__
 from freehold.core.errors import FreeholdError
+from freehold.core.version import VERSION
 from freehold.kernel import presence, setting_sources
 from freehold.kernel.settings import Settings
 from freehold.shell import daemon
@@ -109,7 +109,7 @@ def configuration(home: Path) -> tuple[Settings | None, Finding]:
 def versions() -> Finding:
     """What this runs on."""
     python = ".".join(map(str, sys.version_info[:3]))
-    return ok("versions", f"Freehold {__version__}, Python {python}, SQLite {sqlite3.sqlite_version}")
+    return ok("versions", f"Freehold {VERSION}, Python {python}, SQLite {sqlite3.sqlite_version}")
 
 
 def disk(home: Path) -> Finding:
@@ -183,10 +183,10 @@ def _answers(url: str) -> Finding:
         return problem(
             "node", f"a node runs here but does not answer at {url} ({type(error).__name__})", "Restart it."
         )
-    if software != f"freehold/{__version__}":
+    if software != f"freehold/{VERSION}":
         return warning(
             "node",
-            f"the running node is {software[:40]}, this is freehold/{__version__}",
+            f"the running node is {software[:40]}, this is freehold/{VERSION}",
             "Restart the node.",
         )
     return ok("node", f"runs and answers at {url}")

@@ -13,8 +13,8 @@ from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
-from freehold import __version__
 from freehold.core.errors import FreeholdError, InvalidInput
+from freehold.core.version import VERSION
 from freehold.features.gateway import paid
 from freehold.features.payments.rules.payment import HEADER
 from freehold.kernel.http.gate import Gate, retry_after
@@ -72,7 +72,7 @@ def create(services: Services, api_token: str) -> Served:
     """The application of one node."""
     app = FastAPI(
         title="Freehold node",
-        version=__version__,
+        version=VERSION,
         openapi_url=None,
         docs_url=None,
         redoc_url=None,

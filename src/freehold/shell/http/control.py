@@ -10,8 +10,8 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from freehold import __version__
 from freehold.core.documents import MAX_ROWS_PER_CALL
+from freehold.core.version import VERSION
 from freehold.features.data import publishing
 from freehold.features.earnings import earning
 from freehold.features.gateway import rationing, serving
@@ -201,7 +201,7 @@ def _data_routes(routes: APIRouter, services: Services) -> None:
 
     @routes.get("/status", **said(state.Status))
     def status() -> dict[str, Any]:
-        return {**viewing.status(node), **operations.overview(services), "version": __version__}
+        return {**viewing.status(node), **operations.overview(services), "version": VERSION}
 
     @routes.get("/work", **said(state.Overview))
     def work() -> dict[str, Any]:

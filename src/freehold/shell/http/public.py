@@ -7,9 +7,9 @@ from typing import Any
 from fastapi import APIRouter, Response
 from fastapi.responses import PlainTextResponse
 
-from freehold import __version__
 from freehold.chain import deployments
 from freehold.core.errors import NotFound
+from freehold.core.version import VERSION
 from freehold.features.data.publishing import catalogue
 from freehold.features.grants import consent
 from freehold.kernel import logbook
@@ -30,7 +30,7 @@ def router(node: Node) -> APIRouter:
             "party": node.party.to_json(),
             "chain_id": node.chain_id,
             "contracts": {name: node.contract(name) for name in deployments.names()},
-            "software": f"freehold/{__version__}",
+            "software": f"freehold/{VERSION}",
         }
 
     @routes.get("/healthz")
