@@ -63,7 +63,7 @@ def gateway(shop: Shop, hand: Hand, calls: int) -> float:
     """Calls in this thread, without HTTP."""
     vouchers = [hand.voucher((i + 1) * PRICE) for i in range(calls)]
     bodies = [shop.body(1, i) for i in range(calls)]
-    serve = shop.builder.services.gateway.predict
+    serve = shop.builder.gateway.predict
     return rate(calls, lambda i: serve(bodies[i], vouchers[i]))
 
 

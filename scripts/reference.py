@@ -88,30 +88,40 @@ class _Anything:
     def __getattr__(self, name: str) -> Any:
         return _Anything()
 
+    def __call__(self, *_: Any) -> Any:
+        return _Anything()
+
 
 def http() -> str:
-    from freehold.features.gateway import paid
-    from freehold.shell.http import control, operations, peer, public
+    from freehold.kernel.http import monitoring, operations, peer, public
+    from freehold.kernel.registry import everything
+    from freehold.shell.http import control
 
     nobody: Any = _Anything()
+    registry = everything()
+    control_routes = (
+        operations.router(nobody, registry, "token").routes + control.router(nobody, "token").routes
+    )
     groups = {
-        "Public: anyone may read": public.router(nobody),
-        "Operations: ready or not; metrics as the setting `metrics` says": operations.router(nobody),
-        "Paid: answered with a receipt": paid.router(nobody, nobody),
-        "Peers: signed requests (RFC 9421, Ed25519 log key, one nonce once)": peer.router(nobody),
-        "Control: the owner, with the bearer token in HOME/api-token": control.router(nobody, "token"),
+        "Public: anyone may read": public.router(nobody, registry).routes,
+        "Operations: ready or not; metrics as the setting `metrics` says": monitoring.router(nobody).routes,
+        "Paid: answered with a receipt": [r for add in registry.every("routes") for r in add(nobody).routes],
+        "Peers: signed requests (RFC 9421, Ed25519 log key, one nonce once)": peer.router(
+            nobody, registry
+        ).routes,
+        "Control: the owner, with the bearer token in HOME/api-token": control_routes,
     }
     lines = ["# HTTP API", "", NOTE, "Every node describes its own API at `/openapi.json`.", ""]
-    for title, router in groups.items():
+    for title, found in groups.items():
         lines += [f"## {title}", "", "| method | path |", "| --- | --- |"]
-        routes = sorted((route.path, *sorted(route.methods)) for route in router.routes)
+        routes = sorted((route.path, *sorted(route.methods)) for route in found)
         lines += [f"| {methods[0]} | `{path}` |" for path, *methods in routes]
         lines.append("")
     return "\n".join(lines)
 
 
 def metrics() -> str:
-    from freehold.kernel.metrics import CATALOGUE
+    from freehold.kernel.metrics import catalogue
 
     lines = ["# Metrics", "", NOTE]
     lines += [
@@ -123,7 +133,7 @@ def metrics() -> str:
     ]
     lines += [
         f"| `{name}` | {one.kind} | {', '.join(f'`{label}`' for label in one.labels)} | {one.meaning} |"
-        for name, one in CATALOGUE.items()
+        for name, one in catalogue().items()
     ]
     return "\n".join(lines) + "\n"
 

@@ -34,7 +34,7 @@ class Run:
 
     @property
     def jobs(self) -> Any:
-        return self.builder.services.jobs
+        return self.builder.jobs
 
     @property
     def state(self) -> dict[str, Any]:

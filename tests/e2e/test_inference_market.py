@@ -27,7 +27,7 @@ def buyer(shop: Shop) -> Party:
 def test_one_call_from_nothing_to_a_receipt_that_both_signed(shop: Shop, buyer: Party) -> None:
     before = buyer.node.balance_units()
     rows = shop.rows(3)
-    answer = buyer.services.buyer.predict(shop.model.id, rows)
+    answer = buyer.buyer.predict(shop.model.id, rows)
     assert len(answer["outputs"]) == 3
     assert all(
         0 <= item["probability_ppm"] <= 1_000_000 and item["label"] == (item["probability_ppm"] >= 500_000)
@@ -42,7 +42,7 @@ def test_one_call_from_nothing_to_a_receipt_that_both_signed(shop: Shop, buyer: 
         buyer.account: -PRICE,
         "0x" + shop.pool.hex(): PRICE,
     }
-    (channel,) = buyer.services.buyer.channels()
+    (channel,) = buyer.buyer.channels()
     assert channel["promised_units"] == PRICE
     assert before - buyer.node.balance_units() == channel["deposited_units"] == 10 * PRICE
     assert buyer.node.store.position(envelope.document.id) is not None
@@ -54,7 +54,7 @@ def test_calls_from_many_threads_are_all_answered_and_each_is_paid_once(shop: Sh
 
     def ask(start: int) -> None:
         for i in range(start, start + 5):
-            answers[i] = buyer.services.buyer.predict(shop.model.id, shop.rows(1, i))
+            answers[i] = buyer.buyer.predict(shop.model.id, shop.rows(1, i))
 
     threads = [threading.Thread(target=ask, args=(5 * n,)) for n in range(6)]
     for thread in threads:
@@ -70,7 +70,7 @@ def test_calls_from_many_threads_are_all_answered_and_each_is_paid_once(shop: Sh
         assert receipt["evidence"]["request"] == sha256_hex(request_body(shop.model.id, shop.rows(1, i)))
     grant = receipts[0]["grant"]
     assert shop.builder.node.store.uses(grant) == (30, 30 * PRICE)
-    buyer.services.buyer.flush()
+    buyer.buyer.flush()
     assert not shop.builder.node.store.unsigned_receipts(buyer.account)
     for answer in answers.values():
         kept = shop.builder.node.store.get(parse_envelope(answer["receipt"]).document.id)
@@ -94,23 +94,23 @@ def test_the_spend_cap_stops_the_buyer_and_a_new_cap_lets_it_go_on(shop: Shop) -
     from freehold.core.errors import NotAllowed
 
     party = shop.buyer("capped")
-    buy = party.services.buyer.predict
+    buy = party.buyer.predict
     for i in range(2):
         buy(shop.model.id, shop.rows(1, i), spend_cap_units=2 * PRICE)
     with pytest.raises(NotAllowed) as stopped:
         buy(shop.model.id, shop.rows(1, 2))
     assert stopped.value.fields["peer_code"] == "grant.spend_cap"
-    assert party.services.buyer.channels()[0]["promised_units"] == 2 * PRICE
+    assert party.buyer.channels()[0]["promised_units"] == 2 * PRICE
     buy(shop.model.id, shop.rows(1, 2), spend_cap_units=3 * PRICE)
-    assert party.services.buyer.channels()[0]["promised_units"] == 3 * PRICE
+    assert party.buyer.channels()[0]["promised_units"] == 3 * PRICE
 
 
 def test_a_bad_question_costs_nothing_and_is_never_sent(shop: Shop, buyer: Party) -> None:
-    before = buyer.services.buyer.channels()
+    before = buyer.buyer.channels()
     for rows in ([["1"]], [], [["nan"] * shop.width], [[None] * shop.width], [[float("inf")] * shop.width]):
         with pytest.raises(InvalidRequest):
-            buyer.services.buyer.predict(shop.model.id, rows)
-    assert buyer.services.buyer.channels() == before
+            buyer.buyer.predict(shop.model.id, rows)
+    assert buyer.buyer.channels() == before
 
 
 def test_numbers_and_their_text_get_the_same_answer(shop: Shop, buyer: Party) -> None:
@@ -119,8 +119,7 @@ def test_numbers_and_their_text_get_the_same_answer(shop: Shop, buyer: Party) ->
     texts = [["0.1", "2", "-3.5"][: shop.width] + ["1"] * (shop.width - 3)]
     numbers = [[float(text) for text in row] for row in texts]
     answers = [
-        buyer.services.buyer.predict(shop.model.id, rows)["outputs"]
-        for rows in (texts, numbers, np.array(numbers))
+        buyer.buyer.predict(shop.model.id, rows)["outputs"] for rows in (texts, numbers, np.array(numbers))
     ]
     assert answers[0] == answers[1] == answers[2]
 
@@ -128,12 +127,10 @@ def test_numbers_and_their_text_get_the_same_answer(shop: Shop, buyer: Party) ->
 def test_settling_and_claiming_move_every_unit_once(shop: Shop) -> None:
     party = shop.buyer("last")
     for i in range(7):
-        party.services.buyer.predict(shop.model.id, shop.rows(1, i))
+        party.buyer.predict(shop.model.id, shop.rows(1, i))
     builder = shop.builder.node
     promised = sum(
-        channel["promised_units"]
-        for member in shop.world._parties
-        for channel in member.services.buyer.channels()
+        channel["promised_units"] for member in shop.world._parties for channel in member.buyer.channels()
     )
     row = next(item for item in earning.overview(builder)["models"] if item["asset"] == shop.model.id)
     assert row["own"]
@@ -165,7 +162,7 @@ def test_settling_and_claiming_move_every_unit_once(shop: Shop) -> None:
 
 
 def test_an_owner_can_call_its_own_model_like_anyone(shop: Shop) -> None:
-    answer = shop.builder.services.buyer.predict(shop.model.id, shop.rows(1, 77))
+    answer = shop.builder.buyer.predict(shop.model.id, shop.rows(1, 77))
     kept = shop.builder.node.store.get(parse_envelope(answer["receipt"]).document.id)
     assert kept.is_complete
     require_sound(shop.builder.node)
@@ -194,7 +191,7 @@ def test_a_closed_channel_gives_back_what_was_not_promised_and_the_next_call_ope
     shop: Shop,
 ) -> None:
     party = shop.buyer("leaver")
-    buyer = party.services.buyer
+    buyer = party.buyer
     buyer.predict(shop.model.id, shop.rows())
     serving.settle(shop.builder.node)
     channel = buyer.channels()[0]["channel"]
@@ -213,14 +210,14 @@ def test_a_closed_channel_gives_back_what_was_not_promised_and_the_next_call_ope
 
 def test_money_that_was_not_settled_in_time_is_reported_as_lost_once(shop: Shop) -> None:
     party = shop.buyer("quick")
-    party.services.buyer.predict(shop.model.id, shop.rows())
-    channel = party.services.buyer.channels()[0]["channel"]
+    party.buyer.predict(shop.model.id, shop.rows())
+    channel = party.buyer.channels()[0]["channel"]
     serving.settle(shop.builder.node)
-    party.services.buyer.predict(shop.model.id, shop.rows(1, 1))
-    party.services.buyer.close(channel)
+    party.buyer.predict(shop.model.id, shop.rows(1, 1))
+    party.buyer.close(channel)
     shop.world.chain.rpc.call("evm_increaseTime", hex(86_401))
     shop.world.chain.rpc.call("evm_mine")
-    assert party.services.buyer.close(channel)["withdrawn_units"] == 9 * PRICE
+    assert party.buyer.close(channel)["withdrawn_units"] == 9 * PRICE
     lost = serving.settle(shop.builder.node)["failed"]
     assert [(row["channel"], row["code"]) for row in lost] == [(channel, "channel.ended")]
     assert serving.settle(shop.builder.node)["failed"] == []
@@ -241,6 +238,6 @@ def test_models_on_offer_say_what_a_call_costs(shop: Shop) -> None:
         assert shop.post(shop.body()).status_code == 404
         other = shop.buyer("late")
         with pytest.raises(NotFound):
-            other.services.buyer.predict(shop.model.id, shop.rows())
+            other.buyer.predict(shop.model.id, shop.rows())
     finally:
         serving.switch(shop.builder.node, shop.model.id, on=True)

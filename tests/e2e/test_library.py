@@ -224,7 +224,7 @@ def test_a_model_is_looked_at_before_it_is_released(world):
 def test_waiting_has_an_end(library, world):
     slow = world.party("slow-builder")
     cheap = world.owners(1)
-    job = slow.services.jobs.start(order(slow, cheap, rounds=20))
+    job = slow.jobs.start(order(slow, cheap, rounds=20))
     (slow.home / "node.json").write_text(json.dumps({"url": slow.url}))
     (slow.home / "api-token").write_text(TOKEN)
     with freehold.connect(slow.home) as node:

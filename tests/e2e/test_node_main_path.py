@@ -38,7 +38,7 @@ class Trained:
         self.owners = world.owners(3, price_units=PRICE_UNITS)
         self.builder = world.party("builder")
         self.before = {party.account: party.node.balance_units() for party in (*self.owners, self.builder)}
-        job_id = self.builder.services.jobs.start(order(self.builder, self.owners, rounds=ROUNDS))
+        job_id = self.builder.jobs.start(order(self.builder, self.owners, rounds=ROUNDS))
         self.job = finished(self.builder, job_id)
         self.stored = self.builder.node.store.state(f"job:{job_id}")
 

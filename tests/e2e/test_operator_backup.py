@@ -71,7 +71,7 @@ class Owner:
         """Another party trains on this owner's table alone."""
         viewing.add_peer(builder.services, process.url)
         wanted = replace(order(builder, [], rounds=2), assets=(self.asset["id"],))
-        return finished(builder, builder.services.jobs.start(wanted))
+        return finished(builder, builder.jobs.start(wanted))
 
 
 @pytest.fixture(scope="module")

@@ -176,7 +176,7 @@ def test_what_a_setting_cannot_be_is_refused_and_nothing_is_written(tmp_path, gi
 def bought(world: World, node):
     """The node bought one prediction, so it has a channel."""
     owner, builder = world.owners(1)[0], world.party("seller")
-    job = finished(builder, builder.services.jobs.start(order(builder, [owner])))
+    job = finished(builder, builder.jobs.start(order(builder, [owner])))
     from freehold.features.gateway import serving
 
     serving.switch(builder.node, job["model"], on=True)

@@ -12,7 +12,7 @@ from node_world import World, until
 from prometheus_client.parser import text_string_to_metric_families
 
 from freehold.chain.embedded import EmbeddedNode
-from freehold.kernel.metrics import CATALOGUE
+from freehold.kernel.metrics import catalogue
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "metrics.md"
 
@@ -56,8 +56,8 @@ def test_every_metric_is_documented_and_every_documented_one_is_there(url):
     found = families(url)
     usual = ("process_", "python_")
     own = {name for name in found if not name.startswith(usual)}
-    assert own == {name.removesuffix("_total") for name in CATALOGUE}
-    for name, metric in CATALOGUE.items():
+    assert own == {name.removesuffix("_total") for name in catalogue()}
+    for name, metric in catalogue().items():
         family = found[name.removesuffix("_total")]
         assert family.type == metric.kind
         assert {label for s in family.samples for label in s.labels} - {"le"} <= set(metric.labels)

@@ -56,7 +56,7 @@ def test_a_node_on_postgres_sells_data_is_backed_up_and_moves_to_sqlite_and_back
     builder = world.party("builder")
     viewing.add_peer(builder.services, owner.url)
     wanted = replace(order(builder, [], rounds=2), assets=(asset["asset"]["id"],))
-    job = finished(builder, builder.services.jobs.start(wanted))
+    job = finished(builder, builder.jobs.start(wanted))
     assert job["step"] == "done", job
     assert not (owner.home / "node.sqlite").exists(), "nothing of it lies in the home"
     assert owner.api("/status")["database"].startswith("PostgreSQL 1")

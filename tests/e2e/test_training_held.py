@@ -17,7 +17,7 @@ def shown(node: Node, run: str) -> list[dict[str, Any]]:
 
 def test_a_held_job_waits_for_its_owner(world: World) -> None:
     owners, builder = world.owners(2), world.party("builder")
-    jobs = builder.services.jobs
+    jobs = builder.jobs
     job_id = jobs.start(order(builder, owners, rounds=ROUNDS))
     until(lambda: jobs.get(job_id)["round"] >= 2, "training is under way")
     jobs.hold(job_id)
@@ -30,7 +30,7 @@ def test_a_held_job_waits_for_its_owner(world: World) -> None:
 
     assert Retries(builder.node, jobs).go_on() == 0
     again = Jobs(builder.node, builder.services.peers)
-    again.resume_all()
+    again.begin()
     assert not again.get(job_id)["running"], "a restart does not take it up"
     assert shown(builder.node, found["run"]) == kept
 

@@ -41,13 +41,13 @@ def payer(by_row: Shop) -> Party:
 
 def test_an_offer_without_the_new_words_is_the_old_document(by_call: Shop) -> None:
     assert not {"per", "rows_per_call", "round_to"} & set(by_call.model.terms.body)
-    (quote,) = [one["quote"] for one in by_call.builder.services.gateway.models()]
+    (quote,) = [one["quote"] for one in by_call.builder.gateway.models()]
     assert (quote["per"], quote["rows_per_call"], quote["round_to"]) == ("call", 1_000, 6)
 
 
 def test_each_row_costs_and_both_sides_sign_how_many(by_row: Shop, payer: Party) -> None:
     before = by_row.builder.node.store.states("voucher:")
-    answer = payer.services.buyer.predict(by_row.model.id, by_row.rows(3))
+    answer = payer.buyer.predict(by_row.model.id, by_row.rows(3))
     receipt = parse_envelope(answer["receipt"]).document
     assert receipt.evidence["rows"] == 3
     assert {line.delta_units for line in receipt.money} == {3 * PRICE, -3 * PRICE}
@@ -70,7 +70,7 @@ def test_many_rows_are_not_had_for_the_price_of_one(by_row: Shop, payer: Party) 
     assert (much.status_code, much.json()["code"]) == (422, "inference.request")
     assert by_row.post(by_row.body(MOST_ROWS + 1)).status_code == 422, "not quoted either"
     with pytest.raises(InvalidInput, match="at most 5 rows a call"):
-        payer.services.buyer.predict(by_row.model.id, by_row.rows(MOST_ROWS + 1))
+        payer.buyer.predict(by_row.model.id, by_row.rows(MOST_ROWS + 1))
     assert by_row.post(by_row.body(3), hand.voucher(3 * PRICE)).status_code == 200
     paid = by_row.post(by_row.body(2), to_header(by_row.deposit(payer, value_units=2 * PRICE)))
     assert paid.status_code == 200
@@ -87,8 +87,8 @@ def test_the_spend_cap_counts_rows(by_row: Shop, payer: Party) -> None:
 def test_evidence_of_answers_by_the_row_verifies_in_both(by_row: Shop, payer: Party, tmp_path: Path) -> None:
     import subprocess
 
-    answer = payer.services.buyer.predict(by_row.model.id, by_row.rows(4, 20))
-    payer.services.buyer.flush()
+    answer = payer.buyer.predict(by_row.model.id, by_row.rows(4, 20))
+    payer.buyer.flush()
     logbook.anchor(by_row.builder.node)
     bundle = proving.evidence(payer.services, parse_envelope(answer["receipt"]).document.id)
     assert proving.check(bundle).ok
@@ -107,22 +107,22 @@ def test_one_buyer_gets_its_ration_and_no_more(by_call: Shop, world: World, rati
     try:
         greedy, other = shop.buyer("greedy"), shop.buyer("modest")
         for i in range(2):
-            greedy.services.buyer.predict(shop.model.id, shop.rows(3, 10 * i))
+            greedy.buyer.predict(shop.model.id, shop.rows(3, 10 * i))
         before = shop.builder.node.store.states("voucher:")
         with pytest.raises(NotAllowed) as refused:
-            greedy.services.buyer.predict(shop.model.id, shop.rows(3, 30))
+            greedy.buyer.predict(shop.model.id, shop.rows(3, 30))
         assert refused.value.fields["peer_code"] == RationSpent.code
         assert shop.builder.node.store.states("voucher:") == before, "nothing was charged"
         # neither another channel and grant, nor a transfer, nor a new process helps the same account
         hand = Hand.open(shop, greedy)
-        shop.builder.services.gateway = serving.Gateway(shop.builder.node)
+        shop.builder.gateway = serving.Gateway(shop.builder.node)
         assert shop.post(shop.body(3, 40), hand.voucher(PRICE)).json()["code"] == RationSpent.code
         transfer = to_header(shop.deposit(greedy))
         units = greedy.node.balance_units()
         assert shop.post(shop.body(3, 50), transfer).json()["code"] == RationSpent.code
         assert greedy.node.balance_units() == units, "no money moved"
         # the paid answer is still there for a retry, and another account has a ration of its own
-        other.services.buyer.predict(shop.model.id, shop.rows(3, 60))
+        other.buyer.predict(shop.model.id, shop.rows(3, 60))
     finally:
         serving.switch(shop.builder.node, shop.model.id, on=True, ration=Ration())
 
@@ -158,7 +158,7 @@ def copy_of(shop: Shop, party: Party, rows: int) -> tuple[float, int]:
             cells = [
                 f"{value // 10**6}.{value % 10**6:06d}" if value >= 0 else str(value / 10**6) for value in row
             ]
-            answer = party.services.buyer.predict(shop.model.id, [cells])
+            answer = party.buyer.predict(shop.model.id, [cells])
             paid.append(
                 sum(max(line.delta_units, 0) for line in parse_envelope(answer["receipt"]).document.money)
             )

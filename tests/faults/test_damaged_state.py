@@ -257,7 +257,7 @@ def test_lost_data_is_told_to_its_owner_and_to_who_wants_it_and_costs_no_budget(
     else:
         blob.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
     began = time.monotonic()
-    job = finished(builder, builder.services.jobs.start(order(builder, [owner])))
+    job = finished(builder, builder.jobs.start(order(builder, [owner])))
     assert "missing or damaged" in job["error"]["title"], job["error"]
     assert time.monotonic() - began < 60
     (notice,) = custody.missing(owner.node)

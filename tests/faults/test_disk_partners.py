@@ -338,8 +338,8 @@ def test_nobody_waits_here_for_owners_whom_others_have_asked(world: World) -> No
 def test_a_buyer_is_told_when_its_proof_is_not_anchored_and_moves_no_gas(world: World) -> None:
     shop = Shop(world, owners=1)
     buyer, node = shop.buyer(), shop.builder.node
-    given = buyer.services.buyer.predict(shop.model.id, shop.rows())
-    buyer.services.buyer.flush()
+    given = buyer.buyer.predict(shop.model.id, shop.rows())
+    buyer.buyer.flush()
     receipt = parse_envelope(given["receipt"]).document.id
     before = node.chain.rpc.call("eth_getTransactionCount", node.account, "latest")
     for _ in range(10):

@@ -15,8 +15,8 @@ from strangers import Stranger, Target, acts, home_bytes, strangers
 from freehold.core.documents import Asset
 from freehold.features.grants import granting, requests
 from freehold.kernel import pending
+from freehold.kernel.host import Host
 from freehold.kernel.nonces import Nonces
-from freehold.shell.services import Services
 
 DAY_BYTES = 1_000_000
 """What one hostile identity may add to a home in a day."""
@@ -221,7 +221,7 @@ def test_a_partners_nonces_outlive_the_process(shop: Shop) -> None:
     before = shop.rows("nonces")
     call(shop.partner, shop.owner, "/peer/withdraw", {"request": "0x" + "00" * 32})
     assert shop.rows("nonces") == before + 1
-    assert isinstance(shop.owner.services, Services)
+    assert isinstance(shop.owner.services, Host)
 
 
 # gas

@@ -94,7 +94,7 @@ def party(shop: EdgedShop) -> Party:
 
 
 def promised(party: Party) -> int:
-    return int(party.services.buyer.channels()[0]["promised_units"])
+    return int(party.buyer.channels()[0]["promised_units"])
 
 
 def grants_used(shop: Shop, party: Party) -> int:
@@ -107,7 +107,7 @@ def grants_used(shop: Shop, party: Party) -> int:
 
 def test_an_answer_lost_on_the_way_is_asked_for_again_at_no_cost(shop: EdgedShop, party: Party) -> None:
     shop.edge.change = lambda *_: (0, None) if len(shop.edge.seen) < 2 else _
-    answer = party.services.buyer.predict(shop.model.id, shop.rows())
+    answer = party.buyer.predict(shop.model.id, shop.rows())
     assert len(answer["outputs"]) == 1
     assert shop.edge.seen[0] == shop.edge.seen[1]
     assert (promised(party), grants_used(shop, party)) == (PRICE, 1)
@@ -118,7 +118,7 @@ def test_a_buyer_that_died_waiting_gets_its_receipt_before_it_asks_the_next_ques
 ) -> None:
     shop.edge.change = lambda *_: (0, None)
     with pytest.raises(PeerUnreachable):
-        party.services.buyer.predict(shop.model.id, shop.rows(1, 1))
+        party.buyer.predict(shop.model.id, shop.rows(1, 1))
     shop.edge.change = None
     reborn = Buyer(party.node, party.services.peers)
     reborn.predict(shop.model.id, shop.rows(1, 2))
@@ -132,10 +132,10 @@ def test_a_buyer_that_died_waiting_gets_its_receipt_before_it_asks_the_next_ques
 def test_closing_fetches_the_receipt_of_a_question_that_was_left_open(shop: EdgedShop, party: Party) -> None:
     shop.edge.change = lambda *_: (0, None)
     with pytest.raises(PeerUnreachable):
-        party.services.buyer.predict(shop.model.id, shop.rows(1, 1))
-    (channel,) = party.services.buyer.channels()
+        party.buyer.predict(shop.model.id, shop.rows(1, 1))
+    (channel,) = party.buyer.channels()
     shop.edge.change = None
-    assert party.services.buyer.close(channel["channel"])["status"] == "closing"
+    assert party.buyer.close(channel["channel"])["status"] == "closing"
     (receipt,) = party.node.store.find("receipt", "infer")
     assert shop.builder.node.store.get(receipt.document.id).is_complete
 
@@ -163,9 +163,9 @@ def test_a_crash_while_opening_or_keeping_costs_nothing_twice(
         if moment == "put":
             cut.setattr(Countersigner, "add", lost)
         with pytest.raises(RuntimeError, match="power cut"):
-            party.services.buyer.predict(shop.model.id, shop.rows(1, 3))
+            party.buyer.predict(shop.model.id, shop.rows(1, 3))
     Buyer(node, party.services.peers).predict(shop.model.id, shop.rows(1, 3))
-    (channel,) = party.services.buyer.channels()
+    (channel,) = party.buyer.channels()
     assert before - node.balance_units() == channel["deposited_units"]
     assert (channel["promised_units"], grants_used(shop, party)) == (PRICE, 1)
     assert shop.edge.questions_per_sum() == 1
@@ -176,9 +176,9 @@ def test_a_buyer_restored_from_an_old_copy_finds_its_place_by_its_own_signature(
     shop: EdgedShop, party: Party
 ) -> None:
     for i in range(3):
-        party.services.buyer.predict(shop.model.id, shop.rows(1, i))
+        party.buyer.predict(shop.model.id, shop.rows(1, i))
     forget(party, PRICE)
-    answer = party.services.buyer.predict(shop.model.id, shop.rows(1, 9))
+    answer = party.buyer.predict(shop.model.id, shop.rows(1, 9))
     assert parse_envelope(answer["receipt"]).document.body["evidence"]["cumulative_units"] == 4 * PRICE
     assert promised(party) == 4 * PRICE
 
@@ -191,7 +191,7 @@ def forget(party: Party, cumulative: int) -> None:
 
 
 def test_a_gateway_cannot_talk_a_buyer_into_a_larger_sum(shop: EdgedShop, party: Party) -> None:
-    party.services.buyer.predict(shop.model.id, shop.rows())
+    party.buyer.predict(shop.model.id, shop.rows())
 
     def greedy(_: int, value: Any) -> tuple[int, Any]:
         accepted = {"cumulative_units": 49 * PRICE, "signature": "0x" + "11" * 65}
@@ -200,10 +200,10 @@ def test_a_gateway_cannot_talk_a_buyer_into_a_larger_sum(shop: EdgedShop, party:
 
     shop.edge.change = greedy
     with pytest.raises(PaymentRequired):
-        party.services.buyer.predict(shop.model.id, shop.rows(1, 1))
+        party.buyer.predict(shop.model.id, shop.rows(1, 1))
     assert {cumulative for cumulative, _ in shop.edge.seen} <= {PRICE, 2 * PRICE}
     shop.edge.change = None
-    party.services.buyer.predict(shop.model.id, shop.rows(1, 1))
+    party.buyer.predict(shop.model.id, shop.rows(1, 1))
     assert promised(party) == 2 * PRICE
 
 
@@ -223,7 +223,7 @@ def _resigned(shop: Shop, value: Any, **changes: Any) -> Any:
 def test_an_answer_that_is_not_its_receipt_is_refused_and_costs_one_call_at_most(
     shop: EdgedShop, party: Party, lie: str
 ) -> None:
-    party.services.buyer.predict(shop.model.id, shop.rows())
+    party.buyer.predict(shop.model.id, shop.rows())
     kept = len(party.node.store.find("receipt", "infer"))
 
     def change(status: int, value: Any) -> tuple[int, Any]:
@@ -244,36 +244,36 @@ def test_an_answer_that_is_not_its_receipt_is_refused_and_costs_one_call_at_most
 
     shop.edge.change = change
     with pytest.raises(WrongAnswer):
-        party.services.buyer.predict(shop.model.id, shop.rows(1, 1))
+        party.buyer.predict(shop.model.id, shop.rows(1, 1))
     assert len(party.node.store.find("receipt", "infer")) == kept
     assert promised(party) == 2 * PRICE
     shop.edge.change = None
-    party.services.buyer.predict(shop.model.id, shop.rows(1, 2))
+    party.buyer.predict(shop.model.id, shop.rows(1, 2))
     assert promised(party) == 3 * PRICE
     assert shop.edge.questions_per_sum() == 1
 
 
 def test_a_question_refused_for_good_leaves_its_sum_free(shop: EdgedShop, party: Party) -> None:
-    party.services.buyer.predict(shop.model.id, shop.rows())
+    party.buyer.predict(shop.model.id, shop.rows())
     serving.switch(shop.builder.node, shop.model.id, on=False)
     from freehold.core.errors import NotFound
 
     try:
         with pytest.raises(NotFound):
-            party.services.buyer.predict(shop.model.id, shop.rows(1, 1))
+            party.buyer.predict(shop.model.id, shop.rows(1, 1))
     finally:
         serving.switch(shop.builder.node, shop.model.id, on=True)
-    party.services.buyer.predict(shop.model.id, shop.rows(1, 2))
+    party.buyer.predict(shop.model.id, shop.rows(1, 2))
     assert promised(party) == 2 * PRICE
 
 
 def test_an_error_of_the_gateway_is_not_taken_for_a_refusal(shop: EdgedShop, party: Party) -> None:
-    party.services.buyer.predict(shop.model.id, shop.rows())
+    party.buyer.predict(shop.model.id, shop.rows())
     shop.edge.change = lambda *_: (503, {"title": "busy", "code": "unavailable"})
     with pytest.raises(Unavailable):
-        party.services.buyer.predict(shop.model.id, shop.rows(1, 1))
+        party.buyer.predict(shop.model.id, shop.rows(1, 1))
     shop.edge.change = None
-    party.services.buyer.predict(shop.model.id, shop.rows(1, 1))
+    party.buyer.predict(shop.model.id, shop.rows(1, 1))
     assert (promised(party), grants_used(shop, party)) == (2 * PRICE, 2)
     assert shop.edge.questions_per_sum() == 1
 
@@ -281,7 +281,7 @@ def test_an_error_of_the_gateway_is_not_taken_for_a_refusal(shop: EdgedShop, par
 def test_countersignatures_wait_for_a_provider_that_is_away(
     shop: EdgedShop, party: Party, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answer = party.services.buyer.predict(shop.model.id, shop.rows())
+    answer = party.buyer.predict(shop.model.id, shop.rows())
     receipt = parse_envelope(answer["receipt"]).document
 
     def away(*_: object, **__: object) -> Any:
@@ -289,7 +289,7 @@ def test_countersignatures_wait_for_a_provider_that_is_away(
 
     with monkeypatch.context() as cut:
         cut.setattr(party.services.peers, "ask", away)
-        assert party.services.buyer.flush() == {"sent": 0, "waiting": 1, "refused": 0}
+        assert party.buyer.flush() == {"sent": 0, "waiting": 1, "refused": 0}
     assert not shop.builder.node.store.get(receipt.id).is_complete
     assert Buyer(party.node, party.services.peers).flush() == {"sent": 1, "waiting": 0, "refused": 0}
     assert shop.builder.node.store.get(receipt.id).is_complete
@@ -299,16 +299,16 @@ def test_countersignatures_wait_for_a_provider_that_is_away(
 def test_a_seller_whose_answer_never_ends_is_given_up(
     shop: EdgedShop, party: Party, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    party.services.buyer.predict(shop.model.id, shop.rows())
+    party.buyer.predict(shop.model.id, shop.rows())
     server, began = Drip(kind), time.monotonic()
     with monkeypatch.context() as moved:
         moved.setattr(buying, "TIMEOUT_SECONDS", 0.7)
         moved.setattr(party.services.peers, "url_of", lambda _: server.url)
         with pytest.raises(PeerUnreachable):
-            party.services.buyer.predict(shop.model.id, shop.rows(1, 1))
+            party.buyer.predict(shop.model.id, shop.rows(1, 1))
     assert time.monotonic() - began < 5
     server.close()
-    party.services.buyer.predict(shop.model.id, shop.rows(1, 1))
+    party.buyer.predict(shop.model.id, shop.rows(1, 1))
     assert shop.edge.questions_per_sum() == 1
 
 
@@ -316,14 +316,14 @@ def test_a_slow_provider_holds_up_no_other_ones_signatures(
     shop: EdgedShop, party: Party, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slow, server = "0x" + "00" * 20, Drip("head")
-    to, answer = party.services.peers.url_of, party.services.buyer.predict(shop.model.id, shop.rows())
+    to, answer = party.services.peers.url_of, party.buyer.predict(shop.model.id, shop.rows())
     monkeypatch.setattr(party.services.peers, "url_of", lambda who: server.url if who == slow else to(who))
     with party.node.store.transaction() as tx:
         tx.set(f"countersign:{slow}:0x{'11' * 32}", value=True)
-    flushing = threading.Thread(target=party.services.buyer.flush, daemon=True)
+    flushing = threading.Thread(target=party.buyer.flush, daemon=True)
     flushing.start()
     assert server.asked.wait(10)
-    party.services.buyer.flush(shop.builder.account)
+    party.buyer.flush(shop.builder.account)
     assert flushing.is_alive(), "the slow one is still waited for"
     assert shop.builder.node.store.get(parse_envelope(answer["receipt"]).document.id).is_complete
     server.close()
@@ -333,14 +333,14 @@ def test_a_slow_provider_holds_up_no_other_ones_signatures(
 
 def test_the_edge_saw_canonical_questions(shop: EdgedShop, party: Party) -> None:
     with contextlib.suppress(Unavailable):
-        party.services.buyer.predict(shop.model.id, shop.rows(2))
+        party.buyer.predict(shop.model.id, shop.rows(2))
     assert [parse(body)["model"] for _, body in shop.edge.seen] == [shop.model.id]
 
 
 def test_one_act_signs_no_more_than_was_said_for_it_whatever_its_seller_answers(
     shop: EdgedShop, party: Party
 ) -> None:
-    buyer = party.services.buyer
+    buyer = party.buyer
     buyer.predict(shop.model.id, shop.rows(1, 70))
     channel, before = buyer.channels()[0]["channel"], promised(party)
 

@@ -71,7 +71,7 @@ def test_every_question_is_answered_once_and_paid_once_however_often_the_gateway
     def ask() -> None:
         while len(answers) < CALLS:
             try:
-                answers.append(buyer.services.buyer.predict(shop.model.id, shop.rows(1, len(answers))))
+                answers.append(buyer.buyer.predict(shop.model.id, shop.rows(1, len(answers))))
             except Unavailable:
                 time.sleep(0.05)
 
@@ -84,7 +84,7 @@ def test_every_question_is_answered_once_and_paid_once_however_often_the_gateway
         gateway.start()
     thread.join(120)
     assert len(answers) == CALLS
-    buyer.services.buyer.flush()
+    buyer.buyer.flush()
     gateway.end(signal.SIGTERM)
 
     with Rpc(world.rpc_url) as rpc:

@@ -41,15 +41,15 @@ def test_a_model_without_lineage_is_not_paid_for_unless_the_buyer_says_so(shop: 
     twin, buyer = relist(shop), shop.buyer("careful")
     before = spent(buyer)
     with pytest.raises(NoLineage, match=f"its weights are those of {shop.model.name}") as refused:
-        buyer.services.buyer.predict(twin.id, shop.rows())
+        buyer.buyer.predict(twin.id, shop.rows())
     # whose weights they are is known to a node that knows both
     assert refused.value.fields["same_as"] == [shop.model.id]
     assert "--without-lineage" in refused.value.hint
     assert spent(buyer) == before
     assert viewing.model(buyer.node, twin.id)["name"] == twin.name
     assert not buyer.node.store.find("grant")
-    answer = buyer.services.buyer.predict(twin.id, shop.rows(), without_lineage=True)
+    answer = buyer.buyer.predict(twin.id, shop.rows(), without_lineage=True)
     assert answer["model"] == twin.id
     # it was said for that call
     with pytest.raises(NoLineage):
-        buyer.services.buyer.predict(twin.id, shop.rows())
+        buyer.buyer.predict(twin.id, shop.rows())

@@ -22,6 +22,7 @@ from freehold.chain.rpc import Rpc
 from freehold.core.errors import FreeholdError
 from freehold.features.gateway import serving
 from freehold.features.gateway.rationing import Ration
+from freehold.features.payments import feature as upkeep
 from freehold.features.payments import settling
 from freehold.features.payments.rules.payment import read_header, signature_bytes, to_header
 from freehold.features.payments.settling import ACT, settle
@@ -29,7 +30,7 @@ from freehold.kernel import logbook
 from freehold.kernel.keeping import costs, keeper, purse, subjects
 from freehold.kernel.keeping.purse import GasDaySpent
 from freehold.kernel.node import Node
-from freehold.shell import upkeep, viewing
+from freehold.shell import viewing
 from freehold.shell.answers import money
 
 CAP = costs.most_gas(ACT)

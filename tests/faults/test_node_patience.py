@@ -56,7 +56,7 @@ def test_a_node_that_is_told_to_wait_waits_and_asks_again(world: World) -> None:
 def test_a_job_that_met_a_silent_owner_is_taken_up_again_by_itself(world: World, monkeypatch: Any) -> None:
     monkeypatch.setattr(retrying, "FIRST_PAUSE_SECONDS", 1)
     builder, owners = world.party("builder"), world.owners(2)
-    job_id, retries = None, builder.services.retries
+    job_id, retries = None, builder.retries
     asked = order(builder, owners, patience_seconds=1)
     ask, silent = builder.services.peers.ask, [True]
 
@@ -66,7 +66,7 @@ def test_a_job_that_met_a_silent_owner_is_taken_up_again_by_itself(world: World,
         return ask(*given, **more)
 
     monkeypatch.setattr(builder.services.peers, "ask", unreliable)
-    job_id = builder.services.jobs.start(asked)
+    job_id = builder.jobs.start(asked)
     assert finished(builder, job_id)["error"]["code"] == "unavailable"
     assert retries.go_on() == 0
     (shown,) = retries.overview()
@@ -91,11 +91,11 @@ def test_attempts_are_bounded(world: World, monkeypatch: Any) -> None:
         raise Unavailable("nobody answers")
 
     monkeypatch.setattr(builder.services.peers, "ask", never)
-    job_id = builder.services.jobs.start(asked)
+    job_id = builder.jobs.start(asked)
     began = 0
     for _ in range(retrying.MOST_ATTEMPTS + 5):
         finished(builder, job_id)
-        began += builder.services.retries.go_on()
+        began += builder.retries.go_on()
     assert began == retrying.MOST_ATTEMPTS
-    (shown,) = builder.services.retries.overview()
+    (shown,) = builder.retries.overview()
     assert (shown["state"], shown["next_try_at"]) == ("stopped", None)

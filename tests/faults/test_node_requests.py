@@ -16,7 +16,7 @@ from peer_calls import call, introduce, send, signed
 from freehold.core.errors import FreeholdError
 from freehold.core.signing import Envelope, Signature, seal, sign_digest
 from freehold.core.typed_data import Domain
-from freehold.kernel.http import bodies
+from freehold.kernel import registry
 from freehold.shell import viewing
 
 GRANTS = "/peer/grants"
@@ -241,7 +241,13 @@ def test_a_body_over_the_limit_is_refused_by_its_header_and_while_it_arrives(pai
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory_kb < 200_000
 
 
-@pytest.mark.parametrize("path", sorted(bodies._LARGE))
+@pytest.mark.parametrize(
+    "path",
+    sorted(
+        [path for path, call in registry.everything().peer_calls.items() if call.heavy or call.large]
+        + ["/v1/predict"]
+    ),
+)
 def test_what_may_be_long_is_read_whole(pair: Pair, path: str) -> None:
     """Rounds of many owners take megabytes, of whom the owner deals with; a route that is renamed keeps its room."""
     pair.owner.node.befriend(pair.caller.account)

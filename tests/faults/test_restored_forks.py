@@ -157,14 +157,14 @@ def test_a_restored_home_trains_once_its_owner_has_said_what_was_spent(
     builder = world.party(f"builder-{nothing_since}")
     viewing.add_peer(builder.services, again.url)
     wanted = replace(order(builder, [], rounds=2), assets=(asset,))
-    job = finished(builder, builder.services.jobs.start(wanted))
+    job = finished(builder, builder.jobs.start(wanted))
     assert "restored from a backup" in job["error"]["title"], job["error"]
     again.terminate()
     adopting.adopt(home, nothing_since=nothing_since)
     with pytest.raises(adopting.NotRestored):
         adopting.adopt(home, nothing_since=nothing_since)
     again.start()
-    job = finished(builder, builder.services.jobs.start(wanted))
+    job = finished(builder, builder.jobs.start(wanted))
     if nothing_since:
         assert job["step"] == "done", job["error"]
     else:

@@ -66,7 +66,7 @@ def test_nothing_is_bought_before_a_limit_was_given(shop: Shop, sellers: list[Pa
     party = limited(shop.buyer("unlimited"))
     before = party.node.balance_units()
     with pytest.raises(SpendingUnset) as call:
-        party.services.buyer.predict(shop.model.id, shop.rows())
+        party.buyer.predict(shop.model.id, shop.rows())
     assert call.value.fields["units"] == PRICE
     assert call.value.fields["deposit_units"] == 10 * PRICE
     assert call.value.fields["gas"] > 50_000
@@ -79,19 +79,19 @@ def test_nothing_is_bought_before_a_limit_was_given(shop: Shop, sellers: list[Pa
     assert grant.value.fields["units"] == GRANT
     assert party.node.balance_units() == before
     assert ceiling.overview(party.node)["payments"] == []
-    assert party.services.buyer.channels() == []
+    assert party.buyer.channels() == []
     # what was said for one act counts for that act
-    party.services.buyer.predict(shop.model.id, shop.rows(), at_most_units=PRICE)
+    party.buyer.predict(shop.model.id, shop.rows(), at_most_units=PRICE)
     assert before - party.node.balance_units() == PRICE
     with pytest.raises(SpendingUnset):
-        party.services.buyer.predict(shop.model.id, shop.rows(1, 1))
+        party.buyer.predict(shop.model.id, shop.rows(1, 1))
     buy(party, sellers[0], at_most_units=GRANT)
     assert before - party.node.balance_units() == PRICE + GRANT
 
 
 def test_a_deposit_counts_and_shrinks_to_what_is_allowed(shop: Shop) -> None:
     party = limited(shop.buyer("small"), act=3 * PRICE, day=7 * PRICE)
-    buyer = party.services.buyer
+    buyer = party.buyer
     assert buyer.quote(shop.model.id, 1)["deposit_units"] == 3 * PRICE
     for i in range(3):
         buyer.predict(shop.model.id, shop.rows(1, i))
@@ -112,7 +112,7 @@ def test_a_deposit_counts_and_shrinks_to_what_is_allowed(shop: Shop) -> None:
 def test_the_price_that_was_shown_binds(shop: Shop, world: World, sellers: list[Party]) -> None:
     party = shop.buyer("shown")
     with pytest.raises(PriceChanged):
-        party.services.buyer.predict(shop.model.id, shop.rows(), shown_units=PRICE - 1)
+        party.buyer.predict(shop.model.id, shop.rows(), shown_units=PRICE - 1)
     wanted = order(party, sellers, shown_units=3 * GRANT - 1)
     with pytest.raises(PriceChanged):
         begin(party, wanted)
@@ -158,7 +158,7 @@ def test_the_day_rolls_and_a_clock_set_back_refills_nothing(
 ) -> None:
     clock = Clock()
     party = limited(shop.buyer("clocked"), day=PRICE)
-    buy_one = party.services.buyer.predict
+    buy_one = party.buyer.predict
     buy_one(shop.model.id, shop.rows())
     # a request signed by another clock than its reader's is refused before anything is paid
     for one in (party, shop.builder):
@@ -176,7 +176,7 @@ def test_the_day_rolls_and_a_clock_set_back_refills_nothing(
 
 def test_no_contract_is_ever_allowed_to_take_more(shop: Shop, sellers: list[Party]) -> None:
     party = shop.buyer("exact")
-    party.services.buyer.predict(shop.model.id, shop.rows())
+    party.buyer.predict(shop.model.id, shop.rows())
     buy(party, sellers[0])
     for name in ("Channels", "Market", "Revenue"):
         node = party.node
@@ -242,7 +242,7 @@ def test_what_failed_counts_until_it_cannot_happen_any_more(
     party = Party(world.home / "failing", chain.url, "failing")
     world._parties.append(party)
     party.knows(shop.builder)
-    party.services.buyer.predict(shop.model.id, shop.rows(), deposit_calls=1)
+    party.buyer.predict(shop.model.id, shop.rows(), deposit_calls=1)
     limited(party, day=GRANT + PRICE)
 
     def refuse(request: dict) -> object:
@@ -254,14 +254,14 @@ def test_what_failed_counts_until_it_cannot_happen_any_more(
     chain.rule = lambda _: None
     # the chain's operator has seen the authorization: until it lapses, its money is as good as gone
     with pytest.raises(SpendingRefused):
-        party.services.buyer.predict(shop.model.id, shop.rows(1, 1))
+        party.buyer.predict(shop.model.id, shop.rows(1, 1))
     # a machine's clock that is ahead does not make it lapse
     clock = Clock()
     clock.ahead = 3 * ceiling.VALID_SECONDS
     for one in (party, shop.builder):
         monkeypatch.setattr(one.node, "_clock", clock)
     with pytest.raises(SpendingRefused):
-        party.services.buyer.predict(shop.model.id, shop.rows(1, 1))
+        party.buyer.predict(shop.model.id, shop.rows(1, 1))
     clock.ahead = 0
 
     def later(block: dict) -> dict:
@@ -273,7 +273,7 @@ def test_what_failed_counts_until_it_cannot_happen_any_more(
     chain.rule = lambda request: ("change", later) if is_time(request) else None
     assert ceiling.reconcile(party.node) == 1
     chain.rule = lambda _: None
-    party.services.buyer.predict(shop.model.id, shop.rows(1, 1), deposit_calls=1)
+    party.buyer.predict(shop.model.id, shop.rows(1, 1), deposit_calls=1)
     states = [row["state"] for row in ceiling.overview(party.node)["payments"]]
     assert sorted(states) == ["spent", "spent", "void"]
     assert spent(party) == 2 * PRICE
@@ -293,9 +293,9 @@ def test_a_job_buys_within_what_was_said_also_after_a_restart(world: World, sell
     assert before - party.node.balance_units() == 2 * GRANT
     stored = party.node.store.state(f"job:{job_id}")
     assert (stored["step"], stored["absent"]) == ("grants", {}), "no owner is left out for it"
-    party.services.jobs.resume_all()
-    until(lambda: not party.services.jobs.get(job_id)["running"], "the job stands still")
-    assert party.services.jobs.get(job_id)["error"]["code"] == "spending.over"
+    party.jobs.begin()
+    until(lambda: not party.jobs.get(job_id)["running"], "the job stands still")
+    assert party.jobs.get(job_id)["error"]["code"] == "spending.over"
     assert before - party.node.balance_units() == 2 * GRANT
     limited(party, day=SPEND_PER_DAY_MICRO)
     assert training.Job(party.node, party.services.peers, job_id, lambda _: None).run()["step"] == "done"
@@ -324,14 +324,14 @@ def test_an_offer_in_another_token_is_refused_before_anything_is_signed(
 
 def _bought(party: Party, shop: Shop, asset: Asset) -> None:
     if asset.asset_kind == "model":
-        party.services.buyer.predict(asset.id, shop.rows())
+        party.buyer.predict(asset.id, shop.rows())
     else:
         granting.obtain(party.node, party.services.peers, asset, "infer")
 
 
 def test_a_channel_of_before_is_counted_call_by_call(shop: Shop) -> None:
     party = shop.buyer("older")
-    buyer: Buyer = party.services.buyer
+    buyer: Buyer = party.buyer
     buyer.predict(shop.model.id, shop.rows())
     (name,) = party.node.store.states("spending:")
     with party.node.store.transaction() as tx:
@@ -350,7 +350,7 @@ def test_a_channel_of_before_is_counted_call_by_call(shop: Shop) -> None:
 
 def test_what_a_deposit_holds_is_no_new_spending(shop: Shop) -> None:
     party = shop.buyer("prepaid")
-    buyer: Buyer = party.services.buyer
+    buyer: Buyer = party.buyer
     buyer.predict(shop.model.id, shop.rows(), deposit_calls=2)
     limited(party)
     buyer.predict(shop.model.id, shop.rows(1, 1))
@@ -361,7 +361,7 @@ def test_what_a_deposit_holds_is_no_new_spending(shop: Shop) -> None:
 
 def test_what_one_act_may_take_binds_also_out_of_a_deposit(shop: Shop) -> None:
     party = shop.buyer("thrifty")
-    buyer: Buyer = party.services.buyer
+    buyer: Buyer = party.buyer
     buyer.predict(shop.model.id, shop.rows())
     limited(party)
     with pytest.raises(SpendingRefused) as refused:
@@ -371,14 +371,14 @@ def test_what_one_act_may_take_binds_also_out_of_a_deposit(shop: Shop) -> None:
 
 def test_what_is_said_to_be_set_aside_stays_within_the_limit_of_the_act(shop: Shop) -> None:
     party = shop.buyer("quoted")
-    assert party.services.buyer.quote(shop.model.id, 1, at_most_units=2 * PRICE)["deposit_units"] == 2 * PRICE
+    assert party.buyer.quote(shop.model.id, 1, at_most_units=2 * PRICE)["deposit_units"] == 2 * PRICE
 
 
 def test_nothing_is_set_aside_for_a_call_that_its_seller_would_not_answer(shop: Shop) -> None:
     serving.switch(shop.builder.node, shop.model.id, on=True, ration=Ration(rows=2))
     try:
         party = shop.buyer("rationed")
-        buyer: Buyer = party.services.buyer
+        buyer: Buyer = party.buyer
         with pytest.raises(NotAllowed) as refused:
             buyer.predict(shop.model.id, shop.rows(3))
         assert refused.value.fields["peer_code"] == "answers.ration"
@@ -402,7 +402,7 @@ def test_who_says_yes_and_then_no_leaves_what_was_set_aside_to_its_buyer(
 
     monkeypatch.setattr(rationing, "take", refuse)
     with pytest.raises(NotAllowed) as refused:
-        party.services.buyer.predict(shop.model.id, shop.rows(), deposit_calls=3)
+        party.buyer.predict(shop.model.id, shop.rows(), deposit_calls=3)
     assert refused.value.fields["set_aside_units"] == 3 * PRICE
     assert "$0.003 were set aside" in refused.value.hint
 
@@ -492,8 +492,8 @@ def test_a_grant_for_calls_that_was_crowded_out_is_asked_for_anew(
         return send(contract, function, *args)
 
     monkeypatch.setattr(party.node, "send", slow)
-    assert party.services.buyer.predict(shop.model.id, shop.rows())["outputs"]
-    (channel,) = party.services.buyer.channels()
+    assert party.buyer.predict(shop.model.id, shop.rows())["outputs"]
+    (channel,) = party.buyer.channels()
     assert channel["promised_units"] == PRICE
 
 
@@ -504,7 +504,7 @@ def test_calls_by_row_do_not_stop_at_a_cap_that_nobody_chose(
     shop = Shop(world, sold={"per": "row"})
     monkeypatch.setattr(buying, "CAP_CALLS", 2)
     party, most = shop.buyer(f"rows-{chosen}"), shop.model.terms.rows_per_call
-    buyer: Buyer = party.services.buyer
+    buyer: Buyer = party.buyer
     limited(party, day=10**9)
     cap = 2 * most * PRICE - 1 if chosen else None
     for i in range(1 if chosen else 2):

@@ -99,7 +99,7 @@ def test_an_owner_that_cannot_be_reached_is_waited_for_and_then_left_out(
     wanted = order(builder, [*there, absent], patience_seconds=1)
     absent.stop()
     absent._thread.join(10)
-    job_id = builder.services.jobs.start(wanted)
+    job_id = builder.jobs.start(wanted)
     job = finished(builder, job_id)
     assert job["step"] == "done"
     assert (job["absent"][absent.account]["rounds"], job["absent"][absent.account]["code"]) == (
@@ -291,7 +291,7 @@ def copy_rows(party: Party, copy: sqlite3.Connection, *, into: bool) -> None:
             connection.backup(copy)
         else:
             copy.backup(connection)
-    party.services.lender._running.clear()
+    party.lender._running.clear()
 
 
 def test_a_run_whose_charge_was_lost_with_an_owners_disk_is_charged_again(
@@ -328,7 +328,7 @@ def test_an_owner_that_is_gone_after_the_run_stops_no_sale(world: World, fate: s
     else:
         gone.node.send("LogAnchors", "anchor", 10_000, b"\7" * 32)
     buyer.knows(builder)
-    answer = buyer.services.buyer.predict(model, [[1, 2, 3]])
+    answer = buyer.buyer.predict(model, [[1, 2, 3]])
     # asking does not make the seller pay for an anchor
     logbook.anchor(builder.node)
     bundle, report = proving.collected(buyer.services, document_id(answer["receipt"]["document"]))
@@ -345,4 +345,4 @@ def test_an_owner_that_names_an_impossible_address_is_away(world: World, endpoin
     builder.node.accept_party(owners[0].node.seal(lost))
     job = training.Job(builder.node, builder.services.peers, job_id, lambda _: None)
     assert job.run()["step"] in ("done", "withheld")
-    assert owners[0].account in builder.services.jobs.get(job_id)["absent"]
+    assert owners[0].account in builder.jobs.get(job_id)["absent"]

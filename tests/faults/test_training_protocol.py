@@ -385,4 +385,4 @@ def forget(owner: Party, run: Played) -> None:
         tx.delete(f"followed:{run.plan.run_id}:001")
         tx.delete(f"given:{run.plan.run_id}:002")
         tx.connection.execute("DELETE FROM answers WHERE key = ?", (f"committed:{run.plan.run_id}:002",))
-    owner.services.lender._running.clear()
+    owner.lender._running.clear()

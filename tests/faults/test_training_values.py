@@ -260,14 +260,14 @@ def test_a_model_no_better_than_the_commoner_label_is_held_back_until_its_builde
     owners, builder = [world.party("noise-0"), world.party("noise-1")], world.party("builder")
     for seed, owner in enumerate(owners):
         owner.publish(unlearnable(30, seed))
-    jobs = builder.services.jobs
+    jobs = builder.jobs
     job_id = jobs.start(order(builder, owners, test=lopsided))
     held = finished(builder, job_id)
     assert (held["step"], held["model"], held["error"]) == ("withheld", None, None)
     scores = held["scores"]
     assert scores["correct"] <= scores["majority_correct"] == 36
     assert builder.node.store.find("asset", public=True) == []
-    jobs.resume_all()
+    jobs.begin()
     assert finished(builder, job_id)["step"] == "withheld", "a restart does not release it"
     jobs.release(job_id)
     done = finished(builder, job_id)
@@ -281,7 +281,7 @@ def test_a_model_no_better_than_the_commoner_label_is_held_back_until_its_builde
 
 def test_a_model_below_what_the_plan_promised_is_not_released_at_all(world: World) -> None:
     owners, builder = world.owners(1), world.party("builder")
-    jobs = builder.services.jobs
+    jobs = builder.jobs
     job_id = jobs.start(order(builder, owners, least_correct_bps=10_000))
     assert finished(builder, job_id)["step"] == "withheld"
     with pytest.raises(Conflict, match="owners agreed"):
@@ -341,12 +341,12 @@ def test_nothing_is_paid_for_a_model_whose_evidence_does_not_hold(sale: Sale) ->
     for lie in lies:
         sale.hostile.lies["/peer/model-evidence"] = [says(json.dumps(lie).encode())]
         with pytest.raises(FreeholdError):
-            buyer.services.buyer.predict(model.id, rows)
-        assert buyer.services.buyer.channels() == []
+            buyer.buyer.predict(model.id, rows)
+        assert buyer.buyer.channels() == []
         assert buyer.node.balance_units() == before
         assert not [e for e in sale.builder.node.store.find("grant") if e.document.holder == buyer.account]
     assert not sale.hostile.lies["/peer/model-evidence"]
-    assert len(buyer.services.buyer.predict(model.id, rows)["outputs"]) == 1
+    assert len(buyer.buyer.predict(model.id, rows)["outputs"]) == 1
     assert buyer.node.balance_units() < before
     sale.hostile.lies["/peer/model-evidence"] = [says(b"{}")]
     Buyer(buyer.node, buyer.services.peers).predict(model.id, rows)
@@ -375,13 +375,13 @@ def test_nothing_is_paid_for_a_model_whose_pool_pays_another_split(world: World)
     buyer.knows(builder)
     before = buyer.node.balance_units()
     with pytest.raises(FreeholdError):
-        buyer.services.buyer.predict(model.id, [["1", "2", "3"]])
+        buyer.buyer.predict(model.id, [["1", "2", "3"]])
     # also where its node shows the evidence in spite of what it says
     bundle, report = proving._gathered(builder.node, builder.services.peers, model, None, may_anchor=True)
     assert not report.ok
     with builder.node.store.transaction() as tx:
         tx.set(f"model_evidence:{model.id}", bundle.to_json())
     with pytest.raises(VerificationFailed):
-        buyer.services.buyer.predict(model.id, [["1", "2", "3"]])
+        buyer.buyer.predict(model.id, [["1", "2", "3"]])
     assert buyer.node.balance_units() == before
-    assert buyer.services.buyer.channels() == []
+    assert buyer.buyer.channels() == []

@@ -20,15 +20,21 @@ from freehold.chain.rpc import Rpc
 from freehold.core.documents import Asset, Receipt
 from freehold.core.signing import read_envelope
 from freehold.features.data import publishing
+from freehold.features.gateway.buying import Buyer
+from freehold.features.gateway.serving import Gateway
 from freehold.features.training import rounds, training
+from freehold.features.training.jobs import Jobs
+from freehold.features.training.lending import Lender
+from freehold.features.training.retrying import Retries
 from freehold.features.training.rules.record import Round, RunPlan
+from freehold.kernel.http import app
 from freehold.kernel.logbook import entry_data
 from freehold.kernel.node import Node
+from freehold.kernel.registry import everything
 from freehold.kernel.settings import Settings
 from freehold.log.store import LogStore
 from freehold.shell import viewing
-from freehold.shell.http import app
-from freehold.shell.services import Services
+from freehold.shell.http import control
 from freehold.vault.keystore import Keys
 
 App = Callable[[Any, Any, Any], Awaitable[None]]
@@ -73,8 +79,8 @@ class Party:
         self.node = Node(home, Keys.generate(), settings, Chain(self._rpc), clock)
         self.node.prepare_local_account()
         self.node.ensure_party(self.url)
-        self.services = Services(self.node)
-        served: App = app.guarded(self.services, TOKEN)
+        self.services = everything().host(self.node)
+        served: App = app.guarded(self.services, TOKEN, control.router)
         config = uvicorn.Config(
             wrap(self, served) if wrap else served, log_level="critical", timeout_graceful_shutdown=1
         )
@@ -88,6 +94,26 @@ class Party:
     @property
     def account(self) -> str:
         return self.node.account
+
+    @property
+    def buyer(self) -> Buyer:
+        return self.services.part(Buyer)
+
+    @property
+    def gateway(self) -> Gateway:
+        return self.services.part(Gateway)
+
+    @property
+    def jobs(self) -> Jobs:
+        return self.services.part(Jobs)
+
+    @property
+    def lender(self) -> Lender:
+        return self.services.part(Lender)
+
+    @property
+    def retries(self) -> Retries:
+        return self.services.part(Retries)
 
     def publish(
         self, cells: node_tables.Cells, *, columns: tuple[str, ...] = node_tables.COLUMNS, **terms: Any
@@ -167,8 +193,8 @@ def order(
 
 def finished(party: Party, job_id: str, seconds: float = 60) -> dict[str, Any]:
     """The job once its thread has ended."""
-    until(lambda: not party.services.jobs.get(job_id)["running"], "the job ends", seconds)
-    return party.services.jobs.get(job_id)
+    until(lambda: not party.jobs.get(job_id)["running"], "the job ends", seconds)
+    return party.jobs.get(job_id)
 
 
 def begin(builder: Party, wanted: training.Order) -> str:

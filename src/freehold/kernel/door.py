@@ -16,9 +16,9 @@ from starlette.types import Receive, Scope, Send
 
 from freehold.core.errors import InvalidInput, Unavailable
 from freehold.kernel import presence
+from freehold.kernel.host import Host
 from freehold.kernel.presence import KEYS_FILE
 from freehold.kernel.settings import Settings
-from freehold.shell.services import Services
 from freehold.vault.keystore import Keys
 
 CONSOLE_PATH = "/console"
@@ -45,7 +45,7 @@ class NodeRoom(Room, Protocol):
         """
 
 
-Start = Callable[[Settings, str], tuple[Services, NodeRoom]]
+Start = Callable[[Settings, str], tuple[Host, NodeRoom]]
 """Settings and passphrase to a running node and its application; on error nothing runs."""
 Mount = Callable[["Door"], Room]
 """Makes the console of a node."""
@@ -62,7 +62,7 @@ class Door:
 
     def __init__(self, home: Path, settings: Settings, start: Start, mount: Mount | None = None) -> None:
         self.home, self.settings = home, settings
-        self.services: Services | None = None
+        self.host: Host | None = None
         self.opened = threading.Event()
         self.closing = threading.Event()
         """Set when the server begins to stop: long answers end."""
@@ -84,13 +84,13 @@ class Door:
         with self._lock:
             if self.closing.is_set():
                 raise NodeLocked("this node is stopping")
-            if self.services is not None:
+            if self.host is not None:
                 self.check(passphrase)
                 return
             chosen = self.settings.with_overrides(name=name or None)
             if not chosen.name:
                 raise InvalidInput("a new node needs a name", hint="Others see it. Give --name NAME.")
-            self.services, self._node = self._start(chosen, passphrase)
+            self.host, self._node = self._start(chosen, passphrase)
             self.settings = chosen
             self.opened.set()
 

@@ -1,6 +1,6 @@
 """What `GET /metrics` says, in the Prometheus text format. Nothing here is imported before the first scrape.
 
-`CATALOGUE` names every metric of this program; docs/reference/metrics.md is written out of it. Labels are
+`catalogue` names every metric of this program; docs/reference/metrics.md is written out of it. Labels are
 route templates, states and codes of this program: what strangers send never becomes a label.
 """
 
@@ -15,9 +15,10 @@ from prometheus_client import CollectorRegistry, PlatformCollector, ProcessColle
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
+from freehold.kernel.host import Host
 from freehold.kernel.keeping import purse, subjects
+from freehold.kernel.registry import everything
 from freehold.kernel.tally import BUCKETS_SECONDS
-from freehold.shell.services import Services
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 FACTS_SECONDS = 10.0
@@ -33,7 +34,7 @@ class Metric(NamedTuple):
     meaning: str
 
 
-CATALOGUE = {
+_OWN = {
     "freehold_http_requests_total": Metric(
         "counter", ("method", "route", "status"), "Requests answered; route is a template, or `other`."
     ),
@@ -49,10 +50,6 @@ CATALOGUE = {
     "freehold_money_in_units_total": Metric(
         "counter", (), "What those uses cost, in the token's smallest units."
     ),
-    "freehold_money_out_units_total": Metric(
-        "counter", (), "What this node has promised by vouchers as buyer, in the token's smallest units."
-    ),
-    "freehold_jobs": Metric("gauge", ("state",), "Training jobs: running, waiting, stopped, done."),
     "freehold_work_failures": Metric("gauge", ("work",), "Failures in a row of recurring work."),
     "freehold_work_last_success_timestamp_seconds": Metric(
         "gauge", ("work",), "When recurring work last succeeded; 0 if it has not yet."
@@ -70,13 +67,19 @@ CATALOGUE = {
 }
 
 
+def catalogue() -> dict[str, Metric]:
+    """Every metric of this program, those of features last."""
+    added = {one.name: Metric(one.kind, one.labels, one.meaning) for one in everything().every("metrics")}
+    return {**_OWN, **added}
+
+
 class Metrics:
     """The metrics of one node; a registry of its own, so that nothing else in the process shows up."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, host: Host) -> None:
         self._registry = CollectorRegistry(auto_describe=False)
-        self._registry.register(_Counted(services))
-        self._registry.register(_Found(services))
+        self._registry.register(_Counted(host))
+        self._registry.register(_Found(host))
         ProcessCollector(registry=self._registry)
         PlatformCollector(registry=self._registry)
 
@@ -86,7 +89,7 @@ class Metrics:
 
 
 def _family(name: str) -> Any:
-    metric = CATALOGUE[name]
+    metric = catalogue()[name]
     kinds = {"counter": CounterMetricFamily, "gauge": GaugeMetricFamily, "histogram": HistogramMetricFamily}
     return kinds[metric.kind](name, metric.meaning, labels=metric.labels)
 
@@ -100,11 +103,11 @@ def _one(name: str, value: float, *labels: str) -> Any:
 class _Counted(Collector):
     """What this process has counted."""
 
-    def __init__(self, services: Services) -> None:
-        self._services = services
+    def __init__(self, host: Host) -> None:
+        self._host = host
 
     def collect(self) -> Iterator[Any]:
-        tally = self._services.tally
+        tally = self._host.tally
         requests = _family("freehold_http_requests_total")
         for (method, route, status), count in tally.requests().items():
             requests.add_metric((method, route, str(status)), count)
@@ -121,7 +124,7 @@ class _Counted(Collector):
         yield refused
         failures = _family("freehold_work_failures")
         succeeded = _family("freehold_work_last_success_timestamp_seconds")
-        for piece in self._services.work.overview():
+        for piece in self._host.work.overview():
             failures.add_metric((piece["name"],), piece["attempts"])
             succeeded.add_metric((piece["name"],), piece["last_success_at"] or 0)
         yield failures
@@ -131,29 +134,28 @@ class _Counted(Collector):
 class _Found(Collector):
     """What stands in the database and on the chain."""
 
-    def __init__(self, services: Services) -> None:
-        self._services = services
+    def __init__(self, host: Host) -> None:
+        self._host = host
         self._facts: tuple[float, dict[str, Any]] = (0.0, {})
 
     def collect(self) -> Iterator[Any]:
-        facts, look = self._current(), self._services.readiness.look()
+        facts, look = self._current(), self._host.readiness.look()
         for name in (
             "log_entries",
             "receipts_unsigned",
             "uses_total",
             "money_in_units_total",
-            "money_out_units_total",
         ):
             yield _one(f"freehold_{name}", facts[name])
         receipts = _family("freehold_receipts_total")
         for action, count in facts["receipts"].items():
             receipts.add_metric((action,), count)
         yield receipts
-        jobs = _family("freehold_jobs")
-        states = [job["state"] for job in self._services.retries.overview()]
-        for state in ("running", "waiting", "stopped", "done"):
-            jobs.add_metric((state,), states.count(state))
-        yield jobs
+        for added in everything().every("metrics"):
+            family = _family(added.name)
+            for labels, value in added.read(self._host).items():
+                family.add_metric(labels, value)
+            yield family
         ready = _family("freehold_ready")
         for check, reason in look.reasons.items():
             ready.add_metric((check,), not reason)
@@ -164,13 +166,13 @@ class _Found(Collector):
             "freehold_chain_head_age_seconds", max(0.0, time.time() - look.head_at) if look.head_at else 0
         )
         gas = _family("freehold_gas_day")
-        spent = purse.day(self._services.node)
+        spent = purse.day(self._host.node)
         gas.add_metric(("itself",), spent.used)
         gas.add_metric(("hand",), spent.by_hand)
         yield gas
         yield _one("freehold_gas_day_ceiling", spent.ceiling or 0)
-        yield _one("freehold_acts_quarantined", len(subjects.quarantined(self._services.node)))
-        home = self._services.node.home
+        yield _one("freehold_acts_quarantined", len(subjects.quarantined(self._host.node)))
+        home = self._host.node.home
         yield _one("freehold_store_bytes", sum(path.stat().st_size for path in home.glob("node.sqlite*")))
         disk = os.statvfs(home)
         yield _one("freehold_disk_free_bytes", disk.f_bavail * disk.f_frsize)
@@ -178,13 +180,13 @@ class _Found(Collector):
     def _current(self) -> dict[str, Any]:
         counted_at, facts = self._facts
         if not facts or time.monotonic() - counted_at > FACTS_SECONDS:
-            facts = _facts(self._services)
+            facts = _facts(self._host)
             self._facts = (time.monotonic(), facts)
         return facts
 
 
-def _facts(services: Services) -> dict[str, Any]:
-    node = services.node
+def _facts(host: Host) -> dict[str, Any]:
+    node = host.node
     with node.store.log() as log:
         size = log.size()
     with node.store.reading() as connection:
@@ -201,9 +203,6 @@ def _facts(services: Services) -> dict[str, Any]:
         "log_entries": size,
         "uses_total": int(uses),
         "money_in_units_total": int(spent),
-        "money_out_units_total": sum(
-            int(record["cumulative_units"]) for record in node.store.states("spending:").values()
-        ),
         "receipts": {str(kind): int(count) for kind, count in receipts},
         "receipts_unsigned": int(unsigned),
     }

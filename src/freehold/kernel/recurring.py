@@ -16,6 +16,8 @@ from typing import Any
 from freehold.core.errors import FreeholdError
 
 LONGEST_PAUSE_SECONDS = 900.0
+PAYMENTS_SECONDS = 20.0
+"""How often money and signatures on their way are looked at."""
 _log = logging.getLogger("freehold.work")
 
 

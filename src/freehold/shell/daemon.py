@@ -28,16 +28,18 @@ from freehold.core.origins import Origin
 from freehold.kernel import chain_identity, custody, presence
 from freehold.kernel import settings as settings_file
 from freehold.kernel.door import Door, Mount, NodeRoom
+from freehold.kernel.host import Host
+from freehold.kernel.http import app
 from freehold.kernel.http.connections import Connections, Impatient
 from freehold.kernel.http.gate import Gate
 from freehold.kernel.node import Node
 from freehold.kernel.presence import KEYS_FILE, TOKEN_FILE
+from freehold.kernel.registry import everything
 from freehold.kernel.settings import Settings, write_private
 from freehold.kernel.tally import Tally
 from freehold.shell import logs, supervisor
 from freehold.shell.backup.disk import failures
-from freehold.shell.http import app
-from freehold.shell.services import Services
+from freehold.shell.http import control
 from freehold.vault import confinement, home_folder, passphrases
 from freehold.vault.keystore import Keys
 
@@ -126,7 +128,7 @@ def run(
         local = str(_reached_at(settings.host, listener.getsockname()[1]))
         url = settings.endpoint or local
 
-        def start(chosen: Settings, secret: str) -> tuple[Services, NodeRoom]:
+        def start(chosen: Settings, secret: str) -> tuple[Host, NodeRoom]:
             with failures(f"start in {home}"), contextlib.ExitStack() as trial:
                 rpc = trial.enter_context(Rpc(chosen.rpc_url))
                 chain = Chain(rpc, max_fee_wei=chosen.max_fee_wei or None)
@@ -138,10 +140,10 @@ def run(
                 node.require_own_database(served=(home / TOKEN_FILE).exists())
                 chain_identity.require_same_chain(node)
                 settings_file.save(home, (kept or settings).with_overrides(name=_new_name(settings, chosen)))
-                services = _prepare(Services(node, tally), url, trial)
-                served = app.create(services, _api_token(home))
+                host = _prepare(everything().host(node, tally), url, trial)
+                served = app.create(host, _api_token(home), control.router)
                 opened.push(trial.pop_all())
-            return services, served
+            return host, served
 
         tally = Tally()
         door = Door(home, settings, start, mount)
@@ -155,14 +157,14 @@ def _new_name(settings: Settings, chosen: Settings) -> str | None:
     return None if chosen.name == settings.name else chosen.name
 
 
-def _prepare(services: Services, url: str, trial: contextlib.ExitStack) -> Services:
-    trial.callback(services.close)
-    node = services.node
+def _prepare(host: Host, url: str, trial: contextlib.ExitStack) -> Host:
+    trial.callback(host.close)
+    node = host.node
     node.continuity.begin()
     if node.continuity.stopped is None:
         node.prepare_local_account()
         node.ensure_party(url)
-    return services
+    return host
 
 
 def _leave(*_: object) -> None:
@@ -209,10 +211,10 @@ def _serve(
             waiting(local)
         while not door.opened.wait(0.5) and not stop.is_set():
             pass
-        if door.services and not stop.is_set():
-            _announce(door.home, door.services, url, local)
+        if door.host and not stop.is_set():
+            _announce(door.home, door.host, url, local)
             if ready:
-                ready(door.services.node, url)
+                ready(door.host.node, url)
 
     starting = threading.Thread(target=started, name="started", daemon=True)
     starting.start()
@@ -246,13 +248,13 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def _announce(home: Path, services: Services, url: str, local: str) -> None:
+def _announce(home: Path, host: Host, url: str, local: str) -> None:
     # for commands on this machine: the token has no business on the way to the outside and back
-    description = {"url": local, "pid": os.getpid(), "account": services.node.account}
+    description = {"url": local, "pid": os.getpid(), "account": host.node.account}
     # before the file: whoever finds it there may read the log
-    _log.info("serving", extra={"fields": {"url": url, "account": services.node.account}})
+    _log.info("serving", extra={"fields": {"url": url, "account": host.node.account}})
     write_private(home / "node.json", json.dumps(description) + "\n")
-    services.begin()
+    host.begin()
     supervisor.tell("READY=1")
 
 

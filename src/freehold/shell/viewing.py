@@ -22,10 +22,10 @@ from freehold.features.training.rules.record import RunPlan
 from freehold.kernel import custody, logbook, pending
 from freehold.kernel.chain_identity import OtherChain
 from freehold.kernel.continuity import RESTORED
+from freehold.kernel.host import Host
 from freehold.kernel.keeping import purse, subjects
 from freehold.kernel.node import Node
 from freehold.kernel.store import Transaction
-from freehold.shell.services import Services
 
 MAX_CATALOGUE = 1_000
 MAX_CATALOGUE_BYTES = 8 * 1024 * 1024
@@ -83,17 +83,17 @@ def action(text: str) -> Action:
     raise InvalidInput(f"{text[:40]!r} is not an action", hint=f"Actions are: {', '.join(actions)}.")
 
 
-def add_peer(services: Services, url: str) -> dict[str, Any]:
+def add_peer(host: Host, url: str) -> dict[str, Any]:
     """Meet another node and remember where it is."""
-    node, url = services.node, str(origins.parse(url))
-    party = services.peers.meet(url)
+    node, url = host.node, str(origins.parse(url))
+    party = host.peers.meet(url)
     peers, before = dict(node.store.state("peers", {})), _met(node, url)
     with node.store.transaction() as tx:
         tx.set("peers", {**peers, url: party.account})
         tx.set(f"{_MET}{url}", party.account)
         if before != party.account:
             _forget_offers(tx, before)
-    read_catalogue(services, url, party.account)
+    read_catalogue(host, url, party.account)
     return party.body
 
 
@@ -120,29 +120,29 @@ def peers(node: Node) -> list[str]:
     return sorted({*node.settings.peers, *map(origins.spelled, node.store.state("peers", {}))})
 
 
-def refresh(services: Services) -> list[dict[str, str]]:
+def refresh(host: Host) -> list[dict[str, str]]:
     """Read the catalogues of all peers; says which did not answer, and why.
 
     A peer is the party that was met at its address first, until the owner adds the address again.
     """
-    node, failed = services.node, []
+    node, failed = host.node, []
     for url in peers(node):
         try:
             before = _met(node, url)
-            party = services.peers.meet(url, before)
+            party = host.peers.meet(url, before)
             if not before:
                 with node.store.transaction() as tx:
                     tx.set(f"{_MET}{url}", party.account)
-            read_catalogue(services, url, party.account)
+            read_catalogue(host, url, party.account)
         except FreeholdError as error:
             failed.append({"url": url, "reason": error.message})
     return failed
 
 
-def read_catalogue(services: Services, url: str, account: str) -> None:
+def read_catalogue(host: Host, url: str, account: str) -> None:
     """Keep the assets that the node of `account` offers, each its own and checked, or none of them."""
-    node = services.node
-    answer = services.peers.get(url, "/catalogue", most_bytes=MAX_CATALOGUE_BYTES)
+    node = host.node
+    answer = host.peers.get(url, "/catalogue", most_bytes=MAX_CATALOGUE_BYTES)
     asks_first = _listed(url, answer, "asks_first", [])
     fresh: list[Envelope] = []
     approvals: dict[str, consent.Approval] = {}
@@ -204,17 +204,17 @@ def _forget_offer(tx: Transaction, asset_id: str) -> None:
         consent.set_approval(tx, asset_id, "automatic")
 
 
-def find_asset(services: Services, text: str, kind: str = "") -> str:
+def find_asset(host: Host, text: str, kind: str = "") -> str:
     """The id of an asset by shortened id or by name; looks at the peers' catalogues where it is unknown.
 
     Raises:
         NotFound, Ambiguous.
     """
     try:
-        return _find_asset(services.node, text, kind)
+        return _find_asset(host.node, text, kind)
     except NotFound:
-        refresh(services)
-        return _find_asset(services.node, text, kind)
+        refresh(host)
+        return _find_asset(host.node, text, kind)
 
 
 def _find_asset(node: Node, text: str, kind: str) -> str:

@@ -12,7 +12,8 @@ from freehold.core import money
 from freehold.core.errors import FreeholdError, NotFound, Unavailable
 from freehold.core.money import dollars
 from freehold.features.earnings import earning
-from freehold.features.earnings.ledger import Move
+from freehold.features.earnings.ledger import Ledger, Move
+from freehold.features.gateway.buying import Buyer
 from freehold.features.payments import settling
 from freehold.features.proof import uses
 from freehold.features.proof.pages.uses import thing_name
@@ -34,7 +35,7 @@ def overview(visit: Visit) -> Response:
     node = visit.node
     try:
         found = earning.overview(node)
-        moves = visit.services.ledger.moves()
+        moves = visit.host.part(Ledger).moves()
     except Unavailable as error:
         return visit.show("earnings.html", 503, away=error)
     today = node.now() // _DAY_SECONDS
@@ -133,7 +134,7 @@ def spending(visit: Visit) -> Response:
     try:
         channels: list[dict[str, Any]] | None = [
             {**row, "name": thing_name(node, row["model"]), "provider_name": name_of(node, row["provider"])}
-            for row in visit.services.buyer.channels()
+            for row in visit.host.part(Buyer).channels()
         ]
     except Unavailable:
         channels = None
@@ -194,7 +195,7 @@ def _bought(node: Node) -> list[dict[str, Any]]:
 
 def _channel(visit: Visit) -> dict[str, Any]:
     wanted = visit.params["channel"]
-    for row in visit.services.buyer.channels():
+    for row in visit.host.part(Buyer).channels():
         if row["channel"] == wanted:
             return row
     raise NotFound("there is no such channel", hint="Look at Spending.")
@@ -212,7 +213,7 @@ def close(visit: Visit) -> Response:
     """Close it, or take the rest back."""
     row = _channel(visit)
     try:
-        done = visit.services.buyer.close(row["channel"])
+        done = visit.host.part(Buyer).close(row["channel"])
     except FreeholdError as error:
         return visit.go("/spending", f"{error.message}. {error.hint}", "bad")
     if done["withdrawn_units"]:

@@ -12,6 +12,7 @@ from freehold.core.errors import FreeholdError, InvalidInput, NotFound
 from freehold.features.grants import asking, consent, granting, requests
 from freehold.features.grants.requests import PlannedRow, RequestRow
 from freehold.features.privacy.rules import promises
+from freehold.features.training.jobs import Jobs
 from freehold.features.training.rules import findings
 from freehold.kernel.node import Node
 from freehold.kernel.web import paying
@@ -168,18 +169,18 @@ def ask_take(visit: Visit) -> Response:
 def take(visit: Visit) -> Response:
     """Take up the offer and pay."""
     row = _asked(visit)
-    granting.take(visit.node, visit.services.peers, row["id"], paying.agreed(visit))
+    granting.take(visit.node, visit.host.peers, row["id"], paying.agreed(visit))
     if row["job"]:
-        visit.services.jobs.resume(row["job"])
+        visit.host.part(Jobs).resume(row["job"])
     return visit.go("/requests", f"You have access to {row['asset_name']}.")
 
 
 def drop(visit: Visit) -> Response:
     """Forget a request of mine."""
     row = _asked(visit)
-    granting.drop(visit.node, visit.services.peers, row["id"])
+    granting.drop(visit.node, visit.host.peers, row["id"])
     if row["job"]:
-        visit.services.jobs.resume(row["job"])
+        visit.host.part(Jobs).resume(row["job"])
     return visit.go("/requests", "The request is dropped.")
 
 

@@ -12,9 +12,11 @@ from freehold.core.documents import Asset
 from freehold.core.errors import FreeholdError, InvalidInput, NotFound, Unavailable
 from freehold.features.data import publishing
 from freehold.features.gateway import rationing, serving
+from freehold.features.gateway.buying import Buyer
 from freehold.features.gateway.rationing import Ration
 from freehold.features.privacy.rules import promises
 from freehold.features.proof import uses
+from freehold.features.training.jobs import Jobs
 from freehold.features.training.pages.jobs import STAGES, percents
 from freehold.features.training.rules import findings
 from freehold.kernel.evidence.checks.documents import is_trained
@@ -34,7 +36,7 @@ def overview(visit: Visit) -> Response:
     node = visit.node
     found = viewing.models(node)
     rows = [{**row, "calls": uses.count(node, row["id"], "infer")[0]} for row in found[::-1]]
-    jobs = [job for job in visit.services.jobs.overview() if job["step"] != "done"]
+    jobs = [job for job in visit.host.part(Jobs).overview() if job["step"] != "done"]
     return visit.show(
         "models.html",
         own=[row for row in rows if row["mine"]],
@@ -78,7 +80,7 @@ def model(visit: Visit, error: FreeholdError | None = None) -> Response:
 def _cost(visit: Visit, asset: Asset, *, away: bool) -> dict[str, Any]:
     """What one answer would take now; nothing of it while the chain is away or where it cannot be bought."""
     try:
-        quote = None if away else visit.services.buyer.quote(asset.id, 1)
+        quote = None if away else visit.host.part(Buyer).quote(asset.id, 1)
     except FreeholdError:
         quote = None
     if quote is None:
@@ -197,7 +199,7 @@ def attempt(visit: Visit) -> Response:
     try:
         row = _row(visit, asset)
         anyway = visit.form.text("without_lineage") == "yes"
-        found = visit.services.buyer.predict(
+        found = visit.host.part(Buyer).predict(
             asset.id, [row], at_most_units=paying.agreed(visit), without_lineage=anyway
         )
     except FreeholdError as error:

@@ -302,6 +302,11 @@ def overview(node: Node) -> list[dict[str, Any]]:
     return rows
 
 
+def promised_units(node: Node) -> int:
+    """What this node has promised by vouchers in all."""
+    return sum(int(record["cumulative_units"]) for record in node.store.states("spending:").values())
+
+
 def find(node: Node, prefix: str) -> Record:
     """The record of a channel of this node, by its id or the beginning of it.
 

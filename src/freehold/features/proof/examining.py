@@ -22,7 +22,7 @@ from freehold.log import tree
 
 if TYPE_CHECKING:
     from freehold.kernel.evidence.bundle import Bundle
-    from freehold.shell.services import Services
+    from freehold.kernel.host import Host
 
 D = TypeVar("D", Grant, Asset)
 Outcome = Literal["good", "bad", "open"]
@@ -50,16 +50,16 @@ class _Fails(Exception):
         self.detail, self.outcome = detail, outcome
 
 
-def examine(services: Services, receipt_id: str, tell: Callable[[Finding], None]) -> Bundle | None:
+def examine(host: Host, receipt_id: str, tell: Callable[[Finding], None]) -> Bundle | None:
     """Run every check, telling each as it is done. Returns the evidence where a receipt has some.
 
     A receipt of training is checked against this node's log and the chain; an answer's receipt is also
     followed back to the training data. A FreeholdError of gathering becomes a finding.
     """
-    local = list(_own_checks(services.node, receipt_id, tell))
+    local = list(_own_checks(host.node, receipt_id, tell))
     if any(finding.outcome == "bad" for finding in local):
         return None
-    if services.node.receipt(receipt_id).action == "train":
+    if host.node.receipt(receipt_id).action == "train":
         return None
     if any(finding.outcome == "open" for finding in local):
         tell(
@@ -69,7 +69,7 @@ def examine(services: Services, receipt_id: str, tell: Callable[[Finding], None]
         )
         return None
     try:
-        bundle, report = proving.collected(services, receipt_id, may_anchor=False)
+        bundle, report = proving.collected(host, receipt_id, may_anchor=False)
     except NotAnchored as error:
         tell(Finding("evidence.gathered", "open", f"{error.message}. {error.hint}".strip()))
         return None

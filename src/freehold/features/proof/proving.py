@@ -21,6 +21,8 @@ from freehold.core.errors import (
 )
 from freehold.core.signing import Envelope, parse_envelope
 from freehold.features.data.publishing import open_table
+from freehold.features.gateway.buying import Buyer
+from freehold.features.proof.gathering import Gathering
 from freehold.features.training.checks.replaying import replay, table_json
 from freehold.features.training.rounds import records_of
 from freehold.kernel import logbook
@@ -34,7 +36,7 @@ from freehold.kernel.node import Node
 from freehold.kernel.peers import Peers
 
 if TYPE_CHECKING:
-    from freehold.shell.services import Services
+    from freehold.kernel.host import Host
 
 ATTEMPTS = 3
 """A log that is anchored while evidence is gathered makes its proofs stale; then all are asked again."""
@@ -55,34 +57,34 @@ def check(
     )
 
 
-def give_evidence(services: Services, sender: str, body: dict[str, Any]) -> dict[str, Any]:
+def give_evidence(host: Host, sender: str, body: dict[str, Any]) -> dict[str, Any]:
     """Evidence for the other side of a receipt.
 
     Raises:
         NotAllowed: the sender is not named in the receipt. NotAnchored: asking never makes this node pay.
     """
-    receipt = services.node.receipt(str(body.get("receipt")))
+    receipt = host.node.receipt(str(body.get("receipt")))
     if sender not in (receipt.provider, receipt.holder):
         raise NotAllowed("evidence of a receipt goes to its two sides", hint="They may pass it on to anyone.")
-    node, peers = services.node, services.peers
+    node, peers = host.node, host.peers
     _job(node, _sold(node, receipt), receipt)
-    return services.gathering.get(
+    return host.part(Gathering).get(
         receipt.id, lambda: gather(node, peers, receipt.id, may_anchor=False).to_json()
     )
 
 
-def evidence(services: Services, receipt_id: str) -> Bundle:
+def evidence(host: Host, receipt_id: str) -> Bundle:
     """Evidence of a receipt, made here by its provider or fetched from it; checked either way.
 
     Raises:
         Unavailable: a party whose proofs are needed does not answer. VerificationFailed: it does not hold.
     """
-    bundle, report = collected(services, receipt_id)
+    bundle, report = collected(host, receipt_id)
     require(report)
     return bundle
 
 
-def collected(services: Services, receipt_id: str, *, may_anchor: bool = True) -> tuple[Bundle, Report]:
+def collected(host: Host, receipt_id: str, *, may_anchor: bool = True) -> tuple[Bundle, Report]:
     """As `evidence`, with what the checks found instead of an error where one fails.
 
     `may_anchor` says whether this node may pay for anchoring its own log; the others decide for theirs.
@@ -90,18 +92,18 @@ def collected(services: Services, receipt_id: str, *, may_anchor: bool = True) -
     Raises:
         Unavailable. NotAnchored: it may not, but would have to.
     """
-    node = services.node
+    node = host.node
     receipt = node.receipt(receipt_id)
     if receipt.action == "train":
         raise InvalidInput(
             "evidence starts from an inference receipt", hint="Choose a receipt of action infer."
         )
     if receipt.provider == node.account:
-        bundle, report = _gathered(node, services.peers, _sold(node, receipt), receipt, may_anchor=may_anchor)
+        bundle, report = _gathered(node, host.peers, _sold(node, receipt), receipt, may_anchor=may_anchor)
         return bundle, check(bundle, chain=node.chain, must_be_final=False) if report.ok else report
-    services.buyer.flush(receipt.provider)
+    host.part(Buyer).flush(receipt.provider)
     try:
-        answer = services.peers.ask(receipt.provider, "/peer/evidence", {"receipt": receipt.id}, timeout=120)
+        answer = host.peers.ask(receipt.provider, "/peer/evidence", {"receipt": receipt.id}, timeout=120)
     except Conflict as error:
         if error.fields.get("peer_code") != NotAnchored.code:
             raise
@@ -127,18 +129,18 @@ def require(report: Report) -> None:
         raise NoLineage(NO_LINEAGE, hint="Ask its seller for the evidence of the run that made it.")
 
 
-def give_model_evidence(services: Services, body: dict[str, Any]) -> dict[str, Any]:
+def give_model_evidence(host: Host, body: dict[str, Any]) -> dict[str, Any]:
     """Evidence of a model released here, for whoever thinks of buying its answers: as kept at its release.
 
     Raises:
         NotFound: no such model was released here.
     """
-    asset = services.node.asset(str(body.get("model")))
-    kept = services.node.store.state(f"model_evidence:{asset.id}")
+    asset = host.node.asset(str(body.get("model")))
+    kept = host.node.store.state(f"model_evidence:{asset.id}")
     if kept is None:
-        node, peers = services.node, services.peers
+        node, peers = host.node, host.peers
         _job(node, asset, None)
-        kept = services.gathering.get(asset.id, lambda: keep_evidence(node, peers, asset, may_anchor=False))
+        kept = host.part(Gathering).get(asset.id, lambda: keep_evidence(node, peers, asset, may_anchor=False))
     found: dict[str, Any] = kept
     return found
 

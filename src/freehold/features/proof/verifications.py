@@ -14,7 +14,7 @@ from freehold.features.proof.examining import Finding, examine
 
 if TYPE_CHECKING:
     from freehold.kernel.evidence.bundle import Bundle
-    from freehold.shell.services import Services
+    from freehold.kernel.host import Host
 
 MAX_KEPT = 2
 """Per session; one more forgets the oldest, with its evidence."""
@@ -72,19 +72,17 @@ TITLES = {
 class Verification:
     """One receipt being examined, or examined."""
 
-    def __init__(self, services: Services, receipt_id: str) -> None:
+    def __init__(self, host: Host, receipt_id: str) -> None:
         self.receipt_id = receipt_id
         self.findings: list[Finding] = []
         self.bundle: Bundle | None = None
         self.done = False
-        self._thread = threading.Thread(
-            target=self._run, args=(services,), name="verify a receipt", daemon=True
-        )
+        self._thread = threading.Thread(target=self._run, args=(host,), name="verify a receipt", daemon=True)
         self._thread.start()
 
-    def _run(self, services: Services) -> None:
+    def _run(self, host: Host) -> None:
         try:
-            self.bundle = examine(services, self.receipt_id, self.findings.append)
+            self.bundle = examine(host, self.receipt_id, self.findings.append)
         except FreeholdError as error:
             self.findings.append(
                 Finding("evidence.gathered", "bad", f"{error.message}. {error.hint}".strip())
@@ -123,7 +121,7 @@ class Verifications:
         assert isinstance(found, cls)
         return found
 
-    def begin(self, services: Services, receipt_id: str) -> Verification:
+    def begin(self, host: Host, receipt_id: str) -> Verification:
         """Examine now; one that runs already is not begun again."""
         with self._lock:
             known = self._kept.get(receipt_id)
@@ -132,7 +130,7 @@ class Verifications:
             self._kept.pop(receipt_id, None)
             while len(self._kept) >= MAX_KEPT:
                 self._kept.pop(next(iter(self._kept)))
-            made = self._kept[receipt_id] = Verification(services, receipt_id)
+            made = self._kept[receipt_id] = Verification(host, receipt_id)
             return made
 
     def get(self, receipt_id: str) -> Verification | None:

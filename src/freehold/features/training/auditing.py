@@ -28,7 +28,7 @@ from freehold.kernel.node import Node
 from freehold.vault.sealing import EpochSecret, seal_bytes, unseal_bytes, unwrap, wrap
 
 if TYPE_CHECKING:
-    from freehold.shell.services import Services
+    from freehold.kernel.host import Host
 
 TIMEOUT_SECONDS = 300.0
 SEED_BYTES = 32
@@ -64,17 +64,17 @@ def open_to(node: Node, judge: str, body: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def audit(services: Services, model_id: str, owner: str | None) -> dict[str, Any]:
+def audit(host: Host, model_id: str, owner: str | None) -> dict[str, Any]:
     """Have one owner of a released model's run open its data to this node, and sign what is found.
 
     Raises:
         NotTheJudge. InvalidInput: no such owner took part. VerificationFailed: the model's evidence does not
         hold. Unavailable.
     """
-    node = services.node
+    node = host.node
     asset = node.asset(model_id)
     bundle = Bundle.from_json(
-        services.peers.ask(asset.owner, "/peer/model-evidence", {"model": asset.id}, timeout=TIMEOUT_SECONDS)
+        host.peers.ask(asset.owner, "/peer/model-evidence", {"model": asset.id}, timeout=TIMEOUT_SECONDS)
     )
     report = proving.check(bundle, chain=node.chain)
     proving.require(report)
@@ -88,7 +88,7 @@ def audit(services: Services, model_id: str, owner: str | None) -> dict[str, Any
     if chosen not in start.grants:
         raise InvalidInput("that account took no part in the run", owner=chosen)
     detail, holds = "table, noise and every update are the ones committed to", True
-    answer = services.peers.ask(chosen, "/peer/audits", {"run": plan.run_id}, timeout=TIMEOUT_SECONDS)
+    answer = host.peers.ask(chosen, "/peer/audits", {"run": plan.run_id}, timeout=TIMEOUT_SECONDS)
     try:
         _require_honest(node, bundle, plan, start, chosen, answer)
     except FreeholdError as error:

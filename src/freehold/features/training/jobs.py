@@ -80,7 +80,7 @@ class Jobs:
             thread.start()
         return job_id
 
-    def resume_all(self) -> None:
+    def begin(self) -> None:
         """After a restart: go on with every job that is not done."""
         for name, job in self._node.store.states("job:").items():
             job_id = name.removeprefix("job:")

@@ -12,6 +12,7 @@ from freehold.core.canonical import MOST_VALUES
 from freehold.core.errors import InvalidInput
 from freehold.kernel.door import at_console
 from freehold.kernel.limits import BodyRoom, Busy
+from freehold.kernel.registry import everything
 
 MAX_BODY_BYTES = 32 * 1024 * 1024
 SMALL_BODY_BYTES = 1024 * 1024
@@ -21,23 +22,6 @@ of a stranger at the console no more is read at all."""
 BODY_SECONDS = 10.0
 BODY_BYTES_PER_SECOND = 256 * 1024
 """A body may take `BODY_SECONDS`, and longer as far as it arrives at this rate."""
-HEAVY = {
-    f"/peer/{name}"
-    for name in (
-        "rounds/commit",
-        "rounds/reveal",
-        "agreements",
-        "tests",
-        "tests/open",
-        "evidence",
-        "model-evidence",
-        "proofs",
-        "releases",
-    )
-}
-_LARGE = {*HEAVY, "/peer/countersign", "/v1/predict"}
-_NUMBERS = {"/peer/rounds/commit", "/peer/agreements", "/peer/tests/open"}
-"""Where updates and test tables are sent."""
 _MOST_NUMBERS = 8_000_000
 
 
@@ -79,7 +63,16 @@ def most_bytes(method: str, path: str) -> int:
         return 0
     if at_console(path):
         return UNPROVEN_BODY_BYTES
-    return MAX_BODY_BYTES if path in _LARGE or path.startswith("/api/") else SMALL_BODY_BYTES
+    registry = everything()
+    call = registry.peer_calls.get(path)
+    large = call.heavy or call.large if call else path in registry.vouching
+    return MAX_BODY_BYTES if large or path.startswith("/api/") else SMALL_BODY_BYTES
+
+
+def is_heavy(path: str) -> bool:
+    """Whether what is asked there takes long."""
+    call = everything().peer_calls.get(path)
+    return call is not None and call.heavy
 
 
 def needs_proof(length: int) -> bool:
@@ -89,7 +82,8 @@ def needs_proof(length: int) -> bool:
 
 def most_values(path: str, *, partner: bool) -> int:
     """The most values of JSON in a body there: identities cost nothing, so a stranger's is small wherever it goes."""
-    return _MOST_NUMBERS if partner and path in _NUMBERS else MOST_VALUES
+    call = everything().peer_calls.get(path)
+    return _MOST_NUMBERS if partner and call is not None and call.numbers else MOST_VALUES
 
 
 def require_partner(length: int, *, partner: bool) -> None:

@@ -20,7 +20,7 @@ from starlette.types import Message, Receive, Scope, Send
 from freehold.core.canonical import require_shallow
 from freehold.core.errors import FreeholdError, InvalidInput, NotAllowed
 from freehold.kernel.door import NodeRoom, at_console
-from freehold.kernel.http.bodies import HEAVY, Arrival, Gone, declared_length, most_bytes, needs_proof
+from freehold.kernel.http.bodies import Arrival, Gone, declared_length, is_heavy, most_bytes, needs_proof
 from freehold.kernel.http.connections import Connection, Connections
 from freehold.kernel.http.requests_log import RequestsLog
 from freehold.kernel.limits import (
@@ -256,7 +256,7 @@ def _kind(scope: Scope) -> str:
         return "watch"
     if scope["method"] != "POST":
         return "read"
-    return "heavy" if path in HEAVY else "act"
+    return "heavy" if is_heavy(path) else "act"
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import RedirectResponse, Response
 
 from freehold.kernel.door import CONSOLE_PATH
+from freehold.kernel.host import Host
 from freehold.kernel.web.forms import Form
-from freehold.shell.services import Services
 from freehold.shell.web.sessions import Session
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class Visit:
     """What a handler gets."""
 
     door: Door
-    services: Services
+    host: Host
     session: Session
     path: str
     """The page's address below the console, such as `/data`."""
@@ -49,7 +49,7 @@ class Visit:
     @property
     def node(self) -> Node:
         """The node."""
-        return self.services.node
+        return self.host.node
 
     def show(self, template: str, status: int = 200, **values: Any) -> Response:
         """A page out of `templates/`, with everything the frame around it needs."""
@@ -62,7 +62,7 @@ class Visit:
             "csrf": self.session.csrf,
             "theme": self.theme,
             "notices": notices,
-            "waiting": self.rendering.waiting(self.services),
+            "waiting": self.rendering.waiting(self.host),
         }
         return self.rendering.page(template, status, **frame, **values)
 

@@ -12,7 +12,7 @@ from freehold.kernel.terminal.options import DEFAULT_HOME, Home, Json
 from freehold.kernel.terminal.output import emit, plain
 
 if TYPE_CHECKING:
-    from freehold.shell.doctor.finding import Finding
+    from freehold.kernel.finding import Finding
 
 
 def register(app: typer.Typer) -> None:

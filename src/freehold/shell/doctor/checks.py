@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from freehold.kernel.finding import Finding
 from freehold.shell.doctor import database, home, network
-from freehold.shell.doctor.finding import Finding
 
 
 def examine(folder: Path) -> list[Finding]:

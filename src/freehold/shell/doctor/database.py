@@ -20,12 +20,12 @@ from freehold.kernel.databases import address, migrations, opening
 from freehold.kernel.databases.commits import SUFFIX
 from freehold.kernel.databases.soundness import require_sound
 from freehold.kernel.databases.sqlite import FILE
+from freehold.kernel.finding import Finding, ok, problem, warning
 from freehold.kernel.keeping import purse
 from freehold.kernel.presence import TOKEN_FILE
 from freehold.kernel.reading import NodeFile, open_database
 from freehold.kernel.settings import Settings
 from freehold.log.store import LogStore
-from freehold.shell.doctor.finding import Finding, ok, problem, warning
 from freehold.vault.blobs import Blobs
 
 _RESTORE = "Stop the node, move the home away and restore a backup: freehold restore"

@@ -20,9 +20,9 @@ import httpx
 from freehold.core.errors import FreeholdError
 from freehold.core.version import VERSION
 from freehold.kernel import presence, setting_sources
+from freehold.kernel.finding import Finding, ok, problem, warning
 from freehold.kernel.settings import Settings
 from freehold.shell import daemon
-from freehold.shell.doctor.finding import Finding, ok, problem, warning
 from freehold.vault import home_folder, keystore
 from freehold.vault.keystore import MAX_FILE_BYTES
 

@@ -18,12 +18,12 @@ from freehold.chain.rpc import Rpc
 from freehold.core.errors import FreeholdError
 from freehold.core.http_signature import MAX_SKEW_SECONDS
 from freehold.kernel.chain_identity import OtherChain, require_identity
+from freehold.kernel.finding import Finding, ok, problem, warning
 from freehold.kernel.keeping import costs, purse
 from freehold.kernel.node import LOCAL_CHAIN_ID
 from freehold.kernel.settings import Settings
 from freehold.shell.doctor import database
 from freehold.shell.doctor.database import Facts
-from freehold.shell.doctor.finding import Finding, ok, problem, warning
 
 ANSWER_SECONDS = 5.0
 OLD_HEAD_SECONDS = 600

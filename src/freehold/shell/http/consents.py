@@ -8,9 +8,10 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from freehold.features.grants import asking, consent, granting, requests
+from freehold.features.training.jobs import Jobs
+from freehold.kernel.host import Host
 from freehold.kernel.shape import said
 from freehold.shell.answers import market
-from freehold.shell.services import Services
 
 
 class Counter(BaseModel):
@@ -38,9 +39,9 @@ class Taking(BaseModel):
     at_most_units: Annotated[int, Field(ge=0, lt=2**53)] | None = None
 
 
-def add(routes: APIRouter, services: Services) -> None:
+def add(routes: APIRouter, host: Host) -> None:
     """Add the routes of this file."""
-    node = services.node
+    node = host.node
 
     @routes.get("/requests", **said(market.Requests))
     def overview() -> dict[str, Any]:
@@ -63,14 +64,14 @@ def add(routes: APIRouter, services: Services) -> None:
     @routes.post("/requests/{request_id}/take", **said(market.GrantRow))
     def take(request_id: str, body: Taking | None = None) -> dict[str, Any]:
         job = asking.find(node, request_id)[1]["once_for"]
-        grant = granting.take(node, services.peers, request_id, body.at_most_units if body else None)
+        grant = granting.take(node, host.peers, request_id, body.at_most_units if body else None)
         if job:
-            services.jobs.resume(job)
+            host.part(Jobs).resume(job)
         return granting.describe(node, grant)
 
     @routes.post("/requests/{request_id}/drop", **said(market.Dropped))
     def drop(request_id: str) -> dict[str, Any]:
-        dropped = granting.drop(node, services.peers, request_id)
+        dropped = granting.drop(node, host.peers, request_id)
         if dropped["job"]:
-            services.jobs.resume(dropped["job"])
+            host.part(Jobs).resume(dropped["job"])
         return {"asked": dropped}

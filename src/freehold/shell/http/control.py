@@ -15,6 +15,7 @@ from freehold.core.version import VERSION
 from freehold.features.data import publishing
 from freehold.features.earnings import earning
 from freehold.features.gateway import rationing, serving
+from freehold.features.gateway.buying import Buyer
 from freehold.features.gateway.rationing import Ration
 from freehold.features.grants import granting
 from freehold.features.grants.asking import GrantCountered, GrantWaiting
@@ -22,10 +23,13 @@ from freehold.features.payments import settling
 from freehold.features.payments.spending import DEPOSIT_CALLS, MAX_DEPOSIT_CALLS
 from freehold.features.proof import proving
 from freehold.features.training import auditing, holding, previewing
+from freehold.features.training.jobs import Jobs
 from freehold.features.training.planning import Order
 from freehold.features.training.rules.logistic import MAX_ROUNDS
 from freehold.features.training.rules.record import Level
 from freehold.kernel import ceiling, logbook
+from freehold.kernel.host import Host
+from freehold.kernel.http import monitoring
 from freehold.kernel.http.gate import Unauthorised
 from freehold.kernel.keeping import purse
 from freehold.kernel.node import Node
@@ -33,8 +37,7 @@ from freehold.kernel.shape import Gas, said
 from freehold.shell import viewing
 from freehold.shell.answers import market, money, proof, state
 from freehold.shell.answers import training as trained
-from freehold.shell.http import consents, operations, publications
-from freehold.shell.services import Services
+from freehold.shell.http import consents, publications
 
 AtMost = Annotated[int, Field(ge=0, lt=2**53)] | None
 """Most that an act may cost; the node's ceilings count besides."""
@@ -106,9 +109,9 @@ class TrainingOrder(Body):
     at_most_units: AtMost = None
     shown_units: AtMost = None
 
-    def order(self, services: Services) -> Order:
+    def order(self, host: Host) -> Order:
         """As the node takes it; names and shortened ids are looked up."""
-        assets = tuple(viewing.find_asset(services, text, "dataset") for text in self.assets)
+        assets = tuple(viewing.find_asset(host, text, "dataset") for text in self.assets)
         test = Path(self.test) if self.validator is None else self.test
         return Order(**{**self.model_dump(), "assets": assets, "test": test})
 
@@ -175,7 +178,7 @@ class OneModel(Body):
     model: str | None = None
 
 
-def router(services: Services, token: str) -> APIRouter:
+def router(host: Host, token: str) -> APIRouter:
     """All control routes behind the token."""
 
     def authorised(request: Request) -> None:
@@ -184,36 +187,36 @@ def router(services: Services, token: str) -> APIRouter:
             raise Unauthorised("this needs the node's API token", hint="It lies in HOME/api-token.")
 
     routes = APIRouter(prefix="/api", dependencies=[Depends(authorised)])
-    _data_routes(routes, services)
-    publications.add(routes, services)
-    _grant_routes(routes, services)
-    consents.add(routes, services)
-    _training_routes(routes, services)
-    _neutral_routes(routes, services)
-    _money_routes(routes, services)
-    _channel_routes(routes, services)
-    _proof_routes(routes, services)
+    _data_routes(routes, host)
+    publications.add(routes, host)
+    _grant_routes(routes, host)
+    consents.add(routes, host)
+    _training_routes(routes, host)
+    _neutral_routes(routes, host)
+    _money_routes(routes, host)
+    _channel_routes(routes, host)
+    _proof_routes(routes, host)
     return routes
 
 
-def _data_routes(routes: APIRouter, services: Services) -> None:
-    node = services.node
+def _data_routes(routes: APIRouter, host: Host) -> None:
+    node = host.node
 
     @routes.get("/status", **said(state.Status))
     def status() -> dict[str, Any]:
-        return {**viewing.status(node), **operations.overview(services), "version": VERSION}
+        return {**viewing.status(node), **monitoring.overview(host), "version": VERSION}
 
     @routes.get("/work", **said(state.Overview))
     def work() -> dict[str, Any]:
-        return operations.overview(services)
+        return monitoring.overview(host)
 
     @routes.post("/peers", **said(market.PartyMet))
     def add_peer(body: Peer) -> dict[str, Any]:
-        return {"party": viewing.add_peer(services, body.url)}
+        return {"party": viewing.add_peer(host, body.url)}
 
     @routes.get("/search", **said(market.Found))
     def search(q: str = "", kind: str = "") -> dict[str, Any]:
-        unreachable = viewing.refresh(services)
+        unreachable = viewing.refresh(host)
         return {"assets": publishing.search(node, q, kind), "unreachable": unreachable}
 
     @routes.get("/assets", **said(market.Assets))
@@ -221,8 +224,8 @@ def _data_routes(routes: APIRouter, services: Services) -> None:
         return {"assets": [item for item in publishing.search(node, "", "") if item["mine"]]}
 
 
-def _grant_routes(routes: APIRouter, services: Services) -> None:
-    node = services.node
+def _grant_routes(routes: APIRouter, host: Host) -> None:
+    node = host.node
 
     @routes.get("/grants", **said(market.Grants))
     def grants() -> dict[str, Any]:
@@ -230,11 +233,11 @@ def _grant_routes(routes: APIRouter, services: Services) -> None:
 
     @routes.post("/grants", **said(market.GrantRow, waiting=market.GrantPending))
     def obtain(body: Wish, response: Response) -> dict[str, Any]:
-        asset = node.asset(viewing.find_asset(services, body.asset))
+        asset = node.asset(viewing.find_asset(host, body.asset))
         try:
             grant = granting.obtain(
                 node,
-                services.peers,
+                host.peers,
                 asset,
                 viewing.action(body.action),
                 purpose=body.purpose,
@@ -252,16 +255,16 @@ def _grant_routes(routes: APIRouter, services: Services) -> None:
         return granting.revoke(node, viewing.find_grant(node, grant_id))
 
 
-def _training_routes(routes: APIRouter, services: Services) -> None:
-    node, jobs = services.node, services.jobs
+def _training_routes(routes: APIRouter, host: Host) -> None:
+    node, jobs = host.node, host.part(Jobs)
 
     @routes.post("/train", **said(trained.JobStarted))
     def train(body: TrainingOrder) -> dict[str, Any]:
-        return {"job": jobs.start(body.order(services))}
+        return {"job": jobs.start(body.order(host))}
 
     @routes.post("/plan", **said(trained.Preview))
     def preview(body: TrainingOrder) -> dict[str, Any]:
-        return previewing.preview(node, services.peers, body.order(services))
+        return previewing.preview(node, host.peers, body.order(host))
 
     @routes.get("/jobs", **said(trained.Jobs))
     def overview() -> dict[str, Any]:
@@ -285,18 +288,18 @@ def _training_routes(routes: APIRouter, services: Services) -> None:
 
     @routes.get("/models/{model_id}", **said(trained.ModelShown))
     def model(model_id: str) -> dict[str, Any]:
-        return viewing.model(node, viewing.find_asset(services, model_id, "model"))
+        return viewing.model(node, viewing.find_asset(host, model_id, "model"))
 
     @routes.post("/serve", **said(trained.Served))
     def serve(body: Switch) -> dict[str, Any]:
-        model_id = viewing.find_asset(services, body.model, "model")
+        model_id = viewing.find_asset(host, body.model, "model")
         ration = body.model_copy(update={"model": model_id}).ration(node)
         serving.switch(node, model_id, on=body.on, ration=ration)
         return {"model": model_id, "serving": body.on}
 
 
-def _neutral_routes(routes: APIRouter, services: Services) -> None:
-    node = services.node
+def _neutral_routes(routes: APIRouter, host: Host) -> None:
+    node = host.node
 
     @routes.post("/tests", **said(trained.TestHeld))
     def hold(body: TestToHold) -> dict[str, Any]:
@@ -308,21 +311,21 @@ def _neutral_routes(routes: APIRouter, services: Services) -> None:
 
     @routes.post("/audits", **said(trained.Audited))
     def audit(body: Audit) -> dict[str, Any]:
-        return auditing.audit(services, viewing.find_asset(services, body.model, "model"), body.owner)
+        return auditing.audit(host, viewing.find_asset(host, body.model, "model"), body.owner)
 
 
-def _money_routes(routes: APIRouter, services: Services) -> None:
-    node = services.node
+def _money_routes(routes: APIRouter, host: Host) -> None:
+    node = host.node
 
     @routes.post("/predict", **said(money.Prediction))
     def predict(body: Question) -> dict[str, Any]:
-        model_id = viewing.find_asset(services, body.model, "model")
-        return services.buyer.predict(model_id, **body.model_dump(exclude={"model"}))
+        model_id = viewing.find_asset(host, body.model, "model")
+        return host.part(Buyer).predict(model_id, **body.model_dump(exclude={"model"}))
 
     @routes.post("/quote", **said(money.CallQuote))
     def quote(body: CallAsked) -> dict[str, Any]:
-        model_id = viewing.find_asset(services, body.model, "model")
-        return services.buyer.quote(model_id, **body.model_dump(exclude={"model"}))
+        model_id = viewing.find_asset(host, body.model, "model")
+        return host.part(Buyer).quote(model_id, **body.model_dump(exclude={"model"}))
 
     @routes.get("/spending", **said(money.Spending))
     def spent() -> dict[str, Any]:
@@ -335,13 +338,13 @@ def _money_routes(routes: APIRouter, services: Services) -> None:
         return ceiling.overview(node)
 
 
-def _channel_routes(routes: APIRouter, services: Services) -> None:
-    node = services.node
+def _channel_routes(routes: APIRouter, host: Host) -> None:
+    node = host.node
 
     @routes.get("/channels", **said(money.Channels))
     def channels() -> dict[str, Any]:
         return {
-            "channels": services.buyer.channels(),
+            "channels": host.part(Buyer).channels(),
             "unsettled": settling.waiting(node),
             "lost": settling.lost(node),
             "gas": purse.day(node).to_json(),
@@ -353,7 +356,7 @@ def _channel_routes(routes: APIRouter, services: Services) -> None:
 
     @routes.post("/channels/{channel}/close", **said(money.Closing))
     def close_channel(channel: str) -> dict[str, Any]:
-        return services.buyer.close(channel)
+        return host.part(Buyer).close(channel)
 
     @routes.post("/settle", **said(money.Settlement))
     def settle() -> dict[str, Any]:
@@ -365,12 +368,12 @@ def _channel_routes(routes: APIRouter, services: Services) -> None:
 
     @routes.post("/claim", **said(money.Claims))
     def claim(body: OneModel) -> dict[str, Any]:
-        model_id = viewing.find_asset(services, body.model, "model") if body.model else None
+        model_id = viewing.find_asset(host, body.model, "model") if body.model else None
         return earning.claim(node, model_id)
 
 
-def _proof_routes(routes: APIRouter, services: Services) -> None:
-    node = services.node
+def _proof_routes(routes: APIRouter, host: Host) -> None:
+    node = host.node
 
     @routes.get("/receipts", **said(proof.Receipts))
     def receipts(limit: Annotated[int, Field(ge=1, le=10_000)] = 100) -> dict[str, Any]:
@@ -386,7 +389,7 @@ def _proof_routes(routes: APIRouter, services: Services) -> None:
 
     @routes.post("/evidence", **said(proof.EvidenceFiles))
     def evidence(body: OneReceipt) -> dict[str, Any]:
-        bundle = proving.evidence(services, viewing.find_receipt(node, body.receipt))
+        bundle = proving.evidence(host, viewing.find_receipt(node, body.receipt))
         return bundle.to_json()
 
     @routes.post("/anchor", **said(proof.Anchored))

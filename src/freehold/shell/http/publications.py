@@ -12,9 +12,9 @@ from freehold.features.data import publishing
 from freehold.features.data.licence import EPSILON_LIFE_MICRO, EPSILON_RUN_MICRO, Licence, Rows
 from freehold.features.grants import consent
 from freehold.features.privacy import budget
+from freehold.kernel.host import Host
 from freehold.kernel.shape import said
 from freehold.shell.answers import market
-from freehold.shell.services import Services
 
 Epsilon = Annotated[int, Field(ge=0, le=100_000_000)]
 Bound = Annotated[list[float], Field(min_length=2, max_length=2)]
@@ -73,9 +73,9 @@ class Publication(Offered):
         )
 
 
-def add(routes: APIRouter, services: Services) -> None:
+def add(routes: APIRouter, host: Host) -> None:
     """The routes of publishing."""
-    node = services.node
+    node = host.node
 
     @routes.post("/inspect", **said(market.TableShown))
     def inspect(body: Offered) -> dict[str, Any]:

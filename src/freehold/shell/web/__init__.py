@@ -9,7 +9,7 @@ Adding a page, all of it in three places:
 1. `pages/<thing>.py` holds handlers, `def things(visit: Visit) -> Response`, and the list
    `PAGES = [shows("/things", things), acts("/things/{id}/stop", stop)]`; add the module to `MODULES` in
    `menu.py`. Handlers run in a worker thread and may block. They get a `visit.Visit`: `node`,
-   `services`, `session`, `params` (of the address), `query`, `form`. They call the same node functions as
+   `host`, `session`, `params` (of the address), `query`, `form`. They call the same node functions as
    `node/api/control.py`, and return `visit.show("things.html", rows=rows)`, or after an act
    `visit.go("/things", "The thing has stopped.")`: redirect, and the next page says the sentence. Any
    `FreeholdError` that escapes becomes a page with its message and hint; a form that should be shown again

@@ -21,7 +21,7 @@ from freehold.kernel.web.visit import Page, Visit
 from freehold.shell.web.entering import Entering
 from freehold.shell.web.gate import Gate
 from freehold.shell.web.live import Live
-from freehold.shell.web.menu import PAGES, waiting
+from freehold.shell.web.menu import entries, pages, topics, waiting
 from freehold.shell.web.rendering import Rendering
 from freehold.shell.web.sessions import Session, Sessions
 from freehold.vault.spool import sweep
@@ -35,10 +35,10 @@ class Console:
 
     def __init__(self, door: Door, pages: Iterable[Page]) -> None:
         self.door = door
-        self.rendering = Rendering(waiting)
+        self.rendering = Rendering(waiting, entries())
         self.sessions = Sessions(door.settings.console_idle_minutes * 60)
         self.entering = Entering(door, self.sessions, self.rendering)
-        self.live = Live(door, waiting)
+        self.live = Live(door, topics)
         self._pages = list(pages)
 
     def routes(self) -> list[Route]:
@@ -67,7 +67,7 @@ class Console:
 
     async def _events(self, request: Request) -> Response:
         session = self.entering.session(request, used=False)
-        if session is None or self.door.services is None:
+        if session is None or self.door.host is None:
             # 204 tells a browser not to ask again
             return Response(status_code=204)
         # its reader goes on sending nothing, so one that ended its side is gone
@@ -78,7 +78,7 @@ class Console:
         async def answer(request: Request) -> Response:
             live = "x-freehold-live" in request.headers
             session = self.entering.session(request, used=not live)
-            if session is None or self.door.services is None:
+            if session is None or self.door.host is None:
                 return self.entering.ask(request)
             visit = self._visit(request, session, live=live)
             try:
@@ -121,10 +121,10 @@ class Console:
     def _visit(
         self, request: Request, session: Session, *, form: Form | None = None, live: bool = False
     ) -> Visit:
-        assert self.door.services is not None
+        assert self.door.host is not None
         return Visit(
             door=self.door,
-            services=self.door.services,
+            host=self.door.host,
             session=session,
             path=request.url.path.removeprefix(CONSOLE_PATH),
             params=request.path_params,
@@ -147,7 +147,7 @@ def create(door: Door) -> Gate:
     if (door.home / UPLOADS).is_dir():
         # of a process that was killed while somebody was publishing
         sweep(door.home / UPLOADS)
-    console = Console(door, PAGES)
+    console = Console(door, pages())
     inside = Starlette(routes=list(console.routes()))
     inside.router.redirect_slashes = False
     return Gate(inside, door.settings.console_hosts, console.has_session)

@@ -62,7 +62,7 @@ class Entering:
 
     async def show(self, request: Request) -> Response:
         """The page for a new node, a locked one, or one that runs."""
-        if self.session(request) and self._door.services is not None:
+        if self.session(request) and self._door.host is not None:
             return RedirectResponse(CONSOLE_PATH + "/", 303)
         return self._page(request, 200)
 
@@ -70,7 +70,7 @@ class Entering:
         self, request: Request, status: int, error: FreeholdError | None = None, name: str = ""
     ) -> Response:
         door = self._door
-        kind = "new" if door.is_new else "locked" if door.services is None else "running"
+        kind = "new" if door.is_new else "locked" if door.host is None else "running"
         return self._rendering.page(
             "enter.html",
             status,
@@ -78,7 +78,7 @@ class Entering:
             error=error,
             theme=self.chosen_theme(request),
             name=name or door.settings.name,
-            needs_name=door.services is None and not door.settings.name,
+            needs_name=door.host is None and not door.settings.name,
             next=_next(request.query_params.get("next", "")),
             least=passphrases.LEAST_CHARACTERS,
         )

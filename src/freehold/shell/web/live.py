@@ -18,7 +18,7 @@ from starlette.responses import StreamingResponse
 
 from freehold.chain.errors import ChainUnreachable, RpcError
 from freehold.kernel.door import Door
-from freehold.shell.services import Services
+from freehold.kernel.host import Host
 from freehold.shell.web.sessions import Session
 
 MAX_STREAMS = 6
@@ -39,8 +39,8 @@ class Stream:
 class Live:
     """Looks at the node once a second while somebody looks at a page, however many do."""
 
-    def __init__(self, door: Door, waiting: Callable[[Services], Any]) -> None:
-        self._door, self._waiting = door, waiting
+    def __init__(self, door: Door, topics: Callable[[Host], dict[str, object]]) -> None:
+        self._door, self._topics = door, topics
         self._streams: set[Stream] = set()
         self._seen: dict[str, Any] = {}
         self._task: asyncio.Task[None] | None = None
@@ -80,27 +80,21 @@ class Live:
 
     async def _look(self) -> None:
         while self._streams and not self._door.closing.is_set():
-            services = self._door.services
-            if services is not None:
-                found = await run_in_threadpool(self._state, services)
+            host = self._door.host
+            if host is not None:
+                found = await run_in_threadpool(self._state, host)
                 changed = {name for name, value in found.items() if self._seen.get(name, value) != value}
                 self._seen |= found
                 for stream in self._streams:
                     stream.topics |= changed
             await asyncio.sleep(LOOK_EVERY_SECONDS)
 
-    def _state(self, services: Services) -> dict[str, Any]:
-        with services.node.store.log() as log:
+    def _state(self, host: Host) -> dict[str, Any]:
+        with host.node.store.log() as log:
             size = log.size()
-        found = {
-            "log": size,
-            "jobs": [
-                (job["id"], job["step"], job["round"], job["running"]) for job in services.jobs.overview()
-            ],
-            "requests": self._waiting(services),
-        }
+        found: dict[str, Any] = {"log": size, **self._topics(host)}
         if time.monotonic() - self._chain_at > CHAIN_EVERY_SECONDS:
             self._chain_at = time.monotonic()
             with contextlib.suppress(ChainUnreachable, RpcError):
-                found["chain"] = services.node.chain.block_number()
+                found["chain"] = host.node.chain.block_number()
         return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from freehold.kernel.door import CONSOLE_PATH
+from freehold.kernel.feature import MenuEntry
+from freehold.kernel.host import Host
 from freehold.kernel.web import charts, words
-from freehold.shell.services import Services
 
 _HERE = Path(__file__).parent
 _FEATURES = _HERE.parents[1] / "features"
@@ -23,9 +24,9 @@ _TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=ut
 class Rendering:
     """Makes pages; one for the whole console."""
 
-    def __init__(self, waiting: Callable[[Services], int]) -> None:
+    def __init__(self, waiting: Callable[[Host], dict[str, int]], menu: Sequence[MenuEntry]) -> None:
         self.waiting = waiting
-        """How many things wait for the owner's decision."""
+        """How many things wait for the owner, by page."""
         self._files = {path.name: path.read_bytes() for path in sorted((_HERE / "static").iterdir())}
         digest = hashlib.sha256(b"\0".join(self._files.values())).hexdigest()
         self.version = digest[:16]
@@ -41,6 +42,7 @@ class Rendering:
             "root": CONSOLE_PATH,
             "static": lambda name: f"{CONSOLE_PATH}/static/{self.version}/{name}",
             "charts": charts,
+            "MENU": menu,
             "PURPOSES": words.PURPOSES,
         }
 

@@ -11,6 +11,7 @@ from freehold.core import epsilons
 from freehold.core.documents import Asset, Grant, Receipt
 from freehold.core.errors import NotFound, Unavailable
 from freehold.features.data import offering, publishing
+from freehold.features.earnings.ledger import Ledger
 from freehold.features.grants import consent, granting
 from freehold.features.privacy import budget
 from freehold.features.privacy.rules import promises
@@ -39,7 +40,7 @@ def _sold(visit: Visit) -> dict[str, int]:
     """Units earned by selling access, by dataset; nothing while the chain does not answer."""
     sums: dict[str, int] = {}
     with suppress(Unavailable):
-        for move in visit.services.ledger.moves():
+        for move in visit.host.part(Ledger).moves():
             if move.kind == "grant":
                 sums[move.asset] = sums.get(move.asset, 0) + move.units
     return sums

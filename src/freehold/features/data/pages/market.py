@@ -38,7 +38,7 @@ def _stands(node: Node, row: dict[str, Any]) -> bool:
 
 def look_again(visit: Visit) -> Response:
     """Read the peers' catalogues."""
-    failed = viewing.refresh(visit.services)
+    failed = viewing.refresh(visit.host)
     if failed:
         names = ", ".join(row["url"] for row in failed[:3])
         return visit.go("/market", f"Looked everywhere; no answer from {names}.", "warn")

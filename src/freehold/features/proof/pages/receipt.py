@@ -52,7 +52,7 @@ def verify(visit: Visit) -> Response:
     receipt_id = _found(visit)
     if visit.form.text("anchor") == "yes":
         logbook.anchor(visit.node)
-    Verifications.of(visit.session.kept).begin(visit.services, receipt_id)
+    Verifications.of(visit.session.kept).begin(visit.host, receipt_id)
     return visit.go(f"/uses/{receipt_id}#verified")
 
 

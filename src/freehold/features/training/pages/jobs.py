@@ -9,6 +9,7 @@ from starlette.responses import Response
 from freehold.core.documents import Claim
 from freehold.core.errors import NotFound
 from freehold.features.proof.sentences import readable
+from freehold.features.training.jobs import Jobs
 from freehold.features.training.rules import findings
 from freehold.kernel.node import Node
 from freehold.kernel.web.people import name_of
@@ -32,7 +33,7 @@ _ENDS = ("done", "withheld")
 def job(visit: Visit) -> Response:
     """One job as it stands now."""
     node = visit.node
-    found = visit.services.jobs.get(visit.params["job"])
+    found = visit.host.part(Jobs).get(visit.params["job"])
     stored = node.store.state(f"job:{found['id']}")
     stages = [(key, label) for key, label in STAGES.items() if key not in _ENDS]
     past = list(STAGES).index(found["step"]) > list(STAGES).index("rounds")
@@ -109,19 +110,19 @@ def _state(asset_id: str, owner: str, found: dict[str, Any]) -> str:
 
 def stop(visit: Visit) -> Response:
     """Stop a job until it is resumed."""
-    job_id = visit.services.jobs.hold(visit.params["job"])
+    job_id = visit.host.part(Jobs).hold(visit.params["job"])
     return visit.go(f"/jobs/{job_id}", "Stopped. What was trained stays; resume it at any time.")
 
 
 def resume(visit: Visit) -> Response:
     """Go on with a job."""
-    job_id = visit.services.jobs.resume(visit.params["job"])
+    job_id = visit.host.part(Jobs).resume(visit.params["job"])
     return visit.go(f"/jobs/{job_id}", "It goes on.")
 
 
 def ask_release(visit: Visit) -> Response:
     """What releasing a model that was held back means."""
-    found = visit.services.jobs.get(visit.params["job"])
+    found = visit.host.part(Jobs).get(visit.params["job"])
     if found["step"] != "withheld":
         raise NotFound("this model is not held back", hint="Look at Models.")
     return visit.show("release.html", job=found, scores=percents(found["scores"]))
@@ -129,7 +130,7 @@ def ask_release(visit: Visit) -> Response:
 
 def release(visit: Visit) -> Response:
     """Release it all the same."""
-    job_id = visit.services.jobs.release(visit.params["job"])
+    job_id = visit.host.part(Jobs).release(visit.params["job"])
     return visit.go(f"/jobs/{job_id}", "It is being released.")
 
 

@@ -15,6 +15,7 @@ from freehold.core.errors import FreeholdError, InvalidInput, NotFound
 from freehold.features.data import publishing
 from freehold.features.privacy.rules import promises
 from freehold.features.training import previewing
+from freehold.features.training.jobs import Jobs
 from freehold.features.training.ordering import Order
 from freehold.features.training.planning import MAX_OWNERS
 from freehold.features.training.rules import findings
@@ -134,7 +135,7 @@ def _draft(visit: Visit, sent: Upload | None) -> Draft:
     if not order.assets:
         raise InvalidInput("no dataset was chosen", hint="Tick at least one.")
     try:
-        preview = previewing.preview(visit.node, visit.services.peers, order)
+        preview = previewing.preview(visit.node, visit.host.peers, order)
     except FreeholdError as error:
         error.message = error.message.replace(sent.path.name, sent.name)
         raise
@@ -212,7 +213,7 @@ def start(visit: Visit) -> Response:
     """Place the order."""
     draft = _kept(visit)
     order = replace(draft.order, at_most_units=paying.agreed(visit))
-    job_id = visit.services.jobs.start(order)
+    job_id = visit.host.part(Jobs).start(order)
     visit.session.kept.pop("order", None)
     draft.close()
     return visit.go(f"/jobs/{job_id}", "Training has begun. You can leave this page; it goes on by itself.")

@@ -13,9 +13,10 @@ from freehold.core.documents import Asset, Receipt
 from freehold.core.errors import Unavailable
 from freehold.core.money import dollars
 from freehold.features.earnings import earning
-from freehold.features.earnings.ledger import Move
+from freehold.features.earnings.ledger import Ledger, Move
 from freehold.features.grants import asking, requests
 from freehold.features.proof.sentences import readable
+from freehold.features.training.jobs import Jobs
 from freehold.features.training.pages import disputes
 from freehold.kernel.anchored_head import ChainLostState, LogBehind, LogForked
 from freehold.kernel.chain_identity import OtherChain
@@ -65,7 +66,7 @@ def home(visit: Visit) -> Response:
     money, made = None, None
     with suppress(Unavailable):
         money = earning.overview(node)
-        made = earned(visit.services.ledger.moves(), money["earned_units"], node.now())
+        made = earned(visit.host.part(Ledger).moves(), money["earned_units"], node.now())
     published = any(_own(node))
     return visit.show(
         "home.html",
@@ -150,7 +151,7 @@ def _gas(node: Node) -> list[dict[str, str]]:
 def _jobs(visit: Visit) -> list[dict[str, str]]:
     """Training jobs that need a word."""
     todo = []
-    for job in visit.services.jobs.overview():
+    for job in visit.host.part(Jobs).overview():
         text = ""
         if job["error"]:
             why = readable(visit.node, job["error"]["title"])
@@ -190,7 +191,7 @@ def trouble(name: str, code: str) -> str:
 
 def _health(visit: Visit) -> dict[str, Any]:
     """One sentence, and whether it is good news."""
-    look = visit.services.readiness.look()
+    look = visit.host.readiness.look()
     wrong = [trouble(name, code) for name, code in look.reasons.items() if code]
     if wrong:
         return {"good": False, "sentence": f"Something needs attention: {'; '.join(wrong)}."}

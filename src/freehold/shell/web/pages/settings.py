@@ -97,7 +97,7 @@ def forget_peer(visit: Visit) -> Response:
 def add_peer(visit: Visit) -> Response:
     """Meet another node."""
     try:
-        party = viewing.add_peer(visit.services, visit.form.text("url", 300))
+        party = viewing.add_peer(visit.host, visit.form.text("url", 300))
     except FreeholdError as error:
         return settings(visit, error)
     return visit.go("/settings", f"Connected to {party['name']}. Its offers are in your catalogue now.")

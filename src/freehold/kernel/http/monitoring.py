@@ -11,7 +11,8 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from freehold.core.errors import NotAllowed
-from freehold.shell.services import Services
+from freehold.kernel.host import Host
+from freehold.kernel.registry import everything
 
 if TYPE_CHECKING:
     from freehold.kernel.metrics import Metrics
@@ -25,7 +26,7 @@ class MetricsPrivate(NotAllowed):
     code = "metrics.private"
 
 
-def router(services: Services) -> APIRouter:
+def router(host: Host) -> APIRouter:
     """`/readyz` for all, `/metrics` for those the settings admit."""
     routes = APIRouter()
     made: list[Metrics] = []
@@ -33,17 +34,17 @@ def router(services: Services) -> APIRouter:
 
     @routes.get("/readyz", responses={503: {"description": "Not ready; `checks` say why."}})
     def ready() -> JSONResponse:
-        look = services.readiness.look()
+        look = host.readiness.look()
         return JSONResponse(look.to_json(), status_code=200 if look.ready else 503)
 
     @routes.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
     def metrics(request: Request) -> Response:
-        _require_admitted(request, services.node.settings.metrics)
+        _require_admitted(request, host.node.settings.metrics)
         from freehold.kernel import metrics as page  # noqa: PLC0415 - takes 0.1 s to import
 
         with making:
             if not made:
-                made.append(page.Metrics(services))
+                made.append(page.Metrics(host))
             return Response(made[0].text(), media_type=page.CONTENT_TYPE)
 
     return routes
@@ -75,6 +76,9 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def overview(services: Services) -> dict[str, Any]:
+def overview(host: Host) -> dict[str, Any]:
     """Recurring work and jobs with state, attempts, last error and next try."""
-    return {"work": services.work.overview(), "jobs": services.retries.overview()}
+    return {
+        "work": host.work.overview(),
+        "jobs": [row for tasks in everything().every("tasks") for row in tasks(host)],
+    }

@@ -15,17 +15,16 @@ from freehold.core.http_signature import MAX_SKEW_SECONDS, Stamp, read, verify, 
 from freehold.core.http_signature import Request as SignedRequest
 from freehold.core.origins import Origin
 from freehold.core.signing import Envelope, parse_envelope
-from freehold.features.grants import consent, granting, unused
-from freehold.features.models import releasing
-from freehold.features.proof import proving
-from freehold.features.training import auditing, holding, lending
-from freehold.kernel import logbook, nonces, pending
+from freehold.kernel import nonces, pending
+from freehold.kernel.feature import PeerCall
+from freehold.kernel.host import Host
 from freehold.kernel.http.bodies import most_values, require_partner
 from freehold.kernel.limits import RateLimited
 from freehold.kernel.naming import own_names
 from freehold.kernel.node import Node
+from freehold.kernel.operation import Waiting
+from freehold.kernel.registry import Registry, everything
 from freehold.log.note import VerifierKey
-from freehold.shell.services import Services
 
 MAX_BODY_BYTES = 32 * 1024 * 1024
 
@@ -62,73 +61,45 @@ def read_body(raw: bytes, most: int = MOST_VALUES) -> dict[str, Any]:
     return value
 
 
-def router(services: Services) -> APIRouter:
-    """Signed routes; each handler gets (sender's account, body).
-
-    A body is parsed after its signature is checked, so that a stranger's costs one hash.
-    """
-    node = services.node
+def router(host: Host, registry: Registry) -> APIRouter:
+    """Signed routes; a body is parsed after its signature is checked, so that a stranger's costs one hash."""
+    node = host.node
     routes = APIRouter(prefix="/peer")
 
     def hello(request: Request, raw: RawBody) -> dict[str, Any]:
         envelope = parse_envelope(read_body(raw).get("party"))
-        _authenticate(services, request, raw, envelope)
+        _authenticate(host, request, raw, envelope)
         node.accept_party(envelope)
         return {"account": node.account}
 
-    def signed(handle: Callable[[str, dict[str, Any]], dict[str, Any]]) -> Callable[..., dict[str, Any]]:
-        def endpoint(request: Request, raw: RawBody) -> dict[str, Any]:
-            sender = _authenticate(services, request, raw)
-            most = most_values(request.url.path, partner=bool(request.state.partner))
-            return handle(sender, read_body(raw, most))
-
-        return endpoint
-
-    def grants(request: Request, response: Response, raw: RawBody) -> dict[str, Any]:
-        answer = granting.issue(node, _authenticate(services, request, raw), read_body(raw))
-        if "status" in answer:
-            response.status_code = 202
-        return answer
-
     routes.post("/hello")(hello)
-    routes.post("/grants")(grants)
-    routes.post("/withdraw")(signed(lambda sender, body: consent.withdraw(node, sender, body)))
-    lender = services.lender
-    routes.post("/rounds/commit")(signed(lender.commit))
-    routes.post("/rounds/reveal")(signed(lender.reveal))
-    routes.post("/agreements")(signed(lender.agree))
-    routes.post("/calls")(signed(services.gateway.would_answer))
-    routes.post("/countersign")(
-        signed(lambda sender, body: lending.countersign(node, sender, body.get("receipts")))
-    )
-    routes.post("/releases")(signed(lambda sender, body: releasing.accept_release(node, sender, body)))
-    routes.post("/proofs")(signed(lambda _, body: logbook.proofs(node, _ids(body), may_anchor=False)))
-    routes.post("/audits")(signed(lambda sender, body: auditing.open_to(node, sender, body)))
-    routes.post("/tests")(signed(lambda sender, body: holding.show(node, sender, body)))
-    routes.post("/tests/open")(signed(lambda sender, body: holding.open_for(node, sender, body)))
-    routes.post("/model-evidence")(signed(lambda _, body: proving.give_model_evidence(services, body)))
-    routes.post("/evidence")(signed(lambda sender, body: proving.give_evidence(services, sender, body)))
+    for call in registry.every("peer_calls"):
+        routes.post(call.path)(_signed(host, call))
     return routes
 
 
-def _seen(services: Services, stamp: Stamp, *, partner: bool) -> bool:
+def _signed(host: Host, call: PeerCall) -> Callable[..., Any]:
+    def endpoint(request: Request, response: Response, raw: RawBody) -> Any:
+        sender = _authenticate(host, request, raw)
+        most = most_values(request.url.path, partner=bool(request.state.partner))
+        answer = call.act(host, sender, read_body(raw, most))
+        if isinstance(answer, Waiting):
+            response.status_code = 202
+            return answer.answer
+        return answer
+
+    return endpoint
+
+
+def _seen(host: Host, stamp: Stamp, *, partner: bool) -> bool:
     """Whether a request was here before; asking is to cost a stranger's host no byte of disk."""
-    node, expires_at = services.node, stamp.created_at + 2 * MAX_SKEW_SECONDS
+    node, expires_at = host.node, stamp.created_at + 2 * MAX_SKEW_SECONDS
     now, name = node.now(), f"{stamp.account}:{stamp.nonce}"
     if partner:
-        return services.nonces.holds(stamp.account, stamp.nonce) or node.store.seen_nonce(
-            name, expires_at, now
-        )
+        return host.nonces.holds(stamp.account, stamp.nonce) or node.store.seen_nonce(name, expires_at, now)
     if stamp.created_at > now and node.store.seen_nonce(name, expires_at, now, most=nonces.MOST_AHEAD):
         return True
-    return services.nonces.seen(stamp.account, stamp.nonce, stamp.created_at, expires_at, now)
-
-
-def _ids(body: dict[str, Any]) -> list[str]:
-    ids = body.get("ids")
-    if not isinstance(ids, list) or not all(isinstance(item, str) for item in ids):
-        raise InvalidInput("ids is a list of document ids")
-    return ids
+    return host.nonces.seen(stamp.account, stamp.nonce, stamp.created_at, expires_at, now)
 
 
 def _as_signed(request: Request, raw: bytes, names: tuple[Origin, ...]) -> tuple[SignedRequest, bool]:
@@ -154,27 +125,25 @@ def _as_signed(request: Request, raw: bytes, names: tuple[Origin, ...]) -> tuple
     return signed, spoken is not None
 
 
-def _authenticate(
-    services: Services, request: Request, raw: bytes, introduced: Envelope | None = None
-) -> str:
+def _authenticate(host: Host, request: Request, raw: bytes, introduced: Envelope | None = None) -> str:
     """The account that signed the request, once; it may be one that introduces itself with it.
 
     Raises:
         UnknownParty, InvalidSignature, RateLimited, Replayed.
     """
-    stamp = _proven(services.node, request, raw, introduced.document if introduced else None)
+    stamp = _proven(host.node, request, raw, introduced.document if introduced else None)
     if introduced is not None:
-        services.node.check_party(introduced)
+        host.node.check_party(introduced)
     request.state.peer = stamp.account
     try:
-        services.callers.require(stamp.account)
+        host.callers.require(stamp.account)
     except RateLimited:
-        services.tally.refusal("peer")
+        host.tally.refusal("peer")
         raise
-    with services.node.store.reading() as connection:
+    with host.node.store.reading() as connection:
         partner = pending.is_partner(connection, stamp.account)
     request.state.partner = stamp.account if partner else ""
-    if _seen(services, stamp, partner=partner):
+    if _seen(host, stamp, partner=partner):
         raise Replayed("this request was received before", hint="Sign a new one with a fresh nonce.")
     return stamp.account
 
@@ -187,7 +156,7 @@ def vouch(node: Node, request: Request) -> None:
     """
     stamp, length = _proven(node, request, None), int(request.headers["content-length"])
     # notes a purchase, if need be, so that the values of its body are bounded as a partner's
-    require_partner(length, partner=unused.has_dealt(node, stamp.account))
+    require_partner(length, partner=everything().has_dealt(node, stamp.account))
 
 
 def _proven(node: Node, request: Request, raw: bytes | None, introduced: Document | None = None) -> Stamp:

@@ -1,13 +1,14 @@
-"""One FastAPI application out of the four routers, with the limits and errors they share."""
+"""One FastAPI application out of what kernel and features answer, with the limits and errors they share."""
 
 from __future__ import annotations
 
 import hmac
 import json
 import logging
+from collections.abc import Callable
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
@@ -15,13 +16,12 @@ from starlette.types import Receive, Scope, Send
 
 from freehold.core.errors import FreeholdError, InvalidInput
 from freehold.core.version import VERSION
-from freehold.features.gateway import paid
-from freehold.features.payments.rules.payment import HEADER
+from freehold.kernel.host import Host
+from freehold.kernel.http import monitoring, operations, peer, public
 from freehold.kernel.http.gate import Gate, retry_after
 from freehold.kernel.limits import Buckets
+from freehold.kernel.registry import everything
 from freehold.kernel.shape import Problem
-from freehold.shell.http import control, operations, peer, public
-from freehold.shell.services import Services
 
 _log = logging.getLogger("freehold")
 _tracebacks = Buckets(6)
@@ -37,8 +37,8 @@ _REFUSALS: dict[int | str, dict[str, Any]] = {
 class Served:
     """The application of one node, to stand behind its gate."""
 
-    def __init__(self, routes: FastAPI, services: Services, api_token: str) -> None:
-        self._routes, self._services = routes, services
+    def __init__(self, routes: FastAPI, host: Host, api_token: str) -> None:
+        self._routes, self._host = routes, host
         self._token = f"Bearer {api_token}".encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -58,18 +58,24 @@ class Served:
         """
         request = Request(scope)
         if request.url.path.startswith("/peer/"):
-            peer.vouch(self._services.node, request)
-        else:
-            self._services.gateway.vouch(request.headers.get(HEADER))
+            peer.vouch(self._host.node, request)
+            return
+        for path, vouch in everything().vouching.items():
+            if request.url.path == path:
+                vouch(self._host, request.headers)
 
 
-def guarded(services: Services, api_token: str) -> Gate:
+Routes = Callable[[Host, str], APIRouter]
+
+
+def guarded(host: Host, api_token: str, *also: Routes) -> Gate:
     """The application of one node behind a gate of its own."""
-    return Gate(create(services, api_token), services.node.settings, services.tally)
+    return Gate(create(host, api_token, *also), host.node.settings, host.tally)
 
 
-def create(services: Services, api_token: str) -> Served:
+def create(host: Host, api_token: str, *also: Routes) -> Served:
     """The application of one node."""
+    registry = everything()
     app = FastAPI(
         title="Freehold node",
         version=VERSION,
@@ -78,17 +84,20 @@ def create(services: Services, api_token: str) -> Served:
         redoc_url=None,
         responses=_REFUSALS,
     )
-    app.include_router(public.router(services.node))
-    app.include_router(operations.router(services))
-    app.include_router(peer.router(services))
-    app.include_router(paid.router(services.node, services.gateway))
-    app.include_router(control.router(services, api_token))
+    app.include_router(public.router(host.node, registry))
+    app.include_router(monitoring.router(host))
+    app.include_router(peer.router(host, registry))
+    for routes in registry.every("routes"):
+        app.include_router(routes(host))
+    app.include_router(operations.router(host, registry, api_token))
+    for more in also:
+        app.include_router(more(host, api_token))
     app.add_exception_handler(FreeholdError, _problem)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(Exception, _crash)
     _describe(app)
-    return Served(app, services, api_token)
+    return Served(app, host, api_token)
 
 
 def _describe(app: FastAPI) -> None:

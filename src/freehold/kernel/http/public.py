@@ -10,17 +10,16 @@ from fastapi.responses import PlainTextResponse
 from freehold.chain import deployments
 from freehold.core.errors import NotFound
 from freehold.core.version import VERSION
-from freehold.features.data.publishing import catalogue
-from freehold.features.grants import consent
 from freehold.kernel import logbook
 from freehold.kernel.node import Node
+from freehold.kernel.registry import Registry
 from freehold.log.store import NotInLog
 from freehold.log.tiles import TILE_WIDTH, TileAddress
 
 _TILE_HEADERS = {"cache-control": "public, max-age=31536000, immutable"}
 
 
-def router(node: Node) -> APIRouter:
+def router(node: Node, registry: Registry) -> APIRouter:
     """Routes that read only."""
     routes = APIRouter()
 
@@ -39,11 +38,7 @@ def router(node: Node) -> APIRouter:
 
     @routes.get("/catalogue")
     def offers() -> dict[str, Any]:
-        assets = catalogue(node)
-        asks_first = [
-            one.document.id for one in assets if consent.approval_of(node, one.document.id) == "ask"
-        ]
-        return {"assets": [envelope.to_json() for envelope in assets], "asks_first": asks_first}
+        return {name: value for say in registry.every("catalogue") for name, value in say(node).items()}
 
     @routes.get("/documents/{document_id}")
     def document(document_id: str) -> dict[str, Any]:

@@ -1,0 +1,36 @@
+"""Models: released with shares for those whose data made them, and a pool that nobody can redirect."""
+
+from __future__ import annotations
+
+from freehold.features.models import pages, releasing
+from freehold.kernel.feature import Feature, MenuEntry, PeerCall
+from freehold.kernel.host import Host
+from freehold.kernel.recurring import PAYMENTS_SECONDS, Piece
+
+
+def _recurring(host: Host) -> tuple[Piece, ...]:
+    return (
+        Piece(
+            "shares",
+            "tell owners of models their shares",
+            PAYMENTS_SECONDS,
+            lambda: releasing.tell_owners(host.node, host.peers),
+        ),
+    )
+
+
+FEATURE = Feature(
+    name="models",
+    about="Released models: shares for those whose data made them, and a pool that nobody can redirect.",
+    needs=("payments",),
+    peer_calls=(
+        PeerCall(
+            "/releases",
+            lambda host, sender, body: releasing.accept_release(host.node, sender, body),
+            heavy=True,
+        ),
+    ),
+    recurring=(_recurring,),
+    pages=tuple(pages.PAGES),
+    menu=(MenuEntry("/models", "Models", 50),),
+)

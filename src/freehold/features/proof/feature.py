@@ -1,0 +1,26 @@
+"""Proof: who used what, where a thing came from, the log, and evidence for a stranger."""
+
+from __future__ import annotations
+
+from freehold.features.proof import proving
+from freehold.features.proof.gathering import Gathering
+from freehold.features.proof.pages import lineage, log, receipt, uses
+from freehold.kernel.feature import Feature, MenuEntry, PeerCall
+
+FEATURE = Feature(
+    name="proof",
+    about="Who used what, where a thing came from, the log, and evidence for a stranger.",
+    parts=(lambda host: Gathering(host.node),),
+    peer_calls=(
+        PeerCall("/evidence", proving.give_evidence, heavy=True),
+        PeerCall(
+            "/model-evidence", lambda host, _, body: proving.give_model_evidence(host, body), heavy=True
+        ),
+    ),
+    pages=(*uses.PAGES, *receipt.PAGES, *lineage.PAGES, *log.PAGES),
+    menu=(
+        MenuEntry("/uses", "Who used it", 30),
+        MenuEntry("/lineage", "Lineage", 70),
+        MenuEntry("/log", "Proof", 80),
+    ),
+)

@@ -1,0 +1,87 @@
+"""Training together: a builder plans and runs it, owners lend noised updates, validators and judges look."""
+
+from __future__ import annotations
+
+from freehold.features.training import auditing, holding, lending
+from freehold.features.training.jobs import Jobs
+from freehold.features.training.lending import Lender
+from freehold.features.training.pages import disputes, jobs, train
+from freehold.features.training.retrying import Retries
+from freehold.kernel.feature import Feature, Metric, PeerCall
+from freehold.kernel.host import Host
+from freehold.kernel.recurring import Piece
+
+RETRY_SECONDS = 2.0
+
+
+def _recurring(host: Host) -> tuple[Piece, ...]:
+    return (Piece("jobs", "go on with jobs whose pause is over", RETRY_SECONDS, lambda: _go_on(host)),)
+
+
+def _go_on(host: Host) -> None:
+    host.node.continuity.require_going()
+    host.part(Retries).go_on()
+
+
+def _news(host: Host) -> object:
+    return [(job["id"], job["step"], job["round"], job["running"]) for job in host.part(Jobs).overview()]
+
+
+def _states(host: Host) -> dict[tuple[str, ...], float]:
+    states = [job["state"] for job in host.part(Retries).overview()]
+    return {(state,): states.count(state) for state in ("running", "waiting", "stopped", "done")}
+
+
+FEATURE = Feature(
+    name="training",
+    about="A builder plans and runs it, owners lend noised updates, validators and judges look.",
+    needs=("models",),
+    parts=(
+        lambda host: Lender(host.node),
+        lambda host: Jobs(host.node, host.peers),
+        lambda host: Retries(host.node, host.part(Jobs)),
+    ),
+    peer_calls=(
+        PeerCall(
+            "/rounds/commit",
+            lambda host, sender, body: host.part(Lender).commit(sender, body),
+            heavy=True,
+            numbers=True,
+        ),
+        PeerCall(
+            "/rounds/reveal", lambda host, sender, body: host.part(Lender).reveal(sender, body), heavy=True
+        ),
+        PeerCall(
+            "/agreements",
+            lambda host, sender, body: host.part(Lender).agree(sender, body),
+            heavy=True,
+            numbers=True,
+        ),
+        PeerCall(
+            "/countersign",
+            lambda host, sender, body: lending.countersign(host.node, sender, body.get("receipts")),
+            large=True,
+        ),
+        PeerCall("/audits", lambda host, sender, body: auditing.open_to(host.node, sender, body)),
+        PeerCall("/tests", lambda host, sender, body: holding.show(host.node, sender, body), heavy=True),
+        PeerCall(
+            "/tests/open",
+            lambda host, sender, body: holding.open_for(host.node, sender, body),
+            heavy=True,
+            numbers=True,
+        ),
+    ),
+    recurring=(_recurring,),
+    metrics=(
+        Metric(
+            "freehold_jobs",
+            "gauge",
+            "Training jobs: running, waiting, stopped, done.",
+            _states,
+            labels=("state",),
+        ),
+    ),
+    tasks=(lambda host: host.part(Retries).overview(),),
+    pages=(*train.PAGES, *jobs.PAGES, *disputes.PAGES),
+    topics={"jobs": _news},
+)

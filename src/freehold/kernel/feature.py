@@ -1,0 +1,148 @@
+"""What a feature adds to a node, in one registration: its `feature.py`, the first file to read of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from fastapi import APIRouter
+
+from freehold.core.errors import FreeholdError
+from freehold.kernel.databases.tables import Step
+from freehold.kernel.finding import Finding
+from freehold.kernel.host import Host
+from freehold.kernel.node import Node
+from freehold.kernel.operation import Bound
+from freehold.kernel.recurring import Piece
+from freehold.kernel.web.visit import Page
+
+
+@dataclass(frozen=True)
+class PeerCall:
+    """A signed request of another node: `(host, sender's account, body) -> answer`."""
+
+    path: str
+    """Below `/peer`."""
+    act: Callable[[Host, str, dict[str, Any]], Any]
+    """May answer `Waiting` for HTTP 202."""
+    heavy: bool = False
+    """Takes long, or reads much: such work has turns of its own."""
+    large: bool = False
+    """Whether a known party's body may be large; a heavy call's may."""
+    numbers: bool = False
+    """Whether a partner's body is updates or tables: millions of values."""
+
+
+@dataclass(frozen=True)
+class MenuEntry:
+    """A line of the console's menu."""
+
+    path: str
+    label: str
+    place: int
+    """Smaller ones stand higher."""
+    waiting: Callable[[Host], int] | None = None
+    """How many things there wait for the owner."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One metric of `GET /metrics`."""
+
+    name: str
+    kind: str
+    """counter or gauge"""
+    meaning: str
+    read: Callable[[Host], Mapping[tuple[str, ...], float]]
+    """Values by their labels; `{(): value}` without any."""
+    labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ClaimKind:
+    """A kind of claim: who says what about what."""
+
+    name: str
+    about: str
+    """What its subject is: a run, a model, a grant, a receipt, ..."""
+    meaning: str
+    """A sentence."""
+
+
+@dataclass(frozen=True)
+class AssetKind:
+    """A kind of thing that can be owned and licensed."""
+
+    name: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Action:
+    """Something that a grant can allow."""
+
+    name: str
+    meaning: str
+    """A sentence, with the holder as its subject."""
+    pays: str = ""
+    """Whom the money of a use reaches: `pool`, `owner`, ...; empty where a use costs nothing."""
+
+
+@dataclass(frozen=True)
+class Reminder:
+    """Something that waits for the owner, shown at Home."""
+
+    path: str
+    sentence: str
+    count: int = 1
+
+
+@dataclass(frozen=True)
+class Feature:
+    """A registration. Two that say the same name, path, command or kind do not start."""
+
+    name: str
+    about: str
+    """A sentence."""
+    needs: tuple[str, ...] = ()
+    """Features that it imports, with all that those need."""
+    operations: tuple[Bound, ...] = ()
+    peer_calls: tuple[PeerCall, ...] = ()
+    routes: tuple[Callable[[Host], APIRouter], ...] = ()
+    """Open to everybody, where a protocol of others says how they look."""
+    vouching: Mapping[str, Callable[[Host, Mapping[str, str]], None]] = field(default_factory=dict)
+    """Path of a route open to everybody -> raises unless the head of a request shows who sends a large body."""
+    partners: tuple[Callable[[Node, str], bool], ...] = ()
+    """Whether an account has dealt with this party; may note what the chain tells of it."""
+    finders: Mapping[str, Callable[[Host, str], str]] = field(default_factory=dict)
+    """Kind of thing -> its id, of what somebody typed."""
+    parts: tuple[Callable[[Host], object], ...] = ()
+    """Long-lived parts; one of each class, found by `host.part`."""
+    recurring: tuple[Callable[[Host], tuple[Piece, ...]], ...] = ()
+    pages: tuple[Page, ...] = ()
+    menu: tuple[MenuEntry, ...] = ()
+    reminders: tuple[Callable[[Host], Iterable[Reminder]], ...] = ()
+    notices: tuple[Callable[[Node], Iterable[FreeholdError]], ...] = ()
+    """What is wrong with this home, as `status` and the console say it."""
+    facts: tuple[Callable[[Host], Mapping[str, Any]], ...] = ()
+    """What `status` says of it; `STATUS` in its `wire` is their shape."""
+    tasks: tuple[Callable[[Host], list[dict[str, Any]]], ...] = ()
+    """Jobs in the background, as `status` lists them."""
+    topics: Mapping[str, Callable[[Host], Any]] = field(default_factory=dict)
+    """Topic of news -> what open pages are told has changed when it has."""
+    listens: Mapping[type, Callable[[Any, Any], None]] = field(default_factory=dict)
+    """Event -> what is done in the same transaction or call: `(node, event)`."""
+    asset_kinds: tuple[AssetKind, ...] = ()
+    claim_kinds: tuple[ClaimKind, ...] = ()
+    actions: tuple[Action, ...] = ()
+    migrations: tuple[Step, ...] = ()
+    metrics: tuple[Metric, ...] = ()
+    doctor: tuple[Callable[[Any], Iterable[Finding]], ...] = ()
+    """Checks of a home from outside, as `freehold doctor` asks them."""
+    settings: tuple[str, ...] = ()
+    """Names of the settings that it reads and no other feature does."""
+    catalogue: tuple[Callable[[Node], Mapping[str, Any]], ...] = ()
+    """What it says at `/catalogue`, which other nodes read."""
+    terminal_only: tuple[str, ...] = ()
+    """Commands written by hand: more than one operation each."""

@@ -1,0 +1,95 @@
+"""Every registered operation as a route below `/api`, described in OpenAPI by what it asks and answers."""
+
+from __future__ import annotations
+
+import hmac
+import inspect
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Depends, Path, Query, Request, Response
+from pydantic import create_model
+from pydantic.fields import FieldInfo
+
+from freehold.kernel.host import Host
+from freehold.kernel.http.gate import Unauthorised
+from freehold.kernel.operation import Bound, Operation
+from freehold.kernel.operation import Request as Asked
+from freehold.kernel.registry import Registry
+
+
+def router(host: Host, registry: Registry, token: str) -> APIRouter:
+    """All operations, for whoever has the token."""
+
+    def authorised(request: Request) -> None:
+        given = request.headers.get("authorization", "")
+        if not hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
+            raise Unauthorised("this needs the node's API token", hint="It lies in HOME/api-token.")
+
+    routes = APIRouter(prefix="/api", dependencies=[Depends(authorised)])
+    # what is fixed before what has a part in braces, which would match it too
+    for bound in sorted(registry.operations, key=lambda one: one.operation.path.count("{")):
+        add(routes, host, registry, bound)
+    return routes
+
+
+def add(routes: APIRouter, host: Host, registry: Registry, bound: Bound) -> None:
+    """The route of one operation."""
+    operation = bound.operation
+    answers: dict[int | str, dict[str, Any]] = {200: {"model": operation.answers}}
+    if operation.waiting is not None:
+        answers[202] = {"model": operation.waiting, "description": "Not yet."}
+    routes.add_api_route(
+        operation.path,
+        _endpoint(operation, lambda request: registry.perform(host, bound, request)),
+        methods=[operation.verb],
+        response_model=None,
+        responses=answers,
+        operation_id=operation.method,
+        summary=operation.summary,
+        description=operation.text,
+        tags=[operation.name.split(".")[0]],
+    )
+
+
+def _endpoint(operation: Operation[Any], perform: Callable[[Any], Any]) -> Callable[..., Response]:
+    """A function whose signature says to FastAPI what stands in path, query and body."""
+    fields = operation.asks.model_fields
+    in_path = set(operation.in_path)
+    parameters = [_parameter(name, fields[name], Path()) for name in operation.in_path]
+    rest = {name: info for name, info in fields.items() if name not in in_path}
+    if operation.verb == "GET":
+        parameters += [_parameter(name, info, Query()) for name, info in rest.items()]
+    elif rest:
+        parameters.append(_body(operation, rest))
+
+    def endpoint(**given: Any) -> Response:
+        body = given.pop("body", None)
+        if body is not None:
+            given |= {name: getattr(body, name) for name in body.model_fields_set}
+        status, content = operation.written(perform(operation.asks(**given)))
+        return Response(content, status, media_type="application/json")
+
+    endpoint.__name__ = operation.method
+    endpoint.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    return endpoint
+
+
+def _parameter(name: str, info: FieldInfo, where: Any) -> inspect.Parameter:
+    default = inspect.Parameter.empty if info.is_required() else info.get_default(call_default_factory=True)
+    if info.description:
+        where.description = info.description
+    annotation = Annotated.__class_getitem__((info.annotation, *info.metadata, where))  # type: ignore[attr-defined]
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+
+
+def _body(operation: Operation[Any], rest: dict[str, FieldInfo]) -> inspect.Parameter:
+    model = operation.asks
+    if len(rest) < len(model.model_fields):
+        fields: dict[str, Any] = {name: (info.annotation, info) for name, info in rest.items()}
+        model = create_model(f"{model.__name__}Body", __base__=Asked, __doc__=model.__doc__, **fields)
+    if any(info.is_required() for info in rest.values()):
+        return inspect.Parameter("body", inspect.Parameter.KEYWORD_ONLY, annotation=Annotated[model, Body()])
+    return inspect.Parameter(
+        "body", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[model | None, Body()]
+    )

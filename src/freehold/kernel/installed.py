@@ -1,0 +1,44 @@
+"""Which features there are, and the parts of their folders, loaded when named.
+
+A part is a file of a fixed name in a feature's folder: `feature` (its registration), `wire` (what its operations
+ask and answer), `terminal` (how commands show that), `tables` (its migrations). This is the one place that
+imports by name; commands, migrations and the registry get features here, so that each loads only what it needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib import import_module
+from importlib.util import find_spec
+from types import ModuleType
+from typing import Any
+
+PACKAGE = "freehold.features"
+KERNEL = "kernel"
+"""What the kernel adds stands in files of the same names."""
+
+
+def owners() -> tuple[str, ...]:
+    """The kernel and every feature."""
+    return (KERNEL, *names())
+
+
+def names() -> tuple[str, ...]:
+    """Every feature, those that others need first."""
+    found: tuple[str, ...] = import_module(PACKAGE).FEATURES
+    return found
+
+
+def part(feature: str, name: str) -> ModuleType | None:
+    """A part of one feature's folder; None where it has none."""
+    package = f"freehold.{KERNEL}" if feature == KERNEL else f"{PACKAGE}.{feature}"
+    module = f"{package}.{name}"
+    return import_module(module) if find_spec(module) else None
+
+
+def said(name: str, variable: str) -> Iterator[tuple[str, Any]]:
+    """(owner, value of a variable) for kernel and features that have such a part and say so."""
+    for feature in owners():
+        module = part(feature, name)
+        if module is not None and hasattr(module, variable):
+            yield feature, getattr(module, variable)

@@ -1,0 +1,213 @@
+"""An operation: one typed act of the owner, said once, with five faces.
+
+    HTTP      `kernel.http.operations` makes a route and its OpenAPI
+    command   `kernel.terminal.building` makes a command with options and `--json`
+    Python    `shell.library.generate` writes a method
+    MCP       `shell.mcp` offers a tool
+    console   pages read its request's fields, and call the same act
+
+A feature's `wire.py` says what its operations ask and answer (light imports: commands load nothing else);
+its `feature.py` says which function does each. Defaults and bounds stand in the request alone.
+
+>>> class Ring(Request):
+...     '''Ring a bell.'''
+...     times: int = 1
+...     '''How often.'''
+>>> class Rung(Shape):
+...     '''A bell that rang.'''
+...     times: int
+...     '''How often.'''
+>>> RING = Operation("bell.ring", Ring, Rung, "/bell", Effect.CHANGES)
+>>> RING.verb, RING.method, RING.summary
+('POST', 'bell_ring', 'Ring a bell.')
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from typing import Any, Generic, TypeVar, cast, get_args
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+from pydantic.fields import FieldInfo
+
+from freehold.kernel.surface import Flag, Plain
+
+
+class Request(BaseModel):
+    """What an operation asks; unknown fields are refused, nothing is coerced. Its docstring is the operation's."""
+
+    model_config = ConfigDict(
+        extra="forbid", strict=True, use_attribute_docstrings=True, defer_build=True, frozen=True
+    )
+
+
+class Nothing(Request):
+    """Nothing is asked."""
+
+
+class Effect(StrEnum):
+    """What an operation does to the world, so that a person or a machine knows before calling it."""
+
+    READS = "reads"
+    """Changes nothing."""
+    CHANGES = "changes"
+    """Can be taken back."""
+    LASTS = "lasts"
+    """Cannot: it is signed, logged or on chain."""
+    SPENDS = "spends"
+    """May take dollars from the wallet; asks for a limit."""
+
+
+Q = TypeVar("Q", bound=Request)
+A = TypeVar("A")
+_IN_PATH = re.compile(r"{(\w+)}")
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """An answer that is not final: HTTP 202."""
+
+    answer: Mapping[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Operation(Generic[Q]):
+    """One operation, without what does it."""
+
+    name: str
+    """`group.verb` or `verb`: the command's words, with dots."""
+    asks: type[Q]
+    answers: Any
+    """A shape, or a union of them."""
+    path: str
+    """Below `/api`; parts in braces are fields of the request."""
+    effect: Effect
+    verb: str = ""
+    """HTTP method; by default GET for what reads."""
+    method: str = ""
+    """Name in Python; by default the name's words."""
+    gives: str = ""
+    """Field of the answer that the Python method returns, where it does not return all of it."""
+    waiting: Any = None
+    """Shape of a 202 answer."""
+    example: str = ""
+    """Of its command; empty where it has none of its own."""
+    words: str = ""
+    """What its help says first, where that is not what its request's docstring says."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "verb", self.verb or ("GET" if self.effect is Effect.READS else "POST"))
+        object.__setattr__(self, "method", self.method or self.name.replace(".", "_").replace("-", "_"))
+
+    @cached_property
+    def text(self) -> str:
+        """What it does, at length."""
+        return inspect.cleandoc(self.words or self.asks.__doc__ or "")
+
+    @property
+    def summary(self) -> str:
+        """What it does, in a sentence."""
+        return self.text.split("\n\n")[0].replace("\n", " ")
+
+    @property
+    def in_path(self) -> tuple[str, ...]:
+        """Fields that stand in the path."""
+        return tuple(_IN_PATH.findall(self.path))
+
+    @cached_property
+    def fields(self) -> dict[str, Field]:
+        """What is asked, field by field."""
+        return {name: Field(name, info) for name, info in self.asks.model_fields.items()}
+
+    @cached_property
+    def _adapter(self) -> TypeAdapter[Any]:
+        return TypeAdapter(self.answers)
+
+    @cached_property
+    def _waiting_adapter(self) -> TypeAdapter[Any]:
+        return TypeAdapter(self.waiting)
+
+    def schema(self) -> dict[str, Any]:
+        """JSON Schema of its answer."""
+        return self._adapter.json_schema(mode="serialization")
+
+    def written(self, answer: Any) -> tuple[int, bytes]:
+        """HTTP status and JSON of an answer, which has every field that its shape says and no other.
+
+        Raises:
+            ValueError: it has not.
+        """
+        status, adapter = 200, self._adapter
+        if isinstance(answer, Waiting):
+            status, adapter, answer = 202, self._waiting_adapter, answer.answer
+        if isinstance(answer, BaseModel):
+            answer = answer.model_dump(mode="json", exclude_unset=True)
+        content = json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode()
+        adapter.validate_json(content)
+        return status, content
+
+    def read(self, answer: Any, *, waiting: bool = False) -> Any:
+        """An answer as the shape it has; of a newer node it may say more."""
+        return (self._waiting_adapter if waiting else self._adapter).validate_python(
+            answer, strict=False, extra="ignore"
+        )
+
+    def taken(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The request as it travels, of what people typed; names are those of the faces, None is left out.
+
+        Raises:
+            InvalidInput: a value cannot be read.
+        """
+        names = {field.face: field for field in self.fields.values()}
+        return {
+            names[face].name: names[face].surface.take(value)
+            for face, value in given.items()
+            if value is not None
+        }
+
+    def does(self, act: Callable[[Any, Q], Any]) -> Bound:
+        """This operation with the function that does it."""
+        return Bound(self, cast("Callable[[Any, Request], Any]", act))
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field of a request."""
+
+    name: str
+    info: FieldInfo
+
+    @property
+    def surface(self) -> Plain:
+        """How it is typed."""
+        return next((one for one in self._marks() if isinstance(one, Plain)), Plain())
+
+    @property
+    def flag(self) -> Flag:
+        """How it stands on the command line."""
+        return next((one for one in self._marks() if isinstance(one, Flag)), Flag())
+
+    @property
+    def face(self) -> str:
+        """Its name where people type."""
+        return self.surface.name(self.name)
+
+    def _marks(self) -> Iterator[Any]:
+        yield from self.info.metadata
+        # also of `Annotated[...] | None`, whose marks pydantic leaves where they are written
+        for one in get_args(self.info.annotation):
+            yield from getattr(one, "__metadata__", ())
+
+
+@dataclass(frozen=True)
+class Bound:
+    """An operation and the function `(host, request) -> answer` that does it."""
+
+    operation: Operation[Any]
+    act: Callable[[Any, Request], Any]

@@ -1,0 +1,115 @@
+"""How the fields of a request look where people type: dollars, files, names of things.
+
+A request travels in exact values (`price_units: 2500000`, an absolute path, an id). On the command line and in
+Python the same field is typed as people say it (`--price 2.50`, `patients.csv`, `Tumour model`); its annotation
+says how one becomes the other, once for all faces.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from freehold.core import epsilon, money
+
+
+@dataclass(frozen=True)
+class Plain:
+    """A value that is the same everywhere."""
+
+    python = ""
+    """How the generated client's signature spells its type; empty for the field's own."""
+
+    def name(self, field: str) -> str:
+        """The field's name where people type."""
+        return field
+
+    def take(self, given: Any) -> Any:
+        """The value that travels."""
+        return given
+
+
+@dataclass(frozen=True)
+class Dollars(Plain):
+    """`price_units` is typed as dollars, `price`."""
+
+    python = "str"
+
+    def name(self, field: str) -> str:
+        """Without its unit."""
+        return field.removesuffix("_units").removesuffix("_micro")
+
+    def take(self, given: Any) -> Any:
+        """Millionths of a dollar.
+
+        Raises:
+            InvalidInput.
+        """
+        return money.units(str(given))
+
+
+@dataclass(frozen=True)
+class Epsilon(Plain):
+    """`epsilon_micro` is typed as a number, `epsilon`."""
+
+    python = "str | float"
+
+    def name(self, field: str) -> str:
+        """Without its unit."""
+        return field.removesuffix("_micro")
+
+    def take(self, given: Any) -> Any:
+        """Millionths.
+
+        Raises:
+            InvalidInput.
+        """
+        return epsilon.parse(str(given))
+
+
+@dataclass(frozen=True)
+class LocalFile(Plain):
+    """A file of the machine on which node and owner are: it travels as an absolute path."""
+
+    python = "str | Path"
+
+    def take(self, given: Any) -> Any:
+        """Its absolute path."""
+        return str(Path(given).expanduser().resolve())
+
+
+@dataclass(frozen=True)
+class Reference(Plain):
+    """A thing by id, the beginning of one, or a name; the node looks it up before the operation begins."""
+
+    kind: str
+    """Which of the registered finders looks: `asset`, `dataset`, `model`, `grant`, `receipt`, ..."""
+    python = "str | Identified"
+
+    def take(self, given: Any) -> Any:
+        """What was typed, or the id of a value."""
+        if isinstance(given, str) or given is None:
+            return given
+        if isinstance(given, Iterable):
+            return [self.take(one) for one in given]
+        return str(given.id)
+
+
+@dataclass(frozen=True)
+class Flag:
+    """How a field stands on the command line, where its own name and type do not say it."""
+
+    names: tuple[str, ...] = ()
+    """Such as `--max`, `-o`; empty for the field's name."""
+    positional: bool = False
+    metavar: str | None = None
+    help: str | None = None
+    """In place of the field's description."""
+
+
+ARGUMENT = Flag(positional=True)
+DOLLARS = Dollars()
+EPSILON = Epsilon()
+FILE = LocalFile()
