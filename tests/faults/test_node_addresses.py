@@ -235,11 +235,11 @@ def test_one_room_connects_to_what_strangers_name():
         if re.search(r"httpx\.(Async)?Client\(|urlopen|httpx\.(get|post|stream)\(", path.read_text())
     }  # fmt: skip
     assert clients == {
-        "node/reaching.py",  # strangers: checked
+        "kernel/reaching.py",  # strangers: checked
         "chain/endpoint.py",  # rpc_url, the owner's setting
-        "node/health/home.py",  # this node itself
-        "node/health/network.py",  # peers that the owner typed
-        "cli/client.py",  # this node itself
+        "shell/doctor/home.py",  # this node itself
+        "shell/doctor/network.py",  # peers that the owner typed
+        "kernel/client.py",  # this node itself
     }
     named = re.findall(r"^    (\w*(?:url|uri|endpoint|link|href|callback)\w*):", (source / "core/documents.py").read_text(), re.MULTILINE)  # fmt: skip
     assert named == ["endpoints"]

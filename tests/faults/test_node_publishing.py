@@ -265,7 +265,7 @@ from node_tables import make, write
 from freehold.chain.client import Chain
 from freehold.chain.rpc import Rpc
 from freehold.core.errors import FreeholdError
-from freehold.kernel import publishing
+from freehold.features.data import publishing
 from freehold.kernel.node import Node
 from freehold.kernel.settings import Settings
 from freehold.vault.keystore import Keys

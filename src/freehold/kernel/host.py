@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Protocol, TypeVar, runtime_checkable
 
 from freehold.kernel import upkeep
+from freehold.kernel.countersigning import Countersigner
 from freehold.kernel.limits import Buckets
 from freehold.kernel.node import Node
 from freehold.kernel.nonces import Nonces
@@ -51,13 +52,14 @@ class Host:
         self.callers = Buckets(node.settings.peer_requests_per_minute)
         self.nonces = Nonces(node.now())
         self.peers = Peers(node)
+        self.countersigner = Countersigner(node, self.peers)
         self.readiness = Readiness(node)
         self._parts: dict[type, object] = {}
         for make in parts:
             made = make(self)
             self._parts[type(made)] = made
         added = (piece for pieces in recurring for piece in pieces(self))
-        self.work = Work((*added, *upkeep.pieces(node)))
+        self.work = Work((*upkeep.pieces(node, self.countersigner), *added))
 
     def part(self, kind: type[T]) -> T:
         """The one long-lived part of a kind."""

@@ -81,9 +81,9 @@ class WrongAnswer(VerificationFailed):
 class Buyer:
     """Buys calls of other nodes' models; usable from several threads, one call per model at a time."""
 
-    def __init__(self, node: Node, peers: Peers) -> None:
+    def __init__(self, node: Node, peers: Peers, countersigner: Countersigner | None = None) -> None:
         self._node, self._peers = node, peers
-        self._countersigner = Countersigner(node, peers)
+        self._countersigner = countersigner or Countersigner(node, peers)
 
     def quote(
         self,

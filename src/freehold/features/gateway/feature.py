@@ -10,19 +10,14 @@ from freehold.features.payments.rules.payment import HEADER
 from freehold.kernel.feature import Feature, PeerCall
 from freehold.kernel.host import Host
 from freehold.kernel.node import Node
-from freehold.kernel.recurring import PAYMENTS_SECONDS, Piece
+from freehold.kernel.recurring import Piece
 
 PRUNE_SECONDS = 3_600.0
 
 
 def _recurring(host: Host) -> tuple[Piece, ...]:
     node = host.node
-    return (
-        Piece(
-            "receipts", "countersign what was bought", PAYMENTS_SECONDS, host.part(Buyer).flush, at_stop=True
-        ),
-        Piece("answers", "let go of old answers, give back room", PRUNE_SECONDS, lambda: tidy(node)),
-    )
+    return (Piece("answers", "let go of old answers, give back room", PRUNE_SECONDS, lambda: tidy(node)),)
 
 
 def tidy(node: Node) -> None:
@@ -35,7 +30,7 @@ FEATURE = Feature(
     name="gateway",
     about="Answers of models by the call, sold here and bought elsewhere.",
     needs=("models",),
-    parts=(lambda host: Gateway(host.node), lambda host: Buyer(host.node, host.peers)),
+    parts=(lambda host: Gateway(host.node), lambda host: Buyer(host.node, host.peers, host.countersigner)),
     peer_calls=(
         PeerCall("/calls", lambda host, sender, body: host.part(Gateway).would_answer(sender, body)),
     ),

@@ -21,7 +21,6 @@ from freehold.core.errors import (
 )
 from freehold.core.signing import Envelope, parse_envelope
 from freehold.features.data.publishing import open_table
-from freehold.features.gateway.buying import Buyer
 from freehold.features.proof.gathering import Gathering
 from freehold.features.training.checks.replaying import replay, table_json
 from freehold.features.training.rounds import records_of
@@ -101,7 +100,7 @@ def collected(host: Host, receipt_id: str, *, may_anchor: bool = True) -> tuple[
     if receipt.provider == node.account:
         bundle, report = _gathered(node, host.peers, _sold(node, receipt), receipt, may_anchor=may_anchor)
         return bundle, check(bundle, chain=node.chain, must_be_final=False) if report.ok else report
-    host.part(Buyer).flush(receipt.provider)
+    host.countersigner.flush(receipt.provider)
     try:
         answer = host.peers.ask(receipt.provider, "/peer/evidence", {"receipt": receipt.id}, timeout=120)
     except Conflict as error:

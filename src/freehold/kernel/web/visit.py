@@ -8,19 +8,37 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from starlette.responses import RedirectResponse, Response
 
-from freehold.kernel.door import CONSOLE_PATH
+from freehold.kernel.door import CONSOLE_PATH, Door
 from freehold.kernel.host import Host
+from freehold.kernel.node import Node
 from freehold.kernel.web.forms import Form
-from freehold.shell.web.sessions import Session
 
-if TYPE_CHECKING:
-    from freehold.kernel.door import Door
-    from freehold.kernel.node import Node
-    from freehold.shell.web.rendering import Rendering
+
+class Session(Protocol):
+    """Somebody who is logged in."""
+
+    csrf: str
+    """Stands in every form that this session may post."""
+    notices: list[tuple[str, str]]
+    """(kind, sentence) to show with the next page."""
+    kept: dict[str, Any]
+    """What pages keep for the next one, in memory."""
+
+    def say(self, sentence: str, kind: str = "good") -> None:
+        """Show a sentence with the next page."""
+
+
+class Rendering(Protocol):
+    """Makes pages."""
+
+    waiting: Callable[[Host], dict[str, int]]
+
+    def page(self, template: str, status: int, **values: Any) -> Response:
+        """A template as an answer."""
 
 
 @dataclass(frozen=True)

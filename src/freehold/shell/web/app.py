@@ -82,7 +82,7 @@ class Console:
                 return self.entering.ask(request)
             visit = self._visit(request, session, live=live)
             try:
-                return await self._answer(request, page, visit)
+                return await self._answer(request, page, session, visit)
             except FreeholdError as error:
                 return await run_in_threadpool(
                     visit.show, "error.html", error.http_status, message=error.message, hint=error.hint
@@ -98,11 +98,11 @@ class Console:
 
         return answer
 
-    async def _answer(self, request: Request, page: Page, visit: Visit) -> Response:
+    async def _answer(self, request: Request, page: Page, session: Session, visit: Visit) -> Response:
         form = Form()
         if page.method == "POST":
-            form = await self._form(request, page, visit.session)
-        visit = self._visit(request, visit.session, form=form, live=visit.live)
+            form = await self._form(request, page, session)
+        visit = self._visit(request, session, form=form, live=visit.live)
         try:
             return await run_in_threadpool(page.handler, visit)
         except BaseException:
