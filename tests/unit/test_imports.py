@@ -38,8 +38,9 @@ NEEDS = {
     "proof": (),
 }
 """Of features that have no `feature.py` yet."""
-OPEN = frozenset((Path(__file__).parent / "data" / "open_arrows.txt").read_text().split("
-")) - {""}
+OPEN = frozenset(
+    line for line in (Path(__file__).parent / "data" / "open_arrows.txt").read_text().splitlines() if line
+)
 """Arrows that still point the wrong way. None is added; one that is mended is taken out."""
 
 
