@@ -46,6 +46,8 @@ AREAS = {
     "rights": Area(
         (
             "src/freehold/kernel/rights/*.py",
+            "src/freehold/kernel/use.py",
+            "src/freehold/kernel/countersigning.py",
             "src/freehold/core/terms.py",
             "src/freehold/features/grants/granting.py",
             "src/freehold/features/grants/issuing.py",

@@ -1,4 +1,4 @@
-"""The holder's signatures under receipts, handed to the providers in batches."""
+"""The last step of a use: its holder signs the receipt too, and hands it to the provider, in batches."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from freehold.core.errors import FreeholdError, NotFound, Unavailable
-from freehold.core.signing import Envelope
+from freehold.core.documents import Grant, Receipt
+from freehold.core.errors import FreeholdError, InvalidDocument, InvalidInput, NotFound, Unavailable
+from freehold.core.signing import Envelope, parse_envelope
 from freehold.kernel.node import Node
 from freehold.kernel.peers import Peers
 from freehold.kernel.reaching import TIMEOUT_SECONDS
+from freehold.kernel.rights.check import require_receipt_fits
 from freehold.kernel.store import Transaction
 
 BATCH = 200
@@ -20,7 +22,51 @@ FLUSH_AT = 20
 FLUSH_AFTER_SECONDS = 5.0
 MOST_AT_ONCE = 8
 """Providers that are sent theirs at the same time."""
+MOST_ACCEPTED = 1_000
 _DUE = "countersign:"
+
+
+def read(node: Node, value: Any, grant: Grant) -> tuple[Envelope, Receipt]:
+    """A receipt as its provider hands it over: signed by it alone, for a use that the grant allows.
+
+    Raises:
+        InvalidDocument, InvalidSignature, NotAllowed.
+    """
+    envelope = parse_envelope(value)
+    receipt = envelope.document
+    if not isinstance(receipt, Receipt):
+        raise InvalidDocument("a receipt was expected")
+    if {signature.role for signature in envelope.signatures} != {"provider"}:
+        raise InvalidDocument("a receipt comes signed by its provider alone", field="signatures")
+    node.check(envelope, partial=True)
+    require_receipt_fits(receipt, grant)
+    return envelope, receipt
+
+
+def countersigned(node: Node, receipt: Envelope) -> Envelope:
+    """The receipt with the holder's signature, which is this node's, beside the provider's."""
+    return receipt.with_signature(node.seal(receipt.document, "holder").signatures[0])
+
+
+def accept(node: Node, holder: str, values: Any) -> dict[str, Any]:
+    """Take the holder's signatures under receipts this node gave.
+
+    Raises:
+        InvalidSignature, NotFound, InvalidInput.
+    """
+    if not isinstance(values, list) or len(values) > MOST_ACCEPTED:
+        raise InvalidInput(f"receipts is a list of at most {MOST_ACCEPTED:,} envelopes")
+    envelopes = [parse_envelope(value) for value in values]
+    for envelope in envelopes:
+        receipt = envelope.document
+        if not isinstance(receipt, Receipt) or receipt.holder != holder or receipt.provider != node.account:
+            raise InvalidDocument("only the holder of a receipt of this node can countersign it")
+        node.store.get(receipt.id)
+        node.check(envelope)
+    with node.store.transaction() as tx:
+        for envelope in envelopes:
+            tx.put(envelope)
+    return {"countersigned": len(envelopes)}
 
 
 class Countersigner:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from freehold.core.errors import InvalidInput
-from freehold.kernel import logbook
+from freehold.kernel import countersigning, logbook
 from freehold.kernel.feature import Feature, PeerCall
 from freehold.kernel.host import Host
 
@@ -18,5 +18,12 @@ def _proofs(host: Host, _: str, body: dict[str, object]) -> object:
 OWN = Feature(
     name="kernel",
     about="A party with keys, store, log, chain and peers.",
-    peer_calls=(PeerCall("/proofs", _proofs, heavy=True),),
+    peer_calls=(
+        PeerCall(
+            "/countersign",
+            lambda host, sender, body: countersigning.accept(host.node, sender, body.get("receipts")),
+            large=True,
+        ),
+        PeerCall("/proofs", _proofs, heavy=True),
+    ),
 )

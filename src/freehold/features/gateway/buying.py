@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 
 from freehold.core.canonical import parse
-from freehold.core.documents import Asset, Grant, Receipt
+from freehold.core.documents import Asset, Grant
 from freehold.core.errors import (
     Conflict,
     FreeholdError,
@@ -31,11 +31,11 @@ from freehold.core.errors import (
 )
 from freehold.core.ids import hash_bytes, sha256_hex
 from freehold.core.money import dollars
-from freehold.core.signing import Envelope, parse_envelope, recover
+from freehold.core.signing import Envelope, recover
 from freehold.core.terms import price_of
 from freehold.core.typed_data import voucher_digest
 from freehold.features.gateway.rules.answer import is_rounded, output_hash, read_request, request_body
-from freehold.features.gateway.served import money
+from freehold.features.gateway.served import REASON
 from freehold.features.grants.granting import obtain
 from freehold.features.payments import spending
 from freehold.features.payments.chain_facts import read_channel
@@ -43,7 +43,7 @@ from freehold.features.payments.rules.errors import GrantUnknown
 from freehold.features.payments.rules.payment import HEADER, signature_bytes, to_header
 from freehold.features.payments.spending import DEPOSIT_CALLS, Record
 from freehold.features.proof import proving
-from freehold.kernel import ceiling
+from freehold.kernel import ceiling, countersigning
 from freehold.kernel.ceiling import Act, Payment
 from freehold.kernel.countersigning import Countersigner
 from freehold.kernel.node import Node
@@ -53,9 +53,9 @@ from freehold.kernel.rights.check import (
     GrantExpired,
     GrantUsedUp,
     SpendCapReached,
-    require_receipt_fits,
     use_price,
 )
+from freehold.kernel.use import money_lines
 
 CAP_CALLS = 10_000
 """Calls, of as many rows as one may have, that a grant's spend cap allows unless another cap is given."""
@@ -348,7 +348,7 @@ class Buyer:
                 hint="At most this one call was paid. Close the channel, or tell the owner.",
                 **error.fields,
             ) from error
-        signed = envelope.with_signature(self._node.seal(envelope.document, "holder").signatures[0])
+        signed = countersigning.countersigned(self._node, envelope)
         with self._node.store.transaction() as tx:
             tx.put(signed)
             tx.set(f"spending:{record['channel']}", paid)
@@ -360,12 +360,7 @@ class Buyer:
     def _checked(self, record: Record, grant: Grant, body: bytes, value: Any) -> Envelope:
         if not isinstance(value, dict) or set(value) != {"model", "outputs", "receipt"}:
             raise WrongAnswer("an answer has exactly model, outputs and receipt")
-        envelope = parse_envelope(value["receipt"])
-        receipt = envelope.document
-        if not isinstance(receipt, Receipt):
-            raise WrongAnswer("the receipt is another document")
-        self._node.check(envelope, partial=True)
-        require_receipt_fits(receipt, grant)
+        envelope, receipt = countersigning.read(self._node, value["receipt"], grant)
         rows = len(json.loads(body)["rows"])
         evidence = {
             "request": sha256_hex(body),
@@ -374,13 +369,16 @@ class Buyer:
             **({"rows": rows} if grant.terms.per == "row" else {}),
         }
         wrong = (
-            ("signatures", {item.role for item in envelope.signatures} != {"provider"}),
             ("action", receipt.action != "infer"),
             ("model", value["model"] != grant.asset),
             ("output", receipt.output != output_hash(value)),
             ("outputs", not _fits(value["outputs"], rows, grant.terms.round_to)),
             ("evidence", receipt.evidence != evidence),
-            ("money", receipt.money != money(self._node.account, record["pool"], use_price(grant, rows))),
+            (
+                "money",
+                receipt.money
+                != money_lines(self._node.account, record["pool"], use_price(grant, rows), REASON),
+            ),
         )
         for field, broken in wrong:
             if broken:

@@ -23,13 +23,8 @@ _CURSOR = "answers:pruned"
 _BYTES = "sold_bytes"
 
 
-def keep(node: Node, tx: Transaction, key: str, request: str, answer: bytes, receipt: Receipt) -> None:
-    """Keep the answer that a payment bought, and let go of the oldest where there is no more room.
-
-    Raises:
-        AlreadyAnswered.
-    """
-    tx.answer(key, request, answer)
+def note(node: Node, tx: Transaction, key: str, answer: bytes, receipt: Receipt) -> None:
+    """Note that the answer which a payment bought takes room; the oldest go where there is no more."""
     tx.connection.execute(
         "INSERT INTO sold (key, buyer, receipt, bytes) VALUES (?, ?, ?, ?)",
         (key, receipt.holder, receipt.id, len(answer)),

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from freehold.core.canonical import canonical_bytes
-from freehold.core.documents import Asset, Grant, MoneyLine, Receipt
+from freehold.core.documents import Asset, Grant, Receipt
 from freehold.core.errors import Conflict, InvalidSignature
 from freehold.core.fixed import IntArray
-from freehold.core.signing import Envelope, recover
+from freehold.core.signing import recover
 from freehold.core.typed_data import CHANNELS_DOMAIN, Domain
+from freehold.features.gateway import pruning
 from freehold.features.gateway.rules.answer import Question, answer_json, output_hash
 from freehold.features.gateway.rules.quote import Quote
 from freehold.features.models.releasing import pool_of
@@ -22,6 +22,8 @@ from freehold.features.payments.rules.payment import signature_bytes
 from freehold.features.training.rules.logistic import predict
 from freehold.features.training.rules.scaling import Scaling
 from freehold.kernel.node import Node
+from freehold.kernel.store import AlreadyAnswered, Transaction
+from freehold.kernel.use import Done, Use, Work, perform
 
 REASON = "inference"
 
@@ -75,60 +77,49 @@ def load(node: Node, model_id: str) -> Served:
     return Served(asset, weights, Scaling.from_json(model["scaling"]), tuple(model["columns"]), quote)
 
 
-def make_receipt(
+def prediction(
     served: Served,
-    grant: Grant,
-    answer: dict[str, Any],
-    evidence: dict[str, str | int],
-    *,
-    rows: int,
-    sequence: int,
-    issued_at: int,
-) -> Receipt:
-    """The receipt of one call; it says how many rows it charges where each has its price."""
-    if served.quote.per == "row":
-        evidence = {**evidence, "rows": rows}
-    return Receipt(
-        grant=grant.id,
+    question: Question,
+    payer: str,
+    grant: Grant | Callable[[int, int], Grant],
+    **more: Any,
+) -> Use:
+    """The use that one call is, however it is paid."""
+    return Use(
+        request=question.hash,
+        grant=grant,
+        asset=served.asset,
+        holder=payer,
         action="infer",
-        provider=grant.issuer,
-        holder=grant.holder,
-        inputs=(served.asset.id,),
-        output=output_hash(answer),
-        money=money(grant.holder, served.quote.pool, served.quote.price_of(rows)),
-        evidence=evidence,
-        sequence=sequence,
-        issued_at=issued_at,
+        rows=len(question.rows),
+        payee=served.quote.pool,
+        reason=REASON,
+        **more,
     )
 
 
-def money(payer: str, pool: str, price_units: int) -> tuple[MoneyLine, MoneyLine]:
-    """What one call moves: from the payer's account to the model's pool."""
-    return (
-        MoneyLine(account=payer, delta_units=-price_units, reason=REASON),
-        MoneyLine(account=pool, delta_units=price_units, reason=REASON),
-    )
+def done(node: Node, key: str, answer: dict[str, Any], charge: Callable[[Transaction], None]) -> Done:
+    """What is worked out for a paid question, and takes room here once it is kept."""
+
+    def kept(tx: Transaction, receipt: Receipt, given: bytes) -> None:
+        charge(tx)
+        pruning.note(node, tx, key, given, receipt)
+
+    return Done(output_hash(answer), answer, kept)
 
 
-def response(answer: dict[str, Any], receipt: Envelope) -> bytes:
-    """What the caller gets, canonical, and again at every retry."""
-    return canonical_bytes({**answer, "receipt": receipt.to_json()})
-
-
-def repeated(node: Node, key: str, question: Question) -> bytes | None:
-    """The answer that this payment got before, if it did.
+def sold(node: Node, use: Use, work: Work) -> bytes:
+    """What a payment buys, and again at every retry.
 
     Raises:
-        PaymentReused: the payment was for another question. AnswerPruned.
+        PaymentReused: the payment was for another question. AnswerPruned. As `perform`.
     """
-    known = node.store.answered(key)
-    if known is None:
-        return None
-    if known[0] != question.hash:
+    try:
+        return require_held(perform(node, use, work))
+    except AlreadyAnswered:
         raise PaymentReused(
             "this payment was accepted for another question", hint="Make a new payment for a new question."
-        )
-    return require_held(known[1])
+        ) from None
 
 
 def require_held(answer: bytes) -> bytes:

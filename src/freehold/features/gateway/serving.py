@@ -1,12 +1,11 @@
 """The paid gateway: a released model answers a call when, and only when, the call is paid.
 
-A voucher pays for exactly one question. Receipt, log entry, use, accepted voucher and answer are one
-store transaction, so a call that was answered is charged once and a call that was not is not; the
-same voucher with the same question gets the same answer again, whatever happened in between.
+A voucher pays for exactly one question: a call is one use (`kernel.use`), and accepting its voucher is part of it.
 """
 
 from __future__ import annotations
 
+import functools
 import threading
 from typing import Any
 
@@ -14,18 +13,17 @@ from freehold.core.documents import Grant
 from freehold.core.errors import InvalidInput, NotFound
 from freehold.core.typed_data import CHANNELS_DOMAIN, Domain
 from freehold.features.data.publishing import require_own
-from freehold.features.gateway import pruning, rationing
+from freehold.features.gateway import rationing
 from freehold.features.gateway.rationing import Ration
 from freehold.features.gateway.rules.answer import Question, read_request
 from freehold.features.gateway.served import (
     Served,
+    done,
     load,
-    make_receipt,
-    repeated,
-    require_held,
+    prediction,
     require_plain_payer,
     require_signature,
-    response,
+    sold,
 )
 from freehold.features.gateway.transfers import Transfers
 from freehold.features.payments.chain_facts import MAX_REMEMBERED, ChainFacts
@@ -41,8 +39,10 @@ from freehold.features.payments.rules.errors import (
 from freehold.features.payments.rules.payment import Voucher, read_header
 from freehold.features.payments.settling import accepted_voucher, keep_voucher, settle
 from freehold.kernel.node import Node
-from freehold.kernel.rights.check import Standing, require_usable, use_price
-from freehold.kernel.rights.standing import authorise
+from freehold.kernel.rights.check import use_price
+from freehold.kernel.rights.standing import standing
+from freehold.kernel.store import Transaction
+from freehold.kernel.use import Done
 
 __all__ = ["Gateway", "settle", "switch"]
 
@@ -165,34 +165,57 @@ class Gateway:
             return known
 
     def _by_voucher(self, served: Served, question: Question, voucher: Voucher) -> bytes:
-        node = self._node
-        grant = self._grant(voucher)
+        node, grant = self._node, self._grant(voucher)
         require_signature(node, grant.holder, voucher.digest(self._channels), voucher.signature)
-        # the payer is in the key, or a stranger could ask for another's answer by the channel's name
-        key = f"voucher:{grant.holder}:{voucher.channel}:{voucher.cumulative_units}"
-        known = node.store.answered(key)
-        if known is not None and known[0] == question.hash:
-            # paid and answered: no later change of grant or channel takes it away
-            return require_held(known[1])
-        head = self._facts.head()
-        require_plain_payer(node, grant.holder, lambda: self._facts.has_code(grant.holder, head))
+        price = served.quote.price_of(len(question.rows))
+        head = functools.cache(self._facts.head)
+        use = prediction(
+            served,
+            question,
+            grant.holder,
+            grant,
+            # the payer is in both, or a stranger could ask for another's answer, or hold it up, by the channel's name
+            key=f"voucher:{grant.holder}:{voucher.channel}:{voucher.cumulative_units}",
+            alone=(f"channel:{grant.holder}:{voucher.channel}",),
+            evidence={
+                "request": question.hash,
+                "channel": voucher.channel,
+                "cumulative_units": voucher.cumulative_units,
+            },
+            standing=lambda: standing(node, grant, revoked=lambda _, one: self._facts.revoked(one, head())),
+        )
+
+        def work(_: int) -> Done:
+            require_plain_payer(node, grant.holder, lambda: self._facts.has_code(grant.holder, head()))
+            self._require_due(served, voucher, grant, price, head())
+            if use_price(grant, use.rows) != price:
+                raise PaymentRefused(
+                    "the grant has another price than the model", hint="Ask for a new grant."
+                )
+            return done(node, use.key, served.answer(question), charge)
+
+        def charge(tx: Transaction) -> None:
+            rationing.take(node, tx, served.asset.id, grant.holder, use.rows)
+            keep_voucher(tx, voucher, served.asset.id)
+
+        try:
+            return sold(node, use, work)
+        except NotFound as error:
+            raise GrantUnknown(error.message, hint=error.hint) from None
+        except (StaleVoucher, PaymentReused) as error:
+            # the payer's own signature, by which a client that lost its memory finds its place
+            state = self._facts.channel(voucher.channel, head())
+            accepted = accepted_voucher(node, voucher.channel)
+            error.fields["accepted"] = accepted
+            error.fields["expected_cumulative_units"] = due(state, accepted["cumulative_units"], price)
+            raise
+
+    def _require_due(self, served: Served, voucher: Voucher, grant: Grant, price: int, head: int) -> None:
+        """The voucher is of an open channel of its payer into the model's pool, and promises the next sum."""
         state = self._facts.channel(voucher.channel, head)
         require_open(state, payer=grant.holder, pool=served.quote.pool)
-        with node.exclusive(voucher.channel), node.exclusive(grant.id):
-            accepted = accepted_voucher(node, voucher.channel)
-            price = served.quote.price_of(len(question.rows))
-            try:
-                given = repeated(node, key, question)
-                if given is not None:
-                    return given
-                require_next(voucher, state, accepted["cumulative_units"], price)
-            except (StaleVoucher, PaymentReused) as error:
-                # the payer's own signature, by which a client that lost its memory finds its place
-                error.fields["accepted"] = accepted
-                error.fields["expected_cumulative_units"] = due(state, accepted["cumulative_units"], price)
-                raise
-            self._require_usable(grant, served, head, len(question.rows))
-            return self._keep(served, question, voucher, grant, key)
+        accepted = accepted_voucher(self._node, voucher.channel)
+        require_next(voucher, state, accepted["cumulative_units"], price)
 
     def _grant(self, voucher: Voucher) -> Grant:
         # documents never change, so reading and checking one again would find the same
@@ -210,45 +233,6 @@ class Gateway:
                 self._grants.clear()
             self._grants[grant.id] = grant
         return grant
-
-    def _require_usable(self, grant: Grant, served: Served, head: int, rows: int) -> None:
-        uses, spent_units = self._node.store.uses(grant.id)
-        standing = Standing(
-            now=self._node.now(),
-            uses=uses,
-            spent_units=spent_units,
-            revoked=self._facts.revoked(grant, head),
-            purchased=True,
-        )
-        require_usable(grant, served.asset, standing, holder=grant.holder, action="infer", rows=rows)
-        if use_price(grant, rows) != served.quote.price_of(rows):
-            raise PaymentRefused("the grant has another price than the model", hint="Ask for a new grant.")
-
-    def _keep(self, served: Served, question: Question, voucher: Voucher, grant: Grant, key: str) -> bytes:
-        node = self._node
-        answer, rows = served.answer(question), len(question.rows)
-        evidence: dict[str, str | int] = {
-            "request": question.hash,
-            "channel": voucher.channel,
-            "cumulative_units": voucher.cumulative_units,
-        }
-        with node.store.transaction() as tx:
-            rationing.take(node, tx, served.asset.id, grant.holder, rows)
-            uses, _ = node.store.uses(grant.id)
-            receipt = make_receipt(
-                served, grant, answer, evidence, rows=rows, sequence=uses + 1, issued_at=node.now()
-            )
-            envelope = node.seal(receipt, "provider")
-            given = response(answer, envelope)
-            try:
-                authorise(node, tx, grant.id)
-            except NotFound as error:
-                raise GrantUnknown(error.message, hint=error.hint) from None
-            tx.put(envelope)
-            tx.count_use(grant.id, served.quote.price_of(rows))
-            pruning.keep(node, tx, key, question.hash, given, receipt)
-            keep_voucher(tx, voucher, served.asset.id)
-        return given
 
 
 def _require_rows(served: Served, rows: int) -> None:

@@ -18,30 +18,27 @@ from freehold.chain.errors import ContractReverted, GasOverCap
 from freehold.chain.fees import FeeTooHigh
 from freehold.core.documents import Grant
 from freehold.core.ids import hash_bytes
-from freehold.features.gateway import pruning, rationing
+from freehold.features.gateway import rationing
 from freehold.features.gateway.rules.answer import Question
 from freehold.features.gateway.served import (
     Served,
-    make_receipt,
-    repeated,
+    done,
+    prediction,
     require_plain_payer,
     require_signature,
-    response,
+    sold,
 )
 from freehold.features.grants.issuing import parse_terms
 from freehold.features.payments import once
 from freehold.features.payments.rules.errors import PaymentRefused, PaymentReused
 from freehold.features.payments.rules.payment import Transfer, signature_bytes
-from freehold.kernel import pending
 from freehold.kernel.keeping import keeper
 from freehold.kernel.keeping.keeper import Errand
 from freehold.kernel.keeping.purse import GasDaySpent
 from freehold.kernel.keeping.subjects import Quarantined
 from freehold.kernel.node import Node
-from freehold.kernel.rights.check import Standing, require_usable
-
-_STRIPES = 4_096
-"""Locks for payments in hand; a lock for each payment would be kept for ever."""
+from freehold.kernel.rights.check import Standing
+from freehold.kernel.use import Done
 
 
 class Transfers:
@@ -51,7 +48,7 @@ class Transfers:
         self._node = node
 
     def answer(self, served: Served, question: Question, transfer: Transfer) -> bytes:
-        """Canonical JSON of `{model, outputs, receipt}`, after the payment is on chain.
+        """Canonical JSON of `{model, outputs, receipt}`, after the payment is on chain: one use, of a grant of its own.
 
         Raises:
             PaymentRefused: nothing was taken, or the authorization was spent elsewhere. PaymentReused.
@@ -69,17 +66,33 @@ class Transfers:
             )
         nonce = transfer.nonce(pool)
         key = f"transfer:{transfer.payer}:{nonce.hex()}"
-        # before any money moves: a question that cannot be answered is refused here
-        answer = served.answer(question)
-        with node.exclusive(f"transfer:{int.from_bytes(nonce[:8], 'big') % _STRIPES}"):
-            known = repeated(node, key, question)
-            if known is not None:
-                return known
-            intent = self._begin(served, question, transfer, key)
-            self._collect(transfer, pool, nonce, intent, key)
-            return self._keep(served, question, transfer, answer, intent, key)
 
-    def _begin(self, served: Served, question: Question, transfer: Transfer, key: str) -> dict[str, Any]:
+        def standing() -> Standing:
+            """As it stood when the payment was accepted, however late the answer is."""
+            now = (node.store.state(key) or {"at": node.now()})["at"]
+            return Standing(now=now, uses=0, spent_units=0, revoked=False, purchased=True)
+
+        def work(at: int) -> Done:
+            # before any money moves: a question that cannot be answered is refused here
+            answer = served.answer(question)
+            intent = self._begin(served, question, transfer, key, at)
+            self._collect(transfer, pool, nonce, intent, key)
+            return done(node, key, answer, lambda tx: tx.delete(key))
+
+        use = prediction(
+            served,
+            question,
+            transfer.payer,
+            lambda index, at: self._grant(served, transfer, at, index),
+            key=key,
+            evidence={"request": question.hash, "payment": "0x" + nonce.hex()},
+            standing=standing,
+        )
+        return sold(node, use, work)
+
+    def _begin(
+        self, served: Served, question: Question, transfer: Transfer, key: str, at: int
+    ) -> dict[str, Any]:
         """Remember what the payment is for, before it is sent."""
         node = self._node
         intent: dict[str, Any] | None = node.store.state(key)
@@ -89,11 +102,6 @@ class Transfers:
                     "this payment was made for another question", hint="Send the first question again."
                 )
             return intent
-        now = node.now()
-        standing = Standing(now=now, uses=0, spent_units=0, revoked=False, purchased=True)
-        grant = self._grant(served, transfer, now, 0)
-        rows = len(question.rows)
-        require_usable(grant, served.asset, standing, holder=transfer.payer, action="infer", rows=rows)
         balance = int(node.chain.read(node.dollar, "balanceOf", transfer.payer))
         if balance < transfer.value_units:
             raise PaymentRefused(f"the payer holds {balance} units", hint="Send dollars to the payer first.")
@@ -101,9 +109,10 @@ class Transfers:
             raise PaymentRefused(
                 "the authorization was used before", hint="Sign a new one, with a fresh salt."
             )
-        intent = {"request": question.hash, "from_block": node.chain.block_number(), "at": now}
+        intent = {"request": question.hash, "from_block": node.chain.block_number(), "at": at}
         with node.store.transaction() as tx:
             # before money moves: what is refused later would have been paid
+            rows = len(question.rows)
             hour = rationing.take(node, tx, served.asset.id, transfer.payer, rows)
             intent["counted"] = {
                 "model": served.asset.id,
@@ -168,32 +177,6 @@ class Transfers:
             nonce="0x" + transfer.nonce(served.quote.pool).hex(),
             issued_at=issued_at,
         )
-
-    def _keep(
-        self,
-        served: Served,
-        question: Question,
-        transfer: Transfer,
-        answer: dict[str, Any],
-        intent: dict[str, Any],
-        key: str,
-    ) -> bytes:
-        node, at = self._node, int(intent["at"])
-        with node.store.transaction() as tx:
-            grant = self._grant(served, transfer, at, tx.next_number("revocation_index"))
-            evidence: dict[str, str | int] = {"request": question.hash, "payment": grant.nonce}
-            # dated when the payment was accepted: the grant stood then, however late the answer is
-            rows = len(question.rows)
-            receipt = make_receipt(served, grant, answer, evidence, rows=rows, sequence=1, issued_at=at)
-            envelope = node.seal(receipt, "provider")
-            given = response(answer, envelope)
-            pending.befriend(tx, grant.holder)
-            tx.put(node.seal(grant))
-            tx.put(envelope)
-            tx.count_use(grant.id, transfer.value_units)
-            pruning.keep(node, tx, key, question.hash, given, receipt)
-            tx.delete(key)
-        return given
 
 
 def _errand(transfer: Transfer, pool: str) -> Errand:

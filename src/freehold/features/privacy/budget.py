@@ -1,6 +1,6 @@
 """The privacy budget of lines: what training runs have cost their rows, never more than was promised.
 
-A run is charged whole, in the transaction of the caller, before its first update is computed; noise adds up
+A run is charged whole, in the transaction of the caller, before anything of it is given; noise adds up
 in rho (zero-concentrated differential privacy), and the epsilon of the sum must stay within the line's. The
 store has one writer at a time, so no two charges see the same sum, and a crash keeps whole charges only.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from freehold.features.training import auditing, holding, lending
+from freehold.features.training import auditing, holding
 from freehold.features.training.jobs import Jobs
 from freehold.features.training.lending import Lender
 from freehold.features.training.pages import disputes, jobs, train
@@ -56,11 +56,6 @@ FEATURE = Feature(
             lambda host, sender, body: host.part(Lender).agree(sender, body),
             heavy=True,
             numbers=True,
-        ),
-        PeerCall(
-            "/countersign",
-            lambda host, sender, body: lending.countersign(host.node, sender, body.get("receipts")),
-            large=True,
         ),
         PeerCall("/audits", lambda host, sender, body: auditing.open_to(host.node, sender, body)),
         PeerCall("/tests", lambda host, sender, body: holding.show(host.node, sender, body), heavy=True),

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from freehold.core.canonical import canonical_bytes, parse
+from freehold.core.canonical import parse
 from freehold.core.documents import Asset, Claim, Grant, Receipt
 from freehold.core.errors import Conflict, InvalidDocument, InvalidInput, NotAllowed, NotFound
 from freehold.core.ids import sha256_hex
@@ -33,11 +33,12 @@ from freehold.features.training.admitting import plan_of
 from freehold.features.training.rules import record, sketch, updates
 from freehold.features.training.rules.record import Replay, Round, RunPlan, Start
 from freehold.features.training.rules.scaling import unit_rows
-from freehold.kernel import logbook
+from freehold.kernel import countersigning, logbook
 from freehold.kernel.node import Node
-from freehold.kernel.rights.check import ForeignGrant, require_receipt_fits, require_usable, use_price
+from freehold.kernel.rights.check import ForeignGrant, require_receipt_fits, use_price
 from freehold.kernel.rights.standing import authorise, standing
 from freehold.kernel.store import Transaction
+from freehold.kernel.use import Done, Use, perform
 
 KEPT_TABLES = 4
 KEPT_RUNS = 16
@@ -110,27 +111,25 @@ class Lender:
             RoundsMissing, NotCountersigned, TwoHistories; NotAllowed and its kin; BudgetSpent.
         """
         grant, asset, plan = self._granted(holder, body)
-        with self._node.exclusive(f"run:{plan.run_id}"):
-            number = _number(plan, body)
-            known = self._node.store.answered(_key(plan, number))
-            if known is not None:
-                answer: dict[str, Any] = parse(known[1])
-                return answer
-            # before anything is kept: what a builder sends along can be large
-            require_usable(
-                grant, asset, standing(self._node, grant), holder=holder, action="train", run=plan.run_id
-            )
-            # nothing is charged for data that cannot be opened
-            self._ready(plan, asset)
-            self._begin(plan, grant, body.get("start"), charged=True)
-            running = self._follow(plan, body.get("rounds"))
-            if running.next != number:
-                raise RoundsMissing("this owner lacks rounds", hint="Send them.", number=running.next)
-            self._take_signatures(holder, body.get("countersigned"))
-            self._require_countersigned(grant)
-            with self._node.store.transaction() as tx:
-                self._charge(tx, plan, grant)
-            return self._use(plan, grant, asset, running, self._answer(plan, asset, running))
+        number, run = _number(plan, body), plan.run_id
+        use = Use(
+            # by run and not by grant: whatever is asked, a run has one history here
+            key=f"committed:{run}:{number:03d}",
+            request=run,
+            grant=grant,
+            asset=asset,
+            holder=holder,
+            action="train",
+            run=run,
+            epsilon_micro=plan.epsilon_micro,
+            evidence={"run": run, "round": number, "seed": sha256_hex(noise_seed(self._node, plan))},
+            standing=lambda: standing(self._node, grant),
+            alone=(f"run:{run}",),
+        )
+        answer: dict[str, Any] = parse(
+            perform(self._node, use, lambda _: self._work(plan, grant, asset, number, body))
+        )
+        return answer
 
     def reveal(self, holder: str, body: dict[str, Any]) -> dict[str, Any]:
         """Show what was committed to, once the builder has signed who else committed to what. Repeatable.
@@ -364,41 +363,32 @@ class Lender:
                 self._prepared.popitem(last=False)
             return self._prepared[name]
 
-    def _use(
-        self, plan: RunPlan, grant: Grant, asset: Asset, running: Replay, update: npt.NDArray[np.int64]
-    ) -> dict[str, Any]:
-        """Receipt, log entry, count and stored answer, all in one transaction."""
-        node, run, number = self._node, plan.run_id, running.next
+    def _work(self, plan: RunPlan, grant: Grant, asset: Asset, number: int, body: dict[str, Any]) -> Done:
+        """This owner's part of a round, once it follows what went before: its hash is given, itself kept."""
+        node, run = self._node, plan.run_id
+        # nothing is charged for data that cannot be opened
+        self._ready(plan, asset)
+        self._begin(plan, grant, body.get("start"), charged=True)
+        running = self._follow(plan, body.get("rounds"))
+        if running.next != number:
+            raise RoundsMissing("this owner lacks rounds", hint="Send them.", number=running.next)
+        self._take_signatures(grant.holder, body.get("countersigned"))
+        self._require_countersigned(grant)
+        update = self._answer(plan, asset, running)
         previous = record.models_hash(plan, number, running.model)
         salt = (
             "0x" + hashlib.sha256(f"salt {run} {number}".encode() + noise_seed(node, plan)).hexdigest()[:32]
         )
-        seed = sha256_hex(noise_seed(node, plan))
-        with node.store.transaction() as tx:
-            uses, _ = node.store.uses(grant.id)
-            receipt = Receipt(
-                grant=grant.id,
-                action="train",
-                provider=node.account,
-                holder=grant.holder,
-                inputs=(asset.id,),
-                output=record.update_hash(plan, number, node.account, salt, update, previous),
-                epsilon_micro=0 if uses else plan.epsilon_micro,
-                evidence={"run": run, "round": number, "seed": seed},
-                sequence=uses + 1,
-                issued_at=node.now(),
-            )
-            envelope = node.seal(receipt, "provider")
-            answer = {"receipt": envelope.to_json()}
-            tx.put(envelope)
-            tx.count_use(grant.id, use_price(grant))
+
+        def charge(tx: Transaction, *_: Any) -> None:
+            self._charge(tx, plan, grant)
             tx.set(f"given:{run}:{number:03d}", {"salt": salt, "update": update.tolist()})
-            tx.answer(_key(plan, number), run, canonical_bytes(answer))
-        return answer
+
+        return Done(record.update_hash(plan, number, node.account, salt, update, previous), {}, charge)
 
     def _take_signatures(self, holder: str, values: Any) -> None:
         if values:
-            countersign(self._node, holder, values)
+            countersigning.accept(self._node, holder, values)
 
     def _require_countersigned(self, grant: Grant) -> None:
         unsigned = self._node.store.unsigned_receipts(grant.holder, grant.id)
@@ -575,27 +565,6 @@ def require_receipts(
     return found.get(node.account)
 
 
-def countersign(node: Node, holder: str, values: Any) -> dict[str, Any]:
-    """Take the holder's signatures under receipts this node gave.
-
-    Raises:
-        InvalidSignature, NotFound, InvalidInput.
-    """
-    if not isinstance(values, list) or len(values) > 1_000:
-        raise InvalidInput("receipts is a list of at most 1,000 envelopes")
-    envelopes = [parse_envelope(value) for value in values]
-    for envelope in envelopes:
-        receipt = envelope.document
-        if not isinstance(receipt, Receipt) or receipt.holder != holder or receipt.provider != node.account:
-            raise InvalidDocument("only the holder of a receipt of this node can countersign it")
-        node.store.get(receipt.id)
-        node.check(envelope)
-    with node.store.transaction() as tx:
-        for envelope in envelopes:
-            tx.put(envelope)
-    return {"countersigned": len(envelopes)}
-
-
 def require_claim(node: Node, value: Any, kind: str, about: str, issuer: str) -> Envelope:
     """A signed claim of one kind, about one thing, by one party.
 
@@ -615,8 +584,3 @@ def _number(plan: RunPlan, body: dict[str, Any]) -> int:
     if type(number) is not int or not plan.first_round <= number <= plan.recipe.rounds:
         raise InvalidInput(f"the plan has rounds {plan.first_round} to {plan.recipe.rounds}")
     return number
-
-
-def _key(plan: RunPlan, number: int) -> str:
-    # by run and not by grant: whatever is asked, a run has one history here
-    return f"committed:{plan.run_id}:{number:03d}"

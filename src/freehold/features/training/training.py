@@ -37,11 +37,10 @@ from freehold.features.training.ordering import Order, begin
 from freehold.features.training.rounds import records_of, rounds_of
 from freehold.features.training.rules import record
 from freehold.features.training.rules.record import MAX_REASON, Replay, Round, RunPlan, Start
-from freehold.kernel import logbook
+from freehold.kernel import countersigning, logbook
 from freehold.kernel.custody import DataLost
 from freehold.kernel.node import Node
 from freehold.kernel.peers import Peers, PeerUnreachable
-from freehold.kernel.rights.check import require_receipt_fits
 
 __all__ = ["Job", "NobodyAnswers", "Order", "begin"]
 
@@ -348,12 +347,11 @@ class Job:
             return self._read[1]
 
     def _receipt(self, asset: Asset, answer: dict[str, Any], number: int) -> Envelope:
-        envelope = parse_envelope(answer.get("receipt"))
-        receipt = envelope.document
+        grant = self._node.grant(self.job["grants"][asset.owner])
+        envelope, receipt = countersigning.read(self._node, answer.get("receipt"), grant)
         about = {"run": self._plan.run_id, "round": number}
         if (
-            not isinstance(receipt, Receipt)
-            or receipt.action != "train"
+            receipt.action != "train"
             or {name: receipt.evidence.get(name) for name in about} != about
             or set(receipt.evidence) != {"run", "round", "seed"}
             or receipt.money
@@ -361,12 +359,8 @@ class Job:
             raise InvalidDocument(f"the receipt of {asset.name} is not for this round")
         if receipt.epsilon_micro != (self._plan.epsilon_micro if receipt.sequence == 1 else 0):
             raise InvalidDocument(f"the receipt of {asset.name} takes another epsilon than the run costs")
-        if {signature.role for signature in envelope.signatures} != {"provider"}:
-            raise InvalidDocument(f"the receipt of {asset.name} is not signed by its owner alone")
-        self._node.check(envelope, partial=True)
-        require_receipt_fits(receipt, self._node.grant(self.job["grants"][asset.owner]))
         self._require_in_line(asset, receipt, number)
-        return envelope.with_signature(self._node.seal(receipt, "holder").signatures[0])
+        return countersigning.countersigned(self._node, envelope)
 
     def _require_in_line(self, asset: Asset, receipt: Receipt, number: int) -> None:
         """The receipt follows the owner's earlier ones; what evidence would refuse in the end is refused now."""
