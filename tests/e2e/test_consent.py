@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -12,12 +13,15 @@ from node_tables import LABEL, make, write
 from node_world import TOKEN, Party, World, licence, require_sound
 from peer_calls import call, introduce
 
-from freehold.core.documents import Asset
+from freehold.core.documents import Asset, Terms
 from freehold.core.errors import Conflict, InvalidDocument, InvalidInput, NotAllowed, NotFound
 from freehold.features.data import publishing
+from freehold.features.data.approval import Approval, approval_of, set_approval
+from freehold.features.data.licence import Licence
 from freehold.features.grants import asking, consent, granting, requests
 from freehold.features.grants.asking import GrantCountered, GrantWaiting
 from freehold.features.grants.consent import Counter, GrantRefused, RequestDecided
+from freehold.kernel.node import Node
 from freehold.kernel.peers import PeerRefused
 from freehold.kernel.rights.standing import is_purchased
 
@@ -35,7 +39,7 @@ class Two:
         self.buyer = world.party("buyer", clock=clock)
         self.asset = self.publish()
 
-    def publish(self, approval: consent.Approval = "ask") -> Asset:
+    def publish(self, approval: Approval = "ask") -> Asset:
         path = write(self.owner.home / "table.csv", make(20, seed=1))
         terms = licence(price_units=PRICE_UNITS)
         made = publishing.publish(self.owner.node, path, LABEL, terms, approval=approval)
@@ -94,14 +98,40 @@ def test_who_asks_first_is_seen_in_the_catalogue_and_in_search(two: Two) -> None
     assert grant.asset == automatic.id
 
 
+@dataclass(frozen=True)
+class Queryable:
+    """Terms that allow what no feature of these nodes knows."""
+
+    made: Licence
+
+    def terms(self, node: Node) -> Terms:
+        terms = self.made.terms(node)
+        return terms.model_copy(update={"actions": (*terms.actions[:2], "query", *terms.actions[2:])})
+
+
+def test_what_no_feature_knows_is_granted_by_hand_alone(two: Two) -> None:
+    path = write(two.owner.home / "queryable.csv", make(20, seed=2))
+    made: Any = Queryable(licence())
+    asset = two.owner.node.asset(publishing.publish(two.owner.node, path, LABEL, made).document.id)
+    two.buyer.knows(two.owner)
+    assert approval_of(two.buyer.node, asset.id) == "automatic"
+    with pytest.raises(GrantWaiting):
+        granting.obtain(two.buyer.node, two.buyer.services.peers, asset, "query")
+    (row,) = requests.overview(two.owner.node)
+    assert row["actions"] == ["derive", "infer", "query"]
+    consent.accept(two.owner.node, row["id"])
+    grant = granting.obtain(two.buyer.node, two.buyer.services.peers, asset, "query")
+    assert grant.terms.actions == ("derive", "infer", "query")
+
+
 def test_a_peer_cannot_say_that_anothers_asset_is_granted_by_hand(two: Two, world: World) -> None:
     automatic, liar = two.publish("automatic"), world.party("liar")
     with liar.node.store.transaction() as tx:
         tx.put(two.owner.node.store.get(automatic.id), public=True)
-        consent.set_approval(tx, automatic.id, "ask")
+        set_approval(tx, automatic.id, "ask")
     with pytest.raises(InvalidDocument, match="not an asset of its own"):
         two.buyer.knows(liar)
-    assert consent.approval_of(two.buyer.node, automatic.id) == "automatic"
+    assert approval_of(two.buyer.node, automatic.id) == "automatic"
 
 
 def test_other_terms_are_offered_taken_up_and_paid_as_offered(two: Two) -> None:
@@ -243,7 +273,7 @@ def replace_expiry(terms: dict[str, Any], expires_at: int) -> dict[str, Any]:
 def test_a_request_that_the_terms_alone_granted_meanwhile_is_not_granted_twice(two: Two) -> None:
     request = two.wait()
     with two.owner.node.store.transaction() as tx:
-        consent.set_approval(tx, two.asset.id, "automatic")
+        set_approval(tx, two.asset.id, "automatic")
     grant = two.ask()
     (row,) = requests.overview(two.owner.node)
     assert (row["state"], row["grant"]) == ("accepted", grant.id)

@@ -13,6 +13,7 @@ from peer_calls import call, granted, introduce, wish
 from strangers import Stranger, Target, acts, home_bytes, strangers
 
 from freehold.core.documents import Asset
+from freehold.features.data.approval import set_approval
 from freehold.features.grants import granting, requests
 from freehold.kernel import pending
 from freehold.kernel.host import Host
@@ -161,7 +162,7 @@ def by_hand(world: World, client: httpx.Client) -> Shop:
     made = Shop(world, client)
     made.free = made.owner.node.asset(made.owner.publish(make(22, seed=4)).id)
     with made.owner.node.store.transaction() as tx:
-        granting.consent.set_approval(tx, made.free.id, "ask")
+        set_approval(tx, made.free.id, "ask")
     return made
 
 

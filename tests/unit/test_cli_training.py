@@ -7,7 +7,7 @@ from rich.console import Console
 
 from freehold.core.errors import InvalidInput
 from freehold.features.gateway import terminal as serving
-from freehold.features.training.rules import findings
+from freehold.features.models.rules import worth
 from freehold.features.training.terminal import jobs, train
 from freehold.kernel.terminal.options import millionths
 
@@ -187,12 +187,12 @@ def test_a_model_shows_its_figures_beside_their_baselines_and_its_privacy():
         "± 3.1 points", "-14", "+2", "not agreed to the shares: south", "0x77777777",
     ):  # fmt: skip
         assert text in said, text
-    assert findings.ROWS_ALONE not in said
+    assert worth.ROWS_ALONE not in said
 
 
 def test_shares_that_follow_rows_alone_say_so():
     noise = [part(value_ppm=10_000, error_ppm=9_000), part(value_ppm=-5_000, error_ppm=9_000)]
-    assert findings.ROWS_ALONE in told(serving._details(model(contribution=noise)))
+    assert worth.ROWS_ALONE in told(serving._details(model(contribution=noise)))
 
 
 def test_an_older_model_shows_what_is_known_of_it():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from fastapi import APIRouter
 
@@ -15,6 +15,7 @@ from freehold.kernel.host import Host
 from freehold.kernel.node import Node
 from freehold.kernel.operation import Bound
 from freehold.kernel.recurring import Piece
+from freehold.kernel.rights.plans import Plans
 from freehold.kernel.web.visit import Page
 
 
@@ -87,6 +88,15 @@ class Action:
     """A sentence, with the holder as its subject."""
     pays: str = ""
     """Whom the money of a use reaches: `pool`, `owner`, ...; empty where a use costs nothing."""
+    plans: Plans[Any] | None = None
+    """How the plan is read that each wish for it brings along; None where terms alone say what is asked for."""
+
+
+A_co = TypeVar("A_co", covariant=True)
+
+
+class Question(Generic[A_co]):
+    """What one feature asks those that need it: a frozen dataclass in its folder, answered with an `A_co` by each."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +142,9 @@ class Feature:
     topics: Mapping[str, Callable[[Host], Any]] = field(default_factory=dict)
     """Topic of news -> what open pages are told has changed when it has."""
     listens: Mapping[type, Callable[[Any, Any], None]] = field(default_factory=dict)
-    """Event -> what is done in the same transaction or call: `(node, event)`."""
+    """Event -> what is done in the same transaction or call: `(node, event)`, or the host where the event says so."""
+    answers: Mapping[type[Question[Any]], Callable[[Any, Any], Any]] = field(default_factory=dict)
+    """Question -> what there is to say to it: `(node, question)`, or the host where the question says so."""
     asset_kinds: tuple[AssetKind, ...] = ()
     claim_kinds: tuple[ClaimKind, ...] = ()
     actions: tuple[Action, ...] = ()

@@ -9,13 +9,15 @@ from typing import Any, TypeVar
 
 from freehold.core.errors import FreeholdError, InvalidInput
 from freehold.kernel import installed
-from freehold.kernel.feature import Feature, PeerCall
+from freehold.kernel.feature import Action, Feature, PeerCall, Question
 from freehold.kernel.host import Host
 from freehold.kernel.node import Node
 from freehold.kernel.operation import Bound, Operation
 from freehold.kernel.own import OWN
+from freehold.kernel.rights.plans import Plans
 from freehold.kernel.tally import Tally
 
+A = TypeVar("A")
 V = TypeVar("V")
 
 
@@ -82,11 +84,29 @@ class Registry:
         """Whether this party deals with an account, as far as any feature can tell."""
         return any(knows(node, account) for knows in self.every("partners"))
 
-    def tell(self, node: Node, event: object) -> None:
+    @cached_property
+    def actions(self) -> dict[str, Action]:
+        """Name -> what a grant can allow. Others are kept and shown, and granted by hand alone."""
+        return {one.name: one for one in self.every("actions")}
+
+    def plans(self, actions: Iterable[str]) -> Plans[Any] | None:
+        """How the plan is read that comes with a wish for these actions; None where none comes."""
+        found = (self.actions[name].plans for name in actions if name in self.actions)
+        return next(filter(None, found), None)
+
+    def tell(self, where: object, event: object) -> None:
         """Let those who listen do what they do when this happens, in their order."""
         for feature in self.features:
             if (hear := feature.listens.get(type(event))) is not None:
-                hear(node, event)
+                hear(where, event)
+
+    def ask(self, where: object, question: Question[A]) -> list[A]:
+        """What those who have something to say to a question answer, in their order."""
+        return [
+            answer(where, question)
+            for feature in self.features
+            if (answer := feature.answers.get(type(question))) is not None
+        ]
 
     def host(self, node: Node, tally: Tally | None = None) -> Host:
         """A node with all its parts, not begun yet."""

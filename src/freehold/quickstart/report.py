@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from freehold.core.money import BPS, dollars
+from freehold.features.models.rules import worth
+from freehold.features.privacy.rules import promises
 from freehold.features.proof import lineage_svg
-from freehold.features.training.rules import findings
 from freehold.quickstart import result_page
 from freehold.quickstart.scene import BUYER, NOTES, OWNERS
 
@@ -35,7 +36,7 @@ def values(facts: Mapping[str, Any]) -> dict[str, Any]:
             "rounds": model["recipe"]["rounds"],
             "test_rows": scores["rows"],
         },
-        "privacy": {**model["privacy"], "said": findings.privacy(model["privacy"])},
+        "privacy": {**model["privacy"], "said": promises.of_use(model["privacy"])},
         "owners": _owners(facts),
         "notes": list(NOTES),
         "buyer": {
@@ -131,7 +132,7 @@ def tables(report: Mapping[str, Any]) -> Iterable[Any]:
     for owner in report["owners"]:
         money = (dollars(owner[f"{name}_units"]) for name in ("grant", "revenue", "earned"))
         claimed = "yes" if owner["claimed"] else ""
-        share = (f"{owner['share_bps'] / 100:.2f} %", findings.points(owner["error_ppm"]))
+        share = (f"{owner['share_bps'] / 100:.2f} %", worth.points(owner["error_ppm"]))
         agreed = "yes" if owner["agreed"] else "no"
         owners.add_row(owner["name"], str(owner["rows"]), *share, agreed, *money, claimed)
     yield owners

@@ -16,8 +16,8 @@ from markupsafe import Markup
 from freehold.core import epsilons
 from freehold.core.ids import short
 from freehold.core.money import BPS, dollars
+from freehold.features.models.rules import worth
 from freehold.features.privacy.rules import promises
-from freehold.features.training.rules import findings
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _STYLE = re.compile(r"<style>(.*?)</style>", re.DOTALL)
@@ -44,8 +44,8 @@ def render(report: Mapping[str, Any], picture: str) -> str:
             # both are this package's own text, in which names are escaped already
             picture=Markup(picture),  # noqa: S704
             style=Markup((_TEMPLATES / "result.css").read_text()),  # noqa: S704
-            interval=findings.interval(report["model"]["accuracy_bps"]),
-            points=findings.points,
+            interval=worth.interval(report["model"]["accuracy_bps"]),
+            points=worth.points,
             epsilon=epsilons.text(report["privacy"]["epsilon_micro"]),
             agreed=sum(1 for owner in report["owners"] if owner["agreed"]),
             whisker=lambda share_bps, error_ppm: tuple(

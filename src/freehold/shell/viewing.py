@@ -12,7 +12,8 @@ from freehold.core.errors import FreeholdError, InvalidDocument, InvalidInput, N
 from freehold.core.ids import Ambiguous, resolve, short
 from freehold.core.signing import Envelope, parse_envelope
 from freehold.features.data import publishing
-from freehold.features.grants import consent, granting
+from freehold.features.data.approval import Approval, approval_of, set_approval
+from freehold.features.grants import granting
 from freehold.features.models import releasing
 from freehold.features.payments import settling
 from freehold.features.privacy import budget
@@ -145,7 +146,7 @@ def read_catalogue(host: Host, url: str, account: str) -> None:
     answer = host.peers.get(url, "/catalogue", most_bytes=MAX_CATALOGUE_BYTES)
     asks_first = _listed(url, answer, "asks_first", [])
     fresh: list[Envelope] = []
-    approvals: dict[str, consent.Approval] = {}
+    approvals: dict[str, Approval] = {}
     for value in _listed(url, answer, "assets", None):
         envelope = parse_envelope(value)
         if not isinstance(envelope.document, Asset) or envelope.document.owner != account:
@@ -154,7 +155,7 @@ def read_catalogue(host: Host, url: str, account: str) -> None:
             fresh.append(envelope)
         if account != node.account:
             approvals[envelope.document.id] = "ask" if envelope.document.id in asks_first else "automatic"
-    heard = {key: said for key, said in approvals.items() if said != consent.approval_of(node, key)}
+    heard = {key: said for key, said in approvals.items() if said != approval_of(node, key)}
     with node.store.transaction() as tx:
         for envelope in fresh:
             tx.put(envelope, logged=False)
@@ -162,7 +163,7 @@ def read_catalogue(host: Host, url: str, account: str) -> None:
         while oldest := pending.surplus(tx.connection, pending.ASSETS, account):
             _forget_offer(tx, oldest)
         for asset_id, approval in heard.items():
-            consent.set_approval(tx, asset_id, approval)
+            set_approval(tx, asset_id, approval)
 
 
 def _listed(url: str, answer: Any, name: str, otherwise: list[Any] | None) -> list[Any]:
@@ -201,7 +202,7 @@ def _forget_offer(tx: Transaction, asset_id: str) -> None:
         is None
     ):
         tx.forget(asset_id)
-        consent.set_approval(tx, asset_id, "automatic")
+        set_approval(tx, asset_id, "automatic")
 
 
 def find_asset(host: Host, text: str, kind: str = "") -> str:

@@ -11,9 +11,9 @@ from typing import Any, Literal, Self
 from freehold.core import epsilons
 from freehold.core.errors import Conflict, FreeholdError, InvalidInput, NotFound
 from freehold.features.data import publishing
+from freehold.features.data.approval import USUAL, Approval
 from freehold.features.data.licence import EPSILON_LIFE_MICRO, EPSILON_RUN_MICRO, Licence, Rows
 from freehold.features.data.rules.profile import Profile, profile, reduce
-from freehold.features.grants.consent import Approval
 from freehold.kernel.node import Node
 from freehold.kernel.web.forms import Upload, file_name
 
@@ -33,7 +33,7 @@ class Terms:
     purposes: tuple[str, ...] = ("model-training",)
     max_uses: int = 100
     days: int = 365
-    approval: Approval = "ask"
+    approval: Approval = USUAL
     epsilon: str = epsilons.text(EPSILON_RUN_MICRO)
     """Of one run, as typed."""
     epsilon_life: str = epsilons.text(EPSILON_LIFE_MICRO)

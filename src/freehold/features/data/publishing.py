@@ -11,6 +11,7 @@ from typing import Any
 from freehold.core.documents import Asset, Content
 from freehold.core.errors import InvalidInput, NotAllowed, Unavailable
 from freehold.core.signing import Envelope
+from freehold.features.data.approval import USUAL, Approval, approval_of, set_approval
 from freehold.features.data.licence import ALL_ROWS, EPSILON_LIFE_MICRO, EPSILON_RUN_MICRO, Licence, Rows
 from freehold.features.data.offering import is_offered, withdraw
 from freehold.features.data.rules import distinct
@@ -18,7 +19,6 @@ from freehold.features.data.rules import table as tables
 from freehold.features.data.rules.distinct import Distinct
 from freehold.features.data.rules.stored import from_canonical_bytes
 from freehold.features.data.rules.table import Table
-from freehold.features.grants import consent
 from freehold.features.privacy import lines
 from freehold.features.privacy.rules import privacy, promises
 from freehold.features.training.rules import expected
@@ -85,7 +85,7 @@ def publish(
     description: str = "",
     positive: str | None = None,
     rows: Rows = ALL_ROWS,
-    approval: consent.Approval = "automatic",
+    approval: Approval = USUAL,
     supersedes: Asset | None = None,
     warn: Callable[[str], object] = lambda _: None,
 ) -> Envelope:
@@ -131,7 +131,7 @@ def publish(
         envelope = node.seal(asset)
         tx.put(envelope, public=True)
         tx.set(f"sealed:{asset.id}", asdict(sealed))
-        consent.set_approval(tx, asset.id, approval)
+        set_approval(tx, asset.id, approval)
         lines.join(node, tx, asset, fingerprints)
         if supersedes is not None:
             withdraw(tx, supersedes.id)
@@ -233,7 +233,7 @@ def describe(node: Node, asset: Asset) -> dict[str, Any]:
         "rows_per_call": asset.terms.rows_per_call,
         "round_to": asset.terms.round_to,
         "expires_at": asset.terms.expires_at,
-        "approval": consent.approval_of(node, asset.id),
+        "approval": approval_of(node, asset.id),
         "mine": asset.owner == node.account,
     }
 

@@ -7,7 +7,7 @@ from freehold.features.gateway.buying import Buyer
 from freehold.features.gateway.pruning import prune
 from freehold.features.gateway.serving import Gateway
 from freehold.features.payments.rules.payment import HEADER
-from freehold.kernel.feature import Feature, PeerCall
+from freehold.kernel.feature import Action, Feature, PeerCall
 from freehold.kernel.host import Host
 from freehold.kernel.node import Node
 from freehold.kernel.recurring import Piece
@@ -37,4 +37,5 @@ FEATURE = Feature(
     routes=(lambda host: paid.router(host.node, host.part(Gateway)),),
     vouching={"/v1/predict": lambda host, headers: host.part(Gateway).vouch(headers.get(HEADER))},
     recurring=(_recurring,),
+    actions=(Action("infer", "asks it for answers", pays="pool"),),
 )

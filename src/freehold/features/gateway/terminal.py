@@ -162,9 +162,9 @@ def _details(model: dict[str, Any]) -> Iterable[Any]:
     if model["metrics"]:
         yield from _quality(model["metrics"])
     if "privacy" in model:
-        from freehold.features.training.rules import findings  # noqa: PLC0415
+        from freehold.features.privacy.rules import promises  # noqa: PLC0415
 
-        yield f"privacy  {findings.privacy(model['privacy'])}"
+        yield f"privacy  {promises.of_use(model['privacy'])}"
     yield f"price    {dollars(model['price_units'])} per {model['per']}, at most {model['rows_per_call']:,} rows a call"
     if model["round_to"] < EXACT_DECIMALS:
         digits = model["round_to"]
@@ -180,30 +180,30 @@ def _details(model: dict[str, Any]) -> Iterable[Any]:
 
 def _quality(metrics: dict[str, Any]) -> Iterable[str]:
     """How good it is, with what chance allows, beside what anybody would reach without it."""
-    from freehold.features.training.rules import findings  # noqa: PLC0415
+    from freehold.features.models.rules import worth  # noqa: PLC0415
 
     rows, right = metrics["rows"], metrics["correct"]
     yield (
         f"accuracy {right / rows:.1%} ({right} of {rows} test rows);"
-        f" {findings.interval(metrics['accuracy_bps'])} in 95 of 100 such tests"
+        f" {worth.interval(metrics['accuracy_bps'])} in 95 of 100 such tests"
     )
     yield (
         f"beside   {metrics['majority_correct'] / rows:.1%} by always giving the commoner label,"
         f" {metrics['single_correct'] / rows:.1%} by the best single owner's direction"
     )
-    yield f"AUC      {metrics['auc_ppm'] / 1_000_000:.3f}; {findings.interval(metrics['auc_bps'])}"
+    yield f"AUC      {metrics['auc_ppm'] / 1_000_000:.3f}; {worth.interval(metrics['auc_bps'])}"
     yield f"off by   {metrics['calibration_ppm'] / 10_000:.1f} points, probability from frequency, on average"
 
 
 def _parts(shares: list[dict[str, Any]], right: int | None) -> Iterable[Any]:
-    from freehold.features.training.rules import findings  # noqa: PLC0415
+    from freehold.features.models.rules import worth  # noqa: PLC0415
 
     rows_ = (
         (
             item["name"],
             item["rows"],
             percent(item["share_bps"]),
-            findings.points(item["error_ppm"]),
+            worth.points(item["error_ppm"]),
             item["away"] or "",
             "yes" if item["agreed"] else "no",
             ""
@@ -215,8 +215,8 @@ def _parts(shares: list[dict[str, Any]], right: int | None) -> Iterable[Any]:
     )
     names = ("owner", "rows", "share", "error", "rounds away", "agreed", "right without it", "account")
     yield table(names, rows_, right=("rows", "share", "error", "rounds away", "right without it"))
-    if findings.is_by_rows(shares):
-        yield findings.ROWS_ALONE
+    if worth.is_by_rows(shares):
+        yield worth.ROWS_ALONE
     silent = [plain(item["name"]) for item in shares if not item["agreed"]]
     if silent:
         yield f"not agreed to the shares: {', '.join(silent)}"

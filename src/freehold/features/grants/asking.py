@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import dataclass
 from typing import Any, Literal, NoReturn
 
 from pydantic import with_config
@@ -15,7 +16,12 @@ from freehold.core.terms import require_within
 from freehold.features.grants.consent import GrantRefused
 from freehold.features.grants.issuing import parse_terms, request_id
 from freehold.features.grants.requests import OfferRow, offer_id, offer_row, shown_text
+from freehold.kernel.feature import Question
+from freehold.kernel.host import Host
 from freehold.kernel.node import Node
+from freehold.kernel.people import known_as
+from freehold.kernel.registry import everything
+from freehold.kernel.rights.plans import Plan
 from freehold.kernel.shape import STRICT, Account, Count, Id, Time, Units
 
 AskState = Literal["asked", "waiting", "countered", "refused", "dropped"]
@@ -75,6 +81,41 @@ class AskRow(TypedDict):
     """Of a refusal; else empty."""
     ask_again_at: Time
     """After a refusal; else 0."""
+
+
+@dataclass(frozen=True)
+class Ordered:
+    """What a request was made for, as whoever made it remembers."""
+
+    plan: Plan | None = None
+    at_most_units: int | None = None
+    """Most that it may cost, all grants together."""
+
+
+@dataclass(frozen=True)
+class WhatFor(Question[Ordered | None]):
+    """What is wanted under this id; None where that is another's."""
+
+    once_for: str
+
+
+@dataclass(frozen=True)
+class Settled:
+    """A request was taken up or dropped by hand; told with the host."""
+
+    once_for: str
+
+
+def ordered(node: Node, once_for: str) -> Ordered:
+    """What a request was made for; nothing where it was made by hand."""
+    found = everything().ask(node, WhatFor(once_for)) if once_for else []
+    return next(filter(None, found), Ordered())
+
+
+def settled(host: Host, once_for: str) -> None:
+    """Let whoever made the request go on, now that it was taken up or dropped by hand."""
+    if once_for:
+        everything().tell(host, Settled(once_for))
 
 
 def remembered(
@@ -142,7 +183,7 @@ def hear(node: Node, key: str, wish: dict[str, Any], asset: Asset, answer: dict[
     if answer.get("status") == "waiting":
         wish = _keep(node, key, {**wish, "state": "waiting", "offer": None, "taken": ""})
         raise GrantWaiting(
-            f"{_owner_name(node, asset)} decides by hand and has not answered about {asset.name} yet",
+            f"{known_as(node, asset.owner)} decides by hand and has not answered about {asset.name} yet",
             hint="Ask again later: it is the same request. See: freehold grants requests.",
             asked=[_row(node, wish)],
         )
@@ -151,7 +192,7 @@ def hear(node: Node, key: str, wish: dict[str, Any], asset: Asset, answer: dict[
     offer = _offer(_request_id(node, wish), asset, answer.get("offer"))
     wish = _keep(node, key, {**wish, "state": "countered", "offer": offer, "taken": ""})
     raise GrantCountered(
-        f"{_owner_name(node, asset)} offers other terms for {asset.name}",
+        f"{known_as(node, asset.owner)} offers other terms for {asset.name}",
         hint="See them: freehold grants requests. Then: freehold grants take REQUEST, or drop REQUEST.",
         asked=[_row(node, wish)],
     )
@@ -170,7 +211,7 @@ def hear_refusal(
     wish = {**wish, "state": "refused", "reason": reason, "ask_again_at": until, "offer": None, "taken": ""}
     wish = _keep(node, key, wish)
     raise GrantRefused(
-        f"{_owner_name(node, asset)} refused {asset.name}: {reason or 'no reason that can be shown'}",
+        f"{known_as(node, asset.owner)} refused {asset.name}: {reason or 'no reason that can be shown'}",
         hint="Ask again later, or look elsewhere.",
         reason=reason,
         ask_again_at=until,
@@ -269,14 +310,6 @@ def _readable(text: Any) -> str:
         return ""
 
 
-def _owner_name(node: Node, asset: Asset) -> str:
-    try:
-        name = node.party_of(asset.owner).name
-    except Unavailable:
-        return asset.owner[:10]
-    return name if name.isprintable() else asset.owner[:10]
-
-
 def _row(node: Node, wish: dict[str, Any]) -> AskRow:
     asset, offer, cap = node.asset(wish["asset"]), wish["offer"], wish["spend_cap_units"]
     return AskRow(
@@ -285,7 +318,7 @@ def _row(node: Node, wish: dict[str, Any]) -> AskRow:
         asset=asset.id,
         asset_name=asset.name,
         owner=asset.owner,
-        owner_name=_owner_name(node, asset),
+        owner_name=known_as(node, asset.owner),
         action=wish["action"],
         purpose=wish["purpose"],
         max_uses=wish["max_uses"],

@@ -9,21 +9,20 @@ the grant in the same transaction, so a crash leaves the request waiting or the 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from freehold.core.documents import Terms
 from freehold.core.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from freehold.core.terms import require_within
+from freehold.features.data.approval import approval_of
 from freehold.features.data.offering import is_offered
 from freehold.features.grants import requests
-from freehold.features.grants.issuing import Wish, make_grant, parse_terms
+from freehold.features.grants.issuing import Wish, make_grant, parse_terms, planned
 from freehold.features.grants.requests import LAPSE_SECONDS, RequestRow, State, offer_id, row, shown_text
-from freehold.features.training.rules.record import RunPlan
 from freehold.kernel import pending
 from freehold.kernel.node import Node
 from freehold.kernel.store import Transaction
 
-Approval = Literal["automatic", "ask"]
 REFUSED_SECONDS = 86_400
 """How long a refused account is not heard about the same asset."""
 DAY_SECONDS = 86_400
@@ -54,17 +53,9 @@ class Counter:
     note: str = ""
 
 
-def approval_of(node: Node, asset_id: str) -> Approval:
-    """How grants on an asset come about; of others' assets as their catalogue says."""
-    return "ask" if node.store.state(f"approval:{asset_id}") == "ask" else "automatic"
-
-
-def set_approval(tx: Transaction, asset_id: str, approval: Approval) -> None:
-    """Choose, or note, how grants on an asset come about."""
-    if approval == "ask":
-        tx.set(f"approval:{asset_id}", approval)
-    else:
-        tx.delete(f"approval:{asset_id}")
+def asks_first(node: Node, wish: Wish) -> bool:
+    """Whether the owner decides about a wish; about an action that nothing here knows, it always does."""
+    return approval_of(node, wish.asset.id) == "ask" or not wish.is_known
 
 
 def consider(node: Node, tx: Transaction, wish: Wish, taken: str) -> str | dict[str, Any]:
@@ -192,7 +183,7 @@ def _grant(node: Node, tx: Transaction, record: dict[str, Any], terms: Terms) ->
         raise Conflict("the time that was asked for is over", hint="Refuse the request.")
     asset = node.asset(record["asset"])
     require_within(terms, asset.terms)
-    plan = RunPlan.from_json(record["plan"]) if record.get("plan") else None
+    plan = planned(terms.actions).read(record["plan"]) if record.get("plan") else None
     wish = Wish(record["holder"], asset, terms, record["spend_cap_units"], plan, record["nonce"])
     pending.befriend(tx, wish.holder)
     record.update(state="accepted", grant=make_grant(node, tx, wish, logged=True).id)

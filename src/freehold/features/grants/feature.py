@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from freehold.features.data import publishing
 from freehold.features.grants import consent, granting, pages, requests, unused
 from freehold.kernel.feature import Feature, MenuEntry, PeerCall
 from freehold.kernel.host import Host
-from freehold.kernel.node import Node
 from freehold.kernel.operation import Waiting
 
 
 def _issue(host: Host, sender: str, body: dict[str, object]) -> object:
     answer = granting.issue(host.node, sender, body)
     return Waiting(answer) if "status" in answer else answer
-
-
-def _asks_first(node: Node) -> list[str]:
-    offered = (one.document.id for one in publishing.catalogue(node))
-    return [asset_id for asset_id in offered if consent.approval_of(node, asset_id) == "ask"]
 
 
 FEATURE = Feature(
@@ -28,7 +21,6 @@ FEATURE = Feature(
         PeerCall("/grants", _issue),
         PeerCall("/withdraw", lambda host, sender, body: consent.withdraw(host.node, sender, body)),
     ),
-    catalogue=(lambda node: {"asks_first": _asks_first(node)},),
     partners=(unused.has_dealt,),
     pages=tuple(pages.PAGES),
     menu=(MenuEntry("/requests", "Requests", 20, lambda host: requests.count_waiting(host.node)),),

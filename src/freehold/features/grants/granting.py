@@ -17,16 +17,16 @@ from freehold.features.grants.issuing import (
     handed_over,
     make_grant,
     narrowed,
+    planned,
     read_wish,
 )
-from freehold.features.training.admitting import require_plan
-from freehold.features.training.rules.record import RunPlan
 from freehold.kernel import ceiling, logbook, pending
 from freehold.kernel.ceiling import Act, Payment
 from freehold.kernel.node import Node
 from freehold.kernel.peers import Peers
 from freehold.kernel.rights.check import ForeignGrant, require_issued_within, use_price
 from freehold.kernel.rights.offer import Offer
+from freehold.kernel.rights.plans import Plan
 from freehold.kernel.rights.standing import authorise, is_priced, is_purchased, is_revoked, revocations
 
 
@@ -54,16 +54,15 @@ def issue(node: Node, holder: str, body: dict[str, Any]) -> dict[str, Any]:
     wish = read_wish(node, holder, body)
     if wish.plan is not None and node.store.state(wish.key) is None:
         # asks the chain, so before the transaction; what can change meanwhile is looked at again inside
-        require_plan(node, wish.asset, holder, wish.plan)
-    automatic = consent.approval_of(node, wish.asset.id) == "automatic"
-    if automatic and node.store.state(wish.key) is None:
+        planned(wish.terms.actions).admit(node, wish.asset, holder, wish.plan)
+    if not consent.asks_first(node, wish) and node.store.state(wish.key) is None:
         unused.make_room(node, holder)
     with node.store.transaction() as tx:
         # read inside the transaction, so that two requests at once find one grant
         known: str | dict[str, Any] | None = node.store.state(wish.key)
         if known is None:
             require_offered(node, wish.asset.id)
-        if known is None and consent.approval_of(node, wish.asset.id) == "ask":
+        if known is None and consent.asks_first(node, wish):
             known = consent.consider(node, tx, wish, str(body.get("offer", "")))
         if isinstance(known, dict):
             return known
@@ -85,7 +84,7 @@ def obtain(
     max_uses: int | None = None,
     spend_cap_units: int = 0,
     once_for: str = "",
-    plan: RunPlan | None = None,
+    plan: Plan | None = None,
     at_most_units: int | None = None,
 ) -> Grant:
     """Get a grant from the asset's owner and, if it has a price, pay it in one transaction.
@@ -117,7 +116,7 @@ def obtain(
 
 
 def _obtain(
-    node: Node, peers: Peers, asset: Asset, key: str, wish: dict[str, Any], plan: RunPlan | None, act: Act
+    node: Node, peers: Peers, asset: Asset, key: str, wish: dict[str, Any], plan: Plan | None, act: Act
 ) -> Grant:
     body = asking.request_body(wish) | ({"plan": plan.to_json()} if plan else {})
     answer = _paid(node, wish) or _asked(node, peers, asset, key, wish, body)
@@ -181,7 +180,7 @@ def take(node: Node, peers: Peers, prefix: str, at_most_units: int | None = None
         NotFound: no such offer. GrantCountered: the owner changed it meanwhile. As `obtain`.
     """
     wish = asking.take_up(node, prefix)
-    job = node.store.state(f"job:{wish['once_for']}") if wish["once_for"] else None
+    ordered = asking.ordered(node, wish["once_for"])
     return obtain(
         node,
         peers,
@@ -191,9 +190,9 @@ def take(node: Node, peers: Peers, prefix: str, at_most_units: int | None = None
         max_uses=wish["max_uses"],
         spend_cap_units=wish["spend_cap_units"],
         once_for=wish["once_for"],
-        plan=RunPlan.from_json(job["plan"]) if job and job.get("plan") else None,
+        plan=ordered.plan,
         # said now, or when the job was ordered
-        at_most_units=at_most_units if at_most_units is not None else (job or {}).get("at_most_units"),
+        at_most_units=at_most_units if at_most_units is not None else ordered.at_most_units,
     )
 
 
@@ -206,7 +205,7 @@ def drop(node: Node, peers: Peers, prefix: str) -> asking.AskRow:
 
 
 def _accept(
-    node: Node, envelope: Envelope, asset: Asset, wish: dict[str, Any], plan: RunPlan | None, terms: Terms
+    node: Node, envelope: Envelope, asset: Asset, wish: dict[str, Any], plan: Plan | None, terms: Terms
 ) -> Grant:
     """The owner's grant, if it is exactly what was asked for: less would be found out only when it is paid."""
     grant = envelope.document

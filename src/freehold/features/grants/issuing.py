@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,11 +14,10 @@ from freehold.core.errors import Conflict, InvalidDocument, InvalidInput, NotAll
 from freehold.core.ids import document_id, hash_bytes
 from freehold.core.signing import sign_digest
 from freehold.core.terms import price_of, require_within
-from freehold.features.privacy import budget
-from freehold.features.training.admitting import read_plan, remember, uses_of
-from freehold.features.training.rules.record import RunPlan
 from freehold.kernel.node import Node
+from freehold.kernel.registry import everything
 from freehold.kernel.rights.offer import Offer
+from freehold.kernel.rights.plans import Plan, Plans
 from freehold.kernel.store import Transaction
 
 
@@ -29,8 +29,8 @@ class Wish:
     asset: Asset
     terms: Terms
     spend_cap_units: int
-    plan: RunPlan | None
-    """Of the training run it is for; None for any other use."""
+    plan: Plan | None
+    """What it is for, where its action asks for a plan."""
     nonce: str
     """32 bytes; the same nonce from the same holder is the same wish."""
 
@@ -38,6 +38,11 @@ class Wish:
     def key(self) -> str:
         """Under which the grant that answers this wish is remembered."""
         return f"granted:{self.holder}:{self.nonce}"
+
+    @property
+    def is_known(self) -> bool:
+        """Whether a feature of this node knows what is asked for; what none knows is granted by hand alone."""
+        return set(self.terms.actions) <= set(everything().actions)
 
     @property
     def request_id(self) -> str:
@@ -67,22 +72,34 @@ def read_wish(node: Node, holder: str, body: dict[str, Any]) -> Wish:
         raise NotAllowed(
             f"{asset.name} is offered to others by name", hint="Ask its owner to name you, or look elsewhere."
         )
-    plan = read_plan(body.get("plan")) if body.get("action") == "train" else None
+    plans = everything().plans([str(body.get("action"))])
+    plan = plans.read(body.get("plan")) if plans else None
     terms = narrowed(asset.terms, body, plan)
     require_within(terms, asset.terms)
     return Wish(holder, asset, terms, _count(body, "spend_cap_units", 0), plan, nonce)
+
+
+def planned(actions: Iterable[str]) -> Plans[Any]:
+    """How the plan is read that came with a wish for these actions.
+
+    Raises:
+        InvalidInput: no feature of this node reads any.
+    """
+    plans = everything().plans(actions)
+    if plans is None:
+        raise InvalidInput(f"nothing here reads plans to {', '.join(actions)}", hint="Install what does.")
+    return plans
 
 
 def make_grant(node: Node, tx: Transaction, wish: Wish, *, logged: bool) -> Grant:
     """Sign and keep a grant for a wish that has none yet.
 
     Raises:
-        What `admitting.remember` raises.
+        What is raised by remembering its plan.
     """
     earlier: tuple[str, ...] = ()
     if wish.plan is not None:
-        earlier = tuple(budget.earlier_runs(node, wish.asset.id))
-        remember(node, tx, wish.asset, wish.plan)
+        earlier = planned(wish.terms.actions).remember(node, tx, wish.asset, wish.plan)
     made = Grant(
         issuer=node.account,
         holder=wish.holder,
@@ -115,7 +132,7 @@ def handed_over(node: Node, grant_id: str, asset_id: str) -> dict[str, Any]:
     return {"grant": node.store.get(grant.id).to_json(), "offer_signature": "0x" + offer.hex()}
 
 
-def narrowed(terms: Terms, body: dict[str, Any], plan: RunPlan | None) -> Terms:
+def narrowed(terms: Terms, body: dict[str, Any], plan: Plan | None) -> Terms:
     """What is granted of an asset's terms for a wish, and for a plan where it has one."""
     purpose = body.get("purpose") or terms.purposes[0]
     actions = tuple(sorted({str(body.get("action")), *(set(terms.actions) & {"derive", "infer"})}))
@@ -125,12 +142,13 @@ def narrowed(terms: Terms, body: dict[str, Any], plan: RunPlan | None) -> Terms:
             "purposes": [purpose],
             "actions": list(actions),
             "expires_at": _count(body, "expires_at", terms.expires_at),
-            "max_uses": uses_of(plan) if plan else _count(body, "max_uses", terms.max_uses),
+            "max_uses": _count(body, "max_uses", terms.max_uses),
             "split": [],
-            "reveals": plan.level if plan else "answers",
-            "epsilon_run_micro": plan.epsilon_micro if plan else 0,
-            "epsilon_life_micro": terms.epsilon_life_micro if plan else 0,
-            "judges": [plan.judge] if plan and plan.judge else [],
+            "reveals": "answers",
+            "epsilon_run_micro": 0,
+            "epsilon_life_micro": 0,
+            "judges": [],
+            **(planned(actions).narrow(terms, plan) if plan else {}),
         }
     )
 

@@ -12,8 +12,6 @@ from freehold.core.errors import FreeholdError, InvalidInput, NotFound
 from freehold.features.grants import asking, consent, granting, requests
 from freehold.features.grants.requests import PlannedRow, RequestRow
 from freehold.features.privacy.rules import promises
-from freehold.features.training.jobs import Jobs
-from freehold.features.training.rules import findings
 from freehold.kernel.node import Node
 from freehold.kernel.web import paying
 from freehold.kernel.web.people import name_of
@@ -72,7 +70,7 @@ def _run(node: Node, row: RequestRow) -> dict[str, Any] | None:
         **plan,
         "noised": noised,
         "epsilon": epsilons.text(plan["epsilon_micro"]),
-        "sentence": findings.privacy(plan, rows_each=plan["rows_each"]),
+        "sentence": promises.of_use(plan, rows_each=plan["rows_each"]),
         "counting": promises.EPSILON,
         "left": epsilons.rough(plan["left_micro"]),
         **_others(node, plan["owners"]),
@@ -170,8 +168,7 @@ def take(visit: Visit) -> Response:
     """Take up the offer and pay."""
     row = _asked(visit)
     granting.take(visit.node, visit.host.peers, row["id"], paying.agreed(visit))
-    if row["job"]:
-        visit.host.part(Jobs).resume(row["job"])
+    asking.settled(visit.host, row["job"])
     return visit.go("/requests", f"You have access to {row['asset_name']}.")
 
 
@@ -179,8 +176,7 @@ def drop(visit: Visit) -> Response:
     """Forget a request of mine."""
     row = _asked(visit)
     granting.drop(visit.node, visit.host.peers, row["id"])
-    if row["job"]:
-        visit.host.part(Jobs).resume(row["job"])
+    asking.settled(visit.host, row["job"])
     return visit.go("/requests", "The request is dropped.")
 
 

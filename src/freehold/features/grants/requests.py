@@ -6,21 +6,20 @@ bounded: in number by the limits below, in time by lapsing.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 from pydantic import with_config
 from typing_extensions import TypedDict
 
 from freehold.core.canonical import canonical_bytes
-from freehold.core.documents import Action, Party, Terms
+from freehold.core.documents import Action, Terms
 from freehold.core.errors import InvalidInput, NotAllowed
 from freehold.core.ids import resolve, sha256_hex
-from freehold.features.grants.issuing import parse_terms, total_units
-from freehold.features.privacy import budget
-from freehold.features.privacy.rules import privacy
-from freehold.features.training.rules.record import RunPlan
+from freehold.features.grants.issuing import parse_terms, planned, total_units
 from freehold.kernel import pending
 from freehold.kernel.node import Node
+from freehold.kernel.rights.plans import Plans
 from freehold.kernel.shape import STRICT, Account, Count, Epsilon, Id, Time, Units
 from freehold.kernel.store import Transaction
 
@@ -193,8 +192,8 @@ def overview(node: Node) -> list[RequestRow]:
     """Requests that came in and have not lapsed, oldest first."""
     found = [read(node, request_id) for request_id in _index(node)]
     ordered = sorted((one for one in found if one), key=lambda one: (one["asked_at"], one["id"]))
-    budgets = Budgets(node)
-    return [row(node, one, budgets) for one in ordered]
+    describing = Describing(node)
+    return [row(node, one, describing) for one in ordered]
 
 
 def count_waiting(node: Node) -> int:
@@ -285,41 +284,30 @@ def _keep_index(node: Node, tx: Transaction, index: dict[str, dict[str, Any]]) -
     tx.set("requests", index)
 
 
-class Budgets:
-    """What the rows behind requests have cost so far, looked up once for each dataset of a list."""
+Describe = Callable[[str, Any], Any]
+
+
+class Describing:
+    """Says the plans of requests; those of one list share their look-ups."""
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._lines: dict[str, list[tuple[int, int]]] = {}
-        self._earlier: dict[str, list[str]] = {}
+        self._found: dict[tuple[str, ...], tuple[Plans[Any], Describe]] = {}
 
-    def earlier(self, asset_id: str) -> list[str]:
-        """Runs on the same rows before."""
-        if asset_id not in self._earlier:
-            self._earlier[asset_id] = budget.earlier_runs(self._node, asset_id)
-        return self._earlier[asset_id]
-
-    def left_micro(self, asset_id: str, rho_nano: int) -> int:
-        """Largest epsilon that the tightest budget would still allow after a run of that cost."""
-        if asset_id not in self._lines:
-            self._lines[asset_id] = [_left(line) for line in budget.overview(self._node, asset_id=asset_id)]
-        left = [
-            privacy.epsilon_micro(max(0, rho - rho_nano), exponent) for rho, exponent in self._lines[asset_id]
-        ]
-        return min(left, default=0)
+    def plan(self, record: dict[str, Any]) -> Any:
+        """What the plan of a request says; None where none came. It was checked when it came."""
+        if not record.get("plan"):
+            return None
+        actions = tuple(record["terms"]["actions"])
+        if actions not in self._found:
+            plans = planned(actions)
+            self._found[actions] = plans, plans.describing(self._node)
+        plans, describe = self._found[actions]
+        return describe(record["asset"], plans.read(record["plan"]))
 
 
-def _left(line: dict[str, Any]) -> tuple[int, int]:
-    """Rho that is left of a line, and the exponent of its delta."""
-    exponent = line["delta_exponent"]
-    whole, spent = (
-        privacy.rho_nano_for(line[name], exponent) for name in ("epsilon_life_micro", "spent_micro")
-    )
-    return whole - spent, exponent
-
-
-def row(node: Node, record: dict[str, Any], budgets: Budgets | None = None) -> RequestRow:
-    """A record as lists show it; `budgets` are shared by the rows of one list."""
+def row(node: Node, record: dict[str, Any], describing: Describing | None = None) -> RequestRow:
+    """A record as lists show it; `describing` is shared by the rows of one list."""
     terms, offer, cap = parse_terms(record["terms"]), record["offer"], record["spend_cap_units"]
     return RequestRow(
         id=record["id"],
@@ -341,37 +329,8 @@ def row(node: Node, record: dict[str, Any], budgets: Budgets | None = None) -> R
         offer=offer_row(offer["id"], parse_terms(offer["terms"]), offer["note"], cap) if offer else None,
         reason=record["reason"],
         grant=record["grant"],
-        training=_training(node, record, budgets or Budgets(node)),
+        training=(describing or Describing(node)).plan(record),
     )
-
-
-def _training(node: Node, record: dict[str, Any], budgets: Budgets) -> RequestedRun | None:
-    """What its plan says; plans were checked when they came."""
-    if not record.get("plan"):
-        return None
-    plan = RunPlan.from_json(record["plan"])
-    return RequestedRun(
-        run=plan.run_id,
-        level=plan.level,
-        epsilon_micro=plan.epsilon_micro,
-        delta_exponent=plan.delta_exponent,
-        rows_each=plan.rows_each,
-        rounds=plan.recipe.rounds,
-        owners=[
-            PlannedRow(account=one.account, name=_name(node, one.account), rows=one.rows)
-            for one in plan.owners
-        ],
-        test_rows=plan.test.rows,
-        test_positives=plan.test.positives,
-        test_holder=plan.test.holder,
-        earlier_runs=budgets.earlier(record["asset"]),
-        left_micro=budgets.left_micro(record["asset"], plan.rho_nano),
-    )
-
-
-def _name(node: Node, account: str) -> str:
-    known = node.store.state(f"party:{account}")
-    return node.typed(known, Party).name if known else account[:10]
 
 
 def offer_row(identifier: str, terms: Terms, note: str, spend_cap_units: int) -> OfferRow:

@@ -12,7 +12,7 @@ from typing import Any
 from freehold.core.canonical import canonical_bytes
 from freehold.core.documents import Grant
 from freehold.core.signing import parse_envelope
-from freehold.features.training.admitting import read_plan
+from freehold.features.grants.issuing import planned
 from freehold.kernel import pending
 from freehold.kernel.node import Node
 from freehold.kernel.rights.check import ForeignGrant
@@ -79,7 +79,8 @@ def readmit(node: Node, holder: str, body: dict[str, Any]) -> Grant | None:
     node.check(envelope)
     if not (is_priced(grant) and is_purchased(node, grant)):
         return None
-    plan = read_plan(body.get("plan")) if grant.run else None
+    plans = planned(grant.terms.actions) if grant.run else None
+    plan = plans.read(body.get("plan")) if plans else None
     if plan is not None and plan.run_id != grant.run:
         raise ForeignGrant("the grant is for another run", grant_id=grant.id)
     with node.store.transaction() as tx:
@@ -89,9 +90,9 @@ def readmit(node: Node, holder: str, body: dict[str, Any]) -> Grant | None:
             tx.put(envelope)
             pending.befriend(tx, holder)
         tx.set(f"granted:{holder}:{grant.nonce}", grant.id)
-        if plan is not None:
-            # agreed to when the grant was signed; the budget decides when the run begins, as for every grant
-            tx.set(f"planned:{plan.run_id}", plan.to_json())
+        if plans is not None:
+            # agreed to when the grant was signed
+            plans.recall(tx, plan)
     return grant
 
 
@@ -101,8 +102,8 @@ def keep(node: Node, tx: Transaction, grant: Grant) -> None:
     Raises:
         TooMuch: with its plan it is larger than what one party may leave here.
     """
-    plan = node.store.state(f"planned:{grant.run}") if grant.run else None
-    size = len(canonical_bytes(grant.body)) + (len(canonical_bytes(plan)) if plan else 0)
+    planned_size = planned(grant.terms.actions).size(node, grant.run) if grant.run else 0
+    size = len(canonical_bytes(grant.body)) + planned_size
     pending.add(tx, pending.GRANTS, grant.id, grant.holder, size)
 
 
@@ -116,5 +117,4 @@ def _forget(node: Node, tx: Transaction, grant: Grant) -> None:
         return
     tx.delete(name)
     if grant.run:
-        tx.delete(f"planned:{grant.run}")
-        tx.connection.execute("DELETE FROM privacy_reserved WHERE run = ?", (grant.run,))
+        planned(grant.terms.actions).forget(tx, grant.run)

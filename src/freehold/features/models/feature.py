@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from freehold.features.models import pages, releasing
-from freehold.kernel.feature import Feature, MenuEntry, PeerCall
+from freehold.kernel.feature import Action, Feature, MenuEntry, PeerCall
 from freehold.kernel.host import Host
 from freehold.kernel.recurring import PAYMENTS_SECONDS, Piece
 
@@ -31,6 +31,7 @@ FEATURE = Feature(
         ),
     ),
     recurring=(_recurring,),
+    actions=(Action("derive", "makes something of it, such as a model"),),
     pages=tuple(pages.PAGES),
     menu=(MenuEntry("/models", "Models", 50),),
 )

@@ -14,11 +14,11 @@ from freehold.features.data import publishing
 from freehold.features.gateway import rationing, serving
 from freehold.features.gateway.buying import Buyer
 from freehold.features.gateway.rationing import Ration
+from freehold.features.models.rules import worth
 from freehold.features.privacy.rules import promises
 from freehold.features.proof import uses
 from freehold.features.training.jobs import Jobs
-from freehold.features.training.pages.jobs import STAGES, percents
-from freehold.features.training.rules import findings
+from freehold.features.training.pages.jobs import STAGES
 from freehold.kernel.evidence.checks.documents import is_trained
 from freehold.kernel.node import Node
 from freehold.kernel.web import paying
@@ -62,8 +62,8 @@ def model(visit: Visit, error: FreeholdError | None = None) -> Response:
         quality=_quality(facts.get("metrics")),
         privacy=_privacy(facts.get("privacy")),
         people=_people(facts, node.account),
-        by_rows=findings.is_by_rows(facts.get("contribution", [])),
-        rows_alone=findings.ROWS_ALONE,
+        by_rows=worth.is_by_rows(facts.get("contribution", [])),
+        rows_alone=worth.ROWS_ALONE,
         calls=calls,
         revenue_units=revenue,
         sources=_sources(node, asset),
@@ -111,8 +111,8 @@ def _quality(metrics: dict[str, Any] | None) -> dict[str, str] | None:
     if not metrics:
         return None
     return {
-        **percents(metrics),
-        "interval": findings.interval(metrics["accuracy_bps"]),
+        **worth.percents(metrics),
+        "interval": worth.interval(metrics["accuracy_bps"]),
         "auc": f"{metrics['auc_ppm'] / PPM:.3f}",
         "auc_interval": "{:.2f} to {:.2f}".format(*(end / 10_000 for end in metrics["auc_bps"])),
         "calibration": f"{metrics['calibration_ppm'] / 10_000:.1f}",
@@ -128,7 +128,7 @@ def _privacy(found: dict[str, Any] | None) -> dict[str, Any] | None:
         "noised": noised,
         "epsilon": epsilons.text(found["epsilon_micro"]) if noised else "no bound",
         "delta_exponent": found["delta_exponent"],
-        "sentence": findings.privacy(found),
+        "sentence": promises.of_use(found),
         "counting": promises.EPSILON,
     }
 
@@ -142,7 +142,7 @@ def _people(facts: dict[str, Any], account: str) -> list[dict[str, Any]]:
             "you": one["account"] == account,
             "units": revenue * one["share_bps"] // 10_000,
             "error_bps": one["error_ppm"] // 100,
-            "error": findings.points(one["error_ppm"]) if one["error_ppm"] else "",
+            "error": worth.points(one["error_ppm"]) if one["error_ppm"] else "",
             "changes": _changes(one["without_correct"], right),
         }
         for one in facts.get("contribution", [])

@@ -99,6 +99,11 @@ def reserve(node: Node, tx: Transaction, asset_id: str, run: str, rho_nano: int)
             )
 
 
+def release(tx: Transaction, run: str) -> None:
+    """Give back what was kept for a run that nothing came of."""
+    tx.connection.execute("DELETE FROM privacy_reserved WHERE run = ?", (run,))
+
+
 def require_room(node: Node, asset_id: str, rho_nano: int, run: str = "") -> None:
     """A run would fit beside those charged and those reserved, `run` itself not counted.
 

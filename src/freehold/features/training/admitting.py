@@ -1,18 +1,24 @@
 """What an owner's node asks of a training plan before it grants anything, and remembers of it afterwards.
 
+The functions that `kernel.rights.plans.Plans` names are how grants read the plans of training.
+
 The plan is the whole of what the owner agrees to: who takes part, with which rows, by which recipe, under how
 much noise, measured on which committed table. A grant names its hash, so nothing of it can change later.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from freehold.core.documents import REVEALS, Asset
+from freehold.core.canonical import canonical_bytes
+from freehold.core.documents import REVEALS, Asset, Terms
 from freehold.core.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from freehold.core.ids import hash_bytes
+from freehold.features.grants.requests import RequestedRun
 from freehold.features.privacy import budget
 from freehold.features.privacy.rules import privacy
+from freehold.features.training.requested import Requested
 from freehold.features.training.rules.record import RunPlan
 from freehold.kernel import custody
 from freehold.kernel.node import Node
@@ -40,7 +46,7 @@ class RunGranted(Conflict):
     code = "training.run_granted"
 
 
-def read_plan(value: Any) -> RunPlan:
+def read(value: Any) -> RunPlan:
     """A plan as a builder sends it.
 
     Raises:
@@ -54,7 +60,7 @@ def read_plan(value: Any) -> RunPlan:
     return RunPlan.from_json(value)
 
 
-def require_plan(node: Node, asset: Asset, holder: str, plan: RunPlan) -> None:
+def admit(node: Node, asset: Asset, holder: str, plan: RunPlan) -> None:
     """The plan fits this owner's data, terms and budget.
 
     Raises:
@@ -102,18 +108,47 @@ def require_plan(node: Node, asset: Asset, holder: str, plan: RunPlan) -> None:
 _HINT = "Look at the asset's terms (freehold search) and order within them."
 
 
-def remember(node: Node, tx: Transaction, asset: Asset, plan: RunPlan) -> None:
-    """Keep an agreed plan, and room for it in the budget for a while.
+def narrow(terms: Terms, plan: RunPlan) -> dict[str, Any]:
+    """A run makes as many uses as its plan says, and reveals and costs what it says."""
+    return {
+        "max_uses": uses_of(plan),
+        "reveals": plan.level,
+        "epsilon_run_micro": plan.epsilon_micro,
+        "epsilon_life_micro": terms.epsilon_life_micro,
+        "judges": [plan.judge] if plan.judge else [],
+    }
+
+
+def remember(node: Node, tx: Transaction, asset: Asset, plan: RunPlan) -> tuple[str, ...]:
+    """Keep an agreed plan, and room for it in the budget for a while; the runs before it on the same rows.
 
     Raises:
         RunGranted: by an earlier grant. BudgetSpent.
     """
-    name = f"planned:{plan.run_id}"
-    if node.store.state(name) is not None:
+    if node.store.state(_name(plan.run_id)) is not None:
         raise RunGranted("this run was granted before", hint="Use that grant, or plan another run.")
+    earlier = tuple(budget.earlier_runs(node, asset.id))
     budget.require_room(node, asset.id, plan.rho_nano)
-    tx.set(name, plan.to_json())
+    recall(tx, plan)
     budget.reserve(node, tx, asset.id, plan.run_id, plan.rho_nano)
+    return earlier
+
+
+def recall(tx: Transaction, plan: RunPlan) -> None:
+    """Keep an agreed plan; the budget decides when the run begins, as for every grant."""
+    tx.set(_name(plan.run_id), plan.to_json())
+
+
+def size(node: Node, run: str) -> int:
+    """Bytes of an agreed plan."""
+    plan = node.store.state(_name(run))
+    return len(canonical_bytes(plan)) if plan else 0
+
+
+def forget(tx: Transaction, run: str) -> None:
+    """Nobody came with the grant."""
+    tx.delete(_name(run))
+    budget.release(tx, run)
 
 
 def plan_of(node: Node, run: str) -> RunPlan:
@@ -122,15 +157,24 @@ def plan_of(node: Node, run: str) -> RunPlan:
     Raises:
         NotFound.
     """
-    stored = node.store.state(f"planned:{run}")
+    stored = node.store.state(_name(run))
     if stored is None:
         raise NotFound("this node has not agreed to such a run", hint="Ask for a grant with its plan.")
     return RunPlan.from_json(stored)
 
 
+def describing(node: Node) -> Callable[[str, RunPlan], RequestedRun]:
+    """What says plans to their owner."""
+    return Requested(node).run
+
+
 def uses_of(plan: RunPlan) -> int:
     """How often a run uses each owner's data."""
     return plan.recipe.rounds + 1 - plan.first_round
+
+
+def _name(run: str) -> str:
+    return f"planned:{run}"
 
 
 def _exceeds(level: str, allowed: str) -> bool:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from freehold.features.training import auditing, holding
+from freehold.features.grants.asking import Ordered, Settled, WhatFor
+from freehold.features.training import admitting, auditing, holding
 from freehold.features.training.jobs import Jobs
 from freehold.features.training.lending import Lender
 from freehold.features.training.pages import disputes, jobs, train
 from freehold.features.training.retrying import Retries
-from freehold.kernel.feature import Feature, Metric, PeerCall
+from freehold.features.training.rules.record import RunPlan
+from freehold.kernel.feature import Action, Feature, Metric, PeerCall
 from freehold.kernel.host import Host
+from freehold.kernel.node import Node
 from freehold.kernel.recurring import Piece
 
 RETRY_SECONDS = 2.0
@@ -30,6 +33,14 @@ def _news(host: Host) -> object:
 def _states(host: Host) -> dict[tuple[str, ...], float]:
     states = [job["state"] for job in host.part(Retries).overview()]
     return {(state,): states.count(state) for state in ("running", "waiting", "stopped", "done")}
+
+
+def _ordered(node: Node, question: WhatFor) -> Ordered | None:
+    job = node.store.state(f"job:{question.once_for}")
+    if not job:
+        return None
+    plan = RunPlan.from_json(job["plan"]) if job.get("plan") else None
+    return Ordered(plan, job.get("at_most_units"))
 
 
 FEATURE = Feature(
@@ -67,6 +78,11 @@ FEATURE = Feature(
         ),
     ),
     recurring=(_recurring,),
+    actions=(
+        Action("train", "trains on it together with others, where it lies", pays="owner", plans=admitting),
+    ),
+    answers={WhatFor: _ordered},
+    listens={Settled: lambda host, event: host.part(Jobs).resume(event.once_for)},
     metrics=(
         Metric(
             "freehold_jobs",

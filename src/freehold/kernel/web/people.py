@@ -1,16 +1,11 @@
-"""Other parties by the names they gave themselves."""
+"""Parties as the console's owner is told of them."""
 
 from __future__ import annotations
 
-from freehold.core.errors import Unavailable
 from freehold.kernel.node import Node
+from freehold.kernel.people import known_as
 
 
 def name_of(node: Node, account: str) -> str:
-    """The name of an account's party; the first digits of the account where nobody introduced it."""
-    if account == node.account:
-        return "you"
-    try:
-        return node.party_of(account).name
-    except Unavailable:
-        return account[:10]
+    """What an account's party calls itself."""
+    return "you" if account == node.account else known_as(node, account)

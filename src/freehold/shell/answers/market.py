@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Literal
 
 from freehold.core.documents import Action, Party
+from freehold.features.data.approval import Approval
 from freehold.features.grants.asking import AskRow
-from freehold.features.grants.consent import Approval
 from freehold.features.grants.requests import RequestRow
 from freehold.kernel.shape import Account, Bps, Count, Epsilon, Gas, Id, Shape, Time, Units
 

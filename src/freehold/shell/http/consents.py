@@ -8,7 +8,6 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from freehold.features.grants import asking, consent, granting, requests
-from freehold.features.training.jobs import Jobs
 from freehold.kernel.host import Host
 from freehold.kernel.shape import said
 from freehold.shell.answers import market
@@ -65,13 +64,11 @@ def add(routes: APIRouter, host: Host) -> None:
     def take(request_id: str, body: Taking | None = None) -> dict[str, Any]:
         job = asking.find(node, request_id)[1]["once_for"]
         grant = granting.take(node, host.peers, request_id, body.at_most_units if body else None)
-        if job:
-            host.part(Jobs).resume(job)
+        asking.settled(host, job)
         return granting.describe(node, grant)
 
     @routes.post("/requests/{request_id}/drop", **said(market.Dropped))
     def drop(request_id: str) -> dict[str, Any]:
         dropped = granting.drop(node, host.peers, request_id)
-        if dropped["job"]:
-            host.part(Jobs).resume(dropped["job"])
+        asking.settled(host, dropped["job"])
         return {"asked": dropped}

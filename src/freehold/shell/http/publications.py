@@ -9,8 +9,8 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from freehold.features.data import publishing
+from freehold.features.data.approval import USUAL, Approval
 from freehold.features.data.licence import EPSILON_LIFE_MICRO, EPSILON_RUN_MICRO, Licence, Rows
-from freehold.features.grants import consent
 from freehold.features.privacy import budget
 from freehold.kernel.host import Host
 from freehold.kernel.shape import said
@@ -53,7 +53,7 @@ class Publication(Offered):
     purposes: list[str] = ["model-training"]
     max_uses: Annotated[int, Field(ge=1)] = 100
     days: Annotated[int, Field(ge=1, le=36_500)] = 365
-    approval: consent.Approval = "automatic"
+    approval: Approval = USUAL
     reveals: Literal["noised", "update"] = "noised"
     holders: Annotated[list[str], Field(max_length=32)] = []
     judges: Annotated[list[str], Field(max_length=32)] = []

@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 
 from freehold.core.errors import InvalidInput
 from freehold.features.privacy.rules import promises
-from freehold.features.training.rules import findings
 from freehold.shell.library.tables import Rows, Shown
 from freehold.shell.library.values import Asset, Away, Budget, Charge, Contribution, Model, Plan, Progress
 
@@ -52,7 +51,7 @@ def budget_of(found: Mapping[str, Any]) -> Budget:
 
 def plan_of(found: Mapping[str, Any]) -> Plan:
     """What an order would come to."""
-    return made(Plan, {**found, "sentence": findings.privacy(found)})
+    return made(Plan, {**found, "sentence": promises.of_use(found)})
 
 
 def progress_of(found: Mapping[str, Any]) -> Progress:
@@ -88,7 +87,7 @@ def model_of(found: Mapping[str, Any]) -> Model:
             "contributions": Rows(made(Contribution, one) for one in found.get("contribution") or ()),
             "level": privacy["level"] if privacy else "",
             "epsilon_micro": privacy["epsilon_micro"] if privacy else None,
-            "privacy": findings.privacy(privacy) if privacy else "",
+            "privacy": promises.of_use(privacy) if privacy else "",
             "earlier_runs": found.get("earlier_runs") or [],
             "revenue_units": (found.get("pool") or {}).get("in_units", 0),
         },

@@ -10,9 +10,9 @@ from starlette.responses import Response
 from freehold.core import epsilons
 from freehold.core.documents import Asset, Grant, Receipt
 from freehold.core.errors import NotFound, Unavailable
-from freehold.features.data import offering, publishing
+from freehold.features.data import approval, offering, publishing
 from freehold.features.earnings.ledger import Ledger
-from freehold.features.grants import consent, granting
+from freehold.features.grants import granting
 from freehold.features.privacy import budget
 from freehold.features.privacy.rules import promises
 from freehold.kernel.node import Node
@@ -150,9 +150,9 @@ def _uses(node: Node, asset: Asset) -> list[dict[str, Any]]:
 def set_approval(visit: Visit) -> Response:
     """Ask first, or let the terms decide."""
     asset = _own(visit)
-    chosen: consent.Approval = "automatic" if visit.form.text("approval") == "automatic" else "ask"
+    chosen: approval.Approval = "automatic" if visit.form.text("approval") == "automatic" else "ask"
     with visit.node.store.transaction() as tx:
-        consent.set_approval(tx, asset.id, chosen)
+        approval.set_approval(tx, asset.id, chosen)
     said = {
         "ask": "From now on every request waits for your decision.",
         "automatic": "From now on whoever accepts your terms gets access at once.",

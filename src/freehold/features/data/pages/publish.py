@@ -11,10 +11,10 @@ from freehold.core import epsilons, money
 from freehold.core.documents import Asset
 from freehold.core.errors import FreeholdError, InvalidInput
 from freehold.features.data import publishing
+from freehold.features.data.approval import approval_of
 from freehold.features.data.drafts import Draft, Drafts, Terms
 from freehold.features.data.licence import DAY_SECONDS
 from freehold.features.data.rules.distinct import MAX_ROWS_EACH
-from freehold.features.grants.consent import approval_of
 from freehold.features.privacy.rules import promises
 from freehold.kernel.web.forms import Form
 from freehold.kernel.web.people import name_of

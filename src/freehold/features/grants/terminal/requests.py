@@ -152,10 +152,10 @@ def _incoming(one: dict[str, Any]) -> tuple[Any, ...]:
 def _run(run: dict[str, Any], request: str) -> str:
     """What a training run that is asked for would do to the rows."""
     from freehold.core import epsilons  # noqa: PLC0415
-    from freehold.features.training.rules import findings  # noqa: PLC0415
+    from freehold.features.privacy.rules import promises  # noqa: PLC0415
 
     others = len(run["owners"]) - 1
-    said = f"{request[:10]}  {findings.privacy(run, rows_each=run['rows_each'])}"
+    said = f"{request[:10]}  {promises.of_use(run, rows_each=run['rows_each'])}"
     said += f" {run['rounds']} rounds, {others} other owner{'' if others == 1 else 's'},"
     said += f" measured on {run['test_rows']} rows, {run['test_positives']} of label 1;"
     said += f" {len(run['earlier_runs'])} runs used these rows before"

@@ -56,6 +56,14 @@ def cost(rows: int, epsilon_micro: int, loss_bps: int | None) -> str:
     )
 
 
+def of_use(found: Mapping[str, Any], *, rows_each: int = 1) -> str:
+    """What a run costs each owner's rows; of a preview, a job or a model."""
+    if found["level"] == "update":
+        return f"Owners show exact updates. {EXACT}"
+    spent = epsilons.text(found["epsilon_micro"])
+    return f"The run costs each owner's rows an epsilon of {spent}. {worst_case(found['epsilon_micro'], rows_each=rows_each)}"
+
+
 def of_run(epsilon_micro: int, delta_exponent: int, rows_each: int = 1) -> str:
     """What one run at an epsilon means."""
     return f"One run: {worst_case(epsilon_micro, delta_exponent, rows_each=rows_each)}"

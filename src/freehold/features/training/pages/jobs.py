@@ -8,6 +8,8 @@ from starlette.responses import Response
 
 from freehold.core.documents import Claim
 from freehold.core.errors import NotFound
+from freehold.features.models.rules import worth
+from freehold.features.privacy.rules import promises
 from freehold.features.proof.sentences import readable
 from freehold.features.training.jobs import Jobs
 from freehold.features.training.rules import findings
@@ -48,19 +50,10 @@ def job(visit: Visit) -> Response:
         owners=[_owner(node, asset_id, found) for asset_id in stored["assets"]],
         left_seconds=_left(times, found["rounds"]) if training else None,
         started_at=stored["started_at"],
-        privacy=findings.privacy(found) if "plan" in stored else "",
-        scores=percents(found["scores"]) if found["scores"] else None,
+        privacy=promises.of_use(found) if "plan" in stored else "",
+        scores=worth.percents(found["scores"]) if found["scores"] else None,
         problem=readable(node, found["error"]["title"]) if found["error"] else "",
     )
-
-
-def percents(scores: dict[str, Any]) -> dict[str, str]:
-    """Right answers and what they stand beside, as people read them."""
-    rows = scores["rows"]
-    return {name: f"{scores[f'{name}_correct'] / rows:.1%}" for name in ("majority", "single")} | {
-        "right": f"{scores['correct'] / rows:.1%}",
-        "rows": f"{rows:,}",
-    }
 
 
 def _round_times(node: Node, found: dict[str, Any]) -> list[int]:
@@ -125,7 +118,7 @@ def ask_release(visit: Visit) -> Response:
     found = visit.host.part(Jobs).get(visit.params["job"])
     if found["step"] != "withheld":
         raise NotFound("this model is not held back", hint="Look at Models.")
-    return visit.show("release.html", job=found, scores=percents(found["scores"]))
+    return visit.show("release.html", job=found, scores=worth.percents(found["scores"]))
 
 
 def release(visit: Visit) -> Response:

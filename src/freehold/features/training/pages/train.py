@@ -197,7 +197,7 @@ def review(visit: Visit) -> Response:
         draft=draft,
         preview=preview,
         epsilon=epsilons.text(preview["epsilon_micro"]),
-        privacy=findings.privacy(preview),
+        privacy=promises.of_use(preview),
         counting=promises.EPSILON,
         expected=findings.expected(preview),
         copies=findings.copies(preview, asked=order.compare) if len(rows) > 1 else "",

@@ -2,8 +2,6 @@
 
 >>> rounds_said([2, 3, 4, 7])
 '2 to 4, 7'
->>> points(31_000)
-'± 3.1 points'
 """
 
 from __future__ import annotations
@@ -11,25 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from freehold.core import epsilons
-from freehold.features.privacy.rules import promises
+from freehold.features.models.rules.worth import points
 
-ROWS_ALONE = "No owner's part can be told from nothing at this noise, so the shares follow the rows alone."
-_SURE = 2
 _COMPARED = "Owners' rows are compared by noised sketches, so that rows that several hold count once."
 _UNCOMPARED = "Rows are not compared, so a copy is paid like any other table"
 _TOO_SMALL = ": at this epsilon copies in tables of this size cannot be told from strangers' rows"
-
-
-def points(error_ppm: int) -> str:
-    """A standard error of a share, for people."""
-    return f"± {error_ppm / 10_000:.1f} points"
-
-
-def interval(ends_bps: Iterable[int]) -> str:
-    """Both ends of a 95 % interval, in per cent."""
-    low, high = ends_bps
-    return f"{low / 100:.1f} to {high / 100:.1f} %"
 
 
 def rounds_said(numbers: Iterable[int]) -> str:
@@ -52,15 +36,6 @@ def away(one: Mapping[str, Any]) -> str:
     return f"away in {named}: {one['why']}"
 
 
-def privacy(found: Mapping[str, Any], *, rows_each: int = 1) -> str:
-    """What a run costs each owner's rows; of a preview, a job or a model."""
-    if found["level"] == "update":
-        return f"Owners show exact updates. {promises.EXACT}"
-    spent = epsilons.text(found["epsilon_micro"])
-    worst = promises.worst_case(found["epsilon_micro"], rows_each=rows_each)
-    return f"The run costs each owner's rows an epsilon of {spent}. {worst}"
-
-
 def expected(preview: Mapping[str, Any]) -> str:
     """What a public simulation says of an order."""
     without, noised = (preview[f"accuracy_{name}_bps"] / 100 for name in ("without", "with"))
@@ -79,9 +54,3 @@ def copies(preview: Mapping[str, Any], *, asked: bool = True) -> str:
     if preview["compared"]:
         return _COMPARED
     return _UNCOMPARED + (_TOO_SMALL if asked else "") + "."
-
-
-def is_by_rows(contribution: Iterable[Mapping[str, Any]]) -> bool:
-    """Whether no value stood out of its noise, so that rows alone decided the shares."""
-    parts = list(contribution)
-    return bool(parts) and not any(part["value_ppm"] > _SURE * part["error_ppm"] for part in parts)

@@ -188,6 +188,7 @@ def _bps(percent: float | None) -> int | None:
 def _summary(planned: dict[str, Any], order: dict[str, Any]) -> Iterable[str]:
     """What an order comes to, a line each."""
     from freehold.core.money import dollars  # noqa: PLC0415
+    from freehold.features.privacy.rules import promises  # noqa: PLC0415
     from freehold.features.training.rules import findings  # noqa: PLC0415
 
     yield (
@@ -200,7 +201,7 @@ def _summary(planned: dict[str, Any], order: dict[str, Any]) -> Iterable[str]:
             f"pays     about {planned['gas']:,} gas; spent in 24 hours:"
             f" {dollars(planned['spent_units'])}{f' of {dollars(day)}' if day else ''}"
         )
-    yield f"privacy  {findings.privacy(planned)}"
+    yield f"privacy  {promises.of_use(planned)}"
     yield f"expected {findings.expected(planned)}"
     if len(order["assets"]) > 1:
         yield f"copies   {findings.copies(planned, asked=order.get('compare', True))}"
