@@ -20,10 +20,10 @@ sys.path.insert(0, str(ROOT / "tests" / "support"))
 from training_runs import account, clinics, owner_seed, plan_for, play, table  # noqa: E402
 
 from freehold.core.fixed import UNIT, WEIGHT_LIMIT  # noqa: E402
+from freehold.features.models.rules.scaling import typical, unit_rows  # noqa: E402
 from freehold.features.privacy.rules import privacy  # noqa: E402
 from freehold.features.privacy.rules.noise import gaussian  # noqa: E402
 from freehold.features.training.rules import record, sketch, updates  # noqa: E402
-from freehold.features.training.rules.scaling import typical, unit_rows  # noqa: E402
 
 CLINICS = ("alder", "birch", "cedar", "dogwood", "elm", "fir")
 REBUILT = 0.1

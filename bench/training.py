@@ -21,8 +21,8 @@ sys.path.insert(0, str(ROOT / "tests" / "support"))
 from training_runs import account, clinics, owner_seed, plan_for, play, record_of, start_of, steps, table  # noqa: E402
 
 from freehold.features.data.rules.table import Table  # noqa: E402
+from freehold.features.models.rules.scaling import Scaling, typical, unit_rows  # noqa: E402
 from freehold.features.training.rules import record, updates  # noqa: E402
-from freehold.features.training.rules.scaling import Scaling, typical, unit_rows  # noqa: E402
 
 SEEDS = 100
 ADULT = Path(os.environ.get("FREEHOLD_ADULT", ROOT.parent / "shared" / "data" / "adult.csv.gz"))

@@ -7,9 +7,9 @@ from sklearn.metrics import brier_score_loss, roc_auc_score
 from training_runs import account, clinics, plan_for, play, steps, table
 
 from freehold.core.fixed import UNIT
+from freehold.features.models.rules.prediction import predict, probabilities
+from freehold.features.models.rules.scaling import typical, unit_rows
 from freehold.features.training.rules import metrics, record
-from freehold.features.training.rules.logistic import predict, probabilities
-from freehold.features.training.rules.scaling import typical, unit_rows
 
 
 @pytest.fixture(scope="module")

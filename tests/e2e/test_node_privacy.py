@@ -14,10 +14,10 @@ from wire import Wire
 from freehold.core.ids import sha256_hex
 from freehold.features.data import publishing
 from freehold.features.grants import granting
+from freehold.features.models.rules.scaling import unit_rows
 from freehold.features.training import training
 from freehold.features.training.lending import noise_seed
 from freehold.features.training.rules import record, sketch, updates
-from freehold.features.training.rules.scaling import unit_rows
 from freehold.kernel.rights.standing import is_revoked
 from freehold.shell import viewing
 

@@ -33,6 +33,8 @@ from freehold.core.documents import (
 from freehold.core.signing import Envelope, public_account, sign
 from freehold.core.typed_data import Domain
 from freehold.features.data.rules import table as tables
+from freehold.features.models.rules.hashes import model_hash
+from freehold.features.models.rules.scaling import typical
 from freehold.features.privacy.rules import privacy
 from freehold.features.training.checks.replaying import table_json
 from freehold.features.training.checks.valuation import split_root
@@ -47,7 +49,6 @@ from freehold.features.training.rules.record import (
     Sketch,
     Start,
 )
-from freehold.features.training.rules.scaling import typical
 from freehold.kernel.evidence import state
 from freehold.kernel.evidence.assemble import LogProofs, assemble, log_entry
 from freehold.kernel.evidence.bundle import Bundle
@@ -443,7 +444,7 @@ class World:
         except Exception:  # noqa: BLE001 - whatever was tweaked
             worth = record.Valuation(tuple(sorted(self.start.grants)), (1,) * 4, (0,) * 4, (2_500,) * 4, None)
         said = worth.statement() if worth.scores else asdict(worth)
-        commitment = record.model_hash(self.model_numbers, plan.scaling, plan.recipe, plan.columns)
+        commitment = model_hash(self.model_numbers, plan.scaling, plan.recipe.to_json(), plan.columns)
         self.worth = {**said, "model": commitment, "missing": self.made[-1].unrevealed}
         self.worth = self.changed("worth", self.worth)
         self.story.append(

@@ -13,9 +13,9 @@ from freehold.core.errors import FreeholdError, InvalidInput, NotAllowed
 from freehold.core.signing import parse_envelope
 from freehold.features.gateway import rationing, serving
 from freehold.features.gateway.rationing import Ration, RationSpent
+from freehold.features.models.rules.scaling import Scaling
 from freehold.features.payments.rules.payment import to_header
 from freehold.features.proof import proving
-from freehold.features.training.rules.scaling import Scaling
 from freehold.kernel import logbook
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "bench"))

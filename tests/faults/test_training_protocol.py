@@ -15,9 +15,9 @@ from played_builder import Played
 from freehold.core.ids import NO_HASH
 from freehold.core.signing import Envelope, parse_envelope
 from freehold.features.data.publishing import open_table
+from freehold.features.models.rules.scaling import unit_rows
 from freehold.features.privacy import budget
 from freehold.features.training.rules import record, updates
-from freehold.features.training.rules.scaling import unit_rows
 
 
 class Cast:

@@ -23,6 +23,7 @@ from freehold.core.errors import Conflict, FreeholdError, VerificationFailed
 from freehold.core.ids import NO_HASH, hash_bytes
 from freehold.features.gateway import serving
 from freehold.features.gateway.buying import Buyer
+from freehold.features.models.rules.hashes import model_hash
 from freehold.features.models.rules.split import SplitTree
 from freehold.features.proof import proving
 from freehold.features.training import training
@@ -150,7 +151,7 @@ def announced(ended: Ended, shares: list[tuple[str, int]], contribution: dict[st
         name=secrets.token_hex(8),
         owner=builder.account,
         content=Content(
-            commitment=record.model_hash(done.model, run.plan.scaling, run.plan.recipe, run.plan.columns),
+            commitment=model_hash(done.model, run.plan.scaling, run.plan.recipe.to_json(), run.plan.columns),
             media_type="application/vnd.freehold.logistic-v2",
             size_bytes=8,
         ),

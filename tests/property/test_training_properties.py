@@ -14,10 +14,10 @@ from training_runs import account, blobs, plan_for, play, record_of, steps
 from freehold.core.errors import FreeholdError, InvalidInput, VerificationFailed
 from freehold.core.fixed import UNIT, WEIGHT_LIMIT, shift_round
 from freehold.features.data.rules.table import MICRO_LIMIT, Table
+from freehold.features.models.rules.scaling import Scaling, unit_rows
 from freehold.features.training.rules import record, sketch, updates, valuation
 from freehold.features.training.rules.logistic import GRADIENT_BITS, gradient
 from freehold.features.training.rules.record import RunPlan, Start
-from freehold.features.training.rules.scaling import Scaling, unit_rows
 from freehold.features.training.rules.valuation import shares_bps
 
 cells = st.one_of(

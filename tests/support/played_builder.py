@@ -12,6 +12,7 @@ from peer_calls import TEST_SALT, call, introduce, planned, stamp
 
 from freehold.core.documents import Asset, Grant
 from freehold.core.signing import Envelope, parse_envelope
+from freehold.features.models.rules.hashes import model_hash
 from freehold.features.training.checks.replaying import table_json
 from freehold.features.training.rules import record
 from freehold.features.training.rules.record import Replay, Round, RunPlan, Start
@@ -152,7 +153,7 @@ class Played:
         """The values that follow from the run, with any of them replaced."""
         done = record.replay(self.plan, self.who, self.rounds)
         worth = record.value(self.plan, self.who, done, self.test)
-        model = record.model_hash(done.model, self.plan.scaling, self.plan.recipe, self.plan.columns)
+        model = model_hash(done.model, self.plan.scaling, self.plan.recipe.to_json(), self.plan.columns)
         return {**worth.statement(), "model": model, "missing": self.rounds[-1].unrevealed, **wrong}
 
     def opening(self, **wrong: Any) -> Envelope:

@@ -11,11 +11,11 @@ from typing import NamedTuple
 import numpy as np
 
 from freehold.features.data.rules.table import MICRO, Table
+from freehold.features.models.rules.scaling import typical, unit_rows
 from freehold.features.privacy.rules import privacy
 from freehold.features.training.rules import expected, record, sketch, updates
 from freehold.features.training.rules.logistic import Recipe
 from freehold.features.training.rules.record import PlannedOwner, PlannedTest, Round, RunPlan, Start
-from freehold.features.training.rules.scaling import typical, unit_rows
 from freehold.quickstart import demo
 
 SALT = "0x" + "00" * 16

@@ -8,6 +8,7 @@ from sklearn.linear_model import LogisticRegression
 from training_runs import clinics, plan_for, play
 
 from freehold.features.data.rules.reading import read
+from freehold.features.models.rules.hashes import model_hash
 from freehold.features.training.rules import record
 from freehold.quickstart import demo
 
@@ -115,7 +116,7 @@ def test_the_whole_run_is_pinned():
         [2358, 2249, 2331, 1802, 0, 1260],
     ]
     assert [
-        record.model_hash(one.replayed.model, one.plan.scaling, one.plan.recipe, one.plan.columns)
+        model_hash(one.replayed.model, one.plan.scaling, one.plan.recipe.to_json(), one.plan.columns)
         for one in (exact, played)
     ] == [
         "0x20d727c5443d8a42b54e6562cbd64c3a4012064e03048ef7a3cd47f6dba91922",

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from training_runs import clinics, plan_for, play
 
+from freehold.features.models.rules.scaling import typical, unit_rows
 from freehold.features.privacy.rules import privacy
 from freehold.features.training.rules import expected, updates
 from freehold.features.training.rules.expected import ExpectedLoss, curvature, expected_loss, suggest
 from freehold.features.training.rules.logistic import Recipe
-from freehold.features.training.rules.scaling import typical, unit_rows
 from freehold.features.training.rules.updates import TooLittleBudget
 
 CLINICS = (80, 70, 70, 70, 60, 40)

@@ -9,16 +9,10 @@ from threadpoolctl import threadpool_limits
 from training_runs import steps
 
 from freehold.core.fixed import UNIT, WEIGHT_LIMIT, sigmoid_table
+from freehold.features.models.rules.prediction import predict
+from freehold.features.models.rules.scaling import Scaling
 from freehold.features.training.rules import logistic
-from freehold.features.training.rules.logistic import (
-    InvalidRecipe,
-    InvalidTraining,
-    Recipe,
-    gradient,
-    predict,
-    step,
-)
-from freehold.features.training.rules.scaling import Scaling
+from freehold.features.training.rules.logistic import InvalidRecipe, InvalidTraining, Recipe, gradient, step
 
 
 def reference(z, labels, model):

@@ -8,6 +8,7 @@ import pytest
 from training_runs import SALT, account, blobs, owner_seed, plan_for, play, record_of, start_of, steps
 
 from freehold.core.errors import InvalidInput, VerificationFailed
+from freehold.features.models.rules.hashes import model_hash
 from freehold.features.training.rules import record, updates
 from freehold.features.training.rules.logistic import Recipe
 from freehold.features.training.rules.record import (
@@ -297,10 +298,10 @@ def test_hashes_bind_run_round_owner_salt_and_shape(finished):
     assert made.commitments[ANN] in hashes
     model, recipe = finished[0].replayed.model, plan.recipe
     released = {
-        record.model_hash(model, plan.scaling, recipe, plan.columns),
-        record.model_hash(model, plan.scaling, recipe, plan.columns[::-1]),
-        record.model_hash(model, plan.scaling, Recipe(), plan.columns),
-        record.model_hash(model + 1, plan.scaling, recipe, plan.columns),
+        model_hash(model, plan.scaling, recipe.to_json(), plan.columns),
+        model_hash(model, plan.scaling, recipe.to_json(), plan.columns[::-1]),
+        model_hash(model, plan.scaling, Recipe().to_json(), plan.columns),
+        model_hash(model + 1, plan.scaling, recipe.to_json(), plan.columns),
     }
     assert len(released) == 4
 

@@ -8,8 +8,8 @@ from training_runs import table
 
 from freehold.core.fixed import UNIT
 from freehold.features.data.rules.table import MICRO, MICRO_LIMIT
-from freehold.features.training.rules import scaling
-from freehold.features.training.rules.scaling import InvalidScaling, Scaling, from_bounds, typical, unit_rows
+from freehold.features.models.rules import scaling
+from freehold.features.models.rules.scaling import InvalidScaling, Scaling, from_bounds, typical, unit_rows
 
 
 def reference(cells, scaled):

@@ -9,10 +9,10 @@ from exact_game import shapley
 from training_runs import account, blobs, clinics, plan_for, play, steps, table
 
 from freehold.core.fixed import ONE, matmul, sigmoid
+from freehold.features.models.rules.scaling import typical, unit_rows
 from freehold.features.privacy.rules.noise import gaussian
 from freehold.features.training.rules import record, valuation
 from freehold.features.training.rules.logistic import Recipe, gradient, step
-from freehold.features.training.rules.scaling import typical, unit_rows
 from freehold.features.training.rules.updates import Noise
 from freehold.features.training.rules.valuation import InvalidShares, shares_bps
 

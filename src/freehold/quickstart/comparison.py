@@ -10,10 +10,11 @@ import numpy as np
 
 from freehold.features.data.rules.reading import read
 from freehold.features.data.rules.table import Table
+from freehold.features.models.rules.prediction import probabilities
+from freehold.features.models.rules.scaling import typical, unit_rows
 from freehold.features.training.rules import expected
-from freehold.features.training.rules.logistic import GRADIENT_BITS, Recipe, gradient, probabilities, step
+from freehold.features.training.rules.logistic import GRADIENT_BITS, Recipe, gradient, step
 from freehold.features.training.rules.metrics import right
-from freehold.features.training.rules.scaling import typical, unit_rows
 from freehold.features.training.rules.updates import EXACT_BITS
 
 

@@ -17,10 +17,10 @@ from freehold.features.gateway import pruning
 from freehold.features.gateway.rules.answer import Question, answer_json, output_hash
 from freehold.features.gateway.rules.quote import Quote
 from freehold.features.models.releasing import pool_of
+from freehold.features.models.rules.prediction import predict
+from freehold.features.models.rules.scaling import Scaling
 from freehold.features.payments.rules.errors import ContractPayer, PaymentRefused, PaymentReused
 from freehold.features.payments.rules.payment import signature_bytes
-from freehold.features.training.rules.logistic import predict
-from freehold.features.training.rules.scaling import Scaling
 from freehold.kernel.node import Node
 from freehold.kernel.store import AlreadyAnswered, Transaction
 from freehold.kernel.use import Done, Use, Work, perform

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from functools import reduce
 from typing import Any
 
@@ -13,8 +14,9 @@ from freehold.core.ids import hash_bytes, keyed_id
 from freehold.core.money import BPS
 from freehold.core.signing import Envelope, parse_envelope
 from freehold.core.terms import meet
+from freehold.features.models.rules.hashes import model_hash
+from freehold.features.models.rules.scaling import Scaling
 from freehold.features.models.rules.split import SplitTree
-from freehold.features.training.rules.record import RunPlan, model_hash
 from freehold.kernel import logbook
 from freehold.kernel.node import Node
 from freehold.kernel.peers import Peers
@@ -25,21 +27,23 @@ MAX_RELEASES = 8
 """Models of one run that a co-owner remembers."""
 
 
-def is_good_enough(node: Node, job: dict[str, Any], plan: RunPlan) -> bool:
-    """Whether a model is released by default: at least the plan's score, and better than not having trained.
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """What a training run made, as far as its release says it."""
 
-    A model that is no better than always giving the commoner label is held back, and any model whose builder
-    asked to see it first; its builder may then release it by saying so.
-    """
-    scores = node.typed(job["contribution"], Claim).statement["scores"]
-    correct, rows = int(scores["correct"]), int(scores["rows"])
-    enough = correct * BPS >= plan.least_correct_bps * rows
-    if job.get("anyway"):
-        return enough
-    return enough and correct > int(scores["majority_correct"]) and not job["order"]["review"]
+    run: str
+    label: str
+    columns: tuple[str, ...]
+    recipe: dict[str, Any]
+    """How it was trained."""
+    scaling: Scaling
+    weights: IntArray
+    """(columns + 1,) Q16."""
+    owners: dict[str, str]
+    """Dataset of each account that was to take part."""
 
 
-def release(node: Node, peers: Peers, job: dict[str, Any], plan: RunPlan, model: IntArray) -> Asset:
+def release(node: Node, peers: Peers, job: dict[str, Any], trained: Trained) -> Asset:
     """Make the model an asset owned by its contributors; safe to repeat after a crash.
 
     Returns:
@@ -51,12 +55,12 @@ def release(node: Node, peers: Peers, job: dict[str, Any], plan: RunPlan, model:
         for account, share in zip(contribution["accounts"], contribution["shares_bps"], strict=True)
         if share
     ]
-    asset = _asset(node, job, plan, model, dict(shares))
+    asset = _asset(node, job, trained, dict(shares))
     envelope = node.seal(asset)
     tree = SplitTree(shares)
     _on_chain(node, asset, shares, tree)
     statement: dict[str, object] = {
-        "run": plan.run_id,
+        "run": trained.run,
         "pool": "0x" + pool_of(asset).hex(),
         "split_root": "0x" + tree.root.hex(),
         "shares": [{"account": account, "shares": share} for account, share in shares],
@@ -71,7 +75,11 @@ def release(node: Node, peers: Peers, job: dict[str, Any], plan: RunPlan, model:
             tx.put(claim, public=True)
         tx.set(
             f"model:{asset.id}",
-            {"weights": model.tolist(), "scaling": plan.scaling.to_json(), "columns": list(plan.columns)},
+            {
+                "weights": trained.weights.tolist(),
+                "scaling": trained.scaling.to_json(),
+                "columns": list(trained.columns),
+            },
         )
         tx.set(f"run_of:{asset.id}", job["id"])
         tx.set(f"untold:{asset.id}", [account for account, _ in shares])
@@ -91,33 +99,33 @@ def pool_of(asset: Asset) -> bytes:
     return keyed_id(asset.owner, hash_bytes(asset.id))
 
 
-def _asset(node: Node, job: dict[str, Any], plan: RunPlan, model: IntArray, shares: dict[str, int]) -> Asset:
+def _asset(node: Node, job: dict[str, Any], trained: Trained, shares: dict[str, int]) -> Asset:
     # fixed by the job, so that a repeated release makes the same asset
     created_at = node.typed(job["contribution"], Claim).issued_at
     inherited = reduce(meet, (node.grant(grant).terms for grant in job["grants"].values()))
-    owners = [owner for owner in plan.owners if owner.account in job["grants"]]
+    owners = {account: asset for account, asset in trained.owners.items() if account in job["grants"]}
     scores = node.typed(job["contribution"], Claim).statement["scores"]
     measured = ("correct", "majority_correct", "single_correct", "auc_ppm", "brier_ppm", "calibration_ppm")
     return Asset(
         asset_kind="model",
         name=job["name"],
-        description=f"logistic regression for {plan.label}, trained on {len(owners)} datasets",
+        description=f"logistic regression for {trained.label}, trained on {len(owners)} datasets",
         owner=node.account,
         content=Content(
-            commitment=model_hash(model, plan.scaling, plan.recipe, plan.columns),
+            commitment=model_hash(trained.weights, trained.scaling, trained.recipe, trained.columns),
             media_type="application/vnd.freehold.logistic-v2",
-            size_bytes=8 * len(model),
+            size_bytes=8 * len(trained.weights),
         ),
         schema_={
-            "columns": list(plan.columns),
-            "label": plan.label,
-            "recipe": plan.recipe.to_json(),
-            "run": plan.run_id,
+            "columns": list(trained.columns),
+            "label": trained.label,
+            "recipe": trained.recipe,
+            "run": trained.run,
             "metrics": {"test_rows": scores["rows"], **{name: scores[name] for name in measured}},
         },
         derived_from=tuple(
-            Source(asset=owner.asset, role="training-data", weight=shares.get(owner.account, 0))
-            for owner in owners
+            Source(asset=asset, role="training-data", weight=shares.get(account, 0))
+            for account, asset in owners.items()
         ),
         terms=Terms(
             purposes=inherited.purposes,

@@ -22,11 +22,11 @@ from freehold.features.data.publishing import open_table, seal_table
 from freehold.features.data.rules import reading
 from freehold.features.data.rules import table as tables
 from freehold.features.data.rules.table import Table
+from freehold.features.models.rules.scaling import Scaling, typical, unit_rows
 from freehold.features.training.checks.replaying import table_json
 from freehold.features.training.lending import require_claim, require_grants, require_receipts
 from freehold.features.training.rules import expected, record
 from freehold.features.training.rules.record import Replay, RunPlan, Start
-from freehold.features.training.rules.scaling import Scaling, typical, unit_rows
 from freehold.kernel import logbook
 from freehold.kernel.node import Node
 from freehold.kernel.peers import Peers

@@ -10,8 +10,8 @@ from freehold.core.documents import Claim
 from freehold.core.errors import Conflict, FreeholdError, NotFound
 from freehold.core.ids import resolve
 from freehold.features.grants.asking import GrantWaiting
-from freehold.features.models import releasing
 from freehold.features.training import training
+from freehold.features.training.ordering import is_good_enough
 from freehold.features.training.rules.record import RunPlan
 from freehold.kernel.node import Node
 from freehold.kernel.peers import Peers
@@ -190,7 +190,7 @@ class Jobs:
         stored = self._node.store.state(f"job:{job_id}")
         if stored["step"] == "withheld":
             plan = RunPlan.from_json(stored["plan"])
-            if not releasing.is_good_enough(self._node, {**stored, "anyway": True}, plan):
+            if not is_good_enough(self._node, {**stored, "anyway": True}, plan):
                 raise Conflict(
                     f"owners agreed to release only what is right on {plan.least_correct_bps / 100:g} % of the test",
                     hint="Order the training again with another least score.",

@@ -28,11 +28,12 @@ from freehold.core.signing import Envelope, parse_envelope
 from freehold.features.data.publishing import open_table
 from freehold.features.data.rules.table import Table
 from freehold.features.grants import unused
+from freehold.features.models.rules.hashes import model_hash
+from freehold.features.models.rules.scaling import unit_rows
 from freehold.features.privacy import budget
 from freehold.features.training.admitting import plan_of
 from freehold.features.training.rules import record, sketch, updates
 from freehold.features.training.rules.record import Replay, Round, RunPlan, Start
-from freehold.features.training.rules.scaling import unit_rows
 from freehold.kernel import countersigning, logbook
 from freehold.kernel.node import Node
 from freehold.kernel.rights.check import ForeignGrant, require_receipt_fits, use_price
@@ -422,7 +423,7 @@ class Lender:
             raise WrongContribution("the test table was opened to another model than this run's")
         self._require_heard(plan, rounds)
         worth = record.value(plan, start, done, table)
-        model = record.model_hash(done.model, plan.scaling, plan.recipe, plan.columns)
+        model = model_hash(done.model, plan.scaling, plan.recipe.to_json(), plan.columns)
         expected = {**worth.statement(), "model": model, "missing": rounds[-1].unrevealed}
         if claimed.statement != expected:
             wrong = next(

@@ -7,17 +7,20 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from freehold.core.documents import Claim
+from freehold.core.money import BPS
 from freehold.features.data import publishing
 from freehold.features.data.publishing import open_table, seal_table
 from freehold.features.data.rules import table as tables
 from freehold.features.grants import asking
 from freehold.features.training.planning import Order, check, grants_units, plan, require_allowed
+from freehold.features.training.rules.record import RunPlan
 from freehold.kernel import ceiling
 from freehold.kernel.ceiling import Act
 from freehold.kernel.node import Node
 from freehold.kernel.peers import Peers
 
-__all__ = ["Order", "begin", "check"]
+__all__ = ["Order", "begin", "check", "is_good_enough"]
 
 
 def begin(node: Node, peers: Peers, order: Order) -> str:
@@ -85,3 +88,17 @@ def _waiting(node: Node, wanted: dict[str, Any], table: tables.Table | None) -> 
         ):
             return str(job_id)
     return ""
+
+
+def is_good_enough(node: Node, job: dict[str, Any], plan: RunPlan) -> bool:
+    """Whether a model is released by default: at least the plan's score, and better than not having trained.
+
+    A model that is no better than always giving the commoner label is held back, and any model whose builder
+    asked to see it first; its builder may then release it by saying so.
+    """
+    scores = node.typed(job["contribution"], Claim).statement["scores"]
+    correct, rows = int(scores["correct"]), int(scores["rows"])
+    enough = correct * BPS >= plan.least_correct_bps * rows
+    if job.get("anyway"):
+        return enough
+    return enough and correct > int(scores["majority_correct"]) and not job["order"]["review"]

@@ -16,13 +16,13 @@ from freehold.features.data.rules import reading
 from freehold.features.data.rules import table as tables
 from freehold.features.data.rules.table import Table
 from freehold.features.grants.issuing import narrowed
+from freehold.features.models.rules.scaling import Scaling, from_bounds
 from freehold.features.privacy.rules import privacy
 from freehold.features.training import holding
 from freehold.features.training.holding import TestShown
 from freehold.features.training.rules import expected, sketch, updates
 from freehold.features.training.rules.logistic import Recipe
 from freehold.features.training.rules.record import Level, PlannedOwner, PlannedTest, RunPlan, Sketch
-from freehold.features.training.rules.scaling import Scaling, from_bounds
 from freehold.features.training.rules.updates import Noise
 from freehold.kernel.node import Node
 from freehold.kernel.peers import Peers

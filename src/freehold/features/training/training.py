@@ -28,12 +28,13 @@ from freehold.features.data.publishing import open_table, seal_table
 from freehold.features.data.rules import table as tables
 from freehold.features.data.rules.table import Table
 from freehold.features.models import releasing
+from freehold.features.models.rules.hashes import model_hash
 from freehold.features.proof import proving
 from freehold.features.training import holding
 from freehold.features.training.agreeing import Agreed, agree
 from freehold.features.training.checks.replaying import read_table, table_json
 from freehold.features.training.lending import NotCountersigned, RoundsMissing
-from freehold.features.training.ordering import Order, begin
+from freehold.features.training.ordering import Order, begin, is_good_enough
 from freehold.features.training.rounds import records_of, rounds_of
 from freehold.features.training.rules import record
 from freehold.features.training.rules.record import MAX_REASON, Replay, Round, RunPlan, Start
@@ -482,7 +483,7 @@ class Job:
         done = record.replay(plan, start, rounds)
         test = self._test()
         worth = record.value(plan, start, done, test)
-        model = record.model_hash(done.model, plan.scaling, plan.recipe, plan.columns)
+        model = model_hash(done.model, plan.scaling, plan.recipe.to_json(), plan.columns)
         statement = {**worth.statement(), "model": model, "missing": rounds[-1].unrevealed}
         claim = self._node.claim("contribution", plan.run_id, statement)
         advice = record.without(plan, done, test) if len(start.grants) <= MOST_ADVISED else {}
@@ -527,7 +528,7 @@ class Job:
         with node.store.transaction() as tx:
             for envelope in found.values():
                 tx.put(envelope, logged=False)
-        step = "release" if releasing.is_good_enough(node, self.job, plan) else "withheld"
+        step = "release" if is_good_enough(node, self.job, plan) else "withheld"
         self._advance(step, agreements=agreements, silent=refused, finished_at=int(time.time()))
 
     def _agreement(self, asset: Asset, answer: dict[str, Any]) -> Envelope:
@@ -545,7 +546,16 @@ class Job:
     def _release(self) -> None:
         plan = self._plan
         done = record.replay(plan, Start(self.job["grants"]), rounds_of(self._node, plan))
-        asset = releasing.release(self._node, self._peers, self.job, plan, done.model)
+        trained = releasing.Trained(
+            plan.run_id,
+            plan.label,
+            plan.columns,
+            plan.recipe.to_json(),
+            plan.scaling,
+            done.model,
+            {owner.account: owner.asset for owner in plan.owners},
+        )
+        asset = releasing.release(self._node, self._peers, self.job, trained)
         with contextlib.suppress(FreeholdError):
             # what a buyer's node asks to see before it pays; made again when asked for
             proving.keep_evidence(self._node, self._peers, asset, may_anchor=True)

@@ -11,6 +11,7 @@ import numpy as np
 from freehold.core.errors import FreeholdError, InvalidTable, VerificationFailed
 from freehold.features.data.rules import table as tables
 from freehold.features.data.rules.table import MICRO_LIMIT, Table
+from freehold.features.models.rules.hashes import model_hash
 from freehold.features.training.rules import record
 from freehold.features.training.rules.record import RunPlan, Start
 from freehold.features.training.rules.valuation import MAX_TEST_ROWS
@@ -31,7 +32,7 @@ def replay(plan: Any, start: Any, rounds: Sequence[tuple[Any, Any]], test: Any, 
     # before round 0 and before round 1 stands the same model
     before = [done.models[max(0, one.number - 1)] for one in made]
     return Replayed(
-        model=record.model_hash(done.model, run.scaling, run.recipe, run.columns),
+        model=model_hash(done.model, run.scaling, run.recipe.to_json(), run.columns),
         previous=[
             record.models_hash(run, one.number, model) for one, model in zip(made, before, strict=True)
         ],

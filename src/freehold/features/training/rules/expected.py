@@ -16,18 +16,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from freehold.core.fixed import UNIT
+from freehold.features.models.rules.prediction import probabilities
+from freehold.features.models.rules.scaling import Scaling, unit_rows
 from freehold.features.privacy.rules import privacy
 from freehold.features.privacy.rules.noise import gaussian
 from freehold.features.training.rules import metrics, updates, valuation
-from freehold.features.training.rules.logistic import (
-    BOUNDS,
-    GRADIENT_BITS,
-    Recipe,
-    gradient,
-    probabilities,
-    step,
-)
-from freehold.features.training.rules.scaling import Scaling, unit_rows
+from freehold.features.training.rules.logistic import BOUNDS, GRADIENT_BITS, Recipe, gradient, step
 from freehold.features.training.rules.valuation import TestRows
 
 if TYPE_CHECKING:

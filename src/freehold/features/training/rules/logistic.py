@@ -28,12 +28,9 @@ from freehold.core.fixed import (
     FloatArray,
     IntArray,
     magnitude,
-    matmul,
     require_exact,
-    sigmoid,
     sigmoid_table,
 )
-from freehold.features.training.rules.scaling import Scaling, unit_rows
 
 NAME = "logistic-v2"
 GRADIENT_BITS = 30
@@ -134,16 +131,6 @@ def step(
         np.clip(data, -bound, bound).astype(np.int64),
         shrink.astype(np.int64),
     )
-
-
-def predict(model: IntArray, scaling: Scaling, rows: IntArray) -> IntArray:
-    """Q16 probabilities (n,) of micro-unit rows (n, columns) under a model (columns + 1,)."""
-    return probabilities(model, unit_rows(rows, scaling))
-
-
-def probabilities(model: IntArray, z: npt.NDArray[np.integer]) -> IntArray:
-    """Q16 probabilities (rows,) of rows from `unit_rows` under a model (width,)."""
-    return sigmoid(matmul(z, model[:, np.newaxis])[:, 0])
 
 
 def _check(z: npt.NDArray[np.integer], labels: IntArray, model: IntArray) -> None:

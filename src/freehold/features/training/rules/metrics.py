@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from freehold.core.fixed import ONE, IntArray, matmul
-from freehold.features.training.rules.logistic import probabilities
+from freehold.features.models.rules.prediction import probabilities
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

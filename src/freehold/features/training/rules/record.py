@@ -19,11 +19,13 @@ import rfc8785
 
 from freehold.core.errors import InvalidInput, VerificationFailed
 from freehold.features.data.rules.table import MAX_COLUMNS, MAX_ROWS
+from freehold.features.models.rules.hashes import array_hash
+from freehold.features.models.rules.prediction import probabilities
+from freehold.features.models.rules.scaling import Scaling, unit_rows
 from freehold.features.privacy.rules import privacy
 from freehold.features.privacy.rules.noise import MAX_SIGMA
 from freehold.features.training.rules import metrics, sketch, updates, valuation
-from freehold.features.training.rules.logistic import Recipe, probabilities, step
-from freehold.features.training.rules.scaling import Scaling, unit_rows
+from freehold.features.training.rules.logistic import Recipe, step
 from freehold.features.training.rules.updates import Noise
 from freehold.features.training.rules.valuation import MAX_TEST_ROWS, TestRows
 
@@ -494,28 +496,17 @@ def update_hash(plan: RunPlan, number: int, owner: str, salt: str, update: IntAr
     So an update given in one history of a run is worth nothing in another. The salt hides it until it is revealed.
     """
     context = {"kind": "update", "run": plan.run_id, "round": number, "owner": owner, "salt": salt}
-    return _array_hash({**context, "previous": previous}, update)
+    return array_hash({**context, "previous": previous}, update)
 
 
 def models_hash(plan: RunPlan, number: int, model: IntArray) -> str:
     """Hash of the common model before a round, bound to the run; after the last it stands before one more."""
-    return _array_hash({"kind": "models", "run": plan.run_id, "round": number}, model)
+    return array_hash({"kind": "models", "run": plan.run_id, "round": number}, model)
 
 
 def final_hash(plan: RunPlan, model: IntArray) -> str:
     """Hash of the model after the last round: to what the test table is opened."""
     return models_hash(plan, plan.recipe.rounds + 1, model)
-
-
-def model_hash(model: IntArray, scaling: Scaling, recipe: Recipe, columns: Sequence[str]) -> str:
-    """Hash of a released model with all that is needed to use it."""
-    context = {
-        "kind": "model",
-        "scaling": scaling.to_json(),
-        "recipe": recipe.to_json(),
-        "columns": list(columns),
-    }
-    return _array_hash(context, model)
 
 
 def round_statement(made: Round, start: str, previous: str, missing: Sequence[str]) -> dict[str, Any]:
@@ -682,12 +673,6 @@ def _failed(number: int, reason: str, owner: str | None = None) -> VerificationF
     return VerificationFailed(
         f"round {number}: {owner} {reason}", hint="The record was changed.", round=number, owner=owner
     )
-
-
-def _array_hash(context: dict[str, Any], array: IntArray) -> str:
-    header = rfc8785.dumps({**context, "shape": list(array.shape)})
-    numbers = array.astype("<i8").tobytes()
-    return _hex(b"freehold/training-array/v1\0" + len(header).to_bytes(8, "big") + header + numbers)
 
 
 def _hex(data: bytes) -> str:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from freehold.features.data.rules.table import Table
-    from freehold.features.training.rules.scaling import Scaling
+    from freehold.features.models.rules.scaling import Scaling
 
 STEP = 64
 """What one row adds to its bucket: fine enough for whole-number noise below one row."""
