@@ -6,7 +6,6 @@ from pathlib import Path
 
 from freehold.core import errors
 from freehold.shell.cli import reference
-from freehold.shell.cli.examples import EXAMPLES
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "reference" / "cli.md"
@@ -43,13 +42,13 @@ def test_summaries_fit_the_help_screen():
 def test_every_command_has_an_example_that_it_takes():
     known = dict(reference.commands())
     for name, command in known.items():
-        words = shlex.split(EXAMPLES[name.removeprefix("freehold ")])
+        words = shlex.split(reference.examples()[name.removeprefix("freehold ")])
         given = words[len(name.split()) :]
         assert words[: len(name.split())] == name.split(), name
         # parses and checks arguments and options; runs nothing
         command.make_context(name, list(given))
-        assert EXAMPLES[name.removeprefix("freehold ")] in command.epilog
-    assert {f"freehold {name}" for name in EXAMPLES} == set(known)
+        assert reference.examples()[name.removeprefix("freehold ")] in command.epilog
+    assert {f"freehold {name}" for name in reference.examples()} == set(known)
 
 
 def test_every_command_that_answers_can_answer_in_json():

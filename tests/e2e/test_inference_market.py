@@ -42,7 +42,7 @@ def test_one_call_from_nothing_to_a_receipt_that_both_signed(shop: Shop, buyer: 
         buyer.account: -PRICE,
         "0x" + shop.pool.hex(): PRICE,
     }
-    (channel,) = buyer.buyer.channels()
+    (channel,) = buyer.channels()
     assert channel["promised_units"] == PRICE
     assert before - buyer.node.balance_units() == channel["deposited_units"] == 10 * PRICE
     assert buyer.node.store.position(envelope.document.id) is not None
@@ -85,7 +85,7 @@ def test_a_channel_that_runs_out_is_topped_up_not_replaced(shop: Shop) -> None:
     frugal = Buyer(party.node, party.services.peers)
     for i in range(5):
         frugal.predict(shop.model.id, shop.rows(1, i), deposit_calls=2)
-    (channel,) = frugal.channels()
+    (channel,) = party.channels()
     assert channel["promised_units"] == 5 * PRICE
     assert channel["deposited_units"] == 6 * PRICE
 
@@ -100,17 +100,17 @@ def test_the_spend_cap_stops_the_buyer_and_a_new_cap_lets_it_go_on(shop: Shop) -
     with pytest.raises(NotAllowed) as stopped:
         buy(shop.model.id, shop.rows(1, 2))
     assert stopped.value.fields["peer_code"] == "grant.spend_cap"
-    assert party.buyer.channels()[0]["promised_units"] == 2 * PRICE
+    assert party.channels()[0]["promised_units"] == 2 * PRICE
     buy(shop.model.id, shop.rows(1, 2), spend_cap_units=3 * PRICE)
-    assert party.buyer.channels()[0]["promised_units"] == 3 * PRICE
+    assert party.channels()[0]["promised_units"] == 3 * PRICE
 
 
 def test_a_bad_question_costs_nothing_and_is_never_sent(shop: Shop, buyer: Party) -> None:
-    before = buyer.buyer.channels()
+    before = buyer.channels()
     for rows in ([["1"]], [], [["nan"] * shop.width], [[None] * shop.width], [[float("inf")] * shop.width]):
         with pytest.raises(InvalidRequest):
             buyer.buyer.predict(shop.model.id, rows)
-    assert buyer.buyer.channels() == before
+    assert buyer.channels() == before
 
 
 def test_numbers_and_their_text_get_the_same_answer(shop: Shop, buyer: Party) -> None:
@@ -130,7 +130,7 @@ def test_settling_and_claiming_move_every_unit_once(shop: Shop) -> None:
         party.buyer.predict(shop.model.id, shop.rows(1, i))
     builder = shop.builder.node
     promised = sum(
-        channel["promised_units"] for member in shop.world._parties for channel in member.buyer.channels()
+        channel["promised_units"] for member in shop.world._parties for channel in member.channels()
     )
     row = next(item for item in earning.overview(builder)["models"] if item["asset"] == shop.model.id)
     assert row["own"]
@@ -194,30 +194,30 @@ def test_a_closed_channel_gives_back_what_was_not_promised_and_the_next_call_ope
     buyer = party.buyer
     buyer.predict(shop.model.id, shop.rows())
     serving.settle(shop.builder.node)
-    channel = buyer.channels()[0]["channel"]
-    assert buyer.close(channel[:12])["status"] == "closing"
-    assert buyer.close(channel)["status"] == "closing", "a day must pass"
+    channel = party.channels()[0]["channel"]
+    assert party.close_channel(channel[:12])["status"] == "closing"
+    assert party.close_channel(channel)["status"] == "closing", "a day must pass"
     buyer.predict(shop.model.id, shop.rows(1, 1))
-    assert {item["status"] for item in buyer.channels()} == {"closing", "open"}
+    assert {item["status"] for item in party.channels()} == {"closing", "open"}
     shop.world.chain.rpc.call("evm_increaseTime", hex(86_401))
     shop.world.chain.rpc.call("evm_mine")
     before = party.node.balance_units()
-    done = buyer.close(channel)
+    done = party.close_channel(channel)
     assert (done["status"], done["withdrawn_units"]) == ("closed", 9 * PRICE)
     assert party.node.balance_units() == before + 9 * PRICE
-    assert buyer.close(channel)["withdrawn_units"] == 0
+    assert party.close_channel(channel)["withdrawn_units"] == 0
 
 
 def test_money_that_was_not_settled_in_time_is_reported_as_lost_once(shop: Shop) -> None:
     party = shop.buyer("quick")
     party.buyer.predict(shop.model.id, shop.rows())
-    channel = party.buyer.channels()[0]["channel"]
+    channel = party.channels()[0]["channel"]
     serving.settle(shop.builder.node)
     party.buyer.predict(shop.model.id, shop.rows(1, 1))
-    party.buyer.close(channel)
+    party.close_channel(channel)
     shop.world.chain.rpc.call("evm_increaseTime", hex(86_401))
     shop.world.chain.rpc.call("evm_mine")
-    assert party.buyer.close(channel)["withdrawn_units"] == 9 * PRICE
+    assert party.close_channel(channel)["withdrawn_units"] == 9 * PRICE
     lost = serving.settle(shop.builder.node)["failed"]
     assert [(row["channel"], row["code"]) for row in lost] == [(channel, "channel.ended")]
     assert serving.settle(shop.builder.node)["failed"] == []

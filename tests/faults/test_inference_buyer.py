@@ -94,7 +94,7 @@ def party(shop: EdgedShop) -> Party:
 
 
 def promised(party: Party) -> int:
-    return int(party.buyer.channels()[0]["promised_units"])
+    return int(party.channels()[0]["promised_units"])
 
 
 def grants_used(shop: Shop, party: Party) -> int:
@@ -133,9 +133,9 @@ def test_closing_fetches_the_receipt_of_a_question_that_was_left_open(shop: Edge
     shop.edge.change = lambda *_: (0, None)
     with pytest.raises(PeerUnreachable):
         party.buyer.predict(shop.model.id, shop.rows(1, 1))
-    (channel,) = party.buyer.channels()
+    (channel,) = party.channels()
     shop.edge.change = None
-    assert party.buyer.close(channel["channel"])["status"] == "closing"
+    assert party.close_channel(channel["channel"])["status"] == "closing"
     (receipt,) = party.node.store.find("receipt", "infer")
     assert shop.builder.node.store.get(receipt.document.id).is_complete
 
@@ -165,7 +165,7 @@ def test_a_crash_while_opening_or_keeping_costs_nothing_twice(
         with pytest.raises(RuntimeError, match="power cut"):
             party.buyer.predict(shop.model.id, shop.rows(1, 3))
     Buyer(node, party.services.peers).predict(shop.model.id, shop.rows(1, 3))
-    (channel,) = party.buyer.channels()
+    (channel,) = party.channels()
     assert before - node.balance_units() == channel["deposited_units"]
     assert (channel["promised_units"], grants_used(shop, party)) == (PRICE, 1)
     assert shop.edge.questions_per_sum() == 1
@@ -342,7 +342,7 @@ def test_one_act_signs_no_more_than_was_said_for_it_whatever_its_seller_answers(
 ) -> None:
     buyer = party.buyer
     buyer.predict(shop.model.id, shop.rows(1, 70))
-    channel, before = buyer.channels()[0]["channel"], promised(party)
+    channel, before = party.channels()[0]["channel"], promised(party)
 
     def once_more(_: int, value: Any) -> tuple[int, Any]:
         # it takes the voucher, and says that it is for another sum

@@ -79,7 +79,7 @@ def test_nothing_is_bought_before_a_limit_was_given(shop: Shop, sellers: list[Pa
     assert grant.value.fields["units"] == GRANT
     assert party.node.balance_units() == before
     assert ceiling.overview(party.node)["payments"] == []
-    assert party.buyer.channels() == []
+    assert party.channels() == []
     # what was said for one act counts for that act
     party.buyer.predict(shop.model.id, shop.rows(), at_most_units=PRICE)
     assert before - party.node.balance_units() == PRICE
@@ -103,7 +103,7 @@ def test_a_deposit_counts_and_shrinks_to_what_is_allowed(shop: Shop) -> None:
         buyer.predict(shop.model.id, shop.rows(1, 8))
     assert refused.value.fields["limit"] == "spend_per_day_micro"
     assert refused.value.fields["left_units"] == 0
-    (channel,) = buyer.channels()
+    (channel,) = party.channels()
     assert channel["deposited_units"] == channel["promised_units"] == 7 * PRICE
     with pytest.raises(SpendingRefused):
         buyer.predict(shop.model.id, shop.rows(), at_most_units=PRICE - 1)
@@ -493,7 +493,7 @@ def test_a_grant_for_calls_that_was_crowded_out_is_asked_for_anew(
 
     monkeypatch.setattr(party.node, "send", slow)
     assert party.buyer.predict(shop.model.id, shop.rows())["outputs"]
-    (channel,) = party.buyer.channels()
+    (channel,) = party.channels()
     assert channel["promised_units"] == PRICE
 
 

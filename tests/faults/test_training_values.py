@@ -343,7 +343,7 @@ def test_nothing_is_paid_for_a_model_whose_evidence_does_not_hold(sale: Sale) ->
         sale.hostile.lies["/peer/model-evidence"] = [says(json.dumps(lie).encode())]
         with pytest.raises(FreeholdError):
             buyer.buyer.predict(model.id, rows)
-        assert buyer.buyer.channels() == []
+        assert buyer.channels() == []
         assert buyer.node.balance_units() == before
         assert not [e for e in sale.builder.node.store.find("grant") if e.document.holder == buyer.account]
     assert not sale.hostile.lies["/peer/model-evidence"]
@@ -385,4 +385,4 @@ def test_nothing_is_paid_for_a_model_whose_pool_pays_another_split(world: World)
     with pytest.raises(VerificationFailed):
         buyer.buyer.predict(model.id, [["1", "2", "3"]])
     assert buyer.node.balance_units() == before
-    assert buyer.buyer.channels() == []
+    assert buyer.channels() == []

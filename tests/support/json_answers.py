@@ -40,6 +40,6 @@ def _validator(command: str) -> Draft202012Validator:
 def _command(words: list[str]) -> str:
     for length in (2, 1):
         name = " ".join(["freehold", *words[:length]])
-        if name in answers.ANSWERS:
+        if name in answers.known():
             return name
     raise AssertionError(f"no schema for freehold {' '.join(words[:2])}")

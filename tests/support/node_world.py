@@ -22,6 +22,7 @@ from freehold.core.signing import read_envelope
 from freehold.features.data import publishing
 from freehold.features.gateway.buying import Buyer
 from freehold.features.gateway.serving import Gateway
+from freehold.features.payments import closing, spending
 from freehold.features.training import rounds, training
 from freehold.features.training.jobs import Jobs
 from freehold.features.training.lending import Lender
@@ -94,6 +95,12 @@ class Party:
     @property
     def account(self) -> str:
         return self.node.account
+
+    def channels(self) -> list[dict[str, Any]]:
+        return spending.overview(self.node)
+
+    def close_channel(self, channel: str) -> dict[str, Any]:
+        return closing.close(self.services, channel)
 
     @property
     def buyer(self) -> Buyer:

@@ -3,7 +3,7 @@
 import json
 
 from freehold.core.errors import NotFound
-from freehold.kernel.terminal.output import emit, emit_error, plain, table
+from freehold.kernel.cli.output import emit, emit_error, plain, table
 
 HOSTILE = "\x1b]0;owned\x07[bold red]x[/]\u202e\n\r\x9b31m"
 

@@ -9,7 +9,7 @@ from freehold.core.errors import InvalidInput
 from freehold.features.gateway import terminal as serving
 from freehold.features.models.rules import worth
 from freehold.features.training.terminal import jobs, train
-from freehold.kernel.terminal.options import millionths
+from freehold.kernel.cli.options import millionths
 
 OWNER, OTHER, JOB = "0x" + "ab" * 20, "0x" + "cd" * 20, "0x" + "12" * 32
 SCORES = {

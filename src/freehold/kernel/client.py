@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from freehold.core.errors import (
     Conflict,
@@ -25,6 +26,8 @@ from freehold.core.errors import (
 
 if TYPE_CHECKING:
     import httpx
+
+    from freehold.kernel.operation import Operation
 
 TIMEOUT_SECONDS = 180.0
 MOST_FILE_BYTES = 64 * 1024
@@ -129,6 +132,19 @@ class NodeClient:
         """
         return self._ask("POST", path, {}, dict(body or {}))
 
+    def perform(self, operation: Operation[Any], asked: Mapping[str, Any]) -> dict[str, Any]:
+        """What an operation answers; `asked` are the fields of its request.
+
+        Raises:
+            NodeRefused, NodeNotRunning.
+        """
+        parts = {name: quote(str(asked[name]), safe="") for name in operation.in_path}
+        rest = {name: value for name, value in asked.items() if name not in parts}
+        path = "/api" + operation.path.format(**parts)
+        if operation.verb == "GET":
+            return self._ask("GET", path, {name: _query(value) for name, value in rest.items()}, None)
+        return self._ask(operation.verb, path, {}, rest)
+
     def _ask(self, method: str, path: str, query: Mapping[str, str], body: Any) -> dict[str, Any]:
         import httpx  # noqa: PLC0415
 
@@ -150,6 +166,10 @@ class NodeClient:
         if not isinstance(value, dict):
             raise Unavailable(f"the node answered {path} with something else than a JSON object")
         return value
+
+
+def _query(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _not_running(home: Path) -> NodeNotRunning:

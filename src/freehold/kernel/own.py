@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from freehold.core.errors import InvalidInput
-from freehold.kernel import countersigning, logbook
+from freehold.kernel import ceiling, countersigning, logbook, wire
 from freehold.kernel.feature import Feature, PeerCall
 from freehold.kernel.host import Host
+from freehold.kernel.operation import Request
 
 
 def _proofs(host: Host, _: str, body: dict[str, object]) -> object:
@@ -15,9 +18,20 @@ def _proofs(host: Host, _: str, body: dict[str, object]) -> object:
     return logbook.proofs(host.node, ids, may_anchor=False)
 
 
+def _spending(host: Host, _: Request) -> dict[str, Any]:
+    ceiling.reconcile(host.node)
+    return ceiling.overview(host.node)
+
+
+def _limit(host: Host, asked: wire.Limits) -> dict[str, Any]:
+    ceiling.limit(host.node, **asked.model_dump())
+    return ceiling.overview(host.node)
+
+
 OWN = Feature(
     name="kernel",
     about="A party with keys, store, log, chain and peers.",
+    operations=(wire.SPENDING.does(_spending), wire.LIMIT.does(_limit)),
     peer_calls=(
         PeerCall(
             "/countersign",

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from freehold.core import epsilon, money
 
@@ -19,11 +19,21 @@ from freehold.core import epsilon, money
 class Plain:
     """A value that is the same everywhere."""
 
-    python = ""
+    face: str = ""
+    """The field's name where people type; empty for the usual one."""
+    python: ClassVar[str] = ""
     """How the generated client's signature spells its type; empty for the field's own."""
+    metavar: ClassVar[str | None] = None
+    """How the command line names a value."""
+    units: ClassVar[tuple[str, ...]] = ()
+    """Endings of a field's name that say its unit, which people leave out."""
 
     def name(self, field: str) -> str:
         """The field's name where people type."""
+        if self.face:
+            return self.face
+        for unit in self.units:
+            field = field.removesuffix(unit)
         return field
 
     def take(self, given: Any) -> Any:
@@ -36,10 +46,8 @@ class Dollars(Plain):
     """`price_units` is typed as dollars, `price`."""
 
     python = "str"
-
-    def name(self, field: str) -> str:
-        """Without its unit."""
-        return field.removesuffix("_units").removesuffix("_micro")
+    metavar = "DOLLARS"
+    units = ("_units", "_micro")
 
     def take(self, given: Any) -> Any:
         """Millionths of a dollar.
@@ -55,10 +63,7 @@ class Epsilon(Plain):
     """`epsilon_micro` is typed as a number, `epsilon`."""
 
     python = "str | float"
-
-    def name(self, field: str) -> str:
-        """Without its unit."""
-        return field.removesuffix("_micro")
+    units = ("_micro",)
 
     def take(self, given: Any) -> Any:
         """Millionths.
@@ -84,7 +89,7 @@ class LocalFile(Plain):
 class Reference(Plain):
     """A thing by id, the beginning of one, or a name; the node looks it up before the operation begins."""
 
-    kind: str
+    kind: str = ""
     """Which of the registered finders looks: `asset`, `dataset`, `model`, `grant`, `receipt`, ..."""
     python = "str | Identified"
 

@@ -9,9 +9,9 @@ from typing import Annotated, Any
 import typer
 
 from freehold.features.data import bounds as columns_bounds
+from freehold.kernel.cli.options import DEFAULT_HOME, Dollars, Home, Json, millionths, units
+from freehold.kernel.cli.output import day, emit, table
 from freehold.kernel.client import NodeClient
-from freehold.kernel.terminal.options import DEFAULT_HOME, Dollars, Home, Json, millionths, units
-from freehold.kernel.terminal.output import day, emit, table
 
 
 def register(app: typer.Typer) -> None:

@@ -13,8 +13,8 @@ from freehold.core.errors import FreeholdError, NotFound, Unavailable
 from freehold.core.money import dollars
 from freehold.features.earnings import earning
 from freehold.features.earnings.ledger import Ledger, Move
-from freehold.features.gateway.buying import Buyer
-from freehold.features.payments import settling
+from freehold.features.payments import closing, settling
+from freehold.features.payments.spending import overview as paid_from
 from freehold.features.proof import uses
 from freehold.features.proof.pages.uses import thing_name
 from freehold.kernel import ceiling
@@ -134,7 +134,7 @@ def spending(visit: Visit) -> Response:
     try:
         channels: list[dict[str, Any]] | None = [
             {**row, "name": thing_name(node, row["model"]), "provider_name": name_of(node, row["provider"])}
-            for row in visit.host.part(Buyer).channels()
+            for row in paid_from(visit.node)
         ]
     except Unavailable:
         channels = None
@@ -195,7 +195,7 @@ def _bought(node: Node) -> list[dict[str, Any]]:
 
 def _channel(visit: Visit) -> dict[str, Any]:
     wanted = visit.params["channel"]
-    for row in visit.host.part(Buyer).channels():
+    for row in paid_from(visit.node):
         if row["channel"] == wanted:
             return row
     raise NotFound("there is no such channel", hint="Look at Spending.")
@@ -213,7 +213,7 @@ def close(visit: Visit) -> Response:
     """Close it, or take the rest back."""
     row = _channel(visit)
     try:
-        done = visit.host.part(Buyer).close(row["channel"])
+        done = closing.close(visit.host, row["channel"])
     except FreeholdError as error:
         return visit.go("/spending", f"{error.message}. {error.hint}", "bad")
     if done["withdrawn_units"]:

@@ -7,16 +7,15 @@ from typing import Annotated, Any
 
 import typer
 
+from freehold.kernel.cli.options import DEFAULT_HOME, Home, Json
+from freehold.kernel.cli.output import emit, percent, table
 from freehold.kernel.client import NodeClient
-from freehold.kernel.terminal.options import DEFAULT_HOME, Home, Json
-from freehold.kernel.terminal.output import emit, percent, plain, table
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
     app.command("earnings")(earnings)
     app.command("claim")(claim)
-    app.command("settle")(settle)
 
 
 def earnings(*, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
@@ -34,12 +33,6 @@ def claim(
     """Move your share of revenue to your wallet."""
     answer = NodeClient.of(home).post("/api/claim", {} if model is None else {"model": model})
     emit(answer, lambda: _claims(answer), as_json=as_json)
-
-
-def settle(*, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
-    """Bring what buyers paid to the chain."""
-    answer = NodeClient.of(home).post("/api/settle")
-    emit(answer, lambda: _settled(answer), as_json=as_json)
 
 
 def _earnings(answer: dict[str, Any]) -> Iterable[Any]:
@@ -76,14 +69,3 @@ def _claims(answer: dict[str, Any]) -> Iterable[Any]:
     for row in answer["claims"]:
         yield f"model {short(row['asset'])}: {dollars(row['units'])} ({row['gas']:,} gas)"
     yield f"claimed {dollars(answer['units'])}" if answer["claims"] else "nothing to claim yet"
-
-
-def _settled(answer: dict[str, Any]) -> Iterable[Any]:
-    from freehold.core.ids import short  # noqa: PLC0415
-    from freehold.core.money import dollars  # noqa: PLC0415
-
-    for row in answer["settled"]:
-        yield f"channel {short(row['channel'])}: {dollars(row['units'])} ({row['gas']:,} gas)"
-    for row in answer["failed"]:
-        yield f"channel {short(row['channel'])} stays unsettled: {plain(row['title'])}"
-    yield f"settled {dollars(answer['units'])}" if answer["settled"] else "nothing to settle"

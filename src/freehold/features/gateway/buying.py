@@ -211,26 +211,11 @@ class Buyer:
             shown = spending.quote(self._node, asset, units, act, deposit_calls)
             ceiling.require_limit(self._node, act, leaving, **shown)
 
-    def channels(self) -> list[dict[str, Any]]:
-        """Every channel this node pays from."""
-        return spending.overview(self._node)
-
-    def close(self, channel: str) -> dict[str, Any]:
-        """Ask to close a channel, by its id or the beginning of it; a day later, take the rest back.
-
-        Raises:
-            NotFound, Ambiguous.
-        """
-        model = spending.find(self._node, channel)["model"]
-        with self._node.exclusive(f"buying:{model}"):
-            record = spending.find(self._node, channel)
-            if record["pending"]:
-                # the last question may be paid: its receipt is wanted, but nobody is waited for
-                with contextlib.suppress(Unavailable, WrongAnswer):
-                    self._finish(record, self._node.asset(model), Act(secrets.token_hex(16)))
-            closed = spending.close(self._node, record)
-        self._countersigner.flush(self._node.asset(model).owner)
-        return closed
+    def finish(self, record: spending.Record) -> None:
+        """A channel is about to close: its last question may be paid, so its receipt is wanted; nobody is waited for."""
+        if record["pending"]:
+            with contextlib.suppress(Unavailable, WrongAnswer):
+                self._finish(record, self._node.asset(record["model"]), Act(secrets.token_hex(16)))
 
     def flush(self, provider: str = "") -> dict[str, int]:
         """Hand over signatures under receipts that are still due, or one provider's; what fails stays due."""

@@ -6,6 +6,7 @@ from freehold.features.gateway import paid
 from freehold.features.gateway.buying import Buyer
 from freehold.features.gateway.pruning import prune
 from freehold.features.gateway.serving import Gateway
+from freehold.features.payments.closing import ChannelClosing
 from freehold.features.payments.rules.payment import HEADER
 from freehold.kernel.feature import Action, Feature, PeerCall
 from freehold.kernel.host import Host
@@ -38,4 +39,5 @@ FEATURE = Feature(
     vouching={"/v1/predict": lambda host, headers: host.part(Gateway).vouch(headers.get(HEADER))},
     recurring=(_recurring,),
     actions=(Action("infer", "asks it for answers", pays="pool"),),
+    listens={ChannelClosing: lambda _, event: event.host.part(Buyer).finish(event.record)},
 )

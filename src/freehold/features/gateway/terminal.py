@@ -8,10 +8,10 @@ from typing import Annotated, Any
 
 import typer
 
+from freehold.kernel.cli.allowing import Max, agreed
+from freehold.kernel.cli.options import DEFAULT_HOME, Home, Json, units
+from freehold.kernel.cli.output import emit, note, percent, plain, table
 from freehold.kernel.client import NodeClient
-from freehold.kernel.terminal.allowing import Max, agreed
-from freehold.kernel.terminal.options import DEFAULT_HOME, Home, Json, units
-from freehold.kernel.terminal.output import emit, note, percent, plain, table
 
 EXACT_DECIMALS = 6
 """Decimals of an answer that is not rounded."""

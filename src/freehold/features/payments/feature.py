@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from freehold.features.payments import settling, spending
+from typing import Any
+
+from freehold.features.payments import settling, spending, wire
+from freehold.features.payments.closing import close
 from freehold.kernel import chain_identity
 from freehold.kernel.feature import Feature, Metric
 from freehold.kernel.host import Host
+from freehold.kernel.keeping import purse
 from freehold.kernel.keeping.purse import GasDaySpent
 from freehold.kernel.node import Node
+from freehold.kernel.operation import Nothing
 from freehold.kernel.recurring import PAYMENTS_SECONDS, Piece
 
 
@@ -31,10 +36,26 @@ def _settle(node: Node) -> None:
             raise GasDaySpent(row["title"], hint="Look at `freehold channels list`, or set gas_per_day.")
 
 
+def _channels(host: Host, _: Nothing) -> dict[str, Any]:
+    node = host.node
+    return {
+        "channels": spending.overview(node),
+        "unsettled": settling.waiting(node),
+        "lost": settling.lost(node),
+        "gas": purse.day(node).to_json(),
+    }
+
+
 FEATURE = Feature(
     name="payments",
     about="Dollars set aside in channels, promised by vouchers, settled on chain.",
     needs=("grants",),
+    operations=(
+        wire.LIST.does(_channels),
+        wire.CLOSE.does(lambda host, asked: close(host, asked.channel)),
+        wire.RETRY.does(lambda host, asked: settling.retry(host.node, asked.channel)),
+        wire.SETTLE.does(lambda host, _: settling.settle(host.node)),
+    ),
     metrics=(
         Metric(
             "freehold_money_out_units_total",

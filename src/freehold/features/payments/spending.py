@@ -302,6 +302,11 @@ def overview(node: Node) -> list[dict[str, Any]]:
     return rows
 
 
+def lock_of(record: Record) -> str:
+    """Under which calls and closings of one model follow one another."""
+    return f"buying:{record['model']}"
+
+
 def promised_units(node: Node) -> int:
     """What this node has promised by vouchers in all."""
     return sum(int(record["cumulative_units"]) for record in node.store.states("spending:").values())

@@ -9,9 +9,9 @@ from typing import Annotated, Any
 import typer
 
 from freehold.core.errors import InvalidInput, NoLineage, VerificationFailed
+from freehold.kernel.cli.options import DEFAULT_HOME, Home, Json
+from freehold.kernel.cli.output import emit, note, percent, plain, table
 from freehold.kernel.client import NodeClient
-from freehold.kernel.terminal.options import DEFAULT_HOME, Home, Json
-from freehold.kernel.terminal.output import emit, note, percent, plain, table
 
 
 def register(app: typer.Typer) -> None:

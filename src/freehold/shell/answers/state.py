@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from freehold.kernel.shape import Account, Count, Reason, Shape, Time, Units
-from freehold.shell.answers.money import GasDay
+from freehold.kernel.wire import GasDay
 from freehold.shell.answers.training import TaskRow
 
 

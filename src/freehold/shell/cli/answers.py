@@ -6,19 +6,22 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, cast
+from collections.abc import Iterator
+from functools import cache
+from typing import Any, Literal, cast, get_args
 
 from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import models_json_schema
 
 from freehold.core.documents import Party
 from freehold.core.errors import NotFound
+from freehold.kernel.cli.building import Command
 from freehold.kernel.shape import Failure
 from freehold.shell.answers import market, money, proof, state, training
-from freehold.shell.cli import shapes
+from freehold.shell.cli import commands, shapes
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-ANSWERS: dict[str, tuple[type[BaseModel], ...]] = {
+_OWN: dict[str, tuple[type[BaseModel], ...]] = {
     "freehold quickstart": (shapes.Played,),
     "freehold status": (state.Status,),
     "freehold log": (proof.LogShown,),
@@ -45,11 +48,6 @@ ANSWERS: dict[str, tuple[type[BaseModel], ...]] = {
     "freehold predict": (money.Prediction,),
     "freehold earnings": (money.Earnings,),
     "freehold claim": (money.Claims,),
-    "freehold settle": (money.Settlement,),
-    "freehold spending": (money.Spending,),
-    "freehold channels list": (money.Channels,),
-    "freehold channels close": (money.Closing,),
-    "freehold channels retry": (money.Retried,),
     "freehold receipts": (proof.Receipts, proof.SignedReceipt),
     "freehold lineage": (proof.Lineage,),
     "freehold evidence": (shapes.EvidenceWritten,),
@@ -76,16 +74,29 @@ ANSWERS: dict[str, tuple[type[BaseModel], ...]] = {
 """Several shapes where options or circumstances decide which."""
 
 
+@cache
+def known() -> dict[str, tuple[type[BaseModel], ...]]:
+    """Command -> the shapes it prints, one of them at a time."""
+    made = {f"freehold {words}": tuple(_shapes(command)) for _, words, command in commands.every()}
+    return {**_OWN, **made}
+
+
+def _shapes(command: Command) -> Iterator[type[BaseModel]]:
+    for operation in dict.fromkeys((command.operation, *command.also)):
+        for answer in (operation.answers, operation.waiting):
+            yield from get_args(answer) or ((answer,) if answer is not None else ())
+
+
 def schema(command: str) -> dict[str, Any]:
     """Schema of the object a command prints when it succeeds.
 
     Raises:
         NotFound: no command of that name prints JSON.
     """
-    if command not in ANSWERS:
+    if command not in known():
         raise NotFound(f"{command} prints no JSON", hint="Commands are listed in docs/reference/json.md.")
-    union: Any = ANSWERS[command][0]
-    for other in ANSWERS[command][1:]:
+    union: Any = known()[command][0]
+    for other in known()[command][1:]:
         union |= other
     return {"$schema": DIALECT, **TypeAdapter(union).json_schema(mode="serialization")}
 
@@ -97,7 +108,7 @@ def failure() -> dict[str, Any]:
 
 def definitions() -> dict[str, dict[str, Any]]:
     """Every shape by its name, as JSON Schema definitions that refer to one another."""
-    every: list[type[BaseModel]] = [Failure, *(kind for kinds in ANSWERS.values() for kind in kinds)]
+    every: list[type[BaseModel]] = [Failure, *(kind for kinds in known().values() for kind in kinds)]
     wanted: list[tuple[type[BaseModel], Literal["serialization"]]]
     wanted = [(kind, "serialization") for kind in dict.fromkeys(every)]
     _, made = models_json_schema(wanted)

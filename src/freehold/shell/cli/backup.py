@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from freehold.kernel.terminal.options import DEFAULT_HOME, Home, Json
-from freehold.kernel.terminal.output import emit
+from freehold.kernel.cli.options import DEFAULT_HOME, Home, Json
+from freehold.kernel.cli.output import emit
 from freehold.shell.cli.unlocking import PassphraseFd, PassphraseFile
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from typing import Annotated
 import typer
 
 from freehold.core.errors import InvalidInput, NotFound
+from freehold.kernel.cli.options import DEFAULT_HOME, Home, Json
+from freehold.kernel.cli.output import day, emit, table
 from freehold.kernel.client import NodeClient
-from freehold.kernel.terminal.options import DEFAULT_HOME, Home, Json
-from freehold.kernel.terminal.output import day, emit, table
 from freehold.shell.cli.deploying import deploy
 from freehold.shell.cli.node import UntilEof, end_at_eof
 

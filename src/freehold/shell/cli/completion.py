@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from freehold.kernel.terminal.options import Json
-from freehold.kernel.terminal.output import emit
+from freehold.kernel.cli.options import Json
+from freehold.kernel.cli.output import emit
 
 ASKED_BY_SHELL = "_FREEHOLD_COMPLETE"
 """Set by the script while the shell wants completions."""

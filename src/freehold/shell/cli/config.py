@@ -10,9 +10,9 @@ from typing import Annotated, Any
 import typer
 
 from freehold.core.errors import Unavailable
+from freehold.kernel.cli.options import DEFAULT_HOME, Home, Json
+from freehold.kernel.cli.output import emit, note
 from freehold.kernel.client import NodeClient
-from freehold.kernel.terminal.options import DEFAULT_HOME, Home, Json
-from freehold.kernel.terminal.output import emit, note
 
 LIMITS = ("spend_per_act_micro", "spend_per_day_micro")
 """Settings in millionths of a dollar that a running node counts at once."""

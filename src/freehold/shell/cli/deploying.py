@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from freehold.core.errors import InvalidInput
-from freehold.kernel.terminal.options import Json
-from freehold.kernel.terminal.output import emit, note
+from freehold.kernel.cli.options import Json
+from freehold.kernel.cli.output import emit, note
 
 _MOST_KEY_BYTES = 1_000
 

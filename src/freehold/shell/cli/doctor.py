@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from freehold.kernel.terminal.options import DEFAULT_HOME, Home, Json
-from freehold.kernel.terminal.output import emit, plain
+from freehold.kernel.cli.options import DEFAULT_HOME, Home, Json
+from freehold.kernel.cli.output import emit, plain
 
 if TYPE_CHECKING:
     from freehold.kernel.finding import Finding

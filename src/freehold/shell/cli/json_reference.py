@@ -29,7 +29,7 @@ def page() -> str:
     lines = [_HEAD, "## Commands\n", "| command | prints |", "| --- | --- |"]
     lines += [
         f"| `{command}` | {' or '.join(_link(kind.__name__) for kind in kinds)} |"
-        for command, kinds in answers.ANSWERS.items()
+        for command, kinds in answers.known().items()
     ]
     for name in sorted(known):
         lines += ["", *_section(name, known[name])]
@@ -40,7 +40,7 @@ def schemas() -> str:
     """All schemas as one JSON document."""
     commands = {
         command: {"anyOf": [{"$ref": f"#/$defs/{kind.__name__}"} for kind in kinds]}
-        for command, kinds in answers.ANSWERS.items()
+        for command, kinds in answers.known().items()
     }
     whole = {"$schema": answers.DIALECT, "commands": commands, "$defs": answers.definitions()}
     return json.dumps(whole, indent=1, ensure_ascii=False, sort_keys=True) + "\n"

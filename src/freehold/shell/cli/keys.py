@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from freehold.kernel.terminal.options import DEFAULT_HOME, Home, Json
-from freehold.kernel.terminal.output import emit, note
+from freehold.kernel.cli.options import DEFAULT_HOME, Home, Json
+from freehold.kernel.cli.output import emit, note
 from freehold.shell.cli.unlocking import PassphraseFd, PassphraseFile
 
 

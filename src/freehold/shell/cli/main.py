@@ -10,18 +10,9 @@ from typing import Annotated, Any
 import typer
 
 from freehold.core.errors import FreeholdError, InvalidInput
-from freehold.features.data import terminal as market
-from freehold.features.earnings import terminal as money
-from freehold.features.gateway import terminal as serving
-from freehold.features.grants.terminal import grants
-from freehold.features.payments.terminal import channels, spending
-from freehold.features.privacy import terminal as privacy
-from freehold.features.proof import terminal as evidence
-from freehold.features.training.terminal import jobs, measuring, train
+from freehold.kernel.cli.output import emit_error, emit_problem
 from freehold.kernel.client import exit_code
-from freehold.kernel.terminal.output import emit_error, emit_problem
-from freehold.shell.cli import backup, chain, completion, config, doctor, keys, node, quickstart
-from freehold.shell.cli.examples import illustrate
+from freehold.shell.cli.index import INDEX
 from freehold.vault.confinement import confine
 
 Misuse: Any = typer.BadParameter.__base__
@@ -29,8 +20,31 @@ Misuse: Any = typer.BadParameter.__base__
 INTERRUPTED = 130
 """128 + SIGINT, as shells have it."""
 
+
+class _Commands(typer.core.TyperGroup):
+    """All commands by their first words; what stands behind one is loaded when it is named."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
+        """In the order of `--help`."""
+        return list(INDEX)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
+        """A command, or a group of them."""
+        if cmd_name not in INDEX:
+            return None
+        from freehold.shell.cli import commands  # noqa: PLC0415 - what describes commands takes 0.1 s to load
+
+        return commands.load(INDEX[cmd_name][0], cmd_name)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
+        """Of each, the first sentence."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(word, about) for word, (_, about) in INDEX.items()])
+
+
 app = typer.Typer(
     name="freehold",
+    cls=_Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -52,28 +66,6 @@ def root(
 
         sys.stdout.write(f"freehold {VERSION}\n")
         raise typer.Exit
-
-
-for group in (
-    *(
-        quickstart,
-        node,
-        market,
-        privacy,
-        grants,
-        train,
-        jobs,
-        measuring,
-        serving,
-        money,
-        spending,
-        channels,
-        evidence,
-    ),
-    *(doctor, config, keys, backup, chain, completion),
-):
-    group.register(app)
-illustrate(app)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

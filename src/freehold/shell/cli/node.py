@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from freehold.core.errors import InvalidInput
-from freehold.features.payments.terminal.channels import gas_line
+from freehold.kernel.cli.options import DEFAULT_HOME, Home, Json
+from freehold.kernel.cli.output import emit, gas_line, note, plain
 from freehold.kernel.client import NodeClient
-from freehold.kernel.terminal.options import DEFAULT_HOME, Home, Json
-from freehold.kernel.terminal.output import emit, note, plain
 
 if TYPE_CHECKING:
     from freehold.kernel.node import Node

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
+from freehold.kernel.cli.options import DEFAULT_HOME, Home, Json
+from freehold.kernel.cli.output import emit
 from freehold.kernel.client import NodeClient
-from freehold.kernel.terminal.options import DEFAULT_HOME, Home, Json
-from freehold.kernel.terminal.output import emit
 
 
 def register(app: typer.Typer) -> None:

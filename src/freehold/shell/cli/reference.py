@@ -9,7 +9,9 @@ from typing import Any
 
 import typer
 
+from freehold.shell.cli import commands as built
 from freehold.shell.cli.examples import EXAMPLES
+from freehold.shell.cli.index import INDEX
 from freehold.shell.cli.main import app
 
 _HEAD = """# Commands
@@ -42,7 +44,14 @@ from arguments or the environment.
 
 def commands() -> Iterator[tuple[str, Any]]:
     """Every command with its full name, in the order of `--help`."""
-    yield from _walk("freehold", typer.main.get_command(app))
+    root = typer.main.get_command(app)
+    for word in INDEX:
+        yield from _walk(f"freehold {word}", root.get_command(None, word))  # type: ignore[attr-defined]
+
+
+def examples() -> dict[str, str]:
+    """Command -> how it is typed."""
+    return {**EXAMPLES, **{words: command.example for _, words, command in built.every()}}
 
 
 def page() -> str:
@@ -68,7 +77,7 @@ def _section(name: str, command: Any) -> str:
         lines += ["| | |", "| --- | --- |"]
     lines += [f"| `{_shape(p)}` | {p.help} |" for p in arguments]
     lines += [f"| `{_flags(p)}` | {_described(p)} |" for p in options]
-    if (example := EXAMPLES.get(name.removeprefix("freehold "))) is not None:
+    if (example := examples().get(name.removeprefix("freehold "))) is not None:
         lines += ["", f"Example: `{example}`"]
     return "\n".join(lines) + "\n"
 

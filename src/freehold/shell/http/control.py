@@ -19,7 +19,6 @@ from freehold.features.gateway.buying import Buyer
 from freehold.features.gateway.rationing import Ration
 from freehold.features.grants import granting
 from freehold.features.grants.asking import GrantCountered, GrantWaiting
-from freehold.features.payments import settling
 from freehold.features.payments.spending import DEPOSIT_CALLS, MAX_DEPOSIT_CALLS
 from freehold.features.proof import proving
 from freehold.features.training import auditing, holding, previewing
@@ -27,11 +26,10 @@ from freehold.features.training.jobs import Jobs
 from freehold.features.training.planning import Order
 from freehold.features.training.rules.logistic import MAX_ROUNDS
 from freehold.features.training.rules.record import Level
-from freehold.kernel import ceiling, logbook
+from freehold.kernel import logbook
 from freehold.kernel.host import Host
 from freehold.kernel.http import monitoring
 from freehold.kernel.http.gate import Unauthorised
-from freehold.kernel.keeping import purse
 from freehold.kernel.node import Node
 from freehold.kernel.shape import Gas, said
 from freehold.shell import viewing
@@ -150,13 +148,6 @@ class CallAsked(Body):
     rows: Annotated[int, Field(ge=1, le=MAX_ROWS_PER_CALL)] = 1
     at_most_units: AtMost = None
     deposit_calls: Annotated[int, Field(ge=1, le=MAX_DEPOSIT_CALLS)] = DEPOSIT_CALLS
-
-
-class Ceilings(Body):
-    """What this node may spend, in millionths of a dollar; what is left out stays, 0 is not set."""
-
-    spend_per_act_micro: AtMost = None
-    spend_per_day_micro: AtMost = None
 
 
 class Audit(Body):
@@ -315,7 +306,6 @@ def _neutral_routes(routes: APIRouter, host: Host) -> None:
 
 
 def _money_routes(routes: APIRouter, host: Host) -> None:
-    node = host.node
 
     @routes.post("/predict", **said(money.Prediction))
     def predict(body: Question) -> dict[str, Any]:
@@ -327,40 +317,9 @@ def _money_routes(routes: APIRouter, host: Host) -> None:
         model_id = viewing.find_asset(host, body.model, "model")
         return host.part(Buyer).quote(model_id, **body.model_dump(exclude={"model"}))
 
-    @routes.get("/spending", **said(money.Spending))
-    def spent() -> dict[str, Any]:
-        ceiling.reconcile(node)
-        return ceiling.overview(node)
-
-    @routes.post("/spending", **said(money.Spending))
-    def limit(body: Ceilings) -> dict[str, Any]:
-        ceiling.limit(node, **body.model_dump())
-        return ceiling.overview(node)
-
 
 def _channel_routes(routes: APIRouter, host: Host) -> None:
     node = host.node
-
-    @routes.get("/channels", **said(money.Channels))
-    def channels() -> dict[str, Any]:
-        return {
-            "channels": host.part(Buyer).channels(),
-            "unsettled": settling.waiting(node),
-            "lost": settling.lost(node),
-            "gas": purse.day(node).to_json(),
-        }
-
-    @routes.post("/channels/{channel}/retry", **said(money.Retried))
-    def retry_channel(channel: str) -> dict[str, Any]:
-        return settling.retry(node, channel)
-
-    @routes.post("/channels/{channel}/close", **said(money.Closing))
-    def close_channel(channel: str) -> dict[str, Any]:
-        return host.part(Buyer).close(channel)
-
-    @routes.post("/settle", **said(money.Settlement))
-    def settle() -> dict[str, Any]:
-        return serving.settle(node)
 
     @routes.get("/earnings", **said(money.Earnings))
     def earnings() -> dict[str, Any]:

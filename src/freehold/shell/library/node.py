@@ -22,8 +22,8 @@ from typing import Any, Self
 
 from freehold.core import money
 from freehold.core.errors import FreeholdError, InvalidInput, Unavailable
+from freehold.kernel.cli.options import millionths
 from freehold.kernel.client import NodeClient
-from freehold.kernel.terminal.options import millionths
 from freehold.shell.library.answers import (
     Row,
     asset_of,

@@ -8,10 +8,10 @@ from typing import Annotated, Any
 import typer
 
 from freehold.features.grants.terminal import requests
+from freehold.kernel.cli.allowing import Max
+from freehold.kernel.cli.options import DEFAULT_HOME, Home, Json, units
+from freehold.kernel.cli.output import day, emit, table
 from freehold.kernel.client import NodeClient
-from freehold.kernel.terminal.allowing import Max
-from freehold.kernel.terminal.options import DEFAULT_HOME, Home, Json, units
-from freehold.kernel.terminal.output import day, emit, table
 
 
 def register(app: typer.Typer) -> None:

@@ -7,10 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
+from freehold.kernel.cli.allowing import Max
+from freehold.kernel.cli.options import DEFAULT_HOME, Dollars, Home, Json, units
+from freehold.kernel.cli.output import day, emit, plain, table
 from freehold.kernel.client import NodeClient
-from freehold.kernel.terminal.allowing import Max
-from freehold.kernel.terminal.options import DEFAULT_HOME, Dollars, Home, Json, units
-from freehold.kernel.terminal.output import day, emit, plain, table
 
 Request = Annotated[str, typer.Argument(help="Id of the request, in full or its first digits.")]
 

@@ -20,8 +20,8 @@ from freehold.features.training.ordering import Order
 from freehold.features.training.planning import MAX_OWNERS
 from freehold.features.training.rules import findings
 from freehold.features.training.rules.logistic import MAX_ROUNDS
+from freehold.kernel.cli.options import millionths
 from freehold.kernel.node import Node
-from freehold.kernel.terminal.options import millionths
 from freehold.kernel.web import paying
 from freehold.kernel.web.forms import Form, Upload
 from freehold.kernel.web.visit import Visit, acts, shows

@@ -9,9 +9,9 @@ from typing import Any
 import typer
 
 from freehold.core.errors import FreeholdError
+from freehold.kernel.cli.options import DEFAULT_HOME, Home, Json
+from freehold.kernel.cli.output import emit, note, plain, table
 from freehold.kernel.client import NodeClient
-from freehold.kernel.terminal.options import DEFAULT_HOME, Home, Json
-from freehold.kernel.terminal.output import emit, note, plain, table
 
 STEPS = ("plan", "grants", "rounds", "open", "value", "agree", "release", "done")
 """In order; a job that is held back ends at `withheld` instead of the last two."""

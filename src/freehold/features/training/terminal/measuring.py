@@ -8,9 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
+from freehold.kernel.cli.options import DEFAULT_HOME, Home, Json
+from freehold.kernel.cli.output import day, emit, plain, table
 from freehold.kernel.client import NodeClient
-from freehold.kernel.terminal.options import DEFAULT_HOME, Home, Json
-from freehold.kernel.terminal.output import day, emit, plain, table
 
 
 def register(app: typer.Typer) -> None:

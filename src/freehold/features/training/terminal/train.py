@@ -10,10 +10,10 @@ import typer
 
 from freehold.core.errors import InvalidInput
 from freehold.features.training.terminal.jobs import right, watch
+from freehold.kernel.cli.allowing import Max, agreed
+from freehold.kernel.cli.options import DEFAULT_HOME, Dollars, Home, Json, millionths, units
+from freehold.kernel.cli.output import emit, note
 from freehold.kernel.client import NodeClient
-from freehold.kernel.terminal.allowing import Max, agreed
-from freehold.kernel.terminal.options import DEFAULT_HOME, Dollars, Home, Json, millionths, units
-from freehold.kernel.terminal.output import emit, note
 
 
 def register(app: typer.Typer) -> None:

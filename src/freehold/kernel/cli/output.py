@@ -99,3 +99,10 @@ def minute(seconds: int) -> str:
 def percent(share_bps: int) -> str:
     """A share for people."""
     return f"{share_bps / 100:.2f} %"
+
+
+def gas_line(gas: dict[str, Any]) -> str:
+    """What a node spends on gas by itself, in one line."""
+    ceiling = "no limit" if gas["ceiling"] is None else f"of {gas['ceiling']:,}"
+    said = f"{gas['used']:,} {ceiling} in 24 hours by itself, {gas['by_hand']:,} by hand"
+    return f"{said}; spent, next from {minute(gas['frees_at'])}" if gas["spent"] else said

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
+from freehold.kernel.cli.options import units
+from freehold.kernel.cli.output import note
 from freehold.kernel.client import NodeClient
-from freehold.kernel.terminal.options import units
-from freehold.kernel.terminal.output import note
 
 Max = Annotated[
     str | None,

@@ -1,0 +1,33 @@
+"""Closing a channel: those who pay from it finish what is under way, then the rest comes back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from freehold.features.payments import spending
+from freehold.kernel.host import Host
+from freehold.kernel.registry import everything
+
+
+@dataclass(frozen=True)
+class ChannelClosing:
+    """A channel of this node is about to close."""
+
+    host: Host
+    record: spending.Record
+
+
+def close(host: Host, channel: str) -> dict[str, Any]:
+    """Ask to close a channel, by its id or the beginning of it; a day later, take the rest back.
+
+    Raises:
+        NotFound, Ambiguous.
+    """
+    node = host.node
+    known = spending.find(node, channel)
+    with node.exclusive(spending.lock_of(known)):
+        everything().tell(node, ChannelClosing(host, spending.find(node, known["channel"])))
+        closed = spending.close(node, spending.find(node, known["channel"]))
+    host.countersigner.flush(known["provider"])
+    return closed

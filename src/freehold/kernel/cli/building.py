@@ -1,0 +1,183 @@
+"""Commands out of operations: arguments, options, help, `--json`, and a table for people.
+
+A feature's `terminal` says how the answer of each operation is shown (`VIEWS`), and for the few commands that are more
+than one operation what they do (`COMMANDS`): their arguments and options are the operation's, with theirs added.
+"""
+
+from __future__ import annotations
+
+import inspect
+import types
+import typing
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+import typer
+from pydantic.fields import FieldInfo
+
+from freehold.kernel.cli.options import DEFAULT_HOME, Home, Json
+from freehold.kernel.cli.output import emit
+from freehold.kernel.client import NodeClient
+from freehold.kernel.operation import Field, Operation
+from freehold.kernel.surface import LocalFile, Plain
+
+View = Callable[[dict[str, Any]], Iterable[Any]]
+"""What people see of an answer: lines and tables."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """One run of a command: what was typed, and the node it is for."""
+
+    node: NodeClient
+    home: Path
+    as_json: bool
+    given: Mapping[str, Any]
+    """Arguments and options of the operation, by their names on the command line; None where left out."""
+    more: Mapping[str, Any]
+    """Those of the command alone."""
+
+    def answer(self, operation: Operation[Any], **changed: Any) -> dict[str, Any]:
+        """What an operation answers to what was typed; `changed` are fields of its request, as they travel."""
+        taken = operation.taken(
+            {name: value for name, value in self.given.items() if name in _faces(operation)}
+        )
+        return self.node.perform(operation, taken | changed)
+
+    def show(self, answer: dict[str, Any], view: View) -> None:
+        """Print an answer, as text or as JSON."""
+        emit(answer, lambda: view(answer), as_json=self.as_json)
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command that does more than its operation."""
+
+    operation: Operation[Any]
+    run: Callable[[Call], None]
+    more: Mapping[str, Any] = field(default_factory=dict)
+    """Further arguments and options: name -> (annotation, default); `...` is required."""
+    without: tuple[str, ...] = ()
+    """Fields of the request that the command finds out by itself."""
+    also: tuple[Operation[Any], ...] = ()
+    """Operations that it calls besides, which have no command of their own."""
+    words: str = ""
+    """Its help, where it is not the operation's."""
+    shown: str = ""
+    """An example, where it is not the operation's."""
+
+    @property
+    def example(self) -> str:
+        """How it is typed."""
+        return self.shown or self.operation.example
+
+
+def plain(operation: Operation[Any], view: View) -> Command:
+    """The command that is just the operation."""
+
+    def run(call: Call) -> None:
+        call.show(call.answer(operation), view)
+
+    return Command(operation, run)
+
+
+def function(command: Command) -> Callable[..., None]:
+    """What typer makes a command of."""
+    operation = command.operation
+    shown = {name: one for name, one in operation.fields.items() if name not in command.without}
+    parameters = [_parameter(one) for one in shown.values()]
+    parameters += [_more(name, annotation, default) for name, (annotation, default) in command.more.items()]
+    parameters += [_more("home", Home, DEFAULT_HOME), _more("as_json", Json, default=False)]
+    faces = {one.face for one in shown.values()}
+
+    def run(**typed: Any) -> None:
+        home, as_json = typed.pop("home"), typed.pop("as_json")
+        given = {name: _said(value) for name, value in typed.items() if name in faces}
+        more = {name: value for name, value in typed.items() if name not in faces}
+        command.run(Call(NodeClient.of(home), home, as_json, given, more))
+
+    # what must be given comes first, as positional arguments do in the order of the request
+    parameters.sort(key=lambda one: one.default is not inspect.Parameter.empty)
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {one.name: one.annotation for one in parameters}
+    run.__doc__ = command.words or operation.text
+    run.__name__ = operation.method
+    return run
+
+
+def _faces(operation: Operation[Any]) -> set[str]:
+    return {one.face for one in operation.fields.values()}
+
+
+def _said(value: Any) -> Any:
+    """An empty list is an option that was not given."""
+    return None if value in ([], ()) else value
+
+
+def _more(name: str, annotation: Any, default: Any) -> inspect.Parameter:
+    fallback = inspect.Parameter.empty if default is ... else default
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=fallback, annotation=annotation)
+
+
+def _parameter(one: Field) -> inspect.Parameter:
+    info, flag, surface = one.info, one.flag, one.surface
+    kind = _kind(info, surface)
+    said: dict[str, Any] = {
+        "help": flag.help or info.description,
+        "metavar": flag.metavar or surface.metavar,
+        **_bounds(info),
+    }
+    required = info.is_required()
+    if flag.positional:
+        mark: Any = typer.Argument(**said)
+    else:
+        names = flag.names or ((f"--{one.face.replace('_', '-')}",) if kind is bool else ())
+        mark = typer.Option(*names, **said)
+    default: Any = inspect.Parameter.empty
+    if not required:
+        # None is "not said": the default stands in the request alone, and is shown as it is
+        default = False if kind is bool else "" if flag.positional and info.default == "" else None
+        kind = kind if kind is bool or default == "" else kind | None
+    return inspect.Parameter(
+        one.face, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, mark]
+    )
+
+
+def _kind(info: FieldInfo, surface: Plain) -> Any:
+    """The type a value has on the command line."""
+    if isinstance(surface, LocalFile):
+        return Path
+    kind = _bare(info.annotation)
+    if get_origin(kind) in (list, tuple):
+        return list[str]
+    if surface.python:
+        return str
+    return str if get_origin(kind) is Literal else kind
+
+
+def _bare(kind: Any) -> Any:
+    """A type without None and annotations."""
+    if isinstance(kind, typing.TypeAliasType) if hasattr(typing, "TypeAliasType") else False:
+        return _bare(kind.__value__)
+    if get_origin(kind) is Annotated:
+        return _bare(get_args(kind)[0])
+    if get_origin(kind) in (Union, types.UnionType):
+        (one,) = (part for part in get_args(kind) if part is not type(None))
+        return _bare(one)
+    return getattr(kind, "__value__", kind)
+
+
+def _bounds(info: FieldInfo) -> dict[str, Any]:
+    """Least and most of a whole number, which the command refuses before it asks the node."""
+    if _bare(info.annotation) is not int or any(isinstance(mark, Plain) for mark in info.metadata):
+        return {}
+    marks = [*info.metadata]
+    for part in get_args(info.annotation):
+        marks += getattr(part, "__metadata__", ())
+    found = {
+        "min": next((mark.ge for mark in marks if hasattr(mark, "ge")), None),
+        "max": next((mark.le for mark in marks if hasattr(mark, "le")), None),
+    }
+    return {name: value for name, value in found.items() if value is not None}

@@ -1,0 +1,91 @@
+"""Every command of kernel and features, built when it is named."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+import typer
+
+from freehold.kernel import installed
+from freehold.kernel.cli import building
+from freehold.kernel.cli.building import Command
+from freehold.shell.cli.examples import illustrate
+
+SHELL = "shell:"
+"""Before the name of a file of this folder."""
+FIRST = ("quickstart", "node")
+LAST = ("doctor", "config", "keys", "backup", "chain", "completion")
+
+
+def of(owner: str) -> dict[str, Command]:
+    """Commands of one owner by their words: those that are just an operation, and those written by hand."""
+    terminal, wire = installed.part(owner, "terminal"), installed.part(owner, "wire")
+    if terminal is None or wire is None:
+        return {}
+    views = getattr(terminal, "VIEWS", {})
+    plain = {
+        one.name.replace(".", " "): building.plain(one, views[one]) for one in wire.OPERATIONS if one in views
+    }
+    return {**plain, **getattr(terminal, "COMMANDS", {})}
+
+
+def groups(owner: str) -> dict[str, str]:
+    """Words that stand before others, and what they are about."""
+    found: dict[str, str] = getattr(installed.part(owner, "wire"), "GROUPS", {})
+    return found
+
+
+def every() -> Iterator[tuple[str, str, Command]]:
+    """(owner, words, command) of all there are."""
+    for owner in installed.owners():
+        for words, command in of(owner).items():
+            yield owner, words, command
+
+
+def register(app: typer.Typer, owner: str) -> None:
+    """Add the commands of one owner."""
+    under = {name: typer.Typer(no_args_is_help=True, help=about) for name, about in groups(owner).items()}
+    for name, group in under.items():
+        app.add_typer(group, name=name)
+    terminal = installed.part(owner, "terminal")
+    if terminal is not None and hasattr(terminal, "register"):
+        terminal.register(app)
+        illustrate(app)
+    for words, command in of(owner).items():
+        first, _, rest = words.partition(" ")
+        place, name = (under[first], rest) if rest else (app, first)
+        epilog = f"\b\nExample:\n  {command.example}" if command.example else None
+        place.command(name, epilog=epilog)(building.function(command))
+
+
+@cache
+def load(owner: str, word: str) -> Any:
+    """A command or group by its first word, with all of its owner's."""
+    return built(owner).commands[word]
+
+
+@cache
+def built(owner: str) -> Any:
+    """The commands of one owner, as click has them."""
+    app = typer.Typer(rich_markup_mode=None, add_completion=False)
+    app.callback()(lambda: None)
+    if owner.startswith(SHELL):
+        import_module(f"freehold.shell.cli.{owner.removeprefix(SHELL)}").register(app)
+        illustrate(app)
+    else:
+        register(app, owner)
+    return typer.main.get_command(app)
+
+
+def index() -> dict[str, tuple[str, str]]:
+    """First word -> (owner, first sentence), in the order of `--help`."""
+    owners = [*(SHELL + one for one in FIRST), *installed.owners(), *(SHELL + one for one in LAST)]
+    return {
+        word: (owner, inspect.cleandoc(command.help or "").split("\n")[0])
+        for owner in owners
+        for word, command in built(owner).commands.items()
+    }

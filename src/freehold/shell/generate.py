@@ -1,0 +1,53 @@
+"""Files that are written out of the registrations and committed: `python -m freehold.shell.generate [--check]`.
+
+shell/cli/index.py   first words of commands, so that `freehold --help` loads no feature
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from freehold.shell.cli import commands
+
+_HERE = Path(__file__).parent
+
+
+def files() -> Iterator[tuple[Path, str]]:
+    """(path, content) of each."""
+    yield _HERE / "cli" / "index.py", _index()
+
+
+def _index() -> str:
+    lines = [
+        '"""First words of commands -> (who has them, what they do). Written by `python -m freehold.shell.generate`."""',
+        "",
+        "INDEX: dict[str, tuple[str, str]] = {",
+        *(
+            f"    {_text(word)}: ({_text(owner)}, {_text(about)}),"
+            for word, (owner, about) in commands.index().items()
+        ),
+        "}",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _text(said: str) -> str:
+    return json.dumps(said, ensure_ascii=False)
+
+
+def main() -> int:
+    """Write what has changed; with `--check` only say so."""
+    changed = [(path, text) for path, text in files() if not path.exists() or path.read_text() != text]
+    for path, text in changed:
+        if "--check" not in sys.argv[1:]:
+            path.write_text(text)
+        sys.stdout.write(f"{path.name}\n")
+    return 1 if changed and "--check" in sys.argv[1:] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
