@@ -17,10 +17,10 @@ from node_world import TOKEN, World, finished, order
 import freehold
 from freehold.core.errors import InvalidInput, NotFound, Unavailable
 from freehold.kernel.client import NodeNotRunning, NodeRefused
+from freehold.kernel.notebook import Rows, Shown
 from freehold.shell.library import node as api
 from freehold.shell.library import values as api_values
 from freehold.shell.library.answers import numbers, records
-from freehold.shell.library.tables import Rows, Shown
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "library.md").read_text()

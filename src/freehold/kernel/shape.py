@@ -7,7 +7,9 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypeAliasType
 
-STRICT = ConfigDict(extra="forbid", strict=True, use_attribute_docstrings=True, defer_build=True)
+from freehold.kernel.notebook import Shown
+
+STRICT = ConfigDict(extra="forbid", strict=True, use_attribute_docstrings=True, defer_build=True, frozen=True)
 """No other fields than those named; the text under a field describes it."""
 SOMETIMES: Any = Field(default_factory=lambda: None)
 """A field that is left out where it has no meaning, which is not the same as null."""
@@ -33,7 +35,7 @@ Epsilon = TypeAliasType(
 )
 
 
-class Shape(BaseModel):
+class Shape(Shown, BaseModel):
     """One answer, or a part of one."""
 
     model_config = STRICT

@@ -1,16 +1,20 @@
 """Files that are written out of the registrations and committed: `python -m freehold.shell.generate [--check]`.
 
-shell/cli/index.py   first words of commands, so that `freehold --help` loads no feature
+shell/library/operations.py  every operation as a method, so that editors and type checkers know them
+shell/cli/index.py           first words of commands, so that `freehold --help` loads no feature
 """
 
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from freehold.shell.cli import commands
+from freehold.shell.library import generate
 
 _HERE = Path(__file__).parent
 
@@ -18,6 +22,18 @@ _HERE = Path(__file__).parent
 def files() -> Iterator[tuple[Path, str]]:
     """(path, content) of each."""
     yield _HERE / "cli" / "index.py", _index()
+    yield _HERE / "library" / "operations.py", _formatted(generate.text())
+
+
+def _formatted(source: str) -> str:
+    """As the project's formatter leaves it; as it is where that is not installed."""
+    ruff = shutil.which("ruff", path=str(Path(sys.executable).parent))
+    if ruff is None:
+        return source
+    for words in (["check", "--fix-only", "--quiet", "--select", "F401,I"], ["format", "--quiet"]):
+        command = [ruff, *words, "--stdin-filename", "operations.py", "-"]
+        source = subprocess.run(command, input=source, capture_output=True, text=True, check=True).stdout  # noqa: S603
+    return source
 
 
 def _index() -> str:

@@ -77,7 +77,9 @@ _OWN: dict[str, tuple[type[BaseModel], ...]] = {
 @cache
 def known() -> dict[str, tuple[type[BaseModel], ...]]:
     """Command -> the shapes it prints, one of them at a time."""
-    made = {f"freehold {words}": tuple(_shapes(command)) for _, words, command in commands.every()}
+    made = {
+        f"freehold {words}": tuple(dict.fromkeys(_shapes(command))) for _, words, command in commands.every()
+    }
     return {**_OWN, **made}
 
 

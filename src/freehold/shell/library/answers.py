@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from freehold.core.errors import InvalidInput
 from freehold.features.privacy.rules import promises
-from freehold.shell.library.tables import Rows, Shown
+from freehold.kernel.notebook import Rows, Shown
 from freehold.shell.library.values import Asset, Away, Budget, Charge, Contribution, Model, Plan, Progress
 
 Row = Sequence[Any] | Mapping[str, Any]
@@ -22,7 +22,9 @@ def picked(found: Mapping[str, Any], *names: str) -> dict[str, Any]:
 
 def made(kind: type[V], found: Mapping[str, Any]) -> V:
     """A dataclass out of the fields it knows; a newer node may send more."""
-    return kind(**picked(found, *(field.name for field in fields(kind))))
+    known: Any = kind
+    value: V = kind(**picked(found, *(field.name for field in fields(known))))
+    return value
 
 
 def _frozen(value: Any) -> Any:

@@ -24,6 +24,7 @@ from freehold.core import money
 from freehold.core.errors import FreeholdError, InvalidInput, Unavailable
 from freehold.kernel.cli.options import millionths
 from freehold.kernel.client import NodeClient
+from freehold.kernel.notebook import Rows
 from freehold.shell.library.answers import (
     Row,
     asset_of,
@@ -36,8 +37,8 @@ from freehold.shell.library.answers import (
     progress_of,
     records,
 )
+from freehold.shell.library.operations import Operations
 from freehold.shell.library.permissions import GrantPending, Permissions, given, identifier, most, named
-from freehold.shell.library.tables import Rows
 from freehold.shell.library.values import (
     Anchored,
     Asset,
@@ -55,8 +56,6 @@ from freehold.shell.library.values import (
     Progress,
     Quote,
     Receipt,
-    Settled,
-    Spending,
     Status,
     Verification,
 )
@@ -132,7 +131,7 @@ class _Connection(NodeClient):
         self._client.close()
 
 
-class Node(Permissions):
+class Node(Permissions, Operations):
     """One running node. Assets and models can be named by id, shortened id or name.
 
     Safe to use from several threads. `close`, or the end of a `with` block, closes its connections.
@@ -423,15 +422,6 @@ class Node(Permissions):
 
     # money
 
-    def spending(self) -> Spending:
-        """What this node may spend, and what the last 24 hours took of it."""
-        return made(Spending, self._client.get("/api/spending"))
-
-    def limit(self, *, per_act: str | None = None, per_day: str | None = None) -> Spending:
-        """Set what one act and any 24 hours may take, in dollars as text, from now on; "0" takes a limit away."""
-        asked = given(spend_per_act_micro=most(per_act), spend_per_day_micro=most(per_day))
-        return made(Spending, self._client.post("/api/spending", asked))
-
     def earnings(self) -> Earnings:
         """What grants and models earned this node."""
         found = self._client.get("/api/earnings")
@@ -442,12 +432,6 @@ class Node(Permissions):
         """Move this node's share of revenue to its wallet; of one model or of all."""
         found = self._client.post("/api/claim", given(model=None if model is None else identifier(model)))
         return Claimed(units=found["units"], pools=len(found["claims"]), gas=found["gas"])
-
-    def settle(self) -> Settled:
-        """Bring what buyers paid to the chain, from where owners claim it."""
-        found = self._client.post("/api/settle")
-        failed = tuple(str(one["title"]) for one in found["failed"])
-        return Settled(units=found["units"], channels=len(found["settled"]), failed=failed)
 
     # proof
 

@@ -9,8 +9,8 @@ from urllib.parse import quote
 from freehold.core import money
 from freehold.core.errors import FreeholdError
 from freehold.kernel.client import NodeClient
+from freehold.kernel.notebook import Rows
 from freehold.shell.library.answers import made
-from freehold.shell.library.tables import Rows
 from freehold.shell.library.values import Asked, Asset, Grant, Model, Offer, Request, Revocation
 
 

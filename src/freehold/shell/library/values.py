@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from freehold.shell.library.tables import Rows, Shown
+from freehold.kernel.notebook import Rows, Shown
 
 
 @dataclass(frozen=True)
@@ -410,20 +410,6 @@ class Quote(Shown):
 
 
 @dataclass(frozen=True)
-class Spending(Shown):
-    """What this node may spend."""
-
-    spend_per_act_micro: int
-    """Ceiling of one act; 0 is not set."""
-    spend_per_day_micro: int
-    """Ceiling of any 24 hours; 0 is not set."""
-    spent_units: int
-    """What the last 24 hours took, deposits included."""
-    left_units: int | None
-    """What is left of the ceiling; None where it is not set."""
-
-
-@dataclass(frozen=True)
 class Prediction(Shown):
     """Answers that were paid for, and the receipt that proves them."""
 
@@ -476,16 +462,6 @@ class Claimed(Shown):
     pools: int
     """How many paid."""
     gas: int
-
-
-@dataclass(frozen=True)
-class Settled(Shown):
-    """What buyers paid, brought to the chain."""
-
-    units: int
-    channels: int
-    failed: tuple[str, ...]
-    """Why others stay unsettled for now."""
 
 
 @dataclass(frozen=True)

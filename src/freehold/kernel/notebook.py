@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterable, Sequence
-from dataclasses import fields
-from typing import Any, ClassVar, TypeVar
+from dataclasses import fields, is_dataclass
+from typing import Any, TypeVar
 
 from freehold.core.money import dollars
 
@@ -17,9 +17,7 @@ _MOST_CELL = 200
 
 
 class Shown:
-    """A value a notebook shows as a table of its fields."""
-
-    __dataclass_fields__: ClassVar[dict[str, Any]]
+    """A value (a dataclass or a pydantic model) that a notebook shows as a table of its fields."""
 
     def _repr_html_(self) -> str:
         return html_table(("", type(self).__name__), cells(self))
@@ -40,13 +38,21 @@ class Rows(tuple[T, ...]):
 def cells(value: Shown) -> list[tuple[str, str]]:
     """Field names and texts; units become dollars, long texts are cut."""
     found = []
-    for field in fields(value):
-        content = getattr(value, field.name)
-        if field.name.endswith("_units") and isinstance(content, int):
-            found.append((field.name.removesuffix("_units").replace("_", " "), dollars(content)))
+    for name in _names(value):
+        content = getattr(value, name)
+        if name.endswith("_units") and isinstance(content, int):
+            found.append((name.removesuffix("_units").replace("_", " "), dollars(content)))
         else:
-            found.append((field.name.replace("_", " "), _text(content)))
+            found.append((name.replace("_", " "), _text(content)))
     return found
+
+
+def _names(value: Shown) -> list[str]:
+    kind: Any = type(value)
+    if is_dataclass(kind):
+        return [field.name for field in fields(kind)]
+    # of a model, also what it says of itself beside its fields
+    return [*kind.model_fields, *(name for name, one in vars(kind).items() if isinstance(one, property))]
 
 
 def html_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -61,7 +67,7 @@ def html_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def _text(content: Any) -> str:
     if content is None:
         return ""
-    if isinstance(content, tuple) and content and isinstance(content[0], Shown):
+    if isinstance(content, (tuple, list)) and content and isinstance(content[0], Shown):
         return f"{len(content)} rows"
-    text = ", ".join(map(str, content)) if isinstance(content, tuple) else str(content)
+    text = ", ".join(map(str, content)) if isinstance(content, (tuple, list)) else str(content)
     return text if len(text) <= _MOST_CELL else text[: _MOST_CELL - 1] + "…"

@@ -1,0 +1,51 @@
+"""Every operation as a method. Written by `python -m freehold.shell.generate`; change a feature's `wire.py`."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from freehold.features.payments import wire as payments_wire
+from freehold.kernel import wire as kernel_wire
+from freehold.shell.library.performing import Performs
+
+__all__ = ["Operations"]
+
+
+class Operations(Performs):
+    """What a node does for its owner; what is left out has the default of the request."""
+
+    def spending(self) -> kernel_wire.Spending:
+        """What this node may spend, and what the last 24 hours took of it."""
+        return cast("kernel_wire.Spending", self._perform(kernel_wire.SPENDING))
+
+    def limit(self, *, per_day: str | None = None, per_act: str | None = None) -> kernel_wire.Spending:
+        """Set what this node may spend.
+
+        A limit is in dollars and counts from now on, also in a node that runs; what is left out stays, 0 is no limit.
+        """
+        return cast(
+            "kernel_wire.Spending", self._perform(kernel_wire.LIMIT, per_day=per_day, per_act=per_act)
+        )
+
+    def channels(self) -> payments_wire.Channels:
+        """List channels: those paid from, and those still to settle."""
+        return cast("payments_wire.Channels", self._perform(payments_wire.LIST))
+
+    def close_channel(self, channel: str) -> payments_wire.Closing:
+        """Take back what a channel still holds.
+
+        The first call asks to close; the seller then has a day to settle what was paid. Call again after that
+        to get the rest.
+        """
+        return cast("payments_wire.Closing", self._perform(payments_wire.CLOSE, channel=channel))
+
+    def retry_channel(self, channel: str) -> payments_wire.Retried:
+        """Settle a channel once more that failed or was refused.
+
+        A settlement that was mined and failed has cost its gas, so the node does not send another by itself.
+        """
+        return cast("payments_wire.Retried", self._perform(payments_wire.RETRY, channel=channel))
+
+    def settle(self) -> payments_wire.Settlement:
+        """Bring what buyers paid to the chain."""
+        return cast("payments_wire.Settlement", self._perform(payments_wire.SETTLE))
