@@ -39,7 +39,7 @@ def alone(bundle, trusted=None):
 
 def broken(bundle, trusted=None):
     """(check, file) of every failure; of the first, both verifiers must name the same file."""
-    report = verify(bundle, replay=replay, trusted_block_hash=trusted)
+    report = verify(bundle, trusted_block_hash=trusted)
     package = [(check.name, check.file) for check in report.checks if not check.ok]
     assert report.ok == (not package)
     assert alone(bundle, trusted) == (package[0][1] if package else None), (package, report.checks[-1].detail)
@@ -48,7 +48,7 @@ def broken(bundle, trusted=None):
 
 def verdict(bundle, trusted=None, *, replay=replay):
     """What both verifiers say: "holds", "no_lineage" or "fails"; they must say the same."""
-    report = verify(bundle, replay=replay, trusted_block_hash=trusted)
+    report = verify(bundle, rules={"training.replay": replay}, trusted_block_hash=trusted)
     try:
         groups = list(verify_standalone.checks(bundle.files, trusted))
         found = "no_lineage" if verify_standalone.NO_LINEAGE in groups else "holds"

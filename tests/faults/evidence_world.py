@@ -542,7 +542,7 @@ class World:
         return self.bundle(only=mine, away=others)
 
     def training(self) -> dict[str, Any]:
-        return self.changed(
+        named = self.changed(
             "training",
             {
                 "plan.json": self.plan.to_json(),
@@ -551,6 +551,7 @@ class World:
                 "test.json": self.opened,
             },
         )
+        return {f"training/{name}": value for name, value in named.items()}
 
     def bundle(
         self,
@@ -583,7 +584,7 @@ class World:
                 for name, log in self.logs.items()
                 if name not in ("eve", *away)
             ],
-            training={} if only else self.training(),
+            files={} if only else self.training(),
             chain_proof=self.ledger.prove(wanted),
             chain_id=CHAIN_ID,
             contracts=CONTRACTS,

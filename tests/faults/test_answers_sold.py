@@ -15,8 +15,9 @@ from freehold.features.gateway import rationing, serving
 from freehold.features.gateway.rationing import Ration, RationSpent
 from freehold.features.models.rules.scaling import Scaling
 from freehold.features.payments.rules.payment import to_header
-from freehold.features.proof import proving
 from freehold.kernel import logbook
+from freehold.kernel.evidence import proving
+from freehold.kernel.evidence.verify import verify
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "bench"))
 import extraction
@@ -91,7 +92,7 @@ def test_evidence_of_answers_by_the_row_verifies_in_both(by_row: Shop, payer: Pa
     payer.buyer.flush()
     logbook.anchor(by_row.builder.node)
     bundle = proving.evidence(payer.services, parse_envelope(answer["receipt"]).document.id)
-    assert proving.check(bundle).ok
+    assert verify(bundle).ok
     bundle.write(tmp_path / "evidence")
     script = Path(__file__).resolve().parents[2] / "examples" / "verify_standalone.py"
     done = subprocess.run(

@@ -22,11 +22,11 @@ from freehold.core.errors import FreeholdError, InvalidDocument, InvalidInput, U
 from freehold.core.signing import Envelope, parse_envelope, seal, sign_digest
 from freehold.features.data import publishing
 from freehold.features.grants import granting
-from freehold.features.proof import proving
-from freehold.features.proof.gathering import FIRST_PAUSE_SECONDS, Gathering
 from freehold.kernel import logbook, pending
 from freehold.kernel.ceiling import Act
 from freehold.kernel.databases.sqlite import WAL_BYTES, SqliteDatabase
+from freehold.kernel.evidence import proving
+from freehold.kernel.evidence.gathering import FIRST_PAUSE_SECONDS, Gathering
 from freehold.kernel.limits import Busy
 from freehold.kernel.logbook import NotAnchored, anchor_if_due
 from freehold.kernel.peers import PeerElsewhere, PeerRefused

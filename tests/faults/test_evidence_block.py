@@ -14,7 +14,6 @@ from evidence_world import World
 from freehold.chain.client import Chain
 from freehold.chain.rpc import Rpc
 from freehold.core.errors import InvalidInput
-from freehold.features.training.checks.replaying import replay
 from freehold.kernel.evidence.verify import verify
 
 FREEHOLD = str(Path(sys.executable).with_name("freehold"))
@@ -29,7 +28,7 @@ def honest():
 @pytest.mark.parametrize("name", BAD_HASHES)
 def test_what_is_no_block_hash_is_refused(honest, tmp_path, name):
     with pytest.raises(InvalidInput, match="is no block hash"):
-        verify(honest, replay=replay, trusted_block_hash=BAD_HASHES[name])
+        verify(honest, trusted_block_hash=BAD_HASHES[name])
     honest.write(tmp_path / "evidence")
     arguments = [str(tmp_path / "evidence"), "--block-hash", BAD_HASHES[name]]
     with pytest.raises(SystemExit) as ended:
@@ -60,7 +59,7 @@ def asked(bundle, answers, **how):
 
     with ChainProxy("http://127.0.0.1:9") as proxy, Rpc(proxy.url) as rpc:
         proxy.rule = rule
-        report = verify(bundle, replay=replay, chain=Chain(rpc), **how)
+        report = verify(bundle, chain=Chain(rpc), **how)
     return {one.name: one for one in report.checks}, report
 
 
@@ -69,7 +68,7 @@ UNKNOWN_TAG = {"error": {"code": -32602, "message": "unknown block tag"}}
 
 def network(bundle, **more):
     """What an endpoint of the documents' chain answers."""
-    block_hash = verify(bundle, replay=replay).block_hash
+    block_hash = verify(bundle).block_hash
     return {"eth_chainId": hex(31_337), "0x7": {"number": "0x7", "hash": block_hash}, "else": None} | more
 
 

@@ -12,8 +12,7 @@ from evidence_verdicts import EXAMPLES, broken, verdict
 from evidence_world import World
 
 from freehold.core.errors import NoLineage
-from freehold.features.proof import proving
-from freehold.features.training.checks.replaying import replay
+from freehold.kernel.evidence import proving
 from freehold.kernel.evidence.verify import verify
 
 FREEHOLD = str(Path(sys.executable).with_name("freehold"))
@@ -43,7 +42,7 @@ def bare():
 
 def test_an_answer_of_a_model_without_a_run_is_a_verdict_of_its_own(bare):
     assert verdict(bare.made) == "no_lineage"
-    report = verify(bare.made, replay=replay)
+    report = verify(bare.made)
     assert not report.ok
     assert all(check.ok for check in report.checks)
     shown = {check.name for check in report.checks if check.name.startswith(("training", "valuation"))}

@@ -10,7 +10,6 @@ from evidence_world import DOMAIN, World, person
 from freehold.core.canonical import canonical_bytes, parse
 from freehold.core.ids import sha256_hex
 from freehold.core.signing import document_digest, sign_digest
-from freehold.features.training.checks.replaying import replay
 from freehold.kernel.evidence.assemble import sign_files
 from freehold.kernel.evidence.bundle import MAX_VALUES, Bundle, InvalidBundle
 from freehold.kernel.evidence.manifest import PATH
@@ -60,7 +59,7 @@ def test_a_model_of_more_owners_is_refused_by_name(world):
     }
     path = f"documents/{twin.id}.json"
     bundle = signed(world, world.honest.files | {path: canonical_bytes(value)})
-    report = verify(bundle, replay=replay)
+    report = verify(bundle)
     assert (report.checks[-1].file, alone(bundle)) == (path, path)
     assert "derived_from: " in report.checks[-1].detail
 
@@ -71,7 +70,7 @@ def test_more_words_of_storage_than_evidence_can_need_are_refused(world):
     words += [{"slot": hex(number), "proof": []} for number in range(2, MOST_WORDS + 3 - len(words))]
     bundle = signed(world, world.honest.files | {"chain.json": canonical_bytes(value)})
     assert broken(bundle) == [("chain.state", "chain.json")]
-    assert f"at most {MOST_WORDS:,}".replace(",", "") in verify(bundle, replay=replay).checks[-1].detail
+    assert f"at most {MOST_WORDS:,}".replace(",", "") in verify(bundle).checks[-1].detail
 
 
 WEIGHTS = {b"0": 1, b"{}": 5, b"[]": 5, b'""': 5, b"[[]]": 9, b'{"a":0}': 9}

@@ -22,7 +22,6 @@ from freehold.core.documents import Claim
 from freehold.core.ids import document_id, sha256_hex
 from freehold.core.signing import seal, sign_digest
 from freehold.core.typed_data import DOCUMENT_TYPE, digest
-from freehold.features.training.checks.replaying import replay
 from freehold.kernel.evidence import manifest, state
 from freehold.kernel.evidence.assemble import sign_files
 from freehold.kernel.evidence.bundle import Bundle
@@ -65,7 +64,7 @@ def edited(world, path, change):
 
 def test_honest_evidence_holds_in_both_verifiers(honest):
     assert broken(honest) == []
-    report = verify(honest, replay=replay)
+    report = verify(honest)
     assert len(report.checks) == 35
     assert report.verdict == "holds"
     groups = [group for line in verify_standalone.checks(honest.files) for group in line.split(", ")]
@@ -98,7 +97,7 @@ def test_evidence_about_a_model_needs_no_receipt():
     world = World()
     bundle = world.build(answered=False)
     assert broken(bundle) == []
-    report = verify(bundle, replay=replay)
+    report = verify(bundle)
     assert report.subject == world.model.id
     assert not [
         path for path, data in bundle.files.items() if b'"action":"infer","' in data and "documents" in path
@@ -123,14 +122,14 @@ def test_evidence_about_a_dataset_is_none(world, honest):
 
 
 def test_nobody_vouching_for_the_block_is_said(honest):
-    report = verify(honest, replay=replay)
+    report = verify(honest)
     block = next(check for check in report.checks if check.name == "chain.block")
     assert report.trusted_by == "nobody"
     assert report.block_hash in block.detail
 
 
 def test_the_trusted_block_hash_decides(honest):
-    right = verify(honest, replay=replay).block_hash
+    right = verify(honest).block_hash
     assert broken(honest, right.upper().replace("0X", "0x")) == []
     assert broken(honest, "0x" + "ab" * 32) == [("chain.block", "chain.json")]
 
@@ -147,7 +146,7 @@ def test_addresses_in_the_standalone_verifier_are_those_of_the_contracts():
 def test_the_standalone_program_says_so_by_its_exit_code(honest, tmp_path):
     honest.write(tmp_path / "evidence")
     command = [sys.executable, str(EXAMPLES / "verify_standalone.py"), str(tmp_path / "evidence")]
-    block = verify(honest, replay=replay).block_hash
+    block = verify(honest).block_hash
     good = subprocess.run([*command, "--block-hash", block], capture_output=True, text=True, check=False)
     assert (good.returncode, good.stdout.count("\n")) == (0, 7), good.stdout + good.stderr
     other = "0x" + "ab" * 32
@@ -186,7 +185,7 @@ def test_a_chain_that_runs_proves_the_same_way(world, tmp_path):
         foreign = resigned(
             world, world.honest.files | {"chain.json": canonical_bytes(proof.capture(chain, wanted))}
         )
-        report = verify(foreign, replay=replay, chain=chain)
+        report = verify(foreign, chain=chain)
     first = min(path for path in world.honest.files if path.startswith("logs/"))
     assert next(check.ok for check in report.checks if check.name == "chain.block")
     assert report.trusted_by == "chain client"

@@ -26,10 +26,10 @@ from freehold.core.errors import NotAllowed, Unavailable
 from freehold.core.ids import document_id
 from freehold.features.gateway import serving
 from freehold.features.privacy import budget
-from freehold.features.proof import proving
 from freehold.features.training import training
 from freehold.features.training.jobs import Jobs
 from freehold.kernel import logbook
+from freehold.kernel.evidence import proving
 
 PRICE_UNITS = 1_000_000
 

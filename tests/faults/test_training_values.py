@@ -25,9 +25,12 @@ from freehold.features.gateway import serving
 from freehold.features.gateway.buying import Buyer
 from freehold.features.models.rules.hashes import model_hash
 from freehold.features.models.rules.split import SplitTree
-from freehold.features.proof import proving
 from freehold.features.training import training
+from freehold.features.training.checks.replaying import table_json
 from freehold.features.training.rules import record
+from freehold.kernel.evidence import proving
+from freehold.kernel.evidence.bundle import Bundle
+from freehold.kernel.evidence.collecting import gathered
 
 
 class Ended:
@@ -84,8 +87,8 @@ def test_owners_do_not_agree_on_a_table_that_was_not_committed_to(ended: Ended) 
     owner, run = ended.owners[0], ended.run
     other = replace(run.test, labels=1 - run.test.labels)
     for body, codes in (
-        ({"test": proving.table_json(other)}, {"training.wrong_contribution"}),
-        ({"test": {**proving.table_json(run.test), "columns": ["a", "b", "c"]}}, {"training.wrong_contribution"}),
+        ({"test": table_json(other)}, {"training.wrong_contribution"}),
+        ({"test": {**table_json(run.test), "columns": ["a", "b", "c"]}}, {"training.wrong_contribution"}),
         ({"opening": run.opening(salt="0x" + "11" * 32).to_json()}, {"training.wrong_contribution"}),
         ({"opening": run.opening(salt="zz").to_json()}, {"document.invalid"}),
         ({"opening": ended.owners[1].node.claim("test_opening", run.plan.run_id, run.opening().document.body["statement"]).to_json()}, {"document.invalid"}),
@@ -326,7 +329,7 @@ def test_nothing_is_paid_for_a_model_whose_evidence_does_not_hold(sale: Sale) ->
     buyer.knows(sale.builder)
     before = buyer.node.balance_units()
     rows = [["1", "2", "3"]]
-    honest = proving.Bundle.from_json(sale.evidence(model))
+    honest = Bundle.from_json(sale.evidence(model))
     flipped = {
         "training/test.json": (b'"labels":[1,', b'"labels":[0,'),
         "training/rounds.json": (b'"update":[', b'"update":[1'),
@@ -337,7 +340,7 @@ def test_nothing_is_paid_for_a_model_whose_evidence_does_not_hold(sale: Sale) ->
     for name, (old, new) in flipped.items():
         content = honest.files[name].replace(old, new, 1)
         assert content != honest.files[name]
-        lies.append(proving.Bundle({**honest.files, name: content}).to_json())
+        lies.append(Bundle({**honest.files, name: content}).to_json())
     lies += [sale.evidence(sale.models[1]), {}, {"files": {}}, []]
     for lie in lies:
         sale.hostile.lies["/peer/model-evidence"] = [says(json.dumps(lie).encode())]
@@ -378,7 +381,7 @@ def test_nothing_is_paid_for_a_model_whose_pool_pays_another_split(world: World)
     with pytest.raises(FreeholdError):
         buyer.buyer.predict(model.id, [["1", "2", "3"]])
     # also where its node shows the evidence in spite of what it says
-    bundle, report = proving._gathered(builder.node, builder.services.peers, model, None, may_anchor=True)
+    bundle, report = gathered(builder.node, builder.services.peers, model, None, may_anchor=True)
     assert not report.ok
     with builder.node.store.transaction() as tx:
         tx.set(f"model_evidence:{model.id}", bundle.to_json())

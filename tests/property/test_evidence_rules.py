@@ -17,10 +17,10 @@ from freehold.core.fixed import sigmoid_table
 from freehold.features.models.rules.split import SplitTree
 from freehold.features.privacy.rules import privacy
 from freehold.features.training.checks.replaying import read_table, replay
+from freehold.features.training.checks.run import Replayed
 from freehold.features.training.checks.valuation import split_root
 from freehold.features.training.rules import valuation
 from freehold.kernel.evidence.bundle import Bundle
-from freehold.kernel.evidence.reading import Replayed
 from freehold.kernel.evidence.verify import verify
 
 sys.path.append(str(Path(__file__).resolve().parents[2] / "examples"))
@@ -64,7 +64,7 @@ def test_any_json_gives_a_report_that_names_a_file(values):
             files[path] = canonical_bytes(value)
         except Exception:  # noqa: BLE001 - an integer that no file can hold
             files[path] = b"[" * 100_000
-    report = verify(Bundle(files), replay=unreachable)
+    report = verify(Bundle(files), rules={"training.replay": unreachable})
     assert not report.ok
     assert report.checks[-1].file == "manifest.json"
     assert alone(files) == "manifest.json"
@@ -73,7 +73,7 @@ def test_any_json_gives_a_report_that_names_a_file(values):
 @given(st.dictionaries(PATHS, st.binary(max_size=64), max_size=5))
 @settings(max_examples=100, deadline=None)
 def test_any_bytes_give_a_report(files):
-    report = verify(Bundle(files), replay=unreachable)
+    report = verify(Bundle(files), rules={"training.replay": unreachable})
     assert [check.ok for check in report.checks] == [False]
     assert alone(files) == "manifest.json"
 
@@ -102,7 +102,7 @@ def test_any_statement_gives_a_report(value):
         data = canonical_bytes(value)
     except Exception:  # noqa: BLE001 - an integer that no file can hold
         return
-    report = verify(Bundle({"manifest.json": data}), replay=unreachable)
+    report = verify(Bundle({"manifest.json": data}), rules={"training.replay": unreachable})
     assert report.checks[0].file == "manifest.json"
 
 

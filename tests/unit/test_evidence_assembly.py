@@ -65,7 +65,7 @@ def test_evidence_about_a_model_is_signed_by_its_owner():
 
 
 def test_assembly_needs_the_receipt_itself():
-    options = {"logs": [], "training": {}, "chain_proof": {}, "chain_id": 1, "contracts": ADDRESSES}
+    options = {"logs": [], "files": {}, "chain_proof": {}, "chain_id": 1, "contracts": ADDRESSES}
     with pytest.raises(InvalidInput, match="not among"):
         assemble(receipt(), envelopes=[], key=KEY, issued_at=1, **options)
     made = assemble(receipt(), envelopes=[Envelope(receipt(), ())], key=KEY, issued_at=1, **options)

@@ -8,8 +8,10 @@ from typing import Any, Generic, TypeVar
 
 from fastapi import APIRouter
 
+from freehold.core.documents import Asset
 from freehold.core.errors import FreeholdError
 from freehold.kernel.databases.tables import Step
+from freehold.kernel.evidence.parts import Collected
 from freehold.kernel.finding import Finding
 from freehold.kernel.host import Host
 from freehold.kernel.node import Node
@@ -58,25 +60,6 @@ class Metric:
     read: Callable[[Host], Mapping[tuple[str, ...], float]]
     """Values by their labels; `{(): value}` without any."""
     labels: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class ClaimKind:
-    """A kind of claim: who says what about what."""
-
-    name: str
-    about: str
-    """What its subject is: a run, a model, a grant, a receipt, ..."""
-    meaning: str
-    """A sentence."""
-
-
-@dataclass(frozen=True)
-class AssetKind:
-    """A kind of thing that can be owned and licensed."""
-
-    name: str
-    meaning: str
 
 
 @dataclass(frozen=True)
@@ -145,9 +128,9 @@ class Feature:
     """Event -> what is done in the same transaction or call: `(node, event)`, or the host where the event says so."""
     answers: Mapping[type[Question[Any]], Callable[[Any, Any], Any]] = field(default_factory=dict)
     """Question -> what there is to say to it: `(node, question)`, or the host where the question says so."""
-    asset_kinds: tuple[AssetKind, ...] = ()
-    claim_kinds: tuple[ClaimKind, ...] = ()
     actions: tuple[Action, ...] = ()
+    evidence: tuple[Callable[[Node, Asset], Callable[[], Collected] | None], ...] = ()
+    """What collects the evidence of a thing, where it came about here by what this feature does."""
     migrations: tuple[Step, ...] = ()
     metrics: tuple[Metric, ...] = ()
     doctor: tuple[Callable[[Any], Iterable[Finding]], ...] = ()

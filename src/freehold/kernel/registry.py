@@ -47,7 +47,7 @@ class Registry:
         self._require_once("page", (f"{one.method} {one.path}" for one in self.every("pages")))
         self._require_once("menu entry", (one.path for one in self.every("menu")))
         self._require_once("finder", (kind for one in features for kind in one.finders))
-        for words in ("asset_kinds", "claim_kinds", "actions", "metrics"):
+        for words in ("actions", "metrics"):
             self._require_once(
                 words.removesuffix("s").replace("_", " "), (one.name for one in self.every(words))
             )

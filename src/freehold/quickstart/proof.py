@@ -7,8 +7,8 @@ from typing import Any
 
 from freehold.chain.client import Chain
 from freehold.chain.rpc import Rpc
-from freehold.features.proof import proving
 from freehold.kernel.evidence.bundle import Bundle
+from freehold.kernel.evidence.verify import verify
 from freehold.quickstart import tampering
 from freehold.quickstart.scene import Control
 
@@ -24,11 +24,11 @@ def prove(node: Control, receipt: str, rpc_url: str, directory: Path) -> dict[st
         Bundle.from_json(files if "files" in files else {"files": files}), directory / "evidence"
     )
     with Rpc(rpc_url) as rpc:
-        report = proving.check(bundle, chain=Chain(rpc))
+        report = verify(bundle, chain=Chain(rpc))
     changed = tampering.write(
         tampering.with_cheaper_receipt(bundle, receipt), directory / "evidence-tampered"
     )
-    broken = [check for check in proving.check(changed).checks if not check.ok]
+    broken = [check for check in verify(changed).checks if not check.ok]
     return {
         "receipt": receipt,
         "verify": {

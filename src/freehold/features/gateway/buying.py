@@ -42,10 +42,10 @@ from freehold.features.payments.chain_facts import read_channel
 from freehold.features.payments.rules.errors import GrantUnknown
 from freehold.features.payments.rules.payment import HEADER, signature_bytes, to_header
 from freehold.features.payments.spending import DEPOSIT_CALLS, Record
-from freehold.features.proof import proving
 from freehold.kernel import ceiling, countersigning
 from freehold.kernel.ceiling import Act, Payment
 from freehold.kernel.countersigning import Countersigner
+from freehold.kernel.evidence import proving
 from freehold.kernel.node import Node
 from freehold.kernel.peers import PeerRefused, Peers, PeerUnreachable
 from freehold.kernel.reaching import TIMEOUT_SECONDS

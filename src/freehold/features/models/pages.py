@@ -19,7 +19,7 @@ from freehold.features.privacy.rules import promises
 from freehold.features.proof import uses
 from freehold.features.training.jobs import Jobs
 from freehold.features.training.pages.jobs import STAGES
-from freehold.kernel.evidence.checks.documents import is_trained
+from freehold.kernel.evidence.parts import part_about
 from freehold.kernel.node import Node
 from freehold.kernel.web import paying
 from freehold.kernel.web.visit import Visit, acts, shows
@@ -67,7 +67,7 @@ def model(visit: Visit, error: FreeholdError | None = None) -> Response:
         calls=calls,
         revenue_units=revenue,
         sources=_sources(node, asset),
-        has_lineage=is_trained(asset),
+        has_lineage=part_about(asset) is not None,
         terms=asset.terms,
         created_at=asset.created_at,
         answer=None if error else answer,

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 from freehold.core.documents import Asset, Grant, Receipt
 from freehold.core.errors import FreeholdError
 from freehold.core.signing import Envelope
-from freehold.features.proof import proving
 from freehold.kernel import logbook
+from freehold.kernel.evidence import proving
 from freehold.kernel.evidence.verify import NO_LINEAGE
 from freehold.kernel.logbook import NotAnchored
 from freehold.kernel.node import Node

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from freehold.features.proof import proving
-from freehold.features.proof.gathering import Gathering
 from freehold.features.proof.pages import lineage, log, receipt, uses
+from freehold.kernel.evidence import proving
+from freehold.kernel.evidence.gathering import Gathering
 from freehold.kernel.feature import Feature, MenuEntry, PeerCall
 
 FEATURE = Feature(

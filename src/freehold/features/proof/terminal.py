@@ -105,20 +105,20 @@ def verify(
     and nothing shows where the model came from. Everything hangs on the hash of one block: compare it with
     --rpc-url or --block-hash.
     """
-    from freehold.features.proof import proving  # noqa: PLC0415
     from freehold.kernel.evidence.bundle import Bundle  # noqa: PLC0415
+    from freehold.kernel.evidence.verify import verify as check  # noqa: PLC0415
 
     if rpc_url is not None and block_hash is not None:
         raise InvalidInput("give --rpc-url or --block-hash, not both")
     bundle = Bundle.read(directory.expanduser())
     if rpc_url is None:
-        report = proving.check(bundle, block_hash=block_hash)
+        report = check(bundle, trusted_block_hash=block_hash)
     else:
         from freehold.chain.client import Chain  # noqa: PLC0415
         from freehold.chain.rpc import Rpc  # noqa: PLC0415
 
         with Rpc(rpc_url) as rpc:
-            report = proving.check(bundle, chain=Chain(rpc))
+            report = check(bundle, chain=Chain(rpc))
     checks = [{"name": c.name, "ok": c.ok, "file": c.file, "detail": c.detail} for c in report.checks]
     value = {
         "ok": report.ok,

@@ -18,12 +18,13 @@ from freehold.core.signing import Envelope, parse_envelope
 from freehold.features.data.publishing import SALT_BYTES, open_table
 from freehold.features.data.rules import table as tables
 from freehold.features.data.rules.stored import from_canonical_bytes
-from freehold.features.proof import proving
 from freehold.features.training.admitting import plan_of
 from freehold.features.training.lending import noise_seed
 from freehold.features.training.rules import record
 from freehold.features.training.rules.record import RunPlan, Start
+from freehold.kernel.evidence import proving
 from freehold.kernel.evidence.bundle import Bundle
+from freehold.kernel.evidence.verify import verify
 from freehold.kernel.node import Node
 from freehold.vault.sealing import EpochSecret, seal_bytes, unseal_bytes, unwrap, wrap
 
@@ -76,7 +77,7 @@ def audit(host: Host, model_id: str, owner: str | None) -> dict[str, Any]:
     bundle = Bundle.from_json(
         host.peers.ask(asset.owner, "/peer/model-evidence", {"model": asset.id}, timeout=TIMEOUT_SECONDS)
     )
-    report = proving.check(bundle, chain=node.chain)
+    report = verify(bundle, chain=node.chain)
     proving.require(report)
     if report.subject != asset.id:
         raise VerificationFailed("the evidence is about another model")

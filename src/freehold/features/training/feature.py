@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from freehold.features.grants.asking import Ordered, Settled, WhatFor
 from freehold.features.training import admitting, auditing, holding
+from freehold.features.training.collecting import evidence_of
 from freehold.features.training.jobs import Jobs
 from freehold.features.training.lending import Lender
 from freehold.features.training.pages import disputes, jobs, train
@@ -47,6 +48,7 @@ FEATURE = Feature(
     name="training",
     about="A builder plans and runs it, owners lend noised updates, validators and judges look.",
     needs=("models",),
+    evidence=(evidence_of,),
     parts=(
         lambda host: Lender(host.node),
         lambda host: Jobs(host.node, host.peers),

@@ -29,7 +29,6 @@ from freehold.features.data.rules import table as tables
 from freehold.features.data.rules.table import Table
 from freehold.features.models import releasing
 from freehold.features.models.rules.hashes import model_hash
-from freehold.features.proof import proving
 from freehold.features.training import holding
 from freehold.features.training.agreeing import Agreed, agree
 from freehold.features.training.checks.replaying import read_table, table_json
@@ -40,6 +39,7 @@ from freehold.features.training.rules import record
 from freehold.features.training.rules.record import MAX_REASON, Replay, Round, RunPlan, Start
 from freehold.kernel import countersigning, logbook
 from freehold.kernel.custody import DataLost
+from freehold.kernel.evidence import proving
 from freehold.kernel.node import Node
 from freehold.kernel.peers import Peers, PeerUnreachable
 

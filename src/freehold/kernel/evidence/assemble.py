@@ -46,7 +46,7 @@ def assemble(
     *,
     envelopes: Iterable[Envelope],
     logs: Iterable[LogProofs],
-    training: Mapping[str, Any],
+    files: Mapping[str, Any],
     chain_proof: dict[str, Any],
     chain_id: int,
     contracts: Mapping[str, str],
@@ -55,20 +55,20 @@ def assemble(
 ) -> Bundle:
     """The bundle about one receipt or one released model, its manifest signed with `key`.
 
-    `training` maps `plan.json`, `start.json`, `rounds.json` and `test.json` to JSON values; it is empty
-    where the subject is not about a trained model. `envelopes` leaves out those that `rounds.json` holds.
+    `files` maps the files that features have in evidence to JSON values; it is empty where nothing shows how the
+    subject came about. `envelopes` leaves out those that are in such files.
     `chain_proof` is what `chain.proof.capture` gave.
 
     Raises:
         InvalidInput: the key is of nobody who may show the subject, or that is not among the envelopes.
     """
-    files = {f"documents/{envelope.document.id}.json": envelope.to_bytes() for envelope in envelopes}
-    if f"documents/{subject.id}.json" not in files:
+    made = {f"documents/{envelope.document.id}.json": envelope.to_bytes() for envelope in envelopes}
+    if f"documents/{subject.id}.json" not in made:
         raise InvalidInput("the subject is not among the envelopes", hint="Pass its envelope too.")
-    files |= {f"logs/{log.account}.json": canonical_bytes(log.to_json()) for log in logs}
-    files |= {f"training/{name}": canonical_bytes(value) for name, value in training.items()}
-    files["chain.json"] = canonical_bytes(chain_proof)
-    return sign_files(files, subject, chain_id=chain_id, contracts=contracts, key=key, issued_at=issued_at)
+    made |= {f"logs/{log.account}.json": canonical_bytes(log.to_json()) for log in logs}
+    made |= {path: canonical_bytes(value) for path, value in files.items()}
+    made["chain.json"] = canonical_bytes(chain_proof)
+    return sign_files(made, subject, chain_id=chain_id, contracts=contracts, key=key, issued_at=issued_at)
 
 
 def sign_files(

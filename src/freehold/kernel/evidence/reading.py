@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from freehold.core.canonical import canonical_bytes
 from freehold.core.documents import Asset, Claim, Document, Grant, Party, Receipt
@@ -14,6 +14,7 @@ from freehold.kernel.evidence.bundle import Bundle
 from freehold.kernel.evidence.manifest import Manifest
 
 D = TypeVar("D", bound=Document)
+T = TypeVar("T")
 
 
 class Broken(VerificationFailed):
@@ -26,89 +27,13 @@ class Broken(VerificationFailed):
         self.file = file
 
 
-@dataclass(frozen=True)
-class Replayed:
-    """What a run comes to when it is computed again from its recorded updates."""
-
-    model: str
-    """Hash of the final model: its asset's content commitment."""
-    previous: Sequence[str]
-    """Hash of the model before each recorded round."""
-    last: str
-    """Hash of the model after the last round, as an opening names it."""
-    test_commitment: str
-    """Of the opened test table under the opened salt."""
-    worth: Mapping[str, Any]
-    """As a contribution claim says it: accounts, values, errors, shares_bps, scores."""
-
-    @property
-    def shares(self) -> dict[str, int]:
-        """Owner -> share in basis points; they sum to 10,000."""
-        return dict(zip(self.worth["accounts"], self.worth["shares_bps"], strict=True))
-
-
-class Replay(Protocol):
-    """Recomputes a training run: `replaying.replay` by this package's rules, others may give their own."""
-
-    def __call__(
-        self, plan: Any, start: Any, rounds: Sequence[tuple[Any, Any]], test: Any, salt: str
-    ) -> Replayed:
-        """From the JSON of `plan.json`, `start.json` and `test.json`, and for each round (statement, revealed).
-
-        Raises:
-            FreeholdError: the record contradicts itself; field `part` says where: "plan", "start", "rounds",
-                "test" or "opening" (the salt).
-        """
-        ...
-
-
-@dataclass(frozen=True)
-class RoundShown:
-    """One round as evidence shows it."""
-
-    claim: Claim
-    """By the builder, before any update was revealed."""
-    receipts: tuple[Receipt, ...]
-    """One for each commitment."""
-    revealed: Any
-    """JSON, by owner."""
-
-
-@dataclass(frozen=True)
-class Run:
-    """The run that made the model, as the claims about it tell it."""
-
-    id: str
-    model: Asset
-    plan: Any
-    """JSON; its hash is the id."""
-    rounds: Sequence[RoundShown]
-    committed: Claim
-    """To the test table, by who keeps it."""
-    planned: Claim
-    started: Claim
-    opening: Claim
-    contribution: Claim
-    release: Claim
-
-    @property
-    def grants(self) -> dict[str, str]:
-        """Owner that takes part -> its grant, in the plan's order."""
-        grants = self.started.statement["start"]["grants"]
-        return {owner: grants[owner] for owner in sorted(grants)}
-
-    @property
-    def owners(self) -> dict[str, dict[str, Any]]:
-        """Account -> `{account, asset, rows}` of each owner in the plan."""
-        return {owner["account"]: owner for owner in self.plan["owners"]}
-
-
 @dataclass
 class Evidence:
     """A bundle and what is known about it so far."""
 
     bundle: Bundle
-    replay: Replay
+    rules: Mapping[str, Any] = field(default_factory=dict)
+    """Step -> rules of one's own by which it computes, in place of this package's."""
     manifest: Manifest = field(init=False)
     documents: dict[str, Envelope] = field(init=False, default_factory=dict)
     """By id, in the order of their files."""
@@ -116,8 +41,8 @@ class Evidence:
     """By account."""
     subject: Receipt | Asset = field(init=False)
     """What this evidence is about: an answer, or a model."""
-    rounds: list[RoundShown] = field(init=False, default_factory=list)
-    """As `training/rounds.json` lists them."""
+    told: dict[type, Any] = field(init=False, default_factory=dict)
+    """What features found out, by its type."""
     places: dict[str, str] = field(init=False, default_factory=dict)
     """Document id -> its file."""
     logs: dict[str, dict[str, int]] = field(init=False, default_factory=dict)
@@ -129,8 +54,6 @@ class Evidence:
     block_hash: str = field(init=False, default="")
     block_number: int = field(init=False, default=0)
     block_time: int = field(init=False, default=0)
-    run: Run = field(init=False)
-    replayed: Replayed = field(init=False)
     parsed: dict[str, Any] = field(init=False, default_factory=dict)
     """Files read so far, by path."""
     file: str = field(init=False, default="manifest.json")
@@ -145,6 +68,12 @@ class Evidence:
             except FreeholdError as error:
                 raise Broken(path, error.message) from error
         return self.parsed[path]
+
+    def of(self, kind: Callable[[], T]) -> T:
+        """What one feature found out, which begins with nothing."""
+        assert isinstance(kind, type)
+        found: T = self.told.setdefault(kind, kind())
+        return found
 
     def add(self, envelope: Envelope, path: str) -> None:
         """One more document that is here."""

@@ -6,23 +6,22 @@ rest, a group is looked at where the groups it needs hold. Within a group, the f
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from freehold.chain.client import Chain
 from freehold.core.errors import FreeholdError, Unavailable
-from freehold.features.training.checks import story, training, valuation
 from freehold.kernel.evidence import trust
 from freehold.kernel.evidence.bundle import Bundle
 from freehold.kernel.evidence.checks import chain as chain_checks
 from freehold.kernel.evidence.checks import documents, logs, manifest, rights, times
-from freehold.kernel.evidence.reading import Broken, Evidence, Replay
+from freehold.kernel.evidence.parts import Part, Step, part_about, parts
+from freehold.kernel.evidence.reading import Broken, Evidence
 
 _FOUNDATIONS = ("manifest", "documents", "chain")
-_NEEDS = {"times": "logs", "revocation": "logs", "training": "logs", "valuation": "training"}
-_LINEAGE = ("training", "valuation")
-_STEPS: tuple[tuple[str, Callable[[Evidence], str]], ...] = (
+_NEEDS = {"times": "logs", "revocation": "logs"}
+_STEPS: tuple[Step, ...] = (
     ("manifest.signature", manifest.signature),
     ("manifest.files", manifest.files),
     ("documents.ids", documents.ids),
@@ -43,20 +42,6 @@ _STEPS: tuple[tuple[str, Callable[[Evidence], str]], ...] = (
     ("times.anchors", times.anchored),
     ("times.order", times.order),
     ("times.revocation", times.revoked),
-    ("training.claims", story.told),
-    ("training.order", story.order),
-    ("training.grants", training.grants),
-    ("training.stamp", training.stamped),
-    ("training.receipts", training.receipts),
-    ("training.replay", training.replay),
-    ("training.model", training.model),
-    ("training.terms", training.terms),
-    ("valuation.test", valuation.test_table),
-    ("valuation.shares", valuation.shares),
-    ("valuation.quality", valuation.quality),
-    ("valuation.agreements", valuation.agreed),
-    ("valuation.lineage", valuation.lineage),
-    ("valuation.split", valuation.split),
 )
 
 
@@ -110,49 +95,77 @@ class Report:
 def verify(
     bundle: Bundle,
     *,
-    replay: Replay,
+    rules: Mapping[str, Any] | None = None,
     trusted_block_hash: str | None = None,
     chain: Chain | None = None,
     must_be_final: bool = True,
 ) -> Report:
     """Run every check. Bad evidence gives a report that does not hold, never an exception.
 
+    `rules` maps the name of a step to what it computes by, in place of this package's: `training.replay`.
+
     Raises:
         InvalidInput: the trusted hash is none. Unavailable: the chain client given does not answer.
     """
     trusted = None if trusted_block_hash is None else trust.read_hash(trusted_block_hash)
-    evidence = Evidence(bundle, replay)
-    checks: list[Check] = []
-    broken: set[str] = set()
-    trusted_by = "nobody"
+    checking = _Checking(Evidence(bundle, rules or {}))
+    evidence = checking.evidence
     for name, step in _STEPS:
-        group = name.split(".")[0]
-        if group in broken or _NEEDS.get(group) in broken:
-            broken.add(group)
-            continue
-        if group in _LINEAGE and not _names_lineage(evidence):
-            continue
-        checks.append(_run(name, step, evidence))
-        if name == "chain.state" and checks[-1].ok:
-            more, trusted_by = _trust(evidence, trusted, chain, must_be_final=must_be_final)
-            checks += more
-        if not checks[-1].ok:
-            broken.add(group)
-            if group in _FOUNDATIONS:
-                break
-    if not broken and not _names_lineage(evidence):
-        checks.append(_run("training.none", story.untold, evidence))
-        broken |= set() if checks[-1].ok else {"training"}
+        if not checking.look(name, step, _NEEDS):
+            break
+        if name == "chain.state" and not checking.trust(trusted, chain, must_be_final=must_be_final):
+            break
+    part = _origin(evidence) if checking.reached else None
+    for name, step in part.steps if part else ():
+        checking.look(name, step, part.needs if part else {})
+    for one in parts():
+        if one is not part and not checking.broken:
+            checking.look(*one.absent, {})
+    broken = checking.broken
     is_read = not broken & {"manifest", "documents"}
-    verdict: Verdict = "fails" if broken else "holds" if _names_lineage(evidence) else "no_lineage"
+    verdict: Verdict = "fails" if broken else "no_lineage" if part is None else "holds"
     return Report(
         verdict,
-        tuple(checks),
+        tuple(checking.checks),
         evidence.block_hash,
-        trusted_by,
+        checking.trusted_by,
         evidence.subject.id if is_read else "",
         evidence.manifest.statement.chain_id if is_read else 0,
     )
+
+
+class _Checking:
+    """What was looked at so far, and what broke."""
+
+    def __init__(self, evidence: Evidence) -> None:
+        self.evidence = evidence
+        self.checks: list[Check] = []
+        self.broken: set[str] = set()
+        self.trusted_by = "nobody"
+
+    @property
+    def reached(self) -> bool:
+        """Whether the foundations hold."""
+        return not self.broken & set(_FOUNDATIONS)
+
+    def look(self, name: str, step: Callable[[Evidence], str], needs: Mapping[str, str]) -> bool:
+        """Look at one thing, unless what it needs is broken; false where nothing after it could mean anything."""
+        group = name.split(".", maxsplit=1)[0]
+        if group in self.broken or needs.get(group) in self.broken:
+            self.broken.add(group)
+            return True
+        self.checks.append(_run(name, step, self.evidence))
+        if not self.checks[-1].ok:
+            self.broken.add(group)
+        return self.checks[-1].ok or group not in _FOUNDATIONS
+
+    def trust(self, trusted: str | None, chain: Chain | None, *, must_be_final: bool) -> bool:
+        """Look at whether the block is the chain's."""
+        more, self.trusted_by = _trust(self.evidence, trusted, chain, must_be_final=must_be_final)
+        self.checks += more
+        if not more[-1].ok:
+            self.broken.add("chain")
+        return more[-1].ok
 
 
 def _run(name: str, step: Callable[[Evidence], str], evidence: Evidence) -> Check:
@@ -168,12 +181,12 @@ def _run(name: str, step: Callable[[Evidence], str], evidence: Evidence) -> Chec
         return Check(name, ok=False, file=evidence.file, detail=detail)
 
 
-def _names_lineage(evidence: Evidence) -> bool:
-    """Whether there is anything from which to follow the model back; where that cannot be told, a check says why."""
+def _origin(evidence: Evidence) -> Part | None:
+    """What shows how the thing came about; where its asset is not here, all of it is looked at, and says so."""
     try:
-        return documents.is_trained(evidence.asset())
+        return part_about(evidence.asset())
     except Broken:
-        return True
+        return parts()[0]
 
 
 def _trust(

@@ -20,13 +20,13 @@ from freehold.features.gateway.rationing import Ration
 from freehold.features.grants import granting
 from freehold.features.grants.asking import GrantCountered, GrantWaiting
 from freehold.features.payments.spending import DEPOSIT_CALLS, MAX_DEPOSIT_CALLS
-from freehold.features.proof import proving
 from freehold.features.training import auditing, holding, previewing
 from freehold.features.training.jobs import Jobs
 from freehold.features.training.planning import Order
 from freehold.features.training.rules.logistic import MAX_ROUNDS
 from freehold.features.training.rules.record import Level
 from freehold.kernel import logbook
+from freehold.kernel.evidence import proving
 from freehold.kernel.host import Host
 from freehold.kernel.http import monitoring
 from freehold.kernel.http.gate import Unauthorised

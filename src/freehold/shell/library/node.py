@@ -96,20 +96,20 @@ def verify(directory: PathLike, *, rpc_url: str | None = None, block_hash: str |
     Everything hangs on the hash of one block: compare it with a chain of yours (`rpc_url`) or with a hash
     you know. Raises `NotFound` where there is no evidence.
     """
-    from freehold.features.proof import proving  # noqa: PLC0415
-    from freehold.kernel.evidence.bundle import Bundle  # noqa: PLC0415 - loads the whole node
+    from freehold.kernel.evidence.bundle import Bundle  # noqa: PLC0415
+    from freehold.kernel.evidence.verify import verify as check  # noqa: PLC0415
 
     if rpc_url is not None and block_hash is not None:
         raise InvalidInput("give rpc_url or block_hash, not both")
     bundle = Bundle.read(Path(directory).expanduser())
     if rpc_url is None:
-        report = proving.check(bundle, block_hash=block_hash)
+        report = check(bundle, trusted_block_hash=block_hash)
     else:
         from freehold.chain.client import Chain  # noqa: PLC0415
         from freehold.chain.rpc import Rpc  # noqa: PLC0415
 
         with Rpc(rpc_url) as rpc:
-            report = proving.check(bundle, chain=Chain(rpc))
+            report = check(bundle, chain=Chain(rpc))
     checks = Rows(Check(one.name, one.ok, one.file, one.detail) for one in report.checks)
     return Verification(
         report.ok, report.verdict, report.chain_id, report.block_hash, report.trusted_by, checks

@@ -1,4 +1,4 @@
-"""A run recomputed from its public record by the rules of `freehold.features.training.rules`: what `verify` takes as `replay`."""
+"""A run recomputed from its public record by the rules of `freehold.features.training.rules`: as `training.replay` does it."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from freehold.core.errors import FreeholdError, InvalidTable, VerificationFailed
 from freehold.features.data.rules import table as tables
 from freehold.features.data.rules.table import MICRO_LIMIT, Table
 from freehold.features.models.rules.hashes import model_hash
+from freehold.features.training.checks.run import Replayed
 from freehold.features.training.rules import record
 from freehold.features.training.rules.record import RunPlan, Start
 from freehold.features.training.rules.valuation import MAX_TEST_ROWS
-from freehold.kernel.evidence.reading import Replayed
 
 T = TypeVar("T")
 _SALT = re.compile(r"0x([0-9a-f]{2}){16,64}")
 
 
 def replay(plan: Any, start: Any, rounds: Sequence[tuple[Any, Any]], test: Any, salt: str) -> Replayed:
-    """The run computed again; see `freehold.kernel.evidence.reading.Replay`."""
+    """The run computed again; see `run.Replay`."""
     run: RunPlan = _part("plan", lambda: RunPlan.from_json(plan))
     who = _part("start", lambda: Start.from_json(start, run))
     made = _part("rounds", lambda: [record.parse_round(run, said, shown) for said, shown in rounds])

@@ -8,10 +8,9 @@ from typing import Any
 from freehold.core.canonical import canonical_bytes
 from freehold.core.documents import Claim, Document
 from freehold.core.ids import sha256_hex
-from freehold.kernel.evidence.checks.documents import ROUNDS
-from freehold.kernel.evidence.reading import Broken, Evidence, Run, same
+from freehold.features.training.checks.run import PLAN, ROUNDS, START, Run, Story
+from freehold.kernel.evidence.reading import Broken, Evidence, same
 
-PLAN, START, TEST = (f"training/{name}.json" for name in ("plan", "start", "test"))
 _DOMAIN = b"freehold/training-plan/v2\0"
 
 
@@ -33,7 +32,7 @@ def told(evidence: Evidence) -> str:
     started = _only(evidence, "training_start", model.owner, run, model)
     if not same(started.statement, {"start": evidence.json(START)}):
         raise Broken(START, "is not the start in the builder's log")
-    evidence.run = Run(
+    evidence.of(Story).run = Run(
         id=run,
         model=model,
         plan=plan,
@@ -45,7 +44,7 @@ def told(evidence: Evidence) -> str:
         contribution=_only(evidence, "contribution", model.owner, run, model),
         release=_only(evidence, "release", model.owner, model.id, model),
     )
-    return f"run {run[:10]} with {len(evidence.run.rounds)} rounds"
+    return f"run {run[:10]} with {len(evidence.of(Story).run.rounds)} rounds"
 
 
 def untold(evidence: Evidence) -> str:
@@ -58,7 +57,7 @@ def untold(evidence: Evidence) -> str:
 
 def order(evidence: Evidence) -> str:
     """Test commitment, plan, start, rounds, opening, contribution and release follow one another in the log."""
-    run = evidence.run
+    run = evidence.of(Story).run
     rounds = [one.claim for one in run.rounds]
     story = [run.committed, run.planned, run.started, *rounds, run.opening, run.contribution, run.release]
     builder = run.model.owner
@@ -102,11 +101,11 @@ def _rounds(evidence: Evidence, plan: Any, builder: str, run: str) -> Any:
     evidence.json(ROUNDS)
     first = 0 if plan["sketch"]["buckets"] else 1
     numbers = list(range(first, plan["recipe"]["rounds"] + 1)) if plan["recipe"]["rounds"] <= 1_000 else None
-    shown = [one.claim for one in evidence.rounds]
+    shown = [one.claim for one in evidence.of(Story).rounds]
     if any(
         (claim.claim_kind, claim.issuer, claim.about) != ("training_round", builder, run) for claim in shown
     ):
         raise Broken(ROUNDS, "holds a claim that is not of a round of this run")
     if [claim.statement["number"] for claim in shown] != numbers:
         raise Broken(ROUNDS, "does not hold each round of the plan, once and in order")
-    return tuple(evidence.rounds)
+    return tuple(evidence.of(Story).rounds)

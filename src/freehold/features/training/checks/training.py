@@ -6,16 +6,16 @@ from typing import Any
 
 from freehold.core.documents import REVEALS, Asset, Grant, Receipt
 from freehold.core.errors import FreeholdError
-from freehold.features.training.checks.story import PLAN, START, TEST
-from freehold.kernel.evidence.checks.documents import ROUNDS
+from freehold.features.training.checks import replaying
+from freehold.features.training.checks.run import PLAN, ROUNDS, START, TEST, Replay, Run, Story
 from freehold.kernel.evidence.checks.times import CLOCK_TOLERANCE_SECONDS
-from freehold.kernel.evidence.reading import Broken, Evidence, Run, same
+from freehold.kernel.evidence.reading import Broken, Evidence, same
 from freehold.kernel.evidence.state import is_sold, purchase_slot, stamp_slot
 
 
 def grants(evidence: Evidence) -> str:
     """Each owner that takes part agreed to exactly this plan, for the data it names, within its terms."""
-    run = evidence.run
+    run = evidence.of(Story).run
     for account, grant_id in run.grants.items():
         evidence.file = evidence.place(run.started)
         owner = run.owners[account]
@@ -51,7 +51,7 @@ def _is_data_of(asset: Asset, owner: Any, plan: Any) -> bool:
 
 def stamped(evidence: Evidence) -> str:
     """The plan, and with it the test table, stood on chain before anybody agreed, paid or trained."""
-    run, statement = evidence.run, evidence.manifest.statement
+    run, statement = evidence.of(Story).run, evidence.manifest.statement
     time = evidence.word("Timestamps", stamp_slot(run.id))
     if not time:
         raise Broken(evidence.place(run.planned), "does not stand on chain")
@@ -70,7 +70,7 @@ def stamped(evidence: Evidence) -> str:
 
 def receipts(evidence: Evidence) -> str:
     """Owner and builder both signed for every commitment of every round, under the owner's grant."""
-    run = evidence.run
+    run = evidence.of(Story).run
     used: dict[str, Receipt] = {}
     counted: set[str] = set()
     for one in run.rounds:
@@ -114,17 +114,18 @@ def _fault(receipt: Receipt, run: Run, statement: Any, before: Receipt | None) -
 
 def replay(evidence: Evidence) -> str:
     """What was revealed is what was committed to, and leads to the model before every round."""
-    run = evidence.run
+    run = evidence.of(Story).run
     rounds = [(one.claim.statement, one.revealed) for one in run.rounds]
     start, test, salt = evidence.json(START), evidence.json(TEST), run.opening.statement.get("salt")
     try:
-        evidence.replayed = evidence.replay(run.plan, start, rounds, test, salt)  # type: ignore[arg-type]
+        compute: Replay = evidence.rules.get("training.replay", replaying.replay)
+        evidence.of(Story).replayed = compute(run.plan, start, rounds, test, salt)  # type: ignore[arg-type]
     except FreeholdError as error:
         files = {"plan": PLAN, "start": START, "test": TEST, "opening": evidence.place(run.opening)}
         raise Broken(files.get(str(error.fields.get("part")), ROUNDS), error.message) from error
     evidence.file = ROUNDS
     missing: list[str] = []
-    for (said, shown), previous in zip(rounds, evidence.replayed.previous, strict=True):
+    for (said, shown), previous in zip(rounds, evidence.of(Story).replayed.previous, strict=True):
         expected = {"start": run.started.id, "previous": previous, "missing": missing}
         for name, value in expected.items():
             if said[name] != value:
@@ -137,8 +138,8 @@ def replay(evidence: Evidence) -> str:
 
 def model(evidence: Evidence) -> str:
     """The model is the one that the run leads to, and says how it was made."""
-    run, asset = evidence.run, evidence.run.model
-    if asset.content.commitment != evidence.replayed.model:
+    run, asset = evidence.of(Story).run, evidence.of(Story).run.model
+    if asset.content.commitment != evidence.of(Story).replayed.model:
         raise Broken(evidence.place(asset), "is another model than its training leads to")
     for name in ("columns", "label", "recipe"):
         if not same(asset.schema_.get(name), run.plan[name]):
@@ -148,7 +149,7 @@ def model(evidence: Evidence) -> str:
 
 def terms(evidence: Evidence) -> str:
     """The model is offered for nothing that one of its data owners did not allow."""
-    run = evidence.run
+    run = evidence.of(Story).run
     offered = run.model.terms
     for account, grant_id in run.grants.items():
         allowed = evidence.get(grant_id, Grant, run.started).terms

@@ -7,8 +7,8 @@ from typing import Any
 from eth_hash.auto import keccak
 
 from freehold.core.documents import Claim, Grant
-from freehold.features.training.checks.story import TEST
-from freehold.kernel.evidence.reading import Broken, Evidence, Run, same
+from freehold.features.training.checks.run import TEST, Run, Story
+from freehold.kernel.evidence.reading import Broken, Evidence, same
 from freehold.kernel.evidence.state import pool_id, pool_slots
 
 _TOTAL_BPS = 10_000
@@ -18,20 +18,20 @@ _METRICS = {"test_rows": "rows"}
 
 def test_table(evidence: Evidence) -> str:
     """The opened test table is the one committed to before training."""
-    run = evidence.run
+    run = evidence.of(Story).run
     statement, commitment = run.opening.statement, run.plan["test"]["commitment"]
     if set(statement) != {"commitment", "salt", "model"} or statement["commitment"] != commitment:
         raise Broken(evidence.place(run.opening), "opens another commitment than the plan's")
-    if statement["model"] != evidence.replayed.last:
+    if statement["model"] != evidence.of(Story).replayed.last:
         raise Broken(evidence.place(run.opening), "opens the test to another run's model")
-    if evidence.replayed.test_commitment != commitment:
+    if evidence.of(Story).replayed.test_commitment != commitment:
         raise Broken(TEST, "is not the table committed to before training")
     return f"the test table of {run.plan['test']['rows']} rows was fixed before training"
 
 
 def shares(evidence: Evidence) -> str:
     """Values, errors, shares and scores are what anyone computes from the updates and the test table."""
-    run, again = evidence.run, evidence.replayed
+    run, again = evidence.of(Story).run, evidence.of(Story).replayed
     last = run.rounds[-1]
     missing = sorted(set(last.claim.statement["commitments"]) - set(last.revealed))
     expected = {**again.worth, "model": again.model, "missing": missing}
@@ -44,7 +44,7 @@ def shares(evidence: Evidence) -> str:
 
 def quality(evidence: Evidence) -> str:
     """The model is as good as the plan asked for, and its metrics are the scores."""
-    run, scores = evidence.run, evidence.replayed.worth["scores"]
+    run, scores = evidence.of(Story).run, evidence.of(Story).replayed.worth["scores"]
     place = evidence.file = evidence.place(run.model)
     metrics = run.model.schema_["metrics"]
     if not {"correct", "test_rows"} <= set(metrics):
@@ -59,7 +59,7 @@ def quality(evidence: Evidence) -> str:
 
 def agreed(evidence: Evidence) -> str:
     """Owners of the plan's quorum of rows signed that they computed the same; the others are named."""
-    run, statement = evidence.run, evidence.run.release.statement
+    run, statement = evidence.of(Story).run, evidence.of(Story).run.release.statement
     place = evidence.file = evidence.place(run.release)
     named = statement["agreements"]
     claims = [evidence.get(claim_id, Claim, run.release) for claim_id in named]
@@ -79,8 +79,10 @@ def agreed(evidence: Evidence) -> str:
 
 def lineage(evidence: Evidence) -> str:
     """The model names the data it came from, each with its share."""
-    run = evidence.run
-    weights = sorted((run.owners[owner]["asset"], share) for owner, share in evidence.replayed.shares.items())
+    run = evidence.of(Story).run
+    weights = sorted(
+        (run.owners[owner]["asset"], share) for owner, share in evidence.of(Story).replayed.shares.items()
+    )
     if sorted((source.asset, source.weight) for source in run.model.derived_from) != weights:
         raise Broken(evidence.place(run.model), "does not name the data it was trained on with their shares")
     return f"derived from {len(weights)} data sets"
@@ -88,8 +90,8 @@ def lineage(evidence: Evidence) -> str:
 
 def split(evidence: Evidence) -> str:
     """The release says what follows, and its split is the one the revenue pool pays by."""
-    run, place = evidence.run, evidence.place(evidence.run.release)
-    paid = [(account, share) for account, share in evidence.replayed.shares.items() if share]
+    run, place = evidence.of(Story).run, evidence.place(evidence.of(Story).run.release)
+    paid = [(account, share) for account, share in evidence.of(Story).replayed.shares.items() if share]
     root, pool = split_root(paid), pool_id(run.model.owner, run.model.id)
     for name, value in _release(evidence, run, paid, root, pool).items():
         if name not in run.release.statement or not same(run.release.statement[name], value):

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any
 
-from freehold.core.documents import Asset, Claim, Document, Party, Receipt, Terms
+from freehold.core.documents import Asset, Party, Receipt, Terms
 from freehold.core.errors import FreeholdError
 from freehold.core.signing import Envelope, check, parse_envelope, public_account
 from freehold.kernel.evidence.manifest import PATH
-from freehold.kernel.evidence.reading import Broken, Evidence, RoundShown, path_of
-
-ROUNDS = "training/rounds.json"
-D = TypeVar("D", bound=Document)
-MAX_ROUNDS = 201
-MAX_RECEIPTS = 1_000
-"""In one round."""
+from freehold.kernel.evidence.parts import parts
+from freehold.kernel.evidence.reading import Broken, Evidence, path_of
 
 
 def ids(evidence: Evidence) -> str:
@@ -22,38 +17,20 @@ def ids(evidence: Evidence) -> str:
     for path in sorted(evidence.bundle.files):
         if not path.startswith("documents/"):
             continue
-        envelope = _envelope(path, evidence.json(path))
-        if path != path_of(envelope.document) or isinstance(envelope.document, Terms):
+        found = envelope(path, evidence.json(path))
+        if path != path_of(found.document) or isinstance(found.document, Terms):
             raise Broken(path, "does not hold the document that its name says")
-        evidence.add(envelope, path)
+        evidence.add(found, path)
     alone = len(evidence.documents)
-    if ROUNDS in evidence.bundle.files:
-        _read_rounds(evidence, evidence.json(ROUNDS))
+    for part in parts():
+        for path, read in part.read.items():
+            if path in evidence.bundle.files:
+                read(evidence, evidence.json(path))
     return f"{alone} documents, each under its own hash, and {len(evidence.documents) - alone} in rounds"
 
 
-def _read_rounds(evidence: Evidence, value: Any) -> None:
-    if not isinstance(value, list) or len(value) > MAX_ROUNDS:
-        raise Broken(ROUNDS, f"is no list of at most {MAX_ROUNDS} rounds")
-    for item in value:
-        if not isinstance(item, dict) or set(item) != {"claim", "receipts", "revealed"}:
-            raise Broken(ROUNDS, "holds a round that is not a claim, receipts and what was revealed")
-        if not isinstance(item["receipts"], list) or len(item["receipts"]) > MAX_RECEIPTS:
-            raise Broken(ROUNDS, f"holds a round without a list of at most {MAX_RECEIPTS} receipts")
-        claim = _kept(evidence, item["claim"], Claim)
-        receipts = tuple(_kept(evidence, value, Receipt) for value in item["receipts"])
-        evidence.rounds.append(RoundShown(claim, receipts, item["revealed"]))
-
-
-def _kept(evidence: Evidence, value: Any, kind: type[D]) -> D:
-    envelope = _envelope(ROUNDS, value)
-    if not isinstance(envelope.document, kind):
-        raise Broken(ROUNDS, f"holds another document where a {kind.__name__.lower()} must be")
-    evidence.add(envelope, ROUNDS)
-    return envelope.document
-
-
-def _envelope(path: str, value: Any) -> Envelope:
+def envelope(path: str, value: Any) -> Envelope:
+    """An envelope in a file."""
     try:
         return parse_envelope(value)
     except FreeholdError as error:
@@ -107,8 +84,3 @@ def subject(evidence: Evidence) -> str:
     return (
         f"{'model' if isinstance(document, Asset) else 'receipt'} {document.id[:10]}, shown by one of its own"
     )
-
-
-def is_trained(asset: Asset) -> bool:
-    """Whether an asset is a model that names a run, whatever it writes there, or sources."""
-    return asset.asset_kind == "model" and ("run" in asset.schema_ or bool(asset.derived_from))

@@ -7,13 +7,11 @@ import re
 from freehold.core.errors import FreeholdError
 from freehold.core.ids import sha256_hex
 from freehold.core.signing import check
+from freehold.kernel.evidence import parts
 from freehold.kernel.evidence.manifest import PATH, parse_manifest
 from freehold.kernel.evidence.reading import Broken, Evidence
 
-_PATHS = re.compile(
-    r"chain\.json|documents/0x[0-9a-f]{64}\.json|logs/0x[0-9a-f]{40}\.json"
-    r"|training/(plan|start|rounds|test)\.json"
-)
+_PATHS = re.compile(r"chain\.json|documents/0x[0-9a-f]{64}\.json|logs/0x[0-9a-f]{40}\.json")
 
 
 def signature(evidence: Evidence) -> str:
@@ -32,7 +30,7 @@ def signature(evidence: Evidence) -> str:
 def files(evidence: Evidence) -> str:
     """Every file has the bytes the manifest names; none is missing, none is extra, all are canonical."""
     named = evidence.manifest.statement.files
-    if not all(map(_PATHS.fullmatch, named)):
+    if not all(_PATHS.fullmatch(path) or path in parts.files() for path in named):
         # a name that whoever signed made up is not repeated
         raise Broken(PATH, "names a file that has no place in evidence")
     for path in sorted({*named, *evidence.bundle.files} - {PATH}):

@@ -1,0 +1,225 @@
+"""Gathering the evidence of a thing from everybody who took part: their logs, one chain proof, one signed manifest."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from freehold.chain import deployments, proof
+from freehold.core.documents import Asset, Claim, Grant, Receipt
+from freehold.core.errors import FreeholdError, NotFound, Unavailable
+from freehold.core.signing import Envelope, parse_envelope
+from freehold.kernel import logbook
+from freehold.kernel.evidence import state
+from freehold.kernel.evidence.assemble import LogProofs, assemble
+from freehold.kernel.evidence.bundle import Bundle
+from freehold.kernel.evidence.parts import Collected
+from freehold.kernel.evidence.verify import Report, verify
+from freehold.kernel.node import Node
+from freehold.kernel.peers import Peers
+from freehold.kernel.registry import everything
+
+ATTEMPTS = 3
+"""A log that is anchored while evidence is gathered makes its proofs stale; then all are asked again."""
+PROOF_SECONDS = 15.0
+"""How long an owner may take to show its log; one that takes longer is away."""
+MOST_AT_ONCE = 64
+"""Owners asked at the same time."""
+
+
+def require_possible(node: Node, asset: Asset, receipt: Receipt | None) -> Callable[[], Collected]:
+    """What collects this node's part of it, where there can be evidence at all: nobody is asked to find out.
+
+    Raises:
+        NotFound, Unavailable.
+    """
+    if receipt is not None and not node.store.get(receipt.id).is_complete:
+        raise Unavailable("the holder has not countersigned this receipt yet", hint="Try again in a moment.")
+    for evidence_of in everything().every("evidence"):
+        collect: Callable[[], Collected] | None = evidence_of(node, asset)
+        if collect is not None:
+            return collect
+    raise NotFound("the model was not trained on this node, or by an earlier Freehold")
+
+
+def gathered(
+    node: Node, peers: Peers, asset: Asset, receipt: Receipt | None, *, may_anchor: bool
+) -> tuple[Bundle, Report]:
+    """Evidence of a thing, or of one use of it, and what its checks say.
+
+    Raises:
+        NotFound, Unavailable. NotAnchored: this node's log is not, and it may not pay for that.
+    """
+    collected = require_possible(node, asset, receipt)()
+    envelopes = _envelopes(node, receipt, asset, collected)
+    bundle, report = None, None
+    away: set[str] = set()
+    for _ in range(ATTEMPTS + len(collected.others)):
+        bundle = _assemble(node, peers, receipt or asset, collected, envelopes, away, may_anchor=may_anchor)
+        report = verify(bundle)
+        if report.ok:
+            break
+        # an owner whose log does not hold is left out as one that is away
+        broken = next((item.file for item in report.checks if not item.ok), "")
+        away |= {account for account in collected.others if broken == f"logs/{account}.json"}
+    assert bundle is not None
+    assert report is not None
+    return bundle, report
+
+
+def _envelopes(
+    node: Node, receipt: Receipt | None, asset: Asset, collected: Collected
+) -> dict[str, Envelope]:
+    """Documents that stand in files of their own, with the parties of all who signed."""
+    store = node.store
+    names = [asset.id] if receipt is None else [asset.id, receipt.id, receipt.grant]
+    found = {name: store.get(name) for name in names} | dict(collected.envelopes)
+    every = (found | dict(collected.shown)).values()
+    accounts = {account for item in every for account in item.document.signers().values()}
+    parties = [store.get(store.state(f"party:{account}")) for account in sorted(accounts)]
+    return found | {item.document.id: item for item in parties}
+
+
+def _assemble(
+    node: Node,
+    peers: Peers,
+    subject: Receipt | Asset,
+    collected: Collected,
+    envelopes: Mapping[str, Envelope],
+    away: set[str],
+    *,
+    may_anchor: bool,
+) -> Bundle:
+    envelopes = dict(envelopes)
+    every = envelopes | dict(collected.shown)
+    logs = []
+    needed = {node.account, *collected.needed}
+    for account, answer in _ask_all(node, peers, every, needed, may_anchor=may_anchor).items():
+        if account in away - needed:
+            continue
+        try:
+            shown, revocations = _log_proofs(account, answer), _revocations(node, account, answer)
+        except FreeholdError:
+            if account in needed:
+                raise
+            continue
+        logs.append(shown)
+        envelopes |= revocations
+    unshown = collected.others - {log.account for log in logs}
+    envelopes = {key: item for key, item in envelopes.items() if not _is_revocation(item, unshown)}
+    contracts = {name: node.contract(name) for name in deployments.names()}
+    documents = [item.document for item in (every | envelopes).values()]
+    wanted = state.needed(documents, [log.account for log in logs], collected.pools, node.chain_id, contracts)
+    return assemble(
+        subject,
+        envelopes=envelopes.values(),
+        logs=logs,
+        files=collected.files,
+        chain_proof=proof.capture(node.chain, wanted),
+        chain_id=node.chain_id,
+        contracts=contracts,
+        key=node.keys.account_key,
+        issued_at=node.now(),
+    )
+
+
+def _revocations(node: Node, account: str, answer: dict[str, Any]) -> dict[str, Envelope]:
+    """Revocations by one party, as its node shows them."""
+    found = {}
+    values = answer.get("revocations", [])
+    for value in values if isinstance(values, list) else [None]:
+        claim = parse_envelope(value)
+        if not isinstance(claim.document, Claim) or (claim.document.claim_kind, claim.document.issuer) != (
+            "revocation",
+            account,
+        ):
+            raise Unavailable(f"{account} shows revocations that are none of its own", account=account)
+        node.check(claim)
+        found[claim.document.id] = claim
+    return found
+
+
+def _is_revocation(envelope: Envelope, by: frozenset[str]) -> bool:
+    claim = envelope.document
+    return isinstance(claim, Claim) and claim.claim_kind == "revocation" and claim.issuer in by
+
+
+def _ask_all(
+    node: Node, peers: Peers, envelopes: dict[str, Envelope], needed: set[str], *, may_anchor: bool
+) -> dict[str, dict[str, Any]]:
+    """Each party's log proofs, asked for at once.
+
+    An owner that is away is left out: its grant and receipts stand in this node's log too.
+    """
+
+    def ask(account: str) -> dict[str, Any] | None:
+        ids = _logged_by(account, envelopes)
+        if account == node.account:
+            return logbook.proofs(node, ids, may_anchor=may_anchor)
+        try:
+            return _ask_proofs(node, peers, account, ids)
+        except FreeholdError:
+            if account in needed:
+                raise
+            return None
+
+    # its own first: where that is not anchored, nobody is asked
+    answers: dict[str, dict[str, Any] | None] = {node.account: ask(node.account)}
+    accounts = sorted(_provers(envelopes) - {node.account})
+    if accounts:
+        with ThreadPoolExecutor(max_workers=min(len(accounts), MOST_AT_ONCE)) as pool:
+            answers |= zip(accounts, pool.map(ask, accounts), strict=True)
+    return {account: answer for account, answer in answers.items() if answer is not None}
+
+
+def _provers(envelopes: dict[str, Envelope]) -> set[str]:
+    """Whose logs are shown: everyone who issued, but not the buyer, whose log says nothing new."""
+    return {
+        next(iter(item.document.signers().values()))
+        for item in envelopes.values()
+        if isinstance(item.document, Claim | Grant | Receipt)
+    }
+
+
+def _logged_by(account: str, envelopes: dict[str, Envelope]) -> list[str]:
+    ids = []
+    for item in envelopes.values():
+        document = item.document
+        if isinstance(document, Receipt):
+            mine = account in (document.provider, document.holder)
+        else:
+            mine = isinstance(document, Claim | Grant) and next(iter(document.signers().values())) == account
+            # the holder's log holds it too, where its issuer shows none
+            mine = mine or (isinstance(document, Grant) and document.holder == account)
+        if mine:
+            ids.append(document.id)
+    return ids
+
+
+def _ask_proofs(node: Node, peers: Peers, account: str, ids: list[str]) -> dict[str, Any]:
+    receipts = []
+    for envelope in map(node.store.get, ids):
+        receipt = envelope.document
+        if isinstance(receipt, Receipt) and receipt.provider == account and envelope.is_complete:
+            receipts.append(envelope.to_json())
+    deadline = time.monotonic() + PROOF_SECONDS
+    peers.ask(account, "/peer/countersign", {"receipts": receipts}, timeout=PROOF_SECONDS)
+    left = max(deadline - time.monotonic(), 0.0)
+    answer: dict[str, Any] = peers.ask(account, "/peer/proofs", {"ids": ids}, timeout=left)
+    return answer
+
+
+def _log_proofs(account: str, answer: dict[str, Any]) -> LogProofs:
+    try:
+        return LogProofs(
+            account=account,
+            checkpoint=str(answer["checkpoint"]),
+            proofs=tuple(
+                (str(one["id"]), int(one["index"]), tuple(bytes.fromhex(h[2:]) for h in one["proof"]))
+                for one in answer["proofs"]
+            ),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise Unavailable(f"{account} answered with malformed log proofs", account=account) from error

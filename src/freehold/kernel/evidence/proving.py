@@ -1,0 +1,180 @@
+"""Proving: gather the public evidence of one receipt from all parties, and check evidence from anyone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from freehold.core.documents import Asset, Receipt
+from freehold.core.errors import Conflict, InvalidInput, NoLineage, NotAllowed, VerificationFailed
+from freehold.kernel.evidence.bundle import Bundle
+from freehold.kernel.evidence.collecting import gathered, require_possible
+from freehold.kernel.evidence.gathering import Gathering
+from freehold.kernel.evidence.parts import part_about
+from freehold.kernel.evidence.verify import NO_LINEAGE, Report, verify
+from freehold.kernel.host import Host
+from freehold.kernel.logbook import NotAnchored
+from freehold.kernel.node import Node
+from freehold.kernel.peers import Peers
+
+MOST_COMPARED = 10_000
+"""Models looked at for the weights of one without lineage."""
+
+
+def give_evidence(host: Host, sender: str, body: dict[str, Any]) -> dict[str, Any]:
+    """Evidence for the other side of a receipt.
+
+    Raises:
+        NotAllowed: the sender is not named in the receipt. NotAnchored: asking never makes this node pay.
+    """
+    receipt = host.node.receipt(str(body.get("receipt")))
+    if sender not in (receipt.provider, receipt.holder):
+        raise NotAllowed("evidence of a receipt goes to its two sides", hint="They may pass it on to anyone.")
+    node, peers = host.node, host.peers
+    require_possible(node, _sold(node, receipt), receipt)
+    return host.part(Gathering).get(
+        receipt.id, lambda: gather(node, peers, receipt.id, may_anchor=False).to_json()
+    )
+
+
+def evidence(host: Host, receipt_id: str) -> Bundle:
+    """Evidence of a receipt, made here by its provider or fetched from it; checked either way.
+
+    Raises:
+        Unavailable: a party whose proofs are needed does not answer. VerificationFailed: it does not hold.
+    """
+    bundle, report = collected(host, receipt_id)
+    require(report)
+    return bundle
+
+
+def collected(host: Host, receipt_id: str, *, may_anchor: bool = True) -> tuple[Bundle, Report]:
+    """As `evidence`, with what the checks found instead of an error where one fails.
+
+    `may_anchor` says whether this node may pay for anchoring its own log; the others decide for theirs.
+
+    Raises:
+        Unavailable. NotAnchored: it may not, but would have to.
+    """
+    node = host.node
+    receipt = node.receipt(receipt_id)
+    if receipt.action == "train":
+        raise InvalidInput(
+            "evidence starts from an inference receipt", hint="Choose a receipt of action infer."
+        )
+    if receipt.provider == node.account:
+        bundle, report = gathered(node, host.peers, _sold(node, receipt), receipt, may_anchor=may_anchor)
+        return bundle, verify(bundle, chain=node.chain, must_be_final=False) if report.ok else report
+    host.countersigner.flush(receipt.provider)
+    try:
+        answer = host.peers.ask(receipt.provider, "/peer/evidence", {"receipt": receipt.id}, timeout=120)
+    except Conflict as error:
+        if error.fields.get("peer_code") != NotAnchored.code:
+            raise
+        seller = node.party_of(receipt.provider).name
+        raise NotAnchored(
+            f"the log of {seller} has entries that are not anchored yet", hint=error.hint
+        ) from None
+    bundle = Bundle.from_json(answer)
+    # made a moment ago, of what logs and chain hold now
+    return bundle, verify(bundle, chain=node.chain, must_be_final=False)
+
+
+def require(report: Report) -> None:
+    """Raise for a report that is not ok.
+
+    Raises:
+        VerificationFailed: naming the first check that failed. NoLineage.
+    """
+    for item in report.checks:
+        if not item.ok:
+            raise VerificationFailed(f"{item.file} {item.detail}", check=item.name, file=item.file)
+    if report.verdict == "no_lineage":
+        raise NoLineage(NO_LINEAGE, hint="Ask its seller for the evidence of the run that made it.")
+
+
+def give_model_evidence(host: Host, body: dict[str, Any]) -> dict[str, Any]:
+    """Evidence of a model released here, for whoever thinks of buying its answers: as kept at its release.
+
+    Raises:
+        NotFound: no such model was released here.
+    """
+    asset = host.node.asset(str(body.get("model")))
+    kept = host.node.store.state(f"model_evidence:{asset.id}")
+    if kept is None:
+        node, peers = host.node, host.peers
+        require_possible(node, asset, None)
+        kept = host.part(Gathering).get(asset.id, lambda: keep_evidence(node, peers, asset, may_anchor=False))
+    found: dict[str, Any] = kept
+    return found
+
+
+def keep_evidence(node: Node, peers: Peers, asset: Asset, *, may_anchor: bool) -> dict[str, Any]:
+    """Gather the evidence of a model while its owners are there, and keep it for those who ask.
+
+    Raises:
+        NotFound: the model was not released here. Unavailable, VerificationFailed.
+    """
+    bundle, report = gathered(node, peers, asset, None, may_anchor=may_anchor)
+    require(report)
+    with node.store.transaction() as tx:
+        tx.set(f"model_evidence:{asset.id}", bundle.to_json())
+    return bundle.to_json()
+
+
+def require_lineage(node: Node, peers: Peers, asset: Asset, *, without_lineage: bool = False) -> None:
+    """Before a model is paid for the first time: its owners' split is what anybody computes, and its pool's.
+
+    A model that names no run has no split to check: it is paid for only where the buyer said so, `without_lineage`.
+
+    Raises:
+        NoLineage, VerificationFailed: nothing is paid. Unavailable.
+    """
+    if part_about(asset) is None:
+        if not without_lineage:
+            raise _no_lineage(node, asset)
+        return
+    if node.store.state(f"trusted:{asset.id}"):
+        return
+    answer = peers.ask(asset.owner, "/peer/model-evidence", {"model": asset.id}, timeout=120)
+    bundle = Bundle.from_json(answer)
+    report = verify(bundle, chain=node.chain)
+    require(report)
+    if report.subject != asset.id:
+        raise VerificationFailed(
+            f"the evidence is about another model than {asset.name}", hint="Nothing was paid."
+        )
+    with node.store.transaction() as tx:
+        tx.set(f"trusted:{asset.id}", {"block": report.block_hash, "at": node.now()})
+
+
+def _no_lineage(node: Node, asset: Asset) -> NoLineage:
+    """The refusal, naming models with a lineage that have the very same weights, where such are known here."""
+    known = (envelope.document for envelope in node.store.find("asset", "model", limit=MOST_COMPARED))
+    same = [
+        one
+        for one in known
+        if isinstance(one, Asset) and part_about(one) and one.content.commitment == asset.content.commitment
+    ]
+    said = f"; its weights are those of {same[0].name}, which has one" if same else ""
+    return NoLineage(
+        f"nothing shows where {asset.name} came from: it names no training run{said}. Nothing was paid",
+        hint="Buy it without lineage only if you trust its seller: --without-lineage, or without_lineage.",
+        model=asset.id,
+        same_as=[one.id for one in same],
+    )
+
+
+def gather(node: Node, peers: Peers, receipt_id: str, *, may_anchor: bool) -> Bundle:
+    """Collect documents, log proofs of every party, the training record and one chain proof.
+
+    Raises:
+        Unavailable, VerificationFailed.
+    """
+    receipt = node.receipt(receipt_id)
+    bundle, report = gathered(node, peers, _sold(node, receipt), receipt, may_anchor=may_anchor)
+    require(report)
+    return bundle
+
+
+def _sold(node: Node, receipt: Receipt) -> Asset:
+    return node.asset(node.grant(receipt.grant).asset)

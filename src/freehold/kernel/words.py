@@ -1,0 +1,118 @@
+"""The words of documents that this program knows: kinds of assets and claims, and actions.
+
+Documents are open: any of these may be a word that a later program made. Each feature says its own in its `words`
+(ASSET_KINDS, CLAIM_KINDS, ACTIONS), a light file: verifiers read it too. What is not said there is kept and shown, and
+nothing is concluded from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Protocol, TypeVar
+
+from freehold.core.documents import Asset, Claim, Document, Receipt
+from freehold.core.errors import InvalidInput
+from freehold.kernel import installed
+
+
+@dataclass(frozen=True)
+class AssetKind:
+    """A kind of thing that can be owned and licensed."""
+
+    name: str
+    meaning: str
+    """A sentence."""
+
+
+@dataclass(frozen=True)
+class ClaimKind:
+    """A kind of claim: who says what about what."""
+
+    name: str
+    about: str
+    """What its subject is: a run, a model, a grant, a receipt, ..."""
+    meaning: str
+    """A sentence, with its issuer as the subject."""
+    fields: tuple[str, ...]
+    """Of its statement."""
+    names: tuple[str, ...] = ()
+    """Fields of its statement that hold ids of documents which were there before it."""
+    stands_alone: bool = False
+    """Whether it counts by its signature where its issuer, being away, shows no log."""
+
+
+@dataclass(frozen=True)
+class ActionWord:
+    """Something that a grant can allow, as a receipt names it."""
+
+    name: str
+    done: str
+    """What a holder did, said of the thing as `it`: "trained on it"."""
+    pays: str = "owner"
+    """Whom the price of a use reaches: `owner`, or the `pool` of the thing."""
+    in_run: bool = False
+    """Whether a use is part of a run, which its grant names."""
+
+
+Known = AssetKind | ClaimKind | ActionWord
+
+
+class _Named(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+W = TypeVar("W", bound=_Named)
+
+
+@cache
+def asset_kinds() -> Mapping[str, AssetKind]:
+    """By name, those of all features."""
+    return _every("ASSET_KINDS")
+
+
+@cache
+def claim_kinds() -> Mapping[str, ClaimKind]:
+    """By name, those of all features."""
+    return _every("CLAIM_KINDS")
+
+
+@cache
+def actions() -> Mapping[str, ActionWord]:
+    """By name, those of all features."""
+    return _every("ACTIONS")
+
+
+def unknown(document: Document) -> str:
+    """The heading and word for which this program does not know what a document means; empty where it does."""
+    if isinstance(document, Asset) and document.asset_kind not in asset_kinds():
+        return f"asset_kind {document.asset_kind}"
+    if isinstance(document, Claim) and document.claim_kind not in claim_kinds():
+        return f"claim_kind {document.claim_kind}"
+    if isinstance(document, Receipt) and document.action not in actions():
+        return f"action {document.action}"
+    return ""
+
+
+def require_action(word: str) -> str:
+    """An action that this program knows, before anything is granted, asked for, or signed that names it.
+
+    Raises:
+        InvalidInput.
+    """
+    if word not in actions():
+        raise InvalidInput(f"{word[:40]!r} is not an action", hint=f"Actions are: {', '.join(actions())}.")
+    return word
+
+
+def _every(heading: str) -> dict[str, W]:
+    found: dict[str, W] = {}
+    said: Iterable[tuple[str, Iterable[W]]] = installed.said("words", heading)
+    for feature, words in said:
+        for word in words:
+            if word.name in found:
+                raise InvalidInput(f"{feature} says {word.name}, which another feature says already")
+            found[word.name] = word
+    return found
