@@ -37,9 +37,11 @@ from freehold.core.typed_data import voucher_digest
 from freehold.features.gateway.rules.answer import is_rounded, output_hash, read_request, request_body
 from freehold.features.gateway.served import REASON
 from freehold.features.grants.granting import obtain
+from freehold.features.models.releasing import pool_of
 from freehold.features.payments import spending
 from freehold.features.payments.chain_facts import read_channel
 from freehold.features.payments.rules.errors import GrantUnknown
+from freehold.features.payments.rules.payee import Payee
 from freehold.features.payments.rules.payment import HEADER, signature_bytes, to_header
 from freehold.features.payments.spending import DEPOSIT_CALLS, Record
 from freehold.kernel import ceiling, countersigning
@@ -101,7 +103,7 @@ class Buyer:
         asset = self._sold(model_id)
         _require_rows(asset, rows)
         act = Act(secrets.token_hex(16), at_most_units)
-        found = spending.quote(self._node, asset, price_of(asset.terms, rows), act, deposit_calls)
+        found = spending.quote(self._node, _payee(asset), price_of(asset.terms, rows), act, deposit_calls)
         return {"model": asset.id, "per": asset.terms.per, "rows": rows, **found}
 
     def _sold(self, model_id: str) -> Asset:
@@ -168,11 +170,11 @@ class Buyer:
         def answered() -> None:
             self._require_answered(asset, body)
 
-        record = spending.ready(self._node, asset, cost, act, deposit_calls, answered)
+        record = spending.ready(self._node, _payee(asset), cost, act, deposit_calls, answered)
         pending = record["pending"]
         if pending and pending["body"] != body.decode():
             self._finish(record, asset, act)
-            record = spending.ready(self._node, asset, cost, act, deposit_calls, answered)
+            record = spending.ready(self._node, _payee(asset), cost, act, deposit_calls, answered)
         if not record["pending"]:
             record = spending.make_room(self._node, record, cost, act, deposit_calls, answered)
             record = self._plan(record, grant, body, int(record["cumulative_units"]) + cost, act)
@@ -204,11 +206,11 @@ class Buyer:
 
     def _require_limit(self, asset: Asset, act: Act, units: int, deposit_calls: int) -> None:
         ceiling.require_agreed(act, units)
-        leaving = spending.from_wallet(self._node, asset, units)
+        leaving = spending.from_wallet(self._node, _payee(asset), units)
         try:
             ceiling.require_limit(self._node, act, leaving)
         except ceiling.SpendingUnset:
-            shown = spending.quote(self._node, asset, units, act, deposit_calls)
+            shown = spending.quote(self._node, _payee(asset), units, act, deposit_calls)
             ceiling.require_limit(self._node, act, leaving, **shown)
 
     def finish(self, record: spending.Record) -> None:
@@ -402,6 +404,10 @@ class Buyer:
             return response.status_code, parse(bytes(content))
         except InvalidInput:
             return response.status_code, None
+
+
+def _payee(asset: Asset) -> Payee:
+    return Payee("pool", "0x" + pool_of(asset).hex(), asset.owner, asset.id)
 
 
 def _usual_cap(asset: Asset) -> int:

@@ -21,8 +21,8 @@ from freehold.core.ids import hash_bytes, resolve
 from freehold.core.signing import sign_digest
 from freehold.core.typed_data import CHANNELS_DOMAIN, Domain, receive_digest, voucher_digest
 from freehold.features.grants.granting import NotEnoughDollars
-from freehold.features.models.releasing import pool_of
 from freehold.features.payments.chain_facts import read_channel
+from freehold.features.payments.rules.payee import Payee
 from freehold.features.payments.rules.payment import Voucher, bound_nonce
 from freehold.features.payments.settling import ENDED_AT
 from freehold.kernel import ceiling
@@ -68,16 +68,21 @@ def require_token(node: Node, asset: Asset) -> None:
         )
 
 
-def current(node: Node, asset: Asset) -> Record | None:
-    """The channel that calls of a model are paid from now; it may not be on chain yet."""
-    known = node.store.state(f"spending_on:{asset.id}")
+def current(node: Node, payee: Payee) -> Record | None:
+    """The channel that calls are paid from now; it may not be on chain yet.
+
+    Raises:
+        PayeeNotPaid.
+    """
+    pool = "0x" + payee.pool.hex()
+    known = node.store.state(f"spending_on:{payee.thing}")
     record: Record | None = node.store.state(f"spending:{known}") if known else None
-    return record
+    return record if record is not None and record["pool"] == pool else None
 
 
-def quote(node: Node, asset: Asset, price_units: int, act: Act, deposit_calls: int) -> dict[str, Any]:
+def quote(node: Node, payee: Payee, price_units: int, act: Act, deposit_calls: int) -> dict[str, Any]:
     """What a call would take now, and what would be set aside for it; nothing is signed."""
-    free = _free(node, current(node, asset))
+    free = _free(node, current(node, payee))
     deposit = 0
     if free < price_units:
         deposit = max(price_units - free, min(price_units * deposit_calls, node.balance_units()))
@@ -95,9 +100,9 @@ def quote(node: Node, asset: Asset, price_units: int, act: Act, deposit_calls: i
     }
 
 
-def from_wallet(node: Node, asset: Asset, price_units: int) -> int:
+def from_wallet(node: Node, payee: Payee, price_units: int) -> int:
     """What a call takes from the wallet: what the channel does not hold, all of it where no deposit was counted."""
-    record = current(node, asset)
+    record = current(node, payee)
     if record is not None and not record.get("counted"):
         return price_units
     return max(0, price_units - _free(node, record))
@@ -112,22 +117,22 @@ def _free(node: Node, record: Record | None) -> int:
 
 
 def ready(
-    node: Node, asset: Asset, price_units: int, act: Act, deposit_calls: int, before: Callable[[], None]
+    node: Node, payee: Payee, price_units: int, act: Act, deposit_calls: int, before: Callable[[], None]
 ) -> Record:
-    """The open channel for a model; a new one, with room for this call and some more, where there is none.
+    """The open channel to a payee; a new one, with room for this call and some more, where there is none.
 
     `before` is called before money is set aside; it raises where that would be for nothing.
 
     Raises:
-        SpendingUnset, SpendingRefused, OtherToken; NotEnoughDollars: the wallet cannot pay for a single call.
+        SpendingUnset, SpendingRefused, OtherToken, PayeeNotPaid; NotEnoughDollars: the wallet cannot pay for a single call.
     """
-    record = current(node, asset)
+    record = current(node, payee)
     if record is not None and read_channel(node, record["channel"]).exists:
         return record
     amount = _deposit(node, act, price_units, deposit_calls, record["channel"] if record else "")
     before()
     if record is None:
-        record = _planned(node, asset, amount)
+        record = _planned(node, payee, amount)
     elif amount != record["amount_units"]:
         record = {**record, "amount_units": amount}
         keep(node, record)
@@ -135,12 +140,12 @@ def ready(
     return record
 
 
-def _planned(node: Node, asset: Asset, amount_units: int) -> Record:
-    salt, pool = secrets.token_bytes(32), pool_of(asset)
+def _planned(node: Node, payee: Payee, amount_units: int) -> Record:
+    salt, pool = secrets.token_bytes(32), payee.pool
     record: Record = {
         "channel": "0x" + channel_id(node.account, pool, salt).hex(),
-        "model": asset.id,
-        "provider": asset.owner,
+        "model": payee.thing,
+        "provider": payee.provider,
         "pool": "0x" + pool.hex(),
         "salt": "0x" + salt.hex(),
         "amount_units": amount_units,
@@ -151,7 +156,7 @@ def _planned(node: Node, asset: Asset, amount_units: int) -> Record:
     }
     with node.store.transaction() as tx:
         tx.set(f"spending:{record['channel']}", record)
-        tx.set(f"spending_on:{asset.id}", record["channel"])
+        tx.set(f"spending_on:{payee.thing}", record["channel"])
     return record
 
 
