@@ -52,7 +52,7 @@ AREAS = {
             "src/freehold/features/grants/granting.py",
             "src/freehold/features/grants/issuing.py",
             "src/freehold/features/training/admitting.py",
-            "src/freehold/features/proof/uses.py",
+            "src/freehold/kernel/uses.py",
         ),
         (
             "tests/unit/test_rights.py",

@@ -15,10 +15,10 @@ from freehold.core.documents import MoneyLine, Receipt
 from freehold.core.errors import InvalidInput
 from freehold.core.ids import NO_HASH
 from freehold.core.signing import Envelope
-from freehold.features.proof import uses
-from freehold.features.proof.uses import Filter
+from freehold.kernel import uses
 from freehold.kernel.databases import opening
 from freehold.kernel.store import Store
+from freehold.kernel.uses import Filter
 
 PARTIES = ["0x" + f"{number:02x}" * 20 for number in range(1, 5)]
 THINGS = ["0x" + f"{number:02x}" * 32 for number in range(1, 4)]

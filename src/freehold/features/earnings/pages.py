@@ -15,14 +15,12 @@ from freehold.features.earnings import earning
 from freehold.features.earnings.ledger import Ledger, Move
 from freehold.features.payments import closing, settling
 from freehold.features.payments.spending import overview as paid_from
-from freehold.features.proof import uses
-from freehold.features.proof.pages.uses import thing_name
-from freehold.kernel import ceiling
+from freehold.kernel import ceiling, uses
 from freehold.kernel.keeping import purse
 from freehold.kernel.node import Node
 from freehold.kernel.rights.standing import is_purchased
 from freehold.kernel.web.charts import Point
-from freehold.kernel.web.people import name_of
+from freehold.kernel.web.people import name_of, thing_name
 from freehold.kernel.web.visit import Visit, acts, shows
 
 DAYS = 30

@@ -16,9 +16,9 @@ from freehold.features.gateway.buying import Buyer
 from freehold.features.gateway.rationing import Ration
 from freehold.features.models.rules import worth
 from freehold.features.privacy.rules import promises
-from freehold.features.proof import uses
 from freehold.features.training.jobs import Jobs
 from freehold.features.training.pages.jobs import STAGES
+from freehold.kernel import uses
 from freehold.kernel.evidence.parts import part_about
 from freehold.kernel.node import Node
 from freehold.kernel.web import paying

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
 from markupsafe import Markup
 
-from freehold.features.proof.uses import Use
 from freehold.kernel.node import Node
-from freehold.kernel.web.people import name_of
+from freehold.kernel.uses import Use
+from freehold.kernel.web.people import name_of, thing_name
 from freehold.kernel.web.words import money, named
 
 ACTIONS = {
@@ -19,14 +17,13 @@ ACTIONS = {
     "derive": "derived from it",
     "redistribute": "passed it on",
 }
-_HEX = re.compile(r"0x[0-9a-f]{8,}")
 _DONE = {"read": "read", "query": "queried", "derive": "derived something from", "redistribute": "passed on"}
 
 
 def sentence(node: Node, use: Use) -> Markup:
     """`Northside Research trained round 3 on Breast Cancer Part 1, paid $0.00`."""
     who = Markup("You") if use.holder == node.account else named(name_of(node, use.holder), 50)
-    what = Markup("<b>{}</b>").format(named(_name(node, use.asset), 60))
+    what = Markup("<b>{}</b>").format(named(thing_name(node, use.asset), 60))
     if use.provider != node.account and use.holder == node.account:
         what += Markup(" of {}").format(named(name_of(node, use.provider), 50))
     return Markup("{} {}, paid {}").format(who, _act(use, what), money(use.units))
@@ -42,17 +39,3 @@ def _act(use: Use, what: Markup) -> Markup:
     if use.action == "infer":
         return Markup("asked {} for an answer").format(what)
     return Markup("{} {}").format(_DONE.get(use.action, "used"), what)
-
-
-def _name(node: Node, asset_id: str) -> str:
-    return node.asset(asset_id).name if node.store.has(asset_id) else asset_id[:10]
-
-
-def readable(node: Node, text: str) -> str:
-    """A sentence of a check with accounts by their names and hashes left out; the exact one stands folded away."""
-
-    def word(match: re.Match[str]) -> str:
-        account = match.group()
-        return name_of(node, account) if len(account) == 42 else "…"
-
-    return _HEX.sub(word, text)

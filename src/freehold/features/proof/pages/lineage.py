@@ -9,7 +9,8 @@ from starlette.responses import Response
 
 from freehold.core.ids import hash_bytes
 from freehold.features.data import publishing
-from freehold.features.proof import lineage_svg, uses
+from freehold.features.proof import lineage_svg
+from freehold.kernel import uses
 from freehold.kernel.door import CONSOLE_PATH
 from freehold.kernel.node import Node
 from freehold.kernel.web.visit import Visit, shows

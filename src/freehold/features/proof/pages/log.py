@@ -7,9 +7,8 @@ from typing import Any
 from starlette.responses import Response
 
 from freehold.core.errors import FreeholdError, Unavailable
-from freehold.features.proof import uses
 from freehold.features.proof.sentences import sentence
-from freehold.kernel import logbook
+from freehold.kernel import logbook, uses
 from freehold.kernel.node import Node
 from freehold.kernel.web.anchoring import fee
 from freehold.kernel.web.visit import Visit, acts, shows

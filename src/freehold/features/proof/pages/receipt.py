@@ -9,14 +9,13 @@ from starlette.responses import Response, StreamingResponse
 from freehold.core.documents import Receipt
 from freehold.core.errors import FreeholdError, InvalidDocument, NotFound
 from freehold.core.signing import Envelope
-from freehold.features.proof import uses
 from freehold.features.proof.pages.uses import anchored_size
-from freehold.features.proof.sentences import readable, sentence
+from freehold.features.proof.sentences import sentence
 from freehold.features.proof.verifications import TITLES, Verifications, zipped
-from freehold.kernel import logbook
+from freehold.kernel import logbook, uses
 from freehold.kernel.node import Node
 from freehold.kernel.web.anchoring import fee
-from freehold.kernel.web.people import name_of
+from freehold.kernel.web.people import name_of, readable
 from freehold.kernel.web.visit import Visit, acts, shows
 
 

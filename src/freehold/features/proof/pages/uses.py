@@ -10,12 +10,11 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 
 from freehold.core.errors import Unavailable
-from freehold.features.proof import uses
 from freehold.features.proof.sentences import ACTIONS, sentence
-from freehold.features.proof.uses import Filter, Use
-from freehold.kernel import logbook
+from freehold.kernel import logbook, uses
 from freehold.kernel.node import Node
-from freehold.kernel.web.people import name_of
+from freehold.kernel.uses import Filter, Use
+from freehold.kernel.web.people import name_of, thing_name
 from freehold.kernel.web.visit import Visit, shows
 
 PAGE = 40
@@ -50,11 +49,6 @@ def anchored_size(node: Node) -> int | None:
         return logbook.anchored_size(node)
     except Unavailable:
         return None
-
-
-def thing_name(node: Node, asset_id: str) -> str:
-    """A dataset's or model's name; the first digits of its id where it is not known here."""
-    return node.asset(asset_id).name if node.store.has(asset_id) else asset_id[:10]
 
 
 def _parties(node: Node) -> list[str]:

@@ -10,11 +10,10 @@ from freehold.core.documents import Claim
 from freehold.core.errors import NotFound
 from freehold.features.models.rules import worth
 from freehold.features.privacy.rules import promises
-from freehold.features.proof.sentences import readable
 from freehold.features.training.jobs import Jobs
 from freehold.features.training.rules import findings
 from freehold.kernel.node import Node
-from freehold.kernel.web.people import name_of
+from freehold.kernel.web.people import name_of, readable
 from freehold.kernel.web.visit import Visit, acts, shows
 
 STAGES = {

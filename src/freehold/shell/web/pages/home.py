@@ -15,7 +15,6 @@ from freehold.core.money import dollars
 from freehold.features.earnings import earning
 from freehold.features.earnings.ledger import Ledger, Move
 from freehold.features.grants import asking, requests
-from freehold.features.proof.sentences import readable
 from freehold.features.training.jobs import Jobs
 from freehold.features.training.pages import disputes
 from freehold.kernel.anchored_head import ChainLostState, LogBehind, LogForked
@@ -24,7 +23,7 @@ from freehold.kernel.keeping import purse, subjects
 from freehold.kernel.node import Node
 from freehold.kernel.web import words
 from freehold.kernel.web.charts import Point
-from freehold.kernel.web.people import name_of
+from freehold.kernel.web.people import name_of, readable
 from freehold.kernel.web.visit import Visit, shows
 from freehold.shell import viewing
 from freehold.shell.backup import saving
