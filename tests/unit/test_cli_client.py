@@ -9,8 +9,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 import freehold
-from freehold.core.errors import Conflict, NotAllowed, Unavailable, VerificationFailed
-from freehold.kernel.client import NodeClient, NodeNotRunning, NodeRefused, exit_code
+from freehold.core.errors import Conflict, FreeholdError, Unavailable
+from freehold.kernel.client import NodeClient, NodeNotRunning, NodeRefused
+from freehold.kernel.http.app import problem
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -69,7 +70,7 @@ def test_a_refusal_keeps_the_nodes_code_hint_and_fields(home):
     assert caught.value.hint == "try again"
     assert caught.value.problem()["code"] == "grant.changed"
     assert caught.value.problem()["fields"] == {"grant": "0x1"}
-    assert exit_code(caught.value) == Conflict.exit_code
+    assert caught.value.exit_code == Conflict.exit_code
 
 
 def test_a_wrong_token_is_refused_without_showing_it(home):
@@ -77,7 +78,7 @@ def test_a_wrong_token_is_refused_without_showing_it(home):
     with pytest.raises(NodeRefused) as caught:
         NodeClient.of(home).get("/api/status")
     assert "wrong-token" not in str(caught.value.problem())
-    assert exit_code(caught.value) == 3
+    assert caught.value.exit_code == 3
 
 
 def test_answers_that_are_no_objects_are_refused(home):
@@ -96,8 +97,7 @@ def test_a_proxy_of_the_environment_is_not_used(home, monkeypatch):
 def test_errors_that_are_not_a_nodes_keep_their_own_exit_code(tmp_path):
     with pytest.raises(NodeNotRunning) as caught:
         NodeClient.of(tmp_path)
-    assert exit_code(caught.value) == 8
-    assert exit_code(NotAllowed("no")) == 6
+    assert caught.value.exit_code == 8
 
 
 def _below(kind):
@@ -106,11 +106,24 @@ def _below(kind):
         yield from _below(one)
 
 
-def test_what_does_not_verify_ends_with_its_own_exit_code_whatever_kind_it_is():
+def test_a_command_ends_with_the_same_code_whether_it_or_its_node_met_the_error():
     for module in pkgutil.walk_packages(freehold.__path__, "freehold."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
-    kinds = [VerificationFailed, *_below(VerificationFailed)]
-    assert len({kind.code for kind in kinds}) > 5
+    kinds = [FreeholdError, *(one for one in _below(FreeholdError) if one.__module__.startswith("freehold."))]
+    assert len({kind.code for kind in kinds}) > 100
     for kind in kinds:
-        assert exit_code(NodeRefused(422, {"code": kind.code})) == kind.exit_code, kind.code
+        error = kind.__new__(kind)
+        FreeholdError.__init__(error, "it went wrong")
+        error.status, error._problem = 0, {}  # what a refusal keeps of another's
+        answer = problem(error)
+        refused = NodeRefused(answer.status_code, json.loads(answer.body))
+        assert refused.exit_code == kind.exit_code, kind.code
+        assert refused.problem() == error.problem()
+
+
+@pytest.mark.parametrize("said", [None, True, 0, 126, "2", 2.0])
+def test_a_refusal_without_a_usable_exit_code_counts_by_its_status(said):
+    error = NodeRefused(404, {"title": "no", "exit_code": said})
+    assert (error.exit_code, error.problem()["exit_code"]) == (4, 4)
+    assert NodeRefused(502, {"exit_code": said}).exit_code == 1

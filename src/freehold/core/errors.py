@@ -29,7 +29,8 @@ class FreeholdError(Exception):
 
     code: ClassVar[str] = "freehold.error"
     http_status: ClassVar[int] = 500
-    exit_code: ClassVar[int] = 1
+    exit_code: int = 1
+    """With which a command ends that meets it, also where a node does and says so."""
 
     def __init__(self, message: str, *, hint: str = "", **fields: Any) -> None:
         super().__init__(message)
@@ -45,6 +46,7 @@ class FreeholdError(Exception):
             "status": self.http_status,
             "code": self.code,
             "hint": self.hint,
+            "exit_code": self.exit_code,
             **({"fields": self.fields} if self.fields else {}),
         }
 

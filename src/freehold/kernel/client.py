@@ -16,12 +16,10 @@ from freehold.core.errors import (
     FreeholdError,
     InvalidInput,
     InvalidSignature,
-    NoLineage,
     NotAllowed,
     NotFound,
     PaymentRequired,
     Unavailable,
-    VerificationFailed,
 )
 
 if TYPE_CHECKING:
@@ -31,30 +29,13 @@ if TYPE_CHECKING:
 
 TIMEOUT_SECONDS = 180.0
 MOST_FILE_BYTES = 64 * 1024
+MOST_EXIT_CODE = 126
+"""From here on shells have meanings of their own."""
 _BY_STATUS: dict[int, type[FreeholdError]] = {
     kind.http_status: kind
     for kind in (InvalidInput, InvalidSignature, NotAllowed, NotFound, Conflict, PaymentRequired, Unavailable)
 }
-_BY_CODE: dict[str, type[FreeholdError]] = {
-    NoLineage.code: NoLineage,
-    **dict.fromkeys(
-        (
-            VerificationFailed.code,
-            "backup.changed",
-            "backup.unsound",
-            "blob.corrupt",
-            "evidence.broken",
-            "inference.wrong_answer",
-            "log.consistency",
-            "log.corrupt",
-            "log.inclusion",
-            "vault.seal",
-            "vault.size",
-        ),
-        VerificationFailed,
-    ),
-}
-"""By name, so that a command need not load the modules that raise them."""
+"""What a refusal counts as that says no exit code: one of a proxy, or of no route of a node."""
 
 
 class NodeNotRunning(Unavailable):
@@ -64,7 +45,7 @@ class NodeNotRunning(Unavailable):
 
 
 class NodeRefused(FreeholdError):
-    """The node answered with an error; its own code, hint and fields are kept."""
+    """The node answered with an error; its own code, hint, fields and exit code are kept."""
 
     code = "node.refused"
 
@@ -72,20 +53,15 @@ class NodeRefused(FreeholdError):
         title = str(problem.get("title") or problem.get("detail") or f"the node answered HTTP {status}")
         super().__init__(title, hint=str(problem.get("hint") or ""))
         self.status, self._problem = status, dict(problem)
+        said = problem.get("exit_code")
+        if type(said) is int and 0 < said < MOST_EXIT_CODE:
+            self.exit_code = said
+        else:
+            self.exit_code = _BY_STATUS.get(status, FreeholdError).exit_code
 
     def problem(self) -> dict[str, Any]:
         """The problem details as the node sent them."""
-        return {**super().problem(), **self._problem}
-
-
-def exit_code(error: FreeholdError) -> int:
-    """The exit code of an error, a node's refusal counting as what it refused."""
-    if isinstance(error, NodeRefused):
-        # what does not verify has the HTTP status of what cannot be used
-        if (kind := _BY_CODE.get(str(error.problem()["code"]))) is not None:
-            return kind.exit_code
-        return _BY_STATUS.get(error.status, FreeholdError).exit_code
-    return error.exit_code
+        return {**super().problem(), **self._problem, "exit_code": self.exit_code}
 
 
 class NodeClient:

@@ -54,6 +54,8 @@ class Problem(Shape):
     """Stable name of the kind of error; see errors.md."""
     hint: str
     """What to do about it; may be empty."""
+    exit_code: int
+    """With which a command ends that meets it."""
     fields: dict[str, Any] = SOMETIMES
     """Details, by kind of error."""
 

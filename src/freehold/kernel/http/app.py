@@ -138,6 +138,7 @@ async def _http(_: Request, error: Any) -> Response:
         "status": error.status_code,
         "code": "http",
         "hint": "",
+        "exit_code": FreeholdError.exit_code,
     }
     return JSONResponse(body, status_code=error.status_code, media_type="application/problem+json")
 

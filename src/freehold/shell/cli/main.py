@@ -11,7 +11,6 @@ import typer
 
 from freehold.core.errors import FreeholdError, InvalidInput
 from freehold.kernel.cli.output import emit_error, emit_problem
-from freehold.kernel.client import exit_code
 from freehold.shell.cli.index import INDEX
 from freehold.vault.confinement import confine
 
@@ -79,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except FreeholdError as error:
         emit_error(error, as_json="--json" in given)
-        return exit_code(error)
+        return error.exit_code
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
