@@ -15,6 +15,7 @@ from freehold.kernel.evidence.parts import Collected
 from freehold.kernel.finding import Finding
 from freehold.kernel.host import Host
 from freehold.kernel.node import Node
+from freehold.kernel.once import Once
 from freehold.kernel.operation import Bound
 from freehold.kernel.recurring import Piece
 from freehold.kernel.rights.plans import Plans
@@ -129,6 +130,8 @@ class Feature:
     answers: Mapping[type[Question[Any]], Callable[[Any, Any], Any]] = field(default_factory=dict)
     """Question -> what there is to say to it: `(node, question)`, or the host where the question says so."""
     actions: tuple[Action, ...] = ()
+    once: Mapping[str, Once] = field(default_factory=dict)
+    """"Contract.function" that it sends -> when such an act is done already."""
     evidence: tuple[Callable[[Node, Asset], Callable[[], Collected] | None], ...] = ()
     """What collects the evidence of a thing, where it came about here by what this feature does."""
     migrations: tuple[Step, ...] = ()

@@ -46,6 +46,7 @@ class Registry:
         self._require_once("peer call", (one.path for one in self.every("peer_calls")))
         self._require_once("page", (f"{one.method} {one.path}" for one in self.every("pages")))
         self._require_once("menu entry", (one.path for one in self.every("menu")))
+        self._require_once("act on chain", (act for one in features for act in one.once))
         self._require_once("finder", (kind for one in features for kind in one.finders))
         for words in ("actions", "metrics"):
             self._require_once(
@@ -110,6 +111,8 @@ class Registry:
 
     def host(self, node: Node, tally: Tally | None = None) -> Host:
         """A node with all its parts, not begun yet."""
+        for feature in self.features:
+            node.once.update(feature.once)
         return Host(node, tuple(self.every("parts")), tuple(self.every("recurring")), tally)
 
     def perform(self, host: Host, bound: Bound, request: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from freehold.features.grants import consent, granting, pages, requests, unused
+from freehold.features.grants.once import ONCE
 from freehold.kernel.feature import Feature, MenuEntry, PeerCall
 from freehold.kernel.host import Host
 from freehold.kernel.operation import Waiting
@@ -17,6 +18,7 @@ FEATURE = Feature(
     name="grants",
     about="Permissions: asked for, given within terms or by hand, paid, taken back.",
     needs=("data",),
+    once=ONCE,
     peer_calls=(
         PeerCall("/grants", _issue),
         PeerCall("/withdraw", lambda host, sender, body: consent.withdraw(host.node, sender, body)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from freehold.features.models import pages, releasing
+from freehold.features.models.once import ONCE
 from freehold.kernel.feature import Action, Feature, MenuEntry, PeerCall
 from freehold.kernel.host import Host
 from freehold.kernel.recurring import PAYMENTS_SECONDS, Piece
@@ -23,6 +24,7 @@ FEATURE = Feature(
     name="models",
     about="Released models: shares for those whose data made them, and a pool that nobody can redirect.",
     needs=("payments",),
+    once=ONCE,
     peer_calls=(
         PeerCall(
             "/releases",

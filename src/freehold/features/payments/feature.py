@@ -6,6 +6,7 @@ from typing import Any
 
 from freehold.features.payments import settling, spending, wire
 from freehold.features.payments.closing import close
+from freehold.features.payments.once import ONCE
 from freehold.kernel import chain_identity
 from freehold.kernel.feature import Feature, Metric
 from freehold.kernel.host import Host
@@ -50,6 +51,7 @@ FEATURE = Feature(
     name="payments",
     about="Dollars set aside in channels, promised by vouchers, settled on chain.",
     needs=("grants",),
+    once=ONCE,
     operations=(
         wire.LIST.does(_channels),
         wire.CLOSE.does(lambda host, asked: close(host, asked.channel)),

@@ -7,6 +7,7 @@ from freehold.features.training import admitting, auditing, holding
 from freehold.features.training.collecting import evidence_of
 from freehold.features.training.jobs import Jobs
 from freehold.features.training.lending import Lender
+from freehold.features.training.once import ONCE
 from freehold.features.training.pages import disputes, jobs, train
 from freehold.features.training.retrying import Retries
 from freehold.features.training.rules.record import RunPlan
@@ -48,6 +49,7 @@ FEATURE = Feature(
     name="training",
     about="A builder plans and runs it, owners lend noised updates, validators and judges look.",
     needs=("models",),
+    once=ONCE,
     evidence=(evidence_of,),
     parts=(
         lambda host: Lender(host.node),
