@@ -18,7 +18,7 @@ from freehold.shell.cli.examples import illustrate
 SHELL = "shell:"
 """Before the name of a file of this folder."""
 FIRST = ("quickstart", "node")
-LAST = ("doctor", "config", "keys", "backup", "chain", "completion")
+LAST = ("mcp", "doctor", "config", "keys", "backup", "chain", "completion")
 
 
 def of(owner: str) -> dict[str, Command]:

@@ -29,6 +29,7 @@ EXAMPLES = {
     "lineage": "freehold lineage 'Tumour model' -o lineage.svg",
     "evidence": "freehold evidence last -o evidence",
     "verify": "freehold verify evidence --rpc-url http://127.0.0.1:8545",
+    "mcp": "freehold mcp --max 5 --files ~/tables",
     "doctor": "freehold doctor",
     "backup": "freehold backup -o clinic.freehold",
     "restore": "freehold restore clinic.freehold --home ~/restored",

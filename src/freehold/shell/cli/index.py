@@ -26,6 +26,7 @@ INDEX: dict[str, tuple[str, str]] = {
     "lineage": ("proof", "Show what something was made from."),
     "evidence": ("proof", "Write the files that prove one answer."),
     "verify": ("proof", "Check evidence, offline."),
+    "mcp": ("shell:mcp", "Let an assistant drive this node, within limits given here."),
     "doctor": ("shell:doctor", "Find what is wrong with a node, and say how to mend it."),
     "config": ("shell:config", "This node's settings."),
     "keys": ("shell:keys", "This node's keys and their passphrase."),

@@ -1,0 +1,70 @@
+"""Freehold for assistants."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from freehold.core.errors import Unavailable
+from freehold.kernel.cli.options import DEFAULT_HOME, Home, units
+from freehold.kernel.client import NodeClient
+
+
+class ExtraMissing(Unavailable):
+    """A part of Freehold that is not installed is needed."""
+
+    code = "extra.missing"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command of this file."""
+    app.command("mcp")(serve)
+
+
+def serve(
+    *,
+    most: Annotated[
+        str | None,
+        typer.Option(
+            "--max",
+            help="Most that all calls together may take from the wallet; without it nothing may be bought.",
+            metavar="DOLLARS",
+        ),
+    ] = None,
+    files: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder whose files may be published or tested with; by default none.", metavar="DIR"
+        ),
+    ] = None,
+    read_only: Annotated[bool, typer.Option("--read-only", help="Offer only what changes nothing.")] = False,
+    http: Annotated[
+        bool, typer.Option("--http", help="Serve streamable HTTP on this machine instead of stdio.")
+    ] = False,
+    port: Annotated[int, typer.Option(help="Port for --http; 0 takes a free one.", min=0, max=65_535)] = 0,
+    home: Home = DEFAULT_HOME,
+) -> None:
+    """Let an assistant drive this node, within limits given here.
+
+    Each operation is a tool of the Model Context Protocol, marked as reading, changing or spending. What calls may
+    take from the wallet is counted until the server ends, used up or not. Over HTTP a client needs the token in
+    HOME/mcp-token.
+    """
+    try:
+        from freehold.shell.mcp import serving  # noqa: PLC0415 - an extra
+        from freehold.shell.mcp.allowance import Allowance  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] not in ("mcp", "mcp_types"):
+            raise
+        raise ExtraMissing(
+            "freehold mcp needs the extra `agents`, which is not installed",
+            hint="Install it: pip install 'freehold[agents]' (in a checkout: .venv/bin/pip install -e '.[agents]').",
+        ) from None
+    allowance = Allowance(units(most) or 0, read_only, files)
+    tools = serving.Tools(NodeClient.of(home), allowance)
+    if http:
+        serving.over_http(tools, home.expanduser(), port)
+    else:
+        serving.over_stdio(tools)

@@ -1,0 +1,147 @@
+"""`freehold mcp` as assistants use it: the official client over stdio and HTTP, against a running node."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import anyio
+import httpx2
+import node_tables
+import pytest
+from mcp import Client
+from mcp.client.stdio import StdioServerParameters
+from mcp.client.streamable_http import streamable_http_client
+from node_world import TOKEN, Party, World
+
+from freehold.kernel.operation import Effect
+from freehold.shell.mcp.serving import operations
+
+PRICE = 40_000
+
+
+@pytest.fixture(scope="module")
+def pair(world: World) -> tuple[Party, Party]:
+    owner, builder = world.party("mcp-owner"), world.party("mcp-builder")
+    owner.publish(node_tables.make(24, seed=1), price_units=PRICE)
+    builder.knows(owner)
+    for party in (owner, builder):
+        (party.home / "node.json").write_text(json.dumps({"url": party.url}))
+        (party.home / "api-token").write_text(TOKEN)
+    return owner, builder
+
+
+def server(party: Party, *words: str) -> StdioServerParameters:
+    command = ["-m", "freehold", "mcp", "--home", str(party.home), *words]
+    return StdioServerParameters(command=sys.executable, args=command, env=dict(os.environ))
+
+
+def talk(where: Any, act: Callable[[Client], Awaitable[Any]]) -> Any:
+    async def run() -> Any:
+        async with Client(where) as client:
+            return await act(client)
+
+    return anyio.run(run)
+
+
+def problem(result: Any) -> dict[str, Any]:
+    assert result.is_error, result
+    found: dict[str, Any] = json.loads(result.content[0].text)
+    return found
+
+
+def test_every_operation_is_a_tool_with_its_schema_and_says_what_it_does(pair: tuple[Party, Party]) -> None:
+    _, builder = pair
+    tools = {one.name: one for one in talk(server(builder, "--max", "1"), lambda c: c.list_tools()).tools}
+    assert set(tools) == set(operations())
+    for name, operation in operations().items():
+        tool = tools[name]
+        assert tool.description
+        assert set(tool.input_schema["properties"]) == set(operation.fields)
+        assert tool.output_schema["type"] == "object"
+        assert tool.annotations.read_only_hint is (operation.effect is Effect.READS)
+        assert tool.annotations.destructive_hint is (operation.effect in (Effect.LASTS, Effect.SPENDS))
+        if operation.effect is Effect.SPENDS:
+            assert "at_most_units" in tool.input_schema["required"]
+
+
+def test_what_is_not_permitted_at_the_start_is_not_there(pair: tuple[Party, Party]) -> None:
+    _, builder = pair
+
+    def names(*words: str) -> set[str]:
+        return {one.name for one in talk(server(builder, *words), lambda c: c.list_tools()).tools}
+
+    effects = {name: one.effect for name, one in operations().items()}
+    assert names() == {name for name, effect in effects.items() if effect is not Effect.SPENDS}
+    assert names("--read-only", "--max", "1") == {
+        name for name, effect in effects.items() if effect is Effect.READS
+    }
+
+
+def test_a_tool_answers_what_the_node_answers(pair: tuple[Party, Party]) -> None:
+    _, builder = pair
+    result = talk(server(builder), lambda client: client.call_tool("spending", {}))
+    assert not result.is_error
+    assert result.structured_content["spend_per_day_micro"] == builder.node.settings.spend_per_day_micro
+    assert json.loads(result.content[0].text) == result.structured_content
+
+
+def test_errors_are_the_problems_of_the_node(pair: tuple[Party, Party]) -> None:
+    _, builder = pair
+
+    async def act(client: Client) -> list[Any]:
+        return [
+            await client.call_tool("close_channel", {"channel": "0x12345678"}),
+            await client.call_tool("close_channel", {"channel": "0x12345678", "and": "more"}),
+            await client.call_tool("limit", {"spend_per_day_micro": -1}),
+            await client.call_tool("no_such_tool", {}),
+        ]
+
+    missing, unknown, bad, nothing = map(problem, talk(server(builder), act))
+    assert missing["code"] == "not_found"
+    assert "and" in unknown["title"]
+    assert bad["status"] == 422
+    assert nothing["code"] == "not_found"
+
+
+@pytest.fixture
+def over_http(pair: tuple[Party, Party]) -> Iterator[tuple[str, str]]:
+    _, builder = pair
+    command = [sys.executable, "-m", "freehold", "mcp", "--http", "--home", str(builder.home)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as running:
+        assert running.stderr
+        said = running.stderr.readline()
+        found = re.search(r"serving (http://127\.0\.0\.1:\d+/mcp); its token lies in (.+)$", said)
+        assert found, said
+        yield found[1], Path(found[2]).read_text().strip()
+        running.terminate()
+
+
+def test_over_http_the_token_decides_and_a_page_of_another_site_gets_nowhere(
+    pair: tuple[Party, Party], over_http: tuple[str, str]
+) -> None:
+    url, token = over_http
+    assert token != TOKEN
+    assert (pair[1].home / "mcp-token").stat().st_mode & 0o077 == 0
+    hello = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+    accept = {"accept": "application/json, text/event-stream"}
+    for headers in ({}, {"authorization": "Bearer wrong"}, {"authorization": f"Bearer {TOKEN}"}):
+        assert httpx2.post(url, json=hello, headers={**accept, **headers}).status_code == 401
+    good = {"authorization": f"Bearer {token}"}
+    for bad in ({"host": "evil.example"}, {"origin": "https://evil.example"}):
+        assert httpx2.post(url, json=hello, headers={**accept, **good, **bad}).status_code in (403, 421)
+
+    async def act() -> Any:
+        async with AsyncExitStack() as stack:
+            http = await stack.enter_async_context(httpx2.AsyncClient(headers=good))
+            client = await stack.enter_async_context(Client(streamable_http_client(url, http_client=http)))
+            return await client.call_tool("spending", {})
+
+    assert anyio.run(act).structured_content["payments"] == []
