@@ -20,6 +20,7 @@ from freehold.core.errors import Conflict, NotAllowed
 from freehold.features.privacy import lines
 from freehold.features.privacy.lines import Promise, PromiseBroken
 from freehold.features.privacy.rules import privacy
+from freehold.features.privacy.wire import MOST_LINES
 from freehold.kernel.continuity import RESTORED
 from freehold.kernel.node import Node
 from freehold.kernel.store import Transaction
@@ -27,11 +28,10 @@ from freehold.kernel.store import Transaction
 RESERVE_SECONDS = 300
 """How long room is kept for a run that was agreed to and has not begun."""
 MOST_EARLIER = 64
-MOST_LINES = 100
 MOST_SHOWN = 20
+"""Assets and runs of one line in an overview: the newest."""
 CLOSED = "budget_closed"
 """State: number of the newest line whose budget counts as spent, since nobody knows what was spent of it."""
-"""Assets and runs of one line in an overview: the newest."""
 
 
 class BudgetSpent(NotAllowed):

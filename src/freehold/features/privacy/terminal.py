@@ -7,32 +7,12 @@ from typing import Annotated, Any
 
 import typer
 
-from freehold.kernel.cli.options import DEFAULT_HOME, Home, Json
-from freehold.kernel.cli.output import day, emit, table
-from freehold.kernel.client import NodeClient
+from freehold.features.privacy import wire
+from freehold.kernel.cli.building import Call, Command
+from freehold.kernel.cli.output import day, table
 
 MOST_NAMES = 3
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command of this file."""
-    app.command("privacy")(privacy)
-
-
-def privacy(
-    asset: Annotated[str, typer.Argument(help="A dataset's id or its beginning; by default all.")] = "",
-    *,
-    runs: Annotated[bool, typer.Option("--runs", help="Also show the newest runs of each.")] = False,
-    home: Home = DEFAULT_HOME,
-    as_json: Json = False,
-) -> None:
-    """Show the privacy budget of your data and what was spent.
-
-    Tables that share a row share their budget. What is left is the epsilon of the largest run that still fits:
-    costs add up more slowly than their epsilons.
-    """
-    answer = NodeClient.of(home).get("/api/privacy", **({"asset": asset} if asset else {}))
-    emit(answer, lambda: _shown(answer["lines"], runs=runs), as_json=as_json)
+Runs = Annotated[bool, typer.Option("--runs", help="Also show the newest runs of each.")]
 
 
 def _shown(lines: list[dict[str, Any]], *, runs: bool) -> Iterable[Any]:
@@ -86,3 +66,13 @@ def _names(line: dict[str, Any]) -> str:
     names = list(dict.fromkeys(asset["name"] for asset in line["assets"])) or [line["line"][:10]]
     more = len(names) - MOST_NAMES
     return ", ".join(names[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
+
+
+def _privacy(call: Call) -> None:
+    runs = call.more["runs"]
+    call.show(call.answer(wire.BUDGETS), lambda answer: _shown(answer["lines"], runs=runs))
+
+
+COMMANDS = {
+    "privacy": Command(wire.BUDGETS, _privacy, more={"runs": (Runs, False)}, without=("limit",)),
+}

@@ -100,66 +100,6 @@ class Published(Shape):
     """What was left out, and which older promises stay."""
 
 
-class BudgetAsset(Shape):
-    """A dataset of a privacy line."""
-
-    id: Id
-    """The asset."""
-    name: str
-    """As its owner calls it."""
-
-
-class BudgetRun(Shape):
-    """A training run that was charged to a privacy line."""
-
-    run: Id
-    """Hash of its plan."""
-    holder: Account
-    """For whom."""
-    epsilon_micro: Epsilon
-    """What it costs alone; 0 for exact updates, which have no bound."""
-    at: Time
-    """When it was charged."""
-    asset: Id
-    """The dataset it used."""
-
-
-class BudgetLine(Shape):
-    """The privacy budget of rows: of all tables that share some."""
-
-    line: Id
-    """Id of the first of them."""
-    assets: list[BudgetAsset]
-    """The newest tables, newest first."""
-    reveals: Literal["answers", "noised", "update"]
-    """Most that answers about these rows may show."""
-    epsilon_life_micro: Epsilon
-    """Most that all runs together may cost a row: the least that was ever promised."""
-    spent_micro: Epsilon
-    """What the runs so far cost together."""
-    left_micro: Epsilon
-    """Epsilon of the largest run that still fits; more than the difference, for costs add up slowly."""
-    delta_exponent: Count
-    """Epsilon holds with a delta of 10^-delta_exponent."""
-    guess_ppm: Count
-    """How often, in millionths, somebody who knows every other row is right about one row, at most, so far."""
-    guess_life_ppm: Count
-    """The same when everything is spent."""
-    run_count: Count
-    """Runs so far."""
-    exact_runs: Count
-    """Those of exact updates, from which rows can be rebuilt."""
-    runs: list[BudgetRun]
-    """The newest runs, newest first."""
-
-
-class Budgets(Shape):
-    """What training has cost the rows of this node."""
-
-    lines: list[BudgetLine]
-    """Newest first."""
-
-
 class Unreachable(Shape):
     """A peer whose catalogue could not be read."""
 

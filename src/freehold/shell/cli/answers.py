@@ -27,7 +27,6 @@ _OWN: dict[str, tuple[type[BaseModel], ...]] = {
     "freehold log": (proof.LogShown,),
     "freehold peers add": (Party,),
     "freehold publish": (market.Published, market.TableShown),
-    "freehold privacy": (market.Budgets,),
     "freehold search": (market.Found,),
     "freehold grants list": (market.Grants,),
     "freehold grants ask": (market.GrantRow, market.GrantPending),

@@ -13,7 +13,6 @@ EXAMPLES = {
     "status": "freehold status --json",
     "log": "freehold log --anchor",
     "publish": "freehold publish patients.csv --label outcome --positive yes --price 25 --epsilon 1",
-    "privacy": "freehold privacy 0x3f2a --runs",
     "search": "freehold search biopsies --kind dataset",
     "train": "freehold train 0x3f2a 0x91c0 --test test.csv --name 'Tumour model' --price 0.02 --epsilon 2",
     "jobs": "freehold jobs",

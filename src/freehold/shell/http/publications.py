@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from freehold.features.data import publishing
 from freehold.features.data.approval import USUAL, Approval
 from freehold.features.data.licence import EPSILON_LIFE_MICRO, EPSILON_RUN_MICRO, Licence, Rows
-from freehold.features.privacy import budget
 from freehold.kernel.host import Host
 from freehold.kernel.shape import said
 from freehold.shell.answers import market
@@ -106,10 +105,3 @@ def add(routes: APIRouter, host: Host) -> None:
         )
         asset = publishing.describe(node, node.asset(envelope.document.id))
         return {"asset": asset, "warnings": warnings}
-
-    @routes.get("/privacy", **said(market.Budgets))
-    def privacy(
-        asset: str = "", limit: Annotated[int, Query(ge=1, le=1_000)] = budget.MOST_LINES
-    ) -> dict[str, Any]:
-        asset_id = node.store.resolve(asset, "asset") if asset else ""
-        return {"lines": budget.overview(node, asset_id=asset_id, limit=limit)}

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from freehold.core.errors import InvalidInput
 from freehold.features.privacy.rules import promises
 from freehold.kernel.notebook import Rows, Shown
-from freehold.shell.library.values import Asset, Away, Budget, Charge, Contribution, Model, Plan, Progress
+from freehold.shell.library.values import Asset, Away, Contribution, Model, Plan, Progress
 
 Row = Sequence[Any] | Mapping[str, Any]
 V = TypeVar("V", bound=Shown)
@@ -34,21 +34,6 @@ def _frozen(value: Any) -> Any:
 def asset_of(found: Mapping[str, Any]) -> Asset:
     """An asset as lists show it."""
     return made(Asset, {**found, "columns": found.get("columns") or []})
-
-
-def budget_of(found: Mapping[str, Any]) -> Budget:
-    """The privacy budget of some rows."""
-    assets = found["assets"]
-    return made(
-        Budget,
-        {
-            **found,
-            "names": [one["name"] for one in assets],
-            "assets": [one["id"] for one in assets],
-            "runs": Rows(made(Charge, one) for one in found["runs"]),
-            "sentence": promises.of_line(found),
-        },
-    )
 
 
 def plan_of(found: Mapping[str, Any]) -> Plan:

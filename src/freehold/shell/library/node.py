@@ -28,7 +28,6 @@ from freehold.kernel.notebook import Rows
 from freehold.shell.library.answers import (
     Row,
     asset_of,
-    budget_of,
     made,
     model_of,
     numbers,
@@ -42,7 +41,6 @@ from freehold.shell.library.permissions import GrantPending, Permissions, given,
 from freehold.shell.library.values import (
     Anchored,
     Asset,
-    Budget,
     Check,
     Claimed,
     Earnings,
@@ -241,11 +239,6 @@ class Node(Permissions, Operations):
             **_counted(subject, rows_each, bounds, epsilon, epsilon_life),
         )
         return asset_of(self._client.post("/api/publish", asked)["asset"])
-
-    def privacy(self, asset: str | Asset | None = None) -> Rows[Budget]:
-        """What training has cost the rows of your data, or of one dataset, and what may still be spent."""
-        query = {} if asset is None else {"asset": identifier(asset)}
-        return Rows(budget_of(one) for one in self._client.get("/api/privacy", **query)["lines"])
 
     def search(self, text: str = "", *, kind: str = "") -> Rows[Asset]:
         """What this node and its peers offer; `kind` is dataset, model or empty for both."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import cast
 
 from freehold.features.payments import wire as payments_wire
+from freehold.features.privacy import wire as privacy_wire
 from freehold.kernel import wire as kernel_wire
-from freehold.shell.library.performing import Performs
+from freehold.kernel.notebook import Rows
+from freehold.shell.library.performing import Identified, Performs
 
 __all__ = ["Operations"]
 
@@ -25,6 +27,18 @@ class Operations(Performs):
         """
         return cast(
             "kernel_wire.Spending", self._perform(kernel_wire.LIMIT, per_day=per_day, per_act=per_act)
+        )
+
+    def privacy(
+        self, asset: str | Identified | None = None, *, limit: int | None = None
+    ) -> Rows[privacy_wire.BudgetLine]:
+        """Show the privacy budget of your data and what was spent.
+
+        Tables that share a row share their budget. What is left is the epsilon of the largest run that still fits:
+        costs add up more slowly than their epsilons.
+        """
+        return cast(
+            "Rows[privacy_wire.BudgetLine]", self._perform(privacy_wire.BUDGETS, asset=asset, limit=limit)
         )
 
     def channels(self) -> payments_wire.Channels:

@@ -49,47 +49,6 @@ class Inspection(Shown):
 
 
 @dataclass(frozen=True)
-class Charge(Shown):
-    """A training run, and what it cost."""
-
-    run: str
-    holder: str
-    epsilon_micro: int
-    """0 for exact updates, which have no bound."""
-    at: int
-    """Unix seconds."""
-    asset: str
-
-
-@dataclass(frozen=True)
-class Budget(Shown):
-    """The privacy budget of rows: of all tables of this node that share some."""
-
-    line: str
-    """Id of the first of them."""
-    names: tuple[str, ...]
-    """Of the tables, newest first."""
-    assets: tuple[str, ...]
-    reveals: str
-    """noised, or update for exact updates."""
-    epsilon_life_micro: int
-    """Most that all runs together may cost, in millionths of epsilon."""
-    spent_micro: int
-    left_micro: int
-    """Epsilon of the largest run that still fits; costs add up slowly, so it is more than the difference."""
-    delta_exponent: int
-    """Delta is ten to the minus this."""
-    guess_ppm: int
-    """How often somebody who knows every other row is right about one, at most, in millionths."""
-    run_count: int
-    exact_runs: int
-    runs: Rows[Charge]
-    """The newest, newest first."""
-    sentence: str
-    """Where the budget stands."""
-
-
-@dataclass(frozen=True)
 class Asset(Shown):
     """A dataset or model on offer."""
 
