@@ -15,10 +15,11 @@ from freehold.kernel.cli import building
 from freehold.kernel.cli.building import Command
 from freehold.shell.cli.examples import illustrate
 
-SHELL = "shell:"
-"""Before the name of a file of this folder."""
-FIRST = ("quickstart", "node")
-LAST = ("mcp", "doctor", "config", "keys", "backup", "chain", "completion")
+FIRST = ("quickstart.command", "shell.cli.node")
+LAST = tuple(
+    f"shell.cli.{one}" for one in ("mcp", "doctor", "config", "keys", "backup", "chain", "completion")
+)
+"""Files that have commands of their own; loaded by name, also from above the shell."""
 
 
 def of(owner: str) -> dict[str, Command]:
@@ -73,8 +74,8 @@ def built(owner: str) -> Any:
     """The commands of one owner, as click has them."""
     app = typer.Typer(rich_markup_mode=None, add_completion=False)
     app.callback()(lambda: None)
-    if owner.startswith(SHELL):
-        import_module(f"freehold.shell.cli.{owner.removeprefix(SHELL)}").register(app)
+    if owner in (*FIRST, *LAST):
+        import_module(f"freehold.{owner}").register(app)
         illustrate(app)
     else:
         register(app, owner)
@@ -83,7 +84,7 @@ def built(owner: str) -> Any:
 
 def index() -> dict[str, tuple[str, str]]:
     """First word -> (owner, first sentence), in the order of `--help`."""
-    owners = [*(SHELL + one for one in FIRST), *installed.owners(), *(SHELL + one for one in LAST)]
+    owners = [*FIRST, *installed.owners(), *LAST]
     return {
         word: (owner, inspect.cleandoc(command.help or "").split("\n")[0])
         for owner in owners
