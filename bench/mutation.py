@@ -56,6 +56,7 @@ AREAS = {
         ),
         (
             "tests/unit/test_rights.py",
+            "tests/faults/test_use.py",
             "tests/unit/test_node_uses.py",
             "tests/unit/test_core_documents.py",
             "tests/faults/test_node_grants.py",

@@ -25,7 +25,7 @@ CALLS, KILLS = 40, 4
 DAEMON = """
 import sys
 from pathlib import Path
-from freehold.kernel import daemon
+from freehold.shell import daemon
 from freehold.kernel.settings import Settings
 home, port, rpc_url, url = sys.argv[1:]
 daemon.run(Path(home), sys.stdin.readline().strip(), Settings("builder", port=int(port), rpc_url=rpc_url, endpoint=url))

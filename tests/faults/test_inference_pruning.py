@@ -5,9 +5,8 @@ import time
 import pytest
 from inference_world import PRICE, Hand, Shop
 from node_world import World
-from peer_calls import call, introduce
+from peer_calls import call, introduce, signed_for
 
-from freehold.core.signing import parse_envelope
 from freehold.features.gateway.pruning import BUYERS_PART, prune
 from freehold.features.payments.rules.payment import to_header
 
@@ -28,14 +27,11 @@ def ledger(shop: Shop) -> tuple:
 
 
 def sign(shop: Shop, payer, content: dict) -> str:
-    receipt = parse_envelope(content["receipt"])
-    both = {**receipt.to_json()}
-    both["signatures"] = [
-        *both["signatures"],
-        *payer.node.seal(receipt.document, "holder").to_json()["signatures"],
-    ]
+    receipt = signed_for(payer, content["receipt"])
     introduce(payer, shop.builder)
-    assert call(payer, shop.builder, "/peer/countersign", {"receipts": [both]}).status_code == 200
+    assert (
+        call(payer, shop.builder, "/peer/countersign", {"receipts": [receipt.to_json()]}).status_code == 200
+    )
     return receipt.document.id
 
 

@@ -15,7 +15,7 @@ from node_world import Party
 from freehold.core.documents import Asset, Grant
 from freehold.core.http_signature import Request, Stamp, sign_request
 from freehold.core.ids import hash_bytes
-from freehold.core.signing import parse_envelope
+from freehold.core.signing import Envelope, parse_envelope
 from freehold.features.data.rules.table import Table, commitment
 from freehold.features.training.planning import Order, check, plan
 from freehold.features.training.rules.record import RunPlan
@@ -81,10 +81,23 @@ def wish(of: Asset, made: RunPlan | None = None, **changes: Any) -> dict[str, An
     return {**body, **({"plan": made.to_json()} if made else {}), **changes}
 
 
-def granted(caller: Party, owner: Party, asset: Asset, made: RunPlan | None = None, **changes: Any) -> Grant:
-    """A grant by request, not bought; with a plan, for that run."""
+def handed_over(
+    caller: Party, owner: Party, asset: Asset, made: RunPlan | None = None, **changes: Any
+) -> Envelope:
+    """A grant by request, not bought, as its owner signed it; with a plan, for that run."""
     answer = call(caller, owner, "/peer/grants", wish(asset, made, **changes))
     assert answer.status_code == 200, answer.text
-    grant = parse_envelope(answer.json()["grant"]).document
+    return parse_envelope(answer.json()["grant"])
+
+
+def granted(caller: Party, owner: Party, asset: Asset, made: RunPlan | None = None, **changes: Any) -> Grant:
+    """The grant alone."""
+    grant = handed_over(caller, owner, asset, made, **changes).document
     assert isinstance(grant, Grant)
     return grant
+
+
+def signed_for(holder: Party, receipt: dict[str, Any]) -> Envelope:
+    """A receipt with its holder's signature beside the provider's."""
+    envelope = parse_envelope(receipt)
+    return envelope.with_signature(holder.node.seal(envelope.document, "holder").signatures[0])

@@ -11,7 +11,7 @@ from node_world import Party
 from peer_calls import TEST_SALT, call, introduce, planned, stamp
 
 from freehold.core.documents import Asset, Grant
-from freehold.core.signing import Envelope, parse_envelope
+from freehold.core.signing import Envelope
 from freehold.features.models.rules.hashes import model_hash
 from freehold.features.training.checks.replaying import table_json
 from freehold.features.training.rules import record
@@ -46,15 +46,15 @@ class Played:
         """Stamp the plan, get a grant of every owner, say who takes part."""
         stamp(self.builder, self.plan)
         for account, owner in self.owners.items():
-            self.grants[account] = peer_calls.granted(self.builder, owner, self.assets[account], self.plan)
+            envelope = peer_calls.handed_over(self.builder, owner, self.assets[account], self.plan)
+            assert isinstance(envelope.document, Grant)
+            self.grants[account] = envelope.document
+            with self.builder.node.store.transaction() as tx:
+                tx.put(envelope)
         self.begin()
 
     def begin(self) -> None:
         """The honest start."""
-        for account, grant in self.grants.items():
-            envelope = self.owners[account].node.store.get(grant.id)
-            with self.builder.node.store.transaction() as tx:
-                tx.put(envelope)
         self.who = Start({account: grant.id for account, grant in self.grants.items()})
         self.start = self.claim("training_start", {"start": self.who.to_json()})
         grants = [self.builder.node.store.get(grant.id).to_json() for grant in self.grants.values()]
@@ -88,8 +88,7 @@ class Played:
         return self.countersigned(answer.json()["receipt"])
 
     def countersigned(self, receipt: dict[str, Any]) -> Envelope:
-        envelope = parse_envelope(receipt)
-        return envelope.with_signature(self.builder.node.seal(envelope.document, "holder").signatures[0])
+        return peer_calls.signed_for(self.builder, receipt)
 
     def statement(self, receipts: dict[str, Envelope]) -> dict[str, Any]:
         """What an honest builder says of a round."""
