@@ -16,7 +16,7 @@ from eth_hash.auto import keccak
 import freehold
 from freehold.core.errors import FreeholdError
 from freehold.kernel.setting_sources import variable
-from freehold.kernel.settings import Settings
+from freehold.kernel.settings import ADDED, OwnSettings, Settings
 from freehold.shell.cli import json_reference
 
 TARGET = Path(__file__).resolve().parents[1] / "docs" / "reference"
@@ -54,9 +54,11 @@ def errors() -> str:
 
 
 def settings() -> str:
-    tree = ast.parse(inspect.getsource(sys.modules[Settings.__module__]))
-    body = next(node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "Settings").body
-    notes: dict[str, str] = {}
+    tree = ast.parse(inspect.getsource(sys.modules[OwnSettings.__module__]))
+    body = next(
+        node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "OwnSettings"
+    ).body
+    notes = {one.name: one.meaning for one in ADDED}
     for statement, following in itertools.pairwise(body):
         if (
             isinstance(statement, ast.AnnAssign)

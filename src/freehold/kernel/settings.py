@@ -7,27 +7,29 @@ from __future__ import annotations
 
 import json
 import tomllib
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, make_dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
 from freehold import durable
 from freehold.core import origins
 from freehold.core.errors import InvalidInput
+from freehold.kernel import installed
 from freehold.kernel.databases import address
+from freehold.kernel.setting import Setting
 
 DEFAULT_RPC_URL = "http://127.0.0.1:8545"
 DEFAULT_PORT = 7400
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - what they stand for
 """Addresses to listen on that stand for all of the machine, and where programs on it find what listens there."""
-CHOICES = {
+CHOICES: dict[str, tuple[str, ...]] = {
     "log_level": ("debug", "info", "warning", "error"),
     "log_format": ("text", "json"),
     "metrics": ("loopback", "all", "off"),
     "allow_private_peers": ("auto", "yes", "no"),
 }
 """Settings that are one of a few words."""
-LEAST = {
+LEAST: dict[str, int] = {
     "max_table_bytes": 1,
     "max_fee_wei": 0,
     "spend_per_act_micro": 0,
@@ -36,8 +38,6 @@ LEAST = {
     "anchor_least_seconds": 0,
     "gas_per_day": 0,
     "micro_per_eth": 0,
-    "keep_answers_days": 0,
-    "keep_answers_bytes": 0,
     "address_requests_per_minute": 0,
     "peer_requests_per_minute": 0,
     "heavy_requests_at_once": 1,
@@ -46,9 +46,17 @@ LEAST = {
 """The smallest value of settings that are numbers."""
 
 
+ADDED: tuple[Setting, ...] = tuple(
+    one for _, every in installed.said("settings", "SETTINGS") for one in every
+)
+"""Settings of features."""
+CHOICES |= {one.name: one.choices for one in ADDED if one.choices}
+LEAST |= {one.name: one.least for one in ADDED if one.least is not None}
+
+
 @dataclass(frozen=True)
-class Settings:
-    """One node's settings; all of them, with their defaults."""
+class OwnSettings:
+    """One node's settings, as far as no feature adds some, with their defaults."""
 
     name: str = ""
     """What others see; asked for at first start."""
@@ -98,10 +106,6 @@ class Settings:
     """How often a log that has grown is anchored on chain; 0 means only by its owner, and at the end of a run."""
     anchor_least_seconds: int = 3_600
     """Least time between anchors that the end of a run calls for; asking for a proof calls for none."""
-    keep_answers_days: int = 30
-    """How long a sold answer is kept for a retry; 0 means as long as there is room."""
-    keep_answers_bytes: int = 1024 * 1024 * 1024
-    """Room for sold answers that are kept for a retry; an eighth of it for one buyer. The oldest go first."""
     address_requests_per_minute: int = 12_000
     """Requests one network address may send; a sixth of it at once. 0 means any number."""
     peer_requests_per_minute: int = 3_000
@@ -135,9 +139,26 @@ class Settings:
             if getattr(self, name) < least:
                 raise InvalidInput(f"{name} is at least {least}", hint="See docs/reference/settings.md.")
 
-    def with_overrides(self, **given: Any) -> Settings:
+    def with_overrides(self, **given: Any) -> Self:
         """These settings with every value that is not None replaced."""
         return replace(self, **{name: value for name, value in given.items() if value is not None})
+
+
+if TYPE_CHECKING:
+
+    class Settings(OwnSettings):
+        """One node's settings: the kernel's, and those that features add."""
+
+        def __init__(self, **values: Any) -> None: ...
+        def __getattr__(self, name: str) -> Any: ...
+
+else:
+    Settings = make_dataclass(
+        "Settings",
+        [(one.name, type(one.default), field(default=one.default)) for one in ADDED],
+        bases=(OwnSettings,),
+        frozen=True,
+    )
 
 
 def load(home: Path) -> Settings:
@@ -166,7 +187,7 @@ def stored(home: Path) -> dict[str, Any]:
         values = tomllib.loads(path.read_text())
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InvalidInput(f"cannot read {path}: {error}", hint="Mend or delete the file.") from error
-    known = {field.name: field for field in fields(Settings)}
+    known = {one.name: one for one in fields(Settings)}
     for name, value in values.items():
         if name not in known:
             raise InvalidInput(f"{path}: unknown setting {name}", hint=f"Settings are: {', '.join(known)}.")
