@@ -16,8 +16,9 @@ from peer_calls import call, introduce
 from freehold.core.documents import Asset, Terms
 from freehold.core.errors import Conflict, InvalidDocument, InvalidInput, NotAllowed, NotFound
 from freehold.features.data import publishing
-from freehold.features.data.approval import Approval, approval_of, set_approval
+from freehold.features.data.approval import approval_of, set_approval
 from freehold.features.data.licence import Licence
+from freehold.features.data.wire import Approval
 from freehold.features.grants import asking, consent, granting, requests
 from freehold.features.grants.asking import GrantCountered, GrantWaiting
 from freehold.features.grants.consent import Counter, GrantRefused, RequestDecided

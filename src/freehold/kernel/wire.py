@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from freehold.core.documents import Receipt
+from freehold.core.signing import Signature
 from freehold.kernel.operation import Effect, Nothing, Operation, Request
 from freehold.kernel.shape import Gas, Id, Shape, Time, Units
 from freehold.kernel.surface import Dollars
@@ -56,6 +58,15 @@ class Spending(Shape):
     """What the ceiling of 24 hours leaves; null where it is not set."""
     payments: list[PaymentMade]
     """The newest payments, newest first."""
+
+
+class SignedReceipt(Shape):
+    """A receipt with its signatures."""
+
+    document: Receipt
+    """The receipt; its id is the SHA-256 of its canonical JSON (RFC 8785)."""
+    signatures: list[Signature]
+    """EIP-712, by role."""
 
 
 Ceiling = Annotated[int, Field(ge=0, lt=2**53)]

@@ -12,7 +12,8 @@ from freehold.core.errors import FreeholdError, InvalidDocument, InvalidInput, N
 from freehold.core.ids import Ambiguous, resolve, short
 from freehold.core.signing import Envelope, parse_envelope
 from freehold.features.data import publishing
-from freehold.features.data.approval import Approval, approval_of, set_approval
+from freehold.features.data.approval import approval_of, set_approval
+from freehold.features.data.wire import Approval
 from freehold.features.grants import granting
 from freehold.features.models import releasing
 from freehold.features.payments import settling

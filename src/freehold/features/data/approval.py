@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
+from freehold.features.data.wire import Approval
 from freehold.kernel.node import Node
 from freehold.kernel.store import Transaction
 
-Approval = Literal["automatic", "ask"]
 USUAL: Approval = "automatic"
 """Where nothing is said."""
 

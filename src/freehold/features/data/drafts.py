@@ -11,9 +11,10 @@ from typing import Any, Literal, Self
 from freehold.core import epsilons
 from freehold.core.errors import Conflict, FreeholdError, InvalidInput, NotFound
 from freehold.features.data import publishing
-from freehold.features.data.approval import USUAL, Approval
+from freehold.features.data.approval import USUAL
 from freehold.features.data.licence import EPSILON_LIFE_MICRO, EPSILON_RUN_MICRO, Licence, Rows
 from freehold.features.data.rules.profile import Profile, profile, reduce
+from freehold.features.data.wire import Approval
 from freehold.kernel.node import Node
 from freehold.kernel.web.forms import Upload, file_name
 

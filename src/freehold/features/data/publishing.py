@@ -11,7 +11,7 @@ from typing import Any
 from freehold.core.documents import Asset, Content
 from freehold.core.errors import InvalidInput, NotAllowed, Unavailable
 from freehold.core.signing import Envelope
-from freehold.features.data.approval import USUAL, Approval, approval_of, set_approval
+from freehold.features.data.approval import USUAL, approval_of, set_approval
 from freehold.features.data.licence import ALL_ROWS, EPSILON_LIFE_MICRO, EPSILON_RUN_MICRO, Licence, Rows
 from freehold.features.data.offering import is_offered, withdraw
 from freehold.features.data.rules import distinct
@@ -19,6 +19,7 @@ from freehold.features.data.rules import table as tables
 from freehold.features.data.rules.distinct import Distinct
 from freehold.features.data.rules.stored import from_canonical_bytes
 from freehold.features.data.rules.table import Table
+from freehold.features.data.wire import Approval
 from freehold.features.privacy import lines
 from freehold.features.privacy.rules import privacy, promises
 from freehold.features.training.rules import expected

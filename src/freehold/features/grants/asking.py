@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
-from typing import Any, Literal, NoReturn
-
-from pydantic import with_config
-from typing_extensions import TypedDict
+from typing import Any, NoReturn
 
 from freehold.core.documents import Action, Asset, Terms
 from freehold.core.errors import Conflict, InvalidDocument, InvalidInput, NotFound, Unavailable
@@ -15,16 +12,14 @@ from freehold.core.ids import resolve
 from freehold.core.terms import require_within
 from freehold.features.grants.consent import GrantRefused
 from freehold.features.grants.issuing import parse_terms, request_id
-from freehold.features.grants.requests import OfferRow, offer_id, offer_row, shown_text
+from freehold.features.grants.requests import offer_id, offer_row, shown_text
+from freehold.features.grants.wire import AskRow
 from freehold.kernel.feature import Question
 from freehold.kernel.host import Host
 from freehold.kernel.node import Node
 from freehold.kernel.people import known_as
 from freehold.kernel.registry import everything
 from freehold.kernel.rights.plans import Plan
-from freehold.kernel.shape import STRICT, Account, Count, Id, Time, Units
-
-AskState = Literal["asked", "waiting", "countered", "refused", "dropped"]
 
 
 class GrantWaiting(Unavailable):
@@ -43,44 +38,6 @@ class AskDropped(Conflict):
     """The request was dropped here and is not made again."""
 
     code = "grant.dropped"
-
-
-@with_config(STRICT)
-class AskRow(TypedDict):
-    """A request as the asker is shown it."""
-
-    id: Id
-    """The request."""
-    state: AskState
-    """Where it stands."""
-    asset: Id
-    """What is asked for."""
-    asset_name: str
-    """As its owner calls it."""
-    owner: Account
-    """Who decides."""
-    owner_name: str
-    """As it calls itself."""
-    action: Action
-    """What the grant is to allow."""
-    purpose: str | None
-    """None is the asset's first."""
-    max_uses: Count | None
-    """None is as many as the terms allow."""
-    spend_cap_units: Units
-    """Most that its uses may cost; 0 where uses are not charged."""
-    price_units: Units
-    """As published."""
-    asked_at: Time
-    """When it was made."""
-    job: str
-    """Training job it was made for; else empty."""
-    offer: OfferRow | None
-    """Other terms the owner offers; null for none."""
-    reason: str
-    """Of a refusal; else empty."""
-    ask_again_at: Time
-    """After a refusal; else 0."""
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,8 @@ from freehold.features.data.approval import approval_of
 from freehold.features.data.offering import is_offered
 from freehold.features.grants import requests
 from freehold.features.grants.issuing import Wish, make_grant, parse_terms, planned
-from freehold.features.grants.requests import LAPSE_SECONDS, RequestRow, State, offer_id, row, shown_text
+from freehold.features.grants.requests import LAPSE_SECONDS, offer_id, row, shown_text
+from freehold.features.grants.wire import RequestRow, State
 from freehold.kernel import pending
 from freehold.kernel.node import Node
 from freehold.kernel.store import Transaction

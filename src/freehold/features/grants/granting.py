@@ -20,6 +20,7 @@ from freehold.features.grants.issuing import (
     planned,
     read_wish,
 )
+from freehold.features.grants.wire import AskRow
 from freehold.kernel import ceiling, logbook, pending
 from freehold.kernel.ceiling import Act, Payment
 from freehold.kernel.node import Node
@@ -196,7 +197,7 @@ def take(node: Node, peers: Peers, prefix: str, at_most_units: int | None = None
     )
 
 
-def drop(node: Node, peers: Peers, prefix: str) -> asking.AskRow:
+def drop(node: Node, peers: Peers, prefix: str) -> AskRow:
     """Forget a request, here at once and at the owner's node if it answers."""
     dropped = asking.drop(node, prefix)
     with contextlib.suppress(FreeholdError):  # there it lapses by itself

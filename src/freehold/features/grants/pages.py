@@ -10,7 +10,7 @@ from freehold.core import epsilons, money
 from freehold.core.documents import Asset, Grant
 from freehold.core.errors import FreeholdError, InvalidInput, NotFound
 from freehold.features.grants import asking, consent, granting, requests
-from freehold.features.grants.requests import PlannedRow, RequestRow
+from freehold.features.grants.wire import PlannedRow, RequestRow
 from freehold.features.privacy.rules import promises
 from freehold.kernel.node import Node
 from freehold.kernel.web import paying

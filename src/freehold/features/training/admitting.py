@@ -15,7 +15,7 @@ from freehold.core.canonical import canonical_bytes
 from freehold.core.documents import REVEALS, Asset, Terms
 from freehold.core.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from freehold.core.ids import hash_bytes
-from freehold.features.grants.requests import RequestedRun
+from freehold.features.grants.wire import RequestedRun
 from freehold.features.privacy import budget
 from freehold.features.privacy.rules import privacy
 from freehold.features.training.requested import Requested

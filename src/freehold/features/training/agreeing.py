@@ -21,8 +21,9 @@ from freehold.chain.errors import (
 from freehold.core.documents import Asset
 from freehold.core.errors import FreeholdError, Unavailable
 from freehold.features.data.approval import approval_of
-from freehold.features.grants.asking import AskRow, GrantCountered, GrantWaiting, still_waiting
+from freehold.features.grants.asking import GrantCountered, GrantWaiting, still_waiting
 from freehold.features.grants.granting import NotEnoughDollars, obtain
+from freehold.features.grants.wire import AskRow
 from freehold.features.training.admitting import NotStamped
 from freehold.features.training.rules.record import RunPlan, has_quorum
 from freehold.kernel.ceiling import SpendingRefused, SpendingUnset

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from freehold.features.grants.requests import PlannedRow, RequestedRun
+from freehold.features.grants.wire import PlannedRow, RequestedRun
 from freehold.features.privacy import budget
 from freehold.features.privacy.rules import privacy
 from freehold.features.training.rules.record import RunPlan

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from freehold.kernel.shape import Account, Bps, Count, Gas, Id, Shape, Units
-from freehold.shell.answers.proof import SignedReceipt
+from freehold.kernel.wire import SignedReceipt
 
 
 class Output(Shape):

@@ -6,10 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from freehold.core.documents import Action, Receipt
-from freehold.core.signing import Signature
+from freehold.core.documents import Action
+from freehold.features.data.wire import AssetRow
 from freehold.kernel.shape import SOMETIMES, Account, Bps, Count, Gas, Id, Shape, Time, Units
-from freehold.shell.answers.market import AssetRow
 
 
 class ReceiptRow(Shape):
@@ -50,15 +49,6 @@ class Receipts(Shape):
     """Oldest first."""
     total: Count
     """All there are, listed or not."""
-
-
-class SignedReceipt(Shape):
-    """A receipt with its signatures."""
-
-    document: Receipt
-    """The receipt; its id is the SHA-256 of its canonical JSON (RFC 8785)."""
-    signatures: list[Signature]
-    """EIP-712, by role."""
 
 
 class LineageNode(Shape):

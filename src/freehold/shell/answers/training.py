@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from freehold.features.grants.asking import AskRow
+from freehold.features.data.wire import AssetRow
+from freehold.features.grants.wire import AskRow
 from freehold.kernel.shape import SOMETIMES, Account, Bps, Count, Gas, Id, Reason, Shape, Time, Units
-from freehold.shell.answers.market import AssetRow
 
 Step = Literal["plan", "grants", "rounds", "open", "value", "agree", "release", "done", "withheld"]
 Level = Literal["noised", "update"]

@@ -17,6 +17,7 @@ from freehold.core.documents import Party
 from freehold.core.errors import NotFound
 from freehold.kernel.cli.building import Command
 from freehold.kernel.shape import Failure
+from freehold.kernel.wire import SignedReceipt
 from freehold.shell.answers import market, money, proof, state, training
 from freehold.shell.cli import commands, shapes
 
@@ -47,7 +48,7 @@ _OWN: dict[str, tuple[type[BaseModel], ...]] = {
     "freehold predict": (money.Prediction,),
     "freehold earnings": (money.Earnings,),
     "freehold claim": (money.Claims,),
-    "freehold receipts": (proof.Receipts, proof.SignedReceipt),
+    "freehold receipts": (proof.Receipts, SignedReceipt),
     "freehold lineage": (proof.Lineage,),
     "freehold evidence": (shapes.EvidenceWritten,),
     "freehold verify": (shapes.Verification,),

@@ -32,6 +32,7 @@ from freehold.kernel.http import monitoring
 from freehold.kernel.http.gate import Unauthorised
 from freehold.kernel.node import Node
 from freehold.kernel.shape import Gas, said
+from freehold.kernel.wire import SignedReceipt
 from freehold.shell import viewing
 from freehold.shell.answers import market, money, proof, state
 from freehold.shell.answers import training as trained
@@ -338,7 +339,7 @@ def _proof_routes(routes: APIRouter, host: Host) -> None:
     def receipts(limit: Annotated[int, Field(ge=1, le=10_000)] = 100) -> dict[str, Any]:
         return viewing.receipts(node, limit)
 
-    @routes.get("/receipts/{receipt_id}", **said(proof.SignedReceipt))
+    @routes.get("/receipts/{receipt_id}", **said(SignedReceipt))
     def receipt(receipt_id: str) -> dict[str, Any]:
         return node.store.get(viewing.find_receipt(node, receipt_id)).to_json()
 

@@ -9,8 +9,9 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from freehold.features.data import publishing
-from freehold.features.data.approval import USUAL, Approval
+from freehold.features.data.approval import USUAL
 from freehold.features.data.licence import EPSILON_LIFE_MICRO, EPSILON_RUN_MICRO, Licence, Rows
+from freehold.features.data.wire import Approval
 from freehold.kernel.host import Host
 from freehold.kernel.shape import said
 from freehold.shell.answers import market

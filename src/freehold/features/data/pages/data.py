@@ -11,6 +11,7 @@ from freehold.core import epsilons
 from freehold.core.documents import Asset, Grant, Receipt
 from freehold.core.errors import NotFound, Unavailable
 from freehold.features.data import approval, offering, publishing
+from freehold.features.data.wire import Approval
 from freehold.features.earnings.ledger import Ledger
 from freehold.features.grants import granting
 from freehold.features.privacy import budget
@@ -150,7 +151,7 @@ def _uses(node: Node, asset: Asset) -> list[dict[str, Any]]:
 def set_approval(visit: Visit) -> Response:
     """Ask first, or let the terms decide."""
     asset = _own(visit)
-    chosen: approval.Approval = "automatic" if visit.form.text("approval") == "automatic" else "ask"
+    chosen: Approval = "automatic" if visit.form.text("approval") == "automatic" else "ask"
     with visit.node.store.transaction() as tx:
         approval.set_approval(tx, asset.id, chosen)
     said = {
