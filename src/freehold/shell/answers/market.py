@@ -7,7 +7,7 @@ from typing import Literal
 from freehold.core.documents import Action, Party
 from freehold.features.data.wire import AssetRow
 from freehold.features.grants.wire import AskRow, RequestRow
-from freehold.kernel.shape import Account, Bps, Count, Epsilon, Gas, Id, Shape, Time, Units
+from freehold.kernel.shape import Account, Bps, Count, Gas, Id, Shape, Time, Units
 
 
 class TableShown(Shape):
