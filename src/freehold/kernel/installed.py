@@ -7,15 +7,24 @@ imports by name; commands, migrations and the registry get features here, so tha
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
+from freehold.core.errors import FreeholdError
+
 PACKAGE = "freehold.features"
 KERNEL = "kernel"
 """What the kernel adds stands in files of the same names."""
+
+
+class FeaturesClash(FreeholdError):
+    """Two features say the same name, or one needs what is not there: a fault of the program."""
+
+    code = "features.clash"
 
 
 def owners() -> tuple[str, ...]:
@@ -42,3 +51,14 @@ def said(name: str, variable: str) -> Iterator[tuple[str, Any]]:
         module = part(feature, name)
         if module is not None and hasattr(module, variable):
             yield feature, getattr(module, variable)
+
+
+def require_once(what: str, names: Iterable[str]) -> None:
+    """Refuse what is said twice.
+
+    Raises:
+        FeaturesClash.
+    """
+    twice = sorted(name for name, count in Counter(names).items() if count > 1)
+    if twice:
+        raise FeaturesClash(f"{what} {twice[0]} is said twice")

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache, cached_property
 from typing import Any, TypeVar
 
-from freehold.core.errors import FreeholdError, InvalidInput
+from freehold.core.errors import InvalidInput
 from freehold.kernel import installed
 from freehold.kernel.feature import Action, Feature, PeerCall, Question
 from freehold.kernel.host import Host
+from freehold.kernel.installed import FeaturesClash, require_once
 from freehold.kernel.node import Node
 from freehold.kernel.operation import Bound, Operation
 from freehold.kernel.own import OWN
@@ -21,10 +22,28 @@ A = TypeVar("A")
 V = TypeVar("V")
 
 
-class FeaturesClash(FreeholdError):
-    """Two features say the same name, or one needs what is not there: a fault of the program."""
+_ONCE: dict[str, Callable[[Feature], Iterable[str]]] = {
+    "feature": lambda one: (one.name,),
+    "operation": lambda one: (bound.operation.name for bound in one.operations),
+    "route": lambda one: (
+        f"{bound.operation.verb} {_place(bound.operation.path)}" for bound in one.operations
+    ),
+    "method": lambda one: (bound.operation.method for bound in one.operations),
+    "peer call": lambda one: (call.path for call in one.peer_calls),
+    "page": lambda one: (f"{page.method} {_place(page.path)}" for page in one.pages),
+    "menu entry": lambda one: (entry.path for entry in one.menu),
+    "act on chain": lambda one: one.once,
+    "finder": lambda one: one.finders,
+    "topic": lambda one: one.topics,
+    "action": lambda one: (action.name for action in one.actions),
+    "metric": lambda one: (metric.name for metric in one.metrics),
+}
+"""What no two may say; commands besides, where they are put together."""
 
-    code = "features.clash"
+
+def _place(path: str) -> str:
+    """A path whose parts in braces match each other's, whatever they are called."""
+    return re.sub(r"{\w+}", "{}", path)
 
 
 class Registry:
@@ -39,19 +58,8 @@ class Registry:
                     f"{feature.name} needs {', '.join(sorted(missing))}, which comes later or not"
                 )
             known.add(feature.name)
-        self._require_once("feature", (one.name for one in features))
-        self._require_once("operation", (one.operation.name for one in self.operations))
-        self._require_once("route", (f"{one.operation.verb} {one.operation.path}" for one in self.operations))
-        self._require_once("method", (one.operation.method for one in self.operations))
-        self._require_once("peer call", (one.path for one in self.every("peer_calls")))
-        self._require_once("page", (f"{one.method} {one.path}" for one in self.every("pages")))
-        self._require_once("menu entry", (one.path for one in self.every("menu")))
-        self._require_once("act on chain", (act for one in features for act in one.once))
-        self._require_once("finder", (kind for one in features for kind in one.finders))
-        for words in ("actions", "metrics"):
-            self._require_once(
-                words.removesuffix("s").replace("_", " "), (one.name for one in self.every(words))
-            )
+        for what, names in _ONCE.items():
+            require_once(what, (name for one in features for name in names(one)))
 
     def every(self, what: str) -> Iterator[Any]:
         """What all features say under one heading, in their order."""
@@ -132,12 +140,6 @@ class Registry:
                 continue
             ids[name] = [find(host, one) for one in said] if isinstance(said, list) else find(host, said)
         return request.model_copy(update=ids) if ids else request
-
-    @staticmethod
-    def _require_once(what: str, names: Iterable[str]) -> None:
-        twice = sorted(name for name, count in Counter(names).items() if count > 1)
-        if twice:
-            raise FeaturesClash(f"{what} {twice[0]} is said by two features")
 
 
 @cache

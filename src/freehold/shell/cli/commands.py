@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib import import_module
 from typing import Any
@@ -13,6 +13,7 @@ import typer
 from freehold.kernel import installed
 from freehold.kernel.cli import building
 from freehold.kernel.cli.building import Command
+from freehold.kernel.installed import require_once
 from freehold.shell.cli.examples import illustrate
 
 FIRST = ("quickstart.command", "shell.cli.node")
@@ -23,7 +24,11 @@ LAST = tuple(
 
 
 def of(owner: str) -> dict[str, Command]:
-    """Commands of one owner by their words: those that are just an operation, and those written by hand."""
+    """Commands of one owner by their words: those that are just an operation, and those written by hand.
+
+    Raises:
+        FeaturesClash.
+    """
     terminal, wire = installed.part(owner, "terminal"), installed.part(owner, "wire")
     if terminal is None or wire is None:
         return {}
@@ -31,7 +36,9 @@ def of(owner: str) -> dict[str, Command]:
     plain = {
         one.name.replace(".", " "): building.plain(one, views[one]) for one in wire.OPERATIONS if one in views
     }
-    return {**plain, **getattr(terminal, "COMMANDS", {})}
+    by_hand: dict[str, Command] = getattr(terminal, "COMMANDS", {})
+    require_once("command", (*plain, *by_hand))
+    return plain | by_hand
 
 
 def groups(owner: str) -> dict[str, str]:
@@ -83,10 +90,23 @@ def built(owner: str) -> Any:
 
 
 def index() -> dict[str, tuple[str, str]]:
-    """First word -> (owner, first sentence), in the order of `--help`."""
+    """First word -> (owner, first sentence), in the order of `--help`.
+
+    Raises:
+        FeaturesClash: two say the same command, or add to one group.
+    """
     owners = [*FIRST, *installed.owners(), *LAST]
+    return indexed((owner, built(owner).commands) for owner in owners)
+
+
+def indexed(built: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[str, tuple[str, str]]:
+    """The index of owners' commands by their first words.
+
+    Raises:
+        FeaturesClash.
+    """
+    found = [(word, owner, command) for owner, commands in built for word, command in commands.items()]
+    require_once("command", (word for word, _, _ in found))
     return {
-        word: (owner, inspect.cleandoc(command.help or "").split("\n")[0])
-        for owner in owners
-        for word, command in built(owner).commands.items()
+        word: (owner, inspect.cleandoc(command.help or "").split("\n")[0]) for word, owner, command in found
     }
