@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +22,28 @@ from freehold.features.data.rules.table import Table
 from freehold.features.data.wire import Approval
 from freehold.features.privacy import lines
 from freehold.features.privacy.rules import privacy, promises
-from freehold.features.training.rules import expected
-from freehold.features.training.rules.updates import TooLittleBudget
 from freehold.kernel import custody
+from freehold.kernel.feature import Question
 from freehold.kernel.node import Node
+from freehold.kernel.registry import everything
 from freehold.kernel.store import Transaction
 from freehold.vault.vault import Sealed
 
 SALT_BYTES = 32
+
+
+@dataclass(frozen=True)
+class NoiseCost(Question[int | None]):
+    """What the noise of a run on one table alone costs a model of it, in basis points; None: nothing else is left.
+
+    Answered by what learns from tables.
+    """
+
+    rows: int
+    columns: int
+    epsilon_micro: int
+    delta_exponent: int
+    rows_each: int
 
 
 def inspect(
@@ -49,7 +63,10 @@ def inspect(
     joined = lines.meeting(node, _fingerprints(node, found), supersedes.id if supersedes else None)
     own = privacy.delta_exponent_for(found.table.rows)
     delta_exponent = max([own, *(promise.delta_exponent for promise in joined)])
-    loss = _expected_loss_bps(found.table, epsilon_run_micro, delta_exponent, rows.rows_each)
+    alone = NoiseCost(
+        found.table.rows, len(found.table.columns), epsilon_run_micro, delta_exponent, rows.rows_each
+    )
+    losses = everything().ask(node, alone)
     return {
         "file": path.name,
         "rows": found.table.rows,
@@ -67,10 +84,10 @@ def inspect(
             promises.of_run(epsilon_run_micro, delta_exponent, rows.rows_each),
             promises.of_life(epsilon_life_micro, delta_exponent, rows.rows_each),
             promises.unit(rows.rows_each),
-            promises.cost(found.table.rows, epsilon_run_micro, loss),
+            *(promises.cost(found.table.rows, epsilon_run_micro, loss) for loss in losses),
         ],
         "delta_exponent": delta_exponent,
-        "expected_loss_bps": loss,
+        "expected_loss_bps": losses[0] if losses else None,
         "lines": [promise.line for promise in joined],
         "size_bytes": path.stat().st_size,
     }
@@ -161,17 +178,6 @@ def _schema(table: Table, rows: Rows, bounds: distinct.Bounds) -> dict[str, Any]
         **({"rows_each": rows.rows_each} if rows.rows_each > 1 else {}),
         **({"bounds": {name: list(pair) for name, pair in bounds.items()}} if bounds else {}),
     }
-
-
-def _expected_loss_bps(table: Table, epsilon_micro: int, delta_exponent: int, rows_each: int) -> int | None:
-    """None where no noise of the sampler is enough."""
-    try:
-        found = expected.expected_loss(
-            (table.rows,), len(table.columns), epsilon_micro, delta_exponent, rows_each
-        )
-    except TooLittleBudget:
-        return None
-    return found.loss_bps
 
 
 def seal_table(node: Node, tx: Transaction, table: Table, salt: bytes) -> Sealed:

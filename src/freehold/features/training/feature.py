@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from freehold.features.data.publishing import NoiseCost
 from freehold.features.grants.asking import Ordered, Settled, WhatFor
-from freehold.features.training import admitting, auditing, holding
+from freehold.features.training import admitting, auditing, holding, previewing
 from freehold.features.training.collecting import evidence_of
 from freehold.features.training.jobs import Jobs
 from freehold.features.training.lending import Lender
@@ -85,7 +86,7 @@ FEATURE = Feature(
     actions=(
         Action("train", "trains on it together with others, where it lies", pays="owner", plans=admitting),
     ),
-    answers={WhatFor: _ordered},
+    answers={WhatFor: _ordered, NoiseCost: previewing.noise_cost},
     listens={Settled: lambda host, event: host.part(Jobs).resume(event.once_for)},
     metrics=(
         Metric(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from freehold.features.data.publishing import NoiseCost
 from freehold.features.privacy.rules import privacy
 from freehold.features.training.admitting import uses_of
 from freehold.features.training.planning import Order, check, grants_units, plan, require_allowed
 from freehold.features.training.rules import expected
+from freehold.features.training.rules.updates import TooLittleBudget
 from freehold.kernel import ceiling
 from freehold.kernel.node import Node
 from freehold.kernel.peers import Peers
@@ -46,3 +48,14 @@ def preview(node: Node, peers: Peers, order: Order) -> dict[str, Any]:
         "gas": ceiling.gas(node, "purchase") * sum(1 for asset in assets if grants_units([asset])),
         **{name: known[name] for name in ("spend_per_act_micro", "spend_per_day_micro", "spent_units")},
     }
+
+
+def noise_cost(_: Node, asked: NoiseCost) -> int | None:
+    """What the noise of a run on one table alone costs; None where no noise of the sampler is enough."""
+    try:
+        found = expected.expected_loss(
+            (asked.rows,), asked.columns, asked.epsilon_micro, asked.delta_exponent, asked.rows_each
+        )
+    except TooLittleBudget:
+        return None
+    return found.loss_bps
