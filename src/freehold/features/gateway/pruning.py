@@ -9,6 +9,7 @@ it could keep answers here for good by not signing.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 from freehold.core.documents import Receipt
 from freehold.core.signing import read_envelope
@@ -66,7 +67,7 @@ def _step(node: Node, before: int) -> tuple[int, int]:
             break
         old, start = old + 1, position
         if receipt.provider == node.account:
-            keys.append((_key(receipt), receipt.id))
+            keys.append((key_of(receipt.holder, receipt.evidence), receipt.id))
     if not old:
         return 0, 0
     with node.store.transaction() as tx:
@@ -108,9 +109,11 @@ def _add(tx: Transaction, buyer: str, size: int) -> tuple[int, int]:
     return found[0], found[1]
 
 
-def _key(receipt: Receipt) -> str:
-    """Under which the gateway kept the answer that a receipt is for."""
-    evidence = receipt.evidence
+def key_of(payer: str, evidence: Mapping[str, str | int]) -> str:
+    """Under which the answer is kept that a payment buys, by what its receipt says of it.
+
+    The payer is in it, or a stranger could ask for another's answer by the channel's name.
+    """
     if "channel" in evidence:
-        return f"voucher:{receipt.holder}:{evidence['channel']}:{evidence['cumulative_units']}"
-    return f"transfer:{receipt.holder}:{str(evidence['payment']).removeprefix('0x')}"
+        return f"voucher:{payer}:{evidence['channel']}:{evidence['cumulative_units']}"
+    return f"transfer:{payer}:{str(evidence['payment']).removeprefix('0x')}"

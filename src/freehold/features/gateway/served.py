@@ -82,10 +82,12 @@ def prediction(
     question: Question,
     payer: str,
     grant: Grant | Callable[[int, int], Grant],
+    payment: dict[str, str | int],
     **more: Any,
 ) -> Use:
-    """The use that one call is, however it is paid."""
+    """The use that one call is, however it is paid; `payment` is what its receipt says of that."""
     return Use(
+        key=pruning.key_of(payer, payment),
         request=question.hash,
         grant=grant,
         asset=served.asset,
@@ -94,6 +96,7 @@ def prediction(
         rows=len(question.rows),
         payee=served.quote.pool,
         reason=REASON,
+        evidence={"request": question.hash, **payment},
         **more,
     )
 

@@ -174,14 +174,9 @@ class Gateway:
             question,
             grant.holder,
             grant,
-            # the payer is in both, or a stranger could ask for another's answer, or hold it up, by the channel's name
-            key=f"voucher:{grant.holder}:{voucher.channel}:{voucher.cumulative_units}",
+            {"channel": voucher.channel, "cumulative_units": voucher.cumulative_units},
+            # with the payer, or a stranger could hold up another's calls by the channel's name
             alone=(f"channel:{grant.holder}:{voucher.channel}",),
-            evidence={
-                "request": question.hash,
-                "channel": voucher.channel,
-                "cumulative_units": voucher.cumulative_units,
-            },
             standing=lambda: standing(node, grant, revoked=lambda _, one: self._facts.revoked(one, head())),
         )
 

@@ -65,27 +65,25 @@ class Transfers:
                 hint="Sign exactly the price: nothing would give the rest back.",
             )
         nonce = transfer.nonce(pool)
-        key = f"transfer:{transfer.payer}:{nonce.hex()}"
 
         def standing() -> Standing:
             """As it stood when the payment was accepted, however late the answer is."""
-            now = (node.store.state(key) or {"at": node.now()})["at"]
+            now = (node.store.state(use.key) or {"at": node.now()})["at"]
             return Standing(now=now, uses=0, spent_units=0, revoked=False, purchased=True)
 
         def work(at: int) -> Done:
             # before any money moves: a question that cannot be answered is refused here
             answer = served.answer(question)
-            intent = self._begin(served, question, transfer, key, at)
-            self._collect(transfer, pool, nonce, intent, key)
-            return done(node, key, answer, lambda tx: tx.delete(key))
+            intent = self._begin(served, question, transfer, use.key, at)
+            self._collect(transfer, pool, nonce, intent, use.key)
+            return done(node, use.key, answer, lambda tx: tx.delete(use.key))
 
         use = prediction(
             served,
             question,
             transfer.payer,
             lambda index, at: self._grant(served, transfer, at, index),
-            key=key,
-            evidence={"request": question.hash, "payment": "0x" + nonce.hex()},
+            {"payment": "0x" + nonce.hex()},
             standing=standing,
         )
         return sold(node, use, work)

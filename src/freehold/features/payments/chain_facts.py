@@ -16,6 +16,7 @@ from freehold.core.documents import Grant
 from freehold.core.ids import hash_bytes
 from freehold.features.payments.rules.channel import ChannelState
 from freehold.kernel.node import Node
+from freehold.kernel.rights.standing import revocations
 
 MAX_REMEMBERED = 4_096
 MAX_AGE_SECONDS = 2.0
@@ -46,7 +47,7 @@ class ChainFacts:
 
     def revoked(self, grant: Grant, head: int) -> bool:
         """Whether the issuer took the grant back: by its log here, or by its bit on chain."""
-        if self._node.store.find("claim", "revocation", grant.id, limit=1):
+        if revocations(self._node, grant):
             return True
         issuer, index = grant.issuer, grant.revocation_index
         return self._at(
