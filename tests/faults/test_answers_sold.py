@@ -116,7 +116,8 @@ def test_one_buyer_gets_its_ration_and_no_more(by_call: Shop, world: World, rati
         assert shop.builder.node.store.states("voucher:") == before, "nothing was charged"
         # neither another channel and grant, nor a transfer, nor a new process helps the same account
         hand = Hand.open(shop, greedy)
-        shop.builder.gateway = serving.Gateway(shop.builder.node)
+        with pytest.raises(RationSpent):
+            serving.Gateway(shop.builder.node).predict(shop.body(3, 40), hand.voucher(PRICE))
         assert shop.post(shop.body(3, 40), hand.voucher(PRICE)).json()["code"] == RationSpent.code
         transfer = to_header(shop.deposit(greedy))
         units = greedy.node.balance_units()
