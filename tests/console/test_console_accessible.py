@@ -11,7 +11,7 @@ from node_world import World
 
 from freehold.features.grants import granting
 from freehold.features.grants.asking import GrantWaiting
-from freehold.shell import viewing
+from freehold.features.identity import peers
 
 AXE = Path(__file__).resolve().parents[1] / "clients" / "node_modules" / "axe-core" / "axe.min.js"
 PATHS = (
@@ -57,11 +57,11 @@ def _asked(console: Console, world: World, table: Path, asset: str) -> tuple[str
     asks_first = {"path": str(table), "label": "label", "name": "Asks first", "approval": "ask"}
     other = console.api("/publish", asks_first)["asset"]["id"]
     builder = world.party("Builder")
-    viewing.add_peer(builder.services, console.origin)
-    node, peers = builder.node, builder.services.peers
+    peers.add(builder.services, console.origin)
+    node, clients = builder.node, builder.services.peers
     with pytest.raises(GrantWaiting):
-        granting.obtain(node, peers, node.asset(other), "derive", max_uses=3)
-    grant = granting.obtain(node, peers, node.asset(asset), "derive", max_uses=3)
+        granting.obtain(node, clients, node.asset(other), "derive", max_uses=3)
+    grant = granting.obtain(node, clients, node.asset(asset), "derive", max_uses=3)
     return console.api("/requests")["requests"][0]["id"], grant.id
 
 

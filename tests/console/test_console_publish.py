@@ -16,13 +16,13 @@ from freehold.core.errors import NotFound
 from freehold.features.grants import asking, granting
 from freehold.features.grants.asking import GrantWaiting
 from freehold.features.grants.consent import GrantRefused
-from freehold.shell import viewing
+from freehold.features.identity import peers
 
 
 @pytest.fixture(scope="module")
 def builder(world: World, console: Console) -> Party:
     made = world.party("Builder <b>& Sons</b>")
-    viewing.add_peer(made.services, console.origin)
+    peers.add(made.services, console.origin)
     return made
 
 
@@ -65,7 +65,7 @@ def publish(
 
 
 def ask(builder: Party, asset_id: str, uses: int) -> Any:
-    viewing.refresh(builder.services)
+    peers.refresh(builder.services)
     asset = builder.node.asset(asset_id)
     return granting.obtain(builder.node, builder.services.peers, asset, "derive", max_uses=uses)
 
@@ -157,7 +157,7 @@ def test_refusing_says_why(console: Console, page, builder: Party, tmp_path):
 def test_a_new_version_takes_the_place_of_the_old(console: Console, page, builder: Party, tmp_path):
     address = publish(page, console, patients(tmp_path / "yearly.csv"), approval="Automatic")
     (old,) = [one for one in console.api("/assets")["assets"] if one["name"] == "Yearly"]
-    viewing.refresh(builder.services)
+    peers.refresh(builder.services)
     page.goto(address)
     page.get_by_role("link", name="New version").click()
     page.get_by_label("Choose a CSV or Parquet file").set_input_files(patients(tmp_path / "more.csv", 90))

@@ -15,7 +15,7 @@ from peer_calls import call, introduce
 
 from freehold.core.documents import Asset, Terms
 from freehold.core.errors import Conflict, InvalidDocument, InvalidInput, NotAllowed, NotFound
-from freehold.features.data import publishing
+from freehold.features.data import finding, publishing
 from freehold.features.data.approval import approval_of, set_approval
 from freehold.features.data.licence import Licence
 from freehold.features.data.wire import Approval
@@ -93,7 +93,7 @@ def test_a_request_waits_once_however_often_it_is_asked_and_is_paid_when_accepte
 
 def test_who_asks_first_is_seen_in_the_catalogue_and_in_search(two: Two) -> None:
     automatic = two.publish("automatic")
-    shown = {row["id"]: row["approval"] for row in publishing.search(two.buyer.node, "", "dataset")}
+    shown = {row["id"]: row["approval"] for row in finding.search(two.buyer.node, "", "dataset")}
     assert (shown[two.asset.id], shown[automatic.id]) == ("ask", "automatic")
     grant = granting.obtain(two.buyer.node, two.buyer.services.peers, automatic, "infer")
     assert grant.asset == automatic.id

@@ -8,6 +8,7 @@ from node_world import Party, World, require_sound
 
 from freehold.core.ids import sha256_hex
 from freehold.core.signing import parse_envelope
+from freehold.features.data import catalogue
 from freehold.features.earnings import earning
 from freehold.features.gateway import serving
 from freehold.features.gateway.rules.answer import output_hash, request_body
@@ -172,12 +173,11 @@ def test_sold_grants_count_as_earnings(world: World) -> None:
     (owner,) = world.owners(1, price_units=7_000)
     buyer = world.party("reader")
     buyer.knows(owner)
-    from freehold.features.data import publishing
     from freehold.features.grants.granting import obtain
 
     asset = next(
         item.document
-        for item in publishing.catalogue(owner.node)
+        for item in catalogue.offered(owner.node)
         if item.document.body["asset_kind"] == "dataset"
     )
     assert earning.overview(owner.node)["sold_units"] == 0

@@ -15,16 +15,15 @@ from node_world import (
 
 from freehold.core.documents import Claim
 from freehold.core.ids import hash_bytes, sha256_hex
-from freehold.features.data import publishing
+from freehold.features.data import catalogue
 from freehold.features.data.publishing import open_table
 from freehold.features.grants import granting
-from freehold.features.models import releasing
+from freehold.features.models import releasing, shown
 from freehold.features.models.rules.split import SplitTree
 from freehold.features.privacy import budget
 from freehold.features.training.lending import noise_seed
 from freehold.features.training.rules import record
 from freehold.features.training.rules.record import Start
-from freehold.shell import viewing
 
 ROUNDS = 4
 PRICE_UNITS = 5_000_000
@@ -55,7 +54,7 @@ def trained(world: World) -> Trained:
 def test_the_run_ends_with_a_model_on_offer_that_names_its_sources(trained: Trained) -> None:
     assert (trained.job["step"], trained.job["error"], trained.job["absent"]) == ("done", None, {})
     assert {source.asset for source in trained.model.derived_from} == set(trained.stored["assets"])
-    assert trained.model in [e.document for e in publishing.catalogue(trained.builder.node)]
+    assert trained.model in [e.document for e in catalogue.offered(trained.builder.node)]
     assert trained.model.terms.actions == ("infer",)
     assert trained.model.schema_["metrics"]["correct"] > 20, "half of 40 rows would be guessing"
 
@@ -152,7 +151,7 @@ def test_owners_learn_of_their_shares_without_asking(trained: Trained) -> None:
 
 
 def viewing_shares(builder: Party, model_id: str) -> list[tuple[str, int]]:
-    found = viewing.model(builder.node, model_id)
+    found = shown.model(builder.node, model_id)
     return [(item["account"], item["share_bps"]) for item in found["contribution"]]
 
 

@@ -14,12 +14,12 @@ from wire import Wire
 from freehold.core.ids import sha256_hex
 from freehold.features.data import publishing
 from freehold.features.grants import granting
+from freehold.features.identity import peers
 from freehold.features.models.rules.scaling import unit_rows
 from freehold.features.training import training
 from freehold.features.training.lending import noise_seed
 from freehold.features.training.rules import record, sketch, updates
 from freehold.kernel.rights.standing import is_revoked
-from freehold.shell import viewing
 
 ROUNDS = 3
 
@@ -44,7 +44,7 @@ class Watched:
                 self.disks["before"] = self.files()
 
         self.job = training.Job(self.builder.node, self.builder.services.peers, job_id, look).run()
-        viewing.refresh(self.builder.services)
+        peers.refresh(self.builder.services)
         self.disks["after"] = self.files()
 
     def files(self) -> dict[str, bytes]:

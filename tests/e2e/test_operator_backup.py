@@ -17,9 +17,9 @@ from node_process import PASSPHRASE, Process
 from node_world import BUDGET, EPSILON_RUN_MICRO, Party, World, finished, order, require_sound_file, until
 
 from freehold.core.errors import FreeholdError
+from freehold.features.identity import peers
 from freehold.log.store import LogStore
 from freehold.log.tree import verify_consistency
-from freehold.shell import viewing
 from freehold.shell.backup import restoring, saving
 from freehold.shell.backup.checking import BackupUnsound
 from freehold.shell.backup.restoring import BackupOutdated, HomeNotEmpty
@@ -69,7 +69,7 @@ class Owner:
 
     def train(self, builder: Party, process: Process):
         """Another party trains on this owner's table alone."""
-        viewing.add_peer(builder.services, process.url)
+        peers.add(builder.services, process.url)
         wanted = replace(order(builder, [], rounds=2), assets=(self.asset["id"],))
         return finished(builder, builder.jobs.start(wanted))
 

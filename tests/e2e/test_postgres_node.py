@@ -14,9 +14,9 @@ import pytest
 from node_process import PASSPHRASE, Process
 from node_world import BUDGET, World, finished, free_port, order, require_sound_file
 
+from freehold.features.identity import peers
 from freehold.kernel.databases import opening
 from freehold.log.store import LogStore
-from freehold.shell import viewing
 from freehold.shell.doctor import checks
 
 
@@ -54,7 +54,7 @@ def test_a_node_on_postgres_sells_data_is_backed_up_and_moves_to_sqlite_and_back
     terms = {"label": node_tables.LABEL, "price_units": 2_000_000, **BUDGET}
     asset = owner.api("/publish", {"path": str(table), **terms})
     builder = world.party("builder")
-    viewing.add_peer(builder.services, owner.url)
+    peers.add(builder.services, owner.url)
     wanted = replace(order(builder, [], rounds=2), assets=(asset["asset"]["id"],))
     job = finished(builder, builder.jobs.start(wanted))
     assert job["step"] == "done", job

@@ -19,7 +19,7 @@ from freehold.chain.client import Chain
 from freehold.chain.embedded import DEV_KEY, EmbeddedNode
 from freehold.chain.rpc import Rpc
 from freehold.core.errors import FreeholdError
-from freehold.kernel import anchored_head, chain_identity, logbook
+from freehold.kernel import anchored_head, chain_identity, logbook, status
 from freehold.kernel.anchored_head import ChainLostState, compare_head
 from freehold.kernel.chain_identity import OtherChain
 from freehold.kernel.continuity import FRESH_SECONDS
@@ -28,7 +28,7 @@ from freehold.kernel.keeping.keeper import Errand
 from freehold.kernel.settings import Settings
 from freehold.kernel.store import Store
 from freehold.log.store import LogStore
-from freehold.shell import daemon, viewing
+from freehold.shell import daemon
 from freehold.shell.doctor import checks
 
 
@@ -105,14 +105,14 @@ def test_on_a_chain_that_took_the_place_of_its_own_a_running_node_signs_and_send
             node.claim("audit", "0x" + "00" * 32, {"owner": party.account})
         with pytest.raises(OtherChain):
             logbook.remember_anchored(node, 1)
-        assert [one["code"] for one in viewing.notices(node)] == ["chain.other"]
+        assert [one["code"] for one in status.notices(node)] == ["chain.other"]
         assert node.continuity.sent() == 0
     finally:
         other.stop()
     back = another_chain(tmp_path / "own", 0, port)
     try:
         assert logbook.anchor(node)["gas"]
-        assert viewing.notices(node) == []
+        assert status.notices(node) == []
     finally:
         party.close()
         back.stop()

@@ -20,8 +20,9 @@ from strangers import home_bytes
 from freehold.core.documents import Asset, parse_document
 from freehold.core.errors import FreeholdError, InvalidDocument, InvalidInput, Unavailable
 from freehold.core.signing import Envelope, parse_envelope, seal, sign_digest
-from freehold.features.data import publishing
+from freehold.features.data import catalogue, finding
 from freehold.features.grants import granting
+from freehold.features.identity import peers
 from freehold.kernel import logbook, pending
 from freehold.kernel.ceiling import Act
 from freehold.kernel.databases.sqlite import WAL_BYTES, SqliteDatabase
@@ -31,7 +32,6 @@ from freehold.kernel.limits import Busy
 from freehold.kernel.logbook import NotAnchored, anchor_if_due
 from freehold.kernel.peers import PeerElsewhere, PeerRefused
 from freehold.kernel.rights.offer import Offer
-from freehold.shell import viewing
 from freehold.vault.keystore import Keys
 
 PRICE_UNITS = 2_000_000
@@ -73,7 +73,7 @@ def test_nothing_of_a_run_that_was_not_paid_for_is_kept(world: World, path: str)
 def ended(world: World) -> Played:
     """A run whose rounds are over, in which two owners took part."""
     owners = world.owners(2)
-    assets = [owner.node.asset(publishing.search(owner.node, "", "dataset")[0]["id"]) for owner in owners]
+    assets = [owner.node.asset(finding.search(owner.node, "", "dataset")[0]["id"]) for owner in owners]
     run = Played(world.party("builder"), list(zip(owners, assets, strict=True)))
     run.finish()
     return run
@@ -183,8 +183,8 @@ def test_a_catalogue_that_goes_on_changing_keeps_its_newest_and_what_was_used(
         tx.put(reader.node.claim("revocation", used.id, {"index": 1}))
     for start in range(0, 240, 60):
         hostile.lies["/catalogue"] = [answer(offers(lister, used, range(start, start + 60)))]
-        viewing.read_catalogue(reader.services, lister.url, lister.account)
-    found = [row["name"] for row in publishing.search(reader.node, "offer", "")]
+        peers.read(reader.services, lister.url, lister.account)
+    found = [row["name"] for row in finding.search(reader.node, "offer", "")]
     assert found == [f"offer {number}" for number in range(190, 240)]
     assert reader.node.store.has(used.id), "something came of it"
 
@@ -208,11 +208,11 @@ def test_nobody_takes_the_place_of_another_by_showing_its_document(world: World)
     kept, about = documents(reader), "/.well-known/freehold.json"
     hostile.lies[about] = [answer(shows(party=honest.node.party))]
     with pytest.raises(PeerElsewhere, match=honest.url):
-        viewing.add_peer(reader.services, thief.url)
-    assert viewing.peers(reader.node) == [honest.url]
+        peers.add(reader.services, thief.url)
+    assert peers.known(reader.node) == [honest.url]
     hostile.lies["/catalogue"] = [answer(shows(assets=[honest.node.store.get(offered.id)]))]
     with pytest.raises(InvalidDocument, match="of its own"):
-        viewing.read_catalogue(reader.services, thief.url, thief.account)
+        peers.read(reader.services, thief.url, thief.account)
     assert documents(reader) == kept
 
 
@@ -228,7 +228,7 @@ def test_a_peer_that_is_somebody_else_at_each_visit_leaves_nothing(world: World)
     kept, noted = documents(reader), states(reader)
     for _ in range(3):
         hostile.lies["/.well-known/freehold.json"] = [answer(shows(party=sealed))]
-        (failed,) = viewing.refresh(reader.services)
+        (failed,) = peers.refresh(reader.services)
         assert keys.account in failed["reason"]
         assert lister.account in failed["reason"]
     assert (documents(reader), states(reader)) == (kept, noted)
@@ -236,7 +236,7 @@ def test_a_peer_that_is_somebody_else_at_each_visit_leaves_nothing(world: World)
         assert not pending.is_partner(connection, keys.account)
     hostile.lies["/.well-known/freehold.json"] = [answer(shows(party=sealed))]
     hostile.lies["/catalogue"] = [answer(shows())]
-    assert viewing.add_peer(reader.services, lister.url)["account"] == keys.account
+    assert peers.add(reader.services, lister.url)["account"] == keys.account
     assert not reader.node.store.has(offered.id), (
         "the owner typed the address again: the former one's offers go"
     )
@@ -245,8 +245,8 @@ def test_a_peer_that_is_somebody_else_at_each_visit_leaves_nothing(world: World)
 @pytest.mark.parametrize(
     "content",
     [
-        lambda: json.dumps({"assets": [{}] * (viewing.MAX_CATALOGUE + 1)}).encode(),
-        lambda: b'{"assets": [' + b'{"x": 1},' * (viewing.MAX_CATALOGUE_BYTES // 8) + b"{}]}",
+        lambda: json.dumps({"assets": [{}] * (catalogue.MAX_CATALOGUE + 1)}).encode(),
+        lambda: b'{"assets": [' + b'{"x": 1},' * (peers.MAX_CATALOGUE_BYTES // 8) + b"{}]}",
         lambda: b'{"assets": [' + b"[]," * 2_000_000 + b"[]]}",
     ],
     ids=["entries", "bytes", "values"],
@@ -259,7 +259,7 @@ def test_a_catalogue_of_a_million_entries_is_not_read(world: World, content: Cal
     hostile.lies["/catalogue"] = [answer(content())]
     began = time.process_time()
     with pytest.raises((InvalidInput, PeerRefused)):
-        viewing.read_catalogue(reader.services, lister.url, lister.account)
+        peers.read(reader.services, lister.url, lister.account)
     assert time.process_time() - began < 2, "of this process; no value of it was made"
     assert documents(reader) == kept
 

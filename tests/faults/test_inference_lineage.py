@@ -8,7 +8,7 @@ from freehold.core.documents import Asset, parse_document
 from freehold.core.errors import NoLineage
 from freehold.core.ids import hash_bytes
 from freehold.features.gateway import serving
-from freehold.shell import viewing
+from freehold.features.models import shown
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def test_a_model_without_lineage_is_not_paid_for_unless_the_buyer_says_so(shop: 
     assert refused.value.fields["same_as"] == [shop.model.id]
     assert "--without-lineage" in refused.value.hint
     assert spent(buyer) == before
-    assert viewing.model(buyer.node, twin.id)["name"] == twin.name
+    assert shown.model(buyer.node, twin.id)["name"] == twin.name
     assert not buyer.node.store.find("grant")
     answer = buyer.buyer.predict(twin.id, shop.rows(), without_lineage=True)
     assert answer["model"] == twin.id

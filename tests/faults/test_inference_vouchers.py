@@ -27,7 +27,7 @@ from freehold.features.grants.granting import obtain
 from freehold.features.payments import settling
 from freehold.features.payments.rules.payment import Voucher, to_header
 from freehold.features.payments.spending import channel_id
-from freehold.shell import viewing
+from freehold.kernel import status
 
 
 @pytest.fixture(scope="module")
@@ -391,7 +391,7 @@ def test_a_channel_that_ended_is_reported_once_and_not_tried_for_ever(shop: Shop
     assert (lost["model"], lost["units"]) == (shop.model.id, PRICE)
     assert channel not in [row["channel"] for row in settling.waiting(node)]
     assert earning.overview(node)["lost_units"] >= PRICE
-    assert viewing.status(node)["lost_units"] >= PRICE
+    assert status.status(shop.builder.services)["lost_units"] >= PRICE
 
 
 def test_malformed_questions_and_headers(shop: Shop, hand: Hand) -> None:

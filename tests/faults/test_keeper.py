@@ -26,11 +26,10 @@ from freehold.features.payments import feature as upkeep
 from freehold.features.payments import settling
 from freehold.features.payments.rules.payment import read_header, signature_bytes, to_header
 from freehold.features.payments.settling import ACT, settle
-from freehold.kernel import logbook
+from freehold.kernel import logbook, status
 from freehold.kernel.keeping import costs, keeper, purse, subjects
 from freehold.kernel.keeping.purse import GasDaySpent
 from freehold.kernel.node import Node
-from freehold.shell import viewing
 from freehold.shell.answers import money
 
 CAP = costs.most_gas(ACT)
@@ -121,7 +120,7 @@ def test_a_signer_that_burns_gas_in_a_block_does_so_once_and_delays_nobody(
     assert nonce(node) == before + 3, "an honest settlement twice, and one that failed"
     row = next(row for row in settling.waiting(node) if row["channel"] == bad.channel)
     assert row["state"] == "quarantined"
-    assert viewing.status(node)["quarantined"] == [f"{ACT}:{bad.channel}"]
+    assert status.status(shop.builder.services)["quarantined"] == [f"{ACT}:{bad.channel}"]
     # also for all by hand it stays where it is, until it is named
     assert [row["code"] for row in serving.settle(node)["failed"]] == ["gas.quarantined"]
     assert nonce(node) == before + 3
@@ -180,7 +179,7 @@ def test_the_days_gas_is_a_ceiling_and_a_part_of_it_is_kept_for_deadlines(
     with pytest.raises(GasDaySpent):
         upkeep._settle(node)
     assert nonce(node) == before + first
-    assert viewing.status(node)["gas"]["spent"]
+    assert status.status(shop.builder.services)["gas"]["spent"]
     # somebody takes its money back in a day: that is what the rest is kept for
     left = [hand for hand in hands if settled_units(node, hand) == 0]
     closing = left[-1]

@@ -13,11 +13,11 @@ import freehold
 from freehold.core import addresses, origins
 from freehold.core.errors import FreeholdError
 from freehold.core.signing import seal
+from freehold.features.identity import peers
 from freehold.kernel import reaching
 from freehold.kernel.peers import PeerNotAllowed, PeerUnreachable
 from freehold.kernel.settings import Settings
 from freehold.log.note import Signer
-from freehold.shell import viewing
 from freehold.vault.keystore import Keys
 
 PUBLIC = "https://north.example"
@@ -103,13 +103,13 @@ def test_the_owner_decides_otherwise(world, trap):
 
 def test_what_the_owner_typed_may_be_here_and_only_that_place(north, world, trap):
     friend = world.party("friend")
-    viewing.add_peer(north.services, friend.url)
-    assert viewing.peers(north.node) == [friend.url]
+    peers.add(north.services, friend.url)
+    assert peers.known(north.node) == [friend.url]
     assert north.services.peers.ask(friend.account, "/peer/proofs", {"ids": []}) is not None
     other = says_it_is_at(north, trap.url)
     assert isinstance(asked(north, other), PeerNotAllowed), "another port of the same host"
-    viewing.forget_peer(north.node, friend.url.upper().replace("HTTP", "http") + "/")
-    assert viewing.peers(north.node) == []
+    peers.forget(north.node, friend.url.upper().replace("HTTP", "http") + "/")
+    assert peers.known(north.node) == []
     assert trap.came == []
 
 
@@ -220,11 +220,11 @@ def test_peers_kept_in_another_spelling_are_one_peer_and_can_be_forgotten(world)
     local = world.party("local")
     with local.node.store.transaction() as tx:
         tx.set("peers", {"HTTP://A.example:80/": "0x1", "http://a.example": "0x1", "no address": "0x2"})
-    assert viewing.peers(local.node) == ["http://a.example", "no address"]
-    assert [one["url"] for one in viewing.refresh(local.services)] == ["http://a.example", "no address"]
-    viewing.forget_peer(local.node, "http://a.example")
-    viewing.forget_peer(local.node, "no address")
-    assert viewing.peers(local.node) == []
+    assert peers.known(local.node) == ["http://a.example", "no address"]
+    assert [one["url"] for one in peers.refresh(local.services)] == ["http://a.example", "no address"]
+    peers.forget(local.node, "http://a.example")
+    peers.forget(local.node, "no address")
+    assert peers.known(local.node) == []
 
 
 def test_one_room_connects_to_what_strangers_name():

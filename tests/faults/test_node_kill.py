@@ -28,9 +28,9 @@ from node_world import (
 from wire import Wire
 
 from freehold.core.documents import Grant
+from freehold.features.identity import peers
 from freehold.features.privacy import budget
 from freehold.features.training import training
-from freehold.shell import viewing
 
 PRICE_UNITS = 1_000_000
 
@@ -88,7 +88,7 @@ def test_an_owner_killed_in_a_round_is_left_out_and_takes_part_again(
     fragile.api("/publish", {"path": str(table), "label": LABEL, "price_units": PRICE_UNITS, **BUDGET})
     steady, builder = world.party("steady", wrap=gate.wrap), world.party("builder")
     steady.publish(make(40, seed=1), price_units=PRICE_UNITS)
-    viewing.add_peer(builder.services, wire.url)
+    peers.add(builder.services, wire.url)
     asked: Counter[bytes] = Counter()
     struck = False
 

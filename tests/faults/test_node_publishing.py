@@ -16,7 +16,7 @@ from freehold.chain.client import Chain
 from freehold.chain.rpc import Rpc
 from freehold.core.documents import Asset
 from freehold.core.errors import FreeholdError, InvalidInput, InvalidTable, NotFound
-from freehold.features.data import publishing
+from freehold.features.data import finding, publishing
 from freehold.features.data.rules.table import commitment
 from freehold.features.privacy import budget
 from freehold.features.privacy.lines import PromiseBroken
@@ -121,7 +121,7 @@ def test_terms_say_what_updates_reveal_and_cost(owner: Party) -> None:
     asset = offer(owner, make(12, seed=21))
     assert (asset.terms.reveals, asset.terms.holders) == ("noised", ())
     assert (asset.terms.epsilon_run_micro, asset.terms.epsilon_life_micro) == (1_000_000, 4_000_000)
-    shown = publishing.describe(owner.node, asset)
+    shown = finding.describe(owner.node, asset)
     assert (shown["reveals"], shown["epsilon_life_micro"], shown["rows_each"]) == ("noised", 4_000_000, 1)
 
 

@@ -16,8 +16,8 @@ from peer_calls import call, introduce, send, signed
 from freehold.core.errors import FreeholdError
 from freehold.core.signing import Envelope, Signature, seal, sign_digest
 from freehold.core.typed_data import Domain
+from freehold.features.identity import peers
 from freehold.kernel import registry
-from freehold.shell import viewing
 
 GRANTS = "/peer/grants"
 
@@ -348,7 +348,7 @@ def test_a_hostile_catalogue_is_refused_whole_and_search_goes_on(
     reader.knows(stall, pair.owner)
     before = len(reader.node.store.find("asset"))
     hostile.lies["/catalogue"] = [says(hostile_catalogues(pair)[kind])]
-    failed = viewing.refresh(reader.services)
+    failed = peers.refresh(reader.services)
     assert not hostile.lies["/catalogue"]
     assert [item["url"] for item in failed] == [stall.url]
     assert failed[0]["reason"]
@@ -360,9 +360,9 @@ def test_a_hostile_catalogue_is_refused_whole_and_search_goes_on(
 )
 def test_a_url_that_is_no_node_is_refused_and_not_remembered(market: Market, about: bytes) -> None:
     hostile, stall, reader = market
-    before = viewing.peers(reader.node)
+    before = peers.known(reader.node)
     hostile.lies["/.well-known/freehold.json"] = [says(about)]
     with pytest.raises(FreeholdError) as refused:
-        viewing.add_peer(reader.services, f"http://localhost:{stall.port}")
+        peers.add(reader.services, f"http://localhost:{stall.port}")
     assert refused.value.message
-    assert viewing.peers(reader.node) == before
+    assert peers.known(reader.node) == before

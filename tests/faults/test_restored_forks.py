@@ -13,9 +13,9 @@ import pytest
 from node_process import PASSPHRASE, Process
 from node_world import BUDGET, World, finished, free_port, order
 
+from freehold.features.identity import peers
 from freehold.kernel.continuity import FRESH_SECONDS
 from freehold.log.store import LogStore
-from freehold.shell import viewing
 from freehold.shell.backup import adopting, restoring, saving
 from freehold.vault.keystore import Keys
 
@@ -155,7 +155,7 @@ def test_a_restored_home_trains_once_its_owner_has_said_what_was_spent(
     again = running(home, port=first.settings["port"])
     assert [one["code"] for one in again.api("/status")["notices"]] == ["privacy.restored"]
     builder = world.party(f"builder-{nothing_since}")
-    viewing.add_peer(builder.services, again.url)
+    peers.add(builder.services, again.url)
     wanted = replace(order(builder, [], rounds=2), assets=(asset,))
     job = finished(builder, builder.jobs.start(wanted))
     assert "restored from a backup" in job["error"]["title"], job["error"]

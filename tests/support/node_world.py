@@ -19,9 +19,10 @@ from freehold.chain.embedded import DEV_KEY, EmbeddedNode
 from freehold.chain.rpc import Rpc
 from freehold.core.documents import Asset, Receipt
 from freehold.core.signing import read_envelope
-from freehold.features.data import publishing
+from freehold.features.data import finding, publishing
 from freehold.features.gateway.buying import Buyer
 from freehold.features.gateway.serving import Gateway
+from freehold.features.identity import peers
 from freehold.features.payments import closing, spending
 from freehold.features.training import rounds, training
 from freehold.features.training.jobs import Jobs
@@ -34,7 +35,6 @@ from freehold.kernel.node import Node
 from freehold.kernel.registry import everything
 from freehold.kernel.settings import Settings
 from freehold.log.store import LogStore
-from freehold.shell import viewing
 from freehold.shell.http import control
 from freehold.vault.keystore import Keys
 
@@ -134,7 +134,7 @@ class Party:
 
     def knows(self, *others: Party) -> None:
         for other in others:
-            viewing.add_peer(self.services, other.url)
+            peers.add(self.services, other.url)
 
     def stop(self) -> None:
         """Begin to end; `close` waits for it."""
@@ -191,7 +191,7 @@ def order(
     """A training order over the owners' tables, after reading their catalogues; `others` are known already."""
     builder.knows(*owners)
     wanted = {*others, *(owner.account for owner in owners)}
-    found = [item["id"] for item in publishing.search(builder.node, "", "dataset") if item["owner"] in wanted]
+    found = [item["id"] for item in finding.search(builder.node, "", "dataset") if item["owner"] in wanted]
     test = node_tables.write(builder.home / "test.csv", node_tables.make(40, seed=7))
     return training.Order(
         **{"assets": tuple(found), "test": test, "name": name, "rounds": rounds, "price_units": 1_000, **more}

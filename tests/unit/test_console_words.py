@@ -4,7 +4,7 @@ import pytest
 from starlette.datastructures import Headers
 
 from freehold.core.errors import InvalidInput
-from freehold.features.models.pages import pasted_cells
+from freehold.features.gateway.pages import pasted_cells
 from freehold.kernel.web import words
 from freehold.kernel.web.charts import area, bars, share
 from freehold.kernel.web.forms import file_name

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
-from freehold.core.errors import InvalidInput
-from freehold.kernel import ceiling, countersigning, logbook, wire
+from freehold.core.errors import FreeholdError, InvalidInput
+from freehold.kernel import ceiling, countersigning, custody, logbook, wire
 from freehold.kernel.feature import Feature, PeerCall
 from freehold.kernel.host import Host
+from freehold.kernel.node import Node
 from freehold.kernel.operation import Request
 
 
@@ -28,6 +30,12 @@ def _limit(host: Host, asked: wire.Limits) -> dict[str, Any]:
     return ceiling.overview(host.node)
 
 
+def _notices(node: Node) -> Iterator[FreeholdError]:
+    """Another chain, a log that must not grow, data that is gone."""
+    yield from filter(None, (node.continuity.other, node.continuity.stopped))
+    yield from custody.missing(node)
+
+
 OWN = Feature(
     name="kernel",
     about="A party with keys, store, log, chain and peers.",
@@ -40,4 +48,5 @@ OWN = Feature(
         ),
         PeerCall("/proofs", _proofs, heavy=True),
     ),
+    notices=(_notices,),
 )

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from freehold.core.documents import Asset, Content
-from freehold.core.errors import InvalidInput, NotAllowed, Unavailable
+from freehold.core.errors import InvalidInput, NotAllowed
 from freehold.core.signing import Envelope
-from freehold.features.data.approval import USUAL, approval_of, set_approval
+from freehold.features.data.approval import USUAL, set_approval
 from freehold.features.data.licence import ALL_ROWS, EPSILON_LIFE_MICRO, EPSILON_RUN_MICRO, Licence, Rows
-from freehold.features.data.offering import is_offered, withdraw
+from freehold.features.data.offering import withdraw
 from freehold.features.data.rules import distinct
 from freehold.features.data.rules import table as tables
 from freehold.features.data.rules.distinct import Distinct
@@ -193,56 +193,6 @@ def open_table(node: Node, name: str) -> tuple[Table, bytes]:
     """
     plain = custody.unseal(node, name)
     return from_canonical_bytes(plain[SALT_BYTES:]), plain[:SALT_BYTES]
-
-
-def catalogue(node: Node, *, limit: int = 1_000) -> list[Envelope]:
-    """Assets of this node that are on offer."""
-    found = node.store.find("asset", public=True, limit=limit)
-    return [envelope for envelope in found if is_offered(node, envelope.document.id)]
-
-
-def search(node: Node, text: str, kind: str) -> list[dict[str, Any]]:
-    """Known assets that mention `text`, newest last, with their owners' names."""
-    found = []
-    for envelope in node.store.find("asset"):
-        asset = envelope.document
-        if not isinstance(asset, Asset) or (kind and asset.asset_kind != kind):
-            continue
-        if text.lower() in f"{asset.name} {asset.description} {asset.schema_.get('columns')}".lower():
-            found.append(describe(node, asset))
-    return found
-
-
-def describe(node: Node, asset: Asset) -> dict[str, Any]:
-    """One asset as lists show it."""
-    try:
-        owner_name = node.party_of(asset.owner).name
-    except Unavailable:
-        owner_name = asset.owner[:10]
-    return {
-        "id": asset.id,
-        "kind": asset.asset_kind,
-        "name": asset.name,
-        "description": asset.description,
-        "owner": asset.owner,
-        "owner_name": owner_name,
-        "rows": asset.schema_.get("rows"),
-        "columns": asset.schema_.get("columns"),
-        "label": asset.schema_.get("label"),
-        "subject": asset.schema_.get("subject"),
-        "rows_each": asset.schema_.get("rows_each", 1),
-        "reveals": asset.terms.reveals,
-        "epsilon_run_micro": asset.terms.epsilon_run_micro,
-        "epsilon_life_micro": asset.terms.epsilon_life_micro,
-        "price_units": asset.terms.price_units,
-        "price_per": asset.terms.price_per,
-        "per": asset.terms.per,
-        "rows_per_call": asset.terms.rows_per_call,
-        "round_to": asset.terms.round_to,
-        "expires_at": asset.terms.expires_at,
-        "approval": approval_of(node, asset.id),
-        "mine": asset.owner == node.account,
-    }
 
 
 def require_own(node: Node, asset: Asset) -> None:

@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
+from freehold.core.errors import Unavailable
 from freehold.features.earnings import pages
 from freehold.features.earnings.ledger import Ledger
 from freehold.features.earnings.once import ONCE
+from freehold.features.grants.pages.datasets import Sold
 from freehold.kernel.feature import Feature, MenuEntry
+from freehold.kernel.host import Host
+
+
+def _sold(host: Host, _: Sold) -> dict[str, int]:
+    """Nothing while the chain does not answer."""
+    sums: dict[str, int] = {}
+    with suppress(Unavailable):
+        for move in host.part(Ledger).moves():
+            if move.kind == "grant":
+                sums[move.asset] = sums.get(move.asset, 0) + move.units
+    return sums
+
 
 FEATURE = Feature(
     name="earnings",
@@ -14,5 +30,6 @@ FEATURE = Feature(
     once=ONCE,
     parts=(lambda host: Ledger(host.node),),
     pages=tuple(pages.PAGES),
+    answers={Sold: _sold},
     menu=(MenuEntry("/earnings", "Earnings", 40),),
 )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from freehold.features.gateway import paid
+from freehold.features.gateway import pages, paid, serving
 from freehold.features.gateway.buying import Buyer
 from freehold.features.gateway.pruning import prune
 from freehold.features.gateway.serving import Gateway
+from freehold.features.models.shown import OnSale
 from freehold.features.payments.closing import ChannelClosing
 from freehold.features.payments.rules.payment import HEADER
 from freehold.kernel.feature import Action, Feature, PeerCall
@@ -38,6 +39,8 @@ FEATURE = Feature(
     routes=(lambda host: paid.router(host.node, host.part(Gateway)),),
     vouching={"/v1/predict": lambda host, headers: host.part(Gateway).vouch(headers.get(HEADER))},
     recurring=(_recurring,),
+    pages=tuple(pages.PAGES),
+    answers={OnSale: lambda node, question: serving.is_on_sale(node, question.model)},
     actions=(Action("infer", "asks it for answers", pays="pool"),),
     listens={ChannelClosing: lambda _, event: event.host.part(Buyer).finish(event.record)},
 )

@@ -70,6 +70,11 @@ def switch(node: Node, model_id: str, *, on: bool, ration: Ration | None = None)
             tx.delete(f"serving:{model_id}")
 
 
+def is_on_sale(node: Node, model_id: str) -> bool:
+    """Whether this node answers for a model."""
+    return bool(node.store.state(f"serving:{model_id}"))
+
+
 class Gateway:
     """Answers calls of this node's served models; usable from several threads."""
 
@@ -156,7 +161,7 @@ class Gateway:
         require_signature(self._node, holder, payment.digest(self._channels), payment.signature)
 
     def _model(self, model_id: str) -> Served:
-        if not self._node.store.state(f"serving:{model_id}"):
+        if not is_on_sale(self._node, model_id):
             raise NotFound("no such model is served here", hint="GET /v1/models lists them.")
         with self._lock:
             known = self._served.get(model_id)

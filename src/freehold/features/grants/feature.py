@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from freehold.features.grants import consent, granting, pages, requests, unused
+from freehold.features.grants import consent, granting, requests, unused
 from freehold.features.grants.once import ONCE
+from freehold.features.grants.pages import datasets, offer
+from freehold.features.grants.pages import requests as requests_page
 from freehold.kernel.feature import Feature, MenuEntry, PeerCall
 from freehold.kernel.host import Host
 from freehold.kernel.operation import Waiting
@@ -24,7 +26,14 @@ FEATURE = Feature(
         PeerCall("/withdraw", lambda host, sender, body: consent.withdraw(host.node, sender, body)),
     ),
     partners=(unused.has_dealt,),
-    pages=tuple(pages.PAGES),
-    menu=(MenuEntry("/requests", "Requests", 20, lambda host: requests.count_waiting(host.node)),),
+    finders={
+        "grant": lambda host, text: granting.find(host.node, text),
+        "request": lambda host, text: requests.find(host.node, text),
+    },
+    pages=(*datasets.PAGES, *offer.PAGES, *requests_page.PAGES),
+    menu=(
+        MenuEntry("/data", "My data", 10),
+        MenuEntry("/requests", "Requests", 20, lambda host: requests.count_waiting(host.node)),
+    ),
     topics={"requests": lambda host: requests.count_waiting(host.node)},
 )

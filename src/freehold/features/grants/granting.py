@@ -6,7 +6,7 @@ import contextlib
 from typing import Any
 
 from freehold.core.documents import Action, Asset, Grant, Receipt, Terms
-from freehold.core.errors import FreeholdError, InvalidDocument, InvalidInput, NotAllowed
+from freehold.core.errors import FreeholdError, InvalidDocument, InvalidInput, NotAllowed, NotFound
 from freehold.core.signing import MAX_SIGNATURE_BYTES, Envelope, parse_envelope, sign_digest
 from freehold.core.terms import rows_charged
 from freehold.core.typed_data import receive_digest
@@ -308,6 +308,20 @@ def revoke(node: Node, grant_id: str) -> dict[str, Any]:
     if not node.chain.read("Revocations", "isRevoked", node.account, grant.revocation_index):
         gas += node.send("Revocations", "revoke", grant.revocation_index)
     return {"grant": grant.id, "claim": known[0], "gas": gas}
+
+
+def find(node: Node, text: str) -> str:
+    """The id of a grant, shortened, or the newest one's by the word "last".
+
+    Raises:
+        NotFound, Ambiguous.
+    """
+    if text != "last":
+        return node.store.resolve(text, "grant")
+    grants = own(node)
+    if not grants:
+        raise NotFound("no grant was issued or obtained here yet")
+    return grants[-1].id
 
 
 def overview(node: Node) -> list[dict[str, Any]]:

@@ -1,269 +1,49 @@
-"""Models: those trained here and those of others; what each is worth, whose data it is made of, trying it."""
+"""Models: those trained here and those of others, and what is being made."""
 
 from __future__ import annotations
 
-import csv
-from typing import Any
+from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from freehold.core import epsilons
-from freehold.core.documents import Asset
-from freehold.core.errors import FreeholdError, InvalidInput, NotFound, Unavailable
-from freehold.features.data import publishing
-from freehold.features.gateway import rationing, serving
-from freehold.features.gateway.buying import Buyer
-from freehold.features.gateway.rationing import Ration
-from freehold.features.models.rules import worth
-from freehold.features.privacy.rules import promises
-from freehold.features.training.jobs import Jobs
-from freehold.features.training.pages.jobs import STAGES
+from freehold.features.models import shown
 from freehold.kernel import uses
-from freehold.kernel.evidence.parts import part_about
-from freehold.kernel.node import Node
-from freehold.kernel.web import paying
-from freehold.kernel.web.visit import Visit, acts, shows
-from freehold.kernel.web.words import count
-from freehold.shell import viewing
+from freehold.kernel.feature import Question
+from freehold.kernel.registry import everything
+from freehold.kernel.web.visit import Visit, shows
 
-PPM = 1_000_000
-LABELS = {"0", "1", "true", "false"}
-"""What may stand at the end of a row as its label; any other value more than there are columns is a mistake."""
+
+@dataclass(frozen=True)
+class Coming:
+    """A model that is being made."""
+
+    path: str
+    """Its page."""
+    name: str
+    doing: str
+    """What happens now."""
+    state: str
+    """In a word or two."""
+    mood: str
+    """good, warn or bad."""
+
+
+@dataclass(frozen=True)
+class UnderWay(Question[list[Coming]]):
+    """What is being made, the newest first; asked with the host."""
 
 
 def overview(visit: Visit) -> Response:
     """Every known model, those made here first, and jobs under way."""
     node = visit.node
-    found = viewing.models(node)
+    found = shown.models(node)
     rows = [{**row, "calls": uses.count(node, row["id"], "infer")[0]} for row in found[::-1]]
-    jobs = [job for job in visit.host.part(Jobs).overview() if job["step"] != "done"]
     return visit.show(
         "models.html",
         own=[row for row in rows if row["mine"]],
         others=[row for row in rows if not row["mine"]],
-        jobs=jobs[::-1],
-        STEPS=STAGES,
+        coming=[one for said in everything().ask(visit.host, UnderWay()) for one in said],
     )
 
 
-def model(visit: Visit, error: FreeholdError | None = None) -> Response:
-    """One model."""
-    asset = _found(visit)
-    node = visit.node
-    facts, away = _facts(node, asset)
-    calls, revenue = uses.count(node, asset.id, "infer")
-    answer = visit.session.kept.get(f"answer:{asset.id}")
-    return visit.show(
-        "model.html",
-        error.http_status if error else 200,
-        error=error,
-        model={"pool": None, "recipe": None, "earlier_runs": [], **facts},
-        away=away,
-        quality=_quality(facts.get("metrics")),
-        privacy=_privacy(facts.get("privacy")),
-        people=_people(facts, node.account),
-        by_rows=worth.is_by_rows(facts.get("contribution", [])),
-        rows_alone=worth.ROWS_ALONE,
-        calls=calls,
-        revenue_units=revenue,
-        sources=_sources(node, asset),
-        has_lineage=part_about(asset) is not None,
-        terms=asset.terms,
-        created_at=asset.created_at,
-        answer=None if error else answer,
-        typed=visit.form.fields if error else {},
-        **_cost(visit, asset, away=away),
-        balance_units=None if away else node.balance_units(),
-    )
-
-
-def _cost(visit: Visit, asset: Asset, *, away: bool) -> dict[str, Any]:
-    """What one answer would take now; nothing of it while the chain is away or where it cannot be bought."""
-    try:
-        quote = None if away else visit.host.part(Buyer).quote(asset.id, 1)
-    except FreeholdError:
-        quote = None
-    if quote is None:
-        return {"quote": None, "pay": paying.shown(visit.node, 0)}
-    price, aside = quote["price_units"], quote["deposit_units"]
-    found = (max(price, aside), quote["gas"], 0) if aside else (0, 0, price)
-    return {"quote": quote, "pay": paying.shown(visit.node, *found)}
-
-
-def _found(visit: Visit) -> Asset:
-    asset = visit.node.asset(visit.node.store.resolve(visit.params["model"], "asset"))
-    if asset.asset_kind != "model":
-        raise NotFound("that is not a model", hint="Look at Models.")
-    return asset
-
-
-def _facts(node: Node, asset: Asset) -> tuple[dict[str, Any], bool]:
-    """What is known of it, and whether the chain was away when asked for the rest."""
-    try:
-        return viewing.model(node, asset.id), False
-    except Unavailable:
-        serving_now = bool(node.store.state(f"serving:{asset.id}"))
-        return {**publishing.describe(node, asset), "serving": serving_now}, True
-
-
-def _quality(metrics: dict[str, Any] | None) -> dict[str, str] | None:
-    """How good it is on the opened test rows, beside what anybody reaches without it, as people read it."""
-    if not metrics:
-        return None
-    return {
-        **worth.percents(metrics),
-        "interval": worth.interval(metrics["accuracy_bps"]),
-        "auc": f"{metrics['auc_ppm'] / PPM:.3f}",
-        "auc_interval": "{:.2f} to {:.2f}".format(*(end / 10_000 for end in metrics["auc_bps"])),
-        "calibration": f"{metrics['calibration_ppm'] / 10_000:.1f}",
-    }
-
-
-def _privacy(found: dict[str, Any] | None) -> dict[str, Any] | None:
-    """What its run cost the rows, in a number and in a sentence."""
-    if not found:
-        return None
-    noised = found["level"] == "noised"
-    return {
-        "noised": noised,
-        "epsilon": epsilons.text(found["epsilon_micro"]) if noised else "no bound",
-        "delta_exponent": found["delta_exponent"],
-        "sentence": promises.of_use(found),
-        "counting": promises.EPSILON,
-    }
-
-
-def _people(facts: dict[str, Any], account: str) -> list[dict[str, Any]]:
-    """Who contributed how much and what it brought, largest share first."""
-    revenue, right = (facts.get("pool") or {}).get("in_units", 0), (facts.get("metrics") or {}).get("correct")
-    rows = [
-        {
-            **one,
-            "you": one["account"] == account,
-            "units": revenue * one["share_bps"] // 10_000,
-            "error_bps": one["error_ppm"] // 100,
-            "error": worth.points(one["error_ppm"]) if one["error_ppm"] else "",
-            "changes": _changes(one["without_correct"], right),
-        }
-        for one in facts.get("contribution", [])
-    ]
-    return sorted(rows, key=lambda row: -int(row["share_bps"]))
-
-
-def _changes(without: int | None, right: int | None) -> str:
-    """What leaving one owner out would change; empty where it is not known here."""
-    if without is None or right is None:
-        return ""
-    if without == right:
-        return "without it about as many right answers"
-    more = "more" if without > right else "fewer"
-    return f"without it about {count(abs(without - right), 'right answer')} {more}"
-
-
-def _sources(node: Node, asset: Asset) -> list[dict[str, Any]]:
-    return [
-        publishing.describe(node, node.asset(one.asset))
-        for one in asset.derived_from
-        if node.store.has(one.asset)
-    ]
-
-
-def ask_switch(visit: Visit) -> Response:
-    """What serving, or stopping, does."""
-    asset = _found(visit)
-    return visit.show(
-        "serve.html",
-        model=asset,
-        on=bool(visit.node.store.state(f"serving:{asset.id}")),
-        ration=rationing.of(visit.node, asset.id),
-    )
-
-
-def switch(visit: Visit) -> Response:
-    """Serve it, or no longer."""
-    asset = _found(visit)
-    on = visit.form.text("on") == "yes"
-    ration = Ration(*(_ration(visit, name) for name in ("calls", "rows"))) if on else None
-    serving.switch(visit.node, asset.id, on=on, ration=ration)
-    said = "It is on sale: whoever pays gets an answer." if on else "It is no longer on sale."
-    return visit.go(f"/models/{asset.id}", said)
-
-
-def _ration(visit: Visit, name: str) -> int:
-    return visit.form.number(name, f"The number of {name}", 0, 10**9) if visit.form.text(name) else 0
-
-
-def attempt(visit: Visit) -> Response:
-    """Ask it one question, for its price."""
-    asset = _found(visit)
-    try:
-        row = _row(visit, asset)
-        anyway = visit.form.text("without_lineage") == "yes"
-        found = visit.host.part(Buyer).predict(
-            asset.id, [row], at_most_units=paying.agreed(visit), without_lineage=anyway
-        )
-    except FreeholdError as error:
-        return model(visit, error)
-    output, receipt = found["outputs"][0], found["receipt"]["document"]
-    visit.session.kept[f"answer:{asset.id}"] = {
-        "probability_bps": output["probability_ppm"] * 10_000 // PPM,
-        "label": output["label"],
-        "units": sum(max(line["delta_units"], 0) for line in receipt["money"]),
-        "receipt": viewing.find_receipt(visit.node, _receipt_id(found["receipt"])),
-        "row": row,
-    }
-    return visit.go(f"/models/{asset.id}#answer")
-
-
-def _receipt_id(envelope: dict[str, Any]) -> str:
-    from freehold.core.signing import parse_envelope  # noqa: PLC0415
-
-    return parse_envelope(envelope).document.id
-
-
-def _row(visit: Visit, asset: Asset) -> list[str]:
-    """One number for each column, from its fields or from a pasted line.
-
-    Raises:
-        InvalidInput.
-    """
-    columns = list(asset.schema_["columns"])
-    pasted = visit.form.text("line", 20_000)
-    if pasted:
-        cells = pasted_cells(pasted, len(columns))
-    else:
-        cells = [visit.form.text(f"c{number}", 64).replace(",", ".") for number in range(len(columns))]
-    if len(cells) != len(columns):
-        raise InvalidInput(
-            f"that line has {len(cells)} values, the model takes {len(columns)}",
-            hint="Give one number for each column, separated by commas. Nothing was paid.",
-        )
-    for name, cell in zip(columns, cells, strict=True):
-        if not cell:
-            raise InvalidInput(f"{name} is empty", hint="Every column needs a number. Nothing was paid.")
-    return cells
-
-
-def pasted_cells(text: str, width: int) -> list[str]:
-    """The values of one pasted line; a label at its end, as in the table, is left out.
-
-    Raises:
-        InvalidInput: several lines.
-    """
-    lines = [line for line in text.splitlines() if line.strip()]
-    if len(lines) != 1:
-        raise InvalidInput(
-            f"{len(lines)} lines were pasted; one row is asked at a time",
-            hint="Paste one row, without its header. Nothing was paid.",
-        )
-    cells = [cell.strip() for cell in next(csv.reader(lines))]
-    return cells[:-1] if len(cells) == width + 1 and cells[-1].lower() in LABELS else cells
-
-
-PAGES = [
-    shows("/models", overview),
-    shows("/models/{model}", model),
-    shows("/models/{model}/serve", ask_switch),
-    acts("/models/{model}/serve", switch),
-    acts("/models/{model}/try", attempt),
-]
+PAGES = [shows("/models", overview)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from freehold.features.payments import settling, spending, wire
+from freehold.features.payments import pages, settling, spending, wire
 from freehold.features.payments.closing import close
 from freehold.features.payments.once import ONCE
 from freehold.kernel import chain_identity
@@ -58,6 +58,7 @@ FEATURE = Feature(
         wire.RETRY.does(lambda host, asked: settling.retry(host.node, asked.channel)),
         wire.SETTLE.does(lambda host, _: settling.settle(host.node)),
     ),
+    pages=tuple(pages.PAGES),
     metrics=(
         Metric(
             "freehold_money_out_units_total",
@@ -67,4 +68,5 @@ FEATURE = Feature(
         ),
     ),
     recurring=(_recurring,),
+    facts=(lambda host: {"lost_units": sum(row["units"] for row in settling.lost(host.node))},),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from freehold.features.proof import listing
 from freehold.features.proof.pages import lineage, log, receipt, uses
 from freehold.kernel.evidence import proving
 from freehold.kernel.evidence.gathering import Gathering
@@ -11,6 +12,7 @@ FEATURE = Feature(
     name="proof",
     about="Who used what, where a thing came from, the log, and evidence for a stranger.",
     parts=(lambda host: Gathering(host.node),),
+    finders={"receipt": lambda host, text: listing.find_receipt(host.node, text)},
     peer_calls=(
         PeerCall("/evidence", proving.give_evidence, heavy=True),
         PeerCall(

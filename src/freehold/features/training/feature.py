@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from freehold.features.data.publishing import NoiseCost
 from freehold.features.grants.asking import Ordered, Settled, WhatFor
+from freehold.features.models.pages import UnderWay
+from freehold.features.models.shown import RunOf
 from freehold.features.training import admitting, auditing, holding, previewing
 from freehold.features.training.collecting import evidence_of
 from freehold.features.training.jobs import Jobs
+from freehold.features.training.known import known_run
 from freehold.features.training.lending import Lender
 from freehold.features.training.once import ONCE
 from freehold.features.training.pages import disputes, jobs, train
@@ -86,7 +89,12 @@ FEATURE = Feature(
     actions=(
         Action("train", "trains on it together with others, where it lies", pays="owner", plans=admitting),
     ),
-    answers={WhatFor: _ordered, NoiseCost: previewing.noise_cost},
+    answers={
+        WhatFor: _ordered,
+        NoiseCost: previewing.noise_cost,
+        RunOf: known_run,
+        UnderWay: jobs.under_way,
+    },
     listens={Settled: lambda host, event: host.part(Jobs).resume(event.once_for)},
     metrics=(
         Metric(

@@ -6,15 +6,31 @@ with values in whole units and `shown` as people read them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 
 from markupsafe import Markup
 
+from freehold.core.money import dollars
 from freehold.kernel.web.words import plain
 
 Point = tuple[str, int, str]
 
 _WIDTH, _HEIGHT, _PAD = 600, 120, 6
+
+
+def by_day(amounts: Iterable[tuple[int, int]], today: int, days: int) -> list[Point]:
+    """Units of (day, units) on each of the last days; a day is Unix seconds through 86,400."""
+    sums: dict[int, int] = defaultdict(int)
+    for day, units in amounts:
+        sums[day] += units
+    return [(day_label(day), sums[day], dollars(sums[day])) for day in range(today - days + 1, today + 1)]
+
+
+def day_label(day: int) -> str:
+    """A day as charts name it."""
+    return datetime.fromtimestamp(day * 86_400, UTC).strftime("%-d %b")
 
 
 def area(title: str, points: Sequence[Point]) -> Markup:

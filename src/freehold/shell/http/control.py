@@ -12,20 +12,24 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from freehold.core.documents import MAX_ROWS_PER_CALL
 from freehold.core.version import VERSION
-from freehold.features.data import publishing
+from freehold.features.data import finding
 from freehold.features.earnings import earning
 from freehold.features.gateway import rationing, serving
 from freehold.features.gateway.buying import Buyer
 from freehold.features.gateway.rationing import Ration
-from freehold.features.grants import granting
+from freehold.features.grants import asking, granting
 from freehold.features.grants.asking import GrantCountered, GrantWaiting
+from freehold.features.identity import peers
+from freehold.features.models import shown
 from freehold.features.payments.spending import DEPOSIT_CALLS, MAX_DEPOSIT_CALLS
+from freehold.features.proof import listing
 from freehold.features.training import auditing, holding, previewing
 from freehold.features.training.jobs import Jobs
 from freehold.features.training.planning import Order
 from freehold.features.training.rules.logistic import MAX_ROUNDS
 from freehold.features.training.rules.record import Level
 from freehold.kernel import logbook
+from freehold.kernel import status as glance
 from freehold.kernel.evidence import proving
 from freehold.kernel.host import Host
 from freehold.kernel.http import monitoring
@@ -33,7 +37,6 @@ from freehold.kernel.http.gate import Unauthorised
 from freehold.kernel.node import Node
 from freehold.kernel.shape import Gas, said
 from freehold.kernel.wire import SignedReceipt
-from freehold.shell import viewing
 from freehold.shell.answers import market, money, proof, state
 from freehold.shell.answers import training as trained
 from freehold.shell.http import consents, publications
@@ -110,7 +113,7 @@ class TrainingOrder(Body):
 
     def order(self, host: Host) -> Order:
         """As the node takes it; names and shortened ids are looked up."""
-        assets = tuple(viewing.find_asset(host, text, "dataset") for text in self.assets)
+        assets = tuple(finding.find(host, text, "dataset") for text in self.assets)
         test = Path(self.test) if self.validator is None else self.test
         return Order(**{**self.model_dump(), "assets": assets, "test": test})
 
@@ -196,7 +199,7 @@ def _data_routes(routes: APIRouter, host: Host) -> None:
 
     @routes.get("/status", **said(state.Status))
     def status() -> dict[str, Any]:
-        return {**viewing.status(node), **monitoring.overview(host), "version": VERSION}
+        return {**glance.status(host), **monitoring.overview(host), "version": VERSION}
 
     @routes.get("/work", **said(state.Overview))
     def work() -> dict[str, Any]:
@@ -204,16 +207,16 @@ def _data_routes(routes: APIRouter, host: Host) -> None:
 
     @routes.post("/peers", **said(market.PartyMet))
     def add_peer(body: Peer) -> dict[str, Any]:
-        return {"party": viewing.add_peer(host, body.url)}
+        return {"party": peers.add(host, body.url)}
 
     @routes.get("/search", **said(market.Found))
     def search(q: str = "", kind: str = "") -> dict[str, Any]:
-        unreachable = viewing.refresh(host)
-        return {"assets": publishing.search(node, q, kind), "unreachable": unreachable}
+        unreachable = peers.refresh(host)
+        return {"assets": finding.search(node, q, kind), "unreachable": unreachable}
 
     @routes.get("/assets", **said(market.Assets))
     def assets() -> dict[str, Any]:
-        return {"assets": [item for item in publishing.search(node, "", "") if item["mine"]]}
+        return {"assets": [item for item in finding.search(node, "", "") if item["mine"]]}
 
 
 def _grant_routes(routes: APIRouter, host: Host) -> None:
@@ -225,13 +228,13 @@ def _grant_routes(routes: APIRouter, host: Host) -> None:
 
     @routes.post("/grants", **said(market.GrantRow, waiting=market.GrantPending))
     def obtain(body: Wish, response: Response) -> dict[str, Any]:
-        asset = node.asset(viewing.find_asset(host, body.asset))
+        asset = node.asset(finding.find(host, body.asset))
         try:
             grant = granting.obtain(
                 node,
                 host.peers,
                 asset,
-                viewing.action(body.action),
+                asking.action(body.action),
                 purpose=body.purpose,
                 max_uses=body.max_uses,
                 spend_cap_units=body.spend_cap_units,
@@ -244,7 +247,7 @@ def _grant_routes(routes: APIRouter, host: Host) -> None:
 
     @routes.post("/grants/{grant_id}/revoke", **said(market.Revocation))
     def revoke(grant_id: str) -> dict[str, Any]:
-        return granting.revoke(node, viewing.find_grant(node, grant_id))
+        return granting.revoke(node, granting.find(node, grant_id))
 
 
 def _training_routes(routes: APIRouter, host: Host) -> None:
@@ -276,15 +279,15 @@ def _training_routes(routes: APIRouter, host: Host) -> None:
 
     @routes.get("/models", **said(trained.Models))
     def models() -> dict[str, Any]:
-        return {"models": viewing.models(node)}
+        return {"models": shown.models(node)}
 
     @routes.get("/models/{model_id}", **said(trained.ModelShown))
     def model(model_id: str) -> dict[str, Any]:
-        return viewing.model(node, viewing.find_asset(host, model_id, "model"))
+        return shown.model(node, finding.find(host, model_id, "model"))
 
     @routes.post("/serve", **said(trained.Served))
     def serve(body: Switch) -> dict[str, Any]:
-        model_id = viewing.find_asset(host, body.model, "model")
+        model_id = finding.find(host, body.model, "model")
         ration = body.model_copy(update={"model": model_id}).ration(node)
         serving.switch(node, model_id, on=body.on, ration=ration)
         return {"model": model_id, "serving": body.on}
@@ -303,19 +306,19 @@ def _neutral_routes(routes: APIRouter, host: Host) -> None:
 
     @routes.post("/audits", **said(trained.Audited))
     def audit(body: Audit) -> dict[str, Any]:
-        return auditing.audit(host, viewing.find_asset(host, body.model, "model"), body.owner)
+        return auditing.audit(host, finding.find(host, body.model, "model"), body.owner)
 
 
 def _money_routes(routes: APIRouter, host: Host) -> None:
 
     @routes.post("/predict", **said(money.Prediction))
     def predict(body: Question) -> dict[str, Any]:
-        model_id = viewing.find_asset(host, body.model, "model")
+        model_id = finding.find(host, body.model, "model")
         return host.part(Buyer).predict(model_id, **body.model_dump(exclude={"model"}))
 
     @routes.post("/quote", **said(money.CallQuote))
     def quote(body: CallAsked) -> dict[str, Any]:
-        model_id = viewing.find_asset(host, body.model, "model")
+        model_id = finding.find(host, body.model, "model")
         return host.part(Buyer).quote(model_id, **body.model_dump(exclude={"model"}))
 
 
@@ -328,7 +331,7 @@ def _channel_routes(routes: APIRouter, host: Host) -> None:
 
     @routes.post("/claim", **said(money.Claims))
     def claim(body: OneModel) -> dict[str, Any]:
-        model_id = viewing.find_asset(host, body.model, "model") if body.model else None
+        model_id = finding.find(host, body.model, "model") if body.model else None
         return earning.claim(node, model_id)
 
 
@@ -337,19 +340,19 @@ def _proof_routes(routes: APIRouter, host: Host) -> None:
 
     @routes.get("/receipts", **said(proof.Receipts))
     def receipts(limit: Annotated[int, Field(ge=1, le=10_000)] = 100) -> dict[str, Any]:
-        return viewing.receipts(node, limit)
+        return listing.receipts(node, limit)
 
     @routes.get("/receipts/{receipt_id}", **said(SignedReceipt))
     def receipt(receipt_id: str) -> dict[str, Any]:
-        return node.store.get(viewing.find_receipt(node, receipt_id)).to_json()
+        return node.store.get(listing.find_receipt(node, receipt_id)).to_json()
 
     @routes.get("/lineage/{document_id}", **said(proof.Lineage))
     def lineage(document_id: str) -> dict[str, Any]:
-        return viewing.lineage(node, document_id)
+        return listing.lineage(node, document_id)
 
     @routes.post("/evidence", **said(proof.EvidenceFiles))
     def evidence(body: OneReceipt) -> dict[str, Any]:
-        bundle = proving.evidence(host, viewing.find_receipt(node, body.receipt))
+        bundle = proving.evidence(host, listing.find_receipt(node, body.receipt))
         return bundle.to_json()
 
     @routes.post("/anchor", **said(proof.Anchored))
@@ -358,7 +361,7 @@ def _proof_routes(routes: APIRouter, host: Host) -> None:
 
     @routes.get("/log", **said(proof.LogShown))
     def log() -> dict[str, Any]:
-        return viewing.log(node)
+        return listing.log(node)
 
     @routes.get("/gas", **said(dict[str, Gas]))
     def gas() -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
-from freehold.features.data import publishing
+from freehold.features.data import finding, publishing
 from freehold.features.data.approval import USUAL
 from freehold.features.data.licence import EPSILON_LIFE_MICRO, EPSILON_RUN_MICRO, Licence, Rows
 from freehold.features.data.wire import Approval
@@ -104,5 +104,5 @@ def add(routes: APIRouter, host: Host) -> None:
             approval=body.approval,
             warn=warnings.append,
         )
-        asset = publishing.describe(node, node.asset(envelope.document.id))
+        asset = finding.describe(node, node.asset(envelope.document.id))
         return {"asset": asset, "warnings": warnings}

@@ -8,21 +8,23 @@ from markupsafe import Markup
 from starlette.responses import Response
 
 from freehold.core.ids import hash_bytes
-from freehold.features.data import publishing
-from freehold.features.proof import lineage_svg
-from freehold.kernel import uses
+from freehold.features.proof import lineage_svg, listing
+from freehold.kernel import assets, uses
 from freehold.kernel.door import CONSOLE_PATH
 from freehold.kernel.node import Node
 from freehold.kernel.web.visit import Visit, shows
-from freehold.shell import viewing
 
 
 def overview(visit: Visit) -> Response:
     """Models to look at."""
-    rows = publishing.search(visit.node, "", "model")[::-1]
+    rows = _models(visit.node)[::-1]
     if len(rows) == 1:
         return visit.go(f"/lineage/{rows[0]['id']}")
     return visit.show("lineages.html", rows=rows)
+
+
+def _models(node: Node) -> list[dict[str, Any]]:
+    return [assets.shown(node, asset) for asset in assets.known(node, "model")]
 
 
 def lineage(visit: Visit) -> Response:
@@ -30,7 +32,7 @@ def lineage(visit: Visit) -> Response:
     node = visit.node
     wanted = visit.params["document"]
     hash_bytes(wanted)
-    found = viewing.lineage(node, wanted)
+    found = listing.lineage(node, wanted)
     for one in found["nodes"]:
         one["link"] = _link(node, one)
         if one["kind"] == "dataset" and not node.store.has(one["id"]):
@@ -53,7 +55,7 @@ def lineage(visit: Visit) -> Response:
         title=found["nodes"][0]["name"],
         tree=_tree(found),
         model=model,
-        others=[one for one in publishing.search(node, "", "model") if not model or one["id"] != model["id"]],
+        others=[one for one in _models(node) if not model or one["id"] != model["id"]],
     )
 
 

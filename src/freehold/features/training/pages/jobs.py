@@ -8,10 +8,12 @@ from starlette.responses import Response
 
 from freehold.core.documents import Claim
 from freehold.core.errors import NotFound
+from freehold.features.models.pages import Coming, UnderWay
 from freehold.features.models.rules import worth
 from freehold.features.privacy.rules import promises
 from freehold.features.training.jobs import Jobs
 from freehold.features.training.rules import findings
+from freehold.kernel.host import Host
 from freehold.kernel.node import Node
 from freehold.kernel.web.people import name_of, readable
 from freehold.kernel.web.visit import Visit, acts, shows
@@ -29,6 +31,27 @@ STAGES = {
 }
 """Steps of a job as people say them; a job that is held back was not released."""
 _ENDS = ("done", "withheld")
+
+
+def under_way(host: Host, _: UnderWay) -> list[Coming]:
+    """Jobs that are not done, the newest first."""
+    found = [job for job in host.part(Jobs).overview() if job["step"] != "done"]
+    return [Coming(f"/jobs/{job['id']}", job["name"], _doing(job), *_stands(job)) for job in found[::-1]]
+
+
+def _doing(job: dict[str, Any]) -> str:
+    said = STAGES[job["step"]]
+    return f"{said}, round {job['round']} of {job['rounds']}" if job["step"] == "rounds" else said
+
+
+def _stands(job: dict[str, Any]) -> tuple[str, str]:
+    if job["step"] == "withheld":
+        return "held back", "warn"
+    if job["running"]:
+        return "running", "good"
+    if job["waiting"]:
+        return "waits for owners", "warn"
+    return "stands still", "bad" if job["error"] else "warn"
 
 
 def job(visit: Visit) -> Response:

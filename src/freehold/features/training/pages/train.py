@@ -12,7 +12,8 @@ from starlette.responses import Response
 from freehold.core import epsilons, money
 from freehold.core.documents import MAX_ROWS_PER_CALL
 from freehold.core.errors import FreeholdError, InvalidInput, NotFound
-from freehold.features.data import publishing
+from freehold.features.data import finding
+from freehold.features.identity import peers
 from freehold.features.privacy.rules import promises
 from freehold.features.training import previewing
 from freehold.features.training.jobs import Jobs
@@ -25,7 +26,6 @@ from freehold.kernel.node import Node
 from freehold.kernel.web import paying
 from freehold.kernel.web.forms import Form, Upload
 from freehold.kernel.web.visit import Visit, acts, shows
-from freehold.shell import viewing
 
 TYPED = (
     "name",
@@ -80,14 +80,14 @@ def choose(visit: Visit, error: FreeholdError | None = None) -> Response:
         exact=any(row["exact"] for group in groups for row in group["rows"]),
         most_rounds=MAX_ROUNDS,
         most_owners=MAX_OWNERS,
-        peers=viewing.peers(node),
+        peers=peers.known(node),
     )
 
 
 def _groups(node: Node, text: str) -> list[dict[str, Any]]:
     """Datasets with equal columns and label, which is what can be trained on together."""
     groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
-    for row in publishing.search(node, text, "dataset"):
+    for row in finding.search(node, text, "dataset"):
         columns = row["columns"]
         if int(row["expires_at"]) > node.now() and isinstance(columns, list):
             key = (tuple(map(str, columns)), str(row["label"]))
@@ -191,7 +191,7 @@ def review(visit: Visit) -> Response:
     """What it costs, whom, and what happens, before anything does."""
     draft, node = _kept(visit), visit.node
     preview, order = draft.preview, draft.order
-    rows = [publishing.describe(node, node.asset(one)) for one in order.assets]
+    rows = [finding.describe(node, node.asset(one)) for one in order.assets]
     return visit.show(
         "train_review.html",
         draft=draft,

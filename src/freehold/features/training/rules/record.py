@@ -22,6 +22,7 @@ from freehold.features.data.rules.table import MAX_COLUMNS, MAX_ROWS
 from freehold.features.models.rules.hashes import array_hash
 from freehold.features.models.rules.prediction import probabilities
 from freehold.features.models.rules.scaling import Scaling, unit_rows
+from freehold.features.models.rules.scores import Scores
 from freehold.features.privacy.rules import privacy
 from freehold.features.privacy.rules.noise import MAX_SIGMA
 from freehold.features.training.rules import metrics, sketch, updates, valuation
@@ -298,7 +299,7 @@ class Valuation:
     """Standard error of each value, from the noise alone."""
     shares_bps: tuple[int, ...]
     """Of each; sums to 10,000."""
-    scores: metrics.Scores
+    scores: Scores
 
     def statement(self) -> dict[str, Any]:
         """As a contribution claim says it; values as decimal strings, for they pass 2^53."""

@@ -17,6 +17,7 @@ from freehold.features.earnings.ledger import Ledger, Move
 from freehold.features.grants import asking, requests
 from freehold.features.training.jobs import Jobs
 from freehold.features.training.pages import disputes
+from freehold.kernel import status
 from freehold.kernel.anchored_head import ChainLostState, LogBehind, LogForked
 from freehold.kernel.chain_identity import OtherChain
 from freehold.kernel.keeping import purse, subjects
@@ -25,7 +26,6 @@ from freehold.kernel.web import words
 from freehold.kernel.web.charts import Point
 from freehold.kernel.web.people import name_of, readable
 from freehold.kernel.web.visit import Visit, shows
-from freehold.shell import viewing
 from freehold.shell.backup import saving
 
 BACKUP_DAYS = 30
@@ -107,7 +107,7 @@ def _todo(visit: Visit, money: dict[str, Any] | None, *, published: bool) -> lis
             "href": "/backup",
             "action": "Backups",
         }
-        for one in viewing.notices(node)
+        for one in status.notices(node)
     ]
     for row in requests.overview(node):
         if row["state"] == "waiting":

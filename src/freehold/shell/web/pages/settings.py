@@ -9,11 +9,11 @@ from starlette.responses import Response
 from freehold.core import money
 from freehold.core.errors import FreeholdError, InvalidInput
 from freehold.features.data.drafts import Terms, usual
+from freehold.features.identity import peers
 from freehold.kernel import setting_sources
 from freehold.kernel import settings as settings_file
 from freehold.kernel.web.people import name_of
 from freehold.kernel.web.visit import Visit, acts, shows
-from freehold.shell import viewing
 
 EDITED = ("name", "endpoint", "console_idle_minutes")
 
@@ -42,7 +42,7 @@ def settings(visit: Visit, error: FreeholdError | None = None) -> Response:
 
 def _peers(visit: Visit) -> list[dict[str, Any]]:
     known = visit.node.store.state("peers", {})
-    urls = viewing.peers(visit.node)
+    urls = peers.known(visit.node)
     return [{"url": url, "name": name_of(visit.node, known[url]) if url in known else ""} for url in urls]
 
 
@@ -85,7 +85,7 @@ def save_usual(visit: Visit) -> Response:
 
 def forget_peer(visit: Visit) -> Response:
     """Look at another node no more."""
-    viewing.forget_peer(visit.node, visit.form.text("url", 400))
+    peers.forget(visit.node, visit.form.text("url", 400))
     home, url = visit.door.home, visit.form.text("url", 400)
     kept = settings_file.load(home)
     if url in kept.peers:
@@ -97,7 +97,7 @@ def forget_peer(visit: Visit) -> Response:
 def add_peer(visit: Visit) -> Response:
     """Meet another node."""
     try:
-        party = viewing.add_peer(visit.host, visit.form.text("url", 300))
+        party = peers.add(visit.host, visit.form.text("url", 300))
     except FreeholdError as error:
         return settings(visit, error)
     return visit.go("/settings", f"Connected to {party['name']}. Its offers are in your catalogue now.")

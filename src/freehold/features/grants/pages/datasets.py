@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from starlette.responses import Response
 
 from freehold.core import epsilons
 from freehold.core.documents import Asset, Grant, Receipt
-from freehold.core.errors import NotFound, Unavailable
-from freehold.features.data import approval, offering, publishing
+from freehold.core.errors import NotFound
+from freehold.features.data import approval, finding, offering
 from freehold.features.data.wire import Approval
-from freehold.features.earnings.ledger import Ledger
 from freehold.features.grants import granting
 from freehold.features.privacy import budget
 from freehold.features.privacy.rules import promises
+from freehold.kernel.feature import Question
 from freehold.kernel.node import Node
+from freehold.kernel.registry import everything
 from freehold.kernel.web.people import name_of
 from freehold.kernel.web.visit import Visit, acts, shows
 
 MOST_PEOPLE = 200
 MOST_LINES = 10
 MOST_NAMES = 4
+
+
+@dataclass(frozen=True)
+class Sold(Question[Mapping[str, int]]):
+    """What selling access brought, in units by dataset; asked with the host."""
 
 
 def overview(visit: Visit) -> Response:
@@ -39,12 +46,7 @@ def _datasets(node: Node) -> list[Asset]:
 
 def _sold(visit: Visit) -> dict[str, int]:
     """Units earned by selling access, by dataset; nothing while the chain does not answer."""
-    sums: dict[str, int] = {}
-    with suppress(Unavailable):
-        for move in visit.host.part(Ledger).moves():
-            if move.kind == "grant":
-                sums[move.asset] = sums.get(move.asset, 0) + move.units
-    return sums
+    return {asset: units for one in everything().ask(visit.host, Sold()) for asset, units in one.items()}
 
 
 def _issued(node: Node, asset: Asset) -> list[dict[str, Any]]:
@@ -69,7 +71,7 @@ def _issued(node: Node, asset: Asset) -> list[dict[str, Any]]:
 
 def _row(node: Node, asset: Asset, issued: list[dict[str, Any]], sold: dict[str, int]) -> dict[str, Any]:
     return {
-        **publishing.describe(node, asset),
+        **finding.describe(node, asset),
         "version": asset.asset_version,
         "created_at": asset.created_at,
         "offered": offering.is_offered(node, asset.id),

@@ -1,0 +1,101 @@
+"""What is on offer: this node's assets for others, and those of its peers, as their catalogues say them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from freehold.core.documents import Asset
+from freehold.core.errors import InvalidDocument
+from freehold.core.signing import Envelope, parse_envelope
+from freehold.features.data.approval import approval_of, set_approval
+from freehold.features.data.offering import is_offered
+from freehold.features.data.wire import Approval
+from freehold.features.identity.peers import CatalogueRead, PeerReplaced
+from freehold.kernel import pending
+from freehold.kernel.node import Node
+from freehold.kernel.store import Transaction
+
+MAX_CATALOGUE = 1_000
+
+
+def offered(node: Node, *, limit: int = MAX_CATALOGUE) -> list[Envelope]:
+    """Assets of this node that are on offer."""
+    found = node.store.find("asset", public=True, limit=limit)
+    return [envelope for envelope in found if is_offered(node, envelope.document.id)]
+
+
+def said(node: Node) -> dict[str, Any]:
+    """Its part of `/catalogue`."""
+    found = offered(node)
+    ids = (one.document.id for one in found)
+    return {
+        "assets": [one.to_json() for one in found],
+        "asks_first": [asset_id for asset_id in ids if approval_of(node, asset_id) == "ask"],
+    }
+
+
+def keep(node: Node, read: CatalogueRead) -> None:
+    """Keep the assets that a peer offers, each its own and checked, or none of them.
+
+    Raises:
+        InvalidDocument, InvalidSignature. TooMuch: one is larger than what a party may leave here.
+    """
+    asks_first = _listed(read, "asks_first", [])
+    fresh: list[Envelope] = []
+    approvals: dict[str, Approval] = {}
+    for value in _listed(read, "assets", None):
+        envelope = parse_envelope(value)
+        if not isinstance(envelope.document, Asset) or envelope.document.owner != read.account:
+            raise InvalidDocument(f"{read.url} offers something that is not an asset of its own")
+        if _is_news(node, envelope):
+            fresh.append(envelope)
+        if read.account != node.account:
+            approvals[envelope.document.id] = "ask" if envelope.document.id in asks_first else "automatic"
+    heard = {key: approval for key, approval in approvals.items() if approval != approval_of(node, key)}
+    with node.store.transaction() as tx:
+        for envelope in fresh:
+            tx.put(envelope, logged=False)
+            pending.add(tx, pending.ASSETS, envelope.document.id, read.account, len(envelope.to_bytes()))
+        while oldest := pending.surplus(tx.connection, pending.ASSETS, read.account):
+            _forget(tx, oldest)
+        for asset_id, approval in heard.items():
+            set_approval(tx, asset_id, approval)
+
+
+def _listed(read: CatalogueRead, name: str, otherwise: list[Any] | None) -> list[Any]:
+    values = read.answer.get(name, otherwise) if isinstance(read.answer, dict) else None
+    if not isinstance(values, list) or len(values) > MAX_CATALOGUE:
+        raise InvalidDocument(f"{read.url} has no readable catalogue")
+    return values
+
+
+def _is_news(node: Node, envelope: Envelope) -> bool:
+    """Whether an asset is not here yet; checked, unless it is here with these signatures.
+
+    Raises:
+        InvalidSignature.
+    """
+    known = node.store.get(envelope.document.id) if node.store.has(envelope.document.id) else None
+    if known is None or known.signatures != envelope.signatures:
+        node.check(envelope)
+    return known is None
+
+
+def forget_offers(_: Node, replaced: PeerReplaced) -> None:
+    """What nothing came of goes with the party whose address is another's now."""
+    offers = replaced.tx.connection.execute(
+        "SELECT name FROM pending WHERE kind = ? AND party = ?", (pending.ASSETS.kind, replaced.account)
+    ).fetchall()
+    for (asset_id,) in offers:
+        _forget(replaced.tx, str(asset_id))
+
+
+def _forget(tx: Transaction, asset_id: str) -> None:
+    """A catalogue that goes on changing keeps its newest offers here, and those that something came of."""
+    pending.remove(tx, pending.ASSETS.kind, asset_id)
+    if (
+        tx.connection.execute("SELECT 1 FROM documents WHERE about = ? LIMIT 1", (asset_id,)).fetchone()
+        is None
+    ):
+        tx.forget(asset_id)
+        set_approval(tx, asset_id, "automatic")

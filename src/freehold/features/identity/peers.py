@@ -1,0 +1,98 @@
+"""Nodes that this one looks at: who was met at which address, and reading what each says there.
+
+A peer is the party that was met at its address first, until the owner adds the address again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from freehold.core import origins
+from freehold.core.errors import FreeholdError
+from freehold.kernel.host import Host
+from freehold.kernel.node import Node
+from freehold.kernel.registry import everything
+from freehold.kernel.store import Transaction
+
+MAX_CATALOGUE_BYTES = 8 * 1024 * 1024
+_MET = "met:"
+
+
+@dataclass(frozen=True)
+class CatalogueRead:
+    """A peer said what it offers; whoever keeps some of it checks it first, or refuses all of it."""
+
+    url: str
+    account: str
+    """Whose node answered."""
+    answer: Any
+    """Its JSON."""
+
+
+@dataclass(frozen=True)
+class PeerReplaced:
+    """The owner added an address again and another party answers there; told while that is written."""
+
+    account: str
+    """Who was met there before; empty if nobody was."""
+    tx: Transaction
+
+
+def add(host: Host, url: str) -> dict[str, Any]:
+    """Meet another node and remember where it is."""
+    node, url = host.node, str(origins.parse(url))
+    party = host.peers.meet(url)
+    kept, before = dict(node.store.state("peers", {})), _met(node, url)
+    with node.store.transaction() as tx:
+        tx.set("peers", {**kept, url: party.account})
+        tx.set(f"{_MET}{url}", party.account)
+        if before != party.account:
+            everything().tell(node, PeerReplaced(before, tx))
+    read(host, url, party.account)
+    return party.body
+
+
+def forget(node: Node, url: str) -> None:
+    """Look at a node no more; one named in the settings stays until it is taken out there."""
+    kept = {
+        one: who
+        for one, who in node.store.state("peers", {}).items()
+        if origins.spelled(one) != origins.spelled(url)
+    }
+    with node.store.transaction() as tx:
+        tx.set("peers", kept)
+        tx.delete(f"{_MET}{origins.spelled(url)}")
+
+
+def known(node: Node) -> list[str]:
+    """URLs of the nodes this one looks at, from settings and `peers add`."""
+    return sorted({*node.settings.peers, *map(origins.spelled, node.store.state("peers", {}))})
+
+
+def refresh(host: Host) -> list[dict[str, str]]:
+    """Read the catalogues of all peers; says which did not answer, and why."""
+    node, failed = host.node, []
+    for url in known(node):
+        try:
+            before = _met(node, url)
+            party = host.peers.meet(url, before)
+            if not before:
+                with node.store.transaction() as tx:
+                    tx.set(f"{_MET}{url}", party.account)
+            read(host, url, party.account)
+        except FreeholdError as error:
+            failed.append({"url": url, "reason": error.message})
+    return failed
+
+
+def read(host: Host, url: str, account: str) -> None:
+    """Read the catalogue of the node of `account`."""
+    answer = host.peers.get(url, "/catalogue", most_bytes=MAX_CATALOGUE_BYTES)
+    everything().tell(host.node, CatalogueRead(url, account, answer))
+
+
+def _met(node: Node, url: str) -> str:
+    """The account that was met at a peer's address; empty if none was."""
+    added = {origins.spelled(one): who for one, who in node.store.state("peers", {}).items()}
+    return str(node.store.state(f"{_MET}{url}") or added.get(url, ""))

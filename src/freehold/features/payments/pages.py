@@ -1,0 +1,147 @@
+"""Spending: what was bought, what may be spent, and channels that are open or wait to be collected."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.responses import Response
+
+from freehold.core import money
+from freehold.core.errors import FreeholdError, NotFound, Unavailable
+from freehold.core.money import dollars
+from freehold.features.payments import closing, settling
+from freehold.features.payments.spending import overview as paid_from
+from freehold.kernel import ceiling, uses
+from freehold.kernel.keeping import purse
+from freehold.kernel.node import Node
+from freehold.kernel.rights.standing import is_purchased
+from freehold.kernel.web import charts
+from freehold.kernel.web.people import name_of, thing_name
+from freehold.kernel.web.visit import Visit, acts, shows
+
+DAYS = 30
+_DAY_SECONDS = 86_400
+MOST_BOUGHT = 50
+
+
+def spending(visit: Visit) -> Response:
+    """What was bought, and channels that are open."""
+    node = visit.node
+    today, limits = node.now() // _DAY_SECONDS, ceiling.overview(node)
+    days = uses.spent_by_day(node, (today - DAYS + 1) * _DAY_SECONDS)
+    try:
+        channels: list[dict[str, Any]] | None = [
+            {**row, "name": thing_name(node, row["model"]), "provider_name": name_of(node, row["provider"])}
+            for row in paid_from(visit.node)
+        ]
+    except Unavailable:
+        channels = None
+    return visit.show(
+        "spending.html",
+        channels=channels,
+        limits=limits,
+        per_act=_typed(limits["spend_per_act_micro"]),
+        per_day=_typed(limits["spend_per_day_micro"]),
+        gas=purse.day(node),
+        stopped=[row for row in settling.waiting(node) if row["state"] == "quarantined"],
+        by_day=charts.by_day([(day, units) for day, _, _, units in days], today, DAYS),
+        spent_units=sum(units for *_, units in days),
+        answers=sum(count for _, _, count, _ in days),
+        bought=_bought(node),
+        days=DAYS,
+        now=node.now(),
+        first_day=(today - DAYS + 1) * _DAY_SECONDS,
+        last_day=today * _DAY_SECONDS,
+    )
+
+
+def _typed(amount_units: int) -> str:
+    """As an owner would type it."""
+    return dollars(amount_units).lstrip("$").replace(",", "")
+
+
+def limit(visit: Visit) -> Response:
+    """Set what may be spent, from now on."""
+    try:
+        ceiling.limit(
+            visit.node,
+            spend_per_act_micro=money.units(visit.form.text("per_act", 40) or "0"),
+            spend_per_day_micro=money.units(visit.form.text("per_day", 40) or "0"),
+        )
+    except FreeholdError as error:
+        return visit.go("/spending", f"{error.message}. {error.hint}", "bad")
+    return visit.go("/spending", "Saved. The limits count from now on.")
+
+
+def _bought(node: Node) -> list[dict[str, Any]]:
+    """Access that was paid for, newest first."""
+    rows = []
+    for envelope in node.store.find("grant")[::-1]:
+        grant = node.grant(envelope.document.id)
+        if grant.holder == node.account != grant.issuer and grant.terms.price_per == "grant":
+            rows.append(
+                {
+                    "at": grant.issued_at,
+                    "name": thing_name(node, grant.asset),
+                    "asset": grant.asset,
+                    "owner": name_of(node, grant.issuer),
+                    "units": grant.terms.price_units if is_purchased(node, grant) else 0,
+                }
+            )
+    return rows[:MOST_BOUGHT]
+
+
+def _channel(visit: Visit) -> dict[str, Any]:
+    wanted = visit.params["channel"]
+    for row in paid_from(visit.node):
+        if row["channel"] == wanted:
+            return row
+    raise NotFound("there is no such channel", hint="Look at Spending.")
+
+
+def ask_close(visit: Visit) -> Response:
+    """What closing a channel does and does not undo."""
+    row = _channel(visit)
+    return visit.show(
+        "channel.html", row=row, model=thing_name(visit.node, row["model"]), now=visit.node.now()
+    )
+
+
+def close(visit: Visit) -> Response:
+    """Close it, or take the rest back."""
+    row = _channel(visit)
+    try:
+        done = closing.close(visit.host, row["channel"])
+    except FreeholdError as error:
+        return visit.go("/spending", f"{error.message}. {error.hint}", "bad")
+    if done["withdrawn_units"]:
+        return visit.go("/spending", f"{dollars(done['withdrawn_units'])} are back in your wallet.")
+    return visit.go("/spending", "The channel is closing. Come back in a day to take the rest.")
+
+
+def ask_retry(visit: Visit) -> Response:
+    """What trying a failed payment once more may cost."""
+    wanted = visit.params["channel"]
+    for row in settling.waiting(visit.node):
+        if row["channel"] == wanted:
+            return visit.show("retry.html", row=row)
+    raise NotFound("there is nothing to collect from that channel", hint="Look at Spending.")
+
+
+def retry(visit: Visit) -> Response:
+    """Send it once more, by hand."""
+    try:
+        done = settling.retry(visit.node, visit.params["channel"])
+    except FreeholdError as error:
+        return visit.go("/spending", f"{error.message}. {error.hint}", "bad")
+    return visit.go("/spending", f"{dollars(done['units'])} were collected.")
+
+
+PAGES = [
+    shows("/spending", spending),
+    acts("/spending/limits", limit),
+    shows("/channels/{channel}/close", ask_close),
+    acts("/channels/{channel}/close", close),
+    shows("/channels/{channel}/retry", ask_retry),
+    acts("/channels/{channel}/retry", retry),
+]

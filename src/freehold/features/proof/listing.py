@@ -1,0 +1,100 @@
+"""Receipts, lineage and log as lists and pictures show them, folded from documents."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from freehold.core.documents import Receipt
+from freehold.core.errors import NotFound
+from freehold.kernel import assets, logbook
+from freehold.kernel.node import Node
+from freehold.kernel.people import known_as
+
+
+def find_receipt(node: Node, text: str) -> str:
+    """The id of a receipt, shortened, or the newest answer's by the word "last".
+
+    Raises:
+        NotFound, Ambiguous.
+    """
+    if text != "last":
+        return node.store.resolve(text, "receipt")
+    answers = node.store.find("receipt", "infer")
+    if not answers:
+        raise NotFound("no answer was bought or sold here yet", hint="Call predict first.")
+    return max(
+        answers, key=lambda item: (item.document.body["issued_at"], item.document.body["sequence"])
+    ).document.id
+
+
+def receipts(node: Node, limit: int) -> dict[str, Any]:
+    """The newest receipts in which this party is on either side."""
+    found, anchored = [], logbook.anchored_size(node)
+    envelopes = node.store.find("receipt")
+    for envelope in envelopes[-limit:]:
+        receipt = envelope.document
+        if not isinstance(receipt, Receipt):
+            continue
+        position = node.store.position(receipt.id)
+        found.append(
+            {
+                "id": receipt.id,
+                "action": receipt.action,
+                "provider": receipt.provider,
+                "provider_name": known_as(node, receipt.provider),
+                "holder": receipt.holder,
+                "holder_name": known_as(node, receipt.holder),
+                "asset": receipt.inputs[0],
+                "grant": receipt.grant,
+                "units": sum(max(line.delta_units, 0) for line in receipt.money),
+                "issued_at": receipt.issued_at,
+                "position": position,
+                "anchored": position is not None and position < anchored,
+                "complete": envelope.is_complete,
+            }
+        )
+    return {"receipts": found, "total": len(envelopes)}
+
+
+def lineage(node: Node, text: str) -> dict[str, Any]:
+    """From an asset or receipt back to the data: nodes and edges of the picture."""
+    try:
+        document_id = assets.find(node, text)
+        receipt = None
+    except NotFound:
+        receipt = node.receipt(find_receipt(node, text))
+        document_id = receipt.inputs[0]
+    asset = node.asset(document_id)
+    nodes, edges = [{**assets.shown(node, asset), "weight": 10_000}], []
+    for source in asset.derived_from:
+        if node.store.has(source.asset):
+            described = assets.shown(node, node.asset(source.asset))
+        else:
+            described = {"id": source.asset, "kind": "dataset", "name": source.asset[:10], "owner_name": ""}
+        nodes.append({**described, "weight": source.weight})
+        edges.append({"from": source.asset, "to": asset.id, "role": source.role, "weight": source.weight})
+    if receipt is not None:
+        nodes.append(
+            {
+                "id": receipt.id,
+                "kind": "receipt",
+                "name": receipt.action,
+                "owner_name": known_as(node, receipt.holder),
+            }
+        )
+        edges.append({"from": asset.id, "to": receipt.id, "role": "answer", "weight": 10_000})
+    return {"nodes": nodes, "edges": edges, "calls": len(node.store.find("receipt", "infer"))}
+
+
+def log(node: Node) -> dict[str, Any]:
+    """This party's log: size, root, what is anchored, the signed checkpoint."""
+    with node.store.log() as store:
+        size, root = store.size(), store.root()
+    return {
+        "origin": node.log_signer.key.name,
+        "key": str(node.log_signer.key),
+        "size": size,
+        "root": "0x" + root.hex(),
+        "anchored": logbook.anchored_size(node),
+        "checkpoint": logbook.checkpoint(node),
+    }

@@ -1,0 +1,38 @@
+"""What this node knows of the run that a model came from, as its builder or as an owner that agreed to it."""
+
+from __future__ import annotations
+
+from freehold.core.errors import InvalidInput
+from freehold.features.models.shown import KnownRun, RunOf
+from freehold.features.privacy.rules import privacy
+from freehold.features.training.rules.record import RunPlan
+from freehold.kernel.node import Node
+
+
+def known_run(node: Node, question: RunOf) -> KnownRun:
+    """Its plan where it was shown here, and how it went where it was run here."""
+    asset = question.asset
+    job = node.store.state(f"job:{node.store.state(f'run_of:{asset.id}')}") or {}
+    plan = _plan(node, str(asset.schema_.get("run")))
+    cost = None
+    if plan is not None:
+        cost = {
+            "level": plan.level,
+            "epsilon_micro": plan.epsilon_micro,
+            "delta_exponent": plan.delta_exponent,
+            "guess_ppm": privacy.guess_ppm(plan.epsilon_micro) if plan.epsilon_micro else 1_000_000,
+        }
+    away = {account: len(one["rounds"]) for account, one in job.get("absent", {}).items()}
+    return KnownRun(cost, away, job.get("without", {}))
+
+
+def _plan(node: Node, run: str) -> RunPlan | None:
+    """The plan of a run, where this node made it or agreed to it."""
+    claims = node.store.find("claim", "training_plan", run)
+    stored = (
+        claims[0].document.body["statement"].get("plan") if claims else node.store.state(f"planned:{run}")
+    )
+    try:
+        return RunPlan.from_json(stored) if stored else None
+    except InvalidInput:
+        return None

@@ -1,0 +1,56 @@
+"""Assets that are known here, for whoever need not know whose feature they are: found by name, shown as lists do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from freehold.core.documents import Asset
+from freehold.core.errors import InvalidInput, NotFound
+from freehold.core.ids import Ambiguous, resolve, short
+from freehold.kernel.feature import Question
+from freehold.kernel.node import Node
+from freehold.kernel.registry import everything
+
+
+@dataclass(frozen=True)
+class Shown(Question[Mapping[str, Any]]):
+    """What lists show of an asset."""
+
+    asset: Asset
+
+
+def shown(node: Node, asset: Asset) -> dict[str, Any]:
+    """One asset as lists show it."""
+    return {name: value for said in everything().ask(node, Shown(asset)) for name, value in said.items()}
+
+
+def known(node: Node, kind: str = "") -> list[Asset]:
+    """Every known asset, of one kind or any, newest last."""
+    found = (envelope.document for envelope in node.store.find("asset", kind))
+    return [asset for asset in found if isinstance(asset, Asset)]
+
+
+def find(node: Node, text: str, kind: str = "") -> str:
+    """The id of a known asset by shortened id or by name.
+
+    Raises:
+        NotFound, Ambiguous.
+    """
+    found = known(node, kind)
+    named = sorted({asset.id for asset in found if asset.name == text})
+    if len(named) > 1:
+        raise Ambiguous(
+            f"{len(named)} assets are called {text}", hint="Use the id: " + ", ".join(map(short, named))
+        )
+    if named:
+        return named[0]
+    try:
+        return resolve(text, (asset.id for asset in found), kind or "asset")
+    except InvalidInput as error:
+        if isinstance(error, Ambiguous):
+            raise
+        raise NotFound(
+            f"nothing here is called {text[:80]!r}", hint="List what there is with search."
+        ) from None
