@@ -25,19 +25,6 @@ BELOW = {
     "quickstart": ("core", "log", "chain", "vault", "kernel", "features", "shell"),
 }
 """What each room may import besides itself and `durable`. Of `features` the shell knows the registry alone."""
-NEEDS = {
-    "identity": (),
-    "privacy": ("identity",),
-    "data": ("identity", "privacy"),
-    "grants": ("data",),
-    "payments": ("grants",),
-    "models": ("payments",),
-    "earnings": ("models",),
-    "gateway": ("models",),
-    "training": ("models",),
-    "proof": (),
-}
-"""Of features that have no `feature.py` yet."""
 OPEN = frozenset(
     line for line in (Path(__file__).parent / "data" / "open_arrows.txt").read_text().splitlines() if line
 )
@@ -77,8 +64,6 @@ def needs() -> dict[str, tuple[str, ...]]:
 
 
 def _declared(path: Path, name: str) -> tuple[str, ...]:
-    if not path.exists():
-        return NEEDS[name]
     for part in ast.walk(ast.parse(path.read_text())):
         if isinstance(part, ast.Call) and getattr(part.func, "id", "") == "Feature":
             given = {keyword.arg: keyword.value for keyword in part.keywords}
