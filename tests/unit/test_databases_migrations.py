@@ -3,7 +3,6 @@
 import shutil
 import sqlite3
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -65,7 +64,7 @@ def test_a_database_of_version_1_opens_and_keeps_everything(old: Path, tmp_path:
         )
         assert vault.rotate("table") == 2
         assert vault.share("table", 1, Keys.generate().encryption_public)
-        assert migrations.version(tx.connection) == migrations.NEWEST
+        assert migrations.version(tx.connection) == migrations.newest()
     store.close()
     require_as_it_was(Store(old))
 
@@ -99,15 +98,14 @@ def columns(connection: Connection) -> dict[str, list[str]]:
 def test_both_databases_have_the_same_columns_and_every_table_is_copied(tmp_path: Path, new_url: str) -> None:
     plain, server = opening.for_writing(tmp_path, ""), opening.for_writing(tmp_path, new_url)
     assert columns(plain.connection) == columns(server.connection)
-    copied = {name: listed.split(", ") for name, (_, listed) in copying._TABLES.items()}
+    copied = {table.name: list(table.columns) for table in copying.layouts(copying._all())}
     found = columns(plain.connection)
-    derived = ["position", "id", "issued_at", "action", "asset", "provider", "holder", "units"]
-    assert found.pop("receipts") == derived
-    assert found.pop("migrations") == ["number", "name", "applied_at"]
+    assert found.pop("migrations") == ["owner", "number", "name", "applied_at"]
     assert found == copied
     for one in (plain, server):
-        done = one.connection.execute("SELECT number, name FROM migrations ORDER BY number").fetchall()
-        assert done == [(number, step.name) for number, step in enumerate(tables.STEPS, 1)]
+        done = one.connection.execute("SELECT owner, number, name FROM migrations ORDER BY owner, number").fetchall()
+        steps = [(owner, number, step.name) for owner, all_ in migrations.owners().items() for number, step in enumerate(all_, 1)]
+        assert done == sorted(steps)
         one.close()
 
 
@@ -120,12 +118,11 @@ def test_version_1_is_still_what_it_was(old: Path, tmp_path: Path) -> None:
         assert dict(plain.execute(query)) == dict(made.execute(query).fetchall())
 
 
-def test_a_newer_database_is_left_alone(tmp_path: Path, database_url: str) -> None:
+@pytest.mark.parametrize("owner", [migrations.KERNEL, "privacy", "a feature of tomorrow"])
+def test_a_newer_database_is_left_alone(tmp_path: Path, database_url: str, owner: str) -> None:
     database = opening.for_writing(tmp_path, database_url)
     with database.transaction() as connection:
-        connection.execute("INSERT INTO migrations VALUES (?, 'later', 0)", (migrations.NEWEST + 1,))
-        if not database_url:
-            connection.execute(f"PRAGMA user_version = {migrations.NEWEST + 1}")
+        connection.execute("INSERT INTO migrations VALUES (?, ?, 'later', 0)", (owner, 99))
     database.close()
     with pytest.raises(StorageFailed, match="newer Freehold") as refused:
         opening.for_writing(tmp_path, database_url)
@@ -137,14 +134,23 @@ def test_a_step_that_fails_leaves_the_version_before(
 ) -> None:
     opening.for_writing(tmp_path, database_url).close()
     torn = ("CREATE TABLE half (a TEXT)", "CREATE TABLE documents (a TEXT)")
-    steps = (*tables.STEPS, Step("one that breaks", torn, torn))
-    monkeypatch.setattr(migrations, "STEPS", steps)
-    monkeypatch.setattr(migrations, "NEWEST", len(steps))
-    with pytest.raises(StorageFailed):
-        opening.for_writing(tmp_path, database_url)
-    mended = replace(steps[-1], sqlite=torn[:1], postgresql=torn[:1])
-    monkeypatch.setattr(migrations, "STEPS", (*tables.STEPS, mended))
-    database = opening.for_writing(tmp_path, database_url)
-    assert migrations.version(database.connection) == len(steps)
-    assert database.connection.execute("SELECT count(*) FROM half").fetchone() == (0,)
-    database.close()
+    owners = migrations.owners()
+
+    def with_step(statements: tuple[str, ...]) -> None:
+        steps = (*owners["privacy"], Step("one that breaks", statements, statements))
+        monkeypatch.setattr(migrations, "owners", lambda: {**owners, "privacy": steps})
+        migrations.known.cache_clear()
+
+    try:
+        with_step(torn)
+        with pytest.raises(StorageFailed):
+            opening.for_writing(tmp_path, database_url)
+        with_step(torn[:1])
+        database = opening.for_writing(tmp_path, database_url)
+        assert ("privacy", len(owners["privacy"]) + 1) in migrations.applied(database.connection)
+        assert migrations.is_current(database.connection)
+        assert database.connection.execute("SELECT count(*) FROM half").fetchone() == (0,)
+        database.close()
+    finally:
+        monkeypatch.undo()
+        migrations.known.cache_clear()

@@ -1,25 +1,124 @@
-"""Bringing a database to the newest step, in one transaction."""
+"""Bringing a database to the newest step of every owner of tables, in one transaction."""
 
 from __future__ import annotations
 
 import sqlite3
 import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
 
 from freehold.core.connection import Connection
+from freehold.kernel.databases import tables
 from freehold.kernel.databases.errors import StorageFailed
-from freehold.kernel.databases.tables import STEPS
+from freehold.kernel.databases.steps import Step
 
-NEWEST = len(STEPS)
+KERNEL = "kernel"
+COUNTED = 6
+"""Steps that were counted together, before each owner's were."""
+Key = tuple[str, int]
+"""(owner, number) of a step, as `migrations` records it."""
+
+
+@dataclass(frozen=True)
+class Numbered:
+    """A step and the name it is recorded under."""
+
+    owner: str
+    number: int
+    """From 1."""
+    step: Step
+
+    @property
+    def key(self) -> Key:
+        """As `migrations` records it."""
+        return self.owner, self.number
+
+
+def owners() -> dict[str, tuple[Step, ...]]:
+    """The steps of all who own tables, the kernel first."""
+    from freehold.features.gateway import tables as gateway
+    from freehold.features.privacy import tables as privacy
+
+    return {KERNEL: tables.STEPS, "privacy": privacy.STEPS, "gateway": gateway.STEPS}
+
+
+@cache
+def known() -> tuple[Numbered, ...]:
+    """Every step in the order in which a new database takes them: those counted together first, as they were."""
+    found = [Numbered(owner, number, step) for owner, steps in owners().items() for number, step in enumerate(steps, 1)]
+    return tuple(sorted(found, key=lambda one: one.step.released or COUNTED + 1))
+
+
+def newest() -> int:
+    """The version that this program brings a database to."""
+    return len(known())
 
 
 def version(connection: Connection) -> int:
-    """The last step that was applied; 0 for an empty database."""
+    """How far a database is; 0 where it is empty. Grows with every step, whoever's it is."""
+    found = _counted(connection)
+    return found if found is not None else len(_recorded(connection))
+
+
+def applied(connection: Connection) -> frozenset[Key]:
+    """The steps that a database has."""
+    together = _counted(connection)
+    if together is None:
+        return frozenset(_recorded(connection))
+    return frozenset(one.key for one in known() if 0 < one.step.released <= together)
+
+
+def _counted(connection: Connection) -> int | None:
+    """The number of a database whose steps were counted together; None where each owner's are."""
+    columns = _columns(connection)
+    if "owner" in columns:
+        return None
     if isinstance(connection, sqlite3.Connection):
         return int(connection.execute("PRAGMA user_version").fetchone()[0])
-    known = connection.execute(
-        "SELECT count(*) FROM pg_tables WHERE schemaname = current_schema() AND tablename = 'migrations'"
-    ).fetchone()
-    return int(connection.execute("SELECT max(number) FROM migrations").fetchone()[0]) if known[0] else 0
+    return int(connection.execute("SELECT max(number) FROM migrations").fetchone()[0]) if columns else 0
+
+
+def _columns(connection: Connection) -> set[str]:
+    if isinstance(connection, sqlite3.Connection):
+        rows = connection.execute("SELECT name FROM pragma_table_info('migrations')").fetchall()
+    else:
+        rows = connection.execute(
+            "SELECT column_name::text FROM information_schema.columns"
+            " WHERE table_schema = current_schema() AND table_name = 'migrations'"
+        ).fetchall()
+    return {str(row[0]) for row in rows}
+
+
+def _recorded(connection: Connection) -> set[Key]:
+    return {(str(row[0]), int(row[1])) for row in connection.execute("SELECT owner, number FROM migrations").fetchall()}
+
+
+def missing(connection: Connection) -> list[Numbered]:
+    """The steps that a database lacks, in order.
+
+    Raises:
+        StorageFailed: the database is ahead of this program.
+    """
+    found, ours = applied(connection), {one.key for one in known()}
+    ahead = sorted(found - ours)
+    counted = _counted(connection) or 0
+    if ahead or counted > COUNTED:
+        which = f"step {ahead[0][1]} of {ahead[0][0]}" if ahead else f"version {counted}"
+        raise StorageFailed(
+            f"the database was written by a newer Freehold ({which} is not known here)",
+            hint="Upgrade this installation.",
+        )
+    return [one for one in known() if one.key not in found]
+
+
+def is_known(connection: Connection) -> bool:
+    """Whether this program can read the database, perhaps after bringing it to the newest step."""
+    try:
+        missing(connection)
+    except StorageFailed:
+        return False
+    return version(connection) > 0
 
 
 def is_current(connection: Connection) -> bool:
@@ -28,13 +127,7 @@ def is_current(connection: Connection) -> bool:
     Raises:
         StorageFailed: the database is ahead of this program.
     """
-    found = version(connection)
-    if found > NEWEST:
-        raise StorageFailed(
-            f"the database was written by a newer Freehold (version {found}, this one knows {NEWEST})",
-            hint="Upgrade this installation.",
-        )
-    return found == NEWEST
+    return not missing(connection)
 
 
 def migrate(connection: Connection) -> None:
@@ -43,19 +136,44 @@ def migrate(connection: Connection) -> None:
     Raises:
         StorageFailed: the database is ahead of this program.
     """
-    if is_current(connection):
+    wanted = missing(connection)
+    if not wanted:
         return
-    plain = isinstance(connection, sqlite3.Connection)
-    found = version(connection)
-    for step in STEPS[found:]:
-        for statement in step.sqlite if plain else step.postgresql:
-            connection.execute(statement)
+    before = _times(connection)
+    for one in wanted:
+        run(connection, one.step)
     now = int(time.time())
-    for number, step in enumerate(STEPS, start=1):
-        # the step that made this table comes after the first, which is recorded with it
+    for one in known():
         connection.execute(
-            "INSERT INTO migrations VALUES (?, ?, ?) ON CONFLICT (number) DO NOTHING",
-            (number, step.name, now),
+            "INSERT INTO migrations VALUES (?, ?, ?, ?) ON CONFLICT (owner, number) DO NOTHING",
+            (one.owner, one.number, one.step.name, before.get(one.step.released, now)),
         )
-    if plain:
-        connection.execute(f"PRAGMA user_version = {NEWEST}")
+    if isinstance(connection, sqlite3.Connection):
+        # an earlier program reads this alone, and leaves a database alone that is ahead of it
+        connection.execute(f"PRAGMA user_version = {newest()}")
+
+
+def _times(connection: Connection) -> dict[int, int]:
+    """When the steps that were counted together were applied, by that number."""
+    columns = _columns(connection)
+    if not columns or "owner" in columns:
+        return {}
+    rows = connection.execute("SELECT number, applied_at FROM migrations").fetchall()
+    return {int(row[0]): int(row[1]) for row in rows}
+
+
+def run(connection: Connection, step: Step) -> None:
+    """Apply one step."""
+    for statement in step.sqlite if isinstance(connection, sqlite3.Connection) else step.postgresql:
+        connection.execute(statement)
+    if step.fill is not None:
+        step.fill(connection)
+
+
+def empty(keys: Iterable[Key]) -> sqlite3.Connection:
+    """A new SQLite database in memory that has just these steps and no rows."""
+    made, chosen = sqlite3.connect(":memory:", isolation_level=None), set(keys)
+    for one in known():
+        if one.key in chosen:
+            run(made, one.step)
+    return made

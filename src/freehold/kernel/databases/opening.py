@@ -41,7 +41,7 @@ def for_writing(home: Path, url: str) -> Database:
         return SqliteDatabase(home / FILE)
     from freehold.kernel.databases.postgresql import PostgresDatabase  # noqa: PLC0415 - only who uses it pays
 
-    return PostgresDatabase(address.parse(url))
+    return PostgresDatabase(address.parse(url), home)
 
 
 def for_reading(home: Path, url: str, *, timeout: float = 10) -> Connection:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from freehold.core.errors import FreeholdError
-from freehold.kernel.databases import migrations
+from freehold.kernel.databases import migrations, upgrading
 from freehold.kernel.databases.address import Address
 from freehold.kernel.databases.errors import StorageFailed, StorageUncertain
 from freehold.kernel.databases.session import Session
@@ -19,11 +20,13 @@ RESOLVE_SECONDS = 10.0
 class PostgresDatabase:
     """One session, which holds the database's lock: no two nodes write to it, not even for a moment."""
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: Address, home: Path) -> None:
+        """`home` keeps a copy of what is upgraded."""
         self.address = address
         self.connection = Session(address, writer=True)
         try:
             if not migrations.is_current(self.connection):
+                upgrading.before(home, self.connection)
                 with self.transaction() as connection:
                     migrations.migrate(connection)
         except BaseException:

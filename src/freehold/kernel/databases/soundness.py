@@ -12,8 +12,7 @@ from pathlib import Path
 
 from freehold.kernel.databases import migrations
 from freehold.kernel.databases.commits import Commits
-from freehold.kernel.databases.errors import damaged
-from freehold.kernel.databases.tables import STEPS
+from freehold.kernel.databases.errors import StorageFailed, damaged
 from freehold.log.store import LogCorrupt, LogStore
 
 LOOK_SECONDS = 0.2
@@ -70,14 +69,19 @@ def _readable(path: Path) -> sqlite3.Connection:
 
 
 def _look(connection: sqlite3.Connection, commits: Commits) -> None:
-    version = migrations.version(connection)
     found = {tuple(row) for row in connection.execute("SELECT type, name FROM sqlite_master")}
-    if version > len(STEPS):
-        return
-    if not version and not found:
+    if not migrations.version(connection) and not found:
         commits.require(None)
         return
-    lost = sorted(name for kind, name in _expected(version) - found)
+    if ("table", "migrations") not in found and migrations.COUNTED < migrations.version(connection) <= migrations.newest():
+        raise damaged("it lacks migrations")
+    try:
+        migrations.missing(connection)
+    except StorageFailed:
+        return
+    with closing(migrations.empty(migrations.applied(connection))) as empty:
+        expected = {tuple(row) for row in empty.execute("SELECT type, name FROM sqlite_master")}
+    lost = sorted(name for _, name in expected - found)
     if lost:
         raise damaged(f"it lacks {', '.join(lost[:5])}")
     commits.require(connection)
@@ -93,11 +97,3 @@ def _look(connection: sqlite3.Connection, commits: Commits) -> None:
     if said != "ok":
         raise damaged(str(said))
 
-
-def _expected(version: int) -> set[tuple[str, str]]:
-    """Tables, indexes and triggers of a version, by making an empty one of it."""
-    with closing(sqlite3.connect(":memory:")) as empty:
-        for step in STEPS[:version]:
-            for statement in step.sqlite:
-                empty.execute(statement)
-        return {tuple(row) for row in empty.execute("SELECT type, name FROM sqlite_master")}

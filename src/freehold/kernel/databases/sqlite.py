@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from freehold.kernel.databases import migrations
+from freehold.kernel.databases import migrations, upgrading
 from freehold.kernel.databases.commits import Commits
 from freehold.kernel.databases.errors import StorageFailed
 from freehold.kernel.databases.soundness import require_sound
 
-FILE = "node.sqlite"
+FILE = upgrading.FILE
 PAGES_AT_ONCE = 10_000
 """Free pages given back at a time: the database is locked meanwhile."""
 WAL_BYTES = 4 * 1024 * 1024
@@ -35,6 +35,7 @@ class SqliteDatabase:
             self.connection.execute("PRAGMA synchronous = FULL")
             if not migrations.is_current(self.connection):
                 with self.transaction() as connection:
+                    upgrading.before(path.parent, connection)
                     migrations.migrate(connection)
             self._commits.begin(self.connection)
         except sqlite3.Error as error:

@@ -1,25 +1,10 @@
-"""Every table of a node, as numbered steps; a step that was released is never changed.
-
-A database at step N gets N+1 and all that follow. Both forms of a step say the same in their database's
-words; columns and their order are equal, so every other statement is written once.
-"""
+"""The kernel's tables, as numbered steps (`steps`)."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from freehold.kernel.databases.steps import Step, same
 from freehold.log.store import TABLES as LOG_TABLES
 from freehold.vault.vault import TABLES as VAULT_TABLES
-
-
-@dataclass(frozen=True)
-class Step:
-    """What takes a database from one version to the next."""
-
-    name: str
-    sqlite: tuple[str, ...]
-    postgresql: tuple[str, ...]
-
 
 _INDEXES = (
     "CREATE INDEX documents_by_type ON documents (type, kind)",
@@ -27,30 +12,17 @@ _INDEXES = (
     "CREATE INDEX documents_unsigned ON documents (type, about) WHERE NOT complete",
     "CREATE INDEX nonces_by_expiry ON nonces (expires_at)",
 )
-
-
-@dataclass(frozen=True)
-class Filling:
-    """One statement in the words of both databases."""
-
-    sqlite: str
-    postgresql: str
-
-
-FILL_RECEIPTS = Filling(
-    sqlite="""INSERT INTO receipts SELECT position, id, json_extract(body, '$.issued_at'), kind,
+_FILL_RECEIPTS_SQLITE = """INSERT INTO receipts SELECT position, id, json_extract(body, '$.issued_at'), kind,
   coalesce(json_extract(body, '$.inputs[0]'), ''), json_extract(body, '$.provider'), json_extract(body, '$.holder'),
   (SELECT coalesce(sum(max(json_extract(line.value, '$.delta_units'), 0)), 0) FROM json_each(body, '$.money') AS line)
   FROM (SELECT position, id, kind, json_extract(CAST(envelope AS TEXT), '$.document') AS body FROM documents
-    WHERE type = 'receipt' AND position IS NOT NULL)""",
-    postgresql="""INSERT INTO receipts SELECT position, id, CAST(body ->> 'issued_at' AS BIGINT), kind,
+    WHERE type = 'receipt' AND position IS NOT NULL)"""
+_FILL_RECEIPTS_POSTGRESQL = """INSERT INTO receipts SELECT position, id, CAST(body ->> 'issued_at' AS BIGINT), kind,
   coalesce(body #>> '{inputs,0}', ''), body ->> 'provider', body ->> 'holder',
   (SELECT coalesce(sum(greatest(CAST(line ->> 'delta_units' AS BIGINT), 0)), 0)
     FROM jsonb_array_elements(body -> 'money') AS line)
   FROM (SELECT position, id, kind, CAST(convert_from(envelope, 'UTF8') AS jsonb) -> 'document' AS body FROM documents
-    WHERE type = 'receipt' AND position IS NOT NULL) AS kept""",
-)
-"""Makes the rows of `receipts` from the documents; the table must be empty."""
+    WHERE type = 'receipt' AND position IS NOT NULL) AS kept"""
 # what a list of uses shows and filters by, read out of the receipts in the log; its order is time, then place
 _RECEIPT_INDEXES = (
     "CREATE INDEX receipts_by_time ON receipts (issued_at, position)",
@@ -105,52 +77,10 @@ _FIRST_POSTGRESQL = (
     ),
 )
 
-# the privacy of rows: which tables speak of the same rows, what was promised about them, what runs have cost them
-_PRIVACY_INDEXES = ("CREATE INDEX privacy_spent_by_time ON privacy_spent (line, at, run)",)
-_PRIVACY_SQLITE = (
-    """CREATE TABLE privacy_terms (
-  number INTEGER PRIMARY KEY, line TEXT NOT NULL UNIQUE, epsilon_life_micro INTEGER NOT NULL,
-  delta_exponent INTEGER NOT NULL, reveals TEXT NOT NULL
-)""",
-    "CREATE TABLE privacy_lines (asset TEXT NOT NULL, line TEXT NOT NULL, PRIMARY KEY (asset, line)) WITHOUT ROWID",
-    "CREATE TABLE privacy_rows (fingerprint BLOB PRIMARY KEY, line INTEGER NOT NULL) WITHOUT ROWID",
-    """CREATE TABLE privacy_spent (
-  line TEXT NOT NULL, run TEXT NOT NULL, rho_nano INTEGER NOT NULL, epsilon_micro INTEGER NOT NULL,
-  holder TEXT NOT NULL, asset TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (line, run)
-)""",
-    """CREATE TABLE privacy_reserved (
-  line TEXT NOT NULL, run TEXT NOT NULL, rho_nano INTEGER NOT NULL, until INTEGER NOT NULL, PRIMARY KEY (line, run)
-)""",
-    "CREATE INDEX privacy_lines_by_line ON privacy_lines (line)",
-    *_PRIVACY_INDEXES,
-)
-_PRIVACY_POSTGRESQL = (
-    """CREATE TABLE privacy_terms (
-  number BIGINT PRIMARY KEY, line TEXT COLLATE "C" NOT NULL UNIQUE, epsilon_life_micro BIGINT NOT NULL,
-  delta_exponent BIGINT NOT NULL, reveals TEXT NOT NULL
-)""",
-    (
-        'CREATE TABLE privacy_lines (asset TEXT COLLATE "C" NOT NULL, line TEXT COLLATE "C" NOT NULL,'
-        " PRIMARY KEY (asset, line))"
-    ),
-    "CREATE TABLE privacy_rows (fingerprint BYTEA PRIMARY KEY, line BIGINT NOT NULL)",
-    """CREATE TABLE privacy_spent (
-  line TEXT COLLATE "C" NOT NULL, run TEXT COLLATE "C" NOT NULL, rho_nano BIGINT NOT NULL,
-  epsilon_micro BIGINT NOT NULL, holder TEXT NOT NULL, asset TEXT NOT NULL, at BIGINT NOT NULL, PRIMARY KEY (line, run)
-)""",
-    """CREATE TABLE privacy_reserved (
-  line TEXT COLLATE "C" NOT NULL, run TEXT COLLATE "C" NOT NULL, rho_nano BIGINT NOT NULL, until BIGINT NOT NULL,
-  PRIMARY KEY (line, run)
-)""",
-    "CREATE INDEX privacy_lines_by_line ON privacy_lines (line)",
-    *_PRIVACY_INDEXES,
-)
-
-# what strangers left here and nobody has authorised yet; with whom this party deals; answers kept for a retry
+# what strangers left here and nobody has authorised yet; with whom this party deals
 _BOUNDED_INDEXES = (
     "CREATE INDEX pending_by_party ON pending (kind, party)",
     "CREATE INDEX pending_by_known ON pending (kind, known)",
-    "CREATE INDEX sold_by_buyer ON sold (buyer)",
 )
 _BOUNDED_SQLITE = (
     """CREATE TABLE pending (
@@ -163,9 +93,6 @@ _BOUNDED_SQLITE = (
   FROM documents WHERE type = 'grant' AND position IS NOT NULL ON CONFLICT (account) DO NOTHING"""  # noqa: S608
         for side in ("issuer", "holder")
     ),
-    """CREATE TABLE sold (
-  key TEXT PRIMARY KEY, buyer TEXT NOT NULL, receipt TEXT NOT NULL, bytes INTEGER NOT NULL
-)""",
     *_BOUNDED_INDEXES,
 )
 _BOUNDED_POSTGRESQL = (
@@ -180,10 +107,6 @@ _BOUNDED_POSTGRESQL = (
   FROM documents WHERE type = 'grant' AND position IS NOT NULL ON CONFLICT (account) DO NOTHING"""  # noqa: S608
         for side in ("issuer", "holder")
     ),
-    """CREATE TABLE sold (
-  key TEXT COLLATE "C" PRIMARY KEY, buyer TEXT COLLATE "C" NOT NULL, receipt TEXT NOT NULL, bytes BIGINT NOT NULL,
-  rowid BIGINT GENERATED ALWAYS AS IDENTITY UNIQUE
-)""",
     *_BOUNDED_INDEXES,
 )
 # money that left the wallet or may still; the token lets each nonce happen once
@@ -203,16 +126,8 @@ _PAYMENTS_POSTGRESQL = (
     "CREATE INDEX payments_by_time ON payments (at)",
     "CREATE INDEX payments_by_act ON payments (act)",
 )
-# what one buyer asked of one model lately
-_SERVED = (
-    """CREATE TABLE served (
-  model TEXT NOT NULL, buyer TEXT NOT NULL, at BIGINT NOT NULL, calls BIGINT NOT NULL, answered_rows BIGINT NOT NULL,
-  PRIMARY KEY (model, buyer, at)
-)""",
-)
-
 STEPS = (
-    Step("documents, log and vault", _FIRST_SQLITE, _FIRST_POSTGRESQL),
+    Step("documents, log and vault", _FIRST_SQLITE, _FIRST_POSTGRESQL, released=1),
     Step(
         "a record of these steps",
         (
@@ -221,6 +136,7 @@ STEPS = (
         (
             "CREATE TABLE migrations (number BIGINT PRIMARY KEY, name TEXT NOT NULL, applied_at BIGINT NOT NULL)",
         ),
+        released=2,
     ),
     Step(
         "uses by time, thing and party",
@@ -229,7 +145,7 @@ STEPS = (
   position INTEGER PRIMARY KEY, id TEXT NOT NULL, issued_at INTEGER NOT NULL, action TEXT NOT NULL,
   asset TEXT NOT NULL, provider TEXT NOT NULL, holder TEXT NOT NULL, units INTEGER NOT NULL
 )""",
-            FILL_RECEIPTS.sqlite,
+            _FILL_RECEIPTS_SQLITE,
             *_RECEIPT_INDEXES,
         ),
         (
@@ -238,11 +154,21 @@ STEPS = (
   asset TEXT COLLATE "C" NOT NULL, provider TEXT COLLATE "C" NOT NULL, holder TEXT COLLATE "C" NOT NULL,
   units BIGINT NOT NULL
 )""",
-            FILL_RECEIPTS.postgresql,
+            _FILL_RECEIPTS_POSTGRESQL,
             *_RECEIPT_INDEXES,
         ),
+        released=3,
     ),
-    Step("the privacy of rows", _PRIVACY_SQLITE, _PRIVACY_POSTGRESQL),
-    Step("what strangers left, and answers kept", _BOUNDED_SQLITE, _BOUNDED_POSTGRESQL),
-    Step("payments, and answers by buyer", (*_PAYMENTS_SQLITE, *_SERVED), (*_PAYMENTS_POSTGRESQL, *_SERVED)),
+    Step("what strangers left", _BOUNDED_SQLITE, _BOUNDED_POSTGRESQL, released=5),
+    Step("payments", _PAYMENTS_SQLITE, _PAYMENTS_POSTGRESQL, released=6),
+    Step(
+        "a record of these steps by their owner",
+        **same(
+            "DROP TABLE migrations",
+            """CREATE TABLE migrations (
+  owner TEXT NOT NULL, number BIGINT NOT NULL, name TEXT NOT NULL, applied_at BIGINT NOT NULL,
+  PRIMARY KEY (owner, number)
+)""",
+        ),
+    ),
 )

@@ -55,7 +55,7 @@ def _database(connection: sqlite3.Connection) -> None:
     found = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
     if found != "ok":
         raise BackupUnsound(f"the database is damaged: {found}", part="database")
-    if not 1 <= migrations.version(connection) <= migrations.NEWEST:
+    if not migrations.is_known(connection):
         raise BackupUnsound(
             "the database was written by another version of Freehold",
             hint="Upgrade this installation.",

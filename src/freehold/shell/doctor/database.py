@@ -94,15 +94,12 @@ def _checks(connection: Connection, home: Path, known: Settings) -> Iterator[Fin
     if found != "ok":
         yield problem("database", f"it is damaged: {str(found)[:200]}", _RESTORE)
         return
-    version = migrations.version(connection)
-    if version > migrations.NEWEST:
-        yield problem("database", "it was written by a newer Freehold", "Upgrade this installation.")
-        return
+    version, missing = migrations.version(connection), migrations.missing(connection)
     if not version:
         yield problem("database", "there is nothing in the database", "Start the node once: freehold up")
         return
     kind = f"PostgreSQL at {address.parse(known.database)}" if known.database else "SQLite"
-    later = "" if version == migrations.NEWEST else f"; the next start brings it to {migrations.NEWEST}"
+    later = f"; the next start brings it to {migrations.newest()}" if missing else ""
     yield ok("database", f"{kind}, sound, version {version}{later}")
     try:
         size, root = LogStore(connection).verify()

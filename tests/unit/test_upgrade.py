@@ -1,0 +1,185 @@
+"""A home of the release before is brought to this one in place: nothing is lost, and it is copied first."""
+
+import gzip
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from freehold.core.connection import Connection
+from freehold.kernel.databases import copying, migrations, opening, upgrading
+from freehold.kernel.databases.errors import StorageFailed
+from freehold.kernel.store import Store
+
+DATA = Path(__file__).parent.with_name("upgrade") / "data"
+"""Made by the release before: three parties with tables, two trained models, answers bought and sold, requests."""
+WAS = json.loads((DATA / "release-before.json").read_text())
+"""What that release said of it."""
+DYING = """
+import os, signal, sys
+from pathlib import Path
+from freehold.kernel.databases import migrations, sqlite
+left, plain = [int(sys.argv[2])], migrations.run
+class Dying:
+    def __init__(self, connection):
+        self.connection = connection
+    def __getattr__(self, name):
+        return getattr(self.connection, name)
+    def execute(self, *given):
+        if not left[0]:
+            os.kill(os.getpid(), signal.SIGKILL)
+        left[0] -= 1
+        return self.connection.execute(*given)
+def run(connection, step):
+    for statement in step.sqlite:
+        Dying(connection).execute(statement)
+    if step.fill is not None:
+        step.fill(connection)
+if left[0] >= 0:
+    migrations.run = run
+sqlite.SqliteDatabase(Path(sys.argv[1])).close()
+"""
+
+
+@pytest.fixture
+def before(tmp_path: Path) -> Path:
+    """The database in a home of its own."""
+    path = tmp_path / "home" / "node.sqlite"
+    path.parent.mkdir()
+    path.write_bytes(gzip.decompress((DATA / "release-before.sqlite.gz").read_bytes()))
+    return path
+
+
+def rows(path: Path, *, left_out: tuple[str, ...] = ()) -> dict[str, list[Any]]:
+    """Every row of a file, by table."""
+    with closing(opening.read_file(path)) as connection:
+        names = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        return {
+            name: sorted(connection.execute(f"SELECT * FROM {name}").fetchall(), key=repr)
+            for name in names
+            if name not in left_out
+        }
+
+
+def on_server(before: Path, url: str) -> None:
+    """The same content in a Postgres database as the release before left it."""
+    from freehold.kernel.databases import address
+    from freehold.kernel.databases.session import Session
+
+    session = Session(address.parse(url), writer=True)
+    with closing(session), closing(opening.read_file(before)) as source:
+        session.execute("BEGIN IMMEDIATE")
+        for one in migrations.known():
+            if one.step.released:
+                for statement in one.step.postgresql:
+                    session.execute(statement)
+        copying._copy(source, session, migrations.applied(source))
+        for number, name, at in source.execute("SELECT number, name, applied_at FROM migrations").fetchall():
+            session.execute("INSERT INTO migrations VALUES (?, ?, ?)", (number, name, at))
+        session.commit()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def upgraded(request: pytest.FixtureRequest, before: Path) -> Iterator[tuple[Store, Path]]:
+    """(store opened by this release, the home)."""
+    url = ""
+    if request.param == "postgresql":
+        url = request.getfixturevalue("new_url")
+        on_server(before, url)
+        before.unlink()
+    store = Store(opening.for_writing(before.parent, url))
+    yield store, before.parent
+    store.close()
+
+
+def documents(connection: Connection) -> list[tuple[Any, ...]]:
+    found = connection.execute(
+        "SELECT id, type, kind, about, signer, complete, public, position, envelope FROM documents ORDER BY rowid"
+    ).fetchall()
+    return [tuple(bytes(value) if isinstance(value, bytes) else value for value in row) for row in found]
+
+
+def test_nothing_is_lost(upgraded: tuple[Store, Path], tmp_path: Path) -> None:
+    store, _ = upgraded
+    old = tmp_path / "as-it-was.sqlite"
+    old.write_bytes(gzip.decompress((DATA / "release-before.sqlite.gz").read_bytes()))
+    with store.log() as log:
+        assert log.verify()[0] == WAS["rows"]["log_entries"]
+    with closing(opening.read_file(old)) as plain, store.reading() as connection:
+        assert documents(connection) == documents(plain)
+        for wanted in copying.layouts(migrations.applied(plain)):
+            if wanted.name in ("documents", "state"):
+                continue
+            columns = ", ".join(wanted.columns)
+            query = f"SELECT {columns} FROM {wanted.name}"
+            assert sorted(connection.execute(query).fetchall(), key=repr) == sorted(plain.execute(query).fetchall(), key=repr)
+
+
+def test_a_copy_is_kept_first_that_the_release_before_opens(upgraded: tuple[Store, Path], tmp_path: Path) -> None:
+    _, home = upgraded
+    (copy,) = upgrading.copies(home)
+    assert copy.name == f"node.sqlite-version-6-before-{migrations.newest()}"
+    assert copy.stat().st_mode & 0o777 == 0o600
+    old = tmp_path / "as-it-was.sqlite"
+    old.write_bytes(gzip.decompress((DATA / "release-before.sqlite.gz").read_bytes()))
+    assert rows(copy) == rows(old)
+    with closing(opening.read_file(copy)) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (6,)
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def test_the_release_before_leaves_the_new_one_alone(upgraded: tuple[Store, Path]) -> None:
+    store, _ = upgraded
+    with store.reading() as connection:
+        if isinstance(connection, sqlite3.Connection):
+            assert connection.execute("PRAGMA user_version").fetchone()[0] > migrations.COUNTED
+        assert connection.execute("SELECT max(number) FROM migrations").fetchone()[0] > migrations.COUNTED
+
+
+def test_few_copies_are_kept_and_none_is_made_of_what_is_current(before: Path) -> None:
+    for number in range(5):
+        path = before.with_name(f"node.sqlite-version-{number}-before-9")
+        path.write_bytes(b"old")
+        os.utime(path, (number, number))
+    opening.for_writing(before.parent, "").close()
+    kept = [path.name for path in upgrading.copies(before.parent)]
+    assert kept == ["node.sqlite-version-3-before-9", "node.sqlite-version-4-before-9", f"node.sqlite-version-6-before-{migrations.newest()}"]
+    opening.for_writing(before.parent, "").close()
+    assert [path.name for path in upgrading.copies(before.parent)] == kept
+
+
+def test_without_room_for_the_copy_nothing_is_changed(before: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    was = rows(before)
+    (before.parent / f".node.sqlite-version-6-before-{migrations.newest()}.part").mkdir()
+    with pytest.raises(StorageFailed, match="no copy") as refused:
+        opening.for_writing(before.parent, "")
+    assert "disk space" in refused.value.hint
+    assert rows(before) == was
+
+
+def test_killed_anywhere_it_is_the_old_or_the_new_whole(before: Path, tmp_path: Path) -> None:
+    was = rows(before)
+    whole = Path(shutil.copytree(before.parent, tmp_path / "whole")) / "node.sqlite"
+    statements = sum(len(one.step.sqlite) for one in migrations.known() if not one.step.released)
+    opening.for_writing(whole.parent, "").close()
+    expected = rows(whole, left_out=("migrations", "state"))
+    for place in sorted({0, 1, statements // 2, statements - 1}):
+        home = Path(shutil.copytree(before.parent, tmp_path / f"killed-{place}"))
+        made = subprocess.run([sys.executable, "-c", DYING, str(home / "node.sqlite"), str(place)], check=False)
+        assert made.returncode == -signal.SIGKILL
+        assert len(upgrading.copies(home)) == 1, "it was copied before the first step"
+        opened = sqlite3.connect(home / "node.sqlite")
+        opened.execute("SELECT count(*) FROM documents").fetchone()
+        opened.close()
+        assert rows(home / "node.sqlite") == was
+        opening.for_writing(home, "").close()
+        assert rows(home / "node.sqlite", left_out=("migrations", "state")) == expected
