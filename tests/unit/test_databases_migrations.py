@@ -9,6 +9,7 @@ import pytest
 
 from freehold.core.connection import Connection
 from freehold.core.ids import NO_HASH
+from freehold.kernel import installed
 from freehold.kernel.databases import copying, migrations, opening, tables
 from freehold.kernel.databases.errors import StorageFailed
 from freehold.kernel.databases.tables import Step
@@ -42,7 +43,7 @@ def require_as_it_was(store: Store) -> None:
         (
             store.position(receipt.id), receipt.id, receipt.issued_at, receipt.action,
             receipt.inputs[0] if receipt.inputs else "", receipt.provider, receipt.holder,
-            sum(max(line.delta_units, 0) for line in receipt.money),
+            sum(max(line.delta_units, 0) for line in receipt.money), receipt.grant,
         )
         for receipt in logged
     ]  # fmt: skip
@@ -103,8 +104,14 @@ def test_both_databases_have_the_same_columns_and_every_table_is_copied(tmp_path
     assert found.pop("migrations") == ["owner", "number", "name", "applied_at"]
     assert found == copied
     for one in (plain, server):
-        done = one.connection.execute("SELECT owner, number, name FROM migrations ORDER BY owner, number").fetchall()
-        steps = [(owner, number, step.name) for owner, all_ in migrations.owners().items() for number, step in enumerate(all_, 1)]
+        done = one.connection.execute(
+            "SELECT owner, number, name FROM migrations ORDER BY owner, number"
+        ).fetchall()
+        steps = [
+            (owner, number, step.name)
+            for owner, all_ in migrations.owners().items()
+            for number, step in enumerate(all_, 1)
+        ]
         assert done == sorted(steps)
         one.close()
 
@@ -118,7 +125,7 @@ def test_version_1_is_still_what_it_was(old: Path, tmp_path: Path) -> None:
         assert dict(plain.execute(query)) == dict(made.execute(query).fetchall())
 
 
-@pytest.mark.parametrize("owner", [migrations.KERNEL, "privacy", "a feature of tomorrow"])
+@pytest.mark.parametrize("owner", [installed.KERNEL, "privacy", "a feature of tomorrow"])
 def test_a_newer_database_is_left_alone(tmp_path: Path, database_url: str, owner: str) -> None:
     database = opening.for_writing(tmp_path, database_url)
     with database.transaction() as connection:

@@ -8,7 +8,8 @@ from typing import Any
 
 from freehold.core.documents import Asset
 from freehold.core.errors import InvalidInput, NotFound
-from freehold.core.ids import Ambiguous, resolve, short
+from freehold.core.ids import Ambiguous, short
+from freehold.kernel import listed
 from freehold.kernel.feature import Question
 from freehold.kernel.node import Node
 from freehold.kernel.registry import everything
@@ -26,20 +27,13 @@ def shown(node: Node, asset: Asset) -> dict[str, Any]:
     return {name: value for said in everything().ask(node, Shown(asset)) for name, value in said.items()}
 
 
-def known(node: Node, kind: str = "") -> list[Asset]:
-    """Every known asset, of one kind or any, newest last."""
-    found = (envelope.document for envelope in node.store.find("asset", kind))
-    return [asset for asset in found if isinstance(asset, Asset)]
-
-
 def find(node: Node, text: str, kind: str = "") -> str:
     """The id of a known asset by shortened id or by name.
 
     Raises:
         NotFound, Ambiguous.
     """
-    found = known(node, kind)
-    named = sorted({asset.id for asset in found if asset.name == text})
+    named = listed.named(node, text, kind)
     if len(named) > 1:
         raise Ambiguous(
             f"{len(named)} assets are called {text}", hint="Use the id: " + ", ".join(map(short, named))
@@ -47,7 +41,7 @@ def find(node: Node, text: str, kind: str = "") -> str:
     if named:
         return named[0]
     try:
-        return resolve(text, (asset.id for asset in found), kind or "asset")
+        return node.store.resolve(text, "asset", kind)
     except InvalidInput as error:
         if isinstance(error, Ambiguous):
             raise

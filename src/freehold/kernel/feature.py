@@ -10,7 +10,6 @@ from fastapi import APIRouter
 
 from freehold.core.documents import Asset
 from freehold.core.errors import FreeholdError
-from freehold.kernel.databases.tables import Step
 from freehold.kernel.evidence.parts import Collected
 from freehold.kernel.finding import Finding
 from freehold.kernel.host import Host
@@ -134,7 +133,6 @@ class Feature:
     """"Contract.function" that it sends -> when such an act is done already."""
     evidence: tuple[Callable[[Node, Asset], Callable[[], Collected] | None], ...] = ()
     """What collects the evidence of a thing, where it came about here by what this feature does."""
-    migrations: tuple[Step, ...] = ()
     metrics: tuple[Metric, ...] = ()
     doctor: tuple[Callable[[Any], Iterable[Finding]], ...] = ()
     """Checks of a home from outside, as `freehold doctor` asks them."""

@@ -179,7 +179,7 @@ class Node:
         with self.store.transaction() as tx:
             tx.put(envelope, public=True)
             tx.set("party", envelope.document.id)
-            tx.set(f"party:{self.account}", envelope.document.id)
+            tx.introduce(party)
         return envelope
 
     @property
@@ -218,15 +218,14 @@ class Node:
             InvalidDocument, InvalidSignature.
         """
         party = self.check_party(envelope)
-        name = f"party:{party.account}"
         with self.store.transaction() as tx:
-            known = self.store.state(name)
-            if known is not None and self.typed(known, Party).created_at >= party.created_at:
+            known = self.store.party(party.account)
+            if known is not None and self.typed(known[0], Party).created_at >= party.created_at:
                 return party
             tx.put(envelope, logged=False)
-            tx.set(name, party.id)
+            tx.introduce(party)
             if known is not None:
-                tx.forget(known)
+                tx.forget(known[0])
             if not pending.is_partner(tx.connection, party.account):
                 size = len(envelope.to_bytes())
                 pending.add(tx, pending.PARTIES, party.account, party.account, size)
@@ -236,8 +235,10 @@ class Node:
 
     def _forget_party(self, tx: Transaction, account: str) -> None:
         pending.remove(tx, pending.PARTIES.kind, account)
-        tx.forget(str(self.store.state(f"party:{account}")))
-        tx.delete(f"party:{account}")
+        known = self.store.party(account)
+        if known is not None:
+            tx.forget(known[0])
+            tx.connection.execute("DELETE FROM parties WHERE account = ?", (account,))
 
     def befriend(self, account: str) -> None:
         """This party deals with another: strangers do not crowd it out."""
@@ -253,12 +254,12 @@ class Node:
         Raises:
             Unavailable: nobody introduced it.
         """
-        known = self.store.state(f"party:{account}")
+        known = self.store.party(account)
         if known is None:
             raise Unavailable(
                 f"nothing is known about {account}", hint="Add its node with --peer URL.", account=account
             )
-        return self.typed(known, Party)
+        return self.typed(known[0], Party)
 
     def contract_accepts(self, account: str, digest: bytes, signature: bytes) -> bool:
         """Whether a contract account accepts a signature (ERC-1271)."""

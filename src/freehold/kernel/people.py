@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from freehold.core.errors import Unavailable
 from freehold.kernel.node import Node
 
 
 def known_as(node: Node, account: str) -> str:
     """The name of an account's party; the first digits of the account where nobody introduced it, or none can read it."""
-    try:
-        name = node.party_of(account).name
-    except Unavailable:
-        return account[:10]
-    return name if name.isprintable() else account[:10]
+    known = node.store.party(account)
+    return known[1] if known and known[1].isprintable() else account[:10]

@@ -31,7 +31,7 @@ def status(host: Host) -> dict[str, Any]:
         "database": str(node.store),
         "balance_units": node.balance_units(),
         "log": {"size": size, "anchored": logbook.anchored_size(node)},
-        "counts": {kind: len(node.store.find(kind)) for kind in COUNTED},
+        "counts": {kind: node.store.counted(kind) for kind in COUNTED},
         "gas": purse.day(node).to_json(),
         "quarantined": sorted(subjects.quarantined(node)),
         "notices": notices(node),

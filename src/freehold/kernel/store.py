@@ -16,10 +16,11 @@ from typing import Any
 
 from freehold.core.canonical import canonical_bytes
 from freehold.core.connection import Connection
-from freehold.core.documents import Document, Receipt
+from freehold.core.documents import Document, Party, Receipt
 from freehold.core.errors import Conflict, NotFound, Unavailable
 from freehold.core.ids import resolve
 from freehold.core.signing import Envelope, read_envelope
+from freehold.kernel.databases import listing
 from freehold.kernel.databases.errors import StorageFailed
 from freehold.kernel.databases.opening import Database
 from freehold.kernel.databases.sqlite import SqliteDatabase
@@ -27,11 +28,20 @@ from freehold.log.store import LogStore
 
 __all__ = ["AlreadyAnswered", "StorageFailed", "Store", "Transaction"]
 
+MOST_FOUND = 10_000
+"""Documents that are read at once, where nobody says how many are wanted."""
+
 
 class NoncesFull(Unavailable):
     """Strangers sent more requests that are dated ahead than are remembered; `fields` say when to come back."""
 
     code = "store.nonces_full"
+
+
+class TooMany(Unavailable):
+    """More documents than are read at once; a list that leaves some out would not say so."""
+
+    code = "store.too_many"
 
 
 class AlreadyAnswered(Conflict):
@@ -82,21 +92,10 @@ class Transaction:
                 public or bool(known and known[1]), position, envelope.to_bytes(),
             ),
         )  # fmt: skip
-        if isinstance(document, Receipt) and position is not None:
-            self._index(document, position)
+        if known is None:
+            listing.count(self.connection, document.body["type"], kind, 1)
+        listing.put(self.connection, document, public=public or bool(known and known[1]), position=position)
         return position
-
-    def _index(self, receipt: Receipt, position: int) -> None:
-        """What lists of uses show and filter by."""
-        asset = receipt.inputs[0] if receipt.inputs else ""
-        units = sum(max(line.delta_units, 0) for line in receipt.money)
-        self.connection.execute(
-            "INSERT INTO receipts VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (position) DO NOTHING",
-            (
-                position, receipt.id, receipt.issued_at, receipt.action, asset,
-                receipt.provider, receipt.holder, units,
-            ),
-        )  # fmt: skip
 
     def count_use(self, grant_id: str, price_units: int) -> None:
         """One more use of a grant, at its price."""
@@ -125,15 +124,23 @@ class Transaction:
             (name, canonical_bytes(value)),
         )
 
+    def introduce(self, party: Party) -> None:
+        """This is the party of its account from now on."""
+        listing.put_party(self.connection, party)
+
     def delete(self, name: str) -> None:
         """Forget a value."""
         self.connection.execute("DELETE FROM state WHERE name = ?", (name,))
 
     def forget(self, document_id: str) -> None:
         """Let go of another's document; one that is logged or public here stays."""
-        self.connection.execute(
-            "DELETE FROM documents WHERE id = ? AND position IS NULL AND NOT public", (document_id,)
-        )
+        known = self.connection.execute(
+            "SELECT type, kind FROM documents WHERE id = ? AND position IS NULL AND NOT public",
+            (document_id,),
+        ).fetchone()
+        if known is not None:
+            self.connection.execute("DELETE FROM documents WHERE id = ?", (document_id,))
+            listing.forget(self.connection, document_id, str(known[0]), str(known[1]))
 
     def next_number(self, name: str) -> int:
         """0, 1, 2, ... never twice."""
@@ -195,17 +202,25 @@ class Store:
         return rows[0][0] if rows else None
 
     def find(
-        self, type_: str, kind: str = "", about: str = "", *, public: bool = False, limit: int = 100_000
+        self, type_: str, kind: str = "", about: str = "", *, public: bool = False, limit: int | None = None
     ) -> list[Envelope]:
-        """Envelopes of a type, where given of a kind and subject, in the order they were kept."""
+        """Envelopes of a type, where given of a kind and subject, in the order they were kept; at most `limit`.
+
+        Raises:
+            TooMany: there are more than are read at once, and nobody said that fewer do.
+        """
         wanted = {"type": type_, "kind": kind, "about": about}
         given = {name: value for name, value in wanted.items() if value}
         where = " AND ".join(f"{name} = ?" for name in given) + (" AND public" if public else "")
         rows = self._rows(
             f"SELECT envelope FROM documents WHERE {where} ORDER BY rowid LIMIT ?",  # noqa: S608 - fixed names
             *given.values(),
-            limit,
+            MOST_FOUND + 1 if limit is None else limit,
         )
+        if limit is None and len(rows) > MOST_FOUND:
+            raise TooMany(
+                f"there are more than {MOST_FOUND:,} documents of type {type_}", hint="Ask for fewer."
+            )
         return [read_envelope(row[0]) for row in rows]
 
     def count(self, type_: str, *, about: str) -> int:
@@ -213,13 +228,39 @@ class Store:
         rows = self._rows("SELECT count(*) FROM documents WHERE about = ? AND type = ?", about, type_)
         return int(rows[0][0])
 
-    def resolve(self, prefix: str, type_: str) -> str:
-        """The full id of a shortened one."""
-        text = prefix.lower().removeprefix("0x")
+    def counted(self, type_: str, kind: str = "") -> int:
+        """How many documents of a type, where given of a kind, are here."""
         rows = self._rows(
-            "SELECT id FROM documents WHERE type = ? AND id LIKE ? LIMIT 100", type_, f"0x{text[:64]}%"
+            "SELECT coalesce(sum(documents), 0) FROM counts WHERE type = ? AND (kind = ? OR ? = '')",
+            type_,
+            kind,
+            kind,
         )
-        return resolve(prefix, (row[0] for row in rows), type_)
+        return int(rows[0][0])
+
+    def resolve(self, prefix: str, type_: str, kind: str = "") -> str:
+        """The full id of a shortened one, where given of a kind."""
+        text = f"0x{prefix.lower().removeprefix('0x')[:64]}"
+        # as a range, which the index of ids answers; no digit comes after f
+        rows = self._rows(
+            "SELECT id, type, kind FROM documents WHERE id >= ? AND id < ? ORDER BY id LIMIT 1000",
+            text,
+            f"{text}g",
+        )
+        fitting = (row[0] for row in rows if row[1] == type_ and kind in ("", row[2]))
+        return resolve(prefix, fitting, kind or type_)
+
+    def party(self, account: str) -> tuple[str, str] | None:
+        """(id of the party document, name) of an account; None where nobody introduced it."""
+        rows = self._rows("SELECT id, name FROM parties WHERE account = ?", account)
+        return (str(rows[0][0]), str(rows[0][1])) if rows else None
+
+    def parties(self) -> list[tuple[str, str]]:
+        """(account, name) of every party that was introduced."""
+        return [
+            (str(row[0]), str(row[1]))
+            for row in self._rows("SELECT account, name FROM parties ORDER BY account")
+        ]
 
     def is_public(self, document_id: str) -> bool:
         """Whether anyone may read the document here."""

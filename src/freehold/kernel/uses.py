@@ -17,10 +17,10 @@ from freehold.kernel.node import Node
 
 MAX_PAGE = 200
 MAX_CHOICES = 200
+MOST_LOOKED_AT = 2_000
+"""Receipts that rows of like uses are made of."""
 NEWEST = (2**53, 2**53)
-_COLUMNS = (
-    "r.position, r.id, r.issued_at, r.action, r.asset, r.provider, r.holder, r.units, d.complete, d.envelope"
-)
+_COLUMNS = "r.position, r.id, r.issued_at, r.action, r.asset, r.provider, r.holder, r.units, r.grant_id, d.complete, d.envelope"
 _CHOSEN = frozenset({"asset", "provider", "holder", "action"})
 
 
@@ -38,6 +38,7 @@ class Use:
     holder: str
     units: int
     """What was paid."""
+    grant: str
     complete: bool
     """Both sides have signed."""
     round: int | None
@@ -59,6 +60,16 @@ class Filter:
     action: str = ""
     since: int = 0
     """Unix seconds."""
+
+
+def latest(node: Node, limit: int) -> list[Use]:
+    """The newest receipts, newest first; more than one page where so many are wanted."""
+    found: list[Use] = []
+    while len(found) < limit and (
+        more := page(node, Filter(), found[-1].place if found else NEWEST, min(MAX_PAGE, limit - len(found)))
+    ):
+        found += more
+    return found
 
 
 def page(node: Node, wanted: Filter, before: tuple[int, int] = NEWEST, limit: int = 50) -> list[Use]:
@@ -122,6 +133,58 @@ def choices(node: Node, column: str) -> list[str]:
     )
     with node.store.reading() as connection:
         return [str(row[0]) for row in connection.execute(query, (MAX_CHOICES,)).fetchall()]
+
+
+@dataclass
+class Row:
+    """Uses one after another of the same kind under the same grant, such as a training run's rounds."""
+
+    grant: str
+    action: str
+    asset: str
+    holder: str
+    at: int
+    """When the newest was made."""
+    times: int = 1
+    whole: bool = True
+    """False where there may be more than were looked at."""
+
+
+def rows(node: Node, wanted: dict[str, str], limit: int) -> list[Row]:
+    """The newest uses by columns of the index, each row of like ones as one."""
+    where = "".join(f"{name} = ? AND " for name in wanted if name in _CHOSEN)
+    with node.store.reading() as connection:
+        found = connection.execute(
+            f"SELECT grant_id, action, asset, holder, issued_at FROM receipts WHERE {where} issued_at >= 0"  # noqa: S608 - fixed names
+            " ORDER BY issued_at DESC, position DESC LIMIT ?",
+            (*wanted.values(), MOST_LOOKED_AT),
+        ).fetchall()
+    made: list[Row] = []
+    for grant, action, asset, holder, at in found:
+        if made and (made[-1].grant, made[-1].action) == (grant, action):
+            made[-1].times += 1
+        elif len(made) == limit:
+            return made
+        else:
+            made.append(Row(grant, action, asset, holder, at))
+    if len(found) == MOST_LOOKED_AT:
+        made[-1].whole = False
+    return made
+
+
+def newest(node: Node, action: str) -> str | None:
+    """The id of the newest receipt of an action."""
+    found = _rows(node, {"action": action}, 0, NEWEST, 1)
+    return found[0].id if found else None
+
+
+def under(node: Node, grant_id: str) -> tuple[int, int]:
+    """(uses, units paid) by the receipts of a grant that are here."""
+    with node.store.reading() as connection:
+        row = connection.execute(
+            "SELECT count(*), coalesce(sum(units), 0) FROM receipts WHERE grant_id = ?", (grant_id,)
+        ).fetchone()
+    return int(row[0]), int(row[1])
 
 
 def count(node: Node, asset: str, action: str) -> tuple[int, int]:

@@ -11,7 +11,7 @@ from freehold.features.data.approval import approval_of, set_approval
 from freehold.features.data.offering import is_offered
 from freehold.features.data.wire import Approval
 from freehold.features.identity.peers import CatalogueRead, PeerReplaced
-from freehold.kernel import pending
+from freehold.kernel import listed, pending
 from freehold.kernel.node import Node
 from freehold.kernel.store import Transaction
 
@@ -19,9 +19,14 @@ MAX_CATALOGUE = 1_000
 
 
 def offered(node: Node, *, limit: int = MAX_CATALOGUE) -> list[Envelope]:
-    """Assets of this node that are on offer."""
-    found = node.store.find("asset", public=True, limit=limit)
-    return [envelope for envelope in found if is_offered(node, envelope.document.id)]
+    """The newest assets of this node that are on offer, oldest first."""
+    found: list[Envelope] = []
+    before = ""
+    # those taken off offer in between do not count
+    while len(found) < limit and (page := listed.assets(node, public=True, before=before)):
+        found += [node.store.get(asset.id) for asset in page if is_offered(node, asset.id)]
+        before = page[-1].id
+    return found[:limit][::-1]
 
 
 def said(node: Node) -> dict[str, Any]:

@@ -8,10 +8,13 @@ from freehold.core.documents import Asset
 from freehold.core.errors import NotFound
 from freehold.features.data.approval import approval_of
 from freehold.features.identity import peers
-from freehold.kernel import assets
+from freehold.kernel import assets, listed
 from freehold.kernel.host import Host
 from freehold.kernel.node import Node
 from freehold.kernel.people import known_as
+
+PAGE = 100
+"""Assets of a list, where nothing else is said."""
 
 
 def find(host: Host, text: str, kind: str = "") -> str:
@@ -27,13 +30,10 @@ def find(host: Host, text: str, kind: str = "") -> str:
         return assets.find(host.node, text, kind)
 
 
-def search(node: Node, text: str, kind: str) -> list[dict[str, Any]]:
-    """Known assets that mention `text`, newest last, with their owners' names."""
-    return [
-        describe(node, asset)
-        for asset in assets.known(node, kind)
-        if text.lower() in f"{asset.name} {asset.description} {asset.schema_.get('columns')}".lower()
-    ]
+def search(node: Node, text: str, kind: str, *, limit: int = PAGE, before: str = "") -> list[dict[str, Any]]:
+    """The newest known assets that mention `text`, newest last, with their owners' names; older ones with `before`."""
+    found = listed.assets(node, text=text, kind=kind, limit=limit, before=before)
+    return [describe(node, asset) for asset in found[::-1]]
 
 
 def describe(node: Node, asset: Asset) -> dict[str, Any]:

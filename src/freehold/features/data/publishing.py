@@ -30,6 +30,8 @@ from freehold.kernel.store import Transaction
 from freehold.vault.vault import Sealed
 
 SALT_BYTES = 32
+PAGE = 100
+"""Assets of a list, where nothing else is said."""
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from freehold.core.money import BPS
 from freehold.features.models.releasing import pool_of, shares_of
 from freehold.features.models.rules.split import SplitTree
 from freehold.features.payments.settling import held_units, lost
+from freehold.kernel import listed
 from freehold.kernel.node import Node
 from freehold.kernel.rights.standing import is_purchased
 
@@ -139,23 +140,17 @@ def _claimed(node: Node, holding: Holding) -> int:
 
 
 def _sold(node: Node) -> list[dict[str, Any]]:
-    rows = []
-    for envelope in node.store.find("grant"):
-        grant = envelope.document
-        if not isinstance(grant, Grant) or grant.issuer != node.account:
-            continue
-        if grant.terms.price_per != "grant" or not grant.terms.price_units or not _is_sold(node, grant):
-            continue
-        rows.append(
-            {
-                "grant": grant.id,
-                "asset": grant.asset,
-                "asset_name": node.asset(grant.asset).name,
-                "holder": grant.holder,
-                "price_units": grant.terms.price_units,
-            }
-        )
-    return rows
+    return [
+        {
+            "grant": grant.id,
+            "asset": grant.asset,
+            "asset_name": node.asset(grant.asset).name,
+            "holder": grant.holder,
+            "price_units": grant.terms.price_units,
+        }
+        for grant in listed.every_grant(node, issuer=node.account, sold=True)
+        if _is_sold(node, grant)
+    ]
 
 
 def _is_sold(node: Node, grant: Grant) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from freehold.kernel.databases.steps import Step, same
+from freehold.kernel.databases.steps import Step
 
 _SOLD_BY_BUYER = "CREATE INDEX sold_by_buyer ON sold (buyer)"
 _SOLD = Step(
@@ -22,15 +22,10 @@ _SOLD = Step(
     ),
     released=5,
 )
-_SERVED = Step(
-    "answers by buyer",
-    **same(
-        """CREATE TABLE served (
+_SERVED_TABLE = """CREATE TABLE served (
   model TEXT NOT NULL, buyer TEXT NOT NULL, at BIGINT NOT NULL, calls BIGINT NOT NULL, answered_rows BIGINT NOT NULL,
   PRIMARY KEY (model, buyer, at)
 )"""
-    ),
-    released=6,
-)
+_SERVED = Step("answers by buyer", (_SERVED_TABLE,), (_SERVED_TABLE,), released=6)
 
 STEPS = (_SOLD, _SERVED)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
-from freehold.core.documents import Action, Asset, Grant, Receipt, Terms
+from freehold.core.documents import Action, Asset, Grant, Terms
 from freehold.core.errors import FreeholdError, InvalidDocument, InvalidInput, NotAllowed, NotFound
 from freehold.core.signing import MAX_SIGNATURE_BYTES, Envelope, parse_envelope, sign_digest
-from freehold.core.terms import rows_charged
 from freehold.core.typed_data import receive_digest
 from freehold.features.data.offering import require_offered
 from freehold.features.grants import asking, consent, unused
@@ -21,14 +20,17 @@ from freehold.features.grants.issuing import (
     read_wish,
 )
 from freehold.features.grants.wire import AskRow
-from freehold.kernel import ceiling, logbook, pending
+from freehold.kernel import ceiling, listed, logbook, pending, uses
 from freehold.kernel.ceiling import Act, Payment
 from freehold.kernel.node import Node
 from freehold.kernel.peers import Peers
-from freehold.kernel.rights.check import ForeignGrant, require_issued_within, use_price
+from freehold.kernel.rights.check import ForeignGrant, require_issued_within
 from freehold.kernel.rights.offer import Offer
 from freehold.kernel.rights.plans import Plan
 from freehold.kernel.rights.standing import authorise, is_priced, is_purchased, is_revoked, revocations
+
+PAGE = 100
+"""Grants of a list, where nothing else is said."""
 
 
 class NotEnoughDollars(InvalidInput):
@@ -318,28 +320,20 @@ def find(node: Node, text: str) -> str:
     """
     if text != "last":
         return node.store.resolve(text, "grant")
-    grants = own(node)
-    if not grants:
+    newest = listed.own_grants(node, limit=1)
+    if not newest:
         raise NotFound("no grant was issued or obtained here yet")
-    return grants[-1].id
+    return newest[0].id
 
 
-def overview(node: Node) -> list[dict[str, Any]]:
-    """Every grant issued or held here, oldest first."""
-    return [describe(node, grant) for grant in own(node)]
-
-
-def own(node: Node) -> list[Grant]:
-    """Grants in which this party is on either side; those of others in a run stand here too, as its record."""
-    found = [envelope.document for envelope in node.store.find("grant")]
-    return [
-        grant for grant in found if isinstance(grant, Grant) and node.account in (grant.issuer, grant.holder)
-    ]
+def overview(node: Node, *, limit: int = PAGE, before: str = "") -> list[dict[str, Any]]:
+    """The newest grants issued or held here, oldest first; those before a grant with `before`."""
+    return [describe(node, grant) for grant in listed.own_grants(node, limit=limit, before=before)[::-1]]
 
 
 def describe(node: Node, grant: Grant) -> dict[str, Any]:
     """One grant as lists show it."""
-    uses, spent_units = _used(node, grant)
+    used, spent_units = _used(node, grant)
     return {
         "id": grant.id,
         "issued": grant.issuer == node.account,
@@ -351,7 +345,7 @@ def describe(node: Node, grant: Grant) -> dict[str, Any]:
         "purposes": list(grant.terms.purposes),
         "price_units": grant.terms.price_units,
         "price_per": grant.terms.price_per,
-        "uses": uses,
+        "uses": used,
         "max_uses": grant.terms.max_uses,
         "spent_units": spent_units,
         "spend_cap_units": grant.spend_cap_units,
@@ -364,10 +358,4 @@ def _used(node: Node, grant: Grant) -> tuple[int, int]:
     """(uses, spent units): the issuer counts them, a holder knows those it has receipts of."""
     if grant.issuer == node.account:
         return node.store.uses(grant.id)
-    if grant.terms.per == "call":
-        uses = node.store.count("receipt", about=grant.id)
-        return uses, uses * use_price(grant)
-    found = [envelope.document for envelope in node.store.find("receipt", about=grant.id)]
-    receipts = [receipt for receipt in found if isinstance(receipt, Receipt)]
-    rows = sum(rows_charged(receipt, grant.terms) for receipt in receipts)
-    return len(receipts), use_price(grant, rows)
+    return uses.under(node, grant.id)

@@ -11,7 +11,7 @@ from freehold.core.errors import FreeholdError, NotFound, Unavailable
 from freehold.core.money import dollars
 from freehold.features.payments import closing, settling
 from freehold.features.payments.spending import overview as paid_from
-from freehold.kernel import ceiling, uses
+from freehold.kernel import ceiling, listed, uses
 from freehold.kernel.keeping import purse
 from freehold.kernel.node import Node
 from freehold.kernel.rights.standing import is_purchased
@@ -75,20 +75,18 @@ def limit(visit: Visit) -> Response:
 
 def _bought(node: Node) -> list[dict[str, Any]]:
     """Access that was paid for, newest first."""
-    rows = []
-    for envelope in node.store.find("grant")[::-1]:
-        grant = node.grant(envelope.document.id)
-        if grant.holder == node.account != grant.issuer and grant.terms.price_per == "grant":
-            rows.append(
-                {
-                    "at": grant.issued_at,
-                    "name": thing_name(node, grant.asset),
-                    "asset": grant.asset,
-                    "owner": name_of(node, grant.issuer),
-                    "units": grant.terms.price_units if is_purchased(node, grant) else 0,
-                }
-            )
-    return rows[:MOST_BOUGHT]
+    found = listed.grants(node, holder=node.account, sold=True, limit=MOST_BOUGHT)
+    return [
+        {
+            "at": grant.issued_at,
+            "name": thing_name(node, grant.asset),
+            "asset": grant.asset,
+            "owner": name_of(node, grant.issuer),
+            "units": grant.terms.price_units if is_purchased(node, grant) else 0,
+        }
+        for grant in found
+        if grant.issuer != node.account
+    ]
 
 
 def _channel(visit: Visit) -> dict[str, Any]:

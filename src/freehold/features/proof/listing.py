@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from freehold.core.documents import Receipt
 from freehold.core.errors import NotFound
-from freehold.kernel import assets, logbook
+from freehold.kernel import assets, logbook, uses
 from freehold.kernel.node import Node
 from freehold.kernel.people import known_as
 
@@ -19,41 +18,34 @@ def find_receipt(node: Node, text: str) -> str:
     """
     if text != "last":
         return node.store.resolve(text, "receipt")
-    answers = node.store.find("receipt", "infer")
-    if not answers:
+    newest = uses.newest(node, "infer")
+    if newest is None:
         raise NotFound("no answer was bought or sold here yet", hint="Call predict first.")
-    return max(
-        answers, key=lambda item: (item.document.body["issued_at"], item.document.body["sequence"])
-    ).document.id
+    return newest
 
 
 def receipts(node: Node, limit: int) -> dict[str, Any]:
-    """The newest receipts in which this party is on either side."""
-    found, anchored = [], logbook.anchored_size(node)
-    envelopes = node.store.find("receipt")
-    for envelope in envelopes[-limit:]:
-        receipt = envelope.document
-        if not isinstance(receipt, Receipt):
-            continue
-        position = node.store.position(receipt.id)
-        found.append(
-            {
-                "id": receipt.id,
-                "action": receipt.action,
-                "provider": receipt.provider,
-                "provider_name": known_as(node, receipt.provider),
-                "holder": receipt.holder,
-                "holder_name": known_as(node, receipt.holder),
-                "asset": receipt.inputs[0],
-                "grant": receipt.grant,
-                "units": sum(max(line.delta_units, 0) for line in receipt.money),
-                "issued_at": receipt.issued_at,
-                "position": position,
-                "anchored": position is not None and position < anchored,
-                "complete": envelope.is_complete,
-            }
-        )
-    return {"receipts": found, "total": len(envelopes)}
+    """The newest receipts in which this party is on either side, oldest first."""
+    anchored = logbook.anchored_size(node)
+    found = [
+        {
+            "id": use.id,
+            "action": use.action,
+            "provider": use.provider,
+            "provider_name": known_as(node, use.provider),
+            "holder": use.holder,
+            "holder_name": known_as(node, use.holder),
+            "asset": use.asset,
+            "grant": use.grant,
+            "units": use.units,
+            "issued_at": use.issued_at,
+            "position": use.position,
+            "anchored": use.position < anchored,
+            "complete": use.complete,
+        }
+        for use in reversed(uses.latest(node, limit))
+    ]
+    return {"receipts": found, "total": node.store.counted("receipt")}
 
 
 def lineage(node: Node, text: str) -> dict[str, Any]:
@@ -83,7 +75,7 @@ def lineage(node: Node, text: str) -> dict[str, Any]:
             }
         )
         edges.append({"from": asset.id, "to": receipt.id, "role": "answer", "weight": 10_000})
-    return {"nodes": nodes, "edges": edges, "calls": len(node.store.find("receipt", "infer"))}
+    return {"nodes": nodes, "edges": edges, "calls": node.store.counted("receipt", "infer")}
 
 
 def log(node: Node) -> dict[str, Any]:

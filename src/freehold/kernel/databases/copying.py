@@ -37,11 +37,14 @@ def layouts(keys: frozenset[migrations.Key]) -> tuple[Layout, ...]:
         if (found := _KEPT_ORDER.match(statement))
     }
     with closing(migrations.empty(keys)) as empty:
-        names = [row[0] for row in empty.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY rowid")]
+        names = [
+            row[0]
+            for row in empty.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY rowid")
+        ]
         return tuple(_layout(empty, name, name in ordered) for name in names if name != _RECORD)
 
 
-def _layout(empty: sqlite3.Connection, name: str, ordered: bool) -> Layout:  # noqa: FBT001 - a fact of the table
+def _layout(empty: sqlite3.Connection, name: str, ordered: bool) -> Layout:
     rows = empty.execute("SELECT name, pk FROM pragma_table_info(?)", (name,)).fetchall()
     key = [column for column, place in sorted(rows, key=lambda row: row[1]) if place]
     return Layout(name, ("rowid",) if ordered else tuple(key), tuple(row[0] for row in rows))

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from functools import cache
 
 from freehold.core.connection import Connection
+from freehold.kernel import installed
 from freehold.kernel.databases import tables
 from freehold.kernel.databases.errors import StorageFailed
 from freehold.kernel.databases.steps import Step
 
-KERNEL = "kernel"
 COUNTED = 6
 """Steps that were counted together, before each owner's were."""
 Key = tuple[str, int]
@@ -37,16 +37,17 @@ class Numbered:
 
 def owners() -> dict[str, tuple[Step, ...]]:
     """The steps of all who own tables, the kernel first."""
-    from freehold.features.gateway import tables as gateway
-    from freehold.features.privacy import tables as privacy
-
-    return {KERNEL: tables.STEPS, "privacy": privacy.STEPS, "gateway": gateway.STEPS}
+    return {installed.KERNEL: tables.STEPS, **dict(installed.said("tables", "STEPS"))}
 
 
 @cache
 def known() -> tuple[Numbered, ...]:
     """Every step in the order in which a new database takes them: those counted together first, as they were."""
-    found = [Numbered(owner, number, step) for owner, steps in owners().items() for number, step in enumerate(steps, 1)]
+    found = [
+        Numbered(owner, number, step)
+        for owner, steps in owners().items()
+        for number, step in enumerate(steps, 1)
+    ]
     return tuple(sorted(found, key=lambda one: one.step.released or COUNTED + 1))
 
 
@@ -91,7 +92,10 @@ def _columns(connection: Connection) -> set[str]:
 
 
 def _recorded(connection: Connection) -> set[Key]:
-    return {(str(row[0]), int(row[1])) for row in connection.execute("SELECT owner, number FROM migrations").fetchall()}
+    return {
+        (str(row[0]), int(row[1]))
+        for row in connection.execute("SELECT owner, number FROM migrations").fetchall()
+    }
 
 
 def missing(connection: Connection) -> list[Numbered]:

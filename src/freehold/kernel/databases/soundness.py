@@ -73,7 +73,9 @@ def _look(connection: sqlite3.Connection, commits: Commits) -> None:
     if not migrations.version(connection) and not found:
         commits.require(None)
         return
-    if ("table", "migrations") not in found and migrations.COUNTED < migrations.version(connection) <= migrations.newest():
+    if ("table", "migrations") not in found and migrations.COUNTED < migrations.version(
+        connection
+    ) <= migrations.newest():
         raise damaged("it lacks migrations")
     try:
         migrations.missing(connection)
@@ -96,4 +98,3 @@ def _look(connection: sqlite3.Connection, commits: Commits) -> None:
         return
     if said != "ok":
         raise damaged(str(said))
-

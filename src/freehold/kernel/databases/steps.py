@@ -7,6 +7,7 @@ their database's words; columns and their order are equal, so every other statem
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -26,6 +27,25 @@ class Step:
     """The number that it bore while all steps were counted together; 0 for a later one."""
 
 
-def same(*statements: str) -> dict[str, tuple[str, ...]]:
-    """Statements in which both databases use the same words, as the two forms of a step."""
-    return {"sqlite": statements, "postgresql": statements}
+_WORDS = {"TEXT": 'TEXT COLLATE "C"', "INTEGER": "BIGINT", "BLOB": "BYTEA"}
+
+
+def step(name: str, *statements: str, fill: Callable[[Connection], None] | None = None) -> Step:
+    """A step in SQLite's words, and in those of Postgres that follow from them.
+
+    On Postgres text is ordered by its bytes, and a table that is not WITHOUT ROWID has a `rowid`, which is the order
+    of keeping; an index that ends in `rowid` there is without it here, where each index ends so unasked.
+    """
+    plain = tuple(statement.replace(", rowid)", ")") for statement in statements)
+    return Step(name, plain, tuple(map(_postgresql, statements)), fill)
+
+
+def _postgresql(statement: str) -> str:
+    if not statement.startswith("CREATE TABLE"):
+        return statement
+    words = re.sub(r"\b(TEXT|INTEGER|BLOB)\b", lambda found: _WORDS[found.group()], statement)
+    if words.endswith(" WITHOUT ROWID"):
+        return words.removesuffix(" WITHOUT ROWID")
+    return (
+        words.rstrip().removesuffix(")").rstrip() + ",\n  rowid BIGINT GENERATED ALWAYS AS IDENTITY UNIQUE\n)"
+    )

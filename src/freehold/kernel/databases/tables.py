@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from freehold.kernel.databases.steps import Step, same
+from freehold.kernel.databases import listing
+from freehold.kernel.databases.steps import Step, step
 from freehold.log.store import TABLES as LOG_TABLES
 from freehold.vault.vault import TABLES as VAULT_TABLES
 
@@ -126,6 +127,31 @@ _PAYMENTS_POSTGRESQL = (
     "CREATE INDEX payments_by_time ON payments (at)",
     "CREATE INDEX payments_by_act ON payments (act)",
 )
+# what lists show, count and look up by, read out of the documents (`listing`); in the order of keeping
+_LISTED = (
+    """CREATE TABLE counts (
+  type TEXT NOT NULL, kind TEXT NOT NULL, documents INTEGER NOT NULL, PRIMARY KEY (type, kind)
+) WITHOUT ROWID""",
+    """CREATE TABLE assets (
+  id TEXT PRIMARY KEY, kind TEXT NOT NULL, owner TEXT NOT NULL, name TEXT NOT NULL, public BOOLEAN NOT NULL,
+  expires_at INTEGER NOT NULL, supersedes TEXT NOT NULL, words TEXT NOT NULL
+)""",
+    "CREATE INDEX assets_by_kind ON assets (kind, rowid)",
+    "CREATE INDEX assets_by_owner ON assets (owner, kind, rowid)",
+    "CREATE INDEX assets_by_name ON assets (name, rowid)",
+    "CREATE INDEX assets_by_earlier ON assets (supersedes, rowid)",
+    "CREATE INDEX assets_public ON assets (public, rowid)",
+    """CREATE TABLE grants (
+  id TEXT PRIMARY KEY, issuer TEXT NOT NULL, holder TEXT NOT NULL, asset TEXT NOT NULL, issued_at INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL, price_units INTEGER NOT NULL
+)""",
+    "CREATE INDEX grants_by_issuer ON grants (issuer, holder, rowid)",
+    "CREATE INDEX grants_by_holder ON grants (holder, rowid)",
+    "CREATE INDEX grants_by_asset ON grants (asset, issuer, rowid)",
+    "CREATE TABLE parties (account TEXT PRIMARY KEY, id TEXT NOT NULL, name TEXT NOT NULL) WITHOUT ROWID",
+    "ALTER TABLE receipts ADD COLUMN grant_id TEXT NOT NULL DEFAULT ''",
+    "CREATE INDEX receipts_by_grant ON receipts (grant_id, units)",
+)
 STEPS = (
     Step("documents, log and vault", _FIRST_SQLITE, _FIRST_POSTGRESQL, released=1),
     Step(
@@ -161,14 +187,13 @@ STEPS = (
     ),
     Step("what strangers left", _BOUNDED_SQLITE, _BOUNDED_POSTGRESQL, released=5),
     Step("payments", _PAYMENTS_SQLITE, _PAYMENTS_POSTGRESQL, released=6),
-    Step(
+    step(
         "a record of these steps by their owner",
-        **same(
-            "DROP TABLE migrations",
-            """CREATE TABLE migrations (
-  owner TEXT NOT NULL, number BIGINT NOT NULL, name TEXT NOT NULL, applied_at BIGINT NOT NULL,
+        "DROP TABLE migrations",
+        """CREATE TABLE migrations (
+  owner TEXT NOT NULL, number INTEGER NOT NULL, name TEXT NOT NULL, applied_at INTEGER NOT NULL,
   PRIMARY KEY (owner, number)
-)""",
-        ),
+) WITHOUT ROWID""",
     ),
+    step("what lists show and look up by", *_LISTED, fill=listing.fill),
 )

@@ -78,7 +78,7 @@ def _envelopes(
     found = {name: store.get(name) for name in names} | dict(collected.envelopes)
     every = (found | dict(collected.shown)).values()
     accounts = {account for item in every for account in item.document.signers().values()}
-    parties = [store.get(store.state(f"party:{account}")) for account in sorted(accounts)]
+    parties = [store.get(node.party_of(account).id) for account in sorted(accounts)]
     return found | {item.document.id: item for item in parties}
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from freehold.core.documents import Asset, Receipt
 from freehold.core.errors import Conflict, InvalidInput, NoLineage, NotAllowed, VerificationFailed
+from freehold.kernel import listed
 from freehold.kernel.evidence.bundle import Bundle
 from freehold.kernel.evidence.collecting import gathered, require_possible
 from freehold.kernel.evidence.gathering import Gathering
@@ -149,7 +150,7 @@ def require_lineage(node: Node, peers: Peers, asset: Asset, *, without_lineage: 
 
 def _no_lineage(node: Node, asset: Asset) -> NoLineage:
     """The refusal, naming models with a lineage that have the very same weights, where such are known here."""
-    known = (envelope.document for envelope in node.store.find("asset", "model", limit=MOST_COMPARED))
+    known = listed.assets(node, kind="model", limit=MOST_COMPARED)
     same = [
         one
         for one in known

@@ -28,7 +28,7 @@ from freehold.features.training.jobs import Jobs
 from freehold.features.training.planning import Order
 from freehold.features.training.rules.logistic import MAX_ROUNDS
 from freehold.features.training.rules.record import Level
-from freehold.kernel import logbook
+from freehold.kernel import listed, logbook
 from freehold.kernel import status as glance
 from freehold.kernel.evidence import proving
 from freehold.kernel.host import Host
@@ -216,7 +216,8 @@ def _data_routes(routes: APIRouter, host: Host) -> None:
 
     @routes.get("/assets", **said(market.Assets))
     def assets() -> dict[str, Any]:
-        return {"assets": [item for item in finding.search(node, "", "") if item["mine"]]}
+        found = listed.assets(node, owner=node.account)
+        return {"assets": [finding.describe(node, asset) for asset in found[::-1]]}
 
 
 def _grant_routes(routes: APIRouter, host: Host) -> None:

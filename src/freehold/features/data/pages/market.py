@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from starlette.responses import Response
 
 from freehold.features.data import finding
 from freehold.features.identity import peers
-from freehold.kernel.node import Node
+from freehold.kernel import listed
 from freehold.kernel.web.visit import Visit, acts, shows
 
 MOST = 100
@@ -17,18 +15,14 @@ MOST = 100
 def overview(visit: Visit) -> Response:
     """Everything that others offer and that is known here."""
     node, text = visit.node, visit.query.get("q", "")[:100]
-    found = [row for row in finding.search(node, text, "") if not row["mine"] and _stands(node, row)]
+    found = listed.assets(node, text=text, others=True, valid_at=node.now(), limit=MOST)
     return visit.show(
         "market.html",
         text=text,
-        rows=found[::-1][:MOST],
-        more=max(0, len(found) - MOST),
+        rows=[finding.describe(node, asset) for asset in found],
+        more=listed.count_assets(node, text=text, others=True, valid_at=node.now()) - len(found),
         peers=peers.known(node),
     )
-
-
-def _stands(node: Node, row: dict[str, Any]) -> bool:
-    return int(row["expires_at"]) > node.now()
 
 
 def look_again(visit: Visit) -> Response:

@@ -17,7 +17,6 @@ from freehold.features.data.licence import DAY_SECONDS
 from freehold.features.data.rules.distinct import MAX_ROWS_EACH
 from freehold.features.privacy.rules import promises
 from freehold.kernel.web.forms import Form
-from freehold.kernel.web.people import name_of
 from freehold.kernel.web.visit import Visit, acts, shows
 from freehold.kernel.web.words import PURPOSES
 
@@ -204,8 +203,7 @@ def terms(visit: Visit, error: FreeholdError | None = None) -> Response:
 def _known(visit: Visit) -> list[tuple[str, str]]:
     """(account, name) of the parties this node has met."""
     node = visit.node
-    accounts = {envelope.document.body["account"] for envelope in node.store.find("party")} - {node.account}
-    return sorted(((account, name_of(node, account)) for account in accounts), key=lambda one: one[1])
+    return sorted((one for one in node.store.parties() if one[0] != node.account), key=lambda one: one[1])
 
 
 def take_terms(visit: Visit) -> Response:

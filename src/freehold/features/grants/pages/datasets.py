@@ -9,19 +9,21 @@ from typing import Any
 from starlette.responses import Response
 
 from freehold.core import epsilons
-from freehold.core.documents import Asset, Grant, Receipt
+from freehold.core.documents import Asset, Grant
 from freehold.core.errors import NotFound
 from freehold.features.data import approval, finding, offering
 from freehold.features.data.wire import Approval
 from freehold.features.grants import granting
 from freehold.features.privacy import budget
 from freehold.features.privacy.rules import promises
+from freehold.kernel import listed, uses
 from freehold.kernel.feature import Question
 from freehold.kernel.node import Node
 from freehold.kernel.registry import everything
 from freehold.kernel.web.people import name_of
 from freehold.kernel.web.visit import Visit, acts, shows
 
+MOST_ROWS = 200
 MOST_PEOPLE = 200
 MOST_LINES = 10
 MOST_NAMES = 4
@@ -35,13 +37,11 @@ class Sold(Question[Mapping[str, int]]):
 def overview(visit: Visit) -> Response:
     """Every dataset of this owner, newest first."""
     sold = _sold(visit)
-    rows = [_row(visit.node, asset, _issued(visit.node, asset), sold) for asset in _datasets(visit.node)]
-    return visit.show("data.html", rows=rows[::-1])
-
-
-def _datasets(node: Node) -> list[Asset]:
-    found = [envelope.document for envelope in node.store.find("asset", "dataset")]
-    return [asset for asset in found if isinstance(asset, Asset) and asset.owner == node.account]
+    node = visit.node
+    found = listed.assets(node, kind="dataset", owner=node.account, limit=MOST_ROWS)
+    rows = [_row(node, asset, _issued(node, asset), sold) for asset in found]
+    more = listed.count_assets(node, kind="dataset", owner=node.account) - len(rows)
+    return visit.show("data.html", rows=rows, more=more)
 
 
 def _sold(visit: Visit) -> dict[str, int]:
@@ -96,17 +96,16 @@ def dataset(visit: Visit) -> Response:
     node, asset = visit.node, _own(visit)
     issued = _issued(node, asset)
     people = [{**grant, "holder_name": name_of(node, grant["holder"])} for grant in issued[::-1]]
-    following = next((one for one in _datasets(node) if one.supersedes == asset.id), None)
     return visit.show(
         "dataset.html",
         asset=_row(node, asset, issued, _sold(visit)),
         terms=asset.terms,
         people=people[:MOST_PEOPLE],
         more=max(0, len(people) - MOST_PEOPLE),
-        uses=_uses(node, asset)[:10],
+        uses=_uses(node, asset),
         budgets=[_budget(node, line) for line in budget.overview(node, asset_id=asset.id, limit=MOST_LINES)],
         counting=promises.unit(int(asset.schema_.get("rows_each", 1))),
-        following=following,
+        following=listed.following(node, asset),
         previous=node.asset(asset.supersedes)
         if asset.supersedes and node.store.has(asset.supersedes)
         else None,
@@ -137,17 +136,16 @@ def _budget(node: Node, line: dict[str, Any]) -> dict[str, Any]:
 
 def _uses(node: Node, asset: Asset) -> list[dict[str, Any]]:
     """Uses of this dataset, newest first, a training run's rounds as one."""
-    found: list[dict[str, Any]] = []
-    for envelope in reversed(node.store.find("receipt")):
-        receipt = envelope.document
-        if not isinstance(receipt, Receipt) or not receipt.inputs or receipt.inputs[0] != asset.id:
-            continue
-        if found and found[-1]["grant"] == receipt.grant and found[-1]["action"] == receipt.action:
-            found[-1]["times"] += 1
-            continue
-        use = {"who": name_of(node, receipt.holder), "action": receipt.action, "at": receipt.issued_at}
-        found.append({**use, "times": 1, "grant": receipt.grant})
-    return found
+    return [
+        {
+            "who": name_of(node, row.holder),
+            "action": row.action,
+            "at": row.at,
+            "times": row.times,
+            "whole": row.whole,
+        }
+        for row in uses.rows(node, {"asset": asset.id}, MOST_LINES)
+    ]
 
 
 def set_approval(visit: Visit) -> Response:

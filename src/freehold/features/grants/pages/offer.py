@@ -10,18 +10,25 @@ from freehold.core.errors import NotFound
 from freehold.features.data import finding
 from freehold.features.grants import asking, granting
 from freehold.features.privacy.rules import promises
+from freehold.kernel import listed
 from freehold.kernel.web.visit import Visit, shows
+
+MOST = 100
+"""Grants on it that are shown, the newest."""
 
 
 def item(visit: Visit) -> Response:
     """One dataset of another: terms, price, what its rows are promised; access comes with a training run."""
     node, asset = visit.node, _found(visit)
-    held = [row for row in granting.overview(node) if row["asset"] == asset.id and not row["issued"]]
+    held = [
+        granting.describe(node, one)
+        for one in listed.grants(node, holder=node.account, asset=asset.id, limit=MOST)
+    ]
     return visit.show(
         "market_item.html",
         asset=finding.describe(node, asset),
         terms=asset.terms,
-        held=held[::-1],
+        held=held,
         asked=[row for row in asking.overview(node) if row["asset"] == asset.id],
         now=node.now(),
         allows=epsilons.text(asset.terms.epsilon_run_micro),

@@ -7,11 +7,12 @@ from typing import Any
 from starlette.responses import Response
 
 from freehold.core import epsilons, money
-from freehold.core.documents import Asset, Grant
+from freehold.core.documents import Asset
 from freehold.core.errors import FreeholdError, InvalidInput, NotFound
 from freehold.features.grants import asking, consent, granting, requests
 from freehold.features.grants.wire import PlannedRow, RequestRow
 from freehold.features.privacy.rules import promises
+from freehold.kernel import listed
 from freehold.kernel.node import Node
 from freehold.kernel.web import paying
 from freehold.kernel.web.people import name_of
@@ -97,10 +98,8 @@ def _known(node: Node, account: str) -> str:
 
 def _before(visit: Visit, row: RequestRow) -> dict[str, int]:
     """What this party had before."""
-    documents = [envelope.document for envelope in visit.node.store.find("grant")]
-    own = [one for one in documents if isinstance(one, Grant) and one.issuer == visit.node.account]
-    issued = [one for one in own if one.holder == row["holder"]]
-    return {"grants": len(issued), "uses": sum(visit.node.store.uses(one.id)[0] for one in issued)}
+    grants, used = listed.count_grants(visit.node, issuer=visit.node.account, holder=row["holder"])
+    return {"grants": grants, "uses": used}
 
 
 def accept(visit: Visit) -> Response:

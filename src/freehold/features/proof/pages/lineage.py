@@ -9,10 +9,13 @@ from starlette.responses import Response
 
 from freehold.core.ids import hash_bytes
 from freehold.features.proof import lineage_svg, listing
-from freehold.kernel import assets, uses
+from freehold.kernel import assets, listed, uses
 from freehold.kernel.door import CONSOLE_PATH
 from freehold.kernel.node import Node
 from freehold.kernel.web.visit import Visit, shows
+
+MOST = 100
+"""Models to choose from, the newest."""
 
 
 def overview(visit: Visit) -> Response:
@@ -24,7 +27,7 @@ def overview(visit: Visit) -> Response:
 
 
 def _models(node: Node) -> list[dict[str, Any]]:
-    return [assets.shown(node, asset) for asset in assets.known(node, "model")]
+    return [assets.shown(node, asset) for asset in listed.assets(node, kind="model", limit=MOST)[::-1]]
 
 
 def lineage(visit: Visit) -> Response:

@@ -21,6 +21,7 @@ from freehold.features.training.ordering import Order
 from freehold.features.training.planning import MAX_OWNERS
 from freehold.features.training.rules import findings
 from freehold.features.training.rules.logistic import MAX_ROUNDS
+from freehold.kernel import listed
 from freehold.kernel.cli.options import millionths
 from freehold.kernel.node import Node
 from freehold.kernel.web import paying
@@ -60,6 +61,10 @@ class Draft:
         self.upload.close()
 
 
+MOST_OFFERED = 500
+"""Datasets that are put into groups, the newest that mention what was typed."""
+
+
 def choose(visit: Visit, error: FreeholdError | None = None) -> Response:
     """Datasets that fit together, a test table, a name, a price and a privacy budget."""
     node, form = visit.node, visit.form
@@ -87,9 +92,10 @@ def choose(visit: Visit, error: FreeholdError | None = None) -> Response:
 def _groups(node: Node, text: str) -> list[dict[str, Any]]:
     """Datasets with equal columns and label, which is what can be trained on together."""
     groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
-    for row in finding.search(node, text, "dataset"):
+    found = listed.assets(node, text=text, kind="dataset", valid_at=node.now(), limit=MOST_OFFERED)
+    for row in [finding.describe(node, asset) for asset in found[::-1]]:
         columns = row["columns"]
-        if int(row["expires_at"]) > node.now() and isinstance(columns, list):
+        if isinstance(columns, list):
             key = (tuple(map(str, columns)), str(row["label"]))
             groups.setdefault(key, []).append({**row, **_revealed(node, row)})
     made = [

@@ -9,7 +9,6 @@ from typing import Any
 
 from starlette.responses import Response
 
-from freehold.core.documents import Asset, Receipt
 from freehold.core.errors import Unavailable
 from freehold.core.money import dollars
 from freehold.features.earnings import earning
@@ -17,7 +16,7 @@ from freehold.features.earnings.ledger import Ledger, Move
 from freehold.features.grants import asking, requests
 from freehold.features.training.jobs import Jobs
 from freehold.features.training.pages import disputes
-from freehold.kernel import status
+from freehold.kernel import listed, status, uses
 from freehold.kernel.anchored_head import ChainLostState, LogBehind, LogForked
 from freehold.kernel.chain_identity import OtherChain
 from freehold.kernel.keeping import purse, subjects
@@ -66,7 +65,7 @@ def home(visit: Visit) -> Response:
     with suppress(Unavailable):
         money = earning.overview(node)
         made = earned(visit.host.part(Ledger).moves(), money["earned_units"], node.now())
-    published = any(_own(node))
+    published = bool(listed.assets(node, kind="dataset", owner=node.account, limit=1))
     return visit.show(
         "home.html",
         todo=_todo(visit, money, published=published),
@@ -91,11 +90,6 @@ def earned(moves: list[Move], total_units: int, now: int) -> Made:
         so_far += by_day[day]
         points.append((words.date(day * DAY_SECONDS), so_far, dollars(so_far)))
     return Made(total_units, by_day[today], month, points)
-
-
-def _own(node: Node) -> list[Asset]:
-    found = [envelope.document for envelope in node.store.find("asset", "dataset")]
-    return [asset for asset in found if isinstance(asset, Asset) and asset.owner == node.account]
 
 
 def _todo(visit: Visit, money: dict[str, Any] | None, *, published: bool) -> list[dict[str, str]]:
@@ -164,23 +158,17 @@ def _jobs(visit: Visit) -> list[dict[str, str]]:
 
 def _uses(node: Node) -> list[dict[str, Any]]:
     """The latest uses, a training run's rounds as one."""
-    own = {asset.id: asset.name for asset in _own(node)}
-    found: list[dict[str, Any]] = []
-    for envelope in reversed(node.store.find("receipt")):
-        receipt = envelope.document
-        if not isinstance(receipt, Receipt) or receipt.provider != node.account or not receipt.inputs:
-            continue
-        if found and found[-1]["grant"] == receipt.grant and found[-1]["action"] == receipt.action:
-            found[-1]["times"] += 1
-            continue
-        if len(found) == LATEST:
-            break
-        asset_id = receipt.inputs[0]
-        name = own.get(asset_id) or (node.asset(asset_id).name if node.store.has(asset_id) else "")
-        who = name_of(node, receipt.holder)
-        use = {"who": who, "action": receipt.action, "name": name, "at": receipt.issued_at, "times": 1}
-        found.append({**use, "grant": receipt.grant})
-    return found
+    return [
+        {
+            "who": name_of(node, row.holder),
+            "action": row.action,
+            "name": node.asset(row.asset).name if node.store.has(row.asset) else "",
+            "at": row.at,
+            "times": row.times,
+            "whole": row.whole,
+        }
+        for row in uses.rows(node, {"provider": node.account}, LATEST)
+    ]
 
 
 def trouble(name: str, code: str) -> str:

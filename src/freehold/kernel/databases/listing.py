@@ -1,0 +1,129 @@
+"""What lists show of a document, count it by and look it up by: a row beside it, so that no list reads documents.
+
+The rows follow from the documents: `put` writes them with each, `fill` makes them for documents that were there.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import suppress
+
+from freehold.core.connection import Connection
+from freehold.core.documents import Asset, Document, Grant, Party, Receipt
+from freehold.core.errors import FreeholdError
+from freehold.core.signing import read_envelope
+
+_BATCH = 500
+_PARTY = "party:"
+"""How names of `state` began under which the document of each party stood."""
+
+
+def put(connection: Connection, document: Document, *, public: bool, position: int | None) -> None:
+    """Write the rows of a document that is kept; again, where it has become public or logged."""
+    if isinstance(document, Receipt) and position is not None:
+        _put_receipt(connection, document, position)
+    elif isinstance(document, Asset):
+        _put_asset(connection, document, public=public)
+    elif isinstance(document, Grant):
+        _put_grant(connection, document)
+
+
+def _put_receipt(connection: Connection, receipt: Receipt, position: int) -> None:
+    asset = receipt.inputs[0] if receipt.inputs else ""
+    units = sum(max(line.delta_units, 0) for line in receipt.money)
+    connection.execute(
+        "INSERT INTO receipts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (position) DO NOTHING",
+        (
+            position, receipt.id, receipt.issued_at, receipt.action, asset,
+            receipt.provider, receipt.holder, units, receipt.grant,
+        ),
+    )  # fmt: skip
+
+
+def _put_asset(connection: Connection, asset: Asset, *, public: bool) -> None:
+    columns = asset.schema_.get("columns")
+    said = [asset.name, asset.description, *(map(str, columns) if isinstance(columns, list) else ())]
+    connection.execute(
+        "INSERT INTO assets (id, kind, owner, name, public, expires_at, supersedes, words) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (id) DO UPDATE SET public = excluded.public",
+        (
+            asset.id, asset.asset_kind, asset.owner, text(asset.name), public, asset.terms.expires_at,
+            asset.supersedes or "", text(" ".join(said).lower()),
+        ),
+    )  # fmt: skip
+
+
+def _put_grant(connection: Connection, grant: Grant) -> None:
+    sold = grant.terms.price_per == "grant"
+    connection.execute(
+        "INSERT INTO grants (id, issuer, holder, asset, issued_at, expires_at, price_units) VALUES (?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (id) DO NOTHING",
+        (
+            grant.id, grant.issuer, grant.holder, grant.asset, grant.issued_at, grant.terms.expires_at,
+            grant.terms.price_units if sold else 0,
+        ),
+    )  # fmt: skip
+
+
+def put_party(connection: Connection, party: Party) -> None:
+    """The party document of an account from now on."""
+    connection.execute(
+        "INSERT INTO parties VALUES (?, ?, ?) ON CONFLICT (account) DO UPDATE SET id = excluded.id, name = excluded.name",
+        (party.account, party.id, text(party.name)),
+    )
+
+
+def count(connection: Connection, type_: str, kind: str, change: int) -> None:
+    """So many documents more of a type and kind."""
+    connection.execute(
+        "INSERT INTO counts VALUES (?, ?, ?) ON CONFLICT (type, kind)"
+        " DO UPDATE SET documents = counts.documents + excluded.documents",
+        (type_, kind, change),
+    )
+
+
+def forget(connection: Connection, document_id: str, type_: str, kind: str) -> None:
+    """A document is gone."""
+    for table in ("assets", "grants"):
+        connection.execute(f"DELETE FROM {table} WHERE id = ?", (document_id,))  # noqa: S608 - fixed names
+    count(connection, type_, kind, -1)
+
+
+def text(said: str) -> str:
+    """A text of anybody's as both databases can hold it, to be shown or looked up."""
+    return said.replace("\0", "")
+
+
+def fill(connection: Connection) -> None:
+    """The rows of all documents."""
+    connection.execute("INSERT INTO counts SELECT type, kind, count(*) FROM documents GROUP BY type, kind")
+    connection.execute(
+        "UPDATE receipts SET grant_id = (SELECT about FROM documents WHERE documents.id = receipts.id)"
+    )
+    for document, public in _documents(connection):
+        put(connection, document, public=public, position=None)
+    known = connection.execute("SELECT name, value FROM state WHERE name LIKE ?", (f"{_PARTY}%",)).fetchall()
+    for name, value in known:
+        found = connection.execute(
+            "SELECT envelope FROM documents WHERE id = ?", (json.loads(value),)
+        ).fetchone()
+        party = read_envelope(found[0]).document if found else None
+        if isinstance(party, Party):
+            put_party(connection, party)
+        connection.execute("DELETE FROM state WHERE name = ?", (name,))
+
+
+def _documents(connection: Connection) -> Iterator[tuple[Document, bool]]:
+    """Assets and grants, in the order in which they were kept."""
+    last = -1
+    while rows := connection.execute(
+        "SELECT rowid, public, envelope FROM documents WHERE rowid > ? AND type IN ('asset', 'grant')"
+        " ORDER BY rowid LIMIT ?",
+        (last, _BATCH),
+    ).fetchall():
+        last = rows[-1][0]
+        for _, public, envelope in rows:
+            # one that cannot be read was never shown either
+            with suppress(FreeholdError):
+                yield read_envelope(envelope).document, bool(public)

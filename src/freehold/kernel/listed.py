@@ -1,0 +1,173 @@
+"""Assets and grants as lists ask for them: newest first, a page at a time, each page from an index.
+
+A page goes on after the last thing of the one before, named by its id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from freehold.core.documents import Asset, Grant
+from freehold.core.errors import InvalidInput
+from freehold.kernel.databases.listing import text as storable
+from freehold.kernel.node import Node
+
+MOST = 1_000
+"""In one page."""
+_NEWEST = 2**62
+
+
+def assets(
+    node: Node,
+    *,
+    kind: str = "",
+    owner: str = "",
+    text: str = "",
+    others: bool = False,
+    valid_at: int = 0,
+    public: bool = False,
+    before: str = "",
+    limit: int = MOST,
+) -> list[Asset]:
+    """Assets of a kind, owner, of other parties only, that mention a text, that are on offer, that can be bought still."""
+    where, values = _assets(node, kind, owner, text, others=others, valid_at=valid_at, public=public)
+    return [node.asset(one) for one in _page(node, "assets", where, values, before, limit)]
+
+
+def count_assets(
+    node: Node, *, kind: str = "", owner: str = "", text: str = "", others: bool = False, valid_at: int = 0
+) -> int:
+    """How many there are of those."""
+    where, values = _assets(node, kind, owner, text, others=others, valid_at=valid_at)
+    with node.store.reading() as connection:
+        row = connection.execute(
+            f"SELECT count(*) FROM assets WHERE {' AND '.join(where)}",  # noqa: S608 - fixed text
+            values,
+        ).fetchone()
+    return int(row[0])
+
+
+def _assets(
+    node: Node, kind: str, owner: str, text: str, *, others: bool, valid_at: int, public: bool = False
+) -> tuple[list[str], list[Any]]:
+    chosen: list[tuple[bool, str, Any]] = [
+        (bool(owner), "owner = ?", owner),
+        (bool(kind), "kind = ?", kind),
+        (public, "public = ?", True),
+        (others, "owner <> ?", node.account),
+        (bool(valid_at), "expires_at > ?", valid_at),
+        (bool(text), "words LIKE ? ESCAPE '!'", f"%{_escaped(storable(text).lower())}%"),
+    ]
+    return ["1 = 1", *(said for wanted, said, _ in chosen if wanted)], [
+        value for wanted, _, value in chosen if wanted
+    ]
+
+
+def _escaped(text: str) -> str:
+    return text.replace("!", "!!").replace("%", "!%").replace("_", "!_")
+
+
+def following(node: Node, asset: Asset) -> Asset | None:
+    """The version of its owner that took the place of an asset."""
+    found = _page(node, "assets", ["supersedes = ?", "owner = ?"], [asset.id, asset.owner], "", 1)
+    return next((node.asset(one) for one in found), None)
+
+
+def named(node: Node, name: str, kind: str = "") -> list[str]:
+    """Ids of the assets of a name, at most a page."""
+    with node.store.reading() as connection:
+        rows = connection.execute(
+            "SELECT id FROM assets WHERE name = ? AND (kind = ? OR ? = '') LIMIT ?",
+            (storable(name), kind, kind, MOST),
+        ).fetchall()
+    # what cannot be stored is looked at in the document
+    return sorted(str(row[0]) for row in rows if node.asset(str(row[0])).name == name)
+
+
+def grants(
+    node: Node,
+    *,
+    issuer: str = "",
+    holder: str = "",
+    asset: str = "",
+    sold: bool = False,
+    before: str = "",
+    limit: int = MOST,
+) -> list[Grant]:
+    """Grants of an issuer, of a holder, on an asset, that have a price."""
+    where, values = ["1 = 1"], []
+    for name, value in (("issuer", issuer), ("holder", holder), ("asset", asset)):
+        if value:
+            where.append(f"{name} = ?")
+            values.append(value)
+    if sold:
+        where.append("price_units > 0")
+    return [node.grant(one) for one in _page(node, "grants", where, values, before, limit)]
+
+
+def every_grant(node: Node, *, issuer: str, sold: bool = False) -> Iterator[Grant]:
+    """All of them, oldest first."""
+    found, before = [], ""
+    while page := grants(node, issuer=issuer, sold=sold, before=before):
+        found += page
+        before = page[-1].id
+    return reversed(found)
+
+
+def own_grants(node: Node, *, asset: str = "", before: str = "", limit: int = MOST) -> list[Grant]:
+    """Grants in which this party is on either side; those of others in a run stand here too, as its record."""
+    place = _place(node, "grants", before)
+    found: dict[int, str] = {}
+    for side in ("issuer", "holder"):
+        where, values = [f"{side} = ?"], [node.account]
+        if asset:
+            where.append("asset = ?")
+            values.append(asset)
+        found |= _rows(node, "grants", where, values, place, limit)
+    return [node.grant(found[rowid]) for rowid in sorted(found, reverse=True)[:limit]]
+
+
+def count_grants(node: Node, *, issuer: str, holder: str) -> tuple[int, int]:
+    """(grants, their uses) that an issuer gave to a holder."""
+    with node.store.reading() as connection:
+        row = connection.execute(
+            "SELECT count(*), coalesce(sum(uses.uses), 0) FROM grants LEFT JOIN uses ON uses.grant_id = grants.id"
+            " WHERE issuer = ? AND holder = ?",
+            (issuer, holder),
+        ).fetchone()
+    return int(row[0]), int(row[1])
+
+
+def _page(
+    node: Node, table: str, where: list[str], values: list[Any], before: str, limit: int
+) -> Iterable[str]:
+    return _rows(node, table, where, values, _place(node, table, before), limit).values()
+
+
+def _rows(
+    node: Node, table: str, where: list[str], values: list[Any], place: int, limit: int
+) -> dict[int, str]:
+    if not 1 <= limit <= MOST:
+        raise InvalidInput(
+            f"at most {MOST:,} at once", hint="Ask for the next page after the last one shown."
+        )
+    query = (
+        f"SELECT rowid, id FROM {table} WHERE {' AND '.join(where)} AND rowid < ? ORDER BY rowid DESC LIMIT ?"  # noqa: S608 - fixed text
+    )
+    with node.store.reading() as connection:
+        return {
+            int(row[0]): str(row[1]) for row in connection.execute(query, (*values, place, limit)).fetchall()
+        }
+
+
+def _place(node: Node, table: str, before: str) -> int:
+    if not before:
+        return _NEWEST
+    with node.store.reading() as connection:
+        row = connection.execute(f"SELECT rowid FROM {table} WHERE id = ?", (before,)).fetchone()  # noqa: S608 - fixed text
+    if row is None:
+        raise InvalidInput(
+            f"no page goes on after {before[:80]!r}", hint="Name the last one of the page before."
+        )
+    return int(row[0])
