@@ -4,9 +4,10 @@ import os
 
 import pytest
 
+from freehold.features.earnings.home import DAY_SECONDS, earned
 from freehold.features.earnings.ledger import Move
 from freehold.shell.backup import saving
-from freehold.shell.web.pages.home import DAY_SECONDS, earned, trouble
+from freehold.shell.web.pages.home import trouble
 
 NOW = 100 * DAY_SECONDS + 7
 

@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 
 from fastapi import APIRouter
 
+from freehold.core.connection import Connection
 from freehold.core.documents import Asset
 from freehold.core.errors import FreeholdError
 from freehold.kernel.evidence.parts import Collected
@@ -18,6 +19,7 @@ from freehold.kernel.once import Once
 from freehold.kernel.operation import Bound
 from freehold.kernel.recurring import Piece
 from freehold.kernel.rights.plans import Plans
+from freehold.kernel.store import Transaction
 from freehold.kernel.web.visit import Page
 
 
@@ -86,9 +88,23 @@ class Question(Generic[A_co]):
 class Reminder:
     """Something that waits for the owner, shown at Home."""
 
-    path: str
-    sentence: str
-    count: int = 1
+    text: str
+    """A sentence; plain text, escaped where it is shown."""
+    href: str
+    """Page below the console where it is done."""
+    action: str
+    """What is done there, on a button."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """A part of the console's Home."""
+
+    template: str
+    """Of the feature's `templates`; its values are in `card`."""
+    look: Callable[[Host], Any]
+    place: int
+    """Smaller ones stand higher; below 0 across the page, before the columns."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +132,7 @@ class Feature:
     pages: tuple[Page, ...] = ()
     menu: tuple[MenuEntry, ...] = ()
     reminders: tuple[Callable[[Host], Iterable[Reminder]], ...] = ()
+    cards: tuple[Card, ...] = ()
     notices: tuple[Callable[[Node], Iterable[FreeholdError]], ...] = ()
     """What is wrong with this home, as `status` and the console say it."""
     facts: tuple[Callable[[Host], Mapping[str, Any]], ...] = ()
@@ -134,8 +151,11 @@ class Feature:
     evidence: tuple[Callable[[Node, Asset], Callable[[], Collected] | None], ...] = ()
     """What collects the evidence of a thing, where it came about here by what this feature does."""
     metrics: tuple[Metric, ...] = ()
-    doctor: tuple[Callable[[Any], Iterable[Finding]], ...] = ()
-    """Checks of a home from outside, as `freehold doctor` asks them."""
+    doctor: tuple[Callable[[Connection], Iterable[Finding]], ...] = ()
+    """Checks of a home's database from outside, as `freehold doctor` asks them, whether the node runs or not."""
+    adopted: tuple[Callable[[Transaction, Mapping[str, Any]], None], ...] = ()
+    """What is closed when a restored home goes on and its owner cannot say that nothing happened since the backup;
+    with what is known of the restored state."""
     settings: tuple[str, ...] = ()
     """Names of the settings that it reads and no other feature does."""
     catalogue: tuple[Callable[[Node], Mapping[str, Any]], ...] = ()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from freehold.features.data import catalogue, finding
+from freehold.features.data import catalogue, finding, publishing
 from freehold.features.data.once import ONCE
 from freehold.features.data.pages import market, publish
 from freehold.features.identity.peers import CatalogueRead, PeerReplaced
 from freehold.kernel.assets import Shown
-from freehold.kernel.feature import Feature, MenuEntry
+from freehold.kernel.feature import Card, Feature, MenuEntry
 
 FEATURE = Feature(
     name="data",
@@ -22,6 +22,7 @@ FEATURE = Feature(
     },
     listens={CatalogueRead: catalogue.keep, PeerReplaced: catalogue.forget_offers},
     answers={Shown: lambda node, question: finding.describe(node, question.asset)},
+    cards=(Card("home_start.html", lambda host: publishing.has_published(host.node), -10),),
     pages=(*publish.PAGES, *market.PAGES),
     menu=(MenuEntry("/market", "Market", 60),),
 )

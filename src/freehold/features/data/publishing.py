@@ -22,7 +22,7 @@ from freehold.features.data.rules.table import Table
 from freehold.features.data.wire import Approval
 from freehold.features.privacy import lines
 from freehold.features.privacy.rules import privacy, promises
-from freehold.kernel import custody
+from freehold.kernel import custody, listed
 from freehold.kernel.feature import Question
 from freehold.kernel.node import Node
 from freehold.kernel.registry import everything
@@ -195,6 +195,11 @@ def open_table(node: Node, name: str) -> tuple[Table, bytes]:
     """
     plain = custody.unseal(node, name)
     return from_canonical_bytes(plain[SALT_BYTES:]), plain[:SALT_BYTES]
+
+
+def has_published(node: Node) -> bool:
+    """Whether a dataset of this party was ever published."""
+    return bool(listed.assets(node, kind="dataset", owner=node.account, limit=1))
 
 
 def require_own(node: Node, asset: Asset) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from contextlib import suppress
 
 from freehold.core.errors import Unavailable
-from freehold.features.earnings import pages
+from freehold.features.earnings import home, pages
 from freehold.features.earnings.ledger import Ledger
 from freehold.features.earnings.once import ONCE
 from freehold.features.grants.pages.datasets import Sold
-from freehold.kernel.feature import Feature, MenuEntry
+from freehold.kernel.feature import Card, Feature, MenuEntry
 from freehold.kernel.host import Host
 
 
@@ -29,6 +29,8 @@ FEATURE = Feature(
     needs=("models",),
     once=ONCE,
     parts=(lambda host: Ledger(host.node),),
+    cards=(Card("home_earned.html", home.look, 10),),
+    reminders=(home.remind,),
     pages=tuple(pages.PAGES),
     answers={Sold: _sold},
     menu=(MenuEntry("/earnings", "Earnings", 40),),

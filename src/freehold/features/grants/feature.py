@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from freehold.features.grants import consent, granting, requests, unused
+from collections.abc import Iterator
+
+from freehold.features.grants import asking, consent, granting, requests, unused
 from freehold.features.grants.once import ONCE
 from freehold.features.grants.pages import datasets, offer
 from freehold.features.grants.pages import requests as requests_page
-from freehold.kernel.feature import Feature, MenuEntry, PeerCall
+from freehold.kernel.feature import Feature, MenuEntry, PeerCall, Reminder
 from freehold.kernel.host import Host
 from freehold.kernel.operation import Waiting
 
@@ -14,6 +16,18 @@ from freehold.kernel.operation import Waiting
 def _issue(host: Host, sender: str, body: dict[str, object]) -> object:
     answer = granting.issue(host.node, sender, body)
     return Waiting(answer) if "status" in answer else answer
+
+
+def _remind(host: Host) -> Iterator[Reminder]:
+    """Requests to decide, and offers that owners made."""
+    for row in requests.overview(host.node):
+        if row["state"] == "waiting":
+            text = f"{row['holder_name']} asks to use {row['asset_name']}."
+            yield Reminder(text, f"/requests/{row['id']}", "Decide")
+    for asked in asking.overview(host.node):
+        if asked["state"] == "countered":
+            text = f"{asked['owner_name']} offers you other terms for {asked['asset_name']}."
+            yield Reminder(text, "/requests", "See the offer")
 
 
 FEATURE = Feature(
@@ -30,6 +44,7 @@ FEATURE = Feature(
         "grant": lambda host, text: granting.find(host.node, text),
         "request": lambda host, text: requests.find(host.node, text),
     },
+    reminders=(_remind,),
     pages=(*datasets.PAGES, *offer.PAGES, *requests_page.PAGES),
     menu=(
         MenuEntry("/data", "My data", 10),

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
+from freehold.core.connection import Connection
 from freehold.features.privacy import budget, wire
 from freehold.kernel.continuity import RESTORED
 from freehold.kernel.feature import Feature
+from freehold.kernel.finding import Finding, warning
 from freehold.kernel.host import Host
 from freehold.kernel.node import Node
+from freehold.kernel.reading import NodeFile
 
 
 def _budgets(host: Host, asked: wire.ShowBudgets) -> dict[str, Any]:
@@ -23,10 +26,19 @@ def _notices(node: Node) -> Iterator[budget.BudgetUnknown]:
         yield budget.unknown()
 
 
+def _unknown(connection: Connection) -> Iterable[Finding]:
+    restored = NodeFile(connection).state(RESTORED)
+    if restored and restored["budget"] == "unknown":
+        unknown = budget.unknown()
+        yield warning("database", unknown.message, unknown.hint)
+
+
 FEATURE = Feature(
     name="privacy",
     about="What training costs the rows of this node, never more than was promised.",
     needs=("identity",),
+    doctor=(_unknown,),
+    adopted=(lambda tx, restored: tx.set(budget.CLOSED, restored["lines"]),),
     operations=(wire.BUDGETS.does(_budgets),),
     notices=(_notices,),
 )

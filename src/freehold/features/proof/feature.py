@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from freehold.features.proof import listing
+from freehold.features.proof import home, listing
 from freehold.features.proof.pages import lineage, log, receipt, uses
 from freehold.kernel.evidence import proving
 from freehold.kernel.evidence.gathering import Gathering
-from freehold.kernel.feature import Feature, MenuEntry, PeerCall
+from freehold.kernel.feature import Card, Feature, MenuEntry, PeerCall
 
 FEATURE = Feature(
     name="proof",
@@ -19,6 +19,7 @@ FEATURE = Feature(
             "/model-evidence", lambda host, _, body: proving.give_model_evidence(host, body), heavy=True
         ),
     ),
+    cards=(Card("home_uses.html", home.look, 20),),
     pages=(*uses.PAGES, *receipt.PAGES, *lineage.PAGES, *log.PAGES),
     menu=(
         MenuEntry("/uses", "Who used it", 30),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from freehold.features.data.publishing import NoiseCost
 from freehold.features.grants.asking import Ordered, Settled, WhatFor
 from freehold.features.models.pages import UnderWay
@@ -15,10 +17,11 @@ from freehold.features.training.once import ONCE
 from freehold.features.training.pages import disputes, jobs, train
 from freehold.features.training.retrying import Retries
 from freehold.features.training.rules.record import RunPlan
-from freehold.kernel.feature import Action, Feature, Metric, PeerCall
+from freehold.kernel.feature import Action, Feature, Metric, PeerCall, Reminder
 from freehold.kernel.host import Host
 from freehold.kernel.node import Node
 from freehold.kernel.recurring import Piece
+from freehold.kernel.web.people import readable
 
 RETRY_SECONDS = 2.0
 
@@ -47,6 +50,20 @@ def _ordered(node: Node, question: WhatFor) -> Ordered | None:
         return None
     plan = RunPlan.from_json(job["plan"]) if job.get("plan") else None
     return Ordered(plan, job.get("at_most_units"))
+
+
+def _remind(host: Host) -> Iterator[Reminder]:
+    """Disputes, and jobs that need a word."""
+    yield from disputes.to_look_at(host.node)
+    for job in host.part(Jobs).overview():
+        text = ""
+        if job["error"]:
+            why = readable(host.node, job["error"]["title"])
+            text = f"Training of {job['name']} stands still: {why}."
+        elif job["step"] == "withheld":
+            text = f"{job['name']} is trained and held back. Look at its scores before it is released."
+        if text:
+            yield Reminder(text, f"/jobs/{job['id']}", "Look")
 
 
 FEATURE = Feature(
@@ -106,6 +123,7 @@ FEATURE = Feature(
         ),
     ),
     tasks=(lambda host: host.part(Retries).overview(),),
+    reminders=(_remind,),
     pages=(*train.PAGES, *jobs.PAGES, *disputes.PAGES),
     topics={"jobs": _news},
 )

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from freehold.core.errors import Conflict
-from freehold.features.privacy.budget import CLOSED
 from freehold.kernel.continuity import RESTORED
 from freehold.kernel.databases import opening
 from freehold.kernel.presence import require_node
 from freehold.kernel.reading import database_url
+from freehold.kernel.registry import everything
 from freehold.kernel.store import Store
 from freehold.shell import daemon
 
@@ -47,5 +47,6 @@ def adopt(home: Path, *, nothing_since: bool) -> Adopted:
         with store.transaction() as tx:
             tx.set(RESTORED, {**known, "compared": True, "budget": "kept" if nothing_since else "closed"})
             if not nothing_since:
-                tx.set(CLOSED, known["lines"])
+                for close in everything().every("adopted"):
+                    close(tx, known)
     return Adopted(budgets_closed=not nothing_since)

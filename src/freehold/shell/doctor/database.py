@@ -12,18 +12,17 @@ from typing import Any
 from freehold.core.connection import Connection
 from freehold.core.documents import Party
 from freehold.core.errors import FreeholdError
-from freehold.features.privacy import budget
 from freehold.kernel import chain_identity
 from freehold.kernel.anchored_head import HeadFinding, compare_head
-from freehold.kernel.continuity import RESTORED
 from freehold.kernel.databases import address, migrations, opening
 from freehold.kernel.databases.commits import SUFFIX
 from freehold.kernel.databases.soundness import require_sound
 from freehold.kernel.databases.sqlite import FILE
-from freehold.kernel.finding import Finding, ok, problem, warning
+from freehold.kernel.finding import Finding, ok, problem
 from freehold.kernel.keeping import purse
 from freehold.kernel.presence import TOKEN_FILE
 from freehold.kernel.reading import NodeFile, open_database
+from freehold.kernel.registry import everything
 from freehold.kernel.settings import Settings
 from freehold.log.store import LogStore
 from freehold.vault.blobs import Blobs
@@ -107,10 +106,8 @@ def _checks(connection: Connection, home: Path, known: Settings) -> Iterator[Fin
     except FreeholdError as error:
         yield problem("log", error.message, _RESTORE)
     yield _data(connection, home, known)
-    restored = NodeFile(connection).state(RESTORED)
-    if restored and restored["budget"] == "unknown":
-        unknown = budget.unknown()
-        yield warning("database", unknown.message, unknown.hint)
+    for check in everything().every("doctor"):
+        yield from check(connection)
 
 
 def _data(connection: Connection, home: Path, known: Settings) -> Finding:

@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from freehold.core.documents import Claim
 from freehold.core.errors import NotFound
+from freehold.kernel.feature import Reminder
 from freehold.kernel.node import Node
 from freehold.kernel.web.people import name_of
 from freehold.kernel.web.visit import Visit, acts, shows
@@ -23,7 +24,7 @@ _FIELDS = {
 }
 
 
-def to_look_at(node: Node) -> list[dict[str, str]]:
+def to_look_at(node: Node) -> list[Reminder]:
     """Disputes that their owner has not put aside, as Home lists things."""
     found = []
     for kind in ("disputed", "two_histories"):
@@ -32,7 +33,7 @@ def to_look_at(node: Node) -> list[dict[str, str]]:
             if not node.store.state(f"dispute_seen:{run}"):
                 shown = _shown(node, run)
                 text = f"{shown['builder']} {shown['short']}."
-                found.append({"text": text, "href": f"/disputes/{run}", "action": "Look"})
+                found.append(Reminder(text, f"/disputes/{run}", "Look"))
     return found
 
 
