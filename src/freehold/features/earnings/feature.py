@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from freehold.core.errors import Unavailable
-from freehold.features.earnings import home, pages
+from freehold.features.earnings import earning, home, pages, wire
 from freehold.features.earnings.ledger import Ledger
 from freehold.features.earnings.once import ONCE
 from freehold.features.grants.pages.datasets import Sold
@@ -28,6 +28,10 @@ FEATURE = Feature(
     about="What came in, and what is yours of it.",
     needs=("models",),
     once=ONCE,
+    operations=(
+        wire.EARNINGS.does(lambda host, _: earning.overview(host.node)),
+        wire.CLAIM.does(lambda host, asked: earning.claim(host.node, asked.model)),
+    ),
     parts=(lambda host: Ledger(host.node),),
     cards=(Card("home_earned.html", home.look, 10),),
     reminders=(home.remind,),

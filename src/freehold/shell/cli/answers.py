@@ -46,8 +46,6 @@ _OWN: dict[str, tuple[type[BaseModel], ...]] = {
     "freehold serve": (training.Served,),
     "freehold models": (training.Models, training.ModelShown),
     "freehold predict": (money.Prediction,),
-    "freehold earnings": (money.Earnings,),
-    "freehold claim": (money.Claims,),
     "freehold receipts": (proof.Receipts, SignedReceipt),
     "freehold lineage": (proof.Lineage,),
     "freehold evidence": (shapes.EvidenceWritten,),

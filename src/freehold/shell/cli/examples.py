@@ -22,8 +22,6 @@ EXAMPLES = {
     "serve": "freehold serve 'Tumour model'",
     "models": "freehold models 0x77b1",
     "predict": "freehold predict 'Tumour model' patients.csv --max 0.50",
-    "earnings": "freehold earnings",
-    "claim": "freehold claim 'Tumour model'",
     "receipts": "freehold receipts --limit 5",
     "lineage": "freehold lineage 'Tumour model' -o lineage.svg",
     "evidence": "freehold evidence last -o evidence",

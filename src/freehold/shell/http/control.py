@@ -13,7 +13,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from freehold.core.documents import MAX_ROWS_PER_CALL
 from freehold.core.version import VERSION
 from freehold.features.data import finding
-from freehold.features.earnings import earning
 from freehold.features.gateway import rationing, serving
 from freehold.features.gateway.buying import Buyer
 from freehold.features.gateway.rationing import Ration
@@ -167,12 +166,6 @@ class OneReceipt(Body):
     receipt: str
 
 
-class OneModel(Body):
-    """A model, or all."""
-
-    model: str | None = None
-
-
 def router(host: Host, token: str) -> APIRouter:
     """All control routes behind the token."""
 
@@ -189,7 +182,6 @@ def router(host: Host, token: str) -> APIRouter:
     _training_routes(routes, host)
     _neutral_routes(routes, host)
     _money_routes(routes, host)
-    _channel_routes(routes, host)
     _proof_routes(routes, host)
     return routes
 
@@ -321,19 +313,6 @@ def _money_routes(routes: APIRouter, host: Host) -> None:
     def quote(body: CallAsked) -> dict[str, Any]:
         model_id = finding.find(host, body.model, "model")
         return host.part(Buyer).quote(model_id, **body.model_dump(exclude={"model"}))
-
-
-def _channel_routes(routes: APIRouter, host: Host) -> None:
-    node = host.node
-
-    @routes.get("/earnings", **said(money.Earnings))
-    def earnings() -> dict[str, Any]:
-        return earning.overview(node)
-
-    @routes.post("/claim", **said(money.Claims))
-    def claim(body: OneModel) -> dict[str, Any]:
-        model_id = finding.find(host, body.model, "model") if body.model else None
-        return earning.claim(node, model_id)
 
 
 def _proof_routes(routes: APIRouter, host: Host) -> None:

@@ -42,12 +42,9 @@ from freehold.shell.library.values import (
     Anchored,
     Asset,
     Check,
-    Claimed,
-    Earnings,
     Evidence,
     Inspection,
     Model,
-    ModelEarning,
     Output,
     Plan,
     Prediction,
@@ -412,19 +409,6 @@ class Node(Permissions, Operations):
         paid = sum(-line["delta_units"] for line in receipt["money"] if line["delta_units"] < 0)
         outputs = Rows(made(Output, one) for one in answer["outputs"])
         return Prediction(str(receipt["inputs"][0]), outputs, document_id(receipt), paid)
-
-    # money
-
-    def earnings(self) -> Earnings:
-        """What grants and models earned this node."""
-        found = self._client.get("/api/earnings")
-        models = Rows(made(ModelEarning, one) for one in found["models"])
-        return made(Earnings, {**found, "models": models})
-
-    def claim(self, model: str | Asset | Model | None = None) -> Claimed:
-        """Move this node's share of revenue to its wallet; of one model or of all."""
-        found = self._client.post("/api/claim", given(model=None if model is None else identifier(model)))
-        return Claimed(units=found["units"], pools=len(found["claims"]), gas=found["gas"])
 
     # proof
 

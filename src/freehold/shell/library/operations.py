@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
+from freehold.features.earnings import wire as earnings_wire
 from freehold.features.payments import wire as payments_wire
 from freehold.features.privacy import wire as privacy_wire
 from freehold.kernel import wire as kernel_wire
@@ -63,3 +64,11 @@ class Operations(Performs):
     def settle(self) -> payments_wire.Settlement:
         """Bring what buyers paid to the chain."""
         return cast("payments_wire.Settlement", self._perform(payments_wire.SETTLE))
+
+    def earnings(self) -> earnings_wire.Earnings:
+        """Show what grants and models earned this node."""
+        return cast("earnings_wire.Earnings", self._perform(earnings_wire.EARNINGS))
+
+    def claim(self, model: str | Identified | None = None) -> earnings_wire.Claims:
+        """Move your share of revenue to your wallet."""
+        return cast("earnings_wire.Claims", self._perform(earnings_wire.CLAIM, model=model))

@@ -383,47 +383,6 @@ class Prediction(Shown):
 
 
 @dataclass(frozen=True)
-class ModelEarning(Shown):
-    """What one model earned this node."""
-
-    asset: str
-    name: str
-    shares: int
-    total_shares: int
-    revenue_units: int
-    """Of the model, in all."""
-    unsettled_units: int
-    claimable_units: int
-    claimed_units: int
-
-
-@dataclass(frozen=True)
-class Earnings(Shown):
-    """What came in."""
-
-    balance_units: int
-    """In the wallet."""
-    sold_units: int
-    """For grants."""
-    claimable_units: int
-    claimed_units: int
-    earned_units: int
-    lost_units: int
-    """Promised by buyers that withdrew before it was settled."""
-    models: Rows[ModelEarning]
-
-
-@dataclass(frozen=True)
-class Claimed(Shown):
-    """Revenue moved to the wallet."""
-
-    units: int
-    pools: int
-    """How many paid."""
-    gas: int
-
-
-@dataclass(frozen=True)
 class Anchored(Shown):
     """What the chain vouches for of this node's log."""
 
