@@ -7,10 +7,13 @@ import json
 import re
 import subprocess
 import sys
+import types
+import typing
 from pathlib import Path
 
 import node_tables
 import numpy as np
+import pydantic
 import pytest
 from node_world import TOKEN, World, finished, order
 
@@ -18,6 +21,7 @@ import freehold
 from freehold.core.errors import InvalidInput, NotFound, Unavailable
 from freehold.kernel.client import NodeNotRunning, NodeRefused
 from freehold.kernel.notebook import Rows, Shown
+from freehold.kernel.registry import everything
 from freehold.shell.library import node as api
 from freehold.shell.library import values as api_values
 from freehold.shell.library.answers import numbers, records
@@ -143,7 +147,7 @@ def test_values_are_frozen_and_typed(library):
         library.builder.account,
         library.builder.url,
     )
-    with pytest.raises(dataclasses.FrozenInstanceError):
+    with pytest.raises(pydantic.ValidationError, match="frozen"):
         status.name = "other"
     (offer,) = library.node.search("owner")
     assert (offer.id, offer.price_units, offer.mine) == (library.dear.id, 10**12, False)
@@ -279,25 +283,62 @@ def test_rows_of_any_common_kind_become_the_same_text():
         numbers({"a": 1}, columns)
 
 
+HOSTILE = "<script>alert(1)</script>&\"'"
+
+
 def example_of(kind):
-    """A value of a dataclass with markup in every text."""
-    hostile = "<script>alert(1)</script>&\"'"
+    """A value with markup in every text."""
+    if not dataclasses.is_dataclass(kind):
+        return kind.model_construct(
+            **{name: typed(info.annotation) for name, info in kind.model_fields.items()}
+        )
     values = {}
     for field in dataclasses.fields(kind):
         text = str(field.type)
         if text.startswith("Rows["):
             values[field.name] = Rows([example_of(getattr(api_values, text[5:-1]))])
         elif text.startswith("tuple"):
-            values[field.name] = (hostile,)
+            values[field.name] = (HOSTILE,)
         else:
-            values[field.name] = hostile if "str" in text else False if text == "bool" else 1_234_567
+            values[field.name] = HOSTILE if "str" in text else False if text == "bool" else 1_234_567
     return kind(**values)
 
 
+def typed(annotation):
+    """A value of a type, any text hostile."""
+    annotation = getattr(annotation, "__value__", annotation)
+    origin, inside = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is typing.Annotated:
+        return typed(inside[0])
+    if origin in (list, tuple):
+        return (typed(inside[0]),)
+    if origin in (typing.Union, types.UnionType):
+        return typed(inside[0])
+    if origin is dict:
+        return {HOSTILE: typed(inside[1])}
+    if isinstance(annotation, type) and issubclass(annotation, Shown):
+        return example_of(annotation)
+    return {bool: False, int: 1_234_567}.get(annotation, HOSTILE)
+
+
+def answered(kind):
+    """The shapes in an answer: of itself, and of its parts."""
+    for part in typing.get_args(getattr(kind, "__value__", kind)):
+        yield from answered(part)
+    if isinstance(kind, type) and issubclass(kind, Shown):
+        yield kind
+        for info in kind.model_fields.values():
+            yield from answered(info.annotation)
+
+
+SHAPES = {kind.__name__: kind for one in everything().operations for kind in answered(one.operation.shape)}
 KINDS = [
-    kind
-    for kind in vars(api_values).values()
-    if isinstance(kind, type) and issubclass(kind, Shown) and kind is not Shown
+    *(
+        kind
+        for kind in vars(api_values).values()
+        if isinstance(kind, type) and issubclass(kind, Shown) and kind is not Shown
+    ),
+    *SHAPES.values(),
 ]
 
 
@@ -320,7 +361,7 @@ def test_a_notebook_shows_every_value_and_runs_none_of_it(kind):
 
 def test_tables_show_dollars_and_say_when_there_is_nothing():
     assert Rows()._repr_html_() == "<p>none</p>"
-    assert "<td>$1.234567</td>" in example_of(api_values.Status)._repr_html_()
+    assert "<td>$1.234567</td>" in example_of(SHAPES["Status"])._repr_html_()
 
 
 # the page

@@ -45,6 +45,11 @@ def part(feature: str, name: str) -> ModuleType | None:
     return import_module(module) if find_spec(module) else None
 
 
+def registration(owner: str) -> Any:
+    """What an owner adds to a node; None where it does not say so."""
+    return getattr(part(owner, "own" if owner == KERNEL else "feature"), "FEATURE", None)
+
+
 def said(name: str, variable: str) -> Iterator[tuple[str, Any]]:
     """(owner, value of a variable) for kernel and features that have such a part and say so."""
     for feature in owners():

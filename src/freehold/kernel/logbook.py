@@ -119,6 +119,20 @@ def anchored_size(node: Node) -> int:
     return int(size)
 
 
+def shown(node: Node) -> dict[str, Any]:
+    """This party's log: size, root, what is anchored, the signed checkpoint."""
+    with node.store.log() as store:
+        size, root = store.size(), store.root()
+    return {
+        "origin": node.log_signer.key.name,
+        "key": str(node.log_signer.key),
+        "size": size,
+        "root": "0x" + root.hex(),
+        "anchored": anchored_size(node),
+        "checkpoint": checkpoint(node),
+    }
+
+
 def proofs(node: Node, document_ids: list[str], *, may_anchor: bool = True) -> dict[str, Any]:
     """What anyone needs to see that documents are in this log, at the anchored size.
 

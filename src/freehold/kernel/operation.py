@@ -31,6 +31,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
+from types import FunctionType
 from typing import Any, Generic, TypeVar, cast, get_args
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
@@ -84,7 +85,7 @@ class Operation(Generic[Q]):
     """`group.verb` or `verb`: the command's words, with dots."""
     asks: type[Q]
     answers: Any
-    """A shape, or a union of them."""
+    """A shape, a union of them, or a function that puts one together of what features say."""
     path: str
     """Below `/api`; parts in braces are fields of the request."""
     effect: Effect
@@ -126,8 +127,13 @@ class Operation(Generic[Q]):
         return {name: Field(name, info) for name, info in self.asks.model_fields.items()}
 
     @cached_property
+    def shape(self) -> Any:
+        """The shape of its answer, or a union of them."""
+        return self.answers() if isinstance(self.answers, FunctionType) else self.answers
+
+    @cached_property
     def _adapter(self) -> TypeAdapter[Any]:
-        return TypeAdapter(self.answers)
+        return TypeAdapter(self.shape)
 
     @cached_property
     def _waiting_adapter(self) -> TypeAdapter[Any]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from freehold.core.errors import FreeholdError, InvalidInput
-from freehold.kernel import ceiling, countersigning, custody, logbook, wire
+from freehold.kernel import ceiling, countersigning, custody, logbook, status, wire
 from freehold.kernel.feature import Feature, PeerCall
 from freehold.kernel.host import Host
 from freehold.kernel.node import Node
@@ -18,6 +18,10 @@ def _proofs(host: Host, _: str, body: dict[str, object]) -> object:
     if not isinstance(ids, list) or not all(isinstance(item, str) for item in ids):
         raise InvalidInput("ids is a list of document ids")
     return logbook.proofs(host.node, ids, may_anchor=False)
+
+
+def _gas(host: Host, _: Request) -> dict[str, int]:
+    return {name.removeprefix("gas:"): used for name, used in host.node.store.states("gas:").items()}
 
 
 def _spending(host: Host, _: Request) -> dict[str, Any]:
@@ -36,10 +40,18 @@ def _notices(node: Node) -> Iterator[FreeholdError]:
     yield from custody.missing(node)
 
 
-OWN = Feature(
+FEATURE = Feature(
     name="kernel",
     about="A party with keys, store, log, chain and peers.",
-    operations=(wire.SPENDING.does(_spending), wire.LIMIT.does(_limit)),
+    operations=(
+        wire.STATUS.does(lambda host, _: status.status(host)),
+        wire.WORK.does(lambda host, _: status.work(host)),
+        wire.LOG.does(lambda host, _: logbook.shown(host.node)),
+        wire.ANCHOR.does(lambda host, _: logbook.anchor(host.node)),
+        wire.GAS.does(_gas),
+        wire.SPENDING.does(_spending),
+        wire.LIMIT.does(_limit),
+    ),
     peer_calls=(
         PeerCall(
             "/countersign",

@@ -14,7 +14,6 @@ from freehold.kernel.host import Host
 from freehold.kernel.installed import FeaturesClash, require_once
 from freehold.kernel.node import Node
 from freehold.kernel.operation import Bound, Operation
-from freehold.kernel.own import OWN
 from freehold.kernel.rights.plans import Plans
 from freehold.kernel.tally import Tally
 
@@ -149,10 +148,8 @@ def everything() -> Registry:
     Raises:
         FeaturesClash.
     """
-    found = [OWN]
-    for name in installed.names():
-        module = installed.part(name, "feature")
-        if module is None or module.FEATURE.name != name:
-            raise InvalidInput(f"the feature {name} has no feature.py that says so")
-        found.append(module.FEATURE)
-    return Registry(tuple(found))
+    found = {owner: installed.registration(owner) for owner in installed.owners()}
+    for owner, feature in found.items():
+        if feature is None or feature.name != owner:
+            raise InvalidInput(f"the feature {owner} has no feature.py that says so")
+    return Registry(tuple(found.values()))

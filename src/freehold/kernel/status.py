@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
+from freehold.core.version import VERSION
 from freehold.kernel import logbook
 from freehold.kernel.chain_identity import OtherChain
 from freehold.kernel.host import Host
@@ -35,10 +36,20 @@ def status(host: Host) -> dict[str, Any]:
         "gas": purse.day(node).to_json(),
         "quarantined": sorted(subjects.quarantined(node)),
         "notices": notices(node),
+        "version": VERSION,
+        **work(host),
     }
     for facts in everything().every("facts"):
         found |= facts(host)
     return found
+
+
+def work(host: Host) -> dict[str, Any]:
+    """Recurring work and jobs with state, attempts, last error and next try."""
+    return {
+        "work": host.work.overview(),
+        "jobs": [row for tasks in everything().every("tasks") for row in tasks(host)],
+    }
 
 
 def notices(node: Node) -> list[dict[str, str]]:

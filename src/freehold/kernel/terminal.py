@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from freehold.core.ids import short
 from freehold.core.money import dollars
-from freehold.kernel import wire
+from freehold.kernel import installed, wire
 from freehold.kernel.cli.building import Call, Command
-from freehold.kernel.cli.output import minute, table
+from freehold.kernel.cli.output import gas_line, minute, plain, table
 from freehold.vault.home_folder import option as option_of
 
 
@@ -42,7 +45,53 @@ def _shown(answer: dict[str, Any], home: Path) -> Iterable[Any]:
     yield f"spent    {dollars(answer['spent_units'])} in the last 24 hours"
 
 
+def _logged(call: Call) -> None:
+    if call.more["anchor"]:
+        call.node.perform(wire.ANCHOR, {})
+    call.show(call.answer(wire.LOG), _log)
+
+
+def _status(answer: dict[str, Any]) -> Iterable[Any]:
+    chain, log_ = answer["chain"], answer["log"]
+    yield f"{plain(answer['name'])}  {answer['account']}"
+    for notice in answer["notices"]:
+        yield f"NOTICE   {plain(notice['title'])}"
+        yield f"         -> {plain(notice['hint'])}"
+    yield f"node     {answer['url']}  (version {answer['version']})"
+    yield f"rows     {answer['database']}"
+    yield f"chain    {chain['id']}, block {chain['block']}, {chain['rpc_url']}"
+    yield f"wallet   {dollars(answer['balance_units'])}"
+    yield f"log      {log_['size']} entries, {log_['anchored']} anchored on chain"
+    counts = ", ".join(f"{count} {name}" for name, count in answer["counts"].items())
+    yield f"holds    {counts or 'nothing yet'}"
+    yield f"gas      {gas_line(answer['gas'])}"
+    for _, view in installed.said("terminal", "STATUS"):
+        yield from view(answer)
+    yield from (_task(piece) for piece in answer["work"])
+    yield from (_task(job) for job in answer["jobs"] if job["state"] != "done")
+
+
+def _task(task: dict[str, Any]) -> str:
+    """One line on recurring work or a job: state, attempts, what went wrong, when it is tried again."""
+    said = f"{plain(task['name'])}: {task['state']}"
+    if task["attempts"]:
+        said += f", {task['attempts']} failed attempts ({plain((task['last_error'] or {}).get('title', ''))})"
+    if task["next_try_at"] and task["attempts"]:
+        said += f", next try {datetime.fromtimestamp(task['next_try_at'], UTC):%H:%M:%S} UTC"
+    return f"{'work' if 'about' in task else 'job':<9}{said}"
+
+
+def _log(answer: dict[str, Any]) -> Iterable[Any]:
+    for name in ("origin", "key", "size", "root", "anchored"):
+        yield f"{name:<9} {plain(answer[name])}"
+    yield "\nsigned checkpoint:"
+    yield from (plain(line) for line in str(answer["checkpoint"]).splitlines())
+
+
+Anchor = Annotated[bool, typer.Option("--anchor", help="Put the log's root on chain first.")]
+VIEWS = {wire.STATUS: _status}
 COMMANDS = {
+    "log": Command(wire.LOG, _logged, more={"anchor": (Anchor, False)}),
     "spending": Command(
         wire.LIMIT,
         _spending,
@@ -51,5 +100,5 @@ COMMANDS = {
 
         A limit is in dollars and counts from now on, also in a node that runs.
         """,
-    )
+    ),
 }

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, create_model
 
 from freehold.core.documents import Receipt
 from freehold.core.signing import Signature
+from freehold.kernel import installed
 from freehold.kernel.operation import Effect, Nothing, Operation, Request
-from freehold.kernel.shape import Gas, Id, Shape, Time, Units
-from freehold.kernel.surface import Dollars
+from freehold.kernel.shape import Account, Count, Gas, Id, Reason, Shape, Time, Units
+from freehold.kernel.surface import Dollars, Flag
 
 
 class GasDay(Shape):
@@ -69,7 +70,222 @@ class SignedReceipt(Shape):
     """EIP-712, by role."""
 
 
+class ChainSeen(Shape):
+    """The chain a node works with."""
+
+    id: Count
+    """Chain id (EIP-155)."""
+    block: Count
+    """Newest block."""
+    rpc_url: str
+    """JSON-RPC endpoint."""
+
+
+class LogSize(Shape):
+    """How long the log is."""
+
+    size: Count
+    """Entries."""
+    anchored: Count
+    """Entries the chain vouches for."""
+
+
+class Counts(Shape):
+    """Documents kept here."""
+
+    party: Count
+    """Parties."""
+    asset: Count
+    """Datasets and models, of anyone."""
+    grant: Count
+    """Grants issued or held."""
+    receipt: Count
+    """Receipts."""
+    claim: Count
+    """Claims."""
+
+
+class WorkRow(Shape):
+    """Work the node does again and again by itself."""
+
+    name: str
+    """Short."""
+    about: str
+    """What it does."""
+    state: Literal["waiting", "running", "failing"]
+    """A failing one is tried again, ever more seldom."""
+    every_seconds: Count
+    """Pause after a success."""
+    runs: Count
+    """How often it was done since the node started."""
+    attempts: Count
+    """Failures in a row."""
+    last_error: Reason | None
+    """The newest failure, even if mended since."""
+    last_ended_at: Time | None
+    """When it was last done."""
+    last_success_at: Time | None
+    """When it last succeeded."""
+    next_try_at: Time | None
+    """When it is done next."""
+
+
+class TaskRow(Shape):
+    """A job as the node's overview shows it."""
+
+    id: Id
+    """The job."""
+    name: str
+    """Of what it makes."""
+    state: Literal["running", "waiting", "stopped", "done"]
+    """A waiting one is taken up again by the node, a stopped one by its owner."""
+    step: str
+    """What it does, or where it stands still."""
+    attempts: Count
+    """Failures at this step, in a row."""
+    last_error: Reason | None
+    """Of the newest attempt."""
+    next_try_at: Time | None
+    """When it is taken up again; null if it waits for its owner or runs."""
+
+
+class Overview(Shape):
+    """Recurring work and jobs."""
+
+    work: tuple[WorkRow, ...]
+    """Recurring work."""
+    jobs: tuple[TaskRow, ...]
+    """Jobs, oldest first."""
+
+
+class Notice(Shape):
+    """Something that its owner must know and do something about."""
+
+    code: str
+    """Of the error."""
+    title: str
+    """What is wrong."""
+    hint: str
+    """What to do."""
+
+
+class Status(Overview):
+    """A node at a glance."""
+
+    name: str
+    """As others see it."""
+    account: Account
+    """Its account."""
+    url: str
+    """Where others reach it."""
+    chain: ChainSeen
+    """Its chain."""
+    database: str
+    """Where its rows are kept; never with a password."""
+    balance_units: Units
+    """In its wallet."""
+    log: LogSize
+    """Its transparency log."""
+    counts: Counts
+    """What it keeps."""
+    gas: GasDay
+    """What it spends on gas by itself."""
+    quarantined: tuple[str, ...]
+    """Acts and subjects that failed on chain and wait for the owner: see `freehold channels list`."""
+    notices: tuple[Notice, ...]
+    """What is wrong with this home, the gravest first; mostly nothing."""
+    version: str
+    """Of Freehold."""
+
+    @property
+    def chain_id(self) -> int:
+        """Of the chain (EIP-155)."""
+        return self.chain.id
+
+    @property
+    def block(self) -> int:
+        """Newest block of the chain."""
+        return self.chain.block
+
+    @property
+    def log_size(self) -> int:
+        """Log entries."""
+        return self.log.size
+
+    @property
+    def log_anchored(self) -> int:
+        """Log entries that the chain vouches for."""
+        return self.log.anchored
+
+
+def whole_status() -> type[Status]:
+    """A status with what each feature adds to it: `STATUS` in its `wire`."""
+    parts = (kind for owner, kind in installed.said("wire", "STATUS") if owner != installed.KERNEL)
+    return create_model("Status", __base__=(*parts, Status), __doc__=Status.__doc__, __module__=__name__)
+
+
+class Anchored(Shape):
+    """What the chain vouches for now."""
+
+    size: Count
+    """Entries."""
+    root: Id
+    """Merkle root over them."""
+    gas: Gas
+    """Spent on it."""
+
+
+class LogShown(Shape):
+    """This node's transparency log."""
+
+    origin: str
+    """Its name in checkpoints."""
+    key: str
+    """Verifier key of its signed notes."""
+    size: Count
+    """Entries."""
+    root: Id
+    """Merkle root over them (RFC 6962)."""
+    anchored: Count
+    """Entries the chain vouches for."""
+    checkpoint: str
+    """Signed note over size and root (C2SP tlog-checkpoint)."""
+
+
 Ceiling = Annotated[int, Field(ge=0, lt=2**53)]
+
+AtMost = Annotated[
+    Ceiling | None,
+    Dollars("at_most"),
+    Flag(
+        ("--max",),
+        help="Most that this may take from the wallet, deposit included; the node's own limits count besides.",
+    ),
+]
+"""Most that an act may cost, field `at_most_units` of every request that spends."""
+
+
+class ShowStatus(Nothing):
+    """Show this node, its chain and its money."""
+
+
+class ShowWork(Nothing):
+    """What the node does by itself, and its jobs: state, attempts, last error, next try."""
+
+
+class ShowLog(Nothing):
+    """Show this node's transparency log.
+
+    The checkpoint is signed; the chain vouches for the entries that are anchored.
+    """
+
+
+class Anchor(Nothing):
+    """Put the fingerprint of this node's log on chain, so that what stands in it can be proven from now on."""
+
+
+class ShowGas(Nothing):
+    """Gas that this node has spent, by kind of act."""
 
 
 class Limits(Request):
@@ -90,4 +306,11 @@ class Spent(Nothing):
 
 SPENDING = Operation("spending", Spent, Spending, "/spending", Effect.READS)
 LIMIT = Operation("limit", Limits, Spending, "/spending", Effect.CHANGES, example="freehold spending")
-OPERATIONS = (SPENDING, LIMIT)
+STATUS = Operation(
+    "status", ShowStatus, whole_status, "/status", Effect.READS, example="freehold status --json"
+)
+WORK = Operation("work", ShowWork, Overview, "/work", Effect.READS)
+LOG = Operation("log", ShowLog, LogShown, "/log", Effect.READS, example="freehold log --anchor")
+ANCHOR = Operation("anchor", Anchor, Anchored, "/anchor", Effect.LASTS)
+GAS = Operation("gas", ShowGas, dict[str, Gas], "/gas", Effect.READS)
+OPERATIONS = (STATUS, WORK, LOG, ANCHOR, GAS, SPENDING, LIMIT)

@@ -83,4 +83,13 @@ def _settled(answer: dict[str, Any]) -> Iterable[Any]:
     yield f"settled {dollars(answer['units'])}" if answer["settled"] else "nothing to settle"
 
 
+def _status(answer: dict[str, Any]) -> Iterable[str]:
+    """What `freehold status` says of payments."""
+    for name in answer["quarantined"]:
+        yield f"stopped  {plain(name)} failed on chain and waits for you: freehold channels list"
+    if answer["lost_units"]:
+        yield f"lost     {dollars(answer['lost_units'])} promised by buyers that withdrew before it was settled: freehold channels list"
+
+
+STATUS = _status
 VIEWS = {wire.LIST: _lists, wire.CLOSE: _closed, wire.RETRY: _retried, wire.SETTLE: _settled}

@@ -142,6 +142,14 @@ class Settlement(Shape):
     """In all."""
 
 
+class StatusPart(Shape):
+    """What `status` says of payments."""
+
+    lost_units: Units
+    """Promised for answers by buyers that withdrew before it was settled: see `freehold channels list`."""
+
+
+STATUS = StatusPart
 ChannelId = Annotated[str, ARGUMENT]
 
 

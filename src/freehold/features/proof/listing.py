@@ -76,17 +76,3 @@ def lineage(node: Node, text: str) -> dict[str, Any]:
         )
         edges.append({"from": asset.id, "to": receipt.id, "role": "answer", "weight": 10_000})
     return {"nodes": nodes, "edges": edges, "calls": node.store.counted("receipt", "infer")}
-
-
-def log(node: Node) -> dict[str, Any]:
-    """This party's log: size, root, what is anchored, the signed checkpoint."""
-    with node.store.log() as store:
-        size, root = store.size(), store.root()
-    return {
-        "origin": node.log_signer.key.name,
-        "key": str(node.log_signer.key),
-        "size": size,
-        "root": "0x" + root.hex(),
-        "anchored": logbook.anchored_size(node),
-        "checkpoint": logbook.checkpoint(node),
-    }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Request, Response
@@ -12,7 +12,6 @@ from fastapi.responses import JSONResponse
 
 from freehold.core.errors import NotAllowed
 from freehold.kernel.host import Host
-from freehold.kernel.registry import everything
 
 if TYPE_CHECKING:
     from freehold.kernel.metrics import Metrics
@@ -74,11 +73,3 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost" or ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-def overview(host: Host) -> dict[str, Any]:
-    """Recurring work and jobs with state, attempts, last error and next try."""
-    return {
-        "work": host.work.overview(),
-        "jobs": [row for tasks in everything().every("tasks") for row in tasks(host)],
-    }

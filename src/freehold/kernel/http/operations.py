@@ -36,7 +36,7 @@ def router(host: Host, registry: Registry, token: str) -> APIRouter:
 def add(routes: APIRouter, host: Host, registry: Registry, bound: Bound) -> None:
     """The route of one operation."""
     operation = bound.operation
-    answers: dict[int | str, dict[str, Any]] = {200: {"model": operation.answers}}
+    answers: dict[int | str, dict[str, Any]] = {200: {"model": operation.shape}}
     if operation.waiting is not None:
         answers[202] = {"model": operation.waiting, "description": "Not yet."}
     routes.add_api_route(

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from freehold.core.documents import Action
 from freehold.features.data.wire import AssetRow
-from freehold.kernel.shape import SOMETIMES, Account, Bps, Count, Gas, Id, Shape, Time, Units
+from freehold.kernel.shape import SOMETIMES, Account, Bps, Count, Id, Shape, Time, Units
 
 
 class ReceiptRow(Shape):
@@ -102,31 +102,3 @@ class EvidenceFiles(Shape):
 
     files: dict[str, str]
     """Text by path."""
-
-
-class Anchored(Shape):
-    """What the chain vouches for now."""
-
-    size: Count
-    """Entries."""
-    root: Id
-    """Merkle root over them."""
-    gas: Gas
-    """Spent on it."""
-
-
-class LogShown(Shape):
-    """This node's transparency log."""
-
-    origin: str
-    """Its name in checkpoints."""
-    key: str
-    """Verifier key of its signed notes."""
-    size: Count
-    """Entries."""
-    root: Id
-    """Merkle root over them (RFC 6962)."""
-    anchored: Count
-    """Entries the chain vouches for."""
-    checkpoint: str
-    """Signed note over size and root (C2SP tlog-checkpoint)."""

@@ -184,25 +184,6 @@ class JobStarted(Shape):
     """Its id."""
 
 
-class TaskRow(Shape):
-    """A training job as the node's overview shows it."""
-
-    id: Id
-    """The job."""
-    name: str
-    """Name of the model it makes."""
-    state: Literal["running", "waiting", "stopped", "done"]
-    """A waiting one is taken up again by the node, a stopped one by its owner."""
-    step: Step
-    """What it does, or where it stands still."""
-    attempts: Count
-    """Failures at this step, in a row."""
-    last_error: Reason | None
-    """Of the newest attempt."""
-    next_try_at: Time | None
-    """When it is taken up again; null if it waits for its owner or runs."""
-
-
 class ModelRow(AssetRow):
     """A model as lists show it."""
 

@@ -18,14 +18,12 @@ from freehold.core.errors import NotFound
 from freehold.kernel.cli.building import Command
 from freehold.kernel.shape import Failure
 from freehold.kernel.wire import SignedReceipt
-from freehold.shell.answers import market, money, proof, state, training
+from freehold.shell.answers import market, money, proof, training
 from freehold.shell.cli import commands, shapes
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _OWN: dict[str, tuple[type[BaseModel], ...]] = {
     "freehold quickstart": (shapes.Played,),
-    "freehold status": (state.Status,),
-    "freehold log": (proof.LogShown,),
     "freehold peers add": (Party,),
     "freehold publish": (market.Published, market.TableShown),
     "freehold search": (market.Found,),
@@ -83,7 +81,7 @@ def known() -> dict[str, tuple[type[BaseModel], ...]]:
 
 def _shapes(command: Command) -> Iterator[type[BaseModel]]:
     for operation in dict.fromkeys((command.operation, *command.also)):
-        for answer in (operation.answers, operation.waiting):
+        for answer in (operation.shape, operation.waiting):
             yield from get_args(answer) or ((answer,) if answer is not None else ())
 
 

@@ -10,8 +10,6 @@ from typer.models import CommandInfo
 EXAMPLES = {
     "quickstart": "freehold quickstart --exit --json",
     "up": "freehold up --home ~/clinic --name 'Riverside Clinic' --peer http://127.0.0.1:7401",
-    "status": "freehold status --json",
-    "log": "freehold log --anchor",
     "publish": "freehold publish patients.csv --label outcome --positive yes --price 25 --epsilon 1",
     "search": "freehold search biopsies --kind dataset",
     "train": "freehold train 0x3f2a 0x91c0 --test test.csv --name 'Tumour model' --price 0.02 --epsilon 2",

@@ -3,9 +3,9 @@
 INDEX: dict[str, tuple[str, str]] = {
     "quickstart": ("quickstart.command", "Play the whole main job on this machine."),
     "up": ("shell.cli.node", "Run a node until Ctrl-C, with its web console."),
-    "status": ("shell.cli.node", "Show this node, its chain and its money."),
-    "log": ("shell.cli.node", "Show this node's transparency log."),
     "peers": ("shell.cli.node", "Other nodes whose catalogues you search."),
+    "status": ("kernel", "Show this node, its chain and its money."),
+    "log": ("kernel", "Show this node's transparency log."),
     "spending": ("kernel", "Show, or set, what this node may spend, and what it spent."),
     "privacy": ("privacy", "Show the privacy budget of your data and what was spent."),
     "publish": ("data", "Offer a table on your terms."),

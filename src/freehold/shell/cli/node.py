@@ -7,7 +7,6 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,7 +14,7 @@ import typer
 
 from freehold.core.errors import InvalidInput
 from freehold.kernel.cli.options import DEFAULT_HOME, Home, Json
-from freehold.kernel.cli.output import emit, gas_line, note, plain
+from freehold.kernel.cli.output import emit, note, plain
 from freehold.kernel.client import NodeClient
 
 if TYPE_CHECKING:
@@ -31,8 +30,6 @@ _GRACE_SECONDS = 8.0
 def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
     app.command("up")(up)
-    app.command("status")(status)
-    app.command("log")(log)
     peers = typer.Typer(no_args_is_help=True, help="Other nodes whose catalogues you search.")
     peers.command("add")(add_peer)
     app.add_typer(peers, name="peers")
@@ -130,29 +127,6 @@ def _open(url: str) -> None:
         note("no browser could be opened here; open the address yourself")
 
 
-def status(*, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
-    """Show this node, its chain and its money."""
-    answer = NodeClient.of(home).get("/api/status")
-    emit(answer, lambda: _status(answer), as_json=as_json)
-
-
-def log(
-    *,
-    anchor: Annotated[bool, typer.Option("--anchor", help="Put the log's root on chain first.")] = False,
-    home: Home = DEFAULT_HOME,
-    as_json: Json = False,
-) -> None:
-    """Show this node's transparency log.
-
-    The checkpoint is signed; the chain vouches for the entries that are anchored.
-    """
-    node = NodeClient.of(home)
-    if anchor:
-        node.post("/api/anchor")
-    answer = node.get("/api/log")
-    emit(answer, lambda: _log(answer), as_json=as_json)
-
-
 def add_peer(
     url: Annotated[str, typer.Argument(help="Address of the other node.")],
     *,
@@ -198,47 +172,3 @@ def _ask_name() -> str:
         raise InvalidInput("a new node needs a name", hint="Give --name NAME.")
     given: str = typer.prompt("Name that others see", err=True)
     return given.strip()
-
-
-def _status(answer: dict[str, Any]) -> Iterable[Any]:
-    from freehold.core.money import dollars  # noqa: PLC0415
-
-    chain, log_ = answer["chain"], answer["log"]
-    yield f"{plain(answer['name'])}  {answer['account']}"
-    for notice in answer["notices"]:
-        yield f"NOTICE   {plain(notice['title'])}"
-        yield f"         -> {plain(notice['hint'])}"
-    yield f"node     {answer['url']}  (version {answer['version']})"
-    yield f"rows     {answer['database']}"
-    yield f"chain    {chain['id']}, block {chain['block']}, {chain['rpc_url']}"
-    yield f"wallet   {dollars(answer['balance_units'])}"
-    yield f"log      {log_['size']} entries, {log_['anchored']} anchored on chain"
-    counts = ", ".join(f"{count} {name}" for name, count in answer.get("counts", {}).items())
-    yield f"holds    {counts or 'nothing yet'}"
-    if "gas" in answer:
-        yield f"gas      {gas_line(answer['gas'])}"
-    for name in answer.get("quarantined", []):
-        yield f"stopped  {plain(name)} failed on chain and waits for you: freehold channels list"
-    if answer.get("lost_units"):
-        yield f"lost     {dollars(answer['lost_units'])} promised by buyers that withdrew before it was settled: freehold channels list"
-    yield from (_task(piece) for piece in answer.get("work", []))
-    yield from (_task(job) for job in answer.get("jobs", []) if job["state"] != "done")
-
-
-def _task(task: dict[str, Any]) -> str:
-    """One line on recurring work or a job: state, attempts, what went wrong, when it is tried again."""
-    from datetime import UTC, datetime  # noqa: PLC0415
-
-    said = f"{plain(task['name'])}: {task['state']}"
-    if task["attempts"]:
-        said += f", {task['attempts']} failed attempts ({plain((task['last_error'] or {}).get('title', ''))})"
-    if task["next_try_at"] and task["attempts"]:
-        said += f", next try {datetime.fromtimestamp(task['next_try_at'], UTC):%H:%M:%S} UTC"
-    return f"{'work' if 'about' in task else 'job':<9}{said}"
-
-
-def _log(answer: dict[str, Any]) -> Iterable[Any]:
-    for name in ("origin", "key", "size", "root", "anchored"):
-        yield f"{name:<9} {plain(answer[name])}"
-    yield "\nsigned checkpoint:"
-    yield from (plain(line) for line in str(answer["checkpoint"]).splitlines())

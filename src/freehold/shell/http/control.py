@@ -11,7 +11,6 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from freehold.core.documents import MAX_ROWS_PER_CALL
-from freehold.core.version import VERSION
 from freehold.features.data import finding
 from freehold.features.gateway import rationing, serving
 from freehold.features.gateway.buying import Buyer
@@ -27,16 +26,14 @@ from freehold.features.training.jobs import Jobs
 from freehold.features.training.planning import Order
 from freehold.features.training.rules.logistic import MAX_ROUNDS
 from freehold.features.training.rules.record import Level
-from freehold.kernel import listed, logbook
-from freehold.kernel import status as glance
+from freehold.kernel import listed
 from freehold.kernel.evidence import proving
 from freehold.kernel.host import Host
-from freehold.kernel.http import monitoring
 from freehold.kernel.http.gate import Unauthorised
 from freehold.kernel.node import Node
-from freehold.kernel.shape import Gas, said
+from freehold.kernel.shape import said
 from freehold.kernel.wire import SignedReceipt
-from freehold.shell.answers import market, money, proof, state
+from freehold.shell.answers import market, money, proof
 from freehold.shell.answers import training as trained
 from freehold.shell.http import consents, publications
 
@@ -189,14 +186,6 @@ def router(host: Host, token: str) -> APIRouter:
 def _data_routes(routes: APIRouter, host: Host) -> None:
     node = host.node
 
-    @routes.get("/status", **said(state.Status))
-    def status() -> dict[str, Any]:
-        return {**glance.status(host), **monitoring.overview(host), "version": VERSION}
-
-    @routes.get("/work", **said(state.Overview))
-    def work() -> dict[str, Any]:
-        return monitoring.overview(host)
-
     @routes.post("/peers", **said(market.PartyMet))
     def add_peer(body: Peer) -> dict[str, Any]:
         return {"party": peers.add(host, body.url)}
@@ -334,15 +323,3 @@ def _proof_routes(routes: APIRouter, host: Host) -> None:
     def evidence(body: OneReceipt) -> dict[str, Any]:
         bundle = proving.evidence(host, listing.find_receipt(node, body.receipt))
         return bundle.to_json()
-
-    @routes.post("/anchor", **said(proof.Anchored))
-    def anchor() -> dict[str, Any]:
-        return logbook.anchor(node)
-
-    @routes.get("/log", **said(proof.LogShown))
-    def log() -> dict[str, Any]:
-        return listing.log(node)
-
-    @routes.get("/gas", **said(dict[str, Gas]))
-    def gas() -> dict[str, Any]:
-        return {name.removeprefix("gas:"): used for name, used in node.store.states("gas:").items()}

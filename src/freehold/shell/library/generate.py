@@ -124,7 +124,7 @@ def _spelled(kind: Any) -> str:
 
 
 def _answer(wire: str, operation: Operation[Any]) -> str:
-    kind = operation.answers
+    kind = operation.shape
     if operation.gives:
         kind = _bare(kind.model_fields[operation.gives].annotation)
     if get_origin(kind) is list:

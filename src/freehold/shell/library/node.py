@@ -31,7 +31,6 @@ from freehold.shell.library.answers import (
     made,
     model_of,
     numbers,
-    picked,
     plan_of,
     progress_of,
     records,
@@ -39,7 +38,6 @@ from freehold.shell.library.answers import (
 from freehold.shell.library.operations import Operations
 from freehold.shell.library.permissions import GrantPending, Permissions, given, identifier, most, named
 from freehold.shell.library.values import (
-    Anchored,
     Asset,
     Check,
     Evidence,
@@ -51,7 +49,6 @@ from freehold.shell.library.values import (
     Progress,
     Quote,
     Receipt,
-    Status,
     Verification,
 )
 
@@ -152,17 +149,6 @@ class Node(Permissions, Operations):
         return f"Node({self._client.url!r})"
 
     # what is here
-
-    def status(self) -> Status:
-        """This node at a glance."""
-        found = self._client.get("/api/status")
-        return Status(
-            **picked(found, "name", "account", "url", "version", "balance_units"),
-            chain_id=found["chain"]["id"],
-            block=found["chain"]["block"],
-            log_size=found["log"]["size"],
-            log_anchored=found["log"]["anchored"],
-        )
 
     def meet(self, url: str) -> str:
         """Search another node's catalogue from now on; returns its account."""
@@ -417,11 +403,6 @@ class Node(Permissions, Operations):
         return Rows(
             made(Receipt, one) for one in self._client.get("/api/receipts", limit=str(limit))["receipts"]
         )
-
-    def anchor(self) -> Anchored:
-        """Put the fingerprint of this node's log on chain, so that what stands in it can be proven from now on."""
-        found = self._client.post("/api/anchor")
-        return Anchored(size=found["size"], root=found["root"], gas=found["gas"])
 
     def evidence(self, receipt: str | Receipt | Prediction, directory: PathLike) -> Evidence:
         """Write the public files that prove one answer into a new directory; "last" is the newest answer."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 from freehold.features.earnings import wire as earnings_wire
 from freehold.features.payments import wire as payments_wire
@@ -16,6 +16,29 @@ __all__ = ["Operations"]
 
 class Operations(Performs):
     """What a node does for its owner; what is left out has the default of the request."""
+
+    def status(self) -> kernel_wire.Status:
+        """Show this node, its chain and its money."""
+        return cast("kernel_wire.Status", self._perform(kernel_wire.STATUS))
+
+    def work(self) -> kernel_wire.Overview:
+        """What the node does by itself, and its jobs: state, attempts, last error, next try."""
+        return cast("kernel_wire.Overview", self._perform(kernel_wire.WORK))
+
+    def log(self) -> kernel_wire.LogShown:
+        """Show this node's transparency log.
+
+        The checkpoint is signed; the chain vouches for the entries that are anchored.
+        """
+        return cast("kernel_wire.LogShown", self._perform(kernel_wire.LOG))
+
+    def anchor(self) -> kernel_wire.Anchored:
+        """Put the fingerprint of this node's log on chain, so that what stands in it can be proven from now on."""
+        return cast("kernel_wire.Anchored", self._perform(kernel_wire.ANCHOR))
+
+    def gas(self) -> dict[str, Any]:
+        """Gas that this node has spent, by kind of act."""
+        return cast("dict[str, Any]", self._perform(kernel_wire.GAS))
 
     def spending(self) -> kernel_wire.Spending:
         """What this node may spend, and what the last 24 hours took of it."""

@@ -11,22 +11,6 @@ from freehold.kernel.notebook import Rows, Shown
 
 
 @dataclass(frozen=True)
-class Status(Shown):
-    """A node at a glance."""
-
-    name: str
-    account: str
-    url: str
-    version: str
-    chain_id: int
-    block: int
-    balance_units: int
-    log_size: int
-    log_anchored: int
-    """Log entries that the chain vouches for."""
-
-
-@dataclass(frozen=True)
 class Inspection(Shown):
     """What publishing would find in a table."""
 
@@ -380,18 +364,6 @@ class Prediction(Shown):
 
     def _repr_html_(self) -> str:
         return self.outputs._repr_html_()
-
-
-@dataclass(frozen=True)
-class Anchored(Shown):
-    """What the chain vouches for of this node's log."""
-
-    size: int
-    """Entries."""
-    root: str
-    """Merkle root over them."""
-    gas: int
-    """Spent on it; 0 where it stood there already."""
 
 
 @dataclass(frozen=True)
