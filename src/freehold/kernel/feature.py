@@ -98,13 +98,15 @@ class Reminder:
 
 @dataclass(frozen=True)
 class Card:
-    """A part of the console's Home."""
+    """A part of a page that features make up together: the console's Home, or its settings."""
 
     template: str
     """Of the feature's `templates`; its values are in `card`."""
     look: Callable[[Host], Any]
     place: int
-    """Smaller ones stand higher; below 0 across the page, before the columns."""
+    """Smaller ones stand higher; at Home below 0 across the page, before the columns."""
+    page: str = "/"
+    """Home, or `/settings`."""
 
 
 @dataclass(frozen=True)

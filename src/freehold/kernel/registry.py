@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from freehold.core.errors import InvalidInput
 from freehold.kernel import installed
-from freehold.kernel.feature import Action, Feature, PeerCall, Question
+from freehold.kernel.feature import Action, Card, Feature, PeerCall, Question
 from freehold.kernel.host import Host
 from freehold.kernel.installed import FeaturesClash, require_once
 from freehold.kernel.node import Node
@@ -115,6 +115,10 @@ class Registry:
             for feature in self.features
             if (answer := feature.answers.get(type(question))) is not None
         ]
+
+    def cards(self, page: str) -> list[Card]:
+        """What features add to a page, in its order."""
+        return sorted((one for one in self.every("cards") if one.page == page), key=lambda one: one.place)
 
     def host(self, node: Node, tally: Tally | None = None) -> Host:
         """A node with all its parts, not begun yet."""

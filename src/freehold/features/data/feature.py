@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from freehold.features.data import catalogue, finding, publishing
 from freehold.features.data.once import ONCE
-from freehold.features.data.pages import market, publish
+from freehold.features.data.pages import market, publish, usual
 from freehold.features.identity.peers import CatalogueRead, PeerReplaced
 from freehold.kernel.assets import Shown
 from freehold.kernel.feature import Card, Feature, MenuEntry
@@ -22,7 +22,10 @@ FEATURE = Feature(
     },
     listens={CatalogueRead: catalogue.keep, PeerReplaced: catalogue.forget_offers},
     answers={Shown: lambda node, question: finding.describe(node, question.asset)},
-    cards=(Card("home_start.html", lambda host: publishing.has_published(host.node), -10),),
-    pages=(*publish.PAGES, *market.PAGES),
+    cards=(
+        Card("home_start.html", lambda host: publishing.has_published(host.node), -10),
+        Card("settings_usual.html", usual.look, 10, "/settings"),
+    ),
+    pages=(*publish.PAGES, *market.PAGES, *usual.PAGES),
     menu=(MenuEntry("/market", "Market", 60),),
 )

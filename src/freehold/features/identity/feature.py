@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
-from freehold.kernel.feature import Feature
+from freehold.features.identity import pages
+from freehold.kernel.feature import Card, Feature
 
-FEATURE = Feature(name="identity", about="Parties, and the peers where they are met.")
+FEATURE = Feature(
+    name="identity",
+    about="Parties, and the peers where they are met.",
+    pages=tuple(pages.PAGES),
+    cards=(Card("settings_peers.html", pages.look, 20, "/settings"),),
+)

@@ -36,12 +36,11 @@ _CHAIN_ANSWERS = {
 
 def home(visit: Visit) -> Response:
     """The page everybody starts at."""
-    cards = sorted(everything().every("cards"), key=lambda one: one.place)
     return visit.show(
         "home.html",
         todo=_todo(visit.host),
         health=_health(visit),
-        cards=[(one.template, one.place, one.look(visit.host)) for one in cards],
+        cards=[(one.template, one.place, one.look(visit.host)) for one in everything().cards("/")],
     )
 
 
