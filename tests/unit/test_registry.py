@@ -1,12 +1,13 @@
-"""Features that say the same thing do not start."""
+"""What features say is put together; two that say the same thing do not start."""
 
+from dataclasses import dataclass
 from types import SimpleNamespace
 
 import pytest
 
 from freehold.kernel import wire
 from freehold.kernel.cli.building import Command
-from freehold.kernel.feature import Action, Feature, MenuEntry, Metric, PeerCall
+from freehold.kernel.feature import Action, Card, Feature, MenuEntry, Metric, PeerCall, Question
 from freehold.kernel.installed import FeaturesClash
 from freehold.kernel.operation import Effect, Nothing, Operation
 from freehold.kernel.registry import Registry, everything
@@ -66,6 +67,51 @@ def test_what_looks_alike_and_is_not_starts():
     pages = (shows("/bells/{bell}", print), acts("/bells/{bell}", print), shows("/bells", print))
     operations = (operation("bell", "/bells/{bell}"), operation("bells", "/bells"))
     assert Registry((Feature("bells", "Bells.", pages=pages, operations=operations),))
+
+
+@dataclass(frozen=True)
+class Rang:
+    """A bell rang."""
+
+    times: int
+
+
+@dataclass(frozen=True)
+class HowLoud(Question[int]):
+    """How loud a bell is."""
+
+    bell: str
+
+
+def test_events_reach_those_who_listen_and_questions_those_who_know():
+    heard = []
+    registry = Registry(
+        (
+            Feature("silence", "Hears nothing."),
+            Feature("bells", "Bells.", answers={HowLoud: lambda where, asked: len(where) + len(asked.bell)}),
+            Feature("ears", "Ears.", listens={Rang: lambda where, event: heard.append((where, event.times))}),
+            Feature("walls", "Walls.", answers={HowLoud: lambda _, asked: -len(asked.bell)}),
+        )
+    )
+    registry.tell("tower", Rang(3))
+    registry.tell("tower", HowLoud("Ben"))
+    assert heard == [("tower", 3)], "an event of another class is another's"
+    assert registry.ask("tower", HowLoud("Ben")) == [8, -3]
+    assert Registry(()).ask("tower", HowLoud("Ben")) == []
+
+
+def test_cards_stand_on_their_page_in_their_order():
+    cards = (Card("b.html", print, 2), Card("a.html", print, 1), Card("c.html", print, 0, "/settings"))
+    registry = Registry((Feature("bells", "Bells.", cards=cards),))
+    assert [one.template for one in registry.cards("/")] == ["a.html", "b.html"]
+    assert [one.template for one in registry.cards("/settings")] == ["c.html"]
+
+
+def test_a_plan_comes_with_what_asks_for_one():
+    registry = everything()
+    assert registry.plans(["derive", "infer"]) is None
+    assert registry.plans(["no such action"]) is None
+    assert registry.plans(["derive", "infer", "train"]) is registry.actions["train"].plans is not None
 
 
 def test_a_feature_that_needs_what_is_not_there_does_not_start():
