@@ -36,7 +36,7 @@ from freehold.features.earnings import earning  # noqa: E402
 from freehold.features.grants import granting  # noqa: E402
 from freehold.features.models import shown  # noqa: E402
 from freehold.features.proof import listing  # noqa: E402
-from freehold.kernel import assets, listed  # noqa: E402
+from freehold.kernel import assets, listed, uses  # noqa: E402
 from freehold.kernel.databases import copying, opening  # noqa: E402
 from freehold.kernel.node import Node  # noqa: E402
 from freehold.kernel.registry import everything  # noqa: E402
@@ -67,7 +67,7 @@ def acts(node: Node) -> dict[str, Callable[[], Any]]:
         "receipts, newest 50": lambda: listing.receipts(node, 50),
         "receipts, newest 100": lambda: listing.receipts(node, 100),
         "lineage": lambda: listing.lineage(node, newest.id),
-        "console home: latest uses": lambda: home._uses(node),
+        "console home: latest uses": lambda: uses.rows(node, {"provider": node.account}, home.LATEST),
         "console home: earnings": lambda: earning.overview(node),
         "search, all": lambda: finding.search(node, "", ""),
         "search, a common word": lambda: finding.search(node, big_store.COMMON, ""),
@@ -126,7 +126,9 @@ def main() -> None:
                 node.store, node.account, assets=chosen.assets, grants=GRANTS, receipts=chosen.receipts
             )
             node.store.close()
-            print(f"{chosen.receipts:,} receipts and {chosen.assets:,} assets kept in {time.monotonic() - began:.0f} s")
+            print(
+                f"{chosen.receipts:,} receipts and {chosen.assets:,} assets kept in {time.monotonic() - began:.0f} s"
+            )
             url = server.database("big")
             began = time.monotonic()
             with (
@@ -135,7 +137,9 @@ def main() -> None:
                 target.transaction() as connection,
             ):
                 copying.copy(source, connection)
-            print(f"copied to Postgres in {time.monotonic() - began:.0f} s; milliseconds by the clock (of this process)")
+            print(
+                f"copied to Postgres in {time.monotonic() - began:.0f} s; milliseconds by the clock (of this process)"
+            )
             found = {
                 kind: json.loads(
                     subprocess.run(
@@ -148,9 +152,15 @@ def main() -> None:
         chain.stop()
     for name in found["SQLite"]:
         if name != "memory":
-            both = (f"{kind} {took[name][0] * 1e3:7.1f} ({took[name][1] * 1e3:6.1f})" for kind, took in found.items())
+            both = (
+                f"{kind} {took[name][0] * 1e3:7.1f} ({took[name][1] * 1e3:6.1f})"
+                for kind, took in found.items()
+            )
             print(f"{name:28}", "   ".join(both))
-    print("most memory                 ", "   ".join(f"{kind} {took['memory'] / 1e6:7.0f} MB" for kind, took in found.items()))
+    print(
+        "most memory                 ",
+        "   ".join(f"{kind} {took['memory'] / 1e6:7.0f} MB" for kind, took in found.items()),
+    )
 
 
 if __name__ == "__main__":

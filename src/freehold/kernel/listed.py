@@ -5,11 +5,12 @@ A page goes on after the last thing of the one before, named by its id.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from freehold.core.documents import Asset, Grant
 from freehold.core.errors import InvalidInput
+from freehold.core.signing import Envelope, read_envelope
 from freehold.kernel.databases.listing import text as storable
 from freehold.kernel.node import Node
 
@@ -26,13 +27,18 @@ def assets(
     text: str = "",
     others: bool = False,
     valid_at: int = 0,
-    public: bool = False,
     before: str = "",
     limit: int = MOST,
 ) -> list[Asset]:
-    """Assets of a kind, owner, of other parties only, that mention a text, that are on offer, that can be bought still."""
-    where, values = _assets(node, kind, owner, text, others=others, valid_at=valid_at, public=public)
-    return [node.asset(one) for one in _page(node, "assets", where, values, before, limit)]
+    """Assets of a kind, owner, of other parties only, that mention a text, that can be bought still."""
+    where, values = _assets(node, kind, owner, text, others=others, valid_at=valid_at)
+    found = _page(node, "assets", where, values, before, limit)
+    return [one.document for one in found if isinstance(one.document, Asset)]
+
+
+def public_assets(node: Node, *, before: str = "", limit: int = MOST) -> list[Envelope]:
+    """Assets that anyone may read here, as they were signed."""
+    return _page(node, "assets", ["public = ?"], [True], before, limit)
 
 
 def count_assets(
@@ -49,12 +55,11 @@ def count_assets(
 
 
 def _assets(
-    node: Node, kind: str, owner: str, text: str, *, others: bool, valid_at: int, public: bool = False
+    node: Node, kind: str, owner: str, text: str, *, others: bool, valid_at: int
 ) -> tuple[list[str], list[Any]]:
     chosen: list[tuple[bool, str, Any]] = [
         (bool(owner), "owner = ?", owner),
         (bool(kind), "kind = ?", kind),
-        (public, "public = ?", True),
         (others, "owner <> ?", node.account),
         (bool(valid_at), "expires_at > ?", valid_at),
         (bool(text), "words LIKE ? ESCAPE '!'", f"%{_escaped(storable(text).lower())}%"),
@@ -71,7 +76,7 @@ def _escaped(text: str) -> str:
 def following(node: Node, asset: Asset) -> Asset | None:
     """The version of its owner that took the place of an asset."""
     found = _page(node, "assets", ["supersedes = ?", "owner = ?"], [asset.id, asset.owner], "", 1)
-    return next((node.asset(one) for one in found), None)
+    return next((one.document for one in found if isinstance(one.document, Asset)), None)
 
 
 def named(node: Node, name: str, kind: str = "") -> list[str]:
@@ -103,7 +108,8 @@ def grants(
             values.append(value)
     if sold:
         where.append("price_units > 0")
-    return [node.grant(one) for one in _page(node, "grants", where, values, before, limit)]
+    found = _page(node, "grants", where, values, before, limit)
+    return [one.document for one in found if isinstance(one.document, Grant)]
 
 
 def every_grant(node: Node, *, issuer: str, sold: bool = False) -> Iterator[Grant]:
@@ -118,14 +124,15 @@ def every_grant(node: Node, *, issuer: str, sold: bool = False) -> Iterator[Gran
 def own_grants(node: Node, *, asset: str = "", before: str = "", limit: int = MOST) -> list[Grant]:
     """Grants in which this party is on either side; those of others in a run stand here too, as its record."""
     place = _place(node, "grants", before)
-    found: dict[int, str] = {}
+    found: dict[int, Envelope] = {}
     for side in ("issuer", "holder"):
         where, values = [f"{side} = ?"], [node.account]
         if asset:
             where.append("asset = ?")
             values.append(asset)
         found |= _rows(node, "grants", where, values, place, limit)
-    return [node.grant(found[rowid]) for rowid in sorted(found, reverse=True)[:limit]]
+    documents = (found[rowid].document for rowid in sorted(found, reverse=True)[:limit])
+    return [grant for grant in documents if isinstance(grant, Grant)]
 
 
 def count_grants(node: Node, *, issuer: str, holder: str) -> tuple[int, int]:
@@ -141,24 +148,26 @@ def count_grants(node: Node, *, issuer: str, holder: str) -> tuple[int, int]:
 
 def _page(
     node: Node, table: str, where: list[str], values: list[Any], before: str, limit: int
-) -> Iterable[str]:
-    return _rows(node, table, where, values, _place(node, table, before), limit).values()
+) -> list[Envelope]:
+    return list(_rows(node, table, where, values, _place(node, table, before), limit).values())
 
 
 def _rows(
     node: Node, table: str, where: list[str], values: list[Any], place: int, limit: int
-) -> dict[int, str]:
+) -> dict[int, Envelope]:
     if not 1 <= limit <= MOST:
         raise InvalidInput(
             f"at most {MOST:,} at once", hint="Ask for the next page after the last one shown."
         )
+    # the place of each first, so that no document is touched that is not shown
     query = (
-        f"SELECT rowid, id FROM {table} WHERE {' AND '.join(where)} AND rowid < ? ORDER BY rowid DESC LIMIT ?"  # noqa: S608 - fixed text
+        f"SELECT one.place, documents.envelope FROM (SELECT rowid AS place, id FROM {table}"  # noqa: S608 - fixed text
+        f" WHERE {' AND '.join(where)} AND rowid < ? ORDER BY rowid DESC LIMIT ?) AS one"
+        " JOIN documents ON documents.id = one.id ORDER BY one.place DESC"
     )
     with node.store.reading() as connection:
-        return {
-            int(row[0]): str(row[1]) for row in connection.execute(query, (*values, place, limit)).fetchall()
-        }
+        rows = connection.execute(query, (*values, place, limit)).fetchall()
+    return {int(row[0]): read_envelope(row[1]) for row in rows}
 
 
 def _place(node: Node, table: str, before: str) -> int:

@@ -17,7 +17,7 @@ from freehold.kernel.node import Node
 
 MAX_PAGE = 200
 MAX_CHOICES = 200
-MOST_LOOKED_AT = 2_000
+MOST_LOOKED_AT = 1_000
 """Receipts that rows of like uses are made of."""
 NEWEST = (2**53, 2**53)
 _COLUMNS = "r.position, r.id, r.issued_at, r.action, r.asset, r.provider, r.holder, r.units, r.grant_id, d.complete, d.envelope"

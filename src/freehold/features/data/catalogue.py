@@ -23,9 +23,9 @@ def offered(node: Node, *, limit: int = MAX_CATALOGUE) -> list[Envelope]:
     found: list[Envelope] = []
     before = ""
     # those taken off offer in between do not count
-    while len(found) < limit and (page := listed.assets(node, public=True, before=before)):
-        found += [node.store.get(asset.id) for asset in page if is_offered(node, asset.id)]
-        before = page[-1].id
+    while len(found) < limit and (page := listed.public_assets(node, before=before, limit=limit)):
+        found += [envelope for envelope in page if is_offered(node, envelope.document.id)]
+        before = page[-1].document.id
     return found[:limit][::-1]
 
 

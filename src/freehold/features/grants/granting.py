@@ -27,7 +27,14 @@ from freehold.kernel.peers import Peers
 from freehold.kernel.rights.check import ForeignGrant, require_issued_within
 from freehold.kernel.rights.offer import Offer
 from freehold.kernel.rights.plans import Plan
-from freehold.kernel.rights.standing import authorise, is_priced, is_purchased, is_revoked, revocations
+from freehold.kernel.rights.standing import (
+    authorise,
+    is_priced,
+    is_purchased,
+    is_revoked,
+    revocations,
+    revoked_among,
+)
 
 PAGE = 100
 """Grants of a list, where nothing else is said."""
@@ -328,11 +335,17 @@ def find(node: Node, text: str) -> str:
 
 def overview(node: Node, *, limit: int = PAGE, before: str = "") -> list[dict[str, Any]]:
     """The newest grants issued or held here, oldest first; those before a grant with `before`."""
-    return [describe(node, grant) for grant in listed.own_grants(node, limit=limit, before=before)[::-1]]
+    found = listed.own_grants(node, limit=limit, before=before)[::-1]
+    revoked = revoked_among(node, found)
+    return [_row(node, grant, revoked=grant.id in revoked) for grant in found]
 
 
 def describe(node: Node, grant: Grant) -> dict[str, Any]:
     """One grant as lists show it."""
+    return _row(node, grant, revoked=is_revoked(node, grant))
+
+
+def _row(node: Node, grant: Grant, *, revoked: bool) -> dict[str, Any]:
     used, spent_units = _used(node, grant)
     return {
         "id": grant.id,
@@ -350,7 +363,7 @@ def describe(node: Node, grant: Grant) -> dict[str, Any]:
         "spent_units": spent_units,
         "spend_cap_units": grant.spend_cap_units,
         "expires_at": grant.terms.expires_at,
-        "revoked": is_revoked(node, grant),
+        "revoked": revoked,
     }
 
 

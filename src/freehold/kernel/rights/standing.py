@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from freehold.core.documents import Claim, Grant
 from freehold.core.errors import NotFound
@@ -35,6 +35,15 @@ def is_revoked(node: Node, grant: Grant) -> bool:
     if revocations(node, grant):
         return True
     return bool(node.chain.read("Revocations", "isRevoked", grant.issuer, grant.revocation_index))
+
+
+def revoked_among(node: Node, grants: Sequence[Grant]) -> set[str]:
+    """Ids of those that were taken back, the chain asked once."""
+    known = {grant.id for grant in grants if revocations(node, grant)}
+    left = [grant for grant in grants if grant.id not in known]
+    asked = [("Revocations", "isRevoked", (grant.issuer, grant.revocation_index)) for grant in left]
+    bits = node.chain.read_many(asked) if asked else []
+    return known | {grant.id for grant, bit in zip(left, bits, strict=True) if bit}
 
 
 def standing(node: Node, grant: Grant, *, revoked: Callable[[Node, Grant], bool] = is_revoked) -> Standing:

@@ -1,0 +1,196 @@
+"""Every list, count and look-up says what reading all documents would say, on both databases."""
+
+from __future__ import annotations
+
+import random
+import secrets
+from collections.abc import Callable, Iterator
+from itertools import groupby
+from types import SimpleNamespace
+from typing import Any
+
+import big_store
+import pytest
+
+from freehold.core.documents import Asset, Grant, Receipt
+from freehold.core.errors import InvalidInput, NotFound
+from freehold.core.signing import Envelope, read_envelope
+from freehold.features.data import catalogue, offering
+from freehold.features.proof import listing
+from freehold.kernel import assets, listed, store, uses
+from freehold.kernel.databases import opening
+from freehold.kernel.store import Store, TooMany
+
+OWN = "0x" + "11" * 20
+NOW = 1_800_000_000
+
+
+class Reading(SimpleNamespace):
+    """What lists take of a node: its database, account and clock."""
+
+    store: Store
+
+    def now(self) -> int:
+        return NOW
+
+    def asset(self, asset_id: str) -> Any:
+        return self.store.get(asset_id).document
+
+    grant = receipt = asset
+
+
+@pytest.fixture(
+    scope="module",
+    params=[(seed, kind) for seed in (1, 2, 3) for kind in ("sqlite", "postgresql")],
+    ids=lambda one: f"{one[1]}-{one[0]}",
+)
+def node(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A store with documents of every kind, some of them forgotten, some published later, some off offer."""
+    seed, kind = request.param
+    server = request.getfixturevalue("postgres") if kind == "postgresql" else None
+    url = server.database(f"lists{seed}{secrets.token_hex(4)}") if server else ""
+    kept, draw = Store(opening.for_writing(tmp_path_factory.mktemp("lists"), url)), random.Random(seed)
+    big_store.fill(
+        kept, OWN, assets=draw.choice([1, 160]), grants=40, receipts=draw.choice([30, 300]), seed=seed
+    )
+    every = kept.find("asset")
+    with kept.transaction() as tx:
+        for envelope in draw.sample(every, len(every) // 4):
+            tx.forget(envelope.document.id)
+        for envelope in draw.sample(every, len(every) // 5):
+            tx.put(envelope, public=True, logged=False)
+        for envelope in draw.sample(every, len(every) // 6):
+            offering.withdraw(tx, envelope.document.id)
+        big_store_again = big_store.receipt(draw, 10_000, (OWN, big_store.accounts(1)[0]), every[0].document.id, every[0].document.id)  # fmt: skip
+        tx.put(Envelope(big_store_again, ()))
+    yield Reading(store=kept, account=OWN)
+    kept.close()
+
+
+def documents(node: Any, kind: type) -> list[Any]:
+    """All of a kind, oldest first."""
+    with node.store.reading() as connection:
+        rows = connection.execute("SELECT envelope FROM documents ORDER BY rowid").fetchall()
+    return [one for row in rows if isinstance(one := read_envelope(row[0]).document, kind)]
+
+
+def paged(page: Callable[[str], list[Any]]) -> list[str]:
+    """The ids of all pages, one after the other."""
+    found: list[str] = []
+    while more := page(found[-1] if found else ""):
+        found += [one.id for one in more]
+    return found
+
+
+def mentions(asset: Asset, text: str) -> bool:
+    said = [asset.name, asset.description, *asset.schema_["columns"]]
+    return text.lower() in " ".join(said).lower()
+
+
+@pytest.mark.parametrize("text", ["", "wine", "PULSE glu", "100%", "r_s", "!", "ä", "needle", "no such word"])
+def test_assets(node: Any, text: str) -> None:
+    every = documents(node, Asset)[::-1]
+    for kind, owner, others, valid_at in (("", "", False, 0), ("model", "", False, 0), ("dataset", OWN, False, 0), ("", "", True, NOW)):  # fmt: skip
+        wanted = [
+            one.id
+            for one in every
+            if mentions(one, text)
+            and kind in ("", one.asset_kind)
+            and owner in ("", one.owner)
+            and not (others and one.owner == OWN)
+            and one.terms.expires_at > valid_at
+        ]
+        chosen: dict[str, Any] = {
+            "kind": kind,
+            "owner": owner,
+            "text": text,
+            "others": others,
+            "valid_at": valid_at,
+        }
+        assert (
+            paged(lambda before, chosen=chosen: listed.assets(node, **chosen, before=before, limit=7))
+            == wanted
+        )
+        assert listed.count_assets(node, **chosen) == len(wanted)
+
+
+def test_what_is_on_offer(node: Any) -> None:
+    with node.store.reading() as connection:
+        public = {row[0] for row in connection.execute("SELECT id FROM documents WHERE public").fetchall()}
+    wanted = [
+        one.id
+        for one in documents(node, Asset)
+        if one.id in public and not node.store.state(f"withdrawn:{one.id}")
+    ]
+    assert [one.document.id for one in catalogue.offered(node)] == wanted
+    assert [one.document.id for one in catalogue.offered(node, limit=3)] == wanted[-3:]
+
+
+def test_assets_by_name_and_by_the_beginning_of_their_id(node: Any) -> None:
+    every = documents(node, Asset)
+    for one in every[:40]:
+        same = sorted(other.id for other in every if other.name == one.name)
+        assert listed.named(node, one.name) == same
+        assert assets.find(node, one.id[:20]) == assets.find(node, one.id[2:22].upper()) == one.id
+        if len(same) == 1:
+            assert assets.find(node, one.name) == one.id
+    with pytest.raises(NotFound):
+        assets.find(node, "nobody called it so")
+
+
+def test_grants(node: Any) -> None:
+    every = documents(node, Grant)[::-1]
+    mine = [one for one in every if OWN in (one.issuer, one.holder)]
+    assert paged(lambda before: listed.own_grants(node, before=before, limit=3)) == [one.id for one in mine]
+    for holder in big_store.accounts(20):
+        to = [one for one in every if (one.issuer, one.holder) == (OWN, holder)]
+        assert listed.count_grants(node, issuer=OWN, holder=holder)[0] == len(to)
+        assert [one.id for one in listed.grants(node, issuer=OWN, holder=holder)] == [one.id for one in to]
+    sold = [one.id for one in every if one.issuer == OWN and one.terms.price_units]
+    assert [one.id for one in listed.every_grant(node, issuer=OWN, sold=True)] == sold[::-1]
+    for grant in every[:10]:
+        under = [one for one in documents(node, Receipt) if one.grant == grant.id]
+        units = sum(max(line.delta_units, 0) for one in under for line in one.money)
+        assert uses.under(node, grant.id) == (len(under), units)
+
+
+def test_receipts(node: Any) -> None:
+    every = sorted(
+        documents(node, Receipt), key=lambda one: (one.issued_at, node.store.position(one.id)), reverse=True
+    )
+    assert [use.id for use in uses.latest(node, 250)] == [one.id for one in every[:250]]
+    answers = [one for one in every if one.action == "infer"]
+    assert uses.newest(node, "infer") == answers[0].id
+    assert listing.find_receipt(node, "last") == answers[0].id
+    runs = [
+        (key, len(list(ones)))
+        for key, ones in groupby(
+            (one for one in every if one.provider == OWN), key=lambda one: (one.grant, one.action)
+        )
+    ]
+    found = uses.rows(node, {"provider": OWN}, 6)
+    assert [((row.grant, row.action), row.times) for row in found] == runs[:6]
+    assert all(row.whole for row in found)
+
+
+def test_counts(node: Any) -> None:
+    for type_, kind in (("asset", Asset), ("grant", Grant), ("receipt", Receipt)):
+        every = documents(node, kind)
+        assert node.store.counted(type_) == len(every)
+    assert node.store.counted("receipt", "infer") == sum(
+        1 for one in documents(node, Receipt) if one.action == "infer"
+    )
+    assert node.store.counted("asset", "model") == sum(
+        1 for one in documents(node, Asset) if one.asset_kind == "model"
+    )
+
+
+def test_a_result_that_would_be_cut_is_refused(node: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "MOST_FOUND", 20)
+    with pytest.raises(TooMany):
+        node.store.find("receipt")
+    assert len(node.store.find("receipt", limit=20)) == 20
+    with pytest.raises(InvalidInput, match="page"):
+        listed.assets(node, before="0x" + "00" * 32)
+    with pytest.raises(InvalidInput, match="at once"):
+        listed.assets(node, limit=listed.MOST + 1)
