@@ -316,6 +316,15 @@ def test_one_sum_promised_to_many_at_once_buys_one_answer(shop: Shop, payer: Par
     assert sum(uses) == 1
 
 
+def test_one_question_sent_many_times_at_once_is_answered_once(shop: Shop, hand: Hand) -> None:
+    header, body = hand.voucher(PRICE), shop.body(2)
+    answers = at_once(*[partial(shop.post, body, header)] * 8)
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.content for answer in answers}) == 1
+    assert shop.builder.node.store.uses(hand.grant) == (1, PRICE)
+    require_sound(shop.builder.node)
+
+
 def test_two_vouchers_of_one_channel_between_reading_and_keeping_are_one_answer(
     shop: Shop, hand: Hand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
