@@ -135,3 +135,28 @@ def opens_keys(home: Path, passphrase: str) -> bool:
     except FreeholdError:
         return False
     return True
+
+
+def test_settings_of_features_are_kept_and_what_is_wrong_with_them_is_said(node, world):
+    friend, own = world.party("Friend"), token(node, node.state)
+    with client(node, node.state) as owner:
+
+        def said(path: str, **form: str) -> str:
+            answer = owner.post(f"/console/settings/{path}", data={**form, "csrf": own})
+            assert (answer.status_code, answer.headers["location"]) == (303, "/console/settings")
+            return owner.get("/console/settings").text
+
+        assert "did not answer" in said("peers", url="http://nobody.example:1")
+        assert "Connected to Friend" in said("peers", url=friend.url)
+        assert f'value="{friend.url}"' in owner.get("/console/settings").text
+        assert "Removed." in said("peers/forget", url=friend.url)
+        assert f'value="{friend.url}"' not in owner.get("/console/settings").text
+        first = owner.get("/console/settings").text
+        assert 'value="automatic" selected' in first, "as publishing by command has it"
+        terms = {"price": "2.50", "max_uses": "7", "days": "30", "approval": "ask"}
+        kept = said("usual", **terms)
+        assert "New tables begin with these terms" in kept
+        assert 'value="ask" selected' in kept
+        assert 'value="2.50"' in kept
+        assert "The number of uses" in said("usual", **{**terms, "max_uses": "none"})
+        assert 'value="7"' in owner.get("/console/settings").text
