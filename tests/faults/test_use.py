@@ -128,6 +128,15 @@ def test_without_a_payee_the_price_reaches_who_issued_the_grant(node: Node, text
     require_receipt_fits(receipt, grant)
 
 
+def test_a_use_that_costs_nothing_moves_nothing(node: Node) -> None:
+    free = offered(node, price_units=0)
+    grant = granted(node, free)
+    receipt = parse_envelope(parse(copy(node, free, grant, 1))["receipt"]).document
+    assert isinstance(receipt, Receipt)
+    assert receipt.money == ()
+    assert node.store.uses(grant.id) == (1, 0)
+
+
 def test_asking_again_gives_the_same_bytes_whatever_became_of_the_grant(node: Node, text: Asset) -> None:
     grant = granted(node, text, uses=1)
     first = copy(node, text, grant, 1)
@@ -260,7 +269,7 @@ def test_a_grant_that_was_forgotten_before_its_first_use_gives_nothing(node: Nod
 
 
 def test_a_grant_may_be_made_for_its_only_use(node: Node, text: Asset) -> None:
-    base = granted(node, text, uses=1)
+    base = granted(node, text, uses=1, holder="0x" + "0e" * 20)
     made: list[Grant] = []
 
     def make(index: int, at: int) -> Grant:
@@ -287,6 +296,8 @@ def test_a_grant_may_be_made_for_its_only_use(node: Node, text: Asset) -> None:
     assert kept.issued_at == receipt.issued_at == base.issued_at + 5
     assert node.store.position(kept.id) == node.store.position(receipt.id) - 1
     assert node.store.uses(kept.id) == (1, PRICE)
+    with node.store.reading() as connection:
+        assert pending.is_partner(connection, kept.holder)
 
 
 def test_the_kernel_knows_no_kind_of_use() -> None:

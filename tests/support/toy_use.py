@@ -20,8 +20,8 @@ PRICE = 7
 HOLDER, PAYEE = "0x" + "0c" * 20, "0x" + "0d" * 20
 
 
-def offered(node: Node) -> Asset:
-    """A text of this node's."""
+def offered(node: Node, price_units: int = PRICE) -> Asset:
+    """A text of this node's, at a price for each copy."""
     terms = Terms(
         purposes=("reading",),
         actions=("redistribute",),
@@ -29,7 +29,7 @@ def offered(node: Node) -> Asset:
         expires_at=2**40,
         max_uses=1_000,
         token=node.token,
-        price_units=PRICE,
+        price_units=price_units,
         price_per="use",
     )
     asset = Asset(
