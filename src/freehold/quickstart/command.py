@@ -10,6 +10,9 @@ import typer
 from freehold.kernel.cli.options import DEFAULT_HOME, Home, Json
 from freehold.kernel.cli.output import emit
 from freehold.kernel.client import NodeClient
+from freehold.quickstart.shapes import Played
+
+PRINTS = {"quickstart": (Played,)}
 
 
 def register(app: typer.Typer) -> None:

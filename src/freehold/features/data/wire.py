@@ -60,4 +60,6 @@ class AssetRow(Shape):
     """Whether this node owns it."""
 
 
+ASSET = AssetRow
+"""What lists show of an asset, also those of whoever does not know this feature."""
 OPERATIONS: tuple[Operation[Any], ...] = ()

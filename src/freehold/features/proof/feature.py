@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from freehold.features.proof import home, listing
+from freehold.features.proof import home, listing, wire
 from freehold.features.proof.pages import lineage, log, receipt, uses
 from freehold.kernel.evidence import proving
 from freehold.kernel.evidence.gathering import Gathering
@@ -11,6 +11,12 @@ from freehold.kernel.feature import Card, Feature, MenuEntry, PeerCall
 FEATURE = Feature(
     name="proof",
     about="Who used what, where a thing came from, the log, and evidence for a stranger.",
+    operations=(
+        wire.RECEIPTS.does(lambda host, asked: listing.receipts(host.node, asked.limit)),
+        wire.RECEIPT.does(lambda host, asked: host.node.store.get(asked.receipt_id).to_json()),
+        wire.LINEAGE.does(lambda host, asked: listing.lineage(host.node, asked.document_id)),
+        wire.EVIDENCE.does(lambda host, asked: proving.evidence(host, asked.receipt).to_json()),
+    ),
     parts=(lambda host: Gathering(host.node),),
     finders={"receipt": lambda host, text: listing.find_receipt(host.node, text)},
     peer_calls=(

@@ -63,6 +63,8 @@ class Command:
     """Fields of the request that the command finds out by itself."""
     also: tuple[Operation[Any], ...] = ()
     """Operations that it calls besides, which have no command of their own."""
+    prints: tuple[Any, ...] = ()
+    """Shapes of what it prints, where those are not its operations' answers."""
     words: str = ""
     """Its help, where it is not the operation's."""
     shown: str = ""

@@ -17,13 +17,11 @@ from freehold.core.documents import Party
 from freehold.core.errors import NotFound
 from freehold.kernel.cli.building import Command
 from freehold.kernel.shape import Failure
-from freehold.kernel.wire import SignedReceipt
-from freehold.shell.answers import market, money, proof, training
+from freehold.shell.answers import market, money, training
 from freehold.shell.cli import commands, shapes
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _OWN: dict[str, tuple[type[BaseModel], ...]] = {
-    "freehold quickstart": (shapes.Played,),
     "freehold peers add": (Party,),
     "freehold publish": (market.Published, market.TableShown),
     "freehold search": (market.Found,),
@@ -44,9 +42,6 @@ _OWN: dict[str, tuple[type[BaseModel], ...]] = {
     "freehold serve": (training.Served,),
     "freehold models": (training.Models, training.ModelShown),
     "freehold predict": (money.Prediction,),
-    "freehold receipts": (proof.Receipts, SignedReceipt),
-    "freehold lineage": (proof.Lineage,),
-    "freehold evidence": (shapes.EvidenceWritten,),
     "freehold verify": (shapes.Verification,),
     "freehold doctor": (shapes.Diagnosis,),
     "freehold config show": (shapes.Config,),
@@ -76,11 +71,13 @@ def known() -> dict[str, tuple[type[BaseModel], ...]]:
     made = {
         f"freehold {words}": tuple(dict.fromkeys(_shapes(command))) for _, words, command in commands.every()
     }
-    return {**_OWN, **made}
+    local = {f"freehold {words}": kinds for words, kinds in commands.printed().items()}
+    return {**local, **_OWN, **made}
 
 
 def _shapes(command: Command) -> Iterator[type[BaseModel]]:
-    for operation in dict.fromkeys((command.operation, *command.also)):
+    yield from command.prints
+    for operation in () if command.prints else dict.fromkeys((command.operation, *command.also)):
         for answer in (operation.shape, operation.waiting):
             yield from get_args(answer) or ((answer,) if answer is not None else ())
 

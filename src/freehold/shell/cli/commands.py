@@ -18,7 +18,8 @@ from freehold.shell.cli.examples import illustrate
 
 FIRST = ("quickstart.command", "shell.cli.node")
 LAST = tuple(
-    f"shell.cli.{one}" for one in ("mcp", "doctor", "config", "keys", "backup", "chain", "completion")
+    f"shell.cli.{one}"
+    for one in ("verify", "mcp", "doctor", "config", "keys", "backup", "chain", "completion")
 )
 """Files that have commands of their own; loaded by name, also from above the shell."""
 
@@ -87,6 +88,12 @@ def built(owner: str) -> Any:
     else:
         register(app, owner)
     return typer.main.get_command(app)
+
+
+def printed() -> dict[str, tuple[Any, ...]]:
+    """Command of a file -> shapes of what it prints, where the file says so: `PRINTS`."""
+    files = (import_module(f"freehold.{one}") for one in (*FIRST, *LAST))
+    return {words: kinds for file in files for words, kinds in getattr(file, "PRINTS", {}).items()}
 
 
 def index() -> dict[str, tuple[str, str]]:

@@ -25,7 +25,7 @@ INDEX: dict[str, tuple[str, str]] = {
     "receipts": ("proof", "List uses of data and models."),
     "lineage": ("proof", "Show what something was made from."),
     "evidence": ("proof", "Write the files that prove one answer."),
-    "verify": ("proof", "Check evidence, offline."),
+    "verify": ("shell.cli.verify", "Check evidence, offline."),
     "mcp": ("shell.cli.mcp", "Let an assistant drive this node, within limits given here."),
     "doctor": ("shell.cli.doctor", "Find what is wrong with a node, and say how to mend it."),
     "config": ("shell.cli.config", "This node's settings."),

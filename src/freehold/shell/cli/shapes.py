@@ -7,9 +7,7 @@ from typing import Any, Literal, get_type_hints
 from pydantic import Field, create_model
 
 from freehold.kernel.settings import Settings
-from freehold.kernel.shape import Account, Bps, Count, Gas, Id, Shape, Time, Units
-from freehold.shell.answers.proof import ReceiptRow
-from freehold.shell.answers.training import Privacy
+from freehold.kernel.shape import Account, Count, Gas, Id, Shape, Time, Units
 from freehold.shell.cli.completion import Shell
 
 
@@ -235,17 +233,6 @@ class Diagnosis(Shape):
     """In order."""
 
 
-class EvidenceWritten(Shape):
-    """Evidence on disk."""
-
-    directory: str
-    """Where."""
-    files: Count
-    """Files written."""
-    bytes: Count
-    """Their size."""
-
-
 class EvidenceCheck(Shape):
     """One check of evidence."""
 
@@ -312,159 +299,3 @@ class Forgotten(Shape):
     """It is not there any more."""
     was_remembered: bool
     """Whether it was there."""
-
-
-class PlayedModel(Shape):
-    """The model of a quickstart; accuracies are numbers from 0 to 1."""
-
-    id: Id
-    """The model."""
-    name: str
-    """Its name."""
-    accuracy: float
-    """Of the model trained together, under noise."""
-    accuracy_bps: list[Bps]
-    """Both ends of its 95 % interval."""
-    majority_accuracy: float
-    """Of always giving the commoner label."""
-    pooled_accuracy: float
-    """Of one trained on all rows in one place, without noise."""
-    best_single_accuracy: float
-    """Of the best one trained on one owner's rows, without noise."""
-    auc_ppm: Count
-    """Area under the ROC curve, in millionths."""
-    rounds: Count
-    """Rounds of training."""
-    test_rows: Count
-    """Rows of the test table."""
-
-
-class PlayedPrivacy(Privacy):
-    """What the run cost the owners' rows."""
-
-    said: str
-    """In a sentence."""
-
-
-class PlayedOwner(Shape):
-    """An owner in a quickstart."""
-
-    name: str
-    """Its name."""
-    account: Account
-    """Its account."""
-    rows: Count
-    """Rows of its dataset."""
-    share_bps: Bps
-    """Its share of the model."""
-    error_ppm: Count
-    """Standard error of it, from the noise, in millionths of the whole."""
-    agreed: bool
-    """Whether it computed the shares again and agrees."""
-    grant_units: Units
-    """Earned by its grant."""
-    revenue_units: Units
-    """Its part of the model's revenue."""
-    earned_units: Units
-    """Both together."""
-    claimed: bool
-    """Whether it moved its part to its wallet."""
-
-
-class PlayedBuyer(Shape):
-    """The buyer in a quickstart."""
-
-    name: str
-    """Its name."""
-    calls: Count
-    """Answers it bought."""
-    paid_units: Units
-    """For all of them."""
-
-
-class PlayedRevenue(Shape):
-    """The model's revenue pool."""
-
-    in_units: Units
-    """All that came in."""
-    paid_out_units: Units
-    """Claimed by owners."""
-    held_units: Units
-    """Left for the other owners."""
-
-
-class PlayedReceipts(Shape):
-    """The builder's receipts."""
-
-    count: Count
-    """In all."""
-    anchored: Count
-    """Vouched for by the chain."""
-
-
-class PlayedOutcome(Shape):
-    """One check of evidence that held or not."""
-
-    name: str
-    """Group and step."""
-    ok: bool
-    """Whether it holds."""
-    detail: str
-    """A sentence."""
-
-
-class PlayedVerification(Shape):
-    """The evidence of one answer, checked."""
-
-    ok: bool
-    """Whether it holds."""
-    checks: Count
-    """Checks made."""
-    files: Count
-    """Public files it consists of."""
-    bytes: Count
-    """Their size."""
-    block_hash: Id
-    """What everything hangs on."""
-    outcomes: list[PlayedOutcome]
-    """Each check."""
-
-
-class PlayedTampering(Shape):
-    """The same evidence with one field changed."""
-
-    detected: bool
-    """Whether a check failed."""
-    named: str
-    """Which, and what it said."""
-
-
-class Played(Shape):
-    """The report of a quickstart."""
-
-    seconds: float
-    """How long it took."""
-    processes: Count
-    """Chain and nodes."""
-    model: PlayedModel
-    """What was trained."""
-    privacy: PlayedPrivacy
-    """What that cost the rows."""
-    owners: list[PlayedOwner]
-    """Who contributed."""
-    notes: list[str]
-    """What to bear in mind."""
-    buyer: PlayedBuyer
-    """Who bought answers."""
-    revenue: PlayedRevenue
-    """What they brought."""
-    receipts: PlayedReceipts
-    """How many uses are on record."""
-    latest_receipts: list[ReceiptRow]
-    """The newest of them."""
-    gas: dict[str, Gas]
-    """By operation; the newest of each."""
-    verify: PlayedVerification
-    """Proof of one answer."""
-    tamper: PlayedTampering
-    """That a forgery is found."""

@@ -20,20 +20,17 @@ from freehold.features.grants.asking import GrantCountered, GrantWaiting
 from freehold.features.identity import peers
 from freehold.features.models import shown
 from freehold.features.payments.spending import DEPOSIT_CALLS, MAX_DEPOSIT_CALLS
-from freehold.features.proof import listing
 from freehold.features.training import auditing, holding, previewing
 from freehold.features.training.jobs import Jobs
 from freehold.features.training.planning import Order
 from freehold.features.training.rules.logistic import MAX_ROUNDS
 from freehold.features.training.rules.record import Level
 from freehold.kernel import listed
-from freehold.kernel.evidence import proving
 from freehold.kernel.host import Host
 from freehold.kernel.http.gate import Unauthorised
 from freehold.kernel.node import Node
 from freehold.kernel.shape import said
-from freehold.kernel.wire import SignedReceipt
-from freehold.shell.answers import market, money, proof
+from freehold.shell.answers import market, money
 from freehold.shell.answers import training as trained
 from freehold.shell.http import consents, publications
 
@@ -157,12 +154,6 @@ class Audit(Body):
     owner: str | None = None
 
 
-class OneReceipt(Body):
-    """A receipt."""
-
-    receipt: str
-
-
 def router(host: Host, token: str) -> APIRouter:
     """All control routes behind the token."""
 
@@ -179,7 +170,6 @@ def router(host: Host, token: str) -> APIRouter:
     _training_routes(routes, host)
     _neutral_routes(routes, host)
     _money_routes(routes, host)
-    _proof_routes(routes, host)
     return routes
 
 
@@ -302,24 +292,3 @@ def _money_routes(routes: APIRouter, host: Host) -> None:
     def quote(body: CallAsked) -> dict[str, Any]:
         model_id = finding.find(host, body.model, "model")
         return host.part(Buyer).quote(model_id, **body.model_dump(exclude={"model"}))
-
-
-def _proof_routes(routes: APIRouter, host: Host) -> None:
-    node = host.node
-
-    @routes.get("/receipts", **said(proof.Receipts))
-    def receipts(limit: Annotated[int, Field(ge=1, le=10_000)] = 100) -> dict[str, Any]:
-        return listing.receipts(node, limit)
-
-    @routes.get("/receipts/{receipt_id}", **said(SignedReceipt))
-    def receipt(receipt_id: str) -> dict[str, Any]:
-        return node.store.get(listing.find_receipt(node, receipt_id)).to_json()
-
-    @routes.get("/lineage/{document_id}", **said(proof.Lineage))
-    def lineage(document_id: str) -> dict[str, Any]:
-        return listing.lineage(node, document_id)
-
-    @routes.post("/evidence", **said(proof.EvidenceFiles))
-    def evidence(body: OneReceipt) -> dict[str, Any]:
-        bundle = proving.evidence(host, listing.find_receipt(node, body.receipt))
-        return bundle.to_json()

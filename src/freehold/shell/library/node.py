@@ -36,6 +36,7 @@ from freehold.shell.library.answers import (
     records,
 )
 from freehold.shell.library.operations import Operations
+from freehold.shell.library.performing import Identified
 from freehold.shell.library.permissions import GrantPending, Permissions, given, identifier, most, named
 from freehold.shell.library.values import (
     Asset,
@@ -48,7 +49,6 @@ from freehold.shell.library.values import (
     Prediction,
     Progress,
     Quote,
-    Receipt,
     Verification,
 )
 
@@ -398,19 +398,12 @@ class Node(Permissions, Operations):
 
     # proof
 
-    def receipts(self, limit: int = 100) -> Rows[Receipt]:
-        """The newest uses of data and models, oldest of them first."""
-        return Rows(
-            made(Receipt, one) for one in self._client.get("/api/receipts", limit=str(limit))["receipts"]
-        )
-
-    def evidence(self, receipt: str | Receipt | Prediction, directory: PathLike) -> Evidence:
+    def evidence(self, receipt: str | Identified | Prediction, directory: PathLike) -> Evidence:
         """Write the public files that prove one answer into a new directory; "last" is the newest answer."""
         from freehold.kernel.evidence.bundle import Bundle  # noqa: PLC0415
 
-        name = receipt.receipt if isinstance(receipt, Prediction) else identifier(receipt)
-        answer = self._client.post("/api/evidence", {"receipt": name})
-        bundle = Bundle.from_json(answer["files"] if "files" in answer["files"] else answer)
+        name = receipt.receipt if isinstance(receipt, Prediction) else receipt
+        bundle = Bundle.from_json({"files": self.evidence_files(name).files})
         target = Path(directory).expanduser()
         bundle.write(target)
         return Evidence(str(target), len(bundle.files), sum(map(len, bundle.files.values())))

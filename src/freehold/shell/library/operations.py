@@ -7,6 +7,7 @@ from typing import Any, cast
 from freehold.features.earnings import wire as earnings_wire
 from freehold.features.payments import wire as payments_wire
 from freehold.features.privacy import wire as privacy_wire
+from freehold.features.proof import wire as proof_wire
 from freehold.kernel import wire as kernel_wire
 from freehold.kernel.notebook import Rows
 from freehold.shell.library.performing import Identified, Performs
@@ -95,3 +96,22 @@ class Operations(Performs):
     def claim(self, model: str | Identified | None = None) -> earnings_wire.Claims:
         """Move your share of revenue to your wallet."""
         return cast("earnings_wire.Claims", self._perform(earnings_wire.CLAIM, model=model))
+
+    def receipts(self, *, limit: int | None = None) -> Any:
+        """List uses of data and models."""
+        return cast("Any", self._perform(proof_wire.RECEIPTS, limit=limit))
+
+    def receipt(self, receipt: str | Identified) -> kernel_wire.SignedReceipt:
+        """Show one receipt in full, with its signatures."""
+        return cast("kernel_wire.SignedReceipt", self._perform(proof_wire.RECEIPT, receipt=receipt))
+
+    def lineage(self, asset: str | Identified) -> proof_wire.Lineage:
+        """Show what something was made from."""
+        return cast("proof_wire.Lineage", self._perform(proof_wire.LINEAGE, asset=asset))
+
+    def evidence_files(self, receipt: str | Identified) -> proof_wire.EvidenceFiles:
+        """Collect the files that prove one answer.
+
+        Public files only, from its payment back to the commitments to the training data.
+        """
+        return cast("proof_wire.EvidenceFiles", self._perform(proof_wire.EVIDENCE, receipt=receipt))

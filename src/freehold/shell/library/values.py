@@ -367,27 +367,6 @@ class Prediction(Shown):
 
 
 @dataclass(frozen=True)
-class Receipt(Shown):
-    """One use of data or a model."""
-
-    id: str
-    action: str
-    provider: str
-    provider_name: str
-    holder: str
-    holder_name: str
-    asset: str
-    grant: str
-    units: int
-    issued_at: int
-    position: int | None
-    """In this node's log."""
-    anchored: bool
-    complete: bool
-    """Signed by both sides."""
-
-
-@dataclass(frozen=True)
 class Evidence(Shown):
     """Files that prove one answer."""
 

@@ -1,0 +1,74 @@
+"""Evidence from anyone, checked without a node."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from freehold.core.errors import InvalidInput, NoLineage, VerificationFailed
+from freehold.kernel.cli.options import Json
+from freehold.kernel.cli.output import emit, plain
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command of this file."""
+    app.command("verify")(verify)
+
+
+def verify(
+    directory: Annotated[Path, typer.Argument(help="Directory that holds manifest.json.")],
+    *,
+    rpc_url: Annotated[
+        str | None, typer.Option(help="Compare the block with this chain.", metavar="URL")
+    ] = None,
+    block_hash: Annotated[
+        str | None, typer.Option(help="Compare the block with this hash.", metavar="0xHASH")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Check evidence, offline.
+
+    Needs no node and trusts none. Exits with 9 when the evidence does not hold, with 11 when what it shows holds
+    and nothing shows where the model came from. Everything hangs on the hash of one block: compare it with
+    --rpc-url or --block-hash.
+    """
+    from freehold.kernel.evidence.bundle import Bundle  # noqa: PLC0415
+    from freehold.kernel.evidence.verify import verify as check  # noqa: PLC0415
+
+    if rpc_url is not None and block_hash is not None:
+        raise InvalidInput("give --rpc-url or --block-hash, not both")
+    bundle = Bundle.read(directory.expanduser())
+    if rpc_url is None:
+        report = check(bundle, trusted_block_hash=block_hash)
+    else:
+        from freehold.chain.client import Chain  # noqa: PLC0415
+        from freehold.chain.rpc import Rpc  # noqa: PLC0415
+
+        with Rpc(rpc_url) as rpc:
+            report = check(bundle, chain=Chain(rpc))
+    checks = [{"name": c.name, "ok": c.ok, "file": c.file, "detail": c.detail} for c in report.checks]
+    value = {
+        "ok": report.ok,
+        "verdict": report.verdict,
+        "checks": checks,
+        "chain_id": report.chain_id,
+        "block_hash": report.block_hash,
+        "trusted_by": report.trusted_by,
+    }
+    emit(value, lambda: _report(value), as_json=as_json)
+    if report.verdict == "no_lineage":
+        raise typer.Exit(NoLineage.exit_code)
+    if not report.ok:
+        raise typer.Exit(VerificationFailed.exit_code)
+
+
+def _report(value: dict[str, Any]) -> Iterable[Any]:
+    from freehold.kernel.evidence.verify import SAID  # noqa: PLC0415
+
+    for check in value["checks"]:
+        where = f"{check['file']}: " if check["file"] else ""
+        yield f"{'ok    ' if check['ok'] else 'FAILED'}  {check['name']:<22} {plain(where + check['detail'], most=400)}"
+    yield SAID[value["verdict"]]
