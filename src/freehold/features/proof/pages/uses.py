@@ -31,7 +31,7 @@ def overview(visit: Visit) -> Response:
     if len(found) > PAGE:
         older = urlencode({**chosen, "before": "{}-{}".format(*shown[-1].place)})
     return visit.show(
-        "receipts.html",
+        "uses.html",
         days=_days(node, shown),
         older=older,
         newest=urlencode(chosen) if visit.query.get("before") else "",
