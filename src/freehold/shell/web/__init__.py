@@ -6,16 +6,17 @@ them was chosen by somebody else, so every name is escaped.
 
 Adding a page, all of it in three places:
 
-1. `pages/<thing>.py` holds handlers, `def things(visit: Visit) -> Response`, and the list
-   `PAGES = [shows("/things", things), acts("/things/{id}/stop", stop)]`; add the module to `MODULES` in
-   `menu.py`. Handlers run in a worker thread and may block. They get a `visit.Visit`: `node`,
-   `host`, `session`, `params` (of the address), `query`, `form`. They call the same node functions as
-   `node/api/control.py`, and return `visit.show("things.html", rows=rows)`, or after an act
+1. `pages.py`, or a file of `pages/`, in the folder of the feature that may import all that the page shows: handlers,
+   `def things(visit: Visit) -> Response`, and `PAGES = [shows("/things", things), acts("/things/{id}/stop", stop)]`;
+   its `feature.py` registers them as `pages` and adds a line to the `menu`. Handlers run in a worker thread and may
+   block. They get a `visit.Visit`: `node`, `host`, `session`, `params` (of the address), `query`, `form`. They call the
+   same functions as operations, and return `visit.show("things.html", rows=rows)`, or after an act
    `visit.go("/things", "The thing has stopped.")`: redirect, and the next page says the sentence. Any
    `FreeholdError` that escapes becomes a page with its message and hint; a form that should be shown again
    catches it, passes it on as `error` and shows `{{ ui.problem(error) }}`.
-2. `templates/things.html` extends `frame.html` and fills the blocks `heading` (the title, plain text) and
-   `main`. The menu is in `frame.html`.
+2. `templates/things.html` of that folder extends `frame.html` and fills the blocks `heading` (the title, plain text)
+   and `main`. All templates are under one roof, so no two have the same name. What other features know of a thing is
+   asked (`registry.ask`); a part of Home or of the settings is a `Card`.
 3. A test with a real browser: `tests/console/`, fixtures in its `conftest.py`.
 
 Forms: `<form method="post" action="{{ root }}/things/{{ id }}/stop" data-once>` with `{{ ui.token(csrf) }}`
