@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 from freehold.core.version import VERSION
 
 if TYPE_CHECKING:
-    from freehold.shell.library.node import Node, Training, connect, verify
+    from freehold.features.training.library import Training
+    from freehold.shell.library.node import Node, connect, verify
 
 __all__ = ["Node", "Training", "__version__", "connect", "verify"]
 
@@ -27,9 +28,11 @@ __version__ = VERSION
 
 def __getattr__(name: str) -> object:
     if name in __all__:
-        from freehold.shell.library import node as api  # noqa: PLC0415 - `import freehold` stays light
+        # `import freehold` stays light
+        from freehold.features.training import library as training  # noqa: PLC0415
+        from freehold.shell.library import node as api  # noqa: PLC0415
 
-        return getattr(api, name)
+        return getattr(training if name == "Training" else api, name)
     raise AttributeError(f"module 'freehold' has no attribute {name!r}")
 
 

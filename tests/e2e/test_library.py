@@ -19,12 +19,13 @@ from node_world import TOKEN, World, finished, order
 
 import freehold
 from freehold.core.errors import InvalidInput, NotFound, Unavailable
+from freehold.features.gateway.library import numbers, records
+from freehold.features.training import library as training_library
 from freehold.kernel.client import NodeNotRunning, NodeRefused
 from freehold.kernel.notebook import Rows, Shown
 from freehold.kernel.registry import everything
 from freehold.shell.library import node as api
 from freehold.shell.library import values as api_values
-from freehold.shell.library.answers import numbers, records
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "library.md").read_text()
@@ -159,14 +160,14 @@ def test_values_are_frozen_and_typed(library):
 def test_a_training_that_cannot_go_on_says_why_and_can_be_resumed(library):
     library.node.limit(per_day="2000000")
     training = library.node.train(library.dear.id, test=library.test, name="never", rounds=2)
-    with pytest.raises(api.TrainingHalted) as caught:
+    with pytest.raises(training_library.TrainingHalted) as caught:
         training.wait()
     assert "wallet" in caught.value.message
     assert training.id[:10] in caught.value.hint
     assert training.progress.step == "grants"
     again = library.node.resume(training.id[:10])
     assert again.id == training.id
-    with pytest.raises(api.TrainingHalted):
+    with pytest.raises(training_library.TrainingHalted):
         list(again)
     assert [job.job for job in library.node.jobs()] == [training.id]
 
@@ -209,7 +210,7 @@ def test_a_model_is_looked_at_before_it_is_released(world):
         training = node.train(
             node.search(kind="dataset"), test=test, name="seen first", rounds=3, review=True
         )
-        with pytest.raises(api.ModelWithheld, match="right on") as caught:
+        with pytest.raises(training_library.ModelWithheld, match="right on") as caught:
             training.wait(60)
         assert f"node.release('{training.id[:10]}')" in caught.value.hint
         held = training.progress
@@ -233,8 +234,8 @@ def test_waiting_has_an_end(library, world):
     (slow.home / "api-token").write_text(TOKEN)
     with freehold.connect(slow.home) as node:
         with pytest.raises(Unavailable, match="goes on"):
-            api.Training(node, job).wait(timeout_seconds=0)
-        model = api.Training(node, job).wait(60)
+            training_library.Training(node, job).wait(timeout_seconds=0)
+        model = training_library.Training(node, job).wait(60)
         assert node.model(model.name) == model
         assert [part.account for part in model.contributions] == [cheap[0].account]
         assert len(node.receipts()) == 20
@@ -316,7 +317,11 @@ def typed(annotation):
         return typed(inside[0])
     if origin is dict:
         return {HOSTILE: typed(inside[1])}
-    if isinstance(annotation, type) and issubclass(annotation, Shown):
+    if hasattr(annotation, "__required_keys__"):
+        return {
+            name: typed(kind) for name, kind in typing.get_type_hints(annotation, include_extras=True).items()
+        }
+    if isinstance(annotation, type) and issubclass(annotation, (Shown, pydantic.BaseModel)):
         return example_of(annotation)
     return {bool: False, int: 1_234_567}.get(annotation, HOSTILE)
 
@@ -373,7 +378,7 @@ def test_every_call_on_the_page_exists_with_these_arguments():
         for call in (one for one in ast.walk(ast.parse(block)) if isinstance(one, ast.Call)):
             if not isinstance(call.func, ast.Attribute) or not isinstance(call.func.value, ast.Name):
                 continue
-            places = {"node": api.Node, "freehold": freehold, "training": api.Training}
+            places = {"node": api.Node, "freehold": freehold, "training": training_library.Training}
             owner = places[call.func.value.id]
             function = getattr(owner, call.func.attr)
             own = [] if owner is freehold else ["self"]
@@ -383,7 +388,7 @@ def test_every_call_on_the_page_exists_with_these_arguments():
 
 
 def test_every_method_is_on_the_page():
-    for kind, name in ((api.Node, "node"), (api.Training, "training")):
+    for kind, name in ((api.Node, "node"), (training_library.Training, "training")):
         for method in dir(kind):
             function = getattr(kind, method)
             if not method.startswith("_") and callable(function):

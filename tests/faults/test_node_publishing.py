@@ -20,7 +20,7 @@ from freehold.features.data import finding, publishing
 from freehold.features.data.rules.table import commitment
 from freehold.features.privacy import budget
 from freehold.features.privacy.lines import PromiseBroken
-from freehold.features.training.planning import Order
+from freehold.features.training.wire import Order
 from freehold.kernel.node import Node
 from freehold.kernel.settings import Settings
 from freehold.shell import daemon
@@ -246,7 +246,7 @@ def test_an_asset_that_says_nonsense_about_its_table_is_refused_by_owner(
     asset = owner.publish(make(12, seed=3)).model_copy(update={"schema_": schema})
     with owner.node.store.transaction() as tx:
         tx.put(owner.node.seal(asset))
-    wish = Order((asset.id,), owner.home / "none.csv", "m", 0)
+    wish = Order(assets=[asset.id], test=str(owner.home / "none.csv"), name="m", price_units=0)
     with pytest.raises(FreeholdError) as refused:
         begin(owner, wish)
     assert refused.value.fields["owner"] == owner.account

@@ -193,9 +193,8 @@ def order(
     wanted = {*others, *(owner.account for owner in owners)}
     found = [item["id"] for item in finding.search(builder.node, "", "dataset") if item["owner"] in wanted]
     test = node_tables.write(builder.home / "test.csv", node_tables.make(40, seed=7))
-    return training.Order(
-        **{"assets": tuple(found), "test": test, "name": name, "rounds": rounds, "price_units": 1_000, **more}
-    )
+    said = {"assets": found, "test": test, "name": name, "rounds": rounds, "price_units": 1_000, **more}
+    return training.Order(**{**said, "test": str(said["test"])})
 
 
 def finished(party: Party, job_id: str, seconds: float = 60) -> dict[str, Any]:

@@ -17,8 +17,9 @@ from freehold.core.http_signature import Request, Stamp, sign_request
 from freehold.core.ids import hash_bytes
 from freehold.core.signing import Envelope, parse_envelope
 from freehold.features.data.rules.table import Table, commitment
-from freehold.features.training.planning import Order, check, plan
+from freehold.features.training.planning import check, plan
 from freehold.features.training.rules.record import RunPlan
+from freehold.features.training.wire import Order
 
 TEST_SALT = b"\x07" * 32
 
@@ -55,8 +56,8 @@ def planned(builder: Party, assets: list[Asset], *, rounds: int = 2, **order: An
     path = node_tables.write(builder.home / "planned.csv", node_tables.make(40, seed=7))
     wanted = Order(
         **{
-            "assets": tuple(asset.id for asset in assets),
-            "test": path,
+            "assets": [asset.id for asset in assets],
+            "test": str(path),
             "name": "m",
             "price_units": 1_000,
             "rounds": rounds,

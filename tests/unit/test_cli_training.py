@@ -6,8 +6,9 @@ import pytest
 from rich.console import Console
 
 from freehold.core.errors import InvalidInput
-from freehold.features.gateway import terminal as serving
+from freehold.features.models import terminal as models
 from freehold.features.models.rules import worth
+from freehold.features.training import wire
 from freehold.features.training.terminal import jobs, train
 from freehold.kernel.cli.options import millionths
 
@@ -68,18 +69,18 @@ def test_only_who_is_away_now_stands_in_the_progress_line():
 def test_jobs_say_who_was_away_when_and_why_and_who_has_not_agreed():
     absent = {OWNER: away(1, 2, 3, 7), OTHER: away(why="the owner refused: not for this")}
     found = job(absent=absent, silent={OWNER: "training.wrong_contribution"}, scores=SCORES)
-    said = told(jobs._listed([found]))
+    said = told(jobs.listed({"jobs": [found]}))
     assert f"{OWNER[:10]} away in rounds 1 to 3, 7: does not answer" in said
     assert f"{OTHER[:10]} takes no part: the owner refused: not for this" in said
     assert f"{OWNER[:10]} has not agreed to the shares: training.wrong_contribution" in said
     assert "92.0%" in said
     crowd = {f"0x{number:040x}": away(1) for number in range(300)}
-    assert "and 290 more" in told(jobs._listed([job(absent=crowd)]))
-    assert told(jobs._listed([])).strip() == "no training jobs yet"
+    assert "and 290 more" in told(jobs.listed({"jobs": [job(absent=crowd)]}))
+    assert told(jobs.listed({"jobs": []})).strip() == "no training jobs yet"
 
 
 def test_what_an_owner_says_cannot_drive_the_terminal():
-    said = told(jobs._listed([job(absent={OWNER: away(1, why="\x1b[2J[red]x")})]))
+    said = told(jobs.listed({"jobs": [job(absent={OWNER: away(1, why="\x1b[2J[red]x")})]}))
     assert "\x1b" not in said
     assert "[red]x" in said
 
@@ -148,14 +149,12 @@ def test_exact_updates_are_called_what_they_are():
     assert "rows can be rebuilt" in said
     assert "epsilon of" not in said
     with pytest.raises(InvalidInput, match="no epsilon"):
-        train._order(assets=["a"], test="t", name="n", level="update", epsilon_micro=1)
+        wire.TRAIN.taken({"assets": ["a"], "test": "t", "name": "n", "exact": True, "epsilon": "1"})
 
 
 def test_what_was_not_said_is_left_to_the_node():
-    order = train._order(
-        assets=["a"], test="t", name="n", level=None, epsilon_micro=None, compare=None, rounds=3
-    )
-    assert order == {"assets": ["a"], "test": "t", "name": "n", "rounds": 3}
+    typed = {"assets": ["a"], "name": "n", "exact": None, "epsilon": None, "compare": None, "rounds": 3}
+    assert wire.TRAIN.taken(typed) == {"assets": ["a"], "name": "n", "rounds": 3}
 
 
 # models
@@ -180,7 +179,7 @@ def model(**more):
 
 
 def test_a_model_shows_its_figures_beside_their_baselines_and_its_privacy():
-    said = told(serving._details(model()))
+    said = told(models._details(model()))
     for text in (
         "92.0% (184 of 200 test rows)", "87.4 to 95.1 %", "60.0% by always giving the commoner label",
         "85.0% by the best single owner's direction", "0.951", "92.1 to 98.1 %", "epsilon of 4.", "99 times in 100",
@@ -192,12 +191,12 @@ def test_a_model_shows_its_figures_beside_their_baselines_and_its_privacy():
 
 def test_shares_that_follow_rows_alone_say_so():
     noise = [part(value_ppm=10_000, error_ppm=9_000), part(value_ppm=-5_000, error_ppm=9_000)]
-    assert worth.ROWS_ALONE in told(serving._details(model(contribution=noise)))
+    assert worth.ROWS_ALONE in told(models._details(model(contribution=noise)))
 
 
 def test_an_older_model_shows_what_is_known_of_it():
     old = {**model(metrics=None), "contribution": [], "earlier_runs": []}
     del old["privacy"]
-    said = told(serving._details(old))
+    said = told(models._details(old))
     assert "accuracy" not in said
     assert "$0.02 per call, at most 1,000 rows a call" in said

@@ -40,6 +40,8 @@ Word = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")]
 _OWN_WORD = re.compile(r"[A-Za-z0-9_-]{1,40}")
 """What may be repeated of where something is wrong: keys, too, are what somebody wrote."""
 MAX_DOCUMENT_BYTES = 256 * 1024
+EXACT_DECIMALS = 6
+"""Decimals of an answer that is not rounded."""
 MAX_ROWS_PER_CALL = 1_000
 """Whatever an owner allows."""
 
@@ -192,7 +194,7 @@ class Terms(Later):
     """What the price of a use is for: a call whatever its rows, or each row of it."""
     rows_per_call: Annotated[int, Field(ge=1, le=MAX_ROWS_PER_CALL)] = MAX_ROWS_PER_CALL
     """Most rows of one call."""
-    round_to: Annotated[int, Field(ge=0, le=6)] = 6
+    round_to: Annotated[int, Field(ge=0, le=EXACT_DECIMALS)] = EXACT_DECIMALS
     """Decimals of a probability in an answer; 0 is the label alone."""
 
     @model_validator(mode="after")

@@ -1,7 +1,8 @@
 """Which features there are, and the parts of their folders, loaded when named.
 
 A part is a file of a fixed name in a feature's folder: `feature` (its registration), `wire` (what its operations
-ask and answer), `terminal` (how commands show that), `tables` (its migrations). This is the one place that
+ask and answer), `terminal` (how commands show that), `library` (methods that do more, and what others return),
+`tables` (its migrations). This is the one place that
 imports by name; commands, migrations and the registry get features here, so that each loads only what it needs.
 """
 

@@ -32,9 +32,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from types import FunctionType
-from typing import Any, Generic, TypeVar, cast, get_args
+from typing import Any, Generic, Self, TypeVar, cast, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter
+from pydantic import BaseModel, ConfigDict, TypeAdapter, model_validator
 from pydantic.fields import FieldInfo
 
 from freehold.kernel.surface import Flag, Plain
@@ -46,6 +46,19 @@ class Request(BaseModel):
     model_config = ConfigDict(
         extra="forbid", strict=True, use_attribute_docstrings=True, defer_build=True, frozen=True
     )
+
+    @classmethod
+    def require_together(cls, asked: Mapping[str, Any]) -> None:
+        """Fields that are each right also go together; looked at before a request travels, and when it arrives.
+
+        Raises:
+            InvalidInput.
+        """
+
+    @model_validator(mode="after")
+    def _together(self) -> Self:
+        self.require_together({name: getattr(self, name) for name in self.model_fields_set})
+        return self
 
 
 class Nothing(Request):
@@ -168,14 +181,14 @@ class Operation(Generic[Q]):
         """The request as it travels, of what people typed; names are those of the faces, None is left out.
 
         Raises:
-            InvalidInput: a value cannot be read.
+            InvalidInput: a value cannot be read, or two do not go together.
         """
         names = {field.face: field for field in self.fields.values()}
-        return {
-            names[face].name: names[face].surface.take(value)
-            for face, value in given.items()
-            if value is not None
+        asked = {
+            names[face].name: names[face].take(value) for face, value in given.items() if value is not None
         }
+        self.asks.require_together(asked)
+        return asked
 
     def does(self, act: Callable[[Any, Q], Any]) -> Bound:
         """This operation with the function that does it."""
@@ -204,11 +217,34 @@ class Field:
         """Its name where people type."""
         return self.surface.name(self.name)
 
+    def take(self, given: Any) -> Any:
+        """The value that travels; one of what is a list becomes the only one.
+
+        Raises:
+            InvalidInput: it cannot be read.
+        """
+        taken = self.surface.take(given)
+        kinds = (self.info.annotation, *get_args(self.info.annotation))
+        return [taken] if isinstance(taken, str) and any(get_origin(one) is list for one in kinds) else taken
+
+    @property
+    def least(self) -> int | None:
+        """Smallest whole number that may be typed."""
+        found = next((mark.ge for mark in self._marks() if hasattr(mark, "ge")), None)
+        return None if found is None else -(-found // self.flag.scale)
+
+    @property
+    def most(self) -> int | None:
+        """Largest whole number that may be typed."""
+        found = next((mark.le for mark in self._marks() if hasattr(mark, "le")), None)
+        return None if found is None else found // self.flag.scale
+
     def _marks(self) -> Iterator[Any]:
         yield from self.info.metadata
         # also of `Annotated[...] | None`, whose marks pydantic leaves where they are written
         for one in get_args(self.info.annotation):
-            yield from getattr(one, "__metadata__", ())
+            for mark in getattr(one, "__metadata__", ()):
+                yield from mark.metadata if isinstance(mark, FieldInfo) else (mark,)
 
 
 @dataclass(frozen=True)

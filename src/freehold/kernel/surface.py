@@ -7,7 +7,6 @@ says how one becomes the other, once for all faces.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -97,9 +96,8 @@ class Reference(Plain):
         """What was typed, or the id of a value."""
         if isinstance(given, str) or given is None:
             return given
-        if isinstance(given, Iterable):
-            return [self.take(one) for one in given]
-        return str(given.id)
+        # what has an id may well be iterable too
+        return str(given.id) if hasattr(given, "id") else [self.take(one) for one in given]
 
 
 @dataclass(frozen=True)
@@ -112,6 +110,8 @@ class Flag:
     metavar: str | None = None
     help: str | None = None
     """In place of the field's description."""
+    scale: int = 1
+    """How many of the field's units are one that is typed: 100 where basis points are typed in per cent."""
 
 
 ARGUMENT = Flag(positional=True)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from freehold.features.models.wire import Privacy
 from freehold.features.proof.wire import ReceiptRow
 from freehold.kernel.shape import Account, Bps, Count, Gas, Id, Shape, Units
-from freehold.shell.answers.training import Privacy
 
 
 class PlayedModel(Shape):

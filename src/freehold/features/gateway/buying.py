@@ -36,6 +36,7 @@ from freehold.core.terms import price_of
 from freehold.core.typed_data import voucher_digest
 from freehold.features.gateway.rules.answer import is_rounded, output_hash, read_request, request_body
 from freehold.features.gateway.served import REASON
+from freehold.features.gateway.wire import DEPOSIT_CALLS
 from freehold.features.grants.granting import obtain
 from freehold.features.models.releasing import pool_of
 from freehold.features.payments import spending
@@ -43,7 +44,7 @@ from freehold.features.payments.chain_facts import read_channel
 from freehold.features.payments.rules.errors import GrantUnknown
 from freehold.features.payments.rules.payee import Payee
 from freehold.features.payments.rules.payment import HEADER, signature_bytes, to_header
-from freehold.features.payments.spending import DEPOSIT_CALLS, Record
+from freehold.features.payments.spending import Record
 from freehold.kernel import ceiling, countersigning
 from freehold.kernel.ceiling import Act, Payment
 from freehold.kernel.countersigning import Countersigner

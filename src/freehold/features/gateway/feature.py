@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from freehold.features.gateway import pages, paid, serving
+from dataclasses import replace
+from typing import Any
+
+from freehold.features.gateway import pages, paid, rationing, serving, wire
 from freehold.features.gateway.buying import Buyer
 from freehold.features.gateway.pruning import prune
 from freehold.features.gateway.serving import Gateway
@@ -28,10 +31,27 @@ def tidy(node: Node) -> None:
     node.store.tidy()
 
 
+def _serve(host: Host, asked: wire.Serve) -> dict[str, Any]:
+    said = {"calls": asked.calls_per_buyer, "rows": asked.rows_per_buyer}
+    given = {name: most for name, most in said.items() if most is not None}
+    ration = replace(rationing.of(host.node, asked.model), **given) if given else None
+    serving.switch(host.node, asked.model, on=asked.on, ration=ration)
+    return {"model": asked.model, "serving": asked.on}
+
+
 FEATURE = Feature(
     name="gateway",
     about="Answers of models by the call, sold here and bought elsewhere.",
     needs=("models",),
+    operations=(
+        wire.SERVE.does(_serve),
+        wire.QUOTE.does(
+            lambda host, asked: host.part(Buyer).quote(asked.model, **asked.model_dump(exclude={"model"}))
+        ),
+        wire.PREDICT.does(
+            lambda host, asked: host.part(Buyer).predict(asked.model, **asked.model_dump(exclude={"model"}))
+        ),
+    ),
     parts=(lambda host: Gateway(host.node), lambda host: Buyer(host.node, host.peers, host.countersigner)),
     peer_calls=(
         PeerCall("/calls", lambda host, sender, body: host.part(Gateway).would_answer(sender, body)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from freehold.features.models import pages, releasing
+from freehold.features.models import pages, releasing, shown, wire
 from freehold.features.models.once import ONCE
 from freehold.kernel.feature import Action, Feature, MenuEntry, PeerCall
 from freehold.kernel.host import Host
@@ -24,6 +24,10 @@ FEATURE = Feature(
     name="models",
     about="Released models: shares for those whose data made them, and a pool that nobody can redirect.",
     needs=("payments",),
+    operations=(
+        wire.LIST.does(lambda host, _: {"models": shown.models(host.node)}),
+        wire.SHOW.does(lambda host, asked: shown.model(host.node, asked.model)),
+    ),
     once=ONCE,
     peer_calls=(
         PeerCall(

@@ -29,10 +29,6 @@ from freehold.kernel import ceiling
 from freehold.kernel.ceiling import Act, Payment
 from freehold.kernel.node import Node
 
-DEPOSIT_CALLS = 10
-"""Calls like the one asked for that a deposit has room for, where the owner's limits and the wallet allow it."""
-MAX_DEPOSIT_CALLS = 10_000
-
 Record = dict[str, Any]
 """channel, model, provider, pool, salt, amount_units, cumulative_units (paid for), top_up, pending, counted."""
 

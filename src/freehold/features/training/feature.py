@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 from freehold.features.data.publishing import NoiseCost
 from freehold.features.grants.asking import Ordered, Settled, WhatFor
 from freehold.features.models.pages import UnderWay
 from freehold.features.models.shown import RunOf
-from freehold.features.training import admitting, auditing, holding, previewing
+from freehold.features.training import admitting, auditing, holding, previewing, wire
 from freehold.features.training.collecting import evidence_of
 from freehold.features.training.jobs import Jobs
 from freehold.features.training.known import known_run
@@ -44,6 +46,20 @@ def _states(host: Host) -> dict[tuple[str, ...], float]:
     return {(state,): states.count(state) for state in ("running", "waiting", "stopped", "done")}
 
 
+def _resume(host: Host, asked: wire.OneJob) -> dict[str, Any]:
+    jobs = host.part(Jobs)
+    return jobs.get(jobs.resume(asked.job))
+
+
+def _release(host: Host, asked: wire.OneJob) -> dict[str, Any]:
+    jobs = host.part(Jobs)
+    return jobs.get(jobs.release(asked.job))
+
+
+def _hold(host: Host, asked: wire.HoldTest) -> dict[str, Any]:
+    return holding.hold(host.node, Path(asked.path), asked.label, asked.builder, positive=asked.positive)
+
+
 def _ordered(node: Node, question: WhatFor) -> Ordered | None:
     job = node.store.state(f"job:{question.once_for}")
     if not job:
@@ -72,6 +88,17 @@ FEATURE = Feature(
     needs=("models",),
     once=ONCE,
     evidence=(evidence_of,),
+    operations=(
+        wire.PLAN.does(lambda host, order: previewing.preview(host.node, host.peers, order)),
+        wire.TRAIN.does(lambda host, order: {"job": host.part(Jobs).start(order)}),
+        wire.JOBS.does(lambda host, _: {"jobs": host.part(Jobs).overview()}),
+        wire.PROGRESS.does(lambda host, asked: host.part(Jobs).get(asked.job)),
+        wire.RESUME.does(_resume),
+        wire.RELEASE.does(_release),
+        wire.HOLD.does(_hold),
+        wire.TESTS.does(lambda host, _: {"tests": holding.held(host.node)}),
+        wire.AUDIT.does(lambda host, asked: auditing.audit(host, asked.model, asked.owner)),
+    ),
     parts=(
         lambda host: Lender(host.node),
         lambda host: Jobs(host.node, host.peers),

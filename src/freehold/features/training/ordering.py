@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import Any
 
 from freehold.core.documents import Claim
@@ -13,14 +12,18 @@ from freehold.features.data import publishing
 from freehold.features.data.publishing import open_table, seal_table
 from freehold.features.data.rules import table as tables
 from freehold.features.grants import asking
-from freehold.features.training.planning import Order, check, grants_units, plan, require_allowed
+from freehold.features.training.planning import check, grants_units, plan, require_allowed
 from freehold.features.training.rules.record import RunPlan
+from freehold.features.training.wire import Order
 from freehold.kernel import ceiling
 from freehold.kernel.ceiling import Act
 from freehold.kernel.node import Node
 from freehold.kernel.peers import Peers
 
 __all__ = ["Order", "begin", "check", "is_good_enough"]
+
+MAX_CALLS = 1_000_000
+"""Uses that the terms of a new model allow each grant."""
 
 
 def begin(node: Node, peers: Peers, order: Order) -> str:
@@ -56,7 +59,7 @@ def begin(node: Node, peers: Peers, order: Order) -> str:
         "run": made.run_id,
         "price_units": order.price_units,
         "at_most_units": order.at_most_units,
-        "max_calls": order.max_calls,
+        "max_calls": MAX_CALLS,
         "purpose": order.purpose,
         "absent": {},
         "started_at": node.now(),
@@ -70,11 +73,9 @@ def begin(node: Node, peers: Peers, order: Order) -> str:
 
 def _wanted(order: Order) -> dict[str, Any]:
     """What makes two orders the same; the test table is compared by its rows."""
-    file = isinstance(order.test, Path)
-    spoken = {
-        name: value for name, value in asdict(order).items() if name not in ("shown_units", "at_most_units")
-    }
-    return {**spoken, "assets": sorted(order.assets), "test": None if file else order.test}
+    spoken = order.model_dump(exclude={"shown_units", "at_most_units"})
+    kept = order.test if order.validator is not None else None
+    return {**spoken, "max_calls": MAX_CALLS, "assets": sorted(order.assets), "test": kept}
 
 
 def _waiting(node: Node, wanted: dict[str, Any], table: tables.Table | None) -> str:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from freehold.core.documents import MAX_ROWS_PER_CALL, REVEALS, Asset
+from freehold.core.documents import REVEALS, Asset
 from freehold.core.errors import FreeholdError, InvalidDocument, InvalidInput, NotAllowed
 from freehold.core.terms import meet, require_within
 from freehold.features.data.rules import reading
@@ -22,58 +21,16 @@ from freehold.features.training import holding
 from freehold.features.training.holding import TestShown
 from freehold.features.training.rules import expected, sketch, updates
 from freehold.features.training.rules.logistic import Recipe
-from freehold.features.training.rules.record import Level, PlannedOwner, PlannedTest, RunPlan, Sketch
+from freehold.features.training.rules.record import PlannedOwner, PlannedTest, RunPlan, Sketch
 from freehold.features.training.rules.updates import Noise
+from freehold.features.training.wire import MAX_OWNERS, Order
 from freehold.kernel.node import Node
 from freehold.kernel.peers import Peers
 
-MAX_OWNERS = 256
-"""As many as can share a model on chain (ModelShares); more is for simulations."""
 MAX_TEST_CELLS = 1_500_000
 """Cells of an opened test table, label included: some 30 MB as it is sent."""
 SKETCH_PERCENT = 25
 """Part of a run's budget that comparing rows takes, where copies would show at all."""
-
-
-@dataclass(frozen=True)
-class Order:
-    """What the builder asked for; None leaves a choice to `plan`."""
-
-    assets: tuple[str, ...]
-    test: Path | str
-    """A file, or the commitment to a table that a validator keeps."""
-    name: str
-    price_units: int
-    """Price of one prediction, or of each row of it."""
-    per: Literal["call", "row"] = "call"
-    """What that price is for."""
-    rows_per_call: int = MAX_ROWS_PER_CALL
-    """Most rows of one call."""
-    round_to: int = 6
-    """Decimals of a probability in an answer; 0 is the label alone."""
-    at_most_units: int | None = None
-    """Most that all grants together may cost; the node's ceilings count besides."""
-    shown_units: int | None = None
-    """What they were shown to cost; more is refused."""
-    rounds: int | None = None
-    epsilon_micro: int | None = None
-    """Most that the run costs each owner's rows; by default as much as all of their terms allow."""
-    level: Level = "noised"
-    max_calls: int = 1_000_000
-    positive: str | None = None
-    purpose: str | None = None
-    quorum_bps: int = 5_001
-    patience_seconds: int = 60
-    weight_cap_bps: int = 5_000
-    least_correct_bps: int = 0
-    validator: str | None = None
-    """Account of the node that keeps the test table, where it is not a file."""
-    review: bool = False
-    """Hold the model back until the builder has seen its scores and says to release it."""
-    judge: str = ""
-    """Account that may have any owner open its table afterwards; only owners that name it agree."""
-    compare: bool = True
-    """Compare owners' rows, so that copies count once."""
 
 
 def check(node: Node, peers: Peers, order: Order) -> tuple[list[Asset], TestShown, Table | None]:
@@ -88,7 +45,7 @@ def check(node: Node, peers: Peers, order: Order) -> tuple[list[Asset], TestShow
     columns, label = tuple(first["columns"]), str(first["label"])
     most = MAX_TEST_CELLS // (len(columns) + 1)
     if order.validator is not None:
-        shown = holding.ask(node, peers, order.validator, str(order.test))
+        shown = holding.ask(node, peers, order.validator, order.test)
         if (shown.columns, shown.label) != (columns, label):
             raise InvalidInput("the validator's table has other columns than the data")
         _require_shown(shown.rows, most)

@@ -7,9 +7,10 @@ from typing import Any
 from freehold.features.data.publishing import NoiseCost
 from freehold.features.privacy.rules import privacy
 from freehold.features.training.admitting import uses_of
-from freehold.features.training.planning import Order, check, grants_units, plan, require_allowed
+from freehold.features.training.planning import check, grants_units, plan, require_allowed
 from freehold.features.training.rules import expected
 from freehold.features.training.rules.updates import TooLittleBudget
+from freehold.features.training.wire import Order
 from freehold.kernel import ceiling
 from freehold.kernel.node import Node
 from freehold.kernel.peers import Peers

@@ -61,6 +61,8 @@ class Command:
     """Further arguments and options: name -> (annotation, default); `...` is required."""
     without: tuple[str, ...] = ()
     """Fields of the request that the command finds out by itself."""
+    optional: tuple[str, ...] = ()
+    """Fields of the request that may be left out where another option stands for them."""
     also: tuple[Operation[Any], ...] = ()
     """Operations that it calls besides, which have no command of their own."""
     prints: tuple[Any, ...] = ()
@@ -89,14 +91,14 @@ def function(command: Command) -> Callable[..., None]:
     """What typer makes a command of."""
     operation = command.operation
     shown = {name: one for name, one in operation.fields.items() if name not in command.without}
-    parameters = [_parameter(one) for one in shown.values()]
+    parameters = [_parameter(one, required=_is_required(command, one)) for one in shown.values()]
     parameters += [_more(name, annotation, default) for name, (annotation, default) in command.more.items()]
     parameters += [_more("home", Home, DEFAULT_HOME), _more("as_json", Json, default=False)]
-    faces = {one.face for one in shown.values()}
+    faces = {one.face: one for one in shown.values()}
 
     def run(**typed: Any) -> None:
         home, as_json = typed.pop("home"), typed.pop("as_json")
-        given = {name: _said(value) for name, value in typed.items() if name in faces}
+        given = {name: _said(faces[name], value) for name, value in typed.items() if name in faces}
         more = {name: value for name, value in typed.items() if name not in faces}
         command.run(Call(NodeClient.of(home), home, as_json, given, more))
 
@@ -113,9 +115,22 @@ def _faces(operation: Operation[Any]) -> set[str]:
     return {one.face for one in operation.fields.values()}
 
 
-def _said(value: Any) -> Any:
-    """An empty list is an option that was not given."""
-    return None if value in ([], ()) else value
+def _is_required(command: Command, one: Field) -> bool:
+    return one.info.is_required() and one.name not in command.optional
+
+
+def _said(one: Field, value: Any) -> Any:
+    """The field's value as it was typed; None where its option was not given, as by an empty list."""
+    if value is None or value in ([], ()):
+        return None
+    if _is_off(one):
+        return False if value else None
+    return value if one.flag.scale == 1 else round(value * one.flag.scale)
+
+
+def _is_off(one: Field) -> bool:
+    """Whether its option turns off what is on where nothing is said."""
+    return one.info.default is True
 
 
 def _more(name: str, annotation: Any, default: Any) -> inspect.Parameter:
@@ -123,19 +138,19 @@ def _more(name: str, annotation: Any, default: Any) -> inspect.Parameter:
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=fallback, annotation=annotation)
 
 
-def _parameter(one: Field) -> inspect.Parameter:
+def _parameter(one: Field, *, required: bool) -> inspect.Parameter:
     info, flag, surface = one.info, one.flag, one.surface
-    kind = _kind(info, surface)
+    kind = _kind(info, surface) if flag.scale == 1 else float
     said: dict[str, Any] = {
         "help": flag.help or info.description,
         "metavar": flag.metavar or surface.metavar,
-        **_bounds(info),
+        **_bounds(one),
     }
-    required = info.is_required()
     if flag.positional:
         mark: Any = typer.Argument(**said)
     else:
-        names = flag.names or ((f"--{one.face.replace('_', '-')}",) if kind is bool else ())
+        off = "no-" if _is_off(one) else ""
+        names = flag.names or ((f"--{off}{one.face.replace('_', '-')}",) if kind is bool else ())
         mark = typer.Option(*names, **said)
     default: Any = inspect.Parameter.empty
     if not required:
@@ -155,7 +170,7 @@ def _kind(info: FieldInfo, surface: Plain) -> Any:
     if get_origin(kind) in (list, tuple):
         return list[str]
     if surface.python:
-        return str
+        return bool if surface.python == "bool" else str
     return str if get_origin(kind) is Literal else kind
 
 
@@ -171,15 +186,8 @@ def _bare(kind: Any) -> Any:
     return getattr(kind, "__value__", kind)
 
 
-def _bounds(info: FieldInfo) -> dict[str, Any]:
-    """Least and most of a whole number, which the command refuses before it asks the node."""
-    if _bare(info.annotation) is not int or any(isinstance(mark, Plain) for mark in info.metadata):
+def _bounds(one: Field) -> dict[str, Any]:
+    """Least and most of a number, which the command refuses before it asks the node."""
+    if _bare(one.info.annotation) is not int or one.surface != Plain(one.surface.face):
         return {}
-    marks = [*info.metadata]
-    for part in get_args(info.annotation):
-        marks += getattr(part, "__metadata__", ())
-    found = {
-        "min": next((mark.ge for mark in marks if hasattr(mark, "ge")), None),
-        "max": next((mark.le for mark in marks if hasattr(mark, "le")), None),
-    }
-    return {name: value for name, value in found.items() if value is not None}
+    return {name: value for name, value in (("min", one.least), ("max", one.most)) if value is not None}

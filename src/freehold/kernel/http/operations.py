@@ -88,6 +88,8 @@ def _body(operation: Operation[Any], rest: dict[str, FieldInfo]) -> inspect.Para
     if len(rest) < len(model.model_fields):
         fields: dict[str, Any] = {name: (info.annotation, info) for name, info in rest.items()}
         model = create_model(f"{model.__name__}Body", __base__=Asked, __doc__=model.__doc__, **fields)
+    # built now, for FastAPI reads it with marks of its own, which a later building would warn of
+    model = type(model.__name__, (model,), {"__doc__": model.__doc__}, defer_build=False)
     if any(info.is_required() for info in rest.values()):
         return inspect.Parameter("body", inspect.Parameter.KEYWORD_ONLY, annotation=Annotated[model, Body()])
     return inspect.Parameter(

@@ -17,7 +17,7 @@ from freehold.core.documents import Party
 from freehold.core.errors import NotFound
 from freehold.kernel.cli.building import Command
 from freehold.kernel.shape import Failure
-from freehold.shell.answers import market, money, training
+from freehold.shell.answers import market
 from freehold.shell.cli import commands, shapes
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -34,14 +34,6 @@ _OWN: dict[str, tuple[type[BaseModel], ...]] = {
     "freehold grants refuse": (market.Decided,),
     "freehold grants take": (market.GrantRow,),
     "freehold grants drop": (market.Dropped,),
-    "freehold train": (training.Job, training.JobStarted, training.Preview),
-    "freehold jobs": (training.Jobs,),
-    "freehold tests hold": (training.TestHeld,),
-    "freehold tests list": (training.TestsHeld,),
-    "freehold audit": (training.Audited,),
-    "freehold serve": (training.Served,),
-    "freehold models": (training.Models, training.ModelShown),
-    "freehold predict": (money.Prediction,),
     "freehold verify": (shapes.Verification,),
     "freehold doctor": (shapes.Diagnosis,),
     "freehold config show": (shapes.Config,),

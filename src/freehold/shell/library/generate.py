@@ -24,7 +24,7 @@ from typing import Any, Literal, cast
 __all__ = ["Operations"]
 
 
-class Operations(Performs):
+class Operations({bases}):
     """What a node does for its owner; what is left out has the default of the request."""
 '''
 
@@ -32,15 +32,20 @@ class Operations(Performs):
 def text() -> str:
     """The file."""
     wires = {owner: f"{owner}_wire" for owner, _ in installed.said("wire", "OPERATIONS")}
-    methods = "".join(_method(wires[owner], one) for owner, one in _operations())
+    by_hand = dict(installed.said("library", "Methods"))
+    own = {name for methods in by_hand.values() for name in vars(methods)}
+    methods = "".join(_method(wires[owner], one) for owner, one in _operations() if one.method not in own)
+    bases = [*(f"{owner}_library.Methods" for owner in by_hand), "Performs"]
     imports = [f"from {_module(owner)} import wire as {name}" for owner, name in wires.items()]
+    imports += [f"from {_module(owner)} import library as {owner}_library" for owner in wires]
     imports += [
         "from freehold.core.documents import Asset, Claim, Grant, Party, Receipt, Terms",
         "from freehold.kernel.notebook import Rows",
-        "from freehold.shell.library.performing import Identified, Performs",
+        "from freehold.kernel.performing import Identified, Performs",
     ]
-    used = [one for one in sorted(imports) if _is_used(one, methods)]
-    return _HEAD.format(imports="\n".join(used)) + methods
+    named = methods + ", ".join(bases)
+    used = [one for one in sorted(imports) if _is_used(one, named)]
+    return _HEAD.format(imports="\n".join(used), bases=", ".join(bases)) + methods
 
 
 def _operations() -> Iterator[tuple[str, Operation[Any]]]:
@@ -53,8 +58,8 @@ def _module(owner: str) -> str:
     return f"freehold.{owner}" if owner == installed.KERNEL else f"{installed.PACKAGE}.{owner}"
 
 
-def _is_used(line: str, methods: str) -> bool:
-    return "wire" not in line or f"{line.rsplit(' ', 1)[1]}." in methods
+def _is_used(line: str, named: str) -> bool:
+    return " as " not in line or f"{line.rsplit(' ', 1)[1]}." in named
 
 
 def _method(wire: str, operation: Operation[Any]) -> str:
@@ -63,12 +68,22 @@ def _method(wire: str, operation: Operation[Any]) -> str:
     named = [_parameter(one) for one in fields if not _stands_first(one, operation)]
     parameters = ["self", *first, *(["*", *named] if named else [])]
     given = "".join(f", {one.face}={one.face}" for one in fields)
-    answer = _answer(wire, operation)
+    answer = returned = _answer(wire, operation)
+    performed = f'cast("{answer}", self._perform({wire}.{_constant(wire, operation)}{given}))'
+    if made := _made_of(wire, operation):
+        returned, performed = made, f"{made}(self, {performed})"
     return (
-        f"\n    def {operation.method}({', '.join(parameters)}) -> {answer}:\n"
+        f"\n    def {operation.method}({', '.join(parameters)}) -> {returned}:\n"
         f'        """{_indented(operation.text)}"""\n'
-        f'        return cast("{answer}", self._perform({wire}.{_constant(wire, operation)}{given}))\n'
+        f"        return {performed}\n"
     )
+
+
+def _made_of(wire: str, operation: Operation[Any]) -> str:
+    """What a feature makes of an answer for people, which it says in its `library`; else empty."""
+    owner = wire.removesuffix("_wire")
+    kinds = dict(installed.said("library", "RETURNS")).get(owner, {})
+    return f"{owner}_library.{kinds[operation].__name__}" if operation in kinds else ""
 
 
 def _stands_first(one: Field, operation: Operation[Any]) -> bool:

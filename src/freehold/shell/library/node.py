@@ -14,61 +14,36 @@ freehold.kernel.client.NodeNotRunning: no node is running in /no/such/home
 
 from __future__ import annotations
 
-import time
 import weakref
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
 from freehold.core import money
-from freehold.core.errors import FreeholdError, InvalidInput, Unavailable
+from freehold.core.errors import InvalidInput
 from freehold.kernel.cli.options import millionths
 from freehold.kernel.client import NodeClient
 from freehold.kernel.notebook import Rows
+from freehold.kernel.performing import Identified
 from freehold.shell.library.answers import (
-    Row,
     asset_of,
     made,
-    model_of,
-    numbers,
-    plan_of,
-    progress_of,
-    records,
 )
 from freehold.shell.library.operations import Operations
-from freehold.shell.library.performing import Identified
-from freehold.shell.library.permissions import GrantPending, Permissions, given, identifier, most, named
+from freehold.shell.library.permissions import GrantPending, Permissions, given
 from freehold.shell.library.values import (
     Asset,
     Check,
     Evidence,
     Inspection,
-    Model,
-    Output,
-    Plan,
-    Prediction,
-    Progress,
-    Quote,
     Verification,
 )
 
-__all__ = ["GrantPending", "ModelWithheld", "Node", "Training", "TrainingHalted", "connect", "verify"]
+__all__ = ["GrantPending", "Node", "connect", "verify"]
 
 PathLike = str | Path
 Bounds = Mapping[str, tuple[float, float]]
 """Column -> (low, high)."""
-
-
-class TrainingHalted(FreeholdError):
-    """A training job stands still; `Node.resume` goes on with it."""
-
-    code = "training.halted"
-
-
-class ModelWithheld(TrainingHalted):
-    """A model was trained and is not released by itself; `Node.release` releases it all the same."""
-
-    code = "training.held_back"
 
 
 def connect(home: PathLike = "~/.freehold") -> Node:
@@ -227,276 +202,16 @@ class Node(Permissions, Operations):
         """What this node and its peers offer; `kind` is dataset, model or empty for both."""
         return Rows(asset_of(one) for one in self._client.get("/api/search", q=text, kind=kind)["assets"])
 
-    # models
-
-    def plan(
-        self,
-        assets: str | Asset | Iterable[str | Asset],
-        *,
-        test: PathLike,
-        name: str = "model",
-        price: str = "0",
-        epsilon: str | float | None = None,
-        exact: bool = False,
-        rounds: int | None = None,
-        compare: bool = True,
-        positive: str | None = None,
-    ) -> Plan:
-        """What `train` with the same arguments would come to; nobody is asked and nothing is paid."""
-        asked = _order(
-            assets,
-            test=test,
-            name=name,
-            price=price,
-            epsilon=epsilon,
-            exact=exact,
-            rounds=rounds,
-            compare=compare,
-            positive=positive,
-        )
-        return plan_of(self._client.post("/api/plan", asked))
-
-    def train(
-        self,
-        assets: str | Asset | Iterable[str | Asset],
-        *,
-        test: PathLike,
-        name: str,
-        price: str = "0",
-        epsilon: str | float | None = None,
-        exact: bool = False,
-        rounds: int | None = None,
-        quorum_bps: int | None = None,
-        patience_seconds: int | None = None,
-        weight_cap_bps: int | None = None,
-        least_correct_bps: int | None = None,
-        review: bool = False,
-        compare: bool = True,
-        positive: str | None = None,
-        purpose: str | None = None,
-        per: str | None = None,
-        rows_per_call: int | None = None,
-        round_to: int | None = None,
-        at_most: str | None = None,
-    ) -> Training:
-        """Start training on others' datasets, buying grants where needed.
-
-        `at_most` is the most dollars that the grants may cost together; the node's own limits count besides.
-        The model's price is `per` "call" or "row"; a call has at most `rows_per_call` rows, and an answer
-        `round_to` decimals (0 is the label alone).
-
-        `price` is dollars as text, for each later prediction; `epsilon` the most that the run may cost each
-        owner's rows, by default all that the owners allow; `exact` asks for updates without noise, where
-        every owner offers them to you by name. With `review` the model is held back until you `release` it.
-        Iterate over what comes back to see progress, or call its
-        `wait`.
-        """
-        asked = _order(
-            assets,
-            test=test,
-            name=name,
-            price=price,
-            epsilon=epsilon,
-            exact=exact,
-            compare=compare,
-            rounds=rounds,
-            quorum_bps=quorum_bps,
-            patience_seconds=patience_seconds,
-            weight_cap_bps=weight_cap_bps,
-            least_correct_bps=least_correct_bps,
-            review=review,
-            positive=positive,
-            purpose=purpose,
-            per=per,
-            rows_per_call=rows_per_call,
-            round_to=round_to,
-            at_most_units=most(at_most),
-        )
-        return Training(self, str(self._client.post("/api/train", asked)["job"]))
-
-    def release(self, job: str) -> Training:
-        """Release a model that was held back as no better than its baseline."""
-        return Training(self, str(self._client.post(f"/api/jobs/{named(job)}/release")["id"]))
-
-    def resume(self, job: str) -> Training:
-        """Go on with a training job, or look at one that runs or is done."""
-        return Training(self, str(self._client.post(f"/api/jobs/{named(job)}/resume")["id"]))
-
-    def jobs(self) -> Rows[Progress]:
-        """All training jobs, oldest first."""
-        return Rows(progress_of(one) for one in self._client.get("/api/jobs")["jobs"])
-
-    def progress(self, job: str) -> Progress:
-        """Where one job stands now."""
-        return progress_of(self._client.get(f"/api/jobs/{named(job)}"))
-
-    def models(self) -> Rows[Model]:
-        """Models known here; `model` tells more of one."""
-        return Rows(model_of(one) for one in self._client.get("/api/models")["models"])
-
-    def model(self, model: str | Asset | Model) -> Model:
-        """One model with contributions and revenue."""
-        return model_of(self._client.get(f"/api/models/{named(model)}"))
-
-    def serve(
-        self,
-        model: str | Asset | Model,
-        *,
-        on: bool = True,
-        calls_per_buyer: int | None = None,
-        rows_per_buyer: int | None = None,
-    ) -> None:
-        """Sell answers of a model of this node by the call, or stop it; so many to one buyer account in 24 hours."""
-        limits = given(calls_per_buyer=calls_per_buyer, rows_per_buyer=rows_per_buyer)
-        self._client.post("/api/serve", {"model": identifier(model), "on": on, **limits})
-
-    def quote(
-        self,
-        model: str | Asset | Model,
-        rows: int = 1,
-        *,
-        at_most: str | None = None,
-        deposit_calls: int | None = None,
-    ) -> Quote:
-        """What a call of so many rows would cost and set aside now, within `at_most` dollars; nothing is signed."""
-        asked = given(
-            model=identifier(model), rows=rows, at_most_units=most(at_most), deposit_calls=deposit_calls
-        )
-        return made(Quote, self._client.post("/api/quote", asked))
-
-    def predict(
-        self,
-        model: str | Asset | Model,
-        rows: Iterable[Row],
-        *,
-        at_most: str | None = None,
-        deposit_calls: int | None = None,
-        without_lineage: bool = False,
-    ) -> Prediction:
-        """Buy answers for rows of numbers: sequences in the model's order, mappings by column name, or a frame.
-
-        `at_most` is the most dollars that the call may take, the deposit for it and later calls included; where
-        neither it nor a setting says so, nothing is bought. Numbers travel as text, so give text or `Decimal`
-        where exact digits matter. A model of which nothing shows where it came from is paid for only
-        `without_lineage`.
-        """
-        known = self._columns(model)
-        asked = given(
-            model=identifier(model),
-            rows=[numbers(row, known) for row in records(rows)],
-            at_most_units=most(at_most),
-            deposit_calls=deposit_calls,
-            without_lineage=without_lineage,
-        )
-        answer = self._client.post("/api/predict", asked)
-        from freehold.core.ids import document_id  # noqa: PLC0415
-
-        receipt = answer["receipt"]["document"]
-        paid = sum(-line["delta_units"] for line in receipt["money"] if line["delta_units"] < 0)
-        outputs = Rows(made(Output, one) for one in answer["outputs"])
-        return Prediction(str(receipt["inputs"][0]), outputs, document_id(receipt), paid)
-
     # proof
 
-    def evidence(self, receipt: str | Identified | Prediction, directory: PathLike) -> Evidence:
+    def evidence(self, receipt: str | Identified, directory: PathLike) -> Evidence:
         """Write the public files that prove one answer into a new directory; "last" is the newest answer."""
         from freehold.kernel.evidence.bundle import Bundle  # noqa: PLC0415
 
-        name = receipt.receipt if isinstance(receipt, Prediction) else receipt
-        bundle = Bundle.from_json({"files": self.evidence_files(name).files})
+        bundle = Bundle.from_json({"files": self.evidence_files(receipt).files})
         target = Path(directory).expanduser()
         bundle.write(target)
         return Evidence(str(target), len(bundle.files), sum(map(len, bundle.files.values())))
-
-    def _columns(self, model: str | Asset | Model) -> tuple[str, ...]:
-        if isinstance(model, str):
-            return self.model(model).columns
-        return model.columns
-
-
-class Training:
-    """A training job. Iterating yields `Progress` at each change until the model is released."""
-
-    def __init__(self, node: Node, job: str) -> None:
-        self._node = node
-        self.id = job
-        """Of the job."""
-
-    def __repr__(self) -> str:
-        return f"Training({self.id!r})"
-
-    @property
-    def progress(self) -> Progress:
-        """Where it stands now."""
-        return self._node.progress(self.id)
-
-    def __iter__(self) -> Iterator[Progress]:
-        """Progress whenever it changes.
-
-        Raises:
-            TrainingHalted: it stands still; its message says why. ModelWithheld.
-        """
-        return self._watch(None)
-
-    def wait(self, timeout_seconds: float | None = None) -> Model:
-        """The released model.
-
-        Raises:
-            TrainingHalted: it stands still. ModelWithheld: it is no better than its baseline. Unavailable: not
-            done in time; the job goes on.
-        """
-        *_, last = self._watch(timeout_seconds)
-        assert last.model is not None
-        return self._node.model(last.model)
-
-    def _watch(self, timeout_seconds: float | None) -> Iterator[Progress]:
-        until = None if timeout_seconds is None else time.monotonic() + timeout_seconds
-        seen: Progress | None = None
-        while True:
-            found = self.progress
-            if found != seen:
-                seen = found
-                yield found
-            if found.step == "done":
-                return
-            if found.step == "withheld":
-                raise ModelWithheld(
-                    f"the model is held back: right on {found.correct} of {found.test_rows} test rows,"
-                    f" the commoner label alone on {found.majority_correct}",
-                    hint=f"Release it all the same: node.release({self.id[:10]!r})",
-                    job=self.id,
-                )
-            if not found.running:
-                raise TrainingHalted(
-                    f"training stands still at {found.step}: {found.error or 'no reason given'}",
-                    hint=f"Mend it, then: node.resume({self.id[:10]!r})",
-                    job=self.id,
-                )
-            if until is not None and time.monotonic() > until:
-                raise Unavailable("training is not done yet; it goes on in the node", hint="Wait again.")
-            time.sleep(0.1)
-
-
-def _order(
-    assets: str | Asset | Iterable[str | Asset],
-    *,
-    test: PathLike,
-    price: str,
-    epsilon: str | float | None,
-    exact: bool,
-    **more: object,
-) -> dict[str, Any]:
-    """A training order as the control API takes it."""
-    if exact and epsilon is not None:
-        raise InvalidInput("exact updates have no epsilon", hint="Give one of the two.")
-    return given(
-        assets=[identifier(one) for one in ([assets] if isinstance(assets, str | Asset) else assets)],
-        test=_file(test),
-        price_units=money.units(price),
-        epsilon_micro=None if epsilon is None else millionths(str(epsilon)),
-        level="update" if exact else None,
-        **more,
-    )
 
 
 def _counted(

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Literal, cast
 
 from freehold.features.earnings import wire as earnings_wire
+from freehold.features.gateway import library as gateway_library
+from freehold.features.gateway import wire as gateway_wire
+from freehold.features.models import wire as models_wire
 from freehold.features.payments import wire as payments_wire
 from freehold.features.privacy import wire as privacy_wire
 from freehold.features.proof import wire as proof_wire
+from freehold.features.training import library as training_library
+from freehold.features.training import wire as training_wire
 from freehold.kernel import wire as kernel_wire
 from freehold.kernel.notebook import Rows
-from freehold.shell.library.performing import Identified, Performs
+from freehold.kernel.performing import Identified, Performs
 
 __all__ = ["Operations"]
 
 
-class Operations(Performs):
+class Operations(gateway_library.Methods, Performs):
     """What a node does for its owner; what is left out has the default of the request."""
 
     def status(self) -> kernel_wire.Status:
@@ -89,6 +96,14 @@ class Operations(Performs):
         """Bring what buyers paid to the chain."""
         return cast("payments_wire.Settlement", self._perform(payments_wire.SETTLE))
 
+    def models(self) -> Rows[models_wire.ModelRow]:
+        """List models."""
+        return cast("Rows[models_wire.ModelRow]", self._perform(models_wire.LIST))
+
+    def model(self, model: str | Identified) -> models_wire.ModelShown:
+        """Show one model: whose data made it, how good it is, what its pool holds."""
+        return cast("models_wire.ModelShown", self._perform(models_wire.SHOW, model=model))
+
     def earnings(self) -> earnings_wire.Earnings:
         """Show what grants and models earned this node."""
         return cast("earnings_wire.Earnings", self._perform(earnings_wire.EARNINGS))
@@ -96,6 +111,210 @@ class Operations(Performs):
     def claim(self, model: str | Identified | None = None) -> earnings_wire.Claims:
         """Move your share of revenue to your wallet."""
         return cast("earnings_wire.Claims", self._perform(earnings_wire.CLAIM, model=model))
+
+    def serve(
+        self,
+        model: str | Identified,
+        *,
+        on: bool | None = None,
+        calls_per_buyer: int | None = None,
+        rows_per_buyer: int | None = None,
+    ) -> gateway_wire.Served:
+        """Sell answers of a model by the call.
+
+        Exact answers give a simple model away: as many as it has columns, and one, solve for its weights. Train it
+        with --round-to for rounded ones. A buyer with several accounts goes around the limits per buyer.
+        """
+        return cast(
+            "gateway_wire.Served",
+            self._perform(
+                gateway_wire.SERVE,
+                model=model,
+                on=on,
+                calls_per_buyer=calls_per_buyer,
+                rows_per_buyer=rows_per_buyer,
+            ),
+        )
+
+    def quote(
+        self,
+        model: str | Identified,
+        rows: int | None = None,
+        *,
+        at_most: str | None = None,
+        deposit_calls: int | None = None,
+    ) -> gateway_wire.CallQuote:
+        """What a call of so many rows would cost and set aside now; nothing is signed."""
+        return cast(
+            "gateway_wire.CallQuote",
+            self._perform(
+                gateway_wire.QUOTE, model=model, rows=rows, at_most=at_most, deposit_calls=deposit_calls
+            ),
+        )
+
+    def plan(
+        self,
+        assets: str | Identified | Iterable[str | Identified],
+        *,
+        test: str | Path,
+        name: str | None = None,
+        price: str | None = None,
+        per: Literal["call", "row"] | None = None,
+        rows_per_call: int | None = None,
+        round_to: int | None = None,
+        at_most: str | None = None,
+        shown: str | None = None,
+        epsilon: str | float | None = None,
+        exact: bool | None = None,
+        rounds: int | None = None,
+        quorum_bps: int | None = None,
+        patience_seconds: int | None = None,
+        weight_cap_bps: int | None = None,
+        least_correct_bps: int | None = None,
+        review: bool | None = None,
+        compare: bool | None = None,
+        positive: str | None = None,
+        purpose: str | None = None,
+        validator: str | None = None,
+        judge: str | None = None,
+    ) -> training_wire.Preview:
+        """What `train` with the same arguments would come to; nobody is asked and nothing is paid."""
+        return cast(
+            "training_wire.Preview",
+            self._perform(
+                training_wire.PLAN,
+                assets=assets,
+                test=test,
+                name=name,
+                price=price,
+                per=per,
+                rows_per_call=rows_per_call,
+                round_to=round_to,
+                at_most=at_most,
+                shown=shown,
+                epsilon=epsilon,
+                exact=exact,
+                rounds=rounds,
+                quorum_bps=quorum_bps,
+                patience_seconds=patience_seconds,
+                weight_cap_bps=weight_cap_bps,
+                least_correct_bps=least_correct_bps,
+                review=review,
+                compare=compare,
+                positive=positive,
+                purpose=purpose,
+                validator=validator,
+                judge=judge,
+            ),
+        )
+
+    def train(
+        self,
+        assets: str | Identified | Iterable[str | Identified],
+        *,
+        test: str | Path,
+        name: str,
+        price: str | None = None,
+        per: Literal["call", "row"] | None = None,
+        rows_per_call: int | None = None,
+        round_to: int | None = None,
+        at_most: str | None = None,
+        shown: str | None = None,
+        epsilon: str | float | None = None,
+        exact: bool | None = None,
+        rounds: int | None = None,
+        quorum_bps: int | None = None,
+        patience_seconds: int | None = None,
+        weight_cap_bps: int | None = None,
+        least_correct_bps: int | None = None,
+        review: bool | None = None,
+        compare: bool | None = None,
+        positive: str | None = None,
+        purpose: str | None = None,
+        validator: str | None = None,
+        judge: str | None = None,
+    ) -> training_library.Training:
+        """Train a model on datasets of others.
+
+        Buys grants where needed, trains inside the owners' nodes under noise, measures what each contributed, lets
+        the owners check it, and releases the model with shares and a revenue pool. Owners who decide by hand are
+        asked first; the job names those who have not answered, and goes on by itself once they agree. A model that
+        is no better than always giving the commoner label is held back, and one to `review` until it was seen.
+        """
+        return training_library.Training(
+            self,
+            cast(
+                "str",
+                self._perform(
+                    training_wire.TRAIN,
+                    assets=assets,
+                    test=test,
+                    name=name,
+                    price=price,
+                    per=per,
+                    rows_per_call=rows_per_call,
+                    round_to=round_to,
+                    at_most=at_most,
+                    shown=shown,
+                    epsilon=epsilon,
+                    exact=exact,
+                    rounds=rounds,
+                    quorum_bps=quorum_bps,
+                    patience_seconds=patience_seconds,
+                    weight_cap_bps=weight_cap_bps,
+                    least_correct_bps=least_correct_bps,
+                    review=review,
+                    compare=compare,
+                    positive=positive,
+                    purpose=purpose,
+                    validator=validator,
+                    judge=judge,
+                ),
+            ),
+        )
+
+    def jobs(self) -> Rows[training_wire.Job]:
+        """List training jobs.
+
+        Under the list stands who was away in which rounds and why, who has not agreed to the shares, and what
+        was held back.
+        """
+        return cast("Rows[training_wire.Job]", self._perform(training_wire.JOBS))
+
+    def progress(self, job: str | Identified) -> training_wire.Job:
+        """Look at a training job."""
+        return cast("training_wire.Job", self._perform(training_wire.PROGRESS, job=job))
+
+    def resume(self, job: str | Identified) -> training_library.Training:
+        """Go on with a training job, or look at one that runs or is done."""
+        return training_library.Training(self, cast("str", self._perform(training_wire.RESUME, job=job)))
+
+    def release(self, job: str | Identified) -> training_library.Training:
+        """Release a model that was held back as no better than its baseline."""
+        return training_library.Training(self, cast("str", self._perform(training_wire.RELEASE, job=job)))
+
+    def hold_test(
+        self, path: str | Path, *, label: str, builder: str, positive: str | None = None
+    ) -> training_wire.TestHeld:
+        """Keep a test table for a builder who is not to see it yet.
+
+        It is shown once the run that it measures is over. It is sealed in this node's vault. The builder orders with the commitment this prints and with your account.
+        """
+        return cast(
+            "training_wire.TestHeld",
+            self._perform(training_wire.HOLD, path=path, label=label, builder=builder, positive=positive),
+        )
+
+    def tests(self) -> Rows[training_wire.TestRow]:
+        """List test tables kept here, and the run each was opened for."""
+        return cast("Rows[training_wire.TestRow]", self._perform(training_wire.TESTS))
+
+    def audit(self, model: str | Identified, *, owner: str | None = None) -> training_wire.Audited:
+        """Have an owner open its table to you, and repeat its updates.
+
+        The finding is a signed claim in your log. The table stays in memory and is not kept.
+        """
+        return cast("training_wire.Audited", self._perform(training_wire.AUDIT, model=model, owner=owner))
 
     def receipts(self, *, limit: int | None = None) -> Any:
         """List uses of data and models."""

@@ -10,8 +10,9 @@ from freehold.core import money
 from freehold.core.errors import FreeholdError
 from freehold.kernel.client import NodeClient
 from freehold.kernel.notebook import Rows
+from freehold.kernel.performing import Identified
 from freehold.shell.library.answers import made
-from freehold.shell.library.values import Asked, Asset, Grant, Model, Offer, Request, Revocation
+from freehold.shell.library.values import Asked, Grant, Offer, Request, Revocation
 
 
 class GrantPending(FreeholdError):
@@ -32,7 +33,7 @@ class Permissions:
 
     def grant(
         self,
-        asset: str | Asset | Model,
+        asset: str | Identified,
         action: str = "infer",
         *,
         purpose: str | None = None,

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from starlette.responses import Response
 
 from freehold.core import epsilons, money
-from freehold.core.documents import MAX_ROWS_PER_CALL
 from freehold.core.errors import FreeholdError, InvalidInput, NotFound
 from freehold.features.data import finding
 from freehold.features.identity import peers
 from freehold.features.privacy.rules import promises
 from freehold.features.training import previewing
 from freehold.features.training.jobs import Jobs
-from freehold.features.training.ordering import Order
-from freehold.features.training.planning import MAX_OWNERS
 from freehold.features.training.rules import findings
-from freehold.features.training.rules.logistic import MAX_ROUNDS
+from freehold.features.training.wire import MAX_OWNERS, MAX_ROUNDS, TRAIN, Order
 from freehold.kernel import listed
 from freehold.kernel.cli.options import millionths
 from freehold.kernel.node import Node
@@ -158,8 +155,8 @@ def _order(visit: Visit, test: Path) -> Order:
         raise InvalidInput("an answer needs a price", hint="For example 0.001.")
     exact = bool(form.chosen("exact"))
     return Order(
-        assets=tuple(visit.node.store.resolve(one, "asset") for one in form.chosen("asset")),
-        test=test,
+        assets=[visit.node.store.resolve(one, "asset") for one in form.chosen("asset")],
+        test=str(test),
         name=name,
         price_units=price,
         epsilon_micro=None if exact else millionths(form.text("epsilon", 40) or None),
@@ -173,24 +170,29 @@ def _order(visit: Visit, test: Path) -> Order:
 
 
 _NUMBERS = {
-    "rounds": ("rounds", "the number of rounds", 1, MAX_ROUNDS, 1),
-    "patience": ("patience_seconds", "the wait", 1, 86_400, 1),
-    "quorum": ("quorum_bps", "the quorum, in per cent,", 51, 100, 100),
-    "weight_cap": ("weight_cap_bps", "the most one owner weighs, in per cent,", 50, 100, 100),
-    "rows_per_call": ("rows_per_call", "the most rows of one call", 1, MAX_ROWS_PER_CALL, 1),
-    "round_to": ("round_to", "the number of decimals", 0, 6, 1),
-    "least": ("least_correct_bps", "the least part of right answers, in per cent,", 0, 100, 100),
+    "rounds": ("rounds", "the number of rounds"),
+    "patience": ("patience_seconds", "the wait"),
+    "quorum": ("quorum_bps", "the quorum, in per cent,"),
+    "weight_cap": ("weight_cap_bps", "the most one owner weighs, in per cent,"),
+    "rows_per_call": ("rows_per_call", "the most rows of one call"),
+    "round_to": ("round_to", "the number of decimals"),
+    "least": ("least_correct_bps", "the least part of right answers, in per cent,"),
 }
-"""Field of the form -> field of the order, what it is, least, most, and how many of its units are one typed."""
+"""Field of the form -> field of the order, and what it is."""
 
 
 def _numbers(form: Form) -> dict[str, Any]:
-    """Those that were typed; what is left out is chosen by the plan."""
+    """Those that were typed; what is left out is as the order says, or chosen by the plan."""
     return {
-        field: form.number(name, what, least, most) * scale
-        for name, (field, what, least, most, scale) in _NUMBERS.items()
-        if form.text(name)
+        field: _number(form, name, field, what) for name, (field, what) in _NUMBERS.items() if form.text(name)
     }
+
+
+def _number(form: Form, name: str, field: str, what: str) -> int:
+    asked = TRAIN.fields[field]
+    assert asked.least is not None
+    assert asked.most is not None
+    return form.number(name, what, asked.least, asked.most) * asked.flag.scale
 
 
 def review(visit: Visit) -> Response:
@@ -218,7 +220,7 @@ def review(visit: Visit) -> Response:
 def start(visit: Visit) -> Response:
     """Place the order."""
     draft = _kept(visit)
-    order = replace(draft.order, at_most_units=paying.agreed(visit))
+    order = draft.order.model_copy(update={"at_most_units": paying.agreed(visit)})
     job_id = visit.host.part(Jobs).start(order)
     visit.session.kept.pop("order", None)
     draft.close()

@@ -31,10 +31,10 @@ from freehold.core.fixed import (
     require_exact,
     sigmoid_table,
 )
+from freehold.features.training.wire import MAX_ROUNDS
 
 NAME = "logistic-v2"
 GRADIENT_BITS = 30
-MAX_ROUNDS = 200
 BOUNDS = {
     "rounds": (1, MAX_ROUNDS),
     "learning_rate_q16": (1, 1_024 << 16),

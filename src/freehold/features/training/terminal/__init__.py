@@ -1,14 +1,12 @@
-"""Commands about training."""
+"""Training as people see it."""
 
-from __future__ import annotations
-
-import typer
-
+from freehold.features.training import wire
 from freehold.features.training.terminal import jobs, measuring, train
 
-
-def register(app: typer.Typer) -> None:
-    """Add the commands of this folder."""
-    train.register(app)
-    jobs.register(app)
-    measuring.register(app)
+VIEWS = {
+    wire.JOBS: jobs.listed,
+    wire.HOLD: measuring.held,
+    wire.TESTS: measuring.table_of,
+    wire.AUDIT: measuring.audited,
+}
+COMMANDS = {"train": train.COMMAND}

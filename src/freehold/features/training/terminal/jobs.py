@@ -6,11 +6,9 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-import typer
-
 from freehold.core.errors import FreeholdError
-from freehold.kernel.cli.options import DEFAULT_HOME, Home, Json
-from freehold.kernel.cli.output import emit, note, plain, table
+from freehold.features.training import wire
+from freehold.kernel.cli.output import note, plain, table
 from freehold.kernel.client import NodeClient
 
 STEPS = ("plan", "grants", "rounds", "open", "value", "agree", "release", "done")
@@ -51,21 +49,6 @@ class TrainingWithheld(FreeholdError):
     exit_code = 10
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands of this file."""
-    app.command("jobs")(jobs)
-
-
-def jobs(*, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
-    """List training jobs.
-
-    Under the list stands who was away in which rounds and why, who has not agreed to the shares, and what
-    was held back.
-    """
-    answer = NodeClient.of(home).get("/api/jobs")
-    emit(answer, lambda: _listed(answer["jobs"]), as_json=as_json)
-
-
 def watch(node: NodeClient, job: str) -> dict[str, Any]:
     """The job once its model is released; how far it is goes to stderr.
 
@@ -94,7 +77,7 @@ def watch(node: NodeClient, job: str) -> dict[str, Any]:
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
         task = bar.add_task("starting", total=1, at="")
         while True:
-            state = node.get(f"/api/jobs/{job}")
+            state = node.perform(wire.PROGRESS, {"job": job})
             line, done, total = progress(state)
             bar.update(task, description=line, completed=done, total=total, at=f"{done}/{total}")
             if line != said and not console.is_terminal:
@@ -158,7 +141,9 @@ def stopped(state: dict[str, Any]) -> FreeholdError:
     )
 
 
-def _listed(found: list[dict[str, Any]]) -> Iterable[Any]:
+def listed(answer: dict[str, Any]) -> Iterable[Any]:
+    """All jobs, and under them what their owners did not do."""
+    found = answer["jobs"]
     if not found:
         return ["no training jobs yet"]
     rows = (
