@@ -1,7 +1,7 @@
 """Check an evidence directory without Freehold: `python verify_standalone.py DIR [--block-hash 0x...]`.
 Needs Python 3.11, `cryptography`, and `pycryptodome` for keccak; docs/evidence.md tells what is checked.
-Exits with 0 when all holds, 11 when all holds and no training is shown, 9 when something is broken, 2 or 4 when
-DIR holds no evidence or is not there."""
+Exits with 0 when all holds, 11 when all holds and no training is shown, 9 when something is broken, 12 when it is
+later than this program, which then cannot tell, 2 or 4 when DIR holds no evidence or is not there."""
 
 import argparse
 import json
@@ -55,9 +55,12 @@ NO_LINEAGE = "the answers hold, but nothing shows where the model came from"
 # the form of documents: a pattern for text, bounds for a number, [form, most] for a list, None-able, an object
 HASH, ACCOUNT, WORD, COUNT = "0x[0-9a-f]{64}", "0x[0-9a-f]{40}", "[a-z0-9][a-z0-9_.-]{0,63}", (0, 2**53 - 1)
 POSITIVE, EPSILON, BPS, HEX = (1, 2**53 - 1), (0, 10**8), (0, 10**4), "0x(?:[0-9a-f]{2})*"
-ACTION = "read|query|train|infer|derive|redistribute"
-CLAIMS = "revocation|test_commitment|training_plan|training_start|training_round|test_opening|contribution"
-TERMS = {"type": "terms", "version": (1, 1), "purposes": [WORD, 32], "actions": [ACTION, 6], "token": ACCOUNT}
+# words that mean something here; of a document with another one nothing is concluded
+KNOWN = {"action": "read query train infer derive redistribute", "asset_kind": "dataset model"}
+KNOWN["claim_kind"] = "revocation test_commitment training_plan training_start training_round test_opening "
+KNOWN["claim_kind"] += "contribution agreement audit release"
+KNOWN = {f"{field}.{word}" for field, words in KNOWN.items() for word in words.split()}
+TERMS = {"type": "terms", "version": (1, 1), "purposes": [WORD, 32], "actions": [WORD, 32], "token": ACCOUNT}
 TERMS |= {"not_before": COUNT, "expires_at": COUNT, "max_uses": POSITIVE, "price_units": COUNT}
 TERMS |= {"price_per": "grant|use", "split": [{"account": ACCOUNT, "share_bps": BPS}, 256]}
 TERMS |= {"duties": [WORD, 32], "reveals?": "|".join(REVEALS), "epsilon_run_micro?": EPSILON}
@@ -67,7 +70,7 @@ PARTY = {"name": ".{1,200}", "party_kind": "person|organisation|agent|device", "
 PARTY |= {"account_key": "0x04[0-9a-f]{128}", "chain_id": COUNT, "log_key": ".{0,200}"}
 PARTY |= {"encryption_key": HASH, "endpoints": [".{0,300}", 8], "created_at": COUNT}
 CONTENT = {"commitment": HASH, "media_type": ".{0,100}", "size_bytes": COUNT, "blob": {".{0,100}", None}}
-ASSET = {"asset_kind": "dataset|model", "name": ".{1,200}", "description": ".{0,4000}", "owner": ACCOUNT}
+ASSET = {"asset_kind": WORD, "name": ".{1,200}", "description": ".{0,4000}", "owner": ACCOUNT}
 ASSET |= {"asset_version": POSITIVE, "supersedes": {HASH, None}, "content": CONTENT, "schema": {}}
 ASSET |= {"derived_from": [{"asset": HASH, "role": WORD, "weight": COUNT}, 256], "terms": TERMS}
 ASSET |= {"created_at": COUNT}
@@ -75,10 +78,10 @@ GRANT = {"issuer": ACCOUNT, "holder": ACCOUNT, "asset": HASH, "terms": TERMS, "s
 GRANT |= {"parent": {HASH, None}, "revocation_index": COUNT, "nonce": HASH, "issued_at": COUNT}
 GRANT |= {"run?": HASH, "earlier_runs?": [HASH, 64]}
 MONEY = {"account": f"{ACCOUNT}|{HASH}", "delta_units": (1 - 2**53, 2**53 - 1), "reason": WORD}
-RECEIPT = {"grant": HASH, "action": ACTION, "provider": ACCOUNT, "holder": ACCOUNT, "inputs": [HASH, 64]}
+RECEIPT = {"grant": HASH, "action": WORD, "provider": ACCOUNT, "holder": ACCOUNT, "inputs": [HASH, 64]}
 RECEIPT |= {"output": HASH, "money": [MONEY, 64], "epsilon_micro": COUNT, "evidence": {}}
 RECEIPT |= {"sequence": POSITIVE, "issued_at": COUNT}
-CLAIM = {"issuer": ACCOUNT, "claim_kind": f"{CLAIMS}|agreement|audit|release", "subject": HASH}
+CLAIM = {"issuer": ACCOUNT, "claim_kind": WORD, "subject": HASH}
 CLAIM |= {"statement": {}, "issued_at": COUNT}
 FORMS = {"asset": ASSET, "claim": CLAIM, "grant": GRANT, "party": PARTY, "receipt": RECEIPT}
 MANIFEST = CLAIM | {"claim_kind": "evidence"}
@@ -88,6 +91,7 @@ OFFER = b"Offer(bytes32 grant,address seller,address buyer,address token,uint256
 P, N = 2**256 - 2**32 - 977, 2**256 - 432420386565659656852420866394968145599  # secp256k1: field and order
 E = SimpleNamespace()  # the evidence, and E.file, the file now looked at
 Fault = type("Fault", (ValueError,), {})  # in words of this program: evidence has no say in what is printed
+Newer = type("Newer", (Fault,), {})  # than this program, which cannot tell whether it is good
 flat = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=vars).encode
 
 
@@ -314,22 +318,58 @@ def is_trained(asset):
     return asset.asset_kind == "model" and bool(hasattr(asset.schema, "run") or asset.derived_from)
 
 
-def of_type(kind):  # each such document with its id; its file becomes the one looked at
+def of_type(
+    *kinds,
+):  # each such document with its id, if its meaning is known; its file becomes the one looked at
     for name, one in E.docs.items():
-        if one.type == kind:
+        if one.type in kinds and name not in E.unknown:
             E.file = E.places[name]
             yield name, one
 
 
+def unknown(document):  # the word for which this program does not know what a document means
+    fields = {"asset": "asset_kind", "claim": "claim_kind", "receipt": "action"}
+    field = fields.get(document.type)
+    word = f"{field}.{getattr(document, field)}" if field else ""
+    return word if word not in KNOWN else ""
+
+
+def need_readable(envelope, file):  # whatever else is in it, before anything else about it is said
+    document = getattr(envelope, "document", None)
+    versions = [getattr(one, "version", 1) for one in (document, getattr(document, "terms", None))]
+    if any(type(one) is int and one > 1 for one in versions):
+        E.file = file
+        raise Newer("is of a later version than this program reads")
+
+
+def need_known(words):  # what a manifest calls critical
+    texts = isinstance(words, list) and all(isinstance(one, str) for one in words)
+    if texts and not {*words} <= KNOWN | {"part.training"}:
+        raise Newer("must not be judged without knowing what this program does not know")
+
+
+def inside(rounds):  # whatever stands where an envelope must
+    for one in rounds if isinstance(rounds, list) else []:
+        receipts = getattr(one, "receipts", None)
+        yield from (getattr(one, "claim", None), *(receipts if isinstance(receipts, list) else []))
+
+
 def read_documents(files):
     E.files, E.read, E.docs, E.places, E.state, E.logs, E.claims = files, {}, {}, {}, {}, {}, []
+    E.unknown = {}
     shown = [data.decode("latin-1") for path, data in files.items() if path.startswith("documents/")]
     keys = (key for text in shown for key in re.findall(r'"account_key":"0x(04[0-9a-f]{128})"', text))
     E.keys = {"0x" + keccak(key[1:])[-20:].hex(): key for key in map(bytes.fromhex, keys)}
-    manifest, said = (envelope := load("manifest.json")).document, envelope.document.statement
+    need_readable(envelope := load("manifest.json"), "manifest.json")
+    manifest, said = envelope.document, envelope.document.statement
+    need_known(critical := getattr(said, "critical", ["part.training"]))
     check_form(manifest, 2**21, MANIFEST)
+    fits = formed(critical, [WORD, 32]) and critical == sorted({*critical}) != []
+    need(fits, "calls critical what is no list of words")
     E.chain_id, E.contracts, named = said.chain_id, vars(said.contracts), vars(said.files)
-    need(vars(said).keys() == {"chain_id", "contracts", "files"}, "states more than a manifest")
+    need(
+        vars(said).keys() - {"critical"} == {"chain_id", "contracts", "files"}, "states more than a manifest"
+    )
     need(formed(E.chain_id, COUNT), "is about no chain")
     fits = formed([*E.contracts.values()], [ACCOUNT, 2**20]) and CONTRACTS.keys() <= E.contracts.keys()
     need(fits, "lacks contracts")
@@ -341,7 +381,12 @@ def read_documents(files):
     for path in sorted({*named, *files} - {"manifest.json"}):
         load(path)
         need(digest(files[path]) == named.get(path), "has other bytes than the manifest says")
+    need("chain.json" in named, "must name chain.json", "manifest.json")
     shown = [(path, load(path), path[10:-5]) for path in files if path.startswith("documents/")]
+    for path, envelope, _ in shown:
+        need_readable(envelope, path)
+    for envelope in inside(load(ROUNDS)) if ROUNDS in files else []:
+        need_readable(envelope, ROUNDS)
     E.file = ROUNDS
     E.rounds = load(E.file) if E.file in files else []
     need(isinstance(E.rounds, list) and len(E.rounds) <= 201, "is no list of rounds")
@@ -357,6 +402,8 @@ def read_documents(files):
         name = check_signed(**vars(envelope))
         need(stated in (name, None) and name not in E.docs, "does not hold the document that its name says")
         E.docs[name], E.places[name] = envelope.document, E.file
+        if word := unknown(envelope.document):
+            E.unknown[name] = word
     E.parties = {}
     for _, party in of_type("party"):
         fits = party.account not in E.parties and party.chain_id == E.chain_id
@@ -371,7 +418,13 @@ def read_documents(files):
     main = E.docs[manifest.subject]
     sides = {"receipt": ["provider", "holder"], "asset": ["owner"]}[main.type]
     need(manifest.issuer in [vars(main)[side] for side in sides], "is by nobody who may show its subject")
-    need(main.type == "receipt" or main.asset_kind == "model", "is about an asset that is no model")
+    fits = main.type == "receipt" or main.asset_kind == "model" or manifest.subject in E.unknown
+    need(fits, "is about an asset that is no model")
+    grant = E.docs.get(getattr(main, "grant", None))
+    for name in (manifest.subject, getattr(grant, "asset", None)):
+        if name in E.unknown:
+            E.file = E.places[name]
+            raise Newer("is of a kind that this program does not know")
     return main
 
 
@@ -491,19 +544,22 @@ def check_rights():
 def check_times():  # nobody dates back or ahead, as far as logs and chain can show
     since, dates = {}, {name: dated(one) for name, one in E.docs.items()}
     anchors = {account: storage("LogAnchors", account, 0, 1) >> 64 for account in E.logs}
-    for name, time in dates.items():
-        E.file = E.places[name]
+    for name, _ in of_type(*FORMS):
+        time = dates[name]
         limit = min([E.time, *(anchors[account] for account, places in E.logs.items() if name in places)])
         need(time <= limit + SLACK, "is dated after the block or the anchor that shows it")
     for account, places in E.logs.items():
         newest = 0
         for name in sorted(places, key=places.get):  # what others signed may arrive late
             one, E.file = E.docs[name], E.places[name]
-            if vars(one).get(SIGNERS[one.type].split()[-1], getattr(one, "account", "")) == account:
+            if (
+                name not in E.unknown
+                and vars(one).get(SIGNERS[one.type].split()[-1], getattr(one, "account", "")) == account
+            ):
                 need(dates[name] + SLACK >= newest, "is dated before what its log holds earlier")
                 newest = max(newest, dates[name])
-    for name, one in E.docs.items():
-        E.file, before = E.places[name], []
+    for name, one in of_type(*FORMS):
+        before = []
         if one.type == "grant" and is_sold(one):
             need(dates[name] <= (bought_at(name, one) or dates[name]) + SLACK, "is dated after its purchase")
         if one.type == "asset":
@@ -985,6 +1041,14 @@ def main(arguments):
     try:
         for group in checks(files, asked.block_hash):
             print("ok    ", group) if group != NO_LINEAGE else print(group)
+            if group.startswith("manifest") and E.unknown:
+                kinds = ", ".join(sorted({*E.unknown.values()})[:5])
+                print(
+                    f"unread {len(E.unknown)} documents of kinds unknown here, which count for nothing: {kinds}"
+                )
+    except Newer as error:
+        print(f"NEWER  {E.file}: {error}")
+        return 12
     except Exception as error:  # noqa: BLE001 - whatever evidence breaks on is a fault of its file
         said = error if isinstance(error, Fault) else f"is malformed ({type(error).__name__})"
         print(f"BROKEN {E.file}: {said}")

@@ -180,10 +180,17 @@ def _documents(root: Any) -> Iterator[Any]:
 
 
 def _claims() -> list[str]:
-    """The table of claims in docs/architecture.md, which fixes their statements."""
-    text = (TARGET.parent / "architecture.md").read_text()
-    start = text.index("| kind | subject | statement |")
-    return text[start : text.index("\n\n", start)].splitlines()
+    from freehold.kernel.words import claim_kinds
+
+    lines = ["| kind | subject | statement |", "| --- | --- | --- |"]
+    lines += [f"| `{one.name}` | {one.about} | {one.meaning} |" for one in claim_kinds().values()]
+    files = (
+        "by either side of the receipt, or the model's owner: `{chain_id, contracts, files: {path: sha256}}`"
+    )
+    return [
+        *lines,
+        f"| `evidence` | receipt or model | {files}: the signed manifest of an evidence directory |",
+    ]
 
 
 PAGES = {

@@ -10,6 +10,11 @@ from evidence_grammar import STEPS, Altered, Base, altered, bases, meaning
 from evidence_memory import Memory
 from evidence_verdicts import verdict
 
+from freehold.kernel.words import actions, asset_kinds, claim_kinds
+
+REFUSED = ("fails", "newer")
+"""What says nothing good of a bundle."""
+
 
 @dataclass
 class Found:
@@ -41,7 +46,7 @@ def compare(seed: str, count: int) -> Found:
                 found.faults.append(f"{fault}: {minimised(made, memory)}")
             else:
                 found.verdicts[said] += 1
-                if said != "fails":
+                if said not in REFUSED:
                     found.harmless[harmless(made.base, made.bundle.files)] += 1
         found.seconds = time.perf_counter() - start
     return found
@@ -53,9 +58,9 @@ def judge(made: Altered, memory: Memory) -> tuple[str, str]:
         said = verdict(made.bundle, made.trusted, replay=memory.replay)
     except AssertionError as error:
         return f"the verifiers differ ({str(error)[:300]})", ""
-    if said not in ("fails", made.base.verdict):
+    if said not in (*REFUSED, made.base.verdict):
         return f"{made.base.verdict} became {said}", said
-    if said != "fails" and not harmless(made.base, made.bundle.files):
+    if said not in REFUSED and not harmless(made.base, made.bundle.files):
         return f"both say {said}, and it was altered", said
     return "", said
 
@@ -101,10 +106,10 @@ def _logs(gone, new, one, two):
     away = one["heads"].keys() - two["heads"].keys()
     for path, name in gone:
         kept = any(other == name for _, other in two["logs"])
-        if path not in away and not kept and _kind(one, name) not in ("party", "asset"):
+        if path not in away and not kept and _kind(one, name) not in ("party", "asset", "unknown"):
             return ""
     shown = two["heads"].keys() - one["heads"].keys()
-    if all(path in shown or _kind(two, name) in ("party", "asset") for path, name in new):
+    if all(path in shown or _kind(two, name) in ("party", "asset", "unknown") for path, name in new):
         return "entries of documents that need no log, or of owners that are away"
     return ""
 
@@ -120,7 +125,7 @@ def _files(gone, new, one, two):
         # of itself, a party may say another name or address
         same = sorted(_party(one, path) for path in gone) == sorted(_party(two, path) for path in new)
         return "a party that says something else of itself" if same else ""
-    extra = all(_kind(two, path[10:-5]) in ("party", "asset", "agreement") for path in new)
+    extra = all(_kind(two, path[10:-5]) in ("party", "asset", "agreement", "unknown") for path in new)
     return "signed documents that nothing refers to" if extra else ""
 
 
@@ -131,6 +136,9 @@ def _party(meant, path):
 
 def _kind(meant, name):
     document = meant["files"].get(f"documents/{name}.json", {}).get("document", {})
+    known = {"claim_kind": claim_kinds(), "asset_kind": asset_kinds(), "action": actions()}
+    if any(document[name] not in words for name, words in known.items() if name in document):
+        return "unknown"
     return document.get("claim_kind") or document.get("type")
 
 

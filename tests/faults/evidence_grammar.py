@@ -406,6 +406,64 @@ def state_otherwise(dice: random.Random, files: Files) -> None:
     files["signed"] = b""
 
 
+def word(dice: random.Random, files: Files) -> None:
+    """A document is of a kind that nobody knows, in place of what it was or beside it."""
+    path, value, at = envelope(dice, files)
+    shown = found(value, at)
+    body = shown["document"]
+    before = sha256_hex(canonical_bytes(body))
+    (field,) = {"asset_kind", "claim_kind", "action"} & body.keys()
+    body[field] = dice.choice(["vote", "teleport", "x" * 64, "train2", "a.b-c_d", "Vote", "vote\n", "x" * 65])
+    if path != ROUNDS and dice.random() < 0.7:
+        sealed(shown)
+        files["documents/" + sha256_hex(canonical_bytes(body)) + ".json"] = canonical_bytes(shown)
+        return
+    settle(dice, files, path, value, shown, before)
+
+
+def allow(dice: random.Random, files: Files) -> None:
+    """Terms allow something that nobody knows."""
+    path, value, at = envelope(dice, files)
+    shown = found(value, at)
+    before = sha256_hex(canonical_bytes(shown["document"]))
+    terms = shown["document"]["terms"]
+    terms["actions"] = sorted({*terms["actions"], dice.choice(["teleport", "vote", "Vote"])})
+    settle(dice, files, path, value, shown, before)
+
+
+def later(dice: random.Random, files: Files) -> None:
+    """A document, its terms or the manifest are of a later version, with fields of that."""
+    if dice.random() < 0.3:
+        value = parse(files[PATH])
+        value["document"]["version"] = dice.choice([2, 7, 2**53 - 1, True, 0, "2"])
+        value["document"]["statement"] |= dice.choice([{}, {"parts": ["more"]}])
+        sealed(value)
+        files[PATH] = canonical_bytes(value)
+        files["signed"] = b""
+        return
+    path, value, at = envelope(dice, files)
+    shown = found(value, at)
+    before = sha256_hex(canonical_bytes(shown["document"]))
+    part = dice.choice([shown["document"], shown["document"].get("terms", shown["document"])])
+    part["version"] = dice.choice([2, 2, 3, 2**53 - 1, True, 0, "2"])
+    part |= dice.choice([{}, {"more": [1]}])
+    settle(dice, files, path, value, shown, before)
+
+
+def critical(dice: random.Random, files: Files) -> None:
+    """The manifest says what must be known to judge it."""
+    value = parse(files[PATH])
+    known = ["action.train", "claim_kind.release", "part.training"]
+    strange = ["part.compute", "claim_kind.vote", "action.teleport", "training", "Part.training"]
+    said = sorted({dice.choice(known), dice.choice([*known, dice.choice(strange)])})
+    value["document"]["statement"]["critical"] = dice.choice(
+        [said, said, said[::-1], [*said, said[0]], [], None]
+    )
+    sealed(value)
+    files[PATH] = canonical_bytes(value)
+    files["signed"] = b""
+
+
 STEPS: tuple[Step, ...] = (
     edit,
     edit,
@@ -424,6 +482,11 @@ STEPS: tuple[Step, ...] = (
     log,
     log,
     state_otherwise,
+    word,
+    word,
+    allow,
+    later,
+    critical,
 )
 
 

@@ -47,11 +47,13 @@ def broken(bundle, trusted=None):
 
 
 def verdict(bundle, trusted=None, *, replay=replay):
-    """What both verifiers say: "holds", "no_lineage" or "fails"; they must say the same."""
+    """What both verifiers say: "holds", "no_lineage", "newer" or "fails"; they must say the same."""
     report = verify(bundle, rules={"training.replay": replay}, trusted_block_hash=trusted)
     try:
         groups = list(verify_standalone.checks(bundle.files, trusted))
         found = "no_lineage" if verify_standalone.NO_LINEAGE in groups else "holds"
+    except verify_standalone.Newer:
+        found = "newer"
     except Exception:  # noqa: BLE001 - as the program does: whatever evidence breaks on is a fault of its file
         found = "fails"
     broken = [check for check in report.checks if not check.ok]

@@ -25,10 +25,11 @@ from pydantic import (
 from typing_extensions import override
 
 from freehold.core.canonical import MAX_SAFE_INTEGER, canonical_bytes, parse
-from freehold.core.errors import InvalidDocument
+from freehold.core.errors import InvalidDocument, NewerFormat
 from freehold.core.ids import Account, Hash, account_word, sha256_hex
 
-Action = Literal["read", "query", "train", "infer", "derive", "redistribute"]
+VERSION = 1
+"""Of the format, the newest that this program reads."""
 Count = Annotated[int, Field(ge=0, le=MAX_SAFE_INTEGER)]
 Time = Annotated[int, Field(ge=0, le=MAX_SAFE_INTEGER)]
 """Unix seconds."""
@@ -37,6 +38,8 @@ Epsilon = Annotated[int, Field(ge=0, le=100_000_000)]
 Units = Annotated[int, Field(ge=0, le=MAX_SAFE_INTEGER)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Word = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")]
+Action = Word
+"""Something that can be done with an asset; any word, of which a program acts upon those that it knows."""
 _OWN_WORD = re.compile(r"[A-Za-z0-9_-]{1,40}")
 """What may be repeated of where something is wrong: keys, too, are what somebody wrote."""
 MAX_DOCUMENT_BYTES = 256 * 1024
@@ -171,7 +174,7 @@ class Terms(Later):
     type: Literal["terms"] = "terms"
     """Kind of document."""
     purposes: Annotated[tuple[Word, ...], Field(min_length=1, max_length=32)]
-    actions: Annotated[tuple[Action, ...], Field(min_length=1, max_length=6)]
+    actions: Annotated[tuple[Action, ...], Field(min_length=1, max_length=32)]
     not_before: Time = 0
     expires_at: Time
     max_uses: Annotated[int, Field(ge=1, le=MAX_SAFE_INTEGER)]
@@ -242,7 +245,8 @@ class Asset(Document):
     roles: ClassVar[tuple[str, ...]] = ("owner",)
     type: Literal["asset"] = "asset"
     """Kind of document."""
-    asset_kind: Literal["dataset", "model"]
+    asset_kind: Word
+    """What it is, such as `dataset` or `model`; any word."""
     name: Name
     description: Annotated[str, Field(max_length=4_000)] = ""
     owner: Account
@@ -353,20 +357,6 @@ class Receipt(Document):
         return self.grant
 
 
-ClaimKind = Literal[
-    "revocation",
-    "test_commitment",
-    "training_plan",
-    "training_start",
-    "training_round",
-    "test_opening",
-    "contribution",
-    "agreement",
-    "audit",
-    "release",
-]
-
-
 class Claim(Document):
     """A statement by one party about another document or a run."""
 
@@ -374,7 +364,8 @@ class Claim(Document):
     type: Literal["claim"] = "claim"
     """Kind of document."""
     issuer: Account
-    claim_kind: ClaimKind
+    claim_kind: Word
+    """What it says; any word."""
     about: Annotated[Hash, Field(alias="subject")]
     statement: dict[str, Any]
     issued_at: Time
@@ -397,11 +388,12 @@ def parse_document(value: Any) -> Document:
     """A document from plain JSON values of any origin.
 
     Raises:
-        InvalidDocument: naming the first field that is wrong.
+        InvalidDocument: naming the first field that is wrong. NewerFormat: it is of a later version.
     """
     data = canonical_bytes(value)
     if len(data) > MAX_DOCUMENT_BYTES:
         raise InvalidDocument(f"a document of {len(data)} bytes is over the limit of {MAX_DOCUMENT_BYTES}")
+    require_readable(value)
     try:
         # from JSON, because strict mode then takes arrays for tuples
         document = _ADAPTER.validate_json(data)
@@ -409,6 +401,29 @@ def parse_document(value: Any) -> Document:
         raise invalid(error) from None
     require_literal(document, data)
     return document
+
+
+def later_version(value: Any) -> int:
+    """The version of a document, or of the terms in it, where that is later than this program reads; else 0.
+
+    Whatever else is in it: fields of a later version are unknown, but for this one.
+    """
+    parts = (value, value.get("terms")) if isinstance(value, dict) else ()
+    said = (part.get("version") for part in parts if isinstance(part, dict))
+    return max((one for one in said if type(one) is int and one > VERSION), default=0)
+
+
+def require_readable(value: Any) -> None:
+    """Refuse a document of a later version as such, before anything else about it is said.
+
+    Raises:
+        NewerFormat.
+    """
+    if version := later_version(value):
+        raise NewerFormat(
+            f"a document is of version {version}, and this program reads version {VERSION}",
+            hint="Update Freehold: nothing is wrong with the document for that.",
+        )
 
 
 def require_literal(document: Document, data: bytes) -> None:

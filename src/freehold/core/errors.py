@@ -65,6 +65,13 @@ class InvalidDocument(InvalidInput):
     code = "document.invalid"
 
 
+class NewerFormat(InvalidDocument):
+    """A document or evidence is of a later version, or of a kind, that this program cannot judge; it may be good."""
+
+    code = "document.newer"
+    exit_code = 12
+
+
 class InvalidTable(InvalidInput):
     """A data table cannot be trained on; `fields` name the column, row or limit."""
 

@@ -16,6 +16,7 @@ from freehold.kernel.peers import Peers
 from freehold.kernel.reaching import TIMEOUT_SECONDS
 from freehold.kernel.rights.check import require_receipt_fits
 from freehold.kernel.store import Transaction
+from freehold.kernel.words import require_action
 
 BATCH = 200
 FLUSH_AT = 20
@@ -38,6 +39,7 @@ def read(node: Node, value: Any, grant: Grant) -> tuple[Envelope, Receipt]:
         raise InvalidDocument("a receipt was expected")
     if {signature.role for signature in envelope.signatures} != {"provider"}:
         raise InvalidDocument("a receipt comes signed by its provider alone", field="signatures")
+    require_action(receipt.action)
     node.check(envelope, partial=True)
     require_receipt_fits(receipt, grant)
     return envelope, receipt

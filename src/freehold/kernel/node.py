@@ -13,7 +13,7 @@ from freehold.chain import deployments
 from freehold.chain.client import Chain, ContractRef
 from freehold.chain.errors import ChainUnreachable, ContractReverted, RpcError
 from freehold.core.connection import Connection
-from freehold.core.documents import Asset, Claim, ClaimKind, Document, Grant, Party, Receipt
+from freehold.core.documents import Asset, Claim, Document, Grant, Party, Receipt
 from freehold.core.errors import FreeholdError, InvalidDocument, InvalidSignature, Unavailable
 from freehold.core.signing import Envelope, check, public_account, seal
 from freehold.core.typed_data import TEST_DOLLAR_DOMAIN, Domain
@@ -25,6 +25,7 @@ from freehold.kernel.keeping import purse
 from freehold.kernel.once import ONCE, Once
 from freehold.kernel.settings import Settings
 from freehold.kernel.store import Store, Transaction
+from freehold.kernel.words import claim_kinds
 from freehold.log.note import Signer
 from freehold.vault.blobs import Blobs
 from freehold.vault.keystore import Keys
@@ -317,8 +318,9 @@ class Node:
         """
         check(envelope, self.domain, contract=self.contract_accepts, partial=partial)
 
-    def claim(self, kind: ClaimKind, subject: str, statement: dict[str, object]) -> Envelope:
-        """A signed claim, not stored yet."""
+    def claim(self, kind: str, subject: str, statement: dict[str, object]) -> Envelope:
+        """A signed claim of a kind that a feature says, not stored yet."""
+        assert set(statement) == set(claim_kinds()[kind].fields), kind
         document = Claim(
             issuer=self.account, claim_kind=kind, about=subject, statement=statement, issued_at=self.now()
         )

@@ -22,8 +22,8 @@ class AssetKind:
     """A kind of thing that can be owned and licensed."""
 
     name: str
-    meaning: str
-    """A sentence."""
+    said: str
+    """What publishing it is, as the log shows it to people."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,10 @@ class ClaimKind:
     name: str
     about: str
     """What its subject is: a run, a model, a grant, a receipt, ..."""
+    said: str
+    """What it is, as the log shows it to people."""
     meaning: str
-    """A sentence, with its issuer as the subject."""
+    """By whom and what its statement says, for whoever reads one."""
     fields: tuple[str, ...]
     """Of its statement."""
     names: tuple[str, ...] = ()
@@ -49,7 +51,7 @@ class ActionWord:
 
     name: str
     done: str
-    """What a holder did, said of the thing as `it`: "trained on it"."""
+    """What a holder did, with `{}` where the thing is named: "trained on {}"."""
     pays: str = "owner"
     """Whom the price of a use reaches: `owner`, or the `pool` of the thing."""
     in_run: bool = False
@@ -85,15 +87,32 @@ def actions() -> Mapping[str, ActionWord]:
     return _every("ACTIONS")
 
 
+@cache
+def known() -> frozenset[str]:
+    """Every word that this program knows, under its heading: what evidence may call critical."""
+    kinds = {"asset_kind": asset_kinds(), "claim_kind": claim_kinds(), "action": actions()}
+    return frozenset(f"{heading}.{name}" for heading, words in kinds.items() for name in words)
+
+
 def unknown(document: Document) -> str:
-    """The heading and word for which this program does not know what a document means; empty where it does."""
+    """The word for which this program does not know what a document means, under its heading; empty where it does."""
     if isinstance(document, Asset) and document.asset_kind not in asset_kinds():
-        return f"asset_kind {document.asset_kind}"
+        return f"asset_kind.{document.asset_kind}"
     if isinstance(document, Claim) and document.claim_kind not in claim_kinds():
-        return f"claim_kind {document.claim_kind}"
+        return f"claim_kind.{document.claim_kind}"
     if isinstance(document, Receipt) and document.action not in actions():
-        return f"action {document.action}"
+        return f"action.{document.action}"
     return ""
+
+
+def require_kind(asset: Asset) -> None:
+    """An asset of a kind that this program knows, before a grant of it is asked for.
+
+    Raises:
+        InvalidInput.
+    """
+    if word := unknown(asset):
+        raise InvalidInput(f"{word} is nothing that this program knows how to use", hint="Update Freehold.")
 
 
 def require_action(word: str) -> str:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from freehold.kernel.words import ActionWord, AssetKind
 
-ASSET_KINDS = (AssetKind("dataset", "A table, published by its commitment."),)
+ASSET_KINDS = (AssetKind("dataset", "a dataset published"),)
 ACTIONS = (
-    ActionWord("read", "read it"),
-    ActionWord("query", "queried it"),
-    ActionWord("derive", "derived from it"),
-    ActionWord("redistribute", "passed it on"),
+    ActionWord("read", "read {}"),
+    ActionWord("query", "queried {}"),
+    ActionWord("redistribute", "passed {} on"),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
-from typing import Any, NoReturn, get_args
+from typing import Any, NoReturn
 
 from freehold.core.documents import Action, Asset, Terms
 from freehold.core.errors import Conflict, InvalidDocument, InvalidInput, NotFound, Unavailable
@@ -67,19 +67,6 @@ def ordered(node: Node, once_for: str) -> Ordered:
     """What a request was made for; nothing where it was made by hand."""
     found = everything().ask(node, WhatFor(once_for)) if once_for else []
     return next(filter(None, found), Ordered())
-
-
-def action(text: str) -> Action:
-    """One of the actions a grant can allow.
-
-    Raises:
-        InvalidInput.
-    """
-    actions: tuple[Action, ...] = get_args(Action)
-    for known in actions:
-        if known == text:
-            return known
-    raise InvalidInput(f"{text[:40]!r} is not an action", hint=f"Actions are: {', '.join(actions)}.")
 
 
 def settled(host: Host, once_for: str) -> None:

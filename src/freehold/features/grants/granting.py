@@ -35,6 +35,7 @@ from freehold.kernel.rights.standing import (
     revocations,
     revoked_among,
 )
+from freehold.kernel.words import require_kind
 
 PAGE = 100
 """Grants of a list, where nothing else is said."""
@@ -109,6 +110,7 @@ def obtain(
         NotEnoughDollars; NotAllowed from the owner; PeerUnreachable. Where the owner decides by hand:
         GrantWaiting, GrantCountered, GrantRefused; nothing is paid then.
     """
+    require_kind(asset)
     # one at a time: taking up an offer by hand and a waiting job may meet over the same wish
     with node.exclusive(f"obtain:{asset.id}"):
         key, wish = asking.remembered(

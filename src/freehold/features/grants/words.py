@@ -5,5 +5,11 @@ from __future__ import annotations
 from freehold.kernel.words import ClaimKind
 
 CLAIM_KINDS = (
-    ClaimKind("revocation", "grant", "Took back a grant: its bit is set in Revocations.", ("index",)),
+    ClaimKind(
+        "revocation",
+        "grant",
+        "access taken back",
+        "by its issuer: `{index}`: the bit set in Revocations",
+        fields=("index",),
+    ),
 )

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from freehold.kernel.words import ActionWord, AssetKind, ClaimKind
 
-ASSET_KINDS = (AssetKind("model", "What training made, sold by the answer."),)
-ACTIONS = (ActionWord("infer", "asked it for an answer", pays="pool"),)
+ASSET_KINDS = (AssetKind("model", "a model published"),)
+ACTIONS = (ActionWord("derive", "derived something from {}"),)
 CLAIM_KINDS = (
     ClaimKind(
         "release",
-        "model",
-        "Released a model: the split of what it earns, who agreed to it and who was silent.",
-        ("run", "pool", "split_root", "shares", "agreements", "silent", "earlier"),
+        "model asset",
+        "a model released",
+        "`{run, pool, split_root, shares: [{account, shares}], agreements: [claim ids], silent: [accounts],"
+        " earlier: [runs that the grants list]}`",
+        fields=("run", "pool", "split_root", "shares", "agreements", "silent", "earlier"),
         names=("agreements",),
     ),
 )

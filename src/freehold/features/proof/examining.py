@@ -78,7 +78,8 @@ def examine(host: Host, receipt_id: str, tell: Callable[[Finding], None]) -> Bun
         return None
     tell(Finding("evidence.gathered", "good", f"{len(bundle.files)} files from everybody who took part"))
     for check in report.checks:
-        tell(Finding(check.name, "good" if check.ok else "bad", check.detail, check.file))
+        outcome: Outcome = "good" if check.ok else "open" if check.is_newer else "bad"
+        tell(Finding(check.name, outcome, check.detail, check.file))
     if report.verdict == "no_lineage":
         tell(Finding("model.lineage", "bad", NO_LINEAGE))
     return bundle

@@ -8,16 +8,7 @@ from freehold.kernel.node import Node
 from freehold.kernel.uses import Use
 from freehold.kernel.web.people import name_of, thing_name
 from freehold.kernel.web.words import money, named
-
-ACTIONS = {
-    "train": "trained on it",
-    "infer": "asked it for an answer",
-    "read": "read it",
-    "query": "queried it",
-    "derive": "derived from it",
-    "redistribute": "passed it on",
-}
-_DONE = {"read": "read", "query": "queried", "derive": "derived something from", "redistribute": "passed on"}
+from freehold.kernel.words import actions
 
 
 def sentence(node: Node, use: Use) -> Markup:
@@ -34,8 +25,11 @@ def _act(use: Use, what: Markup) -> Markup:
         return Markup("compared the rows of {} with those of others, under noise").format(what)
     if use.action == "train" and use.round is not None:
         return Markup("trained round {} on {}").format(use.round, what)
-    if use.action == "train":
-        return Markup("trained on {}").format(what)
-    if use.action == "infer":
-        return Markup("asked {} for an answer").format(what)
-    return Markup("{} {}").format(_DONE.get(use.action, "used"), what)
+    before, _, after = done(use.action).partition("{}")
+    return Markup("{}{}{}").format(before, what, after)
+
+
+def done(action: str) -> str:
+    """What an action is, with `{}` for the thing; one that no feature says, by its own word."""
+    known = actions().get(action)
+    return known.done if known else f"used {{}} in a way unknown to this program ({action})"

@@ -35,6 +35,7 @@ TITLES = {
     "documents.parties": "Every party is known",
     "documents.signatures": "Every signature is genuine",
     "documents.subject": "It is about this receipt",
+    "documents.unknown": "Some documents count for nothing here",
     "chain.contracts": "The right contracts",
     "chain.state": "The chain's state is proven",
     "chain.id": "It is the chain of this node",

@@ -1,41 +1,71 @@
-"""Words that training adds to documents."""
+"""Words that training adds to documents, in the order of a run."""
 
 from __future__ import annotations
 
 from freehold.kernel.words import ActionWord, ClaimKind
 
-ACTIONS = (ActionWord("train", "trained on it", in_run=True),)
+ACTIONS = (ActionWord("train", "trained on {}", in_run=True),)
 CLAIM_KINDS = (
     ClaimKind(
         "test_commitment",
-        "commitment",
-        "Fixed the test table before training, by its commitment.",
-        ("commitment", "rows", "positives", "columns", "label"),
+        "the commitment",
+        "a test table fixed",
+        "by who keeps the test: `{commitment, rows, positives, columns, label}`",
+        fields=("commitment", "rows", "positives", "columns", "label"),
     ),
-    ClaimKind("training_plan", "run", "Planned a run; the hash of the plan is the run's id.", ("plan",)),
-    ClaimKind("training_start", "run", "Started a run, naming who agreed to it.", ("start",)),
+    ClaimKind(
+        "training_plan",
+        "run",
+        "a training plan",
+        "`{plan}`: `training.rules.record.RunPlan.to_json()`; its hash is the run id. Then"
+        " `Timestamps.stamp(run)`, then the builder anchors its log",
+        fields=("plan",),
+    ),
+    ClaimKind(
+        "training_start",
+        "run",
+        "a training started",
+        "`{start: {grants: {owner: grant id}}}`: who agreed",
+        fields=("start",),
+    ),
     ClaimKind(
         "training_round",
         "run",
-        "Fixed what owners committed to in a round, before any update was revealed.",
-        ("number", "start", "previous", "missing", "commitments", "absent"),
+        "a round of training",
+        "`record.round_statement`: `{number, start, previous, missing, commitments: {owner: hash}, absent: {owner:"
+        " code}}`; signed once owners committed and before any reveals. `previous` is the hash of the model before"
+        " the round, `missing` who did not reveal in the round before",
+        fields=("number", "start", "previous", "missing", "commitments", "absent"),
     ),
     ClaimKind(
-        "test_opening", "run", "Opened the test table after training.", ("commitment", "salt", "model")
+        "test_opening",
+        "run",
+        "a test table opened",
+        "by who keeps the test: `{commitment, salt, model}`",
+        fields=("commitment", "salt", "model"),
     ),
     ClaimKind(
         "contribution",
         "run",
-        "Said what each owner's data was worth to the model.",
-        ("accounts", "values", "errors", "shares_bps", "scores", "model", "missing"),
+        "contributions measured",
+        "`{accounts, values, errors, shares_bps, scores}` as `record.value` gives them, `model` (its hash),"
+        " `missing` of the last round",
+        fields=("accounts", "values", "errors", "shares_bps", "scores", "model", "missing"),
     ),
     ClaimKind(
         "agreement",
         "run",
-        "Computed the contribution again and found the same.",
-        ("contribution",),
+        "an owner's agreement",
+        "by an owner that recomputed it: `{contribution: claim id}`",
+        fields=("contribution",),
         names=("contribution",),
         stands_alone=True,
     ),
-    ClaimKind("audit", "run", "Judged an owner's table and noise.", ("owner", "holds", "detail")),
+    ClaimKind(
+        "audit",
+        "run",
+        "a judge's finding",
+        "by the plan's judge: `{owner, holds, detail}`",
+        fields=("owner", "holds", "detail"),
+    ),
 )

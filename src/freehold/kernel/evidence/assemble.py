@@ -52,6 +52,7 @@ def assemble(
     contracts: Mapping[str, str],
     key: bytes,
     issued_at: int,
+    critical: tuple[str, ...] = (),
 ) -> Bundle:
     """The bundle about one receipt or one released model, its manifest signed with `key`.
 
@@ -68,7 +69,9 @@ def assemble(
     made |= {f"logs/{log.account}.json": canonical_bytes(log.to_json()) for log in logs}
     made |= {path: canonical_bytes(value) for path, value in files.items()}
     made["chain.json"] = canonical_bytes(chain_proof)
-    return sign_files(made, subject, chain_id=chain_id, contracts=contracts, key=key, issued_at=issued_at)
+    return sign_files(
+        made, subject, chain_id=chain_id, contracts=contracts, key=key, issued_at=issued_at, critical=critical
+    )
 
 
 def sign_files(
@@ -79,6 +82,7 @@ def sign_files(
     contracts: Mapping[str, str],
     key: bytes,
     issued_at: int,
+    critical: tuple[str, ...] = (),
 ) -> Bundle:
     """`files` under a manifest signed by a side of the receipt, or by the owner of the model."""
     issuer = account_of(key)
@@ -88,7 +92,9 @@ def sign_files(
             hint="Run this on the node of one of them.",
             account=issuer,
         )
-    statement = Statement(chain_id=chain_id, contracts=dict(contracts), files=file_hashes(files))
+    statement = Statement(
+        chain_id=chain_id, contracts=dict(contracts), files=file_hashes(files), critical=critical
+    )
     manifest = Manifest(issuer=issuer, about=subject.id, statement=statement, issued_at=issued_at)
     return Bundle(files | {PATH: seal(manifest, key, manifest.domain()).to_bytes()})
 

@@ -122,6 +122,7 @@ def _assemble(
         contracts=contracts,
         key=node.keys.account_key,
         issued_at=node.now(),
+        critical=collected.critical,
     )
 
 

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
 from typing_extensions import override
 
 from freehold.core.canonical import canonical_bytes
-from freehold.core.documents import Count, Document, Time, Value, invalid, require_literal
+from freehold.core.documents import Count, Document, Time, Value, Word, invalid, require_literal
 from freehold.core.errors import InvalidDocument
 from freehold.core.ids import Account, Hash, sha256_hex
 from freehold.core.signing import Envelope, Signature
@@ -28,12 +35,22 @@ class Statement(Value):
     """Address by contract name; at least `CONTRACTS`."""
     files: dict[str, Hash]
     """SHA-256 of every file but the manifest, by path."""
+    critical: Annotated[tuple[Word, ...], Field(max_length=32)] = ()
+    """What a verifier must know to say anything of this evidence: `claim_kind.release`, `part.training`. Left out of
+    what is signed where there is none."""
 
     @model_validator(mode="after")
     def _complete(self) -> Statement:
         if missing := set(CONTRACTS) - set(self.contracts):
             raise ValueError(f"no address of {', '.join(sorted(missing))}")
+        if list(self.critical) != sorted(set(self.critical)):
+            raise ValueError("critical must be sorted and without repeats")
         return self
+
+    @model_serializer(mode="wrap")
+    def _without_silent(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values: dict[str, Any] = handler(self)
+        return values if self.critical else {name: one for name, one in values.items() if name != "critical"}
 
 
 class Manifest(Document):

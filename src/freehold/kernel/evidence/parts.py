@@ -55,12 +55,20 @@ class Collected:
     """Accounts that may be away."""
     pools: tuple[str, ...]
     """Revenue pools whose split is proven."""
+    critical: tuple[str, ...] = ()
+    """Words without which a verifier must say nothing of it; any part but `training`, which all of them know."""
 
 
 @cache
 def parts() -> tuple[Part, ...]:
     """Of all features."""
     return tuple(part for _, part in installed.said("checks", "EVIDENCE"))
+
+
+@cache
+def names() -> frozenset[str]:
+    """Of all parts, as evidence may call them critical: `part.training`."""
+    return frozenset(f"part.{feature}" for feature, _ in installed.said("checks", "EVIDENCE"))
 
 
 def part_about(asset: Asset) -> Part | None:

@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from freehold.core.documents import Asset, Receipt
-from freehold.core.errors import Conflict, InvalidInput, NoLineage, NotAllowed, VerificationFailed
+from freehold.core.errors import (
+    Conflict,
+    InvalidInput,
+    NewerFormat,
+    NoLineage,
+    NotAllowed,
+    VerificationFailed,
+)
 from freehold.kernel import listed
 from freehold.kernel.evidence.bundle import Bundle
 from freehold.kernel.evidence.collecting import gathered, require_possible
@@ -84,9 +91,12 @@ def require(report: Report) -> None:
     """Raise for a report that is not ok.
 
     Raises:
-        VerificationFailed: naming the first check that failed. NoLineage.
+        VerificationFailed: naming the first check that failed. NoLineage. NewerFormat: this program cannot tell.
     """
     for item in report.checks:
+        if item.is_newer:
+            hint = "Update Freehold: nothing is wrong with the evidence for that."
+            raise NewerFormat(f"{item.file} {item.detail}", hint=hint, check=item.name, file=item.file)
         if not item.ok:
             raise VerificationFailed(f"{item.file} {item.detail}", check=item.name, file=item.file)
     if report.verdict == "no_lineage":

@@ -8,8 +8,9 @@ from typing import Any, TypeVar
 
 from freehold.core.canonical import canonical_bytes
 from freehold.core.documents import Asset, Claim, Document, Grant, Party, Receipt
-from freehold.core.errors import FreeholdError, VerificationFailed
+from freehold.core.errors import FreeholdError, NewerFormat, VerificationFailed
 from freehold.core.signing import Envelope
+from freehold.kernel import words
 from freehold.kernel.evidence.bundle import Bundle
 from freehold.kernel.evidence.manifest import Manifest
 
@@ -27,6 +28,13 @@ class Broken(VerificationFailed):
         self.file = file
 
 
+class Newer(Broken):
+    """A file is of a later version, or about a kind that this program does not know: it may be good all the same."""
+
+    code = "evidence.newer"
+    exit_code = NewerFormat.exit_code
+
+
 @dataclass
 class Evidence:
     """A bundle and what is known about it so far."""
@@ -37,6 +45,8 @@ class Evidence:
     manifest: Manifest = field(init=False)
     documents: dict[str, Envelope] = field(init=False, default_factory=dict)
     """By id, in the order of their files."""
+    unknown: dict[str, str] = field(init=False, default_factory=dict)
+    """Id -> word, of those that mean something this program does not know: nothing is concluded from them."""
     parties: dict[str, Party] = field(init=False, default_factory=dict)
     """By account."""
     subject: Receipt | Asset = field(init=False)
@@ -82,16 +92,24 @@ class Evidence:
             raise Broken(path, f"holds {document_id[:10]}, which is here already")
         self.documents[document_id] = envelope
         self.places[document_id] = path
+        if word := words.unknown(envelope.document):
+            self.unknown[document_id] = word
 
     def place(self, document: Document) -> str:
         """The file that holds a document."""
         return self.places[document.id]
 
     def of_type(self, kind: type[D]) -> Iterator[D]:
-        """Documents of one type, each one's file becoming the one looked at."""
-        for envelope in self.documents.values():
-            if isinstance(envelope.document, kind):
-                self.file = self.place(envelope.document)
+        """Documents of one type whose meaning is known, each one's file becoming the one looked at."""
+        for document in self.known():
+            if isinstance(document, kind):
+                yield document
+
+    def known(self) -> Iterator[Document]:
+        """Documents whose meaning is known, each one's file becoming the one looked at."""
+        for document_id, envelope in self.documents.items():
+            if document_id not in self.unknown:
+                self.file = self.places[document_id]
                 yield envelope.document
 
     def get(self, document_id: str, kind: type[D], named_by: Document) -> D:

@@ -17,7 +17,7 @@ from freehold.kernel.evidence.bundle import Bundle
 from freehold.kernel.evidence.checks import chain as chain_checks
 from freehold.kernel.evidence.checks import documents, logs, manifest, rights, times
 from freehold.kernel.evidence.parts import Part, Step, part_about, parts
-from freehold.kernel.evidence.reading import Broken, Evidence
+from freehold.kernel.evidence.reading import Broken, Evidence, Newer
 
 _FOUNDATIONS = ("manifest", "documents", "chain")
 _NEEDS = {"times": "logs", "revocation": "logs"}
@@ -56,14 +56,17 @@ class Check:
     """The file that broke it; empty when it holds."""
     detail: str
     """A plain sentence."""
+    is_newer: bool = False
+    """Whether it does not hold for being later than this program, which cannot tell more."""
 
 
-Verdict = Literal["holds", "no_lineage", "fails"]
+Verdict = Literal["holds", "no_lineage", "newer", "fails"]
 NO_LINEAGE = "the answers hold, but nothing shows where the model came from"
 """What is said of evidence whose model names no run: all that is shown is true, and it shows no training."""
 SAID: dict[str, str] = {
     "holds": "the evidence holds",
     "no_lineage": NO_LINEAGE,
+    "newer": "this program is too old to tell: a later one may",
     "fails": "the evidence does NOT hold",
 }
 """Each verdict in words."""
@@ -113,6 +116,8 @@ def verify(
     for name, step in _STEPS:
         if not checking.look(name, step, _NEEDS):
             break
+        if name == "documents.subject" and evidence.unknown:
+            checking.look("documents.unknown", documents.left_out, {})
         if name == "chain.state" and not checking.trust(trusted, chain, must_be_final=must_be_final):
             break
     part = _origin(evidence) if checking.reached else None
@@ -123,7 +128,15 @@ def verify(
             checking.look(*one.absent, {})
     broken = checking.broken
     is_read = not broken & {"manifest", "documents"}
-    verdict: Verdict = "fails" if broken else "no_lineage" if part is None else "holds"
+    verdict: Verdict = (
+        "newer"
+        if checking.checks[-1].is_newer
+        else "fails"
+        if broken
+        else "no_lineage"
+        if part is None
+        else "holds"
+    )
     return Report(
         verdict,
         tuple(checking.checks),
@@ -172,7 +185,8 @@ def _run(name: str, step: Callable[[Evidence], str], evidence: Evidence) -> Chec
     try:
         return Check(name, ok=True, file="", detail=step(evidence))
     except Broken as error:
-        return Check(name, ok=False, file=error.file, detail=error.message)
+        newer = isinstance(error, Newer)
+        return Check(name, ok=False, file=error.file, detail=error.message, is_newer=newer)
     except Unavailable:
         raise
     except (FreeholdError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:

@@ -251,8 +251,9 @@ class Verification(Shape):
 
     ok: bool
     """The verdict is `holds`."""
-    verdict: Literal["holds", "no_lineage", "fails"]
-    """Given that the block hash is right. `no_lineage`: what is shown holds, and nothing shows where the model came from."""
+    verdict: Literal["holds", "no_lineage", "newer", "fails"]
+    """Given that the block hash is right. `no_lineage`: what is shown holds, and nothing shows where the model came from.
+    `newer`: this program is too old to tell."""
     checks: list[EvidenceCheck]
     """In order; a group that needs a broken one is left out."""
     chain_id: int

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from freehold.core.errors import InvalidInput, NoLineage, VerificationFailed
+from freehold.core.errors import InvalidInput, NewerFormat, NoLineage, VerificationFailed
 from freehold.kernel.cli.options import Json
 from freehold.kernel.cli.output import emit, plain
 
@@ -32,8 +32,8 @@ def verify(
     """Check evidence, offline.
 
     Needs no node and trusts none. Exits with 9 when the evidence does not hold, with 11 when what it shows holds
-    and nothing shows where the model came from. Everything hangs on the hash of one block: compare it with
-    --rpc-url or --block-hash.
+    and nothing shows where the model came from, with 12 when it is later than this program can judge. Everything
+    hangs on the hash of one block: compare it with --rpc-url or --block-hash.
     """
     from freehold.kernel.evidence.bundle import Bundle  # noqa: PLC0415
     from freehold.kernel.evidence.verify import verify as check  # noqa: PLC0415
@@ -59,16 +59,16 @@ def verify(
         "trusted_by": report.trusted_by,
     }
     emit(value, lambda: _report(value), as_json=as_json)
-    if report.verdict == "no_lineage":
-        raise typer.Exit(NoLineage.exit_code)
     if not report.ok:
-        raise typer.Exit(VerificationFailed.exit_code)
+        refused = {"no_lineage": NoLineage, "newer": NewerFormat}.get(report.verdict, VerificationFailed)
+        raise typer.Exit(refused.exit_code)
 
 
 def _report(value: dict[str, Any]) -> Iterable[Any]:
     from freehold.kernel.evidence.verify import SAID  # noqa: PLC0415
 
+    failed = "NEWER " if value["verdict"] == "newer" else "FAILED"
     for check in value["checks"]:
         where = f"{check['file']}: " if check["file"] else ""
-        yield f"{'ok    ' if check['ok'] else 'FAILED'}  {check['name']:<22} {plain(where + check['detail'], most=400)}"
+        yield f"{'ok    ' if check['ok'] else failed}  {check['name']:<22} {plain(where + check['detail'], most=400)}"
     yield SAID[value["verdict"]]

@@ -9,13 +9,14 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from freehold.features.data import finding
-from freehold.features.grants import asking, granting
+from freehold.features.grants import granting
 from freehold.features.grants.asking import GrantCountered, GrantWaiting
 from freehold.features.identity import peers
 from freehold.kernel import listed
 from freehold.kernel.host import Host
 from freehold.kernel.http.gate import Unauthorised
 from freehold.kernel.shape import said
+from freehold.kernel.words import require_action
 from freehold.shell.answers import market
 from freehold.shell.http import consents, publications
 
@@ -103,7 +104,7 @@ def _grant_routes(routes: APIRouter, host: Host) -> None:
                 node,
                 host.peers,
                 asset,
-                asking.action(body.action),
+                require_action(body.action),
                 purpose=body.purpose,
                 max_uses=body.max_uses,
                 spend_cap_units=body.spend_cap_units,

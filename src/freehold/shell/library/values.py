@@ -205,7 +205,8 @@ class Verification(Shown):
     ok: bool
     """The verdict is "holds"."""
     verdict: str
-    """"holds", "no_lineage" (what is shown holds, and nothing shows where the model came from) or "fails"."""
+    """"holds", "no_lineage" (what is shown holds, and nothing shows where the model came from), "newer" (than this
+    program can judge) or "fails"."""
     chain_id: int
     """On which the block must be."""
     block_hash: str

@@ -8,6 +8,7 @@ from freehold.features.data import finding
 from freehold.features.identity import peers
 from freehold.kernel import listed
 from freehold.kernel.web.visit import Visit, acts, shows
+from freehold.kernel.words import asset_kinds
 
 MOST = 100
 
@@ -19,7 +20,9 @@ def overview(visit: Visit) -> Response:
     return visit.show(
         "market.html",
         text=text,
-        rows=[finding.describe(node, asset) for asset in found],
+        rows=[
+            {**finding.describe(node, asset), "known": asset.asset_kind in asset_kinds()} for asset in found
+        ],
         more=listed.count_assets(node, text=text, others=True, valid_at=node.now()) - len(found),
         peers=peers.known(node),
     )

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from freehold.core.errors import FreeholdError, Unavailable
 from freehold.features.proof.sentences import sentence
-from freehold.kernel import logbook, uses
+from freehold.kernel import logbook, uses, words
 from freehold.kernel.node import Node
 from freehold.kernel.web.anchoring import fee
 from freehold.kernel.web.visit import Visit, acts, shows
@@ -22,15 +22,6 @@ KINDS = {
     "grant": "access given or obtained",
     "receipt": "a use",
     "claim": "a statement",
-    "revocation": "access taken back",
-    "test_commitment": "a test table fixed",
-    "training_plan": "a training plan",
-    "training_round": "a round of training",
-    "test_opening": "a test table opened",
-    "contribution": "contributions measured",
-    "release": "a model released",
-    "dataset": "a dataset published",
-    "model": "a model published",
 }
 
 
@@ -63,10 +54,17 @@ def _head(node: Node) -> dict[str, int] | None:
 def _entry(node: Node, row: dict[str, Any]) -> dict[str, Any]:
     links = {"receipt": "/uses/{}", "dataset": "/data/{}", "model": "/models/{}"}
     pattern = links.get(row["kind"] if row["type"] == "asset" else row["type"], "")
-    said: str | None = KINDS.get(row["kind"]) if row["type"] in ("claim", "asset") else None
     use = uses.one(node, row["id"]) if row["type"] == "receipt" else None
-    words = sentence(node, use) if use else (said or KINDS.get(row["type"], row["type"])).capitalize()
-    return {**row, "said": words, "link": pattern.format(row["id"])}
+    said = sentence(node, use) if use else _said(row["type"], row["kind"])
+    return {**row, "said": said, "link": pattern.format(row["id"])}
+
+
+def _said(type_: str, kind: str) -> str:
+    said = KINDS.get(type_, type_).capitalize()
+    if type_ not in ("asset", "claim"):
+        return said
+    known = words.asset_kinds().get(kind) if type_ == "asset" else words.claim_kinds().get(kind)
+    return known.said.capitalize() if known else f"{said} of a kind unknown to this program: {kind}"
 
 
 def check(visit: Visit) -> Response:

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 
 from freehold.core.errors import Unavailable
-from freehold.features.proof.sentences import ACTIONS, sentence
+from freehold.features.proof.sentences import done, sentence
 from freehold.kernel import logbook, uses
 from freehold.kernel.node import Node
 from freehold.kernel.uses import Filter, Use
@@ -38,7 +38,7 @@ def overview(visit: Visit) -> Response:
         chosen=chosen,
         things=_named(uses.choices(node, "asset"), lambda value: thing_name(node, value)),
         people=_named(_parties(node), lambda value: name_of(node, value)),
-        actions=[(one, ACTIONS[one]) for one in uses.choices(node, "action") if one in ACTIONS],
+        actions=[(one, done(one).replace("{}", "it", 1)) for one in uses.choices(node, "action")],
         periods=PERIODS,
     )
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from freehold.core.documents import Asset, Party, Receipt, Terms
+from freehold.core.documents import VERSION, Asset, Grant, Party, Receipt, Terms, later_version
 from freehold.core.errors import FreeholdError
 from freehold.core.signing import Envelope, check, parse_envelope, public_account
+from freehold.kernel.evidence.checks.manifest import plain_words
 from freehold.kernel.evidence.manifest import PATH
 from freehold.kernel.evidence.parts import parts
-from freehold.kernel.evidence.reading import Broken, Evidence, path_of
+from freehold.kernel.evidence.reading import Broken, Evidence, Newer, path_of
 
 
 def ids(evidence: Evidence) -> str:
     """Each file in documents/ holds one well-formed document whose hash is its name; rounds hold the others."""
+    _require_readable(evidence)
     for path in sorted(evidence.bundle.files):
         if not path.startswith("documents/"):
             continue
@@ -27,6 +29,18 @@ def ids(evidence: Evidence) -> str:
             if path in evidence.bundle.files:
                 read(evidence, evidence.json(path))
     return f"{alone} documents, each under its own hash, and {len(evidence.documents) - alone} in rounds"
+
+
+def _require_readable(evidence: Evidence) -> None:
+    """No document, wherever it stands, is of a later version: before anything else about any of them is said."""
+    inside = {path: find for part in parts() for path, find in part.envelopes.items()}
+    for path in sorted(evidence.bundle.files):
+        if path.startswith("documents/") or path in inside:
+            value = evidence.json(path)
+            for shown in inside[path](value) if path in inside else [value]:
+                version = later_version(shown.get("document") if isinstance(shown, dict) else None)
+                if version:
+                    raise Newer(path, f"is of version {version}, and this program reads version {VERSION}")
 
 
 def envelope(path: str, value: Any) -> Envelope:
@@ -74,13 +88,31 @@ def subject(evidence: Evidence) -> str:
     envelope = evidence.documents.get(manifest.about)
     evidence.file = PATH
     document = None if envelope is None else envelope.document
-    if isinstance(document, Asset) and document.asset_kind != "model":
+    if isinstance(document, Asset) and document.asset_kind != "model" and document.id not in evidence.unknown:
         raise Broken(PATH, "is about an asset that is no model")
     if not isinstance(document, Receipt | Asset):
         raise Broken(PATH, "is about a receipt or model that is not here")
     if manifest.issuer not in document.signers().values():
         raise Broken(PATH, "is signed by nobody who may show its subject")
     evidence.subject = document
+    for name in (document.id, _used(evidence, document)):
+        if name in evidence.unknown:
+            unknown = evidence.unknown[name]
+            raise Newer(evidence.places[name], f"is of a kind that this program does not know: {unknown}")
     return (
         f"{'model' if isinstance(document, Asset) else 'receipt'} {document.id[:10]}, shown by one of its own"
     )
+
+
+def _used(evidence: Evidence, subject: Receipt | Asset) -> str:
+    """Id of the asset that it is about, where that is named."""
+    if isinstance(subject, Asset):
+        return subject.id
+    grant = evidence.documents.get(subject.grant)
+    return grant.document.asset if grant is not None and isinstance(grant.document, Grant) else ""
+
+
+def left_out(evidence: Evidence) -> str:
+    """Documents of which nothing is said: what they mean, this program does not know."""
+    kinds = plain_words(sorted(set(evidence.unknown.values())))
+    return f"{len(evidence.unknown)} documents are of kinds unknown to this program and count for nothing: {kinds}"

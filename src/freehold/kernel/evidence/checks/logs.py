@@ -10,6 +10,7 @@ from freehold.core.errors import FreeholdError
 from freehold.kernel.evidence.assemble import log_entry
 from freehold.kernel.evidence.reading import Broken, Evidence, log_path
 from freehold.kernel.evidence.state import anchor_slots
+from freehold.kernel.words import claim_kinds
 from freehold.log.checkpoint import Checkpoint
 from freehold.log.note import ED25519, VerifierKey, open_note
 from freehold.log.tree import leaf_hash, verify_inclusion
@@ -105,7 +106,7 @@ def order(evidence: Evidence) -> str:
     and its agreement stands by its signature.
     """
     for claim in evidence.of_type(Claim):
-        if claim.claim_kind != "agreement" or claim.issuer in evidence.logs:
+        if not claim_kinds()[claim.claim_kind].stands_alone or claim.issuer in evidence.logs:
             _require(evidence, claim, claim.issuer)
     for grant in evidence.of_type(Grant):
         _require(evidence, grant, evidence.keeper(grant))

@@ -7,6 +7,7 @@ from freehold.core.errors import NotAllowed
 from freehold.core.terms import price_of, require_within, rows_charged
 from freehold.kernel.evidence.reading import Broken, Evidence, same
 from freehold.kernel.evidence.state import is_sold, pool_id, purchase_slot, revocation_slot
+from freehold.kernel.words import actions
 
 
 def grants(evidence: Evidence) -> str:
@@ -65,8 +66,8 @@ def receipts(evidence: Evidence) -> str:
 
 
 def _is_in_its_run(receipt: Receipt, grant: Grant) -> bool:
-    """A grant for a run allows training in that run and nothing else; one without a run, no training."""
-    if receipt.action == "train":
+    """A grant for a run allows uses of runs, in that run, and nothing else; one without a run, none of those."""
+    if actions()[receipt.action].in_run:
         return grant.run is not None and receipt.evidence.get("run") == grant.run
     return grant.run is None
 
@@ -83,7 +84,8 @@ def money(evidence: Evidence) -> str:
         if not 1 <= rows <= grant.terms.rows_per_call:
             raise Broken(evidence.place(receipt), "does not say how many rows it charges, or too many")
         price = price_of(grant.terms, rows) if grant.terms.price_per == "use" else 0
-        payee = pool_id(grant.issuer, grant.asset) if receipt.action == "infer" else grant.issuer
+        is_pooled = actions()[receipt.action].pays == "pool"
+        payee = pool_id(grant.issuer, grant.asset) if is_pooled else grant.issuer
         moved: dict[str, int] = {}
         for line in receipt.money:
             moved[line.account] = moved.get(line.account, 0) + line.delta_units

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from freehold.core.documents import Asset, Claim, Document, Grant, Party, Receipt
 from freehold.kernel.evidence.reading import Broken, Evidence
 from freehold.kernel.evidence.state import anchor_slots, is_sold, purchase_slot
+from freehold.kernel.words import claim_kinds
 
 CLOCK_TOLERANCE_SECONDS = 600
 """How far two clocks, one of them perhaps the chain's, may be apart."""
@@ -28,9 +29,8 @@ def anchored(evidence: Evidence) -> str:
     latest = {
         account: evidence.word("LogAnchors", anchor_slots(account)[1]) >> 64 for account in evidence.logs
     }
-    for envelope in evidence.documents.values():
-        document, place = envelope.document, evidence.place(envelope.document)
-        evidence.file = place
+    for document in evidence.known():
+        place = evidence.file
         logs = [account for account, shown in evidence.logs.items() if document.id in shown]
         limit = min([evidence.block_time, *(latest[account] for account in logs)])
         if of(document) > limit + CLOCK_TOLERANCE_SECONDS:
@@ -44,15 +44,13 @@ def order(evidence: Evidence) -> str:
         newest = 0
         for document_id in sorted(shown, key=shown.__getitem__):
             document = evidence.documents[document_id].document
-            if next(iter(document.signers().values())) != account:
-                # somebody else's, which may have arrived late
+            if document_id in evidence.unknown or next(iter(document.signers().values())) != account:
+                # of an unknown kind, or somebody else's, which may have arrived late
                 continue
             if of(document) + CLOCK_TOLERANCE_SECONDS < newest:
                 raise Broken(evidence.place(document), "is dated before what its log holds earlier")
             newest = max(newest, of(document))
-    for envelope in evidence.documents.values():
-        document = envelope.document
-        evidence.file = evidence.place(document)
+    for document in evidence.known():
         if isinstance(document, Grant) and is_sold(document):
             bought = _bought_at(evidence, document)
             if bought and of(document) > bought + CLOCK_TOLERANCE_SECONDS:
@@ -103,10 +101,6 @@ def _bought_at(evidence: Evidence, grant: Grant) -> int:
 
 
 def _stated(claim: Claim) -> list[str]:
-    """Documents that an agreement or a release goes back to."""
-    if claim.claim_kind == "agreement":
-        return [str(claim.statement.get("contribution"))]
-    if claim.claim_kind == "release":
-        agreements = claim.statement.get("agreements")
-        return [str(one) for one in agreements] if isinstance(agreements, list) else []
-    return []
+    """Documents that a claim goes back to, an agreement or a release."""
+    found = (claim.statement.get(name) for name in claim_kinds()[claim.claim_kind].names)
+    return [str(one) for said in found for one in (said if isinstance(said, list) else [said])]
