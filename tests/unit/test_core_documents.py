@@ -82,7 +82,7 @@ def test_the_id_is_the_hash_of_the_canonical_bytes_and_survives_a_round_trip():
     [
         ({"owner": "0x12"}, "owner"),
         ({"owner": ACCOUNT.upper()}, "owner"),
-        ({"asset_kind": "song"}, "asset_kind"),
+        ({"asset_kind": "Song"}, "asset_kind"),
         ({"created_at": 1.5}, None),
         ({"created_at": "5"}, "created_at"),
         ({"extra": 1}, "extra"),
