@@ -12,7 +12,7 @@ import struct
 import sys
 from base64 import b64decode, b64encode
 from hashlib import sha256
-from itertools import combinations, pairwise
+from itertools import accumulate, combinations, pairwise
 from math import exp, isqrt, log, log1p
 from operator import eq, ge, le, mul
 from pathlib import Path
@@ -55,11 +55,11 @@ NO_LINEAGE = "the answers hold, but nothing shows where the model came from"
 # the form of documents: a pattern for text, bounds for a number, [form, most] for a list, None-able, an object
 HASH, ACCOUNT, WORD, COUNT = "0x[0-9a-f]{64}", "0x[0-9a-f]{40}", "[a-z0-9][a-z0-9_.-]{0,63}", (0, 2**53 - 1)
 POSITIVE, EPSILON, BPS, HEX = (1, 2**53 - 1), (0, 10**8), (0, 10**4), "0x(?:[0-9a-f]{2})*"
-# words that mean something here; of a document with another one nothing is concluded
-KNOWN = {"action": "read query train infer derive redistribute", "asset_kind": "dataset model"}
-KNOWN["claim_kind"] = "revocation test_commitment training_plan training_start training_round test_opening "
-KNOWN["claim_kind"] += "contribution agreement audit release"
-KNOWN = {f"{field}.{word}" for field, words in KNOWN.items() for word in words.split()}
+KINDS = {"asset": "asset_kind", "claim": "claim_kind", "receipt": "action"}
+KNOWN = "revocation test_commitment training_plan training_start training_round test_opening contribution"
+KNOWN = {f"claim_kind.{word}" for word in [*KNOWN.split(), "agreement", "audit", "release"]}
+KNOWN |= {f"action.{word}" for word in ["read", "query", "train", "infer", "derive", "redistribute"]}
+KNOWN |= {"asset_kind.dataset", "asset_kind.model", "part.training"}  # of other words nothing is concluded
 TERMS = {"type": "terms", "version": (1, 1), "purposes": [WORD, 32], "actions": [WORD, 32], "token": ACCOUNT}
 TERMS |= {"not_before": COUNT, "expires_at": COUNT, "max_uses": POSITIVE, "price_units": COUNT}
 TERMS |= {"price_per": "grant|use", "split": [{"account": ACCOUNT, "share_bps": BPS}, 256]}
@@ -105,10 +105,10 @@ def jcs(value):  # RFC 8785, which sorts keys as UTF-16; in plain ASCII that is 
     return b"{" + b",".join(jcs(name) + b":" + jcs(one) for name, one in ordered) + b"}"
 
 
-def need(condition, sentence, file=None):  # sentence is about the file now looked at, or another
+def need(condition, sentence, file=None, kind=Fault):  # sentence is about the file now looked at, or another
     if not condition:
         E.file = file or E.file
-        raise Fault(sentence)
+        raise kind(sentence)
 
 
 def keccak(*parts):  # a number, or text with 0x, counts as a word of 32 bytes
@@ -148,12 +148,9 @@ def load(path):  # floats are read as text, and then are not canonical
 
 
 def depth(data):  # of brackets outside of texts
-    level = deepest = 0
     plain = re.sub(rb'"(?:[^"\\]|\\.)*"?', b"", data, flags=re.DOTALL)
-    for bracket in plain.translate(None, bytes({*range(256)} - {*b"[]{}"})):
-        level += (bracket in b"[{") - (bracket in b"]}")
-        deepest = max(deepest, level)
-    return deepest
+    brackets = plain.translate(None, bytes({*range(256)} - {*b"[]{}"}))
+    return max(accumulate((1 if one in b"[{" else -1 for one in brackets), initial=0))
 
 
 def formed(value, form):  # a field whose name ends in ? stands there only where it says something
@@ -200,12 +197,6 @@ def typed(name, contract, struct_type, *words):  # EIP-712 digest of a struct wi
     return keccak(b"\x19\x01", domain, keccak(keccak(struct_type), *words))
 
 
-def key_of(account):
-    if isinstance(E.keys[account], bytes):
-        E.keys[account] = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256K1(), E.keys[account])
-    return E.keys[account]
-
-
 def check_signed(document, signatures):  # by everyone who must, with ECDSA and low s
     fields, kind = vars(document) | {"self": getattr(document, "account", "")}, document.type
     due = [(role, fields[role]) for role in SIGNERS[kind].split()]
@@ -220,8 +211,10 @@ def check_signed(document, signatures):  # by everyone who must, with ECDSA and 
         r, s = int(r, 16), int(s, 16)
         need(s <= N // 2, "has the second form of a signature")
         signature = utils.encode_dss_signature(r, s)
-        key_of(account).verify(signature, message, ec.ECDSA(utils.Prehashed(hashes.SHA256())))
-        need(is_odd(r, s, int.from_bytes(message), key_of(account)) == (v == "1c"), "has another last byte")
+        if isinstance(E.keys[account], bytes):
+            E.keys[account] = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256K1(), E.keys[account])
+        E.keys[account].verify(signature, message, ec.ECDSA(utils.Prehashed(hashes.SHA256())))
+        need(is_odd(r, s, int.from_bytes(message), E.keys[account]) == (v == "1c"), "has another last byte")
     return name
 
 
@@ -299,7 +292,7 @@ def checks(files, trusted=None):  # yields each group's name once it holds; E.fi
     check_times()
     yield "times"
     model = main if main.type == "asset" else get(get(main.grant, "grant").asset, "asset")
-    if not is_trained(model):
+    if model.asset_kind != "model" or not (hasattr(model.schema, "run") or model.derived_from):
         for E.file in [path for path in files if path.startswith("training/")]:
             raise Fault("is of a training run, and the model names none")
         yield NO_LINEAGE
@@ -314,44 +307,17 @@ def checks(files, trusted=None):  # yields each group's name once it holds; E.fi
     yield "valuation"
 
 
-def is_trained(asset):
-    return asset.asset_kind == "model" and bool(hasattr(asset.schema, "run") or asset.derived_from)
-
-
-def of_type(
-    *kinds,
-):  # each such document with its id, if its meaning is known; its file becomes the one looked at
+def of_type(*kinds):  # each such document of known meaning with its id; its file becomes the one looked at
     for name, one in E.docs.items():
         if one.type in kinds and name not in E.unknown:
             E.file = E.places[name]
             yield name, one
 
 
-def unknown(document):  # the word for which this program does not know what a document means
-    fields = {"asset": "asset_kind", "claim": "claim_kind", "receipt": "action"}
-    field = fields.get(document.type)
-    word = f"{field}.{getattr(document, field)}" if field else ""
-    return word if word not in KNOWN else ""
-
-
-def need_readable(envelope, file):  # whatever else is in it, before anything else about it is said
-    document = getattr(envelope, "document", None)
-    versions = [getattr(one, "version", 1) for one in (document, getattr(document, "terms", None))]
-    if any(type(one) is int and one > 1 for one in versions):
-        E.file = file
-        raise Newer("is of a later version than this program reads")
-
-
-def need_known(words):  # what a manifest calls critical
-    texts = isinstance(words, list) and all(isinstance(one, str) for one in words)
-    if texts and not {*words} <= KNOWN | {"part.training"}:
-        raise Newer("must not be judged without knowing what this program does not know")
-
-
-def inside(rounds):  # whatever stands where an envelope must
-    for one in rounds if isinstance(rounds, list) else []:
-        receipts = getattr(one, "receipts", None)
-        yield from (getattr(one, "claim", None), *(receipts if isinstance(receipts, list) else []))
+def need_readable(file, *envelopes):  # whatever else is in them, before anything else about them is said
+    parts = [getattr(one, "document", None) for one in envelopes]
+    versions = [getattr(one, "version", 1) for part in parts for one in (part, getattr(part, "terms", None))]
+    need(not any(type(one) is int and one > 1 for one in versions), "is of a later version", file, Newer)
 
 
 def read_documents(files):
@@ -360,16 +326,15 @@ def read_documents(files):
     shown = [data.decode("latin-1") for path, data in files.items() if path.startswith("documents/")]
     keys = (key for text in shown for key in re.findall(r'"account_key":"0x(04[0-9a-f]{128})"', text))
     E.keys = {"0x" + keccak(key[1:])[-20:].hex(): key for key in map(bytes.fromhex, keys)}
-    need_readable(envelope := load("manifest.json"), "manifest.json")
+    need_readable("manifest.json", envelope := load("manifest.json"))
     manifest, said = envelope.document, envelope.document.statement
-    need_known(critical := getattr(said, "critical", ["part.training"]))
+    critical, late = getattr(said, "critical", ["part.training"]), "must not be judged without knowing more"
+    texts = isinstance(critical, list) and all(isinstance(one, str) for one in critical)
+    need(not texts or {*critical} <= KNOWN, late, kind=Newer)
     check_form(manifest, 2**21, MANIFEST)
-    fits = formed(critical, [WORD, 32]) and critical == sorted({*critical}) != []
-    need(fits, "calls critical what is no list of words")
     E.chain_id, E.contracts, named = said.chain_id, vars(said.contracts), vars(said.files)
-    need(
-        vars(said).keys() - {"critical"} == {"chain_id", "contracts", "files"}, "states more than a manifest"
-    )
+    fits = formed(critical, [WORD, 32]) and critical == sorted({*critical}) != []
+    need(fits and vars(said).keys() - {"critical"} == {"chain_id", "contracts", "files"}, "says more")
     need(formed(E.chain_id, COUNT), "is about no chain")
     fits = formed([*E.contracts.values()], [ACCOUNT, 2**20]) and CONTRACTS.keys() <= E.contracts.keys()
     need(fits, "lacks contracts")
@@ -384,11 +349,11 @@ def read_documents(files):
     need("chain.json" in named, "must name chain.json", "manifest.json")
     shown = [(path, load(path), path[10:-5]) for path in files if path.startswith("documents/")]
     for path, envelope, _ in shown:
-        need_readable(envelope, path)
-    for envelope in inside(load(ROUNDS)) if ROUNDS in files else []:
-        need_readable(envelope, ROUNDS)
-    E.file = ROUNDS
-    E.rounds = load(E.file) if E.file in files else []
+        need_readable(path, envelope)
+    E.file, E.rounds = ROUNDS, load(ROUNDS) if ROUNDS in files else []
+    for one in E.rounds if isinstance(E.rounds, list) else []:
+        uses = getattr(one, "receipts", None)
+        need_readable(ROUNDS, getattr(one, "claim", None), *(uses if isinstance(uses, list) else []))
     need(isinstance(E.rounds, list) and len(E.rounds) <= 201, "is no list of rounds")
     for one in E.rounds:
         need(vars(one).keys() == {"claim", "receipts", "revealed"}, "holds what is no round")
@@ -402,8 +367,9 @@ def read_documents(files):
         name = check_signed(**vars(envelope))
         need(stated in (name, None) and name not in E.docs, "does not hold the document that its name says")
         E.docs[name], E.places[name] = envelope.document, E.file
-        if word := unknown(envelope.document):
-            E.unknown[name] = word
+        kind = KINDS.get(envelope.document.type)
+        word = f"{kind}.{getattr(envelope.document, kind or 'type')}"
+        E.unknown |= {name: word} if kind and word not in KNOWN else {}
     E.parties = {}
     for _, party in of_type("party"):
         fits = party.account not in E.parties and party.chain_id == E.chain_id
@@ -422,9 +388,7 @@ def read_documents(files):
     need(fits, "is about an asset that is no model")
     grant = E.docs.get(getattr(main, "grant", None))
     for name in (manifest.subject, getattr(grant, "asset", None)):
-        if name in E.unknown:
-            E.file = E.places[name]
-            raise Newer("is of a kind that this program does not know")
+        need(name not in E.unknown, "is of a kind unknown to this program", E.places.get(name), Newer)
     return main
 
 
@@ -542,20 +506,18 @@ def check_rights():
 
 
 def check_times():  # nobody dates back or ahead, as far as logs and chain can show
-    since, dates = {}, {name: dated(one) for name, one in E.docs.items()}
+    since = {}
+    dates = {name: vars(one).get("created_at", vars(one).get("issued_at")) for name, one in E.docs.items()}
     anchors = {account: storage("LogAnchors", account, 0, 1) >> 64 for account in E.logs}
     for name, _ in of_type(*FORMS):
-        time = dates[name]
         limit = min([E.time, *(anchors[account] for account, places in E.logs.items() if name in places)])
-        need(time <= limit + SLACK, "is dated after the block or the anchor that shows it")
+        need(dates[name] <= limit + SLACK, "is dated after the block or the anchor that shows it")
     for account, places in E.logs.items():
         newest = 0
         for name in sorted(places, key=places.get):  # what others signed may arrive late
             one, E.file = E.docs[name], E.places[name]
-            if (
-                name not in E.unknown
-                and vars(one).get(SIGNERS[one.type].split()[-1], getattr(one, "account", "")) == account
-            ):
+            signer = vars(one).get(SIGNERS[one.type].split()[-1], getattr(one, "account", ""))
+            if signer == account and name not in E.unknown:
                 need(dates[name] + SLACK >= newest, "is dated before what its log holds earlier")
                 newest = max(newest, dates[name])
     for name, one in of_type(*FORMS):
@@ -573,18 +535,13 @@ def check_times():  # nobody dates back or ahead, as far as logs and chain can s
             said = vars(one.statement)
             before = {"agreement": [said.get("contribution")], "release": said.get("agreements")}
             before = [one.subject, *(found if isinstance(found := before.get(one.claim_kind), list) else [])]
-        texts = [name for name in before if isinstance(name, str)]
-        early = all(dates[name] <= dated(one) + SLACK for name in texts if name in dates)
-        need(early, "is dated before what it names")
+        early = (dates.get(other, 0) for other in before if isinstance(other, str))
+        need(all(time <= dates[name] + SLACK for time in early), "is dated before what it names")
     for _, kind, _, about, *_, name in E.claims:
         if kind == "revocation":
             since[about] = min(dates[name], since.get(about, dates[name]))
     for _, use in of_type("receipt"):
         need(use.issued_at <= since.get(use.grant, use.issued_at) + 60, "is dated after its grant's end")
-
-
-def dated(document):
-    return document.created_at if document.type in ("asset", "party") else document.issued_at
 
 
 def is_sold(grant):
@@ -607,15 +564,10 @@ def read_run(model):  # one claim of each kind, in order, and files that say the
     need(same(load(PLAN), plan := said.plan), "is not the plan in the builder's log")
     E.file, test, told, story = planned, plan.test, [], []
     need(plan.builder == builder, "is the plan of another builder than the model's owner")
-    for kind, *which in (
-        ("test_commitment", test.holder, test.commitment),
-        ("training_plan", *by_run),
-        ("training_start", *by_run),
-        ("training_round", *by_run),
-        ("test_opening", test.holder, run),
-        ("contribution", *by_run),
-        ("release", builder, model_id),
-    ):
+    kinds = [("test_commitment", test.holder, test.commitment)]
+    kinds += [(kind, *by_run) for kind in ("training_plan", "training_start", "training_round")]
+    kinds += [("test_opening", test.holder, run), ("contribution", *by_run), ("release", builder, model_id)]
+    for kind, *which in kinds:
         if kind == "training_round":
             start = story[-1][5]
             need(same(start, {"start": load(START)}), "is not the start in the builder's log")
@@ -767,8 +719,7 @@ def has_quorum(run, owners):
 
 def weigh(run, sketches):  # rows for which each owner counts: shared ones once, none above the cap
     rows, plan = {owner: run.rows[owner] for owner in run.grants}, run.plan
-    cap = plan.weight_cap_bps
-    others = dict.fromkeys(rows, 0)
+    cap, others = plan.weight_cap_bps, dict.fromkeys(rows, 0)
     for one, other in combinations(sorted(sketches), 2):
         n, m, (a, b) = rows[one], rows[other], (sketches[one], sketches[other])
         product, doubt = dot(a, b), dot(a, a) * dot(b, b) // len(a)
@@ -819,17 +770,15 @@ def check_rounds(run):  # what was revealed was committed to, and leads to the m
             run.weights = weigh(run, updates)
             continue
         total, scale = [0] * width, sum(run.weights.values()) << plan.noise.update_bits
+        weighed = {}  # updates as they count in the model
         for owner, update in updates.items():
-            total = [sum(pair) for pair in zip(total, weighed(run, owner, update), strict=True)]
+            weighed[owner] = [near(n * run.weights[owner], run.rows[owner]) for n in update]
+            total = [sum(pair) for pair in zip(total, weighed[owner], strict=True)]
         data = [near(rate * t, scale) for t in total]
         shrink = [(rate * plan.recipe.l2_q16 * w + 2**31) >> 32 for w in model[:-1]] + [0]
-        run.steps.append((model, [clip(d, 2**30) for d in data], shrink, updates))
+        run.steps.append((model, [clip(d, 2**30) for d in data], shrink, weighed, updates))
         model = [clip(w - d - s, 2**28) for w, d, s in zip(model, data, shrink, strict=True)]
     run.last, run.missing = model, missing
-
-
-def weighed(run, owner, update):  # as it counts in the model
-    return [near(n * run.weights[owner], run.rows[owner]) for n in update]
 
 
 def check_model(run):  # is the one that the run leads to, offered within what every owner allowed
@@ -884,7 +833,7 @@ def value(run, z, labels):  # Shapley values of the run in closed form, shares a
     def probabilities(model):
         return [sigmoid[clip(dot(row, model) + 2**19 >> 20, 16384) + 16384] for row in z]
 
-    for model, data, shrink, updates in run.steps:
+    for model, data, shrink, weighed, updates in run.steps:
         p = probabilities(model)
         slope = [p - y * 65536 for p, y in zip(p, labels, strict=True)]
         curve = [p * (65536 - p) + 2**15 >> 16 for p in p]
@@ -897,7 +846,7 @@ def value(run, z, labels):  # Shapley values of the run in closed form, shares a
             weight, rows = run.weights[owner] ** 2, run.rows[owner] ** 2
             length, floor = dot(update, update), len(update) * square
             own = cost if length >= floor else cost * length // floor
-            values[owner] += dot(weighed(run, owner, update), towards) + own * weight // rows
+            values[owner] += dot(weighed[owner], towards) + own * weight // rows
             variances[owner] += spread * weight // rows
     errors = {owner: root_up(variances[owner]) for owner in run.grants}
     p, right, ones = probabilities(run.last), [], sum(labels)
@@ -906,25 +855,20 @@ def value(run, z, labels):  # Shapley values of the run in closed form, shares a
         alone = [-sum(column) for column in zip(*shown, strict=True)]
         alone = [n >> max(0, max(map(abs, alone)).bit_length() - 28) for n in alone]
         right.append(sum((dot(row, alone) >= 0) == y for row, y in zip(z, labels, strict=True)))
-    ranked, below, pairs = sorted({*p}), 0, ones * (len(z) - ones)
+    ranked, ranks, below, pairs = sorted({*p}), 0, 0, ones * (len(z) - ones)
     counts = {q: [0, 0] for q in ranked}
     for q, y in zip(p, labels, strict=True):
         counts[q][y] += 1
-    ranks = 0
     for zeros, positives in (counts[q] for q in ranked):
         ranks, below = ranks + positives * (2 * below + zeros), below + zeros
     gaps, off = [0] * 5, [q - y * 65536 for q, y in zip(p, labels, strict=True)]
     for q, gap in zip(p, off, strict=True):
         gaps[min(q * 5 >> 16, 4)] += gap
-    scores = {
-        "rows": len(z),
-        "correct": sum((q >= 32768) == y for q, y in zip(p, labels, strict=True)),
-        "majority_correct": max(ones, len(z) - ones),
-        "single_correct": max(right),
-        "auc_ppm": ranks * 10**6 // (2 * pairs),
-        "brier_ppm": dot(off, off) * 10**6 // (len(z) << 32),
-        "calibration_ppm": sum(map(abs, gaps)) * 10**6 // (len(z) << 16),
-    }
+    correct = sum((q >= 32768) == y for q, y in zip(p, labels, strict=True))
+    scores = {"rows": len(z), "correct": correct, "majority_correct": max(ones, len(z) - ones)}
+    scores |= {"single_correct": max(right), "auc_ppm": ranks * 10**6 // (2 * pairs)}
+    scores["brier_ppm"] = dot(off, off) * 10**6 // (len(z) << 32)
+    scores["calibration_ppm"] = sum(map(abs, gaps)) * 10**6 // (len(z) << 16)
     run.shares = dict(zip(run.grants, share(values, errors, run.weights), strict=True))
     worth = {"values": [str(v) for v in values.values()], "errors": [str(e) for e in errors.values()]}
     return worth | {"accounts": [*run.grants], "shares_bps": [*run.shares.values()], "scores": scores}
@@ -959,8 +903,7 @@ def share(values, errors, weights):  # in basis points; none above four times it
 
 def check_release(run, worth):  # what the builder stated, what owners agreed to, what the pool pays by
     plan, model, place, scores = run.plan, run.model, E.places[model_id := digest(run.model)], worth["scores"]
-    E.file = run.valued[4]
-    worth |= {"model": run.commitment, "missing": run.missing}
+    E.file, worth = run.valued[4], worth | {"model": run.commitment, "missing": run.missing}
     need(same(run.valued[5], worth), "states another worth than the training gives")
     E.file, metrics = place, vars(model.schema.metrics)
     need({"correct", "test_rows"} <= metrics.keys(), "does not say how many test rows it gets right")
@@ -970,8 +913,7 @@ def check_release(run, worth):  # what the builder stated, what owners agreed to
     E.file, said, agreed = run.released[4], run.released[5], set()
     for name in said.agreements:
         E.file = run.released[4]
-        claim = get(name, "claim")
-        E.file = E.places[name]
+        claim, E.file = get(name, "claim"), E.places[name]
         need((claim.claim_kind, claim.subject) == ("agreement", run.id), "is no agreement")
         need(same(claim.statement, {"contribution": run.valued[6]}), "agrees to something else")
         agreed.add(claim.issuer)
@@ -1041,18 +983,13 @@ def main(arguments):
     try:
         for group in checks(files, asked.block_hash):
             print("ok    ", group) if group != NO_LINEAGE else print(group)
-            if group.startswith("manifest") and E.unknown:
+            if E.unknown and group.startswith("manifest"):
                 kinds = ", ".join(sorted({*E.unknown.values()})[:5])
-                print(
-                    f"unread {len(E.unknown)} documents of kinds unknown here, which count for nothing: {kinds}"
-                )
-    except Newer as error:
-        print(f"NEWER  {E.file}: {error}")
-        return 12
+                print(f"unread {len(E.unknown)} documents of kinds unknown here count for nothing: {kinds}")
     except Exception as error:  # noqa: BLE001 - whatever evidence breaks on is a fault of its file
         said = error if isinstance(error, Fault) else f"is malformed ({type(error).__name__})"
-        print(f"BROKEN {E.file}: {said}")
-        return 9
+        print(f"{'NEWER ' if isinstance(error, Newer) else 'BROKEN'} {E.file}: {said}")
+        return 12 if isinstance(error, Newer) else 9
     what, whose = "that" if group == NO_LINEAGE else "all", "as you say" if asked.block_hash else UNTRUSTED
     print(f"{what} holds if chain {E.chain_id} has block {E.block_hash}, {whose}")
     return 11 if group == NO_LINEAGE else 0
