@@ -42,7 +42,6 @@ from freehold.kernel.node import Node  # noqa: E402
 from freehold.kernel.registry import everything  # noqa: E402
 from freehold.kernel.settings import Settings  # noqa: E402
 from freehold.kernel.status import status  # noqa: E402
-from freehold.shell.web.pages import home  # noqa: E402
 from freehold.vault.keystore import Keys  # noqa: E402
 
 TIMES = 5
@@ -67,7 +66,7 @@ def acts(node: Node) -> dict[str, Callable[[], Any]]:
         "receipts, newest 50": lambda: listing.receipts(node, 50),
         "receipts, newest 100": lambda: listing.receipts(node, 100),
         "lineage": lambda: listing.lineage(node, newest.id),
-        "console home: latest uses": lambda: uses.rows(node, {"provider": node.account}, home.LATEST),
+        "console home: latest uses": lambda: uses.rows(node, {"provider": node.account}, 6),
         "console home: earnings": lambda: earning.overview(node),
         "search, all": lambda: finding.search(node, "", ""),
         "search, a common word": lambda: finding.search(node, big_store.COMMON, ""),

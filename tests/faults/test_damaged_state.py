@@ -250,7 +250,7 @@ def test_lost_data_is_told_to_its_owner_and_to_who_wants_it_and_costs_no_budget(
     owner, builder = world.party(f"owner-{how}"), world.party(f"builder-{how}")
     asset = owner.publish(node_tables.make(24, seed=2))
     builder.knows(owner)
-    blob = owner.home / "blobs" / owner.node.store.state(f"sealed:{asset.id}")["cid"]
+    blob = owner.home / "blobs" / custody.record(owner.node, asset.id).cid
     whole = blob.read_bytes()
     if how == "missing":
         blob.unlink()

@@ -17,6 +17,7 @@ from freehold.kernel.databases.errors import damaged
 from freehold.kernel.databases.soundness import require_sound
 from freehold.kernel.databases.sqlite import FILE
 from freehold.kernel.node import Node
+from freehold.kernel.store import Transaction
 from freehold.vault import vault
 from freehold.vault.keystore import Keys
 from freehold.vault.vault import Sealed
@@ -56,16 +57,33 @@ def require_opens(home: Path, url: str, keys: Keys) -> None:
             raise damaged(f"a secret of sealed data does not open ({error.message})") from error
 
 
+def keep(tx: Transaction, name: str, sealed: Sealed) -> None:
+    """Remember under a name where sealed data lies."""
+    tx.connection.execute(
+        "INSERT INTO sealed VALUES (?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET asset = excluded.asset,"
+        " cid = excluded.cid, epoch = excluded.epoch, size_bytes = excluded.size_bytes",
+        (name, sealed.asset, sealed.cid, sealed.epoch, sealed.size_bytes),
+    )
+
+
+def record(node: Node, name: str) -> Sealed | None:
+    """Where the data of a name lies; None where nothing is sealed under it."""
+    with node.store.reading() as connection:
+        row = connection.execute(
+            "SELECT asset, cid, epoch, size_bytes FROM sealed WHERE name = ?", (name,)
+        ).fetchone()
+    return Sealed(*row) if row else None
+
+
 def unseal(node: Node, name: str) -> bytes:
-    """The plaintext kept under `sealed:NAME`; in memory only.
+    """The plaintext kept sealed under a name; in memory only.
 
     Raises:
         NotFound: no such data here. DataLost: it is gone, or no longer what was put.
     """
-    record = node.store.state(f"sealed:{name}")
-    if record is None:
+    sealed = record(node, name)
+    if sealed is None:
         raise NotFound("that data is not in this vault")
-    sealed = Sealed(**record)
     try:
         with node.store.reading() as connection:
             plain = node.vault(connection).open(sealed)
@@ -82,10 +100,10 @@ def require_there(node: Node, name: str) -> None:
     Raises:
         DataLost.
     """
-    record, present = node.store.state(f"sealed:{name}"), node.blobs_present()
-    if record is None:
+    sealed, present = record(node, name), node.blobs_present()
+    if sealed is None:
         return
-    cid = record["cid"]
+    cid = sealed.cid
     if present is not None and cid not in present:
         raise _lost()
     if (failed_at := node.lost.get(cid)) is not None:
@@ -106,12 +124,11 @@ def missing(node: Node) -> list[DataLost]:
 
     A remote store is not asked each time: `freehold doctor` does.
     """
-    kept = node.store.states("sealed:")
+    with node.store.reading() as connection:
+        kept = connection.execute("SELECT name, cid FROM sealed").fetchall()
     present = node.blobs_present()
     lost = {
-        name.removeprefix("sealed:")
-        for name, record in kept.items()
-        if record["cid"] in node.lost or (present is not None and record["cid"] not in present)
+        str(name) for name, cid in kept if cid in node.lost or (present is not None and cid not in present)
     }
     if not lost:
         return []

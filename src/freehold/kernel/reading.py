@@ -16,7 +16,8 @@ from freehold.core.documents import Document, Party
 from freehold.core.errors import NotFound, VerificationFailed
 from freehold.core.signing import read_envelope
 from freehold.kernel import setting_sources
-from freehold.kernel.databases import opening
+from freehold.kernel.databases import migrations, opening
+from freehold.kernel.databases.tables import SEALED
 from freehold.kernel.keeping import subjects
 from freehold.vault.vault import Sealed
 
@@ -74,6 +75,11 @@ class NodeFile:
 
     def sealed(self) -> Iterator[Sealed]:
         """Every piece of encrypted data the node refers to."""
+        if migrations.has(self._connection, SEALED):
+            rows = self._connection.execute("SELECT asset, cid, epoch, size_bytes FROM sealed ORDER BY name")
+            yield from (Sealed(*row) for row in rows.fetchall())
+            return
+        # a backup of an earlier version, or a home that was not started since
         rows = self._connection.execute(
             "SELECT value FROM state WHERE substr(name, 1, 7) = 'sealed:' ORDER BY name"
         )

@@ -7,7 +7,6 @@ entry and the use it counts. After `kill -9` at any moment the database holds wh
 from __future__ import annotations
 
 import json
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,6 +23,7 @@ from freehold.kernel.databases import listing
 from freehold.kernel.databases.errors import StorageFailed
 from freehold.kernel.databases.opening import Database
 from freehold.kernel.databases.sqlite import SqliteDatabase
+from freehold.kernel.databases.states import end_of
 from freehold.log.store import LogStore
 
 __all__ = ["AlreadyAnswered", "StorageFailed", "Store", "Transaction"]
@@ -294,10 +294,9 @@ class Store:
 
     def states(self, prefix: str) -> dict[str, Any]:
         """All values whose name starts with `prefix`."""
-        # both databases order names by their bytes, so the names stand together in the key's index
-        end = prefix[:-1] + chr(ord(prefix[-1]) + 1) if prefix else chr(sys.maxunicode)
+        # the names stand together in the key's index
         rows = self._rows(
-            "SELECT name, value FROM state WHERE name >= ? AND name < ? ORDER BY name", prefix, end
+            "SELECT name, value FROM state WHERE name >= ? AND name < ? ORDER BY name", prefix, end_of(prefix)
         )
         return {name: json.loads(value) for name, value in rows}
 

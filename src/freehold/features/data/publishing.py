@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -150,7 +150,7 @@ def publish(
         )
         envelope = node.seal(asset)
         tx.put(envelope, public=True)
-        tx.set(f"sealed:{asset.id}", asdict(sealed))
+        custody.keep(tx, asset.id, sealed)
         set_approval(tx, asset.id, approval)
         lines.join(node, tx, asset, fingerprints)
         if supersedes is not None:
@@ -188,7 +188,7 @@ def seal_table(node: Node, tx: Transaction, table: Table, salt: bytes) -> Sealed
 
 
 def open_table(node: Node, name: str) -> tuple[Table, bytes]:
-    """(table, salt) kept under `sealed:NAME`; in memory only.
+    """(table, salt) kept sealed under a name; in memory only.
 
     Raises:
         NotFound: no such data here. DataLost: it is gone or was altered.

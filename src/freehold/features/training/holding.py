@@ -10,7 +10,7 @@ from __future__ import annotations
 import hmac
 import secrets
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from freehold.features.training.checks.replaying import table_json
 from freehold.features.training.lending import require_claim, require_grants, require_receipts
 from freehold.features.training.rules import expected, record
 from freehold.features.training.rules.record import Replay, RunPlan, Start
-from freehold.kernel import logbook
+from freehold.kernel import custody, logbook
 from freehold.kernel.node import Node
 from freehold.kernel.peers import Peers
 
@@ -107,7 +107,7 @@ def hold(node: Node, path: Path, label: str, builder: str, *, positive: str | No
     claim = node.claim("test_commitment", shown.commitment, shown.statement())
     with node.store.transaction() as tx:
         sealed = seal_table(node, tx, table, salt)
-        tx.set(f"sealed:{shown.commitment}", asdict(sealed))
+        custody.keep(tx, shown.commitment, sealed)
         kept = {"claim": claim.document.id, "run": "", "at": node.now(), "builder": builder.lower()}
         tx.set(f"held_test:{shown.commitment}", kept)
         tx.set(f"held_rows:{known}", value=True)

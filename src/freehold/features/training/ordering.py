@@ -15,7 +15,7 @@ from freehold.features.grants import asking
 from freehold.features.training.planning import check, grants_units, plan, require_allowed
 from freehold.features.training.rules.record import RunPlan
 from freehold.features.training.wire import Order
-from freehold.kernel import ceiling
+from freehold.kernel import ceiling, custody
 from freehold.kernel.ceiling import Act
 from freehold.kernel.node import Node
 from freehold.kernel.peers import Peers
@@ -66,7 +66,7 @@ def begin(node: Node, peers: Peers, order: Order) -> str:
     }
     with node.store.transaction() as tx:
         if table is not None:
-            tx.set(f"sealed:{job_id}", asdict(seal_table(node, tx, table, salt)))
+            custody.keep(tx, job_id, seal_table(node, tx, table, salt))
         tx.set(f"job:{job_id}", job)
     return job_id
 

@@ -17,7 +17,6 @@ import re
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from typing import Any
 
 from freehold.core.documents import Asset, Claim, Receipt
@@ -37,7 +36,7 @@ from freehold.features.training.ordering import Order, begin, is_good_enough
 from freehold.features.training.rounds import records_of, rounds_of
 from freehold.features.training.rules import record
 from freehold.features.training.rules.record import MAX_REASON, Replay, Round, RunPlan, Start
-from freehold.kernel import countersigning, logbook
+from freehold.kernel import countersigning, custody, logbook
 from freehold.kernel.custody import DataLost
 from freehold.kernel.evidence import proving
 from freehold.kernel.node import Node
@@ -473,7 +472,7 @@ class Job:
         if "0x" + tables.commitment(table, salt).hex() != plan.test.commitment:
             raise VerificationFailed("the validator opened another table than it committed to")
         with node.store.transaction() as tx:
-            tx.set(f"sealed:{self.job['id']}", asdict(seal_table(node, tx, table, salt)))
+            custody.keep(tx, self.job["id"], seal_table(node, tx, table, salt))
             tx.put(claim, logged=False)
         self._advance("value", opening=claim.document.id)
 

@@ -5,7 +5,6 @@ The rows follow from the documents: `put` writes them with each, `fill` makes th
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import suppress
 
@@ -13,6 +12,7 @@ from freehold.core.connection import Connection
 from freehold.core.documents import Asset, Document, Grant, Party, Receipt
 from freehold.core.errors import FreeholdError
 from freehold.core.signing import read_envelope
+from freehold.kernel.databases import states
 
 _BATCH = 500
 _PARTY = "party:"
@@ -103,15 +103,11 @@ def fill(connection: Connection) -> None:
     )
     for document, public in _documents(connection):
         put(connection, document, public=public, position=None)
-    known = connection.execute("SELECT name, value FROM state WHERE name LIKE ?", (f"{_PARTY}%",)).fetchall()
-    for name, value in known:
-        found = connection.execute(
-            "SELECT envelope FROM documents WHERE id = ?", (json.loads(value),)
-        ).fetchone()
+    for _, document_id in states.moved(connection, _PARTY):
+        found = connection.execute("SELECT envelope FROM documents WHERE id = ?", (document_id,)).fetchone()
         party = read_envelope(found[0]).document if found else None
         if isinstance(party, Party):
             put_party(connection, party)
-        connection.execute("DELETE FROM state WHERE name = ?", (name,))
 
 
 def _documents(connection: Connection) -> Iterator[tuple[Document, bool]]:

@@ -70,6 +70,12 @@ def applied(connection: Connection) -> frozenset[Key]:
     return frozenset(one.key for one in known() if 0 < one.step.released <= together)
 
 
+def has(connection: Connection, name: str) -> bool:
+    """Whether a database has the step of a name."""
+    found = applied(connection)
+    return any(one.key in found for one in known() if one.step.name == name)
+
+
 def _counted(connection: Connection) -> int | None:
     """The number of a database whose steps were counted together; None where each owner's are."""
     columns = _columns(connection)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from freehold.kernel.databases import listing
+from freehold.core.connection import Connection
+from freehold.kernel.databases import listing, states
 from freehold.kernel.databases.steps import Step, step
 from freehold.log.store import TABLES as LOG_TABLES
 from freehold.vault.vault import TABLES as VAULT_TABLES
@@ -152,6 +153,19 @@ _LISTED = (
     "ALTER TABLE receipts ADD COLUMN grant_id TEXT NOT NULL DEFAULT ''",
     "CREATE INDEX receipts_by_grant ON receipts (grant_id, units)",
 )
+
+
+SEALED = "what is kept sealed"
+
+
+def _fill_sealed(connection: Connection) -> None:
+    for name, record in states.moved(connection, "sealed:"):
+        connection.execute(
+            "INSERT INTO sealed VALUES (?, ?, ?, ?, ?)",
+            (name, record["asset"], record["cid"], record["epoch"], record["size_bytes"]),
+        )
+
+
 STEPS = (
     Step("documents, log and vault", _FIRST_SQLITE, _FIRST_POSTGRESQL, released=1),
     Step(
@@ -196,4 +210,12 @@ STEPS = (
 ) WITHOUT ROWID""",
     ),
     step("what lists show and look up by", *_LISTED, fill=listing.fill),
+    step(
+        SEALED,
+        """CREATE TABLE sealed (
+  name TEXT PRIMARY KEY, asset TEXT NOT NULL, cid TEXT NOT NULL, epoch INTEGER NOT NULL, size_bytes INTEGER NOT NULL
+) WITHOUT ROWID""",
+        "CREATE INDEX sealed_by_cid ON sealed (cid)",
+        fill=_fill_sealed,
+    ),
 )
