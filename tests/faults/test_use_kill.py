@@ -189,7 +189,11 @@ def some_of(moments: list[str]) -> list[int]:
 
 
 @pytest.mark.parametrize(
-    "every", [pytest.param(False, id="some"), pytest.param(True, id="every", marks=pytest.mark.slow)]
+    "every",
+    [
+        pytest.param(False, id="some"),
+        pytest.param(True, id="every", marks=[pytest.mark.slow, pytest.mark.timeout(1_200)]),
+    ],
 )
 @pytest.mark.parametrize("name", ADDS)
 def test_a_use_that_was_killed_at_any_moment_happens_once(
