@@ -112,10 +112,10 @@ def grants(
     return [one.document for one in found if isinstance(one.document, Grant)]
 
 
-def every_grant(node: Node, *, issuer: str, sold: bool = False) -> Iterator[Grant]:
+def every_grant(node: Node, *, issuer: str, asset: str = "", sold: bool = False) -> Iterator[Grant]:
     """All of them, oldest first."""
     found, before = [], ""
-    while page := grants(node, issuer=issuer, sold=sold, before=before):
+    while page := grants(node, issuer=issuer, asset=asset, sold=sold, before=before):
         found += page
         before = page[-1].id
     return reversed(found)

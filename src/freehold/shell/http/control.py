@@ -23,6 +23,9 @@ from freehold.shell.http import consents, publications
 AtMost = Annotated[int, Field(ge=0, lt=2**53)] | None
 """Most that an act may cost; the node's ceilings count besides."""
 
+PageSize = Annotated[int, Field(ge=1, le=listed.MOST)]
+"""How many of the newest; those before one of them with `before`."""
+
 
 class Body(BaseModel):
     """A request body; unknown fields are refused."""
@@ -79,9 +82,14 @@ def _data_routes(routes: APIRouter, host: Host) -> None:
         return {"party": peers.add(host, body.url)}
 
     @routes.get("/search", **said(market.Found))
-    def search(q: str = "", kind: str = "") -> dict[str, Any]:
+    def search(
+        q: str = "", kind: str = "", limit: PageSize = finding.PAGE, before: str = ""
+    ) -> dict[str, Any]:
         unreachable = peers.refresh(host)
-        return {"assets": finding.search(node, q, kind), "unreachable": unreachable}
+        return {
+            "assets": finding.search(node, q, kind, limit=limit, before=before),
+            "unreachable": unreachable,
+        }
 
     @routes.get("/assets", **said(market.Assets))
     def assets() -> dict[str, Any]:
@@ -93,8 +101,8 @@ def _grant_routes(routes: APIRouter, host: Host) -> None:
     node = host.node
 
     @routes.get("/grants", **said(market.Grants))
-    def grants() -> dict[str, Any]:
-        return {"grants": granting.overview(node)}
+    def grants(limit: PageSize = granting.PAGE, before: str = "") -> dict[str, Any]:
+        return {"grants": granting.overview(node, limit=limit, before=before)}
 
     @routes.post("/grants", **said(market.GrantRow, waiting=market.GrantPending))
     def obtain(body: Wish, response: Response) -> dict[str, Any]:

@@ -52,10 +52,7 @@ def _sold(visit: Visit) -> dict[str, int]:
 def _issued(node: Node, asset: Asset) -> list[dict[str, Any]]:
     """Access given to a dataset, oldest first. Only the issuer revokes, so its own log knows."""
     found = []
-    for envelope in node.store.find("grant", about=asset.id):
-        grant = envelope.document
-        if not isinstance(grant, Grant) or grant.issuer != node.account:
-            continue
+    for grant in listed.every_grant(node, issuer=node.account, asset=asset.id):
         row = {
             "id": grant.id,
             "holder": grant.holder,
