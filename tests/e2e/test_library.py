@@ -196,6 +196,9 @@ def test_a_plan_is_told_before_anything_is_asked_or_paid(library, world):
         library.node.plan(offer, test=library.test, exact=True)
     with pytest.raises(InvalidInput):
         library.node.plan(offer, test=library.test, exact=True, epsilon=1)
+    both = {"assets": [offer.id], "test": str(library.test), "level": "update", "epsilon_micro": 1}
+    with pytest.raises(NodeRefused, match="no epsilon"):
+        library.node._client.post("/api/plan", both)
     assert library.node.status().balance_units == before
     assert owner.node.store.find("grant") == []
 
@@ -224,6 +227,9 @@ def test_a_model_is_looked_at_before_it_is_released(world):
         assert sum(part.share_bps for part in model.contributions) == 10_000
         assert all(part.agreed and part.error_ppm for part in model.contributions)
         assert model.earlier_runs == ()
+        # at the price that counts where none was said
+        node.serve(model)
+        assert [(one.price_units, one.serving) for one in node.models() if one.mine] == [(1_000, True)]
 
 
 def test_waiting_has_an_end(library, world):

@@ -9,8 +9,11 @@ from freehold.core.errors import InvalidInput
 from freehold.features.models import terminal as models
 from freehold.features.models.rules import worth
 from freehold.features.training import wire
+from freehold.features.training.pages import train as form
 from freehold.features.training.terminal import jobs, train
 from freehold.kernel.cli.options import millionths
+from freehold.kernel.surface import Plain
+from freehold.shell.cli import commands
 
 OWNER, OTHER, JOB = "0x" + "ab" * 20, "0x" + "cd" * 20, "0x" + "12" * 32
 SCORES = {
@@ -155,6 +158,21 @@ def test_exact_updates_are_called_what_they_are():
 def test_what_was_not_said_is_left_to_the_node():
     typed = {"assets": ["a"], "name": "n", "exact": None, "epsilon": None, "compare": None, "rounds": 3}
     assert wire.TRAIN.taken(typed) == {"assets": ["a"], "name": "n", "rounds": 3}
+
+
+def test_what_may_be_typed_is_bounded_alike_by_command_console_and_request():
+    params = commands.built("training").commands["train"].params
+    options = {one.name: one for one in params if one.param_type_name == "option"}
+    for typed in wire.TRAIN.fields.values():
+        if typed.bounds != (None, None) and typed.face in options and typed.surface == Plain():
+            least, most = typed.bounds
+            scale, option = typed.flag.scale, options[typed.face]
+            assert (option.min * scale, option.max * scale) == (least, most), typed.name
+    assert {field: form.bounds(field) for field in ("rounds", "quorum_bps", "weight_cap_bps")} == {
+        "rounds": (1, 200),
+        "quorum_bps": (51, 100),
+        "weight_cap_bps": (50, 100),
+    }
 
 
 # models

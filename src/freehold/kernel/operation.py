@@ -228,16 +228,12 @@ class Field:
         return [taken] if isinstance(taken, str) and any(get_origin(one) is list for one in kinds) else taken
 
     @property
-    def least(self) -> int | None:
-        """Smallest whole number that may be typed."""
-        found = next((mark.ge for mark in self._marks() if hasattr(mark, "ge")), None)
-        return None if found is None else -(-found // self.flag.scale)
+    def bounds(self) -> tuple[int | None, int | None]:
+        """Least and most of a whole number."""
+        return self._bound("ge"), self._bound("le")
 
-    @property
-    def most(self) -> int | None:
-        """Largest whole number that may be typed."""
-        found = next((mark.le for mark in self._marks() if hasattr(mark, "le")), None)
-        return None if found is None else found // self.flag.scale
+    def _bound(self, name: str) -> int | None:
+        return next((getattr(one, name) for one in self._marks() if hasattr(one, name)), None)
 
     def _marks(self) -> Iterator[Any]:
         yield from self.info.metadata

@@ -54,7 +54,7 @@ class Served:
         """
         rows = np.array(question.features(len(self.columns)), dtype=np.int64)
         found = predict(self.weights, self.scaling, rows).tolist()
-        return answer_json(self.asset.id, found, self.quote.round_to)
+        return answer_json(self.asset.id, found, self.quote.terms.round_to)
 
 
 def load(node: Node, model_id: str) -> Served:
@@ -63,10 +63,7 @@ def load(node: Node, model_id: str) -> Served:
     model = node.store.state(f"model:{model_id}")
     quote = Quote(
         model=asset.id,
-        price_units=asset.terms.price_units,
-        per=asset.terms.per,
-        rows_per_call=asset.terms.rows_per_call,
-        round_to=asset.terms.round_to,
+        terms=asset.terms,
         pool="0x" + pool_of(asset).hex(),
         token=node.token_domain,
         channels=Domain(CHANNELS_DOMAIN, node.chain_id, node.contract("Channels")),

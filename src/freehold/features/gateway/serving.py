@@ -236,7 +236,7 @@ class Gateway:
 
 
 def _require_rows(served: Served, rows: int) -> None:
-    most = served.quote.rows_per_call
+    most = served.asset.terms.rows_per_call
     if rows > most:
         raise InvalidRequest(
             f"{served.asset.name} answers at most {most} rows a call, not {rows}",

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from functools import reduce
-from typing import Any
+from typing import Any, Literal
 
-from freehold.core.documents import Asset, Claim, Content, Source, Terms
+from freehold.core.documents import (
+    EXACT_DECIMALS,
+    MAX_ROWS_PER_CALL,
+    Asset,
+    Claim,
+    Content,
+    Source,
+    Terms,
+)
 from freehold.core.errors import Conflict, FreeholdError, InvalidDocument, NotAllowed, Unavailable
 from freehold.core.fixed import IntArray
 from freehold.core.ids import hash_bytes, keyed_id
@@ -21,16 +30,39 @@ from freehold.kernel import logbook
 from freehold.kernel.node import Node
 from freehold.kernel.peers import Peers
 
+MAX_USES = 1_000_000
+"""Of one grant of a model."""
 MAX_CLAIMS = 2
 """Of an announcement: the release and the values behind it."""
 MAX_RELEASES = 8
 """Models of one run that a co-owner remembers."""
 
 
+@dataclass(frozen=True)
+class Sale:
+    """On what terms answers of a model are sold, named as terms name it."""
+
+    price_units: int
+    per: Literal["call", "row"] = "call"
+    rows_per_call: int = MAX_ROWS_PER_CALL
+    round_to: int = EXACT_DECIMALS
+
+
 @dataclass(frozen=True, eq=False)
 class Trained:
     """What a training run made, as far as its release says it."""
 
+    job: str
+    """The builder's name for its making."""
+    name: str
+    """Of the model."""
+    sale: Sale
+    contribution: str
+    """The claim that says who brought what."""
+    grants: Mapping[str, str]
+    """Grant of each account that took part."""
+    agreements: Mapping[str, str]
+    """Claim of each account that agrees to the shares."""
     run: str
     label: str
     columns: tuple[str, ...]
@@ -43,19 +75,19 @@ class Trained:
     """Dataset of each account that was to take part."""
 
 
-def release(node: Node, peers: Peers, job: dict[str, Any], trained: Trained) -> Asset:
+def release(node: Node, peers: Peers, trained: Trained) -> Asset:
     """Make the model an asset owned by its contributors; safe to repeat after a crash.
 
     Returns:
         The model's asset; its `release` claim names pool, split and who agreed to it.
     """
-    contribution = node.typed(job["contribution"], Claim).statement
+    contribution = node.typed(trained.contribution, Claim).statement
     shares = [
         (account, share)
         for account, share in zip(contribution["accounts"], contribution["shares_bps"], strict=True)
         if share
     ]
-    asset = _asset(node, job, trained, dict(shares))
+    asset = _asset(node, trained, dict(shares))
     envelope = node.seal(asset)
     tree = SplitTree(shares)
     _on_chain(node, asset, shares, tree)
@@ -64,9 +96,9 @@ def release(node: Node, peers: Peers, job: dict[str, Any], trained: Trained) -> 
         "pool": "0x" + pool_of(asset).hex(),
         "split_root": "0x" + tree.root.hex(),
         "shares": [{"account": account, "shares": share} for account, share in shares],
-        "agreements": sorted(job["agreements"].values()),
-        "silent": sorted(set(job["grants"]) - set(job["agreements"])),
-        "earlier": earlier_runs(node, job),
+        "agreements": sorted(trained.agreements.values()),
+        "silent": sorted(set(trained.grants) - set(trained.agreements)),
+        "earlier": _earlier_runs(node, trained),
     }
     claim = node.claim("release", asset.id, statement)
     with node.store.transaction() as tx:
@@ -81,16 +113,16 @@ def release(node: Node, peers: Peers, job: dict[str, Any], trained: Trained) -> 
                 "columns": list(trained.columns),
             },
         )
-        tx.set(f"run_of:{asset.id}", job["id"])
+        tx.set(f"run_of:{asset.id}", trained.job)
         tx.set(f"untold:{asset.id}", [account for account, _ in shares])
     logbook.anchor(node)
     tell_owners(node, peers)
     return asset
 
 
-def earlier_runs(node: Node, job: dict[str, Any]) -> list[str]:
+def _earlier_runs(node: Node, trained: Trained) -> list[str]:
     """Runs on the same rows before this one, as the owners' grants tell."""
-    grants = (node.grant(grant) for grant in job["grants"].values())
+    grants = (node.grant(grant) for grant in trained.grants.values())
     return sorted({run for grant in grants for run in grant.earlier_runs})
 
 
@@ -99,16 +131,15 @@ def pool_of(asset: Asset) -> bytes:
     return keyed_id(asset.owner, hash_bytes(asset.id))
 
 
-def _asset(node: Node, job: dict[str, Any], trained: Trained, shares: dict[str, int]) -> Asset:
-    # fixed by the job, so that a repeated release makes the same asset
-    created_at = node.typed(job["contribution"], Claim).issued_at
-    inherited = reduce(meet, (node.grant(grant).terms for grant in job["grants"].values()))
-    owners = {account: asset for account, asset in trained.owners.items() if account in job["grants"]}
-    scores = node.typed(job["contribution"], Claim).statement["scores"]
+def _asset(node: Node, trained: Trained, shares: dict[str, int]) -> Asset:
+    contribution = node.typed(trained.contribution, Claim)
+    inherited = reduce(meet, (node.grant(grant).terms for grant in trained.grants.values()))
+    owners = {account: asset for account, asset in trained.owners.items() if account in trained.grants}
+    scores = contribution.statement["scores"]
     measured = ("correct", "majority_correct", "single_correct", "auc_ppm", "brier_ppm", "calibration_ppm")
     return Asset(
         asset_kind="model",
-        name=job["name"],
+        name=trained.name,
         description=f"logistic regression for {trained.label}, trained on {len(owners)} datasets",
         owner=node.account,
         content=Content(
@@ -132,18 +163,14 @@ def _asset(node: Node, job: dict[str, Any], trained: Trained, shares: dict[str, 
             actions=("infer",),
             not_before=0,
             expires_at=inherited.expires_at,
-            max_uses=job["max_calls"],
-            price_units=job["price_units"],
+            max_uses=MAX_USES,
             price_per="use",
-            **{
-                name: job["order"][name]
-                for name in ("per", "rows_per_call", "round_to")
-                if name in job["order"]
-            },
+            **asdict(trained.sale),
             token=node.token,
             duties=inherited.duties,
         ),
-        created_at=created_at,
+        # fixed by the run, so that a repeated release makes the same asset
+        created_at=contribution.issued_at,
     )
 
 

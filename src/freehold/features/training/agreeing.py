@@ -118,7 +118,7 @@ def _obtain(
                 peers,
                 asset,
                 "train",
-                purpose=job["purpose"],
+                purpose=job["order"]["purpose"],
                 once_for=str(job["id"]),
                 plan=plan,
                 at_most_units=job.get("at_most_units"),

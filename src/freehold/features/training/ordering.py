@@ -22,9 +22,6 @@ from freehold.kernel.peers import Peers
 
 __all__ = ["Order", "begin", "check", "is_good_enough"]
 
-MAX_CALLS = 1_000_000
-"""Uses that the terms of a new model allow each grant."""
-
 
 def begin(node: Node, peers: Peers, order: Order) -> str:
     """Check the order, commit the test table to the vault, make the plan, keep the job. Returns its id.
@@ -57,10 +54,7 @@ def begin(node: Node, peers: Peers, order: Order) -> str:
         "assets": [asset.id for asset in assets],
         "plan": made.to_json(),
         "run": made.run_id,
-        "price_units": order.price_units,
         "at_most_units": order.at_most_units,
-        "max_calls": MAX_CALLS,
-        "purpose": order.purpose,
         "absent": {},
         "started_at": node.now(),
     }
@@ -75,7 +69,7 @@ def _wanted(order: Order) -> dict[str, Any]:
     """What makes two orders the same; the test table is compared by its rows."""
     spoken = order.model_dump(exclude={"shown_units", "at_most_units"})
     kept = order.test if order.validator is not None else None
-    return {**spoken, "max_calls": MAX_CALLS, "assets": sorted(order.assets), "test": kept}
+    return {**spoken, "assets": sorted(order.assets), "test": kept}
 
 
 def _waiting(node: Node, wanted: dict[str, Any], table: tables.Table | None) -> str:

@@ -17,6 +17,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from typing import Any
 
 from freehold.core.documents import Asset, Claim, Receipt
@@ -543,9 +544,16 @@ class Job:
         return envelope
 
     def _release(self) -> None:
-        plan = self._plan
-        done = record.replay(plan, Start(self.job["grants"]), rounds_of(self._node, plan))
+        plan, job, order = self._plan, self.job, self.job["order"]
+        done = record.replay(plan, Start(job["grants"]), rounds_of(self._node, plan))
+        terms = {one.name: order[one.name] for one in fields(releasing.Sale) if one.name in order}
         trained = releasing.Trained(
+            job["id"],
+            job["name"],
+            releasing.Sale(**terms),
+            job["contribution"],
+            job["grants"],
+            job["agreements"],
             plan.run_id,
             plan.label,
             plan.columns,
@@ -554,7 +562,7 @@ class Job:
             done.model,
             {owner.account: owner.asset for owner in plan.owners},
         )
-        asset = releasing.release(self._node, self._peers, self.job, trained)
+        asset = releasing.release(self._node, self._peers, trained)
         with contextlib.suppress(FreeholdError):
             # what a buyer's node asks to see before it pays; made again when asked for
             proving.keep_evidence(self._node, self._peers, asset, may_anchor=True)

@@ -190,4 +190,6 @@ def _bounds(one: Field) -> dict[str, Any]:
     """Least and most of a number, which the command refuses before it asks the node."""
     if _bare(one.info.annotation) is not int or one.surface != Plain(one.surface.face):
         return {}
-    return {name: value for name, value in (("min", one.least), ("max", one.most)) if value is not None}
+    scale = one.flag.scale
+    found = zip(("min", "max"), one.bounds, strict=True)
+    return {name: end if scale == 1 else end / scale for name, end in found if end is not None}

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
+from freehold.core.documents import Terms
+from freehold.core.terms import price_of
 from freehold.core.typed_data import RECEIVE_TYPE, VOUCHER_TYPE, Domain
 from freehold.features.payments.rules.payment import HEADER
 
@@ -15,14 +17,8 @@ class Quote:
 
     model: str
     """Asset id."""
-    price_units: int
-    """Of one call, or of each of its rows."""
-    per: Literal["call", "row"]
-    """What the price is for."""
-    rows_per_call: int
-    """Most rows of one call."""
-    round_to: int
-    """Decimals of a probability in an answer; 0 is the label alone."""
+    terms: Terms
+    """Price of a call or of each of its rows, most rows of one, decimals of an answer."""
     pool: str
     """The model's revenue pool, 32 bytes hex."""
     token: Domain
@@ -36,16 +32,13 @@ class Quote:
 
     def price_of(self, rows: int) -> int:
         """What a call of so many rows costs."""
-        return self.price_units * (rows if self.per == "row" else 1)
+        return price_of(self.terms, rows)
 
     def to_json(self, rows: int = 1) -> dict[str, Any]:
         """As `GET /v1/models` says it, and a 402 for a question of so many rows."""
         return {
             "model": self.model,
-            "price_units": self.price_units,
-            "per": self.per,
-            "rows_per_call": self.rows_per_call,
-            "round_to": self.round_to,
+            **self.terms.model_dump(include={"price_units", "per", "rows_per_call", "round_to"}),
             "call_units": self.price_of(rows),
             "token": self.token.contract,
             "chain_id": self.token.chain_id,

@@ -17,7 +17,7 @@ from freehold.features.privacy.rules import promises
 from freehold.features.training import previewing
 from freehold.features.training.jobs import Jobs
 from freehold.features.training.rules import findings
-from freehold.features.training.wire import MAX_OWNERS, MAX_ROUNDS, TRAIN, Order
+from freehold.features.training.wire import MAX_OWNERS, TRAIN, Order
 from freehold.kernel import listed
 from freehold.kernel.cli.options import millionths
 from freehold.kernel.node import Node
@@ -41,6 +41,25 @@ TYPED = (
 )
 """Fields that stand as they were typed where the form is shown again."""
 TICKED = ("compare", "exact", "review")
+NUMBERS = {
+    "rounds": ("rounds", "the number of rounds"),
+    "patience": ("patience_seconds", "the wait"),
+    "quorum": ("quorum_bps", "the quorum, in per cent,"),
+    "weight_cap": ("weight_cap_bps", "the most one owner weighs, in per cent,"),
+    "rows_per_call": ("rows_per_call", "the most rows of one call"),
+    "round_to": ("round_to", "the number of decimals"),
+    "least": ("least_correct_bps", "the least part of right answers, in per cent,"),
+}
+"""Field of the form -> field of the order, and what it is."""
+USUAL = {
+    "price": money.dollars(TRAIN.fields["price_units"].info.default).removeprefix("$"),
+    "compare": TRAIN.fields["compare"].info.default,
+    **{
+        name: None if one.info.default is None else -(-one.info.default // one.flag.scale)
+        for name, one in ((name, TRAIN.fields[field]) for name, (field, _) in NUMBERS.items())
+    },
+}
+"""Field of the form -> what counts where it is left empty, as it is typed; None where the plan chooses."""
 
 
 @dataclass
@@ -77,10 +96,11 @@ def choose(visit: Visit, error: FreeholdError | None = None) -> Response:
         chosen=chosen,
         text=text,
         typed={key: form.text(key) for key in TYPED} if error else {},
-        ticked={key: bool(form.chosen(key)) if error else key == "compare" for key in TICKED},
+        ticked={key: bool(form.chosen(key)) if error else USUAL.get(key) is True for key in TICKED},
+        usual=USUAL,
+        most={name: bounds(field)[1] for name, (field, _) in NUMBERS.items()},
         allowed=epsilons.text(min(allowed)) if allowed else "",
         exact=any(row["exact"] for group in groups for row in group["rows"]),
-        most_rounds=MAX_ROUNDS,
         most_owners=MAX_OWNERS,
         peers=peers.known(node),
     )
@@ -169,30 +189,23 @@ def _order(visit: Visit, test: Path) -> Order:
     )
 
 
-_NUMBERS = {
-    "rounds": ("rounds", "the number of rounds"),
-    "patience": ("patience_seconds", "the wait"),
-    "quorum": ("quorum_bps", "the quorum, in per cent,"),
-    "weight_cap": ("weight_cap_bps", "the most one owner weighs, in per cent,"),
-    "rows_per_call": ("rows_per_call", "the most rows of one call"),
-    "round_to": ("round_to", "the number of decimals"),
-    "least": ("least_correct_bps", "the least part of right answers, in per cent,"),
-}
-"""Field of the form -> field of the order, and what it is."""
-
-
 def _numbers(form: Form) -> dict[str, Any]:
     """Those that were typed; what is left out is as the order says, or chosen by the plan."""
     return {
-        field: _number(form, name, field, what) for name, (field, what) in _NUMBERS.items() if form.text(name)
+        field: _number(form, name, field, what) for name, (field, what) in NUMBERS.items() if form.text(name)
     }
 
 
 def _number(form: Form, name: str, field: str, what: str) -> int:
-    asked = TRAIN.fields[field]
-    assert asked.least is not None
-    assert asked.most is not None
-    return form.number(name, what, asked.least, asked.most) * asked.flag.scale
+    least, most = bounds(field)
+    return form.number(name, what, least, most) * TRAIN.fields[field].flag.scale
+
+
+def bounds(field: str) -> tuple[int, int]:
+    """Least and most that may be typed, in whole numbers."""
+    scale = TRAIN.fields[field].flag.scale
+    least, most = TRAIN.fields[field].bounds
+    return -(-(least or 0) // scale), (most or 0) // scale
 
 
 def review(visit: Visit) -> Response:
