@@ -2,8 +2,9 @@
 
 A part is a file of a fixed name in a feature's folder: `feature` (its registration), `wire` (what its operations
 ask and answer), `terminal` (how commands show that), `library` (methods that do more, and what others return),
-`tables` (its migrations). This is the one place that
-imports by name; commands, migrations and the registry get features here, so that each loads only what it needs.
+`tables` (its migrations), `words` (what it adds to documents), `checks` (what a verifier repeats). This is the one
+place that imports by name; commands, migrations and the registry get features here, so that each loads only what it
+needs.
 """
 
 from __future__ import annotations

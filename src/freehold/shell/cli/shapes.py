@@ -247,13 +247,12 @@ class EvidenceCheck(Shape):
 
 
 class Verification(Shape):
-    """Whether evidence holds; exit code 9 if it fails, 11 if it shows no lineage."""
+    """Whether evidence holds; exit code 9 if it fails, 11 if it shows no lineage, 12 if this program cannot tell."""
 
     ok: bool
     """The verdict is `holds`."""
     verdict: Literal["holds", "no_lineage", "newer", "fails"]
-    """Given that the block hash is right. `no_lineage`: what is shown holds, and nothing shows where the model came from.
-    `newer`: this program is too old to tell."""
+    """Given that the block hash is right. `no_lineage`: nothing shows where the model came from. `newer`: than this program."""
     checks: list[EvidenceCheck]
     """In order; a group that needs a broken one is left out."""
     chain_id: int
