@@ -14,6 +14,7 @@ from evidence_verdicts import EXAMPLES, verdict, verify_standalone
 
 import freehold
 from freehold.kernel.evidence.bundle import Bundle
+from freehold.kernel.words import claim_kinds
 
 RELEASED = Path(__file__).resolve().parents[1] / "released"
 FREEHOLD = str(Path(sys.executable).with_name("freehold"))
@@ -69,3 +70,16 @@ def test_a_copy_in_which_any_file_is_altered_or_gone_fails(name):
         altered = data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :]
         assert verdict(Bundle({**files, path: altered})) == "fails", path
         assert verdict(Bundle({key: one for key, one in files.items() if key != path})) == "fails", path
+
+
+def test_every_claim_says_the_fields_that_its_kind_has_by_the_vocabulary():
+    seen = set()
+    for name in SAID:
+        for path, data in released(name).files.items():
+            value = json.loads(data)
+            claims = [one["claim"] for one in value] if path == "training/rounds.json" else [value]
+            for claim in (one.get("document", {}) for one in claims if isinstance(one, dict)):
+                if claim.get("type") == "claim" and claim["claim_kind"] != "evidence":
+                    assert set(claim["statement"]) == set(claim_kinds()[claim["claim_kind"]].fields)
+                    seen.add(claim["claim_kind"])
+    assert seen == claim_kinds().keys() - {"audit"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from freehold.core.documents import Asset
-from freehold.core.errors import InvalidDocument
+from freehold.core.errors import InvalidDocument, NewerFormat
 from freehold.core.signing import Envelope, parse_envelope
 from freehold.features.data.approval import approval_of, set_approval
 from freehold.features.data.offering import is_offered
@@ -49,7 +49,11 @@ def keep(node: Node, read: CatalogueRead) -> None:
     fresh: list[Envelope] = []
     approvals: dict[str, Approval] = {}
     for value in _listed(read, "assets", None):
-        envelope = parse_envelope(value)
+        try:
+            envelope = parse_envelope(value)
+        except NewerFormat:
+            # for later programs; what else its owner offers stays as good as it was
+            continue
         if not isinstance(envelope.document, Asset) or envelope.document.owner != read.account:
             raise InvalidDocument(f"{read.url} offers something that is not an asset of its own")
         if _is_news(node, envelope):
