@@ -25,15 +25,15 @@ class Part:
 
     is_about: Callable[[Asset], bool]
     """Whether an asset says, rightly or not, that it came about like this."""
-    files: tuple[str, ...]
-    """Which hold it; they have no place in evidence of anything else."""
-    envelopes: Mapping[str, Callable[[Any], Iterator[Any]]]
-    """File -> the envelopes, as JSON, in what somebody wrote there."""
-    read: Mapping[str, Callable[[Evidence, Any], None]]
-    """File -> what adds the documents in it to the evidence."""
     steps: tuple[Step, ...]
     """In order."""
-    absent: Step
+    files: tuple[str, ...] = ()
+    """Which hold it; they have no place in evidence of anything else."""
+    envelopes: Mapping[str, Callable[[Any], Iterator[Any]]] = field(default_factory=dict)
+    """File -> the envelopes, as JSON, in what somebody wrote there."""
+    read: Mapping[str, Callable[[Evidence, Any], None]] = field(default_factory=dict)
+    """File -> what adds the documents in it to the evidence."""
+    absent: Step | None = None
     """What is looked at where an asset says nothing of the kind."""
     needs: Mapping[str, str] = field(default_factory=dict)
     """Group of steps -> the group without which it means nothing."""

@@ -124,7 +124,7 @@ def verify(
     for name, step in part.steps if part else ():
         checking.look(name, step, part.needs if part else {})
     for one in parts():
-        if one is not part and not checking.broken:
+        if one is not part and one.absent and not checking.broken:
             checking.look(*one.absent, {})
     broken = checking.broken
     is_read = not broken & {"manifest", "documents"}

@@ -1,0 +1,44 @@
+"""Keeping notes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from freehold.core.errors import InvalidInput
+from freehold.kernel.node import Node
+
+_COLUMNS = ("number", "about", "text", "at")
+
+
+def add(node: Node, about: str, text: str) -> dict[str, Any]:
+    """Keep a note about a document.
+
+    Raises:
+        InvalidInput: it is too long.
+    """
+    longest = node.settings.notes_longest
+    if len(text) > longest:
+        raise InvalidInput(
+            f"a note has at most {longest} characters", hint="Set notes_longest, or say it shorter."
+        )
+    with node.store.transaction() as tx:
+        # one writer at a time, so the next number is nobody else's
+        number = tx.connection.execute("SELECT coalesce(max(number), 0) + 1 FROM notes").fetchone()[0]
+        note = (int(number), about, text, node.now())
+        tx.connection.execute("INSERT INTO notes (number, about, text, at) VALUES (?, ?, ?, ?)", note)
+    return dict(zip(_COLUMNS, note, strict=True))
+
+
+def newest(node: Node, limit: int) -> list[dict[str, Any]]:
+    """The newest notes; the cost does not grow with their number."""
+    with node.store.reading() as connection:
+        rows = connection.execute(
+            "SELECT number, about, text, at FROM notes ORDER BY number DESC LIMIT ?", (limit,)
+        ).fetchall()
+    return [dict(zip(_COLUMNS, row, strict=True)) for row in rows]
+
+
+def count(node: Node) -> int:
+    """How many there are."""
+    with node.store.reading() as connection:
+        return int(connection.execute("SELECT count(*) FROM notes").fetchone()[0])
