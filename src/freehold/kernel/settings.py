@@ -144,6 +144,8 @@ class OwnSettings:
         return replace(self, **{name: value for name, value in given.items() if value is not None})
 
 
+installed.require_once("setting", [*(one.name for one in fields(OwnSettings)), *(one.name for one in ADDED)])
+
 if TYPE_CHECKING:
 
     class Settings(OwnSettings):

@@ -7,7 +7,7 @@ says how one becomes the other, once for all faces.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -18,7 +18,7 @@ from freehold.core import epsilon, money
 class Plain:
     """A value that is the same everywhere."""
 
-    face: str = ""
+    face: str = field(default="", kw_only=True)
     """The field's name where people type; empty for the usual one."""
     python: ClassVar[str] = ""
     """How the generated client's signature spells its type; empty for the field's own."""

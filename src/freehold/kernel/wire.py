@@ -256,7 +256,7 @@ Ceiling = Annotated[int, Field(ge=0, lt=2**53)]
 
 AtMost = Annotated[
     Ceiling | None,
-    Dollars("at_most"),
+    Dollars(face="at_most"),
     Flag(
         ("--max",),
         help="Most that this may take from the wallet, deposit included; the node's own limits count besides.",
@@ -294,9 +294,9 @@ class Limits(Request):
     A limit is in dollars and counts from now on, also in a node that runs; what is left out stays, 0 is no limit.
     """
 
-    spend_per_day_micro: Annotated[Ceiling | None, Dollars("per_day")] = None
+    spend_per_day_micro: Annotated[Ceiling | None, Dollars(face="per_day")] = None
     """Most to spend in any 24 hours from now on; 0 is no limit."""
-    spend_per_act_micro: Annotated[Ceiling | None, Dollars("per_act")] = None
+    spend_per_act_micro: Annotated[Ceiling | None, Dollars(face="per_act")] = None
     """Most for one call with its deposit, one grant or one training job; 0 is no limit."""
 
 

@@ -137,14 +137,14 @@ class ListReceipts(Request):
 class ShowReceipt(Request):
     """Show one receipt in full, with its signatures."""
 
-    receipt_id: Annotated[str, Reference("receipt", kind="receipt"), ARGUMENT]
+    receipt_id: Annotated[str, Reference(face="receipt", kind="receipt"), ARGUMENT]
     """Id of the receipt, in full or its first digits; "last" is the newest answer's."""
 
 
 class ShowLineage(Request):
     """Show what something was made from."""
 
-    document_id: Annotated[str, Reference("asset"), ARGUMENT]
+    document_id: Annotated[str, Reference(face="asset"), ARGUMENT]
     """Id of a model, dataset or receipt."""
 
 

@@ -188,7 +188,7 @@ def _bare(kind: Any) -> Any:
 
 def _bounds(one: Field) -> dict[str, Any]:
     """Least and most of a number, which the command refuses before it asks the node."""
-    if _bare(one.info.annotation) is not int or one.surface != Plain(one.surface.face):
+    if _bare(one.info.annotation) is not int or one.surface != Plain(face=one.surface.face):
         return {}
     scale = one.flag.scale
     found = zip(("min", "max"), one.bounds, strict=True)
