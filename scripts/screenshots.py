@@ -24,7 +24,7 @@ from node_world import World  # noqa: E402
 from playwright.sync_api import sync_playwright  # noqa: E402
 
 from freehold.features.data import publishing  # noqa: E402
-from freehold.features.data.licence import Licence  # noqa: E402
+from freehold.features.data.wire import Publish  # noqa: E402
 from freehold.quickstart import demo  # noqa: E402
 
 WIDE = {"width": 1200, "height": 860}
@@ -85,9 +85,11 @@ def _run(world: World, consoles: list[Any], files: dict[str, Path]) -> None:
     for part, name in OTHERS.items():
         party = world.party(name)
         publishing.publish(
-            party.node, files[part], demo.LABEL,
-            Licence(price_units=4_000_000, max_uses=200, epsilon_run_micro=4_000_000, epsilon_life_micro=8_000_000),
-            name=f"Breast biopsies, {name}",
+            party.node,
+            Publish(
+                path=str(files[part]), label=demo.LABEL, name=f"Breast biopsies, {name}", price_units=4_000_000,
+                max_uses=200, epsilon_run_micro=4_000_000, epsilon_life_micro=8_000_000,
+            ),
         )  # fmt: skip
         builder.api("/peers", {"url": party.url})
     _publish(owner, owner_page, owner_camera, files["alder"])

@@ -18,7 +18,7 @@ import market_acts as act
 import node_tables
 import pytest
 from console_node import Console
-from node_world import World, licence, until
+from node_world import World, offered, until
 
 from freehold.features.data import publishing
 
@@ -335,7 +335,7 @@ def _waiting_for_another(market: Market, folder: Path) -> str:
     """A job over the owner's data and that of one who does not decide; returns it once both were asked."""
     second = market.world.party("Harbour Clinic")
     path = node_tables.write(folder / "harbour.csv", node_tables.make(40, seed=11))
-    publishing.publish(second.node, path, node_tables.LABEL, licence(), name="Harbour", approval="ask")
+    publishing.publish(second.node, offered(path, name="Harbour", approval="ask"))
     market.builder.api("/peers", {"url": second.url})
     test = node_tables.write(folder / "test.csv", node_tables.make(30, seed=12))
     asked = {"assets": [market.data, "Harbour"], "test": str(test), "name": "Second risk", "rounds": 4}

@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any
 
 import httpx
 import pytest
-from node_tables import LABEL, make, write
-from node_world import TOKEN, Party, World, licence, require_sound
+from node_tables import make, write
+from node_world import TOKEN, Party, World, offered, require_sound
 from peer_calls import call, introduce
 
-from freehold.core.documents import Asset, Terms
+from freehold.core.documents import Asset
 from freehold.core.errors import Conflict, InvalidDocument, InvalidInput, NotAllowed, NotFound
 from freehold.features.data import finding, publishing
-from freehold.features.data.approval import approval_of, set_approval
-from freehold.features.data.licence import Licence
+from freehold.features.data.offering import approval_of, set_approval
 from freehold.features.data.wire import Approval
 from freehold.features.grants import asking, consent, granting, requests
 from freehold.features.grants.asking import GrantCountered, GrantWaiting
 from freehold.features.grants.consent import Counter, GrantRefused, RequestDecided
-from freehold.kernel.node import Node
 from freehold.kernel.peers import PeerRefused
 from freehold.kernel.rights.standing import is_purchased
 
@@ -42,8 +39,8 @@ class Two:
 
     def publish(self, approval: Approval = "ask") -> Asset:
         path = write(self.owner.home / "table.csv", make(20, seed=1))
-        terms = licence(price_units=PRICE_UNITS)
-        made = publishing.publish(self.owner.node, path, LABEL, terms, approval=approval)
+        asked = offered(path, price_units=PRICE_UNITS, approval=approval)
+        made = publishing.publish(self.owner.node, asked)
         self.buyer.knows(self.owner)
         return self.owner.node.asset(made.document.id)
 
@@ -99,21 +96,19 @@ def test_who_asks_first_is_seen_in_the_catalogue_and_in_search(two: Two) -> None
     assert grant.asset == automatic.id
 
 
-@dataclass(frozen=True)
-class Queryable:
-    """Terms that allow what no feature of these nodes knows."""
-
-    made: Licence
-
-    def terms(self, node: Node) -> Terms:
-        terms = self.made.terms(node)
-        return terms.model_copy(update={"actions": (*terms.actions[:2], "query", *terms.actions[2:])})
+def queryable(asset: Asset) -> Asset:
+    """The same with terms that allow what no feature of these nodes knows."""
+    terms = asset.terms
+    actions = (*terms.actions[:2], "query", *terms.actions[2:])
+    return asset.model_copy(update={"terms": terms.model_copy(update={"actions": actions})})
 
 
 def test_what_no_feature_knows_is_granted_by_hand_alone(two: Two) -> None:
     path = write(two.owner.home / "queryable.csv", make(20, seed=2))
-    made: Any = Queryable(licence())
-    asset = two.owner.node.asset(publishing.publish(two.owner.node, path, LABEL, made).document.id)
+    node = two.owner.node
+    asset = queryable(node.asset(publishing.publish(node, offered(path)).document.id))
+    with node.store.transaction() as tx:
+        tx.put(node.seal(asset), public=True)
     two.buyer.knows(two.owner)
     assert approval_of(two.buyer.node, asset.id) == "automatic"
     with pytest.raises(GrantWaiting):

@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from node_tables import LABEL, make, write
-from node_world import EPSILON_LIFE_MICRO, EPSILON_RUN_MICRO, Party, World, finished, licence, order, until
+from node_tables import make, write
+from node_world import EPSILON_LIFE_MICRO, EPSILON_RUN_MICRO, Party, World, finished, offered, order, until
 
 from freehold.core.errors import InvalidInput
 from freehold.features.data import publishing
@@ -24,8 +24,9 @@ class Run:
         self.world = world
         self.owner, automatic = world.party("owner"), world.party("automatic")
         path = write(self.owner.home / "table.csv", make(20, seed=1))
-        terms = licence(price_units=PRICE_UNITS)
-        publishing.publish(self.owner.node, path, LABEL, terms, name="north", approval="ask")
+        publishing.publish(
+            self.owner.node, offered(path, price_units=PRICE_UNITS, name="north", approval="ask")
+        )
         automatic.publish(make(30, seed=2), price_units=PRICE_UNITS)
         self.builder = world.party("builder")
         self.order = order(self.builder, [self.owner, automatic], rounds=2, **more)

@@ -13,7 +13,7 @@ from peer_calls import call, granted, introduce, wish
 from strangers import Stranger, Target, acts, home_bytes, strangers
 
 from freehold.core.documents import Asset
-from freehold.features.data.approval import set_approval
+from freehold.features.data.offering import set_approval
 from freehold.features.grants import granting, requests
 from freehold.kernel import pending
 from freehold.kernel.host import Host

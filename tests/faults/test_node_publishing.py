@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from node_tables import COLUMNS, LABEL, Cells, make, write
@@ -18,6 +19,7 @@ from freehold.core.documents import Asset
 from freehold.core.errors import FreeholdError, InvalidInput, InvalidTable, NotFound
 from freehold.features.data import finding, publishing
 from freehold.features.data.rules.table import commitment
+from freehold.features.data.wire import Publish
 from freehold.features.privacy import budget
 from freehold.features.privacy.lines import PromiseBroken
 from freehold.features.training.wire import Order
@@ -26,7 +28,11 @@ from freehold.kernel.settings import Settings
 from freehold.shell import daemon
 
 SUPPORT = Path(__file__).parents[1] / "support"
-LICENCE = publishing.Licence()
+
+
+def plain(path: Path, **chosen: Any) -> Publish:
+    """A table on the terms that nobody chose."""
+    return Publish.of(**{"path": str(path), "label": LABEL, **chosen})
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +51,7 @@ def kept(party: Party) -> tuple[int, int, int, list[str]]:
 def offer(party: Party, cells: Cells) -> Asset:
     """Published on the terms that nobody chose."""
     path = write(party.home / "offered.csv", cells)
-    return party.node.asset(publishing.publish(party.node, path, LABEL, LICENCE).document.id)
+    return party.node.asset(publishing.publish(party.node, plain(path)).document.id)
 
 
 HEADER = ",".join([*COLUMNS, LABEL]) + "\n"
@@ -74,7 +80,7 @@ def test_a_file_that_cannot_be_trained_on_is_named_and_nothing_is_kept(
     path.write_text(content)
     before = kept(owner)
     with pytest.raises(InvalidTable) as refused:
-        publishing.publish(owner.node, path, LABEL, LICENCE)
+        publishing.publish(owner.node, plain(path))
     assert refused.value.hint
     assert refused.value.fields[field] == value
     assert kept(owner) == before
@@ -84,7 +90,7 @@ def test_a_file_that_cannot_be_trained_on_is_named_and_nothing_is_kept(
 def test_what_is_no_file_is_refused(owner: Party, path: Path) -> None:
     before = kept(owner)
     with pytest.raises(InvalidTable):
-        publishing.publish(owner.node, path, LABEL, LICENCE)
+        publishing.publish(owner.node, plain(path))
     assert kept(owner) == before
 
 
@@ -96,7 +102,7 @@ def test_a_gigabyte_is_refused_at_once_without_reading_it(owner: Party, tmp_path
     before, memory_kb = kept(owner), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     began = time.monotonic()
     with pytest.raises(InvalidTable, match="limit") as refused:
-        publishing.publish(owner.node, path, LABEL, LICENCE)
+        publishing.publish(owner.node, plain(path))
     assert time.monotonic() - began < 1
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory_kb < 50_000
     assert refused.value.fields["limit"] == owner.node.settings.max_table_bytes
@@ -106,10 +112,10 @@ def test_a_gigabyte_is_refused_at_once_without_reading_it(owner: Party, tmp_path
 def test_repeated_rows_are_said_and_count_once(owner: Party, tmp_path: Path) -> None:
     cells = make(10, seed=1)
     twice = write(tmp_path / "t.csv", Cells(cells.micro * 2, cells.labels * 2))
-    report = publishing.inspect(owner.node, twice, LABEL)
+    report = publishing.inspect(owner.node, plain(twice))
     assert (report["rows"], report["duplicate_rows"]) == (10, 10)
     said: list[str] = []
-    envelope = publishing.publish(owner.node, twice, LABEL, LICENCE, warn=said.append)
+    envelope = publishing.publish(owner.node, plain(twice), warn=said.append)
     assert said == report["warnings"] == ["10 rows repeat others and count once"]
     asset = owner.node.asset(envelope.document.id)
     assert asset.schema_["rows"] == 10
@@ -127,11 +133,15 @@ def test_terms_say_what_updates_reveal_and_cost(owner: Party) -> None:
 
 BAD_TERMS = {
     "no epsilon": ({"epsilon_run_micro": 0}, "epsilon_run_micro", "such as 1"),
-    "a run above all": ({"epsilon_life_micro": 900_000}, "epsilon_life_micro", "Lower"),
+    "a run above all": (
+        {"epsilon_run_micro": 1_000_000, "epsilon_life_micro": 900_000},
+        "epsilon_life_micro",
+        "Lower",
+    ),
     "nobody named": ({"reveals": "update"}, "holders", "Rows can be rebuilt"),
-    "no account": ({"reveals": "update", "holders": ("bob",)}, "holders.0", "architecture"),
+    "no account": ({"reveals": "update", "holders": ["bob"]}, "holders.0", "architecture"),
     "too much": ({"epsilon_life_micro": 10**9}, "epsilon_life_micro", "architecture"),
-    "no purpose": ({"purposes": ()}, "purposes", "architecture"),
+    "no purpose": ({"purposes": []}, "purposes", "architecture"),
 }
 
 
@@ -143,7 +153,7 @@ def test_terms_that_contradict_themselves_are_refused_and_nothing_is_kept(
     path = write(tmp_path / "t.csv", make(12, seed=22))
     before = kept(owner)
     with pytest.raises(InvalidInput) as refused:
-        publishing.publish(owner.node, path, LABEL, publishing.Licence(**chosen))
+        publishing.publish(owner.node, plain(path, **chosen))
     assert refused.value.fields["field"] == field
     assert hint in refused.value.hint
     assert kept(owner) == before
@@ -153,18 +163,18 @@ def test_a_table_that_shares_rows_shares_their_budget_and_says_so(owner: Party, 
     cells = make(30, seed=23)
     first = offer(owner, Cells(cells.micro[:20], cells.labels[:20]))
     more = write(tmp_path / "more.csv", Cells(cells.micro[19:], cells.labels[19:]))
-    licence = publishing.Licence(epsilon_life_micro=9_000_000)
-    report = publishing.inspect(owner.node, more, LABEL, epsilon_life_micro=9_000_000)
+    asked = plain(more, epsilon_life_micro=9_000_000)
+    report = publishing.inspect(owner.node, asked)
     assert report["lines"] == [first.id]
     said: list[str] = []
-    envelope = publishing.publish(owner.node, more, LABEL, licence, warn=said.append)
+    envelope = publishing.publish(owner.node, asked, warn=said.append)
     assert said == report["warnings"]
     assert "share" in said[0]
     assert "epsilon of 4 in all" in said[1]
     (line,) = budget.overview(owner.node, asset_id=envelope.document.id)
     assert (line["line"], line["epsilon_life_micro"]) == (first.id, 4_000_000)
     other = write(tmp_path / "other.csv", make(12, seed=24))
-    assert publishing.inspect(owner.node, other, LABEL)["lines"] == []
+    assert publishing.inspect(owner.node, plain(other))["lines"] == []
 
 
 def test_rows_published_noised_are_not_published_exact_and_nothing_is_kept(
@@ -172,10 +182,10 @@ def test_rows_published_noised_are_not_published_exact_and_nothing_is_kept(
 ) -> None:
     asset = owner.publish(make(12, seed=25))
     path = write(tmp_path / "t.csv", make(12, seed=25))
-    licence = publishing.Licence(reveals="update", holders=(owner.account,))
+    asked = plain(path, reveals="update", holders=[owner.account])
     before = kept(owner)
     with pytest.raises(PromiseBroken, match="noised") as refused:
-        publishing.publish(owner.node, path, LABEL, licence)
+        publishing.publish(owner.node, asked)
     assert refused.value.fields["line"] == asset.id
     assert kept(owner) == before
 
@@ -183,12 +193,12 @@ def test_rows_published_noised_are_not_published_exact_and_nothing_is_kept(
 def test_subject_and_bounds_are_said_and_the_subject_is_not_published(owner: Party, tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text("who,a,b,y\nann,1,2,0\nann,3,4,1\nann,5,6,1\nbob,7,8,0\n")
-    rows = publishing.Rows("who", 2, {"a": (0, 10), "b": (0, 6.5)})
-    report = publishing.inspect(owner.node, path, "y", rows=rows)
+    asked = plain(path, label="y", subject="who", rows_each=2, bounds={"a": [0, 10], "b": [0, 6.5]})
+    report = publishing.inspect(owner.node, asked)
     assert (report["rows"], report["left_out_rows"]) == (3, 1)
     assert any("column 'b'" in warning for warning in report["warnings"])
     assert any("all rows of one subject" in sentence for sentence in report["privacy"])
-    asset = owner.node.asset(publishing.publish(owner.node, path, "y", LICENCE, rows=rows).document.id)
+    asset = owner.node.asset(publishing.publish(owner.node, asked).document.id)
     assert asset.schema_ == {
         "columns": ["a", "b"], "label": "y", "rows": 3, "subject": "who", "rows_each": 2,
         "bounds": {"a": [0, 10_000_000], "b": [0, 6_500_000]},
@@ -196,13 +206,9 @@ def test_subject_and_bounds_are_said_and_the_subject_is_not_published(owner: Par
     table, _ = publishing.open_table(owner.node, asset.id)
     assert table.columns == ("a", "b")
     before = kept(owner)
-    for wrong in (
-        publishing.Rows("whom"),
-        publishing.Rows(rows_each=2),
-        publishing.Rows(bounds={"a": (1, 0)}),
-    ):
+    for wrong in ({"subject": "whom"}, {"rows_each": 2}, {"bounds": {"a": [1.0, 0.0]}}):
         with pytest.raises(InvalidInput):
-            publishing.publish(owner.node, path, "y", LICENCE, rows=wrong)
+            publishing.publish(owner.node, plain(path, label="y", **wrong))
     assert kept(owner) == before
 
 
@@ -211,14 +217,14 @@ def test_an_inspection_says_what_epsilon_buys_for_so_few_rows(owner: Party, tmp_
         write(tmp_path / "few.csv", make(10, seed=3)),
         write(tmp_path / "many.csv", make(3_000, seed=4)),
     )
-    said = publishing.inspect(owner.node, few, LABEL)
+    said = publishing.inspect(owner.node, plain(few))
     assert "at most 74 times in 100" in said["privacy"][0]
     assert "at most 99 times in 100" in said["privacy"][1]
     assert "swapping a row for another counts as two" in said["privacy"][2]
     assert "10 rows alone" in said["privacy"][3]
     assert said["expected_loss_bps"] > 1_000
-    assert publishing.inspect(owner.node, many, LABEL)["expected_loss_bps"] < 100
-    nothing = publishing.inspect(owner.node, few, LABEL, epsilon_run_micro=100)
+    assert publishing.inspect(owner.node, plain(many))["expected_loss_bps"] < 100
+    nothing = publishing.inspect(owner.node, plain(few, epsilon_run_micro=100))
     assert nothing["expected_loss_bps"] is None or nothing["expected_loss_bps"] > 1_000
 
 
@@ -266,12 +272,14 @@ from freehold.chain.client import Chain
 from freehold.chain.rpc import Rpc
 from freehold.core.errors import FreeholdError
 from freehold.features.data import publishing
+from freehold.features.data.wire import Publish
 from freehold.kernel.node import Node
 from freehold.kernel.settings import Settings
 from freehold.vault.keystore import Keys
 home = Path({str(tmp_path)!r})
 node = Node(home, Keys.generate(), Settings(name="o", rpc_url={world.rpc_url!r}), Chain(Rpc({world.rpc_url!r})))
 table = write(home / "t.csv", make(20_000, seed=1))
+offer = Publish(path=str(table), label="ill")
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 def count():
     blobs = [p for p in (home / "blobs").rglob("*") if p.is_file()]
@@ -281,12 +289,12 @@ empty = count()
 for limit in (100_000, (home / "node.sqlite-wal").stat().st_size + 1):
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
     try:
-        publishing.publish(node, table, "ill", publishing.Licence())
+        publishing.publish(node, offer)
     except FreeholdError as error:
         print(error.code, "|", error.hint)
     resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
     assert count()[1:] == empty[1:], count()
-publishing.publish(node, table, "ill", publishing.Licence())
+publishing.publish(node, offer)
 assert count()[2] == 1
 """
     done = subprocess.run(

@@ -11,7 +11,7 @@ from typing import Any
 import node_tables
 import pytest
 from node_tables import make
-from node_world import EPSILON_LIFE_MICRO, EPSILON_RUN_MICRO, Party, World, licence, require_sound
+from node_world import EPSILON_LIFE_MICRO, EPSILON_RUN_MICRO, Party, World, offered, require_sound
 from peer_calls import call, introduce, planned, stamp, wish
 from played_builder import Played
 
@@ -173,9 +173,7 @@ def test_noise_must_cover_all_rows_of_one_subject(world: World) -> None:
     path.write_text(
         "\n".join(f"{row},{number // 2 if number else 'who'}" for number, row in enumerate(plain))
     )
-    published = publishing.publish(
-        offer.owner.node, path, node_tables.LABEL, licence(), rows=publishing.Rows("who", 2)
-    )
+    published = publishing.publish(offer.owner.node, offered(path, subject="who", rows_each=2))
     offer.asset = offer.owner.node.asset(published.document.id)
     offer.builder.knows(offer.owner)
     made = offer.plan()

@@ -20,6 +20,7 @@ from freehold.chain.rpc import Rpc
 from freehold.core.documents import Asset, Receipt
 from freehold.core.signing import read_envelope
 from freehold.features.data import finding, publishing
+from freehold.features.data.wire import Publish
 from freehold.features.gateway.buying import Buyer
 from freehold.features.gateway.serving import Gateway
 from freehold.features.identity import peers
@@ -49,9 +50,9 @@ BUDGET = {"epsilon_run_micro": EPSILON_RUN_MICRO, "epsilon_life_micro": EPSILON_
 """As the control API takes it."""
 
 
-def licence(**chosen: Any) -> publishing.Licence:
-    """Terms for a small table; any field may be chosen."""
-    return publishing.Licence(**{**BUDGET, **chosen})
+def offered(path: Path, **chosen: Any) -> Publish:
+    """A small table to publish; any field may be chosen."""
+    return Publish.of(**{"path": str(path), "label": node_tables.LABEL, **BUDGET, **chosen})
 
 
 class Party:
@@ -126,9 +127,7 @@ class Party:
         self, cells: node_tables.Cells, *, columns: tuple[str, ...] = node_tables.COLUMNS, **terms: Any
     ) -> Asset:
         path = node_tables.write(self.home / "table.csv", cells, columns=columns)
-        envelope = publishing.publish(
-            self.node, path, node_tables.LABEL, licence(**terms), name=f"{self.name}'s table"
-        )
+        envelope = publishing.publish(self.node, offered(path, name=f"{self.name}'s table", **terms))
         path.unlink()
         return self.node.asset(envelope.document.id)
 

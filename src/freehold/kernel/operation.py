@@ -34,7 +34,7 @@ from functools import cached_property
 from types import FunctionType
 from typing import Any, Generic, Self, TypeVar, cast, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, model_validator
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 
 from freehold.kernel.surface import Flag, Plain
@@ -46,6 +46,20 @@ class Request(BaseModel):
     model_config = ConfigDict(
         extra="forbid", strict=True, use_attribute_docstrings=True, defer_build=True, frozen=True
     )
+
+    @classmethod
+    def of(cls, **chosen: Any) -> Self:
+        """The request that says so, as it would over HTTP.
+
+        Raises:
+            InvalidInput: a value is out of its bounds, or of another kind.
+        """
+        from freehold.core.documents import invalid  # noqa: PLC0415 - commands ask a node and need no documents
+
+        try:
+            return cls(**chosen)
+        except ValidationError as error:
+            raise invalid(error) from None
 
     @classmethod
     def require_together(cls, asked: Mapping[str, Any]) -> None:
@@ -107,7 +121,7 @@ class Operation(Generic[Q]):
     method: str = ""
     """Name in Python; by default the name's words."""
     gives: str = ""
-    """Field of the answer that the Python method returns, where it does not return all of it."""
+    """Field of the answer that the Python method returns, where it does not return all of it; may be a path of fields."""
     waiting: Any = None
     """Shape of a 202 answer."""
     example: str = ""

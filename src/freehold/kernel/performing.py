@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Any, Protocol
 
 from freehold.kernel.client import NodeClient
@@ -29,5 +30,5 @@ class Performs:
             InvalidInput: a value cannot be read. NodeRefused, NodeNotRunning.
         """
         answer = operation.read(self._client.perform(operation, operation.taken(given)))
-        wanted = getattr(answer, operation.gives) if operation.gives else answer
+        wanted = attrgetter(operation.gives)(answer) if operation.gives else answer
         return Rows(wanted) if isinstance(wanted, list) else wanted

@@ -107,6 +107,8 @@ class Flag:
     names: tuple[str, ...] = ()
     """Such as `--max`, `-o`; empty for the field's name."""
     positional: bool = False
+    first: bool = False
+    """Whether it stands before named arguments in Python, too."""
     metavar: str | None = None
     help: str | None = None
     """In place of the field's description."""

@@ -3,13 +3,31 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from freehold.core.errors import InvalidInput
+from freehold.kernel.surface import Plain
 
 _FORM = "Write NAME=LOW:HIGH, such as age=0:120, or name a CSV file with lines such as age,0,120."
 _MOST_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Ranges(Plain):
+    """`{"age": [0, 120]}` is typed as `age=0:120`, or as the name of a file of such; in Python as a mapping."""
+
+    def take(self, given: Any) -> Any:
+        """Column -> [low, high].
+
+        Raises:
+            InvalidInput.
+        """
+        if isinstance(given, Mapping):
+            return {name: [*pair] for name, pair in given.items()}
+        return read(given)
 
 
 def read(given: Iterable[str]) -> dict[str, list[float]]:

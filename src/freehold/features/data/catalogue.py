@@ -7,8 +7,7 @@ from typing import Any
 from freehold.core.documents import Asset
 from freehold.core.errors import InvalidDocument, NewerFormat
 from freehold.core.signing import Envelope, parse_envelope
-from freehold.features.data.approval import approval_of, set_approval
-from freehold.features.data.offering import is_offered
+from freehold.features.data.offering import approval_of, is_offered, set_approval
 from freehold.features.data.wire import Approval
 from freehold.features.identity.peers import CatalogueRead, PeerReplaced
 from freehold.kernel import listed, pending

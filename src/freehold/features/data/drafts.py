@@ -6,65 +6,18 @@ import secrets
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 from freehold.core import epsilons
-from freehold.core.errors import Conflict, FreeholdError, InvalidInput, NotFound
-from freehold.features.data import publishing
-from freehold.features.data.approval import USUAL
-from freehold.features.data.licence import EPSILON_LIFE_MICRO, EPSILON_RUN_MICRO, Licence, Rows
+from freehold.core.errors import Conflict, FreeholdError, NotFound
+from freehold.features.data import licence, publishing
 from freehold.features.data.rules.profile import Profile, profile, reduce
-from freehold.features.data.wire import Approval
+from freehold.features.data.wire import Publish
 from freehold.kernel.node import Node
 from freehold.kernel.web.forms import Upload, file_name
 
 MAX_DRAFTS = 3
 """Per session; one more throws the oldest away."""
-
-
-@dataclass
-class Terms:
-    """What the owner chooses."""
-
-    name: str
-    description: str = ""
-    price: str = "0"
-    """Dollars as typed."""
-    price_units: int = 0
-    purposes: tuple[str, ...] = ("model-training",)
-    max_uses: int = 100
-    days: int = 365
-    approval: Approval = USUAL
-    epsilon: str = epsilons.text(EPSILON_RUN_MICRO)
-    """Of one run, as typed."""
-    epsilon_life: str = epsilons.text(EPSILON_LIFE_MICRO)
-    """Of all runs together, as typed."""
-    reveals: Literal["noised", "update"] = "noised"
-    holder: str = ""
-    """Account that alone gets exact updates; empty where updates are noised."""
-
-    def licence(self) -> Licence:
-        """As publishing takes them.
-
-        Raises:
-            InvalidInput: an epsilon is none.
-        """
-        return Licence(
-            self.price_units,
-            self.purposes,
-            self.max_uses,
-            self.days,
-            epsilon_run_micro=epsilons.parse(self.epsilon),
-            epsilon_life_micro=epsilons.parse(self.epsilon_life),
-            reveals=self.reveals,
-            holders=(self.holder,) if self.reveals == "update" else (),
-        )
-
-
-def usual(node: Node) -> dict[str, Any]:
-    """Price, uses, days and approval with which a new draft begins."""
-    found: dict[str, Any] = node.store.state("usual_terms", {})
-    return found
 
 
 @dataclass
@@ -76,25 +29,19 @@ class Draft:
     file: str
     """What its owner calls the file."""
     profile: Profile
-    terms: Terms
+    asked: Publish
+    """What was chosen so far."""
     upload: Upload | None = None
     reduced: Upload | None = None
     """The table without the columns left out."""
-    label: str = ""
-    positive: str | None = None
-    """The label value that means 1; None where labels are 0 and 1."""
     left_out: tuple[str, ...] = ()
-    subject: str = ""
-    """Column that names whose row it is; empty where every row is another's."""
-    rows_each: int = 1
-    """Most rows of one subject."""
+    typed: dict[str, Any] = field(default_factory=dict)
+    """Terms as they stand in the form, where they could not be taken."""
     report: dict[str, Any] | None = None
     """What inspection found; None if the table cannot be published as it stands."""
     problem: FreeholdError | None = None
     agreed: bool = False
     """Terms were chosen."""
-    supersedes: str = ""
-    """Id of the version it replaces; empty for a new dataset."""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -103,46 +50,32 @@ class Draft:
         return self.reduced.path if self.reduced else self.path
 
     @property
-    def rows(self) -> Rows:
-        """How its rows are counted."""
-        return Rows(self.subject, self.rows_each) if self.subject else Rows()
+    def shown(self) -> dict[str, Any]:
+        """Terms as people type them."""
+        asked = self.asked
+        return {
+            **licence.shown(asked),
+            "epsilon": epsilons.text(asked.epsilon_run),
+            "epsilon_life": epsilons.text(asked.epsilon_life_micro),
+            "holder": "".join(asked.holders[:1]),
+            **self.typed,
+        }
 
-    def inspect(self, node: Node) -> dict[str, Any]:
-        """What publishing would find with the terms as they are; the usual epsilon where they have none yet.
+    def change(self, **chosen: Any) -> None:
+        """Choose some of it anew.
 
         Raises:
-            InvalidTable, InvalidInput.
+            InvalidInput: a value is out of its bounds.
         """
-        try:
-            licence = self.terms.licence()
-        except InvalidInput:
-            licence = Licence()
-        return publishing.inspect(
-            node,
-            self.table,
-            self.label,
-            positive=self.positive,
-            rows=self.rows,
-            epsilon_run_micro=licence.epsilon_run_micro,
-            epsilon_life_micro=licence.epsilon_life_micro,
-            supersedes=node.asset(self.supersedes) if self.supersedes else None,
-        )
+        self.asked = Publish.of(**{**self.asked.model_dump(), **chosen, "path": str(self.table)})
 
-    def choose(
-        self,
-        node: Node,
-        folder: Path,
-        label: str,
-        positive: str | None,
-        left_out: tuple[str, ...],
-        subject: str = "",
-        rows_each: int = 1,
-    ) -> None:
+    def choose(self, node: Node, folder: Path, left_out: tuple[str, ...], **chosen: Any) -> None:
         """Take label and columns, and look whether the table can be published so; changes nothing else."""
         with self.lock:
-            self.label, self.positive = label, positive
-            self.subject, self.rows_each = subject, rows_each
-            self.left_out = tuple(name for name in left_out if name not in (label, subject))
+            self.change(**chosen)
+            self.left_out = tuple(
+                one for one in left_out if one not in (self.asked.label, self.asked.subject)
+            )
             self.report = self.problem = None
             if self.reduced:
                 self.reduced.close()
@@ -152,12 +85,13 @@ class Draft:
                     self.reduced = Upload(folder, self.file)
                     reduce(self.path, self.reduced.file, self.left_out, publishing.limits(node))
                     self.reduced.finish()
-                self.report = self.inspect(node)
+                self.change()
+                self.report = publishing.inspect(node, self.asked)
             except FreeholdError as error:
                 self.report = None
                 self.problem = _renamed(error, self.table.name, self.file)
                 column = self.profile.column(str(error.fields.get("column", "")))
-                if column is not None and column.name != label:
+                if column is not None and column.name != self.asked.label:
                     error.hint = f"{error.hint} Or leave the column out, below.".strip()
 
     def close(self) -> None:
@@ -180,8 +114,8 @@ class Drafts:
         assert isinstance(found, cls)
         return found
 
-    def begin(self, node: Node, path: Path, upload: Upload | None) -> Draft:
-        """Look at a file.
+    def begin(self, node: Node, path: Path, upload: Upload | None, supersedes: str = "") -> Draft:
+        """Look at a file, the new version of a dataset if so; its terms begin as before, or as usual.
 
         Raises:
             InvalidTable: it is no table.
@@ -191,8 +125,9 @@ class Drafts:
             seen = profile(path, publishing.limits(node))
         except FreeholdError as error:
             raise _renamed(error, path.name, file) from None
-        terms = Terms(name=_title(file), **usual(node))
-        made = Draft(secrets.token_urlsafe(9), path, file, seen, terms, upload)
+        asked = licence.completed(node, Publish(path=str(path), label="", supersedes=supersedes))
+        asked = asked.model_copy(update={"name": asked.name or _title(file)})
+        made = Draft(secrets.token_urlsafe(9), path, file, seen, asked, upload)
         while len(self._drafts) >= MAX_DRAFTS:
             self.drop(next(iter(self._drafts)))
         self._drafts[made.id] = made

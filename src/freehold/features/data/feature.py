@@ -2,18 +2,47 @@
 
 from __future__ import annotations
 
-from freehold.features.data import catalogue, finding, publishing
+from typing import Any
+
+from freehold.features.data import catalogue, finding, licence, offering, publishing, wire
 from freehold.features.data.once import ONCE
 from freehold.features.data.pages import market, publish, usual
+from freehold.features.identity import peers
 from freehold.features.identity.peers import CatalogueRead, PeerReplaced
 from freehold.kernel.assets import Shown
 from freehold.kernel.feature import Card, Feature, MenuEntry
+from freehold.kernel.host import Host
+
+
+def _publish(host: Host, asked: wire.Publish) -> dict[str, Any]:
+    warnings: list[str] = []
+    envelope = publishing.publish(host.node, asked, warn=warnings.append)
+    asset = finding.describe(host.node, host.node.asset(envelope.document.id))
+    return {"asset": asset, "warnings": warnings}
+
+
+def _search(host: Host, asked: wire.Search) -> dict[str, Any]:
+    unreachable = peers.refresh(host)
+    found = finding.search(host.node, asked.q, asked.kind, limit=asked.limit, before=asked.before)
+    return {"assets": found, "unreachable": unreachable}
+
 
 FEATURE = Feature(
     name="data",
     about="A table is looked at, sealed, published on its owner's terms, and found by others.",
     needs=("identity", "privacy"),
     once=ONCE,
+    operations=(
+        wire.INSPECT.does(lambda host, asked: publishing.inspect(host.node, asked)),
+        wire.PUBLISH.does(_publish),
+        wire.SEARCH.does(_search),
+        wire.ASSETS.does(lambda host, _: {"assets": finding.own(host.node)}),
+        wire.WITHDRAW.does(lambda host, asked: offering.change(host.node, asked.asset, offering.withdraw)),
+        wire.OFFER.does(lambda host, asked: offering.change(host.node, asked.asset, offering.offer_again)),
+        wire.DECIDE.does(lambda host, asked: offering.decide(host.node, asked)),
+        wire.USUAL.does(lambda host, _: licence.usual(host.node).model_dump()),
+        wire.SET_USUAL.does(lambda host, asked: licence.set_usual(host.node, asked).model_dump()),
+    ),
     catalogue=(catalogue.said,),
     finders={
         "asset": finding.find,

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from freehold.core.documents import Asset
+from freehold.core.documents import Asset, Terms
 from freehold.core.errors import NotFound
-from freehold.features.data.approval import approval_of
+from freehold.features.data.offering import approval_of, is_offered
+from freehold.features.data.wire import PAGE, AssetRow
 from freehold.features.identity import peers
 from freehold.kernel import assets, listed
 from freehold.kernel.host import Host
 from freehold.kernel.node import Node
 from freehold.kernel.people import known_as
 
-PAGE = 100
-"""Assets of a list, where nothing else is said."""
+_TERMS = AssetRow.model_fields.keys() & Terms.model_fields.keys()
+"""What lists say of an asset's terms, in the words of the document."""
 
 
 def find(host: Host, text: str, kind: str = "") -> str:
@@ -36,6 +37,14 @@ def search(node: Node, text: str, kind: str, *, limit: int = PAGE, before: str =
     return [describe(node, asset) for asset in found[::-1]]
 
 
+def own(node: Node) -> list[dict[str, Any]]:
+    """This node's assets, on offer or not, newest last."""
+    return [
+        {**describe(node, asset), "version": asset.asset_version, "offered": is_offered(node, asset.id)}
+        for asset in listed.assets(node, owner=node.account)[::-1]
+    ]
+
+
 def describe(node: Node, asset: Asset) -> dict[str, Any]:
     """One asset as lists show it."""
     return {
@@ -50,15 +59,7 @@ def describe(node: Node, asset: Asset) -> dict[str, Any]:
         "label": asset.schema_.get("label"),
         "subject": asset.schema_.get("subject"),
         "rows_each": asset.schema_.get("rows_each", 1),
-        "reveals": asset.terms.reveals,
-        "epsilon_run_micro": asset.terms.epsilon_run_micro,
-        "epsilon_life_micro": asset.terms.epsilon_life_micro,
-        "price_units": asset.terms.price_units,
-        "price_per": asset.terms.price_per,
-        "per": asset.terms.per,
-        "rows_per_call": asset.terms.rows_per_call,
-        "round_to": asset.terms.round_to,
-        "expires_at": asset.terms.expires_at,
+        **{name: getattr(asset.terms, name) for name in _TERMS},
         "approval": approval_of(node, asset.id),
         "mine": asset.owner == node.account,
     }

@@ -1,105 +1,118 @@
-"""What an owner chooses when publishing: the terms, and how the rows of a file are counted."""
+"""What an owner chose when publishing, as terms of a document; what was left out is as before, or as usual."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from freehold.core import epsilons
-from freehold.core.documents import Terms, invalid
+from freehold.core import epsilons, money
+from freehold.core.documents import Asset, Terms, invalid
 from freehold.core.errors import InvalidInput
+from freehold.features.data.offering import approval_of
+from freehold.features.data.wire import Inspect, Publish, Usual
 from freehold.kernel.node import Node
 
 DAY_SECONDS = 86_400
-EPSILON_RUN_MICRO = 1_000_000
-EPSILON_LIFE_MICRO = 4_000_000
-"""Where nobody chooses; docs/decisions/0013-default-epsilon.md says why."""
+_USUAL = "usual_terms"
+_ALIKE = Publish.model_fields.keys() & Terms.model_fields.keys()
+"""What is chosen and licensed in the same words."""
+Asked = TypeVar("Asked", bound=Inspect)
 
 
-@dataclass(frozen=True)
-class Licence:
-    """The terms a person chooses when publishing."""
-
-    price_units: int = 0
-    """Price of one grant."""
-    purposes: tuple[str, ...] = ("model-training",)
-    max_uses: int = 100
-    """Uses per grant; a training run of R rounds makes R + 1."""
-    days: int = 365
-    """How long grants may last from now."""
-    duties: tuple[str, ...] = ()
-    epsilon_run_micro: int = EPSILON_RUN_MICRO
-    """Most that one training run may cost the rows."""
-    epsilon_life_micro: int = EPSILON_LIFE_MICRO
-    """Most that all runs together may cost them, over all versions."""
-    reveals: Literal["noised", "update"] = "noised"
-    """What an update shows: a noised sum, or (to named holders only) the exact one."""
-    holders: tuple[str, ...] = ()
-    """Accounts that alone may hold a grant; empty is anyone."""
-    judges: tuple[str, ...] = ()
-    """Accounts to which the table is opened after a run that names one of them."""
-
-    def terms(self, node: Node) -> Terms:
-        """As a document; the result of training may be used and sold (derive, infer).
-
-        Raises:
-            InvalidInput: the choices contradict each other, or one is out of its range.
-        """
-        self._check()
-        try:
-            return Terms(
-                purposes=tuple(sorted(set(self.purposes))),
-                actions=("derive", "infer", "train"),
-                expires_at=node.now() + self.days * DAY_SECONDS,
-                max_uses=self.max_uses,
-                price_units=self.price_units,
-                token=node.token,
-                duties=tuple(sorted(set(self.duties))),
-                reveals=self.reveals,
-                epsilon_run_micro=self.epsilon_run_micro,
-                epsilon_life_micro=self.epsilon_life_micro,
-                holders=tuple(sorted({holder.lower() for holder in self.holders})),
-                judges=tuple(sorted({judge.lower() for judge in self.judges})),
-            )
-        except ValidationError as error:
-            raise invalid(error) from None
-
-    def _check(self) -> None:
-        run, life = self.epsilon_run_micro, self.epsilon_life_micro
-        if run < 1:
-            raise InvalidInput(
-                "a run that may cost no epsilon can learn nothing",
-                hint="Choose an epsilon for one run, such as 1.",
-                field="epsilon_run_micro",
-            )
-        if run > life:
-            raise InvalidInput(
-                f"one run may cost {epsilons.text(run)}, which is more than the"
-                f" {epsilons.text(life)} that all runs together may",
-                hint="Lower the epsilon of a run, or raise that of all runs.",
-                field="epsilon_life_micro",
-            )
-        if self.reveals == "update" and not self.holders:
-            raise InvalidInput(
-                "exact updates are for holders that are named",
-                hint="Rows can be rebuilt from them: name the accounts that you trust with the rows.",
-                field="holders",
-            )
+def usual(node: Node) -> Usual:
+    """What this owner chooses where nothing is said."""
+    kept = node.store.state(_USUAL, {})
+    return Usual(**{name: kept[name] for name in Usual.model_fields if name in kept})
 
 
-@dataclass(frozen=True)
-class Rows:
-    """How the rows of a file are to be counted."""
-
-    subject: str | None = None
-    """Column that names the person or thing a row is about; it is not published and not learned from."""
-    rows_each: int = 1
-    """Most rows of one subject; later ones are left out."""
-    bounds: Mapping[str, Sequence[float]] = field(default_factory=dict)
-    """Column -> (low, high) between which its values lie by their nature: from knowledge, not from the rows."""
+def set_usual(node: Node, chosen: Usual) -> Usual:
+    """Keep what is said of it; the rest stays."""
+    made = usual(node).model_copy(update=chosen.model_dump(exclude_unset=True))
+    with node.store.transaction() as tx:
+        tx.set(_USUAL, made.model_dump())
+    return made
 
 
-ALL_ROWS = Rows()
+def shown(asked: Usual) -> dict[str, Any]:
+    """What was chosen, with the price as people type it."""
+    return {
+        **asked.model_dump(),
+        "price": money.dollars(asked.price_units).removeprefix("$").replace(",", ""),
+    }
+
+
+def completed(node: Node, asked: Asked) -> Asked:
+    """What was asked, with what was left out as in the version that it supersedes, or as usual."""
+    known = _of(node, node.asset(asked.supersedes)) if asked.supersedes else usual(node).model_dump()
+    left_out = type(asked).model_fields.keys() - asked.model_fields_set
+    return asked.model_copy(update={name: known[name] for name in left_out & known.keys()})
+
+
+def _of(node: Node, asset: Asset) -> dict[str, Any]:
+    """What was chosen for a version; nothing of budgets where it had none."""
+    terms = asset.terms
+    said: dict[str, Any] = {
+        name: list(value) if isinstance(value, tuple) else value
+        for name in _ALIKE
+        if (value := getattr(terms, name)) or not name.startswith("epsilon")
+    }
+    if terms.reveals == "answers":
+        del said["reveals"]
+    return {
+        **said,
+        "name": asset.name,
+        "description": asset.description,
+        "days": max(1, round((terms.expires_at - asset.created_at) / DAY_SECONDS)),
+        "approval": approval_of(node, asset.id),
+        "subject": asset.schema_.get("subject"),
+        "rows_each": int(asset.schema_.get("rows_each", 1)),
+    }
+
+
+def terms(node: Node, asked: Publish) -> Terms:
+    """As a document; the result of training may be used and sold (derive, infer).
+
+    Raises:
+        InvalidInput: the choices contradict each other, or one is out of its range.
+    """
+    _check(asked)
+    said = {name: _sorted(name, getattr(asked, name)) for name in _ALIKE}
+    try:
+        return Terms(
+            **{**said, "epsilon_run_micro": asked.epsilon_run},
+            actions=("derive", "infer", "train"),
+            expires_at=node.now() + asked.days * DAY_SECONDS,
+            token=node.token,
+        )
+    except ValidationError as error:
+        raise invalid(error) from None
+
+
+def _sorted(name: str, value: Any) -> Any:
+    if not isinstance(value, list):
+        return value
+    return tuple(sorted({one if name == "purposes" else one.lower() for one in value}))
+
+
+def _check(asked: Publish) -> None:
+    run, life = asked.epsilon_run, asked.epsilon_life_micro
+    if run < 1:
+        raise InvalidInput(
+            "a run that may cost no epsilon can learn nothing",
+            hint="Choose an epsilon for one run, such as 1.",
+            field="epsilon_run_micro",
+        )
+    if run > life:
+        raise InvalidInput(
+            f"one run may cost {epsilons.text(run)}, which is more than the"
+            f" {epsilons.text(life)} that all runs together may",
+            hint="Lower the epsilon of a run, or raise that of all runs.",
+            field="epsilon_life_micro",
+        )
+    if asked.reveals == "update" and not asked.holders:
+        raise InvalidInput(
+            "exact updates are for holders that are named",
+            hint="Rows can be rebuilt from them: name the accounts that you trust with the rows.",
+            field="holders",
+        )

@@ -1,4 +1,4 @@
-"""What is on offer here: published and not taken off again.
+"""What is on offer here, published and not taken off again, and how grants on it come about.
 
 A withdrawn asset stays readable by its id, because receipts and grants name it; it is no longer in the
 catalogue, and no new grants are issued on it.
@@ -6,7 +6,11 @@ catalogue, and no new grants are issued on it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from freehold.core.errors import NotFound
+from freehold.features.data.wire import Approval, Decide
 from freehold.kernel.node import Node
 from freehold.kernel.store import Transaction
 
@@ -36,6 +40,49 @@ def withdraw(tx: Transaction, asset_id: str) -> None:
 def offer_again(tx: Transaction, asset_id: str) -> None:
     """Undo `withdraw`."""
     tx.delete(_name(asset_id))
+
+
+def approval_of(node: Node, asset_id: str) -> Approval:
+    """How grants on an asset come about; of others' assets as their catalogue says."""
+    return "ask" if node.store.state(f"approval:{asset_id}") == "ask" else "automatic"
+
+
+def set_approval(tx: Transaction, asset_id: str, chosen: Approval) -> None:
+    """Choose, or note, how grants on an asset come about."""
+    if chosen == "ask":
+        tx.set(f"approval:{asset_id}", chosen)
+    else:
+        tx.delete(f"approval:{asset_id}")
+
+
+def change(node: Node, asset_id: str, act: Callable[[Transaction, str], None]) -> dict[str, Any]:
+    """Change how a dataset of this node is offered; returns how it is now.
+
+    Raises:
+        NotFound: it is none of this node's datasets.
+    """
+    asset = node.asset(asset_id)
+    if asset.owner != node.account or asset.asset_kind != "dataset":
+        raise NotFound(
+            "that is not a dataset of yours", hint="Look at My data, or at `freehold assets list`."
+        )
+    with node.store.transaction() as tx:
+        act(tx, asset_id)
+    return {
+        "asset": asset_id,
+        "name": asset.name,
+        "offered": is_offered(node, asset_id),
+        "approval": approval_of(node, asset_id),
+    }
+
+
+def decide(node: Node, asked: Decide) -> dict[str, Any]:
+    """Choose how grants on a dataset of this node come about; returns how it is offered now.
+
+    Raises:
+        NotFound.
+    """
+    return change(node, asked.asset, lambda tx, asset_id: set_approval(tx, asset_id, asked.approval))
 
 
 def _name(asset_id: str) -> str:

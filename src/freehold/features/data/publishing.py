@@ -11,15 +11,14 @@ from typing import Any
 from freehold.core.documents import Asset, Content
 from freehold.core.errors import InvalidInput, NotAllowed
 from freehold.core.signing import Envelope
-from freehold.features.data.approval import USUAL, set_approval
-from freehold.features.data.licence import ALL_ROWS, EPSILON_LIFE_MICRO, EPSILON_RUN_MICRO, Licence, Rows
-from freehold.features.data.offering import withdraw
+from freehold.features.data import licence
+from freehold.features.data.offering import set_approval, withdraw
 from freehold.features.data.rules import distinct
 from freehold.features.data.rules import table as tables
 from freehold.features.data.rules.distinct import Distinct
 from freehold.features.data.rules.stored import from_canonical_bytes
 from freehold.features.data.rules.table import Table
-from freehold.features.data.wire import Approval
+from freehold.features.data.wire import Inspect, Publish
 from freehold.features.privacy import lines
 from freehold.features.privacy.rules import privacy, promises
 from freehold.kernel import custody, listed
@@ -48,45 +47,40 @@ class NoiseCost(Question[int | None]):
     rows_each: int
 
 
-def inspect(
-    node: Node,
-    path: Path,
-    label: str,
-    *,
-    positive: str | None = None,
-    rows: Rows = ALL_ROWS,
-    epsilon_run_micro: int = EPSILON_RUN_MICRO,
-    epsilon_life_micro: int = EPSILON_LIFE_MICRO,
-    supersedes: Asset | None = None,
-) -> dict[str, Any]:
-    """What publishing would find in the file, and what the privacy budget means for it; nothing is changed."""
-    found = _read(node, path, label, positive, rows)
-    bounds = distinct.declared(rows.bounds, found.table, path.name)
-    joined = lines.meeting(node, _fingerprints(node, found), supersedes.id if supersedes else None)
+def inspect(node: Node, asked: Inspect) -> dict[str, Any]:
+    """What publishing would find in the file, and what the privacy budget means for it; nothing is changed.
+
+    Raises:
+        NotAllowed: what it supersedes is another party's. InvalidTable, InvalidInput.
+    """
+    before, asked = _before(node, asked), licence.completed(node, asked)
+    path, found = Path(asked.path), _read(node, asked)
+    bounds = distinct.declared(asked.bounds, found.table, path.name)
+    joined = lines.meeting(node, _fingerprints(node, found), before.id if before else None)
     own = privacy.delta_exponent_for(found.table.rows)
     delta_exponent = max([own, *(promise.delta_exponent for promise in joined)])
     alone = NoiseCost(
-        found.table.rows, len(found.table.columns), epsilon_run_micro, delta_exponent, rows.rows_each
+        found.table.rows, len(found.table.columns), asked.epsilon_run, delta_exponent, asked.rows_each
     )
     losses = everything().ask(node, alone)
     return {
         "file": path.name,
         "rows": found.table.rows,
         "columns": list(found.table.columns),
-        "label": label,
+        "label": asked.label,
         "positives": int(found.table.labels.sum()),
         "duplicate_rows": found.repeats,
         "left_out_rows": found.beyond,
         "warnings": [
             *found.warnings,
             *distinct.outside(bounds, found.table),
-            *lines.notes(joined, epsilon_life_micro),
+            *lines.notes(joined, asked.epsilon_life_micro),
         ],
         "privacy": [
-            promises.of_run(epsilon_run_micro, delta_exponent, rows.rows_each),
-            promises.of_life(epsilon_life_micro, delta_exponent, rows.rows_each),
-            promises.unit(rows.rows_each),
-            *(promises.cost(found.table.rows, epsilon_run_micro, loss) for loss in losses),
+            promises.of_run(asked.epsilon_run, delta_exponent, asked.rows_each),
+            promises.of_life(asked.epsilon_life_micro, delta_exponent, asked.rows_each),
+            promises.unit(asked.rows_each),
+            *(promises.cost(found.table.rows, asked.epsilon_run, loss) for loss in losses),
         ],
         "delta_exponent": delta_exponent,
         "expected_loss_bps": losses[0] if losses else None,
@@ -95,74 +89,74 @@ def inspect(
     }
 
 
-def publish(
-    node: Node,
-    path: Path,
-    label: str,
-    licence: Licence,
-    *,
-    name: str = "",
-    description: str = "",
-    positive: str | None = None,
-    rows: Rows = ALL_ROWS,
-    approval: Approval = USUAL,
-    supersedes: Asset | None = None,
-    warn: Callable[[str], object] = lambda _: None,
-) -> Envelope:
+def publish(node: Node, asked: Publish, *, warn: Callable[[str], object] = lambda _: None) -> Envelope:
     """Seal the table's distinct rows, sign its asset, log it and join its privacy lines; all or nothing.
 
-    `supersedes` is the version it takes the place of, which is taken off offer; grants on it stay. `warn` is
-    told what was dropped and which older promises stay.
+    The version that it supersedes is taken off offer; grants on it stay. `warn` is told what was dropped and
+    which older promises stay.
 
     Raises:
-        NotAllowed: `supersedes` is another party's. PromiseBroken: more is offered than was promised about rows.
-        InvalidTable: the file cannot be trained on. InvalidInput. StorageFull, StorageFailed: nothing was kept.
+        NotAllowed: what it supersedes is another party's. PromiseBroken: more is offered than was promised about
+        rows. InvalidTable: the file cannot be trained on. InvalidInput. StorageFull, StorageFailed: nothing was kept.
     """
-    if supersedes is not None:
-        require_own(node, supersedes)
-    terms = licence.terms(node)
-    found = _read(node, path, label, positive, rows)
+    before, asked = _before(node, asked), licence.completed(node, asked)
+    terms = licence.terms(node, asked)
+    found, name = _read(node, asked), asked.name or Path(asked.path).stem
     table, salt = found.table, secrets.token_bytes(SALT_BYTES)
-    bounds = distinct.declared(rows.bounds, table, path.name)
+    bounds = distinct.declared(asked.bounds, table, Path(asked.path).name)
     fingerprints = _fingerprints(node, found)
     if terms.reveals == "update":
         # asked before anything is sealed; `join` asks again
-        older = lines.meeting(node, fingerprints, supersedes.id if supersedes else None)
-        lines.require_kept(node, name or path.stem, terms.reveals, older)
+        older = lines.meeting(node, fingerprints, before.id if before else None)
+        lines.require_kept(node, name, terms.reveals, older)
     with node.store.transaction() as tx:
         sealed = seal_table(node, tx, table, salt)
         asset = Asset(
             asset_kind="dataset",
-            name=name or path.stem,
-            description=description,
+            name=name,
+            description=asked.description,
             owner=node.account,
-            asset_version=supersedes.asset_version + 1 if supersedes else 1,
-            supersedes=supersedes.id if supersedes else None,
+            asset_version=before.asset_version + 1 if before else 1,
+            supersedes=before.id if before else None,
             content=Content(
                 commitment="0x" + tables.commitment(table, salt).hex(),
                 media_type="application/vnd.freehold.table",
                 size_bytes=sealed.size_bytes,
                 blob=sealed.cid,
             ),
-            schema_=_schema(table, rows, bounds),
+            schema_=_schema(table, asked, bounds),
             terms=terms,
             created_at=node.now(),
         )
         envelope = node.seal(asset)
         tx.put(envelope, public=True)
         custody.keep(tx, asset.id, sealed)
-        set_approval(tx, asset.id, approval)
+        set_approval(tx, asset.id, asked.approval)
         lines.join(node, tx, asset, fingerprints)
-        if supersedes is not None:
-            withdraw(tx, supersedes.id)
+        if before is not None:
+            withdraw(tx, before.id)
     for said in (*found.warnings, *distinct.outside(bounds, table), *lines.kept(node, asset)):
         warn(said)
     return envelope
 
 
-def _read(node: Node, path: Path, label: str, positive: str | None, rows: Rows) -> Distinct:
+def _before(node: Node, asked: Inspect) -> Asset | None:
+    """The version that is superseded; this node's own."""
+    if not asked.supersedes:
+        return None
+    before = node.asset(asked.supersedes)
+    require_own(node, before)
+    return before
+
+
+def _read(node: Node, asked: Inspect) -> Distinct:
     return distinct.read(
-        path, label, positive=positive, limits=limits(node), subject=rows.subject, rows_each=rows.rows_each
+        Path(asked.path),
+        asked.label,
+        positive=asked.positive,
+        limits=limits(node),
+        subject=asked.subject,
+        rows_each=asked.rows_each,
     )
 
 
@@ -170,14 +164,14 @@ def _fingerprints(node: Node, found: Distinct) -> set[bytes]:
     return distinct.fingerprints(found, lines.fingerprint_key(node.keys))
 
 
-def _schema(table: Table, rows: Rows, bounds: distinct.Bounds) -> dict[str, Any]:
+def _schema(table: Table, asked: Inspect, bounds: distinct.Bounds) -> dict[str, Any]:
     """What others may know of a table; what says nothing is left out."""
     return {
         "columns": list(table.columns),
         "label": table.label,
         "rows": table.rows,
-        **({"subject": rows.subject} if rows.subject is not None else {}),
-        **({"rows_each": rows.rows_each} if rows.rows_each > 1 else {}),
+        **({"subject": asked.subject} if asked.subject is not None else {}),
+        **({"rows_each": asked.rows_each} if asked.rows_each > 1 else {}),
         **({"bounds": {name: list(pair) for name, pair in bounds.items()}} if bounds else {}),
     }
 

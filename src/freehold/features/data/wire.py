@@ -1,14 +1,32 @@
-"""Data: what its operations ask and answer."""
+"""Data: what its operations ask and answer. Defaults and bounds of what an owner chooses stand here alone."""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Literal
 
-from freehold.kernel.operation import Operation
-from freehold.kernel.shape import Account, Count, Epsilon, Id, Shape, Time, Units
+from pydantic import Field
+
+from freehold.features.data.bounds import Ranges
+from freehold.kernel import surface
+from freehold.kernel.operation import Effect, Nothing, Operation, Request
+from freehold.kernel.shape import Account, Bps, Count, Epsilon, Id, Shape, Time, Units
+from freehold.kernel.surface import ARGUMENT, DOLLARS, FILE, Flag, Plain, Reference
+
+GROUPS = {
+    "assets": "Your datasets and models, and whether others may ask for them.",
+    "terms": "The terms with which new tables begin.",
+}
+EPSILON_RUN_MICRO = 1_000_000
+EPSILON_LIFE_MICRO = 4_000_000
+"""Where nobody chooses; docs/decisions/0013-default-epsilon.md says why."""
+MOST_EPSILON_MICRO = 100_000_000
+MAX_ROWS_EACH = 1_000
+PAGE = 100
+"""Assets of a list, where nothing else is said."""
 
 Approval = Literal["automatic", "ask"]
 """How grants on an asset come about: asking within its terms is consent, or its owner decides each request."""
+Range = Annotated[list[float], Field(min_length=2, max_length=2)]
 
 
 class AssetRow(Shape):
@@ -28,7 +46,7 @@ class AssetRow(Shape):
     """As the owner calls itself."""
     rows: Count | None
     """Rows of a dataset; null for a model."""
-    columns: list[str] | None
+    columns: tuple[str, ...] | None
     """Names of the feature columns, in order."""
     label: str | None
     """Name of the 0/1 column."""
@@ -62,4 +80,308 @@ class AssetRow(Shape):
 
 ASSET = AssetRow
 """What lists show of an asset, also those of whoever does not know this feature."""
-OPERATIONS: tuple[Operation[Any], ...] = ()
+
+
+class OwnAsset(AssetRow):
+    """A dataset or model of this node."""
+
+    version: Count
+    """1 for the first."""
+    offered: bool
+    """Whether new grants are issued on it."""
+
+
+class Assets(Shape):
+    """Datasets and models of this node."""
+
+    assets: list[OwnAsset]
+    """Oldest first."""
+
+
+class Unreachable(Shape):
+    """A peer whose catalogue could not be read."""
+
+    url: str
+    """Its address."""
+    reason: str
+    """A sentence."""
+
+
+class Found(Shape):
+    """What a search found."""
+
+    assets: list[AssetRow]
+    """Oldest first."""
+    unreachable: list[Unreachable]
+    """Peers that were not asked."""
+
+
+class OfferState(Shape):
+    """Whether and how others get grants on a dataset."""
+
+    asset: Id
+    """The dataset."""
+    name: str
+    """As its owner calls it."""
+    offered: bool
+    """Whether new grants are issued on it."""
+    approval: Approval
+    """Whether they are issued at once or its owner decides each request."""
+
+
+class UsualTerms(Shape):
+    """The terms with which new tables begin."""
+
+    price_units: Units
+    """Price of one grant."""
+    max_uses: Count
+    """Uses for each grant."""
+    days: Count
+    """How long grants last."""
+    approval: Approval
+    """Whether grants are issued at once or the owner decides each request."""
+
+
+class TableShown(Shape):
+    """What publishing a file would find in it."""
+
+    file: str
+    """Its name, without the folder."""
+    rows: Count
+    """Distinct rows it holds."""
+    columns: tuple[str, ...]
+    """Names of the feature columns, in order."""
+    label: str
+    """Name of the 0/1 column."""
+    positives: Count
+    """Rows whose label is 1."""
+    duplicate_rows: Count
+    """Rows that are the same as an earlier one; they are left out."""
+    left_out_rows: Count
+    """Rows of subjects that have as many as may count."""
+    warnings: tuple[str, ...]
+    """What its owner may want to know before publishing it."""
+    privacy: tuple[str, ...]
+    """Sentences about what the epsilon means for rows and model."""
+    delta_exponent: Count
+    """Epsilon holds with a delta of 10^-delta_exponent."""
+    expected_loss_bps: Bps | None
+    """Accuracy that noise costs a model of these rows alone, a hint; null where nothing could be learned."""
+    lines: tuple[Id, ...]
+    """Privacy lines that the table would join, for rows it shares with tables published before."""
+    size_bytes: Count
+    """Size of the file."""
+
+
+class Published(Shape):
+    """A new dataset on offer."""
+
+    asset: AssetRow
+    """The dataset."""
+    warnings: list[str]
+    """What was left out, and which older promises stay."""
+
+
+class Inspect(Request):
+    """What publishing a CSV or Parquet table would find, and what its epsilon means; nothing is changed."""
+
+    path: Annotated[str, FILE, Flag(positional=True, metavar="FILE")]
+    """A CSV or Parquet table: numeric columns and a 0/1 label."""
+    label: Annotated[str, Flag(first=True)]
+    """Name of the label column."""
+    positive: str | None = None
+    """The label value that means 1."""
+    subject: str | None = None
+    """Column that names whose row it is; its cells stay here."""
+    rows_each: Annotated[int, Field(ge=1, le=MAX_ROWS_EACH)] = 1
+    """Most rows of one subject; 1 by default."""
+    bounds: Annotated[dict[str, Range], Ranges(), Flag(metavar="RANGE")] = Field(default={})
+    """Range of a column, known without the rows: NAME=LOW:HIGH, repeatable; or a CSV file of them."""
+    epsilon_run_micro: Annotated[
+        Annotated[int, Field(ge=0, le=MOST_EPSILON_MICRO)] | None, surface.Epsilon("epsilon")
+    ] = None
+    """Most that one training run may cost the rows; 1 by default."""
+    epsilon_life_micro: Annotated[int, Field(ge=0, le=MOST_EPSILON_MICRO), surface.EPSILON] = (
+        EPSILON_LIFE_MICRO
+    )
+    """Most that all runs together may cost them, for ever; 4 by default."""
+    supersedes: Annotated[str, Reference(kind="dataset"), Flag(metavar="ASSET")] = ""
+    """A dataset of yours of which this is the new version, on its terms where none are given; it goes off offer."""
+
+    @property
+    def epsilon_run(self) -> int:
+        """As chosen, or as usual where all runs together may cost that much."""
+        if self.epsilon_run_micro is None:
+            return min(EPSILON_RUN_MICRO, self.epsilon_life_micro)
+        return self.epsilon_run_micro
+
+
+class Usual(Request):
+    """What owners often choose alike for all their tables."""
+
+    price_units: Annotated[int, Field(ge=0, lt=2**53), DOLLARS, Flag(help="Dollars, such as 2.50.")] = 0
+    """Price of one grant."""
+    max_uses: Annotated[int, Field(ge=1, le=1_000_000_000)] = 100
+    """Uses for each grant."""
+    days: Annotated[int, Field(ge=1, le=36_500)] = 365
+    """How long grants may last."""
+    approval: Approval = "automatic"
+    """automatic, or ask: you decide each request for a grant."""
+
+
+class Publish(Inspect, Usual):
+    """Offer a table on your terms.
+
+    It is sealed in this node's vault and never leaves it; what others see is a signed description. Training shows
+    them noised sums over its distinct rows; epsilon bounds what those tell about any one row.
+    """
+
+    name: str = ""
+    """Name in the catalogue; by default the file's."""
+    description: str = ""
+    """A sentence for those who search."""
+    purposes: Annotated[list[str], Flag(names=("--purpose",), metavar="PURPOSE")] = Field(
+        default=["model-training"], min_length=1, max_length=32
+    )
+    """What it may be used for; repeatable."""
+    reveals: Literal["noised", "update"] = "noised"
+    """noised, or update: exact updates, from which rows can be rebuilt; needs --holder."""
+    holders: Annotated[list[str], Flag(names=("--holder",), metavar="ACCOUNT")] = Field(
+        default=[], max_length=32
+    )
+    """An account that alone may use it; repeatable."""
+    judges: Annotated[list[str], Flag(names=("--judge",), metavar="JUDGE")] = Field(default=[], max_length=32)
+    """Account that may have you open the table to it after a run; repeatable."""
+
+
+class SetUsual(Usual):
+    """Set the terms with which new tables begin.
+
+    What is left out stays. They count where `publish` says nothing else. Tables that are published already stay as they are.
+    """
+
+
+class ShowUsual(Nothing):
+    """Show the terms with which new tables begin."""
+
+
+class Search(Request):
+    """Find what peers offer."""
+
+    q: Annotated[str, Plain("text"), ARGUMENT] = ""
+    """Part of a name, description or column."""
+    kind: str = ""
+    """dataset or model; by default both."""
+    limit: Annotated[int, Field(ge=1, le=1_000)] = PAGE
+    """Most to list; the newest. 100 by default."""
+    before: Annotated[str, Flag(metavar="ASSET")] = ""
+    """List those older than this one, for the next page."""
+
+
+class ListAssets(Nothing):
+    """List your datasets and models, on offer or not."""
+
+
+class OfAsset(Request):
+    """One dataset of yours."""
+
+    asset: Annotated[str, Reference(kind="dataset"), ARGUMENT]
+    """A dataset of yours, by id, its beginning, or name."""
+
+
+class Withdraw(OfAsset):
+    """Take a dataset off offer.
+
+    No new grants are issued on it. Those that exist stay until you revoke them.
+    """
+
+
+class Offer(OfAsset):
+    """Offer a dataset again that was taken off offer."""
+
+
+class Decide(OfAsset):
+    """Choose how grants on a dataset come about.
+
+    automatic: whoever asks within its terms, and pays, gets one at once. ask: you decide each request.
+    """
+
+    approval: Annotated[Approval, ARGUMENT]
+    """automatic, or ask."""
+
+
+INSPECT = Operation("inspect", Inspect, TableShown, "/inspect", Effect.READS, verb="POST")
+PUBLISH = Operation(
+    "publish",
+    Publish,
+    Published,
+    "/publish",
+    Effect.LASTS,
+    gives="asset",
+    example="freehold publish patients.csv --label outcome --positive yes --price 25 --epsilon 1",
+)
+SEARCH = Operation(
+    "search",
+    Search,
+    Found,
+    "/search",
+    Effect.READS,
+    gives="assets",
+    example="freehold search biopsies --kind dataset",
+)
+ASSETS = Operation(
+    "assets.list",
+    ListAssets,
+    Assets,
+    "/assets",
+    Effect.READS,
+    method="assets",
+    gives="assets",
+    example="freehold assets list",
+)
+WITHDRAW = Operation(
+    "assets.withdraw",
+    Withdraw,
+    OfferState,
+    "/assets/{asset}/withdraw",
+    Effect.CHANGES,
+    method="withdraw",
+    example="freehold assets withdraw patients",
+)
+OFFER = Operation(
+    "assets.offer",
+    Offer,
+    OfferState,
+    "/assets/{asset}/offer",
+    Effect.CHANGES,
+    method="offer",
+    example="freehold assets offer patients",
+)
+DECIDE = Operation(
+    "assets.approval",
+    Decide,
+    OfferState,
+    "/assets/{asset}/approval",
+    Effect.CHANGES,
+    method="set_approval",
+    example="freehold assets approval patients ask",
+)
+USUAL = Operation(
+    "terms.show",
+    ShowUsual,
+    UsualTerms,
+    "/terms",
+    Effect.READS,
+    method="usual_terms",
+    example="freehold terms show",
+)
+SET_USUAL = Operation(
+    "terms.set",
+    SetUsual,
+    UsualTerms,
+    "/terms",
+    Effect.CHANGES,
+    method="set_usual_terms",
+    example="freehold terms set --price 25 --approval ask",
+)
+OPERATIONS = (INSPECT, PUBLISH, SEARCH, ASSETS, WITHDRAW, OFFER, DECIDE, USUAL, SET_USUAL)

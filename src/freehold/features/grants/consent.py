@@ -14,8 +14,7 @@ from typing import Any
 from freehold.core.documents import Terms
 from freehold.core.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from freehold.core.terms import require_within
-from freehold.features.data.approval import approval_of
-from freehold.features.data.offering import is_offered
+from freehold.features.data.offering import approval_of, is_offered
 from freehold.features.grants import requests
 from freehold.features.grants.issuing import Wish, make_grant, parse_terms, planned
 from freehold.features.grants.requests import LAPSE_SECONDS, offer_id, row, shown_text

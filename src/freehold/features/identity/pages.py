@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from starlette.responses import Response
 
 from freehold.core.errors import FreeholdError
 from freehold.features.identity import peers
-from freehold.kernel import settings
 from freehold.kernel.host import Host
-from freehold.kernel.web.people import name_of
 from freehold.kernel.web.visit import Visit, acts
 
 
-def look(host: Host) -> list[dict[str, str]]:
+def look(host: Host) -> list[dict[str, Any]]:
     """Those this node looks at."""
-    node = host.node
-    met = node.store.state("peers", {})
-    return [{"url": url, "name": name_of(node, met[url]) if url in met else ""} for url in peers.known(node)]
+    return peers.overview(host.node)
 
 
 def add(visit: Visit) -> Response:
@@ -30,11 +28,11 @@ def add(visit: Visit) -> Response:
 
 def forget(visit: Visit) -> Response:
     """Look at another node no more."""
-    home, url = visit.door.home, visit.form.text("url", 400)
-    peers.forget(visit.node, url)
-    kept = settings.load(home)
-    if url in kept.peers:
-        settings.save(home, kept.with_overrides(peers=tuple(one for one in kept.peers if one != url)))
+    try:
+        gone = peers.forget(visit.node, visit.form.text("url", 400))
+    except FreeholdError as error:
+        return visit.go("/settings", f"{error.message}. {error.hint}", "bad")
+    if gone["until_restart"]:
         return visit.go("/settings", "Removed. It is gone from the list after the next start.")
     return visit.go("/settings", "Removed. Your node no longer looks at what it offers.")
 

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from freehold.core import origins
-from freehold.core.errors import FreeholdError
+from freehold.core.errors import FreeholdError, NotFound
+from freehold.kernel import settings
 from freehold.kernel.host import Host
 from freehold.kernel.node import Node
+from freehold.kernel.people import known_as
 from freehold.kernel.registry import everything
 from freehold.kernel.store import Transaction
 
@@ -53,21 +55,39 @@ def add(host: Host, url: str) -> dict[str, Any]:
     return party.body
 
 
-def forget(node: Node, url: str) -> None:
-    """Look at a node no more; one named in the settings stays until it is taken out there."""
-    kept = {
-        one: who
-        for one, who in node.store.state("peers", {}).items()
-        if origins.spelled(one) != origins.spelled(url)
-    }
+def forget(node: Node, url: str) -> dict[str, Any]:
+    """Look at a node no more; one that the settings name is taken out of them, which count until the next start.
+
+    Raises:
+        NotFound: none is known at that address. InvalidInput.
+    """
+    spelled = origins.spelled(url)
+    if spelled not in known(node):
+        raise NotFound(f"no peer at {url[:80]} is known here", hint="List them with: freehold peers list")
+    kept = {one: who for one, who in node.store.state("peers", {}).items() if origins.spelled(one) != spelled}
     with node.store.transaction() as tx:
         tx.set("peers", kept)
-        tx.delete(f"{_MET}{origins.spelled(url)}")
+        tx.delete(f"{_MET}{spelled}")
+    written = settings.load(node.home)
+    if spelled in written.peers:
+        left = tuple(one for one in written.peers if one != spelled)
+        settings.save(node.home, written.with_overrides(peers=left))
+    return {"url": spelled, "until_restart": spelled in node.settings.peers}
 
 
 def known(node: Node) -> list[str]:
     """URLs of the nodes this one looks at, from settings and `peers add`."""
     return sorted({*node.settings.peers, *map(origins.spelled, node.store.state("peers", {}))})
+
+
+def overview(node: Node) -> list[dict[str, Any]]:
+    """Each of them, and who was met there."""
+    rows = []
+    for url in known(node):
+        account = _met(node, url) or None
+        name = known_as(node, account) if account else ""
+        rows.append({"url": url, "account": account, "name": name, "in_settings": url in node.settings.peers})
+    return rows
 
 
 def refresh(host: Host) -> list[dict[str, str]]:

@@ -16,8 +16,7 @@ from freehold.kernel.reading import NodeFile
 
 
 def _budgets(host: Host, asked: wire.ShowBudgets) -> dict[str, Any]:
-    asset_id = host.node.store.resolve(asked.asset, "asset") if asked.asset else ""
-    return {"lines": budget.overview(host.node, asset_id=asset_id, limit=asked.limit)}
+    return {"lines": budget.overview(host.node, asset_id=asked.asset, limit=asked.limit)}
 
 
 def _notices(node: Node) -> Iterator[budget.BudgetUnknown]:

@@ -20,7 +20,7 @@ from freehold.chain.errors import (
 )
 from freehold.core.documents import Asset
 from freehold.core.errors import FreeholdError, Unavailable
-from freehold.features.data.approval import approval_of
+from freehold.features.data.offering import approval_of
 from freehold.features.grants.asking import GrantCountered, GrantWaiting, still_waiting
 from freehold.features.grants.granting import NotEnoughDollars, obtain
 from freehold.features.grants.wire import AskRow

@@ -167,7 +167,7 @@ def _kind(info: FieldInfo, surface: Plain) -> Any:
     if isinstance(surface, LocalFile):
         return Path
     kind = _bare(info.annotation)
-    if get_origin(kind) in (list, tuple):
+    if get_origin(kind) in (list, tuple, dict):
         return list[str]
     if surface.python:
         return bool if surface.python == "bool" else str

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, Path, Query, Request, Response
-from pydantic import create_model
+from pydantic import ConfigDict, create_model
 from pydantic.fields import FieldInfo
 
 from freehold.kernel.host import Host
@@ -16,6 +16,8 @@ from freehold.kernel.http.gate import Unauthorised
 from freehold.kernel.operation import Bound, Operation
 from freehold.kernel.operation import Request as Asked
 from freehold.kernel.registry import Registry
+
+_AT_ONCE = ConfigDict(defer_build=False)
 
 
 def router(host: Host, registry: Registry, token: str) -> APIRouter:
@@ -91,6 +93,8 @@ def _body(operation: Operation[Any], rest: dict[str, FieldInfo]) -> inspect.Para
     # built now, for FastAPI reads it with marks of its own, which a later building would warn of
     model = type(model.__name__, (model,), {"__doc__": model.__doc__}, defer_build=False)
     if any(info.is_required() for info in rest.values()):
+        # FastAPI says nothing of its own alias for a body, but only while the type is built at once
+        model = type(model.__name__, (model,), {"model_config": _AT_ONCE, "__doc__": model.__doc__})
         return inspect.Parameter("body", inspect.Parameter.KEYWORD_ONLY, annotation=Annotated[model, Body()])
     return inspect.Parameter(
         "body", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[model | None, Body()]

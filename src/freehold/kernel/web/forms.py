@@ -18,6 +18,7 @@ from urllib.parse import parse_qsl
 from starlette.requests import Request
 
 from freehold.core.errors import InvalidInput, NotAllowed, Unavailable
+from freehold.kernel.operation import Field
 from freehold.kernel.web.words import plain
 from freehold.vault.spool import Spool
 
@@ -122,6 +123,16 @@ class Form:
                 f"{what} is a whole number from {least:,} to {most:,}", hint="Write digits only."
             )
         return int(text)
+
+    def whole(self, asked: Field, what: str) -> int:
+        """A whole number within the bounds that a request has for it.
+
+        Raises:
+            InvalidInput.
+        """
+        assert asked.least is not None
+        assert asked.most is not None
+        return self.number(asked.face, what, asked.least, asked.most)
 
     def chosen(self, name: str) -> list[str]:
         """All values of a field, as of ticked boxes."""

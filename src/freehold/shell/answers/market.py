@@ -4,73 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from freehold.core.documents import Action, Party
-from freehold.features.data.wire import AssetRow
+from freehold.core.documents import Action
 from freehold.features.grants.wire import AskRow, RequestRow
-from freehold.kernel.shape import Account, Bps, Count, Gas, Id, Shape, Time, Units
-
-
-class TableShown(Shape):
-    """What publishing a file would find in it."""
-
-    file: str
-    """Its name, without the folder."""
-    rows: Count
-    """Distinct rows it holds."""
-    columns: list[str]
-    """Names of the feature columns, in order."""
-    label: str
-    """Name of the 0/1 column."""
-    positives: Count
-    """Rows whose label is 1."""
-    duplicate_rows: Count
-    """Rows that are the same as an earlier one; they are left out."""
-    left_out_rows: Count
-    """Rows of subjects that have as many as may count."""
-    warnings: list[str]
-    """What its owner may want to know before publishing it."""
-    privacy: list[str]
-    """Sentences about what the epsilon means for rows and model."""
-    delta_exponent: Count
-    """Epsilon holds with a delta of 10^-delta_exponent."""
-    expected_loss_bps: Bps | None
-    """Accuracy that noise costs a model of these rows alone, a hint; null where nothing could be learned."""
-    lines: list[Id]
-    """Privacy lines that the table would join, for rows it shares with tables published before."""
-    size_bytes: Count
-    """Size of the file."""
-
-
-class Published(Shape):
-    """A new dataset on offer."""
-
-    asset: AssetRow
-    """The dataset."""
-    warnings: list[str]
-    """What was left out, and which older promises stay."""
-
-
-class Unreachable(Shape):
-    """A peer whose catalogue could not be read."""
-
-    url: str
-    """Its address."""
-    reason: str
-    """A sentence."""
-
-
-class Assets(Shape):
-    """A list of assets."""
-
-    assets: list[AssetRow]
-    """Oldest first."""
-
-
-class Found(Assets):
-    """What a search found."""
-
-    unreachable: list[Unreachable]
-    """Peers that were not asked."""
+from freehold.kernel.shape import Account, Count, Gas, Id, Shape, Time, Units
 
 
 class GrantRow(Shape):
@@ -158,10 +94,3 @@ class Dropped(Shape):
 
     asked: AskRow
     """As it last stood."""
-
-
-class PartyMet(Shape):
-    """A peer whose catalogue is searched from now on; `freehold peers add` prints `party` alone."""
-
-    party: Party
-    """Its party document."""

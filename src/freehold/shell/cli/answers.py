@@ -13,7 +13,6 @@ from typing import Any, Literal, cast, get_args
 from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import models_json_schema
 
-from freehold.core.documents import Party
 from freehold.core.errors import NotFound
 from freehold.kernel.cli.building import Command
 from freehold.kernel.shape import Failure
@@ -22,9 +21,6 @@ from freehold.shell.cli import commands, shapes
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _OWN: dict[str, tuple[type[BaseModel], ...]] = {
-    "freehold peers add": (Party,),
-    "freehold publish": (market.Published, market.TableShown),
-    "freehold search": (market.Found,),
     "freehold grants list": (market.Grants,),
     "freehold grants ask": (market.GrantRow, market.GrantPending),
     "freehold grants revoke": (market.Revocation,),

@@ -10,8 +10,6 @@ from typer.models import CommandInfo
 EXAMPLES = {
     "quickstart": "freehold quickstart --exit --json",
     "up": "freehold up --home ~/clinic --name 'Riverside Clinic' --peer http://127.0.0.1:7401",
-    "publish": "freehold publish patients.csv --label outcome --positive yes --price 25 --epsilon 1",
-    "search": "freehold search biopsies --kind dataset",
     "verify": "freehold verify evidence --rpc-url http://127.0.0.1:8545",
     "mcp": "freehold mcp --max 5 --files ~/tables",
     "doctor": "freehold doctor",
@@ -19,7 +17,6 @@ EXAMPLES = {
     "restore": "freehold restore clinic.freehold --home ~/restored",
     "adopt": "freehold adopt --home ~/restored",
     "completion": "freehold completion bash",
-    "peers add": "freehold peers add http://127.0.0.1:7401",
     "grants list": "freehold grants list",
     "grants ask": "freehold grants ask 0x3f2a --action infer --max-uses 30",
     "grants revoke": "freehold grants revoke 0x5d01",

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from freehold.core.errors import InvalidInput
-from freehold.kernel.cli.options import DEFAULT_HOME, Home, Json
-from freehold.kernel.cli.output import emit, note, plain
-from freehold.kernel.client import NodeClient
+from freehold.kernel.cli.options import DEFAULT_HOME, Home
+from freehold.kernel.cli.output import note, plain
 
 if TYPE_CHECKING:
     from freehold.kernel.node import Node
@@ -30,9 +29,6 @@ _GRACE_SECONDS = 8.0
 def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
     app.command("up")(up)
-    peers = typer.Typer(no_args_is_help=True, help="Other nodes whose catalogues you search.")
-    peers.command("add")(add_peer)
-    app.add_typer(peers, name="peers")
 
 
 def up(
@@ -125,17 +121,6 @@ def _open(url: str) -> None:
 
     if not webbrowser.open(url):
         note("no browser could be opened here; open the address yourself")
-
-
-def add_peer(
-    url: Annotated[str, typer.Argument(help="Address of the other node.")],
-    *,
-    home: Home = DEFAULT_HOME,
-    as_json: Json = False,
-) -> None:
-    """Meet another node, and search its catalogue from now on."""
-    party = NodeClient.of(home).post("/api/peers", {"url": url})["party"]
-    emit(party, lambda: [f"met {plain(party.get('name'))} ({party.get('account')})"], as_json=as_json)
 
 
 def end_at_eof(descriptor: int) -> None:

@@ -11,14 +11,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from freehold.features.data import finding
 from freehold.features.grants import granting
 from freehold.features.grants.asking import GrantCountered, GrantWaiting
-from freehold.features.identity import peers
 from freehold.kernel import listed
 from freehold.kernel.host import Host
 from freehold.kernel.http.gate import Unauthorised
 from freehold.kernel.shape import said
 from freehold.kernel.words import require_action
 from freehold.shell.answers import market
-from freehold.shell.http import consents, publications
+from freehold.shell.http import consents
 
 AtMost = Annotated[int, Field(ge=0, lt=2**53)] | None
 """Most that an act may cost; the node's ceilings count besides."""
@@ -31,20 +30,6 @@ class Body(BaseModel):
     """A request body; unknown fields are refused."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
-
-
-class Inspection(Body):
-    """A file to look at."""
-
-    path: str
-    label: str
-    positive: str | None = None
-
-
-class Peer(Body):
-    """Another node."""
-
-    url: str
 
 
 class Wish(Body):
@@ -67,34 +52,9 @@ def router(host: Host, token: str) -> APIRouter:
             raise Unauthorised("this needs the node's API token", hint="It lies in HOME/api-token.")
 
     routes = APIRouter(prefix="/api", dependencies=[Depends(authorised)])
-    _data_routes(routes, host)
-    publications.add(routes, host)
     _grant_routes(routes, host)
     consents.add(routes, host)
     return routes
-
-
-def _data_routes(routes: APIRouter, host: Host) -> None:
-    node = host.node
-
-    @routes.post("/peers", **said(market.PartyMet))
-    def add_peer(body: Peer) -> dict[str, Any]:
-        return {"party": peers.add(host, body.url)}
-
-    @routes.get("/search", **said(market.Found))
-    def search(
-        q: str = "", kind: str = "", limit: PageSize = finding.PAGE, before: str = ""
-    ) -> dict[str, Any]:
-        unreachable = peers.refresh(host)
-        return {
-            "assets": finding.search(node, q, kind, limit=limit, before=before),
-            "unreachable": unreachable,
-        }
-
-    @routes.get("/assets", **said(market.Assets))
-    def assets() -> dict[str, Any]:
-        found = listed.assets(node, owner=node.account)
-        return {"assets": [finding.describe(node, asset) for asset in found[::-1]]}
 
 
 def _grant_routes(routes: APIRouter, host: Host) -> None:

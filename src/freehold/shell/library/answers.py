@@ -7,7 +7,6 @@ from dataclasses import fields
 from typing import Any, TypeVar
 
 from freehold.kernel.notebook import Shown
-from freehold.shell.library.values import Asset
 
 Row = Sequence[Any] | Mapping[str, Any]
 V = TypeVar("V", bound=Shown)
@@ -27,8 +26,3 @@ def made(kind: type[V], found: Mapping[str, Any]) -> V:
 
 def _frozen(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
-
-
-def asset_of(found: Mapping[str, Any]) -> Asset:
-    """An asset as lists show it."""
-    return made(Asset, {**found, "columns": found.get("columns") or []})

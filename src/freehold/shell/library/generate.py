@@ -87,7 +87,7 @@ def _made_of(wire: str, operation: Operation[Any]) -> str:
 
 
 def _stands_first(one: Field, operation: Operation[Any]) -> bool:
-    return one.flag.positional or one.name in operation.in_path
+    return one.flag.positional or one.flag.first or one.name in operation.in_path
 
 
 def _constant(wire: str, operation: Operation[Any]) -> str:
@@ -140,8 +140,8 @@ def _spelled(kind: Any) -> str:
 
 def _answer(wire: str, operation: Operation[Any]) -> str:
     kind = operation.shape
-    if operation.gives:
-        kind = _bare(kind.model_fields[operation.gives].annotation)
+    for name in filter(None, operation.gives.split(".")):
+        kind = _bare(kind.model_fields[name].annotation)
     if get_origin(kind) is list:
         return f"Rows[{_shape(wire, get_args(kind)[0])}]"
     return _shape(wire, kind)

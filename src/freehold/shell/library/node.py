@@ -15,35 +15,24 @@ freehold.kernel.client.NodeNotRunning: no node is running in /no/such/home
 from __future__ import annotations
 
 import weakref
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
-from freehold.core import money
 from freehold.core.errors import InvalidInput
-from freehold.kernel.cli.options import millionths
 from freehold.kernel.client import NodeClient
 from freehold.kernel.notebook import Rows
 from freehold.kernel.performing import Identified
-from freehold.shell.library.answers import (
-    asset_of,
-    made,
-)
 from freehold.shell.library.operations import Operations
-from freehold.shell.library.permissions import GrantPending, Permissions, given
+from freehold.shell.library.permissions import GrantPending, Permissions
 from freehold.shell.library.values import (
-    Asset,
     Check,
     Evidence,
-    Inspection,
     Verification,
 )
 
 __all__ = ["GrantPending", "Node", "connect", "verify"]
 
 PathLike = str | Path
-Bounds = Mapping[str, tuple[float, float]]
-"""Column -> (low, high)."""
 
 
 def connect(home: PathLike = "~/.freehold") -> Node:
@@ -123,85 +112,6 @@ class Node(Permissions, Operations):
     def __repr__(self) -> str:
         return f"Node({self._client.url!r})"
 
-    # what is here
-
-    def meet(self, url: str) -> str:
-        """Search another node's catalogue from now on; returns its account."""
-        return str(self._client.post("/api/peers", {"url": url})["party"]["account"])
-
-    # data
-
-    def inspect(
-        self,
-        path: PathLike,
-        label: str,
-        *,
-        positive: str | None = None,
-        subject: str | None = None,
-        rows_each: int | None = None,
-        bounds: Bounds | None = None,
-        epsilon: str | float | None = None,
-        epsilon_life: str | float | None = None,
-    ) -> Inspection:
-        """What publishing a CSV or Parquet table would find, and what its epsilon means; nothing is changed."""
-        asked = given(
-            path=_file(path),
-            label=label,
-            positive=positive,
-            **_counted(subject, rows_each, bounds, epsilon, epsilon_life),
-        )
-        return made(Inspection, self._client.post("/api/inspect", asked))
-
-    def publish(
-        self,
-        path: PathLike,
-        label: str,
-        *,
-        price: str = "0",
-        name: str | None = None,
-        description: str | None = None,
-        positive: str | None = None,
-        purposes: Sequence[str] | None = None,
-        max_uses: int | None = None,
-        days: int | None = None,
-        approval: str | None = None,
-        subject: str | None = None,
-        rows_each: int | None = None,
-        bounds: Bounds | None = None,
-        epsilon: str | float | None = None,
-        epsilon_life: str | float | None = None,
-        reveals: str | None = None,
-        holders: Sequence[str] | None = None,
-    ) -> Asset:
-        """Offer a table on your terms; it is sealed in the node's vault and never leaves it.
-
-        `price` is dollars as text, for each grant. With `approval="ask"` you decide every request for a
-        grant (`requests`). A run may cost a row `epsilon`, all runs together `epsilon_life`; of each
-        `subject` (a column) `rows_each` rows count. `bounds` are (low, high) of every column. With
-        `reveals="update"` the accounts in `holders` get exact updates, from which rows can be rebuilt.
-        Raises `NodeRefused` (table.invalid) if the table cannot be trained on.
-        """
-        asked = given(
-            path=_file(path),
-            label=label,
-            positive=positive,
-            name=name,
-            description=description,
-            price_units=money.units(price),
-            purposes=None if purposes is None else list(purposes),
-            max_uses=max_uses,
-            days=days,
-            approval=approval,
-            reveals=reveals,
-            holders=None if holders is None else list(holders),
-            **_counted(subject, rows_each, bounds, epsilon, epsilon_life),
-        )
-        return asset_of(self._client.post("/api/publish", asked)["asset"])
-
-    def search(self, text: str = "", *, kind: str = "") -> Rows[Asset]:
-        """What this node and its peers offer; `kind` is dataset, model or empty for both."""
-        return Rows(asset_of(one) for one in self._client.get("/api/search", q=text, kind=kind)["assets"])
-
     # proof
 
     def evidence(self, receipt: str | Identified, directory: PathLike) -> Evidence:
@@ -212,24 +122,3 @@ class Node(Permissions, Operations):
         target = Path(directory).expanduser()
         bundle.write(target)
         return Evidence(str(target), len(bundle.files), sum(map(len, bundle.files.values())))
-
-
-def _counted(
-    subject: str | None,
-    rows_each: int | None,
-    bounds: Bounds | None,
-    epsilon: str | float | None,
-    epsilon_life: str | float | None,
-) -> dict[str, Any]:
-    """How rows count and what they may cost, as the control API takes it."""
-    return given(
-        subject=subject,
-        rows_each=rows_each,
-        bounds=None if bounds is None else {name: [*pair] for name, pair in bounds.items()},
-        epsilon_run_micro=None if epsilon is None else millionths(str(epsilon)),
-        epsilon_life_micro=None if epsilon_life is None else millionths(str(epsilon_life)),
-    )
-
-
-def _file(path: PathLike) -> str:
-    return str(Path(path).expanduser().resolve())

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, cast
 
+from freehold.features.data import wire as data_wire
 from freehold.features.earnings import wire as earnings_wire
 from freehold.features.gateway import library as gateway_library
 from freehold.features.gateway import wire as gateway_wire
+from freehold.features.identity import wire as identity_wire
 from freehold.features.models import wire as models_wire
 from freehold.features.payments import wire as payments_wire
 from freehold.features.privacy import wire as privacy_wire
@@ -61,6 +63,21 @@ class Operations(gateway_library.Methods, Performs):
             "kernel_wire.Spending", self._perform(kernel_wire.LIMIT, per_day=per_day, per_act=per_act)
         )
 
+    def meet(self, url: str) -> str:
+        """Meet another node, and search its catalogue from now on."""
+        return cast("str", self._perform(identity_wire.MEET, url=url))
+
+    def peers(self) -> Rows[identity_wire.PeerKnown]:
+        """List the nodes whose catalogues are searched."""
+        return cast("Rows[identity_wire.PeerKnown]", self._perform(identity_wire.PEERS))
+
+    def forget_peer(self, url: str) -> identity_wire.PeerForgotten:
+        """Search another node's catalogue no more.
+
+        What came of its offers stays. One that the settings name is taken out of config.toml.
+        """
+        return cast("identity_wire.PeerForgotten", self._perform(identity_wire.FORGET, url=url))
+
     def privacy(
         self, asset: str | Identified | None = None, *, limit: int | None = None
     ) -> Rows[privacy_wire.BudgetLine]:
@@ -71,6 +88,149 @@ class Operations(gateway_library.Methods, Performs):
         """
         return cast(
             "Rows[privacy_wire.BudgetLine]", self._perform(privacy_wire.BUDGETS, asset=asset, limit=limit)
+        )
+
+    def inspect(
+        self,
+        path: str | Path,
+        label: str,
+        *,
+        positive: str | None = None,
+        subject: str | None = None,
+        rows_each: int | None = None,
+        bounds: Mapping[str, Sequence[float]] | None = None,
+        epsilon: str | float | None = None,
+        epsilon_life: str | float | None = None,
+        supersedes: str | Identified | None = None,
+    ) -> data_wire.TableShown:
+        """What publishing a CSV or Parquet table would find, and what its epsilon means; nothing is changed."""
+        return cast(
+            "data_wire.TableShown",
+            self._perform(
+                data_wire.INSPECT,
+                path=path,
+                label=label,
+                positive=positive,
+                subject=subject,
+                rows_each=rows_each,
+                bounds=bounds,
+                epsilon=epsilon,
+                epsilon_life=epsilon_life,
+                supersedes=supersedes,
+            ),
+        )
+
+    def publish(
+        self,
+        path: str | Path,
+        label: str,
+        *,
+        price: str | None = None,
+        max_uses: int | None = None,
+        days: int | None = None,
+        approval: Literal["automatic", "ask"] | None = None,
+        positive: str | None = None,
+        subject: str | None = None,
+        rows_each: int | None = None,
+        bounds: Mapping[str, Sequence[float]] | None = None,
+        epsilon: str | float | None = None,
+        epsilon_life: str | float | None = None,
+        supersedes: str | Identified | None = None,
+        name: str | None = None,
+        description: str | None = None,
+        purposes: Sequence[str] | None = None,
+        reveals: Literal["noised", "update"] | None = None,
+        holders: Sequence[str] | None = None,
+        judges: Sequence[str] | None = None,
+    ) -> data_wire.AssetRow:
+        """Offer a table on your terms.
+
+        It is sealed in this node's vault and never leaves it; what others see is a signed description. Training shows
+        them noised sums over its distinct rows; epsilon bounds what those tell about any one row.
+        """
+        return cast(
+            "data_wire.AssetRow",
+            self._perform(
+                data_wire.PUBLISH,
+                path=path,
+                label=label,
+                price=price,
+                max_uses=max_uses,
+                days=days,
+                approval=approval,
+                positive=positive,
+                subject=subject,
+                rows_each=rows_each,
+                bounds=bounds,
+                epsilon=epsilon,
+                epsilon_life=epsilon_life,
+                supersedes=supersedes,
+                name=name,
+                description=description,
+                purposes=purposes,
+                reveals=reveals,
+                holders=holders,
+                judges=judges,
+            ),
+        )
+
+    def search(
+        self,
+        text: str | None = None,
+        *,
+        kind: str | None = None,
+        limit: int | None = None,
+        before: str | None = None,
+    ) -> Rows[data_wire.AssetRow]:
+        """Find what peers offer."""
+        return cast(
+            "Rows[data_wire.AssetRow]",
+            self._perform(data_wire.SEARCH, text=text, kind=kind, limit=limit, before=before),
+        )
+
+    def assets(self) -> Rows[data_wire.OwnAsset]:
+        """List your datasets and models, on offer or not."""
+        return cast("Rows[data_wire.OwnAsset]", self._perform(data_wire.ASSETS))
+
+    def withdraw(self, asset: str | Identified) -> data_wire.OfferState:
+        """Take a dataset off offer.
+
+        No new grants are issued on it. Those that exist stay until you revoke them.
+        """
+        return cast("data_wire.OfferState", self._perform(data_wire.WITHDRAW, asset=asset))
+
+    def offer(self, asset: str | Identified) -> data_wire.OfferState:
+        """Offer a dataset again that was taken off offer."""
+        return cast("data_wire.OfferState", self._perform(data_wire.OFFER, asset=asset))
+
+    def set_approval(
+        self, asset: str | Identified, approval: Literal["automatic", "ask"]
+    ) -> data_wire.OfferState:
+        """Choose how grants on a dataset come about.
+
+        automatic: whoever asks within its terms, and pays, gets one at once. ask: you decide each request.
+        """
+        return cast("data_wire.OfferState", self._perform(data_wire.DECIDE, asset=asset, approval=approval))
+
+    def usual_terms(self) -> data_wire.UsualTerms:
+        """Show the terms with which new tables begin."""
+        return cast("data_wire.UsualTerms", self._perform(data_wire.USUAL))
+
+    def set_usual_terms(
+        self,
+        *,
+        price: str | None = None,
+        max_uses: int | None = None,
+        days: int | None = None,
+        approval: Literal["automatic", "ask"] | None = None,
+    ) -> data_wire.UsualTerms:
+        """Set the terms with which new tables begin.
+
+        What is left out stays. They count where `publish` says nothing else. Tables that are published already stay as they are.
+        """
+        return cast(
+            "data_wire.UsualTerms",
+            self._perform(data_wire.SET_USUAL, price=price, max_uses=max_uses, days=days, approval=approval),
         )
 
     def channels(self) -> payments_wire.Channels:

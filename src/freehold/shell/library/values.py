@@ -11,64 +11,6 @@ from freehold.kernel.notebook import Rows, Shown
 
 
 @dataclass(frozen=True)
-class Inspection(Shown):
-    """What publishing would find in a table."""
-
-    file: str
-    rows: int
-    columns: tuple[str, ...]
-    label: str
-    positives: int
-    """Rows whose label is 1."""
-    size_bytes: int
-    warnings: tuple[str, ...]
-    duplicate_rows: int
-    """Left out, for they repeat others."""
-    left_out_rows: int
-    """Of subjects that have as many as may count."""
-    privacy: tuple[str, ...]
-    """What the epsilon means for rows and model."""
-    expected_loss_bps: int | None
-    """Accuracy that noise costs a model of these rows alone, a hint; None where nothing could be learned."""
-
-
-@dataclass(frozen=True)
-class Asset(Shown):
-    """A dataset or model on offer."""
-
-    id: str
-    kind: str
-    """dataset or model."""
-    name: str
-    description: str
-    owner: str
-    owner_name: str
-    rows: int | None
-    columns: tuple[str, ...]
-    label: str | None
-    reveals: str
-    """What a use shows of the rows: answers, noised updates, or (update) exact ones."""
-    epsilon_run_micro: int
-    """Most that a training run may cost a row, in millionths of epsilon."""
-    epsilon_life_micro: int
-    """Most that all runs together may."""
-    price_units: int
-    price_per: str
-    """grant or use."""
-    per: str
-    """Of a price per use: call, or row for each row of a call."""
-    rows_per_call: int
-    """Most rows of one call."""
-    round_to: int
-    """Decimals of a probability in an answer; 0 is the label alone."""
-    expires_at: int
-    """Unix seconds."""
-    approval: str
-    """automatic, or ask where its owner decides every request by hand."""
-    mine: bool
-
-
-@dataclass(frozen=True)
 class Grant(Shown):
     """A permission, issued or held here."""
 

@@ -7,23 +7,20 @@ from typing import Any
 
 from starlette.responses import Response
 
-from freehold.core import epsilons, money
 from freehold.core.documents import Asset
 from freehold.core.errors import FreeholdError, InvalidInput
-from freehold.features.data import publishing
-from freehold.features.data.approval import approval_of
-from freehold.features.data.drafts import Draft, Drafts, Terms
-from freehold.features.data.licence import DAY_SECONDS
-from freehold.features.data.rules.distinct import MAX_ROWS_EACH
+from freehold.features.data import licence, publishing, wire
+from freehold.features.data.drafts import Draft, Drafts
 from freehold.features.privacy.rules import promises
-from freehold.kernel.web.forms import Form
+from freehold.kernel.web.forms import Form, Upload
 from freehold.kernel.web.visit import Visit, acts, shows
 from freehold.kernel.web.words import PURPOSES
 
 UPLOADS = "uploads"
 STEPS = ("File", "Columns", "Terms", "Review")
-MAX_DAYS = 3_650
-MAX_USES = 1_000_000
+FIELDS = wire.PUBLISH.fields
+TYPED = {"name": 200, "description": 4_000, "price": 40, "epsilon": 20, "epsilon_life": 20, "holder": 42}
+"""Terms that are text in the form -> most characters."""
 
 
 def choose(visit: Visit, error: FreeholdError | None = None) -> Response:
@@ -48,7 +45,7 @@ def upload(visit: Visit) -> Response:
             sent.close()
         return choose(visit, InvalidInput("no file was chosen", hint="Choose a CSV or Parquet file."))
     try:
-        draft = Drafts.of(visit.session.kept).begin(visit.node, sent.path, sent)
+        draft = _begin(visit, sent.path, sent)
     except FreeholdError as error:
         sent.close()
         return choose(visit, error)
@@ -63,27 +60,28 @@ def from_path(visit: Visit) -> Response:
         hint = "Give the whole path, such as /home/me/patients.csv."
         return choose(visit, InvalidInput("there is no such file on this machine", hint=hint))
     try:
-        draft = Drafts.of(visit.session.kept).begin(visit.node, path, None)
+        draft = _begin(visit, path, None)
     except FreeholdError as error:
         return choose(visit, error)
     return _begun(visit, draft)
 
 
-def _begun(visit: Visit, draft: Draft) -> Response:
-    node = visit.node
+def _begin(visit: Visit, path: Path, upload: Upload | None) -> Draft:
     replaced = _replaced(visit, visit.form.text("replaces"))
-    if replaced:
-        draft.supersedes = replaced.id
-        draft.terms = _terms_of(visit, replaced)
+    return Drafts.of(visit.session.kept).begin(visit.node, path, upload, replaced.id if replaced else "")
+
+
+def _begun(visit: Visit, draft: Draft) -> Response:
+    replaced = _replaced(visit, draft.asked.supersedes)
     label = str(replaced.schema_.get("label")) if replaced else draft.profile.likely_label()
     if draft.profile.column(label) is None:
         label = draft.profile.likely_label()
     texts = tuple(column.name for column in draft.profile.columns if column.kind == "text")
-    subject = str(replaced.schema_.get("subject", "")) if replaced else ""
-    subject = subject if subject != label and draft.profile.column(subject) is not None else ""
-    rows_each = int(replaced.schema_.get("rows_each", 1)) if replaced and subject else 1
+    subject = draft.asked.subject
+    if subject is None or subject == label or draft.profile.column(subject) is None:
+        draft.change(subject=None, rows_each=1)
     positive = _positive(draft, label, "")
-    draft.choose(node, visit.door.home / UPLOADS, label, positive, texts, subject, rows_each)
+    draft.choose(visit.node, visit.door.home / UPLOADS, texts, label=label, positive=positive)
     return visit.go(f"/publish/{draft.id}")
 
 
@@ -95,38 +93,10 @@ def _replaced(visit: Visit, text: str) -> Asset | None:
     return asset
 
 
-def _terms_of(visit: Visit, asset: Asset) -> Terms:
-    terms = asset.terms
-    return Terms(
-        name=asset.name,
-        description=asset.description,
-        price=money.dollars(terms.price_units).removeprefix("$").replace(",", ""),
-        price_units=terms.price_units,
-        purposes=terms.purposes,
-        max_uses=terms.max_uses,
-        days=max(1, round((terms.expires_at - asset.created_at) / DAY_SECONDS)),
-        approval=approval_of(visit.node, asset.id),
-        **_promised(asset),
-    )
-
-
-def _promised(asset: Asset) -> dict[str, Any]:
-    """Budget and reveals of the version before; the usual ones where it had none."""
-    terms = asset.terms
-    if not terms.epsilon_run_micro:
-        return {}
-    return {
-        "epsilon": epsilons.text(terms.epsilon_run_micro),
-        "epsilon_life": epsilons.text(terms.epsilon_life_micro),
-        "reveals": "update" if terms.reveals == "update" else "noised",
-        "holder": terms.holders[0] if terms.holders else "",
-    }
-
-
 def columns(visit: Visit) -> Response:
     """Step two: the first rows, the label, and what is wrong with the file."""
     draft = _draft(visit)
-    label = draft.profile.column(draft.label)
+    label = draft.profile.column(draft.asked.label)
     counts = sorted((label.values or {}).items(), key=lambda item: -item[1]) if label else []
     return visit.show(
         "publish_columns.html",
@@ -134,9 +104,9 @@ def columns(visit: Visit) -> Response:
         draft=draft,
         label=label,
         counts=counts,
-        most_each=MAX_ROWS_EACH,
+        most_each=wire.MAX_ROWS_EACH,
         words=[value for value, _ in counts]
-        if len(counts) == 2 and _needs_positive(draft, draft.label)
+        if len(counts) == 2 and _needs_positive(draft, draft.asked.label)
         else [],
     )
 
@@ -153,10 +123,15 @@ def take_columns(visit: Visit) -> Response:
         raise InvalidInput(
             "that column cannot say whose row it is", hint="Choose a column that is not the label."
         )
-    rows_each = visit.form.number("rows_each", "The number of rows of each", 1, MAX_ROWS_EACH)
-    positive = _positive(draft, label, visit.form.text("positive", 300))
+    rows_each = visit.form.whole(FIELDS["rows_each"], "The number of rows of each")
     draft.choose(
-        visit.node, visit.door.home / UPLOADS, label, positive, left_out, subject, rows_each if subject else 1
+        visit.node,
+        visit.door.home / UPLOADS,
+        left_out,
+        label=label,
+        positive=_positive(draft, label, visit.form.text("positive", 300)),
+        subject=subject or None,
+        rows_each=rows_each if subject else 1,
     )
     return visit.go(f"/publish/{draft.id}")
 
@@ -184,17 +159,16 @@ def terms(visit: Visit, error: FreeholdError | None = None) -> Response:
     draft = _draft(visit)
     if draft.report is None:
         return visit.go(f"/publish/{draft.id}", "Mend what is wrong with the columns first.", "warn")
-    purposes = {**PURPOSES, **{word: word for word in draft.terms.purposes if word not in PURPOSES}}
+    purposes = {**PURPOSES, **{word: word for word in draft.asked.purposes if word not in PURPOSES}}
     return visit.show(
         "publish_terms.html",
         error.http_status if error else 200,
         error=error,
         steps=STEPS,
         draft=draft,
+        shown=draft.shown,
         purposes=purposes,
-        most_days=MAX_DAYS,
-        most_uses=MAX_USES,
-        counting=promises.unit(draft.rows_each),
+        counting=promises.unit(draft.asked.rows_each),
         exact=promises.EXACT,
         known=_known(visit),
     )
@@ -209,46 +183,53 @@ def _known(visit: Visit) -> list[tuple[str, str]]:
 def take_terms(visit: Visit) -> Response:
     """Terms were chosen."""
     draft, form = _draft(visit), visit.form
-    chosen = draft.terms
     try:
-        chosen.name = form.text("name", 200)
-        chosen.description = form.text("description", 4_000)
-        chosen.price = form.text("price", 40)
-        chosen.purposes = tuple(form.chosen("purpose"))
-        chosen.approval = "automatic" if form.text("approval") == "automatic" else "ask"
-        if not chosen.name:
-            raise InvalidInput("a name is missing", hint="Others find the data by it.")
-        if not chosen.purposes:
-            raise InvalidInput(
-                "no purpose is ticked", hint="Tick at least one; nothing else is allowed then."
-            )
-        chosen.price_units = money.units(chosen.price or "0")
-        chosen.max_uses = form.number("max_uses", "The number of uses", 1, MAX_USES)
-        chosen.days = form.number("days", "The number of days", 1, MAX_DAYS)
-        _take_privacy(draft, form)
+        draft.typed = {name: form.text(name, most) for name, most in TYPED.items()}
+        draft.typed |= {name: form.text(name, 40) for name in ("max_uses", "days", "approval", "reveals")}
+        draft.typed["purposes"] = form.chosen("purpose")
+        draft.change(**_chosen(draft.typed, form))
         # what a document refuses is refused here, not after the last click
-        chosen.licence().terms(visit.node)
-        draft.report = draft.inspect(visit.node)
+        licence.terms(visit.node, draft.asked)
+        draft.report = publishing.inspect(visit.node, draft.asked)
     except FreeholdError as error:
         draft.agreed = False
         return terms(visit, error)
-    draft.agreed = True
+    draft.typed, draft.agreed = {}, True
     return visit.go(f"/publish/{draft.id}/review")
 
 
-def _take_privacy(draft: Draft, form: Form) -> None:
-    chosen = draft.terms
-    chosen.epsilon, chosen.epsilon_life = form.text("epsilon", 20), form.text("epsilon_life", 20)
-    chosen.reveals = "update" if form.text("reveals") == "update" else "noised"
-    chosen.holder = form.text("holder", 42).lower() if chosen.reveals == "update" else ""
-    if chosen.reveals == "update" and not chosen.holder:
+def _chosen(typed: dict[str, Any], form: Form) -> dict[str, Any]:
+    """The terms of the form as they travel.
+
+    Raises:
+        InvalidInput.
+    """
+    if not typed["name"]:
+        raise InvalidInput("a name is missing", hint="Others find the data by it.")
+    if not typed["purposes"]:
+        raise InvalidInput("no purpose is ticked", hint="Tick at least one; nothing else is allowed then.")
+    holders = _holders(typed, form)
+    typed = {name: value for name, value in typed.items() if name != "holder"}
+    return {
+        **wire.PUBLISH.taken({**typed, "price": typed["price"] or "0"}),
+        "max_uses": form.whole(FIELDS["max_uses"], "The number of uses"),
+        "days": form.whole(FIELDS["days"], "The number of days"),
+        "holders": holders,
+    }
+
+
+def _holders(typed: dict[str, Any], form: Form) -> list[str]:
+    if typed["reveals"] != "update":
+        return []
+    if not typed["holder"]:
         raise InvalidInput(
             "nobody is named who gets exact updates", hint="Name one account, 0x and 40 digits."
         )
-    if chosen.reveals == "update" and "yes" not in form.chosen("exact"):
+    if "yes" not in form.chosen("exact"):
         raise InvalidInput(
             "exact updates were not confirmed", hint="Tick that you know that rows can be rebuilt from them."
         )
+    return [typed["holder"].lower()]
 
 
 def review(visit: Visit) -> Response:
@@ -256,7 +237,9 @@ def review(visit: Visit) -> Response:
     draft = _draft(visit)
     if draft.report is None or not draft.agreed:
         return visit.go(f"/publish/{draft.id}/terms")
-    return visit.show("publish_review.html", steps=STEPS, draft=draft, exact=promises.EXACT)
+    return visit.show(
+        "publish_review.html", steps=STEPS, draft=draft, terms=draft.shown, exact=promises.EXACT
+    )
 
 
 def finish(visit: Visit) -> Response:
@@ -264,18 +247,7 @@ def finish(visit: Visit) -> Response:
     node, drafts = visit.node, Drafts.of(visit.session.kept)
     draft = drafts.take(visit.params["draft"])
     try:
-        envelope = publishing.publish(
-            node,
-            draft.table,
-            draft.label,
-            draft.terms.licence(),
-            name=draft.terms.name,
-            description=draft.terms.description,
-            positive=draft.positive,
-            rows=draft.rows,
-            approval=draft.terms.approval,
-            supersedes=node.asset(draft.supersedes) if draft.supersedes else None,
-        )
+        envelope = publishing.publish(node, draft.asked)
     except BaseException:
         drafts.put_back(draft)
         raise

@@ -18,6 +18,7 @@ from freehold.core.errors import InvalidInput, InvalidTable
 from freehold.features.data.rules import reading
 from freehold.features.data.rules import table as tables
 from freehold.features.data.rules.table import MICRO, MICRO_LIMIT, Table
+from freehold.features.data.wire import MAX_ROWS_EACH
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
     from freehold.features.data.rules.table import IntArray, Limits
 
-MAX_ROWS_EACH = 1_000
 MIN_ROWS = 2
 """One row has nothing to be told apart from."""
 _BLOCK_ROWS = 4_096

@@ -11,8 +11,8 @@ from starlette.responses import Response
 from freehold.core import epsilons
 from freehold.core.documents import Asset, Grant
 from freehold.core.errors import NotFound
-from freehold.features.data import approval, finding, offering
-from freehold.features.data.wire import Approval
+from freehold.features.data import finding, offering
+from freehold.features.data.wire import Decide
 from freehold.features.grants import granting
 from freehold.features.privacy import budget
 from freehold.features.privacy.rules import promises
@@ -147,15 +147,13 @@ def _uses(node: Node, asset: Asset) -> list[dict[str, Any]]:
 
 def set_approval(visit: Visit) -> Response:
     """Ask first, or let the terms decide."""
-    asset = _own(visit)
-    chosen: Approval = "automatic" if visit.form.text("approval") == "automatic" else "ask"
-    with visit.node.store.transaction() as tx:
-        approval.set_approval(tx, asset.id, chosen)
+    asked = Decide.of(asset=_own(visit).id, approval=visit.form.text("approval"))
+    offering.decide(visit.node, asked)
     said = {
         "ask": "From now on every request waits for your decision.",
         "automatic": "From now on whoever accepts your terms gets access at once.",
     }
-    return visit.go(f"/data/{asset.id}", said[chosen])
+    return visit.go(f"/data/{asked.asset}", said[asked.approval])
 
 
 def ask_withdraw(visit: Visit) -> Response:
@@ -166,8 +164,7 @@ def ask_withdraw(visit: Visit) -> Response:
 def withdraw(visit: Visit) -> Response:
     """Take it off offer."""
     asset = _own(visit)
-    with visit.node.store.transaction() as tx:
-        offering.withdraw(tx, asset.id)
+    offering.change(visit.node, asset.id, offering.withdraw)
     return visit.go(
         f"/data/{asset.id}", "It is off offer. Those who have access keep it until you take it back."
     )
@@ -176,8 +173,7 @@ def withdraw(visit: Visit) -> Response:
 def offer(visit: Visit) -> Response:
     """Offer it again."""
     asset = _own(visit)
-    with visit.node.store.transaction() as tx:
-        offering.offer_again(tx, asset.id)
+    offering.change(visit.node, asset.id, offering.offer_again)
     return visit.go(f"/data/{asset.id}", "It is on offer again.")
 
 
