@@ -23,14 +23,13 @@ from freehold.core.errors import FreeholdError
 from freehold.features.gateway import serving
 from freehold.features.gateway.rationing import Ration
 from freehold.features.payments import feature as upkeep
-from freehold.features.payments import settling
+from freehold.features.payments import settling, wire
 from freehold.features.payments.rules.payment import read_header, signature_bytes, to_header
 from freehold.features.payments.settling import ACT, settle
 from freehold.kernel import logbook, status
 from freehold.kernel.keeping import costs, keeper, purse, subjects
 from freehold.kernel.keeping.purse import GasDaySpent
 from freehold.kernel.node import Node
-from freehold.shell.answers import money
 
 CAP = costs.most_gas(ACT)
 
@@ -590,7 +589,7 @@ def test_a_channel_is_settled_by_name_over_the_control_api(shop: Shop, payer: Pa
         listed = client.get("/api/channels").json()
         assert [row["state"] for row in listed["unsettled"]] == ["due"]
         done = client.post(f"/api/channels/0x{hand.channel.hex()}/retry").json()
-        assert money.Retried.model_validate(done).units == PRICE
+        assert wire.Retried.model_validate(done).units == PRICE
         assert client.get("/api/channels").json()["unsettled"] == []
         assert client.get("/api/channels").json()["gas"]["by_hand"] == done["gas"]
 
