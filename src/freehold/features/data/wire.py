@@ -198,7 +198,7 @@ class Inspect(Request):
     bounds: Annotated[dict[str, Range], Ranges(), Flag(metavar="RANGE")] = Field(default={})
     """Range of a column, known without the rows: NAME=LOW:HIGH, repeatable; or a CSV file of them."""
     epsilon_run_micro: Annotated[
-        Annotated[int, Field(ge=0, le=MOST_EPSILON_MICRO)] | None, surface.Epsilon("epsilon")
+        Annotated[int, Field(ge=0, le=MOST_EPSILON_MICRO)] | None, surface.Epsilon(face="epsilon")
     ] = None
     """Most that one training run may cost the rows; 1 by default."""
     epsilon_life_micro: Annotated[int, Field(ge=0, le=MOST_EPSILON_MICRO), surface.EPSILON] = (
@@ -268,7 +268,7 @@ class ShowUsual(Nothing):
 class Search(Request):
     """Find what peers offer."""
 
-    q: Annotated[str, Plain("text"), ARGUMENT] = ""
+    q: Annotated[str, Plain(face="text"), ARGUMENT] = ""
     """Part of a name, description or column."""
     kind: str = ""
     """dataset or model; by default both."""

@@ -130,9 +130,10 @@ class Form:
         Raises:
             InvalidInput.
         """
-        assert asked.least is not None
-        assert asked.most is not None
-        return self.number(asked.face, what, asked.least, asked.most)
+        least, most = asked.bounds
+        assert least is not None
+        assert most is not None
+        return self.number(asked.face, what, least, most)
 
     def chosen(self, name: str) -> list[str]:
         """All values of a field, as of ticked boxes."""
