@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from freehold.core.documents import Asset, Receipt
@@ -160,11 +162,10 @@ def require_lineage(node: Node, peers: Peers, asset: Asset, *, without_lineage: 
 
 def _no_lineage(node: Node, asset: Asset) -> NoLineage:
     """The refusal, naming models with a lineage that have the very same weights, where such are known here."""
-    known = listed.assets(node, kind="model", limit=MOST_COMPARED)
     same = [
         one
-        for one in known
-        if isinstance(one, Asset) and part_about(one) and one.content.commitment == asset.content.commitment
+        for one in islice(_models(node), MOST_COMPARED)
+        if part_about(one) and one.content.commitment == asset.content.commitment
     ]
     said = f"; its weights are those of {same[0].name}, which has one" if same else ""
     return NoLineage(
@@ -173,6 +174,14 @@ def _no_lineage(node: Node, asset: Asset) -> NoLineage:
         model=asset.id,
         same_as=[one.id for one in same],
     )
+
+
+def _models(node: Node) -> Iterator[Asset]:
+    """Known models, the newest first."""
+    before = ""
+    while page := listed.assets(node, kind="model", before=before):
+        yield from page
+        before = page[-1].id
 
 
 def gather(node: Node, peers: Peers, receipt_id: str, *, may_anchor: bool) -> Bundle:
