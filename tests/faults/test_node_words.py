@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,13 +14,18 @@ from freehold.core.documents import Asset, Receipt
 from freehold.core.errors import InvalidInput, NewerFormat
 from freehold.core.ids import NO_HASH
 from freehold.core.signing import Envelope, parse_envelope
-from freehold.features.data import catalogue
+from freehold.features.data import catalogue, finding
+from freehold.features.data.pages import market
+from freehold.features.data.wire import AssetRow
 from freehold.features.grants import granting
+from freehold.features.grants.pages import offer
 from freehold.features.identity.peers import CatalogueRead
 from freehold.features.proof.pages import log
 from freehold.features.proof.sentences import done
 from freehold.kernel import countersigning, listed, words
 from freehold.kernel.registry import everything
+from freehold.kernel.web.visit import Visit
+from freehold.shell.web.rendering import Rendering
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +57,15 @@ def offers(owner: Party, *envelopes: Any) -> CatalogueRead:
     return CatalogueRead(owner.url, owner.account, {"assets": list(envelopes)})
 
 
+def page(party: Party, show: Any, **params: str) -> str:
+    """As the console shows it to its owner, without what only acting needs."""
+    session: Any = SimpleNamespace(notices=[], csrf="")
+    made = Rendering(lambda _: {}, list(everything().every("menu")))
+    door: Any = None
+    visit = Visit(door, party.services, session, "/", params, {}, {}, made, "")
+    return bytes(show(visit).body).decode()
+
+
 def test_an_asset_of_an_unknown_kind_is_kept_and_no_grant_of_it_is_asked_for(
     owner: Party, holder: Party
 ) -> None:
@@ -60,6 +75,8 @@ def test_an_asset_of_an_unknown_kind_is_kept_and_no_grant_of_it_is_asked_for(
     assert kept.asset_kind == "agent"
     assert [one.id for one in listed.assets(holder.node, kind="agent")] == [kept.id]
     assert words.unknown(kept) == "asset_kind.agent"
+    row = AssetRow.model_validate(finding.describe(holder.node, kept))
+    assert (row.kind, row.rows, row.columns, row.label) == ("agent", None, None, None)
     with pytest.raises(InvalidInput, match="agent"):
         granting.obtain(holder.node, holder.services.peers, kept, "train")
 
@@ -75,6 +92,18 @@ def test_an_asset_of_a_later_version_leaves_the_rest_of_a_catalogue_as_good_as_i
     other = agent(owner).document.model_copy(update={"name": "beside it"})
     catalogue.keep(holder.node, offers(owner, later, owner.node.seal(other).to_json()))
     assert holder.node.asset(other.id).name == "beside it"
+
+
+def test_the_market_shows_it_by_its_own_word_and_leads_nowhere(owner: Party, holder: Party) -> None:
+    strange = agent(owner).document.model_copy(update={"name": "strange <b>", "schema_": {"rows": "<b>"}})
+    catalogue.keep(holder.node, offers(owner, owner.node.seal(strange).to_json()))
+    shown = page(holder, market.overview)
+    assert "agent: unknown to this program" in shown
+    assert "strange &lt;b&gt;" in shown
+    assert '<b>"' not in shown
+    assert strange.id not in shown
+    with pytest.raises(InvalidInput, match="agent"):
+        page(holder, offer.item, asset=strange.id)
 
 
 def test_a_receipt_of_an_unknown_action_is_not_signed(owner: Party, holder: Party) -> None:

@@ -66,13 +66,11 @@ class Metric:
 
 @dataclass(frozen=True)
 class Action:
-    """Something that a grant can allow."""
+    """Something that a grant can allow, and this node acts upon; `words` says whom its price reaches."""
 
     name: str
     meaning: str
     """A sentence, with the holder as its subject."""
-    pays: str = ""
-    """Whom the money of a use reaches: `pool`, `owner`, ...; empty where a use costs nothing."""
     plans: Plans[Any] | None = None
     """How the plan is read that each wish for it brings along; None where terms alone say what is asked for."""
 

@@ -13,6 +13,7 @@ from freehold.kernel import assets, listed
 from freehold.kernel.host import Host
 from freehold.kernel.node import Node
 from freehold.kernel.people import known_as
+from freehold.kernel.words import asset_kinds
 
 _TERMS = AssetRow.model_fields.keys() & Terms.model_fields.keys()
 """What lists say of an asset's terms, in the words of the document."""
@@ -47,6 +48,8 @@ def own(node: Node) -> list[dict[str, Any]]:
 
 def describe(node: Node, asset: Asset) -> dict[str, Any]:
     """One asset as lists show it."""
+    # what stands in the schema of a kind that is not known here may be anything
+    schema = asset.schema_ if asset.asset_kind in asset_kinds() else {}
     return {
         "id": asset.id,
         "kind": asset.asset_kind,
@@ -54,11 +57,11 @@ def describe(node: Node, asset: Asset) -> dict[str, Any]:
         "description": asset.description,
         "owner": asset.owner,
         "owner_name": known_as(node, asset.owner),
-        "rows": asset.schema_.get("rows"),
-        "columns": asset.schema_.get("columns"),
-        "label": asset.schema_.get("label"),
-        "subject": asset.schema_.get("subject"),
-        "rows_each": asset.schema_.get("rows_each", 1),
+        "rows": schema.get("rows"),
+        "columns": schema.get("columns"),
+        "label": schema.get("label"),
+        "subject": schema.get("subject"),
+        "rows_each": schema.get("rows_each", 1),
         **{name: getattr(asset.terms, name) for name in _TERMS},
         "approval": approval_of(node, asset.id),
         "mine": asset.owner == node.account,

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from freehold.core.documents import Word
 from freehold.features.data.bounds import Ranges
 from freehold.kernel import surface
 from freehold.kernel.operation import Effect, Nothing, Operation, Request
@@ -34,8 +35,8 @@ class AssetRow(Shape):
 
     id: Id
     """The asset."""
-    kind: Literal["dataset", "model"]
-    """What it is."""
+    kind: Word
+    """What it is: `dataset`, `model`, or a word that this program does not know."""
     name: str
     """As its owner calls it."""
     description: str

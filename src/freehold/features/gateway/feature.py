@@ -61,6 +61,6 @@ FEATURE = Feature(
     recurring=(_recurring,),
     pages=tuple(pages.PAGES),
     answers={OnSale: lambda node, question: serving.is_on_sale(node, question.model)},
-    actions=(Action("infer", "asks it for answers", pays="pool"),),
+    actions=(Action("infer", "asks it for answers"),),
     listens={ChannelClosing: lambda _, event: event.host.part(Buyer).finish(event.record)},
 )

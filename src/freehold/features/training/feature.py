@@ -130,9 +130,7 @@ FEATURE = Feature(
         ),
     ),
     recurring=(_recurring,),
-    actions=(
-        Action("train", "trains on it together with others, where it lies", pays="owner", plans=admitting),
-    ),
+    actions=(Action("train", "trains on it together with others, where it lies", plans=admitting),),
     answers={
         WhatFor: _ordered,
         NoiseCost: previewing.noise_cost,

@@ -12,6 +12,7 @@ from freehold.features.grants import asking, granting
 from freehold.features.privacy.rules import promises
 from freehold.kernel import listed
 from freehold.kernel.web.visit import Visit, shows
+from freehold.kernel.words import require_kind
 
 MOST = 100
 """Grants on it that are shown, the newest."""
@@ -41,6 +42,7 @@ def _found(visit: Visit) -> Asset:
     asset = visit.node.asset(visit.node.store.resolve(visit.params["asset"], "asset"))
     if asset.owner == visit.node.account:
         raise NotFound("that is yours", hint="Look at My data or Models.")
+    require_kind(asset)
     return asset
 
 
