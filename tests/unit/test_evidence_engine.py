@@ -18,7 +18,8 @@ from freehold.kernel.evidence.verify import verify
 assert verify(Bundle({})).verdict == "fails"
 print(*(name for name in sys.modules if name.startswith("freehold.")))
 """
-MAY_LOAD = re.compile(r"freehold\.features\.\w+(\.(wire|rules|checks|words)(\.\w+)*)?")
+MAY_LOAD = re.compile(r"freehold\.features\.\w+(\.(wire|bounds|rules|checks|words)(\.\w+)*)?")
+"""`bounds` is how one field of a `wire` is typed, and `rules` take bounds of numbers from requests."""
 
 
 def test_the_engine_imports_no_feature():
