@@ -59,15 +59,15 @@ def keep(node: Node, read: CatalogueRead) -> None:
             fresh.append(envelope)
         if read.account != node.account:
             approvals[envelope.document.id] = "ask" if envelope.document.id in asks_first else "automatic"
-    heard = {key: approval for key, approval in approvals.items() if approval != approval_of(node, key)}
+    heard = {key: said for key, said in approvals.items() if said != approval_of(node, key)}
     with node.store.transaction() as tx:
         for envelope in fresh:
             tx.put(envelope, logged=False)
             pending.add(tx, pending.ASSETS, envelope.document.id, read.account, len(envelope.to_bytes()))
         while oldest := pending.surplus(tx.connection, pending.ASSETS, read.account):
             _forget(tx, oldest)
-        for asset_id, approval in heard.items():
-            set_approval(tx, asset_id, approval)
+        for asset_id, chosen in heard.items():
+            set_approval(tx, asset_id, chosen)
 
 
 def _listed(read: CatalogueRead, name: str, otherwise: list[Any] | None) -> list[Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from freehold.core.documents import Asset, Terms
 from freehold.core.errors import NotFound
-from freehold.features.data.offering import approval_of, is_offered
+from freehold.features.data.offering import is_offered, manner
 from freehold.features.data.wire import PAGE, AssetRow
 from freehold.features.identity import peers
 from freehold.kernel import assets, listed
@@ -63,6 +63,6 @@ def describe(node: Node, asset: Asset) -> dict[str, Any]:
         "subject": schema.get("subject"),
         "rows_each": schema.get("rows_each", 1),
         **{name: getattr(asset.terms, name) for name in _TERMS},
-        "approval": approval_of(node, asset.id),
+        **manner(node, asset.id),
         "mine": asset.owner == node.account,
     }

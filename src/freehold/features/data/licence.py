@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from freehold.core import epsilons, money
 from freehold.core.documents import Asset, Terms, invalid
 from freehold.core.errors import InvalidInput
-from freehold.features.data.offering import approval_of
+from freehold.features.data.offering import manner
 from freehold.features.data.wire import Inspect, Publish, Usual
 from freehold.kernel.node import Node
 
@@ -64,7 +64,7 @@ def _of(node: Node, asset: Asset) -> dict[str, Any]:
         "name": asset.name,
         "description": asset.description,
         "days": max(1, round((terms.expires_at - asset.created_at) / DAY_SECONDS)),
-        "approval": approval_of(node, asset.id),
+        **manner(node, asset.id),
         "subject": asset.schema_.get("subject"),
         "rows_each": int(asset.schema_.get("rows_each", 1)),
     }

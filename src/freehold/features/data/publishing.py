@@ -12,7 +12,7 @@ from freehold.core.documents import Asset, Content
 from freehold.core.errors import InvalidInput, NotAllowed
 from freehold.core.signing import Envelope
 from freehold.features.data import licence
-from freehold.features.data.offering import set_approval, withdraw
+from freehold.features.data.offering import choose, withdraw
 from freehold.features.data.rules import distinct
 from freehold.features.data.rules import table as tables
 from freehold.features.data.rules.distinct import Distinct
@@ -131,7 +131,7 @@ def publish(node: Node, asked: Publish, *, warn: Callable[[str], object] = lambd
         envelope = node.seal(asset)
         tx.put(envelope, public=True)
         custody.keep(tx, asset.id, sealed)
-        set_approval(tx, asset.id, asked.approval)
+        choose(tx, asset.id, asked)
         lines.join(node, tx, asset, fingerprints)
         if before is not None:
             withdraw(tx, before.id)

@@ -237,9 +237,9 @@ class Publish(Inspect, Usual):
     them noised sums over its distinct rows; epsilon bounds what those tell about any one row.
     """
 
-    name: str = ""
+    name: Annotated[str, Field(max_length=200)] = ""
     """Name in the catalogue; by default the file's."""
-    description: str = ""
+    description: Annotated[str, Field(max_length=4_000)] = ""
     """A sentence for those who search."""
     purposes: Annotated[list[str], Flag(names=("--purpose",), metavar="PURPOSE")] = Field(
         default=["model-training"], min_length=1, max_length=32

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +25,7 @@ from freehold.vault.spool import Spool
 MAX_FORM_BYTES = 64 * 1024
 MAX_FIELDS = 200
 MAX_NAME = 120
+MAX_TEXT = 4_000
 FORM_SECONDS = 10.0
 FORM_BYTES_PER_SECOND = 64 * 1024
 """A form may take `FORM_SECONDS` in all, and longer as far as it arrives at this rate."""
@@ -134,6 +135,23 @@ class Form:
         assert least is not None
         assert most is not None
         return self.number(asked.face, what, least, most)
+
+    def taken(self, fields: Mapping[str, Field], numbers: Mapping[str, str]) -> dict[str, Any]:
+        """What the form says of a request, as it travels; what is empty has its default.
+
+        `numbers` are fields of whole numbers, and how a sentence about each begins.
+
+        Raises:
+            InvalidInput.
+        """
+        found: dict[str, Any] = {}
+        for name, one in fields.items():
+            if name in numbers:
+                found[name] = self.whole(one, numbers[name])
+            elif one.face in self.fields:
+                text = self.text(one.face, MAX_TEXT)
+                found[name] = one.take(text) if text else one.info.default
+        return found
 
     def chosen(self, name: str) -> list[str]:
         """All values of a field, as of ticked boxes."""

@@ -11,16 +11,15 @@ from freehold.core.documents import Asset
 from freehold.core.errors import FreeholdError, InvalidInput
 from freehold.features.data import licence, publishing, wire
 from freehold.features.data.drafts import Draft, Drafts
+from freehold.features.data.pages.usual import NUMBERS
 from freehold.features.privacy.rules import promises
-from freehold.kernel.web.forms import Form, Upload
+from freehold.kernel.web.forms import MAX_TEXT, Form, Upload
 from freehold.kernel.web.visit import Visit, acts, shows
 from freehold.kernel.web.words import PURPOSES
 
 UPLOADS = "uploads"
 STEPS = ("File", "Columns", "Terms", "Review")
 FIELDS = wire.PUBLISH.fields
-TYPED = {"name": 200, "description": 4_000, "price": 40, "epsilon": 20, "epsilon_life": 20, "holder": 42}
-"""Terms that are text in the form -> most characters."""
 
 
 def choose(visit: Visit, error: FreeholdError | None = None) -> Response:
@@ -184,10 +183,11 @@ def take_terms(visit: Visit) -> Response:
     """Terms were chosen."""
     draft, form = _draft(visit), visit.form
     try:
-        draft.typed = {name: form.text(name, most) for name, most in TYPED.items()}
-        draft.typed |= {name: form.text(name, 40) for name in ("max_uses", "days", "approval", "reveals")}
-        draft.typed["purposes"] = form.chosen("purpose")
-        draft.change(**_chosen(draft.typed, form))
+        draft.typed = {
+            one.face: form.text(one.face, MAX_TEXT) for one in FIELDS.values() if one.face in form.fields
+        }
+        draft.typed |= {"purposes": form.chosen("purpose"), "holder": form.text("holder", 42)}
+        draft.change(**_chosen(form))
         # what a document refuses is refused here, not after the last click
         licence.terms(visit.node, draft.asked)
         draft.report = publishing.inspect(visit.node, draft.asked)
@@ -198,30 +198,23 @@ def take_terms(visit: Visit) -> Response:
     return visit.go(f"/publish/{draft.id}/review")
 
 
-def _chosen(typed: dict[str, Any], form: Form) -> dict[str, Any]:
+def _chosen(form: Form) -> dict[str, Any]:
     """The terms of the form as they travel.
 
     Raises:
         InvalidInput.
     """
-    if not typed["name"]:
+    if not form.text("name", MAX_TEXT):
         raise InvalidInput("a name is missing", hint="Others find the data by it.")
-    if not typed["purposes"]:
+    if not form.chosen("purpose"):
         raise InvalidInput("no purpose is ticked", hint="Tick at least one; nothing else is allowed then.")
-    holders = _holders(typed, form)
-    typed = {name: value for name, value in typed.items() if name != "holder"}
-    return {
-        **wire.PUBLISH.taken({**typed, "price": typed["price"] or "0"}),
-        "max_uses": form.whole(FIELDS["max_uses"], "The number of uses"),
-        "days": form.whole(FIELDS["days"], "The number of days"),
-        "holders": holders,
-    }
+    return {**form.taken(FIELDS, NUMBERS), "purposes": form.chosen("purpose"), "holders": _holders(form)}
 
 
-def _holders(typed: dict[str, Any], form: Form) -> list[str]:
-    if typed["reveals"] != "update":
+def _holders(form: Form) -> list[str]:
+    if form.text("reveals") != "update":
         return []
-    if not typed["holder"]:
+    if not form.text("holder", 42):
         raise InvalidInput(
             "nobody is named who gets exact updates", hint="Name one account, 0x and 40 digits."
         )
@@ -229,7 +222,7 @@ def _holders(typed: dict[str, Any], form: Form) -> list[str]:
         raise InvalidInput(
             "exact updates were not confirmed", hint="Tick that you know that rows can be rebuilt from them."
         )
-    return [typed["holder"].lower()]
+    return [form.text("holder", 42).lower()]
 
 
 def review(visit: Visit) -> Response:

@@ -11,6 +11,8 @@ from freehold.features.data import licence, wire
 from freehold.kernel.host import Host
 from freehold.kernel.web.visit import Visit, acts
 
+NUMBERS = {"max_uses": "The number of uses", "days": "The number of days"}
+
 
 def look(host: Host) -> dict[str, Any]:
     """As they are."""
@@ -19,14 +21,8 @@ def look(host: Host) -> dict[str, Any]:
 
 def save_usual(visit: Visit) -> Response:
     """Keep with what terms a new table begins."""
-    form, fields = visit.form, wire.SET_USUAL.fields
-    typed = {"price": form.text("price", 40) or "0", "approval": form.text("approval")}
     try:
-        chosen = wire.SetUsual.of(
-            **wire.SET_USUAL.taken(typed),
-            max_uses=form.whole(fields["max_uses"], "The number of uses"),
-            days=form.whole(fields["days"], "The number of days"),
-        )
+        chosen = wire.SetUsual.of(**visit.form.taken(wire.SET_USUAL.fields, NUMBERS))
     except FreeholdError as error:
         return visit.go("/settings", f"{error.message}. {error.hint}", "bad")
     licence.set_usual(visit.node, chosen)
