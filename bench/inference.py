@@ -30,7 +30,7 @@ from inference_world import PRICE, Hand, Shop  # noqa: E402 - after the path
 from node_world import TOKEN, World  # noqa: E402
 
 from freehold.core.signing import recover, sign_digest  # noqa: E402
-from freehold.shell.http import app  # noqa: E402
+from freehold.kernel.http import app  # noqa: E402
 
 
 def rate(count: int, act: Callable[[int], object]) -> float:

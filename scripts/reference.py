@@ -97,13 +97,10 @@ class _Anything:
 def http() -> str:
     from freehold.kernel.http import monitoring, operations, peer, public
     from freehold.kernel.registry import everything
-    from freehold.shell.http import control
 
     nobody: Any = _Anything()
     registry = everything()
-    control_routes = (
-        operations.router(nobody, registry, "token").routes + control.router(nobody, "token").routes
-    )
+    control_routes = operations.router(nobody, registry, "token").routes
     groups = {
         "Public: anyone may read": public.router(nobody, registry).routes,
         "Operations: ready or not; metrics as the setting `metrics` says": monitoring.router(nobody).routes,

@@ -11,10 +11,10 @@ from node_tables import LABEL, make, write
 from node_world import TOKEN, Party, World
 
 import freehold
+from freehold.features.grants.library import GrantPending
+from freehold.features.grants.wire import RequestRow
 from freehold.kernel.client import NodeClient, NodeRefused
 from freehold.shell.cli.main import main
-from freehold.shell.library.permissions import GrantPending
-from freehold.shell.library.values import Request
 
 opened: list[NodeClient] = []
 
@@ -67,7 +67,7 @@ def waiting(desk: Desk) -> dict[str, Any]:
     return found
 
 
-def undecided(owner: freehold.Node) -> Request:
+def undecided(owner: freehold.Node) -> RequestRow:
     (found,) = (request for request in owner.requests() if request.state == "waiting")
     return found
 

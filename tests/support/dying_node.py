@@ -25,6 +25,8 @@ from typing import Any
 
 import toy_use
 import uvicorn
+from fastapi import FastAPI
+from starlette.types import Receive, Scope, Send
 
 from freehold.chain.client import Chain
 from freehold.chain.rpc import Rpc
@@ -35,7 +37,6 @@ from freehold.kernel.node import Node
 from freehold.kernel.registry import everything
 from freehold.kernel.settings import Settings
 from freehold.kernel.store import Store, Transaction
-from freehold.shell.http import control
 from freehold.vault.keystore import Keys
 
 PASSPHRASE = "heron kettle almond tram 58"
@@ -164,9 +165,14 @@ def serve(home: Path, keys: Keys, port: int, settings: Settings, die_at: int) ->
     node.ensure_party(f"http://127.0.0.1:{port}")
     host = everything().host(node)
     Moments(home / "moments.txt", die_at).watch()
-    served = app.guarded(host, "token", control.router, toy_use.router)
+    served, toy = app.guarded(host, "token"), FastAPI()
+    toy.include_router(toy_use.router(host))
+
+    async def both(scope: Scope, receive: Receive, send: Send) -> None:
+        await (toy if scope["path"] == "/toy" else served)(scope, receive, send)
+
     listener.listen(100)
-    uvicorn.Server(uvicorn.Config(served, log_level="critical", lifespan="off")).run(sockets=[listener])
+    uvicorn.Server(uvicorn.Config(both, log_level="critical", lifespan="off")).run(sockets=[listener])
 
 
 def main() -> None:

@@ -36,7 +36,6 @@ from freehold.kernel.node import Node
 from freehold.kernel.registry import everything
 from freehold.kernel.settings import Settings
 from freehold.log.store import LogStore
-from freehold.shell.http import control
 from freehold.vault.keystore import Keys
 
 App = Callable[[Any, Any, Any], Awaitable[None]]
@@ -82,7 +81,7 @@ class Party:
         self.node.prepare_local_account()
         self.node.ensure_party(self.url)
         self.services = everything().host(self.node)
-        served: App = app.guarded(self.services, TOKEN, control.router)
+        served: App = app.guarded(self.services, TOKEN)
         config = uvicorn.Config(
             wrap(self, served) if wrap else served, log_level="critical", timeout_graceful_shutdown=1
         )

@@ -110,7 +110,7 @@ def copy(
     return perform(node, use, done)
 
 
-def router(host: Host, _: str) -> APIRouter:
+def router(host: Host) -> APIRouter:
     """`POST /toy` for a node that is to be killed at it."""
     routes = APIRouter()
 

@@ -13,9 +13,8 @@ from freehold.core.errors import InvalidInput
 from freehold.core.signing import Envelope, read_envelope
 from freehold.kernel.databases.listing import text as storable
 from freehold.kernel.node import Node
+from freehold.kernel.wire import MOST_LISTED as MOST
 
-MOST = 1_000
-"""In one page."""
 _NEWEST = 2**62
 
 

@@ -254,6 +254,9 @@ class LogShown(Shape):
 
 Ceiling = Annotated[int, Field(ge=0, lt=2**53)]
 
+MOST_LISTED = 1_000
+PageSize = Annotated[int, Field(ge=1, le=MOST_LISTED)]
+"""How many a list shows at once."""
 AtMost = Annotated[
     Ceiling | None,
     Dollars(face="at_most"),

@@ -39,7 +39,6 @@ from freehold.kernel.settings import Settings, write_private
 from freehold.kernel.tally import Tally
 from freehold.shell import logs, supervisor
 from freehold.shell.backup.disk import failures
-from freehold.shell.http import control
 from freehold.vault import confinement, home_folder, passphrases
 from freehold.vault.keystore import Keys
 
@@ -141,7 +140,7 @@ def run(
                 chain_identity.require_same_chain(node)
                 settings_file.save(home, (kept or settings).with_overrides(name=_new_name(settings, chosen)))
                 host = _prepare(everything().host(node, tally), url, trial)
-                served = app.create(host, _api_token(home), control.router)
+                served = app.create(host, _api_token(home))
                 opened.push(trial.pop_all())
             return host, served
 

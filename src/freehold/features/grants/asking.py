@@ -13,7 +13,6 @@ from freehold.core.terms import require_within
 from freehold.features.grants.consent import GrantRefused
 from freehold.features.grants.issuing import parse_terms, request_id
 from freehold.features.grants.requests import offer_id, offer_row, shown_text
-from freehold.features.grants.wire import AskRow
 from freehold.kernel.feature import Question
 from freehold.kernel.host import Host
 from freehold.kernel.node import Node
@@ -176,7 +175,7 @@ def hear_refusal(
     )
 
 
-def still_waiting(pending: list[AskRow]) -> GrantWaiting:
+def still_waiting(pending: list[dict[str, Any]]) -> GrantWaiting:
     """One error for all requests that stand between a training job and its grants."""
     silent = [f"{row['owner_name']} ({row['asset_name']})" for row in pending if row["state"] == "waiting"]
     offers = [f"{row['owner_name']} ({row['asset_name']})" for row in pending if row["state"] == "countered"]
@@ -190,7 +189,7 @@ def still_waiting(pending: list[AskRow]) -> GrantWaiting:
     )
 
 
-def overview(node: Node) -> list[AskRow]:
+def overview(node: Node) -> list[dict[str, Any]]:
     """Requests of this node that no grant has come of, oldest first."""
     open_ = [wish for wish in _open(node).values() if wish["state"] != "dropped"]
     return [_row(node, wish) for wish in sorted(open_, key=lambda one: int(one["asked_at"]))]
@@ -219,7 +218,7 @@ def take_up(node: Node, prefix: str) -> dict[str, Any]:
     return _keep(node, key, {**wish, "taken": wish["offer"]["id"]})
 
 
-def drop(node: Node, prefix: str) -> AskRow:
+def drop(node: Node, prefix: str) -> dict[str, Any]:
     """Forget a request. One that a training job made is not made again, so that the job stops."""
     key, wish = find(node, prefix)
     dropped = {**wish, "state": "dropped", "offer": None, "taken": ""}
@@ -267,23 +266,23 @@ def _readable(text: Any) -> str:
         return ""
 
 
-def _row(node: Node, wish: dict[str, Any]) -> AskRow:
+def _row(node: Node, wish: dict[str, Any]) -> dict[str, Any]:
     asset, offer, cap = node.asset(wish["asset"]), wish["offer"], wish["spend_cap_units"]
-    return AskRow(
-        id=_request_id(node, wish),
-        state=wish["state"],
-        asset=asset.id,
-        asset_name=asset.name,
-        owner=asset.owner,
-        owner_name=known_as(node, asset.owner),
-        action=wish["action"],
-        purpose=wish["purpose"],
-        max_uses=wish["max_uses"],
-        spend_cap_units=cap,
-        price_units=asset.terms.price_units,
-        asked_at=wish["asked_at"],
-        job=wish["once_for"],
-        offer=offer_row(offer["id"], parse_terms(offer["terms"]), offer["note"], cap) if offer else None,
-        reason=wish["reason"],
-        ask_again_at=wish["ask_again_at"],
-    )
+    return {
+        "id": _request_id(node, wish),
+        "state": wish["state"],
+        "asset": asset.id,
+        "asset_name": asset.name,
+        "owner": asset.owner,
+        "owner_name": known_as(node, asset.owner),
+        "action": wish["action"],
+        "purpose": wish["purpose"],
+        "max_uses": wish["max_uses"],
+        "spend_cap_units": cap,
+        "price_units": asset.terms.price_units,
+        "asked_at": wish["asked_at"],
+        "job": wish["once_for"],
+        "offer": offer_row(offer["id"], parse_terms(offer["terms"]), offer["note"], cap) if offer else None,
+        "reason": wish["reason"],
+        "ask_again_at": wish["ask_again_at"],
+    }

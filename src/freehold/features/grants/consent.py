@@ -18,7 +18,7 @@ from freehold.features.data.offering import approval_of, is_offered
 from freehold.features.grants import requests
 from freehold.features.grants.issuing import Wish, make_grant, parse_terms, planned
 from freehold.features.grants.requests import LAPSE_SECONDS, offer_id, row, shown_text
-from freehold.features.grants.wire import RequestRow, State
+from freehold.features.grants.wire import State
 from freehold.kernel import pending
 from freehold.kernel.node import Node
 from freehold.kernel.store import Transaction
@@ -100,7 +100,7 @@ def withdraw(node: Node, holder: str, body: dict[str, Any]) -> dict[str, Any]:
     return {"withdrawn": True}
 
 
-def accept(node: Node, request_id: str) -> RequestRow:
+def accept(node: Node, request_id: str) -> dict[str, Any]:
     """Issue the grant exactly as asked. Idempotent.
 
     Raises:
@@ -113,7 +113,7 @@ def accept(node: Node, request_id: str) -> RequestRow:
     return row(node, record)
 
 
-def counter(node: Node, request_id: str, change: Counter) -> RequestRow:
+def counter(node: Node, request_id: str, change: Counter) -> dict[str, Any]:
     """Offer other terms, within the asset's; the asker takes them up or drops its request.
 
     Raises:
@@ -131,7 +131,7 @@ def counter(node: Node, request_id: str, change: Counter) -> RequestRow:
     return row(node, record)
 
 
-def refuse(node: Node, request_id: str, reason: str) -> RequestRow:
+def refuse(node: Node, request_id: str, reason: str) -> dict[str, Any]:
     """Say no; the same account is not heard about the asset for a day. Idempotent.
 
     Raises:

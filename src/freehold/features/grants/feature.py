@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from freehold.features.grants import asking, consent, granting, requests, unused
+from freehold.features.grants import acting, asking, consent, granting, requests, unused, wire
 from freehold.features.grants.once import ONCE
 from freehold.features.grants.pages import datasets, offer
 from freehold.features.grants.pages import requests as requests_page
@@ -35,6 +35,19 @@ FEATURE = Feature(
     about="Permissions: asked for, given within terms or by hand, paid, taken back.",
     needs=("data",),
     once=ONCE,
+    operations=(
+        wire.LIST.does(acting.listed),
+        wire.ASK.does(acting.obtain),
+        wire.REVOKE.does(lambda host, asked: granting.revoke(host.node, asked.grant_id)),
+        wire.REQUESTS.does(acting.overview),
+        wire.ACCEPT.does(lambda host, asked: {"request": consent.accept(host.node, asked.request_id)}),
+        wire.COUNTER.does(acting.counter),
+        wire.REFUSE.does(
+            lambda host, asked: {"request": consent.refuse(host.node, asked.request_id, asked.reason)}
+        ),
+        wire.TAKE.does(acting.take),
+        wire.DROP.does(acting.drop),
+    ),
     peer_calls=(
         PeerCall("/grants", _issue),
         PeerCall("/withdraw", lambda host, sender, body: consent.withdraw(host.node, sender, body)),

@@ -19,7 +19,7 @@ from freehold.features.grants.issuing import (
     planned,
     read_wish,
 )
-from freehold.features.grants.wire import AskRow
+from freehold.features.grants.wire import PAGE
 from freehold.kernel import ceiling, listed, logbook, pending, uses
 from freehold.kernel.ceiling import Act, Payment
 from freehold.kernel.node import Node
@@ -36,9 +36,6 @@ from freehold.kernel.rights.standing import (
     revoked_among,
 )
 from freehold.kernel.words import require_kind
-
-PAGE = 100
-"""Grants of a list, where nothing else is said."""
 
 
 class NotEnoughDollars(InvalidInput):
@@ -208,7 +205,7 @@ def take(node: Node, peers: Peers, prefix: str, at_most_units: int | None = None
     )
 
 
-def drop(node: Node, peers: Peers, prefix: str) -> AskRow:
+def drop(node: Node, peers: Peers, prefix: str) -> dict[str, Any]:
     """Forget a request, here at once and at the owner's node if it answers."""
     dropped = asking.drop(node, prefix)
     with contextlib.suppress(FreeholdError):  # there it lapses by itself

@@ -14,7 +14,6 @@ from freehold.core.documents import Terms
 from freehold.core.errors import InvalidInput, NotAllowed
 from freehold.core.ids import resolve, sha256_hex
 from freehold.features.grants.issuing import parse_terms, planned, total_units
-from freehold.features.grants.wire import OfferRow, RequestRow
 from freehold.kernel import pending
 from freehold.kernel.node import Node
 from freehold.kernel.rights.plans import Plans
@@ -73,7 +72,7 @@ def find(node: Node, prefix: str) -> str:
     return resolve(prefix, _index(node), "request")
 
 
-def overview(node: Node) -> list[RequestRow]:
+def overview(node: Node) -> list[dict[str, Any]]:
     """Requests that came in and have not lapsed, oldest first."""
     found = [read(node, request_id) for request_id in _index(node)]
     ordered = sorted((one for one in found if one), key=lambda one: (one["asked_at"], one["id"]))
@@ -191,42 +190,42 @@ class Describing:
         return describe(record["asset"], plans.read(record["plan"]))
 
 
-def row(node: Node, record: dict[str, Any], describing: Describing | None = None) -> RequestRow:
+def row(node: Node, record: dict[str, Any], describing: Describing | None = None) -> dict[str, Any]:
     """A record as lists show it; `describing` is shared by the rows of one list."""
     terms, offer, cap = parse_terms(record["terms"]), record["offer"], record["spend_cap_units"]
-    return RequestRow(
-        id=record["id"],
-        state=record["state"],
-        holder=record["holder"],
-        holder_name=record["holder_name"],
-        asset=record["asset"],
-        asset_name=node.asset(record["asset"]).name,
-        actions=list(terms.actions),
-        purposes=list(terms.purposes),
-        max_uses=terms.max_uses,
-        expires_at=terms.expires_at,
-        price_units=terms.price_units,
-        price_per=terms.price_per,
-        spend_cap_units=cap,
-        total_units=total_units(terms, cap),
-        asked_at=record["asked_at"],
-        lapses_at=record["lapses_at"],
-        offer=offer_row(offer["id"], parse_terms(offer["terms"]), offer["note"], cap) if offer else None,
-        reason=record["reason"],
-        grant=record["grant"],
-        training=(describing or Describing(node)).plan(record),
-    )
+    return {
+        "id": record["id"],
+        "state": record["state"],
+        "holder": record["holder"],
+        "holder_name": record["holder_name"],
+        "asset": record["asset"],
+        "asset_name": node.asset(record["asset"]).name,
+        "actions": list(terms.actions),
+        "purposes": list(terms.purposes),
+        "max_uses": terms.max_uses,
+        "expires_at": terms.expires_at,
+        "price_units": terms.price_units,
+        "price_per": terms.price_per,
+        "spend_cap_units": cap,
+        "total_units": total_units(terms, cap),
+        "asked_at": record["asked_at"],
+        "lapses_at": record["lapses_at"],
+        "offer": offer_row(offer["id"], parse_terms(offer["terms"]), offer["note"], cap) if offer else None,
+        "reason": record["reason"],
+        "grant": record["grant"],
+        "training": (describing or Describing(node)).plan(record),
+    }
 
 
-def offer_row(identifier: str, terms: Terms, note: str, spend_cap_units: int) -> OfferRow:
+def offer_row(identifier: str, terms: Terms, note: str, spend_cap_units: int) -> dict[str, Any]:
     """An offer as lists show it."""
-    return OfferRow(
-        id=identifier,
-        purposes=list(terms.purposes),
-        max_uses=terms.max_uses,
-        expires_at=terms.expires_at,
-        price_units=terms.price_units,
-        price_per=terms.price_per,
-        total_units=total_units(terms, spend_cap_units),
-        note=note,
-    )
+    return {
+        "id": identifier,
+        "purposes": list(terms.purposes),
+        "max_uses": terms.max_uses,
+        "expires_at": terms.expires_at,
+        "price_units": terms.price_units,
+        "price_per": terms.price_per,
+        "total_units": total_units(terms, spend_cap_units),
+        "note": note,
+    }

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import with_config
-from typing_extensions import TypedDict
+from pydantic import Field
 
 from freehold.core.documents import Action
-from freehold.kernel.operation import Operation
-from freehold.kernel.shape import STRICT, Account, Count, Epsilon, Id, Time, Units
+from freehold.kernel.operation import Effect, Nothing, Operation, Request
+from freehold.kernel.shape import Account, Count, Epsilon, Gas, Id, Shape, Time, Units
+from freehold.kernel.surface import ARGUMENT, Dollars, Flag, Reference
+from freehold.kernel.wire import AtMost, PageSize
+
+PAGE = 100
 
 State = Literal["waiting", "countered", "accepted", "refused"]
 AskState = Literal["asked", "waiting", "countered", "refused", "dropped"]
 
 
-@with_config(STRICT)
-class OfferRow(TypedDict):
+class OfferRow(Shape):
     """Other terms that an owner offers."""
 
     id: Id
     """Names these very terms."""
-    purposes: list[str]
+    purposes: tuple[str, ...]
     """For which purposes."""
     max_uses: Count
     """Uses it allows."""
@@ -37,8 +39,7 @@ class OfferRow(TypedDict):
     """The owner's line for the asker; may be empty."""
 
 
-@with_config(STRICT)
-class PlannedRow(TypedDict):
+class PlannedRow(Shape):
     """An owner that takes part in a training run."""
 
     account: Account
@@ -49,8 +50,7 @@ class PlannedRow(TypedDict):
     """Rows of its dataset."""
 
 
-@with_config(STRICT)
-class RequestedRun(TypedDict):
+class RequestedRun(Shape):
     """The training run that a request is for, as its plan says."""
 
     run: Id
@@ -65,7 +65,7 @@ class RequestedRun(TypedDict):
     """Most rows of one subject; epsilon is for all of them together."""
     rounds: Count
     """Rounds of training."""
-    owners: list[PlannedRow]
+    owners: tuple[PlannedRow, ...]
     """Who would take part, this owner among them."""
     test_rows: Count
     """Rows of the test table."""
@@ -73,14 +73,13 @@ class RequestedRun(TypedDict):
     """Those of label 1."""
     test_holder: Account
     """Who keeps the test table until the end: the builder, or a validator."""
-    earlier_runs: list[Id]
+    earlier_runs: tuple[Id, ...]
     """Runs that used the same rows before."""
     left_micro: Epsilon
     """Largest epsilon of a run that would still fit into the budget of these rows afterwards."""
 
 
-@with_config(STRICT)
-class RequestRow(TypedDict):
+class RequestRow(Shape):
     """A request as the owner is shown it."""
 
     id: Id
@@ -95,9 +94,9 @@ class RequestRow(TypedDict):
     """What is asked for."""
     asset_name: str
     """As its owner calls it."""
-    actions: list[Action]
+    actions: tuple[Action, ...]
     """What the grant would allow."""
-    purposes: list[str]
+    purposes: tuple[str, ...]
     """For which purposes."""
     max_uses: Count
     """Uses it would allow."""
@@ -124,9 +123,48 @@ class RequestRow(TypedDict):
     training: RequestedRun | None
     """The run it is for; null where it is not for training."""
 
+    @property
+    def rounds(self) -> int | None:
+        """Of the training run it is for; None where it is for something else."""
+        return self.training.rounds if self.training else None
 
-@with_config(STRICT)
-class AskRow(TypedDict):
+    @property
+    def level(self) -> str:
+        """noised, or update for exact updates; empty where it is not for training."""
+        return self.training.level if self.training else ""
+
+    @property
+    def epsilon_micro(self) -> int | None:
+        """What that run would cost these rows."""
+        return self.training.epsilon_micro if self.training else None
+
+    @property
+    def left_micro(self) -> int | None:
+        """Largest epsilon of a run that would still fit afterwards."""
+        return self.training.left_micro if self.training else None
+
+    @property
+    def owners(self) -> tuple[str, ...]:
+        """Who would take part, by account, you among them."""
+        return tuple(one.account for one in self.training.owners) if self.training else ()
+
+    @property
+    def test_rows(self) -> int | None:
+        """Of the test table."""
+        return self.training.test_rows if self.training else None
+
+    @property
+    def test_positives(self) -> int | None:
+        """Those of label 1."""
+        return self.training.test_positives if self.training else None
+
+    @property
+    def earlier_runs(self) -> tuple[str, ...]:
+        """On the same rows."""
+        return self.training.earlier_runs if self.training else ()
+
+
+class AskRow(Shape):
     """A request as the asker is shown it."""
 
     id: Id
@@ -163,4 +201,288 @@ class AskRow(TypedDict):
     """After a refusal; else 0."""
 
 
-OPERATIONS: tuple[Operation[Any], ...] = ()
+class GrantRow(Shape):
+    """A grant that this node issued or holds."""
+
+    id: Id
+    """The grant."""
+    issued: bool
+    """True where this node issued it, false where it holds it."""
+    asset: Id
+    """What it allows to use."""
+    asset_name: str
+    """As its owner calls it; empty where the asset is not known here."""
+    issuer: Account
+    """Who gave it."""
+    holder: Account
+    """Who may use it."""
+    actions: tuple[Action, ...]
+    """What it allows."""
+    purposes: tuple[str, ...]
+    """For which purposes."""
+    price_units: Units
+    """Price of the grant, or of each use."""
+    price_per: Literal["grant", "use"]
+    """What the price is for."""
+    uses: Count
+    """Uses so far; a holder counts those it has receipts of."""
+    max_uses: Count
+    """Uses it allows."""
+    spent_units: Units
+    """Cost of the uses so far."""
+    spend_cap_units: Units
+    """Most that its uses may cost; 0 where uses are not charged."""
+    expires_at: Time
+    """When it ends."""
+    revoked: bool
+    """Whether its issuer took it back."""
+
+
+class Grants(Shape):
+    """All grants issued or held here."""
+
+    grants: tuple[GrantRow, ...]
+    """Oldest first."""
+
+
+class GrantPending(Shape):
+    """No grant yet: its owner decides by hand (HTTP 202)."""
+
+    status: Literal["waiting", "countered"]
+    """Not answered yet, or other terms offered."""
+    asked: AskRow
+    """The request."""
+
+
+class Revocation(Shape):
+    """A grant taken back."""
+
+    grant: Id
+    """The grant."""
+    claim: Id
+    """The signed statement that says so."""
+    gas: Gas
+    """Spent on anchoring the log and on the bit on chain."""
+
+
+class Requests(Shape):
+    """Requests for grants that owners decide by hand, both ways."""
+
+    requests: tuple[RequestRow, ...]
+    """Made to this node, oldest first."""
+    asked: tuple[AskRow, ...]
+    """Made by this node and not granted yet, oldest first."""
+
+
+class Decided(Shape):
+    """A request after this node's word."""
+
+    request: RequestRow
+    """As it stands now."""
+
+
+class Dropped(Shape):
+    """A request of this node that is forgotten."""
+
+    asked: AskRow
+    """As it last stood."""
+
+
+class ListGrants(Request):
+    """List the grants that this node issued or holds."""
+
+    limit: PageSize = PAGE
+    """How many of the newest, by default 100."""
+    before: Annotated[str, Reference(kind="grant")] = ""
+    """Id of a grant; those before it are listed."""
+
+
+class AskGrant(Request):
+    """Get a grant for an asset, paying its price if it has one.
+
+    Where the owner decides by hand, the request waits and nothing is paid; asking again is the same request.
+    """
+
+    asset: Annotated[str, Reference(kind="asset"), ARGUMENT]
+    """Id of the asset, in full or its first digits."""
+    action: Annotated[str, Flag(first=True)] = "infer"
+    """What it is to allow, by default infer; training asks for its own grants."""
+    purpose: str | None = None
+    """One of the asset's purposes; by default its first."""
+    max_uses: Annotated[int, Field(ge=1)] | None = None
+    """Fewer uses than the terms allow."""
+    spend_cap_units: Annotated[int, Field(ge=0), Dollars()] = 0
+    """Most to spend under this grant."""
+    at_most_units: AtMost = None
+    """Most that it may take from the wallet; the node's own limits count besides."""
+
+
+class RevokeGrant(Request):
+    """Take a grant back.
+
+    Denied here at once, said in the log, which is anchored with it, and shown to everybody by one bit on chain.
+    What was trained before stays trained.
+    """
+
+    grant_id: Annotated[str, Reference(face="grant", kind="grant"), ARGUMENT]
+    """Id of a grant issued here."""
+
+
+class ListRequests(Nothing):
+    """List requests that wait for an owner's word, both ways.
+
+    Those made to you, because you published with --approval ask, and those you made to others.
+    """
+
+
+Incoming = Annotated[str, Reference(face="request", kind="request"), ARGUMENT]
+Outgoing = Annotated[str, Reference(face="request"), ARGUMENT]
+
+
+class AcceptRequest(Request):
+    """Issue the grant that was asked for."""
+
+    request_id: Incoming
+    """Id of the request, in full or its first digits."""
+
+
+class CounterRequest(Request):
+    """Offer other terms for a request.
+
+    They stay within the published terms, and the price does not go below the published one.
+    """
+
+    request_id: Incoming
+    """Id of the request, in full or its first digits."""
+    price_units: Annotated[int | None, Field(ge=0), Dollars()] = None
+    """Dollars, such as 2.50."""
+    max_uses: Annotated[int, Field(ge=1)] | None = None
+    """Other number of uses."""
+    days: Annotated[int, Field(ge=1, le=36_500)] | None = None
+    """Other length, from now."""
+    purposes: Annotated[
+        list[str] | None, Field(min_length=1, max_length=32), Flag(("--purpose",), metavar="PURPOSE")
+    ] = None
+    """Other purpose of those published; repeatable."""
+    note: str = ""
+    """A line for the asker."""
+
+
+class RefuseRequest(Request):
+    """Say no to a request, and why.
+
+    The same account is not heard about the same asset for a day.
+    """
+
+    request_id: Incoming
+    """Id of the request, in full or its first digits."""
+    reason: Annotated[str, Flag(first=True)]
+    """One line, which the asker reads."""
+
+
+class TakeOffer(Request):
+    """Take up the other terms an owner offered, and pay."""
+
+    request_id: Outgoing
+    """Id of the request, in full or its first digits."""
+    at_most_units: AtMost = None
+    """Most that it may take from the wallet; the node's own limits count besides."""
+
+
+class DropRequest(Request):
+    """Forget a request you made; a training job that made it stops."""
+
+    request_id: Outgoing
+    """Id of the request, in full or its first digits."""
+
+
+LIST = Operation(
+    "grants.list",
+    ListGrants,
+    Grants,
+    "/grants",
+    Effect.READS,
+    method="grants",
+    gives="grants",
+    example="freehold grants list",
+)
+ASK = Operation(
+    "grants.ask",
+    AskGrant,
+    GrantRow,
+    "/grants",
+    Effect.SPENDS,
+    method="grant",
+    waiting=GrantPending,
+    example="freehold grants ask 0x3f2a --action infer --max-uses 30",
+)
+REVOKE = Operation(
+    "grants.revoke",
+    RevokeGrant,
+    Revocation,
+    "/grants/{grant_id}/revoke",
+    Effect.LASTS,
+    method="revoke",
+    example="freehold grants revoke 0x5d01",
+)
+REQUESTS = Operation(
+    "grants.requests",
+    ListRequests,
+    Requests,
+    "/requests",
+    Effect.READS,
+    method="requests",
+    gives="requests",
+    example="freehold grants requests",
+)
+ACCEPT = Operation(
+    "grants.accept",
+    AcceptRequest,
+    Decided,
+    "/requests/{request_id}/accept",
+    Effect.LASTS,
+    method="accept",
+    gives="request",
+    example="freehold grants accept 0x8e44",
+)
+COUNTER = Operation(
+    "grants.counter",
+    CounterRequest,
+    Decided,
+    "/requests/{request_id}/counter",
+    Effect.CHANGES,
+    method="counter",
+    gives="request",
+    example="freehold grants counter 0x8e44 --days 30",
+)
+REFUSE = Operation(
+    "grants.refuse",
+    RefuseRequest,
+    Decided,
+    "/requests/{request_id}/refuse",
+    Effect.LASTS,
+    method="refuse",
+    gives="request",
+    example="freehold grants refuse 0x8e44 --reason 'only for research'",
+)
+TAKE = Operation(
+    "grants.take",
+    TakeOffer,
+    GrantRow,
+    "/requests/{request_id}/take",
+    Effect.SPENDS,
+    method="take",
+    example="freehold grants take 0x8e44",
+)
+DROP = Operation(
+    "grants.drop",
+    DropRequest,
+    Dropped,
+    "/requests/{request_id}/drop",
+    Effect.CHANGES,
+    method="drop",
+    gives="asked",
+    example="freehold grants drop 0x8e44",
+)
+OPERATIONS = (LIST, ASK, REVOKE, REQUESTS, ACCEPT, COUNTER, REFUSE, TAKE, DROP)
+GROUPS = {"grants": "Permissions to use data and models: yours and others'."}

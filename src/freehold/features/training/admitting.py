@@ -15,7 +15,6 @@ from freehold.core.canonical import canonical_bytes
 from freehold.core.documents import REVEALS, Asset, Terms
 from freehold.core.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from freehold.core.ids import hash_bytes
-from freehold.features.grants.wire import RequestedRun
 from freehold.features.privacy import budget
 from freehold.features.privacy.rules import privacy
 from freehold.features.training.requested import Requested
@@ -163,7 +162,7 @@ def plan_of(node: Node, run: str) -> RunPlan:
     return RunPlan.from_json(stored)
 
 
-def describing(node: Node) -> Callable[[str, RunPlan], RequestedRun]:
+def describing(node: Node) -> Callable[[str, RunPlan], dict[str, Any]]:
     """What says plans to their owner."""
     return Requested(node).run
 

@@ -23,7 +23,6 @@ from freehold.core.errors import FreeholdError, Unavailable
 from freehold.features.data.offering import approval_of
 from freehold.features.grants.asking import GrantCountered, GrantWaiting, still_waiting
 from freehold.features.grants.granting import NotEnoughDollars, obtain
-from freehold.features.grants.wire import AskRow
 from freehold.features.training.admitting import NotStamped
 from freehold.features.training.rules.record import RunPlan, has_quorum
 from freehold.kernel.ceiling import SpendingRefused, SpendingUnset
@@ -74,7 +73,7 @@ def agree(
     by_hand = [asset for asset in assets if approval_of(node, asset.id) == "ask"]
     found = Agreed()
     for group in (by_hand, [asset for asset in assets if asset not in by_hand]):
-        pending: list[AskRow] = []
+        pending: list[dict[str, Any]] = []
         for asset in group:
             try:
                 found.grants[asset.owner] = _obtain(node, peers, job, asset, plan, rest)

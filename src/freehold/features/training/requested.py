@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from freehold.features.grants.wire import PlannedRow, RequestedRun
 from freehold.features.privacy import budget
 from freehold.features.privacy.rules import privacy
 from freehold.features.training.rules.record import RunPlan
@@ -20,25 +19,25 @@ class Requested:
         self._lines: dict[str, list[tuple[int, int]]] = {}
         self._earlier: dict[str, list[str]] = {}
 
-    def run(self, asset_id: str, plan: RunPlan) -> RequestedRun:
+    def run(self, asset_id: str, plan: RunPlan) -> dict[str, Any]:
         """What a plan says to the owner of a dataset."""
-        return RequestedRun(
-            run=plan.run_id,
-            level=plan.level,
-            epsilon_micro=plan.epsilon_micro,
-            delta_exponent=plan.delta_exponent,
-            rows_each=plan.rows_each,
-            rounds=plan.recipe.rounds,
-            owners=[
-                PlannedRow(account=one.account, name=known_as(self._node, one.account), rows=one.rows)
+        return {
+            "run": plan.run_id,
+            "level": plan.level,
+            "epsilon_micro": plan.epsilon_micro,
+            "delta_exponent": plan.delta_exponent,
+            "rows_each": plan.rows_each,
+            "rounds": plan.recipe.rounds,
+            "owners": [
+                {"account": one.account, "name": known_as(self._node, one.account), "rows": one.rows}
                 for one in plan.owners
             ],
-            test_rows=plan.test.rows,
-            test_positives=plan.test.positives,
-            test_holder=plan.test.holder,
-            earlier_runs=self._earlier_runs(asset_id),
-            left_micro=self._left_micro(asset_id, plan.rho_nano),
-        )
+            "test_rows": plan.test.rows,
+            "test_positives": plan.test.positives,
+            "test_holder": plan.test.holder,
+            "earlier_runs": self._earlier_runs(asset_id),
+            "left_micro": self._left_micro(asset_id, plan.rho_nano),
+        }
 
     def _earlier_runs(self, asset_id: str) -> list[str]:
         if asset_id not in self._earlier:

@@ -110,7 +110,7 @@ class Job(Shape):
     @property
     def waiting(self) -> tuple[str, ...]:
         """Owners (by name) who decide by hand and have not agreed yet."""
-        return tuple(row["owner_name"] for row in self.asked)
+        return tuple(row.owner_name for row in self.asked)
 
     @property
     def test_rows(self) -> int | None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import hmac
 import json
 import logging
-from collections.abc import Callable
 from typing import Any
 
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
@@ -65,15 +64,12 @@ class Served:
                 vouch(self._host, request.headers)
 
 
-Routes = Callable[[Host, str], APIRouter]
-
-
-def guarded(host: Host, api_token: str, *also: Routes) -> Gate:
+def guarded(host: Host, api_token: str) -> Gate:
     """The application of one node behind a gate of its own."""
-    return Gate(create(host, api_token, *also), host.node.settings, host.tally)
+    return Gate(create(host, api_token), host.node.settings, host.tally)
 
 
-def create(host: Host, api_token: str, *also: Routes) -> Served:
+def create(host: Host, api_token: str) -> Served:
     """The application of one node."""
     registry = everything()
     app = FastAPI(
@@ -90,8 +86,6 @@ def create(host: Host, api_token: str, *also: Routes) -> Served:
     for routes in registry.every("routes"):
         app.include_router(routes(host))
     app.include_router(operations.router(host, registry, api_token))
-    for more in also:
-        app.include_router(more(host, api_token))
     app.add_exception_handler(FreeholdError, _problem)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)

@@ -16,20 +16,10 @@ from pydantic.json_schema import models_json_schema
 from freehold.core.errors import NotFound
 from freehold.kernel.cli.building import Command
 from freehold.kernel.shape import Failure
-from freehold.shell.answers import market
 from freehold.shell.cli import commands, shapes
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _OWN: dict[str, tuple[type[BaseModel], ...]] = {
-    "freehold grants list": (market.Grants,),
-    "freehold grants ask": (market.GrantRow, market.GrantPending),
-    "freehold grants revoke": (market.Revocation,),
-    "freehold grants requests": (market.Requests,),
-    "freehold grants accept": (market.Decided,),
-    "freehold grants counter": (market.Decided,),
-    "freehold grants refuse": (market.Decided,),
-    "freehold grants take": (market.GrantRow,),
-    "freehold grants drop": (market.Dropped,),
     "freehold verify": (shapes.Verification,),
     "freehold doctor": (shapes.Diagnosis,),
     "freehold config show": (shapes.Config,),

@@ -24,7 +24,7 @@ from freehold.kernel.performing import Identified, Performs
 __all__ = ["Operations"]
 
 
-class Operations(gateway_library.Methods, Performs):
+class Operations(grants_library.Methods, gateway_library.Methods, Performs):
     """What a node does for its owner; what is left out has the default of the request."""
 
     def status(self) -> kernel_wire.Status:

@@ -9,8 +9,7 @@ from starlette.responses import Response
 from freehold.core import epsilons, money
 from freehold.core.documents import Asset
 from freehold.core.errors import FreeholdError, InvalidInput, NotFound
-from freehold.features.grants import asking, consent, granting, requests
-from freehold.features.grants.wire import PlannedRow, RequestRow
+from freehold.features.grants import acting, asking, consent, requests, wire
 from freehold.features.privacy.rules import promises
 from freehold.kernel import listed
 from freehold.kernel.node import Node
@@ -61,7 +60,7 @@ def request(visit: Visit, error: FreeholdError | None = None) -> Response:
     )
 
 
-def _run(node: Node, row: RequestRow) -> dict[str, Any] | None:
+def _run(node: Node, row: dict[str, Any]) -> dict[str, Any] | None:
     """The plan of a training run in words: who else takes part, what it costs, what is left then."""
     plan = row["training"]
     if plan is None:
@@ -79,7 +78,7 @@ def _run(node: Node, row: RequestRow) -> dict[str, Any] | None:
     }
 
 
-def _others(node: Node, owners: list[PlannedRow]) -> dict[str, Any]:
+def _others(node: Node, owners: list[dict[str, Any]]) -> dict[str, Any]:
     """Those whom this node has met by name, the rest by their number."""
     others = [one for one in owners if one["account"] != node.account]
     known = [one for one in others if one["name"] != one["account"][:10]]
@@ -96,7 +95,7 @@ def _known(node: Node, account: str) -> str:
     return "a party not known here" if name == account[:10] else name
 
 
-def _before(visit: Visit, row: RequestRow) -> dict[str, int]:
+def _before(visit: Visit, row: dict[str, Any]) -> dict[str, int]:
     """What this party had before."""
     grants, used = listed.count_grants(visit.node, issuer=visit.node.account, holder=row["holder"])
     return {"grants": grants, "uses": used}
@@ -166,16 +165,14 @@ def ask_take(visit: Visit) -> Response:
 def take(visit: Visit) -> Response:
     """Take up the offer and pay."""
     row = _asked(visit)
-    granting.take(visit.node, visit.host.peers, row["id"], paying.agreed(visit))
-    asking.settled(visit.host, row["job"])
+    acting.take(visit.host, wire.TakeOffer(request_id=row["id"], at_most_units=paying.agreed(visit)))
     return visit.go("/requests", f"You have access to {row['asset_name']}.")
 
 
 def drop(visit: Visit) -> Response:
     """Forget a request of mine."""
     row = _asked(visit)
-    granting.drop(visit.node, visit.host.peers, row["id"])
-    asking.settled(visit.host, row["job"])
+    acting.drop(visit.host, wire.DropRequest(request_id=row["id"]))
     return visit.go("/requests", "The request is dropped.")
 
 
@@ -187,7 +184,7 @@ def _asked(visit: Visit) -> Any:
     return found
 
 
-def _row(visit: Visit) -> tuple[RequestRow, Asset]:
+def _row(visit: Visit) -> tuple[dict[str, Any], Asset]:
     key = visit.params["request"]
     found = next((row for row in requests.overview(visit.node) if row["id"] == key), None)
     if found is None:
