@@ -20,10 +20,12 @@ from node_world import TOKEN, World, finished, order
 import freehold
 from freehold.core.errors import InvalidInput, NotFound, Unavailable
 from freehold.features.gateway.library import numbers, records
+from freehold.features.proof.wire import EvidenceWritten
 from freehold.features.training import library as training_library
 from freehold.kernel.client import NodeNotRunning, NodeRefused
 from freehold.kernel.notebook import Rows, Shown
 from freehold.kernel.registry import everything
+from freehold.shell.cli.shapes import Verification
 from freehold.shell.library import node as api
 from freehold.shell.library import values as api_values
 
@@ -350,6 +352,8 @@ KINDS = [
         if isinstance(kind, type) and issubclass(kind, Shown) and kind is not Shown
     ),
     *SHAPES.values(),
+    EvidenceWritten,
+    Verification,
 ]
 
 

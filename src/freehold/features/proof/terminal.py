@@ -40,12 +40,7 @@ def _evidence(call: Call) -> None:
 
     bundle, output = Bundle.from_json(call.answer(wire.EVIDENCE)), call.more["output"]
     bundle.write(output.expanduser())
-    said = {
-        "directory": str(output),
-        "files": len(bundle.files),
-        "bytes": sum(map(len, bundle.files.values())),
-    }
-    call.show(said, _written)
+    call.show(wire.EvidenceWritten.of(output, bundle.files).model_dump(by_alias=True), _written)
 
 
 def _written(said: dict[str, Any]) -> Iterable[str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, create_model
 
@@ -123,8 +125,14 @@ class EvidenceWritten(Shape):
     """Where."""
     files: Count
     """Files written."""
-    bytes: Count
+    size_bytes: Annotated[Count, Field(alias="bytes")]
     """Their size."""
+
+    @classmethod
+    def of(cls, directory: Path, files: Mapping[str, bytes]) -> Self:
+        """What was written there."""
+        said = {"directory": str(directory), "files": len(files), "bytes": sum(map(len, files.values()))}
+        return cls.model_validate(said)
 
 
 class ListReceipts(Request):

@@ -6,6 +6,7 @@ from typing import Any, Literal, get_type_hints
 
 from pydantic import Field, create_model
 
+from freehold.kernel.notebook import Rows
 from freehold.kernel.settings import Settings
 from freehold.kernel.shape import Account, Count, Gas, Id, Shape, Time, Units
 from freehold.shell.cli.completion import Shell
@@ -253,7 +254,7 @@ class Verification(Shape):
     """The verdict is `holds`."""
     verdict: Literal["holds", "no_lineage", "newer", "fails"]
     """Given that the block hash is right. `no_lineage`: nothing shows where the model came from. `newer`: than this program."""
-    checks: list[EvidenceCheck]
+    checks: tuple[EvidenceCheck, ...]
     """In order; a group that needs a broken one is left out."""
     chain_id: int
     """On which the block must be; 0 where it was not reached."""
@@ -261,6 +262,14 @@ class Verification(Shape):
     """What everything hangs on, 0x hex; empty where it was not reached."""
     trusted_by: Literal["given hash", "chain client", "nobody"]
     """Who vouches for the block hash."""
+
+    def __bool__(self) -> bool:
+        return self.ok
+
+    def _repr_html_(self) -> str:
+        from freehold.kernel.evidence.verify import SAID  # noqa: PLC0415
+
+        return f"<p>{SAID.get(self.verdict, SAID['fails'])}</p>{Rows(self.checks)._repr_html_()}"
 
 
 class PublicKeys(Shape):

@@ -35,11 +35,24 @@ def verify(
     and nothing shows where the model came from, with 12 when it is later than this program can judge. Everything
     hangs on the hash of one block: compare it with --rpc-url or --block-hash.
     """
+    value = checked(directory, rpc_url, block_hash)
+    emit(value, lambda: _report(value), as_json=as_json)
+    if not value["ok"]:
+        refused = {"no_lineage": NoLineage, "newer": NewerFormat}.get(value["verdict"], VerificationFailed)
+        raise typer.Exit(refused.exit_code)
+
+
+def checked(directory: Path, rpc_url: str | None, block_hash: str | None) -> dict[str, Any]:
+    """What checking evidence finds.
+
+    Raises:
+        NotFound: there is none. InvalidInput.
+    """
     from freehold.kernel.evidence.bundle import Bundle  # noqa: PLC0415
     from freehold.kernel.evidence.verify import verify as check  # noqa: PLC0415
 
     if rpc_url is not None and block_hash is not None:
-        raise InvalidInput("give --rpc-url or --block-hash, not both")
+        raise InvalidInput("give an RPC URL or a block hash, not both")
     bundle = Bundle.read(directory.expanduser())
     if rpc_url is None:
         report = check(bundle, trusted_block_hash=block_hash)
@@ -50,7 +63,7 @@ def verify(
         with Rpc(rpc_url) as rpc:
             report = check(bundle, chain=Chain(rpc))
     checks = [{"name": c.name, "ok": c.ok, "file": c.file, "detail": c.detail} for c in report.checks]
-    value = {
+    return {
         "ok": report.ok,
         "verdict": report.verdict,
         "checks": checks,
@@ -58,10 +71,6 @@ def verify(
         "block_hash": report.block_hash,
         "trusted_by": report.trusted_by,
     }
-    emit(value, lambda: _report(value), as_json=as_json)
-    if not report.ok:
-        refused = {"no_lineage": NoLineage, "newer": NewerFormat}.get(report.verdict, VerificationFailed)
-        raise typer.Exit(refused.exit_code)
 
 
 def _report(value: dict[str, Any]) -> Iterable[Any]:

@@ -14,6 +14,7 @@ from freehold.features.identity import wire as identity_wire
 from freehold.features.models import wire as models_wire
 from freehold.features.payments import wire as payments_wire
 from freehold.features.privacy import wire as privacy_wire
+from freehold.features.proof import library as proof_library
 from freehold.features.proof import wire as proof_wire
 from freehold.features.training import library as training_library
 from freehold.features.training import wire as training_wire
@@ -24,7 +25,7 @@ from freehold.kernel.performing import Identified, Performs
 __all__ = ["Operations"]
 
 
-class Operations(grants_library.Methods, gateway_library.Methods, Performs):
+class Operations(grants_library.Methods, gateway_library.Methods, proof_library.Methods, Performs):
     """What a node does for its owner; what is left out has the default of the request."""
 
     def status(self) -> kernel_wire.Status:
