@@ -10,6 +10,8 @@ from freehold.features.data import wire as data_wire
 from freehold.features.earnings import wire as earnings_wire
 from freehold.features.gateway import library as gateway_library
 from freehold.features.gateway import wire as gateway_wire
+from freehold.features.grants import library as grants_library
+from freehold.features.grants import wire as grants_wire
 from freehold.features.identity import wire as identity_wire
 from freehold.features.models import wire as models_wire
 from freehold.features.payments import wire as payments_wire
@@ -233,6 +235,73 @@ class Operations(grants_library.Methods, gateway_library.Methods, proof_library.
             "data_wire.UsualTerms",
             self._perform(data_wire.SET_USUAL, price=price, max_uses=max_uses, days=days, approval=approval),
         )
+
+    def grants(self, *, limit: int | None = None, before: str | Identified | None = None) -> Any:
+        """List the grants that this node issued or holds."""
+        return cast("Any", self._perform(grants_wire.LIST, limit=limit, before=before))
+
+    def revoke(self, grant: str | Identified) -> grants_wire.Revocation:
+        """Take a grant back.
+
+        Denied here at once, said in the log, which is anchored with it, and shown to everybody by one bit on chain.
+        What was trained before stays trained.
+        """
+        return cast("grants_wire.Revocation", self._perform(grants_wire.REVOKE, grant=grant))
+
+    def requests(self) -> Any:
+        """List requests that wait for an owner's word, both ways.
+
+        Those made to you, because you published with --approval ask, and those you made to others.
+        """
+        return cast("Any", self._perform(grants_wire.REQUESTS))
+
+    def accept(self, request: str | Identified) -> grants_wire.RequestRow:
+        """Issue the grant that was asked for."""
+        return cast("grants_wire.RequestRow", self._perform(grants_wire.ACCEPT, request=request))
+
+    def counter(
+        self,
+        request: str | Identified,
+        *,
+        price: str | None = None,
+        max_uses: int | None = None,
+        days: int | None = None,
+        purposes: Sequence[str] | None = None,
+        note: str | None = None,
+    ) -> grants_wire.RequestRow:
+        """Offer other terms for a request.
+
+        They stay within the published terms, and the price does not go below the published one.
+        """
+        return cast(
+            "grants_wire.RequestRow",
+            self._perform(
+                grants_wire.COUNTER,
+                request=request,
+                price=price,
+                max_uses=max_uses,
+                days=days,
+                purposes=purposes,
+                note=note,
+            ),
+        )
+
+    def refuse(self, request: str | Identified, reason: str) -> grants_wire.RequestRow:
+        """Say no to a request, and why.
+
+        The same account is not heard about the same asset for a day.
+        """
+        return cast(
+            "grants_wire.RequestRow", self._perform(grants_wire.REFUSE, request=request, reason=reason)
+        )
+
+    def take(self, request: str | Identified, *, at_most: str | None = None) -> grants_wire.GrantRow:
+        """Take up the other terms an owner offered, and pay."""
+        return cast("grants_wire.GrantRow", self._perform(grants_wire.TAKE, request=request, at_most=at_most))
+
+    def drop(self, request: str | Identified) -> grants_wire.AskRow:
+        """Forget a request you made; a training job that made it stops."""
+        return cast("grants_wire.AskRow", self._perform(grants_wire.DROP, request=request))
 
     def channels(self) -> payments_wire.Channels:
         """List channels: those paid from, and those still to settle."""
