@@ -60,10 +60,6 @@ def register(app: typer.Typer, owner: str) -> None:
     under = {name: typer.Typer(no_args_is_help=True, help=about) for name, about in groups(owner).items()}
     for name, group in under.items():
         app.add_typer(group, name=name)
-    terminal = installed.part(owner, "terminal")
-    if terminal is not None and hasattr(terminal, "register"):
-        terminal.register(app)
-        illustrate(app)
     for words, command in of(owner).items():
         first, _, rest = words.partition(" ")
         place, name = (under[first], rest) if rest else (app, first)
