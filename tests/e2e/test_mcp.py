@@ -16,6 +16,8 @@ import anyio
 import httpx2
 import node_tables
 import pytest
+from inference_world import PRICE as MODEL_PRICE
+from inference_world import Shop
 from mcp import Client
 from mcp.client.stdio import StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
@@ -60,9 +62,9 @@ def problem(result: Any) -> dict[str, Any]:
 def test_every_operation_is_a_tool_with_its_schema_and_says_what_it_does(pair: tuple[Party, Party]) -> None:
     _, builder = pair
     tools = {one.name: one for one in talk(server(builder, "--max", "1"), lambda c: c.list_tools()).tools}
-    assert set(tools) == set(operations())
-    for name, operation in operations().items():
-        tool = tools[name]
+    assert set(tools) == {name for name, one in operations().items() if not one.personal}
+    for name, tool in tools.items():
+        operation = operations()[name]
         assert tool.description
         assert set(tool.input_schema["properties"]) == set(operation.fields)
         assert tool.output_schema["type"] == "object"
@@ -78,7 +80,8 @@ def test_what_is_not_permitted_at_the_start_is_not_there(pair: tuple[Party, Part
     def names(*words: str) -> set[str]:
         return {one.name for one in talk(server(builder, *words), lambda c: c.list_tools()).tools}
 
-    effects = {name: one.effect for name, one in operations().items()}
+    effects = {name: one.effect for name, one in operations().items() if not one.personal}
+    assert "limit" not in effects, "what an assistant may spend is not the assistant's to say"
     assert names() == {name for name, effect in effects.items() if effect is not Effect.SPENDS}
     assert names("--read-only", "--max", "1") == {
         name for name, effect in effects.items() if effect is Effect.READS
@@ -100,14 +103,16 @@ def test_errors_are_the_problems_of_the_node(pair: tuple[Party, Party]) -> None:
         return [
             await client.call_tool("close_channel", {"channel": "0x12345678"}),
             await client.call_tool("close_channel", {"channel": "0x12345678", "and": "more"}),
-            await client.call_tool("limit", {"spend_per_day_micro": -1}),
+            await client.call_tool("receipts", {"limit": -1}),
+            await client.call_tool("limit", {"spend_per_day_micro": 1}),
             await client.call_tool("no_such_tool", {}),
         ]
 
-    missing, unknown, bad, nothing = map(problem, talk(server(builder), act))
+    missing, unknown, bad, personal, nothing = map(problem, talk(server(builder), act))
     assert missing["code"] == "not_found"
     assert "and" in unknown["title"]
     assert bad["status"] == 422
+    assert personal["code"] == "mcp.not_allowed"
     assert nothing["code"] == "not_found"
 
 
@@ -145,3 +150,63 @@ def test_over_http_the_token_decides_and_a_page_of_another_site_gets_nowhere(
             return await client.call_tool("spending", {})
 
     assert anyio.run(act).structured_content["payments"] == []
+
+
+@pytest.fixture(scope="module")
+def shop(world: World) -> Shop:
+    return Shop(world, owners=1)
+
+
+def test_an_assistant_buys_within_its_limit_and_no_more(shop: Shop) -> None:
+    buyer = shop.buyer("mcp-buyer")
+    (buyer.home / "node.json").write_text(json.dumps({"url": buyer.url}))
+    (buyer.home / "api-token").write_text(TOKEN)
+    call = {"model": shop.model.id, "rows": shop.rows(1, 0), "deposit_calls": 1}
+
+    async def act(client: Client) -> list[Any]:
+        return [
+            await client.call_tool("predict", call),
+            await client.call_tool("predict", {**call, "at_most_units": 3 * MODEL_PRICE}),
+            await client.call_tool("predict", {**call, "at_most_units": 0}),
+            await client.call_tool("predict", {**call, "at_most_units": MODEL_PRICE}),
+            await client.call_tool(
+                "predict", {**call, "rows": shop.rows(1, 1), "at_most_units": MODEL_PRICE}
+            ),
+            await client.call_tool("predict", {**call, "rows": shop.rows(1, 2), "at_most_units": 1}),
+        ]
+
+    most = f"{2 * MODEL_PRICE / 10**6:.6f}"
+    unsaid, above, nothing, first, second, spent = talk(server(buyer, "--max", most), act)
+    assert "at_most_units" in problem(unsaid)["title"]
+    assert problem(above)["code"] == "mcp.not_allowed"
+    # refused by the node before anything was paid, so it counts for nothing
+    assert problem(nothing)["status"] in (402, 403, 409)
+    assert not first.is_error
+    assert not second.is_error
+    assert problem(spent)["fields"]["left_units"] == 0
+    (channel,) = buyer.channels()
+    assert channel["promised_units"] == 2 * MODEL_PRICE
+
+
+def test_files_are_read_from_the_named_folder_alone(pair: tuple[Party, Party], tmp_path: Path) -> None:
+    owner, _ = pair
+    folder = tmp_path / "tables"
+    folder.mkdir()
+    inside = node_tables.write(folder / "in.csv", node_tables.make(24, seed=3))
+    outside = node_tables.write(tmp_path / "out.csv", node_tables.make(24, seed=4))
+    (folder / "link.csv").symlink_to(outside)
+    asked = {"label": node_tables.LABEL}
+
+    async def act(client: Client) -> list[Any]:
+        paths = ("in.csv", str(inside), "link.csv", "../out.csv", str(outside), "/etc/passwd")
+        return [await client.call_tool("inspect", {**asked, "path": path}) for path in paths]
+
+    good, absolute, *bad = talk(server(owner, "--files", str(folder)), act)
+    assert good.structured_content["file"] == absolute.structured_content["file"] == "in.csv"
+    assert {problem(one)["code"] for one in bad} == {"mcp.not_allowed"}
+    (none,) = talk(server(owner), lambda client: _one(client, {**asked, "path": str(inside)}))
+    assert problem(none)["code"] == "mcp.not_allowed"
+
+
+async def _one(client: Client, arguments: dict[str, Any]) -> list[Any]:
+    return [await client.call_tool("inspect", arguments)]

@@ -122,6 +122,8 @@ class Operation(Generic[Q]):
     """Name in Python; by default the name's words."""
     gives: str = ""
     """Field of the answer that the Python method returns, where it does not return all of it; may be a path of fields."""
+    personal: bool = False
+    """Whether it is for the owner in person: no assistant is offered it, whatever else it may do."""
     waiting: Any = None
     """Shape of a 202 answer."""
     example: str = ""

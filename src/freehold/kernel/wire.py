@@ -308,7 +308,9 @@ class Spent(Nothing):
 
 
 SPENDING = Operation("spending", Spent, Spending, "/spending", Effect.READS)
-LIMIT = Operation("limit", Limits, Spending, "/spending", Effect.CHANGES, example="freehold spending")
+LIMIT = Operation(
+    "limit", Limits, Spending, "/spending", Effect.CHANGES, personal=True, example="freehold spending"
+)
 STATUS = Operation(
     "status", ShowStatus, whole_status, "/status", Effect.READS, example="freehold status --json"
 )

@@ -39,6 +39,8 @@ class Allowance:
 
     def offers(self, operation: Operation[Any]) -> bool:
         """Whether a tool for the operation is shown at all."""
+        if operation.personal:
+            return False
         if operation.effect is Effect.SPENDS:
             return not self.reads_only and self.most_units > 0
         return operation.effect is Effect.READS or not self.reads_only

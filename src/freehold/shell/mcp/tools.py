@@ -1,9 +1,9 @@
 """Operations as tools: name, schema of arguments and answer, and what a call does to the world.
 
 >>> from freehold.kernel import wire
->>> tool = offered([wire.LIMIT], Allowance())[0]
+>>> tool = offered([wire.ANCHOR], Allowance())[0]
 >>> tool.name, tool.annotations.read_only_hint, tool.annotations.destructive_hint
-('limit', False, False)
+('anchor', False, True)
 """
 
 from __future__ import annotations
