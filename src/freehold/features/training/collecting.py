@@ -8,6 +8,7 @@ from typing import Any
 from freehold.core.documents import Asset
 from freehold.core.signing import Envelope, parse_envelope
 from freehold.features.data.publishing import open_table
+from freehold.features.training import kept
 from freehold.features.training.checks import run
 from freehold.features.training.checks.replaying import table_json
 from freehold.features.training.checks.rounds import envelopes
@@ -19,7 +20,7 @@ from freehold.kernel.node import Node
 
 def evidence_of(node: Node, asset: Asset) -> Callable[[], Collected] | None:
     """What collects it; None where the model was not trained here."""
-    job: dict[str, Any] | None = node.store.state(f"job:{node.store.state(f'run_of:{asset.id}')}")
+    job = kept.job_of(node, asset.id)
     if job is None or "plan" not in job:
         return None
     known = job

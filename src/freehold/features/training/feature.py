@@ -10,7 +10,7 @@ from freehold.features.data.publishing import NoiseCost
 from freehold.features.grants.asking import Ordered, Settled, WhatFor
 from freehold.features.models.pages import UnderWay
 from freehold.features.models.shown import RunOf
-from freehold.features.training import admitting, auditing, holding, previewing, wire
+from freehold.features.training import admitting, auditing, holding, kept, previewing, wire
 from freehold.features.training.collecting import evidence_of
 from freehold.features.training.jobs import Jobs
 from freehold.features.training.known import known_run
@@ -61,7 +61,7 @@ def _hold(host: Host, asked: wire.HoldTest) -> dict[str, Any]:
 
 
 def _ordered(node: Node, question: WhatFor) -> Ordered | None:
-    job = node.store.state(f"job:{question.once_for}")
+    job = kept.job(node, question.once_for)
     if not job:
         return None
     plan = RunPlan.from_json(job["plan"]) if job.get("plan") else None

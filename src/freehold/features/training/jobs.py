@@ -7,10 +7,10 @@ import threading
 from typing import Any
 
 from freehold.core.documents import Claim
-from freehold.core.errors import Conflict, FreeholdError, NotFound
+from freehold.core.errors import Conflict, FreeholdError
 from freehold.core.ids import resolve
 from freehold.features.grants.asking import GrantWaiting
-from freehold.features.training import training
+from freehold.features.training import kept, training
 from freehold.features.training.ordering import is_good_enough
 from freehold.features.training.rules.record import RunPlan
 from freehold.kernel.node import Node
@@ -64,10 +64,10 @@ class Jobs:
                     self._progress[job_id] |= {"waiting": [], "error": None}
                     running[1].nudge()
                 return job_id
-            if self._node.store.state(f"held:{job_id}"):
+            if kept.is_held(self._node, job_id):
                 with self._node.store.transaction() as tx:
-                    tx.delete(f"held:{job_id}")
-            if "plan" not in self._node.store.state(f"job:{job_id}"):
+                    kept.hold(tx, job_id, held=False)
+            if "plan" not in kept.require(self._node, job_id):
                 raise Conflict("this job was begun by an earlier Freehold", hint="Order the training again.")
             job = training.Job(
                 self._node, self._peers, job_id, lambda progress: self._report(job_id, progress)
@@ -82,16 +82,15 @@ class Jobs:
 
     def begin(self) -> None:
         """After a restart: go on with every job that is not done."""
-        for name, job in self._node.store.states("job:").items():
-            job_id = name.removeprefix("job:")
-            if job["step"] not in ENDED and "plan" in job and not self._node.store.state(f"held:{job_id}"):
+        for job_id, job in kept.jobs(self._node).items():
+            if job["step"] not in ENDED and "plan" in job and not kept.is_held(self._node, job_id):
                 self.resume(job_id)
 
     def hold(self, prefix: str) -> str:
         """Stop a job after the step in flight, until it is resumed by hand; what it has stays. Repeatable."""
         job_id = self.find(prefix)
         with self._node.store.transaction() as tx:
-            tx.set(f"held:{job_id}", value=True)
+            kept.hold(tx, job_id, held=True)
         with self._lock:
             running = self._running.get(job_id)
         if running:
@@ -136,15 +135,12 @@ class Jobs:
         Raises:
             NotFound, Ambiguous.
         """
-        names = self._node.store.states("job:")
-        return resolve(prefix, (name.removeprefix("job:") for name in names), "job")
+        return resolve(prefix, kept.jobs(self._node), "job")
 
     def get(self, prefix: str) -> dict[str, Any]:
         """A job as it stands now."""
         job_id = self.find(prefix)
-        stored = self._node.store.state(f"job:{job_id}")
-        if stored is None:
-            raise NotFound("no such job")
+        stored = kept.require(self._node, job_id)
         with self._lock:
             running = self._running.get(job_id)
             live = self._progress.get(job_id, {})
@@ -168,7 +164,7 @@ class Jobs:
             "scores": self._scores(stored),
             "model": stored.get("model"),
             "run": stored.get("run"),
-            "held": bool(self._node.store.state(f"held:{job_id}")),
+            "held": kept.is_held(self._node, job_id),
             "waiting": waiting,
             "error": None if alive else live.get("error"),
             "running": alive,
@@ -187,7 +183,7 @@ class Jobs:
             Conflict: it is not held back, or below the plan's least score.
         """
         job_id = self.find(prefix)
-        stored = self._node.store.state(f"job:{job_id}")
+        stored = kept.require(self._node, job_id)
         if stored["step"] == "withheld":
             plan = RunPlan.from_json(stored["plan"])
             if not is_good_enough(self._node, {**stored, "anyway": True}, plan):
@@ -196,15 +192,14 @@ class Jobs:
                     hint="Order the training again with another least score.",
                 )
             with self._node.store.transaction() as tx:
-                tx.set(f"job:{job_id}", {**stored, "step": "release", "anyway": True})
+                kept.keep(tx, job_id, {**stored, "step": "release", "anyway": True})
         elif not stored.get("anyway"):
             raise Conflict("this model is not held back", hint="See: freehold jobs.")
         return self.resume(job_id)
 
     def overview(self) -> list[dict[str, Any]]:
         """All jobs, oldest first."""
-        jobs = self._node.store.states("job:")
-        ordered = sorted(jobs.values(), key=lambda job: int(job["started_at"]))
+        ordered = sorted(kept.jobs(self._node).values(), key=lambda job: int(job["started_at"]))
         return [self.get(job["id"]) for job in ordered]
 
     def stop(self) -> None:

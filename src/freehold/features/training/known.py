@@ -5,6 +5,7 @@ from __future__ import annotations
 from freehold.core.errors import InvalidInput
 from freehold.features.models.shown import KnownRun, RunOf
 from freehold.features.privacy.rules import privacy
+from freehold.features.training import kept
 from freehold.features.training.rules.record import RunPlan
 from freehold.kernel.node import Node
 
@@ -12,7 +13,7 @@ from freehold.kernel.node import Node
 def known_run(node: Node, question: RunOf) -> KnownRun:
     """Its plan where it was shown here, and how it went where it was run here."""
     asset = question.asset
-    job = node.store.state(f"job:{node.store.state(f'run_of:{asset.id}')}") or {}
+    job = kept.job_of(node, asset.id) or {}
     plan = _plan(node, str(asset.schema_.get("run")))
     cost = None
     if plan is not None:

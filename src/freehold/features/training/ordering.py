@@ -12,6 +12,7 @@ from freehold.features.data import publishing
 from freehold.features.data.publishing import open_table, seal_table
 from freehold.features.data.rules import table as tables
 from freehold.features.grants import asking
+from freehold.features.training import kept
 from freehold.features.training.planning import check, grants_units, plan, require_allowed
 from freehold.features.training.rules.record import RunPlan
 from freehold.features.training.wire import Order
@@ -61,7 +62,7 @@ def begin(node: Node, peers: Peers, order: Order) -> str:
     with node.store.transaction() as tx:
         if table is not None:
             custody.keep(tx, job_id, seal_table(node, tx, table, salt))
-        tx.set(f"job:{job_id}", job)
+        kept.keep(tx, job_id, job)
     return job_id
 
 
@@ -75,7 +76,7 @@ def _wanted(order: Order) -> dict[str, Any]:
 def _waiting(node: Node, wanted: dict[str, Any], table: tables.Table | None) -> str:
     """The id of a job of the same order whose owners have not all agreed yet; else empty."""
     for job_id in sorted({row["job"] for row in asking.overview(node) if row["job"]}):
-        job = node.store.state(f"job:{job_id}")
+        job = kept.job(node, job_id)
         if not job or job["step"] != "grants" or job.get("order") != wanted:
             continue
         if table is None or tables.canonical_bytes(open_table(node, job_id)[0]) == tables.canonical_bytes(

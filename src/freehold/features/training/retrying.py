@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from freehold.core.errors import FreeholdError, Unavailable
+from freehold.features.training import kept
 from freehold.features.training.jobs import ENDED, Jobs
 from freehold.kernel.node import Node
 
@@ -44,9 +45,9 @@ class Retries:
     def go_on(self) -> int:
         """Plan attempts for jobs that stopped, and begin those that are due; returns how many began."""
         began = 0
-        for job_id, stored in self._node.store.states("job:").items():
+        for job_id, stored in kept.jobs(self._node).items():
             if stored["step"] not in ENDED:
-                began += self._look(self._jobs.get(job_id.removeprefix("job:")))
+                began += self._look(self._jobs.get(job_id))
         return began
 
     def _look(self, job: dict[str, Any]) -> bool:

@@ -29,7 +29,7 @@ from freehold.features.data.rules import table as tables
 from freehold.features.data.rules.table import Table
 from freehold.features.models import releasing
 from freehold.features.models.rules.hashes import model_hash
-from freehold.features.training import holding
+from freehold.features.training import holding, kept
 from freehold.features.training.agreeing import Agreed, agree
 from freehold.features.training.checks.replaying import read_table, table_json
 from freehold.features.training.lending import NotCountersigned, RoundsMissing
@@ -73,8 +73,8 @@ class Job:
         self, node: Node, peers: Peers, job_id: str, report: Callable[[dict[str, Any]], None]
     ) -> None:
         self._node, self._peers, self._report = node, peers, report
-        self._key = f"job:{job_id}"
-        self.job: dict[str, Any] = node.store.state(self._key)
+        self._id = job_id
+        self.job = kept.require(node, job_id)
         self._plan = RunPlan.from_json(self.job["plan"])
         self._assets = {asset.owner: asset for asset in map(node.asset, self.job["assets"])}
         self._stop, self._nudge = threading.Event(), threading.Event()
@@ -132,7 +132,7 @@ class Job:
         with self._node.store.transaction() as tx:
             for claim in claims:
                 tx.put(claim, public=True)
-            tx.set(self._key, self.job)
+            kept.keep(tx, self._id, self.job)
 
     def _note_absent(self, absent: Mapping[str, FreeholdError], number: int | None) -> None:
         """Keep who was away, in which rounds and why: shown wherever the job is, also after a restart."""

@@ -11,6 +11,7 @@ from freehold.core.errors import NotFound
 from freehold.features.models.pages import Coming, UnderWay
 from freehold.features.models.rules import worth
 from freehold.features.privacy.rules import promises
+from freehold.features.training import kept
 from freehold.features.training.jobs import Jobs
 from freehold.features.training.rules import findings
 from freehold.kernel.host import Host
@@ -58,7 +59,7 @@ def job(visit: Visit) -> Response:
     """One job as it stands now."""
     node = visit.node
     found = visit.host.part(Jobs).get(visit.params["job"])
-    stored = node.store.state(f"job:{found['id']}")
+    stored = kept.require(node, found["id"])
     stages = [(key, label) for key, label in STAGES.items() if key not in _ENDS]
     past = list(STAGES).index(found["step"]) > list(STAGES).index("rounds")
     times = _round_times(node, found)
