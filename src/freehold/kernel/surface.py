@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
-from freehold.core import epsilon, money
+from freehold.core import epsilons, money
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Epsilon(Plain):
         Raises:
             InvalidInput.
         """
-        return epsilon.parse(str(given))
+        return epsilons.parse(str(given))
 
 
 @dataclass(frozen=True)
