@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -103,7 +102,7 @@ def test_the_owner_is_shown_the_plan_before_it_decides(run: Run) -> None:
     assert EPSILON_LIFE_MICRO - EPSILON_RUN_MICRO <= plan["left_micro"] < EPSILON_LIFE_MICRO
     consent.accept(run.owner.node, run.request)
     until(lambda: run.state["step"] == "done", "the run ends by itself", 60)
-    second = run.jobs.start(replace(run.order, name="another"))
+    second = run.jobs.start(run.order.model_copy(update={"name": "another"}))
     until(lambda: len(requests.overview(run.owner.node)) == 2, "the owner is asked again")
     later = requests.overview(run.owner.node)[-1]["training"]
     assert later is not None

@@ -168,11 +168,12 @@ def test_what_may_be_typed_is_bounded_alike_by_command_console_and_request():
             least, most = typed.bounds
             scale, option = typed.flag.scale, options[typed.face]
             assert (option.min * scale, option.max * scale) == (least, most), typed.name
-    assert {field: form.bounds(field) for field in ("rounds", "quorum_bps", "weight_cap_bps")} == {
-        "rounds": (1, 200),
-        "quorum_bps": (51, 100),
-        "weight_cap_bps": (50, 100),
+    assert {name: form.MOST[name] for name in ("rounds", "quorum", "weight_cap")} == {
+        "rounds": 200,
+        "quorum": 100,
+        "weight_cap": 100,
     }
+    assert (form.USUAL["price"], form.USUAL["quorum"], form.USUAL["rounds"]) == ("0.001", 51, None)
 
 
 # models

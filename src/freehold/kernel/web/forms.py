@@ -125,8 +125,8 @@ class Form:
             )
         return int(text)
 
-    def whole(self, asked: Field, what: str) -> int:
-        """A whole number within the bounds that a request has for it.
+    def whole(self, asked: Field, what: str, name: str = "") -> int:
+        """A whole number within the bounds that a request has for it, in the unit in which it is typed.
 
         Raises:
             InvalidInput.
@@ -134,7 +134,8 @@ class Form:
         least, most = asked.bounds
         assert least is not None
         assert most is not None
-        return self.number(asked.face, what, least, most)
+        scale = asked.flag.scale
+        return self.number(name or asked.face, what, -(-least // scale), most // scale) * scale
 
     def taken(self, fields: Mapping[str, Field], numbers: Mapping[str, str]) -> dict[str, Any]:
         """What the form says of a request, as it travels; what is empty has its default.

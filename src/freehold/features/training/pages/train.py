@@ -51,6 +51,11 @@ NUMBERS = {
     "least": ("least_correct_bps", "the least part of right answers, in per cent,"),
 }
 """Field of the form -> field of the order, and what it is."""
+MOST = {
+    name: (one.bounds[1] or 0) // one.flag.scale
+    for name, one in ((name, TRAIN.fields[field]) for name, (field, _) in NUMBERS.items())
+}
+"""Field of the form -> the most that may be typed."""
 USUAL = {
     "price": money.dollars(TRAIN.fields["price_units"].info.default).removeprefix("$"),
     "compare": TRAIN.fields["compare"].info.default,
@@ -98,7 +103,7 @@ def choose(visit: Visit, error: FreeholdError | None = None) -> Response:
         typed={key: form.text(key) for key in TYPED} if error else {},
         ticked={key: bool(form.chosen(key)) if error else USUAL.get(key) is True for key in TICKED},
         usual=USUAL,
-        most={name: bounds(field)[1] for name, (field, _) in NUMBERS.items()},
+        most=MOST,
         allowed=epsilons.text(min(allowed)) if allowed else "",
         exact=any(row["exact"] for group in groups for row in group["rows"]),
         most_owners=MAX_OWNERS,
@@ -192,20 +197,10 @@ def _order(visit: Visit, test: Path) -> Order:
 def _numbers(form: Form) -> dict[str, Any]:
     """Those that were typed; what is left out is as the order says, or chosen by the plan."""
     return {
-        field: _number(form, name, field, what) for name, (field, what) in NUMBERS.items() if form.text(name)
+        field: form.whole(TRAIN.fields[field], what, name)
+        for name, (field, what) in NUMBERS.items()
+        if form.text(name)
     }
-
-
-def _number(form: Form, name: str, field: str, what: str) -> int:
-    least, most = bounds(field)
-    return form.number(name, what, least, most) * TRAIN.fields[field].flag.scale
-
-
-def bounds(field: str) -> tuple[int, int]:
-    """Least and most that may be typed, in whole numbers."""
-    scale = TRAIN.fields[field].flag.scale
-    least, most = TRAIN.fields[field].bounds
-    return -(-(least or 0) // scale), (most or 0) // scale
 
 
 def review(visit: Visit) -> Response:
