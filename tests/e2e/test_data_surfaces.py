@@ -18,6 +18,7 @@ from freehold.core.errors import NotFound
 from freehold.features.data import wire
 from freehold.features.data.pages.publish import FIELDS
 from freehold.features.grants import granting
+from freehold.kernel import settings
 from freehold.kernel.client import NodeClient, NodeRefused
 from freehold.shell.cli.main import main
 
@@ -199,3 +200,14 @@ def test_peers_are_listed_and_forgotten(owner: Party, node: freehold.Node, says:
     with pytest.raises(NodeRefused) as refused:
         node.forget_peer(other.url)
     assert refused.value.status == 404
+
+
+def test_a_peer_that_the_settings_name_is_taken_out_of_them(world: World) -> None:
+    other = world.party("south")
+    owner = world.party("north", peers=(other.url,))
+    settings.save(owner.home, owner.node.settings)
+    listed = httpx.get(f"{owner.url}/api/peers", headers=KNOWN).json()["peers"]
+    assert [(one["url"], one["in_settings"]) for one in listed] == [(other.url, True)]
+    gone = httpx.post(f"{owner.url}/api/peers/forget", headers=KNOWN, json={"url": other.url})
+    assert gone.json() == {"url": other.url, "until_restart": True}
+    assert settings.load(owner.home).peers == ()
