@@ -8,7 +8,9 @@ from functools import cache
 from typing import Any
 
 from jsonschema import Draft202012Validator
+from pydantic import TypeAdapter
 
+from freehold.kernel.operation import Operation
 from freehold.shell.cli import answers
 
 SEEN: set[str] = set()
@@ -28,6 +30,14 @@ def documented(arguments: Sequence[object], printed: str) -> dict[str, Any]:
     if not failed:
         SEEN.add(command)
     return found
+
+
+def shaped(operation: Operation[Any], answer: dict[str, Any]) -> None:
+    """Fails unless an answer of the node is of the operation's shape, or of the one it has while waiting."""
+    kinds = [operation.shape] if operation.waiting is None else [operation.shape, operation.waiting]
+    schemas = [TypeAdapter(kind).json_schema(mode="serialization") for kind in kinds]
+    wrong = [[error.message for error in Draft202012Validator(one).iter_errors(answer)] for one in schemas]
+    assert not all(wrong), f"{operation.name} is not answered as its shape says: {wrong}"
 
 
 @cache
