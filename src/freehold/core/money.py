@@ -54,3 +54,8 @@ def split_exactly(total: int, weights: Sequence[int | Fraction]) -> list[int]:
     for i in by_remainder[: total - sum(parts)]:
         parts[i] += 1
     return parts
+
+
+def typed(amount_units: int) -> str:
+    """An amount as people type it: `1250.50`."""
+    return dollars(amount_units).removeprefix("$").replace(",", "")

@@ -36,10 +36,7 @@ def set_usual(node: Node, chosen: Usual) -> Usual:
 
 def shown(asked: Usual) -> dict[str, Any]:
     """What was chosen, with the price as people type it."""
-    return {
-        **asked.model_dump(),
-        "price": money.dollars(asked.price_units).removeprefix("$").replace(",", ""),
-    }
+    return {**asked.model_dump(), "price": money.typed(asked.price_units)}
 
 
 def completed(node: Node, asked: Asked) -> Asked:

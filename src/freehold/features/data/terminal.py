@@ -40,7 +40,6 @@ def _inspection(report: dict[str, Any]) -> Iterable[Any]:
 
 def _table(assets: list[dict[str, Any]]) -> Iterable[Any]:
     from freehold.core.ids import short  # noqa: PLC0415
-    from freehold.core.money import dollars  # noqa: PLC0415
 
     if not assets:
         return ["nothing found; add a node to search with: freehold peers add URL"]
@@ -52,7 +51,7 @@ def _table(assets: list[dict[str, Any]]) -> Iterable[Any]:
             "you" if asset["mine"] else asset["owner_name"],
             "" if asset["rows"] is None else f"{asset['rows']:,}",
             asset["label"] or "",
-            f"{dollars(asset['price_units'])}/{asset['per'] if asset['price_per'] == 'use' else 'grant'}",
+            _price(asset),
             day(asset["expires_at"]),
             "asks first" if asset.get("approval") == "ask" else "",
         )
@@ -67,9 +66,14 @@ def _table(assets: list[dict[str, Any]]) -> Iterable[Any]:
     ]
 
 
+def _price(asset: dict[str, Any]) -> str:
+    from freehold.core.money import dollars  # noqa: PLC0415
+
+    return f"{dollars(asset['price_units'])}/{asset['per'] if asset['price_per'] == 'use' else 'grant'}"
+
+
 def _own(assets: list[dict[str, Any]]) -> Iterable[Any]:
     from freehold.core.ids import short  # noqa: PLC0415
-    from freehold.core.money import dollars  # noqa: PLC0415
 
     if not assets:
         return ["nothing of yours yet; offer a table: freehold publish FILE"]
@@ -79,7 +83,7 @@ def _own(assets: list[dict[str, Any]]) -> Iterable[Any]:
             asset["kind"],
             plain(asset["name"]),
             f"{asset['version']:,}",
-            f"{dollars(asset['price_units'])}/{asset['per'] if asset['price_per'] == 'use' else 'grant'}",
+            _price(asset),
             day(asset["expires_at"]),
             ("asks first" if asset["approval"] == "ask" else "on offer") if asset["offered"] else "off offer",
         )

@@ -68,7 +68,7 @@ def _offered(offer: dict[str, Any]) -> str:
 
 def _tables(answer: dict[str, Any]) -> Iterable[Any]:
     if not answer["requests"] and not answer["asked"]:
-        yield "no requests; others ask you where you published with --approval ask"
+        yield "no requests; others ask you where you decide each one by hand"
     if answer["requests"]:
         yield table(_INCOMING, map(_incoming, answer["requests"]), right=("uses", "pays"))
         for one in answer["requests"]:

@@ -331,7 +331,7 @@ class RevokeGrant(Request):
 class ListRequests(Nothing):
     """List requests that wait for an owner's word, both ways.
 
-    Those made to you, because you published with --approval ask, and those you made to others.
+    Those made to you, where you decide each one by hand, and those you made to others.
     """
 
 

@@ -251,7 +251,7 @@ class Operations(grants_library.Methods, gateway_library.Methods, proof_library.
     def requests(self) -> Any:
         """List requests that wait for an owner's word, both ways.
 
-        Those made to you, because you published with --approval ask, and those you made to others.
+        Those made to you, where you decide each one by hand, and those you made to others.
         """
         return cast("Any", self._perform(grants_wire.REQUESTS))
 

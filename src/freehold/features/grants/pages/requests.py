@@ -40,7 +40,7 @@ def request(visit: Visit, error: FreeholdError | None = None) -> Response:
     form = visit.form
     days = max(1, round((row["expires_at"] - visit.node.now()) / consent.DAY_SECONDS))
     typed = {
-        "price": form.text("price", 40) or _plain_dollars(row["price_units"]),
+        "price": form.text("price", 40) or money.typed(row["price_units"]),
         "max_uses": form.text("max_uses", 40) or str(row["max_uses"]),
         "days": form.text("days", 40) or str(days),
         "note": form.text("note"),
@@ -190,12 +190,6 @@ def _row(visit: Visit) -> tuple[dict[str, Any], Asset]:
     if found is None:
         raise NotFound("that request is no longer open", hint="It lapsed, or whoever asked dropped it.")
     return found, visit.node.asset(found["asset"])
-
-
-def _plain_dollars(units: int) -> str:
-    if units < 0:
-        raise InvalidInput("a price is not negative")
-    return money.dollars(units).removeprefix("$").replace(",", "")
 
 
 PAGES = [

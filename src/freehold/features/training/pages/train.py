@@ -57,7 +57,7 @@ MOST = {
 }
 """Field of the form -> the most that may be typed."""
 USUAL = {
-    "price": money.dollars(TRAIN.fields["price_units"].info.default).removeprefix("$"),
+    "price": money.typed(TRAIN.fields["price_units"].info.default),
     "compare": TRAIN.fields["compare"].info.default,
     **{
         name: None if one.info.default is None else -(-one.info.default // one.flag.scale)
