@@ -38,6 +38,7 @@ from arguments or the environment.
 | 9 | evidence does not hold |
 | 10 | a model was trained and is held back: it is no better than its baseline, or is to be looked at first |
 | 11 | what a model's evidence shows holds, and nothing shows where the model came from |
+| 12 | a document or evidence is of a newer format than this program knows: upgrade, then look again |
 | 130 | interrupted by Ctrl-C |
 """
 
