@@ -5,13 +5,13 @@ import io
 import pytest
 from rich.console import Console
 
+from freehold.core import epsilons
 from freehold.core.errors import InvalidInput
 from freehold.features.models import terminal as models
 from freehold.features.models.rules import worth
 from freehold.features.training import wire
 from freehold.features.training.pages import train as form
 from freehold.features.training.terminal import jobs, train
-from freehold.kernel.cli.options import millionths
 from freehold.kernel.surface import Plain
 from freehold.shell.cli import commands
 
@@ -121,7 +121,7 @@ def test_other_ends_keep_their_own_kinds():
     ],
 )
 def test_an_epsilon_is_read_exactly(text, micro):
-    assert millionths(text) == micro
+    assert epsilons.parse(text) == micro
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_an_epsilon_is_read_exactly(text, micro):
 )
 def test_what_is_no_epsilon_is_refused(text):
     with pytest.raises(InvalidInput, match="no epsilon"):
-        millionths(text)
+        epsilons.parse(text)
 
 
 def test_the_summary_says_price_privacy_loss_and_test():

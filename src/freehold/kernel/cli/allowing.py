@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
-from freehold.kernel.cli.options import units
+from freehold.core import money
 from freehold.kernel.cli.output import note
 from freehold.kernel.client import NodeClient
-
-Max = Annotated[
-    str | None,
-    typer.Option(
-        "--max",
-        help="Most that this may take from the wallet, deposit included; the node's own limits count besides.",
-        metavar="DOLLARS",
-    ),
-]
+from freehold.kernel.wire import LIMIT
 
 
 def agreed(node: NodeClient, total_units: int, found: dict[str, Any], given: str | None) -> int | None:
@@ -28,7 +20,7 @@ def agreed(node: NodeClient, total_units: int, found: dict[str, Any], given: str
     sits at the terminal, they are asked, and what they say for good is remembered.
     """
     if given is not None:
-        return units(given)
+        return money.units(given)
     limited = found["spend_per_act_micro"] or found["spend_per_day_micro"]
     if not total_units or limited or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return None
@@ -36,10 +28,8 @@ def agreed(node: NodeClient, total_units: int, found: dict[str, Any], given: str
 
 
 def _asked(node: NodeClient, total_units: int, spent_units: int) -> int:
-    from freehold.core.money import dollars  # noqa: PLC0415
-
     note(
-        f"nothing limits yet what this node spends; this takes {dollars(total_units)}, the last 24 hours {dollars(spent_units)}"
+        f"nothing limits yet what this node spends; this takes {money.dollars(total_units)}, the last 24 hours {money.dollars(spent_units)}"
     )
     if typer.confirm("Pay it?", err=True, default=False):
         said = typer.prompt(
@@ -50,6 +40,6 @@ def _asked(node: NodeClient, total_units: int, spent_units: int) -> int:
         )
         if said.strip():
             # a unit is a millionth of a dollar
-            node.post("/api/spending", {"spend_per_day_micro": units(said)})
+            node.perform(LIMIT, {"spend_per_day_micro": money.units(said)})
         return total_units
     raise typer.Abort

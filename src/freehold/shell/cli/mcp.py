@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
+from freehold.core import money
 from freehold.core.errors import Unavailable
-from freehold.kernel.cli.options import DEFAULT_HOME, Home, units
+from freehold.kernel.cli.options import DEFAULT_HOME, Home
 from freehold.kernel.client import NodeClient
 
 
@@ -62,7 +63,7 @@ def serve(
             "freehold mcp needs the extra `agents`, which is not installed",
             hint="Install it: pip install 'freehold[agents]' (in a checkout: .venv/bin/pip install -e '.[agents]').",
         ) from None
-    allowance = Allowance(units(most) or 0, read_only, files)
+    allowance = Allowance(0 if most is None else money.units(most), read_only, files)
     tools = serving.Tools(NodeClient.of(home), allowance)
     if http:
         serving.over_http(tools, home.expanduser(), port)

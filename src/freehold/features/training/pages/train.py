@@ -19,7 +19,6 @@ from freehold.features.training.jobs import Jobs
 from freehold.features.training.rules import findings
 from freehold.features.training.wire import MAX_OWNERS, TRAIN, Order
 from freehold.kernel import listed
-from freehold.kernel.cli.options import millionths
 from freehold.kernel.node import Node
 from freehold.kernel.web import paying
 from freehold.kernel.web.forms import Form, Upload
@@ -178,13 +177,13 @@ def _order(visit: Visit, test: Path) -> Order:
     price = money.units(form.text("price", 40) or "0")
     if price < 1:
         raise InvalidInput("an answer needs a price", hint="For example 0.001.")
-    exact = bool(form.chosen("exact"))
+    exact, epsilon = bool(form.chosen("exact")), form.text("epsilon", 40)
     return Order(
         assets=[visit.node.store.resolve(one, "asset") for one in form.chosen("asset")],
         test=str(test),
         name=name,
         price_units=price,
-        epsilon_micro=None if exact else millionths(form.text("epsilon", 40) or None),
+        epsilon_micro=epsilons.parse(epsilon) if epsilon and not exact else None,
         level="update" if exact else "noised",
         positive=form.text("positive", 200) or None,
         compare=bool(form.chosen("compare")),
