@@ -13,6 +13,7 @@ from freehold.features.data import licence, publishing, wire
 from freehold.features.data.drafts import Draft, Drafts
 from freehold.features.data.pages.usual import NUMBERS
 from freehold.features.privacy.rules import promises
+from freehold.kernel.surface import Epsilon
 from freehold.kernel.web.forms import MAX_TEXT, Form, Upload
 from freehold.kernel.web.visit import Visit, acts, shows
 from freehold.kernel.web.words import PURPOSES
@@ -20,6 +21,12 @@ from freehold.kernel.web.words import PURPOSES
 UPLOADS = "uploads"
 STEPS = ("File", "Columns", "Terms", "Review")
 FIELDS = wire.PUBLISH.fields
+TERMS = {
+    name: one
+    for name, one in FIELDS.items()
+    if name not in wire.INSPECT.fields or isinstance(one.surface, Epsilon)
+}
+"""What the third step asks; the file and how its rows count were chosen before."""
 
 
 def choose(visit: Visit, error: FreeholdError | None = None) -> Response:
@@ -184,7 +191,7 @@ def take_terms(visit: Visit) -> Response:
     draft, form = _draft(visit), visit.form
     try:
         draft.typed = {
-            one.face: form.text(one.face, MAX_TEXT) for one in FIELDS.values() if one.face in form.fields
+            one.face: form.text(one.face, MAX_TEXT) for one in TERMS.values() if one.face in form.fields
         }
         draft.typed |= {"purposes": form.chosen("purpose"), "holder": form.text("holder", 42)}
         draft.change(**_chosen(form))
@@ -208,7 +215,7 @@ def _chosen(form: Form) -> dict[str, Any]:
         raise InvalidInput("a name is missing", hint="Others find the data by it.")
     if not form.chosen("purpose"):
         raise InvalidInput("no purpose is ticked", hint="Tick at least one; nothing else is allowed then.")
-    return {**form.taken(FIELDS, NUMBERS), "purposes": form.chosen("purpose"), "holders": _holders(form)}
+    return {**form.taken(TERMS, NUMBERS), "purposes": form.chosen("purpose"), "holders": _holders(form)}
 
 
 def _holders(form: Form) -> list[str]:
