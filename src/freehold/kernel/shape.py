@@ -1,4 +1,4 @@
-"""Words that all answers share, and how a route names its answer."""
+"""Words that all answers share."""
 
 from __future__ import annotations
 
@@ -76,11 +76,3 @@ class Reason(Shape):
     """What to do about it; may be empty."""
     code: str
     """Kind of error; empty for an unexpected one."""
-
-
-def said(shape: Any, *, waiting: Any = None) -> dict[str, Any]:
-    """Arguments of a route that answers so, or with 202 as `waiting`: they document and check nothing."""
-    answers: dict[int | str, dict[str, Any]] = {200: {"model": shape}}
-    if waiting is not None:
-        answers[202] = {"model": waiting, "description": "Not yet."}
-    return {"response_model": None, "responses": answers}

@@ -25,6 +25,7 @@ MAX_ROWS_EACH = 1_000
 PAGE = 100
 """Assets of a list, where nothing else is said."""
 
+MOST_DAYS = 36_500
 Approval = Literal["automatic", "ask"]
 """How grants on an asset come about: asking within its terms is consent, or its owner decides each request."""
 Range = Annotated[list[float], Field(min_length=2, max_length=2)]
@@ -224,7 +225,7 @@ class Usual(Request):
     """Price of one grant."""
     max_uses: Annotated[int, Field(ge=1, le=1_000_000_000)] = 100
     """Uses for each grant."""
-    days: Annotated[int, Field(ge=1, le=36_500)] = 365
+    days: Annotated[int, Field(ge=1, le=MOST_DAYS)] = 365
     """How long grants may last."""
     approval: Approval = "automatic"
     """automatic, or ask: you decide each request for a grant."""

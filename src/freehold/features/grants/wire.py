@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from freehold.core.documents import Action
+from freehold.features.data.wire import MOST_DAYS
 from freehold.kernel.operation import Effect, Nothing, Operation, Request
 from freehold.kernel.shape import Account, Count, Epsilon, Gas, Id, Shape, Time, Units
 from freehold.kernel.surface import ARGUMENT, Dollars, Flag, Reference
@@ -358,7 +359,7 @@ class CounterRequest(Request):
     """Dollars, such as 2.50."""
     max_uses: Annotated[int, Field(ge=1)] | None = None
     """Other number of uses."""
-    days: Annotated[int, Field(ge=1, le=36_500)] | None = None
+    days: Annotated[int, Field(ge=1, le=MOST_DAYS)] | None = None
     """Other length, from now."""
     purposes: Annotated[
         list[str] | None, Field(min_length=1, max_length=32), Flag(("--purpose",), metavar="PURPOSE")

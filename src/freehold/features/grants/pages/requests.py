@@ -9,6 +9,7 @@ from starlette.responses import Response
 from freehold.core import epsilons, money
 from freehold.core.documents import Asset
 from freehold.core.errors import FreeholdError, InvalidInput, NotFound
+from freehold.features.data.wire import MOST_DAYS
 from freehold.features.grants import acting, asking, consent, requests, wire
 from freehold.features.privacy.rules import promises
 from freehold.kernel import listed
@@ -125,12 +126,16 @@ def counter(visit: Visit) -> Response:
             if row["training"]
             else form.number("max_uses", "The number of uses", 1, asset.terms.max_uses)
         )
-        days = form.number("days", "The number of days", 1, 36_500)
+        days = form.number("days", "The number of days", 1, MOST_DAYS)
         known = max(1, round((row["expires_at"] - visit.node.now()) / consent.DAY_SECONDS))
-        change = consent.Counter(
-            price_units=price, max_uses=uses, days=None if days == known else days, note=form.text("note")
+        asked = wire.CounterRequest.of(
+            request_id=row["id"],
+            price_units=price,
+            max_uses=uses,
+            days=None if days == known else days,
+            note=form.text("note"),
         )
-        consent.counter(visit.node, row["id"], change)
+        acting.counter(visit.host, asked)
     except FreeholdError as error:
         return request(visit, error)
     return visit.go("/requests", f"Your offer is on its way to {row['holder_name']}.")
