@@ -69,7 +69,7 @@ class Owner:
     def train(self, builder: Party, process: Process):
         """Another party trains on this owner's table alone."""
         peers.add(builder.services, process.url)
-        wanted = order(builder, [], rounds=2).model_copy(update={"assets": [self.asset["id"]]})
+        wanted = order(builder, [], rounds=2, assets=[self.asset["id"]])
         return finished(builder, builder.jobs.start(wanted))
 
 

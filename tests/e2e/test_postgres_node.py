@@ -54,7 +54,7 @@ def test_a_node_on_postgres_sells_data_is_backed_up_and_moves_to_sqlite_and_back
     asset = owner.api("/publish", {"path": str(table), **terms})
     builder = world.party("builder")
     peers.add(builder.services, owner.url)
-    wanted = order(builder, [], rounds=2).model_copy(update={"assets": [asset["asset"]["id"]]})
+    wanted = order(builder, [], rounds=2, assets=[asset["asset"]["id"]])
     job = finished(builder, builder.jobs.start(wanted))
     assert job["step"] == "done", job
     assert not (owner.home / "node.sqlite").exists(), "nothing of it lies in the home"

@@ -155,7 +155,7 @@ def test_a_restored_home_trains_once_its_owner_has_said_what_was_spent(
     assert [one["code"] for one in again.api("/status")["notices"]] == ["privacy.restored"]
     builder = world.party(f"builder-{nothing_since}")
     peers.add(builder.services, again.url)
-    wanted = order(builder, [], rounds=2).model_copy(update={"assets": [asset]})
+    wanted = order(builder, [], rounds=2, assets=[asset])
     job = finished(builder, builder.jobs.start(wanted))
     assert "restored from a backup" in job["error"]["title"], job["error"]
     again.terminate()

@@ -18,7 +18,7 @@ class Neutral:
         self.validator, self.judge = world.party("validator"), world.party("judge")
         self.owners = [world.party(f"owner-{i}") for i in range(3)]
         for i, owner in enumerate(self.owners):
-            owner.publish(make(30, seed=20 + i), judges=(self.judge.account,))
+            owner.publish(make(30, seed=20 + i), judges=[self.judge.account])
         self.builder = world.party("builder")
         self.builder.knows(*self.owners, self.validator, self.judge)
         self.judge.knows(self.builder, *self.owners)
@@ -57,7 +57,7 @@ def test_the_builder_gets_no_row_of_the_test_before_the_run_is_over(world: World
     wanted = {**neutral.wanted(), "test": held["test"]}
     owners = [world.party(f"more-{i}") for i in range(2)]
     for i, owner in enumerate(owners):
-        owner.publish(make(30, seed=40 + i), judges=(neutral.judge.account,))
+        owner.publish(make(30, seed=40 + i), judges=[neutral.judge.account])
     job_id = begin(neutral.builder, order(neutral.builder, owners, **wanted))
     job = training.Job(neutral.builder.node, neutral.builder.services.peers, job_id, lambda _: None)
     while job.job["step"] != "rounds":
@@ -115,7 +115,7 @@ def test_a_judge_finds_an_owner_that_invented_its_updates(
 ) -> None:
     judge, honest, liar = world.party("judge"), world.party("honest"), world.party("liar")
     for party in (honest, liar):
-        party.publish(make(30, seed=60), judges=(judge.account,))
+        party.publish(make(30, seed=60), judges=[judge.account])
         judge.knows(party)
         party.knows(judge)
     builder, real = world.party("builder"), lending.updates.make

@@ -105,7 +105,7 @@ def test_more_epsilon_or_exact_updates_are_beyond_the_terms(offer: Offer, world:
     assert (more.status_code, more.json()["fields"]) == (403, {"field": "epsilon_run_micro"})
     assert offer.ask(exact(offer.plan())).status_code == 422, "they are never for anybody"
     assert offer.untouched() == before
-    named = Offer(world, holders=(offer.builder.account,))
+    named = Offer(world, holders=[offer.builder.account])
     offer.builder.knows(named.owner)
     introduce(offer.builder, named.owner)
     made, _ = planned(offer.builder, [named.asset], epsilon_micro=1_000_000)
@@ -185,7 +185,7 @@ def test_noise_must_cover_all_rows_of_one_subject(world: World) -> None:
 
 def test_a_judge_is_one_whom_the_terms_name(world: World) -> None:
     judge, other = "0x" + "12" * 20, "0x" + "34" * 20
-    offer = Offer(world, judges=(judge,))
+    offer = Offer(world, judges=[judge])
     made = offer.plan()
     answer = offer.ask(replace(made, judge=other))
     assert (answer.status_code, answer.json()["fields"]) == (403, {"field": "judges"})
@@ -214,7 +214,7 @@ def test_a_plan_of_more_rounds_than_uses_is_beyond_the_terms(world: World) -> No
 
 def test_a_dataset_for_named_holders_is_granted_to_no_other(world: World) -> None:
     named = world.party("named")
-    offer = Offer(world, holders=(named.account,))
+    offer = Offer(world, holders=[named.account])
     before = offer.untouched()
     assert offer.ask(offer.plan()).status_code == 403
     plain = call(offer.builder, offer.owner, "/peer/grants", wish(offer.asset))
@@ -229,7 +229,7 @@ def test_a_dataset_for_named_holders_is_granted_to_no_other(world: World) -> Non
 
 def test_exact_updates_are_for_holders_by_name_and_cost_no_epsilon(world: World) -> None:
     named = world.party("named")
-    offer = Offer(world, holders=(named.account,), reveals="update")
+    offer = Offer(world, holders=[named.account], reveals="update")
     introduce(named, offer.owner)
     run = Played(named, [(offer.owner, offer.asset)], level="update", epsilon_micro=None)
     assert (run.plan.noise.sigma, run.plan.epsilon_micro) == (0, 0)
