@@ -10,7 +10,8 @@ import pytest
 from freehold.chain import deployments
 from freehold.chain.client import Chain
 from freehold.chain.embedded import DEV_KEY, EmbeddedNode
-from freehold.chain.rpc import ChainUnreachable, ContractNotDeployed, ContractReverted, Rpc, RpcError
+from freehold.chain.errors import ChainUnreachable, ContractNotDeployed, ContractReverted, RpcError
+from freehold.chain.rpc import Rpc
 from freehold.chain.transaction import Transaction, account_of
 from freehold.core.errors import InvalidInput, NotAllowed, NotFound, Unavailable
 

@@ -8,7 +8,8 @@ from freehold.chain import deployments
 from freehold.chain.client import Chain
 from freehold.chain.deployments import Deployments
 from freehold.chain.embedded import DEV_KEY, EmbeddedNode
-from freehold.chain.rpc import ContractNotDeployed, Rpc
+from freehold.chain.errors import ContractNotDeployed
+from freehold.chain.rpc import Rpc
 from freehold.core.errors import NotFound
 
 # runtime code `PUSH1 42 PUSH1 0 MSTORE PUSH1 32 PUSH1 0 RETURN`, behind a constructor that copies it

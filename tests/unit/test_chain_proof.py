@@ -14,8 +14,9 @@ from trie import HexaryTrie
 from freehold.chain import deployments, proof
 from freehold.chain.client import Chain
 from freehold.chain.embedded import DEV_KEY, EmbeddedNode
+from freehold.chain.errors import ChainUnreachable
 from freehold.chain.header import Header
-from freehold.chain.rpc import ChainUnreachable, Rpc
+from freehold.chain.rpc import Rpc
 from freehold.chain.transaction import account_of
 from freehold.chain.trie import MalformedTrie, look_up
 from freehold.core.errors import VerificationFailed

@@ -84,11 +84,21 @@ class Header:
 
 
 _NAMES = [one.name for one in fields(Header)][:-1]
-_NUMBERS = {one.name for one in fields(Header) if str(one.type).startswith("int")}
+NUMBERS = {one.name for one in fields(Header) if str(one.type).startswith("int")}
+_JSON_OWN = {
+    "uncles_hash": "sha3Uncles",
+    "coinbase": "miner",
+    "transaction_root": "transactionsRoot",
+    "receipt_root": "receiptsRoot",
+    "bloom": "logsBloom",
+    "block_number": "number",
+}
+JSON_NAMES = {name: _JSON_OWN.get(name) or name[0] + name.title().replace("_", "")[1:] for name in _NAMES}
+"""What JSON-RPC calls each field."""
 
 
 def _read(name: str, item: bytes) -> Any:
-    if name in _NUMBERS:
+    if name in NUMBERS:
         if item[:1] == b"\x00" or len(item) > 32:
             raise ValueError(f"{name} is not a canonical integer")
         return int.from_bytes(item, "big")

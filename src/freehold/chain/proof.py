@@ -17,7 +17,7 @@ from eth_hash.auto import keccak
 
 from freehold.chain.client import Chain
 from freehold.chain.errors import ChainUnreachable
-from freehold.chain.header import EMPTY_TRIE, MOST_BYTES, Header
+from freehold.chain.header import EMPTY_TRIE, JSON_NAMES, MOST_BYTES, NUMBERS, Header
 from freehold.chain.trie import MalformedTrie, look_up
 from freehold.core.errors import VerificationFailed
 
@@ -29,30 +29,6 @@ if TYPE_CHECKING:
 _MOST_ACCOUNTS, _MOST_SLOTS, _MOST_NODES, _MOST_NODE_BYTES = 64, 1_024, 65, 1_024
 _HEX = re.compile(r"0x(?:[0-9a-f]{2})*")
 _FIELDS = ("header", "block_number", "block_hash", "accounts")
-_HEADER_FIELDS = (
-    ("parentHash", "parent_hash", 32),
-    ("sha3Uncles", "uncles_hash", 32),
-    ("miner", "coinbase", 20),
-    ("stateRoot", "state_root", 32),
-    ("transactionsRoot", "transaction_root", 32),
-    ("receiptsRoot", "receipt_root", 32),
-    ("logsBloom", "bloom", 256),
-    ("difficulty", "difficulty", 0),
-    ("number", "block_number", 0),
-    ("gasLimit", "gas_limit", 0),
-    ("gasUsed", "gas_used", 0),
-    ("timestamp", "timestamp", 0),
-    ("extraData", "extra_data", None),
-    ("mixHash", "mix_hash", 32),
-    ("nonce", "nonce", 8),
-    ("baseFeePerGas", "base_fee_per_gas", 0),
-    ("withdrawalsRoot", "withdrawals_root", 32),
-    ("blobGasUsed", "blob_gas_used", 0),
-    ("excessBlobGas", "excess_blob_gas", 0),
-    ("parentBeaconBlockRoot", "parent_beacon_block_root", 32),
-    ("requestsHash", "requests_hash", 32),
-)
-"""JSON name, header field, size in bytes (0: an integer, None: any)."""
 
 
 @dataclass(frozen=True)
@@ -156,11 +132,11 @@ def _header(shown: dict[str, Any]) -> Header:
     """The header that a node's block object describes."""
     values: dict[str, Any] = {}
     try:
-        for name, field, size in _HEADER_FIELDS:
+        for field, name in JSON_NAMES.items():
             value = shown.get(name)
             if value is None:
                 values[field] = None
-            elif size == 0:
+            elif field in NUMBERS:
                 values[field] = int(value, 16)
             else:
                 values[field] = bytes.fromhex(value[2:])

@@ -16,27 +16,12 @@ from typing import TYPE_CHECKING, Any, Self
 
 from freehold.chain.comparison import Comparison, note_failure
 from freehold.chain.endpoint import Endpoint
-from freehold.chain.errors import (
-    ChainUnreachable,
-    ContractNotDeployed,
-    ContractReverted,
-    EndpointsDisagree,
-    RpcError,
-)
+from freehold.chain.errors import ChainUnreachable, EndpointsDisagree, RpcError
 from freehold.chain.framing import given, several, single
 from freehold.core.errors import InvalidInput
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-__all__ = [
-    "ChainUnreachable",
-    "ContractNotDeployed",
-    "ContractReverted",
-    "EndpointsDisagree",
-    "Rpc",
-    "RpcError",
-]
 
 MOST_ANSWER_BYTES = 64 * 1024 * 1024
 _MOST_ENDPOINTS = 16

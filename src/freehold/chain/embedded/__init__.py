@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from freehold.chain.embedded.server import EmbeddedNode
 
-__all__ = ["DEV_KEY", "EmbeddedNode", "serve", "serving"]
+__all__ = ["DEV_KEY", "EmbeddedNode", "serving"]
 
 curves.defer()
 
@@ -66,21 +66,6 @@ def serving(home: Path, port: int, *, allow_origins: Iterable[str] = ()) -> Iter
     finally:
         sys.setswitchinterval(before)
         gc.enable()
-
-
-def serve(home: Path, port: int, *, allow_origins: Iterable[str] = ()) -> None:
-    """Run the chain of a directory until SIGTERM or SIGINT; prints its URL on stdout once ready."""
-    import signal  # noqa: PLC0415 - only the serving process needs these
-    import sys  # noqa: PLC0415
-    import threading  # noqa: PLC0415
-
-    ended = threading.Event()
-    for one in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(one, lambda *_: ended.set())
-    with serving(home, port, allow_origins=allow_origins) as node:
-        sys.stdout.write(node.url + "\n")
-        sys.stdout.flush()
-        ended.wait()
 
 
 def __getattr__(name: str) -> Any:

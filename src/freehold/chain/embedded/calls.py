@@ -9,8 +9,8 @@ from freehold.chain.embedded import genesis
 from freehold.chain.embedded.faults import INVALID_PARAMS, REFUSED, Fault, reverted
 from freehold.chain.embedded.machine import Call
 from freehold.chain.embedded.overrides import Overrides, read_block_overrides, read_overrides
-from freehold.chain.embedded.reader import LATEST, PENDING, MethodGroup, method
-from freehold.chain.embedded.wire import read_address, read_data, read_quantity, show
+from freehold.chain.embedded.reader import LATEST, LONG, PENDING, MethodGroup, method
+from freehold.chain.embedded.wire import read_address, read_data, read_quantity, show, show_access
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +24,7 @@ _MOST_ROUNDS = 8
 class CallMethods(MethodGroup):
     """Execution."""
 
-    @method("eth_call")
+    @method("eth_call", LONG)
     def _call(
         self, transaction: Any, block: Any = "latest", overrides: Any = None, block_overrides: Any = None
     ) -> str | None:
@@ -34,14 +34,14 @@ class CallMethods(MethodGroup):
             raise reverted(outcome)
         return show(outcome.output)
 
-    @method("eth_estimateGas")
+    @method("eth_estimateGas", LONG)
     def _estimate_gas(self, transaction: Any, block: Any = "pending", overrides: Any = None) -> str:
         # blocks come only with transactions, so the head's clock may be old: estimate in the next block
         place = "pending" if block is None or block in LATEST else block
         environment = self._environment(place, read_overrides(overrides))
         return hex(self._ledger.machine.estimate(environment, read_call(transaction)))
 
-    @method("eth_createAccessList")
+    @method("eth_createAccessList", LONG)
     def _create_access_list(self, transaction: Any, block: Any = "latest") -> dict[str, Any]:
         call, header = read_call(transaction), self._place(block)
         machine = self._ledger.machine
@@ -50,11 +50,10 @@ class CallMethods(MethodGroup):
             if touched == call.access_list:
                 break
             call = replace(call, access_list=touched)
-        listed = [
-            {"address": show(address), "storageKeys": [f"0x{slot:064x}" for slot in slots]}
-            for address, slots in call.access_list
-        ]
-        shown: dict[str, Any] = {"accessList": listed, "gasUsed": hex(outcome.gas_used)}
+        shown: dict[str, Any] = {
+            "accessList": show_access(call.access_list),
+            "gasUsed": hex(outcome.gas_used),
+        }
         return {**shown, "error": reverted(outcome).message} if outcome.failed else shown
 
     @method("eth_sendRawTransaction")

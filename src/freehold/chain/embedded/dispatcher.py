@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from freehold.chain.embedded.budget import REQUEST_SECONDS, TRANSACTION_SECONDS, limited
 from freehold.chain.embedded.faults import INTERNAL, INVALID_REQUEST, LIMIT, PARSE, Fault
-from freehold.chain.embedded.methods import LONG, SEND, WRITING, Methods
+from freehold.chain.embedded.methods import SEND, Methods
 from freehold.chain.embedded.pool import Ticket
 from freehold.chain.embedded.store import StateMissing
 from freehold.chain.embedded.turns import Caller
@@ -55,14 +55,6 @@ def _values_in(body: bytes) -> int:
     return sum(map(body.count, (b",", b"[", b"{")))
 
 
-def is_long(request: Any) -> bool:
-    """Whether answering may take long."""
-    return any(
-        isinstance(one, dict) and isinstance(one.get("method"), str) and one["method"] in LONG | WRITING
-        for one in (request if isinstance(request, list) else (request,))
-    )
-
-
 class Dispatcher:
     """Turns requests into response bodies."""
 
@@ -73,10 +65,17 @@ class Dispatcher:
     def read(self, body: bytes, caller: Caller) -> Any:
         """`read`, when it is the caller's turn."""
         try:
-            with self.methods.turns.brief(caller):
+            with self.methods.turns.brief.take(caller), caller.paying():
                 return read(body)
         except Fault as fault:
             return fault
+
+    def is_long(self, request: Any) -> bool:
+        """Whether answering may take long."""
+        return any(
+            isinstance(one, dict) and isinstance(one.get("method"), str) and self.methods.waits(one["method"])
+            for one in (request if isinstance(request, list) else (request,))
+        )
 
     def answer(self, request: Any, caller: Caller, local: Local | None = None) -> list[bytes]:
         """The JSON answer, in pieces, to a single request or a batch, as `read`; empty when nothing wants one.
@@ -112,7 +111,7 @@ class Dispatcher:
         if not any(_is_send(one) for one in requests):
             return [None] * len(requests)
         try:
-            with self.methods.turns.sending(caller):
+            with self.methods.turns.sending.take(caller):
                 tickets = [self._offered(each) for each in requests]
                 self._settle([one for one in tickets if isinstance(one, Ticket)], caller)
                 return tickets

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from freehold.chain.embedded.dispatcher import is_long, read, size_read
+from freehold.chain.embedded.dispatcher import read, size_read
 from freehold.chain.embedded.faults import LIMIT, Fault
 from freehold.chain.embedded.memory import Memory
 from freehold.chain.embedded.origins import Origins, granted
@@ -138,7 +138,7 @@ class Application:
             if len(body) <= _BRIEF_BYTES
             else await self._threads.run(self._dispatcher.read, body, caller)
         )
-        caller.is_long = is_long(request)
+        caller.is_long = self._dispatcher.is_long(request)
         own = headers.get(b"origin", b"") if caller.is_long else b""
         if own and self._waiting[own] >= _MOST_OF_ONE:
             return self._refused("too many calls at once; try again", caller)

@@ -15,7 +15,7 @@ from eth.vm.forks.prague.computation import PragueComputation
 from eth.vm.memory import Memory
 
 from freehold.chain.embedded.faults import LIMIT, Fault, reason_of
-from freehold.chain.embedded.interpreter import OPCODES, Computation
+from freehold.chain.embedded.interpreter import OPCODES, Computation, number
 from freehold.chain.embedded.machine import AccessState
 from freehold.chain.embedded.wire import show
 
@@ -89,7 +89,7 @@ def _watched(kind: str, instruction: Callable[[Any], None]) -> Callable[..., Non
     """An instruction that makes a call, and a note of it."""
 
     def run(computation: Any) -> None:
-        stack = [_number(item) for item in computation._stack.values[-7:]][::-1]  # noqa: SLF001 - not offered otherwise
+        stack = [number(item) for item in computation._stack.values[-7:]][::-1]  # noqa: SLF001 - not offered otherwise
         begun = len(computation.children)
         instruction(computation)
         target = stack[1].to_bytes(32, "big")[12:]
@@ -131,10 +131,6 @@ def _self_destruct(instruction: Callable[[Any], None]) -> Callable[..., None]:
             raise
 
     return run
-
-
-def _number(item: int | bytes) -> int:
-    return item if isinstance(item, int) else int.from_bytes(item, "big")
 
 
 class _TraceComputation(Computation):

@@ -22,8 +22,6 @@ HASH = bytes.fromhex("d6006db4c741e8a539acbf7b361b786f89b19014d2010016e62023e9c1
 """Of block 0, which follows from all that stands here."""
 
 WEI = 10**18
-DEV_KEY = bytes.fromhex("ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80")
-"""The first key of the public mnemonic `test test ... junk`; known to everyone, for local use only."""
 DEV_ACCOUNT = bytes.fromhex("f39fd6e51aad88f6f4ce6ab8827279cfffb92266")
 FAUCET_KEY = bytes.fromhex("c3a1d2b0f7e6459488d5a6b7c8091a2b3c4d5e6f708192a3b4c5d6e7f8091a2b")
 """Pays `anvil_setBalance`. Apart from the development account, whose nonce belongs to its user. Public."""

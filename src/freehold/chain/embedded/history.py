@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from freehold.chain.embedded.faults import REFUSED, Fault
-from freehold.chain.embedded.reader import PENDING, MethodGroup, method
+from freehold.chain.embedded.reader import LONG, PENDING, MethodGroup, method
 from freehold.chain.embedded.transactions import parse_transaction
 from freehold.chain.embedded.wire import (
     block_size,
@@ -91,7 +91,7 @@ class HistoryMethods(MethodGroup):
         logs = self._ledger.store.rows("SELECT * FROM logs WHERE tx_hash = ? ORDER BY position", (wanted,))
         return _receipt(rows[0], header, logs)
 
-    @method("eth_getBlockReceipts")
+    @method("eth_getBlockReceipts", LONG)
     def _get_block_receipts(self, block: Any) -> list[dict[str, Any]] | None:
         header = self._found(block)
         if header is None:

@@ -195,7 +195,7 @@ def _run(computation: Any, code: bytes) -> None:  # noqa: C901, PLR0912, PLR0915
                 continue
             elif here == _JUMPI:
                 if len(values) > 1:
-                    target, condition = _number(values[-1]), _number(values[-2])
+                    target, condition = number(values[-1]), number(values[-2])
                     if not condition or target in targets:
                         gas, at = left, target if condition else at + 1
                         del values[-2:]
@@ -209,19 +209,19 @@ def _run(computation: Any, code: bytes) -> None:  # noqa: C901, PLR0912, PLR0915
                 pass
             elif here in _SUMS:
                 if len(values) > 1:
-                    gas, at, first = left, at + 1, _number(pop())
-                    values[-1] = _SUMS[here](first, _number(values[-1]))
+                    gas, at, first = left, at + 1, number(pop())
+                    values[-1] = _SUMS[here](first, number(values[-1]))
                     continue
             elif here == _ISZERO:
                 gas, at = left, at + 1
-                values[-1] = 0 if _number(values[-1]) else 1
+                values[-1] = 0 if number(values[-1]) else 1
                 continue
             elif here == _POP:
                 gas, at = left, at + 1
                 pop()
                 continue
             elif here == _JUMP:
-                target = _number(values[-1])
+                target = number(values[-1])
                 if target in targets:
                     gas, at = left, target
                     pop()
@@ -233,24 +233,24 @@ def _run(computation: Any, code: bytes) -> None:  # noqa: C901, PLR0912, PLR0915
                     continue
             elif here == _MSTORE:
                 if len(values) > 1:
-                    offset = _number(values[-1])
+                    offset = number(values[-1])
                     if offset + 32 <= len(memory):
                         gas, at = left, at + 1
-                        memory._bytes[offset : offset + 32] = _number(values[-2]).to_bytes(32, "big")  # noqa: SLF001
+                        memory._bytes[offset : offset + 32] = number(values[-2]).to_bytes(32, "big")  # noqa: SLF001
                         del values[-2:]
                         continue
             elif here == _MLOAD:
-                offset = _number(values[-1])
+                offset = number(values[-1])
                 if offset + 32 <= len(memory):
                     gas, at = left, at + 1
                     values[-1] = int.from_bytes(memory._bytes[offset : offset + 32], "big")  # noqa: SLF001
                     continue
             elif here == _NOT:
                 gas, at = left, at + 1
-                values[-1] = _number(values[-1]) ^ _WORD
+                values[-1] = number(values[-1]) ^ _WORD
                 continue
             elif here == _CALLDATALOAD:
-                gas, at, offset = left, at + 1, _number(values[-1])
+                gas, at, offset = left, at + 1, number(values[-1])
                 found = bytes(computation.msg.data[offset : offset + 32])
                 values[-1] = int.from_bytes(found.ljust(32, b"\0"), "big")
                 continue
@@ -266,7 +266,8 @@ def _run(computation: Any, code: bytes) -> None:  # noqa: C901, PLR0912, PLR0915
         gas, at = meter.gas_remaining, stream.program_counter
 
 
-def _number(item: int | bytes) -> int:
+def number(item: int | bytes) -> int:
+    """An item of the stack; py-evm keeps some as bytes."""
     return item if item.__class__ is int else int.from_bytes(item, "big")  # type: ignore[arg-type]
 
 

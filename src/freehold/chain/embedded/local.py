@@ -7,7 +7,7 @@ from typing import Any
 
 from freehold.chain.embedded.budget import current
 from freehold.chain.embedded.faults import INVALID_PARAMS, Fault
-from freehold.chain.embedded.reader import MethodGroup, method
+from freehold.chain.embedded.reader import WRITING, MethodGroup, method
 from freehold.chain.embedded.wire import read_address, read_quantity
 
 _MOST_MINED = 1_000
@@ -20,11 +20,11 @@ _PAUSE_SECONDS = 0.0002
 class LocalMethods(MethodGroup):
     """Ether, blocks and time on demand; going back."""
 
-    @method("anvil_setBalance")
+    @method("anvil_setBalance", WRITING)
     def _set_balance(self, address: Any, wei: Any) -> None:
         self._ledger.top_up(read_address(address, "address"), read_quantity(wei, "balance"))
 
-    @method("evm_mine")
+    @method("evm_mine", WRITING)
     def _mine(self, at: Any = None) -> str:
         if isinstance(at, dict):
             at = at.get("timestamp")
@@ -33,7 +33,7 @@ class LocalMethods(MethodGroup):
         self._ledger.mine_empty()
         return "0x0"
 
-    @method("anvil_mine")
+    @method("anvil_mine", WRITING)
     def _mine_several(self, blocks: Any = 1, interval: Any = None) -> None:
         count = 1 if blocks is None else read_quantity(blocks, "blocks")
         seconds = None if interval is None else read_quantity(interval, "interval")
@@ -46,24 +46,24 @@ class LocalMethods(MethodGroup):
             self._ledger.mine_empty()
             time.sleep(_PAUSE_SECONDS)
 
-    @method("evm_increaseTime")
+    @method("evm_increaseTime", WRITING)
     def _increase_time(self, seconds: Any) -> str:
         step = read_quantity(seconds, "seconds") % _CALENDAR
         with self._ledger.lock:
             self._ledger.offset_seconds += step
             return hex(self._ledger.offset_seconds)
 
-    @method("evm_setNextBlockTimestamp")
+    @method("evm_setNextBlockTimestamp", WRITING)
     def _set_next_time(self, at: Any) -> None:
         seconds = read_quantity(at, "timestamp")
         if not self._ledger.head.timestamp <= seconds < _CALENDAR:
             raise Fault(INVALID_PARAMS, f"timestamp: {seconds} is before the head's, or beyond the calendar")
         self._ledger.set_next_time(seconds)
 
-    @method("evm_snapshot")
+    @method("evm_snapshot", WRITING)
     def _snapshot(self) -> str:
         return hex(self._ledger.snapshot())
 
-    @method("evm_revert")
+    @method("evm_revert", WRITING)
     def _revert(self, snapshot: Any) -> bool:
         return self._ledger.revert(read_quantity(snapshot, "snapshot"))

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from freehold.chain.embedded.faults import INVALID_PARAMS, LIMIT, REFUSED, Fault
-from freehold.chain.embedded.reader import MethodGroup, method
+from freehold.chain.embedded.reader import LONG, MethodGroup, method
 from freehold.chain.embedded.wire import read_data, read_quantity, show, show_header, show_log
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class LogMethods(MethodGroup):
         self._ids = itertools.count(1)
         ledger.rewind_watchers.add(self._rewind)
 
-    @method("eth_getLogs")
+    @method("eth_getLogs", LONG)
     def _get_logs(self, wanted: Any) -> list[dict[str, Any]]:
         wanted = read_filter(wanted)
         if "blockHash" in wanted:
@@ -90,7 +90,7 @@ class LogMethods(MethodGroup):
         with self._lock:
             return self._filters.pop(_name(identifier), None) is not None
 
-    @method("eth_getFilterLogs")
+    @method("eth_getFilterLogs", LONG)
     def _get_filter_logs(self, identifier: Any) -> list[dict[str, Any]]:
         found = self._filter(identifier)
         if found.kind != "logs":
@@ -98,7 +98,7 @@ class LogMethods(MethodGroup):
         logs: list[dict[str, Any]] = self._get_logs(found.wanted)
         return logs
 
-    @method("eth_getFilterChanges")
+    @method("eth_getFilterChanges", LONG)
     def changes(self, identifier: Any) -> list[Any]:
         """What happened since the last time this filter was asked."""
         found = self._filter(identifier)

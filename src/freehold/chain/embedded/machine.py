@@ -8,7 +8,7 @@ applied to it, the state root read back.
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from eth._utils.address import generate_contract_address
@@ -53,7 +53,7 @@ class Call:
     max_priority_fee_per_gas: int = 0
     access_list: tuple[tuple[bytes, tuple[int, ...]], ...] = ()
     type_id: int = 2
-    authorization_list: tuple[Any, ...] = field(default=())
+    authorization_list: tuple[Any, ...] = ()
 
     @property
     def intrinsic_gas(self) -> int:
@@ -197,29 +197,16 @@ class Machine:
         floor = max(first.gas_needed, floor_gas(call.data))
         # nearly always the gas used is enough; a call that hands 63/64 on may need more (EIP-150)
         for guess in (floor, floor * 64 // 63 + 2_300):
-            if guess < high and not self.run(fresh_state(), _limited(call, guess)).failed:
+            if guess < high and not self.run(fresh_state(), replace(call, gas=guess)).failed:
                 return guess
             low = max(low, min(guess, high - 1))
         while high - low > max(1, high * 15 // 1000):
             middle = (low + high) // 2
-            if self.run(fresh_state(), _limited(call, middle)).failed:
+            if self.run(fresh_state(), replace(call, gas=middle)).failed:
                 low = middle
             else:
                 high = middle
         return high
-
-
-def _limited(call: Call, gas: int) -> Call:
-    return Call(
-        sender=call.sender,
-        to=call.to,
-        data=call.data,
-        value=call.value,
-        gas=gas,
-        max_fee_per_gas=call.max_fee_per_gas,
-        max_priority_fee_per_gas=call.max_priority_fee_per_gas,
-        access_list=call.access_list,
-    )
 
 
 def _outcome(message: Any, computation: Any, created: bytes | None) -> Outcome:

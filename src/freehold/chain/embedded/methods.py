@@ -11,6 +11,7 @@ from freehold.chain.embedded.faults import INVALID_PARAMS, NO_METHOD, Fault
 from freehold.chain.embedded.history import HistoryMethods
 from freehold.chain.embedded.local import LocalMethods
 from freehold.chain.embedded.logs import LogMethods
+from freehold.chain.embedded.reader import BRIEF, LONG, WRITING
 from freehold.chain.embedded.state import StateMethods
 from freehold.chain.embedded.tracing import TraceMethods
 from freehold.chain.embedded.turns import Caller, Turns
@@ -21,34 +22,6 @@ if TYPE_CHECKING:
     from freehold.chain.embedded.ledger import Ledger
 
 SEND = "eth_sendRawTransaction"
-LONG = frozenset(
-    (
-        "eth_call",
-        "eth_estimateGas",
-        "eth_createAccessList",
-        "eth_feeHistory",
-        "eth_getBlockReceipts",
-        "eth_getFilterChanges",
-        "eth_getFilterLogs",
-        "eth_getLogs",
-        "eth_getProof",
-        "debug_traceCall",
-        "debug_traceTransaction",
-    )
-)
-"""Methods that may compute for long, and wait for a turn. They change nothing before their end."""
-WRITING = frozenset(
-    (
-        "anvil_mine",
-        "anvil_setBalance",
-        "evm_increaseTime",
-        "evm_mine",
-        "evm_revert",
-        "evm_setNextBlockTimestamp",
-        "evm_snapshot",
-    )
-)
-"""Methods that wait for the ledger, which somebody's block may keep."""
 
 
 class Methods:
@@ -94,7 +67,16 @@ class Methods:
             raise Fault(INVALID_PARAMS, f"{name}: {error}") from error
         if name != SEND:
             current().check()
-        if name in LONG:
+        turn = self._turn(name)
+        if turn == LONG:
             return self.turns.run(lambda: then(found(*parameters)), caller)
-        with self.turns.writing(caller) if name in WRITING else self.turns.brief(caller):
+        places = self.turns.writing if turn == WRITING else self.turns.brief
+        with places.take(caller), caller.paying():
             return then(found(*parameters))
+
+    def waits(self, name: str) -> bool:
+        """Whether a method may compute, or wait, for long."""
+        return self._turn(name) != BRIEF
+
+    def _turn(self, name: str) -> str:
+        return getattr(self._table.get(name), "turn", BRIEF)

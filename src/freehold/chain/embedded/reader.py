@@ -16,13 +16,16 @@ if TYPE_CHECKING:
 
 LATEST = ("latest", "safe", "finalized")
 PENDING = ("pending",)
+BRIEF, LONG, WRITING = "brief", "long", "writing"
+"""Turns of methods: those that take moments; those that may compute for long, and change nothing before their end;
+those that wait for the ledger, which somebody's block may keep."""
 
 
-def method(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def method(name: str, turn: str = BRIEF) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Publish a method under its JSON-RPC name."""
 
     def publish(function: Callable[..., Any]) -> Callable[..., Any]:
-        function.rpc_name = name  # type: ignore[attr-defined]
+        function.rpc_name, function.turn = name, turn  # type: ignore[attr-defined]
         return function
 
     return publish

@@ -89,11 +89,6 @@ class EmbeddedNode:
             self._ledger.close()
         self._ledger = None
 
-    def wait(self) -> None:
-        """Return when the server has ended."""
-        if self._thread is not None:
-            self._thread.join()
-
     def __enter__(self) -> Self:
         return self.start()
 

@@ -2,59 +2,50 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from eth_hash.auto import keccak
 
 from freehold.chain.embedded import genesis
 from freehold.chain.embedded.faults import INVALID_PARAMS, Fault
-from freehold.chain.embedded.reader import MethodGroup, method
+from freehold.chain.embedded.reader import LONG, MethodGroup, method
 from freehold.chain.embedded.wire import read_address, read_data, read_quantity, show
 from freehold.chain.trie import look_up
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from freehold.chain.header import Header
 
 _MOST_PROOF_SLOTS = 1_024
 _MOST_FEE_BLOCKS = 1_024
 _MOST_PERCENTILES = 100
 _TIP_WEI = 1
+_FIXED: dict[str, Any] = {
+    "web3_clientVersion": "freehold-chain/1 (py-evm, prague)",
+    "net_version": str(genesis.CHAIN_ID),
+    "net_listening": True,
+    "net_peerCount": "0x0",
+    "eth_chainId": hex(genesis.CHAIN_ID),
+    "eth_syncing": False,
+    "eth_accounts": [],
+    "eth_maxPriorityFeePerGas": hex(_TIP_WEI),
+    "eth_blobBaseFee": "0x1",
+}
+"""Methods that always answer the same."""
 
 
 class StateMethods(MethodGroup):
     """Network, fees and accounts."""
 
-    @method("web3_clientVersion")
-    def _client_version(self) -> str:
-        return "freehold-chain/1 (py-evm, prague)"
+    def table(self) -> dict[str, Callable[..., Any]]:
+        """The published methods by name."""
+        return super().table() | {name: partial(_given, answer) for name, answer in _FIXED.items()}
 
     @method("web3_sha3")
     def _sha3(self, data: Any) -> str | None:
         return show(keccak(read_data(data, "data")))
-
-    @method("net_version")
-    def _version(self) -> str:
-        return str(genesis.CHAIN_ID)
-
-    @method("net_listening")
-    def _listening(self) -> bool:
-        return True
-
-    @method("net_peerCount")
-    def _peer_count(self) -> str:
-        return "0x0"
-
-    @method("eth_chainId")
-    def _chain_id(self) -> str:
-        return hex(genesis.CHAIN_ID)
-
-    @method("eth_syncing")
-    def _syncing(self) -> bool:
-        return False
-
-    @method("eth_accounts")
-    def _accounts(self) -> list[str]:
-        return []
 
     @method("eth_blockNumber")
     def _block_number(self) -> str:
@@ -66,15 +57,7 @@ class StateMethods(MethodGroup):
     def _gas_price(self) -> str:
         return hex(self._ledger.next_header().base_fee_per_gas + _TIP_WEI)
 
-    @method("eth_maxPriorityFeePerGas")
-    def _max_priority_fee_per_gas(self) -> str:
-        return hex(_TIP_WEI)
-
-    @method("eth_blobBaseFee")
-    def _blob_base_fee(self) -> str:
-        return "0x1"
-
-    @method("eth_feeHistory")
+    @method("eth_feeHistory", LONG)
     def _fee_history(self, count: Any, newest: Any, percentiles: Any = None) -> dict[str, Any]:
         wanted = min(read_quantity(count, "blockCount"), _MOST_FEE_BLOCKS)
         last = self._header(newest)
@@ -129,7 +112,7 @@ class StateMethods(MethodGroup):
     def _get_transaction_count(self, address: Any, block: Any = "latest") -> str:
         return hex(self._state(block).get_nonce(read_address(address, "address")))
 
-    @method("eth_getProof")
+    @method("eth_getProof", LONG)
     def _get_proof(self, address: Any, slots: Any, block: Any = "latest") -> dict[str, Any]:
         if not isinstance(slots, list) or len(slots) > _MOST_PROOF_SLOTS:
             raise Fault(INVALID_PARAMS, f"expected a list of at most {_MOST_PROOF_SLOTS} slots")
@@ -154,6 +137,10 @@ class StateMethods(MethodGroup):
             "storageHash": show(root),
             "storageProof": storage,
         }
+
+
+def _given(answer: Any) -> Any:
+    return answer
 
 
 def _read_percentiles(given: Any) -> list[float]:

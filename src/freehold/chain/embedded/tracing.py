@@ -13,7 +13,7 @@ from freehold.chain.embedded.calls import read_call
 from freehold.chain.embedded.faults import INVALID_PARAMS, REFUSED, Fault
 from freehold.chain.embedded.frames import TraceState, called_in, created_in, show_execution
 from freehold.chain.embedded.overrides import read_block_overrides, read_overrides
-from freehold.chain.embedded.reader import PENDING, MethodGroup, method
+from freehold.chain.embedded.reader import LONG, PENDING, MethodGroup, method
 from freehold.chain.embedded.transactions import parse_transaction
 from freehold.chain.embedded.wire import read_data, show
 
@@ -31,7 +31,7 @@ _SLOT_BYTES, _ACCOUNT_BYTES = 160, 128
 class TraceMethods(MethodGroup):
     """Traces of calls and of mined transactions."""
 
-    @method("debug_traceCall")
+    @method("debug_traceCall", LONG)
     def _trace_call(self, transaction: Any, block: Any = "latest", config: Any = None) -> dict[str, Any]:
         call, given = read_call(transaction), _read_config(config)
         place = self._ledger.next_header() if block in PENDING else self._header(block)
@@ -45,7 +45,7 @@ class TraceMethods(MethodGroup):
             given,
         )
 
-    @method("debug_traceTransaction")
+    @method("debug_traceTransaction", LONG)
     def _trace_transaction(self, tx_hash: Any, config: Any = None) -> dict[str, Any]:
         wanted, given = read_data(tx_hash, "hash", size=32), _read_config(config)
         store, machine = self._ledger.store, self._ledger.machine

@@ -191,29 +191,14 @@ class Turns:
     """Places to compute, to write, and to wait for a block."""
 
     def __init__(self) -> None:
-        self._brief = Places(MOST_SHORT)
+        self.brief = Places(MOST_SHORT)
+        """For what is known to take moments, and so never waits behind what may take long."""
+        self.writing = Places(1, MOST_WAITING)
+        """For what waits for blocks to be made, one at a time."""
+        self.sending = Places(MOST_SENDING)
+        """For transactions, from their offer until they are in a block."""
         self._short = Places(MOST_SHORT)
         self._long = Places(MOST_LONG, MOST_WAITING)
-        self._writing = Places(1, MOST_WAITING)
-        self._sending = Places(MOST_SENDING)
-
-    @contextmanager
-    def brief(self, caller: Caller) -> Iterator[None]:
-        """For what is known to take moments, and so never waits behind what may take long."""
-        with self._brief.take(caller), caller.paying():
-            yield
-
-    @contextmanager
-    def writing(self, caller: Caller) -> Iterator[None]:
-        """For what waits for blocks to be made, one at a time."""
-        with self._writing.take(caller), caller.paying():
-            yield
-
-    @contextmanager
-    def sending(self, caller: Caller) -> Iterator[None]:
-        """For transactions, from their offer until they are in a block."""
-        with self._sending.take(caller):
-            yield
 
     def run(self, work: Callable[[], Result], caller: Caller) -> Result:
         """Do the work within what is left of the thread's budget. Raises `OutOfTime`, or `Fault` when too busy."""

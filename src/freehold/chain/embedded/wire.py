@@ -9,8 +9,11 @@ import rlp
 
 from freehold.chain.embedded.faults import INVALID_PARAMS, Fault
 from freehold.chain.embedded.receipts import bloom_of
+from freehold.chain.header import JSON_NAMES
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from freehold.chain.header import Header
 _QUANTITY = re.compile(r"0x[0-9a-fA-F]{1,64}\Z")
 _DATA = re.compile(r"0x(?:[0-9a-fA-F]{2})*\Z")
@@ -47,33 +50,9 @@ def show(data: bytes | None) -> str | None:
 
 def show_header(header: Header) -> dict[str, Any]:
     """The header fields of a block object."""
-    return {
-        "number": hex(header.block_number),
-        "hash": show(header.hash),
-        "parentHash": show(header.parent_hash),
-        "nonce": show(header.nonce),
-        "mixHash": show(header.mix_hash),
-        "sha3Uncles": show(header.uncles_hash),
-        "logsBloom": show(header.bloom),
-        "transactionsRoot": show(header.transaction_root),
-        "stateRoot": show(header.state_root),
-        "receiptsRoot": show(header.receipt_root),
-        "withdrawalsRoot": show(header.withdrawals_root),
-        "miner": show(header.coinbase),
-        "difficulty": hex(header.difficulty),
-        "totalDifficulty": "0x0",
-        "extraData": show(header.extra_data),
-        "gasLimit": hex(header.gas_limit),
-        "gasUsed": hex(header.gas_used),
-        "timestamp": hex(header.timestamp),
-        "baseFeePerGas": hex(header.base_fee_per_gas),
-        "blobGasUsed": hex(header.blob_gas_used or 0),
-        "excessBlobGas": hex(header.excess_blob_gas or 0),
-        "parentBeaconBlockRoot": show(header.parent_beacon_block_root),
-        "requestsHash": show(header.requests_hash),
-        "uncles": [],
-        "withdrawals": [],
-    }
+    values = {name: getattr(header, field) for field, name in JSON_NAMES.items()}
+    shown = {name: hex(value) if isinstance(value, int) else show(value) for name, value in values.items()}
+    return {**shown, "hash": show(header.hash), "totalDifficulty": "0x0", "uncles": [], "withdrawals": []}
 
 
 def block_size(header: Header, raws: list[bytes]) -> int:
@@ -87,6 +66,14 @@ def block_size(header: Header, raws: list[bytes]) -> int:
 def _list_size(payload: int) -> int:
     """Bytes of an RLP list whose items take `payload` bytes."""
     return 1 + payload if payload < 56 else 1 + (payload.bit_length() + 7) // 8 + payload
+
+
+def show_access(listed: Iterable[tuple[bytes, Iterable[int]]]) -> list[dict[str, Any]]:
+    """An access list (EIP-2930)."""
+    return [
+        {"address": show(address), "storageKeys": [f"0x{slot:064x}" for slot in slots]}
+        for address, slots in listed
+    ]
 
 
 def show_transaction(
@@ -122,10 +109,7 @@ def show_transaction(
     shown |= {
         "v": hex(transaction.y_parity),
         "yParity": hex(transaction.y_parity),
-        "accessList": [
-            {"address": show(address), "storageKeys": [f"0x{slot:064x}" for slot in slots]}
-            for address, slots in transaction.access_list
-        ],
+        "accessList": show_access(transaction.access_list),
     }
     if kind in (2, 4):
         shown |= {
