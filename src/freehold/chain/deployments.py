@@ -69,8 +69,12 @@ class Deployments:
     """The artifacts of a folder and the addresses that follow from them."""
 
     def __init__(self, folder: Path) -> None:
-        self._artifacts = {path.stem: _load(path) for path in sorted(folder.glob("*.json"))}
+        self._folder = folder
         self._addresses: dict[str, str] = {}
+
+    @functools.cached_property
+    def _artifacts(self) -> dict[str, Artifact]:
+        return {path.stem: _load(path) for path in sorted(self._folder.glob("*.json"))}
 
     def names(self) -> list[str]:
         """Every contract, those that others need first."""
@@ -162,42 +166,6 @@ def create2_address(deployer: str, salt: bytes, init_code: bytes) -> str:
     return "0x" + digest[12:].hex()
 
 
-@functools.cache
-def shipped() -> Deployments:
-    """The contracts of this version of Freehold."""
-    return Deployments(ARTIFACTS)
-
-
-def names() -> list[str]:
-    """Every shipped contract, those that others need first."""
-    return shipped().names()
-
-
-def artifact(name: str) -> Artifact:
-    """A shipped contract. Raises `NotFound`."""
-    return shipped().artifact(name)
-
-
-def address(name: str) -> str:
-    """Where a shipped contract stands on every chain."""
-    return shipped().address(name)
-
-
-def creation(name: str) -> bytes:
-    """What the deployment proxy is sent to make a shipped contract."""
-    return shipped().creation(name)
-
-
-def deploy_missing(chain: Chain, key: bytes) -> dict[str, TxReceipt | None]:
-    """Put every absent shipped contract on the chain, paid by `key`; None for those already there."""
-    return shipped().deploy_missing(chain, key)
-
-
-def check(chain: Chain) -> None:
-    """Raise `ContractNotDeployed` naming the shipped contracts the chain lacks."""
-    shipped().check(chain)
-
-
 def _load(path: Path) -> Artifact:
     read: dict[str, Any] = json.loads(path.read_text())
     return Artifact(
@@ -206,3 +174,9 @@ def _load(path: Path) -> Artifact:
         bytecode=bytes.fromhex(read["bytecode"].removeprefix("0x")),
         constructor=tuple(read.get("constructor", ())),
     )
+
+
+_SHIPPED = Deployments(ARTIFACTS)
+# the contracts of this version of Freehold, as functions of the module
+names, artifact, address, creation = _SHIPPED.names, _SHIPPED.artifact, _SHIPPED.address, _SHIPPED.creation
+deploy_missing, check = _SHIPPED.deploy_missing, _SHIPPED.check

@@ -186,8 +186,7 @@ def refusal(error: RpcError, interface: Interface, label: str) -> RpcError | Con
         is_revert = error.rpc_code == 3 or "revert" in error.message
         return ContractReverted("Reverted", (), label, hint=error.message) if is_revert else error
     data = read_data(carried)
-    shipped = deployments.shipped()
-    for one in (interface, *(shipped.artifact(name).interface for name in shipped.names())):
+    for one in (interface, *(deployments.artifact(name).interface for name in deployments.names())):
         named = one.error(data)
         if named is not None:
             return reverted(*named, label)

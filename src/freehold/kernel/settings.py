@@ -206,11 +206,15 @@ def stored(home: Path) -> dict[str, Any]:
     return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
 
 
+def text(settings: Settings) -> str:
+    """As `config.toml` holds them."""
+    # JSON strings, numbers and lists of strings are TOML too
+    return "".join(f"{name} = {json.dumps(value)}\n" for name, value in asdict(settings).items())
+
+
 def save(home: Path, settings: Settings) -> None:
     """Write `HOME/config.toml` whole or not at all."""
-    # JSON strings, numbers and lists of strings are TOML too
-    lines = [f"{name} = {json.dumps(value)}" for name, value in asdict(settings).items()]
-    write_private(home / "config.toml", "\n".join(lines) + "\n")
+    write_private(home / "config.toml", text(settings))
 
 
 def write_private(path: Path, text: str) -> None:

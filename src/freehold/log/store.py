@@ -174,17 +174,12 @@ class LogStore:
             low, high = first >> level, size >> level
             for position in range(low, high):
                 if level == 0:
-                    expected = sha256(b"\x00" + self.entry(position)).digest()
+                    expected = tree.leaf_hash(self.entry(position))
                 else:
                     left, right = (self._node(level - 1, 2 * position + side) for side in (0, 1))
-                    expected = sha256(b"\x01" + left + right).digest()
+                    expected = tree.node_hash(left, right)
                 if self._node(level, position) != expected:
-                    raise LogCorrupt(
-                        "a stored hash does not follow from the entries",
-                        hint="Restore the database from a backup; do not sign a checkpoint of this log.",
-                        level=level,
-                        position=position,
-                    )
+                    raise _wrong(level, position)
         self.root(size)
 
     def _recompute(self) -> tuple[int, bytes]:
@@ -214,12 +209,7 @@ class LogStore:
     ) -> None:
         for place, value in enumerate(hashes, start):
             if next(rows, None) != (place, value):
-                raise LogCorrupt(
-                    "a stored hash does not follow from the entries",
-                    hint="Restore the database from a backup; do not sign a checkpoint of this log.",
-                    level=level,
-                    position=place,
-                )
+                raise _wrong(level, place)
 
     def _level(self, level: int) -> Iterator[tuple[int, bytes]]:
         start = 0
@@ -252,6 +242,15 @@ class LogStore:
         if not 0 <= size <= present:
             raise NotInLog("the log does not have this size yet", size=size, present=present)
         return size
+
+
+def _wrong(level: int, position: int) -> LogCorrupt:
+    return LogCorrupt(
+        "a stored hash does not follow from the entries",
+        hint="Restore the database from a backup; do not sign a checkpoint of this log.",
+        level=level,
+        position=position,
+    )
 
 
 def _grow(

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
 
 from freehold.kernel.cli.options import DEFAULT_HOME, Home, Json
 from freehold.kernel.cli.output import emit
-from freehold.kernel.client import NodeClient
 from freehold.quickstart.shapes import Played
 
 PRINTS = {"quickstart": (Played,)}
@@ -34,8 +32,6 @@ def quickstart(
     """
     from freehold.quickstart import pages, progress, report, run  # noqa: PLC0415
 
-    launch = [sys.executable, "-m", "freehold.shell.cli"]
-
     def then(result: run.Result) -> None:
         steps.finish()
         emit(result.values, lambda: report.tables(result.values), as_json=as_json)
@@ -43,4 +39,4 @@ def quickstart(
             pages.serve(result)
 
     with progress.shown() as steps:
-        run.run(home.expanduser(), launch=launch, connect=NodeClient.of, progress=steps, then=then)
+        run.run(home.expanduser(), progress=steps, then=then)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from freehold.core.errors import FreeholdError, Unavailable
-from freehold.quickstart.scene import Control
+from freehold.kernel.client import NodeClient
 
 PATIENCE_SECONDS = 40.0
 PAUSE_SECONDS = 0.25
@@ -17,9 +17,9 @@ _UNAVAILABLE = 503
 
 
 class Patient:
-    """`Control` that repeats what may be repeated until it is answered."""
+    """`NodeClient` that repeats what may be repeated until it is answered."""
 
-    def __init__(self, control: Control) -> None:
+    def __init__(self, control: NodeClient) -> None:
         self._control = control
         self.url, self.token = control.url, control.token
 

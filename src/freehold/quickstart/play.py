@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from freehold.core.errors import FreeholdError, Unavailable
-from freehold.quickstart.patience import patiently
+from freehold.quickstart.patience import Patient, patiently
 from freehold.quickstart.scene import (
     CALL_PRICE_UNITS,
     EPSILON_LIFE_MICRO,
@@ -23,7 +23,6 @@ from freehold.quickstart.scene import (
     MODEL,
     OWNERS,
     PURPOSE,
-    Control,
 )
 
 POLL_SECONDS = 0.08
@@ -44,7 +43,7 @@ class CallRefused(FreeholdError):
     code = "quickstart.call"
 
 
-def publish(owners: Mapping[str, Control], files: Mapping[str, Path], label: str) -> dict[str, str]:
+def publish(owners: Mapping[str, Patient], files: Mapping[str, Path], label: str) -> dict[str, str]:
     """Each owner offers its part on its own terms; asset ids by owner."""
 
     def one(name: str) -> tuple[str, str]:
@@ -66,13 +65,13 @@ def publish(owners: Mapping[str, Control], files: Mapping[str, Path], label: str
         return dict(pool.map(one, owners))
 
 
-def meet(node: Control, others: Sequence[Control]) -> None:
+def meet(node: Patient, others: Sequence[Patient]) -> None:
     """Add others as peers."""
     for other in others:
         node.post("/api/peers", {"url": other.url})
 
 
-def find(node: Control, kind: str, count: int) -> list[str]:
+def find(node: Patient, kind: str, count: int) -> list[str]:
     """Ids of the offers of a kind that this node finds at its peers.
 
     Raises:
@@ -86,7 +85,7 @@ def find(node: Control, kind: str, count: int) -> list[str]:
     return offers
 
 
-def train(builder: Control, assets: Sequence[str], test: Path, tell: Callable[[str], None]) -> dict[str, Any]:
+def train(builder: Patient, assets: Sequence[str], test: Path, tell: Callable[[str], None]) -> dict[str, Any]:
     """Buy the grants, train with all the epsilon that the owners allow, and release; the finished job.
 
     Raises:
@@ -138,7 +137,7 @@ def question_rows(test: Path, label: str, count: int) -> list[list[str]]:
 
 
 def buy(
-    buyer: Control, model: str, rows: Sequence[Sequence[str]], tell: Callable[[str], None]
+    buyer: Patient, model: str, rows: Sequence[Sequence[str]], tell: Callable[[str], None]
 ) -> list[dict[str, Any]]:
     """One paid call for each row, by a plain HTTP client: a POST of JSON with a bearer token.
 
@@ -180,7 +179,7 @@ def _reason(error: Exception) -> str:
 
 
 def claim(
-    owners: Mapping[str, Control], model: Mapping[str, Any], tell: Callable[[str], None], count: int = 2
+    owners: Mapping[str, Patient], model: Mapping[str, Any], tell: Callable[[str], None], count: int = 2
 ) -> dict[str, Any]:
     """The `count` owners with the largest shares move their revenue into their wallets; answers by name.
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from freehold.quickstart import play, scene
+from freehold.quickstart.patience import Patient
 from freehold.quickstart.progress import Steps
-from freehold.quickstart.scene import BUILDER, BUYER, OWNERS, Connect, Control
+from freehold.quickstart.scene import BUILDER, BUYER, OWNERS
 from freehold.quickstart.world import World, running
 
 
@@ -27,9 +28,7 @@ class Result:
     """Everything the run left."""
 
 
-def run(
-    home: Path, *, launch: Sequence[str], connect: Connect, progress: Steps, then: Callable[[Result], None]
-) -> None:
+def run(home: Path, *, progress: Steps, then: Callable[[Result], None]) -> None:
     """The whole main job; `then` is told the result while chain and nodes still run.
 
     Every process has ended when this returns.
@@ -40,7 +39,7 @@ def run(
     from freehold.quickstart import report  # noqa: PLC0415
 
     began = time.monotonic()
-    with running(home, launch, connect, progress) as world:
+    with running(home, progress) as world:
         with ThreadPoolExecutor(1) as pool:
             facts = _play(world, progress, pool)
         facts["processes"] = len(world.supervisor.children())
@@ -92,7 +91,7 @@ def _compare(world: World, model: dict[str, Any], label: str) -> dict[str, float
     }
 
 
-def _prove(world: World, buyer: Control) -> dict[str, Any]:
+def _prove(world: World, buyer: Patient) -> dict[str, Any]:
     from freehold.quickstart import proof  # noqa: PLC0415
 
     receipts = buyer.get("/api/receipts", limit="10000")["receipts"]

@@ -2,32 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
 
 from freehold.core.money import units
-
-
-class Control(Protocol):
-    """The control API of one node."""
-
-    url: str
-    """Where the node answers."""
-    token: str
-    """Its bearer token."""
-
-    def get(self, path: str, **query: str) -> dict[str, Any]:
-        """The JSON object at a path."""
-        ...
-
-    def post(self, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """What a POST answers."""
-        ...
-
-
-Connect = Callable[..., Control]
-"""From a home directory to the node that runs there; raises `Unavailable` while it does not."""
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,13 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from freehold.core.errors import Unavailable
+from freehold.kernel.client import NodeClient
 from freehold.quickstart import directory
 from freehold.quickstart.patience import Patient
 from freehold.quickstart.processes import POLL_SECONDS, Child, Supervisor
 from freehold.quickstart.progress import Steps
-from freehold.quickstart.scene import BUILDER, BUYER, OWNERS, Connect, Control
+from freehold.quickstart.scene import BUILDER, BUYER, OWNERS
 
 START_SECONDS = 60.0
+LAUNCH = (sys.executable, "-m", "freehold.shell.cli")
 SPEND_PER_DAY_MICRO = 200_000_000
 """What builder and buyer may spend: more than the grants and calls of a run take."""
 NAMES = (*(owner.name for owner in OWNERS), BUILDER, BUYER)
@@ -32,21 +35,19 @@ class World:
     directory: Path
     supervisor: Supervisor
     rpc_url: str
-    nodes: dict[str, Control]
+    nodes: dict[str, Patient]
     files: dict[str, Path]
     """The table's parts by owner, and `test`."""
 
     @property
-    def owners(self) -> dict[str, Control]:
+    def owners(self) -> dict[str, Patient]:
         """The owners' nodes by name."""
         return {owner.name: self.nodes[owner.name] for owner in OWNERS}
 
 
 @contextmanager
-def running(home: Path, launch: Sequence[str], connect: Connect, steps: Steps) -> Iterator[World]:
+def running(home: Path, steps: Steps) -> Iterator[World]:
     """Start chain and nodes; all of them have ended when the block is left.
-
-    `launch` is the command line that starts `freehold`; `connect` gives the control API of a home.
 
     Raises:
         AlreadyRunning; ChildFailed or Unavailable: something did not start.
@@ -59,9 +60,9 @@ def running(home: Path, launch: Sequence[str], connect: Connect, steps: Steps) -
         (place / "logs").mkdir()
         tables = pool.submit(_write_tables, place / "tables")
         with steps.step("a local chain with Freehold's contracts"):
-            rpc_url = _start_chain(supervisor, place, launch)
+            rpc_url = _start_chain(supervisor, place)
         with steps.step(f"{len(NAMES)} nodes, each a process of its own"):
-            nodes = _start_nodes(supervisor, place, launch, connect, rpc_url)
+            nodes = _start_nodes(supervisor, place, rpc_url)
             files = tables.result()
         yield World(place, supervisor, rpc_url, nodes, files)
 
@@ -72,9 +73,9 @@ def _write_tables(place: Path) -> dict[str, Path]:
     return demo.write_parts(place)
 
 
-def _start_chain(supervisor: Supervisor, place: Path, launch: Sequence[str]) -> str:
+def _start_chain(supervisor: Supervisor, place: Path) -> str:
     log = place / "logs" / "chain.log"
-    chain = Child("chain", [*launch, "chain", "run", "--json", "--home", str(place / "chain")], log)
+    chain = Child("chain", [*LAUNCH, "chain", "run", "--json", "--home", str(place / "chain")], log)
     supervisor.start(chain)
 
     def ready() -> str | None:
@@ -88,25 +89,23 @@ def _start_chain(supervisor: Supervisor, place: Path, launch: Sequence[str]) -> 
     return url
 
 
-def _start_nodes(
-    supervisor: Supervisor, place: Path, launch: Sequence[str], connect: Connect, rpc_url: str
-) -> dict[str, Control]:
+def _start_nodes(supervisor: Supervisor, place: Path, rpc_url: str) -> dict[str, Patient]:
     children = {}
     for name in NAMES:
-        argv = [*launch, "up", "--home", str(place / name), "--name", _title(name), "--rpc-url", rpc_url]
+        argv = [*LAUNCH, "up", "--home", str(place / name), "--name", _title(name), "--rpc-url", rpc_url]
         argv += ["--set", f"spend_per_day_micro={SPEND_PER_DAY_MICRO}"] if name in (BUILDER, BUYER) else []
         children[name] = Child(name, argv, place / "logs" / f"{name}.log", secret=secrets.token_urlsafe(24))
         supervisor.start(children[name])
-    nodes: dict[str, Control] = {}
+    nodes: dict[str, Patient] = {}
 
-    def ready() -> dict[str, Control] | None:
+    def ready() -> dict[str, Patient] | None:
         for name in NAMES:
             if name not in nodes and (place / name / "node.json").exists():
-                nodes[name] = Patient(connect(place / name))
+                nodes[name] = Patient(NodeClient.of(place / name))
                 children[name].port = int(nodes[name].url.rsplit(":", 1)[1])
         return nodes if len(nodes) == len(NAMES) else None
 
-    found: dict[str, Control] = _wait(supervisor, list(children.values()), ready)
+    found: dict[str, Patient] = _wait(supervisor, list(children.values()), ready)
     return found
 
 

@@ -69,7 +69,7 @@ class Blobs:
     """
 
     def __init__(self, url: str | Path, *, spool_directory: Path | None = None, **options: Any) -> None:
-        self._directory = _local_directory(url)
+        self._directory = local_directory(url)
         if self._directory is None:
             self._store = _remote_store(str(url), options)
             self._incoming = spool_directory or Path(gettempdir()) / f"freehold-incoming-{os.getuid()}"
@@ -227,7 +227,8 @@ def _require_own(spool: Path) -> None:
     spool.chmod(0o700)
 
 
-def _local_directory(url: str | Path) -> Path | None:
+def local_directory(url: str | Path) -> Path | None:
+    """The folder at a store's address; None where it is a remote one."""
     if isinstance(url, Path):
         return url.absolute()
     parts = urlsplit(url)

@@ -14,6 +14,7 @@ open it without Freehold.
 from __future__ import annotations
 
 import re
+from typing import BinaryIO
 
 from freehold.core.errors import InvalidInput
 from freehold.vault import keystore, sealing
@@ -40,21 +41,20 @@ def seal(source: Reader, target: Writer, passphrase: str) -> None:
     sealing.seal(source, target, secret.recipient)
 
 
-def unseal(source: Reader, target: Writer, passphrase: str) -> None:
+def unseal(source: BinaryIO, target: Writer, passphrase: str) -> None:
     """Open what `seal` wrote. When this raises, discard what `target` received.
 
     Raises:
         NotABackup, WrongPassphrase. SealBroken: altered or cut short.
     """
-    ahead = _Ahead(source)
-    if ahead.line(len(MAGIC)) != MAGIC:
+    if source.readline(len(MAGIC)) != MAGIC:
         raise NotABackup(
             "the file is not a Freehold backup", hint="Choose a file that `freehold backup` wrote."
         )
-    token = ahead.line(MAX_TOKEN_BYTES).rstrip(b"\n")
+    token = source.readline(MAX_TOKEN_BYTES).rstrip(b"\n")
     if not _TOKEN.fullmatch(token):
         raise NotABackup("the head of the backup is damaged", hint="Use another copy of it.")
-    sealing.unseal(ahead, target, _secret(token, passphrase))
+    sealing.unseal(source, target, _secret(token, passphrase))
 
 
 def _secret(token: bytes, passphrase: str) -> EpochSecret:
@@ -70,29 +70,3 @@ def _secret(token: bytes, passphrase: str) -> EpochSecret:
     except (UnicodeDecodeError, sealing.InvalidEpochKey):
         # Without the cause: its text could quote the secret.
         raise NotABackup("the backup holds no key", hint="Use another copy of it.") from None
-
-
-class _Ahead:
-    """A stream whose first lines can be taken off."""
-
-    def __init__(self, source: Reader) -> None:
-        self._source = source
-        self._held = b""
-
-    def line(self, limit_bytes: int) -> bytes:
-        """Bytes up to and with the next line feed; without one if the limit or the end comes first."""
-        while b"\n" not in self._held and len(self._held) < limit_bytes:
-            piece = self._source.read(limit_bytes)
-            if not piece:
-                break
-            self._held += piece
-        end = min(self._held.find(b"\n") + 1 or len(self._held), limit_bytes)
-        line, self._held = self._held[:end], self._held[end:]
-        return line
-
-    def read(self, size: int) -> bytes:
-        """At most `size` bytes; none at the end."""
-        if not self._held:
-            return self._source.read(size)
-        piece, self._held = self._held[:size], self._held[size:]
-        return piece

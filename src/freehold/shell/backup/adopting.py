@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 
 from freehold.core.errors import Conflict
@@ -22,15 +21,7 @@ class NotRestored(Conflict):
     code = "backup.not_restored"
 
 
-@dataclass(frozen=True)
-class Adopted:
-    """What was settled."""
-
-    budgets_closed: bool
-    """The privacy budgets of the rows in the backup count as spent."""
-
-
-def adopt(home: Path, *, nothing_since: bool) -> Adopted:
+def adopt(home: Path, *, nothing_since: bool) -> None:
     """Let a restored home go on; its node must be stopped.
 
     Privacy budgets of the rows in it count as spent from now on, unless `nothing_since`: no run was granted and
@@ -49,4 +40,3 @@ def adopt(home: Path, *, nothing_since: bool) -> Adopted:
             if not nothing_since:
                 for close in everything().every("adopted"):
                     close(tx, known)
-    return Adopted(budgets_closed=not nothing_since)

@@ -151,12 +151,9 @@ def _anchored(staging: Path, manifest: Manifest) -> tuple[int, bool] | None:
             root, size, _ = chain.read("LogAnchors", "headOf", manifest.account)
         except FreeholdError:
             return None
-    connection = read_file(staging / DATABASE)
-    try:
+    with closing(read_file(staging / DATABASE)) as connection:
         log = LogStore(connection)
         return int(size), int(size) <= log.size() and (not size or log.root(int(size)) == bytes(root))
-    finally:
-        connection.close()
 
 
 @contextmanager

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import sqlite3
 import time
 from contextlib import closing, suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from secrets import token_hex
-from urllib.parse import unquote, urlsplit
 
 from freehold import durable
 from freehold.core.errors import Conflict, NotFound, VerificationFailed
@@ -21,14 +19,13 @@ from freehold.kernel.databases import copying, migrations, opening
 from freehold.kernel.databases.opening import being_written, read_file
 from freehold.kernel.presence import require_node
 from freehold.kernel.reading import NodeFile, database_url
-from freehold.kernel.settings import Settings
 from freehold.log.store import LogStore
 from freehold.shell import daemon
 from freehold.shell.backup.disk import failures
 from freehold.shell.backup.manifest import BLOBS, CONFIG, DATABASE, KEYS, Entry, Manifest, blob_sha256
 from freehold.shell.backup.pack import CHUNK_BYTES, Packed
 from freehold.vault import envelope
-from freehold.vault.blobs import BlobMissing
+from freehold.vault.blobs import BlobMissing, local_directory
 from freehold.vault.keystore import Keys
 from freehold.vault.spool import Spool, sweep
 
@@ -95,29 +92,14 @@ def _save(home: Path, target: Path, keys: Keys, passphrase: str) -> Saved:
             _snapshot(home / DATABASE, snapshot.path)
         # it holds the rows itself, whatever kept them
         known = replace(settings.load(home), database="")
-        folder = blob_folder(home, known)
+        folder = local_directory(known.blobs or home / BLOBS)
         if folder is not None:
             # restored data always lies in the home
             known = replace(known, blobs="")
-        config.file.write(settings_text(known).encode())
+        config.file.write(settings.text(known).encode())
         config.file.flush()
         manifest, sources = _survey(home, keys, folder, snapshot.path, config.path)
         return Saved(manifest, _write(target, manifest, sources, passphrase))
-
-
-def settings_text(known: Settings) -> str:
-    """As `config.toml` holds it."""
-    return "".join(f"{name} = {json.dumps(value)}\n" for name, value in asdict(known).items())
-
-
-def blob_folder(home: Path, known: Settings) -> Path | None:
-    """The folder of the encrypted data; None where a remote store holds it."""
-    parts = urlsplit(known.blobs)
-    if parts.scheme == "file":
-        return Path(unquote(parts.path))
-    if "://" in known.blobs:
-        return None
-    return Path(known.blobs) if known.blobs else home / BLOBS
 
 
 def _snapshot(source: Path, target: Path) -> None:

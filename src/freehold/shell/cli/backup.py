@@ -118,9 +118,9 @@ def adopt(
     """
     from freehold.shell.backup import adopting  # noqa: PLC0415
 
-    done = adopting.adopt(home.expanduser(), nothing_since=nothing_since)
-    said = "count as spent" if done.budgets_closed else "stay as they were in the backup"
-    value = {"home": str(home.expanduser()), "budgets_closed": done.budgets_closed}
+    adopting.adopt(home.expanduser(), nothing_since=nothing_since)
+    said = "stay as they were in the backup" if nothing_since else "count as spent"
+    value = {"home": str(home.expanduser()), "budgets_closed": not nothing_since}
     emit(value, lambda: [f"the home goes on; the privacy budgets of its rows {said}"], as_json=as_json)
 
 

@@ -7,7 +7,6 @@ import os
 import signal
 import sys
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,6 +14,7 @@ import typer
 from freehold.core.errors import InvalidInput
 from freehold.kernel.cli.options import DEFAULT_HOME, Home
 from freehold.kernel.cli.output import note, plain
+from freehold.shell.cli.unlocking import PassphraseFd, PassphraseFile
 
 if TYPE_CHECKING:
     from freehold.kernel.node import Node
@@ -54,12 +54,8 @@ def up(
         list[str] | None,
         typer.Option("--set", help="Any other setting; repeatable.", metavar="NAME=VALUE"),
     ] = None,
-    passphrase_fd: Annotated[
-        int | None, typer.Option(help="Read the passphrase from it.", metavar="FD")
-    ] = None,
-    passphrase_file: Annotated[
-        Path | None, typer.Option(help="Read the passphrase from it.", metavar="FILE")
-    ] = None,
+    passphrase_fd: PassphraseFd = None,
+    passphrase_file: PassphraseFile = None,
     console: Annotated[
         bool, typer.Option("--console", help="Ask for name and passphrase on the console's page.")
     ] = False,
@@ -75,10 +71,11 @@ def up(
     environment says (FREEHOLD_PORT and so on, never kept), and that before config.toml.
     """
     from freehold.kernel import presence, setting_sources  # noqa: PLC0415 - the whole node
+    from freehold.kernel.door import CONSOLE_PATH  # noqa: PLC0415
     from freehold.shell import daemon  # noqa: PLC0415 - the whole node
-    from freehold.shell import web as pages  # noqa: PLC0415
     from freehold.shell.cli import passphrase as passphrases  # noqa: PLC0415
     from freehold.shell.cli import remembering  # noqa: PLC0415
+    from freehold.shell.web import app  # noqa: PLC0415
 
     home = home.expanduser()
     given = {
@@ -104,7 +101,7 @@ def up(
     say = note if chosen.settings.log_format == "text" else logging.getLogger("freehold").info
 
     def waiting(url: str) -> None:
-        address = f"{url}{pages.PATH}/".replace("//0.0.0.0:", "//127.0.0.1:")
+        address = f"{url}{CONSOLE_PATH}/".replace("//0.0.0.0:", "//127.0.0.1:")
         say(f"console at {address}" + (": open it and give the passphrase" if on_page else ""))
         if open_browser:
             _open(address)
@@ -112,8 +109,7 @@ def up(
     def ready(node: Node, url: str) -> None:
         say(f"{plain(node.settings.name)} ready at {url}, account {node.account}; Ctrl-C ends it")
 
-    mount = pages.application
-    daemon.run(home, secret, chosen.settings, ready, kept=chosen.kept, mount=mount, waiting=waiting)
+    daemon.run(home, secret, chosen.settings, ready, kept=chosen.kept, mount=app.create, waiting=waiting)
 
 
 def _open(url: str) -> None:

@@ -1,6 +1,6 @@
 """What people look at: the web console, and pictures and pages made from plain values.
 
-`application(door)` is the console of a node, mounted by `freehold up` under `/console`. `lineage_svg.draw`
+`app.create(door)` is the console of a node, mounted by `freehold up` under `/console`. `lineage_svg.draw`
 makes a picture of what a model was made from; `result_page.render` one page of a whole run. Every name in
 them was chosen by somebody else, so every name is escaped.
 
@@ -42,19 +42,3 @@ text that is not ours. Charts: `{{ charts.area(title, points) }}`, `charts.bars`
 >>> "&lt;b&gt;" in draw({"nodes": [node], "edges": []})
 True
 """
-
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from freehold.kernel.door import Door, Room
-
-PATH = "/console"
-
-
-def application(door: Door) -> Room:
-    """The console of a node, locked or running."""
-    from freehold.shell.web import app  # noqa: PLC0415 - loads the whole node
-
-    return app.create(door)
