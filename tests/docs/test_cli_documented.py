@@ -11,8 +11,6 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "reference" / "cli.md"
 BY_THEMSELVES = {"freehold verify", "freehold completion", "freehold chain deploy", "freehold keys suggest"}
 """Commands that need no node."""
-SERVING = {"freehold up", "freehold mcp"}
-"""Commands that go on until they are ended."""
 
 
 def test_the_page_is_current():
