@@ -18,6 +18,7 @@ import pytest
 from freehold.chain import deployments
 from freehold.chain.client import Chain
 from freehold.chain.rpc import Rpc
+from freehold.kernel.installed import names
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests" / name) for name in ("clients", "faults")]
@@ -33,6 +34,7 @@ PAGES = [
     ROOT / "README.md",
     *sorted((DOCS / "how-to").glob("*.md")),
     *sorted((DOCS / "concepts").glob("*.md")),
+    *sorted((ROOT / "src" / "freehold" / "features").glob("*/README.md")),
     *(DOCS / f"{name}.md" for name in ("index", "faq", "comparison", "evidence", "threat-model")),
 ]
 # the first key of anvil's well-known mnemonic
@@ -61,6 +63,11 @@ def test_every_command_on_the_page_exists_with_these_options(page):
         for words in calls(body):
             if words and not words[0].startswith("-"):
                 assert require_known(words), f"freehold {' '.join(words)}"
+
+
+def test_every_feature_explains_itself():
+    for feature in names():
+        assert (ROOT / "src" / "freehold" / "features" / feature / "README.md") in PAGES, feature
 
 
 def test_inline_commands_exist():
