@@ -109,7 +109,11 @@ class Card:
 
 @dataclass(frozen=True)
 class Feature:
-    """A registration. Two that say the same name, path, command or kind do not start."""
+    """A registration. Two that say the same name, path, command or kind do not start.
+
+    What must load without the rest of a feature stands in files of fixed names beside it (`kernel.installed`): `wire`,
+    `terminal`, `tables` (migrations), `settings`, `words` (kinds of assets and claims, actions), `checks` (evidence).
+    """
 
     name: str
     about: str
@@ -156,9 +160,5 @@ class Feature:
     adopted: tuple[Callable[[Transaction, Mapping[str, Any]], None], ...] = ()
     """What is closed when a restored home goes on and its owner cannot say that nothing happened since the backup;
     with what is known of the restored state."""
-    settings: tuple[str, ...] = ()
-    """Names of the settings that it reads and no other feature does."""
     catalogue: tuple[Callable[[Node], Mapping[str, Any]], ...] = ()
     """What it says at `/catalogue`, which other nodes read."""
-    terminal_only: tuple[str, ...] = ()
-    """Commands written by hand: more than one operation each."""
