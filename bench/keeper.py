@@ -25,10 +25,12 @@ from node_world import World  # noqa: E402
 
 from freehold.chain.errors import ContractReverted  # noqa: E402
 from freehold.core.ids import hash_bytes  # noqa: E402
+from freehold.features.payments import kept  # noqa: E402
 from freehold.features.payments.rules.payment import signature_bytes  # noqa: E402
 from freehold.features.payments.settling import settle  # noqa: E402
 from freehold.kernel.keeping import costs, purse, subjects  # noqa: E402
 from freehold.kernel.node import Node  # noqa: E402
+from freehold.kernel.store import Transaction  # noqa: E402
 
 PASSES, EVERY_SECONDS = 96, 900
 
@@ -36,9 +38,8 @@ PASSES, EVERY_SECONDS = 96, 900
 def naive(node: Node) -> int:
     """One pass over every channel as it was done before there was a keeper; the gas it burned."""
     burned = 0
-    for name in node.store.states("unsettled:"):
-        channel = name.removeprefix("unsettled:")
-        voucher = node.store.state(f"voucher:{channel}")
+    for voucher in kept.unsettled(node):
+        channel = voucher["channel"]
         signature = signature_bytes(voucher["signature"])
         try:
             node.chain.send(
@@ -47,6 +48,11 @@ def naive(node: Node) -> int:
         except ContractReverted as error:
             burned += error.gas_used
     return burned
+
+
+def mark(tx: Transaction, channel: str, *, settled: bool) -> None:
+    """Have a channel's voucher wait to be settled, or not."""
+    tx.connection.execute("UPDATE vouchers SET settled = ? WHERE channel = ?", (settled, channel))
 
 
 def main() -> int:
@@ -84,7 +90,7 @@ def measure(world: World, hostile: int, honest: int) -> int:
     alone = latency(node, shop, good, 1, clear=[one.channel for one in bad])
     for one in bad:
         with node.store.transaction() as tx:
-            tx.set(f"unsettled:{one.channel}", value=True)
+            mark(tx, one.channel, settled=False)
     beside = latency(node, shop, good, 2)
     start = time.time()
     clock = [0]
@@ -107,7 +113,7 @@ def latency(node: Node, shop: Shop, hands: list[Hand], calls: int, clear: list[s
     """Seconds from one voucher for each to all of them on the chain."""
     for channel in clear or []:
         with node.store.transaction() as tx:
-            tx.delete(f"unsettled:{channel}")
+            mark(tx, channel, settled=True)
     for i, hand in enumerate(hands):
         answer = shop.post(shop.body(1, 10 * calls + i), hand.voucher(calls * PRICE))
         if answer.status_code != 200:

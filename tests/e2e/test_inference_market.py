@@ -12,6 +12,7 @@ from freehold.features.data import catalogue
 from freehold.features.earnings import earning
 from freehold.features.gateway import serving
 from freehold.features.gateway.rules.answer import output_hash, request_body
+from freehold.features.payments import kept as channels_kept
 from freehold.features.payments.rules.errors import InvalidRequest
 
 
@@ -136,7 +137,7 @@ def test_settling_and_claiming_move_every_unit_once(shop: Shop) -> None:
     row = next(item for item in earning.overview(builder)["models"] if item["asset"] == shop.model.id)
     assert row["own"]
     assert row["revenue_units"] + row["unsettled_units"] == promised
-    channels = len(builder.store.states("unsettled:"))
+    channels = len(channels_kept.unsettled(builder))
     done = serving.settle(builder)
     assert (len(done["settled"]), done["failed"]) == (channels, [])
     assert shop.pool_units() == (promised, 0)

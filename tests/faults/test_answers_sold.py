@@ -47,14 +47,14 @@ def test_an_offer_without_the_new_words_is_the_old_document(by_call: Shop) -> No
 
 
 def test_each_row_costs_and_both_sides_sign_how_many(by_row: Shop, payer: Party) -> None:
-    before = by_row.builder.node.store.states("voucher:")
+    before = by_row.builder.node.store.rows("SELECT * FROM vouchers ORDER BY channel")
     answer = payer.buyer.predict(by_row.model.id, by_row.rows(3))
     receipt = parse_envelope(answer["receipt"]).document
     assert receipt.evidence["rows"] == 3
     assert {line.delta_units for line in receipt.money} == {3 * PRICE, -3 * PRICE}
     assert receipt.evidence["cumulative_units"] == 3 * PRICE
     assert by_row.builder.node.store.uses(receipt.grant) == (1, 3 * PRICE)
-    assert len(by_row.builder.node.store.states("voucher:")) == len(before) + 1
+    assert len(by_row.builder.node.store.rows("SELECT * FROM vouchers ORDER BY channel")) == len(before) + 1
     assert all(one["probability_ppm"] % 100_000 == 0 for one in answer["outputs"])
     require_sound(by_row.builder.node)
 
@@ -109,11 +109,13 @@ def test_one_buyer_gets_its_ration_and_no_more(by_call: Shop, world: World, rati
         greedy, other = shop.buyer("greedy"), shop.buyer("modest")
         for i in range(2):
             greedy.buyer.predict(shop.model.id, shop.rows(3, 10 * i))
-        before = shop.builder.node.store.states("voucher:")
+        before = shop.builder.node.store.rows("SELECT * FROM vouchers ORDER BY channel")
         with pytest.raises(NotAllowed) as refused:
             greedy.buyer.predict(shop.model.id, shop.rows(3, 30))
         assert refused.value.fields["peer_code"] == RationSpent.code
-        assert shop.builder.node.store.states("voucher:") == before, "nothing was charged"
+        assert shop.builder.node.store.rows("SELECT * FROM vouchers ORDER BY channel") == before, (
+            "nothing was charged"
+        )
         # neither another channel and grant, nor a transfer, nor a new process helps the same account
         hand = Hand.open(shop, greedy)
         with pytest.raises(RationSpent):

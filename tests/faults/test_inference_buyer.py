@@ -17,6 +17,7 @@ from freehold.core.errors import PaymentRequired, Unavailable
 from freehold.core.signing import Envelope, parse_envelope, seal
 from freehold.features.gateway import buying, serving
 from freehold.features.gateway.buying import Buyer, WrongAnswer
+from freehold.features.payments import kept, spending
 from freehold.features.payments.rules.payment import read_header
 from freehold.features.payments.settling import accepted_voucher
 from freehold.kernel.ceiling import SpendingRefused
@@ -184,10 +185,8 @@ def test_a_buyer_restored_from_an_old_copy_finds_its_place_by_its_own_signature(
 
 
 def forget(party: Party, cumulative: int) -> None:
-    (name,) = party.node.store.states("spending:")
-    record = party.node.store.state(name)
-    with party.node.store.transaction() as tx:
-        tx.set(name, {**record, "cumulative_units": cumulative})
+    (record,) = kept.channels(party.node)
+    spending.keep(party.node, {**record, "cumulative_units": cumulative})
 
 
 def test_a_gateway_cannot_talk_a_buyer_into_a_larger_sum(shop: EdgedShop, party: Party) -> None:

@@ -34,7 +34,7 @@ def relist(shop: Shop) -> Asset:
 
 
 def spent(buyer: Party) -> tuple[int, int]:
-    return buyer.node.balance_units(), len(buyer.node.store.states("spending:"))
+    return buyer.node.balance_units(), len(buyer.channels())
 
 
 def test_a_model_without_lineage_is_not_paid_for_unless_the_buyer_says_so(shop: Shop) -> None:

@@ -23,7 +23,7 @@ def ledger(shop: Shop) -> tuple:
     with node.store.reading() as connection:
         uses = connection.execute("SELECT SUM(uses), SUM(spent_units) FROM uses").fetchone()
     with node.store.log() as log:
-        return uses, log.size(), node.store.states("voucher:"), shop.pool_units()
+        return uses, log.size(), node.store.rows("SELECT * FROM vouchers ORDER BY channel"), shop.pool_units()
 
 
 def sign(shop: Shop, payer, content: dict) -> str:

@@ -24,8 +24,9 @@ from freehold.features.earnings import earning
 from freehold.features.gateway import serving
 from freehold.features.grants import granting
 from freehold.features.grants.granting import obtain
-from freehold.features.payments import settling
+from freehold.features.payments import kept, settling
 from freehold.features.payments.rules.payment import Voucher, to_header
+from freehold.features.payments.settling import accepted_voucher
 from freehold.features.payments.spending import channel_id
 from freehold.kernel import status
 
@@ -70,7 +71,7 @@ def _ledger(shop: Shop) -> tuple:
     with node.store.reading() as connection:
         uses = connection.execute("SELECT sum(uses), sum(spent_units) FROM uses").fetchone()
     with node.store.log() as log:
-        return uses, log.size(), node.store.states("voucher:")
+        return uses, log.size(), node.store.rows("SELECT * FROM vouchers ORDER BY channel")
 
 
 def test_unpaid_is_told_what_to_pay(shop: Shop) -> None:
@@ -396,7 +397,7 @@ def test_a_channel_that_ended_is_reported_once_and_not_tried_for_ever(shop: Shop
     assert [(row["channel"], row["code"]) for row in first["failed"]] == [(channel, "channel.ended")]
     assert serving.settle(node)["failed"] == []
     # receipts say that it was promised, so its seller has to find it where its money is
-    (lost,) = [row for row in settling.lost(node) if row["channel"] == channel]
+    (lost,) = [row for row in kept.lost(node) if row["channel"] == channel]
     assert (lost["model"], lost["units"]) == (shop.model.id, PRICE)
     assert channel not in [row["channel"] for row in settling.waiting(node)]
     assert earning.overview(node)["lost_units"] >= PRICE
@@ -464,9 +465,14 @@ def test_a_gateway_that_forgot_its_vouchers_asks_for_nothing_twice(shop: Shop, h
     node, channel = shop.builder.node, "0x" + hand.channel.hex()
     serving.settle(node)
     with node.store.transaction() as tx:
-        tx.delete(f"voucher:{channel}")
+        tx.connection.execute("DELETE FROM vouchers WHERE channel = ?", (channel,))
     assert refused(shop, hand.voucher(5 * PRICE), shop.body(1, 5)) == (402, "payment.stale")
     assert shop.post(shop.body(1, 5), hand.voucher(3 * PRICE)).status_code == 200
+
+
+def resign(node: Any, channel: str, signature: str) -> None:
+    with node.store.transaction() as tx:
+        tx.connection.execute("UPDATE vouchers SET signature = ? WHERE channel = ?", (signature, channel))
 
 
 def test_settling_survives_a_channel_that_cannot_be_settled(shop: Shop, hand: Hand, payer: Party) -> None:
@@ -474,19 +480,16 @@ def test_settling_survives_a_channel_that_cannot_be_settled(shop: Shop, hand: Ha
     assert shop.post(shop.body(), hand.voucher(PRICE)).status_code == 200
     broken = Hand.open(shop, payer)
     assert shop.post(shop.body(), broken.voucher(PRICE)).status_code == 200
-    name = "voucher:0x" + broken.channel.hex()
-    kept = node.store.state(name)
-    with node.store.transaction() as tx:
-        tx.set(name, {**kept, "signature": "0x" + "00" * 65})
+    name = "0x" + broken.channel.hex()
+    signature = str(accepted_voucher(node, name)["signature"])
+    resign(node, name, "0x" + "00" * 65)
     before = shop.pool_units()[0]
     done = serving.settle(node)
     assert [row["channel"] for row in done["failed"]] == ["0x" + broken.channel.hex()]
     assert shop.pool_units()[0] == before + done["units"] >= before + PRICE
-    with node.store.transaction() as tx:
-        tx.set(name, kept)
+    resign(node, name, signature)
     # anybody may settle; the gateway then has nothing left to do and says so
-    signature = bytes.fromhex(kept["signature"][2:])
-    hand.party.node.send("Channels", "settle", broken.channel, PRICE, signature)
+    hand.party.node.send("Channels", "settle", broken.channel, PRICE, bytes.fromhex(signature[2:]))
     assert serving.settle(node) == {"settled": [], "failed": [], "units": 0, "gas": 0}
 
 

@@ -23,7 +23,7 @@ from freehold.core.errors import FreeholdError
 from freehold.features.gateway import serving
 from freehold.features.gateway.rationing import Ration
 from freehold.features.payments import feature as upkeep
-from freehold.features.payments import settling, wire
+from freehold.features.payments import kept, settling, wire
 from freehold.features.payments.rules.payment import read_header, signature_bytes, to_header
 from freehold.features.payments.settling import ACT, settle
 from freehold.kernel import logbook, status
@@ -74,8 +74,9 @@ def node(shop: Shop, clock: Clock) -> Iterator[Node]:
 def _forget_all(node: Node) -> None:
     with node.store.transaction() as tx:
         tx.delete(purse.STATE)
-        for name in (*node.store.states(subjects.PREFIX), *node.store.states("unsettled:")):
+        for name in node.store.states(subjects.PREFIX):
             tx.delete(name)
+        tx.connection.execute("UPDATE vouchers SET settled = ?", (True,))
 
 
 def nonce(node: Node) -> int:
@@ -256,7 +257,7 @@ def rate(node: Node, times: float) -> int:
 def owe(node: Node, shop: Shop, hand: Hand, units: int) -> None:
     """A voucher that was accepted, of as much as many calls cost."""
     with node.store.transaction() as tx:
-        settling.keep_voucher(tx, read_header(hand.voucher(units)), shop.model.id)
+        kept.keep_voucher(tx, read_header(hand.voucher(units)), shop.model.id)
 
 
 def close(hand: Hand) -> None:

@@ -22,6 +22,7 @@ from freehold.features.earnings import earning
 from freehold.features.grants import granting
 from freehold.features.grants.issuing import parse_terms
 from freehold.features.models import releasing
+from freehold.features.payments import kept
 from freehold.features.payments.rules.payment import to_header
 from freehold.features.payments.settling import settle
 from freehold.kernel import logbook
@@ -79,9 +80,9 @@ def test_a_voucher_that_comes_while_its_channel_is_settled(shop: Shop, payer: Pa
     with held(shop.world, node, lambda slow: settle(slow, by_itself=True)) as got:
         assert shop.post(shop.body(1, 1), hand.voucher(2 * PRICE)).status_code == 200
     assert got[0]["units"] == PRICE
-    assert "0x" + hand.channel.hex() in {name[10:] for name in node.store.states("unsettled:")}
+    assert "0x" + hand.channel.hex() in {one["channel"] for one in kept.unsettled(node)}
     assert settle(node, by_itself=True)["units"] == PRICE
-    assert not node.store.states("unsettled:")
+    assert not kept.unsettled(node)
     assert node.chain.read("Channels", "channelOf", hand.channel)[3] == 2 * PRICE
 
 

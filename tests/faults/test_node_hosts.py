@@ -143,10 +143,10 @@ def test_requests_dated_ahead_are_remembered_on_disk_and_are_bounded_there(world
     node.services.nonces = nonces.Nonces(node.node.now())
     assert peer_calls.send(node, "/peer/hello", *ahead[0]).json()["code"] == "peer.replayed"
     assert peer_calls.send(node, "/peer/hello", *ahead[3]).status_code == 200
-    assert node.node.store._rows("SELECT count(*) FROM nonces")[0][0] == 4
+    assert node.node.store.rows("SELECT count(*) FROM nonces")[0][0] == 4
     # once they are too old to count again, they make room
     assert not node.node.store.seen_nonce("later", node.node.now() + 999, node.node.now() + 500)
-    assert node.node.store._rows("SELECT count(*) FROM nonces")[0][0] == 1
+    assert node.node.store.rows("SELECT count(*) FROM nonces")[0][0] == 1
 
 
 def test_a_request_counts_once_also_if_its_sender_becomes_a_partner_meanwhile(world, caller):

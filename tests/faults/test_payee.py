@@ -7,7 +7,7 @@ from node_world import Party, World
 
 from freehold.core.ids import keyed_id
 from freehold.core.money import BPS
-from freehold.features.payments import spending
+from freehold.features.payments import kept, spending
 from freehold.features.payments.chain_facts import read_channel
 from freehold.features.payments.rules.payee import Payee, PayeeKind, PayeeNotPaid
 from freehold.kernel.ceiling import Act
@@ -55,4 +55,4 @@ def test_another_kind_of_payee_is_refused_by_its_name(party: Party, kind: PayeeK
             asked()
         assert "Nothing was paid" in refused.value.hint
     assert node.balance_units() == before
-    assert node.store.state(f"spending_on:{payee.thing}") is None
+    assert kept.channel_for(node, payee.thing) is None

@@ -18,6 +18,7 @@ from freehold.features.gateway import buying, rationing, serving
 from freehold.features.gateway.buying import Buyer
 from freehold.features.gateway.rationing import Ration
 from freehold.features.grants import granting
+from freehold.features.payments import kept
 from freehold.features.training import training
 from freehold.kernel import ceiling, pending
 from freehold.kernel.ceiling import DAY_SECONDS, Act, Payment, PriceChanged, SpendingRefused, SpendingUnset
@@ -333,12 +334,11 @@ def test_a_channel_of_before_is_counted_call_by_call(shop: Shop) -> None:
     party = shop.buyer("older")
     buyer: Buyer = party.buyer
     buyer.predict(shop.model.id, shop.rows())
-    (name,) = party.node.store.states("spending:")
+    (record,) = kept.channels(party.node)
+    # as an earlier version kept it
+    del record["counted"]
     with party.node.store.transaction() as tx:
-        # as an earlier version kept it
-        record = party.node.store.state(name)
-        del record["counted"]
-        tx.set(name, record)
+        kept.keep_channel(tx, record)
         tx.connection.execute("DELETE FROM payments")
     limited(party, day=2 * PRICE)
     for i in range(1, 3):

@@ -35,8 +35,7 @@ COUNTED = {
     "calls of the ration": "SELECT coalesce(sum(calls), 0) FROM served",
     "answers that take room": "SELECT count(*) FROM sold",
     "things kept for later": "SELECT count(*) FROM state WHERE name LIKE 'transfer:%' OR name LIKE 'given:%'",
-    "accepted units": "SELECT coalesce(sum(json_extract(CAST(value AS TEXT), '$.cumulative_units')), 0)"
-    " FROM state WHERE name LIKE 'voucher:%'",
+    "accepted units": "SELECT coalesce(sum(cumulative_units), 0) FROM vouchers",
     "sheets of paper": "SELECT coalesce(max(CAST(CAST(value AS TEXT) AS INTEGER)), 0) FROM state WHERE name = 'paper'",
 }
 

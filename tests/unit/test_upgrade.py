@@ -11,11 +11,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from freehold.core.connection import Connection
+from freehold.features.payments import kept as payments
 from freehold.kernel.databases import copying, migrations, opening, upgrading
 from freehold.kernel.databases.errors import StorageFailed
 from freehold.kernel.store import Store
@@ -127,6 +129,36 @@ def test_nothing_is_lost(upgraded: tuple[Store, Path], tmp_path: Path) -> None:
             assert sorted(connection.execute(query).fetchall(), key=repr) == sorted(
                 plain.execute(query).fetchall(), key=repr
             )
+
+
+MOVED = ("spending", "spending_on", "voucher", "unsettled", "lost")
+"""Beginnings of the names under which was kept what stands in tables now."""
+
+
+def test_what_was_kept_under_names_stands_in_tables(upgraded: tuple[Store, Path], tmp_path: Path) -> None:
+    store, _ = upgraded
+    old = tmp_path / "as-it-was.sqlite"
+    old.write_bytes(gzip.decompress((DATA / "release-before.sqlite.gz").read_bytes()))
+    with closing(opening.read_file(old)) as plain:
+        was = {name: json.loads(value) for name, value in plain.execute("SELECT name, value FROM state")}
+    assert [name for name in store.states("") if name.partition(":")[0] in MOVED] == []
+    node: Any = SimpleNamespace(store=store)
+    for name, record in was.items():
+        match name.split(":"):
+            case ["spending", channel]:
+                assert payments.channel(node, channel) == record
+                assert payments.find_channel(node, channel[:10]) == record
+                assert payments.promised_units(node) == record["cumulative_units"]
+            case ["spending_on", model]:
+                assert payments.channel_for(node, model) == was[f"spending:{record}"]
+            case ["voucher", channel]:
+                assert payments.voucher(node, channel) == {"channel": channel, **record}
+            case ["unsettled", channel]:
+                model = was[f"voucher:{channel}"]["model"]
+                found = [payments.voucher(node, channel)]
+                assert payments.unsettled(node) == payments.unsettled(node, model) == found
+                assert payments.find_unsettled(node, channel[2:10]) == found[0]
+                assert payments.unsettled(node, channel) == []
 
 
 def test_a_copy_is_kept_first_that_the_release_before_opens(

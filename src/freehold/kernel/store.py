@@ -175,7 +175,8 @@ class Store:
         with self._lock, self._database.transaction() as connection:
             yield Transaction(connection, self.before_append)
 
-    def _rows(self, query: str, *values: Any) -> list[Any]:
+    def rows(self, query: str, *values: Any) -> list[Any]:
+        """What a query finds, for features that keep tables of their own here."""
         with self._lock:
             return self._database.connection.execute(query, values).fetchall()
 
@@ -185,7 +186,7 @@ class Store:
         Raises:
             NotFound: it is not here.
         """
-        rows = self._rows("SELECT envelope FROM documents WHERE id = ?", document_id)
+        rows = self.rows("SELECT envelope FROM documents WHERE id = ?", document_id)
         if not rows:
             raise NotFound(
                 f"no document {document_id[:80]}", hint="List what is here, or ask the node that made it."
@@ -194,11 +195,11 @@ class Store:
 
     def has(self, document_id: str) -> bool:
         """Whether a document is here."""
-        return bool(self._rows("SELECT 1 FROM documents WHERE id = ?", document_id))
+        return bool(self.rows("SELECT 1 FROM documents WHERE id = ?", document_id))
 
     def position(self, document_id: str) -> int | None:
         """Where this party's log holds the document."""
-        rows = self._rows("SELECT position FROM documents WHERE id = ?", document_id)
+        rows = self.rows("SELECT position FROM documents WHERE id = ?", document_id)
         return rows[0][0] if rows else None
 
     def find(
@@ -212,7 +213,7 @@ class Store:
         wanted = {"type": type_, "kind": kind, "about": about}
         given = {name: value for name, value in wanted.items() if value}
         where = " AND ".join(f"{name} = ?" for name in given) + (" AND public" if public else "")
-        rows = self._rows(
+        rows = self.rows(
             f"SELECT envelope FROM documents WHERE {where} ORDER BY rowid LIMIT ?",  # noqa: S608 - fixed names
             *given.values(),
             MOST_FOUND + 1 if limit is None else limit,
@@ -225,12 +226,12 @@ class Store:
 
     def count(self, type_: str, *, about: str) -> int:
         """How many documents of a type are about a subject."""
-        rows = self._rows("SELECT count(*) FROM documents WHERE about = ? AND type = ?", about, type_)
+        rows = self.rows("SELECT count(*) FROM documents WHERE about = ? AND type = ?", about, type_)
         return int(rows[0][0])
 
     def counted(self, type_: str, kind: str = "") -> int:
         """How many documents of a type, where given of a kind, are here."""
-        rows = self._rows(
+        rows = self.rows(
             "SELECT coalesce(sum(documents), 0) FROM counts WHERE type = ? AND (kind = ? OR ? = '')",
             type_,
             kind,
@@ -242,7 +243,7 @@ class Store:
         """The full id of a shortened one, where given of a kind."""
         text = f"0x{prefix.lower().removeprefix('0x')[:64]}"
         # as a range, which the index of ids answers; no digit comes after f
-        rows = self._rows(
+        rows = self.rows(
             "SELECT id, type, kind FROM documents WHERE id >= ? AND id < ? ORDER BY id LIMIT 1000",
             text,
             f"{text}g",
@@ -252,23 +253,23 @@ class Store:
 
     def party(self, account: str) -> tuple[str, str] | None:
         """(id of the party document, name) of an account; None where nobody introduced it."""
-        rows = self._rows("SELECT id, name FROM parties WHERE account = ?", account)
+        rows = self.rows("SELECT id, name FROM parties WHERE account = ?", account)
         return (str(rows[0][0]), str(rows[0][1])) if rows else None
 
     def parties(self) -> list[tuple[str, str]]:
         """(account, name) of every party that was introduced."""
         return [
             (str(row[0]), str(row[1]))
-            for row in self._rows("SELECT account, name FROM parties ORDER BY account")
+            for row in self.rows("SELECT account, name FROM parties ORDER BY account")
         ]
 
     def is_public(self, document_id: str) -> bool:
         """Whether anyone may read the document here."""
-        return bool(self._rows("SELECT 1 FROM documents WHERE id = ? AND public", document_id))
+        return bool(self.rows("SELECT 1 FROM documents WHERE id = ? AND public", document_id))
 
     def unsigned_receipts(self, holder: str, grant_id: str = "") -> list[Receipt]:
         """Receipts that lack the holder's signature, of one grant where it is given."""
-        found = self._rows(
+        found = self.rows(
             "SELECT envelope FROM documents WHERE type = 'receipt' AND NOT complete AND (about = ? OR ? = '')"
             " ORDER BY rowid",
             grant_id,
@@ -279,23 +280,23 @@ class Store:
 
     def uses(self, grant_id: str) -> tuple[int, int]:
         """(uses, spent units) of a grant so far."""
-        rows = self._rows("SELECT uses, spent_units FROM uses WHERE grant_id = ?", grant_id)
+        rows = self.rows("SELECT uses, spent_units FROM uses WHERE grant_id = ?", grant_id)
         return (rows[0][0], rows[0][1]) if rows else (0, 0)
 
     def answered(self, key: str) -> tuple[str, bytes] | None:
         """(request hash, answer) given under a key before."""
-        rows = self._rows("SELECT request, answer FROM answers WHERE key = ?", key)
+        rows = self.rows("SELECT request, answer FROM answers WHERE key = ?", key)
         return (rows[0][0], rows[0][1]) if rows else None
 
     def state(self, name: str, default: Any = None) -> Any:
         """The JSON value kept under a name."""
-        rows = self._rows("SELECT value FROM state WHERE name = ?", name)
+        rows = self.rows("SELECT value FROM state WHERE name = ?", name)
         return json.loads(rows[0][0]) if rows else default
 
     def states(self, prefix: str) -> dict[str, Any]:
         """All values whose name starts with `prefix`."""
         # the names stand together in the key's index
-        rows = self._rows(
+        rows = self.rows(
             "SELECT name, value FROM state WHERE name >= ? AND name < ? ORDER BY name", prefix, end_of(prefix)
         )
         return {name: json.loads(value) for name, value in rows}

@@ -15,7 +15,8 @@ from freehold.core.errors import NotFound
 from freehold.core.money import BPS
 from freehold.features.models.releasing import pool_of, shares_of
 from freehold.features.models.rules.split import SplitTree
-from freehold.features.payments.settling import held_units, lost
+from freehold.features.payments.kept import lost
+from freehold.features.payments.settling import held_units
 from freehold.kernel import listed
 from freehold.kernel.node import Node
 from freehold.kernel.rights.standing import is_purchased

@@ -41,10 +41,10 @@ from freehold.features.grants.granting import obtain
 from freehold.features.models.releasing import pool_of
 from freehold.features.payments import spending
 from freehold.features.payments.chain_facts import read_channel
+from freehold.features.payments.kept import Record, keep_channel
 from freehold.features.payments.rules.errors import GrantUnknown
 from freehold.features.payments.rules.payee import Payee
 from freehold.features.payments.rules.payment import HEADER, signature_bytes, to_header
-from freehold.features.payments.spending import Record
 from freehold.kernel import ceiling, countersigning
 from freehold.kernel.ceiling import Act, Payment
 from freehold.kernel.countersigning import Countersigner
@@ -214,7 +214,7 @@ class Buyer:
             shown = spending.quote(self._node, _payee(asset), units, act, deposit_calls)
             ceiling.require_limit(self._node, act, leaving, **shown)
 
-    def finish(self, record: spending.Record) -> None:
+    def finish(self, record: Record) -> None:
         """A channel is about to close: its last question may be paid, so its receipt is wanted; nobody is waited for."""
         if record["pending"]:
             with contextlib.suppress(Unavailable, WrongAnswer):
@@ -339,7 +339,7 @@ class Buyer:
         signed = countersigning.countersigned(self._node, envelope)
         with self._node.store.transaction() as tx:
             tx.put(signed)
-            tx.set(f"spending:{record['channel']}", paid)
+            keep_channel(tx, paid)
             if grant.issuer != self._node.account:
                 # of an own model, this store is where the gateway keeps the receipt too
                 self._countersigner.add(tx, signed)

@@ -27,6 +27,7 @@ from freehold.features.gateway.served import (
 )
 from freehold.features.gateway.transfers import Transfers
 from freehold.features.payments.chain_facts import MAX_REMEMBERED, ChainFacts
+from freehold.features.payments.kept import keep_voucher
 from freehold.features.payments.rules.channel import due, require_next, require_open
 from freehold.features.payments.rules.errors import (
     GrantUnknown,
@@ -37,7 +38,7 @@ from freehold.features.payments.rules.errors import (
     Unpaid,
 )
 from freehold.features.payments.rules.payment import Voucher, read_header
-from freehold.features.payments.settling import accepted_voucher, keep_voucher, settle
+from freehold.features.payments.settling import accepted_voucher, settle
 from freehold.kernel.node import Node
 from freehold.kernel.rights.check import use_price
 from freehold.kernel.rights.standing import standing

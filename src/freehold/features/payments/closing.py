@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from freehold.features.payments import spending
+from freehold.features.payments import kept, spending
 from freehold.kernel.host import Host
 from freehold.kernel.registry import everything
 
@@ -15,7 +15,7 @@ class ChannelClosing:
     """A channel of this node is about to close."""
 
     host: Host
-    record: spending.Record
+    record: kept.Record
 
 
 def close(host: Host, channel: str) -> dict[str, Any]:
@@ -25,9 +25,9 @@ def close(host: Host, channel: str) -> dict[str, Any]:
         NotFound, Ambiguous.
     """
     node = host.node
-    known = spending.find(node, channel)
+    known = kept.find_channel(node, channel)
     with node.exclusive(spending.lock_of(known)):
-        everything().tell(node, ChannelClosing(host, spending.find(node, known["channel"])))
-        closed = spending.close(node, spending.find(node, known["channel"]))
+        everything().tell(node, ChannelClosing(host, kept.find_channel(node, known["channel"])))
+        closed = spending.close(node, kept.find_channel(node, known["channel"]))
     host.countersigner.flush(known["provider"])
     return closed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from freehold.features.payments import pages, settling, spending, wire
+from freehold.features.payments import kept, pages, settling, spending, wire
 from freehold.features.payments.closing import close
 from freehold.features.payments.once import ONCE
 from freehold.kernel import chain_identity
@@ -42,7 +42,7 @@ def _channels(host: Host, _: Nothing) -> dict[str, Any]:
     return {
         "channels": spending.overview(node),
         "unsettled": settling.waiting(node),
-        "lost": settling.lost(node),
+        "lost": kept.lost(node),
         "gas": purse.day(node).to_json(),
     }
 
@@ -64,9 +64,9 @@ FEATURE = Feature(
             "freehold_money_out_units_total",
             "counter",
             "What this node has promised by vouchers as buyer, in the token's smallest units.",
-            lambda host: {(): spending.promised_units(host.node)},
+            lambda host: {(): kept.promised_units(host.node)},
         ),
     ),
     recurring=(_recurring,),
-    facts=(lambda host: {"lost_units": sum(row["units"] for row in settling.lost(host.node))},),
+    facts=(lambda host: {"lost_units": sum(row["units"] for row in kept.lost(host.node))},),
 )

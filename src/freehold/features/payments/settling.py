@@ -8,18 +8,18 @@ from typing import Any
 
 from freehold.chain.errors import TransactionPending
 from freehold.core.errors import Conflict, FreeholdError, InvalidSignature, Unavailable
-from freehold.core.ids import hash_bytes, resolve
+from freehold.core.ids import hash_bytes
 from freehold.core.signing import recover
 from freehold.core.typed_data import CHANNELS_DOMAIN, Domain, voucher_digest
+from freehold.features.payments import kept
 from freehold.features.payments.chain_facts import read_channel, read_channels
 from freehold.features.payments.rules.channel import ChannelState
-from freehold.features.payments.rules.payment import Voucher, signature_bytes
+from freehold.features.payments.rules.payment import signature_bytes
 from freehold.kernel.keeping import keeper, subjects
 from freehold.kernel.keeping.keeper import Errand
 from freehold.kernel.keeping.purse import GasDaySpent
 from freehold.kernel.keeping.subjects import Subject
 from freehold.kernel.node import Node
-from freehold.kernel.store import Transaction
 
 ACT = "Channels.settle"
 ENDED_AT = 2**64 - 1
@@ -36,22 +36,10 @@ class ChannelEnded(Conflict):
 
 def accepted_voucher(node: Node, channel: str) -> dict[str, Any]:
     """The newest accepted voucher of a channel: `cumulative_units` and, if there is one, `signature`."""
-    known = node.store.state(f"voucher:{channel}")
+    known = kept.voucher(node, channel)
     if known is None:
         return {"cumulative_units": 0, "signature": None}
     return {"cumulative_units": known["cumulative_units"], "signature": known["signature"]}
-
-
-def keep_voucher(tx: Transaction, voucher: Voucher, model: str) -> None:
-    """Make a voucher the newest of its channel, to be settled."""
-    value = {
-        "cumulative_units": voucher.cumulative_units,
-        "signature": voucher.signature,
-        "grant": voucher.grant,
-        "model": model,
-    }
-    tx.set(f"voucher:{voucher.channel}", value)
-    tx.set(f"unsettled:{voucher.channel}", value=True)
 
 
 def settle(node: Node, *, by_itself: bool = False) -> dict[str, Any]:
@@ -123,11 +111,10 @@ def _due(node: Node, *, by_itself: bool) -> list[_Due]:
     now = node.now()
     records = subjects.every(node, ACT)
     looked_at = []
-    for name in node.store.states("unsettled:"):
-        channel = name.removeprefix("unsettled:")
-        voucher, known = node.store.state(f"voucher:{channel}"), records.get(channel)
-        if known is None or not by_itself or known.is_due(now, int(voucher["cumulative_units"])):
-            looked_at.append((channel, voucher, known))
+    for voucher in kept.unsettled(node):
+        known = records.get(voucher["channel"])
+        if known is None or not by_itself or known.is_due(now, voucher["cumulative_units"]):
+            looked_at.append((voucher["channel"], voucher, known))
     states = read_channels(node, [channel for channel, _, _ in looked_at])
     due = [_Due(*one, state) for one, state in zip(looked_at, states, strict=True)]
     return sorted(due, key=lambda one: one.order)
@@ -138,7 +125,8 @@ def _settle_one(node: Node, one: _Due, fee_wei: int, *, by_itself: bool) -> dict
     before = one.state
     paid = gas = 0
     if before.closes_at == ENDED_AT and cumulative > before.settled_units:
-        _mark_lost(node, one)
+        with node.store.transaction() as tx:
+            kept.lose(tx, channel, one.units, node.now())
         subjects.clear(node, ACT, channel)
         raise ChannelEnded(
             f"the payer withdrew; {cumulative - before.settled_units} units were not settled in time",
@@ -162,7 +150,8 @@ def _settle_one(node: Node, one: _Due, fee_wei: int, *, by_itself: bool) -> dict
         gas = keeper.send(node, errand, fee_wei)
         # 0 where somebody else settled it first: anybody may
         paid = one.units if gas else 0
-    _mark_settled(node, channel, cumulative)
+    with node.store.transaction() as tx:
+        kept.settled(tx, channel, cumulative)
     return {"units": paid, "gas": gas}
 
 
@@ -180,14 +169,13 @@ def waiting(node: Node) -> list[dict[str, Any]]:
     """Every channel with accepted vouchers that are not settled, and why not."""
     records = subjects.every(node, ACT)
     rows = []
-    for name in node.store.states("unsettled:"):
-        channel = name.removeprefix("unsettled:")
-        known, voucher = records.get(channel), node.store.state(f"voucher:{channel}")
+    for voucher in kept.unsettled(node):
+        known = records.get(voucher["channel"])
         rows.append(
             {
-                "channel": channel,
+                "channel": voucher["channel"],
                 "model": voucher["model"],
-                "promised_units": int(voucher["cumulative_units"]),
+                "promised_units": voucher["cumulative_units"],
                 "state": "due" if known is None else known.state,
                 "code": known.code if known else "",
                 "title": known.title if known else "",
@@ -203,43 +191,17 @@ def retry(node: Node, prefix: str) -> dict[str, Any]:
     Raises:
         NotFound, Ambiguous: no such channel has anything to settle here.
     """
-    names = [name.removeprefix("unsettled:") for name in node.store.states("unsettled:")]
-    channel = resolve(prefix, names, "channel")
+    voucher = kept.find_unsettled(node, prefix)
+    channel = voucher["channel"]
     subjects.release(node, ACT, channel)
-    voucher = node.store.state(f"voucher:{channel}")
     one = _Due(channel, voucher, None, read_channel(node, channel))
     done = _settle_one(node, one, 0, by_itself=False)
     return {"channel": channel, **done}
 
 
-def lost(node: Node) -> list[dict[str, Any]]:
-    """Channels whose payer withdrew before all that it had promised was settled, the newest first."""
-    rows = [
-        {"channel": name.removeprefix("lost:"), **kept} for name, kept in node.store.states("lost:").items()
-    ]
-    return sorted(rows, key=lambda row: (-row["at"], row["channel"]))
-
-
-def _mark_lost(node: Node, one: _Due) -> None:
-    """What a voucher promised and its channel no longer holds: kept, for it is in receipts and in no pool."""
-    with node.store.transaction() as tx:
-        tx.set(f"lost:{one.channel}", {"model": one.voucher["model"], "units": one.units, "at": node.now()})
-        tx.delete(f"unsettled:{one.channel}")
-
-
-def _mark_settled(node: Node, channel: str, cumulative_units: int) -> None:
-    """Nothing is left to settle, unless a newer voucher came in meanwhile."""
-    with node.store.transaction() as tx:
-        if node.store.state(f"voucher:{channel}")["cumulative_units"] == cumulative_units:
-            tx.delete(f"unsettled:{channel}")
-
-
 def held_units(node: Node, model: str) -> int:
     """What accepted vouchers of a model have promised beyond what the chain has settled."""
-    held = 0
-    for name in node.store.states("unsettled:"):
-        channel = name.removeprefix("unsettled:")
-        voucher = node.store.state(f"voucher:{channel}")
-        if voucher["model"] == model:
-            held += max(0, int(voucher["cumulative_units"]) - read_channel(node, channel).settled_units)
-    return held
+    return sum(
+        max(0, voucher["cumulative_units"] - read_channel(node, voucher["channel"]).settled_units)
+        for voucher in kept.unsettled(node, model)
+    )

@@ -17,20 +17,19 @@ from eth_hash.auto import keccak
 from freehold.chain.errors import ContractReverted
 from freehold.core.documents import Asset
 from freehold.core.errors import InvalidInput, NotFound
-from freehold.core.ids import hash_bytes, resolve
+from freehold.core.ids import hash_bytes
 from freehold.core.signing import sign_digest
 from freehold.core.typed_data import CHANNELS_DOMAIN, Domain, receive_digest, voucher_digest
 from freehold.features.grants.granting import NotEnoughDollars
+from freehold.features.payments import kept
 from freehold.features.payments.chain_facts import read_channel
+from freehold.features.payments.kept import Record
 from freehold.features.payments.rules.payee import Payee
 from freehold.features.payments.rules.payment import Voucher, bound_nonce
 from freehold.features.payments.settling import ENDED_AT
 from freehold.kernel import ceiling
 from freehold.kernel.ceiling import Act, Payment
 from freehold.kernel.node import Node
-
-Record = dict[str, Any]
-"""channel, model, provider, pool, salt, amount_units, cumulative_units (paid for), top_up, pending, counted."""
 
 
 class OtherToken(InvalidInput):
@@ -47,7 +46,7 @@ def channel_id(payer: str, pool: bytes, salt: bytes) -> bytes:
 def keep(node: Node, record: Record) -> None:
     """Store a channel's record."""
     with node.store.transaction() as tx:
-        tx.set(f"spending:{record['channel']}", record)
+        kept.keep_channel(tx, record)
 
 
 def require_token(node: Node, asset: Asset) -> None:
@@ -71,8 +70,7 @@ def current(node: Node, payee: Payee) -> Record | None:
         PayeeNotPaid.
     """
     pool = "0x" + payee.pool.hex()
-    known = node.store.state(f"spending_on:{payee.thing}")
-    record: Record | None = node.store.state(f"spending:{known}") if known else None
+    record = kept.channel_for(node, payee.thing)
     return record if record is not None and record["pool"] == pool else None
 
 
@@ -151,8 +149,8 @@ def _planned(node: Node, payee: Payee, amount_units: int) -> Record:
         "counted": True,
     }
     with node.store.transaction() as tx:
-        tx.set(f"spending:{record['channel']}", record)
-        tx.set(f"spending_on:{payee.thing}", record["channel"])
+        kept.keep_channel(tx, record)
+        kept.use_channel(tx, record)
     return record
 
 
@@ -283,7 +281,7 @@ def channels_domain(node: Node) -> Domain:
 def overview(node: Node) -> list[dict[str, Any]]:
     """Every channel of this node as payer."""
     rows = []
-    for record in node.store.states("spending:").values():
+    for record in kept.channels(node):
         state = read_channel(node, record["channel"])
         ended = state.closes_at == ENDED_AT
         promised = max(int(record["cumulative_units"]), state.settled_units)
@@ -308,22 +306,6 @@ def lock_of(record: Record) -> str:
     return f"buying:{record['model']}"
 
 
-def promised_units(node: Node) -> int:
-    """What this node has promised by vouchers in all."""
-    return sum(int(record["cumulative_units"]) for record in node.store.states("spending:").values())
-
-
-def find(node: Node, prefix: str) -> Record:
-    """The record of a channel of this node, by its id or the beginning of it.
-
-    Raises:
-        NotFound, Ambiguous.
-    """
-    names = (name.removeprefix("spending:") for name in node.store.states("spending:"))
-    record: Record = node.store.state(f"spending:{resolve(prefix, names, 'channel')}")
-    return record
-
-
 def close(node: Node, record: Record) -> dict[str, Any]:
     """Ask to close a channel, or take the rest back once a day has passed. Safe to repeat.
 
@@ -332,8 +314,7 @@ def close(node: Node, record: Record) -> dict[str, Any]:
     """
     channel = str(record["channel"])
     with node.store.transaction() as tx:
-        if node.store.state(f"spending_on:{record['model']}") == channel:
-            tx.delete(f"spending_on:{record['model']}")
+        kept.leave_channel(tx, channel)
     state = read_channel(node, channel)
     if not state.exists:
         raise NotFound("that channel was never opened on this chain")
