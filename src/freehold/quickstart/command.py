@@ -13,11 +13,6 @@ from freehold.quickstart.shapes import Played
 PRINTS = {"quickstart": (Played,)}
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands of this file."""
-    app.command("quickstart")(quickstart)
-
-
 def quickstart(
     *,
     leave: Annotated[
@@ -40,3 +35,6 @@ def quickstart(
 
     with progress.shown() as steps:
         run.run(home.expanduser(), progress=steps, then=then)
+
+
+COMMANDS = {"quickstart": (quickstart, "freehold quickstart --exit --json")}

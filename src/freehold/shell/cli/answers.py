@@ -49,7 +49,7 @@ def known() -> dict[str, tuple[type[BaseModel], ...]]:
     made = {
         f"freehold {words}": tuple(dict.fromkeys(_shapes(command))) for _, words, command in commands.every()
     }
-    local = {f"freehold {words}": kinds for words, kinds in commands.printed().items()}
+    local = {f"freehold {words}": kinds for words, kinds in commands.of_files("PRINTS").items()}
     return {**local, **_OWN, **made}
 
 

@@ -17,13 +17,6 @@ if TYPE_CHECKING:
     from freehold.shell.backup.manifest import Manifest
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands of this file."""
-    app.command("backup")(backup)
-    app.command("restore")(restore)
-    app.command("adopt")(adopt)
-
-
 def backup(
     *,
     output: Annotated[Path, typer.Option("-o", "--output", help="A new file.", metavar="FILE")],
@@ -143,3 +136,10 @@ def _lines(value: dict[str, Any]) -> Iterable[str]:
     yield f"holds    {value['files']} files, {value['content_bytes']:,} bytes, {value['log']['size']} log entries"
     if value["data_elsewhere"]:
         yield "note     the encrypted data lies in a remote store and is not in the file"
+
+
+COMMANDS = {
+    "backup": (backup, "freehold backup -o clinic.freehold"),
+    "restore": (restore, "freehold restore clinic.freehold --home ~/restored"),
+    "adopt": (adopt, "freehold adopt --home ~/restored"),
+}

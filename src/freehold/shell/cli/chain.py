@@ -19,17 +19,6 @@ from freehold.shell.cli.node import UntilEof, end_at_eof
 _FAUCET_WEI = 10**18
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands of this file."""
-    group = typer.Typer(no_args_is_help=True, help="A local chain, and the contracts on any.")
-    group.command("run")(run)
-    group.command("contracts")(contracts)
-    group.command("deploy")(deploy)
-    group.command("faucet")(faucet)
-    group.command("forget")(forget)
-    app.add_typer(group, name="chain")
-
-
 def run(
     *,
     home: Annotated[Path | None, typer.Option(help="Directory of the chain.", metavar="DIR")] = None,
@@ -188,3 +177,16 @@ def forget(*, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
     said = {"chain_id": known["chain_id"] if known else None, "block": known["block"] if known else None}
     line = f"chain {said['chain_id']} is forgotten; the next start takes the chain it finds"
     emit(said, lambda: [line if known else "no chain was known"], as_json=as_json)
+
+
+GROUPS = {"chain": "A local chain, and the contracts on any."}
+COMMANDS = {
+    "chain run": (run, "freehold chain run --port 8545"),
+    "chain contracts": (contracts, "freehold chain contracts --json"),
+    "chain deploy": (deploy, "freehold chain deploy --rpc-url https://rpc.example --key-file deployer.key"),
+    "chain faucet": (
+        faucet,
+        "freehold chain faucet 0x70997970c51812dc3a010c7d01b50e0d17dc79c8 --dollars 100",
+    ),
+    "chain forget": (forget, "freehold chain forget"),
+}

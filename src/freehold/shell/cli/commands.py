@@ -14,14 +14,17 @@ from freehold.kernel import installed
 from freehold.kernel.cli import building
 from freehold.kernel.cli.building import Command
 from freehold.kernel.installed import require_once
-from freehold.shell.cli.examples import illustrate
 
 FIRST = ("quickstart.command", "shell.cli.node")
 LAST = tuple(
     f"shell.cli.{one}"
     for one in ("verify", "mcp", "doctor", "config", "keys", "backup", "chain", "completion")
 )
-"""Files that have commands of their own; loaded by name, also from above the shell."""
+"""Files that have commands of their own, loaded by name, also from above the shell.
+
+`COMMANDS` has their words, functions and examples; `GROUPS` words that stand before others, and what they are about;
+`PRINTS` shapes of what they print where `answers` cannot know them.
+"""
 
 
 def of(owner: str) -> dict[str, Command]:
@@ -55,18 +58,6 @@ def every() -> Iterator[tuple[str, str, Command]]:
             yield owner, words, command
 
 
-def register(app: typer.Typer, owner: str) -> None:
-    """Add the commands of one owner."""
-    under = {name: typer.Typer(no_args_is_help=True, help=about) for name, about in groups(owner).items()}
-    for name, group in under.items():
-        app.add_typer(group, name=name)
-    for words, command in of(owner).items():
-        first, _, rest = words.partition(" ")
-        place, name = (under[first], rest) if rest else (app, first)
-        epilog = f"\b\nExample:\n  {command.example}" if command.example else None
-        place.command(name, epilog=epilog)(building.function(command))
-
-
 @cache
 def load(owner: str, word: str) -> Any:
     """A command or group by its first word, with all of its owner's."""
@@ -79,17 +70,26 @@ def built(owner: str) -> Any:
     app = typer.Typer(rich_markup_mode=None, add_completion=False)
     app.callback()(lambda: None)
     if owner in (*FIRST, *LAST):
-        import_module(f"freehold.{owner}").register(app)
-        illustrate(app)
+        file = import_module(f"freehold.{owner}")
+        named, own = getattr(file, "GROUPS", {}), file.COMMANDS
     else:
-        register(app, owner)
+        named = groups(owner)
+        own = {words: (building.function(one), one.example) for words, one in of(owner).items()}
+    under = {name: typer.Typer(no_args_is_help=True, help=about) for name, about in named.items()}
+    for name, group in under.items():
+        app.add_typer(group, name=name)
+    for words, (act, example) in own.items():
+        first, _, rest = words.partition(" ")
+        place, name = (under[first], rest) if rest else (app, first)
+        # \b: the lines stay as they are
+        place.command(name, epilog=f"\b\nExample:\n  {example}" if example else None)(act)
     return typer.main.get_command(app)
 
 
-def printed() -> dict[str, tuple[Any, ...]]:
-    """Command of a file -> shapes of what it prints, where the file says so: `PRINTS`."""
+def of_files(table: str) -> dict[str, Any]:
+    """One table of all files that have commands of their own."""
     files = (import_module(f"freehold.{one}") for one in (*FIRST, *LAST))
-    return {words: kinds for file in files for words, kinds in getattr(file, "PRINTS", {}).items()}
+    return {words: said for file in files for words, said in getattr(file, table, {}).items()}
 
 
 def index() -> dict[str, tuple[str, str]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from enum import StrEnum
 from typing import Annotated
 
@@ -11,9 +10,6 @@ import typer
 from freehold.kernel.cli.options import Json
 from freehold.kernel.cli.output import emit
 
-ASKED_BY_SHELL = "_FREEHOLD_COMPLETE"
-"""Set by the script while the shell wants completions."""
-
 
 class Shell(StrEnum):
     """Shells with completion."""
@@ -21,15 +17,6 @@ class Shell(StrEnum):
     bash = "bash"
     zsh = "zsh"
     fish = "fish"
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands of this file."""
-    app.command("completion")(completion)
-    if ASKED_BY_SHELL in os.environ:
-        from typer._completion_classes import completion_init  # noqa: PLC0415
-
-        completion_init()
 
 
 def completion(
@@ -41,5 +28,10 @@ def completion(
     """
     from typer._completion_shared import get_completion_script  # noqa: PLC0415
 
+    from freehold.shell.cli.main import ASKED_BY_SHELL  # noqa: PLC0415
+
     script = get_completion_script(prog_name="freehold", complete_var=ASKED_BY_SHELL, shell=shell.value)
     emit({"shell": shell.value, "script": script}, lambda: [script], as_json=as_json)
+
+
+COMMANDS = {"completion": (completion, "freehold completion bash")}

@@ -18,15 +18,6 @@ LIMITS = ("spend_per_act_micro", "spend_per_day_micro")
 """Settings in millionths of a dollar that a running node counts at once."""
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands of this file."""
-    group = typer.Typer(no_args_is_help=True, help="This node's settings.")
-    group.command("show")(show)
-    group.command("set")(change)
-    group.command("path")(path)
-    app.add_typer(group, name="config")
-
-
 def show(*, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
     """Show every setting, its value and where that comes from.
 
@@ -95,3 +86,11 @@ def path(*, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
     """Print where the settings lie."""
     where = home.expanduser().absolute() / "config.toml"
     emit({"path": str(where), "exists": where.exists()}, lambda: [str(where)], as_json=as_json)
+
+
+GROUPS = {"config": "This node's settings."}
+COMMANDS = {
+    "config show": (show, "freehold config show"),
+    "config set": (change, "freehold config set port 7500"),
+    "config path": (path, "freehold config path"),
+}

@@ -15,11 +15,6 @@ if TYPE_CHECKING:
     from freehold.kernel.finding import Finding
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands of this file."""
-    app.command("doctor")(doctor)
-
-
 def doctor(*, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
     """Find what is wrong with a node, and say how to mend it.
 
@@ -43,3 +38,6 @@ def _lines(found: list[Finding], *, sound: bool) -> Iterable[str]:
         if one.hint:
             yield f"{'':<25} -> {plain(one.hint, most=400)}"
     yield "nothing is wrong" if sound else "there are problems: mend the first one first"
+
+
+COMMANDS = {"doctor": (doctor, "freehold doctor")}

@@ -12,17 +12,6 @@ from freehold.kernel.cli.output import emit, note
 from freehold.shell.cli.unlocking import PassphraseFd, PassphraseFile
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands of this file."""
-    group = typer.Typer(no_args_is_help=True, help="This node's keys and their passphrase.")
-    group.command("show")(show)
-    group.command("passphrase")(passphrase)
-    group.command("suggest")(suggest)
-    group.command("remember")(remember)
-    group.command("forget")(forget)
-    app.add_typer(group, name="keys")
-
-
 def show(*, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
     """Show the public parts of this node's keys.
 
@@ -131,3 +120,13 @@ def forget(*, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
     known = remembering.forget(home.expanduser())
     said = "the keyring no longer holds the passphrase" if known else "it was not in the keyring"
     emit({"remembered": False, "was_remembered": known}, lambda: [said], as_json=as_json)
+
+
+GROUPS = {"keys": "This node's keys and their passphrase."}
+COMMANDS = {
+    "keys show": (show, "freehold keys show"),
+    "keys passphrase": (passphrase, "freehold keys passphrase"),
+    "keys suggest": (suggest, "freehold keys suggest"),
+    "keys remember": (remember, "freehold keys remember"),
+    "keys forget": (forget, "freehold keys forget"),
+}

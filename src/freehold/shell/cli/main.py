@@ -16,6 +16,8 @@ from freehold.vault.confinement import confine
 
 Misuse: Any = typer.BadParameter.__base__
 """What arguments raise that a command does not take; typer exports only this child of it."""
+ASKED_BY_SHELL = "_FREEHOLD_COMPLETE"
+"""Set by the script of `freehold completion` while the shell wants completions."""
 INTERRUPTED = 130
 """128 + SIGINT, as shells have it."""
 
@@ -71,6 +73,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
     if arguments is None:
         confine()
+    if ASKED_BY_SHELL in os.environ:
+        from typer._completion_classes import completion_init  # noqa: PLC0415
+
+        completion_init()
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
         return _run(given)

@@ -19,11 +19,6 @@ class ExtraMissing(Unavailable):
     code = "extra.missing"
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command of this file."""
-    app.command("mcp")(serve)
-
-
 def serve(
     *,
     most: Annotated[
@@ -69,3 +64,6 @@ def serve(
         serving.over_http(tools, home.expanduser(), port)
     else:
         serving.over_stdio(tools)
+
+
+COMMANDS = {"mcp": (serve, "freehold mcp --max 5 --files ~/tables")}

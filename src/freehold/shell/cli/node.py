@@ -26,11 +26,6 @@ UntilEof = Annotated[
 _GRACE_SECONDS = 8.0
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands of this file."""
-    app.command("up")(up)
-
-
 def up(
     *,
     name: Annotated[str | None, typer.Option(help="What others see; asked for at first start.")] = None,
@@ -153,3 +148,6 @@ def _ask_name() -> str:
         raise InvalidInput("a new node needs a name", hint="Give --name NAME.")
     given: str = typer.prompt("Name that others see", err=True)
     return given.strip()
+
+
+COMMANDS = {"up": (up, "freehold up --home ~/clinic --name 'Riverside Clinic' --peer http://127.0.0.1:7401")}

@@ -10,7 +10,6 @@ from typing import Any
 import typer
 
 from freehold.shell.cli import commands as built
-from freehold.shell.cli.examples import EXAMPLES
 from freehold.shell.cli.index import INDEX
 from freehold.shell.cli.main import app
 
@@ -52,7 +51,8 @@ def commands() -> Iterator[tuple[str, Any]]:
 
 def examples() -> dict[str, str]:
     """Command -> how it is typed."""
-    return {**EXAMPLES, **{words: command.example for _, words, command in built.every()}}
+    own = {words: example for words, (_, example) in built.of_files("COMMANDS").items()}
+    return own | {words: command.example for _, words, command in built.every()}
 
 
 def page() -> str:

@@ -13,11 +13,6 @@ from freehold.kernel.cli.options import Json
 from freehold.kernel.cli.output import emit, plain
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command of this file."""
-    app.command("verify")(verify)
-
-
 def verify(
     directory: Annotated[Path, typer.Argument(help="Directory that holds manifest.json.")],
     *,
@@ -81,3 +76,6 @@ def _report(value: dict[str, Any]) -> Iterable[Any]:
         where = f"{check['file']}: " if check["file"] else ""
         yield f"{'ok    ' if check['ok'] else failed}  {check['name']:<22} {plain(where + check['detail'], most=400)}"
     yield SAID[value["verdict"]]
+
+
+COMMANDS = {"verify": (verify, "freehold verify evidence --rpc-url http://127.0.0.1:8545")}
