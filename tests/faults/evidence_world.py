@@ -52,6 +52,7 @@ from freehold.features.training.rules.record import (
 from freehold.kernel.evidence import state
 from freehold.kernel.evidence.assemble import LogProofs, assemble, log_entry
 from freehold.kernel.evidence.bundle import Bundle
+from freehold.kernel.rights.offer import is_priced
 from freehold.log.checkpoint import Checkpoint
 from freehold.log.note import Signer
 from freehold.log.note import sign as sign_note
@@ -332,7 +333,7 @@ class World:
                 grant = self.grants[name] = self.grant(
                     name, self.people[name], self.builder, self.assets[name], **more
                 )
-                if state.is_sold(grant):
+                if is_priced(grant):
                     self.ledger.buy(grant, self.changed("bought", BOUGHT))
         self.start = Start({person(name).account: grant.id for name, grant in self.grants.items()})
         self.started = self.changed("start.json", self.start.to_json())

@@ -106,10 +106,10 @@ def withdrawing(node: Node) -> tuple[Any, ...]:
 
 def buying(node: Node, seller: Party) -> tuple[Any, ...]:
     market = node.contract("Market")
-    offer = Offer("0x" + secrets.token_hex(32), seller.account, node.account, node.token, 20, FAR)
+    offer = Offer(secrets.token_bytes(32), seller.account, node.account, node.token, 20, FAR)
     named = offer.digest(node.chain_id, market)
     return (
-        offer.values(), sign_digest(seller.node.keys.account_key, named), 0, FAR, paid(node, "Market", 20, named),
+        offer, sign_digest(seller.node.keys.account_key, named), 0, FAR, paid(node, "Market", 20, named),
     )  # fmt: skip
 
 
@@ -191,9 +191,7 @@ def cancelled_deposit(node: Node, _: Party) -> tuple[str, tuple[Any, ...]]:
 
 def cancelled_purchase(node: Node, other: Party) -> tuple[str, tuple[Any, ...]]:
     args = buying(node, other)
-    cancelled(
-        node, Offer("0x" + args[0][0].hex(), *args[0][1:]).digest(node.chain_id, node.contract("Market"))
-    )
+    cancelled(node, args[0].digest(node.chain_id, node.contract("Market")))
     return "Market.buyWithAuthorization", args
 
 

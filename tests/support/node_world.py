@@ -30,8 +30,8 @@ from freehold.features.training.jobs import Jobs
 from freehold.features.training.lending import Lender
 from freehold.features.training.retrying import Retries
 from freehold.features.training.rules.record import Round, RunPlan
+from freehold.kernel.evidence.assemble import log_entry
 from freehold.kernel.http import app
-from freehold.kernel.logbook import entry_data
 from freehold.kernel.node import Node
 from freehold.kernel.registry import everything
 from freehold.kernel.settings import Settings
@@ -254,7 +254,7 @@ def require_sound_file(connection: sqlite3.Connection, account: str) -> int:
         (document_id, type_, position) for document_id, type_, position, _ in rows if position is not None
     ]
     for document_id, type_, position in logged:
-        assert log.entry(position) == entry_data(document_id, type_)
+        assert log.entry(position) == log_entry(document_id, type_)
     assert len({position for _, _, position in logged}) == len(logged) == size
     documents = [read_envelope(envelope).document for _, _, _, envelope in rows]
     assert [document.id for document in documents] == [document_id for document_id, *_ in rows]

@@ -6,9 +6,9 @@ import pytest
 
 from freehold.core.documents import Asset, Content, Grant, Receipt, Terms
 from freehold.core.errors import InvalidDocument, InvalidInput
-from freehold.core.signing import Envelope
+from freehold.core.signing import Envelope, account_of
 from freehold.kernel.evidence import state
-from freehold.kernel.evidence.assemble import LogProofs, account_of, assemble, log_entry, sign_files
+from freehold.kernel.evidence.assemble import LogProofs, assemble, log_entry, sign_files
 from freehold.kernel.evidence.manifest import CONTRACTS, PATH, file_hashes, parse_manifest
 from freehold.kernel.evidence.reading import Broken
 

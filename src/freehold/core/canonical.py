@@ -78,7 +78,15 @@ def require_bounded(raw: bytes, most_values: int, most_depth: int = MAX_DEPTH) -
     Raises:
         InvalidJson.
     """
-    _require_shallow(_structure(raw, most_values), most_depth)
+    brackets = _structure(raw, most_values).translate(_ONE_KIND, b",:")
+    for _ in range(most_depth):
+        if not brackets:
+            return
+        # the innermost level goes
+        brackets = brackets.replace(b"[]", b"")
+    # closed without being opened is no JSON, and nobody reads beyond it
+    if b"[]" in brackets or brackets.count(b"[") > most_depth:
+        raise InvalidJson("JSON is nested too deeply", hint=f"At most {most_depth} levels.")
 
 
 def require_shallow(raw: bytes, most: int = MAX_DEPTH) -> None:
@@ -89,7 +97,7 @@ def require_shallow(raw: bytes, most: int = MAX_DEPTH) -> None:
     Raises:
         InvalidJson: more than `most` levels.
     """
-    _require_shallow(_structure(raw, len(raw)), most)
+    require_bounded(raw, len(raw), most)
 
 
 def _structure(raw: bytes, most_values: int) -> bytes:
@@ -104,18 +112,6 @@ def _structure(raw: bytes, most_values: int) -> bytes:
     if len(marks) - marks.count(b"]") - marks.count(b"}") > most_values:
         raise _too_many(most_values)
     return marks
-
-
-def _require_shallow(marks: bytes, most: int) -> None:
-    brackets = marks.translate(_ONE_KIND, b",:")
-    for _ in range(most):
-        if not brackets:
-            return
-        # the innermost level goes
-        brackets = brackets.replace(b"[]", b"")
-    # closed without being opened is no JSON, and nobody reads beyond it
-    if b"[]" in brackets or brackets.count(b"[") > most:
-        raise InvalidJson("JSON is nested too deeply", hint=f"At most {most} levels.")
 
 
 def _too_many(most: int) -> InvalidJson:

@@ -69,6 +69,11 @@ def public_account(public_key: bytes) -> str:
     return "0x" + bytes(keccak(public_key[1:]))[-20:].hex()
 
 
+def account_of(key: bytes) -> str:
+    """The account of a secp256k1 private key."""
+    return public_account(coincurve.PrivateKey(key).public_key.format(compressed=False))
+
+
 def sign_digest(key: bytes, value: bytes) -> bytes:
     """65 bytes r, s, v (27 or 28) over a 32-byte digest; deterministic, low s."""
     raw = coincurve.PrivateKey(key).sign_recoverable(value, hasher=None)
@@ -107,7 +112,7 @@ def sign(document: Document, role: str, key: bytes, domain: Domain) -> Signature
         InvalidSignature: the document gives that role to another account.
     """
     signer = document.signers().get(role)
-    account = public_account(coincurve.PrivateKey(key).public_key.format(compressed=False))
+    account = account_of(key)
     if signer != account:
         raise InvalidSignature(f"the {role} of this {document.body['type']} is {signer}, not {account}")
     signature = sign_digest(key, document_digest(document, role, domain))

@@ -106,15 +106,6 @@ def require_within(child: Terms, parent: Terms) -> None:
             )
 
 
-def is_within(child: Terms, parent: Terms) -> bool:
-    """Whether `require_within` passes."""
-    try:
-        require_within(child, parent)
-    except NotAllowed:
-        return False
-    return True
-
-
 def price_of(terms: Terms, rows: int) -> int:
     """What a use of so many rows costs, where uses have a price."""
     return terms.price_units * (rows if terms.per == "row" else 1)

@@ -38,10 +38,6 @@ class Domain:
     """Address of the verifying contract."""
     version: str = "1"
 
-    def separator(self) -> bytes:
-        """The 32-byte domain separator."""
-        return _separator(self)
-
 
 @lru_cache(maxsize=64)
 def _separator(domain: Domain) -> bytes:
@@ -59,7 +55,7 @@ def struct_hash(type_string: str, *values: Any) -> bytes:
 
 def digest(domain: Domain, type_string: str, *values: Any) -> bytes:
     """The 32 bytes a wallet signs."""
-    return bytes(keccak(b"\x19\x01" + domain.separator() + struct_hash(type_string, *values)))
+    return bytes(keccak(b"\x19\x01" + _separator(domain) + struct_hash(type_string, *values)))
 
 
 def receive_digest(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol, TypeVar, runtime_checkable
 
-from freehold.kernel import upkeep
 from freehold.kernel.countersigning import Countersigner
 from freehold.kernel.limits import Buckets
 from freehold.kernel.node import Node
@@ -58,8 +57,7 @@ class Host:
         for make in parts:
             made = make(self)
             self._parts[type(made)] = made
-        added = (piece for pieces in recurring for piece in pieces(self))
-        self.work = Work((*upkeep.pieces(node, self.countersigner), *added))
+        self.work = Work(tuple(piece for pieces in recurring for piece in pieces(self)))
 
     def part(self, kind: type[T]) -> T:
         """The one long-lived part of a kind."""

@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from math import ceil
 from typing import Self
 
 from freehold.core.errors import Unavailable
@@ -96,7 +97,7 @@ class Buckets:
             raise RateLimited(
                 "too many requests",
                 hint="Send fewer; wait as Retry-After says.",
-                retry_after_seconds=_whole(wait),
+                retry_after_seconds=max(1, ceil(wait)),
             )
 
     def __len__(self) -> int:
@@ -313,7 +314,3 @@ def _host(hop: str) -> str:
 
 def _busy() -> Busy:
     return Busy("this node is busy", hint="Wait as Retry-After says, then ask again.", retry_after_seconds=2)
-
-
-def _whole(seconds: float) -> int:
-    return max(1, int(-(-seconds // 1)))

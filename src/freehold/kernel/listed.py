@@ -56,20 +56,22 @@ def count_assets(
 def _assets(
     node: Node, kind: str, owner: str, text: str, *, others: bool, valid_at: int
 ) -> tuple[list[str], list[Any]]:
-    chosen: list[tuple[bool, str, Any]] = [
-        (bool(owner), "owner = ?", owner),
-        (bool(kind), "kind = ?", kind),
-        (others, "owner <> ?", node.account),
-        (bool(valid_at), "expires_at > ?", valid_at),
-        (bool(text), "words LIKE ? ESCAPE '!'", f"%{_escaped(storable(text).lower())}%"),
-    ]
-    return ["1 = 1", *(said for wanted, said, _ in chosen if wanted)], [
-        value for wanted, _, value in chosen if wanted
-    ]
+    escaped = storable(text).lower().replace("!", "!!").replace("%", "!%").replace("_", "!_")
+    return _wanted(
+        {
+            "owner = ?": owner,
+            "kind = ?": kind,
+            "owner <> ?": others and node.account,
+            "expires_at > ?": valid_at,
+            "words LIKE ? ESCAPE '!'": text and f"%{escaped}%",
+        }
+    )
 
 
-def _escaped(text: str) -> str:
-    return text.replace("!", "!!").replace("%", "!%").replace("_", "!_")
+def _wanted(chosen: dict[str, Any]) -> tuple[list[str], list[Any]]:
+    """Conditions that have a value, and those."""
+    found = {said: value for said, value in chosen.items() if value}
+    return ["1 = 1", *found], list(found.values())
 
 
 def following(node: Node, asset: Asset) -> Asset | None:
@@ -100,11 +102,7 @@ def grants(
     limit: int = MOST,
 ) -> list[Grant]:
     """Grants of an issuer, of a holder, on an asset, that have a price."""
-    where, values = ["1 = 1"], []
-    for name, value in (("issuer", issuer), ("holder", holder), ("asset", asset)):
-        if value:
-            where.append(f"{name} = ?")
-            values.append(value)
+    where, values = _wanted({"issuer = ?": issuer, "holder = ?": holder, "asset = ?": asset})
     if sold:
         where.append("price_units > 0")
     found = _page(node, "grants", where, values, before, limit)
@@ -120,16 +118,12 @@ def every_grant(node: Node, *, issuer: str, asset: str = "", sold: bool = False)
     return reversed(found)
 
 
-def own_grants(node: Node, *, asset: str = "", before: str = "", limit: int = MOST) -> list[Grant]:
+def own_grants(node: Node, *, before: str = "", limit: int = MOST) -> list[Grant]:
     """Grants in which this party is on either side; those of others in a run stand here too, as its record."""
     place = _place(node, "grants", before)
     found: dict[int, Envelope] = {}
     for side in ("issuer", "holder"):
-        where, values = [f"{side} = ?"], [node.account]
-        if asset:
-            where.append("asset = ?")
-            values.append(asset)
-        found |= _rows(node, "grants", where, values, place, limit)
+        found |= _rows(node, "grants", [f"{side} = ?"], [node.account], place, limit)
     documents = (found[rowid].document for rowid in sorted(found, reverse=True)[:limit])
     return [grant for grant in documents if isinstance(grant, Grant)]
 

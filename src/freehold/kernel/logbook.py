@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from freehold.core.canonical import canonical_bytes
 from freehold.core.errors import Conflict, FreeholdError, InvalidInput, NotFound
 from freehold.core.ids import hash_bytes
 from freehold.kernel.anchored_head import LogForked, own_head
@@ -178,8 +177,3 @@ def proofs(node: Node, document_ids: list[str], *, may_anchor: bool = True) -> d
         "proofs": listed,
         "revocations": [claim.to_json() for claim in revocations],
     }
-
-
-def entry_data(document_id: str, type_: str) -> bytes:
-    """What the log holds of a document."""
-    return canonical_bytes({"id": document_id, "type": type_})

@@ -58,19 +58,6 @@ class NoDollarToken(FreeholdError):
     code = "token.missing"
 
 
-class _Lock:
-    """A lock that can be referred to weakly."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-
-    def __enter__(self) -> None:
-        self._lock.acquire()
-
-    def __exit__(self, *_: object) -> None:
-        self._lock.release()
-
-
 class Node:
     """One party's running node; features take it as their first argument."""
 
@@ -85,7 +72,7 @@ class Node:
         self.chain_id = chain.chain_id
         self.domain = Domain("Freehold", self.chain_id, self.contract("Revocations"))
         self.log_signer = Signer.from_seed(f"freehold/{self.account}", keys.log_seed)
-        self._locks: WeakValueDictionary[str, _Lock] = WeakValueDictionary()
+        self._locks: WeakValueDictionary[str, threading.Lock] = WeakValueDictionary()
         self._locking = threading.Lock()
         self._blobs = Blobs(settings.blobs or str(home / "blobs"))
         self.once: dict[str, Once] = dict(ONCE)
@@ -101,13 +88,13 @@ class Node:
         """Address of one of Freehold's contracts, lower case."""
         return deployments.address(name).lower()
 
-    def exclusive(self, name: str) -> _Lock:
+    def exclusive(self, name: str) -> threading.Lock:
         """The lock of one grant, channel or payment: check, use and count happen one after the other.
 
         It lasts as long as somebody has it in hand, so names that others choose fill no memory.
         """
         with self._locking:
-            return self._locks.setdefault(name, _Lock())
+            return self._locks.setdefault(name, threading.Lock())
 
     def vault(self, connection: Connection) -> Vault:
         """The vault inside a store transaction or reading."""

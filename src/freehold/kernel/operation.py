@@ -34,18 +34,17 @@ from functools import cached_property
 from types import FunctionType
 from typing import Any, Generic, Self, TypeVar, cast, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, model_validator
+from pydantic import BaseModel, TypeAdapter, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 
+from freehold.kernel.shape import STRICT
 from freehold.kernel.surface import Flag, Plain
 
 
 class Request(BaseModel):
     """What an operation asks; unknown fields are refused, nothing is coerced. Its docstring is the operation's."""
 
-    model_config = ConfigDict(
-        extra="forbid", strict=True, use_attribute_docstrings=True, defer_build=True, frozen=True
-    )
+    model_config = STRICT
 
     @classmethod
     def of(cls, **chosen: Any) -> Self:

@@ -11,6 +11,11 @@ from freehold.kernel.feature import Feature, PeerCall
 from freehold.kernel.host import Host
 from freehold.kernel.node import Node
 from freehold.kernel.operation import Request
+from freehold.kernel.recurring import PAYMENTS_SECONDS, Piece
+
+LOOK_SECONDS = 300.0
+"""How often it is looked at whether the log is due to be anchored."""
+COMPARE_SECONDS = 15.0
 
 
 def _proofs(host: Host, _: str, body: dict[str, object]) -> object:
@@ -40,6 +45,33 @@ def _notices(node: Node) -> Iterator[FreeholdError]:
     yield from custody.missing(node)
 
 
+def _recurring(host: Host) -> tuple[Piece, ...]:
+    """Countersign, compare the log with the chain, anchor it."""
+    node = host.node
+    pause = min(node.settings.anchor_every_seconds or LOOK_SECONDS, LOOK_SECONDS)
+    return (
+        Piece(
+            "receipts",
+            "countersign what was bought",
+            PAYMENTS_SECONDS,
+            host.countersigner.flush,
+            at_stop=True,
+        ),
+        Piece(
+            "log", "compare the log with what the chain vouches for", COMPARE_SECONDS, lambda: _compare(node)
+        ),
+        Piece(
+            "anchor", "anchor the log on chain where it has grown", pause, lambda: logbook.anchor_if_due(node)
+        ),
+    )
+
+
+def _compare(node: Node) -> None:
+    if node.continuity.stopped is None:
+        node.continuity.look()
+    node.continuity.require_going()
+
+
 FEATURE = Feature(
     name="kernel",
     about="A party with keys, store, log, chain and peers.",
@@ -60,5 +92,6 @@ FEATURE = Feature(
         ),
         PeerCall("/proofs", _proofs, heavy=True),
     ),
+    recurring=(_recurring,),
     notices=(_notices,),
 )

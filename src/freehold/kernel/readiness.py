@@ -11,7 +11,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from freehold.chain.answers import read_number
@@ -97,8 +97,7 @@ class Readiness:
             "disk": self._disk,
         }
         reasons = {name: _reason(name, check, last) for name, check in checks.items()}
-        known = {"head": last.head, "head_at": last.head_at, "anchored": last.anchored}
-        return Look(time.monotonic(), reasons, **{**known, **chain})
+        return replace(last, at=time.monotonic(), reasons=reasons, **chain)
 
     def _store(self) -> None:
         with self._node.store.transaction() as tx:

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from freehold.core import origins
 from freehold.core.errors import InvalidInput
-from freehold.kernel.settings import Settings, stored
+from freehold.kernel.settings import Settings, said_by, stored
 
 PREFIX = "FREEHOLD_"
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
@@ -41,11 +41,11 @@ def choose(home: Path, environment: Mapping[str, str], **given: Any) -> Chosen:
         InvalidInput: a value makes no sense; the message names where it was found.
     """
     spoken = {name: value for name, value in given.items() if value is not None}
-    ambient = {
-        field.name: _named(variable(field.name), field.name, [environment[variable(field.name)]])
-        for field in fields(Settings)
-        if variable(field.name) in environment and field.name not in spoken
-    }
+    ambient = {}
+    for field in fields(Settings):
+        if (named := variable(field.name)) in environment and field.name not in spoken:
+            with said_by(named):
+                ambient[field.name] = read(field.name, [environment[named]])
     written = stored(home)
     sources = {field.name: "default" for field in fields(Settings)}
     sources |= dict.fromkeys(written, "config.toml")
@@ -54,9 +54,11 @@ def choose(home: Path, environment: Mapping[str, str], **given: Any) -> Chosen:
     values = {**written, **ambient, **spoken}
     # one at a time, so that the message can say whose value it is
     for name, value in written.items():
-        _alone(name, value, str(home / "config.toml"))
+        with said_by(home / "config.toml"):
+            Settings(**{name: value})
     for name, value in {**ambient, **spoken}.items():
-        _alone(name, value, sources[name])
+        with said_by(sources[name]):
+            Settings(**{name: value})
     return Chosen(Settings(**values), Settings(**{**written, **spoken}), sources)
 
 
@@ -77,7 +79,8 @@ def read(name: str, texts: Sequence[str]) -> Any:
     if isinstance(known[name], tuple):
         parts = [part.strip() for text in texts for part in text.split(",")]
         if name == "peers":
-            parts = [_origin(name, part) for part in parts if part]
+            with said_by(name):
+                parts = [str(origins.parse(part)) for part in parts if part]
         return tuple(part for part in parts if part)
     if len(texts) != 1:
         raise InvalidInput(f"{name} takes one value")
@@ -90,13 +93,6 @@ def read(name: str, texts: Sequence[str]) -> Any:
 def _spelled(name: str, value: Any) -> Any:
     """A value as the settings keep it."""
     return getattr(Settings(**{name: value}), name)
-
-
-def _origin(name: str, text: str) -> str:
-    try:
-        return str(origins.parse(text))
-    except origins.NotAnOrigin as error:
-        raise InvalidInput(f"{name}: {error.message}", hint=error.hint) from None
 
 
 def _text(name: str, text: str) -> str:
@@ -135,19 +131,3 @@ def _url(name: str, text: str) -> str:
     if not fits:
         raise InvalidInput(f"{name}: not a URL", hint="Write http://HOST:PORT or https://HOST.")
     return text
-
-
-def _named(source: str, name: str, texts: Sequence[str]) -> Any:
-    try:
-        return read(name, texts)
-    except InvalidInput as error:
-        raise InvalidInput(f"{source}: {error.message}", hint=error.hint) from error
-
-
-def _alone(name: str, value: Any, source: str) -> None:
-    try:
-        Settings(**{name: value})
-    except InvalidInput as error:
-        raise InvalidInput(
-            f"{source}: {error.message}" if source else error.message, hint=error.hint
-        ) from error

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields, make_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -123,10 +125,8 @@ class OwnSettings:
         if not 1 <= self.console_idle_minutes <= 1_440:
             raise InvalidInput("console_idle_minutes is 1 to 1440", hint="30 is the default.")
         if self.endpoint:
-            try:
+            with said_by("endpoint"):
                 object.__setattr__(self, "endpoint", str(origins.parse(self.endpoint)))
-            except origins.NotAnOrigin as error:
-                raise InvalidInput(f"endpoint: {error.message}", hint=error.hint) from None
         object.__setattr__(self, "peers", tuple(map(origins.spelled, self.peers)))
         if self.database:
             address.parse(self.database)
@@ -161,6 +161,15 @@ else:
         bases=(OwnSettings,),
         frozen=True,
     )
+
+
+@contextmanager
+def said_by(source: object) -> Iterator[None]:
+    """What makes no sense in here is refused with the name of where it was found."""
+    try:
+        yield
+    except InvalidInput as error:
+        raise InvalidInput(f"{source}: {error.message}", hint=error.hint) from error
 
 
 def load(home: Path) -> Settings:

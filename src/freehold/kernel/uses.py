@@ -180,20 +180,18 @@ def newest(node: Node, action: str) -> str | None:
 
 def under(node: Node, grant_id: str) -> tuple[int, int]:
     """(uses, units paid) by the receipts of a grant that are here."""
-    with node.store.reading() as connection:
-        row = connection.execute(
-            "SELECT count(*), coalesce(sum(units), 0) FROM receipts WHERE grant_id = ?", (grant_id,)
-        ).fetchone()
-    return int(row[0]), int(row[1])
+    return _summed(node, "grant_id = ?", grant_id)
 
 
 def count(node: Node, asset: str, action: str) -> tuple[int, int]:
     """(receipts, units paid) of one action on one asset."""
+    return _summed(node, "asset = ? AND action = ?", asset, action)
+
+
+def _summed(node: Node, where: str, *values: str) -> tuple[int, int]:
+    query = f"SELECT count(*), coalesce(sum(units), 0) FROM receipts WHERE {where}"  # noqa: S608 - fixed text
     with node.store.reading() as connection:
-        row = connection.execute(
-            "SELECT count(*), coalesce(sum(units), 0) FROM receipts WHERE asset = ? AND action = ?",
-            (asset, action),
-        ).fetchone()
+        row = connection.execute(query, values).fetchone()
     return int(row[0]), int(row[1])
 
 

@@ -12,9 +12,9 @@ from freehold.core.money import dollars
 from freehold.features.earnings import earning
 from freehold.features.earnings.ledger import Ledger, Move
 from freehold.kernel.node import Node
+from freehold.kernel.people import name_of, thing_name
 from freehold.kernel.web import charts
 from freehold.kernel.web.charts import Point
-from freehold.kernel.web.people import name_of, thing_name
 from freehold.kernel.web.visit import Visit, acts, shows
 
 DAYS = 30

@@ -25,16 +25,9 @@ from freehold.kernel.ceiling import Act, Payment
 from freehold.kernel.node import Node
 from freehold.kernel.peers import Peers
 from freehold.kernel.rights.check import ForeignGrant, require_issued_within
-from freehold.kernel.rights.offer import Offer
+from freehold.kernel.rights.offer import Offer, is_priced
 from freehold.kernel.rights.plans import Plan
-from freehold.kernel.rights.standing import (
-    authorise,
-    is_priced,
-    is_purchased,
-    is_revoked,
-    revocations,
-    revoked_among,
-)
+from freehold.kernel.rights.standing import authorise, is_purchased, is_revoked, revocations, revoked_among
 from freehold.kernel.words import require_kind
 
 
@@ -282,7 +275,7 @@ def _buy(
     node.send(
         "Market",
         "buyWithAuthorization",
-        offer.values(),
+        offer,
         offer_signature,
         *valid,
         sign_digest(node.keys.account_key, payment),

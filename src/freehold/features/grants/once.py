@@ -16,11 +16,8 @@ def _revoked(node: Account, args: tuple[Any, ...]) -> bool:
 
 
 def _bought(node: Account, args: tuple[Any, ...]) -> bool:
-    grant, seller, buyer, token, price, deadline = args[0]
-    offer = Offer("0x" + bytes(grant).hex(), seller, buyer, token, price, deadline)
-    return bool(
-        node.chain.read("Market", "purchasedAt", offer.digest(node.chain_id, node.contract("Market")))
-    )
+    offer = Offer(*args[0]).digest(node.chain_id, node.contract("Market"))
+    return bool(node.chain.read("Market", "purchasedAt", offer))
 
 
 ONCE = {

@@ -16,7 +16,8 @@ from freehold.features.grants.issuing import planned
 from freehold.kernel import pending
 from freehold.kernel.node import Node
 from freehold.kernel.rights.check import ForeignGrant
-from freehold.kernel.rights.standing import authorise, is_priced, is_purchased
+from freehold.kernel.rights.offer import is_priced
+from freehold.kernel.rights.standing import authorise, is_purchased
 from freehold.kernel.store import Transaction
 
 _LOOKED_AT = 4

@@ -14,9 +14,9 @@ from freehold.features.payments.spending import overview as paid_from
 from freehold.kernel import ceiling, listed, uses
 from freehold.kernel.keeping import purse
 from freehold.kernel.node import Node
+from freehold.kernel.people import name_of, thing_name
 from freehold.kernel.rights.standing import is_purchased
 from freehold.kernel.web import charts
-from freehold.kernel.web.people import name_of, thing_name
 from freehold.kernel.web.visit import Visit, acts, shows
 
 DAYS = 30

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 from freehold.core.documents import Asset, Grant, Receipt
 from freehold.core.errors import FreeholdError
 from freehold.core.signing import Envelope
-from freehold.kernel import logbook
 from freehold.kernel.evidence import proving
+from freehold.kernel.evidence.assemble import log_entry
 from freehold.kernel.evidence.verify import NO_LINEAGE
 from freehold.kernel.logbook import NotAnchored
 from freehold.kernel.node import Node
@@ -165,7 +165,7 @@ def _entry(node: Node, envelope: Envelope) -> str:
     position = _position(node, envelope)
     with node.store.log() as log:
         entry = log.entry(position)
-    if entry != logbook.entry_data(envelope.document.id, "receipt"):
+    if entry != log_entry(envelope.document.id, "receipt"):
         raise _Fails(f"entry {position + 1} of your log is about something else")
     return f"it is entry {position + 1:,} of your log"
 
@@ -179,7 +179,7 @@ def _position(node: Node, envelope: Envelope) -> int:
 
 def _inclusion(node: Node, envelope: Envelope) -> str:
     position = _position(node, envelope)
-    data = logbook.entry_data(envelope.document.id, "receipt")
+    data = log_entry(envelope.document.id, "receipt")
     with node.store.log() as log:
         size = log.size()
         root, path = log.root(size), log.inclusion_proof(position, size)

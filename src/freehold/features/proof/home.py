@@ -6,7 +6,7 @@ from typing import Any
 
 from freehold.kernel import uses
 from freehold.kernel.host import Host
-from freehold.kernel.web.people import name_of
+from freehold.kernel.people import name_of
 
 LATEST = 6
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from markupsafe import Markup
 
 from freehold.kernel.node import Node
+from freehold.kernel.people import name_of, thing_name
 from freehold.kernel.uses import Use
-from freehold.kernel.web.people import name_of, thing_name
 from freehold.kernel.web.words import money, named
 from freehold.kernel.words import actions
 

@@ -22,8 +22,8 @@ from freehold.features.training.rules.record import RunPlan
 from freehold.kernel.feature import Action, Feature, Metric, PeerCall, Reminder
 from freehold.kernel.host import Host
 from freehold.kernel.node import Node
+from freehold.kernel.people import readable
 from freehold.kernel.recurring import Piece
-from freehold.kernel.web.people import readable
 
 RETRY_SECONDS = 2.0
 

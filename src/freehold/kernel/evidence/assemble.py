@@ -9,7 +9,7 @@ from typing import Any
 from freehold.core.canonical import canonical_bytes
 from freehold.core.documents import Asset, Receipt
 from freehold.core.errors import InvalidInput
-from freehold.core.signing import Envelope, public_account, seal
+from freehold.core.signing import Envelope, account_of, seal
 from freehold.kernel.evidence.bundle import Bundle
 from freehold.kernel.evidence.manifest import PATH, Manifest, Statement, file_hashes
 
@@ -97,10 +97,3 @@ def sign_files(
     )
     manifest = Manifest(issuer=issuer, about=subject.id, statement=statement, issued_at=issued_at)
     return Bundle(files | {PATH: seal(manifest, key, manifest.domain()).to_bytes()})
-
-
-def account_of(key: bytes) -> str:
-    """The account of a secp256k1 private key."""
-    import coincurve  # noqa: PLC0415 - loaded only where something is signed
-
-    return public_account(coincurve.PrivateKey(key).public_key.format(compressed=False))

@@ -39,11 +39,15 @@ def give_evidence(host: Host, sender: str, body: dict[str, Any]) -> dict[str, An
     receipt = host.node.receipt(str(body.get("receipt")))
     if sender not in (receipt.provider, receipt.holder):
         raise NotAllowed("evidence of a receipt goes to its two sides", hint="They may pass it on to anyone.")
-    node, peers = host.node, host.peers
-    require_possible(node, _sold(node, receipt), receipt)
-    return host.part(Gathering).get(
-        receipt.id, lambda: gather(node, peers, receipt.id, may_anchor=False).to_json()
-    )
+    node, peers, asset = host.node, host.peers, _sold(host.node, receipt)
+    require_possible(node, asset, receipt)
+
+    def gather() -> dict[str, Any]:
+        bundle, report = gathered(node, peers, asset, receipt, may_anchor=False)
+        require(report)
+        return bundle.to_json()
+
+    return host.part(Gathering).get(receipt.id, gather)
 
 
 def evidence(host: Host, receipt_id: str) -> Bundle:
@@ -182,18 +186,6 @@ def _models(node: Node) -> Iterator[Asset]:
     while page := listed.assets(node, kind="model", before=before):
         yield from page
         before = page[-1].id
-
-
-def gather(node: Node, peers: Peers, receipt_id: str, *, may_anchor: bool) -> Bundle:
-    """Collect documents, log proofs of every party, the training record and one chain proof.
-
-    Raises:
-        Unavailable, VerificationFailed.
-    """
-    receipt = node.receipt(receipt_id)
-    bundle, report = gathered(node, peers, _sold(node, receipt), receipt, may_anchor=may_anchor)
-    require(report)
-    return bundle
 
 
 def _sold(node: Node, receipt: Receipt) -> Asset:

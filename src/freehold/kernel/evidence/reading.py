@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -33,6 +34,15 @@ class Newer(Broken):
 
     code = "evidence.newer"
     exit_code = NewerFormat.exit_code
+
+
+@contextmanager
+def blaming(file: str) -> Iterator[None]:
+    """What cannot be read or does not hold in here is `Broken`, by that file."""
+    try:
+        yield
+    except FreeholdError as error:
+        raise Broken(file, error.message) from error
 
 
 @dataclass
@@ -73,10 +83,8 @@ class Evidence:
         """The values of a canonical file; a broken one is `Broken`."""
         self.file = path
         if path not in self.parsed:
-            try:
+            with blaming(path):
                 self.parsed[path] = self.bundle.json(path)
-            except FreeholdError as error:
-                raise Broken(path, error.message) from error
         return self.parsed[path]
 
     def of(self, kind: Callable[[], T]) -> T:

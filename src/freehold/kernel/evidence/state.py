@@ -10,10 +10,8 @@ from collections.abc import Iterable, Mapping
 from eth_hash.auto import keccak
 
 from freehold.core.documents import Document, Grant
-from freehold.core.typed_data import OFFER_TYPE, Domain, digest
-
-State = Mapping[tuple[str, int], int]
-"""(contract address, slot) -> the 32-byte word there."""
+from freehold.core.ids import hash_bytes, keyed_id
+from freehold.kernel.rights.offer import Offer, is_priced
 
 
 def _mapping(key: str | int, slot: int) -> int:
@@ -39,27 +37,18 @@ def stamp_slot(hash: str) -> int:  # noqa: A002 - the contract's word
 
 def purchase_slot(grant: Grant, chain_id: int, market: str) -> int:
     """Of Market: when the grant's offer was bought, keyed by the digest its seller signed."""
-    terms = grant.terms
-    domain = Domain("Freehold Market", chain_id, market)
-    offer = (grant.id, grant.issuer, grant.holder, terms.token, terms.price_units, terms.expires_at)
-    return _mapping("0x" + digest(domain, OFFER_TYPE, *offer).hex(), 0)
+    return _mapping(Offer.of(grant).digest(chain_id, market).hex(), 0)
 
 
 def pool_id(opener: str, model: str) -> str:
     """keccak256(abi.encode(opener, model)): the revenue pool of a released model."""
-    words = int(opener, 16).to_bytes(32, "big") + int(model, 16).to_bytes(32, "big")
-    return "0x" + bytes(keccak(words)).hex()
+    return "0x" + keyed_id(opener, hash_bytes(model)).hex()
 
 
 def pool_slots(pool: str) -> tuple[int, int]:
     """Of Revenue: token (low 160 bits) packed with the total of shares, and the root of the split."""
     slot = _mapping(pool, 0)
     return slot, slot + 1
-
-
-def is_sold(grant: Grant) -> bool:
-    """Whether the grant counts only once bought on Market."""
-    return grant.terms.price_per == "grant" and grant.terms.price_units > 0
 
 
 def needed(
@@ -84,6 +73,6 @@ def needed(
             add("Revocations", revocation_slot(document.issuer, document.revocation_index))
             if document.run is not None:
                 add("Timestamps", stamp_slot(document.run))
-            if is_sold(document):
+            if is_priced(document):
                 add("Market", purchase_slot(document, chain_id, contracts["Market"]))
     return [(address, sorted(numbers)) for address, numbers in sorted(slots.items())]

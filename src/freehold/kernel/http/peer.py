@@ -18,15 +18,13 @@ from freehold.core.signing import Envelope, parse_envelope
 from freehold.kernel import nonces, pending
 from freehold.kernel.feature import PeerCall
 from freehold.kernel.host import Host
-from freehold.kernel.http.bodies import most_values, require_partner
+from freehold.kernel.http.bodies import MAX_BODY_BYTES, most_values, require_partner
 from freehold.kernel.limits import RateLimited
 from freehold.kernel.naming import own_names
 from freehold.kernel.node import Node
 from freehold.kernel.operation import Waiting
 from freehold.kernel.registry import Registry, everything
 from freehold.log.note import VerifierKey
-
-MAX_BODY_BYTES = 32 * 1024 * 1024
 
 
 class Replayed(InvalidSignature):

@@ -40,12 +40,12 @@ class RequestsLog:
             else:
                 with self._lock:
                     self._untold[f"{fields['method']} {fields['path']}"[:80], fields["status"]] += 1
-        self.summarise()
+        self._summarise()
 
-    def summarise(self, *, now: bool = False) -> None:
-        """Say how many were not told, if the last time is a minute ago, or `now`."""
+    def _summarise(self) -> None:
+        """Say how many were not told, if the last time is a minute ago."""
         with self._lock:
-            if not self._untold or not (now or self._clock() - self._told_at >= SUMMARY_SECONDS):
+            if not self._untold or self._clock() - self._told_at < SUMMARY_SECONDS:
                 return
             counts, self._told_at = self._untold, self._clock()
             self._untold = Counter()

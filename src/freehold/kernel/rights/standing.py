@@ -9,13 +9,8 @@ from freehold.core.errors import NotFound
 from freehold.kernel import pending
 from freehold.kernel.node import Node
 from freehold.kernel.rights.check import Standing
-from freehold.kernel.rights.offer import Offer
+from freehold.kernel.rights.offer import Offer, is_priced
 from freehold.kernel.store import Transaction
-
-
-def is_priced(grant: Grant) -> bool:
-    """Whether it counts only once it was bought."""
-    return grant.terms.price_per == "grant" and grant.terms.price_units > 0
 
 
 def is_purchased(node: Node, grant: Grant) -> bool:

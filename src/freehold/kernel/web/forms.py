@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
@@ -53,35 +53,26 @@ class FormTooSlow(InvalidInput):
     http_status = 408
 
 
-class Upload:
+class Upload(Spool):
     """A file somebody sent, in a private temporary file; `close` deletes it."""
 
     def __init__(self, folder: Path, given_name: str) -> None:
-        self._stack = ExitStack()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._spool = self._stack.enter_context(Spool(folder))
+        super().__init__(folder)
+        self._stack = ExitStack()
+        self._stack.enter_context(self)
         self.name = file_name(given_name)
         """What its owner called it, for showing only."""
         self.size_bytes = 0
 
-    @property
-    def path(self) -> Path:
-        """Where it lies."""
-        return self._spool.path
-
-    @property
-    def file(self) -> BinaryIO:
-        """Open for writing."""
-        return self._spool.file
-
     def write(self, data: bytes) -> None:
         """Append."""
-        self._spool.file.write(data)
+        self.file.write(data)
         self.size_bytes += len(data)
 
     def finish(self) -> None:
         """Everything written can be read by name."""
-        self._spool.file.flush()
+        self.file.flush()
 
     def close(self) -> None:
         """Delete it."""

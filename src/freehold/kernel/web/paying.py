@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from freehold.core import money
+from freehold.core.errors import FreeholdError
 from freehold.kernel import ceiling
-from freehold.kernel.node import Node
+from freehold.kernel.keeping import costs
+from freehold.kernel.node import LOCAL_CHAIN_ID, Node
 from freehold.kernel.web.visit import Visit
 
 
@@ -37,3 +39,16 @@ def agreed(visit: Visit) -> int:
         # a unit is a millionth of a dollar
         ceiling.limit(visit.node, spend_per_day_micro=money.units(per_day))
     return visit.form.number("at_most", "what the page showed", 0, 2**53 - 1)
+
+
+def anchor_fee(node: Node) -> str:
+    """What one anchor costs at the present price of gas; empty while the chain does not answer."""
+    gas = int(node.store.state("gas:LogAnchors.anchor", costs.USUAL_GAS["LogAnchors.anchor"]))
+    try:
+        price_wei = int(str(node.chain.rpc.call("eth_gasPrice")), 16)
+    except (FreeholdError, ValueError):
+        return ""
+    if node.chain_id == LOCAL_CHAIN_ID:
+        return "nothing real: this is the local test chain, and its coins are play money"
+    coins = f"{gas * price_wei / 10**18:.7f}".rstrip("0").rstrip(".")
+    return f"about {coins or '0.0000001'} of the chain's own coin, paid by this node"

@@ -119,11 +119,6 @@ def percent(share_bps: int) -> str:
     return f"{share_bps / 100:.1f} %"
 
 
-def epsilon(micro: int) -> str:
-    """Millionths of epsilon as a number, two decimals at most, rounded up."""
-    return epsilons.rough_up(micro)
-
-
 def size(size_bytes: int) -> str:
     """Bytes in the largest fitting unit."""
     amount = float(size_bytes)
@@ -162,7 +157,7 @@ FILTERS = {
     "ident": ident,
     "percent": percent,
     "size": size,
-    "epsilon": epsilon,
+    "epsilon": epsilons.rough_up,
     "purpose": purpose,
 }
 

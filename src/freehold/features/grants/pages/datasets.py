@@ -19,8 +19,8 @@ from freehold.features.privacy.rules import promises
 from freehold.kernel import listed, uses
 from freehold.kernel.feature import Question
 from freehold.kernel.node import Node
+from freehold.kernel.people import name_of
 from freehold.kernel.registry import everything
-from freehold.kernel.web.people import name_of
 from freehold.kernel.web.visit import Visit, acts, shows
 
 MOST_ROWS = 200

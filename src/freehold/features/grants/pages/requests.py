@@ -14,8 +14,8 @@ from freehold.features.grants import acting, asking, consent, requests, wire
 from freehold.features.privacy.rules import promises
 from freehold.kernel import listed
 from freehold.kernel.node import Node
+from freehold.kernel.people import name_of
 from freehold.kernel.web import paying
-from freehold.kernel.web.people import name_of
 from freehold.kernel.web.visit import Visit, acts, shows
 
 OPEN = ("waiting", "countered")

@@ -10,7 +10,7 @@ from freehold.core.errors import FreeholdError, Unavailable
 from freehold.features.proof.sentences import sentence
 from freehold.kernel import logbook, uses, words
 from freehold.kernel.node import Node
-from freehold.kernel.web.anchoring import fee
+from freehold.kernel.web.paying import anchor_fee
 from freehold.kernel.web.visit import Visit, acts, shows
 from freehold.log import tree
 
@@ -127,7 +127,7 @@ def ask_anchor(visit: Visit) -> Response:
     head = _head(node)
     if head is None:
         raise Unavailable("the chain does not answer", hint="Try again in a moment.")
-    return visit.show("anchor.html", size=size, fresh=size - head["size"], fee=fee(node))
+    return visit.show("anchor.html", size=size, fresh=size - head["size"], fee=anchor_fee(node))
 
 
 def anchor(visit: Visit) -> Response:

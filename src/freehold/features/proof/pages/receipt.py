@@ -14,8 +14,8 @@ from freehold.features.proof.sentences import sentence
 from freehold.features.proof.verifications import TITLES, Verifications, zipped
 from freehold.kernel import logbook, uses
 from freehold.kernel.node import Node
-from freehold.kernel.web.anchoring import fee
-from freehold.kernel.web.people import name_of, readable
+from freehold.kernel.people import name_of, readable
+from freehold.kernel.web.paying import anchor_fee
 from freehold.kernel.web.visit import Visit, acts, shows
 
 
@@ -40,7 +40,7 @@ def receipt(visit: Visit) -> Response:
         if verification and verification.named_failure
         else "",
         titles=TITLES,
-        fee=fee(node)
+        fee=anchor_fee(node)
         if use.provider == node.account and anchored is not None and use.position >= anchored
         else None,
     )

@@ -13,8 +13,8 @@ from freehold.core.errors import Unavailable
 from freehold.features.proof.sentences import done, sentence
 from freehold.kernel import logbook, uses
 from freehold.kernel.node import Node
+from freehold.kernel.people import name_of, thing_name
 from freehold.kernel.uses import Filter, Use
-from freehold.kernel.web.people import name_of, thing_name
 from freehold.kernel.web.visit import Visit, shows
 
 PAGE = 40

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Any, TypeVar
 
 from freehold.core.documents import Claim, Document, Receipt
+from freehold.core.signing import parse_envelope
 from freehold.features.training.checks.run import ROUNDS, RoundShown, Story
-from freehold.kernel.evidence.checks import documents
-from freehold.kernel.evidence.reading import Broken, Evidence
+from freehold.kernel.evidence.reading import Broken, Evidence, blaming
 
 MAX_ROUNDS = 201
 MAX_RECEIPTS = 1_000
@@ -40,7 +40,8 @@ def read(evidence: Evidence, value: Any) -> None:
 
 
 def _kept(evidence: Evidence, value: Any, kind: type[D]) -> D:
-    envelope = documents.envelope(ROUNDS, value)
+    with blaming(ROUNDS):
+        envelope = parse_envelope(value)
     if not isinstance(envelope.document, kind):
         raise Broken(ROUNDS, f"holds another document where a {kind.__name__.lower()} must be")
     evidence.add(envelope, ROUNDS)

@@ -10,7 +10,8 @@ from freehold.features.training.checks import replaying
 from freehold.features.training.checks.run import PLAN, ROUNDS, START, TEST, Replay, Run, Story
 from freehold.kernel.evidence.checks.times import CLOCK_TOLERANCE_SECONDS
 from freehold.kernel.evidence.reading import Broken, Evidence, same
-from freehold.kernel.evidence.state import is_sold, purchase_slot, stamp_slot
+from freehold.kernel.evidence.state import purchase_slot, stamp_slot
+from freehold.kernel.rights.offer import is_priced
 
 
 def grants(evidence: Evidence) -> str:
@@ -60,7 +61,7 @@ def stamped(evidence: Evidence) -> str:
         if time > grant.issued_at + CLOCK_TOLERANCE_SECONDS:
             raise Broken(evidence.place(grant), "was issued before the plan stood on chain")
         slot = purchase_slot(grant, statement.chain_id, statement.contracts["Market"])
-        if is_sold(grant) and time > evidence.word("Market", slot):
+        if is_priced(grant) and time > evidence.word("Market", slot):
             raise Broken(evidence.place(grant), "was bought before the plan stood on chain")
     for receipt in (receipt for one in run.rounds for receipt in one.receipts):
         if time > receipt.issued_at + CLOCK_TOLERANCE_SECONDS:

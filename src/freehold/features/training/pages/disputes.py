@@ -10,7 +10,7 @@ from freehold.core.documents import Claim
 from freehold.core.errors import NotFound
 from freehold.kernel.feature import Reminder
 from freehold.kernel.node import Node
-from freehold.kernel.web.people import name_of
+from freehold.kernel.people import name_of
 from freehold.kernel.web.visit import Visit, acts, shows
 
 _FIELDS = {

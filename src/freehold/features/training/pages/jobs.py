@@ -16,7 +16,7 @@ from freehold.features.training.jobs import Jobs
 from freehold.features.training.rules import findings
 from freehold.kernel.host import Host
 from freehold.kernel.node import Node
-from freehold.kernel.web.people import name_of, readable
+from freehold.kernel.people import name_of, readable
 from freehold.kernel.web.visit import Visit, acts, shows
 
 STAGES = {

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from freehold.chain import deployments, proof
-from freehold.core.errors import FreeholdError
 from freehold.kernel.evidence.manifest import CONTRACTS, PATH
-from freehold.kernel.evidence.reading import Broken, Evidence
+from freehold.kernel.evidence.reading import Broken, Evidence, blaming
 
 
 def contracts(evidence: Evidence) -> str:
@@ -20,10 +19,8 @@ def contracts(evidence: Evidence) -> str:
 def state(evidence: Evidence) -> str:
     """Header, accounts and storage words hang together under one block hash."""
     value = evidence.json("chain.json")
-    try:
+    with blaming("chain.json"):
         proven = proof.verify(value)
-    except FreeholdError as error:
-        raise Broken("chain.json", error.message) from error
     evidence.state = proven.state
     evidence.block_hash, evidence.block_number = proven.block_hash, proven.block_number
     evidence.block_time = proven.timestamp

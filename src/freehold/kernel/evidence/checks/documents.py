@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from freehold.core.documents import VERSION, Asset, Grant, Party, Receipt, Terms, later_version
-from freehold.core.errors import FreeholdError
-from freehold.core.signing import Envelope, check, parse_envelope, public_account
+from freehold.core.signing import check, parse_envelope, public_account
 from freehold.kernel.evidence.checks.manifest import plain_words
 from freehold.kernel.evidence.manifest import PATH
 from freehold.kernel.evidence.parts import parts
-from freehold.kernel.evidence.reading import Broken, Evidence, Newer, path_of
+from freehold.kernel.evidence.reading import Broken, Evidence, Newer, blaming, path_of
 
 
 def ids(evidence: Evidence) -> str:
@@ -19,7 +16,8 @@ def ids(evidence: Evidence) -> str:
     for path in sorted(evidence.bundle.files):
         if not path.startswith("documents/"):
             continue
-        found = envelope(path, evidence.json(path))
+        with blaming(path):
+            found = parse_envelope(evidence.json(path))
         if path != path_of(found.document) or isinstance(found.document, Terms):
             raise Broken(path, "does not hold the document that its name says")
         evidence.add(found, path)
@@ -43,14 +41,6 @@ def _require_readable(evidence: Evidence) -> None:
                     raise Newer(path, f"is of version {version}, and this program reads version {VERSION}")
 
 
-def envelope(path: str, value: Any) -> Envelope:
-    """An envelope in a file."""
-    try:
-        return parse_envelope(value)
-    except FreeholdError as error:
-        raise Broken(path, error.message) from error
-
-
 def parties(evidence: Evidence) -> str:
     """One party an account, on the manifest's chain, whose public key belongs to the account."""
     for party in evidence.of_type(Party):
@@ -69,10 +59,8 @@ def signatures(evidence: Evidence) -> str:
     count = 0
     for envelope in evidence.documents.values():
         evidence.file = evidence.place(envelope.document)
-        try:
+        with blaming(evidence.file):
             check(envelope, evidence.manifest.domain())
-        except FreeholdError as error:
-            raise Broken(evidence.file, error.message) from error
         for signature in envelope.signatures:
             if signature.signer not in evidence.parties:
                 raise Broken(

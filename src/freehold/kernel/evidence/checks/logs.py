@@ -8,7 +8,7 @@ from typing import Any
 from freehold.core.documents import Claim, Document, Grant, Receipt
 from freehold.core.errors import FreeholdError
 from freehold.kernel.evidence.assemble import log_entry
-from freehold.kernel.evidence.reading import Broken, Evidence, log_path
+from freehold.kernel.evidence.reading import Broken, Evidence, blaming, log_path
 from freehold.kernel.evidence.state import anchor_slots
 from freehold.kernel.words import claim_kinds
 from freehold.log.checkpoint import Checkpoint
@@ -38,12 +38,10 @@ def checkpoints(evidence: Evidence) -> str:
             raise Broken(path, "is not a checkpoint with proofs")
         if account not in evidence.parties:
             raise Broken(path, "is the log of a party that is not here")
-        try:
+        with blaming(path):
             key = VerifierKey.parse(evidence.parties[account].log_key)
             note = open_note(value["checkpoint"], [key])
             head = Checkpoint.parse(note.text, origin=f"freehold/{account}")
-        except FreeholdError as error:
-            raise Broken(path, error.message) from error
         if (key.name, key.kind, note.ignored, head.extensions) != (head.origin, ED25519, (), ()):
             raise Broken(path, "has more in its checkpoint than size, root and the signature of its own key")
         if value["checkpoint"].count("\n") != 5:

@@ -7,13 +7,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from freehold.core.documents import VERSION, later_version
-from freehold.core.errors import FreeholdError
 from freehold.core.ids import sha256_hex
 from freehold.core.signing import check
 from freehold.kernel import words
 from freehold.kernel.evidence import parts
 from freehold.kernel.evidence.manifest import PATH, parse_manifest
-from freehold.kernel.evidence.reading import Broken, Evidence, Newer
+from freehold.kernel.evidence.reading import Broken, Evidence, Newer, blaming
 
 _WORD = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
 _MOST_SHOWN = 5
@@ -24,13 +23,10 @@ def signature(evidence: Evidence) -> str:
     """The manifest is an evidence claim under its issuer's signature."""
     value = evidence.json(PATH)
     _require_readable(value)
-    try:
+    with blaming(PATH):
         envelope = parse_manifest(value)
-        manifest = envelope.document
-        evidence.manifest = manifest  # type: ignore[assignment]
+        evidence.manifest = envelope.document  # type: ignore[assignment]
         check(envelope, evidence.manifest.domain())
-    except FreeholdError as error:
-        raise Broken(PATH, error.message) from error
     return f"signed by {evidence.manifest.issuer}"
 
 

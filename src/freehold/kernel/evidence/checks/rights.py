@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from freehold.core.documents import Asset, Claim, Grant, Receipt
-from freehold.core.errors import NotAllowed
 from freehold.core.terms import price_of, require_within, rows_charged
-from freehold.kernel.evidence.reading import Broken, Evidence, same
-from freehold.kernel.evidence.state import is_sold, pool_id, purchase_slot, revocation_slot
+from freehold.kernel.evidence.reading import Broken, Evidence, blaming, same
+from freehold.kernel.evidence.state import pool_id, purchase_slot, revocation_slot
+from freehold.kernel.rights.offer import is_priced
 from freehold.kernel.words import actions
 
 
@@ -19,10 +19,8 @@ def grants(evidence: Evidence) -> str:
             raise Broken(evidence.place(grant), "was not issued by the owner of its asset")
         if grant.parent is not None:
             raise Broken(evidence.place(grant), "is delegated, which evidence does not cover yet")
-        try:
+        with blaming(evidence.place(grant)):
             require_within(grant.terms, asset.terms)
-        except NotAllowed as error:
-            raise Broken(evidence.place(grant), error.message) from error
         if grant.terms.holders and grant.holder not in grant.terms.holders:
             raise Broken(evidence.place(grant), "is held by somebody whom its terms do not name")
         count += 1
@@ -34,7 +32,7 @@ def bought(evidence: Evidence) -> str:
     count = 0
     statement = evidence.manifest.statement
     for grant in evidence.of_type(Grant):
-        if is_sold(grant):
+        if is_priced(grant):
             slot = purchase_slot(grant, statement.chain_id, statement.contracts["Market"])
             if evidence.word("Market", slot) == 0:
                 raise Broken(evidence.place(grant), "is for sale and was not bought")

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 
 from freehold.core.documents import Asset, Claim, Document, Grant, Party, Receipt
 from freehold.kernel.evidence.reading import Broken, Evidence
-from freehold.kernel.evidence.state import anchor_slots, is_sold, purchase_slot
+from freehold.kernel.evidence.state import anchor_slots, purchase_slot
+from freehold.kernel.rights.offer import is_priced
 from freehold.kernel.words import claim_kinds
 
 CLOCK_TOLERANCE_SECONDS = 600
@@ -51,7 +52,7 @@ def order(evidence: Evidence) -> str:
                 raise Broken(evidence.place(document), "is dated before what its log holds earlier")
             newest = max(newest, of(document))
     for document in evidence.known():
-        if isinstance(document, Grant) and is_sold(document):
+        if isinstance(document, Grant) and is_priced(document):
             bought = _bought_at(evidence, document)
             if bought and of(document) > bought + CLOCK_TOLERANCE_SECONDS:
                 raise Broken(evidence.file, "is dated after its purchase on chain")
@@ -86,7 +87,7 @@ def _before(evidence: Evidence, document: Document) -> Iterator[int]:
     elif isinstance(document, Receipt):
         named = [document.grant, *document.inputs]
         grant = evidence.get(document.grant, Grant, document)
-        if is_sold(grant):
+        if is_priced(grant):
             yield _bought_at(evidence, grant)
     elif isinstance(document, Claim):
         named = [document.about, *_stated(document)]
