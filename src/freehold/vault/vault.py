@@ -15,7 +15,7 @@ from pathlib import Path
 
 from freehold.core.connection import Connection
 from freehold.core.errors import Conflict, InvalidInput, NotFound, VerificationFailed
-from freehold.vault import sealing
+from freehold.vault import plain_file, sealing
 from freehold.vault.blobs import CHUNK_BYTES, Blobs
 from freehold.vault.header import Reader
 from freehold.vault.keystore import Keys
@@ -236,9 +236,11 @@ def _source(source: Path | bytes) -> Iterator[_Counted]:
         yield _Counted(io.BytesIO(source))
         return
     try:
-        file = source.open("rb", buffering=CHUNK_BYTES)
+        file = plain_file.opened(source, buffering=CHUNK_BYTES)
     except FileNotFoundError as error:
         raise SourceMissing("there is no such file", path=str(source)) from error
+    except OSError as error:
+        raise SourceMissing(f"the file cannot be read: {error.strerror}", path=str(source)) from error
     with file:
         yield _Counted(file)
 

@@ -22,6 +22,7 @@ import pyarrow.parquet
 
 from freehold.core.errors import InvalidTable
 from freehold.features.data.rules.cells import Labels, micro_units, subjects
+from freehold.vault import plain_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,7 +60,7 @@ class Source:
 def opened(path: Path, limits: Limits) -> Iterator[Source]:
     """Open a file, Parquet if it starts with `PAR1`, else CSV; raises `InvalidTable`."""
     try:
-        stream = path.open("rb")
+        stream = plain_file.opened(path)
     except (OSError, ValueError) as error:
         raise InvalidTable(
             f"{path.name!r} cannot be opened: {getattr(error, 'strerror', None) or 'no file has such a name'}",
