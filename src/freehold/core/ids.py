@@ -20,6 +20,7 @@ Account = Annotated[str, StringConstraints(pattern=r"^0x[0-9a-f]{40}$")]
 
 NO_HASH = "0x" + "00" * 32
 _PREFIX = re.compile(r"^(0x)?[0-9a-f]{4,64}$")
+_ID = re.compile(r"0x[0-9a-f]+|[0-9a-f]{64}", re.IGNORECASE)
 
 
 class Ambiguous(InvalidInput):
@@ -61,6 +62,27 @@ def hash_bytes(value: str) -> bytes:
     if len(raw) != 32:
         raise InvalidInput(f"{value[:80]!r} is not a 32-byte id", hint="Ids are 0x and 64 hex digits.")
     return raw
+
+
+def is_id_shaped(text: str) -> bool:
+    """Whether a text is read as an id or the beginning of one, and so is never a name.
+
+    >>> is_id_shaped("0x3f2a"), is_id_shaped("Ab" * 32), is_id_shaped("cafe"), is_id_shaped("0x3f2a's")
+    (True, True, False, False)
+    """
+    return _ID.fullmatch(text) is not None
+
+
+def require_name(name: str) -> None:
+    """A name cannot be taken for the id of something else.
+
+    Raises:
+        InvalidInput.
+    """
+    if is_id_shaped(name):
+        raise InvalidInput(
+            f"{name[:80]!r} reads like an id", hint="Choose a name that is more than 0x and hex digits."
+        )
 
 
 def resolve(prefix: str, candidates: Iterable[str], what: str) -> str:

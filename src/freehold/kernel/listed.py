@@ -81,11 +81,11 @@ def following(node: Node, asset: Asset) -> Asset | None:
 
 
 def named(node: Node, name: str, kind: str = "") -> list[str]:
-    """Ids of the assets of a name, at most a page."""
+    """Ids of the assets of a name, at most a page; this node's own are never crowded out by others'."""
     with node.store.reading() as connection:
         rows = connection.execute(
-            "SELECT id FROM assets WHERE name = ? AND (kind = ? OR ? = '') LIMIT ?",
-            (storable(name), kind, kind, MOST),
+            "SELECT id FROM assets WHERE name = ? AND (kind = ? OR ? = '') ORDER BY owner = ? DESC LIMIT ?",
+            (storable(name), kind, kind, node.account, MOST),
         ).fetchall()
     # what cannot be stored is looked at in the document
     return sorted(str(row[0]) for row in rows if node.asset(str(row[0])).name == name)

@@ -10,6 +10,7 @@ from typing import Any
 
 from freehold.core.documents import Asset, Content
 from freehold.core.errors import InvalidInput, NotAllowed
+from freehold.core.ids import require_name
 from freehold.core.signing import Envelope
 from freehold.features.data import licence
 from freehold.features.data.offering import choose, withdraw
@@ -101,7 +102,9 @@ def publish(node: Node, asked: Publish, *, warn: Callable[[str], object] = lambd
     """
     before, asked = _before(node, asked), licence.completed(node, asked)
     terms = licence.terms(node, asked)
-    found, name = _read(node, asked), asked.name or Path(asked.path).stem
+    name = asked.name or Path(asked.path).stem
+    require_name(name)
+    found = _read(node, asked)
     table, salt = found.table, secrets.token_bytes(SALT_BYTES)
     bounds = distinct.declared(asked.bounds, table, Path(asked.path).name)
     fingerprints = _fingerprints(node, found)

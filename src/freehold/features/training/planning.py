@@ -10,6 +10,7 @@ from typing import Any
 
 from freehold.core.documents import REVEALS, Asset
 from freehold.core.errors import FreeholdError, InvalidDocument, InvalidInput, NotAllowed
+from freehold.core.ids import require_name
 from freehold.core.terms import meet, require_within
 from freehold.features.data.rules import reading
 from freehold.features.data.rules import table as tables
@@ -39,6 +40,7 @@ def check(node: Node, peers: Peers, order: Order) -> tuple[list[Asset], TestShow
     Raises:
         InvalidInput, InvalidTable, NotFound, TermsConflict, NotAllowed; what the validator's node says.
     """
+    require_name(order.name)
     assets = sorted((node.asset(asset_id) for asset_id in order.assets), key=lambda asset: asset.owner)
     _check_assets(assets, order)
     first = assets[0].schema_

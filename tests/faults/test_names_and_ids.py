@@ -1,0 +1,107 @@
+"""A name never stands for an id, and what others call their things never hides one's own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import node_tables
+import pytest
+from node_world import Party, World, offered
+
+from freehold.core.documents import Asset
+from freehold.core.errors import InvalidInput, NotFound
+from freehold.core.ids import Ambiguous
+from freehold.features.data import publishing
+from freehold.kernel import assets
+from freehold.kernel.registry import everything
+
+
+@pytest.fixture(scope="module")
+def parties(world: World) -> tuple[Party, Party, Party]:
+    return world.party("owner"), world.party("stranger"), world.party("buyer")
+
+
+def named(party: Party, name: str, seed: int) -> Asset:
+    """A dataset of that name, as a node signs it that refuses no name."""
+    path = node_tables.write(party.home / "table.csv", node_tables.make(24, seed=seed))
+    made = publishing.publish(party.node, offered(path, name="anything", price_units=5_000)).document
+    assert isinstance(made, Asset)
+    again = made.model_copy(update={"name": name})
+    with party.node.store.transaction() as tx:
+        tx.put(party.node.seal(again), public=True)
+    return again
+
+
+def resolved(party: Party, name: str, text: str) -> Any:
+    bound = everything().operation(name)
+    seen: list[Any] = []
+    registry = everything()
+    registry.perform(
+        party.services,
+        bound.operation.does(lambda _, request: seen.append(request)),
+        bound.operation.asks(**text),
+    )
+    return seen[0]
+
+
+def test_what_reads_like_an_id_is_never_a_name(parties: tuple[Party, Party, Party]) -> None:
+    owner, stranger, buyer = parties
+    good = owner.publish(node_tables.make(24, seed=11), price_units=1_000)
+    ids = (good.id, good.id[:10], good.id[:6], good.id.upper().replace("X", "x"), good.id[2:])
+    for seed, spelled in enumerate(ids):
+        named(stranger, spelled, 20 + seed)
+    buyer.knows(owner, stranger)
+    owner.knows(stranger)
+    for party in (buyer, owner):
+        for text in ids:
+            for kind in ("", "dataset"):
+                assert assets.find(party.node, text, kind) == good.id
+            assert resolved(party, "train", {"assets": [text], "test": "t", "name": "n"}).assets == [good.id]
+            assert resolved(party, "grants.ask", {"asset": text}).asset == good.id
+    assert resolved(owner, "assets.withdraw", {"asset": good.id}).asset == good.id
+    unknown = "0x" + "5e" * 32
+    named(stranger, unknown, 40)
+    buyer.knows(stranger)
+    with pytest.raises(NotFound):
+        assets.find(buyer.node, unknown)
+
+
+@pytest.mark.parametrize("name", ["0x" + "ab" * 32, "0xAB12", "0x1", "AB" * 32])
+def test_a_name_that_reads_like_an_id_is_not_published(
+    parties: tuple[Party, Party, Party], name: str
+) -> None:
+    owner, *_ = parties
+    before = owner.node.store.counted("asset")
+    path = node_tables.write(owner.home / "table.csv", node_tables.make(24, seed=51))
+    with pytest.raises(InvalidInput, match="reads like an id"):
+        publishing.publish(owner.node, offered(path, name=name))
+    with pytest.raises(InvalidInput, match="reads like an id"):
+        publishing.publish(owner.node, offered(path.rename(path.with_name(f"{name}.csv"))))
+    assert owner.node.store.counted("asset") == before
+
+
+def test_ones_own_thing_comes_first_and_two_strangers_are_ambiguous(
+    parties: tuple[Party, Party, Party],
+) -> None:
+    owner, stranger, buyer = parties
+    own, theirs = named(owner, "hearts", 61), named(stranger, "hearts", 62)
+    owner.knows(stranger)
+    buyer.knows(owner, stranger)
+    assert assets.find(owner.node, "hearts") == own.id
+    assert assets.find(stranger.node, "hearts") == theirs.id
+    with pytest.raises(Ambiguous, match="2 assets are called hearts") as refused:
+        assets.find(buyer.node, "hearts")
+    for one in (own, theirs):
+        assert one.id[:10] in refused.value.hint
+    assert "of owner" in refused.value.hint
+    assert "of stranger" in refused.value.hint
+
+
+def test_a_strangers_name_that_could_be_an_id_too_means_neither(parties: tuple[Party, Party, Party]) -> None:
+    owner, stranger, buyer = parties
+    good = owner.publish(node_tables.make(24, seed=71))
+    named(stranger, good.id[2:12], 72)
+    buyer.knows(owner, stranger)
+    with pytest.raises(Ambiguous, match="a name, and the beginning of an id"):
+        assets.find(buyer.node, good.id[2:12])
+    assert assets.find(buyer.node, good.id[:12]) == good.id
