@@ -395,7 +395,8 @@ def test_a_dispute_is_shown_on_home_until_it_is_put_aside(market: Market):
             " AND instr(envelope, '\"shares_bps\"') > 0 LIMIT 1"
         ).fetchone()
         noted = json.dumps({"contribution": claim, "field": "shares_bps"}, separators=(",", ":"))
-        database.execute("INSERT INTO state VALUES (?, ?)", (f"disputed:{run}", noted.encode()))
+        database.execute("UPDATE runs SET disputed = ? WHERE run = ?", (noted.encode(), run))
+        assert database.total_changes == 1, "the owner takes part in that run"
     database.close()
     page = market.owner_page
     page.goto(market.owner.url)

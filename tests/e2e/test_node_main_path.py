@@ -21,6 +21,7 @@ from freehold.features.grants import granting
 from freehold.features.models import releasing, shown
 from freehold.features.models.rules.split import SplitTree
 from freehold.features.privacy import budget
+from freehold.features.training import kept
 from freehold.features.training.lending import noise_seed
 from freehold.features.training.rules import record
 from freehold.features.training.rules.record import Start
@@ -39,7 +40,7 @@ class Trained:
         self.before = {party.account: party.node.balance_units() for party in (*self.owners, self.builder)}
         job_id = self.builder.jobs.start(order(self.builder, self.owners, rounds=ROUNDS))
         self.job = finished(self.builder, job_id)
-        self.stored = self.builder.node.store.state(f"job:{job_id}")
+        self.stored = kept.job(self.builder.node, job_id)
 
     @property
     def model(self):

@@ -22,6 +22,7 @@ from freehold.features.data.rules.table import commitment
 from freehold.features.data.wire import Publish
 from freehold.features.privacy import budget
 from freehold.features.privacy.lines import PromiseBroken
+from freehold.features.training import kept as jobs_kept
 from freehold.features.training.wire import Order
 from freehold.kernel.node import Node
 from freehold.kernel.settings import Settings
@@ -240,7 +241,7 @@ def test_a_table_with_other_columns_is_refused_by_name_of_its_owner_before_anyth
     assert refused.value.fields["owner"] in (odd.account, fitting.account)
     assert "columns" in refused.value.hint
     assert builder.node.balance_units() == before
-    assert builder.node.store.states("job:") == {}
+    assert jobs_kept.jobs(builder.node) == {}
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from freehold.features.gateway.buying import Buyer
 from freehold.features.gateway.rationing import Ration
 from freehold.features.grants import granting
 from freehold.features.payments import kept
+from freehold.features.training import kept as jobs_kept
 from freehold.features.training import training
 from freehold.kernel import ceiling, pending
 from freehold.kernel.ceiling import DAY_SECONDS, Act, Payment, PriceChanged, SpendingRefused, SpendingUnset
@@ -118,7 +119,7 @@ def test_the_price_that_was_shown_binds(shop: Shop, world: World, sellers: list[
     with pytest.raises(PriceChanged):
         begin(party, wanted)
     assert ceiling.overview(party.node)["payments"] == []
-    assert party.node.store.states("job:") == {}
+    assert jobs_kept.jobs(party.node) == {}
 
 
 def test_two_purchases_at_once_with_room_for_one_are_one(
@@ -284,7 +285,7 @@ def test_a_job_buys_within_what_was_said_also_after_a_restart(world: World, sell
     party = world.party("jobber")
     with pytest.raises(SpendingRefused):
         begin(party, order(party, sellers, at_most_units=3 * GRANT - 1))
-    assert party.node.store.states("job:") == {}, "nothing was committed to"
+    assert jobs_kept.jobs(party.node) == {}, "nothing was committed to"
     job_id = begin(party, order(party, sellers, at_most_units=3 * GRANT))
     # less than it takes is allowed by the time it buys
     limited(party, day=2 * GRANT)
@@ -292,7 +293,7 @@ def test_a_job_buys_within_what_was_said_also_after_a_restart(world: World, sell
     with pytest.raises(SpendingRefused):
         training.Job(party.node, party.services.peers, job_id, lambda _: None).run()
     assert before - party.node.balance_units() == 2 * GRANT
-    stored = party.node.store.state(f"job:{job_id}")
+    stored = jobs_kept.job(party.node, job_id)
     assert (stored["step"], stored["absent"]) == ("grants", {}), "no owner is left out for it"
     party.jobs.begin()
     until(lambda: not party.jobs.get(job_id)["running"], "the job stands still")

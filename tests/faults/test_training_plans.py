@@ -19,6 +19,7 @@ from freehold.core.documents import Asset
 from freehold.features.data import publishing
 from freehold.features.privacy import budget
 from freehold.features.training import admitting
+from freehold.features.training import runs as kept_runs
 from freehold.features.training.lending import Lender
 from freehold.features.training.rules import updates
 from freehold.features.training.rules.record import PlannedOwner, RunPlan, Sketch
@@ -321,7 +322,7 @@ def test_a_run_that_begins_when_its_room_was_given_away_is_refused_unseen(world:
     answer = late.commit(offer.owner.account)
     assert (answer.status_code, answer.json()["code"]) == (403, "privacy.spent")
     assert offer.owner.node.store.uses(late.grants[offer.owner.account].id) == (0, 0)
-    assert offer.owner.node.store.state(f"given:{late.plan.run_id}:001") is None
+    assert kept_runs.get_round(offer.owner.node, late.plan.run_id, 1, "given") is None
 
 
 def test_a_new_version_of_the_same_rows_has_no_new_budget(world: World) -> None:

@@ -17,6 +17,7 @@ from freehold.core.signing import Envelope, parse_envelope
 from freehold.features.data.publishing import open_table
 from freehold.features.models.rules.scaling import unit_rows
 from freehold.features.privacy import budget
+from freehold.features.training import runs
 from freehold.features.training.rules import record, updates
 
 
@@ -202,7 +203,7 @@ def test_two_accounts_of_one_round_are_both_kept_and_the_first_stands(cast: Cast
         assert answer.json()["fields"]["claims"] == [claim.document.id, second.document.id]
     for signed in (claim, second):
         mine.node.check(mine.node.store.get(signed.document.id))
-    assert mine.node.store.state(f"two_histories:{run.plan.run_id}")
+    assert runs.get(mine.node, run.plan.run_id, "two_histories")
     run.show(claim, kept)
     run.round()
     assert run.number == 3
@@ -225,7 +226,7 @@ def test_updates_that_were_not_committed_to_make_no_history(cast: Cast, run: Pla
     ):
         answer = run.commit(mine.account, rounds=[{**run.records[0], "revealed": revealed}])
         assert answer.status_code == 422, answer.text
-        assert mine.node.store.state(f"followed:{run.plan.run_id}:001") is None
+        assert runs.get_round(mine.node, run.plan.run_id, 1, "revealed") is None
     assert run.commit(mine.account).status_code == 200
 
 
@@ -369,7 +370,7 @@ def test_one_owners_noise_never_covers_two_models(cast: Cast) -> None:
         running.add(record.parse_round(run.plan, first["claim"]["document"]["statement"], revealed))
         table, _ = open_table(owner.node, run.assets[owner.account].id)
         z, bare = unit_rows(table.features, run.plan.scaling), replace(run.plan.noise, sigma=0)
-        update = owner.node.store.state(f"given:{run.plan.run_id}:002")["update"]
+        update = runs.get_round(owner.node, run.plan.run_id, 2, "given")["update"]
         return np.array(update), updates.make(z, table.labels, running.model, bare, b"")
 
     (one, exact), (again, _) = asked(*run.grants), asked(*run.grants)
@@ -382,7 +383,10 @@ def test_one_owners_noise_never_covers_two_models(cast: Cast) -> None:
 def forget(owner: Party, run: Played) -> None:
     """What an owner loses when it is put back to where it was before round 2."""
     with owner.node.store.transaction() as tx:
-        tx.delete(f"followed:{run.plan.run_id}:001")
-        tx.delete(f"given:{run.plan.run_id}:002")
+        for number, what in ((1, "revealed"), (2, "given")):
+            tx.connection.execute(
+                f"UPDATE rounds_followed SET {what} = NULL WHERE run = ? AND number = ?",
+                (run.plan.run_id, number),
+            )
         tx.connection.execute("DELETE FROM answers WHERE key = ?", (f"committed:{run.plan.run_id}:002",))
     owner.lender._running.clear()

@@ -25,7 +25,7 @@ from freehold.features.gateway import serving
 from freehold.features.gateway.buying import Buyer
 from freehold.features.models.rules.hashes import model_hash
 from freehold.features.models.rules.split import SplitTree
-from freehold.features.training import training
+from freehold.features.training import runs, training
 from freehold.features.training.checks.replaying import table_json
 from freehold.features.training.rules import record
 from freehold.kernel.evidence import proving
@@ -77,7 +77,7 @@ def test_owners_do_not_agree_to_values_that_do_not_follow_and_keep_what_was_said
     answer = run.agree(owner.account, {**ended.honest, **wrong})
     assert (answer.status_code, answer.json()["code"]) == (403, "training.wrong_contribution")
     assert answer.json()["fields"]["field"] == next(iter(wrong))
-    dispute = owner.node.store.state(f"disputed:{run.plan.run_id}")
+    dispute = runs.get(owner.node, run.plan.run_id, "disputed")
     assert dispute["field"] == next(iter(wrong))
     owner.node.check(owner.node.store.get(dispute["contribution"]))
     assert owner.node.store.find("claim", "agreement", run.plan.run_id) == []
@@ -177,7 +177,7 @@ def test_a_release_with_another_split_than_was_agreed_to_is_no_share(ended: Ende
     owner, run = ended.owners[1], ended.run
     if not owner.node.store.find("claim", "agreement", run.plan.run_id):
         assert run.agree(owner.account, ended.honest).status_code == 200
-    agreed = owner.node.store.state(f"agreed:{run.plan.run_id}")["contribution"]
+    agreed = runs.get(owner.node, run.plan.run_id, "agreed")["contribution"]
     kept = owner.node.store.get(agreed).to_json()
     honest = list(zip(ended.honest["accounts"], ended.honest["shares_bps"], strict=True))
     other = [
@@ -211,7 +211,7 @@ def test_no_share_is_taken_of_a_run_with_two_histories(world: World) -> None:
     shares = list(zip(ended.honest["accounts"], ended.honest["shares_bps"], strict=True))
     body = announced(ended, shares, ended.honest)
     body["claims"][0] = owner.node.store.get(
-        owner.node.store.state(f"agreed:{run.plan.run_id}")["contribution"]
+        runs.get(owner.node, run.plan.run_id, "agreed")["contribution"]
     ).to_json()
     refused = call(ended.builder, owner, "/peer/releases", body)
     assert (refused.status_code, refused.json()["code"]) == (422, "document.invalid")

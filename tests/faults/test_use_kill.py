@@ -34,7 +34,8 @@ COUNTED = {
     "runs charged with epsilon": "SELECT count(*) FROM privacy_spent",
     "calls of the ration": "SELECT coalesce(sum(calls), 0) FROM served",
     "answers that take room": "SELECT count(*) FROM sold",
-    "things kept for later": "SELECT count(*) FROM state WHERE name LIKE 'transfer:%' OR name LIKE 'given:%'",
+    "things kept for later": "SELECT (SELECT count(*) FROM state WHERE name LIKE 'transfer:%')"
+    " + (SELECT count(*) FROM rounds_followed WHERE given IS NOT NULL)",
     "accepted units": "SELECT coalesce(sum(cumulative_units), 0) FROM vouchers",
     "sheets of paper": "SELECT coalesce(max(CAST(CAST(value AS TEXT) AS INTEGER)), 0) FROM state WHERE name = 'paper'",
 }

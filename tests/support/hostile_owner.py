@@ -12,6 +12,7 @@ from node_world import App, Party
 
 from freehold.core.documents import MoneyLine, Receipt
 from freehold.core.ids import NO_HASH
+from freehold.features.training import runs
 from freehold.features.training.admitting import plan_of
 from freehold.features.training.rules.record import update_hash
 
@@ -62,7 +63,7 @@ def update(text: str, *, salt: str = '"0x' + "00" * 16 + '"') -> Lie:
 def other_update(party: Party, body: dict[str, Any]) -> Answer:
     """A good update under the right salt, but not the one that was committed to."""
     run = party.node.grant(body["grant"]).run
-    given = party.node.store.state(f"given:{run}:{body['number']:03d}")
+    given = runs.get_round(party.node, run, body["number"], "given")
     moved = [given["update"][0] + 1, *given["update"][1:]]
     return 200, {}, json.dumps({**given, "update": moved}).encode()
 

@@ -4,11 +4,13 @@ import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from freehold.core.connection import Connection
 from freehold.core.ids import NO_HASH
+from freehold.features.training import kept
 from freehold.kernel import installed
 from freehold.kernel.databases import copying, migrations, opening, tables
 from freehold.kernel.databases.errors import StorageFailed
@@ -49,7 +51,7 @@ def require_as_it_was(store: Store) -> None:
     ]  # fmt: skip
     assert store.uses(NO_HASH) == (1, 5)
     assert store.answered("key") == ("request", b"\x00answer")
-    assert store.states("job:") == {"job:a": [1], "job:b": {"step": "done"}}
+    assert kept.jobs(SimpleNamespace(store=store)) == {"a": [1], "b": {"step": "done"}}
     assert store.seen_nonce("once", 2_000_000_000, 2)
 
 

@@ -27,8 +27,10 @@ from freehold.features.models.rules.hashes import model_hash
 from freehold.features.models.rules.scaling import Scaling
 from freehold.features.models.rules.split import SplitTree
 from freehold.kernel import logbook
+from freehold.kernel.feature import Question
 from freehold.kernel.node import Node
 from freehold.kernel.peers import Peers
+from freehold.kernel.registry import everything
 
 MAX_USES = 1_000_000
 """Of one grant of a model."""
@@ -36,6 +38,25 @@ MAX_CLAIMS = 2
 """Of an announcement: the release and the values behind it."""
 MAX_RELEASES = 8
 """Models of one run that a co-owner remembers."""
+
+
+@dataclass(frozen=True)
+class Granted:
+    """What this party, as an owner of data, granted a run and agreed to of it."""
+
+    builder: str = ""
+    """To whom; empty where nothing was granted."""
+    contribution: str = ""
+    """The claim whose values it agreed to; empty where it did not."""
+    two_histories: bool = False
+    """Whether the builder signed two accounts of the run."""
+
+
+@dataclass(frozen=True)
+class GrantedRun(Question[Granted]):
+    """What was granted to a run."""
+
+    run: str
 
 
 @dataclass(frozen=True)
@@ -257,11 +278,14 @@ def accept_release(node: Node, sender: str, body: dict[str, Any]) -> dict[str, A
     return {"accepted": asset.id}
 
 
+def _granted(node: Node, run: str) -> Granted:
+    return next(iter(everything().ask(node, GrantedRun(run))), Granted())
+
+
 def _require_own_run(node: Node, builder: str, asset: Asset) -> None:
     """This party granted that run to that builder, and has not heard of as many models of it as it remembers."""
     run = str(asset.schema_.get("run"))
-    planned = node.store.state(f"planned:{run}")
-    if planned is None or planned["builder"] != builder:
+    if _granted(node, run).builder != builder:
         raise NotAllowed("this node granted no such run to the sender", hint="Announce it to its owners.")
     known = node.store.state(f"released:{run}", [])
     if asset.id not in known and len(known) >= MAX_RELEASES:
@@ -270,21 +294,20 @@ def _require_own_run(node: Node, builder: str, asset: Asset) -> None:
 
 def _require_agreed(node: Node, asset: Asset, claims: list[Envelope], shares: list[tuple[str, int]]) -> None:
     """Where this owner agreed to values, the release is of those; it recomputed them itself."""
-    run = asset.schema_.get("run")
-    if node.store.state(f"two_histories:{run}") is not None:
+    granted = _granted(node, str(asset.schema_.get("run")))
+    if granted.two_histories:
         raise InvalidDocument("the builder signed two accounts of that run")
-    agreed = node.store.state(f"agreed:{run}")
-    if agreed is None:
+    if not granted.contribution:
         # it was away at the end; its evidence says the same, and anyone can recompute it
         return
-    statement = node.typed(agreed["contribution"], Claim).statement
+    statement = node.typed(granted.contribution, Claim).statement
     expected = {
         account: share
         for account, share in zip(statement["accounts"], statement["shares_bps"], strict=True)
         if share
     }
     named = {claim.document.id for claim in claims if claim.document.body.get("claim_kind") == "contribution"}
-    if dict(shares) != expected or named - {agreed["contribution"]}:
+    if dict(shares) != expected or named - {granted.contribution}:
         raise InvalidDocument("the split is not the one that this owner recomputed and agreed to")
 
 

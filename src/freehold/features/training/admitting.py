@@ -17,6 +17,7 @@ from freehold.core.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from freehold.core.ids import hash_bytes
 from freehold.features.privacy import budget
 from freehold.features.privacy.rules import privacy
+from freehold.features.training import runs
 from freehold.features.training.requested import Requested
 from freehold.features.training.rules.record import RunPlan
 from freehold.kernel import custody
@@ -124,7 +125,7 @@ def remember(node: Node, tx: Transaction, asset: Asset, plan: RunPlan) -> tuple[
     Raises:
         RunGranted: by an earlier grant. BudgetSpent.
     """
-    if node.store.state(_name(plan.run_id)) is not None:
+    if runs.get(node, plan.run_id, "plan") is not None:
         raise RunGranted("this run was granted before", hint="Use that grant, or plan another run.")
     earlier = tuple(budget.earlier_runs(node, asset.id))
     budget.require_room(node, asset.id, plan.rho_nano)
@@ -135,18 +136,18 @@ def remember(node: Node, tx: Transaction, asset: Asset, plan: RunPlan) -> tuple[
 
 def recall(tx: Transaction, plan: RunPlan) -> None:
     """Keep an agreed plan; the budget decides when the run begins, as for every grant."""
-    tx.set(_name(plan.run_id), plan.to_json())
+    runs.keep(tx, plan.run_id, "plan", plan.to_json())
 
 
 def size(node: Node, run: str) -> int:
     """Bytes of an agreed plan."""
-    plan = node.store.state(_name(run))
+    plan = runs.get(node, run, "plan")
     return len(canonical_bytes(plan)) if plan else 0
 
 
 def forget(tx: Transaction, run: str) -> None:
     """Nobody came with the grant."""
-    tx.delete(_name(run))
+    runs.forget_plan(tx, run)
     budget.release(tx, run)
 
 
@@ -156,7 +157,7 @@ def plan_of(node: Node, run: str) -> RunPlan:
     Raises:
         NotFound.
     """
-    stored = node.store.state(_name(run))
+    stored = runs.get(node, run, "plan")
     if stored is None:
         raise NotFound("this node has not agreed to such a run", hint="Ask for a grant with its plan.")
     return RunPlan.from_json(stored)
@@ -170,10 +171,6 @@ def describing(node: Node) -> Callable[[str, RunPlan], dict[str, Any]]:
 def uses_of(plan: RunPlan) -> int:
     """How often a run uses each owner's data."""
     return plan.recipe.rounds + 1 - plan.first_round
-
-
-def _name(run: str) -> str:
-    return f"planned:{run}"
 
 
 def _exceeds(level: str, allowed: str) -> bool:

@@ -18,6 +18,7 @@ from freehold.core.signing import Envelope, parse_envelope
 from freehold.features.data.publishing import SALT_BYTES, open_table
 from freehold.features.data.rules import table as tables
 from freehold.features.data.rules.stored import from_canonical_bytes
+from freehold.features.training import runs
 from freehold.features.training.admitting import plan_of
 from freehold.features.training.lending import noise_seed
 from freehold.features.training.rules import record
@@ -50,7 +51,7 @@ def open_to(node: Node, judge: str, body: dict[str, Any]) -> dict[str, Any]:
     plan = plan_of(node, str(body.get("run")))
     if not plan.judge or judge != plan.judge:
         raise NotTheJudge("this owner opens its table to the judge of the run's plan alone")
-    if node.store.state(f"agreed:{plan.run_id}") is None:
+    if runs.get(node, plan.run_id, "agreed") is None:
         raise NotTheJudge("the run is not over here yet", hint="Ask again once it is.")
     asset = next(owner.asset for owner in plan.owners if owner.account == node.account)
     table, salt = open_table(node, asset)
@@ -58,7 +59,7 @@ def open_to(node: Node, judge: str, body: dict[str, Any]) -> dict[str, Any]:
     opened = noise_seed(node, plan) + salt + tables.canonical_bytes(table)
     to = bytes.fromhex(node.party_of(judge).encryption_key[2:])
     with node.store.transaction() as tx:
-        tx.set(f"opened_to:{plan.run_id}", {"judge": judge, "at": node.now()})
+        runs.opened_to(tx, plan.run_id, judge, node.now())
     return {
         "secret": b64encode(wrap(secret, to, asset=asset, epoch=1)).decode(),
         "sealed": b64encode(seal_bytes(opened, secret.recipient)).decode(),

@@ -9,11 +9,12 @@ from typing import Any
 from freehold.features.data.publishing import NoiseCost
 from freehold.features.grants.asking import Ordered, Settled, WhatFor
 from freehold.features.models.pages import UnderWay
+from freehold.features.models.releasing import GrantedRun
 from freehold.features.models.shown import RunOf
 from freehold.features.training import admitting, auditing, holding, kept, previewing, wire
 from freehold.features.training.collecting import evidence_of
 from freehold.features.training.jobs import Jobs
-from freehold.features.training.known import known_run
+from freehold.features.training.known import granted_run, known_run
 from freehold.features.training.lending import Lender
 from freehold.features.training.once import ONCE
 from freehold.features.training.pages import disputes, jobs, train
@@ -135,6 +136,7 @@ FEATURE = Feature(
         WhatFor: _ordered,
         NoiseCost: previewing.noise_cost,
         RunOf: known_run,
+        GrantedRun: granted_run,
         UnderWay: jobs.under_way,
     },
     listens={Settled: lambda host, event: host.part(Jobs).resume(event.once_for)},

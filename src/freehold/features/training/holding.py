@@ -108,8 +108,10 @@ def hold(node: Node, path: Path, label: str, builder: str, *, positive: str | No
     with node.store.transaction() as tx:
         sealed = seal_table(node, tx, table, salt)
         custody.keep(tx, shown.commitment, sealed)
-        kept = {"claim": claim.document.id, "run": "", "at": node.now(), "builder": builder.lower()}
-        tx.set(f"held_test:{shown.commitment}", kept)
+        tx.connection.execute(
+            "INSERT INTO tests_held VALUES (?, ?, ?, '', '', ?)",
+            (shown.commitment, builder.lower(), claim.document.id, node.now()),
+        )
         tx.set(f"held_rows:{known}", value=True)
         tx.put(claim, public=True)
     return {"test": shown.commitment, "rows": shown.rows, "positives": shown.positives, "label": label}
@@ -118,19 +120,13 @@ def hold(node: Node, path: Path, label: str, builder: str, *, positive: str | No
 def held(node: Node) -> list[dict[str, Any]]:
     """Test tables that this node keeps for others, oldest first."""
     found = []
-    for name, kept in node.store.states("held_test:").items():
-        statement = node.typed(kept["claim"], Claim).statement
-        found.append(
-            {
-                "test": name.removeprefix("held_test:"),
-                "rows": statement["rows"],
-                "positives": statement["positives"],
-                "label": statement["label"],
-                "run": kept["run"] or None,
-                "at": kept["at"],
-            }
-        )
-    return sorted(found, key=lambda row: int(row["at"]))
+    for test, claim, run, at in node.store.rows(
+        "SELECT test, claim, run, at FROM tests_held ORDER BY at, test"
+    ):
+        said = node.typed(claim, Claim).statement
+        shown = {name: said[name] for name in ("rows", "positives", "label")}
+        found.append({"test": test, **shown, "run": run or None, "at": at})
+    return found
 
 
 def show(node: Node, builder: str, body: dict[str, Any]) -> dict[str, Any]:
@@ -208,10 +204,13 @@ def open_for(node: Node, builder: str, body: dict[str, Any]) -> dict[str, Any]:
                 "model": final,
             }
             opening = node.claim("test_opening", plan.run_id, statement)
-            kept = {**kept, "run": plan.run_id, "opening": opening.document.id}
+            kept["opening"] = opening.document.id
             with node.store.transaction() as tx:
                 tx.put(opening, public=True)
-                tx.set(f"held_test:{plan.test.commitment}", kept)
+                tx.connection.execute(
+                    "UPDATE tests_held SET run = ?, opening = ? WHERE test = ?",
+                    (plan.run_id, opening.document.id, plan.test.commitment),
+                )
             logbook.anchor_soon(node)
     return {"opening": node.store.get(kept["opening"]).to_json(), "test": table_json(table)}
 
@@ -222,10 +221,10 @@ def _require_for(kept: dict[str, Any], builder: str) -> None:
 
 
 def _kept(node: Node, commitment: str) -> dict[str, Any]:
-    kept: dict[str, Any] | None = node.store.state(f"held_test:{commitment}")
-    if kept is None:
+    rows = node.store.rows("SELECT builder, claim, run, opening FROM tests_held WHERE test = ?", commitment)
+    if not rows:
         raise NotFound("no such test table is kept here")
-    return kept
+    return dict(zip(("builder", "claim", "run", "opening"), rows[0], strict=True))
 
 
 def _require_over(node: Node, plan: RunPlan, body: dict[str, Any]) -> str:

@@ -8,7 +8,6 @@ from typing import Any
 
 from freehold.core.documents import Claim
 from freehold.core.errors import Conflict, FreeholdError
-from freehold.core.ids import resolve
 from freehold.features.grants.asking import GrantWaiting
 from freehold.features.training import kept, training
 from freehold.features.training.ordering import is_good_enough
@@ -22,8 +21,6 @@ FIRST_WAIT_SECONDS = 2.0
 LONGEST_WAIT_SECONDS = 600.0
 MAX_ASKS = 2_000
 """Owners who decide by hand are asked so often: for about two weeks, after which their requests lapsed."""
-ENDED = ("done", "withheld")
-"""Steps after which a job goes on only by its owner's word."""
 _log = logging.getLogger("freehold.jobs")
 
 
@@ -54,7 +51,7 @@ class Jobs:
         Raises:
             NotFound, Ambiguous. JobStopping: it was stopped a moment ago.
         """
-        job_id = self.find(prefix)
+        job_id = kept.find(self._node, prefix)
         with self._lock:
             running = self._running.get(job_id)
             if running and running[0].is_alive():
@@ -82,13 +79,13 @@ class Jobs:
 
     def begin(self) -> None:
         """After a restart: go on with every job that is not done."""
-        for job_id, job in kept.jobs(self._node).items():
-            if job["step"] not in ENDED and "plan" in job and not kept.is_held(self._node, job_id):
+        for job_id, job in kept.going_on(self._node).items():
+            if "plan" in job and not kept.is_held(self._node, job_id):
                 self.resume(job_id)
 
     def hold(self, prefix: str) -> str:
         """Stop a job after the step in flight, until it is resumed by hand; what it has stays. Repeatable."""
-        job_id = self.find(prefix)
+        job_id = kept.find(self._node, prefix)
         with self._node.store.transaction() as tx:
             kept.hold(tx, job_id, held=True)
         with self._lock:
@@ -129,17 +126,9 @@ class Jobs:
         with self._lock:
             self._progress[job_id] = {**self._progress.get(job_id, {}), **progress}
 
-    def find(self, prefix: str) -> str:
-        """The full id of a job.
-
-        Raises:
-            NotFound, Ambiguous.
-        """
-        return resolve(prefix, kept.jobs(self._node), "job")
-
     def get(self, prefix: str) -> dict[str, Any]:
         """A job as it stands now."""
-        job_id = self.find(prefix)
+        job_id = kept.find(self._node, prefix)
         stored = kept.require(self._node, job_id)
         with self._lock:
             running = self._running.get(job_id)
@@ -182,7 +171,7 @@ class Jobs:
         Raises:
             Conflict: it is not held back, or below the plan's least score.
         """
-        job_id = self.find(prefix)
+        job_id = kept.find(self._node, prefix)
         stored = kept.require(self._node, job_id)
         if stored["step"] == "withheld":
             plan = RunPlan.from_json(stored["plan"])

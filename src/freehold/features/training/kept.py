@@ -1,20 +1,25 @@
-"""Training jobs as the database keeps them, and which of them their owner holds; nobody else spells these names."""
+"""Training jobs as the database keeps them, and which of them their owner holds; nobody else asks this table."""
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
+from freehold.core.canonical import canonical_bytes
 from freehold.core.errors import NotFound
+from freehold.core.ids import resolve
+from freehold.features.training.tables import ENDED
 from freehold.kernel.node import Node
 from freehold.kernel.store import Transaction
 
-_JOB, _HELD, _RUN_OF = "job:", "held:", "run_of:"
+_RUN_OF = "run_of:"
 Job = dict[str, Any]
 
 
 def job(node: Node, job_id: str) -> Job | None:
     """One job; None where there is none."""
-    found: Job | None = node.store.state(f"{_JOB}{job_id}")
+    rows = node.store.rows("SELECT record FROM jobs WHERE id = ?", job_id)
+    found: Job | None = json.loads(rows[0][0]) if rows else None
     return found
 
 
@@ -30,9 +35,28 @@ def require(node: Node, job_id: str) -> Job:
     return found
 
 
+def find(node: Node, prefix: str) -> str:
+    """The full id of a job.
+
+    Raises:
+        NotFound, Ambiguous.
+    """
+    text = f"0x{prefix.lower().removeprefix('0x')[:64]}"
+    # as a range, which the key's index answers; no digit comes after f
+    rows = node.store.rows(
+        "SELECT id FROM jobs WHERE id >= ? AND id < ? ORDER BY id LIMIT 1000", text, f"{text}g"
+    )
+    return resolve(prefix, (row[0] for row in rows), "job")
+
+
 def jobs(node: Node) -> dict[str, Job]:
     """Every job by its id."""
-    return {name.removeprefix(_JOB): one for name, one in node.store.states(_JOB).items()}
+    return _read(node.store.rows("SELECT id, record FROM jobs ORDER BY id"))
+
+
+def going_on(node: Node) -> dict[str, Job]:
+    """Jobs that have not ended, by their ids."""
+    return _read(node.store.rows("SELECT id, record FROM jobs WHERE NOT ended ORDER BY id"))
 
 
 def job_of(node: Node, model_id: str) -> Job | None:
@@ -42,17 +66,22 @@ def job_of(node: Node, model_id: str) -> Job | None:
 
 def keep(tx: Transaction, job_id: str, as_it_stands: Job) -> None:
     """Write a job."""
-    tx.set(f"{_JOB}{job_id}", as_it_stands)
+    tx.connection.execute(
+        "INSERT INTO jobs VALUES (?, ?, ?, ?) ON CONFLICT (id) DO UPDATE"
+        " SET ended = excluded.ended, record = excluded.record",
+        (job_id, as_it_stands["step"] in ENDED, False, canonical_bytes(as_it_stands)),
+    )
 
 
 def is_held(node: Node, job_id: str) -> bool:
     """Whether its owner stopped a job until it is resumed by hand."""
-    return bool(node.store.state(f"{_HELD}{job_id}"))
+    return bool(node.store.rows("SELECT 1 FROM jobs WHERE id = ? AND held", job_id))
 
 
 def hold(tx: Transaction, job_id: str, *, held: bool) -> None:
     """Stop a job so, or no more."""
-    if held:
-        tx.set(f"{_HELD}{job_id}", value=True)
-    else:
-        tx.delete(f"{_HELD}{job_id}")
+    tx.connection.execute("UPDATE jobs SET held = ? WHERE id = ?", (held, job_id))
+
+
+def _read(rows: list[Any]) -> dict[str, Job]:
+    return {str(job_id): json.loads(kept) for job_id, kept in rows}

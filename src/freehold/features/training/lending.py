@@ -31,6 +31,7 @@ from freehold.features.grants import unused
 from freehold.features.models.rules.hashes import model_hash
 from freehold.features.models.rules.scaling import unit_rows
 from freehold.features.privacy import budget
+from freehold.features.training import runs
 from freehold.features.training.admitting import plan_of
 from freehold.features.training.rules import record, sketch, updates
 from freehold.features.training.rules.record import Replay, Round, RunPlan, Start
@@ -141,7 +142,7 @@ class Lender:
         _, _, plan = self._granted(holder, body)
         with self._node.exclusive(f"run:{plan.run_id}"):
             number = _number(plan, body)
-            given = self._node.store.state(f"given:{plan.run_id}:{number:03d}")
+            given = runs.get_round(self._node, plan.run_id, number, "given")
             if given is None:
                 raise NotFound(
                     "this owner committed to nothing in that round", hint="Ask it to commit first."
@@ -162,7 +163,7 @@ class Lender:
             contribution = require_claim(
                 self._node, body.get("contribution"), "contribution", plan.run_id, holder
             )
-            known = self._node.store.state(f"agreed:{plan.run_id}")
+            known = runs.get(self._node, plan.run_id, "agreed")
             if known and known["contribution"] == contribution.document.id:
                 return {"agreement": self._node.store.get(known["agreement"]).to_json()}
             if known:
@@ -201,8 +202,7 @@ class Lender:
 
         Where the run is `charged`, its whole cost is taken in the transaction that keeps the first of it.
         """
-        name = f"start:{plan.run_id}"
-        if self._node.store.state(name) is not None:
+        if runs.get(self._node, plan.run_id, "start") is not None:
             return
         if not isinstance(value, dict):
             raise RoundsMissing("this owner has not seen who takes part", number=plan.first_round)
@@ -220,7 +220,8 @@ class Lender:
             for envelope in grants:
                 if not self._node.store.has(envelope.document.id):
                     tx.put(envelope, logged=False)
-            tx.set(name, {"claim": claim.document.id, "start": start.to_json()})
+            kept = {"claim": claim.document.id, "start": start.to_json()}
+            runs.keep(tx, plan.run_id, "start", kept)
 
     def _charge(self, tx: Transaction, plan: RunPlan, grant: Grant) -> None:
         """Take a run's cost from the budget, once however often it is asked."""
@@ -246,7 +247,7 @@ class Lender:
                     self._running.pop(plan.run_id, None)
                 raise
             with self._node.store.transaction() as tx:
-                tx.set(f"followed:{plan.run_id}:{made.number:03d}", made.to_json())
+                runs.keep_round(tx, plan.run_id, made.number, "revealed", made.to_json())
         return running
 
     def _current(self, plan: RunPlan) -> Replay:
@@ -273,16 +274,15 @@ class Lender:
         made = record.parse_round(plan, statement, {})
         if number not in (None, made.number):
             raise InvalidDocument("the claim is of another round")
-        name = f"seen:{run}:{made.number:03d}"
-        seen = node.store.state(name)
+        seen = runs.claim(node, run, made.number)
         if seen == claim.document.id:
             return claim
         if seen is not None:
-            if node.store.state(f"two_histories:{run}") is None:
+            if runs.get(node, run, "two_histories") is None:
                 # two prove it; a builder that signs more of them fills nothing
                 with node.store.transaction() as tx:
                     tx.put(claim, logged=False)
-                    tx.set(f"two_histories:{run}", [seen, claim.document.id])
+                    runs.keep(tx, run, "two_histories", [seen, claim.document.id])
             raise TwoHistories(
                 f"the builder signed two accounts of round {made.number}",
                 hint="Both are kept here: show them to whom you want to convince.",
@@ -305,19 +305,19 @@ class Lender:
                     tx.count_use(grant.id, use_price(grant))
                     budget.charge(node, tx, grant.asset, run, plan.rho_nano, plan.epsilon_micro, grant.holder)
                 tx.put(own)
-            tx.set(name, claim.document.id)
+            runs.see(tx, run, made.number, claim.document.id)
         return claim
 
     def _require_in_place(self, plan: RunPlan, statement: dict[str, Any], running: Replay) -> None:
         before = running.next - 1
-        stored = self._node.store.state(f"followed:{plan.run_id}:{before:03d}")
-        seen = self._node.store.state(f"seen:{plan.run_id}:{before:03d}")
+        stored = runs.get_round(self._node, plan.run_id, before, "revealed")
+        seen = runs.claim(self._node, plan.run_id, before)
         missing: list[str] = []
         if stored is not None and seen is not None:
             earlier = self._node.typed(seen, Claim).statement
             missing = sorted(set(earlier["commitments"]) - set(stored))
         expected = {
-            "start": self._node.store.state(f"start:{plan.run_id}")["claim"],
+            "start": runs.get(self._node, plan.run_id, "start")["claim"],
             "previous": record.models_hash(plan, running.next, running.model),
             "missing": missing,
         }
@@ -337,7 +337,7 @@ class Lender:
             return self._grants[grant_id]
 
     def _start(self, plan: RunPlan) -> Start:
-        known = self._node.store.state(f"start:{plan.run_id}")
+        known = runs.get(self._node, plan.run_id, "start")
         if known is None:
             raise RoundsMissing("this owner has not seen who takes part", number=plan.first_round)
         return Start.from_json(known["start"], plan)
@@ -383,7 +383,7 @@ class Lender:
 
         def charge(tx: Transaction, *_: Any) -> None:
             self._charge(tx, plan, grant)
-            tx.set(f"given:{run}:{number:03d}", {"salt": salt, "update": update.tolist()})
+            runs.keep_round(tx, run, number, "given", {"salt": salt, "update": update.tolist()})
 
         return Done(record.update_hash(plan, number, node.account, salt, update, previous), {}, charge)
 
@@ -433,11 +433,11 @@ class Lender:
             )
             with self._node.store.transaction() as tx:
                 # the newest: whoever states ever other values replaces what it stated
-                earlier = self._node.store.state(f"disputed:{plan.run_id}")
+                earlier = runs.get(self._node, plan.run_id, "disputed")
                 if earlier is not None:
                     tx.forget(earlier["contribution"])
                 tx.put(contribution, logged=False)
-                tx.set(f"disputed:{plan.run_id}", {"contribution": claimed.id, "field": wrong})
+                runs.keep(tx, plan.run_id, "disputed", {"contribution": claimed.id, "field": wrong})
             raise WrongContribution(
                 f"the builder states other {wrong} than follow from the run",
                 hint="This owner does not agree; its console shows both.",
@@ -454,7 +454,7 @@ class Lender:
             made.number
             for made in rounds
             if own in made.unrevealed
-            and self._node.store.state(f"given:{plan.run_id}:{made.number:03d}") is not None
+            and runs.get_round(self._node, plan.run_id, made.number, "given") is not None
         ]
         if len(unheard) > max(1, plan.recipe.rounds // UNHEARD_PART):
             raise WrongContribution(
@@ -470,10 +470,8 @@ class Lender:
             tx.put(contribution, logged=False)
             tx.put(opening, logged=False)
             tx.put(agreement, public=True)
-            tx.set(
-                f"agreed:{plan.run_id}",
-                {"contribution": contribution.document.id, "agreement": agreement.document.id},
-            )
+            agreed = {"contribution": contribution.document.id, "agreement": agreement.document.id}
+            runs.keep(tx, plan.run_id, "agreed", agreed)
         return {"agreement": agreement.to_json()}
 
 
@@ -484,7 +482,7 @@ def noise_seed(node: Node, plan: RunPlan) -> bytes:
 
 def replayed(node: Node, plan: RunPlan) -> Replay:
     """The run as far as this owner followed it, computed again."""
-    known = node.store.state(f"start:{plan.run_id}")
+    known = runs.get(node, plan.run_id, "start")
     if known is None:
         raise RoundsMissing("this owner has not seen who takes part", number=plan.first_round)
     running = Replay(plan, Start.from_json(known["start"], plan))
@@ -494,11 +492,10 @@ def replayed(node: Node, plan: RunPlan) -> Replay:
 
 
 def _followed(node: Node, plan: RunPlan) -> list[Round]:
-    rounds = []
-    for name, revealed in node.store.states(f"followed:{plan.run_id}:").items():
-        claim = node.typed(node.store.state("seen" + name.removeprefix("followed")), Claim)
-        rounds.append(record.parse_round(plan, claim.statement, revealed))
-    return rounds
+    return [
+        record.parse_round(plan, node.typed(claim, Claim).statement, revealed)
+        for claim, revealed in runs.followed(node, plan.run_id)
+    ]
 
 
 def require_grants(node: Node, plan: RunPlan, start: Start, values: Any) -> list[Envelope]:

@@ -13,7 +13,8 @@ from typing import Any
 
 from freehold.core.errors import FreeholdError, Unavailable
 from freehold.features.training import kept
-from freehold.features.training.jobs import ENDED, Jobs
+from freehold.features.training.jobs import Jobs
+from freehold.features.training.tables import ENDED
 from freehold.kernel.node import Node
 
 MOST_ATTEMPTS = 6
@@ -45,9 +46,8 @@ class Retries:
     def go_on(self) -> int:
         """Plan attempts for jobs that stopped, and begin those that are due; returns how many began."""
         began = 0
-        for job_id, stored in kept.jobs(self._node).items():
-            if stored["step"] not in ENDED:
-                began += self._look(self._jobs.get(job_id))
+        for job_id in kept.going_on(self._node):
+            began += self._look(self._jobs.get(job_id))
         return began
 
     def _look(self, job: dict[str, Any]) -> bool:

@@ -29,7 +29,7 @@ from freehold.features.data.rules import table as tables
 from freehold.features.data.rules.table import Table
 from freehold.features.models import releasing
 from freehold.features.models.rules.hashes import model_hash
-from freehold.features.training import holding, kept
+from freehold.features.training import holding, kept, rounds
 from freehold.features.training.agreeing import Agreed, agree
 from freehold.features.training.checks.replaying import read_table, table_json
 from freehold.features.training.lending import NotCountersigned, RoundsMissing
@@ -187,8 +187,8 @@ class Job:
         missing = self._missing(running.next - 1)
         while not running.is_done and not self._stop.is_set():
             number = running.next
-            opened = self._node.store.state(f"opened:{plan.run_id}")
-            if opened is None or opened["number"] != number:
+            opened = rounds.begun(self._node, plan.run_id, number)
+            if opened is None:
                 opened = self._committed(running, missing)
                 if opened is None:
                     return
@@ -196,7 +196,8 @@ class Job:
             if made is None:
                 return
             running.add(made)
-            self._keep_round(made, opened)
+            with self._node.store.transaction() as tx:
+                rounds.end(tx, plan.run_id, made)
             missing = made.unrevealed
             self._tell(round=number, rounds=plan.recipe.rounds, absent=self.job["absent"])
         if running.is_done:
@@ -219,12 +220,12 @@ class Job:
         statement = record.round_statement(made, self.job["start_claim"], previous, missing)
         claim = self._node.claim("training_round", plan.run_id, statement)
         ordered = [receipts[owner] for owner in sorted(receipts)]
-        opened = {"number": number, "claim": claim.document.id, "receipts": [r.document.id for r in ordered]}
+        opened = {"claim": claim.document.id, "receipts": [receipt.document.id for receipt in ordered]}
         with self._node.store.transaction() as tx:
             for receipt in ordered:
                 tx.put(receipt)
             tx.put(claim, public=True)
-            tx.set(f"opened:{plan.run_id}", opened)
+            rounds.begin(tx, plan.run_id, number, opened)
         return opened
 
     def _revealed(self, running: Replay, opened: dict[str, Any]) -> Round | None:
@@ -381,11 +382,6 @@ class Job:
             if not fits:
                 raise InvalidDocument(f"the receipt of {asset.name} does not follow its earlier ones")
             known[number] = (seed, receipt.sequence)
-
-    def _keep_round(self, made: Round, opened: dict[str, Any]) -> None:
-        kept = {"claim": opened["claim"], "receipts": opened["receipts"], "revealed": made.to_json()}
-        with self._node.store.transaction() as tx:
-            tx.set(f"round:{self._plan.run_id}:{made.number:05d}", kept)
 
     def _replay(self) -> Replay:
         """The run so far, recomputed from what was kept, which also checks it."""

@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from freehold.core.documents import Claim
 from freehold.core.errors import NotFound
+from freehold.features.training import runs
 from freehold.kernel.feature import Reminder
 from freehold.kernel.node import Node
 from freehold.kernel.people import name_of
@@ -27,13 +28,9 @@ _FIELDS = {
 def to_look_at(node: Node) -> list[Reminder]:
     """Disputes that their owner has not put aside, as Home lists things."""
     found = []
-    for kind in ("disputed", "two_histories"):
-        for name in node.store.states(f"{kind}:"):
-            run = name.partition(":")[2]
-            if not node.store.state(f"dispute_seen:{run}"):
-                shown = _shown(node, run)
-                text = f"{shown['builder']} {shown['short']}."
-                found.append(Reminder(text, f"/disputes/{run}", "Look"))
+    for run in runs.disputed(node):
+        shown = _shown(node, run)
+        found.append(Reminder(f"{shown['builder']} {shown['short']}.", f"/disputes/{run}", "Look"))
     return found
 
 
@@ -46,12 +43,12 @@ def put_aside(visit: Visit) -> Response:
     """The owner has seen it; the proof stays."""
     run = str(_shown(visit.node, visit.params["run"])["run"])
     with visit.node.store.transaction() as tx:
-        tx.set(f"dispute_seen:{run}", value=True)
+        runs.put_aside(tx, run)
     return visit.go("/", "Put aside. The signed proof stays in your node.")
 
 
 def _shown(node: Node, run: str) -> dict[str, Any]:
-    disputed, histories = node.store.state(f"disputed:{run}"), node.store.state(f"two_histories:{run}")
+    disputed, histories = runs.get(node, run, "disputed"), runs.get(node, run, "two_histories")
     if disputed is None and histories is None:
         raise NotFound("there is no dispute about that run", hint="Look at Home.")
     ids = histories or [disputed["contribution"]]

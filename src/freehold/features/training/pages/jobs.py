@@ -6,12 +6,11 @@ from typing import Any
 
 from starlette.responses import Response
 
-from freehold.core.documents import Claim
 from freehold.core.errors import NotFound
 from freehold.features.models.pages import Coming, UnderWay
 from freehold.features.models.rules import worth
 from freehold.features.privacy.rules import promises
-from freehold.features.training import kept
+from freehold.features.training import kept, rounds
 from freehold.features.training.jobs import Jobs
 from freehold.features.training.rules import findings
 from freehold.kernel.host import Host
@@ -83,8 +82,7 @@ def _round_times(node: Node, found: dict[str, Any]) -> list[int]:
     """When each round of training that is over was signed; the comparison of rows is none."""
     if not found["run"]:
         return []
-    kept = node.store.states(f"round:{found['run']}:")
-    claims = [node.typed(one["claim"], Claim) for _, one in sorted(kept.items())]
+    claims = rounds.claims_of(node, found["run"])
     return [claim.issued_at for claim in claims if claim.statement["number"]]
 
 

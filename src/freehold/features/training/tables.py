@@ -1,0 +1,110 @@
+"""Training jobs, the rounds that a builder ran, the runs that an owner takes part in, tests kept for others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from freehold.core.canonical import canonical_bytes
+from freehold.core.connection import Connection
+from freehold.kernel.databases import states
+from freehold.kernel.databases.steps import step
+
+ENDED = ("done", "withheld")
+"""Steps after which a job goes on only by its owner's word."""
+_OF_RUN = {"plan": "planned", **{name: name for name in ("start", "agreed", "disputed", "two_histories")}}
+_OF_ROUND = {"claim": "seen", "revealed": "followed", "given": "given"}
+
+
+def _fill(connection: Connection) -> None:
+    _fill_jobs(connection)
+    _fill_rounds_made(connection)
+    _fill_runs(connection)
+    _fill_rounds_followed(connection)
+    for commitment, kept in states.moved(connection, "held_test:"):
+        connection.execute(
+            "INSERT INTO tests_held VALUES (?, ?, ?, ?, ?, ?)",
+            (
+                commitment, kept["builder"], kept["claim"], kept["run"], kept.get("opening", ""), kept["at"],
+            ),
+        )  # fmt: skip
+
+
+def _fill_jobs(connection: Connection) -> None:
+    held = {job for job, _ in states.moved(connection, "held:")}
+    for job, kept in states.moved(connection, "job:"):
+        ended = "step" in kept and kept["step"] in ENDED
+        connection.execute(
+            "INSERT INTO jobs VALUES (?, ?, ?, ?)", (job, ended, job in held, canonical_bytes(kept))
+        )
+
+
+def _fill_rounds_made(connection: Connection) -> None:
+    def keep(run: str, number: int, kept: dict[str, Any]) -> None:
+        revealed = canonical_bytes(kept["revealed"]) if "revealed" in kept else None
+        connection.execute(
+            "INSERT INTO rounds_made VALUES (?, ?, ?, ?, ?) ON CONFLICT (run, number) DO NOTHING",
+            (run, number, kept["claim"], canonical_bytes(kept["receipts"]), revealed),
+        )
+
+    for name, kept in states.moved(connection, "round:"):
+        run, number = name.split(":")
+        keep(run, int(number), kept)
+    # the last one that was begun; it may be over
+    for run, kept in states.moved(connection, "opened:"):
+        keep(run, kept["number"], kept)
+
+
+def _fill_runs(connection: Connection) -> None:
+    for column, prefix in _OF_RUN.items():
+        for run, value in states.moved(connection, f"{prefix}:"):
+            connection.execute(
+                f"INSERT INTO runs (run, {column}, put_aside, judge, opened_at) VALUES (?, ?, ?, '', 0)"  # noqa: S608 - one of those
+                f" ON CONFLICT (run) DO UPDATE SET {column} = excluded.{column}",
+                (run, canonical_bytes(value), False),
+            )
+    for run, _ in states.moved(connection, "dispute_seen:"):
+        connection.execute("UPDATE runs SET put_aside = ? WHERE run = ?", (True, run))
+    for run, to in states.moved(connection, "opened_to:"):
+        connection.execute(
+            "UPDATE runs SET judge = ?, opened_at = ? WHERE run = ?", (to["judge"], to["at"], run)
+        )
+
+
+def _fill_rounds_followed(connection: Connection) -> None:
+    for column, prefix in _OF_ROUND.items():
+        for name, value in states.moved(connection, f"{prefix}:"):
+            run, _, number = name.partition(":")
+            connection.execute(
+                f"INSERT INTO rounds_followed (run, number, {column}) VALUES (?, ?, ?)"  # noqa: S608 - one of those
+                f" ON CONFLICT (run, number) DO UPDATE SET {column} = excluded.{column}",
+                (run, int(number), value if column == "claim" else canonical_bytes(value)),
+            )
+
+
+STEPS = (
+    step(
+        "jobs, rounds and runs",
+        "CREATE TABLE jobs (id TEXT PRIMARY KEY, ended BOOLEAN NOT NULL, held BOOLEAN NOT NULL, record BLOB NOT NULL)"
+        " WITHOUT ROWID",
+        "CREATE INDEX jobs_going_on ON jobs (id) WHERE NOT ended",
+        """CREATE TABLE rounds_made (
+  run TEXT NOT NULL, number INTEGER NOT NULL, claim TEXT NOT NULL, receipts BLOB NOT NULL, revealed BLOB,
+  PRIMARY KEY (run, number)
+) WITHOUT ROWID""",
+        """CREATE TABLE runs (
+  run TEXT PRIMARY KEY, plan BLOB, start BLOB, agreed BLOB, disputed BLOB, two_histories BLOB,
+  put_aside BOOLEAN NOT NULL, judge TEXT NOT NULL, opened_at INTEGER NOT NULL
+) WITHOUT ROWID""",
+        "CREATE INDEX runs_disputed ON runs (run)"
+        " WHERE (disputed IS NOT NULL OR two_histories IS NOT NULL) AND NOT put_aside",
+        """CREATE TABLE rounds_followed (
+  run TEXT NOT NULL, number INTEGER NOT NULL, claim TEXT, revealed BLOB, given BLOB, PRIMARY KEY (run, number)
+) WITHOUT ROWID""",
+        """CREATE TABLE tests_held (
+  test TEXT PRIMARY KEY, builder TEXT NOT NULL, claim TEXT NOT NULL, run TEXT NOT NULL, opening TEXT NOT NULL,
+  at INTEGER NOT NULL
+) WITHOUT ROWID""",
+        "CREATE INDEX tests_held_by_time ON tests_held (at, test)",
+        fill=_fill,
+    ),
+)
