@@ -239,8 +239,7 @@ def test_requests_lapse_and_are_bounded(two: Two, world: World, monkeypatch: pyt
     two.ahead_seconds = requests.LAPSE_SECONDS + 60
     assert requests.overview(two.owner.node) == []
     two.wait()
-    kept = two.owner.node.store.states("request:")
-    assert len(kept) == 1, "what lapsed is removed"
+    assert len(two.owner.node.store.rows("SELECT id FROM requests")) == 1, "what lapsed is removed"
 
 
 def test_a_sender_whose_name_cannot_be_printed_is_not_listed(two: Two, world: World) -> None:
@@ -253,10 +252,10 @@ def test_a_sender_whose_name_cannot_be_printed_is_not_listed(two: Two, world: Wo
 
 def test_a_withdrawn_asset_and_a_time_that_is_over_are_not_granted(two: Two) -> None:
     request = two.wait()
-    record = two.owner.node.store.state(f"request:{request}")
+    record = requests.read(two.owner.node, request)
     terms = replace_expiry(record["terms"], two.owner.node.now() - 1)
     with two.owner.node.store.transaction() as tx:
-        tx.set(f"request:{request}", {**record, "terms": terms})
+        requests.keep(two.owner.node, tx, {**record, "terms": terms}, requests.LAPSE_SECONDS)
     with pytest.raises(Conflict, match="time that was asked for is over"):
         consent.accept(two.owner.node, request)
     assert two.grants() == 0

@@ -156,8 +156,8 @@ def test_a_large_body_is_read_of_who_paid_for_a_grant_and_of_no_newcomer(world: 
             "offer_signature": "0x" + sign_digest(owner.node.keys.account_key, offer).hex(),
         },
         Act(grant.nonce, PRICE_UNITS),
-        "wanted:",
-        {},
+        "wish",
+        {"state": "asked"},
     )
     assert call(builder, owner, "/peer/rounds/commit", body).json()["code"] != "http.too_large"
     dense = {**body, "more": [0] * 200_000}

@@ -177,7 +177,7 @@ def test_strangers_wait_in_half_of_the_room_and_the_oldest_goes(
     open_ = {row["id"]: row["holder"] for row in requests.overview(shop.owner.node)}
     assert len(open_) == 21
     assert shop.partner.account in open_.values()
-    assert len(shop.owner.node.store.states("request:")) == 21, "what went left no row"
+    assert shop.rows("requests") == 21, "what went left no row"
     one = shop.stranger()
     answers = [ask(one, shop.free) for _ in range(requests.MAX_REQUESTS_PER_PEER + 1)]
     assert [answer.status_code for answer in answers[:-1]] == [202] * requests.MAX_REQUESTS_PER_PEER

@@ -17,7 +17,10 @@ from typing import Any
 import pytest
 
 from freehold.core.connection import Connection
+from freehold.features.grants import asking
 from freehold.features.payments import kept as payments
+from freehold.features.training import holding, rounds, runs
+from freehold.features.training import kept as jobs
 from freehold.kernel.databases import copying, migrations, opening, upgrading
 from freehold.kernel.databases.errors import StorageFailed
 from freehold.kernel.store import Store
@@ -131,7 +134,13 @@ def test_nothing_is_lost(upgraded: tuple[Store, Path], tmp_path: Path) -> None:
             )
 
 
-MOVED = ("spending", "spending_on", "voucher", "unsettled", "lost")
+MOVED = (
+    *("spending", "spending_on", "voucher", "unsettled", "lost"),
+    *("job", "held", "round", "opened", "held_test"),
+    *("planned", "start", "agreed", "disputed", "two_histories", "dispute_seen", "opened_to"),
+    *("seen", "followed", "given"),
+    *("requests", "request", "request_places", "wanted"),
+)
 """Beginnings of the names under which was kept what stands in tables now."""
 
 
@@ -159,6 +168,97 @@ def test_what_was_kept_under_names_stands_in_tables(upgraded: tuple[Store, Path]
                 assert payments.unsettled(node) == payments.unsettled(node, model) == found
                 assert payments.find_unsettled(node, channel[2:10]) == found[0]
                 assert payments.unsettled(node, channel) == []
+            case ["job", job]:
+                assert jobs.job(node, job) == record
+                assert jobs.find(node, job[:10]) == job
+                assert not jobs.is_held(node, job)
+                assert (job in jobs.going_on(node)) == (record["step"] != "done")
+            case ["round", run, number]:
+                claim = {"claim": record["claim"], "receipts": record["receipts"]}
+                assert rounds.begun(node, run, int(number)) == claim
+                (row,) = store.rows(
+                    "SELECT revealed FROM rounds_made WHERE run = ? AND number = ?", run, int(number)
+                )
+                assert json.loads(row[0]) == record["revealed"]
+            case ["opened", run]:
+                assert rounds.begun(node, run, record["number"]) == {
+                    "claim": record["claim"],
+                    "receipts": record["receipts"],
+                }
+                assert rounds.begun(node, run, record["number"] + 1) is None
+            case ["planned", run]:
+                assert runs.get(node, run, "plan") == record
+                assert runs.get(node, run, "disputed") is None
+                assert runs.disputed(node) == []
+            case ["start" | "agreed" as fact, run]:
+                assert runs.get(node, run, fact) == record
+            case ["seen", run, number]:
+                assert runs.claim(node, run, int(number)) == record
+                revealed = was[f"followed:{run}:{number}"]
+                assert (record, revealed) in runs.followed(node, run)
+            case ["request", request]:
+                assert store.rows(
+                    "SELECT holder, state, bytes, record FROM requests WHERE id = ?", request
+                ) == [
+                    (
+                        record["holder"],
+                        record["state"],
+                        was["requests"][request]["bytes"],
+                        json.dumps(
+                            record, sort_keys=True, separators=(",", ":"), ensure_ascii=False
+                        ).encode(),
+                    )
+                ]
+            case ["requests"]:
+                in_order = sorted(record, key=lambda one: record[one]["place"])
+                assert [row[0] for row in store.rows("SELECT id FROM requests ORDER BY rowid")] == in_order
+            case ["wanted", *wish]:
+                assert asking._read(node, ":".join(wish)) == record
+                is_open = record["state"] in ("waiting", "countered", "refused")
+                assert (":".join(wish) in asking._open(node)) == is_open
+            case ["given", run, number]:
+                assert runs.get_round(node, run, int(number), "given") == record
+
+
+def test_what_a_home_seldom_keeps_is_moved_too(before: Path) -> None:
+    run, job, channel, test = ("0x" + digit * 64 for digit in "abcd")
+    values = {
+        f"voucher:{channel}": {"cumulative_units": 9, "signature": "0x11", "grant": job, "model": run},
+        f"lost:{channel}": {"model": run, "units": 4, "at": 7},
+        f"job:{job}": {"id": job, "step": "withheld"},
+        f"held:{job}": True,
+        f"opened:{run}": {"number": 3, "claim": test, "receipts": [job]},
+        f"disputed:{run}": {"contribution": test, "field": "scores"},
+        f"two_histories:{run}": [test, job],
+        f"dispute_seen:{run}": True,
+        f"opened_to:{run}": {"judge": "0x12", "at": 8},
+        f"held_test:{test}": {"claim": job, "run": run, "at": 5, "builder": "0x34", "opening": channel},
+    }
+    wish = f"{job}:{test}:train:research:3:0"
+    values[f"wanted:{wish}"] = "0x" + "e" * 64
+    with closing(sqlite3.connect(before)) as plain, plain:
+        for name, value in values.items():
+            plain.execute("INSERT INTO state VALUES (?, ?)", (name, json.dumps(value).encode()))
+    node: Any = SimpleNamespace(store=Store(opening.for_writing(before.parent, "")))
+    assert payments.lost(node) == [{"channel": channel, "model": run, "units": 4, "at": 7}]
+    assert channel not in [one["channel"] for one in payments.unsettled(node)]
+    assert jobs.is_held(node, job)
+    assert job not in jobs.going_on(node)
+    assert rounds.begun(node, run, 3) == {"claim": test, "receipts": [job]}
+    assert runs.get(node, run, "disputed") == {"contribution": test, "field": "scores"}
+    assert runs.get(node, run, "two_histories") == [test, job]
+    assert runs.disputed(node) == []
+    assert node.store.rows("SELECT judge, opened_at FROM runs WHERE run = ?", run) == [("0x12", 8)]
+    assert holding._kept(node, test) == {
+        "builder": "0x34",
+        "claim": job,
+        "run": run,
+        "opening": channel,
+    }
+    asked = asking._read(node, wish)
+    assert (asked["nonce"], asked["asset"], asked["once_for"]) == ("0x" + "e" * 64, test, job)
+    assert (asked["action"], asked["purpose"], asked["max_uses"]) == ("train", "research", 3)
+    node.store.close()
 
 
 def test_a_copy_is_kept_first_that_the_release_before_opens(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from freehold.core.canonical import canonical_bytes
 from freehold.core.documents import Action, Asset, Terms
 from freehold.core.errors import Conflict, InvalidDocument, InvalidInput, NotFound, Unavailable
 from freehold.core.ids import resolve
@@ -19,6 +21,7 @@ from freehold.kernel.node import Node
 from freehold.kernel.people import known_as
 from freehold.kernel.registry import everything
 from freehold.kernel.rights.plans import Plan
+from freehold.kernel.store import Transaction
 
 
 class GrantWaiting(Unavailable):
@@ -89,17 +92,16 @@ def remembered(
     Raises:
         AskDropped.
     """
-    key = f"wanted:{once_for}:{asset.id}:{action}:{purpose or ''}:{max_uses or 0}:{spend_cap_units}"
-    found = node.store.state(key)
-    if isinstance(found, dict):
+    key = f"{once_for}:{asset.id}:{action}:{purpose or ''}:{max_uses or 0}:{spend_cap_units}"
+    found = _read(node, key)
+    if found is not None:
         if found["state"] == "dropped":
             raise AskDropped(
                 f"the request for {asset.name} was dropped", hint="Order again without that dataset."
             )
         return key, found
     record = {
-        # a plain nonce is what earlier versions kept
-        "nonce": found or "0x" + secrets.token_hex(32),
+        "nonce": "0x" + secrets.token_hex(32),
         "state": "asked",
         "asset": asset.id,
         "action": action,
@@ -113,9 +115,7 @@ def remembered(
         "reason": "",
         "ask_again_at": 0,
     }
-    with node.store.transaction() as tx:
-        tx.set(key, record)
-    return key, record
+    return key, _keep(node, key, record)
 
 
 def request_body(wish: dict[str, Any]) -> dict[str, Any]:
@@ -201,9 +201,8 @@ def find(node: Node, prefix: str) -> tuple[str, dict[str, Any]]:
     Raises:
         NotFound, Ambiguous.
     """
-    known = {_request_id(node, wish): key for key, wish in _open(node).items()}
-    key = known[resolve(prefix, known, "request")]
-    return key, node.store.state(key)
+    known = {_request_id(node, wish): (key, wish) for key, wish in _open(node).items()}
+    return known[resolve(prefix, known, "request")]
 
 
 def take_up(node: Node, prefix: str) -> dict[str, Any]:
@@ -224,24 +223,39 @@ def drop(node: Node, prefix: str) -> dict[str, Any]:
     dropped = {**wish, "state": "dropped", "offer": None, "taken": ""}
     with node.store.transaction() as tx:
         if wish["once_for"]:
-            tx.set(key, dropped)
+            keep(tx, key, dropped)
         else:
-            tx.delete(key)
+            forget(tx, key)
     return _row(node, dropped)
 
 
 def _open(node: Node) -> dict[str, dict[str, Any]]:
-    found = node.store.states("wanted:")
-    return {
-        key: wish
-        for key, wish in found.items()
-        if isinstance(wish, dict) and wish["state"] not in ("asked", "dropped")
-    }
+    rows = node.store.rows("SELECT wish, record FROM asked WHERE open ORDER BY wish")
+    return {str(key): json.loads(wish) for key, wish in rows}
+
+
+def _read(node: Node, key: str) -> dict[str, Any] | None:
+    rows = node.store.rows("SELECT record FROM asked WHERE wish = ?", key)
+    return json.loads(rows[0][0]) if rows else None
+
+
+def keep(tx: Transaction, key: str, wish: dict[str, Any]) -> None:
+    """Write a wish as it stands; one that waits for its owner, or was refused, is listed."""
+    tx.connection.execute(
+        "INSERT INTO asked VALUES (?, ?, ?) ON CONFLICT (wish) DO UPDATE"
+        " SET open = excluded.open, record = excluded.record",
+        (key, wish["state"] not in ("asked", "dropped"), canonical_bytes(wish)),
+    )
+
+
+def forget(tx: Transaction, key: str) -> None:
+    """Remove a wish."""
+    tx.connection.execute("DELETE FROM asked WHERE wish = ?", (key,))
 
 
 def _keep(node: Node, key: str, wish: dict[str, Any]) -> dict[str, Any]:
     with node.store.transaction() as tx:
-        tx.set(key, wish)
+        keep(tx, key, wish)
     return wish
 
 

@@ -96,7 +96,7 @@ def withdraw(node: Node, holder: str, body: dict[str, Any]) -> dict[str, Any]:
         record = requests.read(node, str(body.get("request")))
         if record is None or record["holder"] != holder or record["state"] not in ("waiting", "countered"):
             return {"withdrawn": False}
-        requests.forget(node, tx, record["id"])
+        requests.forget(tx, record["id"])
     return {"withdrawn": True}
 
 

@@ -132,9 +132,9 @@ def _obtain(
         pending.befriend(tx, asset.owner)
         tx.put(envelope)
         if wish["once_for"]:
-            tx.set(key, {**wish, "state": "asked"})
+            asking.keep(tx, key, {**wish, "state": "asked"})
         else:
-            tx.delete(key)
+            asking.forget(tx, key)
     return grant
 
 
@@ -270,7 +270,7 @@ def _buy(
     paying = {"grant": answer["grant"], "offer_signature": answer["offer_signature"], "until": valid[1]}
     wish = {**wish, "paying": paying}
     with node.store.transaction() as tx:
-        tx.set(key, wish)
+        asking.keep(tx, key, wish)
     payment = receive_digest(node.token_domain, node.account, market, offer.price_units, valid, offer_hash)
     node.send(
         "Market",

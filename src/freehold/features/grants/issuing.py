@@ -37,7 +37,7 @@ class Wish:
     @property
     def key(self) -> str:
         """Under which the grant that answers this wish is remembered."""
-        return f"granted:{self.holder}:{self.nonce}"
+        return granted_key(self.holder, self.nonce)
 
     @property
     def is_known(self) -> bool:
@@ -48,6 +48,11 @@ class Wish:
     def request_id(self) -> str:
         """Under which it waits for the owner's word."""
         return request_id(self.holder, self.asset.id, self.nonce)
+
+
+def granted_key(holder: str, nonce: str) -> str:
+    """Under which the grant that answers a wish is remembered."""
+    return f"granted:{holder}:{nonce}"
 
 
 def request_id(holder: str, asset_id: str, nonce: str) -> str:

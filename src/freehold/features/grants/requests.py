@@ -1,12 +1,13 @@
 """Requests that wait for an owner's word, as they are kept and shown.
 
-A request is one row of `state` (`request:ID`), found through one small index row (`requests`). Both are
-bounded: in number by the limits below, in time by lapsing.
+They are bounded: in number by the limits below, in time by lapsing. Nobody else asks their table.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from freehold.core.canonical import canonical_bytes
@@ -69,21 +70,26 @@ def find(node: Node, prefix: str) -> str:
     Raises:
         NotFound, Ambiguous.
     """
-    return resolve(prefix, _index(node), "request")
+    text = f"0x{prefix.lower().removeprefix('0x')[:64]}"
+    # as a range, which the key's index answers; no digit comes after f
+    rows = node.store.rows(
+        "SELECT id FROM requests WHERE id >= ? AND id < ? AND lapses_at > ?", text, f"{text}g", node.now()
+    )
+    return resolve(prefix, (row[0] for row in rows), "request")
 
 
 def overview(node: Node) -> list[dict[str, Any]]:
     """Requests that came in and have not lapsed, oldest first."""
-    found = [read(node, request_id) for request_id in _index(node)]
-    ordered = sorted((one for one in found if one), key=lambda one: (one["asked_at"], one["id"]))
+    rows = node.store.rows("SELECT record FROM requests WHERE lapses_at > ?", node.now())
+    found = (json.loads(kept) for (kept,) in rows)
     describing = Describing(node)
-    return [row(node, one, describing) for one in ordered]
+    return [row(node, one, describing) for one in sorted(found, key=lambda one: (one["asked_at"], one["id"]))]
 
 
 def count_waiting(node: Node) -> int:
     """How many requests wait for this owner's first word; cheap enough to ask every second."""
-    found = (read(node, request_id) for request_id, entry in _index(node).items() if entry["open"])
-    return sum(1 for one in found if one and one["state"] == "waiting")
+    query = "SELECT count(*) FROM requests WHERE state = 'waiting' AND lapses_at > ?"
+    return int(node.store.rows(query, node.now())[0][0])
 
 
 def make_room(node: Node, tx: Transaction, record: dict[str, Any]) -> None:
@@ -99,28 +105,44 @@ def make_room(node: Node, tx: Transaction, record: dict[str, Any]) -> None:
         raise LargeRequest(
             f"the request has {size} bytes", hint=f"At most {MAX_BYTES_PER_PEER}: plan with fewer owners."
         )
-    open_ = {key: entry for key, entry in _index(node).items() if entry["open"]}
-    own = [entry for entry in open_.values() if entry["holder"] == holder]
-    if not _fits([*own, {"bytes": size}], MAX_REQUESTS_PER_PEER, MAX_BYTES_PER_PEER):
+    open_ = [_Open(*found) for found in node.store.rows(_OPEN, node.now())]
+    if not _fits(
+        [one.size for one in open_ if one.holder == holder], size, MAX_REQUESTS_PER_PEER, MAX_BYTES_PER_PEER
+    ):
         raise _too_many()
-    known = {who: pending.is_partner(tx.connection, who) for who in {one["holder"] for one in open_.values()}}
-    strangers = [key for key, entry in open_.items() if not known[entry["holder"]]]
-    strangers.sort(key=lambda key: (open_[key].get("place", 0), key))
+    strangers = [one for one in open_ if one.stranger]
     if not pending.is_partner(tx.connection, holder):
         while strangers and not _fits(
-            [*(open_[key] for key in strangers), {"bytes": size}], MAX_REQUESTS // 2, MAX_BYTES // 2
+            [one.size for one in strangers], size, MAX_REQUESTS // 2, MAX_BYTES // 2
         ):
-            forget(node, tx, strangers[0])
-            open_.pop(strangers.pop(0))
-    while not _fits([*open_.values(), {"bytes": size}], MAX_REQUESTS, MAX_BYTES):
+            forget(tx, strangers[0].id)
+            open_.remove(strangers.pop(0))
+    while not _fits([one.size for one in open_], size, MAX_REQUESTS, MAX_BYTES):
         if not strangers:
             raise _too_many()
-        forget(node, tx, strangers[0])
-        open_.pop(strangers.pop(0))
+        forget(tx, strangers[0].id)
+        open_.remove(strangers.pop(0))
 
 
-def _fits(entries: list[dict[str, Any]], most: int, most_bytes: int) -> bool:
-    return len(entries) <= most and sum(entry.get("bytes", 0) for entry in entries) <= most_bytes
+@dataclass(frozen=True)
+class _Open:
+    """A request that is not decided, as far as room goes."""
+
+    id: str
+    holder: str
+    size: int
+    stranger: bool
+
+
+_OPEN = (
+    "SELECT id, holder, bytes, NOT EXISTS (SELECT 1 FROM partners WHERE account = requests.holder) FROM requests"
+    " WHERE state IN ('waiting', 'countered') AND lapses_at > ? ORDER BY rowid"
+)
+"""In the order in which they came."""
+
+
+def _fits(sizes: list[int], more: int, most: int, most_bytes: int) -> bool:
+    return len(sizes) < most and sum(sizes) + more <= most_bytes
 
 
 def _too_many() -> TooManyRequests:
@@ -132,40 +154,27 @@ def _too_many() -> TooManyRequests:
 
 def read(node: Node, request_id: str) -> dict[str, Any] | None:
     """The record of a request; None once it has lapsed."""
-    found: dict[str, Any] | None = node.store.state(f"request:{request_id}")
-    return found if found and found["lapses_at"] > node.now() else None
+    rows = node.store.rows(
+        "SELECT record FROM requests WHERE id = ? AND lapses_at > ?", request_id, node.now()
+    )
+    return json.loads(rows[0][0]) if rows else None
 
 
 def keep(node: Node, tx: Transaction, record: dict[str, Any], seconds: int) -> None:
-    """Write a record; it lapses in so many seconds from now."""
+    """Write a record; it lapses in so many seconds from now. What lapsed before goes."""
     record["lapses_at"] = node.now() + seconds
-    tx.set(f"request:{record['id']}", record)
-    undecided = record["state"] in ("waiting", "countered")
-    entry = {
-        "holder": record["holder"],
-        "open": undecided,
-        "until": record["lapses_at"],
-        "place": _index(node).get(record["id"], {}).get("place") or tx.next_number("request_places"),
-        "bytes": len(canonical_bytes(record)),
-    }
-    _keep_index(node, tx, {**_index(node), record["id"]: entry})
+    kept = canonical_bytes(record)
+    tx.connection.execute("DELETE FROM requests WHERE lapses_at <= ?", (node.now(),))
+    tx.connection.execute(
+        "INSERT INTO requests VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET state = excluded.state,"
+        " lapses_at = excluded.lapses_at, bytes = excluded.bytes, record = excluded.record",
+        (record["id"], record["holder"], record["state"], record["lapses_at"], len(kept), kept),
+    )
 
 
-def forget(node: Node, tx: Transaction, request_id: str) -> None:
+def forget(tx: Transaction, request_id: str) -> None:
     """Remove a record."""
-    _keep_index(node, tx, {key: entry for key, entry in _index(node).items() if key != request_id})
-
-
-def _index(node: Node) -> dict[str, dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = node.store.state("requests", {})
-    return {key: entry for key, entry in found.items() if entry["until"] > node.now()}
-
-
-def _keep_index(node: Node, tx: Transaction, index: dict[str, dict[str, Any]]) -> None:
-    for request_id in node.store.state("requests", {}):
-        if request_id not in index:
-            tx.delete(f"request:{request_id}")
-    tx.set("requests", index)
+    tx.connection.execute("DELETE FROM requests WHERE id = ?", (request_id,))
 
 
 Describe = Callable[[str, Any], Any]

@@ -12,7 +12,7 @@ from typing import Any
 from freehold.core.canonical import canonical_bytes
 from freehold.core.documents import Grant
 from freehold.core.signing import parse_envelope
-from freehold.features.grants.issuing import planned
+from freehold.features.grants.issuing import granted_key, planned
 from freehold.kernel import pending
 from freehold.kernel.node import Node
 from freehold.kernel.rights.check import ForeignGrant
@@ -90,7 +90,7 @@ def readmit(node: Node, holder: str, body: dict[str, Any]) -> Grant | None:
         else:
             tx.put(envelope)
             pending.befriend(tx, holder)
-        tx.set(f"granted:{holder}:{grant.nonce}", grant.id)
+        tx.set(granted_key(holder, grant.nonce), grant.id)
         if plans is not None:
             # agreed to when the grant was signed
             plans.recall(tx, plan)
@@ -112,7 +112,7 @@ def _forget(node: Node, tx: Transaction, grant: Grant) -> None:
     if not pending.remove(tx, pending.GRANTS.kind, grant.id):
         return
     tx.forget(grant.id)
-    name = f"granted:{grant.holder}:{grant.nonce}"
+    name = granted_key(grant.holder, grant.nonce)
     if node.store.state(name) != grant.id:
         # another grant of the same wish was paid for, and of the same run
         return
