@@ -118,7 +118,7 @@ def test_a_judge_finds_an_owner_that_invented_its_updates(
         party.publish(make(30, seed=60), judges=[judge.account])
         judge.knows(party)
         party.knows(judge)
-    builder, real = world.party("builder"), lending.updates.make
+    builder, real = world.party("builder"), lending.record.updates.make
     builder.knows(honest, liar, judge)
     calls = {"liar": 0}
 
@@ -138,7 +138,7 @@ def test_a_judge_finds_an_owner_that_invented_its_updates(
             seeds.add(own)
         return own
 
-    monkeypatch.setattr(lending.updates, "make", invented)
+    monkeypatch.setattr(lending.record.updates, "make", invented)
     monkeypatch.setattr(lending.record, "round_seed", marked)
     job, _ = run_job(builder, [honest, liar], judge=judge.account)
     monkeypatch.undo()

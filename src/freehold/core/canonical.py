@@ -59,7 +59,7 @@ def parse(data: bytes | str, *, max_bytes: int = MAX_BYTES, most_values: int = M
     try:
         value = json.loads(
             raw.decode("utf-8"),
-            object_pairs_hook=_unique_object,
+            object_pairs_hook=unique_object,
             parse_float=_no_float,
             parse_constant=_no_float,
             parse_int=_bounded_int,
@@ -150,7 +150,8 @@ def _check_scalar(value: Any) -> None:
         raise InvalidJson(f"the integer {value} is not exact in every JSON reader", hint="Keep below 2**53.")
 
 
-def _unique_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def unique_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object as JSON readers make it (`object_pairs_hook`), each of its keys named once."""
     result = dict(pairs)
     if len(result) != len(pairs):
         raise ValueError("an object names one key twice")

@@ -70,6 +70,11 @@ def matmul(left: npt.NDArray[np.integer], right: npt.NDArray[np.integer]) -> Int
     return product.astype(np.int64)
 
 
+def dot(one: IntArray, other: IntArray) -> int:
+    """Sum of products, exact whatever its size."""
+    return int(sum(map(int.__mul__, one.tolist(), other.tolist())))
+
+
 def magnitude(array: npt.NDArray[np.integer]) -> int:
     """The largest absolute value in `array`, 0 when it is empty."""
     return max(abs(int(array.min())), abs(int(array.max()))) if array.size else 0

@@ -12,10 +12,9 @@ from freehold.core.documents import Asset, Grant, Receipt
 from freehold.core.errors import Conflict, InvalidSignature
 from freehold.core.fixed import IntArray
 from freehold.core.signing import recover
-from freehold.core.typed_data import CHANNELS_DOMAIN, Domain
+from freehold.core.terms import price_of
 from freehold.features.gateway import pruning
 from freehold.features.gateway.rules.answer import Question, answer_json, output_hash
-from freehold.features.gateway.rules.quote import Quote
 from freehold.features.models.releasing import pool_of
 from freehold.features.models.rules.prediction import predict
 from freehold.features.models.rules.scaling import Scaling
@@ -44,7 +43,12 @@ class Served:
     """(columns + 1,) Q16."""
     scaling: Scaling
     columns: tuple[str, ...]
-    quote: Quote
+    pool: str
+    """The model's revenue pool, 32 bytes hex."""
+
+    def price_of(self, rows: int) -> int:
+        """What a call of so many rows costs."""
+        return price_of(self.asset.terms, rows)
 
     def answer(self, question: Question) -> dict[str, Any]:
         """The answer to a question.
@@ -54,24 +58,15 @@ class Served:
         """
         rows = np.array(question.features(len(self.columns)), dtype=np.int64)
         found = predict(self.weights, self.scaling, rows).tolist()
-        return answer_json(self.asset.id, found, self.quote.terms.round_to)
+        return answer_json(self.asset.id, found, self.asset.terms.round_to)
 
 
 def load(node: Node, model_id: str) -> Served:
     """A released model out of the store."""
     asset = node.asset(model_id)
     model = node.store.state(f"model:{model_id}")
-    quote = Quote(
-        model=asset.id,
-        terms=asset.terms,
-        pool="0x" + pool_of(asset).hex(),
-        token=node.token_domain,
-        channels=Domain(CHANNELS_DOMAIN, node.chain_id, node.contract("Channels")),
-        revenue=node.contract("Revenue"),
-        contract_payers=node.settings.contract_payers,
-    )
-    weights = np.array(model["weights"], dtype=np.int64)
-    return Served(asset, weights, Scaling.from_json(model["scaling"]), tuple(model["columns"]), quote)
+    weights, pool = np.array(model["weights"], dtype=np.int64), "0x" + pool_of(asset).hex()
+    return Served(asset, weights, Scaling.from_json(model["scaling"]), tuple(model["columns"]), pool)
 
 
 def prediction(
@@ -91,7 +86,7 @@ def prediction(
         holder=payer,
         action="infer",
         rows=len(question.rows),
-        payee=served.quote.pool,
+        payee=served.pool,
         reason=REASON,
         evidence={"request": question.hash, **payment},
         **more,

@@ -6,14 +6,13 @@ A voucher pays for exactly one question: a call is one use (`kernel.use`), and a
 from __future__ import annotations
 
 import functools
-import threading
 from typing import Any
 
 from freehold.core.documents import Grant
 from freehold.core.errors import InvalidInput, NotFound
-from freehold.core.typed_data import CHANNELS_DOMAIN, Domain
 from freehold.features.data.publishing import require_own
-from freehold.features.gateway import rationing
+from freehold.features.gateway import rationing, transfers
+from freehold.features.gateway.quoting import quote
 from freehold.features.gateway.rationing import Ration
 from freehold.features.gateway.rules.answer import Question, read_request
 from freehold.features.gateway.served import (
@@ -25,7 +24,6 @@ from freehold.features.gateway.served import (
     require_signature,
     sold,
 )
-from freehold.features.gateway.transfers import Transfers
 from freehold.features.payments.chain_facts import MAX_REMEMBERED, ChainFacts
 from freehold.features.payments.kept import keep_voucher
 from freehold.features.payments.rules.channel import due, require_next, require_open
@@ -39,6 +37,7 @@ from freehold.features.payments.rules.errors import (
 )
 from freehold.features.payments.rules.payment import Voucher, read_header
 from freehold.features.payments.settling import accepted_voucher, settle
+from freehold.features.payments.spending import channels_domain
 from freehold.kernel.node import Node
 from freehold.kernel.rights.check import use_price
 from freehold.kernel.rights.standing import standing
@@ -82,11 +81,10 @@ class Gateway:
     def __init__(self, node: Node) -> None:
         self._node = node
         self._facts = ChainFacts(node)
-        self._transfers = Transfers(node)
-        self._served: dict[str, Served] = {}
-        self._grants: dict[str, Grant] = {}
-        self._lock = threading.Lock()
-        self._channels = Domain(CHANNELS_DOMAIN, node.chain_id, node.contract("Channels"))
+        # documents never change, so reading and checking one again would find the same
+        self._load = functools.cache(functools.partial(load, node))
+        self._known_grant = functools.lru_cache(MAX_REMEMBERED)(node.grant)
+        self._channels = channels_domain(node)
 
     def models(self) -> list[dict[str, Any]]:
         """Every served model with its columns and quote."""
@@ -101,7 +99,7 @@ class Gateway:
                     "columns": list(served.columns),
                     "label": served.asset.schema_.get("label"),
                     "owner": served.asset.owner,
-                    "quote": served.quote.to_json(),
+                    "quote": quote(self._node, served.asset),
                 }
             )
         return found
@@ -119,17 +117,17 @@ class Gateway:
         _require_rows(served, rows)
         if header is None:
             raise Unpaid(
-                f"this call of {served.asset.name} costs {served.quote.price_of(rows)} units",
+                f"this call of {served.asset.name} costs {served.price_of(rows)} units",
                 hint="Pay by a voucher or a transfer; `fields` say how.",
-                **served.quote.to_json(rows),
+                **quote(self._node, served.asset, rows),
             )
         payment = read_header(header)
         try:
             if isinstance(payment, Voucher):
                 return self._by_voucher(served, question, payment)
-            return self._transfers.answer(served, question, payment)
+            return transfers.answer(self._node, served, question, payment)
         except PaymentRefused as error:
-            error.fields = {**served.quote.to_json(rows), **error.fields}
+            error.fields = {**quote(self._node, served.asset, rows), **error.fields}
             raise
 
     def would_answer(self, buyer: str, body: dict[str, Any]) -> dict[str, Any]:
@@ -145,7 +143,7 @@ class Gateway:
         _require_rows(served, rows)
         with self._node.store.reading() as connection:
             rationing.require(self._node, connection, model, buyer, rows)
-        return {"model": model, "call_units": served.quote.price_of(rows)}
+        return {"model": model, "call_units": served.price_of(rows)}
 
     def vouch(self, header: str | None) -> None:
         """A voucher's payer holds a grant of this node and signed it, so its question may be large.
@@ -164,16 +162,12 @@ class Gateway:
     def _model(self, model_id: str) -> Served:
         if not is_on_sale(self._node, model_id):
             raise NotFound("no such model is served here", hint="GET /v1/models lists them.")
-        with self._lock:
-            known = self._served.get(model_id)
-            if known is None:
-                known = self._served[model_id] = load(self._node, model_id)
-            return known
+        return self._load(model_id)
 
     def _by_voucher(self, served: Served, question: Question, voucher: Voucher) -> bytes:
         node, grant = self._node, self._grant(voucher)
         require_signature(node, grant.holder, voucher.digest(self._channels), voucher.signature)
-        price = served.quote.price_of(len(question.rows))
+        price = served.price_of(len(question.rows))
         head = functools.cache(self._facts.head)
         use = prediction(
             served,
@@ -214,26 +208,17 @@ class Gateway:
     def _require_due(self, served: Served, voucher: Voucher, grant: Grant, price: int, head: int) -> None:
         """The voucher is of an open channel of its payer into the model's pool, and promises the next sum."""
         state = self._facts.channel(voucher.channel, head)
-        require_open(state, payer=grant.holder, pool=served.quote.pool)
+        require_open(state, payer=grant.holder, pool=served.pool)
         accepted = accepted_voucher(self._node, voucher.channel)
         require_next(voucher, state, accepted["cumulative_units"], price)
 
     def _grant(self, voucher: Voucher) -> Grant:
-        # documents never change, so reading and checking one again would find the same
-        known = self._grants.get(voucher.grant)
-        if known is not None:
-            return known
         try:
-            grant = self._node.grant(voucher.grant)
+            return self._known_grant(voucher.grant)
         except (NotFound, InvalidInput):
             raise GrantUnknown(
                 "the voucher names no grant of this node", hint="Ask for one at /peer/grants."
             ) from None
-        with self._lock:
-            if len(self._grants) >= MAX_REMEMBERED:
-                self._grants.clear()
-            self._grants[grant.id] = grant
-        return grant
 
 
 def _require_rows(served: Served, rows: int) -> None:

@@ -41,140 +41,135 @@ from freehold.kernel.rights.check import Standing
 from freehold.kernel.use import Done
 
 
-class Transfers:
-    """Answers questions that come with a transfer; usable from several threads."""
+def answer(node: Node, served: Served, question: Question, transfer: Transfer) -> bytes:
+    """Canonical JSON of `{model, outputs, receipt}`, after the payment is on chain: one use, of a grant of its own.
 
-    def __init__(self, node: Node) -> None:
-        self._node = node
-
-    def answer(self, served: Served, question: Question, transfer: Transfer) -> bytes:
-        """Canonical JSON of `{model, outputs, receipt}`, after the payment is on chain: one use, of a grant of its own.
-
-        Raises:
-            PaymentRefused: nothing was taken, or the authorization was spent elsewhere. PaymentReused.
-            InvalidRequest, NotAllowed and its kin: nothing was taken. Unavailable: send it again.
-        """
-        node, pool = self._node, served.quote.pool
-        require_plain_payer(node, transfer.payer, lambda: bool(node.chain.code(transfer.payer)))
-        digest = transfer.digest(node.token_domain, served.quote.revenue, pool)
-        require_signature(node, transfer.payer, digest, transfer.signature)
-        price = served.quote.price_of(len(question.rows))
-        if transfer.value_units != price:
-            raise PaymentRefused(
-                f"the transfer is of {transfer.value_units} units, the call costs {price}",
-                hint="Sign exactly the price: nothing would give the rest back.",
-            )
-        nonce = transfer.nonce(pool)
-
-        def standing() -> Standing:
-            """As it stood when the payment was accepted, however late the answer is."""
-            now = (node.store.state(use.key) or {"at": node.now()})["at"]
-            return Standing(now=now, uses=0, spent_units=0, revoked=False, purchased=True)
-
-        def work(at: int) -> Done:
-            # before any money moves: a question that cannot be answered is refused here
-            answer = served.answer(question)
-            intent = self._begin(served, question, transfer, use.key, at)
-            self._collect(transfer, pool, nonce, intent, use.key)
-            return done(node, use.key, answer, lambda tx: tx.delete(use.key))
-
-        use = prediction(
-            served,
-            question,
-            transfer.payer,
-            lambda index, at: self._grant(served, transfer, at, index),
-            {"payment": "0x" + nonce.hex()},
-            standing=standing,
+    Raises:
+        PaymentRefused: nothing was taken, or the authorization was spent elsewhere. PaymentReused.
+        InvalidRequest, NotAllowed and its kin: nothing was taken. Unavailable: send it again.
+    """
+    pool = served.pool
+    require_plain_payer(node, transfer.payer, lambda: bool(node.chain.code(transfer.payer)))
+    digest = transfer.digest(node.token_domain, node.contract("Revenue"), pool)
+    require_signature(node, transfer.payer, digest, transfer.signature)
+    price = served.price_of(len(question.rows))
+    if transfer.value_units != price:
+        raise PaymentRefused(
+            f"the transfer is of {transfer.value_units} units, the call costs {price}",
+            hint="Sign exactly the price: nothing would give the rest back.",
         )
-        return sold(node, use, work)
+    nonce = transfer.nonce(pool)
 
-    def _begin(
-        self, served: Served, question: Question, transfer: Transfer, key: str, at: int
-    ) -> dict[str, Any]:
-        """Remember what the payment is for, before it is sent."""
-        node = self._node
-        intent: dict[str, Any] | None = node.store.state(key)
-        if intent is not None:
-            if intent["request"] != question.hash:
-                raise PaymentReused(
-                    "this payment was made for another question", hint="Send the first question again."
-                )
-            return intent
-        balance = int(node.chain.read(node.dollar, "balanceOf", transfer.payer))
-        if balance < transfer.value_units:
-            raise PaymentRefused(f"the payer holds {balance} units", hint="Send dollars to the payer first.")
-        if self._is_used(transfer, served.quote.pool):
-            raise PaymentRefused(
-                "the authorization was used before", hint="Sign a new one, with a fresh salt."
+    def standing() -> Standing:
+        """As it stood when the payment was accepted, however late the answer is."""
+        now = (node.store.state(use.key) or {"at": node.now()})["at"]
+        return Standing(now=now, uses=0, spent_units=0, revoked=False, purchased=True)
+
+    def work(at: int) -> Done:
+        # before any money moves: a question that cannot be answered is refused here
+        answer = served.answer(question)
+        intent = _begin(node, served, question, transfer, use.key, at)
+        _collect(node, transfer, pool, nonce, intent, use.key)
+        return done(node, use.key, answer, lambda tx: tx.delete(use.key))
+
+    use = prediction(
+        served,
+        question,
+        transfer.payer,
+        lambda index, at: _grant(served, transfer, at, index),
+        {"payment": "0x" + nonce.hex()},
+        standing=standing,
+    )
+    return sold(node, use, work)
+
+
+def _begin(
+    node: Node, served: Served, question: Question, transfer: Transfer, key: str, at: int
+) -> dict[str, Any]:
+    """Remember what the payment is for, before it is sent."""
+    intent: dict[str, Any] | None = node.store.state(key)
+    if intent is not None:
+        if intent["request"] != question.hash:
+            raise PaymentReused(
+                "this payment was made for another question", hint="Send the first question again."
             )
-        intent = {"request": question.hash, "from_block": node.chain.block_number(), "at": at}
-        with node.store.transaction() as tx:
-            # before money moves: what is refused later would have been paid
-            rows = len(question.rows)
-            hour = rationing.take(node, tx, served.asset.id, transfer.payer, rows)
-            intent["counted"] = {
-                "model": served.asset.id,
-                "buyer": transfer.payer,
-                "rows": rows,
-                "hour": hour,
-            }
-            tx.set(key, intent)
         return intent
+    balance = int(node.chain.read(node.dollar, "balanceOf", transfer.payer))
+    if balance < transfer.value_units:
+        raise PaymentRefused(f"the payer holds {balance} units", hint="Send dollars to the payer first.")
+    if _is_used(node, transfer, served.pool):
+        raise PaymentRefused("the authorization was used before", hint="Sign a new one, with a fresh salt.")
+    intent = {"request": question.hash, "from_block": node.chain.block_number(), "at": at}
+    with node.store.transaction() as tx:
+        # before money moves: what is refused later would have been paid
+        rows = len(question.rows)
+        hour = rationing.take(node, tx, served.asset.id, transfer.payer, rows)
+        intent["counted"] = {
+            "model": served.asset.id,
+            "buyer": transfer.payer,
+            "rows": rows,
+            "hour": hour,
+        }
+        tx.set(key, intent)
+    return intent
 
-    def _collect(self, transfer: Transfer, pool: str, nonce: bytes, intent: dict[str, Any], key: str) -> None:
-        node = self._node
-        if not self._is_used(transfer, pool):
-            try:
-                keeper.send(node, _errand(transfer, pool))
-            except (keeper.NotWorthItsGas, GasOverCap, Quarantined, FeeTooHigh) as error:
-                self._forget(key, intent)
-                raise PaymentRefused(
-                    f"this payment is not sent: {error.message}",
-                    hint="Nothing was taken. Pay by vouchers of a channel, which cost the seller less gas.",
-                ) from error
-            except GasDaySpent:
-                self._forget(key, intent)
-                raise
-            except ContractReverted as error:
-                # refused for good, unless somebody else submitted the same authorization first
-                if not self._is_used(transfer, pool):
-                    self._forget(key, intent)
-                    raise PaymentRefused(
-                        f"the transfer was refused: {error.message}",
-                        hint="Nothing was taken. Sign a new one.",
-                    ) from error
-        made = (hash_bytes(pool), transfer.payer, transfer.value_units, nonce)
-        if not once.is_deposited(node, *made, intent["from_block"]):
-            self._forget(key, intent)
+
+def _collect(
+    node: Node, transfer: Transfer, pool: str, nonce: bytes, intent: dict[str, Any], key: str
+) -> None:
+    if not _is_used(node, transfer, pool):
+        try:
+            keeper.send(node, _errand(transfer, pool))
+        except (keeper.NotWorthItsGas, GasOverCap, Quarantined, FeeTooHigh) as error:
+            _forget(node, key, intent)
             raise PaymentRefused(
-                "the authorization was cancelled or spent on something else", hint="Sign a new one."
-            )
-
-    def _is_used(self, transfer: Transfer, pool: str) -> bool:
-        state = self._node.chain.read(
-            self._node.dollar, "authorizationState", transfer.payer, transfer.nonce(pool)
+                f"this payment is not sent: {error.message}",
+                hint="Nothing was taken. Pay by vouchers of a channel, which cost the seller less gas.",
+            ) from error
+        except GasDaySpent:
+            _forget(node, key, intent)
+            raise
+        except ContractReverted as error:
+            # refused for good, unless somebody else submitted the same authorization first
+            if not _is_used(node, transfer, pool):
+                _forget(node, key, intent)
+                raise PaymentRefused(
+                    f"the transfer was refused: {error.message}",
+                    hint="Nothing was taken. Sign a new one.",
+                ) from error
+    made = (hash_bytes(pool), transfer.payer, transfer.value_units, nonce)
+    if not once.is_deposited(node, *made, intent["from_block"]):
+        _forget(node, key, intent)
+        raise PaymentRefused(
+            "the authorization was cancelled or spent on something else", hint="Sign a new one."
         )
-        return bool(state)
 
-    def _forget(self, key: str, intent: dict[str, Any]) -> None:
-        with self._node.store.transaction() as tx:
-            tx.delete(key)
-            if "counted" in intent:
-                rationing.give_back(tx, **intent["counted"])
 
-    def _grant(self, served: Served, transfer: Transfer, issued_at: int, index: int) -> Grant:
-        """A grant for this one call, so that a receipt can name what it was used under."""
-        terms = {**served.asset.terms.body, "actions": ["infer"], "max_uses": 1, "split": []}
-        return Grant(
-            issuer=served.asset.owner,
-            holder=transfer.payer,
-            asset=served.asset.id,
-            terms=parse_terms(terms),
-            spend_cap_units=transfer.value_units,
-            revocation_index=index,
-            nonce="0x" + transfer.nonce(served.quote.pool).hex(),
-            issued_at=issued_at,
-        )
+def _is_used(node: Node, transfer: Transfer, pool: str) -> bool:
+    state = node.chain.read(node.dollar, "authorizationState", transfer.payer, transfer.nonce(pool))
+    return bool(state)
+
+
+def _forget(node: Node, key: str, intent: dict[str, Any]) -> None:
+    with node.store.transaction() as tx:
+        tx.delete(key)
+        if "counted" in intent:
+            rationing.give_back(tx, **intent["counted"])
+
+
+def _grant(served: Served, transfer: Transfer, issued_at: int, index: int) -> Grant:
+    """A grant for this one call, so that a receipt can name what it was used under."""
+    terms = {**served.asset.terms.body, "actions": ["infer"], "max_uses": 1, "split": []}
+    return Grant(
+        issuer=served.asset.owner,
+        holder=transfer.payer,
+        asset=served.asset.id,
+        terms=parse_terms(terms),
+        spend_cap_units=transfer.value_units,
+        revocation_index=index,
+        nonce="0x" + transfer.nonce(served.pool).hex(),
+        issued_at=issued_at,
+    )
 
 
 def _errand(transfer: Transfer, pool: str) -> Errand:

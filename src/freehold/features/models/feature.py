@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from freehold.core.ids import keyed_id
 from freehold.features.models import pages, releasing, shown, wire
-from freehold.features.models.once import ONCE
+from freehold.kernel.account import Account
 from freehold.kernel.feature import Action, Feature, MenuEntry, PeerCall
 from freehold.kernel.host import Host
+from freehold.kernel.once import Once
 from freehold.kernel.recurring import PAYMENTS_SECONDS, Piece
 
 
@@ -20,6 +24,22 @@ def _recurring(host: Host) -> tuple[Piece, ...]:
     )
 
 
+def _released(node: Account, args: tuple[Any, ...]) -> bool:
+    """With these very shares."""
+    model, owners, shares = args
+    token_id = int.from_bytes(keyed_id(node.account, model), "big")
+    held = node.chain.read_many([("ModelShares", "balanceOf", (owner, token_id)) for owner in owners])
+    supply = int(node.chain.read("ModelShares", "totalSupply", token_id))
+    return [int(one) for one in held] == list(shares) and supply == sum(shares)
+
+
+def _pool_open(node: Account, args: tuple[Any, ...]) -> bool:
+    """With this very token and split."""
+    model, token, root, total = args
+    found = node.chain.read("Revenue", "poolOf", keyed_id(node.account, model))
+    return (str(found[0]).lower(), bytes(found[1]), int(found[2])) == (str(token).lower(), root, total)
+
+
 FEATURE = Feature(
     name="models",
     about="Released models: shares for those whose data made them, and a pool that nobody can redirect.",
@@ -28,7 +48,10 @@ FEATURE = Feature(
         wire.LIST.does(lambda host, _: {"models": shown.models(host.node)}),
         wire.SHOW.does(lambda host, asked: shown.model(host.node, asked.model)),
     ),
-    once=ONCE,
+    once={
+        "ModelShares.release": Once(("AlreadyReleased",), _released),
+        "Revenue.open": Once(("PoolExists",), _pool_open),
+    },
     peer_calls=(
         PeerCall(
             "/releases",

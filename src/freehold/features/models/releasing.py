@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import reduce
-from typing import Any, Literal
+from typing import Any
 
 from freehold.core.documents import (
-    EXACT_DECIMALS,
-    MAX_ROWS_PER_CALL,
     Asset,
     Claim,
     Content,
@@ -36,6 +34,8 @@ MAX_USES = 1_000_000
 """Of one grant of a model."""
 MAX_CLAIMS = 2
 """Of an announcement: the release and the values behind it."""
+SALE = ("price_units", "per", "rows_per_call", "round_to")
+"""On what terms answers of a model are sold."""
 MAX_RELEASES = 8
 """Models of one run that a co-owner remembers."""
 
@@ -59,16 +59,6 @@ class GrantedRun(Question[Granted]):
     run: str
 
 
-@dataclass(frozen=True)
-class Sale:
-    """On what terms answers of a model are sold, named as terms name it."""
-
-    price_units: int
-    per: Literal["call", "row"] = "call"
-    rows_per_call: int = MAX_ROWS_PER_CALL
-    round_to: int = EXACT_DECIMALS
-
-
 @dataclass(frozen=True, eq=False)
 class Trained:
     """What a training run made, as far as its release says it."""
@@ -77,7 +67,8 @@ class Trained:
     """The builder's name for its making."""
     name: str
     """Of the model."""
-    sale: Sale
+    sale: Mapping[str, Any]
+    """Of `SALE`, as terms name it."""
     contribution: str
     """The claim that says who brought what."""
     grants: Mapping[str, str]
@@ -103,11 +94,7 @@ def release(node: Node, peers: Peers, trained: Trained) -> Asset:
         The model's asset; its `release` claim names pool, split and who agreed to it.
     """
     contribution = node.typed(trained.contribution, Claim).statement
-    shares = [
-        (account, share)
-        for account, share in zip(contribution["accounts"], contribution["shares_bps"], strict=True)
-        if share
-    ]
+    shares = _stated(contribution)
     asset = _asset(node, trained, dict(shares))
     envelope = node.seal(asset)
     tree = SplitTree(shares)
@@ -141,6 +128,12 @@ def release(node: Node, peers: Peers, trained: Trained) -> Asset:
     return asset
 
 
+def _stated(contribution: dict[str, Any]) -> list[tuple[str, int]]:
+    """(account, share) of those that have one, as a contribution claim says it."""
+    stated = zip(contribution["accounts"], contribution["shares_bps"], strict=True)
+    return [(account, share) for account, share in stated if share]
+
+
 def _earlier_runs(node: Node, trained: Trained) -> list[str]:
     """Runs on the same rows before this one, as the owners' grants tell."""
     grants = (node.grant(grant) for grant in trained.grants.values())
@@ -157,7 +150,6 @@ def _asset(node: Node, trained: Trained, shares: dict[str, int]) -> Asset:
     inherited = reduce(meet, (node.grant(grant).terms for grant in trained.grants.values()))
     owners = {account: asset for account, asset in trained.owners.items() if account in trained.grants}
     scores = contribution.statement["scores"]
-    measured = ("correct", "majority_correct", "single_correct", "auc_ppm", "brier_ppm", "calibration_ppm")
     return Asset(
         asset_kind="model",
         name=trained.name,
@@ -173,7 +165,7 @@ def _asset(node: Node, trained: Trained, shares: dict[str, int]) -> Asset:
             "label": trained.label,
             "recipe": trained.recipe,
             "run": trained.run,
-            "metrics": {"test_rows": scores["rows"], **{name: scores[name] for name in measured}},
+            "metrics": {"test_rows" if name == "rows" else name: score for name, score in scores.items()},
         },
         derived_from=tuple(
             Source(asset=asset, role="training-data", weight=shares.get(account, 0))
@@ -186,7 +178,7 @@ def _asset(node: Node, trained: Trained, shares: dict[str, int]) -> Asset:
             expires_at=inherited.expires_at,
             max_uses=MAX_USES,
             price_per="use",
-            **asdict(trained.sale),
+            **trained.sale,
             token=node.token,
             duties=inherited.duties,
         ),
@@ -300,12 +292,7 @@ def _require_agreed(node: Node, asset: Asset, claims: list[Envelope], shares: li
     if not granted.contribution:
         # it was away at the end; its evidence says the same, and anyone can recompute it
         return
-    statement = node.typed(granted.contribution, Claim).statement
-    expected = {
-        account: share
-        for account, share in zip(statement["accounts"], statement["shares_bps"], strict=True)
-        if share
-    }
+    expected = dict(_stated(node.typed(granted.contribution, Claim).statement))
     named = {claim.document.id for claim in claims if claim.document.body.get("claim_kind") == "contribution"}
     if dict(shares) != expected or named - {granted.contribution}:
         raise InvalidDocument("the split is not the one that this owner recomputed and agreed to")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any
 
 from freehold.core.documents import Asset, Claim
@@ -11,6 +11,7 @@ from freehold.core.errors import InvalidInput
 from freehold.features.data import finding
 from freehold.features.models import releasing
 from freehold.features.models.rules import scores
+from freehold.features.models.wire import Scores
 from freehold.kernel.feature import Question
 from freehold.kernel.node import Node
 from freehold.kernel.people import known_as
@@ -81,7 +82,7 @@ def model(node: Node, model_id: str) -> dict[str, Any]:
 def _metrics(asset: Asset) -> dict[str, Any] | None:
     """Scores of a released model with their intervals; None for what an earlier Freehold measured otherwise."""
     said = asset.schema_.get("metrics")
-    names = {field.name for field in fields(scores.Scores)} - {"rows"}
+    names = set(Scores.model_fields) - {"rows"}
     if not isinstance(said, dict) or not all(type(said.get(name)) is int for name in {*names, "test_rows"}):
         return None
     rows, right = said["test_rows"], said["correct"]

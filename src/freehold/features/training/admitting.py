@@ -9,6 +9,7 @@ much noise, measured on which committed table. A grant names its hash, so nothin
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from freehold.core.canonical import canonical_bytes
@@ -18,10 +19,10 @@ from freehold.core.ids import hash_bytes
 from freehold.features.privacy import budget
 from freehold.features.privacy.rules import privacy
 from freehold.features.training import runs
-from freehold.features.training.requested import Requested
 from freehold.features.training.rules.record import RunPlan
 from freehold.kernel import custody
 from freehold.kernel.node import Node
+from freehold.kernel.people import known_as
 from freehold.kernel.store import Transaction
 
 MAX_ROUND_OPERATIONS = 2 * 10**11
@@ -92,7 +93,11 @@ def admit(node: Node, asset: Asset, holder: str, plan: RunPlan) -> None:
             bool(plan.judge) and plan.judge not in terms.judges,
             "this owner does not open to that judge",
         ),
-        ("recipe", _operations(plan) > MAX_ROUND_OPERATIONS, "a round would cost this owner too much work"),
+        (
+            "recipe",
+            2 * plan.width * max(plan.rows.values()) > MAX_ROUND_OPERATIONS,
+            "a round would cost this owner too much work",
+        ),
     )
     for field, broken, reason in wrong:
         if broken:
@@ -111,7 +116,7 @@ _HINT = "Look at the asset's terms (freehold search) and order within them."
 def narrow(terms: Terms, plan: RunPlan) -> dict[str, Any]:
     """A run makes as many uses as its plan says, and reveals and costs what it says."""
     return {
-        "max_uses": uses_of(plan),
+        "max_uses": plan.uses,
         "reveals": plan.level,
         "epsilon_run_micro": plan.epsilon_micro,
         "epsilon_life_micro": terms.epsilon_life_micro,
@@ -164,18 +169,44 @@ def plan_of(node: Node, run: str) -> RunPlan:
 
 
 def describing(node: Node) -> Callable[[str, RunPlan], dict[str, Any]]:
-    """What says plans to their owner."""
-    return Requested(node).run
+    """What says plans to the owner of a dataset; what its rows have cost is looked up once for a list of plans."""
+    earlier = cache(lambda asset_id: budget.earlier_runs(node, asset_id))
+    lines = cache(lambda asset_id: [_left(line) for line in budget.overview(node, asset_id=asset_id)])
+
+    def describe(asset_id: str, plan: RunPlan) -> dict[str, Any]:
+        # of each budget, the largest epsilon that it would still allow after this run
+        left = [
+            privacy.epsilon_micro(max(0, rho - plan.rho_nano), exponent) for rho, exponent in lines(asset_id)
+        ]
+        return {
+            "run": plan.run_id,
+            "level": plan.level,
+            "epsilon_micro": plan.epsilon_micro,
+            "delta_exponent": plan.delta_exponent,
+            "rows_each": plan.rows_each,
+            "rounds": plan.recipe.rounds,
+            "owners": [
+                {"account": one.account, "name": known_as(node, one.account), "rows": one.rows}
+                for one in plan.owners
+            ],
+            "test_rows": plan.test.rows,
+            "test_positives": plan.test.positives,
+            "test_holder": plan.test.holder,
+            "earlier_runs": earlier(asset_id),
+            "left_micro": min(left, default=0),
+        }
+
+    return describe
 
 
-def uses_of(plan: RunPlan) -> int:
-    """How often a run uses each owner's data."""
-    return plan.recipe.rounds + 1 - plan.first_round
+def _left(line: dict[str, Any]) -> tuple[int, int]:
+    """Rho that is left of a line, and the exponent of its delta."""
+    exponent = line["delta_exponent"]
+    whole, spent = (
+        privacy.rho_nano_for(line[name], exponent) for name in ("epsilon_life_micro", "spent_micro")
+    )
+    return whole - spent, exponent
 
 
 def _exceeds(level: str, allowed: str) -> bool:
     return REVEALS.index(level) > REVEALS.index(allowed)
-
-
-def _operations(plan: RunPlan) -> int:
-    return 2 * plan.width * max(plan.rows.values())

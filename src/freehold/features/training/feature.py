@@ -16,13 +16,13 @@ from freehold.features.training.collecting import evidence_of
 from freehold.features.training.jobs import Jobs
 from freehold.features.training.known import granted_run, known_run
 from freehold.features.training.lending import Lender
-from freehold.features.training.once import ONCE
 from freehold.features.training.pages import disputes, jobs, train
 from freehold.features.training.retrying import Retries
 from freehold.features.training.rules.record import RunPlan
 from freehold.kernel.feature import Action, Feature, Metric, PeerCall, Reminder
 from freehold.kernel.host import Host
 from freehold.kernel.node import Node
+from freehold.kernel.once import Once
 from freehold.kernel.people import readable
 from freehold.kernel.recurring import Piece
 
@@ -87,7 +87,11 @@ FEATURE = Feature(
     name="training",
     about="A builder plans and runs it, owners lend noised updates, validators and judges look.",
     needs=("models",),
-    once=ONCE,
+    once={
+        "Timestamps.stamp": Once(
+            ("AlreadyStamped",), lambda node, args: bool(node.chain.read("Timestamps", "stampedAt", args[0]))
+        )
+    },
     evidence=(evidence_of,),
     operations=(
         wire.PLAN.does(lambda host, order: previewing.preview(host.node, host.peers, order)),

@@ -24,7 +24,12 @@ from freehold.features.data.rules import table as tables
 from freehold.features.data.rules.table import Table
 from freehold.features.models.rules.scaling import Scaling, typical, unit_rows
 from freehold.features.training.checks.replaying import table_json
-from freehold.features.training.lending import require_claim, require_grants, require_receipts
+from freehold.features.training.lending import (
+    require_claim,
+    require_grants,
+    require_receipts,
+    statement_of,
+)
 from freehold.features.training.rules import expected, record
 from freehold.features.training.rules.record import Replay, RunPlan, Start
 from freehold.kernel import custody, logbook
@@ -73,10 +78,6 @@ class TestShown:
             min(MAX_CURVATURE_PPM, max(1, round(bend * 1_000_000))),
         )
 
-    def statement(self) -> dict[str, Any]:
-        """What its commitment's claim says."""
-        return announced(self.commitment, self.rows, self.positives, self.columns, self.label)
-
 
 def announced(
     commitment: str, rows: int, positives: int, columns: Sequence[str], label: str
@@ -104,7 +105,8 @@ def hold(node: Node, path: Path, label: str, builder: str, *, positive: str | No
     salt = secrets.token_bytes(publishing.SALT_BYTES)
     shown = TestShown.of(table, "0x" + tables.commitment(table, salt).hex(), node.account)
     record.require_composition(shown.rows, shown.positives)
-    claim = node.claim("test_commitment", shown.commitment, shown.statement())
+    said = announced(shown.commitment, shown.rows, shown.positives, shown.columns, shown.label)
+    claim = node.claim("test_commitment", shown.commitment, said)
     with node.store.transaction() as tx:
         sealed = seal_table(node, tx, table, salt)
         custody.keep(tx, shown.commitment, sealed)
@@ -136,8 +138,7 @@ def show(node: Node, builder: str, body: dict[str, Any]) -> dict[str, Any]:
         NotFound. TestOpened.
     """
     commitment = str(body.get("test"))
-    kept = _kept(node, commitment)
-    _require_for(kept, builder)
+    kept = _kept(node, commitment, builder)
     # whom the owner named is no stranger: it will show a whole run
     node.befriend(builder)
     if kept["run"]:
@@ -158,7 +159,7 @@ def ask(node: Node, peers: Peers, holder: str, commitment: str) -> TestShown:
     """
     answer = peers.ask(holder, "/peer/tests", {"test": commitment})
     claim = require_claim(node, answer.get("claim"), "test_commitment", commitment, holder)
-    said, bend = claim.document.body["statement"], answer.get("curvature_ppm")
+    said, bend = statement_of(claim), answer.get("curvature_ppm")
     names = {"commitment", "rows", "positives", "columns", "label"}
     if set(said) != names or said["commitment"] != commitment or not isinstance(said["columns"], list):
         raise InvalidDocument("the validator's commitment does not say what its table holds")
@@ -190,20 +191,15 @@ def open_for(node: Node, builder: str, body: dict[str, Any]) -> dict[str, Any]:
     plan = RunPlan.from_json(body.get("plan"))
     if (plan.builder, plan.test.holder) != (builder, node.account):
         raise InvalidInput("that run is another's, or is not measured on a table of this node")
-    _require_for(_kept(node, plan.test.commitment), builder)
+    _kept(node, plan.test.commitment, builder)
     with node.exclusive(f"test:{plan.test.commitment}"):
-        kept = _kept(node, plan.test.commitment)
+        kept = _kept(node, plan.test.commitment, builder)
         if kept["run"] not in ("", plan.run_id):
             raise TestOpened("that test table was opened for another run")
         table, salt = open_table(node, plan.test.commitment)
         if not kept["run"]:
             final = _require_over(node, plan, body)
-            statement: dict[str, object] = {
-                "commitment": plan.test.commitment,
-                "salt": "0x" + salt.hex(),
-                "model": final,
-            }
-            opening = node.claim("test_opening", plan.run_id, statement)
+            opening = opening_of(node, plan, salt, final)
             kept["opening"] = opening.document.id
             with node.store.transaction() as tx:
                 tx.put(opening, public=True)
@@ -215,16 +211,20 @@ def open_for(node: Node, builder: str, body: dict[str, Any]) -> dict[str, Any]:
     return {"opening": node.store.get(kept["opening"]).to_json(), "test": table_json(table)}
 
 
-def _require_for(kept: dict[str, Any], builder: str) -> None:
-    if kept["builder"] != builder:
-        raise NotAllowed("that test table is kept for another builder")
+def opening_of(node: Node, plan: RunPlan, salt: bytes, model: str) -> Envelope:
+    """The claim by which who keeps the test table opens it, to the model of that hash."""
+    said: dict[str, object] = {"commitment": plan.test.commitment, "salt": "0x" + salt.hex(), "model": model}
+    return node.claim("test_opening", plan.run_id, said)
 
 
-def _kept(node: Node, commitment: str) -> dict[str, Any]:
+def _kept(node: Node, commitment: str, builder: str) -> dict[str, Any]:
     rows = node.store.rows("SELECT builder, claim, run, opening FROM tests_held WHERE test = ?", commitment)
     if not rows:
         raise NotFound("no such test table is kept here")
-    return dict(zip(("builder", "claim", "run", "opening"), rows[0], strict=True))
+    kept = dict(zip(("builder", "claim", "run", "opening"), rows[0], strict=True))
+    if kept["builder"] != builder:
+        raise NotAllowed("that test table is kept for another builder")
+    return kept
 
 
 def _require_over(node: Node, plan: RunPlan, body: dict[str, Any]) -> str:
@@ -233,7 +233,7 @@ def _require_over(node: Node, plan: RunPlan, body: dict[str, Any]) -> str:
     The opening names that hash, so a run made up to see the test early opens it to that model alone.
     """
     start_claim = require_claim(node, body.get("start"), "training_start", plan.run_id, plan.builder)
-    start = Start.from_json(_statement(start_claim).get("start"), plan)
+    start = Start.from_json(statement_of(start_claim).get("start"), plan)
     grants = require_grants(node, plan, start, body.get("grants"))
     known = {envelope.document.id: envelope.document for envelope in grants}
     rounds, running = body.get("rounds"), Replay(plan, start)
@@ -241,31 +241,11 @@ def _require_over(node: Node, plan: RunPlan, body: dict[str, Any]) -> str:
         if not isinstance(value, dict) or running.is_done:
             raise InvalidInput("rounds are objects of claim, receipts and revealed, as many as planned")
         claim = require_claim(node, value.get("claim"), "training_round", plan.run_id, plan.builder)
-        made = record.parse_round(plan, _statement(claim), value.get("revealed"))
-        if _statement(claim)["previous"] != record.models_hash(plan, running.next, running.model):
+        made = record.parse_round(plan, statement_of(claim), value.get("revealed"))
+        if statement_of(claim)["previous"] != record.models_hash(plan, running.next, running.model):
             raise InvalidDocument(f"round {made.number} does not begin where the one before ended")
         require_receipts(node, plan, start, made, value.get("receipts"), known.__getitem__)  # type: ignore[arg-type]
         running.add(made)
     if not running.is_done:
         raise InvalidInput("the run is not over", hint="Show every round.", number=running.next)
     return record.final_hash(plan, running.model)
-
-
-def _statement(envelope: Envelope) -> dict[str, Any]:
-    claim = envelope.document
-    assert isinstance(claim, Claim)
-    return claim.statement
-
-
-def read_opening(node: Node, plan: RunPlan, answer: dict[str, Any]) -> tuple[Envelope, bytes]:
-    """A validator's opening as its builder takes it: the claim and the salt.
-
-    Raises:
-        InvalidDocument.
-    """
-    claim = require_claim(node, answer.get("opening"), "test_opening", plan.run_id, plan.test.holder)
-    try:
-        salt = bytes.fromhex(str(_statement(claim).get("salt")).removeprefix("0x"))
-    except ValueError:
-        raise InvalidDocument("the validator's opening names no salt") from None
-    return claim, salt

@@ -5,7 +5,6 @@ from __future__ import annotations
 from freehold.core.errors import InvalidInput
 from freehold.features.models.releasing import Granted, GrantedRun
 from freehold.features.models.shown import KnownRun, RunOf
-from freehold.features.privacy.rules import privacy
 from freehold.features.training import kept, runs
 from freehold.features.training.rules.record import RunPlan
 from freehold.kernel.node import Node
@@ -16,16 +15,8 @@ def known_run(node: Node, question: RunOf) -> KnownRun:
     asset = question.asset
     job = kept.job_of(node, asset.id) or {}
     plan = _plan(node, str(asset.schema_.get("run")))
-    cost = None
-    if plan is not None:
-        cost = {
-            "level": plan.level,
-            "epsilon_micro": plan.epsilon_micro,
-            "delta_exponent": plan.delta_exponent,
-            "guess_ppm": privacy.guess_ppm(plan.epsilon_micro) if plan.epsilon_micro else 1_000_000,
-        }
     away = {account: len(one["rounds"]) for account, one in job.get("absent", {}).items()}
-    return KnownRun(cost, away, job.get("without", {}))
+    return KnownRun(plan.cost() if plan else None, away, job.get("without", {}))
 
 
 def granted_run(node: Node, question: GrantedRun) -> Granted:

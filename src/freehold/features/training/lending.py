@@ -14,8 +14,8 @@ import hmac
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,7 @@ from freehold.core.errors import Conflict, InvalidDocument, InvalidInput, NotAll
 from freehold.core.ids import sha256_hex
 from freehold.core.signing import Envelope, parse_envelope
 from freehold.features.data.publishing import open_table
+from freehold.features.data.rules import table as tables
 from freehold.features.data.rules.table import Table
 from freehold.features.grants import unused
 from freehold.features.models.rules.hashes import model_hash
@@ -33,7 +34,7 @@ from freehold.features.models.rules.scaling import unit_rows
 from freehold.features.privacy import budget
 from freehold.features.training import runs
 from freehold.features.training.admitting import plan_of
-from freehold.features.training.rules import record, sketch, updates
+from freehold.features.training.rules import record
 from freehold.features.training.rules.record import Replay, Round, RunPlan, Start
 from freehold.kernel import countersigning, logbook
 from freehold.kernel.node import Node
@@ -86,8 +87,7 @@ class WrongContribution(NotAllowed):
     code = "training.wrong_contribution"
 
 
-@dataclass(frozen=True, eq=False)
-class Prepared:
+class Prepared(NamedTuple):
     """An owner's table, opened and made ready for one scaling; in memory only."""
 
     table: Table
@@ -101,7 +101,8 @@ class Lender:
         self._node = node
         self._prepared: OrderedDict[str, Prepared] = OrderedDict()
         self._running: OrderedDict[str, Replay] = OrderedDict()
-        self._grants: dict[str, Grant] = {}
+        # of a run, checked when it began; the same are asked for in every round
+        self._grant = lru_cache(KEPT_GRANTS)(node.grant)
         self._lock = threading.Lock()
 
     def commit(self, holder: str, body: dict[str, Any]) -> dict[str, Any]:
@@ -148,7 +149,7 @@ class Lender:
                     "this owner committed to nothing in that round", hint="Ask it to commit first."
                 )
             claim = self._see(plan, number, body.get("claim"), body.get("receipts"))
-            if self._node.account not in claim.document.body["statement"]["commitments"]:
+            if self._node.account not in statement_of(claim)["commitments"]:
                 raise InvalidDocument("the claim of the round leaves this owner's commitment out")
             return {"salt": given["salt"], "update": given["update"]}
 
@@ -207,8 +208,7 @@ class Lender:
         if not isinstance(value, dict):
             raise RoundsMissing("this owner has not seen who takes part", number=plan.first_round)
         claim = require_claim(self._node, value.get("claim"), "training_start", plan.run_id, plan.builder)
-        assert isinstance(claim.document, Claim)
-        start = Start.from_json(claim.document.statement.get("start"), plan)
+        start = Start.from_json(statement_of(claim).get("start"), plan)
         if start.grants.get(own.issuer) != own.id:
             raise InvalidDocument("the start does not name this owner's grant")
         grants = require_grants(self._node, plan, start, value.get("grants"))
@@ -236,8 +236,7 @@ class Lender:
             if not isinstance(value, dict):
                 raise InvalidInput("a round is an object of claim, receipts and revealed")
             claim = self._see(plan, None, value.get("claim"), value.get("receipts"))
-            assert isinstance(claim.document, Claim)
-            made = record.parse_round(plan, claim.document.statement, value.get("revealed"))
+            made = record.parse_round(plan, statement_of(claim), value.get("revealed"))
             if made.number < running.next:
                 continue
             try:
@@ -269,8 +268,7 @@ class Lender:
         """
         node, run = self._node, plan.run_id
         claim = require_claim(node, value, "training_round", run, plan.builder)
-        assert isinstance(claim.document, Claim)
-        statement = claim.document.statement
+        statement = statement_of(claim)
         made = record.parse_round(plan, statement, {})
         if number not in (None, made.number):
             raise InvalidDocument("the claim is of another round")
@@ -292,7 +290,7 @@ class Lender:
         if made.number != running.next:
             raise RoundsMissing("this owner lacks rounds", hint="Send them.", number=running.next)
         self._require_in_place(plan, statement, running)
-        start = self._start(plan)
+        start = _started(node, plan)
         if sorted([*made.commitments, *made.absent]) != sorted(start.grants):
             raise InvalidDocument("a round accounts for each owner that takes part, once")
         own = require_receipts(node, plan, start, made, receipts, self._grant)
@@ -303,7 +301,7 @@ class Lender:
                     # given before this node was restored from an older state: number and budget are taken
                     grant = node.grant(start.grants[node.account])
                     tx.count_use(grant.id, use_price(grant))
-                    budget.charge(node, tx, grant.asset, run, plan.rho_nano, plan.epsilon_micro, grant.holder)
+                    self._charge(tx, plan, grant)
                 tx.put(own)
             runs.see(tx, run, made.number, claim.document.id)
         return claim
@@ -327,30 +325,7 @@ class Lender:
                     f"the claim of round {running.next} has another {name} than follows here"
                 )
 
-    def _grant(self, grant_id: str) -> Grant:
-        """A grant of a run, checked when the run began; the same are asked for in every round."""
-        with self._lock:
-            if grant_id not in self._grants:
-                if len(self._grants) >= KEPT_GRANTS:
-                    self._grants.clear()
-                self._grants[grant_id] = self._node.grant(grant_id)
-            return self._grants[grant_id]
-
-    def _start(self, plan: RunPlan) -> Start:
-        known = runs.get(self._node, plan.run_id, "start")
-        if known is None:
-            raise RoundsMissing("this owner has not seen who takes part", number=plan.first_round)
-        return Start.from_json(known["start"], plan)
-
     # one use
-
-    def _answer(self, plan: RunPlan, asset: Asset, running: Replay) -> npt.NDArray[np.int64]:
-        own = record.round_seed(plan, running.next, running.model, noise_seed(self._node, plan))
-        ready = self._ready(plan, asset)
-        if running.next:
-            return updates.make(ready.z, ready.table.labels, running.model, plan.noise, own)
-        size = plan.sketch
-        return sketch.make(ready.table, plan.scaling, plan.nonce, size.buckets, size.sigma, own)
 
     def _ready(self, plan: RunPlan, asset: Asset) -> Prepared:
         name = f"{asset.id}:{plan.run_id}"
@@ -373,23 +348,19 @@ class Lender:
         running = self._follow(plan, body.get("rounds"))
         if running.next != number:
             raise RoundsMissing("this owner lacks rounds", hint="Send them.", number=running.next)
-        self._take_signatures(grant.holder, body.get("countersigned"))
+        if body.get("countersigned"):
+            countersigning.accept(node, grant.holder, body["countersigned"])
         self._require_countersigned(grant)
-        update = self._answer(plan, asset, running)
+        ready, seed = self._ready(plan, asset), noise_seed(node, plan)
+        update = record.answer(plan, number, running.model, ready.table, seed, ready.z)
         previous = record.models_hash(plan, number, running.model)
-        salt = (
-            "0x" + hashlib.sha256(f"salt {run} {number}".encode() + noise_seed(node, plan)).hexdigest()[:32]
-        )
+        salt = "0x" + hashlib.sha256(f"salt {run} {number}".encode() + seed).hexdigest()[:32]
 
         def charge(tx: Transaction, *_: Any) -> None:
             self._charge(tx, plan, grant)
             runs.keep_round(tx, run, number, "given", {"salt": salt, "update": update.tolist()})
 
         return Done(record.update_hash(plan, number, node.account, salt, update, previous), {}, charge)
-
-    def _take_signatures(self, holder: str, values: Any) -> None:
-        if values:
-            countersigning.accept(self._node, holder, values)
 
     def _require_countersigned(self, grant: Grant) -> None:
         unsigned = self._node.store.unsigned_receipts(grant.holder, grant.id)
@@ -403,41 +374,33 @@ class Lender:
     # the end of a run
 
     def _require_same(self, plan: RunPlan, contribution: Envelope, opening: Envelope, test: Any) -> None:
-        from freehold.features.data.rules import table as tables  # noqa: PLC0415
         from freehold.features.training.checks.replaying import read_table  # noqa: PLC0415 - only at the end of a run
 
-        opened, claimed = opening.document, contribution.document
-        assert isinstance(opened, Claim)
-        assert isinstance(claimed, Claim)
+        stated = statement_of(contribution)
         table = read_table(test)
-        try:
-            salt = bytes.fromhex(str(opened.statement.get("salt")).removeprefix("0x"))
-        except ValueError:
-            raise InvalidDocument("the opening names no salt") from None
-        if "0x" + tables.commitment(table, salt).hex() != plan.test.commitment:
+        if "0x" + tables.commitment(table, salt_of(opening)).hex() != plan.test.commitment:
             raise WrongContribution("the opened test table is not the one committed to before training")
         rounds = _followed(self._node, plan)
-        start = self._start(plan)
+        start = _started(self._node, plan)
         done = record.replay(plan, start, rounds)
-        if opened.statement.get("model") != record.final_hash(plan, done.model):
+        if statement_of(opening).get("model") != record.final_hash(plan, done.model):
             raise WrongContribution("the test table was opened to another model than this run's")
         self._require_heard(plan, rounds)
         worth = record.value(plan, start, done, table)
         model = model_hash(done.model, plan.scaling, plan.recipe.to_json(), plan.columns)
         expected = {**worth.statement(), "model": model, "missing": rounds[-1].unrevealed}
-        if claimed.statement != expected:
-            wrong = next(
-                name
-                for name in sorted({*expected, *claimed.statement})
-                if claimed.statement.get(name) != expected.get(name)
-            )
+        if stated != expected:
+            names = sorted({*expected, *stated})
+            wrong = next(name for name in names if stated.get(name) != expected.get(name))
             with self._node.store.transaction() as tx:
                 # the newest: whoever states ever other values replaces what it stated
                 earlier = runs.get(self._node, plan.run_id, "disputed")
                 if earlier is not None:
                     tx.forget(earlier["contribution"])
                 tx.put(contribution, logged=False)
-                runs.keep(tx, plan.run_id, "disputed", {"contribution": claimed.id, "field": wrong})
+                runs.keep(
+                    tx, plan.run_id, "disputed", {"contribution": contribution.document.id, "field": wrong}
+                )
             raise WrongContribution(
                 f"the builder states other {wrong} than follow from the run",
                 hint="This owner does not agree; its console shows both.",
@@ -482,13 +445,17 @@ def noise_seed(node: Node, plan: RunPlan) -> bytes:
 
 def replayed(node: Node, plan: RunPlan) -> Replay:
     """The run as far as this owner followed it, computed again."""
-    known = runs.get(node, plan.run_id, "start")
-    if known is None:
-        raise RoundsMissing("this owner has not seen who takes part", number=plan.first_round)
-    running = Replay(plan, Start.from_json(known["start"], plan))
+    running = Replay(plan, _started(node, plan))
     for made in _followed(node, plan):
         running.add(made)
     return running
+
+
+def _started(node: Node, plan: RunPlan) -> Start:
+    known = runs.get(node, plan.run_id, "start")
+    if known is None:
+        raise RoundsMissing("this owner has not seen who takes part", number=plan.first_round)
+    return Start.from_json(known["start"], plan)
 
 
 def _followed(node: Node, plan: RunPlan) -> list[Round]:
@@ -513,12 +480,8 @@ def require_grants(node: Node, plan: RunPlan, start: Start, values: Any) -> list
         grant = envelope.document
         if not isinstance(grant, Grant) or start.grants.get(grant.issuer) != grant.id:
             raise InvalidDocument("a start names other grants than it comes with")
-        fits = (grant.run, grant.holder, grant.asset) == (
-            plan.run_id,
-            plan.builder,
-            owners[grant.issuer].asset,
-        )
-        if not fits:
+        expected = (plan.run_id, plan.builder, owners[grant.issuer].asset)
+        if (grant.run, grant.holder, grant.asset) != expected:
             raise InvalidDocument(f"the grant of {grant.issuer} is not for this run", owner=grant.issuer)
         node.check(envelope)
         found.append(envelope)
@@ -533,7 +496,7 @@ def require_receipts(
     start: Start,
     made: Round,
     values: Any,
-    grant_of: Callable[[str], Grant] | None = None,
+    grant_of: Callable[[str], Grant],
 ) -> Envelope | None:
     """A complete receipt under each commitment of a round; returns this node's own, if there is one.
 
@@ -556,7 +519,7 @@ def require_receipts(
         if start.grants.get(receipt.provider) != receipt.grant:
             raise InvalidDocument(f"the receipt of {receipt.provider} is under another grant")
         node.check(envelope)
-        require_receipt_fits(receipt, (grant_of or node.grant)(receipt.grant))
+        require_receipt_fits(receipt, grant_of(receipt.grant))
         found[receipt.provider] = envelope
     if set(found) != set(made.commitments):
         raise InvalidDocument("a round comes with one receipt for each commitment")
@@ -575,6 +538,24 @@ def require_claim(node: Node, value: Any, kind: str, about: str, issuer: str) ->
         raise InvalidDocument(f"a {kind} claim was expected")
     node.check(envelope)
     return envelope
+
+
+def statement_of(claim: Envelope) -> dict[str, Any]:
+    """What a claim from `require_claim` says."""
+    assert isinstance(claim.document, Claim)
+    return claim.document.statement
+
+
+def salt_of(opening: Envelope) -> bytes:
+    """The salt in the opening of a test table.
+
+    Raises:
+        InvalidDocument.
+    """
+    try:
+        return bytes.fromhex(str(statement_of(opening).get("salt")).removeprefix("0x"))
+    except ValueError:
+        raise InvalidDocument("the opening names no salt") from None
 
 
 def _number(plan: RunPlan, body: dict[str, Any]) -> int:

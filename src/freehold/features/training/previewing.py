@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from freehold.features.data.publishing import NoiseCost
-from freehold.features.privacy.rules import privacy
-from freehold.features.training.admitting import uses_of
 from freehold.features.training.planning import check, grants_units, plan, require_allowed
 from freehold.features.training.rules import expected
 from freehold.features.training.rules.updates import TooLittleBudget
@@ -34,11 +32,8 @@ def preview(node: Node, peers: Peers, order: Order) -> dict[str, Any]:
     )
     return {
         "rounds": made.recipe.rounds,
-        "uses": uses_of(made),
-        "level": made.level,
-        "epsilon_micro": made.epsilon_micro,
-        "delta_exponent": made.delta_exponent,
-        "guess_ppm": privacy.guess_ppm(made.epsilon_micro) if made.epsilon_micro else 1_000_000,
+        "uses": made.uses,
+        **made.cost(),
         "compared": bool(made.sketch.buckets),
         "accuracy_without_bps": loss.accuracy_without_bps,
         "accuracy_with_bps": loss.accuracy_with_bps if made.epsilon_micro else loss.accuracy_without_bps,

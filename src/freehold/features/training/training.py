@@ -17,7 +17,6 @@ import re
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import fields
 from typing import Any
 
 from freehold.core.documents import Asset, Claim, Receipt
@@ -32,7 +31,7 @@ from freehold.features.models.rules.hashes import model_hash
 from freehold.features.training import holding, kept, rounds
 from freehold.features.training.agreeing import Agreed, agree
 from freehold.features.training.checks.replaying import read_table, table_json
-from freehold.features.training.lending import NotCountersigned, RoundsMissing
+from freehold.features.training.lending import NotCountersigned, RoundsMissing, require_claim, salt_of
 from freehold.features.training.ordering import Order, begin, is_good_enough
 from freehold.features.training.rounds import records_of, rounds_of
 from freehold.features.training.rules import record
@@ -140,15 +139,14 @@ class Job:
             return
         away = dict(self.job["absent"])
         for owner, error in absent.items():
-            known = away.get(owner, {"rounds": []})
-            rounds = known["rounds"] + ([] if number is None or number in known["rounds"] else [number])
-            away[owner] = {
-                "rounds": rounds,
-                "code": _code(error),
-                "why": error.message[:MAX_REASON],
-                "at": self._node.now(),
-            }
+            known = away.get(owner, {"rounds": []})["rounds"]
+            rounds = known + ([] if number is None or number in known else [number])
+            away[owner] = self._away(error, rounds)
         self._advance(self.job["step"], absent=away)
+
+    def _away(self, error: FreeholdError, rounds: list[int]) -> dict[str, Any]:
+        why = error.message[:MAX_REASON]
+        return {"rounds": rounds, "code": _code(error), "why": why, "at": self._node.now()}
 
     # before the first round
 
@@ -294,7 +292,7 @@ class Job:
             if number is None:
                 self._tell(silent={owner: _code(one) for owner, one in absent.items()})
             else:
-                shown = _shown(absent, number, self._node.now())
+                shown = {owner: self._away(error, [number]) for owner, error in absent.items()}
                 self._tell(round=number, absent={**self.job["absent"], **shown})
             self._stop.wait(min(0.25 * 2**waits, 5.0))
         return None, {}
@@ -307,19 +305,23 @@ class Job:
             try:
                 return self._ask_commit(number, asset, first, due)
             except FreeholdError as error:
-                code, at = error.fields.get("peer_code"), error.fields.get("number")
-                if code == RoundsMissing.code and type(at) is int and self._plan.first_round <= at < first:
-                    first = at
-                elif code == NotCountersigned.code and not due:
-                    missed = error.fields.get("round")
-                    if type(missed) is not int or not self._plan.first_round <= missed < number:
-                        raise
-                    late = self._ask_commit(missed, asset, first, [])
-                    with self._node.store.transaction() as tx:
-                        tx.put(late)
-                    due = [late.to_json()]
-                else:
+                if (lacking := self._named(error, RoundsMissing, "number", first)) is not None:
+                    first = lacking
+                    continue
+                missed = self._named(error, NotCountersigned, "round", number)
+                if missed is None or due:
                     raise
+                late = self._ask_commit(missed, asset, first, [])
+                with self._node.store.transaction() as tx:
+                    tx.put(late)
+                due = [late.to_json()]
+
+    def _named(self, error: FreeholdError, kind: type[FreeholdError], field: str, before: int) -> int | None:
+        """The round that an owner's refusal of a kind names, if it is one of the run's before that."""
+        at = error.fields.get(field)
+        if error.fields.get("peer_code") != kind.code or type(at) is not int:
+            return None
+        return at if self._plan.first_round <= at < before else None
 
     def _ask_commit(self, number: int, asset: Asset, first: int, due: list[dict[str, Any]]) -> Envelope:
         plan = self._plan
@@ -367,14 +369,12 @@ class Job:
     def _require_in_line(self, asset: Asset, receipt: Receipt, number: int) -> None:
         """The receipt follows the owner's earlier ones; what evidence would refuse in the end is refused now."""
         seed = receipt.evidence["seed"]
-        epsilon = self._plan.epsilon_micro if receipt.sequence == 1 else 0
         with self._lock:
             known = self._lines.setdefault(asset.owner, {})
             before = [line for at, line in known.items() if at < number]
             fits = (
                 isinstance(seed, str)
                 and all(line[0] == seed and line[1] < receipt.sequence for line in before)
-                and receipt.epsilon_micro == epsilon
                 and abs(receipt.issued_at - self._node.now()) <= CLOCK_SECONDS
             )
             if number in known:
@@ -443,27 +443,24 @@ class Job:
         plan = self._plan
         if self._holds_test:
             _, salt = open_table(self._node, self.job["id"])
-            statement: dict[str, object] = {
-                "commitment": plan.test.commitment,
-                "salt": "0x" + salt.hex(),
-                "model": record.final_hash(plan, self._replay().model),
-            }
-            claim = self._node.claim("test_opening", plan.run_id, statement)
+            final = record.final_hash(plan, self._replay().model)
+            claim = holding.opening_of(self._node, plan, salt, final)
             self._advance("value", claim, opening=claim.document.id)
             return
         self._opened_by_validator()
 
     def _opened_by_validator(self) -> None:
         """Show the whole run to the one who keeps the test table, and keep what it opens."""
-        plan, node = self._plan, self._node
+        plan, node, start = self._plan, self._node, self._start_shown()
         body = {
             "plan": self.job["plan"],
-            "start": node.store.get(self.job["start_claim"]).to_json(),
-            "grants": [node.store.get(grant).to_json() for _, grant in sorted(self.job["grants"].items())],
+            "start": start["claim"],
+            "grants": start["grants"],
             "rounds": self._records(plan.first_round, plan.recipe.rounds + 1),
         }
         answer = self._peers.ask(plan.test.holder, "/peer/tests/open", body, timeout=OPEN_SECONDS)
-        claim, salt = holding.read_opening(node, plan, answer)
+        claim = require_claim(node, answer.get("opening"), "test_opening", plan.run_id, plan.test.holder)
+        salt = salt_of(claim)
         table = read_table(answer.get("test"))
         record.require_test(plan, table)
         if "0x" + tables.commitment(table, salt).hex() != plan.test.commitment:
@@ -510,11 +507,10 @@ class Job:
                     )
                     return self._agreement(asset, answer)
                 except FreeholdError as error:
-                    at = error.fields.get("number")
-                    behind = error.fields.get("peer_code") == RoundsMissing.code
-                    if not behind or type(at) is not int or not plan.first_round <= at < first:
+                    lacking = self._named(error, RoundsMissing, "number", first)
+                    if lacking is None:
                         raise
-                    first = at
+                    first = lacking
 
         found, absent = self._until_quorum(None, ask, sorted(self.job["grants"]))
         if found is None:
@@ -542,11 +538,10 @@ class Job:
     def _release(self) -> None:
         plan, job, order = self._plan, self.job, self.job["order"]
         done = record.replay(plan, Start(job["grants"]), rounds_of(self._node, plan))
-        terms = {one.name: order[one.name] for one in fields(releasing.Sale) if one.name in order}
         trained = releasing.Trained(
             job["id"],
             job["name"],
-            releasing.Sale(**terms),
+            {name: order[name] for name in releasing.SALE if name in order},
             job["contribution"],
             job["grants"],
             job["agreements"],
@@ -563,13 +558,6 @@ class Job:
             # what a buyer's node asks to see before it pays; made again when asked for
             proving.keep_evidence(self._node, self._peers, asset, may_anchor=True)
         self._advance("done", model=asset.id, finished_at=int(time.time()))
-
-
-def _shown(absent: Mapping[str, FreeholdError], number: int, now: int) -> dict[str, Any]:
-    return {
-        owner: {"rounds": [number], "code": _code(error), "why": error.message[:MAX_REASON], "at": now}
-        for owner, error in absent.items()
-    }
 
 
 def _code(error: FreeholdError) -> str:

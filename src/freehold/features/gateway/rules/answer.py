@@ -13,12 +13,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from freehold.core.canonical import InvalidJson, canonical_bytes, require_bounded
+from freehold.core.canonical import InvalidJson, canonical_bytes, require_bounded, unique_object
 from freehold.core.documents import MAX_ROWS_PER_CALL
 from freehold.core.ids import sha256_hex
 from freehold.features.payments.rules.errors import InvalidRequest
 
-MAX_ROWS = MAX_ROWS_PER_CALL
 MAX_BODY_BYTES = 8 * 1024 * 1024
 MAX_NUMBER_CHARS = 64
 _MOST_VALUES = 1_100_000
@@ -66,9 +65,9 @@ def read_request(body: bytes) -> Question:
         # digits stay text: `micro` reads them exactly, and no number costs more than its length
         value = json.loads(
             body.decode("utf-8"),
-            object_pairs_hook=_unique,
-            parse_int=_text,
-            parse_float=_text,
+            object_pairs_hook=unique_object,
+            parse_int=str,
+            parse_float=str,
             parse_constant=_refused,
         )
     except InvalidJson as error:
@@ -80,8 +79,10 @@ def read_request(body: bytes) -> Question:
     model, rows = value["model"], value["rows"]
     if not isinstance(model, str) or not _MODEL.fullmatch(model):
         raise InvalidRequest("model must be an asset id", hint="Ids are 0x and 64 hex digits.")
-    if not isinstance(rows, list) or not 1 <= len(rows) <= MAX_ROWS:
-        raise InvalidRequest(f"rows must be a list of 1 to {MAX_ROWS} rows", hint="Ask in several calls.")
+    if not isinstance(rows, list) or not 1 <= len(rows) <= MAX_ROWS_PER_CALL:
+        raise InvalidRequest(
+            f"rows must be a list of 1 to {MAX_ROWS_PER_CALL} rows", hint="Ask in several calls."
+        )
     return Question(model, rows, sha256_hex(body))
 
 
@@ -170,17 +171,6 @@ def _number_text(cell: Any) -> str:
         raise InvalidRequest("a cell is no number")
     # numpy prints its scalars with their type, their item does not
     return repr(cell.item()) if hasattr(cell, "item") else str(cell)
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    result = dict(pairs)
-    if len(result) != len(pairs):
-        raise ValueError("an object names one key twice")
-    return result
-
-
-def _text(digits: str) -> str:
-    return digits
 
 
 def _refused(name: str) -> Any:

@@ -109,14 +109,15 @@ def unit_rows(features: IntArray, scaling: Scaling) -> npt.NDArray[np.int16]:
         block = features[start : start + _BLOCK_ROWS]
         q = np.empty((len(block), columns + 1), dtype=np.int64)
         q[:, columns] = FEATURE_ONE
-        for column, (mean, scale) in enumerate(zip(scaling.mean, scaling.scale, strict=True)):
-            q[:, column] = _standardised(block[:, column], mean, scale)
+        standardise(block, scaling, q)
         length = np.maximum(root_up(np.einsum("rc,rc->r", q, q)), ordinary)
         result[start : start + _BLOCK_ROWS] = np.sign(q) * (np.abs(q) * UNIT // length[:, np.newaxis])
     return result
 
 
-def _standardised(values: IntArray, mean: int, scale: int) -> IntArray:
-    # |values - mean| <= 2 * MICRO_LIMIT < 2^51, so 2 * numerator + scale stays below 2^63
-    numerator = (values - mean) << FEATURE_BITS
-    return np.clip(divide_round(numerator, scale), -FEATURE_LIMIT, FEATURE_LIMIT)
+def standardise(features: IntArray, scaling: Scaling, into: IntArray) -> None:
+    """Cells in Q10 steps from the middle of their columns, at most four, into the first columns of `into`."""
+    for column, (mean, scale) in enumerate(zip(scaling.mean, scaling.scale, strict=True)):
+        # |values - mean| <= 2 * MICRO_LIMIT < 2^51, so 2 * numerator + scale stays below 2^63
+        numerator = (features[:, column] - mean) << FEATURE_BITS
+        into[:, column] = np.clip(divide_round(numerator, scale), -FEATURE_LIMIT, FEATURE_LIMIT)

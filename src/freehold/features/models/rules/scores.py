@@ -1,31 +1,11 @@
-"""How good a model was on the table that was kept for measuring it, and how sure that is."""
+"""How sure it is how good a model was on the table that was kept for measuring it."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 PPM = 1_000_000
 _Z = 1.959964
-
-
-@dataclass(frozen=True)
-class Scores:
-    """Of one model on one table."""
-
-    rows: int
-    correct: int
-    """Rows it labels rightly; p >= 1/2 counts as 1."""
-    majority_correct: int
-    """Rows that always answering the commoner label gets right."""
-    single_correct: int
-    """Rows that the best of the directions gets right into which one owner's updates alone point."""
-    auc_ppm: int
-    """Chance that a row of label 1 is ranked above one of label 0, in millionths, rounded down."""
-    brier_ppm: int
-    """Mean squared distance of p from the label, in millionths, rounded down; 250,000 knows nothing."""
-    calibration_ppm: int
-    """Mean distance, weighed by rows, of mean p from the rate of label 1 in five bins of p; in millionths."""
 
 
 def interval_bps(right_rows: int, rows: int) -> tuple[int, int]:

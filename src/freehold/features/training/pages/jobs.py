@@ -13,6 +13,7 @@ from freehold.features.privacy.rules import promises
 from freehold.features.training import kept, rounds
 from freehold.features.training.jobs import Jobs
 from freehold.features.training.rules import findings
+from freehold.features.training.tables import ENDED
 from freehold.kernel.host import Host
 from freehold.kernel.node import Node
 from freehold.kernel.people import name_of, readable
@@ -30,7 +31,6 @@ STAGES = {
     "withheld": "held back",
 }
 """Steps of a job as people say them; a job that is held back was not released."""
-_ENDS = ("done", "withheld")
 
 
 def under_way(host: Host, _: UnderWay) -> list[Coming]:
@@ -59,7 +59,7 @@ def job(visit: Visit) -> Response:
     node = visit.node
     found = visit.host.part(Jobs).get(visit.params["job"])
     stored = kept.require(node, found["id"])
-    stages = [(key, label) for key, label in STAGES.items() if key not in _ENDS]
+    stages = [(key, label) for key, label in STAGES.items() if key not in ENDED]
     past = list(STAGES).index(found["step"]) > list(STAGES).index("rounds")
     times = _round_times(node, found)
     training = found["step"] == "rounds" and found["running"]
@@ -67,7 +67,7 @@ def job(visit: Visit) -> Response:
         "job.html",
         job=found,
         stages=stages,
-        at=len(stages) if found["step"] in _ENDS else list(STAGES).index(found["step"]),
+        at=len(stages) if found["step"] in ENDED else list(STAGES).index(found["step"]),
         done=found["rounds"] if past else len(times),
         owners=[_owner(node, asset_id, found) for asset_id in stored["assets"]],
         left_seconds=_left(times, found["rounds"]) if training else None,

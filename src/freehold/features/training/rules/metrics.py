@@ -8,7 +8,8 @@ import numpy as np
 
 from freehold.core.fixed import ONE, IntArray, matmul
 from freehold.features.models.rules.prediction import probabilities
-from freehold.features.models.rules.scores import PPM, Scores
+from freehold.features.models.rules.scores import PPM
+from freehold.features.models.wire import Scores
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +20,11 @@ BINS = 5
 
 
 def score(model: IntArray, alone: Sequence[IntArray], test: TestRows) -> Scores:
-    """`model` (width,) Q16; `alone` directions (width,) of single owners, any scale."""
+    """`model` (width,) Q16; `alone` directions (width,) of single owners, any scale.
+
+    p >= 1/2 counts as label 1. Millionths are rounded down; a Brier score of 250,000 knows nothing, and calibration
+    is over `BINS` bins of p, weighed by rows.
+    """
     p = probabilities(model, test.z)
     positives, rows = int(test.labels.sum()), len(test.labels)
     distance = (p - test.labels * ONE).astype(object)

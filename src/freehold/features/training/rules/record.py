@@ -8,7 +8,6 @@ on the opened test table.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -18,11 +17,13 @@ import numpy as np
 import rfc8785
 
 from freehold.core.errors import InvalidInput, VerificationFailed
+from freehold.core.fixed import dot
+from freehold.core.ids import sha256_hex
 from freehold.features.data.rules.table import MAX_COLUMNS, MAX_ROWS
 from freehold.features.models.rules.hashes import array_hash
 from freehold.features.models.rules.prediction import probabilities
 from freehold.features.models.rules.scaling import Scaling, unit_rows
-from freehold.features.models.rules.scores import Scores
+from freehold.features.models.wire import Scores
 from freehold.features.privacy.rules import privacy
 from freehold.features.privacy.rules.noise import MAX_SIGMA
 from freehold.features.training.rules import metrics, sketch, updates, valuation
@@ -32,6 +33,8 @@ from freehold.features.training.rules.valuation import MAX_TEST_ROWS, TestRows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    import numpy.typing as npt
 
     from freehold.core.fixed import IntArray
     from freehold.features.data.rules.table import Table
@@ -157,6 +160,21 @@ class RunPlan:
         """0 where owners' rows are compared, else 1."""
         return 0 if self.sketch.buckets else 1
 
+    @property
+    def uses(self) -> int:
+        """How often the run uses each owner's data: its rounds, the comparison among them."""
+        return self.recipe.rounds + 1 - self.first_round
+
+    def cost(self) -> dict[str, Any]:
+        """What the run reveals and costs each owner's rows, as previews and models say it."""
+        epsilon = self.epsilon_micro
+        return {
+            "level": self.level,
+            "epsilon_micro": epsilon,
+            "delta_exponent": self.delta_exponent,
+            "guess_ppm": privacy.guess_ppm(epsilon) if epsilon else 1_000_000,
+        }
+
     def size(self, number: int) -> int:
         """Numbers in what an owner reveals in a round."""
         return self.width if number else self.sketch.buckets
@@ -164,7 +182,7 @@ class RunPlan:
     @cached_property
     def run_id(self) -> str:
         """0x hex SHA-256 of the plan's canonical JSON."""
-        return _hex(b"freehold/training-plan/v2\0" + rfc8785.dumps(self.to_json()))
+        return sha256_hex(b"freehold/training-plan/v2\0" + rfc8785.dumps(self.to_json()))
 
     def longest(self, account: str, number: int) -> int:
         """What an owner reveals in a round may not be longer than this."""
@@ -308,7 +326,7 @@ class Valuation:
             "values": [str(value) for value in self.values],
             "errors": [str(error) for error in self.errors],
             "shares_bps": list(self.shares_bps),
-            "scores": asdict(self.scores),
+            "scores": self.scores.model_dump(),
         }
 
 
@@ -352,7 +370,7 @@ class Replay:
         for owner, (salt, update) in made.updates.items():
             if update_hash(plan, number, owner, salt, update, previous) != made.commitments[owner]:
                 raise _failed(number, "sent another update than it committed to", owner)
-            if sum(n * n for n in update.tolist()) > plan.longest(owner, number) ** 2:
+            if dot(update, update) > plan.longest(owner, number) ** 2:
                 raise _failed(number, "sent a longer update than its rows can make", owner)
         if not has_quorum(plan, made.updates):
             raise _failed(number, "has updates of fewer rows than the plan's quorum")
@@ -362,9 +380,7 @@ class Replay:
             self.weights = _weights(plan, self.start, shown)
             self.scale = sum(self.weights.values())
             return None
-        total = np.zeros(plan.width, dtype=np.int64)
-        for owner in made.updates:
-            total += weighed(made.updates[owner][1], self.weights[owner], plan.rows[owner])
+        total = _total(plan, made, self.weights)
         self.model, data, shrink = step(self.model, total, self.scale, plan.noise.update_bits, plan.recipe)
         return data, shrink
 
@@ -381,14 +397,21 @@ def weighed(update: IntArray, weight: int, rows: int) -> IntArray:
     return np.array([(2 * int(n) * weight + rows) // (2 * rows) for n in update], dtype=np.int64)
 
 
+def _total(plan: RunPlan, made: Round, weights: Mapping[str, int], but: str = "") -> IntArray:
+    total = np.zeros(plan.width, dtype=np.int64)
+    for owner, (_, update) in made.updates.items():
+        if owner != but:
+            total += weighed(update, weights[owner], plan.rows[owner])
+    return total
+
+
 def replay(plan: RunPlan, start: Start, rounds: Sequence[Round]) -> Replayed:
     """Every model, recomputed from the recorded updates.
 
     Raises `VerificationFailed` naming round and, where one is to blame, owner.
     """
-    expected = plan.recipe.rounds + 1 - plan.first_round
-    if len(rounds) != expected:
-        raise VerificationFailed(f"{len(rounds)} rounds are recorded, the plan has {expected}")
+    if len(rounds) != plan.uses:
+        raise VerificationFailed(f"{len(rounds)} rounds are recorded, the plan has {plan.uses}")
     running = Replay(plan, start)
     models, steps = [running.model], []
     for made in rounds:
@@ -439,10 +462,7 @@ def without(plan: RunPlan, replayed: Replayed, test: Table) -> dict[str, int]:
     for owner in weights if len(weights) > 1 else ():
         model = np.zeros(plan.width, dtype=np.int64)
         for made in replayed.rounds:
-            total = np.zeros(plan.width, dtype=np.int64)
-            for other, (_, update) in made.updates.items():
-                if other != owner:
-                    total += weighed(update, weights[other], plan.rows[other])
+            total = _total(plan, made, weights, but=owner)
             model, _, _ = step(model, total, scale - weights[owner], plan.noise.update_bits, plan.recipe)
         found[owner] = metrics.right(probabilities(model, opened.z), opened.labels)
     return found
@@ -478,12 +498,23 @@ def replay_owner(
         running.add(made)
 
 
-def answer(plan: RunPlan, number: int, model: IntArray, table: Table, seed: bytes) -> IntArray:
-    """What an owner reveals in a round at `model`: its sketch in round 0, else its update."""
+def answer(
+    plan: RunPlan,
+    number: int,
+    model: IntArray,
+    table: Table,
+    seed: bytes,
+    z: npt.NDArray[np.int16] | None = None,
+) -> IntArray:
+    """What an owner reveals in a round at `model`: its sketch in round 0, else its update.
+
+    `z` are the table's `unit_rows`, where they are at hand.
+    """
     own = round_seed(plan, number, model, seed)
     if not number:
         return sketch.make(table, plan.scaling, plan.nonce, plan.sketch.buckets, plan.sketch.sigma, own)
-    return updates.make(unit_rows(table.features, plan.scaling), table.labels, model, plan.noise, own)
+    z = unit_rows(table.features, plan.scaling) if z is None else z
+    return updates.make(z, table.labels, model, plan.noise, own)
 
 
 def round_seed(plan: RunPlan, number: int, model: IntArray, seed: bytes) -> bytes:
@@ -674,10 +705,6 @@ def _failed(number: int, reason: str, owner: str | None = None) -> VerificationF
     return VerificationFailed(
         f"round {number}: {owner} {reason}", hint="The record was changed.", round=number, owner=owner
     )
-
-
-def _hex(data: bytes) -> str:
-    return "0x" + hashlib.sha256(data).hexdigest()
 
 
 def _object(value: Any, keys: set[str], what: str) -> None:

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from freehold.core.fixed import FEATURE_BITS, FEATURE_LIMIT, IntArray, divide_round
+from freehold.core.fixed import FEATURE_BITS, IntArray, dot
+from freehold.features.models.rules.scaling import standardise
 from freehold.features.privacy.rules.noise import gaussian
 
 if TYPE_CHECKING:
@@ -62,9 +63,9 @@ def shared(one: IntArray, other: IntArray, rows: tuple[int, int]) -> int:
     The product of unrelated vectors has the variance |one|^2 |other|^2 / buckets: measured, so that who shows a
     long sketch makes its own counts doubtful.
     """
-    product = _product(one, other)
+    product = dot(one, other)
     square = STEP * STEP
-    doubt = _product(one, one) * _product(other, other) // len(one)
+    doubt = dot(one, one) * dot(other, other) // len(one)
     if product <= 0 or product * product < SURE * SURE * doubt:
         return 0
     return min((2 * product + square) // (2 * square), *rows)
@@ -92,10 +93,6 @@ def own_rows(sketches: Mapping[str, IntArray], rows: Mapping[str, int]) -> dict[
     }
 
 
-def _product(one: IntArray, other: IntArray) -> int:
-    return int(sum(map(int.__mul__, one.tolist(), other.tolist())))
-
-
 def buckets_for(rows: Sequence[int], sigma: int) -> int:
     """So many that collisions of different rows and noise against noise weigh alike; a power of two."""
     if not sigma:
@@ -113,9 +110,7 @@ def tells(rows: Sequence[int], sigma: int) -> bool:
 def _coarse(table: Table, scaling: Scaling) -> IntArray:
     """(rows, columns + 1): each cell in eighths of its scale, and the label."""
     coarse = np.empty((table.rows, len(table.columns) + 1), dtype=np.int64)
+    standardise(table.features, scaling, coarse)
+    coarse >>= _COARSE
     coarse[:, -1] = table.labels
-    for column, (mean, scale) in enumerate(zip(scaling.mean, scaling.scale, strict=True)):
-        numerator = (table.features[:, column] - mean) << FEATURE_BITS
-        q = np.clip(divide_round(numerator, scale), -FEATURE_LIMIT, FEATURE_LIMIT)
-        coarse[:, column] = q >> _COARSE
     return coarse

@@ -25,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from freehold.core.errors import InvalidInput
-from freehold.core.fixed import ONE, UNIT_BITS, WEIGHT_BITS, IntArray, matmul, shift_round, sigmoid
+from freehold.core.fixed import ONE, UNIT_BITS, WEIGHT_BITS, IntArray, dot, matmul, shift_round, sigmoid
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -85,7 +85,7 @@ def direction(test: TestRows, model: IntArray, data: IntArray, shrink: IntArray)
 
 def along(update: IntArray, towards: Direction) -> int:
     """The value of one update of one round, before correction: one dot product."""
-    return int(sum(map(int.__mul__, update.tolist(), towards.vector.tolist())))
+    return dot(update, towards.vector)
 
 
 def correction(towards: Direction, sigma: int, scale: int, recipe: Recipe) -> int:
@@ -100,13 +100,13 @@ def noise_shown(cost: int, update: IntArray, sigma: int) -> int:
     An owner that leaves its noise out, or sends nothing, was cost nothing by it.
     """
     expected = len(update) * sigma * sigma
-    length = int(sum(number * number for number in update.tolist()))
+    length = dot(update, update)
     return cost if length >= expected else cost * length // expected
 
 
 def variance(towards: Direction, sigma: int) -> int:
     """The variance of one update's value that is due to its noise."""
-    return int(sigma * sigma * sum(number * number for number in towards.vector.tolist()))
+    return sigma * sigma * dot(towards.vector, towards.vector)
 
 
 def shares_bps(values: Sequence[int], errors: Sequence[int], rows: Sequence[int]) -> list[int]:

@@ -11,8 +11,6 @@ from freehold.features.training import wire
 from freehold.kernel.cli.output import note, plain, table
 from freehold.kernel.client import NodeClient
 
-STEPS = ("plan", "grants", "rounds", "open", "value", "agree", "release", "done")
-"""In order; a job that is held back ends at `withheld` instead of the last two."""
 _POLL_SECONDS = 0.1
 _MOST_NAMED = 10
 """Owners named for one job; others are counted."""
@@ -27,6 +25,8 @@ _SAID = {
     "done": "done",
     "withheld": "held back",
 }
+STEPS = tuple(_SAID)[:-1]
+"""In order; a job that is held back ends at `withheld` instead of the last two."""
 
 
 class TrainingStopped(FreeholdError):
