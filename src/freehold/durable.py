@@ -7,7 +7,8 @@ synced can be gone although its own bytes were written.
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from secrets import token_hex
 from typing import IO
@@ -18,11 +19,18 @@ PRIVATE_MODE = 0o600
 def write(path: Path, content: bytes, *, replace: bool, mode: int = PRIVATE_MODE) -> None:
     """Make `path` hold `content`; `FileExistsError` unless `replace`."""
     make_directory(path.parent)
+    with writing(path, replace=replace, mode=mode) as file:
+        file.write(content)
+
+
+@contextmanager
+def writing(path: Path, *, replace: bool, mode: int = PRIVATE_MODE) -> Iterator[IO[bytes]]:
+    """A file that has its name once the block ends without error; `FileExistsError` then, unless `replace`."""
     temporary = path.with_name(f".{path.name}.{token_hex(8)}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
+            yield file
             sync(file)
         place(temporary, path, replace=replace)
     finally:

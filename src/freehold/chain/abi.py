@@ -14,6 +14,7 @@ from eth_abi.abi import decode as abi_decode
 from eth_abi.abi import encode as abi_encode
 from eth_abi.exceptions import DecodingError, EncodingError
 from eth_hash.auto import keccak
+from eth_utils.abi import collapse_if_tuple
 
 from freehold.core.errors import InvalidInput
 
@@ -36,7 +37,7 @@ class Entry:
     @cached_property
     def types(self) -> list[str]:
         """Canonical types of the inputs."""
-        return [canonical(one) for one in self.inputs]
+        return [collapse_if_tuple(one) for one in self.inputs]
 
     @cached_property
     def signature(self) -> str:
@@ -60,7 +61,7 @@ class Entry:
 
     def decode_output(self, data: bytes) -> Any:
         """The returned value, a tuple when there are several. Raises `DecodingError`."""
-        values = abi_decode([canonical(one) for one in self.outputs], data)
+        values = abi_decode([collapse_if_tuple(one) for one in self.outputs], data)
         return values[0] if len(values) == 1 else values
 
 
@@ -108,21 +109,13 @@ class Interface:
             return None
 
 
-def canonical(parameter: dict[str, Any]) -> str:
-    """The type as signatures spell it; structs become tuples."""
-    kind = str(parameter["type"])
-    if not kind.startswith("tuple"):
-        return kind
-    return f"({','.join(canonical(one) for one in parameter['components'])}){kind[5:]}"
-
-
 def encode(parameters: list[dict[str, Any]], arguments: tuple[Any, ...], what: str) -> bytes:
     """ABI-encode arguments. Raises `InvalidInput` naming `what`."""
     if len(parameters) != len(arguments):
         raise InvalidInput(f"{what} takes {len(parameters)} arguments, got {len(arguments)}")
     try:
         values = [_plain(one, value) for one, value in zip(parameters, arguments, strict=True)]
-        return bytes(abi_encode([canonical(one) for one in parameters], values))
+        return bytes(abi_encode([collapse_if_tuple(one) for one in parameters], values))
     except (EncodingError, ValueError, TypeError, KeyError) as error:
         raise InvalidInput(f"{what}: an argument does not fit its type: {error}") from error
 
@@ -136,12 +129,12 @@ def decode_log(entry: Entry, topics: list[bytes], data: bytes) -> dict[str, Any]
     found = dict(
         zip(
             (one["name"] for one in plain),
-            abi_decode([canonical(one) for one in plain], data),
+            abi_decode([collapse_if_tuple(one) for one in plain], data),
             strict=True,
         )
     )
     for one, topic in zip(indexed, topics[1:], strict=True):
-        found[one["name"]] = topic if _is_dynamic(one) else abi_decode([canonical(one)], topic)[0]
+        found[one["name"]] = topic if _is_dynamic(one) else abi_decode([collapse_if_tuple(one)], topic)[0]
     return {one["name"]: found[one["name"]] for one in entry.inputs}
 
 

@@ -49,6 +49,11 @@ class Sent:
         """Hash of the newest version."""
         return next(reversed(self.versions))
 
+    @property
+    def raw(self) -> str:
+        """Signed bytes of the newest version, `0x` hex."""
+        return "0x" + self.versions[self.tx_hash].hex()
+
 
 class Refused(Enum):
     """What a node's refusal of a transaction means, and so what is worth doing."""

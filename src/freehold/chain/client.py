@@ -122,7 +122,9 @@ class Chain:
         """
         questions = [_Question(*one) for one in calls]
         for _ in range(_PIN_ATTEMPTS):
-            pinned = self._block("latest" if block is None else hex(block))
+            pinned = _place(
+                self.rpc.call("eth_getBlockByNumber", "latest" if block is None else hex(block), False)
+            )
             number = pinned[0]
             answers: list[Any] = []
             for start in range(0, len(questions), _CHUNK):
@@ -350,10 +352,6 @@ class Chain:
             raise ChainUnreachable(
                 f"{question.label}.{question.entry.name} returned what its ABI does not allow: {error}"
             ) from error
-
-    def _block(self, name: str) -> tuple[str, str]:
-        """Number and hash of a block."""
-        return _place(self.rpc.call("eth_getBlockByNumber", name, False))
 
 
 class _Question:

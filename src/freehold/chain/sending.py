@@ -135,7 +135,7 @@ class Sender:
     def again(self, sent: Sent) -> None:
         """Send the newest version's bytes once more. Raises `RpcError`, `ChainUnreachable`."""
         try:
-            self._rpc.call(SEND, "0x" + sent.versions[sent.tx_hash].hex())
+            self._rpc.call(SEND, sent.raw)
         except RpcError as error:
             if not is_known(error):
                 raise
@@ -246,11 +246,10 @@ class Sender:
 
     def _deliver(self, sent: Sent) -> None:
         """Have the network take the newest version, sending the same bytes as often as it needs."""
-        raw = sent.versions[sent.tx_hash]
         may_have_arrived = False
         for pause in _PAUSES_SECONDS:
             try:
-                self._rpc.call(SEND, "0x" + raw.hex())
+                self._rpc.call(SEND, sent.raw)
             except ChainUnreachable as error:
                 may_have_arrived |= error.was_delivered
                 if pause is None:
@@ -283,7 +282,7 @@ class Sender:
     def _deliver_many(self, sent: list[Sent]) -> list[FreeholdError | None]:
         """Send the newest versions in one request; what became of each, None for taken."""
         try:
-            told = self._rpc.outcomes([(SEND, "0x" + one.versions[one.tx_hash].hex()) for one in sent])
+            told = self._rpc.outcomes([(SEND, one.raw) for one in sent])
         except (ChainUnreachable, RpcError):
             return self._deliver_in_turn(sent)
         return [one if isinstance(one, RpcError) and not is_known(one) else None for one in told]
@@ -343,7 +342,7 @@ class Sender:
         if unsure is None:
             return
         try:
-            self._rpc.call(SEND, "0x" + unsure.versions[unsure.tx_hash].hex())
+            self._rpc.call(SEND, unsure.raw)
             self._last[account] = unsure
         except RpcError:
             # it is there, or its nonce is spent: either way the count of nonces tells the next one

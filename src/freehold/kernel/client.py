@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
 
 from freehold.core.errors import (
@@ -79,7 +79,7 @@ class NodeClient:
         )
 
     @classmethod
-    def of(cls, home: Path) -> NodeClient:
+    def of(cls, home: Path) -> Self:
         """The node of a home directory.
 
         Raises:
@@ -91,6 +91,10 @@ class NodeClient:
             return cls(str(about["url"]), _read(home / "api-token").strip(), home=home)
         except (OSError, ValueError, KeyError, TypeError):
             raise _not_running(home) from None
+
+    def close(self) -> None:
+        """Close what is open; the end of a process does too."""
+        self._client.close()
 
     def get(self, path: str, **query: str) -> dict[str, Any]:
         """The JSON object at a path.

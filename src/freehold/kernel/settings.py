@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields, make_dataclass, replace
 from pathlib import Path
+from secrets import token_urlsafe
 from typing import TYPE_CHECKING, Any, Self
 
 from freehold import durable
@@ -224,6 +225,14 @@ def text(settings: Settings) -> str:
 def save(home: Path, settings: Settings) -> None:
     """Write `HOME/config.toml` whole or not at all."""
     write_private(home / "config.toml", text(settings))
+
+
+def token(path: Path) -> str:
+    """The token in a file, made where there is none."""
+    # a full disk may have left it empty, and an empty token opens nothing
+    if not path.exists() or not path.read_text().strip():
+        write_private(path, token_urlsafe(32) + "\n")
+    return path.read_text().strip()
 
 
 def write_private(path: Path, text: str) -> None:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import csv
-import json
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
+
+import httpx
 
 from freehold.core.errors import FreeholdError, Unavailable
 from freehold.quickstart.patience import Patient, patiently
@@ -144,38 +143,29 @@ def buy(
     Raises:
         CallRefused; Unavailable: no answer for a while.
     """
-    # a proxy meant for the outside world must not see calls to this machine
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     answers = []
-    for number, row in enumerate(rows, start=1):
-        request = urllib.request.Request(  # noqa: S310 - the URL of our own node
-            f"{buyer.url}/api/predict",
-            data=json.dumps({"model": model, "rows": [row]}).encode(),
-            headers={"content-type": "application/json", "authorization": f"Bearer {buyer.token}"},
-        )
-        answers.append(patiently(partial(_call, opener, request, number)))
-        if number % 5 == 0:
-            tell(f"{number} of {len(rows)}")
+    token = {"authorization": f"Bearer {buyer.token}"}
+    # a proxy meant for the outside world must not see calls to this machine
+    with httpx.Client(base_url=buyer.url, headers=token, timeout=60, trust_env=False) as client:
+        for number, row in enumerate(rows, start=1):
+            answers.append(patiently(partial(_call, client, {"model": model, "rows": [row]}, number)))
+            if number % 5 == 0:
+                tell(f"{number} of {len(rows)}")
     return answers
 
 
-def _call(
-    opener: urllib.request.OpenerDirector, request: urllib.request.Request, number: int
-) -> dict[str, Any]:
+def _call(client: httpx.Client, order: dict[str, Any], number: int) -> dict[str, Any]:
     try:
-        with opener.open(request, timeout=60) as response:
-            answer: dict[str, Any] = json.load(response)
-            return answer
-    except urllib.error.HTTPError as error:
-        kind = Unavailable if error.code == HTTPStatus.SERVICE_UNAVAILABLE else CallRefused
-        raise kind(f"call {number} failed: {_reason(error)}", hint="See the nodes' logs.") from error
-    except (OSError, ValueError) as error:
-        raise Unavailable(f"call {number} failed: {_reason(error)}", hint="See the nodes' logs.") from error
-
-
-def _reason(error: Exception) -> str:
-    body = error.read(2_000) if isinstance(error, urllib.error.HTTPError) else b""
-    return f"{error} {body.decode(errors='replace')}".strip()
+        response = client.post("/api/predict", json=order)
+        response.raise_for_status()
+        answer: dict[str, Any] = response.json()
+    except httpx.HTTPStatusError as error:
+        kind = Unavailable if response.status_code == HTTPStatus.SERVICE_UNAVAILABLE else CallRefused
+        said = f"call {number} failed: {error} {response.text[:2_000]}"
+        raise kind(said, hint="See the nodes' logs.") from error
+    except (httpx.HTTPError, ValueError) as error:
+        raise Unavailable(f"call {number} failed: {error}", hint="See the nodes' logs.") from error
+    return answer
 
 
 def claim(

@@ -103,12 +103,12 @@ def tables(report: Mapping[str, Any]) -> Iterable[Any]:
     from rich import box  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
-    def table(title: str, *columns: str, left: int = 1) -> Table:
+    def table(title: str, *columns: str) -> Table:
         made = Table(
             title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False
         )
         for number, name in enumerate(columns):
-            made.add_column(name, justify="left" if number < left else "right")
+            made.add_column(name, justify="right" if number else "left")
         return made
 
     model = report["model"]

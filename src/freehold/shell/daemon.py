@@ -8,7 +8,6 @@ import json
 import logging
 import os
 import resource
-import secrets
 import signal
 import socket
 import threading
@@ -35,7 +34,7 @@ from freehold.kernel.http.gate import Gate
 from freehold.kernel.node import Node
 from freehold.kernel.presence import KEYS_FILE, TOKEN_FILE
 from freehold.kernel.registry import everything
-from freehold.kernel.settings import Settings, write_private
+from freehold.kernel.settings import Settings, token, write_private
 from freehold.kernel.tally import Tally
 from freehold.shell import logs, supervisor
 from freehold.shell.backup.disk import failures
@@ -138,9 +137,10 @@ def run(
                 trial.callback(node.store.close)
                 node.require_own_database(served=(home / TOKEN_FILE).exists())
                 chain_identity.require_same_chain(node)
-                settings_file.save(home, (kept or settings).with_overrides(name=_new_name(settings, chosen)))
+                renamed = None if chosen.name == settings.name else chosen.name
+                settings_file.save(home, (kept or settings).with_overrides(name=renamed))
                 host = _prepare(everything().host(node, tally), url, trial)
-                served = app.create(host, _api_token(home))
+                served = app.create(host, token(home / TOKEN_FILE))
                 opened.push(trial.pop_all())
             return host, served
 
@@ -150,10 +150,6 @@ def run(
         if passphrase is not None:
             door.open(passphrase)
         _serve(door, tally, listener, (url, local), ready, waiting)
-
-
-def _new_name(settings: Settings, chosen: Settings) -> str | None:
-    return None if chosen.name == settings.name else chosen.name
 
 
 def _prepare(host: Host, url: str, trial: contextlib.ExitStack) -> Host:
@@ -255,14 +251,6 @@ def _announce(home: Path, host: Host, url: str, local: str) -> None:
     write_private(home / "node.json", json.dumps(description) + "\n")
     host.begin()
     supervisor.tell("READY=1")
-
-
-def _api_token(home: Path) -> str:
-    path = home / TOKEN_FILE
-    # a full disk may have left it empty, and an empty token opens nothing
-    if not path.exists() or not path.read_text().strip():
-        write_private(path, secrets.token_urlsafe(32) + "\n")
-    return path.read_text().strip()
 
 
 def lock(home: Path) -> TextIO:

@@ -74,8 +74,10 @@ class Blobs:
             self._store = _remote_store(str(url), options)
             self._incoming = spool_directory or Path(gettempdir()) / f"freehold-incoming-{os.getuid()}"
         else:
+            from obstore.store import LocalStore  # noqa: PLC0415
+
             durable.make_directory(self._directory, 0o700)
-            self._store = _local_store(self._directory)
+            self._store = LocalStore(self._directory)
             # The same file system as the store, so that a rename completes a blob.
             self._incoming = self._directory / ".incoming"
         with suppress(FileExistsError):
@@ -239,12 +241,6 @@ def local_directory(url: str | Path) -> Path | None:
     if "://" in url or not url:
         raise InvalidBlobStore("a blob store is a directory or an s3:// address", scheme=parts.scheme)
     return Path(url).absolute()
-
-
-def _local_store(directory: Path) -> Any:
-    from obstore.store import LocalStore  # noqa: PLC0415
-
-    return LocalStore(directory)
 
 
 def _remote_store(url: str, options: dict[str, Any]) -> Any:

@@ -38,6 +38,7 @@ _MOST_TRANSACTIONS = 250
 """Transactions in one block: keeps the lock's holder, and so every reader, from waiting long."""
 _ANCESTORS = 256
 _MOST_SNAPSHOTS = 1_000
+_DELEGATION = b"\xef\x01\x00"
 _SHORT_SECONDS = 0.25
 """Processor time of a transaction's first run; one that needs more waits until no other does."""
 
@@ -132,7 +133,9 @@ class Ledger:
             # one block a turn at the lock, so that between two long transactions others come first
             with self.lock:
                 if not ticket.settled:
-                    self._mine(self.pool.take())
+                    # whatever the budget of the request whose thread this is: others' transactions are in the line
+                    with limited(math.inf):
+                        self._mine(self.pool.take())
         if ticket.fault is not None:
             raise ticket.fault
         return ticket.tx_hash
@@ -232,11 +235,6 @@ class Ledger:
                 yield bytes(found)
 
     def _mine(self, waiting: list[Ticket]) -> None:
-        # whatever the budget of the request whose thread this is: others' transactions are in the line
-        with limited(math.inf):
-            self._mine_all(waiting)
-
-    def _mine_all(self, waiting: list[Ticket]) -> None:
         while waiting:
             header = self.next_header()
             draft = _Draft(header, self.machine.open_block(header))
@@ -325,7 +323,8 @@ class Ledger:
             raise Fault(
                 REFUSED, f"insufficient funds for gas * price + value: balance {balance}, tx cost {cost}"
             )
-        if state.get_code(transaction.sender) and not _delegated(state.get_code(transaction.sender)):
+        code = state.get_code(transaction.sender)
+        if code and code[:3] != _DELEGATION:
             raise Fault(REFUSED, "sender is a contract (EIP-3607)")
         if transaction.nonce == nonce:
             return True
@@ -405,10 +404,6 @@ def _log_rows(number: int, included: list[tuple[Ticket, Outcome]]) -> Iterable[t
             padded = [*words, *[None] * (4 - len(words))]
             yield (number, index, ticket.tx_hash, position, bytes(address), *padded, bytes(data))
             index += 1
-
-
-def _delegated(code: bytes) -> bool:
-    return code[:3] == b"\xef\x01\x00"
 
 
 def _account(key: bytes) -> bytes:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 from eth._utils.address import generate_contract_address
 from eth.exceptions import VMError
 from eth.vm.execution_context import ExecutionContext
+from eth.vm.forks.berlin.transactions import calculate_txn_intrinsic_gas_berlin
 from eth.vm.forks.prague.constants import HISTORY_SERVE_WINDOW, HISTORY_STORAGE_ADDRESS
 from eth_typing import Address, BlockNumber, Hash32
 from eth_utils.exceptions import ValidationError
@@ -37,8 +38,6 @@ if TYPE_CHECKING:
 # takes 2,700 frames, and 8,000 fit a thread's stack.
 sys.setrecursionlimit(8_000)
 
-_GAS_CREATE, _GAS_BASE = 32_000, 21_000
-
 
 @dataclass(frozen=True)
 class Call:
@@ -58,10 +57,7 @@ class Call:
     @property
     def intrinsic_gas(self) -> int:
         """Gas charged before the first instruction (EIP-2028, EIP-2930); py-evm adds EIP-3860's itself."""
-        zeros = self.data.count(0)
-        create = 0 if self.to else _GAS_CREATE
-        listed = sum(2_400 + 1_900 * len(slots) for _, slots in self.access_list)
-        return _GAS_BASE + create + 4 * zeros + 16 * (len(self.data) - zeros) + listed
+        return int(calculate_txn_intrinsic_gas_berlin(cast("Any", self)))
 
 
 class _TracingAccounts(Accounts):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import inspect
 import types
-import typing
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -166,7 +165,7 @@ def _kind(info: FieldInfo, surface: Plain) -> Any:
     """The type a value has on the command line."""
     if isinstance(surface, LocalFile):
         return Path
-    kind = _bare(info.annotation)
+    kind = bare(info.annotation)
     if get_origin(kind) in (list, tuple, dict):
         return list[str]
     if surface.python:
@@ -174,21 +173,19 @@ def _kind(info: FieldInfo, surface: Plain) -> Any:
     return str if get_origin(kind) is Literal else kind
 
 
-def _bare(kind: Any) -> Any:
-    """A type without None and annotations."""
-    if isinstance(kind, typing.TypeAliasType) if hasattr(typing, "TypeAliasType") else False:
-        return _bare(kind.__value__)
-    if get_origin(kind) is Annotated:
-        return _bare(get_args(kind)[0])
+def bare(kind: Any) -> Any:
+    """A type without annotations, and without None where nothing but one other type is left."""
+    while get_origin(kind) is Annotated or hasattr(kind, "__value__"):
+        kind = kind.__value__ if hasattr(kind, "__value__") else get_args(kind)[0]
     if get_origin(kind) in (Union, types.UnionType):
-        (one,) = (part for part in get_args(kind) if part is not type(None))
-        return _bare(one)
-    return getattr(kind, "__value__", kind)
+        parts = [part for part in get_args(kind) if part is not type(None)]
+        return bare(parts[0]) if len(parts) == 1 else kind
+    return kind
 
 
 def _bounds(one: Field) -> dict[str, Any]:
     """Least and most of a number, which the command refuses before it asks the node."""
-    if _bare(one.info.annotation) is not int or one.surface != Plain(face=one.surface.face):
+    if bare(one.info.annotation) is not int or one.surface != Plain(face=one.surface.face):
         return {}
     scale = one.flag.scale
     found = zip(("min", "max"), one.bounds, strict=True)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import sqlite3
 import time
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from secrets import token_hex
 
 from freehold import durable
 from freehold.core.errors import Conflict, NotFound, VerificationFailed
@@ -23,7 +21,7 @@ from freehold.log.store import LogStore
 from freehold.shell import daemon
 from freehold.shell.backup.disk import failures
 from freehold.shell.backup.manifest import BLOBS, CONFIG, DATABASE, KEYS, Entry, Manifest, blob_sha256
-from freehold.shell.backup.pack import CHUNK_BYTES, Packed
+from freehold.shell.backup.pack import Packed
 from freehold.vault import envelope
 from freehold.vault.blobs import BlobMissing, local_directory
 from freehold.vault.keystore import Keys
@@ -169,10 +167,8 @@ def _survey(
 
 
 def _entry(name: str, path: Path) -> Entry:
-    digest = hashlib.sha256()
     with path.open("rb") as file:
-        while piece := file.read(CHUNK_BYTES):
-            digest.update(piece)
+        digest = hashlib.file_digest(file, "sha256")
         return Entry(name=name, size_bytes=file.tell(), sha256="0x" + digest.hexdigest())
 
 
@@ -189,18 +185,10 @@ def _blob(folder: Path, cid: str) -> Entry:
 
 
 def _write(target: Path, manifest: Manifest, sources: list[Path], passphrase: str) -> int:
-    temporary = target.with_name(f".{target.name}.{token_hex(8)}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
-        with os.fdopen(descriptor, "wb", buffering=CHUNK_BYTES) as file:
+        with durable.writing(target, replace=False) as file:
             envelope.seal(Packed(manifest, sources), file, passphrase)
-            durable.sync(file)
             size = file.tell()
-        try:
-            durable.place(temporary, target, replace=False)
-        except FileExistsError:
-            raise BackupExists(f"{target} exists already", hint="Choose another name.") from None
-    finally:
-        with suppress(FileNotFoundError):
-            temporary.unlink()
+    except FileExistsError:
+        raise BackupExists(f"{target} exists already", hint="Choose another name.") from None
     return size

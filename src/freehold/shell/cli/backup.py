@@ -11,7 +11,8 @@ import typer
 
 from freehold.kernel.cli.options import DEFAULT_HOME, Home, Json
 from freehold.kernel.cli.output import emit
-from freehold.shell.cli.unlocking import PassphraseFd, PassphraseFile
+from freehold.shell.cli import passphrase as passphrases
+from freehold.shell.cli.passphrase import PassphraseFd, PassphraseFile
 
 if TYPE_CHECKING:
     from freehold.shell.backup.manifest import Manifest
@@ -31,7 +32,6 @@ def backup(
     stays there.
     """
     from freehold.shell.backup import saving  # noqa: PLC0415
-    from freehold.shell.cli import passphrase as passphrases  # noqa: PLC0415
 
     secret = passphrases.obtain(passphrase_fd, passphrase_file, new=False, home=home.expanduser())
     saved = saving.save(home.expanduser(), output.expanduser(), secret)
@@ -68,7 +68,6 @@ def restore(
     for. Never run the old node and the restored one both.
     """
     from freehold.shell.backup import restoring  # noqa: PLC0415
-    from freehold.shell.cli import passphrase as passphrases  # noqa: PLC0415
 
     secret = passphrases.obtain(passphrase_fd, passphrase_file, new=False)
     file, home = file.expanduser(), home.expanduser()

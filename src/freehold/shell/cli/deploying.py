@@ -11,6 +11,7 @@ import typer
 from freehold.core.errors import InvalidInput
 from freehold.kernel.cli.options import Json
 from freehold.kernel.cli.output import emit, note
+from freehold.shell.cli.passphrase import require_private
 
 _MOST_KEY_BYTES = 1_000
 
@@ -61,7 +62,6 @@ def deploy(
 
 def _key(path: Path) -> bytes:
     from freehold.chain.transaction import account_of  # noqa: PLC0415
-    from freehold.shell.cli.passphrase import require_private  # noqa: PLC0415
 
     hint = "It holds 64 hex digits, perhaps after 0x, and nothing else."
     try:

@@ -9,7 +9,9 @@ import typer
 
 from freehold.kernel.cli.options import DEFAULT_HOME, Home, Json
 from freehold.kernel.cli.output import emit, note
-from freehold.shell.cli.unlocking import PassphraseFd, PassphraseFile
+from freehold.shell.cli import passphrase as passphrases
+from freehold.shell.cli import remembering
+from freehold.shell.cli.passphrase import PassphraseFd, PassphraseFile
 
 
 def show(*, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
@@ -23,18 +25,8 @@ def show(*, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
 
     with closing(open_database(home.expanduser())) as connection:
         party = NodeFile(connection).party()
-    value = {
-        "account": party.account,
-        "account_key": party.account_key,
-        "log_key": party.log_key,
-        "encryption_key": party.encryption_key,
-    }
-    lines = [
-        f"account         {party.account}",
-        f"account key     {party.account_key}",
-        f"log key         {party.log_key}",
-        f"encryption key  {party.encryption_key}",
-    ]
+    value = {name: getattr(party, name) for name in ("account", "account_key", "log_key", "encryption_key")}
+    lines = [f"{name.replace('_', ' '):<14}  {said}" for name, said in value.items()]
     emit(value, lambda: lines, as_json=as_json)
 
 
@@ -56,8 +48,6 @@ def passphrase(
     The keys stay the same, and a running node goes on. Backups made before still open with the old one.
     """
     from freehold.kernel import settings  # noqa: PLC0415
-    from freehold.shell.cli import passphrase as passphrases  # noqa: PLC0415
-    from freehold.shell.cli import remembering  # noqa: PLC0415
     from freehold.shell.daemon import KEYS_FILE  # noqa: PLC0415
     from freehold.vault.keystore import Keys  # noqa: PLC0415
     from freehold.vault.passphrases import require_strong  # noqa: PLC0415
@@ -103,9 +93,6 @@ def remember(
 
     After that `freehold up` and the others do not ask for it. Whoever can open the keyring can open the keys.
     """
-    from freehold.shell.cli import passphrase as passphrases  # noqa: PLC0415
-    from freehold.shell.cli import remembering  # noqa: PLC0415
-
     home = home.expanduser()
     secret = passphrases.obtain(passphrase_fd, passphrase_file, new=False)
     remembering.require_open(secret, home)
@@ -115,8 +102,6 @@ def remember(
 
 def forget(*, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
     """Take the passphrase out of the operating system's keyring."""
-    from freehold.shell.cli import remembering  # noqa: PLC0415
-
     known = remembering.forget(home.expanduser())
     said = "the keyring no longer holds the passphrase" if known else "it was not in the keyring"
     emit({"remembered": False, "was_remembered": known}, lambda: [said], as_json=as_json)

@@ -14,7 +14,9 @@ import typer
 from freehold.core.errors import InvalidInput
 from freehold.kernel.cli.options import DEFAULT_HOME, Home
 from freehold.kernel.cli.output import note, plain
-from freehold.shell.cli.unlocking import PassphraseFd, PassphraseFile
+from freehold.shell.cli import passphrase as passphrases
+from freehold.shell.cli import remembering
+from freehold.shell.cli.passphrase import PassphraseFd, PassphraseFile
 
 if TYPE_CHECKING:
     from freehold.kernel.node import Node
@@ -68,8 +70,6 @@ def up(
     from freehold.kernel import presence, setting_sources  # noqa: PLC0415 - the whole node
     from freehold.kernel.door import CONSOLE_PATH  # noqa: PLC0415
     from freehold.shell import daemon  # noqa: PLC0415 - the whole node
-    from freehold.shell.cli import passphrase as passphrases  # noqa: PLC0415
-    from freehold.shell.cli import remembering  # noqa: PLC0415
     from freehold.shell.web import app  # noqa: PLC0415
 
     home = home.expanduser()

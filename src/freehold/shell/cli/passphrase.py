@@ -9,11 +9,21 @@ import stat
 import sys
 import unicodedata
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from freehold.core.errors import InvalidInput
 from freehold.shell.cli import remembering
 
 MOST_BYTES = 4_096
+PassphraseFd = Annotated[
+    int | None, typer.Option("--passphrase-fd", help="Read the passphrase from it.", metavar="FD")
+]
+PassphraseFile = Annotated[
+    Path | None, typer.Option("--passphrase-file", help="Read the passphrase from it.", metavar="FILE")
+]
+"""Options by which commands that open keys are told where the passphrase comes from."""
 
 
 class PassphraseExposed(InvalidInput):

@@ -58,14 +58,8 @@ def checked(directory: Path, rpc_url: str | None, block_hash: str | None) -> dic
         with Rpc(rpc_url) as rpc:
             report = check(bundle, chain=Chain(rpc))
     checks = [{"name": c.name, "ok": c.ok, "file": c.file, "detail": c.detail} for c in report.checks]
-    return {
-        "ok": report.ok,
-        "verdict": report.verdict,
-        "checks": checks,
-        "chain_id": report.chain_id,
-        "block_hash": report.block_hash,
-        "trusted_by": report.trusted_by,
-    }
+    names = ("ok", "verdict", "checks", "chain_id", "block_hash", "trusted_by")
+    return {**{name: getattr(report, name) for name in names}, "checks": checks}
 
 
 def _report(value: dict[str, Any]) -> Iterable[Any]:

@@ -6,9 +6,10 @@ import inspect
 import re
 import types
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Any, Literal, Union, get_args, get_origin
 
 from freehold.kernel import installed
+from freehold.kernel.cli.building import bare
 from freehold.kernel.operation import Field, Operation
 
 _HEAD = '''"""Every operation as a method. Written by `python -m freehold.shell.generate`; change a feature's `wire.py`."""
@@ -103,29 +104,16 @@ def _indented(said: str) -> str:
 
 def _parameter(one: Field) -> str:
     kind = one.surface.python or _spelled(one.info.annotation)
-    if one.surface.python and _is_list(one.info.annotation):
+    if one.surface.python and get_origin(bare(one.info.annotation)) is list:
         kind = f"{kind} | Iterable[{kind}]"
     if one.info.is_required():
         return f"{one.face}: {kind}"
     return f"{one.face}: {kind if kind.endswith('None') or kind == 'Any' else kind + ' | None'} = None"
 
 
-def _is_list(kind: Any) -> bool:
-    return get_origin(_bare(kind)) is list
-
-
-def _bare(kind: Any) -> Any:
-    while get_origin(kind) is Annotated or hasattr(kind, "__value__"):
-        kind = kind.__value__ if hasattr(kind, "__value__") else get_args(kind)[0]
-    if get_origin(kind) in (Union, types.UnionType):
-        parts = [part for part in get_args(kind) if part is not type(None)]
-        return _bare(parts[0]) if len(parts) == 1 else kind
-    return kind
-
-
 def _spelled(kind: Any) -> str:
     """A type as a signature says it."""
-    kind = _bare(kind)
+    kind = bare(kind)
     origin, inside = get_origin(kind), get_args(kind)
     if origin is Literal:
         return f"Literal[{', '.join(map(repr, inside))}]".replace("'", '"')
@@ -141,14 +129,14 @@ def _spelled(kind: Any) -> str:
 def _answer(wire: str, operation: Operation[Any]) -> str:
     kind = operation.shape
     for name in filter(None, operation.gives.split(".")):
-        kind = _bare(kind.model_fields[name].annotation)
+        kind = bare(kind.model_fields[name].annotation)
     if get_origin(kind) is list:
         return f"Rows[{_shape(wire, get_args(kind)[0])}]"
     return _shape(wire, kind)
 
 
 def _shape(wire: str, kind: Any) -> str:
-    kind = _bare(kind)
+    kind = bare(kind)
     if get_origin(kind) in (Union, types.UnionType):
         return " | ".join(_shape(wire, one) for one in get_args(kind))
     if not inspect.isclass(kind) or get_origin(kind) is not None:

@@ -33,7 +33,7 @@ def connect(home: PathLike = "~/.freehold") -> Node:
     Raises:
         NodeNotRunning: start it with `freehold up`.
     """
-    node = Node(_Connection.of(Path(home)))
+    node = Node(NodeClient.of(Path(home)))
     node.status()
     return node
 
@@ -49,31 +49,15 @@ def verify(directory: PathLike, *, rpc_url: str | None = None, block_hash: str |
     return Verification.model_validate(checked(Path(directory), rpc_url, block_hash), strict=False)
 
 
-class _Connection(NodeClient):
-    """The control API's client with an end: a notebook lives longer than a command."""
-
-    @classmethod
-    def of(cls, home: Path) -> Self:
-        """The node of a home."""
-        found = super().of(home)
-        assert isinstance(found, cls)
-        return found
-
-    def close(self) -> None:
-        """Close what is open."""
-        self._client.close()
-
-
 class Node(Operations):
     """One running node. Assets and models can be named by id, shortened id or name.
 
     Safe to use from several threads. `close`, or the end of a `with` block, closes its connections.
     """
 
-    _client: _Connection
-
-    def __init__(self, client: _Connection) -> None:
+    def __init__(self, client: NodeClient) -> None:
         self._client = client
+        # a notebook lives longer than a command
         weakref.finalize(self, client.close)
 
     def close(self) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hmac
 import json
-import secrets
 import sys
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from freehold.core.version import VERSION
 from freehold.kernel import installed
 from freehold.kernel.client import NodeClient
 from freehold.kernel.operation import Effect, Operation
-from freehold.kernel.settings import write_private
+from freehold.kernel.settings import token
 from freehold.shell.mcp.allowance import Allowance
 from freehold.shell.mcp.tools import offered
 
@@ -117,8 +116,8 @@ def over_stdio(tools: Tools) -> None:
 
 def over_http(tools: Tools, home: Path, port: int) -> None:
     """Serve clients of this machine at `http://127.0.0.1:PORT/mcp`, each with the token, until Ctrl-C."""
-    token = _token(home)
-    app = _Guarded(tools.server().streamable_http_app(streamable_http_path=PATH), token)
+    # one of its own: who has it can do what this server may, not all that the owner can
+    app = _Guarded(tools.server().streamable_http_app(streamable_http_path=PATH), token(home / TOKEN_FILE))
     config = uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning", access_log=False)
     server = _Announcing(config)
     server.where = str(home / TOKEN_FILE)
@@ -159,11 +158,3 @@ class _Guarded:
                 await refusal(scope, receive, send)
                 return
         await self._inside(scope, receive, send)
-
-
-def _token(home: Path) -> str:
-    """A token of its own: who has it can do what this server may, not all that the owner can."""
-    path = home / TOKEN_FILE
-    if not path.exists() or not path.read_text().strip():
-        write_private(path, secrets.token_urlsafe(32) + "\n")
-    return path.read_text().strip()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Iterable
-from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -22,11 +21,11 @@ from freehold.shell.web.entering import Entering
 from freehold.shell.web.gate import Gate
 from freehold.shell.web.live import Live
 from freehold.shell.web.menu import entries, pages, topics, waiting
+from freehold.shell.web.pages.backup import UPLOADS
 from freehold.shell.web.rendering import Rendering
 from freehold.shell.web.sessions import Session, Sessions
 from freehold.vault.spool import sweep
 
-UPLOADS = "uploads"
 _log = logging.getLogger("freehold")
 
 
@@ -113,10 +112,7 @@ class Console:
         if not page.takes_file:
             return await forms.read(request, session.csrf)
         most = self.door.settings.max_table_bytes
-        return await forms.read_file(request, session.csrf, self._uploads(), most)
-
-    def _uploads(self) -> Path:
-        return self.door.home / UPLOADS
+        return await forms.read_file(request, session.csrf, self.door.home / UPLOADS, most)
 
     def _visit(
         self, request: Request, session: Session, *, form: Form | None = None, live: bool = False
