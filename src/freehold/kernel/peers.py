@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import secrets
 import threading
 import time
@@ -46,6 +47,10 @@ _ANSWERS: dict[str, tuple[int, int]] = {
 """Bytes and JSON values of an answer, by path."""
 _ANSWER = (4 * _MEBIBYTE, MOST_VALUES)
 MAX_ABOUT_BYTES = 256 * 1024
+_WORD = re.compile(r"[A-Za-z0-9_.:/\[\]-]{0,100}")
+MOST_QUOTED = 200
+"""Characters of what another node says when it refuses."""
+MOST_LISTED = 256
 _BY_STATUS: dict[int, type[FreeholdError]] = {
     402: PaymentRequired,
     403: NotAllowed,
@@ -316,8 +321,55 @@ def _read(url: str, status: int, content: bytes, most_values: int) -> Any:
     if 200 <= status < 300:
         return value
     problem = value if isinstance(value, dict) else {}
-    kind = _BY_STATUS.get(status, PeerRefused)
-    fields = problem.get("fields") if isinstance(problem.get("fields"), dict) else {}
-    refusal = kind(str(problem.get("title", f"HTTP {status}"))[:500], hint=str(problem.get("hint", ""))[:500])
-    refusal.fields = {**(fields or {}), "peer": url, "peer_code": str(problem.get("code", ""))[:100]}
+    refusal = refused(url, status, problem, _BY_STATUS.get(status, PeerRefused))
+    refusal.fields["peer"] = url
     raise refusal
+
+
+def refused(who: str, status: int, value: Any, kind: type[FreeholdError]) -> FreeholdError:
+    """What another node refused with, as our own error: its words are quoted as its words, never said as ours.
+
+    They may be read by a person, or by a program that takes what it reads for orders. Of its fields only numbers
+    and single words are kept.
+    """
+    problem = value if isinstance(value, dict) else {}
+    title, hint = (_quoted(problem.get(name)) for name in ("title", "hint"))
+    error = kind(
+        f"{who} refused{f': {title}' if title else f' with HTTP {status}'}",
+        hint=f"It adds: {hint}" if hint else "",
+    )
+    fields = problem.get("fields")
+    known = fields if isinstance(fields, dict) else {}
+    error.fields = {name: one for name, one in known.items() if _WORD.fullmatch(name) and _is_plain(one)}
+    error.heard = known  # type: ignore[attr-defined]
+    error.fields["peer_code"] = str(problem.get("code", ""))[:100] if _is_plain(problem.get("code")) else ""
+    return error
+
+
+def heard(error: FreeholdError) -> dict[str, Any]:
+    """All fields of another node's refusal, for who checks them one by one; they are shown to nobody."""
+    found: dict[str, Any] = getattr(error, "heard", {})
+    return found
+
+
+def _quoted(said: Any) -> str:
+    words = " ".join(str(said or "").split())
+    words = "".join(
+        one
+        for one in words
+        if one.isprintable() and one not in "\N{LEFT DOUBLE QUOTATION MARK}\N{RIGHT DOUBLE QUOTATION MARK}"
+    )
+    return (
+        f"\N{LEFT DOUBLE QUOTATION MARK}{words[:MOST_QUOTED]}\N{RIGHT DOUBLE QUOTATION MARK}" if words else ""
+    )
+
+
+def _is_plain(value: Any) -> bool:
+    """A number, a word without spaces, or a short list of them: nothing that could be a sentence."""
+    if isinstance(value, list):
+        return len(value) <= MOST_LISTED and all(
+            not isinstance(one, list) and _is_plain(one) for one in value
+        )
+    return (
+        value is None or isinstance(value, int) or (isinstance(value, str) and bool(_WORD.fullmatch(value)))
+    )

@@ -50,7 +50,7 @@ from freehold.kernel.ceiling import Act, Payment
 from freehold.kernel.countersigning import Countersigner
 from freehold.kernel.evidence import proving
 from freehold.kernel.node import Node
-from freehold.kernel.peers import PeerRefused, Peers, PeerUnreachable
+from freehold.kernel.peers import PeerRefused, Peers, PeerUnreachable, refused
 from freehold.kernel.reaching import TIMEOUT_SECONDS
 from freehold.kernel.rights.check import (
     GrantExpired,
@@ -278,7 +278,9 @@ class Buyer:
         status, value = self._post(self._peers.url_of(asset.owner), body, to_header(voucher))
         if status < 400:
             return self._accept(record, grant, body, value)
-        refusal = _refusal(status, value)
+        refusal = refused(
+            "the seller", status, value, Unavailable if status >= 500 else _REFUSALS.get(status, PeerRefused)
+        )
         if status >= 500:
             raise refusal
         if resynchronise and refusal.fields["peer_code"] in ("payment.stale", "payment.reused"):
@@ -438,15 +440,3 @@ def _fits(outputs: Any, rows: int, round_to: int) -> bool:
             for item in outputs
         )
     )
-
-
-def _refusal(status: int, value: Any) -> FreeholdError:
-    problem = value if isinstance(value, dict) else {}
-    kind = Unavailable if status >= 500 else _REFUSALS.get(status, PeerRefused)
-    fields = problem.get("fields")
-    refusal = kind(str(problem.get("title", f"HTTP {status}"))[:500], hint=str(problem.get("hint", ""))[:500])
-    refusal.fields = {
-        **(fields if isinstance(fields, dict) else {}),
-        "peer_code": str(problem.get("code", ""))[:100],
-    }
-    return refusal

@@ -23,7 +23,7 @@ from freehold.features.grants.wire import PAGE
 from freehold.kernel import ceiling, listed, logbook, pending, uses
 from freehold.kernel.ceiling import Act, Payment
 from freehold.kernel.node import Node
-from freehold.kernel.peers import Peers
+from freehold.kernel.peers import Peers, heard
 from freehold.kernel.rights.check import ForeignGrant, require_issued_within
 from freehold.kernel.rights.offer import Offer, is_priced
 from freehold.kernel.rights.plans import Plan
@@ -158,7 +158,7 @@ def _asked(
     except NotAllowed as error:
         if error.fields.get("peer_code") != GrantRefused.code:
             raise
-        asking.hear_refusal(node, key, wish, asset, error.fields)
+        asking.hear_refusal(node, key, wish, asset, heard(error))
     if "status" in answer:
         asking.hear(node, key, wish, asset, answer)
     return answer
