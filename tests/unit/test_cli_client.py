@@ -1,8 +1,12 @@
 """The control API's client against a real HTTP server that answers what a node would."""
 
+import contextlib
 import importlib
 import json
 import pkgutil
+import socket
+import subprocess
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -127,3 +131,20 @@ def test_a_refusal_without_a_usable_exit_code_counts_by_its_status(said):
     error = NodeRefused(404, {"title": "no", "exit_code": said})
     assert (error.exit_code, error.problem()["exit_code"]) == (4, 4)
     assert NodeRefused(502, {"exit_code": said}).exit_code == 1
+
+
+def test_the_token_is_not_shown_to_whoever_listens_where_a_node_was(tmp_path):
+    """A node that ended without tidying up leaves its address, and any program may listen there next."""
+    heard = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(0.5)
+        port = listener.getsockname()[1]
+        ended = subprocess.Popen([sys.executable, "-c", ""])
+        ended.wait(30)
+        (tmp_path / "node.json").write_text(json.dumps({"url": f"http://127.0.0.1:{port}", "pid": ended.pid}))
+        (tmp_path / "api-token").write_text("secret")
+        with pytest.raises(NodeNotRunning):
+            NodeClient.of(tmp_path).get("/api/status")
+        with contextlib.suppress(TimeoutError):
+            heard.append(listener.accept())
+    assert heard == []

@@ -5,8 +5,11 @@ The running node leaves its address in `HOME/node.json` and its token in `HOME/a
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
@@ -88,6 +91,9 @@ class NodeClient:
         home = home.expanduser()
         try:
             about = json.loads(_read(home / "node.json"))
+            if _has_ended(home, about.get("pid")):
+                # who listens there now may be anybody, and is not shown the token
+                raise _not_running(home)
             return cls(str(about["url"]), _read(home / "api-token").strip(), home=home)
         except (OSError, ValueError, KeyError, TypeError):
             raise _not_running(home) from None
@@ -146,6 +152,22 @@ class NodeClient:
         if not isinstance(value, dict):
             raise Unavailable(f"the node answered {path} with something else than a JSON object")
         return value
+
+
+def _has_ended(home: Path, pid: Any) -> bool:
+    """Whether the process that left its address is gone; one in another container still holds the home's lock."""
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        with suppress(FileNotFoundError), (home / "lock").open() as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+        return True
+    except (OSError, ValueError, TypeError):
+        return False
+    return False
 
 
 def _query(value: Any) -> str:

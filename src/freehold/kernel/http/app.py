@@ -126,6 +126,10 @@ async def _invalid(_: Request, error: Any) -> Response:
 
 
 async def _http(_: Request, error: Any) -> Response:
+    if error.status_code == 400:
+        return problem(
+            InvalidInput("the body cannot be read", hint="Send JSON with whole numbers of few digits.")
+        )
     body = {
         "type": "about:blank",
         "title": str(error.detail),

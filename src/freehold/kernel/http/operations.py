@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hmac
 import inspect
-from collections.abc import Callable
-from typing import Annotated, Any
+import json
+import re
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, get_args
 
 from fastapi import APIRouter, Body, Depends, Path, Query, Request, Response
 from pydantic import ConfigDict, create_model
 from pydantic.fields import FieldInfo
 
+from freehold.core.errors import InvalidInput
 from freehold.kernel.host import Host
 from freehold.kernel.http.gate import Unauthorised
 from freehold.kernel.operation import Bound, Operation
@@ -45,6 +48,7 @@ def add(routes: APIRouter, host: Host, registry: Registry, bound: Bound) -> None
         operation.path,
         _endpoint(operation, lambda request: registry.perform(host, bound, request)),
         methods=[operation.verb],
+        dependencies=[Depends(_exactly(operation))],
         response_model=None,
         responses=answers,
         operation_id=operation.method,
@@ -75,6 +79,61 @@ def _endpoint(operation: Operation[Any], perform: Callable[[Any], Any]) -> Calla
     endpoint.__name__ = operation.method
     endpoint.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     return endpoint
+
+
+def _exactly(operation: Operation[Any]) -> Callable[[Request], Awaitable[None]]:
+    """What makes sure that a request says just what is asked, each thing once: what is read twice differently is refused.
+
+    The framework's reader takes the last of two equal keys, unknown parameters, and numbers in many spellings.
+    """
+    fields = {name: one for name, one in operation.fields.items() if name not in operation.in_path}
+    in_query = fields if operation.verb == "GET" else {}
+
+    async def check(request: Request) -> None:
+        said = request.query_params.multi_items()
+        for name, value in said:
+            if name not in in_query:
+                raise InvalidInput(
+                    f"there is no parameter {name[:80]!r} here", hint="See docs/reference/http.md."
+                )
+            if not _is_exact(in_query[name].info.annotation, value):
+                raise InvalidInput(f"query.{name}: {value[:80]!r} is written otherwise than it is read")
+        if len(said) != len({name for name, _ in said}):
+            raise InvalidInput("a parameter is given twice")
+        content = await request.body()
+        if content and (operation.verb == "GET" or not fields) and content.strip() != b"{}":
+            raise InvalidInput("nothing is asked here, so there is no body", hint="Leave it out.")
+        if content:
+            _once(content)
+
+    return check
+
+
+def _is_exact(kind: Any, value: str) -> bool:
+    wanted = {one for one in (kind, *get_args(kind)) if one in (int, bool)}
+    if wanted == {int}:
+        return re.fullmatch(r"-?[0-9]{1,19}", value) is not None
+    return value in ("true", "false") if wanted == {bool} else True
+
+
+def _once(content: bytes) -> None:
+    def pairs(found: list[tuple[str, Any]]) -> dict[str, Any]:
+        if len(found) != len({name for name, _ in found}):
+            raise InvalidInput("a key stands twice in the body", hint="Say each thing once.")
+        return dict(found)
+
+    def constant(name: str) -> None:
+        raise InvalidInput(f"{name} is no number", hint="Send whole or decimal numbers.")
+
+    try:
+        # also lone surrogates, which no file or database can hold
+        json.dumps(
+            json.loads(content, object_pairs_hook=pairs, parse_constant=constant), ensure_ascii=False
+        ).encode()
+    except UnicodeEncodeError:
+        raise InvalidInput("the body holds half a character", hint="Send text as UTF-8.") from None
+    except ValueError as error:
+        raise InvalidInput(f"the body is no JSON: {str(error)[:100]}") from None
 
 
 def _parameter(name: str, info: FieldInfo, where: Any) -> inspect.Parameter:
