@@ -27,7 +27,8 @@ CHUNK_BYTES = 1 << 20
 DEFAULT_LIMIT_BYTES = 256 << 20
 """Largest blob that `get` holds in memory unless told otherwise."""
 
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+"""What a system says where there is no room."""
 
 
 class InvalidBlobStore(InvalidInput):
@@ -261,7 +262,7 @@ def _storage_errors() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in _FULL:
+        if error.errno not in FULL:
             raise
         raise StorageFull(
             "there is no room to store the blob", hint="Free some space or choose another store, then retry."

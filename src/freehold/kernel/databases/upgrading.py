@@ -63,7 +63,7 @@ def _keep(path: Path, source: Connection, fill: Callable[[Connection, sqlite3.Co
             # without it every reader of the copy would need a write-ahead log beside it
             copy.execute("PRAGMA journal_mode = DELETE")
         with begun.open("rb") as file:
-            os.fsync(file.fileno())
+            durable.sync(file)
         durable.place(begun, path, replace=True)
     finally:
         begun.unlink(missing_ok=True)

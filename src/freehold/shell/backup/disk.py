@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import errno
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from freehold.core.errors import InvalidInput
 from freehold.kernel.databases.errors import StorageFailed
-from freehold.vault.blobs import StorageFull
-
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+from freehold.vault.blobs import FULL, StorageFull
 
 
 @contextmanager
@@ -28,7 +25,7 @@ def failures(act: str) -> Iterator[None]:
             f"cannot {act}: {error}", hint="Check disk space; run freehold doctor."
         ) from error
     except OSError as error:
-        if error.errno in _FULL:
+        if error.errno in FULL:
             raise StorageFull(
                 f"there is no room to {act}", hint="Free some space, then try again."
             ) from error

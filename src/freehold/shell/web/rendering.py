@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +58,3 @@ class Rendering:
             return Response("no such file\n", 404, media_type="text/plain")
         kept = {"cache-control": "public, max-age=31536000, immutable"}
         return Response(content, headers=kept, media_type=_TYPES[Path(name).suffix])
-
-    def names(self) -> Iterable[str]:
-        """Files there are."""
-        return self._files
