@@ -113,6 +113,12 @@ def require_agreed(act: Act, units: int) -> None:
         raise _over("--max", act.at_most_units, units, act.at_most_units)
 
 
+def taken(node: Node, act: Act) -> int:
+    """What an act has paid, or may still pay."""
+    with node.store.transaction() as tx:
+        return _sum(tx, "act = ?", act.id)
+
+
 def set_aside(node: Node, act: Act) -> int:
     """What an act moved from the wallet into a channel."""
     with node.store.transaction() as tx:

@@ -23,6 +23,7 @@ from freehold.core.errors import FreeholdError, Unavailable
 from freehold.features.data.offering import approval_of
 from freehold.features.grants.asking import GrantCountered, GrantWaiting, still_waiting
 from freehold.features.grants.granting import NotEnoughDollars, obtain
+from freehold.features.training import kept
 from freehold.features.training.admitting import NotStamped
 from freehold.features.training.rules.record import RunPlan, has_quorum
 from freehold.kernel.ceiling import SpendingRefused, SpendingUnset
@@ -120,7 +121,7 @@ def _obtain(
                 purpose=job["order"]["purpose"],
                 once_for=str(job["id"]),
                 plan=plan,
-                at_most_units=job.get("at_most_units"),
+                at_most_units=kept.at_most_units(node, str(job["id"])),
             ).id
         except (GrantWaiting, GrantCountered):
             raise

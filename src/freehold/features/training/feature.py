@@ -47,9 +47,9 @@ def _states(host: Host) -> dict[tuple[str, ...], float]:
     return {(state,): states.count(state) for state in ("running", "waiting", "stopped", "done")}
 
 
-def _resume(host: Host, asked: wire.OneJob) -> dict[str, Any]:
+def _resume(host: Host, asked: wire.ResumeJob) -> dict[str, Any]:
     jobs = host.part(Jobs)
-    return jobs.get(jobs.resume(asked.job))
+    return jobs.get(jobs.resume(asked.job, asked.at_most_units))
 
 
 def _release(host: Host, asked: wire.OneJob) -> dict[str, Any]:
@@ -66,7 +66,7 @@ def _ordered(node: Node, question: WhatFor) -> Ordered | None:
     if not job:
         return None
     plan = RunPlan.from_json(job["plan"]) if job.get("plan") else None
-    return Ordered(plan, job.get("at_most_units"))
+    return Ordered(plan, kept.at_most_units(node, question.once_for))
 
 
 def _remind(host: Host) -> Iterator[Reminder]:
@@ -143,7 +143,7 @@ FEATURE = Feature(
         GrantedRun: granted_run,
         UnderWay: jobs.under_way,
     },
-    listens={Settled: lambda host, event: host.part(Jobs).resume(event.once_for)},
+    listens={Settled: lambda host, event: host.part(Jobs).look_again(event.once_for)},
     metrics=(
         Metric(
             "freehold_jobs",

@@ -40,18 +40,41 @@ class Jobs:
         self._lock = threading.Lock()
 
     def start(self, order: training.Order) -> str:
-        """Begin a job and return its id."""
+        """Begin a job and return its id; one that waits for owners goes on within what is allowed now.
+
+        Raises:
+            JobHeld: it was stopped by hand. As `training.begin`.
+        """
         job_id = training.begin(self._node, self._peers, order)
-        self.resume(job_id)
+        self.go_on(job_id)
         return job_id
 
-    def resume(self, prefix: str) -> str:
-        """Go on with a job that stands still; nothing happens if it runs or is done.
+    def resume(self, prefix: str, at_most_units: int | None = None) -> str:
+        """Go on with a job that stands still, also one that was stopped by hand; nothing happens if it runs or is done.
+
+        `at_most_units` bounds what all its grants cost together, besides what was allowed when it was ordered.
 
         Raises:
             NotFound, Ambiguous. JobStopping: it was stopped a moment ago.
         """
         job_id = kept.find(self._node, prefix)
+        with self._node.store.transaction() as tx:
+            kept.bound(tx, job_id, at_most_units)
+        return self.go_on(job_id, by_hand=True)
+
+    def look_again(self, job_id: str) -> None:
+        """What a job waits for may have come: one that waits asks at once; none is begun."""
+        with self._lock:
+            running = self._running.get(job_id)
+            if running and running[0].is_alive() and not running[1].stopped:
+                running[1].nudge()
+
+    def go_on(self, job_id: str, *, by_hand: bool = False) -> str:
+        """Go on with a job within what was allowed; one that was stopped by hand stays so unless `by_hand`.
+
+        Raises:
+            NotFound. JobStopping.
+        """
         with self._lock:
             running = self._running.get(job_id)
             if running and running[0].is_alive():
@@ -62,6 +85,8 @@ class Jobs:
                     running[1].nudge()
                 return job_id
             if kept.is_held(self._node, job_id):
+                if not by_hand:
+                    return job_id
                 with self._node.store.transaction() as tx:
                     kept.hold(tx, job_id, held=False)
             if "plan" not in kept.require(self._node, job_id):
@@ -81,7 +106,7 @@ class Jobs:
         """After a restart: go on with every job that is not done."""
         for job_id, job in kept.going_on(self._node).items():
             if "plan" in job and not kept.is_held(self._node, job_id):
-                self.resume(job_id)
+                self.go_on(job_id)
 
     def hold(self, prefix: str) -> str:
         """Stop a job after the step in flight, until it is resumed by hand; what it has stays. Repeatable."""
@@ -184,7 +209,7 @@ class Jobs:
                 kept.keep(tx, job_id, {**stored, "step": "release", "anyway": True})
         elif not stored.get("anyway"):
             raise Conflict("this model is not held back", hint="See: freehold jobs.")
-        return self.resume(job_id)
+        return self.go_on(job_id, by_hand=True)
 
     def overview(self) -> list[dict[str, Any]]:
         """All jobs, oldest first."""

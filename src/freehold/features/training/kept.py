@@ -12,7 +12,7 @@ from freehold.features.training.tables import ENDED
 from freehold.kernel.node import Node
 from freehold.kernel.store import Transaction
 
-_RUN_OF = "run_of:"
+_MOST, _RUN_OF = "most:", "run_of:"
 Job = dict[str, Any]
 
 
@@ -71,6 +71,25 @@ def keep(tx: Transaction, job_id: str, as_it_stands: Job) -> None:
         " SET ended = excluded.ended, record = excluded.record",
         (job_id, as_it_stands["step"] in ENDED, False, canonical_bytes(as_it_stands)),
     )
+
+
+def at_most_units(node: Node, job_id: str) -> int | None:
+    """Most that the grants of a job may cost together: as ordered, or as said since, whichever is less."""
+    return within(node, job_id, node.store.state(f"{_MOST}{job_id}"))
+
+
+def within(node: Node, job_id: str, at_most_units: int | None) -> int | None:
+    """The lesser of what was allowed when a job was ordered and what is said now."""
+    ordered = require(node, job_id).get("at_most_units")
+    return min((one for one in (ordered, at_most_units) if one is not None), default=None)
+
+
+def bound(tx: Transaction, job_id: str, at_most_units: int | None) -> None:
+    """Keep what was said of that since; None is as it was ordered."""
+    if at_most_units is None:
+        tx.delete(f"{_MOST}{job_id}")
+    else:
+        tx.set(f"{_MOST}{job_id}", at_most_units)
 
 
 def is_held(node: Node, job_id: str) -> bool:

@@ -7,6 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from freehold.core.documents import Claim
+from freehold.core.errors import Conflict
+from freehold.core.ids import short
 from freehold.core.money import BPS
 from freehold.features.data import publishing
 from freehold.features.data.publishing import open_table, seal_table
@@ -21,13 +23,20 @@ from freehold.kernel.ceiling import Act
 from freehold.kernel.node import Node
 from freehold.kernel.peers import Peers
 
-__all__ = ["Order", "begin", "check", "is_good_enough"]
+__all__ = ["JobHeld", "Order", "begin", "check", "is_good_enough"]
+
+
+class JobHeld(Conflict):
+    """A job was stopped by hand, and goes on only where that is asked for by its name."""
+
+    code = "training.held"
 
 
 def begin(node: Node, peers: Peers, order: Order) -> str:
     """Check the order, commit the test table to the vault, make the plan, keep the job. Returns its id.
 
-    The same order again, while owners who decide by hand are still asked for it, is the same job.
+    The same order again, while owners who decide by hand are still asked for it, is the same job, which may then
+    cost no more than either order allows.
 
     Raises:
         InvalidInput, InvalidTable, NotFound, TermsConflict, NotAllowed: nothing was started.
@@ -38,6 +47,7 @@ def begin(node: Node, peers: Peers, order: Order) -> str:
     wanted = _wanted(order)
     waiting = _waiting(node, wanted, table)
     if waiting:
+        _require_goes_on(node, waiting, order.at_most_units, total)
         return waiting
     # before anything is committed to: whether it may be paid is known now
     ceiling.require_affordable(node, Act(wanted["name"], order.at_most_units), total)
@@ -84,6 +94,25 @@ def _waiting(node: Node, wanted: dict[str, Any], table: tables.Table | None) -> 
         ):
             return str(job_id)
     return ""
+
+
+def _require_goes_on(node: Node, job_id: str, at_most_units: int | None, total: int) -> None:
+    """A job that was ordered before may go on, and from now on costs no more than is allowed now.
+
+    Raises:
+        JobHeld, SpendingUnset, SpendingRefused: it stays as it was.
+    """
+    if kept.is_held(node, job_id):
+        raise JobHeld(
+            "this training was ordered before, and stopped by hand",
+            hint=f"Go on with it: freehold train --resume {short(job_id)}",
+            job=job_id,
+        )
+    act = Act(job_id, kept.within(node, job_id, at_most_units))
+    ceiling.require_agreed(act, total)
+    ceiling.require_affordable(node, act, max(0, total - ceiling.taken(node, act)))
+    with node.store.transaction() as tx:
+        kept.bound(tx, job_id, at_most_units)
 
 
 def is_good_enough(node: Node, job: dict[str, Any], plan: RunPlan) -> bool:

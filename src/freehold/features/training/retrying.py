@@ -64,7 +64,7 @@ class Retries:
             due = known.next_at is not None and known.next_at <= now
             self._attempts[job["id"]] = Attempt(known.place, known.number, known.next_at, seen=due)
         if due:
-            self._jobs.resume(job["id"])
+            self._jobs.go_on(job["id"])
         return due
 
     def overview(self) -> list[dict[str, Any]]:

@@ -366,6 +366,17 @@ class OneJob(Request):
     """Its id, or the beginning of it."""
 
 
+class ResumeJob(OneJob):
+    """Go on with a training job, or look at one that runs or is done.
+
+    Grants that are missing are bought. What it may cost is counted from the order on, and never more than was
+    allowed then.
+    """
+
+    at_most_units: AtMost = None
+    """Most that the grants may cost together from the order on; else as it was ordered."""
+
+
 class HoldTest(Request):
     """Keep a test table for a builder who is not to see it yet.
 
@@ -419,12 +430,11 @@ JOBS = Operation("jobs", ListJobs, Jobs, "/jobs", Effect.READS, gives="jobs", ex
 PROGRESS = Operation("progress", OneJob, Job, "/jobs/{job}", Effect.READS)
 RESUME = Operation(
     "resume",
-    OneJob,
+    ResumeJob,
     Job,
     "/jobs/{job}/resume",
-    Effect.LASTS,
+    Effect.SPENDS,
     gives="id",
-    words="Go on with a training job, or look at one that runs or is done.",
 )
 RELEASE = Operation(
     "release",

@@ -515,9 +515,15 @@ class Operations(grants_library.Methods, gateway_library.Methods, proof_library.
         """Look at a training job."""
         return cast("training_wire.Job", self._perform(training_wire.PROGRESS, job=job))
 
-    def resume(self, job: str | Identified) -> training_library.Training:
-        """Go on with a training job, or look at one that runs or is done."""
-        return training_library.Training(self, cast("str", self._perform(training_wire.RESUME, job=job)))
+    def resume(self, job: str | Identified, *, at_most: str | None = None) -> training_library.Training:
+        """Go on with a training job, or look at one that runs or is done.
+
+        Grants that are missing are bought. What it may cost is counted from the order on, and never more than was
+        allowed then.
+        """
+        return training_library.Training(
+            self, cast("str", self._perform(training_wire.RESUME, job=job, at_most=at_most))
+        )
 
     def release(self, job: str | Identified) -> training_library.Training:
         """Release a model that was held back as no better than its baseline."""

@@ -13,6 +13,7 @@ from freehold.features.training.terminal.jobs import right, watch
 from freehold.kernel.cli.allowing import agreed
 from freehold.kernel.cli.building import Call, Command
 from freehold.kernel.cli.output import note
+from freehold.kernel.operation import Operation
 
 
 def _train(call: Call) -> None:
@@ -29,8 +30,13 @@ def _taken_up(call: Call) -> str:
     """A job that goes on, or whose model is released after all; empty where a new one is ordered."""
     for name, operation in (("resume", wire.RESUME), ("release", wire.RELEASE)):
         if call.more[name] is not None:
-            return str(call.node.perform(operation, {"job": call.more[name]})["id"])
+            said = {"job": call.more[name], **_limit(call, operation)}
+            return str(call.node.perform(operation, operation.taken(said))["id"])
     return ""
+
+
+def _limit(call: Call, operation: Operation[Any]) -> dict[str, Any]:
+    return {"at_most": call.given["at_most"]} if operation is wire.RESUME else {}
 
 
 def _ordered(call: Call) -> str:
