@@ -77,15 +77,15 @@ class Pool:
             # the usual rule of nodes: a replacement pays at least a tenth more
             if transaction.max_fee_per_gas * 10 < held.transaction.max_fee_per_gas * 11:
                 raise Fault(REFUSED, "replacement transaction underpriced")
-        elif (
-            len(self.queued) >= _MOST_QUEUED
-            or sum(len(one.raw) for one in (ticket, *self.queued.values())) > _MOST_QUEUED_BYTES
-        ):
+        elif len(self.queued) >= _MOST_QUEUED or self._queued_bytes() + len(ticket.raw) > _MOST_QUEUED_BYTES:
             raise Fault(REFUSED, "txpool is full")
         elif sum(sender == transaction.sender for sender, _ in self.queued) >= _MOST_QUEUED_PER_SENDER:
             raise Fault(REFUSED, f"more than {_MOST_QUEUED_PER_SENDER} queued transactions of one account")
         self.queued[slot] = ticket
         return held
+
+    def _queued_bytes(self) -> int:
+        return sum(len(held.raw) for held in self.queued.values())
 
     def due(self, sender: bytes, nonce: int) -> Ticket | None:
         """Take the queued transaction that follows, if it is here."""
