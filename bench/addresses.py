@@ -24,8 +24,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey 
 from node_world import World, free_port  # noqa: E402 - after the path
 
 from freehold.core import addresses, origins  # noqa: E402
-from freehold.core.http_signature import Request, Stamp, read, sign_request, verify  # noqa: E402
-from freehold.core.signature_base import signature_base  # noqa: E402
+from freehold.core.http_signature import Stamp, read, sign_request, verify  # noqa: E402
+from freehold.core.signature_base import Request, signature_base  # noqa: E402
 from freehold.kernel import reaching  # noqa: E402
 from freehold.kernel.settings import Settings  # noqa: E402
 

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from freehold.core import origins
-from freehold.core.http_signature import Request, Stamp, content_digest, read, sign_request, verify
-from freehold.core.signature_base import signature_base
+from freehold.core.http_signature import Stamp, content_digest, read, sign_request, verify
+from freehold.core.signature_base import Request, signature_base
 
 SEED = b"\x07" * 32
 PRIVATE = Ed25519PrivateKey.from_private_bytes(SEED)

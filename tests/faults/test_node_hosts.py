@@ -18,7 +18,8 @@ from raw_http import Wire
 
 import freehold
 from freehold.core import origins
-from freehold.core.http_signature import Request, Stamp, sign_request
+from freehold.core.http_signature import Stamp, sign_request
+from freehold.core.signature_base import Request
 from freehold.kernel import nonces
 
 NAMED = {

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from freehold.core.canonical import canonical_bytes, parse, require_bounded, require_shallow
 from freehold.core.documents import REVEALS, Terms
 from freehold.core.errors import FreeholdError, InvalidInput
-from freehold.core.http_signature import Request, Stamp, read, sign_request, verify
+from freehold.core.http_signature import Stamp, read, sign_request, verify
 from freehold.core.money import dollars, split_exactly, units
+from freehold.core.signature_base import Request
 from freehold.core.terms import TermsConflict, is_within, meet
 
 TOKEN = "0x" + "11" * 20

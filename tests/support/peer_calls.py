@@ -13,8 +13,9 @@ import node_tables
 from node_world import Party
 
 from freehold.core.documents import Asset, Grant
-from freehold.core.http_signature import Request, Stamp, sign_request
+from freehold.core.http_signature import Stamp, sign_request
 from freehold.core.ids import hash_bytes
+from freehold.core.signature_base import Request
 from freehold.core.signing import Envelope, parse_envelope
 from freehold.features.data.rules.table import Table, commitment
 from freehold.features.training.planning import check, plan

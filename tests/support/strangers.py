@@ -14,8 +14,9 @@ import httpx
 from node_world import Party as Running
 
 from freehold.core.documents import Party
-from freehold.core.http_signature import Request, Stamp, sign_request
+from freehold.core.http_signature import Stamp, sign_request
 from freehold.core.ids import NO_HASH
+from freehold.core.signature_base import Request
 from freehold.core.signing import Envelope, seal
 from freehold.core.typed_data import Domain
 from freehold.log.note import Signer

@@ -20,17 +20,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from freehold.core.errors import InvalidSignature
 from freehold.core.signature_base import Component, Request, signature_base
 
-__all__ = [
-    "MAX_SKEW_SECONDS",
-    "Request",
-    "Signed",
-    "Stamp",
-    "content_digest",
-    "read",
-    "sign_request",
-    "verify",
-]
-
 COMPONENTS = ("@method", "@authority", "@path", "@query", "content-digest")
 """What this node's own requests cover."""
 _USUAL: tuple[Component, ...] = tuple((one, {}) for one in COMPONENTS)

@@ -131,7 +131,8 @@ class Feature:
     finders: Mapping[str, Callable[[Host, str], str]] = field(default_factory=dict)
     """Kind of thing -> its id, of what somebody typed."""
     parts: tuple[Callable[[Host], object], ...] = ()
-    """Long-lived parts; one of each class, found by `host.part`."""
+    """Long-lived parts; one of each class, found by `host.part`. Where one has a `begin`, it goes on there with what was
+    under way when the node stopped; where it has a `stop`, it comes to an end there."""
     recurring: tuple[Callable[[Host], tuple[Piece, ...]], ...] = ()
     pages: tuple[Page, ...] = ()
     menu: tuple[MenuEntry, ...] = ()

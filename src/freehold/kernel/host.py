@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import TypeVar
 
 from freehold.kernel.countersigning import Countersigner
 from freehold.kernel.limits import Buckets
@@ -18,22 +18,6 @@ STOP_SECONDS = 3.0
 """How long a stop waits for signatures and vouchers on their way; what is left goes out at the next start."""
 
 T = TypeVar("T")
-
-
-@runtime_checkable
-class Begins(Protocol):
-    """A part with work that was under way when the node stopped."""
-
-    def begin(self) -> None:
-        """Go on with it."""
-
-
-@runtime_checkable
-class Stops(Protocol):
-    """A part that runs."""
-
-    def stop(self) -> None:
-        """Come to an end."""
 
 
 class Host:
@@ -69,15 +53,15 @@ class Host:
         """Go on with what was under way, and do from now on what recurs."""
         if self.node.continuity.stopped is None:
             for part in self._parts.values():
-                if isinstance(part, Begins):
-                    part.begin()
+                if begin := getattr(part, "begin", None):
+                    begin()
         self.work.start()
 
     def close(self) -> None:
         """Stop what runs and close what is open, in that order."""
         self.work.stop(STOP_SECONDS)
         for part in reversed(self._parts.values()):
-            if isinstance(part, Stops):
-                part.stop()
+            if stop := getattr(part, "stop", None):
+                stop()
         self.peers.close()
         self.node.store.close()

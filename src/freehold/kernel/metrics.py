@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector, generate_latest
@@ -17,6 +18,7 @@ from prometheus_client.registry import Collector
 
 from freehold.kernel.host import Host
 from freehold.kernel.keeping import purse, subjects
+from freehold.kernel.node import Node
 from freehold.kernel.registry import everything
 from freehold.kernel.tally import BUCKETS_SECONDS
 
@@ -73,13 +75,14 @@ def catalogue() -> dict[str, Metric]:
     return {**_OWN, **added}
 
 
-class Metrics:
+class Metrics(Collector):
     """The metrics of one node; a registry of its own, so that nothing else in the process shows up."""
 
     def __init__(self, host: Host) -> None:
+        self._host = host
+        self._facts: tuple[float, dict[str, Any]] = (0.0, {})
         self._registry = CollectorRegistry(auto_describe=False)
-        self._registry.register(_Counted(host))
-        self._registry.register(_Found(host))
+        self._registry.register(self)
         ProcessCollector(registry=self._registry)
         PlatformCollector(registry=self._registry)
 
@@ -87,106 +90,72 @@ class Metrics:
         """One scrape."""
         return generate_latest(self._registry)
 
-
-def _family(name: str) -> Any:
-    metric = catalogue()[name]
-    kinds = {"counter": CounterMetricFamily, "gauge": GaugeMetricFamily, "histogram": HistogramMetricFamily}
-    return kinds[metric.kind](name, metric.meaning, labels=metric.labels)
-
-
-def _one(name: str, value: float, *labels: str) -> Any:
-    family = _family(name)
-    family.add_metric(labels, value)
-    return family
-
-
-class _Counted(Collector):
-    """What this process has counted."""
-
-    def __init__(self, host: Host) -> None:
-        self._host = host
-
     def collect(self) -> Iterator[Any]:
-        tally = self._host.tally
-        requests = _family("freehold_http_requests_total")
-        for (method, route, status), count in tally.requests().items():
-            requests.add_metric((method, route, str(status)), count)
-        yield requests
-        latencies = _family("freehold_http_request_seconds")
-        for route, latency in tally.latencies().items():
-            ends = [*map(str, BUCKETS_SECONDS), "+Inf"]
-            sums = [sum(latency.counts[: place + 1]) for place in range(len(ends))]
-            latencies.add_metric((route,), list(zip(ends, sums, strict=True)), latency.seconds)
-        yield latencies
-        refused = _family("freehold_http_refused_total")
-        for reason in ("address", "peer", "busy", "connections"):
-            refused.add_metric((reason,), tally.refusals().get(reason, 0))
-        yield refused
-        failures = _family("freehold_work_failures")
-        succeeded = _family("freehold_work_last_success_timestamp_seconds")
-        for piece in self._host.work.overview():
-            failures.add_metric((piece["name"],), piece["attempts"])
-            succeeded.add_metric((piece["name"],), piece["last_success_at"] or 0)
-        yield failures
-        yield succeeded
-
-
-class _Found(Collector):
-    """What stands in the database and on the chain."""
-
-    def __init__(self, host: Host) -> None:
-        self._host = host
-        self._facts: tuple[float, dict[str, Any]] = (0.0, {})
-
-    def collect(self) -> Iterator[Any]:
-        facts, look = self._current(), self._host.readiness.look()
-        for name in (
-            "log_entries",
-            "receipts_unsigned",
-            "uses_total",
-            "money_in_units_total",
-        ):
-            yield _one(f"freehold_{name}", facts[name])
-        receipts = _family("freehold_receipts_total")
-        for action, count in facts["receipts"].items():
-            receipts.add_metric((action,), count)
-        yield receipts
+        """What this process has counted, and what stands in the database and on the chain."""
+        yield from self._counted()
+        yield from self._found()
         for added in everything().every("metrics"):
-            family = _family(added.name)
-            for labels, value in added.read(self._host).items():
-                family.add_metric(labels, value)
-            yield family
-        ready = _family("freehold_ready")
-        for check, reason in look.reasons.items():
-            ready.add_metric((check,), not reason)
-        yield ready
-        yield _one("freehold_log_anchored_entries", look.anchored)
-        yield _one("freehold_chain_head_block", look.head)
-        yield _one(
-            "freehold_chain_head_age_seconds", max(0.0, time.time() - look.head_at) if look.head_at else 0
-        )
-        gas = _family("freehold_gas_day")
-        spent = purse.day(self._host.node)
-        gas.add_metric(("itself",), spent.used)
-        gas.add_metric(("hand",), spent.by_hand)
-        yield gas
-        yield _one("freehold_gas_day_ceiling", spent.ceiling or 0)
-        yield _one("freehold_acts_quarantined", len(subjects.quarantined(self._host.node)))
+            yield _family(added.name, added.read(self._host))
+
+    def _counted(self) -> Iterator[Any]:
+        tally = self._host.tally
+        requests = {(method, route, str(code)): n for (method, route, code), n in tally.requests().items()}
+        yield _family("freehold_http_requests_total", requests)
+        latencies = _family("freehold_http_request_seconds", {})
+        for route, latency in tally.latencies().items():
+            sums = zip([*map(str, BUCKETS_SECONDS), "+Inf"], accumulate(latency.counts), strict=True)
+            latencies.add_metric((route,), list(sums), latency.seconds)
+        yield latencies
+        refused = {
+            (name,): tally.refusals().get(name, 0) for name in ("address", "peer", "busy", "connections")
+        }
+        yield _family("freehold_http_refused_total", refused)
+        work = {(piece["name"],): piece for piece in self._host.work.overview()}
+        yield _family("freehold_work_failures", {one: piece["attempts"] for one, piece in work.items()})
+        succeeded = {one: piece["last_success_at"] or 0 for one, piece in work.items()}
+        yield _family("freehold_work_last_success_timestamp_seconds", succeeded)
+
+    def _found(self) -> Iterator[Any]:
+        facts, look, spent = self._current(), self._host.readiness.look(), purse.day(self._host.node)
         home = self._host.node.home
-        yield _one("freehold_store_bytes", sum(path.stat().st_size for path in home.glob("node.sqlite*")))
         disk = os.statvfs(home)
-        yield _one("freehold_disk_free_bytes", disk.f_bavail * disk.f_frsize)
+        yield _family("freehold_receipts_total", facts["receipts"])
+        yield _family("freehold_ready", {(check,): not reason for check, reason in look.reasons.items()})
+        yield _family("freehold_gas_day", {("itself",): spent.used, ("hand",): spent.by_hand})
+        for name, value in {
+            "log_entries": facts["log_entries"],
+            "receipts_unsigned": facts["receipts_unsigned"],
+            "uses_total": facts["uses_total"],
+            "money_in_units_total": facts["money_in_units_total"],
+            "log_anchored_entries": look.anchored,
+            "chain_head_block": look.head,
+            "chain_head_age_seconds": max(0.0, time.time() - look.head_at) if look.head_at else 0,
+            "gas_day_ceiling": spent.ceiling or 0,
+            "acts_quarantined": len(subjects.quarantined(self._host.node)),
+            "store_bytes": sum(path.stat().st_size for path in home.glob("node.sqlite*")),
+            "disk_free_bytes": disk.f_bavail * disk.f_frsize,
+        }.items():
+            yield _family(f"freehold_{name}", {(): value})
 
     def _current(self) -> dict[str, Any]:
         counted_at, facts = self._facts
         if not facts or time.monotonic() - counted_at > FACTS_SECONDS:
-            facts = _facts(self._host)
+            facts = _facts(self._host.node)
             self._facts = (time.monotonic(), facts)
         return facts
 
 
-def _facts(host: Host) -> dict[str, Any]:
-    node = host.node
+def _family(name: str, values: Mapping[Any, float]) -> Any:
+    """A metric with its values by their labels."""
+    metric = catalogue()[name]
+    kinds = {"counter": CounterMetricFamily, "gauge": GaugeMetricFamily, "histogram": HistogramMetricFamily}
+    family: Any = kinds[metric.kind](name, metric.meaning, labels=metric.labels)
+    for labels, value in values.items():
+        family.add_metric(labels, value)
+    return family
+
+
+def _facts(node: Node) -> dict[str, Any]:
     with node.store.log() as log:
         size = log.size()
     with node.store.reading() as connection:
@@ -203,6 +172,6 @@ def _facts(host: Host) -> dict[str, Any]:
         "log_entries": size,
         "uses_total": int(uses),
         "money_in_units_total": int(spent),
-        "receipts": {str(kind): int(count) for kind, count in receipts},
+        "receipts": {(str(kind),): int(count) for kind, count in receipts},
         "receipts_unsigned": int(unsigned),
     }

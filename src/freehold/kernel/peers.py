@@ -25,8 +25,9 @@ from freehold.core.errors import (
     PaymentRequired,
     Unavailable,
 )
-from freehold.core.http_signature import Request, Stamp, sign_request
+from freehold.core.http_signature import Stamp, sign_request
 from freehold.core.origins import NotAnOrigin, Origin
+from freehold.core.signature_base import Request
 from freehold.core.signing import parse_envelope
 from freehold.kernel.node import Node
 from freehold.kernel.reaching import TIMEOUT_SECONDS, PeerNotAllowed, PeerUnreachable, allowed_kinds, client
@@ -52,14 +53,10 @@ MOST_QUOTED = 200
 """Characters of what another node says when it refuses."""
 MOST_LISTED = 256
 _BY_STATUS: dict[int, type[FreeholdError]] = {
-    402: PaymentRequired,
-    403: NotAllowed,
-    404: NotFound,
-    409: Conflict,
+    **{kind.http_status: kind for kind in (PaymentRequired, NotAllowed, NotFound, Conflict, Unavailable)},
     413: InvalidInput,
     429: NotAllowed,
     502: Unavailable,
-    503: Unavailable,
     504: Unavailable,
 }
 

@@ -69,33 +69,29 @@ class _Running:
         self.piece = piece
         self.thread = threading.Thread(target=self._run, name=f"work-{piece.name}", daemon=True)
         self._stop, self._lock = stop, threading.Lock()
-        self._at_work = False
-        self._failures, self._runs = 0, 0
-        self._error: dict[str, str] | None = None
-        self._ended: float | None = None
-        self._succeeded: float | None = None
-        self._next: float | None = None
+        self._seen: dict[str, Any] = {
+            "name": piece.name,
+            "about": piece.about,
+            "state": "waiting",
+            "every_seconds": int(piece.every_seconds),
+            "runs": 0,
+            "attempts": 0,
+            **dict.fromkeys(("last_error", "last_ended_at", "last_success_at", "next_try_at")),
+        }
 
     def overview(self) -> dict[str, Any]:
         with self._lock:
-            return {
-                "name": self.piece.name,
-                "about": self.piece.about,
-                "state": "running" if self._at_work else "failing" if self._failures else "waiting",
-                "every_seconds": int(self.piece.every_seconds),
-                "runs": self._runs,
-                "attempts": self._failures,
-                "last_error": self._error,
-                "last_ended_at": _whole(self._ended),
-                "last_success_at": _whole(self._succeeded),
-                "next_try_at": _whole(self._next),
-            }
+            return dict(self._seen)
+
+    def _note(self, **changed: Any) -> None:
+        # by its own thread alone
+        with self._lock:
+            self._seen |= changed
 
     def _run(self) -> None:
         pause = self.piece.every_seconds
         while True:
-            with self._lock:
-                self._next = time.time() + pause
+            self._note(next_try_at=int(time.time() + pause))
             if self._stop.wait(pause):
                 break
             pause = self._once()
@@ -104,20 +100,18 @@ class _Running:
 
     def _once(self) -> float:
         """Do it; returns the pause until the next time, in seconds."""
-        with self._lock:
-            self._at_work = True
+        self._note(state="running")
         error = self._attempt()
-        with self._lock:
-            self._at_work, self._ended = False, time.time()
-            self._runs += 1
-            self._failures = self._failures + 1 if error else 0
-            self._error = error or self._error
-            if error is None:
-                self._succeeded = self._ended
-            return max(
-                self.piece.every_seconds,
-                min(self.piece.every_seconds * (1 << min(self._failures, 10)), LONGEST_PAUSE_SECONDS),
-            )
+        ended, attempts = int(time.time()), self._seen["attempts"] + 1 if error else 0
+        self._note(
+            state="failing" if error else "waiting",
+            runs=self._seen["runs"] + 1,
+            attempts=attempts,
+            last_ended_at=ended,
+            **({"last_error": error} if error else {"last_success_at": ended}),
+        )
+        every = self.piece.every_seconds
+        return max(every, min(every * (1 << min(attempts, 10)), LONGEST_PAUSE_SECONDS))
 
     def _attempt(self) -> dict[str, str] | None:
         name = self.piece.name
@@ -130,7 +124,3 @@ class _Running:
             _log.exception("%s failed", name)
             return {"code": "", "title": "unexpected error", "hint": "See this node's log."}
         return None
-
-
-def _whole(seconds: float | None) -> int | None:
-    return None if seconds is None else int(seconds)

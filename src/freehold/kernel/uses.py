@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import heapq
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import groupby, islice
 from typing import Any
 
 from freehold.core.errors import InvalidInput
@@ -84,16 +83,9 @@ def page(node: Node, wanted: Filter, before: tuple[int, int] = NEWEST, limit: in
     fixed = {name: value for name, value in (("asset", wanted.asset), ("action", wanted.action)) if value}
     found = [_rows(node, {**fixed, **side}, wanted.since, before, limit) for side in sides]
     merged = heapq.merge(*found, key=lambda use: use.place, reverse=True)
-    return list(islice(_once(merged), limit))
-
-
-def _once(uses: Iterator[Use]) -> Iterator[Use]:
-    """A receipt between a party and itself is found on both sides."""
-    last = None
-    for use in uses:
-        if use.id != last:
-            yield use
-        last = use.id
+    # a receipt between a party and itself is found on both sides
+    once = (next(same) for _, same in groupby(merged, key=lambda use: use.id))
+    return list(islice(once, limit))
 
 
 def _rows(node: Node, fixed: dict[str, str], since: int, before: tuple[int, int], limit: int) -> list[Use]:

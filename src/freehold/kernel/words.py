@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from freehold.core.documents import Asset, Claim, Document, Receipt
 from freehold.core.errors import InvalidInput
@@ -18,19 +18,24 @@ from freehold.kernel import installed
 
 
 @dataclass(frozen=True)
-class AssetKind:
-    """A kind of thing that can be owned and licensed."""
+class Word:
+    """Of a feature's `words`."""
 
     name: str
+
+
+@dataclass(frozen=True)
+class AssetKind(Word):
+    """A kind of thing that can be owned and licensed."""
+
     said: str
     """What publishing it is, as the log shows it to people."""
 
 
 @dataclass(frozen=True)
-class ClaimKind:
+class ClaimKind(Word):
     """A kind of claim: who says what about what."""
 
-    name: str
     about: str
     """What its subject is: a run, a model, a grant, a receipt, ..."""
     said: str
@@ -46,10 +51,9 @@ class ClaimKind:
 
 
 @dataclass(frozen=True)
-class ActionWord:
+class ActionWord(Word):
     """Something that a grant can allow, as a receipt names it."""
 
-    name: str
     done: str
     """What a holder did, with `{}` where the thing is named: "trained on {}"."""
     pays: str = "owner"
@@ -58,15 +62,7 @@ class ActionWord:
     """Whether a use is part of a run, which its grant names."""
 
 
-Known = AssetKind | ClaimKind | ActionWord
-
-
-class _Named(Protocol):
-    @property
-    def name(self) -> str: ...
-
-
-W = TypeVar("W", bound=_Named)
+W = TypeVar("W", bound=Word)
 
 
 @cache

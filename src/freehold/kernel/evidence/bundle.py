@@ -77,7 +77,10 @@ class Bundle:
         staging = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
         try:
             for path, data in self.files.items():
-                _write_file(staging / path, data)
+                (staging / path).parent.mkdir(parents=True, exist_ok=True)
+                with (staging / path).open("xb") as stream:
+                    stream.write(data)
+                    durable.sync(stream)
             # rename(2) replaces an empty directory, and fails if somebody filled it meanwhile
             durable.sync_tree(staging)
             durable.place(staging, target, replace=True)
@@ -186,10 +189,3 @@ def _read_file(path: Path, limit: int) -> bytes:
     if len(data) > limit:
         raise InvalidBundle(f"{path.name[:120]!r} is over the limit")
     return data
-
-
-def _write_file(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("xb") as stream:
-        stream.write(data)
-        durable.sync(stream)

@@ -173,12 +173,16 @@ class _Checking:
         return self.checks[-1].ok or group not in _FOUNDATIONS
 
     def trust(self, trusted: str | None, chain: Chain | None, *, must_be_final: bool) -> bool:
-        """Look at whether the block is the chain's."""
-        more, self.trusted_by = _trust(self.evidence, trusted, chain, must_be_final=must_be_final)
-        self.checks += more
-        if not more[-1].ok:
-            self.broken.add("chain")
-        return more[-1].ok
+        """The block is the one that somebody trusted says, and who that is."""
+        if trusted is not None:
+            self.trusted_by = "given hash"
+            return self.look("chain.block", lambda found: trust.given(found, trusted), {})
+        if chain is None:
+            return self.look("chain.block", trust.by_nobody, {})
+        self.trusted_by = "chain client"
+        return self.look("chain.id", lambda found: trust.same_chain(found, chain), {}) and self.look(
+            "chain.block", lambda found: trust.on(found, chain, must_be_final=must_be_final), {}
+        )
 
 
 def _run(name: str, step: Callable[[Evidence], str], evidence: Evidence) -> Check:
@@ -201,22 +205,3 @@ def _origin(evidence: Evidence) -> Part | None:
         return part_about(evidence.asset())
     except Broken:
         return parts()[0]
-
-
-def _trust(
-    evidence: Evidence, trusted: str | None, chain: Chain | None, *, must_be_final: bool
-) -> tuple[list[Check], str]:
-    """The block is the one that somebody trusted says, and who that is."""
-    if trusted is not None:
-        return [_run("chain.block", lambda found: trust.given(found, trusted), evidence)], "given hash"
-    if chain is None:
-        number, found = evidence.block_number, evidence.block_hash
-        detail = f"nobody vouches for block {number}: compare its hash {found} with a source you trust"
-        return [Check("chain.block", ok=True, file="", detail=detail)], "nobody"
-    checks = [_run("chain.id", lambda found: trust.same_chain(found, chain), evidence)]
-    if checks[0].ok:
-        block = _run(
-            "chain.block", lambda found: trust.on(found, chain, must_be_final=must_be_final), evidence
-        )
-        checks.append(block)
-    return checks, "chain client"

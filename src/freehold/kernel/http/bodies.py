@@ -75,11 +75,6 @@ def is_heavy(path: str) -> bool:
     return call is not None and call.heavy
 
 
-def needs_proof(length: int) -> bool:
-    """Whether a stranger's body is so large that it must have shown before who it is."""
-    return length > UNPROVEN_BODY_BYTES
-
-
 def most_values(path: str, *, partner: bool) -> int:
     """The most values of JSON in a body there: identities cost nothing, so a stranger's is small wherever it goes."""
     call = everything().peer_calls.get(path)

@@ -20,7 +20,14 @@ from starlette.types import Message, Receive, Scope, Send
 from freehold.core.canonical import require_shallow
 from freehold.core.errors import FreeholdError, InvalidInput, NotAllowed
 from freehold.kernel.door import NodeRoom, at_console
-from freehold.kernel.http.bodies import Arrival, Gone, declared_length, is_heavy, most_bytes, needs_proof
+from freehold.kernel.http.bodies import (
+    UNPROVEN_BODY_BYTES,
+    Arrival,
+    Gone,
+    declared_length,
+    is_heavy,
+    most_bytes,
+)
 from freehold.kernel.http.connections import Connection, Connections
 from freehold.kernel.http.requests_log import RequestsLog
 from freehold.kernel.limits import (
@@ -127,7 +134,7 @@ class Gate:
             await self._inside(scope, receive, passage.send)
             return
         length = declared_length(given, most_bytes(scope["method"], path))
-        if not owner and needs_proof(length):
+        if not owner and length > UNPROVEN_BODY_BYTES:
             with await self._turns["act"].take(caller.queue):
                 await anyio.to_thread.run_sync(self._inside.vouch, scope)
         await self._answer(scope, receive, passage, length, owner=owner)

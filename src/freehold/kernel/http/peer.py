@@ -12,8 +12,8 @@ from freehold.core.canonical import MOST_VALUES, parse
 from freehold.core.documents import Document, Party
 from freehold.core.errors import InvalidDocument, InvalidInput, InvalidSignature, NotFound, Unavailable
 from freehold.core.http_signature import MAX_SKEW_SECONDS, Stamp, read, verify, verify_head
-from freehold.core.http_signature import Request as SignedRequest
 from freehold.core.origins import Origin
+from freehold.core.signature_base import Request as SignedRequest
 from freehold.core.signing import Envelope, parse_envelope
 from freehold.kernel import nonces, pending
 from freehold.kernel.feature import PeerCall

@@ -18,18 +18,12 @@ from freehold.log.tree import leaf_hash, verify_inclusion
 _HASH = re.compile(r"0x[0-9a-f]{64}")
 
 
-def _accounts(evidence: Evidence) -> list[str]:
-    return [
-        path[len("logs/") : -len(".json")]
-        for path in sorted(evidence.bundle.files)
-        if path.startswith("logs/")
-    ]
-
-
 def checkpoints(evidence: Evidence) -> str:
     """Each log's checkpoint is signed with its party's log key and names that party's log."""
-    for account in _accounts(evidence):
-        value = evidence.json(path := log_path(account))
+    for path in sorted(evidence.bundle.files):
+        if not path.startswith("logs/"):
+            continue
+        account, value = path[len("logs/") : -len(".json")], evidence.json(path)
         if (
             not isinstance(value, dict)
             or set(value) != {"checkpoint", "proofs"}
