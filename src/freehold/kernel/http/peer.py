@@ -11,7 +11,7 @@ from freehold.core import origins
 from freehold.core.canonical import MOST_VALUES, parse
 from freehold.core.documents import Document, Party
 from freehold.core.errors import InvalidDocument, InvalidInput, InvalidSignature, NotFound, Unavailable
-from freehold.core.http_signature import MAX_SKEW_SECONDS, Stamp, read, verify, verify_head
+from freehold.core.http_signature import MAX_SKEW_SECONDS, Stamp, read, verify
 from freehold.core.origins import Origin
 from freehold.core.signature_base import Request as SignedRequest
 from freehold.core.signing import Envelope, parse_envelope
@@ -163,9 +163,9 @@ def _proven(node: Node, request: Request, raw: bytes | None, introduced: Documen
     signed, is_spoken = _as_signed(request, raw or b"", names)
     signature = read(signed)
     party = _sender(node, signature.stamp.account, introduced)
-    check = verify_head if raw is None else verify
     try:
-        return check(signed, signature, VerifierKey.parse(party.log_key).public, node.now())
+        key = VerifierKey.parse(party.log_key).public
+        return verify(signed, signature, key, node.now(), has_body=raw is not None)
     except InvalidSignature as error:
         if not is_spoken and not error.fields:
             error.hint = (
