@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from freehold.core.canonical import canonical_bytes, parse, require_bounded, require_shallow
 from freehold.core.documents import REVEALS, Terms
-from freehold.core.errors import FreeholdError, InvalidInput
+from freehold.core.errors import FreeholdError, InvalidInput, NotAllowed
 from freehold.core.http_signature import Stamp, read, sign_request, verify
 from freehold.core.money import dollars, split_exactly, units
 from freehold.core.signature_base import Request
-from freehold.core.terms import TermsConflict, is_within, meet
+from freehold.core.terms import TermsConflict, meet, require_within
 
 TOKEN = "0x" + "11" * 20
 accounts = st.sampled_from(["0x" + digit * 40 for digit in "abc"])
@@ -27,6 +27,14 @@ values = st.recursive(
     lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.text(max_size=10), inner, max_size=5),
     max_leaves=20,
 )
+
+
+def is_within(child, parent):
+    try:
+        require_within(child, parent)
+    except NotAllowed:
+        return False
+    return True
 
 
 @st.composite

@@ -15,7 +15,7 @@ import pytest
 import freehold
 from freehold.core.errors import Conflict, FreeholdError, Unavailable
 from freehold.kernel.client import NodeClient, NodeNotRunning, NodeRefused
-from freehold.kernel.http.app import problem
+from freehold.kernel.door import problem
 
 
 class Handler(BaseHTTPRequestHandler):

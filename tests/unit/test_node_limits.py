@@ -122,8 +122,8 @@ def test_turns_are_bounded_in_number_waiting_and_time():
             with pytest.raises(Busy):
                 await waiting
         with await turns.take() as turn:
-            turn.end()
-            turn.end()
+            turn.close()
+            turn.close()
             with await turns.take():
                 pass
         await turns.take()
@@ -143,17 +143,17 @@ def test_one_caller_has_half_of_the_turns_and_a_quarter_of_the_places():
         others = [await turns.take(name) for name in ("a", "b")]
         late = asyncio.create_task(turns.take("c"))
         await asyncio.sleep(0)
-        others[0].end()
+        others[0].close()
         assert await late
         assert not any(one.done() for one in waiting)
-        held[0].end()
+        held[0].close()
         assert await waiting[0]
         assert not waiting[1].done()
         # who gives up leaves no trace, and those without a name are many
         waiting[1].cancel()
         await asyncio.gather(waiting[1], return_exceptions=True)
         for one in (held[1], others[1], await waiting[0], await late):
-            one.end()
+            one.close()
         for _ in range(4):
             await turns.take()
 

@@ -6,15 +6,15 @@ how a person without a terminal opens the door. The node knows nothing else abou
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from freehold.core.errors import InvalidInput, Unavailable
+from freehold.core.errors import FreeholdError, InvalidInput, Unavailable
 from freehold.kernel import presence
 from freehold.kernel.host import Host
 from freehold.kernel.presence import KEYS_FILE
@@ -22,6 +22,7 @@ from freehold.kernel.settings import Settings
 from freehold.vault.keystore import Keys
 
 CONSOLE_PATH = "/console"
+_ALWAYS = {"x-content-type-options": "nosniff", "cache-control": "no-store"}
 
 
 class Room(Protocol):
@@ -129,19 +130,16 @@ class Door:
         if self._console and at_console(path):
             await self._console(scope, receive, send)
         elif self._console and scope["type"] == "http" and path == "/" and _wants_page(scope):
-            await _answer(send, 303, b"", (b"location", CONSOLE_PATH.encode() + b"/"))
+            answer: Response = RedirectResponse(CONSOLE_PATH + "/", 303, _ALWAYS)
+            await answer(scope, receive, send)
         elif self._node is not None:
             await self._node(scope, receive, send)
         elif scope["type"] == "http":
-            await self._locked(path, send)
-
-    async def _locked(self, path: str, send: Send) -> None:
-        if path == "/healthz":
-            await _answer(send, 200, b'{"ok":true,"status":"locked"}', (b"content-type", b"application/json"))
-            return
-        error = _locked()
-        body = json.dumps(error.problem()).encode()
-        await _answer(send, error.http_status, body, (b"content-type", b"application/problem+json"))
+            locked = {"ok": True, "status": "locked"}
+            answer = (
+                JSONResponse(locked, headers=_ALWAYS) if path == "/healthz" else problem(_locked(), **_ALWAYS)
+            )
+            await answer(scope, receive, send)
 
 
 def at_console(path: str) -> bool:
@@ -159,8 +157,8 @@ def _wants_page(scope: Scope) -> bool:
     return scope["method"] in ("GET", "HEAD") and b"text/html" in accepted
 
 
-async def _answer(send: Send, status: int, body: bytes, *headers: tuple[bytes, bytes]) -> None:
-    length = (b"content-length", str(len(body)).encode())
-    fixed = [length, (b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store")]
-    await send({"type": "http.response.start", "status": status, "headers": [*headers, *fixed]})
-    await send({"type": "http.response.body", "body": body})
+def problem(error: FreeholdError, **headers: str) -> JSONResponse:
+    """An error as RFC 9457 problem details, with when to come back where it knows."""
+    if (seconds := error.fields.get("retry_after_seconds")) is not None:
+        headers["retry-after"] = str(seconds)
+    return JSONResponse(error.problem(), error.http_status, headers, "application/problem+json")

@@ -11,12 +11,11 @@ import threading
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from math import ceil
-from typing import Self
 
 from freehold.core.errors import Unavailable
 
@@ -104,27 +103,6 @@ class Buckets:
         return len(self._callers)
 
 
-class Turn:
-    """One caller's turn; it may be given back more than once."""
-
-    def __init__(self, release: Callable[[], None]) -> None:
-        self._release: Callable[[], None] | None = release
-
-    def __enter__(self) -> Self:
-        """Work."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Done, if not before."""
-        self.end()
-
-    def end(self) -> None:
-        """Let the next have it."""
-        if self._release is not None:
-            release, self._release = self._release, None
-            release()
-
-
 class Turns:
     """At most so many at once; a bounded number waits for a bounded time. For one event loop.
 
@@ -138,8 +116,8 @@ class Turns:
         self._held: Counter[str] = Counter()
         self._queue: list[tuple[str, asyncio.Future[None]]] = []
 
-    async def take(self, caller: str = "") -> Turn:
-        """Wait for a turn and have it until it is given back.
+    async def take(self, caller: str = "") -> ExitStack:
+        """Wait for a turn and have it until it is closed, which may happen more than once.
 
         Raises:
             Busy: too many wait, or it took too long.
@@ -148,7 +126,9 @@ class Turns:
             self._held[caller] += 1
         else:
             await self._wait(caller)
-        return Turn(partial(self._release, caller))
+        turn = ExitStack()
+        turn.callback(self._release, caller)
+        return turn
 
     async def _wait(self, caller: str) -> None:
         own = sum(name == caller for name, _ in self._queue)

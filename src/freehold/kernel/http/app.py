@@ -15,9 +15,10 @@ from starlette.types import Receive, Scope, Send
 
 from freehold.core.errors import FreeholdError, InvalidInput
 from freehold.core.version import VERSION
+from freehold.kernel.door import problem
 from freehold.kernel.host import Host
 from freehold.kernel.http import monitoring, operations, peer, public
-from freehold.kernel.http.gate import Gate, retry_after
+from freehold.kernel.http.gate import Gate
 from freehold.kernel.limits import Buckets
 from freehold.kernel.registry import everything
 from freehold.kernel.shape import Problem
@@ -104,15 +105,6 @@ def _describe(app: FastAPI) -> None:
         return Response(written[0], media_type="application/json")
 
     app.add_api_route("/openapi.json", described, include_in_schema=False)
-
-
-def problem(error: FreeholdError) -> JSONResponse:
-    """An error as RFC 9457 problem details."""
-    answer = JSONResponse(
-        error.problem(), status_code=error.http_status, media_type="application/problem+json"
-    )
-    answer.raw_headers += retry_after(error)
-    return answer
 
 
 async def _problem(_: Request, error: Any) -> Response:

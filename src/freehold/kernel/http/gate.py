@@ -8,10 +8,10 @@ What is refused here costs this node next to nothing.
 
 from __future__ import annotations
 
-import json
 import logging
 import secrets
 import time
+from contextlib import ExitStack
 from typing import Any
 
 import anyio.to_thread
@@ -19,7 +19,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from freehold.core.canonical import require_shallow
 from freehold.core.errors import FreeholdError, InvalidInput, NotAllowed
-from freehold.kernel.door import NodeRoom, at_console
+from freehold.kernel.door import NodeRoom, at_console, problem
 from freehold.kernel.http.bodies import (
     UNPROVEN_BODY_BYTES,
     Arrival,
@@ -36,7 +36,6 @@ from freehold.kernel.limits import (
     Busy,
     Caller,
     RateLimited,
-    Turn,
     Turns,
     caller_behind,
     is_trusted,
@@ -103,7 +102,7 @@ class Gate:
             await self._pass(scope, receive, passage)
         except FreeholdError as error:
             self._count(error)
-            await passage.refuse(error)
+            await passage.refuse(error, receive)
         except Gone:
             passage.status = passage.status or 499
         except Exception:
@@ -152,7 +151,7 @@ class Gate:
                     # the framework's parser is recursive; other routes parse for themselves
                     require_shallow(body)
                 turn = None if owner else await self._turns[_kind(scope)].take(passage.caller.queue)
-            with turn or Turn(lambda: None) as passage.turn:
+            with turn or ExitStack() as passage.turn:
                 await self._inside(scope, _replay(body, receive), passage.send)
         finally:
             arrival.close()
@@ -197,9 +196,9 @@ class _Passage:
         self.connection: Connection | None = scope.get("state", {}).get("connection")
         self.caller = _identify(scope, proxies)
         self.status = 0
-        self.turn: Turn | None = None
+        self.turn: ExitStack | None = None
         self.owner = False
-        self._send = send
+        self._scope, self._send = scope, send
 
     def waits_for_body(self, waits: bool) -> None:
         """Whether the caller is to go on."""
@@ -212,32 +211,17 @@ class _Passage:
             self.status = message["status"]
             if self.turn:
                 # the work is done; who does not take the answer holds up nobody else's
-                self.turn.end()
+                self.turn.close()
             fixed = [(b"x-request-id", self.id.encode()), (b"x-content-type-options", b"nosniff")]
             said = {name.lower() for name, _ in message.get("headers", ())}
             added = [(name, value) for name, value in fixed if name not in said]
             message = {**message, "headers": [*message.get("headers", ()), *added]}
         await self._send(message)
 
-    async def refuse(self, error: FreeholdError) -> None:
+    async def refuse(self, error: FreeholdError, receive: Receive) -> None:
         """Answer with problem details and hang up: the rest of a body may still be on its way."""
-        if self.status:
-            return
-        body = json.dumps(error.problem()).encode()
-        headers = [
-            (b"content-type", b"application/problem+json"),
-            (b"content-length", str(len(body)).encode()),
-            (b"connection", b"close"),
-            *retry_after(error),
-        ]
-        await self.send({"type": "http.response.start", "status": error.http_status, "headers": headers})
-        await self.send({"type": "http.response.body", "body": body})
-
-
-def retry_after(error: FreeholdError) -> list[tuple[bytes, bytes]]:
-    """The header that says when to come back, where the error knows."""
-    seconds = error.fields.get("retry_after_seconds")
-    return [] if seconds is None else [(b"retry-after", str(seconds).encode())]
+        if not self.status:
+            await problem(error, connection="close")(self._scope, receive, self.send)
 
 
 def _identify(scope: Scope, proxies: tuple[str, ...]) -> Caller:
