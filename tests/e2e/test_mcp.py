@@ -179,13 +179,58 @@ def test_an_assistant_buys_within_its_limit_and_no_more(shop: Shop) -> None:
     unsaid, above, nothing, first, second, spent = talk(server(buyer, "--max", most), act)
     assert "at_most_units" in problem(unsaid)["title"]
     assert problem(above)["code"] == "mcp.not_allowed"
-    # refused by the node before anything was paid, so it counts for nothing
+    # whatever the node refuses, no more counts than the call could have taken
     assert problem(nothing)["status"] in (402, 403, 409)
     assert not first.is_error
     assert not second.is_error
     assert problem(spent)["fields"]["left_units"] == 0
     (channel,) = buyer.channels()
     assert channel["promised_units"] == 2 * MODEL_PRICE
+
+
+def test_failed_calls_count_though_they_leave_no_payment_behind(world: World) -> None:
+    def wrap(_: Party, served: Any) -> Any:
+        """A seller whose answers to what was paid are not the model's."""
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            if scope["type"] != "http" or scope["path"] != "/v1/predict":
+                await served(scope, receive, send)
+                return
+            said: list[Any] = []
+
+            async def hold(message: Any) -> None:
+                said.append(message)
+
+            await served(scope, receive, hold)
+            body = b"".join(one.get("body", b"") for one in said)
+            if said[0]["status"] == 200:
+                answer = json.loads(body)
+                answer["outputs"][0]["label"] ^= 1
+                body = json.dumps(answer).encode()
+                said[0]["headers"] = [(b"content-type", b"application/json")]
+            await send(said[0])
+            await send({"type": "http.response.body", "body": body})
+
+        return app
+
+    shop = Shop(world, owners=1, wrap=wrap)
+    buyer = shop.buyer("mcp-cheated")
+    (buyer.home / "node.json").write_text(json.dumps({"url": buyer.url}))
+    (buyer.home / "api-token").write_text(TOKEN)
+    order = {"model": shop.model.id, "at_most_units": MODEL_PRICE}
+
+    async def act(client: Client) -> list[Any]:
+        return [await client.call_tool("predict", {**order, "rows": shop.rows(1, k)}) for k in range(5)]
+
+    # a deposit of its owner's lies there, out of which each voucher pays without a payment
+    paid = {"model": shop.model.id, "rows": shop.rows(), "deposit_calls": 50}
+    owner = {"authorization": f"Bearer {TOKEN}"}
+    assert httpx2.post(f"{buyer.url}/api/predict", headers=owner, json=paid, timeout=60).status_code >= 400
+    promised = buyer.channels()[0]["promised_units"]
+    most = f"{2 * MODEL_PRICE / 10**6:.6f}"
+    answers = talk(server(buyer, "--max", most), act)
+    assert [problem(one)["code"] == "mcp.not_allowed" for one in answers] == [False, False, True, True, True]
+    assert buyer.channels()[0]["promised_units"] - promised <= 2 * MODEL_PRICE
 
 
 def test_files_are_read_from_the_named_folder_alone(pair: tuple[Party, Party], tmp_path: Path) -> None:
@@ -201,8 +246,9 @@ def test_files_are_read_from_the_named_folder_alone(pair: tuple[Party, Party], t
         paths = ("in.csv", str(inside), "link.csv", "../out.csv", str(outside), "/etc/passwd")
         return [await client.call_tool("inspect", {**asked, "path": path}) for path in paths]
 
-    good, absolute, *bad = talk(server(owner, "--files", str(folder)), act)
+    good, absolute, linked, *bad = talk(server(owner, "--files", str(folder)), act)
     assert good.structured_content["file"] == absolute.structured_content["file"] == "in.csv"
+    assert "links are not followed" in problem(linked)["hint"]
     assert {problem(one)["code"] for one in bad} == {"mcp.not_allowed"}
     (none,) = talk(server(owner), lambda client: _one(client, {**asked, "path": str(inside)}))
     assert problem(none)["code"] == "mcp.not_allowed"

@@ -122,9 +122,9 @@ class NodeClient:
         """What an operation answers; `asked` are the fields of its request.
 
         Raises:
-            NodeRefused, NodeNotRunning.
+            InvalidInput: what stands in the path is missing, or nothing can be called so. NodeRefused, NodeNotRunning.
         """
-        parts = {name: quote(str(asked[name]), safe="") for name in operation.in_path}
+        parts = {name: _part(name, asked.get(name)) for name in operation.in_path}
         rest = {name: value for name, value in asked.items() if name not in parts}
         path = "/api" + operation.path.format(**parts)
         if operation.verb == "GET":
@@ -168,6 +168,18 @@ def _has_ended(home: Path, pid: Any) -> bool:
     except (OSError, ValueError, TypeError):
         return False
     return False
+
+
+def _part(name: str, value: Any) -> str:
+    # dots would lead to another path
+    if value is None or str(value) in ("", ".", ".."):
+        raise InvalidInput(f"{name} is not said", hint="Give an id, the beginning of one, or a name.")
+    try:
+        return quote(str(value), safe="")
+    except UnicodeEncodeError:
+        raise InvalidInput(
+            f"{name} is not text", hint="Give an id, the beginning of one, or a name."
+        ) from None
 
 
 def _query(value: Any) -> str:

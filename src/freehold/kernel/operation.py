@@ -37,6 +37,7 @@ from typing import Any, Generic, Self, TypeVar, cast, get_args, get_origin
 from pydantic import BaseModel, TypeAdapter, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 
+from freehold.core.errors import InvalidInput, Unavailable
 from freehold.kernel.shape import STRICT
 from freehold.kernel.surface import Flag, Plain
 
@@ -86,7 +87,7 @@ class Effect(StrEnum):
     CHANGES = "changes"
     """Can be taken back."""
     LASTS = "lasts"
-    """Cannot: it is signed, logged or on chain."""
+    """Cannot: it is signed, logged or on chain, or others may act on it at once. May take gas."""
     SPENDS = "spends"
     """May take dollars from the wallet; asks for a limit."""
 
@@ -191,6 +192,45 @@ class Operation(Generic[Q]):
         return (self._waiting_adapter if waiting else self._adapter).validate_python(
             answer, strict=False, extra="ignore"
         )
+
+    def understood(self, answer: Any) -> dict[str, Any]:
+        """An answer in JSON, with what its shape says and no more, also where it is not final.
+
+        Raises:
+            Unavailable: it has no such shape.
+        """
+        for waiting in (False, True)[: 1 + (self.waiting is not None)]:
+            adapter = self._waiting_adapter if waiting else self._adapter
+            try:
+                read = self.read(answer, waiting=waiting)
+            except ValidationError:
+                continue
+            shown: dict[str, Any] = adapter.dump_python(read, mode="json", by_alias=True, exclude_unset=True)
+            return shown
+        raise Unavailable(
+            f"the node's answer is not what {self.name} answers",
+            hint="Is it a node, and of the same version?",
+        )
+
+    def checked(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The request as it travels, of one that a program wrote: strictly what the node would take.
+
+        Raises:
+            InvalidInput: it is not.
+        """
+        try:
+            self.asks.model_validate_json(json.dumps(given, allow_nan=False))
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+            where = next((str(part) for part in first["loc"] if part in self.fields), "")
+            raise InvalidInput(
+                f"{where or 'the request'}: {first['msg']}", hint="Compare with its schema.", field=where
+            ) from None
+        except (ValueError, RecursionError):
+            raise InvalidInput(
+                "the request is not JSON", hint="NaN, infinity and numbers of thousands of digits are not."
+            ) from None
+        return {name: value for name, value in given.items() if value is not None}
 
     def taken(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """The request as it travels, of what people typed; names are those of the faces, None is left out.

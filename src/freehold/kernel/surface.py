@@ -83,6 +83,10 @@ class LocalFile(Plain):
         """Its absolute path."""
         return str(Path(given).expanduser().resolve())
 
+    def is_path(self, value: str) -> bool:  # noqa: ARG002 - for those where it may be something else
+        """Whether a value that travels names a file."""
+        return True
+
 
 @dataclass(frozen=True)
 class Reference(Plain):

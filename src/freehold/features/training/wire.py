@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ GROUPS = {"tests": "Test tables kept for builders until a run is over."}
 MAX_OWNERS = 256
 """As many as can share a model on chain (ModelShares); more is for simulations."""
 MAX_ROUNDS = 200
+_COMMITMENT = re.compile(r"0x[0-9a-fA-F]{64}")
 
 Step = Literal["plan", "grants", "rounds", "open", "value", "agree", "release", "done", "withheld"]
 
@@ -263,6 +265,10 @@ class TestTable(LocalFile):
         kept = str(given).startswith("0x") and not Path(given).exists()
         return str(given) if kept else super().take(given)
 
+    def is_path(self, value: str) -> bool:
+        """Whether it is no commitment."""
+        return not _COMMITMENT.fullmatch(value)
+
 
 class Order(Request):
     """Train a model on datasets of others.
@@ -332,11 +338,16 @@ class Order(Request):
 
     @classmethod
     def require_together(cls, asked: Mapping[str, Any]) -> None:
-        """Exact updates have no epsilon.
+        """Exact updates have no epsilon, and a commitment has somebody who keeps its table.
 
         Raises:
             InvalidInput.
         """
+        if _COMMITMENT.fullmatch(str(asked.get("test", ""))) and not asked.get("validator"):
+            raise InvalidInput(
+                "a commitment says nothing without the account that keeps its table",
+                hint="Name it as the validator, or name a file.",
+            )
         if asked.get("level") == "update" and asked.get("epsilon_micro") is not None:
             raise InvalidInput(
                 "exact updates have no epsilon",

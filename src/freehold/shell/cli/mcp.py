@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -51,6 +52,7 @@ def serve(
     try:
         from freehold.shell.mcp import serving  # noqa: PLC0415 - an extra
         from freehold.shell.mcp.allowance import Allowance  # noqa: PLC0415
+        from freehold.shell.mcp.folder import Folder  # noqa: PLC0415
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] not in ("mcp", "mcp_types"):
             raise
@@ -58,12 +60,13 @@ def serve(
             "freehold mcp needs the extra `agents`, which is not installed",
             hint="Install it: pip install 'freehold[agents]' (in a checkout: .venv/bin/pip install -e '.[agents]').",
         ) from None
-    allowance = Allowance(0 if most is None else money.units(most), read_only, files)
-    tools = serving.Tools(NodeClient.of(home), allowance)
-    if http:
-        serving.over_http(tools, home.expanduser(), port)
-    else:
-        serving.over_stdio(tools)
+    with nullcontext() if files is None else closing(Folder(files)) as folder:
+        allowance = Allowance(0 if most is None else money.units(most), read_only, folder)
+        tools = serving.Tools(NodeClient.of(home), allowance)
+        if http:
+            serving.over_http(tools, home.expanduser(), port)
+        else:
+            serving.over_stdio(tools)
 
 
 COMMANDS = {"mcp": (serve, "freehold mcp --max 5 --files ~/tables")}

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from freehold.core.errors import InvalidInput, NotAllowed
+from freehold.core.errors import InvalidInput
 from freehold.core.money import dollars
 from freehold.kernel.operation import Effect, Operation
 from freehold.kernel.surface import LocalFile
+from freehold.shell.mcp.folder import AssistantNotAllowed, Folder
 
 LIMIT = "at_most_units"
 """Field of a request that says how much an operation may take."""
-
-
-class AssistantNotAllowed(NotAllowed):
-    """The server for assistants was started without permission for that."""
-
-    code = "mcp.not_allowed"
 
 
 @dataclass
@@ -31,7 +26,7 @@ class Allowance:
     """Dollars that all calls together may take; 0 is none."""
     reads_only: bool = False
     """Whether nothing at all may be changed."""
-    folder: Path | None = None
+    folder: Folder | None = None
     """Where files may be read from; None is nowhere."""
     taken_units: int = 0
     """What calls so far were allowed to take."""
@@ -45,36 +40,44 @@ class Allowance:
             return not self.reads_only and self.most_units > 0
         return operation.effect is Effect.READS or not self.reads_only
 
-    def grant(self, operation: Operation[Any], asked: Mapping[str, Any]) -> dict[str, Any]:
-        """The request as it may be sent; what it may take counts from now on.
+    def require(self, operation: Operation[Any], asked: Mapping[str, Any]) -> None:
+        """The operation is offered, and one that spends says how much it may take.
 
         Raises:
-            AssistantNotAllowed, InvalidInput: nothing was sent.
+            AssistantNotAllowed, InvalidInput.
         """
         if not self.offers(operation):
             raise AssistantNotAllowed(
                 f"{operation.method} is not offered by this server",
                 hint="Its owner decides that when starting it.",
             )
-        request = dict(asked)
-        for name, one in operation.fields.items():
-            if isinstance(one.surface, LocalFile) and request.get(name) is not None:
-                request[name] = self._readable(request[name])
-        if operation.effect is Effect.SPENDS:
-            request[LIMIT] = self._reserve(request.get(LIMIT))
-        return request
-
-    def give_back(self, request: Mapping[str, Any]) -> None:
-        """A call took nothing."""
-        with self._lock:
-            self.taken_units -= int(request.get(LIMIT) or 0)
-
-    def _reserve(self, wanted: Any) -> int:
-        if type(wanted) is not int or wanted < 0:
+        wanted = asked.get(LIMIT)
+        if operation.effect is Effect.SPENDS and (type(wanted) is not int or wanted < 0):
             raise InvalidInput(
                 f"{LIMIT} says how much this call may take, in millionths of a dollar",
                 hint="Ask for the cost first, then give that.",
             )
+
+    @contextmanager
+    def granted(self, operation: Operation[Any], asked: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        """A checked request as it may be sent, with copies of its files for as long as the block lasts.
+
+        What it may take counts from here on, for good: neither a failure nor silence says that nothing was signed.
+
+        Raises:
+            AssistantNotAllowed, InvalidInput, NotFound, Unavailable: nothing was sent, and nothing counts.
+        """
+        request = dict(asked)
+        with ExitStack() as copies:
+            for name, one in operation.fields.items():
+                said = request.get(name)
+                if isinstance(one.surface, LocalFile) and said is not None and one.surface.is_path(said):
+                    request[name] = copies.enter_context(self._readable().copy(said))
+            if operation.effect is Effect.SPENDS:
+                self._reserve(request[LIMIT])
+            yield request
+
+    def _reserve(self, wanted: int) -> None:
         with self._lock:
             left = self.most_units - self.taken_units
             if wanted > left:
@@ -84,18 +87,10 @@ class Allowance:
                     left_units=left,
                 )
             self.taken_units += wanted
-        return wanted
 
-    def _readable(self, said: Any) -> str:
-        """The file's real path, within the folder; links count as what they lead to."""
+    def _readable(self) -> Folder:
         if self.folder is None:
             raise AssistantNotAllowed(
                 "this server may read no files", hint="Its owner names a folder with --files DIR."
             )
-        folder = self.folder.expanduser().resolve()
-        path = (folder / str(said)).resolve()
-        if not path.is_relative_to(folder):
-            raise AssistantNotAllowed(
-                "that file is outside the folder this server may read", hint=f"Files are read from {folder}."
-            )
-        return str(path)
+        return self.folder

@@ -19,7 +19,7 @@ from freehold.shell.mcp.allowance import LIMIT, Allowance
 _DOES = {
     Effect.READS: "Changes nothing.",
     Effect.CHANGES: "Changes something that can be taken back.",
-    Effect.LASTS: "Cannot be taken back: it is signed, logged or on chain.",
+    Effect.LASTS: "Cannot be taken back: it is signed, logged or on chain, or others may act on it at once.",
     Effect.SPENDS: f"May take dollars from the owner's wallet: {LIMIT} (millionths of a dollar) must say how much.",
 }
 

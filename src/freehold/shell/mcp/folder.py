@@ -1,0 +1,118 @@
+"""The folder whose files an assistant may use: opened beneath it, and handed to the node as private copies.
+
+A path that was looked at and is opened again later may lead elsewhere by then. So a file is opened once, part by
+part from the folder's own descriptor and through no link, and what was opened is copied.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from freehold.core.errors import InvalidInput, NotAllowed, NotFound, Unavailable
+from freehold.vault import plain_file
+
+MOST_BYTES = 1 << 30
+_PIECE_BYTES = 1 << 20
+
+
+class AssistantNotAllowed(NotAllowed):
+    """The server for assistants was started without permission for that."""
+
+    code = "mcp.not_allowed"
+
+
+class Folder:
+    """One folder, the same until the server ends, whatever its name leads to by then."""
+
+    def __init__(self, path: Path) -> None:
+        """Open it.
+
+        Raises:
+            InvalidInput: it is no folder.
+        """
+        self.path = path.expanduser().resolve()
+        try:
+            self._open = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as error:
+            raise InvalidInput(
+                f"{path} is no folder to read: {error.strerror}", hint="Name one with --files DIR."
+            ) from None
+        # nobody else may enter it; it goes when this process ends
+        self._copies = tempfile.TemporaryDirectory(prefix="freehold-assistant-")
+
+    def close(self) -> None:
+        """No copy is left."""
+        os.close(self._open)
+        self._copies.cleanup()
+
+    @contextmanager
+    def copy(self, said: str) -> Iterator[str]:
+        """The path of a copy under the file's own name, for as long as the block lasts.
+
+        Raises:
+            AssistantNotAllowed: the file is outside, or behind a link. NotFound. InvalidInput: it is no regular
+            file, or too large. Unavailable: there is no room for a copy.
+        """
+        with tempfile.TemporaryDirectory(dir=self._copies.name) as place:
+            with self._opened(said) as file:
+                made = Path(place) / Path(said).name
+                try:
+                    _pour(file, made)
+                except OSError as error:
+                    raise Unavailable(
+                        f"the file cannot be copied: {error.strerror}", hint="Make room for temporary files."
+                    ) from None
+            yield str(made)
+
+    def _opened(self, said: str) -> BinaryIO:
+        *folders, name = self._parts(said)
+        try:
+            at = os.dup(self._open)
+            try:
+                for part in folders:
+                    inner = os.open(
+                        part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=at
+                    )
+                    os.close(at)
+                    at = inner
+                return plain_file.opened(name, beneath=at)
+            finally:
+                os.close(at)
+        except FileNotFoundError:
+            raise NotFound("there is no such file in the folder", hint="Check the path.") from None
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or "no file has such a name"
+            raise InvalidInput(
+                f"that file cannot be used: {why}", hint="Name a regular file; links are not followed."
+            ) from None
+
+    def _parts(self, said: str) -> tuple[str, ...]:
+        path = Path(said)
+        if path.is_absolute():
+            with suppress(ValueError):
+                path = path.relative_to(self.path)
+        if path.is_absolute() or ".." in path.parts:
+            raise AssistantNotAllowed(
+                "that file is outside the folder this server may read",
+                hint=f"Files are read from {self.path}.",
+            )
+        if not path.parts:
+            raise InvalidInput("no file is named", hint="Give its path below the folder.")
+        return path.parts
+
+
+def _pour(file: BinaryIO, made: Path) -> None:
+    left = MOST_BYTES
+    with os.fdopen(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as copy:
+        while piece := file.read(_PIECE_BYTES):
+            left -= len(piece)
+            if left < 0:
+                raise InvalidInput(
+                    f"the file is over {MOST_BYTES:,} bytes", hint="Use the command line for it."
+                )
+            copy.write(piece)
