@@ -355,7 +355,7 @@ OFFER = Operation(
     Offer,
     OfferState,
     "/assets/{asset}/offer",
-    Effect.CHANGES,
+    Effect.LASTS,
     method="offer",
     example="freehold assets offer patients",
 )
@@ -364,7 +364,7 @@ DECIDE = Operation(
     Decide,
     OfferState,
     "/assets/{asset}/approval",
-    Effect.CHANGES,
+    Effect.LASTS,
     method="set_approval",
     example="freehold assets approval patients ask",
 )

@@ -158,7 +158,7 @@ class Predict(Request):
     """Pay even if nothing shows what the model was made from."""
 
 
-SERVE = Operation("serve", Serve, Served, "/serve", Effect.CHANGES, example="freehold serve 'Tumour model'")
+SERVE = Operation("serve", Serve, Served, "/serve", Effect.LASTS, example="freehold serve 'Tumour model'")
 QUOTE = Operation("quote", AskPrice, CallQuote, "/quote", Effect.READS, verb="POST")
 PREDICT = Operation(
     "predict",

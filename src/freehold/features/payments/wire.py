@@ -196,7 +196,7 @@ CLOSE = Operation(
     CloseChannel,
     Closing,
     "/channels/{channel}/close",
-    Effect.CHANGES,
+    Effect.LASTS,
     method="close_channel",
     example="freehold channels close 0x1c9e",
 )
