@@ -18,6 +18,7 @@ from freehold.core.ids import hash_bytes, sha256_hex
 from freehold.features.data import catalogue
 from freehold.features.data.publishing import open_table
 from freehold.features.grants import granting
+from freehold.features.models import kept as models
 from freehold.features.models import releasing, shown
 from freehold.features.models.rules.split import SplitTree
 from freehold.features.privacy import budget
@@ -147,8 +148,8 @@ def test_the_plan_stood_on_chain_before_any_grant(trained: Trained) -> None:
 def test_owners_learn_of_their_shares_without_asking(trained: Trained) -> None:
     shares = dict(viewing_shares(trained.builder, trained.model.id))
     for owner in trained.owners:
-        told = owner.node.store.state(f"share:{trained.model.id}")
-        assert (told["shares"] if told else 0) == shares.get(owner.account, 0)
+        told = models.share(owner.node, trained.model.id)
+        assert (told.shares if told else 0) == shares.get(owner.account, 0)
 
 
 def viewing_shares(builder: Party, model_id: str) -> list[tuple[str, int]]:

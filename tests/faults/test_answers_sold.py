@@ -13,6 +13,7 @@ from freehold.core.errors import FreeholdError, InvalidInput, NotAllowed
 from freehold.core.signing import parse_envelope
 from freehold.features.gateway import rationing, serving
 from freehold.features.gateway.rationing import Ration, RationSpent
+from freehold.features.models.kept import require_weights
 from freehold.features.models.rules.scaling import Scaling
 from freehold.features.payments.rules.payment import to_header
 from freehold.kernel import logbook
@@ -152,7 +153,7 @@ def test_a_ration_is_of_any_24_hours(by_call: Shop, monkeypatch: pytest.MonkeyPa
 
 def copy_of(shop: Shop, party: Party, rows: int) -> tuple[float, int]:
     """Relative error of the weights that answers to so many rows give, and what they cost."""
-    model = shop.builder.node.store.state(f"model:{shop.model.id}")
+    model = require_weights(shop.builder.node, shop.model)
     scaling, real = Scaling.from_json(model["scaling"]), np.array(model["weights"]) / (1 << 16)
     paid = []
 

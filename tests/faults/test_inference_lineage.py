@@ -8,7 +8,7 @@ from freehold.core.documents import Asset, parse_document
 from freehold.core.errors import NoLineage
 from freehold.core.ids import hash_bytes
 from freehold.features.gateway import serving
-from freehold.features.models import shown
+from freehold.features.models import kept, shown
 
 
 @pytest.fixture(scope="module")
@@ -25,9 +25,8 @@ def relist(shop: Shop) -> Asset:
     assert isinstance(twin, Asset)
     with node.store.transaction() as tx:
         tx.put(node.seal(twin), public=True)
-        for name, value in node.store.states("").items():
-            if name.endswith(f":{model.id}") and not name.startswith(("model_evidence", "serving")):
-                tx.set(name.replace(model.id, twin.id), value)
+        kept.release(tx, twin.id, kept.job_of(node, model.id), kept.require_weights(node, model), ())
+        kept.tell(tx, twin.id, [])
     node.send("Revenue", "open", hash_bytes(twin.id), node.token, bytes(31) + b"\x01", 10_000)
     serving.switch(node, twin.id, on=True)
     return twin

@@ -23,6 +23,7 @@ from freehold.core.errors import Conflict, FreeholdError, VerificationFailed
 from freehold.core.ids import NO_HASH, hash_bytes
 from freehold.features.gateway import serving
 from freehold.features.gateway.buying import Buyer
+from freehold.features.models import kept as models
 from freehold.features.models.rules.hashes import model_hash
 from freehold.features.models.rules.split import SplitTree
 from freehold.features.training import runs, training
@@ -192,12 +193,12 @@ def test_a_release_with_another_split_than_was_agreed_to_is_no_share(ended: Ende
     for body in lies:
         answer = call(ended.builder, owner, "/peer/releases", body)
         assert (answer.status_code, answer.json()["code"]) == (422, "document.invalid")
-    assert owner.node.store.states("share:") == {}
+    assert models.shares(owner.node) == []
     body = announced(ended, honest, ended.honest)
     body["claims"][0] = kept
     assert call(ended.builder, owner, "/peer/releases", body).status_code == 200
-    ((_, share),) = owner.node.store.states("share:").items()
-    assert share["shares"] == dict(honest)[owner.account]
+    (share,) = models.shares(owner.node)
+    assert share.shares == dict(honest)[owner.account]
 
 
 def test_no_share_is_taken_of_a_run_with_two_histories(world: World) -> None:
@@ -374,7 +375,7 @@ def test_nothing_is_paid_for_a_model_whose_pool_pays_another_split(world: World)
     assert job["step"] == "done"
     model = builder.node.asset(job["model"])
     for owner in owners:
-        assert owner.node.store.state(f"share:{model.id}") is None, "owners do not take it for a share"
+        assert models.share(owner.node, model.id) is None, "owners do not take it for a share"
     serving.switch(builder.node, model.id, on=True)
     buyer.knows(builder)
     before = buyer.node.balance_units()

@@ -17,7 +17,9 @@ from typing import Any
 import pytest
 
 from freehold.core.connection import Connection
+from freehold.features.gateway import rationing
 from freehold.features.grants import asking
+from freehold.features.models import kept as models
 from freehold.features.payments import kept as payments
 from freehold.features.training import holding, rounds, runs
 from freehold.features.training import kept as jobs
@@ -139,6 +141,7 @@ MOVED = (
     *("job", "held", "round", "opened", "held_test"),
     *("planned", "start", "agreed", "disputed", "two_histories", "dispute_seen", "opened_to"),
     *("seen", "followed", "given"),
+    *("model", "run_of", "untold", "released", "share", "serving", "ration"),
     *("requests", "request", "request_places", "wanted"),
 )
 """Beginnings of the names under which was kept what stands in tables now."""
@@ -196,6 +199,25 @@ def test_what_was_kept_under_names_stands_in_tables(upgraded: tuple[Store, Path]
                 assert runs.claim(node, run, int(number)) == record
                 revealed = was[f"followed:{run}:{number}"]
                 assert (record, revealed) in runs.followed(node, run)
+            case ["model", model]:
+                asset: Any = SimpleNamespace(id=model, name="")
+                assert models.require_weights(node, asset) == record
+                assert model in models.released(node)
+                assert models.untold(node) == []
+            case ["run_of", model]:
+                assert models.job_of(node, model) == record
+                found = jobs.job_of(node, model)
+                assert found is not None
+                assert found["model"] == model
+            case ["released", run]:
+                assert models.announced(node, run) == len(record)
+            case ["share", model]:
+                assert models.share(node, model) == models.Share(model, **record)
+                assert model in [one.model for one in models.shares(node)]
+            case ["serving", model]:
+                assert rationing.is_on_sale(node, model)
+                assert rationing.on_sale(node) == [model]
+                assert rationing.of(node, model) == rationing.Ration()
             case ["request", request]:
                 assert store.rows(
                     "SELECT holder, state, bytes, record FROM requests WHERE id = ?", request
@@ -234,6 +256,11 @@ def test_what_a_home_seldom_keeps_is_moved_too(before: Path) -> None:
         f"opened_to:{run}": {"judge": "0x12", "at": 8},
         f"held_test:{test}": {"claim": job, "run": run, "at": 5, "builder": "0x34", "opening": channel},
     }
+    values |= {
+        f"model:{test}": {"weights": [1], "scaling": {}, "columns": []},
+        f"untold:{test}": ["0x56"],
+        f"ration:{test}": {"calls": 2, "rows": 3},
+    }
     wish = f"{job}:{test}:train:research:3:0"
     values[f"wanted:{wish}"] = "0x" + "e" * 64
     with closing(sqlite3.connect(before)) as plain, plain:
@@ -255,6 +282,9 @@ def test_what_a_home_seldom_keeps_is_moved_too(before: Path) -> None:
         "run": run,
         "opening": channel,
     }
+    assert models.untold(node) == [(test, ["0x56"])]
+    assert rationing.of(node, test) == rationing.Ration(2, 3)
+    assert not rationing.is_on_sale(node, test)
     asked = asking._read(node, wish)
     assert (asked["nonce"], asked["asset"], asked["once_for"]) == ("0x" + "e" * 64, test, job)
     assert (asked["action"], asked["purpose"], asked["max_uses"]) == ("train", "research", 3)

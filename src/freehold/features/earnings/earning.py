@@ -13,6 +13,7 @@ from typing import Any
 from freehold.core.documents import Asset, Claim, Grant
 from freehold.core.errors import NotFound
 from freehold.core.money import BPS
+from freehold.features.models.kept import released, shares
 from freehold.features.models.releasing import pool_of, shares_of
 from freehold.features.models.rules.split import SplitTree
 from freehold.features.payments.kept import lost
@@ -95,19 +96,18 @@ def _claim_one(node: Node, holding: Holding) -> dict[str, Any]:
 
 def holdings(node: Node) -> Iterator[Holding]:
     """Models this account shares in, then those it owns without a share."""
-    shared = node.store.states("share:")
-    for name, share in shared.items():
-        asset = node.asset(name.removeprefix("share:"))
-        yield Holding(asset, node.typed(share["claim"], Claim), int(share["shares"]))
-    for name in node.store.states("model:"):
-        model_id = name.removeprefix("model:")
-        if f"share:{model_id}" in shared:
+    shared = shares(node)
+    for one in shared:
+        yield Holding(node.asset(one.model), node.typed(one.claim, Claim), one.shares)
+    known = {one.model for one in shared}
+    for model_id in released(node):
+        if model_id in known:
             continue
         found = node.store.find("claim", "release", model_id, limit=1)
         if found and isinstance(found[0].document, Claim):
             release = found[0].document
-            shares = dict(shares_of(release)).get(node.account, 0)
-            yield Holding(node.asset(model_id), release, shares)
+            own = dict(shares_of(release)).get(node.account, 0)
+            yield Holding(node.asset(model_id), release, own)
 
 
 def _model_row(node: Node, holding: Holding) -> dict[str, Any]:

@@ -60,7 +60,7 @@ FEATURE = Feature(
     vouching={"/v1/predict": lambda host, headers: host.part(Gateway).vouch(headers.get(HEADER))},
     recurring=(_recurring,),
     pages=tuple(pages.PAGES),
-    answers={OnSale: lambda node, question: serving.is_on_sale(node, question.model)},
+    answers={OnSale: lambda node, question: rationing.is_on_sale(node, question.model)},
     actions=(Action("infer", "asks it for answers"),),
     listens={ChannelClosing: lambda _, event: event.host.part(Buyer).finish(event.record)},
 )

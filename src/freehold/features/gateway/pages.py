@@ -86,7 +86,7 @@ def _facts(node: Node, asset: Asset) -> tuple[dict[str, Any], bool]:
     try:
         return shown.model(node, asset.id), False
     except Unavailable:
-        return {**finding.describe(node, asset), "serving": serving.is_on_sale(node, asset.id)}, True
+        return {**finding.describe(node, asset), "serving": rationing.is_on_sale(node, asset.id)}, True
 
 
 def _quality(metrics: dict[str, Any] | None) -> dict[str, str] | None:
@@ -157,7 +157,7 @@ def ask_switch(visit: Visit) -> Response:
     return visit.show(
         "serve.html",
         model=asset,
-        on=serving.is_on_sale(visit.node, asset.id),
+        on=rationing.is_on_sale(visit.node, asset.id),
         ration=rationing.of(visit.node, asset.id),
     )
 

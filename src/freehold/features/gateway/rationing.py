@@ -1,4 +1,4 @@
-"""How much of a model one buyer gets in 24 hours: enough to use it, not enough to copy it from its answers.
+"""Models that are answered for, and how much of one a buyer gets in 24 hours: to use it, not to copy it.
 
 Counted by account, durably, in hours that overlap the last 24: never more, sometimes a little less. Who has
 many accounts gets that many rations.
@@ -6,7 +6,7 @@ many accounts gets that many rations.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from freehold.core.connection import Connection
 from freehold.core.errors import InvalidInput, NotAllowed
@@ -35,14 +35,37 @@ class Ration:
             raise InvalidInput("a ration is a whole number", hint="0 is no bound.")
 
 
+def sell(tx: Transaction, model: str, *, on: bool) -> None:
+    """Answer for a model, or no longer; its ration stays."""
+    tx.connection.execute(
+        "INSERT INTO on_sale VALUES (?, ?, 0, 0) ON CONFLICT (model) DO UPDATE SET answered = excluded.answered",
+        (model, on),
+    )
+
+
 def keep(tx: Transaction, model: str, ration: Ration) -> None:
     """Set the ration of a model."""
-    tx.set(f"ration:{model}", asdict(ration))
+    tx.connection.execute(
+        "INSERT INTO on_sale VALUES (?, ?, ?, ?) ON CONFLICT (model) DO UPDATE"
+        " SET calls = excluded.calls, answered_rows = excluded.answered_rows",
+        (model, False, ration.calls, ration.rows),
+    )
+
+
+def is_on_sale(node: Node, model: str) -> bool:
+    """Whether this node answers for a model."""
+    return bool(node.store.rows("SELECT 1 FROM on_sale WHERE model = ? AND answered", model))
+
+
+def on_sale(node: Node) -> list[str]:
+    """Models that this node answers for."""
+    return [str(row[0]) for row in node.store.rows("SELECT model FROM on_sale WHERE answered ORDER BY model")]
 
 
 def of(node: Node, model: str) -> Ration:
     """The ration of a model."""
-    return Ration(**node.store.state(f"ration:{model}", {}))
+    rows = node.store.rows("SELECT calls, answered_rows FROM on_sale WHERE model = ?", model)
+    return Ration(*rows[0]) if rows else Ration()
 
 
 def require(node: Node, connection: Connection, model: str, buyer: str, rows: int) -> None:

@@ -15,6 +15,7 @@ from freehold.core.signing import recover
 from freehold.core.terms import price_of
 from freehold.features.gateway import pruning
 from freehold.features.gateway.rules.answer import Question, answer_json, output_hash
+from freehold.features.models.kept import require_weights
 from freehold.features.models.releasing import pool_of
 from freehold.features.models.rules.prediction import predict
 from freehold.features.models.rules.scaling import Scaling
@@ -64,7 +65,7 @@ class Served:
 def load(node: Node, model_id: str) -> Served:
     """A released model out of the store."""
     asset = node.asset(model_id)
-    model = node.store.state(f"model:{model_id}")
+    model = require_weights(node, asset)
     weights, pool = np.array(model["weights"], dtype=np.int64), "0x" + pool_of(asset).hex()
     return Served(asset, weights, Scaling.from_json(model["scaling"]), tuple(model["columns"]), pool)
 

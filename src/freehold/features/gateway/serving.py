@@ -24,6 +24,7 @@ from freehold.features.gateway.served import (
     require_signature,
     sold,
 )
+from freehold.features.models.kept import require_weights
 from freehold.features.payments.chain_facts import MAX_REMEMBERED, ChainFacts
 from freehold.features.payments.kept import keep_voucher
 from freehold.features.payments.rules.channel import due, require_next, require_open
@@ -55,24 +56,15 @@ def switch(node: Node, model_id: str, *, on: bool, ration: Ration | None = None)
     """
     asset = node.asset(model_id)
     require_own(node, asset)
-    if node.store.state(f"model:{model_id}") is None:
-        raise NotFound(f"{asset.name} has no released weights here", hint="Release it first.")
+    require_weights(node, asset)
     if on and (asset.terms.price_per != "use" or asset.terms.price_units < 1):
         raise InvalidInput(
             f"{asset.name} has no price per call", hint="Release it with a price of at least one unit."
         )
     with node.store.transaction() as tx:
-        if on:
-            tx.set(f"serving:{model_id}", value=True)
-            if ration is not None:
-                rationing.keep(tx, model_id, ration)
-        else:
-            tx.delete(f"serving:{model_id}")
-
-
-def is_on_sale(node: Node, model_id: str) -> bool:
-    """Whether this node answers for a model."""
-    return bool(node.store.state(f"serving:{model_id}"))
+        rationing.sell(tx, model_id, on=on)
+        if on and ration is not None:
+            rationing.keep(tx, model_id, ration)
 
 
 class Gateway:
@@ -89,8 +81,8 @@ class Gateway:
     def models(self) -> list[dict[str, Any]]:
         """Every served model with its columns and quote."""
         found = []
-        for name in self._node.store.states("serving:"):
-            served = self._model(name.removeprefix("serving:"))
+        for model_id in rationing.on_sale(self._node):
+            served = self._model(model_id)
             found.append(
                 {
                     "id": served.asset.id,
@@ -160,7 +152,7 @@ class Gateway:
         require_signature(self._node, holder, payment.digest(self._channels), payment.signature)
 
     def _model(self, model_id: str) -> Served:
-        if not is_on_sale(self._node, model_id):
+        if not rationing.is_on_sale(self._node, model_id):
             raise NotFound("no such model is served here", hint="GET /v1/models lists them.")
         return self._load(model_id)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from freehold.kernel.databases.steps import Step
+from freehold.core.connection import Connection
+from freehold.kernel.databases import states
+from freehold.kernel.databases.steps import Step, step
 
 _SOLD_BY_BUYER = "CREATE INDEX sold_by_buyer ON sold (buyer)"
 _SOLD = Step(
@@ -28,4 +30,23 @@ _SERVED_TABLE = """CREATE TABLE served (
 )"""
 _SERVED = Step("answers by buyer", (_SERVED_TABLE,), (_SERVED_TABLE,), released=6)
 
-STEPS = (_SOLD, _SERVED)
+
+def _fill(connection: Connection) -> None:
+    rations = dict(states.moved(connection, "ration:"))
+    for model in (serving := dict(states.moved(connection, "serving:"))) | rations:
+        ration = rations.get(model, {"calls": 0, "rows": 0})
+        connection.execute(
+            "INSERT INTO on_sale VALUES (?, ?, ?, ?)",
+            (model, model in serving, ration["calls"], ration["rows"]),
+        )
+
+
+_ON_SALE = step(
+    "models that are answered for",
+    """CREATE TABLE on_sale (
+  model TEXT PRIMARY KEY, answered BOOLEAN NOT NULL, calls INTEGER NOT NULL, answered_rows INTEGER NOT NULL
+) WITHOUT ROWID""",
+    "CREATE INDEX on_sale_answered ON on_sale (model) WHERE answered",
+    fill=_fill,
+)
+STEPS = (_SOLD, _SERVED, _ON_SALE)

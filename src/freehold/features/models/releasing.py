@@ -21,6 +21,8 @@ from freehold.core.ids import hash_bytes, keyed_id
 from freehold.core.money import BPS
 from freehold.core.signing import Envelope, parse_envelope
 from freehold.core.terms import meet
+from freehold.features.models import kept
+from freehold.features.models.kept import Share
 from freehold.features.models.rules.hashes import model_hash
 from freehold.features.models.rules.scaling import Scaling
 from freehold.features.models.rules.split import SplitTree
@@ -113,16 +115,12 @@ def release(node: Node, peers: Peers, trained: Trained) -> Asset:
         if not node.store.has(asset.id):
             tx.put(envelope, public=True)
             tx.put(claim, public=True)
-        tx.set(
-            f"model:{asset.id}",
-            {
-                "weights": trained.weights.tolist(),
-                "scaling": trained.scaling.to_json(),
-                "columns": list(trained.columns),
-            },
-        )
-        tx.set(f"run_of:{asset.id}", trained.job)
-        tx.set(f"untold:{asset.id}", [account for account, _ in shares])
+        made = {
+            "weights": trained.weights.tolist(),
+            "scaling": trained.scaling.to_json(),
+            "columns": list(trained.columns),
+        }
+        kept.release(tx, asset.id, trained.job, made, (account for account, _ in shares))
     logbook.anchor(node)
     tell_owners(node, peers)
     return asset
@@ -210,8 +208,8 @@ def is_open(node: Node, pool: bytes) -> bool:
 
 def tell_owners(node: Node, peers: Peers) -> None:
     """Tell co-owners of their share; who is away is told at a later call."""
-    for name, accounts in node.store.states("untold:").items():
-        body = announcement(node, node.asset(name.removeprefix("untold:")))
+    for model, accounts in kept.untold(node):
+        body = announcement(node, node.asset(model))
         away = []
         for account in accounts:
             try:
@@ -222,10 +220,7 @@ def tell_owners(node: Node, peers: Peers) -> None:
                 # refused: its own node says why, and telling it again would change nothing
                 continue
         with node.store.transaction() as tx:
-            if away:
-                tx.set(name, away)
-            else:
-                tx.delete(name)
+            kept.tell(tx, model, away)
 
 
 def announcement(node: Node, asset: Asset) -> dict[str, Any]:
@@ -251,9 +246,9 @@ def accept_release(node: Node, sender: str, body: dict[str, Any]) -> dict[str, A
     shares = shares_of(release_claim)
     if SplitTree(shares).root != node.chain.read("Revenue", "poolOf", pool_of(asset))[1]:
         raise InvalidDocument("the split announced is not the one on chain")
-    known = node.store.state(f"share:{asset.id}")
+    known = kept.share(node, asset.id)
     if known is not None:
-        if known["claim"] != release_claim.id:
+        if known.claim != release_claim.id:
             raise Conflict("another release of that model was announced before", hint="That one stays.")
         return {"accepted": asset.id}
     if node.account not in dict(shares):
@@ -264,9 +259,7 @@ def accept_release(node: Node, sender: str, body: dict[str, Any]) -> dict[str, A
         tx.put(asset_envelope, logged=False)
         for envelope in claims:
             tx.put(envelope, logged=False)
-        known = node.store.state(f"released:{run}", [])
-        tx.set(f"released:{run}", [*(one for one in known if one != asset.id), asset.id])
-        tx.set(f"share:{asset.id}", {"claim": release_claim.id, "shares": dict(shares)[node.account]})
+        kept.keep_share(tx, run, Share(asset.id, release_claim.id, dict(shares)[node.account]))
     return {"accepted": asset.id}
 
 
@@ -279,8 +272,7 @@ def _require_own_run(node: Node, builder: str, asset: Asset) -> None:
     run = str(asset.schema_.get("run"))
     if _granted(node, run).builder != builder:
         raise NotAllowed("this node granted no such run to the sender", hint="Announce it to its owners.")
-    known = node.store.state(f"released:{run}", [])
-    if asset.id not in known and len(known) >= MAX_RELEASES:
+    if kept.share(node, asset.id) is None and kept.announced(node, run) >= MAX_RELEASES:
         raise NotAllowed(f"{MAX_RELEASES} models of that run were announced here", hint="Those stay.")
 
 

@@ -8,11 +8,12 @@ from typing import Any
 from freehold.core.canonical import canonical_bytes
 from freehold.core.errors import NotFound
 from freehold.core.ids import resolve
+from freehold.features.models import kept as models
 from freehold.features.training.tables import ENDED
 from freehold.kernel.node import Node
 from freehold.kernel.store import Transaction
 
-_MOST, _RUN_OF = "most:", "run_of:"
+_MOST = "most:"
 Job = dict[str, Any]
 
 
@@ -61,7 +62,7 @@ def going_on(node: Node) -> dict[str, Job]:
 
 def job_of(node: Node, model_id: str) -> Job | None:
     """The job that a model came from."""
-    return job(node, str(node.store.state(f"{_RUN_OF}{model_id}")))
+    return job(node, models.job_of(node, model_id))
 
 
 def keep(tx: Transaction, job_id: str, as_it_stands: Job) -> None:
