@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from freehold.core.errors import Conflict
+from freehold.kernel.store import ANCHORED
 from freehold.log.store import LogStore
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def compare_head(root: bytes, size: int, log: LogStore, remembered_size: int = 0
 def own_head(node: Account) -> HeadFinding:
     """The head anchored on chain beside this node's log. Raises `ChainUnreachable`."""
     # in this order: what is remembered was on chain before, and what is on chain was in the log before
-    remembered = node.store.state("anchored") or {"size": 0}
+    remembered = node.store.state(ANCHORED) or {"size": 0}
     root, size, _ = node.chain.read("LogAnchors", "headOf", node.account)
     with node.store.log() as log:
         return compare_head(bytes(root), int(size), log, int(remembered["size"]))

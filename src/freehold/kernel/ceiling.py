@@ -248,7 +248,7 @@ def overview(node: Node) -> dict[str, Any]:
 
 def gas(node: Node, kind: str) -> int:
     """About what one transaction of a kind takes."""
-    return int(node.store.state(f"gas:{_CALLS[kind]}", GAS[kind]))
+    return node.usual_gas(_CALLS[kind], GAS[kind])
 
 
 def _limits(node: Node, act: Act) -> dict[str, int]:

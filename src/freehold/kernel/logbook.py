@@ -11,6 +11,7 @@ from freehold.kernel.anchored_head import LogForked, own_head
 from freehold.kernel.keeping import keeper, subjects
 from freehold.kernel.keeping.keeper import Errand
 from freehold.kernel.node import Node
+from freehold.kernel.store import ANCHORED
 from freehold.log.checkpoint import Checkpoint
 from freehold.log.note import sign
 
@@ -77,10 +78,10 @@ def remember_anchored(node: Node, size: int) -> None:
         OtherChain: another answers now; nothing is kept. ChainUnreachable.
     """
     node.continuity.require_same()
-    known = node.store.state("anchored") or {"size": 0}
+    known = node.store.state(ANCHORED) or {"size": 0}
     if size > int(known["size"]):
         with node.store.transaction() as tx:
-            tx.set("anchored", {"size": size})
+            tx.set(ANCHORED, {"size": size})
 
 
 def anchor_soon(node: Node) -> None:

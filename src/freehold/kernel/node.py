@@ -24,7 +24,7 @@ from freehold.kernel.databases.errors import DatabaseMismatch
 from freehold.kernel.keeping import purse
 from freehold.kernel.once import ONCE, Once
 from freehold.kernel.settings import Settings
-from freehold.kernel.store import Store, Transaction
+from freehold.kernel.store import OWN_PARTY, Store, Transaction
 from freehold.kernel.words import claim_kinds
 from freehold.log.note import Signer
 from freehold.vault.blobs import Blobs
@@ -45,6 +45,7 @@ _ERC1271 = [
         "outputs": [{"name": "", "type": "bytes4"}],
     }
 ]
+_GAS = "gas:"
 _SIGNER_GAS = 1_000_000
 """What a contract may take to judge a signature: a passkey takes 264,000."""
 _ERC1271_MAGIC = bytes.fromhex("1626ba7e")
@@ -131,7 +132,7 @@ class Node:
         Raises:
             DatabaseMismatch.
         """
-        known = self.store.state("party")
+        known = self.store.state(OWN_PARTY)
         if known is None and served:
             raise DatabaseMismatch(
                 "this home has run before, but its database is empty",
@@ -147,7 +148,7 @@ class Node:
 
     def ensure_party(self, endpoint: str) -> Envelope:
         """This node's party document; a new one when name, endpoint or keys changed."""
-        current = self.store.state("party")
+        current = self.store.state(OWN_PARTY)
         party = Party(
             name=self.settings.name,
             party_kind="organisation",
@@ -166,18 +167,18 @@ class Node:
         envelope = self.seal(party)
         with self.store.transaction() as tx:
             tx.put(envelope, public=True)
-            tx.set("party", envelope.document.id)
+            tx.set(OWN_PARTY, envelope.document.id)
             tx.introduce(party)
         return envelope
 
     @property
     def party(self) -> Envelope:
         """This node's current party document."""
-        return self.store.get(self.store.state("party"))
+        return self.store.get(self.store.state(OWN_PARTY))
 
     def party_document(self) -> Party:
         """This node's current party document, without its signature."""
-        return self.typed(self.store.state("party"), Party)
+        return self.typed(self.store.state(OWN_PARTY), Party)
 
     def check_party(self, envelope: Envelope) -> Party:
         """Check another party's self-signed document without keeping it.
@@ -346,8 +347,16 @@ class Node:
         """Keep what an act cost, and how many transactions this account has sent."""
         sent = self.continuity.sent()
         with self.store.transaction() as tx:
-            tx.set(f"gas:{act}", gas)
+            tx.set(f"{_GAS}{act}", gas)
             tx.set(NONCE, sent)
+
+    def gas_used(self) -> dict[str, int]:
+        """What each act "Contract.function" took the last time."""
+        return {name.removeprefix(_GAS): gas for name, gas in self.store.states(_GAS).items()}
+
+    def usual_gas(self, act: str, otherwise: int) -> int:
+        """About what an act takes."""
+        return int(self.store.state(f"{_GAS}{act}", otherwise))
 
     def prepare_local_account(self) -> None:
         """On the local development chain, give a new account gas and test dollars."""

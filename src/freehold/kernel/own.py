@@ -26,7 +26,7 @@ def _proofs(host: Host, _: str, body: dict[str, object]) -> object:
 
 
 def _gas(host: Host, _: Request) -> dict[str, int]:
-    return {name.removeprefix("gas:"): used for name, used in host.node.store.states("gas:").items()}
+    return host.node.gas_used()
 
 
 def _spending(host: Host, _: Request) -> dict[str, Any]:

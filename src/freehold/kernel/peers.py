@@ -31,6 +31,7 @@ from freehold.core.signature_base import Request
 from freehold.core.signing import parse_envelope
 from freehold.kernel.node import Node
 from freehold.kernel.reaching import TIMEOUT_SECONDS, PeerNotAllowed, PeerUnreachable, allowed_kinds, client
+from freehold.kernel.store import PEERS
 
 __all__ = ["PeerBusy", "PeerNotAllowed", "PeerRefused", "PeerUnreachable", "Peers"]
 
@@ -158,7 +159,7 @@ class Peers:
 
     def _typed(self) -> list[Origin]:
         found = []
-        for url in (*self._node.settings.peers, *self._node.store.state("peers", {})):
+        for url in (*self._node.settings.peers, *self._node.store.state(PEERS, {})):
             with contextlib.suppress(NotAnOrigin):
                 found.append(origins.parse(url))
         return found

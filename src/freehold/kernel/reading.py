@@ -19,6 +19,7 @@ from freehold.kernel import setting_sources
 from freehold.kernel.databases import migrations, opening
 from freehold.kernel.databases.tables import SEALED
 from freehold.kernel.keeping import subjects
+from freehold.kernel.store import OWN_PARTY
 from freehold.vault.vault import Sealed
 
 
@@ -64,7 +65,7 @@ class NodeFile:
             NotFound: the node never came up. VerificationFailed: what stands there is none.
         """
         row = self._connection.execute(
-            "SELECT envelope FROM documents WHERE id = ?", (str(self.state("party")),)
+            "SELECT envelope FROM documents WHERE id = ?", (str(self.state(OWN_PARTY)),)
         ).fetchone()
         if row is None:
             raise NotFound("this node has no party document yet", hint="Start it once: freehold up.")

@@ -30,6 +30,9 @@ __all__ = ["AlreadyAnswered", "StorageFailed", "Store", "Transaction"]
 
 MOST_FOUND = 10_000
 """Documents that are read at once, where nobody says how many are wanted."""
+OWN_PARTY, PEERS, ANCHORED, REVOCATIONS = "party", "peers", "anchored", "revocation_index"
+"""Names in `state` that several files ask for: the id of the own party document, nodes that were added and who answers
+there, how much of the log is known to be anchored, how many grants were numbered."""
 
 
 class NoncesFull(Unavailable):

@@ -30,7 +30,7 @@ from freehold.kernel import pending
 from freehold.kernel.node import Node
 from freehold.kernel.rights.check import Standing, require_usable, use_price
 from freehold.kernel.rights.standing import authorise, revocations
-from freehold.kernel.store import AlreadyAnswered, Transaction
+from freehold.kernel.store import REVOCATIONS, AlreadyAnswered, Transaction
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,7 +144,7 @@ def _authorised(node: Node, tx: Transaction, use: Use, standing: Standing) -> tu
     What may have changed during the work is looked at again: no receipt stands behind a revocation in the log.
     """
     if not isinstance(use.grant, Grant):
-        grant = _granted(use, tx.next_number("revocation_index"), standing)
+        grant = _granted(use, tx.next_number(REVOCATIONS), standing)
         pending.befriend(tx, grant.holder)
         tx.put(node.seal(grant))
         return grant, 0

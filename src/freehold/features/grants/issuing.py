@@ -18,7 +18,7 @@ from freehold.kernel.node import Node
 from freehold.kernel.registry import everything
 from freehold.kernel.rights.offer import Offer
 from freehold.kernel.rights.plans import Plan, Plans
-from freehold.kernel.store import Transaction
+from freehold.kernel.store import REVOCATIONS, Transaction
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def make_grant(node: Node, tx: Transaction, wish: Wish, *, logged: bool) -> Gran
         asset=wish.asset.id,
         terms=wish.terms,
         spend_cap_units=wish.spend_cap_units,
-        revocation_index=tx.next_number("revocation_index"),
+        revocation_index=tx.next_number(REVOCATIONS),
         nonce=wish.nonce,
         issued_at=node.now(),
         run=wish.plan.run_id if wish.plan else None,

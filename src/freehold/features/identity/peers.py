@@ -15,7 +15,7 @@ from freehold.kernel.host import Host
 from freehold.kernel.node import Node
 from freehold.kernel.people import known_as
 from freehold.kernel.registry import everything
-from freehold.kernel.store import Transaction
+from freehold.kernel.store import PEERS, Transaction
 
 MAX_CATALOGUE_BYTES = 8 * 1024 * 1024
 _MET = "met:"
@@ -45,9 +45,9 @@ def add(host: Host, url: str) -> dict[str, Any]:
     """Meet another node and remember where it is."""
     node, url = host.node, str(origins.parse(url))
     party = host.peers.meet(url)
-    kept, before = dict(node.store.state("peers", {})), _met(node, url)
+    kept, before = dict(node.store.state(PEERS, {})), _met(node, url)
     with node.store.transaction() as tx:
-        tx.set("peers", {**kept, url: party.account})
+        tx.set(PEERS, {**kept, url: party.account})
         tx.set(f"{_MET}{url}", party.account)
         if before != party.account:
             everything().tell(node, PeerReplaced(before, tx))
@@ -64,9 +64,9 @@ def forget(node: Node, url: str) -> dict[str, Any]:
     spelled = origins.spelled(url)
     if spelled not in known(node):
         raise NotFound(f"no peer at {url[:80]} is known here", hint="List them with: freehold peers list")
-    kept = {one: who for one, who in node.store.state("peers", {}).items() if origins.spelled(one) != spelled}
+    kept = {one: who for one, who in node.store.state(PEERS, {}).items() if origins.spelled(one) != spelled}
     with node.store.transaction() as tx:
-        tx.set("peers", kept)
+        tx.set(PEERS, kept)
         tx.delete(f"{_MET}{spelled}")
     written = settings.load(node.home)
     if spelled in written.peers:
@@ -77,7 +77,7 @@ def forget(node: Node, url: str) -> dict[str, Any]:
 
 def known(node: Node) -> list[str]:
     """URLs of the nodes this one looks at, from settings and `peers add`."""
-    return sorted({*node.settings.peers, *map(origins.spelled, node.store.state("peers", {}))})
+    return sorted({*node.settings.peers, *map(origins.spelled, node.store.state(PEERS, {}))})
 
 
 def overview(node: Node) -> list[dict[str, Any]]:
@@ -114,5 +114,5 @@ def read(host: Host, url: str, account: str) -> None:
 
 def _met(node: Node, url: str) -> str:
     """The account that was met at a peer's address; empty if none was."""
-    added = {origins.spelled(one): who for one, who in node.store.state("peers", {}).items()}
+    added = {origins.spelled(one): who for one, who in node.store.state(PEERS, {}).items()}
     return str(node.store.state(f"{_MET}{url}") or added.get(url, ""))

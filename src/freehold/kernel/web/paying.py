@@ -43,7 +43,7 @@ def agreed(visit: Visit) -> int:
 
 def anchor_fee(node: Node) -> str:
     """What one anchor costs at the present price of gas; empty while the chain does not answer."""
-    gas = int(node.store.state("gas:LogAnchors.anchor", costs.USUAL_GAS["LogAnchors.anchor"]))
+    gas = node.usual_gas("LogAnchors.anchor", costs.USUAL_GAS["LogAnchors.anchor"])
     try:
         price_wei = int(str(node.chain.rpc.call("eth_gasPrice")), 16)
     except (FreeholdError, ValueError):

@@ -24,6 +24,7 @@ from freehold.kernel.presence import TOKEN_FILE
 from freehold.kernel.reading import NodeFile, open_database
 from freehold.kernel.registry import everything
 from freehold.kernel.settings import Settings
+from freehold.kernel.store import ANCHORED, PEERS
 from freehold.log.store import LogStore
 from freehold.vault.blobs import Blobs
 
@@ -135,9 +136,9 @@ def _facts(connection: Connection) -> Facts:
     node = NodeFile(connection)
     return Facts(
         node.party(),
-        tuple(node.state("peers") or ()),
+        tuple(node.state(PEERS) or ()),
         node.state(chain_identity.STATE),
-        node.state("anchored") or {"size": 0},
+        node.state(ANCHORED) or {"size": 0},
         node.state(purse.STATE) or {},
         tuple(node.quarantined()),
     )
