@@ -37,6 +37,18 @@ from freehold.vault.keystore import Keys
 PRICE_UNITS = 2_000_000
 
 
+KEPT = (
+    "count(*) FROM state",
+    "count(*) FROM requests",
+    "count(*) FROM asked",
+    "count(*) FROM shares",
+    "count(*) FROM vouchers",
+    *(f"count({fact}) FROM runs" for fact in ("run", "plan", "start", "agreed", "disputed", "two_histories")),
+    *(f"count({part}) FROM rounds_followed" for part in ("run", "claim", "revealed", "given")),
+)
+"""What is kept besides documents."""
+
+
 def documents(party: Party) -> int:
     with party.node.store.reading() as connection:
         return int(connection.execute("SELECT count(*) FROM documents").fetchone()[0])
@@ -44,7 +56,7 @@ def documents(party: Party) -> int:
 
 def states(party: Party) -> int:
     with party.node.store.reading() as connection:
-        return int(connection.execute("SELECT count(*) FROM state").fetchone()[0])
+        return sum(int(connection.execute(f"SELECT {what}").fetchone()[0]) for what in KEPT)
 
 
 # a run

@@ -83,14 +83,13 @@ def voucher(node: Node, channel_id: str) -> dict[str, Any] | None:
 def unsettled(node: Node, model: str = "") -> list[dict[str, Any]]:
     """Accepted vouchers that are not settled, where given of one model."""
     query = f"SELECT {_VOUCHER} FROM vouchers WHERE NOT settled"  # noqa: S608 - fixed text
-    return [
-        _voucher(*row)
-        for row in (
-            node.store.rows(f"{query} AND model = ? ORDER BY channel", model)
-            if model
-            else node.store.rows(f"{query} ORDER BY channel")
-        )
-    ]
+    rows = (
+        node.store.rows(f"{query} AND model = ? ORDER BY channel", model)
+        if model
+        # in the order of the index; by channel alone, the whole table would be walked
+        else node.store.rows(f"{query} ORDER BY model, channel")
+    )
+    return sorted((_voucher(*row) for row in rows), key=lambda one: str(one["channel"]))
 
 
 def find_unsettled(node: Node, prefix: str) -> dict[str, Any]:

@@ -1,0 +1,77 @@
+"""Passes, counts and look-ups find their rows by an index: the n-th act costs no more than the first."""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from freehold.core.errors import NotFound
+from freehold.features.gateway import rationing
+from freehold.features.grants import asking, requests
+from freehold.features.models import kept as models
+from freehold.features.payments import kept as payments
+from freehold.features.training import kept as jobs
+from freehold.features.training import rounds, runs
+from freehold.kernel.store import Store
+
+ID = "0x" + "ab" * 32
+READS: dict[str, Callable[[Any], object]] = {
+    "a channel": lambda node: payments.channel(node, ID),
+    "the channel for a model": lambda node: payments.channel_for(node, ID),
+    "a channel by its beginning": lambda node: payments.find_channel(node, ID[:10]),
+    "an accepted voucher": lambda node: payments.voucher(node, ID),
+    "what is to settle": payments.unsettled,
+    "what is to settle of a model": lambda node: payments.unsettled(node, ID),
+    "a channel to settle by its beginning": lambda node: payments.find_unsettled(node, ID[:10]),
+    "what was lost": payments.lost,
+    "a job": lambda node: jobs.job(node, ID),
+    "a job by its beginning": lambda node: jobs.find(node, ID[:10]),
+    "jobs that go on": jobs.going_on,
+    "whether a job is held": lambda node: jobs.is_held(node, ID),
+    "a round": lambda node: rounds.begun(node, ID, 3),
+    "rounds that an owner lacks": lambda node: rounds.records_of(node, ID, 2, 4),
+    "what a run was granted": lambda node: runs.get(node, ID, "plan"),
+    "disputes": runs.disputed,
+    "what was given in a round": lambda node: runs.get_round(node, ID, 3, "given"),
+    "rounds that were followed": lambda node: runs.followed(node, ID),
+    "a request": lambda node: requests.read(node, ID),
+    "a request by its beginning": lambda node: requests.find(node, ID[:10]),
+    "requests that wait": requests.count_waiting,
+    "requests that have not lapsed": requests.overview,
+    "what was asked": lambda node: asking._read(node, "wish"),
+    "what was asked and is open": asking.overview,
+    "the job of a model": lambda node: models.job_of(node, ID),
+    "owners to be told": models.untold,
+    "a share": lambda node: models.share(node, ID),
+    "models announced of a run": lambda node: models.announced(node, ID),
+    "whether a model is on sale": lambda node: rationing.is_on_sale(node, ID),
+    "models on sale": rationing.on_sale,
+    "a ration": lambda node: rationing.of(node, ID),
+}
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    with closing(Store(Path(tmp_path_factory.mktemp("rows")) / "node.sqlite")) as made:
+        yield made
+
+
+@pytest.mark.parametrize("read", READS.values(), ids=READS)
+def test_it_is_found_by_an_index(store: Store, read: Callable[[Any], object]) -> None:
+    asked: list[tuple[str, tuple[Any, ...]]] = []
+
+    def rows(query: str, *values: Any) -> list[Any]:
+        asked.append((query, values))
+        return store.rows(query, *values)
+
+    node = SimpleNamespace(store=SimpleNamespace(rows=rows), now=lambda: 1)
+    with suppress(NotFound):
+        read(node)
+    assert asked
+    for query, values in asked:
+        plan = [row[3] for row in store.rows(f"EXPLAIN QUERY PLAN {query}", *values)]
+        walks = [step for step in plan if step.startswith("SCAN") and " INDEX " not in step]
+        assert not walks, plan
