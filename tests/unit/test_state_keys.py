@@ -29,6 +29,7 @@ KEYS = {
     "keeping:": "kernel/keeping/subjects.py",
     "met:": "features/identity/peers.py",
     "model_evidence:": "kernel/evidence/proving.py",
+    "most:": "features/training/kept.py",
     "party": "kernel/store.py",
     "peers": "kernel/store.py",
     "ready": "kernel/readiness.py",

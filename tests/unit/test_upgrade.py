@@ -21,8 +21,8 @@ from freehold.features.gateway import rationing
 from freehold.features.grants import asking
 from freehold.features.models import kept as models
 from freehold.features.payments import kept as payments
-from freehold.features.training import holding, rounds, runs
 from freehold.features.training import kept as jobs
+from freehold.features.training import rounds, runs
 from freehold.kernel.databases import copying, migrations, opening, upgrading
 from freehold.kernel.databases.errors import StorageFailed
 from freehold.kernel.store import Store
@@ -276,12 +276,7 @@ def test_what_a_home_seldom_keeps_is_moved_too(before: Path) -> None:
     assert runs.get(node, run, "two_histories") == [test, job]
     assert runs.disputed(node) == []
     assert node.store.rows("SELECT judge, opened_at FROM runs WHERE run = ?", run) == [("0x12", 8)]
-    assert holding._kept(node, test) == {
-        "builder": "0x34",
-        "claim": job,
-        "run": run,
-        "opening": channel,
-    }
+    assert node.store.rows("SELECT * FROM tests_held") == [(test, "0x34", job, run, channel, 5)]
     assert models.untold(node) == [(test, ["0x56"])]
     assert rationing.of(node, test) == rationing.Ration(2, 3)
     assert not rationing.is_on_sale(node, test)
