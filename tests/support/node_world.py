@@ -25,11 +25,12 @@ from freehold.features.gateway.buying import Buyer
 from freehold.features.gateway.serving import Gateway
 from freehold.features.identity import peers
 from freehold.features.payments import closing, spending
-from freehold.features.training import rounds, training
+from freehold.features.training import ordering, rounds, training
 from freehold.features.training.jobs import Jobs
 from freehold.features.training.lending import Lender
 from freehold.features.training.retrying import Retries
 from freehold.features.training.rules.record import Round, RunPlan
+from freehold.features.training.wire import Order
 from freehold.kernel.evidence.assemble import log_entry
 from freehold.kernel.http import app
 from freehold.kernel.node import Node
@@ -185,14 +186,14 @@ class World:
 
 def order(
     builder: Party, owners: list[Party], *others: str, rounds: int = 3, name: str = "model", **more: Any
-) -> training.Order:
+) -> Order:
     """A training order over the owners' tables, after reading their catalogues; `others` are known already."""
     builder.knows(*owners)
     wanted = {*others, *(owner.account for owner in owners)}
     found = [item["id"] for item in finding.search(builder.node, "", "dataset") if item["owner"] in wanted]
     test = node_tables.write(builder.home / "test.csv", node_tables.make(40, seed=7))
     said = {"assets": found, "test": test, "name": name, "rounds": rounds, "price_units": 1_000, **more}
-    return training.Order(**{**said, "test": str(said["test"])})
+    return Order(**{**said, "test": str(said["test"])})
 
 
 def finished(party: Party, job_id: str, seconds: float = 60) -> dict[str, Any]:
@@ -201,9 +202,9 @@ def finished(party: Party, job_id: str, seconds: float = 60) -> dict[str, Any]:
     return party.jobs.get(job_id)
 
 
-def begin(builder: Party, wanted: training.Order) -> str:
+def begin(builder: Party, wanted: Order) -> str:
     """A job that is ordered and not run yet."""
-    return training.begin(builder.node, builder.services.peers, wanted)
+    return ordering.begin(builder.node, builder.services.peers, wanted)
 
 
 def run_job(builder: Party, owners: list[Party], **more: Any) -> tuple[dict[str, Any], list[dict[str, Any]]]:

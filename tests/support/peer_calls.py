@@ -67,7 +67,8 @@ def planned(builder: Party, assets: list[Asset], *, rounds: int = 2, **order: An
     )
     found, test, table = check(builder.node, builder.services.peers, wanted)
     assert table is not None
-    test = replace(test, commitment="0x" + commitment(table, TEST_SALT).hex())
+    known = "0x" + commitment(table, TEST_SALT).hex()
+    test = replace(test, planned=replace(test.planned, commitment=known))
     return plan(builder.node, wanted, found, test), table
 
 

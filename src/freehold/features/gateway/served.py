@@ -111,19 +111,12 @@ def sold(node: Node, use: Use, work: Work) -> bytes:
         PaymentReused: the payment was for another question. AnswerPruned. As `perform`.
     """
     try:
-        return require_held(perform(node, use, work))
+        answer = perform(node, use, work)
     except AlreadyAnswered:
         raise PaymentReused(
             "this payment was accepted for another question", hint="Make a new payment for a new question."
         ) from None
-
-
-def require_held(answer: bytes) -> bytes:
-    """The answer, unless only its receipt's id is left of it.
-
-    Raises:
-        AnswerPruned.
-    """
+    # else only its receipt's id is left of it
     if not answer.startswith(b"{"):
         raise AnswerPruned(
             "this call was answered, its receipt signed by both sides, and the answer is no longer kept",

@@ -174,7 +174,11 @@ class Gateway:
 
         def work(_: int) -> Done:
             require_plain_payer(node, grant.holder, lambda: self._facts.has_code(grant.holder, head()))
-            self._require_due(served, voucher, grant, price, head())
+            # of an open channel of its payer into the model's pool, it promises the next sum
+            state = self._facts.channel(voucher.channel, head())
+            require_open(state, payer=grant.holder, pool=served.pool)
+            accepted = accepted_voucher(node, voucher.channel)
+            require_next(voucher, state, accepted["cumulative_units"], price)
             if use_price(grant, use.rows) != price:
                 raise PaymentRefused(
                     "the grant has another price than the model", hint="Ask for a new grant."
@@ -196,13 +200,6 @@ class Gateway:
             error.fields["accepted"] = accepted
             error.fields["expected_cumulative_units"] = due(state, accepted["cumulative_units"], price)
             raise
-
-    def _require_due(self, served: Served, voucher: Voucher, grant: Grant, price: int, head: int) -> None:
-        """The voucher is of an open channel of its payer into the model's pool, and promises the next sum."""
-        state = self._facts.channel(voucher.channel, head)
-        require_open(state, payer=grant.holder, pool=served.pool)
-        accepted = accepted_voucher(self._node, voucher.channel)
-        require_next(voucher, state, accepted["cumulative_units"], price)
 
     def _grant(self, voucher: Voucher) -> Grant:
         try:

@@ -31,7 +31,7 @@ from freehold.features.training.lending import (
     statement_of,
 )
 from freehold.features.training.rules import expected, record
-from freehold.features.training.rules.record import Replay, RunPlan, Start
+from freehold.features.training.rules.record import PlannedTest, Replay, RunPlan, Start
 from freehold.kernel import custody, logbook
 from freehold.kernel.node import Node
 from freehold.kernel.peers import Peers
@@ -49,14 +49,9 @@ class TestOpened(Conflict):
 class TestShown:
     """All that is said of a test table before it is opened."""
 
-    commitment: str
-    holder: str
-    """Account whose node keeps it."""
+    planned: PlannedTest
     columns: tuple[str, ...]
     label: str
-    rows: int
-    positives: int
-    """Rows whose label is 1."""
     scaling: Scaling
     """Mean and spread of its columns."""
     curvature_ppm: int
@@ -67,29 +62,15 @@ class TestShown:
         """A table seen by the one who keeps it."""
         scaling = typical(table)
         bend = expected.curvature(unit_rows(table.features, scaling))
-        return cls(
-            commitment,
-            holder,
-            tuple(table.columns),
-            table.label,
-            table.rows,
-            int(table.labels.sum()),
-            scaling,
-            min(MAX_CURVATURE_PPM, max(1, round(bend * 1_000_000))),
-        )
+        planned = PlannedTest(commitment, table.rows, int(table.labels.sum()), holder)
+        bend_ppm = min(MAX_CURVATURE_PPM, max(1, round(bend * 1_000_000)))
+        return cls(planned, tuple(table.columns), table.label, scaling, bend_ppm)
 
 
-def announced(
-    commitment: str, rows: int, positives: int, columns: Sequence[str], label: str
-) -> dict[str, Any]:
+def announced(test: PlannedTest, columns: Sequence[str], label: str) -> dict[str, Any]:
     """What the claim that commits to a test table says of it, whoever keeps the table."""
-    return {
-        "commitment": commitment,
-        "rows": rows,
-        "positives": positives,
-        "columns": list(columns),
-        "label": label,
-    }
+    counted = {"commitment": test.commitment, "rows": test.rows, "positives": test.positives}
+    return {**counted, "columns": list(columns), "label": label}
 
 
 def hold(node: Node, path: Path, label: str, builder: str, *, positive: str | None = None) -> dict[str, Any]:
@@ -104,19 +85,19 @@ def hold(node: Node, path: Path, label: str, builder: str, *, positive: str | No
         raise Conflict("that very table was kept here before", hint="Measure each run on rows nobody saw.")
     salt = secrets.token_bytes(publishing.SALT_BYTES)
     shown = TestShown.of(table, "0x" + tables.commitment(table, salt).hex(), node.account)
-    record.require_composition(shown.rows, shown.positives)
-    said = announced(shown.commitment, shown.rows, shown.positives, shown.columns, shown.label)
-    claim = node.claim("test_commitment", shown.commitment, said)
+    test = shown.planned
+    record.require_composition(test.rows, test.positives)
+    claim = node.claim("test_commitment", test.commitment, announced(test, shown.columns, label))
     with node.store.transaction() as tx:
         sealed = seal_table(node, tx, table, salt)
-        custody.keep(tx, shown.commitment, sealed)
+        custody.keep(tx, test.commitment, sealed)
         tx.connection.execute(
             "INSERT INTO tests_held VALUES (?, ?, ?, '', '', ?)",
-            (shown.commitment, builder.lower(), claim.document.id, node.now()),
+            (test.commitment, builder.lower(), claim.document.id, node.now()),
         )
         tx.set(f"held_rows:{known}", value=True)
         tx.put(claim, public=True)
-    return {"test": shown.commitment, "rows": shown.rows, "positives": shown.positives, "label": label}
+    return {"test": test.commitment, "rows": test.rows, "positives": test.positives, "label": label}
 
 
 def held(node: Node) -> list[dict[str, Any]]:
@@ -170,16 +151,9 @@ def ask(node: Node, peers: Peers, holder: str, commitment: str) -> TestShown:
     with node.store.transaction() as tx:
         if not node.store.has(claim.document.id):
             tx.put(claim, logged=False)
-    return TestShown(
-        commitment,
-        holder,
-        tuple(map(str, said["columns"])),
-        str(said["label"]),
-        said["rows"],
-        said["positives"],
-        Scaling.from_json(answer.get("scaling")),
-        bend,
-    )
+    planned = PlannedTest(commitment, said["rows"], said["positives"], holder)
+    columns, scaling = tuple(map(str, said["columns"])), Scaling.from_json(answer.get("scaling"))
+    return TestShown(planned, columns, str(said["label"]), scaling, bend)
 
 
 def open_for(node: Node, builder: str, body: dict[str, Any]) -> dict[str, Any]:

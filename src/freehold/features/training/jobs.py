@@ -10,8 +10,9 @@ from freehold.core.documents import Claim
 from freehold.core.errors import Conflict, FreeholdError
 from freehold.features.grants.asking import GrantWaiting
 from freehold.features.training import kept, training
-from freehold.features.training.ordering import is_good_enough
+from freehold.features.training.ordering import begin, is_good_enough
 from freehold.features.training.rules.record import RunPlan
+from freehold.features.training.wire import Order
 from freehold.kernel.node import Node
 from freehold.kernel.peers import Peers
 
@@ -39,13 +40,13 @@ class Jobs:
         self._running: dict[str, tuple[threading.Thread, training.Job]] = {}
         self._lock = threading.Lock()
 
-    def start(self, order: training.Order) -> str:
+    def start(self, order: Order) -> str:
         """Begin a job and return its id; one that waits for owners goes on within what is allowed now.
 
         Raises:
-            JobHeld: it was stopped by hand. As `training.begin`.
+            JobHeld: it was stopped by hand. As `begin`.
         """
-        job_id = training.begin(self._node, self._peers, order)
+        job_id = begin(self._node, self._peers, order)
         self.go_on(job_id)
         return job_id
 
@@ -168,9 +169,7 @@ class Jobs:
             "step": stored["step"],
             "round": live.get("round", 0),
             "rounds": recipe.get("rounds", 0),
-            "absent": live.get("absent", stored.get("absent", {})),
-            "silent": live.get("silent", stored.get("silent", {})),
-            "grants": live.get("grants", stored.get("grants", {})),
+            **{name: live.get(name, stored.get(name, {})) for name in ("absent", "silent", "grants")},
             "owners": len(stored["assets"]),
             "level": plan.get("level", "update"),
             "epsilon_micro": plan.get("epsilon_micro", 0),

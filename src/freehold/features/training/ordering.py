@@ -23,8 +23,6 @@ from freehold.kernel.ceiling import Act
 from freehold.kernel.node import Node
 from freehold.kernel.peers import Peers
 
-__all__ = ["JobHeld", "Order", "begin", "check", "is_good_enough"]
-
 
 class JobHeld(Conflict):
     """A job was stopped by hand, and goes on only where that is asked for by its name."""
@@ -54,7 +52,8 @@ def begin(node: Node, peers: Peers, order: Order) -> str:
     salt = secrets.token_bytes(publishing.SALT_BYTES)
     job_id = "0x" + secrets.token_hex(32)
     if table is not None:
-        test = replace(test, commitment="0x" + tables.commitment(table, salt).hex())
+        known = "0x" + tables.commitment(table, salt).hex()
+        test = replace(test, planned=replace(test.planned, commitment=known))
     made = plan(node, order, assets, test)
     require_allowed(assets, order, made)
     job = {

@@ -22,7 +22,7 @@ from freehold.features.training import holding
 from freehold.features.training.holding import TestShown
 from freehold.features.training.rules import expected, sketch, updates
 from freehold.features.training.rules.logistic import Recipe
-from freehold.features.training.rules.record import PlannedOwner, PlannedTest, RunPlan, Sketch
+from freehold.features.training.rules.record import PlannedOwner, RunPlan, Sketch
 from freehold.features.training.rules.updates import Noise
 from freehold.features.training.wire import MAX_OWNERS, Order
 from freehold.kernel.node import Node
@@ -50,7 +50,7 @@ def check(node: Node, peers: Peers, order: Order) -> tuple[list[Asset], TestShow
         shown = holding.ask(node, peers, order.validator, order.test)
         if (shown.columns, shown.label) != (columns, label):
             raise InvalidInput("the validator's table has other columns than the data")
-        _require_shown(shown.rows, most)
+        _require_shown(shown.planned.rows, most)
         return assets, shown, None
     table = reading.read(Path(order.test), label, positive=order.positive, expected=columns)
     _require_shown(table.rows, most)
@@ -64,6 +64,10 @@ def _require_shown(rows: int, most: int) -> None:
             f"a test table of {rows:,} rows is too large to show to every owner",
             hint=f"Use at most {most:,} rows of so many columns.",
         )
+
+
+_AS_ORDERED = ("level", "quorum_bps", "patience_seconds", "weight_cap_bps", "least_correct_bps", "judge")
+"""What a plan says as the order does."""
 
 
 def plan(node: Node, order: Order, assets: Sequence[Asset], test: TestShown) -> RunPlan:
@@ -95,18 +99,13 @@ def plan(node: Node, order: Order, assets: Sequence[Asset], test: TestShown) -> 
         label=test.label,
         scaling=_scaling(assets, test),
         recipe=recipe,
-        level=order.level,
         epsilon_micro=epsilon,
         delta_exponent=delta_exponent,
         noise=noise,
         rows_each=rows_each,
         sketch=compared,
-        quorum_bps=order.quorum_bps,
-        patience_seconds=order.patience_seconds,
-        weight_cap_bps=order.weight_cap_bps,
-        least_correct_bps=order.least_correct_bps,
-        test=PlannedTest(test.commitment, test.rows, test.positives, test.holder),
-        judge=order.judge,
+        test=test.planned,
+        **{name: getattr(order, name) for name in _AS_ORDERED},
     )
 
 

@@ -32,7 +32,7 @@ from freehold.features.training import holding, kept, rounds
 from freehold.features.training.agreeing import Agreed, agree
 from freehold.features.training.checks.replaying import read_table, table_json
 from freehold.features.training.lending import NotCountersigned, RoundsMissing, require_claim, salt_of
-from freehold.features.training.ordering import Order, begin, is_good_enough
+from freehold.features.training.ordering import is_good_enough
 from freehold.features.training.rounds import records_of, rounds_of
 from freehold.features.training.rules import record
 from freehold.features.training.rules.record import MAX_REASON, Replay, Round, RunPlan, Start
@@ -41,8 +41,6 @@ from freehold.kernel.custody import DataLost
 from freehold.kernel.evidence import proving
 from freehold.kernel.node import Node
 from freehold.kernel.peers import Peers, PeerUnreachable
-
-__all__ = ["Job", "NobodyAnswers", "Order", "begin"]
 
 MAX_WAITS = 20
 """How often a round without its quorum is tried again before the job stops."""
@@ -153,11 +151,10 @@ class Job:
     def _fix(self) -> None:
         """The test's commitment and the plan stand in the log, and the plan on chain, before anybody is asked."""
         node, plan = self._node, self._plan
-        test = plan.test
-        statement = holding.announced(test.commitment, test.rows, test.positives, plan.columns, plan.label)
+        statement = holding.announced(plan.test, plan.columns, plan.label)
         if "plan_claim" not in self.job:
             committed = (
-                [node.claim("test_commitment", test.commitment, statement)] if self._holds_test else []
+                [node.claim("test_commitment", plan.test.commitment, statement)] if self._holds_test else []
             )
             planned = node.claim("training_plan", plan.run_id, {"plan": plan.to_json()})
             self._advance("plan", *committed, planned, plan_claim=planned.document.id)
@@ -181,8 +178,9 @@ class Job:
     # rounds
 
     def _rounds(self) -> None:
-        plan, running = self._plan, self._replay()
-        missing = self._missing(running.next - 1)
+        plan, over = self._plan, rounds_of(self._node, self._plan)
+        running = self._replay(over)
+        missing = over[-1].unrevealed if over else []
         while not running.is_done and not self._stop.is_set():
             number = running.next
             opened = rounds.begun(self._node, plan.run_id, number)
@@ -383,16 +381,12 @@ class Job:
                 raise InvalidDocument(f"the receipt of {asset.name} does not follow its earlier ones")
             known[number] = (seed, receipt.sequence)
 
-    def _replay(self) -> Replay:
+    def _replay(self, over: list[Round]) -> Replay:
         """The run so far, recomputed from what was kept, which also checks it."""
         running = Replay(self._plan, Start(self.job["grants"]))
-        for made in rounds_of(self._node, self._plan):
+        for made in over:
             running.add(made)
         return running
-
-    def _missing(self, number: int) -> list[str]:
-        rounds = rounds_of(self._node, self._plan)
-        return next((made.unrevealed for made in rounds if made.number == number), [])
 
     def _ask_all(
         self, ask: Callable[[Asset], Any], owners: list[str]
@@ -443,7 +437,7 @@ class Job:
         plan = self._plan
         if self._holds_test:
             _, salt = open_table(self._node, self.job["id"])
-            final = record.final_hash(plan, self._replay().model)
+            final = record.final_hash(plan, self._replay(rounds_of(self._node, plan)).model)
             claim = holding.opening_of(self._node, plan, salt, final)
             self._advance("value", claim, opening=claim.document.id)
             return

@@ -28,7 +28,10 @@ def told(evidence: Evidence) -> str:
     committed = _only(
         evidence, "test_commitment", plan["test"]["holder"], plan["test"]["commitment"], planned
     )
-    _require_committed(evidence, committed, plan)
+    announced = {name: plan["test"][name] for name in ("commitment", "rows", "positives")}
+    announced |= {"columns": plan["columns"], "label": plan["label"]}
+    if not same(committed.statement, announced):
+        raise Broken(evidence.place(committed), "commits to another test table than the plan says")
     started = _only(evidence, "training_start", model.owner, run, model)
     if not same(started.statement, {"start": evidence.json(START)}):
         raise Broken(START, "is not the start in the builder's log")
@@ -85,13 +88,6 @@ def _plan(evidence: Evidence, planned: Claim, run: str) -> Any:
     if not same(evidence.json(PLAN), plan):
         raise Broken(PLAN, "is not the plan in the builder's log")
     return plan
-
-
-def _require_committed(evidence: Evidence, committed: Claim, plan: Any) -> None:
-    announced = {name: plan["test"][name] for name in ("commitment", "rows", "positives")}
-    announced |= {"columns": plan["columns"], "label": plan["label"]}
-    if not same(committed.statement, announced):
-        raise Broken(evidence.place(committed), "commits to another test table than the plan says")
 
 
 def _rounds(evidence: Evidence, plan: Any, builder: str, run: str) -> Any:

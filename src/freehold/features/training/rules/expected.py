@@ -101,8 +101,9 @@ def suggest(
     return _recipe(rounds, min(FASTEST, wanted / rounds), bend)
 
 
+@lru_cache(maxsize=64)
 def expected_loss(
-    rows: Sequence[int],
+    rows: tuple[int, ...],
     columns: int,
     epsilon_micro: int,
     delta_exponent: int,
@@ -114,13 +115,6 @@ def expected_loss(
     tables are stood in for by smaller ones with as much less noise. A hint: sparse and weakly telling columns
     lose more (Adult's 109 columns with 4 x 200 rows at epsilon 2: 8 points, here 2). Raises `TooLittleBudget`.
     """
-    return _expected(tuple(rows), columns, epsilon_micro, delta_exponent, rows_each)
-
-
-@lru_cache(maxsize=64)
-def _expected(
-    rows: tuple[int, ...], columns: int, epsilon_micro: int, delta_exponent: int, rows_each: int
-) -> ExpectedLoss:
     width, total = columns + 1, sum(rows)
     count = min(total, max(_LEAST_ROWS, _CELLS // width))
     train = _made_up(b"owners", count, columns)
