@@ -104,9 +104,9 @@ def test_where_no_node_is_nothing_is_made(tmp_path: Path, home: Path) -> None:
 
 def test_an_empty_token_is_made_anew(tmp_path: Path) -> None:
     (tmp_path / "api-token").write_text("\n")
-    token = daemon._api_token(tmp_path)
+    token = settings.token(tmp_path / daemon.TOKEN_FILE)
     assert len(token) > 40
-    assert daemon._api_token(tmp_path) == token
+    assert settings.token(tmp_path / daemon.TOKEN_FILE) == token
 
 
 def test_a_database_of_a_newer_version_is_left_alone(world: World, home: Path, tmp_path: Path) -> None:
