@@ -5,8 +5,11 @@ import json
 import os
 import re
 import socket
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import anyio
 import httpx2
@@ -213,6 +216,26 @@ def test_a_copy_is_private_has_the_name_of_its_file_and_goes(tmp_path, folder_of
         assert os.stat(copy).st_mode & 0o077 == 0  # noqa: PTH116
         assert os.stat(os.path.dirname(copy)).st_mode & 0o077 == 0  # noqa: PTH116, PTH120
     assert not os.path.exists(os.path.dirname(copy))  # noqa: PTH110, PTH120
+
+
+def test_copies_of_a_killed_server_go_and_those_of_a_running_one_stay(tmp_path, folder_of, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    (tmp_path / "t.csv").write_text("secret")
+    program = (
+        "import sys, time\nfrom pathlib import Path\nfrom freehold.shell.mcp.folder import Folder\n"
+        "with Folder(Path(sys.argv[1])).copy('t.csv') as copy:\n    print(copy, flush=True)\n    time.sleep(60)\n"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as killed:
+        left = Path(killed.stdout.readline().strip())
+        with folder_of(tmp_path).copy("t.csv") as other:
+            assert left.read_text() == "secret"
+            killed.kill()
+            killed.wait()
+            folder_of(tmp_path)
+            assert not left.exists()
+            assert Path(other).read_text() == "secret"
 
 
 def test_a_file_that_is_too_large_is_not_copied_whole(tmp_path, monkeypatch, folder_of):

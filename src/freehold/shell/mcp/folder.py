@@ -6,7 +6,9 @@ part from the folder's own descriptor and through no link, and what was opened i
 
 from __future__ import annotations
 
+import fcntl
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -18,6 +20,7 @@ from freehold.vault import plain_file
 
 MOST_BYTES = 1 << 30
 _PIECE_BYTES = 1 << 20
+_PREFIX = "freehold-assistant-"
 
 
 class AssistantNotAllowed(NotAllowed):
@@ -42,13 +45,14 @@ class Folder:
             raise InvalidInput(
                 f"{path} is no folder to read: {error.strerror}", hint="Name one with --files DIR."
             ) from None
-        # nobody else may enter it; it goes when this process ends
-        self._copies = tempfile.TemporaryDirectory(prefix="freehold-assistant-")
+        _sweep()
+        self._copies, self._held = _place()
 
     def close(self) -> None:
         """No copy is left."""
+        shutil.rmtree(self._copies, ignore_errors=True)
+        os.close(self._held)
         os.close(self._open)
-        self._copies.cleanup()
 
     @contextmanager
     def copy(self, said: str) -> Iterator[str]:
@@ -58,7 +62,7 @@ class Folder:
             AssistantNotAllowed: the file is outside, or behind a link. NotFound. InvalidInput: it is no regular
             file, or too large. Unavailable: there is no room for a copy.
         """
-        with tempfile.TemporaryDirectory(dir=self._copies.name) as place:
+        with tempfile.TemporaryDirectory(dir=self._copies) as place:
             with self._opened(said) as file:
                 made = Path(place) / Path(said).name
                 try:
@@ -104,6 +108,32 @@ class Folder:
         if not path.parts:
             raise InvalidInput("no file is named", hint="Give its path below the folder.")
         return path.parts
+
+
+def _place() -> tuple[Path, int]:
+    """A folder that nobody else may enter, and the lock that says that somebody uses it."""
+    while True:
+        made = Path(tempfile.mkdtemp(prefix=_PREFIX))
+        # a sweep before it is locked may take it for abandoned
+        with suppress(FileNotFoundError):
+            held = os.open(made, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            fcntl.flock(held, fcntl.LOCK_EX)
+            if made.exists():
+                return made, held
+            os.close(held)
+
+
+def _sweep() -> None:
+    """Remove what killed servers of this user left behind."""
+    for left in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        with suppress(OSError):
+            held = os.open(left, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            try:
+                if os.fstat(held).st_uid == os.getuid():
+                    fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    shutil.rmtree(left)
+            finally:
+                os.close(held)
 
 
 def _pour(file: BinaryIO, made: Path) -> None:
