@@ -113,7 +113,7 @@ def http() -> str:
     lines = ["# HTTP API", "", NOTE, "Every node describes its own API at `/openapi.json`.", ""]
     for title, found in groups.items():
         lines += [f"## {title}", "", "| method | path |", "| --- | --- |"]
-        routes = sorted((route.path, *sorted(route.methods)) for route in found)
+        routes = sorted((route.path_format, *sorted(route.methods)) for route in found)
         lines += [f"| {methods[0]} | `{path}` |" for path, *methods in routes]
         lines.append("")
     return "\n".join(lines)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import Any
 
+import httpx
 import node_tables
 import pytest
-from node_world import Party, World, offered
+from node_world import TOKEN, Party, World, offered
 
 from freehold.core.documents import Asset
 from freehold.core.errors import InvalidInput, NotFound
 from freehold.core.ids import Ambiguous
-from freehold.features.data import publishing
+from freehold.features.data import publishing, wire
+from freehold.features.proof.wire import LINEAGE
 from freehold.kernel import assets
+from freehold.kernel.client import NodeClient
 from freehold.kernel.registry import everything
 
 
@@ -105,3 +109,26 @@ def test_a_strangers_name_that_could_be_an_id_too_means_neither(parties: tuple[P
     with pytest.raises(Ambiguous, match="a name, and the beginning of an id"):
         assets.find(buyer.node, good.id[2:12])
     assert assets.find(buyer.node, good.id[:12]) == good.id
+
+
+@pytest.mark.parametrize("name", ["Heart/Lung", "/", "a/approval", "../spending", "a?b#c", "%2f"])
+def test_any_name_can_stand_in_a_path(parties: tuple[Party, Party, Party], name: str) -> None:
+    owner, *_ = parties
+    made = named(owner, name, 81)
+    with closing(NodeClient(owner.url, TOKEN, home=owner.home)) as node:
+        for operation, said in (
+            (wire.DECIDE, {"approval": "ask"}),
+            (wire.WITHDRAW, {}),
+            (wire.OFFER, {}),
+        ):
+            assert node.perform(operation, {"asset": name, **said})["asset"] == made.id
+        assert node.perform(LINEAGE, {"document_id": name})["nodes"][0]["id"] == made.id
+
+
+def test_an_empty_part_of_a_path_is_refused(parties: tuple[Party, Party, Party]) -> None:
+    owner, *_ = parties
+    headers = {"authorization": f"Bearer {TOKEN}"}
+    for path in ("/api/models/", "/api/jobs/", "/api/lineage/", "/api/receipts/"):
+        assert httpx.get(owner.url + path, headers=headers).status_code == 422
+    answer = httpx.post(f"{owner.url}/api/assets//withdraw", headers=headers)
+    assert answer.status_code == 422

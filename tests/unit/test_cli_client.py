@@ -9,13 +9,15 @@ import subprocess
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import unquote
 
 import pytest
 
 import freehold
-from freehold.core.errors import Conflict, FreeholdError, Unavailable
+from freehold.core.errors import Conflict, FreeholdError, InvalidInput, Unavailable
 from freehold.kernel.client import NodeClient, NodeNotRunning, NodeRefused
 from freehold.kernel.door import problem
+from freehold.kernel.operation import Effect, Operation, Request
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -32,6 +34,8 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(200, [1, 2])
         elif self.path == "/api/broken":
             self.answer(502, None)
+        elif self.path.startswith("/api/elsewhere/"):
+            self.answer(int(self.path.rsplit("/", 1)[1]), {})
         else:
             self.answer(200, {"path": self.path})
 
@@ -83,6 +87,30 @@ def test_a_wrong_token_is_refused_without_showing_it(home):
         NodeClient.of(home).get("/api/status")
     assert "wrong-token" not in str(caught.value.problem())
     assert caught.value.exit_code == 3
+
+
+@pytest.mark.parametrize("status", [201, 204, 301, 307, 308])
+def test_what_no_operation_answers_is_no_success(home, status):
+    with pytest.raises(NodeRefused, match=f"HTTP {status}"):
+        NodeClient.of(home).get(f"/api/elsewhere/{status}")
+
+
+class Looked(Request):
+    """Look at a bell."""
+
+    bell: str
+    """Which."""
+
+
+@pytest.mark.parametrize("said", ["", ".", "..", None, "\ud800"])
+def test_a_part_of_a_path_that_leads_elsewhere_is_not_sent(home, said):
+    look = Operation("bells.show", Looked, dict[str, str], "/bells/{bell}", Effect.READS)
+    with pytest.raises(InvalidInput, match=r"^bell is "):
+        NodeClient.of(home).perform(look, {} if said is None else {"bell": said})
+    for good in ("a/b", "../c", "a?b#c", "%2e%2e", "é"):
+        sent = NodeClient.of(home).perform(look, {"bell": good})["path"]
+        assert sent.count("/") == 3
+        assert unquote(sent) == f"/api/bells/{good}"
 
 
 def test_answers_that_are_no_objects_are_refused(home):

@@ -34,6 +34,8 @@ TIMEOUT_SECONDS = 180.0
 MOST_FILE_BYTES = 64 * 1024
 MOST_EXIT_CODE = 126
 """From here on shells have meanings of their own."""
+_ANSWERS = (200, 202)
+"""What operations answer; anything else, a redirection too, was none of theirs."""
 _BY_STATUS: dict[int, type[FreeholdError]] = {
     kind.http_status: kind
     for kind in (InvalidInput, InvalidSignature, NotAllowed, NotFound, Conflict, PaymentRequired, Unavailable)
@@ -147,7 +149,7 @@ class NodeClient:
             value = answer.json()
         except ValueError:
             value = {}
-        if answer.status_code >= 400:
+        if answer.status_code not in _ANSWERS:
             raise NodeRefused(answer.status_code, value if isinstance(value, dict) else {})
         if not isinstance(value, dict):
             raise Unavailable(f"the node answered {path} with something else than a JSON object")

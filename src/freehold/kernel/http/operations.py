@@ -33,9 +33,14 @@ def router(host: Host, registry: Registry, token: str) -> APIRouter:
 
     routes = APIRouter(prefix="/api", dependencies=[Depends(authorised)])
     # what is fixed before what has a part in braces, which would match it too
-    for bound in sorted(registry.operations, key=lambda one: one.operation.path.count("{")):
+    for bound in sorted(registry.operations, key=lambda one: _openness(one.operation.path)):
         add(routes, host, registry, bound)
     return routes
+
+
+def _openness(path: str) -> tuple[int, bool]:
+    """How much else a path matches: a part in braces matches all that follows where it stands last."""
+    return path.count("{"), path.endswith("}")
 
 
 def add(routes: APIRouter, host: Host, registry: Registry, bound: Bound) -> None:
@@ -45,7 +50,8 @@ def add(routes: APIRouter, host: Host, registry: Registry, bound: Bound) -> None
     if operation.waiting is not None:
         answers[202] = {"model": operation.waiting, "description": "Not yet."}
     routes.add_api_route(
-        operation.path,
+        # names may have slashes
+        operation.path.replace("}", ":path}"),
         _endpoint(operation, lambda request: registry.perform(host, bound, request)),
         methods=[operation.verb],
         dependencies=[Depends(_exactly(operation))],
@@ -62,7 +68,7 @@ def _endpoint(operation: Operation[Any], perform: Callable[[Any], Any]) -> Calla
     """A function whose signature says to FastAPI what stands in path, query and body."""
     fields = operation.asks.model_fields
     in_path = set(operation.in_path)
-    parameters = [_parameter(name, fields[name], Path()) for name in operation.in_path]
+    parameters = [_parameter(name, fields[name], Path(min_length=1)) for name in operation.in_path]
     rest = {name: info for name, info in fields.items() if name not in in_path}
     if operation.verb == "GET":
         parameters += [_parameter(name, info, Query()) for name, info in rest.items()]
