@@ -19,7 +19,8 @@ from freehold.features.data.offering import approval_of, set_approval
 from freehold.features.data.wire import Approval
 from freehold.features.grants import asking, consent, granting, requests
 from freehold.features.grants.asking import GrantCountered, GrantWaiting
-from freehold.features.grants.consent import Counter, GrantRefused, RequestDecided
+from freehold.features.grants.consent import GrantRefused, RequestDecided
+from freehold.features.grants.wire import CounterRequest
 from freehold.kernel.peers import PeerRefused
 from freehold.kernel.rights.standing import is_purchased
 
@@ -133,7 +134,8 @@ def test_a_peer_cannot_say_that_anothers_asset_is_granted_by_hand(two: Two, worl
 def test_other_terms_are_offered_taken_up_and_paid_as_offered(two: Two) -> None:
     request, balance = two.wait(), two.buyer.node.balance_units()
     consent.counter(
-        two.owner.node, request, Counter(price_units=3_000_000, max_uses=5, days=30, note="first year")
+        two.owner.node,
+        CounterRequest(request_id=request, price_units=3_000_000, max_uses=5, days=30, note="first year"),
     )
     with pytest.raises(GrantCountered):
         two.ask()
@@ -155,10 +157,10 @@ def test_other_terms_are_offered_taken_up_and_paid_as_offered(two: Two) -> None:
 
 def test_an_offer_that_changed_after_it_was_seen_is_not_taken_up(two: Two) -> None:
     request = two.wait()
-    consent.counter(two.owner.node, request, Counter(max_uses=5))
+    consent.counter(two.owner.node, CounterRequest(request_id=request, max_uses=5))
     with pytest.raises(GrantCountered):
         two.ask()
-    consent.counter(two.owner.node, request, Counter(price_units=9_000_000))
+    consent.counter(two.owner.node, CounterRequest(request_id=request, price_units=9_000_000))
     balance = two.buyer.node.balance_units()
     with pytest.raises(GrantCountered):
         granting.take(two.buyer.node, two.buyer.services.peers, request)
@@ -169,16 +171,16 @@ def test_an_offer_that_changed_after_it_was_seen_is_not_taken_up(two: Two) -> No
 def test_an_offer_stays_within_the_published_terms(two: Two) -> None:
     request = two.wait(max_uses=7)
     for change, refusal in (
-        (Counter(price_units=PRICE_UNITS - 1), NotAllowed),
-        (Counter(max_uses=101), NotAllowed),
-        (Counter(days=4_000), NotAllowed),
-        (Counter(purposes=("advertising",)), NotAllowed),
-        (Counter(max_uses=7), InvalidInput),
-        (Counter(max_uses=5, note="a\x1b[2Jb"), InvalidInput),
-        (Counter(max_uses=5, note="x" * 301), InvalidInput),
+        ({"price_units": PRICE_UNITS - 1}, NotAllowed),
+        ({"max_uses": 101}, NotAllowed),
+        ({"days": 4_000}, NotAllowed),
+        ({"purposes": ["advertising"]}, NotAllowed),
+        ({"max_uses": 7}, InvalidInput),
+        ({"max_uses": 5, "note": "a\x1b[2Jb"}, InvalidInput),
+        ({"max_uses": 5, "note": "x" * 301}, InvalidInput),
     ):
         with pytest.raises(refusal):
-            consent.counter(two.owner.node, request, change)
+            consent.counter(two.owner.node, CounterRequest.of(request_id=request, **change))
     assert requests.overview(two.owner.node)[0]["state"] == "waiting"
 
 
@@ -212,7 +214,7 @@ def test_a_dropped_request_is_gone_on_both_sides(two: Two) -> None:
 
 def test_nobody_else_can_drop_a_request_or_take_up_its_offer(two: Two, world: World) -> None:
     request, thief = two.wait(), world.party("thief")
-    consent.counter(two.owner.node, request, Counter(max_uses=5))
+    consent.counter(two.owner.node, CounterRequest(request_id=request, max_uses=5))
     introduce(thief, two.owner)
     assert call(thief, two.owner, "/peer/withdraw", {"request": request}).json() == {"withdrawn": False}
     with pytest.raises(GrantCountered):

@@ -11,7 +11,7 @@ from node_world import EPSILON_LIFE_MICRO, EPSILON_RUN_MICRO, Party, World, fini
 from freehold.core.errors import InvalidInput
 from freehold.features.data import publishing
 from freehold.features.grants import consent, granting, requests
-from freehold.features.grants.consent import Counter
+from freehold.features.grants.wire import CounterRequest
 
 PRICE_UNITS = 1_000_000
 
@@ -78,7 +78,7 @@ def test_it_names_the_silent_owner_and_goes_on_by_itself_once_it_agrees(run: Run
 
 
 def test_it_shows_an_offer_and_goes_on_once_that_is_taken_up(run: Run) -> None:
-    consent.counter(run.owner.node, run.request, Counter(price_units=PRICE_UNITS + 1))
+    consent.counter(run.owner.node, CounterRequest(request_id=run.request, price_units=PRICE_UNITS + 1))
     run.jobs.resume(run.job)
     until(lambda: "other terms offered by: owner (north)" in str(run.state["error"]), "it shows the offer")
     assert run.paid() == []
@@ -144,7 +144,7 @@ def test_it_stands_still_where_without_the_owner_there_is_no_quorum(world: World
 
 def test_an_owner_asked_by_hand_grants_exactly_the_plan_it_was_shown(run: Run) -> None:
     with pytest.raises(InvalidInput, match="uses"):
-        consent.counter(run.owner.node, run.request, Counter(max_uses=2))
+        consent.counter(run.owner.node, CounterRequest(request_id=run.request, max_uses=2))
     consent.accept(run.owner.node, run.request)
     (grant,) = [e.document for e in run.owner.node.store.find("grant")]
     assert grant.run == run.state["run"]

@@ -4,8 +4,9 @@ import os
 
 import pytest
 
-from freehold.features.earnings.home import DAY_SECONDS, earned
+from freehold.core.times import DAY_SECONDS
 from freehold.features.earnings.ledger import Move
+from freehold.features.earnings.pages import earned
 from freehold.shell.backup import saving
 from freehold.shell.web.pages.home import trouble
 

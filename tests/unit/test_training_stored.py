@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from freehold.core.errors import FreeholdError
-from freehold.features.data.rules.stored import from_canonical_bytes
-from freehold.features.data.rules.table import Table, canonical_bytes
+from freehold.features.data.rules.table import Table, canonical_bytes, from_canonical_bytes
 
 
 def some_table():

@@ -50,22 +50,7 @@ class ListNotes(Request):
 
 
 ADD = Operation(
-    "notes.add",
-    AddNote,
-    Note,
-    "/notes",
-    Effect.CHANGES,
-    method="note",
-    example="freehold notes add biopsies 'ask Kim'",
+    "notes.add", AddNote, Note, "/notes", Effect.CHANGES, method="note", example="biopsies 'ask Kim'"
 )
-LIST = Operation(
-    "notes.list",
-    ListNotes,
-    Notes,
-    "/notes",
-    Effect.READS,
-    method="notes",
-    gives="notes",
-    example="freehold notes list",
-)
+LIST = Operation("notes.list", ListNotes, Notes, "/notes", Effect.READS, gives="notes", example="")
 OPERATIONS = (ADD, LIST)

@@ -38,6 +38,11 @@ class FreeholdError(Exception):
         self.hint = hint
         self.fields = fields
 
+    @property
+    def said(self) -> str:
+        """Message and hint as two sentences."""
+        return f"{self.message}. {self.hint}".strip()
+
     def problem(self) -> dict[str, Any]:
         """This error as RFC 9457 problem details."""
         return {

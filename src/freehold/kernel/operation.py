@@ -19,7 +19,7 @@ its `feature.py` says which function does each. Defaults and bounds stand in the
 ...     '''How often.'''
 >>> RING = Operation("bell.ring", Ring, Rung, "/bell", Effect.CHANGES)
 >>> RING.verb, RING.method, RING.summary
-('POST', 'bell_ring', 'Ring a bell.')
+('POST', 'ring', 'Ring a bell.')
 """
 
 from __future__ import annotations
@@ -119,21 +119,25 @@ class Operation(Generic[Q]):
     verb: str = ""
     """HTTP method; by default GET for what reads."""
     method: str = ""
-    """Name in Python; by default the name's words."""
+    """Name in Python; by default the verb, or what is listed."""
     gives: str = ""
     """Field of the answer that the Python method returns, where it does not return all of it; may be a path of fields."""
     personal: bool = False
     """Whether it is for the owner in person: no assistant is offered it, whatever else it may do."""
     waiting: Any = None
     """Shape of a 202 answer."""
-    example: str = ""
-    """Of its command; empty where it has none of its own."""
+    example: str | None = None
+    """What stands after its command's words, in an example of it; None where it has no command of its own."""
     words: str = ""
     """What its help says first, where that is not what its request's docstring says."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "verb", self.verb or ("GET" if self.effect is Effect.READS else "POST"))
-        object.__setattr__(self, "method", self.method or self.name.replace(".", "_").replace("-", "_"))
+        if self.example is not None:
+            command = " ".join(("freehold", *self.name.split("."), self.example)).rstrip()
+            object.__setattr__(self, "example", command)
+        group, _, verb = self.name.rpartition(".")
+        object.__setattr__(self, "method", self.method or (group if verb == "list" else verb))
 
     @cached_property
     def text(self) -> str:

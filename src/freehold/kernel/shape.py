@@ -41,6 +41,13 @@ class Shape(Shown, BaseModel):
     model_config = STRICT
 
 
+def alike(shape: type[BaseModel], *sources: Any) -> dict[str, Any]:
+    """What these say in the same words as a shape, arrays as lists; of two that say the same the later counts."""
+    plain = [one if isinstance(one, dict) else vars(one) for one in sources]
+    said = {name: one[name] for one in plain for name in shape.model_fields if name in one}
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in said.items()}
+
+
 class Problem(Shape):
     """What went wrong (RFC 9457)."""
 

@@ -100,5 +100,6 @@ COMMANDS = {
 
         A limit is in dollars and counts from now on, also in a node that runs.
         """,
+        shown="freehold spending",
     ),
 }

@@ -308,14 +308,10 @@ class Spent(Nothing):
 
 
 SPENDING = Operation("spending", Spent, Spending, "/spending", Effect.READS)
-LIMIT = Operation(
-    "limit", Limits, Spending, "/spending", Effect.CHANGES, personal=True, example="freehold spending"
-)
-STATUS = Operation(
-    "status", ShowStatus, whole_status, "/status", Effect.READS, example="freehold status --json"
-)
+LIMIT = Operation("limit", Limits, Spending, "/spending", Effect.CHANGES, personal=True)
+STATUS = Operation("status", ShowStatus, whole_status, "/status", Effect.READS, example="--json")
 WORK = Operation("work", ShowWork, Overview, "/work", Effect.READS)
-LOG = Operation("log", ShowLog, LogShown, "/log", Effect.READS, example="freehold log --anchor")
+LOG = Operation("log", ShowLog, LogShown, "/log", Effect.READS, example="--anchor")
 ANCHOR = Operation("anchor", Anchor, Anchored, "/anchor", Effect.LASTS)
 GAS = Operation("gas", ShowGas, dict[str, Gas], "/gas", Effect.READS)
 OPERATIONS = (STATUS, WORK, LOG, ANCHOR, GAS, SPENDING, LIMIT)

@@ -6,7 +6,7 @@ import secrets
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from freehold.core import epsilons
 from freehold.core.errors import Conflict, FreeholdError, NotFound
@@ -106,13 +106,6 @@ class Drafts:
 
     def __init__(self) -> None:
         self._drafts: dict[str, Draft] = {}
-
-    @classmethod
-    def of(cls, kept: dict[str, Any]) -> Self:
-        """Those of a session, by what it keeps."""
-        found = kept.setdefault("drafts", cls())
-        assert isinstance(found, cls)
-        return found
 
     def begin(self, node: Node, path: Path, upload: Upload | None, supersedes: str = "") -> Draft:
         """Look at a file, the new version of a dataset if so; its terms begin as before, or as usual.

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from freehold.chain.errors import ContractReverted
+from freehold.core.ids import keyed_id
 from freehold.features.data import catalogue, finding, licence, offering, publishing, wire
-from freehold.features.data.once import ONCE
-from freehold.features.data.pages import market, publish, usual
+from freehold.features.data.pages import market, publish
 from freehold.features.identity import peers
 from freehold.features.identity.peers import CatalogueRead, PeerReplaced
+from freehold.kernel import listed
+from freehold.kernel.account import Account
 from freehold.kernel.assets import Shown
 from freehold.kernel.feature import Card, Feature, MenuEntry
 from freehold.kernel.host import Host
+from freehold.kernel.once import Once
 
 
 def _publish(host: Host, asked: wire.Publish) -> dict[str, Any]:
@@ -27,11 +31,26 @@ def _search(host: Host, asked: wire.Search) -> dict[str, Any]:
     return {"assets": found, "unreachable": unreachable}
 
 
+def _has_published(host: Host) -> bool:
+    return bool(listed.assets(host.node, kind="dataset", owner=host.node.account, limit=1))
+
+
+def _registered(node: Account, args: tuple[Any, ...]) -> bool:
+    """By this account, whoever owns it since."""
+    try:
+        owner = node.chain.read("Assets", "ownerOf", int.from_bytes(keyed_id(node.account, args[0]), "big"))
+    except ContractReverted:
+        return False
+    return int(str(owner), 16) != 0
+
+
+_ONCE = {"Assets.register": Once(("AlreadyRegistered",), _registered)}
+
 FEATURE = Feature(
     name="data",
     about="A table is looked at, sealed, published on its owner's terms, and found by others.",
     needs=("identity", "privacy"),
-    once=ONCE,
+    once=_ONCE,
     operations=(
         wire.INSPECT.does(lambda host, asked: publishing.inspect(host.node, asked)),
         wire.PUBLISH.does(_publish),
@@ -52,9 +71,9 @@ FEATURE = Feature(
     listens={CatalogueRead: catalogue.keep, PeerReplaced: catalogue.forget_offers},
     answers={Shown: lambda node, question: finding.describe(node, question.asset)},
     cards=(
-        Card("home_start.html", lambda host: publishing.has_published(host.node), -10),
-        Card("settings_usual.html", usual.look, 10, "/settings"),
+        Card("home_start.html", _has_published, -10),
+        Card("settings_usual.html", lambda host: licence.shown(licence.usual(host.node)), 10, "/settings"),
     ),
-    pages=(*publish.PAGES, *market.PAGES, *usual.PAGES),
+    pages=(*publish.PAGES, *market.PAGES),
     menu=(MenuEntry("/market", "Market", 60),),
 )

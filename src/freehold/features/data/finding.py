@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from freehold.core.documents import Asset, Terms
+from freehold.core.documents import Asset
 from freehold.core.errors import NotFound
 from freehold.features.data.offering import is_offered, manner
 from freehold.features.data.wire import PAGE, AssetRow
@@ -13,10 +13,8 @@ from freehold.kernel import assets, listed
 from freehold.kernel.host import Host
 from freehold.kernel.node import Node
 from freehold.kernel.people import known_as
+from freehold.kernel.shape import alike
 from freehold.kernel.words import asset_kinds
-
-_TERMS = AssetRow.model_fields.keys() & Terms.model_fields.keys()
-"""What lists say of an asset's terms, in the words of the document."""
 
 
 def find(host: Host, text: str, kind: str = "") -> str:
@@ -51,18 +49,15 @@ def describe(node: Node, asset: Asset) -> dict[str, Any]:
     # what stands in the schema of a kind that is not known here may be anything
     schema = asset.schema_ if asset.asset_kind in asset_kinds() else {}
     return {
+        **alike(AssetRow, asset.terms, asset),
         "id": asset.id,
         "kind": asset.asset_kind,
-        "name": asset.name,
-        "description": asset.description,
-        "owner": asset.owner,
         "owner_name": known_as(node, asset.owner),
         "rows": schema.get("rows"),
         "columns": schema.get("columns"),
         "label": schema.get("label"),
         "subject": schema.get("subject"),
         "rows_each": schema.get("rows_each", 1),
-        **{name: getattr(asset.terms, name) for name in _TERMS},
         **manner(node, asset.id),
         "mine": asset.owner == node.account,
     }

@@ -9,11 +9,12 @@ from pydantic import ValidationError
 from freehold.core import epsilons, money
 from freehold.core.documents import Asset, Terms, invalid
 from freehold.core.errors import InvalidInput
+from freehold.core.times import DAY_SECONDS, whole_days
 from freehold.features.data.offering import manner
 from freehold.features.data.wire import Inspect, Publish, Usual
 from freehold.kernel.node import Node
+from freehold.kernel.shape import alike
 
-DAY_SECONDS = 86_400
 _USUAL = "usual_terms"
 _ALIKE = Publish.model_fields.keys() & Terms.model_fields.keys()
 """What is chosen and licensed in the same words."""
@@ -49,18 +50,15 @@ def completed(node: Node, asked: Asked) -> Asked:
 def _of(node: Node, asset: Asset) -> dict[str, Any]:
     """What was chosen for a version; nothing of budgets where it had none."""
     terms = asset.terms
-    said: dict[str, Any] = {
-        name: list(value) if isinstance(value, tuple) else value
-        for name in _ALIKE
-        if (value := getattr(terms, name)) or not name.startswith("epsilon")
-    }
+    before = alike(Publish, terms)
+    said = {name: value for name, value in before.items() if value or not name.startswith("epsilon")}
     if terms.reveals == "answers":
         del said["reveals"]
     return {
         **said,
         "name": asset.name,
         "description": asset.description,
-        "days": max(1, round((terms.expires_at - asset.created_at) / DAY_SECONDS)),
+        "days": whole_days(terms.expires_at - asset.created_at),
         **manner(node, asset.id),
         "subject": asset.schema_.get("subject"),
         "rows_each": int(asset.schema_.get("rows_each", 1)),

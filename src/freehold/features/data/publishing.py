@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,11 @@ from freehold.features.data.offering import choose, withdraw
 from freehold.features.data.rules import distinct
 from freehold.features.data.rules import table as tables
 from freehold.features.data.rules.distinct import Distinct
-from freehold.features.data.rules.stored import from_canonical_bytes
 from freehold.features.data.rules.table import Table
 from freehold.features.data.wire import Inspect, Publish
 from freehold.features.privacy import lines
 from freehold.features.privacy.rules import privacy, promises
-from freehold.kernel import custody, listed
+from freehold.kernel import custody
 from freehold.kernel.feature import Question
 from freehold.kernel.node import Node
 from freehold.kernel.registry import everything
@@ -30,8 +30,6 @@ from freehold.kernel.store import Transaction
 from freehold.vault.vault import Sealed
 
 SALT_BYTES = 32
-PAGE = 100
-"""Assets of a list, where nothing else is said."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +62,7 @@ def inspect(node: Node, asked: Inspect) -> dict[str, Any]:
         found.table.rows, len(found.table.columns), asked.epsilon_run, delta_exponent, asked.rows_each
     )
     losses = everything().ask(node, alone)
+    worst = partial(promises.worst_case, delta_exponent=delta_exponent, rows_each=asked.rows_each)
     return {
         "file": path.name,
         "rows": found.table.rows,
@@ -78,8 +77,8 @@ def inspect(node: Node, asked: Inspect) -> dict[str, Any]:
             *lines.notes(joined, asked.epsilon_life_micro),
         ],
         "privacy": [
-            promises.of_run(asked.epsilon_run, delta_exponent, asked.rows_each),
-            promises.of_life(asked.epsilon_life_micro, delta_exponent, asked.rows_each),
+            f"One run: {worst(asked.epsilon_run)}",
+            f"All runs together: {worst(asked.epsilon_life_micro)}",
             promises.unit(asked.rows_each),
             *(promises.cost(found.table.rows, asked.epsilon_run, loss) for loss in losses),
         ],
@@ -164,7 +163,7 @@ def _read(node: Node, asked: Inspect) -> Distinct:
 
 
 def _fingerprints(node: Node, found: Distinct) -> set[bytes]:
-    return distinct.fingerprints(found, lines.fingerprint_key(node.keys))
+    return distinct.fingerprints(found, node.keys.derived("row-fingerprints/v1"))
 
 
 def _schema(table: Table, asked: Inspect, bounds: distinct.Bounds) -> dict[str, Any]:
@@ -191,12 +190,7 @@ def open_table(node: Node, name: str) -> tuple[Table, bytes]:
         NotFound: no such data here. DataLost: it is gone or was altered.
     """
     plain = custody.unseal(node, name)
-    return from_canonical_bytes(plain[SALT_BYTES:]), plain[:SALT_BYTES]
-
-
-def has_published(node: Node) -> bool:
-    """Whether a dataset of this party was ever published."""
-    return bool(listed.assets(node, kind="dataset", owner=node.account, limit=1))
+    return tables.from_canonical_bytes(plain[SALT_BYTES:]), plain[:SALT_BYTES]
 
 
 def require_own(node: Node, asset: Asset) -> None:

@@ -7,15 +7,16 @@ from typing import Annotated, Any
 
 import typer
 
+from freehold.core import epsilons
+from freehold.core.ids import short
+from freehold.core.money import dollars
 from freehold.features.data import wire
+from freehold.features.privacy.rules import promises
 from freehold.kernel.cli.building import Call, Command
 from freehold.kernel.cli.output import day, plain, table
 
 
 def _published(answer: dict[str, Any]) -> Iterable[Any]:
-    from freehold.core import epsilons  # noqa: PLC0415
-    from freehold.features.privacy.rules import promises  # noqa: PLC0415
-
     asset = answer["asset"]
     yield f"published: {asset['id']}"
     yield from _table([asset])
@@ -39,8 +40,6 @@ def _inspection(report: dict[str, Any]) -> Iterable[Any]:
 
 
 def _table(assets: list[dict[str, Any]]) -> Iterable[Any]:
-    from freehold.core.ids import short  # noqa: PLC0415
-
     if not assets:
         return ["nothing found; add a node to search with: freehold peers add URL"]
     rows = (
@@ -67,14 +66,10 @@ def _table(assets: list[dict[str, Any]]) -> Iterable[Any]:
 
 
 def _price(asset: dict[str, Any]) -> str:
-    from freehold.core.money import dollars  # noqa: PLC0415
-
     return f"{dollars(asset['price_units'])}/{asset['per'] if asset['price_per'] == 'use' else 'grant'}"
 
 
 def _own(assets: list[dict[str, Any]]) -> Iterable[Any]:
-    from freehold.core.ids import short  # noqa: PLC0415
-
     if not assets:
         return ["nothing of yours yet; offer a table: freehold publish FILE"]
     rows = (
@@ -99,8 +94,6 @@ def _state(answer: dict[str, Any]) -> Iterable[Any]:
 
 
 def _usual(answer: dict[str, Any]) -> Iterable[Any]:
-    from freehold.core.money import dollars  # noqa: PLC0415
-
     yield f"price     {dollars(answer['price_units'])} a grant"
     yield f"uses      {answer['max_uses']:,} a grant"
     yield f"days      {answer['days']:,}"

@@ -320,44 +320,17 @@ PUBLISH = Operation(
     "/publish",
     Effect.LASTS,
     gives="asset",
-    example="freehold publish patients.csv --label outcome --positive yes --price 25 --epsilon 1",
+    example="patients.csv --label outcome --positive yes --price 25 --epsilon 1",
 )
 SEARCH = Operation(
-    "search",
-    Search,
-    Found,
-    "/search",
-    Effect.READS,
-    gives="assets",
-    example="freehold search biopsies --kind dataset",
+    "search", Search, Found, "/search", Effect.READS, gives="assets", example="biopsies --kind dataset"
 )
-ASSETS = Operation(
-    "assets.list",
-    ListAssets,
-    Assets,
-    "/assets",
-    Effect.READS,
-    method="assets",
-    gives="assets",
-    example="freehold assets list",
-)
+ASSETS = Operation("assets.list", ListAssets, Assets, "/assets", Effect.READS, gives="assets", example="")
 WITHDRAW = Operation(
-    "assets.withdraw",
-    Withdraw,
-    OfferState,
-    "/assets/{asset}/withdraw",
-    Effect.CHANGES,
-    method="withdraw",
-    example="freehold assets withdraw patients",
+    "assets.withdraw", Withdraw, OfferState, "/assets/{asset}/withdraw", Effect.CHANGES, example="patients"
 )
 OFFER = Operation(
-    "assets.offer",
-    Offer,
-    OfferState,
-    "/assets/{asset}/offer",
-    Effect.LASTS,
-    method="offer",
-    example="freehold assets offer patients",
+    "assets.offer", Offer, OfferState, "/assets/{asset}/offer", Effect.LASTS, example="patients"
 )
 DECIDE = Operation(
     "assets.approval",
@@ -366,16 +339,10 @@ DECIDE = Operation(
     "/assets/{asset}/approval",
     Effect.LASTS,
     method="set_approval",
-    example="freehold assets approval patients ask",
+    example="patients ask",
 )
 USUAL = Operation(
-    "terms.show",
-    ShowUsual,
-    UsualTerms,
-    "/terms",
-    Effect.READS,
-    method="usual_terms",
-    example="freehold terms show",
+    "terms.show", ShowUsual, UsualTerms, "/terms", Effect.READS, method="usual_terms", example=""
 )
 SET_USUAL = Operation(
     "terms.set",
@@ -384,6 +351,6 @@ SET_USUAL = Operation(
     "/terms",
     Effect.CHANGES,
     method="set_usual_terms",
-    example="freehold terms set --price 25 --approval ask",
+    example="--price 25 --approval ask",
 )
 OPERATIONS = (INSPECT, PUBLISH, SEARCH, ASSETS, WITHDRAW, OFFER, DECIDE, USUAL, SET_USUAL)

@@ -13,6 +13,7 @@ from typing import Any
 from freehold.core.documents import Asset, Claim, Grant
 from freehold.core.errors import NotFound
 from freehold.core.money import BPS
+from freehold.features.earnings.wire import Sold
 from freehold.features.models.kept import released, shares
 from freehold.features.models.releasing import pool_of, shares_of
 from freehold.features.models.rules.split import SplitTree
@@ -21,6 +22,7 @@ from freehold.features.payments.settling import held_units
 from freehold.kernel import listed
 from freehold.kernel.node import Node
 from freehold.kernel.rights.standing import is_purchased
+from freehold.kernel.shape import alike
 
 
 @dataclass(frozen=True)
@@ -143,11 +145,9 @@ def _claimed(node: Node, holding: Holding) -> int:
 def _sold(node: Node) -> list[dict[str, Any]]:
     return [
         {
+            **alike(Sold, grant, grant.terms),
             "grant": grant.id,
-            "asset": grant.asset,
             "asset_name": node.asset(grant.asset).name,
-            "holder": grant.holder,
-            "price_units": grant.terms.price_units,
         }
         for grant in listed.every_grant(node, issuer=node.account, sold=True)
         if _is_sold(node, grant)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from typing import Any
 
 from freehold.core.errors import Unavailable
-from freehold.features.earnings import earning, home, pages, wire
+from freehold.features.earnings import earning, pages, wire
 from freehold.features.earnings.ledger import Ledger
-from freehold.features.earnings.once import ONCE
 from freehold.features.grants.pages.datasets import Sold
+from freehold.kernel.account import Account
 from freehold.kernel.feature import Card, Feature, MenuEntry
 from freehold.kernel.host import Host
+from freehold.kernel.once import Once
 
 
 def _sold(host: Host, _: Sold) -> dict[str, int]:
@@ -23,18 +25,25 @@ def _sold(host: Host, _: Sold) -> dict[str, int]:
     return sums
 
 
+def _claimed(node: Account, args: tuple[Any, ...]) -> bool:
+    pool, account, shares, _ = args
+    return int(node.chain.read("Revenue", "claimable", pool, account, shares)) == 0
+
+
+_ONCE = {"Revenue.claim": Once(("NothingToClaim",), _claimed)}
+
 FEATURE = Feature(
     name="earnings",
     about="What came in, and what is yours of it.",
     needs=("models",),
-    once=ONCE,
+    once=_ONCE,
     operations=(
         wire.EARNINGS.does(lambda host, _: earning.overview(host.node)),
         wire.CLAIM.does(lambda host, asked: earning.claim(host.node, asked.model)),
     ),
     parts=(lambda host: Ledger(host.node),),
-    cards=(Card("home_earned.html", home.look, 10),),
-    reminders=(home.remind,),
+    cards=(Card("home_earned.html", pages.look, 10),),
+    reminders=(pages.remind,),
     pages=tuple(pages.PAGES),
     answers={Sold: _sold},
     menu=(MenuEntry("/earnings", "Earnings", 40),),

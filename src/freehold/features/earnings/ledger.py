@@ -68,7 +68,8 @@ class Ledger:
         for event in events:
             at, args = times[event.block_number], event.args
             if event.name == "GrantBought":
-                asset = self._asset_of("0x" + bytes(args["grant"]).hex())
+                grant = "0x" + bytes(args["grant"]).hex()
+                asset = self._node.grant(grant).asset if self._node.store.has(grant) else ""
                 made.append(Move(at, "grant", asset, int(args["price"]), event.tx_hash))
                 continue
             holding = holdings["0x" + bytes(args["pool"]).hex()]
@@ -77,9 +78,6 @@ class Ledger:
                 units, kind = units * holding.shares // BPS, "share"
             made.append(Move(at, kind, holding.asset.id, units, event.tx_hash))  # type: ignore[arg-type]
         return made
-
-    def _asset_of(self, grant_id: str) -> str:
-        return self._node.grant(grant_id).asset if self._node.store.has(grant_id) else ""
 
     def _read(self, pools: list[str]) -> None:
         chain, account = self._node.chain, self._node.account

@@ -1,25 +1,73 @@
-"""Earnings: what came in, by what and when; what can be claimed; and by what."""
+"""Earnings: what came in, by what and when, also on Home; what can be claimed; and by what."""
 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from starlette.responses import Response
 
 from freehold.core.errors import Unavailable
 from freehold.core.money import dollars
+from freehold.core.times import DAY_SECONDS
 from freehold.features.earnings import earning
 from freehold.features.earnings.ledger import Ledger, Move
+from freehold.kernel.feature import Reminder
+from freehold.kernel.host import Host
 from freehold.kernel.node import Node
 from freehold.kernel.people import name_of, thing_name
-from freehold.kernel.web import charts
+from freehold.kernel.web import charts, words
 from freehold.kernel.web.charts import Point
 from freehold.kernel.web.visit import Visit, acts, shows
 
 DAYS = 30
-_DAY_SECONDS = 86_400
 MOST_CLAIMS = 50
+
+
+@dataclass(frozen=True)
+class Made:
+    """Money earned, in units."""
+
+    total_units: int
+    today_units: int
+    month_units: int
+    """In the last `DAYS` days, today included."""
+    points: list[Point]
+    """In all, by the end of each of those days."""
+
+
+def earned(moves: list[Move], total_units: int, now: int) -> Made:
+    """What came in over the last days; `now` is Unix seconds, days are UTC."""
+    today = now // DAY_SECONDS
+    by_day: dict[int, int] = defaultdict(int)
+    for move in moves:
+        if move.kind != "claim":
+            by_day[move.at // DAY_SECONDS] += move.units
+    days = range(today - DAYS + 1, today + 1)
+    month = sum(by_day[day] for day in days)
+    so_far, points = total_units - month, []
+    for day in days:
+        so_far += by_day[day]
+        points.append((words.date(day * DAY_SECONDS), so_far, dollars(so_far)))
+    return Made(total_units, by_day[today], month, points)
+
+
+def look(host: Host) -> Made | None:
+    """What came in; None where the network does not answer."""
+    with suppress(Unavailable):
+        money = earning.overview(host.node)
+        return earned(host.part(Ledger).moves(), money["earned_units"], host.node.now())
+    return None
+
+
+def remind(host: Host) -> Iterator[Reminder]:
+    """Money to collect."""
+    with suppress(Unavailable):
+        if units := earning.overview(host.node)["claimable_units"]:
+            yield Reminder(f"{dollars(units)} of your earnings is ready to claim.", "/earnings", "Claim")
 
 
 def overview(visit: Visit) -> Response:
@@ -30,35 +78,22 @@ def overview(visit: Visit) -> Response:
         moves = visit.host.part(Ledger).moves()
     except Unavailable as error:
         return visit.show("earnings.html", 503, away=error)
-    today = node.now() // _DAY_SECONDS
-    earned = [move for move in moves if move.kind != "claim"]
-    recent = [move for move in earned if move.at // _DAY_SECONDS > today - DAYS]
+    today = node.now() // DAY_SECONDS
+    made = earned(moves, found["earned_units"], node.now())
+    by_day = [(move.at // DAY_SECONDS, move.units) for move in moves if move.kind != "claim"]
     return visit.show(
         "earnings.html",
         away=None,
         found=found,
-        recent_units=sum(move.units for move in recent),
-        over_time=_running(earned, today),
-        by_day=charts.by_day([(move.at // _DAY_SECONDS, move.units) for move in recent], today, DAYS),
+        recent_units=made.month_units,
+        over_time=made.points,
+        by_day=charts.by_day(by_day, today, DAYS),
         by_thing=_by_thing(node, found),
         claims=_claims(node, moves),
         days=DAYS,
-        first_day=(today - DAYS + 1) * _DAY_SECONDS,
-        last_day=today * _DAY_SECONDS,
+        first_day=(today - DAYS + 1) * DAY_SECONDS,
+        last_day=today * DAY_SECONDS,
     )
-
-
-def _running(earned: list[Move], today: int) -> list[Point]:
-    """Earned in all, at the end of each of the last days."""
-    per_day: dict[int, int] = defaultdict(int)
-    for move in earned:
-        per_day[move.at // _DAY_SECONDS] += move.units
-    total = sum(units for day, units in per_day.items() if day <= today - DAYS)
-    points = []
-    for day in range(today - DAYS + 1, today + 1):
-        total += per_day.get(day, 0)
-        points.append((charts.day_label(day), total, dollars(total)))
-    return points
 
 
 def _by_thing(node: Node, found: dict[str, Any]) -> list[dict[str, Any]]:
@@ -73,12 +108,10 @@ def _by_thing(node: Node, found: dict[str, Any]) -> list[dict[str, Any]]:
         one["note"] += 1
     shared = [
         {
+            **row,
             "id": row["asset"],
-            "name": row["name"],
             "kind": "models",
             "units": row["claimable_units"] + row["claimed_units"],
-            "claimable_units": row["claimable_units"],
-            "unsettled_units": row["unsettled_units"],
             "share_bps": row["shares"],
             "owner": name_of(node, row["owner"]),
         }

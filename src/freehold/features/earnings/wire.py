@@ -116,10 +116,6 @@ class ClaimRevenue(Request):
     """One model only; by default all."""
 
 
-EARNINGS = Operation(
-    "earnings", ShowEarnings, Earnings, "/earnings", Effect.READS, example="freehold earnings"
-)
-CLAIM = Operation(
-    "claim", ClaimRevenue, Claims, "/claim", Effect.LASTS, example="freehold claim 'Tumour model'"
-)
+EARNINGS = Operation("earnings", ShowEarnings, Earnings, "/earnings", Effect.READS, example="")
+CLAIM = Operation("claim", ClaimRevenue, Claims, "/claim", Effect.LASTS, example="'Tumour model'")
 OPERATIONS = (EARNINGS, CLAIM)

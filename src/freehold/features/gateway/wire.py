@@ -158,7 +158,7 @@ class Predict(Request):
     """Pay even if nothing shows what the model was made from."""
 
 
-SERVE = Operation("serve", Serve, Served, "/serve", Effect.LASTS, example="freehold serve 'Tumour model'")
+SERVE = Operation("serve", Serve, Served, "/serve", Effect.LASTS, example="'Tumour model'")
 QUOTE = Operation("quote", AskPrice, CallQuote, "/quote", Effect.READS, verb="POST")
 PREDICT = Operation(
     "predict",
@@ -166,6 +166,6 @@ PREDICT = Operation(
     Prediction,
     "/predict",
     Effect.SPENDS,
-    example="freehold predict 'Tumour model' patients.csv --max 0.50",
+    example="'Tumour model' patients.csv --max 0.50",
 )
 OPERATIONS = (SERVE, QUOTE, PREDICT)

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from freehold.features.grants import asking, consent, granting, requests, wire
+from freehold.features.grants import asking, granting, wire
 from freehold.features.grants.asking import GrantCountered, GrantWaiting
 from freehold.kernel.host import Host
-from freehold.kernel.operation import Nothing, Waiting
+from freehold.kernel.operation import Waiting
 from freehold.kernel.words import require_action
-
-
-def listed(host: Host, asked: wire.ListGrants) -> dict[str, Any]:
-    """A page of grants."""
-    return {"grants": granting.overview(host.node, limit=asked.limit, before=asked.before)}
 
 
 def obtain(host: Host, asked: wire.AskGrant) -> dict[str, Any] | Waiting:
@@ -25,27 +20,12 @@ def obtain(host: Host, asked: wire.AskGrant) -> dict[str, Any] | Waiting:
             host.peers,
             node.asset(asked.asset),
             require_action(asked.action),
-            purpose=asked.purpose,
-            max_uses=asked.max_uses,
-            spend_cap_units=asked.spend_cap_units,
-            at_most_units=asked.at_most_units,
+            **asked.model_dump(exclude={"asset", "action"}),
         )
     except (GrantWaiting, GrantCountered) as pending:
         (request,) = pending.fields["asked"]
         return Waiting({"status": request["state"], "asked": request})
     return granting.describe(node, grant)
-
-
-def overview(host: Host, _: Nothing) -> dict[str, Any]:
-    """Requests, both ways."""
-    return {"requests": requests.overview(host.node), "asked": asking.overview(host.node)}
-
-
-def counter(host: Host, asked: wire.CounterRequest) -> dict[str, Any]:
-    """The request with other terms offered for it."""
-    purposes = None if asked.purposes is None else tuple(asked.purposes)
-    change = consent.Counter(asked.price_units, asked.max_uses, asked.days, purposes, asked.note)
-    return {"request": consent.counter(host.node, asked.request_id, change)}
 
 
 def take(host: Host, asked: wire.TakeOffer) -> dict[str, Any]:

@@ -15,12 +15,14 @@ from freehold.core.terms import require_within
 from freehold.features.grants.consent import GrantRefused
 from freehold.features.grants.issuing import parse_terms, request_id
 from freehold.features.grants.requests import offer_id, offer_row, shown_text
+from freehold.features.grants.wire import AskRow
 from freehold.kernel.feature import Question
 from freehold.kernel.host import Host
 from freehold.kernel.node import Node
 from freehold.kernel.people import known_as
 from freehold.kernel.registry import everything
 from freehold.kernel.rights.plans import Plan
+from freehold.kernel.shape import alike
 from freehold.kernel.store import Transaction
 
 
@@ -283,20 +285,12 @@ def _readable(text: Any) -> str:
 def _row(node: Node, wish: dict[str, Any]) -> dict[str, Any]:
     asset, offer, cap = node.asset(wish["asset"]), wish["offer"], wish["spend_cap_units"]
     return {
+        **alike(AskRow, wish),
         "id": _request_id(node, wish),
-        "state": wish["state"],
-        "asset": asset.id,
         "asset_name": asset.name,
         "owner": asset.owner,
         "owner_name": known_as(node, asset.owner),
-        "action": wish["action"],
-        "purpose": wish["purpose"],
-        "max_uses": wish["max_uses"],
-        "spend_cap_units": cap,
         "price_units": asset.terms.price_units,
-        "asked_at": wish["asked_at"],
         "job": wish["once_for"],
         "offer": offer_row(offer["id"], parse_terms(offer["terms"]), offer["note"], cap) if offer else None,
-        "reason": wish["reason"],
-        "ask_again_at": wish["ask_again_at"],
     }

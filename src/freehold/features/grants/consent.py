@@ -8,24 +8,24 @@ the grant in the same transaction, so a crash leaves the request waiting or the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from freehold.core.documents import Terms
 from freehold.core.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from freehold.core.money import dollars
 from freehold.core.terms import require_within
+from freehold.core.times import DAY_SECONDS
 from freehold.features.data.offering import approval_of, is_offered
 from freehold.features.grants import requests
 from freehold.features.grants.issuing import Wish, make_grant, parse_terms, planned
 from freehold.features.grants.requests import LAPSE_SECONDS, offer_id, row, shown_text
-from freehold.features.grants.wire import State
+from freehold.features.grants.wire import CounterRequest, State
 from freehold.kernel import pending
 from freehold.kernel.node import Node
 from freehold.kernel.store import Transaction
 
-REFUSED_SECONDS = 86_400
+REFUSED_SECONDS = DAY_SECONDS
 """How long a refused account is not heard about the same asset."""
-DAY_SECONDS = 86_400
 
 
 class GrantRefused(NotAllowed):
@@ -38,19 +38,6 @@ class RequestDecided(Conflict):
     """The request was decided before, otherwise."""
 
     code = "request.decided"
-
-
-@dataclass(frozen=True)
-class Counter:
-    """What an owner changes about the terms asked for; None leaves a field as asked."""
-
-    price_units: int | None = None
-    """Not below the published price: a grant within its asset's terms costs no less."""
-    max_uses: int | None = None
-    days: int | None = None
-    """From now."""
-    purposes: tuple[str, ...] | None = None
-    note: str = ""
 
 
 def asks_first(node: Node, wish: Wish) -> bool:
@@ -113,19 +100,19 @@ def accept(node: Node, request_id: str) -> dict[str, Any]:
     return row(node, record)
 
 
-def counter(node: Node, request_id: str, change: Counter) -> dict[str, Any]:
-    """Offer other terms, within the asset's; the asker takes them up or drops its request.
+def counter(node: Node, change: CounterRequest) -> dict[str, Any]:
+    """Offer other terms, within the asset's and no cheaper; the asker takes them up or drops its request.
 
     Raises:
         RequestDecided, NotFound, InvalidInput, NotAllowed: outside the asset's terms.
     """
     note = shown_text(change.note, "note")
     with node.store.transaction() as tx:
-        record = _undecided(node, request_id, "countered")
+        record = _undecided(node, change.request_id, "countered")
         terms = _changed(node, record, change)
         pending.befriend(tx, record["holder"])
         offered = {"terms": terms.body, "note": note}
-        record["offer"] = {"id": offer_id(request_id, terms), **offered}
+        record["offer"] = {"id": offer_id(change.request_id, terms), **offered}
         record["state"] = "countered"
         requests.keep(node, tx, record, LAPSE_SECONDS)
     return row(node, record)
@@ -191,11 +178,11 @@ def _grant(node: Node, tx: Transaction, record: dict[str, Any], terms: Terms) ->
     return str(record["grant"])
 
 
-def _changed(node: Node, record: dict[str, Any], change: Counter) -> Terms:
+def _changed(node: Node, record: dict[str, Any], change: CounterRequest) -> Terms:
     asset, asked = node.asset(record["asset"]), record["terms"]
     if change.price_units is not None and change.price_units < asset.terms.price_units:
         raise NotAllowed(
-            f"the published price is {asset.terms.price_units} units; an offer cannot be cheaper",
+            f"the published price is {dollars(asset.terms.price_units)}; an offer cannot be cheaper",
             hint="A grant is within its asset's terms. Publish the asset again to sell it for less.",
         )
     if record.get("plan") and change.max_uses is not None:
@@ -203,23 +190,17 @@ def _changed(node: Node, record: dict[str, Any], change: Counter) -> Terms:
             f"the run makes {asked['max_uses']:,} uses, as its plan says",
             hint="Offer another price or time, or refuse.",
         )
-    terms = parse_terms(
-        {
-            **asked,
-            "price_units": asked["price_units"] if change.price_units is None else change.price_units,
-            "max_uses": asked["max_uses"] if change.max_uses is None else change.max_uses,
-            "expires_at": asked["expires_at"] if change.days is None else _in_days(node, change.days),
-            "purposes": asked["purposes"] if change.purposes is None else sorted(set(change.purposes)),
-        }
-    )
+    said = {
+        "price_units": change.price_units,
+        "max_uses": change.max_uses,
+        "expires_at": None if change.days is None else node.now() + change.days * DAY_SECONDS,
+        "purposes": None if change.purposes is None else sorted(set(change.purposes)),
+    }
+    terms = parse_terms({**asked, **{name: value for name, value in said.items() if value is not None}})
     require_within(terms, asset.terms)
     if terms.body == asked:
         raise InvalidInput("the offer is what was asked for", hint="Accept the request instead.")
     return terms
-
-
-def _in_days(node: Node, days: int) -> int:
-    return node.now() + days * DAY_SECONDS
 
 
 def _undecided(node: Node, request_id: str, wanted: State) -> dict[str, Any]:

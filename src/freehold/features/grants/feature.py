@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from freehold.features.grants import acting, asking, consent, granting, requests, unused, wire
-from freehold.features.grants.once import ONCE
 from freehold.features.grants.pages import datasets, offer
 from freehold.features.grants.pages import requests as requests_page
+from freehold.kernel.account import Account
 from freehold.kernel.feature import Feature, MenuEntry, PeerCall, Reminder
 from freehold.kernel.host import Host
+from freehold.kernel.once import USED, Once
 from freehold.kernel.operation import Waiting
+from freehold.kernel.rights.offer import Offer
 
 
 def _issue(host: Host, sender: str, body: dict[str, object]) -> object:
@@ -30,18 +33,35 @@ def _remind(host: Host) -> Iterator[Reminder]:
             yield Reminder(text, "/requests", "See the offer")
 
 
+def _revoked(node: Account, args: tuple[Any, ...]) -> bool:
+    return bool(node.chain.read("Revocations", "isRevoked", node.account, args[0]))
+
+
+def _bought(node: Account, args: tuple[Any, ...]) -> bool:
+    offer = Offer(*args[0]).digest(node.chain_id, node.contract("Market"))
+    return bool(node.chain.read("Market", "purchasedAt", offer))
+
+
+_ONCE = {
+    "Revocations.revoke": Once(("AlreadyRevoked",), _revoked),
+    "Market.buy": Once(("AlreadyBought",), _bought),
+    "Market.buyWithAuthorization": Once(("AlreadyBought", USED), _bought),
+}
+
 FEATURE = Feature(
     name="grants",
     about="Permissions: asked for, given within terms or by hand, paid, taken back.",
     needs=("data",),
-    once=ONCE,
+    once=_ONCE,
     operations=(
-        wire.LIST.does(acting.listed),
+        wire.LIST.does(lambda host, asked: {"grants": granting.overview(host.node, **dict(asked))}),
         wire.ASK.does(acting.obtain),
         wire.REVOKE.does(lambda host, asked: granting.revoke(host.node, asked.grant_id)),
-        wire.REQUESTS.does(acting.overview),
+        wire.REQUESTS.does(
+            lambda host, _: {"requests": requests.overview(host.node), "asked": asking.overview(host.node)}
+        ),
         wire.ACCEPT.does(lambda host, asked: {"request": consent.accept(host.node, asked.request_id)}),
-        wire.COUNTER.does(acting.counter),
+        wire.COUNTER.does(lambda host, asked: {"request": consent.counter(host.node, asked)}),
         wire.REFUSE.does(
             lambda host, asked: {"request": consent.refuse(host.node, asked.request_id, asked.reason)}
         ),

@@ -12,14 +12,8 @@ from freehold.core.typed_data import receive_digest
 from freehold.features.data.offering import require_offered
 from freehold.features.grants import asking, consent, unused
 from freehold.features.grants.consent import GrantRefused
-from freehold.features.grants.issuing import (
-    handed_over,
-    make_grant,
-    narrowed,
-    planned,
-    read_wish,
-)
-from freehold.features.grants.wire import PAGE
+from freehold.features.grants.issuing import handed_over, make_grant, narrowed, planned, read_wish
+from freehold.features.grants.wire import PAGE, GrantRow
 from freehold.kernel import ceiling, listed, logbook, pending, uses
 from freehold.kernel.ceiling import Act, Payment
 from freehold.kernel.node import Node
@@ -28,6 +22,7 @@ from freehold.kernel.rights.check import ForeignGrant, require_issued_within
 from freehold.kernel.rights.offer import Offer, is_priced
 from freehold.kernel.rights.plans import Plan
 from freehold.kernel.rights.standing import authorise, is_purchased, is_revoked, revocations, revoked_among
+from freehold.kernel.shape import alike
 from freehold.kernel.words import require_kind
 
 
@@ -188,10 +183,7 @@ def take(node: Node, peers: Peers, prefix: str, at_most_units: int | None = None
         peers,
         node.asset(wish["asset"]),
         wish["action"],
-        purpose=wish["purpose"],
-        max_uses=wish["max_uses"],
-        spend_cap_units=wish["spend_cap_units"],
-        once_for=wish["once_for"],
+        **{name: wish[name] for name in ("purpose", "max_uses", "spend_cap_units", "once_for")},
         plan=ordered.plan,
         # said now, or when the job was ordered
         at_most_units=at_most_units if at_most_units is not None else ordered.at_most_units,
@@ -340,21 +332,12 @@ def describe(node: Node, grant: Grant) -> dict[str, Any]:
 def _row(node: Node, grant: Grant, *, revoked: bool) -> dict[str, Any]:
     used, spent_units = _used(node, grant)
     return {
+        **alike(GrantRow, grant.terms, grant),
         "id": grant.id,
         "issued": grant.issuer == node.account,
-        "asset": grant.asset,
         "asset_name": node.asset(grant.asset).name if node.store.has(grant.asset) else "",
-        "issuer": grant.issuer,
-        "holder": grant.holder,
-        "actions": list(grant.terms.actions),
-        "purposes": list(grant.terms.purposes),
-        "price_units": grant.terms.price_units,
-        "price_per": grant.terms.price_per,
         "uses": used,
-        "max_uses": grant.terms.max_uses,
         "spent_units": spent_units,
-        "spend_cap_units": grant.spend_cap_units,
-        "expires_at": grant.terms.expires_at,
         "revoked": revoked,
     }
 

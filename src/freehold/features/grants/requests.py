@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from freehold.core.canonical import canonical_bytes
@@ -15,9 +16,11 @@ from freehold.core.documents import Terms
 from freehold.core.errors import InvalidInput, NotAllowed
 from freehold.core.ids import resolve, sha256_hex
 from freehold.features.grants.issuing import parse_terms, planned, total_units
+from freehold.features.grants.wire import OfferRow, RequestRow
 from freehold.kernel import pending
 from freehold.kernel.node import Node
 from freehold.kernel.rights.plans import Plans
+from freehold.kernel.shape import alike
 from freehold.kernel.store import Transaction
 
 MAX_REQUESTS = 1_000
@@ -82,8 +85,8 @@ def overview(node: Node) -> list[dict[str, Any]]:
     """Requests that came in and have not lapsed, oldest first."""
     rows = node.store.rows("SELECT record FROM requests WHERE lapses_at > ?", node.now())
     found = (json.loads(kept) for (kept,) in rows)
-    describing = Describing(node)
-    return [row(node, one, describing) for one in sorted(found, key=lambda one: (one["asked_at"], one["id"]))]
+    describe = describing(node)
+    return [row(node, one, describe) for one in sorted(found, key=lambda one: (one["asked_at"], one["id"]))]
 
 
 def count_waiting(node: Node) -> int:
@@ -177,64 +180,44 @@ def forget(tx: Transaction, request_id: str) -> None:
     tx.connection.execute("DELETE FROM requests WHERE id = ?", (request_id,))
 
 
-Describe = Callable[[str, Any], Any]
+Describe = Callable[[dict[str, Any]], Any]
 
 
-class Describing:
-    """Says the plans of requests; those of one list share their look-ups."""
+def describing(node: Node) -> Describe:
+    """Says the plan of a request, None where none came; those of one list share their look-ups."""
 
-    def __init__(self, node: Node) -> None:
-        self._node = node
-        self._found: dict[tuple[str, ...], tuple[Plans[Any], Describe]] = {}
+    @cache
+    def of(actions: tuple[str, ...]) -> tuple[Plans[Any], Callable[[str, Any], Any]]:
+        plans = planned(actions)
+        return plans, plans.describing(node)
 
-    def plan(self, record: dict[str, Any]) -> Any:
-        """What the plan of a request says; None where none came. It was checked when it came."""
+    def plan(record: dict[str, Any]) -> Any:
+        # it was checked when it came
         if not record.get("plan"):
             return None
-        actions = tuple(record["terms"]["actions"])
-        if actions not in self._found:
-            plans = planned(actions)
-            self._found[actions] = plans, plans.describing(self._node)
-        plans, describe = self._found[actions]
+        plans, describe = of(tuple(record["terms"]["actions"]))
         return describe(record["asset"], plans.read(record["plan"]))
 
+    return plan
 
-def row(node: Node, record: dict[str, Any], describing: Describing | None = None) -> dict[str, Any]:
-    """A record as lists show it; `describing` is shared by the rows of one list."""
+
+def row(node: Node, record: dict[str, Any], describe: Describe | None = None) -> dict[str, Any]:
+    """A record as lists show it; `describe` is shared by the rows of one list."""
     terms, offer, cap = parse_terms(record["terms"]), record["offer"], record["spend_cap_units"]
     return {
-        "id": record["id"],
-        "state": record["state"],
-        "holder": record["holder"],
-        "holder_name": record["holder_name"],
-        "asset": record["asset"],
+        **alike(RequestRow, terms, record),
         "asset_name": node.asset(record["asset"]).name,
-        "actions": list(terms.actions),
-        "purposes": list(terms.purposes),
-        "max_uses": terms.max_uses,
-        "expires_at": terms.expires_at,
-        "price_units": terms.price_units,
-        "price_per": terms.price_per,
-        "spend_cap_units": cap,
         "total_units": total_units(terms, cap),
-        "asked_at": record["asked_at"],
-        "lapses_at": record["lapses_at"],
         "offer": offer_row(offer["id"], parse_terms(offer["terms"]), offer["note"], cap) if offer else None,
-        "reason": record["reason"],
-        "grant": record["grant"],
-        "training": (describing or Describing(node)).plan(record),
+        "training": (describe or describing(node))(record),
     }
 
 
 def offer_row(identifier: str, terms: Terms, note: str, spend_cap_units: int) -> dict[str, Any]:
     """An offer as lists show it."""
     return {
+        **alike(OfferRow, terms),
         "id": identifier,
-        "purposes": list(terms.purposes),
-        "max_uses": terms.max_uses,
-        "expires_at": terms.expires_at,
-        "price_units": terms.price_units,
-        "price_per": terms.price_per,
         "total_units": total_units(terms, spend_cap_units),
         "note": note,
     }

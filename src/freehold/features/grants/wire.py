@@ -19,21 +19,43 @@ State = Literal["waiting", "countered", "accepted", "refused"]
 AskState = Literal["asked", "waiting", "countered", "refused", "dropped"]
 
 
-class OfferRow(Shape):
-    """Other terms that an owner offers."""
+class Priced(Shape):
+    """Terms as every row shows them."""
 
-    id: Id
-    """Names these very terms."""
     purposes: tuple[str, ...]
     """For which purposes."""
-    max_uses: Count
-    """Uses it allows."""
-    expires_at: Time
-    """When the grant would end."""
     price_units: Units
     """Price of the grant, or of each use."""
     price_per: Literal["grant", "use"]
     """What the price is for."""
+
+
+class Open(Shape):
+    """A request as both sides are shown it."""
+
+    id: Id
+    """The request."""
+    asset: Id
+    """What is asked for."""
+    asset_name: str
+    """As its owner calls it."""
+    spend_cap_units: Units
+    """Most that its uses may cost; 0 where uses are not charged."""
+    asked_at: Time
+    """When it was made."""
+    reason: str
+    """Of a refusal; else empty."""
+
+
+class OfferRow(Priced):
+    """Other terms that an owner offers."""
+
+    id: Id
+    """Names these very terms."""
+    max_uses: Count
+    """Uses it allows."""
+    expires_at: Time
+    """When the grant would end."""
     total_units: Units
     """Most it costs in all."""
     note: str
@@ -80,45 +102,27 @@ class RequestedRun(Shape):
     """Largest epsilon of a run that would still fit into the budget of these rows afterwards."""
 
 
-class RequestRow(Shape):
+class RequestRow(Open, Priced):
     """A request as the owner is shown it."""
 
-    id: Id
-    """The request."""
     state: State
     """Where it stands."""
     holder: Account
     """Account that asks."""
     holder_name: str
     """As it called itself when it asked; anyone may take any name."""
-    asset: Id
-    """What is asked for."""
-    asset_name: str
-    """As its owner calls it."""
     actions: tuple[Action, ...]
     """What the grant would allow."""
-    purposes: tuple[str, ...]
-    """For which purposes."""
     max_uses: Count
     """Uses it would allow."""
     expires_at: Time
     """When the grant would end."""
-    price_units: Units
-    """Price of the grant, or of each use."""
-    price_per: Literal["grant", "use"]
-    """What the price is for."""
-    spend_cap_units: Units
-    """Most that its uses may cost; 0 where uses are not charged."""
     total_units: Units
     """Most it pays in all."""
-    asked_at: Time
-    """When it was made."""
     lapses_at: Time
     """After which it is forgotten."""
     offer: OfferRow | None
     """Other terms its owner offered; null for none."""
-    reason: str
-    """Of a refusal; else empty."""
     grant: str
     """Id of the grant it became; else empty."""
     training: RequestedRun | None
@@ -165,17 +169,11 @@ class RequestRow(Shape):
         return self.training.earlier_runs if self.training else ()
 
 
-class AskRow(Shape):
+class AskRow(Open):
     """A request as the asker is shown it."""
 
-    id: Id
-    """The request."""
     state: AskState
     """Where it stands."""
-    asset: Id
-    """What is asked for."""
-    asset_name: str
-    """As its owner calls it."""
     owner: Account
     """Who decides."""
     owner_name: str
@@ -186,23 +184,17 @@ class AskRow(Shape):
     """None is the asset's first."""
     max_uses: Count | None
     """None is as many as the terms allow."""
-    spend_cap_units: Units
-    """Most that its uses may cost; 0 where uses are not charged."""
     price_units: Units
     """As published."""
-    asked_at: Time
-    """When it was made."""
     job: str
     """Training job it was made for; else empty."""
     offer: OfferRow | None
     """Other terms the owner offers; null for none."""
-    reason: str
-    """Of a refusal; else empty."""
     ask_again_at: Time
     """After a refusal; else 0."""
 
 
-class GrantRow(Shape):
+class GrantRow(Priced):
     """A grant that this node issued or holds."""
 
     id: Id
@@ -219,12 +211,6 @@ class GrantRow(Shape):
     """Who may use it."""
     actions: tuple[Action, ...]
     """What it allows."""
-    purposes: tuple[str, ...]
-    """For which purposes."""
-    price_units: Units
-    """Price of the grant, or of each use."""
-    price_per: Literal["grant", "use"]
-    """What the price is for."""
     uses: Count
     """Uses so far; a holder counts those it has receipts of."""
     max_uses: Count
@@ -336,25 +322,30 @@ class ListRequests(Nothing):
     """
 
 
-Incoming = Annotated[str, Reference(face="request", kind="request"), ARGUMENT]
-Outgoing = Annotated[str, Reference(face="request"), ARGUMENT]
+class OfIncoming(Request):
+    """A request made to this node."""
 
-
-class AcceptRequest(Request):
-    """Issue the grant that was asked for."""
-
-    request_id: Incoming
+    request_id: Annotated[str, Reference(face="request", kind="request"), ARGUMENT]
     """Id of the request, in full or its first digits."""
 
 
-class CounterRequest(Request):
+class OfOutgoing(Request):
+    """A request of this node."""
+
+    request_id: Annotated[str, Reference(face="request"), ARGUMENT]
+    """Id of the request, in full or its first digits."""
+
+
+class AcceptRequest(OfIncoming):
+    """Issue the grant that was asked for."""
+
+
+class CounterRequest(OfIncoming):
     """Offer other terms for a request.
 
     They stay within the published terms, and the price does not go below the published one.
     """
 
-    request_id: Incoming
-    """Id of the request, in full or its first digits."""
     price_units: Annotated[int | None, Field(ge=0), Dollars()] = None
     """Dollars, such as 2.50."""
     max_uses: Annotated[int, Field(ge=1)] | None = None
@@ -369,44 +360,28 @@ class CounterRequest(Request):
     """A line for the asker."""
 
 
-class RefuseRequest(Request):
+class RefuseRequest(OfIncoming):
     """Say no to a request, and why.
 
     The same account is not heard about the same asset for a day.
     """
 
-    request_id: Incoming
-    """Id of the request, in full or its first digits."""
     reason: Annotated[str, Flag(first=True)]
     """One line, which the asker reads."""
 
 
-class TakeOffer(Request):
+class TakeOffer(OfOutgoing):
     """Take up the other terms an owner offered, and pay."""
 
-    request_id: Outgoing
-    """Id of the request, in full or its first digits."""
     at_most_units: AtMost = None
     """Most that it may take from the wallet; the node's own limits count besides."""
 
 
-class DropRequest(Request):
+class DropRequest(OfOutgoing):
     """Forget a request you made; a training job that made it stops."""
 
-    request_id: Outgoing
-    """Id of the request, in full or its first digits."""
 
-
-LIST = Operation(
-    "grants.list",
-    ListGrants,
-    Grants,
-    "/grants",
-    Effect.READS,
-    method="grants",
-    gives="grants",
-    example="freehold grants list",
-)
+LIST = Operation("grants.list", ListGrants, Grants, "/grants", Effect.READS, gives="grants", example="")
 ASK = Operation(
     "grants.ask",
     AskGrant,
@@ -415,26 +390,13 @@ ASK = Operation(
     Effect.SPENDS,
     method="grant",
     waiting=GrantPending,
-    example="freehold grants ask 0x3f2a --action infer --max-uses 30",
+    example="0x3f2a --action infer --max-uses 30",
 )
 REVOKE = Operation(
-    "grants.revoke",
-    RevokeGrant,
-    Revocation,
-    "/grants/{grant_id}/revoke",
-    Effect.LASTS,
-    method="revoke",
-    example="freehold grants revoke 0x5d01",
+    "grants.revoke", RevokeGrant, Revocation, "/grants/{grant_id}/revoke", Effect.LASTS, example="0x5d01"
 )
 REQUESTS = Operation(
-    "grants.requests",
-    ListRequests,
-    Requests,
-    "/requests",
-    Effect.READS,
-    method="requests",
-    gives="requests",
-    example="freehold grants requests",
+    "grants.requests", ListRequests, Requests, "/requests", Effect.READS, gives="requests", example=""
 )
 ACCEPT = Operation(
     "grants.accept",
@@ -442,9 +404,8 @@ ACCEPT = Operation(
     Decided,
     "/requests/{request_id}/accept",
     Effect.LASTS,
-    method="accept",
     gives="request",
-    example="freehold grants accept 0x8e44",
+    example="0x8e44",
 )
 COUNTER = Operation(
     "grants.counter",
@@ -452,9 +413,8 @@ COUNTER = Operation(
     Decided,
     "/requests/{request_id}/counter",
     Effect.CHANGES,
-    method="counter",
     gives="request",
-    example="freehold grants counter 0x8e44 --days 30",
+    example="0x8e44 --days 30",
 )
 REFUSE = Operation(
     "grants.refuse",
@@ -462,18 +422,11 @@ REFUSE = Operation(
     Decided,
     "/requests/{request_id}/refuse",
     Effect.LASTS,
-    method="refuse",
     gives="request",
-    example="freehold grants refuse 0x8e44 --reason 'only for research'",
+    example="0x8e44 --reason 'only for research'",
 )
 TAKE = Operation(
-    "grants.take",
-    TakeOffer,
-    GrantRow,
-    "/requests/{request_id}/take",
-    Effect.SPENDS,
-    method="take",
-    example="freehold grants take 0x8e44",
+    "grants.take", TakeOffer, GrantRow, "/requests/{request_id}/take", Effect.SPENDS, example="0x8e44"
 )
 DROP = Operation(
     "grants.drop",
@@ -481,9 +434,8 @@ DROP = Operation(
     Dropped,
     "/requests/{request_id}/drop",
     Effect.CHANGES,
-    method="drop",
     gives="asked",
-    example="freehold grants drop 0x8e44",
+    example="0x8e44",
 )
 OPERATIONS = (LIST, ASK, REVOKE, REQUESTS, ACCEPT, COUNTER, REFUSE, TAKE, DROP)
 GROUPS = {"grants": "Permissions to use data and models: yours and others'."}

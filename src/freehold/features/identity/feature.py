@@ -14,5 +14,5 @@ FEATURE = Feature(
         wire.FORGET.does(lambda host, asked: peers.forget(host.node, asked.url)),
     ),
     pages=tuple(pages.PAGES),
-    cards=(Card("settings_peers.html", pages.look, 20, "/settings"),),
+    cards=(Card("settings_peers.html", lambda host: peers.overview(host.node), 20, "/settings"),),
 )

@@ -12,11 +12,8 @@ from freehold.kernel.cli.output import plain, table
 
 
 def _meet(call: Call) -> None:
-    call.show(call.answer(wire.MEET)["party"], _met)
-
-
-def _met(party: dict[str, Any]) -> Iterable[Any]:
-    yield f"met {plain(party.get('name'))} ({party.get('account')})"
+    party = call.answer(wire.MEET)["party"]
+    call.show(party, lambda said: [f"met {plain(said.get('name'))} ({said.get('account')})"])
 
 
 def _list(answer: dict[str, Any]) -> Iterable[Any]:

@@ -77,18 +77,9 @@ MEET = Operation(
     Effect.CHANGES,
     method="meet",
     gives="party.account",
-    example="freehold peers add http://127.0.0.1:7401",
+    example="http://127.0.0.1:7401",
 )
-PEERS = Operation(
-    "peers.list",
-    ListPeers,
-    Peers,
-    "/peers",
-    Effect.READS,
-    method="peers",
-    gives="peers",
-    example="freehold peers list",
-)
+PEERS = Operation("peers.list", ListPeers, Peers, "/peers", Effect.READS, gives="peers", example="")
 FORGET = Operation(
     "peers.forget",
     Forget,
@@ -96,6 +87,6 @@ FORGET = Operation(
     "/peers/forget",
     Effect.CHANGES,
     method="forget_peer",
-    example="freehold peers forget http://127.0.0.1:7401",
+    example="http://127.0.0.1:7401",
 )
 OPERATIONS = (MEET, PEERS, FORGET)

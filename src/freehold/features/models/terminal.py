@@ -115,6 +115,6 @@ COMMANDS = {
         also=(wire.SHOW,),
         more={"model": (Annotated[str | None, typer.Argument(help="One model in detail.")], None)},
         words="List models, or show who made one.",
-        shown=wire.SHOW.example,
+        shown="freehold models 0x77b1",
     )
 }

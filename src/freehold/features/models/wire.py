@@ -216,13 +216,5 @@ class ShowModel(Request):
 
 
 LIST = Operation("models", ListModels, Models, "/models", Effect.READS, gives="models")
-SHOW = Operation(
-    "models.show",
-    ShowModel,
-    ModelShown,
-    "/models/{model}",
-    Effect.READS,
-    method="model",
-    example="freehold models 0x77b1",
-)
+SHOW = Operation("models.show", ShowModel, ModelShown, "/models/{model}", Effect.READS, method="model")
 OPERATIONS = (LIST, SHOW)

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from freehold.core import money
 from freehold.core.errors import FreeholdError, NotFound, Unavailable
 from freehold.core.money import dollars
+from freehold.core.times import DAY_SECONDS
 from freehold.features.payments import closing, settling
 from freehold.features.payments.spending import overview as paid_from
 from freehold.kernel import ceiling, listed, uses
@@ -20,15 +21,14 @@ from freehold.kernel.web import charts
 from freehold.kernel.web.visit import Visit, acts, shows
 
 DAYS = 30
-_DAY_SECONDS = 86_400
 MOST_BOUGHT = 50
 
 
 def spending(visit: Visit) -> Response:
     """What was bought, and channels that are open."""
     node = visit.node
-    today, limits = node.now() // _DAY_SECONDS, ceiling.overview(node)
-    days = uses.spent_by_day(node, (today - DAYS + 1) * _DAY_SECONDS)
+    today, limits = node.now() // DAY_SECONDS, ceiling.overview(node)
+    days = uses.spent_by_day(node, (today - DAYS + 1) * DAY_SECONDS)
     try:
         channels: list[dict[str, Any]] | None = [
             {**row, "name": thing_name(node, row["model"]), "provider_name": name_of(node, row["provider"])}
@@ -50,8 +50,8 @@ def spending(visit: Visit) -> Response:
         bought=_bought(node),
         days=DAYS,
         now=node.now(),
-        first_day=(today - DAYS + 1) * _DAY_SECONDS,
-        last_day=today * _DAY_SECONDS,
+        first_day=(today - DAYS + 1) * DAY_SECONDS,
+        last_day=today * DAY_SECONDS,
     )
 
 
@@ -62,14 +62,11 @@ def _typed(amount_units: int) -> str:
 
 def limit(visit: Visit) -> Response:
     """Set what may be spent, from now on."""
-    try:
-        ceiling.limit(
-            visit.node,
-            spend_per_act_micro=money.units(visit.form.text("per_act", 40) or "0"),
-            spend_per_day_micro=money.units(visit.form.text("per_day", 40) or "0"),
-        )
-    except FreeholdError as error:
-        return visit.go("/spending", f"{error.message}. {error.hint}", "bad")
+    ceiling.limit(
+        visit.node,
+        spend_per_act_micro=money.units(visit.form.text("per_act", 40) or "0"),
+        spend_per_day_micro=money.units(visit.form.text("per_day", 40) or "0"),
+    )
     return visit.go("/spending", "Saved. The limits count from now on.")
 
 
@@ -111,7 +108,7 @@ def close(visit: Visit) -> Response:
     try:
         done = closing.close(visit.host, row["channel"])
     except FreeholdError as error:
-        return visit.go("/spending", f"{error.message}. {error.hint}", "bad")
+        return visit.go("/spending", error.said, "bad")
     if done["withdrawn_units"]:
         return visit.go("/spending", f"{dollars(done['withdrawn_units'])} are back in your wallet.")
     return visit.go("/spending", "The channel is closing. Come back in a day to take the rest.")
@@ -128,18 +125,15 @@ def ask_retry(visit: Visit) -> Response:
 
 def retry(visit: Visit) -> Response:
     """Send it once more, by hand."""
-    try:
-        done = settling.retry(visit.node, visit.params["channel"])
-    except FreeholdError as error:
-        return visit.go("/spending", f"{error.message}. {error.hint}", "bad")
+    done = settling.retry(visit.node, visit.params["channel"])
     return visit.go("/spending", f"{dollars(done['units'])} were collected.")
 
 
 PAGES = [
     shows("/spending", spending),
-    acts("/spending/limits", limit),
+    acts("/spending/limits", limit, back="/spending"),
     shows("/channels/{channel}/close", ask_close),
     acts("/channels/{channel}/close", close),
     shows("/channels/{channel}/retry", ask_retry),
-    acts("/channels/{channel}/retry", retry),
+    acts("/channels/{channel}/retry", retry, back="/spending"),
 ]

@@ -182,15 +182,7 @@ class Settle(Nothing):
     """Bring what buyers paid to the chain."""
 
 
-LIST = Operation(
-    "channels.list",
-    ListChannels,
-    Channels,
-    "/channels",
-    Effect.READS,
-    method="channels",
-    example="freehold channels list",
-)
+LIST = Operation("channels.list", ListChannels, Channels, "/channels", Effect.READS, example="")
 CLOSE = Operation(
     "channels.close",
     CloseChannel,
@@ -198,7 +190,7 @@ CLOSE = Operation(
     "/channels/{channel}/close",
     Effect.LASTS,
     method="close_channel",
-    example="freehold channels close 0x1c9e",
+    example="0x1c9e",
 )
 RETRY = Operation(
     "channels.retry",
@@ -207,7 +199,7 @@ RETRY = Operation(
     "/channels/{channel}/retry",
     Effect.LASTS,
     method="retry_channel",
-    example="freehold channels retry 0x1c9e",
+    example="0x1c9e",
 )
-SETTLE = Operation("settle", Settle, Settlement, "/settle", Effect.LASTS, example="freehold settle")
+SETTLE = Operation("settle", Settle, Settlement, "/settle", Effect.LASTS, example="")
 OPERATIONS = (LIST, CLOSE, RETRY, SETTLE)

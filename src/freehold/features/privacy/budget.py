@@ -20,9 +20,10 @@ from freehold.core.errors import Conflict, NotAllowed
 from freehold.features.privacy import lines
 from freehold.features.privacy.lines import Promise, PromiseBroken
 from freehold.features.privacy.rules import privacy
-from freehold.features.privacy.wire import MOST_LINES
+from freehold.features.privacy.wire import MOST_LINES, BudgetLine, BudgetRun
 from freehold.kernel.continuity import RESTORED
 from freehold.kernel.node import Node
+from freehold.kernel.shape import alike
 from freehold.kernel.store import Transaction
 
 RESERVE_SECONDS = 300
@@ -62,12 +63,7 @@ def charge(
         Conflict: the run was charged with another cost.
     """
     connection = tx.connection
-    open_lines = [
-        promise
-        for promise in _lines(connection, asset_id)
-        if not _is_charged(connection, promise.line, run, rho_nano)
-    ]
-    _require_known(node, open_lines)
+    open_lines = _open(node, connection, asset_id, run, rho_nano)
     for promise in open_lines:
         _require_fits(promise, _spent(connection, promise.line), rho_nano)
     for promise in open_lines:
@@ -86,10 +82,7 @@ def reserve(node: Node, tx: Transaction, asset_id: str, run: str, rho_nano: int)
     """
     connection, now = tx.connection, node.now()
     connection.execute("DELETE FROM privacy_reserved WHERE until <= ?", (now,))
-    for promise in _lines(connection, asset_id):
-        if _is_charged(connection, promise.line, run, rho_nano):
-            continue
-        _require_known(node, [promise])
+    for promise in _open(node, connection, asset_id, run, rho_nano):
         _require_fits(promise, _taken(connection, promise.line, now, run), rho_nano)
         if rho_nano:
             connection.execute(
@@ -111,10 +104,8 @@ def require_room(node: Node, asset_id: str, rho_nano: int, run: str = "") -> Non
         NoBudget. BudgetSpent: it does not. PromiseBroken: as for `charge`.
     """
     with node.store.reading() as connection:
-        for promise in _lines(connection, asset_id):
-            if not (run and _is_charged(connection, promise.line, run, rho_nano)):
-                _require_known(node, [promise])
-                _require_fits(promise, _taken(connection, promise.line, node.now(), run), rho_nano)
+        for promise in _open(node, connection, asset_id, run, rho_nano):
+            _require_fits(promise, _taken(connection, promise.line, node.now(), run), rho_nano)
 
 
 def earlier_runs(node: Node, asset_id: str, limit: int = MOST_EARLIER) -> list[str]:
@@ -142,14 +133,9 @@ def overview(node: Node, *, asset_id: str = "", limit: int = MOST_LINES) -> list
     """
     with node.store.reading() as connection:
         if asset_id:
-            chosen: Iterable[Promise] = lines.of(connection, asset_id)[:limit]
+            chosen = lines.of(connection, asset_id)[:limit]
         else:
-            rows = connection.execute(
-                "SELECT number, line, epsilon_life_micro, delta_exponent, reveals FROM privacy_terms"
-                " ORDER BY number DESC LIMIT ?",
-                (limit,),
-            ).fetchall()
-            chosen = [Promise(*row) for row in rows]
+            chosen = lines.chosen(connection, "ORDER BY number DESC LIMIT ?", limit)
         return [_shown(node, connection, promise) for promise in chosen]
 
 
@@ -179,7 +165,7 @@ def _shown(node: Node, connection: Connection, promise: Promise) -> dict[str, An
     spent = _spent(connection, promise.line)
     epsilon = privacy.epsilon_micro(spent, promise.delta_exponent)
     runs = connection.execute(
-        "SELECT run, holder, epsilon_micro, at, asset FROM privacy_spent WHERE line = ?"
+        f"SELECT {', '.join(BudgetRun.model_fields)} FROM privacy_spent WHERE line = ?"  # noqa: S608 - fixed names
         " ORDER BY at DESC, run DESC LIMIT ?",
         (promise.line, MOST_SHOWN),
     ).fetchall()
@@ -189,20 +175,15 @@ def _shown(node: Node, connection: Connection, promise: Promise) -> dict[str, An
         (promise.line,),
     ).fetchone()
     return {
-        "line": promise.line,
+        **alike(BudgetLine, promise),
         "assets": _assets(node, connection, promise.line),
-        "reveals": promise.reveals,
-        "epsilon_life_micro": promise.epsilon_life_micro,
         "spent_micro": epsilon,
         "left_micro": 0 if _is_closed(node, promise) else epsilon_left(promise, spent),
-        "delta_exponent": promise.delta_exponent,
         "guess_ppm": privacy.guess_ppm(epsilon, promise.delta_exponent),
         "guess_life_ppm": privacy.guess_ppm(promise.epsilon_life_micro, promise.delta_exponent),
         "run_count": int(count),
         "exact_runs": int(exact),
-        "runs": [
-            dict(zip(("run", "holder", "epsilon_micro", "at", "asset"), run, strict=True)) for run in runs
-        ],
+        "runs": [dict(zip(BudgetRun.model_fields, run, strict=True)) for run in runs],
     }
 
 
@@ -215,7 +196,8 @@ def _assets(node: Node, connection: Connection, line: str) -> list[dict[str, Any
     return [{"id": row[0], "name": node.asset(row[0]).name} for row in found if node.store.has(row[0])]
 
 
-def _lines(connection: Connection, asset_id: str) -> list[Promise]:
+def _open(node: Node, connection: Connection, asset_id: str, run: str, rho_nano: int) -> list[Promise]:
+    """Lines of an asset to which the run was not charged yet, of whose budgets it is known what is left."""
     found = lines.of(connection, asset_id)
     if not found:
         raise NoBudget(
@@ -223,7 +205,9 @@ def _lines(connection: Connection, asset_id: str) -> list[Promise]:
             hint="Its owner can publish it again, with one.",
             asset=asset_id,
         )
-    return found
+    left = [one for one in found if not _is_charged(connection, one.line, run, rho_nano)]
+    _require_known(node, left)
+    return left
 
 
 def _is_charged(connection: Connection, line: str, run: str, rho_nano: int) -> bool:

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 from freehold.core.connection import Connection
 from freehold.features.privacy import budget, wire
 from freehold.kernel.continuity import RESTORED
 from freehold.kernel.feature import Feature
 from freehold.kernel.finding import Finding, warning
-from freehold.kernel.host import Host
 from freehold.kernel.node import Node
 from freehold.kernel.reading import NodeFile
-
-
-def _budgets(host: Host, asked: wire.ShowBudgets) -> dict[str, Any]:
-    return {"lines": budget.overview(host.node, asset_id=asked.asset, limit=asked.limit)}
 
 
 def _notices(node: Node) -> Iterator[budget.BudgetUnknown]:
@@ -38,6 +32,10 @@ FEATURE = Feature(
     needs=("identity",),
     doctor=(_unknown,),
     adopted=(lambda tx, restored: tx.set(budget.CLOSED, restored["lines"]),),
-    operations=(wire.BUDGETS.does(_budgets),),
+    operations=(
+        wire.BUDGETS.does(
+            lambda host, asked: {"lines": budget.overview(host.node, asset_id=asked.asset, limit=asked.limit)}
+        ),
+    ),
     notices=(_notices,),
 )

@@ -20,7 +20,6 @@ from freehold.core.errors import NotAllowed
 from freehold.features.privacy.rules import privacy
 from freehold.kernel.node import Node
 from freehold.kernel.store import Transaction
-from freehold.vault.keystore import Keys
 
 _SIZES = (4_096, 512, 64, 8, 1)
 """Rows a statement; few sizes, so that a server keeps few statements prepared."""
@@ -47,12 +46,7 @@ class Promise:
     """Most that a use may show."""
 
 
-def fingerprint_key(keys: Keys) -> bytes:
-    """The secret under which this node fingerprints rows."""
-    return keys.derived("row-fingerprints/v1")
-
-
-def join(node: Node, tx: Transaction, asset: Asset, fingerprints: Iterable[bytes]) -> list[str]:
+def join(node: Node, tx: Transaction, asset: Asset, fingerprints: Iterable[bytes]) -> None:
     """Note to which lines a new asset belongs; a new one where it shares nothing with any. Oldest first.
 
     Raises:
@@ -67,7 +61,6 @@ def join(node: Node, tx: Transaction, asset: Asset, fingerprints: Iterable[bytes
         connection.execute("INSERT INTO privacy_lines VALUES (?, ?)", (asset.id, promise.line))
         _lower(connection, asset, promise)
     _keep(connection, rows, joined[0].number)
-    return [promise.line for promise in joined]
 
 
 def meeting(node: Node, fingerprints: Iterable[bytes], supersedes: str | None = None) -> list[Promise]:
@@ -78,12 +71,15 @@ def meeting(node: Node, fingerprints: Iterable[bytes], supersedes: str | None = 
 
 def of(connection: Connection, asset_id: str) -> list[Promise]:
     """The lines of an asset, oldest first; none for one published before there were budgets."""
-    found = connection.execute(
-        "SELECT number, terms.line, epsilon_life_micro, delta_exponent, reveals FROM privacy_terms AS terms"
-        " JOIN privacy_lines AS lines ON lines.line = terms.line WHERE lines.asset = ? ORDER BY number",
-        (asset_id,),
-    )
-    return [Promise(*row) for row in found.fetchall()]
+    of_asset = "JOIN privacy_lines AS lines ON lines.line = terms.line WHERE lines.asset = ? ORDER BY number"
+    return chosen(connection, of_asset, asset_id)
+
+
+def chosen(connection: Connection, which: str, value: str | int) -> list[Promise]:
+    """The lines that the end of a statement chooses by one value."""
+    columns = "number, terms.line, epsilon_life_micro, delta_exponent, reveals"
+    asked = f"SELECT {columns} FROM privacy_terms AS terms {which}"  # noqa: S608 - fixed texts
+    return [Promise(*row) for row in connection.execute(asked, (value,)).fetchall()]
 
 
 def notes(promises_made: Sequence[Promise], epsilon_life_micro: int) -> list[str]:
@@ -112,11 +108,7 @@ def kept(node: Node, asset: Asset) -> list[str]:
 def _meeting(connection: Connection, rows: Sequence[bytes], supersedes: str | None) -> list[Promise]:
     known = {promise.number: promise for promise in (of(connection, supersedes) if supersedes else [])}
     for number in _lines_of_rows(connection, rows) - set(known):
-        found = connection.execute(
-            "SELECT number, line, epsilon_life_micro, delta_exponent, reveals FROM privacy_terms WHERE number = ?",
-            (number,),
-        ).fetchone()
-        known[number] = Promise(*found)
+        (known[number],) = chosen(connection, "WHERE number = ?", number)
     return [known[number] for number in sorted(known)]
 
 
@@ -152,11 +144,7 @@ def _batches(rows: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
 def _found(connection: Connection, asset: Asset) -> Promise:
     (last,) = connection.execute("SELECT coalesce(max(number), 0) FROM privacy_terms").fetchone()
     made = Promise(
-        int(last) + 1,
-        asset.id,
-        asset.terms.epsilon_life_micro,
-        _delta_exponent(asset),
-        asset.terms.reveals,
+        int(last) + 1, asset.id, asset.terms.epsilon_life_micro, _delta_exponent(asset), asset.terms.reveals
     )
     connection.execute(
         "INSERT INTO privacy_terms VALUES (?, ?, ?, ?, ?)",

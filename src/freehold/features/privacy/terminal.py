@@ -7,7 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
+from freehold.core import epsilons
+from freehold.core.ids import short
 from freehold.features.privacy import wire
+from freehold.features.privacy.rules import promises
 from freehold.kernel.cli.building import Call, Command
 from freehold.kernel.cli.output import day, table
 
@@ -16,9 +19,6 @@ Runs = Annotated[bool, typer.Option("--runs", help="Also show the newest runs of
 
 
 def _shown(lines: list[dict[str, Any]], *, runs: bool) -> Iterable[Any]:
-    from freehold.core import epsilons  # noqa: PLC0415
-    from freehold.features.privacy.rules import promises  # noqa: PLC0415
-
     if not lines:
         yield "no dataset here has a privacy budget yet: freehold publish"
         return
@@ -45,9 +45,6 @@ def _shown(lines: list[dict[str, Any]], *, runs: bool) -> Iterable[Any]:
 
 
 def _runs(line: dict[str, Any]) -> Iterable[Any]:
-    from freehold.core import epsilons  # noqa: PLC0415
-    from freehold.core.ids import short  # noqa: PLC0415
-
     rows = (
         (
             short(run["run"]),
@@ -73,6 +70,4 @@ def _privacy(call: Call) -> None:
     call.show(call.answer(wire.BUDGETS), lambda answer: _shown(answer["lines"], runs=runs))
 
 
-COMMANDS = {
-    "privacy": Command(wire.BUDGETS, _privacy, more={"runs": (Runs, False)}, without=("limit",)),
-}
+COMMANDS = {"privacy": Command(wire.BUDGETS, _privacy, more={"runs": (Runs, False)}, without=("limit",))}

@@ -104,12 +104,6 @@ class ShowBudgets(Request):
 
 
 BUDGETS = Operation(
-    "privacy",
-    ShowBudgets,
-    Budgets,
-    "/privacy",
-    Effect.READS,
-    gives="lines",
-    example="freehold privacy 0x3f2a --runs",
+    "privacy", ShowBudgets, Budgets, "/privacy", Effect.READS, gives="lines", example="0x3f2a --runs"
 )
 OPERATIONS = (BUDGETS,)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 D = TypeVar("D", Grant, Asset)
 Outcome = Literal["good", "bad", "open"]
+GATHERED = "evidence.gathered"
 
 
 @dataclass(frozen=True)
@@ -62,21 +63,14 @@ def examine(host: Host, receipt_id: str, tell: Callable[[Finding], None]) -> Bun
     if host.node.receipt(receipt_id).action == "train":
         return None
     if any(finding.outcome == "open" for finding in local):
-        tell(
-            Finding(
-                "evidence.gathered", "open", "the rest is checked once the receipt is signed and anchored"
-            )
-        )
+        tell(Finding(GATHERED, "open", "the rest is checked once the receipt is signed and anchored"))
         return None
     try:
         bundle, report = proving.collected(host, receipt_id, may_anchor=False)
-    except NotAnchored as error:
-        tell(Finding("evidence.gathered", "open", f"{error.message}. {error.hint}".strip()))
-        return None
     except FreeholdError as error:
-        tell(Finding("evidence.gathered", "bad", f"{error.message}. {error.hint}".strip()))
+        tell(Finding(GATHERED, "open" if isinstance(error, NotAnchored) else "bad", error.said))
         return None
-    tell(Finding("evidence.gathered", "good", f"{len(bundle.files)} files from everybody who took part"))
+    tell(Finding(GATHERED, "good", f"{len(bundle.files)} files from everybody who took part"))
     for check in report.checks:
         outcome: Outcome = "good" if check.ok else "open" if check.is_newer else "bad"
         tell(Finding(check.name, outcome, check.detail, check.file))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from freehold.features.proof import home, listing, wire
+from freehold.features.proof import listing, wire
 from freehold.features.proof.pages import lineage, log, receipt, uses
 from freehold.kernel.evidence import proving
 from freehold.kernel.evidence.gathering import Gathering
@@ -25,7 +25,7 @@ FEATURE = Feature(
             "/model-evidence", lambda host, _, body: proving.give_model_evidence(host, body), heavy=True
         ),
     ),
-    cards=(Card("home_uses.html", home.look, 20),),
+    cards=(Card("home_uses.html", uses.latest, 20),),
     pages=(*uses.PAGES, *receipt.PAGES, *lineage.PAGES, *log.PAGES),
     menu=(
         MenuEntry("/uses", "Who used it", 30),

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from freehold.core.errors import NotFound
+from freehold.features.proof.wire import ReceiptRow
 from freehold.kernel import assets, logbook, uses
 from freehold.kernel.node import Node
 from freehold.kernel.people import known_as
+from freehold.kernel.shape import alike
 
 
 def find_receipt(node: Node, text: str) -> str:
@@ -29,19 +31,10 @@ def receipts(node: Node, limit: int) -> dict[str, Any]:
     anchored = logbook.anchored_size(node)
     found = [
         {
-            "id": use.id,
-            "action": use.action,
-            "provider": use.provider,
+            **alike(ReceiptRow, use),
             "provider_name": known_as(node, use.provider),
-            "holder": use.holder,
             "holder_name": known_as(node, use.holder),
-            "asset": use.asset,
-            "grant": use.grant,
-            "units": use.units,
-            "issued_at": use.issued_at,
-            "position": use.position,
             "anchored": use.position < anchored,
-            "complete": use.complete,
         }
         for use in reversed(uses.latest(node, limit))
     ]

@@ -30,7 +30,12 @@ def _uses(call: Call) -> None:
 def _drawn(call: Call) -> None:
     answer, output = call.answer(wire.LINEAGE), call.more["output"]
     if output is not None:
-        _write(output.expanduser(), _picture(call.node, answer))
+        try:
+            output.expanduser().write_text(_picture(call.node, answer), encoding="utf-8")
+        except OSError as error:
+            raise InvalidInput(
+                f"cannot write {output.expanduser()}: {error.strerror}", hint="Check the path."
+            ) from error
         note(f"drawn: {output}")
     call.show(answer, _lineage)
 
@@ -98,13 +103,6 @@ def _picture(node: NodeClient, answer: dict[str, Any]) -> str:
     rounds = int((model.get("recipe") or {}).get("rounds") or 0)
     calls = 0 if "receipt" in kinds else int(answer.get("calls", 0))
     return lineage_svg.draw(lineage_svg.with_rounds(answer, kinds["model"], rounds, calls))
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise InvalidInput(f"cannot write {path}: {error.strerror}", hint="Check the path.") from error
 
 
 Receipt = Annotated[str | None, typer.Argument(help="One receipt in full, with its signatures.")]

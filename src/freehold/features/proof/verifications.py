@@ -7,10 +7,10 @@ import logging
 import threading
 import zipfile
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from freehold.core.errors import FreeholdError
-from freehold.features.proof.examining import Finding, examine
+from freehold.features.proof.examining import GATHERED, Finding, examine
 
 if TYPE_CHECKING:
     from freehold.kernel.evidence.bundle import Bundle
@@ -85,13 +85,11 @@ class Verification:
         try:
             self.bundle = examine(host, self.receipt_id, self.findings.append)
         except FreeholdError as error:
-            self.findings.append(
-                Finding("evidence.gathered", "bad", f"{error.message}. {error.hint}".strip())
-            )
+            self.findings.append(Finding(GATHERED, "bad", error.said))
         except Exception:  # noqa: BLE001 - a thread has no caller: the page says so
             _log.exception("verifying %s failed", self.receipt_id[:10])
             detail = "something went wrong here; the node's log says what"
-            self.findings.append(Finding("evidence.gathered", "bad", detail))
+            self.findings.append(Finding(GATHERED, "bad", detail))
         self.done = True
 
     @property
@@ -114,13 +112,6 @@ class Verifications:
     def __init__(self) -> None:
         self._kept: dict[str, Verification] = {}
         self._lock = threading.Lock()
-
-    @classmethod
-    def of(cls, kept: dict[str, Any]) -> Self:
-        """Those of a session, by what it keeps."""
-        found = kept.setdefault("verifications", cls())
-        assert isinstance(found, cls)
-        return found
 
     def begin(self, host: Host, receipt_id: str) -> Verification:
         """Examine now; one that runs already is not begun again."""

@@ -167,13 +167,7 @@ class CollectEvidence(Request):
 
 
 RECEIPTS = Operation(
-    "receipts",
-    ListReceipts,
-    Receipts,
-    "/receipts",
-    Effect.READS,
-    gives="receipts",
-    example="freehold receipts --limit 5",
+    "receipts", ListReceipts, Receipts, "/receipts", Effect.READS, gives="receipts", example="--limit 5"
 )
 RECEIPT = Operation("receipt", ShowReceipt, SignedReceipt, "/receipts/{receipt_id}", Effect.READS)
 LINEAGE = Operation(
@@ -182,7 +176,7 @@ LINEAGE = Operation(
     whole_lineage,
     "/lineage/{document_id}",
     Effect.READS,
-    example="freehold lineage 'Tumour model' -o lineage.svg",
+    example="'Tumour model' -o lineage.svg",
 )
 EVIDENCE = Operation(
     "evidence",
@@ -192,6 +186,6 @@ EVIDENCE = Operation(
     Effect.READS,
     verb="POST",
     method="evidence_files",
-    example="freehold evidence last -o evidence",
+    example="last -o evidence",
 )
 OPERATIONS = (RECEIPTS, RECEIPT, LINEAGE, EVIDENCE)

@@ -17,7 +17,7 @@ from freehold.core.ids import sha256_hex
 from freehold.core.signing import Envelope, parse_envelope
 from freehold.features.data.publishing import SALT_BYTES, open_table
 from freehold.features.data.rules import table as tables
-from freehold.features.data.rules.stored import from_canonical_bytes
+from freehold.features.data.rules.table import from_canonical_bytes
 from freehold.features.training import runs
 from freehold.features.training.admitting import plan_of
 from freehold.features.training.lending import noise_seed

@@ -435,9 +435,9 @@ TRAIN = Operation(
     "/train",
     Effect.SPENDS,
     gives="job",
-    example="freehold train 0x3f2a 0x91c0 --test test.csv --name 'Tumour model' --price 0.02 --epsilon 2",
+    example="0x3f2a 0x91c0 --test test.csv --name 'Tumour model' --price 0.02 --epsilon 2",
 )
-JOBS = Operation("jobs", ListJobs, Jobs, "/jobs", Effect.READS, gives="jobs", example="freehold jobs")
+JOBS = Operation("jobs", ListJobs, Jobs, "/jobs", Effect.READS, gives="jobs", example="")
 PROGRESS = Operation("progress", OneJob, Job, "/jobs/{job}", Effect.READS)
 RESUME = Operation(
     "resume",
@@ -463,17 +463,8 @@ HOLD = Operation(
     "/tests",
     Effect.LASTS,
     method="hold_test",
-    example="freehold tests hold held-out.csv --label outcome --builder 0x5a0b54d5dc17e0aadc383d2db43b0a0d3e029c4c",
+    example="held-out.csv --label outcome --builder 0x5a0b54d5dc17e0aadc383d2db43b0a0d3e029c4c",
 )
-TESTS = Operation(
-    "tests.list",
-    ListTests,
-    TestsHeld,
-    "/tests",
-    Effect.READS,
-    method="tests",
-    gives="tests",
-    example="freehold tests list --json",
-)
-AUDIT = Operation("audit", Audit, Audited, "/audits", Effect.LASTS, example="freehold audit 'Tumour model'")
+TESTS = Operation("tests.list", ListTests, TestsHeld, "/tests", Effect.READS, gives="tests", example="--json")
+AUDIT = Operation("audit", Audit, Audited, "/audits", Effect.LASTS, example="'Tumour model'")
 OPERATIONS = (PLAN, TRAIN, JOBS, PROGRESS, RESUME, RELEASE, HOLD, TESTS, AUDIT)

@@ -74,7 +74,7 @@ class Command:
     @property
     def example(self) -> str:
         """How it is typed."""
-        return self.shown or self.operation.example
+        return self.shown or self.operation.example or ""
 
 
 def plain(operation: Operation[Any], view: View) -> Command:

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from starlette.responses import RedirectResponse, Response
 
+from freehold.core.errors import FreeholdError
 from freehold.kernel.door import CONSOLE_PATH, Door
 from freehold.kernel.host import Host
 from freehold.kernel.node import Node
 from freehold.kernel.web.forms import Form
+
+T = TypeVar("T")
 
 
 class Session(Protocol):
@@ -69,6 +72,11 @@ class Visit:
         """The node."""
         return self.host.node
 
+    def kept(self, kind: type[T]) -> T:
+        """The only one of a kind that the session keeps."""
+        found: T = self.session.kept.setdefault(kind.__name__, kind())
+        return found
+
     def show(self, template: str, status: int = 200, **values: Any) -> Response:
         """A page out of `templates/`, with everything the frame around it needs."""
         notices = [] if self.live else self.session.notices
@@ -109,6 +117,13 @@ def shows(path: str, handler: Handler) -> Page:
     return Page(path, handler)
 
 
-def acts(path: str, handler: Handler, *, takes_file: bool = False) -> Page:
-    """What a form posts to; the token is checked before."""
-    return Page(path, handler, "POST", takes_file)
+def acts(path: str, handler: Handler, *, takes_file: bool = False, back: str = "") -> Page:
+    """What a form posts to; the token is checked before. What goes wrong is said on the page `back`, where one is named."""
+
+    def act(visit: Visit) -> Response:
+        try:
+            return handler(visit)
+        except FreeholdError as error:
+            return visit.go(back, error.said, "bad")
+
+    return Page(path, act if back else handler, "POST", takes_file)

@@ -37,7 +37,4 @@ def look_again(visit: Visit) -> Response:
     return visit.go("/market", "Looked at every peer; this is what they offer now.")
 
 
-PAGES = [
-    shows("/market", overview),
-    acts("/market", look_again),
-]
+PAGES = [shows("/market", overview), acts("/market", look_again)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,6 @@ from freehold.core.documents import Asset
 from freehold.core.errors import FreeholdError, InvalidInput
 from freehold.features.data import licence, publishing, wire
 from freehold.features.data.drafts import Draft, Drafts
-from freehold.features.data.pages.usual import NUMBERS
 from freehold.features.privacy.rules import promises
 from freehold.kernel.surface import Epsilon
 from freehold.kernel.web.forms import MAX_TEXT, Form, Upload
@@ -19,6 +19,7 @@ from freehold.kernel.web.visit import Visit, acts, shows
 from freehold.kernel.web.words import PURPOSES
 
 UPLOADS = "uploads"
+NUMBERS = {"max_uses": "The number of uses", "days": "The number of days"}
 STEPS = ("File", "Columns", "Terms", "Review")
 FIELDS = wire.PUBLISH.fields
 TERMS = {
@@ -46,16 +47,11 @@ def choose(visit: Visit, error: FreeholdError | None = None) -> Response:
 def upload(visit: Visit) -> Response:
     """A file arrived."""
     sent = visit.form.upload
-    if sent is None or not sent.size_bytes:
-        if sent:
-            sent.close()
-        return choose(visit, InvalidInput("no file was chosen", hint="Choose a CSV or Parquet file."))
-    try:
-        draft = _begin(visit, sent.path, sent)
-    except FreeholdError as error:
+    if sent is not None and sent.size_bytes:
+        return _begin(visit, sent.path, sent)
+    if sent:
         sent.close()
-        return choose(visit, error)
-    return _begun(visit, draft)
+    return choose(visit, InvalidInput("no file was chosen", hint="Choose a CSV or Parquet file."))
 
 
 def from_path(visit: Visit) -> Response:
@@ -65,20 +61,17 @@ def from_path(visit: Visit) -> Response:
     if not text or not path.is_absolute() or not path.is_file():
         hint = "Give the whole path, such as /home/me/patients.csv."
         return choose(visit, InvalidInput("there is no such file on this machine", hint=hint))
+    return _begin(visit, path, None)
+
+
+def _begin(visit: Visit, path: Path, upload: Upload | None) -> Response:
     try:
-        draft = _begin(visit, path, None)
+        replaced = _replaced(visit, visit.form.text("replaces"))
+        draft = visit.kept(Drafts).begin(visit.node, path, upload, replaced.id if replaced else "")
     except FreeholdError as error:
+        if upload:
+            upload.close()
         return choose(visit, error)
-    return _begun(visit, draft)
-
-
-def _begin(visit: Visit, path: Path, upload: Upload | None) -> Draft:
-    replaced = _replaced(visit, visit.form.text("replaces"))
-    return Drafts.of(visit.session.kept).begin(visit.node, path, upload, replaced.id if replaced else "")
-
-
-def _begun(visit: Visit, draft: Draft) -> Response:
-    replaced = _replaced(visit, draft.asked.supersedes)
     label = str(replaced.schema_.get("label")) if replaced else draft.profile.likely_label()
     if draft.profile.column(label) is None:
         label = draft.profile.likely_label()
@@ -104,16 +97,14 @@ def columns(visit: Visit) -> Response:
     draft = _draft(visit)
     label = draft.profile.column(draft.asked.label)
     counts = sorted((label.values or {}).items(), key=lambda item: -item[1]) if label else []
+    two_words = len(counts) == 2 and _needs_positive(draft, draft.asked.label)
     return visit.show(
         "publish_columns.html",
         steps=STEPS,
         draft=draft,
         label=label,
         counts=counts,
-        most_each=wire.MAX_ROWS_EACH,
-        words=[value for value, _ in counts]
-        if len(counts) == 2 and _needs_positive(draft, draft.asked.label)
-        else [],
+        words=[value for value, _ in counts] if two_words else [],
     )
 
 
@@ -162,7 +153,7 @@ def _positive(draft: Draft, label: str, wanted: str) -> str | None:
 
 def terms(visit: Visit, error: FreeholdError | None = None) -> Response:
     """Step three: who may use it, for what, at which price."""
-    draft = _draft(visit)
+    node, draft = visit.node, _draft(visit)
     if draft.report is None:
         return visit.go(f"/publish/{draft.id}", "Mend what is wrong with the columns first.", "warn")
     purposes = {**PURPOSES, **{word: word for word in draft.asked.purposes if word not in PURPOSES}}
@@ -176,14 +167,8 @@ def terms(visit: Visit, error: FreeholdError | None = None) -> Response:
         purposes=purposes,
         counting=promises.unit(draft.asked.rows_each),
         exact=promises.EXACT,
-        known=_known(visit),
+        known=sorted((one for one in node.store.parties() if one[0] != node.account), key=itemgetter(1)),
     )
-
-
-def _known(visit: Visit) -> list[tuple[str, str]]:
-    """(account, name) of the parties this node has met."""
-    node = visit.node
-    return sorted((one for one in node.store.parties() if one[0] != node.account), key=lambda one: one[1])
 
 
 def take_terms(visit: Visit) -> Response:
@@ -244,7 +229,7 @@ def review(visit: Visit) -> Response:
 
 def finish(visit: Visit) -> Response:
     """Seal, sign and offer it."""
-    node, drafts = visit.node, Drafts.of(visit.session.kept)
+    node, drafts = visit.node, visit.kept(Drafts)
     draft = drafts.take(visit.params["draft"])
     try:
         envelope = publishing.publish(node, draft.asked)
@@ -258,15 +243,22 @@ def finish(visit: Visit) -> Response:
 
 def cancel(visit: Visit) -> Response:
     """Throw the draft away."""
-    Drafts.of(visit.session.kept).drop(visit.params["draft"])
+    visit.kept(Drafts).drop(visit.params["draft"])
     return visit.go("/data", "Nothing was published, and the uploaded file is deleted.")
 
 
 def _draft(visit: Visit) -> Draft:
-    return Drafts.of(visit.session.kept).get(visit.params["draft"])
+    return visit.kept(Drafts).get(visit.params["draft"])
+
+
+def save_usual(visit: Visit) -> Response:
+    """Keep with what terms a new table begins."""
+    licence.set_usual(visit.node, wire.SetUsual.of(**visit.form.taken(wire.SET_USUAL.fields, NUMBERS)))
+    return visit.go("/settings", "Saved. New tables begin with these terms; you can change them each time.")
 
 
 PAGES = [
+    acts("/settings/usual", save_usual, back="/settings"),
     shows("/publish", choose),
     acts("/publish", upload, takes_file=True),
     acts("/publish/path", from_path),

@@ -28,15 +28,13 @@ def micro_units(column: Any, name: str, file: str, start: int) -> IntArray:
 
 def subjects(column: Any, name: str, file: str, start: int) -> list[bytes]:
     """A digest of 16 bytes of each cell of a column that names what rows are about, by its text."""
-    if pa.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
+    column = _decoded(column)
     try:
         texts = pc.utf8_trim_whitespace(pc.cast(column, pa.string()))
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         raise InvalidTable(
             f"{file}: column '{name}' holds {column.type}, which names nobody",
             hint="Use a column of texts or whole numbers.",
-            file=file,
             column=name,
         ) from None
     blank = pc.fill_null(pc.equal(pc.utf8_length(texts), 0), True)
@@ -52,15 +50,13 @@ def _subject(name: str, text: str) -> bytes:
 
 def _numbers(column: Any, name: str, file: str, start: int) -> npt.NDArray[np.float64]:
     """One column of one batch as float64; `start` is the number of rows before the batch."""
-    if pa.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
+    column = _decoded(column)
     text = pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
     numeric = pa.types.is_integer(column.type) or pa.types.is_floating(column.type)
     if not (text or numeric or pa.types.is_decimal(column.type) or pa.types.is_boolean(column.type)):
         raise InvalidTable(
             f"{file}: column '{name}' holds {column.type}, not numbers",
             hint="Turn it into a number or drop it.",
-            file=file,
             column=name,
         )
     if column.null_count:
@@ -108,12 +104,12 @@ def _micro(values: npt.NDArray[np.float64], name: str, file: str, start: int) ->
 def _cell_error(reason: str, hint: str, name: str, file: str, *, row: int) -> InvalidTable:
     number = row + 1
     return InvalidTable(
-        f"{file}, data row {number}, column '{name}': the cell {reason}",
-        hint=hint,
-        file=file,
-        row=number,
-        column=name,
+        f"{file}, data row {number}, column '{name}': the cell {reason}", hint=hint, row=number, column=name
     )
+
+
+def _decoded(column: Any) -> Any:
+    return column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
 
 
 def _first(mask: Any) -> int:
@@ -142,8 +138,7 @@ class Labels:
         return labels
 
     def _texts(self, column: Any, start: int) -> Any:
-        if pa.types.is_dictionary(column.type):
-            column = column.dictionary_decode()
+        column = _decoded(column)
         if column.null_count:
             raise self._refused(missing=True, start=start, row=_first(pc.is_null(column)))
         try:
@@ -152,7 +147,6 @@ class Labels:
             raise InvalidTable(
                 f"{self.file}: column '{self.name}' holds {column.type}, not labels",
                 hint="Use 0/1, true/false or two words.",
-                file=self.file,
                 column=self.name,
             ) from None
 

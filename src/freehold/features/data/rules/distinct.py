@@ -8,7 +8,6 @@ about all of a subject's rows together.
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from freehold.features.data.rules.table import IntArray, Limits
+    from freehold.features.data.rules.table import Limits
 
 MIN_ROWS = 2
 """One row has nothing to be told apart from."""
@@ -67,7 +66,6 @@ def read(
     label: str,
     *,
     positive: str | None = None,
-    expected: Sequence[str] | None = None,
     limits: Limits | None = None,
     subject: str | None = None,
     rows_each: int = 1,
@@ -90,9 +88,9 @@ def read(
             field="rows_each",
         )
     columns, features, labels, people = reading.cells(
-        path, label, positive=positive, expected=expected, limits=limits, subject=subject
+        path, label, positive=positive, limits=limits, subject=subject
     )
-    kept, repeats, beyond = _chosen(features, labels, people, rows_each)
+    kept, repeats, beyond = tables.chosen(features, labels, people, rows_each)
     if len(kept) < MIN_ROWS:
         raise InvalidTable(
             f"{path.name} has {len(kept)} distinct row, at least {MIN_ROWS} are needed",
@@ -183,27 +181,3 @@ def _interval(name: str, given: Any) -> tuple[int, int]:
             column=name,
         )
     return found
-
-
-def _chosen(
-    features: IntArray, labels: IntArray, people: list[bytes] | None, rows_each: int
-) -> tuple[IntArray, int, int]:
-    """(positions of the rows that stay, repeats, rows beyond `rows_each`)."""
-    seen: set[bytes] = set()
-    had: Counter[bytes] = Counter()
-    kept, repeats, beyond = [], 0, 0
-    for i, (row, label) in enumerate(zip(features, labels.tolist(), strict=True)):
-        subject = people[i] if people is not None else b""
-        # 16 bytes of BLAKE2 instead of the row: memory stays small and a collision cannot be found
-        digest = hashlib.blake2b(row.tobytes() + subject, digest_size=16, key=bytes([label])).digest()
-        if digest in seen:
-            repeats += 1
-            continue
-        seen.add(digest)
-        if people is not None:
-            if had[subject] == rows_each:
-                beyond += 1
-                continue
-            had[subject] += 1
-        kept.append(i)
-    return np.array(kept, dtype=np.int64), repeats, beyond

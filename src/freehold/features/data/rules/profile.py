@@ -45,11 +45,6 @@ class Column:
             return "two values"
         return "text" if self.not_numbers else "numbers"
 
-    @property
-    def is_numeric(self) -> bool:
-        """Every cell is a number."""
-        return not self.not_numbers and not self.missing
-
 
 @dataclass(frozen=True)
 class Profile:

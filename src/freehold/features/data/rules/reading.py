@@ -10,14 +10,7 @@ import difflib
 from typing import TYPE_CHECKING
 
 from freehold.core.errors import InvalidTable
-from freehold.features.data.rules.table import (
-    IntArray,
-    Limits,
-    Table,
-    count_duplicates,
-    listed,
-    oddities,
-)
+from freehold.features.data.rules.table import IntArray, Limits, Table, chosen, listed, oddities
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,7 +34,18 @@ def read(
     row) and `column`.
     """
     columns, features, labels, _ = cells(path, label, positive=positive, expected=expected, limits=limits)
-    return _finished(path, columns, label, features, labels, allow_duplicates=allow_duplicates)
+    _, duplicates, _ = chosen(features, labels, None, 1)
+    if duplicates and not allow_duplicates:
+        raise InvalidTable(
+            f"{path.name} repeats {duplicates} of its {len(labels)} rows",
+            hint="Remove the repeated rows, or allow duplicates.",
+            file=path.name,
+            duplicate_rows=duplicates,
+        )
+    warnings = oddities(columns, features, labels)
+    if duplicates:
+        warnings.append(f"{duplicates} rows repeat an earlier row")
+    return Table(columns, label, features, labels, tuple(warnings), duplicates)
 
 
 def cells(
@@ -77,21 +81,17 @@ def _feature_names(
             raise InvalidTable(
                 f"{path.name} has no column '{wanted}'",
                 hint=f"Did you mean {listed(list(close))}?",
-                file=path.name,
                 column=wanted,
             )
     if subject == label:
         raise InvalidTable(
             f"column '{label}' cannot be both label and subject",
             hint="The subject column names the person or thing a row is about.",
-            file=path.name,
             column=label,
         )
     features = tuple(name for name in names if name not in (label, subject))
     if not features:
-        raise InvalidTable(
-            f"{path.name} has a label but no features", hint="Add numeric columns.", file=path.name
-        )
+        raise InvalidTable(f"{path.name} has a label but no features", hint="Add numeric columns.")
     return features
 
 
@@ -109,29 +109,4 @@ def _check_schema(columns: tuple[str, ...], expected: Sequence[str], path: Path)
         )
     else:
         return
-    raise InvalidTable(
-        f"{path.name} {' and '.join(said)}", hint=hint, file=path.name, missing=missing, extra=extra
-    )
-
-
-def _finished(
-    path: Path,
-    columns: tuple[str, ...],
-    label: str,
-    features: IntArray,
-    labels: IntArray,
-    *,
-    allow_duplicates: bool,
-) -> Table:
-    duplicates = count_duplicates(features, labels)
-    if duplicates and not allow_duplicates:
-        raise InvalidTable(
-            f"{path.name} repeats {duplicates} of its {len(labels)} rows",
-            hint="Remove the repeated rows, or allow duplicates.",
-            file=path.name,
-            duplicate_rows=duplicates,
-        )
-    warnings = oddities(columns, features, labels)
-    if duplicates:
-        warnings.append(f"{duplicates} rows repeat an earlier row")
-    return Table(columns, label, features, labels, tuple(warnings), duplicates)
+    raise InvalidTable(f"{path.name} {' and '.join(said)}", hint=hint, missing=missing, extra=extra)

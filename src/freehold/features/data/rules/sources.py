@@ -51,9 +51,18 @@ class Source:
             raise InvalidTable(
                 f"{self.file} has {columns} feature columns; the limit is {self.limits.columns}",
                 hint="Choose the columns that matter, or raise the limit.",
-                file=self.file,
                 limit=self.limits.columns,
             )
+
+
+@contextmanager
+def _named(file: str) -> Iterator[None]:
+    """Errors name the file."""
+    try:
+        yield
+    except InvalidTable as error:
+        error.fields["file"] = file
+        raise
 
 
 @contextmanager
@@ -67,17 +76,14 @@ def opened(path: Path, limits: Limits) -> Iterator[Source]:
             hint="Check the path.",
             file=path.name,
         ) from None
-    with stream:
+    with stream, _named(path.name):
         size = os.fstat(stream.fileno()).st_size
         if size == 0:
-            raise InvalidTable(
-                f"{path.name} is empty", hint="It needs a header line and rows.", file=path.name
-            )
+            raise InvalidTable(f"{path.name} is empty", hint="It needs a header line and rows.")
         if size > limits.size_bytes:
             raise InvalidTable(
                 f"{path.name} has {size:,} bytes; the limit is {limits.size_bytes:,}",
                 hint="Split the file, or raise the limit.",
-                file=path.name,
                 limit=limits.size_bytes,
             )
         parquet = stream.read(4) == b"PAR1"
@@ -109,9 +115,7 @@ def collect(
             people += subjects(batch.column(about), subject, source.file, rows)
         rows += batch.num_rows
     if rows == 0:
-        raise InvalidTable(
-            f"{source.file} has a header but no rows", hint="Add at least one data row.", file=source.file
-        )
+        raise InvalidTable(f"{source.file} has a header but no rows", hint="Add at least one data row.")
     return np.concatenate(features), np.concatenate(labels), people if subject is not None else None
 
 
@@ -121,7 +125,6 @@ def _check_rows(source: Source, rows: int, columns: int) -> None:
         raise InvalidTable(
             f"{source.file} is too large: more than {min(limits.rows, limits.cells // max(columns, 1)):,} rows of {columns} features",
             hint="Split the file, or raise the limit.",
-            file=source.file,
             limit=limits.rows,
         )
 
@@ -163,12 +166,11 @@ def _csv_error(stream: BinaryIO, file: str, error: Exception) -> InvalidTable:
         return InvalidTable(
             f"{file}, data row {line - 1}: {got} cells where the header has {wanted}",
             hint="Quote cells that contain commas; fill cells that are missing.",
-            file=file,
             row=line - 1,
         )
     if "UTF8" in str(error):
         return _not_utf8(stream, file)
-    return InvalidTable(f"{file} is not a readable CSV file", hint="Check quotes and line ends.", file=file)
+    return InvalidTable(f"{file} is not a readable CSV file", hint="Check quotes and line ends.")
 
 
 def _not_utf8(stream: BinaryIO, file: str) -> InvalidTable:
@@ -178,9 +180,9 @@ def _not_utf8(stream: BinaryIO, file: str) -> InvalidTable:
             line.decode()
         except UnicodeDecodeError:
             return InvalidTable(
-                f"{file}, line {row + 1}: not UTF-8 text", hint="Save the file as UTF-8.", file=file, row=row
+                f"{file}, line {row + 1}: not UTF-8 text", hint="Save the file as UTF-8.", row=row
             )
-    return InvalidTable(f"{file} is not UTF-8 text", hint="Save the file as UTF-8.", file=file)
+    return InvalidTable(f"{file} is not UTF-8 text", hint="Save the file as UTF-8.")
 
 
 def _header(stream: BinaryIO, file: str) -> tuple[str, ...]:
@@ -191,42 +193,34 @@ def _header(stream: BinaryIO, file: str) -> tuple[str, ...]:
     except UnicodeDecodeError:
         raise _not_utf8(stream, file) from None
     except csv.Error:
-        raise InvalidTable(
-            f"{file}: the header line is malformed", hint="Check its quotes.", file=file
-        ) from None
+        raise InvalidTable(f"{file}: the header line is malformed", hint="Check its quotes.") from None
     if len(names) == 1 and any(mark in text for mark in ";\t|"):
         raise InvalidTable(
-            f"{file}: the header has no commas", hint="Separate cells by commas, not ; | or tabs.", file=file
+            f"{file}: the header has no commas", hint="Separate cells by commas, not ; | or tabs."
         )
     return _checked_names([name.strip() for name in names], file)
 
 
 def _checked_names(names: list[str], file: str) -> tuple[str, ...]:
     if not names or not any(names):
-        raise InvalidTable(
-            f"{file} has an empty header", hint="Name the columns in the first line.", file=file
-        )
+        raise InvalidTable(f"{file} has an empty header", hint="Name the columns in the first line.")
     for position, name in enumerate(names, start=1):
         if not name or len(name) > _MAX_NAME or not name.isprintable():
             raise InvalidTable(
                 f"{file}: column {position} has no usable name",
                 hint=f"Use 1 to {_MAX_NAME} printable characters.",
-                file=file,
                 column=position,
             )
     twice = [name for name, times in Counter(names).items() if times > 1]
     if twice:
         raise InvalidTable(
-            f"{file} has two columns named '{twice[0]}'",
-            hint="Rename one of them.",
-            file=file,
-            column=twice[0],
+            f"{file} has two columns named '{twice[0]}'", hint="Rename one of them.", column=twice[0]
         )
     return tuple(names)
 
 
 def _parquet(stream: BinaryIO, file: str, limits: Limits) -> Source:
-    broken = InvalidTable(f"{file} is not a readable Parquet file", hint="Write the file again.", file=file)
+    broken = InvalidTable(f"{file} is not a readable Parquet file", hint="Write the file again.")
     try:
         parquet = pyarrow.parquet.ParquetFile(stream)
         meta = parquet.metadata
@@ -240,7 +234,6 @@ def _parquet(stream: BinaryIO, file: str, limits: Limits) -> Source:
         raise InvalidTable(
             f"{file} unpacks to {unpacked:,} bytes; the limit is {8 * limits.size_bytes:,}",
             hint="Split the file, or raise the limit.",
-            file=file,
             limit=8 * limits.size_bytes,
         )
     return source

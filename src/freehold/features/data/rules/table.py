@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from freehold.core.canonical import parse
 from freehold.core.errors import InvalidInput, InvalidTable
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ MAX_COLUMNS = 1_024
 
 _DOMAIN = b"freehold/table/v1\0"
 _BLOCK_ROWS = 4_096
+_MAX_HEADER_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,32 @@ def canonical_bytes(table: Table) -> bytes:
     return b"".join(_canonical_parts(table))
 
 
+def from_canonical_bytes(data: bytes) -> Table:
+    """The inverse of `canonical_bytes`.
+
+    Raises:
+        InvalidTable: the bytes are not those of a table.
+    """
+    start = len(_DOMAIN) + 8
+    size = int.from_bytes(data[len(_DOMAIN) : start], "big")
+    if not data.startswith(_DOMAIN) or size > _MAX_HEADER_BYTES:
+        raise InvalidTable("the stored data is not a table")
+    header = parse(data[start : start + size])
+    if not isinstance(header, dict) or set(header) != {"columns", "label", "rows"}:
+        raise InvalidTable("the stored data is not a table")
+    columns, rows = tuple(header["columns"]), int(header["rows"])
+    row_type = np.dtype([("features", "<i8", (len(columns),)), ("label", "u1")])
+    if len(data) != start + size + rows * row_type.itemsize:
+        raise InvalidTable("the stored table is cut short or too long")
+    block = np.frombuffer(data, dtype=row_type, offset=start + size)
+    return Table(
+        columns=columns,
+        label=str(header["label"]),
+        features=block["features"].astype(np.int64),
+        labels=block["label"].astype(np.int64),
+    )
+
+
 def commitment(table: Table, salt: bytes) -> bytes:
     """SHA-256 of domain tag, salt length, salt and canonical bytes: 32 bytes.
 
@@ -123,13 +152,28 @@ def oddities(columns: Sequence[str], features: IntArray, labels: IntArray) -> li
     return said
 
 
-def count_duplicates(features: IntArray, labels: IntArray) -> int:
-    """Rows equal in every cell to an earlier row."""
+def chosen(
+    features: IntArray, labels: IntArray, people: list[bytes] | None, rows_each: int
+) -> tuple[IntArray, int, int]:
+    """(positions of the rows that stay, repeats, rows beyond `rows_each`)."""
     seen: set[bytes] = set()
-    for row, value in zip(features, labels, strict=True):
+    had: Counter[bytes] = Counter()
+    kept, repeats, beyond = [], 0, 0
+    for i, (row, label) in enumerate(zip(features, labels.tolist(), strict=True)):
+        subject = people[i] if people is not None else b""
         # 16 bytes of BLAKE2 instead of the row: memory stays small and a collision cannot be found
-        seen.add(hashlib.blake2b(row.tobytes(), digest_size=16, key=bytes([value])).digest())
-    return len(labels) - len(seen)
+        digest = hashlib.blake2b(row.tobytes() + subject, digest_size=16, key=bytes([label])).digest()
+        if digest in seen:
+            repeats += 1
+            continue
+        seen.add(digest)
+        if people is not None:
+            if had[subject] == rows_each:
+                beyond += 1
+                continue
+            had[subject] += 1
+        kept.append(i)
+    return np.array(kept, dtype=np.int64), repeats, beyond
 
 
 def listed(names: list[str]) -> str:

@@ -14,6 +14,7 @@ from freehold.core.errors import NotFound
 from freehold.features.data import finding, offering
 from freehold.features.data.wire import Decide
 from freehold.features.grants import granting
+from freehold.features.grants.wire import GrantRow
 from freehold.features.privacy import budget
 from freehold.features.privacy.rules import promises
 from freehold.kernel import listed, uses
@@ -21,6 +22,7 @@ from freehold.kernel.feature import Question
 from freehold.kernel.node import Node
 from freehold.kernel.people import name_of
 from freehold.kernel.registry import everything
+from freehold.kernel.shape import alike
 from freehold.kernel.web.visit import Visit, acts, shows
 
 MOST_ROWS = 200
@@ -54,12 +56,9 @@ def _issued(node: Node, asset: Asset) -> list[dict[str, Any]]:
     found = []
     for grant in listed.every_grant(node, issuer=node.account, asset=asset.id):
         row = {
+            **alike(GrantRow, grant.terms, grant),
             "id": grant.id,
-            "holder": grant.holder,
-            "purposes": list(grant.terms.purposes),
             "uses": node.store.uses(grant.id)[0],
-            "max_uses": grant.terms.max_uses,
-            "expires_at": grant.terms.expires_at,
             "revoked": bool(node.store.find("claim", "revocation", grant.id, limit=1)),
         }
         found.append({**row, "state": _state(row, node.now())})
@@ -133,16 +132,8 @@ def _budget(node: Node, line: dict[str, Any]) -> dict[str, Any]:
 
 def _uses(node: Node, asset: Asset) -> list[dict[str, Any]]:
     """Uses of this dataset, newest first, a training run's rounds as one."""
-    return [
-        {
-            "who": name_of(node, row.holder),
-            "action": row.action,
-            "at": row.at,
-            "times": row.times,
-            "whole": row.whole,
-        }
-        for row in uses.rows(node, {"asset": asset.id}, MOST_LINES)
-    ]
+    found = uses.rows(node, {"asset": asset.id}, MOST_LINES)
+    return [{**vars(row), "who": name_of(node, row.holder)} for row in found]
 
 
 def set_approval(visit: Visit) -> Response:

@@ -8,7 +8,8 @@ from starlette.responses import Response
 
 from freehold.core import epsilons, money
 from freehold.core.documents import Asset
-from freehold.core.errors import FreeholdError, InvalidInput, NotFound
+from freehold.core.errors import FreeholdError, NotFound
+from freehold.core.times import whole_days
 from freehold.features.data.wire import MOST_DAYS
 from freehold.features.grants import acting, asking, consent, requests, wire
 from freehold.features.privacy.rules import promises
@@ -38,8 +39,9 @@ def overview(visit: Visit) -> Response:
 def request(visit: Visit, error: FreeholdError | None = None) -> Response:
     """One request in plain words, and what can be done about it."""
     row, asset = _row(visit)
-    form = visit.form
-    days = max(1, round((row["expires_at"] - visit.node.now()) / consent.DAY_SECONDS))
+    form, node = visit.form, visit.node
+    before = listed.count_grants(node, issuer=node.account, holder=row["holder"])
+    days = whole_days(row["expires_at"] - visit.node.now())
     typed = {
         "price": form.text("price", 40) or money.typed(row["price_units"]),
         "max_uses": form.text("max_uses", 40) or str(row["max_uses"]),
@@ -55,7 +57,7 @@ def request(visit: Visit, error: FreeholdError | None = None) -> Response:
         asset=asset,
         days=days,
         typed=typed,
-        before=_before(visit, row),
+        before=before,
         run=_run(visit.node, row),
         open=row["state"] in OPEN,
     )
@@ -96,12 +98,6 @@ def _known(node: Node, account: str) -> str:
     return "a party not known here" if name == account[:10] else name
 
 
-def _before(visit: Visit, row: dict[str, Any]) -> dict[str, int]:
-    """What this party had before."""
-    grants, used = listed.count_grants(visit.node, issuer=visit.node.account, holder=row["holder"])
-    return {"grants": grants, "uses": used}
-
-
 def accept(visit: Visit) -> Response:
     """Give access as asked."""
     row, _ = _row(visit)
@@ -114,12 +110,6 @@ def counter(visit: Visit) -> Response:
     row, asset = _row(visit)
     form = visit.form
     try:
-        price = money.units(form.text("price", 40) or "0")
-        if price < asset.terms.price_units:
-            raise InvalidInput(
-                f"the published price is {money.dollars(asset.terms.price_units)}; an offer cannot be cheaper",
-                hint="To sell it for less, publish a new version of the table.",
-            )
         # a run makes as many uses as its plan says
         uses = (
             None
@@ -127,15 +117,15 @@ def counter(visit: Visit) -> Response:
             else form.number("max_uses", "The number of uses", 1, asset.terms.max_uses)
         )
         days = form.number("days", "The number of days", 1, MOST_DAYS)
-        known = max(1, round((row["expires_at"] - visit.node.now()) / consent.DAY_SECONDS))
+        known = whole_days(row["expires_at"] - visit.node.now())
         asked = wire.CounterRequest.of(
             request_id=row["id"],
-            price_units=price,
+            price_units=money.units(form.text("price", 40) or "0"),
             max_uses=uses,
             days=None if days == known else days,
             note=form.text("note"),
         )
-        acting.counter(visit.host, asked)
+        consent.counter(visit.node, asked)
     except FreeholdError as error:
         return request(visit, error)
     return visit.go("/requests", f"Your offer is on its way to {row['holder_name']}.")
@@ -181,20 +171,20 @@ def drop(visit: Visit) -> Response:
     return visit.go("/requests", "The request is dropped.")
 
 
-def _asked(visit: Visit) -> Any:
-    key = visit.params["request"]
-    found = next((row for row in asking.overview(visit.node) if row["id"] == key), None)
-    if found is None:
-        raise NotFound("that request is no longer open", hint="Look at Requests.")
-    return found
+def _asked(visit: Visit) -> dict[str, Any]:
+    return _named(visit, asking.overview(visit.node), "Look at Requests.")
 
 
 def _row(visit: Visit) -> tuple[dict[str, Any], Asset]:
-    key = visit.params["request"]
-    found = next((row for row in requests.overview(visit.node) if row["id"] == key), None)
-    if found is None:
-        raise NotFound("that request is no longer open", hint="It lapsed, or whoever asked dropped it.")
+    found = _named(visit, requests.overview(visit.node), "It lapsed, or whoever asked dropped it.")
     return found, visit.node.asset(found["asset"])
+
+
+def _named(visit: Visit, rows: list[dict[str, Any]], hint: str) -> dict[str, Any]:
+    found = next((row for row in rows if row["id"] == visit.params["request"]), None)
+    if found is None:
+        raise NotFound("that request is no longer open", hint=hint)
+    return found
 
 
 PAGES = [

@@ -64,16 +64,6 @@ def of_use(found: Mapping[str, Any], *, rows_each: int = 1) -> str:
     return f"The run costs each owner's rows an epsilon of {spent}. {worst_case(found['epsilon_micro'], rows_each=rows_each)}"
 
 
-def of_run(epsilon_micro: int, delta_exponent: int, rows_each: int = 1) -> str:
-    """What one run at an epsilon means."""
-    return f"One run: {worst_case(epsilon_micro, delta_exponent, rows_each=rows_each)}"
-
-
-def of_life(epsilon_micro: int, delta_exponent: int, rows_each: int = 1) -> str:
-    """What all runs together mean."""
-    return f"All runs together: {worst_case(epsilon_micro, delta_exponent, rows_each=rows_each)}"
-
-
 def of_line(line: Mapping[str, Any]) -> str:
     """Where the budget of some rows stands; `line` as `node.budget.overview` gives it."""
     now = -(-line["guess_ppm"] // 10_000)

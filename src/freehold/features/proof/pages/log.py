@@ -74,7 +74,7 @@ def check(visit: Visit) -> Response:
         lines.append(("good", _check_whole(visit.node)))
         lines += _check_anchor(visit.node)
     except FreeholdError as error:
-        lines.append(("bad", f"{error.message}. {error.hint}".strip()))
+        lines.append(("bad", error.said))
     visit.session.kept["log_check"] = {"lines": lines, "at": visit.node.now()}
     return visit.go("/log#check")
 
@@ -102,21 +102,13 @@ def _check_anchor(node: Node) -> list[tuple[str, str]]:
     with node.store.log() as store:
         now = store.size()
         if old > now:
-            return [
-                (
-                    "bad",
-                    f"The chain holds {old:,} entries, this log only {now:,}: an old backup was restored.",
-                )
-            ]
+            said = f"The chain holds {old:,} entries, this log only {now:,}: an old backup was restored."
+            return [("bad", said)]
         root, path = store.root(), store.consistency_proof(old, now)
     tree.verify_consistency(old, now, bytes(head), root, path)
     grown = f", and {now - old:,} were only added since" if now > old else ""
-    return [
-        (
-            "good",
-            f"The {old:,} entries anchored on the chain are still the first of this log, unchanged{grown}.",
-        )
-    ]
+    said = f"The {old:,} entries anchored on the chain are still the first of this log, unchanged{grown}."
+    return [("good", said)]
 
 
 def ask_anchor(visit: Visit) -> Response:

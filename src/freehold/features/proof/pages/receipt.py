@@ -24,24 +24,24 @@ def receipt(visit: Visit) -> Response:
     node, receipt_id = visit.node, _found(visit)
     use = _use(node, receipt_id)
     anchored = anchored_size(node)
-    verification = Verifications.of(visit.session.kept).get(receipt_id)
+    verification = visit.kept(Verifications).get(receipt_id)
+    failure = verification.named_failure if verification else None
     envelope = _read(node, receipt_id)
+    vouched = anchored is not None and use.position < anchored
     return visit.show(
         "receipt.html",
         use=use,
         said=sentence(node, use),
-        anchored=anchored is not None and use.position < anchored,
+        anchored=vouched,
         anchored_size=anchored,
         detail=_detail(node, envelope) if envelope else None,
         inclusion=_inclusion(node, use.position),
         verification=verification,
         findings=[(one, readable(node, one.detail)) for one in verification.findings] if verification else [],
-        failed_words=readable(node, verification.named_failure.detail)
-        if verification and verification.named_failure
-        else "",
+        failed_words=readable(node, failure.detail) if failure else "",
         titles=TITLES,
         fee=anchor_fee(node)
-        if use.provider == node.account and anchored is not None and use.position >= anchored
+        if use.provider == node.account and anchored is not None and not vouched
         else None,
     )
 
@@ -51,14 +51,14 @@ def verify(visit: Visit) -> Response:
     receipt_id = _found(visit)
     if visit.form.text("anchor") == "yes":
         logbook.anchor(visit.node)
-    Verifications.of(visit.session.kept).begin(visit.host, receipt_id)
+    visit.kept(Verifications).begin(visit.host, receipt_id)
     return visit.go(f"/uses/{receipt_id}#verified")
 
 
 def evidence(visit: Visit) -> Response:
     """The evidence of a verified receipt as a zip."""
     receipt_id = _found(visit)
-    known = Verifications.of(visit.session.kept).get(receipt_id)
+    known = visit.kept(Verifications).get(receipt_id)
     if known is None or known.bundle is None:
         raise NotFound("there is no evidence to download yet", hint="Press Verify first.")
     folder = f"evidence-{receipt_id[2:12]}"
@@ -93,19 +93,8 @@ def _detail(node: Node, envelope: Envelope) -> dict[str, Any]:
         "body": document,
         "provider": name_of(node, document.provider),
         "holder": name_of(node, document.holder),
-        "money": [
-            {"who": _payee(node, line.account), "units": line.delta_units, "reason": line.reason}
-            for line in document.money
-        ],
-        "signatures": [
-            {
-                "role": one.role,
-                "who": name_of(node, one.signer),
-                "signature": one.signature,
-                "signer": one.signer,
-            }
-            for one in envelope.signatures
-        ],
+        "money": [{"who": _payee(node, line.account), "units": line.delta_units} for line in document.money],
+        "signatures": [{**one.model_dump(), "who": name_of(node, one.signer)} for one in envelope.signatures],
         "complete": envelope.is_complete,
     }
 

@@ -10,16 +10,18 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 
 from freehold.core.errors import Unavailable
+from freehold.core.times import DAY_SECONDS
 from freehold.features.proof.sentences import done, sentence
 from freehold.kernel import logbook, uses
+from freehold.kernel.host import Host
 from freehold.kernel.node import Node
 from freehold.kernel.people import name_of, thing_name
 from freehold.kernel.uses import Filter, Use
 from freehold.kernel.web.visit import Visit, shows
 
 PAGE = 40
+LATEST = 6
 PERIODS = {"1": "the last day", "7": "the last 7 days", "30": "the last 30 days", "365": "the last year"}
-_DAY_SECONDS = 86_400
 
 
 def overview(visit: Visit) -> Response:
@@ -67,7 +69,7 @@ def _filter(visit: Visit) -> tuple[Filter, dict[str, str]]:
     if chosen.get("period") not in PERIODS:
         chosen.pop("period", None)
     days = int(chosen.get("period", "0"))
-    since = visit.node.now() - days * _DAY_SECONDS if days else 0
+    since = visit.node.now() - days * DAY_SECONDS if days else 0
     wanted = Filter(chosen.get("thing", ""), chosen.get("who", ""), chosen.get("action", ""), since)
     return wanted, chosen
 
@@ -93,6 +95,19 @@ def _days(node: Node, shown: list[Use]) -> list[tuple[int, list[dict[str, Any]]]
 def _row(node: Node, use: Use, anchored: int | None) -> dict[str, Any]:
     vouched = anchored is not None and use.position < anchored
     return {"use": use, "said": sentence(node, use), "anchored": vouched}
+
+
+def latest(host: Host) -> list[dict[str, Any]]:
+    """The latest uses of what is ours, a training run's rounds as one."""
+    node = host.node
+    return [
+        {
+            **vars(row),
+            "who": name_of(node, row.holder),
+            "name": node.asset(row.asset).name if node.store.has(row.asset) else "",
+        }
+        for row in uses.rows(node, {"provider": node.account}, LATEST)
+    ]
 
 
 PAGES = [shows("/uses", overview)]
