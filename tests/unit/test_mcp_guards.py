@@ -21,7 +21,7 @@ from freehold.kernel import client
 from freehold.kernel.client import NodeClient
 from freehold.shell.mcp.allowance import Allowance
 from freehold.shell.mcp.folder import AssistantNotAllowed, Folder
-from freehold.shell.mcp.serving import MOST_SESSIONS, Tools, application
+from freehold.shell.mcp.serving import MOST_SESSIONS, Tools, application, operations
 
 ANY = "0x" + "ab" * 32
 CALL = {"model": ANY, "rows": [["1", 2, 3.5]], "at_most_units": 700}
@@ -288,3 +288,14 @@ def test_what_others_may_act_on_at_once_or_what_lies_on_chain_is_marked(listenin
     for name in ("close_channel", "serve", "offer", "set_approval", "anchor", "settle", "publish"):
         assert marked[name].destructive_hint is True, name
         assert marked[name].idempotent_hint is False, name
+
+
+def test_an_answer_that_is_not_final_has_a_schema_too(listening):
+    _, tools = listening(b"", most_units=10)
+    schemas = {one.name: one.output_schema for one in anyio.run(tools._list, None, None).tools}
+    for name, one in operations().items():
+        if one.waiting is not None:
+            said = one.waiting.model_json_schema(mode="serialization")["properties"]
+            parts = [schemas[name]["$defs"][part["$ref"].split("/")[-1]] for part in schemas[name]["anyOf"]]
+            assert said.keys() in [part["properties"].keys() for part in parts], name
+    assert "GrantPending" in schemas["grant"]["$defs"]

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from mcp_types import Tool, ToolAnnotations
+from pydantic import TypeAdapter
 
 from freehold.kernel.operation import Effect, Operation
 from freehold.shell.mcp.allowance import LIMIT, Allowance
@@ -59,4 +60,7 @@ def _asked(operation: Operation[Any]) -> dict[str, Any]:
 
 def _answered(operation: Operation[Any]) -> dict[str, Any]:
     """An object at the root, as clients ask for, also where it is one of several."""
-    return {"type": "object", **operation.schema()}
+    if operation.waiting is None:
+        return {"type": "object", **operation.schema()}
+    either: TypeAdapter[Any] = TypeAdapter(operation.shape | operation.waiting)
+    return {"type": "object", **either.json_schema(mode="serialization")}
