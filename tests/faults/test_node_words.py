@@ -24,6 +24,7 @@ from freehold.features.proof.pages import log
 from freehold.features.proof.sentences import done
 from freehold.kernel import countersigning, listed, words
 from freehold.kernel.registry import everything
+from freehold.kernel.web.forms import Form
 from freehold.kernel.web.visit import Visit
 from freehold.shell.web.rendering import Rendering
 
@@ -59,10 +60,10 @@ def offers(owner: Party, *envelopes: Any) -> CatalogueRead:
 
 def page(party: Party, show: Any, **params: str) -> str:
     """As the console shows it to its owner, without what only acting needs."""
-    session: Any = SimpleNamespace(notices=[], csrf="")
+    session: Any = SimpleNamespace(notices=[], csrf="", kept={})
     made = Rendering(lambda _: {}, list(everything().every("menu")))
     door: Any = None
-    visit = Visit(door, party.services, session, "/", params, {}, {}, made, "")
+    visit = Visit(door, party.services, session, "/", params, {}, Form(), made, "")
     return bytes(show(visit).body).decode()
 
 
@@ -89,8 +90,9 @@ def test_an_asset_of_a_later_version_leaves_the_rest_of_a_catalogue_as_good_as_i
     with pytest.raises(NewerFormat) as caught:
         parse_envelope(later)
     assert (caught.value.code, caught.value.exit_code) == ("document.newer", 12)
+    other_form = {"document": later["document"], "seal": {"by": "another way"}}
     other = agent(owner).document.model_copy(update={"name": "beside it"})
-    catalogue.keep(holder.node, offers(owner, later, owner.node.seal(other).to_json()))
+    catalogue.keep(holder.node, offers(owner, later, other_form, owner.node.seal(other).to_json()))
     assert holder.node.asset(other.id).name == "beside it"
 
 

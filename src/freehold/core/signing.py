@@ -11,7 +11,7 @@ from eth_hash.auto import keccak
 from pydantic import Field, ValidationError
 
 from freehold.core.canonical import canonical_bytes, parse
-from freehold.core.documents import Document, Value, invalid, parse_document
+from freehold.core.documents import Document, Value, invalid, parse_document, require_readable
 from freehold.core.errors import InvalidDocument, InvalidSignature
 from freehold.core.ids import Account
 from freehold.core.typed_data import DOCUMENT_TYPE, Domain, digest
@@ -170,8 +170,11 @@ def parse_envelope(value: Any) -> Envelope:
     """An envelope from plain JSON values of any origin; signatures are not checked yet.
 
     Raises:
-        InvalidDocument: not an envelope, or a field is wrong.
+        InvalidDocument: not an envelope, or a field is wrong. NewerFormat: the document is of a later version.
     """
+    if isinstance(value, dict):
+        # first: what a later version is sealed with may be later, too
+        require_readable(value.get("document"))
     if not isinstance(value, dict) or set(value) != {"document", "signatures"}:
         raise InvalidDocument("an envelope has exactly the fields document and signatures")
     if not isinstance(value["signatures"], list) or len(value["signatures"]) > 8:

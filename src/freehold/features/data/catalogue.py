@@ -7,6 +7,7 @@ from typing import Any
 from freehold.core.documents import Asset
 from freehold.core.errors import InvalidDocument, NewerFormat
 from freehold.core.signing import Envelope, parse_envelope
+from freehold.features.data import schemas
 from freehold.features.data.offering import approval_of, is_offered, set_approval
 from freehold.features.data.wire import Approval
 from freehold.features.identity.peers import CatalogueRead, PeerReplaced
@@ -56,6 +57,9 @@ def keep(node: Node, read: CatalogueRead) -> None:
         if not isinstance(envelope.document, Asset) or envelope.document.owner != read.account:
             raise InvalidDocument(f"{read.url} offers something that is not an asset of its own")
         if _is_news(node, envelope):
+            if schemas.unreadable(envelope.document):
+                # said in a form that nothing here reads, so nothing can be done with it
+                continue
             fresh.append(envelope)
         if read.account != node.account:
             approvals[envelope.document.id] = "ask" if envelope.document.id in asks_first else "automatic"

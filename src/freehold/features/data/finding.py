@@ -6,6 +6,7 @@ from typing import Any
 
 from freehold.core.documents import Asset
 from freehold.core.errors import NotFound
+from freehold.features.data import schemas
 from freehold.features.data.offering import is_offered, manner
 from freehold.features.data.wire import PAGE, AssetRow
 from freehold.features.identity import peers
@@ -14,7 +15,6 @@ from freehold.kernel.host import Host
 from freehold.kernel.node import Node
 from freehold.kernel.people import known_as
 from freehold.kernel.shape import alike
-from freehold.kernel.words import asset_kinds
 
 
 def find(host: Host, text: str, kind: str = "") -> str:
@@ -46,18 +46,17 @@ def own(node: Node) -> list[dict[str, Any]]:
 
 def describe(node: Node, asset: Asset) -> dict[str, Any]:
     """One asset as lists show it."""
-    # what stands in the schema of a kind that is not known here may be anything
-    schema = asset.schema_ if asset.asset_kind in asset_kinds() else {}
+    said = schemas.said(asset)
     return {
         **alike(AssetRow, asset.terms, asset),
         "id": asset.id,
         "kind": asset.asset_kind,
         "owner_name": known_as(node, asset.owner),
-        "rows": schema.get("rows"),
-        "columns": schema.get("columns"),
-        "label": schema.get("label"),
-        "subject": schema.get("subject"),
-        "rows_each": schema.get("rows_each", 1),
+        "rows": said.rows,
+        "columns": None if said.columns is None else list(said.columns),
+        "label": said.label,
+        "subject": said.subject,
+        "rows_each": said.rows_each,
         **manner(node, asset.id),
         "mine": asset.owner == node.account,
     }

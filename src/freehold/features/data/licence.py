@@ -10,6 +10,7 @@ from freehold.core import epsilons, money
 from freehold.core.documents import Asset, Terms, invalid
 from freehold.core.errors import InvalidInput
 from freehold.core.times import DAY_SECONDS, whole_days
+from freehold.features.data import schemas
 from freehold.features.data.offering import manner
 from freehold.features.data.wire import Inspect, Publish, Usual
 from freehold.kernel.node import Node
@@ -49,19 +50,19 @@ def completed(node: Node, asked: Asked) -> Asked:
 
 def _of(node: Node, asset: Asset) -> dict[str, Any]:
     """What was chosen for a version; nothing of budgets where it had none."""
-    terms = asset.terms
+    terms, said = asset.terms, schemas.said(asset)
     before = alike(Publish, terms)
-    said = {name: value for name, value in before.items() if value or not name.startswith("epsilon")}
+    chosen = {name: value for name, value in before.items() if value or not name.startswith("epsilon")}
     if terms.reveals == "answers":
-        del said["reveals"]
+        del chosen["reveals"]
     return {
-        **said,
+        **chosen,
         "name": asset.name,
         "description": asset.description,
         "days": whole_days(terms.expires_at - asset.created_at),
         **manner(node, asset.id),
-        "subject": asset.schema_.get("subject"),
-        "rows_each": int(asset.schema_.get("rows_each", 1)),
+        "subject": said.subject,
+        "rows_each": said.rows_each or 1,
     }
 
 

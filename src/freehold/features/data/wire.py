@@ -47,14 +47,14 @@ class AssetRow(Shape):
     owner_name: str
     """As the owner calls itself."""
     rows: Count | None
-    """Rows of a dataset; null for a model."""
+    """Rows of a dataset; null for a model, and, as what follows, where its document says nothing that can be read."""
     columns: tuple[str, ...] | None
     """Names of the feature columns, in order."""
     label: str | None
     """Name of the 0/1 column."""
     subject: str | None
     """Column by which rows of one person or thing were told apart; null if none was named."""
-    rows_each: Count
+    rows_each: Count | None
     """Most rows of one subject."""
     reveals: Literal["answers", "noised", "update"]
     """What a use shows of the rows: results only, noised updates, or exact updates."""

@@ -34,6 +34,7 @@ from freehold.core.money import dollars
 from freehold.core.signing import Envelope, recover
 from freehold.core.terms import price_of
 from freehold.core.typed_data import voucher_digest
+from freehold.features.data import schemas
 from freehold.features.gateway.rules.answer import is_rounded, output_hash, read_request, request_body
 from freehold.features.gateway.served import REASON
 from freehold.features.gateway.wire import DEPOSIT_CALLS
@@ -142,7 +143,7 @@ class Buyer:
         """
         asset = self._sold(model_id)
         body = request_body(model_id, rows)
-        read_request(body).features(len(asset.schema_["columns"]))
+        read_request(body).features(len(schemas.columns(asset)))
         _require_rows(asset, len(rows))
         cost = price_of(asset.terms, len(rows))
         ceiling.require_shown(cost, shown_units)

@@ -11,7 +11,7 @@ from freehold.core import epsilons
 from freehold.core.documents import Asset
 from freehold.core.errors import FreeholdError, InvalidInput, NotFound, Unavailable
 from freehold.core.signing import parse_envelope
-from freehold.features.data import finding
+from freehold.features.data import finding, schemas
 from freehold.features.gateway import rationing, serving
 from freehold.features.gateway.buying import Buyer
 from freehold.features.gateway.rationing import Ration
@@ -204,7 +204,7 @@ def _row(visit: Visit, asset: Asset) -> list[str]:
     Raises:
         InvalidInput.
     """
-    columns = list(asset.schema_["columns"])
+    columns = schemas.columns(asset)
     pasted = visit.form.text("line", 20_000)
     if pasted:
         cells = pasted_cells(pasted, len(columns))

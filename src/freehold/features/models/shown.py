@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pydantic import ValidationError
+
+from freehold.core.canonical import canonical_bytes
 from freehold.core.documents import Asset, Claim
-from freehold.core.errors import InvalidInput
-from freehold.features.data import finding
-from freehold.features.models import releasing
+from freehold.core.errors import FreeholdError, InvalidInput
+from freehold.features.data import finding, schemas
+from freehold.features.models import releasing, wire
 from freehold.features.models.rules import scores
-from freehold.features.models.wire import Scores
 from freehold.kernel.feature import Question
 from freehold.kernel.node import Node
 from freehold.kernel.people import known_as
 from freehold.kernel.registry import everything
+from freehold.kernel.shape import Shape
+
+_RUN = re.compile(r"0x[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -63,7 +69,11 @@ def model(node: Node, model_id: str) -> dict[str, Any]:
     contributions = _claims(node, "contribution", run, asset.owner)
     releases = _claims(node, "release", asset.id, asset.owner)
     found: dict[str, Any] = finding.describe(node, asset)
-    found |= {"metrics": _metrics(asset), "run": run, "recipe": asset.schema_.get("recipe")}
+    found |= {
+        "metrics": _metrics(asset),
+        "run": run if _RUN.fullmatch(run) else None,
+        "recipe": _as(wire.RecipeShown, asset.schema_.get("recipe")),
+    }
     found["serving"] = is_on_sale(node, asset.id)
     if contributions:
         found |= _measured(node, asset, contributions[0], releases)
@@ -81,18 +91,20 @@ def model(node: Node, model_id: str) -> dict[str, Any]:
 
 def _metrics(asset: Asset) -> dict[str, Any] | None:
     """Scores of a released model with their intervals; None for what an earlier Freehold measured otherwise."""
-    said = asset.schema_.get("metrics")
-    names = set(Scores.model_fields) - {"rows"}
-    if not isinstance(said, dict) or not all(type(said.get(name)) is int for name in {*names, "test_rows"}):
+    written = asset.schema_.get("metrics")
+    names = set(wire.Scores.model_fields) - {"rows"}
+    if not isinstance(written, dict) or not {*names, "test_rows"} <= written.keys():
         return None
-    rows, right = said["test_rows"], said["correct"]
-    if not 0 <= right <= rows or not rows:
+    said = _as(wire.Scores, {name: written[name] for name in names} | {"rows": written["test_rows"]})
+    if said is None or said["rows"] == 0 or said["auc_ppm"] > scores.PPM:
+        return None
+    rows, right = said["rows"], said["correct"]
+    if right > rows:
         return None
     # the interval is widest where the rarer label is ranked, so that is what it is taken for
     positives = rows - said["majority_correct"] if 0 < said["majority_correct"] < rows else 0
     return {
-        **{name: said[name] for name in names},
-        "rows": rows,
+        **said,
         "accuracy_bps": list(scores.interval_bps(right, rows)),
         "auc_bps": list(scores.auc_interval_bps(said["auc_ppm"], positives, rows))
         if positives
@@ -100,49 +112,70 @@ def _metrics(asset: Asset) -> dict[str, Any] | None:
     }
 
 
+def _as(shape: type[Shape], written: Any) -> dict[str, Any] | None:
+    """What somebody wrote, where it has the form of its answer; None where it cannot be read."""
+    try:
+        shape.model_validate_json(canonical_bytes(written))
+    except (FreeholdError, ValidationError):
+        return None
+    return dict(written)
+
+
 def _measured(node: Node, asset: Asset, claim: Claim, releases: list[Claim]) -> dict[str, Any]:
     """What each owner brought, what it cost its rows, and what would change without it."""
-    statement = claim.statement
-    if "values" not in statement:
-        # measured by an earlier Freehold, in another way
-        return {}
-    values, errors = ([int(one) for one in statement[name]] for name in ("values", "errors"))
-    total = sum(max(0, value) for value in values)
     release = releases[0].statement if releases else {}
     known = next(iter(everything().ask(node, RunOf(asset))), KnownRun())
-    silent = release.get("silent", [])
-    found: dict[str, Any] = {
-        "contribution": [
-            {
-                "account": account,
-                "name": known_as(node, account),
-                "share_bps": share,
-                "value_ppm": value * 1_000_000 // total if total else 0,
-                "error_ppm": error * 1_000_000 // total if total else 0,
-                "agreed": account not in silent,
-                "away": known.away.get(account, 0),
-                "without_correct": known.without.get(account),
-                "rows": rows,
-            }
-            for account, share, value, error, rows in zip(
-                statement["accounts"],
-                statement["shares_bps"],
-                values,
-                errors,
-                _rows(node, asset),
-                strict=True,
-            )
-        ],
-        "earlier_runs": release.get("earlier", []),
-    }
+    try:
+        contribution = _contributions(node, asset, claim, set(release.get("silent", [])), known)
+    except (KeyError, TypeError, ValueError):
+        # measured by an earlier Freehold, in another way, or in a form that nobody knows
+        return {}
+    earlier = release.get("earlier", [])
+    readable = isinstance(earlier, list) and all(
+        isinstance(one, str) and _RUN.fullmatch(one) for one in earlier
+    )
+    found: dict[str, Any] = {"contribution": contribution, "earlier_runs": earlier if readable else []}
     if known.privacy:
         found["privacy"] = dict(known.privacy)
     return found
 
 
+def _contributions(
+    node: Node, asset: Asset, claim: Claim, silent: set[str], known: KnownRun
+) -> list[dict[str, Any]]:
+    """Raises: KeyError, TypeError, ValueError: the claim cannot be read."""
+    statement = claim.statement
+    values, errors = ([int(one) for one in statement[name]] for name in ("values", "errors"))
+    total = sum(max(0, value) for value in values)
+    found = [
+        {
+            "account": account,
+            "name": known_as(node, account),
+            "share_bps": share,
+            "value_ppm": value * 1_000_000 // total if total else 0,
+            "error_ppm": error * 1_000_000 // total if total else 0,
+            "agreed": account not in silent,
+            "away": known.away.get(account, 0),
+            "without_correct": known.without.get(account),
+            "rows": rows,
+        }
+        for account, share, value, error, rows in zip(
+            statement["accounts"],
+            statement["shares_bps"],
+            values,
+            errors,
+            _rows(node, asset),
+            strict=True,
+        )
+    ]
+    for one in found:
+        wire.Contribution.model_validate(one)
+    return found
+
+
 def _rows(node: Node, asset: Asset) -> list[int | None]:
     sources = [node.asset(item.asset) if node.store.has(item.asset) else None for item in asset.derived_from]
-    return [source.schema_.get("rows") if source else None for source in sources]
+    return [schemas.said(source).rows if source else None for source in sources]
 
 
 def _claims(node: Node, kind: str, subject: str, issuer: str) -> list[Claim]:

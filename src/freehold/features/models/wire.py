@@ -135,8 +135,8 @@ class ModelShown(ModelRow):
 
     metrics: Metrics | None
     """Null where its document has none."""
-    run: Id
-    """The training run it came from."""
+    run: Id | None
+    """The training run it came from; null where its document names none."""
     recipe: RecipeShown | None
     """How it was trained; null where its document does not say."""
     contribution: tuple[Contribution, ...] = SOMETIMES

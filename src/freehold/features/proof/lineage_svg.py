@@ -94,6 +94,12 @@ def draw(lineage: Mapping[str, Any], *, styled: bool = True) -> str:
     )
 
 
+def rounds(recipe: Any) -> int:
+    """How many a model says that its training had; 0 where it says nothing that can be read."""
+    said = recipe.get("rounds") if isinstance(recipe, dict) else 0
+    return said if type(said) is int and said > 0 else 0
+
+
 def with_rounds(lineage: Mapping[str, Any], model: str, rounds: int, calls: int) -> dict[str, Any]:
     """The same lineage with the training rounds between data and model, and its answers after it."""
     training = {

@@ -100,7 +100,7 @@ def _picture(node: NodeClient, answer: dict[str, Any]) -> str:
     if "model" not in kinds or not any(edge["to"] == kinds["model"] for edge in answer["edges"]):
         return lineage_svg.draw(answer)
     model = node.get(f"/api/models/{kinds['model']}")
-    rounds = int((model.get("recipe") or {}).get("rounds") or 0)
+    rounds = lineage_svg.rounds(model.get("recipe"))
     calls = 0 if "receipt" in kinds else int(answer.get("calls", 0))
     return lineage_svg.draw(lineage_svg.with_rounds(answer, kinds["model"], rounds, calls))
 

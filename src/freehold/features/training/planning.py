@@ -6,14 +6,13 @@ import secrets
 from collections.abc import Sequence
 from functools import reduce
 from pathlib import Path
-from typing import Any
 
 from freehold.core.documents import REVEALS, Asset
-from freehold.core.errors import FreeholdError, InvalidDocument, InvalidInput, NotAllowed
+from freehold.core.errors import FreeholdError, InvalidInput, NotAllowed
 from freehold.core.ids import require_name
 from freehold.core.terms import meet, require_within
+from freehold.features.data import schemas
 from freehold.features.data.rules import reading
-from freehold.features.data.rules import table as tables
 from freehold.features.data.rules.table import Table
 from freehold.features.grants.issuing import narrowed
 from freehold.features.models.rules.scaling import Scaling, from_bounds
@@ -43,8 +42,8 @@ def check(node: Node, peers: Peers, order: Order) -> tuple[list[Asset], TestShow
     require_name(order.name)
     assets = sorted((node.asset(asset_id) for asset_id in order.assets), key=lambda asset: asset.owner)
     _check_assets(assets, order)
-    first = assets[0].schema_
-    columns, label = tuple(first["columns"]), str(first["label"])
+    first = schemas.table(assets[0])
+    columns, label = first.columns, first.label
     most = MAX_TEST_CELLS // (len(columns) + 1)
     if order.validator is not None:
         shown = holding.ask(node, peers, order.validator, order.test)
@@ -76,8 +75,8 @@ def plan(node: Node, order: Order, assets: Sequence[Asset], test: TestShown) -> 
     Raises:
         InvalidInput: the numbers do not go together.
     """
-    rows = [int(asset.schema_["rows"]) for asset in assets]
-    rows_each = max(int(asset.schema_.get("rows_each", 1)) for asset in assets)
+    said = [schemas.table(asset) for asset in assets]
+    rows, rows_each = [one.rows for one in said], max(one.rows_each for one in said)
     delta_exponent = max(privacy.delta_exponent_for(count) for count in rows)
     noised = order.level == "noised"
     epsilon = _epsilon(order, assets) if noised else 0
@@ -97,7 +96,7 @@ def plan(node: Node, order: Order, assets: Sequence[Asset], test: TestShown) -> 
         ),
         columns=test.columns,
         label=test.label,
-        scaling=_scaling(assets, test),
+        scaling=_scaling(said, test),
         recipe=recipe,
         epsilon_micro=epsilon,
         delta_exponent=delta_exponent,
@@ -129,11 +128,10 @@ def require_allowed(assets: Sequence[Asset], order: Order, made: RunPlan) -> Non
             ) from error
 
 
-def _scaling(assets: Sequence[Asset], test: TestShown) -> Scaling:
+def _scaling(said: Sequence[schemas.Table], test: TestShown) -> Scaling:
     """From the bounds that all owners declare; else from the test table, which is shown to all in the end."""
-    said = (asset.schema_.get("bounds") for asset in assets)
-    declared = [bounds for bounds in said if isinstance(bounds, dict) and set(bounds) == set(test.columns)]
-    if len(declared) == len(assets):
+    declared = [one.bounds for one in said if one.bounds and set(one.bounds) == set(test.columns)]
+    if len(declared) == len(said):
         return from_bounds(
             [
                 (min(bounds[name][0] for bounds in declared), max(bounds[name][1] for bounds in declared))
@@ -181,8 +179,8 @@ def _check_assets(assets: list[Asset], order: Order) -> None:
     for asset in assets:
         if asset.asset_kind != "dataset":
             raise InvalidInput(f"{asset.name} is a {asset.asset_kind}, not a dataset", owner=asset.owner)
-        _check_schema(asset)
-        if any(asset.schema_.get(key) != assets[0].schema_.get(key) for key in ("columns", "label")):
+        said, first = schemas.table(asset), schemas.table(assets[0])
+        if (said.columns, said.label) != (first.columns, first.label):
             raise InvalidInput(
                 f"{asset.name} has other columns than {assets[0].name}",
                 hint="All tables need the same columns in the same order, and the same label.",
@@ -209,29 +207,3 @@ _HINTS = {
     "noised": "Its owner can publish it again with a privacy budget.",
     "update": "Exact updates need an owner that offers them to you by name.",
 }
-
-
-def _check_schema(asset: Asset) -> None:
-    """What an asset says of its table is of the right types; it comes from anyone."""
-    columns, label, rows = (asset.schema_.get(key) for key in ("columns", "label", "rows"))
-    texts: list[Any] = [label, *columns] if isinstance(columns, list) and columns else [None]
-    if not all(isinstance(text, str) for text in texts) or type(rows) is not int:
-        raise InvalidDocument(
-            f"{asset.name} does not say which columns, label and rows it has", owner=asset.owner
-        )
-    if type(asset.schema_.get("rows_each", 1)) is not int:
-        raise InvalidDocument(f"{asset.name} does not say how many rows a subject has", owner=asset.owner)
-    bounds = asset.schema_.get("bounds")
-    if bounds is not None and not _are_bounds(bounds, columns):
-        raise InvalidDocument(f"{asset.name} declares bounds that cannot be read", owner=asset.owner)
-
-
-def _are_bounds(value: Any, columns: Any) -> bool:
-    return isinstance(value, dict) and all(
-        name in columns
-        and isinstance(pair, list)
-        and len(pair) == 2
-        and all(type(n) is int and abs(n) <= tables.MICRO_LIMIT for n in pair)
-        and pair[0] < pair[1]
-        for name, pair in value.items()
-    )

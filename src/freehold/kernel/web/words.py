@@ -33,7 +33,9 @@ def plain(text: object, most: int = MOST_TEXT) -> str:
 
 
 def named(text: object, most: int = MOST_NAME) -> Markup:
-    """A name somebody else chose."""
+    """A name somebody else chose; None where it cannot be read."""
+    if text is None:
+        return Markup("(unknown)")
     raw = plain(text, 400).replace("\n", " ")
     shown = raw if len(raw) <= most else raw[: most - 1] + "…"
     if not shown.strip(" " + _REPLACED):
@@ -101,8 +103,10 @@ def duration(seconds: float) -> str:
     return count(round(seconds / _YEAR), "year")
 
 
-def count(number: int, noun: str, many: str = "") -> str:
-    """`1 row`, `2 rows`."""
+def count(number: int | None, noun: str, many: str = "") -> str:
+    """`1 row`, `2 rows`; None where nothing that can be read says how many."""
+    if number is None:
+        return f"an unknown number of {many or noun + 's'}"
     return f"{number:,} {noun if number == 1 else many or noun + 's'}"
 
 

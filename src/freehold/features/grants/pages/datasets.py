@@ -11,7 +11,7 @@ from starlette.responses import Response
 from freehold.core import epsilons
 from freehold.core.documents import Asset, Grant
 from freehold.core.errors import NotFound
-from freehold.features.data import finding, offering
+from freehold.features.data import finding, offering, schemas
 from freehold.features.data.wire import Decide
 from freehold.features.grants import granting
 from freehold.features.grants.wire import GrantRow
@@ -100,7 +100,7 @@ def dataset(visit: Visit) -> Response:
         more=max(0, len(people) - MOST_PEOPLE),
         uses=_uses(node, asset),
         budgets=[_budget(node, line) for line in budget.overview(node, asset_id=asset.id, limit=MOST_LINES)],
-        counting=promises.unit(int(asset.schema_.get("rows_each", 1))),
+        counting=promises.unit(schemas.said(asset).rows_each or 1),
         following=listed.following(node, asset),
         previous=node.asset(asset.supersedes)
         if asset.supersedes and node.store.has(asset.supersedes)

@@ -45,7 +45,7 @@ def lineage(visit: Visit) -> Response:
     picture = found
     if model and any(edge["to"] == model["id"] for edge in found["edges"]):
         asset = node.asset(model["id"])
-        rounds = int((asset.schema_.get("recipe") or {}).get("rounds") or 0)
+        rounds = lineage_svg.rounds(asset.schema_.get("recipe"))
         shown = any(one["kind"] == "receipt" for one in found["nodes"])
         calls = 0 if shown else uses.count(node, asset.id, "infer")[0]
         picture = lineage_svg.with_rounds(found, asset.id, rounds, calls)

@@ -116,15 +116,15 @@ def _groups(node: Node, text: str) -> list[dict[str, Any]]:
     found = listed.assets(node, text=text, kind="dataset", valid_at=node.now(), limit=MOST_OFFERED)
     for row in [finding.describe(node, asset) for asset in found[::-1]]:
         columns = row["columns"]
-        if isinstance(columns, list):
-            key = (tuple(map(str, columns)), str(row["label"]))
+        if columns and row["label"] is not None:
+            key = (tuple(columns), row["label"])
             groups.setdefault(key, []).append({**row, **_revealed(node, row)})
     made = [
         {
             "columns": key[0],
             "label": key[1],
             "rows": rows,
-            "total": sum(int(row["rows"] or 0) for row in rows),
+            "total": sum(row["rows"] or 0 for row in rows),
         }
         for key, rows in groups.items()
     ]
