@@ -20,8 +20,7 @@ from freehold.features.data import publishing
 from freehold.features.privacy import budget
 from freehold.features.training import admitting
 from freehold.features.training import runs as kept_runs
-from freehold.features.training.lending import Lender
-from freehold.features.training.rules import updates
+from freehold.features.training.rules import record, updates
 from freehold.features.training.rules.record import PlannedOwner, RunPlan, Sketch
 from freehold.features.training.rules.updates import Noise
 
@@ -258,7 +257,7 @@ def test_a_run_is_charged_once_before_anything_is_computed(
         raise RuntimeError("power cut")
 
     with monkeypatch.context() as cut:
-        cut.setattr(Lender, "_answer", power_cut)
+        cut.setattr(record, "answer", power_cut)
         assert run.commit(account).status_code == 500
     assert runs_of(offer) == [run.plan.run_id]
     assert offer.owner.node.store.uses(run.grants[account].id) == (0, 0)
