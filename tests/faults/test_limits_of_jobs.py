@@ -8,7 +8,7 @@ import node_tables
 import pytest
 from node_world import World, order, until
 
-from freehold.core.errors import Conflict
+from freehold.core.errors import Conflict, InvalidDocument, InvalidInput
 from freehold.features.grants import consent, requests
 from freehold.features.training import kept, wire
 from freehold.features.training.ordering import JobHeld
@@ -115,3 +115,20 @@ def test_a_job_stopped_by_hand_goes_on_only_by_its_name(waiting: Waiting) -> Non
     assert waiting.state["held"]
     assert not waiting.thread.is_alive()
     assert waiting.paid() == 0
+
+
+def test_a_model_that_could_not_be_released_costs_nothing(world: World) -> None:
+    owner, builder = world.party("owner"), world.party("builder")
+    owner.publish(node_tables.make(24, seed=1), price_units=PRICE)
+    good = order(builder, [owner], rounds=2)
+    for said in ({"name": ""}, {"name": "x" * 201}, {"name": "\ud800"}, {"price_units": 2**53}):
+        with pytest.raises(InvalidDocument):
+            wire.Order.of(**(good.model_dump() | said))
+    for said in ({"name": ""}, {"name": "x" * 201}, {"price_units": 2**53}):
+        # whatever a face lets through
+        with pytest.raises(InvalidDocument):
+            builder.jobs.start(good.model_copy(update=said))
+    with pytest.raises(InvalidInput, match="reads like an id"):
+        builder.jobs.start(good.model_copy(update={"name": "0x12"}))
+    assert builder.jobs.overview() == []
+    assert ceiling.overview(builder.node)["payments"] == []

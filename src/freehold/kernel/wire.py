@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, create_model
+from pydantic import Field, StringConstraints, create_model
 
 from freehold.core.documents import Receipt
 from freehold.core.signing import Signature
@@ -253,6 +253,8 @@ class LogShown(Shape):
 
 
 Ceiling = Annotated[int, Field(ge=0, lt=2**53)]
+TypedAccount = Annotated[str, StringConstraints(pattern="^0x[0-9a-fA-F]{40}$", to_lower=True)]
+"""An account as people type it, in any case; documents write it in lower case."""
 
 MOST_LISTED = 1_000
 PageSize = Annotated[int, Field(ge=1, le=MOST_LISTED)]

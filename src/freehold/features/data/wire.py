@@ -12,6 +12,7 @@ from freehold.kernel import surface
 from freehold.kernel.operation import Effect, Nothing, Operation, Request
 from freehold.kernel.shape import Account, Bps, Count, Epsilon, Id, Shape, Time, Units
 from freehold.kernel.surface import ARGUMENT, DOLLARS, FILE, Flag, Plain, Reference
+from freehold.kernel.wire import TypedAccount
 
 GROUPS = {
     "assets": "Your datasets and models, and whether others may ask for them.",
@@ -242,17 +243,19 @@ class Publish(Inspect, Usual):
     """Name in the catalogue; by default the file's."""
     description: Annotated[str, Field(max_length=4_000)] = ""
     """A sentence for those who search."""
-    purposes: Annotated[list[str], Flag(names=("--purpose",), metavar="PURPOSE")] = Field(
+    purposes: Annotated[list[Word], Flag(names=("--purpose",), metavar="PURPOSE")] = Field(
         default=["model-training"], min_length=1, max_length=32
     )
     """What it may be used for; repeatable."""
     reveals: Literal["noised", "update"] = "noised"
     """noised, or update: exact updates, from which rows can be rebuilt; needs --holder."""
-    holders: Annotated[list[str], Flag(names=("--holder",), metavar="ACCOUNT")] = Field(
+    holders: Annotated[list[TypedAccount], Flag(names=("--holder",), metavar="ACCOUNT")] = Field(
         default=[], max_length=32
     )
     """An account that alone may use it; repeatable."""
-    judges: Annotated[list[str], Flag(names=("--judge",), metavar="JUDGE")] = Field(default=[], max_length=32)
+    judges: Annotated[list[TypedAccount], Flag(names=("--judge",), metavar="JUDGE")] = Field(
+        default=[], max_length=32
+    )
     """Account that may have you open the table to it after a run; repeatable."""
 
 

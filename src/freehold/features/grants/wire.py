@@ -6,12 +6,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from freehold.core.documents import Action
+from freehold.core.documents import Action, Word
 from freehold.features.data.wire import MOST_DAYS
 from freehold.kernel.operation import Effect, Nothing, Operation, Request
 from freehold.kernel.shape import Account, Count, Epsilon, Gas, Id, Shape, Time, Units
 from freehold.kernel.surface import ARGUMENT, Dollars, Flag, Reference
-from freehold.kernel.wire import AtMost, PageSize
+from freehold.kernel.wire import AtMost, Ceiling, PageSize
 
 PAGE = 100
 
@@ -292,13 +292,13 @@ class AskGrant(Request):
 
     asset: Annotated[str, Reference(kind="asset"), ARGUMENT]
     """Id of the asset, in full or its first digits."""
-    action: Annotated[str, Flag(first=True)] = "infer"
+    action: Annotated[Action, Flag(first=True)] = "infer"
     """What it is to allow, by default infer; training asks for its own grants."""
-    purpose: str | None = None
+    purpose: Word | None = None
     """One of the asset's purposes; by default its first."""
-    max_uses: Annotated[int, Field(ge=1)] | None = None
+    max_uses: Annotated[int, Field(ge=1, lt=2**53)] | None = None
     """Fewer uses than the terms allow."""
-    spend_cap_units: Annotated[int, Field(ge=0), Dollars()] = 0
+    spend_cap_units: Annotated[Ceiling, Dollars()] = 0
     """Most to spend under this grant."""
     at_most_units: AtMost = None
     """Most that it may take from the wallet; the node's own limits count besides."""
@@ -346,14 +346,14 @@ class CounterRequest(OfIncoming):
     They stay within the published terms, and the price does not go below the published one.
     """
 
-    price_units: Annotated[int | None, Field(ge=0), Dollars()] = None
+    price_units: Annotated[Ceiling | None, Dollars()] = None
     """Dollars, such as 2.50."""
-    max_uses: Annotated[int, Field(ge=1)] | None = None
+    max_uses: Annotated[int, Field(ge=1, lt=2**53)] | None = None
     """Other number of uses."""
     days: Annotated[int, Field(ge=1, le=MOST_DAYS)] | None = None
     """Other length, from now."""
     purposes: Annotated[
-        list[str] | None, Field(min_length=1, max_length=32), Flag(("--purpose",), metavar="PURPOSE")
+        list[Word] | None, Field(min_length=1, max_length=32), Flag(("--purpose",), metavar="PURPOSE")
     ] = None
     """Other purpose of those published; repeatable."""
     note: str = ""

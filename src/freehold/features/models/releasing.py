@@ -8,12 +8,16 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import Any
 
+from pydantic import ValidationError
+
 from freehold.core.documents import (
     Asset,
     Claim,
     Content,
     Source,
     Terms,
+    invalid,
+    parse_document,
 )
 from freehold.core.errors import Conflict, FreeholdError, InvalidDocument, NotAllowed, Unavailable
 from freehold.core.fixed import IntArray
@@ -147,7 +151,33 @@ def _asset(node: Node, trained: Trained, shares: dict[str, int]) -> Asset:
     contribution = node.typed(trained.contribution, Claim)
     inherited = reduce(meet, (node.grant(grant).terms for grant in trained.grants.values()))
     owners = {account: asset for account, asset in trained.owners.items() if account in trained.grants}
-    scores = contribution.statement["scores"]
+    # the time is fixed by the run, so that a repeated release makes the same asset
+    at = contribution.issued_at
+    return _made(node, trained, inherited, owners, shares, contribution.statement["scores"], at)
+
+
+def require_possible(node: Node, trained: Trained, inherited: Terms) -> None:
+    """A model of this order could be said as an asset, as far as that shows before anything is paid.
+
+    Raises:
+        InvalidDocument: naming the field.
+    """
+    try:
+        made = _made(node, trained, inherited, trained.owners, {}, {}, node.now())
+    except ValidationError as error:
+        raise invalid(error) from None
+    parse_document(made.body)
+
+
+def _made(
+    node: Node,
+    trained: Trained,
+    inherited: Terms,
+    owners: Mapping[str, str],
+    shares: Mapping[str, int],
+    scores: Mapping[str, int],
+    at: int,
+) -> Asset:
     return Asset(
         asset_kind="model",
         name=trained.name,
@@ -180,8 +210,7 @@ def _asset(node: Node, trained: Trained, shares: dict[str, int]) -> Asset:
             token=node.token,
             duties=inherited.duties,
         ),
-        # fixed by the run, so that a repeated release makes the same asset
-        created_at=contribution.issued_at,
+        created_at=at,
     )
 
 

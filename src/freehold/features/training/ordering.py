@@ -15,7 +15,7 @@ from freehold.features.data.publishing import open_table, seal_table
 from freehold.features.data.rules import table as tables
 from freehold.features.grants import asking
 from freehold.features.training import kept
-from freehold.features.training.planning import check, grants_units, plan, require_allowed
+from freehold.features.training.planning import check, grants_units, plan, require_allowed, require_releasable
 from freehold.features.training.rules.record import RunPlan
 from freehold.features.training.wire import Order
 from freehold.kernel import ceiling, custody
@@ -56,6 +56,7 @@ def begin(node: Node, peers: Peers, order: Order) -> str:
         test = replace(test, planned=replace(test.planned, commitment=known))
     made = plan(node, order, assets, test)
     require_allowed(assets, order, made)
+    require_releasable(node, assets, order, made)
     job = {
         "id": job_id,
         "step": "plan",

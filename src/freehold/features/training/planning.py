@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from functools import reduce
 from pathlib import Path
 
+import numpy as np
+
 from freehold.core.documents import REVEALS, Asset
 from freehold.core.errors import FreeholdError, InvalidInput, NotAllowed
 from freehold.core.ids import require_name
@@ -15,6 +17,7 @@ from freehold.features.data import schemas
 from freehold.features.data.rules import reading
 from freehold.features.data.rules.table import Table
 from freehold.features.grants.issuing import narrowed
+from freehold.features.models import releasing
 from freehold.features.models.rules.scaling import Scaling, from_bounds
 from freehold.features.privacy.rules import privacy
 from freehold.features.training import holding
@@ -126,6 +129,20 @@ def require_allowed(assets: Sequence[Asset], order: Order, made: RunPlan) -> Non
                 owner=asset.owner,
                 **{key: value for key, value in error.fields.items() if key == "field"},
             ) from error
+
+
+def require_releasable(node: Node, assets: Sequence[Asset], order: Order, made: RunPlan) -> None:
+    """What is trained could be released as ordered, so that no grant is paid for a model that nobody can have.
+
+    Raises:
+        InvalidDocument: naming the field.
+    """
+    weights = np.zeros(len(made.columns) + 1, dtype=np.int64)
+    trained = releasing.Trained(
+        "", order.name, {name: getattr(order, name) for name in releasing.SALE}, "", {}, {},
+        made.run_id, made.label, made.columns, made.recipe.to_json(), made.scaling, weights, {one.account: one.asset for one in made.owners},
+    )  # fmt: skip
+    releasing.require_possible(node, trained, reduce(meet, (asset.terms for asset in assets)))
 
 
 def _scaling(said: Sequence[schemas.Table], test: TestShown) -> Scaling:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from freehold.features.data.publishing import NoiseCost
-from freehold.features.training.planning import check, grants_units, plan, require_allowed
+from freehold.features.training.planning import check, grants_units, plan, require_allowed, require_releasable
 from freehold.features.training.rules import expected
 from freehold.features.training.rules.updates import TooLittleBudget
 from freehold.features.training.wire import Order
@@ -26,6 +26,7 @@ def preview(node: Node, peers: Peers, order: Order) -> dict[str, Any]:
     assets, test, _ = check(node, peers, order)
     made = plan(node, order, assets, test)
     require_allowed(assets, order, made)
+    require_releasable(node, assets, order, made)
     rows, known = tuple(owner.rows for owner in made.owners), ceiling.overview(node)
     loss = expected.expected_loss(
         rows, len(made.columns), made.epsilon_micro or MOST_MICRO, made.delta_exponent, made.rows_each

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
-from freehold.core.documents import EXACT_DECIMALS, MAX_ROWS_PER_CALL
+from freehold.core.documents import EXACT_DECIMALS, MAX_ROWS_PER_CALL, Name, Word
 from freehold.core.errors import InvalidInput
 from freehold.features.grants.wire import AskRow
 from freehold.features.models.wire import Level, Scores
@@ -18,7 +18,7 @@ from freehold.kernel.notebook import Rows
 from freehold.kernel.operation import Effect, Nothing, Operation, Request
 from freehold.kernel.shape import Account, Bps, Count, Gas, Id, Reason, Shape, Time, Units
 from freehold.kernel.surface import ARGUMENT, DOLLARS, EPSILON, FILE, Flag, LocalFile, Plain, Reference
-from freehold.kernel.wire import AtMost, Ceiling
+from freehold.kernel.wire import AtMost, Ceiling, TypedAccount
 
 GROUPS = {"tests": "Test tables kept for builders until a run is over."}
 MAX_OWNERS = 256
@@ -285,9 +285,9 @@ class Order(Request):
     """Ids of datasets, one of each owner."""
     test: Annotated[str, TestTable(), Flag(metavar="FILE")]
     """Table that no owner has, to measure with."""
-    name: str
+    name: Name
     """Name of the model."""
-    price_units: Annotated[int, Field(ge=0), DOLLARS] = 1_000
+    price_units: Annotated[Ceiling, DOLLARS] = 1_000
     """Dollars, such as 2.50."""
     per: Literal["call", "row"] = "call"
     """call, or row: what the price of an answer is for."""
@@ -329,11 +329,13 @@ class Order(Request):
     """Compare owners' rows, so that copies count once."""
     positive: str | None = None
     """The label value that means 1."""
-    purpose: str | None = None
+    purpose: Word | None = None
     """Purpose to ask grants for."""
-    validator: Annotated[str | None, Flag(metavar="ACCOUNT")] = None
+    validator: Annotated[TypedAccount | None, Flag(metavar="ACCOUNT")] = None
     """Account of a node that keeps the test table; --test is then its commitment."""
-    judge: Annotated[str, Flag(metavar="ACCOUNT")] = ""
+    judge: Annotated[
+        str, StringConstraints(pattern="^(0x[0-9a-fA-F]{40})?$", to_lower=True), Flag(metavar="ACCOUNT")
+    ] = ""
     """Account that owners let look into their tables in a dispute; only those who name it take part."""
 
     @classmethod
@@ -358,7 +360,7 @@ class Order(Request):
 class Draft(Order):
     """What `train` with the same arguments would come to; nobody is asked and nothing is paid."""
 
-    name: str = "model"
+    name: Name = "model"
     """Name of the model."""
 
 
@@ -398,7 +400,7 @@ class HoldTest(Request):
     """A CSV or Parquet table that nobody trains on."""
     label: str
     """Name of the label column."""
-    builder: Annotated[str, Field(pattern="^0x[0-9a-fA-F]{40}$")]
+    builder: TypedAccount
     """Account of the builder, who alone may have it opened."""
     positive: str | None = None
     """The label value that means 1."""
@@ -416,7 +418,7 @@ class Audit(Request):
 
     model: Annotated[str, Reference(kind="model"), ARGUMENT]
     """A released model whose run names you as its judge."""
-    owner: str | None = None
+    owner: TypedAccount | None = None
     """Account to check; by default one drawn by chance."""
 
 
