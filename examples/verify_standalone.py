@@ -11,6 +11,7 @@ import stat
 import struct
 import sys
 from base64 import b64decode, b64encode
+from functools import partial
 from hashlib import sha256
 from itertools import accumulate, combinations, pairwise
 from math import exp, isqrt, log, log1p
@@ -37,8 +38,7 @@ NAME, MOST_FILES, MOST_BYTES, MOST_IN_ALL = "[a-z0-9][a-z0-9_-]{0,79}", 5000, 2*
 MOST_VALUES, WEIGHTS = 2**24, {b",": 1, b"[": 4, b"{": 4, b'"': 2}  # a text, list or object is as four
 REVEALS = "answers", "noised", "update"  # from least to most
 LATER = {"epsilon_run_micro": 0, "epsilon_life_micro": 0, "holders": [], "judges": [], "reveals": "answers"}
-LATER |= {"per": "call", "rows_per_call": 1000, "round_to": 6}
-LATER |= {"run": None, "earlier_runs": []}
+LATER |= {"per": "call", "rows_per_call": 1000, "round_to": 6, "run": None, "earlier_runs": []}
 OFFERED = {"purposes": le, "actions": le, "expires_at": le, "duties": ge}  # how narrower terms compare
 GRANTED = OFFERED | {"not_before": ge, "max_uses": le, "price_units": ge, "price_per": eq, "token": eq}
 GRANTED |= {"epsilon_run_micro": le, "epsilon_life_micro": le, "judges": le}
@@ -70,10 +70,9 @@ PARTY = {"name": ".{1,200}", "party_kind": "person|organisation|agent|device", "
 PARTY |= {"account_key": "0x04[0-9a-f]{128}", "chain_id": COUNT, "log_key": ".{0,200}"}
 PARTY |= {"encryption_key": HASH, "endpoints": [".{0,300}", 8], "created_at": COUNT}
 CONTENT = {"commitment": HASH, "media_type": ".{0,100}", "size_bytes": COUNT, "blob": {".{0,100}", None}}
-ASSET = {"asset_kind": WORD, "name": ".{1,200}", "description": ".{0,4000}", "owner": ACCOUNT}
-ASSET |= {"asset_version": POSITIVE, "supersedes": {HASH, None}, "content": CONTENT, "schema": {}}
+ASSET = {"asset_kind": WORD, "name": ".{1,200}", "description": ".{0,4000}", "owner": ACCOUNT, "schema": {}}
+ASSET |= {"asset_version": POSITIVE, "supersedes": {HASH, None}, "content": CONTENT, "created_at": COUNT}
 ASSET |= {"derived_from": [{"asset": HASH, "role": WORD, "weight": COUNT}, 256], "terms": TERMS}
-ASSET |= {"created_at": COUNT}
 GRANT = {"issuer": ACCOUNT, "holder": ACCOUNT, "asset": HASH, "terms": TERMS, "spend_cap_units": COUNT}
 GRANT |= {"parent": {HASH, None}, "revocation_index": COUNT, "nonce": HASH, "issued_at": COUNT}
 GRANT |= {"run?": HASH, "earlier_runs?": [HASH, 64]}
@@ -81,8 +80,7 @@ MONEY = {"account": f"{ACCOUNT}|{HASH}", "delta_units": (1 - 2**53, 2**53 - 1), 
 RECEIPT = {"grant": HASH, "action": WORD, "provider": ACCOUNT, "holder": ACCOUNT, "inputs": [HASH, 64]}
 RECEIPT |= {"output": HASH, "money": [MONEY, 64], "epsilon_micro": COUNT, "evidence": {}}
 RECEIPT |= {"sequence": POSITIVE, "issued_at": COUNT}
-CLAIM = {"issuer": ACCOUNT, "claim_kind": WORD, "subject": HASH}
-CLAIM |= {"statement": {}, "issued_at": COUNT}
+CLAIM = {"issuer": ACCOUNT, "claim_kind": WORD, "subject": HASH, "statement": {}, "issued_at": COUNT}
 FORMS = {"asset": ASSET, "claim": CLAIM, "grant": GRANT, "party": PARTY, "receipt": RECEIPT}
 MANIFEST = CLAIM | {"claim_kind": "evidence"}
 DOMAIN = b"EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
@@ -92,6 +90,7 @@ P, N = 2**256 - 2**32 - 977, 2**256 - 432420386565659656852420866394968145599  #
 E = SimpleNamespace()  # the evidence, and E.file, the file now looked at
 Fault = type("Fault", (ValueError,), {})  # in words of this program: evidence has no say in what is printed
 Newer = type("Newer", (Fault,), {})  # than this program, which cannot tell whether it is good
+decoded = partial(ec.EllipticCurvePublicKey.from_encoded_point, ec.SECP256K1())
 flat = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=vars).encode
 
 
@@ -210,24 +209,28 @@ def check_signed(document, signatures):  # by everyone who must, with ECDSA and 
         r, s, v = re.fullmatch("0x([0-9a-f]{64})([0-9a-f]{64})(1[bc])", text).groups()
         r, s = int(r, 16), int(s, 16)
         need(s <= N // 2, "has the second form of a signature")
-        signature = utils.encode_dss_signature(r, s)
-        if isinstance(E.keys[account], bytes):
-            E.keys[account] = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256K1(), E.keys[account])
-        E.keys[account].verify(signature, message, ec.ECDSA(utils.Prehashed(hashes.SHA256())))
-        need(is_odd(r, s, int.from_bytes(message), E.keys[account]) == (v == "1c"), "has another last byte")
+        signature, z, w = utils.encode_dss_signature(r, s), int.from_bytes(message), pow(s, -1, N)
+        key = decoded(E.keys.get(account) or recovered(account, r, s, z))
+        key.verify(signature, message, ec.ECDSA(utils.Prehashed(hashes.SHA256())))
+        odd = [y % 2 for x, y in added(z * w, r * w, key) if x == r]  # y of R = z/s G + r/s K, whose x is r
+        need(odd == [v == "1c"], "has another last byte")
     return name
 
 
-def is_odd(r, s, z, key):  # whether y is, of the point R = z/s G + r/s K whose x is r
-    one = ec.derive_private_key(z * pow(s, -1, N) % N, ec.SECP256K1()).public_key().public_numbers()
-    other = ec.derive_private_key(r * pow(s, -1, N) % N, ec.SECP256K1()).exchange(ec.ECDH(), key)
-    x = int.from_bytes(other)  # of r/s K; y is one of two roots, and only one of them leads to r
-    root = pow(x**3 + 7, (P + 1) // 4, P)
+def added(z, k, key):  # z G + k K, and z G - k K
+    one = ec.derive_private_key(z % N, ec.SECP256K1()).public_key().public_numbers()
+    x = int.from_bytes(ec.derive_private_key(k % N, ec.SECP256K1()).exchange(ec.ECDH(), key))
+    root = pow(x**3 + 7, (P + 1) // 4, P)  # y is one of two roots
     for y in (root, P - root):
         slope = (y - one.y) * pow(x - one.x, -1, P) % P
-        if (found := (slope**2 - x - one.x) % P) == r:
-            return bool((slope * (x - found) - y) % P % 2)
-    raise Fault("has a signature whose point is another")
+        found = (slope**2 - x - one.x) % P
+        yield found, (slope * (x - found) - y) % P
+
+
+def recovered(account, r, s, z):  # the key K = s/r R - z/r G of an account that no party shows
+    w, point = pow(r, -1, N), decoded(b"\2" + r.to_bytes(32))
+    keys = (b"\4" + x.to_bytes(32) + y.to_bytes(32) for x, y in added(-z * w, s * w, point))
+    return next(key for key in keys if account == "0x" + keccak(key[1:])[-20:].hex())
 
 
 def rlp(data):  # the items in it, lists among them decoded
@@ -321,8 +324,8 @@ def need_readable(file, *envelopes):  # whatever else is in them, before anythin
 
 
 def read_documents(files):
-    E.files, E.read, E.docs, E.places, E.state, E.logs, E.claims = files, {}, {}, {}, {}, {}, []
-    E.unknown = {}
+    E.files, E.claims = files, []
+    E.read, E.docs, E.places, E.state, E.logs, E.unknown = ({} for _ in "rdpslu")
     shown = [data.decode("latin-1") for path, data in files.items() if path.startswith("documents/")]
     keys = (key for text in shown for key in re.findall(r'"account_key":"0x(04[0-9a-f]{128})"', text))
     E.keys = {"0x" + keccak(key[1:])[-20:].hex(): key for key in map(bytes.fromhex, keys)}
@@ -340,8 +343,7 @@ def read_documents(files):
     need(fits, "lacks contracts")
     need(formed([*named.values()], [HASH, 2**20]), "names no hashes")
     need(len(vars(envelope)) == 2 and len(envelope.signatures) == 1, "has not one signature")
-    if manifest.issuer in E.keys:  # if not, its party's file is broken, as is found below
-        check_signed(**vars(envelope))
+    check_signed(**vars(envelope))
     need(all(re.fullmatch(FILES, path) for path in named), "names a file that has no place in evidence")
     for path in sorted({*named, *files} - {"manifest.json"}):
         load(path)
@@ -364,6 +366,7 @@ def read_documents(files):
     for E.file, envelope, _ in shown:
         check_form(envelope.document)
     for E.file, envelope, stated in shown:
+        need({one.signer for one in envelope.signatures} <= E.keys.keys(), "lacks a party")
         name = check_signed(**vars(envelope))
         need(stated in (name, None) and name not in E.docs, "does not hold the document that its name says")
         E.docs[name], E.places[name] = envelope.document, E.file
@@ -461,7 +464,7 @@ def read_logs():
 
 def check_rights():
     steps, used = set(), {}
-    for _, grant in of_type("grant"):
+    for _, grant in (one for one in of_type("grant") if one[1].asset not in E.unknown):
         asset, terms = get(grant.asset, "asset"), grant.terms
         need(asset.owner == grant.issuer and grant.parent is None, "is by no owner")
         within(terms, asset.terms, GRANTED)
@@ -506,7 +509,6 @@ def check_rights():
 
 
 def check_times():  # nobody dates back or ahead, as far as logs and chain can show
-    since = {}
     dates = {name: vars(one).get("created_at", vars(one).get("issued_at")) for name, one in E.docs.items()}
     anchors = {account: storage("LogAnchors", account, 0, 1) >> 64 for account in E.logs}
     for name, _ in of_type(*FORMS):
@@ -521,12 +523,10 @@ def check_times():  # nobody dates back or ahead, as far as logs and chain can s
                 need(dates[name] + SLACK >= newest, "is dated before what its log holds earlier")
                 newest = max(newest, dates[name])
     for name, one in of_type(*FORMS):
-        before = []
+        before = [source.asset for source in getattr(one, "derived_from", [])]
         if one.type == "grant" and is_sold(one):
             need(dates[name] <= (bought_at(name, one) or dates[name]) + SLACK, "is dated after its purchase")
-        if one.type == "asset":
-            before = [source.asset for source in one.derived_from]
-        elif one.type == "grant":
+        if one.type == "grant":
             before = [one.asset]
         elif one.type == "receipt":
             before, grant = [one.grant, *one.inputs], get(one.grant, "grant")
@@ -535,13 +535,13 @@ def check_times():  # nobody dates back or ahead, as far as logs and chain can s
             said = vars(one.statement)
             before = {"agreement": [said.get("contribution")], "release": said.get("agreements")}
             before = [one.subject, *(found if isinstance(found := before.get(one.claim_kind), list) else [])]
-        early = (dates.get(other, 0) for other in before if isinstance(other, str))
+        early = (dates.get(other, 0) for other in before if isinstance(other, str) and other not in E.unknown)
         need(all(time <= dates[name] + SLACK for time in early), "is dated before what it names")
-    for _, kind, _, about, *_, name in E.claims:
-        if kind == "revocation":
-            since[about] = min(dates[name], since.get(about, dates[name]))
+    ended = sorted((dates[one[6]], one[2:4]) for one in E.claims if one[1] == "revocation")
+    since = {about: time for time, about in ended[::-1]}  # only its issuer takes back a grant
     for _, use in of_type("receipt"):
-        need(use.issued_at <= since.get(use.grant, use.issued_at) + 60, "is dated after its grant's end")
+        end = since.get((get(use.grant, "grant").issuer, use.grant), use.issued_at)
+        need(use.issued_at <= end + 60, "is dated after its grant's end")
 
 
 def is_sold(grant):

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 from evidence_grammar import Files, bases, sealed
 from evidence_verdicts import EXAMPLES, verdict, verify_standalone
-from evidence_world import World, person
+from evidence_world import EXPIRES, NOW, World, person
 
 from freehold.core.canonical import canonical_bytes, parse
+from freehold.core.documents import Asset, Content
 from freehold.core.errors import NewerFormat
 from freehold.core.ids import sha256_hex
 from freehold.kernel.evidence import parts, proving
@@ -100,6 +101,48 @@ def test_what_is_later_is_neither_good_nor_bad(name):
         proving.require(report)
     assert caught.value.exit_code == 12
     assert "Update" in caught.value.hint
+
+
+@pytest.mark.parametrize("date", [NOW, EXPIRES])
+def test_what_names_something_unknown_is_not_held_against_it(date):
+    """An agent of a later program, with whatever date and terms that means, and a grant of it."""
+
+    def end(world):
+        ada = world.people["ada"]
+        agent = Asset(
+            asset_kind="agent",
+            name="helpful",
+            owner=ada.account,
+            content=Content(commitment="0x" + "22" * 32, media_type="x", size_bytes=1),
+            schema_={},
+            terms=world.terms("infer"),
+            created_at=date,
+        )
+        world.keep("agent", agent, ada)
+        world.grant("agent", ada, world.builder, agent, terms=world.terms("infer", "train"))
+
+    assert verdict(World(tweak={"end": end}).build()) == "holds"
+
+
+@pytest.mark.parametrize("altered", [False, True], ids=["its own signature", "another's"])
+def test_a_manifest_whose_signer_is_of_a_later_version_is_looked_at_all_the_same(altered):
+    """The key of a later party stands where nobody here looks for it: the signature names it."""
+    files = dict(BASES["answer"].files)
+    account = person("builder").account
+    party = next(body for body in documents(files, "party") if body["account"] == account)
+    later = {name: value for name, value in party.items() if name != "account_key"}
+    later |= {"version": 2, "keys": [party["account_key"]]}
+    files = without(files, party)
+    name = f"documents/{sha256_hex(canonical_bytes(later))}.json"
+    made = signed(files | {name: canonical_bytes({"document": later, "signatures": []})})
+    assert verdict(made) == "newer"
+    value = parse(made.files[PATH])
+    signature = value["signatures"][0]["signature"]
+    if altered:
+        value["document"]["issued_at"] += 1
+    else:
+        value["signatures"][0]["signature"] = signature[:-2] + ("1c" if signature.endswith("1b") else "1b")
+    assert verdict(Bundle(made.files | {PATH: canonical_bytes(value)})) == "fails"
 
 
 @pytest.mark.parametrize("name", ["claim", "manifest", "critical part"])

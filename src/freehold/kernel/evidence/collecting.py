@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -10,13 +11,13 @@ from typing import Any
 from freehold.chain import deployments, proof
 from freehold.core.documents import Asset, Claim, Grant, Receipt
 from freehold.core.errors import FreeholdError, NotFound, Unavailable
-from freehold.core.signing import Envelope, parse_envelope
+from freehold.core.signing import Envelope, parse_envelope, read_envelope
 from freehold.kernel import logbook
 from freehold.kernel.evidence import state
 from freehold.kernel.evidence.assemble import LogProofs, assemble
 from freehold.kernel.evidence.bundle import Bundle
 from freehold.kernel.evidence.parts import Collected
-from freehold.kernel.evidence.verify import Report, verify
+from freehold.kernel.evidence.verify import Check, Report, verify
 from freehold.kernel.node import Node
 from freehold.kernel.peers import Peers
 from freehold.kernel.registry import everything
@@ -61,12 +62,41 @@ def gathered(
         report = verify(bundle)
         if report.ok:
             break
-        # an owner whose log does not hold is left out as one that is away
-        broken = next((item.file for item in report.checks if not item.ok), "")
-        away |= {account for account in collected.others if broken == f"logs/{account}.json"}
+        # an owner whose log or revocation does not hold is left out as one that is away
+        broken = next(item for item in report.checks if not item.ok)
+        away |= collected.others & _blamed(bundle, broken, collected)
     assert bundle is not None
     assert report is not None
     return bundle, report
+
+
+def _blamed(bundle: Bundle, broken: Check, collected: Collected) -> set[str]:
+    """Whose log or revocation breaks it; nobody's where it is something that all have signed."""
+    if found := re.fullmatch(r"logs/(0x[0-9a-f]{40})\.json", broken.file):
+        return {found[1]}
+    shown = [
+        read_envelope(data).document for path, data in bundle.files.items() if path.startswith("documents/")
+    ]
+    claims = [one for one in shown if isinstance(one, Claim) and one.claim_kind == "revocation"]
+    receipts = [one.document for one in collected.shown.values() if isinstance(one.document, Receipt)]
+    if broken.name == "logs.order":
+        return {one.provider for one in receipts if _is_before_its_grant(bundle, one)}
+    return {
+        claim.issuer
+        for claim in claims
+        if broken.file in (f"documents/{claim.id}.json", f"documents/{claim.about}.json")
+        or (
+            broken.name == "times.revocation"
+            and any(one.grant == claim.about and one.issued_at > claim.issued_at for one in receipts)
+        )
+    }
+
+
+def _is_before_its_grant(bundle: Bundle, receipt: Receipt) -> bool:
+    path = f"logs/{receipt.provider}.json"
+    log = bundle.json(path) if path in bundle.files else {"proofs": []}
+    places = {one["id"]: one["index"] for one in log["proofs"]}
+    return bool(places.get(receipt.grant, -1) > places.get(receipt.id, -1))
 
 
 def _envelopes(
@@ -100,7 +130,7 @@ def _assemble(
         if account in away - needed:
             continue
         try:
-            shown, revocations = _log_proofs(account, answer), _revocations(node, account, answer)
+            shown, revocations = _log_proofs(account, answer), _revocations(node, account, answer, every)
         except FreeholdError:
             if account in needed:
                 raise
@@ -126,19 +156,25 @@ def _assemble(
     )
 
 
-def _revocations(node: Node, account: str, answer: dict[str, Any]) -> dict[str, Envelope]:
-    """Revocations by one party, as its node shows them."""
+def _revocations(
+    node: Node, account: str, answer: dict[str, Any], every: Mapping[str, Envelope]
+) -> dict[str, Envelope]:
+    """Revocations by one party of its own grants in the evidence, as its node shows them."""
     found = {}
+    documents = (item.document for item in every.values())
+    own = {one.id for one in documents if isinstance(one, Grant) and one.issuer == account}
     values = answer.get("revocations", [])
     for value in values if isinstance(values, list) else [None]:
         claim = parse_envelope(value)
-        if not isinstance(claim.document, Claim) or (claim.document.claim_kind, claim.document.issuer) != (
-            "revocation",
-            account,
+        said = claim.document
+        if (
+            not isinstance(said, Claim)
+            or (said.claim_kind, said.issuer) != ("revocation", account)
+            or said.about not in own
         ):
             raise Unavailable(f"{account} shows revocations that are none of its own", account=account)
         node.check(claim)
-        found[claim.document.id] = claim
+        found[said.id] = claim
     return found
 
 

@@ -67,12 +67,15 @@ def revoked(evidence: Evidence) -> str:
     A log proves where an entry stands, not that it stands nowhere before: who logs one claim twice could show the
     second entry, and the time in the claim is that of the first. A first claim that is kept back is not seen.
     """
-    since: dict[str, int] = {}
+    since: dict[tuple[str, str], int] = {}
     for claim in evidence.of_type(Claim):
         if claim.claim_kind == "revocation":
-            since[claim.about] = min(claim.issued_at, since.get(claim.about, claim.issued_at))
+            # of its issuer's own grant; nobody takes back what another granted
+            key = claim.issuer, claim.about
+            since[key] = min(claim.issued_at, since.get(key, claim.issued_at))
     for receipt in evidence.of_type(Receipt):
-        if receipt.issued_at > since.get(receipt.grant, receipt.issued_at) + LOGGING_SECONDS:
+        issuer = evidence.get(receipt.grant, Grant, receipt).issuer
+        if receipt.issued_at > since.get((issuer, receipt.grant), receipt.issued_at) + LOGGING_SECONDS:
             raise Broken(evidence.file, "is dated after the revocation of its grant")
     return "no use is dated after a revocation"
 
@@ -92,7 +95,8 @@ def _before(evidence: Evidence, document: Document) -> Iterator[int]:
     elif isinstance(document, Claim):
         named = [document.about, *_stated(document)]
     for name in named:
-        if name in evidence.documents:
+        # what one of an unknown kind means by its date, this program does not know
+        if name in evidence.documents and name not in evidence.unknown:
             yield of(evidence.documents[name].document)
 
 
