@@ -35,3 +35,12 @@ def test_every_command_that_the_readme_names_exists():
 def test_every_measurement_that_the_readme_names_exists():
     for name in set(re.findall(r"`make bench ARGS=([a-z_]+)`", (ROOT / "README.md").read_text())):
         assert (ROOT / "bench" / f"{name}.py").exists(), name
+
+
+def test_files_that_pages_name_are_there():
+    """A page says `kernel/http/gate.py` or `features/training/runs.py` of the source: such a file exists."""
+    source = ROOT / "src" / "freehold"
+    named = re.compile(r"`((?:core|log|chain|vault|kernel|features|shell|quickstart)/[\w/*.-]+)`")
+    for page in [*ROOT.glob("docs/**/*.md"), ROOT / "README.md"]:
+        for path in named.findall(page.read_text()):
+            assert list(source.glob(path.rstrip("/"))), f"{page.name} names {path}"
