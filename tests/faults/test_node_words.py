@@ -63,7 +63,7 @@ def page(party: Party, show: Any, **params: str) -> str:
     session: Any = SimpleNamespace(notices=[], csrf="", kept={})
     made = Rendering(lambda _: {}, list(everything().every("menu")))
     door: Any = None
-    visit = Visit(door, party.services, session, "/", params, {}, Form(), made, "")
+    visit = Visit(door, party.services, session, "/", params, params, Form(), made, "")
     return bytes(show(visit).body).decode()
 
 

@@ -325,6 +325,27 @@ def test_few_copies_are_kept_and_none_is_made_of_what_is_current(before: Path) -
     assert [path.name for path in upgrading.copies(before.parent)] == kept
 
 
+def test_only_what_an_upgrade_made_is_let_go_of(before: Path) -> None:
+    home = before.parent
+    for number in range(4):
+        path = home / f"node.sqlite-version-{number}-before-9"
+        path.write_bytes(b"old")
+        os.utime(path, (number, number))
+    others = [f"node.sqlite-version-3-before-9{end}" for end in ("-wal", "-shm", ".bak")]
+    for name in others:
+        (home / name).write_bytes(b"x")
+    (home / "node.sqlite-version-0-before-8").symlink_to(home / others[0])
+    begun = home / ".node.sqlite-version-2-before-9.part"
+    begun.write_bytes(b"half")
+    opening.for_writing(home, "").close()
+    assert [path.name for path in upgrading.copies(home)][:2] == [
+        "node.sqlite-version-2-before-9",
+        "node.sqlite-version-3-before-9",
+    ]
+    assert all((home / name).exists() for name in (*others, "node.sqlite-version-0-before-8"))
+    assert not begun.exists()
+
+
 def test_without_room_for_the_copy_nothing_is_changed(before: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     was = rows(before)
     (before.parent / f".node.sqlite-version-6-before-{migrations.newest()}.part").mkdir()

@@ -36,6 +36,13 @@ def search(node: Node, text: str, kind: str, *, limit: int = PAGE, before: str =
     return [describe(node, asset) for asset in found[::-1]]
 
 
+def own_and_others(node: Node, kind: str) -> list[Asset]:
+    """The newest of a kind that are this node's, and before them the newest of others, as many of each."""
+    others = listed.assets(node, kind=kind, others=True, limit=PAGE)
+    own = listed.assets(node, kind=kind, owner=node.account)
+    return [*others[::-1], *own[::-1]]
+
+
 def own(node: Node) -> list[dict[str, Any]]:
     """This node's assets, on offer or not, newest last."""
     return [

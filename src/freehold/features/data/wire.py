@@ -273,13 +273,13 @@ class ShowUsual(Nothing):
 class Search(Request):
     """Find what peers offer."""
 
-    q: Annotated[str, Plain(face="text"), ARGUMENT] = ""
+    q: Annotated[str, Field(max_length=100), Plain(face="text"), ARGUMENT] = ""
     """Part of a name, description or column."""
-    kind: str = ""
+    kind: Annotated[str, Field(max_length=64)] = ""
     """dataset or model; by default both."""
     limit: Annotated[int, Field(ge=1, le=1_000)] = PAGE
     """Most to list; the newest. 100 by default."""
-    before: Annotated[str, Flag(metavar="ASSET")] = ""
+    before: Annotated[str, Field(max_length=66), Flag(metavar="ASSET")] = ""
     """List those older than this one, for the next page."""
 
 

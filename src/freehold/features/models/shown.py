@@ -51,8 +51,9 @@ class RunOf(Question[KnownRun]):
 
 
 def models(node: Node) -> list[dict[str, Any]]:
-    """Every known model."""
-    return [{**item, "serving": is_on_sale(node, item["id"])} for item in finding.search(node, "", "model")]
+    """The newest of this node, and the newest of others: neither crowds out the other."""
+    found = finding.own_and_others(node, "model")
+    return [{**finding.describe(node, one), "serving": is_on_sale(node, one.id)} for one in found]
 
 
 def is_on_sale(node: Node, model_id: str) -> bool:

@@ -15,6 +15,8 @@ from freehold.core.signing import read_envelope
 from freehold.kernel.databases import states
 
 _BATCH = 500
+_MOST_WORDS = 8_192
+"""Characters of what an asset says of itself that a search looks through: its name and description, and columns."""
 _PARTY = "party:"
 """How names of `state` began under which the document of each party stood."""
 
@@ -49,7 +51,7 @@ def _put_asset(connection: Connection, asset: Asset, *, public: bool) -> None:
         " ON CONFLICT (id) DO UPDATE SET public = excluded.public",
         (
             asset.id, asset.asset_kind, asset.owner, text(asset.name), public, asset.terms.expires_at,
-            asset.supersedes or "", text(" ".join(said).lower()),
+            asset.supersedes or "", text(" ".join(said).lower())[:_MOST_WORDS],
         ),
     )  # fmt: skip
 
@@ -105,9 +107,11 @@ def fill(connection: Connection) -> None:
         put(connection, document, public=public, position=None)
     for _, document_id in states.moved(connection, _PARTY):
         found = connection.execute("SELECT envelope FROM documents WHERE id = ?", (document_id,)).fetchone()
-        party = read_envelope(found[0]).document if found else None
-        if isinstance(party, Party):
-            put_party(connection, party)
+        # one that cannot be read was never shown either
+        with suppress(FreeholdError):
+            party = read_envelope(found[0]).document if found else None
+            if isinstance(party, Party):
+                put_party(connection, party)
 
 
 def _documents(connection: Connection) -> Iterator[tuple[Document, bool]]:

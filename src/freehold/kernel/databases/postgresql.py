@@ -29,6 +29,7 @@ class PostgresDatabase:
                 upgrading.before(home, self.connection)
                 with self.transaction() as connection:
                     migrations.migrate(connection)
+                upgrading.prune(home)
         except BaseException:
             self.close()
             raise

@@ -37,6 +37,7 @@ class SqliteDatabase:
                 with self.transaction() as connection:
                     upgrading.before(path.parent, connection)
                     migrations.migrate(connection)
+                upgrading.prune(path.parent)
             self._commits.begin(self.connection)
         except sqlite3.Error as error:
             raise StorageFailed(

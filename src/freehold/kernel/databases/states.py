@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from freehold.core.connection import Connection
@@ -22,4 +23,7 @@ def moved(connection: Connection, prefix: str) -> Iterator[tuple[str, Any]]:
         "SELECT name, value FROM state WHERE name >= ? AND name < ? ORDER BY name", between
     ).fetchall()
     connection.execute("DELETE FROM state WHERE name >= ? AND name < ?", between)
-    return ((str(name).removeprefix(prefix), json.loads(value)) for name, value in rows)
+    for name, value in rows:
+        # one that cannot be read was never read as anything either
+        with suppress(ValueError):
+            yield str(name).removeprefix(prefix), json.loads(value)

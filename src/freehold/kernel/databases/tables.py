@@ -155,15 +155,16 @@ _LISTED = (
 )
 
 
+_SEALED = ("asset", "cid", "epoch", "size_bytes")
 SEALED = "what is kept sealed"
 
 
 def _fill_sealed(connection: Connection) -> None:
     for name, record in states.moved(connection, "sealed:"):
-        connection.execute(
-            "INSERT INTO sealed VALUES (?, ?, ?, ?, ?)",
-            (name, record["asset"], record["cid"], record["epoch"], record["size_bytes"]),
-        )
+        if isinstance(record, dict) and record.keys() >= set(_SEALED):
+            connection.execute(
+                "INSERT INTO sealed VALUES (?, ?, ?, ?, ?)", (name, *(record[one] for one in _SEALED))
+            )
 
 
 STEPS = (

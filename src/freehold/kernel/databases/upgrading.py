@@ -6,10 +6,14 @@ wrote them opens it as its own.
 
 from __future__ import annotations
 
+import logging
 import os
+import re
 import sqlite3
+import stat
 from collections.abc import Callable
 from contextlib import closing
+from operator import itemgetter
 from pathlib import Path
 
 from freehold import durable
@@ -21,11 +25,30 @@ FILE = "node.sqlite"
 """A node's database as one file in its home."""
 KEEP = 3
 """Copies that stay, the newest: the next upgrade lets go of the oldest."""
+_COPY = re.compile(rf"{re.escape(FILE)}-version-\d+-before-\d+")
+_BEGUN = re.compile(rf"\.{_COPY.pattern}\.part")
+_LOG = logging.getLogger(__name__)
 
 
 def copies(home: Path) -> list[Path]:
     """Databases as they were before upgrades, oldest first."""
-    return sorted(home.glob(f"{FILE}-version-*-before-*"), key=lambda path: path.stat().st_mtime_ns)
+    found = [path for path in home.iterdir() if _COPY.fullmatch(path.name)]
+    # nothing that somebody else put there under such a name is let go of
+    kept = [(path, path.lstat()) for path in found]
+    plain = [(path, status.st_mtime_ns) for path, status in kept if stat.S_ISREG(status.st_mode)]
+    return [path for path, _ in sorted(plain, key=itemgetter(1))]
+
+
+def prune(home: Path) -> None:
+    """Let go of the oldest copies, and of what killed upgrades left; the upgrade stands, so a failure only warns."""
+    try:
+        for old in copies(home)[:-KEEP]:
+            old.unlink()
+        for begun in home.iterdir():
+            if _BEGUN.fullmatch(begun.name) and stat.S_ISREG(begun.lstat().st_mode):
+                begun.unlink()
+    except OSError as error:
+        _LOG.warning("copies of the database as it was before upgrades stay in %s: %s", home, error)
 
 
 def before(home: Path, connection: Connection) -> Path | None:
@@ -42,8 +65,6 @@ def before(home: Path, connection: Connection) -> Path | None:
     path = home / f"{FILE}-version-{migrations.version(connection)}-before-{migrations.newest()}"
     try:
         _keep(path, connection, fill)
-        for old in copies(home)[:-KEEP]:
-            old.unlink()
     except (OSError, sqlite3.Error) as error:
         raise StorageFailed(
             f"the database is of an earlier version, and no copy of it can be kept beside it: {error}",

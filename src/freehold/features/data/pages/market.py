@@ -16,14 +16,18 @@ MOST = 100
 def overview(visit: Visit) -> Response:
     """Everything that others offer and that is known here."""
     node, text = visit.node, visit.query.get("q", "")[:100]
-    found = listed.assets(node, text=text, others=True, valid_at=node.now(), limit=MOST)
+    before = visit.query.get("before", "")[:66]
+    found = listed.assets(node, text=text, others=True, valid_at=node.now(), before=before, limit=MOST)
     return visit.show(
         "market.html",
         text=text,
         rows=[
             {**finding.describe(node, asset), "known": asset.asset_kind in asset_kinds()} for asset in found
         ],
-        more=listed.count_assets(node, text=text, others=True, valid_at=node.now()) - len(found),
+        older=found[-1].id if len(found) == MOST else "",
+        more=0
+        if before
+        else listed.count_assets(node, text=text, others=True, valid_at=node.now()) - len(found),
         peers=peers.known(node),
     )
 

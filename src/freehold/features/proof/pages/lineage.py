@@ -15,7 +15,7 @@ from freehold.kernel.node import Node
 from freehold.kernel.web.visit import Visit, shows
 
 MOST = 100
-"""Models to choose from, the newest."""
+"""Models to choose from, the newest of this node and of others."""
 
 
 def overview(visit: Visit) -> Response:
@@ -27,7 +27,10 @@ def overview(visit: Visit) -> Response:
 
 
 def _models(node: Node) -> list[dict[str, Any]]:
-    return [assets.shown(node, asset) for asset in listed.assets(node, kind="model", limit=MOST)[::-1]]
+    # what others offer, however many, leaves this node's own here
+    own = listed.assets(node, kind="model", owner=node.account, limit=MOST)
+    others = listed.assets(node, kind="model", others=True, limit=MOST)
+    return [assets.shown(node, asset) for asset in (*others[::-1], *own[::-1])]
 
 
 def lineage(visit: Visit) -> Response:

@@ -1,0 +1,95 @@
+"""What strangers and peers put into lists, however much, leaves there what is this node's own."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+from node_world import TOKEN, Party, World
+from test_node_schemas import api, sealed
+from test_node_words import page
+
+from freehold.core.documents import Asset, Grant
+from freehold.features.data.pages import market
+from freehold.features.grants import granting
+from freehold.features.models import pages as model_list
+from freehold.features.proof.pages import lineage
+from freehold.kernel import pending
+from freehold.kernel.rights.standing import authorise
+
+GOOD = {"rows": 1, "columns": ["a"], "label": "b"}
+
+
+@pytest.fixture(scope="module")
+def crowded(world: World) -> Party:
+    victim, good, hostile = world.party("victim"), world.party("good"), world.party("hostile")
+    with victim.node.store.transaction() as tx:
+        tx.put(sealed(victim, "model", "MYMODEL", GOOD), public=True)
+        tx.put(sealed(good, "model", "GOODMODEL", GOOD), logged=False)
+        for number in range(130):
+            tx.put(sealed(hostile, "model", f"spam{number}", GOOD), logged=False)
+    return victim
+
+
+def test_its_own_models_stay_in_every_list(crowded: Party) -> None:
+    names = [one["name"] for one in api(crowded, "/models")["models"]]
+    assert "MYMODEL" in names
+    for overview in (model_list.overview, lineage.overview):
+        assert "MYMODEL" in page(crowded, overview)
+
+
+def test_the_market_goes_on_where_it_ends(crowded: Party) -> None:
+    first = page(crowded, market.overview)
+    assert "GOODMODEL" not in first
+    before = first.split("before=")[1].split('"')[0]
+    assert "GOODMODEL" in page(crowded, market.overview, before=before)
+
+
+def test_a_search_takes_no_text_without_bound(crowded: Party) -> None:
+    for query in ({"q": "x" * 101}, {"kind": "x" * 65}, {"before": "x" * 67}):
+        answer = httpx.get(
+            f"{crowded.url}/api/search",
+            params=query,
+            headers={"authorization": f"Bearer {TOKEN}"},
+            timeout=60,
+            trust_env=False,
+        )
+        assert answer.status_code in (400, 422), answer.text
+    wordy = sealed(crowded, "dataset", "wordy", {"columns": ["y" * 900 for _ in range(200)]})
+    with crowded.node.store.transaction() as tx:
+        tx.put(wordy, logged=False)
+    with crowded.node.store.reading() as connection:
+        (words,) = connection.execute(
+            "SELECT words FROM assets WHERE id = ?", (wordy.document.id,)
+        ).fetchone()
+    assert len(words) <= 8_192
+
+
+def test_the_newest_grant_is_one_that_was_used(crowded: Party) -> None:
+    """What a stranger gets for asking, and leaves, is neither `last` nor on the first page."""
+    node = crowded.node
+    asset = sealed(crowded, "model", "sold", GOOD).document
+    assert isinstance(asset, Asset)
+
+    def granted(number: int) -> str:
+        made = Grant(
+            issuer=node.account,
+            holder="0x" + f"{number + 1:040x}",
+            asset=asset.id,
+            terms=asset.terms,
+            revocation_index=number,
+            nonce="0x" + f"{number:064x}",
+            issued_at=node.now(),
+        )
+        with node.store.transaction() as tx:
+            tx.put(node.seal(made), logged=False)
+            pending.add(tx, pending.GRANTS, made.id, made.holder, 1_000)
+        return made.id
+
+    friends = granted(0)
+    with node.store.transaction() as tx:
+        authorise(node, tx, friends)
+    strangers = granted(1)
+    assert granting.find(node, "last") == friends
+    listed = [one["id"] for one in granting.overview(node)]
+    assert friends in listed
+    assert strangers not in listed
