@@ -44,6 +44,16 @@ def test_the_market_goes_on_where_it_ends(crowded: Party) -> None:
     assert "GOODMODEL" in page(crowded, market.overview, before=before)
 
 
+def test_its_own_assets_are_listed_a_page_at_a_time(crowded: Party) -> None:
+    with crowded.node.store.transaction() as tx:
+        for number in range(3):
+            tx.put(sealed(crowded, "dataset", f"own{number}", GOOD), public=True)
+    last = api(crowded, "/assets?limit=2")["assets"]
+    assert [one["name"] for one in last] == ["own1", "own2"]
+    before = api(crowded, f"/assets?limit=1&before={last[0]['id']}")["assets"]
+    assert [one["name"] for one in before] == ["own0"]
+
+
 def test_a_search_takes_no_text_without_bound(crowded: Party) -> None:
     for query in ({"q": "x" * 101}, {"kind": "x" * 65}, {"before": "x" * 67}):
         answer = httpx.get(

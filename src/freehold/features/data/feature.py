@@ -55,7 +55,7 @@ FEATURE = Feature(
         wire.INSPECT.does(lambda host, asked: publishing.inspect(host.node, asked)),
         wire.PUBLISH.does(_publish),
         wire.SEARCH.does(_search),
-        wire.ASSETS.does(lambda host, _: {"assets": finding.own(host.node)}),
+        wire.ASSETS.does(lambda host, asked: {"assets": finding.own(host.node, **dict(asked))}),
         wire.WITHDRAW.does(lambda host, asked: offering.change(host.node, asked.asset, offering.withdraw)),
         wire.OFFER.does(lambda host, asked: offering.change(host.node, asked.asset, offering.offer_again)),
         wire.DECIDE.does(lambda host, asked: offering.decide(host.node, asked)),

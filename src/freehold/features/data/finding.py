@@ -43,11 +43,11 @@ def own_and_others(node: Node, kind: str) -> list[Asset]:
     return [*others[::-1], *own[::-1]]
 
 
-def own(node: Node) -> list[dict[str, Any]]:
-    """This node's assets, on offer or not, newest last."""
+def own(node: Node, *, limit: int, before: str = "") -> list[dict[str, Any]]:
+    """The newest of this node's assets, on offer or not, newest last; older ones with `before`."""
     return [
         {**describe(node, asset), "version": asset.asset_version, "offered": is_offered(node, asset.id)}
-        for asset in listed.assets(node, owner=node.account)[::-1]
+        for asset in listed.assets(node, owner=node.account, limit=limit, before=before)[::-1]
     ]
 
 

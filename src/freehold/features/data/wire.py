@@ -283,8 +283,13 @@ class Search(Request):
     """List those older than this one, for the next page."""
 
 
-class ListAssets(Nothing):
+class ListAssets(Request):
     """List your datasets and models, on offer or not."""
+
+    limit: Annotated[int, Field(ge=1, le=1_000)] = 1_000
+    """Most to list; the newest. 1,000 by default."""
+    before: Annotated[str, Field(max_length=66), Flag(metavar="ASSET")] = ""
+    """List those older than this one, for the next page."""
 
 
 class OfAsset(Request):

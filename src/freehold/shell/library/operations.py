@@ -191,9 +191,9 @@ class Operations(grants_library.Methods, gateway_library.Methods, proof_library.
             self._perform(data_wire.SEARCH, text=text, kind=kind, limit=limit, before=before),
         )
 
-    def assets(self) -> Rows[data_wire.OwnAsset]:
+    def assets(self, *, limit: int | None = None, before: str | None = None) -> Rows[data_wire.OwnAsset]:
         """List your datasets and models, on offer or not."""
-        return cast("Rows[data_wire.OwnAsset]", self._perform(data_wire.ASSETS))
+        return cast("Rows[data_wire.OwnAsset]", self._perform(data_wire.ASSETS, limit=limit, before=before))
 
     def withdraw(self, asset: str | Identified) -> data_wire.OfferState:
         """Take a dataset off offer.
