@@ -249,11 +249,17 @@ def test_waiting_has_an_end(library, world):
         finished(slow, job)
 
 
-@pytest.mark.parametrize("name", ["a/b", "a?x=1", "..", "%2e%2e", "nothing"])
+@pytest.mark.parametrize("name", ["a/b", "a?x=1", "%2e%2e", "nothing"])
 def test_names_never_become_other_paths(library, name):
     with pytest.raises(NodeRefused) as caught:
         library.node.model(name)
     assert caught.value.status == 404
+
+
+@pytest.mark.parametrize("name", ["", ".", ".."])
+def test_what_would_be_another_path_is_not_sent(library, name):
+    with pytest.raises(InvalidInput):
+        library.node.model(name)
 
 
 def test_refusals_keep_the_nodes_code(library):
