@@ -51,7 +51,7 @@ from freehold.kernel.ceiling import Act, Payment
 from freehold.kernel.countersigning import Countersigner
 from freehold.kernel.evidence import proving
 from freehold.kernel.node import Node
-from freehold.kernel.peers import PeerRefused, Peers, PeerUnreachable, refused
+from freehold.kernel.peers import PeerRefused, Peers, PeerUnreachable, heard, refused
 from freehold.kernel.reaching import TIMEOUT_SECONDS
 from freehold.kernel.rights.check import (
     GrantExpired,
@@ -307,7 +307,7 @@ class Buyer:
         if expected <= record["pending"]["cumulative_units"]:
             return expected
         before = expected - price_units
-        if self._is_own_voucher(record, before, refusal.fields.get("accepted")):
+        if self._is_own_voucher(record, before, heard(refusal).get("accepted")):
             return expected
         if read_channel(self._node, record["channel"]).settled_units != before:
             raise refusal
