@@ -10,6 +10,7 @@ from node_world import World, order, until
 
 from freehold.core.errors import Conflict, InvalidDocument, InvalidInput
 from freehold.features.grants import consent, requests
+from freehold.features.grants.wire import CounterRequest
 from freehold.features.training import kept, wire
 from freehold.features.training.ordering import JobHeld
 from freehold.kernel import ceiling
@@ -93,7 +94,7 @@ def test_the_same_order_again_is_bounded_by_what_is_said_now(waiting: Waiting) -
     assert waiting.builder.jobs.start(same) == waiting.job
     # its owner asks more meanwhile: what was said counts for what is paid, not what it was ordered with
     (row,) = requests.overview(waiting.owner.node)
-    consent.counter(waiting.owner.node, row["id"], consent.Counter(price_units=PRICE + 1))
+    consent.counter(waiting.owner.node, CounterRequest(request_id=row["id"], price_units=PRICE + 1))
     waiting.builder.jobs.look_again(waiting.job)
     until(lambda: "other terms" in str(waiting.state["error"]), "it shows the offer")
     (asked,) = waiting.ask("grants.requests")["asked"]
