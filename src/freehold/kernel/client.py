@@ -97,7 +97,7 @@ class NodeClient:
                 # who listens there now may be anybody, and is not shown the token
                 raise _not_running(home)
             return cls(str(about["url"]), _read(home / "api-token").strip(), home=home)
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             raise _not_running(home) from None
 
     def close(self) -> None:
