@@ -79,9 +79,10 @@ def listening(tmp_path):
     made = []
 
     def make(answer, **allowed):
-        made.append(Listener(answer))
-        tools = Tools(NodeClient(made[-1].url, "token", home=tmp_path), Allowance(**allowed))
-        return made[-1], tools
+        listener = Listener(answer)
+        client = NodeClient(listener.url, "token", home=tmp_path)
+        made.extend((client, listener))
+        return listener, Tools(client, Allowance(**allowed))
 
     yield make
     for one in made:
