@@ -20,6 +20,7 @@ from freehold.chain.errors import TransactionPending
 from freehold.chain.networks import Network
 from freehold.chain.rpc import Rpc
 from freehold.core.errors import FreeholdError
+from freehold.core.times import DAY_SECONDS
 from freehold.features.gateway import serving
 from freehold.features.gateway.rationing import Ration
 from freehold.features.payments import feature as upkeep
@@ -196,7 +197,7 @@ def test_the_days_gas_is_a_ceiling_and_a_part_of_it_is_kept_for_deadlines(
     clock.ahead = -200_000
     assert purse.day(node).used == used
     assert purse.day(node).spent
-    clock.ahead = 2 * purse.DAY_SECONDS
+    clock.ahead = 2 * DAY_SECONDS
     assert shop.post(shop.body(), more.voucher(PRICE)).status_code == 200
     settle(node, by_itself=True)
     assert settled_units(node, more) == PRICE

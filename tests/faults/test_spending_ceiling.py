@@ -14,6 +14,7 @@ from node_world import SPEND_PER_DAY_MICRO, Party, World, begin, order, until
 
 from freehold.core.documents import Asset, Grant, parse_document
 from freehold.core.errors import FreeholdError, InvalidInput, NotAllowed, Unavailable
+from freehold.core.times import DAY_SECONDS
 from freehold.features.gateway import buying, rationing, serving
 from freehold.features.gateway.buying import Buyer
 from freehold.features.gateway.rationing import Ration
@@ -22,7 +23,7 @@ from freehold.features.payments import kept
 from freehold.features.training import kept as jobs_kept
 from freehold.features.training import training
 from freehold.kernel import ceiling, pending
-from freehold.kernel.ceiling import DAY_SECONDS, Act, Payment, PriceChanged, SpendingRefused, SpendingUnset
+from freehold.kernel.ceiling import Act, Payment, PriceChanged, SpendingRefused, SpendingUnset
 
 GRANT = 2_000_000
 

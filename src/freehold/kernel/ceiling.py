@@ -18,12 +18,12 @@ from freehold.chain.answers import read_number
 from freehold.core.errors import Conflict, NotAllowed
 from freehold.core.ids import hash_bytes
 from freehold.core.money import DECIMALS, dollars
+from freehold.core.times import DAY_SECONDS
 from freehold.kernel import settings as settings_file
 from freehold.kernel.node import Node
 from freehold.kernel.store import Transaction
 from freehold.vault import home_folder
 
-DAY_SECONDS = 86_400
 VALID_SECONDS = 3_600
 """How long a signed payment can be mined; after that its money is free again if it was not."""
 MOST_SHOWN = 50

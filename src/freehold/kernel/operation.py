@@ -9,6 +9,7 @@
 A feature's `wire.py` says what its operations ask and answer (light imports: commands load nothing else);
 its `feature.py` says which function does each. Defaults and bounds stand in the request alone.
 
+>>> from freehold.kernel.shape import Shape
 >>> class Ring(Request):
 ...     '''Ring a bell.'''
 ...     times: int = 1

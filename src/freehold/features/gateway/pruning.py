@@ -13,10 +13,10 @@ from collections.abc import Mapping
 
 from freehold.core.documents import Receipt
 from freehold.core.signing import read_envelope
+from freehold.core.times import DAY_SECONDS
 from freehold.kernel.node import Node
 from freehold.kernel.store import Transaction
 
-DAY_SECONDS = 86_400
 BUYERS_PART = 8
 """One buyer has this part of the room."""
 _AT_ONCE = 500

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 from freehold.core.connection import Connection
 from freehold.core.errors import InvalidInput, NotAllowed
+from freehold.core.times import DAY_SECONDS
 from freehold.kernel.node import Node
 from freehold.kernel.store import Transaction
 
 HOUR_SECONDS = 3_600
-DAY_SECONDS = 86_400
 
 
 class RationSpent(NotAllowed):

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from freehold.core.errors import Unavailable
+from freehold.core.times import DAY_SECONDS
 from freehold.kernel.keeping import costs
 
 if TYPE_CHECKING:
     from freehold.kernel.account import Account
     from freehold.kernel.store import Transaction
 
-DAY_SECONDS = 86_400
 SLOT_SECONDS = 900
 KEPT_PERCENT = 25
 """Of the ceiling, for what has a deadline: the rest is routine."""
