@@ -71,11 +71,7 @@ class HeadFinding:
         )
 
     def require(self) -> None:
-        """Nothing contradicts this log.
-
-        Raises:
-            ChainLostState, LogBehind, LogForked.
-        """
+        """Nothing contradicts this log. Raises `ChainLostState`, `LogBehind`, `LogForked`."""
         fault = self.fault()
         if fault is not None:
             raise fault

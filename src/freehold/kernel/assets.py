@@ -35,10 +35,7 @@ def find(node: Node, text: str, kind: str = "") -> str:
     """The id of a known asset by id, the beginning of one, or name.
 
     What reads like an id is one, whatever anybody calls something. A name means this node's own things first, and
-    where it could be the beginning of another thing's id, too, it means neither.
-
-    Raises:
-        NotFound, Ambiguous.
+    where it could be the beginning of another thing's id, too, it means neither. Raises `NotFound`, `Ambiguous`.
     """
     named = [] if is_id_shaped(text) else [node.asset(one) for one in listed.named(node, text, kind)]
     own = [asset for asset in named if asset.owner == node.account]

@@ -84,8 +84,7 @@ class Room:
 def require_limit(node: Node, act: Act, units: int, **shown: int) -> None:
     """Something limits the act, and it does not take more than one act may.
 
-    Raises:
-        SpendingUnset, SpendingRefused.
+    Raises `SpendingUnset`, `SpendingRefused`.
     """
     limits = _limits(node, act)
     if units and not limits:
@@ -106,8 +105,7 @@ def require_limit(node: Node, act: Act, units: int, **shown: int) -> None:
 def require_agreed(act: Act, units: int) -> None:
     """An act's price is not more than its owner allows for it, also where a deposit already holds it.
 
-    Raises:
-        SpendingRefused.
+    Raises `SpendingRefused`.
     """
     if act.at_most_units is not None and units > act.at_most_units:
         raise _over("--max", act.at_most_units, units, act.at_most_units)
@@ -126,11 +124,7 @@ def set_aside(node: Node, act: Act) -> int:
 
 
 def require_shown(units: int, shown_units: int | None) -> None:
-    """What an act takes is not more than the owner was shown.
-
-    Raises:
-        PriceChanged.
-    """
+    """What an act takes is not more than the owner was shown. Raises `PriceChanged`."""
     if shown_units is not None and units > shown_units:
         raise PriceChanged(
             f"this now takes {dollars(units)}; {dollars(shown_units)} was shown",
@@ -143,8 +137,7 @@ def require_shown(units: int, shown_units: int | None) -> None:
 def room(node: Node, act: Act, units: int, nonce: str = "") -> Room:
     """What an act that needs at least `units` may take now, the payment of that nonce aside.
 
-    Raises:
-        SpendingUnset, SpendingRefused.
+    Raises `SpendingUnset`, `SpendingRefused`.
     """
     require_limit(node, act, units)
     with node.store.transaction() as tx:
@@ -154,8 +147,7 @@ def room(node: Node, act: Act, units: int, nonce: str = "") -> Room:
 def require_affordable(node: Node, act: Act, units: int) -> None:
     """Limits leave as much for an act that pays later; whether they still do is asked again at each payment.
 
-    Raises:
-        SpendingUnset, SpendingRefused.
+    Raises `SpendingUnset`, `SpendingRefused`.
     """
     found = room(node, act, units) if units else Room(0, "")
     if units > found.units and reconcile(node):
@@ -168,9 +160,7 @@ def reserve(node: Node, act: Act, payment: Payment) -> int:
     """Count a payment before it is signed; returns the time (Unix seconds) until which it may be valid.
 
     The same payment again is counted once, at its largest sum and newest time.
-
-    Raises:
-        SpendingUnset, SpendingRefused: nothing may be signed.
+    Raises `SpendingUnset`, `SpendingRefused`: nothing may be signed.
     """
     require_limit(node, act, payment.units)
     now, head = node.now(), chain_time(node)

@@ -30,9 +30,7 @@ class OtherChain(Conflict):
 def require_same_chain(node: Account) -> None:
     """The chain is the one that this home knows; at first contact it is remembered.
 
-    Raises:
-        OtherChain: another id, another genesis, or without the block seen at first contact.
-        ChainUnreachable.
+    Raises `OtherChain`: another id, another genesis, or without the block seen at first contact. `ChainUnreachable`.
     """
     known = node.store.state(STATE)
     if known is None:
@@ -47,8 +45,7 @@ def require_same_chain(node: Account) -> None:
 def require_identity(chain: Chain, known: dict[str, Any]) -> None:
     """The chain has the id and holds the blocks that were remembered of it; asked in one request.
 
-    Raises:
-        OtherChain, ChainUnreachable.
+    Raises `OtherChain`, `ChainUnreachable`.
     """
     kept = {0: known["genesis"], int(known["block"]): known["block_hash"]}
     asked = [("eth_getBlockByNumber", hex(number), False) for number in kept]

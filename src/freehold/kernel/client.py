@@ -85,11 +85,7 @@ class NodeClient:
 
     @classmethod
     def of(cls, home: Path) -> Self:
-        """The node of a home directory.
-
-        Raises:
-            NodeNotRunning: it left no address.
-        """
+        """The node of a home directory. Raises `NodeNotRunning`: it left no address."""
         home = home.expanduser()
         try:
             about = json.loads(_read(home / "node.json"))
@@ -105,26 +101,18 @@ class NodeClient:
         self._client.close()
 
     def get(self, path: str, **query: str) -> dict[str, Any]:
-        """The JSON object at a path.
-
-        Raises:
-            NodeRefused, NodeNotRunning.
-        """
+        """The JSON object at a path. Raises `NodeRefused`, `NodeNotRunning`."""
         return self._ask("GET", path, query, None)
 
     def post(self, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """The JSON object that a POST of `body` answers.
-
-        Raises:
-            NodeRefused, NodeNotRunning.
-        """
+        """The JSON object that a POST of `body` answers. Raises `NodeRefused`, `NodeNotRunning`."""
         return self._ask("POST", path, {}, dict(body or {}))
 
     def perform(self, operation: Operation[Any], asked: Mapping[str, Any]) -> dict[str, Any]:
         """What an operation answers; `asked` are the fields of its request.
 
-        Raises:
-            InvalidInput: what stands in the path is missing, or nothing can be called so. NodeRefused, NodeNotRunning.
+        Raises `InvalidInput`: what stands in the path is missing, or nothing can be called so. `NodeRefused`,
+        `NodeNotRunning`.
         """
         parts = {name: _part(name, asked.get(name)) for name in operation.in_path}
         rest = {name: value for name, value in asked.items() if name not in parts}

@@ -59,8 +59,7 @@ class Continuity:
     def begin(self) -> None:
         """The first comparison; of a restored home also the account's transactions.
 
-        Raises:
-            ChainUnreachable. LogCorrupt: the log is damaged, which is no fork.
+        Raises `ChainUnreachable`. `LogCorrupt`: the log is damaged, which is no fork.
         """
         self.look()
         restored: dict[str, Any] | None = self._store.state(RESTORED)
@@ -82,11 +81,7 @@ class Continuity:
             tx.set(RESTORED, {**restored, "compared": True})
 
     def look(self) -> None:
-        """Compare now.
-
-        Raises:
-            ChainUnreachable. OtherChain. LogCorrupt.
-        """
+        """Compare now. Raises `ChainUnreachable`. `OtherChain`. `LogCorrupt`."""
         # without a lock of its own: callers may hold the store's, and a second look does no harm
         self._next = time.monotonic() + PATIENCE_SECONDS
         self._look_same()
@@ -98,11 +93,7 @@ class Continuity:
             self._agreed = head
 
     def require_same(self) -> None:
-        """That the chain was this home's a moment ago.
-
-        Raises:
-            OtherChain, ChainUnreachable.
-        """
+        """That the chain was this home's a moment ago. Raises `OtherChain`, `ChainUnreachable`."""
         if time.monotonic() > self._same_until:
             self._look_same()
 
@@ -127,9 +118,7 @@ class Continuity:
         """Before something is signed: that the chain did not contradict this home a moment ago.
 
         A chain that does not answer now has answered at the start, so it does not keep the node from its work.
-
-        Raises:
-            LogBehind, LogForked, OtherChain.
+        Raises `LogBehind`, `LogForked`, `OtherChain`.
         """
         if self.stopped is None and time.monotonic() > self._next:
             try:
@@ -141,19 +130,14 @@ class Continuity:
         self.require_going()
 
     def require_going(self) -> None:
-        """As `require`, without asking the chain.
-
-        Raises:
-            LogBehind, LogForked.
-        """
+        """As `require`, without asking the chain. Raises `LogBehind`, `LogForked`."""
         if self.stopped is not None:
             raise type(self.stopped)(self.stopped.message, hint=self.stopped.hint, **self.stopped.fields)
 
     def require_sending(self, contract: str, function: str) -> None:
         """Before anything is sent: that it goes to this home's chain, from a stopped node only if it brings money home.
 
-        Raises:
-            OtherChain, ChainUnreachable, LogBehind, LogForked.
+        Raises `OtherChain`, `ChainUnreachable`, `LogBehind`, `LogForked`.
         """
         self.require_same()
         if (contract, function) not in RESCUE:

@@ -30,8 +30,7 @@ _DUE = "countersign:"
 def read(node: Node, value: Any, grant: Grant) -> tuple[Envelope, Receipt]:
     """A receipt as its provider hands it over: signed by it alone, for a use that the grant allows.
 
-    Raises:
-        InvalidDocument, InvalidSignature, NotAllowed.
+    Raises `InvalidDocument`, `InvalidSignature`, `NotAllowed`.
     """
     envelope = parse_envelope(value)
     receipt = envelope.document
@@ -53,8 +52,7 @@ def countersigned(node: Node, receipt: Envelope) -> Envelope:
 def accept(node: Node, holder: str, values: Any) -> dict[str, Any]:
     """Take the holder's signatures under receipts this node gave.
 
-    Raises:
-        InvalidSignature, NotFound, InvalidInput.
+    Raises `InvalidSignature`, `NotFound`, `InvalidInput`.
     """
     if not isinstance(values, list) or len(values) > MOST_ACCEPTED:
         raise InvalidInput(f"receipts is a list of at most {MOST_ACCEPTED:,} envelopes")

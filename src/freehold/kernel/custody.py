@@ -40,8 +40,7 @@ MOST_EPOCHS = 100
 def require_opens(home: Path, url: str, keys: Keys) -> None:
     """That a home's database is sound and its secrets open with these keys; nothing is written.
 
-    Raises:
-        DatabaseDamaged, StorageFailed.
+    Raises `DatabaseDamaged`, `StorageFailed`.
     """
     if not url:
         require_sound(home / FILE)
@@ -78,8 +77,7 @@ def record(node: Node, name: str) -> Sealed | None:
 def unseal(node: Node, name: str) -> bytes:
     """The plaintext kept sealed under a name; in memory only.
 
-    Raises:
-        NotFound: no such data here. DataLost: it is gone, or no longer what was put.
+    Raises `NotFound`: no such data here. `DataLost`: it is gone, or no longer what was put.
     """
     sealed = record(node, name)
     if sealed is None:
@@ -97,8 +95,7 @@ def unseal(node: Node, name: str) -> bytes:
 def require_there(node: Node, name: str) -> None:
     """That sealed data seems to be there, without reading it: a request alone must not cost as much as a use.
 
-    Raises:
-        DataLost.
+    Raises `DataLost`.
     """
     sealed, present = record(node, name), node.blobs_present()
     if sealed is None:

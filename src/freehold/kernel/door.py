@@ -41,8 +41,7 @@ class NodeRoom(Room, Protocol):
     def vouch(self, scope: Scope) -> None:
         """Somebody known signed the head of a request; may block.
 
-        Raises:
-            InvalidSignature, InvalidPayment and their kin: nobody did.
+        Raises `InvalidSignature`, `InvalidPayment` and their kin: nobody did.
         """
 
 
@@ -79,8 +78,7 @@ class Door:
     def open(self, passphrase: str, name: str = "") -> None:
         """Start the node; nothing happens if it runs already and the passphrase is right.
 
-        Raises:
-            WrongPassphrase. InvalidInput: it has no name yet and none is given. What starting raises.
+        Raises `WrongPassphrase`. `InvalidInput`: it has no name yet and none is given. What starting raises.
         """
         with self._lock:
             if self.closing.is_set():
@@ -96,11 +94,7 @@ class Door:
             self.opened.set()
 
     def check(self, passphrase: str) -> None:
-        """Whether the passphrase opens the keys of this home; 0.2 s of one core.
-
-        Raises:
-            WrongPassphrase.
-        """
+        """Whether the passphrase opens the keys of this home; 0.2 s of one core. Raises `WrongPassphrase`."""
         Keys.load(self.home / KEYS_FILE, passphrase)
 
     def close(self) -> None:
@@ -115,11 +109,7 @@ class Door:
         return room is not None and room.knows(scope)
 
     def vouch(self, scope: Scope) -> None:
-        """Somebody known signed the head of a request.
-
-        Raises:
-            NodeLocked; as `NodeRoom.vouch`.
-        """
+        """Somebody known signed the head of a request. Raises `NodeLocked`; as `NodeRoom.vouch`."""
         if self._node is None:
             raise _locked()
         self._node.vouch(scope)

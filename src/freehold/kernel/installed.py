@@ -61,11 +61,7 @@ def said(name: str, variable: str) -> Iterator[tuple[str, Any]]:
 
 
 def require_once(what: str, names: Iterable[str]) -> None:
-    """Refuse what is said twice.
-
-    Raises:
-        FeaturesClash.
-    """
+    """Refuse what is said twice. Raises `FeaturesClash`."""
     twice = sorted(name for name, count in Counter(names).items() if count > 1)
     if twice:
         raise FeaturesClash(f"{what} {twice[0]} is said twice")

@@ -86,11 +86,7 @@ class Buckets:
             return 0.0 if allowed else (1 - tokens) / self._rate
 
     def require(self, caller: str) -> None:
-        """Take one token.
-
-        Raises:
-            RateLimited.
-        """
+        """Take one token. Raises `RateLimited`."""
         wait = self.take(caller)
         if wait:
             raise RateLimited(
@@ -119,8 +115,7 @@ class Turns:
     async def take(self, caller: str = "") -> ExitStack:
         """Wait for a turn and have it until it is closed, which may happen more than once.
 
-        Raises:
-            Busy: too many wait, or it took too long.
+        Raises `Busy`: too many wait, or it took too long.
         """
         if self._may(caller):
             self._held[caller] += 1
@@ -194,11 +189,7 @@ class BodyRoom:
         return body
 
     def grow(self, body: Body, size: int) -> None:
-        """Make room for `size` more bytes of it.
-
-        Raises:
-            Busy: there is none, or the body was cut.
-        """
+        """Make room for `size` more bytes of it. Raises `Busy`: there is none, or the body was cut."""
         used = self._used()
         if body.was_cut or used[body.caller] + size > self._for_one:
             raise _busy()

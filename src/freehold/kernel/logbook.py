@@ -30,8 +30,7 @@ class NotAnchored(Conflict):
 def checkpoint(node: Node, size: int | None = None) -> str:
     """A signed checkpoint of the log at `size`, by default its present size.
 
-    Raises:
-        LogForked: a signature would be the proof that this account's log contradicts itself.
+    Raises `LogForked`: a signature would be the proof that this account's log contradicts itself.
     """
     if node.continuity.stopped is not None and node.continuity.stopped.code == LogForked.code:
         node.continuity.require_going()
@@ -47,8 +46,7 @@ def anchor(node: Node, *, by_itself: bool = False) -> dict[str, Any]:
     Returns:
         `size`, `root` of what is anchored now and `gas` spent (0 if nothing was to do).
 
-    Raises:
-        LogForked, ChainLostState: what is anchored contradicts this log; nothing was sent. GasDaySpent.
+    Raises `LogForked`, `ChainLostState`: what is anchored contradicts this log; nothing was sent. `GasDaySpent`.
     """
     node.continuity.look()
     node.continuity.require_going()
@@ -74,8 +72,7 @@ def anchor(node: Node, *, by_itself: bool = False) -> dict[str, Any]:
 def remember_anchored(node: Node, size: int) -> None:
     """Keep how much of the log this home knows to be anchored on its chain.
 
-    Raises:
-        OtherChain: another answers now; nothing is kept. ChainUnreachable.
+    Raises `OtherChain`: another answers now; nothing is kept. `ChainUnreachable`.
     """
     node.continuity.require_same()
     known = node.store.state(ANCHORED) or {"size": 0}
@@ -138,9 +135,7 @@ def proofs(node: Node, document_ids: list[str], *, may_anchor: bool = True) -> d
 
     Anchors first where a document is newer than the last anchor and `may_anchor`. Revocations of grants among the
     documents come along: whoever proves a use has to show that it came first.
-
-    Raises:
-        NotFound: a document is not in this log. InvalidInput: too many at once. NotAnchored.
+    Raises `NotFound`: a document is not in this log. `InvalidInput`: too many at once. `NotAnchored`.
     """
     node.continuity.require()
     if len(document_ids) > MAX_PROOFS:

@@ -44,11 +44,7 @@ class Hosts:
             self._own.add(origins.parse(settings.endpoint).host)
 
     def require(self, scope: Scope) -> None:
-        """Refuse a request for another host.
-
-        Raises:
-            WrongHost, BadHost.
-        """
+        """Refuse a request for another host. Raises `WrongHost`, `BadHost`."""
         said = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
         try:
             host = origins.parse(f"http://{said[0]}").host if len(said) == 1 and "/" not in said[0] else ""

@@ -107,11 +107,7 @@ class Node:
 
     @property
     def token(self) -> str:
-        """Address of the dollar token.
-
-        Raises:
-            NoDollarToken: none is configured and this is not the local chain.
-        """
+        """Address of the dollar token. Raises `NoDollarToken`: none is configured and this is not the local chain."""
         if self.settings.token:
             return self.settings.token.lower()
         if self.chain_id != LOCAL_CHAIN_ID:
@@ -128,9 +124,7 @@ class Node:
         """That the database holds this party's log, or nobody's if this node never `served` before.
 
         A second log under the same keys would contradict what the first has promised to others.
-
-        Raises:
-            DatabaseMismatch.
+        Raises `DatabaseMismatch`.
         """
         known = self.store.state(OWN_PARTY)
         if known is None and served:
@@ -183,8 +177,7 @@ class Node:
     def check_party(self, envelope: Envelope) -> Party:
         """Check another party's self-signed document without keeping it.
 
-        Raises:
-            InvalidDocument, InvalidSignature.
+        Raises `InvalidDocument`, `InvalidSignature`.
         """
         party = envelope.document
         if not isinstance(party, Party):
@@ -201,11 +194,7 @@ class Node:
         return party
 
     def accept_party(self, envelope: Envelope) -> Party:
-        """Check and remember another party's self-signed document.
-
-        Raises:
-            InvalidDocument, InvalidSignature.
-        """
+        """Check and remember another party's self-signed document. Raises `InvalidDocument`, `InvalidSignature`."""
         party = self.check_party(envelope)
         with self.store.transaction() as tx:
             known = self.store.party(party.account)
@@ -238,11 +227,7 @@ class Node:
                 pending.befriend(tx, account)
 
     def party_of(self, account: str) -> Party:
-        """The known party of an account.
-
-        Raises:
-            Unavailable: nobody introduced it.
-        """
+        """The known party of an account. Raises `Unavailable`: nobody introduced it."""
         known = self.store.party(account)
         if known is None:
             raise Unavailable(
@@ -265,11 +250,7 @@ class Node:
     # documents
 
     def typed(self, document_id: str, kind: type[D]) -> D:
-        """A stored document of a given type.
-
-        Raises:
-            NotFound, InvalidDocument.
-        """
+        """A stored document of a given type. Raises `NotFound`, `InvalidDocument`."""
         document = self.store.get(document_id).document
         if not isinstance(document, kind):
             raise InvalidDocument(
@@ -292,18 +273,13 @@ class Node:
     def seal(self, document: Document, role: str | None = None) -> Envelope:
         """A document signed by this node in one role.
 
-        Raises:
-            LogBehind, LogForked: this home must sign no more.
+        Raises `LogBehind`, `LogForked`: this home must sign no more.
         """
         self.continuity.require()
         return seal(document, self.keys.account_key, self.domain, role)
 
     def check(self, envelope: Envelope, *, partial: bool = False) -> None:
-        """Signatures of a document from elsewhere.
-
-        Raises:
-            InvalidSignature.
-        """
+        """Signatures of a document from elsewhere. Raises `InvalidSignature`."""
         check(envelope, self.domain, contract=self.contract_accepts, partial=partial)
 
     def claim(self, kind: str, subject: str, statement: dict[str, object]) -> Envelope:
@@ -320,9 +296,7 @@ class Node:
         """Send what the owner ordered and wait; returns the gas used. What is done already is done (`once`).
 
         What the node sends by itself goes through `keeping.keeper` instead.
-
-        Raises:
-            LogBehind, LogForked: this home must not, unless it brings money home.
+        Raises `LogBehind`, `LogForked`: this home must not, unless it brings money home.
         """
         self.continuity.require_sending(contract, function)
         act = f"{contract}.{function}"

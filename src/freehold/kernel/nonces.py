@@ -28,8 +28,7 @@ class Nonces:
     def seen(self, sender: str, nonce: str, created_at: int, expires_at: int, now: int) -> bool:
         """Remember a nonce; True if it was here already, or may have been before this process began.
 
-        Raises:
-            Busy: there is no room for one more that has not expired.
+        Raises `Busy`: there is no room for one more that has not expired.
         """
         if created_at < self.started_at:
             return True

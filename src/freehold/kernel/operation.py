@@ -52,8 +52,7 @@ class Request(BaseModel):
     def of(cls, **chosen: Any) -> Self:
         """The request that says so, as it would over HTTP.
 
-        Raises:
-            InvalidInput: a value is out of its bounds, or of another kind.
+        Raises `InvalidInput`: a value is out of its bounds, or of another kind.
         """
         from freehold.core.documents import invalid  # noqa: PLC0415 - commands ask a node and need no documents
 
@@ -66,8 +65,7 @@ class Request(BaseModel):
     def require_together(cls, asked: Mapping[str, Any]) -> None:
         """Fields that are each right also go together; looked at before a request travels, and when it arrives.
 
-        Raises:
-            InvalidInput.
+        Raises `InvalidInput`.
         """
 
     @model_validator(mode="after")
@@ -180,8 +178,7 @@ class Operation(Generic[Q]):
     def written(self, answer: Any) -> tuple[int, bytes]:
         """HTTP status and JSON of an answer, which has every field that its shape says and no other.
 
-        Raises:
-            ValueError: it has not.
+        Raises `ValueError`: it has not.
         """
         status, adapter = 200, self._adapter
         if isinstance(answer, Waiting):
@@ -201,8 +198,7 @@ class Operation(Generic[Q]):
     def understood(self, answer: Any) -> dict[str, Any]:
         """An answer in JSON, with what its shape says and no more, also where it is not final.
 
-        Raises:
-            Unavailable: it has no such shape.
+        Raises `Unavailable`: it has no such shape.
         """
         for waiting in (False, True)[: 1 + (self.waiting is not None)]:
             adapter = self._waiting_adapter if waiting else self._adapter
@@ -220,8 +216,7 @@ class Operation(Generic[Q]):
     def checked(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """The request as it travels, of one that a program wrote: strictly what the node would take.
 
-        Raises:
-            InvalidInput: it is not.
+        Raises `InvalidInput`: it is not.
         """
         try:
             self.asks.model_validate_json(json.dumps(given, allow_nan=False))
@@ -240,8 +235,7 @@ class Operation(Generic[Q]):
     def taken(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """The request as it travels, of what people typed; names are those of the faces, None is left out.
 
-        Raises:
-            InvalidInput: a value cannot be read, or two do not go together.
+        Raises `InvalidInput`: a value cannot be read, or two do not go together.
         """
         names = {field.face: field for field in self.fields.values()}
         asked = {
@@ -280,8 +274,7 @@ class Field:
     def take(self, given: Any) -> Any:
         """The value that travels; one of what is a list becomes the only one.
 
-        Raises:
-            InvalidInput: it cannot be read.
+        Raises `InvalidInput`: it cannot be read.
         """
         taken = self.surface.take(given)
         kinds = (self.info.annotation, *get_args(self.info.annotation))

@@ -103,9 +103,7 @@ class Peers:
 
         What is shown there counts as that party's only if its own document names the address, and the party is
         the account that was there `before`.
-
-        Raises:
-            NotAnOrigin, PeerUnreachable, PeerElsewhere, PeerChanged: nothing was kept.
+        Raises `NotAnOrigin`, `PeerUnreachable`, `PeerElsewhere`, `PeerChanged`: nothing was kept.
         """
         origin = origins.parse(url)
         place = (origin.host, origin.port)
@@ -173,8 +171,7 @@ class Peers:
     ) -> dict[str, Any]:
         """A signed POST; introduces this node first where the peer does not know it yet.
 
-        Raises:
-            PeerUnreachable: no whole answer within `timeout` seconds. PeerRefused and its kin.
+        Raises `PeerUnreachable`: no whole answer within `timeout` seconds. `PeerRefused` and its kin.
         """
         deadline = time.monotonic() + timeout
         with self._lock:
@@ -260,11 +257,7 @@ class Peers:
 
 
 def _require_named(party: Party, origin: Origin) -> None:
-    """The party says that it is reached there: anyone can show another one's document.
-
-    Raises:
-        PeerElsewhere.
-    """
+    """The party says that it is reached there: anyone can show another one's document. Raises `PeerElsewhere`."""
     named = []
     for endpoint in party.endpoints:
         with contextlib.suppress(NotAnOrigin):
@@ -285,11 +278,7 @@ def _place(origin: Origin) -> tuple[str, str, int]:
 
 
 def _left(url: str, deadline: float) -> float:
-    """Seconds until then.
-
-    Raises:
-        PeerUnreachable: there are none.
-    """
+    """Seconds until then. Raises `PeerUnreachable`: there are none."""
     left = deadline - time.monotonic()
     if left <= 0:
         raise PeerUnreachable(f"{url} did not answer in time", hint="Is that node running?", url=url)
@@ -297,11 +286,7 @@ def _left(url: str, deadline: float) -> float:
 
 
 def _require_time(url: str, response: httpx.Response) -> None:
-    """Refuse an answer that says to come back later.
-
-    Raises:
-        PeerBusy.
-    """
+    """Refuse an answer that says to come back later. Raises `PeerBusy`."""
     said = response.headers.get("retry-after", "")
     if response.status_code in (429, 503) and said.isascii() and said.isdecimal() and len(said) < 6:
         raise PeerBusy(

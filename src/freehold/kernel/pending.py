@@ -58,11 +58,7 @@ def befriend(tx: Transaction, account: str) -> None:
 
 
 def add(tx: Transaction, bounds: Bounds, name: str, party: str, size: int) -> None:
-    """Note what was just kept; `surplus` then says what has to go for it.
-
-    Raises:
-        TooMuch.
-    """
+    """Note what was just kept; `surplus` then says what has to go for it. Raises `TooMuch`."""
     if size > bounds.each_bytes:
         raise TooMuch(
             f"{size} bytes are more than one party may leave here",

@@ -26,8 +26,7 @@ class Performs:
     def _perform(self, operation: Operation[Any], **given: Any) -> Any:
         """What an operation answers, or the part of it that people want; lists as rows of a table.
 
-        Raises:
-            InvalidInput: a value cannot be read. NodeRefused, NodeNotRunning.
+        Raises `InvalidInput`: a value cannot be read. `NodeRefused`, `NodeNotRunning`.
         """
         answer = operation.read(self._client.perform(operation, operation.taken(given)))
         wanted = attrgetter(operation.gives)(answer) if operation.gives else answer

@@ -16,8 +16,7 @@ TOKEN_FILE = "api-token"  # noqa: S105 - a file name
 def is_new(home: Path) -> bool:
     """No keys were made here yet, and nothing stands here that was made under keys.
 
-    Raises:
-        KeystoreMissing: a node was here, and its keys are gone; others would not open what it left.
+    Raises `KeystoreMissing`: a node was here, and its keys are gone; others would not open what it left.
     """
     if (home / KEYS_FILE).exists():
         return False
@@ -31,10 +30,6 @@ def is_new(home: Path) -> bool:
 
 
 def require_node(home: Path) -> None:
-    """A node was started in this folder.
-
-    Raises:
-        NotFound. KeystoreMissing.
-    """
+    """A node was started in this folder. Raises `NotFound`. `KeystoreMissing`."""
     if is_new(home) or not (database_url(home) or (home / FILE).exists()):
         raise NotFound(f"there is no node in {home}", hint="Name its home with --home.")

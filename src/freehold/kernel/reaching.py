@@ -196,8 +196,7 @@ class _Checked(httpcore.SyncBackend):
     ) -> httpcore.NetworkStream:
         """Connect to the first address of a host that answers.
 
-        Raises:
-            PeerNotAllowed: one of them is of a kind that may not be connected to.
+        Raises `PeerNotAllowed`: one of them is of a kind that may not be connected to.
         """
         deadline = time.monotonic() + _left(timeout, httpcore.ConnectTimeout)
         failed: Exception = httpcore.ConnectError(f"{host} has no address")
@@ -211,11 +210,7 @@ class _Checked(httpcore.SyncBackend):
 
 
 def resolved(host: str, port: int, allowed: set[Kind]) -> list[str]:
-    """The addresses of a host, once each.
-
-    Raises:
-        PeerNotAllowed: one of them is of a kind that is not allowed.
-    """
+    """The addresses of a host, once each. Raises `PeerNotAllowed`: one of them is of a kind that is not allowed."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:

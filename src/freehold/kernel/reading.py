@@ -26,8 +26,7 @@ from freehold.vault.vault import Sealed
 def open_database(home: Path) -> Connection:
     """A connection to a home's database that cannot write.
 
-    Raises:
-        NotFound: no database was made yet. StorageFailed: it cannot be opened.
+    Raises `NotFound`: no database was made yet. `StorageFailed`: it cannot be opened.
     """
     return opening.for_reading(home, database_url(home))
 
@@ -61,8 +60,7 @@ class NodeFile:
     def party(self) -> Party:
         """The node's own party document.
 
-        Raises:
-            NotFound: the node never came up. VerificationFailed: what stands there is none.
+        Raises `NotFound`: the node never came up. `VerificationFailed`: what stands there is none.
         """
         row = self._connection.execute(
             "SELECT envelope FROM documents WHERE id = ?", (str(self.state(OWN_PARTY)),)

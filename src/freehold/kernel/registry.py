@@ -129,8 +129,7 @@ class Registry:
     def perform(self, host: Host, bound: Bound, request: Any) -> Any:
         """Do an operation: names in the request become ids, then it is done.
 
-        Raises:
-            NotFound, Ambiguous: a name means nothing here, or two things. What the operation raises.
+        Raises `NotFound`, `Ambiguous`: a name means nothing here, or two things. What the operation raises.
         """
         return bound.act(host, self._found(host, bound.operation, request))
 
@@ -147,11 +146,7 @@ class Registry:
 
 @cache
 def everything() -> Registry:
-    """The registry of this process.
-
-    Raises:
-        FeaturesClash.
-    """
+    """The registry of this process. Raises `FeaturesClash`."""
     found = {owner: installed.registration(owner) for owner in installed.owners()}
     for owner, feature in found.items():
         if feature is None or feature.name != owner:

@@ -37,8 +37,7 @@ class Chosen:
 def choose(home: Path, environment: Mapping[str, str], **given: Any) -> Chosen:
     """The settings in force; `given` is what the command line said, None where it said nothing.
 
-    Raises:
-        InvalidInput: a value makes no sense; the message names where it was found.
+    Raises `InvalidInput`: a value makes no sense; the message names where it was found.
     """
     spoken = {name: value for name, value in given.items() if value is not None}
     ambient = {}
@@ -70,8 +69,7 @@ def variable(name: str) -> str:
 def read(name: str, texts: Sequence[str]) -> Any:
     """The typed value of a setting written as text: several texts, or one with commas, for a list.
 
-    Raises:
-        InvalidInput: no such setting, or not a value it can have.
+    Raises `InvalidInput`: no such setting, or not a value it can have.
     """
     known = {field.name: field.default for field in fields(Settings)}
     if name not in known:

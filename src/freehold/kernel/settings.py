@@ -176,8 +176,7 @@ def said_by(source: object) -> Iterator[None]:
 def load(home: Path) -> Settings:
     """Read `HOME/config.toml`; defaults where it is absent.
 
-    Raises:
-        InvalidInput: unreadable, an unknown setting or a wrong type.
+    Raises `InvalidInput`: unreadable, an unknown setting or a wrong type.
     """
     values = stored(home)
     try:
@@ -189,8 +188,7 @@ def load(home: Path) -> Settings:
 def stored(home: Path) -> dict[str, Any]:
     """What `HOME/config.toml` says, each value of its setting's type.
 
-    Raises:
-        InvalidInput: unreadable, an unknown setting or a wrong type.
+    Raises `InvalidInput`: unreadable, an unknown setting or a wrong type.
     """
     path = home / "config.toml"
     if not path.exists():

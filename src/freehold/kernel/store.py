@@ -111,8 +111,7 @@ class Transaction:
     def answer(self, key: str, request: str, answer: bytes) -> None:
         """Remember what was answered, so that a retry gets the same and costs nothing.
 
-        Raises:
-            AlreadyAnswered: the key was answered before.
+        Raises `AlreadyAnswered`: the key was answered before.
         """
         kept = self.connection.execute(
             "INSERT INTO answers VALUES (?, ?, ?) ON CONFLICT (key) DO NOTHING", (key, request, answer)
@@ -171,9 +170,8 @@ class Store:
     def transaction(self) -> Iterator[Transaction]:
         """All or nothing; exclusive.
 
-        Raises:
-            StorageFailed: the database cannot be written; nothing was kept. StorageUncertain, one of
-            these: whether it was kept is seen at the next reading, as after a crash.
+        Raises `StorageFailed`: the database cannot be written; nothing was kept. `StorageUncertain`, one of these:
+        whether it was kept is seen at the next reading, as after a crash.
         """
         with self._lock, self._database.transaction() as connection:
             yield Transaction(connection, self.before_append)
@@ -184,11 +182,7 @@ class Store:
             return self._database.connection.execute(query, values).fetchall()
 
     def get(self, document_id: str) -> Envelope:
-        """One envelope.
-
-        Raises:
-            NotFound: it is not here.
-        """
+        """One envelope. Raises `NotFound`: it is not here."""
         rows = self.rows("SELECT envelope FROM documents WHERE id = ?", document_id)
         if not rows:
             raise NotFound(
@@ -210,8 +204,7 @@ class Store:
     ) -> list[Envelope]:
         """Envelopes of a type, where given of a kind and subject, in the order they were kept; at most `limit`.
 
-        Raises:
-            TooMany: there are more than are read at once, and nobody said that fewer do.
+        Raises `TooMany`: there are more than are read at once, and nobody said that fewer do.
         """
         wanted = {"type": type_, "kind": kind, "about": about}
         given = {name: value for name, value in wanted.items() if value}
@@ -307,8 +300,7 @@ class Store:
     def seen_nonce(self, nonce: str, expires_at: int, now: int, *, most: int | None = None) -> bool:
         """Remember a nonce; True if it was here already.
 
-        Raises:
-            NoncesFull: `most` are kept. None is forgotten early to make room: its request would count again.
+        Raises `NoncesFull`: `most` are kept. None is forgotten early to make room: its request would count again.
         """
         with self.transaction() as tx:
             tx.connection.execute("DELETE FROM nonces WHERE expires_at < ?", (now,))

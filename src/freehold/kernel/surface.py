@@ -49,11 +49,7 @@ class Dollars(Plain):
     units = ("_units", "_micro")
 
     def take(self, given: Any) -> Any:
-        """Millionths of a dollar.
-
-        Raises:
-            InvalidInput.
-        """
+        """Millionths of a dollar. Raises `InvalidInput`."""
         return money.units(str(given))
 
 
@@ -65,11 +61,7 @@ class Epsilon(Plain):
     units = ("_micro",)
 
     def take(self, given: Any) -> Any:
-        """Millionths.
-
-        Raises:
-            InvalidInput.
-        """
+        """Millionths. Raises `InvalidInput`."""
         return epsilons.parse(str(given))
 
 

@@ -84,9 +84,8 @@ Work = Callable[[int], Done]
 def perform(node: Node, use: Use, work: Work) -> bytes:
     """The answer to a use, in canonical JSON with its receipt: made now, or the one that was given before.
 
-    Raises:
-        AlreadyAnswered: the key was for another request. NotAllowed and its kin: the grant does not allow it.
-        NotFound: the grant was forgotten meanwhile. Whatever the work raises.
+    Raises `AlreadyAnswered`: the key was for another request. `NotAllowed` and its kin: the grant does not allow it.
+    `NotFound`: the grant was forgotten meanwhile. Whatever the work raises.
     """
     with ExitStack() as turns:
         for name in (*use.alone, use.grant.id if isinstance(use.grant, Grant) else use.key):

@@ -72,11 +72,7 @@ def latest(node: Node, limit: int) -> list[Use]:
 
 
 def page(node: Node, wanted: Filter, before: tuple[int, int] = NEWEST, limit: int = 50) -> list[Use]:
-    """Receipts older than `before` (time, position), newest first.
-
-    Raises:
-        InvalidInput: too many at once.
-    """
+    """Receipts older than `before` (time, position), newest first. Raises `InvalidInput`: too many at once."""
     if not 1 <= limit <= MAX_PAGE:
         raise InvalidInput(f"at most {MAX_PAGE} receipts at once")
     sides = ({"provider": wanted.who}, {"holder": wanted.who}) if wanted.who else ({},)

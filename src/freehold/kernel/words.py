@@ -102,11 +102,7 @@ def unknown(document: Document) -> str:
 
 
 def require_kind(asset: Asset) -> None:
-    """An asset of a kind that this program knows, before a grant of it is asked for.
-
-    Raises:
-        InvalidInput.
-    """
+    """An asset of a kind that this program knows, before a grant of it is asked for. Raises `InvalidInput`."""
     if word := unknown(asset):
         raise InvalidInput(f"{word} is nothing that this program knows how to use", hint="Update Freehold.")
 
@@ -114,8 +110,7 @@ def require_kind(asset: Asset) -> None:
 def require_action(word: str) -> str:
     """An action that this program knows, before anything is granted, asked for, or signed that names it.
 
-    Raises:
-        InvalidInput.
+    Raises `InvalidInput`.
     """
     if word not in actions():
         raise InvalidInput(f"{word[:40]!r} is not an action", hint=f"Actions are: {', '.join(actions())}.")

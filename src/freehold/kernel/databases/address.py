@@ -51,8 +51,7 @@ class Address:
 def parse(url: str) -> Address:
     """The parts of a URL. Servers elsewhere are verified (verify-full) unless `sslmode` says otherwise.
 
-    Raises:
-        PasswordInUrl. InvalidInput: not such a URL, or an option that is not known.
+    Raises `PasswordInUrl`. `InvalidInput`: not such a URL, or an option that is not known.
     """
     hint = "Write postgresql://USER@HOST/NAME, with ?sslmode=require or verify-full where wanted."
     if len(url) > _MAX_CHARACTERS or not url.isprintable():
@@ -102,8 +101,7 @@ def _user() -> str:
 def password(address: Address) -> str:
     """As libpq finds it: PGPASSWORD, else the file PGPASSFILE or ~/.pgpass; empty if there is none.
 
-    Raises:
-        InvalidInput: the file can be read by others.
+    Raises `InvalidInput`: the file can be read by others.
     """
     if given := os.environ.get("PGPASSWORD"):
         return given

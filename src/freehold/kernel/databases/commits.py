@@ -28,21 +28,13 @@ class Commits:
         self._number = 0
 
     def begin(self, connection: sqlite3.Connection) -> None:
-        """Go on counting.
-
-        Raises:
-            DatabaseDamaged: the file has fewer than were noted.
-        """
+        """Go on counting. Raises `DatabaseDamaged`: the file has fewer than were noted."""
         self._number = self.require(connection)
         self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         self._write()
 
     def require(self, connection: sqlite3.Connection | None) -> int:
-        """The count in the file, which may be gone.
-
-        Raises:
-            DatabaseDamaged: there are fewer than were noted.
-        """
+        """The count in the file, which may be gone. Raises `DatabaseDamaged`: there are fewer than were noted."""
         row = connection and connection.execute("SELECT value FROM state WHERE name = ?", (STATE,)).fetchone()
         number, noted = int(row[0]) if row else 0, self._noted()
         if number < noted:

@@ -54,8 +54,7 @@ class SessionLost(StorageFailed):
 def dial(address: Address) -> Wire:
     """A session with the server, logged in.
 
-    Raises:
-        SessionLost: no server answers, or not one to be trusted. StorageFailed: it refuses.
+    Raises `SessionLost`: no server answers, or not one to be trusted. `StorageFailed`: it refuses.
     """
     secret = password(address)
     try:

@@ -105,11 +105,7 @@ def _recorded(connection: Connection) -> set[Key]:
 
 
 def missing(connection: Connection) -> list[Numbered]:
-    """The steps that a database lacks, in order.
-
-    Raises:
-        StorageFailed: the database is ahead of this program.
-    """
+    """The steps that a database lacks, in order. Raises `StorageFailed`: the database is ahead of this program."""
     found, ours = applied(connection), {one.key for one in known()}
     ahead = sorted(found - ours)
     counted = _counted(connection) or 0
@@ -132,19 +128,14 @@ def is_known(connection: Connection) -> bool:
 
 
 def is_current(connection: Connection) -> bool:
-    """Whether nothing is to be done.
-
-    Raises:
-        StorageFailed: the database is ahead of this program.
-    """
+    """Whether nothing is to be done. Raises `StorageFailed`: the database is ahead of this program."""
     return not missing(connection)
 
 
 def migrate(connection: Connection) -> None:
     """Apply the steps that are missing; inside a writing transaction of the caller.
 
-    Raises:
-        StorageFailed: the database is ahead of this program.
+    Raises `StorageFailed`: the database is ahead of this program.
     """
     wanted = missing(connection)
     if not wanted:

@@ -34,8 +34,7 @@ class Database(Protocol):
 def for_writing(home: Path, url: str) -> Database:
     """The database at `url` (empty: SQLite in the home), brought to the newest version.
 
-    Raises:
-        StorageFailed, InvalidInput. DatabaseInUse: another node runs on it.
+    Raises `StorageFailed`, `InvalidInput`. `DatabaseInUse`: another node runs on it.
     """
     if not url:
         return SqliteDatabase(home / FILE)
@@ -47,8 +46,7 @@ def for_writing(home: Path, url: str) -> Database:
 def for_reading(home: Path, url: str, *, timeout: float = 10) -> Connection:
     """A connection that cannot write, beside a running node.
 
-    Raises:
-        NotFound: no database was made yet. StorageFailed: it cannot be opened.
+    Raises `NotFound`: no database was made yet. `StorageFailed`: it cannot be opened.
     """
     if not url:
         return read_file(home / FILE, timeout=timeout)
@@ -62,9 +60,7 @@ def read_file(path: Path, *, timeout: float = 10) -> sqlite3.Connection:
 
     Where the node is stopped (no write-ahead log lies beside the file) nothing at all is left in the
     folder: side files made by another user, such as root, would keep the node from starting.
-
-    Raises:
-        NotFound: no such file. StorageFailed: it cannot be opened.
+    Raises `NotFound`: no such file. `StorageFailed`: it cannot be opened.
     """
     if not path.exists():
         raise NotFound(f"there is no database {path}", hint="Start the node once: freehold up.")

@@ -41,9 +41,8 @@ class PostgresDatabase:
     def transaction(self) -> Iterator[Session]:
         """All or nothing; the only writer.
 
-        Raises:
-            StorageFailed: nothing was kept. StorageUncertain: the server went away while it committed and
-            did not come back in time to be asked.
+        Raises `StorageFailed`: nothing was kept. `StorageUncertain`: the server went away while it committed and did
+        not come back in time to be asked.
         """
         self.connection.execute("BEGIN IMMEDIATE")
         try:

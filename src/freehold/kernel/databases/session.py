@@ -82,8 +82,7 @@ class Session:
     def execute(self, sql: str, parameters: Sequence[Any] = (), /) -> Rows:
         """Run one statement.
 
-        Raises:
-            StorageFailed: the server refused it or went away. InvalidInput: text that it cannot hold.
+        Raises `StorageFailed`: the server refused it or went away. `InvalidInput`: text that it cannot hold.
         """
         if not self.in_transaction and time.monotonic() - self._locked_at < _LOCKED_AGAIN_SECONDS:
             raise DatabaseLocked(

@@ -25,10 +25,7 @@ _HEADER = b"SQLite format 3\x00"
 def require_sound(path: Path) -> None:
     """Refuse a database that lost pages, tables or entries of its log.
 
-    One of a later version is left to `migrations`.
-
-    Raises:
-        DatabaseDamaged.
+    One of a later version is left to `migrations`. Raises `DatabaseDamaged`.
     """
     commits = Commits(path)
     if not path.exists():

@@ -49,11 +49,7 @@ class SqliteDatabase:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """All or nothing; the only writer.
-
-        Raises:
-            StorageFailed: the disk is full or failing. Nothing was kept.
-        """
+        """All or nothing; the only writer. Raises `StorageFailed`: the disk is full or failing. Nothing was kept."""
         try:
             self.connection.execute("BEGIN IMMEDIATE")
             yield self.connection
@@ -74,8 +70,7 @@ class SqliteDatabase:
     def tidy(self) -> None:
         """Give free pages back to the disk, and empty the write-ahead log.
 
-        Raises:
-            StorageFailed: it stays as it is.
+        Raises `StorageFailed`: it stays as it is.
         """
         try:
             # each step frees one page, and `execute` makes one step of a statement without columns

@@ -55,9 +55,7 @@ def before(home: Path, connection: Connection) -> Path | None:
     """Keep the database as it is, if it is to be changed; says where.
 
     The caller lets nobody write to it meanwhile.
-
-    Raises:
-        StorageFailed: it cannot be kept, so it must not be changed. The database is ahead of this program.
+    Raises `StorageFailed`: it cannot be kept, so it must not be changed. The database is ahead of this program.
     """
     if migrations.is_current(connection) or not migrations.applied(connection):
         return None

@@ -59,9 +59,7 @@ def assemble(
     `files` maps the files that features have in evidence to JSON values; it is empty where nothing shows how the
     subject came about. `envelopes` leaves out those that are in such files.
     `chain_proof` is what `chain.proof.capture` gave.
-
-    Raises:
-        InvalidInput: the key is of nobody who may show the subject, or that is not among the envelopes.
+    Raises `InvalidInput`: the key is of nobody who may show the subject, or that is not among the envelopes.
     """
     made = {f"documents/{envelope.document.id}.json": envelope.to_bytes() for envelope in envelopes}
     if f"documents/{subject.id}.json" not in made:

@@ -67,8 +67,7 @@ class Bundle:
     def write(self, directory: Path) -> None:
         """Make `directory` hold exactly these files: all of them, or nothing new.
 
-        Raises:
-            DirectoryNotEmpty: it exists and is not an empty directory.
+        Raises `DirectoryNotEmpty`: it exists and is not an empty directory.
         """
         target = directory.absolute()
         if target.is_symlink() or (target.exists() and not (target.is_dir() and not any(target.iterdir()))):
@@ -94,9 +93,8 @@ class Bundle:
     def read(cls, directory: Path) -> Bundle:
         """Every file under `directory`.
 
-        Raises:
-            NotFound: no such directory.
-            InvalidBundle: a symbolic link, a device, a strange name, or more than the bounds allow.
+        Raises `NotFound`: no such directory. `InvalidBundle`: a symbolic link, a device, a strange name, or more than
+        the bounds allow.
         """
         if not directory.is_dir():
             raise NotFound(
@@ -113,11 +111,7 @@ class Bundle:
         return cls(files)
 
     def to_json(self) -> dict[str, Any]:
-        """`{"files": {path: text}}`, for sending.
-
-        Raises:
-            InvalidBundle: a file is not UTF-8 text.
-        """
+        """`{"files": {path: text}}`, for sending. Raises `InvalidBundle`: a file is not UTF-8 text."""
         try:
             return {"files": {path: self.files[path].decode("utf-8") for path in sorted(self.files)}}
         except UnicodeDecodeError:
@@ -125,11 +119,7 @@ class Bundle:
 
     @classmethod
     def from_json(cls, value: Any) -> Bundle:
-        """A bundle from untrusted JSON values.
-
-        Raises:
-            InvalidBundle: another shape, or beyond the bounds.
-        """
+        """A bundle from untrusted JSON values. Raises `InvalidBundle`: another shape, or beyond the bounds."""
         files = value.get("files") if isinstance(value, dict) and set(value) == {"files"} else None
         if not isinstance(files, dict) or not all(isinstance(text, str) for text in files.values()):
             raise InvalidBundle("a bundle is one object named files, from path to text")
@@ -141,8 +131,7 @@ class Bundle:
     def json(self, path: str) -> Any:
         """The values in one file, which must be in their canonical bytes.
 
-        Raises:
-            NotFound: no such file. InvalidJson, InvalidBundle: not canonical JSON.
+        Raises `NotFound`: no such file. `InvalidJson`, `InvalidBundle`: not canonical JSON.
         """
         if path not in self.files:
             raise NotFound(f"{path} is missing")

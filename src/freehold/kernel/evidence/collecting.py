@@ -33,8 +33,7 @@ MOST_AT_ONCE = 64
 def require_possible(node: Node, asset: Asset, receipt: Receipt | None) -> Callable[[], Collected]:
     """What collects this node's part of it, where there can be evidence at all: nobody is asked to find out.
 
-    Raises:
-        NotFound, Unavailable.
+    Raises `NotFound`, `Unavailable`.
     """
     if receipt is not None and not node.store.get(receipt.id).is_complete:
         raise Unavailable("the holder has not countersigned this receipt yet", hint="Try again in a moment.")
@@ -50,8 +49,7 @@ def gathered(
 ) -> tuple[Bundle, Report]:
     """Evidence of a thing, or of one use of it, and what its checks say.
 
-    Raises:
-        NotFound, Unavailable. NotAnchored: this node's log is not, and it may not pay for that.
+    Raises `NotFound`, `Unavailable`. `NotAnchored`: this node's log is not, and it may not pay for that.
     """
     collected = require_possible(node, asset, receipt)()
     envelopes = _envelopes(node, receipt, asset, collected)

@@ -39,9 +39,8 @@ class Gathering:
     def get(self, name: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """What was made under this name, or is made now.
 
-        Raises:
-            Busy: it is being made, or enough others are. Unavailable: it failed a moment ago. `fields` of both say
-            when to ask again. What `make` raises.
+        Raises `Busy`: it is being made, or enough others are. `Unavailable`: it failed a moment ago. `fields` of both
+        say when to ask again. What `make` raises.
         """
         known = self._begin(name)
         if known is not None:

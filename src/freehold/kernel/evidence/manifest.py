@@ -87,8 +87,7 @@ def file_hashes(files: dict[str, bytes]) -> dict[str, str]:
 def parse_manifest(value: Any) -> Envelope:
     """The manifest's envelope from plain JSON values; nothing is checked but its shape.
 
-    Raises:
-        InvalidDocument: naming the field.
+    Raises `InvalidDocument`: naming the field.
     """
     if not isinstance(value, dict) or set(value) != {"document", "signatures"}:
         raise InvalidDocument("an envelope has exactly the fields document and signatures")

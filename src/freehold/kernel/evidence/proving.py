@@ -33,8 +33,7 @@ MOST_COMPARED = 10_000
 def give_evidence(host: Host, sender: str, body: dict[str, Any]) -> dict[str, Any]:
     """Evidence for the other side of a receipt.
 
-    Raises:
-        NotAllowed: the sender is not named in the receipt. NotAnchored: asking never makes this node pay.
+    Raises `NotAllowed`: the sender is not named in the receipt. `NotAnchored`: asking never makes this node pay.
     """
     receipt = host.node.receipt(str(body.get("receipt")))
     if sender not in (receipt.provider, receipt.holder):
@@ -53,8 +52,7 @@ def give_evidence(host: Host, sender: str, body: dict[str, Any]) -> dict[str, An
 def evidence(host: Host, receipt_id: str) -> Bundle:
     """Evidence of a receipt, made here by its provider or fetched from it; checked either way.
 
-    Raises:
-        Unavailable: a party whose proofs are needed does not answer. VerificationFailed: it does not hold.
+    Raises `Unavailable`: a party whose proofs are needed does not answer. `VerificationFailed`: it does not hold.
     """
     bundle, report = collected(host, receipt_id)
     require(report)
@@ -65,9 +63,7 @@ def collected(host: Host, receipt_id: str, *, may_anchor: bool = True) -> tuple[
     """As `evidence`, with what the checks found instead of an error where one fails.
 
     `may_anchor` says whether this node may pay for anchoring its own log; the others decide for theirs.
-
-    Raises:
-        Unavailable. NotAnchored: it may not, but would have to.
+    Raises `Unavailable`. `NotAnchored`: it may not, but would have to.
     """
     node = host.node
     receipt = node.receipt(receipt_id)
@@ -96,8 +92,8 @@ def collected(host: Host, receipt_id: str, *, may_anchor: bool = True) -> tuple[
 def require(report: Report) -> None:
     """Raise for a report that is not ok.
 
-    Raises:
-        VerificationFailed: naming the first check that failed. NoLineage. NewerFormat: this program cannot tell.
+    Raises `VerificationFailed`: naming the first check that failed. `NoLineage`. `NewerFormat`: this program cannot
+    tell.
     """
     for item in report.checks:
         if item.is_newer:
@@ -112,8 +108,7 @@ def require(report: Report) -> None:
 def give_model_evidence(host: Host, body: dict[str, Any]) -> dict[str, Any]:
     """Evidence of a model released here, for whoever thinks of buying its answers: as kept at its release.
 
-    Raises:
-        NotFound: no such model was released here.
+    Raises `NotFound`: no such model was released here.
     """
     asset = host.node.asset(str(body.get("model")))
     kept = host.node.store.state(f"model_evidence:{asset.id}")
@@ -128,8 +123,7 @@ def give_model_evidence(host: Host, body: dict[str, Any]) -> dict[str, Any]:
 def keep_evidence(node: Node, peers: Peers, asset: Asset, *, may_anchor: bool) -> dict[str, Any]:
     """Gather the evidence of a model while its owners are there, and keep it for those who ask.
 
-    Raises:
-        NotFound: the model was not released here. Unavailable, VerificationFailed.
+    Raises `NotFound`: the model was not released here. `Unavailable`, `VerificationFailed`.
     """
     bundle, report = gathered(node, peers, asset, None, may_anchor=may_anchor)
     require(report)
@@ -142,9 +136,7 @@ def require_lineage(node: Node, peers: Peers, asset: Asset, *, without_lineage: 
     """Before a model is paid for the first time: its owners' split is what anybody computes, and its pool's.
 
     A model that names no run has no split to check: it is paid for only where the buyer said so, `without_lineage`.
-
-    Raises:
-        NoLineage, VerificationFailed: nothing is paid. Unavailable.
+    Raises `NoLineage`, `VerificationFailed`: nothing is paid. `Unavailable`.
     """
     if part_about(asset) is None:
         if not without_lineage:

@@ -22,8 +22,7 @@ _HASH = re.compile(r"0x[0-9a-f]{64}")
 def read_hash(text: str) -> str:
     """A block hash as a person gives it.
 
-    Raises:
-        InvalidInput: it is none; an empty one would be a check that checks nothing.
+    Raises `InvalidInput`: it is none; an empty one would be a check that checks nothing.
     """
     if not _HASH.fullmatch(text.lower()):
         raise InvalidInput(

@@ -106,9 +106,7 @@ def verify(
     """Run every check. Bad evidence gives a report that does not hold, never an exception.
 
     `rules` maps the name of a step to what it computes by, in place of this package's: `training.replay`.
-
-    Raises:
-        InvalidInput: the trusted hash is none. Unavailable: the chain client given does not answer.
+    Raises `InvalidInput`: the trusted hash is none. `Unavailable`: the chain client given does not answer.
     """
     trusted = None if trusted_block_hash is None else trust.read_hash(trusted_block_hash)
     checking = _Checking(Evidence(bundle, rules or {}))

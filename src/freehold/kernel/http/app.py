@@ -53,8 +53,7 @@ class Served:
     def vouch(self, scope: Scope) -> None:
         """A known party signed the head, or a payer that holds a grant promised the price.
 
-        Raises:
-            UnknownParty, InvalidSignature, Unpaid, InvalidPayment, PaymentRefused.
+        Raises `UnknownParty`, `InvalidSignature`, `Unpaid`, `InvalidPayment`, `PaymentRefused`.
         """
         request = Request(scope)
         if request.url.path.startswith("/peer/"):

@@ -82,11 +82,7 @@ def most_values(path: str, *, partner: bool) -> int:
 
 
 def require_partner(length: int, *, partner: bool) -> None:
-    """Of who has shown no more than an account of its own, a large body is not read.
-
-    Raises:
-        TooLarge.
-    """
+    """Of who has shown no more than an account of its own, a large body is not read. Raises `TooLarge`."""
     if length > SMALL_BODY_BYTES and not partner:
         raise TooLarge(
             "the body is too large for a party that this node has not dealt with",
@@ -95,11 +91,7 @@ def require_partner(length: int, *, partner: bool) -> None:
 
 
 def declared_length(headers: dict[bytes, bytes], most: int) -> int:
-    """The declared size of the body, in bytes.
-
-    Raises:
-        LengthRequired, EncodedBody, TooLarge.
-    """
+    """The declared size of the body, in bytes. Raises `LengthRequired`, `EncodedBody`, `TooLarge`."""
     if b"transfer-encoding" in headers:
         raise LengthRequired("the body has no declared length", hint="Send content-length, not chunks.")
     if headers.get(b"content-encoding", b"identity").strip().lower() != b"identity":
@@ -120,11 +112,7 @@ class Arrival:
 
     @asynccontextmanager
     async def unfinished(self) -> AsyncIterator[None]:
-        """While this lasts the body may be dropped for the room it takes.
-
-        Raises:
-            Busy: it was.
-        """
+        """While this lasts the body may be dropped for the room it takes. Raises `Busy`: it was."""
         try:
             async with self._limit:
                 yield
@@ -134,11 +122,7 @@ class Arrival:
             self._body.cut = None
 
     async def read(self, receive: Receive) -> bytes:
-        """All of it.
-
-        Raises:
-            TooSlow, Busy, Gone.
-        """
+        """All of it. Raises `TooSlow`, `Busy`, `Gone`."""
         if not self._length:
             return b""
         patience = BODY_SECONDS + self._length / BODY_BYTES_PER_SECOND

@@ -79,11 +79,7 @@ class Connections:
         self._open.pop(connection, None)
 
     def serve(self, connection: Connection | None, caller: Caller, *, owner: bool) -> None:
-        """A request has come on it.
-
-        Raises:
-            RateLimited: its caller has as many requests under way as one may.
-        """
+        """A request has come on it. Raises `RateLimited`: its caller has as many requests under way as one may."""
         if connection is None:
             return
         connection.caller, connection.owned, connection.phase = caller.name, owner, "work"

@@ -50,11 +50,7 @@ def router(host: Host) -> APIRouter:
 
 
 def _require_admitted(request: Request, who: str) -> None:
-    """Refuse whoever may not read metrics.
-
-    Raises:
-        MetricsPrivate.
-    """
+    """Refuse whoever may not read metrics. Raises `MetricsPrivate`."""
     if who == "all":
         return
     # a proxy on this machine comes from loopback too: it names whom it speaks for, or the public host

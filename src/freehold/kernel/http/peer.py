@@ -48,11 +48,7 @@ RawBody = Annotated[bytes, Depends(raw_body)]
 
 
 def read_body(raw: bytes, most: int = MOST_VALUES) -> dict[str, Any]:
-    """A JSON object of exact values.
-
-    Raises:
-        InvalidInput.
-    """
+    """A JSON object of exact values. Raises `InvalidInput`."""
     value = parse(raw, max_bytes=MAX_BODY_BYTES, most_values=most)
     if not isinstance(value, dict):
         raise InvalidInput("the body must be a JSON object")
@@ -126,8 +122,7 @@ def _as_signed(request: Request, raw: bytes, names: tuple[Origin, ...]) -> tuple
 def _authenticate(host: Host, request: Request, raw: bytes, introduced: Envelope | None = None) -> str:
     """The account that signed the request, once; it may be one that introduces itself with it.
 
-    Raises:
-        UnknownParty, InvalidSignature, RateLimited, Replayed.
+    Raises `UnknownParty`, `InvalidSignature`, `RateLimited`, `Replayed`.
     """
     stamp = _proven(host.node, request, raw, introduced.document if introduced else None)
     if introduced is not None:
@@ -149,8 +144,7 @@ def _authenticate(host: Host, request: Request, raw: bytes, introduced: Envelope
 def vouch(node: Node, request: Request) -> None:
     """A known party signed what the head says, so its body, whose digest that names, may be large.
 
-    Raises:
-        UnknownParty, InvalidSignature, TooLarge.
+    Raises `UnknownParty`, `InvalidSignature`, `TooLarge`.
     """
     stamp, length = _proven(node, request, None), int(request.headers["content-length"])
     # notes a purchase, if need be, so that the values of its body are bounded as a partner's

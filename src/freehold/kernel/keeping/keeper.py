@@ -59,10 +59,8 @@ def send(node: Node, errand: Errand, fee_wei: int | None = None) -> int:
     """Try an errand out, count its gas, send it and wait; returns the gas it took, 0 where it was done already.
 
     `fee_wei` is the present price of gas, where the caller asked for it already.
-
-    Raises:
-        Quarantined, NotWorthItsGas, GasDaySpent, GasOverCap, ContractReverted, RpcError: nothing was sent, but for
-        a `ContractReverted` with `gas_used`. Unavailable and its kin: it may come later.
+    Raises `Quarantined`, `NotWorthItsGas`, `GasDaySpent`, `GasOverCap`, `ContractReverted`, `RpcError`: nothing was
+    sent, but for a `ContractReverted` with `gas_used`. `Unavailable` and its kin: it may come later.
     """
     act, subject = errand.act, errand.subject
     # what another chain refuses says nothing about the act
@@ -86,8 +84,7 @@ def send(node: Node, errand: Errand, fee_wei: int | None = None) -> int:
 def conclude(node: Node, errand: Errand) -> None:
     """What is wanted is so already: see what became of an earlier try, so that its gas is counted as it was.
 
-    Raises:
-        TransactionPending. ContractReverted: it failed, at the cost of its gas.
+    Raises `TransactionPending`. `ContractReverted`: it failed, at the cost of its gas.
     """
     act, subject = errand.act, errand.subject
     with node.exclusive(f"keeping:{sha256(f'{act}:{subject}'.encode()).digest()[0]}"):
@@ -230,8 +227,7 @@ def _failure(
 def _look_after(node: Node, errand: Errand, found: subjects.Subject) -> bool:
     """Take an earlier try as it came out; False where it is with nobody. While it is under way nothing is sent beside it.
 
-    Raises:
-        TransactionPending. ContractReverted: it failed, at the cost of its gas.
+    Raises `TransactionPending`. `ContractReverted`: it failed, at the cost of its gas.
     """
     try:
         receipt = node.chain.wait(found.tx_hash, _LOOK_SECONDS)

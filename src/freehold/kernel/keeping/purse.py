@@ -98,8 +98,7 @@ def summed(kept: dict[str, Any], now: int, ceiling: int | None) -> Day:
 def require_room(node: Account, gas: int, *, pressing: bool, ceilings: int = 1) -> None:
     """So much gas fits into the day, for an act that may take the ceiling so many times (`costs.ceilings`).
 
-    Raises:
-        GasDaySpent.
+    Raises `GasDaySpent`.
     """
     found = day(node)
     if found.ceiling is None:
@@ -119,11 +118,7 @@ def require_room(node: Account, gas: int, *, pressing: bool, ceilings: int = 1) 
 def reserve(
     node: Account, act: str, gas: int, *, pressing: bool, by_hand: bool, ceilings: int = 1
 ) -> Reservation:
-    """Count gas before it is sent.
-
-    Raises:
-        GasDaySpent: it does not fit into the day.
-    """
+    """Count gas before it is sent. Raises `GasDaySpent`: it does not fit into the day."""
     with _lock:
         if not by_hand:
             require_room(node, gas, pressing=pressing, ceilings=ceilings)

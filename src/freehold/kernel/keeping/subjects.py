@@ -87,11 +87,7 @@ def quarantined(node: Node) -> dict[str, Subject]:
 
 
 def require_free(found: Subject | None) -> None:
-    """It is not left to the owner.
-
-    Raises:
-        Quarantined.
-    """
+    """It is not left to the owner. Raises `Quarantined`."""
     if found is not None and found.state == "quarantined":
         raise Quarantined(
             f"a transaction about it failed on chain, at the cost of its gas: {found.title}",

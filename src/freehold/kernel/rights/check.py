@@ -67,11 +67,7 @@ class Standing:
 
 
 def require_issued_within(grant: Grant, asset: Asset) -> None:
-    """The asset's owner issued the grant, within the asset's terms.
-
-    Raises:
-        ForeignGrant, NotAllowed.
-    """
+    """The asset's owner issued the grant, within the asset's terms. Raises `ForeignGrant`, `NotAllowed`."""
     if grant.asset != asset.id:
         raise ForeignGrant("the grant is for another asset", grant_id=grant.id)
     if grant.issuer != asset.owner:
@@ -93,9 +89,8 @@ def require_usable(
 ) -> None:
     """Let one more use happen, of so many rows where it has any, or say why not.
 
-    Raises:
-        ForeignGrant, GrantNotYetValid, GrantExpired, GrantRevoked, GrantUsedUp, SpendCapReached,
-        GrantUnpaid, NotAllowed.
+    Raises `ForeignGrant`, `GrantNotYetValid`, `GrantExpired`, `GrantRevoked`, `GrantUsedUp`, `SpendCapReached`,
+    `GrantUnpaid`, `NotAllowed`.
     """
     require_issued_within(grant, asset)
     terms = grant.terms
@@ -153,8 +148,7 @@ def spend_limit(grant: Grant) -> int:
 def require_receipt_fits(receipt: Receipt, grant: Grant) -> None:
     """What a countersigner and a verifier ask of a receipt besides its signatures.
 
-    Raises:
-        NotAllowed: naming the field.
+    Raises `NotAllowed`: naming the field.
     """
     terms = grant.terms
     wrong = (

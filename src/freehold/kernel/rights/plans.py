@@ -28,17 +28,12 @@ class Plans(Protocol[P]):
     """How an action reads the plan that comes with each wish for it, judges and remembers it."""
 
     def read(self, value: Any) -> P:
-        """A plan as it came.
-
-        Raises:
-            InvalidInput: there is none, or it is malformed.
-        """
+        """A plan as it came. Raises `InvalidInput`: there is none, or it is malformed."""
 
     def admit(self, node: Node, asset: Asset, holder: str, plan: P) -> None:
         """It fits what this owner offers. May ask the chain, so it is called outside transactions.
 
-        Raises:
-            NotAllowed and its kin: it does not.
+        Raises `NotAllowed` and its kin: it does not.
         """
 
     def narrow(self, terms: Terms, plan: P) -> dict[str, Any]:
@@ -47,8 +42,7 @@ class Plans(Protocol[P]):
     def remember(self, node: Node, tx: Transaction, asset: Asset, plan: P) -> tuple[str, ...]:
         """Keep what was agreed to; the runs before it on the same asset, which its grant names.
 
-        Raises:
-            Conflict: it was granted before. NotAllowed: there is no room for it any more.
+        Raises `Conflict`: it was granted before. `NotAllowed`: there is no room for it any more.
         """
 
     def recall(self, tx: Transaction, plan: P) -> None:

@@ -56,8 +56,7 @@ def standing(node: Node, grant: Grant, *, revoked: Callable[[Node, Grant], bool]
 def authorise(node: Node, tx: Transaction, grant_id: str) -> None:
     """The grant is used, paid for, or taken back by its owner: from now on it stands in the log. Idempotent.
 
-    Raises:
-        NotFound: it was forgotten meanwhile.
+    Raises `NotFound`: it was forgotten meanwhile.
     """
     if pending.remove(tx, pending.GRANTS.kind, grant_id):
         tx.put(node.store.get(grant_id))

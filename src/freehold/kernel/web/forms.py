@@ -87,11 +87,7 @@ class Form:
     upload: Upload | None = None
 
     def text(self, name: str, most: int = 2_000) -> str:
-        """The first value, without surrounding space.
-
-        Raises:
-            InvalidInput: too long.
-        """
+        """The first value, without surrounding space. Raises `InvalidInput`: too long."""
         value = self.fields.get(name, [""])[0].strip()
         if len(value) > most:
             raise InvalidInput(
@@ -104,11 +100,7 @@ class Form:
         return self.fields.get(name, [""])[0]
 
     def number(self, name: str, what: str, least: int, most: int) -> int:
-        """A whole number.
-
-        Raises:
-            InvalidInput: it is none, or out of range.
-        """
+        """A whole number. Raises `InvalidInput`: it is none, or out of range."""
         text = self.text(name, 40).replace(",", "")
         if not text.isascii() or not text.isdecimal() or not least <= int(text) <= most:
             raise InvalidInput(
@@ -119,8 +111,7 @@ class Form:
     def whole(self, asked: Field, what: str, name: str = "") -> int:
         """A whole number within the bounds that a request has for it, in the unit in which it is typed.
 
-        Raises:
-            InvalidInput.
+        Raises `InvalidInput`.
         """
         least, most = asked.bounds
         assert least is not None
@@ -131,10 +122,7 @@ class Form:
     def taken(self, fields: Mapping[str, Field], numbers: Mapping[str, str]) -> dict[str, Any]:
         """What the form says of a request, as it travels; what is empty has its default.
 
-        `numbers` are fields of whole numbers, and how a sentence about each begins.
-
-        Raises:
-            InvalidInput.
+        `numbers` are fields of whole numbers, and how a sentence about each begins. Raises `InvalidInput`.
         """
         found: dict[str, Any] = {}
         for name, one in fields.items():
@@ -150,11 +138,7 @@ class Form:
         return self.fields.get(name, [])
 
     def require_token(self, token: str) -> None:
-        """The form was made for this session.
-
-        Raises:
-            FormExpired.
-        """
+        """The form was made for this session. Raises `FormExpired`."""
         given = self.fields.get(TOKEN_FIELD, [""])[0]
         if not hmac.compare_digest(given.encode(), token.encode()):
             raise FormExpired("this form has expired", hint="Go back, reload the page and try again.")

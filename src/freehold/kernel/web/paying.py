@@ -31,8 +31,7 @@ def shown(node: Node, total_units: int, gas: int = 0, held_units: int = 0) -> di
 def agreed(visit: Visit) -> int:
     """Most that the act may take: what the page showed. A limit typed for the days to come is kept.
 
-    Raises:
-        InvalidInput.
+    Raises `InvalidInput`.
     """
     per_day = visit.form.text("per_day", 40)
     if per_day:
