@@ -7,11 +7,11 @@ from eth_account import Account
 from hypothesis import given
 from hypothesis import strategies as st
 
-from freehold.chain.embedded import DEV_KEY, receipts
+from freehold.chain.embedded import DEV_KEY, transactions
 from freehold.chain.embedded.faults import Fault
 from freehold.chain.embedded.transactions import decode_transaction
 from freehold.chain.header import Header
-from freehold.chain.items import joined, number, string
+from freehold.chain.trie import joined, number, string
 
 SINK = "0x" + "11" * 20
 LISTED = {"accessList": [{"address": SINK, "storageKeys": ["0x" + "22" * 32]}]}
@@ -61,7 +61,7 @@ def test_receipts_are_py_evms(kind, is_success, gas, given_logs):
     transaction = PragueTransactionBuilder.decode(RAWS[kind])
     told = [(address, tuple(topics), data) for address, topics, data in given_logs]
     theirs = transaction.make_receipt(b"\x01" if is_success else b"", gas, told)
-    ours = receipts.encode(transaction.type_id or 0, is_success=is_success, cumulative_gas=gas, logs=told)
+    ours = transactions.encode(transaction.type_id or 0, is_success=is_success, cumulative_gas=gas, logs=told)
     assert ours == (theirs.encode(), int(theirs.bloom))
 
 

@@ -5,16 +5,15 @@ from pathlib import Path
 
 from freehold.chain.embedded import (
     budget,
-    connections,
     dispatcher,
     edge,
     frames,
     genesis,
     ledger,
     logs,
-    memory,
     pool,
     precompiles,
+    server,
     sockets,
     transactions,
     turns,
@@ -45,7 +44,7 @@ def test_the_limits_are_those_of_the_code():
         pool._MOST_QUEUED,
         pool._MOST_QUEUED_PER_SENDER,
         dispatcher._MOST_VALUES,
-        connections.MOST_CONNECTIONS,
+        server.MOST_CONNECTIONS,
         ledger._MOST_SNAPSHOTS,
         precompiles.MOST_ROUNDS,
         precompiles.MOST_MODEXP_BYTES,
@@ -53,12 +52,12 @@ def test_the_limits_are_those_of_the_code():
         assert f"{value:,}" in limits
     assert f"{frames.MOST_TRACE_BYTES >> 20} MiB; more is refused" in limits
     assert f"{edge.MOST_BODY_BYTES >> 20} MiB" in limits
-    assert f"{connections.MOST_HEAD_BYTES >> 10} KiB" in limits
+    assert f"{server.MOST_HEAD_BYTES >> 10} KiB" in limits
     assert f"{edge.MOST_MESSAGE_BYTES >> 20} MiB |" in limits
-    assert f"| {memory.MOST_BYTES >> 20} MiB; more" in limits
+    assert f"| {turns.MOST_BYTES >> 20} MiB; more" in limits
     assert f"| {edge._MOST_SOCKETS}, {edge._MOST_SOCKETS_OF_ONE} of one origin; one more" in limits
     assert f"| {edge._MOST_OF_ONE} of one origin |" in limits
-    assert f"| {connections.MOST_HALF_CLOSED}; one more" in limits
+    assert f"| {server.MOST_HALF_CLOSED}; one more" in limits
     assert f"| {turns.MOST_WAITING}; " in limits
     assert f"| {turns.MOST_SENDING} |" in limits
     assert f"a batch that need a second run | {dispatcher.MOST_LONG_TRANSACTIONS}" in limits
@@ -66,8 +65,8 @@ def test_the_limits_are_those_of_the_code():
     assert f"{logs.MOST_LOG_BYTES >> 20} MiB of data" in limits
     assert f"| {transactions._MOST_RAW_BYTES >> 10} KiB |" in limits
     assert f"in all, {pool._MOST_QUEUED_BYTES >> 20} MiB |" in limits
-    assert connections.REQUEST_SECONDS == connections.WRITE_SECONDS
-    assert f"| {connections.REQUEST_SECONDS:g} s |" in limits
+    assert server.REQUEST_SECONDS == server.WRITE_SECONDS
+    assert f"| {server.REQUEST_SECONDS:g} s |" in limits
     assert f"| {budget.REQUEST_SECONDS:g} s of processor time" in limits
     assert f"| {budget.TRANSACTION_SECONDS:g} s of processor time" in limits
     assert f"runs for {turns.SHORT_SECONDS * 1e3:g} ms at first" in limits

@@ -12,8 +12,7 @@ from eth_hash.auto import keccak
 from freehold.chain import deployments
 from freehold.chain.embedded import tries
 from freehold.chain.header import Header
-from freehold.chain.items import string
-from freehold.chain.trie import EMPTY_ROOT, look_up
+from freehold.chain.trie import EMPTY_ROOT, look_up, string
 from freehold.core.documents import Grant
 from freehold.kernel.evidence import state
 

@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 
 import hostile_calls
 
-from freehold.chain.embedded import DEV_KEY, EmbeddedNode, connections, dispatcher, edge, ledger, logs, memory
+from freehold.chain.embedded import DEV_KEY, EmbeddedNode, dispatcher, edge, ledger, logs, server, turns
 from freehold.chain.embedded.faults import Fault
 
 SINK = "0x" + "11" * 20
@@ -173,7 +173,7 @@ from tempfile import mkdtemp
 from freehold.chain.embedded.budget import limited
 from freehold.chain.embedded.calls import read_call
 from freehold.chain.embedded.ledger import Ledger
-from freehold.chain.embedded.overrides import read_overrides
+from freehold.chain.embedded.calls import read_overrides
 sys.path.insert(0, sys.argv[1])
 import hostile_calls
 ledger = Ledger(Path(mkdtemp()))
@@ -275,7 +275,7 @@ def connected(node):
 
 
 def test_bodies_are_bounded_together(node, monkeypatch):
-    monkeypatch.setattr(memory, "MOST_BYTES", 1 << 20)
+    monkeypatch.setattr(turns, "MOST_HELD_BYTES", 1 << 20)
     with ExitStack() as stack:
         open_ones = [stack.enter_context(connected(node)) for _ in range(4)]
         for one in open_ones[:3]:
@@ -305,7 +305,7 @@ def test_bodies_are_bounded_together(node, monkeypatch):
     ids=["silent", "head", "body", "next"],
 )
 def test_a_request_that_does_not_become_whole_is_cut(node, monkeypatch, part):
-    monkeypatch.setattr(connections, "REQUEST_SECONDS", 0.5)
+    monkeypatch.setattr(server, "REQUEST_SECONDS", 0.5)
     with connected(node) as one:
         one.sendall(part)
         while one.recv(1 << 16):
@@ -313,7 +313,7 @@ def test_a_request_that_does_not_become_whole_is_cut(node, monkeypatch, part):
 
 
 def test_an_answer_nobody_reads_is_cut(node, monkeypatch):
-    monkeypatch.setattr(connections, "WRITE_SECONDS", 0.5)
+    monkeypatch.setattr(server, "WRITE_SECONDS", 0.5)
     megabytes = {hostile_calls.TARGET: {"code": "0x621fffff6000f3"}}
     body = {"id": 1, "method": "eth_call", "params": [{"to": hostile_calls.TARGET}, "latest", megabytes]}
     batch = json.dumps([body] * 8).encode()
@@ -328,7 +328,7 @@ def test_an_answer_nobody_reads_is_cut(node, monkeypatch):
 
 
 def test_idle_connections_make_room(node, monkeypatch):
-    monkeypatch.setattr(connections, "MOST_CONNECTIONS", 20)
+    monkeypatch.setattr(server, "MOST_CONNECTIONS", 20)
     with ExitStack() as stack:
         idle = [stack.enter_context(connected(node)) for _ in range(60)]
         assert ask(node, "eth_chainId")["result"] == "0x7a69"
@@ -385,7 +385,7 @@ def answered(open_ones):
 
 
 def test_a_newcomer_is_heard_while_every_connection_is_at_work(node, monkeypatch):
-    monkeypatch.setattr(connections, "MOST_CONNECTIONS", 8)
+    monkeypatch.setattr(server, "MOST_CONNECTIONS", 8)
     with ExitStack() as stack:
         for _ in range(8):
             stack.enter_context(posted(node, *_flat(hostile_calls.call("gas"))))
@@ -409,12 +409,12 @@ def test_what_nobody_waits_for_any_more_is_mostly_not_done(node):
             posted(node, "evm_mine").close()
         assert ask(node, "eth_blockNumber")["result"] == "0x0"
     assert ask(node, "evm_mine")["result"] == "0x0"
-    assert int(ask(node, "eth_blockNumber")["result"], 16) <= connections.MOST_HALF_CLOSED + 2
+    assert int(ask(node, "eth_blockNumber")["result"], 16) <= server.MOST_HALF_CLOSED + 2
 
 
 def test_answers_nobody_reads_make_room_for_those_that_are_read(node, monkeypatch):
     monkeypatch.setattr(dispatcher, "REQUEST_SECONDS", 30.0)
-    monkeypatch.setattr(memory, "MOST_BYTES", 12 << 20)
+    monkeypatch.setattr(turns, "MOST_HELD_BYTES", 12 << 20)
     megabyte = {hostile_calls.TARGET: {"code": "0x620fffff6000f3"}}
     params = [{"to": hostile_calls.TARGET}, "latest", megabyte]
     batch = json.dumps([{"id": n, "method": "eth_call", "params": params} for n in range(4)]).encode()
@@ -432,7 +432,7 @@ def test_answers_nobody_reads_make_room_for_those_that_are_read(node, monkeypatc
 
 
 def test_the_values_of_bodies_are_counted_before_they_are_read(node, monkeypatch):
-    monkeypatch.setattr(memory, "MOST_BYTES", 1 << 20)
+    monkeypatch.setattr(turns, "MOST_HELD_BYTES", 1 << 20)
     body = b'{"id": 1, "method": "eth_chainId", "params": [' + b"[]," * 20_000 + b"0]}"
     assert "too much at once" in send(node, body).json()["error"]["message"]
 

@@ -6,7 +6,7 @@ import time
 import pytest
 from chain_proxy import ChainProxy
 
-from freehold.chain import agreement, comparison
+from freehold.chain import comparison
 from freehold.chain.client import Chain
 from freehold.chain.embedded import DEV_KEY, EmbeddedNode
 from freehold.chain.errors import ChainUnreachable, EndpointsDisagree, RpcError
@@ -202,12 +202,12 @@ def test_a_false_history_is_noticed(first, second, third):
 
 def test_an_endpoint_that_stands_still_is_set_aside(first, second):
     with Rpc(second.url) as direct:
-        direct.call("anvil_mine", agreement.MOST_LAG_BLOCKS + 1)
+        direct.call("anvil_mine", comparison.MOST_LAG_BLOCKS + 1)
         stopped = direct.call("eth_getBlockByNumber", "0x0", False)
     stuck = lambda request: {"result": stopped} if "latest" in request["params"] else None  # noqa: E731
     first.rule = stuck
     with Rpc([first.url, second.url]) as rpc:
-        assert int(rpc.call("eth_blockNumber"), 16) > agreement.MOST_LAG_BLOCKS
+        assert int(rpc.call("eth_blockNumber"), 16) > comparison.MOST_LAG_BLOCKS
         assert "behind" in dict(rpc.health())[first.name]
         assert "eth_blockNumber" not in first.methods()
 

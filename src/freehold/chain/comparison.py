@@ -1,21 +1,86 @@
-"""Looking at several endpoints now and then, and setting aside those that lag or lie."""
+"""Looking at several endpoints of one chain now and then, and setting aside those that lag or lie.
+
+Three things are compared: the chain id, the height, and the block at a height that all of them have.
+The majority decides; two that contradict each other decide nothing, and neither is believed.
+"""
 
 from __future__ import annotations
 
 import logging
 import threading
 import time
+from collections import Counter
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from freehold.chain import agreement
 from freehold.chain.answers import read_hash, read_number
-from freehold.chain.errors import ChainUnreachable, RpcError
-from freehold.chain.framing import given, single
+from freehold.chain.endpoint import given, single
+from freehold.chain.errors import ChainUnreachable, EndpointsDisagree, RpcError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Hashable, Iterable, Mapping
 
     from freehold.chain.endpoint import Endpoint
+
+MOST_LAG_BLOCKS = 5
+"""An endpoint further behind the highest one is set aside."""
+MOST_AHEAD_SECONDS = 3_600
+"""No honest head is dated later than this from now."""
+
+
+@dataclass(frozen=True)
+class Head:
+    """What one endpoint says of the chain."""
+
+    chain_id: int
+    number: int
+    """Height of its newest block."""
+    timestamp: int
+    """Unix seconds of that block."""
+
+
+def contradicting(stories: Mapping[str, Hashable], what: str) -> dict[str, str]:
+    """Endpoints that say otherwise than the majority, with the reason.
+
+    Raises `EndpointsDisagree` when there is no majority.
+    """
+    counted = Counter(stories.values()).most_common(2)
+    if len(counted) < 2:
+        return {}
+    (believed, most), (_, next_most) = counted
+    if most == next_most:
+        raise EndpointsDisagree(
+            f"the chain endpoints disagree about {what}",
+            hint="remove the wrong one from rpc_url, or add a third to decide",
+            endpoints={name: str(story) for name, story in stories.items()},
+        )
+    return {
+        name: f"it contradicts the others about {what}"
+        for name, story in stories.items()
+        if story != believed
+    }
+
+
+def lagging(heads: Mapping[str, Head]) -> dict[str, str]:
+    """Endpoints too far behind the highest, with the reason."""
+    highest = max(head.number for head in heads.values())
+    return {
+        name: f"it is {highest - head.number} blocks behind"
+        for name, head in heads.items()
+        if highest - head.number > MOST_LAG_BLOCKS
+    }
+
+
+def from_the_future(heads: Mapping[str, Head], now_seconds: float) -> dict[str, str]:
+    """Endpoints whose newest block is dated after any clock, when others' are not."""
+    ahead = {
+        name: "its newest block is dated in the future"
+        for name, head in heads.items()
+        if head.timestamp > now_seconds + MOST_AHEAD_SECONDS
+    }
+    # a test chain whose clock was moved is in the future wherever one asks
+    return {} if len(ahead) == len(heads) else ahead
+
 
 log = logging.getLogger("freehold.chain")
 
@@ -70,7 +135,7 @@ class Comparison:
 
         Raises `EndpointsDisagree` when they contradict each other and no majority decides.
         """
-        heads: dict[Endpoint, agreement.Head] = {}
+        heads: dict[Endpoint, Head] = {}
         for endpoint in self._endpoints:
             try:
                 heads[endpoint] = _look(endpoint)
@@ -79,7 +144,7 @@ class Comparison:
         if not heads:
             return False
         wrong = self._wrong(heads)
-        slow = agreement.lagging({one.name: head for one, head in heads.items() if one.name not in wrong})
+        slow = lagging({one.name: head for one, head in heads.items() if one.name not in wrong})
         for endpoint in heads:
             if endpoint.name in wrong or endpoint.name in slow:
                 why = wrong.get(endpoint.name) or slow[endpoint.name]
@@ -88,22 +153,22 @@ class Comparison:
                 endpoint.welcome_back()
         return True
 
-    def _wrong(self, heads: dict[Endpoint, agreement.Head]) -> dict[str, str]:
+    def _wrong(self, heads: dict[Endpoint, Head]) -> dict[str, str]:
         """Endpoints on another chain or with another history, with the reason."""
         chains = {one.name: head.chain_id for one, head in heads.items()}
         if self._chain_id is None:
-            wrong = agreement.contradicting(chains, "the chain id")
+            wrong = contradicting(chains, "the chain id")
             self._chain_id = next(told for name, told in chains.items() if name not in wrong)
         else:
             wrong = {
                 name: f"it is on chain {told}" for name, told in chains.items() if told != self._chain_id
             }
         named = {one.name: head for one, head in heads.items() if one.name not in wrong}
-        wrong |= agreement.from_the_future(named, time.time())
+        wrong |= from_the_future(named, time.time())
         left = {one: head for one, head in heads.items() if one.name not in wrong}
         if len(left) > 1:
             height = max(0, min(head.number for head in left.values()) - self._reorg_blocks)
-            wrong |= agreement.contradicting(_hashes(left, height), f"block {height}")
+            wrong |= contradicting(_hashes(left, height), f"block {height}")
         return wrong
 
 
@@ -130,14 +195,12 @@ def _hashes(endpoints: Iterable[Endpoint], height: int) -> dict[str, str]:
     return hashes
 
 
-def _look(endpoint: Endpoint) -> agreement.Head:
+def _look(endpoint: Endpoint) -> Head:
     endpoint.chain_id = read_number(_ask(endpoint, "eth_chainId"))
     block = _ask(endpoint, "eth_getBlockByNumber", "latest", False)
     if not isinstance(block, dict):
         raise endpoint.unusable("it has no newest block")
-    return agreement.Head(
-        endpoint.chain_id, read_number(block.get("number")), read_number(block.get("timestamp"))
-    )
+    return Head(endpoint.chain_id, read_number(block.get("number")), read_number(block.get("timestamp")))
 
 
 def _ask(endpoint: Endpoint, method: str, *params: Any) -> Any:

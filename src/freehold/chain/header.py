@@ -13,9 +13,8 @@ from typing import Any
 import rlp
 from eth_hash.auto import keccak
 
-from freehold.chain.items import joined, number, string
+from freehold.chain.trie import EMPTY_ROOT, joined, number, string
 
-EMPTY_TRIE = bytes.fromhex("56e81f171bcc55a6ff8345e692c0f86e5b48e01b996cadc001622fb5e363b421")
 EMPTY_UNCLES = bytes.fromhex("1dcc4de8dec75d7aab85b567b6ccd41ad312451b948a7413f0a142fd40d49347")
 EMPTY_REQUESTS = bytes.fromhex("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")
 MOST_BYTES = 4_096
@@ -31,9 +30,9 @@ class Header:
     parent_hash: bytes
     uncles_hash: bytes = EMPTY_UNCLES
     coinbase: bytes = bytes(20)
-    state_root: bytes = EMPTY_TRIE
-    transaction_root: bytes = EMPTY_TRIE
-    receipt_root: bytes = EMPTY_TRIE
+    state_root: bytes = EMPTY_ROOT
+    transaction_root: bytes = EMPTY_ROOT
+    receipt_root: bytes = EMPTY_ROOT
     bloom: bytes = bytes(256)
     difficulty: int = 0
     block_number: int = 0
@@ -44,7 +43,7 @@ class Header:
     mix_hash: bytes = bytes(32)
     nonce: bytes = bytes(8)
     base_fee_per_gas: int = 0
-    withdrawals_root: bytes | None = EMPTY_TRIE
+    withdrawals_root: bytes | None = EMPTY_ROOT
     blob_gas_used: int | None = 0
     excess_blob_gas: int | None = 0
     parent_beacon_block_root: bytes | None = bytes(32)

@@ -17,8 +17,8 @@ from eth_hash.auto import keccak
 
 from freehold.chain.client import Chain
 from freehold.chain.errors import ChainUnreachable
-from freehold.chain.header import EMPTY_TRIE, JSON_NAMES, MOST_BYTES, NUMBERS, Header
-from freehold.chain.trie import MalformedTrie, look_up
+from freehold.chain.header import JSON_NAMES, MOST_BYTES, NUMBERS, Header
+from freehold.chain.trie import EMPTY_ROOT, MalformedTrie, look_up
 from freehold.core.errors import VerificationFailed
 
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ def _storage_root(state_root: bytes, address: bytes, account: Any, where: str) -
     """Storage root of an account; the empty trie's for an account proven absent."""
     leaf = _proven(state_root, keccak(address), _nodes(account, where), where)
     if leaf is None:
-        return EMPTY_TRIE
+        return EMPTY_ROOT
     try:
         fields = rlp.decode(leaf)
     except rlp.DecodingError as error:

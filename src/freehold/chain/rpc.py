@@ -15,9 +15,8 @@ import time
 from typing import TYPE_CHECKING, Any, Self
 
 from freehold.chain.comparison import Comparison, note_failure
-from freehold.chain.endpoint import Endpoint
+from freehold.chain.endpoint import Endpoint, given, several, single
 from freehold.chain.errors import ChainUnreachable, EndpointsDisagree, RpcError
-from freehold.chain.framing import given, several, single
 from freehold.core.errors import InvalidInput
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from coincurve import PrivateKey
 from coincurve._libsecp256k1 import ffi
 from eth_hash.auto import keccak
 
-from freehold.chain.items import joined, number, string
+from freehold.chain.trie import joined, number, string
 
 _NO_ACCESS_LIST = b"\xc0"
 

@@ -14,8 +14,7 @@ from eth_hash.auto import keccak
 from eth_utils.exceptions import ValidationError
 
 from freehold.chain.embedded import tries
-from freehold.chain.items import joined, number
-from freehold.chain.trie import EMPTY_ROOT
+from freehold.chain.trie import EMPTY_ROOT, joined, number
 
 if TYPE_CHECKING:
     from eth_typing import Address, Hash32

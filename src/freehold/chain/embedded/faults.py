@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
-if TYPE_CHECKING:
-    from freehold.chain.embedded.outcome import Outcome
+
+@dataclass(frozen=True)
+class Outcome:
+    """What running a message did."""
+
+    failed: str | None
+    """None, or the name of the EVM error."""
+    output: bytes
+    """Returned data, or revert data."""
+    gas_used: int
+    gas_needed: int
+    """Gas used before refunds: the least that might do as a limit."""
+    logs: tuple[tuple[bytes, tuple[int, ...], bytes], ...]
+    created: bytes | None
+
 
 PARSE, INVALID_REQUEST, NO_METHOD, INVALID_PARAMS, INTERNAL = -32700, -32600, -32601, -32602, -32603
 REFUSED, LIMIT, REVERTED = -32000, -32005, 3

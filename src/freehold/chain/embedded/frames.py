@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from eth.abc import OpcodeAPI
     from eth_typing import Address
 
-    from freehold.chain.embedded.outcome import Outcome
+    from freehold.chain.embedded.faults import Outcome
 
 MOST_TRACE_BYTES = 8 << 20
 """Bytes of input, output, logs, code and slots that one trace may hold; kept while it runs, too."""

@@ -18,12 +18,11 @@ from typing import TYPE_CHECKING, Any, cast
 from eth.vm.forks.london.headers import calculate_expected_base_fee_per_gas
 from eth_hash.auto import keccak
 
-from freehold.chain.embedded import genesis, receipts, tries
+from freehold.chain.embedded import genesis, transactions, tries
 from freehold.chain.embedded.budget import BLOCK_SECONDS, TRANSACTION_SECONDS, OutOfTime, limited
-from freehold.chain.embedded.faults import INTERNAL, LIMIT, REFUSED, Fault
+from freehold.chain.embedded.faults import INTERNAL, LIMIT, REFUSED, Fault, Outcome
 from freehold.chain.embedded.home import damaged
 from freehold.chain.embedded.machine import Machine
-from freehold.chain.embedded.outcome import Outcome
 from freehold.chain.embedded.pool import Pool, Ticket
 from freehold.chain.embedded.store import Store
 from freehold.chain.embedded.transactions import decode_transaction
@@ -342,7 +341,7 @@ class Ledger:
         shown, cumulative, bloom = [], 0, 0
         for ticket, outcome in included:
             cumulative += outcome.gas_used
-            receipt, bits = receipts.encode(
+            receipt, bits = transactions.encode(
                 ticket.transaction.type_id or 0,
                 is_success=outcome.failed is None,
                 cumulative_gas=cumulative,

@@ -1,4 +1,4 @@
-"""The one door to py-evm: Prague state over the node store, transactions, calls and gas estimates.
+"""The one door to py-evm: Prague's rules over our accounts, transactions, calls and gas estimates.
 
 py-evm's own chain and database layers are not used: they write block by block in many small steps,
 while the ledger wants one commit. Here a block is: a state over the parent's root, transactions
@@ -16,15 +16,17 @@ from eth.exceptions import VMError
 from eth.vm.execution_context import ExecutionContext
 from eth.vm.forks.berlin.transactions import calculate_txn_intrinsic_gas_berlin
 from eth.vm.forks.prague.constants import HISTORY_SERVE_WINDOW, HISTORY_STORAGE_ADDRESS
+from eth.vm.forks.prague.state import PragueState, PragueTransactionExecutor
+from eth.vm.message import Message
 from eth_typing import Address, BlockNumber, Hash32
 from eth_utils.exceptions import ValidationError
+from eth_utils.logging import get_extended_debug_logger
 
 from freehold.chain.embedded import genesis
 from freehold.chain.embedded.accounts import Accounts
-from freehold.chain.embedded.budget import TRANSACTION_SECONDS, current, limited
-from freehold.chain.embedded.faults import INTERNAL, REFUSED, Fault, reverted
-from freehold.chain.embedded.outcome import Outcome
-from freehold.chain.embedded.prague import State
+from freehold.chain.embedded.budget import TRANSACTION_SECONDS, UNLIMITED, Budget, current, limited
+from freehold.chain.embedded.faults import INTERNAL, REFUSED, Fault, Outcome, reverted
+from freehold.chain.embedded.interpreter import Computation
 from freehold.chain.embedded.transactions import floor_gas
 
 if TYPE_CHECKING:
@@ -32,6 +34,81 @@ if TYPE_CHECKING:
 
     from freehold.chain.embedded.store import Nodes
     from freehold.chain.header import Header
+
+
+class _Executor(PragueTransactionExecutor):
+    """py-evm's, without the log lines that show every transaction's code in hex to nobody."""
+
+    def build_evm_message(self, transaction: Any) -> Any:
+        """Charge the sender and say what is to run."""
+        state, sender = self.vm_state, transaction.sender
+        state.delta_balance(sender, -transaction.gas * state.get_gas_price(transaction))
+        state.increment_nonce(sender)
+        # before the code is looked up: it may delegate it
+        refund = self.calc_message_refund(transaction)
+        created: Any = None
+        data, code, delegate = b"", transaction.data, None
+        if transaction.to:
+            data = transaction.data
+            code, delegate = self.get_code_at_address(transaction.to)
+        else:
+            created = generate_contract_address(sender, state.get_nonce(sender) - 1)
+        return Message(
+            gas=transaction.gas - transaction.intrinsic_gas,
+            to=transaction.to,
+            sender=sender,
+            value=transaction.value,
+            data=data,
+            code=code,
+            create_address=created,
+            refund=refund,
+            is_delegation=delegate is not None,
+        )
+
+
+class State(PragueState):
+    """What transactions run on. Transient storage (EIP-1153) is undone with everything else."""
+
+    computation_class = cast("Any", Computation)
+    transaction_executor_class = cast("Any", _Executor)
+    # py-evm looks it up by name at every use
+    logger = cast("Any", get_extended_debug_logger("freehold.chain.evm"))
+    account_db_class: type[Accounts] = Accounts
+    _account_db: Accounts
+    budget: Budget = UNLIMITED
+    """How long the call or transaction on it may compute."""
+
+    def set_system_contracts(self) -> None:
+        """Nothing: genesis put them there."""
+
+    def storage_root(self, address: bytes) -> bytes:
+        """Root of an account's storage trie."""
+        return self._account_db.storage_root(address)
+
+    def get_transient_storage(self, address: Address, slot: int) -> bytes:
+        """A transient slot, empty when not written."""
+        return self._account_db.transient.get((address, slot), b"")
+
+    def set_transient_storage(self, address: Address, slot: int, value: bytes) -> None:
+        """Write a transient slot."""
+        self._account_db.set_transient(address, slot, value)
+
+    def clear_transient_storage(self) -> None:
+        """The transaction is over."""
+        self._account_db.transient.clear()
+
+    def snapshot(self) -> Any:
+        """A checkpoint to go back to."""
+        return self._account_db.record()
+
+    def revert(self, snapshot: Any) -> None:
+        """Go back to a checkpoint."""
+        self._account_db.discard(snapshot)
+
+    def commit(self, snapshot: Any) -> None:
+        """Keep what was done since a checkpoint."""
+        self._account_db.commit(snapshot)
+
 
 # py-evm and py_ecc raise the whole process to 12,288 and 100,000 frames when imported; at the latter any
 # JSON parser can be made to overrun the C stack. The deepest call that a block's gas can pay for (EIP-150)

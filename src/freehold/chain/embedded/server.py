@@ -1,4 +1,7 @@
-"""The node as a thing to start and stop: a database, a loopback port, a thread that serves it."""
+"""The node as a thing to start and stop: a database, a loopback port, a thread that serves it.
+
+Connections that cost more than they are worth are ended: silent, slow, endless, too many.
+"""
 
 from __future__ import annotations
 
@@ -6,20 +9,168 @@ import importlib.util
 import socket
 import threading
 import time
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from freehold.chain.embedded.connections import BoundedHttp
 from freehold.chain.embedded.dispatcher import Dispatcher
 from freehold.chain.embedded.edge import MOST_MESSAGE_BYTES, Application
 from freehold.chain.embedded.ledger import Ledger
 from freehold.chain.embedded.origins import Origins
+from freehold.chain.embedded.turns import Caller
 from freehold.core.errors import Unavailable
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Iterable
     from pathlib import Path
+
+MOST_HEAD_BYTES = 64 * 1024
+MOST_CONNECTIONS = 256
+"""Open at once; one more ends the one that has been idle longest, or that costs most where all are at work."""
+MOST_HALF_CLOSED = 16
+"""Clients that send no more and wait; one more ends the one that costs most. Most of them are gone."""
+_IDLE_SECONDS = 1.0
+"""A client that has just connected is about to ask."""
+REQUEST_SECONDS = 30.0
+"""A request is whole this long after its connection opened, or after its first byte."""
+WRITE_SECONDS = 30.0
+"""An answer makes progress this often."""
+
+
+class BoundedHttp(HttpToolsProtocol):
+    """uvicorn's HTTP/1.1, with an end to what it waits for and keeps, and answers for half-closed clients."""
+
+    _head_bytes = 0
+    _in_head = True
+    _is_whole = False
+    _request_timer: asyncio.TimerHandle | None = None
+    _write_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Start the clock; make room."""
+        super().connection_made(transport)
+        self.since = time.monotonic()
+        self.caller = Caller(transport, lambda: self.loop.call_soon_threadsafe(transport.abort))
+        # goes on in the scope of each request, also of a WebSocket
+        self.app_state = {**self.app_state, "caller": self.caller}
+        self._await_request()
+        others = [one for one in self._open() if one is not self]
+        if len(others) >= MOST_CONNECTIONS:
+            _least_worth(others).transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop the clocks."""
+        self._stop_waiting()
+        if self._write_timer is not None:
+            self._write_timer.cancel()
+        super().connection_lost(exc)
+
+    @property
+    def is_answering(self) -> bool:
+        """Whether a whole request waits for its answer."""
+        # `cycle` is the newest request; there may be none yet, which the stubs do not know
+        cycle: Any = self.cycle
+        return self._is_whole and cycle is not None and not cycle.response_complete
+
+    def data_received(self, data: bytes) -> None:
+        """Parse; give up a head that does not end."""
+        self._head_bytes += len(data) if self._in_head else 0
+        super().data_received(data)
+        if self._in_head and self._head_bytes > MOST_HEAD_BYTES and not self.transport.is_closing():
+            self.send_400_response("The head of the request is too large.")
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """The client sends no more; it may still read. True keeps the connection until its answer has left."""
+        if not self.is_answering:
+            return False
+        self.cycle.keep_alive = False
+        self.caller.is_half_closed = True
+        alike = [one for one in self._open() if one.caller.is_half_closed]
+        if len(alike) > MOST_HALF_CLOSED:
+            max(alike, key=lambda one: one.caller.weight).transport.abort()
+        return not self.transport.is_closing()
+
+    def _open(self) -> list[BoundedHttp]:
+        """All connections by HTTP that have not been ended."""
+        found = [one for one in self.connections if isinstance(one, BoundedHttp)]
+        return [one for one in found if not one.transport.is_closing()]
+
+    def handle_websocket_upgrade(self) -> None:
+        """Another protocol goes on here."""
+        self._stop_waiting()
+        super().handle_websocket_upgrade()
+
+    # -- what the parser tells
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        self._named_bytes, self._is_whole = 0, False
+        self._await_request()
+        super().on_message_begin()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep a header, or a trailer."""
+        self._named_bytes += len(name) + len(value) + len(": \r\n")
+        if self._named_bytes > MOST_HEAD_BYTES:
+            raise ValueError("too many headers")  # makes the parser stop: 400
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """The body begins."""
+        self._in_head = False
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """The request is whole."""
+        self._in_head, self._head_bytes, self._is_whole = True, 0, True
+        self.since = time.monotonic()
+        self._stop_waiting()
+        super().on_message_complete()
+
+    # -- clocks
+
+    def pause_writing(self) -> None:
+        """The other side does not read."""
+        super().pause_writing()
+        if self._write_timer is None:
+            self._write_timer = self.loop.call_later(WRITE_SECONDS, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """It reads again."""
+        super().resume_writing()
+        if self._write_timer is not None:
+            self._write_timer.cancel()
+            self._write_timer = None
+
+    def _await_request(self) -> None:
+        if self._request_timer is None:
+            self._request_timer = self.loop.call_later(REQUEST_SECONDS, self._give_up)
+
+    def _stop_waiting(self) -> None:
+        if self._request_timer is not None:
+            self._request_timer.cancel()
+            self._request_timer = None
+
+    def _give_up(self) -> None:
+        self._request_timer = None
+        if self.pipeline:
+            # nothing is read of it while earlier ones are answered
+            self._await_request()
+        else:
+            self.transport.abort()
+
+
+def _least_worth(others: list[BoundedHttp]) -> BoundedHttp:
+    """The one to end for a newcomer."""
+    long_ago = time.monotonic() - _IDLE_SECONDS
+    at_work = [one for one in others if one.is_answering]
+    idle = [one for one in others if not one.is_answering]
+    idle_long = [one for one in idle if one.since < long_ago]
+    if idle_long or not at_work:
+        return min(idle_long or idle, key=lambda one: one.since)
+    return max(at_work, key=lambda one: one.caller.weight)
 
 
 class EmbeddedNode:

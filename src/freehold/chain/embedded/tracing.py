@@ -9,10 +9,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from freehold.chain.embedded.calls import read_call
+from freehold.chain.embedded.calls import read_block_overrides, read_call, read_overrides
 from freehold.chain.embedded.faults import INVALID_PARAMS, REFUSED, Fault
 from freehold.chain.embedded.frames import TraceState, called_in, created_in, show_execution
-from freehold.chain.embedded.overrides import read_block_overrides, read_overrides
 from freehold.chain.embedded.reader import LONG, PENDING, MethodGroup, method
 from freehold.chain.embedded.transactions import parse_transaction
 from freehold.chain.embedded.wire import read_data, show
@@ -20,7 +19,7 @@ from freehold.chain.embedded.wire import read_data, show
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from freehold.chain.embedded.outcome import Outcome
+    from freehold.chain.embedded.faults import Outcome
 
 _TRACERS = ("callTracer", "prestateTracer")
 _SWITCHES = {"withLog", "onlyTopCall", "diffMode"}

@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from eth_hash.auto import keccak
 
-from freehold.chain.items import joined, string
-from freehold.chain.trie import EMPTY_ROOT, MalformedTrie
+from freehold.chain.trie import EMPTY_ROOT, MalformedTrie, joined, string
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,6 +10,7 @@ for each answer, never comes before one who has asked since.
 from __future__ import annotations
 
 import asyncio
+import gc
 import itertools
 import threading
 import time
@@ -22,9 +23,13 @@ from freehold.chain.embedded.faults import LIMIT, Fault
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from freehold.chain.embedded.memory import Memory
-
 Result = TypeVar("Result")
+
+MOST_HELD_BYTES = 128 * 1024 * 1024
+"""Bodies, their values, and answers not read yet, of all connections."""
+_COLLECTED_BYTES = 16 * 1024 * 1024
+"""Held since the last look for garbage: what is decoded for an answer is large, and too few objects to cause one."""
+
 
 SHORT_SECONDS = 0.05
 """Processor time of a first run."""
@@ -42,6 +47,44 @@ _DRAINED_BYTES, _DRAIN_SECONDS = 64 * 1024, 0.02
 """An answer has been read when so little of it waits; how often that is looked at."""
 
 _numbers = itertools.count(1)
+
+
+class Memory:
+    """Bytes by connection. Where all are in use, the connection that holds most is ended."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._since_look = 0
+        self._held: dict[Caller, int] = {}
+        self._ended: dict[Caller, int] = {}
+        """What the ended held, until their requests are over."""
+
+    def hold(self, caller: Caller, size: int) -> bool:
+        """Count bytes that a connection is about to keep; False when it must not, as it would hold most."""
+        with self._lock:
+            if caller.is_gone:
+                return False
+            self._since_look += size
+            if self._since_look > _COLLECTED_BYTES:
+                self._since_look = 0
+                gc.collect(1)
+            wanted = self._held.get(caller, 0) + size
+            while sum(self._held.values()) + size > MOST_HELD_BYTES:
+                largest = max(self._held, key=lambda one: self._held[one], default=caller)
+                if largest is caller or self._held[largest] <= wanted:
+                    return False
+                self._ended[largest] = self._held.pop(largest)
+                largest.end()
+            if sum(self._held.values()) + sum(self._ended.values()) + size > MOST_HELD_BYTES * 3 // 2:
+                return False
+            self._held[caller] = wanted
+            return True
+
+    def release(self, caller: Caller) -> None:
+        """Forget what a connection held; its request is over."""
+        with self._lock:
+            self._held.pop(caller, None)
+            self._ended.pop(caller, None)
 
 
 class Caller:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import rlp
 
 from freehold.chain.embedded.faults import INVALID_PARAMS, Fault
-from freehold.chain.embedded.receipts import bloom_of
+from freehold.chain.embedded.transactions import bloom_of
 from freehold.chain.header import JSON_NAMES
 
 if TYPE_CHECKING:
