@@ -4,8 +4,8 @@ import pytest
 
 from freehold.core.errors import NotAllowed, Unavailable
 from freehold.kernel.client import NodeRefused
-from freehold.quickstart import patience
-from freehold.quickstart.patience import ONCE, Patient, patiently
+from freehold.quickstart import world
+from freehold.quickstart.world import ONCE, Patient, patiently
 
 
 class Flaky:
@@ -31,7 +31,7 @@ class Flaky:
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch):
-    monkeypatch.setattr(patience, "PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(world, "PAUSE_SECONDS", 0.01)
 
 
 def test_it_waits_for_a_node_and_for_what_the_node_needs():
@@ -57,7 +57,7 @@ def test_an_act_that_counts_each_time_is_sent_once(path):
 
 
 def test_patience_ends(monkeypatch):
-    monkeypatch.setattr(patience, "PATIENCE_SECONDS", 0.05)
+    monkeypatch.setattr(world, "PATIENCE_SECONDS", 0.05)
     with pytest.raises(Unavailable, match="away for good"):
         patiently(_always_away)
 

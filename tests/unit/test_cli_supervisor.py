@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from freehold.quickstart import directory
+from freehold.quickstart import world
 from freehold.quickstart.processes import MOST_RESTARTS, Child, ChildFailed, Supervisor
 
 # says its pid and arguments, reads its passphrase, then lives until the descriptor of --until-eof closes
@@ -71,8 +71,8 @@ def test_a_passphrase_is_in_no_argument(tmp_path):
         one = child(tmp_path, secret="hunter2")
         supervisor.start(one)
         lines(tmp_path, 1)
-        assert b"hunter2" not in Path(f"/proc/{one.pid}/cmdline").read_bytes()
-        assert b"hunter2" not in Path(f"/proc/{one.pid}/environ").read_bytes()
+        assert b"hunter2" not in Path(f"/proc/{one.process.pid}/cmdline").read_bytes()
+        assert b"hunter2" not in Path(f"/proc/{one.process.pid}/environ").read_bytes()
         assert "hunter2" not in repr(one)
 
 
@@ -106,10 +106,10 @@ with Supervisor(lambda *_: None) as supervisor:
 def test_two_runs_of_one_home_do_not_meet_and_three_are_kept(tmp_path):
     seen = []
     for _ in range(5):
-        with directory.fresh(tmp_path) as place:
+        with world.fresh(tmp_path) as place:
             assert not any(place.iterdir())
             seen.append(place)
-            with pytest.raises(directory.AlreadyRunning), directory.fresh(tmp_path):
+            with pytest.raises(world.AlreadyRunning), world.fresh(tmp_path):
                 pass
     assert len(set(seen)) == 5
     assert sorted(path for path in (tmp_path / "quickstart").glob("run-*")) == sorted(seen[-3:])

@@ -2,13 +2,173 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
+from freehold.features.models.wire import Privacy
+from freehold.features.proof.wire import ReceiptRow
 from freehold.kernel.cli.options import DEFAULT_HOME, Home, Json
 from freehold.kernel.cli.output import emit
-from freehold.quickstart.shapes import Played
+from freehold.kernel.shape import Account, Bps, Count, Gas, Id, Shape, Units
+
+
+class PlayedModel(Shape):
+    """The model of a quickstart; accuracies are numbers from 0 to 1."""
+
+    id: Id
+    """The model."""
+    name: str
+    """Its name."""
+    accuracy: float
+    """Of the model trained together, under noise."""
+    accuracy_bps: list[Bps]
+    """Both ends of its 95 % interval."""
+    majority_accuracy: float
+    """Of always giving the commoner label."""
+    pooled_accuracy: float
+    """Of one trained on all rows in one place, without noise."""
+    best_single_accuracy: float
+    """Of the best one trained on one owner's rows, without noise."""
+    auc_ppm: Count
+    """Area under the ROC curve, in millionths."""
+    rounds: Count
+    """Rounds of training."""
+    test_rows: Count
+    """Rows of the test table."""
+
+
+class PlayedPrivacy(Privacy):
+    """What the run cost the owners' rows."""
+
+    said: str
+    """In a sentence."""
+
+
+class PlayedOwner(Shape):
+    """An owner in a quickstart."""
+
+    name: str
+    """Its name."""
+    account: Account
+    """Its account."""
+    rows: Count
+    """Rows of its dataset."""
+    share_bps: Bps
+    """Its share of the model."""
+    error_ppm: Count
+    """Standard error of it, from the noise, in millionths of the whole."""
+    agreed: bool
+    """Whether it computed the shares again and agrees."""
+    grant_units: Units
+    """Earned by its grant."""
+    revenue_units: Units
+    """Its part of the model's revenue."""
+    earned_units: Units
+    """Both together."""
+    claimed: bool
+    """Whether it moved its part to its wallet."""
+
+
+class PlayedBuyer(Shape):
+    """The buyer in a quickstart."""
+
+    name: str
+    """Its name."""
+    calls: Count
+    """Answers it bought."""
+    paid_units: Units
+    """For all of them."""
+
+
+class PlayedRevenue(Shape):
+    """The model's revenue pool."""
+
+    in_units: Units
+    """All that came in."""
+    paid_out_units: Units
+    """Claimed by owners."""
+    held_units: Units
+    """Left for the other owners."""
+
+
+class PlayedReceipts(Shape):
+    """The builder's receipts."""
+
+    count: Count
+    """In all."""
+    anchored: Count
+    """Vouched for by the chain."""
+
+
+class PlayedOutcome(Shape):
+    """One check of evidence that held or not."""
+
+    name: str
+    """Group and step."""
+    ok: bool
+    """Whether it holds."""
+    detail: str
+    """A sentence."""
+
+
+class PlayedVerification(Shape):
+    """The evidence of one answer, checked."""
+
+    ok: bool
+    """Whether it holds."""
+    checks: Count
+    """Checks made."""
+    files: Count
+    """Public files it consists of."""
+    bytes: Count
+    """Their size."""
+    block_hash: Id
+    """What everything hangs on."""
+    outcomes: list[PlayedOutcome]
+    """Each check."""
+
+
+class PlayedTampering(Shape):
+    """The same evidence with one field changed."""
+
+    detected: bool
+    """Whether a check failed."""
+    named: str
+    """Which, and what it said."""
+
+
+class Played(Shape):
+    """The report of a quickstart."""
+
+    seconds: float
+    """How long it took."""
+    processes: Count
+    """Chain and nodes."""
+    model: PlayedModel
+    """What was trained."""
+    privacy: PlayedPrivacy
+    """What that cost the rows."""
+    owners: list[PlayedOwner]
+    """Who contributed."""
+    notes: list[str]
+    """What to bear in mind."""
+    buyer: PlayedBuyer
+    """Who bought answers."""
+    revenue: PlayedRevenue
+    """What they brought."""
+    receipts: PlayedReceipts
+    """How many uses are on record."""
+    latest_receipts: list[ReceiptRow]
+    """The newest of them."""
+    gas: dict[str, Gas]
+    """By operation; the newest of each."""
+    verify: PlayedVerification
+    """Proof of one answer."""
+    tamper: PlayedTampering
+    """That a forgery is found."""
+
 
 PRINTS = {"quickstart": (Played,)}
 
@@ -25,13 +185,13 @@ def quickstart(
 
     Six owners, a builder and a buyer, each a process of its own: publish, train, sell, pay out, prove.
     """
-    from freehold.quickstart import pages, progress, report, run  # noqa: PLC0415
+    from freehold.quickstart import progress, report, result_page, run  # noqa: PLC0415
 
-    def then(result: run.Result) -> None:
+    def then(values: dict[str, Any], lineage: str, directory: Path) -> None:
         steps.finish()
-        emit(result.values, lambda: report.tables(result.values), as_json=as_json)
+        emit(values, lambda: report.tables(values), as_json=as_json)
         if not leave:
-            pages.serve(result)
+            result_page.serve(values, lineage, directory)
 
     with progress.shown() as steps:
         run.run(home.expanduser(), progress=steps, then=then)

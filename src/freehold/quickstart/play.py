@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,15 +14,21 @@ from typing import Any
 
 import httpx
 
+from freehold.chain.client import Chain
+from freehold.chain.rpc import Rpc
+from freehold.core.canonical import canonical_bytes
 from freehold.core.errors import FreeholdError, Unavailable
-from freehold.quickstart.patience import Patient, patiently
-from freehold.quickstart.scene import (
+from freehold.kernel.evidence.bundle import Bundle
+from freehold.kernel.evidence.verify import verify
+from freehold.quickstart.world import (
     CALL_PRICE_UNITS,
     EPSILON_LIFE_MICRO,
     EPSILON_RUN_MICRO,
     MODEL,
     OWNERS,
     PURPOSE,
+    Patient,
+    patiently,
 )
 
 POLL_SECONDS = 0.08
@@ -187,3 +194,53 @@ def claim(
         except FreeholdError as error:
             tell(f"{name} could not claim: {error.message}")
     return claims
+
+
+def prove(buyer: Patient, rpc_url: str, directory: Path) -> dict[str, Any]:
+    """Evidence of one answer: written, checked from its files alone, then checked with one field changed.
+
+    `{verify: {ok, checks, files, ...}, tamper: {detected, named}}`. The chain is asked for one thing, the hash of
+    the block that everything else hangs on.
+    """
+    receipts = buyer.get("/api/receipts", limit="10000")["receipts"]
+    receipt = next(str(item["id"]) for item in receipts if item["action"] == "infer" and item["complete"])
+    answer = buyer.post("/api/evidence", {"receipt": receipt})
+    files = answer["files"]
+    bundle = _written(
+        Bundle.from_json(files if "files" in files else {"files": files}), directory / "evidence"
+    )
+    with Rpc(rpc_url) as rpc:
+        report = verify(bundle, chain=Chain(rpc))
+    changed = _written(_with_cheaper_receipt(bundle, receipt), directory / "evidence-tampered")
+    broken = [check for check in verify(changed).checks if not check.ok]
+    return {
+        "verify": {
+            "ok": report.ok,
+            "checks": len(report.checks),
+            "files": len(bundle.files),
+            "bytes": sum(map(len, bundle.files.values())),
+            "block_hash": report.block_hash,
+            "outcomes": [
+                {"name": check.name, "ok": check.ok, "detail": check.detail} for check in report.checks
+            ],
+        },
+        "tamper": {
+            "detected": bool(broken),
+            "named": f"{broken[0].name}: {broken[0].file} {broken[0].detail}" if broken else "",
+        },
+    }
+
+
+def _with_cheaper_receipt(bundle: Bundle, receipt_id: str) -> Bundle:
+    """The same files, but the receipt says that one unit less was paid; still canonical JSON."""
+    path = f"documents/{receipt_id}.json"
+    envelope = json.loads(bundle.files[path])
+    for line in envelope["document"]["money"]:
+        line["delta_units"] += 1 if line["delta_units"] < 0 else -1
+    return Bundle({**bundle.files, path: canonical_bytes(envelope)})
+
+
+def _written(bundle: Bundle, directory: Path) -> Bundle:
+    """Write files and read them back, so that what is checked is what lies on disk."""
+    bundle.write(directory)
+    return Bundle.read(directory)

@@ -46,11 +46,6 @@ class Child:
     restarts: int = 0
     process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
-    @property
-    def pid(self) -> int:
-        """Process id now; 0 before the first start."""
-        return self.process.pid if self.process else 0
-
 
 class Supervisor:
     """Keeps children running until it is left; `on_restart` hears of each restart."""

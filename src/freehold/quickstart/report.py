@@ -12,7 +12,7 @@ from freehold.features.models.rules import worth
 from freehold.features.privacy.rules import promises
 from freehold.features.proof import lineage_svg
 from freehold.quickstart import result_page
-from freehold.quickstart.scene import BUYER, NOTES, OWNERS
+from freehold.quickstart.world import BUYER, NOTES, OWNERS
 
 
 def values(facts: Mapping[str, Any]) -> dict[str, Any]:

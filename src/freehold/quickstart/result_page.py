@@ -3,21 +3,34 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import re
+import socket
+import sys
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import uvicorn
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
 from freehold.core import epsilons
 from freehold.core.ids import short
 from freehold.core.money import BPS, dollars
 from freehold.features.models.rules import worth
 from freehold.features.privacy.rules import promises
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _STYLE = re.compile(r"<style>(.*?)</style>", re.DOTALL)
@@ -81,3 +94,48 @@ def _environment() -> Environment:
         "thousands": lambda number: f"{number:,}",
     }
     return made
+
+
+def _application(values: Mapping[str, Any], lineage: str) -> Starlette:
+    """Page, picture and report; nothing else."""
+    page = render(values, lineage)
+    headers = {
+        "content-security-policy": policy(page),
+        "x-content-type-options": "nosniff",
+        "referrer-policy": "no-referrer",
+        "x-frame-options": "DENY",
+        "cache-control": "no-store",
+    }
+
+    def home(_: Request) -> Response:
+        return Response(page, media_type="text/html", headers=headers)
+
+    def picture(_: Request) -> Response:
+        own = {**headers, "content-security-policy": policy(lineage)}
+        return Response(lineage, media_type="image/svg+xml", headers=own)
+
+    def report(_: Request) -> Response:
+        return JSONResponse(values, headers=headers)
+
+    # a name that a stranger's DNS points at this machine is refused
+    hosts = Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])
+    routes = [Route("/", home), Route("/lineage.svg", picture), Route("/report.json", report)]
+    return Starlette(routes=routes, middleware=[hosts])
+
+
+def serve(values: Mapping[str, Any], lineage: str, directory: Path) -> None:
+    """Serve the report of a run as a page on 127.0.0.1 until Ctrl-C; its address goes to stderr."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+    sys.stderr.write(
+        f"\nThe same as a page: {url}\n"
+        f"Everything still runs: try freehold earnings --home {directory / 'alder'}\n"
+        "Ctrl-C ends it.\n"
+    )
+    sys.stderr.flush()
+    config = uvicorn.Config(
+        _application(values, lineage), log_level="warning", access_log=False, lifespan="off"
+    )
+    # uvicorn raises the Ctrl-C that ended it once more; here that is the ordinary end
+    with contextlib.suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run(sockets=[listener])

@@ -5,36 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from freehold.quickstart import play, scene
-from freehold.quickstart.patience import Patient
+from freehold.quickstart import play
 from freehold.quickstart.progress import Steps
-from freehold.quickstart.scene import BUILDER, BUYER, OWNERS
-from freehold.quickstart.world import World, running
+from freehold.quickstart.world import BUILDER, BUYER, CALLS, OWNERS, World, running
 
 
-@dataclass(frozen=True)
-class Result:
-    """What a run comes to."""
+def run(home: Path, *, progress: Steps, then: Callable[[dict[str, Any], str, Path], None]) -> None:
+    """The whole main job; `then` is told report, picture (SVG) and directory while chain and nodes still run.
 
-    values: dict[str, Any]
-    """The report: JSON values only."""
-    lineage: str
-    """SVG text."""
-    directory: Path
-    """Everything the run left."""
-
-
-def run(home: Path, *, progress: Steps, then: Callable[[Result], None]) -> None:
-    """The whole main job; `then` is told the result while chain and nodes still run.
-
-    Every process has ended when this returns.
-
-    Raises:
-        FreeholdError: a step failed; says which and where to look.
+    Every process has ended when this returns. Raises `FreeholdError` saying which step failed and where to look.
     """
     from freehold.quickstart import report  # noqa: PLC0415
 
@@ -44,9 +26,9 @@ def run(home: Path, *, progress: Steps, then: Callable[[Result], None]) -> None:
             facts = _play(world, progress, pool)
         facts["processes"] = len(world.supervisor.children())
         values = {"seconds": round(time.monotonic() - began, 1), **report.values(facts)}
-        result = Result(values, report.lineage(facts), world.directory)
-        report.write(result.values, result.lineage, world.directory)
-        then(result)
+        lineage = report.lineage(facts)
+        report.write(values, lineage, world.directory)
+        then(values, lineage, world.directory)
 
 
 def _play(world: World, steps: Steps, pool: ThreadPoolExecutor) -> dict[str, Any]:
@@ -64,12 +46,13 @@ def _play(world: World, steps: Steps, pool: ThreadPoolExecutor) -> dict[str, Any
     ):
         job = play.train(builder, assets, test, steps.tell)
         model = str(job["model"])
-    compared = pool.submit(_compare, world, builder.get(f"/api/models/{model}"), demo.LABEL)
-    with steps.step(f"the buyer makes {scene.CALLS} paid calls"):
+    recipe = builder.get(f"/api/models/{model}")["recipe"]
+    compared = pool.submit(demo.compared, world.files, recipe)
+    with steps.step(f"the buyer makes {CALLS} paid calls"):
         builder.post("/api/serve", {"model": model, "on": True})
         play.meet(buyer, [builder])
         play.find(buyer, "model", 1)
-        rows = play.question_rows(test, demo.LABEL, scene.CALLS)
+        rows = play.question_rows(test, demo.LABEL, CALLS)
         facts["answers"] = play.buy(buyer, model, rows, steps.tell)
     with steps.step("revenue settled on chain, two owners claim"):
         builder.post("/api/settle")
@@ -77,26 +60,8 @@ def _play(world: World, steps: Steps, pool: ThreadPoolExecutor) -> dict[str, Any
         facts["claims"] = play.claim(world.owners, details, steps.notice)
         builder.post("/api/anchor")
     with steps.step("evidence of one answer written, verified and tampered with"):
-        facts |= _prove(world, buyer)
+        facts |= play.prove(buyer, world.rpc_url, world.directory)
     return {**facts, **_collect(world, model), "compared": compared.result()}
-
-
-def _compare(world: World, model: dict[str, Any], label: str) -> dict[str, float]:
-    from freehold.quickstart import comparison  # noqa: PLC0415
-
-    parts = [world.files[owner.name] for owner in OWNERS]
-    return {
-        "pooled": comparison.pooled_accuracy(parts, world.files["test"], label, model["recipe"]),
-        "best_single": comparison.best_single_accuracy(parts, world.files["test"], label, model["recipe"]),
-    }
-
-
-def _prove(world: World, buyer: Patient) -> dict[str, Any]:
-    from freehold.quickstart import proof  # noqa: PLC0415
-
-    receipts = buyer.get("/api/receipts", limit="10000")["receipts"]
-    receipt = next(item for item in receipts if item["action"] == "infer" and item["complete"])
-    return proof.prove(buyer, str(receipt["id"]), world.rpc_url, world.directory)
 
 
 def _collect(world: World, model: str) -> dict[str, Any]:
@@ -113,5 +78,4 @@ def _collect(world: World, model: str) -> dict[str, Any]:
         "builder_receipts": builder.get("/api/receipts", limit="10000"),
         "buyer_receipts": buyer.get("/api/receipts", limit="10000"),
         "gas": gas,
-        "pids": {child.name: child.pid for child in world.supervisor.children()},
     }

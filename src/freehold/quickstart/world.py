@@ -2,24 +2,155 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import secrets
+import shutil
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from freehold.core.errors import Unavailable
+from freehold.core.errors import Conflict, FreeholdError, Unavailable
+from freehold.core.money import units
 from freehold.kernel.client import NodeClient
-from freehold.quickstart import directory
-from freehold.quickstart.patience import Patient
 from freehold.quickstart.processes import POLL_SECONDS, Child, Supervisor
 from freehold.quickstart.progress import Steps
-from freehold.quickstart.scene import BUILDER, BUYER, OWNERS
+from freehold.vault import home_folder
+
+PATIENCE_SECONDS = 40.0
+PAUSE_SECONDS = 0.25
+ONCE = ("/api/publish", "/api/train")
+"""Paths whose POST has an effect each time; only these are never repeated."""
+_UNAVAILABLE = 503
+
+
+class Patient:
+    """`NodeClient` that waits while the node, or the chain behind it, is started again, and repeats what may be."""
+
+    def __init__(self, control: NodeClient) -> None:
+        self._control = control
+        self.url, self.token = control.url, control.token
+
+    def get(self, path: str, **query: str) -> dict[str, Any]:
+        """The JSON object at a path."""
+        return patiently(lambda: self._control.get(path, **query))
+
+    def post(self, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """What a POST answers."""
+        if path in ONCE:
+            return self._control.post(path, body)
+        return patiently(lambda: self._control.post(path, body))
+
+
+def patiently(act: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """The result of `act`, repeated while something it needs does not answer.
+
+    Raises whatever it raised last, or what no waiting would mend.
+    """
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            return act()
+        except FreeholdError as error:
+            passing = isinstance(error, Unavailable) or getattr(error, "status", 0) == _UNAVAILABLE
+            if not passing or time.monotonic() > deadline:
+                raise
+        time.sleep(PAUSE_SECONDS)
+
+
+KEPT_RUNS = 3
+
+
+class AlreadyRunning(Conflict):
+    """Another quickstart uses this home."""
+
+    code = "quickstart.running"
+
+
+@contextmanager
+def fresh(home: Path) -> Iterator[Path]:
+    """A new directory under `HOME/quickstart`, locked while it is used.
+
+    Raises:
+        AlreadyRunning.
+    """
+    above = home / "quickstart"
+    home_folder.make(above)
+    with (above / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise AlreadyRunning(
+                f"a quickstart already runs in {above}", hint="End it with Ctrl-C, or give another --home."
+            ) from None
+        for old in _runs(above)[: -(KEPT_RUNS - 1)]:
+            shutil.rmtree(old, ignore_errors=True)
+        yield _made(above)
+
+
+def _runs(above: Path) -> list[Path]:
+    return sorted(path for path in above.glob("run-*-*-[0-9]*") if path.is_dir() and not path.is_symlink())
+
+
+def _made(above: Path) -> Path:
+    stamp = time.strftime("run-%Y%m%d-%H%M%S")
+    # names sort by age, so a number that an older run of this second had is not used again
+    taken = [int(path.name.rsplit("-", 1)[1]) for path in _runs(above) if path.name.startswith(stamp)]
+    path = above / f"{stamp}-{max(taken, default=-1) + 1:04d}"
+    path.mkdir(mode=0o700)
+    return path
+
+
+@dataclass(frozen=True)
+class Owner:
+    """An owner of data and what it asks for."""
+
+    name: str
+    """Its name, and that of its part of the table."""
+    title: str
+    """What its dataset is called."""
+    price_units: int
+    """Of one grant."""
+    purposes: tuple[str, ...]
+    days: int
+    """How long grants last."""
+
+
+_CARE = "diagnosis-support"
+_TRAIN = "model-training"
+
+OWNERS = (
+    Owner("alder", "Alder screening centre", units("0.60"), (_TRAIN, _CARE), 365),
+    Owner("birch", "Birch screening centre", units("0.55"), (_TRAIN,), 365),
+    Owner("cedar", "Cedar hospital", units("0.45"), (_TRAIN, _CARE), 180),
+    Owner("dogwood", "Dogwood hospital", units("0.40"), (_TRAIN,), 180),
+    Owner("elm", "Elm clinic", units("0.35"), (_TRAIN, "teaching"), 730),
+    Owner("fir", "Fir screening centre", units("0.50"), (_TRAIN,), 90),
+)
+EPSILON_RUN_MICRO, EPSILON_LIFE_MICRO = 4_000_000, 8_000_000
+"""What every owner allows one run, and all runs together, to cost its rows, in millionths of epsilon."""
+NOTES = (
+    "Two of five labels at Elm are wrong: what it adds cannot be told from nothing, so it earns nothing or next to it.",
+    (
+        "Cedar and Dogwood hold the same 70 rows. At this epsilon so few rows cannot be told from strangers' rows, so"
+        " both are paid; in tables of many hundreds of rows copies are found, and count once."
+    ),
+    "This table is easy: one screening centre alone, without noise, comes close to all rows together.",
+    "How good a model without noise would be is known here only because all rows lie on one machine.",
+)
+"""What the shares show; how the tables were made is in `freehold.quickstart.demo`."""
+BUILDER = "builder"
+BUYER = "buyer"
+MODEL = "Biopsy classifier"
+CALLS = 100
+CALL_PRICE_UNITS = units("0.05")
+PURPOSE = _TRAIN
+
 
 START_SECONDS = 60.0
 LAUNCH = (sys.executable, "-m", "freehold.shell.cli")
@@ -56,7 +187,7 @@ def running(home: Path, steps: Steps) -> Iterator[World]:
     def restarted(child: Child, code: int) -> None:
         steps.notice(f"{child.name} ended with {code} and was started again")
 
-    with directory.fresh(home) as place, Supervisor(restarted) as supervisor, ThreadPoolExecutor(1) as pool:
+    with fresh(home) as place, Supervisor(restarted) as supervisor, ThreadPoolExecutor(1) as pool:
         (place / "logs").mkdir()
         tables = pool.submit(_write_tables, place / "tables")
         with steps.step("a local chain with Freehold's contracts"):
