@@ -54,7 +54,7 @@ def test_the_limits_are_those_of_the_code():
     assert f"{edge.MOST_BODY_BYTES >> 20} MiB" in limits
     assert f"{server.MOST_HEAD_BYTES >> 10} KiB" in limits
     assert f"{edge.MOST_MESSAGE_BYTES >> 20} MiB |" in limits
-    assert f"| {turns.MOST_BYTES >> 20} MiB; more" in limits
+    assert f"| {turns.MOST_HELD_BYTES >> 20} MiB; more" in limits
     assert f"| {edge._MOST_SOCKETS}, {edge._MOST_SOCKETS_OF_ONE} of one origin; one more" in limits
     assert f"| {edge._MOST_OF_ONE} of one origin |" in limits
     assert f"| {server.MOST_HALF_CLOSED}; one more" in limits
