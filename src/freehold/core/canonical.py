@@ -34,8 +34,7 @@ class InvalidJson(InvalidInput):
 def canonical_bytes(value: Any) -> bytes:
     """The RFC 8785 bytes of `value`.
 
-    Raises:
-        InvalidJson: a float, an integer beyond 2**53, a non-string key or too deep nesting.
+    Raises `InvalidJson`: a float, an integer beyond 2**53, a non-string key or too deep nesting.
     """
     _check(value, 0)
     # In ASCII text, keys sort alike by code point and by UTF-16, and without floats nothing else differs
@@ -47,8 +46,7 @@ def canonical_bytes(value: Any) -> bytes:
 def parse(data: bytes | str, *, max_bytes: int = MAX_BYTES, most_values: int = MOST_VALUES) -> Any:
     """Read untrusted JSON: bounded size, depth and number of values, no duplicate keys, no floats.
 
-    Raises:
-        InvalidJson: naming what is wrong.
+    Raises `InvalidJson`: naming what is wrong.
     """
     raw = data.encode() if isinstance(data, str) else data
     if len(raw) > max_bytes:
@@ -74,9 +72,7 @@ def require_bounded(raw: bytes, most_values: int, most_depth: int = MAX_DEPTH) -
     """Refuse more values than are worth their memory, and deep nesting, before a parser sees them.
 
     Counts commas, colons and opening brackets outside strings: no text makes a parser keep more values, but one.
-
-    Raises:
-        InvalidJson.
+    Raises `InvalidJson`.
     """
     brackets = _structure(raw, most_values).translate(_ONE_KIND, b",:")
     for _ in range(most_depth):
@@ -93,9 +89,7 @@ def require_shallow(raw: bytes, most: int = MAX_DEPTH) -> None:
     """Refuse deep nesting before a recursive parser sees it.
 
     The interpreter's recursion limit is no protection: libraries lift it beyond what the stack holds.
-
-    Raises:
-        InvalidJson: more than `most` levels.
+    Raises `InvalidJson`: more than `most` levels.
     """
     require_bounded(raw, len(raw), most)
 

@@ -387,8 +387,7 @@ _ADAPTER: TypeAdapter[Party | Terms | Asset | Grant | Receipt | Claim] = TypeAda
 def parse_document(value: Any) -> Document:
     """A document from plain JSON values of any origin.
 
-    Raises:
-        InvalidDocument: naming the first field that is wrong. NewerFormat: it is of a later version.
+    Raises `InvalidDocument`: naming the first field that is wrong. `NewerFormat`: it is of a later version.
     """
     data = canonical_bytes(value)
     if len(data) > MAX_DOCUMENT_BYTES:
@@ -416,8 +415,7 @@ def later_version(value: Any) -> int:
 def require_readable(value: Any) -> None:
     """Refuse a document of a later version as such, before anything else about it is said.
 
-    Raises:
-        NewerFormat.
+    Raises `NewerFormat`.
     """
     if version := later_version(value):
         raise NewerFormat(
@@ -430,9 +428,7 @@ def require_literal(document: Document, data: bytes) -> None:
     """What was read is what was written, to the byte: else a document's id were not the hash of what was received.
 
     A schema alone lets a field with a default be left out, and takes `true` for 1.
-
-    Raises:
-        InvalidDocument: naming the first field that is read as something else.
+    Raises `InvalidDocument`: naming the first field that is read as something else.
     """
     if canonical_bytes(document.body) == data:
         return

@@ -14,11 +14,7 @@ def text(micro: int) -> str:
 
 
 def parse(typed: str) -> int:
-    """An epsilon as typed, such as 0.5, in millionths.
-
-    Raises:
-        InvalidInput.
-    """
+    """An epsilon as typed, such as 0.5, in millionths. Raises `InvalidInput`."""
     found = re.fullmatch(r"(\d{0,4})(?:\.(\d{0,6}))?", typed.strip(), re.ASCII)
     value = int((found[1] or "0") + (found[2] or "").ljust(6, "0")) if found else 0
     if value == 0:

@@ -103,8 +103,7 @@ def sign_request(
 def read(request: Request) -> Signed:
     """The one signature of a request that is meant for a node.
 
-    Raises:
-        InvalidSignature: there is none, or more than one, or it is not of this profile.
+    Raises `InvalidSignature`: there is none, or more than one, or it is not of this profile.
     """
     inputs, signatures = (_dictionary(request, name) for name in ("signature-input", "signature"))
     if len(inputs) > MAX_SIGNATURES:
@@ -127,10 +126,7 @@ def read(request: Request) -> Signed:
 def verify(request: Request, signed: Signed, public_key: bytes, now: int, *, has_body: bool = True) -> Stamp:
     """Check digest, time and signature; before the body is there, without it, what the headers claim is its digest.
 
-    The caller rejects a nonce it has seen.
-
-    Raises:
-        InvalidSignature: saying which of the three failed.
+    The caller rejects a nonce it has seen. Raises `InvalidSignature`: saying which of the three failed.
     """
     if has_body:
         _require_digest(request)

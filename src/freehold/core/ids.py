@@ -50,11 +50,7 @@ def keyed_id(account: str, value: bytes) -> bytes:
 
 
 def hash_bytes(value: str) -> bytes:
-    """The 32 bytes of a 0x-hex hash.
-
-    Raises:
-        InvalidInput: not 32 bytes of hex.
-    """
+    """The 32 bytes of a 0x-hex hash. Raises `InvalidInput`: not 32 bytes of hex."""
     try:
         raw = bytes.fromhex(value.removeprefix("0x"))
     except ValueError:
@@ -74,11 +70,7 @@ def is_id_shaped(text: str) -> bool:
 
 
 def require_name(name: str) -> None:
-    """A name cannot be taken for the id of something else.
-
-    Raises:
-        InvalidInput.
-    """
+    """A name cannot be taken for the id of something else. Raises `InvalidInput`."""
     if is_id_shaped(name):
         raise InvalidInput(
             f"{name[:80]!r} reads like an id", hint="Choose a name that is more than 0x and hex digits."
@@ -88,8 +80,7 @@ def require_name(name: str) -> None:
 def resolve(prefix: str, candidates: Iterable[str], what: str) -> str:
     """The one candidate that starts with `prefix` (with or without 0x, at least 4 digits).
 
-    Raises:
-        InvalidInput: not an id. NotFound: no match. Ambiguous: several.
+    Raises `InvalidInput`: not an id. `NotFound`: no match. `Ambiguous`: several.
     """
     text = prefix.lower()
     if not _PREFIX.match(text):

@@ -17,8 +17,7 @@ _AMOUNT = re.compile(r"^\$?([0-9]{1,9})(?:\.([0-9]{1,6}))?$")
 def units(text: str) -> int:
     """Smallest units of an amount as people type it: "1.50" or "$0.001".
 
-    Raises:
-        InvalidInput: not an amount, negative, or with more than 6 decimals.
+    Raises `InvalidInput`: not an amount, negative, or with more than 6 decimals.
     """
     match = _AMOUNT.match(text.strip())
     if match is None:
@@ -40,8 +39,7 @@ def dollars(amount_units: int) -> str:
 def split_exactly(total: int, weights: Sequence[int | Fraction]) -> list[int]:
     """Divide `total` by `weights` so that the parts sum to `total` (largest remainder, first wins ties).
 
-    Raises:
-        InvalidInput: a negative total or weight, or all weights zero.
+    Raises `InvalidInput`: a negative total or weight, or all weights zero.
     """
     whole = sum(weights, Fraction(0))
     if total < 0 or whole <= 0 or any(weight < 0 for weight in weights):

@@ -65,11 +65,7 @@ class Origin:
 
 
 def parse(text: str) -> Origin:
-    """The origin that a text of any source names.
-
-    Raises:
-        NotAnOrigin: saying what is wrong with it.
-    """
+    """The origin that a text of any source names. Raises `NotAnOrigin`: saying what is wrong with it."""
     shape = _SHAPE.fullmatch(text) if len(text) <= MAX_TEXT else None
     rest = _REST.fullmatch(shape["rest"]) if shape else None
     if shape is None or rest is None:
@@ -101,11 +97,7 @@ def authority(text: str, scheme: str) -> str:
 
 
 def host(text: str) -> str:
-    """One spelling of a host: an address, IPv6 in brackets, or a name in any script.
-
-    Raises:
-        NotAnOrigin.
-    """
+    """One spelling of a host: an address, IPv6 in brackets, or a name in any script. Raises `NotAnOrigin`."""
     if text.startswith("["):
         try:
             return compressed(IPv6Address(text[1:-1]))
@@ -153,11 +145,7 @@ def _ascii(text: str) -> str:
 
 
 def _require_distinct(name: str) -> None:
-    """Refuse a name that a reader takes for another.
-
-    Raises:
-        NotAnOrigin.
-    """
+    """Refuse a name that a reader takes for another. Raises `NotAnOrigin`."""
     # the table takes 20 ms to load, and most names are ASCII
     from confusable_homoglyphs import categories, confusables  # noqa: PLC0415
 

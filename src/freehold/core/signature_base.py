@@ -47,8 +47,7 @@ class Request:
 def signature_base(request: Request, components: Sequence[Component], params: dict[str, Any]) -> bytes:
     """The lines that are signed.
 
-    Raises:
-        InvalidSignature: a component is unknown, absent, ambiguous or covered twice.
+    Raises `InvalidSignature`: a component is unknown, absent, ambiguous or covered twice.
     """
     seen: set[tuple[str, frozenset[tuple[str, Any]]]] = set()
     lines = []
@@ -77,11 +76,7 @@ def serialised(components: Sequence[Component], params: dict[str, Any]) -> str:
 
 
 def component_value(request: Request, name: str, flags: dict[str, Any]) -> str:
-    """The value of one component (RFC 9421 sections 2.1 and 2.2).
-
-    Raises:
-        InvalidSignature.
-    """
+    """The value of one component (RFC 9421 sections 2.1 and 2.2). Raises `InvalidSignature`."""
     if name == "@query-param" and set(flags) == {"name"}:
         return _query_param(request.query, str(flags["name"]))
     if name.startswith("@"):

@@ -83,8 +83,7 @@ def sign_digest(key: bytes, value: bytes) -> bytes:
 def recover(value: bytes, signature: bytes) -> str:
     """The account that signed a digest.
 
-    Raises:
-        InvalidSignature: malformed, high s (a second valid form of the same signature) or no such point.
+    Raises `InvalidSignature`: malformed, high s (a second valid form of the same signature) or no such point.
     """
     if len(signature) != 65 or signature[64] not in (27, 28):
         raise InvalidSignature("a signature is not 65 bytes ending in 27 or 28")
@@ -108,8 +107,7 @@ def document_digest(document: Document, role: str, domain: Domain) -> bytes:
 def sign(document: Document, role: str, key: bytes, domain: Domain) -> Signature:
     """One party's signature; the key must belong to the account that the role names.
 
-    Raises:
-        InvalidSignature: the document gives that role to another account.
+    Raises `InvalidSignature`: the document gives that role to another account.
     """
     signer = document.signers().get(role)
     account = account_of(key)
@@ -129,8 +127,7 @@ def check(
 ) -> None:
     """Every signature is right and, unless `partial`, every role has signed.
 
-    Raises:
-        InvalidSignature: naming document, role and what is wrong.
+    Raises `InvalidSignature`: naming document, role and what is wrong.
     """
     document, due = envelope.document, envelope.document.signers()
     label = f"{document.body['type']} {document.id[:10]}"

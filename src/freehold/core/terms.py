@@ -19,8 +19,7 @@ class TermsConflict(NotAllowed):
 def meet(left: Terms, right: Terms) -> Terms:
     """The widest terms that both allow. Splits are not combined: a meet pays nobody by itself.
 
-    Raises:
-        TermsConflict: no common purpose, action, time, token or holder.
+    Raises `TermsConflict`: no common purpose, action, time, token or holder.
     """
     purposes = tuple(sorted(set(left.purposes) & set(right.purposes)))
     actions = tuple(sorted(set(left.actions) & set(right.actions)))
@@ -72,8 +71,7 @@ def _common(left: tuple[str, ...], right: tuple[str, ...]) -> tuple[str, ...]:
 def require_within(child: Terms, parent: Terms) -> None:
     """A child allows nothing that its parent does not, and costs no less.
 
-    Raises:
-        NotAllowed: naming the first field in which the child exceeds.
+    Raises `NotAllowed`: naming the first field in which the child exceeds.
     """
     excess = (
         ("purposes", not set(child.purposes) <= set(parent.purposes)),

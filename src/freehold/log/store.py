@@ -160,8 +160,7 @@ class LogStore:
     def verify_newest(self, entries: int = 256) -> None:
         """Recompute the hashes above the newest entries, in a time that does not grow with the log.
 
-        Raises:
-            LogCorrupt: also where entries or hashes are missing at the end.
+        Raises `LogCorrupt`: also where entries or hashes are missing at the end.
         """
         size = self.size()
         (leaves,) = self._connection.execute(

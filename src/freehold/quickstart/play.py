@@ -80,8 +80,7 @@ def meet(node: Patient, others: Sequence[Patient]) -> None:
 def find(node: Patient, kind: str, count: int) -> list[str]:
     """Ids of the offers of a kind that this node finds at its peers.
 
-    Raises:
-        Unavailable: fewer than `count`.
+    Raises `Unavailable`: fewer than `count`.
     """
     offers = [item["id"] for item in node.get("/api/search", q="", kind=kind)["assets"] if not item["mine"]]
     if len(offers) < count:
@@ -94,8 +93,7 @@ def find(node: Patient, kind: str, count: int) -> list[str]:
 def train(builder: Patient, assets: Sequence[str], test: Path, tell: Callable[[str], None]) -> dict[str, Any]:
     """Buy the grants, train with all the epsilon that the owners allow, and release; the finished job.
 
-    Raises:
-        TrainingStopped: the job stands still, or nothing moved for two minutes.
+    Raises `TrainingStopped`: the job stands still, or nothing moved for two minutes.
     """
     order = {
         "assets": list(assets),
@@ -147,8 +145,7 @@ def buy(
 ) -> list[dict[str, Any]]:
     """One paid call for each row, by a plain HTTP client: a POST of JSON with a bearer token.
 
-    Raises:
-        CallRefused; Unavailable: no answer for a while.
+    Raises `CallRefused`; `Unavailable`: no answer for a while.
     """
     answers = []
     token = {"authorization": f"Bearer {buyer.token}"}

@@ -74,11 +74,7 @@ class AlreadyRunning(Conflict):
 
 @contextmanager
 def fresh(home: Path) -> Iterator[Path]:
-    """A new directory under `HOME/quickstart`, locked while it is used.
-
-    Raises:
-        AlreadyRunning.
-    """
+    """A new directory under `HOME/quickstart`, locked while it is used. Raises `AlreadyRunning`."""
     above = home / "quickstart"
     home_folder.make(above)
     with (above / "lock").open("w") as lock:
@@ -180,8 +176,7 @@ class World:
 def running(home: Path, steps: Steps) -> Iterator[World]:
     """Start chain and nodes; all of them have ended when the block is left.
 
-    Raises:
-        AlreadyRunning; ChildFailed or Unavailable: something did not start.
+    Raises `AlreadyRunning`; `ChildFailed` or `Unavailable`: something did not start.
     """
 
     def restarted(child: Child, code: int) -> None:

@@ -44,8 +44,7 @@ def seal(source: Reader, target: Writer, passphrase: str) -> None:
 def unseal(source: BinaryIO, target: Writer, passphrase: str) -> None:
     """Open what `seal` wrote. When this raises, discard what `target` received.
 
-    Raises:
-        NotABackup, WrongPassphrase. SealBroken: altered or cut short.
+    Raises `NotABackup`, `WrongPassphrase`. `SealBroken`: altered or cut short.
     """
     if source.readline(len(MAGIC)) != MAGIC:
         raise NotABackup(

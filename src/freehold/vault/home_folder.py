@@ -29,9 +29,7 @@ def make(home: Path) -> int:
 
     Returns:
         How many files and folders were open to others before.
-
-    Raises:
-        UnsafeHome: it belongs to another user, or others may replace it or a folder above it.
+    Raises `UnsafeHome`: it belongs to another user, or others may replace it or a folder above it.
     """
     home = home.absolute()
     _require_own_link(home)
@@ -52,11 +50,7 @@ def option(home: Path) -> str:
 
 
 def require_own(home: Path) -> None:
-    """The folder is this user's, and nobody else can put another one in its place.
-
-    Raises:
-        UnsafeHome.
-    """
+    """The folder is this user's, and nobody else can put another one in its place. Raises `UnsafeHome`."""
     _require_own_link(home)
     if (owner := home.stat().st_uid) != os.geteuid():
         raise UnsafeHome(
@@ -68,11 +62,7 @@ def require_own(home: Path) -> None:
 
 
 def require_own_place(home: Path) -> None:
-    """Nobody else can move what lies there, or is to be put there.
-
-    Raises:
-        UnsafeHome.
-    """
+    """Nobody else can move what lies there, or is to be put there. Raises `UnsafeHome`."""
     for above in home.resolve().parents:
         if not above.exists():
             continue

@@ -182,8 +182,7 @@ def _key(passphrase: str) -> Any:
 def require_whole(path: Path) -> None:
     """That a file looks like a key file, as far as that can be seen without its passphrase.
 
-    Raises:
-        KeystoreMissing, InvalidKeystore.
+    Raises `KeystoreMissing`, `InvalidKeystore`.
     """
     _check_header(_read(path))
 

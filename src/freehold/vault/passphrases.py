@@ -43,8 +43,7 @@ class WeakPassphrase(InvalidInput):
 def require_strong(passphrase: str, *known: str) -> None:
     """Refuse a new passphrase that can be guessed; `known` are words a guesser tries first, such as a name.
 
-    Raises:
-        WeakPassphrase.
+    Raises `WeakPassphrase`.
     """
     if why := weakness(passphrase, *known):
         raise WeakPassphrase(

@@ -193,8 +193,7 @@ class Vault:
 def require_opens(connection: Connection, keys: Keys, most: int) -> None:
     """That the key of a party opens its epoch secrets; of many, any `most` of them.
 
-    Raises:
-        WrongEpochKey, InvalidEpochKey: one does not open.
+    Raises `WrongEpochKey`, `InvalidEpochKey`: one does not open.
     """
     rows = connection.execute(
         "SELECT asset, epoch, wrapped FROM vault_epochs ORDER BY random() LIMIT ?", (most,)
