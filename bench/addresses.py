@@ -23,7 +23,7 @@ sys.path.insert(0, str(ROOT / "tests" / "support"))
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # noqa: E402 - after the path
 from node_world import World, free_port  # noqa: E402 - after the path
 
-from freehold.core import addresses, origins  # noqa: E402
+from freehold.core import origins  # noqa: E402
 from freehold.core.http_signature import Stamp, read, sign_request, verify  # noqa: E402
 from freehold.core.signature_base import Request, signature_base  # noqa: E402
 from freehold.kernel import reaching  # noqa: E402
@@ -151,7 +151,7 @@ def figures():
     signed = read(whole)
     based = rate(lambda: signature_base(whole, signed.components, signed.params))
     parsed = rate(lambda: origins.parse("https://north.example:8443"))
-    judged = rate(lambda: addresses.kind(origins.parse("http://93.184.216.34").address))
+    judged = rate(lambda: origins.kind(origins.parse("http://93.184.216.34").address))
     print(
         f"{based:,.0f} signature bases, {parsed:,.0f} names parsed, {judged:,.0f} addresses judged a second"
     )

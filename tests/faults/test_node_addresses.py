@@ -10,7 +10,7 @@ from node_world import Party, World
 from trap import Drip, Trap
 
 import freehold
-from freehold.core import addresses, origins
+from freehold.core import origins
 from freehold.core.errors import FreeholdError
 from freehold.core.signing import seal
 from freehold.features.identity import peers
@@ -254,7 +254,7 @@ def test_kinds_of_ipv4_in_ipv6_clothes_are_never_nearer_than_the_address_itself(
         f"64:ff9b::{text}",
         f"2002:{int(inner) >> 16:x}:{int(inner) & 0xFFFF:x}::",
     ):
-        assert addresses.kind(ipaddress.ip_address(clothes)) in {"never", addresses.kind(inner)} - {
+        assert origins.kind(ipaddress.ip_address(clothes)) in {"never", origins.kind(inner)} - {
             "loopback",
             "private",
         }

@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 
 from freehold.core.errors import FreeholdError
 from freehold.vault import sealing
-from freehold.vault.header import HeaderChecked
-from freehold.vault.sealing import EpochSecret, SealBroken
+from freehold.vault.sealing import EpochSecret, HeaderChecked, SealBroken
 
 SECRET = EpochSecret.generate()
 

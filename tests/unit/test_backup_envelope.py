@@ -11,8 +11,8 @@ from joserfc.jwk import OctKey
 from freehold.core.errors import FreeholdError
 from freehold.vault import envelope
 from freehold.vault.envelope import MAGIC, NotABackup
-from freehold.vault.header import SealBroken
 from freehold.vault.keystore import WrongPassphrase
+from freehold.vault.sealing import SealBroken
 
 CONTENT = bytes(range(256)) * 1_000
 SECRET = "a long passphrase"

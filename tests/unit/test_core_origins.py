@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from freehold.core import addresses, origins
+from freehold.core import origins
 from freehold.core.errors import InvalidInput
 from freehold.kernel import setting_sources
 from freehold.kernel.settings import Settings, load
@@ -87,7 +87,7 @@ KINDS = {
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_address_is_of_the_kind_that_the_registries_say(kind):
-    found = {text: addresses.kind(ip_address(text)) for text in KINDS[kind].split()}
+    found = {text: origins.kind(ip_address(text)) for text in KINDS[kind].split()}
     assert set(found.values()) == {kind}, found
 
 

@@ -11,9 +11,15 @@ import pytest
 from freehold.vault import envelope, keystore, sealing
 from freehold.vault.blobs import BlobCorrupt, BlobReader, Blobs
 from freehold.vault.cid import cid_of
-from freehold.vault.header import MAX_HEADER_BYTES, HeaderChecked
 from freehold.vault.keystore import InvalidKeystore, Keys, WrongPassphrase
-from freehold.vault.sealing import EpochSecret, InvalidEpochKey, SealBroken, WrongEpochKey
+from freehold.vault.sealing import (
+    MAX_HEADER_BYTES,
+    EpochSecret,
+    HeaderChecked,
+    InvalidEpochKey,
+    SealBroken,
+    WrongEpochKey,
+)
 from freehold.vault.vault import Sealed, SizeMismatch, TooLarge, Vault
 
 CHUNK = 65_536

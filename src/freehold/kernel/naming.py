@@ -6,7 +6,7 @@ from ipaddress import ip_address
 
 from starlette.types import Scope
 
-from freehold.core import addresses, origins
+from freehold.core import origins
 from freehold.core.documents import Party
 from freehold.core.errors import InvalidInput
 from freehold.core.origins import NotAnOrigin, Origin
@@ -73,7 +73,7 @@ def _is_here(host: str, scope: Scope) -> bool:
     except ValueError:
         return False
     server = scope.get("server") or ("",)
-    return addresses.kind(address) == "loopback" or host == _host(str(server[0]))
+    return origins.kind(address) == "loopback" or host == _host(str(server[0]))
 
 
 def _host(text: str) -> str:

@@ -13,7 +13,6 @@ from typing import Any
 import httpx
 
 from freehold.core import origins
-from freehold.core.addresses import Kind
 from freehold.core.canonical import MOST_VALUES, parse
 from freehold.core.documents import Party
 from freehold.core.errors import (
@@ -26,7 +25,7 @@ from freehold.core.errors import (
     Unavailable,
 )
 from freehold.core.http_signature import Stamp, sign_request
-from freehold.core.origins import NotAnOrigin, Origin
+from freehold.core.origins import Kind, NotAnOrigin, Origin
 from freehold.core.signature_base import Request
 from freehold.core.signing import parse_envelope
 from freehold.kernel.node import Node

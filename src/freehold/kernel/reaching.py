@@ -23,10 +23,9 @@ from typing import Any
 import httpcore
 import httpx
 
-from freehold.core import addresses
-from freehold.core.addresses import Kind
+from freehold.core import origins
 from freehold.core.errors import Unavailable
-from freehold.core.origins import Origin
+from freehold.core.origins import Kind, Origin
 from freehold.kernel.settings import EVERYWHERE, Settings
 
 TIMEOUT_SECONDS = 30.0
@@ -90,7 +89,7 @@ def allowed_kinds(settings: Settings, own: Origin) -> set[Kind]:
         return {"public"}
     where: Kind = "public"
     if own.address is not None:
-        where = addresses.kind(own.address)
+        where = origins.kind(own.address)
     elif own.host == "localhost":
         where = "loopback"
     return {"public", where} & {"public", *_NEAR}
@@ -218,7 +217,7 @@ def resolved(host: str, port: int, allowed: set[Kind]) -> list[str]:
     texts = list(dict.fromkeys(str(one[4][0]) for one in found))
     for text in texts:
         # a scope id means link-local, which is never allowed
-        kind = addresses.kind(ip_address(text.partition("%")[0]))
+        kind = origins.kind(ip_address(text.partition("%")[0]))
         if kind not in allowed:
             raise PeerNotAllowed(
                 f"{host} leads to {text}, where another party's node is not looked for",

@@ -18,9 +18,8 @@ from typing import BinaryIO
 
 from freehold.core.errors import InvalidInput
 from freehold.vault import keystore, sealing
-from freehold.vault.header import Reader
 from freehold.vault.keystore import InvalidKeystore, WrongPassphrase
-from freehold.vault.sealing import EpochSecret, Writer
+from freehold.vault.sealing import EpochSecret, Reader, Writer
 
 MAGIC = b"freehold-backup/v1\n"
 MAX_TOKEN_BYTES = 8 * 1024

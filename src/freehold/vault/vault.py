@@ -17,9 +17,8 @@ from freehold.core.connection import Connection
 from freehold.core.errors import Conflict, InvalidInput, NotFound, VerificationFailed
 from freehold.vault import plain_file, sealing
 from freehold.vault.blobs import CHUNK_BYTES, Blobs
-from freehold.vault.header import Reader
 from freehold.vault.keystore import Keys
-from freehold.vault.sealing import EpochSecret, Writer
+from freehold.vault.sealing import EpochSecret, Reader, Writer
 
 DEFAULT_LIMIT_BYTES = 256 << 20
 """Largest plaintext that `open` holds in memory unless told otherwise."""
