@@ -11,7 +11,6 @@ from freehold.chain.embedded import (
     genesis,
     ledger,
     logs,
-    pool,
     precompiles,
     server,
     sockets,
@@ -41,8 +40,8 @@ def test_the_limits_are_those_of_the_code():
         logs.MOST_LOGS,
         logs.MOST_FILTERS,
         sockets._MOST_SUBSCRIPTIONS,
-        pool._MOST_QUEUED,
-        pool._MOST_QUEUED_PER_SENDER,
+        transactions._MOST_QUEUED,
+        transactions._MOST_QUEUED_PER_SENDER,
         dispatcher._MOST_VALUES,
         server.MOST_CONNECTIONS,
         ledger._MOST_SNAPSHOTS,
@@ -64,7 +63,7 @@ def test_the_limits_are_those_of_the_code():
     assert f"| {dispatcher.MOST_ANSWER_BYTES >> 20} MiB |" in limits
     assert f"{logs.MOST_LOG_BYTES >> 20} MiB of data" in limits
     assert f"| {transactions._MOST_RAW_BYTES >> 10} KiB |" in limits
-    assert f"in all, {pool._MOST_QUEUED_BYTES >> 20} MiB |" in limits
+    assert f"in all, {transactions._MOST_QUEUED_BYTES >> 20} MiB |" in limits
     assert server.REQUEST_SECONDS == server.WRITE_SECONDS
     assert f"| {server.REQUEST_SECONDS:g} s |" in limits
     assert f"| {budget.REQUEST_SECONDS:g} s of processor time" in limits

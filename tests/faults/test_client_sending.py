@@ -11,10 +11,10 @@ import pytest
 from chain_proxy import ChainProxy
 
 from freehold.chain import deployments, sending, waiting
+from freehold.chain.acts import FeeTooHigh
 from freehold.chain.client import Chain
 from freehold.chain.embedded import DEV_KEY, EmbeddedNode
 from freehold.chain.errors import ChainUnreachable, ContractReverted, RpcError, TransactionPending
-from freehold.chain.fees import FeeTooHigh
 from freehold.chain.networks import network
 from freehold.chain.rpc import Rpc
 from freehold.chain.transaction import account_of

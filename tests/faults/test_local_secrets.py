@@ -17,7 +17,7 @@ from node_world import World, until
 
 from freehold.shell import daemon
 from freehold.shell.cli.passphrase import PassphraseExposed, obtain
-from freehold.vault import confinement, home_folder, passphrases
+from freehold.vault import home_folder, passphrases
 from freehold.vault.blobs import Blobs, InvalidBlobStore
 from freehold.vault.home_folder import UnsafeHome
 from freehold.vault.keystore import Keys
@@ -408,4 +408,4 @@ def test_root_is_warned(up, tmp_path):
 def test_only_root_is_root(monkeypatch):
     for user, root in ((0, True), (1, False), (1_000, False)):
         monkeypatch.setattr(os, "geteuid", lambda user=user: user)
-        assert confinement.is_root() is root
+        assert home_folder.is_root() is root

@@ -4,10 +4,10 @@ import pytest
 from chain_proxy import ChainProxy
 
 from freehold.chain import deployments
+from freehold.chain.acts import Fees, FeeTooHigh, from_history
 from freehold.chain.client import Chain
 from freehold.chain.embedded import DEV_KEY, EmbeddedNode
 from freehold.chain.errors import ChainUnreachable, ContractNotDeployed, ContractReverted, RpcError
-from freehold.chain.fees import Fees, FeeTooHigh, from_history
 from freehold.chain.networks import NETWORKS, network
 from freehold.chain.rpc import Rpc
 from freehold.core.errors import Conflict, NotAllowed

@@ -18,12 +18,16 @@ from coincurve import PrivateKey
 from eth_hash.auto import keccak
 
 from freehold.chain.acts import (
+    HISTORY_BLOCKS,
     MOST_FEES,
     MOST_RACES,
+    PERCENTILE,
     Act,
+    Fees,
     Refused,
     Sent,
     explained,
+    from_history,
     is_known,
     is_race,
     meaning,
@@ -31,7 +35,6 @@ from freehold.chain.acts import (
 )
 from freehold.chain.answers import read_number
 from freehold.chain.errors import ChainUnreachable, RpcError, TransactionPending
-from freehold.chain.fees import HISTORY_BLOCKS, PERCENTILE, Fees, from_history
 from freehold.chain.transaction import Transaction, account_of
 from freehold.core.errors import FreeholdError
 

@@ -15,10 +15,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from freehold.chain.abi import Interface
-from freehold.chain.acts import Sent
+from freehold.chain.acts import FeeTooHigh, Sent
 from freehold.chain.answers import TxReceipt, read_number, read_receipt
 from freehold.chain.errors import ChainUnreachable, RpcError, TransactionPending
-from freehold.chain.fees import FeeTooHigh
 from freehold.chain.reverts import refusal
 from freehold.chain.sending import Sender
 

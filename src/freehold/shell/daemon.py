@@ -38,7 +38,7 @@ from freehold.kernel.settings import Settings, token, write_private
 from freehold.kernel.tally import Tally
 from freehold.shell import logs, supervisor
 from freehold.shell.backup.disk import failures
-from freehold.vault import confinement, home_folder, passphrases
+from freehold.vault import home_folder, passphrases
 from freehold.vault.keystore import Keys
 
 __all__ = ["KEYS_FILE", "HomeInUse", "PortInUse", "open_keys", "run"]
@@ -101,7 +101,7 @@ def run(
         StorageFailed,
         DatabaseInUse, DatabaseMismatch: nothing was started.
     """
-    confinement.confine()
+    home_folder.confine()
     logs.configure(settings)
     with failures(f"use the home {home}"):
         changed = home_folder.make(home)
@@ -111,7 +111,7 @@ def run(
             "the home was open to other users of this machine and is closed now",
             extra={"fields": {"files": changed}},
         )
-    if confinement.is_root():
+    if home_folder.is_root():
         _log.warning("this runs as root, which a node does not need: give it a user of its own")
     if threading.current_thread() is threading.main_thread():
         # uvicorn raises the signal again once it has shut down; by default that would end the process

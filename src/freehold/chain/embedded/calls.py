@@ -8,8 +8,18 @@ from typing import TYPE_CHECKING, Any
 from freehold.chain.embedded import genesis
 from freehold.chain.embedded.faults import INVALID_PARAMS, REFUSED, Fault, reverted
 from freehold.chain.embedded.machine import Call
-from freehold.chain.embedded.reader import LATEST, LONG, PENDING, MethodGroup, method
-from freehold.chain.embedded.wire import read_address, read_data, read_quantity, show, show_access
+from freehold.chain.embedded.wire import (
+    LATEST,
+    LONG,
+    PENDING,
+    MethodGroup,
+    method,
+    read_address,
+    read_data,
+    read_quantity,
+    show,
+    show_access,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from freehold.chain.embedded.budget import REQUEST_SECONDS, TRANSACTION_SECONDS, limited
 from freehold.chain.embedded.faults import INTERNAL, INVALID_REQUEST, LIMIT, PARSE, Fault
 from freehold.chain.embedded.methods import SEND, Methods
-from freehold.chain.embedded.pool import Ticket
 from freehold.chain.embedded.store import StateMissing
+from freehold.chain.embedded.transactions import Ticket
 from freehold.chain.embedded.turns import Caller
 from freehold.core.canonical import InvalidJson, require_shallow
 

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from freehold.chain.embedded.faults import REFUSED, Fault
-from freehold.chain.embedded.reader import LONG, PENDING, MethodGroup, method
+from eth_hash.auto import keccak
+
+from freehold.chain.embedded import genesis
+from freehold.chain.embedded.faults import INVALID_PARAMS, REFUSED, Fault
 from freehold.chain.embedded.transactions import parse_transaction
 from freehold.chain.embedded.wire import (
+    LONG,
+    PENDING,
+    MethodGroup,
     block_size,
+    method,
+    read_address,
     read_data,
     read_quantity,
     show,
@@ -17,9 +25,149 @@ from freehold.chain.embedded.wire import (
     show_receipt,
     show_transaction,
 )
+from freehold.chain.trie import look_up
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from freehold.chain.header import Header
+
+_MOST_PROOF_SLOTS = 1_024
+_MOST_FEE_BLOCKS = 1_024
+_MOST_PERCENTILES = 100
+_TIP_WEI = 1
+_FIXED: dict[str, Any] = {
+    "web3_clientVersion": "freehold-chain/1 (py-evm, prague)",
+    "net_version": str(genesis.CHAIN_ID),
+    "net_listening": True,
+    "net_peerCount": "0x0",
+    "eth_chainId": hex(genesis.CHAIN_ID),
+    "eth_syncing": False,
+    "eth_accounts": [],
+    "eth_maxPriorityFeePerGas": hex(_TIP_WEI),
+    "eth_blobBaseFee": "0x1",
+}
+"""Methods that always answer the same."""
+
+
+class StateMethods(MethodGroup):
+    """Network, fees and accounts."""
+
+    def table(self) -> dict[str, Callable[..., Any]]:
+        """The published methods by name."""
+        return super().table() | {name: partial(_given, answer) for name, answer in _FIXED.items()}
+
+    @method("web3_sha3")
+    def _sha3(self, data: Any) -> str | None:
+        return show(keccak(read_data(data, "data")))
+
+    @method("eth_blockNumber")
+    def _block_number(self) -> str:
+        return hex(self._ledger.head.block_number)
+
+    # -- fees
+
+    @method("eth_gasPrice")
+    def _gas_price(self) -> str:
+        return hex(self._ledger.next_header().base_fee_per_gas + _TIP_WEI)
+
+    @method("eth_feeHistory", LONG)
+    def _fee_history(self, count: Any, newest: Any, percentiles: Any = None) -> dict[str, Any]:
+        wanted = min(read_quantity(count, "blockCount"), _MOST_FEE_BLOCKS)
+        last = self._header(newest)
+        asked = _read_percentiles(percentiles)
+        first = max(0, last.block_number - wanted + 1)
+        headers = [self._numbered(number) for number in range(first, last.block_number)] + [last] * bool(
+            wanted
+        )
+        following = self._ledger.header_at(last.block_number + 1) or self._ledger.next_header()
+        shown = {
+            "oldestBlock": hex(first if wanted else 0),
+            "baseFeePerGas": [hex(one.base_fee_per_gas) for one in [*headers, following]],
+            "gasUsedRatio": [one.gas_used / one.gas_limit for one in headers],
+            "baseFeePerBlobGas": ["0x1"] * (len(headers) + 1),
+            "blobGasUsedRatio": [0.0] * len(headers),
+        }
+        return {**shown, "reward": [self._rewards(one, asked) for one in headers]} if asked else shown
+
+    def _rewards(self, header: Header, percentiles: list[float]) -> list[str]:
+        """The tip at each percentile of a block's gas."""
+        rows = self._ledger.store.rows(
+            "SELECT gas_price, gas_used FROM transactions WHERE block = ?", (header.block_number,)
+        )
+        paid = sorted((int.from_bytes(price, "big") - header.base_fee_per_gas, used) for price, used in rows)
+        rewards, passed, ahead = [], 0, iter(paid)
+        tip = 0
+        for percentile in percentiles:
+            while passed <= header.gas_used * percentile / 100:
+                following = next(ahead, None)
+                if following is None:
+                    break
+                tip, passed = following[0], passed + following[1]
+            rewards.append(hex(tip))
+        return rewards
+
+    # -- state
+
+    @method("eth_getBalance")
+    def _get_balance(self, address: Any, block: Any = "latest") -> str:
+        return hex(self._state(block).get_balance(read_address(address, "address")))
+
+    @method("eth_getCode")
+    def _get_code(self, address: Any, block: Any = "latest") -> str | None:
+        return show(self._state(block).get_code(read_address(address, "address")))
+
+    @method("eth_getStorageAt")
+    def _get_storage_at(self, address: Any, slot: Any, block: Any = "latest") -> str:
+        value = self._state(block).get_storage(read_address(address, "address"), read_quantity(slot, "slot"))
+        return f"0x{value:064x}"
+
+    @method("eth_getTransactionCount")
+    def _get_transaction_count(self, address: Any, block: Any = "latest") -> str:
+        return hex(self._state(block).get_nonce(read_address(address, "address")))
+
+    @method("eth_getProof", LONG)
+    def _get_proof(self, address: Any, slots: Any, block: Any = "latest") -> dict[str, Any]:
+        if not isinstance(slots, list) or len(slots) > _MOST_PROOF_SLOTS:
+            raise Fault(INVALID_PARAMS, f"expected a list of at most {_MOST_PROOF_SLOTS} slots")
+        account, header = read_address(address, "address"), self._header(block)
+        keys = [read_quantity(slot, "slot") for slot in slots]
+        state, nodes = self._ledger.machine.state(header), self._ledger.store.nodes
+        _, account_proof = look_up(header.state_root, keccak(account), nodes.__getitem__)
+        root = state.storage_root(account)
+        storage = []
+        for key in keys:
+            _, proof = look_up(root, keccak(key.to_bytes(32, "big")), nodes.__getitem__)
+            value = state.get_storage(account, key)
+            storage.append(
+                {"key": f"0x{key:064x}", "value": hex(value), "proof": [show(one) for one in proof]}
+            )
+        return {
+            "address": show(account),
+            "accountProof": [show(one) for one in account_proof],
+            "balance": hex(state.get_balance(account)),
+            "nonce": hex(state.get_nonce(account)),
+            "codeHash": show(state.get_code_hash(account)),
+            "storageHash": show(root),
+            "storageProof": storage,
+        }
+
+
+def _given(answer: Any) -> Any:
+    return answer
+
+
+def _read_percentiles(given: Any) -> list[float]:
+    asked = given or []
+    if not isinstance(asked, list) or len(asked) > _MOST_PERCENTILES:
+        raise Fault(INVALID_PARAMS, f"percentiles: expected a list of at most {_MOST_PERCENTILES}")
+    for one in asked:
+        if isinstance(one, bool) or not isinstance(one, (int, float)) or not 0 <= one <= 100:
+            raise Fault(INVALID_PARAMS, "percentiles: expected numbers from 0 to 100")
+    if asked != sorted(asked):
+        raise Fault(INVALID_PARAMS, "percentiles: expected rising numbers")
+    return asked
+
 
 _SELECT_TRANSACTION = (
     "SELECT t.hash, t.raw, t.sender, t.block, b.hash, t.position, t.gas_price"

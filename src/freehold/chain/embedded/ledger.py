@@ -23,9 +23,8 @@ from freehold.chain.embedded.budget import BLOCK_SECONDS, TRANSACTION_SECONDS, O
 from freehold.chain.embedded.faults import INTERNAL, LIMIT, REFUSED, Fault, Outcome
 from freehold.chain.embedded.home import damaged
 from freehold.chain.embedded.machine import Machine
-from freehold.chain.embedded.pool import Pool, Ticket
 from freehold.chain.embedded.store import Store
-from freehold.chain.embedded.transactions import decode_transaction
+from freehold.chain.embedded.transactions import Pool, Ticket, decode_transaction
 from freehold.chain.header import Header
 from freehold.chain.transaction import Transaction, account_of
 

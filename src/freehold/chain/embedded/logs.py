@@ -12,8 +12,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from freehold.chain.embedded.faults import INVALID_PARAMS, LIMIT, REFUSED, Fault
-from freehold.chain.embedded.reader import LONG, MethodGroup, method
-from freehold.chain.embedded.wire import read_data, read_quantity, show, show_header, show_log
+from freehold.chain.embedded.wire import (
+    LONG,
+    MethodGroup,
+    method,
+    read_data,
+    read_quantity,
+    show,
+    show_header,
+    show_log,
+)
 
 if TYPE_CHECKING:
     from freehold.chain.embedded.ledger import Ledger

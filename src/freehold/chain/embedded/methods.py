@@ -9,13 +9,19 @@ from typing import TYPE_CHECKING, Any
 from freehold.chain.embedded.budget import current
 from freehold.chain.embedded.calls import CallMethods
 from freehold.chain.embedded.faults import INVALID_PARAMS, NO_METHOD, Fault
-from freehold.chain.embedded.history import HistoryMethods
+from freehold.chain.embedded.history import HistoryMethods, StateMethods
 from freehold.chain.embedded.logs import LogMethods
-from freehold.chain.embedded.reader import BRIEF, LONG, WRITING, MethodGroup, method
-from freehold.chain.embedded.state import StateMethods
 from freehold.chain.embedded.tracing import TraceMethods
 from freehold.chain.embedded.turns import Caller, Turns
-from freehold.chain.embedded.wire import read_address, read_quantity
+from freehold.chain.embedded.wire import (
+    BRIEF,
+    LONG,
+    WRITING,
+    MethodGroup,
+    method,
+    read_address,
+    read_quantity,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any
 from freehold.chain.embedded.calls import read_block_overrides, read_call, read_overrides
 from freehold.chain.embedded.faults import INVALID_PARAMS, REFUSED, Fault
 from freehold.chain.embedded.frames import TraceState, called_in, created_in, show_execution
-from freehold.chain.embedded.reader import LONG, PENDING, MethodGroup, method
 from freehold.chain.embedded.transactions import parse_transaction
-from freehold.chain.embedded.wire import read_data, show
+from freehold.chain.embedded.wire import LONG, PENDING, MethodGroup, method, read_data, show
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,8 +14,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from freehold.chain.acts import FeeTooHigh
 from freehold.chain.errors import ContractReverted, GasOverCap
-from freehold.chain.fees import FeeTooHigh
 from freehold.core.documents import Grant
 from freehold.core.ids import hash_bytes
 from freehold.features.gateway import rationing

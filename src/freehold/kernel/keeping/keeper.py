@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
+from freehold.chain.acts import FeeTooHigh
 from freehold.chain.errors import ChainUnreachable, ContractReverted, GasOverCap, RpcError, TransactionPending
-from freehold.chain.fees import FeeTooHigh
 from freehold.core.errors import Conflict, FreeholdError
 from freehold.core.money import dollars
 from freehold.kernel.keeping import costs, purse, subjects

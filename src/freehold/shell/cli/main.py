@@ -12,7 +12,7 @@ import typer
 from freehold.core.errors import FreeholdError, InvalidInput
 from freehold.kernel.cli.output import emit_error, emit_problem
 from freehold.shell.cli.index import INDEX
-from freehold.vault.confinement import confine
+from freehold.vault.home_folder import confine
 
 Misuse: Any = typer.BadParameter.__base__
 """What arguments raise that a command does not take; typer exports only this child of it."""
