@@ -9,7 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from freehold.log.store import LogStore
+from freehold.log.store import TABLES, LogStore
 
 ENTRY = b'{"id":"0x' + b"ab" * 32 + b'","type":"receipt"}'
 SIZES = (1_000, 10_000, 100_000, 400_000)
@@ -45,7 +45,8 @@ def main():
         connection = sqlite3.connect(Path(folder) / "log.sqlite", isolation_level=None)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
-        LogStore.create_tables(connection)
+        for statement in TABLES:
+            connection.execute(statement)
         log, size = LogStore(connection), 0
         for target in SIZES:
             connection.execute("BEGIN IMMEDIATE")

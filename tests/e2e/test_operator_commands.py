@@ -13,7 +13,7 @@ from node_process import PASSPHRASE, Process
 from node_world import World, finished, order
 
 from freehold.kernel import settings
-from freehold.log.note import VerifierKey
+from freehold.log.note import Signer
 from freehold.vault.keystore import Keys, WrongPassphrase
 
 FREEHOLD = [sys.executable, "-m", "freehold.shell.cli"]
@@ -57,7 +57,7 @@ def test_public_parts_of_the_keys_need_no_passphrase_and_show_no_secret(node):
     assert shown["account"] == keys.account
     assert shown["account_key"] == "0x" + keys.account_public.hex()
     assert shown["encryption_key"] == "0x" + keys.encryption_public.hex()
-    assert VerifierKey.parse(shown["log_key"]).public == keys.log_public
+    assert shown["log_key"] == str(Signer.from_seed(f"freehold/{keys.account}", keys.log_seed).key)
     code, text, err = freehold("keys", "show", "--home", node.home)
     for secret in (keys.account_key, keys.log_seed, keys.encryption_key):
         assert secret.hex() not in out + text + err

@@ -17,6 +17,7 @@ from typing import Any
 import coincurve
 import numpy as np
 from evidence_ledger import CHAIN_ID, CONTRACTS, Ledger
+from own_tables import log_tables
 
 from freehold.core.documents import (
     Asset,
@@ -96,7 +97,7 @@ class Log:
 
     def __init__(self, owner: Person) -> None:
         connection = sqlite3.connect(":memory:")
-        LogStore.create_tables(connection)
+        log_tables(connection)
         self.owner, self.store, self.seen = owner, LogStore(connection), dict[str, int]()
 
     def write(self, document: Document) -> None:

@@ -11,10 +11,11 @@ from freehold.log.store import LogStore
 
 WRITER = textwrap.dedent("""
     import sqlite3, sys
-    from freehold.log.store import LogStore
+    from freehold.log.store import TABLES, LogStore
     link = sqlite3.connect(sys.argv[1])
     link.execute("PRAGMA journal_mode=WAL")
-    LogStore.create_tables(link)
+    for statement in TABLES:
+        link.execute(statement)
     link.execute("CREATE TABLE IF NOT EXISTS receipts (position INTEGER PRIMARY KEY)")
     link.commit()
     log = LogStore(link)

@@ -10,6 +10,7 @@ import textwrap
 import time
 
 import pytest
+from own_tables import vault_tables
 
 from freehold.vault.blobs import Blobs, StorageFull
 from freehold.vault.keystore import Keys
@@ -25,7 +26,7 @@ PUTTER = textwrap.dedent("""
     from freehold.vault import vault as v
     home = Path(sys.argv[1])
     link = sqlite3.connect(home / "node.db")
-    v.Vault.create_tables(link)
+    link.execute(v.TABLES[0])
     link.commit()
     vault = v.Vault(Blobs(home / "blobs"), link, Keys(bytes([1]) * 32, bytes(32), bytes([3]) * 32))
     class Endless:
@@ -88,7 +89,7 @@ def small_disk(tmp_path):
 def check_full(home, record):
     blobs = Blobs(home / "blobs")
     connection = sqlite3.connect(record)
-    Vault.create_tables(connection)
+    vault_tables(connection)
     vault = Vault(blobs, connection, Keys.generate())
     kept = vault.put("wine", b"fits")
     connection.commit()
@@ -120,12 +121,12 @@ LARGE = textwrap.dedent("""
     from pathlib import Path
     from freehold.vault.blobs import Blobs
     from freehold.vault.keystore import Keys
-    from freehold.vault.vault import Vault
+    from freehold.vault.vault import TABLES, Vault
     home, megabytes = Path(sys.argv[1]), int(sys.argv[2])
     with (home / "large").open("wb") as file:
         file.truncate(megabytes << 20)
     link = sqlite3.connect(home / "node.db")
-    Vault.create_tables(link)
+    link.execute(TABLES[0])
     vault = Vault(Blobs(home / "blobs"), link, Keys.generate())
     class Sink:
         size = 0

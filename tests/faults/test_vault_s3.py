@@ -9,6 +9,7 @@ from hashlib import sha256
 from subprocess import DEVNULL, Popen
 
 import pytest
+from own_tables import vault_tables
 
 from freehold.vault.blobs import BlobCorrupt, BlobMissing, Blobs, BlobStoreUnreachable
 from freehold.vault.keystore import Keys
@@ -84,7 +85,7 @@ def test_a_corrupt_object_is_never_returned(store):
 
 def test_a_vault_over_s3(store):
     connection = sqlite3.connect(":memory:")
-    Vault.create_tables(connection)
+    vault_tables(connection)
     vault = Vault(store, connection, Keys.generate())
     sealed = vault.put("wine", b"table" * 1000)
     assert vault.open(sealed) == b"table" * 1000

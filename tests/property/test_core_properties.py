@@ -4,7 +4,6 @@ import json
 import time
 import tracemalloc
 from dataclasses import replace
-from fractions import Fraction
 
 import pytest
 import rfc8785
@@ -15,7 +14,7 @@ from freehold.core.canonical import canonical_bytes, parse, require_bounded, req
 from freehold.core.documents import REVEALS, Terms
 from freehold.core.errors import FreeholdError, InvalidInput, NotAllowed
 from freehold.core.http_signature import Stamp, read, sign_request, verify
-from freehold.core.money import dollars, split_exactly, units
+from freehold.core.money import dollars, units
 from freehold.core.signature_base import Request
 from freehold.core.terms import TermsConflict, meet, require_within
 
@@ -124,19 +123,6 @@ def test_meet_is_associative(a, b, c):
 def test_within_is_transitive(a, b, c):
     if is_within(a, b) and is_within(b, c):
         assert is_within(a, c)
-
-
-@given(st.integers(0, 10**15), st.lists(st.integers(0, 10**6), min_size=1, max_size=30))
-def test_a_split_sums_to_the_unit_and_is_within_one_of_the_exact_share(total, weights):
-    if not sum(weights):
-        with pytest.raises(InvalidInput):
-            split_exactly(total, weights)
-        return
-    parts = split_exactly(total, weights)
-    assert sum(parts) == total
-    for part, weight in zip(parts, weights, strict=True):
-        assert abs(part - Fraction(total * weight, sum(weights))) < 1
-        assert weight or not part
 
 
 @given(st.integers(0, 10**15 - 1))

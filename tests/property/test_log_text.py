@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 
+from bundles import decode_bundle
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -52,4 +53,4 @@ def test_tile_paths_go_both_ways(level, index, width):
 
 @given(st.lists(st.binary(max_size=300), min_size=1, max_size=256))
 def test_bundles_go_both_ways(entries):
-    assert tiles.decode_bundle(tiles.encode_bundle(entries), len(entries)) == entries
+    assert decode_bundle(tiles.encode_bundle(entries), len(entries)) == entries

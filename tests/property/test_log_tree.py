@@ -6,6 +6,7 @@ from hashlib import sha256
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from own_tables import log_tables
 
 from freehold.log import tree
 from freehold.log.store import LogStore
@@ -129,7 +130,7 @@ def test_no_rewritten_history_is_accepted(data, draw):
 @given(st.lists(st.lists(st.binary(max_size=4), max_size=20), max_size=8))
 def test_the_store_agrees_however_the_entries_arrive(batches):
     connection = sqlite3.connect(":memory:")
-    LogStore.create_tables(connection)
+    log_tables(connection)
     log = LogStore(connection)
     everything = []
     for batch in batches:

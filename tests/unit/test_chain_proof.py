@@ -20,6 +20,7 @@ from freehold.chain.rpc import Rpc
 from freehold.chain.transaction import account_of
 from freehold.chain.trie import MalformedTrie, look_up
 from freehold.core.errors import VerificationFailed
+from freehold.kernel.evidence.state import mapping_slot
 
 ME = account_of(DEV_KEY)
 
@@ -37,10 +38,10 @@ def chain(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def wanted():
-    words = proof.mapping_slot(ME, 0)
-    head = proof.mapping_slot(ME, 0)
+    words = mapping_slot(ME, 0)
+    head = mapping_slot(ME, 0)
     return [
-        (deployments.address("Revocations"), [proof.mapping_slot(word, words) for word in (0, 1, 2)]),
+        (deployments.address("Revocations"), [mapping_slot(word, words) for word in (0, 1, 2)]),
         (deployments.address("LogAnchors"), [head, head + 1, head + 2]),
         ("0x" + "77" * 20, [0]),
         (ME, [5]),
@@ -275,8 +276,5 @@ def test_nodes_that_are_no_trie_are_refused():
 
 def test_mapping_slots_follow_solidity():
     # keccak256(abi.encode(uint256(0), uint256(0))), a constant seen in every mapping at slot 0
-    assert (
-        proof.mapping_slot(bytes(32), 0) == 0xAD3228B676F7D3CD4284A5443F17F1962B36E491B30A40B2405849E597BA5FB5
-    )
-    assert proof.mapping_slot(0, 0) == proof.mapping_slot(bytes(32), 0)
-    assert proof.mapping_slot("0x" + "00" * 19 + "01", 3) == proof.mapping_slot(1, 3)
+    assert mapping_slot(0, 0) == 0xAD3228B676F7D3CD4284A5443F17F1962B36E491B30A40B2405849E597BA5FB5
+    assert mapping_slot("0x" + "00" * 19 + "01", 3) == mapping_slot(1, 3)

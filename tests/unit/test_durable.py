@@ -14,6 +14,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from own_tables import vault_tables
 
 from freehold import durable
 from freehold.chain import deployment_record
@@ -113,7 +114,7 @@ def _blob(home):
 
 def _sealed(home):
     connection = sqlite3.connect(":memory:")
-    Vault.create_tables(connection)
+    vault_tables(connection)
     vault = Vault(Blobs(home / "blobs"), connection, Keys.generate())
     cid = vault.put("table", b"y" * 200_000).cid
     connection.close()

@@ -19,16 +19,16 @@ def test_signed_checkpoint_opens_with_its_key_and_no_other():
     assert Checkpoint.parse(opened.text, origin="freehold/0xabc") == Checkpoint(
         "freehold/0xabc", 7, b"r" * 32
     )
-    assert [entry.key for entry in opened.verified] == [LOG.key]
+    assert opened.verified == {LOG.key: None}
     stranger = Signer.from_seed("freehold/0xabc", b"s" * 32).key
     with pytest.raises(NoteNotSigned):
         note.open_note(signed, [stranger])
 
 
 def test_cosignature_states_its_time_and_is_checked_with_it():
-    both = note.add_signature(note.sign(TEXT, LOG), WITNESS, time=1_700_000_000)
+    both = note.sign(TEXT, LOG) + WITNESS.line(TEXT, time=1_700_000_000)
     opened = note.open_note(both.encode(), [LOG.key, WITNESS.key])
-    assert [(entry.key.name, entry.time) for entry in opened.verified] == [
+    assert [(key.name, time) for key, time in opened.verified.items()] == [
         ("freehold/0xabc", None),
         ("witness.example/w1", 1_700_000_000),
     ]
@@ -54,7 +54,7 @@ def test_a_bad_signature_of_a_known_key_refuses_a_note_another_key_signed():
 
 
 def test_a_key_counts_once_however_often_it_signed():
-    twice = note.add_signature(note.sign(TEXT, LOG), LOG)
+    twice = note.sign(TEXT, LOG) + LOG.line(TEXT)
     assert len(note.open_note(twice, [LOG.key]).verified) == 1
 
 
@@ -137,7 +137,7 @@ def test_a_name_may_be_as_long_as_the_format_says():
 def test_sixteen_signatures_are_accepted_as_the_format_requires():
     signed = note.sign(TEXT, LOG)
     for number in range(15):
-        signed = note.add_signature(signed, Signer.from_seed(f"w{number}", bytes([number]) * 32))
+        signed += Signer.from_seed(f"w{number}", bytes([number]) * 32).line(TEXT)
     assert len(note.open_note(signed, [LOG.key]).ignored) == 15
 
 

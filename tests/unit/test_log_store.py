@@ -4,15 +4,17 @@ import sqlite3
 from hashlib import sha256
 
 import pytest
+from bundles import decode_bundle
+from own_tables import log_tables
 
-from freehold.log import tiles, tree
+from freehold.log import tree
 from freehold.log.store import InvalidEntry, LogCorrupt, LogStore, NotInLog
 
 
 @pytest.fixture
 def connection(tmp_path):
     link = sqlite3.connect(tmp_path / "node.db", timeout=0.2)
-    LogStore.create_tables(link)
+    log_tables(link)
     link.commit()
     yield link
     link.close()
@@ -29,7 +31,7 @@ def test_a_fresh_log_is_the_empty_tree(connection):
 
 def test_appends_one_by_one_and_in_bulk_make_the_same_log(connection):
     one, many = LogStore(connection), sqlite3.connect(":memory:")
-    LogStore.create_tables(many)
+    log_tables(many)
     bulk = LogStore(many)
     assert [one.append(data) for data in entries(600)] == list(range(600))
     assert bulk.extend(entries(7)) == 0
@@ -68,7 +70,7 @@ def test_append_belongs_to_the_callers_transaction(connection, tmp_path):
 
 def test_a_connection_in_autocommit_mode_still_gets_one_transaction(tmp_path):
     link = sqlite3.connect(tmp_path / "auto.db", isolation_level=None)
-    LogStore.create_tables(link)
+    log_tables(link)
     log = LogStore(link)
     log.append(b"one")
     assert link.in_transaction
@@ -108,7 +110,7 @@ def test_tiles_hold_the_hashes_and_entries_of_their_range(connection):
     assert log.tile(0, 1) == b"".join(leaves[256:512])
     assert log.tile(0, 2, 188) == b"".join(leaves[512:])
     assert log.tile(1, 0, 2) == tree.root_from_leaves(leaves[:256]) + tree.root_from_leaves(leaves[256:512])
-    assert tiles.decode_bundle(log.entries_tile(2, 188), 188) == entries(700)[512:]
+    assert decode_bundle(log.entries_tile(2, 188), 188) == entries(700)[512:]
     for level, index, width in ((0, 2, 189), (0, 3, 1), (1, 0, 3), (2, 0, 1)):
         with pytest.raises(NotInLog):
             log.tile(level, index, width)

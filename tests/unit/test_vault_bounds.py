@@ -7,6 +7,7 @@ import sqlite3
 from base64 import urlsafe_b64encode
 
 import pytest
+from own_tables import vault_tables
 
 from freehold.vault import envelope, keystore, sealing
 from freehold.vault.blobs import BlobCorrupt, BlobReader, Blobs
@@ -35,7 +36,7 @@ def store(tmp_path):
 @pytest.fixture
 def vault(store):
     connection = sqlite3.connect(":memory:")
-    Vault.create_tables(connection)
+    vault_tables(connection)
     yield Vault(store, connection, Keys.generate())
     connection.close()
 

@@ -27,7 +27,7 @@ def saved(tmp_path_factory):
 def test_public_sides_follow_from_the_keys():
     assert ONE.account == "0x7e5f4552091a69125d5dfcb7b8c2659029395bdf"
     assert ONE.account_public.hex().startswith("0479be667ef9dcbbac55a06295ce870b07")
-    assert (len(ONE.account_public), len(ONE.log_public), len(ONE.encryption_public)) == (65, 32, 32)
+    assert (len(ONE.account_public), len(ONE.encryption_public)) == (65, 32)
 
 
 def test_saved_keys_load_with_the_passphrase_only(saved):

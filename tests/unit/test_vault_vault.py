@@ -3,6 +3,7 @@
 import sqlite3
 
 import pytest
+from own_tables import vault_tables
 
 from freehold.vault import vault as rooms
 from freehold.vault.blobs import BlobCorrupt, BlobMissing, Blobs
@@ -29,7 +30,7 @@ class Party:
         self.keys = Keys.generate()
         self.blobs = Blobs(home / "blobs")
         self.connection = sqlite3.connect(home / "node.db", timeout=0.2)
-        Vault.create_tables(self.connection)
+        vault_tables(self.connection)
         self.connection.commit()
         self.vault = Vault(self.blobs, self.connection, self.keys)
 

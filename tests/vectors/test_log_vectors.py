@@ -5,6 +5,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from own_tables import log_tables
 
 from freehold.log import note, tree
 from freehold.log.checkpoint import Checkpoint
@@ -18,7 +19,7 @@ PUBLISHED = json.loads((DATA / "published.json").read_text())
 @pytest.fixture
 def log():
     connection = sqlite3.connect(":memory:")
-    LogStore.create_tables(connection)
+    log_tables(connection)
     store = LogStore(connection)
     store.extend(bytes.fromhex(entry) for entry in OURS["entries_hex"])
     yield store
@@ -57,6 +58,7 @@ def test_signed_checkpoint_and_cosignature(log):
         bytes.fromhex(OURS["witness_seed_hex"]),
         kind=note.COSIGNATURE_V1,
     )
-    assert note.add_signature(signed, witness, time=OURS["witness_time"]) == OURS["cosigned_note"]
+    text = note.parse_note(signed).text
+    assert signed + witness.line(text, time=OURS["witness_time"]) == OURS["cosigned_note"]
     opened = note.open_note(OURS["cosigned_note"], [OURS["log_vkey"], OURS["witness_vkey"]])
-    assert [entry.time for entry in opened.verified] == [None, OURS["witness_time"]]
+    assert list(opened.verified.values()) == [None, OURS["witness_time"]]

@@ -109,10 +109,6 @@ class Deployments:
             self._addresses[name] = create2_address(PROXY, _SALT, self.init_code(name))
         return self._addresses[name]
 
-    def name_at(self, address: str) -> str | None:
-        """The contract whose address this is."""
-        return next((name for name in self._artifacts if self.address(name) == address.lower()), None)
-
     def missing(self, chain: Chain) -> list[str]:
         """The contracts a chain does not hold yet, in the order to deploy them."""
         names = self.names()

@@ -112,17 +112,6 @@ def verify(bundle: Any) -> Proof:
     )
 
 
-def mapping_slot(key: bytes | int | str, slot: int) -> int:
-    """Storage slot of `mapping[key]` for a mapping declared at `slot` (Solidity storage layout).
-
-    `key` is 32 bytes, or an integer or account that is padded to them.
-    """
-    if isinstance(key, str):
-        key = bytes.fromhex(key.removeprefix("0x"))
-    padded = key.to_bytes(32, "big") if isinstance(key, int) else key.rjust(32, b"\x00")
-    return int.from_bytes(keccak(padded + slot.to_bytes(32, "big")), "big")
-
-
 def _without_empty_trie(proof: Any) -> Any:
     """A storage proof; some nodes show the empty trie's one node, others, and `verify`, show none."""
     return [] if proof == ["0x80"] else [node.lower() for node in proof]

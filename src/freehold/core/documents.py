@@ -446,11 +446,6 @@ def _alike(one: dict[str, Any], other: dict[str, Any], name: str) -> bool:
     return name in one and name in other and canonical_bytes(one[name]) == canonical_bytes(other[name])
 
 
-def read_document(data: bytes) -> Document:
-    """A document from untrusted bytes."""
-    return parse_document(parse(data, max_bytes=MAX_DOCUMENT_BYTES))
-
-
 def invalid(error: ValidationError) -> InvalidDocument:
     """A schema failure as an error that names the field and never echoes the value."""
     first = error.errors(include_url=False, include_input=False)[0]

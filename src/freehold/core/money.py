@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from fractions import Fraction
 
 from freehold.core.errors import InvalidInput
 
@@ -34,24 +32,6 @@ def dollars(amount_units: int) -> str:
     whole, rest = divmod(abs(amount_units), 10**DECIMALS)
     decimals = f"{rest:06d}".rstrip("0").ljust(2, "0")
     return f"{sign}${whole:,}.{decimals}"
-
-
-def split_exactly(total: int, weights: Sequence[int | Fraction]) -> list[int]:
-    """Divide `total` by `weights` so that the parts sum to `total` (largest remainder, first wins ties).
-
-    Raises `InvalidInput`: a negative total or weight, or all weights zero.
-    """
-    whole = sum(weights, Fraction(0))
-    if total < 0 or whole <= 0 or any(weight < 0 for weight in weights):
-        raise InvalidInput(
-            "an amount can only be split by weights of which one is positive and none negative"
-        )
-    exact = [Fraction(total) * weight / whole for weight in weights]
-    parts = [int(share) for share in exact]
-    by_remainder = sorted(range(len(parts)), key=lambda i: (parts[i] - exact[i], i))
-    for i in by_remainder[: total - sum(parts)]:
-        parts[i] += 1
-    return parts
 
 
 def typed(amount_units: int) -> str:

@@ -67,23 +67,13 @@ class ParsedNote:
 
 
 @dataclass(frozen=True, slots=True)
-class VerifiedSignature:
-    """A signature that verified."""
-
-    key: VerifierKey
-    """The trusted key that made it."""
-    time: int | None
-    """Unix seconds the cosigner stated; None for a plain signature."""
-
-
-@dataclass(frozen=True, slots=True)
 class SignedNote:
     """A note signed by at least one trusted key."""
 
     text: str
     """The signed text with its final newline."""
-    verified: tuple[VerifiedSignature, ...]
-    """At least one; no key twice."""
+    verified: dict[VerifierKey, int | None]
+    """Trusted keys that signed, at least one, with the Unix seconds a cosigner stated."""
     ignored: tuple[SignatureLine, ...] = ()
     """Signatures of keys that are not trusted here."""
 
@@ -199,11 +189,6 @@ def sign(text: str, signer: Signer, *, time: int | None = None) -> str:
     return text + "\n" + signer.line(text, time=time)
 
 
-def add_signature(note: str, signer: Signer, *, time: int | None = None) -> str:
-    """The same note with one more signature. Verify the note before lending it a name."""
-    return note + signer.line(parse_note(note).text, time=time)
-
-
 def parse_note(note: str | bytes) -> ParsedNote:
     """Split a note into text and signature lines, strictly; verifies nothing."""
     if len(note) > MAX_NOTE_BYTES:
@@ -231,22 +216,21 @@ def open_note(note: str | bytes, keys: Iterable[VerifierKey | str]) -> SignedNot
         if trusted.setdefault((key.name, key.key_id), key) != key:
             raise InvalidNote("two trusted keys share one name and key id", name=key.name)
     parsed = parse_note(note)
-    verified: dict[VerifierKey, VerifiedSignature] = {}
+    verified: dict[VerifierKey, int | None] = {}
     ignored: list[SignatureLine] = []
     for line in parsed.signatures:
         known = trusted.get((line.name, line.key_id))
         if known is None:
             ignored.append(line)
         else:
-            signature = VerifiedSignature(known, known.verify(parsed.text, line.signature))
-            verified.setdefault(known, signature)
+            verified.setdefault(known, known.verify(parsed.text, line.signature))
     if not verified:
         raise NoteNotSigned(
             "no trusted key signed the note",
             hint="Check that the verifier key belongs to this log.",
             signed_by=[line.name for line in parsed.signatures],
         )
-    return SignedNote(parsed.text, tuple(verified.values()), tuple(ignored))
+    return SignedNote(parsed.text, verified, tuple(ignored))
 
 
 def _parse_line(line: str) -> SignatureLine:

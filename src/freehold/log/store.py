@@ -59,12 +59,6 @@ class LogStore:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    @classmethod
-    def create_tables(cls, connection: Connection) -> None:
-        """Create what is missing; like everything here, committed by the caller."""
-        for statement in TABLES:
-            connection.execute(statement)
-
     def append(self, data: bytes) -> int:
         """Add one entry and return its position; O(log n)."""
         return self.extend((data,))

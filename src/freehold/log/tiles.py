@@ -78,17 +78,6 @@ def encode_index(index: int) -> str:
     return "/".join([f"x{group}" for group in groups[:-1]] + groups[-1:])
 
 
-def tiles_for(size: int) -> list[TileAddress]:
-    """The rightmost tile of each level for a log of `size` entries: what a new checkpoint needs."""
-    addresses = []
-    level, count = 0, size
-    while count and level <= MAX_LEVEL:
-        full, width = divmod(count, TILE_WIDTH)
-        addresses.append(TileAddress(level, full, width) if width else TileAddress(level, full - 1))
-        level, count = level + 1, full
-    return addresses
-
-
 def encode_bundle(entries: Iterable[bytes]) -> bytes:
     """Entries, each after its length as a big-endian uint16."""
     parts: list[bytes] = []
@@ -97,20 +86,3 @@ def encode_bundle(entries: Iterable[bytes]) -> bytes:
             raise InvalidTile("a log entry is too long", size_bytes=len(entry), limit_bytes=MAX_ENTRY_BYTES)
         parts += (len(entry).to_bytes(2), entry)
     return b"".join(parts)
-
-
-def decode_bundle(data: bytes, width: int) -> list[bytes]:
-    """Exactly `width` entries; anything missing or left over is refused."""
-    if not 1 <= width <= TILE_WIDTH or len(data) > width * (2 + MAX_ENTRY_BYTES):
-        raise InvalidTile("an entry bundle has 1 to 256 entries", width=width)
-    entries = []
-    start = 0
-    for _ in range(width):
-        end = start + 2 + int.from_bytes(data[start : start + 2])
-        if start + 2 > len(data) or end > len(data):
-            raise InvalidTile("the entry bundle is cut short")
-        entries.append(data[start + 2 : end])
-        start = end
-    if start != len(data):
-        raise InvalidTile("the entry bundle has bytes after its last entry")
-    return entries

@@ -96,11 +96,19 @@ class Blobs:
     @contextmanager
     def writer(self) -> Iterator[BlobWriter]:
         """A stream to write one blob; complete, with its `cid`, once the block ends without error."""
-        with _storage_errors(), Spool(self._incoming) as spool:
-            writer = BlobWriter(spool)
-            yield writer
-            spool.sync()
-            self._finish(spool, writer.cid)
+        try:
+            with Spool(self._incoming) as spool:
+                writer = BlobWriter(spool)
+                yield writer
+                spool.sync()
+                self._finish(spool, writer.cid)
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            raise StorageFull(
+                "there is no room to store the blob",
+                hint="Free some space or choose another store, then retry.",
+            ) from error
 
     def _finish(self, spool: Spool, cid: str) -> None:
         if self._directory is None:
@@ -255,18 +263,6 @@ def _remote_store(url: str, options: dict[str, Any]) -> Any:
         raise InvalidBlobStore(
             "the S3 address or its options are not usable", reason=type(error).__name__
         ) from None
-
-
-@contextmanager
-def _storage_errors() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in FULL:
-            raise
-        raise StorageFull(
-            "there is no room to store the blob", hint="Free some space or choose another store, then retry."
-        ) from error
 
 
 @contextmanager

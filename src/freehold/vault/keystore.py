@@ -102,13 +102,6 @@ class Keys:
         return "0x" + keccak(self.account_public[1:])[-20:].hex()
 
     @cached_property
-    def log_public(self) -> bytes:
-        """Ed25519 public key, 32 bytes."""
-        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # noqa: PLC0415
-
-        return Ed25519PrivateKey.from_private_bytes(self.log_seed).public_key().public_bytes_raw()
-
-    @cached_property
     def encryption_public(self) -> bytes:
         """X25519 public key, 32 bytes."""
         from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey  # noqa: PLC0415

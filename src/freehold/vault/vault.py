@@ -84,12 +84,6 @@ class Vault:
         self._connection = connection
         self._keys = keys
 
-    @classmethod
-    def create_tables(cls, connection: Connection) -> None:
-        """Create what is missing; committed by the caller."""
-        for statement in TABLES:
-            connection.execute(statement)
-
     def put(self, asset: str, source: Path | bytes) -> Sealed:
         """Seal a file or bytes under the newest epoch (the first, if there is none) and store it.
 

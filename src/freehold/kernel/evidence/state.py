@@ -14,30 +14,31 @@ from freehold.core.ids import hash_bytes, keyed_id
 from freehold.kernel.rights.offer import Offer, is_priced
 
 
-def _mapping(key: str | int, slot: int) -> int:
+def mapping_slot(key: str | int, slot: int) -> int:
+    """Of `mapping[key]`, for a mapping declared at `slot`."""
     word = key if isinstance(key, int) else int(key, 16)
     return int.from_bytes(keccak(word.to_bytes(32, "big") + slot.to_bytes(32, "big")), "big")
 
 
 def anchor_slots(account: str) -> tuple[int, int]:
     """Of LogAnchors: the root, and size (low 64 bits) packed with the time of anchoring."""
-    slot = _mapping(account, 0)
+    slot = mapping_slot(account, 0)
     return slot, slot + 1
 
 
 def revocation_slot(issuer: str, index: int) -> int:
     """Of Revocations: the word that holds bit `index % 256`."""
-    return _mapping(index >> 8, _mapping(issuer, 0))
+    return mapping_slot(index >> 8, mapping_slot(issuer, 0))
 
 
 def stamp_slot(hash: str) -> int:  # noqa: A002 - the contract's word
     """Of Timestamps: the time a hash was first seen."""
-    return _mapping(hash, 0)
+    return mapping_slot(hash, 0)
 
 
 def purchase_slot(grant: Grant, chain_id: int, market: str) -> int:
     """Of Market: when the grant's offer was bought, keyed by the digest its seller signed."""
-    return _mapping(Offer.of(grant).digest(chain_id, market).hex(), 0)
+    return mapping_slot(Offer.of(grant).digest(chain_id, market).hex(), 0)
 
 
 def pool_id(opener: str, model: str) -> str:
@@ -47,7 +48,7 @@ def pool_id(opener: str, model: str) -> str:
 
 def pool_slots(pool: str) -> tuple[int, int]:
     """Of Revenue: token (low 160 bits) packed with the total of shares, and the root of the split."""
-    slot = _mapping(pool, 0)
+    slot = mapping_slot(pool, 0)
     return slot, slot + 1
 
 
