@@ -144,11 +144,7 @@ def _claimed(node: Node, holding: Holding) -> int:
 
 def _sold(node: Node) -> list[dict[str, Any]]:
     return [
-        {
-            **alike(Sold, grant, grant.terms),
-            "grant": grant.id,
-            "asset_name": node.asset(grant.asset).name,
-        }
+        {**alike(Sold, grant, grant.terms), "grant": grant.id, "asset_name": node.asset(grant.asset).name}
         for grant in listed.every_grant(node, issuer=node.account, sold=True)
         if _is_sold(node, grant)
     ]

@@ -140,8 +140,4 @@ def claim(visit: Visit) -> Response:
     return visit.go("/earnings", f"{dollars(done['units'])} moved to your wallet.")
 
 
-PAGES = [
-    shows("/earnings", overview),
-    shows("/earnings/claim", ask_claim),
-    acts("/earnings/claim", claim),
-]
+PAGES = [shows("/earnings", overview), shows("/earnings/claim", ask_claim), acts("/earnings/claim", claim)]

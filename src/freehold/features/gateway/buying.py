@@ -53,12 +53,7 @@ from freehold.kernel.evidence import proving
 from freehold.kernel.node import Node
 from freehold.kernel.peers import PeerRefused, Peers, PeerUnreachable, heard, refused
 from freehold.kernel.reaching import TIMEOUT_SECONDS
-from freehold.kernel.rights.check import (
-    GrantExpired,
-    GrantUsedUp,
-    SpendCapReached,
-    use_price,
-)
+from freehold.kernel.rights.check import GrantExpired, GrantUsedUp, SpendCapReached, use_price
 from freehold.kernel.use import money_lines
 
 CAP_CALLS = 10_000

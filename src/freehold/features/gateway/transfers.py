@@ -104,12 +104,7 @@ def _begin(
         # before money moves: what is refused later would have been paid
         rows = len(question.rows)
         hour = rationing.take(node, tx, served.asset.id, transfer.payer, rows)
-        intent["counted"] = {
-            "model": served.asset.id,
-            "buyer": transfer.payer,
-            "rows": rows,
-            "hour": hour,
-        }
+        intent["counted"] = {"model": served.asset.id, "buyer": transfer.payer, "rows": rows, "hour": hour}
         tx.set(key, intent)
     return intent
 
@@ -134,8 +129,7 @@ def _collect(
             if not _is_used(node, transfer, pool):
                 _forget(node, key, intent)
                 raise PaymentRefused(
-                    f"the transfer was refused: {error.message}",
-                    hint="Nothing was taken. Sign a new one.",
+                    f"the transfer was refused: {error.message}", hint="Nothing was taken. Sign a new one."
                 ) from error
     made = (hash_bytes(pool), transfer.payer, transfer.value_units, nonce)
     if not once.is_deposited(node, *made, intent["from_block"]):

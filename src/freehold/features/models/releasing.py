@@ -10,15 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from freehold.core.documents import (
-    Asset,
-    Claim,
-    Content,
-    Source,
-    Terms,
-    invalid,
-    parse_document,
-)
+from freehold.core.documents import Asset, Claim, Content, Source, Terms, invalid, parse_document
 from freehold.core.errors import Conflict, FreeholdError, InvalidDocument, NotAllowed, Unavailable
 from freehold.core.fixed import IntArray
 from freehold.core.ids import hash_bytes, keyed_id

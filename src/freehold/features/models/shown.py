@@ -161,12 +161,7 @@ def _contributions(
             "rows": rows,
         }
         for account, share, value, error, rows in zip(
-            statement["accounts"],
-            statement["shares_bps"],
-            values,
-            errors,
-            _rows(node, asset),
-            strict=True,
+            statement["accounts"], statement["shares_bps"], values, errors, _rows(node, asset), strict=True
         )
     ]
     for one in found:

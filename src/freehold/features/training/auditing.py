@@ -98,13 +98,7 @@ def audit(host: Host, model_id: str, owner: str | None) -> dict[str, Any]:
     claim = node.claim("audit", plan.run_id, {"owner": chosen, "holds": holds, "detail": detail})
     with node.store.transaction() as tx:
         tx.put(claim, public=True)
-    return {
-        "run": plan.run_id,
-        "owner": chosen,
-        "holds": holds,
-        "detail": detail,
-        "claim": claim.document.id,
-    }
+    return {"run": plan.run_id, "owner": chosen, "holds": holds, "detail": detail, "claim": claim.document.id}
 
 
 def _require_honest(

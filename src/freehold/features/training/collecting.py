@@ -34,12 +34,7 @@ def _collect(node: Node, asset: Asset, job: dict[str, Any]) -> Collected:
     return Collected(
         envelopes={one.document.id: one for one in _documents(node, asset, job)},
         shown={one.document.id: one for one in map(parse_envelope, envelopes(rounds))},
-        files={
-            run.PLAN: plan,
-            run.START: {"grants": grants},
-            run.ROUNDS: rounds,
-            run.TEST: table_json(test),
-        },
+        files={run.PLAN: plan, run.START: {"grants": grants}, run.ROUNDS: rounds, run.TEST: table_json(test)},
         needed=frozenset({plan["test"]["holder"]}),
         others=frozenset(grants),
         pools=(pool_id(asset.owner, asset.id),),

@@ -24,12 +24,7 @@ from freehold.features.data.rules import table as tables
 from freehold.features.data.rules.table import Table
 from freehold.features.models.rules.scaling import Scaling, typical, unit_rows
 from freehold.features.training.checks.replaying import table_json
-from freehold.features.training.lending import (
-    require_claim,
-    require_grants,
-    require_receipts,
-    statement_of,
-)
+from freehold.features.training.lending import require_claim, require_grants, require_receipts, statement_of
 from freehold.features.training.rules import expected, record
 from freehold.features.training.rules.record import PlannedTest, Replay, RunPlan, Start
 from freehold.kernel import custody, logbook

@@ -491,12 +491,7 @@ def require_grants(node: Node, plan: RunPlan, start: Start, values: Any) -> list
 
 
 def require_receipts(
-    node: Node,
-    plan: RunPlan,
-    start: Start,
-    made: Round,
-    values: Any,
-    grant_of: Callable[[str], Grant],
+    node: Node, plan: RunPlan, start: Start, made: Round, values: Any, grant_of: Callable[[str], Grant]
 ) -> Envelope | None:
     """A complete receipt under each commitment of a round; returns this node's own, if there is one.
 

@@ -422,14 +422,7 @@ class Audit(Request):
     """Account to check; by default one drawn by chance."""
 
 
-PLAN = Operation(
-    "plan",
-    Draft,
-    Preview,
-    "/plan",
-    Effect.READS,
-    verb="POST",
-)
+PLAN = Operation("plan", Draft, Preview, "/plan", Effect.READS, verb="POST")
 TRAIN = Operation(
     "train",
     Order,
@@ -441,14 +434,7 @@ TRAIN = Operation(
 )
 JOBS = Operation("jobs", ListJobs, Jobs, "/jobs", Effect.READS, gives="jobs", example="")
 PROGRESS = Operation("progress", OneJob, Job, "/jobs/{job}", Effect.READS)
-RESUME = Operation(
-    "resume",
-    ResumeJob,
-    Job,
-    "/jobs/{job}/resume",
-    Effect.SPENDS,
-    gives="id",
-)
+RESUME = Operation("resume", ResumeJob, Job, "/jobs/{job}/resume", Effect.SPENDS, gives="id")
 RELEASE = Operation(
     "release",
     OneJob,

@@ -17,12 +17,7 @@ if TYPE_CHECKING:
 
 def model_hash(model: IntArray, scaling: Scaling, recipe: dict[str, Any], columns: Sequence[str]) -> str:
     """Hash of a released model with all that is needed to use it; `recipe` is how it was trained, as its asset says."""
-    context = {
-        "kind": "model",
-        "scaling": scaling.to_json(),
-        "recipe": recipe,
-        "columns": list(columns),
-    }
+    context = {"kind": "model", "scaling": scaling.to_json(), "recipe": recipe, "columns": list(columns)}
     return array_hash(context, model)
 
 

@@ -62,7 +62,4 @@ def _shown(node: Node, run: str) -> dict[str, Any]:
     return {"run": run, "builder": builder, "short": short, "two": bool(histories), "claims": ids}
 
 
-PAGES = [
-    shows("/disputes/{run}", dispute),
-    acts("/disputes/{run}", put_aside),
-]
+PAGES = [shows("/disputes/{run}", dispute), acts("/disputes/{run}", put_aside)]

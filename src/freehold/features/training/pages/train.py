@@ -120,12 +120,7 @@ def _groups(node: Node, text: str) -> list[dict[str, Any]]:
             key = (tuple(columns), row["label"])
             groups.setdefault(key, []).append({**row, **_revealed(node, row)})
     made = [
-        {
-            "columns": key[0],
-            "label": key[1],
-            "rows": rows,
-            "total": sum(row["rows"] or 0 for row in rows),
-        }
+        {"columns": key[0], "label": key[1], "rows": rows, "total": sum(row["rows"] or 0 for row in rows)}
         for key, rows in groups.items()
     ]
     return sorted(made, key=lambda group: -len(group["rows"]))

@@ -103,11 +103,7 @@ def suggest(
 
 @lru_cache(maxsize=64)
 def expected_loss(
-    rows: tuple[int, ...],
-    columns: int,
-    epsilon_micro: int,
-    delta_exponent: int,
-    rows_each: int = 1,
+    rows: tuple[int, ...], columns: int, epsilon_micro: int, delta_exponent: int, rows_each: int = 1
 ) -> ExpectedLoss:
     """What the noise of this epsilon does to a model of owners with so many rows, and to their shares.
 

@@ -35,11 +35,7 @@ from freehold.features.training.wire import MAX_ROUNDS
 
 NAME = "logistic-v2"
 GRADIENT_BITS = 30
-BOUNDS = {
-    "rounds": (1, MAX_ROUNDS),
-    "learning_rate_q16": (1, 1_024 << 16),
-    "l2_q16": (0, 1 << 10),
-}
+BOUNDS = {"rounds": (1, MAX_ROUNDS), "learning_rate_q16": (1, 1_024 << 16), "l2_q16": (0, 1 << 10)}
 # half a megabyte of cells: they stay in a core's own cache
 _BLOCK_CELLS = 1 << 16
 

@@ -75,8 +75,7 @@ def noise_for(rho_nano: int, rounds: int, width: int, rows_each: int) -> Noise:
         if sigma <= MAX_SIGMA:
             return Noise(sigma, bits)
     raise TooLittleBudget(
-        "so small an epsilon needs more noise than there is",
-        hint="Use a larger epsilon or fewer rounds.",
+        "so small an epsilon needs more noise than there is", hint="Use a larger epsilon or fewer rounds."
     )
 
 

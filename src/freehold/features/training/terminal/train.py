@@ -43,8 +43,7 @@ def _ordered(call: Call) -> str:
     """The job of a new order; empty where only its plan was wanted."""
     if not all(call.given[name] for name in ("assets", "test", "name")):
         raise InvalidInput(
-            "training needs datasets, --test FILE and --name NAME",
-            hint="Find datasets with: freehold search",
+            "training needs datasets, --test FILE and --name NAME", hint="Find datasets with: freehold search"
         )
     order = wire.TRAIN.taken(call.given)
     planned = call.node.perform(wire.PLAN, order)
