@@ -72,8 +72,7 @@ def claim(node: Node, asset_id: str | None = None) -> dict[str, Any]:
     Returns:
         `claims`: [{asset, units, gas}] for pools that paid, `units` and `gas` in all.
 
-    Raises:
-        NotFound: this account has no share in that model.
+    Raises NotFound: this account has no share in that model.
     """
     held = [item for item in holdings(node) if item.shares and asset_id in (None, item.asset.id)]
     if asset_id is not None and not held:

@@ -51,11 +51,7 @@ class Ledger:
         self._pools: frozenset[str] = frozenset()
 
     def moves(self) -> list[Move]:
-        """All of them, oldest first.
-
-        Raises:
-            ChainUnreachable.
-        """
+        """All of them, oldest first. Raises ChainUnreachable."""
         holdings = {"0x" + holding.pool.hex(): holding for holding in earning.holdings(self._node)}
         with self._lock:
             if frozenset(holdings) != self._pools:

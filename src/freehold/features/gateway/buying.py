@@ -94,8 +94,7 @@ class Buyer:
     ) -> dict[str, Any]:
         """What a call of so many rows would cost and set aside now, beside the owner's ceilings; nothing is signed.
 
-        Raises:
-            InvalidInput: it is not sold, or not so many rows in one call.
+        Raises InvalidInput: it is not sold, or not so many rows in one call.
         """
         asset = self._sold(model_id)
         _require_rows(asset, rows)
@@ -128,13 +127,12 @@ class Buyer:
         once its lineage was verified and its pool's split is the one that follows from it; one that shows no
         lineage at all, only where the buyer says so: `without_lineage`.
 
-        What the call takes, a deposit for `deposit_calls` like it included, stays within `at_most_units` and the
-        node's ceilings; a call dearer than `shown_units` is refused.
+        What the call takes, a deposit for `deposit_calls` like it included, stays within `at_most_units` and
+        the node's ceilings; a call dearer than `shown_units` is refused.
 
-        Raises:
-            NoLineage, VerificationFailed, SpendingUnset, SpendingRefused, PriceChanged: nothing was paid.
-            InvalidRequest: nothing was sent. NotEnoughDollars; NotAllowed and its kin from the owner;
-            PeerUnreachable: the next call finishes this one first. WrongAnswer.
+        Raises NoLineage, VerificationFailed, SpendingUnset, SpendingRefused, PriceChanged: nothing was paid.
+        InvalidRequest: nothing was sent. NotEnoughDollars; NotAllowed and its kin from the owner;
+        PeerUnreachable: the next call finishes this one first. WrongAnswer.
         """
         asset = self._sold(model_id)
         body = request_body(model_id, rows)
@@ -180,8 +178,7 @@ class Buyer:
     def _require_answered(self, asset: Asset, body: bytes) -> None:
         """The seller says that it would answer now: asked before money is set aside for it.
 
-        Raises:
-            NotAllowed and its kin, PeerUnreachable: nothing was set aside.
+        Raises NotAllowed and its kin, PeerUnreachable: nothing was set aside.
         """
         asked = {"model": asset.id, "rows": len(json.loads(body)["rows"])}
         self._peers.ask(asset.owner, "/peer/calls", asked)
@@ -235,8 +232,7 @@ class Buyer:
     def _give_up(self, asset: Asset, grant: Grant, error: FreeholdError) -> None:
         """Forget a grant for calls that its owner says is over, so that another is asked for.
 
-        Raises:
-            `error`: the buyer chose how much it may cost, and has had calls under it.
+        Raises `error`: the buyer chose how much it may cost, and has had calls under it.
         """
         if grant.spend_cap_units != _usual_cap(asset) and self._node.store.count("receipt", about=grant.id):
             error.hint = "Its spend cap was chosen for it: choose another (spend_cap_units), and a new grant is asked for."

@@ -199,11 +199,7 @@ def attempt(visit: Visit) -> Response:
 
 
 def _row(visit: Visit, asset: Asset) -> list[str]:
-    """One number for each column, from its fields or from a pasted line.
-
-    Raises:
-        InvalidInput.
-    """
+    """One number for each column, from its fields or from a pasted line. Raises InvalidInput."""
     columns = schemas.columns(asset)
     pasted = visit.form.text("line", 20_000)
     if pasted:
@@ -224,8 +220,7 @@ def _row(visit: Visit, asset: Asset) -> list[str]:
 def pasted_cells(text: str, width: int) -> list[str]:
     """The values of one pasted line; a label at its end, as in the table, is left out.
 
-    Raises:
-        InvalidInput: several lines.
+    Raises InvalidInput: several lines.
     """
     lines = [line for line in text.splitlines() if line.strip()]
     if len(lines) != 1:

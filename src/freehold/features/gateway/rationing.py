@@ -69,11 +69,7 @@ def of(node: Node, model: str) -> Ration:
 
 
 def require(node: Node, connection: Connection, model: str, buyer: str, rows: int) -> None:
-    """A buyer's ration has room for one more call of so many rows.
-
-    Raises:
-        RationSpent.
-    """
+    """A buyer's ration has room for one more call of so many rows. Raises RationSpent."""
     ration = of(node, model)
     if ration == Ration():
         return
@@ -97,11 +93,7 @@ def require(node: Node, connection: Connection, model: str, buyer: str, rows: in
 
 
 def take(node: Node, tx: Transaction, model: str, buyer: str, rows: int) -> int:
-    """Count one call of so many rows, in the transaction that answers it; the hour it counts in, 0 where none does.
-
-    Raises:
-        RationSpent.
-    """
+    """Count one call, in the transaction that answers it: in which hour, 0 where none counts. Raises RationSpent."""
     if of(node, model) == Ration():
         return 0
     require(node, tx.connection, model, buyer, rows)

@@ -22,11 +22,9 @@ MOST_BYTES = 16 * 1024 * 1024
 def read(name: str, stdin: BinaryIO, columns: Sequence[str]) -> list[list[str]]:
     """The rows of a file (`-` is stdin), each in the order of `columns`.
 
-    JSON: a list of lists, a list of objects, or an object with `rows`. CSV: with a header the
-    columns are found by name and others left out; without one they must be the model's.
-
-    Raises:
-        InvalidInput: names row and column of what is wrong.
+    JSON: a list of lists, a list of objects, or an object with `rows`. CSV: with a header the columns are
+    found by name and others left out; without one they must be the model's. Raises InvalidInput, which names
+    row and column.
     """
     text = _text(name, stdin)
     rows = _from_json(text) if text.lstrip()[:1] in ("[", "{") else _from_csv(text, columns)

@@ -52,11 +52,7 @@ class Served:
         return price_of(self.asset.terms, rows)
 
     def answer(self, question: Question) -> dict[str, Any]:
-        """The answer to a question.
-
-        Raises:
-            InvalidRequest: a row does not fit the model.
-        """
+        """The answer to a question. Raises InvalidRequest: a row does not fit the model."""
         rows = np.array(question.features(len(self.columns)), dtype=np.int64)
         found = predict(self.weights, self.scaling, rows).tolist()
         return answer_json(self.asset.id, found, self.asset.terms.round_to)
@@ -107,8 +103,7 @@ def done(node: Node, key: str, answer: dict[str, Any], charge: Callable[[Transac
 def sold(node: Node, use: Use, work: Work) -> bytes:
     """What a payment buys, and again at every retry.
 
-    Raises:
-        PaymentReused: the payment was for another question. AnswerPruned. As `perform`.
+    Raises PaymentReused: the payment was for another question. AnswerPruned. As `perform`.
     """
     try:
         answer = perform(node, use, work)
@@ -130,10 +125,7 @@ def require_plain_payer(node: Node, account: str, has_code: Callable[[], bool]) 
     """The payer is an account with a key, unless this seller takes those with code too.
 
     What such code says of a signature may change between the trial of a payment and its block, and it runs at
-    the seller's cost.
-
-    Raises:
-        ContractPayer.
+    the seller's cost. Raises ContractPayer.
     """
     if not node.settings.contract_payers and has_code():
         raise ContractPayer(
@@ -144,11 +136,7 @@ def require_plain_payer(node: Node, account: str, has_code: Callable[[], bool]) 
 
 
 def require_signature(node: Node, account: str, digest: bytes, signature: str) -> None:
-    """`account` signed, with its key or as a contract (ERC-1271).
-
-    Raises:
-        PaymentRefused.
-    """
+    """`account` signed, with its key or as a contract (ERC-1271). Raises PaymentRefused."""
     raw = signature_bytes(signature)
     try:
         signer: str | None = recover(digest, raw)

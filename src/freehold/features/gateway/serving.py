@@ -51,8 +51,7 @@ __all__ = ["Gateway", "settle", "switch"]
 def switch(node: Node, model_id: str, *, on: bool, ration: Ration | None = None) -> None:
     """Serve a released model of this node from now on, or no longer; `ration` bounds what one buyer gets in a day.
 
-    Raises:
-        NotFound: not released here. NotAllowed: another party's. InvalidInput: it is not sold by the call.
+    Raises NotFound: not released here. NotAllowed: another party's. InvalidInput: it is not sold by the call.
     """
     asset = node.asset(model_id)
     require_own(node, asset)
@@ -99,9 +98,8 @@ class Gateway:
     def predict(self, body: bytes, header: str | None) -> bytes:
         """Canonical JSON of `{model, outputs, receipt}` for a paid question.
 
-        Raises:
-            InvalidRequest, InvalidPayment: nothing was charged. NotFound: no such model is served.
-            Unpaid, PaymentRefused: `fields` hold the quote. PaymentReused; NotAllowed and its kin.
+        Raises InvalidRequest, InvalidPayment: nothing was charged. NotFound: no such model is served. Unpaid,
+        PaymentRefused: `fields` hold the quote. PaymentReused; NotAllowed and its kin.
         """
         question = read_request(body)
         served = self._model(question.model)
@@ -125,8 +123,7 @@ class Gateway:
     def would_answer(self, buyer: str, body: dict[str, Any]) -> dict[str, Any]:
         """Whether a buyer's call of so many rows would be answered now, asked before money is set aside for it.
 
-        Raises:
-            NotFound: no such model is served. InvalidRequest: so many rows never. RationSpent.
+        Raises NotFound: no such model is served. InvalidRequest: so many rows never. RationSpent.
         """
         model, rows = body.get("model"), body.get("rows")
         if not isinstance(model, str) or type(rows) is not int or rows < 1:
@@ -140,8 +137,7 @@ class Gateway:
     def vouch(self, header: str | None) -> None:
         """A voucher's payer holds a grant of this node and signed it, so its question may be large.
 
-        Raises:
-            PaymentRefused, InvalidPayment.
+        Raises PaymentRefused, InvalidPayment.
         """
         payment = read_header(header) if header else None
         if not isinstance(payment, Voucher):

@@ -44,9 +44,8 @@ from freehold.kernel.use import Done
 def answer(node: Node, served: Served, question: Question, transfer: Transfer) -> bytes:
     """Canonical JSON of `{model, outputs, receipt}`, after the payment is on chain: one use, of a grant of its own.
 
-    Raises:
-        PaymentRefused: nothing was taken, or the authorization was spent elsewhere. PaymentReused.
-        InvalidRequest, NotAllowed and its kin: nothing was taken. Unavailable: send it again.
+    Raises PaymentRefused: nothing was taken, or the authorization was spent elsewhere. PaymentReused.
+    InvalidRequest, NotAllowed and its kin: nothing was taken. Unavailable: send it again.
     """
     pool = served.pool
     require_plain_payer(node, transfer.payer, lambda: bool(node.chain.code(transfer.payer)))

@@ -25,11 +25,7 @@ class Share:
 
 
 def require_weights(node: Node, asset: Asset) -> dict[str, Any]:
-    """`weights`, `scaling` and `columns` of a model.
-
-    Raises:
-        NotFound: it was not released here.
-    """
+    """`weights`, `scaling` and `columns` of a model. Raises NotFound: it was not released here."""
     rows = node.store.rows("SELECT weights FROM models WHERE id = ?", asset.id)
     if not rows:
         raise NotFound(f"{asset.name} has no released weights here", hint="Release it first.")

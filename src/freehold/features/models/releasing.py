@@ -151,8 +151,7 @@ def _asset(node: Node, trained: Trained, shares: dict[str, int]) -> Asset:
 def require_possible(node: Node, trained: Trained, inherited: Terms) -> None:
     """A model of this order could be said as an asset, as far as that shows before anything is paid.
 
-    Raises:
-        InvalidDocument: naming the field.
+    Raises InvalidDocument: naming the field.
     """
     try:
         made = _made(node, trained, inherited, trained.owners, {}, {}, node.now())
@@ -257,8 +256,7 @@ def announcement(node: Node, asset: Asset) -> dict[str, Any]:
 def accept_release(node: Node, sender: str, body: dict[str, Any]) -> dict[str, Any]:
     """Remember a model in which this party has a share.
 
-    Raises:
-        InvalidDocument: the split is not the one on chain, or does not name this party.
+    Raises InvalidDocument: the split is not the one on chain, or does not name this party.
     """
     asset_envelope, claims = _announced(node, sender, body)
     asset = asset_envelope.document
@@ -314,9 +312,8 @@ def _require_agreed(node: Node, asset: Asset, claims: list[Envelope], shares: li
 def _release_claim(asset: Asset, envelopes: list[Envelope]) -> Claim:
     """The release among an announcement's claims.
 
-    Raises:
-        InvalidDocument: it is missing, or there are claims about anything else: what is kept here is
-            believed later, a revocation most of all.
+    Raises InvalidDocument: it is missing, or there are claims about anything else: what is kept here is
+    believed later, a revocation most of all.
     """
     about = {"release": asset.id, "contribution": str(asset.schema_.get("run"))}
     found = []
@@ -365,11 +362,7 @@ def _announced(node: Node, sender: str, body: dict[str, Any]) -> tuple[Envelope,
 
 
 def shares_of(claim: Claim) -> list[tuple[str, int]]:
-    """(account, shares) of a release claim.
-
-    Raises:
-        InvalidDocument.
-    """
+    """(account, shares) of a release claim. Raises InvalidDocument."""
     try:
         shares = [(str(item["account"]), int(item["shares"])) for item in claim.statement["shares"]]
     except (KeyError, TypeError, ValueError):

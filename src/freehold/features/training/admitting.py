@@ -48,11 +48,7 @@ class RunGranted(Conflict):
 
 
 def read(value: Any) -> RunPlan:
-    """A plan as a builder sends it.
-
-    Raises:
-        InvalidInput: there is none, or it is malformed.
-    """
+    """A plan as a builder sends it. Raises InvalidInput: there is none, or it is malformed."""
     if value is None:
         raise InvalidInput(
             "training is granted for one run, by its plan",
@@ -64,8 +60,7 @@ def read(value: Any) -> RunPlan:
 def admit(node: Node, asset: Asset, holder: str, plan: RunPlan) -> None:
     """The plan fits this owner's data, terms and budget.
 
-    Raises:
-        PlanRefused, BudgetSpent, DataLost; NotStamped: ask again once the plan stands on chain.
+    Raises PlanRefused, BudgetSpent, DataLost; NotStamped: ask again once the plan stands on chain.
     """
     mine = next((owner for owner in plan.owners if owner.account == node.account), None)
     schema, terms = asset.schema_, asset.terms
@@ -127,8 +122,7 @@ def narrow(terms: Terms, plan: RunPlan) -> dict[str, Any]:
 def remember(node: Node, tx: Transaction, asset: Asset, plan: RunPlan) -> tuple[str, ...]:
     """Keep an agreed plan, and room for it in the budget for a while; the runs before it on the same rows.
 
-    Raises:
-        RunGranted: by an earlier grant. BudgetSpent.
+    Raises RunGranted: by an earlier grant. BudgetSpent.
     """
     if runs.get(node, plan.run_id, "plan") is not None:
         raise RunGranted("this run was granted before", hint="Use that grant, or plan another run.")
@@ -157,11 +151,7 @@ def forget(tx: Transaction, run: str) -> None:
 
 
 def plan_of(node: Node, run: str) -> RunPlan:
-    """The plan that this owner agreed to.
-
-    Raises:
-        NotFound.
-    """
+    """The plan that this owner agreed to. Raises NotFound."""
     stored = runs.get(node, run, "plan")
     if stored is None:
         raise NotFound("this node has not agreed to such a run", hint="Ask for a grant with its plan.")

@@ -67,9 +67,8 @@ def agree(
 ) -> Agreed:
     """Grants for this run; `tell` hears of each as it comes, `rest` waits between tries. Repeatable.
 
-    Raises:
-        GrantWaiting: naming every owner that has not decided yet. What an owner said, where without it
-        fewer rows take part than the quorum. As `obtain`.
+    Raises GrantWaiting: naming every owner that has not decided yet. What an owner said, where without it
+    fewer rows take part than the quorum. As `obtain`.
     """
     by_hand = [asset for asset in assets if approval_of(node, asset.id) == "ask"]
     found = Agreed()

@@ -45,8 +45,7 @@ class NotTheJudge(NotAllowed):
 def open_to(node: Node, judge: str, body: dict[str, Any]) -> dict[str, Any]:
     """This owner's table, salt and noise seed of one run, sealed to the judge that the run's plan names.
 
-    Raises:
-        NotTheJudge. NotFound: this owner did not agree to such a run. Conflict: the run is not over.
+    Raises NotTheJudge. NotFound: this owner did not agree to such a run. Conflict: the run is not over.
     """
     plan = plan_of(node, str(body.get("run")))
     if not plan.judge or judge != plan.judge:
@@ -69,9 +68,8 @@ def open_to(node: Node, judge: str, body: dict[str, Any]) -> dict[str, Any]:
 def audit(host: Host, model_id: str, owner: str | None) -> dict[str, Any]:
     """Have one owner of a released model's run open its data to this node, and sign what is found.
 
-    Raises:
-        NotTheJudge. InvalidInput: no such owner took part. VerificationFailed: the model's evidence does not
-        hold. Unavailable.
+    Raises NotTheJudge. InvalidInput: no such owner took part. VerificationFailed: the model's evidence does
+    not hold. Unavailable.
     """
     node = host.node
     asset = node.asset(model_id)

@@ -71,8 +71,7 @@ def announced(test: PlannedTest, columns: Sequence[str], label: str) -> dict[str
 def hold(node: Node, path: Path, label: str, builder: str, *, positive: str | None = None) -> dict[str, Any]:
     """Seal a test table and commit to it in this node's log; only `builder` may have it opened.
 
-    Raises:
-        InvalidTable; InvalidRecord: too few rows, or of one label only. Conflict: it was kept here before.
+    Raises InvalidTable; InvalidRecord: too few rows, or of one label only. Conflict: it was kept here before.
     """
     table = reading.read(path, label, positive=positive, limits=publishing.limits(node))
     known = hmac.digest(node.keys.derived("held tests"), tables.canonical_bytes(table), "sha256").hex()
@@ -108,11 +107,7 @@ def held(node: Node) -> list[dict[str, Any]]:
 
 
 def show(node: Node, builder: str, body: dict[str, Any]) -> dict[str, Any]:
-    """What a builder needs to plan a run on a test table kept here.
-
-    Raises:
-        NotFound. TestOpened.
-    """
+    """What a builder needs to plan a run on a test table kept here. Raises NotFound, TestOpened."""
     commitment = str(body.get("test"))
     kept = _kept(node, commitment, builder)
     # whom the owner named is no stranger: it will show a whole run
@@ -130,8 +125,7 @@ def show(node: Node, builder: str, body: dict[str, Any]) -> dict[str, Any]:
 def ask(node: Node, peers: Peers, holder: str, commitment: str) -> TestShown:
     """A validator's description of a table it keeps; its claim is kept.
 
-    Raises:
-        InvalidDocument, InvalidScaling; what the validator's node refuses with.
+    Raises InvalidDocument, InvalidScaling; what the validator's node refuses with.
     """
     answer = peers.ask(holder, "/peer/tests", {"test": commitment})
     claim = require_claim(node, answer.get("claim"), "test_commitment", commitment, holder)
@@ -154,8 +148,7 @@ def ask(node: Node, peers: Peers, holder: str, commitment: str) -> TestShown:
 def open_for(node: Node, builder: str, body: dict[str, Any]) -> dict[str, Any]:
     """Open a table for a run that is over: the claim with its salt, and the rows. Repeatable.
 
-    Raises:
-        NotFound, TestOpened, InvalidInput, InvalidDocument, VerificationFailed.
+    Raises NotFound, TestOpened, InvalidInput, InvalidDocument, VerificationFailed.
     """
     plan = RunPlan.from_json(body.get("plan"))
     if (plan.builder, plan.test.holder) != (builder, node.account):

@@ -43,8 +43,7 @@ class Jobs:
     def start(self, order: Order) -> str:
         """Begin a job and return its id; one that waits for owners goes on within what is allowed now.
 
-        Raises:
-            JobHeld: it was stopped by hand. As `begin`.
+        Raises JobHeld: it was stopped by hand. As `begin`.
         """
         job_id = begin(self._node, self._peers, order)
         self.go_on(job_id)
@@ -53,10 +52,8 @@ class Jobs:
     def resume(self, prefix: str, at_most_units: int | None = None) -> str:
         """Go on with a job that stands still, also one that was stopped by hand; nothing happens if it runs or is done.
 
-        `at_most_units` bounds what all its grants cost together, besides what was allowed when it was ordered.
-
-        Raises:
-            NotFound, Ambiguous. JobStopping: it was stopped a moment ago.
+        `at_most_units` bounds what all its grants cost together, besides what was allowed when it was
+        ordered. Raises NotFound, Ambiguous. JobStopping: it was stopped a moment ago.
         """
         job_id = kept.find(self._node, prefix)
         with self._node.store.transaction() as tx:
@@ -73,8 +70,7 @@ class Jobs:
     def go_on(self, job_id: str, *, by_hand: bool = False) -> str:
         """Go on with a job within what was allowed; one that was stopped by hand stays so unless `by_hand`.
 
-        Raises:
-            NotFound. JobStopping.
+        Raises NotFound. JobStopping.
         """
         with self._lock:
             running = self._running.get(job_id)
@@ -192,8 +188,7 @@ class Jobs:
     def release(self, prefix: str) -> str:
         """Release a model that was held back because it is no better than its baseline. Repeatable.
 
-        Raises:
-            Conflict: it is not held back, or below the plan's least score.
+        Raises Conflict: it is not held back, or below the plan's least score.
         """
         job_id = kept.find(self._node, prefix)
         stored = kept.require(self._node, job_id)

@@ -25,11 +25,7 @@ def job(node: Node, job_id: str) -> Job | None:
 
 
 def require(node: Node, job_id: str) -> Job:
-    """One job.
-
-    Raises:
-        NotFound.
-    """
+    """One job. Raises NotFound."""
     found = job(node, job_id)
     if found is None:
         raise NotFound("no such job", hint="List them: freehold jobs.")
@@ -37,11 +33,7 @@ def require(node: Node, job_id: str) -> Job:
 
 
 def find(node: Node, prefix: str) -> str:
-    """The full id of a job.
-
-    Raises:
-        NotFound, Ambiguous.
-    """
+    """The full id of a job. Raises NotFound, Ambiguous."""
     text = f"0x{prefix.lower().removeprefix('0x')[:64]}"
     # as a range, which the key's index answers; no digit comes after f
     rows = node.store.rows(

@@ -108,10 +108,8 @@ class Lender:
     def commit(self, holder: str, body: dict[str, Any]) -> dict[str, Any]:
         """Compute this owner's part of a round and answer with its signed hash alone.
 
-        A repeated request gets the stored answer: nothing is computed, counted or charged twice.
-
-        Raises:
-            RoundsMissing, NotCountersigned, TwoHistories; NotAllowed and its kin; BudgetSpent.
+        A repeated request gets the stored answer: nothing is computed, counted or charged twice. Raises
+        RoundsMissing, NotCountersigned, TwoHistories; NotAllowed and its kin; BudgetSpent.
         """
         grant, asset, plan = self._granted(holder, body)
         number, run = _number(plan, body), plan.run_id
@@ -137,8 +135,7 @@ class Lender:
     def reveal(self, holder: str, body: dict[str, Any]) -> dict[str, Any]:
         """Show what was committed to, once the builder has signed who else committed to what. Repeatable.
 
-        Raises:
-            NotFound: nothing was committed to. TwoHistories, InvalidDocument, VerificationFailed.
+        Raises NotFound: nothing was committed to. TwoHistories, InvalidDocument, VerificationFailed.
         """
         _, _, plan = self._granted(holder, body)
         with self._node.exclusive(f"run:{plan.run_id}"):
@@ -156,8 +153,7 @@ class Lender:
     def agree(self, holder: str, body: dict[str, Any]) -> dict[str, Any]:
         """Recompute every owner's value from the run and the opened test table, and sign that they agree.
 
-        Raises:
-            WrongContribution; RoundsMissing; VerificationFailed; InvalidDocument.
+        Raises WrongContribution; RoundsMissing; VerificationFailed; InvalidDocument.
         """
         grant, _, plan = self._granted(holder, body)
         with self._node.exclusive(f"run:{plan.run_id}"):
@@ -263,8 +259,7 @@ class Lender:
     def _see(self, plan: RunPlan, number: int | None, value: Any, receipts: Any) -> Envelope:
         """The builder's claim of a round: signed, in its place, of receipts that owners signed; one only.
 
-        Raises:
-            TwoHistories, InvalidDocument, InvalidInput, RoundsMissing.
+        Raises TwoHistories, InvalidDocument, InvalidInput, RoundsMissing.
         """
         node, run = self._node, plan.run_id
         claim = require_claim(node, value, "training_round", run, plan.builder)
@@ -468,8 +463,7 @@ def _followed(node: Node, plan: RunPlan) -> list[Round]:
 def require_grants(node: Node, plan: RunPlan, start: Start, values: Any) -> list[Envelope]:
     """Every owner's own signed grant for exactly this run, one for each that takes part.
 
-    Raises:
-        InvalidDocument.
+    Raises InvalidDocument.
     """
     if not isinstance(values, list) or len(values) != len(start.grants):
         raise InvalidDocument("a start comes with the grant of each owner that takes part")
@@ -495,8 +489,7 @@ def require_receipts(
 ) -> Envelope | None:
     """A complete receipt under each commitment of a round; returns this node's own, if there is one.
 
-    Raises:
-        InvalidDocument, InvalidSignature, NotAllowed.
+    Raises InvalidDocument, InvalidSignature, NotAllowed.
     """
     if not isinstance(values, list) or len(values) != len(made.commitments):
         raise InvalidDocument("a round comes with one receipt for each commitment")
@@ -522,11 +515,7 @@ def require_receipts(
 
 
 def require_claim(node: Node, value: Any, kind: str, about: str, issuer: str) -> Envelope:
-    """A signed claim of one kind, about one thing, by one party.
-
-    Raises:
-        InvalidDocument, InvalidSignature.
-    """
+    """A signed claim of one kind, about one thing, by one party. Raises InvalidDocument, InvalidSignature."""
     envelope = parse_envelope(value)
     claim = envelope.document
     if not isinstance(claim, Claim) or (claim.claim_kind, claim.about, claim.issuer) != (kind, about, issuer):
@@ -542,11 +531,7 @@ def statement_of(claim: Envelope) -> dict[str, Any]:
 
 
 def salt_of(opening: Envelope) -> bytes:
-    """The salt in the opening of a test table.
-
-    Raises:
-        InvalidDocument.
-    """
+    """The salt in the opening of a test table. Raises InvalidDocument."""
     try:
         return bytes.fromhex(str(statement_of(opening).get("salt")).removeprefix("0x"))
     except ValueError:

@@ -54,17 +54,15 @@ class Training:
     def __iter__(self) -> Iterator[wire.Job]:
         """Progress whenever it changes.
 
-        Raises:
-            TrainingHalted: it stands still; its message says why. ModelWithheld.
+        Raises TrainingHalted: it stands still; its message says why. ModelWithheld.
         """
         return self._watch(None)
 
     def wait(self, timeout_seconds: float | None = None) -> ModelShown:
         """The released model.
 
-        Raises:
-            TrainingHalted: it stands still. ModelWithheld: it is no better than its baseline. Unavailable: not
-            done in time; the job goes on.
+        Raises TrainingHalted: it stands still. ModelWithheld: it is no better than its baseline. Unavailable:
+        not done in time; the job goes on.
         """
         *_, last = self._watch(timeout_seconds)
         assert last.model is not None

@@ -33,11 +33,9 @@ class JobHeld(Conflict):
 def begin(node: Node, peers: Peers, order: Order) -> str:
     """Check the order, commit the test table to the vault, make the plan, keep the job. Returns its id.
 
-    The same order again, while owners who decide by hand are still asked for it, is the same job, which may then
-    cost no more than either order allows.
-
-    Raises:
-        InvalidInput, InvalidTable, NotFound, TermsConflict, NotAllowed: nothing was started.
+    The same order again, while owners who decide by hand are still asked for it, is the same job, which may
+    then cost no more than either order allows. Raises InvalidInput, InvalidTable, NotFound, TermsConflict,
+    NotAllowed: nothing was started.
     """
     assets, test, table = check(node, peers, order)
     total = grants_units(assets)
@@ -99,8 +97,7 @@ def _waiting(node: Node, wanted: dict[str, Any], table: tables.Table | None) -> 
 def _require_goes_on(node: Node, job_id: str, at_most_units: int | None, total: int) -> None:
     """A job that was ordered before may go on, and from now on costs no more than is allowed now.
 
-    Raises:
-        JobHeld, SpendingUnset, SpendingRefused: it stays as it was.
+    Raises JobHeld, SpendingUnset, SpendingRefused: it stays as it was.
     """
     if kept.is_held(node, job_id):
         raise JobHeld(

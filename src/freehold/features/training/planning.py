@@ -39,8 +39,7 @@ SKETCH_PERCENT = 25
 def check(node: Node, peers: Peers, order: Order) -> tuple[list[Asset], TestShown, Table | None]:
     """What the order names, by owner, the test, and its table unless a validator keeps it; nothing is sealed.
 
-    Raises:
-        InvalidInput, InvalidTable, NotFound, TermsConflict, NotAllowed; what the validator's node says.
+    Raises InvalidInput, InvalidTable, NotFound, TermsConflict, NotAllowed; what the validator's node says.
     """
     require_name(order.name)
     assets = sorted((node.asset(asset_id) for asset_id in order.assets), key=lambda asset: asset.owner)
@@ -75,8 +74,7 @@ _AS_ORDERED = ("level", "quorum_bps", "patience_seconds", "weight_cap_bps", "lea
 def plan(node: Node, order: Order, assets: Sequence[Asset], test: TestShown) -> RunPlan:
     """The plan of an order; every default is chosen here.
 
-    Raises:
-        InvalidInput: the numbers do not go together.
+    Raises InvalidInput: the numbers do not go together.
     """
     said = [schemas.table(asset) for asset in assets]
     rows, rows_each = [one.rows for one in said], max(one.rows_each for one in said)
@@ -114,8 +112,7 @@ def plan(node: Node, order: Order, assets: Sequence[Asset], test: TestShown) -> 
 def require_allowed(assets: Sequence[Asset], order: Order, made: RunPlan) -> None:
     """Every owner's published terms allow what will be asked of it, so that nothing is refused after others were paid.
 
-    Raises:
-        NotAllowed: naming the dataset.
+    Raises NotAllowed: naming the dataset.
     """
     for asset in assets:
         try:
@@ -134,8 +131,7 @@ def require_allowed(assets: Sequence[Asset], order: Order, made: RunPlan) -> Non
 def require_releasable(node: Node, assets: Sequence[Asset], order: Order, made: RunPlan) -> None:
     """What is trained could be released as ordered, so that no grant is paid for a model that nobody can have.
 
-    Raises:
-        InvalidDocument: naming the field.
+    Raises InvalidDocument: naming the field.
     """
     weights = np.zeros(len(made.columns) + 1, dtype=np.int64)
     trained = releasing.Trained(

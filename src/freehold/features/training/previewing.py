@@ -20,8 +20,7 @@ MOST_MICRO = 100_000_000
 def preview(node: Node, peers: Peers, order: Order) -> dict[str, Any]:
     """The plan's numbers, and what a public simulation says its noise costs.
 
-    Raises:
-        What `planning.check` and `planning.plan` raise.
+    Raises what `planning.check` and `planning.plan` raise.
     """
     assets, test, _ = check(node, peers, order)
     made = plan(node, order, assets, test)

@@ -103,8 +103,7 @@ class Job:
     def run(self) -> dict[str, Any]:
         """Work through the steps that are left.
 
-        Raises:
-            FreeholdError: the job stands still at `step`; calling again continues there.
+        Raises FreeholdError: the job stands still at `step`; calling again continues there.
         """
         steps = {
             "plan": self._fix,
@@ -262,9 +261,7 @@ class Job:
         """What owners answer once those that do hold the plan's quorum of rows; None if stopped.
 
         `number` is of the round from which those that do not are away; None where they only do not agree.
-
-        Raises:
-            NobodyAnswers.
+        Raises NobodyAnswers.
         """
         waits = 0
         found: dict[str, Any] = {}

@@ -342,8 +342,7 @@ class Order(Request):
     def require_together(cls, asked: Mapping[str, Any]) -> None:
         """Exact updates have no epsilon, and a commitment has somebody who keeps its table.
 
-        Raises:
-            InvalidInput.
+        Raises InvalidInput.
         """
         if _COMMITMENT.fullmatch(str(asked.get("test", ""))) and not asked.get("validator"):
             raise InvalidInput(

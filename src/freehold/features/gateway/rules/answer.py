@@ -46,18 +46,13 @@ class Question:
     def features(self, columns: int) -> list[list[int]]:
         """Micro-units, shape (rows, columns).
 
-        Raises:
-            InvalidRequest: a row of another length, or a cell that is no number; says where.
+        Raises InvalidRequest: a row of another length, or a cell that is no number; says where.
         """
         return [_row(row, number, columns) for number, row in enumerate(self.rows, 1)]
 
 
 def read_request(body: bytes) -> Question:
-    """A question out of untrusted bytes.
-
-    Raises:
-        InvalidRequest.
-    """
+    """A question out of untrusted bytes. Raises InvalidRequest."""
     if len(body) > MAX_BODY_BYTES:
         raise InvalidRequest(f"the body is over {MAX_BODY_BYTES} bytes", hint="Ask in several calls.")
     try:
@@ -95,8 +90,7 @@ def request_body(model: str, rows: Sequence[Sequence[Any]]) -> bytes:
 def micro(text: str) -> int:
     """floor(x * 10^6 + 1/2) of decimal text, exactly.
 
-    Raises:
-        InvalidRequest: not a number, not finite, or beyond the limit.
+    Raises InvalidRequest: not a number, not finite, or beyond the limit.
     """
     found = _NUMBER.fullmatch(text) if len(text) <= MAX_NUMBER_CHARS else None
     if found is None:

@@ -41,11 +41,7 @@ class SplitTree:
         return self._nodes[0]
 
     def proof(self, account: str) -> list[bytes]:
-        """Siblings from the account's leaf to the root.
-
-        Raises:
-            NotFound: the account has no share.
-        """
+        """Siblings from the account's leaf to the root. Raises NotFound: the account has no share."""
         if account not in self._position:
             raise NotFound(f"{account} has no share in this split")
         i, path = self._position[account], []

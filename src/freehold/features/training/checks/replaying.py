@@ -43,11 +43,7 @@ def replay(plan: Any, start: Any, rounds: Sequence[tuple[Any, Any]], test: Any, 
 
 
 def read_table(value: Any) -> Table:
-    """A test table as evidence shows it, from anyone.
-
-    Raises:
-        InvalidTable.
-    """
+    """A test table as evidence shows it, from anyone. Raises InvalidTable."""
     if not isinstance(value, dict) or set(value) != {"columns", "label", "features", "labels"}:
         raise InvalidTable("an opened table has columns, label, features and labels")
     columns, label, features, labels = (value[name] for name in ("columns", "label", "features", "labels"))

@@ -40,9 +40,8 @@ class Replay(Protocol):
     ) -> Replayed:
         """From the JSON of `plan.json`, `start.json` and `test.json`, and for each round (statement, revealed).
 
-        Raises:
-            FreeholdError: the record contradicts itself; field `part` says where: "plan", "start", "rounds",
-                "test" or "opening" (the salt).
+        Raises FreeholdError: the record contradicts itself; field `part` says where: "plan", "start",
+        "rounds", "test" or "opening" (the salt).
         """
         ...
 

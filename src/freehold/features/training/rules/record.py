@@ -355,8 +355,7 @@ class Replay:
     def add(self, made: Round) -> tuple[IntArray, IntArray] | None:
         """One more round; its step's two parts, none for round 0.
 
-        Raises:
-            VerificationFailed: naming round and, where one is to blame, owner.
+        Raises VerificationFailed: naming round and, where one is to blame, owner.
         """
         plan, number = self.plan, self.next
         if made.number != number:
@@ -469,11 +468,7 @@ def without(plan: RunPlan, replayed: Replayed, test: Table) -> dict[str, int]:
 
 
 def require_test(plan: RunPlan, test: Table) -> None:
-    """An opened table is of the shape that the plan announced.
-
-    Raises:
-        VerificationFailed.
-    """
+    """An opened table is of the shape that the plan announced. Raises VerificationFailed."""
     if test.columns != plan.columns or test.label != plan.label:
         raise VerificationFailed("the test table has other columns than the plan")
     if (test.rows, int(test.labels.sum())) != (plan.test.rows, plan.test.positives):
@@ -662,11 +657,7 @@ def _check_test(test: PlannedTest) -> None:
 
 
 def require_composition(rows: int, positives: int) -> None:
-    """A test table has enough rows, and both kinds.
-
-    Raises:
-        InvalidRecord.
-    """
+    """A test table has enough rows, and both kinds. Raises InvalidRecord."""
     if not MIN_TEST_ROWS <= rows <= MAX_TEST_ROWS or not 0 < positives < rows:
         raise InvalidRecord(
             f"a test has {MIN_TEST_ROWS} to {MAX_TEST_ROWS:,} rows, of both labels",

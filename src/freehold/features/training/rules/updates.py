@@ -67,8 +67,7 @@ def sensitivity(width: int, update_bits: int, rows_each: int) -> int:
 def noise_for(rho_nano: int, rounds: int, width: int, rows_each: int) -> Noise:
     """The least noise that keeps `rounds` rounds within `rho_nano`, at the finest resolution that allows it.
 
-    Raises:
-        TooLittleBudget.
+    Raises TooLittleBudget.
     """
     for bits in range(MOST_BITS, 0, -1):
         sigma = privacy.sigma_for(sensitivity(width, bits, rows_each), rounds, rho_nano)
@@ -105,8 +104,7 @@ def longest(rows: int, width: int, noise: Noise, rows_each: int = 1) -> int:
 def parse(value: Any, owner: str, width: int, most: int) -> IntArray:
     """An update from JSON, checked by type before an array is made, and no longer than `most`.
 
-    Raises:
-        InvalidUpdate.
+    Raises InvalidUpdate.
     """
     if not isinstance(value, list) or len(value) != width:
         raise _refused(owner, f"a list of {width} integers was expected")

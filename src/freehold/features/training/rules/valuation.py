@@ -112,13 +112,11 @@ def variance(towards: Direction, sigma: int) -> int:
 def shares_bps(values: Sequence[int], errors: Sequence[int], rows: Sequence[int]) -> list[int]:
     """Values as shares in basis points that sum to 10,000 exactly; zero rows, zero share.
 
-    A value that is not surely above nothing (two standard errors for up to three owners, about three for twenty,
-    so that luck does not grow with the number of accounts) earns nothing, and nobody earns more than
+    A value that is not surely above nothing (two standard errors for up to three owners, about three for
+    twenty, so that luck does not grow with the number of accounts) earns nothing, and nobody earns more than
     `ROW_FACTOR` times its part of the rows while others can take it. Where nobody's value can be told from
-    nothing, rows count, of those whose value is above it at all. Rounding is by largest remainder; equal ones go to the earlier owner.
-
-    Raises:
-        InvalidShares: no rows at all.
+    nothing, rows count, of those whose value is above it at all. Rounding is by largest remainder; equal ones
+    go to the earlier owner. Raises InvalidShares: no rows at all.
     """
     if not rows or sum(rows) <= 0:
         raise InvalidShares("there is nobody to share among")

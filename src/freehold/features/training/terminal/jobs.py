@@ -52,8 +52,7 @@ class TrainingWithheld(FreeholdError):
 def watch(node: NodeClient, job: str) -> dict[str, Any]:
     """The job once its model is released; how far it is goes to stderr.
 
-    Raises:
-        TrainingStopped, TrainingWaits, TrainingWithheld.
+    Raises TrainingStopped, TrainingWaits, TrainingWithheld.
     """
     from rich.console import Console  # noqa: PLC0415
     from rich.progress import (  # noqa: PLC0415
