@@ -25,7 +25,7 @@ from freehold.features.gateway.buying import Buyer
 from freehold.features.gateway.serving import Gateway
 from freehold.features.identity import peers
 from freehold.features.payments import closing, spending
-from freehold.features.training import ordering, rounds, training
+from freehold.features.training import kept, ordering, training
 from freehold.features.training.jobs import Jobs
 from freehold.features.training.lending import Lender
 from freehold.features.training.retrying import Retries
@@ -223,7 +223,7 @@ def plan_of(builder: Node, run: str) -> RunPlan:
 
 def rounds_of(builder: Node, run: str) -> list[Round]:
     """The rounds that a builder kept, in order; where rows are compared the first is round 0."""
-    return rounds.rounds_of(builder, plan_of(builder, run))
+    return kept.rounds_of(builder, plan_of(builder, run))
 
 
 def took_part(builder: Node, run: str) -> list[set[str]]:

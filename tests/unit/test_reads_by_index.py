@@ -14,7 +14,7 @@ from freehold.features.grants import asking, requests
 from freehold.features.models import kept as models
 from freehold.features.payments import kept as payments
 from freehold.features.training import kept as jobs
-from freehold.features.training import rounds, runs
+from freehold.features.training import runs
 from freehold.kernel.store import Store
 
 ID = "0x" + "ab" * 32
@@ -31,8 +31,8 @@ READS: dict[str, Callable[[Any], object]] = {
     "a job by its beginning": lambda node: jobs.find(node, ID[:10]),
     "jobs that go on": jobs.going_on,
     "whether a job is held": lambda node: jobs.is_held(node, ID),
-    "a round": lambda node: rounds.begun(node, ID, 3),
-    "rounds that an owner lacks": lambda node: rounds.records_of(node, ID, 2, 4),
+    "a round": lambda node: jobs.begun(node, ID, 3),
+    "rounds that an owner lacks": lambda node: jobs.records_of(node, ID, 2, 4),
     "what a run was granted": lambda node: runs.get(node, ID, "plan"),
     "disputes": runs.disputed,
     "what was given in a round": lambda node: runs.get_round(node, ID, 3, "given"),

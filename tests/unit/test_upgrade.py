@@ -22,7 +22,7 @@ from freehold.features.grants import asking
 from freehold.features.models import kept as models
 from freehold.features.payments import kept as payments
 from freehold.features.training import kept as jobs
-from freehold.features.training import rounds, runs
+from freehold.features.training import runs
 from freehold.kernel.databases import copying, migrations, opening, upgrading
 from freehold.kernel.databases.errors import StorageFailed
 from freehold.kernel.store import Store
@@ -178,17 +178,17 @@ def test_what_was_kept_under_names_stands_in_tables(upgraded: tuple[Store, Path]
                 assert (job in jobs.going_on(node)) == (record["step"] != "done")
             case ["round", run, number]:
                 claim = {"claim": record["claim"], "receipts": record["receipts"]}
-                assert rounds.begun(node, run, int(number)) == claim
+                assert jobs.begun(node, run, int(number)) == claim
                 (row,) = store.rows(
                     "SELECT revealed FROM rounds_made WHERE run = ? AND number = ?", run, int(number)
                 )
                 assert json.loads(row[0]) == record["revealed"]
             case ["opened", run]:
-                assert rounds.begun(node, run, record["number"]) == {
+                assert jobs.begun(node, run, record["number"]) == {
                     "claim": record["claim"],
                     "receipts": record["receipts"],
                 }
-                assert rounds.begun(node, run, record["number"] + 1) is None
+                assert jobs.begun(node, run, record["number"] + 1) is None
             case ["planned", run]:
                 assert runs.get(node, run, "plan") == record
                 assert runs.get(node, run, "disputed") is None
@@ -271,7 +271,7 @@ def test_what_a_home_seldom_keeps_is_moved_too(before: Path) -> None:
     assert channel not in [one["channel"] for one in payments.unsettled(node)]
     assert jobs.is_held(node, job)
     assert job not in jobs.going_on(node)
-    assert rounds.begun(node, run, 3) == {"claim": test, "receipts": [job]}
+    assert jobs.begun(node, run, 3) == {"claim": test, "receipts": [job]}
     assert runs.get(node, run, "disputed") == {"contribution": test, "field": "scores"}
     assert runs.get(node, run, "two_histories") == [test, job]
     assert runs.disputed(node) == []

@@ -11,10 +11,9 @@ from freehold.features.grants.asking import Ordered, Settled, WhatFor
 from freehold.features.models.pages import UnderWay
 from freehold.features.models.releasing import GrantedRun
 from freehold.features.models.shown import RunOf
-from freehold.features.training import admitting, auditing, holding, kept, previewing, wire
-from freehold.features.training.collecting import evidence_of
+from freehold.features.training import admitting, auditing, holding, kept, planning, wire
 from freehold.features.training.jobs import Jobs
-from freehold.features.training.known import granted_run, known_run
+from freehold.features.training.known import evidence_of, granted_run, known_run
 from freehold.features.training.lending import Lender
 from freehold.features.training.pages import disputes, jobs, train
 from freehold.features.training.retrying import Retries
@@ -94,7 +93,7 @@ FEATURE = Feature(
     },
     evidence=(evidence_of,),
     operations=(
-        wire.PLAN.does(lambda host, order: previewing.preview(host.node, host.peers, order)),
+        wire.PLAN.does(lambda host, order: planning.preview(host.node, host.peers, order)),
         wire.TRAIN.does(lambda host, order: {"job": host.part(Jobs).start(order)}),
         wire.JOBS.does(lambda host, _: {"jobs": host.part(Jobs).overview()}),
         wire.PROGRESS.does(lambda host, asked: host.part(Jobs).get(asked.job)),
@@ -138,7 +137,7 @@ FEATURE = Feature(
     actions=(Action("train", "trains on it together with others, where it lies", plans=admitting),),
     answers={
         WhatFor: _ordered,
-        NoiseCost: previewing.noise_cost,
+        NoiseCost: planning.noise_cost,
         RunOf: known_run,
         GrantedRun: granted_run,
         UnderWay: jobs.under_way,

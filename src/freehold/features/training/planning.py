@@ -1,4 +1,4 @@
-"""Planning a training run: what the builder asks for becomes the plan that owners agree to."""
+"""Planning a training run: an order becomes the plan that owners agree to, and what it would come to is said."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Sequence
 from functools import reduce
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from freehold.core.errors import FreeholdError, InvalidInput, NotAllowed
 from freehold.core.ids import require_name
 from freehold.core.terms import meet, require_within
 from freehold.features.data import schemas
+from freehold.features.data.publishing import NoiseCost
 from freehold.features.data.rules import reading
 from freehold.features.data.rules.table import Table
 from freehold.features.grants.issuing import narrowed
@@ -25,8 +27,9 @@ from freehold.features.training.holding import TestShown
 from freehold.features.training.rules import expected, sketch, updates
 from freehold.features.training.rules.logistic import Recipe
 from freehold.features.training.rules.record import PlannedOwner, RunPlan, Sketch
-from freehold.features.training.rules.updates import Noise
+from freehold.features.training.rules.updates import Noise, TooLittleBudget
 from freehold.features.training.wire import MAX_OWNERS, Order
+from freehold.kernel import ceiling
 from freehold.kernel.node import Node
 from freehold.kernel.peers import Peers
 
@@ -34,6 +37,8 @@ MAX_TEST_CELLS = 1_500_000
 """Cells of an opened test table, label included: some 30 MB as it is sent."""
 SKETCH_PERCENT = 25
 """Part of a run's budget that comparing rows takes, where copies would show at all."""
+MOST_MICRO = 100_000_000
+"""Epsilon at which noise hardly shows: for runs without any."""
 
 
 def check(node: Node, peers: Peers, order: Order) -> tuple[list[Asset], TestShown, Table | None]:
@@ -220,3 +225,43 @@ _HINTS = {
     "noised": "Its owner can publish it again with a privacy budget.",
     "update": "Exact updates need an owner that offers them to you by name.",
 }
+
+
+def preview(node: Node, peers: Peers, order: Order) -> dict[str, Any]:
+    """The plan's numbers, and what a public simulation says its noise costs.
+
+    Raises what `check` and `plan` raise.
+    """
+    assets, test, _ = check(node, peers, order)
+    made = plan(node, order, assets, test)
+    require_allowed(assets, order, made)
+    require_releasable(node, assets, order, made)
+    rows, known = tuple(owner.rows for owner in made.owners), ceiling.overview(node)
+    loss = expected.expected_loss(
+        rows, len(made.columns), made.epsilon_micro or MOST_MICRO, made.delta_exponent, made.rows_each
+    )
+    return {
+        "rounds": made.recipe.rounds,
+        "uses": made.uses,
+        **made.cost(),
+        "compared": bool(made.sketch.buckets),
+        "accuracy_without_bps": loss.accuracy_without_bps,
+        "accuracy_with_bps": loss.accuracy_with_bps if made.epsilon_micro else loss.accuracy_without_bps,
+        "share_error_bps": loss.share_error_bps if made.epsilon_micro else 0,
+        "test_rows": made.test.rows,
+        "positives": made.test.positives,
+        "total_units": grants_units(assets),
+        "gas": ceiling.gas(node, "purchase") * sum(1 for asset in assets if grants_units([asset])),
+        **{name: known[name] for name in ("spend_per_act_micro", "spend_per_day_micro", "spent_units")},
+    }
+
+
+def noise_cost(_: Node, asked: NoiseCost) -> int | None:
+    """What the noise of a run on one table alone costs; None where no noise of the sampler is enough."""
+    try:
+        found = expected.expected_loss(
+            (asked.rows,), asked.columns, asked.epsilon_micro, asked.delta_exponent, asked.rows_each
+        )
+    except TooLittleBudget:
+        return None
+    return found.loss_bps

@@ -28,12 +28,12 @@ from freehold.features.data.rules import table as tables
 from freehold.features.data.rules.table import Table
 from freehold.features.models import releasing
 from freehold.features.models.rules.hashes import model_hash
-from freehold.features.training import holding, kept, rounds
+from freehold.features.training import holding, kept
 from freehold.features.training.agreeing import Agreed, agree
 from freehold.features.training.checks.replaying import read_table, table_json
+from freehold.features.training.kept import records_of, rounds_of
 from freehold.features.training.lending import NotCountersigned, RoundsMissing, require_claim, salt_of
 from freehold.features.training.ordering import is_good_enough
-from freehold.features.training.rounds import records_of, rounds_of
 from freehold.features.training.rules import record
 from freehold.features.training.rules.record import MAX_REASON, Replay, Round, RunPlan, Start
 from freehold.kernel import countersigning, custody, logbook
@@ -182,7 +182,7 @@ class Job:
         missing = over[-1].unrevealed if over else []
         while not running.is_done and not self._stop.is_set():
             number = running.next
-            opened = rounds.begun(self._node, plan.run_id, number)
+            opened = kept.begun(self._node, plan.run_id, number)
             if opened is None:
                 opened = self._committed(running, missing)
                 if opened is None:
@@ -192,7 +192,7 @@ class Job:
                 return
             running.add(made)
             with self._node.store.transaction() as tx:
-                rounds.end(tx, plan.run_id, made)
+                kept.end(tx, plan.run_id, made)
             missing = made.unrevealed
             self._tell(round=number, rounds=plan.recipe.rounds, absent=self.job["absent"])
         if running.is_done:
@@ -220,7 +220,7 @@ class Job:
             for receipt in ordered:
                 tx.put(receipt)
             tx.put(claim, public=True)
-            rounds.begin(tx, plan.run_id, number, opened)
+            kept.begin(tx, plan.run_id, number, opened)
         return opened
 
     def _revealed(self, running: Replay, opened: dict[str, Any]) -> Round | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from freehold.core.documents import Asset
-from freehold.features.training.checks import rounds, run, story, training, valuation
+from freehold.features.training.checks import run, story, training, valuation
 from freehold.kernel.evidence.parts import Part
 
 
@@ -15,8 +15,8 @@ def _is_about(asset: Asset) -> bool:
 EVIDENCE = Part(
     is_about=_is_about,
     files=(run.PLAN, run.START, run.ROUNDS, run.TEST),
-    envelopes={run.ROUNDS: rounds.envelopes},
-    read={run.ROUNDS: rounds.read},
+    envelopes={run.ROUNDS: run.envelopes},
+    read={run.ROUNDS: run.read},
     needs={"training": "logs", "valuation": "training"},
     steps=(
         ("training.claims", story.told),

@@ -10,7 +10,7 @@ from freehold.core.errors import NotFound
 from freehold.features.models.pages import Coming, UnderWay
 from freehold.features.models.rules import worth
 from freehold.features.privacy.rules import promises
-from freehold.features.training import kept, rounds
+from freehold.features.training import kept
 from freehold.features.training.jobs import Jobs
 from freehold.features.training.rules import findings
 from freehold.features.training.tables import ENDED
@@ -82,7 +82,7 @@ def _round_times(node: Node, found: dict[str, Any]) -> list[int]:
     """When each round of training that is over was signed; the comparison of rows is none."""
     if not found["run"]:
         return []
-    claims = rounds.claims_of(node, found["run"])
+    claims = kept.claims_of(node, found["run"])
     return [claim.issued_at for claim in claims if claim.statement["number"]]
 
 

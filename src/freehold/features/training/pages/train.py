@@ -14,7 +14,7 @@ from freehold.core.errors import FreeholdError, InvalidInput, NotFound
 from freehold.features.data import finding
 from freehold.features.identity import peers
 from freehold.features.privacy.rules import promises
-from freehold.features.training import previewing
+from freehold.features.training import planning
 from freehold.features.training.jobs import Jobs
 from freehold.features.training.rules import findings
 from freehold.features.training.wire import MAX_OWNERS, TRAIN, Order
@@ -157,7 +157,7 @@ def _draft(visit: Visit, sent: Upload | None) -> Draft:
     if not order.assets:
         raise InvalidInput("no dataset was chosen", hint="Tick at least one.")
     try:
-        preview = previewing.preview(visit.node, visit.host.peers, order)
+        preview = planning.preview(visit.node, visit.host.peers, order)
     except FreeholdError as error:
         error.message = error.message.replace(sent.path.name, sent.name)
         raise
