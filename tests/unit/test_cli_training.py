@@ -9,9 +9,8 @@ from freehold.core import epsilons
 from freehold.core.errors import InvalidInput
 from freehold.features.models import terminal as models
 from freehold.features.models.rules import worth
-from freehold.features.training import wire
+from freehold.features.training import terminal, wire
 from freehold.features.training.pages import train as form
-from freehold.features.training.terminal import jobs, train
 from freehold.kernel.surface import Plain
 from freehold.shell.cli import commands
 
@@ -47,7 +46,7 @@ def told(lines):
 
 def test_a_job_moves_forward_with_every_step_and_round():
     places = [
-        jobs.progress(job(step=step, round=number))
+        terminal.progress(job(step=step, round=number))
         for step, number in (
             *(("plan", 0), ("grants", 0)),
             *(("rounds", number) for number in range(5)),
@@ -58,39 +57,39 @@ def test_a_job_moves_forward_with_every_step_and_round():
     assert done == sorted(done)
     assert done[0] == 0
     assert {total for _, _, total in places} == {done[-1]}
-    assert jobs.progress(job(step="withheld"))[1:] == places[-1][1:]
-    assert set(jobs.STEPS) | {"withheld"} == set(jobs._SAID)
+    assert terminal.progress(job(step="withheld"))[1:] == places[-1][1:]
+    assert set(terminal.STEPS) | {"withheld"} == set(terminal.DOING)
 
 
 def test_only_who_is_away_now_stands_in_the_progress_line():
     absent = {OWNER: away(1), OTHER: away(1, 2)}
-    line, *_ = jobs.progress(job(round=2, absent=absent))
+    line, *_ = terminal.progress(job(round=2, absent=absent))
     assert line == f"training, round 2 of 4 (away: {OTHER[:10]})"
-    assert jobs.progress(job(round=3, absent=absent))[0] == "training, round 3 of 4"
+    assert terminal.progress(job(round=3, absent=absent))[0] == "training, round 3 of 4"
 
 
 def test_jobs_say_who_was_away_when_and_why_and_who_has_not_agreed():
     absent = {OWNER: away(1, 2, 3, 7), OTHER: away(why="the owner refused: not for this")}
     found = job(absent=absent, silent={OWNER: "training.wrong_contribution"}, scores=SCORES)
-    said = told(jobs.listed({"jobs": [found]}))
+    said = told(terminal.listed({"jobs": [found]}))
     assert f"{OWNER[:10]} away in rounds 1 to 3, 7: does not answer" in said
     assert f"{OTHER[:10]} takes no part: the owner refused: not for this" in said
     assert f"{OWNER[:10]} has not agreed to the shares: training.wrong_contribution" in said
     assert "92.0%" in said
     crowd = {f"0x{number:040x}": away(1) for number in range(300)}
-    assert "and 290 more" in told(jobs.listed({"jobs": [job(absent=crowd)]}))
-    assert told(jobs.listed({"jobs": []})).strip() == "no training jobs yet"
+    assert "and 290 more" in told(terminal.listed({"jobs": [job(absent=crowd)]}))
+    assert told(terminal.listed({"jobs": []})).strip() == "no training jobs yet"
 
 
 def test_what_an_owner_says_cannot_drive_the_terminal():
-    said = told(jobs.listed({"jobs": [job(absent={OWNER: away(1, why="\x1b[2J[red]x")})]}))
+    said = told(terminal.listed({"jobs": [job(absent={OWNER: away(1, why="\x1b[2J[red]x")})]}))
     assert "\x1b" not in said
     assert "[red]x" in said
 
 
 def test_a_model_that_is_held_back_says_how_good_it_is_and_how_to_release_it():
-    error = jobs.stopped(job(step="withheld", running=False, scores={**SCORES, "correct": 118}))
-    assert isinstance(error, jobs.TrainingWithheld)
+    error = terminal.stopped(job(step="withheld", running=False, scores={**SCORES, "correct": 118}))
+    assert isinstance(error, terminal.TrainingWithheld)
     assert error.exit_code == 10
     assert "right on 118 of 200 test rows" in error.message
     assert "commoner label on 120" in error.message
@@ -101,11 +100,13 @@ def test_a_model_that_is_held_back_says_how_good_it_is_and_how_to_release_it():
 
 def test_other_ends_keep_their_own_kinds():
     problem = {"title": "no quorum", "hint": "Start them.", "code": "training.nobody"}
-    halted = jobs.stopped(job(running=False, error=problem))
-    assert type(halted) is jobs.TrainingStopped
+    halted = terminal.stopped(job(running=False, error=problem))
+    assert type(halted) is terminal.TrainingStopped
     assert "no quorum" in halted.message
-    waits = jobs.stopped(job(step="grants", running=False, error=problem, waiting=[{"owner_name": "north"}]))
-    assert type(waits) is jobs.TrainingWaits
+    waits = terminal.stopped(
+        job(step="grants", running=False, error=problem, waiting=[{"owner_name": "north"}])
+    )
+    assert type(waits) is terminal.TrainingWaits
     assert waits.fields["waiting"] == ["north"]
 
 
@@ -133,22 +134,22 @@ def test_what_is_no_epsilon_is_refused(text):
 
 
 def test_the_summary_says_price_privacy_loss_and_test():
-    said = "\n".join(train._summary(PLANNED, {"assets": ["a", "b"]}))
+    said = "\n".join(terminal._summary(PLANNED, {"assets": ["a", "b"]}))
     for part in ("4 rounds, 5 uses", "$2.50", "epsilon of 1.", "74 times in 100", "83.5 %", "89.0 %", "± 3.1 points", "80 of label 1"):  # fmt: skip
         assert part in said
     assert "count once" in said
-    small = "\n".join(train._summary({**PLANNED, "compared": False}, {"assets": ["a", "b"]}))
+    small = "\n".join(terminal._summary({**PLANNED, "compared": False}, {"assets": ["a", "b"]}))
     assert "cannot be told from strangers' rows" in small
     unwanted = "\n".join(
-        train._summary({**PLANNED, "compared": False}, {"assets": ["a", "b"], "compare": False})
+        terminal._summary({**PLANNED, "compared": False}, {"assets": ["a", "b"], "compare": False})
     )
     assert "a copy is paid like any other table." in unwanted
-    assert "copies" not in "\n".join(train._summary(PLANNED, {"assets": ["a"]}))
+    assert "copies" not in "\n".join(terminal._summary(PLANNED, {"assets": ["a"]}))
 
 
 def test_exact_updates_are_called_what_they_are():
     exact = {**PLANNED, "level": "update", "epsilon_micro": 0, "guess_ppm": 1_000_000}
-    said = "\n".join(train._summary(exact, {"assets": ["a", "b"]}))
+    said = "\n".join(terminal._summary(exact, {"assets": ["a", "b"]}))
     assert "rows can be rebuilt" in said
     assert "epsilon of" not in said
     with pytest.raises(InvalidInput, match="no epsilon"):

@@ -9,7 +9,10 @@ from typing import Annotated, Any
 import typer
 
 from freehold.core.documents import EXACT_DECIMALS
+from freehold.core.ids import document_id
+from freehold.core.money import dollars
 from freehold.features.gateway import wire
+from freehold.features.gateway.rows import read
 from freehold.features.models.wire import SHOW
 from freehold.kernel.cli.allowing import agreed
 from freehold.kernel.cli.building import Call, Command
@@ -26,8 +29,6 @@ def _serve(call: Call) -> None:
 
 
 def _predict(call: Call) -> None:
-    from freehold.features.gateway.rows import read  # noqa: PLC0415
-
     node, model = call.node, call.given["model"]
     node.get("/api/search", q="", kind="model")
     columns = list(node.perform(SHOW, {"model": model})["columns"])
@@ -52,8 +53,6 @@ _REVEALED = (
 
 def _cost(quote: dict[str, Any]) -> Iterable[str]:
     """What a call takes, before it is paid."""
-    from freehold.core.money import dollars  # noqa: PLC0415
-
     aside = ""
     if quote["deposit_units"]:
         aside = f"; {dollars(quote['deposit_units'])} are set aside first, for this call and later ones, by about {quote['gas']:,} gas"
@@ -68,8 +67,6 @@ def _outputs(answer: dict[str, Any]) -> Iterable[Any]:
         for number, output in enumerate(answer["outputs"], start=1)
     )
     yield table(("row", "label", "probability of 1"), rows, right=("row", "label", "probability of 1"))
-    from freehold.core.ids import document_id  # noqa: PLC0415
-
     yield f"receipt: {document_id(answer['receipt']['document'])}"
 
 

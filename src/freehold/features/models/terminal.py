@@ -8,7 +8,11 @@ from typing import Annotated, Any
 import typer
 
 from freehold.core.documents import EXACT_DECIMALS
+from freehold.core.ids import short
+from freehold.core.money import dollars
 from freehold.features.models import wire
+from freehold.features.models.rules import worth
+from freehold.features.privacy.rules import promises
 from freehold.kernel.cli.building import Call, Command
 from freehold.kernel.cli.output import percent, plain, table
 
@@ -21,9 +25,6 @@ def _models(call: Call) -> None:
 
 
 def _list(answer: dict[str, Any]) -> Iterable[Any]:
-    from freehold.core.ids import short  # noqa: PLC0415
-    from freehold.core.money import dollars  # noqa: PLC0415
-
     found = answer["models"]
     if not found:
         return ["no models yet; train one: freehold train"]
@@ -41,15 +42,11 @@ def _list(answer: dict[str, Any]) -> Iterable[Any]:
 
 
 def _details(model: dict[str, Any]) -> Iterable[Any]:
-    from freehold.core.money import dollars  # noqa: PLC0415
-
     yield f"{plain(model['name'])}  {model['id']}"
     yield plain(model["description"])
     if model["metrics"]:
         yield from _quality(model["metrics"])
     if "privacy" in model:
-        from freehold.features.privacy.rules import promises  # noqa: PLC0415
-
         yield f"privacy  {promises.of_use(model['privacy'])}"
     yield f"price    {dollars(model['price_units'])} per {model['per']}, at most {model['rows_per_call']:,} rows a call"
     if model["round_to"] < EXACT_DECIMALS:
@@ -66,8 +63,6 @@ def _details(model: dict[str, Any]) -> Iterable[Any]:
 
 def _quality(metrics: dict[str, Any]) -> Iterable[str]:
     """How good it is, with what chance allows, beside what anybody would reach without it."""
-    from freehold.features.models.rules import worth  # noqa: PLC0415
-
     rows, right = metrics["rows"], metrics["correct"]
     yield (
         f"accuracy {right / rows:.1%} ({right} of {rows} test rows);"
@@ -82,8 +77,6 @@ def _quality(metrics: dict[str, Any]) -> Iterable[str]:
 
 
 def _parts(shares: list[dict[str, Any]], right: int | None) -> Iterable[Any]:
-    from freehold.features.models.rules import worth  # noqa: PLC0415
-
     rows_ = (
         (
             item["name"],

@@ -19,18 +19,8 @@ from freehold.kernel.node import Node
 from freehold.kernel.people import name_of, readable
 from freehold.kernel.web.visit import Visit, acts, shows
 
-STAGES = {
-    "plan": "writing the plan",
-    "grants": "asking the owners",
-    "rounds": "training",
-    "open": "opening the test",
-    "value": "measuring contributions",
-    "agree": "owners check the shares",
-    "release": "releasing the model",
-    "done": "done",
-    "withheld": "held back",
-}
-"""Steps of a job as people say them; a job that is held back was not released."""
+STAGES = findings.DOING | {"grants": "asking the owners", "open": "opening the test"}
+"""Steps of a job as the console says them."""
 
 
 def under_way(host: Host, _: UnderWay) -> list[Coming]:

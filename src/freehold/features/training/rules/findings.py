@@ -11,6 +11,18 @@ from typing import Any
 
 from freehold.features.models.rules.worth import points
 
+DOING = {
+    "plan": "writing the plan",
+    "grants": "buying grants",
+    "rounds": "training",
+    "open": "opening the test table",
+    "value": "measuring contributions",
+    "agree": "owners check the shares",
+    "release": "releasing the model",
+    "done": "done",
+    "withheld": "held back",
+}
+"""Steps of a job as people say them, in order; one that is held back ends at `withheld` instead of the two before."""
 _COMPARED = "Owners' rows are compared by noised sketches, so that rows that several hold count once."
 _UNCOMPARED = "Rows are not compared, so a copy is paid like any other table"
 _TOO_SMALL = ": at this epsilon copies in tables of this size cannot be told from strangers' rows"
