@@ -15,7 +15,7 @@ import numpy as np
 from freehold.core.fixed import LOGIT_LIMIT, UNIT
 from freehold.features.data.rules.reading import read
 from freehold.features.gateway.rules.answer import PPM, answer_json
-from freehold.features.models.rules.prediction import predict
+from freehold.features.models.rules.model import predict
 from freehold.features.models.rules.scaling import typical, unit_rows
 from freehold.features.training.rules.logistic import GRADIENT_BITS, Recipe, gradient, step
 from freehold.features.training.rules.updates import EXACT_BITS

@@ -7,8 +7,8 @@ from sklearn.metrics import brier_score_loss, roc_auc_score
 from training_runs import account, clinics, plan_for, play, steps, table
 
 from freehold.core.fixed import UNIT
-from freehold.features.models.rules import scores
-from freehold.features.models.rules.prediction import predict, probabilities
+from freehold.features.models.rules import worth
+from freehold.features.models.rules.model import predict, probabilities
 from freehold.features.models.rules.scaling import typical, unit_rows
 from freehold.features.training.rules import record
 
@@ -121,7 +121,7 @@ def test_scores_are_scikit_learns(split):
 @pytest.mark.parametrize(("right", "rows"), [(0, 20), (20, 20), (17, 20), (207, 225)])
 def test_intervals_are_those_of_the_literature(right, rows):
     # Wilson, 1927, in the form of Brown, Cai and DasGupta, 2001, equation 4
-    low, high = scores.interval_bps(right, rows)
+    low, high = worth.interval_bps(right, rows)
     z, p = 1.959964, right / rows
     for end in (low, high):
         q = end / 10_000

@@ -13,6 +13,7 @@ from freehold.features.earnings import earning
 from freehold.features.gateway import serving
 from freehold.features.gateway.rules.answer import output_hash, request_body
 from freehold.features.payments import kept as channels_kept
+from freehold.features.payments import settling
 from freehold.features.payments.rules.errors import InvalidRequest
 
 
@@ -138,10 +139,10 @@ def test_settling_and_claiming_move_every_unit_once(shop: Shop) -> None:
     assert row["own"]
     assert row["revenue_units"] + row["unsettled_units"] == promised
     channels = len(channels_kept.unsettled(builder))
-    done = serving.settle(builder)
+    done = settling.settle(builder)
     assert (len(done["settled"]), done["failed"]) == (channels, [])
     assert shop.pool_units() == (promised, 0)
-    assert serving.settle(builder) == {"settled": [], "failed": [], "units": 0, "gas": 0}
+    assert settling.settle(builder) == {"settled": [], "failed": [], "units": 0, "gas": 0}
 
     before = {owner.account: owner.node.balance_units() for owner in shop.owners}
     paid = {}
@@ -194,7 +195,7 @@ def test_a_closed_channel_gives_back_what_was_not_promised_and_the_next_call_ope
     party = shop.buyer("leaver")
     buyer = party.buyer
     buyer.predict(shop.model.id, shop.rows())
-    serving.settle(shop.builder.node)
+    settling.settle(shop.builder.node)
     channel = party.channels()[0]["channel"]
     assert party.close_channel(channel[:12])["status"] == "closing"
     assert party.close_channel(channel)["status"] == "closing", "a day must pass"
@@ -213,15 +214,15 @@ def test_money_that_was_not_settled_in_time_is_reported_as_lost_once(shop: Shop)
     party = shop.buyer("quick")
     party.buyer.predict(shop.model.id, shop.rows())
     channel = party.channels()[0]["channel"]
-    serving.settle(shop.builder.node)
+    settling.settle(shop.builder.node)
     party.buyer.predict(shop.model.id, shop.rows(1, 1))
     party.close_channel(channel)
     shop.world.chain.rpc.call("evm_increaseTime", hex(86_401))
     shop.world.chain.rpc.call("evm_mine")
     assert party.close_channel(channel)["withdrawn_units"] == 9 * PRICE
-    lost = serving.settle(shop.builder.node)["failed"]
+    lost = settling.settle(shop.builder.node)["failed"]
     assert [(row["channel"], row["code"]) for row in lost] == [(channel, "channel.ended")]
-    assert serving.settle(shop.builder.node)["failed"] == []
+    assert settling.settle(shop.builder.node)["failed"] == []
 
 
 def test_models_on_offer_say_what_a_call_costs(shop: Shop) -> None:

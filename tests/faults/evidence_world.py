@@ -34,11 +34,11 @@ from freehold.core.documents import (
 from freehold.core.signing import Envelope, public_account, sign
 from freehold.core.typed_data import Domain
 from freehold.features.data.rules import table as tables
-from freehold.features.models.rules.hashes import model_hash
+from freehold.features.models.rules.model import model_hash
 from freehold.features.models.rules.scaling import typical
+from freehold.features.models.rules.split import SplitTree
 from freehold.features.privacy.rules import privacy
 from freehold.features.training.checks.replaying import table_json
-from freehold.features.training.checks.valuation import split_root
 from freehold.features.training.rules import record, sketch, updates
 from freehold.features.training.rules.logistic import Recipe
 from freehold.features.training.rules.record import (
@@ -489,7 +489,7 @@ class World:
         }
         self.model: Asset = self.keep("model", Asset(**self.changed("asset", fields, "model")), builder)
         paid = [(account, share) for account, share in shares.items() if share]
-        pool, root = state.pool_id(builder.account, self.model.id), split_root(paid)
+        pool, root = state.pool_id(builder.account, self.model.id), SplitTree(paid).root
         self.ledger.open(pool, *self.changed("pool", (TOKEN, root)))
         grants = self.grants.values()
         statement = {

@@ -17,7 +17,7 @@ from freehold.chain.client import Chain
 from freehold.chain.rpc import Rpc
 from freehold.core.errors import Unavailable
 from freehold.core.signing import parse_envelope
-from freehold.features.gateway import serving
+from freehold.features.payments import settling
 from freehold.kernel.node import Node
 from freehold.kernel.settings import Settings
 
@@ -100,6 +100,6 @@ def test_every_question_is_answered_once_and_paid_once_however_often_the_gateway
         )
         assert node.store.uses(receipts[0]["grant"]) == (CALLS, CALLS * PRICE)
         assert not node.store.unsigned_receipts(buyer.account)
-        serving.settle(node)
+        settling.settle(node)
         assert shop.pool_units() == (CALLS * PRICE, 0)
         node.store.close()

@@ -182,7 +182,7 @@ def test_a_closing_channel_counts_from_the_next_call_but_a_paid_answer_stays(sho
     hand.party.node.send("Channels", "requestClose", hand.channel)
     assert refused(shop, hand.voucher(2 * PRICE), shop.body(1, 1)) == (402, "payment.closing")
     assert shop.post(shop.body(), hand.voucher(PRICE)).content == first.content
-    assert {row["channel"] for row in serving.settle(shop.builder.node)["settled"]} >= {
+    assert {row["channel"] for row in settling.settle(shop.builder.node)["settled"]} >= {
         "0x" + hand.channel.hex()
     }
     assert settling.read_channel(shop.builder.node, "0x" + hand.channel.hex()).settled_units == PRICE
@@ -364,7 +364,7 @@ def test_a_voucher_that_arrives_while_the_one_before_is_settled_is_not_lost(
     shop: Shop, hand: Hand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     node = shop.builder.node
-    serving.settle(node)
+    settling.settle(node)
     assert shop.post(shop.body(1, 1), hand.voucher(PRICE)).status_code == 200
     arrived = []
 
@@ -379,23 +379,23 @@ def test_a_voucher_that_arrives_while_the_one_before_is_settled_is_not_lost(
 
     monkeypatch.setattr(settling.keeper, "send", sending)
     channel = "0x" + hand.channel.hex()
-    assert serving.settle(node)["units"] == PRICE
+    assert settling.settle(node)["units"] == PRICE
     assert arrived[0].status_code == 200
     assert settling.read_channel(node, channel).settled_units == PRICE
-    assert serving.settle(node)["units"] == PRICE
+    assert settling.settle(node)["units"] == PRICE
     assert settling.read_channel(node, channel).settled_units == 2 * PRICE
 
 
 def test_a_channel_that_ended_is_reported_once_and_not_tried_for_ever(shop: Shop, hand: Hand) -> None:
     node, channel = shop.builder.node, "0x" + hand.channel.hex()
-    serving.settle(node)
+    settling.settle(node)
     assert shop.post(shop.body(), hand.voucher(PRICE)).status_code == 200
     hand.party.node.send("Channels", "requestClose", hand.channel)
     shop.world.chain.rpc.call("evm_increaseTime", hex(86_401))
     hand.party.node.send("Channels", "withdraw", hand.channel)
-    first = serving.settle(node)
+    first = settling.settle(node)
     assert [(row["channel"], row["code"]) for row in first["failed"]] == [(channel, "channel.ended")]
-    assert serving.settle(node)["failed"] == []
+    assert settling.settle(node)["failed"] == []
     # receipts say that it was promised, so its seller has to find it where its money is
     (lost,) = [row for row in kept.lost(node) if row["channel"] == channel]
     assert (lost["model"], lost["units"]) == (shop.model.id, PRICE)
@@ -463,7 +463,7 @@ def test_a_gateway_that_forgot_its_vouchers_asks_for_nothing_twice(shop: Shop, h
     for i in range(2):
         shop.post(shop.body(1, i), hand.voucher((i + 1) * PRICE))
     node, channel = shop.builder.node, "0x" + hand.channel.hex()
-    serving.settle(node)
+    settling.settle(node)
     with node.store.transaction() as tx:
         tx.connection.execute("DELETE FROM vouchers WHERE channel = ?", (channel,))
     assert refused(shop, hand.voucher(5 * PRICE), shop.body(1, 5)) == (402, "payment.stale")
@@ -484,13 +484,13 @@ def test_settling_survives_a_channel_that_cannot_be_settled(shop: Shop, hand: Ha
     signature = str(accepted_voucher(node, name)["signature"])
     resign(node, name, "0x" + "00" * 65)
     before = shop.pool_units()[0]
-    done = serving.settle(node)
+    done = settling.settle(node)
     assert [row["channel"] for row in done["failed"]] == ["0x" + broken.channel.hex()]
     assert shop.pool_units()[0] == before + done["units"] >= before + PRICE
     resign(node, name, signature)
     # anybody may settle; the gateway then has nothing left to do and says so
     hand.party.node.send("Channels", "settle", broken.channel, PRICE, bytes.fromhex(signature[2:]))
-    assert serving.settle(node) == {"settled": [], "failed": [], "units": 0, "gas": 0}
+    assert settling.settle(node) == {"settled": [], "failed": [], "units": 0, "gas": 0}
 
 
 def test_a_contract_can_be_the_payer_where_the_seller_takes_contracts(
@@ -533,7 +533,7 @@ def test_a_contract_can_be_the_payer_where_the_seller_takes_contracts(
         402,
         "payment.refused",
     )
-    assert serving.settle(node)["failed"] == []
+    assert settling.settle(node)["failed"] == []
     assert node.chain.read("Channels", "channelOf", channel)[3] == PRICE
 
 

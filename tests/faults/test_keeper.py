@@ -123,7 +123,7 @@ def test_a_signer_that_burns_gas_in_a_block_does_so_once_and_delays_nobody(
     assert row["state"] == "quarantined"
     assert status.status(shop.builder.services)["quarantined"] == [f"{ACT}:{bad.channel}"]
     # also for all by hand it stays where it is, until it is named
-    assert [row["code"] for row in serving.settle(node)["failed"]] == ["gas.quarantined"]
+    assert [row["code"] for row in settling.settle(node)["failed"]] == ["gas.quarantined"]
     assert nonce(node) == before + 3
     with pytest.raises(FreeholdError):
         settling.retry(node, bad.channel)
@@ -190,7 +190,7 @@ def test_the_days_gas_is_a_ceiling_and_a_part_of_it_is_kept_for_deadlines(
     assert nonce(node) == before + first + 1
     assert purse.day(node).used <= 600_000
     # what the owner orders is counted and not stopped
-    assert serving.settle(node)["failed"] == []
+    assert settling.settle(node)["failed"] == []
     assert purse.day(node).by_hand > 0
     # a clock set back gives nothing back; a day later there is room again
     used = purse.day(node).used

@@ -24,7 +24,7 @@ from freehold.core.ids import NO_HASH, hash_bytes
 from freehold.features.gateway import serving
 from freehold.features.gateway.buying import Buyer
 from freehold.features.models import kept as models
-from freehold.features.models.rules.hashes import model_hash
+from freehold.features.models.rules.model import model_hash
 from freehold.features.models.rules.split import SplitTree
 from freehold.features.training import runs, training
 from freehold.features.training.checks.replaying import table_json

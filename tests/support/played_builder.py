@@ -12,7 +12,7 @@ from peer_calls import TEST_SALT, call, introduce, planned, stamp
 
 from freehold.core.documents import Asset, Grant
 from freehold.core.signing import Envelope
-from freehold.features.models.rules.hashes import model_hash
+from freehold.features.models.rules.model import model_hash
 from freehold.features.training.checks.replaying import table_json
 from freehold.features.training.rules import record
 from freehold.features.training.rules.record import Replay, Round, RunPlan, Start

@@ -8,7 +8,7 @@ from sklearn.linear_model import LogisticRegression
 from training_runs import clinics, plan_for, play
 
 from freehold.features.data.rules.reading import read
-from freehold.features.models.rules.hashes import model_hash
+from freehold.features.models.rules.model import model_hash
 from freehold.features.training.rules import record
 from freehold.quickstart import demo
 

@@ -9,7 +9,7 @@ from threadpoolctl import threadpool_limits
 from training_runs import steps
 
 from freehold.core.fixed import UNIT, WEIGHT_LIMIT, sigmoid_table
-from freehold.features.models.rules.prediction import predict
+from freehold.features.models.rules.model import predict
 from freehold.features.models.rules.scaling import Scaling
 from freehold.features.training.rules import logistic
 from freehold.features.training.rules.logistic import InvalidRecipe, InvalidTraining, Recipe, gradient, step

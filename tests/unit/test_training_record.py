@@ -8,7 +8,7 @@ import pytest
 from training_runs import SALT, account, blobs, owner_seed, plan_for, play, record_of, start_of, steps
 
 from freehold.core.errors import InvalidInput, VerificationFailed
-from freehold.features.models.rules.hashes import model_hash
+from freehold.features.models.rules.model import model_hash
 from freehold.features.training.rules import record, updates
 from freehold.features.training.rules.logistic import Recipe
 from freehold.features.training.rules.record import (

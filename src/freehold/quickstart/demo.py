@@ -49,12 +49,12 @@ import numpy.typing as npt
 from freehold.core.fixed import IntArray
 from freehold.features.data.rules.reading import read
 from freehold.features.data.rules.table import Table
-from freehold.features.models.rules.prediction import probabilities
+from freehold.features.models.rules.model import probabilities
 from freehold.features.models.rules.scaling import typical, unit_rows
 from freehold.features.training.rules import expected
 from freehold.features.training.rules.logistic import GRADIENT_BITS, Recipe, gradient, step
-from freehold.features.training.rules.metrics import right
 from freehold.features.training.rules.updates import EXACT_BITS
+from freehold.features.training.rules.valuation import right
 
 LABEL = "malignant"
 SEED = 9

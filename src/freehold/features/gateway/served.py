@@ -17,7 +17,7 @@ from freehold.features.gateway import pruning
 from freehold.features.gateway.rules.answer import Question, answer_json, output_hash
 from freehold.features.models.kept import require_weights
 from freehold.features.models.releasing import pool_of
-from freehold.features.models.rules.prediction import predict
+from freehold.features.models.rules.model import predict
 from freehold.features.models.rules.scaling import Scaling
 from freehold.features.payments.rules.errors import ContractPayer, PaymentRefused, PaymentReused
 from freehold.features.payments.rules.payment import signature_bytes

@@ -8,11 +8,12 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from freehold.core.documents import Grant
+from freehold.core.documents import Asset, Grant
 from freehold.core.errors import InvalidInput, NotFound
+from freehold.core.terms import price_of
+from freehold.core.typed_data import RECEIVE_TYPE, VOUCHER_TYPE, Domain
 from freehold.features.data.publishing import require_own
 from freehold.features.gateway import rationing, transfers
-from freehold.features.gateway.quoting import quote
 from freehold.features.gateway.rationing import Ration
 from freehold.features.gateway.rules.answer import Question, read_request
 from freehold.features.gateway.served import (
@@ -25,6 +26,7 @@ from freehold.features.gateway.served import (
     sold,
 )
 from freehold.features.models.kept import require_weights
+from freehold.features.models.releasing import SALE, pool_of
 from freehold.features.payments.chain_facts import MAX_REMEMBERED, ChainFacts
 from freehold.features.payments.kept import keep_voucher
 from freehold.features.payments.rules.channel import due, require_next, require_open
@@ -36,16 +38,14 @@ from freehold.features.payments.rules.errors import (
     StaleVoucher,
     Unpaid,
 )
-from freehold.features.payments.rules.payment import Voucher, read_header
-from freehold.features.payments.settling import accepted_voucher, settle
+from freehold.features.payments.rules.payment import HEADER, Voucher, read_header
+from freehold.features.payments.settling import accepted_voucher
 from freehold.features.payments.spending import channels_domain
 from freehold.kernel.node import Node
 from freehold.kernel.rights.check import use_price
 from freehold.kernel.rights.standing import standing
 from freehold.kernel.store import Transaction
 from freehold.kernel.use import Done
-
-__all__ = ["Gateway", "settle", "switch"]
 
 
 def switch(node: Node, model_id: str, *, on: bool, ration: Ration | None = None) -> None:
@@ -214,3 +214,48 @@ def _require_rows(served: Served, rows: int) -> None:
             hint="Ask in several calls.",
             rows_per_call=most,
         )
+
+
+def quote(node: Node, asset: Asset, rows: int = 1) -> dict[str, Any]:
+    """The price of calls of one model, as `GET /v1/models` says it, and a 402 for a question of so many rows."""
+    token, channels, units = node.token_domain, channels_domain(node), price_of(asset.terms, rows)
+    revenue = node.contract("Revenue")
+    voucher = {
+        "kind": "voucher",
+        "header": HEADER,
+        "fields": ["kind", "channel", "cumulative_units", "signature", "grant"],
+        "sign": {"domain": _domain(channels), "type": VOUCHER_TYPE},
+        "channel": "opened on Channels for this pool by the holder of the grant",
+        "cumulative_units": "what the last answered call had, plus call_units",
+    }
+    transfer = {
+        "kind": "transfer",
+        "header": HEADER,
+        "fields": ["kind", "payer", "value_units", "valid_after", "valid_before", "salt", "signature"],
+        "sign": {"domain": _domain(token), "type": RECEIVE_TYPE},
+        "to": revenue,
+        "value_units": units,
+        "nonce": "keccak256(abi.encode(bytes32 pool, bytes32 salt)), salt random for every call",
+    }
+    return {
+        "model": asset.id,
+        # one by one: a dump leaves out what is as the first release had it
+        **{name: getattr(asset.terms, name) for name in SALE},
+        "call_units": units,
+        "token": token.contract,
+        "chain_id": token.chain_id,
+        "pool": "0x" + pool_of(asset).hex(),
+        "channels": channels.contract,
+        "revenue": revenue,
+        "contract_payers": node.settings.contract_payers,
+        "how": [voucher, transfer],
+    }
+
+
+def _domain(domain: Domain) -> dict[str, Any]:
+    return {
+        "name": domain.name,
+        "version": domain.version,
+        "chainId": domain.chain_id,
+        "verifyingContract": domain.contract,
+    }

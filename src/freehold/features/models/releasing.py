@@ -19,7 +19,7 @@ from freehold.core.signing import Envelope, parse_envelope
 from freehold.core.terms import meet
 from freehold.features.models import kept
 from freehold.features.models.kept import Share
-from freehold.features.models.rules.hashes import model_hash
+from freehold.features.models.rules.model import model_hash
 from freehold.features.models.rules.scaling import Scaling
 from freehold.features.models.rules.split import SplitTree
 from freehold.kernel import logbook

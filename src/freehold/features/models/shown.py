@@ -14,7 +14,7 @@ from freehold.core.documents import Asset, Claim
 from freehold.core.errors import FreeholdError, InvalidInput
 from freehold.features.data import finding, schemas
 from freehold.features.models import releasing, wire
-from freehold.features.models.rules import scores
+from freehold.features.models.rules import worth
 from freehold.kernel.feature import Question
 from freehold.kernel.node import Node
 from freehold.kernel.people import known_as
@@ -97,7 +97,7 @@ def _metrics(asset: Asset) -> dict[str, Any] | None:
     if not isinstance(written, dict) or not {*names, "test_rows"} <= written.keys():
         return None
     said = _as(wire.Scores, {name: written[name] for name in names} | {"rows": written["test_rows"]})
-    if said is None or said["rows"] == 0 or said["auc_ppm"] > scores.PPM:
+    if said is None or said["rows"] == 0 or said["auc_ppm"] > worth.PPM:
         return None
     rows, right = said["rows"], said["correct"]
     if right > rows:
@@ -106,8 +106,8 @@ def _metrics(asset: Asset) -> dict[str, Any] | None:
     positives = rows - said["majority_correct"] if 0 < said["majority_correct"] < rows else 0
     return {
         **said,
-        "accuracy_bps": list(scores.interval_bps(right, rows)),
-        "auc_bps": list(scores.auc_interval_bps(said["auc_ppm"], positives, rows))
+        "accuracy_bps": list(worth.interval_bps(right, rows)),
+        "auc_bps": list(worth.auc_interval_bps(said["auc_ppm"], positives, rows))
         if positives
         else [0, 10_000],
     }

@@ -29,7 +29,7 @@ from freehold.features.data.publishing import open_table
 from freehold.features.data.rules import table as tables
 from freehold.features.data.rules.table import Table
 from freehold.features.grants import unused
-from freehold.features.models.rules.hashes import model_hash
+from freehold.features.models.rules.model import model_hash
 from freehold.features.models.rules.scaling import unit_rows
 from freehold.features.privacy import budget
 from freehold.features.training import runs

@@ -27,7 +27,7 @@ from freehold.features.data.publishing import open_table, seal_table
 from freehold.features.data.rules import table as tables
 from freehold.features.data.rules.table import Table
 from freehold.features.models import releasing
-from freehold.features.models.rules.hashes import model_hash
+from freehold.features.models.rules.model import model_hash
 from freehold.features.training import holding, kept
 from freehold.features.training.agreeing import Agreed, agree
 from freehold.features.training.checks.replaying import read_table, table_json

@@ -1,6 +1,6 @@
 """Inference: what a model is asked, what an answer is, and how a call is paid. Pure rules, no I/O.
 
-Main path: `answer.read_request` bounds the question -> `quoting.quote` says what it costs ->
+Main path: `answer.read_request` bounds the question -> `serving.quote` says what it costs ->
 `payment.read_header` reads how it is paid -> `channel.require_next` decides whether a voucher pays
 for exactly this call -> `answer.answer_json` makes the answer that a receipt names by hash.
 

@@ -11,7 +11,7 @@ import numpy as np
 from freehold.core.errors import FreeholdError, InvalidTable, VerificationFailed
 from freehold.features.data.rules import table as tables
 from freehold.features.data.rules.table import MICRO_LIMIT, Table
-from freehold.features.models.rules.hashes import model_hash
+from freehold.features.models.rules.model import model_hash
 from freehold.features.training.checks.run import Replayed
 from freehold.features.training.rules import record
 from freehold.features.training.rules.record import RunPlan, Start

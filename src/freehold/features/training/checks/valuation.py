@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from eth_hash.auto import keccak
-
 from freehold.core.documents import Claim, Grant
+from freehold.core.money import BPS
+from freehold.features.models.rules.split import SplitTree
 from freehold.features.training.checks.run import TEST, Run, Story
 from freehold.kernel.evidence.reading import Broken, Evidence, same
 from freehold.kernel.evidence.state import pool_id, pool_slots
 
-_TOTAL_BPS = 10_000
 _METRICS = {"test_rows": "rows"}
 """What a model's metrics call otherwise than scores."""
 
@@ -52,7 +51,7 @@ def quality(evidence: Evidence) -> str:
     for name, value in metrics.items():
         if not same(value, scores.get(_METRICS.get(name, name))):
             raise Broken(place, f"states another {name} than the test table gives")
-    if scores["correct"] * _TOTAL_BPS < run.plan["least_correct_bps"] * scores["rows"]:
+    if scores["correct"] * BPS < run.plan["least_correct_bps"] * scores["rows"]:
         raise Broken(place, "is less often right than its plan asked for")
     return f"right on {scores['correct']} of {scores['rows']} test rows"
 
@@ -72,7 +71,7 @@ def agreed(evidence: Evidence) -> str:
     if named != sorted(named) or len(owners) != len(named) or not owners <= set(run.grants):
         raise Broken(place, "does not name each owner's agreement once, in order")
     rows = {account: owner["rows"] for account, owner in run.owners.items()}
-    if sum(rows[owner] for owner in owners) * _TOTAL_BPS < run.plan["quorum_bps"] * sum(rows.values()):
+    if sum(rows[owner] for owner in owners) * BPS < run.plan["quorum_bps"] * sum(rows.values()):
         raise Broken(place, "was agreed to by owners of too few rows")
     return f"{len(owners)} of {len(run.grants)} owners computed the same"
 
@@ -92,7 +91,7 @@ def split(evidence: Evidence) -> str:
     """The release says what follows, and its split is the one the revenue pool pays by."""
     run, place = evidence.of(Story).run, evidence.place(evidence.of(Story).run.release)
     paid = [(account, share) for account, share in evidence.of(Story).replayed.shares.items() if share]
-    root, pool = split_root(paid), pool_id(run.model.owner, run.model.id)
+    root, pool = SplitTree(paid).root, pool_id(run.model.owner, run.model.id)
     for name, value in _release(evidence, run, paid, root, pool).items():
         if name not in run.release.statement or not same(run.release.statement[name], value):
             raise Broken(place, f"states another {name} than follows from the run")
@@ -100,7 +99,7 @@ def split(evidence: Evidence) -> str:
         raise Broken(place, "states more than a release does")
     packed, root_slot = pool_slots(pool)
     on_chain = evidence.word("Revenue", packed)
-    if (evidence.word("Revenue", root_slot), on_chain >> 160) != (int.from_bytes(root, "big"), _TOTAL_BPS):
+    if (evidence.word("Revenue", root_slot), on_chain >> 160) != (int.from_bytes(root, "big"), BPS):
         raise Broken(place, "is not the split by which the pool on chain pays")
     if on_chain % 2**160 != int(run.model.terms.token, 16):
         raise Broken(evidence.place(run.model), "is priced in another token than its pool pays")
@@ -121,15 +120,3 @@ def _release(
         "silent": sorted(set(run.grants) - agreed),
         "earlier": sorted({earlier for grant in grants for earlier in grant.earlier_runs}),
     }
-
-
-def split_root(paid: list[tuple[str, int]]) -> bytes:
-    """Root over (account, shares), in the order of OpenZeppelin's StandardMerkleTree."""
-    leaves = sorted(
-        keccak(keccak(int(account, 16).to_bytes(32, "big") + count.to_bytes(32, "big")))
-        for account, count in paid
-    )
-    nodes = [b""] * (len(leaves) - 1) + leaves[::-1]
-    for i in range(len(leaves) - 2, -1, -1):
-        nodes[i] = keccak(b"".join(sorted(nodes[2 * i + 1 : 2 * i + 3])))
-    return nodes[0]

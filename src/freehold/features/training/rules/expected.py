@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from freehold.core.fixed import UNIT
-from freehold.features.models.rules.prediction import probabilities
+from freehold.features.models.rules.model import probabilities
 from freehold.features.models.rules.scaling import Scaling, unit_rows
 from freehold.features.privacy.rules import privacy
 from freehold.features.privacy.rules.noise import gaussian
-from freehold.features.training.rules import metrics, updates, valuation
+from freehold.features.training.rules import updates, valuation
 from freehold.features.training.rules.logistic import BOUNDS, GRADIENT_BITS, Recipe, gradient, step
 from freehold.features.training.rules.valuation import TestRows
 
@@ -147,7 +147,7 @@ def _run(
         value += owners * valuation.correction(towards, sigma, count << GRADIENT_BITS, recipe)
         variance += valuation.variance(towards, sigma)
         model = following
-    right = metrics.right(probabilities(model, test.z), test.labels)
+    right = valuation.right(probabilities(model, test.z), test.labels)
     return right * valuation.SHARES_TOTAL_BPS // len(test.labels), value, variance
 
 

@@ -20,13 +20,12 @@ from freehold.core.errors import InvalidInput, VerificationFailed
 from freehold.core.fixed import dot
 from freehold.core.ids import sha256_hex
 from freehold.features.data.rules.table import MAX_COLUMNS, MAX_ROWS
-from freehold.features.models.rules.hashes import array_hash
-from freehold.features.models.rules.prediction import probabilities
+from freehold.features.models.rules.model import array_hash, probabilities
 from freehold.features.models.rules.scaling import Scaling, unit_rows
 from freehold.features.models.wire import Scores
 from freehold.features.privacy.rules import privacy
 from freehold.features.privacy.rules.noise import MAX_SIGMA
-from freehold.features.training.rules import metrics, sketch, updates, valuation
+from freehold.features.training.rules import sketch, updates, valuation
 from freehold.features.training.rules.logistic import Recipe, step
 from freehold.features.training.rules.updates import Noise
 from freehold.features.training.rules.valuation import MAX_TEST_ROWS, TestRows
@@ -446,7 +445,7 @@ def value(plan: RunPlan, start: Start, replayed: Replayed, test: Table) -> Valua
         values=tuple(found),
         errors=tuple(errors),
         shares_bps=tuple(valuation.shares_bps(found, errors, counted)),
-        scores=metrics.score(replayed.model, _alone(plan, accounts, replayed.rounds), opened),
+        scores=valuation.score(replayed.model, _alone(plan, accounts, replayed.rounds), opened),
     )
 
 
@@ -463,7 +462,7 @@ def without(plan: RunPlan, replayed: Replayed, test: Table) -> dict[str, int]:
         for made in replayed.rounds:
             total = _total(plan, made, weights, but=owner)
             model, _, _ = step(model, total, scale - weights[owner], plan.noise.update_bits, plan.recipe)
-        found[owner] = metrics.right(probabilities(model, opened.z), opened.labels)
+        found[owner] = valuation.right(probabilities(model, opened.z), opened.labels)
     return found
 
 

@@ -13,6 +13,8 @@ owner's own updates, and rows split over several accounts are worth, together, w
 
 Noise makes an update's value uncertain and, by its own square, lower than its rows deserve; `correction`
 takes the second off again (its expectation is known), `variance` measures the first.
+
+And how good the model is on that table, beside the least that anybody would accept: whole numbers throughout.
 """
 
 from __future__ import annotations
@@ -25,7 +27,10 @@ import numpy as np
 import numpy.typing as npt
 
 from freehold.core.errors import InvalidInput
-from freehold.core.fixed import ONE, UNIT_BITS, WEIGHT_BITS, IntArray, dot, matmul, shift_round, sigmoid
+from freehold.core.fixed import ONE, UNIT_BITS, WEIGHT_BITS, IntArray, dot, matmul, shift_round
+from freehold.features.models.rules.model import probabilities
+from freehold.features.models.rules.worth import PPM
+from freehold.features.models.wire import Scores
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,6 +46,7 @@ _STEP_LIMIT = 1 << 28
 _MOVED_LIMIT = 1 << 22
 """A step that moves a row's logit by more than 64 counts as 64; so products stay exact to `MAX_TEST_ROWS`."""
 MAX_TEST_ROWS = 1 << 19
+BINS = 5
 
 
 class InvalidShares(InvalidInput):
@@ -71,7 +77,7 @@ class Direction:
 
 def direction(test: TestRows, model: IntArray, data: IntArray, shrink: IntArray) -> Direction:
     """Of the step (`data`, `shrink`) made from `model`; all (width,) Q16."""
-    p = sigmoid(matmul(test.z, model[:, np.newaxis])[:, 0])
+    p = probabilities(model, test.z)
     slope = matmul((p - test.labels * ONE)[np.newaxis, :], test.z)[0]
     # in Q16
     curve = shift_round(p * (ONE - p), WEIGHT_BITS)
@@ -170,3 +176,52 @@ def root_of(square: int) -> int:
     """A variance as a standard error, rounded up."""
     root = math.isqrt(square)
     return root + (root * root < square)
+
+
+def score(model: IntArray, alone: Sequence[IntArray], test: TestRows) -> Scores:
+    """`model` (width,) Q16; `alone` directions (width,) of single owners, any scale.
+
+    p >= 1/2 counts as label 1. Millionths are rounded down; a Brier score of 250,000 knows nothing, and calibration
+    is over `BINS` bins of p, weighed by rows.
+    """
+    p = probabilities(model, test.z)
+    positives, rows = int(test.labels.sum()), len(test.labels)
+    distance = (p - test.labels * ONE).astype(object)
+    return Scores(
+        rows=rows,
+        correct=right(p, test.labels),
+        majority_correct=max(positives, rows - positives),
+        single_correct=max((_right_way(way, test) for way in alone), default=0),
+        auc_ppm=auc_ppm(p, test.labels),
+        brier_ppm=int(sum(distance * distance)) * PPM // (rows * ONE * ONE),
+        calibration_ppm=_calibration_ppm(p, test.labels),
+    )
+
+
+def right(p: IntArray, labels: IntArray) -> int:
+    """How many rows are labelled rightly."""
+    return int(((p >= ONE // 2) == (labels == 1)).sum())
+
+
+def auc_ppm(p: IntArray, labels: IntArray) -> int:
+    """Mann and Whitney's U over all pairs, ties counting half (Hanley and McNeil, 1982)."""
+    positives = int(labels.sum())
+    pairs = positives * (len(labels) - positives)
+    if not pairs:
+        return PPM // 2
+    kinds, place = np.unique(p, return_inverse=True)
+    ones = np.bincount(place, weights=labels, minlength=len(kinds)).astype(np.int64)
+    zeros = np.bincount(place, minlength=len(kinds)) - ones
+    below = np.cumsum(zeros) - zeros
+    ranks = sum((ones * (2 * below + zeros)).tolist())
+    return int(ranks * PPM // (2 * pairs))
+
+
+def _right_way(way: IntArray, test: TestRows) -> int:
+    return int(((matmul(test.z, way[:, np.newaxis])[:, 0] >= 0) == (test.labels == 1)).sum())
+
+
+def _calibration_ppm(p: IntArray, labels: IntArray) -> int:
+    which = np.minimum(p * BINS // ONE, BINS - 1)
+    gaps = sum(abs(int((p - labels * ONE)[which == one].sum())) for one in range(BINS))
+    return gaps * PPM // (len(labels) * ONE)

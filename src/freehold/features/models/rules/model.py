@@ -1,18 +1,30 @@
-"""The hash by which a model is known."""
+"""What a released model answers, logistic regression in whole numbers, and the hash by which it is known."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import rfc8785
 
+from freehold.core.fixed import IntArray, matmul, sigmoid
 from freehold.core.ids import sha256_hex
+from freehold.features.models.rules.scaling import Scaling, unit_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from freehold.core.fixed import IntArray
-    from freehold.features.models.rules.scaling import Scaling
+    import numpy.typing as npt
+
+
+def predict(model: IntArray, scaling: Scaling, rows: IntArray) -> IntArray:
+    """Q16 probabilities (n,) of micro-unit rows (n, columns) under a model (columns + 1,)."""
+    return probabilities(model, unit_rows(rows, scaling))
+
+
+def probabilities(model: IntArray, z: npt.NDArray[np.integer]) -> IntArray:
+    """Q16 probabilities (rows,) of rows from `unit_rows` under a model (width,)."""
+    return sigmoid(matmul(z, model[:, np.newaxis])[:, 0])
 
 
 def model_hash(model: IntArray, scaling: Scaling, recipe: dict[str, Any], columns: Sequence[str]) -> str:
