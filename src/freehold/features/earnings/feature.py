@@ -30,13 +30,11 @@ def _claimed(node: Account, args: tuple[Any, ...]) -> bool:
     return int(node.chain.read("Revenue", "claimable", pool, account, shares)) == 0
 
 
-_ONCE = {"Revenue.claim": Once(("NothingToClaim",), _claimed)}
-
 FEATURE = Feature(
     name="earnings",
     about="What came in, and what is yours of it.",
     needs=("models",),
-    once=_ONCE,
+    once={"Revenue.claim": Once(("NothingToClaim",), _claimed)},
     operations=(
         wire.EARNINGS.does(lambda host, _: earning.overview(host.node)),
         wire.CLAIM.does(lambda host, asked: earning.claim(host.node, asked.model)),

@@ -14,21 +14,17 @@ from freehold.features.payments.closing import ChannelClosing
 from freehold.features.payments.rules.payment import HEADER
 from freehold.kernel.feature import Action, Feature, PeerCall
 from freehold.kernel.host import Host
-from freehold.kernel.node import Node
 from freehold.kernel.recurring import Piece
 
 PRUNE_SECONDS = 3_600.0
 
 
 def _recurring(host: Host) -> tuple[Piece, ...]:
-    node = host.node
-    return (Piece("answers", "let go of old answers, give back room", PRUNE_SECONDS, lambda: tidy(node)),)
+    def tidy() -> None:
+        prune(host.node)
+        host.node.store.tidy()
 
-
-def tidy(node: Node) -> None:
-    """Let go of what is old, and give the disk back what nothing fills any more."""
-    prune(node)
-    node.store.tidy()
+    return (Piece("answers", "let go of old answers, give back room", PRUNE_SECONDS, tidy),)
 
 
 def _serve(host: Host, asked: wire.Serve) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from freehold.core.ids import keyed_id
@@ -14,14 +15,8 @@ from freehold.kernel.recurring import PAYMENTS_SECONDS, Piece
 
 
 def _recurring(host: Host) -> tuple[Piece, ...]:
-    return (
-        Piece(
-            "shares",
-            "tell owners of models their shares",
-            PAYMENTS_SECONDS,
-            lambda: releasing.tell_owners(host.node, host.peers),
-        ),
-    )
+    tell = partial(releasing.tell_owners, host.node, host.peers)
+    return (Piece("shares", "tell owners of models their shares", PAYMENTS_SECONDS, tell),)
 
 
 def _released(node: Account, args: tuple[Any, ...]) -> bool:

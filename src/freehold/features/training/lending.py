@@ -15,7 +15,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -30,7 +30,7 @@ from freehold.features.data.rules import table as tables
 from freehold.features.data.rules.table import Table
 from freehold.features.grants import unused
 from freehold.features.models.rules.model import model_hash
-from freehold.features.models.rules.scaling import unit_rows
+from freehold.features.models.rules.scaling import Scaling, unit_rows
 from freehold.features.privacy import budget
 from freehold.features.training import runs
 from freehold.features.training.admitting import plan_of
@@ -87,22 +87,15 @@ class WrongContribution(NotAllowed):
     code = "training.wrong_contribution"
 
 
-class Prepared(NamedTuple):
-    """An owner's table, opened and made ready for one scaling; in memory only."""
-
-    table: Table
-    z: npt.NDArray[np.int16]
-
-
 class Lender:
     """The runs that this owner's data takes part in; usable from several threads."""
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._prepared: OrderedDict[str, Prepared] = OrderedDict()
         self._running: OrderedDict[str, Replay] = OrderedDict()
         # of a run, checked when it began; the same are asked for in every round
         self._grant = lru_cache(KEPT_GRANTS)(node.grant)
+        self._ready = lru_cache(KEPT_TABLES)(self._opened)
         self._lock = threading.Lock()
 
     def commit(self, holder: str, body: dict[str, Any]) -> dict[str, Any]:
@@ -246,10 +239,13 @@ class Lender:
         return running
 
     def _current(self, plan: RunPlan) -> Replay:
+        """The run as far as this owner followed it."""
         with self._lock:
             running = self._running.get(plan.run_id)
         if running is None:
-            running = replayed(self._node, plan)
+            running = Replay(plan, _started(self._node, plan))
+            for made in _followed(self._node, plan):
+                running.add(made)
             with self._lock:
                 self._running[plan.run_id] = running
                 while len(self._running) > KEPT_RUNS:
@@ -322,23 +318,16 @@ class Lender:
 
     # one use
 
-    def _ready(self, plan: RunPlan, asset: Asset) -> Prepared:
-        name = f"{asset.id}:{plan.run_id}"
-        with self._lock:
-            if name in self._prepared:
-                self._prepared.move_to_end(name)
-                return self._prepared[name]
-            table = open_table(self._node, asset.id)[0]
-            self._prepared[name] = Prepared(table, unit_rows(table.features, plan.scaling))
-            while len(self._prepared) > KEPT_TABLES:
-                self._prepared.popitem(last=False)
-            return self._prepared[name]
+    def _opened(self, asset_id: str, scaling: Scaling) -> tuple[Table, npt.NDArray[np.int16]]:
+        """An owner's table, opened, and its rows made ready for one scaling; in memory only."""
+        table, _ = open_table(self._node, asset_id)
+        return table, unit_rows(table.features, scaling)
 
     def _work(self, plan: RunPlan, grant: Grant, asset: Asset, number: int, body: dict[str, Any]) -> Done:
         """This owner's part of a round, once it follows what went before: its hash is given, itself kept."""
         node, run = self._node, plan.run_id
         # nothing is charged for data that cannot be opened
-        self._ready(plan, asset)
+        table, z = self._ready(asset.id, plan.scaling)
         self._begin(plan, grant, body.get("start"), charged=True)
         running = self._follow(plan, body.get("rounds"))
         if running.next != number:
@@ -346,8 +335,8 @@ class Lender:
         if body.get("countersigned"):
             countersigning.accept(node, grant.holder, body["countersigned"])
         self._require_countersigned(grant)
-        ready, seed = self._ready(plan, asset), noise_seed(node, plan)
-        update = record.answer(plan, number, running.model, ready.table, seed, ready.z)
+        seed = noise_seed(node, plan)
+        update = record.answer(plan, number, running.model, table, seed, z)
         previous = record.models_hash(plan, number, running.model)
         salt = "0x" + hashlib.sha256(f"salt {run} {number}".encode() + seed).hexdigest()[:32]
 
@@ -436,14 +425,6 @@ class Lender:
 def noise_seed(node: Node, plan: RunPlan) -> bytes:
     """This owner's secret for one run: 32 bytes that nobody without its keys can make, and it always can."""
     return hmac.digest(node.keys.encryption_key, f"freehold/run-noise/v1 {plan.run_id}".encode(), "sha256")
-
-
-def replayed(node: Node, plan: RunPlan) -> Replay:
-    """The run as far as this owner followed it, computed again."""
-    running = Replay(plan, _started(node, plan))
-    for made in _followed(node, plan):
-        running.add(made)
-    return running
 
 
 def _started(node: Node, plan: RunPlan) -> Start:

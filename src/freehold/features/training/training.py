@@ -25,7 +25,6 @@ from freehold.core.ids import hash_bytes
 from freehold.core.signing import Envelope, parse_envelope
 from freehold.features.data.publishing import open_table, seal_table
 from freehold.features.data.rules import table as tables
-from freehold.features.data.rules.table import Table
 from freehold.features.models import releasing
 from freehold.features.models.rules.model import model_hash
 from freehold.features.training import holding, kept
@@ -44,16 +43,12 @@ from freehold.kernel.peers import Peers, PeerUnreachable
 
 MAX_WAITS = 20
 """How often a round without its quorum is tried again before the job stops."""
-
-
 OPEN_SECONDS = 300.0
 """How long a validator may take to check a run."""
 CLOCK_SECONDS = 600
 """How far an owner's clock may be off; evidence allows as much."""
 MOST_ADVISED = 50
 """Owners up to which the builder is told what leaving one out would change."""
-
-
 _WORD = re.compile(r"[a-z][a-z0-9_.]{0,63}")
 
 
@@ -152,9 +147,8 @@ class Job:
         node, plan = self._node, self._plan
         statement = holding.announced(plan.test, plan.columns, plan.label)
         if "plan_claim" not in self.job:
-            committed = (
-                [node.claim("test_commitment", plan.test.commitment, statement)] if self._holds_test else []
-            )
+            own = plan.test.holder == node.account
+            committed = [node.claim("test_commitment", plan.test.commitment, statement)] if own else []
             planned = node.claim("training_plan", plan.run_id, {"plan": plan.to_json()})
             self._advance("plan", *committed, planned, plan_claim=planned.document.id)
         if not node.chain.read("Timestamps", "stampedAt", hash_bytes(plan.run_id)):
@@ -426,16 +420,12 @@ class Job:
 
     # after the last round
 
-    @property
-    def _holds_test(self) -> bool:
-        return self._plan.test.holder == self._node.account
-
     def _open(self) -> None:
-        plan = self._plan
-        if self._holds_test:
-            _, salt = open_table(self._node, self.job["id"])
-            final = record.final_hash(plan, self._replay(rounds_of(self._node, plan)).model)
-            claim = holding.opening_of(self._node, plan, salt, final)
+        plan, node = self._plan, self._node
+        if plan.test.holder == node.account:
+            _, salt = open_table(node, self.job["id"])
+            final = record.final_hash(plan, self._replay(rounds_of(node, plan)).model)
+            claim = holding.opening_of(node, plan, salt, final)
             self._advance("value", claim, opening=claim.document.id)
             return
         self._opened_by_validator()
@@ -465,7 +455,7 @@ class Job:
         plan, start = self._plan, Start(self.job["grants"])
         rounds = rounds_of(self._node, plan)
         done = record.replay(plan, start, rounds)
-        test = self._test()
+        test, _ = open_table(self._node, self.job["id"])
         worth = record.value(plan, start, done, test)
         model = model_hash(done.model, plan.scaling, plan.recipe.to_json(), plan.columns)
         statement = {**worth.statement(), "model": model, "missing": rounds[-1].unrevealed}
@@ -473,16 +463,13 @@ class Job:
         advice = record.without(plan, done, test) if len(start.grants) <= MOST_ADVISED else {}
         self._advance("agree", claim, contribution=claim.document.id, without=advice)
 
-    def _test(self) -> Table:
-        return open_table(self._node, self.job["id"])[0]
-
     def _agree(self) -> None:
         """Every owner recomputes the values; the pool opens once a quorum of rows has signed that they agree."""
         plan, node = self._plan, self._node
         body = {
             "opening": node.store.get(self.job["opening"]).to_json(),
             "contribution": node.store.get(self.job["contribution"]).to_json(),
-            "test": table_json(self._test()),
+            "test": table_json(open_table(node, self.job["id"])[0]),
         }
 
         def ask(asset: Asset) -> Envelope:

@@ -22,7 +22,11 @@ _SALT = re.compile(r"0x([0-9a-f]{2}){16,64}")
 
 
 def replay(plan: Any, start: Any, rounds: Sequence[tuple[Any, Any]], test: Any, salt: str) -> Replayed:
-    """The run computed again; see `run.Replay`."""
+    """The run computed again: from the JSON of its files and, for each round, (statement, revealed).
+
+    Raises FreeholdError: the record contradicts itself; field `part` says where: "plan", "start", "rounds",
+    "test" or "opening" (the salt).
+    """
     run: RunPlan = _part("plan", lambda: RunPlan.from_json(plan))
     who = _part("start", lambda: Start.from_json(start, run))
     made = _part("rounds", lambda: [record.parse_round(run, said, shown) for said, shown in rounds])

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from freehold.core.documents import Asset, Claim, Document, Receipt
 from freehold.core.signing import parse_envelope
@@ -38,18 +38,8 @@ class Replayed:
         return dict(zip(self.worth["accounts"], self.worth["shares_bps"], strict=True))
 
 
-class Replay(Protocol):
-    """Recomputes a training run: `replaying.replay` by this package's rules; `verify` takes others as rules of `training.replay`."""
-
-    def __call__(
-        self, plan: Any, start: Any, rounds: Sequence[tuple[Any, Any]], test: Any, salt: str
-    ) -> Replayed:
-        """From the JSON of `plan.json`, `start.json` and `test.json`, and for each round (statement, revealed).
-
-        Raises FreeholdError: the record contradicts itself; field `part` says where: "plan", "start",
-        "rounds", "test" or "opening" (the salt).
-        """
-        ...
+Replay = Callable[[Any, Any, Sequence[tuple[Any, Any]], Any, str], Replayed]
+"""As `replaying.replay`, by this package's rules; `verify` takes others as rules of `training.replay`."""
 
 
 @dataclass(frozen=True)

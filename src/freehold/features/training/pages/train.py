@@ -24,21 +24,6 @@ from freehold.kernel.web import paying
 from freehold.kernel.web.forms import Form, Upload
 from freehold.kernel.web.visit import Visit, acts, shows
 
-TYPED = (
-    "name",
-    "price",
-    "epsilon",
-    "rounds",
-    "positive",
-    "quorum",
-    "patience",
-    "weight_cap",
-    "least",
-    "per",
-    "rows_per_call",
-    "round_to",
-)
-"""Fields that stand as they were typed where the form is shown again."""
 TICKED = ("compare", "exact", "review")
 NUMBERS = {
     "rounds": ("rounds", "the number of rounds"),
@@ -50,6 +35,8 @@ NUMBERS = {
     "least": ("least_correct_bps", "the least part of right answers, in per cent,"),
 }
 """Field of the form -> field of the order, and what it is."""
+TYPED = ("name", "price", "epsilon", "positive", "per", *NUMBERS)
+"""Fields that stand as they were typed where the form is shown again."""
 MOST = {
     name: (one.bounds[1] or 0) // one.flag.scale
     for name, one in ((name, TRAIN.fields[field]) for name, (field, _) in NUMBERS.items())
