@@ -73,7 +73,7 @@ def test_calls_from_many_threads_are_all_answered_and_each_is_paid_once(shop: Sh
         assert receipt["evidence"]["request"] == sha256_hex(request_body(shop.model.id, shop.rows(1, i)))
     grant = receipts[0]["grant"]
     assert shop.builder.node.store.uses(grant) == (30, 30 * PRICE)
-    buyer.buyer.flush()
+    buyer.services.countersigner.flush()
     assert not shop.builder.node.store.unsigned_receipts(buyer.account)
     for answer in answers.values():
         kept = shop.builder.node.store.get(parse_envelope(answer["receipt"]).document.id)

@@ -90,7 +90,7 @@ def test_evidence_of_answers_by_the_row_verifies_in_both(by_row: Shop, payer: Pa
     import subprocess
 
     answer = payer.buyer.predict(by_row.model.id, by_row.rows(4, 20))
-    payer.buyer.flush()
+    payer.services.countersigner.flush()
     logbook.anchor(by_row.builder.node)
     bundle = proving.evidence(payer.services, parse_envelope(answer["receipt"]).document.id)
     assert verify(bundle).ok

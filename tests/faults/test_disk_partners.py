@@ -351,7 +351,7 @@ def test_a_buyer_is_told_when_its_proof_is_not_anchored_and_moves_no_gas(world: 
     shop = Shop(world, owners=1)
     buyer, node = shop.buyer(), shop.builder.node
     given = buyer.buyer.predict(shop.model.id, shop.rows())
-    buyer.buyer.flush()
+    buyer.services.countersigner.flush()
     receipt = parse_envelope(given["receipt"]).document.id
     before = node.chain.rpc.call("eth_getTransactionCount", node.account, "latest")
     for _ in range(10):

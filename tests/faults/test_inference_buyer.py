@@ -288,9 +288,9 @@ def test_countersignatures_wait_for_a_provider_that_is_away(
 
     with monkeypatch.context() as cut:
         cut.setattr(party.services.peers, "ask", away)
-        assert party.buyer.flush() == {"sent": 0, "waiting": 1, "refused": 0}
+        assert party.services.countersigner.flush() == {"sent": 0, "waiting": 1, "refused": 0}
     assert not shop.builder.node.store.get(receipt.id).is_complete
-    assert Buyer(party.node, party.services.peers).flush() == {"sent": 1, "waiting": 0, "refused": 0}
+    assert Countersigner(party.node, party.services.peers).flush() == {"sent": 1, "waiting": 0, "refused": 0}
     assert shop.builder.node.store.get(receipt.id).is_complete
 
 
@@ -319,10 +319,10 @@ def test_a_slow_provider_holds_up_no_other_ones_signatures(
     monkeypatch.setattr(party.services.peers, "url_of", lambda who: server.url if who == slow else to(who))
     with party.node.store.transaction() as tx:
         tx.set(f"countersign:{slow}:0x{'11' * 32}", value=True)
-    flushing = threading.Thread(target=party.buyer.flush, daemon=True)
+    flushing = threading.Thread(target=party.services.countersigner.flush, daemon=True)
     flushing.start()
     assert server.asked.wait(10)
-    party.buyer.flush(shop.builder.account)
+    party.services.countersigner.flush(shop.builder.account)
     assert flushing.is_alive(), "the slow one is still waited for"
     assert shop.builder.node.store.get(parse_envelope(answer["receipt"]).document.id).is_complete
     server.close()

@@ -84,7 +84,7 @@ def test_every_question_is_answered_once_and_paid_once_however_often_the_gateway
         gateway.start()
     thread.join(120)
     assert len(answers) == CALLS
-    buyer.buyer.flush()
+    buyer.services.countersigner.flush()
     gateway.end(signal.SIGTERM)
 
     with Rpc(world.rpc_url) as rpc:

@@ -41,13 +41,7 @@ class Holding:
 
 
 def overview(node: Node) -> dict[str, Any]:
-    """Everything earned here, from documents and chain as they are now.
-
-    Returns:
-        `grants` (sold ones), `models` (owned or shared in), and `sold_units`, `claimable_units`,
-        `claimed_units` in all; `earned_units` is what was sold plus what pools owe or paid; `lost_units`
-        was promised by buyers that withdrew first.
-    """
+    """Everything earned here, from documents and chain as they are now: what `wire.Earnings` says."""
     grants = _sold(node)
     models = [_model_row(node, holding) for holding in holdings(node)]
     sold = sum(row["price_units"] for row in grants)
@@ -68,9 +62,6 @@ def overview(node: Node) -> dict[str, Any]:
 
 def claim(node: Node, asset_id: str | None = None) -> dict[str, Any]:
     """Collect from every pool, or one model's, that owes this account something. Safe to repeat.
-
-    Returns:
-        `claims`: [{asset, units, gas}] for pools that paid, `units` and `gas` in all.
 
     Raises NotFound: this account has no share in that model.
     """

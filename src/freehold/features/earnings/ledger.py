@@ -78,7 +78,10 @@ class Ledger:
     def _read(self, pools: list[str]) -> None:
         chain, account = self._node.chain, self._node.account
         head = chain.block_number()
-        first = _first_block(chain, self._since(), head) if self._next is None else self._next
+        first = self._next
+        if first is None:
+            appeared = int(self._node.store.find("party", limit=1)[0].document.body["created_at"])
+            first = _first_block(chain, appeared, head)
         kept = [event for event in self._events if event.block_number < first]
         found = chain.events("Market", "GrantBought", first, head, seller=account)
         if pools:
@@ -89,10 +92,6 @@ class Ledger:
         self._times |= _times(chain, {event.block_number for event in fresh})
         self._events = kept + fresh
         self._next = max(0, head + 1 - REREAD_BLOCKS)
-
-    def _since(self) -> int:
-        """When this account first appeared."""
-        return int(self._node.store.find("party", limit=1)[0].document.body["created_at"])
 
 
 def _first_block(chain: Chain, since: int, head: int) -> int:

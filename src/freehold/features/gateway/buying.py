@@ -213,10 +213,6 @@ class Buyer:
             with contextlib.suppress(Unavailable, WrongAnswer):
                 self._finish(record, self._node.asset(record["model"]), Act(secrets.token_hex(16)))
 
-    def flush(self, provider: str = "") -> dict[str, int]:
-        """Hand over signatures under receipts that are still due, or one provider's; what fails stays due."""
-        return self._countersigner.flush(provider)
-
     def _grant(self, asset: Asset, cap_units: int | None) -> Grant:
         name = f"calling:{asset.id}"
         known = self._node.store.state(name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from freehold.features.gateway import pages, paid, rationing, serving, wire
+from freehold.features.gateway import pages, rationing, serving, wire
 from freehold.features.gateway.buying import Buyer
 from freehold.features.gateway.pruning import prune
 from freehold.features.gateway.serving import Gateway
@@ -52,7 +52,7 @@ FEATURE = Feature(
     peer_calls=(
         PeerCall("/calls", lambda host, sender, body: host.part(Gateway).would_answer(sender, body)),
     ),
-    routes=(lambda host: paid.router(host.node, host.part(Gateway)),),
+    routes=(lambda host: serving.router(host.node, host.part(Gateway)),),
     vouching={"/v1/predict": lambda host, headers: host.part(Gateway).vouch(headers.get(HEADER))},
     recurring=(_recurring,),
     pages=tuple(pages.PAGES),

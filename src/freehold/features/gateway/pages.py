@@ -218,10 +218,7 @@ def _row(visit: Visit, asset: Asset) -> list[str]:
 
 
 def pasted_cells(text: str, width: int) -> list[str]:
-    """The values of one pasted line; a label at its end, as in the table, is left out.
-
-    Raises InvalidInput: several lines.
-    """
+    """The values of one pasted line, but for a label at its end. Raises InvalidInput: several lines."""
     lines = [line for line in text.splitlines() if line.strip()]
     if len(lines) != 1:
         raise InvalidInput(

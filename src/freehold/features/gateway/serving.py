@@ -8,6 +8,9 @@ from __future__ import annotations
 import functools
 from typing import Any
 
+from fastapi import APIRouter, Request, Response
+from fastapi.concurrency import run_in_threadpool
+
 from freehold.core.documents import Asset, Grant
 from freehold.core.errors import InvalidInput, NotFound
 from freehold.core.terms import price_of
@@ -15,7 +18,7 @@ from freehold.core.typed_data import RECEIVE_TYPE, VOUCHER_TYPE, Domain
 from freehold.features.data.publishing import require_own
 from freehold.features.gateway import rationing, transfers
 from freehold.features.gateway.rationing import Ration
-from freehold.features.gateway.rules.answer import Question, read_request
+from freehold.features.gateway.rules.answer import MAX_BODY_BYTES, Question, read_request
 from freehold.features.gateway.served import (
     Served,
     done,
@@ -259,3 +262,29 @@ def _domain(domain: Domain) -> dict[str, Any]:
         "chainId": domain.chain_id,
         "verifyingContract": domain.contract,
     }
+
+
+def router(node: Node, gateway: Gateway) -> APIRouter:
+    """`GET /v1/models` and, for money, `POST /v1/predict`; errors are FreeholdErrors, 402 carries the quote."""
+    routes = APIRouter(prefix="/v1")
+
+    @routes.get("/models")
+    def models() -> dict[str, Any]:
+        return {"account": node.account, "models": gateway.models()}
+
+    @routes.post("/predict")
+    async def predict(request: Request) -> Response:
+        body = await _bounded_body(request)
+        given = await run_in_threadpool(gateway.predict, body, request.headers.get(HEADER))
+        return Response(given, media_type="application/json")
+
+    return routes
+
+
+async def _bounded_body(request: Request) -> bytes:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY_BYTES:
+            raise InvalidRequest(f"the body is over {MAX_BODY_BYTES} bytes", hint="Ask in several calls.")
+    return bytes(body)

@@ -86,14 +86,14 @@ class Trained:
 
 
 def release(node: Node, peers: Peers, trained: Trained) -> Asset:
-    """Make the model an asset owned by its contributors; safe to repeat after a crash.
-
-    Returns:
-        The model's asset; its `release` claim names pool, split and who agreed to it.
-    """
-    contribution = node.typed(trained.contribution, Claim).statement
-    shares = _stated(contribution)
-    asset = _asset(node, trained, dict(shares))
+    """Make the model an asset owned by its contributors, and return it; safe to repeat after a crash."""
+    contribution = node.typed(trained.contribution, Claim)
+    grants = [node.grant(grant) for grant in trained.grants.values()]
+    inherited, shares = reduce(meet, (grant.terms for grant in grants)), _stated(contribution.statement)
+    owners = {account: asset for account, asset in trained.owners.items() if account in trained.grants}
+    # the time is fixed by the run, so that a repeated release makes the same asset
+    at, scores = contribution.issued_at, contribution.statement["scores"]
+    asset = _made(node, trained, inherited, owners, dict(shares), scores, at)
     envelope = node.seal(asset)
     tree = SplitTree(shares)
     _on_chain(node, asset, shares, tree)
@@ -104,7 +104,7 @@ def release(node: Node, peers: Peers, trained: Trained) -> Asset:
         "shares": [{"account": account, "shares": share} for account, share in shares],
         "agreements": sorted(trained.agreements.values()),
         "silent": sorted(set(trained.grants) - set(trained.agreements)),
-        "earlier": _earlier_runs(node, trained),
+        "earlier": sorted({run for grant in grants for run in grant.earlier_runs}),
     }
     claim = node.claim("release", asset.id, statement)
     with node.store.transaction() as tx:
@@ -128,24 +128,9 @@ def _stated(contribution: dict[str, Any]) -> list[tuple[str, int]]:
     return [(account, share) for account, share in stated if share]
 
 
-def _earlier_runs(node: Node, trained: Trained) -> list[str]:
-    """Runs on the same rows before this one, as the owners' grants tell."""
-    grants = (node.grant(grant) for grant in trained.grants.values())
-    return sorted({run for grant in grants for run in grant.earlier_runs})
-
-
 def pool_of(asset: Asset) -> bytes:
     """The id of a model's revenue pool."""
     return keyed_id(asset.owner, hash_bytes(asset.id))
-
-
-def _asset(node: Node, trained: Trained, shares: dict[str, int]) -> Asset:
-    contribution = node.typed(trained.contribution, Claim)
-    inherited = reduce(meet, (node.grant(grant).terms for grant in trained.grants.values()))
-    owners = {account: asset for account, asset in trained.owners.items() if account in trained.grants}
-    # the time is fixed by the run, so that a repeated release makes the same asset
-    at = contribution.issued_at
-    return _made(node, trained, inherited, owners, shares, contribution.statement["scores"], at)
 
 
 def require_possible(node: Node, trained: Trained, inherited: Terms) -> None:
@@ -209,21 +194,11 @@ def _on_chain(node: Node, asset: Asset, shares: list[tuple[str, int]], tree: Spl
     model_id = hash_bytes(asset.id)
     token_id = int.from_bytes(pool_of(asset), "big")
     if not node.chain.read("ModelShares", "totalSupply", token_id):
-        node.send(
-            "ModelShares",
-            "release",
-            model_id,
-            [account for account, _ in shares],
-            [count for _, count in shares],
-        )
-    if not is_open(node, pool_of(asset)):
+        accounts, counts = zip(*shares, strict=True)
+        node.send("ModelShares", "release", model_id, list(accounts), list(counts))
+    pool_token = str(node.chain.read("Revenue", "poolOf", pool_of(asset))[0])
+    if not int(pool_token, 16):
         node.send("Revenue", "open", model_id, node.token, tree.root, BPS)
-
-
-def is_open(node: Node, pool: bytes) -> bool:
-    """Whether a revenue pool exists on chain."""
-    token = str(node.chain.read("Revenue", "poolOf", pool)[0])
-    return int(token, 16) != 0
 
 
 def tell_owners(node: Node, peers: Peers) -> None:

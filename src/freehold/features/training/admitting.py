@@ -58,10 +58,7 @@ def read(value: Any) -> RunPlan:
 
 
 def admit(node: Node, asset: Asset, holder: str, plan: RunPlan) -> None:
-    """The plan fits this owner's data, terms and budget.
-
-    Raises PlanRefused, BudgetSpent, DataLost; NotStamped: ask again once the plan stands on chain.
-    """
+    """The plan fits this owner's data, terms and budget. Raises PlanRefused, NotStamped, BudgetSpent, DataLost."""
     mine = next((owner for owner in plan.owners if owner.account == node.account), None)
     schema, terms = asset.schema_, asset.terms
     own_columns = (schema.get("columns"), schema.get("label"))

@@ -123,10 +123,7 @@ def show(node: Node, builder: str, body: dict[str, Any]) -> dict[str, Any]:
 
 
 def ask(node: Node, peers: Peers, holder: str, commitment: str) -> TestShown:
-    """A validator's description of a table it keeps; its claim is kept.
-
-    Raises InvalidDocument, InvalidScaling; what the validator's node refuses with.
-    """
+    """A validator's description of a table; its claim is kept. Raises InvalidDocument, InvalidScaling."""
     answer = peers.ask(holder, "/peer/tests", {"test": commitment})
     claim = require_claim(node, answer.get("claim"), "test_commitment", commitment, holder)
     said, bend = statement_of(claim), answer.get("curvature_ppm")

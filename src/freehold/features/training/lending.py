@@ -442,10 +442,7 @@ def _followed(node: Node, plan: RunPlan) -> list[Round]:
 
 
 def require_grants(node: Node, plan: RunPlan, start: Start, values: Any) -> list[Envelope]:
-    """Every owner's own signed grant for exactly this run, one for each that takes part.
-
-    Raises InvalidDocument.
-    """
+    """Every owner's own signed grant for exactly this run, one for each. Raises InvalidDocument."""
     if not isinstance(values, list) or len(values) != len(start.grants):
         raise InvalidDocument("a start comes with the grant of each owner that takes part")
     owners = {owner.account: owner for owner in plan.owners}

@@ -52,10 +52,7 @@ class Training:
         return self._node.progress(self.id)
 
     def __iter__(self) -> Iterator[wire.Job]:
-        """Progress whenever it changes.
-
-        Raises TrainingHalted: it stands still; its message says why. ModelWithheld.
-        """
+        """Progress whenever it changes. Raises TrainingHalted: it stands still, and why. ModelWithheld."""
         return self._watch(None)
 
     def wait(self, timeout_seconds: float | None = None) -> ModelShown:

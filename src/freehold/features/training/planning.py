@@ -77,10 +77,7 @@ _AS_ORDERED = ("level", "quorum_bps", "patience_seconds", "weight_cap_bps", "lea
 
 
 def plan(node: Node, order: Order, assets: Sequence[Asset], test: TestShown) -> RunPlan:
-    """The plan of an order; every default is chosen here.
-
-    Raises InvalidInput: the numbers do not go together.
-    """
+    """The plan of an order, every default chosen. Raises InvalidInput: the numbers do not go together."""
     said = [schemas.table(asset) for asset in assets]
     rows, rows_each = [one.rows for one in said], max(one.rows_each for one in said)
     delta_exponent = max(privacy.delta_exponent_for(count) for count in rows)
@@ -228,10 +225,7 @@ _HINTS = {
 
 
 def preview(node: Node, peers: Peers, order: Order) -> dict[str, Any]:
-    """The plan's numbers, and what a public simulation says its noise costs.
-
-    Raises what `check` and `plan` raise.
-    """
+    """The plan's numbers, and what a public simulation says its noise costs. Raises as `check` and `plan`."""
     assets, test, _ = check(node, peers, order)
     made = plan(node, order, assets, test)
     require_allowed(assets, order, made)

@@ -18,7 +18,6 @@ from freehold.kernel.cli.allowing import agreed
 from freehold.kernel.cli.building import Call, Command
 from freehold.kernel.cli.output import day, note, plain, table
 from freehold.kernel.client import NodeClient
-from freehold.kernel.operation import Operation
 
 _POLL_SECONDS = 0.1
 _MOST_NAMED = 10
@@ -179,13 +178,11 @@ def _taken_up(call: Call) -> str:
     """A job that goes on, or whose model is released after all; empty where a new one is ordered."""
     for name, operation in (("resume", wire.RESUME), ("release", wire.RELEASE)):
         if call.more[name] is not None:
-            said = {"job": call.more[name], **_limit(call, operation)}
+            said = {"job": call.more[name]}
+            if operation is wire.RESUME:
+                said["at_most"] = call.given["at_most"]
             return str(call.node.perform(operation, operation.taken(said))["id"])
     return ""
-
-
-def _limit(call: Call, operation: Operation[Any]) -> dict[str, Any]:
-    return {"at_most": call.given["at_most"]} if operation is wire.RESUME else {}
 
 
 def _ordered(call: Call) -> str:

@@ -340,10 +340,7 @@ class Order(Request):
 
     @classmethod
     def require_together(cls, asked: Mapping[str, Any]) -> None:
-        """Exact updates have no epsilon, and a commitment has somebody who keeps its table.
-
-        Raises InvalidInput.
-        """
+        """Exact updates have no epsilon, a commitment somebody who keeps its table. Raises InvalidInput."""
         if _COMMITMENT.fullmatch(str(asked.get("test", ""))) and not asked.get("validator"):
             raise InvalidInput(
                 "a commitment says nothing without the account that keeps its table",

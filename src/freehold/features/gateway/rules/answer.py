@@ -44,10 +44,7 @@ class Question:
     """SHA-256 of the body's bytes; a receipt names it as `request`."""
 
     def features(self, columns: int) -> list[list[int]]:
-        """Micro-units, shape (rows, columns).
-
-        Raises InvalidRequest: a row of another length, or a cell that is no number; says where.
-        """
+        """Micro-units, shape (rows, columns). Raises InvalidRequest: a row does not fit; says where."""
         return [_row(row, number, columns) for number, row in enumerate(self.rows, 1)]
 
 
@@ -88,10 +85,7 @@ def request_body(model: str, rows: Sequence[Sequence[Any]]) -> bytes:
 
 
 def micro(text: str) -> int:
-    """floor(x * 10^6 + 1/2) of decimal text, exactly.
-
-    Raises InvalidRequest: not a number, not finite, or beyond the limit.
-    """
+    """floor(x * 10^6 + 1/2) of decimal text, exactly. Raises InvalidRequest: no finite number, or too large."""
     found = _NUMBER.fullmatch(text) if len(text) <= MAX_NUMBER_CHARS else None
     if found is None:
         raise InvalidRequest(f"{text[:40]!r} is not a finite number")

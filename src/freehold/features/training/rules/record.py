@@ -404,10 +404,7 @@ def _total(plan: RunPlan, made: Round, weights: Mapping[str, int], but: str = ""
 
 
 def replay(plan: RunPlan, start: Start, rounds: Sequence[Round]) -> Replayed:
-    """Every model, recomputed from the recorded updates.
-
-    Raises `VerificationFailed` naming round and, where one is to blame, owner.
-    """
+    """Every model, recomputed from the recorded updates. Raises VerificationFailed, as `Replay.add`."""
     if len(rounds) != plan.uses:
         raise VerificationFailed(f"{len(rounds)} rounds are recorded, the plan has {plan.uses}")
     running = Replay(plan, start)
