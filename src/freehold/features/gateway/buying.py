@@ -176,10 +176,7 @@ class Buyer:
         return self._send(record, asset, act)
 
     def _require_answered(self, asset: Asset, body: bytes) -> None:
-        """The seller says that it would answer now: asked before money is set aside for it.
-
-        Raises NotAllowed and its kin, PeerUnreachable: nothing was set aside.
-        """
+        """The seller says that it would answer now: asked, or refused, before money is set aside for it."""
         asked = {"model": asset.id, "rows": len(json.loads(body)["rows"])}
         self._peers.ask(asset.owner, "/peer/calls", asked)
 
@@ -226,10 +223,7 @@ class Buyer:
         return grant
 
     def _give_up(self, asset: Asset, grant: Grant, error: FreeholdError) -> None:
-        """Forget a grant for calls that its owner says is over, so that another is asked for.
-
-        Raises `error`: the buyer chose how much it may cost, and has had calls under it.
-        """
+        """Forget a grant that is over, or raise `error`: its buyer chose what it may cost, and had calls."""
         if grant.spend_cap_units != _usual_cap(asset) and self._node.store.count("receipt", about=grant.id):
             error.hint = "Its spend cap was chosen for it: choose another (spend_cap_units), and a new grant is asked for."
             raise error

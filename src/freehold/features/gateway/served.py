@@ -12,7 +12,6 @@ from freehold.core.documents import Asset, Grant, Receipt
 from freehold.core.errors import Conflict, InvalidSignature
 from freehold.core.fixed import IntArray
 from freehold.core.signing import recover
-from freehold.core.terms import price_of
 from freehold.features.gateway import pruning
 from freehold.features.gateway.rules.answer import Question, answer_json, output_hash
 from freehold.features.models.kept import require_weights
@@ -46,10 +45,6 @@ class Served:
     columns: tuple[str, ...]
     pool: str
     """The model's revenue pool, 32 bytes hex."""
-
-    def price_of(self, rows: int) -> int:
-        """What a call of so many rows costs."""
-        return price_of(self.asset.terms, rows)
 
     def answer(self, question: Question) -> dict[str, Any]:
         """The answer to a question. Raises InvalidRequest: a row does not fit the model."""

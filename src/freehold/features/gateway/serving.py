@@ -110,7 +110,7 @@ class Gateway:
         _require_rows(served, rows)
         if header is None:
             raise Unpaid(
-                f"this call of {served.asset.name} costs {served.price_of(rows)} units",
+                f"this call of {served.asset.name} costs {price_of(served.asset.terms, rows)} units",
                 hint="Pay by a voucher or a transfer; `fields` say how.",
                 **quote(self._node, served.asset, rows),
             )
@@ -135,7 +135,7 @@ class Gateway:
         _require_rows(served, rows)
         with self._node.store.reading() as connection:
             rationing.require(self._node, connection, model, buyer, rows)
-        return {"model": model, "call_units": served.price_of(rows)}
+        return {"model": model, "call_units": price_of(served.asset.terms, rows)}
 
     def vouch(self, header: str | None) -> None:
         """A voucher's payer holds a grant of this node and signed it, so its question may be large.
@@ -158,7 +158,7 @@ class Gateway:
     def _by_voucher(self, served: Served, question: Question, voucher: Voucher) -> bytes:
         node, grant = self._node, self._grant(voucher)
         require_signature(node, grant.holder, voucher.digest(self._channels), voucher.signature)
-        price = served.price_of(len(question.rows))
+        price = price_of(served.asset.terms, len(question.rows))
         head = functools.cache(self._facts.head)
         use = prediction(
             served,

@@ -18,6 +18,7 @@ from freehold.chain.acts import FeeTooHigh
 from freehold.chain.errors import ContractReverted, GasOverCap
 from freehold.core.documents import Grant
 from freehold.core.ids import hash_bytes
+from freehold.core.terms import price_of
 from freehold.features.gateway import rationing
 from freehold.features.gateway.rules.answer import Question
 from freehold.features.gateway.served import (
@@ -51,7 +52,7 @@ def answer(node: Node, served: Served, question: Question, transfer: Transfer) -
     require_plain_payer(node, transfer.payer, lambda: bool(node.chain.code(transfer.payer)))
     digest = transfer.digest(node.token_domain, node.contract("Revenue"), pool)
     require_signature(node, transfer.payer, digest, transfer.signature)
-    price = served.price_of(len(question.rows))
+    price = price_of(served.asset.terms, len(question.rows))
     if transfer.value_units != price:
         raise PaymentRefused(
             f"the transfer is of {transfer.value_units} units, the call costs {price}",

@@ -285,15 +285,12 @@ def _require_agreed(node: Node, asset: Asset, claims: list[Envelope], shares: li
 
 
 def _release_claim(asset: Asset, envelopes: list[Envelope]) -> Claim:
-    """The release among an announcement's claims.
-
-    Raises InvalidDocument: it is missing, or there are claims about anything else: what is kept here is
-    believed later, a revocation most of all.
-    """
+    """The release among an announcement's claims, which are about nothing else."""
     about = {"release": asset.id, "contribution": str(asset.schema_.get("run"))}
     found = []
     for envelope in envelopes:
         claim = envelope.document
+        # what is kept here is believed later, a revocation most of all
         if not isinstance(claim, Claim) or about.get(claim.claim_kind) != claim.about:
             raise InvalidDocument("a release holds claims about that model and its run only")
         if claim.claim_kind == "release":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from freehold.kernel.people import readable
 from freehold.kernel.recurring import Piece
 
 RETRY_SECONDS = 2.0
+Body = dict[str, Any]
 
 
 def _recurring(host: Host) -> tuple[Piece, ...]:
@@ -82,6 +83,10 @@ def _remind(host: Host) -> Iterator[Reminder]:
             yield Reminder(text, f"/jobs/{job['id']}", "Look")
 
 
+def _lender(answer: Callable[[Lender, str, Body], Body]) -> Callable[[Host, str, Body], Body]:
+    return lambda host, sender, body: answer(host.part(Lender), sender, body)
+
+
 FEATURE = Feature(
     name="training",
     about="A builder plans and runs it, owners lend noised updates, validators and judges look.",
@@ -109,21 +114,9 @@ FEATURE = Feature(
         lambda host: Retries(host.node, host.part(Jobs)),
     ),
     peer_calls=(
-        PeerCall(
-            "/rounds/commit",
-            lambda host, sender, body: host.part(Lender).commit(sender, body),
-            heavy=True,
-            numbers=True,
-        ),
-        PeerCall(
-            "/rounds/reveal", lambda host, sender, body: host.part(Lender).reveal(sender, body), heavy=True
-        ),
-        PeerCall(
-            "/agreements",
-            lambda host, sender, body: host.part(Lender).agree(sender, body),
-            heavy=True,
-            numbers=True,
-        ),
+        PeerCall("/rounds/commit", _lender(Lender.commit), heavy=True, numbers=True),
+        PeerCall("/rounds/reveal", _lender(Lender.reveal), heavy=True),
+        PeerCall("/agreements", _lender(Lender.agree), heavy=True, numbers=True),
         PeerCall("/audits", lambda host, sender, body: auditing.open_to(host.node, sender, body)),
         PeerCall("/tests", lambda host, sender, body: holding.show(host.node, sender, body), heavy=True),
         PeerCall(

@@ -159,6 +159,9 @@ class Jobs:
             alive = bool(running and running[0].is_alive()) and not waiting
         plan = stored.get("plan") or {}
         recipe = plan.get("recipe") or stored.get("recipe", {})
+        measured = (
+            self._node.typed(stored["contribution"], Claim) if plan and "contribution" in stored else None
+        )
         return {
             "id": job_id,
             "name": stored["name"],
@@ -170,7 +173,7 @@ class Jobs:
             "level": plan.get("level", "update"),
             "epsilon_micro": plan.get("epsilon_micro", 0),
             "quorum_bps": plan.get("quorum_bps", 10_000),
-            "scores": self._scores(stored),
+            "scores": measured.statement["scores"] if measured else None,
             "model": stored.get("model"),
             "run": stored.get("run"),
             "held": kept.is_held(self._node, job_id),
@@ -178,12 +181,6 @@ class Jobs:
             "error": None if alive else live.get("error"),
             "running": alive,
         }
-
-    def _scores(self, stored: dict[str, Any]) -> dict[str, int] | None:
-        if "plan" not in stored or "contribution" not in stored:
-            return None
-        scores: dict[str, int] = self._node.typed(stored["contribution"], Claim).statement["scores"]
-        return scores
 
     def release(self, prefix: str) -> str:
         """Release a model that was held back because it is no better than its baseline. Repeatable.

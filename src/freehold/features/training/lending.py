@@ -253,10 +253,7 @@ class Lender:
         return running
 
     def _see(self, plan: RunPlan, number: int | None, value: Any, receipts: Any) -> Envelope:
-        """The builder's claim of a round: signed, in its place, of receipts that owners signed; one only.
-
-        Raises TwoHistories, InvalidDocument, InvalidInput, RoundsMissing.
-        """
+        """The builder's claim of a round: signed, in its place, of receipts that owners signed; one only."""
         node, run = self._node, plan.run_id
         claim = require_claim(node, value, "training_round", run, plan.builder)
         statement = statement_of(claim)

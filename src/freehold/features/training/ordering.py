@@ -95,10 +95,7 @@ def _waiting(node: Node, wanted: dict[str, Any], table: tables.Table | None) -> 
 
 
 def _require_goes_on(node: Node, job_id: str, at_most_units: int | None, total: int) -> None:
-    """A job that was ordered before may go on, and from now on costs no more than is allowed now.
-
-    Raises JobHeld, SpendingUnset, SpendingRefused: it stays as it was.
-    """
+    """A job that was ordered before may go on, for no more than is allowed now; else it stays as it was."""
     if kept.is_held(node, job_id):
         raise JobHeld(
             "this training was ordered before, and stopped by hand",

@@ -313,17 +313,15 @@ class Job:
         return at if self._plan.first_round <= at < before else None
 
     def _ask_commit(self, number: int, asset: Asset, first: int, due: list[dict[str, Any]]) -> Envelope:
-        plan = self._plan
-        body: dict[str, Any] = {
-            "grant": self.job["grants"][asset.owner],
-            "number": number,
-            "rounds": self._records(first, number),
-            "countersigned": due,
-        }
-        if first == plan.first_round:
-            body["start"] = self._start_shown()
-        answer = self._peers.ask(asset.owner, "/peer/rounds/commit", body, timeout=plan.patience_seconds)
+        body = {**self._history(asset, first, number), "number": number, "countersigned": due}
+        patience = self._plan.patience_seconds
+        answer = self._peers.ask(asset.owner, "/peer/rounds/commit", body, timeout=patience)
         return self._receipt(asset, answer, number)
+
+    def _history(self, asset: Asset, first: int, beyond: int) -> dict[str, Any]:
+        """One owner's grant and the rounds that it lacks; before the first of a run, who takes part."""
+        shown = {"grant": self.job["grants"][asset.owner], "rounds": self._records(first, beyond)}
+        return shown | ({"start": self._start_shown()} if first == self._plan.first_round else {})
 
     def _start_shown(self) -> dict[str, Any]:
         store, grants = self._node.store, self.job["grants"]
@@ -473,12 +471,9 @@ class Job:
         }
 
         def ask(asset: Asset) -> Envelope:
-            grant = self.job["grants"][asset.owner]
             first, beyond = plan.recipe.rounds, plan.recipe.rounds + 1
             while True:
-                sent = {**body, "grant": grant, "rounds": self._records(first, beyond)}
-                if first == plan.first_round:
-                    sent["start"] = self._start_shown()
+                sent = body | self._history(asset, first, beyond)
                 try:
                     answer = self._peers.ask(
                         asset.owner, "/peer/agreements", sent, timeout=plan.patience_seconds

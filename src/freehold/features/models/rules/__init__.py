@@ -1,1 +1,1 @@
-"""The Merkle tree by which revenue is split: pure."""
+"""A released model: its rows, answers and hash, how good it is, and the tree by which its revenue is split: pure."""

@@ -15,10 +15,6 @@ def leaf_hash(account: str, shares: int) -> bytes:
     return bytes(keccak(keccak(encoded)))
 
 
-def _pair(left: bytes, right: bytes) -> bytes:
-    return bytes(keccak(min(left, right) + max(left, right)))
-
-
 class SplitTree:
     """Leaves sorted by hash at the end of a heap-ordered array; node i has children 2i+1 and 2i+2."""
 
@@ -33,7 +29,7 @@ class SplitTree:
             self._nodes[size - 1 - i] = value
             self._position[account] = size - 1 - i
         for i in range(size - 1 - len(hashed), -1, -1):
-            self._nodes[i] = _pair(self._nodes[2 * i + 1], self._nodes[2 * i + 2])
+            self._nodes[i] = bytes(keccak(b"".join(sorted(self._nodes[2 * i + 1 : 2 * i + 3]))))
 
     @property
     def root(self) -> bytes:
