@@ -23,11 +23,13 @@ class Performs:
 
     _client: NodeClient
 
-    def _perform(self, operation: Operation[Any], **given: Any) -> Any:
+    def _perform(self, operation: Operation[Any], /, **given: Any) -> Any:
         """What an operation answers, or the part of it that people want; lists as rows of a table.
 
         Raises `InvalidInput`: a value cannot be read. `NodeRefused`, `NodeNotRunning`.
         """
+        # written methods give all that they were given, themselves too
+        given.pop("self", None)
         answer = operation.read(self._client.perform(operation, operation.taken(given)))
         wanted = attrgetter(operation.gives)(answer) if operation.gives else answer
         return Rows(wanted) if isinstance(wanted, list) else wanted

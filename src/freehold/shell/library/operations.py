@@ -1,10 +1,13 @@
 """Every operation as a method. Written by `python -m freehold.shell.generate`; change a feature's `wire.py`."""
 
+# what is answered was read as the shape that its operation says
+# mypy: disable-error-code="no-any-return"
+
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from freehold.features.data import wire as data_wire
 from freehold.features.earnings import wire as earnings_wire
@@ -32,54 +35,52 @@ class Operations(grants_library.Methods, gateway_library.Methods, proof_library.
 
     def status(self) -> kernel_wire.Status:
         """Show this node, its chain and its money."""
-        return cast("kernel_wire.Status", self._perform(kernel_wire.STATUS))
+        return self._perform(kernel_wire.STATUS)
 
     def work(self) -> kernel_wire.Overview:
         """What the node does by itself, and its jobs: state, attempts, last error, next try."""
-        return cast("kernel_wire.Overview", self._perform(kernel_wire.WORK))
+        return self._perform(kernel_wire.WORK)
 
     def log(self) -> kernel_wire.LogShown:
         """Show this node's transparency log.
 
         The checkpoint is signed; the chain vouches for the entries that are anchored.
         """
-        return cast("kernel_wire.LogShown", self._perform(kernel_wire.LOG))
+        return self._perform(kernel_wire.LOG)
 
     def anchor(self) -> kernel_wire.Anchored:
         """Put the fingerprint of this node's log on chain, so that what stands in it can be proven from now on."""
-        return cast("kernel_wire.Anchored", self._perform(kernel_wire.ANCHOR))
+        return self._perform(kernel_wire.ANCHOR)
 
     def gas(self) -> dict[str, Any]:
         """Gas that this node has spent, by kind of act."""
-        return cast("dict[str, Any]", self._perform(kernel_wire.GAS))
+        return self._perform(kernel_wire.GAS)
 
     def spending(self) -> kernel_wire.Spending:
         """What this node may spend, and what the last 24 hours took of it."""
-        return cast("kernel_wire.Spending", self._perform(kernel_wire.SPENDING))
+        return self._perform(kernel_wire.SPENDING)
 
     def limit(self, *, per_day: str | None = None, per_act: str | None = None) -> kernel_wire.Spending:
         """Set what this node may spend.
 
         A limit is in dollars and counts from now on, also in a node that runs; what is left out stays, 0 is no limit.
         """
-        return cast(
-            "kernel_wire.Spending", self._perform(kernel_wire.LIMIT, per_day=per_day, per_act=per_act)
-        )
+        return self._perform(kernel_wire.LIMIT, **locals())
 
     def meet(self, url: str) -> str:
         """Meet another node, and search its catalogue from now on."""
-        return cast("str", self._perform(identity_wire.MEET, url=url))
+        return self._perform(identity_wire.MEET, **locals())
 
     def peers(self) -> Rows[identity_wire.PeerKnown]:
         """List the nodes whose catalogues are searched."""
-        return cast("Rows[identity_wire.PeerKnown]", self._perform(identity_wire.PEERS))
+        return self._perform(identity_wire.PEERS)
 
     def forget_peer(self, url: str) -> identity_wire.PeerForgotten:
         """Search another node's catalogue no more.
 
         What came of its offers stays. One that the settings name is taken out of config.toml.
         """
-        return cast("identity_wire.PeerForgotten", self._perform(identity_wire.FORGET, url=url))
+        return self._perform(identity_wire.FORGET, **locals())
 
     def privacy(
         self, asset: str | Identified | None = None, *, limit: int | None = None
@@ -89,9 +90,7 @@ class Operations(grants_library.Methods, gateway_library.Methods, proof_library.
         Tables that share a row share their budget. What is left is the epsilon of the largest run that still fits:
         costs add up more slowly than their epsilons.
         """
-        return cast(
-            "Rows[privacy_wire.BudgetLine]", self._perform(privacy_wire.BUDGETS, asset=asset, limit=limit)
-        )
+        return self._perform(privacy_wire.BUDGETS, **locals())
 
     def inspect(
         self,
@@ -107,21 +106,7 @@ class Operations(grants_library.Methods, gateway_library.Methods, proof_library.
         supersedes: str | Identified | None = None,
     ) -> data_wire.TableShown:
         """What publishing a CSV or Parquet table would find, and what its epsilon means; nothing is changed."""
-        return cast(
-            "data_wire.TableShown",
-            self._perform(
-                data_wire.INSPECT,
-                path=path,
-                label=label,
-                positive=positive,
-                subject=subject,
-                rows_each=rows_each,
-                bounds=bounds,
-                epsilon=epsilon,
-                epsilon_life=epsilon_life,
-                supersedes=supersedes,
-            ),
-        )
+        return self._perform(data_wire.INSPECT, **locals())
 
     def publish(
         self,
@@ -151,31 +136,7 @@ class Operations(grants_library.Methods, gateway_library.Methods, proof_library.
         It is sealed in this node's vault and never leaves it; what others see is a signed description. Training shows
         them noised sums over its distinct rows; epsilon bounds what those tell about any one row.
         """
-        return cast(
-            "data_wire.AssetRow",
-            self._perform(
-                data_wire.PUBLISH,
-                path=path,
-                label=label,
-                price=price,
-                max_uses=max_uses,
-                days=days,
-                approval=approval,
-                positive=positive,
-                subject=subject,
-                rows_each=rows_each,
-                bounds=bounds,
-                epsilon=epsilon,
-                epsilon_life=epsilon_life,
-                supersedes=supersedes,
-                name=name,
-                description=description,
-                purposes=purposes,
-                reveals=reveals,
-                holders=holders,
-                judges=judges,
-            ),
-        )
+        return self._perform(data_wire.PUBLISH, **locals())
 
     def search(
         self,
@@ -186,25 +147,22 @@ class Operations(grants_library.Methods, gateway_library.Methods, proof_library.
         before: str | None = None,
     ) -> Rows[data_wire.AssetRow]:
         """Find what peers offer."""
-        return cast(
-            "Rows[data_wire.AssetRow]",
-            self._perform(data_wire.SEARCH, text=text, kind=kind, limit=limit, before=before),
-        )
+        return self._perform(data_wire.SEARCH, **locals())
 
     def assets(self, *, limit: int | None = None, before: str | None = None) -> Rows[data_wire.OwnAsset]:
         """List your datasets and models, on offer or not."""
-        return cast("Rows[data_wire.OwnAsset]", self._perform(data_wire.ASSETS, limit=limit, before=before))
+        return self._perform(data_wire.ASSETS, **locals())
 
     def withdraw(self, asset: str | Identified) -> data_wire.OfferState:
         """Take a dataset off offer.
 
         No new grants are issued on it. Those that exist stay until you revoke them.
         """
-        return cast("data_wire.OfferState", self._perform(data_wire.WITHDRAW, asset=asset))
+        return self._perform(data_wire.WITHDRAW, **locals())
 
     def offer(self, asset: str | Identified) -> data_wire.OfferState:
         """Offer a dataset again that was taken off offer."""
-        return cast("data_wire.OfferState", self._perform(data_wire.OFFER, asset=asset))
+        return self._perform(data_wire.OFFER, **locals())
 
     def set_approval(
         self, asset: str | Identified, approval: Literal["automatic", "ask"]
@@ -213,11 +171,11 @@ class Operations(grants_library.Methods, gateway_library.Methods, proof_library.
 
         automatic: whoever asks within its terms, and pays, gets one at once. ask: you decide each request.
         """
-        return cast("data_wire.OfferState", self._perform(data_wire.DECIDE, asset=asset, approval=approval))
+        return self._perform(data_wire.DECIDE, **locals())
 
     def usual_terms(self) -> data_wire.UsualTerms:
         """Show the terms with which new tables begin."""
-        return cast("data_wire.UsualTerms", self._perform(data_wire.USUAL))
+        return self._perform(data_wire.USUAL)
 
     def set_usual_terms(
         self,
@@ -231,14 +189,11 @@ class Operations(grants_library.Methods, gateway_library.Methods, proof_library.
 
         What is left out stays. They count where `publish` says nothing else. Tables that are published already stay as they are.
         """
-        return cast(
-            "data_wire.UsualTerms",
-            self._perform(data_wire.SET_USUAL, price=price, max_uses=max_uses, days=days, approval=approval),
-        )
+        return self._perform(data_wire.SET_USUAL, **locals())
 
     def grants(self, *, limit: int | None = None, before: str | Identified | None = None) -> Any:
         """List the grants that this node issued or holds."""
-        return cast("Any", self._perform(grants_wire.LIST, limit=limit, before=before))
+        return self._perform(grants_wire.LIST, **locals())
 
     def revoke(self, grant: str | Identified) -> grants_wire.Revocation:
         """Take a grant back.
@@ -246,18 +201,18 @@ class Operations(grants_library.Methods, gateway_library.Methods, proof_library.
         Denied here at once, said in the log, which is anchored with it, and shown to everybody by one bit on chain.
         What was trained before stays trained.
         """
-        return cast("grants_wire.Revocation", self._perform(grants_wire.REVOKE, grant=grant))
+        return self._perform(grants_wire.REVOKE, **locals())
 
     def requests(self) -> Any:
         """List requests that wait for an owner's word, both ways.
 
         Those made to you, where you decide each one by hand, and those you made to others.
         """
-        return cast("Any", self._perform(grants_wire.REQUESTS))
+        return self._perform(grants_wire.REQUESTS)
 
     def accept(self, request: str | Identified) -> grants_wire.RequestRow:
         """Issue the grant that was asked for."""
-        return cast("grants_wire.RequestRow", self._perform(grants_wire.ACCEPT, request=request))
+        return self._perform(grants_wire.ACCEPT, **locals())
 
     def counter(
         self,
@@ -273,39 +228,26 @@ class Operations(grants_library.Methods, gateway_library.Methods, proof_library.
 
         They stay within the published terms, and the price does not go below the published one.
         """
-        return cast(
-            "grants_wire.RequestRow",
-            self._perform(
-                grants_wire.COUNTER,
-                request=request,
-                price=price,
-                max_uses=max_uses,
-                days=days,
-                purposes=purposes,
-                note=note,
-            ),
-        )
+        return self._perform(grants_wire.COUNTER, **locals())
 
     def refuse(self, request: str | Identified, reason: str) -> grants_wire.RequestRow:
         """Say no to a request, and why.
 
         The same account is not heard about the same asset for a day.
         """
-        return cast(
-            "grants_wire.RequestRow", self._perform(grants_wire.REFUSE, request=request, reason=reason)
-        )
+        return self._perform(grants_wire.REFUSE, **locals())
 
     def take(self, request: str | Identified, *, at_most: str | None = None) -> grants_wire.GrantRow:
         """Take up the other terms an owner offered, and pay."""
-        return cast("grants_wire.GrantRow", self._perform(grants_wire.TAKE, request=request, at_most=at_most))
+        return self._perform(grants_wire.TAKE, **locals())
 
     def drop(self, request: str | Identified) -> grants_wire.AskRow:
         """Forget a request you made; a training job that made it stops."""
-        return cast("grants_wire.AskRow", self._perform(grants_wire.DROP, request=request))
+        return self._perform(grants_wire.DROP, **locals())
 
     def channels(self) -> payments_wire.Channels:
         """List channels: those paid from, and those still to settle."""
-        return cast("payments_wire.Channels", self._perform(payments_wire.LIST))
+        return self._perform(payments_wire.LIST)
 
     def close_channel(self, channel: str) -> payments_wire.Closing:
         """Take back what a channel still holds.
@@ -313,34 +255,34 @@ class Operations(grants_library.Methods, gateway_library.Methods, proof_library.
         The first call asks to close; the seller then has a day to settle what was paid. Call again after that
         to get the rest.
         """
-        return cast("payments_wire.Closing", self._perform(payments_wire.CLOSE, channel=channel))
+        return self._perform(payments_wire.CLOSE, **locals())
 
     def retry_channel(self, channel: str) -> payments_wire.Retried:
         """Settle a channel once more that failed or was refused.
 
         A settlement that was mined and failed has cost its gas, so the node does not send another by itself.
         """
-        return cast("payments_wire.Retried", self._perform(payments_wire.RETRY, channel=channel))
+        return self._perform(payments_wire.RETRY, **locals())
 
     def settle(self) -> payments_wire.Settlement:
         """Bring what buyers paid to the chain."""
-        return cast("payments_wire.Settlement", self._perform(payments_wire.SETTLE))
+        return self._perform(payments_wire.SETTLE)
 
     def models(self) -> Rows[models_wire.ModelRow]:
         """List models."""
-        return cast("Rows[models_wire.ModelRow]", self._perform(models_wire.LIST))
+        return self._perform(models_wire.LIST)
 
     def model(self, model: str | Identified) -> models_wire.ModelShown:
         """Show one model: whose data made it, how good it is, what its pool holds."""
-        return cast("models_wire.ModelShown", self._perform(models_wire.SHOW, model=model))
+        return self._perform(models_wire.SHOW, **locals())
 
     def earnings(self) -> earnings_wire.Earnings:
         """Show what grants and models earned this node."""
-        return cast("earnings_wire.Earnings", self._perform(earnings_wire.EARNINGS))
+        return self._perform(earnings_wire.EARNINGS)
 
     def claim(self, model: str | Identified | None = None) -> earnings_wire.Claims:
         """Move your share of revenue to your wallet."""
-        return cast("earnings_wire.Claims", self._perform(earnings_wire.CLAIM, model=model))
+        return self._perform(earnings_wire.CLAIM, **locals())
 
     def serve(
         self,
@@ -355,16 +297,7 @@ class Operations(grants_library.Methods, gateway_library.Methods, proof_library.
         Exact answers give a simple model away: as many as it has columns, and one, solve for its weights. Train it
         with --round-to for rounded ones. A buyer with several accounts goes around the limits per buyer.
         """
-        return cast(
-            "gateway_wire.Served",
-            self._perform(
-                gateway_wire.SERVE,
-                model=model,
-                on=on,
-                calls_per_buyer=calls_per_buyer,
-                rows_per_buyer=rows_per_buyer,
-            ),
-        )
+        return self._perform(gateway_wire.SERVE, **locals())
 
     def quote(
         self,
@@ -375,12 +308,7 @@ class Operations(grants_library.Methods, gateway_library.Methods, proof_library.
         deposit_calls: int | None = None,
     ) -> gateway_wire.CallQuote:
         """What a call of so many rows would cost and set aside now; nothing is signed."""
-        return cast(
-            "gateway_wire.CallQuote",
-            self._perform(
-                gateway_wire.QUOTE, model=model, rows=rows, at_most=at_most, deposit_calls=deposit_calls
-            ),
-        )
+        return self._perform(gateway_wire.QUOTE, **locals())
 
     def plan(
         self,
@@ -409,34 +337,7 @@ class Operations(grants_library.Methods, gateway_library.Methods, proof_library.
         judge: str | None = None,
     ) -> training_wire.Preview:
         """What `train` with the same arguments would come to; nobody is asked and nothing is paid."""
-        return cast(
-            "training_wire.Preview",
-            self._perform(
-                training_wire.PLAN,
-                assets=assets,
-                test=test,
-                name=name,
-                price=price,
-                per=per,
-                rows_per_call=rows_per_call,
-                round_to=round_to,
-                at_most=at_most,
-                shown=shown,
-                epsilon=epsilon,
-                exact=exact,
-                rounds=rounds,
-                quorum_bps=quorum_bps,
-                patience_seconds=patience_seconds,
-                weight_cap_bps=weight_cap_bps,
-                least_correct_bps=least_correct_bps,
-                review=review,
-                compare=compare,
-                positive=positive,
-                purpose=purpose,
-                validator=validator,
-                judge=judge,
-            ),
-        )
+        return self._perform(training_wire.PLAN, **locals())
 
     def train(
         self,
@@ -471,37 +372,7 @@ class Operations(grants_library.Methods, gateway_library.Methods, proof_library.
         asked first; the job names those who have not answered, and goes on by itself once they agree. A model that
         is no better than always giving the commoner label is held back, and one to `review` until it was seen.
         """
-        return training_library.Training(
-            self,
-            cast(
-                "str",
-                self._perform(
-                    training_wire.TRAIN,
-                    assets=assets,
-                    test=test,
-                    name=name,
-                    price=price,
-                    per=per,
-                    rows_per_call=rows_per_call,
-                    round_to=round_to,
-                    at_most=at_most,
-                    shown=shown,
-                    epsilon=epsilon,
-                    exact=exact,
-                    rounds=rounds,
-                    quorum_bps=quorum_bps,
-                    patience_seconds=patience_seconds,
-                    weight_cap_bps=weight_cap_bps,
-                    least_correct_bps=least_correct_bps,
-                    review=review,
-                    compare=compare,
-                    positive=positive,
-                    purpose=purpose,
-                    validator=validator,
-                    judge=judge,
-                ),
-            ),
-        )
+        return training_library.Training(self, self._perform(training_wire.TRAIN, **locals()))
 
     def jobs(self) -> Rows[training_wire.Job]:
         """List training jobs.
@@ -509,11 +380,11 @@ class Operations(grants_library.Methods, gateway_library.Methods, proof_library.
         Under the list stands who was away in which rounds and why, who has not agreed to the shares, and what
         was held back.
         """
-        return cast("Rows[training_wire.Job]", self._perform(training_wire.JOBS))
+        return self._perform(training_wire.JOBS)
 
     def progress(self, job: str | Identified) -> training_wire.Job:
         """Look at a training job."""
-        return cast("training_wire.Job", self._perform(training_wire.PROGRESS, job=job))
+        return self._perform(training_wire.PROGRESS, **locals())
 
     def resume(self, job: str | Identified, *, at_most: str | None = None) -> training_library.Training:
         """Go on with a training job, or look at one that runs or is done.
@@ -521,13 +392,11 @@ class Operations(grants_library.Methods, gateway_library.Methods, proof_library.
         Grants that are missing are bought. What it may cost is counted from the order on, and never more than was
         allowed then.
         """
-        return training_library.Training(
-            self, cast("str", self._perform(training_wire.RESUME, job=job, at_most=at_most))
-        )
+        return training_library.Training(self, self._perform(training_wire.RESUME, **locals()))
 
     def release(self, job: str | Identified) -> training_library.Training:
         """Release a model that was held back as no better than its baseline."""
-        return training_library.Training(self, cast("str", self._perform(training_wire.RELEASE, job=job)))
+        return training_library.Training(self, self._perform(training_wire.RELEASE, **locals()))
 
     def hold_test(
         self, path: str | Path, *, label: str, builder: str, positive: str | None = None
@@ -536,37 +405,34 @@ class Operations(grants_library.Methods, gateway_library.Methods, proof_library.
 
         It is shown once the run that it measures is over. It is sealed in this node's vault. The builder orders with the commitment this prints and with your account.
         """
-        return cast(
-            "training_wire.TestHeld",
-            self._perform(training_wire.HOLD, path=path, label=label, builder=builder, positive=positive),
-        )
+        return self._perform(training_wire.HOLD, **locals())
 
     def tests(self) -> Rows[training_wire.TestRow]:
         """List test tables kept here, and the run each was opened for."""
-        return cast("Rows[training_wire.TestRow]", self._perform(training_wire.TESTS))
+        return self._perform(training_wire.TESTS)
 
     def audit(self, model: str | Identified, *, owner: str | None = None) -> training_wire.Audited:
         """Have an owner open its table to you, and repeat its updates.
 
         The finding is a signed claim in your log. The table stays in memory and is not kept.
         """
-        return cast("training_wire.Audited", self._perform(training_wire.AUDIT, model=model, owner=owner))
+        return self._perform(training_wire.AUDIT, **locals())
 
     def receipts(self, *, limit: int | None = None) -> Any:
         """List uses of data and models."""
-        return cast("Any", self._perform(proof_wire.RECEIPTS, limit=limit))
+        return self._perform(proof_wire.RECEIPTS, **locals())
 
     def receipt(self, receipt: str | Identified) -> kernel_wire.SignedReceipt:
         """Show one receipt in full, with its signatures."""
-        return cast("kernel_wire.SignedReceipt", self._perform(proof_wire.RECEIPT, receipt=receipt))
+        return self._perform(proof_wire.RECEIPT, **locals())
 
     def lineage(self, asset: str | Identified) -> proof_wire.Lineage:
         """Show what something was made from."""
-        return cast("proof_wire.Lineage", self._perform(proof_wire.LINEAGE, asset=asset))
+        return self._perform(proof_wire.LINEAGE, **locals())
 
     def evidence_files(self, receipt: str | Identified) -> proof_wire.EvidenceFiles:
         """Collect the files that prove one answer.
 
         Public files only, from its payment back to the commitments to the training data.
         """
-        return cast("proof_wire.EvidenceFiles", self._perform(proof_wire.EVIDENCE, receipt=receipt))
+        return self._perform(proof_wire.EVIDENCE, **locals())
