@@ -123,7 +123,7 @@ def start_node(running: ExitStack, home: Path, rpc_url: str) -> freehold.Node:
 def start(running: ExitStack, arguments: list[str], *descriptors: int) -> subprocess.Popen[str]:
     """A `freehold` process that ends with this one."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "freehold.shell.cli", *arguments],
+        [sys.executable, "-m", "freehold", *arguments],
         stdout=subprocess.PIPE,
         stdin=subprocess.DEVNULL,
         text=True,

@@ -228,7 +228,7 @@ def test_verifying_an_answer_really_verifies(market: Market, tmp_path: Path):
     command = [
         sys.executable,
         "-m",
-        "freehold.shell.cli",
+        "freehold",
         "verify",
         str(tmp_path / folder),
         "--rpc-url",

@@ -36,7 +36,7 @@ class Market:
     def __init__(self, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
         self.home, self._capsys = home, capsys
         reading, self._alive = os.pipe()
-        command = [sys.executable, "-m", "freehold.shell.cli", "chain", "run", "--json", "--port", "0"]
+        command = [sys.executable, "-m", "freehold", "chain", "run", "--json", "--port", "0"]
         self._chain = subprocess.Popen(
             [*command, "--home", str(home / "chain"), "--until-eof", str(reading)],
             stdout=subprocess.PIPE,

@@ -29,7 +29,7 @@ def freehold(home, *arguments, given=None, backend="file_keyring.FileKeyring"):
         "PYTHON_KEYRING_BACKEND": backend,
         "TEST_KEYRING": str(home.parent / "keyring.json"),
     }
-    command = [sys.executable, "-m", "freehold.shell.cli", *arguments, "--home", str(home), "--json"]
+    command = [sys.executable, "-m", "freehold", *arguments, "--home", str(home), "--json"]
     reading, writing = os.pipe()
     os.write(writing, (given or "").encode() + b"\n")
     os.close(writing)

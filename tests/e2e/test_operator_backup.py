@@ -32,7 +32,7 @@ def freehold(*arguments, secret=None):
         [
             sys.executable,
             "-m",
-            "freehold.shell.cli",
+            "freehold",
             *map(str, arguments),
             *(["--passphrase-fd", "0"] if secret else []),
         ],

@@ -16,7 +16,7 @@ from freehold.kernel import settings
 from freehold.log.note import Signer
 from freehold.vault.keystore import Keys, WrongPassphrase
 
-FREEHOLD = [sys.executable, "-m", "freehold.shell.cli"]
+FREEHOLD = [sys.executable, "-m", "freehold"]
 
 
 def freehold(*arguments, descriptors=(), env=None):
@@ -207,7 +207,7 @@ def completions(line):
     _, script, _ = freehold("completion", "bash")
     words = line.split(" ")
     program = f"""{script}
-freehold() {{ "{sys.executable}" -m freehold.shell.cli "$@"; }}
+freehold() {{ "{sys.executable}" -m freehold "$@"; }}
 COMP_WORDS=({line}{" ''" if not words[-1] else ""})
 COMP_CWORD={len(words) - 1}
 _freehold_completion "$FREEHOLD"

@@ -34,7 +34,7 @@ def problems(home):
 
 def freehold(*arguments):
     done = subprocess.run(
-        [sys.executable, "-m", "freehold.shell.cli", *map(str, arguments)],
+        [sys.executable, "-m", "freehold", *map(str, arguments)],
         capture_output=True,
         text=True,
         timeout=60,

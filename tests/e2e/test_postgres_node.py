@@ -21,7 +21,7 @@ from freehold.shell.doctor import checks
 
 def freehold(*arguments: Any) -> dict[str, Any]:
     done = subprocess.run(
-        [sys.executable, "-m", "freehold.shell.cli", *map(str, arguments), "--json", "--passphrase-fd", "0"],
+        [sys.executable, "-m", "freehold", *map(str, arguments), "--json", "--passphrase-fd", "0"],
         input=PASSPHRASE + "\n",
         capture_output=True,
         text=True,
@@ -96,7 +96,7 @@ def test_a_node_on_postgres_sells_data_is_backed_up_and_moves_to_sqlite_and_back
 
     refused = subprocess.run(
         [
-            sys.executable, "-m", "freehold.shell.cli", "restore", str(tmp_path / "moved.backup"), "--home",
+            sys.executable, "-m", "freehold", "restore", str(tmp_path / "moved.backup"), "--home",
             str(tmp_path / "third"), "--database", url, "--passphrase-fd", "0",
         ],
         input=PASSPHRASE + "\n", capture_output=True, text=True, timeout=60, check=False,
@@ -109,7 +109,7 @@ def test_a_node_on_postgres_sells_data_is_backed_up_and_moves_to_sqlite_and_back
 def test_up_takes_the_database_and_refuses_a_password_in_it(tmp_path: Path) -> None:
     done = subprocess.run(
         [
-            sys.executable, "-m", "freehold.shell.cli", "up", "--home", str(tmp_path / "h"), "--name", "n",
+            sys.executable, "-m", "freehold", "up", "--home", str(tmp_path / "h"), "--name", "n",
             "--database", "postgresql://u:s3cret@localhost/n", "--passphrase-fd", "0",
         ],
         input="x\n", capture_output=True, text=True, timeout=60, check=False, env=dict(os.environ),

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from json_answers import documented
 
-FREEHOLD = [sys.executable, "-m", "freehold.shell.cli"]
+FREEHOLD = [sys.executable, "-m", "freehold"]
 OWNERS = ("alder", "birch", "cedar", "dogwood", "elm", "fir")
 VICTIM = "fir"
 SECONDS = 150

@@ -19,7 +19,7 @@ import freehold
 from freehold.kernel import ceiling, settings
 from freehold.kernel.client import NodeRefused
 
-FREEHOLD = [sys.executable, "-m", "freehold.shell.cli"]
+FREEHOLD = [sys.executable, "-m", "freehold"]
 
 
 @pytest.fixture(scope="module")

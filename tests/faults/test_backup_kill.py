@@ -36,7 +36,7 @@ def killed_after(seconds: float | None, *arguments: object) -> float:
     command = [
         sys.executable,
         "-m",
-        "freehold.shell.cli",
+        "freehold",
         *map(str, arguments),
         "--passphrase-fd",
         str(reading),

@@ -153,7 +153,7 @@ def test_a_start_on_a_replaced_chain_is_refused_until_the_old_one_is_forgotten(
         found = {one.check: one for one in checks.examine(home)}
         assert found["chain.identity"].level == "ok"
         forgotten = subprocess.run(
-            [sys.executable, "-m", "freehold.shell.cli", "chain", "forget", "--home", str(home)],
+            [sys.executable, "-m", "freehold", "chain", "forget", "--home", str(home)],
             capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert forgotten.returncode == 0, forgotten.stderr

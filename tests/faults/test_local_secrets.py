@@ -23,7 +23,7 @@ from freehold.vault.home_folder import UnsafeHome
 from freehold.vault.keystore import Keys
 from freehold.vault.passphrases import WeakPassphrase, require_strong, suggest, weakness
 
-FREEHOLD = [sys.executable, "-m", "freehold.shell.cli"]
+FREEHOLD = [sys.executable, "-m", "freehold"]
 SOMEBODY = 12_345
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to play another user")
 

@@ -191,7 +191,7 @@ def test_a_node_on_ipv6_is_a_node_like_any_other(world, tmp_path):
         assert curl.returncode == 0, curl.stderr
         assert json.loads(curl.stdout)["ok"] is True
         told = subprocess.run(
-            [sys.executable, "-m", "freehold.shell.cli", "status", "--home", node.home, "--json"],
+            [sys.executable, "-m", "freehold", "status", "--home", node.home, "--json"],
             capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert told.returncode == 0, told.stderr

@@ -33,7 +33,7 @@ class Console:
         command = [
             sys.executable,
             "-m",
-            "freehold.shell.cli",
+            "freehold",
             "up",
             "--home",
             str(self.home),

@@ -107,7 +107,7 @@ def test_a_file_that_is_no_record_is_said_so(tmp_path):
 
 
 def freehold(*arguments):
-    command = [sys.executable, "-m", "freehold.shell.cli", "chain", *arguments, "--json"]
+    command = [sys.executable, "-m", "freehold", "chain", *arguments, "--json"]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 

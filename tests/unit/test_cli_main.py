@@ -15,7 +15,7 @@ HEAVY = ("httpx", "rich", "numpy", "pydantic", "eth_abi", "fastapi", "cryptograp
 
 def freehold(*arguments, **more):
     done = subprocess.run(
-        [sys.executable, "-m", "freehold.shell.cli", *arguments],
+        [sys.executable, "-m", "freehold", *arguments],
         capture_output=True,
         text=True,
         timeout=60,
@@ -128,7 +128,7 @@ def test_up_with_a_passphrase_but_no_terminal_needs_a_name(tmp_path):
 
 
 def test_a_closed_pipe_is_no_traceback():
-    script = f"{sys.executable} -m freehold.shell.cli --help | true"
+    script = f"{sys.executable} -m freehold --help | true"
     done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False)
     assert "Traceback" not in done.stderr
 

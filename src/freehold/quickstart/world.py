@@ -149,7 +149,7 @@ PURPOSE = _TRAIN
 
 
 START_SECONDS = 60.0
-LAUNCH = (sys.executable, "-m", "freehold.shell.cli")
+LAUNCH = (sys.executable, "-m", "freehold")
 SPEND_PER_DAY_MICRO = 200_000_000
 """What builder and buyer may spend: more than the grants and calls of a run take."""
 NAMES = (*(owner.name for owner in OWNERS), BUILDER, BUYER)

@@ -104,7 +104,3 @@ def _run(given: list[str]) -> int:
             emit_problem(InvalidInput(error.format_message(), hint="See freehold --help."))
         return int(error.exit_code)
     return ended if isinstance(ended, int) else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
