@@ -17,7 +17,7 @@ import freehold
 from freehold.core.errors import FreeholdError
 from freehold.kernel.setting_sources import variable
 from freehold.kernel.settings import ADDED, OwnSettings, Settings
-from freehold.shell.cli import json_reference
+from freehold.shell.cli import answers
 
 TARGET = Path(__file__).resolve().parents[1] / "docs" / "reference"
 NOTE = "Written by `python scripts/reference.py` out of the code; change the code, not this page.\n"
@@ -196,8 +196,8 @@ PAGES = {
     "http.md": http,
     "metrics.md": metrics,
     "events.md": events,
-    "json.md": json_reference.page,
-    "json-schema.json": json_reference.schemas,
+    "json.md": answers.page,
+    "json-schema.json": answers.schemas,
 }
 
 
