@@ -21,15 +21,15 @@ from node_world import free_port
 
 from freehold.core import http_signature
 from freehold.kernel import settings
-from freehold.shell.doctor import checks
+from freehold.shell.doctor import examine
 
 
 def findings(home):
-    return {(one.check, one.level): one for one in checks.examine(home)}
+    return {(one.check, one.level): one for one in examine(home)}
 
 
 def problems(home):
-    return {one.check for one in checks.examine(home) if one.level == "problem"}
+    return {one.check for one in examine(home) if one.level == "problem"}
 
 
 def freehold(*arguments):
@@ -94,7 +94,7 @@ def test_a_stopped_node_in_order(stopped):
 
 def test_nothing_is_changed_by_looking(stopped):
     before = {path: path.stat().st_mtime_ns for path in stopped.rglob("*") if path.is_file()}
-    checks.examine(stopped)
+    examine(stopped)
     assert {path: path.stat().st_mtime_ns for path in stopped.rglob("*") if path.is_file()} == before
 
 
@@ -229,7 +229,7 @@ def test_peers_that_do_not_answer_are_a_warning(configured):
     with Peer(0, status=502) as peer:
         urls = (peer.url, "http://127.0.0.1:9", "http://[broken")
         settings.save(configured, settings.load(configured).with_overrides(peers=urls))
-        found = [one for one in checks.examine(configured) if one.check == "peers"]
+        found = [one for one in examine(configured) if one.check == "peers"]
     assert [one.level for one in found] == ["warning"] * 3
 
 

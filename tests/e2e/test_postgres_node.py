@@ -16,7 +16,7 @@ from node_world import BUDGET, World, finished, free_port, order, require_sound_
 from freehold.features.identity import peers
 from freehold.kernel.databases import opening
 from freehold.log.store import LogStore
-from freehold.shell.doctor import checks
+from freehold.shell.doctor import examine
 
 
 def freehold(*arguments: Any) -> dict[str, Any]:
@@ -63,7 +63,7 @@ def test_a_node_on_postgres_sells_data_is_backed_up_and_moves_to_sqlite_and_back
 
     running = freehold("backup", "-o", tmp_path / "running.backup", "--home", owner.home)
     account, port = owner.account, owner.settings["port"]
-    found = {one.check: one for one in checks.examine(owner.home)}
+    found = {one.check: one for one in examine(owner.home)}
     assert not [one for one in found.values() if one.level != "ok"]
     assert "PostgreSQL" in found["database"].detail
     assert owner.terminate() == 0

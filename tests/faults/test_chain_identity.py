@@ -29,7 +29,7 @@ from freehold.kernel.settings import Settings
 from freehold.kernel.store import Store
 from freehold.log.store import LogStore
 from freehold.shell import daemon
-from freehold.shell.doctor import checks
+from freehold.shell.doctor import examine
 
 
 @pytest.fixture
@@ -150,7 +150,7 @@ def test_a_start_on_a_replaced_chain_is_refused_until_the_old_one_is_forgotten(
         with pytest.raises(OtherChain) as refused:
             start(other.url)
         assert "freehold chain forget" in refused.value.hint
-        found = {one.check: one for one in checks.examine(home)}
+        found = {one.check: one for one in examine(home)}
         assert found["chain.identity"].level == "ok"
         forgotten = subprocess.run(
             [sys.executable, "-m", "freehold", "chain", "forget", "--home", str(home)],

@@ -17,7 +17,7 @@ from freehold.core.errors import FreeholdError, InvalidInput
 from freehold.kernel import settings
 from freehold.kernel.settings import Settings
 from freehold.shell import daemon
-from freehold.shell.backup.adopting import adopt
+from freehold.shell.backup.restoring import adopt
 from freehold.shell.cli import chain
 from freehold.vault.keystore import WrongPassphrase
 

@@ -15,7 +15,7 @@ from node_world import BUDGET, World, finished, free_port, order
 from freehold.features.identity import peers
 from freehold.kernel.continuity import FRESH_SECONDS
 from freehold.log.store import LogStore
-from freehold.shell.backup import adopting, restoring, saving
+from freehold.shell.backup import restoring, saving
 from freehold.vault.keystore import Keys
 
 
@@ -132,7 +132,7 @@ def test_transactions_after_the_backup_stop_a_restored_home_until_its_owner_says
     again = running(home, port=first.settings["port"])
     assert publish(again, "late").json()["code"] == "log.behind"
     again.terminate()
-    adopting.adopt(home, nothing_since=True)
+    restoring.adopt(home, nothing_since=True)
     again.start()
     assert publish(again, "late").status_code == 200
     assert not again.api("/status")["notices"]
@@ -159,9 +159,9 @@ def test_a_restored_home_trains_once_its_owner_has_said_what_was_spent(
     job = finished(builder, builder.jobs.start(wanted))
     assert "restored from a backup" in job["error"]["title"], job["error"]
     again.terminate()
-    adopting.adopt(home, nothing_since=nothing_since)
-    with pytest.raises(adopting.NotRestored):
-        adopting.adopt(home, nothing_since=nothing_since)
+    restoring.adopt(home, nothing_since=nothing_since)
+    with pytest.raises(restoring.NotRestored):
+        restoring.adopt(home, nothing_since=nothing_since)
     again.start()
     job = finished(builder, builder.jobs.start(wanted))
     if nothing_since:

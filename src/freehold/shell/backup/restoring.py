@@ -1,4 +1,4 @@
-"""A node out of a backup: checked beside its new home, put in place by one rename."""
+"""A node out of a backup: checked beside its new home, put in place by one rename, and going on once its owner says so."""
 
 from __future__ import annotations
 
@@ -16,17 +16,21 @@ from freehold.chain.client import Chain
 from freehold.chain.rpc import Rpc
 from freehold.core.errors import Conflict, FreeholdError, InvalidInput, VerificationFailed
 from freehold.kernel import settings
+from freehold.kernel.anchored_head import compare_head
 from freehold.kernel.continuity import RESTORED
 from freehold.kernel.databases import address, copying, opening
 from freehold.kernel.databases.errors import DatabaseNotEmpty
 from freehold.kernel.databases.opening import read_file
+from freehold.kernel.presence import require_node
+from freehold.kernel.reading import database_url
+from freehold.kernel.registry import everything
 from freehold.kernel.store import Store
 from freehold.log.store import LogStore
 from freehold.shell.backup import checking
 from freehold.shell.backup.disk import failures
 from freehold.shell.backup.manifest import DATABASE, Manifest
 from freehold.shell.backup.pack import CHUNK_BYTES, Unpacker
-from freehold.shell.daemon import HomeInUse
+from freehold.shell.daemon import HomeInUse, lock
 from freehold.vault import envelope
 from freehold.vault.home_folder import require_own_place
 
@@ -41,6 +45,12 @@ class BackupOutdated(Conflict):
     """The chain vouches for log entries that the backup does not have."""
 
     code = "backup.outdated"
+
+
+class NotRestored(Conflict):
+    """The home did not come out of a backup, or was adopted before."""
+
+    code = "backup.not_restored"
 
 
 @dataclass(frozen=True)
@@ -83,6 +93,27 @@ def restore(
                     hint="Restore into a folder that does not exist yet.",
                 ) from error
     return done
+
+
+def adopt(home: Path, *, nothing_since: bool) -> None:
+    """Let a restored home go on; its node must be stopped.
+
+    Privacy budgets of the rows in it count as spent from now on, unless `nothing_since`: no run was granted and
+    no update given after the backup, by this node or another copy.
+
+    Raises:
+        NotRestored. NotFound: there is no node. HomeInUse: it runs.
+    """
+    require_node(home)
+    with lock(home), closing(Store(opening.for_writing(home, database_url(home)))) as store:
+        known = store.state(RESTORED)
+        if known is None or known["budget"] != "unknown":
+            raise NotRestored("nothing is to be settled here", hint="Only a restored home is adopted, once.")
+        with store.transaction() as tx:
+            tx.set(RESTORED, {**known, "compared": True, "budget": "kept" if nothing_since else "closed"})
+            if not nothing_since:
+                for close in everything().every("adopted"):
+                    close(tx, known)
 
 
 def examine(file: Path, near: Path, passphrase: str) -> Manifest:
@@ -152,8 +183,7 @@ def _anchored(staging: Path, manifest: Manifest) -> tuple[int, bool] | None:
         except FreeholdError:
             return None
     with closing(read_file(staging / DATABASE)) as connection:
-        log = LogStore(connection)
-        return int(size), int(size) <= log.size() and (not size or log.root(int(size)) == bytes(root))
+        return int(size), compare_head(bytes(root), int(size), LogStore(connection)).fault() is None
 
 
 @contextmanager

@@ -108,9 +108,9 @@ def adopt(
     To be said once the other copy of it is stopped for good. A backup does not know what runs have cost its rows since. Their privacy budgets count as spent from now on,
     unless you say that there was nothing. The node must be stopped.
     """
-    from freehold.shell.backup import adopting  # noqa: PLC0415
+    from freehold.shell.backup import restoring  # noqa: PLC0415
 
-    adopting.adopt(home.expanduser(), nothing_since=nothing_since)
+    restoring.adopt(home.expanduser(), nothing_since=nothing_since)
     said = "stay as they were in the backup" if nothing_since else "count as spent"
     value = {"home": str(home.expanduser()), "budgets_closed": not nothing_since}
     emit(value, lambda: [f"the home goes on; the privacy budgets of its rows {said}"], as_json=as_json)

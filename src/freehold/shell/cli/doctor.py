@@ -21,9 +21,9 @@ def doctor(*, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
     Works whether it runs or not, and changes nothing. Looks at files and their modes, settings, disk, port,
     database, log, encrypted data, chain, contracts, clock and peers. Exits with 1 if there is a problem.
     """
-    from freehold.shell.doctor import checks  # noqa: PLC0415 - the whole node
+    from freehold.shell.doctor import examine  # noqa: PLC0415 - the whole node
 
-    found = checks.examine(home.expanduser())
+    found = examine(home.expanduser())
     sound = not any(one.level == "problem" for one in found)
     value = {"ok": sound, "checks": [asdict(one) for one in found]}
     emit(value, lambda: _lines(found, sound=sound), as_json=as_json)

@@ -10,7 +10,6 @@ import typer
 from freehold.kernel.cli.options import DEFAULT_HOME, Home, Json
 from freehold.kernel.cli.output import emit, note
 from freehold.shell.cli import passphrase as passphrases
-from freehold.shell.cli import remembering
 from freehold.shell.cli.passphrase import PassphraseFd, PassphraseFile
 
 
@@ -56,14 +55,14 @@ def passphrase(
     if passphrase_fd is None and passphrase_file is None:
         note("the present passphrase:")
     keys = Keys.load(path, passphrases.obtain(passphrase_fd, passphrase_file, new=False))
-    in_keyring = remembering.recall(home.expanduser()) is not None
+    in_keyring = passphrases.recall(home.expanduser()) is not None
     if new_passphrase_fd is None and new_passphrase_file is None:
         note("the new passphrase:")
     fresh = passphrases.obtain(new_passphrase_fd, new_passphrase_file, new=True)
     require_strong(fresh, settings.load(home.expanduser()).name)
     keys.save(path, fresh, replace=True)
     if in_keyring:
-        remembering.remember(home.expanduser(), fresh)
+        passphrases.remember(home.expanduser(), fresh)
     emit(
         {"account": keys.account, "changed": True},
         lambda: ["the passphrase is changed; make a new backup"],
@@ -95,14 +94,14 @@ def remember(
     """
     home = home.expanduser()
     secret = passphrases.obtain(passphrase_fd, passphrase_file, new=False)
-    remembering.require_open(secret, home)
-    remembering.remember(home, secret)
+    passphrases.require_open(secret, home)
+    passphrases.remember(home, secret)
     emit({"remembered": True}, lambda: ["the keyring holds the passphrase"], as_json=as_json)
 
 
 def forget(*, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
     """Take the passphrase out of the operating system's keyring."""
-    known = remembering.forget(home.expanduser())
+    known = passphrases.forget(home.expanduser())
     said = "the keyring no longer holds the passphrase" if known else "it was not in the keyring"
     emit({"remembered": False, "was_remembered": known}, lambda: [said], as_json=as_json)
 

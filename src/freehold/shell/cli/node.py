@@ -15,7 +15,6 @@ from freehold.core.errors import InvalidInput
 from freehold.kernel.cli.options import DEFAULT_HOME, Home
 from freehold.kernel.cli.output import note, plain
 from freehold.shell.cli import passphrase as passphrases
-from freehold.shell.cli import remembering
 from freehold.shell.cli.passphrase import PassphraseFd, PassphraseFile
 
 if TYPE_CHECKING:
@@ -83,7 +82,7 @@ def up(
     }
     given |= _settings(setting or [])
     chosen = setting_sources.choose(home, os.environ, **given)
-    typed = passphrase_fd is None and passphrase_file is None and not (home / remembering.MARK).exists()
+    typed = passphrase_fd is None and passphrase_file is None and not (home / passphrases.MARK).exists()
     on_page = typed and (console or not sys.stdin.isatty())
     if not on_page and not chosen.settings.name:
         chosen = setting_sources.choose(home, os.environ, **{**given, "name": _ask_name()})

@@ -13,10 +13,12 @@ from typing import Annotated
 
 import typer
 
-from freehold.core.errors import InvalidInput
-from freehold.shell.cli import remembering
+from freehold.core.errors import InvalidInput, Unavailable
 
 MOST_BYTES = 4_096
+SERVICE = "freehold"
+MARK = "passphrase-in-keyring"
+"""A file in HOME that says that it is in the keyring, which is not opened (and asks nobody for leave) otherwise."""
 PassphraseFd = Annotated[
     int | None, typer.Option("--passphrase-fd", help="Read the passphrase from it.", metavar="FD")
 ]
@@ -30,6 +32,12 @@ class PassphraseExposed(InvalidInput):
     """The file with the passphrase or key is open to other users of this machine."""
 
     code = "passphrase.exposed"
+
+
+class KeyringFailed(Unavailable):
+    """The operating system's keyring cannot be used."""
+
+    code = "keyring.failed"
 
 
 def obtain(descriptor: int | None, file: Path | None, *, new: bool, home: Path | None = None) -> str:
@@ -47,7 +55,7 @@ def obtain(descriptor: int | None, file: Path | None, *, new: bool, home: Path |
         return _checked(_from_descriptor(descriptor))
     if file is not None:
         return _checked(_from_file(file.expanduser()))
-    if home is not None and (remembered := remembering.recall(home)) is not None:
+    if home is not None and (remembered := recall(home)) is not None:
         return _checked(remembered.encode())
     if not sys.stdin.isatty():
         raise InvalidInput(
@@ -126,3 +134,82 @@ def _checked(line: bytes) -> str:
     if not text:
         raise InvalidInput("the passphrase is empty", hint="Keys are worth a long one.")
     return text
+
+
+def remember(home: Path, secret: str) -> None:
+    """Put the passphrase into the keyring.
+
+    Raises:
+        KeyringFailed: there is none, or it refuses.
+    """
+    import keyring  # noqa: PLC0415 - slow, and seldom needed
+    from keyring.errors import KeyringError  # noqa: PLC0415
+
+    try:
+        keyring.set_password(SERVICE, _name(home), secret)
+    except KeyringError as error:
+        raise _failed() from error
+    (home / MARK).touch(mode=0o600)
+
+
+def recall(home: Path) -> str | None:
+    """The passphrase, None if it was not remembered.
+
+    Raises:
+        KeyringFailed: it was, and the keyring does not give it.
+    """
+    if not (home / MARK).exists():
+        return None
+    import keyring  # noqa: PLC0415 - slow, and seldom needed
+    from keyring.errors import KeyringError  # noqa: PLC0415
+
+    try:
+        secret: str | None = keyring.get_password(SERVICE, _name(home))
+    except KeyringError as error:
+        raise _failed() from error
+    if secret is None:
+        raise KeyringFailed(
+            "the keyring no longer holds this node's passphrase",
+            hint="Run freehold keys forget, or give --passphrase-file.",
+        )
+    return secret
+
+
+def forget(home: Path) -> bool:
+    """Take it out of the keyring; whether it was remembered."""
+    import keyring  # noqa: PLC0415 - slow, and seldom needed
+    from keyring.errors import KeyringError, PasswordDeleteError  # noqa: PLC0415
+
+    if not (home / MARK).exists():
+        return False
+    try:
+        keyring.delete_password(SERVICE, _name(home))
+    except PasswordDeleteError:
+        # gone already, which is what was wanted
+        pass
+    except KeyringError as error:
+        raise _failed() from error
+    (home / MARK).unlink()
+    return True
+
+
+def require_open(secret: str, home: Path) -> None:
+    """Refuse a passphrase that does not open the node's keys."""
+    from freehold.shell.daemon import KEYS_FILE  # noqa: PLC0415
+    from freehold.vault.keystore import Keys  # noqa: PLC0415
+
+    path = home / KEYS_FILE
+    if not path.exists():
+        raise InvalidInput(f"there are no keys in {home}", hint="Start the node once: freehold up.")
+    Keys.load(path, secret)
+
+
+def _failed() -> KeyringFailed:
+    return KeyringFailed(
+        "the operating system's keyring cannot be used here",
+        hint="A desktop session has one, and so has macOS; else give --passphrase-file or --passphrase-fd.",
+    )
+
+
+def _name(home: Path) -> str:
+    return str(home.resolve())

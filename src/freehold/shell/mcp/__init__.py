@@ -1,5 +1,5 @@
 """Freehold for assistants: every operation as a tool of the Model Context Protocol.
 
-`tools.offered` makes tools of operations, `allowance.Allowance` holds what an assistant may do and spend, and
-`serving` answers over stdio or streamable HTTP. It is a client of the running node, like the command line.
+`allowance.Allowance` holds what an assistant may do and spend, and `serving` makes tools of operations and answers
+over stdio or streamable HTTP. It is a client of the running node, like the command line.
 """
