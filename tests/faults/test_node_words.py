@@ -61,7 +61,7 @@ def offers(owner: Party, *envelopes: Any) -> CatalogueRead:
 def page(party: Party, show: Any, **params: str) -> str:
     """As the console shows it to its owner, without what only acting needs."""
     session: Any = SimpleNamespace(notices=[], csrf="", kept={})
-    made = Rendering(lambda _: {}, list(everything().every("menu")))
+    made = Rendering()
     door: Any = None
     visit = Visit(door, party.services, session, "/", params, params, Form(), made, "")
     return bytes(show(visit).body).decode()

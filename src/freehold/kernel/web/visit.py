@@ -38,7 +38,8 @@ class Session(Protocol):
 class Rendering(Protocol):
     """Makes pages."""
 
-    waiting: Callable[[Host], dict[str, int]]
+    def waiting(self, host: Host) -> dict[str, int]:
+        """How many things wait for the owner, by the page where they do."""
 
     def page(self, template: str, status: int, **values: Any) -> Response:
         """A template as an answer."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -14,14 +15,14 @@ from starlette.types import Scope
 
 from freehold.core.errors import FreeholdError, NotFound
 from freehold.kernel.door import CONSOLE_PATH, Door
+from freehold.kernel.registry import everything
 from freehold.kernel.web import forms
 from freehold.kernel.web.forms import Form
 from freehold.kernel.web.visit import Page, Visit
 from freehold.shell.web.entering import Entering
 from freehold.shell.web.gate import Gate
 from freehold.shell.web.live import Live
-from freehold.shell.web.menu import entries, pages, topics, waiting
-from freehold.shell.web.pages.backup import UPLOADS
+from freehold.shell.web.pages import backup, home, settings
 from freehold.shell.web.rendering import Rendering
 from freehold.shell.web.sessions import Session, Sessions
 from freehold.vault.spool import sweep
@@ -32,13 +33,12 @@ _log = logging.getLogger("freehold")
 class Console:
     """All pages of one node."""
 
-    def __init__(self, door: Door, pages: Iterable[Page]) -> None:
+    def __init__(self, door: Door) -> None:
         self.door = door
-        self.rendering = Rendering(waiting, entries())
+        self.rendering = Rendering()
         self.sessions = Sessions(door.settings.console_idle_minutes * 60)
         self.entering = Entering(door, self.sessions, self.rendering)
-        self.live = Live(door, topics)
-        self._pages = list(pages)
+        self.live = Live(door)
 
     def routes(self) -> list[Route]:
         """Every address there is."""
@@ -51,10 +51,8 @@ class Console:
             Route(f"{CONSOLE_PATH}/theme", self.entering.theme, methods=["POST"]),
             Route(f"{CONSOLE_PATH}/events", self._events),
         ]
-        made = [
-            Route(CONSOLE_PATH + page.path, self._endpoint(page), methods=[page.method])
-            for page in self._pages
-        ]
+        pages = [*home.PAGES, *settings.PAGES, *backup.PAGES, *everything().every("pages")]
+        made = [Route(CONSOLE_PATH + one.path, self._endpoint(one), methods=[one.method]) for one in pages]
         return [*fixed, *made, Route(CONSOLE_PATH + "/{rest:path}", self._endpoint(Page("/", _missing)))]
 
     def has_session(self, scope: Scope) -> bool:
@@ -81,42 +79,35 @@ class Console:
                 return self.entering.ask(request)
             visit = self._visit(request, session, live=live)
             try:
-                return await self._answer(request, page, session, visit)
+                form = await self._form(request, page, session)
+                try:
+                    return await run_in_threadpool(page.handler, replace(visit, form=form))
+                except BaseException:
+                    form.close()
+                    raise
             except FreeholdError as error:
-                return await run_in_threadpool(
-                    visit.show, "error.html", error.http_status, message=error.message, hint=error.hint
-                )
+                failed = error
             except ClientDisconnect:
                 return Response(status_code=400)
             except Exception:  # noqa: BLE001 - a page says so; the log says what
                 _log.exception("unexpected error at %s", page.path)
                 hint = "The node's log says more. Try again; if it stays, run: freehold doctor"
-                return await run_in_threadpool(
-                    visit.show, "error.html", 500, message="something went wrong here", hint=hint
-                )
+                failed = FreeholdError("something went wrong here", hint=hint)
+            return await run_in_threadpool(
+                visit.show, "error.html", failed.http_status, message=failed.message, hint=failed.hint
+            )
 
         return answer
 
-    async def _answer(self, request: Request, page: Page, session: Session, visit: Visit) -> Response:
-        form = Form()
-        if page.method == "POST":
-            form = await self._form(request, page, session)
-        visit = self._visit(request, session, form=form, live=visit.live)
-        try:
-            return await run_in_threadpool(page.handler, visit)
-        except BaseException:
-            form.close()
-            raise
-
     async def _form(self, request: Request, page: Page, session: Session) -> Form:
+        if page.method != "POST":
+            return Form()
         if not page.takes_file:
             return await forms.read(request, session.csrf)
         most = self.door.settings.max_table_bytes
-        return await forms.read_file(request, session.csrf, self.door.home / UPLOADS, most)
+        return await forms.read_file(request, session.csrf, self.door.home / backup.UPLOADS, most)
 
-    def _visit(
-        self, request: Request, session: Session, *, form: Form | None = None, live: bool = False
-    ) -> Visit:
+    def _visit(self, request: Request, session: Session, *, live: bool) -> Visit:
         assert self.door.host is not None
         return Visit(
             door=self.door,
@@ -125,7 +116,7 @@ class Console:
             path=request.url.path.removeprefix(CONSOLE_PATH),
             params=request.path_params,
             query=request.query_params,
-            form=form or Form(),
+            form=Form(),
             rendering=self.rendering,
             theme=self.entering.chosen_theme(request),
             live=live,
@@ -140,10 +131,10 @@ def _missing(_: Visit) -> Response:
 
 def create(door: Door) -> Gate:
     """The console of a node that may still be locked."""
-    if (door.home / UPLOADS).is_dir():
+    if (door.home / backup.UPLOADS).is_dir():
         # of a process that was killed while somebody was publishing
-        sweep(door.home / UPLOADS)
-    console = Console(door, pages())
-    inside = Starlette(routes=list(console.routes()))
+        sweep(door.home / backup.UPLOADS)
+    console = Console(door)
+    inside = Starlette(routes=console.routes())
     inside.router.redirect_slashes = False
     return Gate(inside, door.settings.console_hosts, console.has_session)

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import json
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -19,6 +19,7 @@ from starlette.responses import StreamingResponse
 from freehold.chain.errors import ChainUnreachable, RpcError
 from freehold.kernel.door import Door
 from freehold.kernel.host import Host
+from freehold.kernel.registry import everything
 from freehold.shell.web.sessions import Session
 
 MAX_STREAMS = 6
@@ -39,8 +40,8 @@ class Stream:
 class Live:
     """Looks at the node once a second while somebody looks at a page, however many do."""
 
-    def __init__(self, door: Door, topics: Callable[[Host], dict[str, object]]) -> None:
-        self._door, self._topics = door, topics
+    def __init__(self, door: Door) -> None:
+        self._door = door
         self._streams: set[Stream] = set()
         self._seen: dict[str, Any] = {}
         self._task: asyncio.Task[None] | None = None
@@ -92,7 +93,8 @@ class Live:
     def _state(self, host: Host) -> dict[str, Any]:
         with host.node.store.log() as log:
             size = log.size()
-        found: dict[str, Any] = {"log": size, **self._topics(host)}
+        found: dict[str, Any] = {"log": size}
+        found |= {topic: look(host) for one in everything().features for topic, look in one.topics.items()}
         if time.monotonic() - self._chain_at > CHAIN_EVERY_SECONDS:
             self._chain_at = time.monotonic()
             with contextlib.suppress(ChainUnreachable, RpcError):

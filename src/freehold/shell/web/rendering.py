@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from starlette.responses import HTMLResponse, Response
 from freehold.kernel.door import CONSOLE_PATH
 from freehold.kernel.feature import MenuEntry
 from freehold.kernel.host import Host
+from freehold.kernel.registry import everything
 from freehold.kernel.web import charts, words
 
 _HERE = Path(__file__).parent
@@ -24,9 +24,9 @@ _TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=ut
 class Rendering:
     """Makes pages; one for the whole console."""
 
-    def __init__(self, waiting: Callable[[Host], dict[str, int]], menu: Sequence[MenuEntry]) -> None:
-        self.waiting = waiting
-        """How many things wait for the owner, by page."""
+    def __init__(self) -> None:
+        entries = [MenuEntry("/", "Home", 0), *everything().every("menu")]
+        self._menu = sorted(entries, key=lambda one: one.place)
         self._files = {path.name: path.read_bytes() for path in sorted((_HERE / "static").iterdir())}
         digest = hashlib.sha256(b"\0".join(self._files.values())).hexdigest()
         self.version = digest[:16]
@@ -42,9 +42,13 @@ class Rendering:
             "root": CONSOLE_PATH,
             "static": lambda name: f"{CONSOLE_PATH}/static/{self.version}/{name}",
             "charts": charts,
-            "MENU": menu,
+            "MENU": self._menu,
             "PURPOSES": words.PURPOSES,
         }
+
+    def waiting(self, host: Host) -> dict[str, int]:
+        """How many things wait for the owner, by the page where they do."""
+        return {one.path: one.waiting(host) for one in self._menu if one.waiting is not None}
 
     def page(self, template: str, status: int, **values: Any) -> Response:
         """A template as an answer."""
