@@ -66,8 +66,7 @@ class HomeInUse(Conflict):
 def open_keys(home: Path, passphrase: str, name: str = "") -> Keys:
     """The keys of a home; made at first start, `name` being that of the node.
 
-    Raises:
-        WrongPassphrase. WeakPassphrase: new keys want a better one. KeystoreMissing: they were here and are gone.
+    Raises WrongPassphrase, KeystoreMissing where they are gone, and WeakPassphrase for new keys only.
     """
     path = home / KEYS_FILE
     if presence.is_new(home):
@@ -96,10 +95,8 @@ def run(
     Without a passphrase it serves locked until the console that `mount` makes opens the door; `waiting`
     is told the address that it listens on. `kept` is what config.toml is to say where that is not `settings`.
 
-    Raises:
-        UnsafeHome, KeystoreMissing, WrongPassphrase, PortInUse, HomeInUse, ChainUnreachable, OtherChain, ContractNotDeployed,
-        StorageFailed,
-        DatabaseInUse, DatabaseMismatch: nothing was started.
+    Nothing was started where this raises UnsafeHome, KeystoreMissing, WrongPassphrase, PortInUse, HomeInUse,
+    ChainUnreachable, OtherChain, ContractNotDeployed, StorageFailed, DatabaseInUse or DatabaseMismatch.
     """
     home_folder.confine()
     logs.configure(settings)
@@ -254,11 +251,7 @@ def _announce(home: Path, host: Host, url: str, local: str) -> None:
 
 
 def lock(home: Path) -> TextIO:
-    """Held while a node runs in the home, so that nothing else writes there.
-
-    Raises:
-        HomeInUse.
-    """
+    """Held while a node runs in the home, so that nothing else writes there; else HomeInUse."""
     file = (home / "lock").open("w")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -30,11 +30,7 @@ class BackupUnsound(VerificationFailed):
 
 
 def require_sound(home: Path, manifest: Manifest, passphrase: str) -> Keys:
-    """Everything that can be checked without a network; returns the keys.
-
-    Raises:
-        BackupUnsound, WrongPassphrase, VerificationFailed.
-    """
+    """Everything that can be checked without a network, or BackupUnsound, WrongPassphrase; returns the keys."""
     keys = Keys.load(home / daemon.KEYS_FILE, passphrase)
     if keys.account != manifest.account:
         raise BackupUnsound("the keys are not the account's", part="keys")

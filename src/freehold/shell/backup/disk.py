@@ -13,11 +13,7 @@ from freehold.vault.blobs import FULL, StorageFull
 
 @contextmanager
 def failures(act: str) -> Iterator[None]:
-    """Around everything that `act` ("write the backup") does on disk.
-
-    Raises:
-        StorageFull: no room. StorageFailed: SQLite could not go on. InvalidInput: a path is not usable.
-    """
+    """Around all that `act` ("write the backup") does on disk: StorageFull, StorageFailed or InvalidInput (a path)."""
     try:
         yield
     except sqlite3.Error as error:

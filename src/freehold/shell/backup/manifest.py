@@ -78,11 +78,7 @@ class Manifest(Value):
 
     @classmethod
     def read(cls, data: bytes) -> Manifest:
-        """A manifest out of untrusted bytes.
-
-        Raises:
-            NotABackup: naming the field.
-        """
+        """A manifest out of untrusted bytes; NotABackup names the field that is wrong."""
         try:
             return cls.model_validate_json(data)
         except ValidationError as error:

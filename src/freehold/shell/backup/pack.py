@@ -40,11 +40,7 @@ class Packed:
         self._held = b""
 
     def read(self, size: int) -> bytes:
-        """At most `size` bytes; none at the end.
-
-        Raises:
-            BackupChanged: a file changed since the manifest was made.
-        """
+        """At most `size` bytes, none at the end; BackupChanged where a file is not as the manifest has it."""
         if not self._held:
             # an empty file and a full last block give empty pieces, which would read as the end
             self._held = next(filter(None, self._pieces), b"")
@@ -101,22 +97,14 @@ class Unpacker:
         self._zero_blocks = 0
 
     def write(self, data: bytes) -> int:
-        """Take a piece.
-
-        Raises:
-            NotABackup, BackupChanged, StorageFull.
-        """
+        """Take a piece; raises NotABackup, BackupChanged, StorageFull."""
         self._held += data
         while self._step():
             pass
         return len(data)
 
     def finish(self) -> Manifest:
-        """The manifest, once every announced file was there and nothing else.
-
-        Raises:
-            BackupChanged: something is missing.
-        """
+        """The manifest, once every announced file was there and nothing else; else BackupChanged."""
         if self._manifest is None or self._waiting or self._zero_blocks != 2 or self._held:
             raise BackupChanged("the backup ends too early or too late", hint="Use another copy of it.")
         return self._manifest

@@ -67,11 +67,9 @@ def restore(
 ) -> Restored:
     """Put the node of a backup into a new or empty home, its rows where asked into an empty `database`.
 
-    `allow_older` restores although the chain has anchored a longer log.
-
-    Raises:
-        HomeNotEmpty, UnsafeHome, DatabaseNotEmpty, NotABackup, WrongPassphrase, VerificationFailed, BackupOutdated, StorageFull:
-        the home is as it was.
+    `allow_older` restores although the chain has anchored a longer log. The home is as it was where this raises
+    HomeNotEmpty, UnsafeHome, DatabaseNotEmpty, NotABackup, WrongPassphrase, VerificationFailed, BackupOutdated or
+    StorageFull.
     """
     home = home.absolute()
     if database:
@@ -99,10 +97,7 @@ def adopt(home: Path, *, nothing_since: bool) -> None:
     """Let a restored home go on; its node must be stopped.
 
     Privacy budgets of the rows in it count as spent from now on, unless `nothing_since`: no run was granted and
-    no update given after the backup, by this node or another copy.
-
-    Raises:
-        NotRestored. NotFound: there is no node. HomeInUse: it runs.
+    no update given after the backup, by this node or another copy. Raises NotRestored, NotFound, HomeInUse.
     """
     require_node(home)
     with lock(home), closing(Store(opening.for_writing(home, database_url(home)))) as store:

@@ -53,11 +53,8 @@ def save(home: Path, target: Path, passphrase: str) -> Saved:
     """Write everything of a home into one new file, sealed under the node's passphrase.
 
     The database is one consistent snapshot; encrypted data is copied after it, and never changes.
-    Writes whole or not at all, readable by its owner only.
-
-    Raises:
-        WrongPassphrase: it must be the node's. BackupExists. NotFound: no node was ever started there.
-        VerificationFailed: database, log or data are damaged, so a backup of them would be worthless.
+    Writes whole or not at all, readable by its owner only. Raises WrongPassphrase, BackupExists, NotFound, and
+    VerificationFailed where database, log or data are damaged, so that a backup of them would be worthless.
     """
     with failures("write the backup"):
         if target.exists():

@@ -28,11 +28,7 @@ LAST = tuple(
 
 
 def of(owner: str) -> dict[str, Command]:
-    """Commands of one owner by their words: those that are just an operation, and those written by hand.
-
-    Raises:
-        FeaturesClash.
-    """
+    """Commands of one owner by their words: those that are just an operation, and those written by hand."""
     terminal, wire = installed.part(owner, "terminal"), installed.part(owner, "wire")
     if terminal is None or wire is None:
         return {}
@@ -93,21 +89,13 @@ def of_files(table: str) -> dict[str, Any]:
 
 
 def index() -> dict[str, tuple[str, str]]:
-    """First word -> (owner, first sentence), in the order of `--help`.
-
-    Raises:
-        FeaturesClash: two say the same command, or add to one group.
-    """
+    """First word -> (owner, first sentence), in the order of `--help`."""
     owners = [*FIRST, *installed.owners(), *LAST]
     return indexed((owner, built(owner).commands) for owner in owners)
 
 
 def indexed(built: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[str, tuple[str, str]]:
-    """The index of owners' commands by their first words.
-
-    Raises:
-        FeaturesClash.
-    """
+    """The index of owners' commands; FeaturesClash where two say the same, or add to one group."""
     found = [(word, owner, command) for owner, commands in built for word, command in commands.items()]
     require_once("command", (word for word, _, _ in found))
     return {

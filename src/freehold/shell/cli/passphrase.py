@@ -43,11 +43,8 @@ class KeyringFailed(Unavailable):
 def obtain(descriptor: int | None, file: Path | None, *, new: bool, home: Path | None = None) -> str:
     """The passphrase, from the first source given; at the keyboard twice when it is `new`.
 
-    Where neither descriptor nor file is given, the keyring is asked for that of `home` if it was told.
-
-    Raises:
-        InvalidInput: none was given, or two that differ. PassphraseExposed: others may read the file.
-        KeyringFailed: it should be in the keyring and is not.
+    Where neither descriptor nor file is given, the keyring is asked for that of `home` if it was told. Raises
+    InvalidInput where none is given, or two that differ, PassphraseExposed and KeyringFailed.
     """
     if descriptor is not None and file is not None:
         raise InvalidInput("give --passphrase-fd or --passphrase-file, not both")
@@ -87,12 +84,9 @@ def _from_file(path: Path) -> bytes:
 
 
 def require_private(path: Path, found: os.stat_result) -> None:
-    """A passphrase or key that others may read, or write, is no secret. Pipes, as of `<(pass show node)`, are private.
+    """PassphraseExposed where others may read, or write. Pipes, as of `<(pass show node)`, are private.
 
     Credentials of systemd are as systemd made them: some show a group's bit that stands for an access list.
-
-    Raises:
-        PassphraseExposed.
     """
     given = os.environ.get("CREDENTIALS_DIRECTORY", "")
     if given and path.resolve().parent == Path(given).resolve():
@@ -137,11 +131,7 @@ def _checked(line: bytes) -> str:
 
 
 def remember(home: Path, secret: str) -> None:
-    """Put the passphrase into the keyring.
-
-    Raises:
-        KeyringFailed: there is none, or it refuses.
-    """
+    """Put the passphrase into the keyring; KeyringFailed where there is none, or it refuses."""
     import keyring  # noqa: PLC0415 - slow, and seldom needed
     from keyring.errors import KeyringError  # noqa: PLC0415
 
@@ -153,11 +143,7 @@ def remember(home: Path, secret: str) -> None:
 
 
 def recall(home: Path) -> str | None:
-    """The passphrase, None if it was not remembered.
-
-    Raises:
-        KeyringFailed: it was, and the keyring does not give it.
-    """
+    """The passphrase; None if it was not remembered, KeyringFailed if it was and the keyring does not give it."""
     if not (home / MARK).exists():
         return None
     import keyring  # noqa: PLC0415 - slow, and seldom needed

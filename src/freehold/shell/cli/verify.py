@@ -38,11 +38,7 @@ def verify(
 
 
 def checked(directory: Path, rpc_url: str | None, block_hash: str | None) -> dict[str, Any]:
-    """What checking evidence finds.
-
-    Raises:
-        NotFound: there is none. InvalidInput.
-    """
+    """What checking evidence finds; NotFound where there is none."""
     from freehold.kernel.evidence.bundle import Bundle  # noqa: PLC0415
     from freehold.kernel.evidence.verify import verify as check  # noqa: PLC0415
 

@@ -28,11 +28,7 @@ PathLike = str | Path
 
 
 def connect(home: PathLike = "~/.freehold") -> Node:
-    """The running node of a home.
-
-    Raises:
-        NodeNotRunning: start it with `freehold up`.
-    """
+    """The running node of a home; `NodeNotRunning` where `freehold up` was not said."""
     node = Node(NodeClient.of(Path(home)))
     node.status()
     return node

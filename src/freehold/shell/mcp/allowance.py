@@ -41,11 +41,7 @@ class Allowance:
         return operation.effect is Effect.READS or not self.reads_only
 
     def require(self, operation: Operation[Any], asked: Mapping[str, Any]) -> None:
-        """The operation is offered, and one that spends says how much it may take.
-
-        Raises:
-            AssistantNotAllowed, InvalidInput.
-        """
+        """AssistantNotAllowed unless it is offered, InvalidInput where it spends and does not say how much at most."""
         if not self.offers(operation):
             raise AssistantNotAllowed(
                 f"{operation.method} is not offered by this server",
@@ -63,9 +59,7 @@ class Allowance:
         """A checked request as it may be sent, with copies of its files for as long as the block lasts.
 
         What it may take counts from here on, for good: neither a failure nor silence says that nothing was signed.
-
-        Raises:
-            AssistantNotAllowed, InvalidInput, NotFound, Unavailable: nothing was sent, and nothing counts.
+        Where a file or the limit stands in the way, this raises, and nothing counts.
         """
         request = dict(asked)
         with ExitStack() as copies:

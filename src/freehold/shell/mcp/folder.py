@@ -33,11 +33,7 @@ class Folder:
     """One folder, the same until the server ends, whatever its name leads to by then."""
 
     def __init__(self, path: Path) -> None:
-        """Open it.
-
-        Raises:
-            InvalidInput: it is no folder.
-        """
+        """Open it; InvalidInput where it is no folder."""
         self.path = path.expanduser().resolve()
         try:
             self._open = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -58,9 +54,8 @@ class Folder:
     def copy(self, said: str) -> Iterator[str]:
         """The path of a copy under the file's own name, for as long as the block lasts.
 
-        Raises:
-            AssistantNotAllowed: the file is outside, or behind a link. NotFound. InvalidInput: it is no regular
-            file, or too large. Unavailable: there is no room for a copy.
+        Raises AssistantNotAllowed where the file is outside, InvalidInput where it is behind a link, no regular file
+        or too large, NotFound, and Unavailable where there is no room for a copy.
         """
         with tempfile.TemporaryDirectory(dir=self._copies) as place:
             with self._opened(said) as file:

@@ -139,11 +139,7 @@ class Tools:
         return CallToolResult(content=[_text(answer)], structured_content=answer)
 
     def perform(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
-        """What the node answers.
-
-        Raises:
-            NotFound: no such tool. AssistantNotAllowed. InvalidInput. NodeRefused, NodeNotRunning. Unavailable.
-        """
+        """What the node answers; NotFound where there is no such tool, AssistantNotAllowed where it is not for them."""
         operation = self._operations.get(name)
         if operation is None:
             raise NotFound(f"there is no tool {name[:80]!r}", hint="List the tools.")

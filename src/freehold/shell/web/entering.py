@@ -43,11 +43,7 @@ class Entering:
         return chosen if chosen in THEMES else ""
 
     def check(self, passphrase: str) -> None:
-        """Whether this is the node's passphrase.
-
-        Raises:
-            WrongPassphrase, TooManyAttempts, InvalidInput.
-        """
+        """Raises WrongPassphrase unless this is the node's, TooManyAttempts where that was not looked at."""
         if not passphrase or len(passphrase.encode()) > MAX_PASSPHRASE_BYTES:
             raise InvalidInput("the passphrase is missing", hint="Type the one you log in with.")
         self._attempts.make(lambda: self._door.check(passphrase))

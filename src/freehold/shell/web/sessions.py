@@ -122,11 +122,7 @@ class Attempts:
         self._lock = threading.Lock()
 
     def make(self, attempt: Callable[[], None]) -> None:
-        """Run `attempt`, one at a time; its error of kind NotAllowed counts as a wrong passphrase.
-
-        Raises:
-            TooManyAttempts: it was not run. What `attempt` raises.
-        """
+        """Run `attempt`, or raise TooManyAttempts; its error of kind NotAllowed counts as a wrong passphrase."""
         with self._lock:
             wait = self._not_before - self._clock()
             if wait > 0:
