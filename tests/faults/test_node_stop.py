@@ -10,7 +10,7 @@ import node_tables
 from node_process import Process
 from node_world import World
 
-from freehold.shell import supervisor
+from freehold.shell import daemon
 
 
 def test_no_answer_is_lost_when_a_busy_node_is_told_to_stop(world: World, tmp_path, monkeypatch) -> None:
@@ -70,11 +70,11 @@ def test_no_answer_is_lost_when_a_busy_node_is_told_to_stop(world: World, tmp_pa
 def test_nobody_is_told_where_nobody_asks(monkeypatch, tmp_path) -> None:
     for where in ("", "relative", str(tmp_path / "absent")):
         monkeypatch.setenv("NOTIFY_SOCKET", where)
-        assert not supervisor.tell("READY=1")
+        assert not daemon.tell("READY=1")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
         name = f"freehold-test-{os.getpid()}"
         listener.bind(f"\0{name}")
         listener.settimeout(5)
         monkeypatch.setenv("NOTIFY_SOCKET", f"@{name}")
-        assert supervisor.tell("READY=1")
+        assert daemon.tell("READY=1")
         assert listener.recv(100) == b"READY=1"

@@ -36,12 +36,10 @@ from freehold.kernel.presence import KEYS_FILE, TOKEN_FILE
 from freehold.kernel.registry import everything
 from freehold.kernel.settings import Settings, token, write_private
 from freehold.kernel.tally import Tally
-from freehold.shell import logs, supervisor
+from freehold.shell import logs
 from freehold.shell.backup.disk import failures
 from freehold.vault import home_folder, passphrases
 from freehold.vault.keystore import Keys
-
-__all__ = ["KEYS_FILE", "HomeInUse", "PortInUse", "open_keys", "run"]
 
 _log = logging.getLogger("freehold")
 STOP_SECONDS = 20
@@ -119,8 +117,8 @@ def run(
             opened.enter_context(lock(home))
         # also one that a killed node left behind
         opened.callback((home / "node.json").unlink, missing_ok=True)
-        listener = opened.enter_context(_listen(settings.host, settings.port))
-        local = str(_reached_at(settings.host, listener.getsockname()[1]))
+        listener = opened.enter_context(listen(settings.host, settings.port))
+        local = str(reached_at(settings.host, listener.getsockname()[1]))
         url = settings.endpoint or local
 
         def start(chosen: Settings, secret: str) -> tuple[Host, NodeRoom]:
@@ -136,7 +134,12 @@ def run(
                 chain_identity.require_same_chain(node)
                 renamed = None if chosen.name == settings.name else chosen.name
                 settings_file.save(home, (kept or settings).with_overrides(name=renamed))
-                host = _prepare(everything().host(node, tally), url, trial)
+                host = everything().host(node, tally)
+                trial.callback(host.close)
+                node.continuity.begin()
+                if node.continuity.stopped is None:
+                    node.prepare_local_account()
+                    node.ensure_party(url)
                 served = app.create(host, token(home / TOKEN_FILE))
                 opened.push(trial.pop_all())
             return host, served
@@ -147,16 +150,6 @@ def run(
         if passphrase is not None:
             door.open(passphrase)
         _serve(door, tally, listener, (url, local), ready, waiting)
-
-
-def _prepare(host: Host, url: str, trial: contextlib.ExitStack) -> Host:
-    trial.callback(host.close)
-    node = host.node
-    node.continuity.begin()
-    if node.continuity.stopped is None:
-        node.prepare_local_account()
-        node.ensure_party(url)
-    return host
 
 
 def _leave(*_: object) -> None:
@@ -235,7 +228,7 @@ class _Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop."""
         self._closing.set()
-        supervisor.tell("STOPPING=1")
+        tell("STOPPING=1")
         _log.info("stopping")
         await super().shutdown(sockets)
 
@@ -247,7 +240,23 @@ def _announce(home: Path, host: Host, url: str, local: str) -> None:
     _log.info("serving", extra={"fields": {"url": url, "account": host.node.account}})
     write_private(home / "node.json", json.dumps(description) + "\n")
     host.begin()
-    supervisor.tell("READY=1")
+    tell("READY=1")
+
+
+def tell(state: str) -> bool:
+    """Tell a supervisor e.g. `READY=1`, as systemd's `sd_notify` has it; whether one asks and could be told."""
+    where = os.environ.get("NOTIFY_SOCKET", "")
+    if not where.startswith(("/", "@")):
+        return False
+    address = "\0" + where[1:] if where.startswith("@") else where
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
+            sender.connect(address)
+            sender.sendall(state.encode())
+    except OSError:
+        # a supervisor that does not listen is no reason to end
+        return False
+    return True
 
 
 def lock(home: Path) -> TextIO:
@@ -261,13 +270,14 @@ def lock(home: Path) -> TextIO:
     return file
 
 
-def _reached_at(host: str, port: int) -> Origin:
+def reached_at(host: str, port: int) -> Origin:
     """Where programs on this machine find what listens there."""
     host = settings_file.EVERYWHERE.get(host, host)
     return Origin("http", origins.host(f"[{host}]" if ":" in host else host), port)
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that takes connections; PortInUse where another process has the port."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # naming TCP lets asyncio switch off Nagle's delay, which costs 40 ms a request
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)

@@ -16,8 +16,7 @@ from freehold.kernel.databases import migrations
 from freehold.kernel.databases.opening import read_file
 from freehold.kernel.reading import NodeFile
 from freehold.log.store import LogStore
-from freehold.shell import daemon
-from freehold.shell.backup.manifest import BLOBS, DATABASE, Manifest
+from freehold.shell.backup.manifest import BLOBS, DATABASE, KEYS, Manifest
 from freehold.vault.blobs import Blobs
 from freehold.vault.keystore import Keys
 from freehold.vault.vault import Vault
@@ -31,7 +30,7 @@ class BackupUnsound(VerificationFailed):
 
 def require_sound(home: Path, manifest: Manifest, passphrase: str) -> Keys:
     """Everything that can be checked without a network, or BackupUnsound, WrongPassphrase; returns the keys."""
-    keys = Keys.load(home / daemon.KEYS_FILE, passphrase)
+    keys = Keys.load(home / KEYS, passphrase)
     if keys.account != manifest.account:
         raise BackupUnsound("the keys are not the account's", part="keys")
     settings.load(home)

@@ -11,10 +11,12 @@ from freehold.core.canonical import canonical_bytes
 from freehold.core.documents import Count, Value, invalid
 from freehold.core.errors import InvalidDocument
 from freehold.core.ids import Account, Hash
+from freehold.kernel.databases.sqlite import FILE
+from freehold.kernel.presence import KEYS_FILE
 from freehold.vault.envelope import NotABackup
 
 NAME = "manifest.json"
-KEYS, CONFIG, DATABASE, BLOBS = "keys.jwe", "config.toml", "node.sqlite", "blobs"
+KEYS, CONFIG, DATABASE, BLOBS = KEYS_FILE, "config.toml", FILE, "blobs"
 MAX_BYTES = 32 * 1024 * 1024
 MAX_FILES = 100_000
 SMALL_BYTES = 64 * 1024

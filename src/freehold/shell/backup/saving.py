@@ -18,7 +18,6 @@ from freehold.kernel.databases.opening import being_written, read_file
 from freehold.kernel.presence import require_node
 from freehold.kernel.reading import NodeFile, database_url
 from freehold.log.store import LogStore
-from freehold.shell import daemon
 from freehold.shell.backup.disk import failures
 from freehold.shell.backup.manifest import BLOBS, CONFIG, DATABASE, KEYS, Entry, Manifest, blob_sha256
 from freehold.shell.backup.pack import Packed
@@ -60,7 +59,7 @@ def save(home: Path, target: Path, passphrase: str) -> Saved:
         if target.exists():
             raise BackupExists(f"{target} exists already", hint="Choose another name.")
         require_node(home)
-        keys = Keys.load(home / daemon.KEYS_FILE, passphrase)
+        keys = Keys.load(home / KEYS, passphrase)
         return _save(home, target, keys, passphrase)
 
 
@@ -145,7 +144,7 @@ def _survey(
             raise VerificationFailed("keys and database belong to different accounts")
         size, root = LogStore(connection).verify()
         cids = node.blobs()
-    sources = [home / daemon.KEYS_FILE, config, snapshot]
+    sources = [home / KEYS, config, snapshot]
     entries = [_entry(name, path) for name, path in zip((KEYS, CONFIG, DATABASE), sources, strict=True)]
     if folder is not None:
         sources += [folder / cid for cid in cids]

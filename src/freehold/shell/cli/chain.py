@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from contextlib import closing
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from freehold.core import money
 from freehold.core.errors import InvalidInput, NotFound
 from freehold.kernel.cli.options import DEFAULT_HOME, Home, Json
 from freehold.kernel.cli.output import day, emit, note, table
@@ -96,8 +99,6 @@ def contracts(
 
     Address, bytecode, transaction, block and time, as `freehold chain run` notes them beside the chain.
     """
-    from dataclasses import asdict  # noqa: PLC0415
-
     from freehold.chain import deployment_record  # noqa: PLC0415
 
     path = (home or DEFAULT_HOME / "chain").expanduser() / deployment_record.FILE
@@ -111,14 +112,14 @@ def contracts(
         with Rpc(rpc_url) as rpc:
             record = deployment_record.renew(path, Chain(rpc))
     rows = [
-        [
+        (
             one.contract,
             one.address,
             one.bytecode_hash,
             one.tx_hash or "",
             one.block_number,
             day(one.deployed_at),
-        ]
+        )
         for one in record.contracts
     ]
     columns = ["contract", "address", "bytecode", "transaction", "block", "on"]
@@ -204,7 +205,6 @@ def faucet(
     from freehold.chain.client import Chain  # noqa: PLC0415
     from freehold.chain.embedded import DEV_KEY  # noqa: PLC0415
     from freehold.chain.rpc import Rpc  # noqa: PLC0415
-    from freehold.core import money  # noqa: PLC0415
 
     amount_units = money.units(dollars)
     if account is None or rpc_url is None:
@@ -234,13 +234,9 @@ def forget(*, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
 
     folder = home.expanduser()
     require_node(folder)
-    with daemon.lock(folder):
-        store = Store(opening.for_writing(folder, database_url(folder)))
-        try:
-            known = chain_identity.forget(store)
-        finally:
-            store.close()
-    said = {"chain_id": known["chain_id"] if known else None, "block": known["block"] if known else None}
+    with daemon.lock(folder), closing(Store(opening.for_writing(folder, database_url(folder)))) as store:
+        known = chain_identity.forget(store)
+    said = {name: known[name] if known else None for name in ("chain_id", "block")}
     line = f"chain {said['chain_id']} is forgotten; the next start takes the chain it finds"
     emit(said, lambda: [line if known else "no chain was known"], as_json=as_json)
 

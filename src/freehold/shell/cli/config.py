@@ -49,10 +49,11 @@ def change(
     Limits of spending are easier said in dollars: freehold spending --per-day 20. They count at once.
     """
     from freehold.kernel import setting_sources, settings  # noqa: PLC0415
+    from freehold.kernel.presence import KEYS_FILE  # noqa: PLC0415
     from freehold.vault import home_folder  # noqa: PLC0415
 
     home = home.expanduser()
-    if not (home / "keys.jwe").exists():
+    if not (home / KEYS_FILE).exists():
         note(f"there is no node in {home} yet; the setting counts once one is started there")
     known = settings.load(home)
     changed = known.with_overrides(**{name: setting_sources.read(name, value)})

@@ -47,7 +47,7 @@ def passphrase(
     The keys stay the same, and a running node goes on. Backups made before still open with the old one.
     """
     from freehold.kernel import settings  # noqa: PLC0415
-    from freehold.shell.daemon import KEYS_FILE  # noqa: PLC0415
+    from freehold.kernel.presence import KEYS_FILE  # noqa: PLC0415
     from freehold.vault.keystore import Keys  # noqa: PLC0415
     from freehold.vault.passphrases import require_strong  # noqa: PLC0415
 

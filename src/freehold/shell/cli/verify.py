@@ -11,6 +11,7 @@ import typer
 from freehold.core.errors import InvalidInput, NewerFormat, NoLineage, VerificationFailed
 from freehold.kernel.cli.options import Json
 from freehold.kernel.cli.output import emit, plain
+from freehold.shell.cli.shapes import Verification
 
 
 def verify(
@@ -31,13 +32,13 @@ def verify(
     hangs on the hash of one block: compare it with --rpc-url or --block-hash.
     """
     value = checked(directory, rpc_url, block_hash)
-    emit(value, lambda: _report(value), as_json=as_json)
-    if not value["ok"]:
-        refused = {"no_lineage": NoLineage, "newer": NewerFormat}.get(value["verdict"], VerificationFailed)
+    emit(value.model_dump(mode="json"), lambda: _report(value), as_json=as_json)
+    if not value.ok:
+        refused = {"no_lineage": NoLineage, "newer": NewerFormat}.get(value.verdict, VerificationFailed)
         raise typer.Exit(refused.exit_code)
 
 
-def checked(directory: Path, rpc_url: str | None, block_hash: str | None) -> dict[str, Any]:
+def checked(directory: Path, rpc_url: str | None, block_hash: str | None) -> Verification:
     """What checking evidence finds; NotFound where there is none."""
     from freehold.kernel.evidence.bundle import Bundle  # noqa: PLC0415
     from freehold.kernel.evidence.verify import verify as check  # noqa: PLC0415
@@ -53,19 +54,17 @@ def checked(directory: Path, rpc_url: str | None, block_hash: str | None) -> dic
 
         with Rpc(rpc_url) as rpc:
             report = check(bundle, chain=Chain(rpc))
-    checks = [{"name": c.name, "ok": c.ok, "file": c.file, "detail": c.detail} for c in report.checks]
-    names = ("ok", "verdict", "checks", "chain_id", "block_hash", "trusted_by")
-    return {**{name: getattr(report, name) for name in names}, "checks": checks}
+    return Verification.model_validate(report, from_attributes=True)
 
 
-def _report(value: dict[str, Any]) -> Iterable[Any]:
+def _report(value: Verification) -> Iterable[Any]:
     from freehold.kernel.evidence.verify import SAID  # noqa: PLC0415
 
-    failed = "NEWER " if value["verdict"] == "newer" else "FAILED"
-    for check in value["checks"]:
-        where = f"{check['file']}: " if check["file"] else ""
-        yield f"{'ok    ' if check['ok'] else failed}  {check['name']:<22} {plain(where + check['detail'], most=400)}"
-    yield SAID[value["verdict"]]
+    failed = "NEWER " if value.verdict == "newer" else "FAILED"
+    for check in value.checks:
+        where = f"{check.file}: " if check.file else ""
+        yield f"{'ok    ' if check.ok else failed}  {check.name:<22} {plain(where + check.detail, most=400)}"
+    yield SAID[value.verdict]
 
 
 COMMANDS = {"verify": (verify, "freehold verify evidence --rpc-url http://127.0.0.1:8545")}

@@ -29,7 +29,7 @@ from freehold.vault.keystore import MAX_FILE_BYTES
 LITTLE_BYTES = 1024**3
 NONE_BYTES = 100 * 1024**2
 ANSWER_SECONDS = 5.0
-_PRIVATE = ("keys.jwe", "api-token")
+_PRIVATE = (presence.KEYS_FILE, presence.TOKEN_FILE)
 
 
 @dataclass(frozen=True)
@@ -89,8 +89,8 @@ def _keys(home: Path) -> Iterator[Finding]:
                 "there is no key file",
                 "Start the node once, or restore a backup: freehold restore",
             )
-        elif (home / daemon.KEYS_FILE).is_file():
-            keystore.require_whole(home / daemon.KEYS_FILE)
+        elif (home / presence.KEYS_FILE).is_file():
+            keystore.require_whole(home / presence.KEYS_FILE)
     except PermissionError as error:
         yield problem("home.keys", f"the key file cannot be read: {error.strerror}", "Look at its owner.")
     except FreeholdError as error:
@@ -152,7 +152,7 @@ def process(state: Running, known: Settings, account: str = "") -> Iterator[Find
         return
     yield ok("node", "no node runs in this home")
     try:
-        daemon._listen(known.host, known.port).close()  # noqa: SLF001 - the very call that `up` makes
+        daemon.listen(known.host, known.port).close()
     except (FreeholdError, OSError, socket.gaierror) as error:
         said = error.message if isinstance(error, FreeholdError) else str(error)
         if account and _account_at(known.host, known.port) == account:
@@ -167,7 +167,7 @@ def process(state: Running, known: Settings, account: str = "") -> Iterator[Find
 def _account_at(host: str, port: int) -> str:
     """The account of the node that answers there; empty if none does."""
     with suppress(httpx.HTTPError, httpx.InvalidURL, ValueError, AttributeError):
-        return str(_about(str(daemon._reached_at(host, port)))["party"]["document"]["account"])  # noqa: SLF001
+        return str(_about(str(daemon.reached_at(host, port)))["party"]["document"]["account"])
     return ""
 
 

@@ -42,7 +42,7 @@ def verify(directory: PathLike, *, rpc_url: str | None = None, block_hash: str |
     """
     from freehold.shell.cli.verify import checked  # noqa: PLC0415 - loads the whole node
 
-    return Verification.model_validate(checked(Path(directory), rpc_url, block_hash), strict=False)
+    return checked(Path(directory), rpc_url, block_hash)
 
 
 class Node(Operations):
