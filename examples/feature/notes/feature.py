@@ -8,10 +8,10 @@ from freehold.features.notes import keeping, pages, wire
 
 from freehold.core.connection import Connection
 from freehold.kernel.feature import Feature, MenuEntry, Metric
-from freehold.kernel.finding import Finding, ok
+from freehold.kernel.finding import CheckFound, ok
 
 
-def _examined(connection: Connection) -> Iterator[Finding]:
+def _examined(connection: Connection) -> Iterator[CheckFound]:
     count = connection.execute("SELECT count(*) FROM notes").fetchone()[0]
     yield ok("notes", f"{count} kept")
 

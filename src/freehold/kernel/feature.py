@@ -12,7 +12,7 @@ from freehold.core.connection import Connection
 from freehold.core.documents import Asset
 from freehold.core.errors import FreeholdError
 from freehold.kernel.evidence.parts import Collected
-from freehold.kernel.finding import Finding
+from freehold.kernel.finding import CheckFound
 from freehold.kernel.host import Host
 from freehold.kernel.node import Node
 from freehold.kernel.once import Once
@@ -156,7 +156,7 @@ class Feature:
     evidence: tuple[Callable[[Node, Asset], Callable[[], Collected] | None], ...] = ()
     """What collects the evidence of a thing, where it came about here by what this feature does."""
     metrics: tuple[Metric, ...] = ()
-    doctor: tuple[Callable[[Connection], Iterable[Finding]], ...] = ()
+    doctor: tuple[Callable[[Connection], Iterable[CheckFound]], ...] = ()
     """Checks of a home's database from outside, as `freehold doctor` asks them, whether the node runs or not."""
     adopted: tuple[Callable[[Transaction, Mapping[str, Any]], None], ...] = ()
     """What is closed when a restored home goes on and its owner cannot say that nothing happened since the backup;

@@ -1,37 +1,36 @@
-"""What one check found."""
+"""What one check of a node found."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
-Level = Literal["ok", "warning", "problem"]
+from freehold.kernel.shape import Shape
 
 
-@dataclass(frozen=True)
-class Finding:
-    """The outcome of one check."""
+class CheckFound(Shape):
+    """What one check of a node found."""
 
     check: str
-    """Name of the check, such as "chain.contracts"."""
-    level: Level
-    """A warning can wait; with a problem the node does not work, or its data or keys are in danger."""
+    """Its name."""
+    level: Literal["ok", "warning", "problem"]
+    """A warning can wait."""
     detail: str
-    """A plain sentence without secrets: it may be shown to others."""
-    hint: str = ""
-    """What to do about it."""
+    """A sentence."""
+    # without secrets: it may be shown to others
+    hint: str
+    """What to do about it; may be empty."""
 
 
-def ok(check: str, detail: str) -> Finding:
+def ok(check: str, detail: str) -> CheckFound:
     """All is well."""
-    return Finding(check, "ok", detail)
+    return CheckFound(check=check, level="ok", detail=detail, hint="")
 
 
-def warning(check: str, detail: str, hint: str) -> Finding:
+def warning(check: str, detail: str, hint: str) -> CheckFound:
     """It can wait."""
-    return Finding(check, "warning", detail, hint)
+    return CheckFound(check=check, level="warning", detail=detail, hint=hint)
 
 
-def problem(check: str, detail: str, hint: str) -> Finding:
-    """It cannot wait."""
-    return Finding(check, "problem", detail, hint)
+def problem(check: str, detail: str, hint: str) -> CheckFound:
+    """It cannot wait: the node does not work, or its data or keys are in danger."""
+    return CheckFound(check=check, level="problem", detail=detail, hint=hint)

@@ -8,7 +8,7 @@ from freehold.core.connection import Connection
 from freehold.features.privacy import budget, wire
 from freehold.kernel.continuity import RESTORED
 from freehold.kernel.feature import Feature
-from freehold.kernel.finding import Finding, warning
+from freehold.kernel.finding import CheckFound, warning
 from freehold.kernel.node import Node
 from freehold.kernel.reading import NodeFile
 
@@ -19,7 +19,7 @@ def _notices(node: Node) -> Iterator[budget.BudgetUnknown]:
         yield budget.unknown()
 
 
-def _unknown(connection: Connection) -> Iterable[Finding]:
+def _unknown(connection: Connection) -> Iterable[CheckFound]:
     restored = NodeFile(connection).state(RESTORED)
     if restored and restored["budget"] == "unknown":
         unknown = budget.unknown()

@@ -41,12 +41,6 @@ def of(owner: str) -> dict[str, Command]:
     return plain | by_hand
 
 
-def groups(owner: str) -> dict[str, str]:
-    """Words that stand before others, and what they are about."""
-    found: dict[str, str] = getattr(installed.part(owner, "wire"), "GROUPS", {})
-    return found
-
-
 def every() -> Iterator[tuple[str, str, Command]]:
     """(owner, words, command) of all there are."""
     for owner in installed.owners():
@@ -69,7 +63,7 @@ def built(owner: str) -> Any:
         file = import_module(f"freehold.{owner}")
         named, own = getattr(file, "GROUPS", {}), file.COMMANDS
     else:
-        named = groups(owner)
+        named = getattr(installed.part(owner, "wire"), "GROUPS", {})
         own = {words: (building.function(one), one.example) for words, one in of(owner).items()}
     under = {name: typer.Typer(no_args_is_help=True, help=about) for name, about in named.items()}
     for name, group in under.items():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import typer
@@ -12,7 +11,7 @@ from freehold.kernel.cli.options import DEFAULT_HOME, Home, Json
 from freehold.kernel.cli.output import emit, plain
 
 if TYPE_CHECKING:
-    from freehold.kernel.finding import Finding
+    from freehold.kernel.finding import CheckFound
 
 
 def doctor(*, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
@@ -25,13 +24,13 @@ def doctor(*, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
 
     found = examine(home.expanduser())
     sound = not any(one.level == "problem" for one in found)
-    value = {"ok": sound, "checks": [asdict(one) for one in found]}
+    value = {"ok": sound, "checks": [one.model_dump() for one in found]}
     emit(value, lambda: _lines(found, sound=sound), as_json=as_json)
     if not sound:
         raise typer.Exit(1)
 
 
-def _lines(found: list[Finding], *, sound: bool) -> Iterable[str]:
+def _lines(found: list[CheckFound], *, sound: bool) -> Iterable[str]:
     for one in found:
         mark = "ok" if one.level == "ok" else one.level.upper()
         yield f"{mark:<8} {one.check:<16} {plain(one.detail, most=400)}"

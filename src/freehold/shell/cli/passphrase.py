@@ -8,8 +8,10 @@ import os
 import stat
 import sys
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -132,13 +134,8 @@ def _checked(line: bytes) -> str:
 
 def remember(home: Path, secret: str) -> None:
     """Put the passphrase into the keyring; KeyringFailed where there is none, or it refuses."""
-    import keyring  # noqa: PLC0415 - slow, and seldom needed
-    from keyring.errors import KeyringError  # noqa: PLC0415
-
-    try:
+    with _keyring() as keyring:
         keyring.set_password(SERVICE, _name(home), secret)
-    except KeyringError as error:
-        raise _failed() from error
     (home / MARK).touch(mode=0o600)
 
 
@@ -146,13 +143,8 @@ def recall(home: Path) -> str | None:
     """The passphrase; None if it was not remembered, KeyringFailed if it was and the keyring does not give it."""
     if not (home / MARK).exists():
         return None
-    import keyring  # noqa: PLC0415 - slow, and seldom needed
-    from keyring.errors import KeyringError  # noqa: PLC0415
-
-    try:
+    with _keyring() as keyring:
         secret: str | None = keyring.get_password(SERVICE, _name(home))
-    except KeyringError as error:
-        raise _failed() from error
     if secret is None:
         raise KeyringFailed(
             "the keyring no longer holds this node's passphrase",
@@ -163,18 +155,11 @@ def recall(home: Path) -> str | None:
 
 def forget(home: Path) -> bool:
     """Take it out of the keyring; whether it was remembered."""
-    import keyring  # noqa: PLC0415 - slow, and seldom needed
-    from keyring.errors import KeyringError, PasswordDeleteError  # noqa: PLC0415
-
     if not (home / MARK).exists():
         return False
-    try:
+    # one that is gone already is what was wanted
+    with _keyring() as keyring, suppress(keyring.errors.PasswordDeleteError):
         keyring.delete_password(SERVICE, _name(home))
-    except PasswordDeleteError:
-        # gone already, which is what was wanted
-        pass
-    except KeyringError as error:
-        raise _failed() from error
     (home / MARK).unlink()
     return True
 
@@ -190,11 +175,17 @@ def require_open(secret: str, home: Path) -> None:
     Keys.load(path, secret)
 
 
-def _failed() -> KeyringFailed:
-    return KeyringFailed(
-        "the operating system's keyring cannot be used here",
-        hint="A desktop session has one, and so has macOS; else give --passphrase-file or --passphrase-fd.",
-    )
+@contextmanager
+def _keyring() -> Iterator[Any]:
+    import keyring.errors  # noqa: PLC0415 - slow, and seldom needed
+
+    try:
+        yield keyring
+    except keyring.errors.KeyringError as error:
+        raise KeyringFailed(
+            "the operating system's keyring cannot be used here",
+            hint="A desktop session has one, and so has macOS; else give --passphrase-file or --passphrase-fd.",
+        ) from error
 
 
 def _name(home: Path) -> str:

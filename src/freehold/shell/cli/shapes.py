@@ -6,6 +6,7 @@ from typing import Any, Literal, get_type_hints
 
 from pydantic import Field, create_model
 
+from freehold.kernel.finding import CheckFound
 from freehold.kernel.notebook import Rows
 from freehold.kernel.settings import Settings
 from freehold.kernel.shape import Account, Count, Gas, Id, Shape, Time, Units
@@ -210,19 +211,6 @@ def _config() -> type[Shape]:
 
 
 Config = _config()
-
-
-class CheckFound(Shape):
-    """What one check of a node found."""
-
-    check: str
-    """Its name."""
-    level: Literal["ok", "warning", "problem"]
-    """A warning can wait."""
-    detail: str
-    """A sentence."""
-    hint: str
-    """What to do about it; may be empty."""
 
 
 class Diagnosis(Shape):

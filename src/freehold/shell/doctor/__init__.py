@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from freehold.kernel.finding import Finding
+from freehold.kernel.finding import CheckFound
 from freehold.shell.doctor import database, home, network
 
 
-def examine(folder: Path) -> list[Finding]:
+def examine(folder: Path) -> list[CheckFound]:
     """Every finding about a home, the first problem being the one to mend first."""
     findings = [home.versions(), *home.folder(folder)]
     if not folder.is_dir():

@@ -13,15 +13,14 @@ from freehold.core.connection import Connection
 from freehold.core.documents import Party
 from freehold.core.errors import FreeholdError
 from freehold.kernel import chain_identity
-from freehold.kernel.anchored_head import HeadFinding, compare_head
 from freehold.kernel.databases import address, migrations, opening
 from freehold.kernel.databases.commits import SUFFIX
 from freehold.kernel.databases.soundness import require_sound
 from freehold.kernel.databases.sqlite import FILE
-from freehold.kernel.finding import Finding, ok, problem
+from freehold.kernel.finding import CheckFound, ok, problem
 from freehold.kernel.keeping import purse
 from freehold.kernel.presence import TOKEN_FILE
-from freehold.kernel.reading import NodeFile, open_database
+from freehold.kernel.reading import NodeFile
 from freehold.kernel.registry import everything
 from freehold.kernel.settings import Settings
 from freehold.kernel.store import ANCHORED, PEERS
@@ -48,7 +47,7 @@ class Facts:
     """Acts that failed on chain and wait for the owner."""
 
 
-def examine(home: Path, known: Settings, *, running: bool = False) -> tuple[Facts | None, list[Finding]]:
+def examine(home: Path, known: Settings, *, running: bool = False) -> tuple[Facts | None, list[CheckFound]]:
     """All checks of the database; the facts where it could be read."""
     if not known.database and not (home / FILE).exists():
         return None, [_gone(home)]
@@ -67,7 +66,7 @@ def examine(home: Path, known: Settings, *, running: bool = False) -> tuple[Fact
         return None, unsound or [problem("database", error.message, error.hint or _RESTORE)]
 
 
-def _unsound(home: Path) -> list[Finding]:
+def _unsound(home: Path) -> list[CheckFound]:
     """What the next start would refuse the file for; the count beside it is only steady while no node runs."""
     try:
         require_sound(home / FILE)
@@ -76,19 +75,13 @@ def _unsound(home: Path) -> list[Finding]:
     return []
 
 
-def _gone(home: Path) -> Finding:
+def _gone(home: Path) -> CheckFound:
     if (home / TOKEN_FILE).exists() or (home / f"{FILE}{SUFFIX}").exists():
         return problem("database", "this home has run before, and its database is gone", _RESTORE)
     return problem("database", "there is no database", "Start the node once: freehold up")
 
 
-def head_finding(home: Path, facts: Facts, root: bytes, size: int) -> HeadFinding:
-    """What the head anchored on chain says of the log in a home."""
-    with closing(open_database(home)) as connection:
-        return compare_head(root, size, LogStore(connection), facts.anchored["size"])
-
-
-def _checks(connection: Connection, home: Path, known: Settings) -> Iterator[Finding]:
+def _checks(connection: Connection, home: Path, known: Settings) -> Iterator[CheckFound]:
     # a server looks after its own pages
     found = "ok" if known.database else connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
     if found != "ok":
@@ -111,7 +104,7 @@ def _checks(connection: Connection, home: Path, known: Settings) -> Iterator[Fin
         yield from check(connection)
 
 
-def _data(connection: Connection, home: Path, known: Settings) -> Finding:
+def _data(connection: Connection, home: Path, known: Settings) -> CheckFound:
     """The encrypted data is where it should be; its bytes are checked when it is opened and backed up."""
     wanted = NodeFile(connection).blobs()
     if not wanted:

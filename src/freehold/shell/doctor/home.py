@@ -20,7 +20,7 @@ import httpx
 from freehold.core.errors import FreeholdError
 from freehold.core.version import VERSION
 from freehold.kernel import presence, setting_sources
-from freehold.kernel.finding import Finding, ok, problem, warning
+from freehold.kernel.finding import CheckFound, ok, problem, warning
 from freehold.kernel.settings import Settings
 from freehold.shell import daemon
 from freehold.vault import home_folder, keystore
@@ -42,7 +42,7 @@ class Running:
     """What it left in `node.json`; empty if nothing."""
 
 
-def folder(home: Path) -> Iterator[Finding]:
+def folder(home: Path) -> Iterator[CheckFound]:
     """Owner and modes of the home and of what is secret in it."""
     if not home.is_dir():
         yield problem("home", f"there is no folder {home}", f"Start a node there: freehold up --home {home}")
@@ -66,7 +66,7 @@ def folder(home: Path) -> Iterator[Finding]:
         )
 
 
-def _private(path: Path) -> Iterator[Finding]:
+def _private(path: Path) -> Iterator[CheckFound]:
     try:
         found = path.lstat()
     except FileNotFoundError:
@@ -80,7 +80,7 @@ def _private(path: Path) -> Iterator[Finding]:
         yield ok(name, f"{path.name} is private")
 
 
-def _keys(home: Path) -> Iterator[Finding]:
+def _keys(home: Path) -> Iterator[CheckFound]:
     """What a start would say of the key file before it is opened."""
     try:
         if presence.is_new(home):
@@ -97,7 +97,7 @@ def _keys(home: Path) -> Iterator[Finding]:
         yield problem("home.keys", f"{error.message}", error.hint or "Restore it from a backup.")
 
 
-def configuration(home: Path) -> tuple[Settings | None, Finding]:
+def configuration(home: Path) -> tuple[Settings | None, CheckFound]:
     """The settings, where they can be read."""
     try:
         known = setting_sources.choose(home, os.environ).settings
@@ -106,13 +106,13 @@ def configuration(home: Path) -> tuple[Settings | None, Finding]:
     return known, ok("settings", "config.toml is in order")
 
 
-def versions() -> Finding:
+def versions() -> CheckFound:
     """What this runs on."""
     python = ".".join(map(str, sys.version_info[:3]))
     return ok("versions", f"Freehold {VERSION}, Python {python}, SQLite {sqlite3.sqlite_version}")
 
 
-def disk(home: Path) -> Finding:
+def disk(home: Path) -> CheckFound:
     """Room on the disk of the home."""
     found = os.statvfs(home)
     free = found.f_bavail * found.f_frsize
@@ -141,7 +141,7 @@ def running(home: Path) -> Running:
     return Running(locked=False, url=url)
 
 
-def process(state: Running, known: Settings, account: str = "") -> Iterator[Finding]:
+def process(state: Running, known: Settings, account: str = "") -> Iterator[CheckFound]:
     """The running node answers, or its port is free for it; `account` is that of the home where it is known."""
     if state.locked:
         yield (
@@ -176,7 +176,7 @@ def _about(url: str) -> Any:
         return client.get(f"{url}/.well-known/freehold.json").json()
 
 
-def _answers(url: str) -> Finding:
+def _answers(url: str) -> CheckFound:
     try:
         software = str(_about(url).get("software"))
     except (httpx.HTTPError, httpx.InvalidURL, ValueError, AttributeError) as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 
@@ -17,12 +18,14 @@ from freehold.chain.errors import ChainUnreachable
 from freehold.chain.rpc import Rpc
 from freehold.core.errors import FreeholdError
 from freehold.core.http_signature import MAX_SKEW_SECONDS
+from freehold.kernel.anchored_head import compare_head
 from freehold.kernel.chain_identity import OtherChain, require_identity
-from freehold.kernel.finding import Finding, ok, problem, warning
+from freehold.kernel.finding import CheckFound, ok, problem, warning
 from freehold.kernel.keeping import costs, purse
 from freehold.kernel.node import LOCAL_CHAIN_ID
+from freehold.kernel.reading import open_database
 from freehold.kernel.settings import Settings
-from freehold.shell.doctor import database
+from freehold.log.store import LogStore
 from freehold.shell.doctor.database import Facts
 
 ANSWER_SECONDS = 5.0
@@ -30,7 +33,7 @@ OLD_HEAD_SECONDS = 600
 _CLOCK = "Set this machine's clock, best by NTP: timedatectl set-ntp true"
 
 
-def chain(home: Path, known: Settings, facts: Facts | None) -> Iterator[Finding]:
+def chain(home: Path, known: Settings, facts: Facts | None) -> Iterator[CheckFound]:
     """The chain answers, is the right one, holds the contracts and agrees with the log."""
     try:
         with Rpc(known.rpc_url, timeout=ANSWER_SECONDS) as rpc:
@@ -63,7 +66,7 @@ def chain(home: Path, known: Settings, facts: Facts | None) -> Iterator[Finding]
         yield problem("chain.contracts", error.message, error.hint)
 
 
-def _head(found: Chain) -> Finding:
+def _head(found: Chain) -> CheckFound:
     head = found.rpc.call("eth_getBlockByNumber", "latest", False)
     ahead = read_number(head["timestamp"]) - time.time()
     if ahead > MAX_SKEW_SECONDS:
@@ -79,7 +82,7 @@ def _head(found: Chain) -> Finding:
     return ok("clock", "not behind the chain's newest block")
 
 
-def _identity(found: Chain, facts: Facts) -> Finding:
+def _identity(found: Chain, facts: Facts) -> CheckFound:
     if facts.chain is None:
         return ok("chain.identity", "not remembered yet; the next start does")
     try:
@@ -91,9 +94,10 @@ def _identity(found: Chain, facts: Facts) -> Finding:
     )
 
 
-def _anchor(found: Chain, home: Path, facts: Facts) -> Finding:
+def _anchor(found: Chain, home: Path, facts: Facts) -> CheckFound:
     root, size, _ = found.read("LogAnchors", "headOf", facts.party.account)
-    head = database.head_finding(home, facts, bytes(root), int(size))
+    with closing(open_database(home)) as connection:
+        head = compare_head(bytes(root), int(size), LogStore(connection), facts.anchored["size"])
     try:
         head.require()
     except FreeholdError as error:
@@ -103,7 +107,7 @@ def _anchor(found: Chain, home: Path, facts: Facts) -> Finding:
     return ok("chain.anchor", f"the log contains the {size} entries that the chain vouches for")
 
 
-def _gas(found: Chain, facts: Facts) -> Finding:
+def _gas(found: Chain, facts: Facts) -> CheckFound:
     wei = found.balance(facts.party.account)
     if not wei:
         return warning(
@@ -112,7 +116,7 @@ def _gas(found: Chain, facts: Facts) -> Finding:
     return ok("chain.gas", f"{wei / 10**18:.4f} ether for gas")
 
 
-def _gas_day(found: Chain, known: Settings, facts: Facts) -> Finding:
+def _gas_day(found: Chain, known: Settings, facts: Facts) -> CheckFound:
     """What the node may still send by itself, and what it does not send any more."""
     if facts.quarantined:
         return warning(
@@ -130,7 +134,7 @@ def _gas_day(found: Chain, known: Settings, facts: Facts) -> Finding:
     return ok("chain.sending", f"{spent.used} gas in 24 hours by itself, {spent.by_hand} by hand")
 
 
-def peers(known: Settings, facts: Facts | None) -> Iterator[Finding]:
+def peers(known: Settings, facts: Facts | None) -> Iterator[CheckFound]:
     """Each peer answers, and its clock agrees with this one."""
     urls = sorted({*known.peers, *(facts.peers if facts else ())})
     if not urls:
@@ -141,7 +145,7 @@ def peers(known: Settings, facts: Facts | None) -> Iterator[Finding]:
             yield from found
 
 
-def _peer(url: str) -> list[Finding]:
+def _peer(url: str) -> list[CheckFound]:
     try:
         # the head is enough: whatever else a stranger sends is not read
         with (
@@ -157,7 +161,7 @@ def _peer(url: str) -> list[Finding]:
     return [ok("peers", f"{url} answers"), *_skew(url, date)]
 
 
-def _skew(url: str, date: str) -> list[Finding]:
+def _skew(url: str, date: str) -> list[CheckFound]:
     try:
         apart = abs(parsedate_to_datetime(date).timestamp() - time.time())
     except (ValueError, TypeError, OverflowError):
