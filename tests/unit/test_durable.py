@@ -22,7 +22,7 @@ from freehold.chain.embedded.ledger import Ledger
 from freehold.kernel import settings
 from freehold.kernel.evidence.bundle import Bundle
 from freehold.shell.backup import pack, restoring, saving
-from freehold.shell.backup.manifest import Entry
+from freehold.shell.backup.manifest import CONFIG, DATABASE, KEYS, Entry, Manifest
 from freehold.vault.blobs import Blobs
 from freehold.vault.cid import cid_of
 from freehold.vault.keystore import Keys
@@ -141,10 +141,18 @@ def _restored(home):
     staging = home / "staging"
     durable.make_directory(staging / "blobs")
     content = b"z" * 10
-    name = f"blobs/{cid_of(content)}"
-    file = pack._File(staging, Entry(name=name, size_bytes=10, sha256="0x" + sha256(content).hexdigest()))
-    file.add(content)
-    file.finish()
+    entries = [
+        Entry(name=name, size_bytes=10, sha256="0x" + sha256(content).hexdigest())
+        for name in (KEYS, CONFIG, DATABASE, f"blobs/{cid_of(content)}")
+    ]
+    known = {"account": "0x" + "11" * 20, "chain_id": 1, "log_size": 0, "log_root": "0x" + "00" * 32}
+    manifest = Manifest(software="0", created_at=1, data_elsewhere=False, files=tuple(entries), **known)
+    source = home / "source"
+    source.write_bytes(content)
+    packed, unpacker = pack.Packed(manifest, [source] * 4), pack.Unpacker(staging)
+    while piece := packed.read(1_000):
+        unpacker.write(piece)
+    unpacker.finish()
     durable.sync_tree(staging)
     durable.place(staging, home / "home", replace=True)
     return [home / "home"]

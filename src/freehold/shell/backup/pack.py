@@ -9,9 +9,8 @@ from __future__ import annotations
 import hashlib
 import os
 import tarfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO
 
 from freehold import durable
 from freehold.core.errors import VerificationFailed
@@ -89,98 +88,90 @@ class Unpacker:
         self._folder = folder
         self._held = bytearray()
         self._manifest: Manifest | None = None
-        self._waiting: list[Entry] = []
-        self._head = bytearray()
-        self._head_left = 0
-        self._file: _File | None = None
-        self._padding_left = 0
-        self._zero_blocks = 0
+        self._reading = self._read()
+        next(self._reading)
 
     def write(self, data: bytes) -> int:
         """Take a piece; raises NotABackup, BackupChanged, StorageFull."""
-        self._held += data
-        while self._step():
-            pass
+        self._reading.send(data)
         return len(data)
 
     def finish(self) -> Manifest:
         """The manifest, once every announced file was there and nothing else; else BackupChanged."""
-        if self._manifest is None or self._waiting or self._zero_blocks != 2 or self._held:
-            raise BackupChanged("the backup ends too early or too late", hint="Use another copy of it.")
+        if self._manifest is None:
+            raise _cut_short()
         return self._manifest
 
     def close(self) -> None:
         """Close what an error left open."""
-        if self._file is not None:
-            self._file.stream.close()
+        self._reading.close()
 
-    def _step(self) -> bool:
-        """Use up some of what is held; False where more is needed."""
-        if self._head_left:
-            return self._read_head()
-        if self._file is not None:
-            return self._read_file()
-        if self._padding_left:
-            taken = min(self._padding_left, len(self._held))
-            del self._held[:taken]
-            self._padding_left -= taken
-            return bool(taken)
-        if len(self._held) < BLOCK:
-            return False
-        block = bytes(self._held[:BLOCK])
-        del self._held[:BLOCK]
-        self._read_header(block)
-        return True
+    def _read(self) -> Generator[None, bytes, None]:
+        """The stream from its beginning to its end; waits wherever more of it is needed."""
+        head = yield from self._header()
+        if head is None:
+            raise _cut_short()
+        if head.name != manifests.NAME or not 0 < head.size <= manifests.MAX_BYTES:
+            raise NotABackup("the backup does not begin with its manifest")
+        manifest = Manifest.read((yield from self._taken(head.size)))
+        self._require_room(manifest)
+        yield from self._taken(-head.size % BLOCK)
+        # after the last file stands nothing but the end
+        for entry in (*manifest.files, None):
+            found = yield from self._header()
+            if found and (entry is None or (found.name, found.size) != (entry.name, entry.size_bytes)):
+                raise BackupChanged(
+                    "the backup holds a file its manifest does not announce", name=found.name[:100]
+                )
+            if entry is not None:
+                if found is None:
+                    raise _cut_short()
+                yield from self._file(entry)
+                yield from self._taken(-entry.size_bytes % BLOCK)
+        if not (yield from self._taken(BLOCK)).strip(b"\0"):
+            self._manifest = manifest
+            while not self._held:
+                self._held += yield
+        raise BackupChanged("something follows the end of the backup")
 
-    def _read_header(self, block: bytes) -> None:
-        if self._zero_blocks or not block.strip(b"\0"):
-            if block.strip(b"\0") or self._zero_blocks == 2:
-                raise BackupChanged("something follows the end of the backup")
-            self._zero_blocks += 1
-            return
+    def _taken(self, size: int) -> Generator[None, bytes, bytes]:
+        """The next so many bytes."""
+        while len(self._held) < size:
+            self._held += yield
+        taken = bytes(self._held[:size])
+        del self._held[:size]
+        return taken
+
+    def _header(self) -> Generator[None, bytes, tarfile.TarInfo | None]:
+        """What stands before a file; None where the end begins."""
+        block = yield from self._taken(BLOCK)
+        if not block.strip(b"\0"):
+            return None
         try:
             info = tarfile.TarInfo.frombuf(block, "ascii", "strict")
         except (tarfile.HeaderError, UnicodeDecodeError, ValueError) as error:
             raise NotABackup("the backup is not readable as a tar stream") from error
         if info.type != tarfile.REGTYPE:
             raise NotABackup("the backup holds something that is not a plain file", name=info.name[:100])
-        if self._manifest is None:
-            if info.name != manifests.NAME or not 0 < info.size <= manifests.MAX_BYTES:
-                raise NotABackup("the backup does not begin with its manifest")
-            self._head_left = info.size
-            return
-        if not self._waiting or (info.name, info.size) != (
-            self._waiting[0].name,
-            self._waiting[0].size_bytes,
-        ):
+        return info
+
+    def _file(self, entry: Entry) -> Generator[None, bytes, None]:
+        path = self._folder / entry.name
+        if path.parent != self._folder:
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+        digest, left = hashlib.sha256(), entry.size_bytes
+        with os.fdopen(os.open(path, flags, 0o600), "wb", buffering=CHUNK_BYTES) as file:
+            while left:
+                piece = yield from self._taken(min(left, max(1, len(self._held))))
+                file.write(piece)
+                digest.update(piece)
+                left -= len(piece)
+            durable.sync(file)
+        if "0x" + digest.hexdigest() != entry.sha256:
             raise BackupChanged(
-                "the backup holds a file its manifest does not announce", name=info.name[:100]
+                f"{entry.name} is damaged", hint="Use another copy of the backup.", file=entry.name
             )
-        self._file = _File(self._folder, self._waiting.pop(0))
-
-    def _read_head(self) -> bool:
-        taken = min(self._head_left, len(self._held))
-        self._head += self._held[:taken]
-        del self._held[:taken]
-        self._head_left -= taken
-        if not self._head_left:
-            manifest = Manifest.read(bytes(self._head))
-            self._padding_left = -len(self._head) % BLOCK
-            self._require_room(manifest)
-            self._manifest, self._waiting = manifest, list(manifest.files)
-        return bool(taken)
-
-    def _read_file(self) -> bool:
-        assert self._file is not None
-        taken = min(self._file.left, len(self._held))
-        self._file.add(bytes(self._held[:taken]))
-        del self._held[:taken]
-        if not self._file.left:
-            self._file.finish()
-            self._padding_left = -self._file.entry.size_bytes % BLOCK
-            self._file = None
-            return True
-        return bool(taken)
 
     def _require_room(self, manifest: Manifest) -> None:
         found = os.statvfs(self._folder)
@@ -192,27 +183,5 @@ class Unpacker:
             )
 
 
-class _File:
-    """One file on its way to the disk."""
-
-    def __init__(self, folder: Path, entry: Entry) -> None:
-        path = folder / entry.name
-        if path.parent != folder:
-            path.parent.mkdir(mode=0o700, exist_ok=True)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-        self.stream: BinaryIO = os.fdopen(os.open(path, flags, 0o600), "wb", buffering=CHUNK_BYTES)
-        self.entry, self.left = entry, entry.size_bytes
-        self._digest = hashlib.sha256()
-
-    def add(self, data: bytes) -> None:
-        self.stream.write(data)
-        self._digest.update(data)
-        self.left -= len(data)
-
-    def finish(self) -> None:
-        durable.sync(self.stream)
-        self.stream.close()
-        if "0x" + self._digest.hexdigest() != self.entry.sha256:
-            raise BackupChanged(
-                f"{self.entry.name} is damaged", hint="Use another copy of the backup.", file=self.entry.name
-            )
+def _cut_short() -> BackupChanged:
+    return BackupChanged("the backup ends too early or too late", hint="Use another copy of it.")
