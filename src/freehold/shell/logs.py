@@ -42,7 +42,7 @@ class JsonLines(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": _cut(record.getMessage()),
-            **{name: _cut(value) for name, value in _fields(record).items() if value not in (None, "")},
+            **_fields(record),
         }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
@@ -55,11 +55,7 @@ class TextLines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """The line, and those of the traceback."""
-        fields = "".join(
-            f" {name}={_printable(str(_cut(value)))}"
-            for name, value in _fields(record).items()
-            if value not in (None, "")
-        )
+        fields = "".join(f" {name}={_printable(str(value))}" for name, value in _fields(record).items())
         message = _printable(str(_cut(record.getMessage())))
         line = f"{_time(record)} {record.levelname:<7} {record.name}: {message}{fields}"
         if record.exc_info:
@@ -74,8 +70,8 @@ def _time(record: logging.LogRecord) -> str:
 
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:
-    found: dict[str, Any] = getattr(record, "fields", {})
-    return found
+    found = getattr(record, "fields", {})
+    return {name: _cut(value) for name, value in found.items() if value not in (None, "")}
 
 
 def _cut(value: Any) -> Any:

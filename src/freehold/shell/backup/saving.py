@@ -27,8 +27,6 @@ from freehold.vault.keystore import Keys
 from freehold.vault.spool import Spool, sweep
 
 _BUSY_SECONDS = 30.0
-
-
 _MADE = "backup-made"
 """An empty file of the home, as old as the last backup: it is made while another process has the database."""
 
@@ -60,7 +58,22 @@ def save(home: Path, target: Path, passphrase: str) -> Saved:
             raise BackupExists(f"{target} exists already", hint="Choose another name.")
         require_node(home)
         keys = Keys.load(home / KEYS, passphrase)
-        return _save(home, target, keys, passphrase)
+        sweep(home)
+        with Spool(home) as snapshot, Spool(home) as config:
+            if url := database_url(home):
+                _server_snapshot(home, url, snapshot.path)
+            else:
+                _snapshot(home / DATABASE, snapshot.path)
+            # it holds the rows itself, whatever kept them
+            known = replace(settings.load(home), database="")
+            folder = local_directory(known.blobs or home / BLOBS)
+            if folder is not None:
+                # restored data always lies in the home
+                known = replace(known, blobs="")
+            config.file.write(settings.text(known).encode())
+            config.file.flush()
+            manifest, sources = _survey(home, keys, folder, snapshot.path, config.path)
+            return Saved(manifest, _write(target, manifest, sources, passphrase))
 
 
 def note_made(home: Path) -> None:
@@ -75,25 +88,6 @@ def last_made(home: Path) -> int:
         return int((home / _MADE).stat().st_mtime)
     except OSError:
         return 0
-
-
-def _save(home: Path, target: Path, keys: Keys, passphrase: str) -> Saved:
-    sweep(home)
-    with Spool(home) as snapshot, Spool(home) as config:
-        if url := database_url(home):
-            _server_snapshot(home, url, snapshot.path)
-        else:
-            _snapshot(home / DATABASE, snapshot.path)
-        # it holds the rows itself, whatever kept them
-        known = replace(settings.load(home), database="")
-        folder = local_directory(known.blobs or home / BLOBS)
-        if folder is not None:
-            # restored data always lies in the home
-            known = replace(known, blobs="")
-        config.file.write(settings.text(known).encode())
-        config.file.flush()
-        manifest, sources = _survey(home, keys, folder, snapshot.path, config.path)
-        return Saved(manifest, _write(target, manifest, sources, passphrase))
 
 
 def _snapshot(source: Path, target: Path) -> None:

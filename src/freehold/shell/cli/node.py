@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+import webbrowser
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -97,20 +98,13 @@ def up(
     def waiting(url: str) -> None:
         address = f"{url}{CONSOLE_PATH}/".replace("//0.0.0.0:", "//127.0.0.1:")
         say(f"console at {address}" + (": open it and give the passphrase" if on_page else ""))
-        if open_browser:
-            _open(address)
+        if open_browser and not webbrowser.open(address):
+            note("no browser could be opened here; open the address yourself")
 
     def ready(node: Node, url: str) -> None:
         say(f"{plain(node.settings.name)} ready at {url}, account {node.account}; Ctrl-C ends it")
 
     daemon.run(home, secret, chosen.settings, ready, kept=chosen.kept, mount=app.create, waiting=waiting)
-
-
-def _open(url: str) -> None:
-    import webbrowser  # noqa: PLC0415
-
-    if not webbrowser.open(url):
-        note("no browser could be opened here; open the address yourself")
 
 
 def end_at_eof(descriptor: int) -> None:

@@ -24,17 +24,17 @@ from freehold.shell.library.operations import Operations
 
 __all__ = ["Node", "connect", "verify"]
 
-PathLike = str | Path
 
-
-def connect(home: PathLike = "~/.freehold") -> Node:
+def connect(home: str | Path = "~/.freehold") -> Node:
     """The running node of a home; `NodeNotRunning` where `freehold up` was not said."""
     node = Node(NodeClient.of(Path(home)))
     node.status()
     return node
 
 
-def verify(directory: PathLike, *, rpc_url: str | None = None, block_hash: str | None = None) -> Verification:
+def verify(
+    directory: str | Path, *, rpc_url: str | None = None, block_hash: str | None = None
+) -> Verification:
     """Check evidence offline, trusting no node; true if it holds.
 
     Everything hangs on the hash of one block: compare it with a chain of yours (`rpc_url`) or with a hash
