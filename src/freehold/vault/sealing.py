@@ -234,7 +234,7 @@ def _info(asset: str, epoch: int, holder_public: bytes) -> bytes:
 
 
 class _Pipe:
-    """Carries a failure of the caller's stream past the library, which reports all as one kind."""
+    """Carries the first failure of the caller's stream past the library, which reports all as one kind and may go on."""
 
     def __init__(self, *, source: Reader | None = None, target: Writer | None = None) -> None:
         self._source = source
@@ -246,7 +246,7 @@ class _Pipe:
         try:
             return self._source.read(size)
         except BaseException as error:
-            self._failure = error
+            self._failure = self._failure or error
             raise
 
     def write(self, data: bytes) -> int:
@@ -254,7 +254,7 @@ class _Pipe:
         try:
             self._target.write(data)
         except BaseException as error:
-            self._failure = error
+            self._failure = self._failure or error
             raise
         return len(data)
 
