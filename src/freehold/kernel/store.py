@@ -23,7 +23,7 @@ from freehold.kernel.databases import listing
 from freehold.kernel.databases.errors import StorageFailed
 from freehold.kernel.databases.opening import Database
 from freehold.kernel.databases.sqlite import SqliteDatabase
-from freehold.kernel.databases.states import end_of
+from freehold.kernel.databases.steps import end_of
 from freehold.log.store import LogStore
 
 __all__ = ["AlreadyAnswered", "StorageFailed", "Store", "Transaction"]

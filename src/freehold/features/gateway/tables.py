@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from freehold.core.connection import Connection
-from freehold.kernel.databases import states
-from freehold.kernel.databases.steps import Step, step
+from freehold.kernel.databases.steps import Step, moved, step
 
 _SOLD_BY_BUYER = "CREATE INDEX sold_by_buyer ON sold (buyer)"
 _SOLD = Step(
@@ -32,8 +31,8 @@ _SERVED = Step("answers by buyer", (_SERVED_TABLE,), (_SERVED_TABLE,), released=
 
 
 def _fill(connection: Connection) -> None:
-    rations = dict(states.moved(connection, "ration:"))
-    for model in (serving := dict(states.moved(connection, "serving:"))) | rations:
+    rations = dict(moved(connection, "ration:"))
+    for model in (serving := dict(moved(connection, "serving:"))) | rations:
         ration = rations.get(model, {"calls": 0, "rows": 0})
         connection.execute(
             "INSERT INTO on_sale VALUES (?, ?, ?, ?)",

@@ -6,15 +6,12 @@ from typing import Any
 
 from freehold.core.canonical import canonical_bytes
 from freehold.core.connection import Connection
-from freehold.kernel.databases import states
-from freehold.kernel.databases.steps import step
+from freehold.kernel.databases.steps import moved, step
 
 
 def _fill(connection: Connection) -> None:
-    index: dict[str, Any] = next(
-        (kept for name, kept in states.moved(connection, "requests") if not name), {}
-    )
-    records = dict(states.moved(connection, "request:"))
+    index: dict[str, Any] = next((kept for name, kept in moved(connection, "requests") if not name), {})
+    records = dict(moved(connection, "request:"))
     for request in sorted(index, key=lambda one: (index[one].get("place", 0), one)):
         record, entry = records.get(request), index[request]
         if record is not None:
@@ -26,7 +23,7 @@ def _fill(connection: Connection) -> None:
                 ),
             )  # fmt: skip
     connection.execute("DELETE FROM state WHERE name = 'request_places'")
-    for name, kept in states.moved(connection, "wanted:"):
+    for name, kept in moved(connection, "wanted:"):
         wish = kept if isinstance(kept, dict) else _spelled_out(name, kept)
         connection.execute(
             "INSERT INTO asked VALUES (?, ?, ?)",

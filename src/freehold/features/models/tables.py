@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from freehold.core.canonical import canonical_bytes
 from freehold.core.connection import Connection
-from freehold.kernel.databases import states
-from freehold.kernel.databases.steps import step
+from freehold.kernel.databases.steps import moved, step
 
 
 def _fill(connection: Connection) -> None:
-    jobs, untold = dict(states.moved(connection, "run_of:")), dict(states.moved(connection, "untold:"))
-    for model, weights in states.moved(connection, "model:"):
+    jobs, untold = dict(moved(connection, "run_of:")), dict(moved(connection, "untold:"))
+    for model, weights in moved(connection, "model:"):
         owners = canonical_bytes(untold[model]) if model in untold else None
         connection.execute(
             "INSERT INTO models VALUES (?, ?, ?, ?)",
             (model, jobs.get(model, ""), canonical_bytes(weights), owners),
         )
-    runs = {model: run for run, models in states.moved(connection, "released:") for model in models}
-    for model, share in states.moved(connection, "share:"):
+    runs = {model: run for run, models in moved(connection, "released:") for model in models}
+    for model, share in moved(connection, "share:"):
         connection.execute(
             "INSERT INTO shares VALUES (?, ?, ?, ?)",
             (model, runs.get(model, ""), share["claim"], share["shares"]),

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from freehold.core.canonical import canonical_bytes
 from freehold.core.connection import Connection
-from freehold.kernel.databases import states
-from freehold.kernel.databases.steps import step
+from freehold.kernel.databases.steps import moved, step
 
 
 def _fill(connection: Connection) -> None:
-    current = {channel for _, channel in states.moved(connection, "spending_on:")}
-    for channel, record in states.moved(connection, "spending:"):
+    current = {channel for _, channel in moved(connection, "spending_on:")}
+    for channel, record in moved(connection, "spending:"):
         model, units = record.pop("model"), record.pop("cumulative_units")
         del record["channel"]
         connection.execute(
             "INSERT INTO channels VALUES (?, ?, ?, ?, ?)",
             (channel, model, channel in current, units, canonical_bytes(record)),
         )
-    unsettled = {channel for channel, _ in states.moved(connection, "unsettled:")}
-    lost = dict(states.moved(connection, "lost:"))
-    for channel, one in states.moved(connection, "voucher:"):
+    unsettled = {channel for channel, _ in moved(connection, "unsettled:")}
+    lost = dict(moved(connection, "lost:"))
+    for channel, one in moved(connection, "voucher:"):
         gone = lost.get(channel, {"units": 0, "at": 0})
         connection.execute(
             "INSERT INTO vouchers VALUES (?, ?, ?, ?, ?, ?, ?, ?)",

@@ -6,8 +6,7 @@ from typing import Any
 
 from freehold.core.canonical import canonical_bytes
 from freehold.core.connection import Connection
-from freehold.kernel.databases import states
-from freehold.kernel.databases.steps import step
+from freehold.kernel.databases.steps import moved, step
 
 ENDED = ("done", "withheld")
 """Steps after which a job goes on only by its owner's word."""
@@ -20,7 +19,7 @@ def _fill(connection: Connection) -> None:
     _fill_rounds_made(connection)
     _fill_runs(connection)
     _fill_rounds_followed(connection)
-    for commitment, kept in states.moved(connection, "held_test:"):
+    for commitment, kept in moved(connection, "held_test:"):
         connection.execute(
             "INSERT INTO tests_held VALUES (?, ?, ?, ?, ?, ?)",
             (
@@ -30,8 +29,8 @@ def _fill(connection: Connection) -> None:
 
 
 def _fill_jobs(connection: Connection) -> None:
-    held = {job for job, _ in states.moved(connection, "held:")}
-    for job, kept in states.moved(connection, "job:"):
+    held = {job for job, _ in moved(connection, "held:")}
+    for job, kept in moved(connection, "job:"):
         ended = "step" in kept and kept["step"] in ENDED
         connection.execute(
             "INSERT INTO jobs VALUES (?, ?, ?, ?)", (job, ended, job in held, canonical_bytes(kept))
@@ -46,25 +45,25 @@ def _fill_rounds_made(connection: Connection) -> None:
             (run, number, kept["claim"], canonical_bytes(kept["receipts"]), revealed),
         )
 
-    for name, kept in states.moved(connection, "round:"):
+    for name, kept in moved(connection, "round:"):
         run, number = name.split(":")
         keep(run, int(number), kept)
     # the last one that was begun; it may be over
-    for run, kept in states.moved(connection, "opened:"):
+    for run, kept in moved(connection, "opened:"):
         keep(run, kept["number"], kept)
 
 
 def _fill_runs(connection: Connection) -> None:
     for column, prefix in _OF_RUN.items():
-        for run, value in states.moved(connection, f"{prefix}:"):
+        for run, value in moved(connection, f"{prefix}:"):
             connection.execute(
                 f"INSERT INTO runs (run, {column}, put_aside, judge, opened_at) VALUES (?, ?, ?, '', 0)"  # noqa: S608 - one of those
                 f" ON CONFLICT (run) DO UPDATE SET {column} = excluded.{column}",
                 (run, canonical_bytes(value), False),
             )
-    for run, _ in states.moved(connection, "dispute_seen:"):
+    for run, _ in moved(connection, "dispute_seen:"):
         connection.execute("UPDATE runs SET put_aside = ? WHERE run = ?", (True, run))
-    for run, to in states.moved(connection, "opened_to:"):
+    for run, to in moved(connection, "opened_to:"):
         connection.execute(
             "UPDATE runs SET judge = ?, opened_at = ? WHERE run = ?", (to["judge"], to["at"], run)
         )
@@ -72,7 +71,7 @@ def _fill_runs(connection: Connection) -> None:
 
 def _fill_rounds_followed(connection: Connection) -> None:
     for column, prefix in _OF_ROUND.items():
-        for name, value in states.moved(connection, f"{prefix}:"):
+        for name, value in moved(connection, f"{prefix}:"):
             run, _, number = name.partition(":")
             connection.execute(
                 f"INSERT INTO rounds_followed (run, number, {column}) VALUES (?, ?, ?)"  # noqa: S608 - one of those

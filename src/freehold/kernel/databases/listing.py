@@ -12,7 +12,7 @@ from freehold.core.connection import Connection
 from freehold.core.documents import Asset, Document, Grant, Party, Receipt
 from freehold.core.errors import FreeholdError
 from freehold.core.signing import read_envelope
-from freehold.kernel.databases import states
+from freehold.kernel.databases.steps import moved
 
 _BATCH = 500
 _MOST_WORDS = 8_192
@@ -105,7 +105,7 @@ def fill(connection: Connection) -> None:
     )
     for document, public in _documents(connection):
         put(connection, document, public=public, position=None)
-    for _, document_id in states.moved(connection, _PARTY):
+    for _, document_id in moved(connection, _PARTY):
         found = connection.execute("SELECT envelope FROM documents WHERE id = ?", (document_id,)).fetchone()
         # one that cannot be read was never shown either
         with suppress(FreeholdError):

@@ -2,14 +2,19 @@
 
 Whoever owns tables owns their steps: the kernel's stand in `databases.tables`, a feature's in its `tables.py`,
 which imports nothing but this. A step that was released is never changed. Both forms of a step say the same in
-their database's words; columns and their order are equal, so every other statement is written once.
+their database's words; columns and their order are equal, so every other statement is written once. Rows of
+`state` that get a table of their own are `moved` into it in the step that makes it.
 """
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 from freehold.core.connection import Connection
 
@@ -49,3 +54,21 @@ def _postgresql(statement: str) -> str:
     return (
         words.rstrip().removesuffix(")").rstrip() + ",\n  rowid BIGINT GENERATED ALWAYS AS IDENTITY UNIQUE\n)"
     )
+
+
+def end_of(prefix: str) -> str:
+    """The first name after all that begin with `prefix`; both databases order names by their bytes."""
+    return prefix[:-1] + chr(ord(prefix[-1]) + 1) if prefix else chr(sys.maxunicode)
+
+
+def moved(connection: Connection, prefix: str) -> Iterator[tuple[str, Any]]:
+    """(name without the prefix, value) of each, which is no longer in `state` afterwards."""
+    between = (prefix, end_of(prefix))
+    rows = connection.execute(
+        "SELECT name, value FROM state WHERE name >= ? AND name < ? ORDER BY name", between
+    ).fetchall()
+    connection.execute("DELETE FROM state WHERE name >= ? AND name < ?", between)
+    for name, value in rows:
+        # one that cannot be read was never read as anything either
+        with suppress(ValueError):
+            yield str(name).removeprefix(prefix), json.loads(value)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from freehold.core.connection import Connection
-from freehold.kernel.databases import listing, states
-from freehold.kernel.databases.steps import Step, step
+from freehold.kernel.databases import listing
+from freehold.kernel.databases.steps import Step, moved, step
 from freehold.log.store import TABLES as LOG_TABLES
 from freehold.vault.vault import TABLES as VAULT_TABLES
 
@@ -160,7 +160,7 @@ SEALED = "what is kept sealed"
 
 
 def _fill_sealed(connection: Connection) -> None:
-    for name, record in states.moved(connection, "sealed:"):
+    for name, record in moved(connection, "sealed:"):
         if isinstance(record, dict) and record.keys() >= set(_SEALED):
             connection.execute(
                 "INSERT INTO sealed VALUES (?, ?, ?, ?, ?)", (name, *(record[one] for one in _SEALED))
