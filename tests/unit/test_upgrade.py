@@ -23,7 +23,7 @@ from freehold.features.models import kept as models
 from freehold.features.payments import kept as payments
 from freehold.features.training import kept as jobs
 from freehold.features.training import runs
-from freehold.kernel.databases import copying, migrations, opening, upgrading
+from freehold.kernel.databases import copying, migrations, opening
 from freehold.kernel.databases.errors import StorageFailed
 from freehold.kernel.store import Store
 
@@ -290,7 +290,7 @@ def test_a_copy_is_kept_first_that_the_release_before_opens(
     upgraded: tuple[Store, Path], tmp_path: Path
 ) -> None:
     _, home = upgraded
-    (copy,) = upgrading.copies(home)
+    (copy,) = copying.copies(home)
     assert copy.name == f"node.sqlite-version-6-before-{migrations.newest()}"
     assert copy.stat().st_mode & 0o777 == 0o600
     old = tmp_path / "as-it-was.sqlite"
@@ -315,14 +315,14 @@ def test_few_copies_are_kept_and_none_is_made_of_what_is_current(before: Path) -
         path.write_bytes(b"old")
         os.utime(path, (number, number))
     opening.for_writing(before.parent, "").close()
-    kept = [path.name for path in upgrading.copies(before.parent)]
+    kept = [path.name for path in copying.copies(before.parent)]
     assert kept == [
         "node.sqlite-version-3-before-9",
         "node.sqlite-version-4-before-9",
         f"node.sqlite-version-6-before-{migrations.newest()}",
     ]
     opening.for_writing(before.parent, "").close()
-    assert [path.name for path in upgrading.copies(before.parent)] == kept
+    assert [path.name for path in copying.copies(before.parent)] == kept
 
 
 def test_only_what_an_upgrade_made_is_let_go_of(before: Path) -> None:
@@ -338,7 +338,7 @@ def test_only_what_an_upgrade_made_is_let_go_of(before: Path) -> None:
     begun = home / ".node.sqlite-version-2-before-9.part"
     begun.write_bytes(b"half")
     opening.for_writing(home, "").close()
-    assert [path.name for path in upgrading.copies(home)][:2] == [
+    assert [path.name for path in copying.copies(home)][:2] == [
         "node.sqlite-version-2-before-9",
         "node.sqlite-version-3-before-9",
     ]
@@ -367,7 +367,7 @@ def test_killed_anywhere_it_is_the_old_or_the_new_whole(before: Path, tmp_path: 
             [sys.executable, "-c", DYING, str(home / "node.sqlite"), str(place)], check=False
         )
         assert made.returncode == -signal.SIGKILL
-        assert len(upgrading.copies(home)) == 1, "it was copied before the first step"
+        assert len(copying.copies(home)) == 1, "it was copied before the first step"
         opened = sqlite3.connect(home / "node.sqlite")
         opened.execute("SELECT count(*) FROM documents").fetchone()
         opened.close()

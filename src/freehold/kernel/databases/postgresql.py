@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from freehold.core.errors import FreeholdError
-from freehold.kernel.databases import migrations, upgrading
+from freehold.kernel.databases import copying, migrations
 from freehold.kernel.databases.address import Address
 from freehold.kernel.databases.errors import StorageFailed, StorageUncertain
 from freehold.kernel.databases.session import Session
@@ -26,10 +26,10 @@ class PostgresDatabase:
         self.connection = Session(address, writer=True)
         try:
             if not migrations.is_current(self.connection):
-                upgrading.before(home, self.connection)
+                copying.before_upgrade(home, self.connection)
                 with self.transaction() as connection:
                     migrations.migrate(connection)
-                upgrading.prune(home)
+                copying.prune(home)
         except BaseException:
             self.close()
             raise

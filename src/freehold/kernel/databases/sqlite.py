@@ -7,12 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from freehold.kernel.databases import migrations, upgrading
-from freehold.kernel.databases.commits import Commits
+from freehold.kernel.databases import copying, migrations
 from freehold.kernel.databases.errors import StorageFailed
-from freehold.kernel.databases.soundness import require_sound
+from freehold.kernel.databases.soundness import Commits, require_sound
 
-FILE = upgrading.FILE
+FILE = copying.FILE
 PAGES_AT_ONCE = 10_000
 """Free pages given back at a time: the database is locked meanwhile."""
 WAL_BYTES = 4 * 1024 * 1024
@@ -35,9 +34,9 @@ class SqliteDatabase:
             self.connection.execute("PRAGMA synchronous = FULL")
             if not migrations.is_current(self.connection):
                 with self.transaction() as connection:
-                    upgrading.before(path.parent, connection)
+                    copying.before_upgrade(path.parent, connection)
                     migrations.migrate(connection)
-                upgrading.prune(path.parent)
+                copying.prune(path.parent)
             self._commits.begin(self.connection)
         except sqlite3.Error as error:
             raise StorageFailed(

@@ -14,8 +14,7 @@ from freehold.core.documents import Party
 from freehold.core.errors import FreeholdError
 from freehold.kernel import chain_identity
 from freehold.kernel.databases import address, migrations, opening
-from freehold.kernel.databases.commits import SUFFIX
-from freehold.kernel.databases.soundness import require_sound
+from freehold.kernel.databases.soundness import SUFFIX, require_sound
 from freehold.kernel.databases.sqlite import FILE
 from freehold.kernel.finding import CheckFound, ok, problem
 from freehold.kernel.keeping import purse
