@@ -51,8 +51,8 @@ from freehold.features.training.rules.record import (
     Start,
 )
 from freehold.kernel.evidence import state
-from freehold.kernel.evidence.assemble import LogProofs, assemble, log_entry
 from freehold.kernel.evidence.bundle import Bundle
+from freehold.kernel.evidence.manifest import LogProofs, assemble, log_entry
 from freehold.kernel.rights.offer import is_priced
 from freehold.log.checkpoint import Checkpoint
 from freehold.log.note import Signer

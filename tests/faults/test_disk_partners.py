@@ -27,7 +27,7 @@ from freehold.kernel import logbook, pending
 from freehold.kernel.ceiling import Act
 from freehold.kernel.databases.sqlite import WAL_BYTES, SqliteDatabase
 from freehold.kernel.evidence import proving
-from freehold.kernel.evidence.gathering import FIRST_PAUSE_SECONDS, Gathering
+from freehold.kernel.evidence.proving import FIRST_PAUSE_SECONDS, Gathering
 from freehold.kernel.limits import Busy
 from freehold.kernel.logbook import NotAnchored, anchor_if_due
 from freehold.kernel.peers import PeerElsewhere, PeerRefused

@@ -20,9 +20,8 @@ from freehold.core.errors import FreeholdError
 from freehold.features.training.rules.logistic import Recipe
 from freehold.features.training.rules.record import Sketch
 from freehold.features.training.rules.updates import Noise
-from freehold.kernel.evidence.assemble import sign_files
 from freehold.kernel.evidence.bundle import Bundle
-from freehold.kernel.evidence.manifest import PATH
+from freehold.kernel.evidence.manifest import PATH, sign_files
 
 
 def values_in(value, at=()):

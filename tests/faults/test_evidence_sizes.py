@@ -10,9 +10,8 @@ from evidence_world import DOMAIN, World, person
 from freehold.core.canonical import canonical_bytes, parse
 from freehold.core.ids import sha256_hex
 from freehold.core.signing import document_digest, sign_digest
-from freehold.kernel.evidence.assemble import sign_files
 from freehold.kernel.evidence.bundle import MAX_VALUES, Bundle, InvalidBundle
-from freehold.kernel.evidence.manifest import PATH
+from freehold.kernel.evidence.manifest import PATH, sign_files
 from freehold.kernel.evidence.verify import verify
 
 MOST_OWNERS = 256

@@ -23,9 +23,8 @@ from freehold.core.ids import document_id, sha256_hex
 from freehold.core.signing import seal, sign_digest
 from freehold.core.typed_data import DOCUMENT_TYPE, digest
 from freehold.kernel.evidence import manifest, state
-from freehold.kernel.evidence.assemble import sign_files
 from freehold.kernel.evidence.bundle import Bundle
-from freehold.kernel.evidence.manifest import PATH, Manifest
+from freehold.kernel.evidence.manifest import PATH, Manifest, sign_files
 from freehold.kernel.evidence.reading import path_of
 from freehold.kernel.evidence.verify import verify
 

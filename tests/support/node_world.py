@@ -31,7 +31,7 @@ from freehold.features.training.lending import Lender
 from freehold.features.training.retrying import Retries
 from freehold.features.training.rules.record import Round, RunPlan
 from freehold.features.training.wire import Order
-from freehold.kernel.evidence.assemble import log_entry
+from freehold.kernel.evidence.manifest import log_entry
 from freehold.kernel.http import app
 from freehold.kernel.node import Node
 from freehold.kernel.registry import everything

@@ -8,8 +8,16 @@ from freehold.core.documents import Asset, Content, Grant, Receipt, Terms
 from freehold.core.errors import InvalidDocument, InvalidInput
 from freehold.core.signing import Envelope, account_of
 from freehold.kernel.evidence import state
-from freehold.kernel.evidence.assemble import LogProofs, assemble, log_entry, sign_files
-from freehold.kernel.evidence.manifest import CONTRACTS, PATH, file_hashes, parse_manifest
+from freehold.kernel.evidence.manifest import (
+    CONTRACTS,
+    PATH,
+    LogProofs,
+    assemble,
+    file_hashes,
+    log_entry,
+    parse_manifest,
+    sign_files,
+)
 from freehold.kernel.evidence.reading import Broken
 
 KEY, OTHER = b"\x01" * 32, b"\x02" * 32

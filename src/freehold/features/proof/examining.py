@@ -13,7 +13,7 @@ from freehold.core.documents import Asset, Grant, Receipt
 from freehold.core.errors import FreeholdError
 from freehold.core.signing import Envelope
 from freehold.kernel.evidence import proving
-from freehold.kernel.evidence.assemble import log_entry
+from freehold.kernel.evidence.manifest import log_entry
 from freehold.kernel.evidence.verify import NO_LINEAGE
 from freehold.kernel.logbook import NotAnchored
 from freehold.kernel.node import Node

@@ -5,7 +5,7 @@ from __future__ import annotations
 from freehold.features.proof import listing, wire
 from freehold.features.proof.pages import lineage, log, receipt, uses
 from freehold.kernel.evidence import proving
-from freehold.kernel.evidence.gathering import Gathering
+from freehold.kernel.evidence.proving import Gathering
 from freehold.kernel.feature import Card, Feature, MenuEntry, PeerCall
 
 FEATURE = Feature(

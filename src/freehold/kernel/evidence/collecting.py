@@ -14,8 +14,8 @@ from freehold.core.errors import FreeholdError, NotFound, Unavailable
 from freehold.core.signing import Envelope, parse_envelope, read_envelope
 from freehold.kernel import logbook
 from freehold.kernel.evidence import state
-from freehold.kernel.evidence.assemble import LogProofs, assemble
 from freehold.kernel.evidence.bundle import Bundle
+from freehold.kernel.evidence.manifest import LogProofs, assemble
 from freehold.kernel.evidence.parts import Collected
 from freehold.kernel.evidence.verify import Check, Report, verify
 from freehold.kernel.node import Node

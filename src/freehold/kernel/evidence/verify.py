@@ -12,18 +12,17 @@ from typing import Any, Literal
 
 from freehold.chain.client import Chain
 from freehold.core.errors import FreeholdError, Unavailable
-from freehold.kernel.evidence import trust
 from freehold.kernel.evidence.bundle import Bundle
 from freehold.kernel.evidence.checks import chain as chain_checks
-from freehold.kernel.evidence.checks import documents, logs, manifest, rights, times
+from freehold.kernel.evidence.checks import documents, logs, rights, times
 from freehold.kernel.evidence.parts import Part, Step, part_about, parts
 from freehold.kernel.evidence.reading import Broken, Evidence, Newer
 
 _FOUNDATIONS = ("manifest", "documents", "chain")
 _NEEDS = {"times": "logs", "revocation": "logs"}
 _STEPS: tuple[Step, ...] = (
-    ("manifest.signature", manifest.signature),
-    ("manifest.files", manifest.files),
+    ("manifest.signature", documents.signature),
+    ("manifest.files", documents.files),
     ("documents.ids", documents.ids),
     ("documents.parties", documents.parties),
     ("documents.signatures", documents.signatures),
@@ -108,7 +107,7 @@ def verify(
     `rules` maps the name of a step to what it computes by, in place of this package's: `training.replay`.
     Raises `InvalidInput`: the trusted hash is none. `Unavailable`: the chain client given does not answer.
     """
-    trusted = None if trusted_block_hash is None else trust.read_hash(trusted_block_hash)
+    trusted = None if trusted_block_hash is None else chain_checks.read_hash(trusted_block_hash)
     checking = _Checking(Evidence(bundle, rules or {}))
     evidence = checking.evidence
     for name, step in _STEPS:
@@ -174,12 +173,12 @@ class _Checking:
         """The block is the one that somebody trusted says, and who that is."""
         if trusted is not None:
             self.trusted_by = "given hash"
-            return self.look("chain.block", lambda found: trust.given(found, trusted), {})
+            return self.look("chain.block", lambda found: chain_checks.given(found, trusted), {})
         if chain is None:
-            return self.look("chain.block", trust.by_nobody, {})
+            return self.look("chain.block", chain_checks.by_nobody, {})
         self.trusted_by = "chain client"
-        return self.look("chain.id", lambda found: trust.same_chain(found, chain), {}) and self.look(
-            "chain.block", lambda found: trust.on(found, chain, must_be_final=must_be_final), {}
+        return self.look("chain.id", lambda found: chain_checks.same_chain(found, chain), {}) and self.look(
+            "chain.block", lambda found: chain_checks.on(found, chain, must_be_final=must_be_final), {}
         )
 
 

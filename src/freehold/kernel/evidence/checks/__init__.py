@@ -1,1 +1,1 @@
-"""The checks, one file a group. Each takes the evidence, returns one sentence, or raises `Broken`."""
+"""The checks, by what they ask. Each takes the evidence, returns one sentence, or raises `Broken`."""

@@ -1,10 +1,24 @@
-"""Does the chain say so: one block, and storage proven to be in it?"""
+"""Does the chain say so: one block, and storage proven to be in it?
+
+Who says that the block is the chain's is a hash that somebody brought, or a chain that is asked, for three things:
+that it is the chain of the documents, that the block at that number has that hash, and that the block is final, so
+that it stays there.
+"""
 
 from __future__ import annotations
 
+import re
+
 from freehold.chain import deployments, proof
+from freehold.chain.client import Chain
+from freehold.chain.errors import ChainUnreachable, RpcError
+from freehold.chain.networks import LOCAL_CHAIN_ID
+from freehold.core.errors import InvalidInput
 from freehold.kernel.evidence.manifest import CONTRACTS, PATH
 from freehold.kernel.evidence.reading import Broken, Evidence, blaming
+
+CHAIN = "chain.json"
+_HASH = re.compile(r"0x[0-9a-f]{64}")
 
 
 def contracts(evidence: Evidence) -> str:
@@ -18,10 +32,81 @@ def contracts(evidence: Evidence) -> str:
 
 def state(evidence: Evidence) -> str:
     """Header, accounts and storage words hang together under one block hash."""
-    value = evidence.json("chain.json")
-    with blaming("chain.json"):
+    value = evidence.json(CHAIN)
+    with blaming(CHAIN):
         proven = proof.verify(value)
     evidence.state = proven.state
     evidence.block_hash, evidence.block_number = proven.block_hash, proven.block_number
     evidence.block_time = proven.timestamp
     return f"{len(proven.state)} storage words proven in block {proven.block_number}"
+
+
+def read_hash(text: str) -> str:
+    """A block hash as a person gives it.
+
+    Raises `InvalidInput`: it is none; an empty one would be a check that checks nothing.
+    """
+    if not _HASH.fullmatch(text.lower()):
+        raise InvalidInput(
+            f"{text[:80]!r} is no block hash",
+            hint="A block hash is 0x and 64 hex digits, of a source you trust.",
+        )
+    return text.lower()
+
+
+def by_nobody(evidence: Evidence) -> str:
+    """Whoever reads this has to."""
+    number, found = evidence.block_number, evidence.block_hash
+    return f"nobody vouches for block {number}: compare its hash {found} with a source you trust"
+
+
+def given(evidence: Evidence, block_hash: str) -> str:
+    """The block is the one with the hash that was brought."""
+    number, found = evidence.block_number, evidence.block_hash
+    if found != block_hash:
+        raise Broken(
+            CHAIN, f"is about block {number} with hash {found}, where the given hash says {block_hash}"
+        )
+    return f"block {number} is {found}, as the given hash says"
+
+
+def same_chain(evidence: Evidence, chain: Chain) -> str:
+    """The chain that is asked is the one in whose name everything is signed."""
+    signed = evidence.manifest.statement.chain_id
+    if chain.chain_id != signed:
+        raise Broken(PATH, f"is about chain {signed}, and the chain client speaks of chain {chain.chain_id}")
+    return f"documents and chain client speak of chain {signed}"
+
+
+def on(evidence: Evidence, chain: Chain, *, must_be_final: bool) -> str:
+    """The chain has the block, at its number, for good.
+
+    `must_be_final` is not for evidence made a moment ago: that it is not final yet is then said, not held against it.
+    """
+    number, found = evidence.block_number, evidence.block_hash
+    try:
+        shown = chain.rpc.call("eth_getBlockByNumber", hex(number), False)
+    except RpcError as error:
+        raise ChainUnreachable(f"the chain does not show block {number}: {error.message}") from error
+    expected = str(shown.get("hash")).lower() if isinstance(shown, dict) else "no such block"
+    if found != expected:
+        raise Broken(
+            CHAIN, f"is about block {number} with hash {found}, where the chain client says {expected}"
+        )
+    said = f"block {number} is {found}, as the chain client says"
+    final = number if chain.chain_id == LOCAL_CHAIN_ID else _newest_final(chain)
+    if final is None:
+        return f"{said}, which does not tell whether it is final"
+    if final < number and must_be_final:
+        detail = f"shows block {number}, and only blocks up to {final} are final: try again in some minutes"
+        raise Broken(CHAIN, detail)
+    return said + (", for good" if number <= final else "; it is not final yet")
+
+
+def _newest_final(chain: Chain) -> int | None:
+    """Number of the newest final block; None where the endpoint does not know the tag."""
+    try:
+        shown = chain.rpc.call("eth_getBlockByNumber", "finalized", False)
+        return int(shown["number"], 16) if isinstance(shown, dict) else None
+    except (RpcError, KeyError, TypeError, ValueError):
+        return None

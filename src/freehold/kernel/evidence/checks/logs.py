@@ -7,7 +7,7 @@ from typing import Any
 
 from freehold.core.documents import Claim, Document, Grant, Receipt
 from freehold.core.errors import FreeholdError
-from freehold.kernel.evidence.assemble import log_entry
+from freehold.kernel.evidence.manifest import log_entry
 from freehold.kernel.evidence.reading import Broken, Evidence, blaming, log_path
 from freehold.kernel.evidence.state import anchor_slots
 from freehold.kernel.words import claim_kinds
