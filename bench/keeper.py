@@ -28,7 +28,7 @@ from freehold.core.ids import hash_bytes  # noqa: E402
 from freehold.features.payments import kept  # noqa: E402
 from freehold.features.payments.rules.payment import signature_bytes  # noqa: E402
 from freehold.features.payments.settling import settle  # noqa: E402
-from freehold.kernel.keeping import costs, purse, subjects  # noqa: E402
+from freehold.kernel.keeping import purse, subjects  # noqa: E402
 from freehold.kernel.node import Node  # noqa: E402
 from freehold.kernel.store import Transaction  # noqa: E402
 
@@ -73,7 +73,7 @@ def measure(world: World, hostile: int, honest: int) -> int:
     """Play the day."""
     shop = Shop(world)
     node, payer = shop.builder.node, shop.buyer()
-    ceiling = costs.GAS_PER_DAY
+    ceiling = purse.GAS_PER_DAY
     node.settings = node.settings.with_overrides(contract_payers=True, gas_per_day=ceiling)
     bad = [Hostile.open(shop, payer, greedy=i % 2 == 0) for i in range(hostile)]
     good = [Hand.open(shop, payer) for _ in range(honest)]

@@ -39,9 +39,9 @@ from freehold.features.proof import listing  # noqa: E402
 from freehold.kernel import assets, listed, uses  # noqa: E402
 from freehold.kernel.databases import copying, opening  # noqa: E402
 from freehold.kernel.node import Node  # noqa: E402
+from freehold.kernel.own import status  # noqa: E402
 from freehold.kernel.registry import everything  # noqa: E402
 from freehold.kernel.settings import Settings  # noqa: E402
-from freehold.kernel.status import status  # noqa: E402
 from freehold.vault.keystore import Keys  # noqa: E402
 
 TIMES = 5

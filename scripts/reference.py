@@ -95,7 +95,7 @@ class _Anything:
 
 
 def http() -> str:
-    from freehold.kernel.http import monitoring, operations, peer, public
+    from freehold.kernel.http import operations, peer, public
     from freehold.kernel.registry import everything
 
     nobody: Any = _Anything()
@@ -103,7 +103,7 @@ def http() -> str:
     control_routes = operations.router(nobody, registry, "token").routes
     groups = {
         "Public: anyone may read": public.router(nobody, registry).routes,
-        "Operations: ready or not; metrics as the setting `metrics` says": monitoring.router(nobody).routes,
+        "Operations: ready or not; metrics as the setting `metrics` says": public.monitoring(nobody).routes,
         "Paid: answered with a receipt": [r for add in registry.every("routes") for r in add(nobody).routes],
         "Peers: signed requests (RFC 9421, Ed25519 log key, one nonce once)": peer.router(
             nobody, registry

@@ -22,8 +22,8 @@ from freehold.features.gateway.library import numbers, records
 from freehold.features.proof.wire import EvidenceWritten
 from freehold.features.training import library as training_library
 from freehold.kernel.client import NodeNotRunning, NodeRefused
-from freehold.kernel.notebook import Rows, Shown
 from freehold.kernel.registry import everything
+from freehold.kernel.shape import Rows, Shown
 from freehold.shell.cli.shapes import Verification
 from freehold.shell.library import node as api
 

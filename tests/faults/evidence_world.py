@@ -53,7 +53,7 @@ from freehold.features.training.rules.record import (
 from freehold.kernel.evidence import state
 from freehold.kernel.evidence.bundle import Bundle
 from freehold.kernel.evidence.manifest import LogProofs, assemble, log_entry
-from freehold.kernel.rights.offer import is_priced
+from freehold.kernel.rights.check import is_priced
 from freehold.log.checkpoint import Checkpoint
 from freehold.log.note import Signer
 from freehold.log.note import sign as sign_note

@@ -19,10 +19,9 @@ from freehold.chain.client import Chain
 from freehold.chain.embedded import DEV_KEY, EmbeddedNode
 from freehold.chain.rpc import Rpc
 from freehold.core.errors import FreeholdError
-from freehold.kernel import anchored_head, chain_identity, logbook, status
+from freehold.kernel import anchored_head, continuity, logbook
 from freehold.kernel.anchored_head import ChainLostState, compare_head
-from freehold.kernel.chain_identity import OtherChain
-from freehold.kernel.continuity import FRESH_SECONDS
+from freehold.kernel.continuity import FRESH_SECONDS, OtherChain
 from freehold.kernel.keeping import keeper
 from freehold.kernel.keeping.keeper import Errand
 from freehold.kernel.settings import Settings
@@ -35,7 +34,7 @@ from freehold.shell.doctor import examine
 @pytest.fixture
 def party(world: World) -> Party:
     made = world.party(f"p{secrets.token_hex(3)}")
-    chain_identity.require_same_chain(made.node)
+    continuity.require_same_chain(made.node)
     return made
 
 
@@ -71,7 +70,7 @@ def test_a_replaced_chain_with_the_same_id_is_noticed_while_the_node_runs(
             )
             party.node.chain = Chain(rpc)
             with pytest.raises(OtherChain, match="this home knows"):
-                chain_identity.require_same_chain(party.node)
+                continuity.require_same_chain(party.node)
             party.services.readiness._last = type(party.services.readiness._last)()
             assert party.services.readiness.look().reasons["chain"] == "chain.other"
     finally:
@@ -85,7 +84,7 @@ def test_on_a_chain_that_took_the_place_of_its_own_a_running_node_signs_and_send
     own = another_chain(tmp_path / "own", 0)
     party = Party(tmp_path / "home", own.url, "n")
     node = party.node
-    chain_identity.require_same_chain(node)
+    continuity.require_same_chain(node)
     grow(party)
     own.stop()
     port = int(own.url.rsplit(":", 1)[1])
@@ -105,14 +104,14 @@ def test_on_a_chain_that_took_the_place_of_its_own_a_running_node_signs_and_send
             node.claim("audit", "0x" + "00" * 32, {"owner": party.account})
         with pytest.raises(OtherChain):
             logbook.remember_anchored(node, 1)
-        assert [one["code"] for one in status.notices(node)] == ["chain.other"]
+        assert [one["code"] for one in own.notices(node)] == ["chain.other"]
         assert node.continuity.sent() == 0
     finally:
         other.stop()
     back = another_chain(tmp_path / "own", 0, port)
     try:
         assert logbook.anchor(node)["gas"]
-        assert status.notices(node) == []
+        assert own.notices(node) == []
     finally:
         party.close()
         back.stop()
@@ -126,7 +125,7 @@ def test_a_chain_that_is_younger_than_first_contact_is_another(party: Party, tmp
         with Rpc(young.url) as rpc:
             party.node.chain = Chain(rpc)
             with pytest.raises(OtherChain, match="has no block"):
-                chain_identity.require_same_chain(party.node)
+                continuity.require_same_chain(party.node)
     finally:
         party.node.chain = first
         young.stop()

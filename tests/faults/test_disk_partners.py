@@ -31,7 +31,7 @@ from freehold.kernel.evidence.proving import FIRST_PAUSE_SECONDS, Gathering
 from freehold.kernel.limits import Busy
 from freehold.kernel.logbook import NotAnchored, anchor_if_due
 from freehold.kernel.peers import PeerElsewhere, PeerRefused
-from freehold.kernel.rights.offer import Offer
+from freehold.kernel.rights.check import Offer
 from freehold.vault.keystore import Keys
 
 PRICE_UNITS = 2_000_000

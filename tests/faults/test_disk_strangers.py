@@ -17,7 +17,7 @@ from freehold.features.data.offering import set_approval
 from freehold.features.grants import granting, requests
 from freehold.kernel import pending
 from freehold.kernel.host import Host
-from freehold.kernel.nonces import Nonces
+from freehold.kernel.pending import Nonces
 
 DAY_BYTES = 1_000_000
 """What one hostile identity may add to a home in a day."""

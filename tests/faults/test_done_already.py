@@ -26,7 +26,7 @@ from freehold.features.models.rules.split import SplitTree
 from freehold.features.payments import spending
 from freehold.features.payments.rules.payment import bound_nonce
 from freehold.kernel.node import Node
-from freehold.kernel.rights.offer import Offer
+from freehold.kernel.rights.check import Offer
 
 FAR = 2**47
 _ROOT = b"\x01" * 32

@@ -28,7 +28,7 @@ from freehold.features.payments import kept, settling
 from freehold.features.payments.rules.payment import Voucher, to_header
 from freehold.features.payments.settling import accepted_voucher
 from freehold.features.payments.spending import channel_id
-from freehold.kernel import status
+from freehold.kernel import own
 
 
 @pytest.fixture(scope="module")
@@ -401,7 +401,7 @@ def test_a_channel_that_ended_is_reported_once_and_not_tried_for_ever(shop: Shop
     assert (lost["model"], lost["units"]) == (shop.model.id, PRICE)
     assert channel not in [row["channel"] for row in settling.waiting(node)]
     assert earning.overview(node)["lost_units"] >= PRICE
-    assert status.status(shop.builder.services)["lost_units"] >= PRICE
+    assert own.status(shop.builder.services)["lost_units"] >= PRICE
 
 
 def test_malformed_questions_and_headers(shop: Shop, hand: Hand) -> None:

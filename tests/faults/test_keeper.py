@@ -27,12 +27,12 @@ from freehold.features.payments import feature as upkeep
 from freehold.features.payments import kept, settling, wire
 from freehold.features.payments.rules.payment import read_header, signature_bytes, to_header
 from freehold.features.payments.settling import ACT, settle
-from freehold.kernel import logbook, status
-from freehold.kernel.keeping import costs, keeper, purse, subjects
+from freehold.kernel import logbook, own
+from freehold.kernel.keeping import keeper, purse, subjects
 from freehold.kernel.keeping.purse import GasDaySpent
 from freehold.kernel.node import Node
 
-CAP = costs.most_gas(ACT)
+CAP = purse.most_gas(ACT)
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +121,7 @@ def test_a_signer_that_burns_gas_in_a_block_does_so_once_and_delays_nobody(
     assert nonce(node) == before + 3, "an honest settlement twice, and one that failed"
     row = next(row for row in settling.waiting(node) if row["channel"] == bad.channel)
     assert row["state"] == "quarantined"
-    assert status.status(shop.builder.services)["quarantined"] == [f"{ACT}:{bad.channel}"]
+    assert own.status(shop.builder.services)["quarantined"] == [f"{ACT}:{bad.channel}"]
     # also for all by hand it stays where it is, until it is named
     assert [row["code"] for row in settling.settle(node)["failed"]] == ["gas.quarantined"]
     assert nonce(node) == before + 3
@@ -180,7 +180,7 @@ def test_the_days_gas_is_a_ceiling_and_a_part_of_it_is_kept_for_deadlines(
     with pytest.raises(GasDaySpent):
         upkeep._settle(node)
     assert nonce(node) == before + first
-    assert status.status(shop.builder.services)["gas"]["spent"]
+    assert own.status(shop.builder.services)["gas"]["spent"]
     # somebody takes its money back in a day: that is what the rest is kept for
     left = [hand for hand in hands if settled_units(node, hand) == 0]
     closing = left[-1]
@@ -252,7 +252,7 @@ def test_two_that_want_the_last_of_the_day_do_not_both_get_it(node: Node) -> Non
 
 def rate(node: Node, times: float) -> int:
     """`micro_per_eth` at which one call pays a settlement so many times."""
-    return int(PRICE / times * 10**18 // (costs.USUAL_GAS[ACT] * node.chain.fee_wei()))
+    return int(PRICE / times * 10**18 // (purse.USUAL_GAS[ACT] * node.chain.fee_wei()))
 
 
 def owe(node: Node, shop: Shop, hand: Hand, units: int) -> None:
@@ -300,8 +300,8 @@ def test_small_closing_channels_do_not_use_up_what_a_large_debt_needs(
 
 
 def test_a_ceiling_more_for_every_so_many_times_its_cost_but_not_without_end() -> None:
-    assert [costs.ceilings(10, worth) for worth in (0, 399, 400, 1_000, 10**9)] == [1, 1, 2, 5, 10]
-    assert costs.ceilings(0, 10**9) == 1, "where no rate is known, nothing is worth many times its gas"
+    assert [purse.ceilings(10, worth) for worth in (0, 399, 400, 1_000, 10**9)] == [1, 1, 2, 5, 10]
+    assert purse.ceilings(0, 10**9) == 1, "where no rate is known, nothing is worth many times its gas"
 
 
 def test_an_endpoint_that_errs_is_not_held_against_a_channel(
@@ -433,7 +433,7 @@ def test_dust_waits_until_it_is_worth_its_gas_or_has_a_deadline(
     settle(node, by_itself=True)
     assert (settled_units(node, dust), settled_units(node, closing)) == (0, PRICE)
     # after a day of waiting a lower margin is enough
-    clock.ahead = costs.PATIENCE_SECONDS + 1
+    clock.ahead = purse.PATIENCE_SECONDS + 1
     settle(node, by_itself=True)
     assert settled_units(node, dust) == 0, "fees of more than half are too much for it"
     node.settings = node.settings.with_overrides(micro_per_eth=PRICE // 4 * 10**18 // (79_000 * fee))
@@ -498,7 +498,7 @@ def test_a_key_that_delegates_to_code_is_refused_from_its_next_call(
     answer = shop.post(shop.body(1, 7), hand.voucher(2 * PRICE))
     assert answer.json()["code"] == "payment.contract_payer"
     # what its key signed before counts all the same, at its usual cost
-    assert settle(node, by_itself=True)["gas"] <= costs.USUAL_GAS[ACT] * 11 // 10
+    assert settle(node, by_itself=True)["gas"] <= purse.USUAL_GAS[ACT] * 11 // 10
     assert settled_units(node, hand) == PRICE
 
 
@@ -511,7 +511,7 @@ def test_a_transfer_whose_signer_burns_gas_costs_its_cap_once(shop: Shop, payer:
         answer = shop.post(shop.body(), to_header(shop.deposit(payer, payer=bad.account)))
         assert answer.status_code == 402
     assert nonce(node) == before + 1
-    assert purse.day(node).used <= costs.most_gas("Revenue.depositWithAuthorization")
+    assert purse.day(node).used <= purse.most_gas("Revenue.depositWithAuthorization")
 
 
 def test_a_transfer_that_does_not_pay_for_its_gas_is_refused_before_it_is_sent(
@@ -576,7 +576,7 @@ def test_every_act_that_is_sent_by_itself_has_a_cost_close_to_the_measured_one()
     for name, row in table.items():
         act = name.split(",")[0]
         measured[act] = max(measured.get(act, 0), row["gas"])
-    for act, usual in costs.USUAL_GAS.items():
+    for act, usual in purse.USUAL_GAS.items():
         assert measured[act] <= usual <= measured[act] * 1.05, act
 
 

@@ -28,7 +28,7 @@ from freehold.features.payments.settling import settle
 from freehold.kernel import logbook
 from freehold.kernel.ceiling import Act
 from freehold.kernel.node import Node
-from freehold.kernel.rights.offer import Offer
+from freehold.kernel.rights.check import Offer
 from freehold.kernel.rights.standing import is_purchased
 
 

@@ -25,7 +25,7 @@ from freehold.features.grants.issuing import narrowed
 from freehold.features.models.rules.split import SplitTree
 from freehold.features.privacy import budget
 from freehold.kernel import logbook
-from freehold.kernel.rights.offer import Offer
+from freehold.kernel.rights.check import Offer
 from freehold.vault.keystore import Keys
 
 PRICE_UNITS = 2_000_000

@@ -20,7 +20,7 @@ import freehold
 from freehold.core import origins
 from freehold.core.http_signature import Stamp, sign_request
 from freehold.core.signature_base import Request
-from freehold.kernel import nonces
+from freehold.kernel import pending
 
 NAMED = {
     # what the endpoint was typed as -> what a client, or the proxy before the node, may say in Host
@@ -134,14 +134,14 @@ def test_requests_dated_ahead_are_remembered_on_disk_and_are_bounded_there(world
     node = world.party("north")
     body = {"party": caller.node.party.to_json()}
     ahead = [peer_calls.signed(caller, node, "/peer/hello", body, skew_seconds=40) for _ in range(4)]
-    monkeypatch.setattr(nonces, "MOST_AHEAD", 3)
+    monkeypatch.setattr(pending, "MOST_AHEAD", 3)
     found = [peer_calls.send(node, "/peer/hello", *one) for one in ahead]
     assert [answer.status_code for answer in found] == [200, 200, 200, 503]
     assert found[-1].json()["code"] == "store.nonces_full"
     assert found[-1].headers["retry-after"]
-    monkeypatch.setattr(nonces, "MOST_AHEAD", 9)
+    monkeypatch.setattr(pending, "MOST_AHEAD", 9)
     # as after a restart
-    node.services.nonces = nonces.Nonces(node.node.now())
+    node.services.nonces = pending.Nonces(node.node.now())
     assert peer_calls.send(node, "/peer/hello", *ahead[0]).json()["code"] == "peer.replayed"
     assert peer_calls.send(node, "/peer/hello", *ahead[3]).status_code == 200
     assert node.node.store.rows("SELECT count(*) FROM nonces")[0][0] == 4

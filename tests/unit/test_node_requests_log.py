@@ -2,7 +2,7 @@
 
 import logging
 
-from freehold.kernel.http.requests_log import PARTNER_LINES_PER_MINUTE, RequestsLog
+from freehold.kernel.tally import PARTNER_LINES_PER_MINUTE, RequestsLog
 
 DAY = 86_400
 

@@ -18,7 +18,7 @@ KEYS = {
     "approval:": "features/data/offering.py",
     "budget_closed": "features/privacy/budget.py",
     "calling:": "features/gateway/buying.py",
-    "chain:identity": "kernel/chain_identity.py",
+    "chain:identity": "kernel/continuity.py",
     "countersign:": "kernel/countersigning.py",
     "countersign_refused:": "kernel/countersigning.py",
     "funded": "kernel/node.py",

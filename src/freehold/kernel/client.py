@@ -1,4 +1,4 @@
-"""HTTP to the control API of the node in a home directory.
+"""HTTP to the control API of the node in a home directory, as commands and the library reach it.
 
 The running node leaves its address in `HOME/node.json` and its token in `HOME/api-token`.
 """
@@ -10,8 +10,9 @@ import json
 import os
 from collections.abc import Mapping
 from contextlib import suppress
+from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 from urllib.parse import quote
 
 from freehold.core.errors import (
@@ -24,6 +25,8 @@ from freehold.core.errors import (
     PaymentRequired,
     Unavailable,
 )
+from freehold.kernel.operation import Operation
+from freehold.kernel.shape import Rows
 
 if TYPE_CHECKING:
     import httpx
@@ -183,3 +186,28 @@ def _not_running(home: Path) -> NodeNotRunning:
 def _read(path: Path) -> str:
     with path.open("rb") as file:
         return file.read(MOST_FILE_BYTES).decode()
+
+
+class Identified(Protocol):
+    """A value that stands for a thing by its id."""
+
+    @property
+    def id(self) -> str:
+        """Of the thing."""
+
+
+class Performs:
+    """A client of one node."""
+
+    _client: NodeClient
+
+    def _perform(self, operation: Operation[Any], /, **given: Any) -> Any:
+        """What an operation answers, or the part of it that people want; lists as rows of a table.
+
+        Raises `InvalidInput`: a value cannot be read. `NodeRefused`, `NodeNotRunning`.
+        """
+        # written methods give all that they were given, themselves too
+        given.pop("self", None)
+        answer = operation.read(self._client.perform(operation, operation.taken(given)))
+        wanted = attrgetter(operation.gives)(answer) if operation.gives else answer
+        return Rows(wanted) if isinstance(wanted, list) else wanted

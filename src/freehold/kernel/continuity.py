@@ -4,23 +4,107 @@ A home that came out of an older backup, or that runs twice, would log other ent
 anchored already. Everybody could prove that, and nobody could mend it. So the log is compared at the start,
 before each anchor and, at most a moment old, before each signature; a node whose log the chain contradicts
 stops writing, signing and spending, goes on showing what it has, and lets its owner take the money out.
-A chain that takes the place of this home's (`chain_identity`) says nothing about the log: as long as it stands
-there, nothing is signed and nothing sent, not even by a stopped node.
+A chain that takes the place of this home's (`OtherChain`) says nothing about the log: as long as it stands
+there, nothing is signed and nothing sent, not even by a stopped node. A chain id is a number that anybody may give a
+chain, and every local chain begins with the same genesis. So two hashes are kept: of block 0, and of the newest block
+that was deep enough at first contact.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from freehold.chain.answers import read_number
+from freehold.chain.answers import read_hash, read_number
 from freehold.chain.client import Chain
-from freehold.core.errors import FreeholdError
-from freehold.kernel import chain_identity
+from freehold.chain.networks import network
+from freehold.core.errors import Conflict, FreeholdError
 from freehold.kernel.anchored_head import LogBehind, compare_head
-from freehold.kernel.chain_identity import OtherChain
 from freehold.kernel.store import Store
+
+if TYPE_CHECKING:
+    from freehold.kernel.account import Account
+
+IDENTITY = "chain:identity"
+_ON_PURPOSE = "Name the right chain with rpc_url. To begin anew on this one: freehold chain forget"
+
+
+class OtherChain(Conflict):
+    """The chain at this address is not the one this home lives on."""
+
+    code = "chain.other"
+
+
+def require_same_chain(node: Account) -> None:
+    """The chain is the one that this home knows; at first contact it is remembered.
+
+    Raises `OtherChain`: another id, another genesis, or without the block seen at first contact. `ChainUnreachable`.
+    """
+    known = node.store.state(IDENTITY)
+    if known is None:
+        found = _identity(node.chain)
+        require_identity(node.chain, {**found, "chain_id": node.chain_id})
+        with node.store.transaction() as tx:
+            tx.set(IDENTITY, found)
+        return
+    require_identity(node.chain, known)
+
+
+def require_identity(chain: Chain, known: dict[str, Any]) -> None:
+    """The chain has the id and holds the blocks that were remembered of it; asked in one request.
+
+    Raises `OtherChain`, `ChainUnreachable`.
+    """
+    kept = {0: known["genesis"], int(known["block"]): known["block_hash"]}
+    asked = [("eth_getBlockByNumber", hex(number), False) for number in kept]
+    answered, *blocks = chain.rpc.batch([("eth_chainId",), *asked])
+    if (chain_id := read_number(answered)) != known["chain_id"]:
+        raise OtherChain(f"the chain is {chain_id}, this home lives on {known['chain_id']}", hint=_ON_PURPOSE)
+    for (number, expected), block in zip(kept.items(), blocks, strict=True):
+        found = _hash_in(block)
+        if found is None:
+            raise OtherChain(
+                f"the chain has no block {number}, which this home has seen: it lost its state or was replaced",
+                hint=_ON_PURPOSE,
+            )
+        if found != expected:
+            raise OtherChain(
+                f"block {number} of the chain is {found[:18]}, this home knows {expected[:18]}: another chain"
+                f" with the id {chain_id}",
+                hint=_ON_PURPOSE,
+            )
+
+
+def forget_chain(store: Store) -> dict[str, Any] | None:
+    """Let the next start take whatever chain it finds; returns what was known.
+
+    What was bought, opened and anchored on the chain before is not on another; test money is given anew.
+    """
+    known: dict[str, Any] | None = store.state(IDENTITY)
+    with store.transaction() as tx:
+        for name in (IDENTITY, "anchored", "funded"):
+            tx.delete(name)
+    return known
+
+
+def _identity(chain: Chain) -> dict[str, Any]:
+    deep = max(0, chain.block_number() - network(chain.chain_id).confirmations + 1)
+    return {
+        "chain_id": chain.chain_id,
+        "genesis": _hash(chain, 0),
+        "block": deep,
+        "block_hash": _hash(chain, deep),
+    }
+
+
+def _hash(chain: Chain, number: int) -> str | None:
+    return _hash_in(chain.rpc.call("eth_getBlockByNumber", hex(number), False))
+
+
+def _hash_in(block: Any) -> str | None:
+    return read_hash(block.get("hash")) if isinstance(block, dict) else None
+
 
 RESTORED = "restored"
 """State of a home out of a backup: `at` (Unix seconds), `lines` (number of its newest line of rows), `compared`
@@ -98,10 +182,10 @@ class Continuity:
             self._look_same()
 
     def _look_same(self) -> None:
-        known = self._store.state(chain_identity.STATE)
+        known = self._store.state(IDENTITY)
         try:
             if known is not None:
-                chain_identity.require_identity(self._chain, known)
+                require_identity(self._chain, known)
         except OtherChain as error:
             # asked again before anything else is signed
             self._next = self._same_until = float("-inf")

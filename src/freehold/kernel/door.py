@@ -15,9 +15,9 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from freehold.core.errors import FreeholdError, InvalidInput, Unavailable
-from freehold.kernel import presence
+from freehold.kernel import reading
 from freehold.kernel.host import Host
-from freehold.kernel.presence import KEYS_FILE
+from freehold.kernel.reading import KEYS_FILE
 from freehold.kernel.settings import Settings
 from freehold.vault.keystore import Keys
 
@@ -73,7 +73,7 @@ class Door:
     @property
     def is_new(self) -> bool:
         """No keys were made here yet. Raises `KeystoreMissing`."""
-        return presence.is_new(self.home)
+        return reading.is_new(self.home)
 
     def open(self, passphrase: str, name: str = "") -> None:
         """Start the node; nothing happens if it runs already and the passphrase is right.

@@ -11,11 +11,11 @@ from fastapi import APIRouter
 from freehold.core.connection import Connection
 from freehold.core.documents import Asset
 from freehold.core.errors import FreeholdError
+from freehold.kernel.account import Once
 from freehold.kernel.evidence.parts import Collected
 from freehold.kernel.finding import CheckFound
 from freehold.kernel.host import Host
 from freehold.kernel.node import Node
-from freehold.kernel.once import Once
 from freehold.kernel.operation import Bound
 from freehold.kernel.recurring import Piece
 from freehold.kernel.rights.plans import Plans

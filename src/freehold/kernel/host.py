@@ -8,8 +8,8 @@ from typing import TypeVar
 from freehold.kernel.countersigning import Countersigner
 from freehold.kernel.limits import Buckets
 from freehold.kernel.node import Node
-from freehold.kernel.nonces import Nonces
 from freehold.kernel.peers import Peers
+from freehold.kernel.pending import Nonces
 from freehold.kernel.readiness import Readiness
 from freehold.kernel.recurring import Piece, Work
 from freehold.kernel.tally import Tally

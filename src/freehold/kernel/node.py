@@ -18,11 +18,11 @@ from freehold.core.errors import FreeholdError, InvalidDocument, InvalidSignatur
 from freehold.core.signing import Envelope, check, public_account, seal
 from freehold.core.typed_data import TEST_DOLLAR_DOMAIN, Domain
 from freehold.kernel import pending
+from freehold.kernel.account import ONCE, Once
 from freehold.kernel.continuity import NONCE, Continuity
 from freehold.kernel.databases import opening
 from freehold.kernel.databases.errors import DatabaseMismatch
 from freehold.kernel.keeping import purse
-from freehold.kernel.once import ONCE, Once
 from freehold.kernel.settings import Settings
 from freehold.kernel.store import OWN_PARTY, Store, Transaction
 from freehold.kernel.words import claim_kinds

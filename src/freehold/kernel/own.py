@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from freehold.core.errors import FreeholdError, InvalidInput
-from freehold.kernel import ceiling, countersigning, custody, logbook, status, wire
+from freehold.core.version import VERSION
+from freehold.kernel import ceiling, countersigning, custody, logbook, wire
+from freehold.kernel.continuity import OtherChain
 from freehold.kernel.feature import Feature, PeerCall
 from freehold.kernel.host import Host
+from freehold.kernel.keeping import purse, subjects
 from freehold.kernel.node import Node
 from freehold.kernel.operation import Request
 from freehold.kernel.recurring import PAYMENTS_SECONDS, Piece
+from freehold.kernel.registry import everything
 
 LOOK_SECONDS = 300.0
 """How often it is looked at whether the log is due to be anchored."""
 COMPARE_SECONDS = 15.0
+COUNTED = ("party", "asset", "grant", "receipt", "claim")
+"""Types of document."""
 
 
 def _proofs(host: Host, _: str, body: dict[str, object]) -> object:
@@ -72,12 +79,53 @@ def _compare(node: Node) -> None:
     node.continuity.require_going()
 
 
+def status(host: Host) -> dict[str, Any]:
+    """What is there, what it is worth, and what is wrong."""
+    node = host.node
+    with suppress(OtherChain):  # a notice says so
+        node.continuity.require_same()
+    with node.store.log() as log:
+        size = log.size()
+    found = {
+        "name": node.settings.name,
+        "account": node.account,
+        "url": node.party.document.body["endpoints"][0],
+        "chain": {"id": node.chain_id, "block": node.chain.block_number(), "rpc_url": node.settings.rpc_url},
+        "database": str(node.store),
+        "balance_units": node.balance_units(),
+        "log": {"size": size, "anchored": logbook.anchored_size(node)},
+        "counts": {kind: node.store.counted(kind) for kind in COUNTED},
+        "gas": purse.day(node).to_json(),
+        "quarantined": sorted(subjects.quarantined(node)),
+        "notices": notices(node),
+        "version": VERSION,
+        **work(host),
+    }
+    for facts in everything().every("facts"):
+        found |= facts(host)
+    return found
+
+
+def work(host: Host) -> dict[str, Any]:
+    """Recurring work and jobs with state, attempts, last error and next try."""
+    return {
+        "work": host.work.overview(),
+        "jobs": [row for tasks in everything().every("tasks") for row in tasks(host)],
+    }
+
+
+def notices(node: Node) -> list[dict[str, str]]:
+    """What is wrong with this home, the gravest first: first what the kernel says, then features."""
+    found = (one for look in everything().every("notices") for one in look(node))
+    return [{"code": one.code, "title": one.message, "hint": one.hint} for one in found]
+
+
 FEATURE = Feature(
     name="kernel",
     about="A party with keys, store, log, chain and peers.",
     operations=(
-        wire.STATUS.does(lambda host, _: status.status(host)),
-        wire.WORK.does(lambda host, _: status.work(host)),
+        wire.STATUS.does(lambda host, _: status(host)),
+        wire.WORK.does(lambda host, _: work(host)),
         wire.LOG.does(lambda host, _: logbook.shown(host.node)),
         wire.ANCHOR.does(lambda host, _: logbook.anchor(host.node)),
         wire.GAS.does(_gas),

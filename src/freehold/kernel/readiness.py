@@ -18,7 +18,7 @@ from freehold.chain.answers import read_number
 from freehold.core.errors import FreeholdError
 from freehold.core.signing import public_account
 from freehold.kernel.anchored_head import own_head
-from freehold.kernel.chain_identity import require_same_chain
+from freehold.kernel.continuity import require_same_chain
 from freehold.kernel.node import Node
 
 FRESH_SECONDS = 5.0

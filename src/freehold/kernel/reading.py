@@ -1,6 +1,7 @@
 """A node's database read from outside, whether the node runs or not; nothing is ever written.
 
-Backups and check-ups use it: they need no keys and must not disturb a running node.
+Backups and check-ups use it: they need no keys and must not disturb a running node; and whether there is a node in a
+folder is asked before anything is made or opened there.
 """
 
 from __future__ import annotations
@@ -17,10 +18,37 @@ from freehold.core.errors import NotFound, VerificationFailed
 from freehold.core.signing import read_envelope
 from freehold.kernel import setting_sources
 from freehold.kernel.databases import migrations, opening
+from freehold.kernel.databases.sqlite import FILE
 from freehold.kernel.databases.tables import SEALED
 from freehold.kernel.keeping import subjects
 from freehold.kernel.store import OWN_PARTY
+from freehold.vault.keystore import KeystoreMissing
 from freehold.vault.vault import Sealed
+
+KEYS_FILE = "keys.jwe"
+TOKEN_FILE = "api-token"  # noqa: S105 - a file name
+
+
+def is_new(home: Path) -> bool:
+    """No keys were made here yet, and nothing stands here that was made under keys.
+
+    Raises `KeystoreMissing`: a node was here, and its keys are gone; others would not open what it left.
+    """
+    if (home / KEYS_FILE).exists():
+        return False
+    left = [*home.glob(f"{FILE}*"), *home.glob("blobs/*"), *home.glob(TOKEN_FILE)]
+    if left:
+        raise KeystoreMissing(
+            f"the keys of this home are missing: {home} holds {left[0].name} of a node and no {KEYS_FILE}",
+            hint=f"Bring {KEYS_FILE} back, or restore a backup into another folder: freehold restore",
+        )
+    return True
+
+
+def require_node(home: Path) -> None:
+    """A node was started in this folder. Raises `NotFound`. `KeystoreMissing`."""
+    if is_new(home) or not (database_url(home) or (home / FILE).exists()):
+        raise NotFound(f"there is no node in {home}", hint="Name its home with --home.")
 
 
 def open_database(home: Path) -> Connection:

@@ -1,7 +1,8 @@
-"""What the kernel's own operations answer, as people see it."""
+"""What the kernel's own operations answer, as people see it; and the question of how much an act may spend."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,10 +11,11 @@ from typing import Annotated, Any
 import typer
 
 from freehold.core.ids import short
-from freehold.core.money import dollars
+from freehold.core.money import dollars, units
 from freehold.kernel import installed, wire
 from freehold.kernel.cli.building import Call, Command
-from freehold.kernel.cli.output import gas_line, minute, plain, table
+from freehold.kernel.cli.output import gas_line, minute, note, plain, table
+from freehold.kernel.client import NodeClient
 from freehold.vault.home_folder import option as option_of
 
 
@@ -86,6 +88,38 @@ def _log(answer: dict[str, Any]) -> Iterable[Any]:
         yield f"{name:<9} {plain(answer[name])}"
     yield "\nsigned checkpoint:"
     yield from (plain(line) for line in str(answer["checkpoint"]).splitlines())
+
+
+def agreed(node: NodeClient, total_units: int, found: dict[str, Any], given: str | None) -> int | None:
+    """Most that an act which takes `total_units` may cost, as its owner said; None where only the node's limits count.
+
+    `found` holds the node's limits and what the last 24 hours took. Where nothing limits the act and somebody
+    sits at the terminal, they are asked, and what they say for good is remembered.
+    """
+    if given is not None:
+        return units(given)
+    limited = found["spend_per_act_micro"] or found["spend_per_day_micro"]
+    if not total_units or limited or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return None
+    return _asked(node, total_units, int(found["spent_units"]))
+
+
+def _asked(node: NodeClient, total_units: int, spent_units: int) -> int:
+    note(
+        f"nothing limits yet what this node spends; this takes {dollars(total_units)}, the last 24 hours {dollars(spent_units)}"
+    )
+    if typer.confirm("Pay it?", err=True, default=False):
+        said = typer.prompt(
+            "Most to spend in any 24 hours from now on, in dollars (empty: only this once)",
+            default="",
+            show_default=False,
+            err=True,
+        )
+        if said.strip():
+            # a unit is a millionth of a dollar
+            node.perform(wire.LIMIT, {"spend_per_day_micro": units(said)})
+        return total_units
+    raise typer.Abort
 
 
 Anchor = Annotated[bool, typer.Option("--anchor", help="Put the log's root on chain first.")]

@@ -9,8 +9,7 @@ import typer
 
 from freehold.features.models.wire import Privacy
 from freehold.features.proof.wire import ReceiptRow
-from freehold.kernel.cli.options import DEFAULT_HOME, Home, Json
-from freehold.kernel.cli.output import emit
+from freehold.kernel.cli.output import DEFAULT_HOME, Home, Json, emit
 from freehold.kernel.shape import Account, Bps, Count, Gas, Id, Shape, Units
 
 

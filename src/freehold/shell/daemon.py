@@ -24,7 +24,7 @@ from freehold.chain.rpc import Rpc
 from freehold.core import origins
 from freehold.core.errors import Conflict, Unavailable
 from freehold.core.origins import Origin
-from freehold.kernel import chain_identity, custody, presence
+from freehold.kernel import continuity, custody, reading
 from freehold.kernel import settings as settings_file
 from freehold.kernel.door import Door, Mount, NodeRoom
 from freehold.kernel.host import Host
@@ -32,7 +32,7 @@ from freehold.kernel.http import app
 from freehold.kernel.http.connections import Connections, Impatient
 from freehold.kernel.http.gate import Gate
 from freehold.kernel.node import Node
-from freehold.kernel.presence import KEYS_FILE, TOKEN_FILE
+from freehold.kernel.reading import KEYS_FILE, TOKEN_FILE
 from freehold.kernel.registry import everything
 from freehold.kernel.settings import Settings, token, write_private
 from freehold.kernel.tally import Tally
@@ -67,7 +67,7 @@ def open_keys(home: Path, passphrase: str, name: str = "") -> Keys:
     Raises WrongPassphrase, KeystoreMissing where they are gone, and WeakPassphrase for new keys only.
     """
     path = home / KEYS_FILE
-    if presence.is_new(home):
+    if reading.is_new(home):
         passphrases.require_strong(passphrase, name)
         Keys.generate().save(path, passphrase)
         return Keys.load(path, passphrase)
@@ -100,7 +100,7 @@ def run(
     logs.configure(settings)
     with failures(f"use the home {home}"):
         changed = home_folder.make(home)
-    presence.is_new(home)
+    reading.is_new(home)
     if changed:
         _log.warning(
             "the home was open to other users of this machine and is closed now",
@@ -131,7 +131,7 @@ def run(
                 node = Node(home, keys, chosen, chain)
                 trial.callback(node.store.close)
                 node.require_own_database(served=(home / TOKEN_FILE).exists())
-                chain_identity.require_same_chain(node)
+                continuity.require_same_chain(node)
                 renamed = None if chosen.name == settings.name else chosen.name
                 settings_file.save(home, (kept or settings).with_overrides(name=renamed))
                 host = everything().host(node, tally)

@@ -34,8 +34,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from freehold.core.documents import Asset, Claim, Grant, Party, Receipt, Terms
-from freehold.kernel.notebook import Rows
-from freehold.kernel.performing import Identified, Performs
+from freehold.kernel.shape import Rows
+from freehold.kernel.client import Identified, Performs
 {imports}
 
 __all__ = ["Operations"]

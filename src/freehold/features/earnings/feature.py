@@ -9,10 +9,9 @@ from freehold.core.errors import Unavailable
 from freehold.features.earnings import earning, pages, wire
 from freehold.features.earnings.ledger import Ledger
 from freehold.features.grants.pages.datasets import Sold
-from freehold.kernel.account import Account
+from freehold.kernel.account import Account, Once
 from freehold.kernel.feature import Card, Feature, MenuEntry
 from freehold.kernel.host import Host
-from freehold.kernel.once import Once
 
 
 def _sold(host: Host, _: Sold) -> dict[str, int]:

@@ -8,7 +8,7 @@ from typing import Any, cast
 from freehold.core.errors import InvalidInput
 from freehold.features.gateway import wire
 from freehold.features.models.wire import SHOW
-from freehold.kernel.performing import Identified, Performs
+from freehold.kernel.client import Identified, Performs
 
 Row = Sequence[Any] | Mapping[str, Any]
 

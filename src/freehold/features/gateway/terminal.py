@@ -14,9 +14,9 @@ from freehold.core.money import dollars
 from freehold.features.gateway import wire
 from freehold.features.gateway.rows import read
 from freehold.features.models.wire import SHOW
-from freehold.kernel.cli.allowing import agreed
 from freehold.kernel.cli.building import Call, Command
 from freehold.kernel.cli.output import note, table
+from freehold.kernel.terminal import agreed
 
 
 def _serve(call: Call) -> None:

@@ -7,9 +7,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from freehold.core.documents import MAX_ROWS_PER_CALL
-from freehold.kernel.notebook import Rows
 from freehold.kernel.operation import Effect, Operation, Request
-from freehold.kernel.shape import Count, Gas, Id, Shape, Units
+from freehold.kernel.shape import Count, Gas, Id, Rows, Shape, Units
 from freehold.kernel.surface import ARGUMENT, DOLLARS, Flag, Reference
 from freehold.kernel.wire import AtMost, Ceiling, SignedReceipt
 

@@ -8,12 +8,11 @@ from typing import Any
 from freehold.features.grants import acting, asking, consent, granting, requests, unused, wire
 from freehold.features.grants.pages import datasets, offer
 from freehold.features.grants.pages import requests as requests_page
-from freehold.kernel.account import Account
+from freehold.kernel.account import USED, Account, Once
 from freehold.kernel.feature import Feature, MenuEntry, PeerCall, Reminder
 from freehold.kernel.host import Host
-from freehold.kernel.once import USED, Once
 from freehold.kernel.operation import Waiting
-from freehold.kernel.rights.offer import Offer
+from freehold.kernel.rights.check import Offer
 
 
 def _issue(host: Host, sender: str, body: dict[str, object]) -> object:

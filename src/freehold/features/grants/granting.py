@@ -18,8 +18,7 @@ from freehold.kernel import ceiling, listed, logbook, pending, uses
 from freehold.kernel.ceiling import Act, Payment
 from freehold.kernel.node import Node
 from freehold.kernel.peers import Peers, heard
-from freehold.kernel.rights.check import ForeignGrant, require_issued_within
-from freehold.kernel.rights.offer import Offer, is_priced
+from freehold.kernel.rights.check import ForeignGrant, Offer, is_priced, require_issued_within
 from freehold.kernel.rights.plans import Plan
 from freehold.kernel.rights.standing import authorise, is_purchased, is_revoked, revocations, revoked_among
 from freehold.kernel.shape import alike

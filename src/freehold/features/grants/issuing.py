@@ -16,7 +16,7 @@ from freehold.core.signing import sign_digest
 from freehold.core.terms import price_of, require_within
 from freehold.kernel.node import Node
 from freehold.kernel.registry import everything
-from freehold.kernel.rights.offer import Offer
+from freehold.kernel.rights.check import Offer
 from freehold.kernel.rights.plans import Plan, Plans
 from freehold.kernel.store import REVOCATIONS, Transaction
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from freehold.core.errors import FreeholdError
 from freehold.features.grants import wire
-from freehold.kernel.notebook import Rows
-from freehold.kernel.performing import Identified, Performs
+from freehold.kernel.client import Identified, Performs
+from freehold.kernel.shape import Rows
 
 
 class GrantPending(FreeholdError):

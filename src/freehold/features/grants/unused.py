@@ -15,8 +15,7 @@ from freehold.core.signing import parse_envelope
 from freehold.features.grants.issuing import granted_key, planned
 from freehold.kernel import pending
 from freehold.kernel.node import Node
-from freehold.kernel.rights.check import ForeignGrant
-from freehold.kernel.rights.offer import is_priced
+from freehold.kernel.rights.check import ForeignGrant, is_priced
 from freehold.kernel.rights.standing import authorise, is_purchased
 from freehold.kernel.store import Transaction
 

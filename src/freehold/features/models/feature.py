@@ -7,10 +7,9 @@ from typing import Any
 
 from freehold.core.ids import keyed_id
 from freehold.features.models import pages, releasing, shown, wire
-from freehold.kernel.account import Account
+from freehold.kernel.account import Account, Once
 from freehold.kernel.feature import Action, Feature, MenuEntry, PeerCall
 from freehold.kernel.host import Host
-from freehold.kernel.once import Once
 from freehold.kernel.recurring import PAYMENTS_SECONDS, Piece
 
 

@@ -7,9 +7,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from freehold.features.data.wire import AssetRow
-from freehold.kernel.notebook import Rows
 from freehold.kernel.operation import Effect, Nothing, Operation, Request
-from freehold.kernel.shape import SOMETIMES, Account, Bps, Count, Id, Shape, Units
+from freehold.kernel.shape import SOMETIMES, Account, Bps, Count, Id, Rows, Shape, Units
 from freehold.kernel.surface import ARGUMENT, Reference
 
 Level = Literal["noised", "update"]

@@ -7,7 +7,7 @@ from typing import Any
 from freehold.features.payments import kept, pages, settling, spending, wire
 from freehold.features.payments.closing import close
 from freehold.features.payments.once import ONCE
-from freehold.kernel import chain_identity
+from freehold.kernel import continuity
 from freehold.kernel.feature import Feature, Metric
 from freehold.kernel.host import Host
 from freehold.kernel.keeping import purse
@@ -31,7 +31,7 @@ def _recurring(host: Host) -> tuple[Piece, ...]:
 
 def _settle(node: Node) -> None:
     """One channel that fails slows no other: each backs off for itself (`freehold channels list`)."""
-    chain_identity.require_same_chain(node)
+    continuity.require_same_chain(node)
     for row in settling.settle(node, by_itself=True)["failed"]:
         if row["code"] == GasDaySpent.code:
             raise GasDaySpent(row["title"], hint="Look at `freehold channels list`, or set gas_per_day.")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from eth_hash.auto import keccak
 
 from freehold.features.payments.rules.payment import bound_nonce
-from freehold.kernel.once import USED, Once
+from freehold.kernel.account import USED, Once
 
 if TYPE_CHECKING:
     from freehold.chain.answers import Event

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from freehold.features.proof import wire
-from freehold.kernel.performing import Identified, Performs
+from freehold.kernel.client import Identified, Performs
 
 
 class Methods(Performs):

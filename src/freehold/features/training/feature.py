@@ -18,10 +18,10 @@ from freehold.features.training.lending import Lender
 from freehold.features.training.pages import disputes, jobs, train
 from freehold.features.training.retrying import Retries
 from freehold.features.training.rules.record import RunPlan
+from freehold.kernel.account import Once
 from freehold.kernel.feature import Action, Feature, Metric, PeerCall, Reminder
 from freehold.kernel.host import Host
 from freehold.kernel.node import Node
-from freehold.kernel.once import Once
 from freehold.kernel.people import readable
 from freehold.kernel.recurring import Piece
 

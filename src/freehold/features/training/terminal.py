@@ -14,10 +14,10 @@ from freehold.features.privacy.rules import promises
 from freehold.features.training import wire
 from freehold.features.training.rules import findings
 from freehold.features.training.rules.findings import DOING
-from freehold.kernel.cli.allowing import agreed
 from freehold.kernel.cli.building import Call, Command
 from freehold.kernel.cli.output import day, note, plain, table
 from freehold.kernel.client import NodeClient
+from freehold.kernel.terminal import agreed
 
 _POLL_SECONDS = 0.1
 _MOST_NAMED = 10

@@ -14,9 +14,8 @@ from freehold.core.documents import EXACT_DECIMALS, MAX_ROWS_PER_CALL, Name, Wor
 from freehold.core.errors import InvalidInput
 from freehold.features.grants.wire import AskRow
 from freehold.features.models.wire import Level, Scores
-from freehold.kernel.notebook import Rows
 from freehold.kernel.operation import Effect, Nothing, Operation, Request
-from freehold.kernel.shape import Account, Bps, Count, Gas, Id, Reason, Shape, Time, Units
+from freehold.kernel.shape import Account, Bps, Count, Gas, Id, Reason, Rows, Shape, Time, Units
 from freehold.kernel.surface import ARGUMENT, DOLLARS, EPSILON, FILE, Flag, LocalFile, Plain, Reference
 from freehold.kernel.wire import AtMost, Ceiling, TypedAccount
 

@@ -16,8 +16,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 import typer
 from pydantic.fields import FieldInfo
 
-from freehold.kernel.cli.options import DEFAULT_HOME, Home, Json
-from freehold.kernel.cli.output import emit
+from freehold.kernel.cli.output import DEFAULT_HOME, Home, Json, emit
 from freehold.kernel.client import NodeClient
 from freehold.kernel.operation import Field, Operation
 from freehold.kernel.surface import LocalFile, Plain

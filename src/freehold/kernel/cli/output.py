@@ -10,12 +10,23 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from freehold.core.errors import FreeholdError
 
 if TYPE_CHECKING:
     from rich.table import Table
+
+DEFAULT_HOME = Path("~/.freehold")
+
+Home = Annotated[
+    Path, typer.Option("--home", envvar="FREEHOLD_HOME", help="Directory of the node.", metavar="DIR")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on stdout.")]
+
 
 _MOST_CELL = 200
 _PIPE_WIDTH = 240

@@ -11,7 +11,7 @@ from eth_hash.auto import keccak
 
 from freehold.core.documents import Document, Grant
 from freehold.core.ids import hash_bytes, keyed_id
-from freehold.kernel.rights.offer import Offer, is_priced
+from freehold.kernel.rights.check import Offer, is_priced
 
 
 def mapping_slot(key: str | int, slot: int) -> int:

@@ -17,7 +17,7 @@ from freehold.core.errors import FreeholdError, InvalidInput
 from freehold.core.version import VERSION
 from freehold.kernel.door import problem
 from freehold.kernel.host import Host
-from freehold.kernel.http import monitoring, operations, peer, public
+from freehold.kernel.http import operations, peer, public
 from freehold.kernel.http.gate import Gate
 from freehold.kernel.limits import Buckets
 from freehold.kernel.registry import everything
@@ -81,7 +81,7 @@ def create(host: Host, api_token: str) -> Served:
         responses=_REFUSALS,
     )
     app.include_router(public.router(host.node, registry))
-    app.include_router(monitoring.router(host))
+    app.include_router(public.monitoring(host))
     app.include_router(peer.router(host, registry))
     for routes in registry.every("routes"):
         app.include_router(routes(host))

@@ -29,7 +29,6 @@ from freehold.kernel.http.bodies import (
     most_bytes,
 )
 from freehold.kernel.http.connections import Connection, Connections
-from freehold.kernel.http.requests_log import RequestsLog
 from freehold.kernel.limits import (
     BodyRoom,
     Buckets,
@@ -42,7 +41,7 @@ from freehold.kernel.limits import (
 )
 from freehold.kernel.naming import Hosts
 from freehold.kernel.settings import Settings
-from freehold.kernel.tally import Tally
+from freehold.kernel.tally import RequestsLog, Tally
 
 MAX_HEADERS = 100
 _MEBIBYTE = 1024 * 1024

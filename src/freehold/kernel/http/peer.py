@@ -15,7 +15,7 @@ from freehold.core.http_signature import MAX_SKEW_SECONDS, Stamp, read, verify
 from freehold.core.origins import Origin
 from freehold.core.signature_base import Request as SignedRequest
 from freehold.core.signing import Envelope, parse_envelope
-from freehold.kernel import nonces, pending
+from freehold.kernel import pending
 from freehold.kernel.feature import PeerCall
 from freehold.kernel.host import Host
 from freehold.kernel.http.bodies import MAX_BODY_BYTES, most_values, require_partner
@@ -91,7 +91,7 @@ def _seen(host: Host, stamp: Stamp, *, partner: bool) -> bool:
     now, name = node.now(), f"{stamp.account}:{stamp.nonce}"
     if partner:
         return host.nonces.holds(stamp.account, stamp.nonce) or node.store.seen_nonce(name, expires_at, now)
-    if stamp.created_at > now and node.store.seen_nonce(name, expires_at, now, most=nonces.MOST_AHEAD):
+    if stamp.created_at > now and node.store.seen_nonce(name, expires_at, now, most=pending.MOST_AHEAD):
         return True
     return host.nonces.seen(stamp.account, stamp.nonce, stamp.created_at, expires_at, now)
 

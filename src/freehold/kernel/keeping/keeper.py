@@ -10,7 +10,7 @@ from freehold.chain.acts import FeeTooHigh
 from freehold.chain.errors import ChainUnreachable, ContractReverted, GasOverCap, RpcError, TransactionPending
 from freehold.core.errors import Conflict, FreeholdError
 from freehold.core.money import dollars
-from freehold.kernel.keeping import costs, purse, subjects
+from freehold.kernel.keeping import purse, subjects
 
 if TYPE_CHECKING:
     from freehold.chain.acts import Act
@@ -51,7 +51,7 @@ class Errand:
 
     @property
     def act(self) -> str:
-        """Its name in `costs` and `once`."""
+        """Its name in `purse` and `Node.once`."""
         return f"{self.contract}.{self.function}"
 
 
@@ -122,11 +122,11 @@ def _worth(node: Node, errand: Errand, found: subjects.Subject | None, fee_wei: 
     """Raises `NotWorthItsGas`."""
     if errand.worth_micro is None:
         return _Worth()
-    cost = costs.cost_micro(node, errand.act, node.chain.fee_wei() if fee_wei is None else fee_wei)
+    cost = purse.cost_micro(node, errand.act, node.chain.fee_wei() if fee_wei is None else fee_wei)
     waited = node.now() - found.since if found is not None else 0
     if not errand.comes_back:
-        waited = costs.PATIENCE_SECONDS
-    wanted = costs.wanted_micro(cost, pressing=errand.pressing, waited_seconds=waited)
+        waited = purse.PATIENCE_SECONDS
+    wanted = purse.wanted_micro(cost, pressing=errand.pressing, waited_seconds=waited)
     if errand.worth_micro < wanted:
         raise NotWorthItsGas(
             f"it brings {dollars(errand.worth_micro)} and costs about {dollars(cost)} of gas",
@@ -134,15 +134,15 @@ def _worth(node: Node, errand: Errand, found: subjects.Subject | None, fee_wei: 
             cost_micro=cost,
             wanted_micro=wanted,
         )
-    ceilings = costs.ceilings(cost, errand.worth_micro) if errand.keys_only else 1
-    return _Worth(costs.most_wei(node, errand.worth_micro), ceilings)
+    ceilings = purse.ceilings(cost, errand.worth_micro) if errand.keys_only else 1
+    return _Worth(purse.most_wei(node, errand.worth_micro), ceilings)
 
 
 def _prepared(node: Node, errand: Errand, worth: _Worth) -> Act | None:
     """The act, tried out; None where it is done already."""
     if not errand.by_hand:
         # before it is tried out: where the day is spent, each pass would try everything that waits
-        usual = costs.USUAL_GAS[errand.act]
+        usual = purse.USUAL_GAS[errand.act]
         purse.require_room(node, usual, pressing=errand.pressing, ceilings=worth.ceilings)
     try:
         act = node.chain.prepare(
@@ -150,7 +150,7 @@ def _prepared(node: Node, errand: Errand, worth: _Worth) -> Act | None:
             errand.contract,
             errand.function,
             *errand.args,
-            most_gas=costs.most_gas(errand.act),
+            most_gas=purse.most_gas(errand.act),
             most_wei=worth.most_wei,
         )
     except ContractReverted as error:
@@ -160,7 +160,7 @@ def _prepared(node: Node, errand: Errand, worth: _Worth) -> Act | None:
     if worth.most_wei is None or not errand.keys_only:
         return act
     # the limit of gas is a bound for others' code; what keys alone signed takes no more than usual
-    usual = costs.USUAL_GAS[errand.act]
+    usual = purse.USUAL_GAS[errand.act]
     return replace(act, most_wei=worth.most_wei * max(act.gas, usual) // usual)
 
 

@@ -8,8 +8,7 @@ from freehold.core.documents import Claim, Grant
 from freehold.core.errors import NotFound
 from freehold.kernel import pending
 from freehold.kernel.node import Node
-from freehold.kernel.rights.check import Standing
-from freehold.kernel.rights.offer import Offer, is_priced
+from freehold.kernel.rights.check import Offer, Standing, is_priced
 from freehold.kernel.store import Transaction
 
 

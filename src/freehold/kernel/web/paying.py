@@ -7,7 +7,7 @@ from typing import Any
 from freehold.core import money
 from freehold.core.errors import FreeholdError
 from freehold.kernel import ceiling
-from freehold.kernel.keeping import costs
+from freehold.kernel.keeping import purse
 from freehold.kernel.node import LOCAL_CHAIN_ID, Node
 from freehold.kernel.web.visit import Visit
 
@@ -42,7 +42,7 @@ def agreed(visit: Visit) -> int:
 
 def anchor_fee(node: Node) -> str:
     """What one anchor costs at the present price of gas; empty while the chain does not answer."""
-    gas = node.usual_gas("LogAnchors.anchor", costs.USUAL_GAS["LogAnchors.anchor"])
+    gas = node.usual_gas("LogAnchors.anchor", purse.USUAL_GAS["LogAnchors.anchor"])
     try:
         price_wei = int(str(node.chain.rpc.call("eth_gasPrice")), 16)
     except (FreeholdError, ValueError):

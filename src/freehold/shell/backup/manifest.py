@@ -12,7 +12,7 @@ from freehold.core.documents import Count, Value, invalid
 from freehold.core.errors import InvalidDocument
 from freehold.core.ids import Account, Hash
 from freehold.kernel.databases.sqlite import FILE
-from freehold.kernel.presence import KEYS_FILE
+from freehold.kernel.reading import KEYS_FILE
 from freehold.vault.envelope import NotABackup
 
 NAME = "manifest.json"

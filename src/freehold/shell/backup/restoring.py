@@ -21,8 +21,7 @@ from freehold.kernel.continuity import RESTORED
 from freehold.kernel.databases import address, copying, opening
 from freehold.kernel.databases.errors import DatabaseNotEmpty
 from freehold.kernel.databases.opening import read_file
-from freehold.kernel.presence import require_node
-from freehold.kernel.reading import database_url
+from freehold.kernel.reading import database_url, require_node
 from freehold.kernel.registry import everything
 from freehold.kernel.store import Store
 from freehold.log.store import LogStore

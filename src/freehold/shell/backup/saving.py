@@ -15,8 +15,7 @@ from freehold.core.version import VERSION
 from freehold.kernel import settings
 from freehold.kernel.databases import copying, migrations, opening
 from freehold.kernel.databases.opening import being_written, read_file
-from freehold.kernel.presence import require_node
-from freehold.kernel.reading import NodeFile, database_url
+from freehold.kernel.reading import NodeFile, database_url, require_node
 from freehold.log.store import LogStore
 from freehold.shell.backup.disk import failures
 from freehold.shell.backup.manifest import BLOBS, CONFIG, DATABASE, KEYS, Entry, Manifest, blob_sha256

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from freehold.kernel.cli.options import DEFAULT_HOME, Home, Json
-from freehold.kernel.cli.output import emit
+from freehold.kernel.cli.output import DEFAULT_HOME, Home, Json, emit
 from freehold.shell.cli import passphrase as passphrases
 from freehold.shell.cli.passphrase import PassphraseFd, PassphraseFile
 

@@ -14,8 +14,7 @@ import typer
 
 from freehold.core import money
 from freehold.core.errors import InvalidInput, NotFound
-from freehold.kernel.cli.options import DEFAULT_HOME, Home, Json
-from freehold.kernel.cli.output import day, emit, note, table
+from freehold.kernel.cli.output import DEFAULT_HOME, Home, Json, day, emit, note, table
 from freehold.kernel.client import NodeClient
 from freehold.shell.cli.node import UntilEof, end_at_eof
 from freehold.shell.cli.passphrase import require_private
@@ -45,7 +44,7 @@ def run(
     from freehold.chain.client import Chain  # noqa: PLC0415
     from freehold.chain.embedded import DEV_KEY, serving  # noqa: PLC0415
     from freehold.chain.rpc import Rpc  # noqa: PLC0415
-    from freehold.kernel.presence import KEYS_FILE  # noqa: PLC0415
+    from freehold.kernel.reading import KEYS_FILE  # noqa: PLC0415
     from freehold.vault import home_folder  # noqa: PLC0415
 
     directory = (home or DEFAULT_HOME / "chain").expanduser()
@@ -225,17 +224,16 @@ def forget(*, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
     A node stays on the chain of its first start, known by two block hashes, and refuses another with the same
     id. What it bought, opened and anchored is on that chain only. The node must be stopped.
     """
-    from freehold.kernel import chain_identity  # noqa: PLC0415
+    from freehold.kernel import continuity  # noqa: PLC0415
     from freehold.kernel.databases import opening  # noqa: PLC0415
-    from freehold.kernel.presence import require_node  # noqa: PLC0415
-    from freehold.kernel.reading import database_url  # noqa: PLC0415
+    from freehold.kernel.reading import database_url, require_node  # noqa: PLC0415
     from freehold.kernel.store import Store  # noqa: PLC0415
     from freehold.shell import daemon  # noqa: PLC0415
 
     folder = home.expanduser()
     require_node(folder)
     with daemon.lock(folder), closing(Store(opening.for_writing(folder, database_url(folder)))) as store:
-        known = chain_identity.forget(store)
+        known = continuity.forget_chain(store)
     said = {name: known[name] if known else None for name in ("chain_id", "block")}
     line = f"chain {said['chain_id']} is forgotten; the next start takes the chain it finds"
     emit(said, lambda: [line if known else "no chain was known"], as_json=as_json)

@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from freehold.kernel.cli.options import Json
-from freehold.kernel.cli.output import emit
+from freehold.kernel.cli.output import Json, emit
 
 
 class Shell(StrEnum):

@@ -10,8 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from freehold.core.errors import Unavailable
-from freehold.kernel.cli.options import DEFAULT_HOME, Home, Json
-from freehold.kernel.cli.output import emit, note
+from freehold.kernel.cli.output import DEFAULT_HOME, Home, Json, emit, note
 from freehold.kernel.client import NodeClient
 
 LIMITS = ("spend_per_act_micro", "spend_per_day_micro")
@@ -49,7 +48,7 @@ def change(
     Limits of spending are easier said in dollars: freehold spending --per-day 20. They count at once.
     """
     from freehold.kernel import setting_sources, settings  # noqa: PLC0415
-    from freehold.kernel.presence import KEYS_FILE  # noqa: PLC0415
+    from freehold.kernel.reading import KEYS_FILE  # noqa: PLC0415
     from freehold.vault import home_folder  # noqa: PLC0415
 
     home = home.expanduser()

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from freehold.kernel.cli.options import DEFAULT_HOME, Home, Json
-from freehold.kernel.cli.output import emit, plain
+from freehold.kernel.cli.output import DEFAULT_HOME, Home, Json, emit, plain
 
 if TYPE_CHECKING:
     from freehold.kernel.finding import CheckFound

@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from freehold.kernel.cli.options import DEFAULT_HOME, Home, Json
-from freehold.kernel.cli.output import emit, note
+from freehold.kernel.cli.output import DEFAULT_HOME, Home, Json, emit, note
 from freehold.shell.cli import passphrase as passphrases
 from freehold.shell.cli.passphrase import PassphraseFd, PassphraseFile
 
@@ -47,7 +46,7 @@ def passphrase(
     The keys stay the same, and a running node goes on. Backups made before still open with the old one.
     """
     from freehold.kernel import settings  # noqa: PLC0415
-    from freehold.kernel.presence import KEYS_FILE  # noqa: PLC0415
+    from freehold.kernel.reading import KEYS_FILE  # noqa: PLC0415
     from freehold.vault.keystore import Keys  # noqa: PLC0415
     from freehold.vault.passphrases import require_strong  # noqa: PLC0415
 

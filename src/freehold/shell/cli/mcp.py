@@ -10,7 +10,7 @@ import typer
 
 from freehold.core import money
 from freehold.core.errors import Unavailable
-from freehold.kernel.cli.options import DEFAULT_HOME, Home
+from freehold.kernel.cli.output import DEFAULT_HOME, Home
 from freehold.kernel.client import NodeClient
 
 

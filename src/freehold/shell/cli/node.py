@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from freehold.core.errors import InvalidInput
-from freehold.kernel.cli.options import DEFAULT_HOME, Home
-from freehold.kernel.cli.output import note, plain
+from freehold.kernel.cli.output import DEFAULT_HOME, Home, note, plain
 from freehold.shell.cli import passphrase as passphrases
 from freehold.shell.cli.passphrase import PassphraseFd, PassphraseFile
 
@@ -67,7 +66,7 @@ def up(
     What is given here is kept for the next start, except the passphrase. It counts before what the
     environment says (FREEHOLD_PORT and so on, never kept), and that before config.toml.
     """
-    from freehold.kernel import presence, setting_sources  # noqa: PLC0415 - the whole node
+    from freehold.kernel import reading, setting_sources  # noqa: PLC0415 - the whole node
     from freehold.kernel.door import CONSOLE_PATH  # noqa: PLC0415
     from freehold.shell import daemon  # noqa: PLC0415 - the whole node
     from freehold.shell.web import app  # noqa: PLC0415
@@ -87,7 +86,7 @@ def up(
     on_page = typed and (console or not sys.stdin.isatty())
     if not on_page and not chosen.settings.name:
         chosen = setting_sources.choose(home, os.environ, **{**given, "name": _ask_name()})
-    new = presence.is_new(home)
+    new = reading.is_new(home)
     secret = None if on_page else passphrases.obtain(passphrase_fd, passphrase_file, new=new, home=home)
     if until_eof is not None:
         end_at_eof(until_eof)

@@ -166,7 +166,7 @@ def forget(home: Path) -> bool:
 
 def require_open(secret: str, home: Path) -> None:
     """Refuse a passphrase that does not open the node's keys."""
-    from freehold.kernel.presence import KEYS_FILE  # noqa: PLC0415
+    from freehold.kernel.reading import KEYS_FILE  # noqa: PLC0415
     from freehold.vault.keystore import Keys  # noqa: PLC0415
 
     path = home / KEYS_FILE

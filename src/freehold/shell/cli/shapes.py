@@ -7,9 +7,8 @@ from typing import Any, Literal, get_type_hints
 from pydantic import Field, create_model
 
 from freehold.kernel.finding import CheckFound
-from freehold.kernel.notebook import Rows
 from freehold.kernel.settings import Settings
-from freehold.kernel.shape import Account, Count, Gas, Id, Shape, Time, Units
+from freehold.kernel.shape import Account, Count, Gas, Id, Rows, Shape, Time, Units
 from freehold.shell.cli.completion import Shell
 
 

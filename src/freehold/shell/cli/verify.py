@@ -9,8 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from freehold.core.errors import InvalidInput, NewerFormat, NoLineage, VerificationFailed
-from freehold.kernel.cli.options import Json
-from freehold.kernel.cli.output import emit, plain
+from freehold.kernel.cli.output import Json, emit, plain
 from freehold.shell.cli.shapes import Verification
 
 

@@ -12,14 +12,13 @@ from typing import Any
 from freehold.core.connection import Connection
 from freehold.core.documents import Party
 from freehold.core.errors import FreeholdError
-from freehold.kernel import chain_identity
+from freehold.kernel import continuity
 from freehold.kernel.databases import address, migrations, opening
 from freehold.kernel.databases.soundness import SUFFIX, require_sound
 from freehold.kernel.databases.sqlite import FILE
 from freehold.kernel.finding import CheckFound, ok, problem
 from freehold.kernel.keeping import purse
-from freehold.kernel.presence import TOKEN_FILE
-from freehold.kernel.reading import NodeFile
+from freehold.kernel.reading import TOKEN_FILE, NodeFile
 from freehold.kernel.registry import everything
 from freehold.kernel.settings import Settings
 from freehold.kernel.store import ANCHORED, PEERS
@@ -37,7 +36,7 @@ class Facts:
     peers: tuple[str, ...]
     """URLs that were added with `peers add`."""
     chain: dict[str, Any] | None = None
-    """The chain of the first start, as `chain_identity` remembers it."""
+    """The chain of the first start, as `continuity` remembers it."""
     anchored: dict[str, int] = field(default_factory=lambda: {"size": 0})
     """The most of the log that this home has anchored."""
     gas_day: dict[str, Any] = field(default_factory=dict)
@@ -129,7 +128,7 @@ def _facts(connection: Connection) -> Facts:
     return Facts(
         node.party(),
         tuple(node.state(PEERS) or ()),
-        node.state(chain_identity.STATE),
+        node.state(continuity.IDENTITY),
         node.state(ANCHORED) or {"size": 0},
         node.state(purse.STATE) or {},
         tuple(node.quarantined()),

@@ -19,7 +19,7 @@ import httpx
 
 from freehold.core.errors import FreeholdError
 from freehold.core.version import VERSION
-from freehold.kernel import presence, setting_sources
+from freehold.kernel import reading, setting_sources
 from freehold.kernel.finding import CheckFound, ok, problem, warning
 from freehold.kernel.settings import Settings
 from freehold.shell import daemon
@@ -29,7 +29,7 @@ from freehold.vault.keystore import MAX_FILE_BYTES
 LITTLE_BYTES = 1024**3
 NONE_BYTES = 100 * 1024**2
 ANSWER_SECONDS = 5.0
-_PRIVATE = (presence.KEYS_FILE, presence.TOKEN_FILE)
+_PRIVATE = (reading.KEYS_FILE, reading.TOKEN_FILE)
 
 
 @dataclass(frozen=True)
@@ -83,14 +83,14 @@ def _private(path: Path) -> Iterator[CheckFound]:
 def _keys(home: Path) -> Iterator[CheckFound]:
     """What a start would say of the key file before it is opened."""
     try:
-        if presence.is_new(home):
+        if reading.is_new(home):
             yield problem(
                 "home.keys",
                 "there is no key file",
                 "Start the node once, or restore a backup: freehold restore",
             )
-        elif (home / presence.KEYS_FILE).is_file():
-            keystore.require_whole(home / presence.KEYS_FILE)
+        elif (home / reading.KEYS_FILE).is_file():
+            keystore.require_whole(home / reading.KEYS_FILE)
     except PermissionError as error:
         yield problem("home.keys", f"the key file cannot be read: {error.strerror}", "Look at its owner.")
     except FreeholdError as error:

@@ -19,9 +19,9 @@ from freehold.chain.rpc import Rpc
 from freehold.core.errors import FreeholdError
 from freehold.core.http_signature import MAX_SKEW_SECONDS
 from freehold.kernel.anchored_head import compare_head
-from freehold.kernel.chain_identity import OtherChain, require_identity
+from freehold.kernel.continuity import OtherChain, require_identity
 from freehold.kernel.finding import CheckFound, ok, problem, warning
-from freehold.kernel.keeping import costs, purse
+from freehold.kernel.keeping import purse
 from freehold.kernel.node import LOCAL_CHAIN_ID
 from freehold.kernel.reading import open_database
 from freehold.kernel.settings import Settings
@@ -124,7 +124,7 @@ def _gas_day(found: Chain, known: Settings, facts: Facts) -> CheckFound:
             f"{len(facts.quarantined)} acts failed on chain and are not sent again by themselves",
             "Look at them: freehold channels list",
         )
-    spent = purse.summed(facts.gas_day, int(time.time()), costs.gas_per_day(known, found.chain_id))
+    spent = purse.summed(facts.gas_day, int(time.time()), purse.gas_per_day(known, found.chain_id))
     if spent.spent:
         return warning(
             "chain.sending",

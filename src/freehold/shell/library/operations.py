@@ -24,8 +24,8 @@ from freehold.features.proof import wire as proof_wire
 from freehold.features.training import library as training_library
 from freehold.features.training import wire as training_wire
 from freehold.kernel import wire as kernel_wire
-from freehold.kernel.notebook import Rows
-from freehold.kernel.performing import Identified, Performs
+from freehold.kernel.client import Identified, Performs
+from freehold.kernel.shape import Rows
 
 __all__ = ["Operations"]
 

@@ -11,7 +11,7 @@ from freehold.features.training.checks.run import PLAN, ROUNDS, START, TEST, Rep
 from freehold.kernel.evidence.checks.times import CLOCK_TOLERANCE_SECONDS
 from freehold.kernel.evidence.reading import Broken, Evidence, same
 from freehold.kernel.evidence.state import purchase_slot, stamp_slot
-from freehold.kernel.rights.offer import is_priced
+from freehold.kernel.rights.check import is_priced
 
 
 def grants(evidence: Evidence) -> str:

@@ -6,7 +6,7 @@ from freehold.core.documents import Asset, Claim, Grant, Receipt
 from freehold.core.terms import price_of, require_within, rows_charged
 from freehold.kernel.evidence.reading import Broken, Evidence, blaming, same
 from freehold.kernel.evidence.state import pool_id, purchase_slot, revocation_slot
-from freehold.kernel.rights.offer import is_priced
+from freehold.kernel.rights.check import is_priced
 from freehold.kernel.words import actions
 
 

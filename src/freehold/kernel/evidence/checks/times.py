@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from freehold.core.documents import Asset, Claim, Document, Grant, Party, Receipt
 from freehold.kernel.evidence.reading import Broken, Evidence
 from freehold.kernel.evidence.state import anchor_slots, purchase_slot
-from freehold.kernel.rights.offer import is_priced
+from freehold.kernel.rights.check import is_priced
 from freehold.kernel.words import claim_kinds
 
 CLOCK_TOLERANCE_SECONDS = 600

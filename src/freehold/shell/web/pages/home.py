@@ -6,9 +6,9 @@ from typing import Any
 
 from starlette.responses import Response
 
-from freehold.kernel import listed, status
+from freehold.kernel import listed, own
 from freehold.kernel.anchored_head import ChainLostState, LogBehind, LogForked
-from freehold.kernel.chain_identity import OtherChain
+from freehold.kernel.continuity import OtherChain
 from freehold.kernel.feature import Reminder
 from freehold.kernel.host import Host
 from freehold.kernel.keeping import purse, subjects
@@ -49,7 +49,7 @@ def _todo(host: Host) -> list[Reminder]:
     node = host.node
     todo = [
         Reminder(f"{one['title'][:1].upper()}{one['title'][1:]}. {one['hint']}", "/backup", "Backups")
-        for one in status.notices(node)
+        for one in own.notices(node)
     ]
     todo += [one for remind in everything().every("reminders") for one in remind(host)]
     todo += _gas(node)
