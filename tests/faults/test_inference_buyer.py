@@ -22,7 +22,7 @@ from freehold.features.payments.rules.payment import read_header
 from freehold.features.payments.settling import accepted_voucher
 from freehold.kernel.ceiling import SpendingRefused
 from freehold.kernel.countersigning import Countersigner
-from freehold.kernel.peers import PeerUnreachable
+from freehold.kernel.reaching import PeerUnreachable
 
 
 class Edge:

@@ -15,7 +15,7 @@ from freehold.core.errors import FreeholdError
 from freehold.core.signing import seal
 from freehold.features.identity import peers
 from freehold.kernel import reaching
-from freehold.kernel.peers import PeerNotAllowed, PeerUnreachable
+from freehold.kernel.reaching import PeerNotAllowed, PeerUnreachable
 from freehold.kernel.settings import Settings
 from freehold.log.note import Signer
 from freehold.vault.keystore import Keys

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from trap import DRIPS, Drip, Trap
 
 from freehold.kernel import reaching
-from freehold.kernel.peers import PeerNotAllowed
+from freehold.kernel.reaching import PeerNotAllowed
 
 
 @pytest.fixture

@@ -16,7 +16,8 @@ from freehold.core.ids import NO_HASH, Ambiguous
 from freehold.core.signing import Envelope, public_account, seal
 from freehold.core.typed_data import Domain
 from freehold.kernel.databases import opening
-from freehold.kernel.store import AlreadyAnswered, StorageFailed, Store
+from freehold.kernel.databases.errors import StorageFailed
+from freehold.kernel.store import AlreadyAnswered, Store
 from freehold.log.store import LogStore
 
 DOMAIN = Domain("Freehold", 31337, "0x" + "11" * 20)

@@ -188,8 +188,7 @@ def mined(node: Node, nonce: str) -> None:
 
 def reconcile(node: Node) -> int:
     """Ask the chain what became of payments whose sender did not see it; returns how many are free again."""
-    with node.store.reading() as connection:
-        rows = connection.execute("SELECT nonce, until FROM payments WHERE state = 'reserved'").fetchall()
+    rows = node.store.rows("SELECT nonce, until FROM payments WHERE state = 'reserved'")
     if not rows:
         return 0
     # read first: what is not used by then and no longer valid by then will never be

@@ -67,11 +67,8 @@ def keep(tx: Transaction, name: str, sealed: Sealed) -> None:
 
 def record(node: Node, name: str) -> Sealed | None:
     """Where the data of a name lies; None where nothing is sealed under it."""
-    with node.store.reading() as connection:
-        row = connection.execute(
-            "SELECT asset, cid, epoch, size_bytes FROM sealed WHERE name = ?", (name,)
-        ).fetchone()
-    return Sealed(*row) if row else None
+    rows = node.store.rows("SELECT asset, cid, epoch, size_bytes FROM sealed WHERE name = ?", name)
+    return Sealed(*rows[0]) if rows else None
 
 
 def unseal(node: Node, name: str) -> bytes:
@@ -121,8 +118,7 @@ def missing(node: Node) -> list[DataLost]:
 
     A remote store is not asked each time: `freehold doctor` does.
     """
-    with node.store.reading() as connection:
-        kept = connection.execute("SELECT name, cid FROM sealed").fetchall()
+    kept = node.store.rows("SELECT name, cid FROM sealed")
     present = node.blobs_present()
     lost = {
         str(name) for name, cid in kept if cid in node.lost or (present is not None and cid not in present)

@@ -45,12 +45,8 @@ def count_assets(
 ) -> int:
     """How many there are of those."""
     where, values = _assets(node, kind, owner, text, others=others, valid_at=valid_at)
-    with node.store.reading() as connection:
-        row = connection.execute(
-            f"SELECT count(*) FROM assets WHERE {' AND '.join(where)}",  # noqa: S608 - fixed text
-            values,
-        ).fetchone()
-    return int(row[0])
+    query = f"SELECT count(*) FROM assets WHERE {' AND '.join(where)}"  # noqa: S608 - fixed text
+    return int(node.store.rows(query, *values)[0][0])
 
 
 def _assets(
@@ -82,11 +78,8 @@ def following(node: Node, asset: Asset) -> Asset | None:
 
 def named(node: Node, name: str, kind: str = "") -> list[str]:
     """Ids of the assets of a name, at most a page; this node's own are never crowded out by others'."""
-    with node.store.reading() as connection:
-        rows = connection.execute(
-            "SELECT id FROM assets WHERE name = ? AND (kind = ? OR ? = '') ORDER BY owner = ? DESC LIMIT ?",
-            (storable(name), kind, kind, node.account, MOST),
-        ).fetchall()
+    query = "SELECT id FROM assets WHERE name = ? AND (kind = ? OR ? = '') ORDER BY owner = ? DESC LIMIT ?"
+    rows = node.store.rows(query, storable(name), kind, kind, node.account, MOST)
     # what cannot be stored is looked at in the document
     return sorted(str(row[0]) for row in rows if node.asset(str(row[0])).name == name)
 
@@ -135,13 +128,13 @@ def own_grants(node: Node, *, before: str = "", limit: int = MOST) -> list[Grant
 
 def count_grants(node: Node, *, issuer: str, holder: str) -> tuple[int, int]:
     """(grants, their uses) that an issuer gave to a holder."""
-    with node.store.reading() as connection:
-        row = connection.execute(
-            "SELECT count(*), coalesce(sum(uses.uses), 0) FROM grants LEFT JOIN uses ON uses.grant_id = grants.id"
-            " WHERE issuer = ? AND holder = ?",
-            (issuer, holder),
-        ).fetchone()
-    return int(row[0]), int(row[1])
+    ((granted, used),) = node.store.rows(
+        "SELECT count(*), coalesce(sum(uses.uses), 0) FROM grants LEFT JOIN uses ON uses.grant_id = grants.id"
+        " WHERE issuer = ? AND holder = ?",
+        issuer,
+        holder,
+    )
+    return int(granted), int(used)
 
 
 def _page(
@@ -163,18 +156,15 @@ def _rows(
         f" WHERE {' AND '.join(where)} AND rowid < ? ORDER BY rowid DESC LIMIT ?) AS one"
         " JOIN documents ON documents.id = one.id ORDER BY one.place DESC"
     )
-    with node.store.reading() as connection:
-        rows = connection.execute(query, (*values, place, limit)).fetchall()
-    return {int(row[0]): read_envelope(row[1]) for row in rows}
+    return {int(row[0]): read_envelope(row[1]) for row in node.store.rows(query, *values, place, limit)}
 
 
 def _place(node: Node, table: str, before: str) -> int:
     if not before:
         return _NEWEST
-    with node.store.reading() as connection:
-        row = connection.execute(f"SELECT rowid FROM {table} WHERE id = ?", (before,)).fetchone()  # noqa: S608 - fixed text
-    if row is None:
+    found = node.store.rows(f"SELECT rowid FROM {table} WHERE id = ?", before)  # noqa: S608 - fixed text
+    if not found:
         raise InvalidInput(
             f"no page goes on after {before[:80]!r}", hint="Name the last one of the page before."
         )
-    return int(row[0])
+    return int(found[0][0])

@@ -158,16 +158,10 @@ def _family(name: str, values: Mapping[Any, float]) -> Any:
 def _facts(node: Node) -> dict[str, Any]:
     with node.store.log() as log:
         size = log.size()
-    with node.store.reading() as connection:
-        uses, spent = connection.execute(
-            "SELECT COALESCE(SUM(uses), 0), COALESCE(SUM(spent_units), 0) FROM uses"
-        ).fetchone()
-        receipts = connection.execute(
-            "SELECT kind, COUNT(*) FROM documents WHERE type = ? GROUP BY kind", ("receipt",)
-        ).fetchall()
-        unsigned = connection.execute(
-            "SELECT COUNT(*) FROM documents WHERE NOT complete AND type = ?", ("receipt",)
-        ).fetchone()[0]
+    rows = node.store.rows
+    ((uses, spent),) = rows("SELECT COALESCE(SUM(uses), 0), COALESCE(SUM(spent_units), 0) FROM uses")
+    receipts = rows("SELECT kind, COUNT(*) FROM documents WHERE type = 'receipt' GROUP BY kind")
+    ((unsigned,),) = rows("SELECT COUNT(*) FROM documents WHERE NOT complete AND type = 'receipt'")
     return {
         "log_entries": size,
         "uses_total": int(uses),

@@ -29,10 +29,8 @@ from freehold.core.origins import Kind, NotAnOrigin, Origin
 from freehold.core.signature_base import Request
 from freehold.core.signing import parse_envelope
 from freehold.kernel.node import Node
-from freehold.kernel.reaching import TIMEOUT_SECONDS, PeerNotAllowed, PeerUnreachable, allowed_kinds, client
+from freehold.kernel.reaching import TIMEOUT_SECONDS, PeerUnreachable, allowed_kinds, client
 from freehold.kernel.store import PEERS
-
-__all__ = ["PeerBusy", "PeerNotAllowed", "PeerRefused", "PeerUnreachable", "Peers"]
 
 _MEBIBYTE = 1024 * 1024
 _ANSWERS: dict[str, tuple[int, int]] = {

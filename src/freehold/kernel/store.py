@@ -20,13 +20,10 @@ from freehold.core.errors import Conflict, NotFound, Unavailable
 from freehold.core.ids import resolve
 from freehold.core.signing import Envelope, read_envelope
 from freehold.kernel.databases import listing
-from freehold.kernel.databases.errors import StorageFailed
 from freehold.kernel.databases.opening import Database
 from freehold.kernel.databases.sqlite import SqliteDatabase
 from freehold.kernel.databases.steps import end_of
 from freehold.log.store import LogStore
-
-__all__ = ["AlreadyAnswered", "StorageFailed", "Store", "Transaction"]
 
 MOST_FOUND = 10_000
 """Documents that are read at once, where nobody says how many are wanted."""
@@ -254,10 +251,8 @@ class Store:
 
     def parties(self) -> list[tuple[str, str]]:
         """(account, name) of every party that was introduced."""
-        return [
-            (str(row[0]), str(row[1]))
-            for row in self.rows("SELECT account, name FROM parties ORDER BY account")
-        ]
+        rows = self.rows("SELECT account, name FROM parties ORDER BY account")
+        return [(str(account), str(name)) for account, name in rows]
 
     def is_public(self, document_id: str) -> bool:
         """Whether anyone may read the document here."""

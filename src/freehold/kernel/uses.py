@@ -91,9 +91,7 @@ def _rows(node: Node, fixed: dict[str, str], since: int, before: tuple[int, int]
         " r.issued_at >= ? AND (r.issued_at, r.position) < (?, ?)"
         " ORDER BY r.issued_at DESC, r.position DESC LIMIT ?"
     )
-    with node.store.reading() as connection:
-        rows = connection.execute(query, (*fixed.values(), since, *before, limit)).fetchall()
-    return [_use(row) for row in rows]
+    return [_use(row) for row in node.store.rows(query, *fixed.values(), since, *before, limit)]
 
 
 def _use(row: tuple[Any, ...]) -> Use:
@@ -119,8 +117,7 @@ def choices(node: Node, column: str) -> list[str]:
         " FROM seen WHERE seen.value IS NOT NULL) SELECT value FROM seen) AS found"
         " WHERE value IS NOT NULL LIMIT ?"
     )
-    with node.store.reading() as connection:
-        return [str(row[0]) for row in connection.execute(query, (MAX_CHOICES,)).fetchall()]
+    return [str(row[0]) for row in node.store.rows(query, MAX_CHOICES)]
 
 
 @dataclass
@@ -141,12 +138,12 @@ class Row:
 def rows(node: Node, wanted: dict[str, str], limit: int) -> list[Row]:
     """The newest uses by columns of the index, each row of like ones as one."""
     where = "".join(f"{name} = ? AND " for name in wanted if name in _CHOSEN)
-    with node.store.reading() as connection:
-        found = connection.execute(
-            f"SELECT grant_id, action, asset, holder, issued_at FROM receipts WHERE {where} issued_at >= 0"  # noqa: S608 - fixed names
-            " ORDER BY issued_at DESC, position DESC LIMIT ?",
-            (*wanted.values(), MOST_LOOKED_AT),
-        ).fetchall()
+    found = node.store.rows(
+        f"SELECT grant_id, action, asset, holder, issued_at FROM receipts WHERE {where} issued_at >= 0"  # noqa: S608 - fixed names
+        " ORDER BY issued_at DESC, position DESC LIMIT ?",
+        *wanted.values(),
+        MOST_LOOKED_AT,
+    )
     made: list[Row] = []
     for grant, action, asset, holder, at in found:
         if made and (made[-1].grant, made[-1].action) == (grant, action):
@@ -178,36 +175,31 @@ def count(node: Node, asset: str, action: str) -> tuple[int, int]:
 
 def _summed(node: Node, where: str, *values: str) -> tuple[int, int]:
     query = f"SELECT count(*), coalesce(sum(units), 0) FROM receipts WHERE {where}"  # noqa: S608 - fixed text
-    with node.store.reading() as connection:
-        row = connection.execute(query, values).fetchone()
-    return int(row[0]), int(row[1])
+    ((receipts, units),) = node.store.rows(query, *values)
+    return int(receipts), int(units)
 
 
 def recent_entries(node: Node, limit: int = 30) -> list[dict[str, Any]]:
     """The log's newest entries, newest first: position, id, type, kind."""
-    with node.store.reading() as connection:
-        rows = connection.execute(
-            "SELECT position, id, type, kind FROM documents WHERE position IS NOT NULL"
-            " ORDER BY position DESC LIMIT ?",
-            (min(limit, MAX_PAGE),),
-        ).fetchall()
+    rows = node.store.rows(
+        "SELECT position, id, type, kind FROM documents WHERE position IS NOT NULL ORDER BY position DESC LIMIT ?",
+        min(limit, MAX_PAGE),
+    )
     return [{"position": row[0], "id": row[1], "type": row[2], "kind": row[3]} for row in rows]
 
 
 def one(node: Node, receipt_id: str) -> Use | None:
     """A single receipt of this log."""
     query = f"SELECT {_COLUMNS} FROM receipts AS r JOIN documents AS d ON d.id = r.id WHERE d.id = ? AND r.position = d.position"  # noqa: S608
-    with node.store.reading() as connection:
-        row = connection.execute(query, (receipt_id,)).fetchone()
-    return _use(row) if row else None
+    return next(map(_use, node.store.rows(query, receipt_id)), None)
 
 
 def spent_by_day(node: Node, since: int) -> list[tuple[int, str, int, int]]:
     """(day, model, answers, units) of answers this party paid for; a day is Unix seconds through 86,400."""
-    with node.store.reading() as connection:
-        rows = connection.execute(
-            "SELECT issued_at / 86400, asset, count(*), sum(units) FROM receipts"
-            " WHERE holder = ? AND issued_at >= ? AND units > 0 GROUP BY 1, 2 ORDER BY 1",
-            (node.account, since),
-        ).fetchall()
+    rows = node.store.rows(
+        "SELECT issued_at / 86400, asset, count(*), sum(units) FROM receipts"
+        " WHERE holder = ? AND issued_at >= ? AND units > 0 GROUP BY 1, 2 ORDER BY 1",
+        node.account,
+        since,
+    )
     return [(int(row[0]), str(row[1]), int(row[2]), int(row[3])) for row in rows]

@@ -51,8 +51,8 @@ from freehold.kernel.ceiling import Act, Payment
 from freehold.kernel.countersigning import Countersigner
 from freehold.kernel.evidence import proving
 from freehold.kernel.node import Node
-from freehold.kernel.peers import PeerRefused, Peers, PeerUnreachable, heard, refused
-from freehold.kernel.reaching import TIMEOUT_SECONDS
+from freehold.kernel.peers import PeerRefused, Peers, heard, refused
+from freehold.kernel.reaching import TIMEOUT_SECONDS, PeerUnreachable
 from freehold.kernel.rights.check import GrantExpired, GrantUsedUp, SpendCapReached, use_price
 from freehold.kernel.use import money_lines
 

@@ -39,7 +39,8 @@ from freehold.kernel import countersigning, custody, logbook
 from freehold.kernel.custody import DataLost
 from freehold.kernel.evidence import proving
 from freehold.kernel.node import Node
-from freehold.kernel.peers import Peers, PeerUnreachable
+from freehold.kernel.peers import Peers
+from freehold.kernel.reaching import PeerUnreachable
 
 MAX_WAITS = 20
 """How often a round without its quorum is tried again before the job stops."""
