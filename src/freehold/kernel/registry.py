@@ -9,12 +9,11 @@ from typing import Any, TypeVar
 
 from freehold.core.errors import InvalidInput
 from freehold.kernel import installed
-from freehold.kernel.feature import Action, Card, Feature, PeerCall, Question
+from freehold.kernel.feature import Action, Card, Feature, PeerCall, Plans, Question
 from freehold.kernel.host import Host
 from freehold.kernel.installed import FeaturesClash, require_once
 from freehold.kernel.node import Node
 from freehold.kernel.operation import Bound, Operation
-from freehold.kernel.rights.plans import Plans
 from freehold.kernel.tally import Tally
 
 A = TypeVar("A")

@@ -16,12 +16,11 @@ from freehold.features.grants.consent import GrantRefused
 from freehold.features.grants.issuing import parse_terms, request_id
 from freehold.features.grants.requests import offer_id, offer_row, shown_text
 from freehold.features.grants.wire import AskRow
-from freehold.kernel.feature import Question
+from freehold.kernel.feature import Plan, Question
 from freehold.kernel.host import Host
 from freehold.kernel.node import Node
 from freehold.kernel.people import known_as
 from freehold.kernel.registry import everything
-from freehold.kernel.rights.plans import Plan
 from freehold.kernel.shape import alike
 from freehold.kernel.store import Transaction
 

@@ -16,10 +16,10 @@ from freehold.features.grants.issuing import handed_over, make_grant, narrowed, 
 from freehold.features.grants.wire import PAGE, GrantRow
 from freehold.kernel import ceiling, listed, logbook, pending, uses
 from freehold.kernel.ceiling import Act, Payment
+from freehold.kernel.feature import Plan
 from freehold.kernel.node import Node
 from freehold.kernel.peers import Peers, heard
 from freehold.kernel.rights.check import ForeignGrant, Offer, is_priced, require_issued_within
-from freehold.kernel.rights.plans import Plan
 from freehold.kernel.rights.standing import authorise, is_purchased, is_revoked, revocations, revoked_among
 from freehold.kernel.shape import alike
 from freehold.kernel.words import require_kind

@@ -14,10 +14,10 @@ from freehold.core.errors import Conflict, InvalidDocument, InvalidInput, NotAll
 from freehold.core.ids import document_id, hash_bytes
 from freehold.core.signing import sign_digest
 from freehold.core.terms import price_of, require_within
+from freehold.kernel.feature import Plan, Plans
 from freehold.kernel.node import Node
 from freehold.kernel.registry import everything
 from freehold.kernel.rights.check import Offer
-from freehold.kernel.rights.plans import Plan, Plans
 from freehold.kernel.store import REVOCATIONS, Transaction
 
 

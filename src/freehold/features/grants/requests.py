@@ -18,8 +18,8 @@ from freehold.core.ids import resolve, sha256_hex
 from freehold.features.grants.issuing import parse_terms, planned, total_units
 from freehold.features.grants.wire import OfferRow, RequestRow
 from freehold.kernel import pending
+from freehold.kernel.feature import Plans
 from freehold.kernel.node import Node
-from freehold.kernel.rights.plans import Plans
 from freehold.kernel.shape import alike
 from freehold.kernel.store import Transaction
 

@@ -1,6 +1,6 @@
 """What an owner's node asks of a training plan before it grants anything, and remembers of it afterwards.
 
-The functions that `kernel.rights.plans.Plans` names are how grants read the plans of training.
+The functions that `kernel.feature.Plans` names are how grants read the plans of training.
 
 The plan is the whole of what the owner agrees to: who takes part, with which rows, by which recipe, under how
 much noise, measured on which committed table. A grant names its hash, so nothing of it can change later.
