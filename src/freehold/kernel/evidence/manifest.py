@@ -7,25 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
-    ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
     ValidationError,
     model_serializer,
     model_validator,
 )
-from typing_extensions import override
 
 from freehold.core.canonical import canonical_bytes
 from freehold.core.documents import (
     Asset,
+    Claim,
     Count,
-    Document,
     Receipt,
-    Time,
     Value,
     Word,
     invalid,
@@ -69,26 +66,11 @@ class Statement(Value):
         return values if self.critical else {name: one for name, one in values.items() if name != "critical"}
 
 
-class Manifest(Document):
+class Manifest(Claim):
     """An `evidence` claim about one receipt or one model. Larger than other documents may be, so parsed here."""
 
-    roles: ClassVar[tuple[str, ...]] = ("issuer",)
-    type: Literal["claim"] = "claim"
-    issuer: Account
     claim_kind: Literal["evidence"] = "evidence"
-    about: Annotated[Hash, Field(alias="subject")]
-    """Id of the receipt, or of the model."""
-    statement: Statement
-    issued_at: Time
-    model_config = ConfigDict(serialize_by_alias=True, validate_by_name=True, validate_by_alias=True)
-
-    @override
-    def signers(self) -> dict[str, str]:
-        return {"issuer": self.issuer}
-
-    @override
-    def subject(self) -> str:
-        return self.about
+    statement: Statement  # type: ignore[assignment] # of one shape, where a claim's is any object
 
     def domain(self) -> Domain:
         """The domain in which every document of this evidence must be signed."""
