@@ -170,7 +170,7 @@ def test_memory_for_bodies_goes_to_who_comes_with_little(monkeypatch, path):
         assert slow[0].code == "http.busy"
         assert slow[1].status == 0
         assert await slow[1].give(b"x").done() == 200
-        assert at._room.used_bytes == 0
+        assert at._room._used().total() == 0
 
     run(scenario)
 

@@ -200,7 +200,7 @@ def test_one_caller_cannot_fill_the_room_and_the_heaviest_gives_way():
     assert cut == [("a", 1)], "the oldest of who has the most"
     with pytest.raises(Busy):
         room.grow(first, 1)
-    assert room.used_bytes == 51
+    assert room._used().total() == 51
     with pytest.raises(Busy):
         # it would have more than anybody it could take it from
         room.grow(late, 59)
@@ -212,4 +212,4 @@ def test_one_caller_cannot_fill_the_room_and_the_heaviest_gives_way():
         room.grow(enter("e", 1), 60)
     for body in list(room._bodies):
         room.leave(body)
-    assert room.used_bytes == 0
+    assert room._used().total() == 0

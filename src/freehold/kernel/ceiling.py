@@ -93,7 +93,8 @@ def require_limit(node: Node, act: Act, units: int, **shown: int) -> None:
         raise SpendingUnset(
             f"this takes {dollars(units)}{aside} and nothing says yet what this node may spend",
             hint=f"Allow it this once: --max {_typed(units)}. Or for good, in any 24 hours:"
-            f" freehold spending --per-day {_suggested(max(units, deposit))}{home_folder.option(node.home)}",
+            # a day's limit in whole dollars that the act fits into
+            f" freehold spending --per-day {max(5, -(-max(units, deposit) // 10**DECIMALS))}{home_folder.option(node.home)}",
             units=units,
             **shown,
         )
@@ -310,11 +311,6 @@ def chain_time(node: Node) -> int:
 def _typed(units: int) -> str:
     """An amount as an option takes it."""
     return dollars(units)[1:].replace(",", "")
-
-
-def _suggested(units: int) -> int:
-    """A day's limit in whole dollars that an act of so many units fits into."""
-    return max(5, int(-(-units // 10**DECIMALS)))
 
 
 def _over(name: str, most: int, units: int, left: int) -> SpendingRefused:

@@ -121,7 +121,10 @@ class NodeClient:
         rest = {name: value for name, value in asked.items() if name not in parts}
         path = "/api" + operation.path.format(**parts)
         if operation.verb == "GET":
-            return self._ask("GET", path, {name: _query(value) for name, value in rest.items()}, None)
+            query = {
+                name: str(one).lower() if isinstance(one, bool) else str(one) for name, one in rest.items()
+            }
+            return self._ask("GET", path, query, None)
         return self._ask(operation.verb, path, {}, rest)
 
     def _ask(self, method: str, path: str, query: Mapping[str, str], body: Any) -> dict[str, Any]:
@@ -173,10 +176,6 @@ def _part(name: str, value: Any) -> str:
         raise InvalidInput(
             f"{name} is not text", hint="Give an id, the beginning of one, or a name."
         ) from None
-
-
-def _query(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _not_running(home: Path) -> NodeNotRunning:

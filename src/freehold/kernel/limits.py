@@ -194,7 +194,8 @@ class BodyRoom:
         if body.was_cut or used[body.caller] + size > self._for_one:
             raise _busy()
         while used.total() + size > self._in_all:
-            doomed = self._heaviest(used)
+            can = [one for one in self._bodies if one.cut and one.size_bytes]
+            doomed = max(can, key=lambda one: used[one.caller], default=None)
             if doomed is None or used[doomed.caller] <= used[body.caller] + size:
                 raise _busy()
             used[doomed.caller] -= doomed.size_bytes
@@ -209,20 +210,11 @@ class BodyRoom:
         self._bodies.pop(body, None)
         body.size_bytes = 0
 
-    @property
-    def used_bytes(self) -> int:
-        """Taken now."""
-        return self._used().total()
-
     def _used(self) -> Counter[str]:
         used: Counter[str] = Counter()
         for body in self._bodies:
             used[body.caller] += body.size_bytes
         return used
-
-    def _heaviest(self, used: Counter[str]) -> Body | None:
-        can = [body for body in self._bodies if body.cut and body.size_bytes]
-        return max(can, key=lambda body: used[body.caller], default=None)
 
 
 def caller_of(host: str) -> str:

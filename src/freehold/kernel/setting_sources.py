@@ -83,7 +83,9 @@ def read(name: str, texts: Sequence[str]) -> Any:
     if len(texts) != 1:
         raise InvalidInput(f"{name} takes one value")
     if isinstance(known[name], bool):
-        return _spelled(name, _yes_or_no(name, texts[0]))
+        if texts[0] not in ("true", "false"):
+            raise InvalidInput(f"{name} is true or false", hint="Write one of the two words.")
+        return _spelled(name, texts[0] == "true")
     value = _number(name, texts[0]) if isinstance(known[name], int) else _text(name, texts[0])
     return _spelled(name, value)
 
@@ -106,12 +108,6 @@ def _text(name: str, text: str) -> str:
             raise InvalidInput("token: not an address", hint="Addresses are 0x and 40 hex digits.")
         return text.lower()
     return text
-
-
-def _yes_or_no(name: str, text: str) -> bool:
-    if text not in ("true", "false"):
-        raise InvalidInput(f"{name} is true or false", hint="Write one of the two words.")
-    return text == "true"
 
 
 def _number(name: str, text: str) -> int:

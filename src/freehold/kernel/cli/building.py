@@ -39,9 +39,8 @@ class Call:
 
     def answer(self, operation: Operation[Any], **changed: Any) -> dict[str, Any]:
         """What an operation answers to what was typed; `changed` are fields of its request, as they travel."""
-        taken = operation.taken(
-            {name: value for name, value in self.given.items() if name in _faces(operation)}
-        )
+        faces = {one.face for one in operation.fields.values()}
+        taken = operation.taken({name: value for name, value in self.given.items() if name in faces})
         return self.node.perform(operation, taken | changed)
 
     def show(self, answer: dict[str, Any], view: View) -> None:
@@ -89,7 +88,10 @@ def function(command: Command) -> Callable[..., None]:
     """What typer makes a command of."""
     operation = command.operation
     shown = {name: one for name, one in operation.fields.items() if name not in command.without}
-    parameters = [_parameter(one, required=_is_required(command, one)) for one in shown.values()]
+    parameters = [
+        _parameter(one, required=one.info.is_required() and one.name not in command.optional)
+        for one in shown.values()
+    ]
     parameters += [_more(name, annotation, default) for name, (annotation, default) in command.more.items()]
     parameters += [_more("home", Home, DEFAULT_HOME), _more("as_json", Json, default=False)]
     faces = {one.face: one for one in shown.values()}
@@ -107,14 +109,6 @@ def function(command: Command) -> Callable[..., None]:
     run.__doc__ = command.words or operation.text
     run.__name__ = operation.method
     return run
-
-
-def _faces(operation: Operation[Any]) -> set[str]:
-    return {one.face for one in operation.fields.values()}
-
-
-def _is_required(command: Command, one: Field) -> bool:
-    return one.info.is_required() and one.name not in command.optional
 
 
 def _said(one: Field, value: Any) -> Any:

@@ -11,6 +11,7 @@ from freehold.core.connection import Connection
 from freehold.core.errors import NotFound
 from freehold.kernel.databases import address
 from freehold.kernel.databases.errors import StorageFailed
+from freehold.kernel.databases.soundness import read_only
 from freehold.kernel.databases.sqlite import FILE, SqliteDatabase
 
 
@@ -56,17 +57,11 @@ def for_reading(home: Path, url: str, *, timeout: float = 10) -> Connection:
 
 
 def read_file(path: Path, *, timeout: float = 10) -> sqlite3.Connection:
-    """A connection to a SQLite file that cannot write.
-
-    Where the node is stopped (no write-ahead log lies beside the file) nothing at all is left in the
-    folder: side files made by another user, such as root, would keep the node from starting.
-    Raises `NotFound`: no such file. `StorageFailed`: it cannot be opened.
-    """
+    """As `soundness.read_only`. Raises `NotFound`: no such file. `StorageFailed`: it cannot be opened."""
     if not path.exists():
         raise NotFound(f"there is no database {path}", hint="Start the node once: freehold up.")
     try:
-        still = "" if being_written(path) else "&immutable=1"
-        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro{still}", uri=True, timeout=timeout)
+        connection = read_only(path, timeout=timeout)
         connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
     except sqlite3.Error as error:
         raise StorageFailed(
@@ -74,8 +69,3 @@ def read_file(path: Path, *, timeout: float = 10) -> sqlite3.Connection:
             hint="Check its permissions; restore a backup if it is damaged.",
         ) from error
     return connection
-
-
-def being_written(path: Path) -> bool:
-    """Whether a SQLite file has a write-ahead log: its node runs, or was killed."""
-    return path.with_name(path.name + "-wal").exists()

@@ -174,7 +174,8 @@ class Session:
 
     def _run(self, sql: str, parameters: Sequence[Any]) -> Rows:
         for value in parameters:
-            if isinstance(value, str) and ("\0" in value or not _encodes(value)):
+            # a null character, or half a character
+            if isinstance(value, str) and ("\0" in value or value != value.encode(errors="ignore").decode()):
                 raise InvalidInput("text holds a character that cannot be kept", hint="Leave it out.")
         if self._wire is None:
             raise SessionLost("the database went away", hint=ELSEWHERE)
@@ -218,11 +219,3 @@ def _numbered(sql: str) -> str:
     """`?` as the names that the driver takes; no statement here has one inside quotes."""
     first, *others = sql.split("?")
     return first + "".join(f":p{number}{text}" for number, text in enumerate(others))
-
-
-def _encodes(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

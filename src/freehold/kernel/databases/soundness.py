@@ -99,7 +99,7 @@ def require_sound(path: Path) -> None:
         return
     try:
         _require_whole_file(path)
-        with closing(_readable(path)) as connection:
+        with closing(read_only(path)) as connection:
             _look(connection, commits)
     except (sqlite3.Error, LogCorrupt, OverflowError) as error:
         raise damaged(str(error)) from error
@@ -116,19 +116,24 @@ def _require_whole_file(path: Path) -> None:
     page = int.from_bytes(header[16:18]) or 1
     page_bytes = 65_536 if page == 1 else page
     pages, written, valid_for = (int.from_bytes(header[start : start + 4]) for start in (28, 24, 92))
-    behind = path.with_name(path.name + "-wal").exists()
-    if not behind and written == valid_for and size < pages * page_bytes:
+    if not being_written(path) and written == valid_for and size < pages * page_bytes:
         raise damaged(f"it should have {pages * page_bytes:,} bytes and has {size:,}")
 
 
-def _readable(path: Path) -> sqlite3.Connection:
-    """As `opening.read_file`: nothing at all is left beside a file that nobody has open."""
-    behind = path.with_name(path.name + "-wal").exists()
-    return sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode=ro{'' if behind else '&immutable=1'}",
-        uri=True,
-        isolation_level=None,
-    )
+def read_only(path: Path, *, timeout: float = 10) -> sqlite3.Connection:
+    """A connection that cannot write.
+
+    Where the node is stopped (no write-ahead log lies beside the file) nothing at all is left in the
+    folder: side files made by another user, such as root, would keep the node from starting.
+    """
+    still = "" if being_written(path) else "&immutable=1"
+    uri = f"{path.absolute().as_uri()}?mode=ro{still}"
+    return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=timeout)
+
+
+def being_written(path: Path) -> bool:
+    """Whether a SQLite file has a write-ahead log: its node runs, or was killed."""
+    return path.with_name(path.name + "-wal").exists()
 
 
 def _look(connection: sqlite3.Connection, commits: Commits) -> None:

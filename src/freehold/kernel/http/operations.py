@@ -32,15 +32,12 @@ def router(host: Host, registry: Registry, token: str) -> APIRouter:
             raise Unauthorised("this needs the node's API token", hint="It lies in HOME/api-token.")
 
     routes = APIRouter(prefix="/api", dependencies=[Depends(authorised)])
-    # what is fixed before what has a part in braces, which would match it too
-    for bound in sorted(registry.operations, key=lambda one: _openness(one.operation.path)):
+    # what is fixed before what has a part in braces, which would match it too: all that follows, where it stands last
+    for bound in sorted(
+        registry.operations, key=lambda one: (one.operation.path.count("{"), one.operation.path.endswith("}"))
+    ):
         add(routes, host, registry, bound)
     return routes
-
-
-def _openness(path: str) -> tuple[int, bool]:
-    """How much else a path matches: a part in braces matches all that follows where it stands last."""
-    return path.count("{"), path.endswith("}")
 
 
 def add(routes: APIRouter, host: Host, registry: Registry, bound: Bound) -> None:

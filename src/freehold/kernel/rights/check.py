@@ -156,7 +156,8 @@ def require_receipt_fits(receipt: Receipt, grant: Grant) -> None:
 
     Raises `NotAllowed`: naming the field.
     """
-    terms = grant.terms
+    terms, rows = grant.terms, rows_charged(receipt, grant.terms)
+    charged = -sum(line.delta_units for line in receipt.money if line.account == receipt.holder)
     wrong = (
         ("grant", receipt.grant != grant.id),
         ("holder", receipt.holder != grant.holder),
@@ -165,18 +166,14 @@ def require_receipt_fits(receipt: Receipt, grant: Grant) -> None:
         ("inputs", receipt.inputs != (grant.asset,)),
         ("sequence", receipt.sequence > terms.max_uses),
         ("issued_at", not terms.not_before <= receipt.issued_at < terms.expires_at),
-        ("rows", not 1 <= rows_charged(receipt, terms) <= terms.rows_per_call),
-        ("money", _charged(receipt) != use_price(grant, rows_charged(receipt, terms))),
+        ("rows", not 1 <= rows <= terms.rows_per_call),
+        ("money", charged != use_price(grant, rows)),
         ("epsilon_micro", receipt.epsilon_micro > terms.epsilon_run_micro),
         ("run", receipt.action == "train" and receipt.evidence.get("run") != grant.run),
     )
     for field, broken in wrong:
         if broken:
             raise NotAllowed(f"the receipt's {field} does not fit its grant", field=field, grant_id=grant.id)
-
-
-def _charged(receipt: Receipt) -> int:
-    return -sum(line.delta_units for line in receipt.money if line.account == receipt.holder)
 
 
 class Offer(NamedTuple):

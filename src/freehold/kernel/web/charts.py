@@ -25,12 +25,10 @@ def by_day(amounts: Iterable[tuple[int, int]], today: int, days: int) -> list[Po
     sums: dict[int, int] = defaultdict(int)
     for day, units in amounts:
         sums[day] += units
-    return [(day_label(day), sums[day], dollars(sums[day])) for day in range(today - days + 1, today + 1)]
-
-
-def day_label(day: int) -> str:
-    """A day as charts name it."""
-    return datetime.fromtimestamp(day * 86_400, UTC).strftime("%-d %b")
+    return [
+        (datetime.fromtimestamp(day * 86_400, UTC).strftime("%-d %b"), sums[day], dollars(sums[day]))
+        for day in range(today - days + 1, today + 1)
+    ]
 
 
 def area(title: str, points: Sequence[Point]) -> Markup:

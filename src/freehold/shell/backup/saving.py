@@ -14,7 +14,8 @@ from freehold.core.errors import Conflict, NotFound, VerificationFailed
 from freehold.core.version import VERSION
 from freehold.kernel import settings
 from freehold.kernel.databases import copying, migrations, opening
-from freehold.kernel.databases.opening import being_written, read_file
+from freehold.kernel.databases.opening import read_file
+from freehold.kernel.databases.soundness import being_written
 from freehold.kernel.reading import NodeFile, database_url, require_node
 from freehold.log.store import LogStore
 from freehold.shell.backup.disk import failures
