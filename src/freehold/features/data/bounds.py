@@ -20,22 +20,14 @@ class Ranges(Plain):
     """`{"age": [0, 120]}` is typed as `age=0:120`, or as the name of a file of such; in Python as a mapping."""
 
     def take(self, given: Any) -> Any:
-        """Column -> [low, high].
-
-        Raises:
-            InvalidInput.
-        """
+        """Column -> [low, high]. Raises InvalidInput."""
         if isinstance(given, Mapping):
             return {name: [*pair] for name, pair in given.items()}
         return read(given)
 
 
 def read(given: Iterable[str]) -> dict[str, list[float]]:
-    """Column -> [low, high], from what was typed after each `--bounds`.
-
-    Raises:
-        InvalidInput: it has no such form, or a column has bounds twice.
-    """
+    """Column -> [low, high], from what was typed after each `--bounds`. Raises InvalidInput: no such form, or twice."""
     found: dict[str, list[float]] = {}
     for text in given:
         for name, low, high in _typed(text) if "=" in text else _listed(Path(text).expanduser()):

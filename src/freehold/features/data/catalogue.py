@@ -40,11 +40,7 @@ def said(node: Node) -> dict[str, Any]:
 
 
 def keep(node: Node, read: CatalogueRead) -> None:
-    """Keep the assets that a peer offers, each its own and checked, or none of them.
-
-    Raises:
-        InvalidDocument, InvalidSignature. TooMuch: one is larger than what a party may leave here.
-    """
+    """Keep a peer's assets, each its own and checked, or none. Raises InvalidDocument, InvalidSignature, TooMuch."""
     asks_first = _listed(read, "asks_first", [])
     fresh: list[Envelope] = []
     approvals: dict[str, Approval] = {}
@@ -82,11 +78,7 @@ def _listed(read: CatalogueRead, name: str, otherwise: list[Any] | None) -> list
 
 
 def _is_news(node: Node, envelope: Envelope) -> bool:
-    """Whether an asset is not here yet; checked, unless it is here with these signatures.
-
-    Raises:
-        InvalidSignature.
-    """
+    """Whether an asset is not here yet; checked, unless it is here with these signatures."""
     known = node.store.get(envelope.document.id) if node.store.has(envelope.document.id) else None
     if known is None or known.signatures != envelope.signatures:
         node.check(envelope)

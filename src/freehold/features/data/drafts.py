@@ -62,11 +62,7 @@ class Draft:
         }
 
     def change(self, **chosen: Any) -> None:
-        """Choose some of it anew.
-
-        Raises:
-            InvalidInput: a value is out of its bounds.
-        """
+        """Choose some of it anew. Raises InvalidInput: a value is out of its bounds."""
         self.asked = Publish.of(**{**self.asked.model_dump(), **chosen, "path": str(self.table)})
 
     def choose(self, node: Node, folder: Path, left_out: tuple[str, ...], **chosen: Any) -> None:
@@ -108,11 +104,7 @@ class Drafts:
         self._drafts: dict[str, Draft] = {}
 
     def begin(self, node: Node, path: Path, upload: Upload | None, supersedes: str = "") -> Draft:
-        """Look at a file, the new version of a dataset if so; its terms begin as before, or as usual.
-
-        Raises:
-            InvalidTable: it is no table.
-        """
+        """Look at a file, a dataset's new version if so; terms begin as before, or as usual. Raises InvalidTable."""
         file = upload.name if upload else file_name(str(path))
         try:
             seen = profile(path, publishing.limits(node))
@@ -127,22 +119,14 @@ class Drafts:
         return made
 
     def get(self, identifier: str) -> Draft:
-        """A draft.
-
-        Raises:
-            NotFound: it was published or thrown away.
-        """
+        """A draft. Raises NotFound: it was published or thrown away."""
         found = self._drafts.get(identifier)
         if found is None:
             raise NotFound("this draft is no longer here", hint="Choose the file again.")
         return found
 
     def take(self, identifier: str) -> Draft:
-        """A draft that is ready; it belongs to the caller from now on, so that nothing publishes it twice.
-
-        Raises:
-            NotFound. Conflict: label or terms are still open.
-        """
+        """A ready draft, the caller's from now on, so that nothing publishes it twice. Raises NotFound, Conflict."""
         found = self.get(identifier)
         if found.report is None or not found.agreed:
             raise Conflict("this draft is not ready", hint="Go through its steps first.")

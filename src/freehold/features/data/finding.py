@@ -18,11 +18,7 @@ from freehold.kernel.shape import alike
 
 
 def find(host: Host, text: str, kind: str = "") -> str:
-    """The id of an asset by shortened id or by name; looks at the peers' catalogues where it is unknown.
-
-    Raises:
-        NotFound, Ambiguous.
-    """
+    """The id of an asset by shortened id or name, also of one that peers offer. Raises NotFound, Ambiguous."""
     try:
         return assets.find(host.node, text, kind)
     except NotFound:

@@ -67,11 +67,7 @@ def _of(node: Node, asset: Asset) -> dict[str, Any]:
 
 
 def terms(node: Node, asked: Publish) -> Terms:
-    """As a document; the result of training may be used and sold (derive, infer).
-
-    Raises:
-        InvalidInput: the choices contradict each other, or one is out of its range.
-    """
+    """As a document; results may be used and sold. Raises InvalidInput: out of range, or contradictory."""
     _check(asked)
     said = {name: _sorted(name, getattr(asked, name)) for name in _ALIKE}
     try:

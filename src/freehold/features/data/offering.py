@@ -21,11 +21,7 @@ def is_offered(node: Node, asset_id: str) -> bool:
 
 
 def require_offered(node: Node, asset_id: str) -> None:
-    """New grants are issued on the asset.
-
-    Raises:
-        NotFound.
-    """
+    """New grants are issued on the asset. Raises NotFound."""
     if not is_offered(node, asset_id):
         raise NotFound(
             f"no asset {asset_id[:10]} is on offer here", hint="Search again; it may be withdrawn."
@@ -66,11 +62,7 @@ def choose(tx: Transaction, asset_id: str, asked: Usual | Decide) -> None:
 
 
 def change(node: Node, asset_id: str, act: Callable[[Transaction, str], None]) -> dict[str, Any]:
-    """Change how a dataset of this node is offered; returns how it is now.
-
-    Raises:
-        NotFound: it is none of this node's datasets.
-    """
+    """Change how a dataset of this node is offered; returns how it is now. Raises NotFound: it is none of them."""
     asset = node.asset(asset_id)
     if asset.owner != node.account or asset.asset_kind != "dataset":
         raise NotFound(
@@ -87,11 +79,7 @@ def change(node: Node, asset_id: str, act: Callable[[Transaction, str], None]) -
 
 
 def decide(node: Node, asked: Decide) -> dict[str, Any]:
-    """Choose how grants on a dataset of this node come about; returns how it is offered now.
-
-    Raises:
-        NotFound.
-    """
+    """Choose how grants on a dataset of this node come about. Raises NotFound."""
     return change(node, asked.asset, lambda tx, asset_id: choose(tx, asset_id, asked))
 
 

@@ -49,8 +49,7 @@ class NoiseCost(Question[int | None]):
 def inspect(node: Node, asked: Inspect) -> dict[str, Any]:
     """What publishing would find in the file, and what the privacy budget means for it; nothing is changed.
 
-    Raises:
-        NotAllowed: what it supersedes is another party's. InvalidTable, InvalidInput.
+    Raises NotAllowed: what it supersedes is another party's; InvalidTable, InvalidInput.
     """
     before, asked = _before(node, asked), licence.completed(node, asked)
     path, found = Path(asked.path), _read(node, asked)
@@ -93,11 +92,9 @@ def publish(node: Node, asked: Publish, *, warn: Callable[[str], object] = lambd
     """Seal the table's distinct rows, sign its asset, log it and join its privacy lines; all or nothing.
 
     The version that it supersedes is taken off offer; grants on it stay. `warn` is told what was dropped and
-    which older promises stay.
-
-    Raises:
-        NotAllowed: what it supersedes is another party's. PromiseBroken: more is offered than was promised about
-        rows. InvalidTable: the file cannot be trained on. InvalidInput. StorageFull, StorageFailed: nothing was kept.
+    which older promises stay. Raises NotAllowed: what it supersedes is another party's; PromiseBroken: more
+    is offered than was promised about rows; InvalidTable: the file cannot be trained on; InvalidInput;
+    StorageFull, StorageFailed: nothing was kept.
     """
     before, asked = _before(node, asked), licence.completed(node, asked)
     terms = licence.terms(node, asked)
@@ -184,21 +181,13 @@ def seal_table(node: Node, tx: Transaction, table: Table, salt: bytes) -> Sealed
 
 
 def open_table(node: Node, name: str) -> tuple[Table, bytes]:
-    """(table, salt) kept sealed under a name; in memory only.
-
-    Raises:
-        NotFound: no such data here. DataLost: it is gone or was altered.
-    """
+    """(table, salt) kept sealed under a name; in memory only. Raises NotFound; DataLost: it is gone or was altered."""
     plain = custody.unseal(node, name)
     return tables.from_canonical_bytes(plain[SALT_BYTES:]), plain[:SALT_BYTES]
 
 
 def require_own(node: Node, asset: Asset) -> None:
-    """The asset is this node's.
-
-    Raises:
-        NotAllowed.
-    """
+    """The asset is this node's. Raises NotAllowed."""
     if asset.owner != node.account:
         raise NotAllowed(f"{asset.name} belongs to another party", hint="Ask its owner's node.")
 

@@ -55,11 +55,7 @@ def unreadable(asset: Asset) -> list[str]:
 
 
 def columns(asset: Asset) -> tuple[str, ...]:
-    """Names of its feature columns.
-
-    Raises:
-        InvalidDocument: it does not say them.
-    """
+    """Names of its feature columns. Raises InvalidDocument: it does not say them."""
     found = said(asset).columns
     if not found:
         raise InvalidDocument(f"{asset.name} does not say which columns it has", owner=asset.owner)
@@ -78,11 +74,7 @@ class Table:
 
 
 def table(asset: Asset) -> Table:
-    """What is said of the rows of a dataset.
-
-    Raises:
-        InvalidDocument: it does not say all of it, or in another form.
-    """
+    """What is said of the rows of a dataset. Raises InvalidDocument: not all of it, or in another form."""
     found = said(asset)
     if found.rows is None or not found.columns or found.label is None:
         raise InvalidDocument(

@@ -88,11 +88,7 @@ def remembered(
     spend_cap_units: int,
     once_for: str,
 ) -> tuple[str, dict[str, Any]]:
-    """(key, record) of a wish: the one made before, or a new one with a fresh nonce.
-
-    Raises:
-        AskDropped.
-    """
+    """(key, record) of a wish: the one made before, or a new one with a fresh nonce. Raises AskDropped."""
     key = f"{once_for}:{asset.id}:{action}:{purpose or ''}:{max_uses or 0}:{spend_cap_units}"
     found = _read(node, key)
     if found is not None:
@@ -132,11 +128,7 @@ def taken_terms(wish: dict[str, Any]) -> Terms | None:
 
 
 def hear(node: Node, key: str, wish: dict[str, Any], asset: Asset, answer: dict[str, Any]) -> NoReturn:
-    """Keep an owner's answer that is not a grant yet.
-
-    Raises:
-        GrantWaiting, GrantCountered, InvalidDocument.
-    """
+    """Keep an owner's answer that is no grant yet. Raises GrantWaiting, GrantCountered, InvalidDocument."""
     if answer.get("status") == "waiting":
         wish = _keep(node, key, {**wish, "state": "waiting", "offer": None, "taken": ""})
         raise GrantWaiting(
@@ -158,11 +150,7 @@ def hear(node: Node, key: str, wish: dict[str, Any], asset: Asset, answer: dict[
 def hear_refusal(
     node: Node, key: str, wish: dict[str, Any], asset: Asset, fields: dict[str, Any]
 ) -> NoReturn:
-    """Keep an owner's refusal.
-
-    Raises:
-        GrantRefused.
-    """
+    """Keep an owner's refusal. Raises GrantRefused."""
     reason, until = _readable(fields.get("reason")), fields.get("ask_again_at")
     until = until if type(until) is int and 0 <= until < 2**53 else 0
     wish = {**wish, "state": "refused", "reason": reason, "ask_again_at": until, "offer": None, "taken": ""}
@@ -197,21 +185,13 @@ def overview(node: Node) -> list[dict[str, Any]]:
 
 
 def find(node: Node, prefix: str) -> tuple[str, dict[str, Any]]:
-    """(key, record) of a request this node made, by its shortened id.
-
-    Raises:
-        NotFound, Ambiguous.
-    """
+    """(key, record) of a request this node made, by its shortened id. Raises NotFound, Ambiguous."""
     known = {_request_id(node, wish): (key, wish) for key, wish in _open(node).items()}
     return known[resolve(prefix, known, "request")]
 
 
 def take_up(node: Node, prefix: str) -> dict[str, Any]:
-    """Note that this node takes up the offer it was made; the next time of asking gets the grant.
-
-    Raises:
-        NotFound: no such request, or no offer.
-    """
+    """Note that this node takes up an owner's offer; asking again gets the grant. Raises NotFound: there is none."""
     key, wish = find(node, prefix)
     if not wish["offer"]:
         raise NotFound("the owner made no offer for that request", hint="See: freehold grants requests.")

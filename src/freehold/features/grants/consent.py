@@ -48,10 +48,8 @@ def asks_first(node: Node, wish: Wish) -> bool:
 def consider(node: Node, tx: Transaction, wish: Wish, taken: str) -> str | dict[str, Any]:
     """Answer a wish on an asset whose owner asks first: the id of its grant, or where it stands.
 
-    `taken` is the id of the owner's offer that the asker takes up; empty for none.
-
-    Raises:
-        GrantRefused, TooManyRequests. Conflict: the nonce was used for another wish.
+    `taken` is the id of the owner's offer that the asker takes up; empty for none. Raises GrantRefused,
+    TooManyRequests; Conflict: the nonce was used for another wish.
     """
     record = requests.read(node, wish.request_id)
     if record is None:
@@ -88,11 +86,7 @@ def withdraw(node: Node, holder: str, body: dict[str, Any]) -> dict[str, Any]:
 
 
 def accept(node: Node, request_id: str) -> dict[str, Any]:
-    """Issue the grant exactly as asked. Idempotent.
-
-    Raises:
-        RequestDecided; NotFound: it lapsed, or the asset is withdrawn.
-    """
+    """Issue the grant exactly as asked; idempotent. Raises RequestDecided; NotFound: it lapsed, or is withdrawn."""
     with node.store.transaction() as tx:
         record = _undecided(node, request_id, "accepted")
         if record["state"] != "accepted":
@@ -103,8 +97,7 @@ def accept(node: Node, request_id: str) -> dict[str, Any]:
 def counter(node: Node, change: CounterRequest) -> dict[str, Any]:
     """Offer other terms, within the asset's and no cheaper; the asker takes them up or drops its request.
 
-    Raises:
-        RequestDecided, NotFound, InvalidInput, NotAllowed: outside the asset's terms.
+    Raises RequestDecided, NotFound, InvalidInput, NotAllowed: outside the asset's terms.
     """
     note = shown_text(change.note, "note")
     with node.store.transaction() as tx:
@@ -119,11 +112,7 @@ def counter(node: Node, change: CounterRequest) -> dict[str, Any]:
 
 
 def refuse(node: Node, request_id: str, reason: str) -> dict[str, Any]:
-    """Say no; the same account is not heard about the asset for a day. Idempotent.
-
-    Raises:
-        RequestDecided, NotFound, InvalidInput.
-    """
+    """Say no, for a day about this asset; idempotent. Raises RequestDecided, NotFound, InvalidInput."""
     reason = shown_text(reason, "reason")
     if not reason:
         raise InvalidInput("a refusal needs a reason", hint="One short line; the asker reads it.")

@@ -35,13 +35,11 @@ class NotEnoughDollars(InvalidInput):
 def issue(node: Node, holder: str, body: dict[str, Any]) -> dict[str, Any]:
     """Answer a request for a grant.
 
-    Where consent is the published terms, asking within them suffices. Where the owner asks first, the
-    answer carries a `status` (waiting, countered) in place of a grant until there is one. The same
-    `nonce` from the same holder gets the same grant, so a retry is not a second one; one that was paid for is
-    shown by its holder as `grant` and stands even where it was forgotten here.
-
-    Raises:
-        ForeignGrant. NotFound: no such asset on offer. NotAllowed: more than the terms allow. GrantRefused.
+    Where consent is the published terms, asking within them suffices. Where the owner asks first, the answer
+    carries a `status` (waiting, countered) in place of a grant until there is one. The same `nonce` from the
+    same holder gets the same grant, so a retry is not a second one; one that was paid for is shown by its
+    holder as `grant` and stands even where it was forgotten here. Raises ForeignGrant; NotFound: no such
+    asset on offer; NotAllowed: more than the terms allow; GrantRefused.
     """
     paid = unused.readmit(node, holder, body)
     if paid is not None:
@@ -87,12 +85,10 @@ def obtain(
     `at_most_units` bounds what this act may cost, all grants of one `once_for` together; the node's ceilings
     count besides.
 
-    Interrupted anywhere, the next call continues with the same grant: nothing is paid twice. Calls with
-    the same `once_for` (a job's id) get the same grant even after the first has succeeded.
-
-    Raises:
-        NotEnoughDollars; NotAllowed from the owner; PeerUnreachable. Where the owner decides by hand:
-        GrantWaiting, GrantCountered, GrantRefused; nothing is paid then.
+    Interrupted anywhere, the next call continues with the same grant: nothing is paid twice. Calls with the
+    same `once_for` (a job's id) get the same grant even after the first has succeeded. Raises
+    NotEnoughDollars; NotAllowed from the owner; PeerUnreachable. Where the owner decides by hand:
+    GrantWaiting, GrantCountered, GrantRefused; nothing is paid then.
     """
     require_kind(asset)
     # one at a time: taking up an offer by hand and a waiting job may meet over the same wish
@@ -172,8 +168,7 @@ def _show(peers: Peers, asset: Asset, body: dict[str, Any], grant: Grant) -> Non
 def take(node: Node, peers: Peers, prefix: str, at_most_units: int | None = None) -> Grant:
     """Take up the terms an owner offered in place of those asked for, and pay them. Repeatable.
 
-    Raises:
-        NotFound: no such offer. GrantCountered: the owner changed it meanwhile. As `obtain`.
+    Raises NotFound: no such offer; GrantCountered: the owner changed it meanwhile. As `obtain`.
     """
     wish = asking.take_up(node, prefix)
     ordered = asking.ordered(node, wish["once_for"])
@@ -279,10 +274,8 @@ def revoke(node: Node, grant_id: str) -> dict[str, Any]:
     """Take a grant back: denied here at once, in the log, and by one bit on chain. Idempotent.
 
     The log is anchored before the bit: who has the bit and not the claim cannot show that a use came first.
-    What was released before stays released; the log shows exactly what that was.
-
-    Raises:
-        ForeignGrant: not issued here.
+    What was released before stays released; the log shows exactly what that was. Raises ForeignGrant: not
+    issued here.
     """
     grant = node.grant(grant_id)
     if grant.issuer != node.account:
@@ -303,11 +296,7 @@ def revoke(node: Node, grant_id: str) -> dict[str, Any]:
 
 
 def find(node: Node, text: str) -> str:
-    """The id of a grant, shortened, or the newest one's by the word "last".
-
-    Raises:
-        NotFound, Ambiguous.
-    """
+    """The id of a grant, shortened, or the newest one's by the word "last". Raises NotFound, Ambiguous."""
     if text != "last":
         return node.store.resolve(text, "grant")
     newest = listed.own_grants(node, limit=1)

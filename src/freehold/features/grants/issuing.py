@@ -61,11 +61,7 @@ def request_id(holder: str, asset_id: str, nonce: str) -> str:
 
 
 def read_wish(node: Node, holder: str, body: dict[str, Any]) -> Wish:
-    """A request as it came.
-
-    Raises:
-        NotFound: no such asset on offer. NotAllowed: more than the terms allow. InvalidInput.
-    """
+    """A request as it came. Raises NotFound: not on offer; NotAllowed: more than the terms allow; InvalidInput."""
     asset_id, nonce = str(body.get("asset")), str(body.get("nonce"))
     hash_bytes(asset_id), hash_bytes(nonce)
     if not node.store.is_public(asset_id):
@@ -85,11 +81,7 @@ def read_wish(node: Node, holder: str, body: dict[str, Any]) -> Wish:
 
 
 def planned(actions: Iterable[str]) -> Plans[Any]:
-    """How the plan is read that came with a wish for these actions.
-
-    Raises:
-        InvalidInput: no feature of this node reads any.
-    """
+    """How the plan of a wish for these actions is read. Raises InvalidInput: no feature here reads any."""
     plans = everything().plans(actions)
     if plans is None:
         raise InvalidInput(f"nothing here reads plans to {', '.join(actions)}", hint="Install what does.")
@@ -123,11 +115,7 @@ def make_grant(node: Node, tx: Transaction, wish: Wish, *, logged: bool) -> Gran
 
 
 def handed_over(node: Node, grant_id: str, asset_id: str) -> dict[str, Any]:
-    """A grant as the holder receives it, with the offer it can buy where there is a price.
-
-    Raises:
-        Conflict: the grant is for another asset.
-    """
+    """A grant as its holder receives it, with the offer it can buy if priced. Raises Conflict: of another asset."""
     grant = node.grant(grant_id)
     if grant.asset != asset_id:
         raise Conflict(
@@ -159,11 +147,7 @@ def narrowed(terms: Terms, body: dict[str, Any], plan: Plan | None) -> Terms:
 
 
 def _made_terms(value: dict[str, Any]) -> Terms:
-    """Terms of this node's making, in which a default may be spelled out.
-
-    Raises:
-        InvalidDocument.
-    """
+    """Terms of this node's making, in which a default may be spelled out. Raises InvalidDocument."""
     try:
         # from JSON, because strict mode then takes arrays for tuples
         return Terms.model_validate_json(canonical_bytes(value))
@@ -172,11 +156,7 @@ def _made_terms(value: dict[str, Any]) -> Terms:
 
 
 def parse_terms(value: dict[str, Any]) -> Terms:
-    """Terms from plain values.
-
-    Raises:
-        InvalidDocument.
-    """
+    """Terms from plain values. Raises InvalidDocument."""
     document = parse_document(value)
     if not isinstance(document, Terms):
         raise InvalidDocument("terms were expected")

@@ -51,8 +51,7 @@ class LargeRequest(InvalidInput):
 def shown_text(text: str, what: str, *, most: int = MAX_TEXT) -> str:
     """A text that people will read, from anyone.
 
-    Raises:
-        InvalidInput: too long, or with characters that print nothing (which could steer a terminal).
+    Raises InvalidInput: too long, or with characters that print nothing (which could steer a terminal).
     """
     text = text.strip()
     if len(text) > most:
@@ -68,11 +67,7 @@ def offer_id(request_id: str, terms: Terms) -> str:
 
 
 def find(node: Node, prefix: str) -> str:
-    """The full id of a request that came in.
-
-    Raises:
-        NotFound, Ambiguous.
-    """
+    """The full id of a request that came in. Raises NotFound, Ambiguous."""
     text = f"0x{prefix.lower().removeprefix('0x')[:64]}"
     # as a range, which the key's index answers; no digit comes after f
     rows = node.store.rows(
@@ -98,10 +93,8 @@ def count_waiting(node: Node) -> int:
 def make_room(node: Node, tx: Transaction, record: dict[str, Any]) -> None:
     """One more request may be kept; where it is full, the oldest that strangers wait with goes for it.
 
-    Strangers have half of the room, so that they never crowd out those whom this owner knows.
-
-    Raises:
-        TooManyRequests, LargeRequest.
+    Strangers have half of the room, so that they never crowd out those whom this owner knows. Raises
+    TooManyRequests, LargeRequest.
     """
     holder, size = record["holder"], len(canonical_bytes(record))
     if size > MAX_BYTES_PER_PEER:

@@ -66,8 +66,7 @@ def make_room(node: Node, holder: str) -> None:
 def readmit(node: Node, holder: str, body: dict[str, Any]) -> Grant | None:
     """The paid grant that a wish shows, kept and logged from now on; None where it shows none, or the chain no payment.
 
-    Raises:
-        ForeignGrant: it is no answer of this party to that wish. InvalidDocument, InvalidSignature.
+    Raises ForeignGrant: it is no answer of this party to that wish; InvalidDocument, InvalidSignature.
     """
     if body.get("grant") is None:
         return None
@@ -97,11 +96,7 @@ def readmit(node: Node, holder: str, body: dict[str, Any]) -> Grant | None:
 
 
 def keep(node: Node, tx: Transaction, grant: Grant) -> None:
-    """Note a grant that was given by the published terms.
-
-    Raises:
-        TooMuch: with its plan it is larger than what one party may leave here.
-    """
+    """Note a grant that was given by the published terms. Raises TooMuch: too large, with its plan, for one party."""
     planned_size = planned(grant.terms.actions).size(node, grant.run) if grant.run else 0
     size = len(canonical_bytes(grant.body)) + planned_size
     pending.add(tx, pending.GRANTS, grant.id, grant.holder, size)

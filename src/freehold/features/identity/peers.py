@@ -56,11 +56,7 @@ def add(host: Host, url: str) -> dict[str, Any]:
 
 
 def forget(node: Node, url: str) -> dict[str, Any]:
-    """Look at a node no more; one that the settings name is taken out of them, which count until the next start.
-
-    Raises:
-        NotFound: none is known at that address. InvalidInput.
-    """
+    """Look at a node no more; the settings' own count until the next start. Raises NotFound, InvalidInput."""
     spelled = origins.spelled(url)
     if spelled not in known(node):
         raise NotFound(f"no peer at {url[:80]} is known here", hint="List them with: freehold peers list")

@@ -21,8 +21,7 @@ class ChannelClosing:
 def close(host: Host, channel: str) -> dict[str, Any]:
     """Ask to close a channel, by its id or the beginning of it; a day later, take the rest back.
 
-    Raises:
-        NotFound, Ambiguous.
+    Raises NotFound, Ambiguous.
     """
     node = host.node
     known = kept.find_channel(node, channel)

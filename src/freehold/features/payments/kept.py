@@ -40,11 +40,7 @@ def promised_units(node: Node) -> int:
 
 
 def find_channel(node: Node, prefix: str) -> Record:
-    """A channel that this party pays from, by its id or the beginning of it.
-
-    Raises:
-        NotFound, Ambiguous.
-    """
+    """A channel that this party pays from, by its id or the beginning of it. Raises NotFound, Ambiguous."""
     query = f"SELECT {_CHANNEL} FROM channels WHERE channel >= ? AND channel < ?"  # noqa: S608 - fixed text
     return _record(*_found(node, query, prefix))
 
@@ -93,11 +89,7 @@ def unsettled(node: Node, model: str = "") -> list[dict[str, Any]]:
 
 
 def find_unsettled(node: Node, prefix: str) -> dict[str, Any]:
-    """The unsettled voucher of a channel, by the channel's id or the beginning of it.
-
-    Raises:
-        NotFound, Ambiguous.
-    """
+    """The unsettled voucher of a channel, by its id or the beginning of it. Raises NotFound, Ambiguous."""
     query = f"SELECT {_VOUCHER} FROM vouchers WHERE channel >= ? AND channel < ? AND NOT settled"  # noqa: S608 - fixed text
     return _voucher(*_found(node, query, prefix))
 

@@ -186,11 +186,7 @@ def waiting(node: Node) -> list[dict[str, Any]]:
 
 
 def retry(node: Node, prefix: str) -> dict[str, Any]:
-    """Take a channel out of quarantine and settle it now, by the owner's hand.
-
-    Raises:
-        NotFound, Ambiguous: no such channel has anything to settle here.
-    """
+    """Take a channel out of quarantine and settle it now, by hand. Raises NotFound, Ambiguous: nothing to settle."""
     voucher = kept.find_unsettled(node, prefix)
     channel = voucher["channel"]
     subjects.release(node, ACT, channel)

@@ -50,11 +50,7 @@ def keep(node: Node, record: Record) -> None:
 
 
 def require_token(node: Node, asset: Asset) -> None:
-    """The asset is priced, and its pool pays, in the token that this node pays with.
-
-    Raises:
-        OtherToken: nothing was signed.
-    """
+    """Asset and pool use the token that this node pays with. Raises OtherToken: nothing was signed."""
     if asset.terms.token != node.token:
         raise OtherToken(
             f"{asset.name} is priced in the token {asset.terms.token}, this node pays with {node.token}",
@@ -64,11 +60,7 @@ def require_token(node: Node, asset: Asset) -> None:
 
 
 def current(node: Node, payee: Payee) -> Record | None:
-    """The channel that calls are paid from now; it may not be on chain yet.
-
-    Raises:
-        PayeeNotPaid.
-    """
+    """The channel that calls are paid from now; it may not be on chain yet. Raises PayeeNotPaid."""
     pool = "0x" + payee.pool.hex()
     record = kept.channel_for(node, payee.thing)
     return record if record is not None and record["pool"] == pool else None
@@ -115,10 +107,9 @@ def ready(
 ) -> Record:
     """The open channel to a payee; a new one, with room for this call and some more, where there is none.
 
-    `before` is called before money is set aside; it raises where that would be for nothing.
-
-    Raises:
-        SpendingUnset, SpendingRefused, OtherToken, PayeeNotPaid; NotEnoughDollars: the wallet cannot pay for a single call.
+    `before` is called before money is set aside; it raises where that would be for nothing. Raises
+    SpendingUnset, SpendingRefused, OtherToken, PayeeNotPaid; NotEnoughDollars: the wallet cannot pay for a
+    single call.
     """
     record = current(node, payee)
     if record is not None and read_channel(node, record["channel"]).exists:
@@ -252,10 +243,8 @@ def sign_voucher(node: Node, record: Record, cumulative_units: int, grant: str) 
 def promise(record: Record, cumulative_units: int, act: Act) -> Record:
     """The record with what is about to be signed: no act signs away more than is allowed for one, refused or not.
 
-    A voucher that was sent may be cashed whatever its seller answered.
-
-    Raises:
-        SpendingRefused: it was not signed.
+    A voucher that was sent may be cashed whatever its seller answered. Raises SpendingRefused: it was not
+    signed.
     """
     before = max(int(record["cumulative_units"]), int((record["pending"] or {}).get("cumulative_units", 0)))
     signed = record.get("signed") or {"act": "", "from_units": before, "units": before}
@@ -307,11 +296,7 @@ def lock_of(record: Record) -> str:
 
 
 def close(node: Node, record: Record) -> dict[str, Any]:
-    """Ask to close a channel, or take the rest back once a day has passed. Safe to repeat.
-
-    Raises:
-        NotFound: it was never opened.
-    """
+    """Ask to close a channel; a day later, take the rest back. Safe to repeat. Raises NotFound: never opened."""
     channel = str(record["channel"])
     with node.store.transaction() as tx:
         kept.leave_channel(tx, channel)

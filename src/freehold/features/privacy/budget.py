@@ -58,9 +58,8 @@ def charge(
 ) -> None:
     """Take a run's whole cost from every line of its asset, once however often it is asked.
 
-    Raises:
-        NoBudget, BudgetSpent. PromiseBroken: exact updates (`rho_nano` 0) of rows promised never to give any.
-        Conflict: the run was charged with another cost.
+    Raises NoBudget, BudgetSpent; PromiseBroken: exact updates (`rho_nano` 0) of rows promised never to give
+    any; Conflict: the run was charged with another cost.
     """
     connection = tx.connection
     open_lines = _open(node, connection, asset_id, run, rho_nano)
@@ -75,11 +74,7 @@ def charge(
 
 
 def reserve(node: Node, tx: Transaction, asset_id: str, run: str, rho_nano: int) -> None:
-    """Keep room for a run for RESERVE_SECONDS; again from now if it had some.
-
-    Raises:
-        NoBudget, BudgetSpent, PromiseBroken: as `require_room`. Conflict: it was charged with another cost.
-    """
+    """Keep room for a run for RESERVE_SECONDS; again from now if it had some. Raises as `charge`."""
     connection, now = tx.connection, node.now()
     connection.execute("DELETE FROM privacy_reserved WHERE until <= ?", (now,))
     for promise in _open(node, connection, asset_id, run, rho_nano):
@@ -98,11 +93,7 @@ def release(tx: Transaction, run: str) -> None:
 
 
 def require_room(node: Node, asset_id: str, rho_nano: int, run: str = "") -> None:
-    """A run would fit beside those charged and those reserved, `run` itself not counted.
-
-    Raises:
-        NoBudget. BudgetSpent: it does not. PromiseBroken: as for `charge`.
-    """
+    """A run, not counted itself, would fit beside those charged and those reserved. Raises as `charge`."""
     with node.store.reading() as connection:
         for promise in _open(node, connection, asset_id, run, rho_nano):
             _require_fits(promise, _taken(connection, promise.line, node.now(), run), rho_nano)
@@ -239,11 +230,7 @@ def _is_closed(node: Node, promise: Promise) -> bool:
 
 
 def _require_known(node: Node, promises_made: Iterable[Promise]) -> None:
-    """What a restored home does not know, it must not assume to be nothing.
-
-    Raises:
-        BudgetUnknown. BudgetSpent: it counts as spent.
-    """
+    """What a restored home does not know, it must not assume to be nothing. Raises BudgetUnknown, BudgetSpent."""
     restored = node.store.state(RESTORED)
     if restored is None:
         return

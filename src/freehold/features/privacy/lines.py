@@ -47,11 +47,7 @@ class Promise:
 
 
 def join(node: Node, tx: Transaction, asset: Asset, fingerprints: Iterable[bytes]) -> None:
-    """Note to which lines a new asset belongs; a new one where it shares nothing with any. Oldest first.
-
-    Raises:
-        PromiseBroken: it would show more than a line's earlier tables promised.
-    """
+    """Note a new asset's lines, oldest first; a new one where it shares nothing with any. Raises PromiseBroken."""
     connection, rows = tx.connection, sorted(set(fingerprints))
     joined = _meeting(connection, rows, asset.supersedes)
     require_kept(node, asset.name, asset.terms.reveals, joined)
@@ -170,11 +166,7 @@ def _delta_exponent(asset: Asset) -> int:
 
 
 def require_kept(node: Node, name: str, reveals: Reveals, promises_made: Iterable[Promise]) -> None:
-    """A table shows no more than was promised about rows in it.
-
-    Raises:
-        PromiseBroken.
-    """
+    """A table shows no more than was promised about rows in it. Raises PromiseBroken."""
     for promise in promises_made:
         if REVEALS.index(reveals) > REVEALS.index(promise.reveals):
             first = node.asset(promise.line).name if node.store.has(promise.line) else promise.line[:10]

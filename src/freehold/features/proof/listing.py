@@ -13,11 +13,7 @@ from freehold.kernel.shape import alike
 
 
 def find_receipt(node: Node, text: str) -> str:
-    """The id of a receipt, shortened, or the newest answer's by the word "last".
-
-    Raises:
-        NotFound, Ambiguous.
-    """
+    """A receipt by its shortened id, the newest answer's by the word "last". Raises NotFound, Ambiguous."""
     if text != "last":
         return node.store.resolve(text, "receipt")
     newest = uses.newest(node, "infer")

@@ -72,8 +72,7 @@ def read(
 ) -> Distinct:
     """Read a CSV or Parquet file and keep its distinct rows, at most `rows_each` of one subject.
 
-    Raises:
-        InvalidTable: naming row or column; it has fewer than two distinct rows. InvalidInput: `rows_each`.
+    Raises InvalidTable: naming row or column; it has fewer than two distinct rows; InvalidInput: `rows_each`.
     """
     if type(rows_each) is not int or not 1 <= rows_each <= MAX_ROWS_EACH:
         raise InvalidInput(
@@ -123,11 +122,7 @@ def _fingerprint(data: bytes, key: bytes, kind: bytes) -> bytes:
 
 
 def declared(bounds: Mapping[str, Sequence[float]], table: Table, file: str) -> Bounds:
-    """Bounds of all columns in micro-units; none where none are given.
-
-    Raises:
-        InvalidInput: naming the column that is unknown, missing, or whose bounds are no interval.
-    """
+    """Bounds of all columns in micro-units; none where none are given. Raises InvalidInput, naming the column."""
     if not bounds:
         return {}
     unknown = [name for name in bounds if name not in table.columns]

@@ -67,11 +67,7 @@ class Profile:
 
 
 def profile(path: Path, limits: Limits) -> Profile:
-    """Read the whole file once, in batches.
-
-    Raises:
-        InvalidTable: it cannot be read as a table at all.
-    """
+    """Read the whole file once, in batches. Raises InvalidTable: it cannot be read as a table at all."""
     from freehold.features.data.rules import sources  # noqa: PLC0415 - pyarrow takes 0.2 s to import
 
     with sources.opened(path, limits) as source:
@@ -123,11 +119,7 @@ def _count(column: Column, cells: Any) -> None:
 
 
 def reduce(path: Path, target: BinaryIO, left_out: Collection[str], limits: Limits) -> None:
-    """Write the table as CSV without some of its columns.
-
-    Raises:
-        InvalidTable.
-    """
+    """Write the table as CSV without some of its columns. Raises InvalidTable."""
     import io  # noqa: PLC0415
 
     from freehold.features.data.rules import sources  # noqa: PLC0415

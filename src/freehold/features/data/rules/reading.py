@@ -57,11 +57,7 @@ def cells(
     limits: Limits | None = None,
     subject: str | None = None,
 ) -> tuple[tuple[str, ...], IntArray, IntArray, list[bytes] | None]:
-    """Feature names, features, labels, and the digest of each row's subject where a column names it.
-
-    Raises:
-        InvalidTable: as `read`.
-    """
+    """Feature names, features, labels, a digest of each row's subject where a column names it. Raises InvalidTable."""
     from freehold.features.data.rules import sources  # noqa: PLC0415 - pyarrow takes 0.2 s to import
 
     with sources.opened(path, limits or Limits()) as source:

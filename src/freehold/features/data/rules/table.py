@@ -93,11 +93,7 @@ def canonical_bytes(table: Table) -> bytes:
 
 
 def from_canonical_bytes(data: bytes) -> Table:
-    """The inverse of `canonical_bytes`.
-
-    Raises:
-        InvalidTable: the bytes are not those of a table.
-    """
+    """The inverse of `canonical_bytes`. Raises InvalidTable: the bytes are not those of a table."""
     start = len(_DOMAIN) + 8
     size = int.from_bytes(data[len(_DOMAIN) : start], "big")
     if not data.startswith(_DOMAIN) or size > _MAX_HEADER_BYTES:

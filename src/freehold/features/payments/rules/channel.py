@@ -41,11 +41,7 @@ def due(state: ChannelState, accepted_units: int, price_units: int) -> int:
 
 
 def require_open(state: ChannelState, *, payer: str, pool: str) -> None:
-    """The channel stands, is the payer's and pays into the pool.
-
-    Raises:
-        PaymentRefused, ChannelClosing.
-    """
+    """The channel stands, is the payer's and pays into the pool. Raises PaymentRefused, ChannelClosing."""
     if not state.exists:
         raise PaymentRefused("there is no such channel on this chain", hint="Open it first, then retry.")
     if state.pool != pool:
@@ -66,10 +62,7 @@ def require_open(state: ChannelState, *, payer: str, pool: str) -> None:
 def require_next(voucher: Voucher, state: ChannelState, accepted_units: int, price_units: int) -> None:
     """The voucher pays for one more call, no more and no less. Its signature is checked elsewhere.
 
-    More than the price is refused too: nothing would ever give it back.
-
-    Raises:
-        StaleVoucher, DepositTooSmall.
+    More than the price is refused too: nothing would ever give it back. Raises StaleVoucher, DepositTooSmall.
     """
     expected = due(state, accepted_units, price_units)
     if voucher.cumulative_units != expected:

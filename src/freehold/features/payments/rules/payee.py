@@ -31,11 +31,7 @@ class Payee:
 
     @property
     def pool(self) -> bytes:
-        """The pool that the channel pays into.
-
-        Raises:
-            PayeeNotPaid: it is no pool.
-        """
+        """The pool that the channel pays into. Raises PayeeNotPaid: it is no pool."""
         if self.kind != "pool":
             raise PayeeNotPaid(
                 f"a channel pays into a revenue pool, not to an {self.kind}",

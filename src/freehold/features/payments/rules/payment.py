@@ -94,11 +94,7 @@ def to_header(payment: Payment) -> str:
 
 
 def read_header(text: str) -> Payment:
-    """A payment out of an untrusted header; its signature is not checked yet.
-
-    Raises:
-        InvalidPayment: naming the first thing that is wrong.
-    """
+    """A payment out of an untrusted header, its signature not checked. Raises InvalidPayment, naming what is wrong."""
     if len(text) > MAX_HEADER_CHARS or not _TEXT.match(text):
         raise InvalidPayment(
             f"{HEADER} is not base64url of at most {MAX_HEADER_CHARS} characters",

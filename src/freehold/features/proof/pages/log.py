@@ -90,11 +90,7 @@ def _check_whole(node: Node) -> str:
 
 
 def _check_anchor(node: Node) -> list[tuple[str, str]]:
-    """The anchored head is an earlier state of this very log.
-
-    Raises:
-        Unavailable, ConsistencyNotProven.
-    """
+    """The anchored head is an earlier state of this very log. Raises Unavailable, ConsistencyNotProven."""
     head, size, _ = node.chain.read("LogAnchors", "headOf", node.account)
     old = int(size)
     if not old:
