@@ -21,7 +21,7 @@ from freehold.features.grants import granting
 from freehold.features.grants.pages import offer
 from freehold.features.identity.peers import CatalogueRead
 from freehold.features.proof.pages import log
-from freehold.features.proof.sentences import done
+from freehold.features.proof.pages.uses import done
 from freehold.kernel import countersigning, listed, words
 from freehold.kernel.registry import everything
 from freehold.kernel.web.forms import Form

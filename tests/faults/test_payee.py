@@ -9,7 +9,7 @@ from freehold.core.ids import keyed_id
 from freehold.core.money import BPS
 from freehold.features.payments import kept, spending
 from freehold.features.payments.chain_facts import read_channel
-from freehold.features.payments.rules.payee import Payee, PayeeKind, PayeeNotPaid
+from freehold.features.payments.rules.channel import Payee, PayeeKind, PayeeNotPaid
 from freehold.kernel.ceiling import Act
 
 PRICE = 1_000

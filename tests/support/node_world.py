@@ -24,7 +24,7 @@ from freehold.features.data.wire import Publish
 from freehold.features.gateway.buying import Buyer
 from freehold.features.gateway.serving import Gateway
 from freehold.features.identity import peers
-from freehold.features.payments import closing, spending
+from freehold.features.payments import closing
 from freehold.features.training import kept, ordering, training
 from freehold.features.training.jobs import Jobs
 from freehold.features.training.lending import Lender
@@ -98,7 +98,7 @@ class Party:
         return self.node.account
 
     def channels(self) -> list[dict[str, Any]]:
-        return spending.overview(self.node)
+        return closing.overview(self.node)
 
     def close_channel(self, channel: str) -> dict[str, Any]:
         return closing.close(self.services, channel)

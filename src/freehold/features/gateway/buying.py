@@ -43,8 +43,8 @@ from freehold.features.models.releasing import pool_of
 from freehold.features.payments import spending
 from freehold.features.payments.chain_facts import read_channel
 from freehold.features.payments.kept import Record, keep_channel
+from freehold.features.payments.rules.channel import Payee
 from freehold.features.payments.rules.errors import GrantUnknown
-from freehold.features.payments.rules.payee import Payee
 from freehold.features.payments.rules.payment import HEADER, signature_bytes, to_header
 from freehold.kernel import ceiling, countersigning
 from freehold.kernel.ceiling import Act, Payment

@@ -32,6 +32,18 @@ class NotEnoughDollars(InvalidInput):
     http_status = 402
 
 
+def require_dollars(node: Node, said: str, price_units: int) -> None:
+    """The wallet holds as much; `said` begins the sentence. Raises NotEnoughDollars."""
+    balance = node.balance_units()
+    if balance < price_units:
+        raise NotEnoughDollars(
+            f"{said} {price_units} units, the wallet holds {balance}",
+            hint=f"Send dollars to {node.account}.",
+            price_units=price_units,
+            balance_units=balance,
+        )
+
+
 def issue(node: Node, holder: str, body: dict[str, Any]) -> dict[str, Any]:
     """Answer a request for a grant.
 
@@ -242,14 +254,7 @@ def _buy(
             hint="Nothing was paid. Look for another offer.",
             token=offer.token,
         )
-    balance = node.balance_units()
-    if balance < offer.price_units:
-        raise NotEnoughDollars(
-            f"the grant costs {offer.price_units} units, the wallet holds {balance}",
-            hint=f"Send dollars to {node.account}.",
-            price_units=offer.price_units,
-            balance_units=balance,
-        )
+    require_dollars(node, "the grant costs", offer.price_units)
     until = ceiling.reserve(node, act, Payment(nonce, offer.price_units, "grant", grant.asset))
     valid = (0, min(until, grant.terms.expires_at))
     # the owner may have forgotten it by the next time: it is this one that goes on, not another

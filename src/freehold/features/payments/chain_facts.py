@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from freehold.core.documents import Grant
 from freehold.core.ids import hash_bytes
 from freehold.features.payments.rules.channel import ChannelState
+from freehold.kernel.account import Account
 from freehold.kernel.node import Node
 from freehold.kernel.rights.standing import revocations
 
@@ -71,7 +72,7 @@ class ChainFacts:
         return value
 
 
-def read_channel(node: Node, channel: str) -> ChannelState:
+def read_channel(node: Account, channel: str) -> ChannelState:
     """A channel as the chain holds it now."""
     return _state(node.chain.read("Channels", "channelOf", hash_bytes(channel)))
 
@@ -83,11 +84,5 @@ def read_channels(node: Node, channels: list[str]) -> list[ChannelState]:
 
 
 def _state(found: Any) -> ChannelState:
-    payer, pool, deposited, settled, closes_at = found
-    return ChannelState(
-        payer=str(payer).lower(),
-        pool="0x" + bytes(pool).hex(),
-        deposited_units=int(deposited),
-        settled_units=int(settled),
-        closes_at=int(closes_at),
-    )
+    payer, pool, *counted = found
+    return ChannelState(str(payer).lower(), "0x" + bytes(pool).hex(), *map(int, counted))

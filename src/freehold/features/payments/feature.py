@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from freehold.features.payments import kept, pages, settling, spending, wire
-from freehold.features.payments.closing import close
+from freehold.features.payments import closing, kept, pages, settling, wire
 from freehold.features.payments.once import ONCE
 from freehold.kernel import continuity
 from freehold.kernel.feature import Feature, Metric
@@ -40,7 +39,7 @@ def _settle(node: Node) -> None:
 def _channels(host: Host, _: Nothing) -> dict[str, Any]:
     node = host.node
     return {
-        "channels": spending.overview(node),
+        "channels": closing.overview(node),
         "unsettled": settling.waiting(node),
         "lost": kept.lost(node),
         "gas": purse.day(node).to_json(),
@@ -54,7 +53,7 @@ FEATURE = Feature(
     once=ONCE,
     operations=(
         wire.LIST.does(_channels),
-        wire.CLOSE.does(lambda host, asked: close(host, asked.channel)),
+        wire.CLOSE.does(lambda host, asked: closing.close(host, asked.channel)),
         wire.RETRY.does(lambda host, asked: settling.retry(host.node, asked.channel)),
         wire.SETTLE.does(lambda host, _: settling.settle(host.node)),
     ),

@@ -126,10 +126,7 @@ def lost(node: Node) -> list[dict[str, Any]]:
         "SELECT channel, model, lost_units, lost_at FROM vouchers WHERE lost_at > 0"
         " ORDER BY lost_at DESC, channel"
     )
-    return [
-        {"channel": channel_id, "model": model, "units": units, "at": at}
-        for channel_id, model, units, at in rows
-    ]
+    return [dict(zip(("channel", "model", "units", "at"), row, strict=True)) for row in rows]
 
 
 def _found(node: Node, query: str, prefix: str) -> Any:
@@ -144,13 +141,5 @@ def _record(channel_id: str, model: str, cumulative_units: int, rest: bytes) -> 
     return {**own, **json.loads(rest)}
 
 
-def _voucher(
-    channel_id: str, model: str, grant_id: str, cumulative_units: int, signature: str
-) -> dict[str, Any]:
-    return {
-        "channel": channel_id,
-        "model": model,
-        "grant": grant_id,
-        "cumulative_units": cumulative_units,
-        "signature": signature,
-    }
+def _voucher(*row: Any) -> dict[str, Any]:
+    return dict(zip(("channel", "model", "grant", "cumulative_units", "signature"), row, strict=True))

@@ -4,31 +4,32 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from eth_hash.auto import keccak
-
+from freehold.features.payments.chain_facts import read_channel
 from freehold.features.payments.rules.payment import bound_nonce
+from freehold.features.payments.spending import channel_id
 from freehold.kernel.account import USED, Once
 
 if TYPE_CHECKING:
     from freehold.chain.answers import Event
+    from freehold.features.payments.rules.channel import ChannelState
     from freehold.kernel.account import Account
 
 
 LATELY_BLOCKS = 50_000
 """How far back the authorization of a payment is looked for."""
-_ENDED_AT = 2**64 - 1
 
 
-def _channel(node: Account, channel: bytes) -> tuple[str, bytes, int, int, int]:
-    payer, pool, deposited, settled, closes_at = node.chain.read("Channels", "channelOf", channel)
-    return str(payer).lower(), bytes(pool), int(deposited), int(settled), int(closes_at)
+def _channel(node: Account, channel: bytes) -> ChannelState:
+    return read_channel(node, "0x" + channel.hex())
 
 
 def _channel_open(node: Account, args: tuple[Any, ...]) -> bool:
     payer, pool, amount, salt = args[:4]
-    account = bytes.fromhex(str(payer)[2:]).rjust(32, b"\x00")
-    found = _channel(node, bytes(keccak(account + pool + salt)))
-    return found[:2] == (str(payer).lower(), bytes(pool)) and found[2] >= amount
+    found = _channel(node, channel_id(str(payer), pool, salt))
+    return (found.payer, found.pool) == (
+        str(payer).lower(),
+        "0x" + pool.hex(),
+    ) and found.deposited_units >= amount
 
 
 def _topped_up(node: Account, args: tuple[Any, ...]) -> bool:
@@ -75,15 +76,15 @@ def _lately(node: Account) -> int:
 
 
 def _settled(node: Account, args: tuple[Any, ...]) -> bool:
-    return _channel(node, args[0])[3] >= int(args[1])
+    return _channel(node, args[0]).settled_units >= int(args[1])
 
 
 def _closing(node: Account, args: tuple[Any, ...]) -> bool:
-    return _channel(node, args[0])[4] != 0
+    return _channel(node, args[0]).closes_at != 0
 
 
 def _withdrawn(node: Account, args: tuple[Any, ...]) -> bool:
-    return _channel(node, args[0])[4] == _ENDED_AT
+    return _channel(node, args[0]).ended
 
 
 ONCE = {

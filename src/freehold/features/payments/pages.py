@@ -11,7 +11,6 @@ from freehold.core.errors import FreeholdError, NotFound, Unavailable
 from freehold.core.money import dollars
 from freehold.core.times import DAY_SECONDS
 from freehold.features.payments import closing, settling
-from freehold.features.payments.spending import overview as paid_from
 from freehold.kernel import ceiling, listed, uses
 from freehold.kernel.keeping import purse
 from freehold.kernel.node import Node
@@ -32,7 +31,7 @@ def spending(visit: Visit) -> Response:
     try:
         channels: list[dict[str, Any]] | None = [
             {**row, "name": thing_name(node, row["model"]), "provider_name": name_of(node, row["provider"])}
-            for row in paid_from(visit.node)
+            for row in closing.overview(visit.node)
         ]
     except Unavailable:
         channels = None
@@ -40,8 +39,8 @@ def spending(visit: Visit) -> Response:
         "spending.html",
         channels=channels,
         limits=limits,
-        per_act=_typed(limits["spend_per_act_micro"]),
-        per_day=_typed(limits["spend_per_day_micro"]),
+        per_act=money.typed(limits["spend_per_act_micro"]),
+        per_day=money.typed(limits["spend_per_day_micro"]),
         gas=purse.day(node),
         stopped=[row for row in settling.waiting(node) if row["state"] == "quarantined"],
         by_day=charts.by_day([(day, units) for day, _, _, units in days], today, DAYS),
@@ -53,11 +52,6 @@ def spending(visit: Visit) -> Response:
         first_day=(today - DAYS + 1) * DAY_SECONDS,
         last_day=today * DAY_SECONDS,
     )
-
-
-def _typed(amount_units: int) -> str:
-    """As an owner would type it."""
-    return dollars(amount_units).lstrip("$").replace(",", "")
 
 
 def limit(visit: Visit) -> Response:
@@ -88,7 +82,7 @@ def _bought(node: Node) -> list[dict[str, Any]]:
 
 def _channel(visit: Visit) -> dict[str, Any]:
     wanted = visit.params["channel"]
-    for row in paid_from(visit.node):
+    for row in closing.overview(visit.node):
         if row["channel"] == wanted:
             return row
     raise NotFound("there is no such channel", hint="Look at Spending.")

@@ -10,11 +10,12 @@ from freehold.chain.errors import TransactionPending
 from freehold.core.errors import Conflict, FreeholdError, InvalidSignature, Unavailable
 from freehold.core.ids import hash_bytes
 from freehold.core.signing import recover
-from freehold.core.typed_data import CHANNELS_DOMAIN, Domain, voucher_digest
+from freehold.core.typed_data import voucher_digest
 from freehold.features.payments import kept
 from freehold.features.payments.chain_facts import read_channel, read_channels
 from freehold.features.payments.rules.channel import ChannelState
 from freehold.features.payments.rules.payment import signature_bytes
+from freehold.features.payments.spending import channels_domain
 from freehold.kernel.keeping import keeper, subjects
 from freehold.kernel.keeping.keeper import Errand
 from freehold.kernel.keeping.purse import GasDaySpent
@@ -22,8 +23,6 @@ from freehold.kernel.keeping.subjects import Subject
 from freehold.kernel.node import Node
 
 ACT = "Channels.settle"
-ENDED_AT = 2**64 - 1
-"""`closesAt` of a channel whose payer has withdrawn."""
 PASS_SECONDS = 60.0
 """How long one pass takes at most before the next begins with what is most urgent."""
 
@@ -36,10 +35,7 @@ class ChannelEnded(Conflict):
 
 def accepted_voucher(node: Node, channel: str) -> dict[str, Any]:
     """The newest accepted voucher of a channel: `cumulative_units` and, if there is one, `signature`."""
-    known = kept.voucher(node, channel)
-    if known is None:
-        return {"cumulative_units": 0, "signature": None}
-    return {"cumulative_units": known["cumulative_units"], "signature": known["signature"]}
+    return kept.voucher(node, channel) or {"cumulative_units": 0, "signature": None}
 
 
 def settle(node: Node, *, by_itself: bool = False) -> dict[str, Any]:
@@ -124,7 +120,7 @@ def _settle_one(node: Node, one: _Due, fee_wei: int, *, by_itself: bool) -> dict
     channel, cumulative = one.channel, int(one.voucher["cumulative_units"])
     before = one.state
     paid = gas = 0
-    if before.closes_at == ENDED_AT and cumulative > before.settled_units:
+    if before.ended and cumulative > before.settled_units:
         with node.store.transaction() as tx:
             kept.lose(tx, channel, one.units, node.now())
         subjects.clear(node, ACT, channel)
@@ -157,8 +153,9 @@ def _settle_one(node: Node, one: _Due, fee_wei: int, *, by_itself: bool) -> dict
 
 def _is_by_key(node: Node, one: _Due, signature: bytes) -> bool:
     """Whether the payer's key signed: the contract asks the key first, so that no code of the payer's runs."""
-    domain = Domain(CHANNELS_DOMAIN, node.chain_id, node.contract("Channels"))
-    digest = voucher_digest(domain, hash_bytes(one.channel), int(one.voucher["cumulative_units"]))
+    digest = voucher_digest(
+        channels_domain(node), hash_bytes(one.channel), int(one.voucher["cumulative_units"])
+    )
     try:
         return recover(digest, signature) == one.state.payer
     except InvalidSignature:

@@ -14,19 +14,17 @@ from typing import Any
 
 from eth_hash.auto import keccak
 
-from freehold.chain.errors import ContractReverted
 from freehold.core.documents import Asset
-from freehold.core.errors import InvalidInput, NotFound
+from freehold.core.errors import InvalidInput
 from freehold.core.ids import hash_bytes
 from freehold.core.signing import sign_digest
 from freehold.core.typed_data import CHANNELS_DOMAIN, Domain, receive_digest, voucher_digest
-from freehold.features.grants.granting import NotEnoughDollars
+from freehold.features.grants.granting import require_dollars
 from freehold.features.payments import kept
 from freehold.features.payments.chain_facts import read_channel
 from freehold.features.payments.kept import Record
-from freehold.features.payments.rules.payee import Payee
+from freehold.features.payments.rules.channel import Payee
 from freehold.features.payments.rules.payment import Voucher, bound_nonce
-from freehold.features.payments.settling import ENDED_AT
 from freehold.kernel import ceiling
 from freehold.kernel.ceiling import Act, Payment
 from freehold.kernel.node import Node
@@ -52,11 +50,12 @@ def keep(node: Node, record: Record) -> None:
 def require_token(node: Node, asset: Asset) -> None:
     """Asset and pool use the token that this node pays with. Raises OtherToken: nothing was signed."""
     if asset.terms.token != node.token:
-        raise OtherToken(
-            f"{asset.name} is priced in the token {asset.terms.token}, this node pays with {node.token}",
-            hint="Nothing was paid. Look for another offer.",
-            token=asset.terms.token,
-        )
+        raise _other_token(node, f"{asset.name} is priced in the token", asset.terms.token)
+
+
+def _other_token(node: Node, said: str, token: str) -> OtherToken:
+    hint = "Nothing was paid. Look for another offer."
+    return OtherToken(f"{said} {token}, this node pays with {node.token}", hint=hint, token=token)
 
 
 def current(node: Node, payee: Payee) -> Record | None:
@@ -150,12 +149,8 @@ def _open(node: Node, record: Record, act: Act) -> None:
     channel = hash_bytes(record["channel"])
     pool_token = str(node.chain.read("Revenue", "poolOf", hash_bytes(record["pool"]))[0]).lower()
     if pool_token != node.token:
-        raise OtherToken(
-            f"the model's pool pays in {pool_token}, this node pays with {node.token}",
-            hint="Nothing was paid. Look for another offer.",
-            token=pool_token,
-        )
-    _require_dollars(node, amount)
+        raise _other_token(node, "the model's pool pays in", pool_token)
+    require_dollars(node, "the channel takes", amount)
     until = ceiling.reserve(node, act, Payment(record["channel"], amount, "deposit", record["model"]))
     node.send(
         "Channels",
@@ -199,7 +194,7 @@ def make_room(
 
 def _top_up(node: Node, record: Record, act: Act) -> Record:
     amount, nonce = int(record["top_up"]["amount_units"]), _top_up_nonce(record)
-    _require_dollars(node, amount)
+    require_dollars(node, "the channel takes", amount)
     until = ceiling.reserve(node, act, Payment("0x" + nonce.hex(), amount, "top-up", record["model"]))
     node.send(
         "Channels",
@@ -267,63 +262,6 @@ def channels_domain(node: Node) -> Domain:
     return Domain(CHANNELS_DOMAIN, node.chain_id, node.contract("Channels"))
 
 
-def overview(node: Node) -> list[dict[str, Any]]:
-    """Every channel of this node as payer."""
-    rows = []
-    for record in kept.channels(node):
-        state = read_channel(node, record["channel"])
-        ended = state.closes_at == ENDED_AT
-        promised = max(int(record["cumulative_units"]), state.settled_units)
-        rows.append(
-            {
-                "channel": record["channel"],
-                "model": record["model"],
-                "provider": record["provider"],
-                "deposited_units": state.deposited_units,
-                "settled_units": state.settled_units,
-                "promised_units": promised,
-                "free_units": 0 if ended else state.deposited_units - promised,
-                "closes_at": 0 if ended else state.closes_at,
-                "status": "closed" if ended else "closing" if state.closes_at else "open",
-            }
-        )
-    return rows
-
-
-def lock_of(record: Record) -> str:
-    """Under which calls and closings of one model follow one another."""
-    return f"buying:{record['model']}"
-
-
-def close(node: Node, record: Record) -> dict[str, Any]:
-    """Ask to close a channel; a day later, take the rest back. Safe to repeat. Raises NotFound: never opened."""
-    channel = str(record["channel"])
-    with node.store.transaction() as tx:
-        kept.leave_channel(tx, channel)
-    state = read_channel(node, channel)
-    if not state.exists:
-        raise NotFound("that channel was never opened on this chain")
-    withdrawn = gas = 0
-    if state.closes_at == 0:
-        gas = node.send("Channels", "requestClose", hash_bytes(channel))
-    elif state.closes_at != ENDED_AT:
-        try:
-            gas = node.send("Channels", "withdraw", hash_bytes(channel))
-            withdrawn = state.deposited_units - state.settled_units
-        except ContractReverted as error:
-            if error.name != "NotYetWithdrawable":
-                raise
-    after = read_channel(node, channel)
-    closed = after.closes_at == ENDED_AT
-    return {
-        "channel": channel,
-        "status": "closed" if closed else "closing",
-        "closes_at": 0 if closed else after.closes_at,
-        "withdrawn_units": withdrawn,
-        "gas": gas,
-    }
-
-
 def _authorization(node: Node, amount_units: int, nonce: bytes, until: int) -> bytes:
     digest = receive_digest(
         node.token_domain, node.account, node.contract("Channels"), amount_units, (0, until), nonce
@@ -335,14 +273,3 @@ def _deposit(node: Node, act: Act, least_units: int, calls: int, nonce: str) -> 
     """Room for `calls`, or for as many as wallet and limits allow; at least for what is needed."""
     allowed = ceiling.room(node, act, least_units, nonce).units
     return max(least_units, min(least_units * calls, node.balance_units(), allowed))
-
-
-def _require_dollars(node: Node, amount_units: int) -> None:
-    balance = node.balance_units()
-    if balance < amount_units:
-        raise NotEnoughDollars(
-            f"the channel takes {amount_units} units, the wallet holds {balance}",
-            hint=f"Send dollars to {node.account}.",
-            price_units=amount_units,
-            balance_units=balance,
-        )

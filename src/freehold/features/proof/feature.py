@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from freehold.features.proof import listing, wire
-from freehold.features.proof.pages import lineage, log, receipt, uses
+from freehold.features.proof.pages import lineage, log, uses
 from freehold.kernel.evidence import proving
 from freehold.kernel.evidence.proving import Gathering
 from freehold.kernel.feature import Card, Feature, MenuEntry, PeerCall
@@ -26,7 +26,7 @@ FEATURE = Feature(
         ),
     ),
     cards=(Card("home_uses.html", uses.latest, 20),),
-    pages=(*uses.PAGES, *receipt.PAGES, *lineage.PAGES, *log.PAGES),
+    pages=(*uses.PAGES, *lineage.PAGES, *log.PAGES),
     menu=(
         MenuEntry("/uses", "Who used it", 30),
         MenuEntry("/lineage", "Lineage", 70),

@@ -102,26 +102,18 @@ def rounds(recipe: Any) -> int:
 
 def with_rounds(lineage: Mapping[str, Any], model: str, rounds: int, calls: int) -> dict[str, Any]:
     """The same lineage with the training rounds between data and model, and its answers after it."""
-    training = {
-        "id": "rounds",
-        "kind": "round",
-        "name": f"{rounds} rounds",
-        "owner_name": "trained where the data is",
-    }
+    training = _node("rounds", "round", f"{rounds} rounds", "trained where the data is")
     nodes = [*sorted(lineage["nodes"], key=lambda node: str(node.get("name"))), training]
     edges = [{**edge, "to": "rounds"} if edge["to"] == model else dict(edge) for edge in lineage["edges"]]
     edges.append({"from": "rounds", "to": model, "role": "training", "weight": _FULL_WEIGHT})
     if calls:
-        nodes.append(
-            {
-                "id": "answers",
-                "kind": "answer",
-                "name": f"{calls} answers",
-                "owner_name": "each with a receipt",
-            }
-        )
+        nodes.append(_node("answers", "answer", f"{calls} answers", "each with a receipt"))
         edges.append({"from": model, "to": "answers", "role": "answer", "weight": _FULL_WEIGHT})
     return {"nodes": nodes, "edges": edges}
+
+
+def _node(identifier: str, kind: str, name: str, more: str) -> dict[str, str]:
+    return {"id": identifier, "kind": kind, "name": name, "owner_name": more}
 
 
 def _layers(nodes: Mapping[str, Any], edges: Sequence[Mapping[str, Any]]) -> list[list[str]]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import logging
+import tempfile
 import threading
 import zipfile
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from freehold.core.errors import FreeholdError
 from freehold.features.proof.examining import GATHERED, Finding, examine
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 MAX_KEPT = 2
 """Per session; one more forgets the oldest, with its evidence."""
+_PIECE_BYTES = 64 * 1024
 _log = logging.getLogger("freehold")
 
 TITLES = {
@@ -133,32 +134,13 @@ class Verifications:
 
 def zipped(bundle: Bundle, folder: str) -> Iterator[bytes]:
     """The files of evidence as a zip, a piece at a time; never twice in memory."""
-    sink = _Sink()
-    with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in sorted(bundle.files):
-            # a fixed date: the same evidence is the same file
-            entry = zipfile.ZipInfo(f"{folder}/{path}", (1980, 1, 1, 0, 0, 0))
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            entry.external_attr = 0o644 << 16
-            archive.writestr(entry, bundle.files[path])
-            yield sink.take()
-    yield sink.take()
-
-
-class _Sink(io.RawIOBase):
-    """Where the archive is written, emptied as it grows."""
-
-    def __init__(self) -> None:
-        self._data = bytearray()
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: Any) -> int:
-        self._data += data
-        return len(data)
-
-    def take(self) -> bytes:
-        data = bytes(self._data)
-        self._data.clear()
-        return data
+    with tempfile.TemporaryFile() as sink:
+        with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:
+            for path in sorted(bundle.files):
+                # a fixed date: the same evidence is the same file
+                entry = zipfile.ZipInfo(f"{folder}/{path}", (1980, 1, 1, 0, 0, 0))
+                entry.compress_type = zipfile.ZIP_DEFLATED
+                entry.external_attr = 0o644 << 16
+                archive.writestr(entry, bundle.files[path])
+        sink.seek(0)
+        yield from iter(lambda: sink.read(_PIECE_BYTES), b"")

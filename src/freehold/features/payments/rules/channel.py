@@ -1,9 +1,12 @@
-"""Whether a voucher pays for exactly the next call: the rule by which a channel advances."""
+"""Whom a channel pays, and whether a voucher pays for exactly the next call: the rule by which it advances."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
+from freehold.core.errors import InvalidInput
+from freehold.core.ids import hash_bytes
 from freehold.features.payments.rules.errors import (
     ChannelClosing,
     DepositTooSmall,
@@ -11,6 +14,38 @@ from freehold.features.payments.rules.errors import (
     StaleVoucher,
 )
 from freehold.features.payments.rules.payment import Voucher
+
+PayeeKind = Literal["pool", "account", "escrow"]
+
+
+class PayeeNotPaid(InvalidInput):
+    """Channels do not pay this kind of payee; nothing was signed."""
+
+    code = "payment.payee"
+
+
+@dataclass(frozen=True)
+class Payee:
+    """Where the money of calls goes, and what for."""
+
+    kind: PayeeKind
+    to: str
+    """The pool's or escrow's id, or the account."""
+    provider: str
+    """Account of whoever answers the calls."""
+    thing: str
+    """Id of what is called: there is one channel for each at a time."""
+
+    @property
+    def pool(self) -> bytes:
+        """The pool that the channel pays into. Raises PayeeNotPaid: it is no pool."""
+        if self.kind != "pool":
+            raise PayeeNotPaid(
+                f"a channel pays into a revenue pool, not to an {self.kind}",
+                hint="Nothing was paid. Pay it by one transfer, or name the pool of what is called.",
+                kind=self.kind,
+            )
+        return hash_bytes(self.to)
 
 
 @dataclass(frozen=True)
@@ -29,6 +64,11 @@ class ChannelState:
     def exists(self) -> bool:
         """Whether it was ever opened."""
         return self.deposited_units > 0
+
+    @property
+    def ended(self) -> bool:
+        """Whether its payer has withdrawn; the contract then says the latest of all times."""
+        return self.closes_at == 2**64 - 1
 
 
 def due(state: ChannelState, accepted_units: int, price_units: int) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 from starlette.responses import Response
 
 from freehold.core.errors import FreeholdError, Unavailable
-from freehold.features.proof.sentences import sentence
+from freehold.features.proof.pages.uses import sentence
 from freehold.kernel import logbook, uses, words
 from freehold.kernel.node import Node
 from freehold.kernel.web.paying import anchor_fee
