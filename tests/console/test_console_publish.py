@@ -123,7 +123,7 @@ def test_publish_decide_and_take_back(console: Console, page, builder: Party, tm
         ask(builder, asset["id"], 7)
     (offer,) = [row["offer"] for row in asking.overview(builder.node)]
     assert offer["price_units"] == 3_000_000
-    granting.take(builder.node, builder.services.peers, asking.overview(builder.node)[0]["id"])
+    granting.take(builder.services, asking.overview(builder.node)[0]["id"])
 
     page.goto(address)
     row = page.locator("table.list tbody tr")

@@ -148,7 +148,7 @@ def test_other_terms_are_offered_taken_up_and_paid_as_offered(two: Two) -> None:
         two.ask()
     assert two.grants() == 0, "asking again does not take an offer up"
 
-    grant = granting.take(two.buyer.node, two.buyer.services.peers, request[:10])
+    grant = granting.take(two.buyer.services, request[:10])
     assert (grant.terms.price_units, grant.terms.max_uses) == (3_000_000, 5)
     assert grant.terms.expires_at <= two.owner.node.now() + 30 * DAY
     assert two.buyer.node.balance_units() == balance - 3_000_000
@@ -163,9 +163,9 @@ def test_an_offer_that_changed_after_it_was_seen_is_not_taken_up(two: Two) -> No
     consent.counter(two.owner.node, CounterRequest(request_id=request, price_units=9_000_000))
     balance = two.buyer.node.balance_units()
     with pytest.raises(GrantCountered):
-        granting.take(two.buyer.node, two.buyer.services.peers, request)
+        granting.take(two.buyer.services, request)
     assert (two.grants(), two.buyer.node.balance_units()) == (0, balance)
-    assert granting.take(two.buyer.node, two.buyer.services.peers, request).terms.price_units == 9_000_000
+    assert granting.take(two.buyer.services, request).terms.price_units == 9_000_000
 
 
 def test_an_offer_stays_within_the_published_terms(two: Two) -> None:
@@ -204,7 +204,7 @@ def test_a_refusal_is_read_and_holds_for_a_day(two: Two) -> None:
 
 def test_a_dropped_request_is_gone_on_both_sides(two: Two) -> None:
     request = two.wait()
-    granting.drop(two.buyer.node, two.buyer.services.peers, request)
+    granting.drop(two.buyer.services, request)
     assert requests.overview(two.owner.node) == []
     assert asking.overview(two.buyer.node) == []
     with pytest.raises(NotFound):

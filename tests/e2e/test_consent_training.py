@@ -82,8 +82,7 @@ def test_it_shows_an_offer_and_goes_on_once_that_is_taken_up(run: Run) -> None:
     run.jobs.resume(run.job)
     until(lambda: "other terms offered by: owner (north)" in str(run.state["error"]), "it shows the offer")
     assert run.paid() == []
-    granting.take(run.builder.node, run.builder.services.peers, run.request)
-    run.jobs.resume(run.job)
+    granting.take(run.builder.services, run.request)
     until(lambda: run.state["step"] == "done", "the run ends", 60)
     assert run.paid() == [PRICE_UNITS, PRICE_UNITS + 1]
 
@@ -115,9 +114,9 @@ def end(run: Run, why: str) -> None:
     """The owner refuses, or the builder drops its request; the job hears of it."""
     if why == "refused":
         consent.refuse(run.owner.node, run.request, "not for this")
+        run.jobs.resume(run.job)
     else:
-        granting.drop(run.builder.node, run.builder.services.peers, run.request)
-    run.jobs.resume(run.job)
+        granting.drop(run.builder.services, run.request)
 
 
 @pytest.mark.parametrize("why", ["refused", "dropped"])

@@ -16,7 +16,7 @@ from freehold.core.signing import Envelope
 from freehold.features.data import catalogue, schemas
 from freehold.features.data.pages import market
 from freehold.features.gateway import pages as model_page
-from freehold.features.grants.pages import offer
+from freehold.features.grants.pages import datasets
 from freehold.features.identity.peers import CatalogueRead
 from freehold.features.models import pages as model_list
 from freehold.features.proof.pages import lineage
@@ -96,7 +96,7 @@ def test_every_page_shows_all_the_same(kept: tuple[Party, Party, dict[str, Envel
     for overview in (market.overview, model_list.overview, lineage.overview, train.choose):
         assert "</html>" in page(victim, overview)
     for name in WRONG:
-        shown = page(victim, offer.item, asset=made[name].document.id)
+        shown = page(victim, datasets.item, asset=made[name].document.id)
         assert "an unknown number of rows" in shown
         page(victim, lineage.lineage, document=made[name].document.id)
     for name in ("model", "scores", "rounds"):

@@ -18,7 +18,7 @@ from freehold.features.data import catalogue, finding
 from freehold.features.data.pages import market
 from freehold.features.data.wire import AssetRow
 from freehold.features.grants import granting
-from freehold.features.grants.pages import offer
+from freehold.features.grants.pages import datasets
 from freehold.features.identity.peers import CatalogueRead
 from freehold.features.proof.pages import log
 from freehold.features.proof.pages.uses import done
@@ -105,7 +105,7 @@ def test_the_market_shows_it_by_its_own_word_and_leads_nowhere(owner: Party, hol
     assert '<b>"' not in shown
     assert strange.id not in shown
     with pytest.raises(InvalidInput, match="agent"):
-        page(holder, offer.item, asset=strange.id)
+        page(holder, datasets.item, asset=strange.id)
 
 
 def test_a_receipt_of_an_unknown_action_is_not_signed(owner: Party, holder: Party) -> None:

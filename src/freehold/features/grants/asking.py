@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from freehold.core.canonical import canonical_bytes
-from freehold.core.documents import Action, Asset, Terms
+from freehold.core.documents import Asset, Terms
 from freehold.core.errors import Conflict, InvalidDocument, InvalidInput, NotFound, Unavailable
 from freehold.core.ids import resolve
 from freehold.core.terms import require_within
@@ -78,41 +78,21 @@ def settled(host: Host, once_for: str) -> None:
         everything().tell(host, Settled(once_for))
 
 
-def remembered(
-    node: Node,
-    asset: Asset,
-    action: Action,
-    *,
-    purpose: str | None,
-    max_uses: int | None,
-    spend_cap_units: int,
-    once_for: str,
-) -> tuple[str, dict[str, Any]]:
+def remembered(node: Node, asset: Asset, wanted: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     """(key, record) of a wish: the one made before, or a new one with a fresh nonce. Raises AskDropped."""
-    key = f"{once_for}:{asset.id}:{action}:{purpose or ''}:{max_uses or 0}:{spend_cap_units}"
+    action, purpose, max_uses = wanted["action"], wanted["purpose"] or "", wanted["max_uses"] or 0
+    key = f"{wanted['once_for']}:{asset.id}:{action}:{purpose}:{max_uses}:{wanted['spend_cap_units']}"
     found = _read(node, key)
-    if found is not None:
-        if found["state"] == "dropped":
-            raise AskDropped(
-                f"the request for {asset.name} was dropped", hint="Order again without that dataset."
-            )
-        return key, found
-    record = {
-        "nonce": "0x" + secrets.token_hex(32),
-        "state": "asked",
-        "asset": asset.id,
-        "action": action,
-        "purpose": purpose,
-        "max_uses": max_uses,
-        "spend_cap_units": spend_cap_units,
-        "once_for": once_for,
-        "asked_at": node.now(),
-        "offer": None,
-        "taken": "",
-        "reason": "",
-        "ask_again_at": 0,
-    }
-    return key, _keep(node, key, record)
+    if found is None:
+        unheard = {"offer": None, "taken": "", "reason": "", "ask_again_at": 0}
+        nonce = "0x" + secrets.token_hex(32)
+        made = {"nonce": nonce, "state": "asked", "asset": asset.id, **wanted, "asked_at": node.now()}
+        found = _keep(node, key, made | unheard)
+    elif found["state"] == "dropped":
+        raise AskDropped(
+            f"the request for {asset.name} was dropped", hint="Order again without that dataset."
+        )
+    return key, found
 
 
 def request_body(wish: dict[str, Any]) -> dict[str, Any]:

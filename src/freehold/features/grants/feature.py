@@ -5,19 +5,36 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from freehold.features.grants import acting, asking, consent, granting, requests, unused, wire
-from freehold.features.grants.pages import datasets, offer
+from freehold.features.grants import asking, consent, granting, requests, unused, wire
+from freehold.features.grants.pages import datasets
 from freehold.features.grants.pages import requests as requests_page
 from freehold.kernel.account import USED, Account, Once
 from freehold.kernel.feature import Feature, MenuEntry, PeerCall, Reminder
 from freehold.kernel.host import Host
 from freehold.kernel.operation import Waiting
 from freehold.kernel.rights.check import Offer
+from freehold.kernel.words import require_action
 
 
 def _issue(host: Host, sender: str, body: dict[str, object]) -> object:
     answer = granting.issue(host.node, sender, body)
     return Waiting(answer) if "status" in answer else answer
+
+
+def _obtain(host: Host, asked: wire.AskGrant) -> dict[str, Any] | Waiting:
+    """A grant; or the request that waits for one."""
+    wanted = asked.model_dump(exclude={"asset", "action"})
+    asset, action = host.node.asset(asked.asset), require_action(asked.action)
+    try:
+        grant = granting.obtain(host.node, host.peers, asset, action, **wanted)
+    except (asking.GrantWaiting, asking.GrantCountered) as pending:
+        (request,) = pending.fields["asked"]
+        return Waiting({"status": request["state"], "asked": request})
+    return granting.describe(host.node, grant)
+
+
+def _take(host: Host, asked: wire.TakeOffer) -> dict[str, Any]:
+    return granting.describe(host.node, granting.take(host, asked.request_id, asked.at_most_units))
 
 
 def _remind(host: Host) -> Iterator[Reminder]:
@@ -54,7 +71,7 @@ FEATURE = Feature(
     once=_ONCE,
     operations=(
         wire.LIST.does(lambda host, asked: {"grants": granting.overview(host.node, **dict(asked))}),
-        wire.ASK.does(acting.obtain),
+        wire.ASK.does(_obtain),
         wire.REVOKE.does(lambda host, asked: granting.revoke(host.node, asked.grant_id)),
         wire.REQUESTS.does(
             lambda host, _: {"requests": requests.overview(host.node), "asked": asking.overview(host.node)}
@@ -64,8 +81,8 @@ FEATURE = Feature(
         wire.REFUSE.does(
             lambda host, asked: {"request": consent.refuse(host.node, asked.request_id, asked.reason)}
         ),
-        wire.TAKE.does(acting.take),
-        wire.DROP.does(acting.drop),
+        wire.TAKE.does(_take),
+        wire.DROP.does(lambda host, asked: {"asked": granting.drop(host, asked.request_id)}),
     ),
     peer_calls=(
         PeerCall("/grants", _issue),
@@ -77,7 +94,7 @@ FEATURE = Feature(
         "request": lambda host, text: requests.find(host.node, text),
     },
     reminders=(_remind,),
-    pages=(*datasets.PAGES, *offer.PAGES, *requests_page.PAGES),
+    pages=(*datasets.PAGES, *requests_page.PAGES),
     menu=(
         MenuEntry("/data", "My data", 10),
         MenuEntry("/requests", "Requests", 20, lambda host: requests.count_waiting(host.node)),

@@ -17,6 +17,7 @@ from freehold.features.grants.wire import PAGE, GrantRow
 from freehold.kernel import ceiling, listed, logbook, pending, uses
 from freehold.kernel.ceiling import Act, Payment
 from freehold.kernel.feature import Plan
+from freehold.kernel.host import Host
 from freehold.kernel.node import Node
 from freehold.kernel.peers import Peers, heard
 from freehold.kernel.rights.check import ForeignGrant, Offer, is_priced, require_issued_within
@@ -105,15 +106,8 @@ def obtain(
     require_kind(asset)
     # one at a time: taking up an offer by hand and a waiting job may meet over the same wish
     with node.exclusive(f"obtain:{asset.id}"):
-        key, wish = asking.remembered(
-            node,
-            asset,
-            action,
-            purpose=purpose,
-            max_uses=max_uses,
-            spend_cap_units=spend_cap_units,
-            once_for=once_for,
-        )
+        wanted = {"action": action, "purpose": purpose, "max_uses": max_uses, "once_for": once_for}
+        key, wish = asking.remembered(node, asset, wanted | {"spend_cap_units": spend_cap_units})
         return _obtain(
             node, peers, asset, key, wish, plan, Act(once_for or str(wish["nonce"]), at_most_units)
         )
@@ -177,16 +171,16 @@ def _show(peers: Peers, asset: Asset, body: dict[str, Any], grant: Grant) -> Non
         )
 
 
-def take(node: Node, peers: Peers, prefix: str, at_most_units: int | None = None) -> Grant:
-    """Take up the terms an owner offered in place of those asked for, and pay them. Repeatable.
+def take(host: Host, prefix: str, at_most_units: int | None = None) -> Grant:
+    """Take up the terms an owner offered, and pay them; whoever the request was made for goes on. Repeatable.
 
     Raises NotFound: no such offer; GrantCountered: the owner changed it meanwhile. As `obtain`.
     """
-    wish = asking.take_up(node, prefix)
+    node, wish = host.node, asking.take_up(host.node, prefix)
     ordered = asking.ordered(node, wish["once_for"])
-    return obtain(
+    grant = obtain(
         node,
-        peers,
+        host.peers,
         node.asset(wish["asset"]),
         wish["action"],
         **{name: wish[name] for name in ("purpose", "max_uses", "spend_cap_units", "once_for")},
@@ -194,13 +188,16 @@ def take(node: Node, peers: Peers, prefix: str, at_most_units: int | None = None
         # said now, or when the job was ordered
         at_most_units=at_most_units if at_most_units is not None else ordered.at_most_units,
     )
+    asking.settled(host, wish["once_for"])
+    return grant
 
 
-def drop(node: Node, peers: Peers, prefix: str) -> dict[str, Any]:
-    """Forget a request, here at once and at the owner's node if it answers."""
-    dropped = asking.drop(node, prefix)
+def drop(host: Host, prefix: str) -> dict[str, Any]:
+    """Forget a request, here at once and at its owner's if that answers; whoever it was made for stops."""
+    dropped = asking.drop(host.node, prefix)
     with contextlib.suppress(FreeholdError):  # there it lapses by itself
-        peers.ask(dropped["owner"], "/peer/withdraw", {"request": dropped["id"]})
+        host.peers.ask(dropped["owner"], "/peer/withdraw", {"request": dropped["id"]})
+    asking.settled(host, dropped["job"])
     return dropped
 
 

@@ -102,18 +102,15 @@ def make_room(node: Node, tx: Transaction, record: dict[str, Any]) -> None:
             f"the request has {size} bytes", hint=f"At most {MAX_BYTES_PER_PEER}: plan with fewer owners."
         )
     open_ = [_Open(*found) for found in node.store.rows(_OPEN, node.now())]
-    if not _fits(
-        [one.size for one in open_ if one.holder == holder], size, MAX_REQUESTS_PER_PEER, MAX_BYTES_PER_PEER
-    ):
+    own = [one for one in open_ if one.holder == holder]
+    if not _fits(own, size, MAX_REQUESTS_PER_PEER, MAX_BYTES_PER_PEER):
         raise _too_many()
     strangers = [one for one in open_ if one.stranger]
     if not pending.is_partner(tx.connection, holder):
-        while strangers and not _fits(
-            [one.size for one in strangers], size, MAX_REQUESTS // 2, MAX_BYTES // 2
-        ):
+        while strangers and not _fits(strangers, size, MAX_REQUESTS // 2, MAX_BYTES // 2):
             forget(tx, strangers[0].id)
             open_.remove(strangers.pop(0))
-    while not _fits([one.size for one in open_], size, MAX_REQUESTS, MAX_BYTES):
+    while not _fits(open_, size, MAX_REQUESTS, MAX_BYTES):
         if not strangers:
             raise _too_many()
         forget(tx, strangers[0].id)
@@ -137,8 +134,8 @@ _OPEN = (
 """In the order in which they came."""
 
 
-def _fits(sizes: list[int], more: int, most: int, most_bytes: int) -> bool:
-    return len(sizes) < most and sum(sizes) + more <= most_bytes
+def _fits(kept: list[_Open], more: int, most: int, most_bytes: int) -> bool:
+    return len(kept) < most and sum(one.size for one in kept) + more <= most_bytes
 
 
 def _too_many() -> TooManyRequests:

@@ -1,4 +1,4 @@
-"""My data: what is published, who may use it, what it brought, and taking access back."""
+"""My data: what is published, who may use it, what it brought, taking access back; and a dataset of another."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from freehold.core.documents import Asset, Grant
 from freehold.core.errors import NotFound
 from freehold.features.data import finding, offering, schemas
 from freehold.features.data.wire import Decide
-from freehold.features.grants import granting
+from freehold.features.grants import asking, granting
 from freehold.features.grants.wire import GrantRow
 from freehold.features.privacy import budget
 from freehold.features.privacy.rules import promises
@@ -24,11 +24,13 @@ from freehold.kernel.people import name_of
 from freehold.kernel.registry import everything
 from freehold.kernel.shape import alike
 from freehold.kernel.web.visit import Visit, acts, shows
+from freehold.kernel.words import require_kind
 
 MOST_ROWS = 200
 MOST_PEOPLE = 200
 MOST_LINES = 10
 MOST_NAMES = 4
+MOST_HELD = 100
 
 
 @dataclass(frozen=True)
@@ -203,6 +205,34 @@ def _grant(visit: Visit) -> Grant:
     return grant
 
 
+def item(visit: Visit) -> Response:
+    """One dataset of another: terms, price, what its rows are promised; access comes with a training run."""
+    node, asset = visit.node, _others(visit)
+    held = [
+        granting.describe(node, one)
+        for one in listed.grants(node, holder=node.account, asset=asset.id, limit=MOST_HELD)
+    ]
+    return visit.show(
+        "market_item.html",
+        asset=finding.describe(node, asset),
+        terms=asset.terms,
+        held=held,
+        asked=[row for row in asking.overview(node) if row["asset"] == asset.id],
+        now=node.now(),
+        allows=epsilons.text(asset.terms.epsilon_run_micro),
+        in_all=epsilons.text(asset.terms.epsilon_life_micro),
+        worst=promises.worst_case(asset.terms.epsilon_run_micro) if asset.terms.epsilon_run_micro else "",
+    )
+
+
+def _others(visit: Visit) -> Asset:
+    asset = visit.node.asset(visit.node.store.resolve(visit.params["asset"], "asset"))
+    if asset.owner == visit.node.account:
+        raise NotFound("that is yours", hint="Look at My data or Models.")
+    require_kind(asset)
+    return asset
+
+
 PAGES = [
     shows("/data", overview),
     shows("/data/{asset}", dataset),
@@ -212,4 +242,5 @@ PAGES = [
     acts("/data/{asset}/offer", offer),
     shows("/access/{grant}/revoke", ask_revoke),
     acts("/access/{grant}/revoke", revoke),
+    shows("/market/{asset}", item),
 ]

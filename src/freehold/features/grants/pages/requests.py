@@ -11,7 +11,7 @@ from freehold.core.documents import Asset
 from freehold.core.errors import FreeholdError, NotFound
 from freehold.core.times import whole_days
 from freehold.features.data.wire import MOST_DAYS
-from freehold.features.grants import acting, asking, consent, requests, wire
+from freehold.features.grants import asking, consent, granting, requests, wire
 from freehold.features.privacy.rules import promises
 from freehold.kernel import listed
 from freehold.kernel.node import Node
@@ -160,14 +160,14 @@ def ask_take(visit: Visit) -> Response:
 def take(visit: Visit) -> Response:
     """Take up the offer and pay."""
     row = _asked(visit)
-    acting.take(visit.host, wire.TakeOffer(request_id=row["id"], at_most_units=paying.agreed(visit)))
+    granting.take(visit.host, row["id"], paying.agreed(visit))
     return visit.go("/requests", f"You have access to {row['asset_name']}.")
 
 
 def drop(visit: Visit) -> Response:
     """Forget a request of mine."""
     row = _asked(visit)
-    acting.drop(visit.host, wire.DropRequest(request_id=row["id"]))
+    granting.drop(visit.host, row["id"])
     return visit.go("/requests", "The request is dropped.")
 
 
