@@ -15,9 +15,9 @@ from freehold.core.ids import require_name
 from freehold.core.signing import Envelope
 from freehold.features.data import licence
 from freehold.features.data.offering import choose, withdraw
-from freehold.features.data.rules import distinct
+from freehold.features.data.rules import reading
 from freehold.features.data.rules import table as tables
-from freehold.features.data.rules.distinct import Distinct
+from freehold.features.data.rules.reading import Distinct
 from freehold.features.data.rules.table import Table
 from freehold.features.data.wire import Inspect, Publish
 from freehold.features.privacy import lines
@@ -53,7 +53,7 @@ def inspect(node: Node, asked: Inspect) -> dict[str, Any]:
     """
     before, asked = _before(node, asked), licence.completed(node, asked)
     path, found = Path(asked.path), _read(node, asked)
-    bounds = distinct.declared(asked.bounds, found.table, path.name)
+    bounds = reading.declared(asked.bounds, found.table, path.name)
     joined = lines.meeting(node, _fingerprints(node, found), before.id if before else None)
     own = privacy.delta_exponent_for(found.table.rows)
     delta_exponent = max([own, *(promise.delta_exponent for promise in joined)])
@@ -72,7 +72,7 @@ def inspect(node: Node, asked: Inspect) -> dict[str, Any]:
         "left_out_rows": found.beyond,
         "warnings": [
             *found.warnings,
-            *distinct.outside(bounds, found.table),
+            *reading.outside(bounds, found.table),
             *lines.notes(joined, asked.epsilon_life_micro),
         ],
         "privacy": [
@@ -102,7 +102,7 @@ def publish(node: Node, asked: Publish, *, warn: Callable[[str], object] = lambd
     require_name(name)
     found = _read(node, asked)
     table, salt = found.table, secrets.token_bytes(SALT_BYTES)
-    bounds = distinct.declared(asked.bounds, table, Path(asked.path).name)
+    bounds = reading.declared(asked.bounds, table, Path(asked.path).name)
     fingerprints = _fingerprints(node, found)
     if terms.reveals == "update":
         # asked before anything is sealed; `join` asks again
@@ -134,7 +134,7 @@ def publish(node: Node, asked: Publish, *, warn: Callable[[str], object] = lambd
         lines.join(node, tx, asset, fingerprints)
         if before is not None:
             withdraw(tx, before.id)
-    for said in (*found.warnings, *distinct.outside(bounds, table), *lines.kept(node, asset)):
+    for said in (*found.warnings, *reading.outside(bounds, table), *lines.kept(node, asset)):
         warn(said)
     return envelope
 
@@ -149,21 +149,15 @@ def _before(node: Node, asked: Inspect) -> Asset | None:
 
 
 def _read(node: Node, asked: Inspect) -> Distinct:
-    return distinct.read(
-        Path(asked.path),
-        asked.label,
-        positive=asked.positive,
-        limits=limits(node),
-        subject=asked.subject,
-        rows_each=asked.rows_each,
-    )
+    chosen = asked.model_dump(include={"positive", "subject", "rows_each"})
+    return reading.distinct(Path(asked.path), asked.label, limits=limits(node), **chosen)
 
 
 def _fingerprints(node: Node, found: Distinct) -> set[bytes]:
-    return distinct.fingerprints(found, node.keys.derived("row-fingerprints/v1"))
+    return reading.fingerprints(found, node.keys.derived("row-fingerprints/v1"))
 
 
-def _schema(table: Table, asked: Inspect, bounds: distinct.Bounds) -> dict[str, Any]:
+def _schema(table: Table, asked: Inspect, bounds: reading.Bounds) -> dict[str, Any]:
     """What others may know of a table; what says nothing is left out."""
     return {
         "columns": list(table.columns),

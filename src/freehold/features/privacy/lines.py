@@ -5,7 +5,7 @@ id of its first asset. A table may belong to several lines. What one of its vers
 the least budget, the least delta and the least that answers reveal. So whichever table a row is in, and under
 however many names, what runs cost it is counted in one place, the line of the first table that held it.
 
-Rows are recognised by keyed fingerprints of their features (`training.distinct`); the key never leaves the node.
+Rows are recognised by keyed fingerprints of their features (`data.rules.reading`); the key never leaves the node.
 """
 
 from __future__ import annotations

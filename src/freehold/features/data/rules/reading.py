@@ -1,20 +1,63 @@
-"""Reading a file into a checked `Table`.
+"""Reading a file into a checked `Table`, whole or of its distinct rows.
 
-`read` takes CSV or Parquet, streaming, and refuses what cannot be trusted with an `InvalidTable`
-that names file, row, column and what to do.
+CSV or Parquet is streamed, and what cannot be trusted is refused with an `InvalidTable` that names file, row,
+column and what to do. An owner publishes distinct rows, for each of which a promise is counted: one that repeats
+another would count twice in every sum, so it is dropped. Where a column names the subject of each row (a person, a
+machine), rows of one subject beyond `rows_each` are dropped too, and the promise is about all of them together.
 """
 
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from freehold.core.errors import InvalidTable
-from freehold.features.data.rules.table import IntArray, Limits, Table, chosen, listed, oddities
+import numpy as np
+
+from freehold.core.errors import InvalidInput, InvalidTable
+from freehold.features.data.rules import table as tables
+from freehold.features.data.rules.table import MICRO, MICRO_LIMIT, IntArray, Limits, Table
+from freehold.features.data.wire import MAX_ROWS_EACH
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+MIN_ROWS = 2
+"""One row has nothing to be told apart from."""
+_BLOCK_ROWS = 4_096
+Bounds = dict[str, tuple[int, int]]
+"""Column -> (low, high) in micro-units."""
+
+
+@dataclass(frozen=True, eq=False)
+class Distinct:
+    """A table without repeats, and what was dropped."""
+
+    table: Table
+    """Distinct rows, in the order in which they came first."""
+    repeats: int
+    """Rows that were equal to an earlier one (of the same subject)."""
+    beyond: int
+    """Rows of subjects that had `rows_each` already."""
+    subjects: frozenset[bytes] = frozenset()
+    """Digest of each subject that is left; empty without a subject column."""
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Sentences about what is odd but usable, what was dropped first."""
+        said = []
+        if self.repeats:
+            said.append(
+                "1 row repeats another and counts once"
+                if self.repeats == 1
+                else f"{self.repeats:,} rows repeat others and count once"
+            )
+        if self.beyond:
+            rows = "1 row is" if self.beyond == 1 else f"{self.beyond:,} rows are"
+            said.append(f"{rows} left out, of subjects that have as many as may count")
+        return (*said, *self.table.warnings)
 
 
 def read(
@@ -24,7 +67,6 @@ def read(
     positive: str | None = None,
     expected: Sequence[str] | None = None,
     limits: Limits | None = None,
-    allow_duplicates: bool = True,
 ) -> Table:
     """Read a CSV or Parquet file (told apart by its first bytes) into a checked `Table`.
 
@@ -33,22 +75,55 @@ def read(
     Raises `InvalidTable`; its fields name `file` and, where known, `row` (1 is the first data
     row) and `column`.
     """
-    columns, features, labels, _ = cells(path, label, positive=positive, expected=expected, limits=limits)
-    _, duplicates, _ = chosen(features, labels, None, 1)
-    if duplicates and not allow_duplicates:
-        raise InvalidTable(
-            f"{path.name} repeats {duplicates} of its {len(labels)} rows",
-            hint="Remove the repeated rows, or allow duplicates.",
-            file=path.name,
-            duplicate_rows=duplicates,
-        )
-    warnings = oddities(columns, features, labels)
+    columns, features, labels, _ = _cells(path, label, positive=positive, expected=expected, limits=limits)
+    _, duplicates, _ = tables.chosen(features, labels, None, 1)
+    warnings = tables.oddities(columns, features, labels)
     if duplicates:
         warnings.append(f"{duplicates} rows repeat an earlier row")
-    return Table(columns, label, features, labels, tuple(warnings), duplicates)
+    return Table(columns, label, features, labels, tuple(warnings))
 
 
-def cells(
+def distinct(
+    path: Path,
+    label: str,
+    *,
+    positive: str | None = None,
+    limits: Limits | None = None,
+    subject: str | None = None,
+    rows_each: int = 1,
+) -> Distinct:
+    """Read a CSV or Parquet file and keep its distinct rows, at most `rows_each` of one subject.
+
+    Raises InvalidTable: naming row or column; it has fewer than two distinct rows; InvalidInput: `rows_each`.
+    """
+    if type(rows_each) is not int or not 1 <= rows_each <= MAX_ROWS_EACH:
+        raise InvalidInput(
+            f"at most {rows_each} rows of one subject cannot be promised",
+            hint=f"Choose 1 to {MAX_ROWS_EACH:,}.",
+            field="rows_each",
+        )
+    if rows_each > 1 and subject is None:
+        raise InvalidInput(
+            "several rows of one subject need a column that names the subject",
+            hint="Name it with --subject COLUMN.",
+            field="rows_each",
+        )
+    columns, features, labels, people = _cells(path, label, positive=positive, limits=limits, subject=subject)
+    kept, repeats, beyond = tables.chosen(features, labels, people, rows_each)
+    if len(kept) < MIN_ROWS:
+        raise InvalidTable(
+            f"{path.name} has {len(kept)} distinct row, at least {MIN_ROWS} are needed",
+            hint="Nothing can be learned from one row.",
+            file=path.name,
+        )
+    if len(kept) < len(labels):
+        features, labels = features[kept], labels[kept]
+    warnings = tuple(tables.oddities(columns, features, labels))
+    left = frozenset(people[i] for i in kept) if people is not None else frozenset()
+    return Distinct(Table(columns, label, features, labels, warnings), repeats, beyond, left)
+
+
+def _cells(
     path: Path,
     label: str,
     *,
@@ -76,7 +151,7 @@ def _feature_names(
             close = difflib.get_close_matches(wanted, names, n=3, cutoff=0.5) or list(names[:5])
             raise InvalidTable(
                 f"{path.name} has no column '{wanted}'",
-                hint=f"Did you mean {listed(list(close))}?",
+                hint=f"Did you mean {tables.listed(list(close))}?",
                 column=wanted,
             )
     if subject == label:
@@ -95,14 +170,91 @@ def _check_schema(columns: tuple[str, ...], expected: Sequence[str], path: Path)
     missing = [name for name in expected if name not in columns]
     extra = [name for name in columns if name not in expected]
     if missing or extra:
-        said = [f"lacks {listed(missing)}"] * bool(missing) + [f"has {listed(extra)} in excess"] * bool(extra)
+        said = [f"lacks {tables.listed(missing)}"] * bool(missing) + [
+            f"has {tables.listed(extra)} in excess"
+        ] * bool(extra)
         hint = "Bring the columns to the agreed ones, by name."
     elif tuple(expected) != columns:
         first = next(name for name, other in zip(columns, expected, strict=True) if name != other)
         said, hint = (
             [f"has the columns in another order, from '{first}' on"],
-            f"Reorder to {listed(list(expected))}.",
+            f"Reorder to {tables.listed(list(expected))}.",
         )
     else:
         return
     raise InvalidTable(f"{path.name} {' and '.join(said)}", hint=hint, missing=missing, extra=extra)
+
+
+def fingerprints(found: Distinct, key: bytes) -> set[bytes]:
+    """16 bytes for each row and subject, by which their owner alone recognises them in another table.
+
+    A row is its features, whatever they are called, however ordered and however labelled: the same cells
+    under another heading are the same person's.
+    """
+    made = {_fingerprint(subject, key, b"subject") for subject in found.subjects}
+    features = found.table.features
+    for start in range(0, len(features), _BLOCK_ROWS):
+        block = np.sort(features[start : start + _BLOCK_ROWS], axis=1).astype("<i8")
+        made.update(_fingerprint(row.tobytes(), key, b"row") for row in block)
+    return made
+
+
+def _fingerprint(data: bytes, key: bytes, kind: bytes) -> bytes:
+    return hashlib.blake2b(data, digest_size=16, key=key, person=kind).digest()
+
+
+def declared(bounds: Mapping[str, Sequence[float]], table: Table, file: str) -> Bounds:
+    """Bounds of all columns in micro-units; none where none are given. Raises InvalidInput, naming the column."""
+    if not bounds:
+        return {}
+    unknown = [name for name in bounds if name not in table.columns]
+    if unknown:
+        raise InvalidInput(
+            f"{file} has no feature column '{unknown[0]}', so it has no bounds",
+            hint=f"Its columns are {tables.listed(list(table.columns))}.",
+            column=unknown[0],
+        )
+    missing = [name for name in table.columns if name not in bounds]
+    if missing:
+        raise InvalidInput(
+            f"bounds are declared for some columns and not for {tables.listed(missing)}",
+            hint="Declare them for every column, or for none.",
+            column=missing[0],
+        )
+    return {name: _interval(name, bounds[name]) for name in table.columns}
+
+
+def outside(bounds: Bounds, table: Table) -> list[str]:
+    """Sentences about columns with values beyond their declared bounds; for their owner only."""
+    said = []
+    for position, name in enumerate(table.columns if bounds else ()):
+        low, high = bounds[name]
+        column = table.features[:, position]
+        count = int(((column < low) | (column > high)).sum())
+        if count:
+            rows = "1 value is" if count == 1 else f"{count:,} values are"
+            said.append(f"column '{name}': {rows} outside the declared bounds; far outside they are cut off")
+    return said
+
+
+def _interval(name: str, given: Any) -> tuple[int, int]:
+    try:
+        low, high = (float(number) for number in given)
+    except (TypeError, ValueError):
+        low, high = 1.0, 0.0
+    limit = MICRO_LIMIT // MICRO
+    if not (-limit <= low < high <= limit):
+        raise InvalidInput(
+            f"the bounds of column '{name}' are not a lower and a higher number",
+            hint=f"Write {name}=0:120, within +-{limit:,}.",
+            column=name,
+        )
+    # rounded as cells are
+    found = int(np.floor(low * MICRO + 0.5)), int(np.floor(high * MICRO + 0.5))
+    if found[0] == found[1]:
+        raise InvalidInput(
+            f"the bounds of column '{name}' are closer than a millionth",
+            hint="Choose a smaller unit for the column.",
+            column=name,
+        )
+    return found

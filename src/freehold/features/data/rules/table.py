@@ -61,8 +61,6 @@ class Table:
     """(rows,) int64 in {0, 1}."""
     warnings: tuple[str, ...] = field(default=())
     """Sentences about what is odd but usable."""
-    duplicate_rows: int = 0
-    """Rows equal in every cell to an earlier row."""
 
     def __post_init__(self) -> None:
         rows, columns = self.features.shape if self.features.ndim == 2 else (-1, -1)
