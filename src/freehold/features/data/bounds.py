@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,22 +19,19 @@ _MOST_BYTES = 1 << 20
 class Ranges(Plain):
     """`{"age": [0, 120]}` is typed as `age=0:120`, or as the name of a file of such; in Python as a mapping."""
 
-    def take(self, given: Any) -> Any:
-        """Column -> [low, high]. Raises InvalidInput."""
+    def take(self, given: Any) -> dict[str, list[float]]:
+        """Column -> [low, high]. Raises InvalidInput: what was typed has no such form, or gives a column twice."""
         if isinstance(given, Mapping):
             return {name: [*pair] for name, pair in given.items()}
-        return read(given)
-
-
-def read(given: Iterable[str]) -> dict[str, list[float]]:
-    """Column -> [low, high], from what was typed after each `--bounds`. Raises InvalidInput: no such form, or twice."""
-    found: dict[str, list[float]] = {}
-    for text in given:
-        for name, low, high in _typed(text) if "=" in text else _listed(Path(text).expanduser()):
-            if name in found:
-                raise InvalidInput(f"column {name!r} has bounds twice", hint="Give them once.", column=name)
-            found[name] = [_number(name, low), _number(name, high)]
-    return found
+        found: dict[str, list[float]] = {}
+        for text in given:
+            for name, low, high in _typed(text) if "=" in text else _listed(Path(text).expanduser()):
+                if name in found:
+                    raise InvalidInput(
+                        f"column {name!r} has bounds twice", hint="Give them once.", column=name
+                    )
+                found[name] = [_number(name, low), _number(name, high)]
+        return found
 
 
 def _typed(text: str) -> Iterator[tuple[str, str, str]]:

@@ -97,9 +97,7 @@ def forget_offers(_: Node, replaced: PeerReplaced) -> None:
 def _forget(tx: Transaction, asset_id: str) -> None:
     """A catalogue that goes on changing keeps its newest offers here, and those that something came of."""
     pending.remove(tx, pending.ASSETS.kind, asset_id)
-    if (
-        tx.connection.execute("SELECT 1 FROM documents WHERE about = ? LIMIT 1", (asset_id,)).fetchone()
-        is None
-    ):
+    come_of_it = "SELECT 1 FROM documents WHERE about = ? LIMIT 1"
+    if tx.connection.execute(come_of_it, (asset_id,)).fetchone() is None:
         tx.forget(asset_id)
         set_approval(tx, asset_id, "automatic")

@@ -149,7 +149,6 @@ class Drafts:
 
 
 def _renamed(error: FreeholdError, stored: str, shown: str) -> FreeholdError:
-    """The error with the file named as its owner calls it."""
     error.message = error.message.replace(stored, shown)
     error.args = (error.message,)
     return error

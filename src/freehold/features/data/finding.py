@@ -7,7 +7,7 @@ from typing import Any
 from freehold.core.documents import Asset
 from freehold.core.errors import NotFound
 from freehold.features.data import schemas
-from freehold.features.data.offering import is_offered, manner
+from freehold.features.data.offering import approval_of, is_offered
 from freehold.features.data.wire import PAGE, AssetRow
 from freehold.features.identity import peers
 from freehold.kernel import assets, listed
@@ -49,17 +49,11 @@ def own(node: Node, *, limit: int, before: str = "") -> list[dict[str, Any]]:
 
 def describe(node: Node, asset: Asset) -> dict[str, Any]:
     """One asset as lists show it."""
-    said = schemas.said(asset)
     return {
-        **alike(AssetRow, asset.terms, asset),
+        **alike(AssetRow, asset.terms, asset, schemas.said(asset)),
         "id": asset.id,
         "kind": asset.asset_kind,
         "owner_name": known_as(node, asset.owner),
-        "rows": said.rows,
-        "columns": None if said.columns is None else list(said.columns),
-        "label": said.label,
-        "subject": said.subject,
-        "rows_each": said.rows_each,
-        **manner(node, asset.id),
+        "approval": approval_of(node, asset.id),
         "mine": asset.owner == node.account,
     }

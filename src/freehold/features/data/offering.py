@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from freehold.core.errors import NotFound
-from freehold.features.data.wire import Approval, Decide, Usual
+from freehold.features.data.wire import Approval, Decide
 from freehold.kernel.node import Node
 from freehold.kernel.store import Transaction
 
@@ -51,16 +51,6 @@ def set_approval(tx: Transaction, asset_id: str, chosen: Approval) -> None:
         tx.delete(f"approval:{asset_id}")
 
 
-def manner(node: Node, asset_id: str) -> dict[str, Any]:
-    """How grants on an asset come about, as answers say it."""
-    return {"approval": approval_of(node, asset_id)}
-
-
-def choose(tx: Transaction, asset_id: str, asked: Usual | Decide) -> None:
-    """Choose how grants on an asset come about."""
-    set_approval(tx, asset_id, asked.approval)
-
-
 def change(node: Node, asset_id: str, act: Callable[[Transaction, str], None]) -> dict[str, Any]:
     """Change how a dataset of this node is offered; returns how it is now. Raises NotFound: it is none of them."""
     asset = node.asset(asset_id)
@@ -74,13 +64,13 @@ def change(node: Node, asset_id: str, act: Callable[[Transaction, str], None]) -
         "asset": asset_id,
         "name": asset.name,
         "offered": is_offered(node, asset_id),
-        **manner(node, asset_id),
+        "approval": approval_of(node, asset_id),
     }
 
 
 def decide(node: Node, asked: Decide) -> dict[str, Any]:
     """Choose how grants on a dataset of this node come about. Raises NotFound."""
-    return change(node, asked.asset, lambda tx, asset_id: choose(tx, asset_id, asked))
+    return change(node, asked.asset, lambda tx, asset_id: set_approval(tx, asset_id, asked.approval))
 
 
 def _name(asset_id: str) -> str:

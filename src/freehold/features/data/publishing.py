@@ -14,7 +14,7 @@ from freehold.core.errors import InvalidInput, NotAllowed
 from freehold.core.ids import require_name
 from freehold.core.signing import Envelope
 from freehold.features.data import licence
-from freehold.features.data.offering import choose, withdraw
+from freehold.features.data.offering import set_approval, withdraw
 from freehold.features.data.rules import reading
 from freehold.features.data.rules import table as tables
 from freehold.features.data.rules.reading import Distinct
@@ -130,7 +130,7 @@ def publish(node: Node, asked: Publish, *, warn: Callable[[str], object] = lambd
         envelope = node.seal(asset)
         tx.put(envelope, public=True)
         custody.keep(tx, asset.id, sealed)
-        choose(tx, asset.id, asked)
+        set_approval(tx, asset.id, asked.approval)
         lines.join(node, tx, asset, fingerprints)
         if before is not None:
             withdraw(tx, before.id)
@@ -140,7 +140,6 @@ def publish(node: Node, asked: Publish, *, warn: Callable[[str], object] = lambd
 
 
 def _before(node: Node, asked: Inspect) -> Asset | None:
-    """The version that is superseded; this node's own."""
     if not asked.supersedes:
         return None
     before = node.asset(asked.supersedes)

@@ -126,7 +126,6 @@ def refuse(node: Node, request_id: str, reason: str) -> dict[str, Any]:
 
 
 def _file(node: Node, tx: Transaction, wish: Wish) -> dict[str, Any]:
-    """A new request, within the bounds."""
     held = node.store.state(_hold(wish.holder, wish.asset.id))
     if held and held["until"] > node.now():
         raise _refused(held["reason"], held["until"])

@@ -22,7 +22,6 @@ def _issue(host: Host, sender: str, body: dict[str, object]) -> object:
 
 
 def _obtain(host: Host, asked: wire.AskGrant) -> dict[str, Any] | Waiting:
-    """A grant; or the request that waits for one."""
     wanted = asked.model_dump(exclude={"asset", "action"})
     asset, action = host.node.asset(asked.asset), require_action(asked.action)
     try:

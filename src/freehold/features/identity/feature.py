@@ -2,8 +2,24 @@
 
 from __future__ import annotations
 
-from freehold.features.identity import pages, peers, wire
+from starlette.responses import Response
+
+from freehold.features.identity import peers, wire
 from freehold.kernel.feature import Card, Feature
+from freehold.kernel.web.visit import Visit, acts
+
+
+def _meet(visit: Visit) -> Response:
+    party = peers.add(visit.host, visit.form.text("url", 300))
+    return visit.go("/settings", f"Connected to {party['name']}. Its offers are in your catalogue now.")
+
+
+def _forget(visit: Visit) -> Response:
+    gone = peers.forget(visit.node, visit.form.text("url", 400))
+    if gone["until_restart"]:
+        return visit.go("/settings", "Removed. It is gone from the list after the next start.")
+    return visit.go("/settings", "Removed. Your node no longer looks at what it offers.")
+
 
 FEATURE = Feature(
     name="identity",
@@ -13,6 +29,9 @@ FEATURE = Feature(
         wire.PEERS.does(lambda host, _: {"peers": peers.overview(host.node)}),
         wire.FORGET.does(lambda host, asked: peers.forget(host.node, asked.url)),
     ),
-    pages=tuple(pages.PAGES),
+    pages=(
+        acts("/settings/peers", _meet, back="/settings"),
+        acts("/settings/peers/forget", _forget, back="/settings"),
+    ),
     cards=(Card("settings_peers.html", lambda host: peers.overview(host.node), 20, "/settings"),),
 )

@@ -65,7 +65,6 @@ def limit(visit: Visit) -> Response:
 
 
 def _bought(node: Node) -> list[dict[str, Any]]:
-    """Access that was paid for, newest first."""
     found = listed.grants(node, holder=node.account, sold=True, limit=MOST_BOUGHT)
     return [
         {

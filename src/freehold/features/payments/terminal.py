@@ -84,7 +84,6 @@ def _settled(answer: dict[str, Any]) -> Iterable[Any]:
 
 
 def _status(answer: dict[str, Any]) -> Iterable[str]:
-    """What `freehold status` says of payments."""
     for name in answer["quarantined"]:
         yield f"stopped  {plain(name)} failed on chain and waits for you: freehold channels list"
     if answer["lost_units"]:

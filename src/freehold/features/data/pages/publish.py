@@ -191,7 +191,6 @@ def take_terms(visit: Visit) -> Response:
 
 
 def _chosen(form: Form) -> dict[str, Any]:
-    """The terms of the form as they travel. Raises InvalidInput."""
     if not form.text("name", MAX_TEXT):
         raise InvalidInput("a name is missing", hint="Others find the data by it.")
     if not form.chosen("purpose"):

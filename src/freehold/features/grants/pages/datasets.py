@@ -111,7 +111,6 @@ def dataset(visit: Visit) -> Response:
 
 
 def _budget(node: Node, line: dict[str, Any]) -> dict[str, Any]:
-    """The budget of some rows as the page shows it."""
     names = [one["name"] for one in line["assets"]]
     return {
         **line,
