@@ -18,15 +18,17 @@ from freehold.kernel.store import Transaction
 MAX_CATALOGUE = 1_000
 
 
-def offered(node: Node, *, limit: int = MAX_CATALOGUE) -> list[Envelope]:
+def offered(node: Node) -> list[Envelope]:
     """The newest assets of this node that are on offer, oldest first."""
     found: list[Envelope] = []
     before = ""
     # those taken off offer in between do not count
-    while len(found) < limit and (page := listed.public_assets(node, before=before, limit=limit)):
+    while len(found) < MAX_CATALOGUE and (
+        page := listed.public_assets(node, before=before, limit=MAX_CATALOGUE)
+    ):
         found += [envelope for envelope in page if is_offered(node, envelope.document.id)]
         before = page[-1].document.id
-    return found[:limit][::-1]
+    return found[:MAX_CATALOGUE][::-1]
 
 
 def said(node: Node) -> dict[str, Any]:

@@ -39,7 +39,6 @@ def model(visit: Visit, error: FreeholdError | None = None) -> Response:
     answer = visit.session.kept.get(f"answer:{asset.id}")
     return visit.show(
         "model.html",
-        error.http_status if error else 200,
         error=error,
         model={"pool": None, "recipe": None, "earlier_runs": [], **facts},
         away=away,

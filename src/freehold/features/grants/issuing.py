@@ -129,28 +129,22 @@ def narrowed(terms: Terms, body: dict[str, Any], plan: Plan | None) -> Terms:
     """What is granted of an asset's terms for a wish, and for a plan where it has one."""
     purpose = body.get("purpose") or terms.purposes[0]
     actions = tuple(sorted({str(body.get("action")), *(set(terms.actions) & {"derive", "infer"})}))
-    return _made_terms(
-        {
-            **terms.body,
-            "purposes": [purpose],
-            "actions": list(actions),
-            "expires_at": _count(body, "expires_at", terms.expires_at),
-            "max_uses": _count(body, "max_uses", terms.max_uses),
-            "split": [],
-            "reveals": "answers",
-            "epsilon_run_micro": 0,
-            "epsilon_life_micro": 0,
-            "judges": [],
-            **(planned(actions).narrow(terms, plan) if plan else {}),
-        }
-    )
-
-
-def _made_terms(value: dict[str, Any]) -> Terms:
-    """Terms of this node's making, in which a default may be spelled out. Raises InvalidDocument."""
+    chosen = {
+        **terms.body,
+        "purposes": [purpose],
+        "actions": list(actions),
+        "expires_at": _count(body, "expires_at", terms.expires_at),
+        "max_uses": _count(body, "max_uses", terms.max_uses),
+        "split": [],
+        "reveals": "answers",
+        "epsilon_run_micro": 0,
+        "epsilon_life_micro": 0,
+        "judges": [],
+        **(planned(actions).narrow(terms, plan) if plan else {}),
+    }
     try:
-        # from JSON, because strict mode then takes arrays for tuples
-        return Terms.model_validate_json(canonical_bytes(value))
+        # of this node's making, so a default may be spelled out; from JSON, for strict mode then takes arrays for tuples
+        return Terms.model_validate_json(canonical_bytes(chosen))
     except ValidationError as error:
         raise invalid(error) from None
 

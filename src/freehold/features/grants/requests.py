@@ -48,14 +48,14 @@ class LargeRequest(InvalidInput):
     http_status = 413
 
 
-def shown_text(text: str, what: str, *, most: int = MAX_TEXT) -> str:
+def shown_text(text: str, what: str) -> str:
     """A text that people will read, from anyone.
 
     Raises InvalidInput: too long, or with characters that print nothing (which could steer a terminal).
     """
     text = text.strip()
-    if len(text) > most:
-        raise InvalidInput(f"the {what} is longer than {most} characters", hint="Say it in fewer words.")
+    if len(text) > MAX_TEXT:
+        raise InvalidInput(f"the {what} is longer than {MAX_TEXT} characters", hint="Say it in fewer words.")
     if not text.isprintable():
         raise InvalidInput(f"the {what} has characters that cannot be printed", hint="Write one plain line.")
     return text

@@ -12,11 +12,16 @@ from freehold.kernel.wire import GasDay
 GROUPS = {"channels": "Dollars set aside to pay for predictions."}
 
 
-class Channel(Shape):
-    """A payment channel this node pays from."""
+class OfChannel(Shape):
+    """Of a payment channel."""
 
     channel: Id
     """Its id."""
+
+
+class Channel(OfChannel):
+    """A payment channel this node pays from."""
+
     model: Id
     """The model it pays for."""
     provider: Account
@@ -35,11 +40,9 @@ class Channel(Shape):
     """Where it stands."""
 
 
-class Unsettled(Shape):
+class Unsettled(OfChannel):
     """A channel of somebody else, whose vouchers this node has accepted and not yet settled."""
 
-    channel: Id
-    """Its id."""
     model: Id
     """The model that was paid for."""
     promised_units: Units
@@ -55,11 +58,9 @@ class Unsettled(Shape):
     """When it is looked at again; 0 if at the next pass or not by itself."""
 
 
-class Lost(Shape):
+class Lost(OfChannel):
     """A channel of somebody else, who withdrew before its last vouchers were settled."""
 
-    channel: Id
-    """Its id."""
     model: Id
     """The model that was to be paid for."""
     units: Units
@@ -81,22 +82,18 @@ class Channels(Shape):
     """What the node spends on gas by itself."""
 
 
-class Retried(Shape):
+class Retried(OfChannel):
     """What came of trying a channel once more by hand."""
 
-    channel: Id
-    """Its id."""
     units: Units
     """Brought to the chain."""
     gas: Gas
     """Spent on it."""
 
 
-class Closing(Shape):
+class Closing(OfChannel):
     """What came of closing a channel."""
 
-    channel: Id
-    """Its id."""
     status: Literal["closing", "closed"]
     """Asked to close, or closed for good."""
     closes_at: Time
@@ -107,22 +104,18 @@ class Closing(Shape):
     """Spent by this call."""
 
 
-class ChannelSettled(Shape):
+class ChannelSettled(OfChannel):
     """A channel whose vouchers became money in the pool."""
 
-    channel: Id
-    """Its id."""
     units: Units
     """What came in."""
     gas: Gas
     """Spent on it."""
 
 
-class ChannelFailed(Shape):
+class ChannelFailed(OfChannel):
     """A channel that could not be settled now."""
 
-    channel: Id
-    """Its id."""
     code: str
     """Kind of error."""
     title: str

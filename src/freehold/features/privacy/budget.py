@@ -99,21 +99,21 @@ def require_room(node: Node, asset_id: str, rho_nano: int, run: str = "") -> Non
             _require_fits(promise, _taken(connection, promise.line, node.now(), run), rho_nano)
 
 
-def earlier_runs(node: Node, asset_id: str, limit: int = MOST_EARLIER) -> list[str]:
+def earlier_runs(node: Node, asset_id: str) -> list[str]:
     """The newest runs charged on any line of the asset, oldest first; then those that were granted and not begun."""
     own = "line IN (SELECT line FROM privacy_lines WHERE asset = ?)"
     with node.store.reading() as connection:
         found = connection.execute(
             f"SELECT run FROM privacy_spent WHERE {own}"  # noqa: S608 - fixed text
             " GROUP BY run ORDER BY max(at) DESC, run DESC LIMIT ?",
-            (asset_id, limit),
+            (asset_id, MOST_EARLIER),
         ).fetchall()
         granted = connection.execute(
             f"SELECT DISTINCT run FROM privacy_reserved WHERE {own} ORDER BY run",  # noqa: S608 - fixed text
             (asset_id,),
         ).fetchall()
     begun = [str(row[0]) for row in found][::-1]
-    return [*begun, *(str(row[0]) for row in granted if str(row[0]) not in begun)][-limit:]
+    return [*begun, *(str(row[0]) for row in granted if str(row[0]) not in begun)][-MOST_EARLIER:]
 
 
 def overview(node: Node, *, asset_id: str = "", limit: int = MOST_LINES) -> list[dict[str, Any]]:

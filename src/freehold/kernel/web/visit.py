@@ -78,8 +78,10 @@ class Visit:
         found: T = self.session.kept.setdefault(kind.__name__, kind())
         return found
 
-    def show(self, template: str, status: int = 200, **values: Any) -> Response:
-        """A page out of `templates/`, with everything the frame around it needs."""
+    def show(
+        self, template: str, status: int = 200, *, error: FreeholdError | None = None, **values: Any
+    ) -> Response:
+        """A page out of `templates/`, with everything the frame around it needs, and what went wrong before it."""
         notices = [] if self.live else self.session.notices
         if not self.live:
             self.session.notices = []
@@ -91,7 +93,8 @@ class Visit:
             "notices": notices,
             "waiting": self.rendering.waiting(self.host),
         }
-        return self.rendering.page(template, status, **frame, **values)
+        status = error.http_status if error else status
+        return self.rendering.page(template, status, **frame, error=error, **values)
 
     def go(self, path: str, said: str = "", kind: str = "good") -> Response:
         """On to a page below the console, which then says what was done."""

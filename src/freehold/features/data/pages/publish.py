@@ -33,10 +33,8 @@ TERMS = {
 def choose(visit: Visit, error: FreeholdError | None = None) -> Response:
     """Step one: the file."""
     replaced = _replaced(visit, visit.query.get("replaces", "") or visit.form.text("replaces"))
-    status = error.http_status if error else 200
     return visit.show(
         "publish_file.html",
-        status,
         error=error,
         steps=STEPS,
         replaced=replaced,
@@ -159,7 +157,6 @@ def terms(visit: Visit, error: FreeholdError | None = None) -> Response:
     purposes = {**PURPOSES, **{word: word for word in draft.asked.purposes if word not in PURPOSES}}
     return visit.show(
         "publish_terms.html",
-        error.http_status if error else 200,
         error=error,
         steps=STEPS,
         draft=draft,

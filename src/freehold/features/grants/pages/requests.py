@@ -51,7 +51,6 @@ def request(visit: Visit, error: FreeholdError | None = None) -> Response:
     }
     return visit.show(
         "request.html",
-        error.http_status if error else 200,
         error=error,
         row=row,
         asset=asset,

@@ -15,8 +15,10 @@ How far one sample is from that distribution (total variation), given uniform bl
   unit before it, and Z >= sqrt(2 pi) sigma by Poisson summation. P(|X| > K) <= 2 P(N(0, 1) >= 13)
   < 2^-125.
 
-Together less than 2^-110, `DISTANCE_LOG2`. That AES blocks pass for uniform is an assumption, and
-so is that nobody who sees the noised result knows the seed.
+Together less than 2^-110, `DISTANCE_LOG2`. Ideal noise that is (epsilon, delta)-DP becomes
+(epsilon, delta + (1 + e^epsilon) d)-DP at a distance d of all samples together: ten million at
+epsilon 8 add less than 2^-73. That AES blocks pass for uniform is an assumption, and so is that
+nobody who sees the noised result knows the seed.
 """
 
 from __future__ import annotations
@@ -138,14 +140,3 @@ def _above(sigma: int) -> list[int]:
         beyond += weight
         above.append(-((-beyond << 128) // total))
     return above
-
-
-def added_delta_log2(count: int, epsilon_micro: int) -> int:
-    """An exponent b such that `count` samples add at most 2^b to delta.
-
-    Ideal noise that is (epsilon, delta)-DP becomes (epsilon, delta + (1 + e^epsilon) d)-DP when all
-    samples together are at a total variation distance d of the ideal, here count * 2^DISTANCE_LOG2;
-    1 + e^epsilon <= 2^(1 + epsilon log2 e). Ten million samples at epsilon 8 add at most 2^-73.
-    """
-    growth = 1 - (-epsilon_micro * 1_442_696 // 10**12)
-    return DISTANCE_LOG2 + max(count - 1, 0).bit_length() + growth

@@ -81,7 +81,6 @@ def choose(visit: Visit, error: FreeholdError | None = None) -> Response:
     allowed = [row["epsilon_run_micro"] for group in groups for row in group["rows"] if row["id"] in chosen]
     return visit.show(
         "train.html",
-        error.http_status if error else 200,
         error=error,
         groups=groups,
         chosen=chosen,

@@ -37,7 +37,6 @@ def backup(visit: Visit, error: FreeholdError | None = None) -> Response:
     """When the last one was made, and how to make one."""
     return visit.show(
         "backup.html",
-        error.http_status if error else 200,
         error=error,
         last=saving.last_made(visit.door.home),
         ready=visit.session.kept.get("backup"),

@@ -23,7 +23,6 @@ def settings(visit: Visit, error: FreeholdError | None = None) -> Response:
     }
     return visit.show(
         "settings.html",
-        error.http_status if error else 200,
         error=error,
         typed=typed,
         restart=any(getattr(kept, name) != getattr(node.settings, name) for name in EDITED),
