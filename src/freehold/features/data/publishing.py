@@ -34,10 +34,7 @@ SALT_BYTES = 32
 
 @dataclass(frozen=True)
 class NoiseCost(Question[int | None]):
-    """What the noise of a run on one table alone costs a model of it, in basis points; None: nothing else is left.
-
-    Answered by what learns from tables.
-    """
+    """What the noise of a run on one table alone costs a model of it, in basis points; None: nothing else is left."""
 
     rows: int
     columns: int
@@ -47,10 +44,7 @@ class NoiseCost(Question[int | None]):
 
 
 def inspect(node: Node, asked: Inspect) -> dict[str, Any]:
-    """What publishing would find in the file, and what the privacy budget means for it; nothing is changed.
-
-    Raises NotAllowed: what it supersedes is another party's; InvalidTable, InvalidInput.
-    """
+    """What publishing would find in the file, and what its budget means; nothing is changed. Raises as `publish`."""
     before, asked = _before(node, asked), licence.completed(node, asked)
     path, found = Path(asked.path), _read(node, asked)
     bounds = reading.declared(asked.bounds, found.table, path.name)

@@ -2,8 +2,7 @@
 
     waiting -> accepted | refused | countered -> accepted (taken by the asker) | refused
 
-A request is one row of `state`, found through one small index row; both are bounded. Accepting makes
-the grant in the same transaction, so a crash leaves the request waiting or the grant issued, never both.
+Accepting makes the grant in the same transaction, so a crash leaves the request waiting or the grant issued.
 """
 
 from __future__ import annotations
@@ -95,18 +94,14 @@ def accept(node: Node, request_id: str) -> dict[str, Any]:
 
 
 def counter(node: Node, change: CounterRequest) -> dict[str, Any]:
-    """Offer other terms, within the asset's and no cheaper; the asker takes them up or drops its request.
-
-    Raises RequestDecided, NotFound, InvalidInput, NotAllowed: outside the asset's terms.
-    """
+    """Offer other terms, within the asset's, no cheaper. Raises RequestDecided, NotFound, InvalidInput, NotAllowed."""
     note = shown_text(change.note, "note")
     with node.store.transaction() as tx:
         record = _undecided(node, change.request_id, "countered")
         terms = _changed(node, record, change)
         pending.befriend(tx, record["holder"])
-        offered = {"terms": terms.body, "note": note}
-        record["offer"] = {"id": offer_id(change.request_id, terms), **offered}
-        record["state"] = "countered"
+        offer = {"id": offer_id(change.request_id, terms), "terms": terms.body, "note": note}
+        record.update(state="countered", offer=offer)
         requests.keep(node, tx, record, LAPSE_SECONDS)
     return row(node, record)
 

@@ -89,11 +89,7 @@ def planned(actions: Iterable[str]) -> Plans[Any]:
 
 
 def make_grant(node: Node, tx: Transaction, wish: Wish, *, logged: bool) -> Grant:
-    """Sign and keep a grant for a wish that has none yet.
-
-    Raises:
-        What is raised by remembering its plan.
-    """
+    """Sign and keep a grant for a wish that has none yet. Raises what remembering its plan raises."""
     earlier: tuple[str, ...] = ()
     if wish.plan is not None:
         earlier = planned(wish.terms.actions).remember(node, tx, wish.asset, wish.plan)

@@ -49,10 +49,7 @@ class LargeRequest(InvalidInput):
 
 
 def shown_text(text: str, what: str) -> str:
-    """A text that people will read, from anyone.
-
-    Raises InvalidInput: too long, or with characters that print nothing (which could steer a terminal).
-    """
+    """A text that people will read, from anyone. Raises InvalidInput: too long, or it could steer a terminal."""
     text = text.strip()
     if len(text) > MAX_TEXT:
         raise InvalidInput(f"the {what} is longer than {MAX_TEXT} characters", hint="Say it in fewer words.")

@@ -44,10 +44,7 @@ def overview(node: Node) -> list[dict[str, Any]]:
 
 
 def close(host: Host, prefix: str) -> dict[str, Any]:
-    """Ask to close a channel, by its id or the beginning of it; a day later, take the rest back. Safe to repeat.
-
-    Raises NotFound, Ambiguous.
-    """
+    """Ask to close a channel, by its id or its beginning; a day later, take the rest back. Raises NotFound, Ambiguous."""
     node = host.node
     known = kept.find_channel(node, prefix)
     # calls and closings of one model follow one another

@@ -79,17 +79,20 @@ def _bought(node: Node) -> list[dict[str, Any]]:
     ]
 
 
-def _channel(visit: Visit) -> dict[str, Any]:
-    wanted = visit.params["channel"]
-    for row in closing.overview(visit.node):
-        if row["channel"] == wanted:
-            return row
-    raise NotFound("there is no such channel", hint="Look at Spending.")
+def _channel(visit: Visit, rows: list[dict[str, Any]], missing: str) -> dict[str, Any]:
+    found = next((row for row in rows if row["channel"] == visit.params["channel"]), None)
+    if found is None:
+        raise NotFound(missing, hint="Look at Spending.")
+    return found
+
+
+def _own(visit: Visit) -> dict[str, Any]:
+    return _channel(visit, closing.overview(visit.node), "there is no such channel")
 
 
 def ask_close(visit: Visit) -> Response:
     """What closing a channel does and does not undo."""
-    row = _channel(visit)
+    row = _own(visit)
     return visit.show(
         "channel.html", row=row, model=thing_name(visit.node, row["model"]), now=visit.node.now()
     )
@@ -97,7 +100,7 @@ def ask_close(visit: Visit) -> Response:
 
 def close(visit: Visit) -> Response:
     """Close it, or take the rest back."""
-    row = _channel(visit)
+    row = _own(visit)
     try:
         done = closing.close(visit.host, row["channel"])
     except FreeholdError as error:
@@ -109,11 +112,8 @@ def close(visit: Visit) -> Response:
 
 def ask_retry(visit: Visit) -> Response:
     """What trying a failed payment once more may cost."""
-    wanted = visit.params["channel"]
-    for row in settling.waiting(visit.node):
-        if row["channel"] == wanted:
-            return visit.show("retry.html", row=row)
-    raise NotFound("there is nothing to collect from that channel", hint="Look at Spending.")
+    missing = "there is nothing to collect from that channel"
+    return visit.show("retry.html", row=_channel(visit, settling.waiting(visit.node), missing))
 
 
 def retry(visit: Visit) -> Response:

@@ -43,13 +43,8 @@ def settle(node: Node, *, by_itself: bool = False) -> dict[str, Any]:
 
     `by_itself` sends what is due and worth its gas, most urgent first, within the day's gas (`keeping`); else the
     owner ordered it and all are sent but those that failed on chain. One channel holds up no other: each is a
-    transaction of its own, tried out with bounded gas, and those that were refused before come last.
-
-    Returns:
-        `settled`: [{channel, units, gas}], `failed`: [{channel, code, title}], `units` and `gas` in all.
-
-    Raises:
-        Unavailable: the chain does not answer; what was not settled stays for the next time.
+    transaction of its own, tried out with bounded gas, and those that were refused before come last. Raises
+    Unavailable: the chain does not answer; what was not settled stays for the next time.
     """
     settled: list[dict[str, Any]] = []
     failed: list[dict[str, Any]] = []

@@ -169,10 +169,7 @@ def _open(node: Node, record: Record, act: Act) -> None:
 def make_room(
     node: Node, record: Record, price_units: int, act: Act, deposit_calls: int, before: Callable[[], None]
 ) -> Record:
-    """See that the channel holds the next call's price too; tops up, for some more, where it does not.
-
-    `before` as in `ready`.
-    """
+    """See that the channel holds the next call's price too, topping up for some more. `before` as in `ready`."""
     if record["top_up"] and _is_used(node, _top_up_nonce(record)):
         record = _topped_up(node, record)
     short = (
@@ -238,8 +235,7 @@ def sign_voucher(node: Node, record: Record, cumulative_units: int, grant: str) 
 def promise(record: Record, cumulative_units: int, act: Act) -> Record:
     """The record with what is about to be signed: no act signs away more than is allowed for one, refused or not.
 
-    A voucher that was sent may be cashed whatever its seller answered. Raises SpendingRefused: it was not
-    signed.
+    A voucher that was sent may be cashed whatever was answered. Raises SpendingRefused: it was not signed.
     """
     before = max(int(record["cumulative_units"]), int((record["pending"] or {}).get("cumulative_units", 0)))
     signed = record.get("signed") or {"act": "", "from_units": before, "units": before}

@@ -95,14 +95,14 @@ def columns(visit: Visit) -> Response:
     draft = _draft(visit)
     label = draft.profile.column(draft.asked.label)
     counts = sorted((label.values or {}).items(), key=lambda item: -item[1]) if label else []
-    two_words = len(counts) == 2 and _needs_positive(draft, draft.asked.label)
+    words = [value for value, _ in counts] if _words(draft, draft.asked.label) else []
     return visit.show(
         "publish_columns.html",
         steps=STEPS,
         draft=draft,
         label=label,
         counts=counts,
-        words=[value for value, _ in counts] if two_words else [],
+        words=words if len(words) == 2 else [],
     )
 
 
@@ -131,22 +131,18 @@ def take_columns(visit: Visit) -> Response:
     return visit.go(f"/publish/{draft.id}")
 
 
-def _needs_positive(draft: Draft, label: str) -> bool:
+def _words(draft: Draft, label: str) -> dict[str, int]:
+    """How often each value of a label stands there; none where all mean 0 or 1 by themselves."""
     column = draft.profile.column(label)
-    values = {value.lower() for value in (column.values or {})} if column else set()
-    return not values <= {"0", "1", "0.0", "1.0", "true", "false"}
+    values = (column.values or {}) if column else {}
+    return {} if {one.lower() for one in values} <= {"0", "1", "0.0", "1.0", "true", "false"} else values
 
 
 def _positive(draft: Draft, label: str, wanted: str) -> str | None:
     """The value that means 1; a guess where words were not told apart yet."""
-    if not _needs_positive(draft, label):
-        return None
-    column = draft.profile.column(label)
-    values = list(column.values or {}) if column else []
-    if wanted in values:
-        return wanted
+    words = _words(draft, label)
     # the rarer of two words is nearly always what a model is to find
-    return min(values, key=lambda value: (column.values or {})[value]) if column and values else None
+    return wanted if wanted in words else min(words, key=lambda word: words[word], default=None)
 
 
 def terms(visit: Visit, error: FreeholdError | None = None) -> Response:

@@ -92,10 +92,7 @@ def distinct(
     subject: str | None = None,
     rows_each: int = 1,
 ) -> Distinct:
-    """Read a CSV or Parquet file and keep its distinct rows, at most `rows_each` of one subject.
-
-    Raises InvalidTable: naming row or column; it has fewer than two distinct rows; InvalidInput: `rows_each`.
-    """
+    """Distinct rows of a file, `rows_each` of a subject at most. Raises InvalidTable, if fewer than two; InvalidInput."""
     if type(rows_each) is not int or not 1 <= rows_each <= MAX_ROWS_EACH:
         raise InvalidInput(
             f"at most {rows_each} rows of one subject cannot be promised",

@@ -1,19 +1,4 @@
-"""Why a call was not answered.
-
-```
-InvalidInput
-├── InvalidRequest       the question is malformed; nothing was charged
-└── InvalidPayment       the Freehold-Payment header is malformed
-PaymentRequired
-├── Unpaid               no payment came with the call; `fields` are the quote
-└── PaymentRefused       the payment does not pay for this call; `fields` say what would
-    ├── StaleVoucher     another sum is due: `expected_cumulative_units`
-    ├── DepositTooSmall  the channel does not hold that much
-    └── ChannelClosing   the payer asked to close the channel
-Conflict
-└── PaymentReused        the payment paid for another question
-```
-"""
+"""Why a call was not answered; `fields` of what refuses a payment say what would pay."""
 
 from __future__ import annotations
 
