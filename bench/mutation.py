@@ -76,6 +76,7 @@ AREAS = {
             "src/freehold/core/money.py",
             "src/freehold/features/gateway/serving.py",
             "src/freehold/features/gateway/served.py",
+            "src/freehold/features/payments/closing.py",
             "src/freehold/features/payments/spending.py",
             "src/freehold/features/payments/settling.py",
             "src/freehold/features/gateway/transfers.py",
