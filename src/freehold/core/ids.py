@@ -94,6 +94,12 @@ def resolve(prefix: str, candidates: Iterable[str], what: str) -> str:
     return found[0]
 
 
+def prefix_range(prefix: str) -> tuple[str, str]:
+    """From where to where ids with a prefix lie, so that an index answers; no digit comes after f."""
+    text = f"0x{prefix.lower().removeprefix('0x')[:64]}"
+    return text, f"{text}g"
+
+
 def short(identifier: str) -> str:
     """The first 8 digits, for tables."""
     return identifier[:10]

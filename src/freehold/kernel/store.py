@@ -17,7 +17,7 @@ from freehold.core.canonical import canonical_bytes
 from freehold.core.connection import Connection
 from freehold.core.documents import Document, Party, Receipt
 from freehold.core.errors import Conflict, NotFound, Unavailable
-from freehold.core.ids import resolve
+from freehold.core.ids import prefix_range, resolve
 from freehold.core.signing import Envelope, read_envelope
 from freehold.kernel.databases import listing
 from freehold.kernel.databases.opening import Database
@@ -234,13 +234,8 @@ class Store:
 
     def resolve(self, prefix: str, type_: str, kind: str = "") -> str:
         """The full id of a shortened one, where given of a kind."""
-        text = f"0x{prefix.lower().removeprefix('0x')[:64]}"
-        # as a range, which the index of ids answers; no digit comes after f
-        rows = self.rows(
-            "SELECT id, type, kind FROM documents WHERE id >= ? AND id < ? ORDER BY id LIMIT 1000",
-            text,
-            f"{text}g",
-        )
+        query = "SELECT id, type, kind FROM documents WHERE id >= ? AND id < ? ORDER BY id LIMIT 1000"
+        rows = self.rows(query, *prefix_range(prefix))
         fitting = (row[0] for row in rows if row[1] == type_ and kind in ("", row[2]))
         return resolve(prefix, fitting, kind or type_)
 

@@ -14,7 +14,7 @@ from typing import Any
 from freehold.core.canonical import canonical_bytes
 from freehold.core.documents import Terms
 from freehold.core.errors import InvalidInput, NotAllowed
-from freehold.core.ids import resolve, sha256_hex
+from freehold.core.ids import prefix_range, resolve, sha256_hex
 from freehold.features.grants.issuing import parse_terms, planned, total_units
 from freehold.features.grants.wire import OfferRow, RequestRow
 from freehold.kernel import pending
@@ -65,11 +65,8 @@ def offer_id(request_id: str, terms: Terms) -> str:
 
 def find(node: Node, prefix: str) -> str:
     """The full id of a request that came in. Raises NotFound, Ambiguous."""
-    text = f"0x{prefix.lower().removeprefix('0x')[:64]}"
-    # as a range, which the key's index answers; no digit comes after f
-    rows = node.store.rows(
-        "SELECT id FROM requests WHERE id >= ? AND id < ? AND lapses_at > ?", text, f"{text}g", node.now()
-    )
+    query = "SELECT id FROM requests WHERE id >= ? AND id < ? AND lapses_at > ?"
+    rows = node.store.rows(query, *prefix_range(prefix), node.now())
     return resolve(prefix, (row[0] for row in rows), "request")
 
 

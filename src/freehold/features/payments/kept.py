@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from freehold.core.canonical import canonical_bytes
-from freehold.core.ids import resolve
+from freehold.core.ids import prefix_range, resolve
 from freehold.features.payments.rules.payment import Voucher
 from freehold.kernel.node import Node
 from freehold.kernel.store import Transaction
@@ -130,9 +130,8 @@ def lost(node: Node) -> list[dict[str, Any]]:
 
 
 def _found(node: Node, query: str, prefix: str) -> Any:
-    text = f"0x{prefix.lower().removeprefix('0x')[:64]}"
-    # as a range, which the key's index answers; no digit comes after f
-    rows = {row[0]: row for row in node.store.rows(f"{query} ORDER BY channel LIMIT 1000", text, f"{text}g")}
+    found = node.store.rows(f"{query} ORDER BY channel LIMIT 1000", *prefix_range(prefix))
+    rows = {row[0]: row for row in found}
     return rows[resolve(prefix, rows, "channel")]
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from freehold.core.canonical import canonical_bytes
 from freehold.core.documents import Claim
 from freehold.core.errors import NotFound
-from freehold.core.ids import resolve
+from freehold.core.ids import prefix_range, resolve
 from freehold.features.models import kept as models
 from freehold.features.training.rules.record import Round, RunPlan, parse_round
 from freehold.features.training.tables import ENDED
@@ -39,11 +39,8 @@ def require(node: Node, job_id: str) -> Job:
 
 def find(node: Node, prefix: str) -> str:
     """The full id of a job. Raises NotFound, Ambiguous."""
-    text = f"0x{prefix.lower().removeprefix('0x')[:64]}"
-    # as a range, which the key's index answers; no digit comes after f
-    rows = node.store.rows(
-        "SELECT id FROM jobs WHERE id >= ? AND id < ? ORDER BY id LIMIT 1000", text, f"{text}g"
-    )
+    query = "SELECT id FROM jobs WHERE id >= ? AND id < ? ORDER BY id LIMIT 1000"
+    rows = node.store.rows(query, *prefix_range(prefix))
     return resolve(prefix, (row[0] for row in rows), "job")
 
 
