@@ -20,16 +20,14 @@ LATELY_BLOCKS = 50_000
 
 
 def _channel(node: Account, channel: bytes) -> ChannelState:
-    return read_channel(node, "0x" + channel.hex())
+    return read_channel(node, "0x" + bytes(channel).hex())
 
 
 def _channel_open(node: Account, args: tuple[Any, ...]) -> bool:
     payer, pool, amount, salt = args[:4]
     found = _channel(node, channel_id(str(payer), pool, salt))
-    return (found.payer, found.pool) == (
-        str(payer).lower(),
-        "0x" + pool.hex(),
-    ) and found.deposited_units >= amount
+    ours = (str(payer).lower(), "0x" + bytes(pool).hex())
+    return (found.payer, found.pool) == ours and found.deposited_units >= amount
 
 
 def _topped_up(node: Account, args: tuple[Any, ...]) -> bool:
