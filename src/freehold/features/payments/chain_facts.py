@@ -6,11 +6,9 @@ remembered still holds: a closing channel or a revoked grant counts from the ver
 
 from __future__ import annotations
 
-import threading
 import time
-from collections import OrderedDict
-from collections.abc import Callable
-from typing import Any, TypeVar
+from functools import lru_cache
+from typing import Any
 
 from freehold.core.documents import Grant
 from freehold.core.ids import hash_bytes
@@ -23,16 +21,17 @@ MAX_REMEMBERED = 4_096
 MAX_AGE_SECONDS = 2.0
 """A block may be replaced by another of its height; nothing is believed for longer than this."""
 
-T = TypeVar("T")
-
 
 class ChainFacts:
     """Channel states and revocation bits; usable from several threads."""
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._known: OrderedDict[str, tuple[int, float, object]] = OrderedDict()
-        self._lock = threading.Lock()
+        self._channel = lru_cache(MAX_REMEMBERED)(lambda channel, *_: read_channel(node, channel))
+        self._code = lru_cache(MAX_REMEMBERED)(lambda account, *_: bool(node.chain.code(account)))
+        self._revoked = lru_cache(MAX_REMEMBERED)(
+            lambda issuer, index, *_: bool(node.chain.read("Revocations", "isRevoked", issuer, index))
+        )
 
     def head(self) -> int:
         """Height of the newest block; ask once a call and pass it on."""
@@ -40,36 +39,21 @@ class ChainFacts:
 
     def channel(self, channel: str, head: int) -> ChannelState:
         """A channel as of `head` or later."""
-        return self._at(f"channel:{channel}", head, lambda: read_channel(self._node, channel))
+        return self._channel(channel, head, _span())
 
     def has_code(self, account: str, head: int) -> bool:
         """Whether an account is a contract or delegates to one (EIP-7702)."""
-        return self._at(f"code:{account}", head, lambda: bool(self._node.chain.code(account)))
+        return self._code(account, head, _span())
 
     def revoked(self, grant: Grant, head: int) -> bool:
         """Whether the issuer took the grant back: by its log here, or by its bit on chain."""
         if revocations(self._node, grant):
             return True
-        issuer, index = grant.issuer, grant.revocation_index
-        return self._at(
-            f"revoked:{issuer}:{index}",
-            head,
-            lambda: bool(self._node.chain.read("Revocations", "isRevoked", issuer, index)),
-        )
+        return self._revoked(grant.issuer, grant.revocation_index, head, _span())
 
-    def _at(self, name: str, head: int, read: Callable[[], T]) -> T:
-        with self._lock:
-            known = self._known.get(name)
-        if known is not None and known[0] == head and time.monotonic() - known[1] < MAX_AGE_SECONDS:
-            return known[2]  # type: ignore[return-value] # kept under a name that fixes the type
-        asked_at = time.monotonic()
-        value = read()
-        with self._lock:
-            self._known[name] = (head, asked_at, value)
-            self._known.move_to_end(name)
-            while len(self._known) > MAX_REMEMBERED:
-                self._known.popitem(last=False)
-        return value
+
+def _span() -> int:
+    return int(time.monotonic() // MAX_AGE_SECONDS)
 
 
 def read_channel(node: Account, channel: str) -> ChannelState:
