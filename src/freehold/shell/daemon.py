@@ -69,8 +69,9 @@ def open_keys(home: Path, passphrase: str, name: str = "") -> Keys:
     path = home / KEYS_FILE
     if reading.is_new(home):
         passphrases.require_strong(passphrase, name)
-        Keys.generate().save(path, passphrase)
-        return Keys.load(path, passphrase)
+        keys = Keys.generate()
+        keys.save(path, passphrase)
+        return keys
     keys = Keys.load(path, passphrase)
     if why := passphrases.weakness(passphrase, name):
         # made before passphrases were looked at; its owner is not locked out

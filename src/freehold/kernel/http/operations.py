@@ -20,7 +20,14 @@ from freehold.kernel.operation import Bound, Operation
 from freehold.kernel.operation import Request as Asked
 from freehold.kernel.registry import Registry
 
-_AT_ONCE = ConfigDict(defer_build=False)
+
+class _Body(Asked):
+    """Built at once, for FastAPI reads it with marks of its own, which a later building would warn of.
+
+    Its fields are described where they were written; reading sources for that again takes longer than all else here.
+    """
+
+    model_config = ConfigDict(defer_build=False, use_attribute_docstrings=False)
 
 
 def router(host: Host, registry: Registry, token: str) -> APIRouter:
@@ -148,15 +155,13 @@ def _parameter(name: str, info: FieldInfo, where: Any) -> inspect.Parameter:
 
 
 def _body(operation: Operation[Any], rest: dict[str, FieldInfo]) -> inspect.Parameter:
-    model = operation.asks
-    if len(rest) < len(model.model_fields):
+    asks = operation.asks
+    if len(rest) < len(asks.model_fields):
         fields: dict[str, Any] = {name: (info.annotation, info) for name, info in rest.items()}
-        model = create_model(f"{model.__name__}Body", __base__=Asked, __doc__=model.__doc__, **fields)
-    # built now, for FastAPI reads it with marks of its own, which a later building would warn of
-    model = type(model.__name__, (model,), {"__doc__": model.__doc__}, defer_build=False)
+        model = create_model(f"{asks.__name__}Body", __base__=_Body, __doc__=asks.__doc__, **fields)
+    else:
+        model = type(asks.__name__, (asks,), {"model_config": _Body.model_config, "__doc__": asks.__doc__})
     if any(info.is_required() for info in rest.values()):
-        # FastAPI says nothing of its own alias for a body, but only while the type is built at once
-        model = type(model.__name__, (model,), {"model_config": _AT_ONCE, "__doc__": model.__doc__})
         return inspect.Parameter("body", inspect.Parameter.KEYWORD_ONLY, annotation=Annotated[model, Body()])
     return inspect.Parameter(
         "body", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[model | None, Body()]
