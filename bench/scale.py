@@ -36,7 +36,7 @@ from freehold.features.earnings import earning  # noqa: E402
 from freehold.features.grants import granting  # noqa: E402
 from freehold.features.models import shown  # noqa: E402
 from freehold.features.proof import listing  # noqa: E402
-from freehold.kernel import assets, listed, uses  # noqa: E402
+from freehold.kernel import listed, uses  # noqa: E402
 from freehold.kernel.databases import copying, opening  # noqa: E402
 from freehold.kernel.node import Node  # noqa: E402
 from freehold.kernel.own import status  # noqa: E402
@@ -76,7 +76,7 @@ def acts(node: Node) -> dict[str, Callable[[], Any]]:
         "grants": lambda: granting.overview(node),
         "models": lambda: shown.models(node),
         "asset by name": lambda: listed.named(node, newest.name),
-        "asset by prefix": lambda: assets.find(node, newest.id[:16]),
+        "asset by prefix": lambda: listed.find(node, newest.id[:16]),
         "last receipt": lambda: listing.find_receipt(node, "last"),
         "last grant": lambda: granting.find(node, "last"),
         "catalogue": lambda: catalogue.offered(node, limit=100),

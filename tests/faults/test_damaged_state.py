@@ -20,7 +20,7 @@ from freehold.core.errors import FreeholdError
 from freehold.kernel import custody
 from freehold.kernel.databases import soundness
 from freehold.kernel.databases.errors import DatabaseDamaged
-from freehold.kernel.databases.sqlite import SqliteDatabase
+from freehold.kernel.databases.opening import SqliteDatabase
 from freehold.kernel.settings import Settings
 from freehold.kernel.store import Store
 from freehold.log.store import LogCorrupt, LogStore

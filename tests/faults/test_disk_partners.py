@@ -25,7 +25,7 @@ from freehold.features.grants import granting
 from freehold.features.identity import peers
 from freehold.kernel import logbook, pending
 from freehold.kernel.ceiling import Act
-from freehold.kernel.databases.sqlite import WAL_BYTES, SqliteDatabase
+from freehold.kernel.databases.opening import WAL_BYTES, SqliteDatabase
 from freehold.kernel.evidence import proving
 from freehold.kernel.evidence.proving import FIRST_PAUSE_SECONDS, Gathering
 from freehold.kernel.limits import Busy

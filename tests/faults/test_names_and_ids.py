@@ -15,7 +15,7 @@ from freehold.core.errors import InvalidInput, NotFound
 from freehold.core.ids import Ambiguous
 from freehold.features.data import publishing, wire
 from freehold.features.proof.wire import LINEAGE
-from freehold.kernel import assets
+from freehold.kernel import listed
 from freehold.kernel.client import NodeClient
 from freehold.kernel.registry import everything
 
@@ -59,7 +59,7 @@ def test_what_reads_like_an_id_is_never_a_name(parties: tuple[Party, Party, Part
     for party in (buyer, owner):
         for text in ids:
             for kind in ("", "dataset"):
-                assert assets.find(party.node, text, kind) == good.id
+                assert listed.find(party.node, text, kind) == good.id
             assert resolved(party, "train", {"assets": [text], "test": "t", "name": "n"}).assets == [good.id]
             assert resolved(party, "grants.ask", {"asset": text}).asset == good.id
     assert resolved(owner, "assets.withdraw", {"asset": good.id}).asset == good.id
@@ -67,7 +67,7 @@ def test_what_reads_like_an_id_is_never_a_name(parties: tuple[Party, Party, Part
     named(stranger, unknown, 40)
     buyer.knows(stranger)
     with pytest.raises(NotFound):
-        assets.find(buyer.node, unknown)
+        listed.find(buyer.node, unknown)
 
 
 @pytest.mark.parametrize("name", ["0x" + "ab" * 32, "0xAB12", "0x1", "AB" * 32])
@@ -91,10 +91,10 @@ def test_ones_own_thing_comes_first_and_two_strangers_are_ambiguous(
     own, theirs = named(owner, "hearts", 61), named(stranger, "hearts", 62)
     owner.knows(stranger)
     buyer.knows(owner, stranger)
-    assert assets.find(owner.node, "hearts") == own.id
-    assert assets.find(stranger.node, "hearts") == theirs.id
+    assert listed.find(owner.node, "hearts") == own.id
+    assert listed.find(stranger.node, "hearts") == theirs.id
     with pytest.raises(Ambiguous, match="2 assets are called hearts") as refused:
-        assets.find(buyer.node, "hearts")
+        listed.find(buyer.node, "hearts")
     for one in (own, theirs):
         assert one.id[:10] in refused.value.hint
     assert "of owner" in refused.value.hint
@@ -107,8 +107,8 @@ def test_a_strangers_name_that_could_be_an_id_too_means_neither(parties: tuple[P
     named(stranger, good.id[2:12], 72)
     buyer.knows(owner, stranger)
     with pytest.raises(Ambiguous, match="a name, and the beginning of an id"):
-        assets.find(buyer.node, good.id[2:12])
-    assert assets.find(buyer.node, good.id[:12]) == good.id
+        listed.find(buyer.node, good.id[2:12])
+    assert listed.find(buyer.node, good.id[:12]) == good.id
 
 
 @pytest.mark.parametrize("name", ["Heart/Lung", "/", "a/approval", "../spending", "a?b#c", "%2f"])

@@ -17,7 +17,7 @@ from freehold.core.errors import InvalidInput, NotFound
 from freehold.core.signing import Envelope, read_envelope
 from freehold.features.data import catalogue, offering
 from freehold.features.proof import listing
-from freehold.kernel import assets, listed, store, uses
+from freehold.kernel import listed, store, uses
 from freehold.kernel.databases import opening
 from freehold.kernel.store import Store, TooMany
 
@@ -131,11 +131,11 @@ def test_assets_by_name_and_by_the_beginning_of_their_id(node: Any) -> None:
     for one in every[:40]:
         same = sorted(other.id for other in every if other.name == one.name)
         assert listed.named(node, one.name) == same
-        assert assets.find(node, one.id[:20]) == assets.find(node, one.id[2:22].upper()) == one.id
+        assert listed.find(node, one.id[:20]) == listed.find(node, one.id[2:22].upper()) == one.id
         if len(same) == 1:
-            assert assets.find(node, one.name) == one.id
+            assert listed.find(node, one.name) == one.id
     with pytest.raises(NotFound):
-        assets.find(node, "nobody called it so")
+        listed.find(node, "nobody called it so")
 
 
 def test_grants(node: Any) -> None:

@@ -26,7 +26,7 @@ from freehold.features.privacy import budget
 from freehold.features.privacy.budget import BudgetSpent
 from freehold.features.privacy.lines import PromiseBroken
 from freehold.features.privacy.rules import privacy
-from freehold.kernel.databases.sqlite import SqliteDatabase
+from freehold.kernel.databases.opening import SqliteDatabase
 from freehold.kernel.store import Store
 
 FIRED: Counter[str] = Counter()

@@ -14,8 +14,8 @@ from typing import Any
 from freehold.core.errors import Conflict, FreeholdError, NotFound, VerificationFailed
 from freehold.kernel.databases import migrations, opening
 from freehold.kernel.databases.errors import damaged
+from freehold.kernel.databases.opening import FILE
 from freehold.kernel.databases.soundness import require_sound
-from freehold.kernel.databases.sqlite import FILE
 from freehold.kernel.node import Node
 from freehold.kernel.store import Transaction
 from freehold.vault import vault

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
@@ -65,3 +66,17 @@ def require_once(what: str, names: Iterable[str]) -> None:
     twice = sorted(name for name, count in Counter(names).items() if count > 1)
     if twice:
         raise FeaturesClash(f"{what} {twice[0]} is said twice")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A setting beside the kernel's own; its type is its default's."""
+
+    name: str
+    default: int | bool | str | tuple[str, ...]
+    meaning: str
+    """A sentence, as the reference shows it."""
+    least: int | None = None
+    """The smallest value of a number."""
+    choices: tuple[str, ...] = ()
+    """The only words it can be, where there are few."""

@@ -1,21 +1,28 @@
-"""Assets and grants as lists ask for them: newest first, a page at a time, each page from an index.
+"""Assets and grants as lists ask for them: newest first, a page at a time, each page from an index; assets by name.
 
-A page goes on after the last thing of the one before, named by its id.
+A page goes on after the last thing of the one before, named by its id. What lists show of an asset, features say.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from freehold.core.documents import Asset, Grant
-from freehold.core.errors import InvalidInput
+from freehold.core.errors import InvalidInput, NotFound
+from freehold.core.ids import Ambiguous, is_id_shaped, short
 from freehold.core.signing import Envelope, read_envelope
 from freehold.kernel.databases.listing import text as storable
+from freehold.kernel.feature import Question
 from freehold.kernel.node import Node
+from freehold.kernel.people import known_as
+from freehold.kernel.registry import everything
 from freehold.kernel.wire import MOST_LISTED as MOST
 
 _NEWEST = 2**62
+_MOST_NAMED = 8
+"""Things that a refusal counts up."""
 
 
 def assets(
@@ -168,3 +175,58 @@ def _place(node: Node, table: str, before: str) -> int:
             f"no page goes on after {before[:80]!r}", hint="Name the last one of the page before."
         )
     return int(found[0][0])
+
+
+@dataclass(frozen=True)
+class Shown(Question[Mapping[str, Any]]):
+    """What lists show of an asset."""
+
+    asset: Asset
+
+
+def shown(node: Node, asset: Asset) -> dict[str, Any]:
+    """One asset as lists show it."""
+    return {name: value for said in everything().ask(node, Shown(asset)) for name, value in said.items()}
+
+
+def find(node: Node, text: str, kind: str = "") -> str:
+    """The id of a known asset by id, the beginning of one, or name.
+
+    What reads like an id is one, whatever anybody calls something. A name means this node's own things first, and
+    where it could be the beginning of another thing's id, too, it means neither. Raises `NotFound`, `Ambiguous`.
+    """
+    called = [] if is_id_shaped(text) else [node.asset(one) for one in named(node, text, kind)]
+    own = [asset for asset in called if asset.owner == node.account]
+    found = own or called
+    if len(found) > 1:
+        raise _ambiguous(node, f"{len(found)} assets are called {text}", found)
+    if found:
+        if not own:
+            _require_no_id(node, text, kind, found)
+        return found[0].id
+    try:
+        return node.store.resolve(text, "asset", kind)
+    except InvalidInput as error:
+        if isinstance(error, Ambiguous):
+            raise
+        raise NotFound(
+            f"nothing here is called {text[:80]!r}", hint="List what there is with search."
+        ) from None
+
+
+def _require_no_id(node: Node, text: str, kind: str, named: list[Asset]) -> None:
+    """A name that others chose is not the beginning of something's id as well."""
+    try:
+        other = node.store.resolve(text, "asset", kind)
+    except Ambiguous:
+        raise
+    except (InvalidInput, NotFound):
+        return
+    if other != named[0].id:
+        raise _ambiguous(node, f"{text} is a name, and the beginning of an id", [*named, node.asset(other)])
+
+
+def _ambiguous(node: Node, why: str, found: list[Asset]) -> Ambiguous:
+    shown = [f"{short(one.id)} of {known_as(node, one.owner)}" for one in found[:_MOST_NAMED]]
+    more = [f"{len(found) - _MOST_NAMED} more"] if len(found) > _MOST_NAMED else []
+    return Ambiguous(why, hint="Use the id: " + ", ".join(shown + more))

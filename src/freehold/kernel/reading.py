@@ -18,7 +18,7 @@ from freehold.core.errors import NotFound, VerificationFailed
 from freehold.core.signing import read_envelope
 from freehold.kernel import setting_sources
 from freehold.kernel.databases import migrations, opening
-from freehold.kernel.databases.sqlite import FILE
+from freehold.kernel.databases.opening import FILE
 from freehold.kernel.databases.tables import SEALED
 from freehold.kernel.keeping import subjects
 from freehold.kernel.store import OWN_PARTY

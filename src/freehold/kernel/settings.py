@@ -19,7 +19,7 @@ from freehold.core import origins
 from freehold.core.errors import InvalidInput
 from freehold.kernel import installed
 from freehold.kernel.databases import address
-from freehold.kernel.setting import Setting
+from freehold.kernel.installed import Setting
 
 DEFAULT_RPC_URL = "http://127.0.0.1:8545"
 DEFAULT_PORT = 7400

@@ -20,8 +20,7 @@ from freehold.core.errors import Conflict, NotFound, Unavailable
 from freehold.core.ids import prefix_range, resolve
 from freehold.core.signing import Envelope, read_envelope
 from freehold.kernel.databases import listing
-from freehold.kernel.databases.opening import Database
-from freehold.kernel.databases.sqlite import SqliteDatabase
+from freehold.kernel.databases.opening import Database, SqliteDatabase
 from freehold.kernel.databases.steps import end_of
 from freehold.log.store import LogStore
 

@@ -12,9 +12,9 @@ from freehold.features.identity import peers
 from freehold.features.identity.peers import CatalogueRead, PeerReplaced
 from freehold.kernel import listed
 from freehold.kernel.account import Account, Once
-from freehold.kernel.assets import Shown
 from freehold.kernel.feature import Card, Feature, MenuEntry
 from freehold.kernel.host import Host
+from freehold.kernel.listed import Shown
 
 
 def _publish(host: Host, asked: wire.Publish) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from freehold.features.data import schemas
 from freehold.features.data.offering import approval_of, is_offered
 from freehold.features.data.wire import PAGE, AssetRow
 from freehold.features.identity import peers
-from freehold.kernel import assets, listed
+from freehold.kernel import listed
 from freehold.kernel.host import Host
 from freehold.kernel.node import Node
 from freehold.kernel.people import known_as
@@ -20,10 +20,10 @@ from freehold.kernel.shape import alike
 def find(host: Host, text: str, kind: str = "") -> str:
     """The id of an asset by shortened id or name, also of one that peers offer. Raises NotFound, Ambiguous."""
     try:
-        return assets.find(host.node, text, kind)
+        return listed.find(host.node, text, kind)
     except NotFound:
         peers.refresh(host)
-        return assets.find(host.node, text, kind)
+        return listed.find(host.node, text, kind)
 
 
 def search(node: Node, text: str, kind: str, *, limit: int = PAGE, before: str = "") -> list[dict[str, Any]]:

@@ -1,6 +1,6 @@
 """Settings of the gateway."""
 
-from freehold.kernel.setting import Setting
+from freehold.kernel.installed import Setting
 
 SETTINGS = (
     Setting(

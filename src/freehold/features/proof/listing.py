@@ -6,7 +6,7 @@ from typing import Any
 
 from freehold.core.errors import NotFound
 from freehold.features.proof.wire import ReceiptRow
-from freehold.kernel import assets, logbook, uses
+from freehold.kernel import listed, logbook, uses
 from freehold.kernel.node import Node
 from freehold.kernel.people import known_as
 from freehold.kernel.shape import alike
@@ -40,16 +40,16 @@ def receipts(node: Node, limit: int) -> dict[str, Any]:
 def lineage(node: Node, text: str) -> dict[str, Any]:
     """From an asset or receipt back to the data: nodes and edges of the picture."""
     try:
-        document_id = assets.find(node, text)
+        document_id = listed.find(node, text)
         receipt = None
     except NotFound:
         receipt = node.receipt(find_receipt(node, text))
         document_id = receipt.inputs[0]
     asset = node.asset(document_id)
-    nodes, edges = [{**assets.shown(node, asset), "weight": 10_000}], []
+    nodes, edges = [{**listed.shown(node, asset), "weight": 10_000}], []
     for source in asset.derived_from:
         if node.store.has(source.asset):
-            described = assets.shown(node, node.asset(source.asset))
+            described = listed.shown(node, node.asset(source.asset))
         else:
             described = {"id": source.asset, "kind": "dataset", "name": source.asset[:10], "owner_name": ""}
         nodes.append({**described, "weight": source.weight})

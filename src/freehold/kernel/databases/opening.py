@@ -3,16 +3,88 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Protocol
 
 from freehold.core.connection import Connection
 from freehold.core.errors import NotFound
-from freehold.kernel.databases import address
+from freehold.kernel.databases import address, copying, migrations
 from freehold.kernel.databases.errors import StorageFailed
-from freehold.kernel.databases.soundness import read_only
-from freehold.kernel.databases.sqlite import FILE, SqliteDatabase
+from freehold.kernel.databases.soundness import Commits, read_only, require_sound
+
+FILE = copying.FILE
+PAGES_AT_ONCE = 10_000
+"""Free pages given back at a time: the database is locked meanwhile."""
+WAL_BYTES = 4 * 1024 * 1024
+"""To which the write-ahead log shrinks at a checkpoint, however long it was."""
+
+
+class SqliteDatabase:
+    """One file, one connection."""
+
+    def __init__(self, path: Path) -> None:
+        self._commits = Commits(path)
+        require_sound(path)
+        try:
+            self.connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=10)
+            # before the first table: a database made earlier reuses free pages and keeps its size
+            self.connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+            self.connection.execute("PRAGMA journal_mode = WAL")
+            self.connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
+            # FULL: an answer that was given (and may have been paid) must survive power loss too
+            self.connection.execute("PRAGMA synchronous = FULL")
+            if not migrations.is_current(self.connection):
+                with self.transaction() as connection:
+                    copying.before_upgrade(path.parent, connection)
+                    migrations.migrate(connection)
+                copying.prune(path.parent)
+            self._commits.begin(self.connection)
+        except sqlite3.Error as error:
+            raise StorageFailed(
+                f"cannot open {path.name}: {error}", hint="Check disk space and permissions."
+            ) from error
+
+    def __str__(self) -> str:
+        return f"SQLite {sqlite3.sqlite_version}"
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """All or nothing; the only writer. Raises `StorageFailed`: the disk is full or failing. Nothing was kept."""
+        try:
+            self.connection.execute("BEGIN IMMEDIATE")
+            yield self.connection
+            self._commits.count(self.connection)
+            self.connection.execute("COMMIT")
+            self._commits.note()
+        except sqlite3.OperationalError as error:
+            self._rollback()
+            raise StorageFailed(f"cannot write: {error}", hint="Free some disk space, then retry.") from error
+        except BaseException:
+            self._rollback()
+            raise
+
+    def _rollback(self) -> None:
+        if self.connection.in_transaction:
+            self.connection.execute("ROLLBACK")
+
+    def tidy(self) -> None:
+        """Give free pages back to the disk, and empty the write-ahead log.
+
+        Raises `StorageFailed`: it stays as it is.
+        """
+        try:
+            # each step frees one page, and `execute` makes one step of a statement without columns
+            self.connection.executescript(f"PRAGMA incremental_vacuum({PAGES_AT_ONCE})")
+            self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        except sqlite3.Error as error:
+            raise StorageFailed(f"cannot tidy: {error}", hint="Free some disk space.") from error
+
+    def close(self) -> None:
+        """Further use fails."""
+        self.connection.close()
+        self._commits.close()
 
 
 class Database(Protocol):

@@ -11,7 +11,7 @@ from freehold.core.canonical import canonical_bytes
 from freehold.core.documents import Count, Value, invalid
 from freehold.core.errors import InvalidDocument
 from freehold.core.ids import Account, Hash
-from freehold.kernel.databases.sqlite import FILE
+from freehold.kernel.databases.opening import FILE
 from freehold.kernel.reading import KEYS_FILE
 from freehold.vault.envelope import NotABackup
 

@@ -14,8 +14,8 @@ from freehold.core.documents import Party
 from freehold.core.errors import FreeholdError
 from freehold.kernel import continuity
 from freehold.kernel.databases import address, migrations, opening
+from freehold.kernel.databases.opening import FILE
 from freehold.kernel.databases.soundness import SUFFIX, require_sound
-from freehold.kernel.databases.sqlite import FILE
 from freehold.kernel.finding import CheckFound, ok, problem
 from freehold.kernel.keeping import purse
 from freehold.kernel.reading import TOKEN_FILE, NodeFile

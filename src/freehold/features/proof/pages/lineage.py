@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from freehold.core.ids import hash_bytes
 from freehold.features.proof import lineage_svg, listing
-from freehold.kernel import assets, listed, uses
+from freehold.kernel import listed, uses
 from freehold.kernel.door import CONSOLE_PATH
 from freehold.kernel.node import Node
 from freehold.kernel.web.visit import Visit, shows
@@ -30,7 +30,7 @@ def _models(node: Node) -> list[dict[str, Any]]:
     # what others offer, however many, leaves this node's own here
     own = listed.assets(node, kind="model", owner=node.account, limit=MOST)
     others = listed.assets(node, kind="model", others=True, limit=MOST)
-    return [assets.shown(node, asset) for asset in (*others[::-1], *own[::-1])]
+    return [listed.shown(node, asset) for asset in (*others[::-1], *own[::-1])]
 
 
 def lineage(visit: Visit) -> Response:
