@@ -194,7 +194,11 @@ def _staging(home: Path) -> Iterator[Path]:
         if os.fstat(descriptor).st_uid != os.getuid():
             raise InvalidInput(f"{path} belongs to another user", hint="Remove it.")
         os.fchmod(descriptor, 0o700)
-        _empty(path)
+        for left in path.iterdir():
+            if left.is_dir() and not left.is_symlink():
+                shutil.rmtree(left)
+            else:
+                left.unlink()
         try:
             yield path
         finally:
@@ -202,11 +206,3 @@ def _staging(home: Path) -> Iterator[Path]:
                 shutil.rmtree(path)
     finally:
         os.close(descriptor)
-
-
-def _empty(folder: Path) -> None:
-    for left in folder.iterdir():
-        if left.is_dir() and not left.is_symlink():
-            shutil.rmtree(left)
-        else:
-            left.unlink()

@@ -49,14 +49,8 @@ def every() -> Iterator[tuple[str, str, Command]]:
 
 
 @cache
-def load(owner: str, word: str) -> Any:
-    """A command or group by its first word, with all of its owner's."""
-    return built(owner).commands[word]
-
-
-@cache
 def built(owner: str) -> Any:
-    """The commands of one owner, as click has them."""
+    """The commands and groups of one owner, as click has them, by their first words."""
     app = typer.Typer(rich_markup_mode=None, add_completion=False)
     app.callback()(lambda: None)
     if owner in (*FIRST, *LAST):

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from freehold.core.errors import Unavailable
+from freehold.core.money import dollars
 from freehold.kernel.cli.output import DEFAULT_HOME, Home, Json, emit, note
 from freehold.kernel.client import NodeClient
 
@@ -22,9 +25,6 @@ def show(*, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
 
     The environment counts before config.toml; what `freehold up` is told counts before both.
     """
-    import os  # noqa: PLC0415
-    from dataclasses import asdict  # noqa: PLC0415
-
     from freehold.kernel import setting_sources  # noqa: PLC0415
 
     chosen = setting_sources.choose(home.expanduser(), os.environ)
@@ -61,15 +61,9 @@ def change(
     if (home / "node.json").exists() and not _told(home, name, getattr(changed, name)):
         note("the running node goes on with its present settings; restart it")
     said = getattr(changed, name)
-    emit({"name": name, "value": said}, lambda: [_line(name, said)], as_json=as_json)
-
-
-def _line(name: str, value: Any) -> str:
-    """As config.toml has it; millionths of a dollar in dollars too."""
-    from freehold.core.money import dollars  # noqa: PLC0415
-
-    line = f"{name} = {json.dumps(value)}"
-    return f"{line}  # {dollars(value)}" if name in LIMITS else line
+    in_dollars = f"  # {dollars(said)}" if name in LIMITS else ""
+    line = f"{name} = {json.dumps(said)}{in_dollars}"
+    emit({"name": name, "value": said}, lambda: [line], as_json=as_json)
 
 
 def _told(home: Path, name: str, value: Any) -> bool:

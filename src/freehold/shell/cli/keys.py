@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
@@ -17,8 +18,6 @@ def show(*, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
 
     Out of its party document; needs neither passphrase nor a running node.
     """
-    from contextlib import closing  # noqa: PLC0415
-
     from freehold.kernel.reading import NodeFile, open_database  # noqa: PLC0415
 
     with closing(open_database(home.expanduser())) as connection:

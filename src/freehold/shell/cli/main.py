@@ -35,7 +35,7 @@ class _Commands(typer.core.TyperGroup):
             return None
         from freehold.shell.cli import commands  # noqa: PLC0415 - what describes commands takes 0.1 s to load
 
-        return commands.load(INDEX[cmd_name][0], cmd_name)
+        return commands.built(INDEX[cmd_name][0]).commands[cmd_name]
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
         """Of each, the first sentence."""

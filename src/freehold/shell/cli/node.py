@@ -85,7 +85,10 @@ def up(
     typed = passphrase_fd is None and passphrase_file is None and not (home / passphrases.MARK).exists()
     on_page = typed and (console or not sys.stdin.isatty())
     if not on_page and not chosen.settings.name:
-        chosen = setting_sources.choose(home, os.environ, **{**given, "name": _ask_name()})
+        if not sys.stdin.isatty():
+            raise InvalidInput("a new node needs a name", hint="Give --name NAME.")
+        given["name"] = typer.prompt("Name that others see", err=True).strip()
+        chosen = setting_sources.choose(home, os.environ, **given)
     new = reading.is_new(home)
     secret = None if on_page else passphrases.obtain(passphrase_fd, passphrase_file, new=new, home=home)
     if until_eof is not None:
@@ -133,13 +136,6 @@ def _settings(given: list[str]) -> dict[str, Any]:
             raise InvalidInput(f"{text[:80]!r} is not NAME=VALUE", hint="Write --set log_level=debug.")
         found[name] = setting_sources.read(name, [value])
     return found
-
-
-def _ask_name() -> str:
-    if not sys.stdin.isatty():
-        raise InvalidInput("a new node needs a name", hint="Give --name NAME.")
-    given: str = typer.prompt("Name that others see", err=True)
-    return given.strip()
 
 
 COMMANDS = {"up": (up, "freehold up --home ~/clinic --name 'Riverside Clinic' --peer http://127.0.0.1:7401")}

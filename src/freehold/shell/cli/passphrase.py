@@ -61,7 +61,10 @@ def obtain(descriptor: int | None, file: Path | None, *, new: bool, home: Path |
             "a passphrase is needed and there is no keyboard to type it at",
             hint="Give --passphrase-file FILE or --passphrase-fd N.",
         )
-    return _checked(_from_keyboard(new=new))
+    given = getpass.getpass("Passphrase for this node's keys: ")
+    if new and getpass.getpass("The same once more: ") != given:
+        raise InvalidInput("the two passphrases differ", hint="Nothing was made. Try again.")
+    return _checked(given.encode())
 
 
 def _from_descriptor(descriptor: int) -> bytes:
@@ -105,13 +108,6 @@ def require_private(path: Path, found: os.stat_result) -> None:
             )
     elif not stat.S_ISCHR(found.st_mode):
         raise PassphraseExposed(f"{path} is no file to keep a secret in", hint="Give a file or a pipe.")
-
-
-def _from_keyboard(*, new: bool) -> bytes:
-    given = getpass.getpass("Passphrase for this node's keys: ")
-    if new and getpass.getpass("The same once more: ") != given:
-        raise InvalidInput("the two passphrases differ", hint="Nothing was made. Try again.")
-    return given.encode()
 
 
 def _checked(line: bytes) -> str:

@@ -66,7 +66,11 @@ class Allowance:
             for name, one in operation.fields.items():
                 said = request.get(name)
                 if isinstance(one.surface, LocalFile) and said is not None and one.surface.is_path(said):
-                    request[name] = copies.enter_context(self._readable().copy(said))
+                    if self.folder is None:
+                        raise AssistantNotAllowed(
+                            "this server may read no files", hint="Its owner names a folder with --files DIR."
+                        )
+                    request[name] = copies.enter_context(self.folder.copy(said))
             if operation.effect is Effect.SPENDS:
                 self._reserve(request[LIMIT])
             yield request
@@ -81,10 +85,3 @@ class Allowance:
                     left_units=left,
                 )
             self.taken_units += wanted
-
-    def _readable(self) -> Folder:
-        if self.folder is None:
-            raise AssistantNotAllowed(
-                "this server may read no files", hint="Its owner names a folder with --files DIR."
-            )
-        return self.folder
