@@ -90,9 +90,10 @@ def require_limit(node: Node, act: Act, units: int, **shown: int) -> None:
     if units and not limits:
         deposit = shown.get("deposit_units", 0)
         aside = f", and {dollars(deposit)} set aside for this and later calls," if deposit else ""
+        typed = dollars(units)[1:].replace(",", "")
         raise SpendingUnset(
             f"this takes {dollars(units)}{aside} and nothing says yet what this node may spend",
-            hint=f"Allow it this once: --max {_typed(units)}. Or for good, in any 24 hours:"
+            hint=f"Allow it this once: --max {typed}. Or for good, in any 24 hours:"
             # a day's limit in whole dollars that the act fits into
             f" freehold spending --per-day {max(5, -(-max(units, deposit) // 10**DECIMALS))}{home_folder.option(node.home)}",
             units=units,
@@ -306,11 +307,6 @@ def _note(tx: Transaction, nonce: str, state: str, until: int | None = None) -> 
 def chain_time(node: Node) -> int:
     """Of the newest block, Unix seconds."""
     return read_number(node.chain.rpc.call("eth_getBlockByNumber", "latest", False)["timestamp"])
-
-
-def _typed(units: int) -> str:
-    """An amount as an option takes it."""
-    return dollars(units)[1:].replace(",", "")
 
 
 def _over(name: str, most: int, units: int, left: int) -> SpendingRefused:

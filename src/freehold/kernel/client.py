@@ -167,15 +167,14 @@ def _has_ended(home: Path, pid: Any) -> bool:
 
 
 def _part(name: str, value: Any) -> str:
+    hint = "Give an id, the beginning of one, or a name."
     # dots would lead to another path
     if value is None or str(value) in ("", ".", ".."):
-        raise InvalidInput(f"{name} is not said", hint="Give an id, the beginning of one, or a name.")
+        raise InvalidInput(f"{name} is not said", hint=hint)
     try:
         return quote(str(value), safe="")
     except UnicodeEncodeError:
-        raise InvalidInput(
-            f"{name} is not text", hint="Give an id, the beginning of one, or a name."
-        ) from None
+        raise InvalidInput(f"{name} is not text", hint=hint) from None
 
 
 def _not_running(home: Path) -> NodeNotRunning:

@@ -206,9 +206,9 @@ def find(node: Node, text: str, kind: str = "") -> str:
         return found[0].id
     try:
         return node.store.resolve(text, "asset", kind)
-    except InvalidInput as error:
-        if isinstance(error, Ambiguous):
-            raise
+    except Ambiguous:
+        raise
+    except InvalidInput:
         raise NotFound(
             f"nothing here is called {text[:80]!r}", hint="List what there is with search."
         ) from None

@@ -68,10 +68,6 @@ class Registry:
         """Every operation."""
         return tuple(self.every("operations"))
 
-    def operation(self, name: str) -> Bound:
-        """One operation."""
-        return next(one for one in self.operations if one.operation.name == name)
-
     @cached_property
     def finders(self) -> dict[str, Callable[[Host, str], str]]:
         """Kind of thing -> what finds one."""

@@ -117,7 +117,7 @@ def verify(
             checking.look("documents.unknown", documents.left_out, {})
         if name == "chain.state" and not checking.trust(trusted, chain, must_be_final=must_be_final):
             break
-    part = _origin(evidence) if checking.reached else None
+    part = None if checking.broken & set(_FOUNDATIONS) else _origin(evidence)
     for name, step in part.steps if part else ():
         checking.look(name, step, part.needs if part else {})
     for one in parts():
@@ -125,15 +125,9 @@ def verify(
             checking.look(*one.absent, {})
     broken = checking.broken
     is_read = not broken & {"manifest", "documents"}
-    verdict: Verdict = (
-        "newer"
-        if checking.checks[-1].is_newer
-        else "fails"
-        if broken
-        else "no_lineage"
-        if part is None
-        else "holds"
-    )
+    verdict: Verdict = "fails" if broken else "no_lineage" if part is None else "holds"
+    if checking.checks[-1].is_newer:
+        verdict = "newer"
     return Report(
         verdict,
         tuple(checking.checks),
@@ -152,11 +146,6 @@ class _Checking:
         self.checks: list[Check] = []
         self.broken: set[str] = set()
         self.trusted_by = "nobody"
-
-    @property
-    def reached(self) -> bool:
-        """Whether the foundations hold."""
-        return not self.broken & set(_FOUNDATIONS)
 
     def look(self, name: str, step: Callable[[Evidence], str], needs: Mapping[str, str]) -> bool:
         """Look at one thing, unless what it needs is broken; false where nothing after it could mean anything."""

@@ -59,9 +59,8 @@ class Served:
         if request.url.path.startswith("/peer/"):
             peer.vouch(self._host.node, request)
             return
-        for path, vouch in everything().vouching.items():
-            if request.url.path == path:
-                vouch(self._host, request.headers)
+        if vouch := everything().vouching.get(request.url.path):
+            vouch(self._host, request.headers)
 
 
 def guarded(host: Host, api_token: str) -> Gate:

@@ -8,7 +8,7 @@ left to the owner.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from freehold.core.errors import Conflict, FreeholdError
 from freehold.kernel.keeping.purse import Reservation
@@ -70,20 +70,15 @@ def known(node: Node, act: str, subject: str) -> Subject | None:
     return None if kept is None else Subject(**kept)
 
 
-def every(node: Node, act: str) -> dict[str, Subject]:
-    """All records of an act, by subject."""
-    prefix = f"{PREFIX}{act}:"
+def every(node: Node, act: str = "") -> dict[str, Subject]:
+    """All records of an act, by subject; of all acts, by act and subject."""
+    prefix = f"{PREFIX}{act}:" if act else PREFIX
     return {name.removeprefix(prefix): Subject(**kept) for name, kept in node.store.states(prefix).items()}
 
 
 def quarantined(node: Node) -> dict[str, Subject]:
     """All that are left to the owner, by act and subject."""
-    found: dict[str, Any] = node.store.states(PREFIX)
-    return {
-        name.removeprefix(PREFIX): Subject(**kept)
-        for name, kept in found.items()
-        if kept["state"] == "quarantined"
-    }
+    return {name: one for name, one in every(node).items() if one.state == "quarantined"}
 
 
 def require_free(found: Subject | None) -> None:
