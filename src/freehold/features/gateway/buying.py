@@ -340,17 +340,14 @@ class Buyer:
             "cumulative_units": record["pending"]["cumulative_units"],
             **({"rows": rows} if grant.terms.per == "row" else {}),
         }
+        money = money_lines(self._node.account, record["pool"], use_price(grant, rows), REASON)
         wrong = (
             ("action", receipt.action != "infer"),
             ("model", value["model"] != grant.asset),
             ("output", receipt.output != output_hash(value)),
             ("outputs", not _fits(value["outputs"], rows, grant.terms.round_to)),
             ("evidence", receipt.evidence != evidence),
-            (
-                "money",
-                receipt.money
-                != money_lines(self._node.account, record["pool"], use_price(grant, rows), REASON),
-            ),
+            ("money", receipt.money != money),
         )
         for field, broken in wrong:
             if broken:

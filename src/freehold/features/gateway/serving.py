@@ -82,21 +82,18 @@ class Gateway:
 
     def models(self) -> list[dict[str, Any]]:
         """Every served model with its columns and quote."""
-        found = []
-        for model_id in rationing.on_sale(self._node):
-            served = self._model(model_id)
-            found.append(
-                {
-                    "id": served.asset.id,
-                    "name": served.asset.name,
-                    "description": served.asset.description,
-                    "columns": list(served.columns),
-                    "label": served.asset.schema_.get("label"),
-                    "owner": served.asset.owner,
-                    "quote": quote(self._node, served.asset),
-                }
-            )
-        return found
+        return [
+            {
+                "id": served.asset.id,
+                "name": served.asset.name,
+                "description": served.asset.description,
+                "columns": list(served.columns),
+                "label": served.asset.schema_.get("label"),
+                "owner": served.asset.owner,
+                "quote": quote(self._node, served.asset),
+            }
+            for served in map(self._model, rationing.on_sale(self._node))
+        ]
 
     def predict(self, body: bytes, header: str | None) -> bytes:
         """Canonical JSON of `{model, outputs, receipt}` for a paid question.

@@ -62,7 +62,8 @@ def admit(node: Node, asset: Asset, holder: str, plan: RunPlan) -> None:
     mine = next((owner for owner in plan.owners if owner.account == node.account), None)
     schema, terms = asset.schema_, asset.terms
     own_columns = (schema.get("columns"), schema.get("label"))
-    rows, rows_each = schema.get("rows"), schema.get("rows_each", 1)
+    rows, rows_each, most = schema.get("rows"), schema.get("rows_each", 1), terms.epsilon_run_micro
+    least_delta, work = privacy.delta_exponent_for(int(rows or 0)), 2 * plan.width * max(plan.rows.values())
     wrong = (
         ("builder", plan.builder != holder, "it is another's plan"),
         ("owners", mine is None or mine.asset != asset.id, "it does not name this dataset"),
@@ -70,26 +71,10 @@ def admit(node: Node, asset: Asset, holder: str, plan: RunPlan) -> None:
         ("columns", (list(plan.columns), plan.label) != own_columns, "this dataset has other columns"),
         ("rows_each", plan.rows_each < rows_each, f"one subject has up to {rows_each} rows here"),
         ("level", _exceeds(plan.level, terms.reveals), f"this owner reveals {terms.reveals}, no more"),
-        (
-            "epsilon_micro",
-            plan.epsilon_micro > terms.epsilon_run_micro,
-            f"a run may cost an epsilon of {terms.epsilon_run_micro / 1e6:g} here",
-        ),
-        (
-            "delta_exponent",
-            plan.delta_exponent < privacy.delta_exponent_for(int(rows or 0)),
-            "delta is too large for so many rows",
-        ),
-        (
-            "judge",
-            bool(plan.judge) and plan.judge not in terms.judges,
-            "this owner does not open to that judge",
-        ),
-        (
-            "recipe",
-            2 * plan.width * max(plan.rows.values()) > MAX_ROUND_OPERATIONS,
-            "a round would cost this owner too much work",
-        ),
+        ("epsilon_micro", plan.epsilon_micro > most, f"a run may cost an epsilon of {most / 1e6:g} here"),
+        ("delta_exponent", plan.delta_exponent < least_delta, "delta is too large for so many rows"),
+        ("judge", plan.judge not in ("", *terms.judges), "this owner does not open to that judge"),
+        ("recipe", work > MAX_ROUND_OPERATIONS, "a round would cost this owner too much work"),
     )
     for field, broken, reason in wrong:
         if broken:

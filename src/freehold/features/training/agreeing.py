@@ -77,28 +77,20 @@ def agree(
         for asset in group:
             try:
                 found.grants[asset.owner] = _obtain(node, peers, job, asset, plan, rest)
-            except (GrantWaiting, GrantCountered) as error:
-                if asset not in by_hand:
-                    # its catalogue says that its terms are its consent: nobody waits for a word from it
-                    found.absent[asset.owner] = error
-                    _require_quorum(plan, found.absent, error)
-                    continue
-                pending += error.fields["asked"]
             except _OURS:
                 raise
             except FreeholdError as error:
-                found.absent[asset.owner] = error
-                _require_quorum(plan, found.absent, error)
+                # where its catalogue says that its terms are its consent, nobody waits for an owner's word
+                if asset in by_hand and isinstance(error, (GrantWaiting, GrantCountered)):
+                    pending += error.fields["asked"]
+                else:
+                    found.absent[asset.owner] = error
+                    if not has_quorum(plan, [one for one in plan.accounts if one not in found.absent]):
+                        raise
             tell(found)
         if pending:
             raise still_waiting(pending)
     return found
-
-
-def _require_quorum(plan: RunPlan, absent: Mapping[str, Any], error: FreeholdError) -> None:
-    left = [account for account in plan.accounts if account not in absent]
-    if not has_quorum(plan, left):
-        raise error
 
 
 def _obtain(

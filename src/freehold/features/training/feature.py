@@ -30,12 +30,11 @@ Body = dict[str, Any]
 
 
 def _recurring(host: Host) -> tuple[Piece, ...]:
-    return (Piece("jobs", "go on with jobs whose pause is over", RETRY_SECONDS, lambda: _go_on(host)),)
+    def go_on() -> None:
+        host.node.continuity.require_going()
+        host.part(Retries).go_on()
 
-
-def _go_on(host: Host) -> None:
-    host.node.continuity.require_going()
-    host.part(Retries).go_on()
+    return (Piece("jobs", "go on with jobs whose pause is over", RETRY_SECONDS, go_on),)
 
 
 def _news(host: Host) -> object:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from freehold.core.documents import Asset
@@ -54,8 +55,7 @@ def evidence_of(node: Node, asset: Asset) -> Callable[[], Collected] | None:
     job = kept.job_of(node, asset.id)
     if job is None or "plan" not in job:
         return None
-    known = job
-    return lambda: _collect(node, asset, known)
+    return partial(_collect, node, asset, job)
 
 
 def _collect(node: Node, asset: Asset, job: dict[str, Any]) -> Collected:

@@ -93,13 +93,11 @@ def receipts(evidence: Evidence) -> str:
 
 def _fault(receipt: Receipt, run: Run, statement: Any, before: Receipt | None) -> str | None:
     about = {"run": run.id, "round": statement["number"], "seed": receipt.evidence.get("seed")}
+    committed = statement["commitments"][receipt.provider]
     epsilon = run.plan["epsilon_micro"] if receipt.sequence == 1 else 0
     last_seed, last_use = (before.evidence["seed"], before.sequence) if before else (about["seed"], 0)
     wrong = (
-        (
-            "for something else than it committed to",
-            receipt.output != statement["commitments"][receipt.provider],
-        ),
+        ("for something else than it committed to", receipt.output != committed),
         ("that is not under its grant for this run", receipt.grant != run.grants.get(receipt.provider)),
         ("for another use than training", receipt.action != "train"),
         ("that does not say for which round it is", receipt.evidence != about),

@@ -27,11 +27,8 @@ _FIELDS = {
 
 def to_look_at(node: Node) -> list[Reminder]:
     """Disputes that their owner has not put aside, as Home lists things."""
-    found = []
-    for run in runs.disputed(node):
-        shown = _shown(node, run)
-        found.append(Reminder(f"{shown['builder']} {shown['short']}.", f"/disputes/{run}", "Look"))
-    return found
+    found = ((run, _shown(node, run)) for run in runs.disputed(node))
+    return [Reminder(f"{one['builder']} {one['short']}.", f"/disputes/{run}", "Look") for run, one in found]
 
 
 def dispute(visit: Visit) -> Response:

@@ -40,7 +40,11 @@ def draw(table: Table, scaling: Scaling, key: str, buckets: int) -> IntArray:
     """The sketch of a table without noise, (buckets,); `key` is public and the same for all owners of a run."""
     start = hashlib.sha256(b"freehold/sketch/v1\0" + bytes.fromhex(key.removeprefix("0x"))).digest()
     total = np.zeros(buckets, dtype=np.int64)
-    coarse = _coarse(table, scaling)
+    # (rows, columns + 1): each cell in eighths of its scale, and the label
+    coarse = np.empty((table.rows, len(table.columns) + 1), dtype=np.int64)
+    standardise(table.features, scaling, coarse)
+    coarse >>= _COARSE
+    coarse[:, -1] = table.labels
     for digest in {hashlib.blake2b(row.tobytes(), digest_size=16, key=start).digest() for row in coarse}:
         total[int.from_bytes(digest[:8], "big") % buckets] += STEP if digest[8] & 1 else -STEP
     return total
@@ -105,12 +109,3 @@ def tells(rows: Sequence[int], sigma: int) -> bool:
     """Whether whole copies of a middling table stand out of the noise at all."""
     middling = sorted(rows)[len(rows) // 2]
     return math.isqrt(middling) * STEP >= 2 * SURE * sigma
-
-
-def _coarse(table: Table, scaling: Scaling) -> IntArray:
-    """(rows, columns + 1): each cell in eighths of its scale, and the label."""
-    coarse = np.empty((table.rows, len(table.columns) + 1), dtype=np.int64)
-    standardise(table.features, scaling, coarse)
-    coarse >>= _COARSE
-    coarse[:, -1] = table.labels
-    return coarse
