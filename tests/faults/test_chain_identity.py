@@ -24,6 +24,7 @@ from freehold.kernel.anchored_head import ChainLostState, compare_head
 from freehold.kernel.continuity import FRESH_SECONDS, OtherChain
 from freehold.kernel.keeping import keeper
 from freehold.kernel.keeping.keeper import Errand
+from freehold.kernel.own import notices
 from freehold.kernel.settings import Settings
 from freehold.kernel.store import Store
 from freehold.log.store import LogStore
@@ -104,14 +105,14 @@ def test_on_a_chain_that_took_the_place_of_its_own_a_running_node_signs_and_send
             node.claim("audit", "0x" + "00" * 32, {"owner": party.account})
         with pytest.raises(OtherChain):
             logbook.remember_anchored(node, 1)
-        assert [one["code"] for one in own.notices(node)] == ["chain.other"]
+        assert [one["code"] for one in notices(node)] == ["chain.other"]
         assert node.continuity.sent() == 0
     finally:
         other.stop()
     back = another_chain(tmp_path / "own", 0, port)
     try:
         assert logbook.anchor(node)["gas"]
-        assert own.notices(node) == []
+        assert notices(node) == []
     finally:
         party.close()
         back.stop()

@@ -141,4 +141,6 @@ def test_a_command_by_hand_is_not_one_of_an_operation_too(monkeypatch):
 
 
 def test_what_is_installed_starts():
-    assert {one.operation.name: one.operation.path for one in everything().operations}["spending"] == "/spending"
+    assert {one.operation.name: one.operation.path for one in everything().operations}[
+        "spending"
+    ] == "/spending"
