@@ -5,7 +5,7 @@ import io
 import pytest
 
 from freehold.core.errors import InvalidInput
-from freehold.features.gateway.rows import MOST_BYTES, read
+from freehold.features.gateway.terminal import MOST_BYTES, read
 
 COLUMNS = ["a", "b"]
 

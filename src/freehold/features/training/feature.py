@@ -15,7 +15,7 @@ from freehold.features.training import admitting, auditing, holding, kept, plann
 from freehold.features.training.jobs import Jobs
 from freehold.features.training.known import evidence_of, granted_run, known_run
 from freehold.features.training.lending import Lender
-from freehold.features.training.pages import disputes, jobs, train
+from freehold.features.training.pages import jobs, train
 from freehold.features.training.retrying import Retries
 from freehold.features.training.rules.record import RunPlan
 from freehold.kernel.account import Once
@@ -70,7 +70,7 @@ def _ordered(node: Node, question: WhatFor) -> Ordered | None:
 
 def _remind(host: Host) -> Iterator[Reminder]:
     """Disputes, and jobs that need a word."""
-    yield from disputes.to_look_at(host.node)
+    yield from jobs.to_look_at(host.node)
     for job in host.part(Jobs).overview():
         text = ""
         if job["error"]:
@@ -146,6 +146,6 @@ FEATURE = Feature(
     ),
     tasks=(lambda host: host.part(Retries).overview(),),
     reminders=(_remind,),
-    pages=(*train.PAGES, *jobs.PAGES, *disputes.PAGES),
+    pages=(*train.PAGES, *jobs.PAGES),
     topics={"jobs": _news},
 )

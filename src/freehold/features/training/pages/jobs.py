@@ -1,4 +1,7 @@
-"""A training job: how far it is, who takes part, who was away and why, and what is held back."""
+"""A training job: how far it is, who takes part, who was away and why, what is held back; and disputes about runs.
+
+A dispute is of a run whose builder stated other values than this node computed, or told two histories.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,16 @@ from typing import Any
 
 from starlette.responses import Response
 
+from freehold.core.documents import Claim
 from freehold.core.errors import NotFound
 from freehold.features.models.pages import Coming, UnderWay
 from freehold.features.models.rules import worth
 from freehold.features.privacy.rules import promises
-from freehold.features.training import kept
+from freehold.features.training import kept, runs
 from freehold.features.training.jobs import Jobs
 from freehold.features.training.rules import findings
 from freehold.features.training.tables import ENDED
+from freehold.kernel.feature import Reminder
 from freehold.kernel.host import Host
 from freehold.kernel.node import Node
 from freehold.kernel.people import name_of, readable
@@ -21,6 +26,15 @@ from freehold.kernel.web.visit import Visit, acts, shows
 
 STAGES = findings.DOING | {"grants": "asking the owners", "open": "opening the test"}
 """Steps of a job as the console says them."""
+_FIELDS = {
+    "values": "other values",
+    "errors": "other errors of the values",
+    "shares_bps": "other shares",
+    "scores": "another score of the model",
+    "model": "another model",
+    "accounts": "other owners",
+    "missing": "other owners as missing in the last round",
+}
 
 
 def under_way(host: Host, _: UnderWay) -> list[Coming]:
@@ -138,10 +152,46 @@ def release(visit: Visit) -> Response:
     return visit.go(f"/jobs/{job_id}", "It is being released.")
 
 
+def to_look_at(node: Node) -> list[Reminder]:
+    """Disputes that their owner has not put aside, as Home lists things."""
+    found = ((run, _dispute(node, run)) for run in runs.disputed(node))
+    return [Reminder(f"{one['builder']} {one['short']}.", f"/disputes/{run}", "Look") for run, one in found]
+
+
+def dispute(visit: Visit) -> Response:
+    """One of them, with the signed claims that prove it."""
+    return visit.show("dispute.html", **_dispute(visit.node, visit.params["run"]))
+
+
+def put_aside(visit: Visit) -> Response:
+    """The owner has seen it; the proof stays."""
+    run = str(_dispute(visit.node, visit.params["run"])["run"])
+    with visit.node.store.transaction() as tx:
+        runs.put_aside(tx, run)
+    return visit.go("/", "Put aside. The signed proof stays in your node.")
+
+
+def _dispute(node: Node, run: str) -> dict[str, Any]:
+    disputed, histories = runs.get(node, run, "disputed"), runs.get(node, run, "two_histories")
+    if disputed is None and histories is None:
+        raise NotFound("there is no dispute about that run", hint="Look at Home.")
+    ids = histories or [disputed["contribution"]]
+    claims = [node.typed(one, Claim) for one in ids]
+    if histories:
+        short = f"signed two accounts of round {claims[0].statement['number']} of one training run"
+    else:
+        what = _FIELDS.get(disputed["field"], f"another {disputed['field']}")
+        short = f"stated {what} than your node computed"
+    builder = name_of(node, claims[0].issuer)
+    return {"run": run, "builder": builder, "short": short, "two": bool(histories), "claims": ids}
+
+
 PAGES = [
     shows("/jobs/{job}", job),
     acts("/jobs/{job}/stop", stop),
     acts("/jobs/{job}/resume", resume),
     shows("/jobs/{job}/release", ask_release),
     acts("/jobs/{job}/release", release),
+    shows("/disputes/{run}", dispute),
+    acts("/disputes/{run}", put_aside),
 ]
