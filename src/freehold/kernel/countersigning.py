@@ -99,8 +99,7 @@ class Countersigner:
     def flush(self, provider: str = "") -> dict[str, int]:
         """Send all that is due, or one provider's; what is not taken now stays due.
 
-        Returns:
-            `sent`, `waiting`, and `refused`: receipts that their provider does not know or accept.
+        Gives `sent`, `waiting`, and `refused`: receipts that their provider does not know or accept.
         """
         providers = [provider] if provider else sorted({*map(_provider, self._node.store.states(_DUE))})
         counts: Counter[str] = Counter(sent=0, waiting=0, refused=0)

@@ -43,9 +43,7 @@ def checkpoint(node: Node, size: int | None = None) -> str:
 def anchor(node: Node, *, by_itself: bool = False) -> dict[str, Any]:
     """Put the log's present root on chain unless it is there already; `by_itself` within the day's gas.
 
-    Returns:
-        `size`, `root` of what is anchored now and `gas` spent (0 if nothing was to do).
-
+    Gives `size`, `root` of what is anchored now and `gas` spent (0 if nothing was to do).
     Raises `LogForked`, `ChainLostState`: what is anchored contradicts this log; nothing was sent. `GasDaySpent`.
     """
     node.continuity.look()

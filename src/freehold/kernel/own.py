@@ -32,10 +32,6 @@ def _proofs(host: Host, _: str, body: dict[str, object]) -> object:
     return logbook.proofs(host.node, ids, may_anchor=False)
 
 
-def _gas(host: Host, _: Request) -> dict[str, int]:
-    return host.node.gas_used()
-
-
 def _spending(host: Host, _: Request) -> dict[str, Any]:
     ceiling.reconcile(host.node)
     return ceiling.overview(host.node)
@@ -128,7 +124,7 @@ FEATURE = Feature(
         wire.WORK.does(lambda host, _: work(host)),
         wire.LOG.does(lambda host, _: logbook.shown(host.node)),
         wire.ANCHOR.does(lambda host, _: logbook.anchor(host.node)),
-        wire.GAS.does(_gas),
+        wire.GAS.does(lambda host, _: host.node.gas_used()),
         wire.SPENDING.does(_spending),
         wire.LIMIT.does(_limit),
     ),

@@ -60,8 +60,7 @@ class Transaction:
     def put(self, envelope: Envelope, *, public: bool = False, logged: bool = True) -> int | None:
         """Keep an envelope (one that is complete is not replaced by one that is not) and log its id once.
 
-        Returns:
-            The document's position in this party's log, None if it is not logged here.
+        Gives the document's position in this party's log, None if it is not logged here.
         """
         document = envelope.document
         known = self.connection.execute(

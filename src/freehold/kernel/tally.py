@@ -14,6 +14,11 @@ from typing import Any
 from freehold.kernel.limits import Buckets
 
 BUCKETS_SECONDS = (0.005, 0.02, 0.1, 0.5, 2.0, 10.0, 60.0)
+PARTNER_LINES_PER_MINUTE, STRANGER_LINES_PER_MINUTE = 12, 1
+SUMMARY_SECONDS = 60.0
+_KINDS = 8
+"""Of requests that a summary names; the others are added up."""
+_log = logging.getLogger("freehold.http")
 _METHODS = ("GET", "POST", "HEAD", "OPTIONS", "PUT", "DELETE", "PATCH")
 
 
@@ -66,13 +71,6 @@ class Tally:
         """Limits met, by reason."""
         with self._lock:
             return dict(self._refusals)
-
-
-PARTNER_LINES_PER_MINUTE, STRANGER_LINES_PER_MINUTE = 12, 1
-SUMMARY_SECONDS = 60.0
-_KINDS = 8
-"""Of requests that a summary names; the others are added up."""
-_log = logging.getLogger("freehold.http")
 
 
 class RequestsLog:

@@ -1,8 +1,8 @@
-"""Gas of the last 24 hours, counted in the database before it is spent.
+"""What acts cost, in gas, by measurement, and in dollars, by the rate that the owner declares; and what a day took.
 
-Counted in quarters of an hour, each as a whole, so that what is kept does not grow with what is sent. What was
-reserved by a process that died stays counted: it may have been spent. Time that lies ahead counts too, so a
-clock set back gives nothing back.
+Gas of the last 24 hours is counted in the database before it is spent, in quarters of an hour, each as a whole, so
+that what is kept does not grow with what is sent. What was reserved by a process that died stays counted: it may have
+been spent. Time that lies ahead counts too, so a clock set back gives nothing back.
 """
 
 from __future__ import annotations
@@ -37,9 +37,15 @@ MICRO_PER_ETH = 5_000_000_000
 
 _ROUTINE, _PATIENT, _PRESSING = 20, 2, 1
 """How many times its cost an act has to bring: usually, after `PATIENCE_SECONDS`, and before a deadline."""
-PATIENCE_SECONDS = 86_400
+PATIENCE_SECONDS = DAY_SECONDS
 MOST_CEILINGS = 10
 """How many times the day's ceiling is what brings most may take it."""
+SLOT_SECONDS = 900
+KEPT_PERCENT = 25
+"""Of the ceiling, for what has a deadline: the rest is routine."""
+STATE = "gas_day"
+_BY_HAND = "by hand"
+_lock = threading.Lock()
 
 
 def most_gas(act: str) -> int:
@@ -87,14 +93,6 @@ def most_wei(node: Account, worth_micro: int) -> int | None:
     return worth_micro * 10**18 // rate if rate else None
 
 
-SLOT_SECONDS = 900
-KEPT_PERCENT = 25
-"""Of the ceiling, for what has a deadline: the rest is routine."""
-STATE = "gas_day"
-_BY_HAND = "by hand"
-_lock = threading.Lock()
-
-
 class GasDaySpent(Unavailable):
     """What this node may spend on gas by itself in a day is spent; nothing was sent."""
 
@@ -126,14 +124,8 @@ class Day:
 
     def to_json(self) -> dict[str, Any]:
         """As answers show it."""
-        return {
-            "used": self.used,
-            "ceiling": self.ceiling,
-            "by_hand": self.by_hand,
-            "acts": self.acts,
-            "spent": self.spent,
-            "frees_at": self.frees_at,
-        }
+        names = ("used", "ceiling", "by_hand", "acts", "spent", "frees_at")
+        return {name: getattr(self, name) for name in names}
 
 
 @dataclass(frozen=True)
