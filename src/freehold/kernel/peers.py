@@ -8,6 +8,7 @@ import re
 import secrets
 import threading
 import time
+from collections.abc import Iterable
 from typing import Any
 
 import httpx
@@ -153,11 +154,7 @@ class Peers:
         return allowed_kinds(self._node.settings, origins.parse(own[0]))
 
     def _typed(self) -> list[Origin]:
-        found = []
-        for url in (*self._node.settings.peers, *self._node.store.state(PEERS, {})):
-            with contextlib.suppress(NotAnOrigin):
-                found.append(origins.parse(url))
-        return found
+        return _parsed((*self._node.settings.peers, *self._node.store.state(PEERS, {})))
 
     def get(self, url: str, path: str, *, most_bytes: int) -> Any:
         """An unsigned GET of public data, of at most so many bytes."""
@@ -253,12 +250,17 @@ class Peers:
         self.client.close()
 
 
+def _parsed(urls: Iterable[str]) -> list[Origin]:
+    found = []
+    for url in urls:
+        with contextlib.suppress(NotAnOrigin):
+            found.append(origins.parse(url))
+    return found
+
+
 def _require_named(party: Party, origin: Origin) -> None:
     """The party says that it is reached there: anyone can show another one's document. Raises `PeerElsewhere`."""
-    named = []
-    for endpoint in party.endpoints:
-        with contextlib.suppress(NotAnOrigin):
-            named.append(origins.parse(endpoint))
+    named = _parsed(party.endpoints)
     if _place(origin) not in map(_place, named):
         where = ", ".join(map(str, named)) or "none"
         raise PeerElsewhere(

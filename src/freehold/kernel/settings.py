@@ -179,10 +179,8 @@ def load(home: Path) -> Settings:
     Raises `InvalidInput`: unreadable, an unknown setting or a wrong type.
     """
     values = stored(home)
-    try:
+    with said_by(home / "config.toml"):
         return Settings(**values)
-    except InvalidInput as error:
-        raise InvalidInput(f"{home / 'config.toml'}: {error.message}", hint=error.hint) from error
 
 
 def stored(home: Path) -> dict[str, Any]:
