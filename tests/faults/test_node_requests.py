@@ -121,7 +121,9 @@ def test_a_contract_that_a_stranger_names_is_not_called(
         (pair.asset.model_copy(update={"owner": contract}), "/peer/releases", "asset"),
     ):
         signature = Signature(
-            role=document.roles[0], signer=contract, signature="0x" + sign_digest(key, b"\1" * 32).hex()
+            role=next(iter(document.roles)),
+            signer=contract,
+            signature="0x" + sign_digest(key, b"\1" * 32).hex(),
         )
         body = {name: Envelope(document, (signature,)).to_json(), "claims": []}
         assert 400 <= refusal(call(pair.caller, pair.owner, path, body))[0] < 500

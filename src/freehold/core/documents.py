@@ -65,8 +65,10 @@ class Value(BaseModel):
 class Document(Value):
     """What all six have in common."""
 
-    roles: ClassVar[tuple[str, ...]] = ()
-    """Who must sign, by the name of their role."""
+    roles: ClassVar[dict[str, str]] = {}
+    """Who must sign: the name of each role, and the field that has its account."""
+    about_field: ClassVar[str] = ""
+    """What its signatures name, so that they mean nothing elsewhere: an account, or the id of another document."""
     version: Literal[1] = 1
     """Of the format."""
 
@@ -90,17 +92,22 @@ class Document(Value):
 
     def signers(self) -> dict[str, str]:
         """Role -> account that must have signed."""
-        raise TypeError(f"{type(self).__name__} is never signed on its own")
+        if not self.roles:
+            raise TypeError(f"{type(self).__name__} is never signed on its own")
+        return {role: getattr(self, field) for role, field in self.roles.items()}
 
     def subject(self) -> str:
-        """The 32-byte word its signatures name, so that they mean nothing elsewhere."""
-        raise TypeError(f"{type(self).__name__} is never signed on its own")
+        """The 32-byte word that its signatures name."""
+        if not self.roles:
+            raise TypeError(f"{type(self).__name__} is never signed on its own")
+        return account_word(getattr(self, self.about_field))
 
 
 class Party(Document):
     """An account with the keys and addresses by which others reach it."""
 
-    roles: ClassVar[tuple[str, ...]] = ("self",)
+    roles = {"self": "account"}
+    about_field = "account"
     type: Literal["party"] = "party"
     """Kind of document."""
     name: Name
@@ -121,14 +128,6 @@ class Party(Document):
     """URLs of its node."""
     created_at: Time
     """Unix seconds."""
-
-    @override
-    def signers(self) -> dict[str, str]:
-        return {"self": self.account}
-
-    @override
-    def subject(self) -> str:
-        return account_word(self.account)
 
 
 class Later(Document):
@@ -242,7 +241,8 @@ class Source(Value):
 class Asset(Document):
     """A dataset or a model, with the terms on which it may be used."""
 
-    roles: ClassVar[tuple[str, ...]] = ("owner",)
+    roles = {"owner": "owner"}
+    about_field = "owner"
     type: Literal["asset"] = "asset"
     """Kind of document."""
     asset_kind: Word
@@ -260,21 +260,14 @@ class Asset(Document):
     created_at: Time
     model_config = ConfigDict(serialize_by_alias=True, validate_by_name=True, validate_by_alias=True)
 
-    @override
-    def signers(self) -> dict[str, str]:
-        return {"owner": self.owner}
-
-    @override
-    def subject(self) -> str:
-        return account_word(self.owner)
-
 
 class Grant(Later):
     """Permission for one holder to use one asset, within its terms."""
 
     later = ("run", "earlier_runs")
 
-    roles: ClassVar[tuple[str, ...]] = ("issuer",)
+    roles = {"issuer": "issuer"}
+    about_field = "asset"
     type: Literal["grant"] = "grant"
     """Kind of document."""
     issuer: Account
@@ -293,14 +286,6 @@ class Grant(Later):
     earlier_runs: Annotated[tuple[Hash, ...], Field(max_length=64)] = ()
     """Runs on the same rows before this one, whoever made them: the newest, oldest first."""
 
-    @override
-    def signers(self) -> dict[str, str]:
-        return {"issuer": self.issuer}
-
-    @override
-    def subject(self) -> str:
-        return self.asset
-
 
 class MoneyLine(Value):
     """One account's side of what a use cost."""
@@ -316,7 +301,8 @@ class MoneyLine(Value):
 class Receipt(Document):
     """That a grant was used: by whom, on what, with what result, for how much."""
 
-    roles: ClassVar[tuple[str, ...]] = ("provider", "holder")
+    roles = {"provider": "provider", "holder": "holder"}
+    about_field = "grant"
     type: Literal["receipt"] = "receipt"
     """Kind of document."""
     grant: Hash
@@ -348,19 +334,12 @@ class Receipt(Document):
             raise ValueError("the money lines of a receipt do not sum to zero")
         return self
 
-    @override
-    def signers(self) -> dict[str, str]:
-        return {"provider": self.provider, "holder": self.holder}
-
-    @override
-    def subject(self) -> str:
-        return self.grant
-
 
 class Claim(Document):
     """A statement by one party about another document or a run."""
 
-    roles: ClassVar[tuple[str, ...]] = ("issuer",)
+    roles = {"issuer": "issuer"}
+    about_field = "about"
     type: Literal["claim"] = "claim"
     """Kind of document."""
     issuer: Account
@@ -370,14 +349,6 @@ class Claim(Document):
     statement: dict[str, Any]
     issued_at: Time
     model_config = ConfigDict(serialize_by_alias=True, validate_by_name=True, validate_by_alias=True)
-
-    @override
-    def signers(self) -> dict[str, str]:
-        return {"issuer": self.issuer}
-
-    @override
-    def subject(self) -> str:
-        return self.about
 
 
 AnyDocument = Annotated[Party | Terms | Asset | Grant | Receipt | Claim, Discriminator("type")]

@@ -119,7 +119,7 @@ def sign(document: Document, role: str, key: bytes, domain: Domain) -> Signature
 
 def seal(document: Document, key: bytes, domain: Domain, role: str | None = None) -> Envelope:
     """A document signed by one key, in its first role unless another is named."""
-    return Envelope(document, (sign(document, role or document.roles[0], key, domain),))
+    return Envelope(document, (sign(document, role or next(iter(document.roles)), key, domain),))
 
 
 def check(
