@@ -1,4 +1,4 @@
-"""An act under way: what is to be done, the versions that were signed of it, and what refusals of them mean."""
+"""An act under way: what it is, what it offers for gas (EIP-1559), its signed versions, what refusals of them mean."""
 
 from __future__ import annotations
 

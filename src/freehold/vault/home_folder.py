@@ -1,4 +1,7 @@
-"""The folder of a node on a machine that other people use too: who may reach it, and what they may read."""
+"""The folder of a node on a machine that other people use too: who may reach it, and what they may read.
+
+A process that may hold keys confines itself first: no core dumps, no look into its memory, private files.
+"""
 
 from __future__ import annotations
 

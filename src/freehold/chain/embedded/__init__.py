@@ -8,8 +8,7 @@ soon as a transaction waits, and reopens after `kill -9` with the same block has
     accounts the state that a block works on
     machine  the one door to py-evm; `interpreter` is its loop, with the commonest instructions in place
     ledger   how blocks are made, read and rewound
-    memory   what all connections together keep
-    budget   how long anything may compute; `turns` says whose turn it is
+    budget   how long anything may compute; `turns` says whose turn it is, and who keeps how much in memory
     methods  the JSON-RPC methods; `edge` puts them on HTTP, `server` starts and stops it all
 
 >>> from pathlib import Path
@@ -25,7 +24,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from freehold.chain.embedded import curves
+from freehold.chain.embedded import precompiles
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DEV_KEY", "EmbeddedNode", "serving"]
 
-curves.defer()
+precompiles.defer()
 
 DEV_KEY = bytes.fromhex("ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80")
 """Key of the funded development account: the first of the public mnemonic `test test ... junk`."""

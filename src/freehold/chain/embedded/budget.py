@@ -7,16 +7,15 @@ not make an honest call fail. Whoever runs out is refused whole, so no result ev
 
 from __future__ import annotations
 
-import functools
 import threading
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from freehold.chain.embedded.faults import LIMIT, Fault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 REQUEST_SECONDS = 2.0
 """Processor time of a request, all calls of a batch together; sending transactions is not counted."""
@@ -78,14 +77,3 @@ def limited(seconds: float) -> Iterator[Budget]:
         yield own
     finally:
         _of_thread.budget = before
-
-
-def interruptible(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A step of a longer precompile, before which the budget is looked at."""
-
-    @functools.wraps(function)
-    def run(*given: Any) -> Any:
-        current().check()
-        return function(*given)
-
-    return run

@@ -1,4 +1,4 @@
-"""JSON-RPC methods over what happened: blocks, transactions, receipts."""
+"""JSON-RPC methods over what is (network, fees, accounts, proofs) and what happened: blocks, transactions, receipts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Signed transactions: from bytes that anyone may send to one that may stand in line for a block."""
+"""Signed transactions: from bytes that anyone may send to one that stands in line for a block, and its receipt.
+
+An offered transaction waits at most until the next block. One with a nonce gap is queued, on disk
+too, until the gap closes. Both lists are bounded.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""JSON-RPC values: what parameters may look like, and how blocks, transactions and logs are shown."""
+"""JSON-RPC values: what parameters may look like, and how blocks, transactions and logs are shown.
+
+`MethodGroup` is what every group of methods shares: the ledger, and finding the block a caller means.
+"""
 
 from __future__ import annotations
 
