@@ -11,8 +11,9 @@ import time
 
 import pytest
 from own_tables import vault_tables
+from whole_blobs import Blobs
 
-from freehold.vault.blobs import Blobs, StorageFull
+from freehold.vault.blobs import StorageFull
 from freehold.vault.keystore import Keys
 from freehold.vault.vault import Vault
 

@@ -10,8 +10,9 @@ from subprocess import DEVNULL, Popen
 
 import pytest
 from own_tables import vault_tables
+from whole_blobs import Blobs
 
-from freehold.vault.blobs import BlobCorrupt, BlobMissing, Blobs, BlobStoreUnreachable
+from freehold.vault.blobs import BlobCorrupt, BlobMissing, BlobStoreUnreachable
 from freehold.vault.keystore import Keys
 from freehold.vault.vault import Vault
 

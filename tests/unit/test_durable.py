@@ -23,8 +23,7 @@ from freehold.kernel import settings
 from freehold.kernel.evidence.bundle import Bundle
 from freehold.shell.backup import pack, restoring, saving
 from freehold.shell.backup.manifest import CONFIG, DATABASE, KEYS, Entry, Manifest
-from freehold.vault.blobs import Blobs
-from freehold.vault.cid import cid_of
+from freehold.vault.blobs import Blobs, cid_of
 from freehold.vault.keystore import Keys
 from freehold.vault.vault import Vault
 

@@ -8,10 +8,10 @@ from base64 import urlsafe_b64encode
 
 import pytest
 from own_tables import vault_tables
+from whole_blobs import Blobs
 
 from freehold.vault import envelope, keystore, sealing
-from freehold.vault.blobs import BlobCorrupt, BlobReader, Blobs
-from freehold.vault.cid import cid_of
+from freehold.vault.blobs import BlobCorrupt, BlobReader, cid_of
 from freehold.vault.keystore import InvalidKeystore, Keys, WrongPassphrase
 from freehold.vault.sealing import (
     MAX_HEADER_BYTES,

@@ -4,9 +4,10 @@ import sqlite3
 
 import pytest
 from own_tables import vault_tables
+from whole_blobs import Blobs
 
 from freehold.vault import vault as rooms
-from freehold.vault.blobs import BlobCorrupt, BlobMissing, Blobs
+from freehold.vault.blobs import BlobCorrupt, BlobMissing
 from freehold.vault.keystore import Keys
 from freehold.vault.sealing import InvalidEpochKey, WrongEpochKey
 from freehold.vault.vault import (

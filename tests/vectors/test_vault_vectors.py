@@ -10,7 +10,7 @@ from cryptography.hazmat.bindings._rust import openssl
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from freehold.core.errors import FreeholdError
-from freehold.vault import cid, sealing
+from freehold.vault import blobs, sealing
 from freehold.vault.keystore import Keys
 from freehold.vault.sealing import EpochSecret
 
@@ -43,7 +43,7 @@ def test_our_older_files_still_open(tmp_path):
 
 def test_content_id_of_the_ipfs_documentation():
     # docs.ipfs.tech, "Content identifiers": the raw block "hello world".
-    assert cid.cid_of(b"hello world") == "bafkreifzjut3te2nhyekklss27nh3k72ysco7y32koao5eei66wof36n5e"
+    assert blobs.cid_of(b"hello world") == "bafkreifzjut3te2nhyekklss27nh3k72ysco7y32koao5eei66wof36n5e"
 
 
 def test_hpke_of_the_rfc():

@@ -7,7 +7,7 @@ Nothing readable touches the disk: plaintext goes in as a stream, age ciphertext
 3. `vault.Vault.share` wraps that epoch's secret to one holder's encryption key (HPKE).
 4. `vault.Vault.rotate` starts a new epoch, so earlier holders cannot open later versions.
 
->>> from freehold.vault.cid import cid_of
+>>> from freehold.vault.blobs import cid_of
 >>> cid_of(b"hello")
 'bafkreibm6jg3ux5qumhcn2b3flc3tyu6dmlb4xa7u5bf44yegnrjhc4yeq'
 """

@@ -1,6 +1,7 @@
 """Content-addressed storage: a blob's name is the hash of its bytes.
 
-Names are CIDv1 (raw codec, SHA-256, base32), the form IPFS tools print. The store is a local
+Names are CIDv1 with the raw codec and SHA-256, in base32 (multiformats CID specification), the form IPFS tools
+print: always 59 characters, so that a content id is also a safe file name. The store is a local
 directory or any S3-compatible service, through one door. A blob appears whole or not at all:
 bytes are first spooled beside the store (they are ciphertext), hashed on the way, then moved.
 """
@@ -9,8 +10,10 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
-from collections.abc import Iterable, Iterator
+from base64 import b32encode
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
@@ -20,13 +23,38 @@ from urllib.parse import unquote, urlsplit
 
 from freehold import durable
 from freehold.core.errors import InvalidInput, NotFound, Unavailable, VerificationFailed
-from freehold.vault.cid import check_cid, cid_from_digest, is_cid
 from freehold.vault.spool import Spool, sweep
 
-CHUNK_BYTES = 1 << 20
-DEFAULT_LIMIT_BYTES = 256 << 20
-"""Largest blob that `get` holds in memory unless told otherwise."""
+_CID_PREFIX = bytes((0x01, 0x55, 0x12, 0x20))
+"""CID version 1, raw codec, SHA-256, 32 bytes (multiformats tables)."""
+_CID = re.compile("bafkrei[a-h][a-z2-7]{51}")
 
+
+class InvalidCid(InvalidInput):
+    """The text is not the content id of a raw SHA-256 blob."""
+
+    code = "blob.cid"
+
+
+def cid_from_digest(digest: bytes) -> str:
+    """Content id of bytes with this SHA-256 digest."""
+    return "b" + b32encode(_CID_PREFIX + digest).decode().lower().rstrip("=")
+
+
+def cid_of(content: bytes) -> str:
+    """Content id of these bytes."""
+    return cid_from_digest(sha256(content).digest())
+
+
+def check_cid(cid: str) -> str:
+    """The same text if it is a content id of the only kind used here, in its one spelling."""
+    # 36 bytes leave two bits of the last letter unused; another letter there would be an alias
+    if _CID.fullmatch(cid) is None or cid[-1] not in "aeimquy4":
+        raise InvalidCid("this is not a content id", hint="Content ids start with bafkrei.")
+    return cid
+
+
+CHUNK_BYTES = 1 << 20
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 """What a system says where there is no room."""
 
@@ -86,13 +114,6 @@ class Blobs:
         _require_own(self._incoming)
         sweep(self._incoming)
 
-    def put(self, content: bytes | Iterable[bytes]) -> str:
-        """Store bytes, or pieces of them, and return their content id. Storing twice is one blob."""
-        with self.writer() as writer:
-            for piece in (content,) if isinstance(content, bytes) else content:
-                writer.write(piece)
-        return writer.cid
-
     @contextmanager
     def writer(self) -> Iterator[BlobWriter]:
         """A stream to write one blob; complete, with its `cid`, once the block ends without error."""
@@ -131,11 +152,6 @@ class Blobs:
                 raise BlobCorrupt("the blob is larger than expected", cid=cid, limit_bytes=limit_bytes)
             return BlobReader(cid, iter(found.stream(min_chunk_size=CHUNK_BYTES)), limit_bytes)
 
-    def get(self, cid: str, *, limit_bytes: int = DEFAULT_LIMIT_BYTES) -> bytes:
-        """A whole blob, its hash checked."""
-        reader = self.reader(cid, limit_bytes=limit_bytes)
-        return b"".join(iter(lambda: reader.read(CHUNK_BYTES), b""))
-
     def exists(self, cid: str) -> bool:
         """Whether the store lists this blob; says nothing about its bytes."""
         import obstore  # noqa: PLC0415
@@ -150,21 +166,6 @@ class Blobs:
     def present(self) -> set[str] | None:
         """What lies in a local store, which costs nothing to list; None for a remote one."""
         return None if self._directory is None else {path.name for path in self._directory.iterdir()}
-
-    def delete(self, cid: str) -> None:
-        """Remove a blob; one that is not there is no error."""
-        import obstore  # noqa: PLC0415
-
-        with suppress(BlobMissing), _remote_errors(check_cid(cid)):
-            obstore.delete(self._store, cid)
-
-    def cids(self) -> Iterator[str]:
-        """Content ids of all blobs in the store."""
-        import obstore  # noqa: PLC0415
-
-        with _remote_errors(""):
-            for page in obstore.list(self._store):
-                yield from (name for entry in page if is_cid(name := entry["path"]))
 
 
 class BlobWriter:
