@@ -171,16 +171,15 @@ import sys
 from pathlib import Path
 from tempfile import mkdtemp
 from freehold.chain.embedded.budget import limited
-from freehold.chain.embedded.calls import read_call
+from freehold.chain.embedded.calls import read_call, read_overrides
 from freehold.chain.embedded.ledger import Ledger
-from freehold.chain.embedded.calls import read_overrides
 sys.path.insert(0, sys.argv[1])
 import hostile_calls
 ledger = Ledger(Path(mkdtemp()))
 _, (asked, _, supposed) = hostile_calls.call("calls with megabytes")
 asked["gas"] = hex(14_000_000)
 with limited(60):
-    state = read_overrides(supposed).on(ledger.machine.state(ledger.head))
+    state = read_overrides(supposed)(ledger.machine.state(ledger.head))
     executor = state.get_transaction_executor()
     call = read_call({**asked, "gas": hex(6_700_000)})
     try:

@@ -107,7 +107,9 @@ def _new_directory(home):
 
 
 def _blob(home):
-    cid = Blobs(home / "blobs").put(b"x" * 100_000)
+    with Blobs(home / "blobs").writer() as writer:
+        writer.write(b"x" * 100_000)
+    cid = writer.cid
     return [home / "blobs", home / "blobs" / cid]
 
 

@@ -49,39 +49,36 @@ class _Account:
     is_whole_storage: bool
     """Whether slots that are not named are empty."""
 
+    def on(self, state: Any) -> None:
+        """Make the supposition."""
+        if self.balance is not None:
+            state.set_balance(self.address, self.balance)
+        if self.nonce is not None:
+            state.set_nonce(self.address, self.nonce)
+        if self.code is not None:
+            state.set_code(self.address, self.code)
+        if self.is_whole_storage:
+            state.delete_storage(self.address)
+        for slot, value in self.storage.items():
+            state.set_storage(self.address, slot, value)
 
-@dataclass(frozen=True)
-class Overrides:
-    """Suppositions about accounts."""
 
-    accounts: tuple[_Account, ...] = ()
+def read_overrides(given: Any) -> Callable[[Any], Any]:
+    """The third parameter of `eth_call`, address to what is supposed of it: how to make a state so."""
+    given = {} if given is None else given
+    if not isinstance(given, dict) or len(given) > _MOST_ACCOUNTS:
+        raise Fault(INVALID_PARAMS, f"state overrides: expected an object of at most {_MOST_ACCOUNTS}")
+    accounts = [_read_account(address, one) for address, one in given.items()]
 
-    def on(self, state: Any) -> Any:
-        """The same state, with the suppositions made."""
-        for one in self.accounts:
-            if one.balance is not None:
-                state.set_balance(one.address, one.balance)
-            if one.nonce is not None:
-                state.set_nonce(one.address, one.nonce)
-            if one.code is not None:
-                state.set_code(one.address, one.code)
-            if one.is_whole_storage:
-                state.delete_storage(one.address)
-            for slot, value in one.storage.items():
-                state.set_storage(one.address, slot, value)
-        if self.accounts:
+    def supposed(state: Any) -> Any:
+        for one in accounts:
+            one.on(state)
+        if accounts:
             # SSTORE is priced by the value before the transaction, which is the supposed one
             state.lock_changes()
         return state
 
-
-def read_overrides(given: Any) -> Overrides:
-    """The third parameter of `eth_call`: address to what is supposed of it."""
-    if given is None:
-        return Overrides()
-    if not isinstance(given, dict) or len(given) > _MOST_ACCOUNTS:
-        raise Fault(INVALID_PARAMS, f"state overrides: expected an object of at most {_MOST_ACCOUNTS}")
-    return Overrides(tuple(_read_account(address, one) for address, one in given.items()))
+    return supposed
 
 
 def read_block_overrides(given: Any) -> dict[str, Any]:
@@ -183,11 +180,11 @@ class CallMethods(MethodGroup):
         return self._ledger.next_header() if block in PENDING else self._header(block)
 
     def _environment(
-        self, block: Any, overrides: Overrides, block_overrides: Any = None
+        self, block: Any, supposed: Callable[[Any], Any], block_overrides: Any = None
     ) -> Callable[[], Any]:
         """Fresh states in which a call at a block runs."""
         header = replace(self._place(block), **read_block_overrides(block_overrides))
-        return lambda: overrides.on(self._ledger.machine.state(header))
+        return lambda: supposed(self._ledger.machine.state(header))
 
 
 def read_call(given: Any) -> Call:

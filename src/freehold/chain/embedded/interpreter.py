@@ -26,7 +26,7 @@ _MOST_STACK = 1_024
 _MOST_CODES = 32
 """Codes whose jump targets and push values are kept; an entry takes at most about 2 MB."""
 _MOST_KEPT = 49_152
-"""Bytes of a code that is kept: a longer one is supposed by a caller (`overrides`)."""
+"""Bytes of a code that is kept: a longer one is supposed by a caller (`calls`)."""
 _NEVER = 2**64
 """Gas that no call has: the price of an instruction that is left to py-evm."""
 

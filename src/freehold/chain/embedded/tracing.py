@@ -35,9 +35,9 @@ class TraceMethods(MethodGroup):
         place = self._ledger.next_header() if block in PENDING else self._header(block)
         header = replace(place, **read_block_overrides(given.get("blockOverrides")))
         machine = self._ledger.machine
-        overrides = read_overrides(given.get("stateOverrides"))
+        supposed = read_overrides(given.get("stateOverrides"))
         return _trace(
-            lambda: overrides.on(machine.state(header, TraceState)),
+            lambda: supposed(machine.state(header, TraceState)),
             lambda state: machine.run(state, call),
             call,
             given,
