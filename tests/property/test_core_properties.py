@@ -10,7 +10,7 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from freehold.core.canonical import canonical_bytes, parse, require_bounded, require_shallow
+from freehold.core.canonical import canonical_bytes, parse, require_bounded
 from freehold.core.documents import REVEALS, Terms
 from freehold.core.errors import FreeholdError, InvalidInput, NotAllowed
 from freehold.core.http_signature import Stamp, read, sign_request, verify
@@ -183,7 +183,7 @@ def test_a_request_signature_covers_every_part(body, part):
 @given(values)
 def test_depth_is_counted_outside_strings_only(value):
     text = json.dumps({"[[[[": value, '\\"]]': "{{{"}).encode()
-    require_shallow(text)
+    require_bounded(text, None)
 
 
 def levels(value) -> int:
@@ -197,10 +197,10 @@ def levels(value) -> int:
 def test_depth_is_exact(value, is_ascii):
     text = json.dumps(value, ensure_ascii=is_ascii).encode(errors="surrogatepass")
     depth = levels(value)
-    require_shallow(text, depth)
+    require_bounded(text, None, depth)
     if depth:
         with pytest.raises(InvalidInput, match="nested"):
-            require_shallow(text, depth - 1)
+            require_bounded(text, None, depth - 1)
 
 
 def marks(value) -> int:
@@ -239,9 +239,9 @@ def test_a_text_of_very_many_values_is_refused_before_one_is_made(part):
 @pytest.mark.parametrize("text", [b"[" * 200_000, b'{"a":' * 200_000, b'["a", ' * 200_000])
 def test_deep_nesting_is_refused_before_any_recursion(text):
     with pytest.raises(InvalidInput, match="nested"):
-        require_shallow(text)
+        require_bounded(text, None)
 
 
 @pytest.mark.parametrize("text", [b'"' + b'\\"' * 200_000, b'["' + b"[" * 200_000 + b'"]', b'["' * 30])
 def test_brackets_in_strings_are_not_levels(text):
-    require_shallow(text)
+    require_bounded(text, None)

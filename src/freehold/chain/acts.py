@@ -13,7 +13,8 @@ from freehold.core.errors import NotAllowed
 if TYPE_CHECKING:
     from coincurve import PrivateKey
 
-HISTORY_BLOCKS, PERCENTILE = 10, 50
+HISTORY = ("eth_feeHistory", hex(10), "latest", [50])
+"""The call that asks for the median tips of ten blocks."""
 _DEFAULT_TIP_WEI = 10**9
 
 

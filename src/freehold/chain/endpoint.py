@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from freehold.chain.errors import ChainUnreachable, RpcError
-from freehold.core.canonical import InvalidJson, require_shallow
+from freehold.core.canonical import InvalidJson, require_bounded
 from freehold.core.errors import InvalidInput
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -67,7 +67,7 @@ class Endpoint:
                 type(error).__name__, was_delivered=not isinstance(error, _NOT_DELIVERED)
             ) from error
         try:
-            require_shallow(bytes(received), _MOST_NESTED)
+            require_bounded(bytes(received), None, _MOST_NESTED)
             return json.loads(received)
         except (ValueError, InvalidJson) as error:
             raise self.unusable(f"HTTP {status}, and not JSON") from error

@@ -18,10 +18,9 @@ from coincurve import PrivateKey
 from eth_hash.auto import keccak
 
 from freehold.chain.acts import (
-    HISTORY_BLOCKS,
+    HISTORY,
     MOST_FEES,
     MOST_RACES,
-    PERCENTILE,
     Act,
     Fees,
     Refused,
@@ -127,7 +126,7 @@ class Sender:
 
     def market(self) -> Fees:
         """What gas costs now."""
-        history, tip = self._rpc.outcomes([self._history(), ("eth_maxPriorityFeePerGas",)])
+        history, tip = self._rpc.outcomes([HISTORY, ("eth_maxPriorityFeePerGas",)])
         return self._fees(history, tip)[0]
 
     def reprice(self, sent: Sent) -> None:
@@ -195,7 +194,7 @@ class Sender:
         count, history, tip = self._rpc.outcomes(
             [
                 ("eth_getTransactionCount", account, "pending"),
-                self._history(),
+                HISTORY,
                 ("eth_maxPriorityFeePerGas",),
             ]
         )
@@ -207,9 +206,6 @@ class Sender:
         if last is not None and last.nonce >= nonce and self._is_known(last):
             nonce = last.nonce + 1
         return nonce, *self._fees(history, tip)
-
-    def _history(self) -> tuple[Any, ...]:
-        return ("eth_feeHistory", hex(HISTORY_BLOCKS), "latest", [PERCENTILE])
 
     def _fees(self, history: Any, tip: Any) -> tuple[Fees, int]:
         if not isinstance(history, RpcError):

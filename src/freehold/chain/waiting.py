@@ -48,6 +48,7 @@ class Waiter:
         Raises `TransactionPending` when time runs out or the chain stays away; `ContractReverted` when
         another transaction took the nonce and the act is not possible any more.
         """
+        tend_seconds = max(0.5, min(self._network.block_seconds, self._network.stuck_seconds))
         now = time.monotonic()
         deadline, tended_at, answered_at, pause = now + timeout_seconds, now, now, _FIRST_PAUSE_SECONDS
         while True:
@@ -58,7 +59,7 @@ class Waiter:
                     if sent is not None:
                         self._sender.done(sent)
                     return receipt
-                if receipt is None and sent is not None and now - tended_at >= self._tend_seconds:
+                if receipt is None and sent is not None and now - tended_at >= tend_seconds:
                     self._tend(sent)
                     tended_at = time.monotonic()
                 now = answered_at = time.monotonic()
@@ -70,10 +71,6 @@ class Waiter:
                 raise self._pending(tx_hash, f"it is not in the chain after {timeout_seconds:g} seconds")
             time.sleep(min(pause, deadline - now))
             pause = min(pause * 1.5, _LONGEST_PAUSE_SECONDS, max(0.1, self._network.block_seconds / 2))
-
-    @property
-    def _tend_seconds(self) -> float:
-        return max(0.5, min(self._network.block_seconds, self._network.stuck_seconds))
 
     def _look(self, versions: list[str]) -> tuple[TxReceipt | None, bool]:
         """The receipt of whichever version is in the chain, and whether it is deep enough."""

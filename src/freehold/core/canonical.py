@@ -68,13 +68,15 @@ def parse(data: bytes | str, *, max_bytes: int = MAX_BYTES, most_values: int = M
     return value
 
 
-def require_bounded(raw: bytes, most_values: int, most_depth: int = MAX_DEPTH) -> None:
-    """Refuse more values than are worth their memory, and deep nesting, before a parser sees them.
+def require_bounded(raw: bytes, most_values: int | None, most_depth: int = MAX_DEPTH) -> None:
+    """Refuse more values than are worth their memory (None: any number), and deep nesting, before a parser sees them.
+
+    The interpreter's recursion limit is no protection: libraries lift it beyond what the stack holds.
 
     Counts commas, colons and opening brackets outside strings: no text makes a parser keep more values, but one.
     Raises `InvalidJson`.
     """
-    brackets = _structure(raw, most_values).translate(_ONE_KIND, b",:")
+    brackets = _structure(raw, len(raw) if most_values is None else most_values).translate(_ONE_KIND, b",:")
     for _ in range(most_depth):
         if not brackets:
             return
@@ -83,15 +85,6 @@ def require_bounded(raw: bytes, most_values: int, most_depth: int = MAX_DEPTH) -
     # closed without being opened is no JSON, and nobody reads beyond it
     if b"[]" in brackets or brackets.count(b"[") > most_depth:
         raise InvalidJson("JSON is nested too deeply", hint=f"At most {most_depth} levels.")
-
-
-def require_shallow(raw: bytes, most: int = MAX_DEPTH) -> None:
-    """Refuse deep nesting before a recursive parser sees it.
-
-    The interpreter's recursion limit is no protection: libraries lift it beyond what the stack holds.
-    Raises `InvalidJson`: more than `most` levels.
-    """
-    require_bounded(raw, len(raw), most)
 
 
 def _structure(raw: bytes, most_values: int) -> bytes:

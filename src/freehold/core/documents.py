@@ -351,8 +351,9 @@ class Claim(Document):
     model_config = ConfigDict(serialize_by_alias=True, validate_by_name=True, validate_by_alias=True)
 
 
-AnyDocument = Annotated[Party | Terms | Asset | Grant | Receipt | Claim, Discriminator("type")]
-_ADAPTER: TypeAdapter[Party | Terms | Asset | Grant | Receipt | Claim] = TypeAdapter(AnyDocument)
+_ADAPTER: TypeAdapter[Party | Terms | Asset | Grant | Receipt | Claim] = TypeAdapter(
+    Annotated[Party | Terms | Asset | Grant | Receipt | Claim, Discriminator("type")]
+)
 
 
 def parse_document(value: Any) -> Document:
@@ -404,17 +405,18 @@ def require_literal(document: Document, data: bytes) -> None:
     if canonical_bytes(document.body) == data:
         return
     given, read = parse(data, max_bytes=len(data)), document.body
-    names = sorted({*given, *read})
-    where = next(name for name in names if not _alike(given, read, name))
+    where = min(
+        name
+        for name in {*given, *read}
+        if name not in given
+        or name not in read
+        or canonical_bytes(given[name]) != canonical_bytes(read[name])
+    )
     raise InvalidDocument(
         f"{where}: is left out, or written otherwise than documents write it",
         hint="Write every field, in the one form of docs/architecture.md, Documents.",
         field=where,
     )
-
-
-def _alike(one: dict[str, Any], other: dict[str, Any], name: str) -> bool:
-    return name in one and name in other and canonical_bytes(one[name]) == canonical_bytes(other[name])
 
 
 def invalid(error: ValidationError) -> InvalidDocument:

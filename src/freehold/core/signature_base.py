@@ -57,7 +57,8 @@ def signature_base(request: Request, components: Sequence[Component], params: di
             raise InvalidSignature(f"the signature covers {name[:60]!r} twice")
         seen.add(identity)
         lines.append(f"{http_sf.ser((name, flags))}: {component_value(request, name, flags)}")
-    lines.append(f'"@signature-params": {serialised(components, params)}')
+    covered: Any = (list(components), params)
+    lines.append(f'"@signature-params": {http_sf.ser([covered])}')
     try:
         base = "\n".join(lines).encode("ascii")
     except UnicodeEncodeError:
@@ -67,12 +68,6 @@ def signature_base(request: Request, components: Sequence[Component], params: di
     if base.count(b"\n") != len(lines) - 1 or b"\r" in base:
         raise InvalidSignature("a covered component holds a line break")
     return base
-
-
-def serialised(components: Sequence[Component], params: dict[str, Any]) -> str:
-    """Covered components and parameters as one member of Signature-Input."""
-    member: Any = (list(components), params)
-    return http_sf.ser([member])
 
 
 def component_value(request: Request, name: str, flags: dict[str, Any]) -> str:

@@ -121,7 +121,7 @@ class Blobs:
             with Spool(self._incoming) as spool:
                 writer = BlobWriter(spool)
                 yield writer
-                spool.sync()
+                durable.sync(spool.file)
                 self._finish(spool, writer.cid)
         except OSError as error:
             if error.errno not in FULL:

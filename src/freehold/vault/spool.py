@@ -14,8 +14,6 @@ from secrets import token_hex
 from types import TracebackType
 from typing import BinaryIO, Self
 
-from freehold import durable
-
 _SUFFIX = ".part"
 
 
@@ -38,10 +36,6 @@ class Spool:
             if os.fstat(descriptor).st_nlink:
                 return self
             self.file.close()
-
-    def sync(self) -> None:
-        """All bytes on the disk, not only in its cache."""
-        durable.sync(self.file)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

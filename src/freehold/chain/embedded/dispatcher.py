@@ -14,7 +14,7 @@ from freehold.chain.embedded.methods import SEND, Methods
 from freehold.chain.embedded.store import StateMissing
 from freehold.chain.embedded.transactions import Ticket
 from freehold.chain.embedded.turns import Caller
-from freehold.core.canonical import InvalidJson, require_shallow
+from freehold.core.canonical import InvalidJson, require_bounded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,7 +40,7 @@ def read(body: bytes) -> Any:
     if _values_in(body) > _MOST_VALUES:
         return Fault(LIMIT, f"a request holds at most {_MOST_VALUES:,} values")
     try:
-        require_shallow(body, _MOST_NESTED)
+        require_bounded(body, None, _MOST_NESTED)
         return json.loads(body)
     except (InvalidJson, ValueError):
         return Fault(PARSE, "the body is not JSON")

@@ -90,7 +90,8 @@ def find(directory: Path, schema: str) -> Path:
     """The database of a directory, made with `schema` if there is no chain yet. Raises `ChainDamaged`."""
     path = directory / DATABASE
     try:
-        head = _head(path)
+        with path.open("rb") as file:
+            head = file.read(100)
     except FileNotFoundError:
         left = [path.name + end for end in _BESIDE if (directory / (path.name + end)).exists()]
         if left:
@@ -126,11 +127,6 @@ def require_whole(connection: sqlite3.Connection, path: Path) -> None:
     found = path.stat().st_size
     if found < expected:
         raise damaged(f"{path.name} has {found:,} of {expected:,} bytes")
-
-
-def _head(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(100)
 
 
 def _make(path: Path, schema: str) -> None:

@@ -13,7 +13,7 @@ from typing import Annotated, Any, BinaryIO
 
 import typer
 
-from freehold.core.canonical import InvalidJson, require_shallow
+from freehold.core.canonical import InvalidJson, require_bounded
 from freehold.core.documents import EXACT_DECIMALS
 from freehold.core.errors import InvalidInput
 from freehold.core.ids import document_id
@@ -110,7 +110,7 @@ def _text(name: str, stdin: BinaryIO) -> str:
 
 def _from_json(text: str) -> list[Any]:
     try:
-        require_shallow(text.encode())
+        require_bounded(text.encode(), None)
         value = json.loads(text, parse_int=str, parse_float=str)
     except (ValueError, InvalidJson) as error:
         raise InvalidInput(f"the rows are not JSON: {error}") from None

@@ -17,7 +17,7 @@ from typing import Any
 import anyio.to_thread
 from starlette.types import Message, Receive, Scope, Send
 
-from freehold.core.canonical import require_shallow
+from freehold.core.canonical import require_bounded
 from freehold.core.errors import FreeholdError, InvalidInput, NotAllowed
 from freehold.kernel.door import NodeRoom, at_console, problem
 from freehold.kernel.http.bodies import (
@@ -148,7 +148,7 @@ class Gate:
                 passage.waits_for_body(False)
                 if scope["path"].startswith("/api/"):
                     # the framework's parser is recursive; other routes parse for themselves
-                    require_shallow(body)
+                    require_bounded(body, None)
                 turn = None if owner else await self._turns[_kind(scope)].take(passage.caller.queue)
             with turn or ExitStack() as passage.turn:
                 await self._inside(scope, _replay(body, receive), passage.send)
