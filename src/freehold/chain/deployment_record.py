@@ -95,7 +95,7 @@ def renew(path: Path, chain: Chain) -> Record:
             found.append(_confirmed(chain, held.get(name), digest) or _found(chain, name, digest))
     record = Record(chain.chain_id, genesis["hash"], tuple(found))
     if record != known:
-        durable.write(path, json.dumps(asdict(record), indent=1).encode(), replace=True, mode=0o644)
+        _write(path, record)
     return record
 
 
@@ -152,3 +152,7 @@ def _block(chain: Chain, number: int) -> dict[str, Any]:
     if not isinstance(block, dict):
         raise ChainUnreachable(f"the chain does not have block {number}")
     return {**block, "hash": read_hash(block.get("hash"))}
+
+
+def _write(path: Path, record: Record) -> None:
+    durable.write(path, json.dumps(asdict(record), indent=1).encode(), replace=True, mode=0o644)
