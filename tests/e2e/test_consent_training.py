@@ -83,6 +83,7 @@ def test_it_shows_an_offer_and_goes_on_once_that_is_taken_up(run: Run) -> None:
     until(lambda: "other terms offered by: owner (north)" in str(run.state["error"]), "it shows the offer")
     assert run.paid() == []
     granting.take(run.builder.services, run.request)
+    run.jobs.resume(run.job)
     until(lambda: run.state["step"] == "done", "the run ends", 60)
     assert run.paid() == [PRICE_UNITS, PRICE_UNITS + 1]
 
@@ -114,9 +115,9 @@ def end(run: Run, why: str) -> None:
     """The owner refuses, or the builder drops its request; the job hears of it."""
     if why == "refused":
         consent.refuse(run.owner.node, run.request, "not for this")
-        run.jobs.resume(run.job)
     else:
         granting.drop(run.builder.services, run.request)
+    run.jobs.resume(run.job)
 
 
 @pytest.mark.parametrize("why", ["refused", "dropped"])
