@@ -28,7 +28,7 @@ from node_process import Process  # noqa: E402
 from node_world import World  # noqa: E402
 from strangers import Stranger, Target, acts, home_bytes, strangers  # noqa: E402
 
-from freehold.core.typed_data import Domain  # noqa: E402
+from freehold.core.signing import Domain  # noqa: E402
 
 DAY_SECONDS = 86_400
 

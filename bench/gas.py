@@ -20,7 +20,7 @@ sys.path.insert(0, str(ROOT / "tests" / "contracts"))
 
 from contract_world import FAR, Contract, Signer, SplitTree, World, id_of  # noqa: E402 - after the path
 
-from freehold.core.typed_data import OFFER_TYPE, VOUCHER_TYPE  # noqa: E402
+from freehold.core.signing import OFFER_TYPE, VOUCHER_TYPE  # noqa: E402
 
 NEW, CHANGED, READ, ACCOUNT, SIGNATURE = 22_100, 5_000, 2_100, 2_600, 3_000
 BARS = {

@@ -25,8 +25,14 @@ from freehold.chain.client import Chain  # noqa: E402
 from freehold.chain.embedded import DEV_KEY, EmbeddedNode  # noqa: E402
 from freehold.chain.rpc import Rpc  # noqa: E402
 from freehold.chain.transaction import account_of  # noqa: E402
-from freehold.core.signing import sign_digest  # noqa: E402
-from freehold.core.typed_data import MARKET_DOMAIN, OFFER_TYPE, Domain, digest, voucher_digest  # noqa: E402
+from freehold.core.signing import (  # noqa: E402
+    MARKET_DOMAIN,
+    OFFER_TYPE,
+    Domain,
+    digest,
+    sign_digest,
+    voucher_digest,
+)
 from freehold.features.models.rules.split import leaf_hash  # noqa: E402
 
 ME, SELLER_KEY = account_of(DEV_KEY), keccak(b"seller")

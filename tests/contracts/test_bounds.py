@@ -2,7 +2,7 @@
 
 from contract_world import SplitTree, World, id_of, refused
 
-from freehold.core.typed_data import VOUCHER_TYPE
+from freehold.core.signing import VOUCHER_TYPE
 
 SALT = b"\x01" * 32
 MOST, SHARES = 2**128 - 1, 2**96 - 1

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pytest
 from contract_world import FAR, Signer, World, id_of, refused, slot_of
 
-from freehold.core.typed_data import VOUCHER_TYPE
+from freehold.core.signing import VOUCHER_TYPE
 
 DAY = 86_400
 SALT = b"\x01" * 32

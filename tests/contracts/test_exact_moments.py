@@ -3,7 +3,7 @@
 import pytest
 from contract_world import FAR, Signer, World, id_of, refused
 
-from freehold.core.typed_data import OFFER_TYPE, VOUCHER_TYPE
+from freehold.core.signing import OFFER_TYPE, VOUCHER_TYPE
 
 DAY = 86_400
 SALT = b"\x01" * 32

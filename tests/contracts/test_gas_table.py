@@ -8,7 +8,7 @@ import sys
 import pytest
 from contract_world import FAR, ROOT, SplitTree, id_of
 
-from freehold.core.typed_data import OFFER_TYPE, VOUCHER_TYPE
+from freehold.core.signing import OFFER_TYPE, VOUCHER_TYPE
 
 SALT = b"\x01" * 32
 CALLDATA_NOISE = 64

@@ -3,7 +3,7 @@
 import pytest
 from contract_world import FAR, Contract, Signer, SplitTree, World, id_of, refused
 
-from freehold.core.typed_data import OFFER_TYPE, VOUCHER_TYPE
+from freehold.core.signing import OFFER_TYPE, VOUCHER_TYPE
 
 SALT = b"\x01" * 32
 

@@ -5,7 +5,7 @@ from itertools import count
 import pytest
 from contract_world import FAR, Signer, World, refused, slot_of
 
-from freehold.core.typed_data import OFFER_TYPE, Domain, digest
+from freehold.core.signing import OFFER_TYPE, Domain, digest
 
 GRANTS = count(1)
 

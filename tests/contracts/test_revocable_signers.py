@@ -6,7 +6,7 @@ from eth_abi import encode
 from eth_account import Account
 from eth_utils import to_checksum_address
 
-from freehold.core.typed_data import VOUCHER_TYPE
+from freehold.core.signing import VOUCHER_TYPE
 
 SALT = b"\x01" * 32
 REVOKE = "Revoke(address issuer,uint256 index,uint256 deadline)"

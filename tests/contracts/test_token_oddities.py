@@ -4,7 +4,7 @@ import pytest
 from contract_world import FAR, SplitTree, id_of, refused
 from test_hostile_tokens import INWARD, SALT, Place
 
-from freehold.core.typed_data import VOUCHER_TYPE
+from freehold.core.signing import VOUCHER_TYPE
 
 DAY = 86_400
 

@@ -10,8 +10,7 @@ import pytest
 from inference_world import PRICE, Shop, nonce_of
 from node_world import Party, World, require_sound
 
-from freehold.core.signing import parse_envelope, sign_digest
-from freehold.core.typed_data import digest
+from freehold.core.signing import digest, parse_envelope, sign_digest
 from freehold.features.gateway.rules.answer import output_hash
 from freehold.features.payments.rules.payment import to_header
 from freehold.kernel.keeping import keeper

@@ -20,8 +20,7 @@ from evidence_world import DOMAIN, World, person
 from freehold.core.canonical import canonical_bytes, parse
 from freehold.core.errors import FreeholdError
 from freehold.core.ids import sha256_hex
-from freehold.core.signing import sign_digest
-from freehold.core.typed_data import DOCUMENT_TYPE, digest
+from freehold.core.signing import DOCUMENT_TYPE, digest, sign_digest
 from freehold.kernel.evidence.bundle import Bundle, InvalidBundle
 from freehold.kernel.evidence.manifest import CONTRACTS as NAMED
 from freehold.kernel.evidence.manifest import PATH, file_hashes

@@ -31,8 +31,7 @@ from freehold.core.documents import (
     Source,
     Terms,
 )
-from freehold.core.signing import Envelope, public_account, sign
-from freehold.core.typed_data import Domain
+from freehold.core.signing import Domain, Envelope, public_account, sign
 from freehold.features.data.rules import table as tables
 from freehold.features.models.rules.model import model_hash
 from freehold.features.models.rules.scaling import typical

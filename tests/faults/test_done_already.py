@@ -20,8 +20,7 @@ from freehold.chain.reverts import ActDone
 from freehold.chain.rpc import Rpc
 from freehold.core.ids import keyed_id
 from freehold.core.money import BPS
-from freehold.core.signing import sign_digest
-from freehold.core.typed_data import digest, receive_digest, voucher_digest
+from freehold.core.signing import digest, receive_digest, sign_digest, voucher_digest
 from freehold.features.models.rules.split import SplitTree
 from freehold.features.payments import spending
 from freehold.features.payments.rules.payment import bound_nonce

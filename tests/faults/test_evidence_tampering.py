@@ -20,8 +20,7 @@ from freehold.chain.rpc import Rpc
 from freehold.core.canonical import canonical_bytes, parse
 from freehold.core.documents import Claim
 from freehold.core.ids import document_id, sha256_hex
-from freehold.core.signing import seal, sign_digest
-from freehold.core.typed_data import DOCUMENT_TYPE, digest
+from freehold.core.signing import DOCUMENT_TYPE, digest, seal, sign_digest
 from freehold.kernel.evidence import manifest, state
 from freehold.kernel.evidence.bundle import Bundle
 from freehold.kernel.evidence.manifest import PATH, Manifest, sign_files

@@ -18,8 +18,7 @@ from node_world import Party, World, require_sound, run_job
 from freehold.chain import deployments
 from freehold.core.documents import Asset
 from freehold.core.ids import hash_bytes
-from freehold.core.signing import parse_envelope
-from freehold.core.typed_data import Domain, receive_digest
+from freehold.core.signing import Domain, parse_envelope, receive_digest
 from freehold.features.earnings import earning
 from freehold.features.gateway import serving
 from freehold.features.grants import granting

@@ -14,8 +14,7 @@ from node_world import Party, World, require_sound
 from peer_calls import call, introduce, send, signed
 
 from freehold.core.errors import FreeholdError
-from freehold.core.signing import Envelope, Signature, seal, sign_digest
-from freehold.core.typed_data import Domain
+from freehold.core.signing import Domain, Envelope, Signature, seal, sign_digest
 from freehold.features.identity import peers
 from freehold.kernel import registry
 

@@ -16,8 +16,7 @@ from hypothesis import strategies as st
 from freehold.core.documents import Receipt
 from freehold.core.errors import FreeholdError, InvalidInput
 from freehold.core.ids import NO_HASH
-from freehold.core.signing import Envelope, public_account, seal
-from freehold.core.typed_data import Domain
+from freehold.core.signing import Domain, Envelope, public_account, seal
 from freehold.kernel.databases import copying, opening
 from freehold.kernel.store import Store, Transaction
 from freehold.vault.blobs import Blobs

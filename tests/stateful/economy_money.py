@@ -11,7 +11,7 @@ from contract_world import FAR, SplitTree, World, id_of, refused
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant
 
-from freehold.core.typed_data import OFFER_TYPE, VOUCHER_TYPE
+from freehold.core.signing import OFFER_TYPE, VOUCHER_TYPE
 
 DAY = 86_400
 

@@ -7,8 +7,7 @@ from typing import Any
 
 from freehold.core.documents import Asset, Content, Terms
 from freehold.core.ids import NO_HASH
-from freehold.core.signing import seal
-from freehold.core.typed_data import Domain
+from freehold.core.signing import Domain, seal
 from freehold.features.privacy import lines
 from freehold.kernel.store import Store
 from freehold.vault.keystore import Keys

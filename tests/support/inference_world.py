@@ -13,8 +13,7 @@ from node_world import Party, World, run_job
 
 from freehold.core.documents import Asset
 from freehold.core.ids import hash_bytes
-from freehold.core.signing import sign_digest
-from freehold.core.typed_data import Domain, receive_digest, voucher_digest
+from freehold.core.signing import Domain, receive_digest, sign_digest, voucher_digest
 from freehold.features.gateway import serving
 from freehold.features.grants.granting import obtain
 from freehold.features.models.releasing import pool_of

@@ -17,8 +17,7 @@ from freehold.core.documents import Party
 from freehold.core.http_signature import Stamp, sign_request
 from freehold.core.ids import NO_HASH
 from freehold.core.signature_base import Request
-from freehold.core.signing import Envelope, seal
-from freehold.core.typed_data import Domain
+from freehold.core.signing import Domain, Envelope, seal
 from freehold.log.note import Signer
 from freehold.vault.keystore import Keys
 

@@ -10,6 +10,7 @@ from freehold.core.documents import Asset, Content, Grant, MoneyLine, Receipt, S
 from freehold.core.errors import InvalidDocument, InvalidSignature, NotAllowed
 from freehold.core.ids import Ambiguous, document_id, resolve
 from freehold.core.signing import (
+    Domain,
     Envelope,
     check,
     parse_envelope,
@@ -21,7 +22,6 @@ from freehold.core.signing import (
     sign_digest,
 )
 from freehold.core.terms import TermsConflict, meet, require_within
-from freehold.core.typed_data import Domain
 
 KEY, OTHER_KEY = b"\x01" * 32, b"\x02" * 32
 ACCOUNT = public_account(coincurve.PrivateKey(KEY).public_key.format(compressed=False))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from freehold.core.typed_data import Domain
+from freehold.core.signing import Domain
 from freehold.features.gateway.rules.answer import (
     MICRO_LIMIT,
     answer_json,

@@ -13,8 +13,7 @@ import pytest
 from freehold.core.documents import Claim, Receipt
 from freehold.core.errors import InvalidInput, NotFound
 from freehold.core.ids import NO_HASH, Ambiguous
-from freehold.core.signing import Envelope, public_account, seal
-from freehold.core.typed_data import Domain
+from freehold.core.signing import Domain, Envelope, public_account, seal
 from freehold.kernel.databases import opening
 from freehold.kernel.databases.errors import StorageFailed
 from freehold.kernel.store import AlreadyAnswered, Store

@@ -8,8 +8,7 @@ import pytest
 import rfc8785
 
 from freehold.core.canonical import InvalidJson, canonical_bytes, parse
-from freehold.core.signing import recover
-from freehold.core.typed_data import DOCUMENT_TYPE, RECEIVE_TYPE, Domain, digest, struct_hash
+from freehold.core.signing import DOCUMENT_TYPE, RECEIVE_TYPE, Domain, digest, recover, struct_hash
 
 VECTORS = Path(__file__).resolve().parents[3] / "shared" / "vectors"
 needs = pytest.mark.skipif(not VECTORS.is_dir(), reason="published vectors are not beside this checkout")

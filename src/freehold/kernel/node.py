@@ -15,8 +15,7 @@ from freehold.chain.errors import ChainUnreachable, ContractReverted, RpcError
 from freehold.core.connection import Connection
 from freehold.core.documents import Asset, Claim, Document, Grant, Party, Receipt
 from freehold.core.errors import FreeholdError, InvalidDocument, InvalidSignature, Unavailable
-from freehold.core.signing import Envelope, check, public_account, seal
-from freehold.core.typed_data import TEST_DOLLAR_DOMAIN, Domain
+from freehold.core.signing import TEST_DOLLAR_DOMAIN, Domain, Envelope, check, public_account, seal
 from freehold.kernel import pending
 from freehold.kernel.account import ONCE, Once
 from freehold.kernel.continuity import NONCE, Continuity

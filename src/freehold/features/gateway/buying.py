@@ -31,9 +31,8 @@ from freehold.core.errors import (
 )
 from freehold.core.ids import hash_bytes, sha256_hex
 from freehold.core.money import dollars
-from freehold.core.signing import Envelope, recover
+from freehold.core.signing import Envelope, recover, voucher_digest
 from freehold.core.terms import price_of
-from freehold.core.typed_data import voucher_digest
 from freehold.features.data import schemas
 from freehold.features.gateway.rules.answer import is_rounded, output_hash, read_request, request_body
 from freehold.features.gateway.served import REASON

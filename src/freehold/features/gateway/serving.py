@@ -13,8 +13,8 @@ from fastapi.concurrency import run_in_threadpool
 
 from freehold.core.documents import Asset, Grant
 from freehold.core.errors import InvalidInput, NotFound
+from freehold.core.signing import RECEIVE_TYPE, VOUCHER_TYPE, Domain
 from freehold.core.terms import price_of
-from freehold.core.typed_data import RECEIVE_TYPE, VOUCHER_TYPE, Domain
 from freehold.features.data.publishing import require_own
 from freehold.features.gateway import rationing, transfers
 from freehold.features.gateway.rationing import Ration

@@ -7,8 +7,7 @@ from typing import Any
 
 from freehold.core.documents import Action, Asset, Grant, Terms
 from freehold.core.errors import FreeholdError, InvalidDocument, InvalidInput, NotAllowed, NotFound
-from freehold.core.signing import MAX_SIGNATURE_BYTES, Envelope, parse_envelope, sign_digest
-from freehold.core.typed_data import receive_digest
+from freehold.core.signing import MAX_SIGNATURE_BYTES, Envelope, parse_envelope, receive_digest, sign_digest
 from freehold.features.data.offering import require_offered
 from freehold.features.grants import asking, consent, unused
 from freehold.features.grants.consent import GrantRefused

@@ -9,8 +9,7 @@ from typing import Any
 from freehold.chain.errors import TransactionPending
 from freehold.core.errors import Conflict, FreeholdError, InvalidSignature, Unavailable
 from freehold.core.ids import hash_bytes
-from freehold.core.signing import recover
-from freehold.core.typed_data import voucher_digest
+from freehold.core.signing import recover, voucher_digest
 from freehold.features.payments import kept
 from freehold.features.payments.chain_facts import read_channel, read_channels
 from freehold.features.payments.rules.channel import ChannelState

@@ -17,8 +17,7 @@ from eth_hash.auto import keccak
 from freehold.core.documents import Asset
 from freehold.core.errors import InvalidInput
 from freehold.core.ids import hash_bytes
-from freehold.core.signing import sign_digest
-from freehold.core.typed_data import CHANNELS_DOMAIN, Domain, receive_digest, voucher_digest
+from freehold.core.signing import CHANNELS_DOMAIN, Domain, receive_digest, sign_digest, voucher_digest
 from freehold.features.grants.granting import require_dollars
 from freehold.features.payments import kept
 from freehold.features.payments.chain_facts import read_channel

@@ -30,8 +30,7 @@ from freehold.core.documents import (
 )
 from freehold.core.errors import InvalidDocument, InvalidInput
 from freehold.core.ids import Account, Hash, sha256_hex
-from freehold.core.signing import Envelope, Signature, account_of, seal
-from freehold.core.typed_data import Domain
+from freehold.core.signing import Domain, Envelope, Signature, account_of, seal
 from freehold.kernel.evidence.bundle import Bundle
 
 PATH = "manifest.json"

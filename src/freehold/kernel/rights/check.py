@@ -11,8 +11,8 @@ from typing import NamedTuple
 from freehold.core.documents import Action, Asset, Grant, Receipt
 from freehold.core.errors import NotAllowed, PaymentRequired
 from freehold.core.ids import hash_bytes
+from freehold.core.signing import MARKET_DOMAIN, OFFER_TYPE, Domain, digest
 from freehold.core.terms import price_of, require_within, rows_charged
-from freehold.core.typed_data import MARKET_DOMAIN, OFFER_TYPE, Domain, digest
 
 
 class GrantExpired(NotAllowed):

@@ -9,8 +9,7 @@ from pathlib import Path
 from freehold.chain import deployments
 from freehold.core.canonical import canonical_bytes
 from freehold.core.errors import FreeholdError, VerificationFailed
-from freehold.core.signing import Envelope, check, read_envelope
-from freehold.core.typed_data import Domain
+from freehold.core.signing import Domain, Envelope, check, read_envelope
 from freehold.kernel import settings
 from freehold.kernel.databases import migrations
 from freehold.kernel.databases.opening import read_file

@@ -19,8 +19,7 @@ from freehold.core.canonical import canonical_bytes, parse
 from freehold.core.documents import Time, Units, Value, invalid
 from freehold.core.errors import InvalidInput
 from freehold.core.ids import Account, Hash, hash_bytes
-from freehold.core.signing import MAX_SIGNATURE_BYTES
-from freehold.core.typed_data import Domain, receive_digest, voucher_digest
+from freehold.core.signing import MAX_SIGNATURE_BYTES, Domain, receive_digest, voucher_digest
 from freehold.features.payments.rules.errors import InvalidPayment
 
 HEADER = "Freehold-Payment"
