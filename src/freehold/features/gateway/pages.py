@@ -17,6 +17,7 @@ from freehold.features.gateway.buying import Buyer
 from freehold.features.gateway.rationing import Ration
 from freehold.features.models import shown
 from freehold.features.models.rules import worth
+from freehold.features.models.rules.worth import PPM
 from freehold.features.privacy.rules import promises
 from freehold.kernel import uses
 from freehold.kernel.evidence.parts import part_about
@@ -25,7 +26,6 @@ from freehold.kernel.web import paying
 from freehold.kernel.web.visit import Visit, acts, shows
 from freehold.kernel.web.words import count
 
-PPM = 1_000_000
 LABELS = {"0", "1", "true", "false"}
 """What may stand at the end of a row as its label; any other value more than there are columns is a mistake."""
 

@@ -16,6 +16,8 @@ from typing import Any
 from freehold.core.canonical import InvalidJson, canonical_bytes, require_bounded, unique_object
 from freehold.core.documents import MAX_ROWS_PER_CALL
 from freehold.core.ids import sha256_hex
+from freehold.features.data.rules.table import MICRO_LIMIT
+from freehold.features.models.rules.worth import PPM
 from freehold.features.payments.rules.errors import InvalidRequest
 
 MAX_BODY_BYTES = 8 * 1024 * 1024
@@ -23,9 +25,6 @@ MAX_NUMBER_CHARS = 64
 _MOST_VALUES = 1_100_000
 """Of a question's JSON: as many rows as may be, of as many columns as a table can have."""
 MICRO_DIGITS = 6
-MICRO_LIMIT = 10**15
-"""Largest magnitude in micro-units, as in training tables."""
-PPM = 1_000_000
 PROBABILITY_BITS = 16
 """Probabilities come as integers of 1 / 2^16."""
 _NUMBER = re.compile(r"([+-]?)([0-9]+)(?:\.([0-9]*))?(?:[eE]([+-]?[0-9]{1,3}))?")

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from freehold.core.fixed import UNIT
+from freehold.core.money import BPS
 from freehold.features.models.rules.model import probabilities
 from freehold.features.models.rules.scaling import Scaling, unit_rows
 from freehold.features.privacy.rules import privacy
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 
-MICRO = 1_000_000
 LEAST_ROUNDS, MOST_ROUNDS, EXACT_ROUNDS = 3, 60, 40
 PACE = 0.16
 """Rounds times pace of a step times relative noise: beyond it noise moves the model further than rows do."""
@@ -127,7 +127,7 @@ def expected_loss(
     found = sum(accuracy for accuracy, _, _ in runs) // _REPEATS
     value = sum(value for _, value, _ in runs)
     error = valuation.root_of(_REPEATS * sum(variance for _, _, variance in runs))
-    share_error = min(valuation.SHARES_TOTAL_BPS * error // value, 10_000) if value > 0 else 10_000
+    share_error = min(BPS * error // value, 10_000) if value > 0 else 10_000
     return ExpectedLoss(without, found, max(0, without - found), share_error)
 
 
@@ -148,7 +148,7 @@ def _run(
         variance += valuation.variance(towards, sigma)
         model = following
     right = valuation.right(probabilities(model, test.z), test.labels)
-    return right * valuation.SHARES_TOTAL_BPS // len(test.labels), value, variance
+    return right * BPS // len(test.labels), value, variance
 
 
 def _made_up(name: bytes, count: int, columns: int) -> TestRows:

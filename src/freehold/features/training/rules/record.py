@@ -19,6 +19,7 @@ import rfc8785
 from freehold.core.errors import InvalidInput, VerificationFailed
 from freehold.core.fixed import dot
 from freehold.core.ids import sha256_hex
+from freehold.core.money import BPS
 from freehold.features.data.rules.table import MAX_COLUMNS, MAX_ROWS
 from freehold.features.models.rules.model import array_hash, probabilities
 from freehold.features.models.rules.scaling import Scaling, unit_rows
@@ -600,10 +601,10 @@ def _alone(plan: RunPlan, accounts: Sequence[str], rounds: Sequence[Round]) -> l
 
 def _capped(rows: list[int], cap_bps: int) -> list[int]:
     """No owner of three or more counts for more than `cap_bps` of all; two cannot each be below a half."""
-    if len(rows) < 3 or cap_bps >= valuation.SHARES_TOTAL_BPS:
+    if len(rows) < 3 or cap_bps >= BPS:
         return rows
     total = sum(rows)
-    return [min(count, (total - count) * cap_bps // (valuation.SHARES_TOTAL_BPS - cap_bps)) for count in rows]
+    return [min(count, (total - count) * cap_bps // (BPS - cap_bps)) for count in rows]
 
 
 def _weights(plan: RunPlan, start: Start, sketches: Mapping[str, IntArray]) -> dict[str, int]:

@@ -28,6 +28,7 @@ import numpy.typing as npt
 
 from freehold.core.errors import InvalidInput
 from freehold.core.fixed import ONE, UNIT_BITS, WEIGHT_BITS, IntArray, dot, matmul, shift_round
+from freehold.core.money import BPS
 from freehold.features.models.rules.model import probabilities
 from freehold.features.models.rules.worth import PPM
 from freehold.features.models.wire import Scores
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
 
     from freehold.features.training.rules.logistic import Recipe
 
-SHARES_TOTAL_BPS = 10_000
 SURE_SQUARE = 4
 """A value counts once it is two standard errors above nothing, and more where many owners could be lucky."""
 ROW_FACTOR = 4
@@ -165,9 +165,9 @@ def _capped(values: list[int], rows: Sequence[int]) -> list[int]:
 
 def _rounded(weights: Sequence[int]) -> list[int]:
     total = sum(weights)
-    shares = [weight * SHARES_TOTAL_BPS // total for weight in weights]
-    order = sorted(range(len(weights)), key=lambda i: (-(weights[i] * SHARES_TOTAL_BPS % total), i))
-    for i in order[: SHARES_TOTAL_BPS - sum(shares)]:
+    shares = [weight * BPS // total for weight in weights]
+    order = sorted(range(len(weights)), key=lambda i: (-(weights[i] * BPS % total), i))
+    for i in order[: BPS - sum(shares)]:
         shares[i] += 1
     return shares
 
