@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -24,19 +24,32 @@ from mcp.client.streamable_http import streamable_http_client
 from node_world import TOKEN, Party, World
 
 from freehold.kernel.operation import Effect
+from freehold.shell import daemon
 from freehold.shell.mcp.serving import operations
 
 PRICE = 40_000
 
 
 @pytest.fixture(scope="module")
-def pair(world: World) -> tuple[Party, Party]:
+def held() -> Iterator[ExitStack]:
+    with ExitStack() as locks:
+        yield locks
+
+
+def found(party: Party, held: ExitStack) -> None:
+    """Where clients look for a node that runs."""
+    held.enter_context(daemon.lock(party.home))
+    (party.home / "node.json").write_text(json.dumps({"url": party.url}))
+    (party.home / "api-token").write_text(TOKEN)
+
+
+@pytest.fixture(scope="module")
+def pair(world: World, held: ExitStack) -> tuple[Party, Party]:
     owner, builder = world.party("mcp-owner"), world.party("mcp-builder")
     owner.publish(node_tables.make(24, seed=1), price_units=PRICE)
     builder.knows(owner)
     for party in (owner, builder):
-        (party.home / "node.json").write_text(json.dumps({"url": party.url}))
-        (party.home / "api-token").write_text(TOKEN)
+        found(party, held)
     return owner, builder
 
 
@@ -145,7 +158,7 @@ def test_over_http_the_token_decides_and_a_page_of_another_site_gets_nowhere(
 ) -> None:
     url, token = over_http
     assert token != TOKEN
-    assert (pair[1].home / "mcp-token").stat().st_mode & 0o077 == 0
+    assert next(pair[1].home.glob("mcp-token-*")).stat().st_mode & 0o077 == 0
     hello = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
     accept = {"accept": "application/json, text/event-stream"}
     for headers in ({}, {"authorization": "Bearer wrong"}, {"authorization": f"Bearer {TOKEN}"}):
@@ -168,10 +181,9 @@ def shop(world: World) -> Shop:
     return Shop(world, owners=1)
 
 
-def test_an_assistant_buys_within_its_limit_and_no_more(shop: Shop) -> None:
+def test_an_assistant_buys_within_its_limit_and_no_more(shop: Shop, held: ExitStack) -> None:
     buyer = shop.buyer("mcp-buyer")
-    (buyer.home / "node.json").write_text(json.dumps({"url": buyer.url}))
-    (buyer.home / "api-token").write_text(TOKEN)
+    found(buyer, held)
     call = {"model": shop.model.id, "rows": shop.rows(1, 0), "deposit_calls": 1}
 
     async def act(client: Client) -> list[Any]:
@@ -199,7 +211,7 @@ def test_an_assistant_buys_within_its_limit_and_no_more(shop: Shop) -> None:
     assert channel["promised_units"] == 2 * MODEL_PRICE
 
 
-def test_failed_calls_count_though_they_leave_no_payment_behind(world: World) -> None:
+def test_failed_calls_count_though_they_leave_no_payment_behind(world: World, held: ExitStack) -> None:
     def wrap(_: Party, served: Any) -> Any:
         """A seller whose answers to what was paid are not the model's."""
 
@@ -226,8 +238,7 @@ def test_failed_calls_count_though_they_leave_no_payment_behind(world: World) ->
 
     shop = Shop(world, owners=1, wrap=wrap)
     buyer = shop.buyer("mcp-cheated")
-    (buyer.home / "node.json").write_text(json.dumps({"url": buyer.url}))
-    (buyer.home / "api-token").write_text(TOKEN)
+    found(buyer, held)
     order = {"model": shop.model.id, "at_most_units": MODEL_PRICE}
 
     async def act(client: Client) -> list[Any]:

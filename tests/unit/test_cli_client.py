@@ -3,10 +3,9 @@
 import contextlib
 import importlib
 import json
+import os
 import pkgutil
 import socket
-import subprocess
-import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote
@@ -15,9 +14,10 @@ import pytest
 
 import freehold
 from freehold.core.errors import Conflict, FreeholdError, InvalidInput, Unavailable
-from freehold.kernel.client import NodeClient, NodeNotRunning, NodeRefused
+from freehold.kernel.client import NodeClient, NodeNotRunning, NodeRefused, is_bearer
 from freehold.kernel.door import problem
 from freehold.kernel.operation import Effect, Operation, Request
+from freehold.shell import daemon
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -59,7 +59,8 @@ def home(tmp_path):
     about = {"url": f"http://127.0.0.1:{server.server_port}", "pid": 1, "account": "0x"}
     (tmp_path / "node.json").write_text(json.dumps(about))
     (tmp_path / "api-token").write_text("right\n")
-    yield tmp_path
+    with daemon.lock(tmp_path):
+        yield tmp_path
     server.shutdown()
     server.server_close()
 
@@ -161,18 +162,55 @@ def test_a_refusal_without_a_usable_exit_code_counts_by_its_status(said):
     assert NodeRefused(502, {"exit_code": said}).exit_code == 1
 
 
-def test_the_token_is_not_shown_to_whoever_listens_where_a_node_was(tmp_path):
-    """A node that ended without tidying up leaves its address, and any program may listen there next."""
+@pytest.mark.parametrize("found_before", [False, True])
+def test_the_token_is_not_shown_to_whoever_listens_where_a_node_was(tmp_path, found_before):
+    """A node that was killed leaves its address; any program may listen there next, or have the number of its process."""
     heard = []
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(0.5)
-        port = listener.getsockname()[1]
-        ended = subprocess.Popen([sys.executable, "-c", ""])
-        ended.wait(30)
-        (tmp_path / "node.json").write_text(json.dumps({"url": f"http://127.0.0.1:{port}", "pid": ended.pid}))
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        (tmp_path / "node.json").write_text(json.dumps({"url": url, "pid": os.getpid()}))
         (tmp_path / "api-token").write_text("secret")
+        with daemon.lock(tmp_path):
+            client = NodeClient.of(tmp_path)
         with pytest.raises(NodeNotRunning):
-            NodeClient.of(tmp_path).get("/api/status")
+            (client if found_before else NodeClient.of(tmp_path)).get("/api/status")
         with contextlib.suppress(TimeoutError):
             heard.append(listener.accept())
     assert heard == []
+
+
+def test_a_client_follows_a_node_that_came_back_elsewhere(home):
+    about = (home / "node.json").read_text()
+    (home / "node.json").write_text(json.dumps({"url": "http://127.0.0.1:9"}))
+    client = NodeClient.of(home)
+    (home / "node.json").write_text(about)
+    assert client.get("/api/search", q="a b", kind="") == {"path": "/api/search?q=a+b&kind="}
+
+
+@pytest.mark.parametrize(
+    "url", ["", "x", "http://[::1", "http://xn--/", "ftp://a/", None, ["a"], "http://a:99999"]
+)
+def test_an_address_of_any_shape_is_no_traceback(home, url):
+    (home / "node.json").write_text(json.dumps({"url": url}))
+    with pytest.raises(NodeNotRunning):
+        NodeClient.of(home).get("/api/status")
+
+
+def test_what_is_no_text_is_refused_before_it_is_sent(home):
+    with pytest.raises(InvalidInput):
+        NodeClient.of(home).get("/api/search", q="\udcff")
+
+
+@pytest.mark.parametrize(
+    ("header", "shown"),
+    [
+        (b"Bearer right", True),
+        (b"bearer right", True),
+        (b"BEARER  right", True),
+        (b"Basic right", False),
+        (b"", False),
+    ],
+)
+def test_the_scheme_of_a_token_is_read_in_any_case(header, shown):
+    assert is_bearer(header, "right") is shown

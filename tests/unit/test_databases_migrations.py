@@ -13,7 +13,8 @@ from freehold.core.ids import NO_HASH
 from freehold.features.training import kept
 from freehold.kernel import installed
 from freehold.kernel.databases import copying, migrations, opening, tables
-from freehold.kernel.databases.errors import StorageFailed
+from freehold.kernel.databases.errors import DatabaseDamaged, StorageFailed
+from freehold.kernel.databases.opening import SqliteDatabase
 from freehold.kernel.databases.tables import Step
 from freehold.kernel.store import Store
 from freehold.vault.blobs import Blobs
@@ -163,3 +164,14 @@ def test_a_step_that_fails_leaves_the_version_before(
     finally:
         monkeypatch.undo()
         migrations.known.cache_clear()
+
+
+def test_a_first_opening_that_was_killed_leaves_no_damaged_database(tmp_path: Path) -> None:
+    """SQLite makes an empty file before it writes; one that lost what it held is another thing."""
+    path = tmp_path / "node.sqlite"
+    path.touch()
+    SqliteDatabase(path).close()
+    assert path.stat().st_size
+    path.write_bytes(b"")
+    with pytest.raises(DatabaseDamaged, match="transactions are missing"):
+        SqliteDatabase(path)

@@ -210,6 +210,20 @@ def test_what_is_looked_at_is_what_is_used_however_names_are_swapped(tmp_path, f
     assert "in" in read
 
 
+def test_nothing_in_the_home_of_a_node_is_read(tmp_path, folder_of):
+    """An error that quotes its token would make the assistant the owner."""
+    home = tmp_path / ".freehold"
+    (home / "deep").mkdir(parents=True)
+    for name in ("api-token", "keys.jwe", "config.toml", "deep/t.csv"):
+        (home / name).write_text("a\n1\n")
+    folder = folder_of(tmp_path)
+    for name in ("api-token", "config.toml", "deep/t.csv"):
+        with pytest.raises(AssistantNotAllowed, match="home of a node"), folder.copy(f".freehold/{name}"):
+            pass
+    with pytest.raises(InvalidInput, match="home of a node"):
+        folder_of(home / "deep")
+
+
 def test_a_copy_is_private_has_the_name_of_its_file_and_goes(tmp_path, folder_of):
     (tmp_path / "t.csv").write_text("a,y\n1,0\n")
     folder = folder_of(tmp_path)

@@ -325,6 +325,20 @@ def test_few_copies_are_kept_and_none_is_made_of_what_is_current(before: Path) -
     assert [path.name for path in copying.copies(before.parent)] == kept
 
 
+@pytest.mark.parametrize("versions", [(3, 4, 5), (91, 92, 93)], ids=["earlier", "later"])
+def test_the_copy_that_was_just_made_stays_whatever_others_say_of_themselves(
+    before: Path, versions: tuple[int, ...]
+) -> None:
+    """A clock may have been wrong, and a home may have come back from before."""
+    for number in versions:
+        path = before.with_name(f"node.sqlite-version-{number}-before-{number + 1}")
+        path.write_bytes(b"old")
+        os.utime(path, (2**32 + number, 2**32 + number))
+    opening.for_writing(before.parent, "").close()
+    made = f"node.sqlite-version-6-before-{migrations.newest()}"
+    assert made in [path.name for path in copying.copies(before.parent)]
+
+
 def test_only_what_an_upgrade_made_is_let_go_of(before: Path) -> None:
     home = before.parent
     for number in range(4):

@@ -6,10 +6,9 @@ The running node leaves its address in `HOME/node.json` and its token in `HOME/a
 from __future__ import annotations
 
 import fcntl
+import hmac
 import json
-import os
 from collections.abc import Mapping
-from contextlib import suppress
 from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self
@@ -46,6 +45,12 @@ _BY_STATUS: dict[int, type[FreeholdError]] = {
 """What a refusal counts as that says no exit code: one of a proxy, or of no route of a node."""
 
 
+def is_bearer(header: bytes, token: str) -> bool:
+    """Whether an `Authorization` header shows the token (RFC 6750); the scheme in any case (RFC 9110 section 11.1)."""
+    scheme, _, given = header.partition(b" ")
+    return scheme.lower() == b"bearer" and hmac.compare_digest(given.strip(), token.encode())
+
+
 class NodeNotRunning(Unavailable):
     """No node answers for this home."""
 
@@ -78,7 +83,7 @@ class NodeClient:
     def __init__(self, url: str, token: str, *, home: Path) -> None:
         import httpx  # noqa: PLC0415 - takes 0.1 s to import
 
-        self.url, self.token, self._home = url, token, home
+        self.url, self.token, self._home, self._found = url, token, home, False
         self._client: httpx.Client = httpx.Client(
             base_url=url,
             timeout=TIMEOUT_SECONDS,
@@ -88,16 +93,25 @@ class NodeClient:
 
     @classmethod
     def of(cls, home: Path) -> Self:
-        """The node of a home directory. Raises `NodeNotRunning`: it left no address."""
+        """The node of a home directory. Raises `NodeNotRunning`: none is there."""
         home = home.expanduser()
         try:
-            about = json.loads(_read(home / "node.json"))
-            if _has_ended(home, about.get("pid")):
-                # who listens there now may be anybody, and is not shown the token
-                raise _not_running(home)
-            return cls(str(about["url"]), _read(home / "api-token").strip(), home=home)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            client = cls(_address(home), _read(home / "api-token").strip(), home=home)
+        except (OSError, ValueError, KeyError, TypeError):
             raise _not_running(home) from None
+        client._found = True
+        client._require_there()
+        return client
+
+    def _require_there(self) -> None:
+        """That a node still runs in the home, wherever it is now: who listens where one was may be anybody."""
+        if self._found:
+            try:
+                if not _is_held(self._home):
+                    raise _not_running(self._home)
+                self.url = self._client.base_url = _address(self._home)
+            except (OSError, ValueError, KeyError, TypeError):
+                raise _not_running(self._home) from None
 
     def close(self) -> None:
         """Close what is open; the end of a process does too."""
@@ -130,8 +144,11 @@ class NodeClient:
     def _ask(self, method: str, path: str, query: Mapping[str, str], body: Any) -> dict[str, Any]:
         import httpx  # noqa: PLC0415
 
+        self._require_there()
         try:
             answer = self._client.request(method, path, params=query or None, json=body)
+        except UnicodeEncodeError:
+            raise InvalidInput("what is asked for is no text", hint="Say it in UTF-8.") from None
         except httpx.TransportError as error:
             if isinstance(error, httpx.ReadTimeout):
                 raise Unavailable(
@@ -150,19 +167,25 @@ class NodeClient:
         return value
 
 
-def _has_ended(home: Path, pid: Any) -> bool:
-    """Whether the process that left its address is gone; one in another container still holds the home's lock."""
+def _address(home: Path) -> str:
+    import httpx  # noqa: PLC0415
+
     try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        with suppress(FileNotFoundError), (home / "lock").open() as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return False
-        return True
-    except (OSError, ValueError, TypeError):
-        return False
+        url = httpx.URL(json.loads(_read(home / "node.json"))["url"])
+        # which is read only now
+        url.host  # noqa: B018
+        return str(url)
+    except httpx.InvalidURL as error:
+        raise ValueError(str(error)) from None
+
+
+def _is_held(home: Path) -> bool:
+    """Whether a node holds the lock of its home, which ends with its process, however that ends."""
+    with (home / "lock").open() as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
     return False
 
 

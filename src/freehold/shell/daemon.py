@@ -116,7 +116,8 @@ def run(
     with contextlib.ExitStack() as opened:
         with failures(f"use the home {home}"):
             opened.enter_context(lock(home))
-        # also one that a killed node left behind
+        # one that a killed node left behind goes at once: who listens there now may be anybody
+        (home / "node.json").unlink(missing_ok=True)
         opened.callback((home / "node.json").unlink, missing_ok=True)
         listener = opened.enter_context(listen(settings.host, settings.port))
         local = str(reached_at(settings.host, listener.getsockname()[1]))

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import cache
 from itertools import islice
-from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,7 +23,7 @@ FILE = "node.sqlite"
 """A node's database as one file in its home."""
 KEEP = 3
 """Copies that stay, the newest: the next upgrade lets go of the oldest."""
-_COPY = re.compile(rf"{re.escape(FILE)}-version-\d+-before-\d+")
+_COPY = re.compile(rf"{re.escape(FILE)}-version-(\d+)-before-(\d+)")
 _BEGUN = re.compile(rf"\.{_COPY.pattern}\.part")
 _LOG = logging.getLogger(__name__)
 _ROWS = 200
@@ -118,19 +117,26 @@ def _rows(source: Connection, table: Layout) -> Iterator[tuple[Any, ...]]:
 
 
 def copies(home: Path) -> list[Path]:
-    """Databases as they were before upgrades, oldest first."""
-    found = [path for path in home.iterdir() if _COPY.fullmatch(path.name)]
+    """Databases as they were before upgrades, oldest first: by their versions, for clocks may have been wrong."""
+    found = [(path, _COPY.fullmatch(path.name)) for path in home.iterdir()]
     # nothing that somebody else put there under such a name is let go of
-    kept = [(path, path.lstat()) for path in found]
-    plain = [(path, status.st_mtime_ns) for path, status in kept if stat.S_ISREG(status.st_mode)]
-    return [path for path, _ in sorted(plain, key=itemgetter(1))]
+    plain = [
+        ([int(one) for one in name.groups()], path)
+        for path, name in found
+        if name and stat.S_ISREG(path.lstat().st_mode)
+    ]
+    return [path for _, path in sorted(plain)]
 
 
-def prune(home: Path) -> None:
-    """Let go of the oldest copies, and of what killed upgrades left; the upgrade stands, so a failure only warns."""
+def prune(home: Path, made: Path | None) -> None:
+    """Let go of the oldest copies but never of that just `made`, and of what killed upgrades left.
+
+    The upgrade stands, so a failure only warns.
+    """
     try:
         for old in copies(home)[:-KEEP]:
-            old.unlink()
+            if old != made:
+                old.unlink()
         for begun in home.iterdir():
             if _BEGUN.fullmatch(begun.name) and stat.S_ISREG(begun.lstat().st_mode):
                 begun.unlink()

@@ -37,9 +37,9 @@ class SqliteDatabase:
             self.connection.execute("PRAGMA synchronous = FULL")
             if not migrations.is_current(self.connection):
                 with self.transaction() as connection:
-                    copying.before_upgrade(path.parent, connection)
+                    made = copying.before_upgrade(path.parent, connection)
                     migrations.migrate(connection)
-                copying.prune(path.parent)
+                copying.prune(path.parent, made)
             self._commits.begin(self.connection)
         except sqlite3.Error as error:
             raise StorageFailed(

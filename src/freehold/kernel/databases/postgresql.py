@@ -26,10 +26,10 @@ class PostgresDatabase:
         self.connection = Session(address, writer=True)
         try:
             if not migrations.is_current(self.connection):
-                copying.before_upgrade(home, self.connection)
+                made = copying.before_upgrade(home, self.connection)
                 with self.transaction() as connection:
                     migrations.migrate(connection)
-                copying.prune(home)
+                copying.prune(home, made)
         except BaseException:
             self.close()
             raise

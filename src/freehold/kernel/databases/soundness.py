@@ -94,7 +94,8 @@ def require_sound(path: Path) -> None:
     One of a later version is left to `migrations`. Raises `DatabaseDamaged`.
     """
     commits = Commits(path)
-    if not path.exists():
+    # a process that was killed at its first opening leaves an empty file
+    if not path.exists() or not (path.stat().st_size or being_written(path)):
         commits.require(None)
         return
     try:
@@ -109,8 +110,6 @@ def _require_whole_file(path: Path) -> None:
     with path.open("rb") as file:
         header = file.read(100)
     size = path.stat().st_size
-    if not size:
-        raise damaged("the file is empty")
     if len(header) < 100 or not header.startswith(_HEADER):
         raise damaged("it is not a SQLite file")
     page = int.from_bytes(header[16:18]) or 1

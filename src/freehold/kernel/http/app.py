@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 import json
 import logging
 from typing import Any
@@ -15,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from freehold.core.errors import FreeholdError, InvalidInput
 from freehold.core.version import VERSION
+from freehold.kernel.client import is_bearer
 from freehold.kernel.door import problem
 from freehold.kernel.host import Host
 from freehold.kernel.http import operations, peer, public
@@ -38,8 +38,7 @@ class Served:
     """The application of one node, to stand behind its gate."""
 
     def __init__(self, routes: FastAPI, host: Host, api_token: str) -> None:
-        self._routes, self._host = routes, host
-        self._token = f"Bearer {api_token}".encode()
+        self._routes, self._host, self._token = routes, host, api_token
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer."""
@@ -48,7 +47,7 @@ class Served:
     def knows(self, scope: Scope) -> bool:
         """Whether the request carries the API token."""
         given = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
-        return hmac.compare_digest(given, self._token)
+        return is_bearer(given, self._token)
 
     def vouch(self, scope: Scope) -> None:
         """A known party signed the head, or a payer that holds a grant promised the price.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 import inspect
 import json
 import re
@@ -14,6 +13,7 @@ from pydantic import ConfigDict, create_model
 from pydantic.fields import FieldInfo
 
 from freehold.core.errors import InvalidInput
+from freehold.kernel.client import is_bearer
 from freehold.kernel.host import Host
 from freehold.kernel.http.gate import Unauthorised
 from freehold.kernel.operation import Bound, Operation
@@ -34,8 +34,7 @@ def router(host: Host, registry: Registry, token: str) -> APIRouter:
     """All operations, for whoever has the token."""
 
     def authorised(request: Request) -> None:
-        given = request.headers.get("authorization", "")
-        if not hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
+        if not is_bearer(request.headers.get("authorization", "").encode(), token):
             raise Unauthorised("this needs the node's API token", hint="It lies in HOME/api-token.")
 
     routes = APIRouter(prefix="/api", dependencies=[Depends(authorised)])

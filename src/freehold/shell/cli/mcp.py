@@ -46,8 +46,8 @@ def serve(
     """Let an assistant drive this node, within limits given here.
 
     Each operation is a tool of the Model Context Protocol, marked as reading, changing or spending. What calls may
-    take from the wallet is counted until the server ends, used up or not. Over HTTP a client needs the token in
-    HOME/mcp-token.
+    take from the wallet is counted until the server ends, used up or not. Over HTTP a client needs the token of
+    that port, in HOME/mcp-token-PORT.
     """
     try:
         from freehold.shell.mcp import serving  # noqa: PLC0415 - an extra

@@ -16,11 +16,13 @@ from pathlib import Path
 from typing import BinaryIO
 
 from freehold.core.errors import InvalidInput, NotAllowed, NotFound, Unavailable
+from freehold.kernel.reading import KEYS_FILE, TOKEN_FILE
 from freehold.vault import plain_file
 
 MOST_BYTES = 1 << 30
 _PIECE_BYTES = 1 << 20
 _PREFIX = "freehold-assistant-"
+_ELSEWHERE = "Keep files for assistants in a folder of their own."
 
 
 class AssistantNotAllowed(NotAllowed):
@@ -41,6 +43,8 @@ class Folder:
             raise InvalidInput(
                 f"{path} is no folder to read: {error.strerror}", hint="Name one with --files DIR."
             ) from None
+        if any((outer / KEYS_FILE).exists() for outer in self.path.parents):
+            raise InvalidInput(f"{path} lies in the home of a node", hint=_ELSEWHERE)
         _sweep()
         self._copies, self._held = _place()
 
@@ -73,12 +77,14 @@ class Folder:
         try:
             at = os.dup(self._open)
             try:
+                _require_no_home(at)
                 for part in folders:
                     inner = os.open(
                         part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=at
                     )
                     os.close(at)
                     at = inner
+                    _require_no_home(at)
                 return plain_file.opened(name, beneath=at)
             finally:
                 os.close(at)
@@ -103,6 +109,14 @@ class Folder:
         if not path.parts:
             raise InvalidInput("no file is named", hint="Give its path below the folder.")
         return path.parts
+
+
+def _require_no_home(folder: int) -> None:
+    """What lies in a node's home is the owner's power: its token, its keys, its database."""
+    for name in (KEYS_FILE, TOKEN_FILE):
+        with suppress(FileNotFoundError):
+            os.stat(name, dir_fd=folder, follow_symlinks=False)
+            raise AssistantNotAllowed("that file lies in the home of a node", hint=_ELSEWHERE)
 
 
 def _place() -> tuple[Path, int]:

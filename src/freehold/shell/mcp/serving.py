@@ -8,10 +8,10 @@
 
 from __future__ import annotations
 
-import hmac
 import json
 import logging
 import signal
+import socket
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -33,10 +33,10 @@ from pydantic import TypeAdapter
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from freehold.core.errors import FreeholdError, InvalidInput, NotFound
+from freehold.core.errors import Conflict, FreeholdError, InvalidInput, NotFound
 from freehold.core.version import VERSION
 from freehold.kernel import installed
-from freehold.kernel.client import NodeClient
+from freehold.kernel.client import NodeClient, is_bearer
 from freehold.kernel.operation import Effect, Operation
 from freehold.kernel.settings import token
 from freehold.shell.mcp.allowance import LIMIT, Allowance
@@ -100,6 +100,12 @@ def _answered(operation: Operation[Any]) -> dict[str, Any]:
         return {"type": "object", **operation.schema()}
     either: TypeAdapter[Any] = TypeAdapter(operation.shape | operation.waiting)
     return {"type": "object", **either.json_schema(mode="serialization")}
+
+
+class PortTaken(Conflict):
+    """The server for assistants cannot listen there."""
+
+    code = "mcp.port"
 
 
 def operations() -> dict[str, Operation[Any]]:
@@ -176,13 +182,26 @@ def over_stdio(tools: Tools) -> None:
 
 
 def over_http(tools: Tools, home: Path, port: int) -> None:
-    """Serve clients of this machine at `http://127.0.0.1:PORT/mcp`, each with the token, until Ctrl-C."""
-    # one of its own: who has it can do what this server may, not all that the owner can
-    app = application(tools, token(home / TOKEN_FILE))
-    config = uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning", access_log=False)
-    server = _Announcing(config)
-    server.where = str(home / TOKEN_FILE)
-    server.run()
+    """Serve clients of this machine at `http://127.0.0.1:PORT/mcp`, each with the token, until Ctrl-C.
+
+    Raises `PortTaken`.
+    """
+    try:
+        listener = socket.create_server(("127.0.0.1", port))
+    except OSError as error:
+        raise PortTaken(
+            f"cannot listen on {port}: {error.strerror}", hint="Choose another with --port."
+        ) from None
+    taken = listener.getsockname()[1]
+    # one for each server: who has it can do what this one may, not what another or the owner can
+    file = home / f"{TOKEN_FILE}-{taken}"
+    if not port:
+        # an earlier server may have had that number
+        file.unlink(missing_ok=True)
+    app = application(tools, token(file))
+    sys.stderr.write(f"serving http://127.0.0.1:{taken}{PATH}; its token lies in {file}\n")
+    sys.stderr.flush()
+    uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False)).run([listener])
 
 
 def application(tools: Tools, secret: str, *, idle_seconds: float = IDLE_SECONDS) -> ASGIApp:
@@ -193,31 +212,17 @@ def application(tools: Tools, secret: str, *, idle_seconds: float = IDLE_SECONDS
     return _Guarded(inside, secret)
 
 
-class _Announcing(uvicorn.Server):
-    """Says where it is once it listens."""
-
-    where = ""
-
-    async def startup(self, sockets: Any = None) -> None:
-        """Listen."""
-        await super().startup(sockets)
-        if self.servers:
-            port = self.servers[0].sockets[0].getsockname()[1]
-            sys.stderr.write(f"serving http://127.0.0.1:{port}{PATH}; its token lies in {self.where}\n")
-            sys.stderr.flush()
-
-
 class _Guarded:
     """Nobody gets in without the token."""
 
     def __init__(self, inside: ASGIApp, token: str) -> None:
-        self._inside, self._token = inside, f"Bearer {token}".encode()
+        self._inside, self._token = inside, token
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer."""
         if scope["type"] == "http":
             given = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
-            if not hmac.compare_digest(given, self._token):
+            if not is_bearer(given, self._token):
                 refusal = JSONResponse(
                     {"title": "this needs the token of this server", "status": 401, "code": "mcp.token"},
                     status_code=401,
