@@ -34,7 +34,7 @@ WAS = json.loads((DATA / "release-before.json").read_text())
 DYING = """
 import os, signal, sys
 from pathlib import Path
-from freehold.kernel.databases import migrations, sqlite
+from freehold.kernel.databases import migrations, opening
 left, plain = [int(sys.argv[2])], migrations.run
 class Dying:
     def __init__(self, connection):
@@ -56,7 +56,7 @@ def run(connection, step):
         step.fill(connection)
 if left[0] >= 0:
     migrations.run = run
-sqlite.SqliteDatabase(Path(sys.argv[1])).close()
+opening.SqliteDatabase(Path(sys.argv[1])).close()
 """
 
 
