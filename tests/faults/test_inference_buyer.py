@@ -14,9 +14,11 @@ from trap import DRIPS, Drip
 
 from freehold.core.canonical import parse
 from freehold.core.errors import PaymentRequired, Unavailable
+from freehold.core.ids import sha256_hex
 from freehold.core.signing import Envelope, parse_envelope, seal
 from freehold.features.gateway import buying, serving
 from freehold.features.gateway.buying import Buyer, WrongAnswer
+from freehold.features.gateway.rules.answer import request_body
 from freehold.features.payments import kept, spending
 from freehold.features.payments.rules.payment import read_header
 from freehold.features.payments.settling import accepted_voucher
@@ -343,16 +345,8 @@ def test_one_act_signs_no_more_than_was_said_for_it_whatever_its_seller_answers(
     buyer.predict(shop.model.id, shop.rows(1, 70))
     channel, before = party.channels()[0]["channel"], promised(party)
 
-    def once_more(_: int, value: Any) -> tuple[int, Any]:
-        # it takes the voucher, and says that it is for another sum
-        accepted = accepted_voucher(shop.builder.node, channel)
-        fields = {
-            "expected_cumulative_units": accepted["cumulative_units"] + PRICE,
-            "accepted": accepted,
-        }
-        return 402, {"title": "more", "code": "payment.stale", "fields": fields}
-
-    shop.edge.change, shop.edge.seen = once_more, []
+    # it takes the voucher, and says that it is for another sum
+    shop.edge.change, shop.edge.seen = asks_for_more(shop, channel), []
     with pytest.raises(SpendingRefused) as refused:
         buyer.predict(shop.model.id, shop.rows(1, 71), at_most_units=PRICE)
     assert {cumulative for cumulative, _ in shop.edge.seen} == {before + PRICE}
@@ -366,3 +360,56 @@ def test_one_act_signs_no_more_than_was_said_for_it_whatever_its_seller_answers(
     shop.edge.change = None
     # its place is found again, at one price
     assert buyer.predict(shop.model.id, shop.rows(1, 72), at_most_units=PRICE)["outputs"]
+
+
+def asks_for_more(shop: EdgedShop, channel: str) -> Callable[[int, Any], tuple[int, Any]]:
+    """A seller that has the voucher just shown for accepted, and wants one price more for the same question."""
+
+    def change(_: int, value: Any) -> tuple[int, Any]:
+        accepted = accepted_voucher(shop.builder.node, channel)
+        fields = {"expected_cumulative_units": accepted["cumulative_units"] + PRICE, "accepted": accepted}
+        return 402, {"title": "more", "code": "payment.stale", "fields": fields}
+
+    return change
+
+
+def signed_sums(shop: EdgedShop) -> set[int]:
+    return {cumulative for cumulative, _ in shop.edge.seen}
+
+
+def test_closing_signs_nothing_that_was_not_signed_before(shop: EdgedShop, party: Party) -> None:
+    party.buyer.predict(shop.model.id, shop.rows(), deposit_calls=2)
+    wallet, channel = party.node.balance_units(), party.channels()[0]["channel"]
+    shop.edge.change = lambda *_: (503, {"title": "later"})
+    with pytest.raises(Unavailable):
+        party.buyer.predict(shop.model.id, shop.rows(1, 1))
+    for _ in range(2):
+        # left pending by one that answers nothing, then asked for more
+        shop.edge.change = asks_for_more(shop, channel)
+        assert party.close_channel(channel)["status"] == "closing"
+        assert signed_sums(shop) == {PRICE, 2 * PRICE}
+    assert party.node.balance_units() == wallet
+
+
+def test_the_answer_to_an_earlier_question_is_not_taken_for_the_answer_to_this_one(
+    shop: EdgedShop, party: Party
+) -> None:
+    party.buyer.predict(shop.model.id, shop.rows())
+    shop.edge.change = lambda *_: (503, {"title": "later"})
+    with pytest.raises(Unavailable):
+        party.buyer.predict(shop.model.id, shop.rows(1, 1))
+    asked, refusals = shop.rows(1, 2), [(402, {"title": "stale", "code": "payment.stale"})]
+    refusals[0][1]["fields"] = {"expected_cumulative_units": 999_999}  # type: ignore[assignment]
+    shop.edge.change = lambda *answer: refusals.pop() if refusals else answer
+    answer = party.buyer.predict(shop.model.id, asked)
+    receipt = parse_envelope(answer["receipt"]).document.body
+    assert receipt["evidence"]["request"] == sha256_hex(request_body(shop.model.id, asked))
+
+
+@pytest.mark.parametrize("limits", [{}, {"shown_units": PRICE}, {"at_most_units": 5 * PRICE}], ids=str)
+def test_no_call_signs_more_than_its_price(shop: EdgedShop, party: Party, limits: dict[str, int]) -> None:
+    party.buyer.predict(shop.model.id, shop.rows(), deposit_calls=10)
+    shop.edge.change, shop.edge.seen = asks_for_more(shop, party.channels()[0]["channel"]), []
+    with pytest.raises(SpendingRefused, match="one more voucher would promise"):
+        party.buyer.predict(shop.model.id, shop.rows(1, 1), **limits)
+    assert signed_sums(shop) == {2 * PRICE}

@@ -39,11 +39,11 @@ from freehold.features.gateway.served import REASON
 from freehold.features.gateway.wire import DEPOSIT_CALLS
 from freehold.features.grants.granting import obtain
 from freehold.features.models.releasing import pool_of
-from freehold.features.payments import spending
+from freehold.features.payments import kept, spending
 from freehold.features.payments.chain_facts import read_channel
-from freehold.features.payments.kept import Record, keep_channel
+from freehold.features.payments.kept import Record
 from freehold.features.payments.rules.channel import Payee
-from freehold.features.payments.rules.errors import GrantUnknown
+from freehold.features.payments.rules.errors import GrantUnknown, PaymentReused, StaleVoucher
 from freehold.features.payments.rules.payment import HEADER, signature_bytes, to_header
 from freehold.kernel import ceiling, countersigning
 from freehold.kernel.ceiling import Act, Payment
@@ -167,12 +167,21 @@ class Buyer:
         record = spending.ready(self._node, _payee(asset), cost, act, deposit_calls, answered)
         pending = record["pending"]
         if pending and pending["body"] != body.decode():
-            self._finish(record, asset, act)
+            self._finish(record, asset)
             record = spending.ready(self._node, _payee(asset), cost, act, deposit_calls, answered)
         if not record["pending"]:
             record = spending.make_room(self._node, record, cost, act, deposit_calls, answered)
             record = self._plan(record, grant, body, int(record["cumulative_units"]) + cost, act)
-        return self._send(record, asset, act)
+        try:
+            return self._send(record, asset, body)
+        except (PaymentRequired, Conflict) as refusal:
+            if refusal.fields.get("peer_code") not in (StaleVoucher.code, PaymentReused.code):
+                raise
+            expected = self._require_promised(record, refusal, cost)
+        record = {**record, "cumulative_units": expected - cost, "pending": None}
+        spending.promise(record, expected, cost, act)
+        record = spending.make_room(self._node, record, cost, act, 1, answered)
+        return self._send(self._plan(record, grant, body, expected, act), asset, body)
 
     def _require_answered(self, asset: Asset, body: bytes) -> None:
         """The seller says that it would answer now: asked, or refused, before money is set aside for it."""
@@ -204,10 +213,10 @@ class Buyer:
             ceiling.require_limit(self._node, act, leaving, **shown)
 
     def finish(self, record: Record) -> None:
-        """A channel is about to close: its last question may be paid, so its receipt is wanted; nobody is waited for."""
+        """A channel is about to close: its last question may be paid, so its receipt is wanted. It closes all the same."""
         if record["pending"]:
-            with contextlib.suppress(Unavailable, WrongAnswer):
-                self._finish(record, self._node.asset(record["model"]), Act(secrets.token_hex(16)))
+            with contextlib.suppress(FreeholdError):
+                self._finish(record, self._node.asset(record["model"]))
 
     def _grant(self, asset: Asset, cap_units: int | None) -> Grant:
         name = f"calling:{asset.id}"
@@ -231,29 +240,37 @@ class Buyer:
 
     def _plan(self, record: Record, grant: Grant, body: bytes, cumulative_units: int, act: Act) -> Record:
         """Store which question the next voucher is for, before it is signed."""
+        units = use_price(grant, len(json.loads(body)["rows"]))
         if not record.get("counted"):
             # the deposit was made before deposits were counted
-            units = use_price(grant, len(json.loads(body)["rows"]))
             name = f"{record['channel']}:{cumulative_units}"
             ceiling.spend(self._node, act, Payment(name, units, "call", record["model"]))
         pending = {"body": body.decode(), "cumulative_units": cumulative_units, "grant": grant.id}
-        record = {**spending.promise(record, cumulative_units, act), "pending": pending}
+        record = {**spending.promise(record, cumulative_units, units, act), "pending": pending}
         spending.keep(self._node, record)
         return record
 
-    def _finish(self, record: Record, asset: Asset, act: Act) -> None:
-        """Get the answer to a question whose sender did not live to see it; it may be paid already."""
+    def _finish(self, record: Record, asset: Asset) -> None:
+        """Get the answer to a question whose sender did not live to see it; it may be paid already.
+
+        Nobody waits for it any more, so nothing is signed that was not signed before. Where nothing is raised,
+        nothing is pending.
+        """
         try:
-            self._send(record, asset, act)
-        except (Unavailable, WrongAnswer):
+            self._send(record, asset, str(record["pending"]["body"]).encode())
+        except WrongAnswer:
             raise
         except FreeholdError:
-            # refused for good: `_send` has forgotten it and nothing was paid
-            return
+            left = kept.channel(self._node, record["channel"])
+            if left is None or left["pending"]:
+                raise
 
-    def _send(self, record: Record, asset: Asset, act: Act, *, resynchronise: bool = True) -> dict[str, Any]:
+    def _send(self, record: Record, asset: Asset, body: bytes) -> dict[str, Any]:
+        """The answer to a question, under the voucher that was planned for it.
+
+        Raises what the seller refused with: then nothing is pending any more. Unavailable: it still is.
+        """
         pending = record["pending"]
-        body = str(pending["body"]).encode()
         grant = self._node.grant(pending["grant"])
         voucher = spending.sign_voucher(self._node, record, pending["cumulative_units"], grant.id)
         status, value = self._post(self._peers.url_of(asset.owner), body, to_header(voucher))
@@ -262,21 +279,10 @@ class Buyer:
         refusal = refused(
             "the seller", status, value, Unavailable if status >= 500 else _REFUSALS.get(status, PeerRefused)
         )
-        if status >= 500:
-            raise refusal
-        if resynchronise and refusal.fields["peer_code"] in ("payment.stale", "payment.reused"):
-            price = use_price(grant, len(json.loads(body)["rows"]))
-            expected = self._require_promised(record, refusal, price)
-            record = {**record, "cumulative_units": expected - price}
-            spending.promise(record, expected, act)
-            record = spending.make_room(
-                self._node, record, price, act, 1, lambda: self._require_answered(asset, body)
-            )
-            record = self._plan(record, grant, body, expected, act)
-            return self._send(record, asset, act, resynchronise=False)
-        spending.keep(self._node, {**record, "pending": None})
-        units = pending["cumulative_units"] - int(record["cumulative_units"])
-        refusal.hint += f" A voucher of {dollars(units)} was sent for it, and may still be cashed."
+        if status < 500:
+            spending.keep(self._node, {**record, "pending": None})
+            units = pending["cumulative_units"] - int(record["cumulative_units"])
+            refusal.hint += f" A voucher of {dollars(units)} was sent for it, and may still be cashed."
         raise refusal
 
     def _require_promised(self, record: Record, refusal: FreeholdError, price_units: int) -> int:
@@ -322,7 +328,7 @@ class Buyer:
         signed = countersigning.countersigned(self._node, envelope)
         with self._node.store.transaction() as tx:
             tx.put(signed)
-            keep_channel(tx, paid)
+            kept.keep_channel(tx, paid)
             if grant.issuer != self._node.account:
                 # of an own model, this store is where the gateway keeps the receipt too
                 self._countersigner.add(tx, signed)

@@ -17,6 +17,7 @@ from eth_hash.auto import keccak
 from freehold.core.documents import Asset
 from freehold.core.errors import InvalidInput
 from freehold.core.ids import hash_bytes
+from freehold.core.money import dollars
 from freehold.core.signing import CHANNELS_DOMAIN, Domain, receive_digest, sign_digest, voucher_digest
 from freehold.features.grants.granting import require_dollars
 from freehold.features.payments import kept
@@ -231,8 +232,8 @@ def sign_voucher(node: Node, record: Record, cumulative_units: int, grant: str) 
     )
 
 
-def promise(record: Record, cumulative_units: int, act: Act) -> Record:
-    """The record with what is about to be signed: no act signs away more than is allowed for one, refused or not.
+def promise(record: Record, cumulative_units: int, price_units: int, act: Act) -> Record:
+    """The record with what is about to be signed: no act signs away more than its price, refused or not.
 
     A voucher that was sent may be cashed whatever was answered. Raises SpendingRefused: it was not signed.
     """
@@ -244,11 +245,15 @@ def promise(record: Record, cumulative_units: int, act: Act) -> Record:
         # signed before this home was restored
         signed = {**signed, "from_units": int(record["cumulative_units"])}
     signed = {**signed, "units": max(signed["units"], cumulative_units)}
-    try:
-        ceiling.require_agreed(act, signed["units"] - signed["from_units"])
-    except ceiling.SpendingRefused as error:
-        error.hint = "A voucher that was sent may be cashed, whatever was answered; another was not signed."
-        raise
+    units = signed["units"] - signed["from_units"]
+    if units > price_units:
+        raise ceiling.SpendingRefused(
+            f"one more voucher would promise {dollars(units)} for a call of {dollars(price_units)}",
+            hint="The one that was sent may be cashed, whatever was answered; another was not signed."
+            " Asking again goes on from there, closing the channel ends it.",
+            units=units,
+            most_units=price_units,
+        )
     return {**record, "signed": signed}
 
 
