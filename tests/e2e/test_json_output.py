@@ -272,7 +272,8 @@ def ask_the_rest(home: Path, model: str) -> None:
     """Operations without a command."""
     node, asked = NodeClient.of(home), {"work": {}, "gas": {}, "quote": {"model": model}}
     for name, what in asked.items():
-        node.perform(everything().operation(name).operation, what)
+        (bound,) = (one for one in everything().operations if one.operation.name == name)
+        node.perform(bound.operation, what)
 
 
 def operate(market: Market) -> None:

@@ -48,7 +48,7 @@ class Waiting:
         return self.builder.jobs._running[self.job][0]
 
     def ask(self, name: str, **said: Any) -> Any:
-        bound = everything().operation(name)
+        bound = next(one for one in everything().operations if one.operation.name == name)
         return everything().perform(self.builder.services, bound, bound.operation.asks(**said))
 
     def rests(self) -> None:

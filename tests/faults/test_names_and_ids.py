@@ -37,7 +37,7 @@ def named(party: Party, name: str, seed: int) -> Asset:
 
 
 def resolved(party: Party, name: str, text: str) -> Any:
-    bound = everything().operation(name)
+    bound = next(one for one in everything().operations if one.operation.name == name)
     seen: list[Any] = []
     registry = everything()
     registry.perform(
