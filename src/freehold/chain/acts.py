@@ -205,6 +205,11 @@ def is_race(error: RpcError) -> bool:
     return meaning(error) in (Refused.NONCE, Refused.FEE)
 
 
+def with_room(gas: int) -> int:
+    """What others do before the block can cost a little more than the estimate saw."""
+    return gas * 5 // 4
+
+
 def is_out_of_gas(error: RpcError) -> bool:
     """A trial came to nothing because the gas it was given did not do."""
     said = error.message.lower()

@@ -19,7 +19,7 @@ from eth_abi.exceptions import DecodingError
 
 from freehold.chain import deployments
 from freehold.chain.abi import Abi, Entry, Interface, encode_topic
-from freehold.chain.acts import Act, is_out_of_gas
+from freehold.chain.acts import Act, is_out_of_gas, with_room
 from freehold.chain.answers import Event, TxReceipt, read_data, read_event, read_hash, read_number
 from freehold.chain.errors import (
     ChainUnreachable,
@@ -212,7 +212,7 @@ class Chain:
             gas = read_number(self.rpc.call("eth_estimateGas", message, "pending"))
         except RpcError as error:
             raise refusal(error, _interface(contract), _label(contract, to)) from error
-        return self._sender.send(key, Act(to, data, _with_room(gas), value_wei))
+        return self._sender.send(key, Act(to, data, with_room(gas), value_wei))
 
     def prepare(
         self, account: str, contract: str, function: str, *args: Any, most_gas: int, most_wei: int | None
@@ -235,7 +235,7 @@ class Chain:
             raise told from error
         if gas > most_gas:
             raise _over(question.label, function, most_gas)
-        limit = min(_with_room(gas), most_gas)
+        limit = min(with_room(gas), most_gas)
         return Act(question.address, question.data, limit, most_gas=most_gas, most_wei=most_wei)
 
     def submit_act(self, key: bytes, act: Act) -> str:
@@ -332,7 +332,7 @@ class Chain:
             for question, answer in zip(part, told, strict=True):
                 if isinstance(answer, RpcError):
                     raise question.refusal(answer) from answer
-                found.append(_with_room(read_number(answer)))
+                found.append(with_room(read_number(answer)))
         return found
 
     def _answer(self, question: _Question, answer: Any) -> Any:
@@ -386,11 +386,6 @@ def _interface(contract: ContractRef | None) -> Interface:
 
 def _label(contract: ContractRef | None, to: str) -> str:
     return contract if isinstance(contract, str) else to
-
-
-def _with_room(gas: int) -> int:
-    """What others do before the block can cost a little more than the estimate saw."""
-    return gas * 5 // 4
 
 
 def _over(label: str, function: str, most_gas: int) -> GasOverCap:

@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from freehold.chain.abi import Interface
-from freehold.chain.acts import FeeTooHigh, Sent
+from freehold.chain.acts import FeeTooHigh, Sent, with_room
 from freehold.chain.answers import TxReceipt, read_number, read_receipt
 from freehold.chain.errors import ChainUnreachable, RpcError, TransactionPending
 from freehold.chain.reverts import refusal
@@ -185,7 +185,7 @@ class Waiter:
             gas = read_number(self._rpc.call("eth_estimateGas", message, "pending"))
         except RpcError as error:
             raise refusal(error, Interface([]), act.to) from error
-        limit = max(act.gas, gas * 5 // 4)
+        limit = max(act.gas, with_room(gas))
         if act.most_gas is not None:
             limit = min(limit, act.most_gas)
         self._sender.renew(one, replace(act, gas=limit))

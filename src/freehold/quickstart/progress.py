@@ -20,11 +20,6 @@ class Steps:
         self._started = time.monotonic()
         self._title = ""
 
-    @property
-    def seconds(self) -> float:
-        """Since the first step."""
-        return time.monotonic() - self._started
-
     @contextmanager
     def step(self, title: str) -> Iterator[None]:
         """One step; its result is what `say` told last."""
@@ -54,7 +49,7 @@ class Steps:
 
     def _line(self, text: str, took_seconds: float | None) -> None:
         took = "" if took_seconds is None else f"  ({took_seconds:.1f} s)"
-        line = f"{self.seconds:5.1f} s  {text}{took}"
+        line = f"{time.monotonic() - self._started:5.1f} s  {text}{took}"
         if self._status is not None:
             self._status.console.print(line, markup=False, highlight=False)
         else:

@@ -48,10 +48,18 @@ _FIXED: dict[str, Any] = {
     "eth_blobBaseFee": "0x1",
 }
 """Methods that always answer the same."""
+_SELECT_TRANSACTION = (
+    "SELECT t.hash, t.raw, t.sender, t.block, b.hash, t.position, t.gas_price"
+    " FROM transactions t JOIN blocks b ON b.number = t.block"
+)
+_SELECT_RECEIPT = (
+    "SELECT hash, block, position, raw, sender, created, status, gas_used, cumulative_gas, gas_price"
+    " FROM transactions"
+)
 
 
-class StateMethods(MethodGroup):
-    """Network, fees and accounts."""
+class ReadingMethods(MethodGroup):
+    """Network, fees, accounts, blocks, transactions and receipts."""
 
     def table(self) -> dict[str, Callable[..., Any]]:
         """The published methods by name."""
@@ -151,36 +159,6 @@ class StateMethods(MethodGroup):
             "storageHash": show(root),
             "storageProof": storage,
         }
-
-
-def _given(answer: Any) -> Any:
-    return answer
-
-
-def _read_percentiles(given: Any) -> list[float]:
-    asked = given or []
-    if not isinstance(asked, list) or len(asked) > _MOST_PERCENTILES:
-        raise Fault(INVALID_PARAMS, f"percentiles: expected a list of at most {_MOST_PERCENTILES}")
-    for one in asked:
-        if isinstance(one, bool) or not isinstance(one, (int, float)) or not 0 <= one <= 100:
-            raise Fault(INVALID_PARAMS, "percentiles: expected numbers from 0 to 100")
-    if asked != sorted(asked):
-        raise Fault(INVALID_PARAMS, "percentiles: expected rising numbers")
-    return asked
-
-
-_SELECT_TRANSACTION = (
-    "SELECT t.hash, t.raw, t.sender, t.block, b.hash, t.position, t.gas_price"
-    " FROM transactions t JOIN blocks b ON b.number = t.block"
-)
-_SELECT_RECEIPT = (
-    "SELECT hash, block, position, raw, sender, created, status, gas_used, cumulative_gas, gas_price"
-    " FROM transactions"
-)
-
-
-class HistoryMethods(MethodGroup):
-    """Blocks, transactions and receipts."""
 
     # -- blocks
 
@@ -282,6 +260,22 @@ class HistoryMethods(MethodGroup):
             "size": hex(block_size(header, [bytes(row[1]) for row in rows])),
             "transactions": [_placed(row) if full else show(row[0]) for row in rows],
         }
+
+
+def _given(answer: Any) -> Any:
+    return answer
+
+
+def _read_percentiles(given: Any) -> list[float]:
+    asked = given or []
+    if not isinstance(asked, list) or len(asked) > _MOST_PERCENTILES:
+        raise Fault(INVALID_PARAMS, f"percentiles: expected a list of at most {_MOST_PERCENTILES}")
+    for one in asked:
+        if isinstance(one, bool) or not isinstance(one, (int, float)) or not 0 <= one <= 100:
+            raise Fault(INVALID_PARAMS, "percentiles: expected numbers from 0 to 100")
+    if asked != sorted(asked):
+        raise Fault(INVALID_PARAMS, "percentiles: expected rising numbers")
+    return asked
 
 
 def _placed(row: tuple[Any, ...]) -> dict[str, Any]:

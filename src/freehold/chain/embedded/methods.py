@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from freehold.chain.embedded.budget import current
 from freehold.chain.embedded.calls import CallMethods
 from freehold.chain.embedded.faults import INVALID_PARAMS, NO_METHOD, Fault
-from freehold.chain.embedded.history import HistoryMethods, StateMethods
+from freehold.chain.embedded.history import ReadingMethods
 from freehold.chain.embedded.logs import LogMethods
 from freehold.chain.embedded.tracing import TraceMethods
 from freehold.chain.embedded.turns import Caller, Turns
@@ -97,9 +97,8 @@ class Methods:
         self.turns = Turns()
         self.logs = LogMethods(ledger)
         groups = (
-            StateMethods(ledger),
             CallMethods(ledger),
-            HistoryMethods(ledger),
+            ReadingMethods(ledger),
             self.logs,
             LocalMethods(ledger),
             TraceMethods(ledger),
