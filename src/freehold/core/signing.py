@@ -246,8 +246,7 @@ def _check_one(
 def parse_envelope(value: Any) -> Envelope:
     """An envelope from plain JSON values of any origin; signatures are not checked yet.
 
-    Raises:
-        InvalidDocument: not an envelope, or a field is wrong. NewerFormat: the document is of a later version.
+    Raises `InvalidDocument`: not an envelope, or a field is wrong. `NewerFormat`: of a later version.
     """
     if isinstance(value, dict):
         # first: what a later version is sealed with may be later, too

@@ -32,9 +32,8 @@ class UnsafeHome(NotAllowed):
 def make(home: Path) -> int:
     """The folder, made if it is not there, with everything in it readable by its owner only.
 
-    Returns:
-        How many files and folders were open to others before.
-    Raises `UnsafeHome`: it belongs to another user, or others may replace it or a folder above it.
+    Returns how many files and folders were open to others before. Raises `UnsafeHome`: it belongs to another user,
+    or others may replace it or a folder above it.
     """
     home = home.absolute()
     _require_own_link(home)

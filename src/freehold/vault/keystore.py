@@ -193,8 +193,7 @@ def encrypt(plaintext: bytes, passphrase: str) -> bytes:
 def decrypt(token: bytes, passphrase: str) -> bytes:
     """What `encrypt` was given.
 
-    Raises:
-        WrongPassphrase: it does not open; or the token is damaged, or of a form that `encrypt` does not make.
+    Raises `WrongPassphrase`: it does not open; or the token is damaged, or not of the form `encrypt` makes.
     """
     from joserfc import jwe  # noqa: PLC0415
     from joserfc.errors import JoseError  # noqa: PLC0415

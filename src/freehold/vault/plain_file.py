@@ -12,8 +12,7 @@ from typing import BinaryIO
 def opened(path: str | Path, *, beneath: int | None = None, buffering: int = -1) -> BinaryIO:
     """Open a regular file to read; `beneath` an open folder a link is not followed.
 
-    Raises:
-        OSError: as `open` does; also with `strerror` for what is no regular file. ValueError: no file has such a name.
+    Raises `OSError` as `open` does, also for what is no regular file; `ValueError`: no file has such a name.
     """
     # not blocking: opening a pipe that nobody writes to would wait for good, before anything can be asked of it
     flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
