@@ -1,8 +1,8 @@
 """Where a node is reached: scheme, host and port, each origin with one spelling (RFC 6454, WHATWG URL, UTS 46).
 
 What is no origin (path, query, user name, control character) or says a host in an ambiguous way (an IPv4 address
-in octal, a name that looks like another) is refused, not repaired: the text may be a stranger's. `kind` says what kind of
-place an address is: anybody's, this machine, its network, or nobody's.
+in octal, a name that looks like another) is refused, not repaired: the text may be a stranger's. `kind` says what
+an address is: anybody's, this machine, its network, or nobody's.
 """
 
 from __future__ import annotations
