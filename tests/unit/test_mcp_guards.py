@@ -318,3 +318,11 @@ def test_an_answer_that_is_not_final_has_a_schema_too(listening):
             parts = [schemas[name]["$defs"][part["$ref"].split("/")[-1]] for part in schemas[name]["anyOf"]]
             assert said.keys() in [part["properties"].keys() for part in parts], name
     assert "GrantPending" in schemas["grant"]["$defs"]
+
+
+def test_terms_that_are_left_out_are_the_owners_so_a_schema_says_no_default(listening):
+    """An assistant that fills in defaults would publish for nothing, to everybody."""
+    _, tools = listening(b"")
+    publish = next(one for one in anyio.run(tools._list, None, None).tools if one.name == "publish")
+    for name in ("price_units", "max_uses", "days", "approval"):
+        assert "default" not in publish.input_schema["properties"][name], name

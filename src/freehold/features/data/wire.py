@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -219,16 +219,23 @@ class Inspect(Request):
         return self.epsilon_run_micro
 
 
+def _as_usual(schema: dict[str, Any]) -> None:
+    """What is left out is as the owner said for all tables: a client that fills in defaults must find none here."""
+    schema.pop("default", None)
+
+
 class Usual(Request):
     """What owners often choose alike for all their tables."""
 
-    price_units: Annotated[int, Field(ge=0, lt=2**53), DOLLARS, Flag(help="Dollars, such as 2.50.")] = 0
+    price_units: Annotated[
+        int, Field(ge=0, lt=2**53, json_schema_extra=_as_usual), DOLLARS, Flag(help="Dollars, such as 2.50.")
+    ] = 0
     """Price of one grant."""
-    max_uses: Annotated[int, Field(ge=1, le=1_000_000_000)] = 100
+    max_uses: Annotated[int, Field(ge=1, le=1_000_000_000, json_schema_extra=_as_usual)] = 100
     """Uses for each grant."""
-    days: Annotated[int, Field(ge=1, le=MOST_DAYS)] = 365
+    days: Annotated[int, Field(ge=1, le=MOST_DAYS, json_schema_extra=_as_usual)] = 365
     """How long grants may last."""
-    approval: Approval = "automatic"
+    approval: Annotated[Approval, Field(json_schema_extra=_as_usual)] = "automatic"
     """automatic, or ask: you decide each request for a grant."""
 
 
@@ -236,7 +243,8 @@ class Publish(Inspect, Usual):
     """Offer a table on your terms.
 
     It is sealed in this node's vault and never leaves it; what others see is a signed description. Training shows
-    them noised sums over its distinct rows; epsilon bounds what those tell about any one row.
+    them noised sums over its distinct rows; epsilon bounds what those tell about any one row. Terms that are left out
+    are those of the version superseded, or your usual ones.
     """
 
     name: Annotated[str, Field(max_length=200)] = ""

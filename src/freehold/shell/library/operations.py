@@ -134,7 +134,8 @@ class Operations(grants_library.Methods, gateway_library.Methods, proof_library.
         """Offer a table on your terms.
 
         It is sealed in this node's vault and never leaves it; what others see is a signed description. Training shows
-        them noised sums over its distinct rows; epsilon bounds what those tell about any one row.
+        them noised sums over its distinct rows; epsilon bounds what those tell about any one row. Terms that are left out
+        are those of the version superseded, or your usual ones.
         """
         return self._perform(data_wire.PUBLISH, **locals())
 
