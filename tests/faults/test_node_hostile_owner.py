@@ -123,6 +123,7 @@ def test_an_owner_cannot_hold_the_release_back(world: World, hostile: Hostile, l
     assert hostile.told == 1
 
 
+@pytest.mark.slow
 def test_an_owner_that_never_finishes_holds_nobody_up(world: World) -> None:
     wire, builder = Wire(), world.party("builder")
     honest = world.party("honest")

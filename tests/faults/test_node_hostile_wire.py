@@ -83,6 +83,7 @@ def test_deep_or_broken_json_is_the_senders_fault(node, path, body):
     assert answer.headers["content-type"] == "application/problem+json"
 
 
+@pytest.mark.slow
 def test_slow_silent_and_idle_connections_end_and_nobody_waits_for_them(node):
     def timed(scenario):
         began = time.monotonic()

@@ -82,6 +82,7 @@ def test_a_job_that_met_a_silent_owner_is_taken_up_again_by_itself(world: World,
     assert retries.overview()[0]["state"] == "done"
 
 
+@pytest.mark.slow
 def test_attempts_are_bounded(world: World, monkeypatch: Any) -> None:
     monkeypatch.setattr(retrying, "FIRST_PAUSE_SECONDS", 0)
     builder, owners = world.party("patient"), world.owners(1)
