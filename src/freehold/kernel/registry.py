@@ -18,8 +18,6 @@ from freehold.kernel.tally import Tally
 
 A = TypeVar("A")
 V = TypeVar("V")
-
-
 _ONCE: dict[str, Callable[[Feature], Iterable[str]]] = {
     "feature": lambda one: (one.name,),
     "operation": lambda one: (bound.operation.name for bound in one.operations),

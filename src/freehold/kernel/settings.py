@@ -47,8 +47,6 @@ LEAST: dict[str, int] = {
     "connections_per_address": 1,
 }
 """The smallest value of settings that are numbers."""
-
-
 ADDED: tuple[Setting, ...] = tuple(
     one for _, every in installed.said("settings", "SETTINGS") for one in every
 )

@@ -39,8 +39,6 @@ Bps = TypeAliasType(
 Epsilon = TypeAliasType(
     "Epsilon", Annotated[int, Field(ge=0, description="Millionths of epsilon, what privacy costs.")]
 )
-
-
 T = TypeVar("T", bound="Shown")
 _MOST_CELL = 200
 

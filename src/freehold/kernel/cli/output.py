@@ -26,12 +26,8 @@ Home = Annotated[
     Path, typer.Option("--home", envvar="FREEHOLD_HOME", help="Directory of the node.", metavar="DIR")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on stdout.")]
-
-
 _MOST_CELL = 200
 _PIPE_WIDTH = 240
-
-
 _WHOLE = ("asset id", "grant", "model", "receipt", "job", "until", "side")
 """Columns of ids and dates, which are never broken either."""
 

@@ -33,8 +33,6 @@ _HINTS = {
     "53": "Free some disk space on the database server, then retry.",
 }
 """By class of the server's error code."""
-
-
 _WAITED_IN_VAIN = ("55P03", "57014")
 """A lock was not to be had in time; a statement took too long."""
 

@@ -153,8 +153,6 @@ _LISTED = (
     "ALTER TABLE receipts ADD COLUMN grant_id TEXT NOT NULL DEFAULT ''",
     "CREATE INDEX receipts_by_grant ON receipts (grant_id, units)",
 )
-
-
 _SEALED = ("asset", "cid", "epoch", "size_bytes")
 SEALED = "what is kept sealed"
 
