@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 from freehold.core.errors import Conflict, FreeholdError, NotFound, VerificationFailed
 from freehold.kernel.databases import migrations, opening
@@ -126,9 +125,6 @@ def missing(node: Node) -> list[DataLost]:
     if not lost:
         return []
     first = min(lost, key=lambda name: (not node.store.has(name), name))
-    called = f": {_name(node, first)}" + (f" and {len(lost) - 1} more" if len(lost) > 1 else "")
+    name = node.asset(first).name if node.store.has(first) else f"data of {first[:10]}"
+    called = f": {name}" + (f" and {len(lost) - 1} more" if len(lost) > 1 else "")
     return [DataLost(f"encrypted data is missing or damaged{called}", hint=_RESTORE)]
-
-
-def _name(node: Node, name: str) -> Any:
-    return node.asset(name).name if node.store.has(name) else f"data of {name[:10]}"

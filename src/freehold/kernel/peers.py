@@ -146,15 +146,11 @@ class Peers:
 
     def _allowed(self, host: str, port: int) -> set[Kind]:
         """What kinds of address a host may have: any place the owner typed, else those of strangers."""
-        if (host, port) in self._meeting or any(
-            (one.host, one.port) == (host, port) for one in self._typed()
-        ):
+        typed = _parsed((*self._node.settings.peers, *self._node.store.state(PEERS, {})))
+        if (host, port) in self._meeting or any((one.host, one.port) == (host, port) for one in typed):
             return {"public", "private", "loopback"}
         own = self._node.party_document().endpoints
         return allowed_kinds(self._node.settings, origins.parse(own[0]))
-
-    def _typed(self) -> list[Origin]:
-        return _parsed((*self._node.settings.peers, *self._node.store.state(PEERS, {})))
 
     def get(self, url: str, path: str, *, most_bytes: int) -> Any:
         """An unsigned GET of public data, of at most so many bytes."""

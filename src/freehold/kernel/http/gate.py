@@ -100,7 +100,8 @@ class Gate:
         try:
             await self._pass(scope, receive, passage)
         except FreeholdError as error:
-            self._count(error)
+            if isinstance(error, RateLimited | Busy):
+                self._tally.refusal("address" if isinstance(error, RateLimited) else "busy")
             await passage.refuse(error, receive)
         except Gone:
             passage.status = passage.status or 499
@@ -154,12 +155,6 @@ class Gate:
                 await self._inside(scope, _replay(body, receive), passage.send)
         finally:
             arrival.close()
-
-    def _count(self, error: FreeholdError) -> None:
-        if isinstance(error, RateLimited):
-            self._tally.refusal("address")
-        elif isinstance(error, Busy):
-            self._tally.refusal("busy")
 
     def _record(self, scope: Scope, passage: _Passage) -> None:
         seconds = time.perf_counter() - passage.began
