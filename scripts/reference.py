@@ -4,6 +4,7 @@ import ast
 import importlib
 import inspect
 import itertools
+import json
 import pkgutil
 import sys
 from collections.abc import Iterator
@@ -155,7 +156,7 @@ def events() -> str:
             spelled = f"{event['name']}({','.join(one['type'] for one in event['inputs'])})"
             topic = "0x" + keccak(spelled.encode()).hex()
             lines.append(f"| `{name}` | `{event['name']}` | `{shown}` | `{topic}` |")
-    kinds = sorted(kind.model_fields["type"].default for kind in _documents(Document) if kind is not Terms)
+    kinds = sorted({kind.model_fields["type"].default for kind in _documents(Document) if kind is not Terms})
     lines += [
         "",
         "## Log entries",
@@ -164,7 +165,14 @@ def events() -> str:
         "",
     ]
     lines += [f"- `{kind}`" for kind in kinds]
-    lines += ["", "## Claims", "", "In the issuer's log, by `claim_kind`.", "", *_claims()]
+    lines += [
+        "",
+        "## Claims",
+        "",
+        "In the issuer's log, by `claim_kind`; what a statement holds as JSON Schema: [claims.json](claims.json).",
+        "",
+        *_claims(),
+    ]
     return "\n".join(lines) + "\n"
 
 
@@ -174,6 +182,17 @@ def _documents(root: Any) -> Iterator[Any]:
         if "type" in kind.model_fields:
             yield kind
         yield from _documents(kind)
+
+
+def claims() -> str:
+    """The schema of each kind's statement."""
+    from freehold.kernel.words import claim_kinds
+
+    schemas = {name: one.schema for name, one in claim_kinds().items()}
+    return (
+        json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", "$defs": schemas}, indent=1)
+        + "\n"
+    )
 
 
 def _claims() -> list[str]:
@@ -198,6 +217,7 @@ PAGES = {
     "events.md": events,
     "json.md": answers.page,
     "json-schema.json": answers.schemas,
+    "claims.json": claims,
 }
 
 

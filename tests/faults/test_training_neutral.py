@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import jsonschema
 import pytest
 from node_tables import LABEL, make, write
 from node_world import World, begin, order, run_job
@@ -9,6 +10,7 @@ from peer_calls import call, introduce
 
 from freehold.core.errors import Conflict, FreeholdError, NotAllowed
 from freehold.features.training import auditing, holding, lending, training
+from freehold.kernel.words import claim_kinds
 
 
 class Neutral:
@@ -90,6 +92,8 @@ def test_a_judge_finds_honest_owners_honest(neutral: Neutral) -> None:
         found = auditing.audit(neutral.judge.services, neutral.job["model"], owner.account)
         assert (found["owner"], found["holds"]) == (owner.account, True), found["detail"]
         assert neutral.judge.node.store.position(found["claim"]) is not None
+        said = neutral.judge.node.store.get(found["claim"]).document
+        jsonschema.validate(said.statement, claim_kinds()["audit"].schema)
     assert auditing.audit(neutral.judge.services, neutral.job["model"], None)["holds"]
 
 

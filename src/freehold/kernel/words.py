@@ -10,11 +10,31 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from freehold.core.documents import Asset, Claim, Document, Receipt
 from freehold.core.errors import InvalidInput
 from freehold.kernel import installed
+
+ID: Mapping[str, Any] = {"type": "string", "pattern": "^0x[0-9a-f]{64}$"}
+ACCOUNT: Mapping[str, Any] = {"type": "string", "pattern": "^0x[0-9a-f]{40}$"}
+COUNT: Mapping[str, Any] = {"type": "integer", "minimum": 0}
+TEXT: Mapping[str, Any] = {"type": "string"}
+
+
+def many(one: Mapping[str, Any]) -> Mapping[str, Any]:
+    """An array of such."""
+    return {"type": "array", "items": one}
+
+
+def by(key: Mapping[str, Any], one: Mapping[str, Any]) -> Mapping[str, Any]:
+    """An object that has such a value for each such key."""
+    return {"type": "object", "propertyNames": key, "additionalProperties": one}
+
+
+def record(**fields: Mapping[str, Any]) -> dict[str, Any]:
+    """An object with just these fields."""
+    return {"type": "object", "properties": fields, "required": list(fields), "additionalProperties": False}
 
 
 @dataclass(frozen=True)
@@ -42,12 +62,17 @@ class ClaimKind(Word):
     """What it is, as the log shows it to people."""
     meaning: str
     """By whom and what its statement says, for whoever reads one."""
-    fields: tuple[str, ...]
-    """Of its statement."""
+    fields: Mapping[str, Mapping[str, Any]]
+    """Of its statement, each with its JSON Schema."""
     names: tuple[str, ...] = ()
     """Fields of its statement that hold ids of documents which were there before it."""
     stands_alone: bool = False
     """Whether it counts by its signature where its issuer, being away, shows no log."""
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """The JSON Schema (2020-12) of its statement."""
+        return record(**self.fields)
 
 
 @dataclass(frozen=True)

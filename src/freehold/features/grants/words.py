@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from freehold.kernel.words import ClaimKind
+from freehold.kernel.words import COUNT, ClaimKind
 
 CLAIM_KINDS = (
     ClaimKind(
@@ -10,6 +10,6 @@ CLAIM_KINDS = (
         "grant",
         "access taken back",
         "by its issuer: `{index}`: the bit set in Revocations",
-        fields=("index",),
+        fields={"index": COUNT},
     ),
 )

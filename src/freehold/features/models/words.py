@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from freehold.kernel.words import ActionWord, AssetKind, ClaimKind
+from freehold.kernel.words import ACCOUNT, COUNT, ID, ActionWord, AssetKind, ClaimKind, many, record
 
 ASSET_KINDS = (AssetKind("model", "a model published"),)
 ACTIONS = (ActionWord("derive", "derived something from {}"),)
@@ -13,7 +13,15 @@ CLAIM_KINDS = (
         "a model released",
         "`{run, pool, split_root, shares: [{account, shares}], agreements: [claim ids], silent: [accounts],"
         " earlier: [runs that the grants list]}`",
-        fields=("run", "pool", "split_root", "shares", "agreements", "silent", "earlier"),
+        fields={
+            "run": ID,
+            "pool": ID,
+            "split_root": ID,
+            "shares": many(record(account=ACCOUNT, shares=COUNT)),
+            "agreements": many(ID),
+            "silent": many(ACCOUNT),
+            "earlier": many(ID),
+        },
         names=("agreements",),
     ),
 )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from freehold.kernel.words import ActionWord, ClaimKind
+from freehold.kernel.words import ACCOUNT, COUNT, ID, TEXT, ActionWord, ClaimKind, by, many, record
 
+_DIGITS = {"type": "string", "pattern": "^-?[0-9]+$"}
 ACTIONS = (ActionWord("train", "trained on {}", in_run=True),)
 CLAIM_KINDS = (
     ClaimKind(
@@ -11,7 +12,7 @@ CLAIM_KINDS = (
         "the commitment",
         "a test table fixed",
         "by who keeps the test: `{commitment, rows, positives, columns, label}`",
-        fields=("commitment", "rows", "positives", "columns", "label"),
+        fields={"commitment": ID, "rows": COUNT, "positives": COUNT, "columns": many(TEXT), "label": TEXT},
     ),
     ClaimKind(
         "training_plan",
@@ -19,14 +20,14 @@ CLAIM_KINDS = (
         "a training plan",
         "`{plan}`: `training.rules.record.RunPlan.to_json()`; its hash is the run id. Then"
         " `Timestamps.stamp(run)`, then the builder anchors its log",
-        fields=("plan",),
+        fields={"plan": {"type": "object"}},
     ),
     ClaimKind(
         "training_start",
         "run",
         "a training started",
         "`{start: {grants: {owner: grant id}}}`: who agreed",
-        fields=("start",),
+        fields={"start": record(grants=by(ACCOUNT, ID))},
     ),
     ClaimKind(
         "training_round",
@@ -35,14 +36,21 @@ CLAIM_KINDS = (
         "`record.round_statement`: `{number, start, previous, missing, commitments: {owner: hash}, absent: {owner:"
         " code}}`; signed once owners committed and before any reveals. `previous` is the hash of the model before"
         " the round, `missing` who did not reveal in the round before",
-        fields=("number", "start", "previous", "missing", "commitments", "absent"),
+        fields={
+            "number": COUNT,
+            "start": ID,
+            "previous": ID,
+            "missing": many(ACCOUNT),
+            "commitments": by(ACCOUNT, ID),
+            "absent": by(ACCOUNT, TEXT),
+        },
     ),
     ClaimKind(
         "test_opening",
         "run",
         "a test table opened",
         "by who keeps the test: `{commitment, salt, model}`",
-        fields=("commitment", "salt", "model"),
+        fields={"commitment": ID, "salt": ID, "model": ID},
     ),
     ClaimKind(
         "contribution",
@@ -50,14 +58,22 @@ CLAIM_KINDS = (
         "contributions measured",
         "`{accounts, values, errors, shares_bps, scores}` as `record.value` gives them, `model` (its hash),"
         " `missing` of the last round",
-        fields=("accounts", "values", "errors", "shares_bps", "scores", "model", "missing"),
+        fields={
+            "accounts": many(ACCOUNT),
+            "values": many(_DIGITS),
+            "errors": many(_DIGITS),
+            "shares_bps": many(COUNT),
+            "scores": by(TEXT, COUNT),
+            "model": ID,
+            "missing": many(ACCOUNT),
+        },
     ),
     ClaimKind(
         "agreement",
         "run",
         "an owner's agreement",
         "by an owner that recomputed it: `{contribution: claim id}`",
-        fields=("contribution",),
+        fields={"contribution": ID},
         names=("contribution",),
         stands_alone=True,
     ),
@@ -66,6 +82,6 @@ CLAIM_KINDS = (
         "run",
         "a judge's finding",
         "by the plan's judge: `{owner, holds, detail}`",
-        fields=("owner", "holds", "detail"),
+        fields={"owner": ACCOUNT, "holds": {"type": "boolean"}, "detail": TEXT},
     ),
 )
