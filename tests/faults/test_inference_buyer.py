@@ -21,10 +21,18 @@ from freehold.features.gateway.buying import Buyer, WrongAnswer
 from freehold.features.gateway.rules.answer import request_body
 from freehold.features.payments import kept, spending
 from freehold.features.payments.rules.payment import read_header
-from freehold.features.payments.settling import accepted_voucher
+from freehold.features.payments.settling import settle
 from freehold.kernel.ceiling import SpendingRefused
 from freehold.kernel.countersigning import Countersigner
 from freehold.kernel.reaching import PeerUnreachable
+
+
+def stale(*_: object) -> tuple[int, Any]:
+    return 402, {"title": "more", "code": "payment.stale"}
+
+
+def not_here(*_: object) -> tuple[int, Any]:
+    return 404, {"title": "no such answer", "code": "not_found"}
 
 
 class Edge:
@@ -34,10 +42,14 @@ class Edge:
         self.seen: list[tuple[int, bytes]] = []
         """(cumulative_units, body) of every question with a voucher."""
         self.change: Callable[[int, Any], tuple[int, Any]] | None = None
+        self.peer: dict[str, Callable[[int, Any], tuple[int, Any]]] = {}
+        """The same for signed calls, by path."""
 
     def wrap(self, _: Party, app: App) -> App:
         async def edge(scope: Any, receive: Any, send: Any) -> None:
-            if scope.get("path") != "/v1/predict":
+            path = scope.get("path")
+            change = self.change if path == "/v1/predict" else self.peer.get(path)
+            if change is None and path != "/v1/predict":
                 await app(scope, receive, send)
                 return
             body = b""
@@ -60,8 +72,8 @@ class Edge:
 
             await app(scope, replay, collect)
             value = json.loads(content)
-            if self.change:
-                status, value = self.change(status, value)
+            if change:
+                status, value = change(status, value)
             headers = [(b"content-type", b"application/json")]
             if status == 0:
                 # announces more than it sends, so the connection breaks
@@ -92,7 +104,7 @@ def shop(world: World) -> EdgedShop:
 
 @pytest.fixture
 def party(shop: EdgedShop) -> Party:
-    shop.edge.change, shop.edge.seen = None, []
+    shop.edge.change, shop.edge.peer, shop.edge.seen = None, {}, []
     return shop.buyer()
 
 
@@ -194,16 +206,16 @@ def forget(party: Party, cumulative: int) -> None:
 def test_a_gateway_cannot_talk_a_buyer_into_a_larger_sum(shop: EdgedShop, party: Party) -> None:
     party.buyer.predict(shop.model.id, shop.rows())
 
-    def greedy(_: int, value: Any) -> tuple[int, Any]:
-        accepted = {"cumulative_units": 49 * PRICE, "signature": "0x" + "11" * 65}
-        fields = {"expected_cumulative_units": 50 * PRICE, "accepted": accepted}
-        return 402, {"title": "more", "code": "payment.stale", "fields": fields}
-
-    shop.edge.change = greedy
+    accepted = {"cumulative_units": 49 * PRICE, "signature": "0x" + "11" * 65}
+    shop.edge.change = stale
+    shop.edge.peer = {
+        "/peer/answers": not_here,
+        "/peer/calls": lambda status, value: (status, {**value, "accepted": accepted}),
+    }
     with pytest.raises(PaymentRequired):
         party.buyer.predict(shop.model.id, shop.rows(1, 1))
     assert {cumulative for cumulative, _ in shop.edge.seen} <= {PRICE, 2 * PRICE}
-    shop.edge.change = None
+    shop.edge.change, shop.edge.peer = None, {}
     party.buyer.predict(shop.model.id, shop.rows(1, 1))
     assert promised(party) == 2 * PRICE
 
@@ -343,10 +355,10 @@ def test_one_act_signs_no_more_than_was_said_for_it_whatever_its_seller_answers(
 ) -> None:
     buyer = party.buyer
     buyer.predict(shop.model.id, shop.rows(1, 70))
-    channel, before = party.channels()[0]["channel"], promised(party)
+    before = promised(party)
 
     # it takes the voucher, and says that it is for another sum
-    shop.edge.change, shop.edge.seen = asks_for_more(shop, channel), []
+    ask_for_more(shop)
     with pytest.raises(SpendingRefused) as refused:
         buyer.predict(shop.model.id, shop.rows(1, 71), at_most_units=PRICE)
     assert {cumulative for cumulative, _ in shop.edge.seen} == {before + PRICE}
@@ -357,20 +369,14 @@ def test_one_act_signs_no_more_than_was_said_for_it_whatever_its_seller_answers(
         buyer.predict(shop.model.id, shop.rows(1, 71), at_most_units=2 * PRICE)
     assert max(cumulative for cumulative, _ in shop.edge.seen) == before + 2 * PRICE
     assert "may still be cashed" in unpaid.value.hint
-    shop.edge.change = None
+    shop.edge.change, shop.edge.peer = None, {}
     # its place is found again, at one price
     assert buyer.predict(shop.model.id, shop.rows(1, 72), at_most_units=PRICE)["outputs"]
 
 
-def asks_for_more(shop: EdgedShop, channel: str) -> Callable[[int, Any], tuple[int, Any]]:
-    """A seller that has the voucher just shown for accepted, and wants one price more for the same question."""
-
-    def change(_: int, value: Any) -> tuple[int, Any]:
-        accepted = accepted_voucher(shop.builder.node, channel)
-        fields = {"expected_cumulative_units": accepted["cumulative_units"] + PRICE, "accepted": accepted}
-        return 402, {"title": "more", "code": "payment.stale", "fields": fields}
-
-    return change
+def ask_for_more(shop: EdgedShop) -> None:
+    """The seller has the voucher just shown for accepted, and wants one price more for the same question."""
+    shop.edge.change, shop.edge.peer, shop.edge.seen = stale, {"/peer/answers": not_here}, []
 
 
 def signed_sums(shop: EdgedShop) -> set[int]:
@@ -385,9 +391,9 @@ def test_closing_signs_nothing_that_was_not_signed_before(shop: EdgedShop, party
         party.buyer.predict(shop.model.id, shop.rows(1, 1))
     for _ in range(2):
         # left pending by one that answers nothing, then asked for more
-        shop.edge.change = asks_for_more(shop, channel)
+        ask_for_more(shop)
         assert party.close_channel(channel)["status"] == "closing"
-        assert signed_sums(shop) == {PRICE, 2 * PRICE}
+        assert signed_sums(shop) <= {2 * PRICE}
     assert party.node.balance_units() == wallet
 
 
@@ -398,9 +404,9 @@ def test_the_answer_to_an_earlier_question_is_not_taken_for_the_answer_to_this_o
     shop.edge.change = lambda *_: (503, {"title": "later"})
     with pytest.raises(Unavailable):
         party.buyer.predict(shop.model.id, shop.rows(1, 1))
-    asked, refusals = shop.rows(1, 2), [(402, {"title": "stale", "code": "payment.stale"})]
-    refusals[0][1]["fields"] = {"expected_cumulative_units": 999_999}  # type: ignore[assignment]
+    asked, refusals = shop.rows(1, 2), [stale()]
     shop.edge.change = lambda *answer: refusals.pop() if refusals else answer
+    shop.edge.peer = {"/peer/answers": not_here}
     answer = party.buyer.predict(shop.model.id, asked)
     receipt = parse_envelope(answer["receipt"]).document.body
     assert receipt["evidence"]["request"] == sha256_hex(request_body(shop.model.id, asked))
@@ -409,7 +415,20 @@ def test_the_answer_to_an_earlier_question_is_not_taken_for_the_answer_to_this_o
 @pytest.mark.parametrize("limits", [{}, {"shown_units": PRICE}, {"at_most_units": 5 * PRICE}], ids=str)
 def test_no_call_signs_more_than_its_price(shop: EdgedShop, party: Party, limits: dict[str, int]) -> None:
     party.buyer.predict(shop.model.id, shop.rows(), deposit_calls=10)
-    shop.edge.change, shop.edge.seen = asks_for_more(shop, party.channels()[0]["channel"]), []
+    ask_for_more(shop)
     with pytest.raises(SpendingRefused, match="one more voucher would promise"):
         party.buyer.predict(shop.model.id, shop.rows(1, 1), **limits)
     assert signed_sums(shop) == {2 * PRICE}
+
+
+def test_an_answer_that_was_settled_before_it_arrived_is_given_to_its_payer(
+    shop: EdgedShop, party: Party
+) -> None:
+    shop.edge.change = lambda *_: (503, {"title": "later"})
+    with pytest.raises(Unavailable):
+        party.buyer.predict(shop.model.id, shop.rows(1, 1))
+    shop.edge.change = None
+    settle(shop.builder.node)
+    assert party.buyer.predict(shop.model.id, shop.rows(1, 1))["outputs"]
+    assert (promised(party), grants_used(shop, party)) == (PRICE, 1)
+    assert signed_sums(shop) == {PRICE}

@@ -17,6 +17,7 @@ from node_world import Party, World, require_sound, run_job
 
 from freehold.chain import deployments
 from freehold.core.documents import Asset
+from freehold.core.errors import NotFound
 from freehold.core.ids import hash_bytes
 from freehold.core.signing import Domain, parse_envelope, receive_digest
 from freehold.features.earnings import earning
@@ -28,6 +29,7 @@ from freehold.features.payments.rules.payment import Voucher, to_header
 from freehold.features.payments.settling import accepted_voucher
 from freehold.features.payments.spending import channel_id
 from freehold.kernel import own
+from freehold.kernel.http.bodies import SMALL_BODY_BYTES
 
 
 @pytest.fixture(scope="module")
@@ -97,9 +99,35 @@ def test_a_retry_gets_the_same_bytes_and_is_charged_once(shop: Shop, hand: Hand)
 def test_a_voucher_pays_for_one_question_only(shop: Shop, hand: Hand) -> None:
     assert shop.post(shop.body(1, 1), hand.voucher(PRICE)).status_code == 200
     assert refused(shop, hand.voucher(PRICE), shop.body(1, 2)) == (409, "payment.reused")
-    fields = shop.post(shop.body(1, 2), hand.voucher(PRICE)).json()["fields"]
-    assert fields["expected_cumulative_units"] == 2 * PRICE
-    assert fields["accepted"]["cumulative_units"] == PRICE
+    place = hand.ask("/peer/calls", model=shop.model.id, rows=1)["accepted"]
+    assert (place["cumulative_units"], place["signature"][2:]) == (PRICE, _signature(hand.voucher(PRICE)))
+
+
+def test_a_settled_voucher_which_all_can_read_on_chain_tells_nobody_what_its_payer_asks(
+    shop: Shop, hand: Hand, other: Party
+) -> None:
+    stranger = Hand(shop, other, hand.grant, hand.channel)
+    paid = shop.post(shop.body(1, 1), hand.voucher(PRICE))
+    settling.settle(shop.builder.node)
+    newest = shop.post(shop.body(1, 2), hand.voucher(2 * PRICE))
+    said = [shop.post(shop.body(1, start), hand.voucher(PRICE)) for start in (1, 2, 3)]
+    assert {one.status_code for one in said} == {402}
+    assert len({one.content for one in said}) == 1, "right or wrong, a guess is answered alike"
+    assert not {"accepted", "expected_cumulative_units"} & set(said[0].json()["fields"])
+    assert str(3 * PRICE) not in said[0].json()["title"]
+    # its payer, who signs what it asks now, is told where the channel stands, and given what it bought
+    bought = {"channel": "0x" + hand.channel.hex(), "cumulative_units": PRICE}
+    bought["request"] = parse_envelope(paid.json()["receipt"]).document.evidence["request"]
+    assert hand.ask("/peer/calls", model=shop.model.id, rows=1)["accepted"]["cumulative_units"] == 2 * PRICE
+    assert hand.ask("/peer/answers", **bought) == paid.json()
+    assert stranger.ask("/peer/calls", model=shop.model.id, rows=1)["accepted"]["cumulative_units"] == 0
+    for one, asked in ((stranger, bought), (hand, {**bought, "cumulative_units": 2 * PRICE})):
+        with pytest.raises(NotFound):
+            one.ask("/peer/answers", **asked)
+    # nor is a large question read for it
+    large = shop.body(1_000, 5).replace(b" ", b"").ljust(SMALL_BODY_BYTES + 1)
+    assert shop.post(large, hand.voucher(PRICE)).json()["code"] == "payment.stale"
+    assert shop.post(shop.body(1, 2), hand.voucher(2 * PRICE)).content == newest.content
 
 
 def test_only_the_next_sum_is_taken(shop: Shop, hand: Hand) -> None:
@@ -337,9 +365,8 @@ def test_two_vouchers_of_one_channel_between_reading_and_keeping_are_one_answer(
     )
     second, first = sorted(answers, key=lambda answer: -answer.status_code)
     assert first.status_code == 200
-    # told what is due, so that an honest client goes on; without the lock the store alone would stop it
+    # without the lock the store alone would stop it
     assert (second.status_code, second.json()["code"]) == (409, "payment.reused")
-    assert second.json()["fields"]["expected_cumulative_units"] == 2 * PRICE
 
 
 def test_two_channels_cannot_stretch_one_grant(

@@ -101,6 +101,12 @@ class Hand:
         grant = obtain(party.node, party.services.peers, shop.model, "infer", spend_cap_units=cap, **more)
         return cls(shop, party, grant.id, open_channel(party, shop.pool, deposit))
 
+    def ask(self, path: str, **body: Any) -> dict[str, Any]:
+        """What the seller answers to a signed request of the payer, about its channel where it says no other."""
+        asked = {"channel": "0x" + self.channel.hex(), **body}
+        self.party.knows(self.shop.builder)
+        return self.party.services.peers.ask(self.shop.builder.account, path, asked)
+
     def voucher(
         self,
         cumulative: int,

@@ -50,7 +50,7 @@ from freehold.kernel.ceiling import Act, Payment
 from freehold.kernel.countersigning import Countersigner
 from freehold.kernel.evidence import proving
 from freehold.kernel.node import Node
-from freehold.kernel.peers import PeerRefused, Peers, heard, refused
+from freehold.kernel.peers import PeerRefused, Peers, refused
 from freehold.kernel.reaching import TIMEOUT_SECONDS, PeerUnreachable
 from freehold.kernel.rights.check import GrantExpired, GrantUsedUp, SpendCapReached, use_price
 from freehold.kernel.use import money_lines
@@ -177,16 +177,19 @@ class Buyer:
         except (PaymentRequired, Conflict) as refusal:
             if refusal.fields.get("peer_code") not in (StaleVoucher.code, PaymentReused.code):
                 raise
-            expected = self._require_promised(record, refusal, cost)
-        record = {**record, "cumulative_units": expected - cost, "pending": None}
-        spending.promise(record, expected, cost, act)
+            promised = self._promised(record, asset, body, refusal)
+        record = {**record, "cumulative_units": promised, "pending": None}
+        spending.promise(record, promised + cost, cost, act)
         record = spending.make_room(self._node, record, cost, act, 1, answered)
-        return self._send(self._plan(record, grant, body, expected, act), asset, body)
+        return self._send(self._plan(record, grant, body, promised + cost, act), asset, body)
 
     def _require_answered(self, asset: Asset, body: bytes) -> None:
         """The seller says that it would answer now: asked, or refused, before money is set aside for it."""
-        asked = {"model": asset.id, "rows": len(json.loads(body)["rows"])}
-        self._peers.ask(asset.owner, "/peer/calls", asked)
+        self._ask_for_place(asset, body)
+
+    def _ask_for_place(self, asset: Asset, body: bytes, **more: str) -> dict[str, Any]:
+        asked = {"model": asset.id, "rows": len(json.loads(body)["rows"]), **more}
+        return self._peers.ask(asset.owner, "/peer/calls", asked)
 
     @contextlib.contextmanager
     def _telling_what_is_set_aside(self, act: Act) -> Iterator[None]:
@@ -279,34 +282,48 @@ class Buyer:
         refusal = refused(
             "the seller", status, value, Unavailable if status >= 500 else _REFUSALS.get(status, PeerRefused)
         )
+        if refusal.fields["peer_code"] == StaleVoucher.code:
+            value = self._answer_settled(record, asset, body)
+            if value is not None:
+                return self._accept(record, grant, body, value)
         if status < 500:
             spending.keep(self._node, {**record, "pending": None})
             units = pending["cumulative_units"] - int(record["cumulative_units"])
             refusal.hint += f" A voucher of {dollars(units)} was sent for it, and may still be cashed."
         raise refusal
 
-    def _require_promised(self, record: Record, refusal: FreeholdError, price_units: int) -> int:
-        """The sum the gateway expects, if all of it but this call's price was signed here before."""
-        expected = refusal.fields.get("expected_cumulative_units")
-        if type(expected) is not int or not price_units <= expected < 2**53:
-            raise refusal
-        if expected <= record["pending"]["cumulative_units"]:
-            return expected
-        before = expected - price_units
-        if self._is_own_voucher(record, before, heard(refusal).get("accepted")):
-            return expected
-        if read_channel(self._node, record["channel"]).settled_units != before:
-            raise refusal
-        return expected
+    def _answer_settled(self, record: Record, asset: Asset, body: bytes) -> Any:
+        """What the pending voucher bought before it was settled: given to its payer alone. None: nothing."""
+        asked = {
+            "channel": record["channel"],
+            "cumulative_units": record["pending"]["cumulative_units"],
+            "request": sha256_hex(body),
+        }
+        try:
+            return self._peers.ask(asset.owner, "/peer/answers", asked)
+        except Unavailable:
+            raise
+        except FreeholdError:
+            return None
 
-    def _is_own_voucher(self, record: Record, cumulative_units: int, shown: Any) -> bool:
-        if not isinstance(shown, dict) or shown.get("cumulative_units") != cumulative_units:
-            return False
+    def _promised(self, record: Record, asset: Asset, body: bytes, refusal: FreeholdError) -> int:
+        """What was promised before this call: what the chain settled, or the seller shows signed by this party."""
+        shown = self._ask_for_place(asset, body, channel=record["channel"]).get("accepted")
+        settled = read_channel(self._node, record["channel"]).settled_units
+        known = shown if isinstance(shown, dict) else {}
+        units = known.get("cumulative_units")
+        if type(units) is not int or not 0 <= units < 2**53:
+            raise refusal
+        if units > settled and not self._is_own_voucher(record, units, known.get("signature")):
+            raise refusal
+        return max(units, settled)
+
+    def _is_own_voucher(self, record: Record, cumulative_units: int, signature: Any) -> bool:
         digest = voucher_digest(
             spending.channels_domain(self._node), hash_bytes(record["channel"]), cumulative_units
         )
         try:
-            return recover(digest, signature_bytes(str(shown.get("signature")))) == self._node.account
+            return recover(digest, signature_bytes(str(signature))) == self._node.account
         except (InvalidSignature, ValueError):
             return False
 

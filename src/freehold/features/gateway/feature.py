@@ -51,6 +51,7 @@ FEATURE = Feature(
     parts=(lambda host: Gateway(host.node), lambda host: Buyer(host.node, host.peers, host.countersigner)),
     peer_calls=(
         PeerCall("/calls", lambda host, sender, body: host.part(Gateway).would_answer(sender, body)),
+        PeerCall("/answers", lambda host, sender, body: host.part(Gateway).answered(sender, body)),
     ),
     routes=(lambda host: serving.router(host.node, host.part(Gateway)),),
     vouching={"/v1/predict": lambda host, headers: host.part(Gateway).vouch(headers.get(HEADER))},

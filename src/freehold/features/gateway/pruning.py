@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from typing import Any
 
 from freehold.core.documents import Receipt
 from freehold.core.signing import read_envelope
@@ -109,7 +110,7 @@ def _add(tx: Transaction, buyer: str, size: int) -> tuple[int, int]:
     return found[0], found[1]
 
 
-def key_of(payer: str, evidence: Mapping[str, str | int]) -> str:
+def key_of(payer: str, evidence: Mapping[str, Any]) -> str:
     """Under which the answer is kept that a payment buys, by what its receipt says of it.
 
     The payer is in it, or a stranger could ask for another's answer by the channel's name.

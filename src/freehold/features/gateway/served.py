@@ -106,7 +106,11 @@ def sold(node: Node, use: Use, work: Work) -> bytes:
         raise PaymentReused(
             "this payment was accepted for another question", hint="Make a new payment for a new question."
         ) from None
-    # else only its receipt's id is left of it
+    return require_kept(answer)
+
+
+def require_kept(answer: bytes) -> bytes:
+    """An answer, if more is left of it than its receipt's id. Raises AnswerPruned."""
     if not answer.startswith(b"{"):
         raise AnswerPruned(
             "this call was answered, its receipt signed by both sides, and the answer is no longer kept",

@@ -6,6 +6,8 @@ A voucher pays for exactly one question: a call is one use (`kernel.use`), and a
 from __future__ import annotations
 
 import functools
+import json
+from collections.abc import Callable
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -16,7 +18,7 @@ from freehold.core.errors import InvalidInput, NotFound
 from freehold.core.signing import RECEIVE_TYPE, VOUCHER_TYPE, Domain
 from freehold.core.terms import price_of
 from freehold.features.data.publishing import require_own
-from freehold.features.gateway import rationing, transfers
+from freehold.features.gateway import pruning, rationing, transfers
 from freehold.features.gateway.rationing import Ration
 from freehold.features.gateway.rules.answer import MAX_BODY_BYTES, Question, read_request
 from freehold.features.gateway.served import (
@@ -24,6 +26,7 @@ from freehold.features.gateway.served import (
     done,
     load,
     prediction,
+    require_kept,
     require_plain_payer,
     require_signature,
     sold,
@@ -32,12 +35,11 @@ from freehold.features.models.kept import require_weights
 from freehold.features.models.releasing import SALE, pool_of
 from freehold.features.payments.chain_facts import MAX_REMEMBERED, ChainFacts
 from freehold.features.payments.kept import keep_voucher
-from freehold.features.payments.rules.channel import due, require_next, require_open
+from freehold.features.payments.rules.channel import require_next, require_open
 from freehold.features.payments.rules.errors import (
     GrantUnknown,
     InvalidRequest,
     PaymentRefused,
-    PaymentReused,
     StaleVoucher,
     Unpaid,
 )
@@ -123,6 +125,8 @@ class Gateway:
     def would_answer(self, buyer: str, body: dict[str, Any]) -> dict[str, Any]:
         """Whether a buyer's call of so many rows would be answered now, asked before money is set aside for it.
 
+        Of a channel that it names and pays from, also the last voucher that was accepted: its own signature, by which
+        a buyer that lost its memory finds its place.
         Raises NotFound: no such model is served. InvalidRequest: so many rows never. RationSpent.
         """
         model, rows = body.get("model"), body.get("rows")
@@ -132,20 +136,45 @@ class Gateway:
         _require_rows(served, rows)
         with self._node.store.reading() as connection:
             rationing.require(self._node, connection, model, buyer, rows)
-        return {"model": model, "call_units": price_of(served.asset.terms, rows)}
+        accepted = accepted_voucher(self._node, str(body.get("channel")))
+        if "grant" not in accepted or self._node.grant(accepted["grant"]).holder != buyer:
+            accepted = {"cumulative_units": 0, "signature": None}
+        shown = {name: accepted[name] for name in ("cumulative_units", "signature")}
+        return {"model": model, "call_units": price_of(served.asset.terms, rows), "accepted": shown}
+
+    def answered(self, buyer: str, body: dict[str, Any]) -> dict[str, Any]:
+        """The answer to a question that a voucher of the buyer bought, as long as it is kept.
+
+        Raises NotFound: it bought none, or that of another question. AnswerPruned.
+        """
+        payment = {name: body.get(name) for name in ("channel", "cumulative_units")}
+        known = self._node.store.answered(pruning.key_of(buyer, payment))
+        if known is None or known[0] != body.get("request"):
+            raise NotFound("that voucher bought no answer to that question here")
+        found: dict[str, Any] = json.loads(require_kept(known[1]))
+        return found
 
     def vouch(self, header: str | None) -> None:
         """A voucher's payer holds a grant of this node and signed it, so its question may be large.
 
-        Raises PaymentRefused, InvalidPayment.
+        Raises PaymentRefused, InvalidPayment, StaleVoucher.
         """
         payment = read_header(header) if header else None
         if not isinstance(payment, Voucher):
             raise PaymentRefused(
                 "a question this large is read only with a voucher", hint="Ask for fewer rows in one call."
             )
-        holder = self._grant(payment).holder
-        require_signature(self._node, holder, payment.digest(self._channels), payment.signature)
+        self._require_payer(payment, self._grant(payment), self._facts.head)
+
+    def _require_payer(self, voucher: Voucher, grant: Grant, head: Callable[[], int]) -> None:
+        """Whoever shows a voucher is its payer: it signed it, and the chain has not shown that to everybody since.
+
+        Who lost the answer to one that was settled is given it at `/peer/answers`, where the request is signed.
+        Raises PaymentRefused, StaleVoucher.
+        """
+        require_signature(self._node, grant.holder, voucher.digest(self._channels), voucher.signature)
+        if voucher.cumulative_units <= self._facts.channel(voucher.channel, head()).settled_units:
+            raise StaleVoucher
 
     def _model(self, model_id: str) -> Served:
         if not rationing.is_on_sale(self._node, model_id):
@@ -154,9 +183,9 @@ class Gateway:
 
     def _by_voucher(self, served: Served, question: Question, voucher: Voucher) -> bytes:
         node, grant = self._node, self._grant(voucher)
-        require_signature(node, grant.holder, voucher.digest(self._channels), voucher.signature)
         price = price_of(served.asset.terms, len(question.rows))
         head = functools.cache(self._facts.head)
+        self._require_payer(voucher, grant, head)
         use = prediction(
             served,
             question,
@@ -189,13 +218,6 @@ class Gateway:
             return sold(node, use, work)
         except NotFound as error:
             raise GrantUnknown(error.message, hint=error.hint) from None
-        except (StaleVoucher, PaymentReused) as error:
-            # the payer's own signature, by which a client that lost its memory finds its place
-            state = self._facts.channel(voucher.channel, head())
-            accepted = accepted_voucher(node, voucher.channel)
-            error.fields["accepted"] = accepted
-            error.fields["expected_cumulative_units"] = due(state, accepted["cumulative_units"], price)
-            raise
 
     def _grant(self, voucher: Voucher) -> Grant:
         try:

@@ -36,9 +36,18 @@ class GrantUnknown(PaymentRefused):
 
 
 class StaleVoucher(PaymentRefused):
-    """The voucher is for another sum than the one due; `expected_cumulative_units` says which."""
+    """The voucher is for another sum than the one due, or is settled; `/peer/calls` tells its payer what was accepted.
+
+    Nobody else is told: what a payer signed stands on chain for all to read once it is settled.
+    """
 
     code = "payment.stale"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the voucher is for another sum than the one due",
+            hint="Sign one for what the last answered call had, plus call_units; /peer/calls tells a channel's payer.",
+        )
 
 
 class DepositTooSmall(PaymentRefused):
