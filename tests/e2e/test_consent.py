@@ -219,7 +219,8 @@ def test_nobody_else_can_drop_a_request_or_take_up_its_offer(two: Two, world: Wo
     assert call(thief, two.owner, "/peer/withdraw", {"request": request}).json() == {"withdrawn": False}
     with pytest.raises(GrantCountered):
         two.ask()
-    body = asking.request_body(asking.take_up(two.buyer.node, request))
+    wish = asking.to_take(two.buyer.node, request)
+    body = asking.request_body(asking.taking(wish, wish["offer"]["id"]))
     answer = call(thief, two.owner, "/peer/grants", body)
     assert (answer.status_code, answer.json()["status"]) == (202, "waiting")
     assert two.grants() == 0

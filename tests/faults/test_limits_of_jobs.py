@@ -10,8 +10,9 @@ from node_world import World, order, until
 
 from freehold.core.errors import Conflict, InvalidDocument, InvalidInput
 from freehold.features.grants import consent, requests
+from freehold.features.grants.asking import GrantWaiting
 from freehold.features.grants.wire import CounterRequest
-from freehold.features.training import kept, wire
+from freehold.features.training import kept, training, wire
 from freehold.features.training.ordering import JobHeld
 from freehold.kernel import ceiling
 from freehold.kernel.ceiling import SpendingRefused
@@ -102,6 +103,27 @@ def test_the_same_order_again_is_bounded_by_what_is_said_now(waiting: Waiting) -
         waiting.ask("grants.take", request_id=asked["id"])
     assert waiting.paid() == 0
     waiting.hold()
+
+
+@pytest.mark.parametrize("said", [0, 2 * PRICE - 1])
+def test_an_offer_whose_taking_is_refused_is_not_taken(waiting: Waiting, said: int) -> None:
+    """By whom or for what limit ever: the job that waits for it goes on waiting."""
+    (row,) = requests.overview(waiting.owner.node)
+    consent.counter(waiting.owner.node, CounterRequest(request_id=row["id"], price_units=2 * PRICE))
+    waiting.builder.jobs.look_again(waiting.job)
+    until(lambda: "other terms" in str(waiting.state["error"]), "it shows the offer")
+    (asked,) = waiting.ask("grants.requests")["asked"]
+    with pytest.raises(SpendingRefused):
+        waiting.ask("grants.take", request_id=asked["id"], at_most_units=said)
+    waiting.hold()
+    with pytest.raises(GrantWaiting, match="other terms"):
+        training.Job(waiting.builder.node, waiting.builder.services.peers, waiting.job, lambda _: None).run()
+    assert waiting.ask("grants.requests")["asked"] == [asked]
+    assert waiting.paid() == 0
+    waiting.ask("resume", job=waiting.job)
+    waiting.ask("grants.take", request_id=asked["id"], at_most_units=2 * PRICE)
+    until(lambda: waiting.state["step"] == "done", "the run ends", 60)
+    assert waiting.paid() == 2 * PRICE
 
 
 def test_a_job_stopped_by_hand_goes_on_only_by_its_name(waiting: Waiting) -> None:

@@ -9,6 +9,7 @@ import httpx
 import node_tables
 import pytest
 from node_world import TOKEN, Party, World, offered
+from test_node_schemas import sealed
 
 from freehold.core.documents import Asset
 from freehold.core.errors import InvalidInput, NotFound
@@ -99,6 +100,19 @@ def test_ones_own_thing_comes_first_and_two_strangers_are_ambiguous(
         assert one.id[:10] in refused.value.hint
     assert "of owner" in refused.value.hint
     assert "of stranger" in refused.value.hint
+
+
+def test_names_that_look_alike_are_one_name_however_many_there_are(
+    parties: tuple[Party, Party, Party],
+) -> None:
+    owner, stranger, buyer = parties
+    with buyer.node.store.transaction() as tx:
+        for number in range(1_000):
+            name = "livers" if number == 999 else "livers\0"
+            tx.put(sealed(stranger, "model", name, {"rows": number}), logged=False)
+        tx.put(sealed(owner, "model", "livers", {}), logged=False)
+    with pytest.raises(Ambiguous):
+        listed.find(buyer.node, "livers", "model")
 
 
 def test_a_strangers_name_that_could_be_an_id_too_means_neither(parties: tuple[Party, Party, Party]) -> None:

@@ -203,8 +203,15 @@ def test_ids_can_be_shortened_while_they_are_clear(store: Store) -> None:
     other = next(claim for claim in claims if twins[claim.id[:6]] is not claim)
     for claim in (other, twins[other.id[:6]]):
         put(store, seal(claim, KEYS[0], DOMAIN))
-    with pytest.raises(Ambiguous):
-        store.resolve(other.id[:6], "claim")
+    with store.transaction() as tx:
+        # so many of other kinds before them are looked at no less
+        tx.connection.executemany(
+            "INSERT INTO documents VALUES (?, 'asset', 'dataset', '', '', ?, ?, NULL, ?)",
+            [(f"{other.id[:6]}{number:060x}", True, False, b"{}") for number in range(999)],
+        )
+    for kind in ("", "release"):
+        with pytest.raises(Ambiguous):
+            store.resolve(other.id[:6], "claim", kind)
 
 
 @pytest.mark.parametrize("wild", ["0x%", "____", "0x' OR 1", "%%%%", "0x" + "0" * 500])

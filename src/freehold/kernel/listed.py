@@ -84,11 +84,13 @@ def following(node: Node, asset: Asset) -> Asset | None:
 
 
 def named(node: Node, name: str, kind: str = "") -> list[str]:
-    """Ids of the assets of a name, at most a page; this node's own are never crowded out by others'."""
+    """Ids of the assets of a name, at most a page; this node's own are never crowded out by others'.
+
+    Names that differ in nothing that can be shown are one name, so that nothing found is left out again.
+    """
     query = "SELECT id FROM assets WHERE name = ? AND (kind = ? OR ? = '') ORDER BY owner = ? DESC LIMIT ?"
     rows = node.store.rows(query, storable(name), kind, kind, node.account, MOST)
-    # what cannot be stored is looked at in the document
-    return sorted(str(row[0]) for row in rows if node.asset(str(row[0])).name == name)
+    return sorted(str(row[0]) for row in rows)
 
 
 def grants(

@@ -232,10 +232,13 @@ class Store:
 
     def resolve(self, prefix: str, type_: str, kind: str = "") -> str:
         """The full id of a shortened one, where given of a kind."""
-        query = "SELECT id, type, kind FROM documents WHERE id >= ? AND id < ? ORDER BY id LIMIT 1000"
-        rows = self.rows(query, *prefix_range(prefix))
-        fitting = (row[0] for row in rows if row[1] == type_ and kind in ("", row[2]))
-        return resolve(prefix, fitting, kind or type_)
+        # nothing is left out of what was found, so that many others of that beginning hide none
+        query = (
+            "SELECT id FROM documents WHERE id >= ? AND id < ? AND type = ? AND (kind = ? OR ? = '')"
+            " ORDER BY id LIMIT 1000"
+        )
+        rows = self.rows(query, *prefix_range(prefix), type_, kind, kind)
+        return resolve(prefix, (row[0] for row in rows), kind or type_)
 
     def party(self, account: str) -> tuple[str, str] | None:
         """(id of the party document, name) of an account; None where nobody introduced it."""

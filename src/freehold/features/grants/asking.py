@@ -119,8 +119,14 @@ def hear(node: Node, key: str, wish: dict[str, Any], asset: Asset, answer: dict[
     if answer.get("status") != "countered":
         raise InvalidDocument("the owner's answer is neither a grant nor a state of the request")
     offer = _offer(_request_id(node, wish), asset, answer.get("offer"))
-    wish = _keep(node, key, {**wish, "state": "countered", "offer": offer, "taken": ""})
-    raise GrantCountered(
+    raise countered(
+        node, _keep(node, key, {**wish, "state": "countered", "offer": offer, "taken": ""}), asset
+    )
+
+
+def countered(node: Node, wish: dict[str, Any], asset: Asset) -> GrantCountered:
+    """An offer that nobody has taken up."""
+    return GrantCountered(
         f"{known_as(node, asset.owner)} offers other terms for {asset.name}",
         hint="See them: freehold grants requests. Then: freehold grants take REQUEST, or drop REQUEST.",
         asked=[_row(node, wish)],
@@ -170,12 +176,19 @@ def find(node: Node, prefix: str) -> tuple[str, dict[str, Any]]:
     return known[resolve(prefix, known, "request")]
 
 
-def take_up(node: Node, prefix: str) -> dict[str, Any]:
-    """Note that this node takes up an owner's offer; asking again gets the grant. Raises NotFound: there is none."""
-    key, wish = find(node, prefix)
+def to_take(node: Node, prefix: str) -> dict[str, Any]:
+    """The request whose owner made an offer. Raises NotFound: there is none."""
+    _, wish = find(node, prefix)
     if not wish["offer"]:
         raise NotFound("the owner made no offer for that request", hint="See: freehold grants requests.")
-    return _keep(node, key, {**wish, "taken": wish["offer"]["id"]})
+    return wish
+
+
+def taking(wish: dict[str, Any], offer: str) -> dict[str, Any]:
+    """The wish with an offer taken up. Raises GrantCountered: it is not the owner's any more."""
+    if (wish["offer"] or {}).get("id") != offer:
+        raise GrantCountered("the offer is another by now", hint="See: freehold grants requests.")
+    return {**wish, "taken": offer}
 
 
 def drop(node: Node, prefix: str) -> dict[str, Any]:

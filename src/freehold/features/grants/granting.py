@@ -11,7 +11,14 @@ from freehold.core.signing import MAX_SIGNATURE_BYTES, Envelope, parse_envelope,
 from freehold.features.data.offering import require_offered
 from freehold.features.grants import asking, consent, unused
 from freehold.features.grants.consent import GrantRefused
-from freehold.features.grants.issuing import handed_over, make_grant, narrowed, planned, read_wish
+from freehold.features.grants.issuing import (
+    handed_over,
+    make_grant,
+    narrowed,
+    parse_terms,
+    planned,
+    read_wish,
+)
 from freehold.features.grants.wire import PAGE, GrantRow
 from freehold.kernel import ceiling, listed, logbook, pending, uses
 from freehold.kernel.ceiling import Act, Payment
@@ -91,11 +98,13 @@ def obtain(
     once_for: str = "",
     plan: Plan | None = None,
     at_most_units: int | None = None,
+    take: str = "",
 ) -> Grant:
     """Get a grant from the asset's owner and, if it has a price, pay it in one transaction.
 
     `at_most_units` bounds what this act may cost, all grants of one `once_for` together; the node's ceilings
-    count besides.
+    count besides. `take` is an offer of the owner that is taken up; it is kept with what is paid for it, so that
+    one that was refused here is taken up by nobody else.
 
     Interrupted anywhere, the next call continues with the same grant: nothing is paid twice. Calls with the
     same `once_for` (a job's id) get the same grant even after the first has succeeded. Raises
@@ -107,6 +116,7 @@ def obtain(
     with node.exclusive(f"obtain:{asset.id}"):
         wanted = {"action": action, "purpose": purpose, "max_uses": max_uses, "once_for": once_for}
         key, wish = asking.remembered(node, asset, wanted | {"spend_cap_units": spend_cap_units})
+        wish = asking.taking(wish, take) if take else wish
         return _obtain(
             node, peers, asset, key, wish, plan, Act(once_for or str(wish["nonce"]), at_most_units)
         )
@@ -175,7 +185,7 @@ def take(host: Host, prefix: str, at_most_units: int | None = None) -> Grant:
 
     Raises NotFound: no such offer; GrantCountered: the owner changed it meanwhile. As `obtain`.
     """
-    node, wish = host.node, asking.take_up(host.node, prefix)
+    node, wish = host.node, asking.to_take(host.node, prefix)
     ordered = asking.ordered(node, wish["once_for"])
     grant = obtain(
         node,
@@ -186,6 +196,7 @@ def take(host: Host, prefix: str, at_most_units: int | None = None) -> Grant:
         plan=ordered.plan,
         # said now, or when the job was ordered
         at_most_units=at_most_units if at_most_units is not None else ordered.at_most_units,
+        take=wish["offer"]["id"],
     )
     asking.settled(host, wish["once_for"])
     return grant
@@ -216,6 +227,9 @@ def _accept(
     if (grant.nonce, grant.spend_cap_units) != (wish["nonce"], wish["spend_cap_units"]):
         raise ForeignGrant("the owner answered with a grant for another request", grant_id=grant.id)
     if grant.terms != terms:
+        # taken up once, and refused here before it was paid: its owner stands by it
+        if wish["offer"] and grant.terms == parse_terms(wish["offer"]["terms"]):
+            raise asking.countered(node, wish, asset)
         wrong = next(name for name, value in terms.body.items() if grant.terms.body.get(name) != value)
         raise InvalidInput(
             f"the owner granted other {wrong} than were asked for",
