@@ -36,6 +36,7 @@ SIGNERS = SUBJECT | {"claim": "issuer", "grant": "issuer", "receipt": "holder pr
 FILES = r"(chain|documents/0x[0-9a-f]{64}|logs/0x[0-9a-f]{40}|training/(plan|start|rounds|test))\.json"
 NAME, MOST_FILES, MOST_BYTES, MOST_IN_ALL = "[a-z0-9][a-z0-9_-]{0,79}", 5000, 2**25, 2**28
 MOST_VALUES, WEIGHTS = 2**24, {b",": 1, b"[": 4, b"{": 4, b'"': 2}  # a text, list or object is as four
+MOST_EARLIER = 3000  # runs that a release lists
 REVEALS = "answers", "noised", "update"  # from least to most
 LATER = {"epsilon_run_micro": 0, "epsilon_life_micro": 0, "holders": [], "judges": [], "reveals": "answers"}
 LATER |= {"per": "call", "rows_per_call": 1000, "round_to": 6, "run": None, "earlier_runs": []}
@@ -930,7 +931,7 @@ def check_release(run, worth):  # what the builder stated, what owners agreed to
         nodes[i] = keccak(*sorted(nodes[2 * i + 1 : 2 * i + 3]))
     earlier = {one for name in run.grants.values() for one in getattr(E.docs[name], "earlier_runs", [])}
     follows = {"run": run.id, "pool": pool, "split_root": "0x" + nodes[0].hex(), "agreements": names}
-    follows |= {"silent": sorted(run.grants.keys() - agreed), "earlier": sorted(earlier)}
+    follows |= {"silent": sorted(run.grants.keys() - agreed), "earlier": sorted(earlier)[:MOST_EARLIER]}
     follows["shares"] = [{"account": owner, "shares": share} for owner, share in paid]
     need(same(said, follows), "states something else than follows from the run")
     packed, root = storage("Revenue", pool), storage("Revenue", pool, offset=1).to_bytes(32)

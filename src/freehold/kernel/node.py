@@ -13,7 +13,7 @@ from freehold.chain import deployments
 from freehold.chain.client import Chain, ContractRef
 from freehold.chain.errors import ChainUnreachable, ContractReverted, RpcError
 from freehold.core.connection import Connection
-from freehold.core.documents import Asset, Claim, Document, Grant, Party, Receipt
+from freehold.core.documents import Asset, Claim, Document, Grant, Party, Receipt, parse_document
 from freehold.core.errors import FreeholdError, InvalidDocument, InvalidSignature, Unavailable
 from freehold.core.signing import TEST_DOLLAR_DOMAIN, Domain, Envelope, check, public_account, seal
 from freehold.kernel import pending
@@ -272,9 +272,10 @@ class Node:
     def seal(self, document: Document, role: str | None = None) -> Envelope:
         """A document signed by this node in one role.
 
-        Raises `LogBehind`, `LogForked`: this home must sign no more.
+        Raises `LogBehind`, `LogForked`: this home must sign no more. `InvalidDocument`: nobody could read it.
         """
         self.continuity.require()
+        parse_document(document.body)
         return seal(document, self.keys.account_key, self.domain, role)
 
     def check(self, envelope: Envelope, *, partial: bool = False) -> None:

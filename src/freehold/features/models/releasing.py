@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from freehold.core.canonical import MAX_SAFE_INTEGER
 from freehold.core.documents import Asset, Claim, Content, Source, Terms, invalid, parse_document
 from freehold.core.errors import Conflict, FreeholdError, InvalidDocument, NotAllowed, Unavailable
 from freehold.core.fixed import IntArray
@@ -21,7 +22,8 @@ from freehold.features.models import kept
 from freehold.features.models.kept import Share
 from freehold.features.models.rules.model import model_hash
 from freehold.features.models.rules.scaling import Scaling
-from freehold.features.models.rules.split import SplitTree
+from freehold.features.models.rules.split import SplitTree, earlier_runs
+from freehold.features.models.wire import Scores
 from freehold.kernel import logbook
 from freehold.kernel.feature import Question
 from freehold.kernel.node import Node
@@ -36,6 +38,8 @@ SALE = ("price_units", "per", "rows_per_call", "round_to")
 """On what terms answers of a model are sold."""
 MAX_RELEASES = 8
 """Models of one run that a co-owner remembers."""
+_WIDEST = dict.fromkeys(Scores.model_fields, MAX_SAFE_INTEGER)
+"""Scores that take as much room as any."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +108,7 @@ def release(node: Node, peers: Peers, trained: Trained) -> Asset:
         "shares": [{"account": account, "shares": share} for account, share in shares],
         "agreements": sorted(trained.agreements.values()),
         "silent": sorted(set(trained.grants) - set(trained.agreements)),
-        "earlier": sorted({run for grant in grants for run in grant.earlier_runs}),
+        "earlier": earlier_runs(grants),
     }
     claim = node.claim("release", asset.id, statement)
     with node.store.transaction() as tx:
@@ -134,12 +138,13 @@ def pool_of(asset: Asset) -> bytes:
 
 
 def require_possible(node: Node, trained: Trained, inherited: Terms) -> None:
-    """A model of this order could be said as an asset, as far as that shows before anything is paid.
+    """A model of this order could be said as an asset, however it turns out: seen before anything is paid.
 
     Raises InvalidDocument: naming the field.
     """
+    whole = dict.fromkeys(trained.owners, BPS)
     try:
-        made = _made(node, trained, inherited, trained.owners, {}, {}, node.now())
+        made = _made(node, trained, inherited, trained.owners, whole, _WIDEST, node.now())
     except ValidationError as error:
         raise invalid(error) from None
     parse_document(made.body)

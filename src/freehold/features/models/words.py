@@ -12,7 +12,7 @@ CLAIM_KINDS = (
         "model asset",
         "a model released",
         "`{run, pool, split_root, shares: [{account, shares}], agreements: [claim ids], silent: [accounts],"
-        " earlier: [runs that the grants list]}`",
+        " earlier: [runs that the grants list, of these the first 3,000 in order]}`",
         fields={
             "run": ID,
             "pool": ID,

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from freehold.core.documents import REVEALS, Asset
+from freehold.core.documents import REVEALS, Asset, Claim, parse_document
 from freehold.core.errors import FreeholdError, InvalidInput, NotAllowed
 from freehold.core.ids import require_name
 from freehold.core.terms import meet, require_within
@@ -131,10 +131,16 @@ def require_allowed(assets: Sequence[Asset], order: Order, made: RunPlan) -> Non
 
 
 def require_releasable(node: Node, assets: Sequence[Asset], order: Order, made: RunPlan) -> None:
-    """What is trained could be released as ordered, so that no grant is paid for a model that nobody can have.
+    """The plan and what is trained could be said as documents, so that no grant is paid for a model that nobody can have.
 
     Raises InvalidDocument: naming the field.
     """
+    said, now = {"plan": made.to_json()}, node.now()
+    parse_document(
+        Claim(
+            issuer=node.account, claim_kind="training_plan", about=made.run_id, statement=said, issued_at=now
+        ).body
+    )
     weights = np.zeros(len(made.columns) + 1, dtype=np.int64)
     trained = releasing.Trained(
         "", order.name, {name: getattr(order, name) for name in releasing.SALE}, "", {}, {},

@@ -1,12 +1,21 @@
-"""The Merkle tree of a revenue split, in the order of OpenZeppelin's StandardMerkleTree."""
+"""What a release says: the Merkle tree of its split, in the order of OpenZeppelin's StandardMerkleTree, and more."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from eth_hash.auto import keccak
 
+from freehold.core.documents import Grant
 from freehold.core.errors import InvalidInput, NotFound
+
+MOST_EARLIER = 3_000
+"""Earlier runs that a release lists, so that it is a document that anybody reads, whatever its owners' grants say."""
+
+
+def earlier_runs(grants: Iterable[Grant]) -> list[str]:
+    """Runs on the same rows before this one, as a release lists them: in order, the first of too many."""
+    return sorted({run for grant in grants for run in grant.earlier_runs})[:MOST_EARLIER]
 
 
 def leaf_hash(account: str, shares: int) -> bytes:

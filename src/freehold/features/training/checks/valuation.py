@@ -6,7 +6,7 @@ from typing import Any
 
 from freehold.core.documents import Claim, Grant
 from freehold.core.money import BPS
-from freehold.features.models.rules.split import SplitTree
+from freehold.features.models.rules.split import SplitTree, earlier_runs
 from freehold.features.training.checks.run import TEST, Run, Story
 from freehold.kernel.evidence.reading import Broken, Evidence, same
 from freehold.kernel.evidence.state import pool_id, pool_slots
@@ -118,5 +118,5 @@ def _release(
         "split_root": "0x" + root.hex(),
         "shares": [{"account": account, "shares": share} for account, share in paid],
         "silent": sorted(set(run.grants) - agreed),
-        "earlier": sorted({earlier for grant in grants for earlier in grant.earlier_runs}),
+        "earlier": earlier_runs(grants),
     }
