@@ -17,7 +17,7 @@ from freehold.core.errors import PaymentRequired, Unavailable
 from freehold.core.ids import sha256_hex
 from freehold.core.signing import Envelope, parse_envelope, seal
 from freehold.features.gateway import buying, serving
-from freehold.features.gateway.buying import Buyer, WrongAnswer
+from freehold.features.gateway.buying import Buyer, DatedAhead, WrongAnswer
 from freehold.features.gateway.rules.answer import request_body
 from freehold.features.payments import kept, spending
 from freehold.features.payments.rules.payment import read_header
@@ -264,6 +264,25 @@ def test_an_answer_that_is_not_its_receipt_is_refused_and_costs_one_call_at_most
     party.buyer.predict(shop.model.id, shop.rows(1, 2))
     assert promised(party) == 3 * PRICE
     assert shop.edge.questions_per_sum() == 1
+
+
+def test_a_receipt_dated_ahead_is_not_taken_and_the_call_is_asked_again(
+    shop: EdgedShop, party: Party
+) -> None:
+    def ahead(seconds: int) -> Callable[[int, Any], tuple[int, Any]]:
+        return lambda status, value: (
+            status,
+            _resigned(shop, value, issued_at=party.node.now() + seconds),
+        )
+
+    shop.edge.change = ahead(3_600)
+    with pytest.raises(DatedAhead):
+        party.buyer.predict(shop.model.id, shop.rows(1, 1))
+    assert not party.node.store.find("receipt", "infer")
+    # as much as two clocks may differ
+    shop.edge.change = ahead(30)
+    assert party.buyer.predict(shop.model.id, shop.rows(1, 1))["outputs"]
+    assert (promised(party), grants_used(shop, party)) == (PRICE, 1)
 
 
 def test_a_question_refused_for_good_leaves_its_sum_free(shop: EdgedShop, party: Party) -> None:

@@ -20,7 +20,7 @@ from freehold.features.data.wire import AssetRow
 from freehold.features.grants import granting
 from freehold.features.grants.pages import datasets
 from freehold.features.identity.peers import CatalogueRead
-from freehold.features.proof.pages import log
+from freehold.features.proof.pages import log, uses
 from freehold.features.proof.pages.uses import done
 from freehold.kernel import countersigning, listed, words
 from freehold.kernel.registry import everything
@@ -123,6 +123,24 @@ def test_a_receipt_of_an_unknown_action_is_not_signed(owner: Party, holder: Part
     shown = owner.node.seal(receipt, "provider").to_json()
     with pytest.raises(InvalidInput, match="teleport"):
         countersigning.read(holder.node, shown, grant)
+
+
+def test_a_receipt_of_the_farthest_date_is_shown_and_takes_no_page_down(world: World, owner: Party) -> None:
+    party = world.party("patient")
+    receipt = Receipt(
+        grant=NO_HASH,
+        action="infer",
+        provider=party.account,
+        holder=party.account,
+        inputs=(table_of(owner).id,),
+        output=NO_HASH,
+        sequence=1,
+        issued_at=2**53 - 1,
+    )
+    with party.node.store.transaction() as tx:
+        tx.put(party.node.seal(receipt, "provider"))
+    assert "9999" in page(party, uses.overview)
+    assert "9999" in page(party, uses.receipt, receipt=receipt.id)
 
 
 def test_the_log_and_the_uses_say_what_they_do_not_know_by_its_own_word() -> None:

@@ -29,6 +29,7 @@ from freehold.core.errors import (
     Unavailable,
     VerificationFailed,
 )
+from freehold.core.http_signature import MAX_SKEW_SECONDS
 from freehold.core.ids import hash_bytes, sha256_hex
 from freehold.core.money import dollars
 from freehold.core.signing import Envelope, recover, voucher_digest
@@ -74,6 +75,12 @@ class WrongAnswer(VerificationFailed):
     """What came back is not what its receipt says, or the receipt is not for this call."""
 
     code = "inference.wrong_answer"
+
+
+class DatedAhead(Unavailable):
+    """A receipt is dated further ahead of this node's clock than two clocks may differ; the next call asks for it again."""
+
+    code = "inference.dated_ahead"
 
 
 class Buyer:
@@ -131,7 +138,7 @@ class Buyer:
 
         Raises NoLineage, VerificationFailed, SpendingUnset, SpendingRefused, PriceChanged: nothing was paid.
         InvalidRequest: nothing was sent. NotEnoughDollars; NotAllowed and its kin from the owner;
-        PeerUnreachable: the next call finishes this one first. WrongAnswer.
+        PeerUnreachable, DatedAhead: the next call finishes this one first. WrongAnswer.
         """
         asset = self._sold(model_id)
         body = request_body(model_id, rows)
@@ -355,6 +362,15 @@ class Buyer:
         if not isinstance(value, dict) or set(value) != {"model", "outputs", "receipt"}:
             raise WrongAnswer("an answer has exactly model, outputs and receipt")
         envelope, receipt = countersigning.read(self._node, value["receipt"], grant)
+        # an earlier date is that of an answer which is given again
+        ahead = receipt.issued_at - self._node.now()
+        if ahead > MAX_SKEW_SECONDS:
+            raise DatedAhead(
+                f"the receipt of the answer is dated {ahead:,} seconds ahead of this node's clock",
+                hint="If this clock is right, close the channel: the seller dates its receipts wrongly."
+                " At most this one call is paid.",
+                ahead_seconds=ahead,
+            )
         rows = len(json.loads(body)["rows"])
         evidence = {
             "request": sha256_hex(body),

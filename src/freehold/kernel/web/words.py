@@ -81,7 +81,7 @@ def day(seconds: int) -> Markup:
 
 def date(seconds: int) -> str:
     """A moment as a date, as plain text."""
-    return _moment(seconds).strftime("%-d %B %Y")
+    return moment_of(seconds).strftime("%-d %B %Y")
 
 
 def ago(seconds: float, now: float) -> str:
@@ -166,7 +166,8 @@ FILTERS = {
 }
 
 
-def _moment(seconds: int) -> datetime:
+def moment_of(seconds: int) -> datetime:
+    """A moment of Unix time; one that lies too far ahead for a calendar is its last day."""
     try:
         return datetime.fromtimestamp(seconds, UTC)
     except (OverflowError, ValueError, OSError):
@@ -174,7 +175,7 @@ def _moment(seconds: int) -> datetime:
 
 
 def _time(seconds: int, words: str) -> Markup:
-    moment = _moment(seconds)
+    moment = moment_of(seconds)
     return Markup('<time datetime="{}" title="{}">{}</time>').format(
         moment.strftime("%Y-%m-%dT%H:%M:%SZ"), moment.strftime("%-d %B %Y, %H:%M:%S UTC"), words
     )

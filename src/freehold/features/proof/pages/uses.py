@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any
 from urllib.parse import urlencode
@@ -22,7 +21,7 @@ from freehold.kernel.people import name_of, readable, thing_name
 from freehold.kernel.uses import Filter, Use
 from freehold.kernel.web.paying import anchor_fee
 from freehold.kernel.web.visit import Visit, acts, shows
-from freehold.kernel.web.words import money, named
+from freehold.kernel.web.words import moment_of, money, named
 from freehold.kernel.words import actions
 
 PAGE = 40
@@ -90,7 +89,7 @@ def _before(text: str) -> tuple[int, int]:
 def _days(node: Node, shown: list[Use]) -> list[tuple[int, list[dict[str, Any]]]]:
     """(a moment of that day, its rows), newest first."""
     anchored = anchored_size(node) if shown else 0
-    grouped = groupby(shown, key=lambda use: datetime.fromtimestamp(use.issued_at, UTC).date())
+    grouped = groupby(shown, key=lambda use: moment_of(use.issued_at).date())
     return [
         (of_day[0].issued_at, [_row(node, use, anchored) for use in of_day])
         for _, group in grouped
