@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.append(str(ROOT / "tests" / "faults"))
+sys.path += [str(ROOT / "tests" / "faults"), str(ROOT / "tests" / "support")]
 
 
 def main():
