@@ -112,12 +112,14 @@ def test_command_route_library_and_table(copy: Copy, table: str) -> None:
     assert (second.status_code, second.json()["number"]) == (200, 2)
     assert [one["text"] for one in copy.says("notes", "list")["notes"]] == ["<b>not bold</b>", "ask Kim"]
     assert copy.api("GET", "/notes?limit=1").json()["notes"][0]["number"] == 2
+    assert copy.says("notes", "show", "1")["text"] == copy.api("GET", "/notes/1").json()["text"] == "ask Kim"
+    assert [copy.api("GET", f"/notes/{one}").status_code for one in (9, 0, "x")] == [404, 422, 422]
     library = f"""
 import freehold
 with freehold.connect({str(copy.home)!r}) as node:
-    print(node.note("biopsies", "from Python").number, [one.text for one in node.notes(limit=2)])
+    print(node.note("biopsies", "from Python").number, [one.text for one in node.notes(limit=2)], node.noted(1).text)
 """
-    assert copy.run("-c", library).strip() == "3 ['from Python', '<b>not bold</b>']"
+    assert copy.run("-c", library).strip() == "3 ['from Python', '<b>not bold</b>'] ask Kim"
 
 
 def test_bounds_stand_once_and_hold_on_every_face(copy: Copy, table: str) -> None:
@@ -152,6 +154,8 @@ async def talk():
     async with Client(where) as client:
         tools = {{one.name: one for one in (await client.list_tools()).tools}}
         result = await client.call_tool("note", {{"about": "biopsies", "text": "by an assistant"}})
+        shown = await client.call_tool("noted", {{"number": 1}})
+        assert shown.structured_content["number"] == 1, shown
         return tools["notes"].annotations.read_only_hint, tools["note"].annotations.read_only_hint, result.structured_content
 print(json.dumps(anyio.run(talk)))
 """

@@ -143,7 +143,7 @@ def test_a_step_that_fails_leaves_the_version_before(
     tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opening.for_writing(tmp_path, database_url).close()
-    torn = ("CREATE TABLE half (a TEXT)", "CREATE TABLE documents (a TEXT)")
+    torn = ("CREATE TABLE half (a TEXT)", "CREATE TABLE half (b TEXT)")
     owners = migrations.owners()
 
     def with_step(statements: tuple[str, ...]) -> None:

@@ -48,6 +48,6 @@ def test_a_link_is_followed_unless_it_must_lie_beneath_a_folder(tmp_path):
     folder = os.open(tmp_path / "in", os.O_RDONLY | os.O_DIRECTORY)
     try:
         with pytest.raises(OSError, match="link"):
-            plain_file.opened("link.csv", beneath=folder)
+            plain_file.regular("link.csv", beneath=folder)
     finally:
         os.close(folder)

@@ -1,23 +1,33 @@
 """What features say is put together; two that say the same thing do not start."""
 
+import re
 from dataclasses import dataclass
 from types import SimpleNamespace
 
 import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from pydantic import create_model
 
-from freehold.kernel import wire
+from freehold.core.errors import InvalidInput
+from freehold.kernel import registry, wire
 from freehold.kernel.cli.building import Command
+from freehold.kernel.databases import migrations
+from freehold.kernel.databases.steps import Step
 from freehold.kernel.feature import Action, Card, Feature, MenuEntry, Metric, PeerCall, Question
+from freehold.kernel.http import operations as http
 from freehold.kernel.installed import FeaturesClash
-from freehold.kernel.operation import Effect, Nothing, Operation
+from freehold.kernel.operation import Bound, Effect, Nothing, Operation
 from freehold.kernel.registry import Registry, everything
+from freehold.kernel.shape import Shape
 from freehold.kernel.web.visit import acts, shows
 from freehold.shell.cli import commands
 
 
-def operation(name, path, **more):
-    asked = type("Asked", (Nothing,), {"__doc__": "Nothing."})
-    return Operation(name, asked, wire.GasDay, path, Effect.READS, **more).does(print)
+def operation(name, path, effect=Effect.READS, asks=None, **more):
+    fields = dict.fromkeys(re.findall(r"{(\w+)}", path), str) if asks is None else asks
+    asked = create_model("Asked", __base__=Nothing, __doc__="Nothing.", **fields)
+    return Operation(name, asked, more.pop("answers", wire.GasDay), path, effect, **more).does(print)
 
 
 SAME = {
@@ -59,8 +69,65 @@ def test_two_features_that_say_the_same_do_not_start(what):
     )
     Registry((one,))
     Registry((other,))
-    with pytest.raises(FeaturesClash, match=f"^{what} .* is said twice"):
+    with pytest.raises(FeaturesClash, match=f"^{what} .* is said twice, by bells( and chimes)?$"):
         Registry((one, other))
+
+
+CANNOT_BE = {
+    "a path field that is not asked": (
+        "its path has bell, which Asked",
+        {"path": "/bells/{bell}", "asks": {}},
+    ),
+    "a list in the path": ("bell stands in the path", {"path": "/bells/{bell}", "asks": {"bell": list[str]}}),
+    "a path field left out": (
+        "bell stands in the path",
+        {"path": "/bells/{bell}", "asks": {"bell": (str, "")}},
+    ),
+    "no limit": ("it spends, so Asked asks at_most_units", {"effect": Effect.SPENDS}),
+    "no name for Python": ("Python has no method 'ring-it'", {"method": "ring-it"}),
+    "a word of Python": ("Python has no method 'import'", {"method": "import"}),
+}
+
+
+@pytest.mark.parametrize("what", CANNOT_BE)
+def test_an_operation_that_some_face_cannot_have_is_refused_where_it_is_said(what):
+    why, said = CANNOT_BE[what]
+    with pytest.raises(FeaturesClash, match=f"test_registry: operation bell.ring: {why}"):
+        operation("bell.ring", **{"path": "/bells", **said})
+
+
+def test_a_number_may_stand_in_the_path():
+    answers = create_model("Rung", __base__=Shape, bell=int)
+    ring = operation("bell.ring", "/bells/{bell}", asks={"bell": int}, answers=answers)
+    app = FastAPI()
+    http.add(app.router, None, Registry(()), Bound(ring.operation, lambda _, asked: {"bell": asked.bell}))
+    client = TestClient(app)
+    assert client.get("/bells/3").json() == {"bell": 3}
+    for strange in ("three", "3.0", "3/4", "+3"):
+        with pytest.raises(InvalidInput, match=r"bell: .* is no whole number"):
+            client.get(f"/bells/{strange}")
+
+
+def test_operations_of_wire_and_registration_are_the_same(monkeypatch):
+    bell = operation("bell", "/bells")
+    for offered, done in (((bell.operation,), ()), ((), (bell,))):
+        feature = Feature("bells", "Bells.", operations=done)
+        monkeypatch.setattr(registry.installed, "owners", lambda: ("bells",))
+        monkeypatch.setattr(registry.installed, "registration", lambda _, found=feature: found)
+        monkeypatch.setattr(
+            registry.installed, "part", lambda *_, found=offered: SimpleNamespace(OPERATIONS=found)
+        )
+        with pytest.raises(FeaturesClash, match="bells: operation bell belongs into OPERATIONS"):
+            everything.__wrapped__()
+
+
+def test_a_table_is_one_owners(monkeypatch):
+    mine = {"bells": (Step("bells", ("CREATE TABLE bells (x TEXT)", "CREATE TABLE bells (y TEXT)"), ()),)}
+    monkeypatch.setattr(migrations, "owners", lambda: mine)
+    assert len(migrations.known.__wrapped__()) == 1
+    mine["chimes"] = (Step("chimes", ("CREATE TABLE IF NOT EXISTS bells (x TEXT)",), ()),)
+    with pytest.raises(FeaturesClash, match="table or index bells is said twice, by bells and chimes"):
+        migrations.known.__wrapped__()
 
 
 def test_what_looks_alike_and_is_not_starts():
@@ -136,8 +203,18 @@ def test_a_command_by_hand_is_not_one_of_an_operation_too(monkeypatch):
         "terminal": SimpleNamespace(VIEWS={bell: print}, COMMANDS={"bell": Command(bell, print)}),
     }
     monkeypatch.setattr(commands.installed, "part", lambda _, name: parts[name])
-    with pytest.raises(FeaturesClash, match="command bell is said twice"):
+    with pytest.raises(FeaturesClash, match="command bell is said twice, by bells"):
         commands.of("bells")
+
+
+def test_a_command_of_two_words_says_what_the_first_is_about(monkeypatch):
+    bell = operation("bell.ring", "/bells").operation
+    parts = {"wire": SimpleNamespace(OPERATIONS=(bell,)), "terminal": SimpleNamespace(VIEWS={bell: print})}
+    monkeypatch.setattr(commands.installed, "part", lambda _, name: parts[name])
+    with pytest.raises(
+        FeaturesClash, match=r"bells: GROUPS of wire\.py does not say what 'bell' of 'bell ring'"
+    ):
+        commands.built.__wrapped__("bells")
 
 
 def test_what_is_installed_starts():

@@ -23,6 +23,7 @@ FEATURE = Feature(
     operations=(
         wire.ADD.does(lambda host, asked: keeping.add(host.node, asked.about, asked.text)),
         wire.LIST.does(lambda host, asked: {"notes": keeping.newest(host.node, asked.limit)}),
+        wire.SHOW.does(lambda host, asked: keeping.one(host.node, asked.number)),
     ),
     pages=pages.PAGES,
     menu=(MenuEntry("/notes", "Notes", 90),),

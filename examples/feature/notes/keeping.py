@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from freehold.core.errors import InvalidInput
+from freehold.core.errors import InvalidInput, NotFound
 from freehold.kernel.node import Node
 
 _COLUMNS = ("number", "about", "text", "at")
@@ -36,6 +36,21 @@ def newest(node: Node, limit: int) -> list[dict[str, Any]]:
             "SELECT number, about, text, at FROM notes ORDER BY number DESC LIMIT ?", (limit,)
         ).fetchall()
     return [dict(zip(_COLUMNS, row, strict=True)) for row in rows]
+
+
+def one(node: Node, number: int) -> dict[str, Any]:
+    """One note.
+
+    Raises:
+        NotFound: there is none of that number.
+    """
+    with node.store.reading() as connection:
+        row = connection.execute(
+            "SELECT number, about, text, at FROM notes WHERE number = ?", (number,)
+        ).fetchone()
+    if row is None:
+        raise NotFound(f"there is no note {number}", hint="List them with: freehold notes list")
+    return dict(zip(_COLUMNS, row, strict=True))
 
 
 def count(node: Node) -> int:

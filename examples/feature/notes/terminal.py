@@ -15,9 +15,13 @@ def _noted(answer: dict[str, Any]) -> Iterator[str]:
     yield f"noted: {answer['number']}"
 
 
+def _note(answer: dict[str, Any]) -> Iterator[str]:
+    yield plain(answer["text"])
+
+
 def _list(answer: dict[str, Any]) -> Iterator[Any]:
     rows = ((minute(one["at"]), short(one["about"]), plain(one["text"])) for one in answer["notes"])
     yield table(("when", "about", "note"), rows)
 
 
-VIEWS = {wire.ADD: _noted, wire.LIST: _list}
+VIEWS = {wire.ADD: _noted, wire.LIST: _list, wire.SHOW: _note}

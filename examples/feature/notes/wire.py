@@ -49,8 +49,16 @@ class ListNotes(Request):
     """Most to list."""
 
 
+class ShowNote(Request):
+    """Show one note."""
+
+    number: Annotated[int, Field(ge=1), ARGUMENT]
+    """Its number."""
+
+
 ADD = Operation(
     "notes.add", AddNote, Note, "/notes", Effect.CHANGES, method="note", example="biopsies 'ask Kim'"
 )
 LIST = Operation("notes.list", ListNotes, Notes, "/notes", Effect.READS, gives="notes", example="")
-OPERATIONS = (ADD, LIST)
+SHOW = Operation("notes.show", ShowNote, Note, "/notes/{number}", Effect.READS, method="noted", example="1")
+OPERATIONS = (ADD, LIST, SHOW)

@@ -9,7 +9,6 @@ needs.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib import import_module
@@ -25,7 +24,7 @@ KERNEL = "kernel"
 
 
 class FeaturesClash(FreeholdError):
-    """Two features say the same name, or one needs what is not there: a fault of the program."""
+    """Two features say the same name, or one says what cannot be: a fault of the program."""
 
     code = "features.clash"
 
@@ -61,11 +60,14 @@ def said(name: str, variable: str) -> Iterator[tuple[str, Any]]:
             yield feature, getattr(module, variable)
 
 
-def require_once(what: str, names: Iterable[str]) -> None:
-    """Refuse what is said twice. Raises `FeaturesClash`."""
-    twice = sorted(name for name, count in Counter(names).items() if count > 1)
-    if twice:
-        raise FeaturesClash(f"{what} {twice[0]} is said twice")
+def require_once(what: str, said: Iterable[tuple[str, str]]) -> None:
+    """Refuse what is said twice, of `(owner, name)`. Raises `FeaturesClash`."""
+    first: dict[str, str] = {}
+    for owner, name in said:
+        if name in first:
+            both = " and ".join(dict.fromkeys((first[name], owner)))
+            raise FeaturesClash(f"{what} {name} is said twice, by {both}")
+        first[name] = owner
 
 
 @dataclass(frozen=True)

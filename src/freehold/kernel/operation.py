@@ -27,6 +27,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import keyword
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -39,6 +40,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 
 from freehold.core.errors import InvalidInput, Unavailable
+from freehold.kernel.installed import FeaturesClash
 from freehold.kernel.shape import STRICT
 from freehold.kernel.surface import Flag, Plain
 
@@ -93,6 +95,8 @@ class Effect(StrEnum):
 
 Q = TypeVar("Q", bound=Request)
 A = TypeVar("A")
+LIMIT = "at_most_units"
+"""Field of every request that spends: how much it may take."""
 _IN_PATH = re.compile(r"{(\w+)}")
 
 
@@ -137,6 +141,21 @@ class Operation(Generic[Q]):
             object.__setattr__(self, "example", command)
         group, _, verb = self.name.rpartition(".")
         object.__setattr__(self, "method", self.method or (group if verb == "list" else verb))
+        for fault in self._faults():
+            raise FeaturesClash(f"{self.asks.__module__}: operation {self.name}: {fault}")
+
+    def _faults(self) -> Iterator[str]:
+        """What some face could not make anything of."""
+        if not self.method.isidentifier() or keyword.iskeyword(self.method):
+            yield f"Python has no method {self.method!r}; say another as `method`"
+        for name in self.in_path:
+            field = self.asks.model_fields.get(name)
+            if field is None:
+                yield f"its path has {name}, which {self.asks.__name__} does not ask"
+            elif field.annotation not in (str, int) or not field.is_required():
+                yield f"{name} stands in the path, so it is text or a whole number, and is always said"
+        if self.effect is Effect.SPENDS and LIMIT not in self.asks.model_fields:
+            yield f"it spends, so {self.asks.__name__} asks {LIMIT}"
 
     @cached_property
     def text(self) -> str:

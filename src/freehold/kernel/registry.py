@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache, cached_property
 from typing import Any, TypeVar
 
-from freehold.core.errors import InvalidInput
 from freehold.kernel import installed
 from freehold.kernel.feature import Action, Card, Feature, PeerCall, Plans, Question
 from freehold.kernel.host import Host
@@ -55,7 +54,7 @@ class Registry:
                 )
             known.add(feature.name)
         for what, names in _ONCE.items():
-            require_once(what, (name for one in features for name in names(one)))
+            require_once(what, ((one.name, name) for one in features for name in names(one)))
 
     def every(self, what: str) -> Iterator[Any]:
         """What all features say under one heading, in their order."""
@@ -143,5 +142,10 @@ def everything() -> Registry:
     found = {owner: installed.registration(owner) for owner in installed.owners()}
     for owner, feature in found.items():
         if feature is None or feature.name != owner:
-            raise InvalidInput(f"the feature {owner} has no feature.py that says so")
+            raise FeaturesClash(f"{owner} has no feature.py that says so")
+        said = getattr(installed.part(owner, "wire"), "OPERATIONS", ())
+        for one in {bound.operation for bound in feature.operations} ^ set(said):
+            raise FeaturesClash(
+                f"{owner}: operation {one.name} belongs into OPERATIONS of wire.py and into operations of feature.py"
+            )
     return Registry(tuple(found.values()))

@@ -47,9 +47,8 @@ LEAST: dict[str, int] = {
     "connections_per_address": 1,
 }
 """The smallest value of settings that are numbers."""
-ADDED: tuple[Setting, ...] = tuple(
-    one for _, every in installed.said("settings", "SETTINGS") for one in every
-)
+_SAID = [(owner, one) for owner, every in installed.said("settings", "SETTINGS") for one in every]
+ADDED: tuple[Setting, ...] = tuple(one for _, one in _SAID)
 """Settings of features."""
 CHOICES |= {one.name: one.choices for one in ADDED if one.choices}
 LEAST |= {one.name: one.least for one in ADDED if one.least is not None}
@@ -143,7 +142,13 @@ class OwnSettings:
         return replace(self, **{name: value for name, value in given.items() if value is not None})
 
 
-installed.require_once("setting", [*(one.name for one in fields(OwnSettings)), *(one.name for one in ADDED)])
+installed.require_once(
+    "setting",
+    [
+        *((installed.KERNEL, one.name) for one in fields(OwnSettings)),
+        *((owner, one.name) for owner, one in _SAID),
+    ],
+)
 
 if TYPE_CHECKING:
 

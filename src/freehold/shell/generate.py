@@ -16,8 +16,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
+from freehold.core.errors import FreeholdError
 from freehold.kernel import installed
 from freehold.kernel.cli.building import bare
+from freehold.kernel.installed import FeaturesClash
 from freehold.kernel.operation import Field, Operation
 from freehold.shell.cli import commands
 
@@ -156,6 +158,10 @@ def _spelled(kind: Any) -> str:
 def _answer(operation: Operation[Any]) -> str:
     kind = operation.shape
     for name in filter(None, operation.gives.split(".")):
+        if name not in kind.model_fields:
+            raise FeaturesClash(
+                f"operation {operation.name} gives {name}, which {kind.__name__} does not have"
+            )
         kind = bare(kind.model_fields[name].annotation)
     if get_origin(kind) is list:
         return f"Rows[{_shape(get_args(kind)[0])}]"
@@ -181,4 +187,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except FreeholdError as error:
+        sys.exit(error.said)

@@ -8,8 +8,22 @@ import stat
 from pathlib import Path
 from typing import BinaryIO
 
+from freehold.core.errors import InvalidInput
 
-def opened(path: str | Path, *, beneath: int | None = None, buffering: int = -1) -> BinaryIO:
+
+def opened(path: str | Path) -> BinaryIO:
+    """Open the regular file that a person names.
+
+    Raises `InvalidInput`: it cannot be, and why.
+    """
+    try:
+        return regular(path)
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or "no file has such a name"
+        raise InvalidInput(f"{Path(path).name!r} cannot be opened: {why}", hint="Check the path.") from error
+
+
+def regular(path: str | Path, *, beneath: int | None = None, buffering: int = -1) -> BinaryIO:
     """Open a regular file to read; `beneath` an open folder a link is not followed.
 
     Raises `OSError` as `open` does, also for what is no regular file; `ValueError`: no file has such a name.

@@ -228,7 +228,7 @@ def _source(source: Path | bytes) -> Iterator[_Counted]:
         yield _Counted(io.BytesIO(source))
         return
     try:
-        file = plain_file.opened(source, buffering=CHUNK_BYTES)
+        file = plain_file.regular(source, buffering=CHUNK_BYTES)
     except FileNotFoundError as error:
         raise SourceMissing("there is no such file", path=str(source)) from error
     except OSError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import time
 from collections.abc import Iterable
@@ -16,6 +17,7 @@ from freehold.kernel.databases.steps import Step
 
 COUNTED = 6
 """Steps that were counted together, before each owner's were."""
+_MADE = re.compile(r"CREATE (?:UNIQUE )?(?:TABLE|INDEX) (?:IF NOT EXISTS )?(\w+)")
 Key = tuple[str, int]
 """(owner, number) of a step, as `migrations` records it."""
 
@@ -42,12 +44,18 @@ def owners() -> dict[str, tuple[Step, ...]]:
 
 @cache
 def known() -> tuple[Numbered, ...]:
-    """Every step in the order in which a new database takes them: those counted together first, as they were."""
+    """Every step in the order in which a new database takes them: those counted together first, as they were.
+
+    Raises `FeaturesClash`: two owners make one table.
+    """
     found = [
         Numbered(owner, number, step)
         for owner, steps in owners().items()
         for number, step in enumerate(steps, 1)
     ]
+    # an owner may make its own anew
+    made = {(one.owner, name) for one in found for said in one.step.sqlite for name in _MADE.findall(said)}
+    installed.require_once("table or index", sorted(made))
     return tuple(sorted(found, key=lambda one: one.step.released or COUNTED + 1))
 
 

@@ -71,7 +71,10 @@ def _endpoint(operation: Operation[Any], perform: Callable[[Any], Any]) -> Calla
     """A function whose signature says to FastAPI what stands in path, query and body."""
     fields = operation.asks.model_fields
     in_path = set(operation.in_path)
-    parameters = [_parameter(name, fields[name], Path(min_length=1)) for name in operation.in_path]
+    parameters = [
+        _parameter(name, fields[name], Path(min_length=1 if fields[name].annotation is str else None))
+        for name in operation.in_path
+    ]
     rest = {name: info for name, info in fields.items() if name not in in_path}
     if operation.verb == "GET":
         parameters += [_parameter(name, info, Query()) for name, info in rest.items()]
@@ -100,6 +103,10 @@ def _exactly(operation: Operation[Any]) -> Callable[[Request], Awaitable[None]]:
 
     async def check(request: Request) -> None:
         said = request.query_params.multi_items()
+        for name in operation.in_path:
+            value = str(request.path_params[name])
+            if not _is_exact(operation.fields[name].info.annotation, value):
+                raise InvalidInput(f"{name}: {value[:80]!r} is no whole number")
         for name, value in said:
             if name not in in_query:
                 raise InvalidInput(

@@ -13,7 +13,7 @@ import typer
 from freehold.kernel import installed
 from freehold.kernel.cli import building
 from freehold.kernel.cli.building import Command
-from freehold.kernel.installed import require_once
+from freehold.kernel.installed import FeaturesClash, require_once
 
 FIRST = ("quickstart.command", "shell.cli.node")
 LAST = tuple(
@@ -37,7 +37,7 @@ def of(owner: str) -> dict[str, Command]:
         one.name.replace(".", " "): building.plain(one, views[one]) for one in wire.OPERATIONS if one in views
     }
     by_hand: dict[str, Command] = getattr(terminal, "COMMANDS", {})
-    require_once("command", (*plain, *by_hand))
+    require_once("command", ((owner, words) for words in (*plain, *by_hand)))
     return plain | by_hand
 
 
@@ -64,6 +64,10 @@ def built(owner: str) -> Any:
         app.add_typer(group, name=name)
     for words, (act, example) in own.items():
         first, _, rest = words.partition(" ")
+        if rest and first not in under:
+            raise FeaturesClash(
+                f"{owner}: GROUPS of wire.py does not say what {first!r} of {words!r} is about"
+            )
         place, name = (under[first], rest) if rest else (app, first)
         # \b: the lines stay as they are
         place.command(name, epilog=f"\b\nExample:\n  {example}" if example else None)(act)
@@ -85,7 +89,7 @@ def index() -> dict[str, tuple[str, str]]:
 def indexed(built: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[str, tuple[str, str]]:
     """The index of owners' commands; FeaturesClash where two say the same, or add to one group."""
     found = [(word, owner, command) for owner, commands in built for word, command in commands.items()]
-    require_once("command", (word for word, _, _ in found))
+    require_once("command", ((owner, word) for word, owner, _ in found))
     return {
         word: (owner, inspect.cleandoc(command.help or "").split("\n")[0]) for word, owner, command in found
     }

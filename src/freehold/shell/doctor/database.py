@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -98,8 +98,26 @@ def _checks(connection: Connection, home: Path, known: Settings) -> Iterator[Che
     except FreeholdError as error:
         yield problem("log", error.message, _RESTORE)
     yield _data(connection, home, known)
-    for check in everything().every("doctor"):
-        yield from check(connection)
+    for feature in everything().features:
+        for check in feature.doctor:
+            yield from checked(feature.name, check, connection)
+
+
+def checked(
+    feature: str, check: Callable[[Connection], Iterable[CheckFound]], connection: Connection
+) -> list[CheckFound]:
+    """What a feature's check finds; that it fails is a finding too, and keeps no other from being made."""
+    connection.execute("SAVEPOINT checking")
+    try:
+        return list(check(connection))
+    except FreeholdError as error:
+        return [problem(feature, error.message, error.hint)]
+    except Exception as error:  # noqa: BLE001 - whatever it is, the other checks are made
+        said = f"its check failed: {type(error).__name__}: {error}"[:300]
+        return [problem(feature, said, "If the database is sound, it is a fault of the program: report it.")]
+    finally:
+        # a server answers nothing more after a failed statement
+        connection.execute("ROLLBACK TO SAVEPOINT checking")
 
 
 def _data(connection: Connection, home: Path, known: Settings) -> CheckFound:

@@ -10,12 +10,9 @@ from typing import Any
 
 from freehold.core.errors import InvalidInput
 from freehold.core.money import dollars
-from freehold.kernel.operation import Effect, Operation
+from freehold.kernel.operation import LIMIT, Effect, Operation
 from freehold.kernel.surface import LocalFile
 from freehold.shell.mcp.folder import AssistantNotAllowed, Folder
-
-LIMIT = "at_most_units"
-"""Field of a request that says how much an operation may take."""
 
 
 @dataclass

@@ -85,7 +85,7 @@ class Folder:
                     os.close(at)
                     at = inner
                     _require_no_home(at)
-                return plain_file.opened(name, beneath=at)
+                return plain_file.regular(name, beneath=at)
             finally:
                 os.close(at)
         except FileNotFoundError:

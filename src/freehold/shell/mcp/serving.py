@@ -37,9 +37,9 @@ from freehold.core.errors import Conflict, FreeholdError, InvalidInput, NotFound
 from freehold.core.version import VERSION
 from freehold.kernel import installed
 from freehold.kernel.client import NodeClient, is_bearer
-from freehold.kernel.operation import Effect, Operation
+from freehold.kernel.operation import LIMIT, Effect, Operation
 from freehold.kernel.settings import token
-from freehold.shell.mcp.allowance import LIMIT, Allowance
+from freehold.shell.mcp.allowance import Allowance
 
 _log = logging.getLogger(__name__)
 TOKEN_FILE = "mcp-token"  # noqa: S105 - its name
@@ -88,9 +88,8 @@ def _tool(operation: Operation[Any]) -> Tool:
 def _asked(operation: Operation[Any]) -> dict[str, Any]:
     schema = operation.asks.model_json_schema()
     schema.pop("description", None)
-    if effect_spends := operation.effect is Effect.SPENDS and LIMIT in schema.get("properties", {}):
+    if operation.effect is Effect.SPENDS:
         schema["required"] = [*schema.get("required", []), LIMIT]
-    assert effect_spends or operation.effect is not Effect.SPENDS, f"{operation.name} spends without a limit"
     return {"type": "object", "properties": {}, **schema}
 
 

@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-from freehold.core.errors import InvalidTable
+from freehold.core.errors import InvalidInput, InvalidTable
 from freehold.features.data.rules.cells import Labels, micro_units, subjects
 from freehold.vault import plain_file
 
@@ -70,12 +70,8 @@ def opened(path: Path, limits: Limits) -> Iterator[Source]:
     """Open a file, Parquet if it starts with `PAR1`, else CSV; raises `InvalidTable`."""
     try:
         stream = plain_file.opened(path)
-    except (OSError, ValueError) as error:
-        raise InvalidTable(
-            f"{path.name!r} cannot be opened: {getattr(error, 'strerror', None) or 'no file has such a name'}",
-            hint="Check the path.",
-            file=path.name,
-        ) from None
+    except InvalidInput as error:
+        raise InvalidTable(error.message, hint=error.hint, file=path.name) from None
     with stream, _named(path.name):
         size = os.fstat(stream.fileno()).st_size
         if size == 0:
