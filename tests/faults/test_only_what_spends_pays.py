@@ -12,10 +12,12 @@ from node_world import Party, World, order, until
 from freehold.core.errors import FreeholdError
 from freehold.features.grants import consent, requests
 from freehold.features.payments import kept as channels
+from freehold.kernel.logbook import anchored_size
 from freehold.kernel.operation import Bound, Effect
 from freehold.kernel.registry import everything
 
 PRICE = 250_000
+READS = [one for one in everything().operations if one.operation.effect is Effect.READS]
 OTHERS = [one for one in everything().operations if one.operation.effect is not Effect.SPENDS]
 
 
@@ -26,7 +28,7 @@ class Tempted:
         self.shop = Shop(world, owners=1)
         self.party = self.shop.buyer("tempted")
         self.party.buyer.predict(self.shop.model.id, self.shop.rows(), deposit_calls=10)
-        owner = world.party("owner")
+        self.owner = owner = world.party("owner")
         self.asset = owner.publish(node_tables.make(24, seed=1), price_units=PRICE, approval="ask")
         self.own = self.party.publish(node_tables.make(24, seed=2))
         self.order = order(self.party, [owner], rounds=2)
@@ -43,7 +45,12 @@ class Tempted:
             rows = connection.execute("SELECT count(*), coalesce(sum(units), 0) FROM payments").fetchone()
         return int(rows[1]) * 1_000 + int(rows[0]), channels.promised_units(node.node)
 
-    def ask(self, bound: Bound) -> None:
+    def sent(self) -> list[int]:
+        """Transactions of everybody here."""
+        parties = (self.party, self.owner, self.shop.builder, *self.shop.owners)
+        return [one.node.continuity.sent() for one in parties]
+
+    def ask(self, bound: Bound, by: Party | None = None) -> None:
         said = {
             "job": self.job, "request_id": self.request, "model": self.shop.model.id, "test": self.order.test,
             "assets": [self.asset.id], "path": self.order.test, "label": node_tables.LABEL, "name": "m",
@@ -53,12 +60,25 @@ class Tempted:
         }  # fmt: skip
         fields = bound.operation.asks.model_fields
         asked = bound.operation.asks(**{name: said[name] for name in said if name in fields})
-        everything().perform(self.party.services, bound, asked)
+        everything().perform((by or self.party).services, bound, asked)
 
 
 @pytest.fixture(scope="module")
 def tempted(world: World) -> Tempted:
     return Tempted(world)
+
+
+@pytest.mark.parametrize("bound", READS, ids=lambda one: one.operation.name)
+def test_what_only_reads_sends_nothing_also_where_it_was_sold(tempted: Tempted, bound: Bound) -> None:
+    seller = tempted.shop.builder
+    tempted.party.services.countersigner.flush()
+    with seller.node.store.log() as log:
+        assert anchored_size(seller.node) < log.size()
+    before = tempted.sent()
+    for party in (tempted.party, seller):
+        with suppress(FreeholdError):
+            tempted.ask(bound, party)
+    assert tempted.sent() == before, f"{bound.operation.name} sends a transaction"
 
 
 # what closes a channel comes last, for nothing could be paid from it any more

@@ -66,7 +66,7 @@ def examine(host: Host, receipt_id: str, tell: Callable[[Finding], None]) -> Bun
         tell(Finding(GATHERED, "open", "the rest is checked once the receipt is signed and anchored"))
         return None
     try:
-        bundle, report = proving.collected(host, receipt_id, may_anchor=False)
+        bundle, report = proving.collected(host, receipt_id)
     except FreeholdError as error:
         tell(Finding(GATHERED, "open" if isinstance(error, NotAnchored) else "bad", error.said))
         return None

@@ -141,20 +141,20 @@ def give_evidence(host: Host, sender: str, body: dict[str, Any]) -> dict[str, An
 
 
 def evidence(host: Host, receipt_id: str) -> Bundle:
-    """Evidence of a receipt, made here by its provider or fetched from it; checked either way.
+    """Evidence of a receipt, made here by its provider or fetched from it; checked either way. Nothing is sent.
 
-    Raises `Unavailable`: a party whose proofs are needed does not answer. `VerificationFailed`: it does not hold.
+    Raises `NotAnchored`: the provider's log is not. `Unavailable`: a party whose proofs are needed does not answer.
+    `VerificationFailed`: it does not hold.
     """
     bundle, report = collected(host, receipt_id)
     require(report)
     return bundle
 
 
-def collected(host: Host, receipt_id: str, *, may_anchor: bool = True) -> tuple[Bundle, Report]:
+def collected(host: Host, receipt_id: str) -> tuple[Bundle, Report]:
     """As `evidence`, with what the checks found instead of an error where one fails.
 
-    `may_anchor` says whether this node may pay for anchoring its own log; the others decide for theirs.
-    Raises `Unavailable`. `NotAnchored`: it may not, but would have to.
+    Raises `Unavailable`, `NotAnchored`.
     """
     node = host.node
     receipt = node.receipt(receipt_id)
@@ -163,7 +163,7 @@ def collected(host: Host, receipt_id: str, *, may_anchor: bool = True) -> tuple[
             "evidence starts from an inference receipt", hint="Choose a receipt of action infer."
         )
     if receipt.provider == node.account:
-        bundle, report = gathered(node, host.peers, _sold(node, receipt), receipt, may_anchor=may_anchor)
+        bundle, report = gathered(node, host.peers, _sold(node, receipt), receipt, may_anchor=False)
         return bundle, verify(bundle, chain=node.chain, must_be_final=False) if report.ok else report
     host.countersigner.flush(receipt.provider)
     try:
