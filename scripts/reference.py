@@ -72,7 +72,7 @@ def settings() -> str:
     lines += [
         "What counts, first to last: what `freehold up` is told on the command line (its options, or `--set NAME=VALUE`);",
         "the environment (`FREEHOLD_` and the setting's name in capitals, lists with commas); `HOME/config.toml`; the default.",
-        "What the command line says is kept in `config.toml`; what the environment says is not. `freehold config show`",
+        "What the command line says is kept in `config.toml`, beside what was chosen before; what the environment says is not. `freehold config show`",
         "says where each value comes from, and an error about a value names its source. The passphrase is no setting.",
         "",
         "| setting | environment | default | meaning |",

@@ -17,6 +17,7 @@ import pytest
 from node_process import PASSPHRASE
 from node_world import until
 
+from freehold.kernel import settings
 from freehold.kernel.door import CONSOLE_PATH
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -129,6 +130,8 @@ def test_bounds_stand_once_and_hold_on_every_face(copy: Copy, table: str) -> Non
     copy.run("-m", "freehold", "notes", "list", "--limit", "0", "--home", str(copy.home), code=2)
     # the setting that the feature brought
     assert copy.says("config", "show")["notes_longest"] == 2_000
+    # what nobody chose is not written, so a program without the feature reads the file too
+    assert settings.load(copy.home).name == "noter"
     assert copy.api("POST", "/notes", {"about": table, "text": "x" * 2_001}).json()["code"] == "input.invalid"
     assert httpx.get(f"{copy.url}/api/notes", trust_env=False).status_code == 401
 

@@ -24,7 +24,7 @@ def test_each_source_counts_before_the_next(tmp_path):
     assert (chosen.settings.name, chosen.settings.host, chosen.settings.port) == ("told", "::1", 2)
     assert chosen.settings.log_level == "error"
     assert {name: chosen.sources[name] for name in ("name", "host", "log_level", "blobs")} == {
-        "name": "command line", "host": "FREEHOLD_HOST", "log_level": "config.toml", "blobs": "config.toml",
+        "name": "command line", "host": "FREEHOLD_HOST", "log_level": "config.toml", "blobs": "default",
     }  # fmt: skip
     assert set(choose(tmp_path / "none", {}).sources.values()) == {"default"}
 
@@ -33,7 +33,7 @@ def test_what_the_environment_says_is_kept_nowhere(tmp_path):
     settings.save(tmp_path, Settings(name="file", port=1))
     chosen = choose(tmp_path, {"FREEHOLD_PORT": "2", "FREEHOLD_LOG_FORMAT": "json"}, host="told")
     assert (chosen.settings.port, chosen.settings.log_format) == (2, "json")
-    assert (chosen.kept.port, chosen.kept.log_format, chosen.kept.host) == (1, "text", "told")
+    assert chosen.kept == {"name": "file", "port": 1, "host": "told"}
 
 
 @pytest.mark.parametrize("name", [field.name for field in fields(Settings)])
@@ -47,7 +47,7 @@ def test_every_setting_can_come_from_the_environment(tmp_path, name):
     chosen = choose(tmp_path, {variable(name): said})
     assert getattr(chosen.settings, name) != default
     assert chosen.sources[name] == variable(name)
-    assert chosen.kept == Settings()
+    assert chosen.kept == {}
 
 
 @pytest.mark.parametrize(
@@ -93,6 +93,21 @@ def test_the_command_shows_values_and_where_they_come_from(tmp_path):
     assert (shown["name"], shown["port"]) == ("north", 9)
     assert shown.pop("sources")["port"] == "FREEHOLD_PORT"
     assert set(shown) == set(asdict(Settings()))
+
+
+def test_the_file_holds_what_was_chosen_and_nothing_else(tmp_path):
+    file = tmp_path / "config.toml"
+    settings.save(tmp_path, Settings(name="north"), "port")
+    assert file.read_text() == 'name = "north"\nport = 7400\n'
+    settings.save(tmp_path, settings.load(tmp_path).with_overrides(name="", peers=("http://127.0.0.1:1",)))
+    assert file.read_text() == 'name = ""\nport = 7400\npeers = ["http://127.0.0.1:1"]\n'
+
+
+def test_a_setting_that_is_not_known_is_named_and_not_passed_over(tmp_path):
+    (tmp_path / "config.toml").write_text("spend_per_dey_micro = 5\n")
+    with pytest.raises(InvalidInput, match="unknown setting spend_per_dey_micro") as refused:
+        settings.load(tmp_path)
+    assert "take its line out" in refused.value.hint
 
 
 def test_setting_one_value_reads_as_the_environment_does():

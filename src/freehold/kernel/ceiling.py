@@ -214,7 +214,7 @@ def limit(node: Node, **chosen: int | None) -> None:
     given = {name: value for name, value in chosen.items() if value is not None}
     kept = settings_file.load(node.home).with_overrides(**given)
     node.settings = node.settings.with_overrides(**given)
-    settings_file.save(node.home, kept)
+    settings_file.save(node.home, kept, *given)
 
 
 def overview(node: Node) -> dict[str, Any]:

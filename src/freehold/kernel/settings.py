@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields, make_dataclass, replace
 from pathlib import Path
@@ -201,7 +201,11 @@ def stored(home: Path) -> dict[str, Any]:
     known = {one.name: one for one in fields(Settings)}
     for name, value in values.items():
         if name not in known:
-            raise InvalidInput(f"{path}: unknown setting {name}", hint=f"Settings are: {', '.join(known)}.")
+            # not passed over: a limit that is spelled wrong would then be none
+            raise InvalidInput(
+                f"{path}: unknown setting {name}",
+                hint=f"Mend its name; if a newer Freehold kept it, take its line out. Settings are: {', '.join(known)}.",
+            )
         expected = type(known[name].default)
         if expected is tuple:
             fits, wanted = (
@@ -215,15 +219,24 @@ def stored(home: Path) -> dict[str, Any]:
     return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
 
 
-def text(settings: Settings) -> str:
+def text(values: Mapping[str, Any]) -> str:
     """As `config.toml` holds them."""
     # JSON strings, numbers and lists of strings are TOML too
-    return "".join(f"{name} = {json.dumps(value)}\n" for name, value in asdict(settings).items())
+    return "".join(f"{name} = {json.dumps(value)}\n" for name, value in values.items())
 
 
-def save(home: Path, settings: Settings) -> None:
-    """Write `HOME/config.toml` whole or not at all."""
-    write_private(home / "config.toml", text(settings))
+def save(home: Path, settings: Settings, *chosen: str) -> None:
+    """Write `HOME/config.toml` whole or not at all: what stands there, what is `chosen`, what is not as by default.
+
+    So an earlier program reads it too, unless something was chosen that it does not know.
+    """
+    usual, stood = asdict(Settings()), stored(home)
+    said = {
+        name: value
+        for name, value in asdict(settings).items()
+        if name in stood or name in chosen or value != usual[name]
+    }
+    write_private(home / "config.toml", text(said))
 
 
 def token(path: Path) -> str:

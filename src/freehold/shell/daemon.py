@@ -11,10 +11,10 @@ import resource
 import signal
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import uvicorn
 
@@ -85,7 +85,7 @@ def run(
     settings: Settings,
     ready: Callable[[Node, str], None] | None = None,
     *,
-    kept: Settings | None = None,
+    kept: Mapping[str, Any] | None = None,
     mount: Mount | None = None,
     waiting: Callable[[str], None] | None = None,
 ) -> None:
@@ -135,7 +135,8 @@ def run(
                 node.require_own_database(served=(home / TOKEN_FILE).exists())
                 continuity.require_same_chain(node)
                 renamed = None if chosen.name == settings.name else chosen.name
-                settings_file.save(home, (kept or settings).with_overrides(name=renamed))
+                lasting = settings if kept is None else Settings(**kept)
+                settings_file.save(home, lasting.with_overrides(name=renamed), *(kept or ()))
                 host = everything().host(node, tally)
                 trial.callback(host.close)
                 node.continuity.begin()

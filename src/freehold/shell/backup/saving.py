@@ -6,7 +6,7 @@ import hashlib
 import sqlite3
 import time
 from contextlib import closing, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from freehold import durable
@@ -65,11 +65,11 @@ def save(home: Path, target: Path, passphrase: str) -> Saved:
             else:
                 _snapshot(home / DATABASE, snapshot.path)
             # it holds the rows itself, whatever kept them
-            known = replace(settings.load(home), database="")
-            folder = local_directory(known.blobs or home / BLOBS)
+            known = {**settings.stored(home), "database": ""}
+            folder = local_directory(known.get("blobs") or home / BLOBS)
             if folder is not None:
                 # restored data always lies in the home
-                known = replace(known, blobs="")
+                known["blobs"] = ""
             config.file.write(settings.text(known).encode())
             config.file.flush()
             manifest, sources = _survey(home, keys, folder, snapshot.path, config.path)

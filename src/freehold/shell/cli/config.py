@@ -57,7 +57,7 @@ def change(
     known = settings.load(home)
     changed = known.with_overrides(**{name: setting_sources.read(name, value)})
     home_folder.make(home)
-    settings.save(home, changed)
+    settings.save(home, changed, name)
     if (home / "node.json").exists() and not _told(home, name, getattr(changed, name)):
         note("the running node goes on with its present settings; restart it")
     said = getattr(changed, name)
