@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import secrets
+
 import httpx
 import pytest
+from node_tables import make
 from node_world import TOKEN, Party, World
 from test_node_schemas import api, sealed
 from test_node_words import page
 
 from freehold.core.documents import Asset, Grant
+from freehold.core.errors import NotFound
 from freehold.features.data.pages import market
 from freehold.features.grants import granting
 from freehold.features.models import pages as model_list
@@ -103,3 +107,25 @@ def test_the_newest_grant_is_one_that_was_used(crowded: Party) -> None:
     listed = [one["id"] for one in granting.overview(node)]
     assert friends in listed
     assert strangers not in listed
+
+
+def test_the_last_grant_is_one_that_can_be_taken_back(world: World) -> None:
+    """A grant that it bought is newer, and no word of its own takes that back."""
+    owner, seller = world.party("lends"), world.party("sells")
+    lent = owner.publish(make(12, seed=1))
+    with pytest.raises(NotFound, match="no grant was issued here yet"):
+        granting.find(owner.node, "last")
+
+    def granted(issuer: Party, holder: str, asset: Asset) -> str:
+        made = Grant(
+            issuer=issuer.account, holder=holder, asset=asset.id, terms=asset.terms, revocation_index=0,
+            nonce="0x" + secrets.token_hex(32), issued_at=owner.node.now(),
+        )  # fmt: skip
+        with owner.node.store.transaction() as tx:
+            tx.put(issuer.node.seal(made), public=True)
+        return made.id
+
+    given = granted(owner, seller.account, lent)
+    bought = granted(seller, owner.account, sealed(seller, "model", "sold", GOOD).document)
+    assert [one["id"] for one in granting.overview(owner.node)] == [given, bought]
+    assert granting.revoke(owner.node, granting.find(owner.node, "last"))["grant"] == given

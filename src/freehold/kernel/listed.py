@@ -120,7 +120,9 @@ def every_grant(node: Node, *, issuer: str, asset: str = "", sold: bool = False)
     return reversed(found)
 
 
-def own_grants(node: Node, *, before: str = "", limit: int = MOST) -> list[Grant]:
+def own_grants(
+    node: Node, *, before: str = "", limit: int = MOST, sides: tuple[str, ...] = ("issuer", "holder")
+) -> list[Grant]:
     """Grants in which this party is on either side; those of others in a run stand here too, as its record.
 
     What anybody got for asking, and never used, is not among those it issued: only what stands in the log is.
@@ -128,7 +130,7 @@ def own_grants(node: Node, *, before: str = "", limit: int = MOST) -> list[Grant
     logged = "EXISTS (SELECT 1 FROM documents WHERE documents.id = grants.id AND position IS NOT NULL)"
     place = _place(node, "grants", before)
     found: dict[int, Envelope] = {}
-    for side in ("issuer", "holder"):
+    for side in sides:
         where = [f"{side} = ?", *([logged] if side == "issuer" else [])]
         found |= _rows(node, "grants", where, [node.account], place, limit)
     documents = (found[rowid].document for rowid in sorted(found, reverse=True)[:limit])

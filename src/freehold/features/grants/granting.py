@@ -311,12 +311,12 @@ def revoke(node: Node, grant_id: str) -> dict[str, Any]:
 
 
 def find(node: Node, text: str) -> str:
-    """The id of a grant, shortened, or the newest one's by the word "last". Raises NotFound, Ambiguous."""
+    """The id of a grant, shortened, or the newest issued one's by the word "last". Raises NotFound, Ambiguous."""
     if text != "last":
         return node.store.resolve(text, "grant")
-    newest = listed.own_grants(node, limit=1)
+    newest = listed.own_grants(node, limit=1, sides=("issuer",))
     if not newest:
-        raise NotFound("no grant was issued or obtained here yet")
+        raise NotFound("no grant was issued here yet")
     return newest[0].id
 
 

@@ -312,7 +312,7 @@ class RevokeGrant(Request):
     """
 
     grant_id: Annotated[str, Reference(face="grant", kind="grant"), ARGUMENT]
-    """Id of a grant issued here."""
+    """Id of a grant issued here; "last" is the newest of those."""
 
 
 class ListRequests(Nothing):
