@@ -5,6 +5,7 @@ import json
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from freehold.core.canonical import parse
 from freehold.core.errors import PaymentRequired, Unavailable
 from freehold.core.ids import sha256_hex
 from freehold.core.signing import Envelope, parse_envelope, seal
-from freehold.features.gateway import buying, serving
+from freehold.features.gateway import buying, serving, untold
 from freehold.features.gateway.buying import Buyer, DatedAhead, WrongAnswer
 from freehold.features.gateway.rules.answer import request_body
 from freehold.features.payments import kept, spending
@@ -451,3 +452,65 @@ def test_an_answer_that_was_settled_before_it_arrived_is_given_to_its_payer(
     assert party.buyer.predict(shop.model.id, shop.rows(1, 1))["outputs"]
     assert (promised(party), grants_used(shop, party)) == (PRICE, 1)
     assert signed_sums(shop) == {PRICE}
+
+
+def asked(answer: dict[str, Any]) -> str:
+    """Of the question that an answer is for, by its receipt."""
+    return str(parse_envelope(answer["receipt"]).document.body["evidence"]["request"])
+
+
+def test_what_a_question_bought_that_failed_for_its_asker_is_given_to_who_asks_it_again(
+    shop: EdgedShop, party: Party, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ask(start: int) -> str:
+        return asked(party.buyer.predict(shop.model.id, shop.rows(1, start)))
+
+    for paid, kept_seconds in ((2, 600), (6, -1)):
+        monkeypatch.setattr(untold, "KEPT_SECONDS", kept_seconds)
+        shop.edge.change = lambda *_: (503, {"title": "later"})
+        with pytest.raises(Unavailable):
+            ask(1)
+        shop.edge.change = None
+        ask(2)
+        again = ask(1)
+        assert again == sha256_hex(request_body(shop.model.id, shop.rows(1, 1)))
+        assert promised(party) == paid * PRICE
+        # it was told now
+        assert ask(1) == again
+        assert promised(party) == (paid + 1) * PRICE
+    assert len(party.node.store.find("receipt", "infer")) == 7
+
+
+def test_who_asks_what_is_being_bought_gets_that_answer_and_it_is_paid_once(
+    shop: EdgedShop, party: Party, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answering, go_on, turns = threading.Event(), threading.Event(), threading.Semaphore(0)
+    exclusive = party.node.exclusive
+
+    def slow(status: int, value: Any) -> tuple[int, Any]:
+        answering.set()
+        go_on.wait(20)
+        return status, value
+
+    def turn(name: str) -> Any:
+        if name.startswith("buying:"):
+            turns.release()
+        return exclusive(name)
+
+    shop.edge.change = slow
+    monkeypatch.setattr(party.node, "exclusive", turn)
+    with ThreadPoolExecutor(3) as pool:
+        asking = [pool.submit(party.buyer.predict, shop.model.id, shop.rows(1, 1))]
+        assert answering.wait(20)
+        asking.append(pool.submit(party.buyer.predict, shop.model.id, shop.rows(1, 1)))
+        asking.append(pool.submit(party.buyer.predict, shop.model.id, shop.rows(1, 2)))
+        for _ in range(3):
+            assert turns.acquire(timeout=20)
+        go_on.set()
+        first, same, other = [one.result() for one in asking]
+    assert first == same
+    assert asked(other) != asked(first)
+    assert promised(party) == 2 * PRICE
+    # told, it is bought anew
+    assert asked(party.buyer.predict(shop.model.id, shop.rows(1, 1))) == asked(first)
+    assert promised(party) == 3 * PRICE

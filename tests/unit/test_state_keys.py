@@ -40,6 +40,7 @@ KEYS = {
     "sold_bytes": "features/gateway/pruning.py",
     "transfer:": "features/gateway/pruning.py",
     "trusted:": "kernel/evidence/proving.py",
+    "untold:": "features/gateway/untold.py",
     "usual_terms": "features/data/licence.py",
     "withdrawn:": "features/data/offering.py",
 }

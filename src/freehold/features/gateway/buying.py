@@ -35,6 +35,7 @@ from freehold.core.money import dollars
 from freehold.core.signing import Envelope, recover, voucher_digest
 from freehold.core.terms import price_of
 from freehold.features.data import schemas
+from freehold.features.gateway import untold
 from freehold.features.gateway.rules.answer import is_rounded, output_hash, read_request, request_body
 from freehold.features.gateway.served import REASON
 from freehold.features.gateway.wire import DEPOSIT_CALLS
@@ -89,6 +90,7 @@ class Buyer:
     def __init__(self, node: Node, peers: Peers, countersigner: Countersigner | None = None) -> None:
         self._node, self._peers = node, peers
         self._countersigner = countersigner or Countersigner(node, peers)
+        self._purchases = untold.Purchases()
 
     def quote(
         self,
@@ -133,6 +135,8 @@ class Buyer:
         once its lineage was verified and its pool's split is the one that follows from it; one that shows no
         lineage at all, only where the buyer says so: `without_lineage`.
 
+        What was bought and told to nobody (`untold`) is given for nothing.
+
         What the call takes, a deposit for `deposit_calls` like it included, stays within `at_most_units` and
         the node's ceilings; a call dearer than `shown_units` is refused.
 
@@ -148,20 +152,31 @@ class Buyer:
         ceiling.require_shown(cost, shown_units)
         act = Act(secrets.token_hex(16), at_most_units)
         self._require_limit(asset, act, cost, deposit_calls)
+        question = (body, spend_cap_units, without_lineage)
+        purchase = self._purchases.join(question)
         with self._node.exclusive(f"buying:{model_id}"):
-            proving.require_lineage(self._node, self._peers, asset, without_lineage=without_lineage)
-            grant = self._grant(asset, spend_cap_units)
-            with self._telling_what_is_set_aside(act):
-                try:
-                    answer = self._bought(asset, grant, body, act, deposit_calls)
-                except (PaymentRequired, NotAllowed) as error:
-                    if error.fields.get("peer_code") not in _OVER:
-                        raise
-                    self._give_up(asset, grant, error)
-                    grant = self._grant(asset, grant.spend_cap_units)
-                    answer = self._bought(asset, grant, body, act, deposit_calls)
+            answer = purchase.answer or untold.take(self._node, body)
+            if answer is None:
+                proving.require_lineage(self._node, self._peers, asset, without_lineage=without_lineage)
+                with self._telling_what_is_set_aside(act):
+                    answer = self._under_grant(asset, body, act, spend_cap_units, deposit_calls)
+            self._purchases.end(question, purchase, answer)
         self._countersigner.flush_if_due(asset.owner)
         return answer
+
+    def _under_grant(
+        self, asset: Asset, body: bytes, act: Act, spend_cap_units: int | None, deposit_calls: int
+    ) -> dict[str, Any]:
+        """The answer to a question, under another grant where the one that there was is over."""
+        grant = self._grant(asset, spend_cap_units)
+        try:
+            return self._bought(asset, grant, body, act, deposit_calls)
+        except (PaymentRequired, NotAllowed) as error:
+            if error.fields.get("peer_code") not in _OVER:
+                raise
+            self._give_up(asset, grant, error)
+            grant = self._grant(asset, grant.spend_cap_units)
+            return self._bought(asset, grant, body, act, deposit_calls)
 
     def _bought(
         self, asset: Asset, grant: Grant, body: bytes, act: Act, deposit_calls: int
@@ -263,11 +278,11 @@ class Buyer:
     def _finish(self, record: Record, asset: Asset) -> None:
         """Get the answer to a question whose sender did not live to see it; it may be paid already.
 
-        Nobody waits for it any more, so nothing is signed that was not signed before. Where nothing is raised,
-        nothing is pending.
+        Nobody waits for it any more, so nothing is signed that was not signed before, and what it bought is kept for
+        who asks it again. Where nothing is raised, nothing is pending.
         """
         try:
-            self._send(record, asset, str(record["pending"]["body"]).encode())
+            self._send(record, asset, str(record["pending"]["body"]).encode(), told=False)
         except WrongAnswer:
             raise
         except FreeholdError:
@@ -275,7 +290,7 @@ class Buyer:
             if left is None or left["pending"]:
                 raise
 
-    def _send(self, record: Record, asset: Asset, body: bytes) -> dict[str, Any]:
+    def _send(self, record: Record, asset: Asset, body: bytes, *, told: bool = True) -> dict[str, Any]:
         """The answer to a question, under the voucher that was planned for it.
 
         Raises what the seller refused with: then nothing is pending any more. Unavailable: it still is.
@@ -285,14 +300,14 @@ class Buyer:
         voucher = spending.sign_voucher(self._node, record, pending["cumulative_units"], grant.id)
         status, value = self._post(self._peers.url_of(asset.owner), body, to_header(voucher))
         if status < 400:
-            return self._accept(record, grant, body, value)
+            return self._accept(record, grant, body, value, told=told)
         refusal = refused(
             "the seller", status, value, Unavailable if status >= 500 else _REFUSALS.get(status, PeerRefused)
         )
         if refusal.fields["peer_code"] == StaleVoucher.code:
             value = self._answer_settled(record, asset, body)
             if value is not None:
-                return self._accept(record, grant, body, value)
+                return self._accept(record, grant, body, value, told=told)
         if status < 500:
             spending.keep(self._node, {**record, "pending": None})
             units = pending["cumulative_units"] - int(record["cumulative_units"])
@@ -334,7 +349,7 @@ class Buyer:
         except (InvalidSignature, ValueError):
             return False
 
-    def _accept(self, record: Record, grant: Grant, body: bytes, value: Any) -> dict[str, Any]:
+    def _accept(self, record: Record, grant: Grant, body: bytes, value: Any, *, told: bool) -> dict[str, Any]:
         """Check the answer against its receipt, sign the receipt, keep both; then it counts as paid."""
         pending = record["pending"]
         paid = {**record, "cumulative_units": pending["cumulative_units"], "pending": None}
@@ -350,13 +365,16 @@ class Buyer:
                 **error.fields,
             ) from error
         signed = countersigning.countersigned(self._node, envelope)
+        answer = {"model": value["model"], "outputs": value["outputs"], "receipt": signed.to_json()}
         with self._node.store.transaction() as tx:
             tx.put(signed)
             kept.keep_channel(tx, paid)
             if grant.issuer != self._node.account:
                 # of an own model, this store is where the gateway keeps the receipt too
                 self._countersigner.add(tx, signed)
-        return {"model": value["model"], "outputs": value["outputs"], "receipt": signed.to_json()}
+            if not told:
+                untold.keep(self._node, tx, body, answer)
+        return answer
 
     def _checked(self, record: Record, grant: Grant, body: bytes, value: Any) -> Envelope:
         if not isinstance(value, dict) or set(value) != {"model", "outputs", "receipt"}:

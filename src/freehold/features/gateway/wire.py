@@ -140,7 +140,8 @@ class Predict(Request):
 
     Each call is paid by a voucher and leaves a receipt that both sides sign. Money for it and later calls may be
     set aside in a payment channel first; what is not used comes back. Before the first call, the model's lineage
-    is verified; a model that shows none is refused.
+    is verified; a model that shows none is refused. The same rows asked again while they are being bought, or within
+    ten minutes of a call that failed, are paid once; an answer that was sent and not heard is bought anew.
     """
 
     model: ModelAsked
