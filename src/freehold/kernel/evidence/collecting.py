@@ -4,26 +4,27 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from freehold.chain import deployments, proof
 from freehold.core.documents import Asset, Claim, Grant, Receipt
 from freehold.core.errors import FreeholdError, NotFound, Unavailable
-from freehold.core.signing import Envelope, parse_envelope, read_envelope
+from freehold.core.signing import Envelope, parse_envelope
 from freehold.kernel import logbook
 from freehold.kernel.evidence import state
 from freehold.kernel.evidence.bundle import Bundle
 from freehold.kernel.evidence.manifest import LogProofs, assemble
 from freehold.kernel.evidence.parts import Collected
-from freehold.kernel.evidence.verify import Check, Report, verify
+from freehold.kernel.evidence.reading import Evidence, log_path, path_of
+from freehold.kernel.evidence.verify import STEPS, Check, Report, look, verify
 from freehold.kernel.node import Node
 from freehold.kernel.peers import Peers
 from freehold.kernel.registry import everything
 
 ATTEMPTS = 3
-"""A log that is anchored while evidence is gathered makes its proofs stale; then all are asked again."""
+"""A log that is anchored while evidence is gathered makes its proofs stale; those that are needed are asked again."""
 PROOF_SECONDS = 15.0
 """How long an owner may take to show its log; one that takes longer is away."""
 MOST_AT_ONCE = 64
@@ -53,48 +54,78 @@ def gathered(
     """
     collected = require_possible(node, asset, receipt)()
     envelopes = _envelopes(node, receipt, asset, collected)
-    bundle, report = None, None
-    away: set[str] = set()
-    for _ in range(ATTEMPTS + len(collected.others)):
-        bundle = _assemble(node, peers, receipt or asset, collected, envelopes, away, may_anchor=may_anchor)
+    every, needed = envelopes | dict(collected.shown), {node.account, *collected.needed}
+
+    def ask(accounts: set[str]) -> dict[str, dict[str, Any]]:
+        return _ask_all(node, peers, every, accounts, needed, may_anchor=may_anchor)
+
+    answers = ask(_provers(every))
+    for left in reversed(range(ATTEMPTS)):
+        bundle = _assemble(node, receipt or asset, collected, envelopes, answers, needed)
         report = verify(bundle)
-        if report.ok:
+        if report.ok or not left:
             break
-        # an owner whose log or revocation does not hold is left out as one that is away
-        broken = next(item for item in report.checks if not item.ok)
-        away |= collected.others & _blamed(bundle, broken, collected)
-    assert bundle is not None
-    assert report is not None
+        # an owner whose log or revocation does not hold is left out as one that is away; nobody is asked again for it
+        if broken := _broken(bundle, collected, collected.others - needed):
+            answers = {account: answer for account, answer in answers.items() if account not in broken}
+        else:
+            answers |= ask(needed & set(answers))
     return bundle, report
 
 
-def _blamed(bundle: Bundle, broken: Check, collected: Collected) -> set[str]:
-    """Whose log or revocation breaks it; nobody's where it is something that all have signed."""
+_LOOKED_AT = {"manifest", "documents", "chain", "logs", "revocation", "times"}
+"""Groups of steps in which a log or a revocation breaks."""
+
+
+def _broken(bundle: Bundle, collected: Collected, among: Collection[str]) -> set[str]:
+    """All of these whose log or revocation does not hold: each that is found is put aside, and the others looked at."""
+    evidence, found = Evidence(bundle), set[str]()
+    for name, step in STEPS:
+        while name.split(".", maxsplit=1)[0] in _LOOKED_AT and not (check := look(name, step, evidence)).ok:
+            blamed = _blamed(evidence, check, collected).intersection(among) - found
+            if not blamed:
+                return found
+            found |= blamed
+            _put_aside(evidence, blamed)
+    return found
+
+
+def _put_aside(evidence: Evidence, accounts: Collection[str]) -> None:
+    evidence.bundle = Bundle(
+        {path: data for path, data in evidence.bundle.files.items() if path not in map(log_path, accounts)}
+    )
+    for account in accounts:
+        evidence.heads.pop(account, None)
+        evidence.logs.pop(account, None)
+    shown = evidence.documents
+    evidence.documents = {key: one for key, one in shown.items() if not _revokes(one, accounts)}
+
+
+def _blamed(evidence: Evidence, broken: Check, collected: Collected) -> set[str]:
+    """Whose log or revocation breaks a step; nobody's where it is something that all have signed."""
     if found := re.fullmatch(r"logs/(0x[0-9a-f]{40})\.json", broken.file):
         return {found[1]}
-    shown = [
-        read_envelope(data).document for path, data in bundle.files.items() if path.startswith("documents/")
-    ]
-    claims = [one for one in shown if isinstance(one, Claim) and one.claim_kind == "revocation"]
     receipts = [one.document for one in collected.shown.values() if isinstance(one.document, Receipt)]
     if broken.name == "logs.order":
-        return {one.provider for one in receipts if _is_before_its_grant(bundle, one)}
+        return {one.provider for one in receipts if _is_before_its_grant(evidence, one)}
     return {
         claim.issuer
-        for claim in claims
-        if broken.file in (f"documents/{claim.id}.json", f"documents/{claim.about}.json")
-        or (
-            broken.name == "times.revocation"
-            and any(one.grant == claim.about and one.issued_at > claim.issued_at for one in receipts)
+        for claim in (one.document for one in evidence.documents.values())
+        if isinstance(claim, Claim)
+        and claim.claim_kind == "revocation"
+        and (
+            broken.file in (path_of(claim), f"documents/{claim.about}.json")
+            or (
+                broken.name == "times.revocation"
+                and any(one.grant == claim.about and one.issued_at > claim.issued_at for one in receipts)
+            )
         )
     }
 
 
-def _is_before_its_grant(bundle: Bundle, receipt: Receipt) -> bool:
-    path = f"logs/{receipt.provider}.json"
-    log = bundle.json(path) if path in bundle.files else {"proofs": []}
-    places = {one["id"]: one["index"] for one in log["proofs"]}
-    return bool(places.get(receipt.grant, -1) > places.get(receipt.id, -1))
+def _is_before_its_grant(evidence: Evidence, receipt: Receipt) -> bool:
+    places = evidence.logs.get(receipt.provider, {})
+    return places.get(receipt.grant, -1) > places.get(receipt.id, -1)
 
 
 def _envelopes(
@@ -112,21 +143,16 @@ def _envelopes(
 
 def _assemble(
     node: Node,
-    peers: Peers,
     subject: Receipt | Asset,
     collected: Collected,
     envelopes: Mapping[str, Envelope],
-    away: set[str],
-    *,
-    may_anchor: bool,
+    answers: Mapping[str, dict[str, Any]],
+    needed: set[str],
 ) -> Bundle:
     envelopes = dict(envelopes)
     every = envelopes | dict(collected.shown)
     logs = []
-    needed = {node.account, *collected.needed}
-    for account, answer in _ask_all(node, peers, every, needed, may_anchor=may_anchor).items():
-        if account in away - needed:
-            continue
+    for account, answer in answers.items():
         try:
             shown, revocations = _log_proofs(account, answer), _revocations(node, account, answer, every)
         except FreeholdError:
@@ -136,7 +162,7 @@ def _assemble(
         logs.append(shown)
         envelopes |= revocations
     unshown = collected.others - {log.account for log in logs}
-    envelopes = {key: item for key, item in envelopes.items() if not _is_revocation(item, unshown)}
+    envelopes = {key: item for key, item in envelopes.items() if not _revokes(item, unshown)}
     contracts = {name: node.contract(name) for name in deployments.names()}
     documents = [item.document for item in (every | envelopes).values()]
     wanted = state.needed(documents, [log.account for log in logs], collected.pools, node.chain_id, contracts)
@@ -176,15 +202,21 @@ def _revocations(
     return found
 
 
-def _is_revocation(envelope: Envelope, by: frozenset[str]) -> bool:
+def _revokes(envelope: Envelope, by: Collection[str]) -> bool:
     claim = envelope.document
     return isinstance(claim, Claim) and claim.claim_kind == "revocation" and claim.issuer in by
 
 
 def _ask_all(
-    node: Node, peers: Peers, envelopes: dict[str, Envelope], needed: set[str], *, may_anchor: bool
+    node: Node,
+    peers: Peers,
+    envelopes: dict[str, Envelope],
+    accounts: set[str],
+    needed: set[str],
+    *,
+    may_anchor: bool,
 ) -> dict[str, dict[str, Any]]:
-    """Each party's log proofs, asked for at once.
+    """Log proofs of each of these parties, asked for at once.
 
     An owner that is away is left out: its grant and receipts stand in this node's log too.
     """
@@ -202,10 +234,10 @@ def _ask_all(
 
     # its own first: where that is not anchored, nobody is asked
     answers: dict[str, dict[str, Any] | None] = {node.account: ask(node.account)}
-    accounts = sorted(_provers(envelopes) - {node.account})
-    if accounts:
-        with ThreadPoolExecutor(max_workers=min(len(accounts), MOST_AT_ONCE)) as pool:
-            answers |= zip(accounts, pool.map(ask, accounts), strict=True)
+    others = sorted(accounts - {node.account})
+    if others:
+        with ThreadPoolExecutor(max_workers=min(len(others), MOST_AT_ONCE)) as pool:
+            answers |= zip(others, pool.map(ask, others), strict=True)
     return {account: answer for account, answer in answers.items() if answer is not None}
 
 

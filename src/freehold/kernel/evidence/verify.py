@@ -20,7 +20,7 @@ from freehold.kernel.evidence.reading import Broken, Evidence, Newer
 
 _FOUNDATIONS = ("manifest", "documents", "chain")
 _NEEDS = {"times": "logs", "revocation": "logs"}
-_STEPS: tuple[Step, ...] = (
+STEPS: tuple[Step, ...] = (
     ("manifest.signature", documents.signature),
     ("manifest.files", documents.files),
     ("documents.ids", documents.ids),
@@ -110,7 +110,7 @@ def verify(
     trusted = None if trusted_block_hash is None else chain_checks.read_hash(trusted_block_hash)
     checking = _Checking(Evidence(bundle, rules or {}))
     evidence = checking.evidence
-    for name, step in _STEPS:
+    for name, step in STEPS:
         if not checking.look(name, step, _NEEDS):
             break
         if name == "documents.subject" and evidence.unknown:
@@ -153,7 +153,7 @@ class _Checking:
         if group in self.broken or needs.get(group) in self.broken:
             self.broken.add(group)
             return True
-        self.checks.append(_run(name, step, self.evidence))
+        self.checks.append(look(name, step, self.evidence))
         if not self.checks[-1].ok:
             self.broken.add(group)
         return self.checks[-1].ok or group not in _FOUNDATIONS
@@ -171,7 +171,8 @@ class _Checking:
         )
 
 
-def _run(name: str, step: Callable[[Evidence], str], evidence: Evidence) -> Check:
+def look(name: str, step: Callable[[Evidence], str], evidence: Evidence) -> Check:
+    """What one step says of evidence for which those before it hold. Raises `Unavailable`."""
     try:
         return Check(name, ok=True, file="", detail=step(evidence))
     except Broken as error:

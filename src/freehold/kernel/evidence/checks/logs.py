@@ -24,6 +24,8 @@ def checkpoints(evidence: Evidence) -> str:
         if not path.startswith("logs/"):
             continue
         account, value = path[len("logs/") : -len(".json")], evidence.json(path)
+        if account in evidence.heads:
+            continue
         if (
             not isinstance(value, dict)
             or set(value) != {"checkpoint", "proofs"}
@@ -62,7 +64,9 @@ def inclusion(evidence: Evidence) -> str:
         path, proofs = log_path(account), evidence.json(log_path(account))["proofs"]
         if not isinstance(proofs, list):
             raise Broken(path, "lists no proofs")
-        positions = evidence.logs.setdefault(account, {})
+        if account in evidence.logs:
+            continue
+        positions = evidence.logs[account] = {}
         for item in proofs:
             _include(evidence, path, item, positions, (size, root))
         count += len(positions)
