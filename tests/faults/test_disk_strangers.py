@@ -12,8 +12,10 @@ from node_world import Party, World, require_sound
 from peer_calls import call, granted, introduce, wish
 from strangers import Stranger, Target, acts, home_bytes, strangers
 
+from freehold.chain.rpc import Rpc
 from freehold.core.documents import Asset
 from freehold.features.data.offering import set_approval
+from freehold.features.earnings import earning
 from freehold.features.grants import granting, requests
 from freehold.kernel import pending
 from freehold.kernel.host import Host
@@ -242,3 +244,31 @@ def test_asking_moves_no_gas_though_the_log_has_grown(world: World, shop: Shop, 
         refused = act(who, 0)
         assert (refused.status_code, refused.json()["code"]) == (409, "log.not_anchored")
         assert "every 86,400 seconds" in refused.json()["hint"]
+
+
+def test_grants_that_nobody_paid_make_looking_at_earnings_no_dearer(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner, buyer = world.party("owner"), world.party("buyer")
+    asset, node = owner.publish(make(20, seed=9), price_units=PRICE_UNITS), owner.node
+    buyer.knows(owner)
+    introduce(buyer, owner)
+    bought = granting.obtain(buyer.node, buyer.services.peers, asset, "infer")
+    with node.store.transaction() as tx:
+        for number in range(90):
+            unpaid = bought.model_copy(update={"nonce": f"0x{number:064x}", "holder": f"0x{number:040x}"})
+            tx.put(node.seal(unpaid), logged=False)
+            pending.add(tx, pending.GRANTS, unpaid.id, unpaid.holder, 1_500)
+    asked, sent = [], Rpc._deliver
+
+    def counted(rpc: Rpc, *what: object) -> object:
+        asked.append(what)
+        return sent(rpc, *what)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Rpc, "_deliver", counted)
+    for _ in range(2):
+        asked.clear()
+        said = earning.overview(node)
+        assert [row["grant"] for row in said["grants"]] == [bought.id]
+        assert said["sold_units"] == PRICE_UNITS
+        assert len(asked) < 6

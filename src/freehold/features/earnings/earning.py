@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from freehold.core.documents import Asset, Claim, Grant
+from freehold.core.documents import Asset, Claim
 from freehold.core.errors import NotFound
 from freehold.core.money import BPS
 from freehold.features.earnings.wire import Sold
@@ -21,8 +21,10 @@ from freehold.features.payments.kept import lost
 from freehold.features.payments.settling import held_units
 from freehold.kernel import listed
 from freehold.kernel.node import Node
-from freehold.kernel.rights.standing import is_purchased
+from freehold.kernel.rights.standing import purchased_among
 from freehold.kernel.shape import alike
+
+_SOLD = "sold:"
 
 
 @dataclass(frozen=True)
@@ -133,20 +135,15 @@ def _claimed(node: Node, holding: Holding) -> int:
 
 
 def _sold(node: Node) -> list[dict[str, Any]]:
+    grants, known = list(listed.every_grant(node, issuer=node.account, sold=True)), node.store.states(_SOLD)
+    # a purchase is never undone, so the chain is asked until it says yes and then no more
+    bought = purchased_among(node, [grant for grant in grants if _SOLD + grant.id not in known])
+    if bought:
+        with node.store.transaction() as tx:
+            for grant_id in bought:
+                tx.set(_SOLD + grant_id, value=True)
     return [
         {**alike(Sold, grant, grant.terms), "grant": grant.id, "asset_name": node.asset(grant.asset).name}
-        for grant in listed.every_grant(node, issuer=node.account, sold=True)
-        if _is_sold(node, grant)
+        for grant in grants
+        if grant.id in bought or _SOLD + grant.id in known
     ]
-
-
-def _is_sold(node: Node, grant: Grant) -> bool:
-    # a purchase is never undone, so the chain is asked until it says yes and then no more
-    name = f"sold:{grant.id}"
-    if node.store.state(name):
-        return True
-    if not is_purchased(node, grant):
-        return False
-    with node.store.transaction() as tx:
-        tx.set(name, value=True)
-    return True

@@ -15,7 +15,7 @@ from freehold.kernel import ceiling, listed, uses
 from freehold.kernel.keeping import purse
 from freehold.kernel.node import Node
 from freehold.kernel.people import name_of, thing_name
-from freehold.kernel.rights.standing import is_purchased
+from freehold.kernel.rights.standing import purchased_among
 from freehold.kernel.web import charts
 from freehold.kernel.web.visit import Visit, acts, shows
 
@@ -66,13 +66,14 @@ def limit(visit: Visit) -> Response:
 
 def _bought(node: Node) -> list[dict[str, Any]]:
     found = listed.grants(node, holder=node.account, sold=True, limit=MOST_BOUGHT)
+    paid = purchased_among(node, found)
     return [
         {
             "at": grant.issued_at,
             "name": thing_name(node, grant.asset),
             "asset": grant.asset,
             "owner": name_of(node, grant.issuer),
-            "units": grant.terms.price_units if is_purchased(node, grant) else 0,
+            "units": grant.terms.price_units if grant.id in paid else 0,
         }
         for grant in found
         if grant.issuer != node.account

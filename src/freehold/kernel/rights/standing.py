@@ -14,8 +14,18 @@ from freehold.kernel.store import Transaction
 
 def is_purchased(node: Node, grant: Grant) -> bool:
     """Whether the chain holds the purchase of a priced grant."""
-    offer_hash = Offer.of(grant).digest(node.chain_id, node.contract("Market"))
-    return bool(node.chain.read("Market", "purchasedAt", offer_hash))
+    return bool(node.chain.read("Market", "purchasedAt", _offered(node, grant)))
+
+
+def purchased_among(node: Node, grants: Sequence[Grant]) -> set[str]:
+    """Ids of those priced grants that were bought, the chain asked once."""
+    asked = [("Market", "purchasedAt", (_offered(node, grant),)) for grant in grants]
+    times = node.chain.read_many(asked) if asked else []
+    return {grant.id for grant, at in zip(grants, times, strict=True) if at}
+
+
+def _offered(node: Node, grant: Grant) -> bytes:
+    return Offer.of(grant).digest(node.chain_id, node.contract("Market"))
 
 
 def revocations(node: Node, grant: Grant) -> list[Claim]:
