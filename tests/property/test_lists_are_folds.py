@@ -41,7 +41,7 @@ class Reading(SimpleNamespace):
 
 @pytest.fixture(
     scope="module",
-    params=[(seed, kind) for seed in (1, 2, 3) for kind in ("sqlite", "postgresql")],
+    params=[(seed, kind) for seed in (1, 5, 7) for kind in ("sqlite", "postgresql")],
     ids=lambda one: f"{one[1]}-{one[0]}",
 )
 def node(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
@@ -114,7 +114,7 @@ def test_assets(node: Any, text: str) -> None:
         assert listed.count_assets(node, **chosen) == len(wanted)
 
 
-def test_what_is_on_offer(node: Any) -> None:
+def test_what_is_on_offer(node: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     with node.store.reading() as connection:
         public = {row[0] for row in connection.execute("SELECT id FROM documents WHERE public").fetchall()}
     wanted = [
@@ -123,7 +123,12 @@ def test_what_is_on_offer(node: Any) -> None:
         if one.id in public and not node.store.state(f"withdrawn:{one.id}")
     ]
     assert [one.document.id for one in catalogue.offered(node)] == wanted
-    assert [one.document.id for one in catalogue.offered(node, limit=3)] == wanted[-3:]
+    monkeypatch.setattr(catalogue, "MAX_CATALOGUE", 3)
+    assert [one.document.id for one in catalogue.offered(node)] == wanted[-3:]
+    off = [one.id for one in documents(node, Asset) if node.store.state(f"withdrawn:{one.id}")]
+    kept = [one.id for one in documents(node, Asset)[::-1] if one.id not in off]
+    assert paged(lambda before: listed.assets(node, offered=True, before=before, limit=7)) == kept
+    assert listed.count_assets(node, offered=True) == len(kept)
 
 
 def test_assets_by_name_and_by_the_beginning_of_their_id(node: Any) -> None:

@@ -77,6 +77,8 @@ def test_jobs_say_who_was_away_when_and_why_and_who_has_not_agreed():
     assert f"{OWNER[:10]} has not agreed to the shares: training.wrong_contribution" in said
     assert "92.0%" in said
     crowd = {f"0x{number:040x}": away(1) for number in range(300)}
+    released = told(terminal._released(job(model=JOB, grants={}, absent=absent, scores=SCORES)))
+    assert f"{OTHER[:10]} takes no part: the owner refused: not for this" in released
     assert "and 290 more" in told(terminal.listed({"jobs": [job(absent=crowd)]}))
     assert told(terminal.listed({"jobs": []})).strip() == "no training jobs yet"
 

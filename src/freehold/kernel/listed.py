@@ -18,6 +18,7 @@ from freehold.kernel.feature import Question
 from freehold.kernel.node import Node
 from freehold.kernel.people import known_as
 from freehold.kernel.registry import everything
+from freehold.kernel.store import OFF_OFFER
 from freehold.kernel.wire import MOST_LISTED as MOST
 
 _NEWEST = 2**62
@@ -32,12 +33,13 @@ def assets(
     owner: str = "",
     text: str = "",
     others: bool = False,
+    offered: bool = False,
     valid_at: int = 0,
     before: str = "",
     limit: int = MOST,
 ) -> list[Asset]:
-    """Assets of a kind, owner, of other parties only, that mention a text, that can be bought still."""
-    where, values = _assets(node, kind, owner, text, others=others, valid_at=valid_at)
+    """Assets of a kind, owner, of other parties only, that mention a text, on offer, that can be bought still."""
+    where, values = _assets(node, kind, owner, text, others=others, offered=offered, valid_at=valid_at)
     found = _page(node, "assets", where, values, before, limit)
     return [one.document for one in found if isinstance(one.document, Asset)]
 
@@ -48,16 +50,23 @@ def public_assets(node: Node, *, before: str = "", limit: int = MOST) -> list[En
 
 
 def count_assets(
-    node: Node, *, kind: str = "", owner: str = "", text: str = "", others: bool = False, valid_at: int = 0
+    node: Node,
+    *,
+    kind: str = "",
+    owner: str = "",
+    text: str = "",
+    others: bool = False,
+    offered: bool = False,
+    valid_at: int = 0,
 ) -> int:
     """How many there are of those."""
-    where, values = _assets(node, kind, owner, text, others=others, valid_at=valid_at)
+    where, values = _assets(node, kind, owner, text, others=others, offered=offered, valid_at=valid_at)
     query = f"SELECT count(*) FROM assets WHERE {' AND '.join(where)}"  # noqa: S608 - fixed text
     return int(node.store.rows(query, *values)[0][0])
 
 
 def _assets(
-    node: Node, kind: str, owner: str, text: str, *, others: bool, valid_at: int
+    node: Node, kind: str, owner: str, text: str, *, others: bool, offered: bool, valid_at: int
 ) -> tuple[list[str], list[Any]]:
     escaped = storable(text).lower().replace("!", "!!").replace("%", "!%").replace("_", "!_")
     return _wanted(
@@ -65,6 +74,7 @@ def _assets(
             "owner = ?": owner,
             "kind = ?": kind,
             "owner <> ?": others and node.account,
+            "NOT EXISTS (SELECT 1 FROM state WHERE state.name = ? || assets.id)": offered and OFF_OFFER,
             "expires_at > ?": valid_at,
             "words LIKE ? ESCAPE '!'": text and f"%{escaped}%",
         }
@@ -196,12 +206,17 @@ def shown(node: Node, asset: Asset) -> dict[str, Any]:
 def find(node: Node, text: str, kind: str = "") -> str:
     """The id of a known asset by id, the beginning of one, or name.
 
-    What reads like an id is one, whatever anybody calls something. A name means this node's own things first, and
-    where it could be the beginning of another thing's id, too, it means neither. Raises `NotFound`, `Ambiguous`.
+    What reads like an id is one, whatever anybody calls something. A name means this node's own things first, of
+    one owner's those on offer, and where it could be the beginning of another thing's id, too, it means neither.
+    Raises `NotFound`, `Ambiguous`.
     """
     called = [] if is_id_shaped(text) else [node.asset(one) for one in named(node, text, kind)]
     own = [asset for asset in called if asset.owner == node.account]
     found = own or called
+    if len(found) > 1:
+        offered = [asset for asset in found if node.store.state(f"{OFF_OFFER}{asset.id}") is None]
+        # another's thing of that name is never meant because an owner took back its own
+        found = offered if {asset.owner for asset in offered} == {asset.owner for asset in found} else found
     if len(found) > 1:
         raise _ambiguous(node, f"{len(found)} assets are called {text}", found)
     if found:

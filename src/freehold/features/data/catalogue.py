@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from freehold.core.documents import Asset
 from freehold.core.errors import InvalidDocument, NewerFormat
 from freehold.core.signing import Envelope, parse_envelope
 from freehold.features.data import schemas
-from freehold.features.data.offering import approval_of, is_offered, set_approval
+from freehold.features.data.offering import (
+    approval_of,
+    is_offered,
+    is_withdrawn,
+    offer_again,
+    set_approval,
+    withdraw,
+)
 from freehold.features.data.wire import Approval
 from freehold.features.identity.peers import CatalogueRead, PeerReplaced
 from freehold.kernel import listed, pending
@@ -42,10 +50,35 @@ def said(node: Node) -> dict[str, Any]:
 
 
 def keep(node: Node, read: CatalogueRead) -> None:
-    """Keep a peer's assets, each its own and checked, or none. Raises InvalidDocument, InvalidSignature, TooMuch."""
-    asks_first = _listed(read, "asks_first", [])
-    fresh: list[Envelope] = []
-    approvals: dict[str, Approval] = {}
+    """Keep a peer's assets, each its own and checked, or none; what it shows no more is off offer.
+
+    Raises InvalidDocument, InvalidSignature, TooMuch.
+    """
+    offers, asks_first = list(_offers(read)), _listed(read, "asks_first", [])
+    news = [(envelope, asset) for envelope, asset in offers if _is_news(node, envelope)]
+    # what is said in a form that nothing here reads is of no use
+    unread = {asset.id for _, asset in news if schemas.unreadable(asset)}
+    fresh = [envelope for envelope, asset in news if asset.id not in unread]
+    shown = {asset.id: asset.created_at for _, asset in offers}
+    heard: dict[str, Approval] = {}
+    if read.account != node.account:
+        said: dict[str, Approval] = {one: "ask" if one in asks_first else "automatic" for one in shown}
+        heard = {one: how for one, how in said.items() if one not in unread and how != approval_of(node, one)}
+    turned = _turned(node, read, shown)
+    with node.store.transaction() as tx:
+        for envelope in fresh:
+            tx.put(envelope, logged=False)
+            pending.add(tx, pending.ASSETS, envelope.document.id, read.account, len(envelope.to_bytes()))
+        for asset_id, chosen in heard.items():
+            set_approval(tx, asset_id, chosen)
+        for asset_id, off in turned.items():
+            (withdraw if off else offer_again)(tx, asset_id)
+        # last, so that nothing is left of what goes
+        while oldest := pending.surplus(tx.connection, pending.ASSETS, read.account):
+            _forget(tx, oldest)
+
+
+def _offers(read: CatalogueRead) -> Iterator[tuple[Envelope, Asset]]:
     for value in _listed(read, "assets", None):
         try:
             envelope = parse_envelope(value)
@@ -54,22 +87,24 @@ def keep(node: Node, read: CatalogueRead) -> None:
             continue
         if not isinstance(envelope.document, Asset) or envelope.document.owner != read.account:
             raise InvalidDocument(f"{read.url} offers something that is not an asset of its own")
-        if _is_news(node, envelope):
-            if schemas.unreadable(envelope.document):
-                # said in a form that nothing here reads, so nothing can be done with it
-                continue
-            fresh.append(envelope)
-        if read.account != node.account:
-            approvals[envelope.document.id] = "ask" if envelope.document.id in asks_first else "automatic"
-    heard = {key: said for key, said in approvals.items() if said != approval_of(node, key)}
-    with node.store.transaction() as tx:
-        for envelope in fresh:
-            tx.put(envelope, logged=False)
-            pending.add(tx, pending.ASSETS, envelope.document.id, read.account, len(envelope.to_bytes()))
-        while oldest := pending.surplus(tx.connection, pending.ASSETS, read.account):
-            _forget(tx, oldest)
-        for asset_id, chosen in heard.items():
-            set_approval(tx, asset_id, chosen)
+        yield envelope, envelope.document
+
+
+def _turned(node: Node, read: CatalogueRead, shown: dict[str, int]) -> dict[str, bool]:
+    """Assets of a peer that are off offer by now, or on offer again: a catalogue is all that its owner offers.
+
+    One that is full leaves out what is older than anything in it.
+    """
+    if read.account == node.account:
+        return {}
+    since = min(shown.values()) if len(read.answer["assets"]) == MAX_CATALOGUE and shown else 0
+    rows = node.store.rows("SELECT id FROM assets WHERE owner = ?", read.account)
+    found = {str(row[0]): str(row[0]) not in shown for row in rows}
+    return {
+        asset_id: off
+        for asset_id, off in found.items()
+        if off != is_withdrawn(node, asset_id) and not (off and node.asset(asset_id).created_at < since)
+    }
 
 
 def _listed(read: CatalogueRead, name: str, otherwise: list[Any] | None) -> list[Any]:
@@ -103,3 +138,4 @@ def _forget(tx: Transaction, asset_id: str) -> None:
     if tx.connection.execute(come_of_it, (asset_id,)).fetchone() is None:
         tx.forget(asset_id)
         set_approval(tx, asset_id, "automatic")
+        offer_again(tx, asset_id)

@@ -27,8 +27,8 @@ def find(host: Host, text: str, kind: str = "") -> str:
 
 
 def search(node: Node, text: str, kind: str, *, limit: int = PAGE, before: str = "") -> list[dict[str, Any]]:
-    """The newest known assets that mention `text`, newest last, with their owners' names; older ones with `before`."""
-    found = listed.assets(node, text=text, kind=kind, limit=limit, before=before)
+    """The newest on offer that mention `text`, newest last, with their owners' names; older ones with `before`."""
+    found = listed.assets(node, text=text, kind=kind, offered=True, limit=limit, before=before)
     return [describe(node, asset) for asset in found[::-1]]
 
 

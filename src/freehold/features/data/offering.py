@@ -12,12 +12,17 @@ from typing import Any
 from freehold.core.errors import NotFound
 from freehold.features.data.wire import Approval, Decide
 from freehold.kernel.node import Node
-from freehold.kernel.store import Transaction
+from freehold.kernel.store import OFF_OFFER, Transaction
 
 
 def is_offered(node: Node, asset_id: str) -> bool:
     """Whether new grants are issued on an asset."""
-    return node.store.is_public(asset_id) and not node.store.state(_name(asset_id))
+    return node.store.is_public(asset_id) and not is_withdrawn(node, asset_id)
+
+
+def is_withdrawn(node: Node, asset_id: str) -> bool:
+    """Whether it was taken off offer; of others' assets as their catalogue says."""
+    return bool(node.store.state(f"{OFF_OFFER}{asset_id}"))
 
 
 def require_offered(node: Node, asset_id: str) -> None:
@@ -30,12 +35,12 @@ def require_offered(node: Node, asset_id: str) -> None:
 
 def withdraw(tx: Transaction, asset_id: str) -> None:
     """Take an asset off offer. Grants that exist stay as they are. Idempotent."""
-    tx.set(_name(asset_id), value=True)
+    tx.set(f"{OFF_OFFER}{asset_id}", value=True)
 
 
 def offer_again(tx: Transaction, asset_id: str) -> None:
     """Undo `withdraw`."""
-    tx.delete(_name(asset_id))
+    tx.delete(f"{OFF_OFFER}{asset_id}")
 
 
 def approval_of(node: Node, asset_id: str) -> Approval:
@@ -71,7 +76,3 @@ def change(node: Node, asset_id: str, act: Callable[[Transaction, str], None]) -
 def decide(node: Node, asked: Decide) -> dict[str, Any]:
     """Choose how grants on a dataset of this node come about. Raises NotFound."""
     return change(node, asked.asset, lambda tx, asset_id: set_approval(tx, asset_id, asked.approval))
-
-
-def _name(asset_id: str) -> str:
-    return f"withdrawn:{asset_id}"

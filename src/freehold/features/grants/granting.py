@@ -99,11 +99,12 @@ def obtain(
     plan: Plan | None = None,
     at_most_units: int | None = None,
     take: str = "",
+    pay: bool = True,
 ) -> Grant:
     """Get a grant from the asset's owner and, if it has a price, pay it in one transaction.
 
     `at_most_units` bounds what this act may cost, all grants of one `once_for` together; the node's ceilings
-    count besides. `take` is an offer of the owner that is taken up; it is kept with what is paid for it, so that
+    count besides. Without `pay`, one that has a price is only asked for. `take` is an offer of the owner that is taken up; it is kept with what is paid for it, so that
     one that was refused here is taken up by nobody else.
 
     Interrupted anywhere, the next call continues with the same grant: nothing is paid twice. Calls with the
@@ -117,13 +118,12 @@ def obtain(
         wanted = {"action": action, "purpose": purpose, "max_uses": max_uses, "once_for": once_for}
         key, wish = asking.remembered(node, asset, wanted | {"spend_cap_units": spend_cap_units})
         wish = asking.taking(wish, take) if take else wish
-        return _obtain(
-            node, peers, asset, key, wish, plan, Act(once_for or str(wish["nonce"]), at_most_units)
-        )
+        act = Act(once_for or str(wish["nonce"]), at_most_units) if pay else None
+        return _obtain(node, peers, asset, key, wish, plan, act)
 
 
 def _obtain(
-    node: Node, peers: Peers, asset: Asset, key: str, wish: dict[str, Any], plan: Plan | None, act: Act
+    node: Node, peers: Peers, asset: Asset, key: str, wish: dict[str, Any], plan: Plan | None, act: Act | None
 ) -> Grant:
     body = asking.request_body(wish) | ({"plan": plan.to_json()} if plan else {})
     answer = _paid(node, wish) or _asked(node, peers, asset, key, wish, body)
@@ -131,6 +131,8 @@ def _obtain(
     terms = asking.taken_terms(wish) or narrowed(asset.terms, body, plan)
     grant = _accept(node, envelope, asset, wish, plan, terms)
     if is_priced(grant):
+        if act is None:
+            return grant
         wish = _buy(node, grant, answer, act, key, wish)
         _show(peers, asset, {**body, "grant": answer["grant"]}, grant)
     with node.store.transaction() as tx:

@@ -1,14 +1,15 @@
-"""The grants of a training run: owners who decide by hand are asked before anything else is bought.
+"""The grants of a training run: all owners are asked before anything is bought, those who decide by hand first.
 
 An owner that refuses, answers with nonsense, or cannot be reached for as long as the plan waits, is left out
-and named, as long as the others hold the plan's quorum of rows.
+and named, as long as the others hold the plan's quorum of rows, and are more than one where more were ordered.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from freehold.chain.errors import (
@@ -20,6 +21,7 @@ from freehold.chain.errors import (
 )
 from freehold.core.documents import Asset
 from freehold.core.errors import FreeholdError, Unavailable
+from freehold.core.ids import short
 from freehold.features.data.offering import approval_of
 from freehold.features.grants.asking import GrantCountered, GrantWaiting, still_waiting
 from freehold.features.grants.granting import NotEnoughDollars, obtain
@@ -46,6 +48,12 @@ _OURS = (
 """Troubles of this node: they are no reason to leave out an owner, who may be paid already."""
 
 
+class LeftAlone(Unavailable):
+    """Of all owners that were ordered one takes part; a model of its rows alone is not what was ordered."""
+
+    code = "training.alone"
+
+
 @dataclass
 class Agreed:
     """Who takes part in a run, and who does not."""
@@ -54,6 +62,42 @@ class Agreed:
     """Owner -> id of its grant, paid."""
     absent: dict[str, FreeholdError] = field(default_factory=dict)
     """Owner -> why not."""
+
+
+@dataclass
+class _Asking:
+    """Owners asked one after the other, and what came of it."""
+
+    plan: RunPlan
+    obtain: Callable[..., str]
+    tell: Callable[[Agreed], None]
+    by_hand: list[Asset]
+    found: Agreed = field(default_factory=Agreed)
+    pending: list[dict[str, Any]] = field(default_factory=list)
+
+    def ask(self, assets: Iterable[Asset], *, pay: bool) -> None:
+        """Ask for a grant on each, and pay it where that is wanted. Raises GrantWaiting, what an owner said."""
+        for asset in assets:
+            try:
+                grant = self.obtain(asset, pay=pay)
+                if pay:
+                    self.found.grants[asset.owner] = grant
+            except _OURS:
+                raise
+            except FreeholdError as error:
+                self._hear(asset, error)
+            self.tell(self.found)
+        if self.pending:
+            raise still_waiting(self.pending)
+
+    def _hear(self, asset: Asset, error: FreeholdError) -> None:
+        # where its catalogue says that its terms are its consent, nobody waits for an owner's word
+        if asset in self.by_hand and isinstance(error, (GrantWaiting, GrantCountered)):
+            self.pending += error.fields["asked"]
+            return
+        self.found.absent[asset.owner] = error
+        if not has_quorum(self.plan, [one for one in self.plan.accounts if one not in self.found.absent]):
+            raise error
 
 
 def agree(
@@ -68,29 +112,26 @@ def agree(
     """Grants for this run; `tell` hears of each as it comes, `rest` waits between tries. Repeatable.
 
     Raises GrantWaiting: naming every owner that has not decided yet. What an owner said, where without it
-    fewer rows take part than the quorum. As `obtain`.
+    fewer rows take part than the quorum. LeftAlone. As `obtain`.
     """
     by_hand = [asset for asset in assets if approval_of(node, asset.id) == "ask"]
-    found = Agreed()
+    asking = _Asking(plan, partial(_obtain, node, peers, job, plan=plan, rest=rest), tell, by_hand)
     for group in (by_hand, [asset for asset in assets if asset not in by_hand]):
-        pending: list[dict[str, Any]] = []
-        for asset in group:
-            try:
-                found.grants[asset.owner] = _obtain(node, peers, job, asset, plan, rest)
-            except _OURS:
-                raise
-            except FreeholdError as error:
-                # where its catalogue says that its terms are its consent, nobody waits for an owner's word
-                if asset in by_hand and isinstance(error, (GrantWaiting, GrantCountered)):
-                    pending += error.fields["asked"]
-                else:
-                    found.absent[asset.owner] = error
-                    if not has_quorum(plan, [one for one in plan.accounts if one not in found.absent]):
-                        raise
-            tell(found)
-        if pending:
-            raise still_waiting(pending)
-    return found
+        asking.ask(group, pay=False)
+    absent = asking.found.absent
+    left = [asset for asset in assets if asset.owner not in absent]
+    if absent and len(left) == 1:
+        raise _alone(left[0], absent)
+    asking.ask(left, pay=True)
+    return asking.found
+
+
+def _alone(left: Asset, absent: Mapping[str, FreeholdError]) -> LeftAlone:
+    owner, why = next(iter(absent.items()))
+    return LeftAlone(
+        f"only the owner of {left.name} takes part: {short(owner)} says: {why.message}",
+        hint="Nobody was paid for it. Have the others mend it, or order again without them.",
+    )
 
 
 def _obtain(
@@ -98,8 +139,10 @@ def _obtain(
     peers: Peers,
     job: Mapping[str, Any],
     asset: Asset,
+    *,
     plan: RunPlan,
     rest: Callable[[float], bool],
+    pay: bool,
 ) -> str:
     deadline = time.monotonic() + plan.patience_seconds
     while True:
@@ -113,6 +156,7 @@ def _obtain(
                 once_for=str(job["id"]),
                 plan=plan,
                 at_most_units=kept.at_most_units(node, str(job["id"])),
+                pay=pay,
             ).id
         except (GrantWaiting, GrantCountered):
             raise

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from freehold.core.documents import REVEALS, Asset, Claim, parse_document
-from freehold.core.errors import FreeholdError, InvalidInput, NotAllowed
+from freehold.core.errors import FreeholdError, InvalidInput, NotAllowed, NotFound
 from freehold.core.ids import require_name
 from freehold.core.terms import meet, require_within
-from freehold.features.data import schemas
+from freehold.features.data import offering, schemas
 from freehold.features.data.publishing import NoiseCost
 from freehold.features.data.rules import reading
 from freehold.features.data.rules.table import Table
@@ -49,6 +49,13 @@ def check(node: Node, peers: Peers, order: Order) -> tuple[list[Asset], TestShow
     require_name(order.name)
     assets = sorted((node.asset(asset_id) for asset_id in order.assets), key=lambda asset: asset.owner)
     _check_assets(assets, order)
+    gone = next((asset for asset in assets if offering.is_withdrawn(node, asset.id)), None)
+    if gone is not None:
+        raise NotFound(
+            f"{gone.name} is off offer: its owner took it back",
+            hint="Search again for what is on offer, and order without it.",
+            owner=gone.owner,
+        )
     first = schemas.table(assets[0])
     columns, label = first.columns, first.label
     most = MAX_TEST_CELLS // (len(columns) + 1)

@@ -225,6 +225,8 @@ def _summary(planned: dict[str, Any], order: Mapping[str, Any]) -> Iterable[str]
 
 def _released(state: dict[str, Any]) -> Iterable[str]:
     yield f"model: {state['model']}"
+    for owner, one in sorted(state["absent"].items())[:_MOST_NAMED]:
+        yield plain(f"{owner[:10]} {findings.away(one)}", most=400)
     if state["scores"]:
         yield right(state["scores"])
     if state["silent"]:

@@ -90,6 +90,7 @@ def forget(connection: Connection, document_id: str, type_: str, kind: str) -> N
     for table in ("assets", "grants"):
         connection.execute(f"DELETE FROM {table} WHERE id = ?", (document_id,))  # noqa: S608 - fixed names
     count(connection, type_, kind, -1)
+    connection.execute("DELETE FROM counts WHERE type = ? AND kind = ? AND documents = 0", (type_, kind))
 
 
 def text(said: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from starlette.responses import Response
 
 from freehold.features.data import finding
@@ -17,7 +19,8 @@ def overview(visit: Visit) -> Response:
     """Everything that others offer and that is known here."""
     node, text = visit.node, visit.query.get("q", "")[:100]
     before = visit.query.get("before", "")[:66]
-    found = listed.assets(node, text=text, others=True, valid_at=node.now(), before=before, limit=MOST)
+    wanted: dict[str, Any] = {"text": text, "others": True, "offered": True, "valid_at": node.now()}
+    found = listed.assets(node, **wanted, before=before, limit=MOST)
     return visit.show(
         "market.html",
         text=text,
@@ -25,9 +28,7 @@ def overview(visit: Visit) -> Response:
             {**finding.describe(node, asset), "known": asset.asset_kind in asset_kinds()} for asset in found
         ],
         older=found[-1].id if len(found) == MOST else "",
-        more=0
-        if before
-        else listed.count_assets(node, text=text, others=True, valid_at=node.now()) - len(found),
+        more=0 if before else listed.count_assets(node, **wanted) - len(found),
         peers=peers.known(node),
     )
 

@@ -99,7 +99,9 @@ def choose(visit: Visit, error: FreeholdError | None = None) -> Response:
 def _groups(node: Node, text: str) -> list[dict[str, Any]]:
     """Datasets with equal columns and label, which is what can be trained on together."""
     groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
-    found = listed.assets(node, text=text, kind="dataset", valid_at=node.now(), limit=MOST_OFFERED)
+    found = listed.assets(
+        node, text=text, kind="dataset", offered=True, valid_at=node.now(), limit=MOST_OFFERED
+    )
     for row in [finding.describe(node, asset) for asset in found[::-1]]:
         columns = row["columns"]
         if columns and row["label"] is not None:

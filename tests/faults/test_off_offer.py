@@ -1,0 +1,118 @@
+"""What its owner took off offer is offered by nobody any more, and paid by nobody."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import node_tables
+import pytest
+from node_world import Party, World, begin, order
+from test_node_schemas import api, sealed
+from test_node_words import offers, page
+
+from freehold.core.errors import NotFound
+from freehold.core.ids import Ambiguous
+from freehold.features.data import catalogue, offering
+from freehold.features.data.pages import market
+from freehold.features.training import training
+from freehold.features.training.agreeing import LeftAlone
+from freehold.kernel import ceiling, listed, pending
+
+PRICE_UNITS = 250_000
+
+
+@pytest.fixture(scope="module")
+def two(world: World) -> tuple[Party, Party]:
+    return world.party("owner"), world.party("builder")
+
+
+def found(party: Party) -> set[str]:
+    return {one["id"] for one in api(party, "/search")["assets"]}
+
+
+def turn(owner: Party, asset: str, act: Any) -> None:
+    offering.change(owner.node, asset, act)
+
+
+def test_a_catalogue_is_all_that_its_owner_offers(two: tuple[Party, Party]) -> None:
+    owner, builder = two
+    first = owner.publish(node_tables.make(24, seed=1), approval="ask")
+    builder.knows(owner)
+    assert first.id in found(builder)
+    turn(owner, first.id, offering.withdraw)
+    for party in two:
+        assert first.id not in found(party)
+    assert first.id not in page(builder, market.overview)
+    with pytest.raises(NotFound, match="off offer"):
+        begin(builder, order(builder, [], assets=[first.id]))
+    turn(owner, first.id, offering.offer_again)
+    assert first.id in found(builder)
+    later = owner.publish(node_tables.make(24, seed=2), supersedes=first.id)
+    assert found(builder) == {later.id}
+    # both are called alike, and one of them is meant
+    assert listed.find(builder.node, later.name) == later.id
+
+
+def test_a_name_is_not_anothers_because_its_owner_took_it_back(
+    world: World, two: tuple[Party, Party]
+) -> None:
+    _, builder = two
+    honest, other = (world.party(name) for name in ("honest", "other"))
+    mine, theirs = (sealed(party, "model", "Hearts", {}) for party in (honest, other))
+    for party, one in ((honest, mine), (other, theirs)):
+        catalogue.keep(builder.node, offers(party, one.to_json()))
+    catalogue.keep(builder.node, offers(honest))
+    assert theirs.document.id in found(builder)
+    with pytest.raises(Ambiguous):
+        listed.find(builder.node, "Hearts")
+
+
+def test_a_full_catalogue_says_nothing_of_what_is_older(
+    two: tuple[Party, Party], world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, builder = two
+    owner = world.party("many")
+    made = [sealed(owner, "model", f"m{number}", {}).document for number in range(4)]
+    dated = [
+        owner.node.seal(one.model_copy(update={"created_at": number})) for number, one in enumerate(made)
+    ]
+    catalogue.keep(builder.node, offers(owner, *(one.to_json() for one in dated)))
+    monkeypatch.setattr(catalogue, "MAX_CATALOGUE", 2)
+    catalogue.keep(builder.node, offers(owner, dated[1].to_json(), dated[3].to_json()))
+    off = [offering.is_withdrawn(builder.node, one.document.id) for one in dated]
+    assert off == [False, False, True, False]
+
+
+def test_nothing_stays_of_offers_that_another_look_drops(
+    two: tuple[Party, Party], world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, builder = two
+    owner, node = world.party("rotating"), builder.node
+    monkeypatch.setattr(pending, "ASSETS", replace(pending.ASSETS, each=3))
+    before = rows(builder)
+    for look in range(3):
+        made = [sealed(owner, f"kind{look}{number}", f"n{look}{number}", {}) for number in range(5)]
+        read = offers(owner, *(one.to_json() for one in made))
+        read.answer["asks_first"] = [one.document.id for one in made]
+        catalogue.keep(node, read)
+    after = rows(builder)
+    assert after["documents"] - before["documents"] == 3
+    assert after["counts"] - before["counts"] == 3
+    assert after["state"] - before["state"] == 3
+
+
+def rows(party: Party) -> dict[str, int]:
+    tables = ("documents", "counts", "state")
+    return {one: int(party.node.store.rows(f"SELECT count(*) FROM {one}")[0][0]) for one in tables}
+
+
+def test_nobody_is_paid_where_one_of_two_took_its_data_back(world: World) -> None:
+    owners, builder = world.owners(2, price_units=PRICE_UNITS), world.party("builder")
+    job = begin(builder, order(builder, owners, rounds=2))
+    gone = owners[0]
+    (asset,) = listed.assets(gone.node, owner=gone.account)
+    turn(gone, asset.id, offering.withdraw)
+    with pytest.raises(LeftAlone, match=asset.owner[:10]):
+        training.Job(builder.node, builder.services.peers, job, lambda _: None).run()
+    assert ceiling.overview(builder.node)["payments"] == []
