@@ -28,11 +28,11 @@ def server() -> Iterator[Server]:
 class Far:
     """A store whose session passes through a wire that tests can cut."""
 
-    def __init__(self, server: Server, name: str) -> None:
+    def __init__(self, server: Server, home: Path, name: str) -> None:
         server.database(name)
         self.wire = Wire(server.port)
         self.url = server.url(name).replace(str(server.port), str(self.wire.port))
-        self.store = Store(opening.for_writing(Path(), self.url))
+        self.store = Store(opening.for_writing(home, self.url))
         self.commits = 0
 
     def cut(self, *, before: bool, then_dead: bool = False) -> None:
@@ -61,8 +61,8 @@ class Far:
 
 
 @pytest.fixture
-def far(server: Server, request: pytest.FixtureRequest) -> Iterator[Far]:
-    made = Far(server, f"far{abs(hash(request.node.name))}")
+def far(server: Server, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Far]:
+    made = Far(server, tmp_path, f"far{abs(hash(request.node.name))}")
     yield made
     made.close()
 
@@ -127,9 +127,11 @@ def answers(store: Store) -> bool:
     return True
 
 
-def test_a_transaction_that_was_open_when_the_server_restarted_is_not_kept(server: Server) -> None:
+def test_a_transaction_that_was_open_when_the_server_restarted_is_not_kept(
+    server: Server, tmp_path: Path
+) -> None:
     url = server.database("restarted")
-    store = Store(opening.for_writing(Path(), url))
+    store = Store(opening.for_writing(tmp_path, url))
     write(store, b"first")
     with pytest.raises(StorageFailed), store.transaction() as tx:  # noqa: PT012 - the failure is inside
         tx.log.append(b"second")
@@ -148,9 +150,9 @@ def test_a_transaction_that_was_open_when_the_server_restarted_is_not_kept(serve
     store.close()
 
 
-def test_writers_while_the_server_is_killed_again_and_again(server: Server) -> None:
+def test_writers_while_the_server_is_killed_again_and_again(server: Server, tmp_path: Path) -> None:
     url = server.database("killed")
-    store, kept, stop = Store(opening.for_writing(Path(), url)), [], threading.Event()
+    store, kept, stop = Store(opening.for_writing(tmp_path, url)), [], threading.Event()
 
     def work() -> None:
         number = 0
@@ -180,16 +182,18 @@ def test_writers_while_the_server_is_killed_again_and_again(server: Server) -> N
     store.close()
 
 
-def test_two_writers_are_never_on_one_database(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_writers_are_never_on_one_database(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(session, "LOCK_SECONDS", 0.2)
     url = server.database("contended")
-    store = Store(opening.for_writing(Path(), url))
+    store = Store(opening.for_writing(tmp_path, url))
     with pytest.raises(DatabaseInUse) as refused:
-        opening.for_writing(Path(), url)
+        opening.for_writing(tmp_path, url)
     assert refused.value.hint
     # another takes over while the first has lost its session
     server.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'contended'")
-    other = Store(opening.for_writing(Path(), url))
+    other = Store(opening.for_writing(tmp_path, url))
     write(other, b"other")
     with pytest.raises(DatabaseInUse):
         write(store, b"first")
@@ -205,13 +209,15 @@ def free(store: Store) -> bool:
     return False
 
 
-def test_nodes_in_schemas_of_their_own_share_a_database(server: Server) -> None:
+def test_nodes_in_schemas_of_their_own_share_a_database(
+    server: Server, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     url = server.database("shared")
     for name in ("north", "south"):
         server.sql(f"CREATE ROLE {name} LOGIN", "shared")
         server.sql(f"CREATE SCHEMA AUTHORIZATION {name}", "shared")
     stores = [
-        Store(opening.for_writing(Path(), url.replace("//freehold@", f"//{name}@")))
+        Store(opening.for_writing(tmp_path_factory.mktemp(name), url.replace("//freehold@", f"//{name}@")))
         for name in ("north", "south")
     ]
     for number, store in enumerate(stores):
@@ -221,8 +227,8 @@ def test_nodes_in_schemas_of_their_own_share_a_database(server: Server) -> None:
         store.close()
 
 
-def test_the_log_cannot_be_rewritten(server: Server) -> None:
-    store = Store(opening.for_writing(Path(), server.database("rewritten")))
+def test_the_log_cannot_be_rewritten(server: Server, tmp_path: Path) -> None:
+    store = Store(opening.for_writing(tmp_path, server.database("rewritten")))
     write(store, b"first")
     for act in ("UPDATE log_entries SET data = 'x'", "DELETE FROM log_nodes", "TRUNCATE log_entries"):
         with pytest.raises(StorageFailed, match="append-only"), store.transaction() as tx:

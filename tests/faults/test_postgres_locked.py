@@ -99,8 +99,8 @@ def test_a_node_answers_while_its_tables_are_locked_and_goes_on_after(
         owner.kill()
 
 
-def test_whoever_comes_behind_a_lock_is_told_at_once(postgres: Server, new_url: str) -> None:
-    store = Store(opening.for_writing(Path(), new_url))
+def test_whoever_comes_behind_a_lock_is_told_at_once(postgres: Server, new_url: str, tmp_path: Path) -> None:
+    store = Store(opening.for_writing(tmp_path, new_url))
     try:
         with locked(new_url, "state"):
             with pytest.raises(DatabaseLocked, match="locked by another session"):
@@ -119,8 +119,8 @@ def test_whoever_comes_behind_a_lock_is_told_at_once(postgres: Server, new_url: 
         store.close()
 
 
-def test_a_write_that_meets_a_lock_leaves_nothing(postgres: Server, new_url: str) -> None:
-    store = Store(opening.for_writing(Path(), new_url))
+def test_a_write_that_meets_a_lock_leaves_nothing(postgres: Server, new_url: str, tmp_path: Path) -> None:
+    store = Store(opening.for_writing(tmp_path, new_url))
     try:
         with locked(new_url, "state"), pytest.raises(DatabaseLocked):
             _write(store)

@@ -35,7 +35,11 @@ class Both:
     """One store of each kind, told the same."""
 
     def __init__(self, home: Path, url: str) -> None:
-        self.stores = [Store(opening.for_writing(home, place)) for place in ("", url)]
+        for kind in ("file", "server"):
+            (home / kind).mkdir()
+        self.stores = [
+            Store(opening.for_writing(home / kind, place)) for kind, place in (("file", ""), ("server", url))
+        ]
 
     def same(self, act: Any) -> Any:
         """What both answer to `act(store)`; an error counts by its code."""

@@ -170,8 +170,11 @@ def test_a_first_opening_that_was_killed_leaves_no_damaged_database(tmp_path: Pa
     """SQLite makes an empty file before it writes; one that lost what it held is another thing."""
     path = tmp_path / "node.sqlite"
     path.touch()
-    SqliteDatabase(path).close()
+    database = SqliteDatabase(path)
     assert path.stat().st_size
+    with database.transaction():
+        pass
+    database.close()
     path.write_bytes(b"")
     with pytest.raises(DatabaseDamaged, match="transactions are missing"):
         SqliteDatabase(path)

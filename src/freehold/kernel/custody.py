@@ -7,15 +7,16 @@ the data is refused before anything is charged.
 from __future__ import annotations
 
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 from freehold.core.errors import Conflict, FreeholdError, NotFound, VerificationFailed
 from freehold.kernel.databases import migrations, opening
-from freehold.kernel.databases.errors import damaged
+from freehold.kernel.databases.errors import damaged, foreign
 from freehold.kernel.databases.opening import FILE
 from freehold.kernel.databases.soundness import require_sound
 from freehold.kernel.node import Node
+from freehold.kernel.reading import NodeFile
 from freehold.kernel.store import Transaction
 from freehold.vault import vault
 from freehold.vault.keystore import Keys
@@ -39,7 +40,7 @@ MOST_EPOCHS = 100
 def require_opens(home: Path, url: str, keys: Keys) -> None:
     """That a home's database is sound and its secrets open with these keys; nothing is written.
 
-    Raises `DatabaseDamaged`, `StorageFailed`.
+    Raises `DatabaseDamaged`, `DatabaseMismatch`, `StorageFailed`.
     """
     if not url:
         require_sound(home / FILE)
@@ -52,6 +53,9 @@ def require_opens(home: Path, url: str, keys: Keys) -> None:
         try:
             vault.require_opens(connection, keys, MOST_EPOCHS)
         except FreeholdError as error:
+            with suppress(NotFound, VerificationFailed):
+                if NodeFile(connection).party().account != keys.account:
+                    raise foreign() from error
             raise damaged(f"a secret of sealed data does not open ({error.message})") from error
 
 

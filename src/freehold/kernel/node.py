@@ -20,7 +20,7 @@ from freehold.kernel import pending
 from freehold.kernel.account import ONCE, Once
 from freehold.kernel.continuity import NONCE, Continuity
 from freehold.kernel.databases import opening
-from freehold.kernel.databases.errors import DatabaseMismatch
+from freehold.kernel.databases.errors import DatabaseMismatch, foreign
 from freehold.kernel.keeping import purse
 from freehold.kernel.settings import Settings
 from freehold.kernel.store import OWN_PARTY, Store, Transaction
@@ -132,10 +132,7 @@ class Node:
                 hint="Name the database it had; to move a node, back it up and restore it with --database.",
             )
         if known is not None and self.store.get(known).document.body.get("account") != self.account:
-            raise DatabaseMismatch(
-                "the database belongs to another account than the keys of this home",
-                hint="Name the database of this node with --database.",
-            )
+            raise foreign()
 
     # identity
 

@@ -46,6 +46,14 @@ class DatabaseMismatch(Conflict):
     code = "store.mismatch"
 
 
+def foreign() -> DatabaseMismatch:
+    """The error that says whose it is not."""
+    return DatabaseMismatch(
+        "the database belongs to another account than the keys of this home",
+        hint="Name the database of this node with --database.",
+    )
+
+
 class DatabaseNotEmpty(Conflict):
     """There is a node already in the database where one was to be put."""
 

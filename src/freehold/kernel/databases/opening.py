@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Protocol
 
 from freehold.core.connection import Connection
 from freehold.core.errors import NotFound
 from freehold.kernel.databases import address, copying, migrations
+from freehold.kernel.databases.commits import Commits
 from freehold.kernel.databases.errors import StorageFailed
-from freehold.kernel.databases.soundness import Commits, read_only, require_sound
+from freehold.kernel.databases.soundness import read_only, require_sound
 
 FILE = copying.FILE
 PAGES_AT_ONCE = 10_000
@@ -36,7 +37,7 @@ class SqliteDatabase:
             # FULL: an answer that was given (and may have been paid) must survive power loss too
             self.connection.execute("PRAGMA synchronous = FULL")
             if not migrations.is_current(self.connection):
-                with self.transaction() as connection:
+                with self._transaction(counted=False) as connection:
                     made = copying.before_upgrade(path.parent, connection)
                     migrations.migrate(connection)
                 copying.prune(path.parent, made)
@@ -49,15 +50,19 @@ class SqliteDatabase:
     def __str__(self) -> str:
         return f"SQLite {sqlite3.sqlite_version}"
 
-    @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self) -> AbstractContextManager[sqlite3.Connection]:
         """All or nothing; the only writer. Raises `StorageFailed`: the disk is full or failing. Nothing was kept."""
+        return self._transaction(counted=True)
+
+    @contextmanager
+    def _transaction(self, *, counted: bool) -> Iterator[sqlite3.Connection]:
         try:
             self.connection.execute("BEGIN IMMEDIATE")
             yield self.connection
-            self._commits.count(self.connection)
+            number = self._commits.count(self.connection) if counted else 0
             self.connection.execute("COMMIT")
-            self._commits.note()
+            if counted:
+                self._commits.note(number)
         except sqlite3.OperationalError as error:
             self._rollback()
             raise StorageFailed(f"cannot write: {error}", hint="Free some disk space, then retry.") from error
@@ -107,7 +112,8 @@ class Database(Protocol):
 def for_writing(home: Path, url: str) -> Database:
     """The database at `url` (empty: SQLite in the home), brought to the newest version.
 
-    Raises `StorageFailed`, `InvalidInput`. `DatabaseInUse`: another node runs on it.
+    Raises `StorageFailed`, `InvalidInput`. `DatabaseInUse`: another node runs on it. `DatabaseMismatch`: the home
+    wrote to another, which kept more.
     """
     if not url:
         return SqliteDatabase(home / FILE)
@@ -126,6 +132,21 @@ def for_reading(home: Path, url: str, *, timeout: float = 10) -> Connection:
     from freehold.kernel.databases.session import Session  # noqa: PLC0415 - as above
 
     return Session(address.parse(url), writer=False)
+
+
+def require_whole(home: Path, url: str) -> None:
+    """That the database at `url` has all that its home, whose node is stopped, noted of it.
+
+    Raises `DatabaseDamaged`, `DatabaseMismatch`, `StorageFailed`.
+    """
+    if not url:
+        require_sound(home / FILE)
+        return
+    from freehold.kernel.databases.postgresql import noted  # noqa: PLC0415 - as above
+    from freehold.kernel.databases.session import Session  # noqa: PLC0415
+
+    with closing(Session(address.parse(url), writer=False)) as session:
+        noted(home, session).require(session if migrations.applied(session) else None)
 
 
 def read_file(path: Path, *, timeout: float = 10) -> sqlite3.Connection:

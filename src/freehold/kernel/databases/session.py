@@ -34,10 +34,10 @@ _SESSION = (
     "SET client_encoding = 'UTF8'; SET bytea_output = 'hex'; SET client_min_messages = 'warning';"
     f" SET lock_timeout = '{LOCKED_SECONDS}s'; SET statement_timeout = '{STATEMENT_SECONDS}s';"
     " SET tcp_keepalives_idle = 15; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3;"
-    " SELECT set_config('search_path', quote_ident(current_schema()), false);"
     " SELECT set_config('synchronous_commit', 'on', false)"
     " WHERE current_setting('synchronous_commit') IN ('off', 'local')"
 )
+_WHERE = "SELECT current_schema()::text, current_setting('server_encoding')"
 _LOCK = f"SELECT pg_try_advisory_lock(({_APPLICATION}::bigint << 32) | current_schema()::regnamespace::oid::bigint)"
 
 
@@ -68,7 +68,9 @@ class Session:
     """
 
     def __init__(self, address: Address, *, writer: bool) -> None:
-        self._address, self._writer = address, writer
+        self.address, self._writer = address, writer
+        self.schema = ""
+        """The first of the role's search_path, as long as this lasts: a server that comes back may say another."""
         self._wire: Wire | None = None
         self._prepared: dict[str, PreparedStatement] = {}
         self._failed_at = float("-inf")
@@ -100,10 +102,14 @@ class Session:
         """Run one writing statement once for each row of parameters."""
         return Rows((), sum(self.execute(sql, row).rowcount for row in parameters))
 
-    def commit(self) -> None:
-        """Keep the transaction; when this raises, `transaction_id` tells what to ask about."""
-        self._simple("COMMIT")
+    def commit(self, last: str = "") -> Rows:
+        """Keep the transaction after a `last` statement of it, in one message; says what that answered.
+
+        When this raises, `transaction_id` tells what to ask about.
+        """
+        done = self._simple(f"{last}; COMMIT" if last else "COMMIT")
         self.in_transaction = False
+        return done
 
     def rollback(self) -> None:
         """End the transaction, if one is open."""
@@ -149,10 +155,11 @@ class Session:
         if self._closed:
             raise SessionLost("the database is closed", hint="Start the node again.")
         if time.monotonic() - self._failed_at < _AGAIN_SECONDS:
-            raise SessionLost(f"the database at {self._address} does not answer", hint=ELSEWHERE)
+            raise SessionLost(f"the database at {self.address} does not answer", hint=ELSEWHERE)
         try:
-            self._wire = dial(self._address)
+            self._wire = dial(self.address)
             self._simple(_SESSION)
+            self._settle()
             if self._writer:
                 self._lock()
             else:
@@ -162,12 +169,28 @@ class Session:
             self._drop()
             raise
 
+    def _settle(self) -> None:
+        schema, encoding = self._simple(_WHERE).fetchone()
+        self.schema = self.schema or schema or ""
+        if not self.schema:
+            raise StorageFailed(
+                f"the role {self.address.user} has no schema in the database {self.address}: its search_path names none",
+                hint="Give it one: CREATE SCHEMA AUTHORIZATION, or ALTER ROLE ... SET search_path.",
+            )
+        if self._writer and encoding != "UTF8":
+            raise StorageFailed(
+                f"the database {self.address} is in {encoding}, which cannot hold every name",
+                hint="Make one with createdb --encoding UTF8 --template template0. A node that is in this one moves by"
+                " freehold backup and freehold restore --database.",
+            )
+        self._run("SELECT set_config('search_path', quote_ident(?), false)", (self.schema,))
+
     def _lock(self) -> None:
         deadline = time.monotonic() + LOCK_SECONDS
         while not self._simple(_LOCK).fetchone()[0]:
             if time.monotonic() > deadline:
                 raise DatabaseInUse(
-                    f"another node runs on the database {self._address}",
+                    f"another node runs on the database {self.address}",
                     hint="Stop it. Each node needs a database, or a schema, of its own.",
                 )
             time.sleep(0.1)

@@ -18,7 +18,7 @@ from freehold.core.errors import Conflict, FreeholdError, InvalidInput, Verifica
 from freehold.kernel import settings
 from freehold.kernel.anchored_head import compare_head
 from freehold.kernel.continuity import RESTORED
-from freehold.kernel.databases import address, copying, opening
+from freehold.kernel.databases import address, commits, copying, opening
 from freehold.kernel.databases.errors import DatabaseNotEmpty
 from freehold.kernel.databases.opening import read_file
 from freehold.kernel.reading import database_url, require_node
@@ -149,6 +149,7 @@ def _mark(staging: Path) -> None:
 
 def _into_server(staging: Path, url: str, manifest: Manifest) -> None:
     """The rows into the server's database, all or none, and the home pointed at it."""
+    commits.forget(staging / DATABASE)
     with (
         closing(opening.for_writing(staging, url)) as target,
         closing(read_file(staging / DATABASE)) as source,

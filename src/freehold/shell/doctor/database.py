@@ -15,7 +15,6 @@ from freehold.core.errors import FreeholdError
 from freehold.kernel import continuity
 from freehold.kernel.databases import address, migrations, opening
 from freehold.kernel.databases.opening import FILE
-from freehold.kernel.databases.soundness import SUFFIX, require_sound
 from freehold.kernel.finding import CheckFound, ok, problem
 from freehold.kernel.keeping import purse
 from freehold.kernel.reading import TOKEN_FILE, NodeFile
@@ -47,9 +46,9 @@ class Facts:
 
 def examine(home: Path, known: Settings, *, running: bool = False) -> tuple[Facts | None, list[CheckFound]]:
     """All checks of the database; the facts where it could be read."""
+    unsound = [] if running else _unsound(home, known.database)
     if not known.database and not (home / FILE).exists():
-        return None, [_gone(home)]
-    unsound = [] if running or known.database else _unsound(home)
+        return None, unsound or [_gone(home)]
     try:
         with closing(opening.for_reading(home, known.database)) as connection:
             # one view of it all, however much a running node writes meanwhile
@@ -64,17 +63,17 @@ def examine(home: Path, known: Settings, *, running: bool = False) -> tuple[Fact
         return None, unsound or [problem("database", error.message, error.hint or _RESTORE)]
 
 
-def _unsound(home: Path) -> list[CheckFound]:
-    """What the next start would refuse the file for; the count beside it is only steady while no node runs."""
+def _unsound(home: Path, url: str) -> list[CheckFound]:
+    """What the next start would refuse it for; the count in the home is only steady while no node runs."""
     try:
-        require_sound(home / FILE)
+        opening.require_whole(home, url)
     except FreeholdError as error:
         return [problem("database", error.message, error.hint)]
     return []
 
 
 def _gone(home: Path) -> CheckFound:
-    if (home / TOKEN_FILE).exists() or (home / f"{FILE}{SUFFIX}").exists():
+    if (home / TOKEN_FILE).exists():
         return problem("database", "this home has run before, and its database is gone", _RESTORE)
     return problem("database", "there is no database", "Start the node once: freehold up")
 
