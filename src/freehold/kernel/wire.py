@@ -252,7 +252,7 @@ class LogShown(Shape):
     """Signed note over size and root (C2SP tlog-checkpoint)."""
 
 
-Ceiling = Annotated[int, Field(ge=0, lt=2**53)]
+Ceiling = Annotated[int, Field(ge=0, le=2**53 - 1)]
 TypedAccount = Annotated[str, StringConstraints(pattern="^0x[0-9a-fA-F]{40}$", to_lower=True)]
 """An account as people type it, in any case; documents write it in lower case."""
 

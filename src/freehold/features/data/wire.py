@@ -198,8 +198,15 @@ class Inspect(Request):
     """Column that names whose row it is; its cells stay here."""
     rows_each: Annotated[int, Field(ge=1, le=MAX_ROWS_EACH)] = 1
     """Most rows of one subject; 1 by default."""
-    bounds: Annotated[dict[str, Range], Ranges(), Flag(metavar="RANGE")] = Field(default={})
-    """Range of a column, known without the rows: NAME=LOW:HIGH, repeatable; or a CSV file of them."""
+    bounds: Annotated[
+        dict[str, Range],
+        Ranges(),
+        Flag(
+            metavar="RANGE",
+            help="Range of a column, known without the rows: NAME=LOW:HIGH, repeatable; or a CSV file of them.",
+        ),
+    ] = Field(default={})
+    """Ranges of columns, known without the rows: the least and the most, by the column's name."""
     epsilon_run_micro: Annotated[
         Annotated[int, Field(ge=0, le=MOST_EPSILON_MICRO)] | None, surface.Epsilon(face="epsilon")
     ] = None
@@ -228,7 +235,10 @@ class Usual(Request):
     """What owners often choose alike for all their tables."""
 
     price_units: Annotated[
-        int, Field(ge=0, lt=2**53, json_schema_extra=_as_usual), DOLLARS, Flag(help="Dollars, such as 2.50.")
+        int,
+        Field(ge=0, le=2**53 - 1, json_schema_extra=_as_usual),
+        DOLLARS,
+        Flag(help="Dollars, such as 2.50."),
     ] = 0
     """Price of one grant."""
     max_uses: Annotated[int, Field(ge=1, le=1_000_000_000, json_schema_extra=_as_usual)] = 100

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, WithJsonSchema
 
 from freehold.core.documents import MAX_ROWS_PER_CALL
 from freehold.kernel.operation import Effect, Operation, Request
@@ -100,6 +100,8 @@ class Served(Shape):
     """From now on."""
 
 
+Cell = Annotated[Any, WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string"}]})]
+"""Looked at where rows are read, for whichever digits it has."""
 ModelAsked = Annotated[str, Reference(kind="model"), ARGUMENT]
 DepositCalls = Annotated[int, Field(ge=1, le=10_000)]
 Ration = Annotated[int, Field(ge=0)]
@@ -146,7 +148,7 @@ class Predict(Request):
 
     model: ModelAsked
     """Id of the model."""
-    rows: list[list[Any]]
+    rows: list[list[Cell]]
     """Rows of numbers, in the order of the model's columns; text or whole numbers where exact digits matter."""
     at_most_units: AtMost = None
     """Most that the call may take, the deposit for it and later calls included."""

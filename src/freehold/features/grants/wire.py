@@ -296,7 +296,7 @@ class AskGrant(Request):
     """What it is to allow, by default infer; training asks for its own grants."""
     purpose: Word | None = None
     """One of the asset's purposes; by default its first."""
-    max_uses: Annotated[int, Field(ge=1, lt=2**53)] | None = None
+    max_uses: Annotated[int, Field(ge=1, le=2**53 - 1)] | None = None
     """Fewer uses than the terms allow."""
     spend_cap_units: Annotated[Ceiling, Dollars()] = 0
     """Most to spend under this grant."""
@@ -348,7 +348,7 @@ class CounterRequest(OfIncoming):
 
     price_units: Annotated[Ceiling | None, Dollars()] = None
     """Dollars, such as 2.50."""
-    max_uses: Annotated[int, Field(ge=1, lt=2**53)] | None = None
+    max_uses: Annotated[int, Field(ge=1, le=2**53 - 1)] | None = None
     """Other number of uses."""
     days: Annotated[int, Field(ge=1, le=MOST_DAYS)] | None = None
     """Other length, from now."""

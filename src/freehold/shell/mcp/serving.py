@@ -36,6 +36,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from freehold.core.errors import Conflict, FreeholdError, InvalidInput, NotFound
 from freehold.core.version import VERSION
 from freehold.kernel import installed
+from freehold.kernel.cli.building import bare
 from freehold.kernel.client import NodeClient, is_bearer
 from freehold.kernel.operation import LIMIT, Effect, Operation
 from freehold.kernel.settings import token
@@ -86,11 +87,27 @@ def _tool(operation: Operation[Any]) -> Tool:
 
 
 def _asked(operation: Operation[Any]) -> dict[str, Any]:
-    schema = operation.asks.model_json_schema()
+    """The schema of a request in words that every client takes, and with a limit where it spends.
+
+    Some refuse all tools for one `additionalProperties`; what a tool does not take is refused when it is called.
+    """
+    schema = _without("additionalProperties", operation.asks.model_json_schema())
     schema.pop("description", None)
     if operation.effect is Effect.SPENDS:
+        limit = schema["properties"][LIMIT]
+        (kind,) = (one for one in limit.pop("anyOf") if one["type"] != "null")
+        del limit["default"]
+        limit |= kind
         schema["required"] = [*schema.get("required", []), LIMIT]
     return {"type": "object", "properties": {}, **schema}
+
+
+def _without(word: str, schema: Any) -> Any:
+    if isinstance(schema, list):
+        return [_without(word, one) for one in schema]
+    if isinstance(schema, dict):
+        return {name: _without(word, one) for name, one in schema.items() if name != word}
+    return schema
 
 
 def _answered(operation: Operation[Any]) -> dict[str, Any]:
@@ -150,6 +167,7 @@ class Tools:
             raise NotFound(f"there is no tool {name[:80]!r}", hint="List the tools.")
         if unknown := sorted(set(arguments) - set(operation.fields)):
             raise InvalidInput(f"{name} takes no {unknown[0][:80]!r}", hint="Look at its schema.")
+        arguments = whole(operation, arguments)
         self._allowance.require(operation, arguments)
         with self._allowance.granted(operation, operation.checked(arguments)) as request:
             answer = operation.understood(self._node.perform(operation, request))
@@ -159,6 +177,16 @@ class Tools:
                 hint=f"Use the command line: freehold {operation.name}",
             )
         return answer
+
+
+def whole(operation: Operation[Any], given: dict[str, Any]) -> dict[str, Any]:
+    """The same with 5 for 5.0 where a whole number is asked: by JSON Schema that is one, too."""
+    return {
+        name: int(value)
+        if type(value) is float and value.is_integer() and bare(operation.fields[name].info.annotation) is int
+        else value
+        for name, value in given.items()
+    }
 
 
 def _text(value: dict[str, Any]) -> TextContent:
