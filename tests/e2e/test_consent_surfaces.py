@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
 from json_answers import documented
 from node_tables import LABEL, make, write
-from node_world import TOKEN, Party, World
+from node_world import Party, World
 
 import freehold
 from freehold.features.grants.library import GrantPending
@@ -25,8 +24,7 @@ class Desk:
     def __init__(self, world: World, capsys: pytest.CaptureFixture[str]) -> None:
         self.owner, self.buyer, self._capsys = world.party("owner"), world.party("buyer"), capsys
         for party in (self.owner, self.buyer):
-            (party.home / "node.json").write_text(json.dumps({"url": party.url}))
-            (party.home / "api-token").write_text(TOKEN)
+            party.found()
         self.table = write(self.owner.home / "north.csv", make(20, seed=1))
         self.test = write(self.buyer.home / "test.csv", make(40, seed=7))
 

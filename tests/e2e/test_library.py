@@ -2,7 +2,6 @@
 
 import ast
 import inspect
-import json
 import re
 import subprocess
 import sys
@@ -14,7 +13,7 @@ import node_tables
 import numpy as np
 import pydantic
 import pytest
-from node_world import TOKEN, World, finished, order
+from node_world import World, finished, order
 
 import freehold
 from freehold.core.errors import InvalidInput, NotFound, Unavailable
@@ -127,8 +126,7 @@ class Library:
         self.owner, self.builder = world.party("owner"), world.party("builder")
         self.dear = self.owner.publish(node_tables.make(24, seed=1), price_units=10**12)
         self.home = self.builder.home
-        (self.home / "node.json").write_text(json.dumps({"url": self.builder.url}))
-        (self.home / "api-token").write_text(TOKEN)
+        self.builder.found()
         self.node = freehold.connect(self.home)
         assert self.node.meet(self.owner.url) == self.owner.account
         self.test = node_tables.write(self.home / "test.csv", node_tables.make(40, seed=2))
@@ -206,8 +204,7 @@ def test_a_plan_is_told_before_anything_is_asked_or_paid(library, world):
 def test_a_model_is_looked_at_before_it_is_released(world):
     builder, owners = world.party("reviewer"), world.owners(2)
     builder.knows(*owners)
-    (builder.home / "node.json").write_text(json.dumps({"url": builder.url}))
-    (builder.home / "api-token").write_text(TOKEN)
+    builder.found()
     test = node_tables.write(builder.home / "test.csv", node_tables.make(40, seed=7))
     with freehold.connect(builder.home) as node:
         training = node.train(
@@ -236,8 +233,7 @@ def test_waiting_has_an_end(library, world):
     slow = world.party("slow-builder")
     cheap = world.owners(1)
     job = slow.jobs.start(order(slow, cheap, rounds=20))
-    (slow.home / "node.json").write_text(json.dumps({"url": slow.url}))
-    (slow.home / "api-token").write_text(TOKEN)
+    slow.found()
     with freehold.connect(slow.home) as node:
         with pytest.raises(Unavailable, match="goes on"):
             training_library.Training(node, job).wait(timeout_seconds=0)

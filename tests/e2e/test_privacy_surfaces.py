@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -26,8 +25,7 @@ Says = Callable[..., str]
 @pytest.fixture
 def owner(world: World) -> Party:
     made = world.party("north")
-    (made.home / "node.json").write_text(json.dumps({"url": made.url}))
-    (made.home / "api-token").write_text(TOKEN)
+    made.found()
     return made
 
 

@@ -13,7 +13,7 @@ import time
 
 import pytest
 from inference_world import PRICE, Shop
-from node_world import TOKEN, Party, World
+from node_world import Party, World
 
 import freehold
 from freehold.kernel import ceiling, settings
@@ -31,8 +31,7 @@ def shop(world: World) -> Shop:
 def buyer(shop: Shop) -> Party:
     made = shop.buyer()
     ceiling.limit(made.node, spend_per_day_micro=0)
-    (made.home / "node.json").write_text(json.dumps({"url": made.url}))
-    (made.home / "api-token").write_text(TOKEN)
+    made.found()
     (made.home / "rows.json").write_text(json.dumps(shop.rows(2)))
     return made
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import sqlite3
 import threading
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +39,7 @@ from freehold.kernel.node import Node
 from freehold.kernel.registry import everything
 from freehold.kernel.settings import Settings
 from freehold.log.store import LogStore
+from freehold.shell import daemon
 from freehold.vault.keystore import Keys
 
 App = Callable[[Any, Any, Any], Awaitable[None]]
@@ -71,6 +74,7 @@ class Party:
     ) -> None:
         home.mkdir(parents=True, exist_ok=True)
         self.home, self.name = home, name
+        self._held = ExitStack()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         self.url = endpoint or f"http://127.0.0.1:{self.port}"
@@ -135,6 +139,12 @@ class Party:
         for other in others:
             peers.add(self.services, other.url)
 
+    def found(self) -> None:
+        """Commands and programs find this node in its home, which is held as by any that runs."""
+        (self.home / "node.json").write_text(json.dumps({"url": self.url}))
+        (self.home / "api-token").write_text(TOKEN)
+        self._held.enter_context(daemon.lock(self.home))
+
     def stop(self) -> None:
         """Begin to end; `close` waits for it."""
         self._server.should_exit = True
@@ -145,6 +155,7 @@ class Party:
         self.services.close()
         self._rpc.close()
         self._listener.close()
+        self._held.close()
 
 
 class World:
