@@ -18,10 +18,8 @@ HISTORY = ("eth_feeHistory", hex(10), "latest", [50])
 _DEFAULT_TIP_WEI = 10**9
 
 
-class FeeTooHigh(NotAllowed):
+class FeeTooHigh(NotAllowed, code="chain.fee_too_high"):
     """A transaction would cost more than the limit; `fields` say how much, in wei."""
-
-    code = "chain.fee_too_high"
 
 
 @dataclass(frozen=True)

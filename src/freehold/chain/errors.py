@@ -23,10 +23,8 @@ from typing import Any
 from freehold.core.errors import Conflict, FreeholdError, InvalidInput, Unavailable
 
 
-class ChainUnreachable(Unavailable):
+class ChainUnreachable(Unavailable, code="chain.unreachable"):
     """No usable answer came from the JSON-RPC endpoint."""
-
-    code = "chain.unreachable"
 
     was_delivered = True
     """False when the request certainly did not reach the endpoint."""
@@ -36,29 +34,20 @@ class ChainUnreachable(Unavailable):
     """What the endpoint asked to be left alone for."""
 
 
-class EndpointsDisagree(Unavailable):
+class EndpointsDisagree(Unavailable, code="chain.endpoints_disagree"):
     """The configured endpoints are on different chains or forks; `fields["endpoints"]` says which says what."""
 
-    code = "chain.endpoints_disagree"
 
-
-class TransactionPending(Unavailable):
+class TransactionPending(Unavailable, code="chain.transaction_pending"):
     """A transaction was sent and is not in a block yet; `fields["tx_hash"]` names it."""
 
-    code = "chain.transaction_pending"
 
-
-class CursorLost(Unavailable):
+class CursorLost(Unavailable, code="chain.cursor_lost"):
     """The chain reorganised deeper than an event cursor remembers; rebuild the index from its start."""
 
-    code = "chain.cursor_lost"
 
-
-class RpcError(FreeholdError):
+class RpcError(FreeholdError, code="chain.rpc", http_status=502):
     """The node answered a request with a JSON-RPC error object."""
-
-    code = "chain.rpc"
-    http_status = 502
 
     def __init__(
         self, message: str, *, rpc_code: int, data: Any = None, hint: str = "", **fields: Any
@@ -70,10 +59,8 @@ class RpcError(FreeholdError):
         """The error's `data` member as the node gave it (untrusted)."""
 
 
-class ContractReverted(Conflict):
+class ContractReverted(Conflict, code="chain.reverted"):
     """A contract refused a call. `fields`: `name`, `args`, `contract`, as in its custom error."""
-
-    code = "chain.reverted"
 
     def __init__(self, name: str, arguments: tuple[Any, ...], contract: str, *, hint: str = "") -> None:
         told = ", ".join(_shown(value) for value in arguments)
@@ -94,16 +81,12 @@ class ContractReverted(Conflict):
         """What it cost all the same; 0 where it was refused before it was sent."""
 
 
-class GasOverCap(Conflict):
+class GasOverCap(Conflict, code="chain.gas_over_cap"):
     """An act would take more gas than it is allowed; nothing was sent. `fields["most_gas"]` is the cap."""
 
-    code = "chain.gas_over_cap"
 
-
-class ContractNotDeployed(InvalidInput):
+class ContractNotDeployed(InvalidInput, code="chain.not_deployed"):
     """The network lacks a contract; `fields["missing"]` names it."""
-
-    code = "chain.not_deployed"
 
 
 def _shown(value: Any) -> str:

@@ -27,52 +27,36 @@ if TYPE_CHECKING:
     from freehold.chain.abi import Interface
 
 
-class ActDone(ContractReverted):
+class ActDone(ContractReverted, code="chain.act_done"):
     """A contract refused what has happened already; nothing is left to do."""
 
-    code = "chain.act_done"
 
-
-class ActUntimely(ContractReverted):
+class ActUntimely(ContractReverted, code="chain.act_untimely"):
     """A contract refused what comes too late or too early; the arguments say when it counts."""
 
-    code = "chain.act_untimely"
 
-
-class SignatureRejected(ContractReverted):
+class SignatureRejected(ContractReverted, code="chain.signature_rejected"):
     """A contract refused a signature: another signer, another content, or another chain."""
 
-    code = "chain.signature_rejected"
 
-
-class MoneyMissing(ContractReverted):
+class MoneyMissing(ContractReverted, code="chain.money_missing"):
     """A contract refused what balance, allowance or deposit do not cover."""
 
-    code = "chain.money_missing"
 
-
-class NotYourAct(ContractReverted):
+class NotYourAct(ContractReverted, code="chain.not_your_act"):
     """A contract refused an act that belongs to another account."""
 
-    code = "chain.not_your_act"
 
-
-class SubjectUnknown(ContractReverted):
+class SubjectUnknown(ContractReverted, code="chain.subject_unknown"):
     """A contract was asked about something it does not know."""
 
-    code = "chain.subject_unknown"
 
-
-class TokenMisbehaved(ContractReverted):
+class TokenMisbehaved(ContractReverted, code="chain.token_misbehaved"):
     """A token did not move exactly what it was told to; nothing was moved."""
 
-    code = "chain.token_misbehaved"
 
-
-class ArgumentRefused(ContractReverted):
+class ArgumentRefused(ContractReverted, code="chain.argument_refused"):
     """A contract refused a value."""
-
-    code = "chain.argument_refused"
 
 
 _SIGN_AGAIN = "sign again with the account's own key, for this chain and these very values"

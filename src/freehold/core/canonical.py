@@ -25,10 +25,8 @@ _ONE_KIND = bytes.maketrans(b"{}", b"[]")
 _STRING = re.compile(rb'"[^"]*"?')
 
 
-class InvalidJson(InvalidInput):
+class InvalidJson(InvalidInput, code="json.invalid"):
     """Bytes are not JSON of the accepted value space."""
-
-    code = "json.invalid"
 
 
 def canonical_bytes(value: Any) -> bytes:

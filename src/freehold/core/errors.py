@@ -32,6 +32,16 @@ class FreeholdError(Exception):
     exit_code: int = 1
     """With which a command ends that meets it, also where a node does and says so."""
 
+    def __init_subclass__(
+        cls, *, code: str | None = None, http_status: int | None = None, exit_code: int | None = None
+    ) -> None:
+        """What differs from the class above."""
+        super().__init_subclass__()
+        own = {"code": code, "http_status": http_status, "exit_code": exit_code}
+        for name, value in own.items():
+            if value is not None:
+                setattr(cls, name, value)
+
     def __init__(self, message: str, *, hint: str = "", **fields: Any) -> None:
         super().__init__(message)
         self.message = message
@@ -56,91 +66,49 @@ class FreeholdError(Exception):
         }
 
 
-class InvalidInput(FreeholdError):
+class InvalidInput(FreeholdError, code="input.invalid", http_status=422, exit_code=2):
     """What was given cannot be used; nothing was changed."""
 
-    code = "input.invalid"
-    http_status = 422
-    exit_code = 2
 
-
-class InvalidDocument(InvalidInput):
+class InvalidDocument(InvalidInput, code="document.invalid"):
     """A document breaks its schema."""
 
-    code = "document.invalid"
 
-
-class NewerFormat(InvalidDocument):
+class NewerFormat(InvalidDocument, code="document.newer", exit_code=12):
     """A document or evidence is of a later version, or of a kind, that this program cannot judge; it may be good."""
 
-    code = "document.newer"
-    exit_code = 12
 
-
-class InvalidTable(InvalidInput):
+class InvalidTable(InvalidInput, code="table.invalid"):
     """A data table cannot be trained on; `fields` name the column, row or limit."""
 
-    code = "table.invalid"
 
-
-class InvalidSignature(FreeholdError):
+class InvalidSignature(FreeholdError, code="signature.invalid", http_status=401, exit_code=3):
     """A signature does not match what it claims to sign."""
 
-    code = "signature.invalid"
-    http_status = 401
-    exit_code = 3
 
-
-class NotFound(FreeholdError):
+class NotFound(FreeholdError, code="not_found", http_status=404, exit_code=4):
     """The named thing is not here."""
 
-    code = "not_found"
-    http_status = 404
-    exit_code = 4
 
-
-class Conflict(FreeholdError):
+class Conflict(FreeholdError, code="conflict", http_status=409, exit_code=5):
     """The thing exists already, or changed meanwhile."""
 
-    code = "conflict"
-    http_status = 409
-    exit_code = 5
 
-
-class NotAllowed(FreeholdError):
+class NotAllowed(FreeholdError, code="not_allowed", http_status=403, exit_code=6):
     """Terms, grant or identity do not permit the act."""
 
-    code = "not_allowed"
-    http_status = 403
-    exit_code = 6
 
-
-class PaymentRequired(FreeholdError):
+class PaymentRequired(FreeholdError, code="payment_required", http_status=402, exit_code=7):
     """The act is for sale and was not paid; `fields` say what to pay and how."""
 
-    code = "payment_required"
-    http_status = 402
-    exit_code = 7
 
-
-class Unavailable(FreeholdError):
+class Unavailable(FreeholdError, code="unavailable", http_status=503, exit_code=8):
     """Another process, node or network did not answer."""
 
-    code = "unavailable"
-    http_status = 503
-    exit_code = 8
 
-
-class VerificationFailed(FreeholdError):
+class VerificationFailed(FreeholdError, code="verification.failed", http_status=422, exit_code=9):
     """Evidence does not prove what it claims; `fields` name the file and the check."""
 
-    code = "verification.failed"
-    http_status = 422
-    exit_code = 9
 
-
-class NoLineage(VerificationFailed):
+class NoLineage(VerificationFailed, code="verification.no_lineage", exit_code=11):
     """What is shown holds, and nothing shows where the model came from; `same_as` names models with its weights."""
-
-    code = "verification.no_lineage"
-    exit_code = 11

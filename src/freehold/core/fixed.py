@@ -48,10 +48,8 @@ EXACT_LIMIT = 1 << 53
 _EXP_BITS = 160
 
 
-class InexactProduct(InvalidInput):
+class InexactProduct(InvalidInput, code="training.inexact"):
     """A product could exceed 2^53, so float64 could not hold it exactly."""
-
-    code = "training.inexact"
 
 
 def require_exact(inner: int, left_limit: int, right_limit: int) -> None:

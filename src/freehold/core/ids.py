@@ -23,10 +23,8 @@ _PREFIX = re.compile(r"^(0x)?[0-9a-f]{4,64}$")
 _ID = re.compile(r"0x[0-9a-f]+|[0-9a-f]{64}", re.IGNORECASE)
 
 
-class Ambiguous(InvalidInput):
+class Ambiguous(InvalidInput, code="id.ambiguous"):
     """A shortened id matches more than one thing."""
-
-    code = "id.ambiguous"
 
 
 def document_id(document: dict[str, Any]) -> str:

@@ -80,10 +80,8 @@ _JOINERS = "\u200c\u200d"
 _NO_SCRIPT = {"COMMON", "INHERITED"}
 
 
-class NotAnOrigin(InvalidInput):
+class NotAnOrigin(InvalidInput, code="origin.invalid"):
     """An address is not just scheme, host and port, or its host cannot be told from another."""
-
-    code = "origin.invalid"
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,8 @@ from freehold.core.documents import REVEALS, Receipt, Terms
 from freehold.core.errors import NotAllowed
 
 
-class TermsConflict(NotAllowed):
+class TermsConflict(NotAllowed, code="terms.conflict"):
     """Two terms leave nothing that both allow."""
-
-    code = "terms.conflict"
 
 
 def meet(left: Terms, right: Terms) -> Terms:

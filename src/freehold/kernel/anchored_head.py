@@ -18,22 +18,16 @@ _WAYS = (
 )
 
 
-class LogForked(Conflict):
+class LogForked(Conflict, code="log.forked"):
     """The chain vouches for other entries than this home has: another copy of it writes the log."""
 
-    code = "log.forked"
 
-
-class LogBehind(LogForked):
+class LogBehind(LogForked, code="log.behind"):
     """The chain vouches for entries, or knows transactions, that this home does not have."""
 
-    code = "log.behind"
 
-
-class ChainLostState(Conflict):
+class ChainLostState(Conflict, code="chain.lost_state"):
     """The chain vouches for less of the log than this home has anchored: it was set back or replaced."""
-
-    code = "chain.lost_state"
 
 
 @dataclass(frozen=True)

@@ -32,22 +32,16 @@ GAS = {"deposit": 150_000, "purchase": 135_000}
 _CALLS = {"deposit": "Channels.openWithAuthorization", "purchase": "Market.buyWithAuthorization"}
 
 
-class SpendingUnset(NotAllowed):
+class SpendingUnset(NotAllowed, code="spending.unset"):
     """Nothing says yet what this node may spend; `fields` say what the act would take."""
 
-    code = "spending.unset"
 
-
-class SpendingRefused(NotAllowed):
+class SpendingRefused(NotAllowed, code="spending.over"):
     """The act would take more than the owner allows; `fields` say which limit and what is left of it."""
 
-    code = "spending.over"
 
-
-class PriceChanged(Conflict):
+class PriceChanged(Conflict, code="price.changed"):
     """The price is not the one that was shown."""
-
-    code = "price.changed"
 
 
 @dataclass(frozen=True)

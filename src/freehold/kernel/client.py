@@ -51,16 +51,12 @@ def is_bearer(header: bytes, token: str) -> bool:
     return scheme.lower() == b"bearer" and hmac.compare_digest(given.strip(), token.encode())
 
 
-class NodeNotRunning(Unavailable):
+class NodeNotRunning(Unavailable, code="node.not_running"):
     """No node answers for this home."""
 
-    code = "node.not_running"
 
-
-class NodeRefused(FreeholdError):
+class NodeRefused(FreeholdError, code="node.refused"):
     """The node answered with an error; its own code, hint, fields and exit code are kept."""
-
-    code = "node.refused"
 
     def __init__(self, status: int, problem: Mapping[str, Any]) -> None:
         title = str(problem.get("title") or problem.get("detail") or f"the node answered HTTP {status}")

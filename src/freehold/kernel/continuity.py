@@ -30,10 +30,8 @@ IDENTITY = "chain:identity"
 _ON_PURPOSE = "Name the right chain with rpc_url. To begin anew on this one: freehold chain forget"
 
 
-class OtherChain(Conflict):
+class OtherChain(Conflict, code="chain.other"):
     """The chain at this address is not the one this home lives on."""
-
-    code = "chain.other"
 
 
 def require_same_chain(node: Account) -> None:

@@ -25,10 +25,8 @@ from freehold.vault.vault import Sealed
 _RESTORE = "Bring the file back into the folder of encrypted data, or restore a backup: freehold restore"
 
 
-class DataLost(Conflict):
+class DataLost(Conflict, code="data.lost"):
     """The encrypted data of an asset is missing or damaged where it is kept."""
-
-    code = "data.lost"
 
 
 AGAIN_SECONDS = 60.0

@@ -51,10 +51,8 @@ Mount = Callable[["Door"], Room]
 """Makes the console of a node."""
 
 
-class NodeLocked(Unavailable):
+class NodeLocked(Unavailable, code="node.locked"):
     """The node waits for its passphrase."""
-
-    code = "node.locked"
 
 
 class Door:

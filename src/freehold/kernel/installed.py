@@ -23,10 +23,8 @@ KERNEL = "kernel"
 """What the kernel adds stands in files of the same names."""
 
 
-class FeaturesClash(FreeholdError):
+class FeaturesClash(FreeholdError, code="features.clash"):
     """Two features say the same name, or one says what cannot be: a fault of the program."""
-
-    code = "features.clash"
 
 
 def owners() -> tuple[str, ...]:

@@ -27,17 +27,12 @@ UNKNOWN = "unknown"
 """The one caller that all are whose address a proxy does not tell."""
 
 
-class RateLimited(Unavailable):
+class RateLimited(Unavailable, code="http.rate_limited", http_status=429):
     """The caller sends more requests than one may; `fields` say when to come back."""
 
-    code = "http.rate_limited"
-    http_status = 429
 
-
-class Busy(Unavailable):
+class Busy(Unavailable, code="http.busy"):
     """Too much is being worked on at this moment; `fields` say when to come back."""
-
-    code = "http.busy"
 
 
 @dataclass(frozen=True)

@@ -21,10 +21,8 @@ DUE = "anchor_due"
 _log = logging.getLogger("freehold")
 
 
-class NotAnchored(Conflict):
+class NotAnchored(Conflict, code="log.not_anchored"):
     """A document is newer than the last anchor, and anchoring costs a fee that nobody agreed to."""
-
-    code = "log.not_anchored"
 
 
 def checkpoint(node: Node, size: int | None = None) -> str:

@@ -13,18 +13,12 @@ from freehold.core.origins import NotAnOrigin, Origin
 from freehold.kernel.settings import EVERYWHERE, Settings
 
 
-class WrongHost(InvalidInput):
+class WrongHost(InvalidInput, code="http.host", http_status=421):
     """A request is for a host that this node is not: a stale address, or a page that plays one (DNS rebinding)."""
 
-    code = "http.host"
-    http_status = 421
 
-
-class BadHost(InvalidInput):
+class BadHost(InvalidInput, code="http.host_malformed", http_status=400):
     """A request names no host, several, or none that makes sense."""
-
-    code = "http.host_malformed"
-    http_status = 400
 
 
 def own_names(party: Party, settings: Settings) -> tuple[Origin, ...]:

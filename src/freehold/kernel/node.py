@@ -52,10 +52,8 @@ _ERC1271_MAGIC = bytes.fromhex("1626ba7e")
 D = TypeVar("D", bound=Document)
 
 
-class NoDollarToken(FreeholdError):
+class NoDollarToken(FreeholdError, code="token.missing"):
     """This chain has no test dollar and no token is configured."""
-
-    code = "token.missing"
 
 
 class Node:

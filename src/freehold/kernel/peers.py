@@ -60,29 +60,20 @@ _BY_STATUS: dict[int, type[FreeholdError]] = {
 }
 
 
-class PeerRefused(FreeholdError):
+class PeerRefused(FreeholdError, code="peer.refused", http_status=502):
     """Another node answered with an error that has no class of its own here."""
 
-    code = "peer.refused"
-    http_status = 502
 
-
-class PeerBusy(Unavailable):
+class PeerBusy(Unavailable, code="peer.busy"):
     """Another node limits how often it is asked, or is busy; `retry_after_seconds` says when to ask again."""
 
-    code = "peer.busy"
 
-
-class PeerElsewhere(InvalidInput):
+class PeerElsewhere(InvalidInput, code="peer.elsewhere"):
     """An address shows a party that says it is reached at another one."""
 
-    code = "peer.elsewhere"
 
-
-class PeerChanged(Conflict):
+class PeerChanged(Conflict, code="peer.changed"):
     """Another party answers at an address than before."""
-
-    code = "peer.changed"
 
 
 class Peers:

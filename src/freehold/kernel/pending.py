@@ -22,11 +22,8 @@ MOST = 200_000
 """Some minutes of as many requests as one process answers."""
 
 
-class TooMuch(InvalidInput):
+class TooMuch(InvalidInput, code="pending.too_much", http_status=413):
     """One thing that is larger than all that its sender may leave here."""
-
-    code = "pending.too_much"
-    http_status = 413
 
 
 @dataclass(frozen=True)

@@ -65,16 +65,12 @@ Allowed = Callable[[str, int], set[Kind]]
 """Host and port to the kinds of address that may be connected to."""
 
 
-class PeerUnreachable(Unavailable):
+class PeerUnreachable(Unavailable, code="peer.unreachable"):
     """Another node did not answer in time."""
 
-    code = "peer.unreachable"
 
-
-class PeerNotAllowed(PeerUnreachable):
+class PeerNotAllowed(PeerUnreachable, code="peer.not_allowed"):
     """Another party's address leads into this machine, its network or nowhere; nothing was sent there."""
-
-    code = "peer.not_allowed"
 
 
 def allowed_kinds(settings: Settings, own: Origin) -> set[Kind]:

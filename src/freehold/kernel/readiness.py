@@ -26,17 +26,12 @@ LITTLE_BYTES = 100 * 1024**2
 _log = logging.getLogger("freehold.ready")
 
 
-class NotEnoughDisk(FreeholdError):
+class NotEnoughDisk(FreeholdError, code="disk.full", http_status=503):
     """The disk of the home is nearly full."""
 
-    code = "disk.full"
-    http_status = 503
 
-
-class WrongKeys(FreeholdError):
+class WrongKeys(FreeholdError, code="keys.wrong"):
     """The keys in memory are not those of this node's account."""
-
-    code = "keys.wrong"
 
 
 @dataclass(frozen=True)

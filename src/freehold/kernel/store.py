@@ -33,22 +33,16 @@ OWN_PARTY, PEERS, ANCHORED, REVOCATIONS = "party", "peers", "anchored", "revocat
 there, how much of the log is known to be anchored, how many grants were numbered."""
 
 
-class NoncesFull(Unavailable):
+class NoncesFull(Unavailable, code="store.nonces_full"):
     """Strangers sent more requests that are dated ahead than are remembered; `fields` say when to come back."""
 
-    code = "store.nonces_full"
 
-
-class TooMany(Unavailable):
+class TooMany(Unavailable, code="store.too_many"):
     """More documents than are read at once; a list that leaves some out would not say so."""
 
-    code = "store.too_many"
 
-
-class AlreadyAnswered(Conflict):
+class AlreadyAnswered(Conflict, code="store.answered"):
     """An answer is kept under this key already."""
-
-    code = "store.answered"
 
 
 class Transaction:

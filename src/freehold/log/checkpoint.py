@@ -13,10 +13,8 @@ MAX_EXTENSIONS = 16
 MAX_LINE_BYTES = 1024
 
 
-class InvalidCheckpoint(InvalidInput):
+class InvalidCheckpoint(InvalidInput, code="checkpoint.invalid"):
     """The text is not a checkpoint."""
-
-    code = "checkpoint.invalid"
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,16 +32,12 @@ _SEPARATOR = "\n\n"
 _SIGNATURE_START = "\N{EM DASH} "
 
 
-class InvalidNote(InvalidInput):
+class InvalidNote(InvalidInput, code="note.invalid"):
     """The bytes are not a signed note, or a key is not a verifier key."""
 
-    code = "note.invalid"
 
-
-class NoteNotSigned(InvalidSignature):
+class NoteNotSigned(InvalidSignature, code="note.signature"):
     """No trusted key signed the note, or the signature of a trusted key is wrong."""
-
-    code = "note.signature"
 
 
 @dataclass(frozen=True, slots=True)

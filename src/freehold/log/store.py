@@ -35,22 +35,16 @@ TABLES = (
 _CHUNK = 4096
 
 
-class InvalidEntry(InvalidInput):
+class InvalidEntry(InvalidInput, code="log.entry"):
     """An entry cannot be logged: not bytes, or longer than 65,535 bytes."""
 
-    code = "log.entry"
 
-
-class NotInLog(NotFound):
+class NotInLog(NotFound, code="log.not_found"):
     """The log has no such entry, tile or size."""
 
-    code = "log.not_found"
 
-
-class LogCorrupt(VerificationFailed):
+class LogCorrupt(VerificationFailed, code="log.corrupt"):
     """The stored hashes do not follow from the stored entries."""
-
-    code = "log.corrupt"
 
 
 class LogStore:

@@ -24,10 +24,8 @@ _PATH = re.compile(
 )
 
 
-class InvalidTile(InvalidInput):
+class InvalidTile(InvalidInput, code="log.tile"):
     """A tile path or an entry bundle is malformed."""
-
-    code = "log.tile"
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,22 +23,16 @@ NodeReader = Callable[[int, int], bytes]
 """`node(level, index)` gives the hash of one complete subtree of `2**level` leaves."""
 
 
-class InclusionNotProven(VerificationFailed):
+class InclusionNotProven(VerificationFailed, code="log.inclusion"):
     """The proof does not place this leaf at this position of the tree with this root."""
 
-    code = "log.inclusion"
 
-
-class ConsistencyNotProven(VerificationFailed):
+class ConsistencyNotProven(VerificationFailed, code="log.consistency"):
     """The proof does not show that the newer tree only adds to the older one."""
 
-    code = "log.consistency"
 
-
-class InvalidTreeRange(InvalidInput):
+class InvalidTreeRange(InvalidInput, code="log.range"):
     """A size or position lies outside the tree."""
-
-    code = "log.range"
 
 
 def leaf_hash(data: bytes) -> bytes:

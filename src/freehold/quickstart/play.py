@@ -37,16 +37,12 @@ MOST_RESUMED = 6
 """How often a job that stopped, because the chain was away for example, is told to go on."""
 
 
-class TrainingStopped(FreeholdError):
+class TrainingStopped(FreeholdError, code="quickstart.training"):
     """The training job stands still."""
 
-    code = "quickstart.training"
 
-
-class CallRefused(FreeholdError):
+class CallRefused(FreeholdError, code="quickstart.call"):
     """The node refused a call for a prediction."""
-
-    code = "quickstart.call"
 
 
 def publish(owners: Mapping[str, Patient], files: Mapping[str, Path], label: str) -> dict[str, str]:

@@ -24,10 +24,8 @@ STOP_SECONDS = 10.0
 _TAIL_BYTES = 2_000
 
 
-class ChildFailed(Unavailable):
+class ChildFailed(Unavailable, code="quickstart.child"):
     """A process of the quickstart does not stay up; `fields` name it and its log."""
-
-    code = "quickstart.child"
 
 
 @dataclass

@@ -66,10 +66,8 @@ def patiently(act: Callable[[], dict[str, Any]]) -> dict[str, Any]:
 KEPT_RUNS = 3
 
 
-class AlreadyRunning(Conflict):
+class AlreadyRunning(Conflict, code="quickstart.running"):
     """Another quickstart uses this home."""
-
-    code = "quickstart.running"
 
 
 @contextmanager

@@ -49,16 +49,12 @@ ACCEPTED_AT_ONCE, WAITING_TO_BE_ACCEPTED = 128, 2_048
 OPEN_FILES = 4_096
 
 
-class PortInUse(Unavailable):
+class PortInUse(Unavailable, code="port.in_use"):
     """Another process listens on the port."""
 
-    code = "port.in_use"
 
-
-class HomeInUse(Conflict):
+class HomeInUse(Conflict, code="home.in_use"):
     """Another process runs this node."""
-
-    code = "home.in_use"
 
 
 def open_keys(home: Path, passphrase: str, name: str = "") -> Keys:

@@ -30,10 +30,8 @@ _CID_PREFIX = bytes((0x01, 0x55, 0x12, 0x20))
 _CID = re.compile("bafkrei[a-h][a-z2-7]{51}")
 
 
-class InvalidCid(InvalidInput):
+class InvalidCid(InvalidInput, code="blob.cid"):
     """The text is not the content id of a raw SHA-256 blob."""
-
-    code = "blob.cid"
 
 
 def cid_from_digest(digest: bytes) -> str:
@@ -59,35 +57,24 @@ FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 """What a system says where there is no room."""
 
 
-class InvalidBlobStore(InvalidInput):
+class InvalidBlobStore(InvalidInput, code="blob.store"):
     """The address of the blob store is not a directory or S3 address."""
 
-    code = "blob.store"
 
-
-class BlobMissing(NotFound):
+class BlobMissing(NotFound, code="blob.missing"):
     """The store has no blob of this content id."""
 
-    code = "blob.missing"
 
-
-class BlobCorrupt(VerificationFailed):
+class BlobCorrupt(VerificationFailed, code="blob.corrupt"):
     """The stored bytes do not have the hash in their name, or are more than expected."""
 
-    code = "blob.corrupt"
 
-
-class StorageFull(Unavailable):
+class StorageFull(Unavailable, code="blob.full", http_status=507):
     """The disk, quota or file size limit is exhausted."""
 
-    code = "blob.full"
-    http_status = 507
 
-
-class BlobStoreUnreachable(Unavailable):
+class BlobStoreUnreachable(Unavailable, code="blob.unreachable"):
     """The store did not answer, or refused the credentials."""
-
-    code = "blob.unreachable"
 
 
 class Blobs:

@@ -26,10 +26,8 @@ MAX_TOKEN_BYTES = 8 * 1024
 _TOKEN = re.compile(rb"[A-Za-z0-9_.-]{1,8191}")
 
 
-class NotABackup(InvalidInput):
+class NotABackup(InvalidInput, code="backup.format"):
     """The file is not a backup, or one of another version."""
-
-    code = "backup.format"
 
 
 def seal(source: Reader, target: Writer, passphrase: str) -> None:

@@ -23,10 +23,8 @@ _UNMAPPED = 65_534
 """Owner of what a user namespace does not know; nobody in it acts as that user."""
 
 
-class UnsafeHome(NotAllowed):
+class UnsafeHome(NotAllowed, code="home.unsafe"):
     """Other users could read the home, or put another folder in its place."""
-
-    code = "home.unsafe"
 
 
 def make(home: Path) -> int:

@@ -34,28 +34,20 @@ _CURVE_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD036414
 """Order of secp256k1 (SEC 2, section 2.4.1)."""
 
 
-class WrongPassphrase(NotAllowed):
+class WrongPassphrase(NotAllowed, code="keystore.passphrase"):
     """The passphrase does not open the key file."""
 
-    code = "keystore.passphrase"
 
-
-class KeystoreMissing(NotFound):
+class KeystoreMissing(NotFound, code="keystore.missing"):
     """There is no key file at this path."""
 
-    code = "keystore.missing"
 
-
-class KeystoreExists(Conflict):
+class KeystoreExists(Conflict, code="keystore.exists"):
     """A key file stands where a new one was to be written."""
 
-    code = "keystore.exists"
 
-
-class InvalidKeystore(InvalidInput):
+class InvalidKeystore(InvalidInput, code="keystore.invalid"):
     """The file is not a key file of this kind, or a key in it is out of range."""
-
-    code = "keystore.invalid"
 
 
 @dataclass(frozen=True, repr=False)

@@ -34,10 +34,8 @@ _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 _GROUPS, _GROUP = 5, 4
 
 
-class WeakPassphrase(InvalidInput):
+class WeakPassphrase(InvalidInput, code="keystore.weak"):
     """The passphrase is short or easy to guess; `fields` never quote it."""
-
-    code = "keystore.weak"
 
 
 def require_strong(passphrase: str, *known: str) -> None:

@@ -29,10 +29,8 @@ class Reader(Protocol):
         """At most `size` bytes; none at the end."""
 
 
-class SealBroken(VerificationFailed):
+class SealBroken(VerificationFailed, code="vault.seal"):
     """The sealed data was altered or cut short."""
-
-    code = "vault.seal"
 
 
 class HeaderChecked:
@@ -80,16 +78,12 @@ WRAPPED_BYTES = 32 + 74 + 16
 MAX_ASSET_BYTES = 512
 
 
-class WrongEpochKey(NotAllowed):
+class WrongEpochKey(NotAllowed, code="vault.key"):
     """The data was sealed for another epoch secret, or the secret was wrapped for somebody else."""
 
-    code = "vault.key"
 
-
-class InvalidEpochKey(InvalidInput):
+class InvalidEpochKey(InvalidInput, code="vault.key_invalid"):
     """A secret, recipient, holder key or asset name is malformed."""
-
-    code = "vault.key_invalid"
 
 
 class Writer(Protocol):

@@ -32,34 +32,24 @@ TABLES = (
 """For SQLite; where a node has another database, that has the like."""
 
 
-class EpochMissing(NotFound):
+class EpochMissing(NotFound, code="vault.epoch"):
     """This vault holds no secret for this epoch of the asset."""
 
-    code = "vault.epoch"
 
-
-class EpochConflict(Conflict):
+class EpochConflict(Conflict, code="vault.conflict"):
     """Another writer opened the same epoch first, or a different secret is known for it."""
 
-    code = "vault.conflict"
 
-
-class SourceMissing(NotFound):
+class SourceMissing(NotFound, code="vault.source"):
     """The file to be put is not there."""
 
-    code = "vault.source"
 
-
-class TooLarge(InvalidInput):
+class TooLarge(InvalidInput, code="vault.too_large"):
     """The plaintext is larger than the caller allows."""
 
-    code = "vault.too_large"
 
-
-class SizeMismatch(VerificationFailed):
+class SizeMismatch(VerificationFailed, code="vault.size"):
     """The opened data has another size than was recorded."""
-
-    code = "vault.size"
 
 
 @dataclass(frozen=True, slots=True)

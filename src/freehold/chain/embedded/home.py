@@ -25,22 +25,16 @@ _RESTORE = "put back a copy of the whole directory, or choose another --home and
 _MAGIC = b"SQLite format 3\0"
 
 
-class ChainHeld(Conflict):
+class ChainHeld(Conflict, code="chain.held"):
     """Another process has the directory open."""
 
-    code = "chain.held"
 
-
-class ChainDamaged(Conflict):
+class ChainDamaged(Conflict, code="chain.damaged"):
     """The files of a chain are not as this software left them."""
 
-    code = "chain.damaged"
 
-
-class ChainHomeUnusable(InvalidInput):
+class ChainHomeUnusable(InvalidInput, code="chain.home"):
     """The directory of a chain cannot be used as one."""
-
-    code = "chain.home"
 
 
 def damaged(reason: object) -> ChainDamaged:

@@ -25,10 +25,8 @@ _ORIGIN = re.compile(r"https?://[a-z0-9.\[\]:-]{1,255}\Z")
 _FORMS = (b"text/plain", b"application/x-www-form-urlencoded", b"multipart/form-data")
 
 
-class InvalidOrigin(InvalidInput):
+class InvalidOrigin(InvalidInput, code="chain.origin"):
     """The text is not the origin of a web page."""
-
-    code = "chain.origin"
 
 
 class Origins:

@@ -72,16 +72,12 @@ _REFUSALS: dict[int, type[FreeholdError]] = {
 }
 
 
-class WrongAnswer(VerificationFailed):
+class WrongAnswer(VerificationFailed, code="inference.wrong_answer"):
     """What came back is not what its receipt says, or the receipt is not for this call."""
 
-    code = "inference.wrong_answer"
 
-
-class DatedAhead(Unavailable):
+class DatedAhead(Unavailable, code="inference.dated_ahead"):
     """A receipt is dated further ahead of this node's clock than two clocks may differ; the next call asks for it again."""
-
-    code = "inference.dated_ahead"
 
 
 class Buyer:

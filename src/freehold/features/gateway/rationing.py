@@ -17,10 +17,8 @@ from freehold.kernel.store import Transaction
 HOUR_SECONDS = 3_600
 
 
-class RationSpent(NotAllowed):
+class RationSpent(NotAllowed, code="answers.ration"):
     """The buyer had as many answers of the model today as its seller gives one buyer."""
-
-    code = "answers.ration"
 
 
 @dataclass(frozen=True)

@@ -27,11 +27,8 @@ from freehold.kernel.use import Done, Use, Work, perform
 REASON = "inference"
 
 
-class AnswerPruned(Conflict):
+class AnswerPruned(Conflict, code="answer.pruned", http_status=410):
     """The call was answered and countersigned so long ago that its answer is no longer kept."""
-
-    code = "answer.pruned"
-    http_status = 410
 
 
 @dataclass(frozen=True, eq=False)

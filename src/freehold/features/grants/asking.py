@@ -25,22 +25,16 @@ from freehold.kernel.shape import alike
 from freehold.kernel.store import Transaction
 
 
-class GrantWaiting(Unavailable):
+class GrantWaiting(Unavailable, code="grant.waiting"):
     """The owner decides by hand and has not answered yet; `fields["asked"]` lists the requests."""
 
-    code = "grant.waiting"
 
-
-class GrantCountered(Conflict):
+class GrantCountered(Conflict, code="grant.countered"):
     """The owner offers other terms than asked for; `fields["asked"]` lists the requests with offers."""
 
-    code = "grant.countered"
 
-
-class AskDropped(Conflict):
+class AskDropped(Conflict, code="grant.dropped"):
     """The request was dropped here and is not made again."""
-
-    code = "grant.dropped"
 
 
 @dataclass(frozen=True)

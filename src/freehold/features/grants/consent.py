@@ -27,16 +27,12 @@ REFUSED_SECONDS = DAY_SECONDS
 """How long a refused account is not heard about the same asset."""
 
 
-class GrantRefused(NotAllowed):
+class GrantRefused(NotAllowed, code="grant.refused"):
     """The owner refused the request by hand; `fields` name the reason and when to ask again."""
 
-    code = "grant.refused"
 
-
-class RequestDecided(Conflict):
+class RequestDecided(Conflict, code="request.decided"):
     """The request was decided before, otherwise."""
-
-    code = "request.decided"
 
 
 def asks_first(node: Node, wish: Wish) -> bool:

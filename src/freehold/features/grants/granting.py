@@ -32,11 +32,8 @@ from freehold.kernel.shape import alike
 from freehold.kernel.words import require_kind
 
 
-class NotEnoughDollars(InvalidInput):
+class NotEnoughDollars(InvalidInput, code="wallet.short", http_status=402):
     """The wallet holds less than the price."""
-
-    code = "wallet.short"
-    http_status = 402
 
 
 def require_dollars(node: Node, said: str, price_units: int) -> None:

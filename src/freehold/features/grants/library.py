@@ -8,11 +8,8 @@ from freehold.kernel.client import Identified, Performs
 from freehold.kernel.shape import Rows
 
 
-class GrantPending(FreeholdError):
+class GrantPending(FreeholdError, code="grant.pending", exit_code=8):
     """No grant yet: its owner decides by hand, or offers other terms; `fields["asked"]` is the request."""
-
-    code = "grant.pending"
-    exit_code = 8
 
 
 class Methods(Performs):

@@ -34,18 +34,12 @@ LAPSE_SECONDS = 14 * 86_400
 MAX_TEXT = 300
 
 
-class TooManyRequests(NotAllowed):
+class TooManyRequests(NotAllowed, code="request.too_many", http_status=429):
     """As many requests wait for the owner as this node keeps."""
 
-    code = "request.too_many"
-    http_status = 429
 
-
-class LargeRequest(InvalidInput):
+class LargeRequest(InvalidInput, code="request.too_large", http_status=413):
     """A request, with its plan, is larger than what waits for an owner may be."""
-
-    code = "request.too_large"
-    http_status = 413
 
 
 def shown_text(text: str, what: str) -> str:

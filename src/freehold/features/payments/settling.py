@@ -26,10 +26,8 @@ PASS_SECONDS = 60.0
 """How long one pass takes at most before the next begins with what is most urgent."""
 
 
-class ChannelEnded(Conflict):
+class ChannelEnded(Conflict, code="channel.ended"):
     """The payer withdrew before its last vouchers were settled; what they promised is lost."""
-
-    code = "channel.ended"
 
 
 def accepted_voucher(node: Node, channel: str) -> dict[str, Any]:

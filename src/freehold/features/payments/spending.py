@@ -30,10 +30,8 @@ from freehold.kernel.ceiling import Act, Payment
 from freehold.kernel.node import Node
 
 
-class OtherToken(InvalidInput):
+class OtherToken(InvalidInput, code="price.token"):
     """The seller takes another token than this node pays with."""
-
-    code = "price.token"
 
 
 def channel_id(payer: str, pool: bytes, salt: bytes) -> bytes:

@@ -35,22 +35,16 @@ CLOSED = "budget_closed"
 """State: number of the newest line whose budget counts as spent, since nobody knows what was spent of it."""
 
 
-class BudgetSpent(NotAllowed):
+class BudgetSpent(NotAllowed, code="privacy.spent"):
     """The run does not fit into what is left; `fields` say `left_micro` and `wanted_micro` of epsilon."""
 
-    code = "privacy.spent"
 
-
-class BudgetUnknown(NotAllowed):
+class BudgetUnknown(NotAllowed, code="privacy.restored"):
     """The home was restored, and its owner has not said what was spent since the backup."""
 
-    code = "privacy.restored"
 
-
-class NoBudget(NotAllowed):
+class NoBudget(NotAllowed, code="privacy.none"):
     """The dataset was published before there were privacy budgets."""
-
-    code = "privacy.none"
 
 
 def charge(

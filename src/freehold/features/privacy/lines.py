@@ -25,10 +25,8 @@ _SIZES = (4_096, 512, 64, 8, 1)
 """Rows a statement; few sizes, so that a server keeps few statements prepared."""
 
 
-class PromiseBroken(NotAllowed):
+class PromiseBroken(NotAllowed, code="privacy.promise"):
     """More was offered about rows than was promised about them before; `fields["line"]` names the line."""
-
-    code = "privacy.promise"
 
 
 @dataclass(frozen=True)

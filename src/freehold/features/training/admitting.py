@@ -29,22 +29,16 @@ MAX_ROUND_OPERATIONS = 2 * 10**11
 """Most multiply-adds an owner spends on one round: some minutes of one core."""
 
 
-class PlanRefused(NotAllowed):
+class PlanRefused(NotAllowed, code="training.plan_refused"):
     """The plan is not one that this owner's terms allow; `fields["field"]` says where."""
 
-    code = "training.plan_refused"
 
-
-class NotStamped(Conflict):
+class NotStamped(Conflict, code="training.not_stamped"):
     """The plan, and with it the test table's commitment, does not stand on chain yet."""
 
-    code = "training.not_stamped"
 
-
-class RunGranted(Conflict):
+class RunGranted(Conflict, code="training.run_granted"):
     """This run has its grant already."""
-
-    code = "training.run_granted"
 
 
 def read(value: Any) -> RunPlan:

@@ -48,10 +48,8 @@ _OURS = (
 """Troubles of this node: they are no reason to leave out an owner, who may be paid already."""
 
 
-class LeftAlone(Unavailable):
+class LeftAlone(Unavailable, code="training.alone"):
     """Of all owners that were ordered one takes part; a model of its rows alone is not what was ordered."""
-
-    code = "training.alone"
 
 
 @dataclass

@@ -36,10 +36,8 @@ TIMEOUT_SECONDS = 300.0
 SEED_BYTES = 32
 
 
-class NotTheJudge(NotAllowed):
+class NotTheJudge(NotAllowed, code="training.not_the_judge"):
     """The plan of the run names another judge, or none."""
-
-    code = "training.not_the_judge"
 
 
 def open_to(node: Node, judge: str, body: dict[str, Any]) -> dict[str, Any]:

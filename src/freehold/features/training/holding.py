@@ -34,10 +34,8 @@ from freehold.kernel.peers import Peers
 MAX_CURVATURE_PPM = 1_000_000
 
 
-class TestOpened(Conflict):
+class TestOpened(Conflict, code="training.test_opened"):
     """The test table was opened for another run, so that its rows are known."""
-
-    code = "training.test_opened"
 
 
 @dataclass(frozen=True)

@@ -25,10 +25,8 @@ MAX_ASKS = 2_000
 _log = logging.getLogger("freehold.jobs")
 
 
-class JobStopping(Conflict):
+class JobStopping(Conflict, code="training.stopping"):
     """A job was told to stop and has not ended its step yet."""
-
-    code = "training.stopping"
 
 
 class Jobs:

@@ -51,40 +51,28 @@ UNHEARD_PART = 5
 SALT_BYTES = 16
 
 
-class NotCountersigned(NotAllowed):
+class NotCountersigned(NotAllowed, code="receipt.not_countersigned"):
     """The holder has not yet signed the receipt of its last use."""
 
-    code = "receipt.not_countersigned"
 
-
-class RoundsMissing(Conflict):
+class RoundsMissing(Conflict, code="training.rounds_missing"):
     """This owner has not seen every round before; `fields["number"]` is the first it lacks."""
 
-    code = "training.rounds_missing"
 
-
-class TwoHistories(Conflict):
+class TwoHistories(Conflict, code="training.two_histories"):
     """The builder signed two different accounts of one round: both are kept, and prove it."""
 
-    code = "training.two_histories"
 
-
-class NotCommitted(NotAllowed):
+class NotCommitted(NotAllowed, code="training.not_committed"):
     """The owner neither used its grant of the run nor was paid for it, so it vouches for nothing."""
 
-    code = "training.not_committed"
 
-
-class AgreedOtherwise(Conflict):
+class AgreedOtherwise(Conflict, code="training.agreed_otherwise"):
     """The owner has signed that it agrees to another account of the run; it signs one."""
 
-    code = "training.agreed_otherwise"
 
-
-class WrongContribution(NotAllowed):
+class WrongContribution(NotAllowed, code="training.wrong_contribution"):
     """The values that the builder states are not those that follow from the run."""
-
-    code = "training.wrong_contribution"
 
 
 class Lender:

@@ -13,16 +13,12 @@ from freehold.features.training import wire
 POLL_SECONDS = 0.1
 
 
-class TrainingHalted(FreeholdError):
+class TrainingHalted(FreeholdError, code="training.halted"):
     """A training job stands still; `Node.resume` goes on with it."""
 
-    code = "training.halted"
 
-
-class ModelWithheld(TrainingHalted):
+class ModelWithheld(TrainingHalted, code="training.held_back"):
     """A model was trained and is not released by itself; `Node.release` releases it all the same."""
-
-    code = "training.held_back"
 
 
 class Shows(Protocol):

@@ -24,10 +24,8 @@ from freehold.kernel.node import Node
 from freehold.kernel.peers import Peers
 
 
-class JobHeld(Conflict):
+class JobHeld(Conflict, code="training.held"):
     """A job was stopped by hand, and goes on only where that is asked for by its name."""
-
-    code = "training.held"
 
 
 def begin(node: Node, peers: Peers, order: Order) -> str:

@@ -25,24 +25,16 @@ _MOST_NAMED = 10
 STEPS = tuple(DOING)[:-1]
 
 
-class TrainingStopped(FreeholdError):
+class TrainingStopped(FreeholdError, code="training.stopped"):
     """A training job stands still; it can be resumed."""
 
-    code = "training.stopped"
 
-
-class TrainingWaits(TrainingStopped):
+class TrainingWaits(TrainingStopped, code="training.waits", exit_code=8):
     """A training job waits for owners who decide by hand; its node asks them again by itself."""
 
-    code = "training.waits"
-    exit_code = 8
 
-
-class TrainingWithheld(FreeholdError):
+class TrainingWithheld(FreeholdError, code="training.withheld", exit_code=10):
     """A model was trained and is held back: it is no better than its baseline, or is to be looked at first."""
-
-    code = "training.withheld"
-    exit_code = 10
 
 
 def watch(node: NodeClient, job: str) -> dict[str, Any]:

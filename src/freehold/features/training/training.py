@@ -53,10 +53,8 @@ MOST_ADVISED = 50
 _WORD = re.compile(r"[a-z][a-z0-9_.]{0,63}")
 
 
-class NobodyAnswers(Unavailable):
+class NobodyAnswers(Unavailable, code="training.nobody"):
     """Too few owners take part for the round to count."""
-
-    code = "training.nobody"
 
 
 class Job:

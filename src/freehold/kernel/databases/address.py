@@ -19,10 +19,8 @@ _MAX_PASSFILE_BYTES = 1 << 20
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
-class PasswordInUrl(InvalidInput):
+class PasswordInUrl(InvalidInput, code="database.password"):
     """A database URL holds a password, which command lines, settings and backups would show."""
-
-    code = "database.password"
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,16 +37,12 @@ _WAITED_IN_VAIN = ("55P03", "57014")
 """A lock was not to be had in time; a statement took too long."""
 
 
-class DatabaseLocked(StorageFailed):
+class DatabaseLocked(StorageFailed, code="store.locked"):
     """Another session holds a lock that this node needs; nothing was changed."""
 
-    code = "store.locked"
 
-
-class SessionLost(StorageFailed):
+class SessionLost(StorageFailed, code="store.lost"):
     """The session with the database server ended; a transaction that was open is not kept."""
-
-    code = "store.lost"
 
 
 def dial(address: Address) -> Wire:

@@ -5,25 +5,19 @@ from __future__ import annotations
 from freehold.core.errors import Conflict, Unavailable
 
 
-class StorageFailed(Unavailable):
+class StorageFailed(Unavailable, code="store.failed"):
     """The disk is full or the database cannot be reached or written; nothing of the transaction was kept."""
 
-    code = "store.failed"
 
-
-class StorageUncertain(StorageFailed):
+class StorageUncertain(StorageFailed, code="store.uncertain"):
     """The database went away while it kept a transaction, and could not be asked whether it has.
 
     To a caller this is as if the process had died there: what was kept is found at the next reading.
     """
 
-    code = "store.uncertain"
 
-
-class DatabaseDamaged(StorageFailed):
+class DatabaseDamaged(StorageFailed, code="store.damaged"):
     """The database is not what this node left; it is not opened for writing."""
-
-    code = "store.damaged"
 
 
 def damaged(why: str) -> DatabaseDamaged:
@@ -34,16 +28,12 @@ def damaged(why: str) -> DatabaseDamaged:
     )
 
 
-class DatabaseInUse(Conflict):
+class DatabaseInUse(Conflict, code="store.in_use"):
     """Another process runs a node on this database."""
 
-    code = "store.in_use"
 
-
-class DatabaseMismatch(Conflict):
+class DatabaseMismatch(Conflict, code="store.mismatch"):
     """The database is not the one that belongs to this home."""
-
-    code = "store.mismatch"
 
 
 def foreign() -> DatabaseMismatch:
@@ -54,7 +44,5 @@ def foreign() -> DatabaseMismatch:
     )
 
 
-class DatabaseNotEmpty(Conflict):
+class DatabaseNotEmpty(Conflict, code="store.not_empty"):
     """There is a node already in the database where one was to be put."""
-
-    code = "store.not_empty"

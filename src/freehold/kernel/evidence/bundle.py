@@ -30,16 +30,12 @@ _PATH = re.compile(r"(?:[a-z0-9][a-z0-9_-]{0,79}/){0,3}[a-z0-9][a-z0-9_-]{0,79}\
 _FOLDER = re.compile(r"[a-z0-9][a-z0-9_-]{0,79}")
 
 
-class InvalidBundle(InvalidInput):
+class InvalidBundle(InvalidInput, code="evidence.bundle"):
     """The files are too many or too large, or one has a path that evidence cannot have."""
 
-    code = "evidence.bundle"
 
-
-class DirectoryNotEmpty(Conflict):
+class DirectoryNotEmpty(Conflict, code="evidence.directory"):
     """The target directory holds something already."""
-
-    code = "evidence.directory"
 
 
 @dataclass(frozen=True)

@@ -19,21 +19,16 @@ D = TypeVar("D", bound=Document)
 T = TypeVar("T")
 
 
-class Broken(VerificationFailed):
+class Broken(VerificationFailed, code="evidence.broken"):
     """One file does not prove what it must; `file` names it."""
-
-    code = "evidence.broken"
 
     def __init__(self, file: str, detail: str) -> None:
         super().__init__(detail, hint="Ask for the evidence again, from a party you trust.", file=file)
         self.file = file
 
 
-class Newer(Broken):
+class Newer(Broken, code="evidence.newer", exit_code=NewerFormat.exit_code):
     """A file is of a later version, or about a kind that this program does not know: it may be good all the same."""
-
-    code = "evidence.newer"
-    exit_code = NewerFormat.exit_code
 
 
 @contextmanager

@@ -25,32 +25,20 @@ BODY_BYTES_PER_SECOND = 256 * 1024
 _MOST_NUMBERS = 8_000_000
 
 
-class TooLarge(InvalidInput):
+class TooLarge(InvalidInput, code="http.too_large", http_status=413):
     """A request body is over the limit."""
 
-    code = "http.too_large"
-    http_status = 413
 
-
-class TooSlow(InvalidInput):
+class TooSlow(InvalidInput, code="http.too_slow", http_status=408):
     """A request body did not arrive in time."""
 
-    code = "http.too_slow"
-    http_status = 408
 
-
-class LengthRequired(InvalidInput):
+class LengthRequired(InvalidInput, code="http.length", http_status=411):
     """A request has a body and does not say how long it is."""
 
-    code = "http.length"
-    http_status = 411
 
-
-class EncodedBody(InvalidInput):
+class EncodedBody(InvalidInput, code="http.encoding", http_status=415):
     """A request body is compressed; unpacking has no bound."""
-
-    code = "http.encoding"
-    http_status = 415
 
 
 class Gone(Exception):

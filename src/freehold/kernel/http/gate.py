@@ -57,18 +57,12 @@ _SCHEMES = (b"http", b"https")
 _log = logging.getLogger("freehold.http")
 
 
-class TooManyHeaders(InvalidInput):
+class TooManyHeaders(InvalidInput, code="http.headers", http_status=431):
     """A request has more header fields than any needs."""
 
-    code = "http.headers"
-    http_status = 431
 
-
-class Unauthorised(NotAllowed):
+class Unauthorised(NotAllowed, code="api.token", http_status=401):
     """The request does not carry this node's API token."""
-
-    code = "api.token"
-    http_status = 401
 
 
 class Gate:

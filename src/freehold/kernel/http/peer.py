@@ -27,16 +27,12 @@ from freehold.kernel.registry import Registry, everything
 from freehold.log.note import VerifierKey
 
 
-class Replayed(InvalidSignature):
+class Replayed(InvalidSignature, code="peer.replayed"):
     """The request was answered before."""
 
-    code = "peer.replayed"
 
-
-class UnknownParty(InvalidSignature):
+class UnknownParty(InvalidSignature, code="peer.unknown"):
     """The sender has not introduced itself."""
-
-    code = "peer.unknown"
 
 
 async def raw_body(request: Request) -> bytes:

@@ -77,10 +77,8 @@ def router(node: Node, registry: Registry) -> APIRouter:
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
 
 
-class MetricsPrivate(NotAllowed):
+class MetricsPrivate(NotAllowed, code="metrics.private"):
     """Metrics are for this machine, or for nobody, as the settings say."""
-
-    code = "metrics.private"
 
 
 def monitoring(host: Host) -> APIRouter:

@@ -21,10 +21,8 @@ _LOOK_SECONDS = 1.0
 """How long it is waited for a transaction of an earlier try."""
 
 
-class NotWorthItsGas(Conflict):
+class NotWorthItsGas(Conflict, code="gas.not_worth_it"):
     """An act would cost too much beside what it brings; it waits for more, for lower prices or its deadline."""
-
-    code = "gas.not_worth_it"
 
 
 @dataclass(frozen=True)

@@ -93,10 +93,8 @@ def most_wei(node: Account, worth_micro: int) -> int | None:
     return worth_micro * 10**18 // rate if rate else None
 
 
-class GasDaySpent(Unavailable):
+class GasDaySpent(Unavailable, code="gas.day_spent"):
     """What this node may spend on gas by itself in a day is spent; nothing was sent."""
-
-    code = "gas.day_spent"
 
 
 @dataclass(frozen=True)

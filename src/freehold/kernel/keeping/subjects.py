@@ -22,10 +22,8 @@ LOOK_AGAIN_SECONDS = 600
 PREFIX = "keeping:"
 
 
-class Quarantined(Conflict):
+class Quarantined(Conflict, code="gas.quarantined"):
     """A transaction about this subject was mined and failed, so no other is sent until the owner says so."""
-
-    code = "gas.quarantined"
 
 
 @dataclass(frozen=True)

@@ -15,46 +15,32 @@ from freehold.core.signing import MARKET_DOMAIN, OFFER_TYPE, Domain, digest
 from freehold.core.terms import price_of, require_within, rows_charged
 
 
-class GrantExpired(NotAllowed):
+class GrantExpired(NotAllowed, code="grant.expired"):
     """The grant's time is over."""
 
-    code = "grant.expired"
 
-
-class GrantNotYetValid(NotAllowed):
+class GrantNotYetValid(NotAllowed, code="grant.not_yet_valid"):
     """The grant's time has not begun."""
 
-    code = "grant.not_yet_valid"
 
-
-class GrantRevoked(NotAllowed):
+class GrantRevoked(NotAllowed, code="grant.revoked"):
     """The issuer took the grant back."""
 
-    code = "grant.revoked"
 
-
-class GrantUsedUp(NotAllowed):
+class GrantUsedUp(NotAllowed, code="grant.used_up"):
     """Every use the grant allowed has been made."""
 
-    code = "grant.used_up"
 
-
-class SpendCapReached(NotAllowed):
+class SpendCapReached(NotAllowed, code="grant.spend_cap"):
     """One more use would cost more in all than the grant's spend cap."""
 
-    code = "grant.spend_cap"
 
-
-class ForeignGrant(NotAllowed):
+class ForeignGrant(NotAllowed, code="grant.foreign"):
     """The grant is another's, for another asset, or not by the asset's owner."""
 
-    code = "grant.foreign"
 
-
-class GrantUnpaid(PaymentRequired):
+class GrantUnpaid(PaymentRequired, code="grant.unpaid"):
     """The grant has a price that was not paid on chain."""
-
-    code = "grant.unpaid"
 
 
 @dataclass(frozen=True)

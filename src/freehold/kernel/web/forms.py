@@ -33,24 +33,16 @@ TOKEN_FIELD = "csrf"  # noqa: S105 - the name of a field
 _MULTIPART_OVERHEAD = 64 * 1024
 
 
-class FormExpired(NotAllowed):
+class FormExpired(NotAllowed, code="console.form"):
     """A form was sent without the token of the session it belongs to."""
 
-    code = "console.form"
 
-
-class FormTooLarge(InvalidInput):
+class FormTooLarge(InvalidInput, code="console.too_large", http_status=413):
     """A form or its file is over the limit."""
 
-    code = "console.too_large"
-    http_status = 413
 
-
-class FormTooSlow(InvalidInput):
+class FormTooSlow(InvalidInput, code="console.too_slow", http_status=408):
     """A form or its file stopped arriving."""
-
-    code = "console.too_slow"
-    http_status = 408
 
 
 class Upload(Spool):

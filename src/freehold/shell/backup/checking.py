@@ -21,10 +21,8 @@ from freehold.vault.keystore import Keys
 from freehold.vault.vault import Vault
 
 
-class BackupUnsound(VerificationFailed):
+class BackupUnsound(VerificationFailed, code="backup.unsound"):
     """What is in the backup does not fit together; `fields` name the part."""
-
-    code = "backup.unsound"
 
 
 def require_sound(home: Path, manifest: Manifest, passphrase: str) -> Keys:

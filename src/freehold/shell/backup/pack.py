@@ -25,10 +25,8 @@ RESERVE_BYTES = 64 * 1024 * 1024
 """Free space that restoring leaves on the disk."""
 
 
-class BackupChanged(VerificationFailed):
+class BackupChanged(VerificationFailed, code="backup.changed"):
     """A file is not what the manifest of the backup says it is."""
-
-    code = "backup.changed"
 
 
 class Packed:

@@ -34,22 +34,16 @@ from freehold.vault import envelope
 from freehold.vault.home_folder import require_own_place
 
 
-class HomeNotEmpty(Conflict):
+class HomeNotEmpty(Conflict, code="backup.home"):
     """Something is already where the node was to be put."""
 
-    code = "backup.home"
 
-
-class BackupOutdated(Conflict):
+class BackupOutdated(Conflict, code="backup.outdated"):
     """The chain vouches for log entries that the backup does not have."""
 
-    code = "backup.outdated"
 
-
-class NotRestored(Conflict):
+class NotRestored(Conflict, code="backup.not_restored"):
     """The home did not come out of a backup, or was adopted before."""
-
-    code = "backup.not_restored"
 
 
 @dataclass(frozen=True)

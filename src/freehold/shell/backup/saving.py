@@ -31,10 +31,8 @@ _MADE = "backup-made"
 """An empty file of the home, as old as the last backup: it is made while another process has the database."""
 
 
-class BackupExists(Conflict):
+class BackupExists(Conflict, code="backup.exists"):
     """A file stands where the backup was to be written."""
-
-    code = "backup.exists"
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,8 @@ from freehold.kernel.cli.output import DEFAULT_HOME, Home
 from freehold.kernel.client import NodeClient
 
 
-class ExtraMissing(Unavailable):
+class ExtraMissing(Unavailable, code="extra.missing"):
     """A part of Freehold that is not installed is needed."""
-
-    code = "extra.missing"
 
 
 def serve(

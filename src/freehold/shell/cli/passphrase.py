@@ -30,16 +30,12 @@ PassphraseFile = Annotated[
 """Options by which commands that open keys are told where the passphrase comes from."""
 
 
-class PassphraseExposed(InvalidInput):
+class PassphraseExposed(InvalidInput, code="passphrase.exposed"):
     """The file with the passphrase or key is open to other users of this machine."""
 
-    code = "passphrase.exposed"
 
-
-class KeyringFailed(Unavailable):
+class KeyringFailed(Unavailable, code="keyring.failed"):
     """The operating system's keyring cannot be used."""
-
-    code = "keyring.failed"
 
 
 def obtain(descriptor: int | None, file: Path | None, *, new: bool, home: Path | None = None) -> str:

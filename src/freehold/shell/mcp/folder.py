@@ -25,10 +25,8 @@ _PREFIX = "freehold-assistant-"
 _ELSEWHERE = "Keep files for assistants in a folder of their own."
 
 
-class AssistantNotAllowed(NotAllowed):
+class AssistantNotAllowed(NotAllowed, code="mcp.not_allowed"):
     """The server for assistants was started without permission for that."""
-
-    code = "mcp.not_allowed"
 
 
 class Folder:

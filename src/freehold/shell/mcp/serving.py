@@ -118,10 +118,8 @@ def _answered(operation: Operation[Any]) -> dict[str, Any]:
     return {"type": "object", **either.json_schema(mode="serialization")}
 
 
-class PortTaken(Conflict):
+class PortTaken(Conflict, code="mcp.port"):
     """The server for assistants cannot listen there."""
-
-    code = "mcp.port"
 
 
 def operations() -> dict[str, Operation[Any]]:

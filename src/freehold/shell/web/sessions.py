@@ -20,11 +20,8 @@ FIRST_DELAY_SECONDS = 1.0
 MAX_DELAY_SECONDS = 300.0
 
 
-class TooManyAttempts(NotAllowed):
+class TooManyAttempts(NotAllowed, code="console.attempts", http_status=429):
     """Passphrases are tried too fast; `wait_seconds` says when the next may be."""
-
-    code = "console.attempts"
-    http_status = 429
 
 
 @dataclass

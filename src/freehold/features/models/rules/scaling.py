@@ -34,10 +34,8 @@ if TYPE_CHECKING:
 _BLOCK_ROWS = 16_384
 
 
-class InvalidScaling(InvalidInput):
+class InvalidScaling(InvalidInput, code="training.scaling"):
     """A scaling is malformed, or does not fit the columns."""
-
-    code = "training.scaling"
 
 
 @dataclass(frozen=True)

@@ -18,10 +18,8 @@ from freehold.features.payments.rules.payment import Voucher
 PayeeKind = Literal["pool", "account", "escrow"]
 
 
-class PayeeNotPaid(InvalidInput):
+class PayeeNotPaid(InvalidInput, code="payment.payee"):
     """Channels do not pay this kind of payee; nothing was signed."""
-
-    code = "payment.payee"
 
 
 @dataclass(frozen=True)

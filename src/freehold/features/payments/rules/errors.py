@@ -5,43 +5,31 @@ from __future__ import annotations
 from freehold.core.errors import Conflict, InvalidInput, PaymentRequired
 
 
-class InvalidRequest(InvalidInput):
+class InvalidRequest(InvalidInput, code="inference.request"):
     """The question is malformed; `fields` name row and column where known."""
 
-    code = "inference.request"
 
-
-class InvalidPayment(InvalidInput):
+class InvalidPayment(InvalidInput, code="payment.malformed"):
     """The payment header is malformed."""
 
-    code = "payment.malformed"
 
-
-class Unpaid(PaymentRequired):
+class Unpaid(PaymentRequired, code="payment.missing"):
     """No payment came with the call; `fields` say what to pay and how."""
 
-    code = "payment.missing"
 
-
-class PaymentRefused(PaymentRequired):
+class PaymentRefused(PaymentRequired, code="payment.refused"):
     """The payment does not pay for this call."""
 
-    code = "payment.refused"
 
-
-class GrantUnknown(PaymentRefused):
+class GrantUnknown(PaymentRefused, code="payment.grant_unknown"):
     """The voucher names a grant that is not here: never issued, or forgotten before its first use."""
 
-    code = "payment.grant_unknown"
 
-
-class StaleVoucher(PaymentRefused):
+class StaleVoucher(PaymentRefused, code="payment.stale"):
     """The voucher is for another sum than the one due, or is settled; `/peer/calls` tells its payer what was accepted.
 
     Nobody else is told: what a payer signed stands on chain for all to read once it is settled.
     """
-
-    code = "payment.stale"
 
     def __init__(self) -> None:
         super().__init__(
@@ -50,25 +38,17 @@ class StaleVoucher(PaymentRefused):
         )
 
 
-class DepositTooSmall(PaymentRefused):
+class DepositTooSmall(PaymentRefused, code="payment.deposit"):
     """The channel holds less than the voucher says."""
 
-    code = "payment.deposit"
 
-
-class ChannelClosing(PaymentRefused):
+class ChannelClosing(PaymentRefused, code="payment.closing"):
     """The payer asked to close the channel, or it has ended."""
 
-    code = "payment.closing"
 
-
-class ContractPayer(PaymentRefused):
+class ContractPayer(PaymentRefused, code="payment.contract_payer"):
     """The payer is an account with code, and this seller takes no payments of such."""
 
-    code = "payment.contract_payer"
 
-
-class PaymentReused(Conflict):
+class PaymentReused(Conflict, code="payment.reused"):
     """This payment was accepted for another question."""
-
-    code = "payment.reused"

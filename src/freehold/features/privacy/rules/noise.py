@@ -48,10 +48,8 @@ _WEIGHT_BITS = 256
 _BATCH = 1 << 16
 
 
-class InvalidNoise(InvalidInput):
+class InvalidNoise(InvalidInput, code="training.noise"):
     """Noise was asked for with a width, a seed or a count that cannot be used."""
-
-    code = "training.noise"
 
 
 class Thresholds(NamedTuple):

@@ -42,10 +42,8 @@ _SEARCHED = Decimal("1e-8")
 _CERTAIN_MICRO = 100 * MICRO
 
 
-class InvalidBudget(InvalidInput):
+class InvalidBudget(InvalidInput, code="training.budget"):
     """A privacy budget was asked for with numbers outside their range."""
-
-    code = "training.budget"
 
 
 def rho_nano(sensitivity: int, sigma: int, rounds: int) -> int:

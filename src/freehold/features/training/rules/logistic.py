@@ -40,16 +40,12 @@ BOUNDS = {"rounds": (1, MAX_ROUNDS), "learning_rate_q16": (1, 1_024 << 16), "l2_
 _BLOCK_CELLS = 1 << 16
 
 
-class InvalidRecipe(InvalidInput):
+class InvalidRecipe(InvalidInput, code="training.recipe"):
     """A recipe is not `logistic-v2` or has a value out of range."""
 
-    code = "training.recipe"
 
-
-class InvalidTraining(InvalidInput):
+class InvalidTraining(InvalidInput, code="training.input"):
     """Rows, labels or model given to training do not fit."""
-
-    code = "training.input"
 
 
 @dataclass(frozen=True)

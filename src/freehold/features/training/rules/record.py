@@ -50,10 +50,8 @@ _ACCOUNT = re.compile(r"0x[0-9a-f]{40}")
 _SALT = re.compile(r"0x[0-9a-f]{32}")
 
 
-class InvalidRecord(InvalidInput):
+class InvalidRecord(InvalidInput, code="training.record"):
     """A run plan, start or round record is malformed."""
-
-    code = "training.record"
 
 
 @dataclass(frozen=True)

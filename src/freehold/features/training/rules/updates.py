@@ -33,16 +33,12 @@ SEED_BYTES = 32
 _MOST = 1 << 52
 
 
-class InvalidUpdate(InvalidInput):
+class InvalidUpdate(InvalidInput, code="training.update"):
     """An owner's update cannot be used; `fields["owner"]` names the owner."""
 
-    code = "training.update"
 
-
-class TooLittleBudget(InvalidInput):
+class TooLittleBudget(InvalidInput, code="training.budget_too_small"):
     """The epsilon is so small that no noise of the sampler is enough."""
-
-    code = "training.budget_too_small"
 
 
 @dataclass(frozen=True)

@@ -49,10 +49,8 @@ MAX_TEST_ROWS = 1 << 19
 BINS = 5
 
 
-class InvalidShares(InvalidInput):
+class InvalidShares(InvalidInput, code="training.shares"):
     """There is nobody to share among."""
-
-    code = "training.shares"
 
 
 @dataclass(frozen=True, eq=False)
