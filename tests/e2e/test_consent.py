@@ -190,8 +190,9 @@ def test_a_refusal_is_read_and_holds_for_a_day(two: Two) -> None:
         with pytest.raises(InvalidInput):
             consent.refuse(two.owner.node, request, bad)
     consent.refuse(two.owner.node, request, "not for this purpose")
-    with pytest.raises(GrantRefused, match="not for this purpose"):
+    with pytest.raises(GrantRefused, match="“not for this purpose”") as refused:
         two.ask()
+    assert "reason" not in refused.value.fields, "its words stand nowhere as this node's"
     with pytest.raises(GrantRefused, match="not for this purpose"):
         two.ask(max_uses=3)
     assert {row["reason"] for row in asking.overview(two.buyer.node)} == {"not for this purpose"}

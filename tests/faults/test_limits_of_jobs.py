@@ -105,6 +105,23 @@ def test_the_same_order_again_is_bounded_by_what_is_said_now(waiting: Waiting) -
     waiting.hold()
 
 
+def test_going_on_with_a_job_that_runs_changes_nothing(world: World) -> None:
+    owner, builder = world.party("owner"), world.party("builder")
+    owner.publish(node_tables.make(24, seed=1), price_units=PRICE)
+    wanted = order(builder, [owner], rounds=2, patience_seconds=60)
+    owner.close()
+    job = builder.jobs.start(wanted)
+    until(lambda: builder.jobs.get(job)["running"], "it asks its owner")
+    assert builder.jobs.resume(job, 0) == job
+    assert kept.at_most_units(builder.node, job) is None
+    builder.jobs.hold(job)
+
+
+def test_what_others_act_on_at_once_is_not_said_to_be_taken_back() -> None:
+    effects = {one.operation.name: one.operation.effect for one in everything().operations}
+    assert {effects[f"grants.{name}"] for name in ("accept", "counter", "refuse", "drop")} == {Effect.LASTS}
+
+
 @pytest.mark.parametrize("said", [0, 2 * PRICE - 1])
 def test_an_offer_whose_taking_is_refused_is_not_taken(waiting: Waiting, said: int) -> None:
     """By whom or for what limit ever: the job that waits for it goes on waiting."""

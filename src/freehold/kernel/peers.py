@@ -302,7 +302,7 @@ def refused(who: str, status: int, value: Any, kind: type[FreeholdError]) -> Fre
     and single words are kept.
     """
     problem = value if isinstance(value, dict) else {}
-    title, hint = (_quoted(problem.get(name)) for name in ("title", "hint"))
+    title, hint = (quoted(problem.get(name)) for name in ("title", "hint"))
     error = kind(
         f"{who} refused{f': {title}' if title else f' with HTTP {status}'}",
         hint=f"It adds: {hint}" if hint else "",
@@ -321,7 +321,8 @@ def heard(error: FreeholdError) -> dict[str, Any]:
     return found
 
 
-def _quoted(said: Any) -> str:
+def quoted(said: Any) -> str:
+    """What another node says, as its words; empty where it says nothing."""
     words = " ".join(str(said or "").split())
     words = "".join(
         one

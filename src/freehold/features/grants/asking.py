@@ -19,6 +19,7 @@ from freehold.features.grants.wire import AskRow
 from freehold.kernel.feature import Plan, Question
 from freehold.kernel.host import Host
 from freehold.kernel.node import Node
+from freehold.kernel.peers import quoted
 from freehold.kernel.people import known_as
 from freehold.kernel.registry import everything
 from freehold.kernel.shape import alike
@@ -136,9 +137,8 @@ def hear_refusal(
     wish = {**wish, "state": "refused", "reason": reason, "ask_again_at": until, "offer": None, "taken": ""}
     wish = _keep(node, key, wish)
     raise GrantRefused(
-        f"{known_as(node, asset.owner)} refused {asset.name}: {reason or 'no reason that can be shown'}",
+        f"{known_as(node, asset.owner)} refused {asset.name}: {quoted(reason) or 'no reason that can be shown'}",
         hint="Ask again later, or look elsewhere.",
-        reason=reason,
         ask_again_at=until,
         asked=[_row(node, wish)],
     )

@@ -412,7 +412,7 @@ COUNTER = Operation(
     CounterRequest,
     Decided,
     "/requests/{request_id}/counter",
-    Effect.CHANGES,
+    Effect.LASTS,
     gives="request",
     example="0x8e44 --days 30",
 )
@@ -433,7 +433,7 @@ DROP = Operation(
     DropRequest,
     Dropped,
     "/requests/{request_id}/drop",
-    Effect.CHANGES,
+    Effect.LASTS,
     gives="asked",
     example="0x8e44",
 )

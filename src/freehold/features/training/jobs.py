@@ -54,8 +54,9 @@ class Jobs:
         ordered. Raises NotFound, Ambiguous. JobStopping: it was stopped a moment ago.
         """
         job_id = kept.find(self._node, prefix)
-        with self._node.store.transaction() as tx:
-            kept.bound(tx, job_id, at_most_units)
+        if not self.get(job_id)["running"]:
+            with self._node.store.transaction() as tx:
+                kept.bound(tx, job_id, at_most_units)
         return self.go_on(job_id, by_hand=True)
 
     def look_again(self, job_id: str) -> None:
