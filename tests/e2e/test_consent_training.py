@@ -100,12 +100,13 @@ def test_the_owner_is_shown_the_plan_before_it_decides(run: Run) -> None:
     assert 0 < plan["test_positives"] < 40
     assert plan["earlier_runs"] == []
     assert EPSILON_LIFE_MICRO - EPSILON_RUN_MICRO <= plan["left_micro"] < EPSILON_LIFE_MICRO
-    consent.accept(run.owner.node, run.request)
+    accepted = consent.accept(run.owner.node, run.request)["training"]
+    assert accepted["earlier_runs"] == [], "a run is not earlier than itself"
     until(lambda: run.state["step"] == "done", "the run ends by itself", 60)
     second = run.jobs.start(run.order.model_copy(update={"name": "another"}))
     until(lambda: len(requests.overview(run.owner.node)) == 2, "the owner is asked again")
-    later = requests.overview(run.owner.node)[-1]["training"]
-    assert later is not None
+    first, later = (one["training"] for one in requests.overview(run.owner.node))
+    assert first["earlier_runs"] == []
     assert later["earlier_runs"] == [plan["run"]]
     assert later["left_micro"] < plan["left_micro"]
     run.jobs.hold(second)

@@ -11,7 +11,7 @@ from node_world import Party, World
 from peer_calls import granted, introduce
 
 from freehold.core.documents import Asset, Receipt
-from freehold.core.errors import InvalidInput, NewerFormat
+from freehold.core.errors import InvalidInput, NewerFormat, NotFound
 from freehold.core.ids import NO_HASH
 from freehold.core.signing import Envelope, parse_envelope
 from freehold.features.data import catalogue, finding
@@ -80,6 +80,16 @@ def test_an_asset_of_an_unknown_kind_is_kept_and_no_grant_of_it_is_asked_for(
     assert (row.kind, row.rows, row.columns, row.label) == ("agent", None, None, None)
     with pytest.raises(InvalidInput, match="agent"):
         granting.obtain(holder.node, holder.services.peers, kept, "train")
+    (search,) = (one for one in everything().operations if one.operation.name == "search")
+
+    def searched(kind: str) -> Any:
+        return everything().perform(holder.services, search, search.operation.asks(kind=kind))["assets"]
+
+    # both are kinds that are known here, whatever is on offer now
+    assert searched("agent") == searched("model") == []
+    with pytest.raises(NotFound, match="no asset of that kind") as refused:
+        searched("bogus")
+    assert "dataset and model" in refused.value.hint
 
 
 def test_an_asset_of_a_later_version_leaves_the_rest_of_a_catalogue_as_good_as_it_was(

@@ -26,6 +26,7 @@ def _publish(host: Host, asked: wire.Publish) -> dict[str, Any]:
 
 def _search(host: Host, asked: wire.Search) -> dict[str, Any]:
     unreachable = peers.refresh(host)
+    finding.require_known(host.node, asked.kind)
     found = finding.search(host.node, asked.q, asked.kind, limit=asked.limit, before=asked.before)
     return {"assets": found, "unreachable": unreachable}
 

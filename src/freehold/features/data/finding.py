@@ -15,6 +15,7 @@ from freehold.kernel.host import Host
 from freehold.kernel.node import Node
 from freehold.kernel.people import known_as
 from freehold.kernel.shape import alike
+from freehold.kernel.words import asset_kinds
 
 
 def find(host: Host, text: str, kind: str = "") -> str:
@@ -30,6 +31,13 @@ def search(node: Node, text: str, kind: str, *, limit: int = PAGE, before: str =
     """The newest on offer that mention `text`, newest last, with their owners' names; older ones with `before`."""
     found = listed.assets(node, text=text, kind=kind, offered=True, limit=limit, before=before)
     return [describe(node, asset) for asset in found[::-1]]
+
+
+def require_known(node: Node, kind: str) -> None:
+    """Some asset of a kind is known here, or the program knows what it is. Raises NotFound."""
+    if kind and kind not in asset_kinds() and not listed.assets(node, kind=kind, limit=1):
+        known = " and ".join(sorted(asset_kinds()))
+        raise NotFound("no asset of that kind is known here", hint=f"Known kinds are {known}.", field="kind")
 
 
 def own_and_others(node: Node, kind: str) -> list[Asset]:

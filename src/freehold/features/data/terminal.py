@@ -41,7 +41,7 @@ def _inspection(report: dict[str, Any]) -> Iterable[Any]:
 
 def _table(assets: list[dict[str, Any]]) -> Iterable[Any]:
     if not assets:
-        return ["nothing found; add a node to search with: freehold peers add URL"]
+        return ["nothing found; one more node to search with is added by: freehold peers add URL"]
     rows = (
         (
             short(asset["id"]),

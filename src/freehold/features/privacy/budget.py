@@ -103,7 +103,7 @@ def earlier_runs(node: Node, asset_id: str) -> list[str]:
             (asset_id, MOST_EARLIER),
         ).fetchall()
         granted = connection.execute(
-            f"SELECT DISTINCT run FROM privacy_reserved WHERE {own} ORDER BY run",  # noqa: S608 - fixed text
+            f"SELECT run FROM privacy_reserved WHERE {own} GROUP BY run ORDER BY min(until), run",  # noqa: S608 - fixed text
             (asset_id,),
         ).fetchall()
     begun = [str(row[0]) for row in found][::-1]

@@ -18,7 +18,10 @@ def find_receipt(node: Node, text: str) -> str:
         return node.store.resolve(text, "receipt")
     newest = uses.newest(node, "infer")
     if newest is None:
-        raise NotFound("no answer was bought or sold here yet", hint="Call predict first.")
+        raise NotFound(
+            "no answer was bought or sold here yet",
+            hint="Call predict first; receipts of training are listed.",
+        )
     return newest
 
 

@@ -136,8 +136,13 @@ def plan_of(node: Node, run: str) -> RunPlan:
 
 def describing(node: Node) -> Callable[[str, RunPlan], dict[str, Any]]:
     """What says plans to the owner of a dataset; what its rows have cost is looked up once for a list of plans."""
-    earlier = cache(lambda asset_id: budget.earlier_runs(node, asset_id))
+    charged = cache(lambda asset_id: budget.earlier_runs(node, asset_id))
     lines = cache(lambda asset_id: [_left(line) for line in budget.overview(node, asset_id=asset_id)])
+
+    def earlier(asset_id: str, run: str) -> list[str]:
+        found = charged(asset_id)
+        # a run that was granted stands there itself
+        return found[: found.index(run)] if run in found else found
 
     def describe(asset_id: str, plan: RunPlan) -> dict[str, Any]:
         # of each budget, the largest epsilon that it would still allow after this run
@@ -158,7 +163,7 @@ def describing(node: Node) -> Callable[[str, RunPlan], dict[str, Any]]:
             "test_rows": plan.test.rows,
             "test_positives": plan.test.positives,
             "test_holder": plan.test.holder,
-            "earlier_runs": earlier(asset_id),
+            "earlier_runs": earlier(asset_id, plan.run_id),
             "left_micro": min(left, default=0),
         }
 
