@@ -184,7 +184,6 @@ def test_earlier_runs_are_the_newest_oldest_first(bench: Bench) -> None:
         bench.clock += 1
         charge(bench, table, number, 1)
     assert budget.earlier_runs(bench, table.id) == [run_id(number) for number in range(6, 70)]
-    assert budget.earlier_runs(bench, table.id, 2) == [run_id(68), run_id(69)]
     (shown,) = budget.overview(bench)
     assert shown["run_count"] == 70
     assert [run["run"] for run in shown["runs"]] == [run_id(69 - i) for i in range(budget.MOST_SHOWN)]
