@@ -13,7 +13,7 @@ from node_tables import LABEL, make, write
 from node_world import TOKEN, Party, World
 
 import freehold
-from freehold.core.errors import NotFound
+from freehold.core.errors import InvalidInput, NotFound
 from freehold.features.data import wire
 from freehold.features.data.pages.publish import FIELDS
 from freehold.features.grants import granting
@@ -209,3 +209,39 @@ def test_a_peer_that_the_settings_name_is_taken_out_of_them(world: World) -> Non
     gone = httpx.post(f"{owner.url}/api/peers/forget", headers=KNOWN, json={"url": other.url})
     assert gone.json() == {"url": other.url, "until_restart": True}
     assert settings.load(owner.home).peers == ()
+
+
+@pytest.mark.parametrize(
+    ("said", "typed", "wrong"),
+    [
+        ({"name": "x" * 201}, ("--name", "x" * 201), "String should have at most 200 characters"),
+        ({"judges": 5}, None, "Input should be a list"),
+        ({"approval": "never"}, None, "Input should be 'automatic' or 'ask'"),
+    ],
+)
+def test_an_error_names_the_field_as_each_face_calls_it(
+    owner: Party, node: freehold.Node, says: Says, said: dict[str, Any], typed: tuple[str, ...], wrong: str
+) -> None:
+    (field,) = said
+    body = {"path": "/none.csv", "label": LABEL, **said}
+    over_http = httpx.post(f"{owner.url}/api/publish", headers=KNOWN, json=body).json()
+    assert (over_http["title"], over_http["fields"]) == (f"{field}: {wrong}", {"field": field})
+    for ask in (lambda: wire.PUBLISH.checked(body), lambda: wire.Publish.of(**body)):
+        with pytest.raises(InvalidInput) as refused:
+            ask()
+        assert refused.value.problem() == over_http, "an assistant, and the console, are told the same"
+    with pytest.raises(NodeRefused) as by_python:
+        node.publish("/none.csv", label=LABEL, **said)
+    assert by_python.value.problem()["title"] == f"{field}: {wrong}"
+    if typed:
+        problem = says("publish", "/none.csv", "--label", LABEL, *typed, code=2)["error"]
+        assert (problem["title"], problem["fields"]) == (f"{typed[0]}: {wrong}", {"field": field})
+        assert "--help" in problem["hint"]
+
+
+def test_what_cannot_be_read_names_the_field_too(node: freehold.Node, says: Says) -> None:
+    problem = says("publish", "/none.csv", "--label", LABEL, "--price", "dear", code=2)["error"]
+    assert problem["title"].startswith("--price: 'dear' is not an amount")
+    assert problem["fields"] == {"field": "price_units"}
+    with pytest.raises(InvalidInput, match=r"^price: 'dear' is not an amount"):
+        node.publish("/none.csv", label=LABEL, price="dear")

@@ -21,6 +21,7 @@ Rooms subclass these where a caller can handle a case differently. Every class h
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 
@@ -47,6 +48,13 @@ class FreeholdError(Exception):
         self.message = message
         self.hint = hint
         self.fields = fields
+
+    def spell(self, names: Mapping[str, str]) -> None:
+        """Name the field that this is about as whoever reads it calls it."""
+        field = str(self.fields.get("field", ""))
+        if field in names and self.message.startswith((f"{field}:", f"{field}.")):
+            self.message = names[field] + self.message.removeprefix(field)
+            self.args = (self.message,)
 
     @property
     def said(self) -> str:

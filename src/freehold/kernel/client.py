@@ -61,7 +61,12 @@ class NodeRefused(FreeholdError, code="node.refused"):
     def __init__(self, status: int, problem: Mapping[str, Any]) -> None:
         title = str(problem.get("title") or problem.get("detail") or f"the node answered HTTP {status}")
         super().__init__(title, hint=str(problem.get("hint") or ""))
-        self.status, self._problem = status, dict(problem)
+        fields = problem.get("fields")
+        self.fields = dict(fields) if isinstance(fields, dict) else {}
+        self.status = status
+        self._problem = {
+            name: said for name, said in problem.items() if name not in ("title", "hint", "fields")
+        }
         said = problem.get("exit_code")
         if type(said) is int and 0 < said < MOST_EXIT_CODE:
             self.exit_code = said
@@ -225,6 +230,10 @@ class Performs:
         """
         # written methods give all that they were given, themselves too
         given.pop("self", None)
-        answer = operation.read(self._client.perform(operation, operation.taken(given)))
+        try:
+            answer = operation.read(self._client.perform(operation, operation.taken(given)))
+        except FreeholdError as error:
+            error.spell({name: one.face for name, one in operation.fields.items()})
+            raise
         wanted = attrgetter(operation.gives)(answer) if operation.gives else answer
         return Rows(wanted) if isinstance(wanted, list) else wanted

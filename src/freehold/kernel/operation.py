@@ -56,12 +56,10 @@ class Request(BaseModel):
 
         Raises `InvalidInput`: a value is out of its bounds, or of another kind.
         """
-        from freehold.core.documents import invalid  # noqa: PLC0415 - commands ask a node and need no documents
-
         try:
             return cls(**chosen)
         except ValidationError as error:
-            raise invalid(error) from None
+            raise refused(error.errors(include_url=False, include_input=False)[0]) from None
 
     @classmethod
     def require_together(cls, asked: Mapping[str, Any]) -> None:
@@ -74,6 +72,14 @@ class Request(BaseModel):
     def _together(self) -> Self:
         self.require_together({name: getattr(self, name) for name in self.model_fields_set})
         return self
+
+
+def refused(wrong: Mapping[str, Any]) -> InvalidInput:
+    """A request that breaks its schema, in the same words wherever it came in; names the field, echoes no value."""
+    parts = [str(part)[:80] for part in wrong["loc"]]
+    said = _SAID.get(wrong["type"], wrong["msg"])
+    where = {"field": parts[0]} if parts else {}
+    return InvalidInput(f"{'.'.join(parts) or 'the request'}: {said}", hint=SCHEMA, **where)
 
 
 class Nothing(Request):
@@ -97,6 +103,13 @@ Q = TypeVar("Q", bound=Request)
 A = TypeVar("A")
 LIMIT = "at_most_units"
 """Field of every request that spends: how much it may take."""
+SCHEMA = "Compare with its schema."
+"""The hint where a request breaks it."""
+_SAID = {
+    **dict.fromkeys(("list_type", "tuple_type"), "Input should be a list"),
+    **dict.fromkeys(("dict_type", "model_type", "model_attributes_type"), "Input should be an object"),
+}
+"""What the library says otherwise for JSON than for the values in it."""
 _IN_PATH = re.compile(r"{(\w+)}")
 
 
@@ -240,11 +253,7 @@ class Operation(Generic[Q]):
         try:
             self.asks.model_validate_json(json.dumps(given, allow_nan=False))
         except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-            where = next((str(part) for part in first["loc"] if part in self.fields), "")
-            raise InvalidInput(
-                f"{where or 'the request'}: {first['msg']}", hint="Compare with its schema.", field=where
-            ) from None
+            raise refused(error.errors(include_url=False, include_input=False)[0]) from None
         except (ValueError, RecursionError):
             raise InvalidInput(
                 "the request is not JSON", hint="NaN, infinity and numbers of thousands of digits are not."
@@ -257,9 +266,14 @@ class Operation(Generic[Q]):
         Raises `InvalidInput`: a value cannot be read, or two do not go together.
         """
         names = {field.face: field for field in self.fields.values()}
-        asked = {
-            names[face].name: names[face].take(value) for face, value in given.items() if value is not None
-        }
+        asked = {}
+        for face, value in given.items():
+            if value is not None:
+                try:
+                    asked[names[face].name] = names[face].take(value)
+                except InvalidInput as error:
+                    name = names[face].name
+                    raise InvalidInput(f"{name}: {error.message}", hint=error.hint, field=name) from None
         self.asks.require_together(asked)
         return asked
 

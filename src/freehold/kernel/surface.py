@@ -39,6 +39,10 @@ class Plain:
         """The value that travels."""
         return given
 
+    def typed(self, value: Any) -> str:
+        """A value that travels as it is typed."""
+        return str(value)
+
 
 @dataclass(frozen=True)
 class Dollars(Plain):
@@ -52,6 +56,10 @@ class Dollars(Plain):
         """Millionths of a dollar. Raises `InvalidInput`."""
         return money.units(str(given))
 
+    def typed(self, value: Any) -> str:
+        """An amount."""
+        return money.typed(value)
+
 
 @dataclass(frozen=True)
 class Epsilon(Plain):
@@ -63,6 +71,10 @@ class Epsilon(Plain):
     def take(self, given: Any) -> Any:
         """Millionths. Raises `InvalidInput`."""
         return epsilons.parse(str(given))
+
+    def typed(self, value: Any) -> str:
+        """A number."""
+        return epsilons.text(value)
 
 
 @dataclass(frozen=True)

@@ -11,14 +11,16 @@ import types
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Union, get_args, get_origin
 
 import typer
 from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
 
+from freehold.core.errors import FreeholdError
 from freehold.kernel.cli.output import DEFAULT_HOME, Home, Json, emit
 from freehold.kernel.client import NodeClient
-from freehold.kernel.operation import Field, Operation
+from freehold.kernel.operation import SCHEMA, Field, Operation
 from freehold.kernel.surface import LocalFile, Plain
 
 View = Callable[[dict[str, Any]], Iterable[Any]]
@@ -40,8 +42,13 @@ class Call:
     def answer(self, operation: Operation[Any], **changed: Any) -> dict[str, Any]:
         """What an operation answers to what was typed; `changed` are fields of its request, as they travel."""
         faces = {one.face for one in operation.fields.values()}
-        taken = operation.taken({name: value for name, value in self.given.items() if name in faces})
-        return self.node.perform(operation, taken | changed)
+        try:
+            taken = operation.taken({name: value for name, value in self.given.items() if name in faces})
+            return self.node.perform(operation, taken | changed)
+        except FreeholdError as error:
+            error.spell({name: _spelled(one) for name, one in operation.fields.items()})
+            error.hint = "See it with --help." if error.hint == SCHEMA else error.hint
+            raise
 
     def show(self, answer: dict[str, Any], view: View) -> None:
         """Print an answer, as text or as JSON."""
@@ -134,7 +141,7 @@ def _parameter(one: Field, *, required: bool) -> inspect.Parameter:
     info, flag, surface = one.info, one.flag, one.surface
     kind = _kind(info, surface) if flag.scale == 1 else float
     said: dict[str, Any] = {
-        "help": flag.help or info.description,
+        "help": _help(one),
         "metavar": flag.metavar or surface.metavar,
         **_bounds(one),
     }
@@ -163,7 +170,32 @@ def _kind(info: FieldInfo, surface: Plain) -> Any:
         return list[str]
     if surface.python:
         return bool if surface.python == "bool" else str
-    return str if get_origin(kind) is Literal else kind
+    return kind
+
+
+def _spelled(one: Field) -> str:
+    """How a field is named on the command line."""
+    flag = one.flag
+    if flag.positional:
+        return flag.metavar or one.surface.metavar or one.face.upper()
+    return flag.names[0] if flag.names else f"--{one.face.replace('_', '-')}"
+
+
+def _help(one: Field) -> str:
+    """What a field means, and what it is where it is left out, unless that is said there or depends."""
+    said = one.flag.help or one.info.description or ""
+    schema = {"default": one.info.get_default(call_default_factory=True)}
+    if callable(change := one.info.json_schema_extra):
+        change(schema)
+    usual: Any = schema.get("default")
+    is_said = "default" in said or _kind(one.info, one.surface) is bool
+    if is_said or usual in (None, "", [], {}, PydanticUndefined):
+        return said
+    if one.flag.scale != 1:
+        shown = f"{usual / one.flag.scale:g}"
+    else:
+        shown = ", ".join(usual) if isinstance(usual, list) else one.surface.typed(usual)
+    return f"{said} [default: {shown}]"
 
 
 def bare(kind: Any) -> Any:

@@ -20,6 +20,7 @@ from freehold.kernel.host import Host
 from freehold.kernel.http import operations, peer, public
 from freehold.kernel.http.gate import Gate
 from freehold.kernel.limits import Buckets
+from freehold.kernel.operation import SCHEMA, refused
 from freehold.kernel.registry import everything
 from freehold.kernel.shape import Problem
 
@@ -110,8 +111,10 @@ async def _problem(_: Request, error: Any) -> Response:
 
 async def _invalid(_: Request, error: Any) -> Response:
     first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
-    return problem(InvalidInput(f"{where}: {first['msg']}", hint="See docs/reference/http.md."))
+    if first["type"] == "json_invalid":
+        return problem(InvalidInput("the body is no JSON", hint=SCHEMA))
+    # the first part says whether it stood in path, query or body
+    return problem(refused({**first, "loc": first["loc"][1:]}))
 
 
 async def _http(_: Request, error: Any) -> Response:

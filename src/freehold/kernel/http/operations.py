@@ -16,7 +16,7 @@ from freehold.core.errors import InvalidInput
 from freehold.kernel.client import is_bearer
 from freehold.kernel.host import Host
 from freehold.kernel.http.gate import Unauthorised
-from freehold.kernel.operation import Bound, Operation
+from freehold.kernel.operation import SCHEMA, Bound, Operation
 from freehold.kernel.operation import Request as Asked
 from freehold.kernel.registry import Registry
 
@@ -106,14 +106,14 @@ def _exactly(operation: Operation[Any]) -> Callable[[Request], Awaitable[None]]:
         for name in operation.in_path:
             value = str(request.path_params[name])
             if not _is_exact(operation.fields[name].info.annotation, value):
-                raise InvalidInput(f"{name}: {value[:80]!r} is no whole number")
+                raise InvalidInput(f"{name}: {value[:80]!r} is no whole number", hint=SCHEMA, field=name)
         for name, value in said:
             if name not in in_query:
-                raise InvalidInput(
-                    f"there is no parameter {name[:80]!r} here", hint="See docs/reference/http.md."
-                )
+                raise InvalidInput(f"there is no parameter {name[:80]!r} here", hint=SCHEMA)
             if not _is_exact(in_query[name].info.annotation, value):
-                raise InvalidInput(f"query.{name}: {value[:80]!r} is written otherwise than it is read")
+                raise InvalidInput(
+                    f"{name}: {value[:80]!r} is written otherwise than it is read", hint=SCHEMA, field=name
+                )
         if len(said) != len({name for name, _ in said}):
             raise InvalidInput("a parameter is given twice")
         content = await request.body()
