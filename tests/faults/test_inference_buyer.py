@@ -199,6 +199,21 @@ def test_a_buyer_restored_from_an_old_copy_finds_its_place_by_its_own_signature(
     assert promised(party) == 4 * PRICE
 
 
+def test_a_restored_buyer_that_lost_one_call_goes_on_after_one_that_is_refused(
+    shop: EdgedShop, party: Party
+) -> None:
+    """Its seller names the sum that was just sent: true here, and what a greedy one would say as well."""
+    for i in range(2):
+        party.buyer.predict(shop.model.id, shop.rows(1, i))
+    (record,) = kept.channels(party.node)
+    signed = {"act": "", "from_units": PRICE, "units": PRICE}
+    spending.keep(party.node, {**record, "cumulative_units": PRICE, "signed": signed})
+    with pytest.raises(SpendingRefused):
+        party.buyer.predict(shop.model.id, shop.rows(1, 9))
+    party.buyer.predict(shop.model.id, shop.rows(1, 9))
+    assert (promised(party), grants_used(shop, party)) == (3 * PRICE, 3)
+
+
 def forget(party: Party, cumulative: int) -> None:
     (record,) = kept.channels(party.node)
     spending.keep(party.node, {**record, "cumulative_units": cumulative})
