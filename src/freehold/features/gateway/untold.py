@@ -22,23 +22,23 @@ _KEPT = "untold:"
 
 def keep(node: Node, tx: Transaction, body: bytes, answer: dict[str, Any]) -> None:
     """Keep the answer to a question that nobody waits for any more."""
-    now = node.now()
-    for name, old in node.store.states(_KEPT).items():
-        if now - old["at"] > KEPT_SECONDS:
-            tx.delete(name)
-    tx.set(f"{_KEPT}{sha256_hex(body)}", {"at": now, "answer": answer})
+    tx.set(f"{_KEPT}{sha256_hex(body)}", {"at": node.now(), "answer": answer})
 
 
 def take(node: Node, body: bytes) -> dict[str, Any] | None:
-    """The kept answer to a question, once."""
-    name = f"{_KEPT}{sha256_hex(body)}"
-    known = node.store.state(name)
-    if known is None or node.now() - known["at"] > KEPT_SECONDS:
+    """The kept answer to a question, once; those that nobody asked for in time go."""
+    kept = node.store.states(_KEPT)
+    if not kept:
         return None
+    asked, found = f"{_KEPT}{sha256_hex(body)}", None
     with node.store.transaction() as tx:
-        tx.delete(name)
-    answer: dict[str, Any] = known["answer"]
-    return answer
+        for name, one in kept.items():
+            is_old = node.now() - one["at"] > KEPT_SECONDS
+            if name == asked and not is_old:
+                found = one["answer"]
+            if name == asked or is_old:
+                tx.delete(name)
+    return found
 
 
 class Purchase:
