@@ -42,7 +42,7 @@ KEYS = {
     "trusted:": "kernel/evidence/proving.py",
     "untold:": "features/gateway/untold.py",
     "usual_terms": "features/data/licence.py",
-    "withdrawn:": "features/data/offering.py",
+    "withdrawn:": "kernel/store.py",
 }
 """Each is one value, asked for by its whole name, or a few that are read together; and where it is spelled."""
 
