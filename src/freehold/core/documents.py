@@ -363,7 +363,10 @@ def parse_document(value: Any) -> Document:
     """
     data = canonical_bytes(value)
     if len(data) > MAX_DOCUMENT_BYTES:
-        raise InvalidDocument(f"a document of {len(data)} bytes is over the limit of {MAX_DOCUMENT_BYTES}")
+        raise InvalidDocument(
+            f"a document of {len(data)} bytes is over the limit of {MAX_DOCUMENT_BYTES}",
+            hint="Name fewer things in it, or by shorter names.",
+        )
     require_readable(value)
     try:
         # from JSON, because strict mode then takes arrays for tuples
