@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import secrets
+from contextlib import closing
+from typing import Any
 
 import httpx
 import pytest
+from inference_world import Shop
 from node_tables import make
 from node_world import TOKEN, Party, World
 from test_node_schemas import api, sealed
@@ -18,7 +21,11 @@ from freehold.features.grants import granting
 from freehold.features.models import pages as model_list
 from freehold.features.proof.pages import lineage
 from freehold.kernel import pending
+from freehold.kernel.cli.building import Call
+from freehold.kernel.client import NodeClient
 from freehold.kernel.rights.standing import authorise
+from freehold.kernel.store import PEERS
+from freehold.shell.cli import commands
 
 GOOD = {"rows": 1, "columns": ["a"], "label": "b"}
 
@@ -32,6 +39,14 @@ def crowded(world: World) -> Party:
         for number in range(130):
             tx.put(sealed(hostile, "model", f"spam{number}", GOOD), logged=False)
     return victim
+
+
+@pytest.fixture(scope="module")
+def sold(world: World) -> Party:
+    """A builder with assets, grants and receipts."""
+    made = Shop(world).builder
+    made.publish(make(12, seed=1))
+    return made
 
 
 def test_its_own_models_stay_in_every_list(crowded: Party) -> None:
@@ -56,6 +71,61 @@ def test_its_own_assets_are_listed_a_page_at_a_time(crowded: Party) -> None:
     assert [one["name"] for one in last] == ["own1", "own2"]
     before = api(crowded, f"/assets?limit=1&before={last[0]['id']}")["assets"]
     assert [one["name"] for one in before] == ["own0"]
+
+
+def test_a_page_begins_where_the_last_one_ended_though_what_stood_there_is_gone(crowded: Party) -> None:
+    """As where a peer shows another catalogue at each look; only a first page looks."""
+    node = crowded.node
+    with node.store.transaction() as tx:
+        tx.set(PEERS, {"http://127.0.0.1:9": "0x" + "12" * 20})
+    page, names, looks = api(crowded, "/search?kind=model&limit=30"), [], []
+    while True:
+        names += [one["name"] for one in page["assets"]][::-1]
+        looks.append(len(page["unreachable"]))
+        if not page["earlier"]:
+            break
+        with node.store.transaction() as tx:
+            for one in page["assets"]:
+                tx.forget(one["id"])
+        page = api(crowded, f"/search?kind=model&limit=30&before={page['earlier']}")
+    assert names == [*(f"spam{number}" for number in reversed(range(130))), "GOODMODEL", "MYMODEL"]
+    assert looks == [1, 0, 0, 0, 0]
+    with node.store.transaction() as tx:
+        tx.set(PEERS, {})
+
+
+@pytest.mark.parametrize("path", ["/search", "/assets", "/grants", "/receipts"])
+def test_a_page_begins_before_what_is_named_as_tables_show_it(sold: Party, path: str) -> None:
+    name = {"/search": "assets"}.get(path, path[1:])
+    every = api(sold, path)
+    assert every["earlier"] == ""
+    ids = [one["id"] for one in every[name]]
+    assert len(ids) > 1
+    last = api(sold, f"{path}?limit=1")
+    assert [one["id"] for one in last[name]] == ids[-1:]
+    for before in (last["earlier"], ids[-1], ids[-1][:10]):
+        assert [one["id"] for one in api(sold, f"{path}?before={before}")[name]] == ids[:-1], before
+    assert api(sold, f"{path}?before={ids[0]}") == {**every, name: [], "earlier": ""}
+
+
+def test_the_terminal_says_that_a_list_goes_on_and_when_it_does_not(
+    sold: Party, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sold.found()
+    for words in ("grants list", "receipts", "assets list", "search"):
+        path = f"/{words.split()[0]}"
+        ids = [one["id"] for one in api(sold, path)["assets" if path == "/search" else path[1:]]]
+        assert said(sold, capsys, words, limit=1).count("there are older ones: --before ") == 1
+        assert "there are" not in said(sold, capsys, words, before=ids[-1][:10])
+        assert said(sold, capsys, words, before=ids[0][:10]).strip() == "there are no older ones"
+
+
+def said(party: Party, capsys: pytest.CaptureFixture[str], words: str, **given: Any) -> str:
+    command = next(made for _, name, made in commands.every() if name == words)
+    typed = {one.face: given.get(one.face) for one in command.operation.fields.values()}
+    with closing(NodeClient(party.url, TOKEN, home=party.home)) as node:
+        command.run(Call(node, party.home, as_json=False, given=typed, more={"receipt": None}))
+    return capsys.readouterr().out
 
 
 def test_a_search_takes_no_text_without_bound(crowded: Party) -> None:

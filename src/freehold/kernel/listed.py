@@ -1,17 +1,19 @@
 """Assets and grants as lists ask for them: newest first, a page at a time, each page from an index; assets by name.
 
-A page goes on after the last thing of the one before, named by its id. What lists show of an asset, features say.
+A page goes on where the one before says, though what stood there be gone, or before a thing named by its id. What
+lists show of an asset, features say.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from freehold.core.documents import Asset, Grant
 from freehold.core.errors import InvalidInput, NotFound
-from freehold.core.ids import Ambiguous, is_id_shaped, short
+from freehold.core.ids import Ambiguous, is_id_shaped, prefix_range, resolve, short
 from freehold.core.signing import Envelope, read_envelope
 from freehold.kernel.databases.listing import text as storable
 from freehold.kernel.feature import Question
@@ -22,8 +24,21 @@ from freehold.kernel.store import OFF_OFFER
 from freehold.kernel.wire import MOST_LISTED as MOST
 
 _NEWEST = 2**62
+_PLACE = re.compile(r"p([0-9]{1,18})")
 _MOST_NAMED = 8
 """Things that a refusal counts up."""
+
+
+E = TypeVar("E")
+
+
+class Page(list[E]):
+    """Some of a list, newest first."""
+
+    def __init__(self, items: Iterable[E], earlier: str) -> None:
+        super().__init__(items)
+        self.earlier = earlier
+        """What the next page goes on after; empty where this is the last."""
 
 
 def assets(
@@ -37,11 +52,11 @@ def assets(
     valid_at: int = 0,
     before: str = "",
     limit: int = MOST,
-) -> list[Asset]:
+) -> Page[Asset]:
     """Assets of a kind, owner, of other parties only, that mention a text, on offer, that can be bought still."""
     where, values = _assets(node, kind, owner, text, others=others, offered=offered, valid_at=valid_at)
     found = _page(node, "assets", where, values, before, limit)
-    return [one.document for one in found if isinstance(one.document, Asset)]
+    return Page((one.document for one in found if isinstance(one.document, Asset)), found.earlier)
 
 
 def public_assets(node: Node, *, before: str = "", limit: int = MOST) -> list[Envelope]:
@@ -132,7 +147,7 @@ def every_grant(node: Node, *, issuer: str, asset: str = "", sold: bool = False)
 
 def own_grants(
     node: Node, *, before: str = "", limit: int = MOST, sides: tuple[str, ...] = ("issuer", "holder")
-) -> list[Grant]:
+) -> Page[Grant]:
     """Grants in which this party is on either side; those of others in a run stand here too, as its record.
 
     What anybody got for asking, and never used, is not among those it issued: only what stands in the log is.
@@ -143,8 +158,8 @@ def own_grants(
     for side in sides:
         where = [f"{side} = ?", *([logged] if side == "issuer" else [])]
         found |= _rows(node, "grants", where, [node.account], place, limit)
-    documents = (found[rowid].document for rowid in sorted(found, reverse=True)[:limit])
-    return [grant for grant in documents if isinstance(grant, Grant)]
+    page = _cut(found, limit)
+    return Page((one.document for one in page if isinstance(one.document, Grant)), page.earlier)
 
 
 def count_grants(node: Node, *, issuer: str, holder: str) -> tuple[int, int]:
@@ -160,16 +175,23 @@ def count_grants(node: Node, *, issuer: str, holder: str) -> tuple[int, int]:
 
 def _page(
     node: Node, table: str, where: list[str], values: list[Any], before: str, limit: int
-) -> list[Envelope]:
-    return list(_rows(node, table, where, values, _place(node, table, before), limit).values())
+) -> Page[Envelope]:
+    return _cut(_rows(node, table, where, values, _place(node, table, before), limit), limit)
+
+
+def _cut(found: Mapping[int, Envelope], limit: int) -> Page[Envelope]:
+    places = sorted(found, reverse=True)
+    earlier = f"p{places[limit - 1]}" if len(places) > limit else ""
+    return Page((found[place] for place in places[:limit]), earlier)
 
 
 def _rows(
     node: Node, table: str, where: list[str], values: list[Any], place: int, limit: int
 ) -> dict[int, Envelope]:
+    """What stands before a place, and one more, which tells whether that is all."""
     if not 1 <= limit <= MOST:
         raise InvalidInput(
-            f"at most {MOST:,} at once", hint="Ask for the next page after the last one shown."
+            f"at most {MOST:,} at once", hint="Ask for the next page with the `earlier` of this one."
         )
     # the place of each first, so that no document is touched that is not shown
     query = (
@@ -177,18 +199,22 @@ def _rows(
         f" WHERE {' AND '.join(where)} AND rowid < ? ORDER BY rowid DESC LIMIT ?) AS one"
         " JOIN documents ON documents.id = one.id ORDER BY one.place DESC"
     )
-    return {int(row[0]): read_envelope(row[1]) for row in node.store.rows(query, *values, place, limit)}
+    return {int(row[0]): read_envelope(row[1]) for row in node.store.rows(query, *values, place, limit + 1)}
 
 
 def _place(node: Node, table: str, before: str) -> int:
     if not before:
         return _NEWEST
-    found = node.store.rows(f"SELECT rowid FROM {table} WHERE id = ?", before)  # noqa: S608 - fixed text
-    if not found:
+    if place := _PLACE.fullmatch(before):
+        return int(place[1])
+    query = f"SELECT id, rowid FROM {table} WHERE id >= ? AND id < ? ORDER BY id LIMIT 1000"  # noqa: S608 - fixed text
+    found = {str(row[0]): int(row[1]) for row in node.store.rows(query, *prefix_range(before))}
+    try:
+        return found[resolve(before, found, table.removesuffix("s"))]
+    except NotFound:
         raise InvalidInput(
-            f"no page goes on after {before[:80]!r}", hint="Name the last one of the page before."
-        )
-    return int(found[0][0])
+            f"no page goes on after {before[:80]!r}", hint="Name the oldest one shown of the page before."
+        ) from None
 
 
 @dataclass(frozen=True)

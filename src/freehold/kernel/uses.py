@@ -61,11 +61,11 @@ class Filter:
     """Unix seconds."""
 
 
-def latest(node: Node, limit: int) -> list[Use]:
-    """The newest receipts, newest first; more than one page where so many are wanted."""
+def latest(node: Node, limit: int, before: tuple[int, int] = NEWEST) -> list[Use]:
+    """The newest receipts before a place, newest first; more than one page where so many are wanted."""
     found: list[Use] = []
     while len(found) < limit and (
-        more := page(node, Filter(), found[-1].place if found else NEWEST, min(MAX_PAGE, limit - len(found)))
+        more := page(node, Filter(), found[-1].place if found else before, min(MAX_PAGE, limit - len(found)))
     ):
         found += more
     return found

@@ -11,7 +11,7 @@ from freehold.core.signing import Signature
 from freehold.kernel import installed
 from freehold.kernel.operation import Effect, Nothing, Operation, Request
 from freehold.kernel.shape import Account, Count, Gas, Id, Reason, Shape, Time, Units
-from freehold.kernel.surface import Dollars, Flag
+from freehold.kernel.surface import Dollars, Flag, Reference
 
 
 class GasDay(Shape):
@@ -259,6 +259,15 @@ TypedAccount = Annotated[str, StringConstraints(pattern="^0x[0-9a-fA-F]{40}$", t
 MOST_LISTED = 1_000
 PageSize = Annotated[int, Field(ge=1, le=MOST_LISTED)]
 """How many a list shows at once."""
+Before = Annotated[
+    str,
+    Field(
+        max_length=66,
+        description="For the next page: the `earlier` of this one, or the oldest that it shows.",
+    ),
+    Reference(),
+]
+"""Where a page begins."""
 AtMost = Annotated[
     Ceiling | None,
     Dollars(face="at_most"),

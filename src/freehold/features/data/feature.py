@@ -25,10 +25,16 @@ def _publish(host: Host, asked: wire.Publish) -> dict[str, Any]:
 
 
 def _search(host: Host, asked: wire.Search) -> dict[str, Any]:
-    unreachable = peers.refresh(host)
+    # what others offer by now would stand before the next page, or take it away
+    unreachable = [] if asked.before else peers.refresh(host)
     finding.require_known(host.node, asked.kind)
     found = finding.search(host.node, asked.q, asked.kind, limit=asked.limit, before=asked.before)
-    return {"assets": found, "unreachable": unreachable}
+    return {"assets": found, "unreachable": unreachable, "earlier": found.earlier}
+
+
+def _own(host: Host, asked: wire.ListAssets) -> dict[str, Any]:
+    found = finding.own(host.node, limit=asked.limit, before=asked.before)
+    return {"assets": found, "earlier": found.earlier}
 
 
 def _has_published(host: Host) -> bool:
@@ -55,7 +61,7 @@ FEATURE = Feature(
         wire.INSPECT.does(lambda host, asked: publishing.inspect(host.node, asked)),
         wire.PUBLISH.does(_publish),
         wire.SEARCH.does(_search),
-        wire.ASSETS.does(lambda host, asked: {"assets": finding.own(host.node, **dict(asked))}),
+        wire.ASSETS.does(_own),
         wire.WITHDRAW.does(lambda host, asked: offering.change(host.node, asked.asset, offering.withdraw)),
         wire.OFFER.does(lambda host, asked: offering.change(host.node, asked.asset, offering.offer_again)),
         wire.DECIDE.does(lambda host, asked: offering.decide(host.node, asked)),

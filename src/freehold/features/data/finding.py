@@ -12,6 +12,7 @@ from freehold.features.data.wire import PAGE, AssetRow
 from freehold.features.identity import peers
 from freehold.kernel import listed
 from freehold.kernel.host import Host
+from freehold.kernel.listed import Page
 from freehold.kernel.node import Node
 from freehold.kernel.people import known_as
 from freehold.kernel.shape import alike
@@ -27,10 +28,10 @@ def find(host: Host, text: str, kind: str = "") -> str:
         return listed.find(host.node, text, kind)
 
 
-def search(node: Node, text: str, kind: str, *, limit: int = PAGE, before: str = "") -> list[dict[str, Any]]:
+def search(node: Node, text: str, kind: str, *, limit: int = PAGE, before: str = "") -> Page[dict[str, Any]]:
     """The newest on offer that mention `text`, newest last, with their owners' names; older ones with `before`."""
     found = listed.assets(node, text=text, kind=kind, offered=True, limit=limit, before=before)
-    return [describe(node, asset) for asset in found[::-1]]
+    return Page((describe(node, asset) for asset in found[::-1]), found.earlier)
 
 
 def require_known(node: Node, kind: str) -> None:
@@ -47,12 +48,14 @@ def own_and_others(node: Node, kind: str) -> list[Asset]:
     return [*others[::-1], *own[::-1]]
 
 
-def own(node: Node, *, limit: int, before: str = "") -> list[dict[str, Any]]:
+def own(node: Node, *, limit: int, before: str = "") -> Page[dict[str, Any]]:
     """The newest of this node's assets, on offer or not, newest last; older ones with `before`."""
-    return [
+    found = listed.assets(node, owner=node.account, limit=limit, before=before)
+    rows = (
         {**describe(node, asset), "version": asset.asset_version, "offered": is_offered(node, asset.id)}
-        for asset in listed.assets(node, owner=node.account, limit=limit, before=before)[::-1]
-    ]
+        for asset in found[::-1]
+    )
+    return Page(rows, found.earlier)
 
 
 def describe(node: Node, asset: Asset) -> dict[str, Any]:

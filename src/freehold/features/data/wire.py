@@ -12,7 +12,7 @@ from freehold.kernel import surface
 from freehold.kernel.operation import Effect, Nothing, Operation, Request
 from freehold.kernel.shape import Account, Bps, Count, Epsilon, Id, Shape, Time, Units
 from freehold.kernel.surface import ARGUMENT, DOLLARS, FILE, Flag, Plain, Reference
-from freehold.kernel.wire import TypedAccount
+from freehold.kernel.wire import Before, TypedAccount
 
 GROUPS = {
     "assets": "Your datasets and models, and whether others may ask for them.",
@@ -99,6 +99,8 @@ class Assets(Shape):
 
     assets: list[OwnAsset]
     """Oldest first."""
+    earlier: str
+    """What `before` takes for the page of older ones; empty where there are none."""
 
 
 class Unreachable(Shape):
@@ -117,6 +119,8 @@ class Found(Shape):
     """Oldest first."""
     unreachable: list[Unreachable]
     """Peers that were not asked."""
+    earlier: str
+    """What `before` takes for the page of older ones; empty where there are none."""
 
 
 class OfferState(Shape):
@@ -297,8 +301,7 @@ class Search(Request):
     """dataset or model; by default both."""
     limit: Annotated[int, Field(ge=1, le=1_000)] = PAGE
     """Most to list; the newest. 100 by default."""
-    before: Annotated[str, Field(max_length=66), Flag(metavar="ASSET")] = ""
-    """List those older than this one, for the next page."""
+    before: Annotated[Before, Flag(metavar="ASSET")] = ""
 
 
 class ListAssets(Request):
@@ -306,8 +309,7 @@ class ListAssets(Request):
 
     limit: Annotated[int, Field(ge=1, le=1_000)] = 1_000
     """Most to list; the newest. 1,000 by default."""
-    before: Annotated[str, Field(max_length=66), Flag(metavar="ASSET")] = ""
-    """List those older than this one, for the next page."""
+    before: Annotated[Before, Flag(metavar="ASSET")] = ""
 
 
 class OfAsset(Request):

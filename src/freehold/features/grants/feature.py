@@ -21,6 +21,11 @@ def _issue(host: Host, sender: str, body: dict[str, object]) -> object:
     return Waiting(answer) if "status" in answer else answer
 
 
+def _list(host: Host, asked: wire.ListGrants) -> dict[str, Any]:
+    found = granting.overview(host.node, limit=asked.limit, before=asked.before)
+    return {"grants": found, "earlier": found.earlier}
+
+
 def _obtain(host: Host, asked: wire.AskGrant) -> dict[str, Any] | Waiting:
     wanted = asked.model_dump(exclude={"asset", "action"})
     asset, action = host.node.asset(asked.asset), require_action(asked.action)
@@ -69,7 +74,7 @@ FEATURE = Feature(
     needs=("data",),
     once=_ONCE,
     operations=(
-        wire.LIST.does(lambda host, asked: {"grants": granting.overview(host.node, **dict(asked))}),
+        wire.LIST.does(_list),
         wire.ASK.does(_obtain),
         wire.REVOKE.does(lambda host, asked: granting.revoke(host.node, asked.grant_id)),
         wire.REQUESTS.does(

@@ -319,11 +319,12 @@ def find(node: Node, text: str) -> str:
     return newest[0].id
 
 
-def overview(node: Node, *, limit: int = PAGE, before: str = "") -> list[dict[str, Any]]:
+def overview(node: Node, *, limit: int = PAGE, before: str = "") -> listed.Page[dict[str, Any]]:
     """The newest grants issued or held here, oldest first; those before a grant with `before`."""
-    found = listed.own_grants(node, limit=limit, before=before)[::-1]
+    found = listed.own_grants(node, limit=limit, before=before)
     revoked = revoked_among(node, found)
-    return [_row(node, grant, revoked=grant.id in revoked) for grant in found]
+    rows = (_row(node, grant, revoked=grant.id in revoked) for grant in found[::-1])
+    return listed.Page(rows, found.earlier)
 
 
 def describe(node: Node, grant: Grant) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from freehold.features.data.wire import MOST_DAYS
 from freehold.kernel.operation import Effect, Nothing, Operation, Request
 from freehold.kernel.shape import Account, Count, Epsilon, Gas, Id, Shape, Time, Units
 from freehold.kernel.surface import ARGUMENT, Dollars, Flag, Reference
-from freehold.kernel.wire import AtMost, Ceiling, PageSize
+from freehold.kernel.wire import AtMost, Before, Ceiling, PageSize
 
 PAGE = 100
 
@@ -230,6 +230,8 @@ class Grants(Shape):
 
     grants: tuple[GrantRow, ...]
     """Oldest first."""
+    earlier: str
+    """What `before` takes for the page of older ones; empty where there are none."""
 
 
 class GrantPending(Shape):
@@ -280,8 +282,7 @@ class ListGrants(Request):
 
     limit: PageSize = PAGE
     """How many of the newest, by default 100."""
-    before: Annotated[str, Reference(kind="grant")] = ""
-    """Id of a grant; those before it are listed."""
+    before: Annotated[Before, Flag(metavar="GRANT")] = ""
 
 
 class AskGrant(Request):

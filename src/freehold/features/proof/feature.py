@@ -12,7 +12,7 @@ FEATURE = Feature(
     name="proof",
     about="Who used what, where a thing came from, the log, and evidence for a stranger.",
     operations=(
-        wire.RECEIPTS.does(lambda host, asked: listing.receipts(host.node, asked.limit)),
+        wire.RECEIPTS.does(lambda host, asked: listing.receipts(host.node, asked.limit, asked.before)),
         wire.RECEIPT.does(lambda host, asked: host.node.store.get(asked.receipt_id).to_json()),
         wire.LINEAGE.does(lambda host, asked: listing.lineage(host.node, asked.document_id)),
         wire.EVIDENCE.does(lambda host, asked: proving.evidence(host, asked.receipt).to_json()),

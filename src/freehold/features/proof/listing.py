@@ -25,9 +25,15 @@ def find_receipt(node: Node, text: str) -> str:
     return newest
 
 
-def receipts(node: Node, limit: int) -> dict[str, Any]:
-    """The newest receipts in which this party is on either side, oldest first."""
-    anchored = logbook.anchored_size(node)
+def receipts(node: Node, limit: int, before: str = "") -> dict[str, Any]:
+    """The newest receipts in which this party is on either side, oldest first; older ones with `before`."""
+    anchored, place = logbook.anchored_size(node), uses.NEWEST
+    if before:
+        oldest = uses.one(node, find_receipt(node, before))
+        if oldest is None:
+            raise NotFound("that receipt is not in this node's log", hint="Name one that is listed.")
+        place = oldest.place
+    newest = uses.latest(node, limit + 1, place)
     found = [
         {
             **alike(ReceiptRow, use),
@@ -35,9 +41,10 @@ def receipts(node: Node, limit: int) -> dict[str, Any]:
             "holder_name": known_as(node, use.holder),
             "anchored": use.position < anchored,
         }
-        for use in reversed(uses.latest(node, limit))
+        for use in reversed(newest[:limit])
     ]
-    return {"receipts": found, "total": node.store.counted("receipt")}
+    earlier = newest[limit - 1].id if len(newest) > limit else ""
+    return {"receipts": found, "earlier": earlier, "total": node.store.counted("receipt")}
 
 
 def lineage(node: Node, text: str) -> dict[str, Any]:

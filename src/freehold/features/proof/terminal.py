@@ -21,7 +21,7 @@ from freehold.kernel.client import NodeClient
 def _uses(call: Call) -> None:
     receipt = call.more["receipt"]
     if receipt is None:
-        call.show(call.answer(wire.RECEIPTS), _receipts)
+        call.show_page(call.answer(wire.RECEIPTS), _receipts)
         return
     found = call.node.perform(wire.RECEIPT, {"receipt_id": receipt})
     call.show(found, lambda answer: [json.dumps(answer, indent=2, sort_keys=True)])
@@ -73,7 +73,7 @@ def _receipts(answer: dict[str, Any]) -> Iterable[Any]:
     names = ("receipt", "action", "provider", "holder", "asset", "paid", "log", "signed by")
     lines: list[Any] = [table(names, rows, right=("paid", "log"))]
     if answer.get("total", len(found)) > len(found):
-        lines.append(f"the newest {len(found)} of {answer['total']}; --limit shows more")
+        lines.append(f"{len(found)} of {answer['total']}")
     return lines
 
 

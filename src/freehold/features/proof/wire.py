@@ -12,8 +12,8 @@ from freehold.core.documents import Action
 from freehold.kernel import installed
 from freehold.kernel.operation import Effect, Operation, Request
 from freehold.kernel.shape import SOMETIMES, Account, Bps, Count, Id, Shape, Time, Units
-from freehold.kernel.surface import ARGUMENT, Reference
-from freehold.kernel.wire import SignedReceipt
+from freehold.kernel.surface import ARGUMENT, Flag, Reference
+from freehold.kernel.wire import Before, SignedReceipt
 
 
 class ReceiptRow(Shape):
@@ -52,6 +52,8 @@ class Receipts(Shape):
 
     receipts: tuple[ReceiptRow, ...]
     """Oldest first."""
+    earlier: str
+    """What `before` takes for the page of older ones; empty where there are none."""
     total: Count
     """All there are, listed or not."""
 
@@ -140,6 +142,7 @@ class ListReceipts(Request):
 
     limit: Annotated[int, Field(ge=1, le=10_000)] = 100
     """How many of the newest, by default 100."""
+    before: Annotated[Before, Flag(metavar="RECEIPT")] = ""
 
 
 class ShowReceipt(Request):

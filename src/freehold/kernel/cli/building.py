@@ -18,7 +18,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from freehold.core.errors import FreeholdError
-from freehold.kernel.cli.output import DEFAULT_HOME, Home, Json, emit
+from freehold.kernel.cli.output import DEFAULT_HOME, Home, Json, emit, older
 from freehold.kernel.client import NodeClient
 from freehold.kernel.operation import SCHEMA, Field, Operation
 from freehold.kernel.surface import LocalFile, Plain
@@ -54,6 +54,16 @@ class Call:
         """Print an answer, as text or as JSON."""
         emit(answer, lambda: view(answer), as_json=self.as_json)
 
+    def show_page(self, answer: dict[str, Any], view: View) -> None:
+        """Print a list, and whether it goes on; nothing is said of how to begin where a later page is empty."""
+
+        def shown(answer: dict[str, Any]) -> Iterable[Any]:
+            if self.given["before"] and not any(isinstance(one, list) and one for one in answer.values()):
+                return ["there are no older ones"]
+            return [*view(answer), *older(answer)]
+
+        self.show(answer, shown)
+
 
 @dataclass(frozen=True)
 class Command:
@@ -86,7 +96,8 @@ def plain(operation: Operation[Any], view: View) -> Command:
     """The command that is just the operation."""
 
     def run(call: Call) -> None:
-        call.show(call.answer(operation), view)
+        show = call.show_page if "before" in operation.fields else call.show
+        show(call.answer(operation), view)
 
     return Command(operation, run)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -91,6 +91,13 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Seque
     for row in rows:
         made.add_row(*(Text(plain(cell)) for cell in row))
     return made
+
+
+def older(answer: Mapping[str, Any]) -> Iterable[str]:
+    """That a list goes on, and how."""
+    place = answer["earlier"]
+    if place:
+        yield f"there are older ones: --before {place[:10] if place.startswith('0x') else place}"
 
 
 def day(seconds: int | None) -> str:

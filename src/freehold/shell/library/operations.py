@@ -145,12 +145,14 @@ class Operations(grants_library.Methods, gateway_library.Methods, proof_library.
         *,
         kind: str | None = None,
         limit: int | None = None,
-        before: str | None = None,
+        before: str | Identified | None = None,
     ) -> Rows[data_wire.AssetRow]:
         """Find what peers offer."""
         return self._perform(data_wire.SEARCH, **locals())
 
-    def assets(self, *, limit: int | None = None, before: str | None = None) -> Rows[data_wire.OwnAsset]:
+    def assets(
+        self, *, limit: int | None = None, before: str | Identified | None = None
+    ) -> Rows[data_wire.OwnAsset]:
         """List your datasets and models, on offer or not."""
         return self._perform(data_wire.ASSETS, **locals())
 
@@ -419,7 +421,7 @@ class Operations(grants_library.Methods, gateway_library.Methods, proof_library.
         """
         return self._perform(training_wire.AUDIT, **locals())
 
-    def receipts(self, *, limit: int | None = None) -> Any:
+    def receipts(self, *, limit: int | None = None, before: str | Identified | None = None) -> Any:
         """List uses of data and models."""
         return self._perform(proof_wire.RECEIPTS, **locals())
 

@@ -27,7 +27,7 @@ def overview(visit: Visit) -> Response:
         rows=[
             {**finding.describe(node, asset), "known": asset.asset_kind in asset_kinds()} for asset in found
         ],
-        older=found[-1].id if len(found) == MOST else "",
+        older=found.earlier,
         more=0 if before else listed.count_assets(node, **wanted) - len(found),
         peers=peers.known(node),
     )
