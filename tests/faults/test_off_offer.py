@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import httpx
 import node_tables
 import pytest
 from node_world import Party, World, begin, order
@@ -12,7 +13,7 @@ from test_node_schemas import api, sealed
 from test_node_words import offers, page
 
 from freehold.core.errors import NotFound
-from freehold.core.ids import Ambiguous
+from freehold.core.ids import Ambiguous, document_id
 from freehold.features.data import catalogue, offering
 from freehold.features.data.pages import market
 from freehold.features.training import training
@@ -52,6 +53,27 @@ def test_a_catalogue_is_all_that_its_owner_offers(two: tuple[Party, Party]) -> N
     assert found(builder) == {later.id}
     # both are called alike, and one of them is meant
     assert listed.find(builder.node, later.name) == later.id
+
+
+def test_what_is_on_offer_is_written_once_until_it_changes(world: World) -> None:
+    owner = world.party("owner")
+    assets = [owner.publish(node_tables.make(24, seed=seed)).id for seed in (1, 2)]
+
+    def offer() -> dict[str, Any]:
+        answer = httpx.get(f"{owner.url}/catalogue", trust_env=False)
+        assert answer.json() == catalogue.said(owner.node)
+        found: dict[str, Any] = answer.json()
+        return found
+
+    assert [document_id(one["document"]) for one in offer()["assets"]] == assets
+    assert catalogue.said(owner.node) is catalogue.said(owner.node)
+    turn(owner, assets[0], lambda tx, one: offering.set_approval(tx, one, "ask"))
+    assert offer()["asks_first"] == assets[:1]
+    turn(owner, assets[0], offering.withdraw)
+    assert [document_id(one["document"]) for one in offer()["assets"]] == assets[1:]
+    assert offer()["asks_first"] == []
+    turn(owner, assets[0], offering.offer_again)
+    assert len(offer()["assets"]) == 2
 
 
 def test_a_name_is_not_anothers_because_its_owner_took_it_back(

@@ -59,11 +59,6 @@ def assets(
     return Page((one.document for one in found if isinstance(one.document, Asset)), found.earlier)
 
 
-def public_assets(node: Node, *, before: str = "", limit: int = MOST) -> list[Envelope]:
-    """Assets that anyone may read here, as they were signed."""
-    return _page(node, "assets", ["public = ?"], [True], before, limit)
-
-
 def count_assets(
     node: Node,
     *,

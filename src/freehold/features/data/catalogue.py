@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from freehold.core.documents import Asset
 from freehold.core.errors import InvalidDocument, NewerFormat
 from freehold.core.signing import Envelope, parse_envelope
 from freehold.features.data import schemas
 from freehold.features.data.offering import (
+    ASKS_FIRST,
     approval_of,
-    is_offered,
     is_withdrawn,
     offer_again,
     set_approval,
@@ -19,34 +20,42 @@ from freehold.features.data.offering import (
 )
 from freehold.features.data.wire import Approval
 from freehold.features.identity.peers import CatalogueRead, PeerReplaced
-from freehold.kernel import listed, pending
+from freehold.kernel import pending
 from freehold.kernel.node import Node
-from freehold.kernel.store import Transaction
+from freehold.kernel.store import OFF_OFFER, Transaction
 
 MAX_CATALOGUE = 1_000
 
 
+_said: WeakKeyDictionary[Node, tuple[list[Any], dict[str, Any]]] = WeakKeyDictionary()
+"""What each node said last, and of which assets."""
+
+
 def offered(node: Node) -> list[Envelope]:
     """The newest assets of this node that are on offer, oldest first."""
-    found: list[Envelope] = []
-    before = ""
-    # those taken off offer in between do not count
-    while len(found) < MAX_CATALOGUE and (
-        page := listed.public_assets(node, before=before, limit=MAX_CATALOGUE)
-    ):
-        found += [envelope for envelope in page if is_offered(node, envelope.document.id)]
-        before = page[-1].document.id
-    return found[:MAX_CATALOGUE][::-1]
+    return [node.store.get(asset_id) for asset_id, _ in _on_offer(node)]
 
 
 def said(node: Node) -> dict[str, Any]:
-    """Its part of `/catalogue`."""
-    found = offered(node)
-    ids = (one.document.id for one in found)
-    return {
-        "assets": [one.to_json() for one in found],
-        "asks_first": [asset_id for asset_id in ids if approval_of(node, asset_id) == "ask"],
-    }
+    """Its part of `/catalogue`, made once for as long as the same is on offer: anyone may ask, however often."""
+    rows = _on_offer(node)
+    if node not in _said or _said[node][0] != rows:
+        assets = [node.store.get(asset_id).to_json() for asset_id, _ in rows]
+        _said[node] = rows, {"assets": assets, "asks_first": [asset_id for asset_id, asks in rows if asks]}
+    return _said[node][1]
+
+
+def _on_offer(node: Node) -> list[Any]:
+    """(id, whether its owner is asked first) of each."""
+    rows = node.store.rows(
+        "SELECT id, EXISTS (SELECT 1 FROM state WHERE state.name = ? || assets.id) FROM assets WHERE public = ?"
+        " AND NOT EXISTS (SELECT 1 FROM state WHERE state.name = ? || assets.id) ORDER BY rowid DESC LIMIT ?",
+        ASKS_FIRST,
+        True,
+        OFF_OFFER,
+        MAX_CATALOGUE,
+    )
+    return rows[::-1]
 
 
 def keep(node: Node, read: CatalogueRead) -> None:

@@ -14,6 +14,9 @@ from freehold.features.data.wire import Approval, Decide
 from freehold.kernel.node import Node
 from freehold.kernel.store import OFF_OFFER, Transaction
 
+ASKS_FIRST = "approval:"
+"""How names in `state` begin that say of an asset that its owner decides each request."""
+
 
 def is_offered(node: Node, asset_id: str) -> bool:
     """Whether new grants are issued on an asset."""
@@ -45,15 +48,15 @@ def offer_again(tx: Transaction, asset_id: str) -> None:
 
 def approval_of(node: Node, asset_id: str) -> Approval:
     """How grants on an asset come about; of others' assets as their catalogue says."""
-    return "ask" if node.store.state(f"approval:{asset_id}") == "ask" else "automatic"
+    return "ask" if node.store.state(f"{ASKS_FIRST}{asset_id}") == "ask" else "automatic"
 
 
 def set_approval(tx: Transaction, asset_id: str, chosen: Approval) -> None:
     """Choose, or note, how grants on an asset come about."""
     if chosen == "ask":
-        tx.set(f"approval:{asset_id}", chosen)
+        tx.set(f"{ASKS_FIRST}{asset_id}", chosen)
     else:
-        tx.delete(f"approval:{asset_id}")
+        tx.delete(f"{ASKS_FIRST}{asset_id}")
 
 
 def change(node: Node, asset_id: str, act: Callable[[Transaction, str], None]) -> dict[str, Any]:
