@@ -64,7 +64,7 @@ def serve(
         if http:
             serving.over_http(tools, home.expanduser(), port)
         else:
-            serving.over_stdio(tools)
+            serving.over_stdio(tools, folder.close if folder else lambda: None)
 
 
 COMMANDS = {"mcp": (serve, "freehold mcp --max 5 --files ~/tables")}

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import signal
 import socket
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -193,15 +194,33 @@ def _text(value: dict[str, Any]) -> TextContent:
     return TextContent(type="text", text=text.encode(errors="replace").decode())
 
 
-def over_stdio(tools: Tools) -> None:
-    """Serve one client by stdin and stdout, until it hangs up."""
-    # ended from outside too, copies of files go
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+def over_stdio(tools: Tools, tidy: Callable[[], None]) -> None:
+    """Serve one client by stdin and stdout, until it hangs up or a signal comes; `tidy` is done before any end.
+
+    A thread that waits for a line or for the node can be interrupted by nothing, so nobody waits for it.
+    """
+
+    def leave(code: int) -> None:
+        tidy()
+        os._exit(code)
+
+    for one in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(one, lambda number, _: leave(128 + number))
+
+    async def unread(scope: anyio.CancelScope) -> None:
+        try:
+            await anyio.sleep_forever()
+        finally:
+            # not by us: the library could not write
+            if not scope.cancel_called:
+                leave(1)
 
     async def serve() -> None:
         server = tools.server()
-        async with stdio_server() as (read, write):
+        async with stdio_server() as (read, write), anyio.create_task_group() as beside:
+            beside.start_soon(unread, beside.cancel_scope)
             await server.run(read, write, server.create_initialization_options())
+            beside.cancel_scope.cancel()
 
     anyio.run(serve)
 
