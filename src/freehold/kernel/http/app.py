@@ -28,7 +28,7 @@ _log = logging.getLogger("freehold")
 _tracebacks = Buckets(6)
 """So many a minute of one kind of error: where a request can cause one, it can again and again."""
 
-_PROBLEM = Problem.model_json_schema()
+_PROBLEM = {"$ref": "#/components/schemas/Problem"}
 _REFUSALS: dict[int | str, dict[str, Any]] = {
     status: {"description": said, "content": {"application/problem+json": {"schema": _PROBLEM}}}
     for status, said in (("4XX", "Refused; the code says why."), ("5XX", "Not now; the code says why."))
@@ -99,7 +99,10 @@ def _describe(app: FastAPI) -> None:
 
     def described() -> Response:
         if not written:
-            written.append(json.dumps(app.openapi(), separators=(",", ":")).encode())
+            said = app.openapi()
+            # as a `model` it would be described as if it came as application/json
+            said["components"]["schemas"]["Problem"] = Problem.model_json_schema()
+            written.append(json.dumps(said, separators=(",", ":")).encode())
         return Response(written[0], media_type="application/json")
 
     app.add_api_route("/openapi.json", described, include_in_schema=False)

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, get_args
 
 from fastapi import APIRouter, Body, Depends, Path, Query, Request, Response
+from fastapi.security import HTTPBearer
 from pydantic import ConfigDict, create_model
 from pydantic.fields import FieldInfo
 
@@ -37,7 +38,9 @@ def router(host: Host, registry: Registry, token: str) -> APIRouter:
         if not is_bearer(request.headers.get("authorization", "").encode(), token):
             raise Unauthorised("this needs the node's API token", hint="It lies in HOME/api-token.")
 
-    routes = APIRouter(prefix="/api", dependencies=[Depends(authorised)])
+    # refuses nothing itself: it is there to be described
+    bearer = HTTPBearer(auto_error=False, scheme_name="token", description="It lies in HOME/api-token.")
+    routes = APIRouter(prefix="/api", dependencies=[Depends(authorised), Depends(bearer)])
     # what is fixed before what has a part in braces, which would match it too: all that follows, where it stands last
     for bound in sorted(
         registry.operations, key=lambda one: (one.operation.path.count("{"), one.operation.path.endswith("}"))
