@@ -35,8 +35,7 @@ _WHOLE = ("asset id", "grant", "model", "receipt", "job", "until", "side")
 def emit(value: dict[str, Any], text: Callable[[], Iterable[Any]], *, as_json: bool) -> None:
     """Print `value` as one JSON object, or what `text` makes of it."""
     if as_json:
-        sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
-        sys.stdout.flush()
+        _write(value)
         return
     from rich.console import Console  # noqa: PLC0415 - takes 0.1 s to import
 
@@ -57,7 +56,18 @@ def emit_error(error: FreeholdError, *, as_json: bool) -> None:
 
 def emit_problem(error: FreeholdError) -> None:
     """The problem as the one object on stdout."""
-    sys.stdout.write(json.dumps({"error": error.problem()}, ensure_ascii=False, default=str) + "\n")
+    _write({"error": error.problem()})
+
+
+def _write(value: dict[str, Any]) -> None:
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        # characters that stdout has not, or half ones
+        text = json.dumps(value, default=str)
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
 
 
 def note(line: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -9,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from freehold.core.errors import FreeholdError, InvalidInput
+from freehold.core.errors import FreeholdError, InvalidInput, Unavailable
 from freehold.kernel.cli.output import emit_error, emit_problem
 from freehold.shell.cli.index import INDEX
 from freehold.vault.home_folder import confine
@@ -72,6 +73,7 @@ def root(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
     if arguments is None:
+        _open_output()
         confine()
     if ASKED_BY_SHELL in os.environ:
         from typer._completion_classes import completion_init  # noqa: PLC0415
@@ -79,20 +81,74 @@ def main(arguments: Sequence[str] | None = None) -> int:
         completion_init()
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
+        code = _ended(given)
+        sys.stdout.flush()
+    except OutputFailed as error:
+        _give_up_output()
+        emit_error(error, as_json=False)
+        return error.exit_code
+    except BrokenPipeError:
+        # the reader of our output has gone
+        _give_up_output()
+        return 1
+    return code
+
+
+def _ended(given: list[str]) -> int:
+    try:
         return _run(given)
     except typer.Abort:
         return 1
+    except OutputFailed:
+        raise
     except FreeholdError as error:
         emit_error(error, as_json="--json" in given)
         return error.exit_code
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:
-        # the reader of our output has gone; keep the interpreter from complaining when it flushes
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
     except SystemExit as left:
         return left.code if isinstance(left.code, int) else 0
+
+
+class OutputFailed(Unavailable):
+    """The disk that a command prints to is full, or its stdout is closed."""
+
+    code = "output.failed"
+
+
+class _Output(io.FileIO):
+    def write(self, data: Any) -> Any:
+        try:
+            return super().write(data)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise OutputFailed(
+                f"the output cannot be written: {error.strerror}",
+                hint="Free the disk, or open stdout. What the command did is done.",
+            ) from None
+
+
+def _open_output() -> None:
+    """Stdout that takes every character, or fails with an error of ours; a closed one is no other file's number."""
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: PTH123, SIM115 - as long as the process
+    if sys.stdout is None:
+        closed = os.open(os.devnull, os.O_RDONLY)
+        if closed != 1:
+            os.dup2(closed, 1)
+    was = sys.stdout
+    sys.stdout = io.TextIOWrapper(
+        io.BufferedWriter(_Output(1, "w", closefd=False)),
+        encoding=was.encoding if was else "utf-8",
+        errors="backslashreplace",
+        line_buffering=bool(was and was.line_buffering),
+    )
+
+
+def _give_up_output() -> None:
+    """Keep the interpreter from complaining when it flushes."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run(given: list[str]) -> int:
