@@ -103,7 +103,8 @@ def test_a_page_begins_before_what_is_named_as_tables_show_it(sold: Party, path:
     assert len(ids) > 1
     last = api(sold, f"{path}?limit=1")
     assert [one["id"] for one in last[name]] == ids[-1:]
-    for before in (last["earlier"], ids[-1], ids[-1][:10]):
+    named = [one["name"] for one in last.get("assets", ())]
+    for before in (last["earlier"], ids[-1], ids[-1][:10], *named):
         assert [one["id"] for one in api(sold, f"{path}?before={before}")[name]] == ids[:-1], before
     assert api(sold, f"{path}?before={ids[0]}") == {**every, name: [], "earlier": ""}
 

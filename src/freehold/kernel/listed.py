@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from freehold.core.documents import Asset, Grant
 from freehold.core.errors import InvalidInput, NotFound
-from freehold.core.ids import Ambiguous, is_id_shaped, prefix_range, resolve, short
+from freehold.core.ids import Ambiguous, is_id_shaped, short
 from freehold.core.signing import Envelope, read_envelope
 from freehold.kernel.databases.listing import text as storable
 from freehold.kernel.feature import Question
@@ -202,10 +202,10 @@ def _place(node: Node, table: str, before: str) -> int:
         return _NEWEST
     if place := _PLACE.fullmatch(before):
         return int(place[1])
-    query = f"SELECT id, rowid FROM {table} WHERE id >= ? AND id < ? ORDER BY id LIMIT 1000"  # noqa: S608 - fixed text
-    found = {str(row[0]): int(row[1]) for row in node.store.rows(query, *prefix_range(before))}
     try:
-        return found[resolve(before, found, table.removesuffix("s"))]
+        thing = find(node, before) if table == "assets" else node.store.resolve(before, "grant")
+        ((rowid,),) = node.store.rows(f"SELECT rowid FROM {table} WHERE id = ?", thing)  # noqa: S608 - fixed text
+        return int(rowid)
     except NotFound:
         raise InvalidInput(
             f"no page goes on after {before[:80]!r}", hint="Name the oldest one shown of the page before."

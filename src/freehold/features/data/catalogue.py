@@ -13,7 +13,6 @@ from freehold.features.data import schemas
 from freehold.features.data.offering import (
     ASKS_FIRST,
     approval_of,
-    is_withdrawn,
     offer_again,
     set_approval,
     withdraw,
@@ -25,8 +24,6 @@ from freehold.kernel.node import Node
 from freehold.kernel.store import OFF_OFFER, Transaction
 
 MAX_CATALOGUE = 1_000
-
-
 _said: WeakKeyDictionary[Node, tuple[list[Any], dict[str, Any]]] = WeakKeyDictionary()
 """What each node said last, and of which assets."""
 
@@ -71,8 +68,10 @@ def keep(node: Node, read: CatalogueRead) -> None:
     shown = {asset.id: asset.created_at for _, asset in offers}
     heard: dict[str, Approval] = {}
     if read.account != node.account:
-        said: dict[str, Approval] = {one: "ask" if one in asks_first else "automatic" for one in shown}
-        heard = {one: how for one, how in said.items() if one not in unread and how != approval_of(node, one)}
+        every: dict[str, Approval] = {one: "ask" if one in asks_first else "automatic" for one in shown}
+        heard = {
+            one: how for one, how in every.items() if one not in unread and how != approval_of(node, one)
+        }
     turned = _turned(node, read, shown)
     with node.store.transaction() as tx:
         for envelope in fresh:
@@ -107,13 +106,13 @@ def _turned(node: Node, read: CatalogueRead, shown: dict[str, int]) -> dict[str,
     if read.account == node.account:
         return {}
     since = min(shown.values()) if len(read.answer["assets"]) == MAX_CATALOGUE and shown else 0
-    rows = node.store.rows("SELECT id FROM assets WHERE owner = ?", read.account)
-    found = {str(row[0]): str(row[0]) not in shown for row in rows}
-    return {
-        asset_id: off
-        for asset_id, off in found.items()
-        if off != is_withdrawn(node, asset_id) and not (off and node.asset(asset_id).created_at < since)
-    }
+    rows = node.store.rows(
+        "SELECT id, EXISTS (SELECT 1 FROM state WHERE state.name = ? || assets.id) FROM assets WHERE owner = ?",
+        OFF_OFFER,
+        read.account,
+    )
+    turned = {str(asset_id): not was for asset_id, was in rows if bool(was) == (asset_id in shown)}
+    return {one: off for one, off in turned.items() if not (off and node.asset(one).created_at < since)}
 
 
 def _listed(read: CatalogueRead, name: str, otherwise: list[Any] | None) -> list[Any]:

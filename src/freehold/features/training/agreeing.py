@@ -128,7 +128,7 @@ def _alone(left: Asset, absent: Mapping[str, FreeholdError]) -> LeftAlone:
     owner, why = next(iter(absent.items()))
     return LeftAlone(
         f"only the owner of {left.name} takes part: {short(owner)} says: {why.message}",
-        hint="Nobody was paid for it. Have the others mend it, or order again without them.",
+        hint="No grant is paid for that. Have the others mend it, or order again without them.",
     )
 
 
