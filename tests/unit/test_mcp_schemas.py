@@ -1,14 +1,17 @@
 """What tools ask is said in words that all clients take, and what the schema takes is taken."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from freehold.core.errors import InvalidInput
+from freehold.core.errors import InvalidInput, Unavailable
+from freehold.kernel.client import NodeClient
 from freehold.kernel.operation import Effect
 from freehold.shell.mcp.allowance import LIMIT, Allowance
-from freehold.shell.mcp.serving import offered, operations, whole
+from freehold.shell.mcp.folder import AssistantNotAllowed
+from freehold.shell.mcp.serving import PAGE, Tools, offered, operations, whole
 
 WORDS = {
     "type", "properties", "required", "title", "description", "default", "enum", "anyOf", "items", "minItems",
@@ -55,3 +58,32 @@ def test_a_whole_number_with_a_point_is_one_as_the_schema_counts() -> None:
     for wrong in (5.5, True, float("inf"), "5"):
         with pytest.raises(InvalidInput):
             search.checked(whole(search, {"limit": wrong}))
+
+
+def test_an_owner_offers_fewer_tools_by_name(tmp_path: Path) -> None:
+    few = Allowance(most_units=1, only=frozenset({"status", "predict"}))
+    assert [one.name for one in offered(operations().values(), few)] == ["status", "predict"]
+    with pytest.raises(AssistantNotAllowed):
+        few.require(operations()["gas"], {})
+    with pytest.raises(InvalidInput, match="predct") as caught:
+        Tools(NodeClient("http://127.0.0.1:1", "token", home=tmp_path), Allowance(only=frozenset({"predct"})))
+    assert "predict" in caught.value.hint
+
+
+@pytest.mark.parametrize("name", [name for name, schema in TOOLS.items() if "limit" in schema["properties"]])
+def test_a_list_is_short_where_nothing_is_said(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert TOOLS[name]["properties"]["limit"]["default"] == PAGE
+    asked: list[Any] = []
+
+    def answer(*given: Any) -> Any:
+        asked.append(given[-1])
+        raise Unavailable("no more of it")
+
+    monkeypatch.setattr(NodeClient, "perform", answer)
+    tools = Tools(NodeClient("http://127.0.0.1:1", "token", home=tmp_path), Allowance())
+    for said in ({}, {"limit": 7}):
+        with pytest.raises(Unavailable):
+            tools.perform(name, said)
+    assert [one["limit"] for one in asked] == [PAGE, 7]

@@ -35,6 +35,10 @@ def serve(
         ),
     ] = None,
     read_only: Annotated[bool, typer.Option("--read-only", help="Offer only what changes nothing.")] = False,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(help="Offer this tool and no other that is not named too; repeatable.", metavar="TOOL"),
+    ] = None,
     http: Annotated[
         bool, typer.Option("--http", help="Serve streamable HTTP on this machine instead of stdio.")
     ] = False,
@@ -59,7 +63,8 @@ def serve(
             hint="Install it: pip install 'freehold[agents]' (in a checkout: .venv/bin/pip install -e '.[agents]').",
         ) from None
     with nullcontext() if files is None else closing(Folder(files)) as folder:
-        allowance = Allowance(0 if most is None else money.units(most), read_only, folder)
+        units = 0 if most is None else money.units(most)
+        allowance = Allowance(units, read_only, folder, frozenset(only or ()))
         tools = serving.Tools(NodeClient.of(home), allowance)
         if http:
             serving.over_http(tools, home.expanduser(), port)

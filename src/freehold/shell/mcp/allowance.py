@@ -25,13 +25,15 @@ class Allowance:
     """Whether nothing at all may be changed."""
     folder: Folder | None = None
     """Where files may be read from; None is nowhere."""
+    only: frozenset[str] = frozenset()
+    """The tools that may be offered at all; empty is all of them."""
     taken_units: int = 0
     """What calls so far were allowed to take."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def offers(self, operation: Operation[Any]) -> bool:
         """Whether a tool for the operation is shown at all."""
-        if operation.personal:
+        if operation.personal or (self.only and operation.method not in self.only):
             return False
         if operation.effect is Effect.SPENDS:
             return not self.reads_only and self.most_units > 0

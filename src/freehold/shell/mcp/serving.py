@@ -46,6 +46,9 @@ from freehold.shell.mcp.allowance import Allowance
 _log = logging.getLogger(__name__)
 TOKEN_FILE = "mcp-token"  # noqa: S105 - its name
 MOST_ANSWER_BYTES = 4 * 1024 * 1024
+PAGE = 20
+"""How many a list shows where nothing is said: assistants read every word, and some refuse a long answer."""
+_PAGE = "limit"
 PATH = "/mcp"
 MOST_SESSIONS = 32
 IDLE_SECONDS = 600.0
@@ -100,6 +103,8 @@ def _asked(operation: Operation[Any]) -> dict[str, Any]:
         del limit["default"]
         limit |= kind
         schema["required"] = [*schema.get("required", []), LIMIT]
+    if _PAGE in operation.fields:
+        schema["properties"][_PAGE] |= {"default": PAGE, "description": f"Most to list; {PAGE} by default."}
     return {"type": "object", "properties": {}, **schema}
 
 
@@ -129,10 +134,15 @@ def operations() -> dict[str, Operation[Any]]:
 
 
 class Tools:
-    """The tools of one node within an allowance."""
+    """The tools of one node within an allowance. Raises `InvalidInput`: that names one which is not there."""
 
     def __init__(self, node: NodeClient, allowance: Allowance) -> None:
         self._node, self._allowance, self._operations = node, allowance, operations()
+        if unknown := sorted(allowance.only - self._operations.keys()):
+            raise InvalidInput(
+                f"there is no tool {unknown[0][:80]!r}",
+                hint=f"There are: {', '.join(sorted(self._operations))}.",
+            )
 
     def server(self) -> Server[Any]:
         """As the protocol's library serves it."""
@@ -167,6 +177,8 @@ class Tools:
         if unknown := sorted(set(arguments) - set(operation.fields)):
             raise InvalidInput(f"{name} takes no {unknown[0][:80]!r}", hint="Look at its schema.")
         arguments = whole(operation, arguments)
+        if _PAGE in operation.fields:
+            arguments.setdefault(_PAGE, PAGE)
         self._allowance.require(operation, arguments)
         with self._allowance.granted(operation, operation.checked(arguments)) as request:
             answer = operation.understood(self._node.perform(operation, request))
