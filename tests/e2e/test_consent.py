@@ -314,13 +314,15 @@ def api(party: Party, path: str, body: dict[str, Any] | None = None) -> httpx.Re
 
 
 def test_the_control_api_tells_both_sides_where_they_stand(two: Two) -> None:
-    waiting = api(two.buyer, "/grants", {"asset": two.asset.id, "action": "infer"})
+    sold = two.owner.sell("sold", approval="ask").id
+    two.buyer.knows(two.owner)
+    waiting = api(two.buyer, "/grants", {"asset": sold, "action": "infer"})
     assert (waiting.status_code, waiting.json()["status"]) == (202, "waiting")
     request = waiting.json()["asked"]["id"]
     assert api(two.owner, "/requests").json()["requests"][0]["id"] == request
     offered = api(two.owner, f"/requests/{request[:10]}/counter", {"max_uses": 5})
     assert offered.json()["request"]["offer"]["max_uses"] == 5
-    again = api(two.buyer, "/grants", {"asset": two.asset.id, "action": "infer"})
+    again = api(two.buyer, "/grants", {"asset": sold, "action": "infer"})
     assert (again.status_code, again.json()["status"]) == (202, "countered")
     assert api(two.buyer, "/requests").json()["asked"][0]["offer"]["max_uses"] == 5
     taken = api(two.buyer, f"/requests/{request}/take", {})

@@ -55,6 +55,7 @@ def desk(world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.M
         *("publish", str(made.table), "--label", LABEL, "--name", "north", "--price", "2.50"),
         *("--approval", "ask", "--epsilon", "50", "--epsilon-life", "100"),
     )
+    made.owner.sell("sold", price_units=2_500_000, approval="ask")
     made.buyer.knows(made.owner)
     return made
 
@@ -71,37 +72,45 @@ def undecided(owner: freehold.Node) -> RequestRow:
 
 
 def test_the_command_line_decides_and_asks(desk: Desk) -> None:
-    assert "asks first" in desk.said(desk.buyer, "search", "north")
-    asked = desk.said(desk.buyer, "grants", "ask", "north", "--max-uses", "9")
+    assert "asks first" in desk.said(desk.buyer, "search", "sold")
+    asked = desk.said(desk.buyer, "grants", "ask", "sold", "--max-uses", "9")
     assert "waiting: owner decides by hand; nothing is paid yet" in asked
     (request,) = desk.json(desk.owner, "grants", "requests")["requests"]
     listed = desk.said(desk.owner, "grants", "requests")
-    assert all(text in listed for text in ("buyer (0x", "north", "model-training", "$2.50", "waiting"))
+    assert all(text in listed for text in ("buyer (0x", "sold", "model-training", "$2.50", "waiting"))
     too_cheap = desk.said(desk.owner, "grants", "counter", request["id"], "--price", "1.00", code=6)
     assert "cannot be cheaper" in too_cheap
     offered = desk.said(
         desk.owner, *("grants", "counter", request["id"][:10], "--price", "5.00", "--note", "one study")
     )
     assert "offered: $5.00/grant, 9 uses" in offered
-    asked = desk.said(desk.buyer, "grants", "ask", "north", "--max-uses", "9")
+    asked = desk.said(desk.buyer, "grants", "ask", "sold", "--max-uses", "9")
     assert "one study" in asked
     assert f"freehold grants take {request['id'][:10]}" in asked
     assert "granted: 0x" in desk.said(desk.buyer, "grants", "take", request["id"][:10])
     (held,) = desk.json(desk.buyer, "grants", "list")["grants"]
     assert (held["price_units"], held["max_uses"]) == (5_000_000, 9)
 
-    desk.said(desk.buyer, "grants", "ask", "north")
+    desk.said(desk.buyer, "grants", "ask", "sold")
     second = waiting(desk)
     assert "granted: 0x" in desk.said(desk.owner, "grants", "accept", second["id"])
-    assert "granted: 0x" in desk.said(desk.buyer, "grants", "ask", "north")
-    desk.said(desk.buyer, "grants", "ask", "north", "--max-uses", "5")
+    assert "granted: 0x" in desk.said(desk.buyer, "grants", "ask", "sold")
+    desk.said(desk.buyer, "grants", "ask", "sold", "--max-uses", "5")
     (mine,) = desk.json(desk.buyer, "grants", "requests")["asked"]
     assert "dropped" in desk.said(desk.buyer, "grants", "drop", mine["id"])
-    desk.said(desk.buyer, "grants", "ask", "north", "--max-uses", "6")
+    desk.said(desk.buyer, "grants", "ask", "sold", "--max-uses", "6")
     third = waiting(desk)
     desk.said(desk.owner, "grants", "refuse", third["id"], "--reason", "enough now")
-    assert "enough now" in desk.said(desk.buyer, "grants", "ask", "north", "--max-uses", "6", code=6)
+    assert "enough now" in desk.said(desk.buyer, "grants", "ask", "sold", "--max-uses", "6", code=6)
     assert "enough now" in desk.said(desk.buyer, "grants", "requests")
+
+
+def test_a_grant_that_would_permit_nothing_is_not_asked_for(desk: Desk) -> None:
+    """A dataset is used by runs alone, which ask for their own grants."""
+    said = desk.said(desk.buyer, "grants", "ask", "north", "--max", "9", code=6)
+    assert "north is a dataset, which is not there to infer: the grant would permit nothing" in said
+    assert "Order a run" in said
+    assert desk.json(desk.owner, "grants", "requests")["requests"] == []
 
 
 def test_train_names_the_owners_that_have_not_answered(desk: Desk) -> None:
@@ -117,7 +126,7 @@ def test_train_names_the_owners_that_have_not_answered(desk: Desk) -> None:
 
 def test_python_decides_and_asks(desk: Desk) -> None:
     with freehold.connect(desk.owner.home) as owner, freehold.connect(desk.buyer.home) as buyer:
-        (offer,) = buyer.search("north")
+        (offer,) = buyer.search("sold")
         assert offer.approval == "ask"
         with pytest.raises(GrantPending, match="waiting") as pending:
             buyer.grant(offer)

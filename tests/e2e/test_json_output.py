@@ -151,17 +151,19 @@ def wait_for_an_owner(market: Market) -> None:
 def ask_and_decide(market: Market) -> None:
     owner, builder = market.owner, market.builder
     market.says(builder, "grants", "ask", "north", "--action", "train", code=1)
-    granted = market.says(builder, "grants", "ask", "north", "--max-uses", "3")
+    market.says(builder, "grants", "ask", "north", code=6)
+    derive = ("--action", "derive", "--max-uses")
+    granted = market.says(builder, "grants", "ask", "north", *derive, "3")
     requests = {}
     for uses in (4, 5, 6, 7):
-        pending = market.says(builder, "grants", "ask", "south", "--max-uses", uses)
+        pending = market.says(builder, "grants", "ask", "south", *derive, uses)
         requests[uses] = pending["asked"]["id"]
     assert len(market.says(owner, "grants", "requests")["requests"]) == 4
     market.says(owner, "grants", "accept", requests[4])
     market.says(owner, "grants", "counter", requests[5], "--price", "5.00", "--note", "one study")
     market.says(owner, "grants", "refuse", requests[6], "--reason", "enough now")
-    market.says(builder, "grants", "ask", "south", "--max-uses", "5")
-    market.says(builder, "grants", "ask", "south", "--max-uses", "6", code=6)
+    market.says(builder, "grants", "ask", "south", *derive, "5")
+    market.says(builder, "grants", "ask", "south", *derive, "6", code=6)
     states = {one["state"] for one in market.says(builder, "grants", "requests")["asked"]}
     assert states == {"waiting", "countered", "refused"}
     assert market.says(builder, "grants", "take", requests[5])["price_units"] == 5_000_000

@@ -19,10 +19,10 @@ from freehold.chain import deployments
 from freehold.chain.client import Chain
 from freehold.chain.embedded import DEV_KEY, EmbeddedNode
 from freehold.chain.rpc import Rpc
-from freehold.core.documents import Asset, Receipt
+from freehold.core.documents import Asset, Content, Receipt, Terms
 from freehold.core.signing import read_envelope
-from freehold.features.data import finding, publishing
-from freehold.features.data.wire import Publish
+from freehold.features.data import finding, offering, publishing
+from freehold.features.data.wire import Approval, Publish
 from freehold.features.gateway.buying import Buyer
 from freehold.features.gateway.serving import Gateway
 from freehold.features.identity import peers
@@ -134,6 +134,22 @@ class Party:
         envelope = publishing.publish(self.node, offered(path, name=f"{self.name}'s table", **terms))
         path.unlink()
         return self.node.asset(envelope.document.id)
+
+    def sell(self, name: str, *, price_units: int = 0, approval: Approval = "automatic") -> Asset:
+        """A model on offer as others see it, without what answers: to ask for grants that no run needs."""
+        content = Content(commitment="0x" + "11" * 32, media_type="application/json", size_bytes=5)
+        terms = Terms(
+            purposes=("model-training",), actions=("derive", "infer"), expires_at=int(self.node.now()) + 86_400,
+            max_uses=100, price_units=price_units, token=self.node.token,
+        )  # fmt: skip
+        made = Asset(
+            asset_kind="model", name=name, owner=self.account, content=content, terms=terms,
+            schema_={"columns": ["a"], "label": "b"}, created_at=self.node.now(),
+        )  # fmt: skip
+        with self.node.store.transaction() as tx:
+            tx.put(self.node.seal(made), public=True)
+            offering.set_approval(tx, made.id, approval)
+        return made
 
     def knows(self, *others: Party) -> None:
         for other in others:

@@ -53,7 +53,10 @@ SAME = {
     "act on chain": ({"once": {"Bells.ring": print}}, {"once": {"Bells.ring": repr}}),
     "finder": ({"finders": {"bell": print}}, {"finders": {"bell": repr}}),
     "topic": ({"topics": {"bells": print}}, {"topics": {"bells": repr}}),
-    "action": ({"actions": (Action("ring", "rings"),)}, {"actions": (Action("ring", "chimes"),)}),
+    "action": (
+        {"actions": (Action("ring", "rings", ("bell",)),)},
+        {"actions": (Action("ring", "chimes", ("bell",)),)},
+    ),
     "metric": (
         {"metrics": (Metric("bells", "gauge", "Bells.", dict),)},
         {"metrics": (Metric("bells", "counter", "Chimes.", dict),)},

@@ -118,6 +118,8 @@ class Action:
     name: str
     meaning: str
     """A sentence, with the holder as its subject."""
+    kinds: tuple[str, ...]
+    """Kinds of assets that it is done with."""
     plans: Plans[Any] | None = None
     """How the plan is read that each wish for it brings along; None where terms alone say what is asked for."""
 

@@ -58,6 +58,6 @@ FEATURE = Feature(
     recurring=(_recurring,),
     pages=tuple(pages.PAGES),
     answers={OnSale: lambda node, question: rationing.is_on_sale(node, question.model)},
-    actions=(Action("infer", "asks it for answers"),),
+    actions=(Action("infer", "asks it for answers", ("model",)),),
     listens={ChannelClosing: lambda _, event: event.host.part(Buyer).finish(event.record)},
 )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from freehold.core.documents import Asset
+from freehold.core.errors import NotAllowed
 from freehold.features.grants import asking, consent, granting, requests, unused, wire
 from freehold.features.grants.pages import datasets
 from freehold.features.grants.pages import requests as requests_page
@@ -12,6 +14,7 @@ from freehold.kernel.account import USED, Account, Once
 from freehold.kernel.feature import Feature, MenuEntry, PeerCall, Reminder
 from freehold.kernel.host import Host
 from freehold.kernel.operation import Waiting
+from freehold.kernel.registry import everything
 from freehold.kernel.rights.check import Offer
 from freehold.kernel.words import require_action
 
@@ -26,9 +29,22 @@ def _list(host: Host, asked: wire.ListGrants) -> dict[str, Any]:
     return {"grants": found, "earlier": found.earlier}
 
 
+def _require_use(asset: Asset, action: str) -> None:
+    """Such a grant would permit something, before anything is asked or paid. Raises NotAllowed."""
+    known = everything().actions
+    if action in known and asset.asset_kind not in known[action].kinds:
+        runs = any(one.plans for one in known.values() if asset.asset_kind in one.kinds)
+        raise NotAllowed(
+            f"{asset.name} is a {asset.asset_kind}, which is not there to {action}: the grant would permit nothing",
+            hint="Order a run: it asks for its own grants, by its plan." if runs else "Ask for another use.",
+            field="action",
+        )
+
+
 def _obtain(host: Host, asked: wire.AskGrant) -> dict[str, Any] | Waiting:
     wanted = asked.model_dump(exclude={"asset", "action"})
     asset, action = host.node.asset(asked.asset), require_action(asked.action)
+    _require_use(asset, action)
     try:
         grant = granting.obtain(host.node, host.peers, asset, action, **wanted)
     except (asking.GrantWaiting, asking.GrantCountered) as pending:

@@ -288,6 +288,7 @@ class ListGrants(Request):
 class AskGrant(Request):
     """Get a grant for an asset, paying its price if it has one.
 
+    Runs ask for grants on datasets themselves, by their plans; such a grant by itself would permit nothing.
     Where the owner decides by hand, the request waits and nothing is paid; asking again is the same request.
     """
 

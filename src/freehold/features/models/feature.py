@@ -54,7 +54,7 @@ FEATURE = Feature(
         ),
     ),
     recurring=(_recurring,),
-    actions=(Action("derive", "makes something of it, such as a model"),),
+    actions=(Action("derive", "makes something of it, such as a model", ("dataset", "model")),),
     pages=tuple(pages.PAGES),
     menu=(MenuEntry("/models", "Models", 50),),
 )

@@ -126,7 +126,9 @@ FEATURE = Feature(
         ),
     ),
     recurring=(_recurring,),
-    actions=(Action("train", "trains on it together with others, where it lies", plans=admitting),),
+    actions=(
+        Action("train", "trains on it together with others, where it lies", ("dataset",), plans=admitting),
+    ),
     answers={
         WhatFor: _ordered,
         NoiseCost: planning.noise_cost,
