@@ -99,6 +99,31 @@ def test_a_phone_scrolls_one_way_only(console: Console, addresses: list[str]):
         assert page.evaluate("document.documentElement.scrollWidth") <= 360, path
 
 
+_BROKEN = """() => [...document.querySelectorAll('main th, main td')].flatMap(cell => {
+    const broken = [], range = document.createRange(), walk = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT);
+    while (walk.nextNode())
+        for (const word of walk.currentNode.data.matchAll(/[\\w.,$%]{2,}/g)) {
+            range.setStart(walk.currentNode, word.index);
+            range.setEnd(walk.currentNode, word.index + word[0].length);
+            const tops = new Set([...range.getClientRects()].map(box => Math.round(box.top)));
+            if (word[0].length <= 14 && tops.size > 1) broken.push(word[0]);
+        }
+    return broken;
+})"""
+"""Short words in cells of tables that stand on several lines."""
+
+
+@pytest.mark.parametrize("width", [900, 1200, 1600])
+def test_no_word_of_a_table_is_broken_and_no_page_is_wider_than_its_window(
+    console: Console, addresses: list[str], width: int
+):
+    page = console.page(storage_state=console.state, viewport={"width": width, "height": 800})
+    for path in addresses:
+        page.goto(console.url + path)
+        assert page.evaluate(_BROKEN) == [], path
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+
+
 def test_pages_work_without_script_and_are_small(console: Console, addresses: list[str]):
     page = console.page(storage_state=console.state, java_script_enabled=False)
     for path in addresses:
