@@ -1,7 +1,7 @@
 """The grants of a training run: all owners are asked before anything is bought, those who decide by hand first.
 
 An owner that refuses, answers with nonsense, or cannot be reached for as long as the plan waits, is left out
-and named, as long as the others hold the plan's quorum of rows, and are more than one where more were ordered.
+and named, as long as the others hold the plan's quorum of rows.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from freehold.chain.errors import (
 )
 from freehold.core.documents import Asset
 from freehold.core.errors import FreeholdError, Unavailable
-from freehold.core.ids import short
 from freehold.features.data.offering import approval_of
 from freehold.features.grants.asking import GrantCountered, GrantWaiting, still_waiting
 from freehold.features.grants.granting import NotEnoughDollars, obtain
@@ -48,10 +47,6 @@ _OURS = (
 """Troubles of this node: they are no reason to leave out an owner, who may be paid already."""
 
 
-class LeftAlone(Unavailable, code="training.alone"):
-    """Of all owners that were ordered one takes part; a model of its rows alone is not what was ordered."""
-
-
 @dataclass
 class Agreed:
     """Who takes part in a run, and who does not."""
@@ -73,11 +68,13 @@ class _Asking:
     found: Agreed = field(default_factory=Agreed)
     pending: list[dict[str, Any]] = field(default_factory=list)
 
-    def ask(self, assets: Iterable[Asset], *, pay: bool) -> None:
-        """Ask for a grant on each, and pay it where that is wanted. Raises GrantWaiting, what an owner said."""
+    def ask(self, assets: Iterable[Asset], *, pay: bool) -> list[Asset]:
+        """Ask for a grant on each, and pay it where that is wanted; those that are given. Raises what an owner said."""
+        willing = []
         for asset in assets:
             try:
                 grant = self.obtain(asset, pay=pay)
+                willing.append(asset)
                 if pay:
                     self.found.grants[asset.owner] = grant
             except _OURS:
@@ -85,8 +82,7 @@ class _Asking:
             except FreeholdError as error:
                 self._hear(asset, error)
             self.tell(self.found)
-        if self.pending:
-            raise still_waiting(self.pending)
+        return willing
 
     def _hear(self, asset: Asset, error: FreeholdError) -> None:
         # where its catalogue says that its terms are its consent, nobody waits for an owner's word
@@ -110,26 +106,17 @@ def agree(
     """Grants for this run; `tell` hears of each as it comes, `rest` waits between tries. Repeatable.
 
     Raises GrantWaiting: naming every owner that has not decided yet. What an owner said, where without it
-    fewer rows take part than the quorum. LeftAlone. As `obtain`.
+    fewer rows take part than the quorum; nobody was paid. As `obtain`.
     """
     by_hand = [asset for asset in assets if approval_of(node, asset.id) == "ask"]
     asking = _Asking(plan, partial(_obtain, node, peers, job, plan=plan, rest=rest), tell, by_hand)
-    for group in (by_hand, [asset for asset in assets if asset not in by_hand]):
-        asking.ask(group, pay=False)
-    absent = asking.found.absent
-    left = [asset for asset in assets if asset.owner not in absent]
-    if absent and len(left) == 1:
-        raise _alone(left[0], absent)
-    asking.ask(left, pay=True)
+    groups = by_hand, [asset for asset in assets if asset not in by_hand]
+    willing = [asking.ask(group, pay=False) for group in groups]
+    for group in willing:
+        asking.ask(group, pay=True)
+        if asking.pending:
+            raise still_waiting(asking.pending)
     return asking.found
-
-
-def _alone(left: Asset, absent: Mapping[str, FreeholdError]) -> LeftAlone:
-    owner, why = next(iter(absent.items()))
-    return LeftAlone(
-        f"only the owner of {left.name} takes part: {short(owner)} says: {why.message}",
-        hint="No grant is paid for that. Have the others mend it, or order again without them.",
-    )
 
 
 def _obtain(
