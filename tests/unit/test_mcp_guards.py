@@ -20,6 +20,7 @@ from sse_starlette.sse import AppStatus
 from freehold.core.errors import FreeholdError, InvalidInput, NotFound, Unavailable
 from freehold.kernel import client
 from freehold.kernel.client import NodeClient
+from freehold.shell.cli.main import main
 from freehold.shell.mcp.allowance import Allowance
 from freehold.shell.mcp.folder import AssistantNotAllowed, Folder
 from freehold.shell.mcp.serving import MOST_SESSIONS, Tools, application, operations
@@ -326,3 +327,12 @@ def test_terms_that_are_left_out_are_the_owners_so_a_schema_says_no_default(list
     publish = next(one for one in anyio.run(tools._list, None, None).tools if one.name == "publish")
     for name in ("price_units", "max_uses", "days", "approval"):
         assert "default" not in publish.input_schema["properties"][name], name
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [(("--read-only", "--max", "3"), "--read-only buys nothing"), (("--port", "5"), "--port is for --http")],
+)
+def test_options_that_would_do_nothing_are_refused(tmp_path, capsys, words, why):
+    assert main(["mcp", *words, "--home", str(tmp_path)]) == 2
+    assert why in capsys.readouterr().err

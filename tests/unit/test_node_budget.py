@@ -200,7 +200,8 @@ def test_a_transaction_that_fails_charges_nothing(bench: Bench) -> None:
     with contextlib.suppress(FreeholdError), bench.store.transaction() as tx:
         budget.charge(bench, tx, table.id, run_id(1), ONE, MICRO, HOLDER)
         raise FreeholdError("on purpose")
-    assert budget.overview(bench)[0]["run_count"] == 0
+    (untouched,) = budget.overview(bench)
+    assert (untouched["run_count"], untouched["guess_ppm"]) == (0, 500_000), "as a coin is"
 
 
 def test_many_charges_at_once_stay_within_the_budget(bench: Bench) -> None:

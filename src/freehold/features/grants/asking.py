@@ -174,7 +174,10 @@ def to_take(node: Node, prefix: str) -> dict[str, Any]:
     """The request whose owner made an offer. Raises NotFound: there is none."""
     _, wish = find(node, prefix)
     if not wish["offer"]:
-        raise NotFound("the owner made no offer for that request", hint="See: freehold grants requests.")
+        raise NotFound(
+            "no offer of the owner was heard for that request",
+            hint="Ask again, which hears what the owner says now: freehold grants ask ASSET.",
+        )
     return wish
 
 

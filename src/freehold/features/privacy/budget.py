@@ -164,7 +164,8 @@ def _shown(node: Node, connection: Connection, promise: Promise) -> dict[str, An
         "assets": _assets(node, connection, promise.line),
         "spent_micro": epsilon,
         "left_micro": 0 if _is_closed(node, promise) else epsilon_left(promise, spent),
-        "guess_ppm": privacy.guess_ppm(epsilon, promise.delta_exponent),
+        # before anything was answered there is no delta to add
+        "guess_ppm": privacy.guess_ppm(epsilon, promise.delta_exponent) if epsilon else 500_000,
         "guess_life_ppm": privacy.guess_ppm(promise.epsilon_life_micro, promise.delta_exponent),
         "run_count": int(count),
         "exact_runs": int(exact),

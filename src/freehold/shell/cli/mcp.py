@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from freehold.core import money
-from freehold.core.errors import Unavailable
+from freehold.core.errors import InvalidInput, Unavailable
 from freehold.kernel.cli.output import DEFAULT_HOME, Home
 from freehold.kernel.client import NodeClient
 
@@ -62,6 +62,10 @@ def serve(
             "freehold mcp needs the extra `agents`, which is not installed",
             hint="Install it: pip install 'freehold[agents]' (in a checkout: .venv/bin/pip install -e '.[agents]').",
         ) from None
+    if read_only and most is not None:
+        raise InvalidInput("--read-only buys nothing", hint="Leave out --max.")
+    if port and not http:
+        raise InvalidInput("--port is for --http", hint="Say --http, too.")
     with nullcontext() if files is None else closing(Folder(files)) as folder:
         units = 0 if most is None else money.units(most)
         allowance = Allowance(units, read_only, folder, frozenset(only or ()))
