@@ -114,3 +114,23 @@ def test_setting_one_value_reads_as_the_environment_does():
     assert setting_sources.read("trusted_proxies", ["10.0.0.1, 10.0.0.2"]) == ("10.0.0.1", "10.0.0.2")
     with pytest.raises(InvalidInput, match="no setting"):
         setting_sources.read("colour", ["red"])
+
+
+@pytest.mark.parametrize("name", ["Ann \U0001f642", "a\x7fb", "a\u2028\x85b", 'a\\u007F "b"\n\t\x00', "Zo\u00eb"])
+def test_any_text_is_read_back_as_it_was_kept(tmp_path, name):
+    settings.save(tmp_path, Settings(name=name, peers=("http://127.0.0.1:1",)))
+    assert settings.load(tmp_path).name == name
+
+
+def test_what_is_no_text_is_refused_and_the_file_stays(tmp_path):
+    settings.save(tmp_path, Settings(name="north"))
+    with pytest.raises(InvalidInput, match="cannot be kept"):
+        settings.save(tmp_path, Settings(name="half \ud83d"))
+    assert settings.load(tmp_path).name == "north"
+
+
+@pytest.mark.parametrize("text", [b"port = " + b"9" * 5_000, b"peers = " + b"[" * 9_000, b'name = "\xff"'])
+def test_a_file_that_no_program_can_read_is_a_clear_error(tmp_path, text):
+    (tmp_path / "config.toml").write_bytes(text)
+    with pytest.raises(InvalidInput, match="cannot read"):
+        settings.load(tmp_path)

@@ -195,8 +195,8 @@ def stored(home: Path) -> dict[str, Any]:
     if not path.exists():
         return {}
     try:
-        values = tomllib.loads(path.read_text())
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        values = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
         raise InvalidInput(f"cannot read {path}: {error}", hint="Mend or delete the file.") from error
     known = {one.name: one for one in fields(Settings)}
     for name, value in values.items():
@@ -221,14 +221,16 @@ def stored(home: Path) -> dict[str, Any]:
 
 def text(values: Mapping[str, Any]) -> str:
     """As `config.toml` holds them."""
-    # JSON strings, numbers and lists of strings are TOML too
-    return "".join(f"{name} = {json.dumps(value)}\n" for name, value in values.items())
+    # JSON strings, numbers and lists of strings are TOML too, but for pairs of surrogates and a bare DEL
+    lines = (f"{name} = {json.dumps(value, ensure_ascii=False)}\n" for name, value in values.items())
+    return "".join(lines).replace("\x7f", "\\u007F")
 
 
 def save(home: Path, settings: Settings, *chosen: str) -> None:
     """Write `HOME/config.toml` whole or not at all: what stands there, what is `chosen`, what is not as by default.
 
     So an earlier program reads it too, unless something was chosen that it does not know.
+    Raises `InvalidInput`: it could not be read back.
     """
     usual, stood = asdict(Settings()), stored(home)
     said = {
@@ -236,7 +238,13 @@ def save(home: Path, settings: Settings, *chosen: str) -> None:
         for name, value in asdict(settings).items()
         if name in stood or name in chosen or value != usual[name]
     }
-    write_private(home / "config.toml", text(said))
+    try:
+        written = text(said)
+        written.encode()
+        tomllib.loads(written)
+    except ValueError as error:
+        raise InvalidInput(f"these settings cannot be kept: {error}", hint="Take plain text.") from error
+    write_private(home / "config.toml", written)
 
 
 def token(path: Path) -> str:
