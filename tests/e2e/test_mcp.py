@@ -129,7 +129,7 @@ def test_errors_are_the_problems_of_the_node(pair: tuple[Party, Party]) -> None:
 
 def test_a_request_that_its_owner_decides_by_hand_is_answered_as_waiting(pair: tuple[Party, Party]) -> None:
     owner, builder = pair
-    asset = owner.publish(node_tables.make(24, seed=2), price_units=PRICE, approval="ask")
+    asset = owner.sell("asked", price_units=PRICE, approval="ask")
     builder.knows(owner)
     asked = {"asset": asset.id, "action": "infer", "at_most_units": PRICE}
     result = talk(server(builder, "--max", "1"), lambda client: client.call_tool("grant", asked))

@@ -52,7 +52,7 @@ def ask(builder: Process, asset: str) -> tuple[int, dict[str, Any]]:
     with httpx.Client(trust_env=False, timeout=60) as client:
         answer = client.post(
             f"{builder.url}/api/grants",
-            json={"asset": asset, "action": "infer"},
+            json={"asset": asset, "action": "derive"},
             headers={"authorization": f"Bearer {token}"},
         )
     return answer.status_code, answer.json()
