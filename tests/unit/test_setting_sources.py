@@ -116,7 +116,9 @@ def test_setting_one_value_reads_as_the_environment_does():
         setting_sources.read("colour", ["red"])
 
 
-@pytest.mark.parametrize("name", ["Ann \U0001f642", "a\x7fb", "a\u2028\x85b", 'a\\u007F "b"\n\t\x00', "Zo\u00eb"])
+@pytest.mark.parametrize(
+    "name", ["Ann \U0001f642", "a\x7fb", "a\u2028\x85b", 'a\\u007F "b"\n\t\x00', "Zo\u00eb"]
+)
 def test_any_text_is_read_back_as_it_was_kept(tmp_path, name):
     settings.save(tmp_path, Settings(name=name, peers=("http://127.0.0.1:1",)))
     assert settings.load(tmp_path).name == name
