@@ -1,4 +1,4 @@
-"""Owners whose logs do not hold keep nobody waiting: each is asked once, and all are left out at once."""
+"""Owners whose logs do not hold keep nobody waiting: all are left out at once; who is only behind the chain is asked once more."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def without_a_receipt(party: Party, shown: dict[str, Any]) -> None:
 LIES = (swapped, of_another_size, unsigned, without_a_receipt, swapped)
 
 
-def test_all_whose_logs_do_not_hold_are_left_out_at_once_and_nobody_is_asked_twice(
+def test_all_whose_logs_do_not_hold_are_left_out_at_once_and_only_one_behind_the_chain_is_asked_twice(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     honest, builder = world.party("honest"), world.party("builder")
@@ -66,5 +66,24 @@ def test_all_whose_logs_do_not_hold_are_left_out_at_once_and_nobody_is_asked_twi
     assert report.ok, [check for check in report.checks if not check.ok]
     logs = {path for path in bundle.files if path.startswith("logs/")}
     assert logs == {f"logs/{one.account}.json" for one in (honest, builder)}
-    assert [layer.told for layer in layers] == [1] * len(LIES)
-    assert len(looked) == 2
+    assert [layer.told for layer in layers] == [2 if alter is of_another_size else 1 for alter in LIES]
+    assert len(looked) == 3
+
+
+def test_an_owner_that_anchors_while_others_keep_the_asker_waiting_is_asked_once_more(world: World) -> None:
+    layer = Hostile()
+    honest, builder = world.party("honest", wrap=layer.wrap), world.party("builder")
+    honest.publish(make(24, seed=100))
+    job, _ = run_job(builder, [honest], rounds=2)
+
+    def then_anchors(party: Party, body: dict[str, Any]) -> Answer:
+        shown = logbook.proofs(party.node, body["ids"])
+        party.publish(make(28, seed=101))
+        assert logbook.anchor(party.node)["gas"] > 0
+        return 200, {}, json.dumps(shown).encode()
+
+    layer.lies["/peer/proofs"] = [then_anchors]
+    model = builder.node.asset(job["model"])
+    bundle, report = collecting.gathered(builder.node, builder.services.peers, model, None, may_anchor=True)
+    assert report.ok, [check for check in report.checks if not check.ok]
+    assert f"logs/{honest.account}.json" in bundle.files

@@ -27,6 +27,8 @@ ATTEMPTS = 3
 """A log that is anchored while evidence is gathered makes its proofs stale; those that are needed are asked again."""
 PROOF_SECONDS = 15.0
 """How long an owner may take to show its log; one that takes longer is away."""
+AGAIN_SECONDS = 5.0
+"""How long one may take that is asked once more: it has shown its log a moment ago."""
 MOST_AT_ONCE = 64
 """Owners asked at the same time."""
 
@@ -56,8 +58,8 @@ def gathered(
     envelopes = _envelopes(node, receipt, asset, collected)
     every, needed = envelopes | dict(collected.shown), {node.account, *collected.needed}
 
-    def ask(accounts: set[str]) -> dict[str, dict[str, Any]]:
-        return _ask_all(node, peers, every, accounts, needed, may_anchor=may_anchor)
+    def ask(accounts: set[str], seconds: float = PROOF_SECONDS) -> dict[str, dict[str, Any]]:
+        return _ask_all(node, peers, every, accounts, needed, seconds, may_anchor=may_anchor)
 
     answers = ask(_provers(every))
     for left in reversed(range(ATTEMPTS)):
@@ -65,9 +67,13 @@ def gathered(
         report = verify(bundle)
         if report.ok or not left:
             break
-        # an owner whose log or revocation does not hold is left out as one that is away; nobody is asked again for it
+        # an owner whose log or revocation does not hold is left out as one that is away
         if broken := _broken(bundle, collected, collected.others - needed):
             answers = {account: answer for account, answer in answers.items() if account not in broken}
+            # but one may have anchored while others kept this node waiting: that is asked once more
+            behind = {account for account, step in broken.items() if step == "logs.anchors"}
+            if behind and left == ATTEMPTS - 1:
+                answers |= ask(behind, AGAIN_SECONDS)
         else:
             answers |= ask(needed & set(answers))
     return bundle, report
@@ -77,15 +83,18 @@ _LOOKED_AT = {"manifest", "documents", "chain", "logs", "revocation", "times"}
 """Groups of steps in which a log or a revocation breaks."""
 
 
-def _broken(bundle: Bundle, collected: Collected, among: Collection[str]) -> set[str]:
-    """All of these whose log or revocation does not hold: each that is found is put aside, and the others looked at."""
-    evidence, found = Evidence(bundle), set[str]()
+def _broken(bundle: Bundle, collected: Collected, among: Collection[str]) -> dict[str, str]:
+    """All of these whose log or revocation does not hold, with the step that each breaks.
+
+    Each that is found is put aside, and the others looked at.
+    """
+    evidence, found = Evidence(bundle), dict[str, str]()
     for name, step in STEPS:
         while name.split(".", maxsplit=1)[0] in _LOOKED_AT and not (check := look(name, step, evidence)).ok:
-            blamed = _blamed(evidence, check, collected).intersection(among) - found
+            blamed = _blamed(evidence, check, collected).intersection(among) - found.keys()
             if not blamed:
                 return found
-            found |= blamed
+            found |= dict.fromkeys(blamed, name)
             _put_aside(evidence, blamed)
     return found
 
@@ -213,6 +222,7 @@ def _ask_all(
     envelopes: dict[str, Envelope],
     accounts: set[str],
     needed: set[str],
+    seconds: float,
     *,
     may_anchor: bool,
 ) -> dict[str, dict[str, Any]]:
@@ -226,7 +236,7 @@ def _ask_all(
         if account == node.account:
             return logbook.proofs(node, ids, may_anchor=may_anchor)
         try:
-            return _ask_proofs(node, peers, account, ids)
+            return _ask_proofs(node, peers, account, ids, seconds)
         except FreeholdError:
             if account in needed:
                 raise
@@ -265,14 +275,14 @@ def _logged_by(account: str, envelopes: dict[str, Envelope]) -> list[str]:
     return ids
 
 
-def _ask_proofs(node: Node, peers: Peers, account: str, ids: list[str]) -> dict[str, Any]:
+def _ask_proofs(node: Node, peers: Peers, account: str, ids: list[str], seconds: float) -> dict[str, Any]:
     receipts = []
     for envelope in map(node.store.get, ids):
         receipt = envelope.document
         if isinstance(receipt, Receipt) and receipt.provider == account and envelope.is_complete:
             receipts.append(envelope.to_json())
-    deadline = time.monotonic() + PROOF_SECONDS
-    peers.ask(account, "/peer/countersign", {"receipts": receipts}, timeout=PROOF_SECONDS)
+    deadline = time.monotonic() + seconds
+    peers.ask(account, "/peer/countersign", {"receipts": receipts}, timeout=seconds)
     left = max(deadline - time.monotonic(), 0.0)
     answer: dict[str, Any] = peers.ask(account, "/peer/proofs", {"ids": ids}, timeout=left)
     return answer
