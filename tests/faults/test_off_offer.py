@@ -89,6 +89,24 @@ def test_a_name_is_not_anothers_because_its_owner_took_it_back(
         listed.find(builder.node, "Hearts")
 
 
+def test_what_is_off_offer_crowds_nobody_out_of_a_name(
+    two: tuple[Party, Party], world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, builder = two
+    monkeypatch.setattr(listed, "MOST", 3)
+    hostile, honest = (world.party(name) for name in ("crowding", "late"))
+    crowd = [sealed(hostile, "model", "Lungs", {"number": number}) for number in range(6)]
+    *_, shown = sorted(crowd, key=lambda one: one.document.id)
+    catalogue.keep(builder.node, offers(hostile, *(one.to_json() for one in crowd)))
+    catalogue.keep(builder.node, offers(hostile, shown.to_json()))
+    assert listed.find(builder.node, "Lungs") == shown.document.id
+    theirs = sealed(honest, "model", "Lungs", {})
+    catalogue.keep(builder.node, offers(honest, theirs.to_json()))
+    with pytest.raises(Ambiguous) as refused:
+        listed.find(builder.node, "Lungs")
+    assert theirs.document.id[:10] in refused.value.hint
+
+
 def test_a_full_catalogue_says_nothing_of_what_is_older(
     two: tuple[Party, Party], world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

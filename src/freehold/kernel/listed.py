@@ -104,13 +104,18 @@ def following(node: Node, asset: Asset) -> Asset | None:
 
 
 def named(node: Node, name: str, kind: str = "") -> list[str]:
-    """Ids of the assets of a name, at most a page; this node's own are never crowded out by others'.
+    """Ids of the assets of a name, at most a page: this node's own, then one of each owner, those on offer before others.
 
-    Names that differ in nothing that can be shown are one name, so that nothing found is left out again.
+    So however many one owner calls the same, they crowd out no other owner's, and none that is on offer. Names that
+    differ in nothing that can be shown are one name, so that nothing found is left out again.
     """
-    query = "SELECT id FROM assets WHERE name = ? AND (kind = ? OR ? = '') ORDER BY owner = ? DESC LIMIT ?"
-    rows = node.store.rows(query, storable(name), kind, kind, node.account, MOST)
-    return sorted(str(row[0]) for row in rows)
+    query = (
+        "SELECT id FROM assets WHERE name = ? AND (kind = ? OR ? = '') ORDER BY owner = ? DESC,"
+        " row_number() OVER (PARTITION BY owner ORDER BY"
+        " EXISTS (SELECT 1 FROM state WHERE state.name = ? || assets.id), id), id LIMIT ?"
+    )
+    rows = node.store.rows(query, storable(name), kind, kind, node.account, OFF_OFFER, MOST)
+    return [str(row[0]) for row in rows]
 
 
 def grants(
