@@ -1,11 +1,13 @@
 """Starts that cannot work say why and what to do, change nothing, and leave the way free for the next."""
 
+import os
 import signal
 import socket
 import sqlite3
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,7 +16,9 @@ from node_world import World, free_port
 
 from freehold.chain.embedded import EmbeddedNode
 from freehold.core.errors import FreeholdError, InvalidInput
-from freehold.kernel import settings
+from freehold.kernel import setting_sources, settings
+from freehold.kernel.door import Door
+from freehold.kernel.node import Node
 from freehold.kernel.settings import Settings
 from freehold.shell import daemon
 from freehold.shell.backup.restoring import adopt
@@ -134,6 +138,43 @@ def test_settings_are_kept_for_the_next_start(tmp_path: Path) -> None:
     chosen = Settings(name='Clinic "Süd"\\', port=7, peers=("http://a", "http://b"), max_table_bytes=5)
     settings.save(tmp_path, chosen)
     assert settings.load(tmp_path) == chosen
+
+
+def test_what_is_set_while_a_node_waits_for_its_passphrase_stays_and_limits_count(
+    world: World, tmp_path: Path
+) -> None:
+    """Also over what the command line said before, and in a start that only a terminal's prompt held up."""
+    home, doors, found = tmp_path / "home", [], []
+    home.mkdir()
+    settings.save(home, Settings(name="n", spend_per_day_micro=1_000_000_000, spend_per_act_micro=7))
+    told = {"port": 0, "rpc_url": world.rpc_url, "log_level": "error", "log_format": "json"}
+    chosen = setting_sources.choose(home, {}, **told)
+    settings.save(home, settings.load(home).with_overrides(log_level="warning"))
+
+    def waiting(_: str) -> None:
+        now = settings.load(home).with_overrides(spend_per_day_micro=5_000_000, gas_per_day=9)
+        settings.save(home, now)
+        doors[0].open(PASSPHRASE, "renamed")
+
+    def ready(node: Node, _: str) -> None:
+        found.append(node.settings)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    def mount(door: Door) -> Any:
+        doors.append(door)
+        return SimpleNamespace(knows=lambda _: False)
+
+    with pytest.raises(KeyboardInterrupt):
+        daemon.run(home, None, chosen.settings, ready, chosen=chosen, mount=mount, waiting=waiting)
+    assert (found[0].spend_per_day_micro, found[0].spend_per_act_micro, found[0].gas_per_day) == (
+        5_000_000,
+        7,
+        0,
+    )
+    assert settings.stored(home) == {
+        **told, "name": "renamed", "spend_per_day_micro": 5_000_000, "spend_per_act_micro": 7,
+        "gas_per_day": 9, "log_level": "warning",
+    }  # fmt: skip
 
 
 def test_one_home_runs_one_node_and_keeps_its_secrets_from_others(world: World, tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ def test_what_the_environment_says_is_kept_nowhere(tmp_path):
     settings.save(tmp_path, Settings(name="file", port=1))
     chosen = choose(tmp_path, {"FREEHOLD_PORT": "2", "FREEHOLD_LOG_FORMAT": "json"}, host="told")
     assert (chosen.settings.port, chosen.settings.log_format) == (2, "json")
-    assert chosen.kept == {"name": "file", "port": 1, "host": "told"}
+    assert (chosen.written, chosen.spoken) == ({"name": "file", "port": 1}, {"host": "told"})
 
 
 @pytest.mark.parametrize("name", [field.name for field in fields(Settings)])
@@ -47,7 +47,7 @@ def test_every_setting_can_come_from_the_environment(tmp_path, name):
     chosen = choose(tmp_path, {variable(name): said})
     assert getattr(chosen.settings, name) != default
     assert chosen.sources[name] == variable(name)
-    assert chosen.kept == {}
+    assert (chosen.written, chosen.spoken) == ({}, {})
 
 
 @pytest.mark.parametrize(

@@ -28,8 +28,10 @@ class Chosen:
 
     settings: Settings
     """What counts."""
-    kept: dict[str, Any]
-    """What belongs in `config.toml`: all that was said, but by the environment."""
+    written: dict[str, Any]
+    """What `config.toml` said."""
+    spoken: dict[str, Any]
+    """What the command line said, which belongs there too."""
     sources: dict[str, str]
     """By setting: "command line", "FREEHOLD_PORT", "config.toml" or "default"."""
 
@@ -58,7 +60,7 @@ def choose(home: Path, environment: Mapping[str, str], **given: Any) -> Chosen:
     for name, value in {**ambient, **spoken}.items():
         with said_by(sources[name]):
             Settings(**{name: value})
-    return Chosen(Settings(**values), {**written, **spoken}, sources)
+    return Chosen(Settings(**values), written, spoken, sources)
 
 
 def variable(name: str) -> str:

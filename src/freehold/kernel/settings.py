@@ -25,6 +25,8 @@ DEFAULT_RPC_URL = "http://127.0.0.1:8545"
 DEFAULT_PORT = 7400
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - what they stand for
 """Addresses to listen on that stand for all of the machine, and where programs on it find what listens there."""
+LIMITS = ("spend_per_act_micro", "spend_per_day_micro")
+"""Settings in millionths of a dollar that a running node counts at once."""
 CHOICES: dict[str, tuple[str, ...]] = {
     "log_level": ("debug", "info", "warning", "error"),
     "log_format": ("text", "json"),

@@ -11,7 +11,8 @@ import resource
 import signal
 import socket
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
@@ -34,7 +35,8 @@ from freehold.kernel.http.gate import Gate
 from freehold.kernel.node import Node
 from freehold.kernel.reading import KEYS_FILE, TOKEN_FILE
 from freehold.kernel.registry import everything
-from freehold.kernel.settings import Settings, token, write_private
+from freehold.kernel.setting_sources import Chosen
+from freehold.kernel.settings import LIMITS, Settings, token, write_private
 from freehold.kernel.tally import Tally
 from freehold.shell import logs
 from freehold.shell.backup.disk import failures
@@ -81,14 +83,15 @@ def run(
     settings: Settings,
     ready: Callable[[Node, str], None] | None = None,
     *,
-    kept: Mapping[str, Any] | None = None,
+    chosen: Chosen | None = None,
     mount: Mount | None = None,
     waiting: Callable[[str], None] | None = None,
 ) -> None:
     """Serve one node in the foreground; `ready` is told the node and its URL once it answers.
 
     Without a passphrase it serves locked until the console that `mount` makes opens the door; `waiting`
-    is told the address that it listens on. `kept` is what config.toml is to say where that is not `settings`.
+    is told the address that it listens on. config.toml is to say what is in `settings`, or with `chosen` what the command line said.
+    What was changed there since stays, and limits of spending among it count at once.
 
     Nothing was started where this raises UnsafeHome, KeystoreMissing, WrongPassphrase, PortInUse, HomeInUse,
     ChainUnreachable, OtherChain, ContractNotDeployed, StorageFailed, DatabaseInUse or DatabaseMismatch.
@@ -119,20 +122,20 @@ def run(
         local = str(reached_at(settings.host, listener.getsockname()[1]))
         url = settings.endpoint or local
 
-        def start(chosen: Settings, secret: str) -> tuple[Host, NodeRoom]:
+        def start(now: Settings, secret: str) -> tuple[Host, NodeRoom]:
             with failures(f"start in {home}"), contextlib.ExitStack() as trial:
-                rpc = trial.enter_context(Rpc(chosen.rpc_url))
-                chain = Chain(rpc, max_fee_wei=chosen.max_fee_wei or None)
+                rpc = trial.enter_context(Rpc(now.rpc_url))
+                chain = Chain(rpc, max_fee_wei=now.max_fee_wei or None)
                 deployments.check(chain)
-                keys = open_keys(home, secret, chosen.name)
-                custody.require_opens(home, chosen.database, keys)
-                node = Node(home, keys, chosen, chain)
+                keys = open_keys(home, secret, now.name)
+                custody.require_opens(home, now.database, keys)
+                node = Node(home, keys, now, chain)
                 trial.callback(node.store.close)
                 node.require_own_database(served=(home / TOKEN_FILE).exists())
                 continuity.require_same_chain(node)
-                renamed = None if chosen.name == settings.name else chosen.name
-                lasting = settings if kept is None else Settings(**kept)
-                settings_file.save(home, lasting.with_overrides(name=renamed), *(kept or ()))
+                renamed = {} if now.name == settings.name else {"name": now.name}
+                limits = _keep(home, said, renamed)
+                node.settings = node.settings.with_overrides(**limits)
                 host = everything().host(node, tally)
                 trial.callback(host.close)
                 node.continuity.begin()
@@ -143,12 +146,28 @@ def run(
                 opened.push(trial.pop_all())
             return host, served
 
+        said = chosen or Chosen(settings, settings_file.stored(home), _unusual(settings), {})
         tally = Tally()
         door = Door(home, settings, start, mount)
         opened.callback(door.close)
         if passphrase is not None:
             door.open(passphrase)
         _serve(door, tally, listener, (url, local), ready, waiting)
+
+
+def _unusual(settings: Settings) -> dict[str, Any]:
+    usual = asdict(Settings())
+    return {name: value for name, value in asdict(settings).items() if value != usual[name]}
+
+
+def _keep(home: Path, said: Chosen, renamed: dict[str, Any]) -> dict[str, Any]:
+    """Keep what was said at the start, but for what was changed in config.toml since; the limits of spending in that."""
+    stands = settings_file.stored(home)
+    since = {name for name in {**said.written, **stands} if said.written.get(name) != stands.get(name)}
+    kept = {name: value for name, value in said.spoken.items() if name not in since} | renamed
+    lasting = Settings(**stands).with_overrides(**kept)
+    settings_file.save(home, lasting, *kept)
+    return {name: getattr(lasting, name) for name in since.intersection(LIMITS)}
 
 
 def _leave(*_: object) -> None:

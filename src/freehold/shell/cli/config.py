@@ -15,9 +15,7 @@ from freehold.core.errors import Unavailable
 from freehold.core.money import dollars
 from freehold.kernel.cli.output import DEFAULT_HOME, Home, Json, emit, note
 from freehold.kernel.client import NodeClient
-
-LIMITS = ("spend_per_act_micro", "spend_per_day_micro")
-"""Settings in millionths of a dollar that a running node counts at once."""
+from freehold.kernel.settings import LIMITS
 
 
 def show(*, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:

@@ -106,7 +106,7 @@ def up(
     def ready(node: Node, url: str) -> None:
         say(f"{plain(node.settings.name)} ready at {url}, account {node.account}; Ctrl-C ends it")
 
-    daemon.run(home, secret, chosen.settings, ready, kept=chosen.kept, mount=app.create, waiting=waiting)
+    daemon.run(home, secret, chosen.settings, ready, chosen=chosen, mount=app.create, waiting=waiting)
 
 
 def end_at_eof(descriptor: int) -> None:
