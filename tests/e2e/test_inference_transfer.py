@@ -1,6 +1,7 @@
 """Paying by one EIP-3009 transfer: a client with only a wallet, and what can go wrong around it."""
 
 import json
+import secrets
 import subprocess
 import sys
 import threading
@@ -78,6 +79,18 @@ def test_a_transfer_answers_one_question_and_no_other(shop: Shop, payer: Party) 
     other = shop.post(shop.body(1, 2), header)
     assert (other.status_code, other.json()["code"]) == (409, "payment.reused")
     assert shop.pool_units()[0] == before + PRICE
+
+
+def test_a_transfer_with_a_secret_opens_nothing_to_who_read_it_on_chain(shop: Shop, payer: Party) -> None:
+    seen = shop.deposit(payer)
+    mine = seen.model_copy(update={"secret": "0x" + secrets.token_bytes(32).hex()})
+    first = shop.post(shop.body(1, 1), to_header(mine))
+    assert first.status_code == 200
+    assert shop.post(shop.body(1, 1), to_header(mine)).content == first.content
+    for one in (seen, seen.model_copy(update={"secret": "0x" + "07" * 32})):
+        said = [shop.post(shop.body(1, start), to_header(one)) for start in (1, 2)]
+        assert said[0].status_code == 409
+        assert said[0].content == said[1].content, "right or wrong, a guess is answered alike"
 
 
 def test_the_same_transfer_from_many_threads_is_paid_once(shop: Shop, payer: Party) -> None:

@@ -258,6 +258,7 @@ def quote(node: Node, asset: Asset, rows: int = 1) -> dict[str, Any]:
         "to": revenue,
         "value_units": units,
         "nonce": "keccak256(abi.encode(bytes32 pool, bytes32 salt)), salt random for every call",
+        "secret": "one field more, for privacy: 32 random bytes that are not on chain, the same at each try",
     }
     return {
         "model": asset.id,

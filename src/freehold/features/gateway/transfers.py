@@ -12,6 +12,7 @@ pay for it is refused.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from freehold.chain.acts import FeeTooHigh
@@ -39,7 +40,7 @@ from freehold.kernel.keeping.purse import GasDaySpent
 from freehold.kernel.keeping.subjects import Quarantined
 from freehold.kernel.node import Node
 from freehold.kernel.rights.check import Standing
-from freehold.kernel.use import Done
+from freehold.kernel.use import Done, Use
 
 
 def answer(node: Node, served: Served, question: Question, transfer: Transfer) -> bytes:
@@ -68,7 +69,7 @@ def answer(node: Node, served: Served, question: Question, transfer: Transfer) -
     def work(at: int) -> Done:
         # before any money moves: a question that cannot be answered is refused here
         answer = served.answer(question)
-        intent = _begin(node, served, question, transfer, use.key, at)
+        intent = _begin(node, served, question, transfer, use, at)
         _collect(node, transfer, pool, nonce, intent, use.key)
         return done(node, use.key, answer, lambda tx: tx.delete(use.key))
 
@@ -80,16 +81,18 @@ def answer(node: Node, served: Served, question: Question, transfer: Transfer) -
         {"payment": "0x" + nonce.hex()},
         standing=standing,
     )
+    # all else of the payment can be read on chain before its answer is given
+    use = replace(use, request=transfer.bound(question.hash))
     return sold(node, use, work)
 
 
 def _begin(
-    node: Node, served: Served, question: Question, transfer: Transfer, key: str, at: int
+    node: Node, served: Served, question: Question, transfer: Transfer, use: Use, at: int
 ) -> dict[str, Any]:
     """Remember what the payment is for, before it is sent."""
-    intent: dict[str, Any] | None = node.store.state(key)
+    intent: dict[str, Any] | None = node.store.state(use.key)
     if intent is not None:
-        if intent["request"] != question.hash:
+        if intent["request"] != use.request:
             raise PaymentReused(
                 "this payment was made for another question", hint="Send the first question again."
             )
@@ -99,13 +102,13 @@ def _begin(
         raise PaymentRefused(f"the payer holds {balance} units", hint="Send dollars to the payer first.")
     if _is_used(node, transfer, served.pool):
         raise PaymentRefused("the authorization was used before", hint="Sign a new one, with a fresh salt.")
-    intent = {"request": question.hash, "from_block": node.chain.block_number(), "at": at}
+    intent = {"request": use.request, "from_block": node.chain.block_number(), "at": at}
     with node.store.transaction() as tx:
         # before money moves: what is refused later would have been paid
         rows = len(question.rows)
         hour = rationing.take(node, tx, served.asset.id, transfer.payer, rows)
         intent["counted"] = {"model": served.asset.id, "buyer": transfer.payer, "rows": rows, "hour": hour}
-        tx.set(key, intent)
+        tx.set(use.key, intent)
     return intent
 
 

@@ -59,10 +59,18 @@ class Transfer(Value):
     salt: Hash
     """32 random bytes, fresh for every payment."""
     signature: Signed
+    secret: Hash | None = None
+    """32 random bytes. All else here can be read on chain, and would open what was bought to whoever guesses it."""
 
     def nonce(self, pool: str) -> bytes:
         """The authorization's nonce, which names the pool: submitted by anyone, it pays no other."""
         return bound_nonce(hash_bytes(pool), hash_bytes(self.salt))
+
+    def bound(self, request: str) -> str:
+        """What the payment is for: the hash of a request, and with a secret, of both."""
+        if self.secret is None:
+            return request
+        return "0x" + bytes(keccak(hash_bytes(request) + hash_bytes(self.secret))).hex()
 
     def digest(self, token: Domain, revenue: str, pool: str) -> bytes:
         """What the payer signed."""
@@ -88,7 +96,7 @@ def signature_bytes(signature: str) -> bytes:
 
 def to_header(payment: Payment) -> str:
     """The header's value."""
-    value: dict[str, Any] = payment.model_dump(mode="json")
+    value: dict[str, Any] = payment.model_dump(mode="json", exclude_none=True)
     return base64.urlsafe_b64encode(canonical_bytes(value)).decode().rstrip("=")
 
 
