@@ -157,9 +157,9 @@ class Party:
 
     def found(self) -> None:
         """Commands and programs find this node in its home, which is held as by any that runs."""
+        self._held.enter_context(daemon.lock(self.home))
         (self.home / "node.json").write_text(json.dumps({"url": self.url}))
         (self.home / "api-token").write_text(TOKEN)
-        self._held.enter_context(daemon.lock(self.home))
 
     def stop(self) -> None:
         """Begin to end; `close` waits for it."""

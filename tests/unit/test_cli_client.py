@@ -1,6 +1,7 @@
 """The control API's client against a real HTTP server that answers what a node would."""
 
 import contextlib
+import fcntl
 import importlib
 import json
 import os
@@ -57,9 +58,9 @@ def home(tmp_path):
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     about = {"url": f"http://127.0.0.1:{server.server_port}", "pid": 1, "account": "0x"}
-    (tmp_path / "node.json").write_text(json.dumps(about))
     (tmp_path / "api-token").write_text("right\n")
     with daemon.lock(tmp_path):
+        (tmp_path / "node.json").write_text(json.dumps(about))
         yield tmp_path
     server.shutdown()
     server.server_close()
@@ -169,15 +170,30 @@ def test_the_token_is_not_shown_to_whoever_listens_where_a_node_was(tmp_path, fo
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(0.5)
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        (tmp_path / "node.json").write_text(json.dumps({"url": url, "pid": os.getpid()}))
         (tmp_path / "api-token").write_text("secret")
         with daemon.lock(tmp_path):
+            (tmp_path / "node.json").write_text(json.dumps({"url": url, "pid": os.getpid()}))
             client = NodeClient.of(tmp_path)
         with pytest.raises(NodeNotRunning):
             (client if found_before else NodeClient.of(tmp_path)).get("/api/status")
         with contextlib.suppress(TimeoutError):
             heard.append(listener.accept())
+        with daemon.lock(tmp_path), pytest.raises(NodeNotRunning):
+            # a command that is no node, such as `chain forget`
+            (client if found_before else NodeClient.of(tmp_path)).get("/api/status")
+        with contextlib.suppress(TimeoutError):
+            heard.append(listener.accept())
     assert heard == []
+
+
+def test_a_moments_look_of_a_client_refuses_no_start(tmp_path):
+    (tmp_path / "lock").touch()
+    with (tmp_path / "lock").open() as look:
+        fcntl.flock(look, fcntl.LOCK_SH)
+        ended = threading.Timer(0.2, fcntl.flock, (look, fcntl.LOCK_UN))
+        ended.start()
+        daemon.lock(tmp_path).close()
+        ended.join()
 
 
 def test_a_client_follows_a_node_that_came_back_elsewhere(home):

@@ -11,6 +11,7 @@ import resource
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
@@ -46,6 +47,8 @@ from freehold.vault.keystore import Keys
 _log = logging.getLogger("freehold")
 STOP_SECONDS = 20
 """How long a stop waits for answers under way; new requests are not taken meanwhile."""
+LOCK_SECONDS = 1
+"""How long the lock of a home is tried for: clients hold it for a moment when they look whether a node runs."""
 
 ACCEPTED_AT_ONCE, WAITING_TO_BE_ACCEPTED = 128, 2_048
 OPEN_FILES = 4_096
@@ -115,8 +118,6 @@ def run(
     with contextlib.ExitStack() as opened:
         with failures(f"use the home {home}"):
             opened.enter_context(lock(home))
-        # one that a killed node left behind goes at once: who listens there now may be anybody
-        (home / "node.json").unlink(missing_ok=True)
         opened.callback((home / "node.json").unlink, missing_ok=True)
         listener = opened.enter_context(listen(settings.host, settings.port))
         local = str(reached_at(settings.host, listener.getsockname()[1]))
@@ -278,13 +279,25 @@ def tell(state: str) -> bool:
 
 
 def lock(home: Path) -> TextIO:
-    """Held while a node runs in the home, so that nothing else writes there; else HomeInUse."""
+    """Held while a node runs in the home, so that nothing else writes there; else HomeInUse.
+
+    The address that a killed node left behind goes with it: who listens there now may be anybody, and clients
+    take a home that is held for one where a node runs.
+    """
     file = (home / "lock").open("w")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.close()
-        raise HomeInUse(f"a node already runs in {home}", hint="Stop it, or choose another --home.") from None
+    until = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except BlockingIOError:
+            if time.monotonic() > until:
+                file.close()
+                raise HomeInUse(
+                    f"a node already runs in {home}", hint="Stop it, or choose another --home."
+                ) from None
+            time.sleep(0.01)
+    (home / "node.json").unlink(missing_ok=True)
     return file
 
 
