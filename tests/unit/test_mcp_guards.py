@@ -23,7 +23,7 @@ from freehold.kernel.client import NodeClient
 from freehold.shell.cli.main import main
 from freehold.shell.mcp.allowance import Allowance
 from freehold.shell.mcp.folder import AssistantNotAllowed, Folder
-from freehold.shell.mcp.serving import MOST_SESSIONS, Tools, application, operations
+from freehold.shell.mcp.serving import MOST_SESSIONS, Tools, application, operations, over_http
 
 ANY = "0x" + "ab" * 32
 CALL = {"model": ANY, "rows": [["1", 2, 3.5]], "at_most_units": 700}
@@ -270,6 +270,26 @@ HELLO = {
         "protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "x", "version": "1"},
     },
 }  # fmt: skip
+
+
+def test_a_token_opens_no_server_of_other_limits_at_its_port(tmp_path, monkeypatch, capsys):
+    (tmp_path / "tables").mkdir()
+    monkeypatch.setattr(uvicorn.Server, "run", lambda _self, sockets: sockets[0].close())
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    one, other = frozenset({"search"}), frozenset({"quote"})
+    with contextlib.closing(Folder(tmp_path / "tables")) as folder:
+        tokens = []
+        for limits in [
+            {"reads_only": True}, {}, {"most_units": 5}, {"most_units": 6}, {"folder": folder},
+            {"only": one}, {"only": other}, {"only": one | other}, {"reads_only": True},
+        ]:  # fmt: skip
+            tools = Tools(NodeClient("http://127.0.0.1:1", "token", home=tmp_path), Allowance(**limits))
+            over_http(tools, tmp_path, port)
+            file = re.search(r"its token lies in (.+)", capsys.readouterr().err)[1]
+            tokens.append(Path(file).read_text())
+    assert len(set(tokens[:-1])) == len(tokens) - 1
+    assert tokens[-1] == tokens[0], "the same limits: a client that is configured goes on"
 
 
 def test_sessions_are_bounded_and_end_when_nobody_asks(listening, monkeypatch):

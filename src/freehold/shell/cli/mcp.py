@@ -49,7 +49,7 @@ def serve(
 
     Each operation is a tool of the Model Context Protocol, marked as reading, changing or spending. What calls may
     take from the wallet is counted until the server ends, used up or not. Over HTTP a client needs the token of
-    that port, in HOME/mcp-token-PORT.
+    that port and these limits, in the file HOME/mcp-token-PORT-LIMITS that is named at the start.
     """
     try:
         from freehold.shell.mcp import serving  # noqa: PLC0415 - an extra

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -30,6 +32,13 @@ class Allowance:
     taken_units: int = 0
     """What calls so far were allowed to take."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def powers(self) -> str:
+        """Stands for these limits: other limits, another text."""
+        folder = str(self.folder.path) if self.folder else None
+        limits = [self.most_units, self.reads_only, folder, sorted(self.only)]
+        return hashlib.sha256(json.dumps(limits).encode()).hexdigest()[:16]
 
     def offers(self, operation: Operation[Any]) -> bool:
         """Whether a tool for the operation is shown at all."""

@@ -138,6 +138,7 @@ class Tools:
 
     def __init__(self, node: NodeClient, allowance: Allowance) -> None:
         self._node, self._allowance, self._operations = node, allowance, operations()
+        self.powers = allowance.powers
         if unknown := sorted(allowance.only - self._operations.keys()):
             raise InvalidInput(
                 f"there is no tool {unknown[0][:80]!r}",
@@ -249,8 +250,8 @@ def over_http(tools: Tools, home: Path, port: int) -> None:
             f"cannot listen on {port}: {error.strerror}", hint="Choose another with --port."
         ) from None
     taken = listener.getsockname()[1]
-    # one for each server: who has it can do what this one may, not what another or the owner can
-    file = home / f"{TOKEN_FILE}-{taken}"
+    # one for each port and powers: who has it can do what this server may, not what another or the owner can
+    file = home / f"{TOKEN_FILE}-{taken}-{tools.powers}"
     if not port:
         # an earlier server may have had that number
         file.unlink(missing_ok=True)
