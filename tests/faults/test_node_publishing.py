@@ -140,9 +140,9 @@ BAD_TERMS = {
         "Lower",
     ),
     "nobody named": ({"reveals": "update"}, "holders", "Rows can be rebuilt"),
-    "no account": ({"reveals": "update", "holders": ["bob"]}, "holders.0", "architecture"),
-    "too much": ({"epsilon_life_micro": 10**9}, "epsilon_life_micro", "architecture"),
-    "no purpose": ({"purposes": []}, "purposes", "architecture"),
+    "no account": ({"reveals": "update", "holders": ["bob"]}, "holders", "schema"),
+    "too much": ({"epsilon_life_micro": 10**9}, "epsilon_life_micro", "schema"),
+    "no purpose": ({"purposes": []}, "purposes", "schema"),
 }
 
 

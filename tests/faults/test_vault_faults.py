@@ -38,7 +38,7 @@ PUTTER = textwrap.dedent("""
             return (b"patient-4711-marker," * (size // 20 + 1))[:size]
         def __enter__(self): return self
         def __exit__(self, *_): pass
-    v.plain_file.opened = lambda *_, **__: Endless()
+    v.plain_file.regular = lambda *_, **__: Endless()
     vault.put("wine", Path("endless"))
 """)
 
