@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import gc
 import json
 import logging
 import os
@@ -153,6 +154,8 @@ def run(
         opened.callback(door.close)
         if passphrase is not None:
             door.open(passphrase)
+        gc.freeze()
+        gc.enable()
         _serve(door, tally, listener, (url, local), ready, waiting)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import sys
@@ -91,6 +92,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # the reader of our output has gone
         _give_up_output()
         return 1
+    finally:
+        # `up` switches it off for its start
+        gc.enable()
     return code
 
 

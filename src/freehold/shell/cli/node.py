@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -66,6 +67,8 @@ def up(
     What is given here is kept for the next start, except the passphrase. It counts before what the
     environment says (FREEHOLD_PORT and so on, never kept), and that before config.toml.
     """
+    # what is loaded stays; `daemon.run` collects garbage again once it serves
+    gc.disable()
     from freehold.kernel import reading, setting_sources  # noqa: PLC0415 - the whole node
     from freehold.kernel.door import CONSOLE_PATH  # noqa: PLC0415
     from freehold.shell import daemon  # noqa: PLC0415 - the whole node
