@@ -7,7 +7,7 @@ from typing import Any
 from freehold.core.documents import Asset
 from freehold.core.errors import NotFound
 from freehold.features.data import schemas
-from freehold.features.data.offering import approval_of, is_offered
+from freehold.features.data.offering import is_offered, who_decides
 from freehold.features.data.wire import PAGE, AssetRow
 from freehold.features.identity import peers
 from freehold.kernel import listed
@@ -65,6 +65,6 @@ def describe(node: Node, asset: Asset) -> dict[str, Any]:
         "id": asset.id,
         "kind": asset.asset_kind,
         "owner_name": known_as(node, asset.owner),
-        "approval": approval_of(node, asset.id),
+        **who_decides(node, asset.id),
         "mine": asset.owner == node.account,
     }

@@ -11,7 +11,7 @@ from freehold.core.documents import Asset, Terms, invalid
 from freehold.core.errors import InvalidInput
 from freehold.core.times import DAY_SECONDS, whole_days
 from freehold.features.data import schemas
-from freehold.features.data.offering import approval_of
+from freehold.features.data.offering import who_decides
 from freehold.features.data.wire import Inspect, Publish, Usual
 from freehold.kernel.node import Node
 from freehold.kernel.shape import alike
@@ -60,7 +60,7 @@ def _of(node: Node, asset: Asset) -> dict[str, Any]:
         "name": asset.name,
         "description": asset.description,
         "days": whole_days(terms.expires_at - asset.created_at),
-        "approval": approval_of(node, asset.id),
+        **who_decides(node, asset.id),
         "subject": said.subject,
         "rows_each": said.rows_each or 1,
     }

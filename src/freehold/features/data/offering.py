@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from freehold.core.errors import NotFound
-from freehold.features.data.wire import Approval, Decide
+from freehold.features.data.wire import Approval, Decide, Usual
 from freehold.kernel.node import Node
 from freehold.kernel.store import OFF_OFFER, Transaction
 
@@ -59,6 +59,16 @@ def set_approval(tx: Transaction, asset_id: str, chosen: Approval) -> None:
         tx.delete(f"{ASKS_FIRST}{asset_id}")
 
 
+def who_decides(node: Node, asset_id: str) -> dict[str, Approval]:
+    """How grants on an asset come about, as every description of it says."""
+    return {"approval": approval_of(node, asset_id)}
+
+
+def keep_choice(tx: Transaction, asset_id: str, asked: Decide | Usual) -> None:
+    """Choose what was asked for."""
+    set_approval(tx, asset_id, asked.approval)
+
+
 def change(node: Node, asset_id: str, act: Callable[[Transaction, str], None]) -> dict[str, Any]:
     """Change how a dataset of this node is offered; returns how it is now. Raises NotFound: it is none of them."""
     asset = node.asset(asset_id)
@@ -72,10 +82,10 @@ def change(node: Node, asset_id: str, act: Callable[[Transaction, str], None]) -
         "asset": asset_id,
         "name": asset.name,
         "offered": is_offered(node, asset_id),
-        "approval": approval_of(node, asset_id),
+        **who_decides(node, asset_id),
     }
 
 
 def decide(node: Node, asked: Decide) -> dict[str, Any]:
     """Choose how grants on a dataset of this node come about. Raises NotFound."""
-    return change(node, asked.asset, lambda tx, asset_id: set_approval(tx, asset_id, asked.approval))
+    return change(node, asked.asset, lambda tx, asset_id: keep_choice(tx, asset_id, asked))

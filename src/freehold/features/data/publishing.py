@@ -14,7 +14,7 @@ from freehold.core.errors import InvalidInput, NotAllowed
 from freehold.core.ids import require_name
 from freehold.core.signing import Envelope
 from freehold.features.data import licence
-from freehold.features.data.offering import set_approval, withdraw
+from freehold.features.data.offering import keep_choice, withdraw
 from freehold.features.data.rules import reading
 from freehold.features.data.rules import table as tables
 from freehold.features.data.rules.reading import Distinct
@@ -124,7 +124,7 @@ def publish(node: Node, asked: Publish, *, warn: Callable[[str], object] = lambd
         envelope = node.seal(asset)
         tx.put(envelope, public=True)
         custody.keep(tx, asset.id, sealed)
-        set_approval(tx, asset.id, asked.approval)
+        keep_choice(tx, asset.id, asked)
         lines.join(node, tx, asset, fingerprints)
         if before is not None:
             withdraw(tx, before.id)
