@@ -79,7 +79,7 @@ def acts(node: Node) -> dict[str, Callable[[], Any]]:
         "asset by prefix": lambda: listed.find(node, newest.id[:16]),
         "last receipt": lambda: listing.find_receipt(node, "last"),
         "last grant": lambda: granting.find(node, "last"),
-        "catalogue": lambda: catalogue.offered(node, limit=100),
+        "catalogue": lambda: catalogue.offered(node),
     }
 
 
@@ -112,13 +112,17 @@ def main() -> None:
         return
     with TemporaryDirectory(ignore_cleanup_errors=True) as folder, postgres_server.serving() as server:
         home_, chain = Path(folder) / "home", EmbeddedNode(Path(folder) / "chain")
-        home_.mkdir()
+        # a home keeps to its database
+        other = Path(folder) / "other"
+        for one in (home_, other):
+            one.mkdir()
         chain.start()
         with Rpc(chain.url) as rpc:
             deployments.deploy_missing(Chain(rpc), DEV_KEY)
             keys = Keys.generate()
             secrets = (keys.account_key, keys.log_seed, keys.encryption_key)
-            (home_ / "keys.json").write_text(json.dumps([one.hex() for one in secrets]))
+            for one in (home_, other):
+                (one / "keys.json").write_text(json.dumps([secret.hex() for secret in secrets]))
             node = node_of(home_, chain.url, keys, "")
             began = time.monotonic()
             big_store.fill(
@@ -132,7 +136,7 @@ def main() -> None:
             began = time.monotonic()
             with (
                 closing(opening.for_reading(home_, "")) as source,
-                closing(opening.for_writing(home_, url)) as target,
+                closing(opening.for_writing(other, url)) as target,
                 target.transaction() as connection,
             ):
                 copying.copy(source, connection)
@@ -142,11 +146,11 @@ def main() -> None:
             found = {
                 kind: json.loads(
                     subprocess.run(
-                        [sys.executable, __file__, "--measure", home_, chain.url, database],
+                        [sys.executable, __file__, "--measure", where, chain.url, database],
                         check=True, stdout=subprocess.PIPE, text=True,
                     ).stdout
                 )
-                for kind, database in (("SQLite", ""), ("Postgres", url))
+                for kind, where, database in (("SQLite", home_, ""), ("Postgres", other, url))
             }  # fmt: skip
         chain.stop()
     for name in found["SQLite"]:

@@ -228,9 +228,10 @@ class Store:
 
     def resolve(self, prefix: str, type_: str, kind: str = "") -> str:
         """The full id of a shortened one, where given of a kind."""
-        # nothing is left out of what was found, so that many others of that beginning hide none
+        # nothing is left out of what was found, so that many others of that beginning hide none; the type is
+        # written so that no index of types is taken, which would go through all of the type
         query = (
-            "SELECT id FROM documents WHERE id >= ? AND id < ? AND type = ? AND (kind = ? OR ? = '')"
+            "SELECT id FROM documents WHERE id >= ? AND id < ? AND type || '' = ? AND (kind = ? OR ? = '')"
             " ORDER BY id LIMIT 1000"
         )
         rows = self.rows(query, *prefix_range(prefix), type_, kind, kind)
