@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypedDict, TypeVar, Unpack
 
 from freehold.core.documents import Asset, Grant
 from freehold.core.errors import InvalidInput, NotFound
@@ -41,51 +41,45 @@ class Page(list[E]):
         """What the next page goes on after; empty where this is the last."""
 
 
-def assets(
-    node: Node,
-    *,
-    kind: str = "",
-    owner: str = "",
-    text: str = "",
-    others: bool = False,
-    offered: bool = False,
-    valid_at: int = 0,
-    before: str = "",
-    limit: int = MOST,
-) -> Page[Asset]:
-    """Assets of a kind, owner, of other parties only, that mention a text, on offer, that can be bought still."""
-    where, values = _assets(node, kind, owner, text, others=others, offered=offered, valid_at=valid_at)
-    found = _page(node, "assets", where, values, before, limit)
+class Wanted(TypedDict, total=False):
+    """Which assets; what is not said narrows nothing."""
+
+    kind: str
+    owner: str
+    text: str
+    """Which they mention."""
+    others: bool
+    """Of other parties only."""
+    offered: bool
+    """On offer only."""
+    valid_at: int
+    """That can be bought still, in Unix seconds."""
+
+
+def assets(node: Node, *, before: str = "", limit: int = MOST, **wanted: Unpack[Wanted]) -> Page[Asset]:
+    """The newest of those, a page at a time."""
+    found = _page(node, "assets", *_assets(node, wanted), before, limit)
     return Page((one.document for one in found if isinstance(one.document, Asset)), found.earlier)
 
 
-def count_assets(
-    node: Node,
-    *,
-    kind: str = "",
-    owner: str = "",
-    text: str = "",
-    others: bool = False,
-    offered: bool = False,
-    valid_at: int = 0,
-) -> int:
+def count_assets(node: Node, **wanted: Unpack[Wanted]) -> int:
     """How many there are of those."""
-    where, values = _assets(node, kind, owner, text, others=others, offered=offered, valid_at=valid_at)
+    where, values = _assets(node, wanted)
     query = f"SELECT count(*) FROM assets WHERE {' AND '.join(where)}"  # noqa: S608 - fixed text
     return int(node.store.rows(query, *values)[0][0])
 
 
-def _assets(
-    node: Node, kind: str, owner: str, text: str, *, others: bool, offered: bool, valid_at: int
-) -> tuple[list[str], list[Any]]:
-    escaped = storable(text).lower().replace("!", "!!").replace("%", "!%").replace("_", "!_")
+def _assets(node: Node, wanted: Wanted) -> tuple[list[str], list[Any]]:
+    text = storable(wanted.get("text", ""))
+    escaped = text.lower().replace("!", "!!").replace("%", "!%").replace("_", "!_")
     return _wanted(
         {
-            "owner = ?": owner,
-            "kind = ?": kind,
-            "owner <> ?": others and node.account,
-            "NOT EXISTS (SELECT 1 FROM state WHERE state.name = ? || assets.id)": offered and OFF_OFFER,
-            "expires_at > ?": valid_at,
+            "owner = ?": wanted.get("owner"),
+            "kind = ?": wanted.get("kind"),
+            "owner <> ?": wanted.get("others") and node.account,
+            "NOT EXISTS (SELECT 1 FROM state WHERE state.name = ? || assets.id)": wanted.get("offered")
+            and OFF_OFFER,
+            "expires_at > ?": wanted.get("valid_at"),
             "words LIKE ? ESCAPE '!'": text and f"%{escaped}%",
         }
     )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from starlette.responses import Response
 
 from freehold.features.data import finding
@@ -19,7 +17,7 @@ def overview(visit: Visit) -> Response:
     """Everything that others offer and that is known here."""
     node, text = visit.node, visit.query.get("q", "")[:100]
     before = visit.query.get("before", "")[:66]
-    wanted: dict[str, Any] = {"text": text, "others": True, "offered": True, "valid_at": node.now()}
+    wanted: listed.Wanted = {"text": text, "others": True, "offered": True, "valid_at": node.now()}
     found = listed.assets(node, **wanted, before=before, limit=MOST)
     return visit.show(
         "market.html",
