@@ -5,6 +5,7 @@ import re
 import shlex
 import shutil
 import subprocess
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -27,25 +28,42 @@ INSTRUCTIONS = {
 def calls(text):
     """Every call of the command in a text, as words after `freehold`."""
     for line in text.splitlines():
-        if line[:2] not in ("$ ", "# ") or "freehold" not in line:
+        typed = line.removeprefix("$ ").removeprefix("# ")
+        if "freehold" not in typed or not re.match(r"[$#] |freehold ", line):
             continue
-        words = shlex.split(line[2:])
+        words = shlex.split(typed, comments=True)
         for place, word in enumerate(words):
             if word == "freehold" or word.endswith("/bin/freehold"):
                 yield words[place + 1 :]
 
 
+@cache
+def known():
+    return dict(reference.commands())
+
+
+def named(words):
+    """The full name of the command that these words begin with, and how many of them it takes."""
+    depth = next((n for n in (2, 1) if " ".join(["freehold", *words[:n]]) in known()), 0)
+    return " ".join(["freehold", *words[:depth]]), depth
+
+
 def require_known(words):
-    known = dict(reference.commands())
-    depth = next((n for n in (2, 1) if " ".join(["freehold", *words[:n]]) in known), None)
-    if depth is None:
+    name, depth = named(words)
+    if not depth:
         return False
-    command = known[" ".join(["freehold", *words[:depth]])]
-    options = {flag for parameter in command.params for flag in parameter.opts}
+    options = {flag for parameter in known()[name].params for flag in parameter.opts}
     for word in words[depth:]:
         if word.startswith("-") and word != "-":
             assert word in options, f"{words}: {word}"
     return True
+
+
+def parse(words):
+    """As the command line does it, values and all; nothing is run."""
+    name, depth = named(words)
+    assert depth, f"freehold {' '.join(words)}: no such command"
+    known()[name].make_context(name, words[depth:])
 
 
 def test_the_commands_on_the_pages_exist():

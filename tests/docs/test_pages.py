@@ -3,20 +3,38 @@
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
+import doc_pages
 import pytest
+from doc_pages import PAGES
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FREEHOLD = Path(sys.executable).with_name("freehold")
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_links_lead_to_files_that_exist(page):
-    targets = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text())
-    missing = [target for target in targets if "://" not in target and not (page.parent / target).exists()]
-    assert not missing
+@pytest.mark.parametrize("page", PAGES, ids=doc_pages.named)
+def test_links_lead_to_files_that_exist_and_to_headings_in_them(page):
+    for target, anchor in re.findall(r"\]\(([^)#\s]*)(?:#([^)\s]*))?\)", doc_pages.text(page)):
+        if "://" in target or target.startswith("mailto:"):
+            continue
+        there = (page.parent / target) if target else page
+        assert there.exists(), target
+        if anchor and there.suffix == ".md":
+            assert anchor in headings(there), f"{target}#{anchor}"
+
+
+@cache
+def headings(page):
+    """What its headings are linked by, on the site and where the file is shown: lower case, words joined by hyphens."""
+    titles = re.findall(
+        r"^#+ +(.*)$",
+        re.sub(r"^```.*?^```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL),
+        re.MULTILINE,
+    )
+    plain = [re.sub(r"[`*]|\[([^]]*)\]\([^)]*\)", r"\1", title) for title in titles]
+    return {re.sub(r"[^\w\- ]", "", title).strip().lower().replace(" ", "-") for title in plain}
 
 
 def test_every_make_target_that_pages_name_exists():
