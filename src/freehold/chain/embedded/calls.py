@@ -15,7 +15,9 @@ from freehold.chain.embedded.wire import (
     MethodGroup,
     method,
     read_address,
+    read_block,
     read_data,
+    read_members,
     read_quantity,
     show,
     show_access,
@@ -27,13 +29,18 @@ if TYPE_CHECKING:
 _MOST_ACCOUNTS, _MOST_SLOTS = 1_000, 10_000
 _MOST_CODE = 128 * 1024
 """Bytes; five times what can be deployed."""
-_KNOWN = {"balance", "nonce", "code", "state", "stateDiff"}
+_ACCOUNT_FIELDS = ("balance", "nonce", "code", "state", "stateDiff")
+_CALL_FIELDS = ("from", "to", "input", "data", "value", "gas", "accessList")
 _BLOCK_FIELDS = {
     "number": "block_number",
     "time": "timestamp",
     "gasLimit": "gas_limit",
     "baseFee": "base_fee_per_gas",
     "baseFeePerGas": "base_fee_per_gas",
+    "feeRecipient": "coinbase",
+    "coinbase": "coinbase",
+    "prevRandao": "mix_hash",
+    "random": "mix_hash",
 }
 
 
@@ -68,7 +75,7 @@ def read_overrides(given: Any) -> Callable[[Any], Any]:
     given = {} if given is None else given
     if not isinstance(given, dict) or len(given) > _MOST_ACCOUNTS:
         raise Fault(INVALID_PARAMS, f"state overrides: expected an object of at most {_MOST_ACCOUNTS}")
-    accounts = [_read_account(address, one) for address, one in given.items()]
+    accounts = [_read_account(address, one) for address, one in given.items() if one is not None]
 
     def supposed(state: Any) -> Any:
         for one in accounts:
@@ -83,50 +90,44 @@ def read_overrides(given: Any) -> Callable[[Any], Any]:
 
 def read_block_overrides(given: Any) -> dict[str, Any]:
     """The fourth parameter of `eth_call`, as header fields."""
-    if given is None:
-        return {}
-    if not isinstance(given, dict):
-        raise Fault(INVALID_PARAMS, "block overrides: expected an object")
     fields: dict[str, Any] = {}
-    for name, value in given.items():
-        if name in _BLOCK_FIELDS:
-            fields[_BLOCK_FIELDS[name]] = read_quantity(value, name) % 2**64
-        elif name in ("feeRecipient", "coinbase"):
-            fields["coinbase"] = read_address(value, name)
-        elif name in ("prevRandao", "random"):
-            fields["mix_hash"] = read_data(value, name, size=32)
+    said = read_members({} if given is None else given, "block overrides", _BLOCK_FIELDS, is_all=True)
+    for name, value in said.items():
+        field = _BLOCK_FIELDS[name]
+        if field == "coinbase":
+            fields[field] = read_address(value, name)
+        elif field == "mix_hash":
+            fields[field] = read_data(value, name, size=32)
         else:
-            raise Fault(INVALID_PARAMS, f"block overrides: {name[:64]} is not supported")
+            fields[field] = read_quantity(value, name) % 2**64
     return fields
 
 
 def _read_account(address: str, given: Any) -> _Account:
-    if not isinstance(given, dict) or not given.keys() <= _KNOWN:
-        raise Fault(INVALID_PARAMS, f"state overrides: expected members of {', '.join(sorted(_KNOWN))}")
-    if given.get("state") is not None and given.get("stateDiff") is not None:
+    given = read_members(given, "state overrides", _ACCOUNT_FIELDS, is_all=True)
+    if "state" in given and "stateDiff" in given:
         raise Fault(INVALID_PARAMS, "state overrides: state excludes stateDiff")
-    code = None if given.get("code") is None else read_data(given["code"], "code")
+    code = read_data(given["code"], "code") if "code" in given else None
     if code is not None and len(code) > _MOST_CODE:
         raise Fault(INVALID_PARAMS, f"state overrides: code has more than {_MOST_CODE} bytes")
-    nonce = _quantity(given, "nonce")
+    nonce = read_quantity(given["nonce"], "nonce") if "nonce" in given else None
     if nonce is not None and nonce >= 2**64:
         raise Fault(INVALID_PARAMS, "state overrides: a nonce is below 2^64 (EIP-2681)")
-    whole = given.get("state") is not None
-    slots = given.get("state" if whole else "stateDiff") or {}
+    slots = given.get("state", given.get("stateDiff", {}))
     if not isinstance(slots, dict) or len(slots) > _MOST_SLOTS:
         raise Fault(INVALID_PARAMS, f"state overrides: expected at most {_MOST_SLOTS} slots")
     return _Account(
         address=read_address(address, "state overrides"),
-        balance=_quantity(given, "balance"),
+        balance=read_quantity(given["balance"], "balance") if "balance" in given else None,
         nonce=nonce,
         code=code,
-        storage={read_quantity(slot, "slot"): read_quantity(value, "value") for slot, value in slots.items()},
-        is_whole_storage=whole,
+        storage={
+            read_quantity(slot, "slot"): read_quantity(value, "value")
+            for slot, value in slots.items()
+            if value is not None
+        },
+        is_whole_storage="state" in given,
     )
-
-
-def _quantity(given: dict[str, Any], name: str) -> int | None:
-    return None if given.get(name) is None else read_quantity(given[name], name)
 
 
 _MOST_ACCESSED = 1_000
@@ -151,7 +152,7 @@ class CallMethods(MethodGroup):
     @method("eth_estimateGas", LONG)
     def _estimate_gas(self, transaction: Any, block: Any = "pending", overrides: Any = None) -> str:
         # blocks come only with transactions, so the head's clock may be old: estimate in the next block
-        place = "pending" if block is None or block in LATEST else block
+        place = PENDING if read_block(block) in LATEST else block
         environment = self._environment(place, read_overrides(overrides))
         return hex(self._ledger.machine.estimate(environment, read_call(transaction)))
 
@@ -176,9 +177,6 @@ class CallMethods(MethodGroup):
 
     # -- inside
 
-    def _place(self, block: Any) -> Any:
-        return self._ledger.next_header() if block in PENDING else self._header(block)
-
     def _environment(
         self, block: Any, supposed: Callable[[Any], Any], block_overrides: Any = None
     ) -> Callable[[], Any]:
@@ -189,35 +187,35 @@ class CallMethods(MethodGroup):
 
 def read_call(given: Any) -> Call:
     """The message of a call. Fee fields are ignored: calls are free here."""
-    if not isinstance(given, dict):
-        raise Fault(INVALID_PARAMS, "expected a call object")
-    data = _read_input(given)
-    gas = given.get("gas")
-    listed = given.get("accessList") or []
-    if not isinstance(listed, list) or len(listed) > _MOST_ACCESSED:
-        raise Fault(INVALID_PARAMS, "accessList: expected a list")
-    if given.get("to") is None and len(data) > _MOST_INITCODE:
+    said = read_members(given, "call", _CALL_FIELDS)
+    named = {name: read_data(said[name], name) for name in ("input", "data") if name in said}
+    if len(set(named.values())) > 1:
+        raise Fault(INVALID_PARAMS, "input and data differ; give one of them")
+    data = next(iter(named.values()), b"")
+    if "to" not in said and len(data) > _MOST_INITCODE:
         raise Fault(REFUSED, f"max initcode size exceeded: {len(data)} > {_MOST_INITCODE}")
     return Call(
-        sender=bytes(20) if given.get("from") is None else read_address(given["from"], "from"),
-        to=b"" if given.get("to") is None else read_address(given["to"], "to"),
+        sender=read_address(said["from"], "from") if "from" in said else bytes(20),
+        to=read_address(said["to"], "to") if "to" in said else b"",
         data=data,
-        value=0 if given.get("value") is None else read_quantity(given["value"], "value"),
-        gas=genesis.GAS_LIMIT if gas is None else min(read_quantity(gas, "gas"), genesis.GAS_LIMIT),
-        access_list=tuple(_read_access(one) for one in listed),
+        value=read_quantity(said.get("value", 0), "value"),
+        gas=min(read_quantity(said.get("gas", genesis.GAS_LIMIT), "gas"), genesis.GAS_LIMIT),
+        access_list=_read_access_list(said.get("accessList", [])),
     )
 
 
-def _read_input(given: dict[str, Any]) -> bytes:
-    """The calldata under either of its names, or both alike; null says nothing."""
-    named = {name: read_data(given[name], name) for name in ("input", "data") if given.get(name) is not None}
-    if len(set(named.values())) > 1:
-        raise Fault(INVALID_PARAMS, "input and data differ; give one of them")
-    return next(iter(named.values()), b"")
+def _read_access_list(given: Any) -> tuple[tuple[bytes, tuple[int, ...]], ...]:
+    if not isinstance(given, list) or len(given) > _MOST_ACCESSED:
+        raise Fault(INVALID_PARAMS, f"accessList: expected a list of at most {_MOST_ACCESSED}")
+    return tuple(_read_access(one) for one in given)
 
 
 def _read_access(given: Any) -> tuple[bytes, tuple[int, ...]]:
-    if not isinstance(given, dict) or not isinstance(given.get("storageKeys"), list):
-        raise Fault(INVALID_PARAMS, "accessList: expected {address, storageKeys}")
-    slots = tuple(read_quantity(slot, "storageKeys") for slot in given["storageKeys"][:_MOST_ACCESSED])
-    return read_address(given.get("address"), "accessList"), slots
+    said = read_members(given, "accessList", ("address", "storageKeys"))
+    slots = said.get("storageKeys")
+    if not isinstance(slots, list) or len(slots) > _MOST_ACCESSED:
+        raise Fault(
+            INVALID_PARAMS, f"accessList: expected {{address, storageKeys}} of at most {_MOST_ACCESSED}"
+        )
+    keys = tuple(read_quantity(slot, "storageKeys") for slot in slots)
+    return read_address(said.get("address"), "accessList"), keys

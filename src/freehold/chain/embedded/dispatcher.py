@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import sqlite3
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from freehold.chain.embedded.methods import SEND, Methods
 from freehold.chain.embedded.store import StateMissing
 from freehold.chain.embedded.transactions import Ticket
 from freehold.chain.embedded.turns import Caller
+from freehold.chain.embedded.wire import read_data
 from freehold.core.canonical import InvalidJson, require_bounded
 
 if TYPE_CHECKING:
@@ -41,9 +43,17 @@ def read(body: bytes) -> Any:
         return Fault(LIMIT, f"a request holds at most {_MOST_VALUES:,} values")
     try:
         require_bounded(body, None, _MOST_NESTED)
-        return json.loads(body)
+        return json.loads(body.decode("utf-8-sig"), parse_constant=_finite, parse_float=_finite)
     except (InvalidJson, ValueError):
         return Fault(PARSE, "the body is not JSON")
+
+
+def _finite(text: str) -> float:
+    """A number that JSON can say again."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(text)
+    return number
 
 
 def size_read(body: bytes) -> int:
@@ -135,15 +145,13 @@ class Dispatcher:
 
     def _offered(self, request: Any) -> Ticket | Fault | None:
         """A request's transaction, put in line; None for what is none."""
-        parameters = request.get("params") if _is_send(request) else None
-        if not isinstance(parameters, list) or len(parameters) != 1 or not isinstance(parameters[0], str):
+        if not _is_send(request):
             return None
         try:
-            return self._ledger.offer(bytes.fromhex(parameters[0].removeprefix("0x")))
+            (raw,) = self.methods.filled(SEND, _parameters(request))
+            return self._ledger.offer(read_data(raw, "transaction"))
         except Fault as fault:
             return fault
-        except ValueError:
-            return None
 
     def _one(
         self,
@@ -155,7 +163,7 @@ class Dispatcher:
     ) -> tuple[bytes, float]:
         """The answer to one request within `seconds`, and what is left of them."""
         identifier = request.get("id") if isinstance(request, dict) else None
-        if isinstance(identifier, (dict, list)):
+        if not _is_identifier(identifier):
             identifier = None
 
         def told(result: Any) -> bytes:
@@ -183,23 +191,35 @@ class Dispatcher:
         local: Local | None,
         told: Callable[[Any], bytes],
     ) -> bytes:
-        if not isinstance(request, dict) or not isinstance(request.get("method"), str):
-            raise Fault(INVALID_REQUEST, "a request is an object with a method")
+        parameters = _parameters(request)
         if isinstance(offered, Fault):
             raise offered
         if offered is not None:
             return told("0x" + self._ledger.settle(offered).hex())
-        parameters = request.get("params", [])
-        if parameters is None:
-            parameters = []
-        if not isinstance(parameters, list):
-            raise Fault(INVALID_REQUEST, "params must be a list")
         found: bytes = self.methods.call(request["method"], parameters, local, caller, told)
         return found
 
 
 def _is_send(request: Any) -> bool:
     return isinstance(request, dict) and request.get("method") == SEND
+
+
+def _is_identifier(value: Any) -> bool:
+    return value is None or (isinstance(value, (str, int, float)) and not isinstance(value, bool))
+
+
+def _parameters(request: Any) -> list[Any]:
+    """The parameters of a request that is one; what else it may have says nothing."""
+    if not isinstance(request, dict) or not isinstance(request.get("method"), str):
+        raise Fault(INVALID_REQUEST, "a request is an object with a method")
+    if not _is_identifier(request.get("id")):
+        raise Fault(INVALID_REQUEST, "id: expected a string or a number")
+    if request.get("jsonrpc") not in (None, "2.0"):
+        raise Fault(INVALID_REQUEST, 'jsonrpc: expected "2.0"')
+    parameters = request.get("params")
+    if not isinstance(parameters, (list, type(None))):
+        raise Fault(INVALID_REQUEST, "params must be a list")
+    return parameters or []
 
 
 def _fault(error: Exception) -> Fault:

@@ -17,7 +17,9 @@ from freehold.chain.embedded.wire import (
     block_size,
     method,
     read_address,
+    read_block,
     read_data,
+    read_flag,
     read_quantity,
     show,
     show_header,
@@ -48,7 +50,7 @@ _FIXED: dict[str, Any] = {
     "eth_blobBaseFee": "0x1",
 }
 """Methods that always answer the same."""
-_SELECT_TRANSACTION = (
+SELECT_TRANSACTION = (
     "SELECT t.hash, t.raw, t.sender, t.block, b.hash, t.position, t.gas_price"
     " FROM transactions t JOIN blocks b ON b.number = t.block"
 )
@@ -164,17 +166,18 @@ class ReadingMethods(MethodGroup):
 
     @method("eth_getBlockByNumber")
     def _get_block_by_number(self, block: Any, full: Any = False) -> dict[str, Any] | None:
-        if block in PENDING:
+        whole = read_flag(full, "full")
+        if read_block(block) == PENDING:
             header = self._ledger.next_header()
             shown = {**show_header(header), "size": hex(block_size(header, [])), "transactions": []}
             return {**shown, "hash": None, "nonce": None}
         header_found = self._found(block)
-        return None if header_found is None else self._block(header_found, full=bool(full))
+        return None if header_found is None else self._block(header_found, full=whole)
 
     @method("eth_getBlockByHash")
     def _get_block_by_hash(self, block_hash: Any, full: Any = False) -> dict[str, Any] | None:
-        header = self._hashed(read_data(block_hash, "hash", size=32))
-        return None if header is None else self._block(header, full=bool(full))
+        header, whole = self._hashed(read_data(block_hash, "hash", size=32)), read_flag(full, "full")
+        return None if header is None else self._block(header, full=whole)
 
     @method("eth_getBlockTransactionCountByNumber")
     def _get_block_transaction_count_by_number(self, block: Any) -> str | None:
@@ -189,9 +192,9 @@ class ReadingMethods(MethodGroup):
     @method("eth_getTransactionByHash")
     def _get_transaction_by_hash(self, tx_hash: Any) -> dict[str, Any] | None:
         wanted = read_data(tx_hash, "hash", size=32)
-        rows = self._ledger.store.rows(f"{_SELECT_TRANSACTION} WHERE t.hash = ?", (wanted,))
+        rows = self._ledger.store.rows(f"{SELECT_TRANSACTION} WHERE t.hash = ?", (wanted,))
         if rows:
-            return _placed(rows[0])
+            return placed(rows[0])
         for (raw,) in self._ledger.store.rows("SELECT raw FROM queued WHERE hash = ?", (wanted,)):
             transaction = parse_transaction(bytes(raw))
             return show_transaction(transaction, wanted, transaction.sender, None)
@@ -248,17 +251,17 @@ class ReadingMethods(MethodGroup):
         position = read_quantity(index, "index")
         if header is None or position >= 2**31:
             return None
-        sql = f"{_SELECT_TRANSACTION} WHERE t.block = ? AND t.position = ?"
+        sql = f"{SELECT_TRANSACTION} WHERE t.block = ? AND t.position = ?"
         rows = self._ledger.store.rows(sql, (header.block_number, position))
-        return _placed(rows[0]) if rows else None
+        return placed(rows[0]) if rows else None
 
     def _block(self, header: Header, *, full: bool) -> dict[str, Any]:
-        sql = f"{_SELECT_TRANSACTION} WHERE t.block = ? ORDER BY t.position"
+        sql = f"{SELECT_TRANSACTION} WHERE t.block = ? ORDER BY t.position"
         rows = self._ledger.store.rows(sql, (header.block_number,))
         return {
             **show_header(header),
             "size": hex(block_size(header, [bytes(row[1]) for row in rows])),
-            "transactions": [_placed(row) if full else show(row[0]) for row in rows],
+            "transactions": [placed(row) if full else show(row[0]) for row in rows],
         }
 
 
@@ -267,7 +270,7 @@ def _given(answer: Any) -> Any:
 
 
 def _read_percentiles(given: Any) -> list[float]:
-    asked = given or []
+    asked = [] if given is None else given
     if not isinstance(asked, list) or len(asked) > _MOST_PERCENTILES:
         raise Fault(INVALID_PARAMS, f"percentiles: expected a list of at most {_MOST_PERCENTILES}")
     for one in asked:
@@ -278,7 +281,8 @@ def _read_percentiles(given: Any) -> list[float]:
     return asked
 
 
-def _placed(row: tuple[Any, ...]) -> dict[str, Any]:
+def placed(row: tuple[Any, ...]) -> dict[str, Any]:
+    """A transaction object from a row of `SELECT_TRANSACTION`."""
     tx_hash, raw, sender, number, block_hash, position, price = row
     place = (number, block_hash, position)
     return show_transaction(

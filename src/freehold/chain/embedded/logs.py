@@ -12,11 +12,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from freehold.chain.embedded.faults import INVALID_PARAMS, LIMIT, REFUSED, Fault
+from freehold.chain.embedded.history import SELECT_TRANSACTION, placed
 from freehold.chain.embedded.wire import (
     LONG,
     MethodGroup,
     method,
+    read_block,
     read_data,
+    read_flag,
+    read_members,
     read_quantity,
     show,
     show_header,
@@ -35,7 +39,6 @@ MOST_FILTERS = 1_000
 _MOST_FILTER_VALUES = 1_000
 _MOST_NEWS = 1_000
 """Blocks that one poll tells about; the next goes on from there."""
-_TAGS = ("earliest", "latest", "pending", "safe", "finalized")
 
 
 @dataclass
@@ -43,7 +46,7 @@ class Filter:
     """What a client wants to hear about."""
 
     kind: str
-    """`logs`, `blocks` (their hashes), `newHeads` (their headers) or `transactions` (their hashes)."""
+    """`logs`, `blocks` (hashes), `newHeads` (headers), `newPendingTransactions` (hashes), `wholeTransactions`."""
     wanted: dict[str, Any]
     """The log filter; empty for other kinds."""
     following: int
@@ -59,7 +62,7 @@ class LogMethods(MethodGroup):
 
     def __init__(self, ledger: Ledger) -> None:
         super().__init__(ledger)
-        self._filters: dict[str, Filter] = {}
+        self._filters: dict[int, Filter] = {}
         self._lock = threading.Lock()
         """Of the filters; never held for long, nor while another lock is taken."""
         self._ids = itertools.count(1)
@@ -89,14 +92,15 @@ class LogMethods(MethodGroup):
         return self.install("blocks")
 
     @method("eth_newPendingTransactionFilter")
-    def _new_pending_transaction_filter(self) -> str:
-        return self.install("transactions")
+    def _new_pending_transaction_filter(self, full: Any = False) -> str:
+        return self.install("wholeTransactions" if read_flag(full, "full") else "newPendingTransactions")
 
     @method("eth_uninstallFilter")
     def uninstall(self, identifier: Any) -> bool:
         """Forget a filter; False when it is unknown."""
+        number = read_quantity(identifier, "filter")
         with self._lock:
-            return self._filters.pop(_name(identifier), None) is not None
+            return self._filters.pop(number, None) is not None
 
     @method("eth_getFilterLogs", LONG)
     def _get_filter_logs(self, identifier: Any) -> list[dict[str, Any]]:
@@ -130,9 +134,9 @@ class LogMethods(MethodGroup):
                 if is_subscription:
                     raise Fault(LIMIT, f"at most {MOST_FILTERS} subscriptions in all")
                 del self._filters[alike[0]]
-            identifier = hex(next(self._ids))
+            identifier = next(self._ids)
             self._filters[identifier] = made
-        return identifier
+        return hex(identifier)
 
     # -- inside
 
@@ -152,26 +156,31 @@ class LogMethods(MethodGroup):
             return [] if "blockHash" in wanted else self._logs(wanted, max(first, low), min(last, high))
         if found.kind == "newHeads":
             return [show_header(self._numbered(number)) for number in range(first, last + 1)]
+        if found.kind == "wholeTransactions":
+            sql = f"{SELECT_TRANSACTION} WHERE t.block BETWEEN ? AND ? ORDER BY t.block, t.position"
+            return [placed(row) for row in self._ledger.store.rows(sql, (first, last))]
         sql = {
             "blocks": "SELECT hash FROM blocks WHERE number BETWEEN ? AND ? ORDER BY number",
-            "transactions": "SELECT hash FROM transactions WHERE block BETWEEN ? AND ? ORDER BY block, position",
+            "newPendingTransactions": "SELECT hash FROM transactions WHERE block BETWEEN ? AND ? ORDER BY block, position",
         }[found.kind]
         return [show(row[0]) for row in self._ledger.store.rows(sql, (first, last))]
 
     def _filter(self, identifier: Any) -> Filter:
+        number = read_quantity(identifier, "filter")
         with self._lock:
-            found = self._filters.pop(_name(identifier), None)
+            found = self._filters.pop(number, None)
             if found is None:
                 raise Fault(REFUSED, "filter not found")
-            self._filters[_name(identifier)] = found
+            self._filters[number] = found
         return found
 
     def _bound(self, block: Any, latest: int | None = None) -> int:
         """A block number, perhaps of the future; nothing and the head's tags mean `latest`, or the head."""
-        head = self._ledger.head.block_number if latest is None else latest
-        if block in (None, "latest", "pending", "safe", "finalized"):
-            return head
-        return 0 if block == "earliest" else min(read_quantity(block, "block"), 2**62)
+        named = "latest" if block is None else read_block(block)
+        if isinstance(named, int):
+            # SQLite knows no larger numbers
+            return min(named, 2**62)
+        return self._ledger.head.block_number if latest is None else latest
 
     def _logs(self, wanted: dict[str, Any], first: int, last: int) -> list[dict[str, Any]]:
         if first > last:
@@ -197,22 +206,12 @@ class LogMethods(MethodGroup):
         return [show_log(row[:10], row[10], times[row[0]]) for row in rows]
 
 
-def _name(identifier: Any) -> str:
-    return identifier if isinstance(identifier, str) else str(identifier)[:66]
-
-
 def read_filter(wanted: Any) -> dict[str, Any]:
     """A log filter: the members that are known and not null, each looked at, so that it may be kept."""
-    if not isinstance(wanted, dict):
-        raise Fault(INVALID_PARAMS, "expected a filter object")
-    kept = {
-        name: wanted[name]
-        for name in ("address", "topics", "fromBlock", "toBlock", "blockHash")
-        if wanted.get(name) is not None
-    }
+    kept = read_members(wanted, "filter", ("address", "topics", "fromBlock", "toBlock", "blockHash"))
     for name in ("fromBlock", "toBlock"):
-        if name in kept and kept[name] not in _TAGS:
-            read_quantity(kept[name], name)
+        if isinstance(kept.get(name), dict) or isinstance(read_block(kept.get(name, 0), name), bytes):
+            raise Fault(INVALID_PARAMS, f"{name}: expected a number or a tag")
     if "blockHash" in kept:
         read_data(kept["blockHash"], "blockHash", size=32)
     _conditions(kept)
@@ -223,7 +222,7 @@ def _conditions(wanted: dict[str, Any]) -> tuple[str, list[bytes]]:
     """SQL conditions and parameters for the `address` and `topics` of a log filter."""
     clauses: list[str] = []
     parameters: list[bytes] = []
-    topics = wanted.get("topics") or []
+    topics = wanted.get("topics", [])
     if not isinstance(topics, list) or len(topics) > 4:
         raise Fault(INVALID_PARAMS, "topics: expected at most 4")
     named = [("address", wanted.get("address"), 20)]

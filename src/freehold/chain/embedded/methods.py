@@ -20,6 +20,7 @@ from freehold.chain.embedded.wire import (
     MethodGroup,
     method,
     read_address,
+    read_members,
     read_quantity,
 )
 
@@ -45,7 +46,7 @@ class LocalMethods(MethodGroup):
     @method("evm_mine", WRITING)
     def _mine(self, at: Any = None) -> str:
         if isinstance(at, dict):
-            at = at.get("timestamp")
+            at = read_members(at, "options", ("timestamp",)).get("timestamp")
         if at is not None:
             self._set_next_time(at)
         self._ledger.mine_empty()
@@ -53,7 +54,7 @@ class LocalMethods(MethodGroup):
 
     @method("anvil_mine", WRITING)
     def _mine_several(self, blocks: Any = 1, interval: Any = None) -> None:
-        count = 1 if blocks is None else read_quantity(blocks, "blocks")
+        count = read_quantity(blocks, "blocks")
         seconds = None if interval is None else read_quantity(interval, "interval")
         if count > _MOST_MINED or (seconds or 0) >= _CALENDAR:
             raise Fault(INVALID_PARAMS, f"expected at most {_MOST_MINED} blocks")
@@ -88,6 +89,20 @@ class LocalMethods(MethodGroup):
 
 
 SEND = "eth_sendRawTransaction"
+
+
+def _filled(name: str, signature: inspect.Signature, parameters: list[Any]) -> list[Any]:
+    """What to call a method with: null, at the end or between others, stands for what is absent."""
+    wanted = list(signature.parameters.values())
+    said = max((at for at, one in enumerate(parameters, 1) if one is not None), default=0)
+    if said > len(wanted):
+        raise Fault(INVALID_PARAMS, f"{name}: expected at most {len(wanted)} parameters, got {said}")
+    given = [*parameters[: len(wanted)], *[None] * (len(wanted) - len(parameters))]
+    filled = [one.default if value is None else value for one, value in zip(wanted, given, strict=True)]
+    for one, value in zip(wanted, filled, strict=True):
+        if value is inspect.Parameter.empty:
+            raise Fault(INVALID_PARAMS, f"{name}: missing value for required argument {one.name}")
+    return filled
 
 
 class Methods:
@@ -126,10 +141,8 @@ class Methods:
         found = self._table.get(name) or (local or {}).get(name)
         if found is None:
             raise Fault(NO_METHOD, f"the method {name[:64]} does not exist")
-        try:
-            (self._signatures.get(name) or inspect.signature(found)).bind(*parameters)
-        except TypeError as error:
-            raise Fault(INVALID_PARAMS, f"{name}: {error}") from error
+        signature = self._signatures.get(name) or inspect.signature(found)
+        parameters = _filled(name, signature, parameters)
         if name != SEND:
             current().check()
         turn = self._turn(name)
@@ -138,6 +151,10 @@ class Methods:
         places = self.turns.writing if turn == WRITING else self.turns.brief
         with places.take(caller), caller.paying():
             return then(found(*parameters))
+
+    def filled(self, name: str, parameters: list[Any]) -> list[Any]:
+        """The parameters of a method, one for each that it takes. Raises `Fault`."""
+        return _filled(name, self._signatures[name], parameters)
 
     def waits(self, name: str) -> bool:
         """Whether a method may compute, or wait, for long."""

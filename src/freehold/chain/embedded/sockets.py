@@ -16,6 +16,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from freehold.chain.embedded.budget import REQUEST_SECONDS, limited
 from freehold.chain.embedded.faults import INVALID_PARAMS, LIMIT, Fault
+from freehold.chain.embedded.wire import read_flag, read_quantity
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from freehold.chain.embedded.methods import Methods
     from freehold.chain.embedded.turns import Caller
 
-_KINDS = {"newHeads": "newHeads", "logs": "logs", "newPendingTransactions": "transactions"}
+_KINDS = ("newHeads", "logs", "newPendingTransactions")
 _MOST_SUBSCRIPTIONS = 100
 _TRY_AGAIN_LATER = 1013
 
@@ -98,13 +99,14 @@ class Connection:
             raise Fault(INVALID_PARAMS, f"subscriptions are to {', '.join(_KINDS)}")
         if len(self._active) + len(self._fresh) >= _MOST_SUBSCRIPTIONS:
             raise Fault(LIMIT, f"at most {_MOST_SUBSCRIPTIONS} subscriptions a connection")
-        if kind == "newPendingTransactions" and wanted not in (None, False):
-            raise Fault(INVALID_PARAMS, "only the hashes of pending transactions are told")
-        identifier = self._logs.install(_KINDS[kind], {} if wanted is None else wanted, is_subscription=True)
+        if kind == "newPendingTransactions" and wanted is not None and read_flag(wanted, "full"):
+            kind = "wholeTransactions"
+        identifier = self._logs.install(kind, {} if wanted is None else wanted, is_subscription=True)
         self._fresh.append(identifier)
         return identifier
 
     def _unsubscribe(self, identifier: Any) -> bool:
+        identifier = hex(read_quantity(identifier, "subscription"))
         self._active = [one for one in self._active if one != identifier]
         self._fresh = [one for one in self._fresh if one != identifier]
         return bool(self._logs.uninstall(identifier))

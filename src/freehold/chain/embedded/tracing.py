@@ -13,7 +13,7 @@ from freehold.chain.embedded.calls import read_block_overrides, read_call, read_
 from freehold.chain.embedded.faults import INVALID_PARAMS, REFUSED, Fault
 from freehold.chain.embedded.frames import TraceState, called_in, created_in, show_execution
 from freehold.chain.embedded.transactions import parse_transaction
-from freehold.chain.embedded.wire import LONG, PENDING, MethodGroup, method, read_data, show
+from freehold.chain.embedded.wire import LONG, MethodGroup, method, read_data, read_flag, read_members, show
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from freehold.chain.embedded.faults import Outcome
 
 _TRACERS = ("callTracer", "prestateTracer")
-_SWITCHES = {"withLog", "onlyTopCall", "diffMode"}
+_SWITCHES = ("diffMode", "onlyTopCall", "withLog")
+_OPTIONS = ("tracer", "tracerConfig", "stateOverrides", "blockOverrides")
 _SLOT_BYTES, _ACCOUNT_BYTES = 160, 128
 """What a slot and an account count in the trace's budget."""
 
@@ -32,8 +33,7 @@ class TraceMethods(MethodGroup):
     @method("debug_traceCall", LONG)
     def _trace_call(self, transaction: Any, block: Any = "latest", config: Any = None) -> dict[str, Any]:
         call, given = read_call(transaction), _read_config(config)
-        place = self._ledger.next_header() if block in PENDING else self._header(block)
-        header = replace(place, **read_block_overrides(given.get("blockOverrides")))
+        header = replace(self._place(block), **read_block_overrides(given.get("blockOverrides")))
         machine = self._ledger.machine
         supposed = read_overrides(given.get("stateOverrides"))
         return _trace(
@@ -70,16 +70,11 @@ class TraceMethods(MethodGroup):
 
 def _read_config(given: Any) -> dict[str, Any]:
     """The options of a trace, checked; `tracerConfig` is always there."""
-    if not isinstance(given, dict) or given.get("tracer") not in _TRACERS:
+    options = read_members({} if given is None else given, "options", _OPTIONS)
+    if options.get("tracer") not in _TRACERS:
         raise Fault(INVALID_PARAMS, f"tracer: expected one of {', '.join(_TRACERS)}")
-    switches = given.get("tracerConfig") or {}
-    if not isinstance(switches, dict) or not all(
-        isinstance(switches.get(name, False), bool) for name in _SWITCHES
-    ):
-        raise Fault(
-            INVALID_PARAMS, f"tracerConfig: expected an object; {', '.join(sorted(_SWITCHES))} true or false"
-        )
-    return {**given, "tracerConfig": switches}
+    switches = read_members(options.get("tracerConfig", {}), "tracerConfig", _SWITCHES)
+    return {**options, "tracerConfig": {name: read_flag(value, name) for name, value in switches.items()}}
 
 
 def _trace(

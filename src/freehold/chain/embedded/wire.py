@@ -1,5 +1,8 @@
 """JSON-RPC values: what parameters may look like, and how blocks, transactions and logs are shown.
 
+Parameters are read here for all methods. Null says nothing, as if it were absent. What an object is not known to have
+is ignored, as clients put things of their own there; but not in overrides, where it would change the answer.
+
 `MethodGroup` is what every group of methods shares: the ledger, and finding the block a caller means.
 """
 
@@ -22,7 +25,8 @@ if TYPE_CHECKING:
     from freehold.chain.header import Header
 
 _QUANTITY = re.compile(r"0x[0-9a-fA-F]{1,64}\Z")
-_DATA = re.compile(r"0x(?:[0-9a-fA-F]{2})*\Z")
+_DATA = re.compile(r"(?:0x(?:[0-9a-fA-F]{2})*)?\Z")
+LATEST, PENDING = ("latest", "safe", "finalized"), "pending"
 
 
 def read_quantity(value: Any, name: str) -> int:
@@ -35,7 +39,7 @@ def read_quantity(value: Any, name: str) -> int:
 
 
 def read_data(value: Any, name: str, *, size: int | None = None) -> bytes:
-    """`0x` hex bytes, of an exact size where given."""
+    """`0x` hex bytes, of an exact size where given; the empty string is no bytes, as in geth."""
     if not isinstance(value, str) or not _DATA.match(value):
         raise Fault(INVALID_PARAMS, f"{name}: expected hex data")
     data = bytes.fromhex(value[2:])
@@ -47,6 +51,44 @@ def read_data(value: Any, name: str, *, size: int | None = None) -> bytes:
 def read_address(value: Any, name: str) -> bytes:
     """A 20-byte address."""
     return read_data(value, name, size=20)
+
+
+def read_flag(value: Any, name: str) -> bool:
+    """True or false."""
+    if not isinstance(value, bool):
+        raise Fault(INVALID_PARAMS, f"{name}: expected true or false")
+    return value
+
+
+def read_members(given: Any, name: str, known: Iterable[str], *, is_all: bool = False) -> dict[str, Any]:
+    """The known members of an object that are not null; with `is_all`, others are refused."""
+    if not isinstance(given, dict):
+        raise Fault(INVALID_PARAMS, f"{name}: expected an object")
+    said = {key: value for key, value in given.items() if value is not None}
+    names = tuple(known)
+    strange = next((key for key in said if key not in names), None)
+    if is_all and strange is not None:
+        raise Fault(INVALID_PARAMS, f"{name}: {strange[:64]} is not supported; expected {', '.join(names)}")
+    return {key: said[key] for key in names if key in said}
+
+
+def read_block(given: Any, name: str = "block") -> str | int | bytes:
+    """What names a block: a tag, a number, or a hash, which may stand alone or in an object (EIP-1898)."""
+    if isinstance(given, dict):
+        said = read_members(given, name, ("blockHash", "blockNumber", "requireCanonical"))
+        # every block here is canonical
+        read_flag(said.pop("requireCanonical", False), "requireCanonical")
+        if len(said) != 1:
+            raise Fault(INVALID_PARAMS, f"{name}: expected either blockHash or blockNumber")
+        if "blockHash" in said:
+            return read_data(said["blockHash"], "blockHash", size=32)
+        given = said["blockNumber"]
+    elif isinstance(given, str) and len(given) == 66:
+        # a bare hash, as ethers and web3.py send it
+        return read_data(given, name, size=32)
+    if isinstance(given, str) and (given in LATEST or given == PENDING):
+        return given
+    return 0 if given == "earliest" else read_quantity(given, name)
 
 
 def show(data: bytes | None) -> str | None:
@@ -178,8 +220,6 @@ def show_receipt(
     }
 
 
-LATEST = ("latest", "safe", "finalized")
-PENDING = ("pending",)
 BRIEF, LONG, WRITING = "brief", "long", "writing"
 """Turns of methods: those that take moments; those that may compute for long, and change nothing before their end;
 those that wait for the ledger, which somebody's block may keep."""
@@ -220,22 +260,19 @@ class MethodGroup:
         rows = self._ledger.store.rows("SELECT number FROM blocks WHERE hash = ?", (block_hash,))
         return self._numbered(rows[0][0]) if rows else None
 
-    def _header(self, block: Any, *, clamp: bool = False) -> Header:
-        """The header a block tag, number or EIP-1898 object names; `clamp` takes the head for the future."""
-        if isinstance(block, dict):
-            if "blockHash" in block:
-                header = self._hashed(read_data(block["blockHash"], "blockHash", size=32))
-                if header is None:
-                    raise Fault(REFUSED, "block not found")
-                return header
-            block = block.get("blockNumber")
-        elif isinstance(block, str) and len(block) == 66:
-            # a bare hash, as ethers and web3.py send it
-            return self._header({"blockHash": block}, clamp=clamp)
-        if block in LATEST or block in PENDING:
+    def _header(self, block: Any) -> Header:
+        """The header that names a block; the head for one that is pending."""
+        named = read_block(block)
+        if isinstance(named, str):
             return self._ledger.head
-        number, head = 0 if block == "earliest" else read_quantity(block, "block"), self._ledger.head
-        return head if clamp and number > head.block_number else self._numbered(number)
+        header = self._hashed(named) if isinstance(named, bytes) else self._numbered(named)
+        if header is None:
+            raise Fault(REFUSED, "block not found")
+        return header
+
+    def _place(self, block: Any) -> Header:
+        """The header of the block in which a call runs: of the one that would follow where it is pending."""
+        return self._ledger.next_header() if read_block(block) == PENDING else self._header(block)
 
     def _state(self, block: Any) -> Any:
         return self._ledger.machine.state(self._header(block))
