@@ -96,11 +96,12 @@ format: setup-dev
 contracts: contracts/node_modules/.ready
 	@cd contracts && node build.mjs
 
-# rewrites both locks from pyproject.toml (development only; needs uv)
+# rewrites the three locks from pyproject.toml (development only; needs uv)
 LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 lock:
 	@$(LOCK) --group build pyproject.toml -o requirements.lock
-	@$(LOCK) --group build --group dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+	@$(LOCK) --group build --all-extras -c requirements.lock pyproject.toml -o requirements-extras.lock
+	@$(LOCK) --group build --group dev --all-extras -c requirements-extras.lock pyproject.toml -o requirements-dev.lock
 
 clean:
 	rm -rf $(VENV) site .pytest_cache .mypy_cache .ruff_cache .hypothesis contracts/node_modules tests/clients/node_modules

@@ -23,8 +23,8 @@ from freehold.shell.backup import restoring, saving
 from freehold.shell.backup.checking import BackupUnsound
 from freehold.shell.backup.restoring import BackupOutdated, HomeNotEmpty
 from freehold.shell.backup.saving import BackupExists
-from freehold.vault.blobs import BlobMissing
 from freehold.vault.keystore import WrongPassphrase
+from freehold.vault.stores import BlobMissing
 
 
 def freehold(*arguments, secret=None):

@@ -18,10 +18,11 @@ from node_world import World, until
 from freehold.shell import daemon
 from freehold.shell.cli.passphrase import PassphraseExposed, obtain
 from freehold.vault import home_folder, passphrases
-from freehold.vault.blobs import Blobs, InvalidBlobStore
+from freehold.vault.blobs import Blobs
 from freehold.vault.home_folder import UnsafeHome
 from freehold.vault.keystore import Keys
 from freehold.vault.passphrases import WeakPassphrase, require_strong, suggest, weakness
+from freehold.vault.stores import InvalidBlobStore
 
 FREEHOLD = [sys.executable, "-m", "freehold"]
 SOMEBODY = 12_345

@@ -12,8 +12,9 @@ import pytest
 from own_tables import vault_tables
 from whole_blobs import Blobs
 
-from freehold.vault.blobs import BlobCorrupt, BlobMissing, BlobStoreUnreachable
+from freehold.vault.blobs import BlobCorrupt
 from freehold.vault.keystore import Keys
+from freehold.vault.stores import BlobMissing, BlobStoreUnreachable
 from freehold.vault.vault import Vault
 
 pytest.importorskip("moto.server", reason="moto[server], a local S3 server, is not installed")
@@ -79,7 +80,7 @@ def test_a_corrupt_object_is_never_returned(store):
     import obstore
 
     cid = store.put(b"original")
-    obstore.put(store._store, cid, b"replaced")
+    obstore.put(store._store.client, cid, b"replaced")
     with pytest.raises(BlobCorrupt):
         store.get(cid)
 

@@ -16,7 +16,7 @@ from freehold.features.privacy.rules import privacy
 from freehold.features.training.rules import expected, record, sketch, updates
 from freehold.features.training.rules.logistic import Recipe
 from freehold.features.training.rules.record import PlannedOwner, PlannedTest, Round, RunPlan, Start
-from freehold.quickstart import demo
+from freehold.quickstart import biopsies, demo
 
 SALT = "0x" + "00" * 16
 BUILDER = "0x" + "bb" * 20
@@ -35,7 +35,7 @@ def table(features, labels, columns=None):
 
 def clinics(seed=demo.SEED):
     """The quickstart's six owners by name, and its test table."""
-    found = {part.name: table(part.features, part.labels, demo.columns()) for part in demo.parts(seed)}
+    found = {part.name: table(part.features, part.labels, biopsies.columns()) for part in demo.parts(seed)}
     return found, found.pop("test")
 
 

@@ -19,9 +19,13 @@ class Blobs(blobs.Blobs):
         return b"".join(iter(lambda: reader.read(blobs.CHUNK_BYTES), b""))
 
     def cids(self):
-        paths = [entry["path"] for page in obstore.list(self._store) for entry in page]
-        return [path for path in paths if path.startswith("bafkrei")]
+        if (names := self.present()) is None:
+            names = [entry["path"] for page in obstore.list(self._store.client) for entry in page]
+        return [name for name in names if name.startswith("bafkrei")]
 
     def delete(self, cid):
         with suppress(FileNotFoundError):
-            obstore.delete(self._store, cid)
+            if self.present() is None:
+                obstore.delete(self._store.client, cid)
+            else:
+                (self._store.directory / cid).unlink()

@@ -10,7 +10,7 @@ from training_runs import clinics, plan_for, play
 from freehold.features.data.rules.reading import read
 from freehold.features.models.rules.model import model_hash
 from freehold.features.training.rules import record
-from freehold.quickstart import demo
+from freehold.quickstart import biopsies, demo
 
 OWNERS = ("alder", "birch", "cedar", "dogwood", "elm", "fir")
 
@@ -19,7 +19,7 @@ OWNERS = ("alder", "birch", "cedar", "dogwood", "elm", "fir")
 def tables(tmp_path_factory):
     files = demo.write_parts(tmp_path_factory.mktemp("parts"))
     assert tuple(files) == (*OWNERS, "test")
-    return {name: read(path, demo.LABEL, expected=demo.columns()) for name, path in files.items()}
+    return {name: read(path, demo.LABEL, expected=biopsies.columns()) for name, path in files.items()}
 
 
 def shares(named, test, epsilon=None, seed=0, **changes):
@@ -48,6 +48,16 @@ def test_files_hold_what_the_parts_hold(tables):
     for name, made in {**named, "test": test}.items():
         assert (tables[name].features == made.features).all()
         assert (tables[name].labels == made.labels).all()
+
+
+def test_the_table_is_the_published_one():
+    from sklearn.datasets import load_breast_cancer
+
+    source = load_breast_cancer()
+    features, malignant = biopsies.table()
+    assert biopsies.columns() == tuple(name.replace(" ", "_") for name in source.feature_names)
+    assert (features == source.data).all()
+    assert (malignant == 1 - source.target).all()
 
 
 def test_two_fifths_of_one_owners_labels_are_wrong():

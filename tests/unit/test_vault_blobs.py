@@ -8,8 +8,9 @@ import pytest
 from whole_blobs import Blobs
 
 from freehold.vault import blobs
-from freehold.vault.blobs import BlobCorrupt, BlobMissing, InvalidBlobStore, InvalidCid
+from freehold.vault.blobs import BlobCorrupt, InvalidCid
 from freehold.vault.spool import Spool, sweep
+from freehold.vault.stores import BlobMissing, InvalidBlobStore
 
 
 @pytest.fixture

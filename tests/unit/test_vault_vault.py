@@ -7,9 +7,10 @@ from own_tables import vault_tables
 from whole_blobs import Blobs
 
 from freehold.vault import vault as rooms
-from freehold.vault.blobs import BlobCorrupt, BlobMissing
+from freehold.vault.blobs import BlobCorrupt
 from freehold.vault.keystore import Keys
 from freehold.vault.sealing import InvalidEpochKey, WrongEpochKey
+from freehold.vault.stores import BlobMissing
 from freehold.vault.vault import (
     EpochConflict,
     EpochMissing,

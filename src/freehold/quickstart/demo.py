@@ -1,8 +1,7 @@
-"""The quickstart's clinics: scikit-learn's breast cancer table, split among six owners and a test.
+"""The quickstart's clinics: a table of breast tumours (`biopsies`), split among six owners and a test.
 
-The table (569 tumour biopsies, 30 measurements; Wolberg, Street and Mangasarian, 1995; public) is
-easy: on an even split any single part reaches the accuracy of all parts together, so owners are
-interchangeable and a copied part cannot show. Real clinics are not alike. Here screening centres
+The table is easy: on an even split any single part reaches the accuracy of all parts together, so owners
+are interchangeable and a copied part cannot show. Real clinics are not alike. Here screening centres
 see mostly healthy people, and referral hospitals mostly confirmed tumours:
 
 | owner   | rows | benign | tumours | what is special                                 |
@@ -55,6 +54,7 @@ from freehold.features.training.rules import expected
 from freehold.features.training.rules.logistic import GRADIENT_BITS, Recipe, gradient, step
 from freehold.features.training.rules.updates import EXACT_BITS
 from freehold.features.training.rules.valuation import right
+from freehold.quickstart import biopsies
 
 LABEL = "malignant"
 SEED = 9
@@ -80,38 +80,28 @@ _CASES = {"alder": (78, 2), "birch": (70, 0), "cedar": (0, 70), "elm": (30, 30),
 """Benign and malignant rows of each owner but the copy."""
 
 
-def columns() -> tuple[str, ...]:
-    """Feature names as they stand in the files."""
-    from sklearn.datasets import load_breast_cancer  # noqa: PLC0415 - takes a second to import
-
-    return tuple(str(name).replace(" ", "_") for name in load_breast_cancer().feature_names)
-
-
 def parts(seed: int = SEED) -> list[Part]:
     """The six owners in order of name, then the part named `test`."""
-    from sklearn.datasets import load_breast_cancer  # noqa: PLC0415
-
-    table = load_breast_cancer()
-    malignant = (table.target == 0).astype(np.int64)
+    features, malignant = biopsies.table()
     rng = np.random.Generator(np.random.Philox(seed))
     benign_rows, tumour_rows = (rng.permutation(np.flatnonzero(malignant == kind)) for kind in (0, 1))
     owners: dict[str, Part] = {}
     for name, (benign, tumours) in _CASES.items():
         rows = np.sort(np.concatenate([benign_rows[:benign], tumour_rows[:tumours]]))
         benign_rows, tumour_rows = benign_rows[benign:], tumour_rows[tumours:]
-        owners[name] = Part(name, table.data[rows], malignant[rows])
+        owners[name] = Part(name, features[rows], malignant[rows])
     owners[WRONG_LABELS] = _mislabelled(owners[WRONG_LABELS], rng)
     owners[COPIED[1]] = Part(COPIED[1], owners[COPIED[0]].features, owners[COPIED[0]].labels)
     share = len(malignant) / malignant.sum()
     tumours = min(len(tumour_rows), int(len(benign_rows) / (share - 1)))
     rows = np.sort(np.concatenate([benign_rows[: int(tumours * (share - 1))], tumour_rows[:tumours]]))
-    return [*(owners[name] for name in sorted(owners)), Part("test", table.data[rows], malignant[rows])]
+    return [*(owners[name] for name in sorted(owners)), Part("test", features[rows], malignant[rows])]
 
 
 def write_parts(directory: Path) -> dict[str, Path]:
     """Write one CSV file for each part and return their paths by name (`alder` to `fir`, `test`)."""
     directory.mkdir(parents=True, exist_ok=True)
-    header = [*columns(), LABEL]
+    header = [*biopsies.columns(), LABEL]
     files = {}
     for part in parts():
         files[part.name] = directory / f"{part.name}.csv"

@@ -192,7 +192,7 @@ def running(home: Path, steps: Steps) -> Iterator[World]:
 
 
 def _write_tables(place: Path) -> dict[str, Path]:
-    from freehold.quickstart import demo  # noqa: PLC0415 - scikit-learn takes a second to import
+    from freehold.quickstart import demo  # noqa: PLC0415 - numpy takes a moment to import
 
     return demo.write_parts(place)
 

@@ -22,8 +22,9 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from freehold import durable
-from freehold.core.errors import InvalidInput, NotFound, Unavailable, VerificationFailed
+from freehold.core.errors import InvalidInput, Unavailable, VerificationFailed
 from freehold.vault.spool import Spool, sweep
+from freehold.vault.stores import CHUNK_BYTES, Bucket, Folder, InvalidBlobStore, Store
 
 _CID_PREFIX = bytes((0x01, 0x55, 0x12, 0x20))
 """CID version 1, raw codec, SHA-256, 32 bytes (multiformats tables)."""
@@ -52,17 +53,8 @@ def check_cid(cid: str) -> str:
     return cid
 
 
-CHUNK_BYTES = 1 << 20
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 """What a system says where there is no room."""
-
-
-class InvalidBlobStore(InvalidInput, code="blob.store"):
-    """The address of the blob store is not a directory or S3 address."""
-
-
-class BlobMissing(NotFound, code="blob.missing"):
-    """The store has no blob of this content id."""
 
 
 class BlobCorrupt(VerificationFailed, code="blob.corrupt"):
@@ -73,10 +65,6 @@ class StorageFull(Unavailable, code="blob.full", http_status=507):
     """The disk, quota or file size limit is exhausted."""
 
 
-class BlobStoreUnreachable(Unavailable, code="blob.unreachable"):
-    """The store did not answer, or refused the credentials."""
-
-
 class Blobs:
     """A blob store at a directory path, `file://` address or `s3://bucket/prefix` address.
 
@@ -85,17 +73,14 @@ class Blobs:
     """
 
     def __init__(self, url: str | Path, *, spool_directory: Path | None = None, **options: Any) -> None:
-        self._directory = local_directory(url)
-        if self._directory is None:
-            self._store = _remote_store(str(url), options)
+        directory = local_directory(url)
+        if directory is None:
+            self._store: Store = Bucket(str(url), options)
             self._incoming = spool_directory or Path(gettempdir()) / f"freehold-incoming-{os.getuid()}"
         else:
-            from obstore.store import LocalStore  # noqa: PLC0415
-
-            durable.make_directory(self._directory, 0o700)
-            self._store = LocalStore(self._directory)
+            self._store = Folder(directory)
             # The same file system as the store, so that a rename completes a blob.
-            self._incoming = self._directory / ".incoming"
+            self._incoming = directory / ".incoming"
         with suppress(FileExistsError):
             self._incoming.mkdir(mode=0o700, parents=True)
         _require_own(self._incoming)
@@ -109,7 +94,7 @@ class Blobs:
                 writer = BlobWriter(spool)
                 yield writer
                 durable.sync(spool.file)
-                self._finish(spool, writer.cid)
+                self._store.put(writer.cid, spool.path)
         except OSError as error:
             if error.errno not in FULL:
                 raise
@@ -118,41 +103,21 @@ class Blobs:
                 hint="Free some space or choose another store, then retry.",
             ) from error
 
-    def _finish(self, spool: Spool, cid: str) -> None:
-        if self._directory is None:
-            import obstore  # noqa: PLC0415
-
-            if not self.exists(cid):
-                with _remote_errors(cid):
-                    obstore.put(self._store, cid, spool.path)
-            return
-        # Always replace: if an older copy was damaged, this one is known to be right.
-        durable.place(spool.path, self._directory / cid, replace=True)
-
     def reader(self, cid: str, *, limit_bytes: int) -> BlobReader:
         """A stream of one blob that checks the hash at its end."""
-        import obstore  # noqa: PLC0415
-
-        with _remote_errors(check_cid(cid)):
-            found = obstore.get(self._store, cid)
-            if found.meta["size"] > limit_bytes:
-                raise BlobCorrupt("the blob is larger than expected", cid=cid, limit_bytes=limit_bytes)
-            return BlobReader(cid, iter(found.stream(min_chunk_size=CHUNK_BYTES)), limit_bytes)
+        found = self._store.find(check_cid(cid))
+        if found.size_bytes > limit_bytes:
+            raise BlobCorrupt("the blob is larger than expected", cid=cid, limit_bytes=limit_bytes)
+        return BlobReader(cid, found.pieces, limit_bytes)
 
     def exists(self, cid: str) -> bool:
         """Whether the store lists this blob; says nothing about its bytes."""
-        import obstore  # noqa: PLC0415
-
-        try:
-            with _remote_errors(check_cid(cid)):
-                obstore.head(self._store, cid)
-        except BlobMissing:
-            return False
-        return True
+        return self._store.holds(check_cid(cid))
 
     def present(self) -> set[str] | None:
         """What lies in a local store, which costs nothing to list; None for a remote one."""
-        return None if self._directory is None else {path.name for path in self._directory.iterdir()}
+        store = self._store
+        return {path.name for path in store.directory.iterdir()} if isinstance(store, Folder) else None
 
 
 class BlobWriter:
@@ -200,8 +165,7 @@ class BlobReader:
             pass
 
     def _advance(self) -> None:
-        with _remote_errors(self._cid):
-            piece = bytes(next(self._pieces, b""))
+        piece = bytes(next(self._pieces, b""))
         self._hash.update(piece)
         self._left -= len(piece)
         self._ended = not piece
@@ -238,36 +202,3 @@ def local_directory(url: str | Path) -> Path | None:
     if "://" in url or not url:
         raise InvalidBlobStore("a blob store is a directory or an s3:// address", scheme=parts.scheme)
     return Path(url).absolute()
-
-
-def _remote_store(url: str, options: dict[str, Any]) -> Any:
-    from obstore.exceptions import BaseError  # noqa: PLC0415
-    from obstore.store import from_url  # noqa: PLC0415
-
-    try:
-        return from_url(url, **options)
-    except (BaseError, ValueError, TypeError) as error:
-        # Without the cause: options may hold credentials.
-        raise InvalidBlobStore(
-            "the S3 address or its options are not usable", reason=type(error).__name__
-        ) from None
-
-
-@contextmanager
-def _remote_errors(cid: str) -> Iterator[None]:
-    from obstore.exceptions import BaseError  # noqa: PLC0415
-
-    try:
-        yield
-    except FileNotFoundError as error:
-        raise BlobMissing(
-            "the store has no such blob",
-            hint="Check that the store is the one it was put in; fetch the blob from its owner.",
-            cid=cid,
-        ) from error
-    except BaseError as error:
-        raise BlobStoreUnreachable(
-            "the blob store did not answer as it should",
-            hint="Check its address, credentials and network, then retry.",
-            reason=type(error).__name__,
-        ) from error

@@ -16,9 +16,10 @@ from pathlib import Path
 from freehold.core.connection import Connection
 from freehold.core.errors import Conflict, InvalidInput, NotFound, VerificationFailed
 from freehold.vault import plain_file, sealing
-from freehold.vault.blobs import CHUNK_BYTES, Blobs
+from freehold.vault.blobs import Blobs
 from freehold.vault.keystore import Keys
 from freehold.vault.sealing import EpochSecret, Reader, Writer
+from freehold.vault.stores import CHUNK_BYTES
 
 DEFAULT_LIMIT_BYTES = 256 << 20
 """Largest plaintext that `open` holds in memory unless told otherwise."""

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Protocol
 
+from freehold.core import extras
 from freehold.core.connection import Connection
 from freehold.core.errors import NotFound
 from freehold.kernel.databases import address, copying, migrations
@@ -117,7 +118,8 @@ def for_writing(home: Path, url: str) -> Database:
     """
     if not url:
         return SqliteDatabase(home / FILE)
-    from freehold.kernel.databases.postgresql import PostgresDatabase  # noqa: PLC0415 - only who uses it pays
+    with extras.needed("postgres"):
+        from freehold.kernel.databases.postgresql import PostgresDatabase  # noqa: PLC0415 - only who uses it pays
 
     return PostgresDatabase(address.parse(url), home)
 
@@ -129,7 +131,8 @@ def for_reading(home: Path, url: str, *, timeout: float = 10) -> Connection:
     """
     if not url:
         return read_file(home / FILE, timeout=timeout)
-    from freehold.kernel.databases.session import Session  # noqa: PLC0415 - as above
+    with extras.needed("postgres"):
+        from freehold.kernel.databases.session import Session  # noqa: PLC0415 - as above
 
     return Session(address.parse(url), writer=False)
 
@@ -142,8 +145,9 @@ def require_whole(home: Path, url: str) -> None:
     if not url:
         require_sound(home / FILE)
         return
-    from freehold.kernel.databases.postgresql import noted  # noqa: PLC0415 - as above
-    from freehold.kernel.databases.session import Session  # noqa: PLC0415
+    with extras.needed("postgres"):
+        from freehold.kernel.databases.postgresql import noted  # noqa: PLC0415 - as above
+        from freehold.kernel.databases.session import Session  # noqa: PLC0415
 
     with closing(Session(address.parse(url), writer=False)) as session:
         noted(home, session).require(session if migrations.applied(session) else None)

@@ -22,9 +22,10 @@ from freehold.shell.backup.disk import failures
 from freehold.shell.backup.manifest import BLOBS, CONFIG, DATABASE, KEYS, Entry, Manifest, blob_sha256
 from freehold.shell.backup.pack import Packed
 from freehold.vault import envelope
-from freehold.vault.blobs import BlobMissing, local_directory
+from freehold.vault.blobs import local_directory
 from freehold.vault.keystore import Keys
 from freehold.vault.spool import Spool, sweep
+from freehold.vault.stores import BlobMissing
 
 _BUSY_SECONDS = 30.0
 _MADE = "backup-made"

@@ -8,14 +8,10 @@ from typing import Annotated
 
 import typer
 
-from freehold.core import money
-from freehold.core.errors import InvalidInput, Unavailable
+from freehold.core import extras, money
+from freehold.core.errors import InvalidInput
 from freehold.kernel.cli.output import DEFAULT_HOME, Home
 from freehold.kernel.client import NodeClient
-
-
-class ExtraMissing(Unavailable, code="extra.missing"):
-    """A part of Freehold that is not installed is needed."""
 
 
 def serve(
@@ -51,17 +47,10 @@ def serve(
     take from the wallet is counted until the server ends, used up or not. Over HTTP a client needs the token of
     that port and these limits, in the file HOME/mcp-token-PORT-LIMITS that is named at the start.
     """
-    try:
+    with extras.needed("agents"):
         from freehold.shell.mcp import serving  # noqa: PLC0415 - an extra
         from freehold.shell.mcp.allowance import Allowance  # noqa: PLC0415
         from freehold.shell.mcp.folder import Folder  # noqa: PLC0415
-    except ModuleNotFoundError as error:
-        if (error.name or "").split(".")[0] not in ("mcp", "mcp_types"):
-            raise
-        raise ExtraMissing(
-            "freehold mcp needs the extra `agents`, which is not installed",
-            hint="Install it: pip install 'freehold[agents]' (in a checkout: .venv/bin/pip install -e '.[agents]').",
-        ) from None
     if read_only and most is not None:
         raise InvalidInput("--read-only buys nothing", hint="Leave out --max.")
     if port and not http:

@@ -15,6 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
+from freehold.core import extras
 from freehold.core.errors import InvalidInput, Unavailable
 
 MOST_BYTES = 4_096
@@ -169,7 +170,8 @@ def require_open(secret: str, home: Path) -> None:
 
 @contextmanager
 def _keyring() -> Iterator[Any]:
-    import keyring.errors  # noqa: PLC0415 - slow, and seldom needed
+    with extras.needed("keyring"):
+        import keyring.errors  # noqa: PLC0415 - an extra
 
     try:
         yield keyring
