@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: quickstart setup setup-dev test test-all bench docs lint format contracts lock clean
+.PHONY: quickstart setup setup-dev test test-all bench docs lint drift format contracts wheel wheel-test sbom lock clean
 
 setup: $(VENV)/.ready
 setup-dev: $(VENV)/.ready-dev
@@ -92,9 +92,25 @@ format: setup-dev
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
+# files that are written out of the code say what it says
+drift: setup-dev
+	@$(BIN)/python -m freehold.shell.generate --check
+	@$(BIN)/python scripts/reference.py --check
+	@$(BIN)/python -m freehold.shell.cli.reference | cmp - docs/reference/cli.md
+
 # needs Node 20 or newer; users never do, the artifacts are committed
 contracts: contracts/node_modules/.ready
-	@cd contracts && node build.mjs
+	@cd contracts && node build.mjs $(ARGS)
+
+# dist/: the same bytes whenever and wherever one commit is built
+wheel: setup
+	@rm -rf dist
+	@SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct 2>/dev/null || echo 1577836800)} \
+	  $(BIN)/python -m hatchling build -d dist
+
+# installs it for each Python from 3.11 to 3.13 that is here, and runs the quickstart with it
+wheel-test: wheel
+	@$(BIN)/python scripts/wheel_test.py dist/freehold-*.whl $(ARGS)
 
 # rewrites the three locks from pyproject.toml (development only; needs uv)
 LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
