@@ -1,23 +1,17 @@
 """How long a stranger needs to check one answer, with the package and with the standalone program.
 
-Run: python bench/evidence.py [DIR]; without DIR the newest quickstart's evidence is used.
+Run: python bench/evidence.py [DIR]; without DIR a quickstart is run for its evidence.
 """
 
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 FREEHOLD = Path(sys.executable).with_name("freehold")
-
-
-def newest():
-    found = sorted(Path.home().glob(".freehold/quickstart/*/evidence"), key=lambda path: path.stat().st_mtime)
-    if not found:
-        sys.exit("run `make quickstart ARGS=--exit` first, or name an evidence directory")
-    return found[-1]
 
 
 def seconds(command):
@@ -30,7 +24,17 @@ def seconds(command):
 
 
 def main():
-    directory = Path(sys.argv[1]) if len(sys.argv) > 1 else newest()
+    with tempfile.TemporaryDirectory() as home:
+        if len(sys.argv) > 1:
+            measure(Path(sys.argv[1]))
+        else:
+            subprocess.run(
+                [FREEHOLD, "quickstart", "--exit", "--home", home], capture_output=True, check=True
+            )
+            measure(next(Path(home).glob("quickstart/*/evidence")))
+
+
+def measure(directory):
     files = [path for path in directory.rglob("*") if path.is_file()]
     print(f"{len(files)} files, {sum(path.stat().st_size for path in files):,} bytes")
     print(f"freehold verify: {seconds([FREEHOLD, 'verify', directory]):.2f} s")

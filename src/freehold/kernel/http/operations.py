@@ -6,6 +6,7 @@ import inspect
 import json
 import re
 from collections.abc import Awaitable, Callable
+from operator import getitem
 from typing import Annotated, Any, get_args
 
 from fastapi import APIRouter, Body, Depends, Path, Query, Request, Response
@@ -159,7 +160,7 @@ def _parameter(name: str, info: FieldInfo, where: Any) -> inspect.Parameter:
     default = inspect.Parameter.empty if info.is_required() else info.get_default(call_default_factory=True)
     if info.description:
         where.description = info.description
-    annotation = Annotated.__class_getitem__((info.annotation, *info.metadata, where))  # type: ignore[attr-defined]
+    annotation = getitem(Annotated, (info.annotation, *info.metadata, where))
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
