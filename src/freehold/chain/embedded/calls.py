@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from freehold.chain.embedded import genesis
-from freehold.chain.embedded.faults import INVALID_PARAMS, REFUSED, Fault, reverted
-from freehold.chain.embedded.machine import Call
+from freehold.chain.embedded.faults import INVALID_PARAMS, Fault, reverted
+from freehold.chain.embedded.messages import read_call
 from freehold.chain.embedded.wire import (
     LATEST,
     LONG,
@@ -30,7 +29,6 @@ _MOST_ACCOUNTS, _MOST_SLOTS = 1_000, 10_000
 _MOST_CODE = 128 * 1024
 """Bytes; five times what can be deployed."""
 _ACCOUNT_FIELDS = ("balance", "nonce", "code", "state", "stateDiff")
-_CALL_FIELDS = ("from", "to", "input", "data", "value", "gas", "accessList")
 _BLOCK_FIELDS = {
     "number": "block_number",
     "time": "timestamp",
@@ -130,8 +128,6 @@ def _read_account(address: str, given: Any) -> _Account:
     )
 
 
-_MOST_ACCESSED = 1_000
-_MOST_INITCODE = 49_152
 _MOST_ROUNDS = 8
 """Runs after which an access list that still changes the path taken is given as it stands."""
 
@@ -157,11 +153,13 @@ class CallMethods(MethodGroup):
         return hex(self._ledger.machine.estimate(environment, read_call(transaction)))
 
     @method("eth_createAccessList", LONG)
-    def _create_access_list(self, transaction: Any, block: Any = "latest") -> dict[str, Any]:
-        call, header = read_call(transaction), self._place(block)
+    def _create_access_list(
+        self, transaction: Any, block: Any = "latest", overrides: Any = None
+    ) -> dict[str, Any]:
+        call, header, supposed = read_call(transaction), self._place(block), read_overrides(overrides)
         machine = self._ledger.machine
         for _ in range(_MOST_ROUNDS):
-            outcome, touched = machine.trace_access(header, call)
+            outcome, touched = machine.trace_access(header, call, supposed)
             if touched == call.access_list:
                 break
             call = replace(call, access_list=touched)
@@ -183,39 +181,3 @@ class CallMethods(MethodGroup):
         """Fresh states in which a call at a block runs."""
         header = replace(self._place(block), **read_block_overrides(block_overrides))
         return lambda: supposed(self._ledger.machine.state(header))
-
-
-def read_call(given: Any) -> Call:
-    """The message of a call. Fee fields are ignored: calls are free here."""
-    said = read_members(given, "call", _CALL_FIELDS)
-    named = {name: read_data(said[name], name) for name in ("input", "data") if name in said}
-    if len(set(named.values())) > 1:
-        raise Fault(INVALID_PARAMS, "input and data differ; give one of them")
-    data = next(iter(named.values()), b"")
-    if "to" not in said and len(data) > _MOST_INITCODE:
-        raise Fault(REFUSED, f"max initcode size exceeded: {len(data)} > {_MOST_INITCODE}")
-    return Call(
-        sender=read_address(said["from"], "from") if "from" in said else bytes(20),
-        to=read_address(said["to"], "to") if "to" in said else b"",
-        data=data,
-        value=read_quantity(said.get("value", 0), "value"),
-        gas=min(read_quantity(said.get("gas", genesis.GAS_LIMIT), "gas"), genesis.GAS_LIMIT),
-        access_list=_read_access_list(said.get("accessList", [])),
-    )
-
-
-def _read_access_list(given: Any) -> tuple[tuple[bytes, tuple[int, ...]], ...]:
-    if not isinstance(given, list) or len(given) > _MOST_ACCESSED:
-        raise Fault(INVALID_PARAMS, f"accessList: expected a list of at most {_MOST_ACCESSED}")
-    return tuple(_read_access(one) for one in given)
-
-
-def _read_access(given: Any) -> tuple[bytes, tuple[int, ...]]:
-    said = read_members(given, "accessList", ("address", "storageKeys"))
-    slots = said.get("storageKeys")
-    if not isinstance(slots, list) or len(slots) > _MOST_ACCESSED:
-        raise Fault(
-            INVALID_PARAMS, f"accessList: expected {{address, storageKeys}} of at most {_MOST_ACCESSED}"
-        )
-    keys = tuple(read_quantity(slot, "storageKeys") for slot in slots)
-    return read_address(said.get("address"), "accessList"), keys

@@ -19,10 +19,10 @@ from eth.vm.forks.london.headers import calculate_expected_base_fee_per_gas
 from eth_hash.auto import keccak
 
 from freehold.chain.embedded import genesis, transactions, tries
-from freehold.chain.embedded.budget import BLOCK_SECONDS, TRANSACTION_SECONDS, OutOfTime, limited
+from freehold.chain.embedded.budget import BLOCK_SECONDS, TRANSACTION_SECONDS, OutOfTime, limited, worked
 from freehold.chain.embedded.faults import INTERNAL, LIMIT, REFUSED, Fault, Outcome
 from freehold.chain.embedded.home import damaged
-from freehold.chain.embedded.machine import Machine
+from freehold.chain.embedded.machine import Machine, require_no_contract
 from freehold.chain.embedded.store import Store
 from freehold.chain.embedded.transactions import Pool, Ticket, decode_transaction
 from freehold.chain.header import Header
@@ -36,7 +36,6 @@ _MOST_TRANSACTIONS = 250
 """Transactions in one block: keeps the lock's holder, and so every reader, from waiting long."""
 _ANCESTORS = 256
 _MOST_SNAPSHOTS = 1_000
-_DELEGATION = b"\xef\x01\x00"
 _SHORT_SECONDS = 0.25
 """Processor time of a transaction's first run; one that needs more waits until no other does."""
 
@@ -252,11 +251,11 @@ class Ledger:
         # taken from its end; the long ones last, and each alone
         line = waiting[::-1]
         line.sort(key=lambda ticket: not ticket.is_long)
-        started = time.thread_time()
+        started = worked()
         while line:
             ticket = line.pop()
             transaction = ticket.transaction
-            full = len(draft.included) >= _MOST_TRANSACTIONS or time.thread_time() - started > BLOCK_SECONDS
+            full = len(draft.included) >= _MOST_TRANSACTIONS or worked() - started > BLOCK_SECONDS
             if full or draft.gas_used + transaction.gas > genesis.GAS_LIMIT:
                 return [ticket, *reversed(line)]
             # for a settled one, queued before, nobody waits, so nobody would come back
@@ -306,24 +305,9 @@ class Ledger:
             if known or self.store.rows("SELECT 1 FROM transactions WHERE hash = ?", (ticket.tx_hash,)):
                 raise Fault(REFUSED, "already known")
             raise Fault(REFUSED, f"nonce too low: next nonce {nonce}, tx nonce {transaction.nonce}")
-        base_fee = draft.header.base_fee_per_gas
-        if transaction.max_fee_per_gas < base_fee:
-            raise Fault(
-                REFUSED,
-                f"max fee per gas less than block base fee: maxFeePerGas: {transaction.max_fee_per_gas}, "
-                f"baseFee: {base_fee}",
-            )
-        balance, cost = (
-            state.get_balance(transaction.sender),
-            transaction.gas * transaction.max_fee_per_gas + transaction.value,
-        )
-        if balance < cost:
-            raise Fault(
-                REFUSED, f"insufficient funds for gas * price + value: balance {balance}, tx cost {cost}"
-            )
-        code = state.get_code(transaction.sender)
-        if code and code[:3] != _DELEGATION:
-            raise Fault(REFUSED, "sender is a contract (EIP-3607)")
+        transactions.afford(transaction, draft.header.base_fee_per_gas, state.get_balance(transaction.sender))
+        if not transactions.is_impersonated(transaction):
+            require_no_contract(state, transaction.sender)
         if transaction.nonce == nonce:
             return True
         replaced = self.pool.queue(ticket)

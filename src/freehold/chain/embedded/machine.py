@@ -15,7 +15,11 @@ from eth._utils.address import generate_contract_address
 from eth.exceptions import VMError
 from eth.vm.execution_context import ExecutionContext
 from eth.vm.forks.berlin.transactions import calculate_txn_intrinsic_gas_berlin
-from eth.vm.forks.prague.constants import HISTORY_SERVE_WINDOW, HISTORY_STORAGE_ADDRESS
+from eth.vm.forks.prague.constants import (
+    HISTORY_SERVE_WINDOW,
+    HISTORY_STORAGE_ADDRESS,
+    PER_EMPTY_ACCOUNT_BASE_COST,
+)
 from eth.vm.forks.prague.state import PragueState, PragueTransactionExecutor
 from eth.vm.message import Message
 from eth_typing import Address, BlockNumber, Hash32
@@ -27,7 +31,7 @@ from freehold.chain.embedded.accounts import Accounts
 from freehold.chain.embedded.budget import TRANSACTION_SECONDS, UNLIMITED, Budget, current, limited
 from freehold.chain.embedded.faults import INTERNAL, REFUSED, Fault, Outcome, reverted
 from freehold.chain.embedded.interpreter import Computation
-from freehold.chain.embedded.transactions import floor_gas
+from freehold.chain.embedded.transactions import afford, check, floor_gas, is_impersonated, least_gas
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -36,12 +40,22 @@ if TYPE_CHECKING:
     from freehold.chain.header import Header
 
 
+_DELEGATION = b"\xef\x01\x00"
+
+
 class _Executor(PragueTransactionExecutor):
     """py-evm's, without the log lines that show every transaction's code in hex to nobody."""
 
+    def validate_transaction(self, transaction: Any) -> None:
+        """Of an impersonated one, only what is no signature."""
+        if is_impersonated(transaction):
+            check(transaction)
+        else:
+            super().validate_transaction(transaction)
+
     def build_evm_message(self, transaction: Any) -> Any:
         """Charge the sender and say what is to run."""
-        state, sender = self.vm_state, transaction.sender
+        state, sender = cast("State", self.vm_state), transaction.sender
         state.delta_balance(sender, -transaction.gas * state.get_gas_price(transaction))
         state.increment_nonce(sender)
         # before the code is looked up: it may delegate it
@@ -53,6 +67,7 @@ class _Executor(PragueTransactionExecutor):
             code, delegate = self.get_code_at_address(transaction.to)
         else:
             created = generate_contract_address(sender, state.get_nonce(sender) - 1)
+        state.note_warm()
         return Message(
             gas=transaction.gas - transaction.intrinsic_gas,
             to=transaction.to,
@@ -77,6 +92,13 @@ class State(PragueState):
     _account_db: Accounts
     budget: Budget = UNLIMITED
     """How long the call or transaction on it may compute."""
+
+    def note_warm(self) -> None:
+        """A message is about to run; what is warm now is so without an access list."""
+
+    def get_tip(self, transaction: Any) -> int:
+        """Wei a unit of gas for the coinbase: none of a call that pays no fee."""
+        return max(0, super().get_tip(transaction))
 
     def set_system_contracts(self) -> None:
         """Nothing: genesis put them there."""
@@ -130,11 +152,17 @@ class Call:
     access_list: tuple[tuple[bytes, tuple[int, ...]], ...] = ()
     type_id: int = 2
     authorization_list: tuple[Any, ...] = ()
+    chain_id: int | None = None
+    nonce: int = 0
+    """Not looked at: a call comes after whatever its sender has sent."""
+    is_gas_asked: bool = True
+    """Whether the caller named the gas; if not, it is no more than the sender can pay for."""
 
     @property
     def intrinsic_gas(self) -> int:
-        """Gas charged before the first instruction (EIP-2028, EIP-2930); py-evm adds EIP-3860's itself."""
-        return int(calculate_txn_intrinsic_gas_berlin(cast("Any", self)))
+        """Gas charged before the first instruction (EIP-2028, 2930, 7702); py-evm adds EIP-3860's itself."""
+        listed = PER_EMPTY_ACCOUNT_BASE_COST * len(self.authorization_list)
+        return int(calculate_txn_intrinsic_gas_berlin(cast("Any", self))) + listed
 
 
 class _TracingAccounts(Accounts):
@@ -158,6 +186,11 @@ class AccessState(State):
     """A state that notes what is touched."""
 
     account_db_class = _TracingAccounts
+    warm_anyway: frozenset[bytes] = frozenset()
+
+    def note_warm(self) -> None:
+        """Note who delegates, and to whom the recipient does (EIP-7702)."""
+        self.warm_anyway = frozenset(self.touched[0])
 
     @property
     def touched(self) -> tuple[set[bytes], set[tuple[bytes, int]]]:
@@ -192,17 +225,18 @@ class Machine:
         return state
 
     def trace_access(
-        self, header: Header, call: Call
+        self, header: Header, call: Call, supposed: Callable[[Any], Any] = lambda state: state
     ) -> tuple[Outcome, tuple[tuple[bytes, tuple[int, ...]], ...]]:
         """Run a call; also what it touched, as an access list (EIP-2930), sorted.
 
         Addresses that are warm anyway (sender, recipient, precompiles) are listed only with slots.
         """
-        state = self.state(header, AccessState)
+        state = supposed(self.state(header, AccessState))
         created = generate_contract_address(Address(call.sender), state.get_nonce(call.sender))
         outcome = self.run(state, call)
         addresses, slots = state.touched
-        warm = {call.sender, call.to or created, header.coinbase, *state.computation_class.get_precompiles()}
+        warm = {call.sender, call.to or created, header.coinbase, *state.warm_anyway}
+        warm.update(state.computation_class.get_precompiles())
         listed: dict[bytes, list[int]] = {address: [] for address in addresses}
         for owner, slot in sorted(slots):
             listed[owner].append(slot)
@@ -246,16 +280,16 @@ class Machine:
         return _outcome(transaction, computation, created)
 
     def run(self, state: Any, call: Call) -> Outcome:
-        """Run a message on a throw-away state: no fee, no signature, no nonce check."""
-        needed = max(call.intrinsic_gas, floor_gas(call.data))
-        if call.gas < needed:
-            raise Fault(REFUSED, f"intrinsic gas too low: have {call.gas}, want {needed}")
-        if state.get_balance(call.sender) < call.value:
-            raise Fault(REFUSED, "insufficient funds for transfer")
+        """Run a message: no signature, no nonce check, and no fee unless it offers one."""
+        call = _within_means(state, call)
+        check(call)
+        base_fee = state.execution_context.base_fee_per_gas if call.max_fee_per_gas else 0
+        afford(call, base_fee, state.get_balance(call.sender))
         nonce = state.get_nonce(call.sender)
         executor = state.get_transaction_executor()
         try:
             computation = executor.build_computation(executor.build_evm_message(call), call)
+            executor.finalize_computation(call, computation)
         except (ValidationError, VMError) as error:
             raise Fault(REFUSED, f"invalid call: {error}") from error
         created = None if call.to else generate_contract_address(Address(call.sender), nonce)
@@ -263,11 +297,15 @@ class Machine:
 
     def estimate(self, fresh_state: Callable[[], Any], call: Call) -> int:
         """The least gas limit, within 1.5 %, under which the call succeeds; reverts raise `Fault` 3."""
-        first = self.run(fresh_state(), call)
+        state = fresh_state()
+        call = replace(_within_means(state, replace(call, is_gas_asked=False)), is_gas_asked=True)
+        first = self.run(state, call)
+        if first.failed == "OutOfGas":
+            raise Fault(REFUSED, f"gas required exceeds allowance ({call.gas})")
         if first.failed:
             raise reverted(first)
         low, high = first.gas_used - 1, call.gas
-        floor = max(first.gas_needed, floor_gas(call.data))
+        floor = max(first.gas_needed, least_gas(call))
         # nearly always the gas used is enough; a call that hands 63/64 on may need more (EIP-150)
         for guess in (floor, floor * 64 // 63 + 2_300):
             if guess < high and not self.run(fresh_state(), replace(call, gas=guess)).failed:
@@ -280,6 +318,21 @@ class Machine:
             else:
                 high = middle
         return high
+
+
+def require_no_contract(state: Any, sender: bytes) -> None:
+    """Raise `Fault` where a signer's account has code of its own (EIP-3607)."""
+    code = state.get_code(sender)
+    if code and code[:3] != _DELEGATION:
+        raise Fault(REFUSED, f"sender not an eoa: 0x{sender.hex()} has code (EIP-3607)")
+
+
+def _within_means(state: Any, call: Call) -> Call:
+    """The call with no more gas than its sender can pay for, unless it asked for an amount."""
+    if call.is_gas_asked or not call.max_fee_per_gas:
+        return call
+    affordable = (state.get_balance(call.sender) - call.value) // call.max_fee_per_gas
+    return replace(call, gas=min(call.gas, affordable)) if affordable >= least_gas(call) else call
 
 
 def _outcome(message: Any, computation: Any, created: bytes | None) -> Outcome:

@@ -17,7 +17,7 @@ import threading
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from freehold.chain.embedded.budget import current
+from freehold.chain.embedded.budget import current, uncharged
 from freehold.chain.embedded.faults import LIMIT, Fault
 
 if TYPE_CHECKING:
@@ -61,23 +61,28 @@ def _run(module: str, function: str, *computation: Any, **prices: int) -> Any:
     """Call the real function; without a computation, the same with these prices (py-evm curries them)."""
     if not computation:
         return functools.partial(_run, module, function, **prices)
-    return getattr(_real(module), function)(*computation, **prices)
+    return getattr(_loaded(_real, module), function)(*computation, **prices)
 
 
 @functools.cache
 def _real(name: str) -> ModuleType:
-    with _loading:
-        most_frames = sys.getrecursionlimit()
-        sys.modules.pop(name, None)
-        module = importlib.import_module(name)
-        for part, steps in _STEPS.items():
-            if part.startswith(name):
-                found = sys.modules[part]
-                for step in steps:
-                    setattr(found, step, _interruptible(getattr(found, step)))
-        # py_ecc raises it to 100,000, see `machine`
-        sys.setrecursionlimit(most_frames)
+    most_frames = sys.getrecursionlimit()
+    sys.modules.pop(name, None)
+    module = importlib.import_module(name)
+    for part, steps in _STEPS.items():
+        if part.startswith(name):
+            found = sys.modules[part]
+            for step in steps:
+                setattr(found, step, _interruptible(getattr(found, step)))
+    # py_ecc raises it to 100,000, see `machine`
+    sys.setrecursionlimit(most_frames)
     return module
+
+
+def _loaded(load: Callable[..., Any], *given: Any) -> Any:
+    """What a cached function loads, once however many threads need it first."""
+    with _loading, uncharged():
+        return load(*given)
 
 
 def _interruptible(step: Any) -> Any:
@@ -102,11 +107,21 @@ MOST_MODEXP_BYTES = 1_024
 _MODEXP, _BLAKE2F = (number.to_bytes(20, "big") for number in (5, 9))
 
 
-def _modexp(original: Callable[[Any], Any], computation: Any) -> Any:
-    data = computation.msg.data_as_bytes[:96].ljust(96, b"\0")
-    if any(int.from_bytes(data[at : at + 32], "big") > MOST_MODEXP_BYTES for at in (0, 32, 64)):
+def _modexp(original: Any, computation: Any) -> Any:
+    data = computation.msg.data_as_bytes
+    head = data[:96].ljust(96, b"\0")
+    base, exponent, modulus = (int.from_bytes(head[at : at + 32], "big") for at in (0, 32, 64))
+    is_long = max(base, exponent, modulus) > MOST_MODEXP_BYTES and (base or modulus)
+    # what cannot pay fails as anywhere
+    if is_long and original.keywords["gas_calculator"](data) <= computation.get_gas_remaining():
         raise Fault(LIMIT, f"modexp of numbers over {MOST_MODEXP_BYTES} bytes is refused here (EIP-7823)")
-    return original(computation)
+    original(computation)
+    if modulus and not base:
+        # py-evm takes it for 0 whatever the exponent; to the power of 0 it is 1 (EIP-198)
+        power, divisor = data[96 : 96 + exponent], data[96 + exponent :][:modulus].ljust(modulus, b"\0")
+        is_one = not any(power) and int.from_bytes(divisor, "big") > 1
+        computation.output = int(is_one).to_bytes(modulus, "big")
+    return computation
 
 
 def _blake2f(original: Callable[[Any], Any], computation: Any) -> Any:
@@ -124,7 +139,7 @@ def guarded() -> dict[bytes, Callable[[Any], Any]]:
 
     kzg: Any = importlib.import_module("eth.precompiles.point_evaluation")
     # py-evm reads the setup anew at every call, which takes over a second
-    kzg.load_trusted_setup = functools.cache(kzg.load_trusted_setup)
+    kzg.load_trusted_setup = functools.partial(_loaded, functools.cache(kzg.load_trusted_setup))
     known: Any = PragueComputation.get_precompiles()
     found: dict[bytes, Callable[[Any], Any]] = dict(known)
     for address, guard in ((_MODEXP, _modexp), (_BLAKE2F, _blake2f)):

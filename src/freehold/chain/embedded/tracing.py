@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from freehold.chain.embedded.calls import read_block_overrides, read_call, read_overrides
+from freehold.chain.embedded.calls import read_block_overrides, read_overrides
 from freehold.chain.embedded.faults import INVALID_PARAMS, REFUSED, Fault
 from freehold.chain.embedded.frames import TraceState, called_in, created_in, show_execution
+from freehold.chain.embedded.messages import read_call
 from freehold.chain.embedded.transactions import parse_transaction
 from freehold.chain.embedded.wire import LONG, MethodGroup, method, read_data, read_flag, read_members, show
 

@@ -26,7 +26,10 @@ if TYPE_CHECKING:
     """Address, topics, data."""
 
 _FLOOR_BASE, _FLOOR_PER_TOKEN, _TOKENS_NON_ZERO = 21_000, 10, 4
-_MAX_INITCODE = 49_152
+_MAX_INITCODE, _GAS_PER_INITCODE_WORD = 49_152, 2
+_LEGACY, BLOB, SET_CODE = 0xC0, 3, 4
+"""First byte of a legacy transaction, which is a list; types of others."""
+_KINDS = (0, 1, 2, SET_CODE)
 _MAX_NONCE = 2**64 - 2
 _MOST_KEPT, _MOST_KEPT_BYTES = 512, 4_096
 _MOST_RAW_BYTES = 128 * 1024
@@ -42,28 +45,93 @@ def decode_transaction(raw: bytes) -> Any:
     """A signed transaction (types 0, 1, 2, 4) from its bytes, its sender recovered; raises `Fault`."""
     if len(raw) > _MOST_RAW_BYTES:
         raise Fault(REFUSED, f"oversized data: transaction size {len(raw)}, limit {_MOST_RAW_BYTES}")
+    require_kind(raw[0] if raw and raw[0] < _LEGACY else 0)
     try:
         transaction = parse_transaction(raw)
+        check(transaction)
         transaction.validate()
         transaction.sender  # noqa: B018 - recovers the signer, which fails on a bad signature
+    except Fault:
+        raise
     except Exception as error:
         # py-evm and rlp raise many unrelated types on hostile bytes; all mean the same here
         raise Fault(REFUSED, f"invalid transaction: {error}") from error
-    if transaction.type_id == 3:
-        raise Fault(REFUSED, "blob transactions are not supported")
-    if transaction.chain_id not in (None, genesis.CHAIN_ID):
-        raise Fault(REFUSED, f"invalid chain id: have {transaction.chain_id}, want {genesis.CHAIN_ID}")
-    if transaction.gas > genesis.GAS_LIMIT:
-        raise Fault(REFUSED, f"exceeds block gas limit: have {transaction.gas}, limit {genesis.GAS_LIMIT}")
-    if transaction.gas < floor_gas(transaction.data):
-        raise Fault(
-            REFUSED, f"intrinsic gas too low: have {transaction.gas}, want {floor_gas(transaction.data)}"
-        )
-    if transaction.to == b"" and len(transaction.data) > _MAX_INITCODE:
-        raise Fault(REFUSED, f"max initcode size exceeded: {len(transaction.data)} > {_MAX_INITCODE}")
-    if transaction.nonce > _MAX_NONCE or transaction.max_priority_fee_per_gas > transaction.max_fee_per_gas:
-        raise Fault(REFUSED, "max priority fee per gas higher than max fee per gas, or nonce too large")
+    if is_impersonated(transaction):
+        raise Fault(REFUSED, "invalid transaction: its signature's s is 0")
     return transaction
+
+
+def require_kind(kind: int) -> None:
+    """Raise `Fault` for a type of transaction that is not taken here."""
+    if kind not in _KINDS:
+        what = "blob transactions are" if kind == BLOB else f"{kind:#x} is"
+        raise Fault(REFUSED, f"transaction type not valid: {what} not supported")
+
+
+def check(transaction: Any) -> None:
+    """Raise `Fault` for what no block takes, whoever sends it; in the words that clients look for."""
+    most_fee, tip = transaction.max_fee_per_gas, transaction.max_priority_fee_per_gas
+    chain, gas, least = transaction.chain_id, transaction.gas, least_gas(transaction)
+    found = (
+        # what is wrong with it, if anything, and in which numbers
+        (
+            chain not in (None, genesis.CHAIN_ID),
+            "invalid chain id for signer",
+            f"have {chain}, want {genesis.CHAIN_ID}",
+        ),
+        (
+            transaction.nonce > _MAX_NONCE,
+            "nonce has max value",
+            f"have {transaction.nonce}, limit {_MAX_NONCE}",
+        ),
+        (gas > genesis.GAS_LIMIT, "exceeds block gas limit", f"have {gas}, limit {genesis.GAS_LIMIT}"),
+        (most_fee >= 2**256, "max fee per gas higher than 2^256-1", f"{most_fee.bit_length()} bits"),
+        (
+            tip > most_fee,
+            "max priority fee per gas higher than max fee per gas",
+            f"have {tip}, limit {most_fee}",
+        ),
+        (
+            not transaction.to and len(transaction.data) > _MAX_INITCODE,
+            "max initcode size exceeded",
+            f"code size {len(transaction.data)}, limit {_MAX_INITCODE}",
+        ),
+        (gas < least, "intrinsic gas too low", f"have {gas}, want {least}"),
+    )
+    for is_wrong, what, detail in found:
+        if is_wrong:
+            raise Fault(REFUSED, f"{what}: {detail}")
+    if transaction.type_id == SET_CODE:
+        if not transaction.to:
+            raise Fault(REFUSED, "EIP-7702 transaction cannot be used to create contract")
+        if not transaction.authorization_list:
+            raise Fault(REFUSED, "EIP-7702 transaction with empty auth list")
+
+
+def least_gas(message: Any) -> int:
+    """The least that a transaction or call must bring: for its content (EIP-3860 too), or its calldata (EIP-7623)."""
+    words = 0 if message.to else -(-len(message.data) // 32)
+    return max(int(message.intrinsic_gas) + _GAS_PER_INITCODE_WORD * words, floor_gas(message.data))
+
+
+def afford(message: Any, base_fee: int, balance: int) -> None:
+    """Raise `Fault` for what pays too little for a block, or more than its sender has."""
+    price = message.max_fee_per_gas
+    if price < base_fee:
+        raise Fault(
+            REFUSED, f"max fee per gas less than block base fee: maxFeePerGas: {price}, baseFee: {base_fee}"
+        )
+    cost = message.gas * price + message.value
+    if balance < cost:
+        raise Fault(REFUSED, f"insufficient funds for gas * price + value: balance {balance}, tx cost {cost}")
+
+
+def is_impersonated(transaction: Any) -> bool:
+    """Whether the node was asked to send it for an account whose key it lacks: `s` is 0, and `r` that account.
+
+    No signature has an `s` of 0, so nobody takes it for a signed one, and `decode_transaction` takes it from nobody.
+    """
+    return bool(transaction.s == 0)
 
 
 def floor_gas(data: bytes) -> int:
@@ -87,6 +155,8 @@ _parsed = functools.lru_cache(maxsize=_MOST_KEPT)(_parse)
 
 def _signer(raw: bytes, transaction: Any) -> bytes:
     """The account that signed a typed transaction (EIP-2718): all of its bytes but the signature."""
+    if is_impersonated(transaction):
+        return bytes(transaction.r.to_bytes(20, "big"))
     signed = raw[:1] + joined(b"".join(tries.split(raw[1:])[:-3]))
     if transaction.y_parity > 1:
         raise ValueError("the signature's parity is neither 0 nor 1")

@@ -17,7 +17,7 @@ import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from freehold.chain.embedded.budget import OutOfTime, current, limited
+from freehold.chain.embedded.budget import OutOfTime, current, limited, worked
 from freehold.chain.embedded.faults import LIMIT, Fault
 
 if TYPE_CHECKING:
@@ -161,11 +161,11 @@ class Caller:
     @contextmanager
     def paying(self) -> Iterator[None]:
         """Count the processor time that this thread takes."""
-        start = time.thread_time()
+        start = worked()
         try:
             yield
         finally:
-            self._spent += time.thread_time() - start
+            self._spent += worked() - start
 
 
 class _Waiting:
