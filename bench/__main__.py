@@ -1,7 +1,7 @@
 """The measurements behind the figures in the documentation.
 
-Without names all of them run, one after the other, but for the mutation run, which takes hours. Each file here also
-runs alone, and takes options then: `python bench/log.py`.
+Without names all of them run, one after the other, but for the mutation run, which takes hours, and the contracts of
+others, which have to be fetched. Each file here also runs alone, and takes options then: `python bench/log.py`.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
-ASKED_FOR = {"mutation"}
+ASKED_FOR = {"gas_of_others", "mutation"}
 NEEDS = ("pytest", "numpy", "hypothesis", "sklearn")
 """Some of what the tests need, and with it the measurements."""
 

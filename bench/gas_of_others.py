@@ -117,6 +117,8 @@ def market(ground: Ground) -> tuple[str, dict[str, int]]:
 
 
 def main() -> None:
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
     measured: list[Callable[[Ground], tuple[str, dict[str, int]]]] = [attestations, market]
     with TemporaryDirectory() as folder, EmbeddedNode(Path(folder)) as node:
         ground = Ground(node.url, Path(sys.argv[1]))
