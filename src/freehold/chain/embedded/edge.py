@@ -10,6 +10,7 @@ from contextlib import suppress
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
+from freehold.chain.embedded import genesis
 from freehold.chain.embedded.dispatcher import read, size_read
 from freehold.chain.embedded.faults import LIMIT, Fault
 from freehold.chain.embedded.origins import Origins, granted
@@ -97,6 +98,7 @@ _BRIEF_BYTES = 16 * 1024
 """A body that is parsed at once, as a thread would cost more."""
 _JSON = (b"content-type", b"application/json")
 _TEXT = (b"content-type", b"text/plain; charset=utf-8")
+_ALLOW = (b"allow", b"GET, HEAD, POST, OPTIONS")
 
 
 class Application:
@@ -127,16 +129,10 @@ class Application:
 
     async def _request(self, scope: Scope, receive: Callable[[], Any], send: Callable[[Any], Any]) -> None:
         headers: Headers = dict(scope["headers"])
-        refusal = self._origins.refusal(headers)
-        if refusal is not None:
-            return await _answer(send, *refusal)
-        if scope["path"] != "/":
-            return await _answer(send, 404, b"there is one path: /\n")
-        if scope["method"] not in ("POST", "OPTIONS"):
-            return await _answer(send, 405, b"POST a JSON-RPC request\n", [(b"allow", b"POST, OPTIONS")])
+        told = self._unasked(scope, headers)
+        if told is not None:
+            return await _answer(send, *told)
         allowed = granted(headers)
-        if scope["method"] == "OPTIONS":
-            return await _answer(send, 204, b"", allowed)
         caller = self._caller(scope)
         try:
             body = await _bounded_body(receive, caller.hold)
@@ -147,6 +143,27 @@ class Application:
             return await _answer_in_pieces(send, 200, answer, [_JSON, *allowed])
         finally:
             caller.release()
+
+    def _unasked(
+        self, scope: Scope, headers: Headers
+    ) -> tuple[int, bytes] | tuple[int, bytes, list[tuple[bytes, bytes]]] | None:
+        """What is said to who does not ask by JSON-RPC, or must not: a page, a browser, a monitor."""
+        refusal = self._origins.refusal(headers)
+        if refusal is not None:
+            return refusal
+        if scope["path"] != "/":
+            return 404, b"there is one path: /\n"
+        if scope["method"] == "OPTIONS":
+            return 204, b"", granted(headers)
+        if scope["method"] not in ("GET", "HEAD"):
+            return None if scope["method"] == "POST" else (405, b"POST a JSON-RPC request\n", [_TEXT, _ALLOW])
+        if headers.get(b"upgrade", b"").lower() == b"websocket":
+            return 501, b"WebSocket needs the Python package websockets, which is not installed here\n"
+        told = (
+            f"This is a local Ethereum chain of Freehold: chain id {genesis.CHAIN_ID}, block"
+            f" {self._ledger.head.block_number}. Programs ask it by JSON-RPC: POST to this address, or WebSocket.\n"
+        )
+        return 200, told.encode()
 
     async def _connection(self, scope: Scope, receive: Callable[[], Any], send: Callable[[Any], Any]) -> None:
         headers: Headers = dict(scope["headers"])

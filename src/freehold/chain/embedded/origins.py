@@ -37,18 +37,19 @@ class Origins:
 
     def refusal(self, headers: Headers) -> tuple[int, bytes] | None:
         """Status and reason for a request that is not answered; None for one that is."""
-        if not _names_loopback(headers.get(b"host", b"")):
-            return 403, b"this chain answers to loopback names only\n"
+        # HTTP/1.0 knows no host; browsers always name one
+        if not _names_loopback(headers.get(b"host", b"localhost")):
+            return 403, b"this chain answers to loopback names only: ask http://127.0.0.1, with its port\n"
         origin = headers.get(b"origin")
         if origin is not None:
-            if origin in self._allowed or _EXTENSION.match(origin):
-                return None
-            return 403, b"web pages may not ask this chain; --allow-origin ORIGIN allows one\n"
+            return None if origin in self._allowed or _EXTENSION.match(origin) else (403, _told(origin))
         if headers.get(b"sec-fetch-site", b"none") not in (b"none", b"same-origin"):
-            return 403, b"web pages may not ask this chain; --allow-origin ORIGIN allows one\n"
+            return 403, _told(b"")
         # what a form of an old browser can send, without saying where from
         if headers.get(b"content-type", b"").split(b";")[0].strip().lower() in _FORMS:
             return 415, b"send content-type: application/json\n"
+        if headers.get(b"content-encoding", b"identity").lower() != b"identity":
+            return 415, b"send the request as it is, not compressed: no content-encoding\n"
         return None
 
 
@@ -66,6 +67,15 @@ def granted(headers: Headers) -> list[tuple[bytes, bytes]]:
     if b"access-control-request-private-network" in headers:
         told.append((b"access-control-allow-private-network", b"true"))
     return told
+
+
+def _told(origin: bytes) -> bytes:
+    """Why a web page is refused, and what to do about it."""
+    name = origin if _ORIGIN.match(origin.decode("latin-1")) else b"ORIGIN"
+    return (
+        b"web pages may not ask this chain; who trusts this one starts it with"
+        b" `freehold chain run --allow-origin %s`. Browser wallets may ask as they are.\n" % name
+    )
 
 
 def _checked(origin: str) -> str:

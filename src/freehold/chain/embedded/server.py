@@ -6,6 +6,7 @@ Connections that cost more than they are worth are ended: silent, slow, endless,
 from __future__ import annotations
 
 import importlib.util
+import re
 import socket
 import threading
 import time
@@ -37,6 +38,7 @@ REQUEST_SECONDS = 30.0
 """A request is whole this long after its connection opened, or after its first byte."""
 WRITE_SECONDS = 30.0
 """An answer makes progress this often."""
+_OFFER = re.compile(rb"(?<=\r\n)upgrade:[ \t]*h2c[ \t]*\r\n", re.IGNORECASE)
 
 
 class BoundedHttp(HttpToolsProtocol):
@@ -76,7 +78,10 @@ class BoundedHttp(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse; give up a head that does not end."""
-        self._head_bytes += len(data) if self._in_head else 0
+        if self._in_head:
+            self._head_bytes += len(data)
+            # Java's client offers HTTP/2 with each request, and the parser would take the body for it
+            data = _OFFER.sub(b"", data, count=1)
         super().data_received(data)
         if self._in_head and self._head_bytes > MOST_HEAD_BYTES and not self.transport.is_closing():
             self.send_400_response("The head of the request is too large.")
