@@ -7,6 +7,7 @@ import itertools
 import json
 import pkgutil
 import sys
+import tomllib
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
@@ -39,18 +40,33 @@ def every_error() -> list[type[FreeholdError]]:
     )
 
 
+def causes() -> dict[str, list[str]]:
+    """Code -> what usually leads to the error, and what to do."""
+    return tomllib.loads((Path(__file__).parent / "error_causes.toml").read_text())
+
+
 def errors() -> str:
+    why = causes()
     lines = ["# Errors", "", NOTE]
     lines += [
-        "Every error has a stable code, a sentence, and a hint. The command line prints both and exits with the",
-        "code below; HTTP answers carry them as problem details (RFC 9457).",
-        "",
-        "| code | exit | HTTP | meaning |",
-        "| --- | --- | --- | --- |",
+        "Every error has a stable code, a sentence, and a hint. The command line prints sentence and hint and exits with the",
+        "code below; HTTP answers carry all of it as problem details (RFC 9457), under the status below. The hint knows the",
+        "case: read it first. What usually leads there stands here; by what one sees, in [troubleshooting](../troubleshooting.md).",
     ]
-    for kind in every_error():
-        meaning = " ".join(inspect.cleandoc(kind.__doc__ or "").split("\n\n")[0].split())
-        lines.append(f"| `{kind.code}` | {kind.exit_code} | {kind.http_status} | {meaning} |")
+    for family, kinds in itertools.groupby(every_error(), key=lambda kind: kind.code.partition(".")[0]):
+        lines += ["", f"## {family}", ""]
+        lines += [
+            "| code | exit, HTTP | meaning | usual cause | what to do |",
+            "| --- | --- | --- | --- | --- |",
+        ]
+        for kind in kinds:
+            meaning = " ".join(inspect.cleandoc(kind.__doc__ or "").split("\n\n")[0].split())
+            if kind.code not in why:
+                sys.exit(f"{kind.code}: say its usual cause and what to do in scripts/error_causes.toml")
+            cause, act = why[kind.code]
+            lines.append(
+                f"| `{kind.code}` | {kind.exit_code}, {kind.http_status} | {meaning} | {cause} | {act} |"
+            )
     return "\n".join(lines) + "\n"
 
 

@@ -1,6 +1,8 @@
 """Pages and units for operators: every command in them exists with these options, and the syntax is right."""
 
+import gzip
 import json
+import os
 import re
 import shlex
 import shutil
@@ -8,8 +10,12 @@ import subprocess
 from functools import cache
 from pathlib import Path
 
+import doc_pages
 import pytest
 
+from freehold.kernel.databases import copying, opening
+from freehold.kernel.reading import TOKEN_FILE
+from freehold.kernel.settings import token
 from freehold.shell.cli import reference
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -150,3 +156,39 @@ def test_every_cannot_of_the_threat_model_names_a_test_that_exists():
         for path, name in named:
             assert (ROOT / path).is_file(), path
             assert not name or f"def {name}(" in (ROOT / path).read_text(), f"{path}::{name}"
+
+
+def ran(page, home, **changed):
+    """The shell block of a page, run where `~` is the folder above a home."""
+    (script,) = doc_pages.blocks(ROOT / "docs" / "how-to" / page, "sh")
+    for written, really in changed.items():
+        script = script.replace(written, really)
+    done = subprocess.run(
+        ["bash", "-ec", script], env={"HOME": str(home.parent), "PATH": os.environ["PATH"]}, check=False
+    )
+    assert done.returncode == 0
+
+
+def test_an_upgrade_is_taken_back_as_the_page_says(tmp_path):
+    home = tmp_path / ".freehold"
+    home.mkdir()
+    old = gzip.decompress((ROOT / "tests" / "upgrade" / "data" / "release-before.sqlite.gz").read_bytes())
+    (home / copying.FILE).write_bytes(old)
+    opening.for_writing(home, "").close()
+    (copy,) = copying.copies(home)
+    kept = copy.read_bytes()
+    assert (home / copying.FILE).read_bytes() != kept
+    ran("upgrade.md", home, **{"node.sqlite-version-6-before-14": copy.name})
+    assert (home / copying.FILE).read_bytes() == kept
+    assert {path.name for path in home.iterdir()} == {copying.FILE, "newer"}
+    assert (home / "newer" / copying.FILE).exists()
+
+
+def test_a_leaked_token_is_worth_nothing_after_what_the_page_says(tmp_path):
+    home = tmp_path / ".freehold"
+    home.mkdir()
+    leaked = token(home / TOKEN_FILE)
+    token(home / "mcp-token-7500-read")
+    ran("incidents.md", home)
+    assert not list(home.iterdir())
+    assert token(home / TOKEN_FILE) != leaked

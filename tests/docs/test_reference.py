@@ -5,6 +5,8 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "scripts"))
+import reference  # noqa: E402
 
 
 def test_reference_pages_are_current():
@@ -17,12 +19,17 @@ def test_reference_pages_are_current():
     assert done.returncode == 0, f"{done.stdout}{done.stderr}\nrun: python scripts/reference.py"
 
 
+def test_every_error_says_its_usual_cause_and_what_to_do():
+    kinds = {kind.code: kind for kind in reference.every_error()}
+    assert set(reference.causes()) == set(kinds)
+    page = (ROOT / "docs" / "reference" / "errors.md").read_text()
+    for code, (cause, act) in reference.causes().items():
+        assert (cause[-1], act[-1]) == (".", "."), code
+        shown = f"| `{code}` | {kinds[code].exit_code}, {kinds[code].http_status} |"
+        assert f"| {cause} | {act} |" in next(line for line in page.splitlines() if line.startswith(shown))
+
+
 def test_error_codes_name_one_class_each():
-    sys.path.insert(0, str(ROOT / "scripts"))
-    try:
-        import reference
-    finally:
-        sys.path.pop(0)
     seen: dict[str, type] = {}
     for kind in reference.every_error():
         inherited = any(parent.code == kind.code for parent in kind.__mro__[1:] if hasattr(parent, "code"))
