@@ -37,43 +37,32 @@ NODE_TESTS := tests/clients/node_modules/.ready contracts/node_modules/.ready
 	  (cd $* && npm install --no-save --silent --no-audit --no-fund >&2) && touch $@ || echo "npm failed in $*: tests that need it are skipped" >&2; \
 	else echo "Node 20 is not here: tests that need it are skipped" >&2; fi
 
-# the browser in which the console's tests run; installed where that is possible, else they skip by name
-$(VENV)/.browser:
+# what tests need of the system: Chromium, a Postgres server, the proxies that the documentation configures, tools;
+# installed where that is possible, else those tests skip by name
+define system_packages
+$(VENV)/.$(1):
 	@mkdir -p $(VENV)
-	@if command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null; then touch $@; \
-	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	  echo "installing chromium (apt-get)" >&2; \
-	  { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends chromium; } >/dev/null 2>&1 \
-	    && touch $@ || echo "chromium could not be installed: browser tests are skipped" >&2; \
-	else echo "chromium is not here: browser tests are skipped" >&2; fi
-
-# a Postgres server for the tests that start one; as above
-$(VENV)/.postgres:
-	@mkdir -p $(VENV)
-	@if command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then touch $@; \
-	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	  echo "installing postgresql (apt-get)" >&2; \
-	  { apt-get update -q && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends postgresql; } >/dev/null 2>&1 \
-	    && touch $@ || echo "postgresql could not be installed: tests of it are skipped" >&2; \
-	else echo "postgresql is not here: tests of it are skipped" >&2; fi
-
-# the proxies that the documentation configures, for the tests that put them before a node; as above
-$(VENV)/.proxies:
-	@mkdir -p $(VENV)
-	@if command -v caddy >/dev/null && { command -v nginx || ls /usr/sbin/nginx; } >/dev/null 2>&1; then touch $@; \
-	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	  echo "installing caddy and nginx (apt-get)" >&2; \
-	  { apt-get update -q && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends caddy nginx-light; } >/dev/null 2>&1 \
-	    && touch $@ || echo "caddy and nginx could not be installed: tests behind them are skipped" >&2; \
-	else echo "caddy or nginx is not here: tests behind them are skipped" >&2; fi
+	@if $(3); then touch $$@; \
+	elif [ "$$$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "installing $(2) (apt-get)" >&2; \
+	  { apt-get update -q && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends $(2); } >/dev/null 2>&1 \
+	    && touch $$@ || echo "$(2) could not be installed: tests that need it are skipped" >&2; \
+	else echo "$(2) is not here: tests that need it are skipped" >&2; fi
+endef
+have = command -v $(1) >/dev/null
+$(eval $(call system_packages,browser,chromium,$(call have,chromium) || $(call have,chromium-browser) || $(call have,google-chrome)))
+$(eval $(call system_packages,postgres,postgresql,$(call have,initdb) || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1))
+$(eval $(call system_packages,proxies,caddy nginx-light,$(call have,caddy) && { $(call have,nginx) || ls /usr/sbin/nginx >/dev/null 2>&1; }))
+$(eval $(call system_packages,tools,jq nftables strace systemd,$(call have,jq) && $(call have,strace) && $(call have,systemd-analyze) && ls /usr/sbin/nft >/dev/null 2>&1))
+FOR_TESTS := $(NODE_TESTS) $(addprefix $(VENV)/.,browser postgres proxies tools)
 
 quickstart: setup
 	@$(BIN)/freehold quickstart $(ARGS)
 
-test: setup-dev $(NODE_TESTS) $(VENV)/.browser $(VENV)/.postgres $(VENV)/.proxies
+test: setup-dev $(FOR_TESTS)
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow" $(ARGS)
 
-test-all: setup-dev $(NODE_TESTS) $(VENV)/.browser $(VENV)/.postgres $(VENV)/.proxies
+test-all: setup-dev $(FOR_TESTS)
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 bench: setup-dev $(NODE_TESTS)

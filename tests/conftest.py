@@ -9,6 +9,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent / "support"))
 
+from no_skips import pytest_make_collect_report, pytest_runtest_makereport  # noqa: F401 - hooks, after the path
+
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:

@@ -160,9 +160,10 @@ def test_the_packet_filter_bounds_the_connections_of_one_address(tmp_path):
     (tmp_path / "rule").write_text(rule)
     (tmp_path / "count.py").write_text(COUNT)
     script = f"ip link set lo up && nft -f rule && {sys.executable} count.py"
-    apart = [shutil.which(name) for name in ("unshare", "nft", "ip")]
-    if None in apart or subprocess.run(["unshare", "-rn", "nft", "list", "ruleset"], check=False).returncode:
-        pytest.skip("a network of its own needs unshare and nftables")
+    if absent := [name for name in ("unshare", "nft", "ip") if shutil.which(name) is None]:
+        pytest.skip(f"{' and '.join(absent)} is not installed")
+    if subprocess.run(["unshare", "-rn", "nft", "list", "ruleset"], check=False).returncode:
+        pytest.skip("a network of its own is not allowed here")
     done = subprocess.run(
         ["unshare", "-rn", "sh", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import getitem
 from typing import Annotated, Any, get_args, get_origin
 
 import pytest
@@ -17,7 +18,7 @@ from freehold.kernel.surface import Reference
 def kind(info: FieldInfo) -> Any:
     """The type of a field with its bounds."""
     marks = (info.annotation, *info.metadata)
-    return Annotated.__class_getitem__(marks) if info.metadata else info.annotation  # type: ignore[attr-defined]
+    return getitem(Annotated, marks) if info.metadata else info.annotation
 
 
 DOCUMENT = {name: kind(info) for made in (Grant, Terms, Asset) for name, info in made.model_fields.items()}
