@@ -25,6 +25,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from freehold.chain.embedded import precompiles
+from freehold.chain.embedded.keys import DEV_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -35,10 +36,6 @@ if TYPE_CHECKING:
 __all__ = ["DEV_KEY", "EmbeddedNode", "serving"]
 
 precompiles.defer()
-
-DEV_KEY = bytes.fromhex("ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80")
-"""Key of the funded development account: the first of the public mnemonic `test test ... junk`."""
-
 
 _SWITCH_SECONDS = 0.001
 

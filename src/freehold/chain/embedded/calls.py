@@ -1,4 +1,4 @@
-"""JSON-RPC methods that run messages: calls, estimates, access lists, and the sending of transactions."""
+"""JSON-RPC methods that run messages: calls, estimates, access lists."""
 
 from __future__ import annotations
 
@@ -168,10 +168,6 @@ class CallMethods(MethodGroup):
             "gasUsed": hex(outcome.gas_used),
         }
         return {**shown, "error": reverted(outcome).message} if outcome.failed else shown
-
-    @method("eth_sendRawTransaction")
-    def _send_raw_transaction(self, raw: Any) -> str | None:
-        return show(self._ledger.settle(self._ledger.offer(read_data(raw, "transaction"))))
 
     # -- inside
 

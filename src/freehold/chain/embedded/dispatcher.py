@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from freehold.chain.embedded.budget import REQUEST_SECONDS, TRANSACTION_SECONDS, limited
 from freehold.chain.embedded.faults import INTERNAL, INVALID_REQUEST, LIMIT, PARSE, Fault
-from freehold.chain.embedded.methods import SEND, Methods
+from freehold.chain.embedded.methods import SENDS, Methods
 from freehold.chain.embedded.store import StateMissing
 from freehold.chain.embedded.transactions import Ticket
 from freehold.chain.embedded.turns import Caller
@@ -148,7 +148,7 @@ class Dispatcher:
         if not _is_send(request):
             return None
         try:
-            (raw,) = self.methods.filled(SEND, _parameters(request))
+            raw, *_ = self.methods.filled(request["method"], _parameters(request))
             return self._ledger.offer(read_data(raw, "transaction"))
         except Fault as fault:
             return fault
@@ -195,13 +195,13 @@ class Dispatcher:
         if isinstance(offered, Fault):
             raise offered
         if offered is not None:
-            return told("0x" + self._ledger.settle(offered).hex())
+            return told(self.methods.sent(request["method"], self._ledger.settle(offered)))
         found: bytes = self.methods.call(request["method"], parameters, local, caller, told)
         return found
 
 
 def _is_send(request: Any) -> bool:
-    return isinstance(request, dict) and request.get("method") == SEND
+    return isinstance(request, dict) and request.get("method") in SENDS
 
 
 def _is_identifier(value: Any) -> bool:

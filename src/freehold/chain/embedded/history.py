@@ -37,7 +37,8 @@ if TYPE_CHECKING:
 _MOST_PROOF_SLOTS = 1_024
 _MOST_FEE_BLOCKS = 1_024
 _MOST_PERCENTILES = 100
-_TIP_WEI = 1
+TIP_WEI = 1
+"""What is offered above the base fee where nobody says."""
 _FIXED: dict[str, Any] = {
     "web3_clientVersion": "freehold-chain/1 (py-evm, prague)",
     "net_version": str(genesis.CHAIN_ID),
@@ -45,8 +46,7 @@ _FIXED: dict[str, Any] = {
     "net_peerCount": "0x0",
     "eth_chainId": hex(genesis.CHAIN_ID),
     "eth_syncing": False,
-    "eth_accounts": [],
-    "eth_maxPriorityFeePerGas": hex(_TIP_WEI),
+    "eth_maxPriorityFeePerGas": hex(TIP_WEI),
     "eth_blobBaseFee": "0x1",
 }
 """Methods that always answer the same."""
@@ -79,7 +79,7 @@ class ReadingMethods(MethodGroup):
 
     @method("eth_gasPrice")
     def _gas_price(self) -> str:
-        return hex(self._ledger.next_header().base_fee_per_gas + _TIP_WEI)
+        return hex(self._ledger.next_header().base_fee_per_gas + TIP_WEI)
 
     @method("eth_feeHistory", LONG)
     def _fee_history(self, count: Any, newest: Any, percentiles: Any = None) -> dict[str, Any]:
@@ -211,7 +211,8 @@ class ReadingMethods(MethodGroup):
     # -- receipts
 
     @method("eth_getTransactionReceipt")
-    def _get_transaction_receipt(self, tx_hash: Any) -> dict[str, Any] | None:
+    def receipt(self, tx_hash: Any) -> dict[str, Any] | None:
+        """The receipt of a transaction that is in a block."""
         wanted = read_data(tx_hash, "hash", size=32)
         rows = self._ledger.store.rows(f"{_SELECT_RECEIPT} WHERE hash = ?", (wanted,))
         if not rows:

@@ -12,13 +12,14 @@ import itertools
 import math
 import threading
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 from eth.vm.forks.london.headers import calculate_expected_base_fee_per_gas
 from eth_hash.auto import keccak
 
-from freehold.chain.embedded import genesis, transactions, tries
+from freehold.chain.embedded import genesis, transactions
+from freehold.chain.embedded.blocks import Mined, closed
 from freehold.chain.embedded.budget import BLOCK_SECONDS, TRANSACTION_SECONDS, OutOfTime, limited, worked
 from freehold.chain.embedded.faults import INTERNAL, LIMIT, REFUSED, Fault, Outcome
 from freehold.chain.embedded.home import damaged
@@ -60,7 +61,7 @@ class Ledger:
     def __init__(self, directory: Path) -> None:
         self.lock = threading.RLock()
         self.store = Store(directory)
-        self.machine = Machine(self.store.nodes, self._ancestors)
+        self.machine = Machine(self.store.nodes, self.ancestors)
         self.pool = Pool()
         self.offset_seconds = 0
         """Seconds the chain's clock runs ahead of the machine's (`evm_increaseTime`)."""
@@ -77,7 +78,7 @@ class Ledger:
             self.store.close()
             raise
         for (raw,) in self.store.rows("SELECT raw FROM queued"):
-            transaction = decode_transaction(bytes(raw))
+            transaction = transactions.parse_transaction(bytes(raw))
             ticket = Ticket(transaction, bytes(raw), bytes(transaction.hash), settled=True)
             self.pool.queued[(transaction.sender, transaction.nonce)] = ticket
 
@@ -115,14 +116,25 @@ class Ledger:
             base_fee_per_gas=calculate_expected_base_fee_per_gas(cast("Any", parent)),
         )
 
+    def ancestors(self, number: int) -> Iterator[bytes]:
+        """Hashes of the blocks below a height, newest first; zeros for those that are not there."""
+        sql = "SELECT hash FROM blocks WHERE number = ?"
+        for height in range(number - 1, max(-1, number - 1 - _ANCESTORS), -1):
+            # SQLite knows no larger numbers
+            rows = self.store.rows(sql, (height,)) if height < 2**63 else []
+            yield bytes(rows[0][0]) if rows else bytes(32)
+
     # -- writing
 
     def offer(self, raw: bytes) -> Ticket:
         """Check a signed transaction's form and put it in line. Raises `Fault`."""
-        transaction = decode_transaction(raw)
-        ticket = Ticket(transaction, raw, bytes(transaction.hash))
-        self.pool.offer(ticket)
-        return ticket
+        return self._offer(decode_transaction(raw), raw)
+
+    def offer_unsigned(self, raw: bytes) -> Ticket:
+        """The same for a transaction that this node made for an account whose key it lacks."""
+        transaction = transactions.parse_transaction(raw)
+        transactions.check(transaction)
+        return self._offer(transaction, raw)
 
     def settle(self, ticket: Ticket) -> bytes:
         """Have the ticket mined, queued or refused (`Fault`); returns the transaction hash."""
@@ -197,6 +209,11 @@ class Ledger:
 
     # -- inside
 
+    def _offer(self, transaction: Any, raw: bytes) -> Ticket:
+        ticket = Ticket(transaction, raw, bytes(transaction.hash))
+        self.pool.offer(ticket)
+        return ticket
+
     def _load_head(self) -> Header:
         rows = self.store.rows("SELECT number, hash, header FROM blocks ORDER BY number DESC LIMIT 1")
         if rows:
@@ -224,12 +241,6 @@ class Ledger:
         if header.state_root not in self.store.nodes:
             raise damaged(f"the state of block {number} is missing")
         return header
-
-    def _ancestors(self, number: int) -> Iterator[bytes]:
-        sql = "SELECT hash FROM blocks WHERE number = ?"
-        for height in range(number - 1, max(-1, number - 1 - _ANCESTORS), -1):
-            for (found,) in self.store.rows(sql, (height,)):
-                yield bytes(found)
 
     def _mine(self, waiting: list[Ticket]) -> None:
         while waiting:
@@ -319,27 +330,9 @@ class Ledger:
 
     def _seal(self, draft: _Draft) -> None:
         """Compute the roots, commit, and settle everyone included."""
-        state, included = draft.state, draft.included
-        state.persist()
-        shown, cumulative, bloom = [], 0, 0
-        for ticket, outcome in included:
-            cumulative += outcome.gas_used
-            receipt, bits = transactions.encode(
-                ticket.transaction.type_id or 0,
-                is_success=outcome.failed is None,
-                cumulative_gas=cumulative,
-                logs=outcome.logs,
-            )
-            shown.append(receipt)
-            bloom |= bits
-        header = replace(
-            draft.header,
-            state_root=state.state_root,
-            transaction_root=tries.root_of([ticket.raw for ticket, _ in included]),
-            receipt_root=tries.root_of(shown),
-            bloom=bloom.to_bytes(256, "big"),
-            gas_used=draft.gas_used,
-        )
+        included = draft.included
+        mined = [Mined(one.transaction.type_id or 0, one.raw, outcome) for one, outcome in included]
+        header = closed(draft.header, draft.state, mined)
         number = header.block_number
         self.store.add_block(
             number, header.hash, header.encoded, _rows(header, included), _log_rows(number, included)

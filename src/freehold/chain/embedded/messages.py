@@ -1,10 +1,13 @@
-"""What a call object says: the message that a transaction of the same content would carry."""
+"""What a call object says: the message that a transaction of the same content would carry, and that transaction."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import rlp
+from coincurve import PrivateKey
 from eth.vm.forks.prague.transactions import Authorization
+from eth_hash.auto import keccak
 
 from freehold.chain.embedded import genesis
 from freehold.chain.embedded.faults import INVALID_PARAMS, Fault
@@ -22,20 +25,19 @@ _MOST_AUTHORIZATIONS = 1_200
 """As many as a block's gas pays for."""
 
 
-def read_call(given: Any, most_gas: int | None = None) -> Call:
-    """The message of a call, which is free where no fee is offered; of no more gas than a block, or `most_gas`."""
+def read_call(given: Any) -> Call:
+    """The message of a call, which is free where no fee is offered; of no more gas than a block has."""
     said = read_members(given, "call", CALL_FIELDS)
     named = {name: read_data(said[name], name) for name in ("input", "data") if name in said}
     if len(set(named.values())) > 1:
         raise Fault(INVALID_PARAMS, "input and data differ; give one of them")
     require_kind(BLOB if "blobVersionedHashes" in said else read_quantity(said.get("type", 0), "type"))
-    most = genesis.GAS_LIMIT if most_gas is None else most_gas
     return Call(
         sender=read_address(said["from"], "from") if "from" in said else bytes(20),
         to=read_address(said["to"], "to") if "to" in said else b"",
         data=next(iter(named.values()), b""),
         value=read_quantity(said.get("value", 0), "value"),
-        gas=min(read_quantity(said.get("gas", most), "gas"), most),
+        gas=min(read_quantity(said.get("gas", genesis.GAS_LIMIT), "gas"), genesis.GAS_LIMIT),
         access_list=_read_access_list(said.get("accessList", [])),
         authorization_list=_read_authorizations(said.get("authorizationList", [])),
         type_id=SET_CODE if "authorizationList" in said else 2,
@@ -43,6 +45,12 @@ def read_call(given: Any, most_gas: int | None = None) -> Call:
         is_gas_asked="gas" in said,
         **_read_fees(said),
     )
+
+
+def read_nonce(given: Any) -> int | None:
+    """The nonce that a call object names; most methods do not ask for it."""
+    said = read_members(given, "call", ("nonce",))
+    return read_quantity(said["nonce"], "nonce") if said else None
 
 
 def _read_fees(said: dict[str, Any]) -> dict[str, int]:
@@ -87,3 +95,33 @@ def _read_authorization(given: Any) -> Authorization:
         raise Fault(INVALID_PARAMS, "authorizationList: yParity is below 2^8, and a nonce below 2^64")
     address = read_address(said.get("address"), "authorizationList")
     return Authorization(numbers["chainId"], address, numbers["nonce"], parity, numbers["r"], numbers["s"])
+
+
+def signed(call: Call, nonce: int, key: bytes) -> bytes:
+    """The call as a transaction of whoever has the key."""
+    kind, fields = _unsigned(call, nonce)
+    signature = PrivateKey(key).sign_recoverable(keccak(kind + rlp.encode(fields)), hasher=None)
+    numbers = (signature[64], *(int.from_bytes(signature[at : at + 32], "big") for at in (0, 32)))
+    return kind + bytes(rlp.encode([*fields, *numbers]))
+
+
+def impersonated(call: Call, nonce: int) -> bytes:
+    """The call as a transaction that nobody signed, in the form that `transactions.is_impersonated` tells."""
+    kind, fields = _unsigned(call, nonce)
+    return kind + bytes(rlp.encode([*fields, 0, int.from_bytes(call.sender, "big"), 0]))
+
+
+def _unsigned(call: Call, nonce: int) -> tuple[bytes, list[Any]]:
+    """The type's byte, and the fields that are signed (EIP-1559, EIP-7702)."""
+    listed = [[address, [slot.to_bytes(32, "big") for slot in slots]] for address, slots in call.access_list]
+    fields: list[Any] = [
+        genesis.CHAIN_ID,
+        nonce,
+        call.max_priority_fee_per_gas,
+        call.max_fee_per_gas,
+        call.gas,
+    ]
+    fields += [call.to, call.value, call.data, listed]
+    if call.type_id == SET_CODE:
+        fields.append(list(call.authorization_list))
+    return bytes((call.type_id,)), fields

@@ -11,6 +11,9 @@ from freehold.chain.embedded.calls import CallMethods
 from freehold.chain.embedded.faults import INVALID_PARAMS, NO_METHOD, Fault
 from freehold.chain.embedded.history import ReadingMethods
 from freehold.chain.embedded.logs import LogMethods
+from freehold.chain.embedded.queued import QueueMethods
+from freehold.chain.embedded.sending import SendingMethods
+from freehold.chain.embedded.simulation import SimulationMethods
 from freehold.chain.embedded.tracing import TraceMethods
 from freehold.chain.embedded.turns import Caller, Turns
 from freehold.chain.embedded.wire import (
@@ -88,7 +91,17 @@ class LocalMethods(MethodGroup):
         return self._ledger.revert(read_quantity(snapshot, "snapshot"))
 
 
-SEND = "eth_sendRawTransaction"
+SEND, SEND_SYNC = "eth_sendRawTransaction", "eth_sendRawTransactionSync"
+SENDS = (SEND, SEND_SYNC)
+_UNREADY = 5
+"""Code of EIP-7966 for a transaction that waits for an earlier one."""
+_OTHER_NAMES = {
+    "hardhat_impersonateAccount": "anvil_impersonateAccount",
+    "hardhat_stopImpersonatingAccount": "anvil_stopImpersonatingAccount",
+    "hardhat_setBalance": "anvil_setBalance",
+    "hardhat_mine": "anvil_mine",
+}
+"""Names by which clients of another development node know methods."""
 
 
 def _filled(name: str, signature: inspect.Signature, parameters: list[Any]) -> list[Any]:
@@ -111,14 +124,19 @@ class Methods:
     def __init__(self, ledger: Ledger) -> None:
         self.turns = Turns()
         self.logs = LogMethods(ledger)
+        self._reading = ReadingMethods(ledger)
         groups = (
             CallMethods(ledger),
-            ReadingMethods(ledger),
+            SendingMethods(ledger),
+            QueueMethods(ledger),
+            SimulationMethods(ledger),
+            self._reading,
             self.logs,
             LocalMethods(ledger),
             TraceMethods(ledger),
         )
         self._table = {name: found for group in groups for name, found in group.table().items()}
+        self._table |= {other: self._table[name] for other, name in _OTHER_NAMES.items()}
         self._signatures = {name: inspect.signature(found) for name, found in self._table.items()}
 
     def names(self) -> list[str]:
@@ -143,7 +161,7 @@ class Methods:
             raise Fault(NO_METHOD, f"the method {name[:64]} does not exist")
         signature = self._signatures.get(name) or inspect.signature(found)
         parameters = _filled(name, signature, parameters)
-        if name != SEND:
+        if name not in SENDS:
             current().check()
         turn = self._turn(name)
         if turn == LONG:
@@ -155,6 +173,16 @@ class Methods:
     def filled(self, name: str, parameters: list[Any]) -> list[Any]:
         """The parameters of a method, one for each that it takes. Raises `Fault`."""
         return _filled(name, self._signatures[name], parameters)
+
+    def sent(self, name: str, tx_hash: bytes) -> Any:
+        """What a method that sends answers, once its transaction is settled."""
+        shown = "0x" + tx_hash.hex()
+        if name == SEND:
+            return shown
+        receipt = self._reading.receipt(shown)
+        if receipt is None:
+            raise Fault(_UNREADY, "the transaction waits for one with an earlier nonce", shown)
+        return receipt
 
     def waits(self, name: str) -> bool:
         """Whether a method may compute, or wait, for long."""

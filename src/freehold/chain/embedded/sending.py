@@ -1,0 +1,88 @@
+"""JSON-RPC methods that send: signed transactions, and those of accounts that the node speaks for.
+
+It has one key, that of the development account, which is public. For others it may be asked to send without a
+signature (impersonation); such a transaction says of itself that nobody signed it, see `transactions`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from freehold.chain.embedded import genesis
+from freehold.chain.embedded.faults import INVALID_PARAMS, LIMIT, REFUSED, Fault
+from freehold.chain.embedded.history import TIP_WEI
+from freehold.chain.embedded.keys import DEV_KEY
+from freehold.chain.embedded.messages import impersonated, read_call, read_nonce, signed
+from freehold.chain.embedded.wire import (
+    WRITING,
+    MethodGroup,
+    method,
+    read_address,
+    read_data,
+    read_flag,
+    read_members,
+    show,
+)
+
+if TYPE_CHECKING:
+    from freehold.chain.embedded.ledger import Ledger
+
+_MOST_IMPERSONATED = 1_000
+
+
+class SendingMethods(MethodGroup):
+    """Sending, and who the node speaks for."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        super().__init__(ledger)
+        self._impersonated: dict[bytes, None] = {}
+        self._impersonates_all = False
+
+    @method("eth_sendRawTransaction")
+    def _send_raw_transaction(self, raw: Any) -> str | None:
+        return show(self._ledger.settle(self._ledger.offer(read_data(raw, "transaction"))))
+
+    @method("eth_sendRawTransactionSync")
+    def _send_raw_transaction_sync(self, raw: Any, _timeout: Any = None) -> str | None:
+        return show(self._ledger.settle(self._ledger.offer(read_data(raw, "transaction"))))
+
+    @method("eth_accounts")
+    def _accounts(self) -> list[str | None]:
+        return [show(genesis.DEV_ACCOUNT), *map(show, list(self._impersonated))]
+
+    @method("eth_sendTransaction", WRITING)
+    def _send_transaction(self, transaction: Any) -> str | None:
+        call, asked, ledger = read_call(transaction), read_nonce(transaction), self._ledger
+        if "from" not in read_members(transaction, "transaction", ("from",)):
+            raise Fault(INVALID_PARAMS, "transaction: from is missing")
+        is_own = call.sender == genesis.DEV_ACCOUNT
+        if not (is_own or self._impersonates_all or call.sender in self._impersonated):
+            raise Fault(REFUSED, f"unknown account: {show(call.sender)}; anvil_impersonateAccount allows it")
+        header = ledger.next_header()
+        if not call.max_fee_per_gas:
+            most = 2 * header.base_fee_per_gas + TIP_WEI
+            call = replace(call, max_fee_per_gas=most, max_priority_fee_per_gas=TIP_WEI)
+        if not call.is_gas_asked:
+            gas = ledger.machine.estimate(lambda: ledger.machine.state(header), call)
+            call = replace(call, gas=gas)
+        with ledger.lock:
+            due = ledger.machine.state(ledger.head).get_nonce(call.sender)
+            nonce = due if asked is None else asked
+            if is_own:
+                return show(ledger.settle(ledger.offer(signed(call, nonce, DEV_KEY))))
+            return show(ledger.settle(ledger.offer_unsigned(impersonated(call, nonce))))
+
+    @method("anvil_impersonateAccount")
+    def _impersonate(self, address: Any) -> None:
+        if len(self._impersonated) >= _MOST_IMPERSONATED:
+            raise Fault(LIMIT, f"at most {_MOST_IMPERSONATED} accounts are impersonated at once")
+        self._impersonated[read_address(address, "address")] = None
+
+    @method("anvil_stopImpersonatingAccount")
+    def _stop_impersonating(self, address: Any) -> None:
+        self._impersonated.pop(read_address(address, "address"), None)
+
+    @method("anvil_autoImpersonateAccount")
+    def _impersonate_all(self, enabled: Any) -> None:
+        self._impersonates_all = read_flag(enabled, "enabled")
