@@ -50,6 +50,15 @@ class Picture:
         self._parts.append(f'<rect class="soft" x="{x}" y="{y}" width="{w}" height="{h}" rx="10"/>')
         self.text(x + 12, y + 20, name, "name", "start")
 
+    def band(self, y: float, name: str, *lines: str) -> None:
+        """A box over the whole width, its text from the left."""
+        self._parts.append(
+            f'<rect class="box" x="24" y="{y}" width="{WIDTH - 48}" height="{45 + 17 * len(lines)}" rx="8"/>'
+        )
+        self.text(44, y + 24, name, "name", "start")
+        for place, words in enumerate(lines):
+            self.text(44, y + 45 + 17 * place, words, anchor="start")
+
     def arrow(self, *points: Point, label: str = "", at: Point | None = None, money: bool = False) -> None:
         """A line along the points with a tip at its end; `at` is where the label's middle stands."""
         (x0, y0), (x1, y1) = points[-2:]
@@ -103,6 +112,71 @@ def overview() -> Picture:
     )
     p.box(570, 250, 160, 54, "A stranger", "checks it all, offline", kind="strong")
     p.arrow((670, 184), (670, 246), label="evidence", at=(700, 220))
+    return p
+
+
+def who_sees_what() -> Picture:
+    p = Picture(
+        "who-sees-what", 450, "Who sees what",
+        "Rows of data stay in their owner's node. Noised updates go from owners to the builder, who sells the model's "
+        "answers. A buyer's question rows go to the seller in the clear, and the answer comes back. A judge that plan and "
+        "terms name may see one owner's rows; a validator keeps the test table until the run is over. Public evidence holds "
+        "column names, noised updates, weights, the opened test table, prices and names, and of questions and answers a "
+        "hash. The chain holds accounts, amounts, times and hashes. Who runs a node's S3 sees sizes and times; who runs its "
+        "Postgres sees everything in the database, which is not the rows. With exact updates, which an owner may offer to "
+        "named builders only, rows can be rebuilt.",
+    )  # fmt: skip
+    public = ("rows stay here, sealed", "on disk; column names", "and the number of rows", "are public")
+    p.box(24, 24, 170, 104, "Owner of data", *public, kind="strong")
+    p.arrow((198, 76), (308, 76))
+    p.text(252, 50, "one noised")
+    p.text(252, 66, "update a round")
+    seen = (
+        "noised updates, weights,",
+        "never rows of data;",
+        "every question in the clear",
+        "and every answer",
+    )
+    p.box(312, 24, 176, 104, "Builder and seller", *seen)
+    p.arrow((606, 64), (492, 64), label="question rows", money=True)
+    p.arrow((492, 94), (606, 94), label="answer", at=(549, 111))
+    p.box(
+        610,
+        24,
+        126,
+        104,
+        "Buyer",
+        "what you ask, the",
+        "seller reads: send",
+        "no row that you",
+        "may not show",
+    )
+    p.box(
+        24,
+        150,
+        170,
+        70,
+        "Judge, if named",
+        "one owner's rows, opened",
+        "to it alone, after a run",
+        kind="soft",
+    )
+    p.box(
+        312, 150, 176, 70, "Validator, if named", "keeps the test table", "until the run is over", kind="soft"
+    )
+    servers = ("S3: sizes and times; Postgres:", "its records, not the rows")
+    p.box(536, 150, 200, 70, "Who runs your servers", *servers, kind="soft")
+    evidence = (
+        "In it: column names, every noised update, the model's weights, the opened test table row by row, prices, names,",
+        "accounts and times of who took part. Of a question and its answer: a hash, against which a guess can be tried.",
+        "Not in it: a row that was trained on, a question, an answer.",
+    )
+    chain = (
+        "In it: accounts, who paid whom how much and when, owners' shares, hashes of plans and logs, revocations.",
+        "Not in it: rows, column names, updates, weights, questions, answers, names of people.",
+    )
+    p.band(240, "Public evidence, for anybody and for ever", *evidence)
+    p.band(352, "The chain, for anybody and for ever", *chain)
     return p
 
 
@@ -330,7 +404,7 @@ def evidence() -> Picture:
     return p
 
 
-PICTURES = (overview, parties, grants, log, vault, training, money, evidence)
+PICTURES = (who_sees_what, overview, parties, grants, log, vault, training, money, evidence)
 
 
 def main() -> int:

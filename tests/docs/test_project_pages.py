@@ -4,7 +4,6 @@ import json
 import re
 from datetime import date
 from pathlib import Path
-from xml.etree import ElementTree as ET
 
 import pytest
 import yaml
@@ -95,14 +94,3 @@ def test_gas_of_the_whole_path_adds_up():
         assert f"{gas:,}" in beside
     for name in ("first", "next in the word"):
         assert f"{GAS[f'Revocations.revoke, {name}']:,}" in beside
-
-
-@pytest.mark.parametrize(
-    "picture", sorted((ROOT / "docs" / "pictures").glob("*.svg")), ids=lambda one: one.stem
-)
-def test_pictures_say_what_they_show_and_are_legible_in_the_dark(picture):
-    drawn = ET.parse(picture).getroot()
-    space = "{http://www.w3.org/2000/svg}"
-    assert drawn.findtext(f"{space}title")
-    assert len(drawn.findtext(f"{space}desc") or "") > 40
-    assert "prefers-color-scheme:dark" in (drawn.findtext(f"{space}style") or "")
