@@ -101,6 +101,13 @@ wheel: setup
 wheel-test: wheel
 	@$(BIN)/python scripts/wheel_test.py dist/freehold-*.whl $(ARGS)
 
+# what an installation with all extras consists of, with licences, in CycloneDX: dist/freehold.cdx.json
+sbom: wheel setup-dev
+	@rm -rf build/sbom && $(PYTHON) -m venv build/sbom
+	@build/sbom/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-extras.lock
+	@build/sbom/bin/python -m pip install -q --disable-pip-version-check --no-deps dist/freehold-*.whl
+	@$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible -o dist/freehold.cdx.json build/sbom/bin/python
+
 # rewrites the three locks from pyproject.toml (development only; needs uv)
 LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 lock:
@@ -109,4 +116,4 @@ lock:
 	@$(LOCK) --group build --group dev --all-extras -c requirements-extras.lock pyproject.toml -o requirements-dev.lock
 
 clean:
-	rm -rf $(VENV) site .pytest_cache .mypy_cache .ruff_cache .hypothesis contracts/node_modules tests/clients/node_modules
+	rm -rf $(VENV) site build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis contracts/node_modules tests/clients/node_modules

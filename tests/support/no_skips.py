@@ -14,6 +14,7 @@ CANNOT_HERE = (
     r"tracing is not allowed|a network of its own is not allowed",
     r"too few open files",
     r"no git checkout",
+    r"Python 3\.\d+ is not installed",
 )
 """Everything else names a tool that can be installed: see the packages in the Makefile."""
 
