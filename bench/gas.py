@@ -244,6 +244,7 @@ class Gauge:
         effect = Effect(new=3, changed=2, read=2, accounts=2, events=(transfer, (4, 1)))
         self.row("Channels.open", effect, payer, world.Channels, "open", self.pool, 1_000_000, SALT)
         channel = id_of(["address", "bytes32", "bytes32"], payer.address, self.pool, SALT)
+        self.authorized_channels()
         effect = Effect(changed=4, read=3, accounts=2, signatures=1, events=(note, (3, 1), (3, 1), (3, 1)))
         for name, cumulative in (("first", 1_000), ("repeat", 2_000)):
             voucher = world.sign(payer, world.Channels, VOUCHER_TYPE, channel, cumulative)
@@ -254,6 +255,22 @@ class Gauge:
         world.wait(86_401)
         effect = Effect(changed=3, read=3, accounts=2, events=((2, 1), transfer))
         self.row("Channels.withdraw", effect, payer, world.Channels, "withdraw", channel)
+
+    def authorized_channels(self) -> None:
+        """As nodes open and top up: whoever sends it, the payer's signature pays."""
+        world, payer, salt = self.world, self.payer, b"\x0a" * 32
+        transfer, used = (3, 1), (3, 0)
+        channel = id_of(["address", "bytes32", "bytes32"], payer.address, self.pool, salt)
+        paid = world.authorize(payer, world.Channels, 1_000_000, channel)
+        effect = Effect(new=4, changed=2, read=2, accounts=2, signatures=1, events=(transfer, (4, 1), used))
+        args = (payer.address, self.pool, 1_000_000, salt, 0, FAR, paid)
+        name = "openWithAuthorization"
+        self.row(f"Channels.{name}", effect, world.deployer, world.Channels, name, *args)
+        paid = world.authorize(payer, world.Channels, 5_000, id_of(["bytes32", "bytes32"], channel, SALT))
+        effect = Effect(new=1, changed=3, read=2, accounts=2, signatures=1, events=(transfer, (2, 1), used))
+        args = (channel, payer.address, 5_000, 0, FAR, SALT, paid)
+        name = "topUpWithAuthorization"
+        self.row(f"Channels.{name}", effect, world.deployer, world.Channels, name, *args)
 
     def timestamps(self) -> None:
         effect = Effect(new=1, events=((2, 0),))

@@ -112,7 +112,7 @@ def test_attempts_slow_down_and_recover():
     assert refused.value.fields["wait_seconds"] == 2, "a success forgives"
 
 
-def test_who_guesses_for_a_day_gets_one_guess_in_five_minutes():
+def test_who_guesses_for_a_day_gets_nine_guesses_in_five_minutes_and_then_one():
     clock = Clock()
     attempts = Attempts(clock)
     tried = []
@@ -128,6 +128,7 @@ def test_who_guesses_for_a_day_gets_one_guess_in_five_minutes():
         clock.now += 1
     gaps = [later - earlier for earlier, later in itertools.pairwise(tried)]
     assert gaps[:4] == [1, 2, 4, 8]
+    assert sum(at < tried[0] + 300 for at in tried) == 9
     assert set(gaps[9:]) == {300}
     assert len(tried) <= 86_400 / 300 + 10
 
