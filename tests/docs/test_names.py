@@ -101,7 +101,9 @@ def test_files_that_pages_name_exist():
 
     look = r"(?!https?:|s3:|postgres|python |freehold|text/)[\w./<>*-]*/[\w./<>*-]*[a-z]/?|[\w-]+\.(?:py|html|css|md|svg|mjs)"
     found = [
-        (page, span) for page, span in each(look) if not span.startswith(("/", "~", ".", "<", "application/"))
+        (page, span)
+        for page, span in each(look)
+        if not span.startswith(("/", "~", ".", "<", "application/", "dist/"))
     ]
     assert not untrue(found, there)
 
