@@ -287,8 +287,13 @@ def test_one_place_says_where_the_repository_will_be():
     )
     if listed.returncode > 1:
         pytest.skip("this is no git checkout")
-    assert listed.stdout.split() == ["pyproject.toml"]
+    # a citation is a file of its own by its format
+    assert set(listed.stdout.split()) <= {"pyproject.toml", "CITATION.cff"}
     assert project.count(home) == 1
+    cited = re.findall(
+        r"^repository-code: \W*(https://[^\s\"']+)", (ROOT / "CITATION.cff").read_text(), re.MULTILINE
+    )
+    assert cited == [home]
 
 
 def test_no_page_installs_by_a_name_that_is_not_published():
