@@ -123,8 +123,8 @@ def who_sees_what() -> Picture:
         "terms name may see one owner's rows; a validator keeps the test table until the run is over. Public evidence holds "
         "column names, noised updates, weights, the opened test table, prices and names, and of questions and answers a "
         "hash. The chain holds accounts, amounts, times and hashes. Who runs a node's S3 sees sizes and times; who runs its "
-        "Postgres sees everything in the database, which is not the rows. With exact updates, which an owner may offer to "
-        "named builders only, rows can be rebuilt.",
+        "Postgres sees everything in the database, which is not the rows. From exact updates, which an owner may offer to "
+        "named builders, anybody who reads the evidence can rebuild rows.",
     )  # fmt: skip
     public = ("rows stay here, sealed", "on disk; column names", "and the number of rows", "are public")
     p.box(24, 24, 170, 104, "Owner of data", *public, kind="strong")
@@ -169,7 +169,7 @@ def who_sees_what() -> Picture:
     evidence = (
         "In it: column names, every noised update, the model's weights, the opened test table row by row, prices, names,",
         "accounts and times of who took part. Of a question and its answer: a hash, against which a guess can be tried.",
-        "Not in it: a row that was trained on, a question, an answer.",
+        "Not in it: a row that was trained on (but from exact updates it can be rebuilt), a question, an answer.",
     )
     chain = (
         "In it: accounts, who paid whom how much and when, owners' shares, hashes of plans and logs, revocations.",

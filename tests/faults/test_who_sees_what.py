@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import node_tables
 import numpy as np
 import pytest
 from inference_world import Shop
-from node_world import Party, World
+from node_world import Party, World, run_job
 
 from freehold.chain import deployments
 from freehold.core.signing import parse_envelope
@@ -184,3 +185,16 @@ def test_a_version_is_erased_by_its_file_and_the_rest_goes_on(shop, sold, eviden
     rows = [[ASKED, *("0.5" for _ in range(shop.width - 1))]]
     assert buyer.buyer.predict(shop.model.id, rows)["outputs"] == before["outputs"]
     assert verify(Bundle(evidence)).verdict == "holds"
+
+
+def test_exact_updates_are_in_evidence_that_any_account_is_given(world):
+    """The exception in every cell of the first column: they are for named builders, and evidence is for all."""
+    builder, owner, stranger = (world.party(name) for name in ("bldr", "exact", "curious"))
+    owner.publish(node_tables.make(60, seed=3), reveals="update", holders=[builder.account])
+    job, _ = run_job(builder, [owner], rounds=1, level="update")
+    stranger.knows(builder)
+    shown = stranger.services.peers.ask(builder.account, "/peer/model-evidence", {"model": job["model"]})
+    files = Bundle.from_json(shown).files
+    (only,) = json.loads(files["training/rounds.json"])
+    assert json.loads(files["training/plan.json"])["noise"]["sigma"] == 0
+    assert only["revealed"][owner.account]["update"]

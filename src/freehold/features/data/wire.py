@@ -270,7 +270,7 @@ class Publish(Inspect, Usual):
     )
     """What it may be used for; repeatable."""
     reveals: Literal["noised", "update"] = "noised"
-    """noised, or update: exact updates, from which rows can be rebuilt; needs --holder."""
+    """noised, or update: exact updates, from which rows can be rebuilt by whoever reads the evidence; needs --holder."""
     holders: Annotated[list[TypedAccount], Flag(names=("--holder",), metavar="ACCOUNT")] = Field(
         default=[], max_length=32
     )

@@ -13,7 +13,9 @@ from freehold.core import epsilons
 from freehold.features.privacy.rules import privacy
 
 EPSILON = "epsilon counts taking one row away; swapping a row for another counts as two"
-EXACT = "Exact updates have no such bound: rows can be rebuilt from them."
+EXACT = (
+    "Exact updates have no such bound: rows can be rebuilt from them, by whoever reads the run's evidence."
+)
 
 
 def times_in_100(epsilon_micro: int, delta_exponent: int | None = None) -> int:
