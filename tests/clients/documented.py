@@ -11,7 +11,7 @@ from chain_side import DEV, SINK, Side, calldata
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "chain.md"
 _NAME = re.compile(r"`((?:web3|net|eth|evm|anvil|hardhat|txpool|debug)_\w+)`")
-CODES = {-32700, -32600, -32601, -32602, -32000, -32005, 3}
+CODES = {-32700, -32600, -32601, -32602, -32000, -32005, 3, 5, *range(-38026, -38009)}
 """The documented codes but the internal error, which nobody may cause."""
 
 
@@ -69,6 +69,20 @@ def sound(side: Side, was: Past) -> dict[str, list[Any]]:
         "eth_call": [call, "latest", state, later], "eth_estimateGas": [call, "latest", state],
         "eth_createAccessList": [call, "latest"],
         "eth_sendRawTransaction": [side.sign(value=1)],
+        "eth_sendRawTransactionSync": [side.sign(value=2), 2_000],
+        "eth_sendTransaction": [{"from": DEV.address, "to": SINK, "value": "0x1"}],
+        "eth_simulateV1": [
+            {
+                "blockStateCalls": [{"blockOverrides": later, "stateOverrides": state, "calls": [call]}],
+                "traceTransfers": True, "returnFullTransactions": True, "validation": False,
+            },
+            "latest",
+        ],
+        "txpool_status": [], "txpool_content": [], "txpool_contentFrom": [SINK], "txpool_inspect": [],
+        "anvil_impersonateAccount": [SINK], "anvil_stopImpersonatingAccount": [SINK],
+        "anvil_autoImpersonateAccount": [False],
+        "hardhat_impersonateAccount": [SINK], "hardhat_stopImpersonatingAccount": [SINK],
+        "hardhat_setBalance": [SINK, "0x64"], "hardhat_mine": ["0x2", "0x1"],
         "eth_getBlockByNumber": [number, True], "eth_getBlockByHash": [block, False],
         "eth_getBlockTransactionCountByNumber": [number], "eth_getBlockTransactionCountByHash": [block],
         "eth_getTransactionByHash": [tx], "eth_getTransactionReceipt": [tx], "eth_getBlockReceipts": [number],

@@ -12,7 +12,9 @@ from freehold.chain.embedded import (
     ledger,
     logs,
     precompiles,
+    sending,
     server,
+    simulation,
     sockets,
     transactions,
     turns,
@@ -28,7 +30,7 @@ def test_every_method_is_documented(tmp_path):
     names = set(Methods(opened).names()) | {"eth_subscribe", "eth_unsubscribe"}
     opened.close()
     section = PAGE.split("## Methods")[1].split("\n\n## ")[0]
-    assert set(re.findall(r"`((?:web3|net|eth|evm|anvil|debug)_\w+)`", section)) == names
+    assert set(re.findall(r"`((?:web3|net|eth|evm|anvil|hardhat|txpool|debug)_\w+)`", section)) == names
 
 
 def test_the_limits_are_those_of_the_code():
@@ -45,6 +47,8 @@ def test_the_limits_are_those_of_the_code():
         dispatcher._MOST_VALUES,
         server.MOST_CONNECTIONS,
         ledger._MOST_SNAPSHOTS,
+        sending._MOST_IMPERSONATED,
+        simulation._MOST_BLOCKS,
         precompiles.MOST_ROUNDS,
         precompiles.MOST_MODEXP_BYTES,
     ):

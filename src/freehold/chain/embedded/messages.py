@@ -16,7 +16,7 @@ from freehold.chain.embedded.transactions import BLOB, SET_CODE, require_kind
 from freehold.chain.embedded.wire import read_address, read_data, read_members, read_quantity
 
 CALL_FIELDS = (
-    *("from", "to", "input", "data", "value", "gas", "accessList", "authorizationList", "chainId", "type"),
+    *("from", "to", "input", "data", "value", "gas", "accessList", "authorizationList", "chainId"),
     *("gasPrice", "maxFeePerGas", "maxPriorityFeePerGas", "blobVersionedHashes"),
 )
 _AUTHORIZATION_FIELDS = ("chainId", "address", "nonce", "yParity", "v", "r", "s")
@@ -31,7 +31,8 @@ def read_call(given: Any) -> Call:
     named = {name: read_data(said[name], name) for name in ("input", "data") if name in said}
     if len(set(named.values())) > 1:
         raise Fault(INVALID_PARAMS, "input and data differ; give one of them")
-    require_kind(BLOB if "blobVersionedHashes" in said else read_quantity(said.get("type", 0), "type"))
+    if "blobVersionedHashes" in said:
+        require_kind(BLOB)
     return Call(
         sender=read_address(said["from"], "from") if "from" in said else bytes(20),
         to=read_address(said["to"], "to") if "to" in said else b"",

@@ -1,6 +1,6 @@
 """Which web pages may ask the chain.
 
-It signs for nobody, but it moves a clock, gives out ether and computes for whoever asks, and every page in a
+It speaks for any account, moves a clock, gives out ether and computes for whoever asks, and every page in a
 browser on this machine can send to its port. So a request that a page sent is refused unless the chain was
 started with that page's origin; so is one that came by another host name (DNS rebinding). Browser extensions,
 wallets that is, are not pages: a person installed them, and no page can send their origin.
