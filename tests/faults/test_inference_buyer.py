@@ -1,7 +1,6 @@
 """A buyer among crashes, silence and a gateway that cheats: it never signs two questions for one sum."""
 
 import contextlib
-import json
 import threading
 import time
 from collections.abc import Callable
@@ -9,93 +8,24 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from edged_shop import EdgedShop, not_here, stale
 from inference_world import PRICE, Shop
-from node_world import App, Party, World, require_sound
+from node_world import Party, World, require_sound
 from trap import DRIPS, Drip
 
 from freehold.core.canonical import parse
 from freehold.core.errors import PaymentRequired, Unavailable
 from freehold.core.ids import sha256_hex
 from freehold.core.signing import Envelope, parse_envelope, seal
-from freehold.features.gateway import buying, serving, untold
-from freehold.features.gateway.buying import Buyer, DatedAhead, WrongAnswer
+from freehold.features.gateway import exchange, serving, untold
+from freehold.features.gateway.buying import Buyer
+from freehold.features.gateway.checking import DatedAhead, WrongAnswer
 from freehold.features.gateway.rules.answer import request_body
 from freehold.features.payments import kept, spending
-from freehold.features.payments.rules.payment import read_header
 from freehold.features.payments.settling import settle
 from freehold.kernel.ceiling import SpendingRefused
 from freehold.kernel.countersigning import Countersigner
 from freehold.kernel.reaching import PeerUnreachable
-
-
-def stale(*_: object) -> tuple[int, Any]:
-    return 402, {"title": "more", "code": "payment.stale"}
-
-
-def not_here(*_: object) -> tuple[int, Any]:
-    return 404, {"title": "no such answer", "code": "not_found"}
-
-
-class Edge:
-    """Stands before a gateway: writes down what is asked, and changes answers when told to."""
-
-    def __init__(self) -> None:
-        self.seen: list[tuple[int, bytes]] = []
-        """(cumulative_units, body) of every question with a voucher."""
-        self.change: Callable[[int, Any], tuple[int, Any]] | None = None
-        self.peer: dict[str, Callable[[int, Any], tuple[int, Any]]] = {}
-        """The same for signed calls, by path."""
-
-    def wrap(self, _: Party, app: App) -> App:
-        async def edge(scope: Any, receive: Any, send: Any) -> None:
-            path = scope.get("path")
-            change = self.change if path == "/v1/predict" else self.peer.get(path)
-            if change is None and path != "/v1/predict":
-                await app(scope, receive, send)
-                return
-            body = b""
-            more = True
-            while more:
-                message = await receive()
-                body, more = body + message.get("body", b""), message.get("more_body", False)
-            given = dict(scope["headers"])
-            if b"freehold-payment" in given:
-                self.seen.append((read_header(given[b"freehold-payment"].decode()).cumulative_units, body))
-            status, content = 0, b""
-
-            async def replay() -> Any:
-                return {"type": "http.request", "body": body, "more_body": False}
-
-            async def collect(message: Any) -> None:
-                nonlocal status, content
-                status = message.get("status", status)
-                content += message.get("body", b"")
-
-            await app(scope, replay, collect)
-            value = json.loads(content)
-            if change:
-                status, value = change(status, value)
-            headers = [(b"content-type", b"application/json")]
-            if status == 0:
-                # announces more than it sends, so the connection breaks
-                status, headers = 200, [(b"content-length", b"100000")]
-            await send({"type": "http.response.start", "status": status, "headers": headers})
-            await send({"type": "http.response.body", "body": json.dumps(value).encode()})
-
-        return edge
-
-    def questions_per_sum(self) -> int:
-        """The most different questions that were asked for one sum."""
-        sums: dict[int, set[bytes]] = {}
-        for cumulative, body in self.seen:
-            sums.setdefault(cumulative, set()).add(body)
-        return max(map(len, sums.values()))
-
-
-class EdgedShop(Shop):
-    def __init__(self, world: World) -> None:
-        self.edge = Edge()
-        super().__init__(world, wrap=self.edge.wrap)
 
 
 @pytest.fixture(scope="module")
@@ -350,7 +280,7 @@ def test_a_seller_whose_answer_never_ends_is_given_up(
     party.buyer.predict(shop.model.id, shop.rows())
     server, began = Drip(kind), time.monotonic()
     with monkeypatch.context() as moved:
-        moved.setattr(buying, "TIMEOUT_SECONDS", 0.7)
+        moved.setattr(exchange, "TIMEOUT_SECONDS", 0.7)
         moved.setattr(party.services.peers, "url_of", lambda _: server.url)
         with pytest.raises(PeerUnreachable):
             party.buyer.predict(shop.model.id, shop.rows(1, 1))

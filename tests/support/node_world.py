@@ -33,13 +33,13 @@ from freehold.features.training.lending import Lender
 from freehold.features.training.retrying import Retries
 from freehold.features.training.rules.record import Round, RunPlan
 from freehold.features.training.wire import Order
+from freehold.kernel import home_lock
 from freehold.kernel.evidence.manifest import log_entry
 from freehold.kernel.http import app
 from freehold.kernel.node import Node
 from freehold.kernel.registry import everything
 from freehold.kernel.settings import Settings
 from freehold.log.store import LogStore
-from freehold.shell import daemon
 from freehold.vault.keystore import Keys
 
 App = Callable[[Any, Any, Any], Awaitable[None]]
@@ -157,7 +157,7 @@ class Party:
 
     def found(self) -> None:
         """Commands and programs find this node in its home, which is held as by any that runs."""
-        self._held.enter_context(daemon.lock(self.home))
+        self._held.enter_context(home_lock.lock(self.home))
         (self.home / "node.json").write_text(json.dumps({"url": self.url}))
         (self.home / "api-token").write_text(TOKEN)
 

@@ -31,6 +31,7 @@ KEYS = {
     "model_evidence:": "kernel/evidence/proving.py",
     "most:": "features/training/kept.py",
     "party": "kernel/store.py",
+    "paying:": "features/gateway/paying.py",
     "peers": "kernel/store.py",
     "ready": "kernel/readiness.py",
     "refused:": "features/grants/consent.py",

@@ -29,6 +29,15 @@ VALID_SECONDS = 3_600
 MOST_SHOWN = 50
 GAS = {"deposit": 150_000, "purchase": 135_000}
 """About what one transaction of a kind takes (`bench/gas.json`); what this node last paid goes before it."""
+IN_ALL = "max_total"
+_TOGETHER = ("spend_per_day_micro", IN_ALL)
+"""Limits of several acts, of which earlier ones take their part."""
+_WORDS = {
+    "spend_per_act_micro": ("for one act", "Raise it: freehold spending --per-act DOLLARS."),
+    "spend_per_day_micro": ("in 24 hours", "Raise it: freehold spending --per-day DOLLARS."),
+    "--max": ("for one act", "Give a larger --max."),
+    IN_ALL: ("in all", "Give a larger max_total."),
+}
 _CALLS = {"deposit": "Channels.openWithAuthorization", "purchase": "Market.buyWithAuthorization"}
 
 
@@ -51,6 +60,8 @@ class Act:
     id: str
     at_most_units: int | None = None
     """Most that its owner allows for it, where it was said; the settings' ceilings count besides."""
+    in_all_units: int | None = None
+    """Most that all acts of this account may take together, ever, where it was said."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +105,7 @@ def require_limit(node: Node, act: Act, units: int, **shown: int) -> None:
             **shown,
         )
     for name, most in limits.items():
-        if name != "spend_per_day_micro" and units > most:
+        if name not in _TOGETHER and units > most:
             raise _over(name, most, units, most)
 
 
@@ -242,6 +253,7 @@ def _limits(node: Node, act: Act) -> dict[str, int]:
         "spend_per_act_micro": node.settings.spend_per_act_micro or None,
         "spend_per_day_micro": node.settings.spend_per_day_micro or None,
         "--max": act.at_most_units,
+        IN_ALL: act.in_all_units,
     }
     return {name: value for name, value in found.items() if value is not None}
 
@@ -249,6 +261,7 @@ def _limits(node: Node, act: Act) -> dict[str, int]:
 def _room(node: Node, tx: Transaction, act: Act, nonce: str) -> Room:
     taken = {
         "spend_per_day_micro": _sum(tx, "at > ? AND nonce <> ?", node.now() - DAY_SECONDS, nonce),
+        IN_ALL: _sum(tx, "nonce <> ?", nonce),
         "act": _sum(tx, "act = ? AND nonce <> ?", act.id, nonce),
     }
     left = {name: most - taken.get(name, taken["act"]) for name, most in _limits(node, act).items()}
@@ -298,15 +311,19 @@ def _note(tx: Transaction, nonce: str, state: str, until: int | None = None) -> 
     )
 
 
+def in_all(node: Node) -> int:
+    """What this account ever paid, or may still pay."""
+    with node.store.transaction() as tx:
+        return _sum(tx, "units > 0")
+
+
 def chain_time(node: Node) -> int:
     """Of the newest block, Unix seconds."""
     return read_number(node.chain.rpc.call("eth_getBlockByNumber", "latest", False)["timestamp"])
 
 
 def _over(name: str, most: int, units: int, left: int) -> SpendingRefused:
-    what = "in 24 hours" if name == "spend_per_day_micro" else "for one act"
-    option = "--per-day" if name == "spend_per_day_micro" else "--per-act"
-    how = "Give a larger --max." if name == "--max" else f"Raise it: freehold spending {option} DOLLARS."
+    what, how = _WORDS[name]
     return SpendingRefused(
         f"this takes {dollars(units)}; at most {dollars(most)} {what} are allowed, {dollars(left)} of it left",
         hint=f"Nothing was paid. {how}",

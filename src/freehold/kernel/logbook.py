@@ -7,6 +7,7 @@ from typing import Any
 
 from freehold.core.errors import Conflict, FreeholdError, InvalidInput, NotFound
 from freehold.core.ids import hash_bytes
+from freehold.core.times import minute
 from freehold.kernel.anchored_head import LogForked, own_head
 from freehold.kernel.keeping import keeper, subjects
 from freehold.kernel.keeping.keeper import Errand
@@ -126,6 +127,20 @@ def shown(node: Node) -> dict[str, Any]:
     }
 
 
+def not_anchored(node: Node) -> NotAnchored:
+    """Why something in this log cannot be proven yet, and until when at the latest: `anchored_by`, Unix seconds."""
+    every = node.settings.anchor_every_seconds
+    how = "Its owner can anchor it now: freehold log --anchor."
+    if not every:
+        return NotAnchored("this log has entries that are not anchored yet", hint=how)
+    by = max(node.now(), int(node.chain.read("LogAnchors", "headOf", node.account)[2]) + every)
+    return NotAnchored(
+        "this log has entries that are not anchored yet",
+        hint=f"Its node anchors it by {minute(by)} at the latest; ask again then. {how}",
+        anchored_by=by,
+    )
+
+
 def proofs(node: Node, document_ids: list[str], *, may_anchor: bool = True) -> dict[str, Any]:
     """What anyone needs to see that documents are in this log, at the anchored size.
 
@@ -147,13 +162,7 @@ def proofs(node: Node, document_ids: list[str], *, may_anchor: bool = True) -> d
     size = anchored_size(node)
     if positions and max(positions.values()) >= size:
         if not may_anchor:
-            every = node.settings.anchor_every_seconds
-            raise NotAnchored(
-                "this log has entries that are not anchored yet",
-                hint=f"Its owner anchors it every {every:,} seconds, or by: freehold log --anchor."
-                if every
-                else "Its owner anchors it by: freehold log --anchor.",
-            )
+            raise not_anchored(node)
         size = anchor(node)["size"]
     with node.store.log() as log:
         listed = [

@@ -134,8 +134,8 @@ class Node:
 
     # identity
 
-    def ensure_party(self, endpoint: str) -> Envelope:
-        """This node's party document; a new one when name, endpoint or keys changed."""
+    def ensure_party(self, *endpoints: str) -> Envelope:
+        """This node's party document; a new one when name, endpoints or keys changed."""
         current = self.store.state(OWN_PARTY)
         party = Party(
             name=self.settings.name,
@@ -145,7 +145,7 @@ class Node:
             chain_id=self.chain_id,
             log_key=str(self.log_signer.key),
             encryption_key="0x" + self.keys.encryption_public.hex(),
-            endpoints=(endpoint,),
+            endpoints=endpoints,
             created_at=self.now(),
         )
         if current:

@@ -141,7 +141,7 @@ class Peers:
         if (host, port) in self._meeting or any((one.host, one.port) == (host, port) for one in typed):
             return {"public", "private", "loopback"}
         own = self._node.party_document().endpoints
-        return allowed_kinds(self._node.settings, origins.parse(own[0]))
+        return allowed_kinds(self._node.settings, origins.parse(own[0])) if own else {"public"}
 
     def get(self, url: str, path: str, *, most_bytes: int) -> Any:
         """An unsigned GET of public data, of at most so many bytes."""

@@ -12,9 +12,10 @@ import typer
 
 from freehold.core.ids import short
 from freehold.core.money import dollars, units
+from freehold.core.times import minute
 from freehold.kernel import installed, wire
 from freehold.kernel.cli.building import Call, Command
-from freehold.kernel.cli.output import gas_line, minute, note, plain, table
+from freehold.kernel.cli.output import gas_line, note, plain, table
 from freehold.kernel.client import NodeClient
 from freehold.vault.home_folder import option as option_of
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import gc
 import json
 import logging
@@ -12,12 +11,11 @@ import resource
 import signal
 import socket
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import uvicorn
 
@@ -25,11 +23,12 @@ from freehold.chain import deployments
 from freehold.chain.client import Chain
 from freehold.chain.rpc import Rpc
 from freehold.core import origins
-from freehold.core.errors import Conflict, Unavailable
+from freehold.core.errors import Unavailable
 from freehold.core.origins import Origin
 from freehold.kernel import continuity, custody, reading
 from freehold.kernel import settings as settings_file
 from freehold.kernel.door import Door, Mount, NodeRoom
+from freehold.kernel.home_lock import lock
 from freehold.kernel.host import Host
 from freehold.kernel.http import app
 from freehold.kernel.http.connections import Connections, Impatient
@@ -48,8 +47,6 @@ from freehold.vault.keystore import Keys
 _log = logging.getLogger("freehold")
 STOP_SECONDS = 20
 """How long a stop waits for answers under way; new requests are not taken meanwhile."""
-LOCK_SECONDS = 1
-"""How long the lock of a home is tried for: clients hold it for a moment when they look whether a node runs."""
 
 ACCEPTED_AT_ONCE, WAITING_TO_BE_ACCEPTED = 128, 2_048
 OPEN_FILES = 4_096
@@ -57,10 +54,6 @@ OPEN_FILES = 4_096
 
 class PortInUse(Unavailable, code="port.in_use"):
     """Another process listens on the port."""
-
-
-class HomeInUse(Conflict, code="home.in_use"):
-    """Another process runs this node."""
 
 
 def open_keys(home: Path, passphrase: str, name: str = "") -> Keys:
@@ -279,29 +272,6 @@ def tell(state: str) -> bool:
         # a supervisor that does not listen is no reason to end
         return False
     return True
-
-
-def lock(home: Path) -> TextIO:
-    """Held while a node runs in the home, so that nothing else writes there; else HomeInUse.
-
-    The address that a killed node left behind goes with it: who listens there now may be anybody, and clients
-    take a home that is held for one where a node runs.
-    """
-    file = (home / "lock").open("w")
-    until = time.monotonic() + LOCK_SECONDS
-    while True:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            break
-        except BlockingIOError:
-            if time.monotonic() > until:
-                file.close()
-                raise HomeInUse(
-                    f"a node already runs in {home}", hint="Stop it, or choose another --home."
-                ) from None
-            time.sleep(0.01)
-    (home / "node.json").unlink(missing_ok=True)
-    return file
 
 
 def reached_at(host: str, port: int) -> Origin:

@@ -10,13 +10,9 @@ from __future__ import annotations
 import contextlib
 import json
 import secrets
-import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import httpx
-
-from freehold.core.canonical import parse
 from freehold.core.documents import Asset, Grant
 from freehold.core.errors import (
     Conflict,
@@ -24,20 +20,18 @@ from freehold.core.errors import (
     InvalidInput,
     InvalidSignature,
     NotAllowed,
-    NotFound,
     PaymentRequired,
     Unavailable,
-    VerificationFailed,
 )
-from freehold.core.http_signature import MAX_SKEW_SECONDS
 from freehold.core.ids import hash_bytes, sha256_hex
 from freehold.core.money import dollars
 from freehold.core.signing import Envelope, recover, voucher_digest
 from freehold.core.terms import price_of
 from freehold.features.data import schemas
-from freehold.features.gateway import untold
-from freehold.features.gateway.rules.answer import is_rounded, output_hash, read_request, request_body
-from freehold.features.gateway.served import REASON
+from freehold.features.gateway import exchange, keyed, untold
+from freehold.features.gateway.checking import Call, WrongAnswer
+from freehold.features.gateway.paying import Transfers
+from freehold.features.gateway.rules.answer import read_request, request_body
 from freehold.features.gateway.wire import DEPOSIT_CALLS
 from freehold.features.grants.granting import obtain
 from freehold.features.models.releasing import pool_of
@@ -46,38 +40,19 @@ from freehold.features.payments.chain_facts import read_channel
 from freehold.features.payments.kept import Record
 from freehold.features.payments.rules.channel import Payee
 from freehold.features.payments.rules.errors import GrantUnknown, PaymentReused, StaleVoucher
-from freehold.features.payments.rules.payment import HEADER, signature_bytes, to_header
+from freehold.features.payments.rules.payment import signature_bytes, to_header
 from freehold.kernel import ceiling, countersigning
 from freehold.kernel.ceiling import Act, Payment
 from freehold.kernel.countersigning import Countersigner
 from freehold.kernel.evidence import proving
 from freehold.kernel.node import Node
-from freehold.kernel.peers import PeerRefused, Peers, refused
-from freehold.kernel.reaching import TIMEOUT_SECONDS, PeerUnreachable
+from freehold.kernel.peers import Peers
 from freehold.kernel.rights.check import GrantExpired, GrantUsedUp, SpendCapReached, use_price
-from freehold.kernel.use import money_lines
 
 CAP_CALLS = 10_000
 """Calls, of as many rows as one may have, that a grant's spend cap allows unless another cap is given."""
 _OVER = {GrantUnknown.code, GrantExpired.code, GrantUsedUp.code, SpendCapReached.code}
 """After these refusals a new grant is asked for."""
-MAX_ANSWER_BYTES = 1024 * 1024
-_PAUSES_SECONDS = (0.1, 0.4)
-_REFUSALS: dict[int, type[FreeholdError]] = {
-    402: PaymentRequired,
-    403: NotAllowed,
-    404: NotFound,
-    409: Conflict,
-    422: InvalidInput,
-}
-
-
-class WrongAnswer(VerificationFailed, code="inference.wrong_answer"):
-    """What came back is not what its receipt says, or the receipt is not for this call."""
-
-
-class DatedAhead(Unavailable, code="inference.dated_ahead"):
-    """A receipt is dated further ahead of this node's clock than two clocks may differ; the next call asks for it again."""
 
 
 class Buyer:
@@ -87,6 +62,7 @@ class Buyer:
         self._node, self._peers = node, peers
         self._countersigner = countersigner or Countersigner(node, peers)
         self._purchases = untold.Purchases()
+        self._transfers = Transfers(node, peers, self._countersigner)
 
     def quote(
         self,
@@ -123,6 +99,9 @@ class Buyer:
         shown_units: int | None = None,
         deposit_calls: int = DEPOSIT_CALLS,
         without_lineage: bool = False,
+        key: str | None = None,
+        in_all_units: int | None = None,
+        by_transfer: bool = False,
     ) -> dict[str, Any]:
         """`{model, outputs, receipt}` for rows of numbers; the receipt carries both signatures.
 
@@ -131,7 +110,9 @@ class Buyer:
         once its lineage was verified and its pool's split is the one that follows from it; one that shows no
         lineage at all, only where the buyer says so: `without_lineage`.
 
-        What was bought and told to nobody (`untold`) is given for nothing.
+        What was bought and told to nobody (`untold`) is given for nothing, and so is, whoever heard it, what was
+        bought under the same `key`. `by_transfer` pays by a transfer of its own and opens no channel; what was begun
+        one way goes on that way.
 
         What the call takes, a deposit for `deposit_calls` like it included, stays within `at_most_units` and
         the node's ceilings; a call dearer than `shown_units` is refused.
@@ -140,42 +121,65 @@ class Buyer:
         InvalidRequest: nothing was sent. NotEnoughDollars; NotAllowed and its kin from the owner;
         PeerUnreachable, DatedAhead: the next call finishes this one first. WrongAnswer.
         """
-        asset = self._sold(model_id)
         body = request_body(model_id, rows)
+        known = keyed.take(self._node, key, body)
+        if known is not None:
+            return known
+        asset = self._sold(model_id)
         read_request(body).features(len(schemas.columns(asset)))
         _require_rows(asset, len(rows))
         cost = price_of(asset.terms, len(rows))
         ceiling.require_shown(cost, shown_units)
-        act = Act(secrets.token_hex(16), at_most_units)
-        self._require_limit(asset, act, cost, deposit_calls)
-        question = (body, spend_cap_units, without_lineage)
+        act = Act(secrets.token_hex(16), at_most_units, in_all_units)
+        by_transfer = by_transfer or self._transfers.is_begun(body, key)
+        if by_transfer:
+            ceiling.require_limit(self._node, act, cost)
+        else:
+            self._require_limit(asset, act, cost, deposit_calls)
+        question = (body, spend_cap_units, without_lineage, key)
         purchase = self._purchases.join(question)
         with self._node.exclusive(f"buying:{model_id}"):
-            answer = purchase.answer or untold.take(self._node, body)
+            answer = (
+                purchase.answer or keyed.take(self._node, key, body) or untold.take(self._node, body, key)
+            )
             if answer is None:
                 proving.require_lineage(self._node, self._peers, asset, without_lineage=without_lineage)
-                with self._telling_what_is_set_aside(act):
-                    answer = self._under_grant(asset, body, act, spend_cap_units, deposit_calls)
+                if by_transfer and not self._is_pending(asset, body, key):
+                    answer = self._transfers.bought(asset, body, act, key)
+                else:
+                    with self._telling_what_is_set_aside(act):
+                        answer = self._under_grant(asset, body, act, spend_cap_units, deposit_calls, key)
             self._purchases.end(question, purchase, answer)
         self._countersigner.flush_if_due(asset.owner)
         return answer
 
+    def _is_pending(self, asset: Asset, body: bytes, key: str | None) -> bool:
+        """Whether a voucher was planned for this very question."""
+        record = spending.current(self._node, _payee(asset))
+        return record is not None and _is_for(record["pending"], body, key)
+
     def _under_grant(
-        self, asset: Asset, body: bytes, act: Act, spend_cap_units: int | None, deposit_calls: int
+        self,
+        asset: Asset,
+        body: bytes,
+        act: Act,
+        spend_cap_units: int | None,
+        deposit_calls: int,
+        key: str | None,
     ) -> dict[str, Any]:
         """The answer to a question, under another grant where the one that there was is over."""
         grant = self._grant(asset, spend_cap_units)
         try:
-            return self._bought(asset, grant, body, act, deposit_calls)
+            return self._bought(asset, grant, body, act, deposit_calls, key)
         except (PaymentRequired, NotAllowed) as error:
             if error.fields.get("peer_code") not in _OVER:
                 raise
             self._give_up(asset, grant, error)
             grant = self._grant(asset, grant.spend_cap_units)
-            return self._bought(asset, grant, body, act, deposit_calls)
+            return self._bought(asset, grant, body, act, deposit_calls, key)
 
     def _bought(
-        self, asset: Asset, grant: Grant, body: bytes, act: Act, deposit_calls: int
+        self, asset: Asset, grant: Grant, body: bytes, act: Act, deposit_calls: int, key: str | None
     ) -> dict[str, Any]:
         cost = use_price(grant, len(json.loads(body)["rows"]))
 
@@ -184,12 +188,15 @@ class Buyer:
 
         record = spending.ready(self._node, _payee(asset), cost, act, deposit_calls, answered)
         pending = record["pending"]
-        if pending and pending["body"] != body.decode():
+        if pending and not _is_for(pending, body, key):
             self._finish(record, asset)
             record = spending.ready(self._node, _payee(asset), cost, act, deposit_calls, answered)
         if not record["pending"]:
             record = spending.make_room(self._node, record, cost, act, deposit_calls, answered)
-            record = self._plan(record, grant, body, int(record["cumulative_units"]) + cost, act)
+            record = self._plan(record, grant, body, int(record["cumulative_units"]) + cost, act, key)
+        elif key and not record["pending"].get("key"):
+            record = {**record, "pending": {**record["pending"], "key": key}}
+            spending.keep(self._node, record)
         try:
             return self._send(record, asset, body)
         except (PaymentRequired, Conflict) as refusal:
@@ -199,7 +206,7 @@ class Buyer:
         record = {**record, "cumulative_units": promised, "pending": None}
         spending.promise(record, promised + cost, cost, act)
         record = spending.make_room(self._node, record, cost, act, 1, answered)
-        return self._send(self._plan(record, grant, body, promised + cost, act), asset, body)
+        return self._send(self._plan(record, grant, body, promised + cost, act, key), asset, body)
 
     def _require_answered(self, asset: Asset, body: bytes) -> None:
         """The seller says that it would answer now: asked, or refused, before money is set aside for it."""
@@ -259,14 +266,16 @@ class Buyer:
         with self._node.store.transaction() as tx:
             tx.delete(f"calling:{asset.id}")
 
-    def _plan(self, record: Record, grant: Grant, body: bytes, cumulative_units: int, act: Act) -> Record:
+    def _plan(
+        self, record: Record, grant: Grant, body: bytes, cumulative_units: int, act: Act, key: str | None
+    ) -> Record:
         """Store which question the next voucher is for, before it is signed."""
         units = use_price(grant, len(json.loads(body)["rows"]))
         if not record.get("counted"):
             # the deposit was made before deposits were counted
             name = f"{record['channel']}:{cumulative_units}"
             ceiling.spend(self._node, act, Payment(name, units, "call", record["model"]))
-        pending = {"body": body.decode(), "cumulative_units": cumulative_units, "grant": grant.id}
+        pending = {"body": body.decode(), "cumulative_units": cumulative_units, "grant": grant.id, "key": key}
         record = {**spending.promise(record, cumulative_units, units, act), "pending": pending}
         spending.keep(self._node, record)
         return record
@@ -294,12 +303,11 @@ class Buyer:
         pending = record["pending"]
         grant = self._node.grant(pending["grant"])
         voucher = spending.sign_voucher(self._node, record, pending["cumulative_units"], grant.id)
-        status, value = self._post(self._peers.url_of(asset.owner), body, to_header(voucher))
+        url = self._peers.url_of(asset.owner)
+        status, value = exchange.post(self._peers.client, url, body, to_header(voucher))
         if status < 400:
             return self._accept(record, grant, body, value, told=told)
-        refusal = refused(
-            "the seller", status, value, Unavailable if status >= 500 else _REFUSALS.get(status, PeerRefused)
-        )
+        refusal = exchange.refusal(status, value)
         if refusal.fields["peer_code"] == StaleVoucher.code:
             value = self._answer_settled(record, asset, body)
             if value is not None:
@@ -368,76 +376,17 @@ class Buyer:
             if grant.issuer != self._node.account:
                 # of an own model, this store is where the gateway keeps the receipt too
                 self._countersigner.add(tx, signed)
-            if not told:
+            if key := pending.get("key"):
+                keyed.keep(self._node, tx, key, body, answer, signed.document)
+            elif not told:
                 untold.keep(self._node, tx, body, answer)
         return answer
 
     def _checked(self, record: Record, grant: Grant, body: bytes, value: Any) -> Envelope:
-        if not isinstance(value, dict) or set(value) != {"model", "outputs", "receipt"}:
-            raise WrongAnswer("an answer has exactly model, outputs and receipt")
-        envelope, receipt = countersigning.read(self._node, value["receipt"], grant)
-        # an earlier date is that of an answer which is given again
-        ahead = receipt.issued_at - self._node.now()
-        if ahead > MAX_SKEW_SECONDS:
-            raise DatedAhead(
-                f"the receipt of the answer is dated {ahead:,} seconds ahead of this node's clock",
-                hint="If this clock is right, close the channel: the seller dates its receipts wrongly."
-                " At most this one call is paid.",
-                ahead_seconds=ahead,
-            )
-        rows = len(json.loads(body)["rows"])
-        evidence = {
-            "request": sha256_hex(body),
-            "channel": record["channel"],
-            "cumulative_units": record["pending"]["cumulative_units"],
-            **({"rows": rows} if grant.terms.per == "row" else {}),
-        }
-        money = money_lines(self._node.account, record["pool"], use_price(grant, rows), REASON)
-        wrong = (
-            ("action", receipt.action != "infer"),
-            ("model", value["model"] != grant.asset),
-            ("output", receipt.output != output_hash(value)),
-            ("outputs", not _fits(value["outputs"], rows, grant.terms.round_to)),
-            ("evidence", receipt.evidence != evidence),
-            ("money", receipt.money != money),
-        )
-        for field, broken in wrong:
-            if broken:
-                raise WrongAnswer(f"its {field} do not fit the call", field=field)
-        return envelope
-
-    def _post(self, url: str, body: bytes, header: str) -> tuple[int, Any]:
-        """Send, and again after a short pause where nobody answered: repetition is free, and costs no more time."""
-        deadline = time.monotonic() + TIMEOUT_SECONDS
-        for pause in (*_PAUSES_SECONDS, None):
-            try:
-                return self._exchange(url, body, header, deadline - time.monotonic())
-            except PeerUnreachable:
-                if pause is None or time.monotonic() + pause >= deadline:
-                    raise
-                time.sleep(pause)
-        raise AssertionError
-
-    def _exchange(self, url: str, body: bytes, header: str, timeout: float) -> tuple[int, Any]:
-        headers = {HEADER: header, "content-type": "application/json"}
-        try:
-            target = url + "/v1/predict"
-            with self._peers.client.stream(
-                "POST", target, content=body, headers=headers, timeout=timeout
-            ) as response:
-                content = bytearray()
-                for chunk in response.iter_raw():
-                    content += chunk
-                    if len(content) > MAX_ANSWER_BYTES:
-                        return response.status_code, None
-        except httpx.HTTPError as error:
-            raise PeerUnreachable(
-                f"{url} did not answer ({type(error).__name__})", hint="Is that node running?", url=url
-            ) from error
-        try:
-            return response.status_code, parse(bytes(content))
-        except InvalidInput:
-            return response.status_code, None
+        paid = {"channel": record["channel"], "cumulative_units": record["pending"]["cumulative_units"]}
+        price = use_price(grant, len(json.loads(body)["rows"]))
+        call = Call(grant.asset, grant.terms, price, body, self._node.account, record["pool"], paid)
+        return call.checked(self._node, value, lambda given: countersigning.read(self._node, given, grant))
 
 
 def _payee(asset: Asset) -> Payee:
@@ -456,18 +405,8 @@ def _require_rows(asset: Asset, rows: int) -> None:
         )
 
 
-def _fits(outputs: Any, rows: int, round_to: int) -> bool:
-    """One output for each row, each of exactly the two whole numbers, rounded as the terms say."""
-    return (
-        isinstance(outputs, list)
-        and len(outputs) == rows
-        and all(
-            isinstance(item, dict)
-            and set(item) == {"probability_ppm", "label"}
-            and type(item["probability_ppm"]) is int
-            and 0 <= item["probability_ppm"] <= 1_000_000
-            and is_rounded(item["probability_ppm"], round_to)
-            and item["label"] in (0, 1)
-            for item in outputs
-        )
+def _is_for(pending: Any, body: bytes, key: str | None) -> bool:
+    """Whether what is pending is this question; one that was asked without a key is whoever's asks it again."""
+    return bool(
+        pending and pending["body"] == body.decode() and (not key or pending.get("key") in (None, key))
     )

@@ -24,13 +24,15 @@ class Methods(Performs):
         at_most: str | None = None,
         deposit_calls: int | None = None,
         without_lineage: bool = False,
+        key: str | None = None,
     ) -> wire.Prediction:
         """Buy answers for rows of numbers: sequences in the model's order, mappings by column name, or a frame.
 
         `at_most` is the most dollars that the call may take, the deposit for it and later calls included; where
         neither it nor a setting says so, nothing is bought. Numbers travel as text, so give text or `Decimal`
         where exact digits matter. A model of which nothing shows where it came from is paid for only
-        `without_lineage`.
+        `without_lineage`. `key` is your name for this purchase: asking again with it, whatever happened meanwhile, is
+        paid once and gives the stored answer.
         """
         columns = getattr(model, "columns", None) or self._perform(SHOW, model=model).columns
         return cast(
@@ -42,6 +44,7 @@ class Methods(Performs):
                 at_most=at_most,
                 deposit_calls=deposit_calls,
                 without_lineage=without_lineage,
+                key=key,
             ),
         )
 

@@ -52,6 +52,12 @@ def prune(node: Node) -> int:
             return pruned
 
 
+def drop(tx: Transaction, key: str) -> None:
+    """Let go of an answer that its asker has, and of its key."""
+    _let_go(tx, key, "")
+    tx.connection.execute("DELETE FROM answers WHERE key = ?", (key,))
+
+
 def _step(node: Node, before: int) -> tuple[int, int]:
     """Look at the next receipts of the log: (how many were old enough, how many answers were let go)."""
     start = int(node.store.state(_CURSOR, -1))

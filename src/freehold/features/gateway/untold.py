@@ -13,6 +13,8 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from freehold.core.ids import sha256_hex
+from freehold.core.signing import parse_envelope
+from freehold.features.gateway import keyed
 from freehold.kernel.node import Node
 from freehold.kernel.store import Transaction
 
@@ -25,8 +27,8 @@ def keep(node: Node, tx: Transaction, body: bytes, answer: dict[str, Any]) -> No
     tx.set(f"{_KEPT}{sha256_hex(body)}", {"at": node.now(), "answer": answer})
 
 
-def take(node: Node, body: bytes) -> dict[str, Any] | None:
-    """The kept answer to a question, once; those that nobody asked for in time go."""
+def take(node: Node, body: bytes, key: str | None = None) -> dict[str, Any] | None:
+    """The kept answer to a question, once, and from then on under the key of who asks; old ones go."""
     kept = node.store.states(_KEPT)
     if not kept:
         return None
@@ -38,6 +40,8 @@ def take(node: Node, body: bytes) -> dict[str, Any] | None:
                 found = one["answer"]
             if name == asked or is_old:
                 tx.delete(name)
+        if found and key:
+            keyed.keep(node, tx, key, body, found, parse_envelope(found["receipt"]).document)
     return found
 
 

@@ -103,6 +103,9 @@ class Served(Shape):
 Cell = Annotated[Any, WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string"}]})]
 """Looked at where rows are read, for whichever digits it has."""
 ModelAsked = Annotated[str, Reference(kind="model"), ARGUMENT]
+KEY_PATTERN = r"^[!-~]{1,100}$"
+"""Printable ASCII without spaces."""
+Key = Annotated[str, Field(pattern=KEY_PATTERN)]
 DepositCalls = Annotated[int, Field(ge=1, le=10_000)]
 Ration = Annotated[int, Field(ge=0)]
 
@@ -143,7 +146,8 @@ class Predict(Request):
     Each call is paid by a voucher and leaves a receipt that both sides sign. Money for it and later calls may be
     set aside in a payment channel first; what is not used comes back. Before the first call, the model's lineage
     is verified; a model that shows none is refused. The same rows asked again while they are being bought, or within
-    ten minutes of a call that failed, are paid once; an answer that was sent and not heard is bought anew.
+    ten minutes of a call that failed, are paid once; an answer that was sent and not heard is bought anew, unless both
+    times come with one key.
     """
 
     model: ModelAsked
@@ -158,6 +162,8 @@ class Predict(Request):
     """Calls like this to set money aside for, where there is none; 10 by default."""
     without_lineage: bool = False
     """Pay even if nothing shows what the model was made from."""
+    key: Key | None = None
+    """Your name for this purchase: asking again with it is paid once and gives the stored answer."""
 
 
 SERVE = Operation("serve", Serve, Served, "/serve", Effect.LASTS, example="'Tumour model'")

@@ -51,6 +51,17 @@ def require_token(node: Node, asset: Asset) -> None:
         raise _other_token(node, f"{asset.name} is priced in the token", asset.terms.token)
 
 
+def require_pool(node: Node, pool: bytes) -> None:
+    """A pool pays in the token that this node pays with. Raises OtherToken: nothing was signed."""
+    pool_token = str(node.chain.read("Revenue", "poolOf", pool)[0]).lower()
+    if int(pool_token, 16) == 0:
+        raise _other_token(
+            node, "the model has no pool on this chain, and a pool of none pays in", pool_token
+        )
+    if pool_token != node.token:
+        raise _other_token(node, "the model's pool pays in", pool_token)
+
+
 def _other_token(node: Node, said: str, token: str) -> OtherToken:
     hint = "Nothing was paid. Look for another offer."
     return OtherToken(f"{said} {token}, this node pays with {node.token}", hint=hint, token=token)
@@ -145,9 +156,7 @@ def _planned(node: Node, payee: Payee, amount_units: int) -> Record:
 def _open(node: Node, record: Record, act: Act) -> None:
     amount = int(record["amount_units"])
     channel = hash_bytes(record["channel"])
-    pool_token = str(node.chain.read("Revenue", "poolOf", hash_bytes(record["pool"]))[0]).lower()
-    if pool_token != node.token:
-        raise _other_token(node, "the model's pool pays in", pool_token)
+    require_pool(node, hash_bytes(record["pool"]))
     require_dollars(node, "the channel takes", amount)
     until = ceiling.reserve(node, act, Payment(record["channel"], amount, "deposit", record["model"]))
     node.send(
@@ -168,7 +177,7 @@ def make_room(
     node: Node, record: Record, price_units: int, act: Act, deposit_calls: int, before: Callable[[], None]
 ) -> Record:
     """See that the channel holds the next call's price too, topping up for some more. `before` as in `ready`."""
-    if record["top_up"] and _is_used(node, _top_up_nonce(record)):
+    if record["top_up"] and is_used(node, _top_up_nonce(record)):
         record = _topped_up(node, record)
     short = (
         int(record["cumulative_units"]) + price_units - read_channel(node, record["channel"]).deposited_units
@@ -216,7 +225,8 @@ def _top_up_nonce(record: Record) -> bytes:
     return bound_nonce(hash_bytes(record["channel"]), hash_bytes(record["top_up"]["salt"]))
 
 
-def _is_used(node: Node, nonce: bytes) -> bool:
+def is_used(node: Node, nonce: bytes) -> bool:
+    """Whether the chain has an authorization of this account, spent or cancelled."""
     return bool(node.chain.read(node.dollar, "authorizationState", node.account, nonce))
 
 

@@ -7,8 +7,9 @@ from typing import Any
 
 from freehold.core.ids import short
 from freehold.core.money import dollars
+from freehold.core.times import minute
 from freehold.features.payments import wire
-from freehold.kernel.cli.output import gas_line, minute, plain, table
+from freehold.kernel.cli.output import gas_line, plain, table
 
 
 def _closed(answer: dict[str, Any]) -> Iterable[Any]:

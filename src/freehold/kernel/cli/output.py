@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from freehold.core.errors import FreeholdError
+from freehold.core.times import minute
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -113,11 +114,6 @@ def older(answer: Mapping[str, Any]) -> Iterable[str]:
 def day(seconds: int | None) -> str:
     """A date in UTC; empty for none."""
     return "" if not seconds else time.strftime("%Y-%m-%d", time.gmtime(seconds))
-
-
-def minute(seconds: int) -> str:
-    """A moment in UTC."""
-    return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(seconds))
 
 
 def percent(share_bps: int) -> str:

@@ -20,6 +20,7 @@ from freehold.core.errors import (
     Unavailable,
     VerificationFailed,
 )
+from freehold.core.times import minute
 from freehold.kernel import listed
 from freehold.kernel.evidence.bundle import Bundle
 from freehold.kernel.evidence.collecting import gathered, require_possible
@@ -38,6 +39,8 @@ MOST_KEPT = 8
 MOST_FAILURES = 1_000
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 30.0, 3_600.0
 RETRY_SECONDS = 2
+FAR_SECONDS = 2**35
+"""No moment that another node names is later: it is shown as a date."""
 
 
 class Gathering:
@@ -172,9 +175,12 @@ def collected(host: Host, receipt_id: str) -> tuple[Bundle, Report]:
         if error.fields.get("peer_code") != NotAnchored.code:
             raise
         seller = node.party_of(receipt.provider).name
-        raise NotAnchored(
-            f"the log of {seller} has entries that are not anchored yet", hint=error.hint
-        ) from None
+        by = error.fields.get("anchored_by")
+        said = f"the log of {seller} has entries that are not anchored yet"
+        if type(by) is not int or not 0 <= by < FAR_SECONDS:
+            raise NotAnchored(said, hint=error.hint) from None
+        hint = f"Its node anchors it by {minute(by)} at the latest; ask again then, or ask {seller} to do it now."
+        raise NotAnchored(said, hint=hint, anchored_by=by) from None
     bundle = Bundle.from_json(answer)
     # made a moment ago, of what logs and chain hold now
     return bundle, verify(bundle, chain=node.chain, must_be_final=False)

@@ -21,6 +21,7 @@ from freehold.kernel.continuity import RESTORED
 from freehold.kernel.databases import address, commits, copying, opening
 from freehold.kernel.databases.errors import DatabaseNotEmpty
 from freehold.kernel.databases.opening import read_file
+from freehold.kernel.home_lock import HomeInUse, lock
 from freehold.kernel.reading import database_url, require_node
 from freehold.kernel.registry import everything
 from freehold.kernel.store import Store
@@ -29,7 +30,6 @@ from freehold.shell.backup import checking
 from freehold.shell.backup.disk import failures
 from freehold.shell.backup.manifest import DATABASE, Manifest
 from freehold.shell.backup.pack import CHUNK_BYTES, Unpacker
-from freehold.shell.daemon import HomeInUse, lock
 from freehold.vault import envelope
 from freehold.vault.home_folder import require_own_place
 

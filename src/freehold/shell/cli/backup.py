@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from freehold.core.times import minute
 from freehold.kernel.cli.output import DEFAULT_HOME, Home, Json, emit
 from freehold.shell.cli import passphrase as passphrases
 from freehold.shell.cli.passphrase import PassphraseFd, PassphraseFile
@@ -128,7 +128,7 @@ def _facts(manifest: Manifest) -> dict[str, Any]:
 
 
 def _lines(value: dict[str, Any]) -> Iterable[str]:
-    made = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(value["created_at"]))
+    made = minute(value["created_at"])
     yield f"account  {value['account']}"
     yield f"made     {made} by Freehold {value['software']}"
     yield f"holds    {value['files']} files, {value['content_bytes']:,} bytes, {value['log']['size']} log entries"

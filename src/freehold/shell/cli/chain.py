@@ -224,15 +224,14 @@ def forget(*, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
     A node stays on the chain of its first start, known by two block hashes, and refuses another with the same
     id. What it bought, opened and anchored is on that chain only. The node must be stopped.
     """
-    from freehold.kernel import continuity  # noqa: PLC0415
+    from freehold.kernel import continuity, home_lock  # noqa: PLC0415
     from freehold.kernel.databases import opening  # noqa: PLC0415
     from freehold.kernel.reading import database_url, require_node  # noqa: PLC0415
     from freehold.kernel.store import Store  # noqa: PLC0415
-    from freehold.shell import daemon  # noqa: PLC0415
 
     folder = home.expanduser()
     require_node(folder)
-    with daemon.lock(folder), closing(Store(opening.for_writing(folder, database_url(folder)))) as store:
+    with home_lock.lock(folder), closing(Store(opening.for_writing(folder, database_url(folder)))) as store:
         known = continuity.forget_chain(store)
     said = {name: known[name] if known else None for name in ("chain_id", "block")}
     line = f"chain {said['chain_id']} is forgotten; the next start takes the chain it finds"

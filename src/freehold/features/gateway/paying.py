@@ -1,0 +1,173 @@
+"""Buying by a single EIP-3009 transfer: a wallet that needs no channel, no grant and no coin for gas.
+
+The payment is kept before it is signed, and is the same one at each try for as long as it can be mined: a question
+is paid once, whoever dies and whatever is answered. It is counted against the ceilings until the chain has it, or
+cannot have it any more.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from typing import Any
+
+from freehold.core.documents import Asset, Receipt
+from freehold.core.errors import FreeholdError, NotAllowed, Unavailable
+from freehold.core.ids import hash_bytes, sha256_hex
+from freehold.core.signing import Envelope, sign_digest
+from freehold.core.terms import price_of
+from freehold.core.times import minute
+from freehold.features.gateway import exchange, keyed
+from freehold.features.gateway.checking import Call, WrongAnswer
+from freehold.features.grants.granting import require_dollars
+from freehold.features.models.releasing import pool_of
+from freehold.features.payments import spending
+from freehold.features.payments.rules.payment import Transfer, bound_nonce, to_header
+from freehold.kernel import ceiling, countersigning
+from freehold.kernel.ceiling import Act, Payment
+from freehold.kernel.countersigning import Countersigner
+from freehold.kernel.node import Node
+from freehold.kernel.peers import Peers
+
+_PAYING = "paying:"
+
+
+class Transfers:
+    """Pays calls by one transfer each; the caller holds the model's turn."""
+
+    def __init__(self, node: Node, peers: Peers, countersigner: Countersigner) -> None:
+        self._node, self._peers, self._countersigner = node, peers, countersigner
+
+    def is_begun(self, body: bytes, key: str | None) -> bool:
+        """Whether a payment for this question may have been signed that can still be mined, or was."""
+        return self._standing(body, key) is not None
+
+    def bought(self, asset: Asset, body: bytes, act: Act, key: str | None) -> dict[str, Any]:
+        """The answer to a question, under the one payment that is made for it.
+
+        Raises what the seller refused with, and then the payment is still the question's: it may be taken. SpendingRefused,
+        NotEnoughDollars, OtherToken: nothing was signed. Unavailable: ask again. WrongAnswer.
+        """
+        record = self._standing(body, key) or self._planned(asset, body, key)
+        if not record["until"]:
+            record = self._reserved(asset, record, act, body, key)
+        url = self._peers.url_of(asset.owner)
+        status, value = exchange.post(self._peers.client, url, body, to_header(self._signed(record)))
+        if status < 400:
+            return self._accept(asset, record, body, key, value)
+        refusal = exchange.refusal(status, value)
+        if status < 500:
+            refusal.hint = (
+                f"{refusal.hint} A payment was sent for it, which may be taken until {minute(record['until'])};"
+                " asking again until then sends the same one."
+            ).strip()
+            refusal.fields = {**refusal.fields, "until": record["until"]}
+        raise refusal
+
+    def _standing(self, body: bytes, key: str | None) -> dict[str, Any] | None:
+        """The payment of a question; None where there is none, or it can be mined no more."""
+        record: dict[str, Any] | None = self._node.store.state(_name(body, key))
+        if record is None or not record["until"]:
+            return record
+        # the time first: what is not used after that will never be
+        is_over = ceiling.chain_time(self._node) >= record["until"]
+        return None if is_over and not self._is_used(record) else record
+
+    def _planned(self, asset: Asset, body: bytes, key: str | None) -> dict[str, Any]:
+        node, pool = self._node, pool_of(asset)
+        spending.require_pool(node, pool)
+        cost = price_of(asset.terms, len(json.loads(body)["rows"]))
+        require_dollars(node, "the call takes", cost)
+        record = {
+            "pool": "0x" + pool.hex(),
+            "units": cost,
+            "salt": "0x" + secrets.token_hex(32),
+            "secret": "0x" + secrets.token_hex(32),
+            "until": 0,
+        }
+        with node.store.transaction() as tx:
+            tx.set(_name(body, key), record)
+        return record
+
+    def _reserved(
+        self, asset: Asset, record: dict[str, Any], act: Act, body: bytes, key: str | None
+    ) -> dict[str, Any]:
+        """The payment, counted: from here on it may be signed, for this sum until this time and no other."""
+        payment = Payment("0x" + _nonce(record).hex(), record["units"], "call", asset.id)
+        record = {**record, "until": ceiling.reserve(self._node, act, payment)}
+        with self._node.store.transaction() as tx:
+            tx.set(_name(body, key), record)
+        return record
+
+    def _signed(self, record: dict[str, Any]) -> Transfer:
+        node = self._node
+        node.continuity.require()
+        made = Transfer(
+            payer=node.account,
+            value_units=record["units"],
+            valid_after=0,
+            valid_before=record["until"],
+            salt=record["salt"],
+            signature="0x00",
+            secret=record["secret"],
+        )
+        digest = made.digest(node.token_domain, node.contract("Revenue"), record["pool"])
+        return made.model_copy(update={"signature": "0x" + sign_digest(node.keys.account_key, digest).hex()})
+
+    def _accept(
+        self, asset: Asset, record: dict[str, Any], body: bytes, key: str | None, value: Any
+    ) -> dict[str, Any]:
+        """Check the answer against its receipt, sign the receipt, keep both; then the payment is done with."""
+        node = self._node
+        paid = {"payment": "0x" + _nonce(record).hex()}
+        call = Call(asset.id, asset.terms, record["units"], body, node.account, record["pool"], paid)
+        try:
+            envelope = call.checked(node, value, lambda given: self._read(given, asset))
+        except Unavailable:
+            raise
+        except FreeholdError as error:
+            with node.store.transaction() as tx:
+                tx.delete(_name(body, key))
+            raise WrongAnswer(
+                f"the answer is not what was paid for: {error.message}",
+                hint="At most this one call was paid. Tell the owner.",
+                **error.fields,
+            ) from error
+        signed = countersigning.countersigned(node, envelope)
+        answer = {"model": value["model"], "outputs": value["outputs"], "receipt": signed.to_json()}
+        with node.store.transaction() as tx:
+            tx.put(signed)
+            tx.delete(_name(body, key))
+            self._countersigner.add(tx, signed)
+            if key:
+                keyed.keep(node, tx, key, body, answer, signed.document)
+        if self._is_used(record):
+            ceiling.mined(node, paid["payment"])
+        return answer
+
+    def _read(self, value: Any, asset: Asset) -> tuple[Envelope, Receipt]:
+        """A receipt for one use by this account, under the grant that the seller makes for it. Raises NotAllowed."""
+        envelope, receipt = countersigning.read(self._node, value)
+        wrong = (
+            ("provider", receipt.provider != asset.owner),
+            ("holder", receipt.holder != self._node.account),
+            ("inputs", receipt.inputs != (asset.id,)),
+            ("sequence", receipt.sequence != 1),
+            ("issued_at", not asset.terms.not_before <= receipt.issued_at < asset.terms.expires_at),
+            ("epsilon_micro", receipt.epsilon_micro != 0),
+        )
+        for field, broken in wrong:
+            if broken:
+                raise NotAllowed(f"the receipt's {field} does not fit the call", field=field)
+        return envelope, receipt
+
+    def _is_used(self, record: dict[str, Any]) -> bool:
+        return spending.is_used(self._node, _nonce(record))
+
+
+def _name(body: bytes, key: str | None) -> str:
+    return f"{_PAYING}{sha256_hex(body + (key or '').encode())}"
+
+
+def _nonce(record: dict[str, Any]) -> bytes:
+    return bound_nonce(hash_bytes(record["pool"]), hash_bytes(record["salt"]))

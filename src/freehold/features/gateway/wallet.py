@@ -1,0 +1,317 @@
+"""A buyer without a node: a wallet's key, the address of a seller, and a folder that remembers what was signed.
+
+```
+with freehold.Buyer(key="wallet.key", url="http://127.0.0.1:7403", rpc_url="http://127.0.0.1:8545") as buyer:
+    answer = buyer.predict("Tumour model", [[1.0, 2.5, 3.0]])
+```
+
+It buys as a node does (`buying.Buyer`), with the same store behind it. It serves nobody and does nothing by itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import weakref
+from collections.abc import Iterable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Literal, Self
+
+from freehold.chain import deployments
+from freehold.chain.client import Chain
+from freehold.chain.rpc import Rpc
+from freehold.core import origins
+from freehold.core.documents import Asset
+from freehold.core.errors import FreeholdError, InvalidInput, NotFound, VerificationFailed
+from freehold.core.ids import Ambiguous, is_id_shaped, resolve, sha256_hex
+from freehold.core.money import dollars, units
+from freehold.core.signing import parse_envelope
+from freehold.core.terms import price_of
+from freehold.features.data import schemas
+from freehold.features.gateway import buying, keyed
+from freehold.features.gateway.library import Row, numbers, records
+from freehold.features.gateway.rules.answer import request_body
+from freehold.features.gateway.wire import DEPOSIT_CALLS, KEY_PATTERN, Prediction
+from freehold.features.payments import closing
+from freehold.features.payments.once import ONCE
+from freehold.features.payments.wire import Channel, Closing
+from freehold.kernel import ceiling, continuity, home_lock
+from freehold.kernel.ceiling import SpendingRefused
+from freehold.kernel.client import Identified
+from freehold.kernel.evidence import proving
+from freehold.kernel.host import Host
+from freehold.kernel.node import Node
+from freehold.kernel.settings import Settings
+from freehold.kernel.shape import Account, Count, Id, Rows, Shape, Units
+from freehold.kernel.store import PEERS
+from freehold.vault import account_key, home_folder
+from freehold.vault.account_key import Passphrase
+
+STATE = "~/.freehold-buyer"
+"""Holds a folder for each account, where nothing else is said."""
+MAX_LISTED_BYTES = 4 * 1024 * 1024
+MAX_DOCUMENT_BYTES = 1024 * 1024
+MOST_LISTED = 1_000
+_NAME = "buyer"
+"""As which sellers know it: an account says who pays."""
+
+Pay = Literal["transfer", "channel"]
+
+
+class OnSale(Shape):
+    """A model that the seller answers for, as its owner signed it."""
+
+    id: Id
+    """The model."""
+    name: str
+    """As its owner calls it."""
+    description: str
+    """What its owner says of it."""
+    columns: tuple[str, ...]
+    """What a row holds, in this order."""
+    label: str
+    """What an answer is about."""
+    owner: Account
+    """Who sells it."""
+    price_units: Units
+    """Of a call, or of a row."""
+    per: Literal["call", "row"]
+    """What its price is for."""
+    rows_per_call: Count
+    """Most rows that one call may have."""
+
+
+class Bought(Prediction):
+    """A paid answer, with what was asked."""
+
+    rows: tuple[tuple[str, ...], ...]
+    """As they were sent; `outputs` has an answer for each, in order."""
+
+
+class Buyer:
+    """Buys answers of one seller's models, with a wallet's key and no node.
+
+    `key` is 64 hex digits, the path of a file that holds them, of a keystore (version 3, with its `passphrase`), or an
+    eth_account LocalAccount. Use a key of its own, not that of a node. `url` is the seller's node, `rpc_url` a chain
+    that you trust.
+
+    A call may cost `max_per_call` dollars, and all calls together, deposits included, `max_total`; what was signed and
+    can still be taken counts. `pay="transfer"` pays each call by itself and needs no coin for gas; `pay="channel"`
+    sets money aside for `deposit_calls` calls first, for which the wallet needs some.
+
+    `state` is a folder that remembers what was signed and bought, for one process at a time. Keep it: without it, a
+    payment under way is not known, and `max_total` begins anew.
+
+    Raises `InvalidKey`, `UnsafeHome`, `HomeInUse`, `ChainUnreachable`, `ContractNotDeployed`, `PeerUnreachable`,
+    `PeerChanged`: another party answers at `url` than before.
+    """
+
+    def __init__(
+        self,
+        *,
+        key: object,
+        url: str,
+        rpc_url: str,
+        passphrase: Passphrase | None = None,
+        max_per_call: str = "0.01",
+        max_total: str = "1",
+        pay: Pay = "transfer",
+        deposit_calls: int = DEPOSIT_CALLS,
+        without_lineage: bool = False,
+        token: str = "",
+        state: str | Path | None = None,
+    ) -> None:
+        if pay not in ("transfer", "channel"):
+            raise InvalidInput(f"pay is transfer or channel, not {str(pay)[:40]!r}")
+        self._most_units, self._in_all_units = units(max_per_call), units(max_total)
+        self._by_transfer, self._deposit_calls = pay == "transfer", deposit_calls
+        self._without_lineage = without_lineage
+        self._given: set[str] = set()
+        self.url = str(origins.parse(url))
+        keys = account_key.wallet_keys(account_key.read(key, passphrase))
+        self.account = keys.account
+        folder = Path(state or f"{STATE}/{keys.account}").expanduser()
+        settings = Settings(name=_NAME, rpc_url=rpc_url, peers=(self.url,), token=token)
+        with ExitStack() as opened:
+            home_folder.make(folder)
+            opened.enter_context(home_lock.lock(folder))
+            chain = Chain(opened.enter_context(Rpc(rpc_url)))
+            deployments.check(chain)
+            self._node = node = Node(folder, keys, settings, chain)
+            opened.callback(node.store.close)
+            home_folder.tighten(folder)
+            node.require_own_database(served=False)
+            node.once.update(ONCE)
+            continuity.require_same_chain(node)
+            node.continuity.begin()
+            node.continuity.require_going()
+            node.ensure_party()
+            self._host = host = Host(
+                node, (lambda made: buying.Buyer(made.node, made.peers, made.countersigner),), ()
+            )
+            opened.callback(host.peers.close)
+            self.seller = self._meet()
+            self._close = weakref.finalize(self, opened.pop_all().close)
+
+    def _meet(self) -> str:
+        known = dict(self._node.store.state(PEERS, {}))
+        party = self._host.peers.meet(self.url, known.get(self.url, ""))
+        with self._node.store.transaction() as tx:
+            tx.set(PEERS, {**known, self.url: party.account})
+        return party.account
+
+    def models(self) -> Rows[OnSale]:
+        """What the seller answers for, at the prices that it signed."""
+        return Rows(
+            OnSale(
+                id=asset.id,
+                name=asset.name,
+                description=asset.description,
+                columns=schemas.columns(asset),
+                label=str(asset.schema_.get("label", "")),
+                owner=asset.owner,
+                price_units=asset.terms.price_units,
+                per=asset.terms.per,
+                rows_per_call=asset.terms.rows_per_call,
+            )
+            for asset in self._served()
+        )
+
+    def price(self, model: str | Identified, rows: int = 1) -> int:
+        """What a call of so many rows costs, in units of the dollar token: what the model's owner signed."""
+        return price_of(self._model(model).terms, rows)
+
+    def predict(self, model: str | Identified, rows: Iterable[Row], *, key: str | None = None) -> Bought:
+        """Buy answers for rows of numbers: sequences in the model's order, mappings by column name, or a frame.
+
+        What a crash or a silent seller kept from you is given when the same rows are asked again, and is paid once:
+        they are another purchase only once this buyer gave you the answer, or was closed.
+        `key` is your name for a purchase: asking again with it, also after you had the answer, pays nothing.
+
+        The answer's receipt is checked: signed by the seller, for these rows, this answer and this payment. At most
+        the price of the call is signed away, whatever the seller does.
+
+        Raises `SpendingRefused`, `NoLineage`, `VerificationFailed`, `OtherToken`, `NotEnoughDollars`: nothing was
+        signed. `PaymentRefused` and what else the seller refuses with, `WrongAnswer`; `Unavailable`: ask again.
+        """
+        if key is not None and not re.fullmatch(KEY_PATTERN, key):
+            raise InvalidInput("a key is 1 to 100 printable ASCII characters without spaces")
+        asset = self._model(model)
+        asked = [numbers(row, schemas.columns(asset)) for row in records(rows)]
+        cost = price_of(asset.terms, len(asked))
+        if cost > self._most_units:
+            raise SpendingRefused(
+                f"this call takes {dollars(cost)}; at most {dollars(self._most_units)} a call are allowed",
+                hint="Nothing was paid. Ask fewer rows, or give a larger max_per_call.",
+                limit="max_per_call",
+                most_units=self._most_units,
+                units=cost,
+            )
+        # whoever dies, this is one purchase until the caller surely had its answer
+        name = key or f"once {sha256_hex(request_body(asset.id, asked))}"
+        if name in self._given:
+            self._forget(name)
+        answer = self._host.part(buying.Buyer).predict(
+            asset.id,
+            asked,
+            key=name,
+            by_transfer=self._by_transfer,
+            deposit_calls=self._deposit_calls,
+            in_all_units=self._in_all_units,
+            without_lineage=self._without_lineage,
+        )
+        bought = Bought.model_validate({**answer, "rows": asked}, strict=False)
+        if key is None:
+            self._given.add(name)
+        return bought
+
+    def evidence(self, answer: str | Identified, directory: str | Path) -> Path:
+        """Write the public files that prove an answer into a new directory, for `freehold.verify`.
+
+        They are checked against your chain first. Raises `NotAnchored`: its seller has not anchored its log yet, and
+        when it will at the latest.
+        """
+        receipt = self._node.store.resolve(str(getattr(answer, "id", answer)), "receipt")
+        target = Path(directory).expanduser()
+        proving.evidence(self._host, receipt).write(target)
+        return target
+
+    def spent_units(self) -> int:
+        """What all calls took from the wallet, deposits and what can still be taken included."""
+        ceiling.reconcile(self._node)
+        return ceiling.in_all(self._node)
+
+    def balance_units(self) -> int:
+        """Dollars in the wallet."""
+        return self._node.balance_units()
+
+    def channels(self) -> Rows[Channel]:
+        """Money set aside for calls."""
+        return Rows(Channel(**one) for one in closing.overview(self._node))
+
+    def close_channels(self) -> Rows[Closing]:
+        """Ask to close every channel; a day later, again: what is left comes back."""
+        standing = [one for one in self.channels() if one.status != "closed"]
+        return Rows(Closing(**closing.close(self._host, one.channel)) for one in standing)
+
+    def close(self) -> None:
+        """Hand the seller the receipts that are signed, and let go of the state; channels stay open."""
+        if self._close.alive:
+            with contextlib.suppress(FreeholdError):
+                self._host.countersigner.flush()
+            for name in tuple(self._given):
+                self._forget(name)
+        self._close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Buyer(account={self.account!r}, url={self.url!r})"
+
+    def _forget(self, name: str) -> None:
+        """The caller has the answer and goes on: the same rows again are another purchase."""
+        keyed.forget(self._node, name)
+        self._given.discard(name)
+
+    def _model(self, model: str | Identified) -> Asset:
+        """A model that is on sale, by id, the beginning of one, or name. Raises NotFound, Ambiguous."""
+        text = str(getattr(model, "id", model))
+        served = {asset.id: asset for asset in self._served()}
+        if is_id_shaped(text):
+            return served[resolve(text, served, "model")]
+        called = [asset for asset in served.values() if asset.name == text]
+        if len(called) > 1:
+            hint = "Use the id: " + ", ".join(asset.id for asset in called)
+            raise Ambiguous(f"{len(called)} models are called {text[:80]}", hint=hint)
+        if not called:
+            raise NotFound(f"the seller serves no model called {text[:80]!r}", hint="models() lists them.")
+        return called[0]
+
+    def _served(self) -> list[Asset]:
+        answer = self._host.peers.get(self.url, "/v1/models", most_bytes=MAX_LISTED_BYTES)
+        listed = answer.get("models") if isinstance(answer, dict) else None
+        if not isinstance(listed, list) or len(listed) > MOST_LISTED:
+            raise VerificationFailed("the seller lists no models", hint="Is that a Freehold node?")
+        ids = [one.get("id") if isinstance(one, dict) else None for one in listed]
+        return [self._read(one) for one in dict.fromkeys(ids) if isinstance(one, str) and is_id_shaped(one)]
+
+    def _read(self, model_id: str) -> Asset:
+        """A model as its owner, who is the seller, signed it. Raises VerificationFailed, InvalidSignature."""
+        node = self._node
+        if node.store.has(model_id):
+            return node.asset(model_id)
+        envelope = parse_envelope(
+            self._host.peers.get(self.url, f"/documents/{model_id}", most_bytes=MAX_DOCUMENT_BYTES)
+        )
+        asset = envelope.document
+        if not isinstance(asset, Asset) or asset.id != model_id or asset.owner != self.seller:
+            raise VerificationFailed(f"{model_id[:10]} is not a model that the seller owns")
+        node.check(envelope)
+        with node.store.transaction() as tx:
+            tx.put(envelope, logged=False)
+        return asset
