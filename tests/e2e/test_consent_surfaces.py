@@ -156,4 +156,4 @@ def test_python_decides_and_asks(desk: Desk) -> None:
         owner.refuse(undecided(owner), "enough now")
         with pytest.raises(NodeRefused, match="enough now") as refused:
             buyer.grant(offer)
-        assert refused.value.problem()["code"] == "grant.refused"
+        assert refused.value.code == "grant.refused"

@@ -261,7 +261,7 @@ def test_what_would_be_another_path_is_not_sent(library, name):
 def test_refusals_keep_the_nodes_code(library):
     with pytest.raises(NodeRefused) as caught:
         library.node.publish(library.test, "no-such-column")
-    assert caught.value.problem()["code"] == "table.invalid"
+    assert caught.value.code == "table.invalid"
     with pytest.raises(InvalidInput):
         library.node.publish(library.test, node_tables.LABEL, price="1.5e3")
 

@@ -201,7 +201,7 @@ def test_the_library_knows_budgets(owner: Party, node: freehold.Node, tmp_path: 
     assert "<table>" in line._repr_html_()
     with pytest.raises(NodeRefused) as refused:
         node.publish(table, LABEL, reveals="update", holders=[HOLDER])
-    assert refused.value.problem()["code"] == "privacy.promise"
+    assert refused.value.code == "privacy.promise"
 
 
 def test_budgets_are_paged_and_need_the_token(owner: Party) -> None:

@@ -111,13 +111,32 @@ def test_the_library_says_the_same(shop: Shop, buyer: Party) -> None:
         assert (quote.price_units, quote.deposit_units, quote.per) == (PRICE, 10 * PRICE, "call")
         with pytest.raises(NodeRefused) as refused:
             node.predict(shop.model.id, shop.rows())
-        assert refused.value.problem()["code"] == "spending.unset"
+        assert refused.value.code == "spending.unset"
         assert node.predict(shop.model.id, shop.rows(), at_most="0.001").paid_units == PRICE
         assert node.limit(per_act="0.002", per_day="0.004").left_units == 3 * PRICE
         assert node.predict(shop.model.id, shop.rows(1, 1), deposit_calls=1).paid_units == PRICE
         assert node.spending().spent_units == 2 * PRICE
         with pytest.raises(NodeRefused):
             node.predict(shop.model.id, shop.rows(1, 2), at_most="0.0005")
+
+
+def test_a_key_makes_a_purchase_once_by_library_and_command(shop: Shop, buyer: Party) -> None:
+    rows = buyer.home / "rows.json"
+    with freehold.connect(buyer.home) as node:
+        # whatever became of the first answer, its asker asks again
+        first = node.predict(shop.model.id, shop.rows(2), at_most="0.001", key="order-7")
+        assert node.predict(shop.model.id, shop.rows(2), key="order-7") == first
+        with pytest.raises(NodeRefused) as refused:
+            node.predict(shop.model.id, shop.rows(1), at_most="0.001", key="order-7")
+        assert (refused.value.code, refused.value.exit_code) == ("inference.key_reused", 5)
+        with pytest.raises(NodeRefused):
+            node.predict(shop.model.id, shop.rows(2), at_most="0.001", key="two words")
+    done = run(buyer, "predict", shop.model.id, rows, "--key", "order-7", "--json")
+    assert json.loads(done.stdout)["receipt"]["document"] == first.signed.document.body, done.stderr
+    other = run(buyer, "predict", shop.model.id, rows, "--key", "order-8", "--max", "0.001", "--json")
+    assert json.loads(other.stdout)["receipt"]["document"] != first.signed.document.body
+    assert "costs $0.001" in other.stderr
+    assert ceiling.overview(buyer.node)["spent_units"] == 2 * PRICE
 
 
 def test_limits_are_given_in_dollars(buyer: Party) -> None:

@@ -20,7 +20,9 @@ from freehold.core.signing import Envelope, parse_envelope, seal
 from freehold.features.gateway import exchange, serving, untold
 from freehold.features.gateway.buying import Buyer
 from freehold.features.gateway.checking import DatedAhead, WrongAnswer
+from freehold.features.gateway.keyed import KeyReused
 from freehold.features.gateway.rules.answer import request_body
+from freehold.features.gateway.served import AnswerPruned
 from freehold.features.payments import kept, spending
 from freehold.features.payments.settling import settle
 from freehold.kernel.ceiling import SpendingRefused
@@ -307,6 +309,36 @@ def test_a_slow_provider_holds_up_no_other_ones_signatures(
     server.close()
     flushing.join(10)
     assert not flushing.is_alive()
+
+
+def test_a_key_is_paid_once_across_crashes_restarts_and_pruning(shop: EdgedShop, party: Party) -> None:
+    shop.edge.change = lambda *_: (0, None)
+    with pytest.raises(PeerUnreachable):
+        party.buyer.predict(shop.model.id, shop.rows(), key="a")
+    shop.edge.change = None
+    reborn = Buyer(party.node, party.services.peers)
+    # another question finishes the first, whose answer waits under its key
+    reborn.predict(shop.model.id, shop.rows(1, 1), key="b")
+    first = reborn.predict(shop.model.id, shop.rows(), key="a")
+    assert Buyer(party.node, party.services.peers).predict(shop.model.id, shop.rows(), key="a") == first
+    assert promised(party) == 2 * PRICE
+    # without a key it is a purchase of its own; what failed without one is the next asker's
+    shop.edge.change = lambda *_: (0, None)
+    with pytest.raises(PeerUnreachable):
+        reborn.predict(shop.model.id, shop.rows())
+    shop.edge.change = None
+    adopted = reborn.predict(shop.model.id, shop.rows(), key="c")
+    assert adopted != first
+    assert reborn.predict(shop.model.id, shop.rows(), key="c") == adopted
+    assert promised(party) == 3 * PRICE
+    with pytest.raises(KeyReused):
+        reborn.predict(shop.model.id, shop.rows(1, 1), key="a")
+    # one whose answer had to go buys nothing a second time
+    party.node.settings = party.node.settings.with_overrides(keep_answers_bytes=0)
+    reborn.predict(shop.model.id, shop.rows(1, 2), key="d")
+    with pytest.raises(AnswerPruned):
+        reborn.predict(shop.model.id, shop.rows(), key="a")
+    assert promised(party) == 4 * PRICE
 
 
 def test_the_edge_saw_canonical_questions(shop: EdgedShop, party: Party) -> None:

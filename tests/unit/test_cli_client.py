@@ -78,7 +78,7 @@ def test_a_refusal_keeps_the_nodes_code_hint_and_fields(home):
         NodeClient.of(home).get("/api/conflict")
     assert caught.value.message == "it changed"
     assert caught.value.hint == "try again"
-    assert caught.value.problem()["code"] == "grant.changed"
+    assert caught.value.code == caught.value.problem()["code"] == "grant.changed"
     assert caught.value.problem()["fields"] == {"grant": "0x1"}
     assert caught.value.exit_code == Conflict.exit_code
 

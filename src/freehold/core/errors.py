@@ -28,7 +28,8 @@ from typing import Any, ClassVar
 class FreeholdError(Exception):
     """Root of the tree. `message` says what happened, `hint` what to do about it."""
 
-    code: ClassVar[str] = "freehold.error"
+    code: str = "freehold.error"
+    """Stable name of its kind; of a refusal of this party's own node, the node's."""
     http_status: ClassVar[int] = 500
     exit_code: int = 1
     """With which a command ends that meets it, also where a node does and says so."""

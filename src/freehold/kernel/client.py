@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import hmac
 import json
+import re
 from collections.abc import Mapping
 from operator import attrgetter
 from pathlib import Path
@@ -36,6 +37,7 @@ TIMEOUT_SECONDS = 180.0
 MOST_FILE_BYTES = 64 * 1024
 MOST_EXIT_CODE = 126
 """From here on shells have meanings of their own."""
+_CODE = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)*")
 _ANSWERS = (200, 202)
 """What operations answer; anything else, a redirection too, was none of theirs."""
 _BY_STATUS: dict[int, type[FreeholdError]] = {
@@ -56,7 +58,7 @@ class NodeNotRunning(Unavailable, code="node.not_running"):
 
 
 class NodeRefused(FreeholdError, code="node.refused"):
-    """The node answered with an error; its own code, hint, fields and exit code are kept."""
+    """The node answered with an error, whose code, hint, fields and exit code this one has."""
 
     def __init__(self, status: int, problem: Mapping[str, Any]) -> None:
         title = str(problem.get("title") or problem.get("detail") or f"the node answered HTTP {status}")
@@ -67,6 +69,9 @@ class NodeRefused(FreeholdError, code="node.refused"):
         self._problem = {
             name: said for name, said in problem.items() if name not in ("title", "hint", "fields")
         }
+        code = problem.get("code")
+        if isinstance(code, str) and _CODE.fullmatch(code):
+            self.code = code
         said = problem.get("exit_code")
         if type(said) is int and 0 < said < MOST_EXIT_CODE:
             self.exit_code = said
