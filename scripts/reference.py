@@ -133,7 +133,52 @@ def http() -> str:
         routes = sorted((route.path_format, *sorted(route.methods)) for route in found)
         lines += [f"| {methods[0]} | `{path}` |" for path, *methods in routes]
         lines.append("")
-    return "\n".join(lines)
+    return "\n".join([*lines, *headers(), ""])
+
+
+def headers() -> Iterator[str]:
+    """The headers that are not what every HTTP client sends."""
+    from freehold.features.payments.rules.payment import HEADER, MAX_HEADER_CHARS, Transfer, Voucher
+
+    yield from (
+        "## Headers",
+        "",
+        "| header | of | holds |",
+        "| --- | --- | --- |",
+        f"| `{HEADER}` | `POST /v1/predict` | the payment: see below |",
+        "| `Authorization` | `/api/...` | `Bearer` and the token in HOME/api-token |",
+        (
+            "| `Content-Digest`, `Signature-Input`, `Signature` | `/peer/...` | who asks, and that nothing was changed"
+            " ([how](signed-requests.md)) |"
+        ),
+        "| `Retry-After` | answers 429, and 503 where it is known | whole seconds after which to ask again |",
+        "",
+        f"### `{HEADER}`",
+        "",
+        (
+            f"Base64url (RFC 4648, with or without padding) of one JSON object in UTF-8, at most {MAX_HEADER_CHARS:,}"
+            " characters in all. The object is"
+        ),
+        "one of these two; unknown fields, fields twice and numbers as text are refused (422, `payment.malformed`).",
+        "How to make and send one, step by step: [paying by HTTP](../how-to/pay-by-http.md).",
+    )
+    for kind in (Transfer, Voucher):
+        schema = kind.model_json_schema()
+        yield from ("", f"**{kind.model_fields['kind'].default}**: {schema['description']}", "")
+        yield from ("| field | type | bounds | meaning |", "| --- | --- | --- | --- |")
+        for name, field in schema["properties"].items():
+            said = next(iter(field.get("anyOf", ())), field)
+            needed = "; may be left out" if "default" in field and "const" not in said else ""
+            yield f"| `{name}` | {said['type']} | {_bounds(said)}{needed} | {field['description']} |"
+
+
+def _bounds(said: dict[str, Any]) -> str:
+    if "const" in said:
+        return f"`{said['const']}`"
+    if "pattern" in said:
+        most = f", at most {said['maxLength']:,} characters" if "maxLength" in said else ""
+        return f"`{said['pattern']}`{most}"
+    return f"{said['minimum']} to 2^53 - 1"
 
 
 def metrics() -> str:

@@ -1,6 +1,8 @@
 """A buyer with a wallet's key and no node: what it pays, what it remembers, what a seller that cheats gets from it."""
 
 import json
+import os
+import re
 import stat
 import subprocess
 import sys
@@ -391,3 +393,27 @@ def test_importing_the_package_loads_none_of_it() -> None:
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
         == "[]\n"
     )
+
+
+def test_the_example_buys_once_however_often_it_runs(shop: EdgedShop, key: str, tmp_path: Path) -> None:
+    (tmp_path / "wallet.key").write_text(key)
+    (tmp_path / "rows.json").write_text(json.dumps(shop.rows(2)))
+    words = [
+        shop.builder.url,
+        shop.world.rpc_url,
+        tmp_path / "wallet.key",
+        shop.model.name,
+        tmp_path / "rows.json",
+    ]
+    script = Path(__file__).resolve().parents[2] / "examples" / "buyer.py"
+    told = set()
+    for _ in range(2):
+        done = subprocess.run(
+            [sys.executable, "-W", "error", script, *words],
+            capture_output=True, text=True, timeout=60, check=False, env={**os.environ, "HOME": str(tmp_path)},
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert re.search(r"^2 rows cost 1000 units", done.stdout)
+        told.add(done.stdout)
+    assert len(told) == 1
+    assert len({one.salt for one in shop.edge.payments if isinstance(one, Transfer)}) == 1

@@ -28,6 +28,8 @@ from freehold.shell.library import node as api
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "library.md").read_text()
+SPOKEN = {"node": api.Node, "training": training_library.Training, "buyer": freehold.Buyer}
+"""By the name that the page gives one."""
 
 
 @pytest.fixture(scope="module")
@@ -366,7 +368,7 @@ def test_every_call_on_the_page_exists_with_these_arguments():
         for call in (one for one in ast.walk(ast.parse(block)) if isinstance(one, ast.Call)):
             if not isinstance(call.func, ast.Attribute) or not isinstance(call.func.value, ast.Name):
                 continue
-            places = {"node": api.Node, "freehold": freehold, "training": training_library.Training}
+            places = {"freehold": freehold, **SPOKEN}
             owner = places[call.func.value.id]
             function = getattr(owner, call.func.attr)
             own = [] if owner is freehold else ["self"]
@@ -376,7 +378,7 @@ def test_every_call_on_the_page_exists_with_these_arguments():
 
 
 def test_every_method_is_on_the_page():
-    for kind, name in ((api.Node, "node"), (training_library.Training, "training")):
+    for name, kind in SPOKEN.items():
         for method in dir(kind):
             function = getattr(kind, method)
             if not method.startswith("_") and callable(function):

@@ -38,6 +38,10 @@ for module in pkgutil.walk_packages(freehold.__path__, "freehold."):
 OPENED = "from freehold.kernel.databases.opening import {0}; {0}(Path(), 'postgresql://me@127.0.0.1:1/x')"
 ACTS = {
     "agents: the command": ("agents", "sys.exit(main(['mcp']))"),
+    "keystore: a wallet's": (
+        "keystore",
+        "from freehold.vault import account_key; Path('k').write_text('{}'); account_key.read(Path('k'), 'x')",
+    ),
     "keyring: the command": ("keyring", "sys.exit(main(['keys', 'forget', '--home', '.']))"),
     "keyring: a passphrase that was told to it": ("keyring", "passphrase.recall(Path())"),
     **{

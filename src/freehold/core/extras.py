@@ -10,6 +10,7 @@ from freehold.core.errors import Unavailable
 EXTRAS = {
     "agents": ("`freehold mcp`", frozenset({"mcp", "mcp_types"})),
     "keyring": ("the operating system's keyring", frozenset({"keyring"})),
+    "keystore": ("a keystore of version 3", frozenset({"eth_keyfile"})),
     "postgres": ("a database on a Postgres server", frozenset({"pg8000", "scramp"})),
     "s3": ("a blob store on S3", frozenset({"obstore"})),
 }

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from freehold.core.errors import InvalidInput
+from freehold.core.extras import needed
 from freehold.vault import plain_file
 from freehold.vault.keystore import MAX_FILE_BYTES, Keys
 
@@ -72,13 +73,8 @@ def _from_file(path: Path, passphrase: Passphrase | None) -> bytes:
 
 
 def _from_keystore(name: str, value: dict[str, Any], passphrase: Passphrase | None) -> bytes:
-    try:
+    with needed("keystore"):
         from eth_keyfile.keyfile import decode_keyfile_json  # noqa: PLC0415 - an extra
-    except ImportError:
-        raise InvalidKey(
-            "keystores are read by the package eth-keyfile, which is not installed",
-            hint="Install it: pip install eth-keyfile; or give the key in another way.",
-        ) from None
     if passphrase is None:
         raise InvalidKey(f"{name} is a keystore and needs its passphrase", hint="Give passphrase=.")
     said = passphrase() if callable(passphrase) else passphrase

@@ -35,9 +35,13 @@ class Voucher(Value):
     """The payer of a channel promises `cumulative_units` in all, to pay for the next call."""
 
     kind: Literal["voucher"] = "voucher"
+    """Always said."""
     channel: Hash
+    """Id of an open channel into the model's pool."""
     cumulative_units: Annotated[Units, Field(ge=1)]
+    """What the last answered call had, plus the price of this one."""
     signature: Signed
+    """By the channel's payer (EIP-712, `Voucher`)."""
     grant: Hash
     """Under which the model is used; its holder is the channel's payer."""
 
@@ -50,8 +54,11 @@ class Transfer(Value):
     """One payment straight into the model's pool (EIP-3009 `receiveWithAuthorization`)."""
 
     kind: Literal["transfer"] = "transfer"
+    """Always said."""
     payer: Account
+    """Whose dollars pay."""
     value_units: Annotated[Units, Field(ge=1)]
+    """The price, exactly."""
     valid_after: Time
     """Unix seconds, exclusive, by the chain's clock."""
     valid_before: Time
@@ -59,6 +66,7 @@ class Transfer(Value):
     salt: Hash
     """32 random bytes, fresh for every payment."""
     signature: Signed
+    """By the payer (EIP-712, `ReceiveWithAuthorization` of the token)."""
     secret: Hash | None = None
     """32 random bytes. All else here can be read on chain, and would open what was bought to whoever guesses it."""
 

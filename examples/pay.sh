@@ -1,0 +1,78 @@
+#!/usr/bin/env bash
+# Buy answers over plain HTTP with curl; jq reads, and Foundry's cast signs.
+#
+#     ETH_KEYSTORE=wallet.json ETH_PASSWORD=wallet.password examples/pay.sh http://127.0.0.1:7403 'Tumour model' rows.json
+#
+# The key is a keystore (`cast wallet import`), its password a file: neither is ever in a command line. What was signed
+# is kept in `payment.QUESTION` before it is sent: run again, the same question is paid once.
+set -euo pipefail
+umask 077
+url=$1 model=$2 rows=$3
+most_units=10000 # no call is paid that costs more: $0.01
+
+work=$(mktemp -d) && trap 'rm -r "$work"' EXIT
+random() { echo "0x$(openssl rand -hex 32)"; }
+hash() { echo "0x$(sha256sum | cut -d' ' -f1)"; }
+# typed data (EIP-712) of a type such as `Name(type field,...)`: its domain, its message
+typed() {
+  jq -nc --arg type "$1" --argjson domain "$2" --argjson message "$3" '
+    ($type | capture("(?<name>.*)\\((?<fields>.*)\\)")) as $said
+    | {domain: $domain, message: $message, primaryType: $said.name, types: {
+        EIP712Domain: [["string", "name"], ["string", "version"], ["uint256", "chainId"], ["address", "verifyingContract"]]
+          | map({type: .[0], name: .[1]}),
+        ($said.name): $said.fields | split(",") | map(split(" ") | {type: .[0], name: .[1]})}}'
+}
+ask() { curl -sS --max-time 60 -o "$work/$1" -w '%{http_code}' -H 'content-type: application/json' "${@:2}"; }
+
+# 1. find the model
+curl -sS --fail "$url/v1/models" |
+  jq -ce --arg model "$model" --slurpfile rows "$rows" '
+    [.models[] | select($model == .id or $model == .name).id]
+    | if length == 1 then {model: .[0], rows: $rows[0]} else error("\(length) models are called \($model)") end' |
+  tr -d '\n' >"$work/body"
+
+# 2. ask: 402 says what to pay and how
+[ "$(ask quote --data-binary @"$work/body" "$url/v1/predict")" = 402 ] || { cat "$work/quote" >&2; exit 1; }
+quote() { jq -er ".fields | $1" "$work/quote"; }
+[ "$(quote .call_units)" -le "$most_units" ] || { echo "this call costs $(quote .call_units) units" >&2; exit 1; }
+
+# 3. sign one EIP-3009 transfer into the model's pool, and keep it before it is sent
+kept=payment.$(hash <"$work/body")
+if [ ! -s "$kept" ]; then
+  payer=$(cast wallet address | tr A-F a-f) salt=$(random) until=$(($(date +%s) + 3600))
+  nonce=$(cast keccak "$(cast abi-encode 'f(bytes32,bytes32)' "$(quote .pool)" "$salt")")
+  how=$(quote '.how[] | select(.kind == "transfer") | tojson')
+  message=$(jq -nc --arg payer "$payer" --argjson how "$how" --argjson until "$until" --arg nonce "$nonce" \
+    '{from: $payer, to: $how.to, value: $how.value_units, validAfter: 0, validBefore: $until, nonce: $nonce}')
+  typed "$(jq -r .sign.type <<<"$how")" "$(jq -c .sign.domain <<<"$how")" "$message" >"$work/typed"
+  signature=$(cast wallet sign --data --from-file "$work/typed")
+  # without the secret, whoever reads the payment on chain could ask for its answer
+  jq -nc --arg payer "$payer" --argjson how "$how" --argjson until "$until" --arg salt "$salt" \
+    --arg secret "$(random)" --arg signature "$signature" \
+    '{kind: "transfer", payer: $payer, value_units: $how.value_units, valid_after: 0, valid_before: $until,
+      salt: $salt, secret: $secret, signature: $signature}' >"$kept.new"
+  sync "$kept.new" && mv "$kept.new" "$kept"
+fi
+
+# 4. send it; the same again gives the same answer, and takes nothing
+{ printf 'Freehold-Payment: ' && base64 -w0 <"$kept" | tr '+/' '-_'; } >"$work/header"
+for answer in answer again; do
+  [ "$(ask $answer --data-binary @"$work/body" -H @"$work/header" "$url/v1/predict")" = 200 ] || { cat "$work/$answer" >&2; exit 1; }
+done
+cmp "$work/answer" "$work/again"
+
+# 5. check the receipt: the seller's, for this question and this answer
+curl -sS --fail "$url/.well-known/freehold.json" >"$work/about"
+of() { jq -er "$1" "$work/answer"; }
+[ "$(of .receipt.document.evidence.request)" = "$(hash <"$work/body")" ]
+# canonical JSON (RFC 8785): whatever is hashed here is ASCII text and whole numbers, so sorted keys are enough
+[ "$(of .receipt.document.output)" = "$(jq -cSj '{model, outputs}' "$work/answer" | hash)" ]
+seller=$(jq -er .party.document.account "$work/about")
+[ "$(of .receipt.document.provider)" = "$seller" ]
+domain=$(jq -c '{name: "Freehold", version: "1", chainId: .chain_id, verifyingContract: .contracts.Revocations}' "$work/about")
+signed=$(jq -nc --arg grant "$(of .receipt.document.grant)" --arg id "$(jq -cSj .receipt.document "$work/answer" | hash)" \
+  '{kind: "receipt", role: "provider", subject: $grant, id: $id}')
+typed 'Document(string kind,string role,bytes32 subject,bytes32 id)' "$domain" "$signed" >"$work/typed"
+cast wallet verify --data --from-file --address "$seller" "$work/typed" \
+  "$(of '.receipt.signatures[] | select(.role == "provider").signature')" >&2
+cat "$work/answer"
