@@ -47,7 +47,9 @@ def types_of(written):
 
 def sha256(value):
     """Of canonical JSON; whatever is hashed here is ASCII text and whole numbers, so sorted keys are enough (RFC 8785)."""
-    return "0x" + hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    return (
+        "0x" + hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    )
 
 
 def sign(account, quote):

@@ -47,7 +47,9 @@ def command(language: str, folder: Path, key: str) -> tuple[list[str], dict[str,
     if not (signer := cast()) or not shutil.which("jq"):
         pytest.skip("needs cast (Foundry) and jq")
     (folder / "wallet.password").write_text(PASSWORD)
-    (folder / "wallet.json").write_text(json.dumps(Account.encrypt(key, PASSWORD, kdf="pbkdf2", iterations=1_000)))
+    (folder / "wallet.json").write_text(
+        json.dumps(Account.encrypt(key, PASSWORD, kdf="pbkdf2", iterations=1_000))
+    )
     path = f"{Path(signer).parent}{os.pathsep}{os.environ['PATH']}"
     return [str(script)], {"ETH_KEYSTORE": "wallet.json", "ETH_PASSWORD": "wallet.password", "PATH": path}
 
