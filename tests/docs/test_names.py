@@ -349,3 +349,16 @@ def test_the_networks_of_the_page_are_those_of_the_client():
         number: (one.name, one.confirmations, one.block_seconds, one.stuck_seconds, one.wait_seconds)
         for number, one in NETWORKS.items()
     }
+
+
+def test_output_that_pages_show_names_what_the_programs_check():
+    """Lines of `verify` and `doctor`, as pages show them: each names a step or a finding that there is."""
+    line = re.compile(r"^(?:ok|warning|PROBLEM|FAILED|NEWER) +([a-z][\w.-]*)  ", re.MULTILINE)
+    shown = {
+        (doc_pages.named(page), name)
+        for page in doc_pages.PAGES
+        for body in doc_pages.blocks(page, "text")
+        for name in line.findall(body)
+    }
+    assert len(shown) > 8
+    assert not {one for one in shown if one[1] not in dotted_names() and f'"{one[1]}"' not in strings()}

@@ -65,3 +65,18 @@ def test_files_that_pages_name_are_there():
     for page in [*ROOT.glob("docs/**/*.md"), ROOT / "README.md"]:
         for path in named.findall(page.read_text()):
             assert list(source.glob(path.rstrip("/"))), f"{page.name} names {path}"
+
+
+PROMISING = [
+    ROOT / "docs" / f"{name}.md"
+    for name in (
+        "threat-model", "evidence", "how-to/publish-your-table", "how-to/verify-without-us", "how-to/use-an-assistant",
+        "how-to/lost-keys", "how-to/incidents", "how-to/upgrade", "how-to/size-a-node",
+    )
+] + [*sorted((ROOT / "docs" / "concepts").glob("*.md")), *sorted((ROOT / "docs" / "security").glob("*.md"))]  # fmt: skip
+
+
+@pytest.mark.parametrize("page", PROMISING, ids=doc_pages.named)
+def test_a_page_that_promises_says_first_what_it_does_not(page):
+    opening = "\n\n".join(doc_pages.text(page).split("\n\n")[1:3])
+    assert re.search(r"\b(not|cannot|no substitute|nobody)\b", opening, re.IGNORECASE), opening[:200]
