@@ -1,7 +1,7 @@
 """Gas of what others ship, on the same embedded chain: their own compiled contracts out of their npm packages.
 
-    npm install --prefix DIR --ignore-scripts @oceanprotocol/contracts@2.6.0 \
-        @ethereum-attestation-service/eas-contracts@1.9.0
+    npm install --prefix DIR --ignore-scripts @oceanprotocol/contracts@2.6.0
+    npm install --prefix DIR --ignore-scripts @ethereum-attestation-service/eas-contracts@1.9.0
     python bench/gas_of_others.py DIR
 
 Nothing of theirs is kept here. docs/comparison.md says what each act is and beside which of ours it stands.
