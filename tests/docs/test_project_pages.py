@@ -94,3 +94,15 @@ def test_gas_of_the_whole_path_adds_up():
         assert f"{gas:,}" in beside
     for name in ("first", "next in the word"):
         assert f"{GAS[f'Revocations.revoke, {name}']:,}" in beside
+
+
+def test_what_is_said_of_others_names_where_it_stands():
+    """Each source is used and each use has one; what is in a repository is named at a commit, which does not change."""
+    page = (ROOT / "docs" / "comparison.md").read_text()
+    told, sources = page.split("\n## Sources\n")
+    where = dict(re.findall(r"^\[(\w+)\]: (\S+)$", sources, re.MULTILINE))
+    assert set(re.findall(r"\[(\w{1,2})\]", told)) == set(where)
+    for address in where.values():
+        assert not address.startswith("https://github.com/") or re.search(r"/blob/[0-9a-f]{40}/", address), (
+            address
+        )
