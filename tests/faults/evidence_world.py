@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import sqlite3
+import weakref
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
@@ -97,6 +98,7 @@ class Log:
     def __init__(self, owner: Person) -> None:
         connection = sqlite3.connect(":memory:")
         log_tables(connection)
+        weakref.finalize(self, connection.close)
         self.owner, self.store, self.seen = owner, LogStore(connection), dict[str, int]()
 
     def write(self, document: Document) -> None:

@@ -29,24 +29,24 @@ class SqliteDatabase:
     def __init__(self, path: Path) -> None:
         self._commits = Commits(path)
         require_sound(path)
-        try:
+        with _said(path, "open", "Check disk space and permissions."):
             self.connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=10)
-            # before the first table: a database made earlier reuses free pages and keeps its size
-            self.connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
-            self.connection.execute("PRAGMA journal_mode = WAL")
-            self.connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
-            # FULL: an answer that was given (and may have been paid) must survive power loss too
-            self.connection.execute("PRAGMA synchronous = FULL")
-            if not migrations.is_current(self.connection):
-                with self._transaction(counted=False) as connection:
-                    made = copying.before_upgrade(path.parent, connection)
-                    migrations.migrate(connection)
-                copying.prune(path.parent, made)
-            self._commits.begin(self.connection)
-        except sqlite3.Error as error:
-            raise StorageFailed(
-                f"cannot open {path.name}: {error}", hint="Check disk space and permissions."
-            ) from error
+            with _closed_on_failure(self.connection):
+                self._begin(path)
+
+    def _begin(self, path: Path) -> None:
+        # before the first table: a database made earlier reuses free pages and keeps its size
+        self.connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        self.connection.execute("PRAGMA journal_mode = WAL")
+        self.connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
+        # FULL: an answer that was given (and may have been paid) must survive power loss too
+        self.connection.execute("PRAGMA synchronous = FULL")
+        if not migrations.is_current(self.connection):
+            with self._transaction(counted=False) as connection:
+                made = copying.before_upgrade(path.parent, connection)
+                migrations.migrate(connection)
+            copying.prune(path.parent, made)
+        self._commits.begin(self.connection)
 
     def __str__(self) -> str:
         return f"SQLite {sqlite3.sqlite_version}"
@@ -157,12 +157,25 @@ def read_file(path: Path, *, timeout: float = 10) -> sqlite3.Connection:
     """As `soundness.read_only`. Raises `NotFound`: no such file. `StorageFailed`: it cannot be opened."""
     if not path.exists():
         raise NotFound(f"there is no database {path}", hint="Start the node once: freehold up.")
-    try:
+    with _said(path, "read", "Check its permissions; restore a backup if it is damaged."):
         connection = read_only(path, timeout=timeout)
-        connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
-    except sqlite3.Error as error:
-        raise StorageFailed(
-            f"cannot read {path.name}: {error}",
-            hint="Check its permissions; restore a backup if it is damaged.",
-        ) from error
+        with _closed_on_failure(connection):
+            connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
     return connection
+
+
+@contextmanager
+def _said(path: Path, act: str, hint: str) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise StorageFailed(f"cannot {act} {path.name}: {error}", hint=hint) from error
+
+
+@contextmanager
+def _closed_on_failure(connection: sqlite3.Connection) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        connection.close()
+        raise
