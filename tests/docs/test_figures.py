@@ -9,6 +9,7 @@ from doc_pages import PAGES, ROOT
 from freehold.features.privacy.rules import privacy, promises
 from freehold.features.training import planning
 from freehold.features.training.rules import updates
+from freehold.features.training.rules.expected import expected_loss
 
 MICRO = 1_000_000
 DELTA = 5
@@ -65,3 +66,15 @@ def test_the_noise_of_the_worked_example():
     rows = round(noise.sigma / updates.sensitivity(31, noise.update_bits, 1))
     page = (ROOT / "docs" / "concepts" / "training.md").read_text()
     assert f"in each of the 31 numbers has a standard deviation of {rows} units" in page
+
+
+def test_what_the_noise_of_defaults_is_expected_to_cost():
+    """A row of the table that the choice of defaults rests on; the others take longer."""
+    page = (ROOT / "docs" / "decisions" / "0013-default-epsilon.md").read_text()
+    (row,) = re.findall(r"^\| 50 \| (.*) \|$", page, re.MULTILINE)
+    shown = [tuple(map(float, cell.split(", ± "))) for cell in row.split(" | ")]
+    for epsilon, cell in zip((0.5, 1, 2, 4, 8), shown, strict=True):
+        found = expected_loss((50,) * 4, 30, round(epsilon * MICRO), DELTA)
+        assert cell == pytest.approx(
+            (found.accuracy_with_bps / 100, found.share_error_bps / 100), abs=0.06
+        ), epsilon

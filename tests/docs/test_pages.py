@@ -1,5 +1,7 @@
 """Pages lead somewhere: links to files that exist, commands that exist, make targets that exist."""
 
+import ast
+import json
 import re
 import subprocess
 import sys
@@ -80,3 +82,22 @@ PROMISING = [
 def test_a_page_that_promises_says_first_what_it_does_not(page):
     opening = "\n\n".join(doc_pages.text(page).split("\n\n")[1:3])
     assert re.search(r"\b(not|cannot|no substitute|nobody)\b", opening, re.IGNORECASE), opening[:200]
+
+
+def in_blocks(*languages):
+    return [(page, body) for page in PAGES for body in doc_pages.blocks(page, *languages)]
+
+
+def test_blocks_in_python_json_and_shell_are_read_by_their_languages():
+    for page, body in in_blocks("python"):
+        if (
+            page.name != "add-a-feature.md"
+        ):  # parts of files, which tests/e2e/test_new_feature.py holds to them
+            compile(body, str(page), "exec", ast.PyCF_ONLY_AST)
+    for _, body in in_blocks("json"):
+        json.loads(body)
+    shell = in_blocks("sh", "bash")
+    assert len(shell) > 5
+    for page, body in shell:
+        done = subprocess.run(["bash", "-n"], input=body, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{page}: {done.stderr}"
