@@ -11,7 +11,7 @@ from chain_side import DEV, SINK, Side, calldata
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "chain.md"
 _NAME = re.compile(r"`((?:web3|net|eth|evm|anvil|hardhat|txpool|debug)_\w+)`")
-CODES = {-32700, -32600, -32601, -32602, -32000, -32005, 3, 5, *range(-38026, -38009)}
+CODES = {-32700, -32600, -32601, -32602, -32000, -32005, -32015, 3, 5, *range(-38026, -38009)}
 """The documented codes but the internal error, which nobody may cause."""
 
 
@@ -70,7 +70,7 @@ def sound(side: Side, was: Past) -> dict[str, list[Any]]:
         "eth_createAccessList": [call, "latest"],
         "eth_sendRawTransaction": [side.sign(value=1)],
         "eth_sendRawTransactionSync": [side.sign(value=2), 2_000],
-        "eth_sendTransaction": [{"from": DEV.address, "to": SINK, "value": "0x1"}],
+        "eth_sendTransaction": [{**call, "gas": None, "nonce": None, "accessList": None, "type": None}],
         "eth_simulateV1": [
             {
                 "blockStateCalls": [{"blockOverrides": later, "stateOverrides": state, "calls": [call]}],
@@ -93,7 +93,7 @@ def sound(side: Side, was: Past) -> dict[str, list[Any]]:
         "eth_getFilterChanges": ["0x1"], "eth_getFilterLogs": ["0x1"], "eth_uninstallFilter": ["0x2"],
         "debug_traceCall": [call, "latest", trace], "debug_traceTransaction": [tx, {"tracer": "prestateTracer"}],
         "eth_subscribe": ["logs", logs], "eth_unsubscribe": ["0x1"],
-        "anvil_setBalance": [SINK, "0x64"], "anvil_mine": ["0x2", "0x1"], "evm_mine": [{"timestamp": None}],
+        "anvil_setBalance": [SINK, "0x64"], "anvil_mine": ["0x2", "0x1"], "evm_mine": [{"timestamp": None, "blocks": 2}],
         "evm_increaseTime": ["0x1"], "evm_setNextBlockTimestamp": ["0x7fffffff"],
         "evm_snapshot": [], "evm_revert": ["0x1"],
     }  # fmt: skip

@@ -41,7 +41,6 @@ JSON = st.recursive(
     max_leaves=8,
 )
 VALUES = st.sampled_from(WORDS) | JSON
-METHODS = sorted(documented())
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +92,7 @@ def replaced(value, at, by):
 @st.composite
 def mutated(draw, table):
     """A method and parameters that are nearly what it takes."""
-    method = draw(st.sampled_from(METHODS))
+    method = draw(st.sampled_from(sorted(table)))
     parameters = table[method]
     for _ in range(draw(st.integers(0, 3))):
         places = [at for at in paths(parameters) if at]
@@ -126,7 +125,7 @@ def fuzzed(chain, examples):
 
 def test_every_documented_method_has_sound_parameters(chain):
     _, side, table = chain
-    assert set(table) == documented()
+    assert documented() == set(table)
     for method, parameters in table.items():
         if "subscribe" not in method:
             answer = side.answer(method, *parameters)
@@ -149,14 +148,14 @@ def test_hostile_parameters(chain):
 
 @pytest.mark.slow
 def test_hostile_parameters_for_long(chain):
-    fuzzed(chain, 20_000)
+    fuzzed(chain, 5_000)
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck), database=None)
 @given(st.data())
 def test_hostile_bodies(chain, data):
     node, _, table = chain
-    method = data.draw(st.sampled_from(METHODS))
+    method = data.draw(st.sampled_from(sorted(table)))
     whole = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": table[method]}).encode()
     at = data.draw(st.integers(0, len(whole)))
     more = data.draw(

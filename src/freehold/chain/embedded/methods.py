@@ -48,11 +48,12 @@ class LocalMethods(MethodGroup):
 
     @method("evm_mine", WRITING)
     def _mine(self, at: Any = None) -> str:
+        options = {} if at is None else {"timestamp": at}
         if isinstance(at, dict):
-            at = read_members(at, "options", ("timestamp",)).get("timestamp")
-        if at is not None:
-            self._set_next_time(at)
-        self._ledger.mine_empty()
+            options = read_members(at, "options", ("timestamp", "blocks"))
+        if "timestamp" in options:
+            self._set_next_time(options["timestamp"])
+        self._mine_several(options.get("blocks", 1))
         return "0x0"
 
     @method("anvil_mine", WRITING)
