@@ -16,7 +16,8 @@ from inference_world import PRICE, Shop
 from node_world import Party, World
 
 import freehold
-from freehold.kernel import ceiling, settings
+from freehold.features.data import offering
+from freehold.kernel import ceiling, logbook, settings
 from freehold.kernel.client import NodeRefused
 
 FREEHOLD = [sys.executable, "-m", "freehold"]
@@ -137,6 +138,50 @@ def test_a_key_makes_a_purchase_once_by_library_and_command(shop: Shop, buyer: P
     assert json.loads(other.stdout)["receipt"]["document"] != first.signed.document.body
     assert "costs $0.001" in other.stderr
     assert ceiling.overview(buyer.node)["spent_units"] == 2 * PRICE
+
+
+def test_evidence_right_after_a_call_says_when_there_will_be_some(shop: Shop, buyer: Party) -> None:
+    with freehold.connect(buyer.home) as node:
+        node.predict(shop.model.id, shop.rows(1, 7), at_most="0.001")
+        with pytest.raises(NodeRefused) as refused:
+            node.evidence("last", buyer.home / "none")
+        assert refused.value.code == "log.not_anchored"
+        assert refused.value.fields["anchored_by"] > time.time()
+        early = run(buyer, "evidence", "last", "-o", buyer.home / "early")
+        assert early.returncode == refused.value.exit_code == 5
+        assert re.search(r"anchors it by \d{4}-\d\d-\d\d \d\d:\d\d UTC at the latest", early.stderr), (
+            early.stderr
+        )
+        assert "ask builder to do it now" in early.stderr
+        logbook.anchor(shop.builder.node)
+        assert run(buyer, "evidence", "last", "-o", buyer.home / "evidence").returncode == 0
+    assert not (buyer.home / "early").exists()
+
+
+def test_two_models_of_one_name_are_told_apart_by_id_everywhere(shop: Shop, buyer: Party) -> None:
+    builder = shop.builder
+    twin = shop.model.model_copy(update={"description": "another"})
+    with builder.node.store.transaction() as tx:
+        tx.put(builder.node.seal(twin), public=True)
+    builder.found()
+    buyer.knows(builder)
+    rows, ids = buyer.home / "rows.json", sorted(one[:10] for one in (shop.model.id, twin.id))
+    asked = (
+        (buyer, "predict", shop.model.name, rows, "--max", "0.001"),
+        (buyer, "models", shop.model.name),
+        (builder, "serve", shop.model.name),
+    )
+    for party, *words in asked:
+        done = run(party, *words)
+        assert done.returncode == 2, (words, done.stderr)
+        assert [one for one in ids if one in done.stderr] == ids, (words, done.stderr)
+        by_id = [shop.model.id[:12] if one == shop.model.name else one for one in words]
+        assert run(party, *by_id).returncode == 0, (by_id, run(party, *by_id).stderr)
+    listed = run(buyer, "search", "--kind", "model", "--json").stdout
+    assert shop.model.id in listed
+    assert twin.id in listed
+    with builder.node.store.transaction() as tx:
+        offering.withdraw(tx, twin.id)
 
 
 def test_limits_are_given_in_dollars(buyer: Party) -> None:

@@ -11,6 +11,7 @@ from chain_proxy import ChainProxy
 from evidence_verdicts import EXAMPLES, broken, verify_standalone
 from evidence_world import World
 
+import freehold
 from freehold.chain.client import Chain
 from freehold.chain.rpc import Rpc
 from freehold.core.errors import InvalidInput
@@ -123,3 +124,27 @@ def test_elsewhere_the_block_must_be_final(elsewhere):
         checks, report = asked(elsewhere, base | {"finalized": silent})
         assert report.ok
         assert "does not tell whether it is final" in checks["chain.block"].detail
+
+
+def test_no_verdict_is_said_as_settled_where_nobody_vouches_for_the_block(honest, tmp_path):
+    honest.write(tmp_path / "evidence")
+    block = verify(honest).block_hash
+    for program in ([FREEHOLD, "verify"], [sys.executable, str(EXAMPLES / "verify_standalone.py")]):
+        alone, vouched = (
+            subprocess.run(
+                [*program, str(tmp_path / "evidence"), *more], capture_output=True, text=True, check=True
+            ).stdout
+            for more in ([], ["--block-hash", block])
+        )
+        last = alone.splitlines()[-1]
+        assert f"has block {block}" in last
+        open_words = ("nobody vouched", "only the evidence says")
+        assert any(one in last for one in open_words)
+        assert not any(one in vouched.splitlines()[-1] for one in open_words)
+    shown = freehold.verify(tmp_path / "evidence")
+    assert "nobody vouched" in shown.said
+    assert "nobody vouched" in shown._repr_html_()
+    lines = subprocess.run(
+        [FREEHOLD, "verify", str(tmp_path / "evidence")], capture_output=True, text=True, check=True
+    ).stdout
+    assert [line.split()[0] for line in lines.splitlines() if "chain.block" in line] == ["OPEN"]

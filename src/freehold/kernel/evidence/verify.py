@@ -68,7 +68,17 @@ SAID: dict[str, str] = {
     "newer": "this program is too old to tell: a later one may",
     "fails": "the evidence does NOT hold",
 }
-"""Each verdict in words."""
+"""Each verdict in words, given that the block is one of the chain."""
+
+
+def said(verdict: Verdict, trusted_by: str, chain_id: int, block_hash: str) -> str:
+    """What evidence comes to, in words: what holds by the word of nobody holds only if the block is real."""
+    if trusted_by != "nobody" or verdict not in ("holds", "no_lineage"):
+        return SAID[verdict]
+    return (
+        f"{SAID[verdict]} - if chain {chain_id} has block {block_hash}, for which nobody vouched:"
+        " compare it with a source you trust, by --rpc-url or --block-hash"
+    )
 
 
 @dataclass(frozen=True)

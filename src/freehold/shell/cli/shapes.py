@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from typing import Any, Literal, get_type_hints
 
 from pydantic import Field, create_model
@@ -253,10 +254,15 @@ class Verification(Shape):
     def __bool__(self) -> bool:
         return self.ok
 
-    def _repr_html_(self) -> str:
-        from freehold.kernel.evidence.verify import SAID  # noqa: PLC0415
+    @property
+    def said(self) -> str:
+        """The verdict in words, and on what it hangs where nobody vouches for the block."""
+        from freehold.kernel.evidence.verify import said  # noqa: PLC0415 - loads the whole node
 
-        return f"<p>{SAID.get(self.verdict, SAID['fails'])}</p>{Rows(self.checks)._repr_html_()}"
+        return said(self.verdict, self.trusted_by, self.chain_id, self.block_hash)
+
+    def _repr_html_(self) -> str:
+        return f"<p>{html.escape(self.said)}</p>{Rows(self.checks)._repr_html_()}"
 
 
 class PublicKeys(Shape):
