@@ -73,10 +73,29 @@ def test_no_call_lasts_long(node, name):
     assert ask(node, "eth_chainId")["result"] == "0x7a69"
 
 
-@pytest.mark.parametrize("method", ["eth_estimateGas", "debug_traceCall"])
+@pytest.mark.parametrize("method", ["eth_estimateGas", "debug_traceCall", "eth_simulateV1"])
 @pytest.mark.parametrize("name", ["pairing of 100", "gas", "calls of nobody"])
-def test_nor_do_estimates_and_traces(node, method, name):
+def test_nor_do_estimates_traces_and_simulations(node, method, name):
     assert ask(node, *_flat(hostile_calls.call(name, method)))["error"]["code"] == -32005
+
+
+def test_simulations_of_many_blocks_and_calls_share_one_budget(node):
+    asked = [{"to": SINK, "value": "0x0"}] * 200
+    for blocks in ([{"calls": asked}] * 200, [{}] * 255, [{"blockOverrides": {"number": "0x100"}}]):
+        start = time.monotonic()
+        answer = ask(node, "eth_simulateV1", {"blockStateCalls": blocks})
+        assert time.monotonic() - start < LONG
+        assert "result" in answer or answer["error"]["code"] == -32005
+    assert ask(node, "eth_blockNumber")["result"] == "0x0"
+
+
+def test_an_endless_transaction_of_an_account_that_the_node_speaks_for_is_refused_whole(node):
+    sender = ask(node, "eth_accounts")["result"][0]
+    endless = {"from": sender, "data": "0x" + hostile_calls.BODIES["gas"]}
+    assert ask(node, "eth_sendTransaction", endless)["error"]["code"] == -32005
+    assert ask(node, "eth_sendTransaction", {**endless, "gas": hex(30_000_000)})["error"]["code"] == -32005
+    assert ask(node, "eth_getTransactionCount", sender)["result"] == "0x0"
+    assert "result" in ask(node, "eth_sendTransaction", {"from": sender, "to": SINK})
 
 
 def _flat(call):

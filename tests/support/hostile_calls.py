@@ -122,4 +122,7 @@ def call(name, method="eth_call"):
     supposed = {TARGET: {"code": "0x" + BODIES[name]}}
     if method == "debug_traceCall":
         return method, [asked, "latest", {"tracer": "callTracer", "stateOverrides": supposed}]
+    if method == "eth_simulateV1":
+        block = {"stateOverrides": supposed, "calls": [asked]}
+        return method, [{"blockStateCalls": [block], "traceTransfers": True}]
     return method, [asked, "latest", supposed]

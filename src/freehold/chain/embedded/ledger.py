@@ -37,6 +37,7 @@ _MOST_TRANSACTIONS = 250
 """Transactions in one block: keeps the lock's holder, and so every reader, from waiting long."""
 _ANCESTORS = 256
 _MOST_SNAPSHOTS = 1_000
+_PUSH_ADDRESS, _SELF_DESTRUCT = b"\x73", b"\xff"
 _SHORT_SECONDS = 0.25
 """Processor time of a transaction's first run; one that needs more waits until no other does."""
 
@@ -162,7 +163,10 @@ class Ledger:
             self._seal(_Draft(header, self.machine.open_block(header)))
 
     def top_up(self, address: bytes, wei: int) -> None:
-        """Raise an account to at least `wei` by a transfer from the faucet; never lowers it."""
+        """Raise an account to at least `wei` by a transfer from the faucet; never lowers it.
+
+        What has code is not asked whether it takes ether: a contract that is gone at once leaves its own to it.
+        """
         with self.lock:
             state = self.machine.state(self.head)
             missing = wei - int(state.get_balance(address))
@@ -171,12 +175,13 @@ class Ledger:
             faucet = _account(genesis.FAUCET_KEY)
             if missing > state.get_balance(faucet) // 2:
                 raise Fault(REFUSED, "more ether than the local faucet gives")
+            has_code = bool(state.get_code(address))
             transfer = Transaction(
                 chain_id=genesis.CHAIN_ID,
                 nonce=int(state.get_nonce(faucet)),
-                to=address,
-                data=b"",
-                gas=100_000,  # room for a recipient with a little code
+                to=b"" if has_code else address,
+                data=_PUSH_ADDRESS + address + _SELF_DESTRUCT if has_code else b"",
+                gas=100_000,
                 max_fee_per_gas=self.next_header().base_fee_per_gas + 1,
                 max_priority_fee_per_gas=1,
                 value_wei=missing,
