@@ -173,3 +173,132 @@ def test_what_is_loaded_is_no_cost_of_who_needs_it_first():
         slow()
         with pytest.raises(Fault, match="out of time"):
             own.check()
+
+
+# -- delegations (EIP-7702) in calls, as in transactions
+
+
+def delegating(methods, key, target, **more):
+    """A call object of the development account that has the key's account delegate, and its transaction's fields."""
+    person = Account.from_key(key)
+    made = person.sign_authorization({"chainId": 31337, "address": target, "nonce": 0})
+    listed = {
+        "chainId": hex(made.chain_id),
+        "address": target,
+        "nonce": hex(made.nonce),
+        "yParity": hex(made.y_parity),
+        "r": hex(made.r),
+        "s": hex(made.s),
+    }
+    call = {"from": DEV.address, "to": person.address, "authorizationList": [listed], **more}
+    return person.address, call, made
+
+
+@pytest.fixture
+def keeper(methods):
+    """A contract that keeps its caller at slot 0."""
+    return send(methods, signed(data="0x60058060093d393df3" + "3360005500", gas=100_000))["contractAddress"]
+
+
+def test_a_call_that_delegates_is_traced_as_its_transaction_is(methods, keeper):
+    person, call, made = delegating(methods, b"\7" * 32, keeper, gas=hex(200_000))
+    fees = {"maxFeePerGas": hex(100), "maxPriorityFeePerGas": "0x1"}
+    asked = [{**call, **fees}, "pending"]
+    trees = [methods.call("debug_traceCall", [*asked, {"tracer": "callTracer"}])]
+    diff = {"tracer": "prestateTracer", "tracerConfig": {"diffMode": True}}
+    changes = [methods.call("debug_traceCall", [*asked, diff])]
+    listed = methods.call("eth_createAccessList", [call])
+    sent = send(methods, signed(1, to=person, gas=200_000, authorizationList=[made]))["transactionHash"]
+    trees.append(methods.call("debug_traceTransaction", [sent, {"tracer": "callTracer"}]))
+    changes.append(methods.call("debug_traceTransaction", [sent, diff]))
+    assert trees[0] == trees[1]
+    for one in changes:
+        assert one["post"][person.lower()]["code"] == "0xef0100" + keeper[2:]
+        assert one["post"][person.lower()]["nonce"] == 1
+    assert changes[0] == changes[1]
+    # who delegates, and to whom, is warm anyway; the slot is not
+    assert listed["accessList"] == [{"address": person.lower(), "storageKeys": ["0x" + "00" * 32]}]
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({"nonce": "0x1"}, "0x"),
+        ({"chainId": "0x1"}, "0x"),
+        ({"s": "0x1"}, "0x"),
+        ({"yParity": "0x1b"}, "0x"),
+        ({"chainId": "0x0"}, "0x"),
+        ({}, "delegated"),
+    ],
+)
+def test_an_authorization_that_is_none_costs_and_does_nothing(methods, keeper, fields, code):
+    person, call, _ = delegating(methods, b"\7" * 32, keeper)
+    call["authorizationList"][0].update(fields)
+    # a contract that asks how much code the account has
+    asks = {"0x" + "55" * 20: {"code": "0x73" + person[2:].lower() + "3b60005260206000f3"}}
+    size = methods.call("eth_call", [{**call, "to": "0x" + "55" * 20}, "latest", asks])
+    assert int(size, 16) == (23 if code else 0) * (code == "delegated")
+    gas = int(methods.call("eth_estimateGas", [{**call, "to": SINK}]), 16)
+    assert gas == 46_000
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"authorizationList": []}, "empty auth list"),
+        ({"to": None}, "cannot be used to create contract"),
+        ({"gas": hex(45_999)}, "intrinsic gas too low"),
+        ({"authorizationList": [{}]}, "expected"),
+        ({"authorizationList": "0x"}, "expected a list"),
+        ({"authorizationList": [{}] * 1_201}, "at most 1200"),
+    ],
+)
+@pytest.mark.parametrize("method", ["eth_call", "eth_estimateGas", "eth_createAccessList"])
+def test_delegations_that_no_transaction_may_hold_are_refused(methods, keeper, method, fields, words):
+    _, call, _ = delegating(methods, b"\7" * 32, keeper)
+    with pytest.raises(Fault, match=words):
+        methods.call(method, [{**call, **fields}])
+
+
+# -- fees of calls
+
+
+def test_a_call_that_offers_a_fee_is_held_to_it(methods):
+    price = {SINK: {"code": "0x3a60005260206000f3"}}
+    call = {"from": DEV.address, "to": SINK}
+
+    def seen(**fees):
+        return int(methods.call("eth_call", [{**call, **fees}, "latest", price]), 16)
+
+    assert seen() == 0
+    assert seen(gasPrice="0x9") == 9
+    assert seen(maxFeePerGas="0x64", maxPriorityFeePerGas="0x2") == 9
+    with pytest.raises(Fault, match="less than block base fee"):
+        seen(gasPrice="0x6")
+    with pytest.raises(Fault, match="both gasPrice and"):
+        seen(gasPrice="0x9", maxFeePerGas="0x9")
+
+
+def test_a_call_has_as_much_gas_as_its_sender_can_pay_for(methods):
+    person = "0x" + "44" * 20
+    asked = {"from": person, "to": SINK, "gasPrice": "0x64"}
+    rich = {person: {"balance": hex(100 * 25_000)}, SINK: {"code": "0x5a60005260206000f3"}}
+    left = int(methods.call("eth_call", [asked, "latest", rich]), 16)
+    assert left == 25_000 - 21_000 - 2
+    assert methods.call("eth_estimateGas", [asked, "latest", rich]) == hex(21_000 + 2 + 3 + 6 + 3 + 3)
+    endless = {**rich, SINK: {"code": "0x5b600056"}}
+    with pytest.raises(Fault, match=r"gas required exceeds allowance \(25000\)"):
+        methods.call("eth_estimateGas", [asked, "latest", endless])
+    for gas in ("0x61a9", None):
+        poor = {**rich, person: {"balance": hex(100 * 20_000 if gas is None else 100 * 25_000)}}
+        with pytest.raises(Fault, match="insufficient funds"):
+            methods.call("eth_call", [{**asked, "gas": gas}, "latest", poor])
+
+
+def test_ether_reaches_a_contract_that_takes_none(methods):
+    refuses = send(methods, signed(data="0x60048060093d393df3" + "60006000fd"[:8], gas=100_000))[
+        "contractAddress"
+    ]
+    methods.call("anvil_setBalance", [refuses, hex(7)])
+    assert methods.call("eth_getBalance", [refuses]) == "0x7"
+    assert methods.call("eth_getTransactionCount", [DEV.address]) == "0x1"
