@@ -11,13 +11,13 @@ from pathlib import Path
 import node_tables
 import pytest
 
+from freehold.core.causes import StorageFull
 from freehold.core.errors import InvalidInput, NotFound, VerificationFailed
 from freehold.features.data.publishing import open_table
 from freehold.kernel import settings
 from freehold.kernel.home_lock import HomeInUse
 from freehold.shell.backup import restoring, saving
 from freehold.shell.backup.restoring import HomeNotEmpty
-from freehold.vault.blobs import StorageFull
 from freehold.vault.keystore import Keys
 
 SECRET = "a passphrase"

@@ -479,7 +479,7 @@ def test_a_crash_before_the_commit_leaves_nothing_and_the_retry_is_answered(
     with monkeypatch.context() as cut:
         # the last thing written in the transaction
         cut.setattr(serving, "keep_voucher", power_cut)
-        assert refused(shop, hand.voucher(PRICE)) == (500, "freehold.error")
+        assert refused(shop, hand.voucher(PRICE)) == (500, "internal.fault")
     assert shop.post(shop.body(), hand.voucher(PRICE)).status_code == 200
     assert shop.builder.node.store.uses(hand.grant) == (1, PRICE)
     require_sound(shop.builder.node)

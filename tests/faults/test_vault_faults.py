@@ -13,7 +13,7 @@ import pytest
 from own_tables import vault_tables
 from whole_blobs import Blobs
 
-from freehold.vault.blobs import StorageFull
+from freehold.core.causes import StorageFull
 from freehold.vault.keystore import Keys
 from freehold.vault.vault import Vault
 

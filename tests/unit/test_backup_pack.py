@@ -6,12 +6,13 @@ import tarfile
 
 import pytest
 
+from freehold.core.causes import StorageFull
 from freehold.core.errors import FreeholdError
 from freehold.shell.backup import manifest as manifests
 from freehold.shell.backup import pack
 from freehold.shell.backup.manifest import Entry, Manifest, blob_sha256
 from freehold.shell.backup.pack import BackupChanged, Packed, Unpacker
-from freehold.vault.blobs import StorageFull, cid_of
+from freehold.vault.blobs import cid_of
 from freehold.vault.envelope import NotABackup
 
 CONTENTS = {

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from freehold import plain_file
 from freehold.core.errors import InvalidTable
 from freehold.features.data.rules.reading import read
-from freehold.vault import plain_file
 
 
 @pytest.fixture(params=["pipe", "socket", "folder", "device"])

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from eth_hash.auto import keccak
 
-from freehold import durable
+from freehold import durable, plain_file
 from freehold.chain import deployments
 from freehold.chain.answers import read_data, read_hash, read_number
 from freehold.chain.errors import ChainUnreachable, RpcError
@@ -57,8 +57,7 @@ class Record:
 def read(path: Path) -> Record:
     """The record in a file. Raises `NotFound` and `InvalidInput`."""
     try:
-        with path.open("rb") as file:
-            told = json.loads(file.read(_MOST_BYTES))
+        told = json.loads(plain_file.text(path, _MOST_BYTES))
         contracts = tuple(Deployment(**one) for one in told.pop("contracts"))
         return Record(contracts=contracts, **told)
     except FileNotFoundError:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self
 from urllib.parse import quote
 
+from freehold import plain_file
 from freehold.core.errors import (
     Conflict,
     FreeholdError,
@@ -27,6 +28,7 @@ from freehold.core.errors import (
 )
 from freehold.kernel.operation import Operation
 from freehold.kernel.shape import Rows
+from freehold.vault.home_folder import option as option_of
 
 if TYPE_CHECKING:
     import httpx
@@ -100,7 +102,7 @@ class NodeClient:
     @classmethod
     def of(cls, home: Path) -> Self:
         """The node of a home directory. Raises `NodeNotRunning`: none is there."""
-        home = home.expanduser()
+        home = plain_file.named(home)
         try:
             client = cls(_address(home), _read(home / "api-token").strip(), home=home)
         except (OSError, ValueError, KeyError, TypeError):
@@ -187,7 +189,7 @@ def _address(home: Path) -> str:
 
 def _is_held(home: Path) -> bool:
     """Whether a node holds the lock of its home, which ends with its process, however that ends."""
-    with (home / "lock").open() as lock:
+    with plain_file.regular(home / "lock") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -207,12 +209,13 @@ def _part(name: str, value: Any) -> str:
 
 
 def _not_running(home: Path) -> NodeNotRunning:
-    return NodeNotRunning(f"no node is running in {home}", hint=f"Start it with: freehold up --home {home}")
+    return NodeNotRunning(
+        f"no node is running in {home}", hint=f"Start it with: freehold up{option_of(home)}"
+    )
 
 
 def _read(path: Path) -> str:
-    with path.open("rb") as file:
-        return file.read(MOST_FILE_BYTES).decode()
+    return plain_file.text(path, MOST_FILE_BYTES)
 
 
 class Identified(Protocol):

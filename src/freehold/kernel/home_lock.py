@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import time
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO
 
+from freehold import plain_file
 from freehold.core.errors import Conflict
 
 LOCK_SECONDS = 1
@@ -17,13 +19,13 @@ class HomeInUse(Conflict, code="home.in_use"):
     """Another process runs this node."""
 
 
-def lock(home: Path) -> TextIO:
+def lock(home: Path) -> BinaryIO:
     """Held while a node runs in the home, so that nothing else writes there; else HomeInUse.
 
     The address that a killed node left behind goes with it: who listens there now may be anybody, and clients
     take a home that is held for one where a node runs.
     """
-    file = (home / "lock").open("w")
+    file = os.fdopen(plain_file.plain(home / "lock", write=True), "r+b")
     until = time.monotonic() + LOCK_SECONDS
     while True:
         try:

@@ -14,8 +14,8 @@ from pathlib import Path
 from secrets import token_urlsafe
 from typing import TYPE_CHECKING, Any, Self
 
-from freehold import durable
-from freehold.core import origins
+from freehold import durable, plain_file
+from freehold.core import causes, origins
 from freehold.core.errors import InvalidInput
 from freehold.kernel import installed
 from freehold.kernel.databases import address
@@ -23,6 +23,7 @@ from freehold.kernel.installed import Setting
 
 DEFAULT_RPC_URL = "http://127.0.0.1:8545"
 DEFAULT_PORT = 7400
+MOST_FILE_BYTES = 1 << 20
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - what they stand for
 """Addresses to listen on that stand for all of the machine, and where programs on it find what listens there."""
 LIMITS = ("spend_per_act_micro", "spend_per_day_micro")
@@ -197,8 +198,10 @@ def stored(home: Path) -> dict[str, Any]:
     if not path.exists():
         return {}
     try:
-        values = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        values = tomllib.loads(plain_file.text(path, MOST_FILE_BYTES))
+    except OSError as error:
+        raise causes.of(error, f"read the settings in {path}") from error
+    except (ValueError, RecursionError) as error:
         raise InvalidInput(f"cannot read {path}: {error}", hint="Mend or delete the file.") from error
     known = {one.name: one for one in fields(Settings)}
     for name, value in values.items():
@@ -252,9 +255,10 @@ def save(home: Path, settings: Settings, *chosen: str) -> None:
 def token(path: Path) -> str:
     """The token in a file, made where there is none."""
     # a full disk may have left it empty, and an empty token opens nothing
-    if not path.exists() or not path.read_text().strip():
-        write_private(path, token_urlsafe(32) + "\n")
-    return path.read_text().strip()
+    with causes.explained("keep a token"):
+        if not path.exists() or not plain_file.content(path, MOST_FILE_BYTES).strip():
+            write_private(path, token_urlsafe(32) + "\n")
+        return plain_file.text(path, MOST_FILE_BYTES).strip()
 
 
 def write_private(path: Path, text: str) -> None:

@@ -8,9 +8,9 @@ says how one becomes the other, once for all faces.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, ClassVar
 
+from freehold import plain_file
 from freehold.core import epsilons, money
 
 
@@ -85,7 +85,7 @@ class LocalFile(Plain):
 
     def take(self, given: Any) -> Any:
         """Its absolute path."""
-        return str(Path(given).expanduser().resolve())
+        return str(plain_file.resolved(given))
 
     def is_path(self, value: str) -> bool:  # noqa: ARG002 - for those where it may be something else
         """Whether a value that travels names a file."""

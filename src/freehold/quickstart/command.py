@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from freehold import plain_file
 from freehold.features.models.wire import Privacy
 from freehold.features.proof.wire import ReceiptRow
 from freehold.kernel.cli.output import DEFAULT_HOME, Home, Json, emit
@@ -193,7 +194,7 @@ def quickstart(
             result_page.serve(values, lineage, directory)
 
     with progress.shown() as steps:
-        run.run(home.expanduser(), progress=steps, then=then)
+        run.run(plain_file.named(home), progress=steps, then=then)
 
 
 COMMANDS = {"quickstart": (quickstart, "freehold quickstart --exit --json")}

@@ -27,6 +27,7 @@ from freehold.core.ids import short
 from freehold.core.money import BPS, dollars
 from freehold.features.models.rules import worth
 from freehold.features.privacy.rules import promises
+from freehold.vault import home_folder
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -129,7 +130,7 @@ def serve(values: Mapping[str, Any], lineage: str, directory: Path) -> None:
     url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
     sys.stderr.write(
         f"\nThe same as a page: {url}\n"
-        f"Everything still runs: try freehold earnings --home {directory / 'alder'}\n"
+        f"Everything still runs: try freehold earnings{home_folder.option(directory / 'alder')}\n"
         "Ctrl-C ends it.\n"
     )
     sys.stderr.flush()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import secrets
 import shutil
 import sys
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from freehold import plain_file
 from freehold.core.errors import Conflict, FreeholdError, Unavailable
 from freehold.core.money import units
 from freehold.kernel.client import NodeClient
@@ -75,7 +77,7 @@ def fresh(home: Path) -> Iterator[Path]:
     """A new directory under `HOME/quickstart`, locked while it is used. Raises `AlreadyRunning`."""
     above = home / "quickstart"
     home_folder.make(above)
-    with (above / "lock").open("w") as lock:
+    with os.fdopen(plain_file.plain(above / "lock", write=True), "r+b") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -11,9 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from freehold import plain_file
 from freehold.core.errors import InvalidInput
 from freehold.core.extras import needed
-from freehold.vault import plain_file
 from freehold.vault.keystore import MAX_FILE_BYTES, Keys
 
 _HEX = re.compile(r"(?:0x)?([0-9a-fA-F]{64})")

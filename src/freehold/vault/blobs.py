@@ -8,7 +8,6 @@ bytes are first spooled beside the store (they are ciphertext), hashed on the wa
 
 from __future__ import annotations
 
-import errno
 import os
 import re
 import stat
@@ -22,7 +21,8 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from freehold import durable
-from freehold.core.errors import InvalidInput, Unavailable, VerificationFailed
+from freehold.core.causes import FULL, StorageFull
+from freehold.core.errors import InvalidInput, VerificationFailed
 from freehold.vault.spool import Spool, sweep
 from freehold.vault.stores import CHUNK_BYTES, Bucket, Folder, InvalidBlobStore, Store
 
@@ -53,16 +53,8 @@ def check_cid(cid: str) -> str:
     return cid
 
 
-FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-"""What a system says where there is no room."""
-
-
 class BlobCorrupt(VerificationFailed, code="blob.corrupt"):
     """The stored bytes do not have the hash in their name, or are more than expected."""
-
-
-class StorageFull(Unavailable, code="blob.full", http_status=507):
-    """The disk, quota or file size limit is exhausted."""
 
 
 class Blobs:

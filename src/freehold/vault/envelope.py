@@ -19,7 +19,7 @@ from typing import BinaryIO
 from freehold.core.errors import InvalidInput
 from freehold.vault import keystore, sealing
 from freehold.vault.keystore import InvalidKeystore, WrongPassphrase
-from freehold.vault.sealing import EpochSecret, Reader, Writer
+from freehold.vault.sealing import EpochSecret, Reader, SealBroken, Writer
 
 MAGIC = b"freehold-backup/v1\n"
 MAX_TOKEN_BYTES = 8 * 1024
@@ -43,14 +43,31 @@ def unseal(source: BinaryIO, target: Writer, passphrase: str) -> None:
 
     Raises `NotABackup`, `WrongPassphrase`. `SealBroken`: altered or cut short.
     """
-    if source.readline(len(MAGIC)) != MAGIC:
+    magic = source.readline(len(MAGIC))
+    if magic != MAGIC:
+        if MAGIC.startswith(magic):
+            raise _cut("only its beginning is there" if magic else "nothing is in it")
         raise NotABackup(
             "the file is not a Freehold backup", hint="Choose a file that `freehold backup` wrote."
         )
-    token = source.readline(MAX_TOKEN_BYTES).rstrip(b"\n")
+    line = source.readline(MAX_TOKEN_BYTES)
+    token = line.rstrip(b"\n")
+    if token == line and len(line) < MAX_TOKEN_BYTES:
+        raise _cut("only its beginning is there")
     if not _TOKEN.fullmatch(token):
         raise NotABackup("the head of the backup is damaged", hint="Use another copy of it.")
-    sealing.unseal(source, target, _secret(token, passphrase))
+    secret = _secret(token, passphrase)
+    try:
+        sealing.unseal(source, target, secret)
+    except SealBroken as error:
+        raise SealBroken(
+            "the backup is cut short, or was altered",
+            hint="Copy it again and compare the sizes, or use another copy.",
+        ) from error
+
+
+def _cut(why: str) -> NotABackup:
+    return NotABackup(f"the backup is cut short: {why}", hint="Copy it again, or use another copy.")
 
 
 def _secret(token: bytes, passphrase: str) -> EpochSecret:

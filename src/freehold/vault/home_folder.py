@@ -9,12 +9,12 @@ import grp
 import os
 import pwd
 import resource
-import shlex
 import stat
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from freehold import plain_file
 from freehold.core.errors import InvalidInput, NotAllowed
 
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
@@ -47,8 +47,12 @@ def make(home: Path) -> int:
 
 def option(home: Path) -> str:
     """` --home DIR` as a command typed for this home needs it; empty for the default one."""
-    home = home.expanduser().absolute()
-    return "" if home == Path("~/.freehold").expanduser() else f" --home {shlex.quote(str(home))}"
+    home = plain_file.named(home)
+    try:
+        usual = Path("~/.freehold").expanduser()
+    except RuntimeError:
+        usual = None
+    return "" if home == usual else f" --home {plain_file.typed(home)}"
 
 
 def require_own(home: Path) -> None:
@@ -78,7 +82,7 @@ def require_own_place(home: Path) -> None:
         if _others_may_write(found) and not found.st_mode & stat.S_ISVTX:
             raise UnsafeHome(
                 f"other users may write into {above} and so replace the home in it",
-                hint=f"chmod go-w {above}, or choose another --home.",
+                hint=f"chmod go-w {plain_file.typed(above)}, or choose another --home.",
                 path=str(above),
             )
 

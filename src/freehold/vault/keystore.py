@@ -16,7 +16,8 @@ from pathlib import Path
 from secrets import token_bytes
 from typing import Any
 
-from freehold import durable
+from freehold import durable, plain_file
+from freehold.core import causes
 from freehold.core.errors import Conflict, InvalidInput, NotAllowed, NotFound
 
 ALGORITHM = "PBES2-HS512+A256KW"
@@ -143,7 +144,7 @@ class Keys:
 
 def _read(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
+        with plain_file.regular(path) as file:
             if os.fstat(file.fileno()).st_size > MAX_FILE_BYTES:
                 raise InvalidKeystore("the file is too large to be a key file", path=str(path))
             return file.read(MAX_FILE_BYTES)
@@ -151,6 +152,8 @@ def _read(path: Path) -> bytes:
         raise KeystoreMissing(
             "there is no key file", hint="`freehold up` makes one at first start.", path=str(path)
         ) from error
+    except OSError as error:
+        raise causes.of(error, "read the key file") from error
 
 
 def _key(passphrase: str) -> Any:

@@ -14,6 +14,8 @@ from secrets import token_hex
 from types import TracebackType
 from typing import BinaryIO, Self
 
+from freehold import plain_file
+
 _SUFFIX = ".part"
 
 
@@ -54,7 +56,7 @@ def sweep(directory: Path) -> int:
     """Remove files of dead writers; returns how many."""
     removed = 0
     for path in directory.glob(f"*{_SUFFIX}"):
-        with suppress(FileNotFoundError, BlockingIOError), path.open("rb") as file:
+        with suppress(OSError), plain_file.regular(path) as file:
             fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
             path.unlink()
             removed += 1

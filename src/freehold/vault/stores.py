@@ -7,10 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from freehold import durable
+from freehold import durable, plain_file
 from freehold.core import extras
 from freehold.core.errors import InvalidInput, NotFound, Unavailable
-from freehold.vault import plain_file
 
 CHUNK_BYTES = 1 << 20
 

@@ -13,9 +13,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from freehold import plain_file
 from freehold.core.connection import Connection
 from freehold.core.errors import Conflict, InvalidInput, NotFound, VerificationFailed
-from freehold.vault import plain_file, sealing
+from freehold.vault import sealing
 from freehold.vault.blobs import Blobs
 from freehold.vault.keystore import Keys
 from freehold.vault.sealing import EpochSecret, Reader, Writer

@@ -14,7 +14,8 @@ import stat
 from contextlib import closing, suppress
 from pathlib import Path
 
-from freehold import durable
+from freehold import durable, plain_file
+from freehold.core import causes
 from freehold.core.errors import Conflict, InvalidInput, Unavailable
 
 DATABASE = "chain.sqlite"
@@ -84,7 +85,7 @@ def find(directory: Path, schema: str) -> Path:
     """The database of a directory, made with `schema` if there is no chain yet. Raises `ChainDamaged`."""
     path = directory / DATABASE
     try:
-        with path.open("rb") as file:
+        with plain_file.regular(path) as file:
             head = file.read(100)
     except FileNotFoundError:
         left = [path.name + end for end in _BESIDE if (directory / (path.name + end)).exists()]
@@ -93,7 +94,9 @@ def find(directory: Path, schema: str) -> Path:
         _make(path, schema)
         return path
     except OSError as error:
-        raise ChainHomeUnusable(f"{path} cannot be read: {error.strerror}", hint=_RESTORE) from error
+        raise ChainHomeUnusable(
+            f"{path} cannot be read: {error.strerror}", hint=causes.hint(error, _RESTORE)
+        ) from error
     if head[:16] != _MAGIC or len(head) < 100:
         raise damaged(
             f"{path.name} is {'cut short' if _MAGIC.startswith(head[:16]) else 'another kind of file'}"

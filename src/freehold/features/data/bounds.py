@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from freehold import plain_file
 from freehold.core.errors import InvalidInput
 from freehold.kernel.surface import Plain
 
@@ -25,7 +26,7 @@ class Ranges(Plain):
             return {name: [*pair] for name, pair in given.items()}
         found: dict[str, list[float]] = {}
         for text in given:
-            for name, low, high in _typed(text) if "=" in text else _listed(Path(text).expanduser()):
+            for name, low, high in _typed(text) if "=" in text else _listed(plain_file.named(text)):
                 if name in found:
                     raise InvalidInput(
                         f"column {name!r} has bounds twice", hint="Give them once.", column=name
@@ -45,8 +46,8 @@ def _typed(text: str) -> Iterator[tuple[str, str, str]]:
 
 def _listed(path: Path) -> Iterator[tuple[str, str, str]]:
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.reader(file.read(_MOST_BYTES).splitlines()))
+        text = plain_file.given(path, _MOST_BYTES).decode("utf-8-sig")
+        rows = list(csv.reader(text[:_MOST_BYTES].splitlines()))
     except (OSError, UnicodeDecodeError, csv.Error):
         raise InvalidInput(
             f"{str(path)[:60]!r} is neither bounds nor a CSV file of them", hint=_FORM

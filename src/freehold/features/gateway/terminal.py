@@ -8,11 +8,12 @@ import json
 import math
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Annotated, Any, BinaryIO
 
 import typer
 
+from freehold import plain_file
+from freehold.core import causes
 from freehold.core.canonical import InvalidJson, require_bounded
 from freehold.core.documents import EXACT_DECIMALS
 from freehold.core.errors import InvalidInput
@@ -116,13 +117,12 @@ def _text(name: str, stdin: BinaryIO) -> str:
         if name == "-":
             data = stdin.read(MOST_BYTES + 1)
         else:
-            with Path(name).expanduser().open("rb") as file:
-                data = file.read(MOST_BYTES + 1)
+            data = plain_file.given(plain_file.named(name), MOST_BYTES)
         if len(data) > MOST_BYTES:
             raise InvalidInput(f"{name} is over {MOST_BYTES} bytes", hint="Send fewer rows at once.")
         return data.decode("utf-8-sig")
     except OSError as error:
-        raise InvalidInput(f"cannot read {name}: {error.strerror}", hint="Check the path.") from error
+        raise causes.of(error, f"read {name}") from error
     except UnicodeDecodeError:
         raise InvalidInput(f"{name} is not UTF-8 text", hint="Give CSV or JSON.") from None
 

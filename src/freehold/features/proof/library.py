@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from freehold import plain_file
 from freehold.features.proof import wire
 from freehold.kernel.client import Identified, Performs
 
@@ -16,6 +17,6 @@ class Methods(Performs):
         from freehold.kernel.evidence.bundle import Bundle  # noqa: PLC0415 - takes 0.3 s to load
 
         found: wire.EvidenceFiles = self._perform(wire.EVIDENCE, receipt=receipt)
-        bundle, target = Bundle.from_json({"files": found.files}), Path(directory).expanduser()
+        bundle, target = Bundle.from_json({"files": found.files}), plain_file.named(directory)
         bundle.write(target)
         return wire.EvidenceWritten.of(target, bundle.files)

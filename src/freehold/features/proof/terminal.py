@@ -9,7 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from freehold.core.errors import InvalidInput
+from freehold import plain_file
+from freehold.core import causes
 from freehold.core.ids import short
 from freehold.core.money import dollars
 from freehold.features.proof import lineage_svg, wire
@@ -30,13 +31,9 @@ def _uses(call: Call) -> None:
 def _drawn(call: Call) -> None:
     answer, output = call.answer(wire.LINEAGE), call.more["output"]
     if output is not None:
-        try:
-            output.expanduser().write_text(_picture(call.node, answer), encoding="utf-8")
-        except OSError as error:
-            raise InvalidInput(
-                f"cannot write {output.expanduser()}: {error.strerror}", hint="Check the path."
-            ) from error
-        note(f"drawn: {output}")
+        with causes.explained("write the picture"):
+            plain_file.named(output).write_text(_picture(call.node, answer), encoding="utf-8")
+        note(f"drawn: {plain(output)}")
     call.show(answer, _lineage)
 
 
@@ -44,13 +41,13 @@ def _evidence(call: Call) -> None:
     from freehold.kernel.evidence.bundle import Bundle  # noqa: PLC0415 - what checks evidence takes 0.3 s to load
 
     bundle, output = Bundle.from_json(call.answer(wire.EVIDENCE)), call.more["output"]
-    bundle.write(output.expanduser())
+    bundle.write(plain_file.named(output))
     call.show(wire.EvidenceWritten.of(output, bundle.files).model_dump(by_alias=True), _written)
 
 
 def _written(said: dict[str, Any]) -> Iterable[str]:
-    yield f"written: {said['directory']} ({said['files']} files, {said['bytes']:,} bytes)"
-    yield f"check it: freehold verify {said['directory']}"
+    yield f"written: {plain(said['directory'])} ({said['files']} files, {said['bytes']:,} bytes)"
+    yield f"check it: freehold verify {plain_file.typed(said['directory'])}"
 
 
 def _receipts(answer: dict[str, Any]) -> Iterable[Any]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from freehold import plain_file
 from freehold.core.errors import InvalidInput
 
 SSL_MODES = ("disable", "require", "verify-full")
@@ -105,13 +106,12 @@ def password(address: Address) -> str:
         return given
     path = Path(os.environ.get("PGPASSFILE") or Path.home() / ".pgpass")
     try:
-        found = path.stat()
-        if not stat.S_ISREG(found.st_mode) or found.st_size > _MAX_PASSFILE_BYTES:
-            return ""
-        if found.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-            raise InvalidInput("other users may read the password file", hint=f"chmod 600 {path}")
-        lines = path.read_text().splitlines()
-    except (OSError, UnicodeDecodeError):
+        if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+            raise InvalidInput(
+                "other users may read the password file", hint=f"chmod 600 {plain_file.typed(path)}"
+            )
+        lines = plain_file.text(path, _MAX_PASSFILE_BYTES).splitlines()
+    except (OSError, ValueError, RuntimeError):
         return ""
     host = "localhost" if address.is_socket else address.host
     wanted = (host, str(address.port), address.name, address.user)

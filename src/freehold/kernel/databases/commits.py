@@ -7,12 +7,14 @@ import sqlite3
 from contextlib import suppress
 from pathlib import Path
 
+from freehold import plain_file
 from freehold.core.connection import Connection
 from freehold.kernel.databases.errors import DatabaseMismatch, damaged
 
 SUFFIX = "-commits"
 STATE = "commits"
 _DIGITS = 20
+MOST_BYTES = 1 << 16
 COUNT_ON_SERVER = (
     f"INSERT INTO state VALUES ('{STATE}', '1') ON CONFLICT (name) DO UPDATE"  # noqa: S608 - a fixed name
     " SET value = convert_to((convert_from(state.value, 'UTF8')::bigint + 1)::text, 'UTF8')"
@@ -58,7 +60,7 @@ class Commits:
     def begin(self, connection: Connection | None) -> None:
         """As `require`, before anything is written."""
         self.require(connection)
-        self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        self._file = plain_file.plain(self._path, write=True)
 
     def count(self, connection: sqlite3.Connection) -> int:
         """One more, inside the transaction that it counts."""
@@ -87,7 +89,7 @@ class Commits:
 
     def _noted(self) -> tuple[int, str]:
         try:
-            text = self._path.read_bytes()
+            text = plain_file.content(self._path, MOST_BYTES)
             # a process that was killed at the first opening leaves an empty one
             return int(text[:_DIGITS] or b"0"), text[_DIGITS:].decode(errors="replace").strip() or self._own
         except FileNotFoundError:

@@ -7,11 +7,13 @@ import socket
 import ssl
 import struct
 from contextlib import suppress
+from pathlib import Path
 
 from pg8000.exceptions import DatabaseError, InterfaceError  # type: ignore[import-untyped]
 from pg8000.native import Connection as Wire  # type: ignore[import-untyped]
 from scramp import ScramException  # type: ignore[import-untyped]
 
+from freehold import plain_file
 from freehold.kernel.databases.address import Address, password
 from freehold.kernel.databases.errors import StorageFailed
 
@@ -24,6 +26,7 @@ LOST = (InterfaceError, OSError, struct.error, ScramException)
 """What the driver raises when the other side is gone or speaks something else."""
 ELSEWHERE = "Start the database server, or check its address; then retry."
 _SSL_REQUEST = struct.pack("!ii", 8, 80877103)
+_MOST_AUTHORITIES_BYTES = 1 << 24
 _NUMERIC = 1700
 _HINTS = {
     "28": "Check the user, and its password in PGPASSWORD or ~/.pgpass.",
@@ -100,7 +103,12 @@ def _connected(address: Address) -> socket.socket:
 
 
 def _encrypted(plain: socket.socket, address: Address) -> socket.socket:
-    context = ssl.create_default_context(cafile=address.sslrootcert or None)
+    authorities = None
+    if address.sslrootcert:
+        file = plain_file.content(Path(address.sslrootcert), _MOST_AUTHORITIES_BYTES)
+        # between certificates stand names, in any language
+        authorities = file.decode("ascii", "ignore")
+    context = ssl.create_default_context(cadata=authorities)
     if address.sslmode == "require":
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

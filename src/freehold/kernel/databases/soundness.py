@@ -10,6 +10,7 @@ import time
 from contextlib import closing
 from pathlib import Path
 
+from freehold import plain_file
 from freehold.kernel.databases import migrations
 from freehold.kernel.databases.commits import Commits
 from freehold.kernel.databases.errors import StorageFailed, damaged
@@ -42,7 +43,7 @@ def require_sound(path: Path) -> None:
 
 
 def _require_whole_file(path: Path) -> None:
-    with path.open("rb") as file:
+    with plain_file.regular(path) as file:
         header = file.read(100)
     size = path.stat().st_size
     if len(header) < 100 or not header.startswith(_HEADER):

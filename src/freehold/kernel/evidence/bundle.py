@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import stat
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from freehold import durable
+from freehold import durable, plain_file
 from freehold.core.canonical import canonical_bytes, parse
 from freehold.core.errors import Conflict, InvalidInput, NotFound
 
@@ -163,14 +162,11 @@ def _walk(directory: Path) -> Iterator[Path]:
 
 def _read_file(path: Path, limit: int) -> bytes:
     try:
-        # O_NOFOLLOW and O_NONBLOCK: what was a file a moment ago may be a link or a pipe now
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        # what was a file a moment ago may be a link or a pipe now
+        with plain_file.regular(path, follow=False) as file:
+            data = file.read(limit + 1)
     except OSError as error:
         raise InvalidBundle(f"{path.name[:120]!r} cannot be read: {error.strerror}") from error
-    with os.fdopen(descriptor, "rb") as stream:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise InvalidBundle(f"{path.name[:120]!r} is not a plain file")
-        data = stream.read(limit + 1)
     if len(data) > limit:
         raise InvalidBundle(f"{path.name[:120]!r} is over the limit")
     return data

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import logging
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
-from starlette.types import Receive, Scope, Send
+from starlette.routing import Match, Route
+from starlette.types import Message, Receive, Scope, Send
 
 from freehold.core.errors import FreeholdError, InvalidInput
 from freehold.core.version import VERSION
+from freehold.kernel import faults
 from freehold.kernel.client import is_bearer
 from freehold.kernel.door import problem
 from freehold.kernel.host import Host
@@ -43,7 +46,19 @@ class Served:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer."""
-        await self._routes(scope, receive, send)
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self._routes(scope, receive, send)
+            return
+        # as RFC 9110 section 9.3.2 has it, whatever can be got: the same head, without the content
+        asked = {**scope, "method": "GET"}
+
+        async def head(message: Message) -> None:
+            await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+
+        try:
+            await self._routes(asked, receive, head)
+        finally:
+            scope["route"] = asked.get("route")
 
     def knows(self, scope: Scope) -> bool:
         """Whether the request carries the API token."""
@@ -120,7 +135,7 @@ async def _invalid(_: Request, error: Any) -> Response:
     return problem(refused({**first, "loc": first["loc"][1:]}))
 
 
-async def _http(_: Request, error: Any) -> Response:
+async def _http(request: Request, error: Any) -> Response:
     if error.status_code == 400:
         return problem(
             InvalidInput("the body cannot be read", hint="Send JSON with whole numbers of few digits.")
@@ -133,12 +148,23 @@ async def _http(_: Request, error: Any) -> Response:
         "hint": "",
         "exit_code": FreeholdError.exit_code,
     }
-    return JSONResponse(body, status_code=error.status_code, media_type="application/problem+json")
+    headers = {"allow": _allowed(request)} if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED else None
+    return JSONResponse(body, error.status_code, headers, "application/problem+json")
+
+
+def _allowed(request: Request) -> str:
+    """The methods of every route of this address; the framework names those of the first alone."""
+    found = {
+        method
+        for route in request.app.routes
+        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE
+        for method in route.methods or ()
+    }
+    return ", ".join(sorted(found | {"HEAD"} if "GET" in found else found))
 
 
 async def _crash(request: Request, error: Exception) -> Response:
     # the text of an unexpected error may hold anything, so it goes to this node's log only
     route = str(getattr(request.scope.get("route"), "path", "")) or "other"
-    if not _tracebacks.take(type(error).__name__):
-        _log.error("unexpected error at %s", route, exc_info=error)
-    return problem(FreeholdError("this node met an unexpected error", hint="Its log says more."))
+    told = None if _tracebacks.take(type(error).__name__) else _log
+    return problem(faults.met_by_node(error, route, told))

@@ -12,11 +12,11 @@ import tarfile
 from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
 
-from freehold import durable
+from freehold import durable, plain_file
+from freehold.core.causes import StorageFull
 from freehold.core.errors import VerificationFailed
 from freehold.shell.backup import manifest as manifests
 from freehold.shell.backup.manifest import Entry, Manifest
-from freehold.vault.blobs import StorageFull
 from freehold.vault.envelope import NotABackup
 
 BLOCK = tarfile.BLOCKSIZE
@@ -51,7 +51,7 @@ def _pieces(manifest: Manifest, sources: Iterable[Path]) -> Iterator[bytes]:
     for entry, path in zip(manifest.files, sources, strict=True):
         yield _header(entry.name, entry.size_bytes)
         digest, size = hashlib.sha256(), 0
-        with path.open("rb") as file:
+        with plain_file.regular(path) as file:
             while piece := file.read(CHUNK_BYTES):
                 digest.update(piece)
                 size += len(piece)

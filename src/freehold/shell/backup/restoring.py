@@ -7,11 +7,12 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
 
-from freehold import durable
+from freehold import durable, plain_file
 from freehold.chain.client import Chain
 from freehold.chain.rpc import Rpc
 from freehold.core.errors import Conflict, FreeholdError, InvalidInput, VerificationFailed
@@ -26,7 +27,7 @@ from freehold.kernel.reading import database_url, require_node
 from freehold.kernel.registry import everything
 from freehold.kernel.store import Store
 from freehold.log.store import LogStore
-from freehold.shell.backup import checking
+from freehold.shell.backup import armor, checking
 from freehold.shell.backup.disk import failures
 from freehold.shell.backup.manifest import DATABASE, Manifest
 from freehold.shell.backup.pack import CHUNK_BYTES, Unpacker
@@ -56,7 +57,7 @@ class Restored:
 
 
 def restore(
-    file: Path, home: Path, passphrase: str, *, database: str = "", allow_older: bool = False
+    file: Path | BufferedReader, home: Path, passphrase: str, *, database: str = "", allow_older: bool = False
 ) -> Restored:
     """Put the node of a backup into a new or empty home, its rows where asked into an empty `database`.
 
@@ -104,17 +105,19 @@ def adopt(home: Path, *, nothing_since: bool) -> None:
                     close(tx, known)
 
 
-def examine(file: Path, near: Path, passphrase: str) -> Manifest:
+def examine(file: Path | BufferedReader, near: Path, passphrase: str) -> Manifest:
     """Every check that restoring makes, without a home; `near` is a folder with room for the data."""
     with failures("unpack the backup"), _staging(near.absolute() / "backup-check") as staging:
         return _unpack(file, staging, passphrase, allow_older=True).manifest
 
 
-def _unpack(file: Path, staging: Path, passphrase: str, *, allow_older: bool) -> Restored:
+def _unpack(file: Path | BufferedReader, staging: Path, passphrase: str, *, allow_older: bool) -> Restored:
     unpacker = Unpacker(staging)
     try:
-        with file.open("rb", buffering=CHUNK_BYTES) as source:
-            envelope.unseal(source, unpacker, passphrase)
+        with ExitStack() as opened:
+            if isinstance(file, Path):
+                file = opened.enter_context(plain_file.regular(file, buffering=CHUNK_BYTES))
+            envelope.unseal(armor.opened(file), unpacker, passphrase)
         manifest = unpacker.finish()
     finally:
         unpacker.close()

@@ -8,8 +8,9 @@ import time
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
-from freehold import durable
+from freehold import durable, plain_file
 from freehold.core.errors import Conflict, NotFound, VerificationFailed
 from freehold.core.version import VERSION
 from freehold.kernel import settings
@@ -18,6 +19,7 @@ from freehold.kernel.databases.opening import read_file
 from freehold.kernel.databases.soundness import being_written
 from freehold.kernel.reading import NodeFile, database_url, require_node
 from freehold.log.store import LogStore
+from freehold.shell.backup.armor import Armored
 from freehold.shell.backup.disk import failures
 from freehold.shell.backup.manifest import BLOBS, CONFIG, DATABASE, KEYS, Entry, Manifest, blob_sha256
 from freehold.shell.backup.pack import Packed
@@ -45,15 +47,15 @@ class Saved:
     """Of the sealed file."""
 
 
-def save(home: Path, target: Path, passphrase: str) -> Saved:
-    """Write everything of a home into one new file, sealed under the node's passphrase.
+def save(home: Path, target: Path | BinaryIO, passphrase: str) -> Saved:
+    """Write everything of a home into one new file, or as text into an open one, sealed under the node's passphrase.
 
     The database is one consistent snapshot; encrypted data is copied after it, and never changes.
-    Writes whole or not at all, readable by its owner only. Raises WrongPassphrase, BackupExists, NotFound, and
+    Writes whole or not at all, readable by its owner only; what goes into an open file is whole where this returns. Raises WrongPassphrase, BackupExists, NotFound, and
     VerificationFailed where database, log or data are damaged, so that a backup of them would be worthless.
     """
     with failures("write the backup"):
-        if target.exists():
+        if isinstance(target, Path) and target.exists():
             raise BackupExists(f"{target} exists already", hint="Choose another name.")
         require_node(home)
         keys = Keys.load(home / KEYS, passphrase)
@@ -156,7 +158,7 @@ def _survey(
 
 
 def _entry(name: str, path: Path) -> Entry:
-    with path.open("rb") as file:
+    with plain_file.regular(path) as file:
         digest = hashlib.file_digest(file, "sha256")
         return Entry(name=name, size_bytes=file.tell(), sha256="0x" + digest.hexdigest())
 
@@ -173,7 +175,11 @@ def _blob(folder: Path, cid: str) -> Entry:
     return Entry(name=f"{BLOBS}/{cid}", size_bytes=size, sha256=blob_sha256(cid))
 
 
-def _write(target: Path, manifest: Manifest, sources: list[Path], passphrase: str) -> int:
+def _write(target: Path | BinaryIO, manifest: Manifest, sources: list[Path], passphrase: str) -> int:
+    if not isinstance(target, Path):
+        with Armored(target) as text:
+            envelope.seal(Packed(manifest, sources), text, passphrase)
+        return text.size_bytes
     try:
         with durable.writing(target, replace=False) as file:
             envelope.seal(Packed(manifest, sources), file, passphrase)

@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
+import sys
+import tempfile
 from collections.abc import Iterable
+from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from freehold import plain_file
+from freehold.core.errors import InvalidInput
 from freehold.core.times import minute
-from freehold.kernel.cli.output import DEFAULT_HOME, Home, Json, emit
+from freehold.kernel.cli.output import DEFAULT_HOME, Home, Json, emit, note, plain
 from freehold.shell.cli import passphrase as passphrases
 from freehold.shell.cli.passphrase import PassphraseFd, PassphraseFile
+from freehold.vault.home_folder import option
 
 if TYPE_CHECKING:
+    from io import BufferedReader
+
     from freehold.shell.backup.manifest import Manifest
+
+_PIPE = Path("-")
 
 
 def backup(
     *,
-    output: Annotated[Path, typer.Option("-o", "--output", help="A new file.", metavar="FILE")],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="A new file, or - for stdout.", metavar="FILE")
+    ],
     passphrase_fd: PassphraseFd = None,
     passphrase_file: PassphraseFile = None,
     home: Home = DEFAULT_HOME,
@@ -28,27 +40,41 @@ def backup(
     """Save a node in one encrypted file, while it runs or not.
 
     Keys, settings, database and encrypted data, sealed under the node's passphrase. Data in an s3:// store
-    stays there.
+    stays there. What goes to stdout is whole only where the command ends well.
     """
     from freehold.shell.backup import saving  # noqa: PLC0415
 
-    secret = passphrases.obtain(passphrase_fd, passphrase_file, new=False, home=home.expanduser())
-    saved = saving.save(home.expanduser(), output.expanduser(), secret)
-    saving.note_made(home.expanduser())
+    home, piped = plain_file.named(home), output == _PIPE
+    if piped and (as_json or sys.stdout.isatty()):
+        raise InvalidInput(
+            "the backup itself goes to stdout, which is a terminal or is to hold JSON",
+            hint="Lead it into a file or program, without --json, or name a file with -o FILE.",
+        )
+    secret = passphrases.obtain(passphrase_fd, passphrase_file, new=False, home=home)
+    saved = saving.save(home, sys.stdout.buffer if piped else plain_file.named(output), secret)
+    saving.note_made(home)
     value = {"file": str(output), "size_bytes": saved.size_bytes, **_facts(saved.manifest)}
     lines = [
         *_lines(value),
-        f"written: {output} ({saved.size_bytes:,} bytes)",
-        f"check it: freehold restore {output} --check",
+        f"written: {plain(output)} ({saved.size_bytes:,} bytes)",
+        f"check it: freehold restore {plain_file.typed(output)} --check",
     ]
+    if piped:
+        for line in lines[:-1]:
+            note(line)
+        return
     emit(value, lambda: lines, as_json=as_json)
 
 
 def restore(
-    file: Annotated[Path, typer.Argument(help="What freehold backup wrote.")],
+    file: Annotated[Path, typer.Argument(help="What freehold backup wrote; - for stdin.")],
     *,
     check: Annotated[
-        bool, typer.Option("--check", help="Only check the file; needs room to unpack it beside itself.")
+        bool,
+        typer.Option(
+            "--check",
+            help="Only check the file; needs room to unpack it beside itself, from stdin in the folder for temporary files.",
+        ),
     ] = False,
     database: Annotated[
         str, typer.Option(help="Empty postgresql:// database to put the rows into.", metavar="URL")
@@ -68,13 +94,22 @@ def restore(
     """
     from freehold.shell.backup import restoring  # noqa: PLC0415
 
+    piped, home = file == _PIPE, plain_file.named(home)
+    if piped and (passphrase_fd == 0 or sys.stdin.isatty()):
+        raise InvalidInput(
+            "the backup itself comes by stdin, which is a terminal or is to give the passphrase",
+            hint="Lead a file into it, and give --passphrase-file.",
+        )
     secret = passphrases.obtain(passphrase_fd, passphrase_file, new=False)
-    file, home = file.expanduser(), home.expanduser()
+    # stdin is one: nothing else was put in its place
+    source = cast("BufferedReader", sys.stdin.buffer) if piped else plain_file.named(file)
     if check:
-        value = {"file": str(file), "ok": True, **_facts(restoring.examine(file, file.parent, secret))}
+        with tempfile.TemporaryDirectory() if piped else nullcontext(file.parent) as near:
+            found = restoring.examine(source, plain_file.named(near), secret)
+        value = {"file": str(file if piped else source), "ok": True, **_facts(found)}
         emit(value, lambda: [*_lines(value), "the backup is whole"], as_json=as_json)
         return
-    done = restoring.restore(file, home, secret, database=database, allow_older=allow_older)
+    done = restoring.restore(source, home, secret, database=database, allow_older=allow_older)
     value = {"home": str(home), "anchored": done.anchored, **_facts(done.manifest)}
     known = (
         "the chain did not answer, so the log is not compared with it: run freehold doctor"
@@ -85,7 +120,7 @@ def restore(
         *_lines(value),
         known,
         "its rows are not trained on before you say what was spent since the backup: freehold adopt --help",
-        f"start it: freehold up --home {home}",
+        f"start it: freehold up{option(home)}",
     ]
     emit(value, lambda: lines, as_json=as_json)
 
@@ -109,9 +144,9 @@ def adopt(
     """
     from freehold.shell.backup import restoring  # noqa: PLC0415
 
-    restoring.adopt(home.expanduser(), nothing_since=nothing_since)
+    restoring.adopt(plain_file.named(home), nothing_since=nothing_since)
     said = "stay as they were in the backup" if nothing_since else "count as spent"
-    value = {"home": str(home.expanduser()), "budgets_closed": not nothing_since}
+    value = {"home": str(plain_file.named(home)), "budgets_closed": not nothing_since}
     emit(value, lambda: [f"the home goes on; the privacy budgets of its rows {said}"], as_json=as_json)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 from contextlib import closing
@@ -12,7 +11,8 @@ from typing import Annotated
 
 import typer
 
-from freehold.core import money
+from freehold import plain_file
+from freehold.core import causes, money
 from freehold.core.errors import InvalidInput, NotFound
 from freehold.kernel.cli.output import DEFAULT_HOME, Home, Json, day, emit, note, table
 from freehold.kernel.client import NodeClient
@@ -47,7 +47,7 @@ def run(
     from freehold.kernel.reading import KEYS_FILE  # noqa: PLC0415
     from freehold.vault import home_folder  # noqa: PLC0415
 
-    directory = (home or DEFAULT_HOME / "chain").expanduser()
+    directory = plain_file.named(home or DEFAULT_HOME / "chain")
     if (directory / KEYS_FILE).exists():
         raise InvalidInput(f"{directory} is the home of a node", hint="Give the chain a folder of its own.")
     ended = threading.Event()
@@ -100,7 +100,7 @@ def contracts(
     """
     from freehold.chain import deployment_record  # noqa: PLC0415
 
-    path = (home or DEFAULT_HOME / "chain").expanduser() / deployment_record.FILE
+    path = plain_file.named(home or DEFAULT_HOME / "chain") / deployment_record.FILE
     if rpc_url is None:
         record = deployment_record.read(path)
     else:
@@ -146,7 +146,7 @@ def deploy(
     from freehold.chain.client import Chain  # noqa: PLC0415
     from freehold.chain.rpc import Rpc  # noqa: PLC0415
 
-    key = _key(key_file.expanduser())
+    key = _key(plain_file.named(key_file))
     with Rpc(rpc_url) as rpc:
         chain = Chain(rpc, max_fee_wei=max_fee_wei)
         note(f"chain {chain.chain_id}: putting up what is missing")
@@ -175,13 +175,12 @@ def _key(path: Path) -> bytes:
 
     hint = "It holds 64 hex digits, perhaps after 0x, and nothing else."
     try:
-        with path.open("rb") as stream:
-            require_private(path, os.fstat(stream.fileno()))
-            text = stream.read(_MOST_KEY_BYTES).decode().strip().removeprefix("0x")
+        content = plain_file.given(path, _MOST_KEY_BYTES, allowed=lambda found: require_private(path, found))
+        text = content.decode("utf-8-sig").strip().removeprefix("0x")
         key = bytes.fromhex(text)
         account_of(key)
     except OSError as error:
-        raise InvalidInput(f"cannot read {path}: {error.strerror}", hint=hint) from error
+        raise causes.of(error, "read the key") from error
     except ValueError:
         # the text of the error would repeat part of the key
         raise InvalidInput(f"{path} holds no key", hint=hint) from None
@@ -229,7 +228,7 @@ def forget(*, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
     from freehold.kernel.reading import database_url, require_node  # noqa: PLC0415
     from freehold.kernel.store import Store  # noqa: PLC0415
 
-    folder = home.expanduser()
+    folder = plain_file.named(home)
     require_node(folder)
     with home_lock.lock(folder), closing(Store(opening.for_writing(folder, database_url(folder)))) as store:
         known = continuity.forget_chain(store)

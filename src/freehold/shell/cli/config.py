@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from freehold import plain_file
 from freehold.core.errors import Unavailable
 from freehold.core.money import dollars
 from freehold.kernel.cli.output import DEFAULT_HOME, Home, Json, emit, note
@@ -25,7 +26,7 @@ def show(*, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
     """
     from freehold.kernel import setting_sources  # noqa: PLC0415
 
-    chosen = setting_sources.choose(home.expanduser(), os.environ)
+    chosen = setting_sources.choose(plain_file.named(home), os.environ)
     values, sources = asdict(chosen.settings), chosen.sources
     emit(
         {**values, "sources": sources},
@@ -49,7 +50,7 @@ def change(
     from freehold.kernel.reading import KEYS_FILE  # noqa: PLC0415
     from freehold.vault import home_folder  # noqa: PLC0415
 
-    home = home.expanduser()
+    home = plain_file.named(home)
     if not (home / KEYS_FILE).exists():
         note(f"there is no node in {home} yet; the setting counts once one is started there")
     known = settings.load(home)
@@ -76,7 +77,7 @@ def _told(home: Path, name: str, value: Any) -> bool:
 
 def path(*, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
     """Print where the settings lie."""
-    where = home.expanduser().absolute() / "config.toml"
+    where = plain_file.named(home) / "config.toml"
     emit({"path": str(where), "exists": where.exists()}, lambda: [str(where)], as_json=as_json)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from freehold import plain_file
 from freehold.kernel.cli.output import DEFAULT_HOME, Home, Json, emit, plain
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ def doctor(*, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
     """
     from freehold.shell.doctor import examine  # noqa: PLC0415 - the whole node
 
-    found = examine(home.expanduser())
+    found = examine(plain_file.named(home))
     sound = not any(one.level == "problem" for one in found)
     value = {"ok": sound, "checks": [one.model_dump() for one in found]}
     emit(value, lambda: _lines(found, sound=sound), as_json=as_json)

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from freehold import plain_file
 from freehold.kernel.cli.output import DEFAULT_HOME, Home, Json, emit, note
 from freehold.shell.cli import passphrase as passphrases
 from freehold.shell.cli.passphrase import PassphraseFd, PassphraseFile
@@ -20,7 +21,7 @@ def show(*, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
     """
     from freehold.kernel.reading import NodeFile, open_database  # noqa: PLC0415
 
-    with closing(open_database(home.expanduser())) as connection:
+    with closing(open_database(plain_file.named(home))) as connection:
         party = NodeFile(connection).party()
     value = {name: getattr(party, name) for name in ("account", "account_key", "log_key", "encryption_key")}
     lines = [f"{name.replace('_', ' '):<14}  {said}" for name, said in value.items()]
@@ -49,18 +50,18 @@ def passphrase(
     from freehold.vault.keystore import Keys  # noqa: PLC0415
     from freehold.vault.passphrases import require_strong  # noqa: PLC0415
 
-    path = home.expanduser() / KEYS_FILE
+    path = plain_file.named(home) / KEYS_FILE
     if passphrase_fd is None and passphrase_file is None:
         note("the present passphrase:")
     keys = Keys.load(path, passphrases.obtain(passphrase_fd, passphrase_file, new=False))
-    in_keyring = passphrases.recall(home.expanduser()) is not None
+    in_keyring = passphrases.recall(plain_file.named(home)) is not None
     if new_passphrase_fd is None and new_passphrase_file is None:
         note("the new passphrase:")
     fresh = passphrases.obtain(new_passphrase_fd, new_passphrase_file, new=True)
-    require_strong(fresh, settings.load(home.expanduser()).name)
+    require_strong(fresh, settings.load(plain_file.named(home)).name)
     keys.save(path, fresh, replace=True)
     if in_keyring:
-        passphrases.remember(home.expanduser(), fresh)
+        passphrases.remember(plain_file.named(home), fresh)
     emit(
         {"account": keys.account, "changed": True},
         lambda: ["the passphrase is changed; make a new backup"],
@@ -90,7 +91,7 @@ def remember(
 
     After that `freehold up` and the others do not ask for it. Whoever can open the keyring can open the keys.
     """
-    home = home.expanduser()
+    home = plain_file.named(home)
     secret = passphrases.obtain(passphrase_fd, passphrase_file, new=False)
     passphrases.require_open(secret, home)
     passphrases.remember(home, secret)
@@ -99,7 +100,7 @@ def remember(
 
 def forget(*, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
     """Take the passphrase out of the operating system's keyring."""
-    known = passphrases.forget(home.expanduser())
+    known = passphrases.forget(plain_file.named(home))
     said = "the keyring no longer holds the passphrase" if known else "it was not in the keyring"
     emit({"remembered": False, "was_remembered": known}, lambda: [said], as_json=as_json)
 

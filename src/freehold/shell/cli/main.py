@@ -112,6 +112,14 @@ def _ended(given: list[str]) -> int:
         return INTERRUPTED
     except SystemExit as left:
         return left.code if isinstance(left.code, int) else 0
+    except BrokenPipeError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the net under every command
+        from freehold.kernel import faults  # noqa: PLC0415 - takes 0.1 s to load
+
+        made = faults.met_by_command(error)
+        emit_error(made, as_json="--json" in given)
+        return made.exit_code
 
 
 class OutputFailed(Unavailable):

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from freehold import plain_file
 from freehold.core import extras, money
 from freehold.core.errors import InvalidInput
 from freehold.kernel.cli.output import DEFAULT_HOME, Home
@@ -60,7 +61,7 @@ def serve(
         allowance = Allowance(units, read_only, folder, frozenset(only or ()))
         tools = serving.Tools(NodeClient.of(home), allowance)
         if http:
-            serving.over_http(tools, home.expanduser(), port)
+            serving.over_http(tools, plain_file.named(home), port)
         else:
             serving.over_stdio(tools, folder.close if folder else lambda: None)
 

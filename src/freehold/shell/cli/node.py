@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from freehold import plain_file
 from freehold.core.errors import InvalidInput
 from freehold.kernel.cli.output import DEFAULT_HOME, Home, note, plain
 from freehold.shell.cli import passphrase as passphrases
@@ -74,7 +75,7 @@ def up(
     from freehold.shell import daemon  # noqa: PLC0415 - the whole node
     from freehold.shell.web import app  # noqa: PLC0415
 
-    home = home.expanduser()
+    home = plain_file.named(home)
     given = {
         "name": name,
         "port": port,

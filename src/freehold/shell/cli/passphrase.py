@@ -15,7 +15,8 @@ from typing import Annotated, Any
 
 import typer
 
-from freehold.core import extras
+from freehold import plain_file
+from freehold.core import causes, extras
 from freehold.core.errors import InvalidInput, Unavailable
 
 MOST_BYTES = 4_096
@@ -50,7 +51,7 @@ def obtain(descriptor: int | None, file: Path | None, *, new: bool, home: Path |
     if descriptor is not None:
         return _checked(_from_descriptor(descriptor))
     if file is not None:
-        return _checked(_from_file(file.expanduser()))
+        return _checked(_from_file(plain_file.named(file)))
     if home is not None and (remembered := recall(home)) is not None:
         return _checked(remembered.encode())
     if not sys.stdin.isatty():
@@ -61,28 +62,34 @@ def obtain(descriptor: int | None, file: Path | None, *, new: bool, home: Path |
     given = getpass.getpass("Passphrase for this node's keys: ")
     if new and getpass.getpass("The same once more: ") != given:
         raise InvalidInput("the two passphrases differ", hint="Nothing was made. Try again.")
-    return _checked(given.encode())
+    return _checked(given.encode(errors="surrogateescape"))
 
 
 def _from_descriptor(descriptor: int) -> bytes:
     try:
-        with os.fdopen(descriptor, "rb", closefd=True) as stream:
-            return stream.readline(MOST_BYTES + 1)
-    except OSError as error:
+        with os.fdopen(descriptor, "rb", buffering=0, closefd=True):
+            return _line(plain_file.received(descriptor, MOST_BYTES, b"\n"))
+    except (OSError, OverflowError) as error:
+        why = f": {error.strerror}" if isinstance(error, TimeoutError) else ""
         raise InvalidInput(
-            f"file descriptor {descriptor} cannot be read", hint="Open it for the command: 3<FILE."
+            f"file descriptor {descriptor} cannot be read{why}", hint="Open it for the command: 3<FILE."
         ) from error
 
 
 def _from_file(path: Path) -> bytes:
     try:
-        with path.open("rb") as stream:
-            require_private(path, os.fstat(stream.fileno()))
-            return stream.readline(MOST_BYTES + 1)
+        return _line(
+            plain_file.given(
+                path, MOST_BYTES, until=b"\n", allowed=lambda found: require_private(path, found)
+            )
+        )
     except OSError as error:
-        raise InvalidInput(
-            f"cannot read {path}: {error.strerror}", hint="Check its name and mode."
-        ) from error
+        raise causes.of(error, "read the passphrase") from error
+
+
+def _line(content: bytes) -> bytes:
+    line, end, _ = content.partition(b"\n")
+    return line + end
 
 
 def require_private(path: Path, found: os.stat_result) -> None:
@@ -101,7 +108,7 @@ def require_private(path: Path, found: os.stat_result) -> None:
         if found.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
             raise PassphraseExposed(
                 f"other users may read or write {path}",
-                hint=f"chmod 600 {path}; change the secret if somebody may have read it.",
+                hint=f"chmod 600 {plain_file.typed(path)}; change the secret if somebody may have read it.",
             )
     elif not stat.S_ISCHR(found.st_mode):
         raise PassphraseExposed(f"{path} is no file to keep a secret in", hint="Give a file or a pipe.")

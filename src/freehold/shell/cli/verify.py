@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from freehold import plain_file
 from freehold.core.errors import InvalidInput, NewerFormat, NoLineage, VerificationFailed
 from freehold.kernel.cli.output import Json, emit, plain
 from freehold.shell.cli.shapes import Verification
@@ -44,7 +45,7 @@ def checked(directory: Path, rpc_url: str | None, block_hash: str | None) -> Ver
 
     if rpc_url is not None and block_hash is not None:
         raise InvalidInput("give an RPC URL or a block hash, not both")
-    bundle = Bundle.read(directory.expanduser())
+    bundle = Bundle.read(plain_file.named(directory))
     if rpc_url is None:
         report = check(bundle, trusted_block_hash=block_hash)
     else:

@@ -17,6 +17,7 @@ from typing import Any
 
 import httpx
 
+from freehold import plain_file
 from freehold.core.errors import FreeholdError
 from freehold.core.version import VERSION
 from freehold.kernel import reading, setting_sources
@@ -45,13 +46,15 @@ class Running:
 def folder(home: Path) -> Iterator[CheckFound]:
     """Owner and modes of the home and of what is secret in it."""
     if not home.is_dir():
-        yield problem("home", f"there is no folder {home}", f"Start a node there: freehold up --home {home}")
+        yield problem(
+            "home", f"there is no folder {home}", f"Start a node there: freehold up{home_folder.option(home)}"
+        )
         return
     found = home.stat()
     if found.st_uid != os.getuid():
         yield problem("home", f"{home} belongs to another user", "Run Freehold as the user who owns it.")
     elif found.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-        yield problem("home", f"other users can look into {home}", f"chmod 700 {home}")
+        yield problem("home", f"other users can look into {home}", f"chmod 700 {plain_file.typed(home)}")
     else:
         yield ok("home", f"{home} is private")
     yield from _keys(home)
@@ -75,7 +78,7 @@ def _private(path: Path) -> Iterator[CheckFound]:
     if not stat.S_ISREG(found.st_mode):
         yield problem(name, f"{path.name} is not a plain file", "Look at what took its place.")
     elif found.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-        yield problem(name, f"other users may read {path.name}", f"chmod 600 {path}")
+        yield problem(name, f"other users may read {path.name}", f"chmod 600 {plain_file.typed(path)}")
     else:
         yield ok(name, f"{path.name} is private")
 
@@ -127,11 +130,11 @@ def disk(home: Path) -> CheckFound:
 def running(home: Path) -> Running:
     """Whether a node runs here, by its lock and by what it left."""
     try:
-        url = str(json.loads((home / "node.json").read_bytes()[:MAX_FILE_BYTES])["url"])
+        url = str(json.loads(plain_file.content(home / "node.json", MAX_FILE_BYTES))["url"])
     except (OSError, ValueError, KeyError, TypeError):
         url = ""
     try:
-        with (home / "lock").open("r") as file:
+        with plain_file.regular(home / "lock") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:

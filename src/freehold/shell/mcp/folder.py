@@ -15,9 +15,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from freehold import plain_file
 from freehold.core.errors import InvalidInput, NotAllowed, NotFound, Unavailable
 from freehold.kernel.reading import KEYS_FILE, TOKEN_FILE
-from freehold.vault import plain_file
 
 MOST_BYTES = 1 << 30
 _PIECE_BYTES = 1 << 20
@@ -34,7 +34,7 @@ class Folder:
 
     def __init__(self, path: Path) -> None:
         """Open it; InvalidInput where it is no folder."""
-        self.path = path.expanduser().resolve()
+        self.path = plain_file.resolved(path)
         try:
             self._open = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:

@@ -36,7 +36,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from freehold.core.errors import Conflict, FreeholdError, InvalidInput, NotFound
 from freehold.core.version import VERSION
-from freehold.kernel import installed
+from freehold.kernel import faults, installed
 from freehold.kernel.cli.building import bare
 from freehold.kernel.client import NodeClient, is_bearer
 from freehold.kernel.operation import LIMIT, Effect, Operation
@@ -164,10 +164,9 @@ class Tools:
             answer = await anyio.to_thread.run_sync(self.perform, params.name, params.arguments or {})
         except FreeholdError as error:
             return CallToolResult(content=[_text(error.problem())], is_error=True)
-        except Exception:  # noqa: BLE001 - the client gets a problem like any other; the log says what
-            _log.exception("unexpected error in a tool")
-            unexpected = FreeholdError("an unexpected error", hint="The output of the server says more.")
-            return CallToolResult(content=[_text(unexpected.problem())], is_error=True)
+        except Exception as error:  # noqa: BLE001 - the client gets a problem like any other; the log says what
+            met = faults.met_by_node(error, "a tool", _log)
+            return CallToolResult(content=[_text(met.problem())], is_error=True)
         return CallToolResult(content=[_text(answer)], structured_content=answer)
 
     def perform(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:

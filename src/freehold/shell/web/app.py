@@ -14,6 +14,7 @@ from starlette.routing import Route
 from starlette.types import Scope
 
 from freehold.core.errors import FreeholdError, NotFound
+from freehold.kernel import faults
 from freehold.kernel.door import CONSOLE_PATH, Door
 from freehold.kernel.registry import everything
 from freehold.kernel.web import forms
@@ -21,7 +22,7 @@ from freehold.kernel.web.forms import Form
 from freehold.kernel.web.visit import Page, Visit
 from freehold.shell.web.entering import Entering
 from freehold.shell.web.gate import Gate
-from freehold.shell.web.live import Live
+from freehold.shell.web.live import HEADERS, MEDIA_TYPE, Live
 from freehold.shell.web.pages import backup, home, settings
 from freehold.shell.web.rendering import Rendering
 from freehold.shell.web.sessions import Session, Sessions
@@ -67,6 +68,8 @@ class Console:
         if session is None or self.door.host is None:
             # 204 tells a browser not to ask again
             return Response(status_code=204)
+        if request.method == "HEAD":
+            return Response(media_type=MEDIA_TYPE, headers=HEADERS)
         # its reader goes on sending nothing, so one that ended its side is gone
         request.state.endless = True
         return self.live.respond(session)
@@ -89,10 +92,8 @@ class Console:
                 failed = error
             except ClientDisconnect:
                 return Response(status_code=400)
-            except Exception:  # noqa: BLE001 - a page says so; the log says what
-                _log.exception("unexpected error at %s", page.path)
-                hint = "The node's log says more. Try again; if it stays, run: freehold doctor"
-                failed = FreeholdError("something went wrong here", hint=hint)
+            except Exception as error:  # noqa: BLE001 - a page says so; the log says what
+                failed = faults.met_by_node(error, page.path, _log)
             return await run_in_threadpool(
                 visit.show, "error.html", failed.http_status, message=failed.message, hint=failed.hint
             )

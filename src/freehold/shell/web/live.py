@@ -22,6 +22,8 @@ from freehold.kernel.host import Host
 from freehold.kernel.registry import everything
 from freehold.shell.web.sessions import Session
 
+MEDIA_TYPE = "text/event-stream"
+HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
 MAX_STREAMS = 6
 """Per session; opening one more closes the oldest."""
 HEARTBEAT_SECONDS = 15.0
@@ -49,8 +51,7 @@ class Live:
 
     def respond(self, session: Session) -> StreamingResponse:
         """An event stream for one page."""
-        headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-        return StreamingResponse(self._events(session), media_type="text/event-stream", headers=headers)
+        return StreamingResponse(self._events(session), media_type=MEDIA_TYPE, headers=HEADERS)
 
     async def _events(self, session: Session) -> AsyncIterator[str]:
         stream = Stream()

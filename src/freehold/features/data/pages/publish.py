@@ -8,6 +8,7 @@ from typing import Any
 
 from starlette.responses import Response
 
+from freehold import plain_file
 from freehold.core.documents import Asset
 from freehold.core.errors import FreeholdError, InvalidInput
 from freehold.features.data import licence, publishing, wire
@@ -55,7 +56,7 @@ def upload(visit: Visit) -> Response:
 def from_path(visit: Visit) -> Response:
     """A file that lies on this machine already."""
     text = visit.form.text("path", 4_000)
-    path = Path(text).expanduser()
+    path = plain_file.named(text)
     if not text or not path.is_absolute() or not path.is_file():
         hint = "Give the whole path, such as /home/me/patients.csv."
         return choose(visit, InvalidInput("there is no such file on this machine", hint=hint))

@@ -20,9 +20,9 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
+from freehold import plain_file
 from freehold.core.errors import InvalidInput, InvalidTable
 from freehold.features.data.rules.cells import Labels, micro_units, subjects
-from freehold.vault import plain_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
