@@ -60,14 +60,14 @@ def hint(error: OSError, otherwise: str = "Check the path.") -> str:
     return _EXHAUSTED.get(number) or _HINTS.get(number) or otherwise
 
 
-def of(error: OSError, act: str = "go on") -> FreeholdError:
-    """Why `act` ("write the backup") failed: `StorageFull`, `SystemExhausted` or `PathUnusable`."""
+def of(error: OSError, act: str = "go on", also: str = "") -> FreeholdError:
+    """Why `act` ("write the backup") failed: `StorageFull`, `SystemExhausted` or `PathUnusable`; `also` is a hint more."""
     if error.errno in FULL:
         return StorageFull(f"there is no room to {act}", hint=hint(error))
     why = error.strerror or type(error).__name__
     where = f" ({os.fsdecode(error.filename)})" if isinstance(error.filename, str | bytes) else ""
     kind = SystemExhausted if error.errno in _EXHAUSTED else PathUnusable
-    return kind(f"cannot {act}: {why}{where}", hint=hint(error))
+    return kind(f"cannot {act}: {why}{where}", hint=f"{hint(error)} {also}".strip())
 
 
 @contextmanager

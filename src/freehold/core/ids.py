@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import unicodedata
 from collections.abc import Iterable
 from typing import Annotated, Any
 
@@ -67,8 +68,21 @@ def is_id_shaped(text: str) -> bool:
     return _ID.fullmatch(text) is not None
 
 
+MOST_NAME = 200
+_NO_LINE = ("Cc", "Cs", "Zl", "Zp")
+_SEEN = "LMNPS"
+"""Letters, marks, numbers, punctuation and symbols, by Unicode's general category."""
+
+
 def require_name(name: str) -> None:
-    """A name cannot be taken for the id of something else. Raises `InvalidInput`."""
+    """A name can be seen, fits a line, and cannot be taken for the id of something else. Raises `InvalidInput`."""
+    if len(name) > MOST_NAME or any(unicodedata.category(one) in _NO_LINE for one in name):
+        raise InvalidInput(
+            f"the name has over {MOST_NAME} characters, or some that are no text",
+            hint=f"Choose one line of at most {MOST_NAME} characters.",
+        )
+    if not any(unicodedata.category(one)[0] in _SEEN for one in name):
+        raise InvalidInput("the name holds nothing that can be seen", hint="Choose one that people can read.")
     if is_id_shaped(name):
         raise InvalidInput(
             f"{name[:80]!r} reads like an id", hint="Choose a name that is more than 0x and hex digits."

@@ -9,13 +9,15 @@ import fcntl
 import hmac
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self
 from urllib.parse import quote
 
 from freehold import plain_file
+from freehold.core import causes
 from freehold.core.errors import (
     Conflict,
     FreeholdError,
@@ -103,10 +105,8 @@ class NodeClient:
     def of(cls, home: Path) -> Self:
         """The node of a home directory. Raises `NodeNotRunning`: none is there."""
         home = plain_file.named(home)
-        try:
+        with _finding(home):
             client = cls(_address(home), _read(home / "api-token").strip(), home=home)
-        except (OSError, ValueError, KeyError, TypeError):
-            raise _not_running(home) from None
         client._found = True
         client._require_there()
         return client
@@ -114,12 +114,10 @@ class NodeClient:
     def _require_there(self) -> None:
         """That a node still runs in the home, wherever it is now: who listens where one was may be anybody."""
         if self._found:
-            try:
+            with _finding(self._home):
                 if not _is_held(self._home):
                     raise _not_running(self._home)
                 self.url = self._client.base_url = _address(self._home)
-            except (OSError, ValueError, KeyError, TypeError):
-                raise _not_running(self._home) from None
 
     def close(self) -> None:
         """Close what is open; the end of a process does too."""
@@ -173,6 +171,17 @@ class NodeClient:
         if not isinstance(value, dict):
             raise Unavailable(f"the node answered {path} with something else than a JSON object")
         return value
+
+
+@contextmanager
+def _finding(home: Path) -> Iterator[None]:
+    """Where a node left nothing to find it by, none runs; other causes are said, such as a home of somebody else."""
+    try:
+        yield
+    except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError):
+        raise _not_running(home) from None
+    except OSError as error:
+        raise causes.of(error, f"look for the node of {home}") from error
 
 
 def _address(home: Path) -> str:

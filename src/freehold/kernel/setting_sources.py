@@ -59,7 +59,7 @@ def choose(home: Path, environment: Mapping[str, str], **given: Any) -> Chosen:
             Settings(**{name: value})
     for name, value in {**ambient, **spoken}.items():
         with said_by(sources[name]):
-            Settings(**{name: value})
+            Settings().with_overrides(**{name: value})
     return Chosen(Settings(**values), written, spoken, sources)
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Self
 from freehold import durable, plain_file
 from freehold.core import causes, origins
 from freehold.core.errors import InvalidInput
+from freehold.core.ids import require_name
 from freehold.kernel import installed
 from freehold.kernel.databases import address
 from freehold.kernel.installed import Setting
@@ -125,6 +126,9 @@ class OwnSettings:
             raise InvalidInput(f"{self.port} is not a port", hint="Ports are 0 to 65535; 0 takes a free one.")
         if not 1 <= self.console_idle_minutes <= 1_440:
             raise InvalidInput("console_idle_minutes is 1 to 1440", hint="30 is the default.")
+        if self.host.startswith("[") and self.host.endswith("]"):
+            # as addresses are written in URLs
+            object.__setattr__(self, "host", self.host[1:-1])
         if self.endpoint:
             with said_by("endpoint"):
                 object.__setattr__(self, "endpoint", str(origins.parse(self.endpoint)))
@@ -141,7 +145,9 @@ class OwnSettings:
                 raise InvalidInput(f"{name} is at least {least}", hint="See docs/reference/settings.md.")
 
     def with_overrides(self, **given: Any) -> Self:
-        """These settings with every value that is not None replaced."""
+        """These settings with every value that is not None replaced. Raises `InvalidInput`: the name is none."""
+        if given.get("name"):
+            require_name(given["name"])
         return replace(self, **{name: value for name, value in given.items() if value is not None})
 
 

@@ -170,6 +170,8 @@ class Played(Shape):
     """That a forgery is found."""
 
 
+STOP_SECONDS = 60
+"""How long Ctrl-C may take: each process of it ends in its own time."""
 PRINTS = {"quickstart": (Played,)}
 
 
@@ -186,6 +188,9 @@ def quickstart(
     Six owners, a builder and a buyer, each a process of its own: publish, train, sell, pay out, prove.
     """
     from freehold.quickstart import progress, report, result_page, run  # noqa: PLC0415
+    from freehold.shell import stopping  # noqa: PLC0415
+
+    stopping.within(STOP_SECONDS)
 
     def then(values: dict[str, Any], lineage: str, directory: Path) -> None:
         steps.finish()

@@ -27,6 +27,7 @@ from freehold.core.ids import short
 from freehold.core.money import BPS, dollars
 from freehold.features.models.rules import worth
 from freehold.features.privacy.rules import promises
+from freehold.shell import stopping
 from freehold.vault import home_folder
 
 if TYPE_CHECKING:
@@ -137,6 +138,6 @@ def serve(values: Mapping[str, Any], lineage: str, directory: Path) -> None:
     config = uvicorn.Config(
         _application(values, lineage), log_level="warning", access_log=False, lifespan="off"
     )
-    # uvicorn raises the Ctrl-C that ended it once more; here that is the ordinary end
+    # here that is the ordinary end
     with contextlib.suppress(KeyboardInterrupt):
-        uvicorn.Server(config).run(sockets=[listener])
+        stopping.Server(config).run(sockets=[listener])

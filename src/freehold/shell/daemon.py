@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import gc
 import json
 import logging
@@ -23,7 +24,7 @@ from freehold.chain import deployments
 from freehold.chain.client import Chain
 from freehold.chain.rpc import Rpc
 from freehold.core import origins
-from freehold.core.errors import Unavailable
+from freehold.core.errors import InvalidInput, Unavailable
 from freehold.core.origins import Origin
 from freehold.kernel import continuity, custody, reading
 from freehold.kernel import settings as settings_file
@@ -39,7 +40,7 @@ from freehold.kernel.registry import everything
 from freehold.kernel.setting_sources import Chosen
 from freehold.kernel.settings import LIMITS, Settings, token, write_private
 from freehold.kernel.tally import Tally
-from freehold.shell import logs
+from freehold.shell import logs, stopping
 from freehold.shell.backup.disk import failures
 from freehold.vault import home_folder, passphrases
 from freehold.vault.keystore import Keys
@@ -47,6 +48,8 @@ from freehold.vault.keystore import Keys
 _log = logging.getLogger("freehold")
 STOP_SECONDS = 20
 """How long a stop waits for answers under way; new requests are not taken meanwhile."""
+CLOSE_SECONDS = 10
+"""How long what follows may take: recurring work, training, the database. Then the process ends as it is."""
 
 ACCEPTED_AT_ONCE, WAITING_TO_BE_ACCEPTED = 128, 2_048
 OPEN_FILES = 4_096
@@ -54,6 +57,13 @@ OPEN_FILES = 4_096
 
 class PortInUse(Unavailable, code="port.in_use"):
     """Another process listens on the port."""
+
+
+class AddressUnusable(InvalidInput, code="host.unusable"):
+    """The setting `host` is no address of this machine."""
+
+
+_HOST = "Set host to an address of this machine, such as 127.0.0.1, ::1 or 0.0.0.0."
 
 
 def open_keys(home: Path, passphrase: str, name: str = "") -> Keys:
@@ -105,10 +115,7 @@ def run(
         )
     if home_folder.is_root():
         _log.warning("this runs as root, which a node does not need: give it a user of its own")
-    if threading.current_thread() is threading.main_thread():
-        # uvicorn raises the signal again once it has shut down; by default that would end the process
-        # before anything below is tidied up
-        signal.signal(signal.SIGTERM, _leave)
+    _heed_signals(home)
     with contextlib.ExitStack() as opened:
         with failures(f"use the home {home}"):
             opened.enter_context(lock(home))
@@ -165,6 +172,13 @@ def _keep(home: Path, said: Chosen, renamed: dict[str, Any]) -> dict[str, Any]:
     lasting = Settings(**stands).with_overrides(**kept)
     settings_file.save(home, lasting, *kept)
     return {name: getattr(lasting, name) for name in since.intersection(LIMITS)}
+
+
+def _heed_signals(home: Path) -> None:
+    if threading.current_thread() is threading.main_thread():
+        # by default that would end the process before anything below is tidied up
+        signal.signal(signal.SIGTERM, _leave)
+        stopping.within(STOP_SECONDS + CLOSE_SECONDS, lambda: (home / "node.json").unlink(missing_ok=True))
 
 
 def _leave(*_: object) -> None:
@@ -233,7 +247,7 @@ def _allow_open_files() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
-class _Server(uvicorn.Server):
+class _Server(stopping.Server):
     """Says when it begins to stop, so that answers without an end can end."""
 
     def __init__(self, config: uvicorn.Config, closing: threading.Event) -> None:
@@ -281,18 +295,28 @@ def reached_at(host: str, port: int) -> Origin:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket that takes connections; PortInUse where another process has the port."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # naming TCP lets asyncio switch off Nagle's delay, which costs 40 ms a request
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    """A socket that takes connections; PortInUse where the port is not to be had, AddressUnusable where the host is not."""
+    where = f"{f'[{host}]' if ':' in host else host}:{port}"
+    try:
+        # also the scope of an address of one link: fe80::1%eth0
+        (family, _, _, _, address), *_ = socket.getaddrinfo(
+            host, port, socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM
+        )
+        # naming TCP lets asyncio switch off Nagle's delay, which costs 40 ms a request
+        listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    except (OSError, UnicodeError) as error:
+        why = getattr(error, "strerror", None) or "it is no name of a host"
+        raise AddressUnusable(f"cannot listen on {where}: {why}", hint=_HOST, host=host) from error
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((host, port))
+        listener.bind(address)
     except OSError as error:
         listener.close()
-        raise PortInUse(
-            f"cannot listen on {host}:{port}: {error.strerror}", hint="Choose another with --port.", port=port
-        ) from error
+        said = f"cannot listen on {where}: {error.strerror}"
+        if error.errno in (errno.EADDRINUSE, errno.EACCES):
+            least = " Ports below 1024 are for the administrator." if error.errno == errno.EACCES else ""
+            raise PortInUse(said, hint=f"Choose another with --port.{least}", port=port) from error
+        raise AddressUnusable(said, hint=_HOST, host=host) from error
     listener.listen(ACCEPTED_AT_ONCE)
     listener.set_inheritable(False)
     return listener

@@ -5,6 +5,7 @@ A process that may hold keys confines itself first: no core dumps, no look into 
 
 from __future__ import annotations
 
+import errno
 import grp
 import os
 import pwd
@@ -15,7 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from freehold import plain_file
-from freehold.core.errors import InvalidInput, NotAllowed
+from freehold.core import causes
+from freehold.core.errors import NotAllowed
 
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _ROOT = 0
@@ -38,9 +40,9 @@ def make(home: Path) -> int:
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise InvalidInput(
-            f"cannot use the folder {home}: {error.strerror}", hint="Choose another --home."
-        ) from error
+        if isinstance(error, FileExistsError):
+            error = NotADirectoryError(errno.ENOTDIR, "it is a file", str(home))
+        raise causes.of(error, "use that home", "Choose another --home.") from error
     require_own(home)
     return tighten(home)
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from freehold.chain import given_up
 from freehold.chain.embedded.dispatcher import Dispatcher
 from freehold.chain.embedded.edge import MOST_MESSAGE_BYTES, Application
 from freehold.chain.embedded.ledger import Ledger
@@ -218,6 +219,7 @@ class EmbeddedNode:
             access_log=False,
             timeout_graceful_shutdown=5,
         )
+        given_up.unsaid()
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(
             target=self._server.run, kwargs={"sockets": [listener]}, name="freehold-chain", daemon=True

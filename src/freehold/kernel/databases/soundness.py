@@ -30,6 +30,7 @@ def require_sound(path: Path) -> None:
     another.
     """
     commits = Commits(path)
+    require_plain(path)
     # a process that was killed at its first opening leaves an empty file
     if not path.exists() or not (path.stat().st_size or being_written(path)):
         commits.require(None)
@@ -61,9 +62,20 @@ def read_only(path: Path, *, timeout: float = 10) -> sqlite3.Connection:
     Where the node is stopped (no write-ahead log lies beside the file) nothing at all is left in the
     folder: side files made by another user, such as root, would keep the node from starting.
     """
+    require_plain(path)
     still = "" if being_written(path) else "&immutable=1"
     uri = f"{path.absolute().as_uri()}?mode=ro{still}"
     return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=timeout)
+
+
+def require_plain(path: Path) -> None:
+    """That nothing but a file stands there, which SQLite would wait for. Raises `DatabaseDamaged`."""
+    try:
+        plain_file.regular(path).close()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise damaged(error.strerror or "it cannot be opened") from error
 
 
 def being_written(path: Path) -> bool:

@@ -19,6 +19,8 @@ from freehold.kernel.client import NodeClient
 from freehold.shell.cli.node import UntilEof, end_at_eof
 from freehold.shell.cli.passphrase import require_private
 
+STOP_SECONDS = 20
+"""How long a chain may take to finish what it was asked and to close its database."""
 _FAUCET_WEI = 10**18
 _MOST_KEY_BYTES = 1_000
 
@@ -45,12 +47,14 @@ def run(
     from freehold.chain.embedded import DEV_KEY, serving  # noqa: PLC0415
     from freehold.chain.rpc import Rpc  # noqa: PLC0415
     from freehold.kernel.reading import KEYS_FILE  # noqa: PLC0415
+    from freehold.shell import stopping  # noqa: PLC0415 - loads the web server
     from freehold.vault import home_folder  # noqa: PLC0415
 
     directory = plain_file.named(home or DEFAULT_HOME / "chain")
     if (directory / KEYS_FILE).exists():
         raise InvalidInput(f"{directory} is the home of a node", hint="Give the chain a folder of its own.")
     ended = threading.Event()
+    stopping.within(STOP_SECONDS)
     for one in (signal.SIGTERM, signal.SIGINT):
         signal.signal(one, lambda *_: ended.set())
     if until_eof is not None:

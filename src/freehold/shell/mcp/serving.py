@@ -41,6 +41,7 @@ from freehold.kernel.cli.building import bare
 from freehold.kernel.client import NodeClient, is_bearer
 from freehold.kernel.operation import LIMIT, Effect, Operation
 from freehold.kernel.settings import token
+from freehold.shell import stopping
 from freehold.shell.mcp.allowance import Allowance
 
 _log = logging.getLogger(__name__)
@@ -51,6 +52,8 @@ PAGE = 20
 _PAGE = "limit"
 PATH = "/mcp"
 MOST_SESSIONS = 32
+STOP_SECONDS = 10
+"""How long it may take to end."""
 IDLE_SECONDS = 600.0
 """After which a session that nobody asks anything ends, and makes room."""
 _ABOUT = """Tools of one Freehold node: publish data on terms, ask for grants, train together, buy and sell answers, prove.
@@ -211,6 +214,7 @@ def over_stdio(tools: Tools, tidy: Callable[[], None]) -> None:
 
     A thread that waits for a line or for the node can be interrupted by nothing, so nobody waits for it.
     """
+    stopping.within(STOP_SECONDS, tidy)
 
     def leave(code: int) -> None:
         tidy()
@@ -257,7 +261,11 @@ def over_http(tools: Tools, home: Path, port: int) -> None:
     app = application(tools, token(file))
     sys.stderr.write(f"serving http://127.0.0.1:{taken}{PATH}; its token lies in {file}\n")
     sys.stderr.flush()
-    uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False)).run([listener])
+    stopping.within(STOP_SECONDS)
+    config = uvicorn.Config(
+        app, log_level="warning", access_log=False, timeout_graceful_shutdown=STOP_SECONDS // 2
+    )
+    stopping.Server(config).run([listener])
 
 
 def application(tools: Tools, secret: str, *, idle_seconds: float = IDLE_SECONDS) -> ASGIApp:

@@ -1,0 +1,178 @@
+"""A stop is never held up: by stuck threads, slow callers, a locked database, a chain or a peer that hangs."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from contextlib import closing
+from pathlib import Path
+
+import httpx
+import pytest
+from node_process import Process
+from node_world import World, until
+
+from freehold.shell import daemon
+
+STUCK = """
+import sys, threading, time
+from freehold.shell import stopping
+seconds = float(sys.argv[1])
+import signal
+signal.signal(signal.SIGTERM, lambda *_: None)
+stopping.within(seconds, lambda: print("tidied", flush=True))
+print("there", flush=True)
+threading.Thread(target=time.sleep, args=(600,)).start()
+"""
+MARGIN_SECONDS = 20
+
+
+def stuck(seconds: float) -> subprocess.Popen[str]:
+    """A process with a thread that nothing interrupts, and whose main thread is done."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", STUCK, str(seconds)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout
+    assert process.stdout.readline() == "there\n"
+    return process
+
+
+def test_a_stuck_thread_holds_a_stop_up_for_so_long_and_no_longer() -> None:
+    with stuck(0.5) as process:
+        process.send_signal(signal.SIGTERM)
+        said, told = process.communicate(timeout=MARGIN_SECONDS)
+        assert process.returncode == 128 + signal.SIGTERM
+        assert said == "tidied\n"
+        assert "did not end in 0.5 s" in told
+
+
+def test_the_second_signal_ends_at_once_and_a_double_one_is_one() -> None:
+    with stuck(500) as process:
+        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGTERM)
+        time.sleep(1.5)
+        assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=MARGIN_SECONDS)
+        assert process.returncode == 128 + signal.SIGTERM
+        assert "told again" in told
+
+
+@pytest.fixture
+def node(world: World, tmp_path: Path):
+    node = Process(tmp_path / "node", world.rpc_url).start()
+    yield node
+    node.kill()
+
+
+def test_a_second_signal_ends_a_node_whose_callers_take_their_time(node: Process) -> None:
+    told = (node.home / "api-token").read_text().strip()
+    port = httpx.URL(node.url).port
+    with socket.create_connection(("127.0.0.1", port)) as slow:
+        body = json.dumps({"name": "x"})
+        head = f"POST /api/anchor HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\nauthorization: Bearer {told}\r\n"
+        slow.sendall(f"{head}content-type: application/json\r\ncontent-length: 900\r\n\r\n{body}".encode())
+        time.sleep(0.3)
+        assert node._running
+        node._running.send_signal(signal.SIGTERM)
+        time.sleep(1.5)
+        if node.alive:
+            node._running.send_signal(signal.SIGTERM)
+        assert node._running.wait(MARGIN_SECONDS) in (0, 128 + signal.SIGTERM)
+    assert not (node.home / "node.json").exists()
+
+
+@pytest.mark.slow
+def test_a_locked_database_holds_no_stop_up_and_loses_nothing(node: Process, world: World) -> None:
+    kept = node.api("/status")["account"]
+    with closing(sqlite3.connect(node.home / "node.sqlite", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        began = time.monotonic()
+
+        def ask() -> None:
+            with pytest.raises((httpx.TransportError, AssertionError)):
+                node.api("/anchor", {})
+
+        asking = [threading.Thread(target=ask) for _ in range(4)]
+        for one in asking:
+            one.start()
+        time.sleep(0.5)
+        node.terminate(daemon.STOP_SECONDS + daemon.CLOSE_SECONDS + MARGIN_SECONDS)
+        assert time.monotonic() - began < daemon.STOP_SECONDS + daemon.CLOSE_SECONDS + MARGIN_SECONDS
+        other.execute("ROLLBACK")
+        for one in asking:
+            one.join(60)
+    assert "Traceback" not in node.log()
+    again = Process(node.home, world.rpc_url).start()
+    assert again.account == kept
+    again.terminate(60)
+
+
+def test_a_start_that_waits_for_a_chain_is_ended(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        node = Process(tmp_path / "node", f"http://127.0.0.1:{mute.getsockname()[1]}")
+        node.launch()
+        until((node.home / "lock").exists, "it begins", 40)
+        time.sleep(0.5)
+        node.terminate(daemon.STOP_SECONDS + daemon.CLOSE_SECONDS + MARGIN_SECONDS)
+
+
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)], ids=["term", "int"]
+)
+def test_a_chain_with_open_connections_ends(tmp_path: Path, number: signal.Signals) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "freehold", "chain", "run", "--json", "--port", "0", "--home", tmp_path / "c"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        text=True,
+    )
+    assert process.stdout
+    try:
+        url = httpx.URL(json.loads(process.stdout.readline())["url"])
+        with socket.create_connection(("127.0.0.1", url.port or 0)) as slow:
+            slow.sendall(b"POST / HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: 1000\r\n\r\n{")
+            process.send_signal(number)
+            _, told = process.communicate(timeout=20 + MARGIN_SECONDS)
+            assert process.returncode == 0
+            assert "Traceback" not in told
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_many_callers_with_a_pipe_hold_up_no_worker(node: Process, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.csv"
+    os.mkfifo(pipe)
+    token = (node.home / "api-token").read_text().strip()
+    refused: list[int] = []
+
+    def ask() -> None:
+        with httpx.Client(trust_env=False, timeout=60) as client:
+            answer = client.post(
+                f"{node.url}/api/inspect",
+                json={"path": str(pipe), "label": "y"},
+                headers={"authorization": f"Bearer {token}"},
+            )
+            refused.append(answer.status_code)
+
+    callers = [threading.Thread(target=ask) for _ in range(44)]
+    for one in callers:
+        one.start()
+    for one in callers:
+        one.join(60)
+    assert refused == [422] * 44
+    assert node.api("/status")["account"]
+    assert node.terminate(daemon.STOP_SECONDS + MARGIN_SECONDS) == 0
