@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from freehold.chain.embedded import genesis
 from freehold.chain.embedded.interpreter import _DONE_HERE, Computation
 from freehold.chain.embedded.ledger import Ledger
-from freehold.chain.embedded.machine import Call, State
+from freehold.chain.embedded.machine import Call
+from freehold.chain.embedded.state import State
 
 pytestmark = pytest.mark.filterwarnings("ignore:SELFDESTRUCT opcode present")
 

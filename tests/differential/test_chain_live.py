@@ -197,3 +197,32 @@ def test_the_size_of_a_block_is_that_of_its_rlp(side):
     items = [rlp.decode(raw) if raw[0] >= 0xC0 else raw for raw in listed]
     whole = rlp.encode([rlp.decode(proof._header(block).encoded), items, [], []])
     assert int(block["size"], 16) == len(whole)
+
+
+def test_every_kind_of_filter_and_subscription_tells_anew_after_a_rewind(side):
+    dollar = side.deploy("TestDollar")
+    mint = {"to": dollar, "data": calldata("TestDollar", "mint", SINK, 5)}
+    filters = {
+        "logs": side.ask("eth_newFilter", {"address": dollar}),
+        "blocks": side.ask("eth_newBlockFilter"),
+        "transactions": side.ask("eth_newPendingTransactionFilter"),
+    }
+    wanted = (("newHeads",), ("logs", {"address": dollar}), ("newPendingTransactions", True))
+    with live(side) as one:
+        kinds = {one.answer("eth_subscribe", *asked)["result"]: asked[0] for asked in wanted}
+        for gas in (100_000, 100_001):
+            snapshot = side.ask("evm_snapshot")
+            receipt = side.send(**mint, gas=gas)
+            block, sent = receipt["blockHash"], receipt["transactionHash"]
+            polled = {name: side.ask("eth_getFilterChanges", found) for name, found in filters.items()}
+            assert polled == {"logs": receipt["logs"], "blocks": [block], "transactions": [sent]}
+            heard = {kinds[(told := one.heard())["subscription"]]: told["result"] for _ in kinds}
+            assert heard["newHeads"]["hash"] == block
+            assert heard["logs"] == receipt["logs"][0]
+            whole = heard["newPendingTransactions"]
+            assert (whole["hash"], whole["from"], whole["gas"]) == (sent, DEV.address.lower(), hex(gas))
+            assert side.ask("evm_revert", snapshot) is True
+            side.nonces[DEV.address] -= 1
+            # a number that was used up stays unknown
+            assert side.ask("evm_revert", snapshot) is False
+            assert not any(side.ask("eth_getFilterChanges", found) for found in filters.values())

@@ -6,7 +6,7 @@ soon as a transaction waits, and reopens after `kill -9` with the same block has
     store    rows of one database, one commit a block
     tries    Merkle-Patricia tries, written once a block
     accounts the state that a block works on
-    machine  the one door to py-evm; `interpreter` is its loop, with the commonest instructions in place
+    machine  the one door to py-evm, over `state`; `interpreter` is its loop, with the commonest instructions in place
     ledger   how blocks are made, read and rewound
     budget   how long anything may compute; `turns` says whose turn it is, and who keeps how much in memory
     methods  the JSON-RPC methods; `edge` puts them on HTTP, `server` starts and stops it all

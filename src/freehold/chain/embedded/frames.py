@@ -16,7 +16,7 @@ from eth.vm.memory import Memory
 
 from freehold.chain.embedded.faults import LIMIT, Fault, reason_of
 from freehold.chain.embedded.interpreter import OPCODES, Computation, number
-from freehold.chain.embedded.machine import AccessState
+from freehold.chain.embedded.state import AccessState
 from freehold.chain.embedded.wire import show
 
 if TYPE_CHECKING:

@@ -16,8 +16,9 @@ from freehold.chain.embedded.budget import current
 from freehold.chain.embedded.calls import read_block_overrides, read_overrides
 from freehold.chain.embedded.faults import INVALID_PARAMS, LIMIT, REVERTED, Fault, reverted
 from freehold.chain.embedded.interpreter import OPCODES, Computation
-from freehold.chain.embedded.machine import Call, Machine, State, require_no_contract
+from freehold.chain.embedded.machine import Call, Machine, require_no_contract
 from freehold.chain.embedded.messages import impersonated, read_call, read_nonce
+from freehold.chain.embedded.state import State
 from freehold.chain.embedded.store import Nodes
 from freehold.chain.embedded.transactions import afford, parse_transaction
 from freehold.chain.embedded.wire import (
