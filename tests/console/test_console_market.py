@@ -296,6 +296,31 @@ def test_what_an_answer_takes_is_said_before_and_a_limit_is_kept(market: Market)
     assert buyer.api("/spending")["spend_per_act_micro"] == 2_500_000
 
 
+def test_a_form_that_is_sent_twice_is_paid_once(market: Market) -> None:
+    page, buyer = market.owner_page, market.owner
+    page.goto(f"{buyer.url}models/{market.model}")
+    page.get_by_label("A row, values separated by commas").fill("4000.1,4000.2,4000.3")
+    before = buyer.api("/channels")["channels"][0]["promised_units"]
+    shown = page.evaluate(
+        """async () => {
+          const form = document.querySelector("form[action$='/try']"), shown = [];
+          const send = async () => {
+            const sent = await fetch(form.action, {method: "POST", body: new URLSearchParams(new FormData(form))});
+            shown.push((await sent.text()).match(/receipts?\\/0x[0-9a-f]+|uses\\/0x[0-9a-f]+/)?.[0]);
+          };
+          await send();
+          await send();
+          form.line.value = "4000.1,4000.2,4000.4";
+          await send();
+          return shown;
+        }"""
+    )
+    assert shown[0]
+    assert shown[0] == shown[1] != shown[2]
+    after = buyer.api("/channels")["channels"][0]["promised_units"]
+    assert after - before == 2 * 50_000
+
+
 def test_a_channel_is_closed_knowingly(market: Market):
     page = market.buyer_page
     page.goto(market.buyer.url + "spending")

@@ -22,10 +22,10 @@ from trap import Drip
 
 import freehold
 from freehold.core.documents import Asset
-from freehold.core.errors import FreeholdError, InvalidInput, NotFound, PaymentRequired
+from freehold.core.errors import FreeholdError, InvalidInput, NotFound, PaymentRequired, VerificationFailed
 from freehold.core.ids import Ambiguous
 from freehold.core.signing import Domain, parse_envelope, seal
-from freehold.features.gateway import exchange
+from freehold.features.gateway import exchange, wallet
 from freehold.features.gateway.checking import DatedAhead, WrongAnswer
 from freehold.features.gateway.keyed import KeyReused
 from freehold.features.payments.rules.payment import Transfer
@@ -316,6 +316,22 @@ def test_another_token_another_chain_and_too_high_a_price_are_signed_for_by_nobo
     with opened(shop, key, tmp_path, without_lineage=True) as buyer, pytest.raises(OtherToken):
         buyer.predict("orphan", shop.rows())
     assert shop.edge.payments == []
+
+
+def test_a_seller_that_lists_without_end_fills_nothing(
+    shop: EdgedShop, key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many = [shop.model.model_copy(update={"name": f"no {number}"}) for number in range(5)]
+    listing(shop, *many)
+    monkeypatch.setattr(wallet, "MAX_SHOWN_BYTES", 3_000)
+    with opened(shop, key, tmp_path) as buyer:
+        with pytest.raises(VerificationFailed, match="too much"):
+            buyer.models()
+        assert buyer.price(shop.model.id) == PRICE
+        # what was looked at and not chosen is not kept
+        assert [one.id for one in many if buyer._node.store.has(one.id)] == []
+        with pytest.raises(VerificationFailed):
+            buyer.price(shop.builder.node.party.document.id)
 
 
 def test_all_calls_together_stay_within_what_was_said(shop: EdgedShop, key: str, tmp_path: Path) -> None:

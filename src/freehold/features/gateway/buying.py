@@ -1,5 +1,7 @@
 """Buying predictions: one channel per model, one voucher per call, every answer checked and kept.
 
+A node buys so, and so does a wallet without one (`wallet`), which may also pay by single transfers (`paying`).
+
 The next voucher is stored with its question before it is sent. After a crash the same question goes
 out again under the same voucher, so no two questions are ever signed for one sum; the gateway
 answers a repetition for nothing.
@@ -226,7 +228,7 @@ class Buyer:
             if units:
                 error.hint = (
                     f"{error.hint} {dollars(units)} were set aside for calls of this model and stay yours:"
-                    " freehold channels list shows them, freehold channels close takes them back."
+                    " closing the channel takes them back (freehold channels close; from Python, close_channel)."
                 ).strip()
                 error.fields = {**error.fields, "set_aside_units": units}
             raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import secrets
 from typing import Any
 
 from starlette.responses import Response
@@ -10,11 +11,13 @@ from starlette.responses import Response
 from freehold.core import epsilons
 from freehold.core.documents import Asset
 from freehold.core.errors import FreeholdError, InvalidInput, NotFound, Unavailable
+from freehold.core.ids import sha256_hex
 from freehold.core.signing import parse_envelope
 from freehold.features.data import finding, schemas
 from freehold.features.gateway import rationing, serving
 from freehold.features.gateway.buying import Buyer
 from freehold.features.gateway.rationing import Ration
+from freehold.features.gateway.rules.answer import request_body
 from freehold.features.models import shown
 from freehold.features.models.rules import worth
 from freehold.features.models.rules.worth import PPM
@@ -55,6 +58,7 @@ def model(visit: Visit, error: FreeholdError | None = None) -> Response:
         created_at=asset.created_at,
         answer=None if error else answer,
         typed=visit.form.fields if error else {},
+        purchase=(error and visit.form.text("purchase", 40)) or secrets.token_urlsafe(18),
         **_cost(visit, asset, away=away),
         balance_units=None if away else node.balance_units(),
     )
@@ -181,8 +185,10 @@ def attempt(visit: Visit) -> Response:
     try:
         row = _row(visit, asset)
         anyway = visit.form.text("without_lineage") == "yes"
+        # a form that is sent twice is one purchase; another row in it is another
+        named = f"{visit.form.text('purchase', 40)}:{sha256_hex(request_body(asset.id, [row]))}"
         found = visit.host.part(Buyer).predict(
-            asset.id, [row], at_most_units=paying.agreed(visit), without_lineage=anyway
+            asset.id, [row], at_most_units=paying.agreed(visit), without_lineage=anyway, key=f"form:{named}"
         )
     except FreeholdError as error:
         return model(visit, error)

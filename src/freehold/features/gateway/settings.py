@@ -12,7 +12,7 @@ SETTINGS = (
     Setting(
         "keep_answers_bytes",
         1024 * 1024 * 1024,
-        "Room for sold answers that are kept for a retry; an eighth of it for one buyer. The oldest go first.",
+        "Room for sold answers that are kept for a retry, and for bought ones under a key; an eighth of it for one buyer. The oldest go first.",
         least=0,
     ),
 )

@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import contextlib
 import re
+import time
 import weakref
 from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal, Self, TextIO
 
 from freehold.chain import deployments
 from freehold.chain.client import Chain
@@ -26,7 +27,7 @@ from freehold.core.documents import Asset
 from freehold.core.errors import FreeholdError, InvalidInput, NotFound, VerificationFailed
 from freehold.core.ids import Ambiguous, is_id_shaped, resolve, sha256_hex
 from freehold.core.money import dollars, units
-from freehold.core.signing import parse_envelope
+from freehold.core.signing import Envelope, parse_envelope
 from freehold.core.terms import price_of
 from freehold.features.data import schemas
 from freehold.features.gateway import buying, keyed
@@ -40,6 +41,7 @@ from freehold.kernel import ceiling, continuity, home_lock
 from freehold.kernel.ceiling import SpendingRefused
 from freehold.kernel.client import Identified
 from freehold.kernel.evidence import proving
+from freehold.kernel.home_lock import HomeInUse
 from freehold.kernel.host import Host
 from freehold.kernel.node import Node
 from freehold.kernel.settings import Settings
@@ -52,7 +54,11 @@ STATE = "~/.freehold-buyer"
 """Holds a folder for each account, where nothing else is said."""
 MAX_LISTED_BYTES = 4 * 1024 * 1024
 MAX_DOCUMENT_BYTES = 1024 * 1024
+MAX_SHOWN_BYTES = 64 * 1024 * 1024
+"""Of documents that a seller shows, in memory; only those that are bought from are kept."""
 MOST_LISTED = 1_000
+LIST_SECONDS = 60.0
+_ID = re.compile(r"0x[0-9a-f]{64}")
 _NAME = "buyer"
 """As which sellers know it: an account says who pays."""
 
@@ -128,6 +134,8 @@ class Buyer:
         self._by_transfer, self._deposit_calls = pay == "transfer", deposit_calls
         self._without_lineage = without_lineage
         self._given: set[str] = set()
+        self._shown: dict[str, Envelope] = {}
+        self._shown_bytes = 0
         self.url = str(origins.parse(url))
         keys = account_key.wallet_keys(account_key.read(key, passphrase))
         self.account = keys.account
@@ -135,7 +143,7 @@ class Buyer:
         settings = Settings(name=_NAME, rpc_url=rpc_url, peers=(self.url,), token=token)
         with ExitStack() as opened:
             home_folder.make(folder)
-            opened.enter_context(home_lock.lock(folder))
+            opened.enter_context(_held(folder))
             chain = Chain(opened.enter_context(Rpc(rpc_url)))
             deployments.check(chain)
             self._node = node = Node(folder, keys, settings, chain)
@@ -279,8 +287,15 @@ class Buyer:
         self._given.discard(name)
 
     def _model(self, model: str | Identified) -> Asset:
-        """A model that is on sale, by id, the beginning of one, or name. Raises NotFound, Ambiguous."""
+        """A model by id, or one that is on sale by the beginning of its id or its name. Raises NotFound, Ambiguous."""
         text = str(getattr(model, "id", model))
+        found = self._read(text) if _ID.fullmatch(text) else self._named(text)
+        if not self._node.store.has(found.id):
+            with self._node.store.transaction() as tx:
+                tx.put(self._shown[found.id], logged=False)
+        return found
+
+    def _named(self, text: str) -> Asset:
         served = {asset.id: asset for asset in self._served()}
         if is_id_shaped(text):
             return served[resolve(text, served, "model")]
@@ -293,25 +308,46 @@ class Buyer:
         return called[0]
 
     def _served(self) -> list[Asset]:
+        """All that the seller lists. Raises VerificationFailed: it lists more than anybody sells, or takes too long."""
+        ends = time.monotonic() + LIST_SECONDS
         answer = self._host.peers.get(self.url, "/v1/models", most_bytes=MAX_LISTED_BYTES)
         listed = answer.get("models") if isinstance(answer, dict) else None
         if not isinstance(listed, list) or len(listed) > MOST_LISTED:
             raise VerificationFailed("the seller lists no models", hint="Is that a Freehold node?")
-        ids = [one.get("id") if isinstance(one, dict) else None for one in listed]
-        return [self._read(one) for one in dict.fromkeys(ids) if isinstance(one, str) and is_id_shaped(one)]
+        ids = dict.fromkeys(one.get("id") if isinstance(one, dict) else None for one in listed)
+        found = []
+        for one in ids:
+            if isinstance(one, str) and _ID.fullmatch(one):
+                found.append(self._read(one))
+            if time.monotonic() > ends or self._shown_bytes > MAX_SHOWN_BYTES:
+                raise VerificationFailed(
+                    "the seller lists too much to read through", hint="Ask for a model by its whole id."
+                )
+        return found
 
     def _read(self, model_id: str) -> Asset:
-        """A model as its owner, who is the seller, signed it. Raises VerificationFailed, InvalidSignature."""
+        """A model as its owner, who is the seller, signed it. Raises VerificationFailed, InvalidSignature, NotFound."""
         node = self._node
         if node.store.has(model_id):
             return node.asset(model_id)
-        envelope = parse_envelope(
-            self._host.peers.get(self.url, f"/documents/{model_id}", most_bytes=MAX_DOCUMENT_BYTES)
-        )
-        asset = envelope.document
-        if not isinstance(asset, Asset) or asset.id != model_id or asset.owner != self.seller:
+        if model_id not in self._shown:
+            envelope = parse_envelope(
+                self._host.peers.get(self.url, f"/documents/{model_id}", most_bytes=MAX_DOCUMENT_BYTES)
+            )
+            if envelope.document.id != model_id:
+                raise VerificationFailed(f"the seller shows another document than {model_id[:10]}")
+            node.check(envelope)
+            self._shown[model_id] = envelope
+            self._shown_bytes += len(envelope.to_bytes())
+        asset = self._shown[model_id].document
+        if not isinstance(asset, Asset) or asset.asset_kind != "model" or asset.owner != self.seller:
             raise VerificationFailed(f"{model_id[:10]} is not a model that the seller owns")
-        node.check(envelope)
-        with node.store.transaction() as tx:
-            tx.put(envelope, logged=False)
         return asset
+
+
+def _held(folder: Path) -> TextIO:
+    try:
+        return home_lock.lock(folder)
+    except HomeInUse:
+        hint = "Close it, or wait for its process; or choose another state= for another wallet."
+        raise HomeInUse(f"another buyer has the state in {folder}", hint=hint) from None
