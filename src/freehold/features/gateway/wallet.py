@@ -329,20 +329,24 @@ class Buyer:
         """A model as its owner, who is the seller, signed it. Raises VerificationFailed, InvalidSignature, NotFound."""
         node = self._node
         if node.store.has(model_id):
-            return node.asset(model_id)
+            asset = node.store.get(model_id).document
+        else:
+            asset = self._looked_at(model_id).document
+        if not isinstance(asset, Asset) or asset.asset_kind != "model" or asset.owner != self.seller:
+            raise VerificationFailed(f"{model_id[:10]} is not a model that the seller owns")
+        return asset
+
+    def _looked_at(self, model_id: str) -> Envelope:
         if model_id not in self._shown:
             envelope = parse_envelope(
                 self._host.peers.get(self.url, f"/documents/{model_id}", most_bytes=MAX_DOCUMENT_BYTES)
             )
             if envelope.document.id != model_id:
                 raise VerificationFailed(f"the seller shows another document than {model_id[:10]}")
-            node.check(envelope)
+            self._node.check(envelope)
             self._shown[model_id] = envelope
             self._shown_bytes += len(envelope.to_bytes())
-        asset = self._shown[model_id].document
-        if not isinstance(asset, Asset) or asset.asset_kind != "model" or asset.owner != self.seller:
-            raise VerificationFailed(f"{model_id[:10]} is not a model that the seller owns")
-        return asset
+        return self._shown[model_id]
 
 
 def _held(folder: Path) -> TextIO:
