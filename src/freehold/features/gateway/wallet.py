@@ -17,7 +17,7 @@ import weakref
 from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Literal, Self, TextIO
+from typing import BinaryIO, Literal, Self
 
 from freehold.chain import deployments
 from freehold.chain.client import Chain
@@ -349,7 +349,7 @@ class Buyer:
         return self._shown[model_id]
 
 
-def _held(folder: Path) -> TextIO:
+def _held(folder: Path) -> BinaryIO:
     try:
         return home_lock.lock(folder)
     except HomeInUse:
