@@ -73,8 +73,9 @@ def contents(draw, contracts):
     fields = {"value": draw(st.sampled_from([0, 0, 1])), **offered}
     data = draw(DATA)
     if to is None:
-        # initcode that gives no code, and words of it that cost
-        fields |= {"data": "0x00" + data.hex()}
+        # initcode that gives so much code, and words of it that cost
+        size = draw(st.sampled_from([0, 1, 600, 3_000]))
+        fields |= {"data": f"0x61{size:04x}6000f3" + data.hex()}
     else:
         fields |= {"data": "0x" + data.hex(), "to": to_checksum_address(to)}
     if draw(st.booleans()) or fields.get("gasPrice") is None:
