@@ -1,0 +1,62 @@
+"""Lists on pages are whole: what takes gas, routes of peers, fields of documents, networks."""
+
+import ast
+import json
+import re
+from collections.abc import Iterator
+
+import doc_pages
+import pytest
+from doc_pages import ROOT
+from test_names import routes
+
+from freehold.chain.networks import NETWORKS
+from freehold.core.documents import Asset, Claim, Grant, Party, Receipt, Terms
+
+
+def test_every_transaction_that_a_node_sends_is_in_the_list_of_what_takes_gas():
+    page = doc_pages.text(ROOT / "docs" / "security" / "gas.md")
+    listed = re.findall(r"^\| `(\w+)\.(\w+)` \| .* \| ([^|]*) \|$", page, re.MULTILINE)
+    assert {(contract, function) for contract, function, _ in listed} == set(sent())
+    measured = {f"{one['gas']:,}" for one in json.loads((ROOT / "bench" / "gas.json").read_text()).values()}
+    for contract, function, gas in listed:
+        figures = re.findall(r"(?<!about )\b\d+,\d+", gas)
+        assert set(figures) <= measured, f"{contract}.{function}: {gas}"
+
+
+def sent() -> Iterator[tuple[str, str]]:
+    """(contract, function) of every transaction in the code of a node."""
+    for path in [*ROOT.glob("src/freehold/kernel/**/*.py"), *ROOT.glob("src/freehold/features/**/*.py")]:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and len(node.args) > 1:
+                named = [one.value for one in node.args[:2] if isinstance(one, ast.Constant)]
+                called = getattr(node.func, "attr", "") or getattr(node.func, "id", "")
+                if called in {"send", "Errand"} and len(named) == 2:
+                    yield named[0], named[1]
+
+
+@pytest.mark.parametrize("page", ["architecture.md", "security/strangers.md"])
+def test_every_peer_route_is_in_lists_of_them(page):
+    text = doc_pages.text(ROOT / "docs" / page)
+    known = {one for one in routes() if one.startswith("/peer/")}
+    assert len(known) > 10
+    missing = {one for one in known if f"`{one}`" not in text and f"`{one.rsplit('/', 1)[0]}/*`" not in text}
+    assert not missing
+
+
+def test_the_fields_of_documents_are_in_their_table():
+    text = doc_pages.text(ROOT / "docs" / "architecture.md")
+    for kind in (Party, Terms, Asset, Grant, Receipt, Claim):
+        name = kind.model_fields["type"].default
+        (row,) = re.findall(rf"^\| `{name}` \|.*$", text, re.MULTILINE)
+        fields = {field.alias or key for key, field in kind.model_fields.items()} - {"type", "version"}
+        assert not {one for one in fields if not re.search(rf"`{one}\b", row)}, name
+
+
+def test_the_networks_of_the_page_are_those_of_the_client():
+    text = doc_pages.text(ROOT / "docs" / "reference" / "networks.md")
+    found = re.findall(r"^\| ([\w ]+) \| (\d+) \| (\d+) \| ([\d.]+) \| (\d+) \| (\d+) \|", text, re.MULTILINE)
+    assert {int(row[1]): (row[0], *map(float, row[2:])) for row in found} == {
+        number: (one.name, one.confirmations, one.block_seconds, one.stuck_seconds, one.wait_seconds)
+        for number, one in NETWORKS.items()
+    }
