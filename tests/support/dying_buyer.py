@@ -1,5 +1,5 @@
-"""A buyer without a node in a process that kills itself (SIGKILL) at a chosen moment: each commit, before and after,
-and each question that is sent, before and after.
+"""A buyer without a node in a process that kills itself (SIGKILL) at a chosen moment: after each commit,
+before and after each question that is sent.
 
 One process has read all code and forks a buyer for each line that it is given, which takes a tenth of a second.
 """
@@ -65,7 +65,7 @@ def _buy(said: Asked, out: int) -> None:
     def transaction(store: Store) -> Iterator[Transaction]:
         with begin(store) as tx:
             yield tx
-            moment()
+        # before it is as after the one before
         moment()
 
     def sent(*args: Any) -> Any:
