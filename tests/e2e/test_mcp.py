@@ -164,6 +164,11 @@ def test_over_http_the_token_decides_and_a_page_of_another_site_gets_nowhere(
     good = {"authorization": f"Bearer {token}"}
     for bad in ({"host": "evil.example"}, {"origin": "https://evil.example"}):
         assert httpx2.post(url, json=hello, headers={**accept, **good, **bad}).status_code in (403, 421)
+    # Java's client offers HTTP/2 with each request; it is answered by the protocol that it came by
+    offer = {"connection": "Upgrade, HTTP2-Settings", "upgrade": "h2c", "http2-settings": "AAEAAEAAAAIAAAAB"}
+    about = {"protocolVersion": "2025-03-26", "capabilities": {}, "clientInfo": {"name": "a", "version": "1"}}
+    first = {**hello, "method": "initialize", "params": about}
+    assert httpx2.post(url, json=first, headers={**accept, **good, **offer}).status_code == 200
 
     async def act() -> Any:
         async with AsyncExitStack() as stack:

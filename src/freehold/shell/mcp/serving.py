@@ -263,7 +263,12 @@ def over_http(tools: Tools, home: Path, port: int) -> None:
     sys.stderr.flush()
     stopping.within(STOP_SECONDS)
     config = uvicorn.Config(
-        app, log_level="warning", access_log=False, timeout_graceful_shutdown=STOP_SECONDS // 2
+        app,
+        # the other parser loses the body of a request that offers HTTP/2, as those of Java's client do
+        http="h11",
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=STOP_SECONDS // 2,
     )
     stopping.Server(config).run([listener])
 
