@@ -81,11 +81,12 @@ format: setup-dev
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-# files that are written out of the code say what it says
+# files that are written out of the code say what it says, and figures on pages what was measured
 drift: setup-dev
 	@$(BIN)/python -m freehold.shell.generate --check
 	@$(BIN)/python scripts/reference.py --check
 	@$(BIN)/python -m freehold.shell.cli.reference | cmp - docs/reference/cli.md
+	@$(BIN)/python scripts/figures.py
 
 # needs Node 20 or newer; users never do, the artifacts are committed
 contracts: contracts/node_modules/.ready

@@ -70,7 +70,8 @@ def test_a_database_of_version_1_opens_and_keeps_everything(old: Path, tmp_path:
         assert vault.share("table", 1, Keys.generate().encryption_public)
         assert migrations.version(tx.connection) == migrations.newest()
     store.close()
-    require_as_it_was(Store(old))
+    with closing(Store(old)) as again:
+        require_as_it_was(again)
 
 
 def test_its_rows_move_to_postgres_and_back(old: Path, new_url: str, tmp_path: Path) -> None:
@@ -85,7 +86,8 @@ def test_its_rows_move_to_postgres_and_back(old: Path, new_url: str, tmp_path: P
         source.execute("BEGIN")
         copying.copy(source, target)
     server.close()
-    require_as_it_was(Store(again))
+    with closing(again):
+        require_as_it_was(Store(again))
 
 
 def columns(connection: Connection) -> dict[str, list[str]]:
