@@ -60,3 +60,10 @@ def test_the_networks_of_the_page_are_those_of_the_client():
         number: (one.name, one.confirmations, one.block_seconds, one.stuck_seconds, one.wait_seconds)
         for number, one in NETWORKS.items()
     }
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/architecture.md"])
+def test_the_arrows_name_every_room(page):
+    (arrows,) = re.findall(r"core +<- .*quickstart", doc_pages.text(ROOT / page))
+    rooms = {path.name for path in (ROOT / "src" / "freehold").iterdir() if (path / "__init__.py").exists()}
+    assert set(re.findall(r"[a-z]+", arrows.replace("/<name>", ""))) == rooms
