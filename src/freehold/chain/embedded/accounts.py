@@ -158,10 +158,14 @@ class Accounts(AccountDatabaseAPI):
         self._set(address, self._account(address)._replace(code_hash=_NO_CODE))
 
     def account_has_code_or_nonce(self, address: Address) -> bool:
-        """Whether a contract may not be made here (EIP-684), for storage too (EIP-7610)."""
-        account, storage = self._account(address), self._storage(address)
-        has_storage = storage.root != EMPTY_ROOT or any(storage.written.values())
-        return account.nonce != 0 or account.code_hash != _NO_CODE or has_storage
+        """Whether a contract may not be made here (EIP-684)."""
+        account = self._account(address)
+        return account.nonce != 0 or account.code_hash != _NO_CODE
+
+    def has_storage(self, address: Address) -> bool:
+        """Whether a slot holds anything, or did when the block began."""
+        storage = self._storage(address)
+        return storage.root != EMPTY_ROOT or any(storage.written.values())
 
     def account_exists(self, address: Address) -> bool:
         """Whether it is in the trie, be it empty."""

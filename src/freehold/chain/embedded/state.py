@@ -73,6 +73,10 @@ class State(PragueState):
         """Wei a unit of gas for the coinbase: none of a call that pays no fee."""
         return max(0, super().get_tip(transaction))
 
+    def has_code_or_nonce(self, address: Address) -> bool:
+        """Whether a contract may not be made here: over storage neither (EIP-7610), which py-evm forgets."""
+        return super().has_code_or_nonce(address) or self._account_db.has_storage(address)
+
     def set_system_contracts(self) -> None:
         """Nothing: genesis put them there."""
 
