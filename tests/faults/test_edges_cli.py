@@ -197,3 +197,19 @@ def test_what_is_not_known_is_a_fault_with_an_id_and_a_traceback_that_is_kept(tm
     assert kept.name.split("-")[2] in said
     assert kept.stat().st_mode & 0o77 == 0
     assert "ZeroDivisionError" in kept.read_text()
+
+
+def test_help_is_there_without_docstrings_and_names_what_is_required() -> None:
+    said = subprocess.run(
+        [sys.executable, "-OO", "-m", "freehold", "train", "--help"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+        env={**os.environ, "COLUMNS": "200"},
+    ).stdout
+    words = " ".join(said.split())
+    assert "measures what each contributed" in words
+    for option in ("--name <str>", "--test FILE"):
+        assert "[required" in words.split(option)[1].split(" --")[0]

@@ -40,6 +40,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 
 from freehold.core.errors import InvalidInput, Unavailable
+from freehold.kernel import docstrings
 from freehold.kernel.installed import FeaturesClash
 from freehold.kernel.shape import STRICT
 from freehold.kernel.surface import Flag, Plain
@@ -173,7 +174,7 @@ class Operation(Generic[Q]):
     @cached_property
     def text(self) -> str:
         """What it does, at length."""
-        return inspect.cleandoc(self.words or self.asks.__doc__ or "")
+        return inspect.cleandoc(self.words) or docstrings.of(self.asks)
 
     @property
     def summary(self) -> str:

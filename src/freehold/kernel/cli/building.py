@@ -27,6 +27,9 @@ View = Callable[[dict[str, Any]], Iterable[Any]]
 """What people see of an answer: lines and tables."""
 
 
+NEEDED = " [required, unless another option stands for it]"
+
+
 @dataclass(frozen=True)
 class Call:
     """One run of a command: what was typed, and the node it is for."""
@@ -106,10 +109,7 @@ def function(command: Command) -> Callable[..., None]:
     """What typer makes a command of."""
     operation = command.operation
     shown = {name: one for name, one in operation.fields.items() if name not in command.without}
-    parameters = [
-        _parameter(one, required=one.info.is_required() and one.name not in command.optional)
-        for one in shown.values()
-    ]
+    parameters = [_parameter(one, optional=one.name in command.optional) for one in shown.values()]
     parameters += [_more(name, annotation, default) for name, (annotation, default) in command.more.items()]
     parameters += [_more("home", Home, DEFAULT_HOME), _more("as_json", Json, default=False)]
     faces = {one.face: one for one in shown.values()}
@@ -148,11 +148,12 @@ def _more(name: str, annotation: Any, default: Any) -> inspect.Parameter:
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=fallback, annotation=annotation)
 
 
-def _parameter(one: Field, *, required: bool) -> inspect.Parameter:
+def _parameter(one: Field, *, optional: bool) -> inspect.Parameter:
+    required = one.info.is_required() and not optional
     info, flag, surface = one.info, one.flag, one.surface
     kind = _kind(info, surface) if flag.scale == 1 else float
     said: dict[str, Any] = {
-        "help": _help(one),
+        "help": _help(one) + (NEEDED if optional else ""),
         "metavar": flag.metavar or surface.metavar,
         **_bounds(one),
     }

@@ -11,7 +11,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
-from starlette.routing import Match, Route
+from starlette.routing import Match
 from starlette.types import Message, Receive, Scope, Send
 
 from freehold.core.errors import FreeholdError, InvalidInput
@@ -31,6 +31,7 @@ _log = logging.getLogger("freehold")
 _tracebacks = Buckets(6)
 """So many a minute of one kind of error: where a request can cause one, it can again and again."""
 
+_VERBS = ("GET", "DELETE", "PATCH", "POST", "PUT")
 _PROBLEM = {"$ref": "#/components/schemas/Problem"}
 _REFUSALS: dict[int | str, dict[str, Any]] = {
     status: {"description": said, "content": {"application/problem+json": {"schema": _PROBLEM}}}
@@ -154,13 +155,14 @@ async def _http(request: Request, error: Any) -> Response:
 
 def _allowed(request: Request) -> str:
     """The methods of every route of this address; the framework names those of the first alone."""
-    found = {
-        method
-        for route in request.app.routes
-        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE
-        for method in route.methods or ()
-    }
-    return ", ".join(sorted(found | {"HEAD"} if "GET" in found else found))
+    found = [
+        verb
+        for verb in _VERBS
+        if any(
+            route.matches({**request.scope, "method": verb})[0] is Match.FULL for route in request.app.routes
+        )
+    ]
+    return ", ".join(["GET", "HEAD", *found[1:]] if "GET" in found else found)
 
 
 async def _crash(request: Request, error: Exception) -> Response:

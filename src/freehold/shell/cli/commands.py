@@ -10,7 +10,7 @@ from typing import Any
 
 import typer
 
-from freehold.kernel import installed
+from freehold.kernel import docstrings, installed
 from freehold.kernel.cli import building
 from freehold.kernel.cli.building import Command
 from freehold.kernel.installed import FeaturesClash, require_once
@@ -70,7 +70,9 @@ def built(owner: str) -> Any:
             )
         place, name = (under[first], rest) if rest else (app, first)
         # \b: the lines stay as they are
-        place.command(name, epilog=f"\b\nExample:\n  {example}" if example else None)(act)
+        place.command(
+            name, help=docstrings.of(act), epilog=f"\b\nExample:\n  {example}" if example else None
+        )(act)
     return typer.main.get_command(app)
 
 

@@ -56,14 +56,17 @@ app = typer.Typer(
 )
 
 
-@app.callback(invoke_without_command=True)
+_ABOUT = "Own the data, models and agents you make: license, train together, get paid, prove every step."
+
+
+@app.callback(invoke_without_command=True, help=_ABOUT)
 def root(
     *,
     version: Annotated[
         bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)
     ] = False,
 ) -> None:
-    """Own the data, models and agents you make: license, train together, get paid, prove every step."""
+    """What stands before every command."""
     if version:
         from freehold.core.version import VERSION  # noqa: PLC0415
 
@@ -137,7 +140,7 @@ class _Output(io.FileIO):
         except OSError as error:
             raise OutputFailed(
                 f"the output cannot be written: {error.strerror}",
-                hint="Free the disk, or open stdout. What the command did is done.",
+                hint="Free the disk, or open stdout. What came out is cut short; what the command did is done.",
             ) from None
 
 
