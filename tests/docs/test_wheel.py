@@ -64,6 +64,18 @@ def test_what_is_published_holds_the_package_and_nothing_private(built):
         assert not any(part in f"/{name}" for part in PRIVATE), name
 
 
+def test_all_that_is_kept_of_the_project_is_published(built):
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if listed.returncode:
+        pytest.skip("this is no git checkout")
+    [source] = [path for name, path in built.items() if name.endswith(".tar.gz")]
+    with tarfile.open(source) as archive:
+        held = {name.split("/", 1)[1] for name in archive.getnames()}
+    assert {name.split("/")[0] for name in listed.stdout.splitlines()} == {
+        name.split("/")[0] for name in held - {"PKG-INFO"}
+    }
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("version", wheel_test.VERSIONS)
 def test_it_runs_the_quickstart(built, version):
