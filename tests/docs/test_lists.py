@@ -10,6 +10,7 @@ import pytest
 from doc_pages import ROOT
 from test_names import routes
 
+from freehold.chain import deployments
 from freehold.chain.networks import NETWORKS
 from freehold.core.documents import Asset, Claim, Grant, Party, Receipt, Terms
 
@@ -67,3 +68,24 @@ def test_the_arrows_name_every_room(page):
     (arrows,) = re.findall(r"core +<- .*quickstart", doc_pages.text(ROOT / page))
     rooms = {path.name for path in (ROOT / "src" / "freehold").iterdir() if (path / "__init__.py").exists()}
     assert set(re.findall(r"[a-z]+", arrows.replace("/<name>", ""))) == rooms
+
+
+def test_functions_and_events_of_contracts_have_the_arguments_that_are_written():
+    text = doc_pages.text(ROOT / "docs" / "architecture.md")
+    checked = 0
+    for name in deployments.names():
+        (row,) = re.findall(rf"^\| `{name}` \|(.*)$", text, re.MULTILINE)
+        there: dict[str, list[list[str]]] = {}
+        for part in deployments.artifact(name).abi:
+            there.setdefault(str(part.get("name")), []).append(
+                [one["type"] for one in part.get("inputs", [])]
+            )
+        for called, written in re.findall(r"(\w+)\(([^()]*)\)", row):
+            types = [one.split()[0].replace("Offer", "tuple") for one in written.split(",") if one.strip()]
+            if called in there and types and re.match(r"address|uint|bytes|tuple", types[0]):
+                assert types in there[called], f"{name}.{called}({written})"
+                checked += 1
+    assert checked > 25
+    (shape,) = re.findall(r"^Artifacts `\{([^}]*)\}`", text, re.MULTILINE)
+    kept = json.loads((ROOT / "src/freehold/chain/artifacts/Market.json").read_text())
+    assert set(shape.split(", ")) == set(kept)
