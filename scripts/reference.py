@@ -1,4 +1,4 @@
-"""Write docs/reference/{errors,settings,http,metrics,events}.md out of the code: `python scripts/reference.py [--check]`."""
+"""Write docs/reference/{errors,settings,limits,http,metrics,events}.md out of the code: `python scripts/reference.py [--check]`."""
 
 import ast
 import importlib
@@ -13,6 +13,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import limits
 from eth_hash.auto import keccak
 
 import freehold
@@ -273,6 +274,7 @@ def _claims() -> list[str]:
 PAGES = {
     "errors.md": errors,
     "settings.md": settings,
+    "limits.md": lambda: limits.page(NOTE),
     "http.md": http,
     "metrics.md": metrics,
     "events.md": events,

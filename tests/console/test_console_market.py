@@ -281,10 +281,22 @@ def test_what_an_answer_takes_is_said_before_and_a_limit_is_kept(market: Market)
     assert "$0.50 are put aside first" in said
     assert "Takes $0.50 from your wallet and about" in said
     assert "The last 24 hours took $0.00" in said
-    page.get_by_label("A row, values separated by commas").fill("5000.1,5000.2,5000.3")
+    for wrong in ("7,5000.1,5000.2,1", "5000.1,5000.2", "5000.1,5000.2,1_0", "pulse,pressure\n1,2"):
+        # an index before and a label behind, and no label behind: nothing is cut off, nothing is moved
+        page.get_by_label("A row, values separated by commas").fill(wrong)
+        page.locator("form[action$='/try'] button[type=submit]").click()
+        page.locator("#answer .notice.bad", has_text="Nothing was paid").wait_for()
+    assert buyer.api("/spending")["spent_units"] == 0
+    # columns by name, in any order, the label left in
+    page.get_by_label("A row, values separated by commas").fill(
+        "ill,glucose,pulse,pressure\n1,5000.3,5000.1,5000.2"
+    )
     page.get_by_label("Most to spend in any 24 hours from now on").fill("0.60")
     page.locator("form[action$='/try'] button[type=submit]").click()
     page.get_by_role("link", name="See the receipt").wait_for()
+    asked = page.locator("#answer dl.facts").inner_text().split()
+    assert asked == ["pulse", "5000.1", "pressure", "5000.2", "glucose", "5000.3"]
+    assert "ill" in page.locator("#answer details", has_text="Left out").inner_text()
     assert page.get_by_label("Most to spend in any 24 hours from now on").count() == 0, "it is remembered"
     found = buyer.api("/spending")
     assert (found["spend_per_day_micro"], found["spent_units"]) == (600_000, 500_000)

@@ -17,7 +17,8 @@ from node_world import World, finished, order
 
 import freehold
 from freehold.core.errors import InvalidInput, NotFound, Unavailable
-from freehold.features.gateway.library import numbers, records
+from freehold.features.gateway.library import plain, records
+from freehold.features.gateway.rules.rows import ordered
 from freehold.features.proof.wire import EvidenceWritten
 from freehold.features.training import library as training_library
 from freehold.kernel.client import NodeNotRunning, NodeRefused
@@ -158,7 +159,7 @@ def test_values_are_frozen_and_typed(library):
 
 
 def test_a_training_that_cannot_go_on_says_why_and_can_be_resumed(library):
-    library.node.limit(per_day="2000000")
+    library.node.limit(per_act="2000000", per_day="2000000")
     training = library.node.train(library.dear.id, test=library.test, name="never", rounds=2)
     with pytest.raises(training_library.TrainingHalted) as caught:
         training.wait()
@@ -289,9 +290,9 @@ def test_rows_of_any_common_kind_become_the_same_text():
         [[np.int64(1), np.float64(0.1)], [np.int64(2), np.float64(-3.5)]],
         Frame(),
     ):
-        assert [numbers(row, columns) for row in records(rows)] == wanted
+        assert ordered([plain(row) for row in records(rows)], columns).cells == wanted
     with pytest.raises(InvalidInput, match="'b'"):
-        numbers({"a": 1}, columns)
+        ordered([plain({"a": 1})], columns)
 
 
 HOSTILE = "<script>alert(1)</script>&\"'"

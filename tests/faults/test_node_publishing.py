@@ -239,6 +239,9 @@ def test_a_table_with_other_columns_is_refused_by_name_of_its_owner_before_anyth
     with pytest.raises(FreeholdError, match="other columns") as refused:
         begin(builder, order(builder, [fitting, odd]))
     assert refused.value.fields["owner"] in (odd.account, fitting.account)
+    assert refused.value.fields["column"] in ("weight", COLUMNS[2])
+    for told in (odd.node.settings.name, fitting.node.settings.name, "'weight'", f"'{COLUMNS[2]}'"):
+        assert told in refused.value.message
     assert "columns" in refused.value.hint
     assert builder.node.balance_units() == before
     assert jobs_kept.jobs(builder.node) == {}

@@ -417,6 +417,31 @@ def test_the_limit_that_is_suggested_is_never_below_the_act(shop: Shop) -> None:
     assert "--per-day 1235 " in call.value.hint
 
 
+def test_a_days_limit_alone_lets_no_act_take_most_of_it(shop: Shop) -> None:
+    """900 of 960 dollars left a wallet, since any 24 hours might take a thousand."""
+    party = limited(shop.buyer("wealthy"), day=1_000_000_000)
+
+    def reserve(act: Act, units: int, number: int) -> None:
+        ceiling.reserve(party.node, act, Payment("0x" + f"{number:02x}" * 32, units, "grant", shop.model.id))
+
+    with pytest.raises(
+        SpendingRefused, match=r"at most \$100.00 for one act that nothing was said of"
+    ) as refused:
+        reserve(Act("a"), 900_000_000, 1)
+    assert "--max 900.00. Or say what one act may take: freehold spending --per-act" in refused.value.hint
+    with pytest.raises(SpendingRefused):
+        ceiling.require_affordable(party.node, Act("job"), 100_000_001)
+    reserve(Act("parts"), 60_000_000, 2)
+    with pytest.raises(SpendingRefused, match="left"):
+        reserve(Act("parts"), 60_000_000, 3)
+    reserve(Act("said", 500_000_000), 500_000_000, 4)
+    limited(party, day=4_000_000_000)
+    reserve(Act("tenth"), 400_000_000, 5)
+    limited(party, act=900_000_000, day=4_000_000_000)
+    reserve(Act("per act"), 900_000_000, 6)
+    assert spent(party) == 1_860_000_000
+
+
 @pytest.mark.parametrize("state", ["reserved", "spent"])
 def test_a_payment_never_shrinks_before_it_is_void(shop: Shop, state: str) -> None:
     party = limited(shop.buyer(f"shrinking-{state}"), day=10 * PRICE)

@@ -10,7 +10,7 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from freehold.core.canonical import canonical_bytes, parse, require_bounded
+from freehold.core.canonical import InvalidJson, canonical_bytes, parse, require_bounded
 from freehold.core.documents import REVEALS, Terms
 from freehold.core.errors import FreeholdError, InvalidInput, NotAllowed
 from freehold.core.http_signature import Stamp, read, sign_request, verify
@@ -245,3 +245,42 @@ def test_deep_nesting_is_refused_before_any_recursion(text):
 @pytest.mark.parametrize("text", [b'"' + b'\\"' * 200_000, b'["' + b"[" * 200_000 + b'"]', b'["' * 30])
 def test_brackets_in_strings_are_not_levels(text):
     require_bounded(text, None)
+
+
+def nested(depth, leaf, kinds):
+    for level in range(depth):
+        leaf = {"in": leaf} if kinds[level % len(kinds)] else [leaf]
+    return leaf
+
+
+@given(
+    st.integers(28, 36),
+    st.sampled_from([1, "[[[[", [], {}, [[]], {"a": []}, None]),
+    st.lists(st.booleans(), min_size=1),
+)
+def test_what_is_written_is_read_and_nothing_else_of_its_depth(depth, leaf, kinds):
+    value = nested(depth, leaf, kinds)
+
+    def taken(act):
+        try:
+            return act()
+        except InvalidJson as error:
+            return None if "nested" in error.message else error
+
+    written = taken(lambda: canonical_bytes(value))
+    assert (written is None) == (taken(lambda: parse(json.dumps(value))) is None)
+    if written is not None:
+        assert parse(written) == value
+
+
+@pytest.mark.parametrize("half", [0xD800, 0xDFFF, 0xDC80])
+def test_half_a_character_is_refused_wherever_it_stands(half):
+    text = f"a{chr(half)}"
+    for value in (text, [text], {text: 1}, {"a": {"b": text}}):
+        for act in (
+            lambda value=value: canonical_bytes(value),
+            lambda value=value: parse(json.dumps(value)),
+            lambda value=value: parse(json.dumps(value, ensure_ascii=False)),
+        ):
+            with pytest.raises(InvalidJson, match="lone surrogate"):
+                act()

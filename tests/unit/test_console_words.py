@@ -3,8 +3,6 @@
 import pytest
 from starlette.datastructures import Headers
 
-from freehold.core.errors import InvalidInput
-from freehold.features.gateway.pages import pasted_cells
 from freehold.kernel.web import words
 from freehold.kernel.web.charts import area, bars, share
 from freehold.kernel.web.forms import file_name
@@ -83,12 +81,3 @@ def test_hosts_and_origins():
     assert not is_own(Headers({**own, "sec-fetch-site": "same-origin", "origin": "http://evil.example"}))
     assert not is_own(Headers({**own, "sec-fetch-site": "same-site"}))
     assert not is_own(Headers(own))
-
-
-def test_a_pasted_row_is_cut_only_of_a_label():
-    assert pasted_cells("1, 2,3", 3) == ["1", "2", "3"]
-    for label in ("0", "1", "true", "False"):
-        assert pasted_cells(f"1,2,3,{label}\n", 3) == ["1", "2", "3"]
-    assert pasted_cells("1,2,3,4.5", 3) == ["1", "2", "3", "4.5"], "refused later for its number of values"
-    with pytest.raises(InvalidInput):
-        pasted_cells("a,b,c\n1,2,3", 3)

@@ -26,7 +26,9 @@ def test_repeats_count_once_and_are_said(write):
     assert found.table.features.tolist() == [[1_000_000], [2_000_000], [1_000_000]]
     assert found.table.labels.tolist() == [0, 1, 1]
     assert (found.repeats, found.beyond, found.subjects) == (2, 0, frozenset())
-    assert found.warnings == ("2 rows repeat others and count once",)
+    assert found.warnings[0] == "2 rows repeat others and count once"
+    assert "3 different values became 2" in found.warnings[1]
+    assert "Multiply it by 10^1." in found.warnings[1]
     assert reading.distinct(write("a,y\n1,0\n1,0\n2,1\n"), "y").warnings == (
         "1 row repeats another and counts once",
     )

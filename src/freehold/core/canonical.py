@@ -46,7 +46,10 @@ def parse(data: bytes | str, *, max_bytes: int = MAX_BYTES, most_values: int = M
 
     Raises `InvalidJson`: naming what is wrong.
     """
-    raw = data.encode() if isinstance(data, str) else data
+    try:
+        raw = data.encode() if isinstance(data, str) else data
+    except UnicodeEncodeError:
+        raise _half() from None
     if len(raw) > max_bytes:
         raise InvalidJson(
             f"JSON of {len(raw)} bytes is over the limit of {max_bytes}", hint="Send less at once."
@@ -104,7 +107,8 @@ def _too_many(most: int) -> InvalidJson:
 
 
 def _check(value: Any, depth: int) -> None:
-    if depth > MAX_DEPTH:
+    """`depth` is in how many arrays and objects a value stands; an empty one is a level, too, as in `require_bounded`."""
+    if isinstance(value, (dict, list, tuple)) and depth >= MAX_DEPTH:
         raise InvalidJson("JSON is nested too deeply", hint=f"At most {MAX_DEPTH} levels.")
     if isinstance(value, dict):
         for key, item in value.items():
@@ -126,13 +130,17 @@ def _check_scalar(value: Any) -> None:
         try:
             value.encode("utf-8")
         except UnicodeEncodeError:
-            raise InvalidJson("text holds a lone surrogate", hint="Send well-formed Unicode.") from None
+            raise _half() from None
     elif not isinstance(value, int):
         raise InvalidJson(
             f"{type(value).__name__} has no canonical JSON form", hint="Use integers, not floats."
         )
     elif abs(value) > MAX_SAFE_INTEGER:
         raise InvalidJson(f"the integer {value} is not exact in every JSON reader", hint="Keep below 2**53.")
+
+
+def _half() -> InvalidJson:
+    return InvalidJson("text holds a lone surrogate", hint="Send well-formed Unicode.")
 
 
 def unique_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -37,3 +37,18 @@ def dollars(amount_units: int) -> str:
 def typed(amount_units: int) -> str:
     """An amount as people type it: `1250.50`."""
     return dollars(amount_units).removeprefix("$").replace(",", "")
+
+
+LARGE_UNITS = 100_000_000
+"""A hundred dollars."""
+
+
+def unasked(per_day_units: int) -> int:
+    """Most that one act takes of its owner who said what a day may take, and nothing of one act.
+
+    A hundred dollars, or a tenth of the day's ceiling where that is more.
+
+    >>> dollars(unasked(units("1000"))), dollars(unasked(units("25000")))
+    ('$100.00', '$2,500.00')
+    """
+    return max(LARGE_UNITS, per_day_units // 10)

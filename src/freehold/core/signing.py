@@ -6,6 +6,7 @@ Only atomic field types occur in what is signed (string, bytes32, address, uintN
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,7 +18,7 @@ from pydantic import Field, ValidationError
 
 from freehold.core.canonical import canonical_bytes, parse
 from freehold.core.documents import Document, Value, invalid, parse_document, require_readable
-from freehold.core.errors import InvalidDocument, InvalidSignature
+from freehold.core.errors import InvalidDocument, InvalidInput, InvalidSignature
 from freehold.core.ids import Account
 
 DOMAIN_TYPE = "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
@@ -33,6 +34,10 @@ RECEIVE_TYPE = (
 MARKET_DOMAIN = "Freehold Market"
 CHANNELS_DOMAIN = "Freehold Channels"
 TEST_DOLLAR_DOMAIN = "Freehold Test Dollar"
+
+
+class InvalidTyped(InvalidInput, code="signing.typed"):
+    """A value is none of the type that it would be signed as."""
 
 
 @dataclass(frozen=True)
@@ -53,10 +58,10 @@ def _separator(domain: Domain) -> bytes:
 
 
 def struct_hash(type_string: str, *values: Any) -> bytes:
-    """EIP-712 `hashStruct` for a struct of atomic fields, values in the order of the type."""
+    """EIP-712 `hashStruct` for a struct of atomic fields, values in the order of the type. Raises InvalidTyped."""
     fields = [field.split(" ")[0] for field in type_string[type_string.index("(") + 1 : -1].split(",")]
     if len(fields) != len(values):
-        raise ValueError(f"{type_string} takes {len(fields)} values, not {len(values)}")
+        raise InvalidTyped(f"{type_string} takes {len(fields)} values, not {len(values)}")
     encoded = [_encode(kind, value) for kind, value in zip(fields, values, strict=True)]
     return bytes(keccak(_type_hash(type_string) + b"".join(encoded)))
 
@@ -84,16 +89,44 @@ def _type_hash(type_string: str) -> bytes:
 
 
 def _encode(kind: str, value: Any) -> bytes:
-    if kind == "string":
-        return bytes(keccak(value.encode()))
-    if kind.startswith("uint"):
-        return int(value).to_bytes(32, "big")
-    raw = value if isinstance(value, bytes) else bytes.fromhex(value.removeprefix("0x"))
-    if kind == "address" and len(raw) == 20:
-        return raw.rjust(32, b"\x00")
-    if kind == "bytes32" and len(raw) == 32:
-        return raw
-    raise ValueError(f"{kind} cannot hold {len(raw)} bytes")
+    """One field in 32 bytes. Raises InvalidTyped: the type has no such value."""
+    found = _ATOM.fullmatch(kind)
+    if found is None:
+        raise InvalidTyped(f"{kind[:40]!r} is no atomic type of EIP-712 that is signed here")
+    name, bits, width = found[1], int(found[2] or 0), int(found[3] or 20)
+    raw = _raw(value)
+    if name == "string" and isinstance(value, str):
+        try:
+            return bytes(keccak(value.encode()))
+        except UnicodeEncodeError:
+            raise InvalidTyped("a string to sign holds a lone surrogate") from None
+    if bits and type(value) is int and 0 <= value < 1 << bits:
+        return value.to_bytes(32, "big")
+    if not bits and name != "string" and raw is not None and len(raw) == width:
+        return raw.rjust(32, b"\0") if name == "address" else raw.ljust(32, b"\0")
+    raise InvalidTyped(f"{kind} cannot hold {_shown(value)}")
+
+
+_ATOM = re.compile(
+    rf"(string|address|uint({'|'.join(map(str, range(8, 257, 8)))})|bytes({'|'.join(map(str, range(1, 33)))}))"
+)
+
+
+def _raw(value: Any) -> bytes | None:
+    """The bytes that are given, as such or as hex; None where they are neither."""
+    if isinstance(value, bytes):
+        return value
+    try:
+        return bytes.fromhex(value.removeprefix("0x")) if isinstance(value, str) and value.isascii() else None
+    except ValueError:
+        return None
+
+
+def _shown(value: Any) -> str:
+    raw = _raw(value)
+    if raw is not None:
+        return f"{len(raw)} bytes"
+    return str(value) if type(value) is int and value.bit_length() <= 300 else f"a {type(value).__name__}"
 
 
 _HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0

@@ -17,7 +17,7 @@ from typing import Any
 from freehold.chain.answers import read_number
 from freehold.core.errors import Conflict, NotAllowed
 from freehold.core.ids import hash_bytes
-from freehold.core.money import DECIMALS, dollars
+from freehold.core.money import DECIMALS, dollars, typed, unasked
 from freehold.core.times import DAY_SECONDS
 from freehold.kernel import settings as settings_file
 from freehold.kernel.node import Node
@@ -29,6 +29,8 @@ VALID_SECONDS = 3_600
 MOST_SHOWN = 50
 GAS = {"deposit": 150_000, "purchase": 135_000}
 """About what one transaction of a kind takes (`bench/gas.json`); what this node last paid goes before it."""
+_UNASKED = "one act"
+"""The limit of an act where its owner said what a day may take, and nothing of one act."""
 IN_ALL = "max_total"
 _TOGETHER = ("spend_per_day_micro", IN_ALL)
 """Limits of several acts, of which earlier ones take their part."""
@@ -37,6 +39,10 @@ _WORDS = {
     "spend_per_day_micro": ("in 24 hours", "Raise it: freehold spending --per-day DOLLARS."),
     "--max": ("for one act", "Give a larger --max."),
     IN_ALL: ("in all", "Give a larger max_total."),
+    _UNASKED: (
+        "for one act that nothing was said of",
+        "Allow it this once: --max {units}. Or say what one act may take: freehold spending --per-act DOLLARS.",
+    ),
 }
 _CALLS = {"deposit": "Channels.openWithAuthorization", "purchase": "Market.buyWithAuthorization"}
 
@@ -95,10 +101,9 @@ def require_limit(node: Node, act: Act, units: int, **shown: int) -> None:
     if units and not limits:
         deposit = shown.get("deposit_units", 0)
         aside = f", and {dollars(deposit)} set aside for this and later calls," if deposit else ""
-        typed = dollars(units)[1:].replace(",", "")
         raise SpendingUnset(
             f"this takes {dollars(units)}{aside} and nothing says yet what this node may spend",
-            hint=f"Allow it this once: --max {typed}. Or for good, in any 24 hours:"
+            hint=f"Allow it this once: --max {typed(units)}. Or for good, in any 24 hours:"
             # a day's limit in whole dollars that the act fits into
             f" freehold spending --per-day {max(5, -(-max(units, deposit) // 10**DECIMALS))}{home_folder.option(node.home)}",
             units=units,
@@ -249,9 +254,12 @@ def gas(node: Node, kind: str) -> int:
 
 def _limits(node: Node, act: Act) -> dict[str, int]:
     """By name: each limit that counts for an act, in units. A unit is a micro-dollar."""
+    per_act, per_day = node.settings.spend_per_act_micro, node.settings.spend_per_day_micro
+    said = per_act or act.at_most_units is not None
     found = {
-        "spend_per_act_micro": node.settings.spend_per_act_micro or None,
-        "spend_per_day_micro": node.settings.spend_per_day_micro or None,
+        "spend_per_act_micro": per_act or None,
+        _UNASKED: unasked(per_day) if per_day and not said else None,
+        "spend_per_day_micro": per_day or None,
         "--max": act.at_most_units,
         IN_ALL: act.in_all_units,
     }
@@ -326,7 +334,7 @@ def _over(name: str, most: int, units: int, left: int) -> SpendingRefused:
     what, how = _WORDS[name]
     return SpendingRefused(
         f"this takes {dollars(units)}; at most {dollars(most)} {what} are allowed, {dollars(left)} of it left",
-        hint=f"Nothing was paid. {how}",
+        hint=f"Nothing was paid. {how.format(units=typed(units))}",
         limit=name,
         most_units=most,
         left_units=left,

@@ -56,7 +56,10 @@ def accept(node: Node, holder: str, values: Any) -> dict[str, Any]:
     Raises `InvalidSignature`, `NotFound`, `InvalidInput`.
     """
     if not isinstance(values, list) or len(values) > MOST_ACCEPTED:
-        raise InvalidInput(f"receipts is a list of at most {MOST_ACCEPTED:,} envelopes")
+        count = f", not of {len(values):,}" if isinstance(values, list) else ""
+        raise InvalidInput(
+            f"receipts is a list of at most {MOST_ACCEPTED:,} envelopes{count}", hint="Send them in parts."
+        )
     envelopes = [parse_envelope(value) for value in values]
     for envelope in envelopes:
         receipt = envelope.document

@@ -150,7 +150,9 @@ def proofs(node: Node, document_ids: list[str], *, may_anchor: bool = True) -> d
     """
     node.continuity.require()
     if len(document_ids) > MAX_PROOFS:
-        raise InvalidInput(f"at most {MAX_PROOFS} proofs at once")
+        raise InvalidInput(
+            f"at most {MAX_PROOFS:,} proofs at once, not {len(document_ids):,}", hint="Ask in parts."
+        )
     revocations = [claim for item in document_ids for claim in node.store.find("claim", "revocation", item)]
     positions = {}
     for document_id in {*document_ids, *(claim.document.id for claim in revocations)}:

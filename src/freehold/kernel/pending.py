@@ -66,8 +66,8 @@ def add(tx: Transaction, bounds: Bounds, name: str, party: str, size: int) -> No
     """Note what was just kept; `surplus` then says what has to go for it. Raises `TooMuch`."""
     if size > bounds.each_bytes:
         raise TooMuch(
-            f"{size} bytes are more than one party may leave here",
-            hint=f"At most {bounds.each_bytes} bytes of this kind.",
+            f"{size:,} bytes are more than one party may leave here",
+            hint=f"At most {bounds.each_bytes:,} bytes of this kind.",
         )
     tx.connection.execute(
         "INSERT INTO pending (kind, name, party, bytes, known) VALUES (?, ?, ?, ?, ?)"

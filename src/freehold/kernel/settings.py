@@ -97,7 +97,7 @@ class OwnSettings:
     max_fee_wei: int = 0
     """Most that one transaction may cost, in wei; 0 means the network's own limit."""
     spend_per_act_micro: int = 0
-    """Most that one act of yours may cost (a call with its deposit, a grant, a training job), in millionths of a dollar; 0 is not set. With neither this nor the next set, what costs money is refused unless the act says what it may take."""
+    """Most that one act of yours may cost (a call with its deposit, a grant, a training job), in millionths of a dollar; 0 is not set. With neither this nor the next set, what costs money is refused unless the act says what it may take; with only the next set, an act that takes more than $100, or a tenth of the day's limit if that is more, is refused, too."""
     spend_per_day_micro: int = 0
     """Most that leaves the wallet in any 24 hours, deposits included, in millionths of a dollar; 0 is not set."""
     gas_per_day: int = 0

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from freehold.core.ids import short
-from freehold.core.money import dollars, units
+from freehold.core.money import dollars, unasked, units
 from freehold.core.times import minute
 from freehold.kernel import installed, wire
 from freehold.kernel.cli.building import Call, Command
@@ -94,22 +94,24 @@ def _log(answer: dict[str, Any]) -> Iterable[Any]:
 def agreed(node: NodeClient, total_units: int, found: dict[str, Any], given: str | None) -> int | None:
     """Most that an act which takes `total_units` may cost, as its owner said; None where only the node's limits count.
 
-    `found` holds the node's limits and what the last 24 hours took. Where nothing limits the act and somebody
-    sits at the terminal, they are asked, and what they say for good is remembered.
+    `found` holds the node's limits and what the last 24 hours took. Where nothing limits the act, or it takes much and
+    only days are limited, whoever sits at the terminal is asked, and what they say for good is remembered.
     """
     if given is not None:
         return units(given)
-    limited = found["spend_per_act_micro"] or found["spend_per_day_micro"]
+    per_act, per_day = found["spend_per_act_micro"], found["spend_per_day_micro"]
+    limited = per_act or (per_day and total_units <= unasked(per_day))
     if not total_units or limited or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return None
-    return _asked(node, total_units, int(found["spent_units"]))
+    return _asked(node, total_units, int(found["spent_units"]), per_day)
 
 
-def _asked(node: NodeClient, total_units: int, spent_units: int) -> int:
-    note(
-        f"nothing limits yet what this node spends; this takes {dollars(total_units)}, the last 24 hours {dollars(spent_units)}"
-    )
+def _asked(node: NodeClient, total_units: int, spent_units: int, per_day_units: int) -> int:
+    said = "limits yet what one act may take" if per_day_units else "limits yet what this node spends"
+    note(f"nothing {said}; this takes {dollars(total_units)}, the last 24 hours {dollars(spent_units)}")
     if typer.confirm("Pay it?", err=True, default=False):
+        if per_day_units:
+            return total_units
         said = typer.prompt(
             "Most to spend in any 24 hours from now on, in dollars (empty: only this once)",
             default="",

@@ -74,7 +74,7 @@ def latest(node: Node, limit: int, before: tuple[int, int] = NEWEST) -> list[Use
 def page(node: Node, wanted: Filter, before: tuple[int, int] = NEWEST, limit: int = 50) -> list[Use]:
     """Receipts older than `before` (time, position), newest first. Raises `InvalidInput`: too many at once."""
     if not 1 <= limit <= MAX_PAGE:
-        raise InvalidInput(f"at most {MAX_PAGE} receipts at once")
+        raise InvalidInput(f"at most {MAX_PAGE} receipts at once, not {limit:,}", hint="Ask page by page.")
     sides = ({"provider": wanted.who}, {"holder": wanted.who}) if wanted.who else ({},)
     fixed = {name: value for name, value in (("asset", wanted.asset), ("action", wanted.action)) if value}
     found = [_rows(node, {**fixed, **side}, wanted.since, before, limit) for side in sides]

@@ -146,7 +146,9 @@ def _read(path: Path) -> bytes:
     try:
         with plain_file.regular(path) as file:
             if os.fstat(file.fileno()).st_size > MAX_FILE_BYTES:
-                raise InvalidKeystore("the file is too large to be a key file", path=str(path))
+                raise InvalidKeystore(
+                    f"the file is too large to be a key file, over {MAX_FILE_BYTES:,} bytes", path=str(path)
+                )
             return file.read(MAX_FILE_BYTES)
     except FileNotFoundError as error:
         raise KeystoreMissing(

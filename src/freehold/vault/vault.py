@@ -97,7 +97,11 @@ class Vault:
     def open(self, sealed: Sealed, *, limit_bytes: int = DEFAULT_LIMIT_BYTES) -> bytes:
         """The plaintext in memory; hash, seal and size are checked before it is returned."""
         if sealed.size_bytes > limit_bytes:
-            raise TooLarge("the data is too large to be opened in memory", size_bytes=sealed.size_bytes)
+            raise TooLarge(
+                f"data of {sealed.size_bytes:,} bytes is too large to be opened in memory",
+                hint=f"At most {limit_bytes:,} bytes.",
+                size_bytes=sealed.size_bytes,
+            )
         target = io.BytesIO()
         self.open_into(sealed, target)
         return target.getvalue()

@@ -77,7 +77,8 @@ class Draft:
                 self.reduced.close()
                 self.reduced = None
             try:
-                if self.left_out:
+                # of a pandas file also where nothing is left out: what is an index there was chosen here as a column
+                if self.left_out or self.profile.index:
                     self.reduced = Upload(folder, self.file)
                     reduce(self.path, self.reduced.file, self.left_out, publishing.limits(node))
                     self.reduced.finish()

@@ -34,6 +34,7 @@ from freehold.features.gateway import exchange, keyed, untold
 from freehold.features.gateway.checking import Call, WrongAnswer
 from freehold.features.gateway.paying import Transfers
 from freehold.features.gateway.rules.answer import read_request, request_body
+from freehold.features.gateway.rules.rows import ordered
 from freehold.features.gateway.wire import DEPOSIT_CALLS
 from freehold.features.grants.granting import obtain
 from freehold.features.models.releasing import pool_of
@@ -94,7 +95,7 @@ class Buyer:
     def predict(
         self,
         model_id: str,
-        rows: Sequence[Sequence[Any]],
+        rows: Sequence[Any],
         *,
         spend_cap_units: int | None = None,
         at_most_units: int | None = None,
@@ -105,7 +106,7 @@ class Buyer:
         in_all_units: int | None = None,
         by_transfer: bool = False,
     ) -> dict[str, Any]:
-        """`{model, outputs, receipt}` for rows of numbers; the receipt carries both signatures.
+        """`{model, outputs, receipt}` beside the rows as they were asked; the receipt carries both signatures.
 
         Gets a grant and opens a channel where there is none. `spend_cap_units` bounds what all calls
         under one grant may cost; another value than before asks for a new grant. A model is paid for only
@@ -123,12 +124,16 @@ class Buyer:
         InvalidRequest: nothing was sent. NotEnoughDollars; NotAllowed and its kin from the owner;
         PeerUnreachable, DatedAhead: the next call finishes this one first. WrongAnswer.
         """
-        body = request_body(model_id, rows)
+        asset = self._node.asset(model_id)
+        columns = schemas.columns(asset)
+        asked = ordered(rows, columns)
+        shown = {"columns": columns, "rows": asked.cells, "left_out": asked.left_out}
+        body = request_body(model_id, asked.cells)
         known = keyed.take(self._node, key, body)
         if known is not None:
-            return known
+            return {**known, **shown}
         asset = self._sold(model_id)
-        read_request(body).features(len(schemas.columns(asset)))
+        read_request(body)
         _require_rows(asset, len(rows))
         cost = price_of(asset.terms, len(rows))
         ceiling.require_shown(cost, shown_units)
@@ -153,7 +158,7 @@ class Buyer:
                         answer = self._under_grant(asset, body, act, spend_cap_units, deposit_calls, key)
             self._purchases.end(question, purchase, answer)
         self._countersigner.flush_if_due(asset.owner)
-        return answer
+        return {**answer, **shown}
 
     def _is_pending(self, asset: Asset, body: bytes, key: str | None) -> bool:
         """Whether a voucher was planned for this very question."""

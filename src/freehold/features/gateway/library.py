@@ -7,7 +7,6 @@ from typing import Any, cast
 
 from freehold.core.errors import InvalidInput
 from freehold.features.gateway import wire
-from freehold.features.models.wire import SHOW
 from freehold.kernel.client import Identified, Performs
 
 Row = Sequence[Any] | Mapping[str, Any]
@@ -34,13 +33,12 @@ class Methods(Performs):
         `without_lineage`. `key` is your name for this purchase: asking again with it, whatever happened meanwhile, is
         paid once and gives the stored answer.
         """
-        columns = getattr(model, "columns", None) or self._perform(SHOW, model=model).columns
         return cast(
             "wire.Prediction",
             self._perform(
                 wire.PREDICT,
                 model=model,
-                rows=[numbers(row, columns) for row in records(rows)],
+                rows=[plain(row) for row in records(rows)],
                 at_most=at_most,
                 deposit_calls=deposit_calls,
                 without_lineage=without_lineage,
@@ -49,20 +47,38 @@ class Methods(Performs):
         )
 
 
-def records(rows: Any) -> Iterable[Row]:
-    """Rows of a data frame (anything with pandas' `to_dict`), or the rows themselves."""
-    found: Iterable[Row] = rows.to_dict("records") if hasattr(rows, "to_dict") else rows
-    return found
+def records(rows: Any) -> Iterable[Any]:
+    """Rows of a data frame (of pandas, Polars or Arrow), or the rows themselves. Raises InvalidInput: it repeats a name."""
+    names = list(getattr(rows, "columns", ()))
+    if len(set(map(str, names))) < len(names):
+        raise InvalidInput("the frame has two columns of one name", hint="Rename one of them.")
+    for method, words in (("to_dicts", ()), ("to_dict", ("records",)), ("to_pylist", ())):
+        if hasattr(rows, method):
+            found: Iterable[Any] = getattr(rows, method)(*words)
+            return found
+    return cast("Iterable[Any]", rows)
 
 
-def numbers(row: Row, columns: Sequence[str]) -> list[str]:
-    """One row as text, in the order of the model's columns."""
-    if isinstance(row, Mapping):
-        missing = [name for name in columns if name not in row]
-        if missing:
-            raise InvalidInput(
-                f"a row lacks the column '{missing[0]}'", hint=f"It needs: {', '.join(columns)}."
-            )
-        row = [row[name] for name in columns]
+def plain(row: Any) -> list[str | None] | dict[str, str | None]:
+    """One row as it travels, its numbers as text: by name wherever it has names, so that no order is taken for granted.
+
+    Raises InvalidInput: it has neither names nor an order.
+    """
+    if hasattr(row, "_asdict"):
+        row = row._asdict()
+    elif getattr(getattr(row, "dtype", None), "names", None):
+        row = {name: row[name] for name in row.dtype.names}
+    elif hasattr(row, "keys"):
+        row = {name: row[name] for name in row.keys()}  # noqa: SIM118 - a row of a frame iterates over its values
+    if isinstance(row, dict):
+        return {str(name): _text(cell) for name, cell in row.items()}
+    if isinstance(row, (str, bytes, set, frozenset)):
+        raise InvalidInput(
+            f"a row is no {type(row).__name__}", hint="Give a list of numbers, or a mapping by column name."
+        )
+    return [_text(cell) for cell in row]
+
+
+def _text(cell: Any) -> str | None:
     # the shortest text that reads back as the same number; numpy prints its scalars with their type
-    return [str(cell.item()) if hasattr(cell, "item") else str(cell) for cell in row]
+    return None if cell is None else str(cell.item() if hasattr(cell, "item") else cell)

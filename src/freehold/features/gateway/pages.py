@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import secrets
 from typing import Any
 
@@ -18,6 +17,7 @@ from freehold.features.gateway import rationing, serving
 from freehold.features.gateway.buying import Buyer
 from freehold.features.gateway.rationing import Ration
 from freehold.features.gateway.rules.answer import request_body
+from freehold.features.gateway.rules.rows import AmbiguousRows, Rows, of_data, ordered
 from freehold.features.models import shown
 from freehold.features.models.rules import worth
 from freehold.features.models.rules.worth import PPM
@@ -28,9 +28,6 @@ from freehold.kernel.node import Node
 from freehold.kernel.web import paying
 from freehold.kernel.web.visit import Visit, acts, shows
 from freehold.kernel.web.words import count
-
-LABELS = {"0", "1", "true", "false"}
-"""What may stand at the end of a row as its label; any other value more than there are columns is a mistake."""
 
 
 def model(visit: Visit, error: FreeholdError | None = None) -> Response:
@@ -59,6 +56,7 @@ def model(visit: Visit, error: FreeholdError | None = None) -> Response:
         answer=None if error else answer,
         typed=visit.form.fields if error else {},
         purchase=(error and visit.form.text("purchase", 40)) or secrets.token_urlsafe(18),
+        ambiguous=isinstance(error, AmbiguousRows),
         **_cost(visit, asset, away=away),
         balance_units=None if away else node.balance_units(),
     )
@@ -186,9 +184,13 @@ def attempt(visit: Visit) -> Response:
         row = _row(visit, asset)
         anyway = visit.form.text("without_lineage") == "yes"
         # a form that is sent twice is one purchase; another row in it is another
-        named = f"{visit.form.text('purchase', 40)}:{sha256_hex(request_body(asset.id, [row]))}"
+        named = f"{visit.form.text('purchase', 40)}:{sha256_hex(request_body(asset.id, row.cells))}"
         found = visit.host.part(Buyer).predict(
-            asset.id, [row], at_most_units=paying.agreed(visit), without_lineage=anyway, key=f"form:{named}"
+            asset.id,
+            row.cells,
+            at_most_units=paying.agreed(visit),
+            without_lineage=anyway,
+            key=f"form:{named}",
         )
     except FreeholdError as error:
         return model(visit, error)
@@ -198,40 +200,26 @@ def attempt(visit: Visit) -> Response:
         "label": output["label"],
         "units": sum(max(line["delta_units"], 0) for line in receipt["money"]),
         "receipt": parse_envelope(found["receipt"]).document.id,
-        "row": row,
+        "row": list(zip(found["columns"], found["rows"][0], strict=True)),
+        "left_out": row.left_out,
     }
     return visit.go(f"/models/{asset.id}#answer")
 
 
-def _row(visit: Visit, asset: Asset) -> list[str]:
-    """One number for each column, from its fields or from a pasted line. Raises InvalidInput."""
+def _row(visit: Visit, asset: Asset) -> Rows:
+    """One number for each column, from its fields or from what was pasted. Raises InvalidInput."""
     columns = schemas.columns(asset)
     pasted = visit.form.text("line", 20_000)
-    if pasted:
-        cells = pasted_cells(pasted, len(columns))
-    else:
-        cells = [visit.form.text(f"c{number}", 64).replace(",", ".") for number in range(len(columns))]
-    if len(cells) != len(columns):
+    if not pasted:
+        return ordered([[visit.form.text(f"c{number}", 64) for number in range(len(columns))]], columns)
+    header = {"names": True, "row": False}.get(visit.form.text("first_line"))
+    found = of_data(pasted.encode(), "what was pasted", columns, header=header)
+    if len(found.cells) != 1:
         raise InvalidInput(
-            f"that line has {len(cells)} values, the model takes {len(columns)}",
-            hint="Give one number for each column, separated by commas. Nothing was paid.",
+            f"{len(found.cells)} rows were pasted; one row is asked at a time",
+            hint="Paste one row, with or without its header. Nothing was paid.",
         )
-    for name, cell in zip(columns, cells, strict=True):
-        if not cell:
-            raise InvalidInput(f"{name} is empty", hint="Every column needs a number. Nothing was paid.")
-    return cells
-
-
-def pasted_cells(text: str, width: int) -> list[str]:
-    """The values of one pasted line, but for a label at its end. Raises InvalidInput: several lines."""
-    lines = [line for line in text.splitlines() if line.strip()]
-    if len(lines) != 1:
-        raise InvalidInput(
-            f"{len(lines)} lines were pasted; one row is asked at a time",
-            hint="Paste one row, without its header. Nothing was paid.",
-        )
-    cells = [cell.strip() for cell in next(csv.reader(lines))]
-    return cells[:-1] if len(cells) == width + 1 and cells[-1].lower() in LABELS else cells
+    return found
 
 
 PAGES = [

@@ -45,7 +45,7 @@ class Served:
 
     def answer(self, question: Question) -> dict[str, Any]:
         """The answer to a question. Raises InvalidRequest: a row does not fit the model."""
-        rows = np.array(question.features(len(self.columns)), dtype=np.int64)
+        rows = np.array(question.features(len(self.columns), self.columns), dtype=np.int64)
         found = predict(self.weights, self.scaling, rows).tolist()
         return answer_json(self.asset.id, found, self.asset.terms.round_to)
 

@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-import math
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Annotated, Any, BinaryIO
 
 import typer
 
 from freehold import plain_file
 from freehold.core import causes
-from freehold.core.canonical import InvalidJson, require_bounded
 from freehold.core.documents import EXACT_DECIMALS
-from freehold.core.errors import InvalidInput
 from freehold.core.ids import document_id
 from freehold.core.money import dollars
 from freehold.features.gateway import wire
+from freehold.features.gateway.rules import rows
+from freehold.features.gateway.rules.rows import Rows
 from freehold.features.models.wire import SHOW
 from freehold.kernel.cli.building import Call, Command
-from freehold.kernel.cli.output import note, table
+from freehold.kernel.cli.output import note, plain, table
 from freehold.kernel.client import NodeRefused
 from freehold.kernel.terminal import agreed
-
-MOST_BYTES = 16 * 1024 * 1024
 
 
 def _serve(call: Call) -> None:
@@ -42,21 +37,22 @@ def _predict(call: Call) -> None:
     node, model = call.node, call.given["model"]
     node.get("/api/search", q="", kind="model")
     columns = list(node.perform(SHOW, {"model": model})["columns"])
-    rows = read(call.more["file"], sys.stdin.buffer, columns)
-    known = _bought_before(call, rows)
+    found = _rows(call.more["file"], sys.stdin.buffer, columns, call.more["header"])
+    if found.left_out:
+        note(f"left out, since the model does not take them: {plain(', '.join(found.left_out))}")
+    known = _bought_before(call, found.cells)
     if known is not None:
-        call.show(known, _outputs)
+        call.show({**known, "left_out": list(found.left_out)}, _outputs)
         return
-    quote = call.answer(wire.QUOTE, rows=len(rows))
+    quote = call.answer(wire.QUOTE, rows=len(found.cells))
     for line in _cost(quote):
         note(line)
     aside, price = int(quote["deposit_units"]), int(quote["price_units"])
     at_most = agreed(node, max(price, aside) if aside else 0, quote, call.given["at_most"])
     limit = {} if at_most is None else {"at_most_units": at_most}
     # by its id, at the price shown: a name may be another model's by now
-    call.show(
-        call.answer(wire.PREDICT, model=quote["model"], rows=rows, shown_units=price, **limit), _outputs
-    )
+    answer = call.answer(wire.PREDICT, model=quote["model"], rows=found.cells, shown_units=price, **limit)
+    call.show({**answer, "left_out": list(found.left_out)}, _outputs)
 
 
 def _bought_before(call: Call, rows: list[list[str]]) -> dict[str, Any] | None:
@@ -90,98 +86,47 @@ def _cost(quote: dict[str, Any]) -> Iterable[str]:
 
 
 def _outputs(answer: dict[str, Any]) -> Iterable[Any]:
-    rows = (
-        (number, output["label"], f"{output['probability_ppm'] / 10_000:.2f} %")
-        for number, output in enumerate(answer["outputs"], start=1)
+    """Each answer beside its row, of which as many columns as a screen has room for."""
+    columns = answer["columns"][:_MOST_COLUMNS]
+    shown = (
+        (number, *row[: len(columns)], output["label"], f"{output['probability_ppm'] / 10_000:.2f} %")
+        for number, (row, output) in enumerate(zip(answer["rows"], answer["outputs"], strict=True), start=1)
     )
-    yield table(("row", "label", "probability of 1"), rows, right=("row", "label", "probability of 1"))
+    yield table(("row", *map(plain, columns), *_ANSWER), shown, right=("row", *_ANSWER))
+    if more := len(answer["columns"]) - len(columns):
+        yield f"{more} more columns of each row: --json"
     yield f"receipt: {document_id(answer['receipt']['document'])}"
 
 
-def read(name: str, stdin: BinaryIO, columns: Sequence[str]) -> list[list[str]]:
-    """The rows of a file (`-` is stdin), each in the order of `columns`; numbers stay the text they were written as.
-
-    JSON: a list of lists, a list of objects, or an object with `rows`. CSV: with a header the columns are
-    found by name and others left out; without one they must be the model's. Raises InvalidInput, which names
-    row and column.
-    """
-    text = _text(name, stdin)
-    rows = _from_json(text) if text.lstrip()[:1] in ("[", "{") else _from_csv(text, columns)
-    if not rows:
-        raise InvalidInput(f"{name} holds no rows")
-    return [_ordered(row, columns, number) for number, row in enumerate(rows, start=1)]
+_ANSWER = ("label", "probability of 1")
+_MOST_COLUMNS = 6
 
 
-def _text(name: str, stdin: BinaryIO) -> str:
+def read(
+    name: str, stdin: BinaryIO, columns: Sequence[str], *, header: bool | None = None
+) -> list[list[str]]:
+    """The rows of a file (`-` is stdin) as `rules.rows.of_data` reads them; raises as it does."""
+    return _rows(name, stdin, columns, header).cells
+
+
+def _rows(name: str, stdin: BinaryIO, columns: Sequence[str], header: bool | None) -> Rows:
     try:
         if name == "-":
-            data = stdin.read(MOST_BYTES + 1)
+            data = stdin.read(rows.MOST_BYTES + 1)
         else:
-            data = plain_file.given(plain_file.named(name), MOST_BYTES)
-        if len(data) > MOST_BYTES:
-            raise InvalidInput(f"{name} is over {MOST_BYTES} bytes", hint="Send fewer rows at once.")
-        return data.decode("utf-8-sig")
+            data = plain_file.given(plain_file.named(name), rows.MOST_BYTES)
     except OSError as error:
         raise causes.of(error, f"read {name}") from error
-    except UnicodeDecodeError:
-        raise InvalidInput(f"{name} is not UTF-8 text", hint="Give CSV or JSON.") from None
+    return rows.of_data(data, "stdin" if name == "-" else Path(name).name, columns, header=header)
 
 
-def _from_json(text: str) -> list[Any]:
-    try:
-        require_bounded(text.encode(), None)
-        value = json.loads(text, parse_int=str, parse_float=str)
-    except (ValueError, InvalidJson) as error:
-        raise InvalidInput(f"the rows are not JSON: {error}") from None
-    rows = value.get("rows") if isinstance(value, dict) else value
-    if not isinstance(rows, list):
-        raise InvalidInput("a list of rows was expected", hint='Write [[1, 2], [3, 4]] or {"rows": [...]}.')
-    return rows
-
-
-def _from_csv(text: str, columns: Sequence[str]) -> list[Any]:
-    try:
-        lines = [line for line in csv.reader(io.StringIO(text), strict=True) if line]
-    except csv.Error as error:
-        raise InvalidInput(f"the rows are not CSV: {error}") from None
-    if lines and not all(_is_number(cell) for cell in lines[0]):
-        header = [cell.strip() for cell in lines[0]]
-        if missing := [name for name in columns if name not in header]:
-            raise InvalidInput(
-                f"the file lacks {len(missing)} of the model's columns, first '{missing[0]}'",
-                hint="Columns are found by their name in the first line.",
-            )
-        return [dict(zip(header, line, strict=False)) for line in lines[1:]]
-    return list(lines)
-
-
-def _ordered(row: Any, columns: Sequence[str], number: int) -> list[str]:
-    if isinstance(row, Mapping):
-        if missing := [name for name in columns if name not in row]:
-            raise InvalidInput(f"row {number} lacks '{missing[0]}'")
-        row = [row[name] for name in columns]
-    if not isinstance(row, list) or len(row) != len(columns):
-        raise InvalidInput(
-            f"row {number} does not have {len(columns)} numbers",
-            hint=f"In order: {', '.join(columns[:8])} ...",
-        )
-    return [_number(cell, number, name) for cell, name in zip(row, columns, strict=True)]
-
-
-def _number(cell: Any, number: int, column: str) -> str:
-    text = cell.strip() if isinstance(cell, str) else ""
-    if not _is_number(text):
-        raise InvalidInput(f"row {number}, column '{column}': {str(cell)[:40]!r} is not a number")
-    return text
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        return math.isfinite(float(cell))
-    except ValueError:
-        return False
-
-
+_Header = Annotated[
+    bool | None,
+    typer.Option(
+        "--header/--no-header",
+        help="Whether a CSV file's first line names its columns; by default as it reads, and refused where it reads both ways.",
+    ),
+]
 COMMANDS = {
     "serve": Command(wire.SERVE, _serve),
     "predict": Command(
@@ -200,7 +145,8 @@ COMMANDS = {
                     str, typer.Argument(help="CSV or JSON file of rows; - reads stdin.", metavar="FILE")
                 ],
                 "-",
-            )
+            ),
+            "header": (_Header, None),
         },
     ),
 }

@@ -31,8 +31,9 @@ from freehold.core.signing import Envelope, parse_envelope
 from freehold.core.terms import price_of
 from freehold.features.data import schemas
 from freehold.features.gateway import buying, keyed
-from freehold.features.gateway.library import Row, numbers, records
+from freehold.features.gateway.library import Row, plain, records
 from freehold.features.gateway.rules.answer import request_body
+from freehold.features.gateway.rules.rows import ordered
 from freehold.features.gateway.wire import DEPOSIT_CALLS, KEY_PATTERN, Prediction
 from freehold.features.payments import closing
 from freehold.features.payments.once import ONCE
@@ -86,13 +87,6 @@ class OnSale(Shape):
     """What its price is for."""
     rows_per_call: Count
     """Most rows that one call may have."""
-
-
-class Bought(Prediction):
-    """A paid answer, with what was asked."""
-
-    rows: tuple[tuple[str, ...], ...]
-    """As they were sent; `outputs` has an answer for each, in order."""
 
 
 class Buyer:
@@ -190,7 +184,7 @@ class Buyer:
         """What a call of so many rows costs, in units of the dollar token: what the model's owner signed."""
         return price_of(self._model(model).terms, rows)
 
-    def predict(self, model: str | Identified, rows: Iterable[Row], *, key: str | None = None) -> Bought:
+    def predict(self, model: str | Identified, rows: Iterable[Row], *, key: str | None = None) -> Prediction:
         """Buy answers for rows of numbers: sequences in the model's order, mappings by column name, or a frame.
 
         What a crash or a silent seller kept from you is given when the same rows are asked again, and is paid once:
@@ -206,7 +200,7 @@ class Buyer:
         if key is not None and not re.fullmatch(KEY_PATTERN, key):
             raise InvalidInput("a key is 1 to 100 printable ASCII characters without spaces")
         asset = self._model(model)
-        asked = [numbers(row, schemas.columns(asset)) for row in records(rows)]
+        asked = [plain(row) for row in records(rows)]
         cost = price_of(asset.terms, len(asked))
         if cost > self._most_units:
             raise SpendingRefused(
@@ -217,7 +211,9 @@ class Buyer:
                 units=cost,
             )
         # whoever dies, this is one purchase until the caller surely had its answer
-        name = key or f"once {sha256_hex(request_body(asset.id, asked))}"
+        name = (
+            key or f"once {sha256_hex(request_body(asset.id, ordered(asked, schemas.columns(asset)).cells))}"
+        )
         if name in self._given:
             self._forget(name)
         answer = self._host.part(buying.Buyer).predict(
@@ -229,7 +225,7 @@ class Buyer:
             in_all_units=self._in_all_units,
             without_lineage=self._without_lineage,
         )
-        bought = Bought.model_validate({**answer, "rows": asked}, strict=False)
+        bought = Prediction.model_validate(answer, strict=False)
         if key is None:
             self._given.add(name)
         return bought

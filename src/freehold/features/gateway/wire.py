@@ -39,6 +39,12 @@ class Prediction(Shape):
     """One for each row, in order."""
     signed: Annotated[SignedReceipt, Field(alias="receipt")]
     """Signed by both sides."""
+    columns: tuple[str, ...]
+    """What the numbers of a row are, in the model's order."""
+    rows: tuple[tuple[str, ...], ...]
+    """What was asked, row by row, as the model took it: one number for each column."""
+    left_out: tuple[str, ...]
+    """Columns that the rows named and that the model does not take."""
 
     @property
     def outputs(self) -> Rows[Output]:
@@ -152,8 +158,9 @@ class Predict(Request):
 
     model: ModelAsked
     """Id of the model."""
-    rows: list[list[Cell]]
-    """Rows of numbers, in the order of the model's columns; text or whole numbers where exact digits matter."""
+    rows: list[list[Cell] | dict[str, Cell]]
+    """Rows: lists of as many numbers as the model has columns, in their order, or objects that name them, from which
+    other names are left out; text or whole numbers where exact digits matter."""
     at_most_units: AtMost = None
     """Most that the call may take, the deposit for it and later calls included."""
     shown_units: Annotated[Ceiling | None, DOLLARS] = None

@@ -87,7 +87,8 @@ def make_room(node: Node, tx: Transaction, record: dict[str, Any]) -> None:
     holder, size = record["holder"], len(canonical_bytes(record))
     if size > MAX_BYTES_PER_PEER:
         raise LargeRequest(
-            f"the request has {size} bytes", hint=f"At most {MAX_BYTES_PER_PEER}: plan with fewer owners."
+            f"a request of {size:,} bytes is too large",
+            hint=f"At most {MAX_BYTES_PER_PEER:,} bytes: plan with fewer owners.",
         )
     open_ = [_Open(*found) for found in node.store.rows(_OPEN, node.now())]
     own = [one for one in open_ if one.holder == holder]
@@ -128,7 +129,7 @@ def _fits(kept: list[_Open], more: int, most: int, most_bytes: int) -> bool:
 
 def _too_many() -> TooManyRequests:
     return TooManyRequests(
-        "too many requests wait for this owner",
+        f"too many requests wait for this owner: {MAX_REQUESTS_PER_PEER} of one party, {MAX_REQUESTS:,} in all",
         hint="Wait for answers, or drop some: freehold grants drop REQUEST.",
     )
 

@@ -16,6 +16,7 @@ from freehold.core.canonical import canonical_bytes
 from freehold.core.documents import REVEALS, Asset, Terms
 from freehold.core.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from freehold.core.ids import hash_bytes
+from freehold.features.data.rules.names import difference
 from freehold.features.privacy import budget
 from freehold.features.privacy.rules import privacy
 from freehold.features.training import runs
@@ -55,14 +56,15 @@ def admit(node: Node, asset: Asset, holder: str, plan: RunPlan) -> None:
     """The plan fits this owner's data, terms and budget. Raises PlanRefused, NotStamped, BudgetSpent, DataLost."""
     mine = next((owner for owner in plan.owners if owner.account == node.account), None)
     schema, terms = asset.schema_, asset.terms
-    own_columns = (schema.get("columns"), schema.get("label"))
+    columns, label = schema.get("columns") or [], schema.get("label") or ""
+    differs, _ = difference(columns, plan.columns, label, plan.label)
     rows, rows_each, most = schema.get("rows"), schema.get("rows_each", 1), terms.epsilon_run_micro
     least_delta, work = privacy.delta_exponent_for(int(rows or 0)), 2 * plan.width * max(plan.rows.values())
     wrong = (
         ("builder", plan.builder != holder, "it is another's plan"),
         ("owners", mine is None or mine.asset != asset.id, "it does not name this dataset"),
         ("rows", mine is not None and mine.rows != rows, f"this dataset has {rows} distinct rows"),
-        ("columns", (list(plan.columns), plan.label) != own_columns, "this dataset has other columns"),
+        ("columns", bool(differs), f"this dataset has other columns: it {differs}"),
         ("rows_each", plan.rows_each < rows_each, f"one subject has up to {rows_each} rows here"),
         ("level", _exceeds(plan.level, terms.reveals), f"this owner reveals {terms.reveals}, no more"),
         ("epsilon_micro", plan.epsilon_micro > most, f"a run may cost an epsilon of {most / 1e6:g} here"),

@@ -14,9 +14,9 @@ from freehold.core.documents import REVEALS, Asset, Claim, parse_document
 from freehold.core.errors import FreeholdError, InvalidInput, NotAllowed, NotFound
 from freehold.core.ids import require_name
 from freehold.core.terms import meet, require_within
-from freehold.features.data import offering, schemas
-from freehold.features.data.publishing import NoiseCost
+from freehold.features.data import offering, publishing, schemas
 from freehold.features.data.rules import reading
+from freehold.features.data.rules.names import difference
 from freehold.features.data.rules.table import Table
 from freehold.features.grants.issuing import narrowed
 from freehold.features.models import releasing
@@ -32,6 +32,7 @@ from freehold.features.training.wire import MAX_OWNERS, Order
 from freehold.kernel import ceiling
 from freehold.kernel.node import Node
 from freehold.kernel.peers import Peers
+from freehold.kernel.people import known_as
 
 MAX_TEST_CELLS = 1_500_000
 """Cells of an opened test table, label included: some 30 MB as it is sent."""
@@ -48,7 +49,7 @@ def check(node: Node, peers: Peers, order: Order) -> tuple[list[Asset], TestShow
     """
     require_name(order.name)
     assets = sorted((node.asset(asset_id) for asset_id in order.assets), key=lambda asset: asset.owner)
-    _check_assets(assets, order)
+    _check_assets(node, assets, order)
     gone = next((asset for asset in assets if offering.is_withdrawn(node, asset.id)), None)
     if gone is not None:
         raise NotFound(
@@ -61,11 +62,23 @@ def check(node: Node, peers: Peers, order: Order) -> tuple[list[Asset], TestShow
     most = MAX_TEST_CELLS // (len(columns) + 1)
     if order.validator is not None:
         shown = holding.ask(node, peers, order.validator, order.test)
-        if (shown.columns, shown.label) != (columns, label):
-            raise InvalidInput("the validator's table has other columns than the data")
+        differs, column = difference(shown.columns, columns, shown.label, label)
+        if differs:
+            raise InvalidInput(
+                f"the validator's table has other columns than {_of(node, assets[0])}: it {differs}",
+                hint="Ask for a test table with the columns of the data.",
+                owner=order.validator,
+                column=column,
+            )
         _require_shown(shown.planned.rows, most)
         return assets, shown, None
-    table = reading.read(Path(order.test), label, positive=order.positive, expected=columns)
+    table = reading.read(
+        Path(order.test),
+        label,
+        positive=order.positive,
+        expected=columns,
+        limits=publishing.limits(node),
+    )
     _require_shown(table.rows, most)
     return assets, TestShown.of(table, "0x" + bytes(32).hex(), node.account), table
 
@@ -74,8 +87,8 @@ def _require_shown(rows: int, most: int) -> None:
     """The opened table can be sent to owners, who recompute every value from it."""
     if rows > most:
         raise InvalidInput(
-            f"a test table of {rows:,} rows is too large to show to every owner",
-            hint=f"Use at most {most:,} rows of so many columns.",
+            f"a test table of {rows:,} rows is too large to show to every owner; at most {most:,} of so many columns",
+            hint="Leave rows out; no setting raises it.",
         )
 
 
@@ -199,7 +212,11 @@ def _sketch(rho: int, rows: list[int], rows_each: int) -> Sketch:
     return Sketch(sketch.buckets_for(rows, sigma), sigma)
 
 
-def _check_assets(assets: list[Asset], order: Order) -> None:
+def _of(node: Node, asset: Asset) -> str:
+    return f"{asset.name} of {known_as(node, asset.owner)}"
+
+
+def _check_assets(node: Node, assets: list[Asset], order: Order) -> None:
     if not 1 <= len(assets) <= MAX_OWNERS:
         raise InvalidInput(f"choose 1 to {MAX_OWNERS:,} datasets", hint="Find them with search.")
     if len({asset.owner for asset in assets}) != len(assets):
@@ -208,11 +225,14 @@ def _check_assets(assets: list[Asset], order: Order) -> None:
         if asset.asset_kind != "dataset":
             raise InvalidInput(f"{asset.name} is a {asset.asset_kind}, not a dataset", owner=asset.owner)
         said, first = schemas.table(asset), schemas.table(assets[0])
-        if (said.columns, said.label) != (first.columns, first.label):
+        differs, column = difference(said.columns, first.columns, said.label, first.label)
+        if differs:
             raise InvalidInput(
-                f"{asset.name} has other columns than {assets[0].name}",
-                hint="All tables need the same columns in the same order, and the same label.",
+                f"{_of(node, asset)} has other columns than {_of(node, assets[0])}: it {differs}",
+                hint="All tables need the same columns in the same order, and the same label. Leave one of them out,"
+                " or ask its owner for a version with the others' columns.",
                 owner=asset.owner,
+                column=column,
             )
         if REVEALS.index(asset.terms.reveals) < REVEALS.index(order.level):
             raise NotAllowed(
@@ -263,7 +283,7 @@ def preview(node: Node, peers: Peers, order: Order) -> dict[str, Any]:
     }
 
 
-def noise_cost(_: Node, asked: NoiseCost) -> int | None:
+def noise_cost(_: Node, asked: publishing.NoiseCost) -> int | None:
     """What the noise of a run on one table alone costs; None where no noise of the sampler is enough."""
     try:
         found = expected.expected_loss(

@@ -46,7 +46,7 @@ class Bundle:
 
     def __post_init__(self) -> None:
         if len(self.files) > MAX_FILES:
-            raise InvalidBundle(f"more than {MAX_FILES} files")
+            raise InvalidBundle(f"evidence of {len(self.files):,} files; at most {MAX_FILES:,} are read")
         for path, data in self.files.items():
             if not _PATH.fullmatch(path):
                 raise InvalidBundle(f"{path[:120]!r} cannot be the path of an evidence file")
@@ -168,5 +168,8 @@ def _read_file(path: Path, limit: int) -> bytes:
     except OSError as error:
         raise InvalidBundle(f"{path.name[:120]!r} cannot be read: {error.strerror}") from error
     if len(data) > limit:
-        raise InvalidBundle(f"{path.name[:120]!r} is over the limit")
+        raise InvalidBundle(
+            f"{path.name[:120]!r} is over {limit:,} bytes, which are left for it",
+            hint=f"A file has at most {MAX_FILE_BYTES:,}, all together {MAX_TOTAL_BYTES:,}.",
+        )
     return data

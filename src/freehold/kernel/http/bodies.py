@@ -73,8 +73,8 @@ def require_partner(length: int, *, partner: bool) -> None:
     """Of who has shown no more than an account of its own, a large body is not read. Raises `TooLarge`."""
     if length > SMALL_BODY_BYTES and not partner:
         raise TooLarge(
-            "the body is too large for a party that this node has not dealt with",
-            hint=f"At most {SMALL_BODY_BYTES} bytes until a grant of yours was used or paid for.",
+            f"a body of {length:,} bytes is too large for a party that this node has not dealt with",
+            hint=f"At most {SMALL_BODY_BYTES:,} bytes until a grant of yours was used or paid for.",
         )
 
 
@@ -86,7 +86,15 @@ def declared_length(headers: dict[bytes, bytes], most: int) -> int:
         raise EncodedBody("compressed bodies are not read", hint="Send it as it is.")
     declared = headers.get(b"content-length", b"0")
     if not declared.isdigit() or len(declared) > 18 or int(declared) > most:
-        raise TooLarge("the body is too large", hint=f"At most {most} bytes here.")
+        size = (
+            f"of {int(declared[:18]):,} bytes"
+            if declared.isdigit() and len(declared) <= 18
+            else "declared so"
+        )
+        raise TooLarge(
+            f"a body {size} is too large",
+            hint=f"At most {most:,} bytes here; no setting raises it: send less at once.",
+        )
     return int(declared)
 
 

@@ -88,8 +88,8 @@ class Connections:
         own = [one for one in self._strangers() if one.caller == caller.name and one.phase != "idle"]
         if len(own) > self._most_of_one and not self._end_one(own):
             raise RateLimited(
-                "too many requests at once",
-                hint="Wait for answers before asking more.",
+                f"too many requests at once: {len(own)} of one address, {self._most_of_one} are allowed",
+                hint="Wait for answers before asking more; the node's setting is connections_per_address.",
                 retry_after_seconds=2,
             )
 

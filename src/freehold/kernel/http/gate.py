@@ -109,7 +109,9 @@ class Gate:
 
     async def _pass(self, scope: Scope, receive: Receive, passage: _Passage) -> None:
         if len(scope["headers"]) > MAX_HEADERS:
-            raise TooManyHeaders("too many header fields", hint=f"At most {MAX_HEADERS}.")
+            raise TooManyHeaders(
+                f"too many header fields: {len(scope['headers']):,}", hint=f"At most {MAX_HEADERS}."
+            )
         owner, caller = self._inside.knows(scope), passage.caller
         passage.owner = owner
         if not owner and not caller.near:

@@ -150,7 +150,7 @@ async def read(request: Request, token: str | None) -> Form:
     async for chunk in _chunks(request):
         body += chunk
         if len(body) > MAX_FORM_BYTES:
-            raise FormTooLarge(f"a form has at most {MAX_FORM_BYTES:,} bytes")
+            raise FormTooLarge(f"a form has at most {MAX_FORM_BYTES:,} bytes", hint="Write less in it.")
     try:
         pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MAX_FIELDS, errors="strict")
     except ValueError:
@@ -280,7 +280,7 @@ class _Parts:
             return
         self._value += data
         if len(self._value) > MAX_FORM_BYTES:
-            raise FormTooLarge(f"a field has at most {MAX_FORM_BYTES:,} bytes")
+            raise FormTooLarge(f"a field has at most {MAX_FORM_BYTES:,} bytes", hint="Write less in it.")
 
     def _end(self) -> None:
         if self._into is not None:

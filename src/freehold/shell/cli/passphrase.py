@@ -116,7 +116,10 @@ def require_private(path: Path, found: os.stat_result) -> None:
 
 def _checked(line: bytes) -> str:
     if len(line) > MOST_BYTES:
-        raise InvalidInput(f"a passphrase has at most {MOST_BYTES} bytes")
+        raise InvalidInput(
+            f"a passphrase has at most {MOST_BYTES:,} bytes; what was given is longer",
+            hint="Give one line: is it the right file?",
+        )
     try:
         # editors of one system begin a file with a byte order mark, which nobody types at a keyboard
         text = line.removeprefix(codecs.BOM_UTF8).decode().rstrip("\r\n")

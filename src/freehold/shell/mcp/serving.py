@@ -185,10 +185,10 @@ class Tools:
         self._allowance.require(operation, arguments)
         with self._allowance.granted(operation, operation.checked(arguments)) as request:
             answer = operation.understood(self._node.perform(operation, request))
-        if len(json.dumps(answer)) > MOST_ANSWER_BYTES:
+        if (size := len(json.dumps(answer))) > MOST_ANSWER_BYTES:
             raise InvalidInput(
-                "the answer is too large for an assistant",
-                hint=f"Use the command line: freehold {operation.name}",
+                f"an answer of {size:,} bytes is too large for an assistant, which gets {MOST_ANSWER_BYTES:,} at most",
+                hint=f"Ask for less, or use the command line: freehold {operation.name.replace('.', ' ')}",
             )
         return answer
 

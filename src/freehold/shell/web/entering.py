@@ -113,7 +113,10 @@ class Entering:
         if not passphrase:
             raise InvalidInput("the passphrase is empty", hint="Type it, then continue.")
         if len(passphrase.encode()) > MAX_PASSPHRASE_BYTES:
-            raise InvalidInput(f"a passphrase has at most {MAX_PASSPHRASE_BYTES} bytes")
+            raise InvalidInput(
+                f"a passphrase has at most {MAX_PASSPHRASE_BYTES:,} bytes, not {len(passphrase.encode()):,}",
+                hint="Type a shorter one.",
+            )
         if self._door.is_new:
             if not (name or self._door.settings.name):
                 raise InvalidInput("a name is missing", hint="Others will see it; a company's or your own.")

@@ -79,7 +79,8 @@ def _begin(visit: Visit, path: Path, upload: Upload | None) -> Response:
     if subject is None or subject == label or draft.profile.column(subject) is None:
         draft.change(subject=None, rows_each=1)
     positive = _positive(draft, label, "")
-    draft.choose(visit.node, visit.door.home / UPLOADS, texts, label=label, positive=positive)
+    unusual = (*texts, *(name for name in draft.profile.index if name not in texts))
+    draft.choose(visit.node, visit.door.home / UPLOADS, unusual, label=label, positive=positive)
     return visit.go(f"/publish/{draft.id}")
 
 

@@ -15,15 +15,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from freehold.core.errors import InvalidTable
+from freehold.features.data.rules import precision
 from freehold.features.data.rules.table import MICRO, MICRO_LIMIT, IntArray
 
 _MISSING = ("", "na", "n/a", "nan", "null", "none", "?", "-", "#n/a")
 _PLAIN_LABELS = {"0": 0, "0.0": 0, "false": 0, "1": 1, "1.0": 1, "true": 1}
 
 
-def micro_units(column: Any, name: str, file: str, start: int) -> IntArray:
+def micro_units(column: Any, seen: precision.Column, file: str, start: int) -> IntArray:
     """One Arrow column of one batch in micro-units; `start` is the number of rows before the batch."""
-    return _micro(_numbers(column, name, file, start), name, file, start)
+    values = _numbers(column, seen.name, file, start)
+    kept = _micro(values, seen.name, file, start)
+    seen.take(values, kept)
+    return kept
 
 
 def subjects(column: Any, name: str, file: str, start: int) -> list[bytes]:
@@ -50,6 +54,25 @@ def _subject(name: str, text: str) -> bytes:
 
 def _numbers(column: Any, name: str, file: str, start: int) -> npt.NDArray[np.float64]:
     """One column of one batch as float64; `start` is the number of rows before the batch."""
+    column, text = _readable(column, name, file, start)
+    try:
+        cast = pc.cast(pc.utf8_trim_whitespace(column) if text else column, pa.float64(), safe=False)
+    except pa.ArrowInvalid:
+        raise _bad_text(column, name, file, start) from None
+    values: npt.NDArray[np.float64] = cast.to_numpy(zero_copy_only=False)
+    return values
+
+
+def texts(column: Any, name: str, file: str, start: int) -> list[str]:
+    """The cells of one column of one batch, each as the text that it was written as, or that reads back as the same."""
+    column, text = _readable(column, name, file, start)
+    if pa.types.is_boolean(column.type):
+        column = pc.cast(column, pa.int8())
+    return [cell.strip() if text else str(cell) for cell in column.to_pylist()]
+
+
+def _readable(column: Any, name: str, file: str, start: int) -> tuple[Any, bool]:
+    """A column that may hold numbers, without gaps, and whether they are text. Raises InvalidTable."""
     column = _decoded(column)
     text = pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
     numeric = pa.types.is_integer(column.type) or pa.types.is_floating(column.type)
@@ -63,12 +86,7 @@ def _numbers(column: Any, name: str, file: str, start: int) -> npt.NDArray[np.fl
         raise _cell_error(
             "is missing", "Fill the cell or drop the row.", name, file, row=start + _first(pc.is_null(column))
         )
-    try:
-        cast = pc.cast(pc.utf8_trim_whitespace(column) if text else column, pa.float64(), safe=False)
-    except pa.ArrowInvalid:
-        raise _bad_text(column, name, file, start) from None
-    values: npt.NDArray[np.float64] = cast.to_numpy(zero_copy_only=False)
-    return values
+    return column, text
 
 
 def _bad_text(column: Any, name: str, file: str, start: int) -> InvalidTable:
@@ -94,7 +112,7 @@ def _micro(values: npt.NDArray[np.float64], name: str, file: str, start: int) ->
         raise _cell_error("is NaN or infinite", "Fill the cell or drop the row.", name, file, row=start + row)
     large = np.abs(values) > MICRO_LIMIT // MICRO
     if large.any():
-        hint = "Choose a larger unit for the column, such as thousands."
+        hint = precision.too_large(float(np.abs(values).max()))
         reason = f"is beyond +-{MICRO_LIMIT // MICRO:,}"
         raise _cell_error(reason, hint, name, file, row=start + int(np.flatnonzero(large)[0]))
     scaled: IntArray = np.floor(values * MICRO + 0.5).astype(np.int64)

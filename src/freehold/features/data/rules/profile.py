@@ -55,6 +55,8 @@ class Profile:
     head: tuple[tuple[str, ...], ...]
     """The first rows, as they stand in the file."""
     size_bytes: int
+    index: tuple[str, ...] = ()
+    """Columns that are the index of a pandas frame."""
 
     def column(self, name: str) -> Column | None:
         """A column by its name."""
@@ -84,7 +86,7 @@ def profile(path: Path, limits: Limits) -> Profile:
             rows += batch.num_rows
     if rows == 0:
         raise InvalidTable(f"{path.name} has a header but no rows", hint="Add at least one data row.")
-    return Profile(rows, columns, tuple(head), path.stat().st_size)
+    return Profile(rows, columns, tuple(head), path.stat().st_size, source.index)
 
 
 def _texts(cells: Any) -> Any:

@@ -8,7 +8,6 @@ machine), rows of one subject beyond `rows_each` are dropped too, and the promis
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -17,12 +16,15 @@ import numpy as np
 
 from freehold.core.errors import InvalidInput, InvalidTable
 from freehold.features.data.rules import table as tables
-from freehold.features.data.rules.table import MICRO, MICRO_LIMIT, IntArray, Limits, Table
+from freehold.features.data.rules.names import close, difference, listed
+from freehold.features.data.rules.table import MICRO, MICRO_LIMIT, Limits, Table
 from freehold.features.data.wire import MAX_ROWS_EACH
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+    from freehold.features.data.rules.sources import Cells
 
 MIN_ROWS = 2
 """One row has nothing to be told apart from."""
@@ -75,9 +77,10 @@ def read(
     Raises `InvalidTable`; its fields name `file` and, where known, `row` (1 is the first data
     row) and `column`.
     """
-    columns, features, labels, _ = _cells(path, label, positive=positive, expected=expected, limits=limits)
+    columns, found, warnings = _cells(path, label, positive=positive, expected=expected, limits=limits)
+    features, labels = found.features, found.labels
     _, duplicates, _ = tables.chosen(features, labels, None, 1)
-    warnings = tables.oddities(columns, features, labels)
+    warnings += tables.oddities(columns, features, labels)
     if duplicates:
         warnings.append(f"{duplicates} rows repeat an earlier row")
     return Table(columns, label, features, labels, tuple(warnings))
@@ -95,7 +98,7 @@ def distinct(
     """Distinct rows of a file, `rows_each` of a subject at most. Raises InvalidTable, if fewer than two; InvalidInput."""
     if type(rows_each) is not int or not 1 <= rows_each <= MAX_ROWS_EACH:
         raise InvalidInput(
-            f"at most {rows_each} rows of one subject cannot be promised",
+            f"{rows_each} as the most rows of one subject cannot be promised",
             hint=f"Choose 1 to {MAX_ROWS_EACH:,}.",
             field="rows_each",
         )
@@ -105,7 +108,8 @@ def distinct(
             hint="Name it with --subject COLUMN.",
             field="rows_each",
         )
-    columns, features, labels, people = _cells(path, label, positive=positive, limits=limits, subject=subject)
+    columns, found, said = _cells(path, label, positive=positive, limits=limits, subject=subject)
+    features, labels, people = found.features, found.labels, found.people
     kept, repeats, beyond = tables.chosen(features, labels, people, rows_each)
     if len(kept) < MIN_ROWS:
         raise InvalidTable(
@@ -115,7 +119,7 @@ def distinct(
         )
     if len(kept) < len(labels):
         features, labels = features[kept], labels[kept]
-    warnings = tuple(tables.oddities(columns, features, labels))
+    warnings = (*said, *tables.oddities(columns, features, labels))
     left = frozenset(people[i] for i in kept) if people is not None else frozenset()
     return Distinct(Table(columns, label, features, labels, warnings), repeats, beyond, left)
 
@@ -128,27 +132,32 @@ def _cells(
     expected: Sequence[str] | None = None,
     limits: Limits | None = None,
     subject: str | None = None,
-) -> tuple[tuple[str, ...], IntArray, IntArray, list[bytes] | None]:
-    """Feature names, features, labels, a digest of each row's subject where a column names it. Raises InvalidTable."""
+) -> tuple[tuple[str, ...], Cells, list[str]]:
+    """Feature names, what stands in the file, sentences about what was left out or lost. Raises InvalidTable."""
     from freehold.features.data.rules import sources  # noqa: PLC0415 - pyarrow takes 0.2 s to import
 
     with sources.opened(path, limits or Limits()) as source:
-        columns = _feature_names(source.names, label, path, subject)
+        index = [name for name in source.index if name not in (label, subject, *(expected or ()))]
+        columns = _feature_names(source.names, label, path, subject, index)
         if expected is not None:
             _check_schema(columns, expected, path)
         source.check_width(len(columns))
-        return columns, *sources.collect(source, label, positive, subject)
+        found = sources.collect(source, label, positive, columns, subject)
+        return columns, found, [*(_INDEX.format(name) for name in index), *found.warnings]
+
+
+_INDEX = "column '{}' is the index of a pandas frame and is left out; reset_index() and another name make it a column"
 
 
 def _feature_names(
-    names: tuple[str, ...], label: str, path: Path, subject: str | None = None
+    names: tuple[str, ...], label: str, path: Path, subject: str | None, index: Sequence[str]
 ) -> tuple[str, ...]:
     for wanted in (label, *([subject] if subject is not None else [])):
         if wanted not in names:
-            close = difflib.get_close_matches(wanted, names, n=3, cutoff=0.5) or list(names[:5])
+            likely = close(wanted, names) or list(names[:5])
             raise InvalidTable(
                 f"{path.name} has no column '{wanted}'",
-                hint=f"Did you mean {tables.listed(list(close))}?",
+                hint=f"Did you mean {listed(list(likely))}?",
                 column=wanted,
             )
     if subject == label:
@@ -157,29 +166,22 @@ def _feature_names(
             hint="The subject column names the person or thing a row is about.",
             column=label,
         )
-    features = tuple(name for name in names if name not in (label, subject))
+    features = tuple(name for name in names if name not in (label, subject, *index))
     if not features:
         raise InvalidTable(f"{path.name} has a label but no features", hint="Add numeric columns.")
     return features
 
 
 def _check_schema(columns: tuple[str, ...], expected: Sequence[str], path: Path) -> None:
-    missing = [name for name in expected if name not in columns]
-    extra = [name for name in columns if name not in expected]
-    if missing or extra:
-        said = [f"lacks {tables.listed(missing)}"] * bool(missing) + [
-            f"has {tables.listed(extra)} in excess"
-        ] * bool(extra)
-        hint = "Bring the columns to the agreed ones, by name."
-    elif tuple(expected) != columns:
-        first = next(name for name, other in zip(columns, expected, strict=True) if name != other)
-        said, hint = (
-            [f"has the columns in another order, from '{first}' on"],
-            f"Reorder to {tables.listed(list(expected))}.",
+    said, column = difference(columns, expected)
+    if said:
+        raise InvalidTable(
+            f"{path.name} {said}",
+            hint=f"Bring the columns to the agreed ones, by name and in this order: {listed(list(expected))}.",
+            column=column,
+            missing=[name for name in expected if name not in columns],
+            extra=[name for name in columns if name not in expected],
         )
-    else:
-        return
-    raise InvalidTable(f"{path.name} {' and '.join(said)}", hint=hint, missing=missing, extra=extra)
 
 
 def fingerprints(found: Distinct, key: bytes) -> set[bytes]:
@@ -208,13 +210,13 @@ def declared(bounds: Mapping[str, Sequence[float]], table: Table, file: str) -> 
     if unknown:
         raise InvalidInput(
             f"{file} has no feature column '{unknown[0]}', so it has no bounds",
-            hint=f"Its columns are {tables.listed(list(table.columns))}.",
+            hint=f"Its columns are {listed(list(table.columns))}.",
             column=unknown[0],
         )
     missing = [name for name in table.columns if name not in bounds]
     if missing:
         raise InvalidInput(
-            f"bounds are declared for some columns and not for {tables.listed(missing)}",
+            f"bounds are declared for some columns and not for {listed(missing)}",
             hint="Declare them for every column, or for none.",
             column=missing[0],
         )

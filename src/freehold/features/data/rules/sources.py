@@ -6,34 +6,51 @@ batches are bounded, and every error says where in the file it is.
 
 from __future__ import annotations
 
-import csv
-import io
 import os
-import re
-from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.csv
-import pyarrow.parquet
 
 from freehold import plain_file
 from freehold.core.errors import InvalidInput, InvalidTable
+from freehold.features.data.rules import precision
 from freehold.features.data.rules.cells import Labels, micro_units, subjects
+from freehold.features.data.rules.columnar import Columnar
+from freehold.features.data.rules.delimited import Delimited
+from freehold.features.data.rules.names import is_index
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from freehold.features.data.rules.table import IntArray, Limits
 
-_BATCH_ROWS = 65_536
-_HEADER_BYTES = 1 << 20
-_BLOCK_BYTES = 4 << 20
-_MAX_NAME = 256
+_FOREIGN = {
+    b"PK\x03\x04": "a ZIP archive or a spreadsheet (xlsx, ods)",
+    b"PK\x05\x06": "an empty ZIP archive",
+    b"\xd0\xcf\x11\xe0": "an old spreadsheet (xls)",
+    b"\x1f\x8b": "packed with gzip",
+    b"BZh": "packed with bzip2",
+    b"\xfd7zXZ\x00": "packed with xz",
+    b"\x28\xb5\x2f\xfd": "packed with zstd",
+    b"7z\xbc\xaf\x27\x1c": "a 7z archive",
+    b"Rar!": "a RAR archive",
+    b"ARROW1": "an Arrow (Feather) file",
+    b"FEA1": "a Feather file",
+    b"SQLite format 3": "an SQLite database",
+    b"\x89HDF": "an HDF5 file",
+    b"\x93NUMPY": "a NumPy array",
+    b"ORC": "an ORC file",
+    b"Obj\x01": "an Avro file",
+    b"%PDF": "a PDF",
+    b"\x80\x04\x95": "a Python pickle",
+    b"$FL2": "an SPSS file",
+    b"<stata_dta>": "a Stata file",
+}
+"""By which bytes files begin that people have tables in and that are not read here."""
+_HEAD_BYTES = 16
 
 
 @dataclass(frozen=True)
@@ -44,25 +61,17 @@ class Source:
     names: tuple[str, ...]
     limits: Limits
     batches: Iterator[Any]
+    index: tuple[str, ...] = ()
+    """Columns that are the index of a pandas frame; the file says so, or their names do."""
 
     def check_width(self, columns: int) -> None:
         """Refuse more feature columns than the limit, before any row is read."""
         if columns > self.limits.columns:
             raise InvalidTable(
-                f"{self.file} has {columns} feature columns; the limit is {self.limits.columns}",
-                hint="Choose the columns that matter, or raise the limit.",
+                f"{self.file} has {columns:,} feature columns; the limit is {self.limits.columns:,}",
+                hint="Choose the columns that matter; no setting raises it.",
                 limit=self.limits.columns,
             )
-
-
-@contextmanager
-def _named(file: str) -> Iterator[None]:
-    """Errors name the file."""
-    try:
-        yield
-    except InvalidTable as error:
-        error.fields["file"] = file
-        raise
 
 
 @contextmanager
@@ -72,173 +81,135 @@ def opened(path: Path, limits: Limits) -> Iterator[Source]:
         stream = plain_file.opened(path)
     except InvalidInput as error:
         raise InvalidTable(error.message, hint=error.hint, file=path.name) from None
-    with stream, _named(path.name):
-        size = os.fstat(stream.fileno()).st_size
-        if size == 0:
-            raise InvalidTable(f"{path.name} is empty", hint="It needs a header line and rows.")
-        if size > limits.size_bytes:
-            raise InvalidTable(
-                f"{path.name} has {size:,} bytes; the limit is {limits.size_bytes:,}",
-                hint="Split the file, or raise the limit.",
-                limit=limits.size_bytes,
-            )
-        parquet = stream.read(4) == b"PAR1"
+    with stream, read(stream, path.name, limits) as source:
+        yield source
+
+
+@contextmanager
+def read(
+    stream: BinaryIO,
+    file: str,
+    limits: Limits,
+    *,
+    headed: Callable[[Delimited], tuple[str, ...] | None] = Delimited.names,
+) -> Iterator[Source]:
+    """Columns and rows of an open file, called `file` in errors. Raises `InvalidTable`.
+
+    `headed` says what names the first line of a CSV file gives its columns: None where it is a row, and the columns
+    are counted from 1.
+    """
+    text: Delimited | None = None
+    try:
+        size = stream.seek(0, os.SEEK_END)
         stream.seek(0)
-        yield _parquet(stream, path.name, limits) if parquet else _csv(stream, path.name, limits)
+        _require_table(stream.read(_HEAD_BYTES), size, file, limits)
+        stream.seek(0)
+        if stream.read(4) == b"PAR1":
+            stream.seek(0)
+            yield _columnar(stream, file, limits)
+        else:
+            stream.seek(0)
+            text = Delimited(stream, file)
+            names = headed(text)
+            counted = tuple(str(n + 1) for n in range(len(text.first)))
+            batches = text.batches(header=names is not None)
+            found = counted if names is None else names
+            yield Source(file, found, limits, batches, tuple(filter(is_index, found)))
+    except InvalidInput as error:
+        error.fields["file"] = file
+        row = error.fields.get("row")
+        if text is not None and isinstance(row, int) and "line" not in error.fields:
+            _tell_line(error, row, text)
+        raise
+
+
+def _tell_line(error: InvalidInput, row: int, text: Delimited) -> None:
+    """Where a row does not stand in the line that its number suggests, its error says in which."""
+    line = text.line_of(row) if f"data row {row}" in error.message else 0
+    if line and line != row + text.header:
+        error.fields["line"] = line
+        error.message = error.message.replace(f"data row {row}", f"data row {row} (line {line})", 1)
+        error.args = (error.message,)
+
+
+def _require_table(head: bytes, size: int, file: str, limits: Limits) -> None:
+    if size == 0:
+        raise InvalidTable(f"{file} is empty", hint="It needs a header line and rows.")
+    if size > limits.size_bytes:
+        raise InvalidTable(
+            f"{file} has {size:,} bytes; the limit is {limits.size_bytes:,}",
+            hint="Split the file, or raise the setting max_table_bytes.",
+            limit=limits.size_bytes,
+        )
+    foreign = next((kind for mark, kind in _FOREIGN.items() if head.startswith(mark)), None)
+    if foreign is not None:
+        raise InvalidTable(
+            f"{file} is neither CSV nor Parquet: it is {foreign}",
+            hint="Unpack it, or save the table as CSV (UTF-8, commas) or Parquet.",
+        )
+
+
+@dataclass(frozen=True)
+class Cells:
+    """What a file holds, as it is kept."""
+
+    features: IntArray
+    """(rows, columns) in micro-units."""
+    labels: IntArray
+    """(rows,)."""
+    people: list[bytes] | None
+    """A digest of each row's subject, where a column names it."""
+    warnings: tuple[str, ...]
+    """What was lost on the way."""
 
 
 def collect(
-    source: Source, label: str, positive: str | None, subject: str | None = None
-) -> tuple[IntArray, IntArray, list[bytes] | None]:
-    """Read every batch: features (rows, columns) in micro-units, labels (rows,), a digest of each row's subject."""
-    at = source.names.index(label)
-    about = source.names.index(subject) if subject is not None else None
+    source: Source, label: str, positive: str | None, features: Sequence[str], subject: str | None = None
+) -> Cells:
+    """Read every batch of a file that has these columns. Raises InvalidTable."""
+    at = {name: position for position, name in enumerate(source.names)}
     reader = Labels(source.file, label, positive)
+    seen = [precision.Column(name) for name in features]
     people: list[bytes] = []
-    features: list[IntArray] = []
+    blocks: list[IntArray] = []
     labels: list[IntArray] = []
     rows = 0
     for batch in source.batches:
-        _check_rows(source, rows + batch.num_rows, len(source.names) - 1 - (about is not None))
-        parts = [
-            micro_units(batch.column(i), name, source.file, rows)
-            for i, name in enumerate(source.names)
-            if i not in (at, about)
-        ]
-        features.append(np.stack(parts, axis=1))
-        labels.append(reader.take(batch.column(at), rows))
-        if subject is not None and about is not None:
-            people += subjects(batch.column(about), subject, source.file, rows)
+        _check_rows(source, rows + batch.num_rows, len(features))
+        parts = [micro_units(batch.column(at[one.name]), one, source.file, rows) for one in seen]
+        blocks.append(np.stack(parts, axis=1))
+        labels.append(reader.take(batch.column(at[label]), rows))
+        if subject is not None:
+            people += subjects(batch.column(at[subject]), subject, source.file, rows)
         rows += batch.num_rows
     if rows == 0:
         raise InvalidTable(f"{source.file} has a header but no rows", hint="Add at least one data row.")
-    return np.concatenate(features), np.concatenate(labels), people if subject is not None else None
+    for one in seen:
+        one.require_kept(source.file)
+    warnings = tuple(said for one in seen for said in one.said())
+    found = people if subject is not None else None
+    return Cells(np.concatenate(blocks), np.concatenate(labels), found, warnings)
 
 
 def _check_rows(source: Source, rows: int, columns: int) -> None:
     limits = source.limits
     if rows > limits.rows or rows * columns > limits.cells:
         raise InvalidTable(
-            f"{source.file} is too large: more than {min(limits.rows, limits.cells // max(columns, 1)):,} rows of {columns} features",
-            hint="Split the file, or raise the limit.",
+            f"{source.file} is too large: more than {min(limits.rows, limits.cells // max(columns, 1)):,} rows of {columns:,} features",
+            hint="Split the file, and publish each part; no setting raises it.",
             limit=limits.rows,
         )
 
 
-def _csv(stream: BinaryIO, file: str, limits: Limits) -> Source:
-    names = _header(stream, file)
-    if not any(line.strip() for line in iter(lambda: stream.readline(_HEADER_BYTES), b"")):
-        return Source(file, names, limits, iter(()))
-    stream.seek(0)
-    keys = [f"c{i}" for i in range(len(names))]
-    try:
-        reader = pyarrow.csv.open_csv(
-            stream,
-            read_options=pyarrow.csv.ReadOptions(
-                column_names=keys, skip_rows=1, block_size=_BLOCK_BYTES, use_threads=False
-            ),
-            parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True),
-            convert_options=pyarrow.csv.ConvertOptions(
-                column_types=dict.fromkeys(keys, pa.string()), strings_can_be_null=False
-            ),
-        )
-    except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
-        raise _csv_error(stream, file, error) from None
-    return Source(file, names, limits, _csv_batches(reader, stream, file))
-
-
-def _csv_batches(reader: Any, stream: BinaryIO, file: str) -> Iterator[Any]:
-    try:
-        yield from reader
-    except pa.ArrowInvalid as error:
-        raise _csv_error(stream, file, error) from None
-
-
-def _csv_error(stream: BinaryIO, file: str, error: Exception) -> InvalidTable:
-    """Arrow's message repeats cells, so only its numbers are kept."""
-    ragged = re.search(r"Row #(\d+): Expected (\d+) columns, got (\d+)", str(error))
-    if ragged:
-        line, wanted, got = (int(n) for n in ragged.groups())
-        return InvalidTable(
-            f"{file}, data row {line - 1}: {got} cells where the header has {wanted}",
-            hint="Quote cells that contain commas; fill cells that are missing.",
-            row=line - 1,
-        )
-    if "UTF8" in str(error):
-        return _not_utf8(stream, file)
-    return InvalidTable(f"{file} is not a readable CSV file", hint="Check quotes and line ends.")
-
-
-def _not_utf8(stream: BinaryIO, file: str) -> InvalidTable:
-    stream.seek(0)
-    for row, line in enumerate(stream):
-        try:
-            line.decode()
-        except UnicodeDecodeError:
-            return InvalidTable(
-                f"{file}, line {row + 1}: not UTF-8 text", hint="Save the file as UTF-8.", row=row
-            )
-    return InvalidTable(f"{file} is not UTF-8 text", hint="Save the file as UTF-8.")
-
-
-def _header(stream: BinaryIO, file: str) -> tuple[str, ...]:
-    raw = stream.readline(_HEADER_BYTES)
-    try:
-        text = raw.decode("utf-8-sig")
-        names = next(csv.reader(io.StringIO(text), strict=True), [])
-    except UnicodeDecodeError:
-        raise _not_utf8(stream, file) from None
-    except csv.Error:
-        raise InvalidTable(f"{file}: the header line is malformed", hint="Check its quotes.") from None
-    if len(names) == 1 and any(mark in text for mark in ";\t|"):
+def _columnar(stream: BinaryIO, file: str, limits: Limits) -> Source:
+    parquet = Columnar(stream, file)
+    source = Source(file, parquet.names, limits, parquet.batches(), parquet.index)
+    _check_rows(source, parquet.rows, len(parquet.names) - 1)
+    most = 8 * limits.size_bytes
+    if parquet.unpacked_bytes > most:
         raise InvalidTable(
-            f"{file}: the header has no commas", hint="Separate cells by commas, not ; | or tabs."
-        )
-    return _checked_names([name.strip() for name in names], file)
-
-
-def _checked_names(names: list[str], file: str) -> tuple[str, ...]:
-    if not names or not any(names):
-        raise InvalidTable(f"{file} has an empty header", hint="Name the columns in the first line.")
-    for position, name in enumerate(names, start=1):
-        if not name or len(name) > _MAX_NAME or not name.isprintable():
-            raise InvalidTable(
-                f"{file}: column {position} has no usable name",
-                hint=f"Use 1 to {_MAX_NAME} printable characters.",
-                column=position,
-            )
-    twice = [name for name, times in Counter(names).items() if times > 1]
-    if twice:
-        raise InvalidTable(
-            f"{file} has two columns named '{twice[0]}'", hint="Rename one of them.", column=twice[0]
-        )
-    return tuple(names)
-
-
-def _parquet(stream: BinaryIO, file: str, limits: Limits) -> Source:
-    broken = InvalidTable(f"{file} is not a readable Parquet file", hint="Write the file again.")
-    try:
-        parquet = pyarrow.parquet.ParquetFile(stream)
-        meta = parquet.metadata
-        names = _checked_names(list(parquet.schema_arrow.names), file)
-    except (pa.ArrowException, OSError, ValueError):
-        raise broken from None
-    source = Source(file, names, limits, _parquet_batches(parquet, broken))
-    _check_rows(source, meta.num_rows, len(names) - 1)
-    unpacked = sum(meta.row_group(i).total_byte_size for i in range(meta.num_row_groups))
-    if unpacked > 8 * limits.size_bytes:
-        raise InvalidTable(
-            f"{file} unpacks to {unpacked:,} bytes; the limit is {8 * limits.size_bytes:,}",
-            hint="Split the file, or raise the limit.",
-            limit=8 * limits.size_bytes,
+            f"{file} unpacks to {parquet.unpacked_bytes:,} bytes; the limit is {most:,}",
+            hint="Split the file, or raise the setting max_table_bytes, of which that is eight times.",
+            limit=most,
         )
     return source
-
-
-def _parquet_batches(parquet: Any, broken: InvalidTable) -> Iterator[Any]:
-    try:
-        for batch in parquet.iter_batches(batch_size=_BATCH_ROWS, use_threads=False):
-            batch.validate(full=True)  # a broken file can hold text that is not UTF-8
-            yield batch
-    except (pa.ArrowException, OSError, ValueError):
-        raise broken from None

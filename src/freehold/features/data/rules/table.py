@@ -43,8 +43,8 @@ class Limits:
     """Feature columns, the label not counted."""
     size_bytes: int = 256 << 20
     """Size of the file, and of the uncompressed columns of a Parquet file times eight."""
-    cells: int = 64_000_000
-    """Rows times columns; each cell takes eight bytes once read."""
+    cells: int = 32_000_000
+    """Rows times columns; each cell takes eight bytes once read, and what is sealed must fit what the vault opens."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,9 +168,3 @@ def chosen(
             had[subject] += 1
         kept.append(i)
     return np.array(kept, dtype=np.int64), repeats, beyond
-
-
-def listed(names: list[str]) -> str:
-    """Names as a sentence says them, eight at most."""
-    shown = ", ".join(f"'{name}'" for name in names[:8])
-    return shown if len(names) <= 8 else f"{shown} and {len(names) - 8} more"

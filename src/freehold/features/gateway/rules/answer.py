@@ -42,9 +42,9 @@ class Question:
     hash: str
     """SHA-256 of the body's bytes; a receipt names it as `request`."""
 
-    def features(self, columns: int) -> list[list[int]]:
-        """Micro-units, shape (rows, columns). Raises InvalidRequest: a row does not fit; says where."""
-        return [_row(row, number, columns) for number, row in enumerate(self.rows, 1)]
+    def features(self, columns: int, names: Sequence[str] = ()) -> list[list[int]]:
+        """Micro-units, shape (rows, columns). Raises InvalidRequest: a row does not fit; says where, by the columns' names."""
+        return [_row(row, number, columns, names) for number, row in enumerate(self.rows, 1)]
 
 
 def read_request(body: bytes) -> Question:
@@ -85,9 +85,11 @@ def request_body(model: str, rows: Sequence[Sequence[Any]]) -> bytes:
 
 def micro(text: str) -> int:
     """floor(x * 10^6 + 1/2) of decimal text, exactly. Raises InvalidRequest: no finite number, or too large."""
-    found = _NUMBER.fullmatch(text) if len(text) <= MAX_NUMBER_CHARS else None
+    if len(text) > MAX_NUMBER_CHARS:
+        raise _no_number(text, f"has more than {MAX_NUMBER_CHARS} characters", "Round it to fewer digits.")
+    found = _NUMBER.fullmatch(text)
     if found is None:
-        raise InvalidRequest(f"{text[:40]!r} is not a finite number")
+        raise _no_number(text, "is not a number", "")
     sign, whole, fraction, exponent = found.groups()
     fraction = fraction or ""
     value = int(sign + whole + fraction)
@@ -96,15 +98,22 @@ def micro(text: str) -> int:
         # 64 digits shifted by 128 lie below a half; the floor of a half below zero is zero too
         return 0
     if shift > MAX_NUMBER_CHARS:
-        raise InvalidRequest(f"{text[:40]!r} is too large")
+        raise _no_number(text, f"is beyond +-{MICRO_LIMIT // PPM:,}", _UNIT)
     if shift >= 0:
         result = value * int(10**shift)
     else:
         divisor = int(10**-shift)
         result = (2 * value + divisor) // (2 * divisor)
     if abs(result) > MICRO_LIMIT:
-        raise InvalidRequest(f"{text[:40]!r} is too large", hint=f"At most {MICRO_LIMIT // PPM}.")
+        raise _no_number(text, f"is beyond +-{MICRO_LIMIT // PPM:,}", _UNIT)
     return result
+
+
+_UNIT = "Give it in the unit of the table that the model was trained on."
+
+
+def _no_number(text: str, why: str, hint: str) -> InvalidRequest:
+    return InvalidRequest(f"{text[:40]!r} {why}", hint=hint)
 
 
 def answer_json(model: str, probabilities: Sequence[int], round_to: int = MICRO_DIGITS) -> dict[str, Any]:
@@ -137,19 +146,21 @@ def output_hash(answer: dict[str, Any]) -> str:
     return sha256_hex(canonical_bytes({"model": answer.get("model"), "outputs": answer.get("outputs")}))
 
 
-def _row(row: Any, number: int, columns: int) -> list[int]:
+def _row(row: Any, number: int, columns: int, names: Sequence[str]) -> list[int]:
     if not isinstance(row, list) or len(row) != columns:
         count = f"{len(row)} numbers" if isinstance(row, list) else "no list"
         raise InvalidRequest(f"row {number} is {count}, the model takes {columns}", row=number)
     values = []
     for column, cell in enumerate(row, 1):
+        where = f"row {number}, column {repr(names[column - 1]) if names else column}"
         if not isinstance(cell, str):
-            raise InvalidRequest(f"row {number}, column {column} is no number", row=number, column=column)
+            raise InvalidRequest(f"{where}: it is no number", row=number, column=column)
         try:
             values.append(micro(cell))
         except InvalidRequest as error:
-            error.fields.update(row=number, column=column)
-            raise
+            raise InvalidRequest(
+                f"{where}: {error.message}", hint=error.hint, row=number, column=column
+            ) from None
     return values
 
 

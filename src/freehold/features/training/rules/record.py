@@ -20,6 +20,7 @@ from freehold.core.errors import InvalidInput, VerificationFailed
 from freehold.core.fixed import dot
 from freehold.core.ids import sha256_hex
 from freehold.core.money import BPS
+from freehold.features.data.rules.names import difference
 from freehold.features.data.rules.table import MAX_COLUMNS, MAX_ROWS
 from freehold.features.models.rules.model import array_hash, probabilities
 from freehold.features.models.rules.scaling import Scaling, unit_rows
@@ -464,8 +465,11 @@ def without(plan: RunPlan, replayed: Replayed, test: Table) -> dict[str, int]:
 
 def require_test(plan: RunPlan, test: Table) -> None:
     """An opened table is of the shape that the plan announced. Raises VerificationFailed."""
-    if test.columns != plan.columns or test.label != plan.label:
-        raise VerificationFailed("the test table has other columns than the plan")
+    differs, column = difference(test.columns, plan.columns, test.label, plan.label)
+    if differs:
+        raise VerificationFailed(
+            f"the test table has other columns than the plan: it {differs}", column=column
+        )
     if (test.rows, int(test.labels.sum())) != (plan.test.rows, plan.test.positives):
         raise VerificationFailed("the test table has other rows or labels than the plan announced")
 

@@ -1,0 +1,231 @@
+"""docs/reference/limits.md: every limit that a user can meet, its number read from the code that holds to it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from freehold.core import canonical, documents, money
+from freehold.features.data import drafts, wire
+from freehold.features.data.rules import names, table
+from freehold.features.gateway.rules import answer, rows
+from freehold.features.grants import requests
+from freehold.features.models.rules import split
+from freehold.features.training import planning
+from freehold.features.training import wire as training
+from freehold.kernel import settings
+from freehold.kernel.evidence import bundle
+from freehold.kernel.http import bodies
+from freehold.kernel.keeping import purse
+from freehold.kernel.registry import everything
+from freehold.kernel.web import forms
+from freehold.shell.cli import passphrase
+from freehold.shell.mcp import folder
+
+_FILE = table.Limits()
+_CHOSEN = settings.Settings()
+
+
+@dataclass(frozen=True)
+class Limit:
+    """One line of the page."""
+
+    what: str
+    most: str
+    setting: str = ""
+    """Its name; empty where there is none."""
+    otherwise: str = ""
+    """What to do where there is no setting, or before it is raised."""
+
+
+def _size(count: int) -> str:
+    for unit, name in ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")):
+        if count >= unit and count % unit == 0:
+            return f"{count // unit:,} {name}"
+    return f"{count:,} bytes"
+
+
+def _found() -> dict[str, tuple[Limit, ...]]:
+    whole = f"{table.MICRO_LIMIT // table.MICRO:,}"
+    return {
+        "Tables": (
+            Limit(
+                "Size of a file", _size(_FILE.size_bytes), "max_table_bytes", "split it and publish each part"
+            ),
+            Limit(
+                "What a Parquet file unpacks to",
+                _size(8 * _FILE.size_bytes),
+                "max_table_bytes",
+                "of which it is eight times",
+            ),
+            Limit("Rows", f"{_FILE.rows:,}", otherwise="split it and publish each part"),
+            Limit("Feature columns", f"{_FILE.columns:,}", otherwise="choose those that matter"),
+            Limit(
+                "Rows times feature columns",
+                f"{_FILE.cells:,}",
+                otherwise="fewer of either; a table is opened in memory",
+            ),
+            Limit("Fewest distinct rows", "2"),
+            Limit(
+                "A value",
+                f"±{whole}, kept rounded to millionths",
+                otherwise="multiply or divide the column by a power of ten, in all tables alike",
+            ),
+            Limit("Characters of a column's name", f"{names.MAX_NAME:,}", otherwise="rename it"),
+            Limit("Rows of one subject", f"{wire.MAX_ROWS_EACH:,}", otherwise="`--rows-each` chooses fewer"),
+            Limit(
+                "Tables begun and not yet published, in one console session",
+                f"{drafts.MAX_DRAFTS}",
+                otherwise="one more drops the oldest",
+            ),
+        ),
+        "Training": (
+            Limit(
+                "Owners of a run",
+                f"{training.MAX_OWNERS:,}",
+                otherwise="as many as can share a model on chain",
+            ),
+            Limit("Rounds", f"{training.MAX_ROUNDS:,}"),
+            Limit(
+                "Cells of a test table, its label column counted",
+                f"{planning.MAX_TEST_CELLS:,}",
+                otherwise="fewer rows: owners recompute from all of it",
+            ),
+            Limit("Epsilon of a run, and of a table for ever", f"{wire.MOST_EPSILON_MICRO // 10**6:,}"),
+            Limit("Earlier models that one is derived from", f"{split.MOST_EARLIER:,}"),
+        ),
+        "Predictions": (
+            Limit(
+                "Rows of a call",
+                f"{documents.MAX_ROWS_PER_CALL:,}, or fewer as the model's terms say",
+                otherwise="ask in several calls",
+            ),
+            Limit("Size of a file of rows", _size(rows.MOST_BYTES), otherwise="ask in several calls"),
+            Limit("Size of a call", _size(answer.MAX_BODY_BYTES), otherwise="ask in several calls"),
+            Limit("Characters of a number", f"{answer.MAX_NUMBER_CHARS:,}", otherwise="round it"),
+            Limit(
+                "Room for answers that are kept for a retry",
+                _size(_CHOSEN.keep_answers_bytes),
+                "keep_answers_bytes",
+            ),
+        ),
+        "Money": (
+            Limit("A price, or any sum", f"{money.dollars(canonical.MAX_SAFE_INTEGER)}; six decimals"),
+            Limit("What one act takes", "not set", "spend_per_act_micro", "`--max` says it for one act"),
+            Limit(
+                "What one act takes where only days are limited",
+                f"{money.dollars(money.LARGE_UNITS)}, or a tenth of the day's limit if that is more",
+                "spend_per_act_micro",
+                "`--max` says it for one act",
+            ),
+            Limit("What any 24 hours take", "not set", "spend_per_day_micro"),
+            Limit("Gas of what a node sends by itself in 24 hours", f"{purse.GAS_PER_DAY:,}", "gas_per_day"),
+            Limit("Price of one transaction", "the network's own", "max_fee_wei"),
+        ),
+        "Documents, requests, files": (
+            Limit("Size of a document", _size(documents.MAX_DOCUMENT_BYTES)),
+            Limit("Nesting of JSON", f"{canonical.MAX_DEPTH} levels"),
+            Limit(
+                "Values in one JSON text", f"{canonical.MOST_VALUES:,}; more for calls, tables and evidence"
+            ),
+            Limit("A whole number in a document", f"±{canonical.MAX_SAFE_INTEGER:,}"),
+            Limit(
+                "Body of a request",
+                f"{_size(bodies.MAX_BODY_BYTES)}; {_size(bodies.SMALL_BODY_BYTES)} of a party without a grant",
+            ),
+            Limit(
+                "Requests that wait for an owner to decide",
+                f"{requests.MAX_REQUESTS:,}, {requests.MAX_REQUESTS_PER_PEER} of one party",
+                otherwise="wait until some are decided",
+            ),
+            Limit(
+                "Requests of one party",
+                f"{_CHOSEN.peer_requests_per_minute:,} a minute",
+                "peer_requests_per_minute",
+            ),
+            Limit(
+                "Requests of one network address",
+                f"{_CHOSEN.address_requests_per_minute:,} a minute",
+                "address_requests_per_minute",
+            ),
+            Limit(
+                "Connections of one network address",
+                f"{_CHOSEN.connections_per_address:,}",
+                "connections_per_address",
+            ),
+            Limit(
+                "A form of the console, without its file",
+                f"{_size(forms.MAX_FORM_BYTES)}, {forms.MAX_FIELDS} fields",
+            ),
+            Limit(
+                "Evidence",
+                f"{_size(bundle.MAX_TOTAL_BYTES)} in {bundle.MAX_FILES:,} files of {_size(bundle.MAX_FILE_BYTES)}",
+            ),
+            Limit("A passphrase", _size(passphrase.MOST_BYTES)),
+            Limit(
+                "A file that an assistant uses",
+                _size(folder.MOST_BYTES),
+                otherwise="use the command line for it",
+            ),
+        ),
+    }
+
+
+def page(note: str) -> str:
+    """The page."""
+    lines = ["# Limits", "", note]
+    lines += [
+        "What is refused says what was given, the limit, and the setting that raises it, if there is one:",
+        "`freehold config set NAME VALUE` ([settings](settings.md)). Limits without a setting hold for everybody,",
+        "since others have to be able to check and recompute what a node makes. The local test chain has [its own](chain.md).",
+        "",
+    ]
+    for title, found in _found().items():
+        lines += [
+            f"## {title}",
+            "",
+            "| what | most | setting | without it, or before |",
+            "| --- | --- | --- | --- |",
+        ]
+        for one in found:
+            if one.setting and not hasattr(_CHOSEN, one.setting):
+                raise ValueError(f"{one.setting} is no setting")
+            setting = f"`{one.setting}`" if one.setting else "no"
+            lines.append(f"| {one.what} | {one.most} | {setting} | {one.otherwise} |")
+        lines.append("")
+    lines += [
+        "## What operations take",
+        "",
+        "Fields as [HTTP](http.md) and [JSON](json.md) name them; `_units` and `_micro` are millionths of a dollar, `epsilon_` millionths.",
+        "",
+        "| operation | field | from | to | characters or items |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    seen: dict[tuple[str, ...], list[str]] = {}
+    for bound in everything().every("operations"):
+        for cells in _bounds(bound.operation.asks):
+            seen.setdefault(cells, []).append(f"`{bound.operation.name}`")
+    lines += [
+        f"| {', '.join(who)} | {' | '.join(cells)} |"
+        for cells, who in sorted(seen.items(), key=lambda item: (item[1], item[0]))
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _bounds(asks: Any) -> Iterator[tuple[str, ...]]:
+    """Field, least, most, sizes of what a request bounds."""
+    for name, one in asks.model_json_schema().get("properties", {}).items():
+        said: dict[str, Any] = {}
+        for part in (one, *one.get("anyOf", ())):
+            said |= part
+        least, most = (f"{said[word]:,}" if word in said else "" for word in ("minimum", "maximum"))
+        low = said.get("minLength", said.get("minItems"))
+        high = said.get("maxLength", said.get("maxItems"))
+        size = (
+            ""
+            if low is None and high is None
+            else f"{low or 0:,} to {high:,}"
+            if high
+            else f"{low:,} or more"
+        )
+        if most or size:
+            yield f"`{name}`", least, most, size

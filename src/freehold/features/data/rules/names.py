@@ -1,0 +1,123 @@
+"""Names of columns: one spelling for what looks the same, and where a name that is asked for stands."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from freehold.core.errors import InvalidTable
+
+MAX_NAME = 256
+"""Characters of a column's name."""
+_INDEX = re.compile(r"__index_level_[0-9]+__|Unnamed: [0-9]+(_level_[0-9]+)?")
+"""How pandas calls an index that has no name: in Parquet, and read back from CSV."""
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+
+
+def spelled(name: str) -> str:
+    """A name as it is compared and kept: composed (NFC), without space around it."""
+    return unicodedata.normalize("NFC", name.strip())
+
+
+def checked(given: Sequence[str], file: str) -> tuple[str, ...]:
+    """The names of a table's columns. Raises InvalidTable: one is missing, unreadable, or there twice."""
+    names = [spelled(name) for name in given]
+    if not names or not any(names):
+        raise InvalidTable(f"{file} has an empty header", hint="Name the columns in the first line.")
+    for position, name in enumerate(names, start=1):
+        if not name or len(name) > MAX_NAME or not name.isprintable():
+            raise InvalidTable(
+                f"{file}: column {position} has no usable name",
+                hint=f"Use 1 to {MAX_NAME} printable characters." + (_BLANK if not name else ""),
+                column=position,
+            )
+    twice = [name for name, times in Counter(names).items() if times > 1]
+    if twice:
+        raise InvalidTable(
+            f"{file} has two columns named '{twice[0]}'", hint="Rename one of them.", column=twice[0]
+        )
+    return tuple(names)
+
+
+_BLANK = (
+    " An index without a name, as pandas writes it, is left out by to_csv(..., index=False);"
+    " a delimiter at the end of each line makes such a column, too."
+)
+
+
+def is_index(name: str) -> bool:
+    """Whether pandas names an index so that has no name of its own."""
+    return _INDEX.fullmatch(name) is not None
+
+
+def is_number(text: str) -> bool:
+    """Whether a cell reads as a number.
+
+    >>> [is_number(text) for text in ("-1.5e3", ".5", "1_000", "0x10", "nan")]
+    [True, True, False, False, False]
+    """
+    return _NUMBER.fullmatch(text) is not None
+
+
+def require_names(names: Sequence[str], file: str) -> None:
+    """Raises InvalidTable: the first line is all numbers, and not those by which columns are counted.
+
+    The values of a row must not become the public names of columns.
+    """
+    counted = {str(n) for n in range(len(names))}, {str(n + 1) for n in range(len(names))}
+    if all(map(is_number, names)) and set(names) not in counted:
+        raise InvalidTable(
+            f"{file}: the first line holds numbers only, as a row does, and no names",
+            hint="Name the columns in the first line.",
+        )
+
+
+def close(wanted: str, names: Iterable[str]) -> list[str]:
+    """Names like one that is not there, the likeliest first.
+
+    >>> close("AGE", ["dose", "age"])
+    ['age']
+    """
+    known = list(names)
+    same = [name for name in known if name.casefold().split() == wanted.casefold().split()]
+    return same or difflib.get_close_matches(wanted, known, n=3, cutoff=0.5)
+
+
+def listed(names: list[str]) -> str:
+    """Names as a sentence says them, eight at most."""
+    shown = ", ".join(f"'{name}'" for name in names[:8])
+    return shown if len(names) <= 8 else f"{shown} and {len(names) - 8} more"
+
+
+def difference(
+    columns: Sequence[str], wanted: Sequence[str], label: str = "", wanted_label: str = ""
+) -> tuple[str, str]:
+    """How columns and label differ from those that were agreed, as a sentence goes on after a table's name; and the first of them.
+
+    Both are empty where nothing differs.
+
+    >>> difference(["age", "Dose", "x"], ["age", "dose"])
+    ("lacks 'dose' (it has 'Dose') and has 'Dose', 'x' in excess", 'dose')
+    >>> difference(["dose", "age"], ["age", "dose"])
+    ("has the columns in another order, from 'dose' on, its column 1, where 'age' was agreed", 'dose')
+    """
+    if label != wanted_label:
+        return f"has the label '{label}', not '{wanted_label}'", wanted_label
+    missing = [name for name in wanted if name not in set(columns)]
+    extra = [name for name in columns if name not in set(wanted)]
+    said = []
+    if missing:
+        near = close(missing[0], extra)
+        said.append(f"lacks {listed(missing)}" + (f" (it has '{near[0]}')" if near else ""))
+    if extra:
+        said.append(f"has {listed(extra)} in excess")
+    if said:
+        return " and ".join(said), (missing or extra)[0]
+    for place, (seen, name) in enumerate(zip(columns, wanted, strict=False), start=1):
+        if seen != name:
+            order = f"from '{seen}' on, its column {place}, where '{name}' was agreed"
+            return f"has the columns in another order, {order}", seen
+    return "", ""

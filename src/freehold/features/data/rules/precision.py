@@ -1,0 +1,104 @@
+"""What a column loses when its values are kept in millionths, and by which power of ten it would not."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from freehold.core.errors import InvalidTable
+from freehold.features.data.rules.table import MICRO, MICRO_LIMIT, IntArray
+
+_DIGITS = 10
+"""Of a column's largest value, values that differ in later ones only are not different: sums end in such noise."""
+_WHOLE_DIGITS = len(str(MICRO_LIMIT // MICRO)) - 1
+
+
+@dataclass
+class Column:
+    """One column while it is read, batch by batch."""
+
+    name: str
+    low: float = math.inf
+    high: float = -math.inf
+    kept_low: int = MICRO_LIMIT
+    kept_high: int = -MICRO_LIMIT
+    looked: int = 0
+    """Rows among which different values were counted: those of the first batch."""
+    given: int = 0
+    """Different values there."""
+    kept: int = 0
+    """And as they are kept."""
+    gap: float = math.inf
+    """Least difference of two of them, as given."""
+    rows: int = 0
+
+    def take(self, values: npt.NDArray[np.float64], kept: IntArray) -> None:
+        """Another batch, as it was given and as it is kept."""
+        if len(values) == 0:
+            return
+        self.rows += len(values)
+        self.low, self.high = min(self.low, float(values.min())), max(self.high, float(values.max()))
+        self.kept_low, self.kept_high = (
+            min(self.kept_low, int(kept.min())),
+            max(self.kept_high, int(kept.max())),
+        )
+        if not self.looked:
+            self.looked = len(values)
+            # what has no more than six decimals loses nothing, and needs no counting
+            if np.abs(values * MICRO - kept).max() > 1e-3:
+                unit, different = _shortened(values)
+                self.given, self.kept = len(different), len(np.unique(kept))
+                self.gap = float(np.diff(different).min(initial=math.inf)) * unit
+
+    def require_kept(self, file: str) -> None:
+        """Raises InvalidTable: its values differ, and are all the same once kept."""
+        ends = np.array([self.low, self.high])
+        if self.rows and self.kept_low == self.kept_high and len(_shortened(ends)[1]) > 1:
+            raise InvalidTable(
+                f"{file}, column '{self.name}': its values differ, and all become the same when they are kept in millionths",
+                hint=f"{self._advice()} Do so in every table, and in rows to predict.",
+                column=self.name,
+            )
+
+    def said(self) -> list[str]:
+        """A sentence where one different value in a hundred, or more, became another's equal."""
+        if (self.given - self.kept) * 100 < max(self.given, 1):
+            return []
+        where = "" if self.looked == self.rows else f" of its first {self.looked:,} rows"
+        became = "1 value" if self.kept == 1 else f"{self.kept:,}"
+        lost = f"{self.given:,} different values{where} became {became}"
+        return [
+            f"column '{self.name}': {lost}, since values are kept rounded to millionths. {self._advice()}"
+        ]
+
+    def _advice(self) -> str:
+        largest, spread = max(abs(self.low), abs(self.high)), self.high - self.low
+        # as far as it may grow; so that values are about one apart; so that the two closest stay different
+        room = _WHOLE_DIGITS - math.ceil(math.log10(largest)) if largest else 0
+        apart = -math.floor(math.log10(spread)) if spread else 0
+        closest = math.ceil(-math.log10(self.gap * MICRO)) if 0 < self.gap < math.inf else 0
+        power = min(room, max(apart, closest))
+        if power < 1:
+            return "Its values are too far apart for one unit: take their logarithm, or leave it out."
+        return f"Multiply it by 10^{power}."
+
+
+def too_large(largest: float) -> str:
+    """What to do about a column with values beyond what is kept.
+
+    >>> too_large(3e11)
+    'Divide the column by 10^3, or more.'
+    """
+    return f"Divide the column by 10^{max(1, math.ceil(math.log10(largest)) - _WHOLE_DIGITS)}, or more."
+
+
+def _shortened(values: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
+    """The different ones of some values, in steps of a unit below which they do not differ; and that unit."""
+    unit = float(np.abs(values).max()) / 10**_DIGITS
+    if not unit:
+        # all zero, or as small as numbers get
+        return 1.0, np.unique(values)
+    return unit, np.unique(np.rint(values / unit))

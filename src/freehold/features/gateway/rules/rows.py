@@ -1,0 +1,246 @@
+"""Rows to predict, as people have them, in the order of a model's columns. What all faces read them with.
+
+A row that has names is read by them, in any order; what else it names is left out, and that is said. A row without
+names has exactly as many numbers as the model has columns. A text's first line is its header where it names them all,
+as in a table that is published. Where it could as well be a row nobody guesses, since answers are paid for.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from freehold.core.canonical import InvalidJson, require_bounded, unique_object
+from freehold.core.errors import InvalidInput
+from freehold.features.data.rules import names
+from freehold.features.data.rules.names import is_number, spelled
+from freehold.features.payments.rules.errors import InvalidRequest
+
+if TYPE_CHECKING:
+    from freehold.features.data.rules.delimited import Delimited
+
+MOST_BYTES = 16 * 1024 * 1024
+"""Of a file of rows."""
+_NOISE = 1e-12
+"""Numbers below are what is left of a zero."""
+_POINT_FIRST = re.compile(r"([+-]?)(\.[0-9].*)")
+
+
+class AmbiguousRows(InvalidRequest, code="rows.ambiguous"):
+    """The first line could name the columns or be a row; whoever pays says which."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows as a model takes them."""
+
+    cells: list[list[str]]
+    """Numbers as the text they were written as, one for each column of the model, in its order."""
+    left_out: tuple[str, ...] = ()
+    """Columns that were named and that the model does not take."""
+
+
+def of_data(data: bytes, name: str, columns: Sequence[str], *, header: bool | None = None) -> Rows:
+    """The rows of a file called `name`: JSON, CSV or Parquet.
+
+    JSON is a list of lists, a list of objects, or an object with `rows`. `header` says what the first line of a CSV
+    file is: names, or a row. Raises InvalidRequest, which names row and column; AmbiguousRows.
+    """
+    if len(data) > MOST_BYTES:
+        raise InvalidRequest(f"{name} is over {MOST_BYTES:,} bytes", hint="Send fewer rows at once.")
+    if not data.strip():
+        raise InvalidRequest(f"{name} holds no rows")
+    if data.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"[", b"{"):
+        rows = _of_json(data)
+        if not rows:
+            raise InvalidRequest(f"{name} holds no rows")
+        return ordered(rows, columns)
+    return _of_table(data, name, columns, header)
+
+
+def ordered(rows: Sequence[Any], columns: Sequence[str]) -> Rows:
+    """Lists in the order of `columns`, or objects by name. Raises InvalidRequest, which names row and column."""
+    extra: dict[str, None] = {}
+    cells = []
+    wanted = [spelled(name) for name in columns]
+    for number, row in enumerate(rows, start=1):
+        values = _by_name(row, wanted, number, extra) if isinstance(row, Mapping) else row
+        if hasattr(values, "tolist"):
+            values = values.tolist()
+        if not isinstance(values, (list, tuple)) or len(values) != len(columns):
+            count = f" but {len(values)} values" if isinstance(values, (list, tuple)) else ""
+            raise InvalidRequest(
+                f"row {number} does not have {len(columns)} numbers{count}",
+                hint=f"In order: {_first(columns)}. Nothing was paid.",
+                row=number,
+            )
+        cells.append(
+            [_text(cell, f"row {number}", name, number) for cell, name in zip(values, columns, strict=True)]
+        )
+    _require_kept(cells, columns)
+    return Rows(cells, tuple(extra))
+
+
+def _by_name(
+    row: Mapping[Any, Any], columns: Sequence[str], number: int, extra: dict[str, None]
+) -> list[Any]:
+    # a data frame made of an array calls its columns by numbers
+    named = {spelled(str(name)): value for name, value in row.items()}
+    if len(named) != len(row):
+        raise InvalidRequest(f"row {number} names a column twice", hint="Nothing was paid.", row=number)
+    if missing := [name for name in columns if name not in named]:
+        raise InvalidRequest(
+            f"row {number} lacks '{missing[0]}'",
+            hint=f"{_near(missing[0], named)} It needs: {_first(columns)}. Nothing was paid.".strip(),
+            row=number,
+            column=missing[0],
+        )
+    extra |= dict.fromkeys(name for name in named if name not in set(columns))
+    return [named[name] for name in columns]
+
+
+def _of_json(data: bytes) -> list[Any]:
+    try:
+        require_bounded(data, None)
+        value = json.loads(
+            data.decode("utf-8-sig"), parse_int=str, parse_float=str, object_pairs_hook=unique_object
+        )
+    except (ValueError, InvalidJson) as error:
+        raise InvalidRequest(f"the rows are not JSON: {error}") from None
+    rows = value.get("rows") if isinstance(value, dict) else value
+    if not isinstance(rows, list):
+        raise InvalidRequest("a list of rows was expected", hint='Write [[1, 2], [3, 4]] or {"rows": [...]}.')
+    return rows
+
+
+def _of_table(data: bytes, name: str, columns: Sequence[str], header: bool | None) -> Rows:
+    # pyarrow takes 0.2 s to import
+    from freehold.features.data.rules import cells, sources  # noqa: PLC0415
+    from freehold.features.data.rules.table import Limits  # noqa: PLC0415
+
+    wanted = [spelled(one) for one in columns]
+    found: list[list[str]] = []
+
+    def headed(text: Delimited) -> tuple[str, ...] | None:
+        if _is_header(text, name, wanted, header):
+            return names.checked(text.first, name)
+        if len(text.first) != len(columns):
+            raise InvalidRequest(
+                f"row 1 does not have {len(columns)} numbers but {len(text.first)} values",
+                hint=f"In order: {_first(columns)}; or name the columns in the first line, then others are left out."
+                " Nothing was paid.",
+            )
+        return None
+
+    with sources.read(io.BytesIO(data), name, Limits(size_bytes=MOST_BYTES), headed=headed) as source:
+        named = source.names if set(wanted) <= set(source.names) and header is not False else tuple(wanted)
+        if data[:4] == b"PAR1":
+            _require_columns(name, source.names, wanted)
+        at = {one: position for position, one in enumerate(named)}
+        rows = 0
+        for batch in source.batches:
+            texts = [cells.texts(batch.column(at[one]), one, name, rows) for one in wanted]
+            for number, row in enumerate(zip(*texts, strict=True), start=rows + 1):
+                found.append(
+                    [
+                        _text(cell, f"{name}, data row {number}", one, number)
+                        for cell, one in zip(row, wanted, strict=True)
+                    ]
+                )
+            rows += batch.num_rows
+    if not found:
+        raise InvalidRequest(f"{name} holds no rows")
+    _require_kept(found, columns)
+    return Rows(found, tuple(one for one in named if one not in set(wanted)))
+
+
+def _is_header(text: Delimited, name: str, columns: Sequence[str], said: bool | None) -> bool:
+    """Whether the first line names the columns. Raises InvalidRequest: neither; AmbiguousRows: it could be either."""
+    first = tuple(map(spelled, text.first))
+    named, numbers = set(columns) <= set(first), all(map(is_number, first))
+    if said is False:
+        return False
+    if said is None and numbers and not named:
+        if len(first) == len(columns):
+            _require_row(first, name, columns)
+        return False
+    _require_columns(name, first, columns)
+    if said is None and numbers and len(first) == len(columns):
+        others = list(text.others())
+        # a header stands once, and above a row
+        if not others or any(set(map(spelled, line)) <= set(columns) for line in others):
+            raise _ambiguous(name, first, columns)
+    return True
+
+
+def _require_row(first: Sequence[str], name: str, columns: Sequence[str]) -> None:
+    """Whole numbers, all different, over columns that numbers name: names of other columns, or a row."""
+    counted = all(one.isdecimal() for one in first) and len(set(first)) == len(first)
+    if counted and all(map(is_number, columns)) and set(first) & set(columns):
+        raise _ambiguous(name, first, columns)
+
+
+def _ambiguous(name: str, first: Sequence[str], columns: Sequence[str]) -> AmbiguousRows:
+    shown = ", ".join(f"{column}={cell}" for column, cell in list(zip(columns, first, strict=True))[:8])
+    return AmbiguousRows(
+        f"the first line of {name} can be read in two ways: as the names of the columns ({_first(first)}),"
+        f" or as a row ({shown}{', ...' if len(first) > 8 else ''})",
+        hint="Say which: --header, or --no-header; in the console, choose below. Nothing was paid.",
+    )
+
+
+def _require_columns(name: str, given: Sequence[str], columns: Sequence[str]) -> None:
+    known = set(given)
+    if missing := [one for one in columns if one not in known]:
+        raise InvalidRequest(
+            f"{name}: the file lacks {len(missing)} of the model's columns, first '{missing[0]}'",
+            hint=f"Columns are found by their name in the first line.{_near(missing[0], given)} Nothing was paid.",
+            column=missing[0],
+        )
+
+
+def _near(missing: str, given: Iterable[str]) -> str:
+    likely = names.close(missing, given)
+    return f" Did you mean '{likely[0]}'?" if likely else ""
+
+
+def _first(columns: Sequence[str]) -> str:
+    return ", ".join(columns[:8]) + (" ..." if len(columns) > 8 else "")
+
+
+def _text(cell: Any, where: str, column: str, number: int) -> str:
+    """A number as text. Raises InvalidRequest: it is none, or larger than what is kept."""
+    from freehold.features.gateway.rules.answer import micro  # noqa: PLC0415 - numpy takes its time to import
+
+    # the shortest text that reads back as the same number; numpy prints its scalars with their type
+    said = "" if cell is None else str(cell.item() if hasattr(cell, "item") else cell).strip()
+    if point := _POINT_FIRST.fullmatch(said):
+        # as a table's cell may be written, and a question's number may not
+        said = f"{point[1]}0{point[2]}"
+    try:
+        micro(said)
+    except InvalidInput as error:
+        raise InvalidRequest(
+            f"{where}, column '{column}': {error.message if said else 'the cell is missing'}",
+            hint=error.hint
+            or "Write plain numbers such as -12.5: a point, no units, no thousands marks. Nothing was paid.",
+            row=number,
+            column=column,
+        ) from None
+    return said
+
+
+def _require_kept(rows: Sequence[Sequence[str]], columns: Sequence[str]) -> None:
+    """Raises InvalidRequest: a column is nothing but zeros once its numbers are kept in millionths, and was not before."""
+    for position, column in enumerate(columns):
+        values = [abs(float(row[position])) for row in rows]
+        if _NOISE <= max(values, default=0.0) < 0.5e-6:
+            raise InvalidRequest(
+                f"column '{column}': all of its values are below a millionth, and would be taken for 0",
+                hint="Give it in the unit of the table that the model was trained on, or write 0. Nothing was paid.",
+                column=column,
+            )
