@@ -45,7 +45,7 @@ $(VENV)/.$(1):
 	@if $(3); then touch $$@; \
 	elif [ "$$$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  echo "installing $(2) (apt-get)" >&2; \
-	  { apt-get update -q && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends $(2); } >/dev/null 2>&1 \
+	  { apt-get update -q && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends --no-upgrade $(2); } >/dev/null 2>&1 \
 	    && touch $$@ || echo "$(2) could not be installed: tests that need it are skipped" >&2; \
 	else echo "$(2) is not here: tests that need it are skipped" >&2; fi
 endef

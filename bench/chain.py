@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "clients"))
 
 import httpx  # noqa: E402 - after the path
-from anvil import Anvil, binary  # noqa: E402
+from anvil import ABSENT, Anvil, binary  # noqa: E402
 
 from freehold.chain import deployments  # noqa: E402
 from freehold.chain.embedded import DEV_KEY  # noqa: E402
@@ -161,6 +161,8 @@ def main():
         print(f"{'fsync of 4 KiB (floor of a durable block)':44}{show(disk)}")
         ours, height = measure(lambda: Embedded(folder / "chain"))
         theirs = measure(Anvil)[0] if binary() else {}
+        if not theirs:
+            print(f"anvil left out: {ABSENT}")
         for name, seconds in ours.items():
             beside = f"   anvil {show(theirs[name])}   ratio {seconds / theirs[name]:5.1f}" if theirs else ""
             print(f"{name:44}{show(seconds)}{beside}")
