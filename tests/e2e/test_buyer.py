@@ -1,5 +1,6 @@
 """A buyer with a wallet's key and no node: what it pays, what it remembers, what a seller that cheats gets from it."""
 
+import itertools
 import json
 import os
 import re
@@ -17,8 +18,8 @@ from dying_buyer import DyingBuyers
 from edged_shop import EdgedShop
 from eth_account import Account
 from inference_world import PRICE, Shop
-from node_world import World
-from trap import Drip
+from node_world import World, until
+from trap import Drip, Trap
 
 import freehold
 from freehold.core.documents import Asset
@@ -31,7 +32,7 @@ from freehold.features.gateway.keyed import KeyReused
 from freehold.features.payments.rules.payment import Transfer
 from freehold.features.payments.settling import settle
 from freehold.features.payments.spending import OtherToken
-from freehold.kernel import logbook
+from freehold.kernel import ceiling, logbook
 from freehold.kernel.anchored_head import LogBehind
 from freehold.kernel.ceiling import SpendingRefused
 from freehold.kernel.evidence.proving import NoLineage
@@ -50,7 +51,7 @@ def shop(world: World) -> EdgedShop:
     return EdgedShop(world)
 
 
-_numbers = iter(range(1, 250))
+_numbers = itertools.count(1)
 
 
 @pytest.fixture
@@ -61,7 +62,7 @@ def key(shop: EdgedShop) -> str:
 
 
 def rich(shop: Shop, *, calls: int = 100, gas: bool = False) -> str:
-    made = bytes([next(_numbers)]) * 32
+    made = next(_numbers).to_bytes(16) * 2
     account = wallet_keys(made).account
     shop.builder.node.send("TestDollar", "mint", account, calls * PRICE)
     if gas:
@@ -243,6 +244,60 @@ def test_a_receipt_dated_ahead_is_not_taken_and_the_right_one_is_asked_for(
         assert buyer.spent_units() == PRICE
 
 
+@pytest.mark.parametrize("first", ["transfer", "channel"])
+def test_what_was_begun_one_way_is_not_paid_another_way_too(
+    shop: EdgedShop, tmp_path: Path, key: str, first: str
+) -> None:
+    key, second = rich(shop, gas=True), {"transfer": "channel", "channel": "transfer"}[first]
+    shop.edge.change = lambda *_: (500, {})
+    with opened(shop, key, tmp_path, pay=first, deposit_calls=1) as buyer, pytest.raises(FreeholdError):
+        buyer.predict(shop.model, shop.rows())
+    shop.edge.change = None
+    with opened(shop, key, tmp_path, pay=second, deposit_calls=1) as buyer:
+        buyer.predict(shop.model, shop.rows())
+        assert signed_away(shop, buyer) == buyer.spent_units() == PRICE
+
+
+def test_a_payment_that_nobody_took_is_free_again_once_it_cannot_be_taken(
+    shop: EdgedShop, key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refusing = Trap(
+        answer=b"HTTP/1.1 402 Payment Required\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}"
+    )
+    with opened(shop, key, tmp_path, max_total="0.002") as buyer:
+        buyer.predict(shop.model, shop.rows(1, 50))  # its lineage is known from here on
+        with monkeypatch.context() as moved:
+            moved.setattr(ceiling, "VALID_SECONDS", 2)
+            instead(buyer, refusing.url, moved)
+            for _ in range(2):
+                with pytest.raises(PaymentRequired, match="the seller refused") as refused:
+                    buyer.predict(shop.model, shop.rows())
+            assert "may be taken until" in refused.value.hint
+            sent = [
+                one.split(b"freehold-payment: ")[1].split(b"\r\n")[0]
+                for one in map(bytes.lower, refusing.came)
+            ]
+            assert len(sent) == 2
+            assert len({*sent}) == 1, "one payment for one question"
+            with pytest.raises(SpendingRefused):
+                buyer.predict(shop.model, shop.rows(1, 1))
+        refusing.close()
+
+        def is_free() -> bool:
+            rich(shop)  # a new block is what the chain knows of time
+            return buyer.spent_units() == PRICE
+
+        until(is_free, "the payment cannot be taken any more")
+        buyer.predict(shop.model, shop.rows())
+        assert buyer.spent_units() == 2 * PRICE
+
+
+def test_a_deposit_is_no_more_than_all_calls_may_take(shop: EdgedShop, key: str, tmp_path: Path) -> None:
+    with opened(shop, rich(shop, gas=True), tmp_path, pay="channel", max_total="0.003") as buyer:
+        buyer.predict(shop.model, shop.rows())
+        assert buyer.channels()[0].deposited_units == buyer.spent_units() == 3 * PRICE
+
+
 def test_a_receipt_for_another_question_is_not_taken(shop: EdgedShop, key: str, tmp_path: Path) -> None:
     kept: list[Any] = []
     shop.edge.change = lambda status, value: (status, kept.append(value) or value)
@@ -254,19 +309,28 @@ def test_a_receipt_for_another_question_is_not_taken(shop: EdgedShop, key: str, 
         assert signed_away(shop, buyer) == 2 * PRICE
 
 
+def instead(buyer: freehold.Buyer, url: str, moved: pytest.MonkeyPatch) -> None:
+    """Another server answers in the seller's place."""
+    peers = (*buyer._node.settings.peers, url)
+    moved.setattr(buyer._node, "settings", buyer._node.settings.with_overrides(peers=peers))
+    moved.setattr(buyer._host.peers, "url_of", lambda _: url)
+
+
 def test_an_answer_without_end_is_given_up_and_paid_once(
     shop: EdgedShop, key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with opened(shop, key, tmp_path) as buyer:
+        buyer.predict(shop.model, shop.rows(1, 50))  # its lineage is known from here on
         server = Drip("body")
         with monkeypatch.context() as moved:
             moved.setattr(exchange, "TIMEOUT_SECONDS", 0.7)
-            moved.setattr(buyer._host.peers, "url_of", lambda _: server.url)
+            instead(buyer, server.url, moved)
             with pytest.raises(PeerUnreachable):
                 buyer.predict(shop.model, shop.rows())
+        assert server.asked.is_set()
         server.close()
         buyer.predict(shop.model, shop.rows())
-        assert buyer.spent_units() == PRICE
+        assert buyer.spent_units() == 2 * PRICE
 
 
 def listing(shop: EdgedShop, *assets: Asset) -> None:
