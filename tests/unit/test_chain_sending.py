@@ -75,6 +75,7 @@ def test_nobody_else_is_spoken_for_unless_asked(ask):
 def test_an_impersonated_account_sends_until_it_is_not(ask):
     ask("anvil_setBalance", PERSON, ETHER)
     ask("anvil_impersonateAccount", PERSON)
+    ask("anvil_impersonateAccount", DEV.address)
     assert ask("eth_accounts") == [DEV.address.lower(), PERSON]
     receipt = mined(ask, {"from": PERSON, "to": SINK, "value": "0x7"})
     assert (receipt["status"], receipt["from"], balance(ask, SINK)) == ("0x1", PERSON, 7)

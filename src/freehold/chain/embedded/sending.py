@@ -45,11 +45,12 @@ class SendingMethods(MethodGroup):
 
     @method("eth_sendRawTransactionSync")
     def _send_raw_transaction_sync(self, raw: Any, _timeout: Any = None) -> str | None:
+        # `Methods.sent` makes the receipt of it
         return show(self._ledger.settle(self._ledger.offer(read_data(raw, "transaction"))))
 
     @method("eth_accounts")
     def _accounts(self) -> list[str | None]:
-        return [show(genesis.DEV_ACCOUNT), *map(show, list(self._impersonated))]
+        return [show(one) for one in {genesis.DEV_ACCOUNT: None} | self._impersonated]
 
     @method("eth_sendTransaction", WRITING)
     def _send_transaction(self, transaction: Any) -> str | None:
@@ -70,8 +71,10 @@ class SendingMethods(MethodGroup):
             due = ledger.machine.state(ledger.head).get_nonce(call.sender)
             nonce = due if asked is None else asked
             if is_own:
-                return show(ledger.settle(ledger.offer(signed(call, nonce, DEV_KEY))))
-            return show(ledger.settle(ledger.offer_unsigned(impersonated(call, nonce))))
+                ticket = ledger.offer(signed(call, nonce, DEV_KEY))
+            else:
+                ticket = ledger.offer_unsigned(impersonated(call, nonce))
+        return show(ledger.settle(ticket))
 
     @method("anvil_impersonateAccount")
     def _impersonate(self, address: Any) -> None:
