@@ -89,3 +89,32 @@ def test_functions_and_events_of_contracts_have_the_arguments_that_are_written()
     (shape,) = re.findall(r"^Artifacts `\{([^}]*)\}`", text, re.MULTILINE)
     kept = json.loads((ROOT / "src/freehold/chain/artifacts/Market.json").read_text())
     assert set(shape.split(", ")) == set(kept)
+
+
+def test_functions_of_the_package_take_what_is_written():
+    """`name(this, that=...)` on the page of architecture: some function, or class, of that name takes these."""
+    taken: dict[str, list[set[str]]] = {}
+    for path in (ROOT / "src").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef):
+                made = [
+                    one for one in node.body if isinstance(one, ast.FunctionDef) and one.name == "__init__"
+                ]
+                fields = {one.target.id for one in node.body if isinstance(one, ast.AnnAssign)}
+                taken.setdefault(node.name, [fields]).extend(parameters(one) for one in made)
+            if isinstance(node, ast.FunctionDef):
+                taken.setdefault(node.name, []).append(parameters(node))
+    checked = 0
+    for span in doc_pages.spans(ROOT / "docs" / "architecture.md"):
+        found = re.fullmatch(r"(?:[\w.]+\.)?(\w+)\(([^()]*)\)(?: ->.*)?", span)
+        if found and found[1] in taken and found[1] != "charge":  # what a caller gives, under any name
+            named = {re.split("[=:]", one)[0].strip(" *") for one in found[2].split(",")} - {"", "..."}
+            if all(re.fullmatch(r"[a-z_]\w*", one) for one in named):
+                assert any(named <= one for one in taken[found[1]]), span
+                checked += 1
+    assert checked > 20
+
+
+def parameters(function: ast.FunctionDef) -> set[str]:
+    given = function.args
+    return {one.arg for one in (*given.args, *given.kwonlyargs, given.vararg, given.kwarg) if one}
