@@ -128,7 +128,7 @@ def shown(node: Node) -> dict[str, Any]:
 
 
 def not_anchored(node: Node) -> NotAnchored:
-    """Why something in this log cannot be proven yet, and until when at the latest: `anchored_by`, Unix seconds."""
+    """Why something in this log cannot be proven yet, and when it is due to be anchored: `anchor_due_at`, Unix seconds."""
     every = node.settings.anchor_every_seconds
     how = "Its owner can anchor it now: freehold log --anchor."
     if not every:
@@ -136,8 +136,8 @@ def not_anchored(node: Node) -> NotAnchored:
     by = max(node.now(), int(node.chain.read("LogAnchors", "headOf", node.account)[2]) + every)
     return NotAnchored(
         "this log has entries that are not anchored yet",
-        hint=f"Its node anchors it by {minute(by)} at the latest; ask again then. {how}",
-        anchored_by=by,
+        hint=f"Its node is due to anchor it at {minute(by)}; ask again a minute later. {how}",
+        anchor_due_at=by,
     )
 
 

@@ -234,7 +234,7 @@ class Buyer:
         """Write the public files that prove an answer into a new directory, for `freehold.verify`.
 
         They are checked against your chain first. Raises `NotAnchored`: its seller has not anchored its log yet, and
-        when it will at the latest.
+        when that is due.
         """
         receipt = self._node.store.resolve(str(getattr(answer, "id", answer)), "receipt")
         target = Path(directory).expanduser()

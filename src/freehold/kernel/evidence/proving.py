@@ -175,12 +175,12 @@ def collected(host: Host, receipt_id: str) -> tuple[Bundle, Report]:
         if error.fields.get("peer_code") != NotAnchored.code:
             raise
         seller = node.party_of(receipt.provider).name
-        by = error.fields.get("anchored_by")
+        by = error.fields.get("anchor_due_at")
         said = f"the log of {seller} has entries that are not anchored yet"
         if type(by) is not int or not 0 <= by < FAR_SECONDS:
             raise NotAnchored(said, hint=error.hint) from None
-        hint = f"Its node anchors it by {minute(by)} at the latest; ask again then, or ask {seller} to do it now."
-        raise NotAnchored(said, hint=hint, anchored_by=by) from None
+        hint = f"Its node is due to anchor it at {minute(by)}; ask again a minute later, or ask {seller} to do it now."
+        raise NotAnchored(said, hint=hint, anchor_due_at=by) from None
     bundle = Bundle.from_json(answer)
     # made a moment ago, of what logs and chain hold now
     return bundle, verify(bundle, chain=node.chain, must_be_final=False)
