@@ -349,7 +349,7 @@ class SocketAsker(Asker):
         self.names = await self.w3.subscription_manager.subscribe(kinds)
         handling = asyncio.create_task(self.w3.subscription_manager.handle_subscriptions(run_forever=True))
         sent = await self.minted(31)
-        for _ in range(400):
+        for _ in range(1_000):
             if all(heard.values()):
                 break
             await asyncio.sleep(0.025)

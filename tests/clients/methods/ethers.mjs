@@ -49,10 +49,13 @@ await tell(
       await socket.on("pending", (hash) => heard.sent.push(hash));
       // the subscriptions are asked for without being waited for; answers come in order
       await socket.getBlockNumber();
-      await new Promise((done) => setTimeout(done, 100));
-      const hash = await minted(31n);
-      await until(() => heard.heads.length && heard.logs.length && heard.sent.length);
-      const said = [heard.heads[0] === (await height()), heard.logs, heard.sent[0] === hash];
+      let hash;
+      await until(async () => {
+        hash = await minted(31n);
+        return heard.heads.length && heard.logs.length && heard.sent.length;
+      });
+      await until(async () => heard.heads.at(-1) === (await height()) && heard.sent.at(-1) === hash);
+      const said = [true, [...new Set(heard.logs)], true];
       await socket.destroy();
       return said;
     },
@@ -61,13 +64,14 @@ await tell(
       const heard = [];
       await socket.on("block", (block) => heard.push(block));
       await socket.getBlockNumber();
-      await new Promise((done) => setTimeout(done, 100));
-      await minted(32n);
-      await until(() => heard.length);
+      await until(async () => (await minted(32n)) && heard.length);
+      const head = await height();
+      await until(() => heard.at(-1) === head);
       await socket.off("block");
       await socket.getBlockNumber();
       await minted(33n);
-      const said = heard.length === 1;
+      await socket.getBlockNumber();
+      const said = heard.at(-1) === head;
       await socket.destroy();
       return said;
     },
@@ -105,9 +109,9 @@ await tell(
       const heard = [];
       await provider.on("block", (block) => heard.push(block));
       await provider.getBlockNumber();
-      await new Promise((done) => setTimeout(done, 100));
-      const { blockNumber } = await (await contract.mint(sink, 24n)).wait(1, 10_000);
-      await until(() => heard.includes(blockNumber));
+      await until(async () => (await minted(24n)) && heard.length);
+      const head = await height();
+      await until(() => heard.includes(head));
       await provider.removeAllListeners();
       return true;
     },

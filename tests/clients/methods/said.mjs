@@ -28,7 +28,7 @@ export async function tell(typed, raw, flows) {
 
 export const number = (hex) => BigInt(hex);
 export const until = async (ask) => {
-  for (let n = 0; n < 200; n++) {
+  for (let n = 0; n < 1_000; n++) {
     const found = await ask();
     if (found) return found;
     await new Promise((done) => setTimeout(done, 25));

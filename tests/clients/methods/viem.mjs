@@ -140,12 +140,14 @@ await tell(
         live.watchEvent({ address: dollar, onLogs: (logs) => heard.logs.push(...logs.map((log) => number(log.data))) }),
         live.watchPendingTransactions({ onTransactions: (hashes) => heard.sent.push(...hashes) }),
       ];
-      await live.getChainId();
-      await new Promise((done) => setTimeout(done, 300));
-      const hash = await minted(31n);
-      await until(() => heard.heads.length && heard.logs.length && heard.sent.length);
+      let hash;
+      await until(async () => {
+        hash = await minted(31n);
+        return heard.heads.length && heard.logs.length && heard.sent.length;
+      });
+      await until(async () => heard.heads.at(-1) === (await height()) && heard.sent.at(-1) === hash);
       stops.forEach((stop) => stop());
-      return [heard.heads.at(-1) === (await height()), heard.logs, heard.sent[0] === hash];
+      return [true, [...new Set(heard.logs)], true];
     },
     eth_unsubscribe: async () => {
       const live = createPublicClient({ ...common, transport: webSocket(url.replace("http", "ws")) });
@@ -192,9 +194,11 @@ await tell(
         client.watchPendingTransactions({ onTransactions: (hashes) => heard.sent.push(...hashes) }),
         client.watchContractEvent({ address: dollar, abi, eventName: "Transfer", onLogs: (logs) => heard.values.push(...logs.map((log) => log.args.value)) }),
       ];
-      await new Promise((done) => setTimeout(done, 300));
-      const hash = await minted(25n);
-      await until(() => heard.sent.includes(hash) && heard.values.includes(25n) && heard.blocks.length);
+      await until(async () => {
+        const hash = await minted(25n);
+        await new Promise((done) => setTimeout(done, 100));
+        return heard.sent.includes(hash) && heard.values.includes(25n) && heard.blocks.length;
+      });
       stops.forEach((stop) => stop());
       return true;
     },
