@@ -13,6 +13,7 @@ from test_names import routes
 from freehold.chain import deployments
 from freehold.chain.networks import NETWORKS
 from freehold.core.documents import Asset, Claim, Grant, Party, Receipt, Terms
+from freehold.kernel.web.words import FILTERS
 
 
 def test_every_transaction_that_a_node_sends_is_in_the_list_of_what_takes_gas():
@@ -118,3 +119,11 @@ def test_functions_of_the_package_take_what_is_written():
 def parameters(function: ast.FunctionDef) -> set[str]:
     given = function.args
     return {one.arg for one in (*given.args, *given.kwonlyargs, given.vararg, given.kwarg) if one}
+
+
+def test_macros_and_filters_of_templates_are_in_the_guide():
+    guide = set(doc_pages.spans(ROOT / "docs" / "how-to" / "add-a-feature.md"))
+    template = (ROOT / "src/freehold/shell/web/templates/ui.html").read_text()
+    macros = set(re.findall(r"macro (\w+)\(", template))
+    assert len(macros) > 8
+    assert not (macros | set(FILTERS)) - guide
