@@ -285,4 +285,6 @@ def test_compressed_bodies_are_refused_by_name(node, web, encoding):
     refused = web.post(node.url, content=ASK, headers={"content-encoding": encoding})
     assert refused.status_code == 415
     assert "content-encoding" in refused.text
+    wallet = web.post(node.url, content=ASK, headers={"content-encoding": encoding, "origin": WALLETS[0]})
+    assert (wallet.status_code, wallet.headers["access-control-allow-origin"]) == (415, WALLETS[0])
     assert web.post(node.url, content=ASK, headers={"content-encoding": "identity"}).json() == TOLD

@@ -129,10 +129,13 @@ class Application:
 
     async def _request(self, scope: Scope, receive: Callable[[], Any], send: Callable[[Any], Any]) -> None:
         headers: Headers = dict(scope["headers"])
+        refusal = self._origins.refusal(headers)
+        if refusal is not None:
+            return await _answer(send, *refusal)
+        allowed = granted(headers)
         told = self._unasked(scope, headers)
         if told is not None:
-            return await _answer(send, *told)
-        allowed = granted(headers)
+            return await _answer(send, *told, [_TEXT, _ALLOW, *allowed])
         caller = self._caller(scope)
         try:
             body = await _bounded_body(receive, caller.hold)
@@ -144,19 +147,16 @@ class Application:
         finally:
             caller.release()
 
-    def _unasked(
-        self, scope: Scope, headers: Headers
-    ) -> tuple[int, bytes] | tuple[int, bytes, list[tuple[bytes, bytes]]] | None:
-        """What is said to who does not ask by JSON-RPC, or must not: a page, a browser, a monitor."""
-        refusal = self._origins.refusal(headers)
-        if refusal is not None:
-            return refusal
+    def _unasked(self, scope: Scope, headers: Headers) -> tuple[int, bytes] | None:
+        """What is said to who does not ask by JSON-RPC: a browser, a monitor, a client of something else."""
         if scope["path"] != "/":
             return 404, b"there is one path: /\n"
         if scope["method"] == "OPTIONS":
-            return 204, b"", granted(headers)
+            return 204, b""
+        if headers.get(b"content-encoding", b"identity").lower() != b"identity":
+            return 415, b"send the request as it is, not compressed: no content-encoding\n"
         if scope["method"] not in ("GET", "HEAD"):
-            return None if scope["method"] == "POST" else (405, b"POST a JSON-RPC request\n", [_TEXT, _ALLOW])
+            return None if scope["method"] == "POST" else (405, b"POST a JSON-RPC request\n")
         if headers.get(b"upgrade", b"").lower() == b"websocket":
             return 501, b"WebSocket needs the Python package websockets, which is not installed here\n"
         told = (

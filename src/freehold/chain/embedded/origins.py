@@ -48,8 +48,6 @@ class Origins:
         # what a form of an old browser can send, without saying where from
         if headers.get(b"content-type", b"").split(b";")[0].strip().lower() in _FORMS:
             return 415, b"send content-type: application/json\n"
-        if headers.get(b"content-encoding", b"identity").lower() != b"identity":
-            return 415, b"send the request as it is, not compressed: no content-encoding\n"
         return None
 
 
