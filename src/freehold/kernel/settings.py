@@ -255,7 +255,8 @@ def save(home: Path, settings: Settings, *chosen: str) -> None:
         tomllib.loads(written)
     except ValueError as error:
         raise InvalidInput(f"these settings cannot be kept: {error}", hint="Take plain text.") from error
-    write_private(home / "config.toml", written)
+    with causes.explained("keep the settings"):
+        write_private(home / "config.toml", written)
 
 
 def token(path: Path) -> str:

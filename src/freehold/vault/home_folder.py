@@ -40,7 +40,7 @@ def make(home: Path) -> int:
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        if isinstance(error, FileExistsError):
+        if isinstance(error, FileExistsError) and home.is_file():
             error = NotADirectoryError(errno.ENOTDIR, "it is a file", str(home))
         raise causes.of(error, "use that home", "Choose another --home.") from error
     require_own(home)
