@@ -75,20 +75,24 @@ def node(world: World, tmp_path: Path):
     node.kill()
 
 
-def test_a_second_signal_ends_a_node_whose_callers_take_their_time(node: Process) -> None:
-    told = (node.home / "api-token").read_text().strip()
-    port = httpx.URL(node.url).port
-    with socket.create_connection(("127.0.0.1", port)) as slow:
-        body = json.dumps({"name": "x"})
-        head = f"POST /api/anchor HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\nauthorization: Bearer {told}\r\n"
-        slow.sendall(f"{head}content-type: application/json\r\ncontent-length: 900\r\n\r\n{body}".encode())
-        time.sleep(0.3)
+def test_a_second_signal_ends_a_node_whose_workers_are_stuck_at_once(node: Process) -> None:
+    def ask() -> None:
+        with pytest.raises((httpx.TransportError, AssertionError)):
+            node.api("/anchor", {})
+
+    asking = threading.Thread(target=ask)
+    with closing(sqlite3.connect(node.home / "node.sqlite", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        asking.start()
+        time.sleep(1)
         assert node._running
         node._running.send_signal(signal.SIGTERM)
-        time.sleep(1.5)
-        if node.alive:
-            node._running.send_signal(signal.SIGTERM)
-        assert node._running.wait(MARGIN_SECONDS) in (0, 128 + signal.SIGTERM)
+        time.sleep(2)
+        assert node.alive
+        node._running.send_signal(signal.SIGTERM)
+        assert node._running.wait(8) == 128 + signal.SIGTERM
+    asking.join(30)
+    assert "told again to end" in node.log()
     assert not (node.home / "node.json").exists()
 
 

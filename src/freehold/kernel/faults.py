@@ -71,6 +71,11 @@ def _fault(hint: str) -> InternalFault:
     return InternalFault(f"an unexpected error, {name}", hint=hint, fault=name)
 
 
+def _closed(error: Any) -> FreeholdError | None:
+    """What is still under way when a stop gives it up finds the database closed."""
+    return Unavailable("this node is stopping", hint="Ask again later.") if "closed" in str(error) else None
+
+
 def _database(error: Any) -> FreeholdError:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
@@ -82,10 +87,11 @@ def _database(error: Any) -> FreeholdError:
     return StorageFailed(f"the database cannot be used: {error}", hint="Run freehold doctor.")
 
 
-_KNOWN: tuple[tuple[type[BaseException], Callable[[Any], FreeholdError]], ...] = (
+_KNOWN: tuple[tuple[type[BaseException], Callable[[Any], FreeholdError | None]], ...] = (
     (FreeholdError, lambda error: error),
     (OSError, causes.of),
     (sqlite3.OperationalError, _database),
+    (sqlite3.ProgrammingError, _closed),
     (EOFError, lambda _: InputEnded("the input ended before an answer", hint="Say it by an option.")),
     (UnicodeEncodeError, lambda _: InvalidInput("what was given is no text", hint="Say it in UTF-8.")),
     (MemoryError, lambda _: causes.SystemExhausted("there is not enough memory", hint="Free some memory.")),

@@ -25,6 +25,8 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 SAME_SECONDS = 1.0
 """Two so near one another are one: `timeout` and shells tell a process and its group."""
 _OF_SHELLS = 128
+_telling: list[int] = []
+"""The descriptor through which the thread is told, once there is one."""
 
 
 def within(seconds: float, tidy: Callable[[], object] = lambda: None) -> None:
@@ -37,7 +39,8 @@ def within(seconds: float, tidy: Callable[[], object] = lambda: None) -> None:
     told, tell = socket.socketpair()
     tell.setblocking(False)
     # a number that is never closed again
-    signal.set_wakeup_fd(tell.detach(), warn_on_full_buffer=False)
+    _telling.append(tell.detach())
+    signal.set_wakeup_fd(_telling[-1], warn_on_full_buffer=False)
     threading.Thread(target=_heed, args=(told, seconds, tidy), name="stopping", daemon=True).start()
 
 
@@ -68,11 +71,20 @@ class Server(uvicorn.Server):
     def run(self, sockets: list[socket.socket] | None = None) -> None:
         """Until told to end. Raises `KeyboardInterrupt` where that was by Ctrl-C."""
         given_up.unsaid()
-        super().run(sockets)
+        if _telling:
+            # the event loop may want signals told to itself; it hears of them at once, since nothing holds it up
+            signal.set_wakeup_fd(-1)
+        try:
+            super().run(sockets)
+        finally:
+            if _telling:
+                signal.set_wakeup_fd(_telling[-1], warn_on_full_buffer=False)
         if self.interrupted:
             raise KeyboardInterrupt
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
         """Begin to stop."""
         self.should_exit = True
+        for tell in _telling[-1:]:
+            os.write(tell, bytes([sig]))
         self.interrupted = self.interrupted or sig == signal.SIGINT
