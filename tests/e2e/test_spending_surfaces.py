@@ -78,6 +78,25 @@ def test_without_a_terminal_it_is_refused_with_what_it_takes_and_how_to_allow_it
     assert ceiling.overview(buyer.node)["spent_units"] == PRICE
 
 
+def test_each_answer_is_printed_beside_its_row_by_the_names_of_its_columns(shop: Shop, buyer: Party) -> None:
+    columns = [*shop.model.schema_["columns"]]
+    cells = [f"{5000 + place}.25" for place in range(len(columns))]
+    file = buyer.home / "named.csv"
+    # in another order, with what the model does not take
+    file.write_text(f"{','.join(['outcome', *reversed(columns)])}\n{','.join(['1', *reversed(cells)])}\n")
+    done = run(buyer, "predict", shop.model.id, file, "--max", "0.01")
+    assert done.returncode == 0, done.stderr
+    assert "left out, since the model does not take them: outcome" in done.stderr
+    head, _, row = [line.split() for line in done.stdout.splitlines() if line.strip()][:3]
+    shown = dict(zip(head, row, strict=False))
+    assert [shown[name] for name in columns[:6]] == cells[:6]
+    said = json.loads(run(buyer, "predict", shop.model.id, file, "--json", "--max", "0.01").stdout)
+    assert (said["columns"], said["rows"], said["left_out"]) == (columns, [cells], ["outcome"])
+    file.write_text(f"{','.join(cells)}\n{','.join(cells)}\n")
+    wrong = run(buyer, "predict", shop.model.id, file, "--header", "--max", "0.01")
+    assert (wrong.returncode, "lacks" in wrong.stderr) == (2, True)
+
+
 def test_a_setting_counts_at_once_in_a_running_node(shop: Shop, buyer: Party) -> None:
     done = run(buyer, "config", "set", "spend_per_day_micro", str(3 * PRICE))
     assert "counts it from now on" in done.stderr

@@ -48,6 +48,8 @@ def test_digits_are_not_rounded():
         ("[]", "no rows"),
         ("a,c\n1,2\n", "lacks 1 of the model's columns, first 'b'"),
         ("1,2\n3\n", "data row 2: 1 cells where the first line has 2"),
+        ("nan,2\n3,4\n", "data row 1, column 'a': 'nan' is not a number"),
+        ("\n\n1,2\n", "the first line of stdin is blank"),
         ("a,b\n1,2\n3,x\n", "row 2, column 'b': 'x' is not a number"),
         ("[[1, null]]", "row 1, column 'b'"),
         ("[[1, true]]", "row 1, column 'b'"),

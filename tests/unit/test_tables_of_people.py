@@ -18,6 +18,7 @@ from freehold.features.data.rules import profile as profiles
 from freehold.features.data.rules.reading import distinct, read
 from freehold.features.data.rules.table import Limits
 from freehold.features.gateway.rules.rows import AmbiguousRows, of_data, ordered
+from freehold.vault.vault import DEFAULT_LIMIT_BYTES
 
 COMPOSED, DECOMPOSED = "caf\N{LATIN SMALL LETTER E WITH ACUTE}", "cafe\N{COMBINING ACUTE ACCENT}"
 
@@ -327,3 +328,18 @@ def test_large_values_are_told_by_what_to_divide(write):
     with pytest.raises(InvalidTable, match="beyond") as refused:
         read(write(column_of([1.0, 4e13])), "y")
     assert "10^5" in refused.value.hint
+
+
+def test_the_largest_table_that_is_read_is_one_that_the_vault_opens():
+    most = Limits()
+    header = 1 << 20
+    assert most.cells * 8 + most.rows + header <= DEFAULT_LIMIT_BYTES
+
+
+def test_a_column_is_named_in_any_form_and_kept_in_one(write):
+    path = write(f"{DECOMPOSED},y,who\n1,0,a\n2,1,b\n")
+    kept = distinct(path, " y", subject="who").table
+    assert (kept.columns, kept.label) == ((COMPOSED,), "y")
+    assert read(write(f"a,{DECOMPOSED}\n1,0\n2,1\n"), COMPOSED).label == COMPOSED
+    agreed = read(write(f"{COMPOSED},y\n1,0\n2,1\n"), "y", expected=[DECOMPOSED])
+    assert agreed.columns == (DECOMPOSED,), "as in the plan, whose hash holds it"

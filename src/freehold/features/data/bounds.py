@@ -10,6 +10,7 @@ from typing import Any
 
 from freehold import plain_file
 from freehold.core.errors import InvalidInput
+from freehold.features.data.rules.names import is_number, spelled
 from freehold.kernel.surface import Plain
 
 _FORM = "Write NAME=LOW:HIGH, such as age=0:120, or name a CSV file with lines such as age,0,120."
@@ -41,7 +42,7 @@ def _typed(text: str) -> Iterator[tuple[str, str, str]]:
     low, colon, high = pair.partition(":")
     if not name.strip() or not colon:
         raise InvalidInput(f"{text[:60]!r} gives no bounds", hint=_FORM)
-    yield name.strip(), low, high
+    yield spelled(name), low, high
 
 
 def _listed(path: Path) -> Iterator[tuple[str, str, str]]:
@@ -57,13 +58,10 @@ def _listed(path: Path) -> Iterator[tuple[str, str, str]]:
             raise InvalidInput(f"{path.name}, line {number}: three cells are needed", hint=_FORM, row=number)
         if number == 1 and [cell.strip().lower() for cell in row[1:]] == ["low", "high"]:
             continue
-        yield row[0].strip(), row[1], row[2]
+        yield spelled(row[0]), row[1], row[2]
 
 
 def _number(name: str, text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise InvalidInput(
-            f"the bounds of column {name!r} are not numbers", hint=_FORM, column=name
-        ) from None
+    if not is_number(text.strip()):
+        raise InvalidInput(f"the bounds of column {name!r} are not numbers", hint=_FORM, column=name)
+    return float(text)

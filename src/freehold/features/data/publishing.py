@@ -17,6 +17,7 @@ from freehold.features.data import licence
 from freehold.features.data.offering import keep_choice, withdraw
 from freehold.features.data.rules import reading
 from freehold.features.data.rules import table as tables
+from freehold.features.data.rules.names import spelled
 from freehold.features.data.rules.reading import Distinct
 from freehold.features.data.rules.table import Table
 from freehold.features.data.wire import Inspect, Publish
@@ -156,7 +157,7 @@ def _schema(table: Table, asked: Inspect, bounds: reading.Bounds) -> dict[str, A
         "columns": list(table.columns),
         "label": table.label,
         "rows": table.rows,
-        **({"subject": asked.subject} if asked.subject is not None else {}),
+        **({"subject": spelled(asked.subject)} if asked.subject is not None else {}),
         **({"rows_each": asked.rows_each} if asked.rows_each > 1 else {}),
         **({"bounds": {name: list(pair) for name, pair in bounds.items()}} if bounds else {}),
     }

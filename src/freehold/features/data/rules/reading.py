@@ -16,7 +16,7 @@ import numpy as np
 
 from freehold.core.errors import InvalidInput, InvalidTable
 from freehold.features.data.rules import table as tables
-from freehold.features.data.rules.names import close, difference, listed
+from freehold.features.data.rules.names import close, difference, listed, spelled
 from freehold.features.data.rules.table import MICRO, MICRO_LIMIT, Limits, Table
 from freehold.features.data.wire import MAX_ROWS_EACH
 
@@ -121,7 +121,7 @@ def distinct(
         features, labels = features[kept], labels[kept]
     warnings = (*said, *tables.oddities(columns, features, labels))
     left = frozenset(people[i] for i in kept) if people is not None else frozenset()
-    return Distinct(Table(columns, label, features, labels, warnings), repeats, beyond, left)
+    return Distinct(Table(columns, spelled(label), features, labels, warnings), repeats, beyond, left)
 
 
 def _cells(
@@ -136,14 +136,18 @@ def _cells(
     """Feature names, what stands in the file, sentences about what was left out or lost. Raises InvalidTable."""
     from freehold.features.data.rules import sources  # noqa: PLC0415 - pyarrow takes 0.2 s to import
 
+    label, subject = spelled(label), None if subject is None else spelled(subject)
+    agreed = None if expected is None else [spelled(name) for name in expected]
     with sources.opened(path, limits or Limits()) as source:
-        index = [name for name in source.index if name not in (label, subject, *(expected or ()))]
+        index = [name for name in source.index if name not in (label, subject, *(agreed or ()))]
         columns = _feature_names(source.names, label, path, subject, index)
-        if expected is not None:
-            _check_schema(columns, expected, path)
+        if agreed is not None:
+            _check_schema(columns, agreed, path)
         source.check_width(len(columns))
         found = sources.collect(source, label, positive, columns, subject)
-        return columns, found, [*(_INDEX.format(name) for name in index), *found.warnings]
+        warnings = [*(_INDEX.format(name) for name in index), *found.warnings]
+        # as they were agreed: what a run is known by holds the names, to the byte
+        return tuple(expected or columns), found, warnings
 
 
 _INDEX = "column '{}' is the index of a pandas frame and is left out; reset_index() and another name make it a column"

@@ -162,12 +162,20 @@ def _is_header(text: Delimited, name: str, columns: Sequence[str], said: bool | 
     """Whether the first line names the columns. Raises InvalidRequest: neither; AmbiguousRows: it could be either."""
     first = tuple(map(spelled, text.first))
     named, numbers = set(columns) <= set(first), all(map(is_number, first))
+    if not any(first):
+        raise InvalidRequest(
+            f"the first line of {name} is blank", hint="Begin with names or with a row. Nothing was paid."
+        )
     if said is False:
         return False
     if said is None and numbers and not named:
         if len(first) == len(columns):
             _require_row(first, name, columns)
         return False
+    if said is None and len(first) == len(columns) and not set(first) & set(columns):
+        # a row with something wrong in it is no header that lacks names
+        for column, cell in zip(columns, first, strict=True) if any(map(is_number, first)) else ():
+            _text(cell, f"{name}, data row 1", column, 1)
     _require_columns(name, first, columns)
     if said is None and numbers and len(first) == len(columns):
         others = list(text.others())
