@@ -74,7 +74,8 @@ SAID: dict[str, str] = {
 def said(verdict: Verdict, trusted_by: str, chain_id: int, block_hash: str) -> str:
     """What evidence comes to, in words: what holds by the word of nobody holds only if the block is real."""
     if trusted_by != "nobody" or verdict not in ("holds", "no_lineage"):
-        return SAID[verdict]
+        # a client may be older than the node that says it
+        return SAID.get(verdict, verdict)
     return (
         f"{SAID[verdict]} - if chain {chain_id} has block {block_hash}, for which nobody vouched:"
         " compare it with a source you trust, by --rpc-url or --block-hash"
