@@ -94,8 +94,9 @@ def publish(node: Node, asked: Publish, *, warn: Callable[[str], object] = lambd
     before, asked = _before(node, asked), licence.completed(node, asked)
     terms = licence.terms(node, asked)
     name = asked.name or Path(asked.path).stem
-    require_name(name)
     found = _read(node, asked)
+    # after it: what is no file has no name either, and that is said first
+    require_name(name)
     table, salt = found.table, secrets.token_bytes(SALT_BYTES)
     bounds = reading.declared(asked.bounds, table, Path(asked.path).name)
     fingerprints = _fingerprints(node, found)
