@@ -100,7 +100,14 @@ def _found() -> dict[str, tuple[Limit, ...]]:
                 otherwise="ask in several calls",
             ),
             Limit("Size of a file of rows", _size(rows.MOST_BYTES), otherwise="ask in several calls"),
-            Limit("Size of a call", _size(answer.MAX_BODY_BYTES), otherwise="ask in several calls"),
+            Limit(
+                "Size of a call by a voucher", _size(answer.MAX_BODY_BYTES), otherwise="ask in several calls"
+            ),
+            Limit(
+                "Size of a call by a single transfer, or of a question about its price",
+                _size(bodies.UNPROVEN_BODY_BYTES),
+                otherwise="ask in several calls, or pay through a channel",
+            ),
             Limit("Characters of a number", f"{answer.MAX_NUMBER_CHARS:,}", otherwise="round it"),
             Limit(
                 "Room for answers that are kept for a retry",

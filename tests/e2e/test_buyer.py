@@ -29,6 +29,8 @@ from freehold.core.signing import Domain, parse_envelope, seal
 from freehold.features.gateway import exchange, wallet
 from freehold.features.gateway.checking import DatedAhead, WrongAnswer
 from freehold.features.gateway.keyed import KeyReused
+from freehold.features.gateway.rules.answer import request_body
+from freehold.features.payments.rules.errors import QuestionTooLarge
 from freehold.features.payments.rules.payment import Transfer
 from freehold.features.payments.settling import settle
 from freehold.features.payments.spending import OtherToken
@@ -37,6 +39,7 @@ from freehold.kernel.anchored_head import LogBehind
 from freehold.kernel.ceiling import SpendingRefused
 from freehold.kernel.evidence.proving import NoLineage
 from freehold.kernel.home_lock import HomeInUse
+from freehold.kernel.http.bodies import UNPROVEN_BODY_BYTES
 from freehold.kernel.logbook import NotAnchored
 from freehold.kernel.peers import PeerChanged
 from freehold.kernel.reaching import PeerUnreachable
@@ -396,6 +399,24 @@ def test_a_seller_that_lists_without_end_fills_nothing(
         assert [one.id for one in many if buyer._node.store.has(one.id)] == []
         with pytest.raises(VerificationFailed):
             buyer.price(shop.builder.node.party.document.id)
+
+
+def test_what_no_seller_reads_with_a_transfer_is_not_paid_by_one(
+    shop: EdgedShop, key: str, tmp_path: Path
+) -> None:
+    room = UNPROVEN_BODY_BYTES - len(request_body(shop.model.id, []))
+    row = ["0." + "1" * 30] * shop.width
+    fits = room // (len(request_body(shop.model.id, [row])) - len(request_body(shop.model.id, [])) + 1)
+    with opened(shop, key, tmp_path / "transfers") as buyer:
+        with pytest.raises(QuestionTooLarge) as refused:
+            buyer.predict(shop.model, [row] * (fits + 2))
+        assert "Nothing was paid" in refused.value.hint
+        assert (shop.edge.payments, buyer.spent_units()) == ([], 0)
+        assert len(buyer.predict(shop.model, [row] * fits).outputs) == fits
+    answer = shop.post(request_body(shop.model.id, [row] * (fits + 2)), None)
+    assert (answer.status_code, answer.json()["code"]) == (413, "inference.too_large")
+    with opened(shop, rich(shop, gas=True), tmp_path / "channel", pay="channel", deposit_calls=1) as buyer:
+        assert len(buyer.predict(shop.model, [row] * (fits + 2)).outputs) == fits + 2
 
 
 def test_all_calls_together_stay_within_what_was_said(shop: EdgedShop, key: str, tmp_path: Path) -> None:

@@ -180,7 +180,7 @@ def test_of_a_stranger_no_large_body_is_read(world: World, node):
         # the body never comes, and the answer does
         assert refused(node, wrong, source="127.0.5.9") == (401, code)
     large = b"POST /v1/predict HTTP/1.1\r\nhost: localhost\r\ncontent-length: 65537\r\n\r\n"
-    assert refused(node, large, source="127.0.5.9") == (402, "payment.refused")
+    assert refused(node, large, source="127.0.5.9") == (413, "inference.too_large")
     huge = signed_head(world, node, b" " * (1024 * 1024 + 1))
     assert refused(node, huge, source="127.0.5.9") == (413, "http.too_large"), "one hello makes nobody known"
 

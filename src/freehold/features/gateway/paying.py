@@ -22,10 +22,12 @@ from freehold.features.gateway.checking import Call, WrongAnswer
 from freehold.features.grants.granting import require_dollars
 from freehold.features.models.releasing import pool_of
 from freehold.features.payments import spending
+from freehold.features.payments.rules.errors import QuestionTooLarge
 from freehold.features.payments.rules.payment import Transfer, bound_nonce, to_header
 from freehold.kernel import ceiling, countersigning
 from freehold.kernel.ceiling import Act, Payment
 from freehold.kernel.countersigning import Countersigner
+from freehold.kernel.http.bodies import UNPROVEN_BODY_BYTES
 from freehold.kernel.node import Node
 from freehold.kernel.peers import Peers
 
@@ -45,9 +47,14 @@ class Transfers:
     def bought(self, asset: Asset, body: bytes, act: Act, key: str | None) -> dict[str, Any]:
         """The answer to a question, under the one payment that is made for it.
 
-        Raises what the seller refused with, and then the payment is still the question's: it may be taken. SpendingRefused,
+        Raises QuestionTooLarge, and nothing was signed. Raises what the seller refused with, and then the payment is still the question's: it may be taken. SpendingRefused,
         NotEnoughDollars, OtherToken: nothing was signed. Unavailable: ask again. WrongAnswer.
         """
+        if len(body) > UNPROVEN_BODY_BYTES:
+            raise QuestionTooLarge(
+                f"these rows take {len(body):,} bytes; sellers read {UNPROVEN_BODY_BYTES:,} of who pays by a transfer",
+                hint='Nothing was paid. Ask fewer rows in one call, or pay through a channel: pay="channel".',
+            )
         record = self._standing(body, key) or self._planned(asset, body, key)
         if not record["until"]:
             record = self._reserved(asset, record, act, body, key)

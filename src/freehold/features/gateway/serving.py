@@ -40,12 +40,14 @@ from freehold.features.payments.rules.errors import (
     GrantUnknown,
     InvalidRequest,
     PaymentRefused,
+    QuestionTooLarge,
     StaleVoucher,
     Unpaid,
 )
 from freehold.features.payments.rules.payment import HEADER, Voucher, read_header
 from freehold.features.payments.settling import accepted_voucher
 from freehold.features.payments.spending import channels_domain
+from freehold.kernel.http.bodies import UNPROVEN_BODY_BYTES
 from freehold.kernel.node import Node
 from freehold.kernel.rights.check import use_price
 from freehold.kernel.rights.standing import standing
@@ -157,12 +159,13 @@ class Gateway:
     def vouch(self, header: str | None) -> None:
         """A voucher's payer holds a grant of this node and signed it, so its question may be large.
 
-        Raises PaymentRefused, InvalidPayment, StaleVoucher.
+        Raises QuestionTooLarge, PaymentRefused, InvalidPayment, StaleVoucher.
         """
         payment = read_header(header) if header else None
         if not isinstance(payment, Voucher):
-            raise PaymentRefused(
-                "a question this large is read only with a voucher", hint="Ask for fewer rows in one call."
+            raise QuestionTooLarge(
+                f"a question over {UNPROVEN_BODY_BYTES:,} bytes is read only with a voucher",
+                hint="Nothing is taken. Ask fewer rows in one call, or pay through a channel.",
             )
         self._require_payer(payment, self._grant(payment), self._facts.head)
 

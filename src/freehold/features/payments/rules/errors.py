@@ -9,6 +9,10 @@ class InvalidRequest(InvalidInput, code="inference.request"):
     """The question is malformed; `fields` name row and column where known."""
 
 
+class QuestionTooLarge(InvalidInput, code="inference.too_large", http_status=413):
+    """The question has more bytes than are read of who pays by a single transfer; a voucher's payer may send more."""
+
+
 class InvalidPayment(InvalidInput, code="payment.malformed"):
     """The payment header is malformed."""
 
