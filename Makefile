@@ -53,7 +53,7 @@ have = command -v $(1) >/dev/null
 $(eval $(call system_packages,browser,chromium,$(call have,chromium) || $(call have,chromium-browser) || $(call have,google-chrome)))
 $(eval $(call system_packages,postgres,postgresql,$(call have,initdb) || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1))
 $(eval $(call system_packages,proxies,caddy nginx-light,$(call have,caddy) && { $(call have,nginx) || ls /usr/sbin/nginx >/dev/null 2>&1; }))
-$(eval $(call system_packages,tools,jq nftables strace systemd,$(call have,jq) && $(call have,strace) && $(call have,systemd-analyze) && ls /usr/sbin/nft >/dev/null 2>&1))
+$(eval $(call system_packages,tools,curl iproute2 jq nftables strace systemd,$(call have,curl) && $(call have,ip) && $(call have,jq) && $(call have,strace) && $(call have,systemd-analyze) && ls /usr/sbin/nft >/dev/null 2>&1))
 FOR_TESTS := $(NODE_TESTS) $(addprefix $(VENV)/.,browser postgres proxies tools)
 
 quickstart: setup
@@ -95,7 +95,8 @@ contracts: contracts/node_modules/.ready
 # dist/: the same bytes whenever and wherever one commit is built
 wheel: setup
 	@rm -rf dist
-	@SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct 2>/dev/null || echo 1577836800)} \
+	@SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct || \
+	  { echo "git tells no commit and so no time: the files are dated 2020, other bytes than the commit's. SOURCE_DATE_EPOCH sets it." >&2; echo 1577836800; })} \
 	  $(BIN)/python -m hatchling build -d dist
 
 # installs it for each Python from 3.11 to 3.13 that is here, and runs the quickstart with it
@@ -107,7 +108,7 @@ sbom: wheel setup-dev
 	@rm -rf build/sbom && $(PYTHON) -m venv build/sbom
 	@build/sbom/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-extras.lock
 	@build/sbom/bin/python -m pip install -q --disable-pip-version-check --no-deps dist/freehold-*.whl
-	@$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible -o dist/freehold.cdx.json build/sbom/bin/python
+	@$(BIN)/python scripts/sbom.py dist/freehold-*.whl build/sbom/bin/python > dist/freehold.cdx.json
 
 # rewrites the three locks from pyproject.toml (development only; needs uv)
 LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate

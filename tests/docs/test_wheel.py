@@ -7,6 +7,7 @@ import tarfile
 import zipfile
 from pathlib import Path
 
+import doc_pages
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,6 +47,25 @@ def test_a_build_gives_the_same_bytes_wherever_it_is_made(built, tmp_path):
         assert path.read_bytes() == again[name].read_bytes(), name
 
 
+def test_a_build_that_git_tells_no_time_says_so(built, tmp_path):
+    [published] = [path for name, path in built.items() if name.endswith(".tar.gz")]
+    with tarfile.open(published) as archive:
+        archive.extractall(tmp_path, filter="data")
+    [source] = tmp_path.iterdir()
+    done = subprocess.run(
+        ["make", "-o", ".venv/.ready", "wheel", f"BIN={Path(sys.executable).parent}"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=source,
+        env={name: value for name, value in os.environ.items() if name != "SOURCE_DATE_EPOCH"},
+    )
+    assert done.returncode == 0, done.stderr
+    assert "the files are dated 2020" in done.stderr
+    [wheel] = (source / "dist").glob("*.whl")
+    assert {one.date_time[0] for one in zipfile.ZipFile(wheel).infolist()} == {2020}
+
+
 def test_what_is_published_holds_the_package_and_nothing_private(built):
     [wheel] = [path for name, path in built.items() if name.endswith(".whl")]
     names = zipfile.ZipFile(wheel).namelist()
@@ -65,13 +85,10 @@ def test_what_is_published_holds_the_package_and_nothing_private(built):
 
 
 def test_all_that_is_kept_of_the_project_is_published(built):
-    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
-    if listed.returncode:
-        pytest.skip("this is no git checkout")
     [source] = [path for name, path in built.items() if name.endswith(".tar.gz")]
     with tarfile.open(source) as archive:
         held = {name.split("/", 1)[1] for name in archive.getnames()}
-    assert {name.split("/")[0] for name in listed.stdout.splitlines()} == {
+    assert {name.split("/")[0] for name in doc_pages.tracked() - {"."}} == {
         name.split("/")[0] for name in held - {"PKG-INFO"}
     }
 

@@ -1,9 +1,11 @@
 """What a public host would run is well-formed, calls what exists, and trusts only what is named by its hash."""
 
+import json
 import re
 import subprocess
 import sys
 import tomllib
+import venv
 from pathlib import Path
 
 import pytest
@@ -91,6 +93,36 @@ def test_a_workflow_may_read_and_each_job_says_what_more_it_needs():
     }
     assert set(release["attest"]["needs"]) == {"test", "build"}
     assert release["publish"]["needs"] == "attest"
+
+
+def test_in_a_container_git_may_read_the_checkout_before_anything_runs():
+    """The steps of a container run as root, and the host's user owns what `checkout` wrote (actions/checkout#1048)."""
+    jobs = [job for path in WORKFLOWS for job in yaml.safe_load(path.read_text())["jobs"].values()]
+    contained = [job["steps"] for job in jobs if "container" in job]
+    assert len(contained) >= 2
+    for checkout, trust, *_ in contained:
+        assert checkout["uses"].startswith("actions/checkout@")
+        assert trust["run"] == 'git config --global --add safe.directory "$GITHUB_WORKSPACE"'
+
+
+def test_the_list_of_contents_is_one_that_the_host_attests(tmp_path):
+    """actions/attest-sbom takes CycloneDX by these three fields."""
+    venv.create(tmp_path / "venv", symlinks=True)
+
+    def listed(held):
+        wheel = tmp_path / "freehold.whl"
+        wheel.write_bytes(held)
+        command = [sys.executable, ROOT / "scripts" / "sbom.py", wheel, tmp_path / "venv" / "bin" / "python"]
+        return json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
+
+    told, other = listed(b"one"), listed(b"two")
+    assert (told["bomFormat"], told["specVersion"]) == ("CycloneDX", "1.6")
+    assert re.fullmatch(r"urn:uuid:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", told["serialNumber"])
+    assert told["metadata"]["component"]["name"] == "freehold"
+    assert told.pop("serialNumber") != other.pop("serialNumber")
+    assert told == other
+    target = re.search(r"^sbom:.*\n(?:\t.*\n)+", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert "scripts/sbom.py dist/freehold-*.whl build/sbom/bin/python > dist/freehold.cdx.json" in target[0]
 
 
 def test_every_python_that_the_package_names_is_tried():

@@ -5,6 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import doc_pages
+import pytest
+
 SUPPORT = Path(__file__).resolve().parents[1] / "support"
 TESTS = """
 import pytest
@@ -63,3 +66,12 @@ def test_a_skip_for_want_of_a_tool_fails_and_says_of_which(tmp_path):
     for reason in ("moto[server] is not", "jq is not", "chromium is not", "no Postgres server is"):
         assert f"{reason} installed" in said
     assert said.count("what this needs can be installed here") == 4
+
+
+def test_a_checkout_that_git_cannot_read_is_a_failure_and_no_skip(tmp_path, monkeypatch):
+    monkeypatch.setattr(doc_pages, "ROOT", tmp_path)
+    with pytest.raises(pytest.skip.Exception, match="no git checkout"):
+        doc_pages.tracked.__wrapped__()
+    (tmp_path / ".git").mkdir()
+    with pytest.raises(subprocess.CalledProcessError):
+        doc_pages.tracked.__wrapped__()
