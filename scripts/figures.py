@@ -48,9 +48,8 @@ def figures(text: str) -> Iterator[Figure]:
         if not found["unit"] and len(digits) == 1:
             continue
         scale = UNITS.get(found["unit"] or "", 1.0) * 10.0 ** int(found["power"] or 0)
-        places = -len(digits.split(".")[1]) if "." in digits else len(digits) - len(digits.rstrip("0"))
-        if digits.strip("0.") == "":
-            places = -len(digits.split(".")[1]) if "." in digits else 0
+        whole, _, decimals = digits.partition(".")
+        places = -len(decimals) if decimals else len(whole) - len(whole.rstrip("0") or whole)
         yield Figure(found[0].strip(" ,"), float(digits) * scale, 0.5 * 10.0**places * scale)
 
 

@@ -46,7 +46,7 @@ def run(*command: object, home: Path) -> str:
         check=False,
         timeout=600,
         cwd=home,
-        env={**keep, "HOME": str(home), "PYTHONWARNINGS": "error::DeprecationWarning:freehold"},
+        env={**keep, "HOME": str(home)},
     )
     if done.returncode != 0:
         sys.exit(f"{' '.join(map(str, command))}\n{done.stdout}{done.stderr}")

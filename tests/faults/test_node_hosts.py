@@ -174,7 +174,15 @@ def test_a_request_counts_once_also_after_a_kill_and_a_restart(world, caller, tm
         node.kill()
 
 
-@pytest.mark.skipif(not socket.has_ipv6, reason="this machine has no IPv6")
+def has_ipv6():
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6")
 def test_a_node_on_ipv6_is_a_node_like_any_other(world, tmp_path):
     node, other = (
         Process(tmp_path / name, world.rpc_url, host="::1", port=free_port()).start()
