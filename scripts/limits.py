@@ -4,22 +4,28 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from freehold.core import canonical, documents, money
+from freehold.chain import rpc
+from freehold.core import canonical, documents, http_signature, ids, money
 from freehold.features.data import drafts, wire
-from freehold.features.data.rules import names, table
+from freehold.features.data.rules import names, reading, table
 from freehold.features.gateway.rules import answer, rows
 from freehold.features.grants import requests
+from freehold.features.models import releasing
 from freehold.features.models.rules import split
+from freehold.features.payments.rules import payment
+from freehold.features.privacy.rules import noise
 from freehold.features.training import planning
 from freehold.features.training import wire as training
-from freehold.kernel import settings
-from freehold.kernel.evidence import bundle
-from freehold.kernel.http import bodies
+from freehold.features.training.checks import run
+from freehold.features.training.rules import record, updates
+from freehold.kernel import countersigning, listed, logbook, pending, settings, store, uses
+from freehold.kernel.evidence import bundle, manifest
+from freehold.kernel.http import bodies, gate
 from freehold.kernel.keeping import purse
 from freehold.kernel.registry import everything
 from freehold.kernel.web import forms
-from freehold.shell.cli import passphrase
-from freehold.shell.mcp import folder
+from freehold.shell.mcp import folder, serving
+from freehold.vault import keystore, passphrases
 
 _FILE = table.Limits()
 _CHOSEN = settings.Settings()
@@ -64,7 +70,7 @@ def _found() -> dict[str, tuple[Limit, ...]]:
                 f"{_FILE.cells:,}",
                 otherwise="fewer of either; a table is opened in memory",
             ),
-            Limit("Fewest distinct rows", "2"),
+            Limit("Fewest distinct rows", f"{reading.MIN_ROWS}"),
             Limit(
                 "A value",
                 f"±{whole}, kept rounded to millionths",
@@ -90,6 +96,12 @@ def _found() -> dict[str, tuple[Limit, ...]]:
                 f"{planning.MAX_TEST_CELLS:,}",
                 otherwise="fewer rows: owners recompute from all of it",
             ),
+            Limit(
+                "Rows of a test table",
+                f"{record.MIN_TEST_ROWS} to {record.MAX_TEST_ROWS:,}, of both labels",
+                otherwise="fewer say nothing about an owner",
+            ),
+            Limit("Models of one run that an owner hears of", f"{releasing.MAX_RELEASES}"),
             Limit("Epsilon of a run, and of a table for ever", f"{wire.MOST_EPSILON_MICRO // 10**6:,}"),
             Limit("Earlier models that one is derived from", f"{split.MOST_EARLIER:,}"),
         ),
@@ -127,6 +139,8 @@ def _found() -> dict[str, tuple[Limit, ...]]:
             Limit("What any 24 hours take", "not set", "spend_per_day_micro"),
             Limit("Gas of what a node sends by itself in 24 hours", f"{purse.GAS_PER_DAY:,}", "gas_per_day"),
             Limit("Price of one transaction", "the network's own", "max_fee_wei"),
+            Limit(f"Characters of a `{payment.HEADER}` header", f"{payment.MAX_HEADER_CHARS:,}"),
+            Limit("URLs of one chain", f"{rpc._MOST_ENDPOINTS}"),
         ),
         "Documents, requests, files": (
             Limit("Size of a document", _size(documents.MAX_DOCUMENT_BYTES)),
@@ -136,13 +150,40 @@ def _found() -> dict[str, tuple[Limit, ...]]:
             ),
             Limit("A whole number in a document", f"±{canonical.MAX_SAFE_INTEGER:,}"),
             Limit(
-                "Body of a request",
-                f"{_size(bodies.MAX_BODY_BYTES)}; {_size(bodies.SMALL_BODY_BYTES)} of a party without a grant",
+                "Body of a request, of whoever sends it",
+                _size(bodies.UNPROVEN_BODY_BYTES),
+                otherwise="introduce your node: `freehold peers add`",
             ),
             Limit(
+                "Body of a request that a party signed which the node knows",
+                _size(bodies.SMALL_BODY_BYTES),
+                otherwise="until a grant was used or paid for",
+            ),
+            Limit(
+                "Body of a request that carries tables or updates, of a party that the node dealt with; any of its owner",
+                _size(bodies.MAX_BODY_BYTES),
+                otherwise="send less at once",
+            ),
+            Limit("Header fields of a request", f"{gate.MAX_HEADERS}"),
+            Limit(
                 "Requests that wait for an owner to decide",
-                f"{requests.MAX_REQUESTS:,}, {requests.MAX_REQUESTS_PER_PEER} of one party",
+                f"{requests.MAX_REQUESTS:,} of {requests.MAX_BYTES:,} bytes, half of both for all strangers;"
+                f" {requests.MAX_REQUESTS_PER_PEER} of {requests.MAX_BYTES_PER_PEER:,} bytes of one party",
                 otherwise="wait until some are decided",
+            ),
+            Limit("Characters of a `--reason` or `--note`", f"{requests.MAX_TEXT}"),
+            *(
+                Limit(
+                    f"{what} of strangers, kept until something comes of them",
+                    f"{one.strangers:,} of {one.strangers_bytes:,} bytes;"
+                    f" {one.each:,} of {one.each_bytes:,} bytes of one party",
+                    otherwise="the oldest go first",
+                )
+                for what, one in (
+                    ("Party documents", pending.PARTIES),
+                    ("Unused grants", pending.GRANTS),
+                    ("Offers", pending.ASSETS),
+                )
             ),
             Limit(
                 "Requests of one party",
@@ -167,11 +208,50 @@ def _found() -> dict[str, tuple[Limit, ...]]:
                 "Evidence",
                 f"{_size(bundle.MAX_TOTAL_BYTES)} in {bundle.MAX_FILES:,} files of {_size(bundle.MAX_FILE_BYTES)}",
             ),
-            Limit("A passphrase", _size(passphrase.MOST_BYTES)),
+            Limit(
+                "A passphrase",
+                f"{passphrases.LEAST_CHARACTERS} characters to {_size(passphrases.MOST_BYTES)}",
+            ),
+            Limit("Characters of a name", f"{ids.MOST_NAME}"),
+            Limit("A key file", _size(keystore.MAX_FILE_BYTES)),
+            Limit("Receipts on one page", f"{uses.MAX_PAGE}", otherwise="the next page"),
+            Limit("What one list shows", f"{listed.MOST:,}", otherwise="the next page"),
+            Limit("Documents of one kind that one question finds", f"{store.MOST_FOUND:,}"),
             Limit(
                 "A file that an assistant uses",
                 _size(folder.MOST_BYTES),
                 otherwise="use the command line for it",
+            ),
+            Limit(
+                "An answer that an assistant gets",
+                _size(serving.MOST_ANSWER_BYTES),
+                otherwise="use the command line for it",
+            ),
+        ),
+        "What programs send one another": (
+            Limit(
+                "Signatures of a request",
+                f"{http_signature.MAX_SIGNATURES}, each over {http_signature.MAX_COMPONENTS} components;"
+                f" {http_signature.MAX_FIELD_BYTES:,} bytes a field",
+            ),
+            Limit("Receipts countersigned at once", f"{countersigning.MOST_ACCEPTED:,}"),
+            Limit("Proofs of a log asked for at once", f"{logbook.MAX_PROOFS:,}"),
+            Limit(
+                "A plan, as it is read",
+                f"{record.MAX_OWNERS:,} owners, {record.MAX_COLUMNS:,} columns, {record.MAX_ROWS:,} rows of one owner,"
+                f" updates of {updates.MOST_BITS} bits, noise of sigma {noise.MAX_SIGMA:,}",
+            ),
+            Limit(
+                "A run, as it is checked",
+                f"{run.MAX_ROUNDS} rounds, the comparison of rows counted; {run.MAX_RECEIPTS:,} receipts of each",
+            ),
+            Limit(
+                "Why an owner was left out of a round",
+                f"{record.MAX_REASON} characters",
+            ),
+            Limit(
+                "Evidence, besides its size",
+                f"a manifest of {_size(manifest.MAX_MANIFEST_BYTES)}, {bundle.MAX_VALUES:,} values",
             ),
         ),
     }

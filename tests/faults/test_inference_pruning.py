@@ -7,7 +7,10 @@ from inference_world import PRICE, Hand, Shop
 from node_world import World
 from peer_calls import call, introduce, signed_for
 
+from freehold.core.canonical import canonical_bytes
+from freehold.features.gateway import untold
 from freehold.features.gateway.pruning import BUYERS_PART, prune
+from freehold.features.gateway.served import AnswerPruned
 from freehold.features.payments.rules.payment import to_header
 
 LATER_SECONDS = 31 * 86_400
@@ -70,6 +73,31 @@ def test_a_pruned_answer_is_neither_charged_nor_given_again(world: World, kind: 
     # the channel goes on where it was
     following = hand.voucher(2 * PRICE if kind == "transfer" else 3 * PRICE)
     assert shop.post(shop.body(4), following).status_code == 200
+
+
+def test_an_answer_bought_under_a_key_ages_in_its_buyer_s_node_and_its_key_buys_nothing_again(
+    world: World,
+) -> None:
+    ahead = [0]
+    shop = Shop(world, owners=1)
+    buyer = world.party("keyed", clock=lambda: time.time() + ahead[0])
+    buyer.knows(shop.builder)
+    bought = buyer.buyer.predict(shop.model.id, shop.rows(), key="mine")
+    with buyer.node.store.transaction() as tx:
+        untold.keep(buyer.node, tx, b"another question", bought)
+    assert prune(buyer.node) == 0
+    assert buyer.buyer.predict(shop.model.id, shop.rows(), key="mine")["receipt"] == bought["receipt"]
+
+    ahead[0] = LATER_SECONDS
+    assert prune(buyer.node) == 1
+    untold.let_go(buyer.node)
+    outputs = canonical_bytes(bought["outputs"])
+    assert outputs not in b"".join(bytes(row[0]) for row in buyer.node.store.rows("SELECT answer FROM answers"))
+    assert buyer.node.store.states("untold:") == {}
+    paid = ledger(shop)
+    with pytest.raises(AnswerPruned):
+        buyer.buyer.predict(shop.model.id, shop.rows(), key="mine")
+    assert ledger(shop) == paid
 
 
 def test_a_buyer_that_never_signs_fills_its_share_of_the_room_and_no_more(world: World) -> None:

@@ -128,6 +128,17 @@ def test_a_seller_reads_the_question_and_keeps_its_hash_and_the_answer(shop, sol
     assert ASKED.encode() not in kept(buyer)
 
 
+def test_a_buyer_keeps_what_it_bought_under_a_key_and_not_the_question(shop):
+    buyer = shop.buyer("keyed")
+    rows = [[ASKED, *("0.25" for _ in range(shop.width - 1))]]
+    unkeyed = buyer.buyer.predict(shop.model.id, rows)
+    assert b'"outputs"' not in kept(buyer)
+    keyed = buyer.buyer.predict(shop.model.id, rows, key="mine")
+    assert keyed["outputs"] == unkeyed["outputs"]
+    assert json.dumps(keyed["outputs"], separators=(",", ":"), sort_keys=True).encode() in kept(buyer)
+    assert ASKED.encode() not in kept(buyer)
+
+
 def test_anyone_reads_columns_and_counts_in_the_catalogue_and_no_more(shop):
     rows = trained_on(shop)
     for owner in shop.owners:

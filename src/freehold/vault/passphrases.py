@@ -10,6 +10,7 @@ from secrets import choice
 from freehold.core.errors import InvalidInput
 
 LEAST_CHARACTERS = 12
+MOST_BYTES = 4_096
 LEAST_GUESSES = 10**12
 """At 0.1 ms a guess, which many graphics cards together may reach, three years."""
 _LOOKED_AT = 72

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from freehold.features.gateway import pages, rationing, serving, wire
+from freehold.features.gateway import pages, rationing, serving, untold, wire
 from freehold.features.gateway.buying import Buyer
 from freehold.features.gateway.pruning import prune
 from freehold.features.gateway.serving import Gateway
@@ -22,6 +22,7 @@ PRUNE_SECONDS = 3_600.0
 def _recurring(host: Host) -> tuple[Piece, ...]:
     def tidy() -> None:
         prune(host.node)
+        untold.let_go(host.node)
         host.node.store.tidy()
 
     return (Piece("answers", "let go of old answers, give back room", PRUNE_SECONDS, tidy),)

@@ -1,7 +1,7 @@
 """Answers kept under a key that their asker chose: asking again with it is paid once, however often and late.
 
 Whether a caller heard what was sent to it, only the caller knows; so it is the caller who says what is one purchase.
-Kept with the answer's receipt, in one transaction, and in the room for answers (`pruning`): of one that had to go
+Kept with the answer's receipt, in one transaction, as long as sold answers are (`pruning`): of one that had to go
 the receipt's id stays, so that its key still buys nothing a second time.
 """
 
@@ -55,4 +55,4 @@ def forget(node: Node, key: str) -> None:
 
 
 def _name(key: str) -> str:
-    return f"asked:{key}"
+    return f"{pruning.BOUGHT}{key}"

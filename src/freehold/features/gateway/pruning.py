@@ -1,4 +1,4 @@
-"""Sold answers are kept for a retry: for some days, and as many as there is room for; the oldest go first.
+"""Answers that were sold, or bought under a key, are kept for a retry: for some days, while there is room, oldest first out.
 
 What stays is the key with the receipt's id in place of the answer: a payment whose answer was let go still
 counts as answered, so sending it again is refused (410) and is neither charged, counted nor answered twice.
@@ -20,6 +20,8 @@ from freehold.kernel.store import Transaction
 
 BUYERS_PART = 8
 """One buyer has this part of the room."""
+BOUGHT = "asked:"
+"""What the names of answers begin with that were bought under a key (`keyed`)."""
 _AT_ONCE = 500
 _CURSOR = "answers:pruned"
 _BYTES = "sold_bytes"
@@ -44,7 +46,8 @@ def prune(node: Node) -> int:
     days = node.settings.keep_answers_days
     if not days:
         return 0
-    pruned, before = 0, node.now() - days * DAY_SECONDS
+    before = node.now() - days * DAY_SECONDS
+    pruned = _forget_bought(node, before)
     while True:
         seen, freed = _step(node, before)
         pruned += freed
@@ -81,6 +84,29 @@ def _step(node: Node, before: int) -> tuple[int, int]:
         freed = sum(_let_go(tx, key, receipt_id) for key, receipt_id in keys)
         tx.set(_CURSOR, start)
     return old, freed
+
+
+def _forget_bought(node: Node, before: int) -> int:
+    """Let go of what this node bought under keys so long ago; how many answers that were."""
+    with node.store.transaction() as tx:
+        rows = tx.connection.execute(
+            "SELECT sold.key, documents.id, documents.envelope FROM sold JOIN documents ON documents.id = sold.receipt"
+            " WHERE sold.buyer = ? AND sold.key >= ? AND sold.key < ? ORDER BY sold.rowid LIMIT ?",
+            (node.account, BOUGHT, BOUGHT[:-1] + ";", _AT_ONCE),
+        ).fetchall()
+        old = [
+            (key, receipt_id)
+            for key, receipt_id, envelope in rows
+            if _issued_at(bytes(envelope)) < before
+        ]
+        freed = sum(_let_go(tx, key, receipt_id) for key, receipt_id in old)
+    return freed + _forget_bought(node, before) if len(old) == _AT_ONCE else freed
+
+
+def _issued_at(envelope: bytes) -> int:
+    receipt = read_envelope(envelope).document
+    assert isinstance(receipt, Receipt)
+    return receipt.issued_at
 
 
 def _oldest_goes(tx: Transaction, where: str, values: tuple[str, ...]) -> tuple[int, int]:

@@ -28,7 +28,7 @@ REASON = "inference"
 
 
 class AnswerPruned(Conflict, code="answer.pruned", http_status=410):
-    """The call was answered and countersigned so long ago that its answer is no longer kept."""
+    """The call was answered, and its answer is no longer kept: it is too old, or there was no room."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +110,7 @@ def require_kept(answer: bytes) -> bytes:
     """An answer, if more is left of it than its receipt's id. Raises AnswerPruned."""
     if not answer.startswith(b"{"):
         raise AnswerPruned(
-            "this call was answered, its receipt signed by both sides, and the answer is no longer kept",
+            "this call was answered, and the answer is no longer kept",
             hint="Nothing more was charged. Make a new payment for a new question.",
             receipt=answer.decode(),
         )

@@ -6,7 +6,7 @@ SETTINGS = (
     Setting(
         "keep_answers_days",
         30,
-        "How long a sold answer is kept for a retry; 0 means as long as there is room.",
+        "How long an answer that was sold, or bought under a key, is kept for a retry; 0 means as long as there is room.",
         least=0,
     ),
     Setting(

@@ -35,7 +35,7 @@ def take(node: Node, body: bytes, key: str | None = None) -> dict[str, Any] | No
     asked, found = f"{_KEPT}{sha256_hex(body)}", None
     with node.store.transaction() as tx:
         for name, one in kept.items():
-            is_old = node.now() - one["at"] > KEPT_SECONDS
+            is_old = _is_old(node, one)
             if name == asked and not is_old:
                 found = one["answer"]
             if name == asked or is_old:
@@ -43,6 +43,19 @@ def take(node: Node, body: bytes, key: str | None = None) -> dict[str, Any] | No
         if found and key:
             keyed.keep(node, tx, key, body, found, parse_envelope(found["receipt"]).document)
     return found
+
+
+def let_go(node: Node) -> None:
+    """Those that nobody asked for in time go."""
+    kept = node.store.states(_KEPT)
+    with node.store.transaction() as tx:
+        for name, one in kept.items():
+            if _is_old(node, one):
+                tx.delete(name)
+
+
+def _is_old(node: Node, one: dict[str, Any]) -> bool:
+    return bool(node.now() - one["at"] > KEPT_SECONDS)
 
 
 class Purchase:

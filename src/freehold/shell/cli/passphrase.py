@@ -18,8 +18,8 @@ import typer
 from freehold import plain_file
 from freehold.core import causes, extras
 from freehold.core.errors import InvalidInput, Unavailable
+from freehold.vault.passphrases import MOST_BYTES
 
-MOST_BYTES = 4_096
 SERVICE = "freehold"
 MARK = "passphrase-in-keyring"
 """A file in HOME that says that it is in the keyring, which is not opened (and asks nobody for leave) otherwise."""

@@ -17,7 +17,6 @@ from freehold.shell.web.rendering import Rendering
 from freehold.shell.web.sessions import Attempts, Session, Sessions
 from freehold.vault import passphrases
 
-MAX_PASSPHRASE_BYTES = 4_096
 THEMES = ("light", "dark")
 THEME_COOKIE = "freehold_theme"
 _log = logging.getLogger("freehold")
@@ -44,7 +43,7 @@ class Entering:
 
     def check(self, passphrase: str) -> None:
         """Raises WrongPassphrase unless this is the node's, TooManyAttempts where that was not looked at."""
-        if not passphrase or len(passphrase.encode()) > MAX_PASSPHRASE_BYTES:
+        if not passphrase or len(passphrase.encode()) > passphrases.MOST_BYTES:
             raise InvalidInput("the passphrase is missing", hint="Type the one you log in with.")
         self._attempts.make(lambda: self._door.check(passphrase))
 
@@ -112,9 +111,9 @@ class Entering:
         passphrase, name = form.secret("passphrase"), form.text("name", 200)
         if not passphrase:
             raise InvalidInput("the passphrase is empty", hint="Type it, then continue.")
-        if len(passphrase.encode()) > MAX_PASSPHRASE_BYTES:
+        if len(passphrase.encode()) > passphrases.MOST_BYTES:
             raise InvalidInput(
-                f"a passphrase has at most {MAX_PASSPHRASE_BYTES:,} bytes, not {len(passphrase.encode()):,}",
+                f"a passphrase has at most {passphrases.MOST_BYTES:,} bytes, not {len(passphrase.encode()):,}",
                 hint="Type a shorter one.",
             )
         if self._door.is_new:
