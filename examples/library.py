@@ -29,7 +29,7 @@ def main(folder: Path) -> None:
             start_node(running, folder / name, rpc_url) for name in ("north", "south", "builder", "buyer")
         )
 
-        # two owners offer their tables, each with a privacy budget; the rows never leave their nodes
+        # two owners offer their tables, each with a privacy budget; they name no judge, so no row leaves their nodes
         for owner, name in ((north, "north"), (south, "south")):
             table = folder / "tables" / f"{name}.csv"
             print(owner.inspect(table, "malignant").rows, "rows in", name)

@@ -140,7 +140,7 @@ def _found() -> dict[str, tuple[Limit, ...]]:
             Limit("Gas of what a node sends by itself in 24 hours", f"{purse.GAS_PER_DAY:,}", "gas_per_day"),
             Limit("Price of one transaction", "the network's own", "max_fee_wei"),
             Limit(f"Characters of a `{payment.HEADER}` header", f"{payment.MAX_HEADER_CHARS:,}"),
-            Limit("URLs of one chain", f"{rpc._MOST_ENDPOINTS}"),
+            Limit("URLs of one chain", f"{rpc.MOST_ENDPOINTS}"),
         ),
         "Documents, requests, files": (
             Limit("Size of a document", _size(documents.MAX_DOCUMENT_BYTES)),

@@ -93,7 +93,7 @@ def overview() -> Picture:
         "overview", 330, "Freehold in one picture",
         "Three owners keep their tables in their own nodes. A builder's node sends them one common model a round and gets "
         "noised updates back, under grants. A buyer pays for answers. The money goes through a pool on chain to the "
-        "owners. Logs and receipts let a stranger check all of it.",
+        "owners. Logs and receipts let a stranger check all of it. A judge, if an owner names one, may be shown its rows.",
     )  # fmt: skip
     for row, name in enumerate(("North clinic", "South clinic", "East clinic")):
         p.box(30, 30 + 70 * row, 150, 54, name, "rows stay here", kind="strong")

@@ -92,7 +92,9 @@ def test_an_answer_bought_under_a_key_ages_in_its_buyer_s_node_and_its_key_buys_
     assert prune(buyer.node) == 1
     untold.let_go(buyer.node)
     outputs = canonical_bytes(bought["outputs"])
-    assert outputs not in b"".join(bytes(row[0]) for row in buyer.node.store.rows("SELECT answer FROM answers"))
+    assert outputs not in b"".join(
+        bytes(row[0]) for row in buyer.node.store.rows("SELECT answer FROM answers")
+    )
     assert buyer.node.store.states("untold:") == {}
     paid = ledger(shop)
     with pytest.raises(AnswerPruned):

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 MOST_ANSWER_BYTES = 64 * 1024 * 1024
-_MOST_ENDPOINTS = 16
+MOST_ENDPOINTS = 16
 _PAUSES_SECONDS = (0.1, 0.3)
 """Before the second and the third round over the endpoints."""
 _CHANGING = (
@@ -49,8 +49,8 @@ class Rpc:
 
     def __init__(self, url: str | Sequence[str], timeout: float = 10, *, reorg_blocks: int = 8) -> None:
         urls = url.split(",") if isinstance(url, str) else list(url)
-        if not 0 < len(urls) <= _MOST_ENDPOINTS:
-            raise InvalidInput(f"a chain has 1 to {_MOST_ENDPOINTS} URLs", hint="check the chain setting")
+        if not 0 < len(urls) <= MOST_ENDPOINTS:
+            raise InvalidInput(f"a chain has 1 to {MOST_ENDPOINTS} URLs", hint="check the chain setting")
         self._endpoints: list[Endpoint] = []
         try:
             for one in urls:

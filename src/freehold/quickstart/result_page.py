@@ -39,7 +39,7 @@ _STYLE = re.compile(r"<style>(.*?)</style>", re.DOTALL)
 _BAR_WIDTH = 1_000
 """Width of a full bar in the units of its picture."""
 ACCURACIES = (
-    ("trained together under noise, data stays home", "accuracy"),
+    ("trained together under noise", "accuracy"),
     ("all rows pooled in one place, without noise", "pooled_accuracy"),
     ("best single owner alone, without noise", "best_single_accuracy"),
     ("always the commoner label", "majority_accuracy"),

@@ -256,8 +256,9 @@ class Usual(Request):
 class Publish(Inspect, Usual):
     """Offer a table on your terms.
 
-    It is sealed in this node's vault and never leaves it; what others see is a signed description. Training shows
-    them noised sums over its distinct rows; epsilon bounds what those tell about any one row. Terms that are left out
+    It is sealed in this node's vault; what others see is a signed description. Training shows them noised sums over
+    its distinct rows; epsilon bounds what those tell about any one row. Rows go to nobody but a judge that you name;
+    from exact updates, if you offer them, they can be rebuilt. Terms that are left out
     are those of the version superseded, or your usual ones.
     """
 

@@ -95,9 +95,7 @@ def _forget_bought(node: Node, before: int) -> int:
             (node.account, BOUGHT, BOUGHT[:-1] + ";", _AT_ONCE),
         ).fetchall()
         old = [
-            (key, receipt_id)
-            for key, receipt_id, envelope in rows
-            if _issued_at(bytes(envelope)) < before
+            (key, receipt_id) for key, receipt_id, envelope in rows if _issued_at(bytes(envelope)) < before
         ]
         freed = sum(_let_go(tx, key, receipt_id) for key, receipt_id in old)
     return freed + _forget_bought(node, before) if len(old) == _AT_ONCE else freed
