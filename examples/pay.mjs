@@ -2,16 +2,29 @@
 //
 //     node examples/pay.mjs http://127.0.0.1:7403 'Tumour model' rows.json < wallet.key
 //
-// The private key comes on standard input. What was signed is kept in `payment.json` before it is sent: run again, the
-// same question is paid once.
+// The private key comes on standard input. What was signed is kept in `payment.QUESTION` before it is sent: run again,
+// the same question is paid once.
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
-import { closeSync, existsSync, fsyncSync, openSync, readFileSync, writeSync } from "node:fs";
+import { closeSync, existsSync, fsyncSync, linkSync, openSync, readFileSync, unlinkSync, writeFileSync } from "node:fs";
 import { encodeAbiParameters, keccak256, recoverTypedDataAddress } from "viem";
 import { privateKeyToAccount } from "viem/accounts";
 
 const MOST_UNITS = 10_000; // no call is paid that costs more: $0.01
-const KEPT = "payment.json";
+// what is paid with, here the test dollar of a local chain. For another network, look it up yourself: never ask the seller
+const CHAIN_ID = 31337;
+const TOKEN = {
+  name: "Freehold Test Dollar",
+  version: "1",
+  chainId: CHAIN_ID,
+  verifyingContract: "0xb019e73917ae6b04e23062ec207fe71bbd6a3812",
+};
+// contracts of this version of Freehold, at the same addresses on every network
+const REVENUE = "0x854aadc14695192dbd26cb7d1f3a9f26617fec24";
+const REVOCATIONS = "0x46b4edd31e1e171c2314b95685335986348d9362";
+const RECEIVE =
+  "ReceiveWithAuthorization(address from,address to,uint256 value," +
+  "uint256 validAfter,uint256 validBefore,bytes32 nonce)";
 
 const sha256 = (text) => createHash("sha256").update(text).digest("hex");
 
@@ -37,21 +50,33 @@ const ask = async (url, body, payment) => {
   return [response.status, await response.json()];
 };
 
-// a payment of what the quote says: one EIP-3009 transfer into the model's pool
-const sign = async (account, quote) => {
-  const how = quote.how.find((one) => one.kind === "transfer");
+// price and pool of a quote; all else that it says of the payment must be what we sign anyway
+const accepted = (quote) => {
+  const { call_units: units, pool } = quote;
+  const isPrice = Number.isSafeInteger(units) && 1 <= units && units <= MOST_UNITS;
+  assert.ok(isPrice, `this call costs ${JSON.stringify(units)} units`);
+  const { to, value_units, sign } = quote.how.find((one) => one.kind === "transfer");
+  assert.deepEqual(
+    [quote.token, quote.chain_id, to, value_units, sign.domain, sign.type],
+    [TOKEN.verifyingContract, CHAIN_ID, REVENUE, units, TOKEN, RECEIVE],
+  );
+  assert.match(pool, /^0x[0-9a-f]{64}$/);
+  return [units, pool];
+};
+
+// one EIP-3009 transfer into the model's pool: what is signed is ours, but for the pool and the price we compared
+const sign = async (account, units, pool) => {
   const salt = `0x${randomBytes(32).toString("hex")}`;
   const until = Math.floor(Date.now() / 1000) + 3_600;
-  const nonce = keccak256(encodeAbiParameters([{ type: "bytes32" }, { type: "bytes32" }], [quote.pool, salt]));
-  const types = typesOf(how.sign.type);
+  const nonce = keccak256(encodeAbiParameters([{ type: "bytes32" }, { type: "bytes32" }], [pool, salt]));
   const signature = await account.signTypedData({
-    domain: how.sign.domain,
-    types,
-    primaryType: Object.keys(types)[0],
+    domain: TOKEN,
+    types: typesOf(RECEIVE),
+    primaryType: "ReceiveWithAuthorization",
     message: {
       from: account.address,
-      to: how.to,
-      value: BigInt(how.value_units),
+      to: REVENUE,
+      value: BigInt(units),
       validAfter: 0n,
       validBefore: BigInt(until),
       nonce,
@@ -60,7 +85,7 @@ const sign = async (account, quote) => {
   return {
     kind: "transfer",
     payer: account.address.toLowerCase(),
-    value_units: how.value_units,
+    value_units: units,
     valid_after: 0,
     valid_before: until,
     salt,
@@ -68,6 +93,25 @@ const sign = async (account, quote) => {
     secret: `0x${randomBytes(32).toString("hex")}`,
     signature,
   };
+};
+
+// keep what is signed before it is sent, whole or not at all; of two at once the first one kept is sent by both
+const keep = (file, payment) => {
+  const beside = `${file}.${randomBytes(8).toString("hex")}`;
+  try {
+    const descriptor = openSync(beside, "wx", 0o600);
+    writeFileSync(descriptor, JSON.stringify(payment));
+    fsyncSync(descriptor);
+    closeSync(descriptor);
+    linkSync(beside, file);
+  } catch (error) {
+    if (error.code !== "EEXIST") throw error;
+  } finally {
+    if (existsSync(beside)) unlinkSync(beside);
+  }
+  const folder = openSync(".", "r");
+  fsyncSync(folder);
+  closeSync(folder);
 };
 
 // the receipt is the seller's, for this question and this answer
@@ -78,12 +122,7 @@ const check = async (answer, body, account, about) => {
   assert.equal(receipt.output, `0x${sha256(canonical({ model: answer.model, outputs: answer.outputs }))}`);
   assert.deepEqual([receipt.provider, receipt.holder], [seller, account.address.toLowerCase()]);
   const signer = await recoverTypedDataAddress({
-    domain: {
-      name: "Freehold",
-      version: "1",
-      chainId: about.chain_id,
-      verifyingContract: about.contracts.Revocations,
-    },
+    domain: { name: "Freehold", version: "1", chainId: CHAIN_ID, verifyingContract: REVOCATIONS },
     types: typesOf("Document(string kind,string role,bytes32 subject,bytes32 id)"),
     primaryType: "Document",
     message: {
@@ -104,25 +143,19 @@ const [, { models }] = await ask(`${url}/v1/models`);
 const found = models.filter((one) => [one.id, one.name].includes(model));
 assert.equal(found.length, 1, `${found.length} models are called ${model}`);
 const body = JSON.stringify({ model: found[0].id, rows: JSON.parse(readFileSync(rows, "utf8")) });
-// 2. ask: 402 says what to pay and how
-const [status, problem] = await ask(`${url}/v1/predict`, body);
-assert.equal(status, 402, JSON.stringify(problem));
-const quote = problem.fields;
-assert.ok(quote.call_units <= MOST_UNITS, `this call costs ${quote.call_units} units`);
-// 3. sign, and keep it before it is sent
-const payments = existsSync(KEPT) ? JSON.parse(readFileSync(KEPT, "utf8")) : {};
-const question = sha256(body);
-if (!payments[question]) {
-  payments[question] = await sign(account, quote);
-  const file = openSync(KEPT, "w", 0o600);
-  writeSync(file, JSON.stringify(payments));
-  fsyncSync(file);
-  closeSync(file);
+const kept = `payment.${sha256(body)}`;
+if (!existsSync(kept)) {
+  // 2. ask: 402 says what to pay and how
+  const [status, problem] = await ask(`${url}/v1/predict`, body);
+  assert.equal(status, 402, JSON.stringify(problem));
+  // 3. compare, sign, and keep it before it is sent
+  keep(kept, await sign(account, ...accepted(problem.fields)));
 }
+const payment = JSON.parse(readFileSync(kept, "utf8"));
 // 4. send it; the same again gives the same answer, and takes nothing
-const first = await ask(`${url}/v1/predict`, body, payments[question]);
+const first = await ask(`${url}/v1/predict`, body, payment);
 assert.equal(first[0], 200, JSON.stringify(first[1]));
-assert.deepEqual(await ask(`${url}/v1/predict`, body, payments[question]), first);
+assert.deepEqual(await ask(`${url}/v1/predict`, body, payment), first);
 // 5. check the receipt
 const [, about] = await ask(`${url}/.well-known/freehold.json`);
 await check(first[1], body, account, about);

@@ -2,16 +2,19 @@
 
     python examples/pay.py http://127.0.0.1:7403 'Tumour model' rows.json < wallet.key
 
-The private key comes on standard input. What was signed is kept in `payment.json` before it is sent: run again, the
-same question is paid once.
+The private key comes on standard input. What was signed is kept in `payment.QUESTION` before it is sent: run again,
+the same question is paid once.
 """
 
 import base64
+import contextlib
 import hashlib
 import json
 import os
+import re
 import secrets
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -24,6 +27,27 @@ from eth_utils import keccak
 
 MOST_UNITS = 10_000
 """No call is paid that costs more: $0.01."""
+CHAIN_ID = 31337
+TOKEN = {
+    "name": "Freehold Test Dollar",
+    "version": "1",
+    "chainId": CHAIN_ID,
+    "verifyingContract": "0xb019e73917ae6b04e23062ec207fe71bbd6a3812",
+}
+"""What is paid with, here the test dollar of a local chain. For another network, look it up yourself: never ask the seller."""
+REVENUE = "0x854aadc14695192dbd26cb7d1f3a9f26617fec24"
+REVOCATIONS = "0x46b4edd31e1e171c2314b95685335986348d9362"
+"""Contracts of this version of Freehold, at the same addresses on every network."""
+RECEIVE = (
+    "ReceiveWithAuthorization(address from,address to,uint256 value,"
+    "uint256 validAfter,uint256 validBefore,bytes32 nonce)"
+)
+
+
+def require(holds, otherwise):
+    """Stop unless something holds; `assert` would not with `python -O`."""
+    if not holds:
+        sys.exit(otherwise)
 
 
 def ask(url, body=None, payment=None):
@@ -52,25 +76,34 @@ def sha256(value):
     )
 
 
-def sign(account, quote):
-    """A payment of what the quote says: one EIP-3009 transfer into the model's pool."""
+def accepted(quote):
+    """Price and pool of a quote. All else that it says of the payment must be what we sign anyway."""
+    units, pool = quote["call_units"], quote["pool"]
+    require(type(units) is int and 1 <= units <= MOST_UNITS, f"this call costs {units!r} units")
     how = next(one for one in quote["how"] if one["kind"] == "transfer")
+    sign = how["sign"]
+    said = [quote["token"], quote["chain_id"], how["to"], how["value_units"], sign["domain"], sign["type"]]
+    ours = [TOKEN["verifyingContract"], CHAIN_ID, REVENUE, units, TOKEN, RECEIVE]
+    require(said == ours and re.fullmatch("0x[0-9a-f]{64}", pool), f"another payment is asked for: {quote!r}")
+    return units, pool
+
+
+def sign(account, units, pool):
+    """One EIP-3009 transfer into the model's pool: what is signed is ours, but for the pool and the price we compared."""
     salt, until = secrets.token_bytes(32), int(time.time()) + 3_600
     message = {
         "from": account.address,
-        "to": how["to"],
-        "value": how["value_units"],
+        "to": REVENUE,
+        "value": units,
         "validAfter": 0,
         "validBefore": until,
-        "nonce": keccak(encode(["bytes32", "bytes32"], [bytes.fromhex(quote["pool"][2:]), salt])),
+        "nonce": keccak(encode(["bytes32", "bytes32"], [bytes.fromhex(pool[2:]), salt])),
     }
-    signed = account.sign_message(
-        encode_typed_data(how["sign"]["domain"], types_of(how["sign"]["type"]), message)
-    )
+    signed = account.sign_message(encode_typed_data(TOKEN, types_of(RECEIVE), message))
     return {
         "kind": "transfer",
         "payer": account.address.lower(),
-        "value_units": how["value_units"],
+        "value_units": units,
         "valid_after": 0,
         "valid_before": until,
         "salt": "0x" + salt.hex(),
@@ -80,50 +113,55 @@ def sign(account, quote):
     }
 
 
+def keep(file, payment):
+    """Keep what is signed before it is sent, whole or not at all. Of two at once the first one kept is sent by both."""
+    with tempfile.NamedTemporaryFile("w", dir=".", prefix=f"{file.name}.") as beside:
+        json.dump(payment, beside)
+        beside.flush()
+        os.fsync(beside.fileno())
+        with contextlib.suppress(FileExistsError):
+            os.link(beside.name, file)
+    folder = os.open(".", os.O_RDONLY)
+    os.fsync(folder)
+    os.close(folder)
+
+
 def check(answer, body, account, about):
     """The receipt is the seller's, for this question and this answer."""
     receipt = answer["receipt"]["document"]
-    assert receipt["evidence"]["request"] == "0x" + hashlib.sha256(body).hexdigest()
-    assert receipt["output"] == sha256({"model": answer["model"], "outputs": answer["outputs"]})
-    seller = about["party"]["document"]["account"]
-    assert (receipt["provider"], receipt["holder"]) == (seller, account.address.lower())
-    domain = {
-        "name": "Freehold",
-        "version": "1",
-        "chainId": about["chain_id"],
-        "verifyingContract": about["contracts"]["Revocations"],
-    }
+    request = "0x" + hashlib.sha256(body).hexdigest()
+    require(receipt["evidence"]["request"] == request, "the receipt is for another question")
+    output = sha256({"model": answer["model"], "outputs": answer["outputs"]})
+    require(receipt["output"] == output, "the receipt is for another answer")
+    seller, buyer = about["party"]["document"]["account"], account.address.lower()
+    require((receipt["provider"], receipt["holder"]) == (seller, buyer), "the receipt is between others")
+    domain = {"name": "Freehold", "version": "1", "chainId": CHAIN_ID, "verifyingContract": REVOCATIONS}
     types = types_of("Document(string kind,string role,bytes32 subject,bytes32 id)")
     said = {"kind": "receipt", "role": "provider", "subject": receipt["grant"], "id": sha256(receipt)}
     (signature,) = (one for one in answer["receipt"]["signatures"] if one["role"] == "provider")
     signable = encode_typed_data(domain, types, said)
-    assert Account.recover_message(signable, signature=signature["signature"]).lower() == seller
+    signer = Account.recover_message(signable, signature=signature["signature"])
+    require(signer.lower() == seller, "the receipt is not signed by the seller")
 
 
 def main(url, model, rows):
-    account, kept = Account.from_key(sys.stdin.read().strip()), Path("payment.json")
+    account = Account.from_key(sys.stdin.read().strip())
     # 1. find the model
     listed = ask(f"{url}/v1/models")[1]["models"]
     (found,) = (one["id"] for one in listed if model in (one["id"], one["name"]))
     body = json.dumps({"model": found, "rows": json.loads(Path(rows).read_text())}).encode()
-    # 2. ask: 402 says what to pay and how
-    status, problem = ask(f"{url}/v1/predict", body)
-    assert status == 402, problem
-    quote = problem["fields"]
-    assert quote["call_units"] <= MOST_UNITS, f"this call costs {quote['call_units']} units"
-    # 3. sign, and keep it before it is sent
-    question = hashlib.sha256(body).hexdigest()
-    payments = json.loads(kept.read_text()) if kept.exists() else {}
-    if question not in payments:
-        payments[question] = sign(account, quote)
-        descriptor = os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            json.dump(payments, file)
-            os.fsync(file.fileno())
+    kept = Path(f"payment.{hashlib.sha256(body).hexdigest()}")
+    if not kept.exists():
+        # 2. ask: 402 says what to pay and how
+        status, problem = ask(f"{url}/v1/predict", body)
+        require(status == 402, f"{status}: {problem!r}")
+        # 3. compare, sign, and keep it before it is sent
+        keep(kept, sign(account, *accepted(problem["fields"])))
+    payment = json.loads(kept.read_text())
     # 4. send it; the same again gives the same answer, and takes nothing
-    status, answer = ask(f"{url}/v1/predict", body, payments[question])
-    assert status == 200, answer
-    assert ask(f"{url}/v1/predict", body, payments[question]) == (200, answer)
+    status, answer = ask(f"{url}/v1/predict", body, payment)
+    require(status == 200, f"{status}: {answer!r}")
+    require(ask(f"{url}/v1/predict", body, payment) == (200, answer), "asked again, the answer is another")
     # 5. check the receipt
     check(answer, body, account, ask(f"{url}/.well-known/freehold.json")[1])
     json.dump(answer, sys.stdout)

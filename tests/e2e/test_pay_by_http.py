@@ -3,55 +3,24 @@
 import json
 import os
 import re
-import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from eth_account import Account
 from inference_world import PRICE, Shop
 from node_world import World
+from pay_recipes import EXAMPLES, RECIPES, ROOT, command
 
 from freehold.core.signing import parse_envelope
 from freehold.features.gateway.rules.answer import output_hash
 
-ROOT = Path(__file__).resolve().parents[2]
-EXAMPLES, CLIENTS = ROOT / "examples", ROOT / "tests" / "clients"
 PAGE = (ROOT / "docs" / "how-to" / "pay-by-http.md").read_text()
-RECIPES = {"python": "pay.py", "js": "pay.mjs", "bash": "pay.sh"}
-PASSWORD = "horse"
 
 
 @pytest.fixture(scope="module")
 def shop(world: World) -> Shop:
     return Shop(world)
-
-
-def cast() -> str | None:
-    found = shutil.which("cast")
-    return found or next((str(one) for one in CLIENTS.glob("node_modules/@foundry-rs/cast-*/bin/cast")), None)
-
-
-def command(language: str, folder: Path, key: str) -> tuple[list[str], dict[str, str]]:
-    """How a recipe is run, and in what environment. Skips where what it needs is not installed."""
-    script = folder / RECIPES[language]
-    shutil.copy(EXAMPLES / script.name, script)
-    if language == "python":
-        return [sys.executable, str(script)], {}
-    if language == "js":
-        if not (node := shutil.which("node")) or not (CLIENTS / "node_modules" / "viem").exists():
-            pytest.skip("needs Node 20 and viem: make setup-dev")
-        (folder / "node_modules").symlink_to(CLIENTS / "node_modules")
-        return [node, str(script)], {}
-    if not (signer := cast()) or not shutil.which("jq"):
-        pytest.skip("needs cast (Foundry) and jq")
-    (folder / "wallet.password").write_text(PASSWORD)
-    (folder / "wallet.json").write_text(
-        json.dumps(Account.encrypt(key, PASSWORD, kdf="pbkdf2", iterations=1_000))
-    )
-    path = f"{Path(signer).parent}{os.pathsep}{os.environ['PATH']}"
-    return [str(script)], {"ETH_KEYSTORE": "wallet.json", "ETH_PASSWORD": "wallet.password", "PATH": path}
 
 
 @pytest.mark.parametrize("language", RECIPES)
