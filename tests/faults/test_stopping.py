@@ -16,9 +16,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-from node_process import Process
+from node_process import PASSPHRASE, Process
 from node_world import World, until
 
+from freehold.kernel.settings import Settings
 from freehold.shell import daemon
 
 STUCK = """
@@ -56,13 +57,25 @@ def test_a_stuck_thread_holds_a_stop_up_for_so_long_and_no_longer() -> None:
         assert "did not end in 0.5 s" in told
 
 
+def test_a_program_that_runs_a_node_among_other_things_is_not_ended_with_it(
+    world: World, tmp_path: Path
+) -> None:
+    def stop(*_: object) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        daemon.run(tmp_path, PASSPHRASE, Settings(name="n", port=0, rpc_url=world.rpc_url), ready=stop)
+    assert "stopping" not in [one.name for one in threading.enumerate()]
+
+
 def test_the_second_signal_ends_at_once_and_a_double_one_is_one() -> None:
     with stuck(500) as process:
         process.send_signal(signal.SIGTERM)
         process.send_signal(signal.SIGTERM)
         time.sleep(1.5)
         assert process.poll() is None
-        process.send_signal(signal.SIGINT)
+        # Ctrl-C would end this waiting program by itself as well
+        process.send_signal(signal.SIGTERM)
         _, told = process.communicate(timeout=MARGIN_SECONDS)
         assert process.returncode == 128 + signal.SIGTERM
         assert "told again" in told

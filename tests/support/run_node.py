@@ -17,6 +17,7 @@ from freehold.shell import daemon
 def main() -> int:
     home, given = sys.argv[1:]
     settings = Settings(**json.loads(given))
+    daemon.end_in_time(Path(home))
     try:
         daemon.run(Path(home), sys.stdin.readline().rstrip("\n"), settings)
     except FreeholdError as error:

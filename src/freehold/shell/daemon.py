@@ -115,7 +115,9 @@ def run(
         )
     if home_folder.is_root():
         _log.warning("this runs as root, which a node does not need: give it a user of its own")
-    _heed_signals(home)
+    if threading.current_thread() is threading.main_thread():
+        # by default that would end the process before anything below is tidied up
+        signal.signal(signal.SIGTERM, _leave)
     with contextlib.ExitStack() as opened:
         with failures(f"use the home {home}"):
             opened.enter_context(lock(home))
@@ -174,11 +176,9 @@ def _keep(home: Path, said: Chosen, renamed: dict[str, Any]) -> dict[str, Any]:
     return {name: getattr(lasting, name) for name in since.intersection(LIMITS)}
 
 
-def _heed_signals(home: Path) -> None:
-    if threading.current_thread() is threading.main_thread():
-        # by default that would end the process before anything below is tidied up
-        signal.signal(signal.SIGTERM, _leave)
-        stopping.within(STOP_SECONDS + CLOSE_SECONDS, lambda: (home / "node.json").unlink(missing_ok=True))
+def end_in_time(home: Path) -> None:
+    """For a program that does nothing but `run` here: it ends in time once it is told to, whatever hangs."""
+    stopping.within(STOP_SECONDS + CLOSE_SECONDS, lambda: (home / "node.json").unlink(missing_ok=True))
 
 
 def _leave(*_: object) -> None:
