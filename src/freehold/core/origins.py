@@ -117,7 +117,7 @@ def parse(text: str) -> Origin:
     if shape is None or rest is None:
         raise NotAnOrigin(
             f"{text[:100]!r} is not the address of a node",
-            hint="Write http://HOST:PORT or https://HOST, without path, query or user name.",
+            hint="Write http://HOST or https://HOST, with :PORT where it is not 80 or 443; without path, query or user name.",
         )
     scheme = shape["scheme"].lower()
     port = int(rest["port"]) if rest["port"] else DEFAULT_PORTS[scheme]

@@ -81,7 +81,7 @@ class OwnSettings:
     token: str = ""
     """Address of the dollar token; empty means the test dollar of a local chain."""
     endpoint: str = ""
-    """Address under which others reach this node, http://HOST:PORT or https://HOST; empty means where it listens."""
+    """Address under which others reach this node, http://HOST or https://HOST, with :PORT where it is not 80 or 443; empty means where it listens."""
     console_hosts: tuple[str, ...] = ()
     """Host names, besides this machine's own, under which the web console answers, over HTTPS by a proxy; who reaches one sees its log-in."""
     console_idle_minutes: int = 30

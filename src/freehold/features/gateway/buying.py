@@ -233,7 +233,7 @@ class Buyer:
             if units:
                 error.hint = (
                     f"{error.hint} {dollars(units)} were set aside for calls of this model and stay yours:"
-                    " closing the channel takes them back (freehold channels close; from Python, close_channel)."
+                    " closing the channel, and again a day later, takes them back (freehold channels close; close_channel)."
                 ).strip()
                 error.fields = {**error.fields, "set_aside_units": units}
             raise

@@ -135,8 +135,8 @@ COMMANDS = {
         words="""Buy predictions for the rows of a file.
 
         Each call is paid by a voucher and leaves a receipt that both sides sign. What it costs, and what is set aside
-        for it in a payment channel, is said before; what is not used comes back: freehold channels close. Before the
-        first, the model's lineage is verified; a model that shows none is refused (exit code 11).
+        for it in a payment channel, is said before; what is not used, freehold channels close takes back, run again
+        a day later. Before the first, the model's lineage is verified; a model that shows none is refused (exit code 11).
         """,
         without=("rows", "shown_units"),
         more={

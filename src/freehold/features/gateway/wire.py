@@ -150,8 +150,8 @@ class Predict(Request):
     """Buy predictions for rows.
 
     Each call is paid by a voucher and leaves a receipt that both sides sign. Money for it and later calls may be
-    set aside in a payment channel first; what is not used comes back. Before the first call, the model's lineage
-    is verified; a model that shows none is refused. The same rows asked again while they are being bought, or within
+    set aside in a payment channel first; closing it, twice and a day apart, takes back what is not used. Before the
+    first call, the model's lineage is verified; a model that shows none is refused. The same rows asked again while they are being bought, or within
     ten minutes of a call that failed, are paid once; an answer that was sent and not heard is bought anew, unless both
     times come with one key.
     """

@@ -72,7 +72,7 @@ def _table(channels: list[dict[str, Any]]) -> Iterable[Any]:
     locked = sum(item["free_units"] for item in channels if item["status"] != "closed")
     return [
         table(names, rows, right=("deposited", "paid", "settled", "left")),
-        f"{dollars(locked)} set aside and unspent; a day after freehold channels close CHANNEL it can be taken back",
+        f"{dollars(locked)} set aside and unspent; freehold channels close CHANNEL asks for it, and again a day later takes it back",
     ]
 
 

@@ -9,7 +9,7 @@ Shapley value is
 
 (in-run data Shapley: Wang, Mittal, Song, Jia, 2024, "Data Shapley in One Training Run", section 4). The
 second factor, `direction`, is the same for all owners: a value is one dot product a round, linear in the
-owner's own updates, and rows split over several accounts are worth, together, what they are worth in one.
+owner's own updates, and rows split over several accounts are worth, together, what they are worth in one, before the noise of each.
 
 Noise makes an update's value uncertain and, by its own square, lower than its rows deserve; `correction`
 takes the second off again (its expectation is known), `variance` measures the first.
