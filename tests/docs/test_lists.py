@@ -10,9 +10,10 @@ import pytest
 from doc_pages import ROOT
 from test_names import routes
 
-from freehold.chain import deployments
+from freehold.chain import deployments, sending
 from freehold.chain.networks import NETWORKS
 from freehold.core.documents import Asset, Claim, Grant, Party, Receipt, Terms
+from freehold.kernel import ceiling
 from freehold.kernel.web.words import FILTERS
 
 
@@ -24,6 +25,54 @@ def test_every_transaction_that_a_node_sends_is_in_the_list_of_what_takes_gas():
     for contract, function, gas in listed:
         figures = re.findall(r"(?<!about )\b\d+,\d+", gas)
         assert set(figures) <= measured, f"{contract}.{function}: {gas}"
+
+
+def test_a_transfer_that_fills_a_nonce_is_in_the_list_too():
+    page = doc_pages.text(ROOT / "docs" / "security" / "gas.md")
+    (row,) = re.findall(r"^\| a transfer of nothing to itself \|.*$", page, re.MULTILINE)
+    assert row.endswith(f"| {sending._PLUG_GAS:,} |")
+
+
+def test_what_a_node_says_that_a_purchase_takes_is_what_was_measured():
+    measured = json.loads((ROOT / "bench" / "gas.json").read_text())
+    for kind, act in ceiling._CALLS.items():
+        assert measured[act]["gas"] <= ceiling.GAS[kind] <= measured[act]["gas"] * 1.05, act
+
+
+def test_closing_a_channel_is_said_to_take_two_calls():
+    """The first asks; what is left moves only with the second, a day later."""
+    for path in [
+        *(ROOT / "docs").rglob("*.md"),
+        *(one for one in (ROOT / "src").rglob("*.py") if "/library/operations" not in str(one)),
+        *(ROOT / "src").rglob("*.html"),
+    ]:
+        for part in re.split(r"\n\s*\n|\n\| ", path.read_text()):
+            about = re.search(
+                r"freehold channels close|closing (it|the channel)\b.{0,40}takes|comes back a day", part
+            )
+            if about and re.search(r"\b(back|rest|money out)\b", part):
+                assert re.search(r"\bagain\b|\btwice\b|once more", part), f"{path.name}: {part[:120]}"
+
+
+def test_pages_of_the_reference_that_are_written_by_a_program_say_so():
+    said = {
+        path.name
+        for path in (ROOT / "docs" / "reference").glob("*.md")
+        if "Written by `python" in path.read_text()
+    }
+    by_hand = {"chain.md", "contract-errors.md", "contracts.md", "networks.md", "signed-requests.md"}
+    assert said == {path.name for path in (ROOT / "docs" / "reference").glob("*.md")} - by_hand
+
+
+def test_verifying_without_us_names_every_exit_code_of_its_program():
+    page = doc_pages.text(ROOT / "docs" / "how-to" / "verify-without-us.md")
+    program = (ROOT / "examples" / "verify_standalone.py").read_text()
+    main = program[program.index("\ndef main(") :]
+    ends = [line for line in main.splitlines() if line.strip().startswith("return ")]
+    codes = {code for line in ends for code in re.findall(r"(?<![\w.])\d+", line)}
+    assert codes == {"0", "2", "4", "9", "11", "12"}
+    (said,) = re.findall(r"^It ends with 0.*$", page, re.MULTILINE)
+    assert codes <= set(re.findall(r"\b\d+\b", said))
 
 
 def sent() -> Iterator[tuple[str, str]]:

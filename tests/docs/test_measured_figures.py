@@ -1,6 +1,7 @@
 """Figures on pages are what a measurement printed, and a page cannot drift from it."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -79,3 +80,22 @@ def test_results_say_where_and_when_they_were_made():
         assert run["date"]
         assert run["machine"]
         assert run["output"]
+
+
+def test_rows_say_when_they_were_measured_and_whether_the_output_is_kept():
+    page = (ROOT / "docs" / "measured.md").read_text()
+    rows = re.findall(r"^\| .* \| ([^|]*) \| `.*?(?:ARGS=|bench/)([a-z_]+)[^|]*\|$", page, re.MULTILINE)
+    assert len(rows) > 15
+    for said, name in rows:
+        kept = json.loads((ROOT / "bench" / "results" / f"{name}.json").read_text())
+        printed = f"{kept['date']}, printed" if kept["output"] else f"{kept['kept']['date']}, noted"
+        assert said == printed, name
+        assert not (kept["output"] and "kept" in kept), f"{name}: older figures beside those printed"
+
+
+def test_gas_of_others_stands_on_one_page():
+    """Bare sums beside ours mislead; the page of comparison says for which path each is."""
+    for path in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]:
+        for part in re.split(r"\n\s*\n", path.read_text()) if path.stem != "comparison" else ():
+            about = re.search(r"\b(Ocean|Vana|EAS)\b", part) and re.search(r"\bgas\b", part)
+            assert not (about and re.search(r"\d,\d{3}|\d M\b", part)), f"{path.name}: {part[:90]}"

@@ -125,5 +125,8 @@ def _url(name: str, text: str) -> str:
     except ValueError:
         fits = False
     if not fits:
-        raise InvalidInput(f"{name}: not a URL", hint="Write http://HOST or https://HOST, with :PORT where it is not 80 or 443.")
+        raise InvalidInput(
+            f"{name}: not a URL",
+            hint="Write http://HOST or https://HOST, with :PORT where it is not 80 or 443.",
+        )
     return text
