@@ -243,7 +243,7 @@ def test_asking_moves_no_gas_though_the_log_has_grown(world: World, shop: Shop, 
     if name == "proofs":
         refused = act(who, 0)
         assert (refused.status_code, refused.json()["code"]) == (409, "log.not_anchored")
-        assert "every 86,400 seconds" in refused.json()["hint"]
+        assert "is due to anchor it" in refused.json()["hint"]
 
 
 def test_grants_that_nobody_paid_make_looking_at_earnings_no_dearer(

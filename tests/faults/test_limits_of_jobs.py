@@ -8,7 +8,7 @@ import node_tables
 import pytest
 from node_world import World, order, until
 
-from freehold.core.errors import Conflict, InvalidDocument, InvalidInput
+from freehold.core.errors import Conflict, InvalidInput
 from freehold.features.grants import consent, requests
 from freehold.features.grants.asking import GrantWaiting
 from freehold.features.grants.wire import CounterRequest
@@ -166,7 +166,7 @@ def test_a_model_that_could_not_be_released_costs_nothing(world: World) -> None:
             wire.Order.of(**(good.model_dump() | said))
     for said in ({"name": ""}, {"name": "x" * 201}, {"price_units": 2**53}):
         # whatever a face lets through
-        with pytest.raises(InvalidDocument):
+        with pytest.raises(InvalidInput):
             builder.jobs.start(good.model_copy(update=said))
     with pytest.raises(InvalidInput, match="reads like an id"):
         builder.jobs.start(good.model_copy(update={"name": "0x12"}))
