@@ -95,9 +95,9 @@ def person(name: str) -> Person:
 class Log:
     """What one party logged."""
 
+    def __init__(self, owner: Person) -> None:
         # whichever thread collects this closes it
         connection = sqlite3.connect(":memory:", check_same_thread=False)
-        connection = sqlite3.connect(":memory:")
         log_tables(connection)
         weakref.finalize(self, connection.close)
         self.owner, self.store, self.seen = owner, LogStore(connection), dict[str, int]()
