@@ -22,6 +22,7 @@ from freehold.core.errors import InvalidInput
 NOBODY_SECONDS, SLOW_SECONDS = 10.0, 300.0
 """How long a command waits for somebody to open a pipe, and for what comes through one that is open."""
 _PIECE_BYTES = 1 << 16
+_ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG})
 _NO_NAME = "no file has such a name"
 _NO_FILE = "it is no regular file"
 
@@ -87,6 +88,13 @@ def opened(path: str | Path) -> io.BufferedReader:
         why = getattr(error, "strerror", None) or _NO_NAME
         hint = causes.hint(error) if isinstance(error, OSError) else "Check the path."
         raise InvalidInput(f"{Path(path).name!r} cannot be opened: {why}", hint=hint) from error
+
+
+def nameless(error: OSError) -> OSError:
+    """An error of opening a secret's file, without the name where none is there: it may be the secret itself."""
+    if error.errno in _ABSENT:
+        error.filename = None
+    return error
 
 
 def text(path: Path, most_bytes: int) -> str:

@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 import time
+import traceback
 from pathlib import Path
 
 import node_tables
@@ -15,7 +16,9 @@ import pytest
 from node_process import PASSPHRASE, call_control
 from node_world import World, until
 
+from freehold.core.causes import PathUnusable
 from freehold.shell import daemon
+from freehold.shell.cli import chain
 from freehold.shell.cli.passphrase import PassphraseExposed, obtain
 from freehold.vault import home_folder, passphrases
 from freehold.vault.blobs import Blobs
@@ -304,6 +307,18 @@ def test_a_passphrase_file_that_others_may_read_or_write_is_refused(tmp_path, mo
     assert "chose" not in str(caught.value.problem())
     path.chmod(0o600)
     assert obtain(None, path, new=False) == "what the owner chose"
+
+
+@pytest.mark.parametrize("given", ["correct horse battery", "below/a/folder", "x" * 300, "file/below"])
+def test_a_secret_given_for_its_file_is_not_repeated(given, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch(mode=0o600)
+    with pytest.raises(PathUnusable, match="cannot read the passphrase: ") as caught:
+        obtain(None, Path(given), new=False)
+    assert given not in "".join(traceback.format_exception(caught.value)) + str(caught.value.problem())
+    with pytest.raises(PathUnusable, match="cannot read the key: ") as caught:
+        chain.deploy(rpc_url="http://127.0.0.1:9", key_file=Path(given))
+    assert given not in "".join(traceback.format_exception(caught.value)) + str(caught.value.problem())
 
 
 @as_root

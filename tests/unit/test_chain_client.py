@@ -216,7 +216,7 @@ def test_an_absent_chain_is_unavailable_and_its_secret_url_is_not_told():
         rpc.call("eth_chainId")
     assert isinstance(refused.value, Unavailable)
     assert "secret" not in str(refused.value.problem())
-    for url in ("ftp://x", "nonsense", "http://"):
+    for url in ("ftp://x", "nonsense", "http://", "http://u:secret-key\n@x", "http://secret-key\0"):
         with pytest.raises(InvalidInput):
             Rpc(url)
 

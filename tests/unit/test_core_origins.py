@@ -109,3 +109,22 @@ def test_an_address_with_more_than_an_origin_is_refused_by_name():
         Settings(endpoint=value)
     # a peer in an old file that is none stops no node: it is reported when it is asked
     assert Settings(peers=(value,)).peers == (value,)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "http://user:s3cret@north.example",
+        "http://user:s3/cret@north.example",
+        "user:s3cret@north.example",
+        "https://north.example/v3/s3cret",
+        "https://north.example?key=s3cret",
+        "https://north.example?key=me@s3cret",
+        "north.example#s3cret",
+        "https://north.example\\s3cret",
+    ],
+)
+def test_what_is_no_address_is_said_without_the_parts_that_hold_secrets(text):
+    with pytest.raises(origins.NotAnOrigin, match=r"\.\.\.' is not the address of a node") as caught:
+        origins.parse(text)
+    assert "s3" not in str(caught.value.problem())

@@ -117,6 +117,7 @@ def _checked(url: str) -> Any:
     try:
         parts = urlsplit(url)
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        usable = usable and url.isprintable()
     except ValueError:
         usable = False
     if not usable:

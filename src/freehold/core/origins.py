@@ -66,6 +66,7 @@ def _is_within(address: IPv4Address | IPv6Address, networks: tuple[object, ...])
 DEFAULT_PORTS = {"http": 80, "https": 443}
 MAX_TEXT = 300
 _SHAPE = re.compile(r"(?P<scheme>https?)://(?P<rest>[^/?#\\@\s\x00-\x20\x7f]+)/?", re.IGNORECASE)
+_AFTER_HOST = re.compile(r"[/?#\\]")
 _REST = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[^:\[\]%<>^`{|}\"]+)(?::(?P<port>[0-9]{0,5}))?")
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
@@ -116,7 +117,7 @@ def parse(text: str) -> Origin:
     rest = _REST.fullmatch(shape["rest"]) if shape else None
     if shape is None or rest is None:
         raise NotAnOrigin(
-            f"{text[:100]!r} is not the address of a node",
+            f"{_shown(text)!r} is not the address of a node",
             hint="Write http://HOST or https://HOST, with :PORT where it is not 80 or 443; without path, query or user name.",
         )
     scheme = shape["scheme"].lower()
@@ -124,6 +125,15 @@ def parse(text: str) -> Origin:
     if not 1 <= port <= 65_535:
         raise NotAnOrigin(f"{port} is not a port", hint="Ports are 1 to 65535.")
     return Origin(scheme, host(rest["host"]), port)
+
+
+def _shown(text: str) -> str:
+    """What is no address, without the parts in which secrets are sent: user and password, path, query."""
+    start, separator, rest = text.partition("://")
+    if not separator:
+        start, rest = "", text
+    place = "" if "@" in rest else _AFTER_HOST.split(rest, maxsplit=1)[0]
+    return f"{start}{separator}{place}{'' if place == rest else '...'}"[:100]
 
 
 def spelled(text: str) -> str:

@@ -1,6 +1,7 @@
 """A wallet's key as people hold one: hex, a file of it, a keystore of version 3, or an account object that has it.
 
-It is never quoted: no error and no `repr` says any of it.
+It is never quoted: no error and no `repr` says any of it. So no text is either that no file is called: it may be a key
+with a slip in it, or the words that one is recovered from.
 """
 
 from __future__ import annotations
@@ -37,10 +38,9 @@ def read(key: object, passphrase: Passphrase | None = None) -> bytes:
         return _required(bytes(held))
     if isinstance(held, str) and _HEX.fullmatch(held.strip()):
         return _required(_from_hex(held))
-    # a text that is no key may be one with a digit too many, so it is not quoted
-    if isinstance(held, Path) or (isinstance(held, str) and not _HEX.search(held)):
-        return _from_file(Path(held).expanduser(), passphrase)
-    raise InvalidKey("this is no private key", hint=_WAYS)
+    if isinstance(held, str | Path) and (path := _standing(held)):
+        return _from_file(path, passphrase)
+    raise InvalidKey("this is neither a private key nor the path of a file that is there", hint=_WAYS)
 
 
 def wallet_keys(account_key: bytes) -> Keys:
@@ -52,6 +52,15 @@ def wallet_keys(account_key: bytes) -> Keys:
         return HKDF(SHA256(), 32, None, f"freehold/wallet/{purpose}".encode()).derive(account_key)
 
     return Keys(account_key, derived("log"), derived("encryption"))
+
+
+def _standing(named: str | Path) -> Path | None:
+    try:
+        path = Path(named).expanduser()
+        path.lstat()
+    except (OSError, ValueError, RuntimeError):
+        return None
+    return path
 
 
 def _from_file(path: Path, passphrase: Passphrase | None) -> bytes:

@@ -184,7 +184,7 @@ def _key(path: Path) -> bytes:
         key = bytes.fromhex(text)
         account_of(key)
     except OSError as error:
-        raise causes.of(error, "read the key") from error
+        raise causes.of(plain_file.nameless(error), "read the key") from error
     except ValueError:
         # the text of the error would repeat part of the key
         raise InvalidInput(f"{path} holds no key", hint=hint) from None

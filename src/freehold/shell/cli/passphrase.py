@@ -84,7 +84,7 @@ def _from_file(path: Path) -> bytes:
             )
         )
     except OSError as error:
-        raise causes.of(error, "read the passphrase") from error
+        raise causes.of(plain_file.nameless(error), "read the passphrase") from error
 
 
 def _line(content: bytes) -> bytes:
