@@ -17,6 +17,7 @@ from played_builder import Played
 
 from freehold.core.documents import Asset
 from freehold.features.data import publishing
+from freehold.features.grants import requests, terminal
 from freehold.features.privacy import budget
 from freehold.features.training import admitting
 from freehold.features.training import runs as kept_runs
@@ -190,6 +191,18 @@ def test_a_judge_is_one_whom_the_terms_name(world: World) -> None:
     answer = offer.ask(replace(made, judge=other))
     assert (answer.status_code, answer.json()["fields"]) == (403, {"field": "judges"})
     assert offer.ask(replace(made, judge=judge)).status_code == 200
+
+
+def test_who_decides_by_hand_is_told_of_the_judge_who_may_be_shown_all_rows(world: World) -> None:
+    judge = "0x" + "12" * 20
+    offer = Offer(world, judges=[judge], approval="ask")
+    for named in ("", judge):
+        assert offer.ask(replace(offer.plan(), judge=named)).status_code == 202
+    shown = [one["training"] for one in requests.overview(offer.owner.node)]
+    plans = sorted(shown, key=lambda plan: plan["judge"])
+    assert [plan["judge"] for plan in plans] == ["", judge]
+    said = [terminal._run(plan, "0x" + "56" * 32) for plan in plans]
+    assert ["as judge, may be shown all rows" in one for one in said] == [False, True]
 
 
 def test_an_owners_processor_is_not_the_builders_to_burn(

@@ -100,6 +100,8 @@ def _run(run: dict[str, Any], request: str) -> str:
     said += f" {run['rounds']} rounds, {others} other owner{'' if others == 1 else 's'},"
     said += f" measured on {run['test_rows']} rows, {run['test_positives']} of label 1;"
     said += f" {len(run['earlier_runs'])} runs used these rows before"
+    if run["judge"]:
+        said += f"; {short(run['judge'])}, as judge, may be shown all rows afterwards"
     if run["level"] == "update":
         return f"{said}."
     return f"{said}. Afterwards a run of at most epsilon {epsilons.rough(run['left_micro'])} would still fit."

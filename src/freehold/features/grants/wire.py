@@ -96,6 +96,8 @@ class RequestedRun(Shape):
     """Those of label 1."""
     test_holder: Account
     """Who keeps the test table until the end: the builder, or a validator."""
+    judge: str
+    """Account that may be shown all rows of one owner after the run, as the terms name it too; else empty."""
     earlier_runs: tuple[Id, ...]
     """Runs that used the same rows before."""
     left_micro: Epsilon

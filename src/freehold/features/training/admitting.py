@@ -165,6 +165,7 @@ def describing(node: Node) -> Callable[[str, RunPlan], dict[str, Any]]:
             "test_rows": plan.test.rows,
             "test_positives": plan.test.positives,
             "test_holder": plan.test.holder,
+            "judge": plan.judge,
             "earlier_runs": earlier(asset_id, plan.run_id),
             "left_micro": min(left, default=0),
         }

@@ -76,6 +76,7 @@ def _run(node: Node, row: dict[str, Any]) -> dict[str, Any] | None:
         "counting": promises.EPSILON,
         "left": epsilons.rough(plan["left_micro"]),
         **_others(node, plan["owners"]),
+        "judged_by": name_of(node, plan["judge"]) if plan["judge"] else "",
         "keeper": "" if plan["test_holder"] == row["holder"] else _known(node, plan["test_holder"]),
     }
 
