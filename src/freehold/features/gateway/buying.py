@@ -30,7 +30,7 @@ from freehold.core.money import dollars
 from freehold.core.signing import Envelope, recover, voucher_digest
 from freehold.core.terms import price_of
 from freehold.features.data import schemas
-from freehold.features.gateway import exchange, keyed, untold
+from freehold.features.gateway import exchange, keyed, paying, untold
 from freehold.features.gateway.checking import Call, WrongAnswer
 from freehold.features.gateway.paying import Transfers
 from freehold.features.gateway.rules.answer import read_request, request_body
@@ -146,12 +146,16 @@ class Buyer:
         question = (body, spend_cap_units, without_lineage, key)
         purchase = self._purchases.join(question)
         with self._node.exclusive(f"buying:{model_id}"):
+            if key and not keyed.is_open(key):
+                with self._node.store.transaction() as tx:
+                    paying.go_over(self._node, tx, body, key)
             answer = (
                 purchase.answer or keyed.take(self._node, key, body) or untold.take(self._node, body, key)
             )
             if answer is None:
                 proving.require_lineage(self._node, self._peers, asset, without_lineage=without_lineage)
-                if by_transfer and not self._is_pending(asset, body, key):
+                begun = self._transfers.is_begun(body, key)
+                if begun or (by_transfer and not self._is_promised(asset, body, key)):
                     answer = self._transfers.bought(asset, body, act, key)
                 else:
                     with self._telling_what_is_set_aside(act):
@@ -160,10 +164,41 @@ class Buyer:
         self._countersigner.flush_if_due(asset.owner)
         return {**answer, **shown}
 
-    def _is_pending(self, asset: Asset, body: bytes, key: str | None) -> bool:
-        """Whether a voucher was planned for this very question."""
+    def _is_promised(self, asset: Asset, body: bytes, key: str | None) -> bool:
+        """Whether a voucher was planned for this very question that may still be cashed, or was."""
         record = spending.current(self._node, _payee(asset))
-        return record is not None and _is_for(record["pending"], body, key)
+        pending = record is not None and _is_for(record["pending"], body, key)
+        return pending or self._voucher(body, key) is not None
+
+    def _voucher(self, body: bytes, key: str | None) -> Record | None:
+        """The voucher that was planned for a question; let go of where its channel has ended without it."""
+        planned = paying.voucher(self._node, body, key)
+        if planned is None:
+            return None
+        state = read_channel(self._node, planned["channel"])
+        if state.ended and state.settled_units < planned["cumulative_units"]:
+            with self._node.store.transaction() as tx:
+                paying.let_go(tx, body, key)
+            return None
+        return planned
+
+    def _again(self, asset: Asset, body: bytes, key: str | None) -> Record | None:
+        """The channel with the voucher that a question was sent under before, where none may be promised besides.
+
+        None: there is none, or the next sum that would be promised is still that of the question.
+        """
+        planned, current = self._voucher(body, key), spending.current(self._node, _payee(asset))
+        record = kept.channel(self._node, planned["channel"]) if planned else None
+        if planned is None or record is None:
+            return None
+        if record["pending"] and not _is_for(record["pending"], body, key):
+            self._finish(record, asset)
+            record = kept.channel(self._node, planned["channel"]) or record
+        is_next = int(record["cumulative_units"]) <= planned["from_units"]
+        if current is not None and current["channel"] == planned["channel"] and is_next:
+            return None
+        sent = {name: planned[name] for name in ("cumulative_units", "grant")}
+        return {**record, "pending": {"body": body.decode(), "key": key, **sent}}
 
     def _under_grant(
         self,
@@ -193,6 +228,9 @@ class Buyer:
         def answered() -> None:
             self._require_answered(asset, body)
 
+        again = self._again(asset, body, key)
+        if again is not None:
+            return self._send(again, asset, body)
         record = spending.ready(self._node, _payee(asset), cost, act, deposit_calls, answered)
         pending = record["pending"]
         if pending and not _is_for(pending, body, key):
@@ -201,9 +239,8 @@ class Buyer:
         if not record["pending"]:
             record = spending.make_room(self._node, record, cost, act, deposit_calls, answered)
             record = self._plan(record, grant, body, int(record["cumulative_units"]) + cost, act, key)
-        elif key and not record["pending"].get("key"):
-            record = {**record, "pending": {**record["pending"], "key": key}}
-            spending.keep(self._node, record)
+        elif key and record["pending"].get("key") != key:
+            record = self._named(record, body, key)
         try:
             return self._send(record, asset, body)
         except (PaymentRequired, Conflict) as refusal:
@@ -211,7 +248,7 @@ class Buyer:
                 raise
             promised = self._promised(record, asset, body, refusal)
         record = {**record, "cumulative_units": promised, "pending": None}
-        spending.promise(record, promised + cost, cost, act)
+        self._promise(record, promised + cost, cost, act, body, key)
         record = spending.make_room(self._node, record, cost, act, 1, answered)
         return self._send(self._plan(record, grant, body, promised + cost, act, key), asset, body)
 
@@ -283,8 +320,33 @@ class Buyer:
             name = f"{record['channel']}:{cumulative_units}"
             ceiling.spend(self._node, act, Payment(name, units, "call", record["model"]))
         pending = {"body": body.decode(), "cumulative_units": cumulative_units, "grant": grant.id, "key": key}
-        record = {**spending.promise(record, cumulative_units, units, act), "pending": pending}
-        spending.keep(self._node, record)
+        record = {
+            **self._promise(record, cumulative_units, units, act, body, key),
+            "pending": pending,
+        }
+        with self._node.store.transaction() as tx:
+            keyed.bind(tx, key, body)
+            kept.keep_channel(tx, record)
+            paying.keep_voucher(tx, body, key, _planned(record))
+        return record
+
+    def _promise(
+        self, record: Record, cumulative_units: int, units: int, act: Act, body: bytes, key: str | None
+    ) -> Record:
+        """As `spending.promise`: under a key all its calls are one purchase, without one each is its own."""
+        planned = paying.voucher(self._node, body, key)
+        is_here = planned is not None and planned["channel"] == record["channel"]
+        before = planned["from_units"] if planned and is_here else None
+        purchase = paying.name(body, key) if key else ""
+        return spending.promise(record, cumulative_units, units, act, purchase=purchase, from_units=before)
+
+    def _named(self, record: Record, body: bytes, key: str) -> Record:
+        """What is pending without a key is that of the key which asks now."""
+        record = {**record, "pending": {**record["pending"], "key": key}}
+        with self._node.store.transaction() as tx:
+            keyed.bind(tx, key, body)
+            kept.keep_channel(tx, record)
+            paying.keep_voucher(tx, body, key, _planned(record))
         return record
 
     def _finish(self, record: Record, asset: Asset) -> None:
@@ -321,7 +383,7 @@ class Buyer:
                 return self._accept(record, grant, body, value, told=told)
         if status < 500:
             spending.keep(self._node, {**record, "pending": None})
-            units = pending["cumulative_units"] - int(record["cumulative_units"])
+            units = use_price(grant, len(json.loads(body)["rows"]))
             refusal.hint += f" A voucher of {dollars(units)} was sent for it, and may still be cashed."
         raise refusal
 
@@ -363,30 +425,35 @@ class Buyer:
     def _accept(self, record: Record, grant: Grant, body: bytes, value: Any, *, told: bool) -> dict[str, Any]:
         """Check the answer against its receipt, sign the receipt, keep both; then it counts as paid."""
         pending = record["pending"]
-        paid = {**record, "cumulative_units": pending["cumulative_units"], "pending": None}
+        node = self._node
+        key, units = pending.get("key"), int(pending["cumulative_units"])
+        paid = {**record, "cumulative_units": max(units, int(record["cumulative_units"])), "pending": None}
+        exchange.require_answer(200, value, self._peers.url_of(grant.issuer))
         try:
             envelope = self._checked(record, grant, body, value)
-        except Unavailable:
+        except paying.NO_VERDICT:
             raise
         except FreeholdError as error:
-            spending.keep(self._node, paid)
-            raise WrongAnswer(
-                f"the answer is not what was paid for: {error.message}",
-                hint="At most this one call was paid. Close the channel, or tell the owner.",
-                **error.fields,
-            ) from error
-        signed = countersigning.countersigned(self._node, envelope)
+            with node.store.transaction() as tx:
+                kept.keep_channel(tx, paid)
+                paying.let_go(tx, body, key)
+                wrong = keyed.keep_wrong(tx, key, body, error)
+            raise wrong from error
+        signed = countersigning.countersigned(node, envelope)
         answer = {"model": value["model"], "outputs": value["outputs"], "receipt": signed.to_json()}
-        with self._node.store.transaction() as tx:
+        planned = paying.voucher(node, body, key) or _planned(record)
+        with node.store.transaction() as tx:
             tx.put(signed)
             kept.keep_channel(tx, paid)
-            if grant.issuer != self._node.account:
+            if grant.issuer != node.account:
                 # of an own model, this store is where the gateway keeps the receipt too
                 self._countersigner.add(tx, signed)
-            if key := pending.get("key"):
-                keyed.keep(self._node, tx, key, body, answer, signed.document)
-            elif not told:
-                untold.keep(self._node, tx, body, answer)
+            if units <= planned["from_units"]:
+                paying.free(node, tx, _raised_by(record), units)
+            paying.let_go(tx, body, key)
+            is_named = key and keyed.keep(node, tx, key, body, answer, signed.document)
+            if not (is_named or told):
+                untold.keep(node, tx, body, answer)
         return answer
 
     def _checked(self, record: Record, grant: Grant, body: bytes, value: Any) -> Envelope:
@@ -412,8 +479,24 @@ def _require_rows(asset: Asset, rows: int) -> None:
         )
 
 
+def _planned(record: Record) -> Record:
+    """What is remembered of the pending voucher under its key."""
+    pending, before = record["pending"], int(record["cumulative_units"])
+    return {
+        "channel": record["channel"],
+        "from_units": int((record.get("signed") or {}).get("from_units", before)),
+        "cumulative_units": pending["cumulative_units"],
+        "grant": pending["grant"],
+    }
+
+
+def _raised_by(record: Record) -> str:
+    """The purchase that first promised the largest sum of a channel."""
+    return str((record.get("signed") or {}).get("raised_by", ""))
+
+
 def _is_for(pending: Any, body: bytes, key: str | None) -> bool:
     """Whether what is pending is this question; one that was asked without a key is whoever's asks it again."""
-    return bool(
-        pending and pending["body"] == body.decode() and (not key or pending.get("key") in (None, key))
-    )
+    if not pending or pending["body"] != body.decode():
+        return False
+    return not key or pending.get("key") == key or keyed.is_open(pending.get("key"))

@@ -17,6 +17,9 @@ from freehold.features.gateway.served import REASON
 from freehold.kernel.node import Node
 from freehold.kernel.use import money_lines
 
+_HALF = 500_000
+"""Of a million."""
+
 
 class WrongAnswer(VerificationFailed, code="inference.wrong_answer"):
     """What came back is not what its receipt says, or the receipt is not for this call."""
@@ -45,10 +48,8 @@ class Call:
     def checked(self, node: Node, value: Any, read: Callable[[Any], tuple[Envelope, Receipt]]) -> Envelope:
         """The receipt of an untrusted answer that fits; `read` checks what does not hang on the question.
 
-        Raises WrongAnswer; DatedAhead; as `read`.
+        `value` has an answer's members, whatever they are. Raises WrongAnswer; DatedAhead; as `read`.
         """
-        if not isinstance(value, dict) or set(value) != {"model", "outputs", "receipt"}:
-            raise WrongAnswer("an answer has exactly model, outputs and receipt")
         envelope, receipt = read(value["receipt"])
         # an earlier date is that of an answer which is given again
         ahead = receipt.issued_at - node.now()
@@ -90,7 +91,14 @@ def _fits(outputs: Any, rows: int, round_to: int) -> bool:
             and type(item["probability_ppm"]) is int
             and 0 <= item["probability_ppm"] <= 1_000_000
             and is_rounded(item["probability_ppm"], round_to)
-            and item["label"] in (0, 1)
+            and _says(item["label"], item["probability_ppm"])
             for item in outputs
         )
     )
+
+
+def _says(label: Any, probability_ppm: int) -> bool:
+    """The label is that of its probability; one below a half may have been rounded to it."""
+    if type(label) is not int or label not in (0, 1):
+        return False
+    return probability_ppm >= _HALF if label else probability_ppm <= _HALF

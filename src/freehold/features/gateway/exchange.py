@@ -21,6 +21,8 @@ from freehold.features.payments.rules.payment import HEADER
 from freehold.kernel.peers import PeerRefused, refused
 from freehold.kernel.reaching import TIMEOUT_SECONDS, PeerUnreachable
 
+ANSWER = {"model", "outputs", "receipt"}
+"""Members of an answer."""
 MAX_ANSWER_BYTES = 1024 * 1024
 _PAUSES_SECONDS = (0.1, 0.4)
 _REFUSALS: dict[int, type[FreeholdError]] = {
@@ -32,20 +34,39 @@ _REFUSALS: dict[int, type[FreeholdError]] = {
 }
 
 
-def post(client: httpx.Client, url: str, body: bytes, header: str) -> tuple[int, Any]:
-    """Status and JSON (None: none) of a paid question; after a short pause again where nobody answered.
+class NoAnswer(Unavailable, code="inference.no_answer"):
+    """What came for a paid question is neither an answer nor a refusal; asking again sends the same payment."""
 
-    Repetition is free, and costs no more time than one. Raises PeerUnreachable.
+
+def post(client: httpx.Client, url: str, body: bytes, header: str) -> tuple[int, Any]:
+    """Status and JSON of a paid question: an answer's members, or a refusal; after a short pause again where nobody answered.
+
+    Repetition is free, and costs no more time than one. Raises PeerUnreachable; NoAnswer: neither came.
     """
     deadline = time.monotonic() + TIMEOUT_SECONDS
     for pause in (*_PAUSES_SECONDS, None):
         try:
-            return _exchange(client, url, body, header, deadline - time.monotonic())
+            status, value = _exchange(client, url, body, header, deadline - time.monotonic())
         except PeerUnreachable:
             if pause is None or time.monotonic() + pause >= deadline:
                 raise
             time.sleep(pause)
+        else:
+            require_answer(status, value, url)
+            return status, value
     raise AssertionError
+
+
+def require_answer(status: int, value: Any, url: str) -> None:
+    """What came is an answer by its shape, or refuses. Raises NoAnswer: whoever sent it, it says nothing of the question."""
+    if status >= 400 or (status < 300 and isinstance(value, dict) and value.keys() == ANSWER):
+        return
+    raise NoAnswer(
+        f"{url} sent something that is neither an answer nor a refusal (status {status})",
+        hint="Something on the way may have sent it. Ask again: the same payment is sent, and none besides.",
+        url=url,
+        status=status,
+    )
 
 
 def refusal(status: int, value: Any) -> FreeholdError:

@@ -11,17 +11,19 @@ import json
 import secrets
 from typing import Any
 
+from freehold.chain.errors import RpcError
 from freehold.core.documents import Asset, Receipt
-from freehold.core.errors import FreeholdError, NotAllowed, Unavailable
+from freehold.core.errors import FreeholdError, NewerFormat, NotAllowed, Unavailable
 from freehold.core.ids import hash_bytes, sha256_hex
 from freehold.core.signing import Envelope, sign_digest
 from freehold.core.terms import price_of
 from freehold.core.times import minute
 from freehold.features.gateway import exchange, keyed
-from freehold.features.gateway.checking import Call, WrongAnswer
+from freehold.features.gateway.checking import Call
 from freehold.features.grants.granting import require_dollars
 from freehold.features.models.releasing import pool_of
 from freehold.features.payments import spending
+from freehold.features.payments.kept import Record
 from freehold.features.payments.rules.errors import QuestionTooLarge
 from freehold.features.payments.rules.payment import Transfer, bound_nonce, to_header
 from freehold.kernel import ceiling, countersigning
@@ -30,7 +32,10 @@ from freehold.kernel.countersigning import Countersigner
 from freehold.kernel.http.bodies import UNPROVEN_BODY_BYTES
 from freehold.kernel.node import Node
 from freehold.kernel.peers import Peers
+from freehold.kernel.store import Transaction
 
+NO_VERDICT = (Unavailable, RpcError, NewerFormat)
+"""Says nothing of an answer: it could not be looked at here and now, so the same payment is sent again."""
 _PAYING = "paying:"
 
 
@@ -41,7 +46,7 @@ class Transfers:
         self._node, self._peers, self._countersigner = node, peers, countersigner
 
     def is_begun(self, body: bytes, key: str | None) -> bool:
-        """Whether a payment for this question may have been signed that can still be mined, or was."""
+        """Whether a transfer for this question may have been signed that can still be mined, or was."""
         return self._standing(body, key) is not None
 
     def bought(self, asset: Asset, body: bytes, act: Act, key: str | None) -> dict[str, Any]:
@@ -57,7 +62,14 @@ class Transfers:
             )
         record = self._standing(body, key) or self._planned(asset, body, key)
         if not record["until"]:
-            record = self._reserved(asset, record, act, body, key)
+            try:
+                record = self._reserved(asset, record, act, body, key)
+            except NotAllowed:
+                # not counted, so never signed
+                with self._node.store.transaction() as tx:
+                    let_go(tx, body, key)
+                    keyed.unbind(tx, key)
+                raise
         url = self._peers.url_of(asset.owner)
         status, value = exchange.post(self._peers.client, url, body, to_header(self._signed(record)))
         if status < 400:
@@ -71,16 +83,18 @@ class Transfers:
             refusal.fields = {**refusal.fields, "until": record["until"]}
         raise refusal
 
-    def _standing(self, body: bytes, key: str | None) -> dict[str, Any] | None:
+    def _standing(self, body: bytes, key: str | None) -> Record | None:
         """The payment of a question; None where there is none, or it can be mined no more."""
-        record: dict[str, Any] | None = self._node.store.state(_name(body, key))
-        if record is None or not record["until"]:
+        record: Record | None = self._node.store.state(name(body, key))
+        if record is None or "channel" in record:
+            return None
+        if not record["until"]:
             return record
         # the time first: what is not used after that will never be
         is_over = ceiling.chain_time(self._node) >= record["until"]
         return None if is_over and not self._is_used(record) else record
 
-    def _planned(self, asset: Asset, body: bytes, key: str | None) -> dict[str, Any]:
+    def _planned(self, asset: Asset, body: bytes, key: str | None) -> Record:
         node, pool = self._node, pool_of(asset)
         spending.require_pool(node, pool)
         cost = price_of(asset.terms, len(json.loads(body)["rows"]))
@@ -93,20 +107,19 @@ class Transfers:
             "until": 0,
         }
         with node.store.transaction() as tx:
-            tx.set(_name(body, key), record)
+            keyed.bind(tx, key, body)
+            tx.set(name(body, key), record)
         return record
 
-    def _reserved(
-        self, asset: Asset, record: dict[str, Any], act: Act, body: bytes, key: str | None
-    ) -> dict[str, Any]:
+    def _reserved(self, asset: Asset, record: Record, act: Act, body: bytes, key: str | None) -> Record:
         """The payment, counted: from here on it may be signed, for this sum until this time and no other."""
         payment = Payment("0x" + _nonce(record).hex(), record["units"], "call", asset.id)
         record = {**record, "until": ceiling.reserve(self._node, act, payment)}
         with self._node.store.transaction() as tx:
-            tx.set(_name(body, key), record)
+            tx.set(name(body, key), record)
         return record
 
-    def _signed(self, record: dict[str, Any]) -> Transfer:
+    def _signed(self, record: Record) -> Transfer:
         node = self._node
         node.continuity.require()
         made = Transfer(
@@ -122,7 +135,7 @@ class Transfers:
         return made.model_copy(update={"signature": "0x" + sign_digest(node.keys.account_key, digest).hex()})
 
     def _accept(
-        self, asset: Asset, record: dict[str, Any], body: bytes, key: str | None, value: Any
+        self, asset: Asset, record: Record, body: bytes, key: str | None, value: Any
     ) -> dict[str, Any]:
         """Check the answer against its receipt, sign the receipt, keep both; then the payment is done with."""
         node = self._node
@@ -130,21 +143,18 @@ class Transfers:
         call = Call(asset.id, asset.terms, record["units"], body, node.account, record["pool"], paid)
         try:
             envelope = call.checked(node, value, lambda given: self._read(given, asset))
-        except Unavailable:
+        except NO_VERDICT:
             raise
         except FreeholdError as error:
             with node.store.transaction() as tx:
-                tx.delete(_name(body, key))
-            raise WrongAnswer(
-                f"the answer is not what was paid for: {error.message}",
-                hint="At most this one call was paid. Tell the owner.",
-                **error.fields,
-            ) from error
+                let_go(tx, body, key)
+                wrong = keyed.keep_wrong(tx, key, body, error)
+            raise wrong from error
         signed = countersigning.countersigned(node, envelope)
         answer = {"model": value["model"], "outputs": value["outputs"], "receipt": signed.to_json()}
         with node.store.transaction() as tx:
             tx.put(signed)
-            tx.delete(_name(body, key))
+            let_go(tx, body, key)
             self._countersigner.add(tx, signed)
             if key:
                 keyed.keep(node, tx, key, body, answer, signed.document)
@@ -168,13 +178,49 @@ class Transfers:
                 raise NotAllowed(f"the receipt's {field} does not fit the call", field=field)
         return envelope, receipt
 
-    def _is_used(self, record: dict[str, Any]) -> bool:
+    def _is_used(self, record: Record) -> bool:
         return spending.is_used(self._node, _nonce(record))
 
 
-def _name(body: bytes, key: str | None) -> str:
+def name(body: bytes, key: str | None) -> str:
+    """Of the payment of a question under a key."""
     return f"{_PAYING}{sha256_hex(body + (key or '').encode())}"
 
 
-def _nonce(record: dict[str, Any]) -> bytes:
+def let_go(tx: Transaction, body: bytes, key: str | None) -> None:
+    """A payment can be taken no more, or what it bought is kept."""
+    tx.delete(name(body, key))
+
+
+def voucher(node: Node, body: bytes, key: str | None) -> Record | None:
+    """The voucher that was planned for a question: channel, cumulative_units, grant; from_units were promised before."""
+    record: Record | None = node.store.state(name(body, key)) if key else None
+    return record if record is not None and "channel" in record else None
+
+
+def keep_voucher(tx: Transaction, body: bytes, key: str | None, planned: Record) -> None:
+    """Keep which voucher is the payment of a question, whatever is answered to it."""
+    if key:
+        tx.set(name(body, key), planned)
+
+
+def free(node: Node, tx: Transaction, purchase: str, units: int) -> None:
+    """Another question's answer was paid with a sum that this purchase had promised first: it may promise anew from there."""
+    planned = node.store.state(purchase)
+    if planned is not None and planned["from_units"] < units:
+        tx.set(purchase, {**planned, "from_units": units})
+
+
+def go_over(node: Node, tx: Transaction, body: bytes, key: str) -> None:
+    """What was begun without a key goes on under a new one."""
+    if node.store.state(name(body, key)) is None:
+        for one in (None, keyed.hidden(body)):
+            begun = node.store.state(name(body, one))
+            if begun is not None:
+                tx.set(name(body, key), begun)
+                let_go(tx, body, one)
+    keyed.go_over(tx, body, key)
+
+
+def _nonce(record: Record) -> bytes:
     return bound_nonce(hash_bytes(record["pool"]), hash_bytes(record["salt"]))

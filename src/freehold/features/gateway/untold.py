@@ -41,6 +41,7 @@ def take(node: Node, body: bytes, key: str | None = None) -> dict[str, Any] | No
             if name == asked or is_old:
                 tx.delete(name)
         if found and key:
+            keyed.bind(tx, key, body)
             keyed.keep(node, tx, key, body, found, parse_envelope(found["receipt"]).document)
     return found
 

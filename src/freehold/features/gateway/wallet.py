@@ -11,6 +11,7 @@ It buys as a node does (`buying.Buyer`), with the same store behind it. It serve
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import time
 import weakref
@@ -25,7 +26,7 @@ from freehold.chain.rpc import Rpc
 from freehold.core import origins
 from freehold.core.documents import Asset
 from freehold.core.errors import FreeholdError, InvalidInput, NotFound, VerificationFailed
-from freehold.core.ids import Ambiguous, is_id_shaped, resolve, sha256_hex
+from freehold.core.ids import Ambiguous, is_id_shaped, resolve
 from freehold.core.money import dollars, units
 from freehold.core.signing import Envelope, parse_envelope
 from freehold.core.terms import price_of
@@ -140,7 +141,7 @@ class Buyer:
             opened.enter_context(_held(folder))
             chain = Chain(opened.enter_context(Rpc(rpc_url)))
             deployments.check(chain)
-            self._node = node = Node(folder, keys, settings, chain)
+            node = Node(folder, keys, settings, chain)
             opened.callback(node.store.close)
             home_folder.tighten(folder)
             node.require_own_database(served=False)
@@ -149,12 +150,26 @@ class Buyer:
             node.continuity.begin()
             node.continuity.require_going()
             node.ensure_party()
-            self._host = host = Host(
-                node, (lambda made: buying.Buyer(made.node, made.peers, made.countersigner),), ()
+            self._opened_by, self._opened = (
+                os.getpid(),
+                Host(node, (lambda made: buying.Buyer(made.node, made.peers, made.countersigner),), ()),
             )
-            opened.callback(host.peers.close)
+            opened.callback(self._host.peers.close)
             self.seller = self._meet()
-            self._close = weakref.finalize(self, opened.pop_all().close)
+            self._close = weakref.finalize(self, _closed, self._opened_by, opened.pop_all())
+
+    @property
+    def _host(self) -> Host:
+        if os.getpid() != self._opened_by:
+            raise InvalidInput(
+                "this buyer was opened in another process, which it cannot be shared with",
+                hint="Open a Buyer in the process that uses it, with a state= of its own. Nothing was paid.",
+            )
+        return self._opened
+
+    @property
+    def _node(self) -> Node:
+        return self._host.node
 
     def _meet(self) -> str:
         known = dict(self._node.store.state(PEERS, {}))
@@ -188,14 +203,16 @@ class Buyer:
         """Buy answers for rows of numbers: sequences in the model's order, mappings by column name, or a frame.
 
         What a crash or a silent seller kept from you is given when the same rows are asked again, and is paid once:
-        they are another purchase only once this buyer gave you the answer, or was closed.
-        `key` is your name for a purchase: asking again with it, also after you had the answer, pays nothing.
+        they are another purchase only once this buyer gave you the answer, or that had to make room.
+        `key` is your name for a purchase: asking again with it, also after you had the answer, pays nothing. What you
+        began without one and did not get is the purchase of the key that you ask it with next.
 
         The answer's receipt is checked: signed by the seller, for these rows, this answer and this payment. At most
-        the price of the call is signed away, whatever the seller does.
+        the price of the call is signed away for a purchase, whatever the seller does and however often you ask.
 
         Raises `SpendingRefused`, `NoLineage`, `VerificationFailed`, `OtherToken`, `NotEnoughDollars`: nothing was
-        signed. `PaymentRefused` and what else the seller refuses with, `WrongAnswer`; `Unavailable`: ask again.
+        signed. `KeyReused`: the key is another question's. `AnswerPruned`. `PaymentRefused` and what else the seller
+        refuses with. `WrongAnswer`: that is what was bought, and asking again says so again. `Unavailable`: ask again.
         """
         if key is not None and not re.fullmatch(KEY_PATTERN, key):
             raise InvalidInput("a key is 1 to 100 printable ASCII characters without spaces")
@@ -211,15 +228,13 @@ class Buyer:
                 units=cost,
             )
         # whoever dies, this is one purchase until the caller surely had its answer
-        name = (
-            key or f"once {sha256_hex(request_body(asset.id, ordered(asked, schemas.columns(asset)).cells))}"
-        )
-        if name in self._given:
-            self._forget(name)
+        unnamed = keyed.hidden(request_body(asset.id, ordered(asked, schemas.columns(asset)).cells))
+        if unnamed in self._given or keyed.is_pruned(self._node, unnamed):
+            self._forget(unnamed)
         answer = self._host.part(buying.Buyer).predict(
             asset.id,
             asked,
-            key=name,
+            key=key or unnamed,
             by_transfer=self._by_transfer,
             deposit_calls=self._deposit_calls,
             in_all_units=self._in_all_units,
@@ -227,7 +242,7 @@ class Buyer:
         )
         bought = Prediction.model_validate(answer, strict=False)
         if key is None:
-            self._given.add(name)
+            self._given.add(unnamed)
         return bought
 
     def evidence(self, answer: str | Identified, directory: str | Path) -> Path:
@@ -261,12 +276,17 @@ class Buyer:
 
     def close(self) -> None:
         """Hand the seller the receipts that are signed, and let go of the state; channels stay open."""
-        if self._close.alive:
-            with contextlib.suppress(FreeholdError):
-                self._host.countersigner.flush()
-            for name in tuple(self._given):
-                self._forget(name)
-        self._close()
+        if os.getpid() != self._opened_by:
+            return
+        try:
+            if self._close.alive:
+                # where nothing can be written, what was told is told again to who asks it, and is paid once
+                with contextlib.suppress(FreeholdError):
+                    self._host.countersigner.flush()
+                    for name in tuple(self._given):
+                        self._forget(name)
+        finally:
+            self._close()
 
     def __enter__(self) -> Self:
         return self
@@ -343,6 +363,12 @@ class Buyer:
             self._shown[model_id] = envelope
             self._shown_bytes += len(envelope.to_bytes())
         return self._shown[model_id]
+
+
+def _closed(opened_by: int, opened: ExitStack) -> None:
+    # a child has its parent's connections and locks open, and they are not its own to close
+    if os.getpid() == opened_by:
+        opened.close()
 
 
 def _held(folder: Path) -> BinaryIO:

@@ -240,25 +240,37 @@ def sign_voucher(node: Node, record: Record, cumulative_units: int, grant: str) 
     )
 
 
-def promise(record: Record, cumulative_units: int, price_units: int, act: Act) -> Record:
+def promise(
+    record: Record,
+    cumulative_units: int,
+    price_units: int,
+    act: Act,
+    *,
+    purchase: str = "",
+    from_units: int | None = None,
+) -> Record:
     """The record with what is about to be signed: no act signs away more than its price, refused or not.
 
-    A voucher that was sent may be cashed whatever was answered. Raises SpendingRefused: it was not signed.
+    Nor does a `purchase` of several acts: `from_units` is what was promised before its earlier voucher. A voucher that
+    was sent may be cashed whatever was answered. Raises SpendingRefused: it was not signed.
     """
     before = max(int(record["cumulative_units"]), int((record["pending"] or {}).get("cumulative_units", 0)))
     signed = record.get("signed") or {"act": "", "from_units": before, "units": before}
-    if signed["act"] != act.id:
+    if from_units is not None:
+        signed = {**signed, "act": act.id, "from_units": from_units}
+    elif signed["act"] != act.id:
         signed = {**signed, "act": act.id, "from_units": max(before, signed["units"])}
     if int(record["cumulative_units"]) > signed["units"]:
         # signed before this home was restored
         signed = {**signed, "from_units": int(record["cumulative_units"])}
-    signed = {**signed, "units": max(signed["units"], cumulative_units)}
-    units = signed["units"] - signed["from_units"]
+    if cumulative_units > signed["units"]:
+        signed = {**signed, "units": cumulative_units, "raised_by": purchase or act.id}
+    units = cumulative_units - signed["from_units"]
     if units > price_units:
         raise ceiling.SpendingRefused(
             f"one more voucher would promise {dollars(units)} for a call of {dollars(price_units)}",
             hint="The one that was sent may be cashed, whatever was answered; another was not signed."
-            " Asking again goes on from there, closing the channel ends it.",
+            " Another purchase goes on from there, closing the channel ends it.",
             units=units,
             most_units=price_units,
         )
