@@ -14,6 +14,7 @@ from freehold.chain import deployments, sending
 from freehold.chain.networks import NETWORKS
 from freehold.core.documents import Asset, Claim, Grant, Party, Receipt, Terms
 from freehold.kernel import ceiling
+from freehold.kernel.databases import copying
 from freehold.kernel.web.words import FILTERS
 
 
@@ -73,6 +74,14 @@ def test_verifying_without_us_names_every_exit_code_of_its_program():
     assert codes == {"0", "2", "4", "9", "11", "12"}
     (said,) = re.findall(r"^It ends with 0.*$", page, re.MULTILINE)
     assert codes <= set(re.findall(r"\b\d+\b", said))
+
+
+def test_files_that_stay_outside_a_database_are_in_the_list_of_what_is_kept():
+    """Names of files that the package makes beside its home or copies within it: each holds what somebody may ask to erase."""
+    page = doc_pages.text(ROOT / "docs" / "legal.md")
+    named = {copying.FILE + "-version-", "freehold-fault-", "/uploads"}
+    assert "freehold-fault-" in (ROOT / "src/freehold/kernel/faults.py").read_text()
+    assert not {one for one in named if one not in page}
 
 
 def sent() -> Iterator[tuple[str, str]]:
