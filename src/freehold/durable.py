@@ -16,6 +16,10 @@ from typing import IO
 PRIVATE_MODE = 0o600
 
 
+class NoFolder(FileNotFoundError):
+    """The folder in which a file was to be made is not there."""
+
+
 def write(path: Path, content: bytes, *, replace: bool, mode: int = PRIVATE_MODE) -> None:
     """Make `path` hold `content`; `FileExistsError` unless `replace`."""
     make_directory(path.parent)
@@ -27,7 +31,14 @@ def write(path: Path, content: bytes, *, replace: bool, mode: int = PRIVATE_MODE
 def writing(path: Path, *, replace: bool, mode: int = PRIVATE_MODE) -> Iterator[IO[bytes]]:
     """A file that has its name once the block ends without error; `FileExistsError` then, unless `replace`."""
     temporary = path.with_name(f".{path.name}.{token_hex(8)}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    except FileNotFoundError as error:
+        raise NoFolder(error.errno, "there is no such folder", str(path.parent)) from None
+    except OSError as error:
+        # nobody named the temporary file
+        error.filename = str(path)
+        raise
     try:
         with os.fdopen(descriptor, "wb") as file:
             yield file

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from freehold.core.errors import FreeholdError, InvalidInput, Unavailable
+from freehold.durable import NoFolder
 
 
 class StorageFull(Unavailable, code="blob.full", http_status=507):
@@ -20,6 +21,10 @@ class SystemExhausted(Unavailable, code="system.exhausted"):
 
 class PathUnusable(InvalidInput, code="path.unusable"):
     """A file or folder that was named cannot be used so; the cause is in the message."""
+
+
+class OutputFailed(Unavailable, code="output.failed"):
+    """The disk that a command prints to is full, its stdout is closed, or whoever read it went away."""
 
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -47,6 +52,7 @@ _HINTS = {
     errno.ETXTBSY: "A program in use is not replaced; name another.",
     errno.EIO: "The disk fails: see what the system's log says of it.",
     errno.ESTALE: "The disk was reached by network and is not there any more; mount it again.",
+    errno.EBADF: "It was not opened to be read: lead a file into it, with <.",
     errno.EADDRINUSE: "Another program listens there; choose another port.",
     errno.EADDRNOTAVAIL: "This machine has no such address; choose one of its own.",
 }
@@ -55,6 +61,8 @@ _HINTS = {
 def hint(error: OSError, otherwise: str = "Check the path.") -> str:
     """What to do about it."""
     number = error.errno or 0
+    if isinstance(error, NoFolder):
+        return "Make that folder first, or check the spelling."
     if number in FULL:
         return "Free some space, then try again."
     return _EXHAUSTED.get(number) or _HINTS.get(number) or otherwise

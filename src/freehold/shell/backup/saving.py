@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from freehold import durable, plain_file
+from freehold.core.causes import OutputFailed
 from freehold.core.errors import Conflict, NotFound, VerificationFailed
 from freehold.core.version import VERSION
 from freehold.kernel import settings
@@ -177,8 +178,14 @@ def _blob(folder: Path, cid: str) -> Entry:
 
 def _write(target: Path | BinaryIO, manifest: Manifest, sources: list[Path], passphrase: str) -> int:
     if not isinstance(target, Path):
-        with Armored(target) as text:
-            envelope.seal(Packed(manifest, sources), text, passphrase)
+        try:
+            with Armored(target) as text:
+                envelope.seal(Packed(manifest, sources), text, passphrase)
+        except BrokenPipeError:
+            raise OutputFailed(
+                "the backup is cut short: whoever read it went away",
+                hint="Lead it into a file, or into a program that reads to the end.",
+            ) from None
         return text.size_bytes
     try:
         with durable.writing(target, replace=False) as file:

@@ -11,7 +11,8 @@ from typing import Annotated, Any
 
 import typer
 
-from freehold.core.errors import FreeholdError, InvalidInput, Unavailable
+from freehold.core.causes import OutputFailed
+from freehold.core.errors import FreeholdError, InvalidInput
 from freehold.kernel.cli.output import emit_error, emit_problem
 from freehold.shell.cli.index import INDEX
 from freehold.vault.home_folder import confine
@@ -77,6 +78,7 @@ def root(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
     if arguments is None:
+        _open_input()
         _open_output()
         confine()
     if ASKED_BY_SHELL in os.environ:
@@ -125,12 +127,6 @@ def _ended(given: list[str]) -> int:
         return made.exit_code
 
 
-class OutputFailed(Unavailable):
-    """The disk that a command prints to is full, or its stdout is closed."""
-
-    code = "output.failed"
-
-
 class _Output(io.FileIO):
     def write(self, data: Any) -> Any:
         try:
@@ -142,6 +138,15 @@ class _Output(io.FileIO):
                 f"the output cannot be written: {error.strerror}",
                 hint="Free the disk, or open stdout. What came out is cut short; what the command did is done.",
             ) from None
+
+
+def _open_input() -> None:
+    """A closed stdin is empty, no terminal, and no other file's number."""
+    if sys.stdin is None:
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        if nothing != 0:
+            os.dup2(nothing, 0)
+        sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - as long as the process
 
 
 def _open_output() -> None:
