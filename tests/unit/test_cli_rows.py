@@ -29,9 +29,10 @@ def test_csv_without_a_header_has_the_models_columns():
         '[[0.1, 2], ["3", 4]]',
         '{"rows": [[0.1, 2], [3, 4]]}',
         '[{"b": 2, "a": 0.1}, {"a": 3, "b": 4, "c": 9}]',
+        '{"columns": ["b", "c", " a"], "rows": [[2, 9, 0.1], [4, 9, 3]]}',
     ],
 )
-def test_json_in_three_shapes(text):
+def test_json_in_four_shapes(text):
     assert rows(text) == [["0.1", "2"], ["3", "4"]]
 
 
@@ -58,7 +59,17 @@ def test_digits_are_not_rounded():
         ("[1, 2]", "row 1 does not have 2 numbers"),
         ("{", "not JSON"),
         ("[" * 100_000, "not JSON"),
-        ('{"x": 1}', "a list of rows"),
+        ('{"x": 1}', "member 'x' that is not known"),
+        ("{}", "a list of rows"),
+        ('{"model": "0xab", "rows": [[1, 2]]}', "member 'model'"),
+        ('{"rows": [[1, 2]], "header": ["b", "a"]}', "member 'header'"),
+        ('{"columns": ["b", "a"], "data": [[1, 2]]}', "member 'data'"),
+        ('{"columns": ["b"], "rows": [[1]]}', "row 1 lacks 'a'"),
+        ('{"columns": ["b", "a"], "rows": [[1, 2], [1]]}', "row 2 is no list of 2 numbers"),
+        ('{"columns": ["b", "a"], "rows": [{"a": 1, "b": 2}]}', "row 1 is no list"),
+        ('{"columns": ["b", "a", " b"], "rows": [[1, 2, 3]]}', "names that differ"),
+        ('{"columns": [true, "a"], "rows": [[1, 2]]}', "names that differ"),
+        ('{"columns": null, "rows": [[1, 2]]}', "a list of rows"),
     ],
 )
 def test_what_is_wrong_is_named(text, said):

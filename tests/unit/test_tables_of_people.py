@@ -163,6 +163,16 @@ def test_a_first_line_of_names_is_a_header_as_in_publishing(text, columns, cells
     assert of_data(text.encode(), "new.csv", columns).cells == cells
 
 
+def test_a_line_of_which_only_the_beginning_was_looked_at_says_nothing():
+    row, read_ahead = "0.5,-0.5\n", 1 << 20
+    head = "0,1\n1,-0.5\n"
+    # so that nothing but the 0 of a row is read ahead
+    head = "0,1\n1" + "1" * ((read_ahead - len(head) - 1) % len(row)) + ",-0.5\n"
+    text = head + row * (read_ahead // len(row) + 1)
+    assert text[:read_ahead].endswith("\n0")
+    assert len(of_data(text.encode(), "new.csv", NUMBERED).cells) == text.count("\n") - 1
+
+
 @pytest.mark.parametrize(
     ("text", "columns"),
     [
@@ -170,17 +180,31 @@ def test_a_first_line_of_names_is_a_header_as_in_publishing(text, columns, cells
         ("1,0\n0,1\n", NUMBERED),
         ("1,0\n1,1\n0.5,1\n", NUMBERED),
         ("0,2\n5,6\n", NUMBERED),
+        ("1,0\n5,6\n", NUMBERED),
+        ("0,1\n5,6\n", NUMBERED),
+        ("1,0\n0.5,-0.25\n7.0,-8\n", NUMBERED),
+        (" 1,0\n+5,6e2\n", NUMBERED),
     ],
-    ids=["nothing below", "two such lines", "a line of names below", "names of other columns"],
+    ids=[
+        "nothing below",
+        "two such lines",
+        "a line of names below",
+        "names of other columns",
+        "swapped over whole numbers",
+        "in order over whole numbers",
+        "one row of whole numbers",
+        "written otherwise",
+    ],
 )
 def test_a_first_line_that_reads_both_ways_is_refused_until_said(text, columns):
     with pytest.raises(AmbiguousRows) as refused:
         of_data(text.encode(), "new.csv", columns)
     first = text.split("\n")[0].split(",")
+    first = [cell.strip() for cell in first]
     for shown in (", ".join(first), f"0={first[0]}, 1={first[1]}"):
         assert shown in refused.value.message
     assert "--no-header" in refused.value.hint
-    lines = [line.split(",") for line in text.strip().split("\n")]
+    lines = [line.strip().split(",") for line in text.strip().split("\n")]
     assert of_data(text.encode(), "new.csv", columns, header=False).cells == lines
 
 

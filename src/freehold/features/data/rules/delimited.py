@@ -38,6 +38,9 @@ class Delimited:
             )
         ends = _LINE_END.search(raw)
         self._rest = raw[ends.end() :] if ends else b""
+        if len(raw) == _HEADER_BYTES:
+            # of its last line only the beginning may have been looked at
+            self._rest = self._rest[: self._rest.rfind(b"\n") + 1]
         self.first = self._cells(raw[: ends.start()] if ends else raw)
         """Cells of the first line."""
 

@@ -2,7 +2,8 @@
 
 A row that has names is read by them, in any order; what else it names is left out, and that is said. A row without
 names has exactly as many numbers as the model has columns. A text's first line is its header where it names them all,
-as in a table that is published. Where it could as well be a row nobody guesses, since answers are paid for.
+as in a table that is published. Where it could as well be a row nobody guesses, since answers are paid for: names that
+are numbers, above rows of which one is of whole numbers only.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ MOST_BYTES = 16 * 1024 * 1024
 """Of a file of rows."""
 _NOISE = 1e-12
 """Numbers below are what is left of a zero."""
+_SHAPES = 'Write [[1, 2], [3, 4]], {"rows": [...]} or {"columns": [...], "rows": [...]}. Nothing was paid.'
 _POINT_FIRST = re.compile(r"([+-]?)(\.[0-9].*)")
 
 
@@ -47,7 +49,7 @@ class Rows:
 def of_data(data: bytes, name: str, columns: Sequence[str], *, header: bool | None = None) -> Rows:
     """The rows of a file called `name`: JSON, CSV or Parquet.
 
-    JSON is a list of lists, a list of objects, or an object with `rows`. `header` says what the first line of a CSV
+    JSON is a list of lists, a list of objects, or an object of `rows` or of `columns` and `rows`. `header` says what the first line of a CSV
     file is: names, or a row. Raises InvalidRequest, which names row and column; AmbiguousRows.
     """
     if len(data) > MOST_BYTES:
@@ -111,10 +113,33 @@ def _of_json(data: bytes) -> list[Any]:
         )
     except (ValueError, InvalidJson) as error:
         raise InvalidRequest(f"the rows are not JSON: {error}") from None
-    rows = value.get("rows") if isinstance(value, dict) else value
-    if not isinstance(rows, list):
-        raise InvalidRequest("a list of rows was expected", hint='Write [[1, 2], [3, 4]] or {"rows": [...]}.')
-    return rows
+    if not isinstance(value, dict):
+        return _list(value)
+    # what is passed over could say how the rows are meant
+    if others := [name for name in value if name not in ("rows", "columns")]:
+        raise InvalidRequest(f"the rows have a member {others[0][:40]!r} that is not known", hint=_SHAPES)
+    rows = _list(value.get("rows"))
+    return _named(rows, _list(value["columns"])) if "columns" in value else rows
+
+
+def _list(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise InvalidRequest("a list of rows was expected", hint=_SHAPES)
+    return value
+
+
+def _named(rows: list[Any], columns: list[Any]) -> list[dict[str, Any]]:
+    """Rows in the order of columns that are named beside them."""
+    if not all(isinstance(name, str) for name in columns) or len(set(map(spelled, columns))) != len(columns):
+        raise InvalidRequest("columns are not names that differ", hint=_SHAPES)
+    for number, row in enumerate(rows, start=1):
+        if not isinstance(row, list) or len(row) != len(columns):
+            raise InvalidRequest(
+                f"row {number} is no list of {len(columns)} numbers, as many as columns are named",
+                hint=_SHAPES,
+                row=number,
+            )
+    return [dict(zip(columns, row, strict=True)) for row in rows]
 
 
 def _of_table(data: bytes, name: str, columns: Sequence[str], header: bool | None) -> Rows:
@@ -178,11 +203,16 @@ def _is_header(text: Delimited, name: str, columns: Sequence[str], said: bool | 
             _text(cell, f"{name}, data row 1", column, 1)
     _require_columns(name, first, columns)
     if said is None and numbers and len(first) == len(columns):
-        others = list(text.others())
-        # a header stands once, and above a row
-        if not others or any(set(map(spelled, line)) <= set(columns) for line in others):
+        others = [list(map(spelled, line)) for line in text.others()]
+        # a header stands once, and above rows that are unlike it
+        if not others or any(map(_is_counted, others)) or any(set(line) <= set(columns) for line in others):
             raise _ambiguous(name, first, columns)
     return True
+
+
+def _is_counted(line: Sequence[str]) -> bool:
+    """Whole numbers only, as columns are counted."""
+    return all(is_number(cell) and float(cell).is_integer() for cell in line)
 
 
 def _require_row(first: Sequence[str], name: str, columns: Sequence[str]) -> None:
