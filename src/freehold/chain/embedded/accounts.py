@@ -14,6 +14,7 @@ from eth_hash.auto import keccak
 from eth_utils.exceptions import ValidationError
 
 from freehold.chain.embedded import tries
+from freehold.chain.embedded.budget import checked
 from freehold.chain.trie import EMPTY_ROOT, joined, number
 
 if TYPE_CHECKING:
@@ -229,10 +230,10 @@ class Accounts(AccountDatabaseAPI):
 
     def make_state_root(self) -> Hash32:
         """Write all changes to the tries; the root."""
-        for address, storage in self._storages.items():
+        for address, storage in checked(self._storages.items()):
             changes = {
                 tries.path_of(slot.to_bytes(32, "big")): number(value) if value else b""
-                for slot, value in storage.written.items()
+                for slot, value in checked(storage.written.items())
             }
             root = tries.write(self._nodes, storage.root, changes)
             if root != self.storage_root(address):
@@ -241,7 +242,7 @@ class Accounts(AccountDatabaseAPI):
             self._nodes[digest] = code
         accounts = {
             tries.path_of(address): b"" if account is None else _encoded(account)
-            for address, account in self._written.items()
+            for address, account in checked(self._written.items())
         }
         self._root = tries.write(self._nodes, self._root, accounts)
         self._read |= self._written

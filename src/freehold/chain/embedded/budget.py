@@ -1,7 +1,7 @@
 """How long one request or transaction may compute.
 
 Threads cannot be killed, so what runs looks at its budget: the interpreter at every jump or so, precompiles
-between their points, SQLite between its steps. Time is the processor's, of this thread: a busy machine does
+between their points, SQLite between its steps, and every loop whose length a request chooses (`checked`). Time is the processor's, of this thread: a busy machine does
 not make an honest call fail. Whoever runs out is refused whole, so no result ever differs from Ethereum's.
 """
 
@@ -10,12 +10,14 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from freehold.chain.embedded.faults import LIMIT, Fault
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+
+Item = TypeVar("Item")
 
 _of_thread = threading.local()
 
@@ -84,6 +86,14 @@ def current() -> Budget:
     """The budget that this thread works under."""
     found: Budget = getattr(_of_thread, "budget", UNLIMITED)
     return found
+
+
+def checked(items: Iterable[Item]) -> Iterator[Item]:
+    """The items, with a look at the thread's budget before each: for a loop whose length a request chooses."""
+    budget = current()
+    for one in items:
+        budget.check()
+        yield one
 
 
 @contextmanager

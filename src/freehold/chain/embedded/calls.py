@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from freehold.chain.embedded.budget import checked
 from freehold.chain.embedded.faults import INVALID_PARAMS, Fault, reverted
 from freehold.chain.embedded.messages import read_call
+from freehold.chain.embedded.state import AccessState
 from freehold.chain.embedded.wire import (
     LATEST,
     LONG,
@@ -41,6 +43,15 @@ _BLOCK_FIELDS = {
     "random": "mix_hash",
 }
 
+_EMPTY_FIELDS: dict[str, tuple[Any, ...]] = {
+    "withdrawals": ([],),
+    "difficulty": (0, "0x0"),
+    "blobBaseFee": (1, "0x1"),
+    "beaconRoot": ("0x" + "00" * 32,),
+    "parentBeaconBlockRoot": ("0x" + "00" * 32,),
+}
+"""What no block here has, and clients name: taken where it says what holds anyway."""
+
 
 @dataclass(frozen=True)
 class _Account:
@@ -64,7 +75,7 @@ class _Account:
             state.set_code(self.address, self.code)
         if self.is_whole_storage:
             state.delete_storage(self.address)
-        for slot, value in self.storage.items():
+        for slot, value in checked(self.storage.items()):
             state.set_storage(self.address, slot, value)
 
 
@@ -73,10 +84,10 @@ def read_overrides(given: Any) -> Callable[[Any], Any]:
     given = {} if given is None else given
     if not isinstance(given, dict) or len(given) > _MOST_ACCOUNTS:
         raise Fault(INVALID_PARAMS, f"state overrides: expected an object of at most {_MOST_ACCOUNTS}")
-    accounts = [_read_account(address, one) for address, one in given.items() if one is not None]
+    accounts = [_read_account(address, one) for address, one in checked(given.items()) if one is not None]
 
     def supposed(state: Any) -> Any:
-        for one in accounts:
+        for one in checked(accounts):
             one.on(state)
         if accounts:
             # SSTORE is priced by the value before the transaction, which is the supposed one
@@ -89,7 +100,11 @@ def read_overrides(given: Any) -> Callable[[Any], Any]:
 def read_block_overrides(given: Any) -> dict[str, Any]:
     """The fourth parameter of `eth_call`, as header fields."""
     fields: dict[str, Any] = {}
-    said = read_members({} if given is None else given, "block overrides", _BLOCK_FIELDS, is_all=True)
+    known = (*_BLOCK_FIELDS, *_EMPTY_FIELDS)
+    said = read_members({} if given is None else given, "block overrides", known, is_all=True)
+    for name, taken in _EMPTY_FIELDS.items():
+        if name in said and said.pop(name) not in taken:
+            raise Fault(INVALID_PARAMS, f"block overrides: {name} is not supported, but as {taken[-1]}")
     for name, value in said.items():
         field = _BLOCK_FIELDS[name]
         if field == "coinbase":
@@ -121,7 +136,7 @@ def _read_account(address: str, given: Any) -> _Account:
         code=code,
         storage={
             read_quantity(slot, "slot"): read_quantity(value, "value")
-            for slot, value in slots.items()
+            for slot, value in checked(slots.items())
             if value is not None
         },
         is_whole_storage="state" in given,
@@ -139,8 +154,9 @@ class CallMethods(MethodGroup):
     def _call(
         self, transaction: Any, block: Any = "latest", overrides: Any = None, block_overrides: Any = None
     ) -> str | None:
-        environment = self._environment(block, read_overrides(overrides), block_overrides)
-        outcome = self._ledger.machine.run(environment(), read_call(transaction))
+        header = replace(self._place(block), **read_block_overrides(block_overrides))
+        state = read_overrides(overrides)(self._ledger.machine.state(header))
+        outcome = self._ledger.machine.run(state, read_call(transaction))
         if outcome.failed:
             raise reverted(outcome)
         return show(outcome.output)
@@ -149,17 +165,17 @@ class CallMethods(MethodGroup):
     def _estimate_gas(self, transaction: Any, block: Any = "pending", overrides: Any = None) -> str:
         # blocks come only with transactions, so the head's clock may be old: estimate in the next block
         place = PENDING if read_block(block) in LATEST else block
-        environment = self._environment(place, read_overrides(overrides))
-        return hex(self._ledger.machine.estimate(environment, read_call(transaction)))
+        state = read_overrides(overrides)(self._ledger.machine.state(self._place(place)))
+        return hex(self._ledger.machine.estimate(state, read_call(transaction)))
 
     @method("eth_createAccessList", LONG)
     def _create_access_list(
         self, transaction: Any, block: Any = "latest", overrides: Any = None
     ) -> dict[str, Any]:
-        call, header, supposed = read_call(transaction), self._place(block), read_overrides(overrides)
-        machine = self._ledger.machine
+        call, machine = read_call(transaction), self._ledger.machine
+        state = read_overrides(overrides)(machine.state(self._place(block), AccessState))
         for _ in range(_MOST_ROUNDS):
-            outcome, touched = machine.trace_access(header, call, supposed)
+            outcome, touched = machine.trace_access(state, call)
             if touched == call.access_list:
                 break
             call = replace(call, access_list=touched)
@@ -168,12 +184,3 @@ class CallMethods(MethodGroup):
             "gasUsed": hex(outcome.gas_used),
         }
         return {**shown, "error": reverted(outcome).message} if outcome.failed else shown
-
-    # -- inside
-
-    def _environment(
-        self, block: Any, supposed: Callable[[Any], Any], block_overrides: Any = None
-    ) -> Callable[[], Any]:
-        """Fresh states in which a call at a block runs."""
-        header = replace(self._place(block), **read_block_overrides(block_overrides))
-        return lambda: supposed(self._ledger.machine.state(header))

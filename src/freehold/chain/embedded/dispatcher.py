@@ -231,7 +231,7 @@ def _fault(error: Exception) -> Fault:
     log.error("a request failed", exc_info=error)
     if isinstance(error, sqlite3.DatabaseError):
         return Fault(INTERNAL, f"the chain database cannot be read: {error}")
-    return Fault(INTERNAL, f"internal error: {type(error).__name__}")
+    return Fault(INTERNAL, "internal error; the chain's log says what it is")
 
 
 def _failure(identifier: Any, fault: Fault) -> dict[str, Any]:

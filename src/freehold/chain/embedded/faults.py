@@ -41,10 +41,33 @@ class Fault(Exception):
         return shown if self.data is None else {**shown, "data": self.data}
 
 
+_ERRORS = {
+    "Revert": "execution reverted",
+    "OutOfGas": "out of gas",
+    "InvalidJumpDestination": "invalid jump destination",
+    "InvalidInstruction": "invalid opcode",
+    "InsufficientStack": "stack underflow",
+    "FullStack": "stack limit reached",
+    "WriteProtection": "write protection",
+    "OutOfBoundsRead": "return data out of bounds",
+    "ReservedBytesInCode": "invalid code: must not begin with 0xef",
+    "ContractCreationCollision": "contract address collision",
+    "IncorrectContractCreationAddress": "contract address collision",
+    "InsufficientFunds": "insufficient balance for transfer",
+    "StackDepthLimit": "max call depth exceeded",
+    "VMError": "invalid input to a precompile",
+}
+
+
+def words_for(error: str) -> str:
+    """What an error of the EVM is called, in geth's words."""
+    return _ERRORS.get(error, "execution failed")
+
+
 def reverted(outcome: Outcome) -> Fault:
     """The fault for a failed call: code 3 with data for a revert, -32000 for any other EVM error."""
     if outcome.failed != "Revert":
-        return Fault(REFUSED, f"execution failed: {outcome.failed}")
+        return Fault(REFUSED, f"execution failed: {words_for(outcome.failed or '')}")
     reason = reason_of(outcome.output)
     message = f"execution reverted: {reason}" if reason else "execution reverted"
     return Fault(REVERTED, message, "0x" + outcome.output.hex())

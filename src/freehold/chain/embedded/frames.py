@@ -14,7 +14,7 @@ from eth.exceptions import Halt
 from eth.vm.forks.prague.computation import PragueComputation
 from eth.vm.memory import Memory
 
-from freehold.chain.embedded.faults import LIMIT, Fault, reason_of
+from freehold.chain.embedded.faults import LIMIT, Fault, reason_of, words_for
 from freehold.chain.embedded.interpreter import OPCODES, Computation, number
 from freehold.chain.embedded.state import AccessState
 from freehold.chain.embedded.wire import show
@@ -43,18 +43,6 @@ _KINDS = {
 _SELF_DESTRUCT = 0xFF
 _VALUED = ("CALL", "CALLCODE", "CREATE", "CREATE2")
 _DEEPEST = 1024
-_ERRORS = {
-    "Revert": "execution reverted",
-    "OutOfGas": "out of gas",
-    "InvalidJumpDestination": "invalid jump destination",
-    "InvalidInstruction": "invalid opcode",
-    "InsufficientStack": "stack underflow",
-    "FullStack": "stack limit reached",
-    "WriteProtection": "write protection",
-    "OutOfBoundsRead": "return data out of bounds",
-    "ReservedBytesInCode": "invalid code: must not begin with 0xef",
-    "ContractCreationCollision": "contract address collision",
-}
 _PANIC = bytes.fromhex("4e487b71")
 _PANICS = {
     0x01: "assert(false)",
@@ -111,7 +99,7 @@ def _refused(computation: Any, kind: str, target: bytes, stack: list[int]) -> _S
     elif kind in _VALUED and computation.state.get_balance(computation.msg.storage_address) < value:
         refusal = "insufficient balance for transfer"
     else:
-        refusal = _ERRORS["ContractCreationCollision"]
+        refusal = words_for("ContractCreationCollision")
     computation.state.spend(size + _ENTRY_BYTES)
     data = bytes(computation.memory_read_bytes(at, size))
     gas = remaining - remaining // 64 if creates else computation.returned_gas
@@ -235,7 +223,7 @@ def _show(computation: Any, head: dict[str, Any], config: dict[str, Any], *, kep
     if output and failed in (None, "Revert"):
         shown["output"] = show(output)
     if failed:
-        shown["error"] = _ERRORS.get(failed, failed)
+        shown["error"] = words_for(failed)
         reason = _reason(output) if failed == "Revert" else ""
         shown |= {"revertReason": reason} if reason else {}
         if computation.msg.is_create:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from functools import partial
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from eth_hash.auto import keccak
 
 from freehold.chain.embedded import genesis
+from freehold.chain.embedded.budget import checked
 from freehold.chain.embedded.faults import INVALID_PARAMS, REFUSED, Fault
+from freehold.chain.embedded.messages import TIP_WEI
 from freehold.chain.embedded.transactions import parse_transaction
 from freehold.chain.embedded.wire import (
     LONG,
@@ -37,8 +40,6 @@ if TYPE_CHECKING:
 _MOST_PROOF_SLOTS = 1_024
 _MOST_FEE_BLOCKS = 1_024
 _MOST_PERCENTILES = 100
-TIP_WEI = 1
-"""What is offered above the base fee where nobody says."""
 _FIXED: dict[str, Any] = {
     "web3_clientVersion": "freehold-chain/1 (py-evm, prague)",
     "net_version": str(genesis.CHAIN_ID),
@@ -87,9 +88,8 @@ class ReadingMethods(MethodGroup):
         last = self._header(newest)
         asked = _read_percentiles(percentiles)
         first = max(0, last.block_number - wanted + 1)
-        headers = [self._numbered(number) for number in range(first, last.block_number)] + [last] * bool(
-            wanted
-        )
+        headers = [self._numbered(number) for number in checked(range(first, last.block_number))]
+        headers += [last] * bool(wanted)
         following = self._ledger.header_at(last.block_number + 1) or self._ledger.next_header()
         shown = {
             "oldestBlock": hex(first if wanted else 0),
@@ -98,17 +98,21 @@ class ReadingMethods(MethodGroup):
             "baseFeePerBlobGas": ["0x1"] * (len(headers) + 1),
             "blobGasUsedRatio": [0.0] * len(headers),
         }
-        return {**shown, "reward": [self._rewards(one, asked) for one in headers]} if asked else shown
+        return (
+            {**shown, "reward": [self._rewards(one, asked) for one in checked(headers)]} if asked else shown
+        )
 
     def _rewards(self, header: Header, percentiles: list[float]) -> list[str]:
         """The tip at each percentile of a block's gas."""
+        if not header.gas_used:
+            return ["0x0"] * len(percentiles)
         rows = self._ledger.store.rows(
             "SELECT gas_price, gas_used FROM transactions WHERE block = ?", (header.block_number,)
         )
         paid = sorted((int.from_bytes(price, "big") - header.base_fee_per_gas, used) for price, used in rows)
         rewards, passed, ahead = [], 0, iter(paid)
         tip = 0
-        for percentile in percentiles:
+        for percentile in checked(percentiles):
             while passed <= header.gas_used * percentile / 100:
                 following = next(ahead, None)
                 if following is None:
@@ -146,7 +150,7 @@ class ReadingMethods(MethodGroup):
         _, account_proof = look_up(header.state_root, keccak(account), nodes.__getitem__)
         root = state.storage_root(account)
         storage = []
-        for key in keys:
+        for key in checked(keys):
             _, proof = look_up(root, keccak(key.to_bytes(32, "big")), nodes.__getitem__)
             value = state.get_storage(account, key)
             storage.append(
@@ -164,7 +168,7 @@ class ReadingMethods(MethodGroup):
 
     # -- blocks
 
-    @method("eth_getBlockByNumber")
+    @method("eth_getBlockByNumber", LONG)
     def _get_block_by_number(self, block: Any, full: Any = False) -> dict[str, Any] | None:
         whole = read_flag(full, "full")
         if read_block(block) == PENDING:
@@ -174,7 +178,7 @@ class ReadingMethods(MethodGroup):
         header_found = self._found(block)
         return None if header_found is None else self._block(header_found, full=whole)
 
-    @method("eth_getBlockByHash")
+    @method("eth_getBlockByHash", LONG)
     def _get_block_by_hash(self, block_hash: Any, full: Any = False) -> dict[str, Any] | None:
         header, whole = self._hashed(read_data(block_hash, "hash", size=32)), read_flag(full, "full")
         return None if header is None else self._block(header, full=whole)
@@ -210,7 +214,7 @@ class ReadingMethods(MethodGroup):
 
     # -- receipts
 
-    @method("eth_getTransactionReceipt")
+    @method("eth_getTransactionReceipt", LONG)
     def receipt(self, tx_hash: Any) -> dict[str, Any] | None:
         """The receipt of a transaction that is in a block."""
         wanted = read_data(tx_hash, "hash", size=32)
@@ -227,9 +231,10 @@ class ReadingMethods(MethodGroup):
         if header is None:
             return None
         number = (header.block_number,)
-        logs = self._ledger.store.rows("SELECT * FROM logs WHERE block = ? ORDER BY position", number)
+        found = self._ledger.store.select("SELECT * FROM logs WHERE block = ? ORDER BY position", number)
+        logs = {tx_hash: list(own) for tx_hash, own in groupby(checked(found), key=lambda log: log[2])}
         rows = self._ledger.store.rows(f"{_SELECT_RECEIPT} WHERE block = ? ORDER BY position", number)
-        return [_receipt(row, header, [log for log in logs if log[2] == row[0]]) for row in rows]
+        return [_receipt(row, header, logs.get(row[0], [])) for row in checked(rows)]
 
     # -- inside
 
@@ -262,7 +267,7 @@ class ReadingMethods(MethodGroup):
         return {
             **show_header(header),
             "size": hex(block_size(header, [bytes(row[1]) for row in rows])),
-            "transactions": [placed(row) if full else show(row[0]) for row in rows],
+            "transactions": [placed(row) if full else show(row[0]) for row in checked(rows)],
         }
 
 
@@ -292,5 +297,5 @@ def placed(row: tuple[Any, ...]) -> dict[str, Any]:
 
 
 def _receipt(row: tuple[Any, ...], header: Header, logs: list[tuple[Any, ...]]) -> dict[str, Any]:
-    shown = [show_log(log, header.hash, header.timestamp) for log in logs]
+    shown = [show_log(log, header.hash, header.timestamp) for log in checked(logs)]
     return show_receipt(row, parse_transaction(bytes(row[3])), header.hash, shown)

@@ -23,9 +23,9 @@ from freehold.chain.embedded.blocks import Mined, closed
 from freehold.chain.embedded.budget import BLOCK_SECONDS, TRANSACTION_SECONDS, OutOfTime, limited, worked
 from freehold.chain.embedded.faults import INTERNAL, LIMIT, REFUSED, Fault, Outcome
 from freehold.chain.embedded.home import damaged
-from freehold.chain.embedded.machine import Machine, require_no_contract
+from freehold.chain.embedded.machine import MOST_LOGS, Machine, require_no_contract
 from freehold.chain.embedded.store import Store
-from freehold.chain.embedded.transactions import Pool, Ticket, decode_transaction
+from freehold.chain.embedded.transactions import Ahead, Pool, Ticket, decode_transaction
 from freehold.chain.header import Header
 from freehold.chain.transaction import Transaction, account_of
 
@@ -50,6 +50,7 @@ class _Draft:
     state: Any
     included: list[tuple[Ticket, Outcome]] = field(default_factory=list)
     gas_used: int = 0
+    logs: int = 0
 
 
 class Ledger:
@@ -127,15 +128,15 @@ class Ledger:
 
     # -- writing
 
-    def offer(self, raw: bytes) -> Ticket:
+    def offer(self, raw: bytes, *, is_following: bool = False) -> Ticket:
         """Check a signed transaction's form and put it in line. Raises `Fault`."""
-        return self._offer(decode_transaction(raw), raw)
+        return self._offer(decode_transaction(raw), raw, is_following=is_following)
 
-    def offer_unsigned(self, raw: bytes) -> Ticket:
+    def offer_unsigned(self, raw: bytes, *, is_following: bool = False) -> Ticket:
         """The same for a transaction that this node made for an account whose key it lacks."""
         transaction = transactions.parse_transaction(raw)
         transactions.check(transaction)
-        return self._offer(transaction, raw)
+        return self._offer(transaction, raw, is_following=is_following)
 
     def settle(self, ticket: Ticket) -> bytes:
         """Have the ticket mined, queued or refused (`Fault`); returns the transaction hash."""
@@ -156,9 +157,18 @@ class Ledger:
             self._next_time = seconds
             self.offset_seconds = seconds - int(time.time())
 
+    def following_nonce(self, sender: bytes) -> int:
+        """The nonce after the account's last one, those in line for the next block included; under the lock."""
+        nonce = int(self.machine.state(self.head).get_nonce(sender))
+        waiting = self.pool.nonces_offered(sender)
+        while nonce in waiting:
+            nonce += 1
+        return nonce
+
     def mine_empty(self) -> None:
         """Add a block although nothing waits."""
-        with self.lock:
+        # a block is made whole, whatever is left of the budget of who asks for it
+        with self.lock, limited(math.inf):
             header = self.next_header()
             self._seal(_Draft(header, self.machine.open_block(header)))
 
@@ -214,8 +224,8 @@ class Ledger:
 
     # -- inside
 
-    def _offer(self, transaction: Any, raw: bytes) -> Ticket:
-        ticket = Ticket(transaction, raw, bytes(transaction.hash))
+    def _offer(self, transaction: Any, raw: bytes, *, is_following: bool) -> Ticket:
+        ticket = Ticket(transaction, raw, bytes(transaction.hash), is_following=is_following)
         self.pool.offer(ticket)
         return ticket
 
@@ -271,7 +281,11 @@ class Ledger:
         while line:
             ticket = line.pop()
             transaction = ticket.transaction
-            full = len(draft.included) >= _MOST_TRANSACTIONS or worked() - started > BLOCK_SECONDS
+            full = (
+                len(draft.included) >= _MOST_TRANSACTIONS
+                or draft.logs >= MOST_LOGS
+                or worked() - started > BLOCK_SECONDS
+            )
             if full or draft.gas_used + transaction.gas > genesis.GAS_LIMIT:
                 return [ticket, *reversed(line)]
             # for a settled one, queued before, nobody waits, so nobody would come back
@@ -295,6 +309,7 @@ class Ledger:
                 self._refuse(ticket, fault)
                 continue
             draft.gas_used += outcome.gas_used
+            draft.logs += len(outcome.logs)
             draft.included.append((ticket, outcome))
             if ticket.is_long:
                 line = self._others_first(line)
@@ -326,6 +341,8 @@ class Ledger:
             require_no_contract(state, transaction.sender)
         if transaction.nonce == nonce:
             return True
+        if ticket.is_following:
+            raise Ahead(REFUSED, f"nonce too high: next nonce {nonce}, tx nonce {transaction.nonce}")
         replaced = self.pool.queue(ticket)
         if replaced is not None:
             self.store.unqueue(replaced.tx_hash)

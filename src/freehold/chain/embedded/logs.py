@@ -9,8 +9,10 @@ from __future__ import annotations
 import itertools
 import threading
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from freehold.chain.embedded import genesis
+from freehold.chain.embedded.budget import checked
 from freehold.chain.embedded.faults import INVALID_PARAMS, LIMIT, REFUSED, Fault
 from freehold.chain.embedded.history import SELECT_TRANSACTION, placed
 from freehold.chain.embedded.wire import (
@@ -28,10 +30,12 @@ from freehold.chain.embedded.wire import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from freehold.chain.embedded.ledger import Ledger
 
 MOST_LOGS = 10_000
-"""Logs one `eth_getLogs` returns; a wider question is refused with code -32005."""
+"""Logs one answer holds, or those of a single block; a wider question is refused with code -32005."""
 MOST_LOG_BYTES = 8 << 20
 """Bytes of data in them, likewise."""
 MOST_FILTERS = 1_000
@@ -39,6 +43,8 @@ MOST_FILTERS = 1_000
 _MOST_FILTER_VALUES = 1_000
 _MOST_NEWS = 1_000
 """Blocks that one poll tells about; the next goes on from there."""
+_MOST_IN_BLOCK = genesis.GAS_LIMIT // 375
+"""Logs that a block's gas pays for."""
 
 
 @dataclass
@@ -55,6 +61,14 @@ class Filter:
     """Whether a connection holds it, and ends it."""
     turn: threading.Lock = field(default_factory=threading.Lock)
     """Two polls at once would be told the same."""
+
+
+class LeftOut(NamedTuple):
+    """Blocks that one answer has no room for."""
+
+    first: int
+    fault: Fault
+    """What to say where all were asked for."""
 
 
 class LogMethods(MethodGroup):
@@ -81,7 +95,10 @@ class LogMethods(MethodGroup):
         else:
             first = self._bound(wanted.get("fromBlock"))
             last = min(self._bound(wanted.get("toBlock")), self._ledger.head.block_number)
-        return self._logs(wanted, first, last)
+        logs, left_out = self._logs(wanted, first, last)
+        if left_out is not None:
+            raise left_out.fault
+        return logs
 
     @method("eth_newFilter")
     def _new_filter(self, wanted: Any) -> str:
@@ -118,10 +135,10 @@ class LogMethods(MethodGroup):
             first, head = found.following, self._ledger.head.block_number
             if found.kind != "logs":
                 head = min(head, first + _MOST_NEWS - 1)
-            news = self._news(found, first, head)
+            news, left_out = self._news(found, first, head)
             # a rewind meanwhile has set it lower
             if found.following == first:
-                found.following = head + 1
+                found.following = head + 1 if left_out is None else left_out.first
             return news
 
     def install(self, kind: str, wanted: Any = None, *, is_subscription: bool = False) -> str:
@@ -147,23 +164,32 @@ class LogMethods(MethodGroup):
         for one in filters:
             one.following = min(one.following, height + 1)
 
-    def _news(self, found: Filter, first: int, last: int) -> list[Any]:
+    def _news(self, found: Filter, first: int, last: int) -> tuple[list[Any], LeftOut | None]:
+        """What to tell of blocks, and those of which there is no room to tell."""
         wanted = found.wanted
         if found.kind == "logs":
             low, high = (
                 self._bound(wanted.get(name), end) for name, end in (("fromBlock", 0), ("toBlock", last))
             )
-            return [] if "blockHash" in wanted else self._logs(wanted, max(first, low), min(last, high))
+            return (
+                ([], None) if "blockHash" in wanted else self._logs(wanted, max(first, low), min(last, high))
+            )
         if found.kind == "newHeads":
-            return [show_header(self._numbered(number)) for number in range(first, last + 1)]
+            return [show_header(self._numbered(number)) for number in checked(range(first, last + 1))], None
         if found.kind == "wholeTransactions":
             sql = f"{SELECT_TRANSACTION} WHERE t.block BETWEEN ? AND ? ORDER BY t.block, t.position"
-            return [placed(row) for row in self._ledger.store.rows(sql, (first, last))]
+            rows, left_out = _whole_blocks(
+                self._ledger.store.select(sql, (first, last)), lambda row: row[3], lambda row: len(row[1])
+            )
+            return [placed(row) for row in checked(rows)], left_out
         sql = {
-            "blocks": "SELECT hash FROM blocks WHERE number BETWEEN ? AND ? ORDER BY number",
-            "newPendingTransactions": "SELECT hash FROM transactions WHERE block BETWEEN ? AND ? ORDER BY block, position",
+            "blocks": "SELECT hash, number FROM blocks WHERE number BETWEEN ? AND ? ORDER BY number",
+            "newPendingTransactions": "SELECT hash, block FROM transactions WHERE block BETWEEN ? AND ? ORDER BY block, position",
         }[found.kind]
-        return [show(row[0]) for row in self._ledger.store.rows(sql, (first, last))]
+        rows, left_out = _whole_blocks(
+            self._ledger.store.select(sql, (first, last)), lambda row: row[1], lambda _: 32
+        )
+        return [show(row[0]) for row in rows], left_out
 
     def _filter(self, identifier: Any) -> Filter:
         number = read_quantity(identifier, "filter")
@@ -182,28 +208,45 @@ class LogMethods(MethodGroup):
             return min(named, 2**62)
         return self._ledger.head.block_number if latest is None else latest
 
-    def _logs(self, wanted: dict[str, Any], first: int, last: int) -> list[dict[str, Any]]:
+    def _logs(
+        self, wanted: dict[str, Any], first: int, last: int
+    ) -> tuple[list[dict[str, Any]], LeftOut | None]:
+        """Logs of as many of the blocks as one answer holds, and those that it does not."""
         if first > last:
-            return []
+            return [], None
         clauses, parameters = _conditions(wanted)
         found = self._ledger.store.select(
             f"SELECT l.*, b.hash FROM logs l JOIN blocks b ON b.number = l.block"  # noqa: S608 - placeholders only
-            f" WHERE l.block BETWEEN ? AND ? {clauses} ORDER BY l.block, l.position LIMIT {MOST_LOGS + 1}",
+            f" WHERE l.block BETWEEN ? AND ? {clauses} ORDER BY l.block, l.position LIMIT {MOST_LOGS + _MOST_IN_BLOCK}",
             (first, last, *parameters),
         )
-        rows, size = [], 0
-        for row in found:
-            rows.append(row)
-            size += len(row[9])
-            if len(rows) > MOST_LOGS:
-                raise Fault(LIMIT, f"query returned more than {MOST_LOGS} results", {"limit": MOST_LOGS})
-            if size > MOST_LOG_BYTES:
-                raise Fault(LIMIT, f"query returned more than {MOST_LOG_BYTES >> 20} MiB of data")
-        times: dict[int, int] = {}
-        for row in rows:
-            if row[0] not in times:
-                times[row[0]] = self._numbered(row[0]).timestamp
-        return [show_log(row[:10], row[10], times[row[0]]) for row in rows]
+        rows, left_out = _whole_blocks(found, lambda row: row[0], lambda row: len(row[9]))
+        times = {number: self._numbered(number).timestamp for number in checked({row[0] for row in rows})}
+        return [show_log(row[:10], row[10], times[row[0]]) for row in checked(rows)], left_out
+
+
+def _whole_blocks(
+    rows: Iterable[tuple[Any, ...]],
+    block_of: Callable[[tuple[Any, ...]], int],
+    size_of: Callable[[tuple[Any, ...]], int],
+) -> tuple[list[tuple[Any, ...]], LeftOut | None]:
+    """Rows of as many whole blocks as one answer holds, at least of one; and what is left out."""
+    kept: list[tuple[Any, ...]] = []
+    size = 0
+    for row in checked(rows):
+        kept.append(row)
+        size += size_of(row)
+        number = block_of(row)
+        if number == block_of(kept[0]):
+            continue
+        if len(kept) > MOST_LOGS:
+            fault = Fault(LIMIT, f"query returned more than {MOST_LOGS} results", {"limit": MOST_LOGS})
+        elif size > MOST_LOG_BYTES:
+            fault = Fault(LIMIT, f"query returned more than {MOST_LOG_BYTES >> 20} MiB of data")
+        else:
+            continue
+        return [one for one in kept if block_of(one) != number], LeftOut(number, fault)
+    return kept, None
 
 
 def read_filter(wanted: Any) -> dict[str, Any]:

@@ -7,6 +7,7 @@ applied to it, the state root read back.
 
 from __future__ import annotations
 
+import logging
 import sys
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
@@ -25,8 +26,8 @@ from eth_utils.exceptions import ValidationError
 
 from freehold.chain.embedded import genesis
 from freehold.chain.embedded.budget import TRANSACTION_SECONDS, current, limited
-from freehold.chain.embedded.faults import INTERNAL, REFUSED, Fault, Outcome, reverted
-from freehold.chain.embedded.state import AccessState, State
+from freehold.chain.embedded.faults import INTERNAL, LIMIT, REFUSED, Fault, Outcome, reverted
+from freehold.chain.embedded.state import State
 from freehold.chain.embedded.transactions import afford, check, floor_gas, least_gas
 
 if TYPE_CHECKING:
@@ -36,12 +37,18 @@ if TYPE_CHECKING:
     from freehold.chain.header import Header
 
 
+log = logging.getLogger("freehold.chain")
+
 _DELEGATION = b"\xef\x01\x00"
 
 # py-evm and py_ecc raise the whole process to 12,288 and 100,000 frames when imported; at the latter any
 # JSON parser can be made to overrun the C stack. The deepest call that a block's gas can pay for (EIP-150)
 # takes 2,700 frames, and 8,000 fit a thread's stack.
 sys.setrecursionlimit(8_000)
+
+
+MOST_LOGS = 10_000
+"""Logs of a transaction; a block that has as many takes no further one. So a receipt is never large."""
 
 
 @dataclass(frozen=True)
@@ -98,17 +105,18 @@ class Machine:
         return state
 
     def trace_access(
-        self, header: Header, call: Call, supposed: Callable[[Any], Any] = lambda state: state
+        self, state: Any, call: Call
     ) -> tuple[Outcome, tuple[tuple[bytes, tuple[int, ...]], ...]]:
-        """Run a call; also what it touched, as an access list (EIP-2930), sorted.
+        """Try a call; also what it touched, as an access list (EIP-2930), sorted.
 
         Addresses that are warm anyway (sender, recipient, precompiles) are listed only with slots.
         """
-        state = supposed(self.state(header, AccessState))
         created = generate_contract_address(Address(call.sender), state.get_nonce(call.sender))
-        outcome = self.run(state, call)
+        for noted in state.touched:
+            noted.clear()
+        outcome = self._tried(state, call)
         addresses, slots = state.touched
-        warm = {call.sender, call.to or created, header.coinbase, *state.warm_anyway}
+        warm = {call.sender, call.to or created, state.coinbase, *state.warm_anyway}
         warm.update(state.computation_class.get_precompiles())
         listed: dict[bytes, list[int]] = {address: [] for address in addresses}
         for owner, slot in sorted(slots):
@@ -137,6 +145,7 @@ class Machine:
         try:
             with limited(min(seconds, current().left)) as state.budget:
                 computation = state.apply_transaction(transaction)
+            _require_few_logs(computation)
         except Fault:
             state.revert(before)
             state.clear_transient_storage()
@@ -148,7 +157,8 @@ class Machine:
             # a defect in the EVM must cost the transaction that met it, not the others in the block
             state.revert(before)
             state.clear_transient_storage()
-            raise Fault(INTERNAL, f"the EVM failed on this transaction: {type(error).__name__}") from error
+            log.exception("the EVM failed on a transaction")
+            raise Fault(INTERNAL, "the EVM failed on this transaction; the chain's log says how") from error
         created = None if transaction.to else generate_contract_address(transaction.sender, nonce)
         return _outcome(transaction, computation, created)
 
@@ -168,11 +178,10 @@ class Machine:
         created = None if call.to else generate_contract_address(Address(call.sender), nonce)
         return _outcome(call, computation, created)
 
-    def estimate(self, fresh_state: Callable[[], Any], call: Call) -> int:
+    def estimate(self, state: Any, call: Call) -> int:
         """The least gas limit, within 1.5 %, under which the call succeeds; reverts raise `Fault` 3."""
-        state = fresh_state()
         call = replace(_within_means(state, replace(call, is_gas_asked=False)), is_gas_asked=True)
-        first = self.run(state, call)
+        first = self._tried(state, call)
         if first.failed == "OutOfGas":
             raise Fault(REFUSED, f"gas required exceeds allowance ({call.gas})")
         if first.failed:
@@ -181,16 +190,25 @@ class Machine:
         floor = max(first.gas_needed, least_gas(call))
         # nearly always the gas used is enough; a call that hands 63/64 on may need more (EIP-150)
         for guess in (floor, floor * 64 // 63 + 2_300):
-            if guess < high and not self.run(fresh_state(), replace(call, gas=guess)).failed:
+            if guess < high and not self._tried(state, replace(call, gas=guess)).failed:
                 return guess
             low = max(low, min(guess, high - 1))
         while high - low > max(1, high * 15 // 1000):
             middle = (low + high) // 2
-            if self.run(fresh_state(), replace(call, gas=middle)).failed:
+            if self._tried(state, replace(call, gas=middle)).failed:
                 low = middle
             else:
                 high = middle
         return high
+
+    def _tried(self, state: Any, call: Call) -> Outcome:
+        """What running a message does; the state is as before, whatever it was made to be."""
+        before = state.snapshot()
+        try:
+            return self.run(state, call)
+        finally:
+            state.revert(before)
+            state.clear_transient_storage()
 
 
 def require_no_contract(state: Any, sender: bytes) -> None:
@@ -198,6 +216,11 @@ def require_no_contract(state: Any, sender: bytes) -> None:
     code = state.get_code(sender)
     if code and code[:3] != _DELEGATION:
         raise Fault(REFUSED, f"sender not an eoa: 0x{sender.hex()} has code (EIP-3607)")
+
+
+def _require_few_logs(computation: Any) -> None:
+    if len(computation.get_log_entries()) > MOST_LOGS:
+        raise Fault(LIMIT, f"a transaction has at most {MOST_LOGS} logs here")
 
 
 def _within_means(state: Any, call: Call) -> Call:

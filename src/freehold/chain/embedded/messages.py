@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import rlp
@@ -10,23 +11,49 @@ from eth.vm.forks.prague.transactions import Authorization
 from eth_hash.auto import keccak
 
 from freehold.chain.embedded import genesis
+from freehold.chain.embedded.budget import checked
 from freehold.chain.embedded.faults import INVALID_PARAMS, Fault
 from freehold.chain.embedded.machine import Call
-from freehold.chain.embedded.transactions import BLOB, SET_CODE, require_kind
+from freehold.chain.embedded.transactions import BLOB, SET_CODE, check, require_kind
 from freehold.chain.embedded.wire import read_address, read_data, read_members, read_quantity
 
 CALL_FIELDS = (
     *("from", "to", "input", "data", "value", "gas", "accessList", "authorizationList", "chainId"),
     *("gasPrice", "maxFeePerGas", "maxPriorityFeePerGas", "blobVersionedHashes"),
 )
+_FEES = ("maxFeePerGas", "maxPriorityFeePerGas")
 _AUTHORIZATION_FIELDS = ("chainId", "address", "nonce", "yParity", "v", "r", "s")
+TIP_WEI = 1
+"""What is offered above the base fee where nobody says."""
 _MOST_ACCESSED = 1_000
 _MOST_AUTHORIZATIONS = 1_200
 """As many as a block's gas pays for."""
 
 
 def read_call(given: Any) -> Call:
-    """The message of a call, which is free where no fee is offered; of no more gas than a block has."""
+    """The message of a call that is only tried: of no more gas than a block has."""
+    call = read_message(given)
+    return replace(call, gas=min(call.gas, genesis.GAS_LIMIT))
+
+
+def read_sent(given: Any, base_fee: int) -> Call:
+    """The message of a transaction to send: as it says, and with fees where it names none. Raises `Fault`."""
+    call = read_message(given)
+    said = read_members(given, "transaction", ("gasPrice", *_FEES, "type"))
+    tip = call.max_priority_fee_per_gas if "maxPriorityFeePerGas" in said else TIP_WEI
+    if "gasPrice" not in said:
+        most = call.max_fee_per_gas if "maxFeePerGas" in said else 2 * base_fee + tip
+        tip = tip if "maxPriorityFeePerGas" in said else min(tip, most)
+        call = replace(call, max_fee_per_gas=most, max_priority_fee_per_gas=tip)
+    kind = read_quantity(said.get("type", call.type_id), "type")
+    require_kind(kind)
+    call = replace(call, type_id=SET_CODE) if kind == SET_CODE else call
+    check(call)
+    return call
+
+
+def read_message(given: Any) -> Call:
+    """What a call object says; free where no fee is offered, of a block's gas where none is named."""
     said = read_members(given, "call", CALL_FIELDS)
     named = {name: read_data(said[name], name) for name in ("input", "data") if name in said}
     if len(set(named.values())) > 1:
@@ -38,7 +65,7 @@ def read_call(given: Any) -> Call:
         to=read_address(said["to"], "to") if "to" in said else b"",
         data=next(iter(named.values()), b""),
         value=read_quantity(said.get("value", 0), "value"),
-        gas=min(read_quantity(said.get("gas", genesis.GAS_LIMIT), "gas"), genesis.GAS_LIMIT),
+        gas=read_quantity(said.get("gas", genesis.GAS_LIMIT), "gas"),
         access_list=_read_access_list(said.get("accessList", [])),
         authorization_list=_read_authorizations(said.get("authorizationList", [])),
         type_id=SET_CODE if "authorizationList" in said else 2,
@@ -55,8 +82,7 @@ def read_nonce(given: Any) -> int | None:
 
 
 def _read_fees(said: dict[str, Any]) -> dict[str, int]:
-    names = ("gasPrice", "maxFeePerGas", "maxPriorityFeePerGas")
-    price, most, tip = (read_quantity(said.get(name, 0), name) for name in names)
+    price, most, tip = (read_quantity(said.get(name, 0), name) for name in ("gasPrice", *_FEES))
     if "gasPrice" not in said:
         return {"max_fee_per_gas": most, "max_priority_fee_per_gas": tip}
     if most or tip:
@@ -67,7 +93,7 @@ def _read_fees(said: dict[str, Any]) -> dict[str, int]:
 def _read_access_list(given: Any) -> tuple[tuple[bytes, tuple[int, ...]], ...]:
     if not isinstance(given, list) or len(given) > _MOST_ACCESSED:
         raise Fault(INVALID_PARAMS, f"accessList: expected a list of at most {_MOST_ACCESSED}")
-    return tuple(_read_access(one) for one in given)
+    return tuple(map(_read_access, checked(given)))
 
 
 def _read_access(given: Any) -> tuple[bytes, tuple[int, ...]]:
@@ -77,14 +103,14 @@ def _read_access(given: Any) -> tuple[bytes, tuple[int, ...]]:
         raise Fault(
             INVALID_PARAMS, f"accessList: expected {{address, storageKeys}} of at most {_MOST_ACCESSED}"
         )
-    keys = tuple(read_quantity(slot, "storageKeys") for slot in slots)
+    keys = tuple(read_quantity(slot, "storageKeys") for slot in checked(slots))
     return read_address(said.get("address"), "accessList"), keys
 
 
 def _read_authorizations(given: Any) -> tuple[Authorization, ...]:
     if not isinstance(given, list) or len(given) > _MOST_AUTHORIZATIONS:
         raise Fault(INVALID_PARAMS, f"authorizationList: expected a list of at most {_MOST_AUTHORIZATIONS}")
-    return tuple(map(_read_authorization, given))
+    return tuple(map(_read_authorization, checked(given)))
 
 
 def _read_authorization(given: Any) -> Authorization:

@@ -6,7 +6,7 @@ import inspect
 import time
 from typing import TYPE_CHECKING, Any
 
-from freehold.chain.embedded.budget import current
+from freehold.chain.embedded.budget import TRANSACTION_SECONDS, checked, current
 from freehold.chain.embedded.calls import CallMethods
 from freehold.chain.embedded.faults import INVALID_PARAMS, NO_METHOD, Fault
 from freehold.chain.embedded.history import ReadingMethods
@@ -15,10 +15,13 @@ from freehold.chain.embedded.queued import QueueMethods
 from freehold.chain.embedded.sending import SendingMethods
 from freehold.chain.embedded.simulation import SimulationMethods
 from freehold.chain.embedded.tracing import TraceMethods
+from freehold.chain.embedded.transactions import Ahead
 from freehold.chain.embedded.turns import Caller, Turns
 from freehold.chain.embedded.wire import (
     BRIEF,
     LONG,
+    SENDING,
+    STEPPING,
     WRITING,
     MethodGroup,
     method,
@@ -28,9 +31,10 @@ from freehold.chain.embedded.wire import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Generator, Iterator, Mapping
 
     from freehold.chain.embedded.ledger import Ledger
+    from freehold.chain.embedded.transactions import Ticket
 
 _MOST_MINED = 1_000
 _CALENDAR = 2**40
@@ -46,28 +50,29 @@ class LocalMethods(MethodGroup):
     def _set_balance(self, address: Any, wei: Any) -> None:
         self._ledger.top_up(read_address(address, "address"), read_quantity(wei, "balance"))
 
-    @method("evm_mine", WRITING)
-    def _mine(self, at: Any = None) -> str:
+    @method("evm_mine", STEPPING)
+    def _mine(self, at: Any = None) -> Generator[None, None, str]:
         options = {} if at is None else {"timestamp": at}
         if isinstance(at, dict):
             options = read_members(at, "options", ("timestamp", "blocks"))
         if "timestamp" in options:
             self._set_next_time(options["timestamp"])
-        self._mine_several(options.get("blocks", 1))
+        yield from self._mine_several(options.get("blocks", 1))
         return "0x0"
 
-    @method("anvil_mine", WRITING)
-    def _mine_several(self, blocks: Any = 1, interval: Any = None) -> None:
+    @method("anvil_mine", STEPPING)
+    def _mine_several(self, blocks: Any = 1, interval: Any = None) -> Iterator[None]:
         count = read_quantity(blocks, "blocks")
         seconds = None if interval is None else read_quantity(interval, "interval")
         if count > _MOST_MINED or (seconds or 0) >= _CALENDAR:
             raise Fault(INVALID_PARAMS, f"expected at most {_MOST_MINED} blocks")
-        for index in range(count):
-            current().check()
-            if seconds is not None and index:
-                self._ledger.set_next_time(self._ledger.head.timestamp + seconds)
-            self._ledger.mine_empty()
+        for index in checked(range(count)):
+            with self._ledger.lock:
+                if seconds is not None and index:
+                    self._ledger.set_next_time(self._ledger.head.timestamp + seconds)
+                self._ledger.mine_empty()
             time.sleep(_PAUSE_SECONDS)
+            yield
 
     @method("evm_increaseTime", WRITING)
     def _increase_time(self, seconds: Any) -> str:
@@ -124,6 +129,7 @@ class Methods:
 
     def __init__(self, ledger: Ledger) -> None:
         self.turns = Turns()
+        self._ledger = ledger
         self.logs = LogMethods(ledger)
         self._reading = ReadingMethods(ledger)
         groups = (
@@ -164,12 +170,38 @@ class Methods:
         parameters = _filled(name, signature, parameters)
         if name not in SENDS:
             current().check()
-        turn = self._turn(name)
+        turn = self.turn(name)
         if turn == LONG:
             return self.turns.run(lambda: then(found(*parameters)), caller)
+        if turn == SENDING:
+            return then(self._settled(self.turns.run(lambda: found(*parameters), caller), caller))
+        if turn == STEPPING:
+            return then(self._stepped(found(*parameters), caller))
         places = self.turns.writing if turn == WRITING else self.turns.brief
         with places.take(caller), caller.paying():
             return then(found(*parameters))
+
+    def _settled(self, offered: Callable[[], Ticket], caller: Caller) -> str:
+        """The hash of a transaction, put in line and settled beside those of others."""
+        with self.turns.sending.take(caller):
+            while True:
+                ticket = offered()
+                try:
+                    return "0x" + self._ledger.settle(ticket).hex()
+                except Ahead:
+                    continue
+                finally:
+                    if ticket.is_long:
+                        caller.pay(TRANSACTION_SECONDS)
+
+    def _stepped(self, steps: Generator[None, None, Any], caller: Caller) -> Any:
+        """What comes of steps, between two of which others may come first."""
+        while True:
+            with self.turns.writing.take(caller), caller.paying():
+                try:
+                    next(steps)
+                except StopIteration as done:
+                    return done.value
 
     def filled(self, name: str, parameters: list[Any]) -> list[Any]:
         """The parameters of a method, one for each that it takes. Raises `Fault`."""
@@ -187,7 +219,8 @@ class Methods:
 
     def waits(self, name: str) -> bool:
         """Whether a method may compute, or wait, for long."""
-        return self._turn(name) != BRIEF
+        return self.turn(name) != BRIEF
 
-    def _turn(self, name: str) -> str:
+    def turn(self, name: str) -> str:
+        """What kind of place a method takes."""
         return getattr(self._table.get(name), "turn", BRIEF)

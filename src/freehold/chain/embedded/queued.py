@@ -6,6 +6,7 @@ from typing import Any
 
 from eth_utils.address import to_checksum_address
 
+from freehold.chain.embedded.budget import checked
 from freehold.chain.embedded.faults import LIMIT, Fault
 from freehold.chain.embedded.transactions import parse_transaction
 from freehold.chain.embedded.wire import LONG, MethodGroup, method, read_address, show_transaction
@@ -19,8 +20,7 @@ class QueueMethods(MethodGroup):
 
     @method("txpool_status")
     def _status(self) -> dict[str, str]:
-        ((count,),) = self._ledger.store.rows("SELECT count(*) FROM queued")
-        return {"pending": "0x0", "queued": hex(count)}
+        return {"pending": "0x0", "queued": hex(len(self._ledger.pool.queued))}
 
     @method("txpool_content", LONG)
     def _content(self) -> dict[str, Any]:
@@ -30,7 +30,7 @@ class QueueMethods(MethodGroup):
     def _content_from(self, address: Any) -> dict[str, Any]:
         wanted = read_address(address, "address")
         found = [one for one in self._waiting() if one.sender == wanted]
-        return {"pending": {}, "queued": {str(one.nonce): _whole(one) for one in found}}
+        return {"pending": {}, "queued": {str(one.nonce): _whole(one) for one in checked(found)}}
 
     @method("txpool_inspect", LONG)
     def _inspect(self) -> dict[str, Any]:
@@ -38,7 +38,7 @@ class QueueMethods(MethodGroup):
 
     def _waiting(self) -> list[Any]:
         found, size = [], 0
-        for (raw,) in self._ledger.store.rows("SELECT raw FROM queued"):
+        for (raw,) in checked(self._ledger.store.select("SELECT raw FROM queued")):
             size += len(raw)
             if size > _MOST_BYTES:
                 raise Fault(LIMIT, f"more than {_MOST_BYTES >> 20} MiB of transactions wait")
@@ -48,7 +48,7 @@ class QueueMethods(MethodGroup):
 
 def _by_sender(found: list[Any], told: Any) -> dict[str, dict[str, Any]]:
     shown: dict[str, dict[str, Any]] = {}
-    for one in found:
+    for one in checked(found):
         shown.setdefault(to_checksum_address(one.sender), {})[str(one.nonce)] = told(one)
     return shown
 

@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from freehold.chain.embedded import genesis
 from freehold.chain.embedded.faults import INVALID_PARAMS, LIMIT, REFUSED, Fault
-from freehold.chain.embedded.history import TIP_WEI
 from freehold.chain.embedded.keys import DEV_KEY
-from freehold.chain.embedded.messages import impersonated, read_call, read_nonce, signed
+from freehold.chain.embedded.messages import impersonated, read_nonce, read_sent, signed
 from freehold.chain.embedded.wire import (
-    WRITING,
+    SENDING,
     MethodGroup,
     method,
     read_address,
@@ -26,7 +25,10 @@ from freehold.chain.embedded.wire import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from freehold.chain.embedded.ledger import Ledger
+    from freehold.chain.embedded.transactions import Ticket
 
 _MOST_IMPERSONATED = 1_000
 
@@ -52,29 +54,29 @@ class SendingMethods(MethodGroup):
     def _accounts(self) -> list[str | None]:
         return [show(one) for one in {genesis.DEV_ACCOUNT: None} | self._impersonated]
 
-    @method("eth_sendTransaction", WRITING)
-    def _send_transaction(self, transaction: Any) -> str | None:
-        call, asked, ledger = read_call(transaction), read_nonce(transaction), self._ledger
+    @method("eth_sendTransaction", SENDING)
+    def _send_transaction(self, transaction: Any) -> Callable[[], Ticket]:
+        ledger = self._ledger
+        header = ledger.next_header()
+        call, asked = read_sent(transaction, header.base_fee_per_gas), read_nonce(transaction)
         if "from" not in read_members(transaction, "transaction", ("from",)):
             raise Fault(INVALID_PARAMS, "transaction: from is missing")
         is_own = call.sender == genesis.DEV_ACCOUNT
         if not (is_own or self._impersonates_all or call.sender in self._impersonated):
             raise Fault(REFUSED, f"unknown account: {show(call.sender)}; anvil_impersonateAccount allows it")
-        header = ledger.next_header()
-        if not call.max_fee_per_gas:
-            most = 2 * header.base_fee_per_gas + TIP_WEI
-            call = replace(call, max_fee_per_gas=most, max_priority_fee_per_gas=TIP_WEI)
         if not call.is_gas_asked:
-            gas = ledger.machine.estimate(lambda: ledger.machine.state(header), call)
+            gas = ledger.machine.estimate(ledger.machine.state(header), call)
             call = replace(call, gas=gas)
-        with ledger.lock:
-            due = ledger.machine.state(ledger.head).get_nonce(call.sender)
-            nonce = due if asked is None else asked
-            if is_own:
-                ticket = ledger.offer(signed(call, nonce, DEV_KEY))
-            else:
-                ticket = ledger.offer_unsigned(impersonated(call, nonce))
-        return show(ledger.settle(ticket))
+
+        def offered() -> Ticket:
+            with ledger.lock:
+                follows = asked is None
+                nonce = ledger.following_nonce(call.sender) if asked is None else asked
+                if is_own:
+                    return ledger.offer(signed(call, nonce, DEV_KEY), is_following=follows)
+                return ledger.offer_unsigned(impersonated(call, nonce), is_following=follows)
+
+        return offered
 
     @method("anvil_impersonateAccount")
     def _impersonate(self, address: Any) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from eth.vm.forks.london.headers import calculate_expected_base_fee_per_gas
 
 from freehold.chain.embedded.blocks import Mined, closed
-from freehold.chain.embedded.budget import current
+from freehold.chain.embedded.budget import checked
 from freehold.chain.embedded.calls import read_block_overrides, read_overrides
 from freehold.chain.embedded.faults import INVALID_PARAMS, LIMIT, REVERTED, Fault, reverted
 from freehold.chain.embedded.interpreter import OPCODES, Computation
@@ -123,7 +123,9 @@ class SimulationMethods(MethodGroup):
             raise Fault(_TOO_MANY, f"at most {_MOST_BLOCKS} blocks are simulated")
         options = {name: read_flag(value, name) for name, value in said.items()}
         simulated = _Simulated(self._ledger, self._header(block), options)
-        return [told for one in list(map(_read_block, asked)) for told in simulated.add(one)]
+        return [
+            told for one in list(map(_read_block, checked(asked))) for told in checked(simulated.add(one))
+        ]
 
 
 class _Simulated:
@@ -187,8 +189,7 @@ class _Simulated:
         block.supposed(state)
         mined: list[Mined] = []
         senders, left = [], header.gas_limit
-        for asked, nonce in zip(block.calls, block.nonces, strict=True):
-            current().check()
+        for asked, nonce in checked(zip(block.calls, block.nonces, strict=True)):
             state.lock_changes()
             one = self._mined(state, asked, nonce, left)
             mined.append(one)
@@ -216,7 +217,7 @@ class _Simulated:
 
     def _show(self, header: Header, mined: list[Mined], senders: list[bytes]) -> dict[str, Any]:
         position, shown, calls = 0, [], []
-        for index, (one, sender) in enumerate(zip(mined, senders, strict=True)):
+        for index, (one, sender) in enumerate(checked(zip(mined, senders, strict=True))):
             transaction = parse_transaction(one.raw)
             place = (header.block_number, header.hash, index)
             rows = [
@@ -247,8 +248,8 @@ def _read_block(given: Any) -> _Block:
     return _Block(
         read_block_overrides(said.get("blockOverrides")),
         read_overrides(said.get("stateOverrides")),
-        list(map(read_call, calls)),
-        [read_nonce(one) for one in calls],
+        list(map(read_call, checked(calls))),
+        list(map(read_nonce, checked(calls))),
     )
 
 

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 from coincurve import PublicKey
 from eth.vm.forks.prague.transactions import PragueTransactionBuilder
 from eth_hash.auto import keccak
+from eth_keys.exceptions import BadSignature
+from eth_utils.exceptions import ValidationError
 
 from freehold.chain.embedded import genesis, tries
 from freehold.chain.embedded.faults import REFUSED, Fault
@@ -53,9 +55,13 @@ def decode_transaction(raw: bytes) -> Any:
         transaction.sender  # noqa: B018 - recovers the signer, which fails on a bad signature
     except Fault:
         raise
+    except ValidationError as error:
+        raise Fault(REFUSED, f"invalid transaction: {error}") from error
+    except BadSignature as error:
+        raise Fault(REFUSED, "invalid transaction: no key makes its signature") from error
     except Exception as error:
         # py-evm and rlp raise many unrelated types on hostile bytes; all mean the same here
-        raise Fault(REFUSED, f"invalid transaction: {error}") from error
+        raise Fault(REFUSED, "invalid transaction: its bytes are not those of a transaction") from error
     if is_impersonated(transaction):
         raise Fault(REFUSED, "invalid transaction: its signature's s is 0")
     return transaction
@@ -214,6 +220,12 @@ class Ticket:
     """Why it was refused."""
     is_long: bool = False
     """Whether it did not end in its first run."""
+    is_following: bool = False
+    """Whether its nonce is only what comes after those before it, so that it waits for no other one."""
+
+
+class Ahead(Fault):
+    """A transaction before this one was refused, so that its nonce is no longer the next."""
 
 
 class Pool:
@@ -231,6 +243,11 @@ class Pool:
             if len(self._offered) >= _MOST_OFFERED:
                 raise Fault(REFUSED, "txpool is full")
             self._offered.append(ticket)
+
+    def nonces_offered(self, sender: bytes) -> set[int]:
+        """Nonces of an account's transactions in the line."""
+        with self._lock:
+            return {one.transaction.nonce for one in self._offered if one.transaction.sender == sender}
 
     def take(self) -> list[Ticket]:
         """Every offered transaction, in order of arrival; the line is empty afterwards."""

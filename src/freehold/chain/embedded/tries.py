@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from eth_hash.auto import keccak
 
+from freehold.chain.embedded.budget import checked, current
 from freehold.chain.trie import EMPTY_ROOT, MalformedTrie, joined, string
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def _put(nodes: Nodes, node: Node | None, changes: Changes, depth: int) -> Node 
 
 def _put_in_branch(nodes: Nodes, branch: Node, changes: Changes, depth: int) -> Node | None:
     children, changed = list(branch), False
-    for digit, group in groupby(changes, key=lambda change: change[0][depth]):
+    for digit, group in checked(groupby(changes, key=lambda change: change[0][depth])):
         index = int(digit, 16)
         before = _load(nodes, children[index])
         after = _put(nodes, before, list(group), depth + 1)
@@ -135,7 +136,7 @@ def _built(items: Changes, depth: int) -> Node | None:
     first, last = items[0][0], items[-1][0]
     below = depth + _shared(first[depth:], last[depth:])
     children: list[Any] = [_EMPTY] * 16
-    for digit, group in groupby(items, key=lambda item: item[0][below]):
+    for digit, group in checked(groupby(items, key=lambda item: item[0][below])):
         children[int(digit, 16)] = _built(list(group), below + 1)
     return (first[depth:below], False, tuple(children)) if below > depth else tuple(children)
 
@@ -174,6 +175,7 @@ def _load(nodes: Nodes, child: Node | bytes | None) -> Node | None:
 
 
 def _kept(nodes: Nodes, encoded: bytes, node: Node) -> bytes:
+    current().check()
     digest = bytes(keccak(encoded))
     nodes.keep(digest, encoded, node)
     return digest

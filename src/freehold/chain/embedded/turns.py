@@ -4,7 +4,8 @@ Every call runs for a moment first. One that needs longer stops, and begins agai
 time, so a hundred endless calls hold up a short one by moments. Works only for what may run twice; what
 writes has a place of its own. Places are taken by each request of a batch anew, and what its connection has
 used by then counts. Of those that cost alike the newest goes first: who asks again and again, and waits
-for each answer, never comes before one who has asked since.
+for each answer, never comes before one who has asked since. One place in four is given to who has waited
+longest, whatever it costs, so that newcomers keep nobody waiting for ever.
 """
 
 from __future__ import annotations
@@ -34,13 +35,15 @@ _COLLECTED_BYTES = 16 * 1024 * 1024
 SHORT_SECONDS = 0.05
 """Processor time of a first run."""
 MOST_SHORT, MOST_LONG, MOST_WAITING = 2, 1, 12
-"""Short and long runs at once; how many may wait for a long run, or to write: of more, the costliest is refused."""
+"""Short and long runs at once; how many may wait for a long run: of more, the costliest is refused."""
 MOST_SENDING = 64
-"""Requests that wait for a block at once; they share the next one."""
+"""Requests that wait for a block at once, and share the next one; how many may wait to write otherwise."""
 PATIENCE_SECONDS = 20.0
 """Who waited this long for a place is refused."""
 _CHEAP_SECONDS = 0.01
 """Requests below it are all alike, and so is one of a connection that has not asked before."""
+_FAIR = 4
+"""Of so many places one goes to who has waited longest."""
 _FORGETTING = 0.8
 """How much of what a connection's requests cost is remembered at each."""
 _DRAINED_BYTES, _DRAIN_SECONDS = 64 * 1024, 0.02
@@ -183,6 +186,8 @@ class Places:
         self._free = count
         self._most_waiting = most_waiting
         self._line: list[_Waiting] = []
+        """In the order of their coming."""
+        self._given = 0
 
     @contextmanager
     def take(self, caller: Caller) -> Iterator[None]:
@@ -203,7 +208,8 @@ class Places:
             waiting = _Waiting(caller)
             self._line.append(waiting)
             if self._most_waiting is not None and len(self._line) > self._most_waiting:
-                self._drop(max(self._line, key=lambda one: one.caller.weight))
+                # who has waited longest is next at a place in some, so it stays
+                self._drop(max(self._line[1:], key=lambda one: one.caller.weight))
         waiting.over.wait(PATIENCE_SECONDS)
         with self._lock:
             if waiting.has_place:
@@ -217,9 +223,12 @@ class Places:
         if not self._line:
             self._free += 1
             return
-        lightest = min(self._line, key=lambda one: one.caller.weight)
-        lightest.has_place = True
-        self._drop(lightest)
+        self._given += 1
+        following = min(self._line, key=lambda one: one.caller.weight)
+        if self._given % _FAIR == 0:
+            following = next((one for one in self._line if not one.caller.is_half_closed), following)
+        following.has_place = True
+        self._drop(following)
 
     def _drop_the_gone(self) -> None:
         for one in [waiting for waiting in self._line if waiting.caller.is_gone]:
@@ -236,8 +245,8 @@ class Turns:
     def __init__(self) -> None:
         self.brief = Places(MOST_SHORT)
         """For what is known to take moments, and so never waits behind what may take long."""
-        self.writing = Places(1, MOST_WAITING)
-        """For what waits for blocks to be made, one at a time."""
+        self.writing = Places(1, MOST_SENDING)
+        """For what changes more than a transaction does, one at a time."""
         self.sending = Places(MOST_SENDING)
         """For transactions, from their offer until they are in a block."""
         self._short = Places(MOST_SHORT)

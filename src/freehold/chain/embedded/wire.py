@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import rlp
 
+from freehold.chain.embedded.budget import checked
 from freehold.chain.embedded.faults import INVALID_PARAMS, REFUSED, Fault
 from freehold.chain.embedded.transactions import bloom_of
 from freehold.chain.header import JSON_NAMES
@@ -201,7 +202,7 @@ def show_receipt(
 ) -> dict[str, Any]:
     """A receipt object from a row of the `transactions` table and its logs."""
     tx_hash, number, position, _, sender, created, status, gas_used, cumulative, price = row
-    seen = [bytes.fromhex(item[2:]) for log in logs for item in (log["address"], *log["topics"])]
+    seen = [bytes.fromhex(item[2:]) for log in checked(logs) for item in (log["address"], *log["topics"])]
     return {
         "transactionHash": show(tx_hash),
         "transactionIndex": hex(position),
@@ -220,9 +221,10 @@ def show_receipt(
     }
 
 
-BRIEF, LONG, WRITING = "brief", "long", "writing"
-"""Turns of methods: those that take moments; those that may compute for long, and change nothing before their end;
-those that wait for the ledger, which somebody's block may keep."""
+BRIEF, LONG, WRITING, SENDING, STEPPING = "brief", "long", "writing", "sending", "stepping"
+"""Turns of methods: those that take moments, however much there is; those that may compute for long, and change
+nothing before their end; those that wait for the ledger, which somebody's block may keep; those that compute as a long
+one does how to put a transaction in line, which shares a block; those that write step by step, each at a turn."""
 
 
 def method(name: str, turn: str = BRIEF) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
