@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
 from pathlib import Path
@@ -20,8 +21,9 @@ def main(url: str, rpc_url: str, key: str, model: str, rows: str) -> None:
     with freehold.Buyer(key=Path(key), url=url, rpc_url=rpc_url, max_per_call="0.01", max_total="1") as buyer:
         price = buyer.price(model, len(asked))
         print(f"{len(asked)} rows cost {price} units of the dollar token")
-        # the name of this purchase: run again, it is paid once and gives the stored answer
-        answer = buyer.predict(model, asked, key=Path(rows).name)
+        # the name of this purchase: run again with the same rows, it is paid once and gives the stored answer
+        name = hashlib.sha256(json.dumps([model, asked]).encode()).hexdigest()
+        answer = buyer.predict(model, asked, key=name)
         for row, output in zip(answer.rows, answer.outputs, strict=True):
             print(*row, "->", output.label, f"{output.probability:.4f}")
         print("receipt:", answer.receipt)

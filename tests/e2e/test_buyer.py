@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import stat
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from trap import Drip, Trap
 from wallets import opened, rich, said, signed_away
 
 import freehold
+from freehold.core.causes import PathUnusable
 from freehold.core.documents import Asset
 from freehold.core.errors import FreeholdError, InvalidInput, NotFound, PaymentRequired, VerificationFailed
 from freehold.core.ids import Ambiguous
@@ -498,3 +500,45 @@ def test_the_example_buys_once_however_often_it_runs(shop: EdgedShop, key: str, 
         told.add(done.stdout)
     assert len(told) == 1
     assert len({one.salt for one in shop.edge.payments if isinstance(one, Transfer)}) == 1
+    (tmp_path / "rows.json").write_text(json.dumps(shop.rows(1, start=9)))
+    other = subprocess.run(
+        [sys.executable, "-W", "error", script, *words],
+        capture_output=True, text=True, timeout=60, check=False, env={**os.environ, "HOME": str(tmp_path)},
+    )  # fmt: skip
+    assert other.returncode == 0, other.stderr
+    assert len({one.salt for one in shop.edge.payments if isinstance(one, Transfer)}) == 2
+
+
+def seen(folder: Path) -> dict[str, tuple[int, bytes]]:
+    return {
+        str(path.relative_to(folder)): (path.lstat().st_mode, path.read_bytes() if path.is_file() else b"")
+        for path in [folder, *folder.rglob("*")]
+    }
+
+
+def test_a_folder_of_something_else_is_refused_as_it_is(shop: EdgedShop, key: str, tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    (project / "public").mkdir(parents=True, mode=0o755)
+    for name in ("run.sh", "node.json", "lock"):
+        (project / name).write_text("mine")
+        (project / name).chmod(0o755)
+    home = tmp_path / "home"
+    shutil.copytree(shop.owners[0].node.home, home)
+    for folder, its_key in (project, key), (home, "0x" + shop.owners[0].node.keys.account_key.hex()):
+        before = seen(folder)
+        with pytest.raises(PathUnusable, match="is no buyer's state and holds"):
+            opened(shop, its_key, folder)
+        assert seen(folder) == before
+    with pytest.raises(PathUnusable, match="cannot use that state"):
+        opened(shop, key, project / "run.sh")
+
+
+def test_a_state_is_taken_again_and_so_is_one_that_was_hardly_begun(
+    shop: EdgedShop, key: str, tmp_path: Path
+) -> None:
+    begun = tmp_path / "begun"
+    begun.mkdir()
+    (begun / ".buyer-state.0123").touch()
+    for folder in (begun, tmp_path / "new" / "one", begun):
+        with opened(shop, key, folder) as buyer:
+            assert buyer.spent_units() == 0

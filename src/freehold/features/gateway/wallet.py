@@ -20,10 +20,12 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO, Literal, Self
 
+from freehold import durable
 from freehold.chain import deployments
 from freehold.chain.client import Chain
 from freehold.chain.rpc import Rpc
-from freehold.core import origins
+from freehold.core import causes, origins
+from freehold.core.causes import PathUnusable
 from freehold.core.documents import Asset
 from freehold.core.errors import FreeholdError, InvalidInput, NotFound, VerificationFailed
 from freehold.core.ids import Ambiguous, is_id_shaped, resolve
@@ -61,6 +63,8 @@ MAX_SHOWN_BYTES = 64 * 1024 * 1024
 MOST_LISTED = 1_000
 LIST_SECONDS = 60.0
 _ID = re.compile(r"0x[0-9a-f]{64}")
+_MARK = "buyer-state"
+"""A file in a state, there before anything else is: no other folder is taken for one."""
 _NAME = "buyer"
 """As which sellers know it: an account says who pays."""
 
@@ -104,7 +108,7 @@ class Buyer:
     `state` is a folder that remembers what was signed and bought, for one process at a time. Keep it: without it, a
     payment under way is not known, and `max_total` begins anew.
 
-    Raises `InvalidKey`, `UnsafeHome`, `HomeInUse`, `ChainUnreachable`, `ContractNotDeployed`, `PeerUnreachable`,
+    Raises `InvalidKey`, `UnsafeHome`, `PathUnusable`: the folder is none of a buyer's and not empty; `HomeInUse`, `ChainUnreachable`, `ContractNotDeployed`, `PeerUnreachable`,
     `PeerChanged`: another party answers at `url` than before.
     """
 
@@ -137,7 +141,7 @@ class Buyer:
         folder = Path(state or f"{STATE}/{keys.account}").expanduser()
         settings = Settings(name=_NAME, rpc_url=rpc_url, peers=(self.url,), token=token)
         with ExitStack() as opened:
-            home_folder.make(folder)
+            _make(folder)
             opened.enter_context(_held(folder))
             chain = Chain(opened.enter_context(Rpc(rpc_url)))
             deployments.check(chain)
@@ -369,6 +373,27 @@ def _closed(opened_by: int, opened: ExitStack) -> None:
     # a child has its parent's connections and locks open, and they are not its own to close
     if os.getpid() == opened_by:
         opened.close()
+
+
+def _make(folder: Path) -> None:
+    """The folder as a buyer's. Raises PathUnusable: something else is in it, and it is left as it was; UnsafeHome."""
+    mark = folder / _MARK
+    try:
+        is_made = mark.is_file()
+        names = [] if is_made or not folder.exists() else [one.name for one in folder.iterdir()]
+    except OSError as error:
+        raise causes.of(error, "use that state", "Choose another state=.") from error
+    # one that is being made, or was when its process was killed
+    if others := [name for name in names if not name.startswith(f".{_MARK}.")]:
+        raise PathUnusable(
+            f"{folder} is no buyer's state and holds {min(others)[:80]!r}",
+            hint="Give an empty folder as state=, or one that a buyer made. Nothing in it was changed.",
+        )
+    home_folder.make(folder)
+    if not is_made:
+        durable.write(
+            mark, b"The state of a Freehold buyer: what its wallet signed and bought.\n", replace=True
+        )
 
 
 def _held(folder: Path) -> BinaryIO:
