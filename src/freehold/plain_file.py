@@ -39,7 +39,7 @@ def named(path: str | Path) -> Path:
         return Path(path).expanduser().absolute()
     except RuntimeError:
         raise PathUnusable(
-            f"{text[:80]!r} names the home of a user that this machine does not know",
+            "the path begins with ~ and the name of a user that this machine does not know",
             hint="Write the whole path, beginning with /.",
         ) from None
     except FileNotFoundError:
