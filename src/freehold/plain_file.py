@@ -14,6 +14,7 @@ import stat
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from freehold.core import causes
 from freehold.core.causes import PathUnusable
@@ -77,17 +78,52 @@ def _escaped(character: str) -> str:
     return "".join(f"\\{byte:03o}" for byte in os.fsencode(character))
 
 
+class Unreadable(InvalidInput):
+    """A file that a person named cannot be opened, or not be read to its end; why is in the message."""
+
+
 def opened(path: str | Path) -> io.BufferedReader:
     """Open the regular file that a person names.
 
-    Raises `InvalidInput`: it cannot be, and why.
+    Raises `Unreadable`, also whoever reads from it: a disk or a special file may fail at any byte.
     """
+    name = Path(path).name
     try:
-        return regular(path)
+        return io.BufferedReader(_Told(plain(path), name))
     except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or _NO_NAME
-        hint = causes.hint(error) if isinstance(error, OSError) else "Check the path."
-        raise InvalidInput(f"{Path(path).name!r} cannot be opened: {why}", hint=hint) from error
+        raise _unreadable(name, "opened", error) from error
+
+
+class _Told(io.FileIO):
+    """A file that says why it cannot be read as an error of ours."""
+
+    def __init__(self, descriptor: int, name: str) -> None:
+        super().__init__(descriptor, "rb")
+        self._called = name
+
+    def readinto(self, into: Any, /) -> Any:
+        try:
+            return super().readinto(into)
+        except OSError as error:
+            raise _unreadable(self._called, "read", error) from error
+
+    def readall(self) -> Any:
+        try:
+            return super().readall()
+        except OSError as error:
+            raise _unreadable(self._called, "read", error) from error
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        try:
+            return super().seek(offset, whence)
+        except OSError as error:
+            raise _unreadable(self._called, "read", error) from error
+
+
+def _unreadable(name: str, done: str, error: Exception) -> Unreadable:
+    why = getattr(error, "strerror", None) or _NO_NAME
+    hint = causes.hint(error) if isinstance(error, OSError) else "Check the path."
+    return Unreadable(f"{name!r} cannot be {done}: {why}", hint=hint)
 
 
 def nameless(error: OSError) -> OSError:

@@ -79,7 +79,7 @@ def inspect(node: Node, asked: Inspect) -> dict[str, Any]:
         "delta_exponent": delta_exponent,
         "expected_loss_bps": losses[0] if losses else None,
         "lines": [promise.line for promise in joined],
-        "size_bytes": path.stat().st_size,
+        "size_bytes": found.file_bytes,
     }
 
 

@@ -157,16 +157,17 @@ class Labels:
 
     def _texts(self, column: Any, start: int) -> Any:
         column = _decoded(column)
-        if column.null_count:
-            raise self._refused(missing=True, start=start, row=_first(pc.is_null(column)))
         try:
-            return pc.cast(column, pa.string())
+            texts = pc.cast(column, pa.string())
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
             raise InvalidTable(
                 f"{self.file}: column '{self.name}' holds {column.type}, not labels",
                 hint="Use 0/1, true/false or two words.",
                 column=self.name,
             ) from None
+        if column.null_count:
+            raise self._refused(missing=True, start=start, row=_first(pc.is_null(column)))
+        return texts
 
     def _code(self, kind: str) -> int:
         if self.positive is None:

@@ -86,7 +86,7 @@ def profile(path: Path, limits: Limits) -> Profile:
             rows += batch.num_rows
     if rows == 0:
         raise InvalidTable(f"{path.name} has a header but no rows", hint="Add at least one data row.")
-    return Profile(rows, columns, tuple(head), path.stat().st_size, source.index)
+    return Profile(rows, columns, tuple(head), source.size_bytes, source.index)
 
 
 def _texts(cells: Any) -> Any:

@@ -43,6 +43,8 @@ class Distinct:
     """Rows that were equal to an earlier one (of the same subject)."""
     beyond: int
     """Rows of subjects that had `rows_each` already."""
+    file_bytes: int = 0
+    """Size of the file that it stood in."""
     subjects: frozenset[bytes] = frozenset()
     """Digest of each subject that is left; empty without a subject column."""
 
@@ -121,7 +123,9 @@ def distinct(
         features, labels = features[kept], labels[kept]
     warnings = (*said, *tables.oddities(columns, features, labels))
     left = frozenset(people[i] for i in kept) if people is not None else frozenset()
-    return Distinct(Table(columns, spelled(label), features, labels, warnings), repeats, beyond, left)
+    return Distinct(
+        Table(columns, spelled(label), features, labels, warnings), repeats, beyond, found.file_bytes, left
+    )
 
 
 def _cells(

@@ -61,6 +61,8 @@ class Source:
     names: tuple[str, ...]
     limits: Limits
     batches: Iterator[Any]
+    size_bytes: int
+    """Of the file, as it was opened."""
     index: tuple[str, ...] = ()
     """Columns that are the index of a pandas frame; the file says so, or their names do."""
 
@@ -78,11 +80,10 @@ class Source:
 def opened(path: Path, limits: Limits) -> Iterator[Source]:
     """Open a file, Parquet if it starts with `PAR1`, else CSV; raises `InvalidTable`."""
     try:
-        stream = plain_file.opened(path)
-    except InvalidInput as error:
+        with plain_file.opened(path) as stream, read(stream, path.name, limits) as source:
+            yield source
+    except plain_file.Unreadable as error:
         raise InvalidTable(error.message, hint=error.hint, file=path.name) from None
-    with stream, read(stream, path.name, limits) as source:
-        yield source
 
 
 @contextmanager
@@ -106,7 +107,7 @@ def read(
         stream.seek(0)
         if stream.read(4) == b"PAR1":
             stream.seek(0)
-            yield _columnar(stream, file, limits)
+            yield _columnar(stream, file, limits, size)
         else:
             stream.seek(0)
             text = Delimited(stream, file)
@@ -114,7 +115,7 @@ def read(
             counted = tuple(str(n + 1) for n in range(len(text.first)))
             batches = text.batches(header=names is not None)
             found = counted if names is None else names
-            yield Source(file, found, limits, batches, tuple(filter(is_index, found)))
+            yield Source(file, found, limits, batches, size, tuple(filter(is_index, found)))
     except InvalidInput as error:
         error.fields["file"] = file
         row = error.fields.get("row")
@@ -161,6 +162,8 @@ class Cells:
     """A digest of each row's subject, where a column names it."""
     warnings: tuple[str, ...]
     """What was lost on the way."""
+    file_bytes: int
+    """Size of the file."""
 
 
 def collect(
@@ -188,7 +191,7 @@ def collect(
         one.require_kept(source.file)
     warnings = tuple(said for one in seen for said in one.said())
     found = people if subject is not None else None
-    return Cells(np.concatenate(blocks), np.concatenate(labels), found, warnings)
+    return Cells(np.concatenate(blocks), np.concatenate(labels), found, warnings, source.size_bytes)
 
 
 def _check_rows(source: Source, rows: int, columns: int) -> None:
@@ -201,15 +204,8 @@ def _check_rows(source: Source, rows: int, columns: int) -> None:
         )
 
 
-def _columnar(stream: BinaryIO, file: str, limits: Limits) -> Source:
-    parquet = Columnar(stream, file)
-    source = Source(file, parquet.names, limits, parquet.batches(), parquet.index)
+def _columnar(stream: BinaryIO, file: str, limits: Limits, size: int) -> Source:
+    parquet = Columnar(stream, file, 8 * limits.size_bytes)
+    source = Source(file, parquet.names, limits, parquet.batches(), size, parquet.index)
     _check_rows(source, parquet.rows, len(parquet.names) - 1)
-    most = 8 * limits.size_bytes
-    if parquet.unpacked_bytes > most:
-        raise InvalidTable(
-            f"{file} unpacks to {parquet.unpacked_bytes:,} bytes; the limit is {most:,}",
-            hint="Split the file, or raise the setting max_table_bytes, of which that is eight times.",
-            limit=most,
-        )
     return source
