@@ -7,7 +7,7 @@ from typing import Any
 from freehold.chain import rpc
 from freehold.core import canonical, documents, http_signature, ids, money
 from freehold.features.data import drafts, wire
-from freehold.features.data.rules import names, reading, table
+from freehold.features.data.rules import chunks, names, reading, table
 from freehold.features.gateway.rules import answer, rows
 from freehold.features.grants import requests
 from freehold.features.models import releasing
@@ -62,6 +62,16 @@ def _found() -> dict[str, tuple[Limit, ...]]:
                 _size(8 * _FILE.size_bytes),
                 "max_table_bytes",
                 "of which it is eight times",
+            ),
+            Limit(
+                "A cell of text in a Parquet file",
+                _size(chunks.MOST_CELL_BYTES),
+                otherwise="leave that column out",
+            ),
+            Limit(
+                "Pages of a Parquet file, bytes of one, and bytes of its footer",
+                f"{chunks.MOST_PAGES:,}; {_size(chunks.MOST_PAGE_BYTES)}; {_size(chunks.MOST_FOOTER_BYTES)}",
+                otherwise="write it again, with the sizes that pandas or pyarrow choose",
             ),
             Limit("Rows", f"{_FILE.rows:,}", otherwise="split it and publish each part"),
             Limit("Feature columns", f"{_FILE.columns:,}", otherwise="choose those that matter"),

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-_MOST_FOOTER_BYTES = 16 << 20
+MOST_FOOTER_BYTES = 16 << 20
 """Its reader makes several times as much of it."""
 MOST_CELL_BYTES = 64 << 10
 """Of a text. No number, label or name is longer, and one long text may stand in a million rows at no cost to its file."""
-_MOST_PAGES, _MOST_PAGE_BYTES = 250_000, 128 << 20
+MOST_PAGES, MOST_PAGE_BYTES = 250_000, 128 << 20
 _MAGIC_BYTES = 4
 _MADE, _PACKED = 2, 3
 """Fields of a page's header, as the format numbers them."""
@@ -36,8 +36,8 @@ def require_small_footer(stream: BinaryIO) -> None:
     size = stream.seek(0, os.SEEK_END)
     stream.seek(max(0, size - 8))
     tail = stream.read(8)
-    if tail[4:] == b"PAR1" and _MOST_FOOTER_BYTES < int.from_bytes(tail[:4], "little") < size:
-        raise NotPlain(f"its footer is over {_MOST_FOOTER_BYTES:,} bytes")
+    if tail[4:] == b"PAR1" and MOST_FOOTER_BYTES < int.from_bytes(tail[:4], "little") < size:
+        raise NotPlain(f"its footer is over {MOST_FOOTER_BYTES:,} bytes")
 
 
 def measured(stream: BinaryIO, metadata: Any, read: Collection[str], most: int) -> tuple[int, int]:
@@ -56,8 +56,8 @@ def measured(stream: BinaryIO, metadata: Any, read: Collection[str], most: int) 
                 total, pages = total + made, pages + 1
                 if total > most:
                     return total, 1
-                if pages > _MOST_PAGES:
-                    raise NotPlain(f"it has over {_MOST_PAGES:,} pages")
+                if pages > MOST_PAGES:
+                    raise NotPlain(f"it has over {MOST_PAGES:,} pages")
                 if made > MOST_CELL_BYTES * (values + 1):
                     raise NotPlain(f"column '{name}' has a cell of over {MOST_CELL_BYTES:,} bytes")
                 densest[name] = max(densest[name], made // max(values, 1))
@@ -78,8 +78,8 @@ def _pages(stream: BinaryIO, chunk: Any) -> Iterator[tuple[int, int]]:
         made, packed = header.get(_MADE), header.get(_PACKED)
         if not isinstance(made, int) or not isinstance(packed, int) or made < 0 or packed < 0:
             raise NotPlain("a page has no size")
-        if made > _MOST_PAGE_BYTES:
-            raise NotPlain(f"a page makes over {_MOST_PAGE_BYTES:,} bytes")
+        if made > MOST_PAGE_BYTES:
+            raise NotPlain(f"a page makes over {MOST_PAGE_BYTES:,} bytes")
         values = 0
         for kind, encoding in _KINDS.items():
             if isinstance(held := header.get(kind), dict):
