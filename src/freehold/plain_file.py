@@ -33,11 +33,16 @@ def named(path: str | Path) -> Path:
 
     Raises `PathUnusable`: there is no such user or folder, or nothing can have such a name.
     """
-    text = str(path)
+    if not isinstance(path, str | os.PathLike):
+        raise PathUnusable(
+            f"{type(path).__name__} is no path",
+            hint='Give text, or a Path: "patients.csv".',
+        )
+    text = os.fsdecode(path)
     if "\0" in text:
         raise PathUnusable(f"{text[:80]!r} is no path: {_NO_NAME}", hint="Check the path.")
     try:
-        return Path(path).expanduser().absolute()
+        return Path(text).expanduser().absolute()
     except RuntimeError:
         raise PathUnusable(
             "the path begins with ~ and the name of a user that this machine does not know",

@@ -21,6 +21,7 @@ Rooms subclass these where a caller can handle a case differently. Every class h
 
 from __future__ import annotations
 
+import copyreg
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -49,6 +50,10 @@ class FreeholdError(Exception):
         self.message = message
         self.hint = hint
         self.fields = fields
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # as it is, for another process: not every kind is made of its message
+        return copyreg.__newobj__, (type(self), *self.args), vars(self)  # type: ignore[attr-defined]
 
     def spell(self, names: Mapping[str, str]) -> None:
         """Name the field that this is about as whoever reads it calls it."""

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
+from numbers import Real
 
 from freehold.core.errors import InvalidInput
 
 DECIMALS = 6
 """Decimals of the dollar tokens in use (test dollar, USDC)."""
 BPS = 10_000
+_MOST_DIGITS = 20
 _AMOUNT = re.compile(r"^\$?([0-9]{1,9})(?:\.([0-9]{1,6}))?$")
 
 
-def units(text: str) -> int:
-    """Smallest units of an amount as people type it: "1.50" or "$0.001".
+def units(amount: object) -> int:
+    """Smallest units of an amount as people type it, "1.50" or "$0.001", or as a number.
+
+    >>> units("$2.50"), units(0.000001), units(3)
+    (2500000, 1, 3000000)
 
     Raises `InvalidInput`: not an amount, negative, or with more than 6 decimals.
     """
+    text = _text(amount)
     match = _AMOUNT.match(text.strip())
     if match is None:
         raise InvalidInput(
@@ -24,6 +31,21 @@ def units(text: str) -> int:
         )
     whole: int = int(match[1]) * 10**DECIMALS
     return whole + int((match[2] or "").ljust(DECIMALS, "0"))
+
+
+def _text(amount: object) -> str:
+    if isinstance(amount, str):
+        return amount
+    if isinstance(amount, bool) or not isinstance(amount, Real | Decimal):
+        raise InvalidInput(
+            f"{type(amount).__name__} is no amount of dollars", hint='Give text or a number: "2.50", 0.001.'
+        )
+    text = str(amount)
+    if "e" not in text.lower():
+        return text
+    # as small and large numbers are written
+    exact = Decimal(text)
+    return f"{exact:f}" if abs(exact.adjusted()) < _MOST_DIGITS else text
 
 
 def dollars(amount_units: int) -> str:

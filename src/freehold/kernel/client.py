@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import hmac
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -28,7 +29,7 @@ from freehold.core.errors import (
     PaymentRequired,
     Unavailable,
 )
-from freehold.kernel.operation import Operation
+from freehold.kernel.operation import SCHEMA, Operation
 from freehold.kernel.shape import Rows
 from freehold.vault.home_folder import option as option_of
 
@@ -61,6 +62,10 @@ class NodeNotRunning(Unavailable, code="node.not_running"):
     """No node answers for this home."""
 
 
+class Closed(Conflict, code="client.closed"):
+    """What is asked was closed by its user."""
+
+
 class NodeRefused(FreeholdError, code="node.refused"):
     """The node answered with an error, whose code, hint, fields and exit code this one has."""
 
@@ -91,18 +96,20 @@ class NodeClient:
     """The control API of one running node."""
 
     def __init__(self, url: str, token: str, *, home: Path) -> None:
+        self.url, self.token, self._home, self._found = url, token, home, False
+        self._is_closed = False
+        self._connect()
+
+    def _connect(self) -> None:
         import httpx  # noqa: PLC0415 - takes 0.1 s to import
 
-        self.url, self.token, self._home, self._found = url, token, home, False
-        self._client: httpx.Client = httpx.Client(
-            base_url=url,
-            timeout=TIMEOUT_SECONDS,
-            trust_env=False,
-            headers={"authorization": f"Bearer {token}"},
+        self._client = httpx.Client(
+            timeout=TIMEOUT_SECONDS, trust_env=False, headers={"authorization": f"Bearer {self.token}"}
         )
+        self._process = os.getpid()
 
     @classmethod
-    def of(cls, home: Path) -> Self:
+    def of(cls, home: str | Path) -> Self:
         """The node of a home directory. Raises `NodeNotRunning`: none is there."""
         home = plain_file.named(home)
         with _finding(home):
@@ -117,11 +124,21 @@ class NodeClient:
             with _finding(self._home):
                 if not _is_held(self._home):
                     raise _not_running(self._home)
-                self.url = self._client.base_url = _address(self._home)
+                self.url = _address(self._home)
 
     def close(self) -> None:
         """Close what is open; the end of a process does too."""
-        self._client.close()
+        self._is_closed = True
+        if self._process == os.getpid():
+            self._client.close()
+
+    def _open(self) -> httpx.Client:
+        """Connections of this process alone: on one that is shared after a fork, each would read the other's answers."""
+        if self._is_closed:
+            raise Closed("this node's connections were closed", hint="Connect again: freehold.connect(home)")
+        if self._process != os.getpid():
+            self._connect()
+        return self._client
 
     def get(self, path: str, **query: str) -> dict[str, Any]:
         """The JSON object at a path. Raises `NodeRefused`, `NodeNotRunning`."""
@@ -139,6 +156,8 @@ class NodeClient:
         """
         parts = {name: _part(name, asked.get(name)) for name in operation.in_path}
         rest = {name: value for name, value in asked.items() if name not in parts}
+        for name, value in rest.items():
+            _require_json(name, value)
         path = "/api" + operation.path.format(**parts)
         if operation.verb == "GET":
             query = {
@@ -150,9 +169,10 @@ class NodeClient:
     def _ask(self, method: str, path: str, query: Mapping[str, str], body: Any) -> dict[str, Any]:
         import httpx  # noqa: PLC0415
 
+        client = self._open()
         self._require_there()
         try:
-            answer = self._client.request(method, path, params=query or None, json=body)
+            answer = client.request(method, self.url.rstrip("/") + path, params=query or None, json=body)
         except UnicodeEncodeError:
             raise InvalidInput("what is asked for is no text", hint="Say it in UTF-8.") from None
         except httpx.TransportError as error:
@@ -206,6 +226,15 @@ def _is_held(home: Path) -> bool:
     return False
 
 
+def _require_json(name: str, value: Any) -> None:
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidInput(
+            f"{name}: {str(error)[:100]}", hint="Give text, numbers, or lists of them.", field=name
+        ) from None
+
+
 def _part(name: str, value: Any) -> str:
     hint = "Give an id, the beginning of one, or a name."
     # dots would lead to another path
@@ -247,10 +276,14 @@ class Performs:
         """
         # written methods give all that they were given, themselves too
         given.pop("self", None)
-        try:
-            answer = operation.read(self._client.perform(operation, operation.taken(given)))
-        except FreeholdError as error:
-            error.spell({name: one.face for name, one in operation.fields.items()})
-            raise
+        answer = operation.read(self._answer(operation, given))
         wanted = attrgetter(operation.gives)(answer) if operation.gives else answer
         return Rows(wanted) if isinstance(wanted, list) else wanted
+
+    def _answer(self, operation: Operation[Any], given: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            return self._client.perform(operation, operation.taken(given))
+        except FreeholdError as error:
+            error.spell({name: one.face for name, one in operation.fields.items()})
+            error.hint = f"See help(node.{operation.method})." if error.hint == SCHEMA else error.hint
+            raise

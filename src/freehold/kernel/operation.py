@@ -223,28 +223,33 @@ class Operation(Generic[Q]):
         return status, content
 
     def read(self, answer: Any, *, waiting: bool = False) -> Any:
-        """An answer as the shape it has; of a newer node it may say more."""
-        return (self._waiting_adapter if waiting else self._adapter).validate_python(
-            answer, strict=False, extra="ignore"
-        )
+        """An answer as the shape it has; of a newer node it may say more.
+
+        Raises `Unavailable`: it has no such shape.
+        """
+        adapter = self._waiting_adapter if waiting else self._adapter
+        try:
+            return adapter.validate_python(answer, strict=False, extra="ignore")
+        except ValidationError:
+            raise Unavailable(
+                f"the node's answer is not what {self.name} answers",
+                hint="Is it a node, and of the same version?",
+            ) from None
 
     def understood(self, answer: Any) -> dict[str, Any]:
         """An answer in JSON, with what its shape says and no more, also where it is not final.
 
         Raises `Unavailable`: it has no such shape.
         """
-        for waiting in (False, True)[: 1 + (self.waiting is not None)]:
-            adapter = self._waiting_adapter if waiting else self._adapter
-            try:
-                read = self.read(answer, waiting=waiting)
-            except ValidationError:
-                continue
-            shown: dict[str, Any] = adapter.dump_python(read, mode="json", by_alias=True, exclude_unset=True)
-            return shown
-        raise Unavailable(
-            f"the node's answer is not what {self.name} answers",
-            hint="Is it a node, and of the same version?",
-        )
+        adapter = self._adapter
+        try:
+            read = self.read(answer)
+        except Unavailable:
+            if self.waiting is None:
+                raise
+            adapter, read = self._waiting_adapter, self.read(answer, waiting=True)
+        shown: dict[str, Any] = adapter.dump_python(read, mode="json", by_alias=True, exclude_unset=True)
+        return shown
 
     def checked(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """The request as it travels, of one that a program wrote: strictly what the node would take.

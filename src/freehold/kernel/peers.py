@@ -285,7 +285,8 @@ def _read(url: str, status: int, content: bytes, most_values: int) -> Any:
         value = parse(content, max_bytes=len(content), most_values=most_values)
     except InvalidInput as error:
         raise PeerRefused(
-            f"{url} answered {status} with what cannot be read: {error.message[:200]}"
+            f"{url} answered {status} with what cannot be read: {error.message[:200]}",
+            hint="Is that the address of a Freehold node? Check the URL.",
         ) from error
     if 200 <= status < 300:
         return value

@@ -7,11 +7,13 @@ says how one becomes the other, once for all faces.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from freehold import plain_file
 from freehold.core import epsilons, money
+from freehold.core.errors import InvalidInput
 
 
 @dataclass(frozen=True)
@@ -48,13 +50,13 @@ class Plain:
 class Dollars(Plain):
     """`price_units` is typed as dollars, `price`."""
 
-    python = "str"
+    python = "str | float"
     metavar = "DOLLARS"
     units = ("_units", "_micro")
 
     def take(self, given: Any) -> Any:
         """Millionths of a dollar. Raises `InvalidInput`."""
-        return money.units(str(given))
+        return money.units(given)
 
     def typed(self, value: Any) -> str:
         """An amount."""
@@ -105,7 +107,14 @@ class Reference(Plain):
         if isinstance(given, str) or given is None:
             return given
         # what has an id may well be iterable too
-        return str(given.id) if hasattr(given, "id") else [self.take(one) for one in given]
+        if hasattr(given, "id"):
+            return str(given.id)
+        if not isinstance(given, Iterable) or isinstance(given, bytes):
+            raise InvalidInput(
+                f"{type(given).__name__} stands for no {self.kind or 'thing'}",
+                hint="Give an id, the beginning of one, a name, or a value that you got.",
+            )
+        return [self.take(one) for one in given]
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import resource
 import stat
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from freehold import plain_file
@@ -29,21 +30,32 @@ class UnsafeHome(NotAllowed, code="home.unsafe"):
     """Other users could read the home, or put another folder in its place."""
 
 
-def make(home: Path) -> int:
+@dataclass(frozen=True)
+class Called:
+    """What whoever reads a refusal calls the folder, and how one names another."""
+
+    noun: str
+    option: str
+
+
+HOME = Called("home", "--home")
+
+
+def make(home: Path, called: Called = HOME) -> int:
     """The folder, made if it is not there, with everything in it readable by its owner only.
 
     Returns how many files and folders were open to others before. Raises `UnsafeHome`: it belongs to another user,
     or others may replace it or a folder above it.
     """
     home = home.absolute()
-    _require_own_link(home)
+    _require_own_link(home, called)
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         if isinstance(error, FileExistsError) and home.is_file():
             error = NotADirectoryError(errno.ENOTDIR, "it is a file", str(home))
-        raise causes.of(error, "use that home", "Choose another --home.") from error
-    require_own(home)
+        raise causes.of(error, f"use that {called.noun}", f"Choose another {called.option}.") from error
+    require_own(home, called)
     return tighten(home)
 
 
@@ -57,19 +69,19 @@ def option(home: Path) -> str:
     return "" if home == usual else f" --home {plain_file.typed(home)}"
 
 
-def require_own(home: Path) -> None:
+def require_own(home: Path, called: Called = HOME) -> None:
     """The folder is this user's, and nobody else can put another one in its place. Raises `UnsafeHome`."""
-    _require_own_link(home)
+    _require_own_link(home, called)
     if (owner := home.stat().st_uid) != os.geteuid():
         raise UnsafeHome(
             f"{home} belongs to {_user(owner)}",
-            hint="Run Freehold as that user, or choose another --home.",
+            hint=f"Run Freehold as that user, or choose another {called.option}.",
             path=str(home),
         )
-    require_own_place(home)
+    require_own_place(home, called)
 
 
-def require_own_place(home: Path) -> None:
+def require_own_place(home: Path, called: Called = HOME) -> None:
     """Nobody else can move what lies there, or is to be put there. Raises `UnsafeHome`."""
     for above in home.resolve().parents:
         if not above.exists():
@@ -77,14 +89,14 @@ def require_own_place(home: Path) -> None:
         found = above.stat()
         if found.st_uid not in (os.geteuid(), _ROOT, _UNMAPPED):
             raise UnsafeHome(
-                f"{above}, above the home, belongs to {_user(found.st_uid)}, who could replace the home",
-                hint="Choose a --home below folders of your own.",
+                f"{above}, above the {called.noun}, belongs to {_user(found.st_uid)}, who could replace the {called.noun}",
+                hint=f"Choose a {called.option} below folders of your own.",
                 path=str(above),
             )
         if _others_may_write(found) and not found.st_mode & stat.S_ISVTX:
             raise UnsafeHome(
-                f"other users may write into {above} and so replace the home in it",
-                hint=f"chmod go-w {plain_file.typed(above)}, or choose another --home.",
+                f"other users may write into {above} and so replace the {called.noun} in it",
+                hint=f"chmod go-w {plain_file.typed(above)}, or choose another {called.option}.",
                 path=str(above),
             )
 
@@ -131,11 +143,12 @@ def _everything(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
                 waiting.append(Path(entry.path))
 
 
-def _require_own_link(home: Path) -> None:
+def _require_own_link(home: Path, called: Called) -> None:
     """A link is as good as who made it."""
     if home.is_symlink() and (owner := home.lstat().st_uid) not in (os.geteuid(), _ROOT):
         raise UnsafeHome(
-            f"{home} is a link that {_user(owner)} made", hint="Remove it, or choose another --home."
+            f"{home} is a link that {_user(owner)} made",
+            hint=f"Remove it, or choose another {called.option}.",
         )
 
 

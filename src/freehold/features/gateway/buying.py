@@ -80,7 +80,7 @@ class Buyer:
         Raises InvalidInput: it is not sold, or not so many rows in one call.
         """
         asset = self._sold(model_id)
-        _require_rows(asset, rows)
+        require_rows(asset, rows)
         act = Act(secrets.token_hex(16), at_most_units)
         found = spending.quote(self._node, _payee(asset), price_of(asset.terms, rows), act, deposit_calls)
         return {"model": asset.id, "per": asset.terms.per, "rows": rows, **found}
@@ -134,7 +134,7 @@ class Buyer:
             return {**known, **shown}
         asset = self._sold(model_id)
         read_request(body)
-        _require_rows(asset, len(rows))
+        require_rows(asset, len(rows))
         cost = price_of(asset.terms, len(rows))
         ceiling.require_shown(cost, shown_units)
         act = Act(secrets.token_hex(16), at_most_units, in_all_units)
@@ -471,7 +471,8 @@ def _usual_cap(asset: Asset) -> int:
     return min(price_of(asset.terms, asset.terms.rows_per_call) * CAP_CALLS, 2**53 - 1)
 
 
-def _require_rows(asset: Asset, rows: int) -> None:
+def require_rows(asset: Asset, rows: int) -> None:
+    """Raises InvalidInput: its owner answers fewer at once."""
     if rows > asset.terms.rows_per_call:
         raise InvalidInput(
             f"{asset.name} answers at most {asset.terms.rows_per_call} rows a call, not {rows}",

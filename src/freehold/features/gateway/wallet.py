@@ -18,9 +18,9 @@ import weakref
 from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import BinaryIO, Literal, Self
+from typing import BinaryIO, Literal, NoReturn, Self
 
-from freehold import durable
+from freehold import durable, plain_file
 from freehold.chain import deployments
 from freehold.chain.client import Chain
 from freehold.chain.rpc import Rpc
@@ -34,16 +34,16 @@ from freehold.core.signing import Envelope, parse_envelope
 from freehold.core.terms import price_of
 from freehold.features.data import schemas
 from freehold.features.gateway import buying, keyed
-from freehold.features.gateway.library import Row, plain, records
+from freehold.features.gateway.library import Row, plain_rows
 from freehold.features.gateway.rules.answer import request_body
 from freehold.features.gateway.rules.rows import ordered
-from freehold.features.gateway.wire import DEPOSIT_CALLS, KEY_PATTERN, Prediction
+from freehold.features.gateway.wire import DEPOSIT_CALLS, KEY_PATTERN, AskPrice, Prediction
 from freehold.features.payments import closing
 from freehold.features.payments.once import ONCE
 from freehold.features.payments.wire import Channel, Closing
 from freehold.kernel import ceiling, continuity, home_lock
 from freehold.kernel.ceiling import SpendingRefused
-from freehold.kernel.client import Identified
+from freehold.kernel.client import Closed, Identified
 from freehold.kernel.evidence import proving
 from freehold.kernel.home_lock import HomeInUse
 from freehold.kernel.host import Host
@@ -65,6 +65,8 @@ LIST_SECONDS = 60.0
 _ID = re.compile(r"0x[0-9a-f]{64}")
 _MARK = "buyer-state"
 """A file in a state, there before anything else is: no other folder is taken for one."""
+_ARGUMENTS = "See help(freehold.Buyer)."
+_STATE = home_folder.Called("state", "state=")
 _NAME = "buyer"
 """As which sellers know it: an account says who pays."""
 
@@ -112,6 +114,8 @@ class Buyer:
     `PeerChanged`: another party answers at `url` than before.
     """
 
+    _is_closed = False
+
     def __init__(
         self,
         *,
@@ -119,8 +123,8 @@ class Buyer:
         url: str,
         rpc_url: str,
         passphrase: Passphrase | None = None,
-        max_per_call: str = "0.01",
-        max_total: str = "1",
+        max_per_call: str | float = "0.01",
+        max_total: str | float = "1",
         pay: Pay = "transfer",
         deposit_calls: int = DEPOSIT_CALLS,
         without_lineage: bool = False,
@@ -128,7 +132,14 @@ class Buyer:
         state: str | Path | None = None,
     ) -> None:
         if pay not in ("transfer", "channel"):
-            raise InvalidInput(f"pay is transfer or channel, not {str(pay)[:40]!r}")
+            raise InvalidInput(
+                f"pay is transfer or channel, not {str(pay)[:40]!r}",
+                hint='pay="transfer" pays each call by itself; pay="channel" sets money aside first.',
+            )
+        for name, value in (("url", url), ("rpc_url", rpc_url), ("token", token)):
+            if not isinstance(value, str):
+                raise InvalidInput(f"{name} is text, not {type(value).__name__}", hint=_ARGUMENTS)
+        _require_bounds(deposit_calls=deposit_calls)
         self._most_units, self._in_all_units = units(max_per_call), units(max_total)
         self._by_transfer, self._deposit_calls = pay == "transfer", deposit_calls
         self._without_lineage = without_lineage
@@ -138,7 +149,7 @@ class Buyer:
         self.url = str(origins.parse(url))
         keys = account_key.wallet_keys(account_key.read(key, passphrase))
         self.account = keys.account
-        folder = Path(state or f"{STATE}/{keys.account}").expanduser()
+        folder = plain_file.named(f"{STATE}/{keys.account}" if state in (None, "") else state)
         settings = Settings(name=_NAME, rpc_url=rpc_url, peers=(self.url,), token=token)
         with ExitStack() as opened:
             _make(folder)
@@ -164,6 +175,8 @@ class Buyer:
 
     @property
     def _host(self) -> Host:
+        if self._is_closed:
+            raise Closed("this buyer was closed", hint="Open another one: freehold.Buyer(...)")
         if os.getpid() != self._opened_by:
             raise InvalidInput(
                 "this buyer was opened in another process, which it cannot be shared with",
@@ -201,7 +214,10 @@ class Buyer:
 
     def price(self, model: str | Identified, rows: int = 1) -> int:
         """What a call of so many rows costs, in units of the dollar token: what the model's owner signed."""
-        return price_of(self._model(model).terms, rows)
+        _require_bounds(rows=rows)
+        asset = self._model(model)
+        buying.require_rows(asset, rows)
+        return price_of(asset.terms, rows)
 
     def predict(self, model: str | Identified, rows: Iterable[Row], *, key: str | None = None) -> Prediction:
         """Buy answers for rows of numbers: sequences in the model's order, mappings by column name, or a frame.
@@ -218,10 +234,10 @@ class Buyer:
         signed. `KeyReused`: the key is another question's. `AnswerPruned`. `PaymentRefused` and what else the seller
         refuses with. `WrongAnswer`: that is what was bought, and asking again says so again. `Unavailable`: ask again.
         """
-        if key is not None and not re.fullmatch(KEY_PATTERN, key):
+        if key is not None and not (isinstance(key, str) and re.fullmatch(KEY_PATTERN, key)):
             raise InvalidInput("a key is 1 to 100 printable ASCII characters without spaces")
         asset = self._model(model)
-        asked = [plain(row) for row in records(rows)]
+        asked = plain_rows(rows)
         cost = price_of(asset.terms, len(asked))
         if cost > self._most_units:
             raise SpendingRefused(
@@ -256,7 +272,7 @@ class Buyer:
         when that is due.
         """
         receipt = self._node.store.resolve(str(getattr(answer, "id", answer)), "receipt")
-        target = Path(directory).expanduser()
+        target = plain_file.named(directory)
         proving.evidence(self._host, receipt).write(target)
         return target
 
@@ -290,6 +306,7 @@ class Buyer:
                     for name in tuple(self._given):
                         self._forget(name)
         finally:
+            self._is_closed = True
             self._close()
 
     def __enter__(self) -> Self:
@@ -297,6 +314,12 @@ class Buyer:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def __reduce__(self) -> NoReturn:
+        raise InvalidInput(
+            "a Buyer cannot be pickled or copied: it holds a key, and its state is held by one process",
+            hint="Open a Buyer in the process that uses it, with a state= of its own.",
+        )
 
     def __repr__(self) -> str:
         return f"Buyer(account={self.account!r}, url={self.url!r})"
@@ -389,11 +412,20 @@ def _make(folder: Path) -> None:
             f"{folder} is no buyer's state and holds {min(others)[:80]!r}",
             hint="Give an empty folder as state=, or one that a buyer made. Nothing in it was changed.",
         )
-    home_folder.make(folder)
+    home_folder.make(folder, _STATE)
     if not is_made:
         durable.write(
             mark, b"The state of a Freehold buyer: what its wallet signed and bought.\n", replace=True
         )
+
+
+def _require_bounds(**said: object) -> None:
+    """Those of a node's `quote`."""
+    try:
+        AskPrice.of(model="", **said)
+    except InvalidInput as error:
+        error.hint = _ARGUMENTS
+        raise
 
 
 def _held(folder: Path) -> BinaryIO:

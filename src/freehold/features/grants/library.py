@@ -22,8 +22,8 @@ class Methods(Performs):
         *,
         purpose: str | None = None,
         max_uses: int | None = None,
-        spend_cap: str | None = None,
-        at_most: str | None = None,
+        spend_cap: str | float | None = None,
+        at_most: str | float | None = None,
     ) -> wire.GrantRow:
         """Get a grant for another party's asset, paying its price if it has one (`at_most` so much); training asks for its own.
 
@@ -38,7 +38,7 @@ class Methods(Performs):
             "spend_cap": spend_cap,
             "at_most": at_most,
         }
-        answer = self._client.perform(wire.ASK, wire.ASK.taken(typed))
+        answer = self._answer(wire.ASK, typed)
         if "status" in answer:
             request = wire.ASK.read(answer, waiting=True).asked
             raise GrantPending(

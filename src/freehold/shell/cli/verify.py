@@ -38,7 +38,7 @@ def verify(
         raise typer.Exit(refused.exit_code)
 
 
-def checked(directory: Path, rpc_url: str | None, block_hash: str | None) -> Verification:
+def checked(directory: str | Path, rpc_url: str | None, block_hash: str | None) -> Verification:
     """What checking evidence finds; NotFound where there is none."""
     from freehold.kernel.evidence.bundle import Bundle  # noqa: PLC0415
     from freehold.kernel.evidence.verify import verify as check  # noqa: PLC0415

@@ -16,8 +16,9 @@ from __future__ import annotations
 
 import weakref
 from pathlib import Path
-from typing import Self
+from typing import NoReturn, Self
 
+from freehold.core.errors import InvalidInput
 from freehold.kernel.client import NodeClient
 from freehold.shell.cli.shapes import Verification
 from freehold.shell.library.operations import Operations
@@ -27,7 +28,7 @@ __all__ = ["Node", "connect", "verify"]
 
 def connect(home: str | Path = "~/.freehold") -> Node:
     """The running node of a home; `NodeNotRunning` where `freehold up` was not said."""
-    node = Node(NodeClient.of(Path(home)))
+    node = Node(NodeClient.of(home))
     node.status()
     return node
 
@@ -42,13 +43,13 @@ def verify(
     """
     from freehold.shell.cli.verify import checked  # noqa: PLC0415 - loads the whole node
 
-    return checked(Path(directory), rpc_url, block_hash)
+    return checked(directory, rpc_url, block_hash)
 
 
 class Node(Operations):
     """One running node. Assets and models can be named by id, shortened id or name.
 
-    Safe to use from several threads. `close`, or the end of a `with` block, closes its connections.
+    Safe to use from several threads, and on both sides of a fork. `close`, or the end of a `with` block, closes its connections.
     """
 
     def __init__(self, client: NodeClient) -> None:
@@ -65,6 +66,12 @@ class Node(Operations):
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def __reduce__(self) -> NoReturn:
+        raise InvalidInput(
+            "a Node cannot be pickled or copied: its connections are of this process",
+            hint="Call freehold.connect(home) in the process that uses it.",
+        )
 
     def __repr__(self) -> str:
         return f"Node({self._client.url!r})"

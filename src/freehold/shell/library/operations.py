@@ -60,7 +60,9 @@ class Operations(grants_library.Methods, gateway_library.Methods, proof_library.
         """What this node may spend, and what the last 24 hours took of it."""
         return self._perform(kernel_wire.SPENDING)
 
-    def limit(self, *, per_day: str | None = None, per_act: str | None = None) -> kernel_wire.Spending:
+    def limit(
+        self, *, per_day: str | float | None = None, per_act: str | float | None = None
+    ) -> kernel_wire.Spending:
         """Set what this node may spend.
 
         A limit is in dollars and counts from now on, also in a node that runs; what is left out stays, 0 is no limit.
@@ -113,7 +115,7 @@ class Operations(grants_library.Methods, gateway_library.Methods, proof_library.
         path: str | Path,
         label: str,
         *,
-        price: str | None = None,
+        price: str | float | None = None,
         max_uses: int | None = None,
         days: int | None = None,
         approval: Literal["automatic", "ask"] | None = None,
@@ -184,7 +186,7 @@ class Operations(grants_library.Methods, gateway_library.Methods, proof_library.
     def set_usual_terms(
         self,
         *,
-        price: str | None = None,
+        price: str | float | None = None,
         max_uses: int | None = None,
         days: int | None = None,
         approval: Literal["automatic", "ask"] | None = None,
@@ -222,7 +224,7 @@ class Operations(grants_library.Methods, gateway_library.Methods, proof_library.
         self,
         request: str | Identified,
         *,
-        price: str | None = None,
+        price: str | float | None = None,
         max_uses: int | None = None,
         days: int | None = None,
         purposes: Sequence[str] | None = None,
@@ -241,7 +243,7 @@ class Operations(grants_library.Methods, gateway_library.Methods, proof_library.
         """
         return self._perform(grants_wire.REFUSE, **locals())
 
-    def take(self, request: str | Identified, *, at_most: str | None = None) -> grants_wire.GrantRow:
+    def take(self, request: str | Identified, *, at_most: str | float | None = None) -> grants_wire.GrantRow:
         """Take up the other terms an owner offered, and pay."""
         return self._perform(grants_wire.TAKE, **locals())
 
@@ -308,7 +310,7 @@ class Operations(grants_library.Methods, gateway_library.Methods, proof_library.
         model: str | Identified,
         rows: int | None = None,
         *,
-        at_most: str | None = None,
+        at_most: str | float | None = None,
         deposit_calls: int | None = None,
     ) -> gateway_wire.CallQuote:
         """What a call of so many rows would cost and set aside now; nothing is signed."""
@@ -320,12 +322,12 @@ class Operations(grants_library.Methods, gateway_library.Methods, proof_library.
         *,
         test: str | Path,
         name: str | None = None,
-        price: str | None = None,
+        price: str | float | None = None,
         per: Literal["call", "row"] | None = None,
         rows_per_call: int | None = None,
         round_to: int | None = None,
-        at_most: str | None = None,
-        shown: str | None = None,
+        at_most: str | float | None = None,
+        shown: str | float | None = None,
         epsilon: str | float | None = None,
         exact: bool | None = None,
         rounds: int | None = None,
@@ -349,12 +351,12 @@ class Operations(grants_library.Methods, gateway_library.Methods, proof_library.
         *,
         test: str | Path,
         name: str,
-        price: str | None = None,
+        price: str | float | None = None,
         per: Literal["call", "row"] | None = None,
         rows_per_call: int | None = None,
         round_to: int | None = None,
-        at_most: str | None = None,
-        shown: str | None = None,
+        at_most: str | float | None = None,
+        shown: str | float | None = None,
         epsilon: str | float | None = None,
         exact: bool | None = None,
         rounds: int | None = None,
@@ -390,7 +392,9 @@ class Operations(grants_library.Methods, gateway_library.Methods, proof_library.
         """Look at a training job."""
         return self._perform(training_wire.PROGRESS, **locals())
 
-    def resume(self, job: str | Identified, *, at_most: str | None = None) -> training_library.Training:
+    def resume(
+        self, job: str | Identified, *, at_most: str | float | None = None
+    ) -> training_library.Training:
         """Go on with a training job, or look at one that runs or is done.
 
         Grants that are missing are bought. What it may cost is counted from the order on, and never more than was
