@@ -1,26 +1,30 @@
 """One key, one purchase: whatever a seller or something before it sends, and whichever question is asked under it."""
 
+import contextlib
 import os
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from edged_shop import EdgedShop, not_here, stale
 from inference_world import PRICE
-from node_world import World, run_job
+from node_world import World, run_job, until
 from wallets import opened, rich, signed_away
 
 from freehold.core.errors import FreeholdError, InvalidInput, NotFound, Unavailable
-from freehold.features.gateway import serving
+from freehold.features.gateway import serving, transfers
 from freehold.features.gateway.buying import Buyer
 from freehold.features.gateway.checking import WrongAnswer
 from freehold.features.gateway.keyed import KeyReused
 from freehold.features.gateway.paying import Transfers
 from freehold.features.gateway.served import AnswerPruned
-from freehold.features.payments.rules.payment import Voucher
+from freehold.features.payments.rules.payment import Transfer, Voucher
+from freehold.kernel import ceiling
 from freehold.kernel.databases.errors import StorageFailed
 from freehold.kernel.home_lock import HomeInUse
 from freehold.kernel.store import Store
@@ -263,3 +267,60 @@ def test_closing_lets_go_of_the_state_whatever_cannot_be_written(
         disk.setattr(Store, "transaction", full)
         buyer.close()
     opened(shop, wallet, tmp_path).close()
+
+
+def held(*_: object) -> None:
+    raise Unavailable("later")
+
+
+def another_block(shop: EdgedShop) -> None:
+    rich(shop)
+
+
+def test_a_payment_is_over_only_by_a_block_that_gives_way_to_no_other(
+    shop: EdgedShop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = shop.world.chain.network
+    with opened(shop, rich(shop), tmp_path) as buyer:
+        buyer.predict(shop.model.id, shop.rows(1, 50))  # its lineage is known from here on
+        monkeypatch.setattr(buyer._node.chain, "_profile", replace(network, confirmations=3))
+        vars(buyer._node.chain).pop("network", None)
+        shop.edge.payments = []
+        with monkeypatch.context() as moved:
+            moved.setattr(ceiling, "VALID_SECONDS", 2)
+            moved.setattr(transfers, "_collect", held)
+            with pytest.raises(Unavailable):
+                buyer.predict(shop.model.id, shop.rows(), key="K")
+            first = shop.edge.payments[-1]
+            assert isinstance(first, Transfer)
+
+            def is_past() -> bool:
+                another_block(shop)
+                return ceiling.chain_time(buyer._node) >= first.valid_before
+
+            # the newest block may give way to one in which it is mined
+            until(is_past, "the newest block is past its end")
+            assert ceiling.reconcile(buyer._node) == 0
+            with pytest.raises(FreeholdError):
+                buyer.predict(shop.model.id, shop.rows(), key="K")
+            assert len({one.salt for one in shop.edge.payments if isinstance(one, Transfer)}) == 1
+            assert buyer.spent_units() == 2 * PRICE
+            for _ in range(3):
+                another_block(shop)
+            assert buyer.spent_units() == PRICE
+        buyer.predict(shop.model.id, shop.rows(), key="K")
+        assert buyer.spent_units() == 2 * PRICE
+
+
+def test_a_clock_far_ahead_makes_no_payment_valid_for_long(
+    shop: EdgedShop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with opened(shop, rich(shop), tmp_path) as buyer:
+        buyer.predict(shop.model.id, shop.rows(1, 50))  # its lineage is known from here on
+        monkeypatch.setattr(buyer._node, "_clock", lambda: time.time() + 10 * 365 * 86_400)
+        with contextlib.suppress(FreeholdError):
+            buyer.predict(shop.model.id, shop.rows())
+        sent = shop.edge.payments[-1]
+        assert isinstance(sent, Transfer)
+        assert 0 < sent.valid_before - time.time() < 3 * ceiling.VALID_SECONDS
+        assert len(shop.edge.payments) == 2

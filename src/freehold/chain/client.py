@@ -85,6 +85,10 @@ class Chain:
         """Height of the head."""
         return read_number(self.rpc.call("eth_blockNumber"))
 
+    def deep_number(self) -> int:
+        """Height of the newest block that is as deep as the network asks (`network.confirmations`)."""
+        return max(0, self.block_number() - self.network.confirmations + 1)
+
     def balance(self, account: str) -> int:
         """Wei an account holds."""
         return read_number(self.rpc.call("eth_getBalance", account, "latest"))

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from freehold.chain.answers import read_number
+from freehold.chain.errors import RpcError
 from freehold.core.errors import Conflict, NotAllowed
 from freehold.core.ids import hash_bytes
 from freehold.core.money import DECIMALS, dollars, typed, unasked
@@ -176,7 +177,8 @@ def reserve(node: Node, act: Act, payment: Payment) -> int:
     """
     require_limit(node, act, payment.units)
     now, head = node.now(), chain_time(node)
-    until = max(now, head) + VALID_SECONDS
+    # a clock that is far ahead must not make it valid for years; where nobody sends, the newest block may be old
+    until = max(min(now, _following_time(node, head) + VALID_SECONDS), head) + VALID_SECONDS
     try:
         _count(node, act, payment, now, until, "reserved")
     except SpendingRefused:
@@ -204,7 +206,7 @@ def reconcile(node: Node) -> int:
     if not rows:
         return 0
     # read first: what is not used by then and no longer valid by then will never be
-    clock = chain_time(node)
+    clock = deep_time(node)
     freed = 0
     for nonce, until in rows:
         if node.chain.read(node.dollar, "authorizationState", node.account, hash_bytes(nonce)):
@@ -327,7 +329,27 @@ def in_all(node: Node) -> int:
 
 def chain_time(node: Node) -> int:
     """Of the newest block, Unix seconds."""
-    return read_number(node.chain.rpc.call("eth_getBlockByNumber", "latest", False)["timestamp"])
+    return _time(node, "latest")
+
+
+def deep_time(node: Node) -> int:
+    """Of the newest block that is as deep as the network asks: no block before it gives way to another any more.
+
+    What is valid until then and not used will never be.
+    """
+    return _time(node, hex(node.chain.deep_number()))
+
+
+def _following_time(node: Node, head: int) -> int:
+    """Of the block that would follow now, by the chain's own clock; the newest block's where it says none."""
+    try:
+        return max(head, _time(node, "pending"))
+    except (RpcError, TypeError, KeyError):
+        return head
+
+
+def _time(node: Node, block: str) -> int:
+    return read_number(node.chain.rpc.call("eth_getBlockByNumber", block, False)["timestamp"])
 
 
 def _over(name: str, most: int, units: int, left: int) -> SpendingRefused:

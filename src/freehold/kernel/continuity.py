@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 
 from freehold.chain.answers import read_hash, read_number
 from freehold.chain.client import Chain
-from freehold.chain.networks import network
 from freehold.core.errors import Conflict, FreeholdError
 from freehold.kernel.anchored_head import LogBehind, compare_head
 from freehold.kernel.store import Store
@@ -87,7 +86,7 @@ def forget_chain(store: Store) -> dict[str, Any] | None:
 
 
 def _identity(chain: Chain) -> dict[str, Any]:
-    deep = max(0, chain.block_number() - network(chain.chain_id).confirmations + 1)
+    deep = chain.deep_number()
     return {
         "chain_id": chain.chain_id,
         "genesis": _hash(chain, 0),

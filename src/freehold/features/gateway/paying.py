@@ -91,7 +91,7 @@ class Transfers:
         if not record["until"]:
             return record
         # the time first: what is not used after that will never be
-        is_over = ceiling.chain_time(self._node) >= record["until"]
+        is_over = ceiling.deep_time(self._node) >= record["until"]
         return None if is_over and not self._is_used(record) else record
 
     def _planned(self, asset: Asset, body: bytes, key: str | None) -> Record:

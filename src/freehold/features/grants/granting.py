@@ -148,7 +148,7 @@ def _paid(node: Node, wish: dict[str, Any]) -> dict[str, Any] | None:
     if known is None:
         return None
     # the time first: what is not paid after that will never be
-    over = ceiling.chain_time(node) >= known["until"]
+    over = ceiling.deep_time(node) >= known["until"]
     grant = parse_envelope(known["grant"]).document
     lapsed = over and not (isinstance(grant, Grant) and is_purchased(node, grant))
     return None if lapsed else known
