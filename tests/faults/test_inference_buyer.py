@@ -21,7 +21,7 @@ from freehold.features.gateway import exchange, serving, untold
 from freehold.features.gateway.buying import Buyer
 from freehold.features.gateway.checking import DatedAhead, WrongAnswer
 from freehold.features.gateway.keyed import KeyReused
-from freehold.features.gateway.rules.answer import request_body
+from freehold.features.gateway.rules.answer import output_hash, request_body
 from freehold.features.gateway.served import AnswerPruned
 from freehold.features.payments import kept, spending
 from freehold.features.payments.settling import settle
@@ -177,9 +177,16 @@ def _resigned(shop: Shop, value: Any, **changes: Any) -> Any:
     return {**value, "receipt": seal(document, node.keys.account_key, node.domain, "provider").to_json()}
 
 
+def _relabelled(shop: Shop, value: Any, change: Callable[[int], int]) -> Any:
+    """The answer with other labels beside its probabilities, under the owner's own receipt for that."""
+    outputs = [{**one, "label": change(one["label"])} for one in value["outputs"]]
+    changed = {**value, "outputs": outputs}
+    return _resigned(shop, changed, output=output_hash(changed))
+
+
 @pytest.mark.parametrize(
     "lie",
-    ["outputs", "unsigned", "output", "evidence", "price", "rows", "provider"],
+    ["outputs", "unsigned", "output", "evidence", "price", "rows", "provider", "label", "truth"],
 )
 def test_an_answer_that_is_not_its_receipt_is_refused_and_costs_one_call_at_most(
     shop: EdgedShop, party: Party, lie: str
@@ -198,6 +205,8 @@ def test_an_answer_that_is_not_its_receipt_is_refused_and_costs_one_call_at_most
             "evidence": lambda: _resigned(shop, value, evidence={"request": "0x" + "12" * 32}),
             "price": lambda: _resigned(shop, value, money=()),
             "rows": lambda: {**value, "outputs": value["outputs"] * 2},
+            "label": lambda: _relabelled(shop, value, lambda label: 1 - label),
+            "truth": lambda: _relabelled(shop, value, bool),
             "provider": lambda: _resigned(shop, value, inputs=("0x" + "12" * 32,)),
         }
         return status, lies[lie]()
