@@ -437,16 +437,18 @@ def test_a_seller_on_another_chain_or_that_became_another_is_refused(
     shop.edge.peer.clear()
     opened(shop, key, tmp_path).close()
     shop.edge.peer["/.well-known/freehold.json"] = another
-    with pytest.raises(PeerChanged):
+    with pytest.raises(PeerChanged) as refused:
         opened(shop, key, tmp_path)
+    assert "state=" in refused.value.hint
 
 
 def test_one_process_at_a_time_and_no_key_of_a_node(shop: EdgedShop, key: str, tmp_path: Path) -> None:
     with opened(shop, key, tmp_path), pytest.raises(HomeInUse):
         opened(shop, key, tmp_path)
     logbook.anchor(shop.builder.node)
-    with pytest.raises(LogBehind):
+    with pytest.raises(LogBehind) as refused:
         opened(shop, shop.builder.node.keys.account_key, tmp_path / "node")
+    assert "one of its own" in refused.value.hint
 
 
 def test_a_key_is_taken_as_people_hold_one_and_never_quoted(

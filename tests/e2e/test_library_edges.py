@@ -317,3 +317,19 @@ def test_a_state_that_cannot_be_is_refused_in_a_buyers_words(said: dict[str, Any
         freehold.Buyer(**{**said, "state": place})
     assert "state=" in refused.value.hint
     assert "home" not in refused.value.said
+
+
+def test_a_state_that_is_damaged_or_anothers_is_refused_in_a_buyers_words(
+    said: dict[str, Any], tmp_path: Path
+) -> None:
+    mine = {**said, "state": tmp_path / "state"}
+    freehold.Buyer(**mine).close()
+    with pytest.raises(FreeholdError) as others:
+        freehold.Buyer(**{**mine, "key": "6b" * 32})
+    for path in (tmp_path / "state").glob("*.sqlite*"):
+        path.write_bytes(b"no database" * 1_000)
+    with pytest.raises(FreeholdError) as damaged:
+        freehold.Buyer(**mine)
+    for refused in (others, damaged):
+        assert "state=" in refused.value.hint
+        assert "freehold " not in refused.value.hint

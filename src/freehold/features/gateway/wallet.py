@@ -15,7 +15,7 @@ import os
 import re
 import time
 import weakref
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO, Literal, NoReturn, Self
@@ -42,12 +42,15 @@ from freehold.features.payments import closing
 from freehold.features.payments.once import ONCE
 from freehold.features.payments.wire import Channel, Closing
 from freehold.kernel import ceiling, continuity, home_lock
+from freehold.kernel.anchored_head import LogBehind
 from freehold.kernel.ceiling import SpendingRefused
 from freehold.kernel.client import Closed, Identified
+from freehold.kernel.databases.errors import DatabaseDamaged, DatabaseMismatch
 from freehold.kernel.evidence import proving
 from freehold.kernel.home_lock import HomeInUse
 from freehold.kernel.host import Host
 from freehold.kernel.node import Node
+from freehold.kernel.peers import PeerChanged
 from freehold.kernel.settings import Settings
 from freehold.kernel.shape import Account, Count, Id, Rows, Shape, Units
 from freehold.kernel.store import PEERS
@@ -66,6 +69,14 @@ _ID = re.compile(r"0x[0-9a-f]{64}")
 _MARK = "buyer-state"
 """A file in a state, there before anything else is: no other folder is taken for one."""
 _ARGUMENTS = "See help(freehold.Buyer)."
+_HINTS: dict[type[FreeholdError], str] = {
+    PeerChanged: "If that is right, give another state=: this one is for the seller that was there before.",
+    continuity.OtherChain: "Give the rpc_url of the chain that this state was used on, or another state=.",
+    LogBehind: "A node has this key: give the buyer one of its own.",
+    DatabaseDamaged: "Put a copy of the state back, or give another state=: what was signed and not answered is then forgotten.",
+    DatabaseMismatch: "That state is another wallet's: give another state=.",
+}
+"""Where a node's owner would be told a command."""
 _STATE = home_folder.Called("state", "state=")
 _NAME = "buyer"
 """As which sellers know it: an account says who pays."""
@@ -151,7 +162,7 @@ class Buyer:
         self.account = keys.account
         folder = plain_file.named(f"{STATE}/{keys.account}" if state in (None, "") else state)
         settings = Settings(name=_NAME, rpc_url=rpc_url, peers=(self.url,), token=token)
-        with ExitStack() as opened:
+        with _in_words_of_its_own(), ExitStack() as opened:
             _make(folder)
             opened.enter_context(_held(folder))
             chain = Chain(opened.enter_context(Rpc(rpc_url)))
@@ -417,6 +428,15 @@ def _make(folder: Path) -> None:
         durable.write(
             mark, b"The state of a Freehold buyer: what its wallet signed and bought.\n", replace=True
         )
+
+
+@contextlib.contextmanager
+def _in_words_of_its_own() -> Iterator[None]:
+    try:
+        yield
+    except tuple(_HINTS) as error:
+        error.hint = next(hint for kind, hint in _HINTS.items() if isinstance(error, kind))
+        raise
 
 
 def _require_bounds(**said: object) -> None:
