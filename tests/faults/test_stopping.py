@@ -28,9 +28,20 @@ from freehold.shell import stopping
 seconds = float(sys.argv[1])
 import signal
 signal.signal(signal.SIGTERM, lambda *_: None)
-stopping.within(seconds, lambda: print("tidied", flush=True))
-print("there", flush=True)
-threading.Thread(target=time.sleep, args=(600,)).start()
+with stopping.within(seconds, lambda: print("tidied", flush=True)):
+    threading.Thread(target=time.sleep, args=(600,)).start()
+    print("there", flush=True)
+    signal.pause()
+"""
+PASSED = """
+import os, signal, time
+from freehold.shell import stopping
+with stopping.within(0.2):
+    pass
+signal.signal(signal.SIGTERM, lambda *_: None)
+os.kill(os.getpid(), signal.SIGTERM)
+time.sleep(1.5)
+print("went on")
 """
 MARGIN_SECONDS = 20
 
@@ -66,6 +77,13 @@ def test_a_program_that_runs_a_node_among_other_things_is_not_ended_with_it(
     with pytest.raises(KeyboardInterrupt):
         daemon.run(tmp_path, PASSPHRASE, Settings(name="n", port=0, rpc_url=world.rpc_url), ready=stop)
     assert "stopping" not in [one.name for one in threading.enumerate()]
+
+
+def test_who_was_not_told_to_end_goes_on_after_what_was_to_end_in_time() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", PASSED], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "went on\n"), done.stderr
 
 
 def test_the_second_signal_ends_at_once_and_a_double_one_is_one() -> None:

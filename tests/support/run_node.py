@@ -17,9 +17,9 @@ from freehold.shell import daemon
 def main() -> int:
     home, given = sys.argv[1:]
     settings = Settings(**json.loads(given))
-    daemon.end_in_time(Path(home))
     try:
-        daemon.run(Path(home), sys.stdin.readline().rstrip("\n"), settings)
+        with daemon.ending_in_time(Path(home)):
+            daemon.run(Path(home), sys.stdin.readline().rstrip("\n"), settings)
     except FreeholdError as error:
         sys.stderr.write(f"{error.code}\n{error.message}\n{error.hint}\n")
         return error.exit_code

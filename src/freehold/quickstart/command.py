@@ -190,15 +190,13 @@ def quickstart(
     from freehold.quickstart import progress, report, result_page, run  # noqa: PLC0415
     from freehold.shell import stopping  # noqa: PLC0415
 
-    stopping.within(STOP_SECONDS)
-
     def then(values: dict[str, Any], lineage: str, directory: Path) -> None:
         steps.finish()
         emit(values, lambda: report.tables(values), as_json=as_json)
         if not leave:
             result_page.serve(values, lineage, directory)
 
-    with progress.shown() as steps:
+    with stopping.within(STOP_SECONDS), progress.shown() as steps:
         run.run(plain_file.named(home), progress=steps, then=then)
 
 

@@ -176,9 +176,9 @@ def _keep(home: Path, said: Chosen, renamed: dict[str, Any]) -> dict[str, Any]:
     return {name: getattr(lasting, name) for name in since.intersection(LIMITS)}
 
 
-def end_in_time(home: Path) -> None:
+def ending_in_time(home: Path) -> contextlib.AbstractContextManager[None]:
     """For a program that does nothing but `run` here: it ends in time once it is told to, whatever hangs."""
-    stopping.within(STOP_SECONDS + CLOSE_SECONDS, lambda: (home / "node.json").unlink(missing_ok=True))
+    return stopping.within(STOP_SECONDS + CLOSE_SECONDS, lambda: (home / "node.json").unlink(missing_ok=True))
 
 
 def _leave(*_: object) -> None:

@@ -14,7 +14,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import FrameType
 
 import uvicorn
@@ -29,38 +29,71 @@ _telling: list[int] = []
 """The descriptor through which the thread is told, once there is one."""
 
 
-def within(seconds: float, tidy: Callable[[], object] = lambda: None) -> None:
-    """From now on end in time; `tidy` is done where that has to be forced. For the main thread of a program.
+@contextlib.contextmanager
+def within(seconds: float, tidy: Callable[[], object] = lambda: None) -> Iterator[None]:
+    """While a program does what is inside, and after a signal for good: it ends in time. For its main thread.
 
-    Signals need a handler in Python: without one they end the process anyway.
+    `tidy` is done where the end has to be forced. Signals need a handler in Python: without one they end the process
+    anyway.
     """
     if threading.current_thread() is not threading.main_thread():
+        yield
         return
     told, tell = socket.socketpair()
     tell.setblocking(False)
-    # a number that is never closed again
-    _telling.append(tell.detach())
+    watch = _Watch(told, seconds, tidy)
+    _telling.append(tell.fileno())
     signal.set_wakeup_fd(_telling[-1], warn_on_full_buffer=False)
-    threading.Thread(target=_heed, args=(told, seconds, tidy), name="stopping", daemon=True).start()
+    threading.Thread(target=watch.heed, name="stopping", daemon=True).start()
+    try:
+        yield
+    finally:
+        if watch.is_told():
+            # a number that is never closed again
+            tell.detach()
+        else:
+            signal.set_wakeup_fd(-1)
+            _telling.pop()
+            tell.close()
 
 
-def _heed(told: socket.socket, seconds: float, tidy: Callable[[], object]) -> None:
-    began, first = 0.0, 0
-    while True:
-        left = began + seconds - time.monotonic() if first else None
-        come = select.select([told], [], [], None if left is None else max(0.0, left))[0]
-        heard = [number for number in told.recv(64) if number in SIGNALS] if come else []
-        again = heard and first and time.monotonic() - began > SAME_SECONDS
-        if again or (first and time.monotonic() - began >= seconds):
-            break
-        if heard and not first:
-            began, first = time.monotonic(), heard[0]
-    with contextlib.suppress(Exception):
-        tidy()
-    why = "told again to end" if again else f"did not end in {seconds:g} s"
-    with contextlib.suppress(OSError, ValueError):
-        os.write(2, f"{why}: what was under way is given up; what was answered is kept\n".encode())
-    os._exit(_OF_SHELLS + first)
+class _Watch:
+    """Hears of signals in a thread of its own."""
+
+    def __init__(self, told: socket.socket, seconds: float, tidy: Callable[[], object]) -> None:
+        self._told, self._seconds, self._tidy = told, seconds, tidy
+        self.heard = 0
+        """The first."""
+        self._reading = threading.Lock()
+
+    def is_told(self) -> bool:
+        """Whether a signal came, though the thread may not have looked yet."""
+        with self._reading:
+            return bool(self.heard or select.select([self._told], [], [], 0)[0])
+
+    def heed(self) -> None:
+        """Until the program is done without one. Ends the process where one came, and it does not."""
+        began = 0.0
+        while True:
+            left = began + self._seconds - time.monotonic() if self.heard else None
+            come = select.select([self._told], [], [], None if left is None else max(0.0, left))[0]
+            with self._reading:
+                said = self._told.recv(64) if come else b""
+                if come and not said:
+                    self._told.close()
+                    return
+                signals = [number for number in said if number in SIGNALS]
+                again = signals and self.heard and time.monotonic() - began > SAME_SECONDS
+                if again or (self.heard and time.monotonic() - began >= self._seconds):
+                    break
+                if signals and not self.heard:
+                    began, self.heard = time.monotonic(), signals[0]
+        with contextlib.suppress(Exception):
+            self._tidy()
+        why = "told again to end" if again else f"did not end in {self._seconds:g} s"
+        with contextlib.suppress(OSError, ValueError):
+            os.write(2, f"{why}: what was under way is given up; what was answered is kept\n".encode())
+        os._exit(_OF_SHELLS + self.heard)
 
 
 class Server(uvicorn.Server):

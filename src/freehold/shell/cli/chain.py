@@ -54,14 +54,13 @@ def run(
     if (directory / KEYS_FILE).exists():
         raise InvalidInput(f"{directory} is the home of a node", hint="Give the chain a folder of its own.")
     ended = threading.Event()
-    stopping.within(STOP_SECONDS)
     for one in (signal.SIGTERM, signal.SIGINT):
         signal.signal(one, lambda *_: ended.set())
     if until_eof is not None:
         end_at_eof(until_eof)
     home_folder.make(directory)
     _require_recorded(directory)
-    with serving(directory, port, allow_origins=allow_origin or ()) as node:
+    with stopping.within(STOP_SECONDS), serving(directory, port, allow_origins=allow_origin or ()) as node:
         chain = Chain(Rpc(node.url))
         made = deployments.deploy_missing(chain, DEV_KEY)
         deployment_record.renew(directory / deployment_record.FILE, chain)

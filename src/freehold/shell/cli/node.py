@@ -110,8 +110,8 @@ def up(
     def ready(node: Node, url: str) -> None:
         say(f"{plain(node.settings.name)} ready at {url}, account {node.account}; Ctrl-C ends it")
 
-    daemon.end_in_time(home)
-    daemon.run(home, secret, chosen.settings, ready, chosen=chosen, mount=app.create, waiting=waiting)
+    with daemon.ending_in_time(home):
+        daemon.run(home, secret, chosen.settings, ready, chosen=chosen, mount=app.create, waiting=waiting)
 
 
 def end_at_eof(descriptor: int) -> None:

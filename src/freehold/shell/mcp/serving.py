@@ -214,7 +214,6 @@ def over_stdio(tools: Tools, tidy: Callable[[], None]) -> None:
 
     A thread that waits for a line or for the node can be interrupted by nothing, so nobody waits for it.
     """
-    stopping.within(STOP_SECONDS, tidy)
 
     def leave(code: int) -> None:
         tidy()
@@ -238,7 +237,8 @@ def over_stdio(tools: Tools, tidy: Callable[[], None]) -> None:
             await server.run(read, write, server.create_initialization_options())
             beside.cancel_scope.cancel()
 
-    anyio.run(serve)
+    with stopping.within(STOP_SECONDS, tidy):
+        anyio.run(serve)
 
 
 def over_http(tools: Tools, home: Path, port: int) -> None:
@@ -261,7 +261,6 @@ def over_http(tools: Tools, home: Path, port: int) -> None:
     app = application(tools, token(file))
     sys.stderr.write(f"serving http://127.0.0.1:{taken}{PATH}; its token lies in {file}\n")
     sys.stderr.flush()
-    stopping.within(STOP_SECONDS)
     config = uvicorn.Config(
         app,
         # the other parser loses the body of a request that offers HTTP/2, as those of Java's client do
@@ -270,7 +269,8 @@ def over_http(tools: Tools, home: Path, port: int) -> None:
         access_log=False,
         timeout_graceful_shutdown=STOP_SECONDS // 2,
     )
-    stopping.Server(config).run([listener])
+    with stopping.within(STOP_SECONDS):
+        stopping.Server(config).run([listener])
 
 
 def application(tools: Tools, secret: str, *, idle_seconds: float = IDLE_SECONDS) -> ASGIApp:
