@@ -39,7 +39,7 @@ def named(path: str | Path) -> Path:
             hint='Give text, or a Path: "patients.csv".',
         )
     text = os.fsdecode(path)
-    if "\0" in text:
+    if "\0" in text or not _is_encodable(text):
         raise PathUnusable(f"{text[:80]!r} is no path: {_NO_NAME}", hint="Check the path.")
     try:
         return Path(text).expanduser().absolute()
@@ -52,6 +52,14 @@ def named(path: str | Path) -> Path:
         raise PathUnusable(
             "the folder that this runs in is gone", hint="Change into one that is there: cd"
         ) from None
+
+
+def _is_encodable(text: str) -> bool:
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def resolved(path: str | Path) -> Path:

@@ -333,3 +333,42 @@ def test_a_state_that_is_damaged_or_anothers_is_refused_in_a_buyers_words(
     for refused in (others, damaged):
         assert "state=" in refused.value.hint
         assert "freehold " not in refused.value.hint
+
+
+ODD: dict[str, Any] = {
+    "number": -5,
+    "bytes": b"x",
+    "object": object(),
+    "list": [1],
+    "surrogate": "\ud800",
+    "digits": 10**5_000,
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_whatever_is_given_is_an_error_of_the_project(
+    shop: Shop, said: dict[str, Any], tmp_path: Path, name: str
+) -> None:
+    odd = ODD[name]
+    table = tmp_path / "t.csv"
+    table.write_text("a,y\n1,0\n2,1\n")
+    with freehold.connect(shop.builder.home) as node, freehold.Buyer(**said) as buyer:
+        for ask in (
+            lambda: node.close_channel(odd),
+            lambda: node.limit(per_day=odd),
+            lambda: node.inspect(table, "y", bounds=odd),
+            lambda: node.inspect(table, "y", epsilon=odd),
+            lambda: node.plan([odd], test=odd),
+            lambda: buyer.price(odd),
+            lambda: buyer.evidence(odd, tmp_path / "evidence"),
+        ):
+            with pytest.raises(FreeholdError) as refused:
+                ask()
+            assert "schema" not in refused.value.hint
+    for opened in (
+        lambda: freehold.connect(odd),
+        lambda: freehold.Buyer(**said, pay=odd),
+        lambda: freehold.Buyer(**{**said, "state": odd}),
+    ):
+        with pytest.raises(FreeholdError):
+            opened()

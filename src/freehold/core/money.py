@@ -40,7 +40,10 @@ def _text(amount: object) -> str:
         raise InvalidInput(
             f"{type(amount).__name__} is no amount of dollars", hint='Give text or a number: "2.50", 0.001.'
         )
-    text = str(amount)
+    try:
+        text = str(amount)
+    except ValueError:
+        raise InvalidInput("no amount of dollars has thousands of digits", hint="Give less.") from None
     if "e" not in text.lower():
         return text
     # as small and large numbers are written

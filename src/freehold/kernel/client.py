@@ -238,11 +238,11 @@ def _require_json(name: str, value: Any) -> None:
 def _part(name: str, value: Any) -> str:
     hint = "Give an id, the beginning of one, or a name."
     # dots would lead to another path
-    if value is None or str(value) in ("", ".", ".."):
-        raise InvalidInput(f"{name} is not said", hint=hint)
     try:
+        if value is None or str(value) in ("", ".", ".."):
+            raise InvalidInput(f"{name} is not said", hint=hint)
         return quote(str(value), safe="")
-    except UnicodeEncodeError:
+    except ValueError:
         raise InvalidInput(f"{name} is not text", hint=hint) from None
 
 

@@ -280,6 +280,9 @@ class Operation(Generic[Q]):
                 except InvalidInput as error:
                     name = names[face].name
                     raise InvalidInput(f"{name}: {error.message}", hint=error.hint, field=name) from None
+                except (TypeError, ValueError) as error:
+                    name = names[face].name
+                    raise InvalidInput(f"{name}: {str(error)[:100]}", hint=SCHEMA, field=name) from None
         self.asks.require_together(asked)
         return asked
 

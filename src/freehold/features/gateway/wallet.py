@@ -142,14 +142,14 @@ class Buyer:
         token: str = "",
         state: str | Path | None = None,
     ) -> None:
-        if pay not in ("transfer", "channel"):
-            raise InvalidInput(
-                f"pay is transfer or channel, not {str(pay)[:40]!r}",
-                hint='pay="transfer" pays each call by itself; pay="channel" sets money aside first.',
-            )
-        for name, value in (("url", url), ("rpc_url", rpc_url), ("token", token)):
+        for name, value in (("pay", pay), ("url", url), ("rpc_url", rpc_url), ("token", token)):
             if not isinstance(value, str):
                 raise InvalidInput(f"{name} is text, not {type(value).__name__}", hint=_ARGUMENTS)
+        if pay not in ("transfer", "channel"):
+            raise InvalidInput(
+                f"pay is transfer or channel, not {pay[:40]!r}",
+                hint='pay="transfer" pays each call by itself; pay="channel" sets money aside first.',
+            )
         _require_bounds(deposit_calls=deposit_calls)
         self._most_units, self._in_all_units = units(max_per_call), units(max_total)
         self._by_transfer, self._deposit_calls = pay == "transfer", deposit_calls
@@ -282,7 +282,7 @@ class Buyer:
         They are checked against your chain first. Raises `NotAnchored`: its seller has not anchored its log yet, and
         when that is due.
         """
-        receipt = self._node.store.resolve(str(getattr(answer, "id", answer)), "receipt")
+        receipt = self._node.store.resolve(_named(answer), "receipt")
         target = plain_file.named(directory)
         proving.evidence(self._host, receipt).write(target)
         return target
@@ -342,7 +342,7 @@ class Buyer:
 
     def _model(self, model: str | Identified) -> Asset:
         """A model by id, or one that is on sale by the beginning of its id or its name. Raises NotFound, Ambiguous."""
-        text = str(getattr(model, "id", model))
+        text = _named(model)
         found = self._read(text) if _ID.fullmatch(text) else self._named(text)
         if not self._node.store.has(found.id):
             with self._node.store.transaction() as tx:
@@ -437,6 +437,16 @@ def _in_words_of_its_own() -> Iterator[None]:
     except tuple(_HINTS) as error:
         error.hint = next(hint for kind, hint in _HINTS.items() if isinstance(error, kind))
         raise
+
+
+def _named(thing: object) -> str:
+    text = getattr(thing, "id", thing)
+    if not isinstance(text, str) or text.encode(errors="ignore").decode() != text:
+        raise InvalidInput(
+            f"{type(thing).__name__} names nothing",
+            hint="Give an id, the beginning of one, a name, or a value that you got.",
+        )
+    return text
 
 
 def _require_bounds(**said: object) -> None:
