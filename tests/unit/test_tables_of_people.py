@@ -99,7 +99,8 @@ REFUSED = {
     "beyond": ("a,b,y\n1,3e11,0\n", "data row 1, column 'b'"),
     "hexadecimal": ("a,b,y\n0x10,2,0\n", "data row 1, column 'a'"),
     "underscore": ("a,b,y\n1_000,2,0\n", "data row 1, column 'a'"),
-    "boolean": ("a,b,y\ntrue,2,0\n", "data row 1, column 'a'"),
+    "boolean among numbers": ("a,b,y\n1,2,0\ntrue,2,0\n", "data row 2, column 'a'"),
+    "number among booleans": ("a,b,y\ntrue,2,0\n2,2,0\n", "data row 1, column 'a'"),
     "date": ("a,b,y\n2024-01-01,2,0\n", "data row 1, column 'a'"),
     "percent": ("a,b,y\n12%,2,0\n", "data row 1, column 'a'"),
     "other digits": ("a,b,y\n\N{ARABIC-INDIC DIGIT THREE},2,0\n", "data row 1, column 'a'"),
@@ -109,6 +110,12 @@ REFUSED = {
     "name twice but for space": ("a,a ,b,y\n1,1,2,0\n", "two columns named 'a'"),
     "name twice but for its form": (f"{COMPOSED},{DECOMPOSED},a,b,y\n1,1,1,2,0\n", "two columns named"),
     "unnamed index": (",a,b,y\n0,1,2,0\n", "column 1 has no usable name"),
+    "name twice where one is missing": ("a,a,y\n1,2,0\n", "two columns named 'a'"),
+    "a spreadsheet's own format": ("1,5;2,5;0\n", "no commas"),
+    "tabs and decimal commas": ("1,5\t2,5\t0\n", "no commas"),
+    "what separates cells": ("sep=,\na,b,y\n1,2,0\n", "tells a spreadsheet what separates cells"),
+    "html": ("\n<!DOCTYPE html>\n<html></html>\n", "a web page (HTML)"),
+    "xml": ('<?xml version="1.0"?><rows/>', "a web page (HTML) or XML"),
     "gzip": (gzip.compress(b"a,b,y\n1,2,0\n"), "packed with gzip"),
     "bzip2": (bz2.compress(b"a,b,y\n1,2,0\n"), "packed with bzip2"),
     "zip or xlsx": (zipped(), "a ZIP archive or a spreadsheet"),
@@ -130,9 +137,70 @@ def test_what_cannot_be_read_is_refused_by_both_readers(write, content, said):
     assert bought.value.hint
 
 
+HINTED = {
+    "an index": (",a,y\n0,1,2\n", "index=False"),
+    "a comma at the end": ("a,y,\n1,0,\n", "comma at the end of each line"),
+    "a title": ("My export,,\na,b,y\n", "reads like a title"),
+    "a gap": ("a,,b,y\n1,2,3,0\n", "Name each column"),
+    "a decimal comma": ("dose,mg;age;y\n1,5;2;0\n", "Separate cells by commas"),
+    "no name like it": ("colour,size\n1,2\n", "Its columns are 'colour', 'size'"),
+    "a row with one number twice": ("0,yes,0\n1,no,0\n", "If the first line is a row"),
+}
+
+
+@pytest.mark.parametrize(("text", "hint"), HINTED.values(), ids=HINTED)
+def test_a_first_line_that_names_no_columns_is_told_what_it_looks_like(write, text, hint):
+    with pytest.raises(InvalidTable) as refused:
+        read(write(text), "mg" if "mg" in text else "y")
+    assert hint in refused.value.hint
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("x" * 257, "column 2 has no usable name: it is 257 characters long, and at most 256 are kept"),
+        ("a\u200db", r"column 2 has no usable name: it holds U+200D, which cannot be seen: 'a\u200db'"),
+        ("a\u202eb", "holds U+202E"),
+        ("a\x1b[31m", "holds U+001B"),
+    ],
+    ids=["long", "joiner", "direction", "control"],
+)
+def test_a_name_that_cannot_be_kept_is_told_why(write, name, said):
+    with pytest.raises(InvalidTable) as refused:
+        read(write(f"y,{name}\n0,1\n"), "y")
+    assert said in refused.value.message
+
+
+@pytest.mark.parametrize("text", ['[{"a": 1, "y": 0}]', '{"a": [1]}', "[\n  [1, 2]]"])
+def test_json_is_called_json_where_tables_are_published(write, text):
+    with pytest.raises(InvalidTable, match="it is JSON") as refused:
+        read(write(text), "y")
+    assert "Save the table as CSV" in refused.value.hint
+
+
+@pytest.mark.parametrize("name", ["[mm]", "{a}", "<5mm"])
+def test_a_name_may_begin_as_other_formats_do(write, name):
+    assert read(write(f"{name},y\n1,0\n2,1\n"), "y").columns == (name,)
+
+
+def test_true_and_false_are_read_alike_in_csv_and_parquet(write, parquet):
+    published = read(write("a,b,y\nTrue,2,0\n FALSE,3,1\n"), "y")
+    columns = {"a": [True, False], "b": [2, 3], "y": [0, 1]}
+    path = parquet(**columns)
+    assert published.features.tolist() == read(path, "y").features.tolist()
+    bought = of_data(b"a,b\ntrue,2\nfalse,3\n", "part.csv", ["a", "b"]).cells
+    assert bought == of_data(path.read_bytes(), "part.parquet", ["a", "b"]).cells == [["1", "2"], ["0", "3"]]
+    assert of_data(b"true,2\n", "part.csv", ["a", "b"]).cells == [["1", "2"]]
+
+
+def test_a_row_of_true_and_numbers_does_not_become_names(write):
+    with pytest.raises(InvalidTable, match="numbers only"):
+        read(write("True,1.5,0\nFalse,2,1\n"), "0")
+
+
 def test_a_row_does_not_become_the_names_of_columns(write):
     """Values of a person would be published."""
-    for first in ("41,1.5,0", "63,145,1", "-1,0,1"):
+    for first in ("41,1.5,0", "63,145,1", "-1,0,1", "0.5,0,0"):
         with pytest.raises(InvalidTable, match="numbers only"):
             read(write(f"{first}\n5,6,0\n7,8,1\n"), first.split(",")[2])
     assert read(write("0,1,2\n5,6,0\n7,8,1\n"), "2").columns == ("0", "1"), (

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from freehold.core.errors import InvalidTable
 from freehold.features.data.rules import precision
+from freehold.features.data.rules.names import TRUTHS
 from freehold.features.data.rules.table import MICRO, MICRO_LIMIT, IntArray
 
 _MISSING = ("", "na", "n/a", "nan", "null", "none", "?", "-", "#n/a")
@@ -66,8 +67,6 @@ def _numbers(column: Any, name: str, file: str, start: int) -> npt.NDArray[np.fl
 def texts(column: Any, name: str, file: str, start: int) -> list[str]:
     """The cells of one column of one batch, each as the text that it was written as, or that reads back as the same."""
     column, text = _readable(column, name, file, start)
-    if pa.types.is_boolean(column.type):
-        column = pc.cast(column, pa.int8())
     return [cell.strip() if text else str(cell) for cell in column.to_pylist()]
 
 
@@ -86,7 +85,24 @@ def _readable(column: Any, name: str, file: str, start: int) -> tuple[Any, bool]
         raise _cell_error(
             "is missing", "Fill the cell or drop the row.", name, file, row=start + _first(pc.is_null(column))
         )
+    if text and _is_truths(column):
+        column, text = pc.equal(_lower(column), "true"), False
+    if pa.types.is_boolean(column.type):
+        column = pc.cast(column, pa.int8())
     return column, text
+
+
+def _is_truths(column: Any) -> bool:
+    """Whether a column of text is one of true and false, as data frames write those they hold as such in Parquet."""
+    words = pa.array(TRUTHS)
+    return bool(
+        pc.all(pc.is_in(_lower(column[:1]), words)).as_py()
+        and pc.all(pc.is_in(_lower(column), words)).as_py()
+    )
+
+
+def _lower(column: Any) -> Any:
+    return pc.utf8_lower(pc.utf8_trim_whitespace(column))
 
 
 def _bad_text(column: Any, name: str, file: str, start: int) -> InvalidTable:

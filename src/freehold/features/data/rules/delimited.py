@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _HEADER_BYTES = 1 << 20
 _BLOCK_BYTES = 4 << 20
 _LINE_END = re.compile(rb"\r\n|\n|\r")
+_DECIMAL_COMMA = re.compile(r"\s*[+-]?[0-9]*[.,]?[0-9]*([eE][+-]?[0-9]+)?\s*")
 _STRAY_QUOTE = re.compile(rb'(?:^|[,\r\n])"[^"]*"[^,\r\n" \t]')
 """More after a quote that ends a cell: the reader would join `"1"2` to 12. Seen in quoted text, too, where it is right."""
 
@@ -54,11 +55,7 @@ class Delimited:
             raise InvalidTable(
                 f"{self._file}: the header line is malformed", hint="Check its quotes."
             ) from None
-        if len(cells) == 1 and any(mark in text for mark in ";\t|"):
-            raise InvalidTable(
-                f"{self._file}: the header has no commas",
-                hint="Separate cells by commas, not ; | or tabs, and write a point in numbers: 1.5.",
-            )
+        self._require_commas(text, cells)
         if text.startswith("#") and len(cells) == 1:
             raise InvalidTable(
                 f"{self._file}: the first line is a comment",
@@ -66,11 +63,26 @@ class Delimited:
             )
         return tuple(cell.strip() for cell in cells)
 
+    def _require_commas(self, text: str, cells: list[str]) -> None:
+        """Raises InvalidTable: the first line's cells are separated by something else."""
+        if text.strip().lower().startswith("sep="):
+            raise InvalidTable(
+                f"{self._file}: the first line tells a spreadsheet what separates cells",
+                hint="Take that line out; cells are separated by commas, and numbers have a point: 1.5.",
+            )
+        for mark in names.SEPARATORS:
+            parts = text.split(mark)
+            # commas in numbers, as many languages write them
+            if len(parts) > 1 and (len(cells) == 1 or all(map(_DECIMAL_COMMA.fullmatch, parts))):
+                raise InvalidTable(
+                    f"{self._file}: the first line has no commas between its cells",
+                    hint=names.COMMAS,
+                )
+
     def names(self) -> tuple[str, ...]:
         """The names that its first line gives its columns. Raises InvalidTable."""
-        found = names.checked(self.first, self._file)
-        names.require_names(found, self._file)
-        return found
+        names.require_names(self.first, self._file)
+        return names.checked(self.first, self._file)
 
     def others(self) -> Iterator[list[str]]:
         """Cells of the lines that follow the first, as far as they were looked at."""

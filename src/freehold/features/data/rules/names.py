@@ -14,6 +14,11 @@ MAX_NAME = 256
 """Characters of a column's name."""
 _INDEX = re.compile(r"__index_level_[0-9]+__|Unnamed: [0-9]+(_level_[0-9]+)?")
 """How pandas calls an index that has no name: in Parquet, and read back from CSV."""
+TRUTHS = ("true", "false")
+"""What data frames write for 1 and 0 in a column of such, in any case."""
+SEPARATORS = ";\t|"
+"""Between cells where commas are expected, as programs write them in countries with a comma in numbers."""
+COMMAS = "Separate cells by commas, not ; | or tabs, and write a point in numbers: 1.5."
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
@@ -28,24 +33,41 @@ def checked(given: Sequence[str], file: str) -> tuple[str, ...]:
     if not names or not any(names):
         raise InvalidTable(f"{file} has an empty header", hint="Name the columns in the first line.")
     for position, name in enumerate(names, start=1):
-        if not name or len(name) > MAX_NAME or not name.isprintable():
+        if fault := _fault(name):
+            hint = _of_blank(names, position) if not name else "Rename it in the first line."
             raise InvalidTable(
-                f"{file}: column {position} has no usable name",
-                hint=f"Use 1 to {MAX_NAME} printable characters." + (_BLANK if not name else ""),
-                column=position,
+                f"{file}: column {position} has no usable name: it {fault}", hint=hint, column=position
             )
     twice = [name for name, times in Counter(names).items() if times > 1]
     if twice:
+        row = " If the first line is a row, write names above it." if is_number(twice[0]) else ""
         raise InvalidTable(
-            f"{file} has two columns named '{twice[0]}'", hint="Rename one of them.", column=twice[0]
+            f"{file} has two columns named '{twice[0]}'",
+            hint=f"Rename one of them.{row}",
+            column=twice[0],
         )
     return tuple(names)
 
 
-_BLANK = (
-    " An index without a name, as pandas writes it, is left out by to_csv(..., index=False);"
-    " a delimiter at the end of each line makes such a column, too."
-)
+def _fault(name: str) -> str:
+    """What keeps a name from being used, as a sentence goes on; empty if nothing does."""
+    if not name:
+        return "is blank"
+    if len(name) > MAX_NAME:
+        return f"is {len(name):,} characters long, and at most {MAX_NAME} are kept; it begins {name[:20]!a}"
+    unseen = next((one for one in name if not one.isprintable()), "")
+    return f"holds U+{ord(unseen):04X}, which cannot be seen: {name!a}" if unseen else ""
+
+
+def _of_blank(names: Sequence[str], position: int) -> str:
+    """What to do about a blank name, from where it stands among the others."""
+    if len(names) > 2 and names[0] and not any(names[1:]):
+        return "The first line reads like a title: take it out, so that the names come first."
+    if position == 1:
+        return "An index without a name, as pandas writes it, is left out by to_csv(..., index=False)."
+    if position == len(names):
+        return "A comma at the end of each line makes such a column: take it away, or name the column."
+    return "Name each column in the first line."
 
 
 def is_index(name: str) -> bool:
@@ -54,12 +76,12 @@ def is_index(name: str) -> bool:
 
 
 def is_number(text: str) -> bool:
-    """Whether a cell reads as a number.
+    """Whether a cell reads as a number, as true and false do.
 
-    >>> [is_number(text) for text in ("-1.5e3", ".5", "1_000", "0x10", "nan")]
-    [True, True, False, False, False]
+    >>> [is_number(text) for text in ("-1.5e3", ".5", "True", "1_000", "0x10", "nan")]
+    [True, True, True, False, False, False]
     """
-    return _NUMBER.fullmatch(text) is not None
+    return _NUMBER.fullmatch(text) is not None or text.lower() in TRUTHS
 
 
 def require_names(names: Sequence[str], file: str) -> None:
@@ -84,6 +106,21 @@ def close(wanted: str, names: Iterable[str]) -> list[str]:
     known = list(names)
     same = [name for name in known if name.casefold().split() == wanted.casefold().split()]
     return same or difflib.get_close_matches(wanted, known, n=3, cutoff=0.5)
+
+
+def near(wanted: str, names: Iterable[str]) -> str:
+    """A sentence on what was likely meant; empty where nothing is like it.
+
+    >>> near("b", ["a", "b;c"])
+    'Separate cells by commas, not ; | or tabs, and write a point in numbers: 1.5.'
+    """
+    known = list(names)
+    likely = close(wanted, known)
+    # the cells of another format, joined
+    parts = {spelled(part) for name in known for part in re.split(f"[{SEPARATORS}]", name) if part != name}
+    if wanted in parts or any(mark in name and mark not in wanted for name in likely for mark in SEPARATORS):
+        return COMMAS
+    return f"Did you mean {listed(likely)}?" if likely else ""
 
 
 def listed(names: list[str]) -> str:

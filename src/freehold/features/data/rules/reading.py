@@ -16,7 +16,7 @@ import numpy as np
 
 from freehold.core.errors import InvalidInput, InvalidTable
 from freehold.features.data.rules import table as tables
-from freehold.features.data.rules.names import close, difference, listed, spelled
+from freehold.features.data.rules.names import difference, listed, near, spelled
 from freehold.features.data.rules.table import MICRO, MICRO_LIMIT, Limits, Table
 from freehold.features.data.wire import MAX_ROWS_EACH
 
@@ -162,10 +162,9 @@ def _feature_names(
 ) -> tuple[str, ...]:
     for wanted in (label, *([subject] if subject is not None else [])):
         if wanted not in names:
-            likely = close(wanted, names) or list(names[:5])
             raise InvalidTable(
                 f"{path.name} has no column '{wanted}'",
-                hint=f"Did you mean {listed(list(likely))}?",
+                hint=near(wanted, names) or f"Its columns are {listed(list(names))}.",
                 column=wanted,
             )
     if subject == label:

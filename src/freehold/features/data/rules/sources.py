@@ -6,7 +6,9 @@ batches are bounded, and every error says where in the file it is.
 
 from __future__ import annotations
 
+import codecs
 import os
+import re
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -50,7 +52,12 @@ _FOREIGN = {
     b"<stata_dta>": "a Stata file",
 }
 """By which bytes files begin that people have tables in and that are not read here."""
-_HEAD_BYTES = 16
+_TEXTS = {
+    "JSON": re.compile(rb"\[\s*[\[{]|\{\s*[\"}]"),
+    "a web page (HTML) or XML": re.compile(rb"<(!|\?xml|(html|head|body|table)\b)", re.IGNORECASE),
+}
+"""How texts begin that are no tables; a column's name may begin so, but not go on so."""
+_HEAD_BYTES = 64
 
 
 @dataclass(frozen=True)
@@ -147,6 +154,12 @@ def _require_table(head: bytes, size: int, file: str, limits: Limits) -> None:
         raise InvalidTable(
             f"{file} is neither CSV nor Parquet: it is {foreign}",
             hint="Unpack it, or save the table as CSV (UTF-8, commas) or Parquet.",
+        )
+    text = head.removeprefix(codecs.BOM_UTF8).lstrip()
+    if kind := next((kind for kind, begins in _TEXTS.items() if begins.match(text)), None):
+        raise InvalidTable(
+            f"{file} is neither CSV nor Parquet: it is {kind}",
+            hint="Save the table as CSV (UTF-8, commas) or Parquet.",
         )
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import io
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -97,7 +97,7 @@ def _by_name(
     if missing := [name for name in columns if name not in named]:
         raise InvalidRequest(
             f"row {number} lacks '{missing[0]}'",
-            hint=f"{_near(missing[0], named)} It needs: {_first(columns)}. Nothing was paid.".strip(),
+            hint=f"{names.near(missing[0], named)} It needs: {_first(columns)}. Nothing was paid.".strip(),
             row=number,
             column=missing[0],
         )
@@ -200,7 +200,7 @@ def _is_header(text: Delimited, name: str, columns: Sequence[str], said: bool | 
     if said is None and len(first) == len(columns) and not set(first) & set(columns):
         # a row with something wrong in it is no header that lacks names
         for column, cell in zip(columns, first, strict=True) if any(map(is_number, first)) else ():
-            _text(cell, f"{name}, data row 1", column, 1)
+            _text("1" if cell.lower() in names.TRUTHS else cell, f"{name}, data row 1", column, 1)
     _require_columns(name, first, columns)
     if said is None and numbers and len(first) == len(columns):
         others = [list(map(spelled, line)) for line in text.others()]
@@ -234,16 +234,14 @@ def _ambiguous(name: str, first: Sequence[str], columns: Sequence[str]) -> Ambig
 def _require_columns(name: str, given: Sequence[str], columns: Sequence[str]) -> None:
     known = set(given)
     if missing := [one for one in columns if one not in known]:
+        # a name that is there twice or blank is the likelier cause
+        names.checked(given, name)
         raise InvalidRequest(
             f"{name}: the file lacks {len(missing)} of the model's columns, first '{missing[0]}'",
-            hint=f"Columns are found by their name in the first line.{_near(missing[0], given)} Nothing was paid.",
+            hint=f"Columns are found by their name in the first line. {names.near(missing[0], given)}".rstrip()
+            + " Nothing was paid.",
             column=missing[0],
         )
-
-
-def _near(missing: str, given: Iterable[str]) -> str:
-    likely = names.close(missing, given)
-    return f" Did you mean '{likely[0]}'?" if likely else ""
 
 
 def _first(columns: Sequence[str]) -> str:
