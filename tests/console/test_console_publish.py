@@ -181,7 +181,7 @@ def test_a_new_version_takes_the_place_of_the_old(console: Console, page, builde
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("", "no file was chosen"),
+        ("", "is empty"),
         ("a;b\n1;2\n", "no commas"),
         ("a,a\n1,2\n", "two columns named 'a'"),
         ("a,b\n", "header but no rows"),

@@ -2,8 +2,10 @@
 
 import json
 
+import pytest
+
 from freehold.core.errors import NotFound
-from freehold.kernel.cli.output import emit, emit_error, plain, table
+from freehold.kernel.cli.output import emit, emit_error, gas_line, plain, table
 
 HOSTILE = "\x1b]0;owned\x07[bold red]x[/]\u202e\n\r\x9b31m"
 
@@ -40,3 +42,9 @@ def test_a_row_in_a_pipe_is_one_line(capsys):
     emit({}, lambda: [table([str(i) for i in range(9)], [cells])], as_json=False)
     lines = [line for line in capsys.readouterr().out.splitlines() if "a name" in line]
     assert len(lines) == 1
+
+
+@pytest.mark.parametrize(("ceiling", "said"), [(None, "no limit"), (9_000, "limit 9,000")])
+def test_gas_says_each_number_with_what_it_counts(ceiling: int | None, said: str) -> None:
+    gas = {"used": 68_044, "ceiling": ceiling, "by_hand": 236_613, "spent": False, "frees_at": 0}
+    assert gas_line(gas) == f"68,044 in 24 hours by itself ({said}), 236,613 by hand"

@@ -30,6 +30,11 @@ def test_today_the_month_and_all():
     assert made.points[-1][0] == "11 April 1970"
 
 
+def test_what_each_payment_is_rounded_down_by_is_not_missing_from_the_month():
+    made = earned([move(99, 7, "share"), move(100, 8, "share")], 16, NOW)
+    assert (made.today_units, made.month_units, made.total_units) == (9, 16, 16)
+
+
 @pytest.mark.parametrize("code", ["log.forked", "log.behind", "chain.lost_state", "chain.other"])
 def test_a_network_that_answers_is_not_said_to_be_silent(code):
     assert "does not answer" in trouble("chain", "chain.unreachable")

@@ -3,7 +3,7 @@
 import pytest
 from starlette.datastructures import Headers
 
-from freehold.kernel.web import words
+from freehold.kernel.web import forms, words
 from freehold.kernel.web.charts import area, bars, share
 from freehold.kernel.web.forms import file_name
 from freehold.shell.web.gate import host_name, is_own
@@ -43,7 +43,7 @@ def test_times_and_counts():
     assert words.about(1_994_999) == "$1.99"
     assert words.about(1_995_000) == "$2.00"
     assert "2,500,000 units" in str(words.money(2_500_000))
-    assert words.size(1_500_000) == "1.5 MB"
+    assert words.size(1_500_000) == "1.4 MiB"
 
 
 def test_charts_hold_only_numbers_and_escaped_labels():
@@ -81,3 +81,8 @@ def test_hosts_and_origins():
     assert not is_own(Headers({**own, "sec-fetch-site": "same-origin", "origin": "http://evil.example"}))
     assert not is_own(Headers({**own, "sec-fetch-site": "same-site"}))
     assert not is_own(Headers(own))
+
+
+def test_a_file_has_the_name_that_it_had_before_a_browser_wrote_it_into_a_header():
+    assert forms._unescaped(b"q'uo%22te%0D%0A.csv") == "q'uo\"te\r\n.csv"
+    assert forms._unescaped(b"50%25.csv") == "50%25.csv", "what browsers leave alone"

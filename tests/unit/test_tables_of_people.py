@@ -276,6 +276,19 @@ def test_a_first_line_that_reads_both_ways_is_refused_until_said(text, columns):
     assert of_data(text.encode(), "new.csv", columns, header=False).cells == lines
 
 
+def test_names_that_are_numbers_are_said_where_nobody_was_asked():
+    found = of_data(b"1,0\n0.5,-0.25\n", "new.csv", NUMBERED)
+    assert found.counting == "the first line was read as the names of the columns: 1, 0"
+    for text, header in ((b"1,0\n0.5,1\n", True), (b"0.5,1\n", None), (b"a,0,1\n1,2,3\n", None)):
+        assert not of_data(text, "new.csv", NUMBERED, header=header).counting
+
+
+def test_a_row_without_names_is_in_the_order_of_the_model_also_where_columns_are_counted():
+    assert of_data(b"0.5,0.25\n", "new.csv", ["2", "1"]).cells == [["0.5", "0.25"]]
+    with pytest.raises(AmbiguousRows):
+        of_data(b"1,0\nTrue,false\n", "new.csv", NUMBERED)
+
+
 @pytest.mark.parametrize(
     ("rows", "said"),
     [

@@ -46,6 +46,10 @@ def earned(moves: list[Move], total_units: int, now: int) -> Made:
     for move in moves:
         if move.kind != "claim":
             by_day[move.at // DAY_SECONDS] += move.units
+    # each move is rounded down by itself, and the sum is not
+    dust = total_units - sum(by_day.values())
+    if 0 < dust <= len(moves) and by_day:
+        by_day[max(by_day)] += dust
     days = range(today - DAYS + 1, today + 1)
     month = sum(by_day[day] for day in days)
     so_far, points = total_units - month, []

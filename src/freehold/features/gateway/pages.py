@@ -202,6 +202,7 @@ def attempt(visit: Visit) -> Response:
         "receipt": parse_envelope(found["receipt"]).document.id,
         "row": list(zip(found["columns"], found["rows"][0], strict=True)),
         "left_out": row.left_out,
+        "counting": row.counting,
     }
     return visit.go(f"/models/{asset.id}#answer")
 
@@ -211,9 +212,16 @@ def _row(visit: Visit, asset: Asset) -> Rows:
     columns = schemas.columns(asset)
     pasted = visit.form.text("line", 20_000)
     if not pasted:
-        return ordered([[visit.form.text(f"c{number}", 64) for number in range(len(columns))]], columns)
+        cells = [visit.form.text(f"c{number}", 64) for number in range(len(columns))]
+        if not any(cells):
+            raise InvalidInput("no row was given", hint="Paste one, or fill in the fields. Nothing was paid.")
+        return ordered([cells], columns)
     header = {"names": True, "row": False}.get(visit.form.text("first_line"))
-    found = of_data(pasted.encode(), "what was pasted", columns, header=header)
+    try:
+        found = of_data(pasted.encode(), "what was pasted", columns, header=header)
+    except AmbiguousRows as error:
+        error.hint = "Choose below what the first line is. Nothing was paid."
+        raise
     if len(found.cells) != 1:
         raise InvalidInput(
             f"{len(found.cells)} rows were pasted; one row is asked at a time",

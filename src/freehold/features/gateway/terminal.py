@@ -38,6 +38,8 @@ def _predict(call: Call) -> None:
     node.get("/api/search", q="", kind="model")
     columns = list(node.perform(SHOW, {"model": model})["columns"])
     found = _rows(call.more["file"], sys.stdin.buffer, columns, call.more["header"])
+    if found.counting:
+        note(found.counting)
     if found.left_out:
         note(f"left out, since the model does not take them: {plain(', '.join(found.left_out))}")
     known = _bought_before(call, found.cells)
@@ -124,7 +126,7 @@ _Header = Annotated[
     bool | None,
     typer.Option(
         "--header/--no-header",
-        help="Whether a CSV file's first line names its columns; by default as it reads, and refused where it reads both ways.",
+        help="Whether a CSV file's first line names its columns; by default as it reads. Numbers that name columns, above whole numbers, are refused until it is said.",
     ),
 ]
 COMMANDS = {
@@ -142,7 +144,8 @@ COMMANDS = {
         more={
             "file": (
                 Annotated[
-                    str, typer.Argument(help="CSV or JSON file of rows; - reads stdin.", metavar="FILE")
+                    str,
+                    typer.Argument(help="CSV, Parquet or JSON file of rows; - reads stdin.", metavar="FILE"),
                 ],
                 "-",
             ),

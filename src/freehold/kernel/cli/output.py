@@ -123,6 +123,6 @@ def percent(share_bps: int) -> str:
 
 def gas_line(gas: dict[str, Any]) -> str:
     """What a node spends on gas by itself, in one line."""
-    ceiling = "no limit" if gas["ceiling"] is None else f"of {gas['ceiling']:,}"
-    said = f"{gas['used']:,} {ceiling} in 24 hours by itself, {gas['by_hand']:,} by hand"
+    limit = "no limit" if gas["ceiling"] is None else f"limit {gas['ceiling']:,}"
+    said = f"{gas['used']:,} in 24 hours by itself ({limit}), {gas['by_hand']:,} by hand"
     return f"{said}; spent, next from {minute(gas['frees_at'])}" if gas["spent"] else said

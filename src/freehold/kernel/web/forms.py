@@ -19,7 +19,7 @@ from starlette.requests import Request
 
 from freehold.core.errors import InvalidInput, NotAllowed, Unavailable
 from freehold.kernel.operation import Field
-from freehold.kernel.web.words import plain
+from freehold.kernel.web.words import plain, size
 from freehold.vault.spool import Spool
 
 MAX_FORM_BYTES = 64 * 1024
@@ -55,6 +55,8 @@ class Upload(Spool):
         self._stack.enter_context(self)
         self.name = file_name(given_name)
         """What its owner called it, for showing only."""
+        self.chosen = bool(given_name)
+        """Whether it is a file at all: a form without one sends a part without a name."""
         self.size_bytes = 0
 
     def write(self, data: bytes) -> None:
@@ -203,7 +205,7 @@ async def read_file(request: Request, token: str, folder: Path, most_bytes: int)
 
 def _too_large(most_bytes: int) -> FormTooLarge:
     return FormTooLarge(
-        f"the file is larger than {most_bytes // 1_000_000:,} MB",
+        f"the file is larger than {size(most_bytes)}",
         hint="Give its path on this machine instead, split it, or raise max_table_bytes.",
     )
 
@@ -264,12 +266,12 @@ class _Parts:
         from python_multipart.multipart import parse_options_header  # noqa: PLC0415
 
         _, options = parse_options_header(self._disposition)
-        self._name = options.get(b"name", b"").decode("utf-8", "replace")
+        self._name = _unescaped(options.get(b"name", b""))
         if b"filename" in options:
             self.form.require_token(self._token)
             if self.form.upload is not None:
                 raise InvalidInput("one file at a time", hint="Choose one file.")
-            self._into = Upload(self._folder, options[b"filename"].decode("utf-8", "replace"))
+            self._into = Upload(self._folder, _unescaped(options[b"filename"]))
             self.form.upload = self._into
 
     def _data(self, data: bytes) -> None:
@@ -288,6 +290,13 @@ class _Parts:
         elif len(self.form.fields) < MAX_FIELDS:
             value = self._value.decode("utf-8", "replace")
             self.form.fields.setdefault(self._name, []).append(value)
+
+
+def _unescaped(name: bytes) -> str:
+    """A name as it was before a browser wrote it into a part's header (HTML, multipart form data)."""
+    for escape, byte in ((b"%22", b'"'), (b"%0D", b"\r"), (b"%0A", b"\n")):
+        name = name.replace(escape, byte)
+    return name.decode("utf-8", "replace")
 
 
 def file_name(given: str) -> str:

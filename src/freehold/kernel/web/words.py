@@ -124,12 +124,12 @@ def percent(share_bps: int) -> str:
 
 
 def size(size_bytes: int) -> str:
-    """Bytes in the largest fitting unit."""
+    """Bytes in the largest fitting unit, the binary ones in which limits are said."""
     amount = float(size_bytes)
-    for unit in ("bytes", "kB", "MB"):
-        if amount < 1000 or unit == "MB":
+    for unit in ("bytes", "KiB", "MiB"):
+        if amount < 1024 or unit == "MiB":
             return f"{amount:,.0f} {unit}" if unit == "bytes" or amount >= 100 else f"{amount:,.1f} {unit}"
-        amount /= 1000
+        amount /= 1024
     raise AssertionError
 
 

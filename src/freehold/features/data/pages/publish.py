@@ -46,7 +46,7 @@ def choose(visit: Visit, error: FreeholdError | None = None) -> Response:
 def upload(visit: Visit) -> Response:
     """A file arrived."""
     sent = visit.form.upload
-    if sent is not None and sent.size_bytes:
+    if sent is not None and sent.chosen:
         return _begin(visit, sent.path, sent)
     if sent:
         sent.close()

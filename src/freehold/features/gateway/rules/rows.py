@@ -44,6 +44,14 @@ class Rows:
     """Numbers as the text they were written as, one for each column of the model, in its order."""
     left_out: tuple[str, ...] = ()
     """Columns that were named and that the model does not take."""
+    counted: tuple[str, ...] = ()
+    """Numbers of a first line that were read as the names of the columns."""
+
+    @property
+    def counting(self) -> str:
+        """A sentence about `counted`, which whoever wrote a row there has to see; empty where there are none."""
+        said = f"the first line was read as the names of the columns: {_first(self.counted)}"
+        return said if self.counted else ""
 
 
 def of_data(data: bytes, name: str, columns: Sequence[str], *, header: bool | None = None) -> Rows:
@@ -149,9 +157,11 @@ def _of_table(data: bytes, name: str, columns: Sequence[str], header: bool | Non
 
     wanted = [spelled(one) for one in columns]
     found: list[list[str]] = []
+    is_row: list[bool] = []
 
     def headed(text: Delimited) -> tuple[str, ...] | None:
-        if _is_header(text, name, wanted, header):
+        is_row.append(not _is_header(text, name, wanted, header))
+        if is_row == [False]:
             return names.checked(text.first, name)
         if len(text.first) != len(columns):
             raise InvalidRequest(
@@ -162,7 +172,7 @@ def _of_table(data: bytes, name: str, columns: Sequence[str], header: bool | Non
         return None
 
     with sources.read(io.BytesIO(data), name, Limits(size_bytes=MOST_BYTES), headed=headed) as source:
-        named = source.names if set(wanted) <= set(source.names) and header is not False else tuple(wanted)
+        named = tuple(wanted) if is_row == [True] else source.names
         if data[:4] == b"PAR1":
             _require_columns(name, source.names, wanted)
         at = {one: position for position, one in enumerate(named)}
@@ -180,7 +190,9 @@ def _of_table(data: bytes, name: str, columns: Sequence[str], header: bool | Non
     if not found:
         raise InvalidRequest(f"{name} holds no rows")
     _require_kept(found, columns)
-    return Rows(found, tuple(one for one in named if one not in set(wanted)))
+    guessed = is_row == [False] and header is None and len(named) == len(wanted)
+    counted = named if guessed and all(map(is_number, named)) else ()
+    return Rows(found, tuple(one for one in named if one not in set(wanted)), counted)
 
 
 def _is_header(text: Delimited, name: str, columns: Sequence[str], said: bool | None) -> bool:
@@ -212,7 +224,9 @@ def _is_header(text: Delimited, name: str, columns: Sequence[str], said: bool | 
 
 def _is_counted(line: Sequence[str]) -> bool:
     """Whole numbers only, as columns are counted."""
-    return all(is_number(cell) and float(cell).is_integer() for cell in line)
+    return all(
+        cell.lower() in names.TRUTHS or (is_number(cell) and float(cell).is_integer()) for cell in line
+    )
 
 
 def _require_row(first: Sequence[str], name: str, columns: Sequence[str]) -> None:
@@ -227,7 +241,7 @@ def _ambiguous(name: str, first: Sequence[str], columns: Sequence[str]) -> Ambig
     return AmbiguousRows(
         f"the first line of {name} can be read in two ways: as the names of the columns ({_first(first)}),"
         f" or as a row ({shown}{', ...' if len(first) > 8 else ''})",
-        hint="Say which: --header, or --no-header; in the console, choose below. Nothing was paid.",
+        hint="Say which: --header, or --no-header. Nothing was paid.",
     )
 
 
