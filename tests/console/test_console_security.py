@@ -168,7 +168,7 @@ def _send_too_much(console: Console) -> None:
             headers={"sec-fetch-site": "same-origin", "content-type": "multipart/form-data; boundary=x"},
         )
         assert answer.status_code == 413
-        assert "larger than 976.6 KiB" in answer.text
+        assert "larger than 977 KiB" in answer.text
         assert list((console.home / "uploads").iterdir()) == []
 
 

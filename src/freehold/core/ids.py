@@ -76,10 +76,13 @@ _SEEN = "LMNPS"
 
 def require_name(name: str) -> None:
     """A name can be seen, fits a line, and cannot be taken for the id of something else. Raises `InvalidInput`."""
-    if len(name) > MOST_NAME or any(unicodedata.category(one) in _NO_LINE for one in name):
+    if len(name) > MOST_NAME:
         raise InvalidInput(
-            f"the name has over {MOST_NAME} characters, or some that are no text",
-            hint=f"Choose one line of at most {MOST_NAME} characters.",
+            f"the name has {len(name):,} characters; the limit is {MOST_NAME}", hint="Shorten it."
+        )
+    if odd := next((one for one in name if unicodedata.category(one) in _NO_LINE), ""):
+        raise InvalidInput(
+            f"the name holds U+{ord(odd):04X}, which is no text of one line", hint="Leave it out."
         )
     if not any(unicodedata.category(one)[0] in _SEEN for one in name):
         raise InvalidInput("the name holds nothing that can be seen", hint="Choose one that people can read.")
