@@ -9,7 +9,8 @@ import pytest
 
 from freehold import durable
 from freehold.core import causes
-from freehold.core.ids import sha256_hex
+from freehold.core.errors import InvalidInput
+from freehold.core.ids import require_name, sha256_hex
 from freehold.shell.backup import saving
 from freehold.shell.backup.manifest import CONFIG, DATABASE, KEYS, Entry, Manifest
 
@@ -88,3 +89,19 @@ def test_a_backup_that_nobody_reads_to_its_end_says_so(tmp_path: Path) -> None:
         os.fdopen(writer, "wb", buffering=0) as out,
     ):
         saving._write(out, held, sources, "gravel heron lantern quince 4419 obelisk")
+
+
+def test_a_faucet_without_a_node_says_what_to_name(tmp_path: Path) -> None:
+    done = ended("chain faucet 0x70997970c51812dc3a010c7d01b50e0d17dc79c8 --home h", tmp_path)
+    assert "--rpc-url http://127.0.0.1:8545" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("x" * 201, "201 characters; the limit is 200"), ("a\nb", "U+000A")],
+    ids=["long", "line"],
+)
+def test_a_name_that_is_refused_is_told_why(name: str, said: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        require_name(name)
+    assert said in refused.value.message

@@ -15,7 +15,7 @@ from freehold import plain_file
 from freehold.core import causes, money
 from freehold.core.errors import InvalidInput, NotFound
 from freehold.kernel.cli.output import DEFAULT_HOME, Home, Json, day, emit, note, table
-from freehold.kernel.client import NodeClient
+from freehold.kernel.client import NodeClient, NodeNotRunning
 from freehold.shell.cli.node import UntilEof, end_at_eof
 from freehold.shell.cli.passphrase import require_private
 
@@ -192,6 +192,9 @@ def _key(path: Path) -> bytes:
     return key
 
 
+_LOCAL = "--rpc-url http://127.0.0.1:8545"
+
+
 def faucet(
     account: Annotated[str | None, typer.Argument(help="Account; by default this node's.")] = None,
     *,
@@ -209,7 +212,11 @@ def faucet(
 
     amount_units = money.units(dollars)
     if account is None or rpc_url is None:
-        status = NodeClient.of(home).get("/api/status")
+        try:
+            status = NodeClient.of(home).get("/api/status")
+        except NodeNotRunning as error:
+            error.hint = f"Name account and chain: ACCOUNT {_LOCAL}. Or, for a node: {error.hint}"
+            raise
         account = account or str(status["account"])
         rpc_url = rpc_url or str(status["chain"]["rpc_url"])
     with Rpc(rpc_url) as rpc:
@@ -247,7 +254,7 @@ COMMANDS = {
     "chain deploy": (deploy, "freehold chain deploy --rpc-url https://rpc.example --key-file deployer.key"),
     "chain faucet": (
         faucet,
-        "freehold chain faucet 0x70997970c51812dc3a010c7d01b50e0d17dc79c8 --dollars 100",
+        "freehold chain faucet 0x70997970c51812dc3a010c7d01b50e0d17dc79c8 --rpc-url http://127.0.0.1:8545",
     ),
     "chain forget": (forget, "freehold chain forget"),
 }
