@@ -131,6 +131,31 @@ def test_owner_and_monitoring_are_answered_while_strangers_block_every_thread_th
     run(scenario)
 
 
+def test_whom_a_stop_gives_up_is_told_so():
+    async def scenario(at: Gate, room: Room) -> None:
+        asked = [
+            Asked(at, "/api/status", OWNER, query=b"block").give(b""),
+            Asked(at, "/catalogue", query=b"block").give(b""),
+            # its body is still awaited
+            Asked(at, "/peer/proofs", method="POST", size=9),
+        ]
+        await asyncio.sleep(0.2)
+        answered = Asked(at, "/catalogue", address="198.51.100.9", taken=False).give(b"")
+        await asyncio.sleep(0.1)
+        for one in (*asked, answered):
+            one.task.cancel()
+        for one in asked:
+            with pytest.raises(asyncio.CancelledError):
+                await one.done()
+            assert (one.status, one.code) == (503, "unavailable")
+        with pytest.raises(asyncio.CancelledError):
+            await answered.done()
+        assert answered.status == 200, "an answer that was begun is not followed by another"
+        room.go.set()
+
+    run(scenario)
+
+
 def test_who_does_not_take_its_answer_holds_no_turn():
     async def scenario(at: Gate, room: Room) -> None:
         room.go.set()

@@ -1,8 +1,11 @@
 """Recurring work: tried again after failures, ever more seldom, in view, and once more at the end."""
 
+import errno
+import sqlite3
 import threading
 import time
 
+import pytest
 from node_world import until
 
 from freehold.core.errors import Unavailable
@@ -78,3 +81,21 @@ def test_stopping_does_the_last_of_what_is_due_and_does_not_wait_for_the_rest():
     assert last.done.is_set()
     assert not never.at
     hangs.set()
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (sqlite3.ProgrammingError("Cannot operate on a closed database."), "unavailable"),
+        (OSError(errno.ENOSPC, "No space left on device"), "blob.full"),
+        (MemoryError(), "system.exhausted"),
+    ],
+    ids=["closed", "full", "memory"],
+)
+def test_what_is_known_of_an_error_is_said_without_a_traceback(caplog, error, code):
+    work = Work((Piece("a", "", 0.01, Flaky(10**6, error)),))
+    work.start()
+    until(lambda: work.overview()[0]["runs"], "it was tried", 5)
+    work.stop(1)
+    assert work.overview()[0]["last_error"]["code"] == code
+    assert not any(record.exc_info for record in caplog.records)

@@ -66,6 +66,11 @@ def met_by_command(error: BaseException) -> FreeholdError:
     return made
 
 
+def stopping() -> Unavailable:
+    """What is answered to a request that a stop gives up."""
+    return Unavailable("this node is stopping", hint="Ask again later.")
+
+
 def _fault(hint: str) -> InternalFault:
     name = secrets.token_hex(4)
     return InternalFault(f"an unexpected error, {name}", hint=hint, fault=name)
@@ -73,7 +78,7 @@ def _fault(hint: str) -> InternalFault:
 
 def _closed(error: Any) -> FreeholdError | None:
     """What is still under way when a stop gives it up finds the database closed."""
-    return Unavailable("this node is stopping", hint="Ask again later.") if "closed" in str(error) else None
+    return stopping() if "closed" in str(error) else None
 
 
 def _database(error: Any) -> FreeholdError:

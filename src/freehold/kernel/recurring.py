@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from freehold.core.errors import FreeholdError
+from freehold.kernel import faults
 
 LONGEST_PAUSE_SECONDS = 900.0
 PAYMENTS_SECONDS = 20.0
@@ -117,10 +117,11 @@ class _Running:
         name = self.piece.name
         try:
             self.piece.act()
-        except FreeholdError as error:
-            _log.warning("%s failed", name, extra={"fields": {"code": error.code, "reason": error.message}})
-            return {"code": error.code, "title": error.message, "hint": error.hint}
-        except Exception:  # noqa: BLE001 - a thread has no caller: the overview says so, and it is tried again
-            _log.exception("%s failed", name)
-            return {"code": "", "title": "unexpected error", "hint": "See this node's log."}
+        except Exception as error:  # noqa: BLE001 - a thread has no caller: the overview says so, and it is tried again
+            known = faults.known(error)
+            if known is None:
+                _log.exception("%s failed", name)
+                return {"code": "", "title": "unexpected error", "hint": "See this node's log."}
+            _log.warning("%s failed", name, extra={"fields": {"code": known.code, "reason": known.message}})
+            return {"code": known.code, "title": known.message, "hint": known.hint}
         return None

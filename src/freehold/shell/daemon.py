@@ -46,7 +46,7 @@ from freehold.vault import home_folder, passphrases
 from freehold.vault.keystore import Keys
 
 _log = logging.getLogger("freehold")
-STOP_SECONDS = 20
+STOP_SECONDS = 15
 """How long a stop waits for answers under way; new requests are not taken meanwhile."""
 CLOSE_SECONDS = 10
 """How long what follows may take: recurring work, training, the database. Then the process ends as it is."""

@@ -8,6 +8,7 @@ What is refused here costs this node next to nothing.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import secrets
 import time
@@ -19,6 +20,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from freehold.core.canonical import require_bounded
 from freehold.core.errors import FreeholdError, InvalidInput, NotAllowed
+from freehold.kernel import faults
 from freehold.kernel.door import NodeRoom, at_console, problem
 from freehold.kernel.http.bodies import (
     UNPROVEN_BODY_BYTES,
@@ -99,6 +101,10 @@ class Gate:
             await passage.refuse(error, receive)
         except Gone:
             passage.status = passage.status or 499
+        except asyncio.CancelledError:
+            # a stop gives up what is under way
+            await passage.refuse(faults.stopping(), receive)
+            raise
         except Exception:
             # the application has answered 500 and logged why; uvicorn would log it once more
             if not passage.status:
