@@ -18,7 +18,8 @@ from freehold import durable, plain_file
 from freehold.chain import deployments
 from freehold.chain.answers import read_data, read_hash, read_number
 from freehold.chain.errors import ChainUnreachable, RpcError
-from freehold.core.errors import InvalidInput, NotFound
+from freehold.core import causes
+from freehold.core.errors import InvalidInput, NotFound, Unavailable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,7 +66,9 @@ def read(path: Path) -> Record:
             f"there is no record of deployments at {path}",
             hint="freehold chain run writes it; with --rpc-url it is made from the chain itself",
         ) from None
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+    except OSError as error:
+        raise causes.of(error, "read the record of deployments") from error
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise InvalidInput(
             f"{path} is no record of deployments: {error}",
             hint="remove it; freehold chain run makes it again",
@@ -79,7 +82,7 @@ def renew(path: Path, chain: Chain) -> Record:
     """
     try:
         known: Record | None = read(path)
-    except (NotFound, InvalidInput):
+    except (NotFound, InvalidInput, Unavailable):
         known = None
     genesis = _block(chain, 0)
     if known is not None and (known.chain_id, known.genesis) != (chain.chain_id, genesis["hash"]):

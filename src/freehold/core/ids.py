@@ -70,8 +70,12 @@ def is_id_shaped(text: str) -> bool:
 
 MOST_NAME = 200
 _NO_LINE = ("Cc", "Cs", "Zl", "Zp")
-_SEEN = "LMNPS"
-"""Letters, marks, numbers, punctuation and symbols, by Unicode's general category."""
+_SEEN = "LNPS"
+"""Letters, numbers, punctuation and symbols, by Unicode's general category: a mark needs one of them to stand on."""
+_BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+"""Among them, and drawn as nothing: Hangul fillers (`Default_Ignorable_Code_Point`) and the Braille pattern without dots.
+
+The others of that property are marks, formats or unassigned."""
 
 
 def require_name(name: str) -> None:
@@ -84,7 +88,7 @@ def require_name(name: str) -> None:
         raise InvalidInput(
             f"the name holds U+{ord(odd):04X}, which is no text of one line", hint="Leave it out."
         )
-    if not any(unicodedata.category(one)[0] in _SEEN for one in name):
+    if not any(one not in _BLANK and unicodedata.category(one)[0] in _SEEN for one in name):
         raise InvalidInput("the name holds nothing that can be seen", hint="Choose one that people can read.")
     if is_id_shaped(name):
         raise InvalidInput(

@@ -208,6 +208,8 @@ def stored(home: Path) -> dict[str, Any]:
     except OSError as error:
         raise causes.of(error, f"read the settings in {path}") from error
     except (ValueError, RecursionError) as error:
+        if isinstance(error, UnicodeDecodeError):
+            raise InvalidInput(f"{path} is not UTF-8 text", hint="Save the file as UTF-8.") from error
         raise InvalidInput(f"cannot read {path}: {error}", hint="Mend or delete the file.") from error
     known = {one.name: one for one in fields(Settings)}
     for name, value in values.items():

@@ -119,6 +119,8 @@ def _of_json(data: bytes) -> list[Any]:
         value = json.loads(
             data.decode("utf-8-sig"), parse_int=str, parse_float=str, object_pairs_hook=unique_object
         )
+    except UnicodeDecodeError:
+        raise InvalidRequest("the rows are not UTF-8 text", hint="Save the file as UTF-8.") from None
     except (ValueError, InvalidJson) as error:
         raise InvalidRequest(f"the rows are not JSON: {error}") from None
     if not isinstance(value, dict):
