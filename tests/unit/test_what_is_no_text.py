@@ -1,11 +1,16 @@
 """Names that are drawn as nothing, and files that are no text of UTF-8."""
 
+import base64
+import io
+
 import pytest
 
 from freehold.core.errors import InvalidInput
 from freehold.core.ids import require_name
 from freehold.features.gateway.rules import rows
 from freehold.kernel import settings
+from freehold.shell.backup import armor
+from freehold.vault.envelope import MAGIC, NotABackup
 
 
 @pytest.mark.parametrize("code", [0x115F, 0x1160, 0x200B, 0x2800, 0x3164, 0xFFA0, 0x0301, 0xFE0F, 0xE0100])
@@ -28,3 +33,11 @@ def test_rows_with_a_stray_byte_say_which_encoding_is_wanted() -> None:
     with pytest.raises(InvalidInput, match="not UTF-8 text") as caught:
         rows.of_data(b'[{"a": "\xff"}]', "rows.json", ["a"])
     assert caught.value.hint == "Save the file as UTF-8."
+
+
+def test_a_backup_as_text_may_begin_as_editors_begin_it() -> None:
+    text = base64.encodebytes(MAGIC)
+    for before in (b"", b"\xef\xbb\xbf", b"\r\n\n ", b"\xef\xbb\xbf\n"):
+        assert armor.opened(io.BufferedReader(io.BytesIO(before + text))).read() == MAGIC
+    with pytest.raises(NotABackup, match="UTF-16"):
+        armor.opened(io.BufferedReader(io.BytesIO(text.decode().encode("utf-16"))))

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import codecs
 import io
 from typing import Any, BinaryIO, Self
 
@@ -56,7 +57,13 @@ class Armored:
 
 
 def opened(source: io.BufferedReader) -> io.BufferedReader:
-    """The backup in a file, in whichever of its two forms it is there."""
+    """The backup in a file, in whichever of its two forms it is there. Raises `NotABackup`: saved as UTF-16."""
+    if source.peek(2)[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        raise NotABackup("the backup was saved as UTF-16", hint="Save the file as UTF-8.")
+    if source.peek(3)[:3] == codecs.BOM_UTF8:
+        source.read(3)
+    while source.peek(1)[:1].isspace():
+        source.read(1)
     is_text = source.peek(1)[:1] == base64.b64encode(MAGIC)[:1]
     return io.BufferedReader(_Text(source)) if is_text else source
 
