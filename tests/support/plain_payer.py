@@ -7,6 +7,7 @@ import base64
 import json
 import os
 import sys
+import time
 import urllib.error
 import urllib.request
 
@@ -39,7 +40,7 @@ def main() -> None:
     assert status == 402, (status, problem)
     quote = problem["fields"]
     how = next(item for item in quote["how"] if item["kind"] == "transfer")
-    salt = os.urandom(32)
+    salt, until = os.urandom(32), int(time.time()) + 3_600
     name, _, fields = how["sign"]["type"].partition("(")
     types = [
         dict(zip(("type", "name"), field.split(" "), strict=True)) for field in fields.rstrip(")").split(",")
@@ -49,7 +50,7 @@ def main() -> None:
         "to": how["to"],
         "value": how["value_units"],
         "validAfter": 0,
-        "validBefore": 2**47,
+        "validBefore": until,
         "nonce": keccak(encode(["bytes32", "bytes32"], [bytes.fromhex(quote["pool"][2:]), salt])),
     }
     signable = encode_typed_data(how["sign"]["domain"], {name: types}, message)
@@ -58,7 +59,7 @@ def main() -> None:
         "payer": account.address.lower(),
         "value_units": how["value_units"],
         "valid_after": 0,
-        "valid_before": 2**47,
+        "valid_before": until,
         "salt": "0x" + salt.hex(),
         "signature": "0x" + account.sign_message(signable).signature.hex().removeprefix("0x"),
     }

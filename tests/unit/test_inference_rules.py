@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from freehold.core.signing import Domain
+from freehold.core.signing import Domain, plain_form
 from freehold.features.gateway.rules.answer import (
     MICRO_LIMIT,
     answer_json,
@@ -205,3 +205,34 @@ def test_the_nonce_is_what_revenue_computes() -> None:
 
     pool, salt = b"\x0c" * 32, b"\x0d" * 32
     assert bound_nonce(pool, salt) == keccak(encode(["bytes32", "bytes32"], [pool, salt]))
+
+
+@pytest.mark.parametrize(
+    ("kind", "change", "words"),
+    [
+        ("voucher", {"kind": None}, "wrong kind"),
+        ("transfer", {"kind": ...}, "lacks kind"),
+        ("transfer", {"salt": ...}, "lacks salt, which is 0x and 64 hex digits"),
+        ("transfer", {"more": 1}, "has a field that no such payment has"),
+        ("transfer", {"payer": "0x1"}, "wrong payer: it is an account: 0x and 40 hex digits"),
+        ("transfer", {"value_units": "5"}, "wrong value_units: it is a whole number"),
+        ("transfer", {"valid_before": 2**256 - 1}, "whole"),
+        ("transfer", {"value_units": 1.5}, "whole"),
+        ("voucher", {"channel": "0x" + "AB" * 32}, "wrong channel: it is 0x and 64 hex digits in lower case"),
+    ],
+    ids=["kind", "no-kind", "no-salt", "more", "payer", "text", "no-end", "fraction", "upper"],
+)
+def test_what_is_wrong_with_a_payment_is_said_in_its_own_words(kind: str, change: dict, words: str) -> None:
+    payment = VOUCHER if kind == "voucher" else TRANSFER
+    value = {**payment.model_dump(mode="json", exclude_none=True), **change}
+    value = {name: one for name, one in value.items() if one is not ...}
+    with pytest.raises(errors.InvalidPayment) as wrong:
+        read_header(base64.urlsafe_b64encode(json.dumps(value).encode()).decode())
+    assert words in wrong.value.message + wrong.value.hint
+    for inside in ("pattern", "discriminator", "tag", "Input should", "Field required", "Extra inputs"):
+        assert inside not in wrong.value.message + wrong.value.hint
+
+
+def test_a_signature_of_a_contract_is_left_alone() -> None:
+    for raw in (b"", b"\x01" * 66, b"\x05" * 65, b"\x04" * 64 + b"\x1b"):
+        assert plain_form(raw) == raw

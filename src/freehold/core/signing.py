@@ -211,6 +211,24 @@ def recover(value: bytes, signature: bytes) -> str:
     return public_account(point.format(compressed=False))
 
 
+def plain_form(signature: bytes) -> bytes:
+    """r, s, v (27 or 28) of a key's signature that a wallet wrote with a v of 0 or 1, or in 64 bytes (EIP-2098).
+
+    Whatever else it is comes back as it is: a contract may take other bytes (ERC-1271), so change those of keys only.
+    """
+    if len(signature) == 65 and signature[64] in (0, 1):
+        return signature[:64] + bytes([signature[64] + 27])
+    if len(signature) == 64:
+        # the top bit of s is that of v
+        return (
+            signature[:32]
+            + bytes([signature[32] & 0x7F])
+            + signature[33:]
+            + bytes([27 + (signature[32] >> 7)])
+        )
+    return signature
+
+
 def document_digest(document: Document, role: str, domain: Domain) -> bytes:
     """What a signer of `document` in `role` signs."""
     kind: str = document.body["type"]

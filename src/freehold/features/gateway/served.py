@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from freehold.core.documents import Asset, Grant, Receipt
 from freehold.core.errors import Conflict, InvalidSignature
 from freehold.core.fixed import IntArray
-from freehold.core.signing import recover
+from freehold.core.signing import plain_form, recover
 from freehold.features.gateway import pruning
 from freehold.features.gateway.rules.answer import Question, answer_json, output_hash
 from freehold.features.models.kept import require_weights
@@ -19,12 +19,13 @@ from freehold.features.models.releasing import pool_of
 from freehold.features.models.rules.model import predict
 from freehold.features.models.rules.scaling import Scaling
 from freehold.features.payments.rules.errors import ContractPayer, PaymentRefused, PaymentReused
-from freehold.features.payments.rules.payment import signature_bytes
+from freehold.features.payments.rules.payment import Transfer, Voucher, signature_bytes
 from freehold.kernel.node import Node
 from freehold.kernel.store import AlreadyAnswered, Transaction
 from freehold.kernel.use import Done, Use, Work, perform
 
 REASON = "inference"
+Paid = TypeVar("Paid", Voucher, Transfer)
 
 
 class AnswerPruned(Conflict, code="answer.pruned", http_status=410):
@@ -43,9 +44,13 @@ class Served:
     pool: str
     """The model's revenue pool, 32 bytes hex."""
 
+    def features(self, question: Question) -> list[list[int]]:
+        """What the model reads of a question. Raises InvalidRequest: a row does not fit the model."""
+        return question.features(len(self.columns), self.columns)
+
     def answer(self, question: Question) -> dict[str, Any]:
         """The answer to a question. Raises InvalidRequest: a row does not fit the model."""
-        rows = np.array(question.features(len(self.columns), self.columns), dtype=np.int64)
+        rows = np.array(self.features(question), dtype=np.int64)
         found = predict(self.weights, self.scaling, rows).tolist()
         return answer_json(self.asset.id, found, self.asset.terms.round_to)
 
@@ -131,18 +136,24 @@ def require_plain_payer(node: Node, account: str, has_code: Callable[[], bool]) 
         )
 
 
-def require_signature(node: Node, account: str, digest: bytes, signature: str) -> None:
-    """`account` signed, with its key or as a contract (ERC-1271). Raises PaymentRefused."""
-    raw = signature_bytes(signature)
+def signed(node: Node, payment: Paid, account: str, digest: bytes) -> Paid:
+    """The payment, which `account` signed with its key or as a contract (ERC-1271). Raises PaymentRefused.
+
+    A key's signature is in one form from here on, however its wallet wrote it: chain and store know no other.
+    """
+    raw = signature_bytes(payment.signature)
+    plain = plain_form(raw)
     try:
-        signer: str | None = recover(digest, raw)
+        signer: str | None = recover(digest, plain)
     except InvalidSignature:
         signer = None
-    if signer != account:
-        require_plain_payer(node, account, lambda: bool(node.chain.code(account)))
-    if signer != account and not node.contract_accepts(account, digest, raw):
+    if signer == account:
+        return payment.model_copy(update={"signature": "0x" + plain.hex()})
+    require_plain_payer(node, account, lambda: bool(node.chain.code(account)))
+    if not node.contract_accepts(account, digest, raw):
         raise PaymentRefused(
             f"the payment is not signed by {account}",
-            hint="Was it signed for this chain, these contracts and this sum?",
+            hint="Was it signed for this chain, these contracts and this sum? A key's signature has the low form of s.",
             payer=account,
         )
+    return payment

@@ -28,7 +28,7 @@ from freehold.features.gateway.served import (
     prediction,
     require_kept,
     require_plain_payer,
-    require_signature,
+    signed,
     sold,
 )
 from freehold.features.models.kept import require_weights
@@ -113,7 +113,7 @@ class Gateway:
             raise Unpaid(
                 f"this call of {served.asset.name} costs {price_of(served.asset.terms, rows)} units",
                 hint="Pay by a voucher or a transfer; `fields` say how.",
-                **quote(self._node, served.asset, rows),
+                **self._quoted(served, question),
             )
         payment = read_header(header)
         try:
@@ -121,8 +121,13 @@ class Gateway:
                 return self._by_voucher(served, question, payment)
             return transfers.answer(self._node, served, question, payment)
         except PaymentRefused as error:
-            error.fields = {**quote(self._node, served.asset, rows), **error.fields}
+            error.fields = {**self._quoted(served, question), **error.fields}
             raise
+
+    def _quoted(self, served: Served, question: Question) -> dict[str, Any]:
+        """What would pay for a question. Raises InvalidRequest: nothing would, so nobody signs for it."""
+        served.features(question)
+        return quote(self._node, served.asset, len(question.rows))
 
     def would_answer(self, buyer: str, body: dict[str, Any]) -> dict[str, Any]:
         """Whether a buyer's call of so many rows would be answered now, asked before money is set aside for it.
@@ -167,17 +172,18 @@ class Gateway:
                 f"a question over {UNPROVEN_BODY_BYTES:,} bytes is read only with a voucher",
                 hint="Nothing is taken. Ask fewer rows in one call, or pay through a channel.",
             )
-        self._require_payer(payment, self._grant(payment), self._facts.head)
+        self._of_payer(payment, self._grant(payment), self._facts.head)
 
-    def _require_payer(self, voucher: Voucher, grant: Grant, head: Callable[[], int]) -> None:
-        """Whoever shows a voucher is its payer: it signed it, and the chain has not shown that to everybody since.
+    def _of_payer(self, voucher: Voucher, grant: Grant, head: Callable[[], int]) -> Voucher:
+        """The voucher as it is kept. Whoever shows it is its payer: it signed it, and the chain has not shown that to everybody since.
 
         Who lost the answer to one that was settled is given it at `/peer/answers`, where the request is signed.
         Raises PaymentRefused, StaleVoucher.
         """
-        require_signature(self._node, grant.holder, voucher.digest(self._channels), voucher.signature)
+        voucher = signed(self._node, voucher, grant.holder, voucher.digest(self._channels))
         if voucher.cumulative_units <= self._facts.channel(voucher.channel, head()).settled_units:
             raise StaleVoucher
+        return voucher
 
     def _model(self, model_id: str) -> Served:
         if not rationing.is_on_sale(self._node, model_id):
@@ -188,7 +194,7 @@ class Gateway:
         node, grant = self._node, self._grant(voucher)
         price = price_of(served.asset.terms, len(question.rows))
         head = functools.cache(self._facts.head)
-        self._require_payer(voucher, grant, head)
+        voucher = self._of_payer(voucher, grant, head)
         use = prediction(
             served,
             question,

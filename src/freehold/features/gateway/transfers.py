@@ -17,6 +17,7 @@ from typing import Any
 
 from freehold.chain.acts import FeeTooHigh
 from freehold.chain.errors import ContractReverted, GasOverCap
+from freehold.chain.reverts import ActUntimely
 from freehold.core.documents import Grant
 from freehold.core.ids import hash_bytes
 from freehold.core.terms import price_of
@@ -27,13 +28,14 @@ from freehold.features.gateway.served import (
     done,
     prediction,
     require_plain_payer,
-    require_signature,
+    signed,
     sold,
 )
 from freehold.features.grants.issuing import parse_terms
 from freehold.features.payments import once
-from freehold.features.payments.rules.errors import PaymentRefused, PaymentReused
+from freehold.features.payments.rules.errors import PaidElsewhere, PaymentRefused, PaymentReused
 from freehold.features.payments.rules.payment import Transfer, signature_bytes
+from freehold.kernel import ceiling
 from freehold.kernel.keeping import keeper
 from freehold.kernel.keeping.keeper import Errand
 from freehold.kernel.keeping.purse import GasDaySpent
@@ -41,6 +43,9 @@ from freehold.kernel.keeping.subjects import Quarantined
 from freehold.kernel.node import Node
 from freehold.kernel.rights.check import Standing
 from freehold.kernel.use import Done, Use
+
+LONGEST_SECONDS = 366 * 86_400
+"""That a payment may be good for."""
 
 
 def answer(node: Node, served: Served, question: Question, transfer: Transfer) -> bytes:
@@ -52,7 +57,7 @@ def answer(node: Node, served: Served, question: Question, transfer: Transfer) -
     pool = served.pool
     require_plain_payer(node, transfer.payer, lambda: bool(node.chain.code(transfer.payer)))
     digest = transfer.digest(node.token_domain, node.contract("Revenue"), pool)
-    require_signature(node, transfer.payer, digest, transfer.signature)
+    transfer = signed(node, transfer, transfer.payer, digest)
     price = price_of(served.asset.terms, len(question.rows))
     if transfer.value_units != price:
         raise PaymentRefused(
@@ -101,7 +106,8 @@ def _begin(
     if balance < transfer.value_units:
         raise PaymentRefused(f"the payer holds {balance} units", hint="Send dollars to the payer first.")
     if _is_used(node, transfer, served.pool):
-        raise PaymentRefused("the authorization was used before", hint="Sign a new one, with a fresh salt.")
+        raise _used_before(node, transfer, served.pool)
+    _require_bounded(node, transfer)
     intent = {"request": use.request, "from_block": node.chain.block_number(), "at": at}
     with node.store.transaction() as tx:
         # before money moves: what is refused later would have been paid
@@ -131,15 +137,60 @@ def _collect(
             # refused for good, unless somebody else submitted the same authorization first
             if not _is_used(node, transfer, pool):
                 _forget(node, key, intent)
-                raise PaymentRefused(
-                    f"the transfer was refused: {error.message}", hint="Nothing was taken. Sign a new one."
-                ) from error
+                raise _refused(node, transfer, error) from error
     made = (hash_bytes(pool), transfer.payer, transfer.value_units, nonce)
     if not once.is_deposited(node, *made, intent["from_block"]):
         _forget(node, key, intent)
         raise PaymentRefused(
             "the authorization was cancelled or spent on something else", hint="Sign a new one."
         )
+
+
+def _used_before(node: Node, transfer: Transfer, pool: str) -> PaymentRefused:
+    """Why an authorization that was used before it came here pays for nothing."""
+    nonce = transfer.nonce(pool)
+    if once.is_deposited(node, hash_bytes(pool), transfer.payer, transfer.value_units, nonce):
+        return PaidElsewhere(
+            f"somebody else sent this payment before: its {transfer.value_units:,} units are in the model's pool",
+            hint="They were taken, and buy no answer here: a payment is sent by the seller. Another one pays again.",
+        )
+    return PaymentRefused(
+        "the authorization was cancelled, or spent on something else than this call",
+        hint="Sign a new one, with a fresh salt.",
+    )
+
+
+def _require_bounded(node: Node, transfer: Transfer) -> None:
+    """Nobody means a payment to be good for ages; who says milliseconds does not know it. Raises PaymentRefused."""
+    latest = max(node.now(), ceiling.chain_time(node)) + LONGEST_SECONDS
+    for name in ("valid_after", "valid_before"):
+        if getattr(transfer, name) > latest:
+            raise PaymentRefused(
+                f"{name} is more than a year from now",
+                hint="Nothing was taken. It is in Unix seconds, not milliseconds: sign a new one, good for an hour.",
+            )
+
+
+def _refused(node: Node, transfer: Transfer, error: ContractReverted) -> PaymentRefused:
+    """Why the token refused a payment for now or for good."""
+    now = ceiling.chain_time(node)
+    untimely = error.name in ("ERC3009InvalidAuthorizationTime", "Error")
+    if untimely and transfer.valid_after >= now and transfer.valid_before > node.now():
+        return PaymentRefused(
+            f"the payment counts only after {transfer.valid_after} (valid_after), and it is {now} by the chain's clock",
+            hint="Nothing was taken yet. Send the same payment again from then on; another one would be paid too.",
+            valid_after=transfer.valid_after,
+        )
+    if isinstance(error, ActUntimely) or transfer.valid_before <= now:
+        return PaymentRefused(
+            f"the payment counted only before {transfer.valid_before} (valid_before), and it is"
+            f" {max(now, node.now())}",
+            hint="Nothing was taken, and it can be taken no more. Sign a new one, good for an hour.",
+        )
+    return PaymentRefused(
+        f"the transfer was refused: {error.message}",
+        hint=f"Nothing was taken. {error.hint[:1].upper()}{error.hint[1:] or 'Sign a new one'}.",
+    )
 
 
 def _is_used(node: Node, transfer: Transfer, pool: str) -> bool:

@@ -43,16 +43,18 @@ def _topped_up(node: Account, args: tuple[Any, ...]) -> bool:
 
 def _deposited(node: Account, args: tuple[Any, ...]) -> bool:
     pool, payer, amount, _, _, salt, _ = args
-    return is_deposited(node, pool, payer, amount, bound_nonce(pool, salt), _lately(node))
+    return is_deposited(node, pool, payer, amount, bound_nonce(pool, salt))
 
 
-def is_deposited(node: Account, pool: bytes, payer: str, amount: int, nonce: bytes, from_block: int) -> bool:
-    """Whether an authorization was spent on a deposit into a pool, and on nothing else.
+def is_deposited(
+    node: Account, pool: bytes, payer: str, amount: int, nonce: bytes, from_block: int | None = None
+) -> bool:
+    """Whether, lately or from a block on, an authorization was spent on a deposit into a pool, and on nothing else.
 
     In one transaction, three logs next to each other: Revenue's `Deposited` and the token's `AuthorizationUsed`
     and `Transfer`. Revenue emits the first just before it calls the token, so no other nonce can stand there.
     """
-    for used in _spent(node, payer, nonce, from_block):
+    for used in _spent(node, payer, nonce, _lately(node) if from_block is None else from_block):
         block = used.block_number
         deposits = node.chain.events("Revenue", "Deposited", block, block, pool=pool, **{"from": payer})
         if any(

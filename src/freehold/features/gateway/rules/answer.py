@@ -66,13 +66,21 @@ def read_request(body: bytes) -> Question:
     except ValueError as error:
         raise InvalidRequest(f"the body is not JSON: {error}", hint="Send UTF-8 encoded JSON.") from error
     if not isinstance(value, dict) or set(value) != {"model", "rows"}:
-        raise InvalidRequest("the body has exactly the fields model and rows")
+        raise InvalidRequest(
+            "the body has exactly the fields model and rows",
+            hint='Send {"model": ID, "rows": [[1, 2], [3, 4]]}; GET /v1/models gives the id.',
+        )
     model, rows = value["model"], value["rows"]
     if not isinstance(model, str) or not _MODEL.fullmatch(model):
         raise InvalidRequest("model must be an asset id", hint="Ids are 0x and 64 hex digits.")
-    if not isinstance(rows, list) or not 1 <= len(rows) <= MAX_ROWS_PER_CALL:
+    if not isinstance(rows, list):
+        raise InvalidRequest("rows must be a list of rows", hint=_LISTS)
+    if not rows:
+        raise InvalidRequest("rows is empty", hint=_LISTS)
+    if len(rows) > MAX_ROWS_PER_CALL:
         raise InvalidRequest(
-            f"rows must be a list of 1 to {MAX_ROWS_PER_CALL} rows", hint="Ask in several calls."
+            f"rows must be a list of 1 to {MAX_ROWS_PER_CALL} rows, not {len(rows):,}",
+            hint="Ask in several calls.",
         )
     return Question(model, rows, sha256_hex(body))
 
@@ -146,15 +154,24 @@ def output_hash(answer: dict[str, Any]) -> str:
     return sha256_hex(canonical_bytes({"model": answer.get("model"), "outputs": answer.get("outputs")}))
 
 
+_LISTS = "Write [[1, 2], [3, 4]]: a list of rows, each with one number for each column of the model."
+
+
 def _row(row: Any, number: int, columns: int, names: Sequence[str]) -> list[int]:
     if not isinstance(row, list) or len(row) != columns:
         count = f"{len(row)} numbers" if isinstance(row, list) else "no list"
-        raise InvalidRequest(f"row {number} is {count}, the model takes {columns}", row=number)
+        order = f"In order: {', '.join(names[:8])}{', ...' if len(names) > 8 else ''}." if names else _LISTS
+        raise InvalidRequest(f"row {number} is {count}, the model takes {columns}", hint=order, row=number)
     values = []
     for column, cell in enumerate(row, 1):
         where = f"row {number}, column {repr(names[column - 1]) if names else column}"
         if not isinstance(cell, str):
-            raise InvalidRequest(f"{where}: it is no number", row=number, column=column)
+            raise InvalidRequest(
+                f"{where}: it is no number",
+                hint="Write a number such as -12.5, or one as text: no null, true, list or object.",
+                row=number,
+                column=column,
+            )
         try:
             values.append(micro(cell))
         except InvalidRequest as error:

@@ -25,6 +25,10 @@ class PaymentRefused(PaymentRequired, code="payment.refused"):
     """The payment does not pay for this call."""
 
 
+class PaidElsewhere(PaymentRefused, code="payment.paid_elsewhere"):
+    """Somebody else sent this payment first: its sum is in the model's pool, and buys no answer here."""
+
+
 class GrantUnknown(PaymentRefused, code="payment.grant_unknown"):
     """The voucher names a grant that is not here: never issued, or forgotten before its first use."""
 

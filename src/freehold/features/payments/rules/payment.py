@@ -13,10 +13,10 @@ import re
 from typing import Annotated, Any, Literal
 
 from eth_hash.auto import keccak
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
 
 from freehold.core.canonical import canonical_bytes, parse
-from freehold.core.documents import Time, Units, Value, invalid
+from freehold.core.documents import Time, Units, Value
 from freehold.core.errors import InvalidInput
 from freehold.core.ids import Account, Hash, hash_bytes
 from freehold.core.signing import MAX_SIGNATURE_BYTES, Domain, receive_digest, voucher_digest
@@ -27,7 +27,17 @@ MAX_HEADER_CHARS = 12 * 1024
 """Room for the longest contract signature; an account's takes about 500."""
 _TEXT = re.compile(r"^[A-Za-z0-9_-]+={0,2}$")
 
-Signed = Annotated[str, Field(pattern=r"^0x([0-9a-fA-F]{2})+$", max_length=2 + 2 * MAX_SIGNATURE_BYTES)]
+
+def _lower(value: Any) -> Any:
+    return value.lower() if isinstance(value, str) else value
+
+
+_ANY_CASE = BeforeValidator(_lower)
+"""Wallets write addresses in both cases (EIP-55); one payment has one form from here on."""
+
+Signed = Annotated[
+    str, Field(pattern=r"^0x([0-9a-f]{2})+$", max_length=2 + 2 * MAX_SIGNATURE_BYTES), _ANY_CASE
+]
 """A signature as 0x-hex."""
 
 
@@ -55,7 +65,7 @@ class Transfer(Value):
 
     kind: Literal["transfer"] = "transfer"
     """Always said."""
-    payer: Account
+    payer: Annotated[Account, _ANY_CASE]
     """Whose dollars pay."""
     value_units: Annotated[Units, Field(ge=1)]
     """The price, exactly."""
@@ -63,11 +73,11 @@ class Transfer(Value):
     """Unix seconds, exclusive, by the chain's clock."""
     valid_before: Time
     """Unix seconds, exclusive, by the chain's clock."""
-    salt: Hash
+    salt: Annotated[Hash, _ANY_CASE]
     """32 random bytes, fresh for every payment."""
     signature: Signed
     """By the payer (EIP-712, `ReceiveWithAuthorization` of the token)."""
-    secret: Hash | None = None
+    secret: Annotated[Hash | None, _ANY_CASE] = None
     """32 random bytes. All else here can be read on chain, and would open what was bought to whoever guesses it."""
 
     def nonce(self, pool: str) -> bytes:
@@ -87,6 +97,7 @@ class Transfer(Value):
 
 
 Payment = Voucher | Transfer
+_KINDS: dict[str, type[Value]] = {"voucher": Voucher, "transfer": Transfer}
 _ADAPTER: TypeAdapter[Voucher | Transfer] = TypeAdapter(
     Annotated[Voucher | Transfer, Field(discriminator="kind")]
 )
@@ -118,11 +129,52 @@ def read_header(text: str) -> Payment:
     bare = text.rstrip("=")
     try:
         data = base64.urlsafe_b64decode(bare + "=" * (-len(bare) % 4))
+    except (binascii.Error, ValueError):
+        raise InvalidPayment(f"{HEADER} is cut short: it is no whole base64url", hint=_WHOLE) from None
+    try:
         value = parse(data, max_bytes=MAX_HEADER_CHARS)
         # from JSON, because strict mode then takes numbers and text only as what they are
         return _ADAPTER.validate_json(canonical_bytes(value))
     except ValidationError as error:
-        found = invalid(error)
-        raise InvalidPayment(f"{HEADER}: {found.message}", hint="See docs/reference/http.md.") from None
-    except (InvalidInput, binascii.Error, ValueError) as error:
-        raise InvalidPayment(f"{HEADER}: {error}", hint="See docs/reference/http.md.") from None
+        raise _wrong(error, value) from None
+    except InvalidInput as error:
+        raise InvalidPayment(
+            f"{HEADER} holds base64url of what is no JSON object as expected: {error.message}",
+            hint="Its numbers are whole, without quotes, below 2**53; no name stands twice.",
+        ) from None
+
+
+_WHOLE = "Encode the whole JSON object with the URL-safe alphabet, with or without padding."
+_NUMBER = "a whole number below 2**53, without quotes"
+_ID = "0x and 64 hex digits"
+_EXPECTED = {
+    "kind": 'is "voucher" or "transfer"',
+    "channel": f"is {_ID} in lower case",
+    "grant": f"is {_ID} in lower case",
+    "cumulative_units": f"is {_NUMBER}, from 1",
+    "value_units": f"is {_NUMBER}, from 1",
+    "valid_after": f"is {_NUMBER}: Unix seconds",
+    "valid_before": f"is {_NUMBER}: Unix seconds",
+    "payer": "is an account: 0x and 40 hex digits",
+    "salt": f"is {_ID}",
+    "secret": f"is {_ID}, or is left out",
+    "signature": f"is 0x and hex digits in pairs, of at most {MAX_SIGNATURE_BYTES:,} bytes",
+}
+"""Of a payment's fields, in words."""
+
+
+def _wrong(error: ValidationError, value: Any) -> InvalidPayment:
+    """What is wrong with a payment's first wrong field; never echoes its value."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    # what stands before it names the kind
+    name = str(first["loc"][1]) if len(first["loc"]) > 1 else "kind"
+    if not isinstance(value, dict):
+        wrong = "is no JSON object"
+    elif first["type"] == "extra_forbidden":
+        wrong = "has a field that no such payment has"
+    elif name not in value:
+        wrong = f"lacks {name}, which {_EXPECTED[name]}"
+    else:
+        wrong = f"has a wrong {name}: it {_EXPECTED[name]}"
+    fields = (f"{kind}: {', '.join(made.model_fields)}" for kind, made in _KINDS.items())
+    return InvalidPayment(f"{HEADER} {wrong}", hint=f"Nothing was taken. A {'; a '.join(fields)}.")
