@@ -91,7 +91,7 @@ def _escaped(character: str) -> str:
     return "".join(f"\\{byte:03o}" for byte in os.fsencode(character))
 
 
-class Unreadable(InvalidInput):
+class Unreadable(InvalidInput, code="file.unreadable"):
     """A file that a person named cannot be opened, or not be read to its end; why is in the message."""
 
 

@@ -93,7 +93,7 @@ def publish(node: Node, asked: Publish, *, warn: Callable[[str], object] = lambd
     """
     before, asked = _before(node, asked), licence.completed(node, asked)
     terms = licence.terms(node, asked)
-    name = asked.name if asked.name.strip() else Path(asked.path).stem
+    name = asked.name or Path(asked.path).stem
     found = _read(node, asked)
     # after it: what is no file has no name either, and that is said first
     require_name(name)
