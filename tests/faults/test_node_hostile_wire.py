@@ -72,6 +72,29 @@ def test_what_no_client_sends_is_refused_with_a_reason(node, request_bytes, expe
     assert (status, code) == expected or (len(request_bytes) > 100_000 and status == 0)
 
 
+@pytest.mark.parametrize(
+    ("head", "expected"),
+    [
+        (b"GET /healthz HTTP/1.0", 200),
+        (b"HEAD /healthz HTTP/1.0", 200),
+        (b"GET /catalogue HTTP/1.0", 400),
+        (b"GET /healthz HTTP/1.1", 400),
+        (b"GET /healthz HTTP/1.0\r\nhost: node.example", 421),
+    ],
+    ids=["health", "head", "other", "newer", "another-host"],
+)
+def test_a_load_balancer_that_knows_no_name_may_ask_whether_the_node_is_well(node, head, expected):
+    with Wire(node.url) as wire:
+        wire.send(head + b"\r\n\r\n")
+        assert wire.status() == expected
+
+
+def test_a_get_with_a_body_is_told_to_come_without(node):
+    with Wire(node.url) as wire:
+        wire.send(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\ncontent-length: 2\r\n\r\nab")
+        assert b"without one" in wire.answer()
+
+
 @pytest.mark.parametrize("path", ["/peer/hello", "/v1/predict", "/api/predict"])
 @pytest.mark.parametrize("body", [b"[" * 60_000, b'{"a":' * 10_000 + b"1" + b"}" * 10_000, b'"\\ud800"'])
 def test_deep_or_broken_json_is_the_senders_fault(node, path, body):

@@ -93,7 +93,9 @@ def declared_length(headers: dict[bytes, bytes], most: int) -> int:
         )
         raise TooLarge(
             f"a body {size} is too large",
-            hint=f"At most {most:,} bytes here; no setting raises it: send less at once.",
+            hint=f"At most {most:,} bytes here; no setting raises it: send less at once."
+            if most
+            else "No request of this method has a body here: send it without one.",
         )
     return int(declared)
 
