@@ -94,3 +94,13 @@ def test_diagrams_are_current_and_say_what_they_show():
         text = picture.read_text()
         assert re.search(r"<title[^>]*>[^<]{5,}</title>", text), picture.name
         assert re.search(r"<desc[^>]*>[^<]{40,}</desc>", text), picture.name
+
+
+def test_what_is_copied_from_commands_has_no_prompt(site):
+    """The theme copies what is seen while it copies; the style sheet hides prompts and output then."""
+    root = next(path for path in site if path.name == "404.html").parent
+    style = (root / "site.css").read_text()
+    assert re.search(r"\[data-md-copying\] \.gp,\s*\[data-md-copying\] \.go \{\s*display: none", style)
+    page = next(path for path in site if path.name == "publish-your-table.html").read_text()
+    assert "site.css" in page
+    assert '<span class="gp">$ </span>' in page
