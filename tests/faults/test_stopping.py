@@ -211,3 +211,37 @@ def test_many_callers_with_a_pipe_hold_up_no_worker(node: Process, tmp_path: Pat
     assert refused == [422] * 44
     assert node.api("/status")["account"]
     assert node.terminate(daemon.STOP_SECONDS + MARGIN_SECONDS) == 0
+
+
+def test_ctrl_c_while_a_command_loads_is_an_end_without_a_traceback() -> None:
+    program = """
+import runpy, sys
+class Interrupted:
+    def find_spec(self, name, *_):
+        if name == "freehold.shell.cli.main":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupted())
+sys.argv[1:] = ["status"]
+runpy.run_module("freehold", run_name="__main__")
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+@pytest.mark.slow
+def test_a_quickstart_that_is_told_to_end_while_it_plays_ends_its_processes_in_order(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "freehold", "quickstart", "--home", tmp_path / "home"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    until(lambda: list(tmp_path.glob("home/**/node.sqlite")), "its first node stands", 120)
+    process.terminate()
+    _, told = process.communicate(timeout=60 + MARGIN_SECONDS)
+    assert process.returncode == 130, told
+    assert "Traceback" not in told
+    logs = "".join(path.read_text() for path in tmp_path.glob("home/**/*.log"))
+    assert logs
+    assert "Traceback" not in logs
+    assert "chain.unreachable" not in logs

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -189,6 +191,10 @@ def quickstart(
     """
     from freehold.quickstart import progress, report, result_page, run  # noqa: PLC0415
     from freehold.shell import stopping  # noqa: PLC0415
+
+    if threading.current_thread() is threading.main_thread():
+        # a stop by a service or by `kill` ends all of its processes in order, too
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
 
     def then(values: dict[str, Any], lineage: str, directory: Path) -> None:
         steps.finish()
