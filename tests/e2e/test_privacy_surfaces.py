@@ -136,7 +136,7 @@ def test_subjects_and_bounds_from_the_command_line(owner: Party, says: Says, tmp
         (("--reveals", "update"), "Rows can be rebuilt"),
         (("--reveals", "update", "--holder", "bob"), "error: --holder.0: "),
         (("--reveals", "all"), "reveals"),
-        (("--subject", "nobody"), "Did you mean"),
+        (("--subject", "nobody"), "Its columns are"),
         (("--subject", LABEL), "both label and subject"),
         (("--rows-each", "3"), "--subject"),
     ],
