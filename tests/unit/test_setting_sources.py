@@ -134,5 +134,5 @@ def test_what_is_no_text_is_refused_and_the_file_stays(tmp_path):
 @pytest.mark.parametrize("text", [b"port = " + b"9" * 5_000, b"peers = " + b"[" * 9_000, b'name = "\xff"'])
 def test_a_file_that_no_program_can_read_is_a_clear_error(tmp_path, text):
     (tmp_path / "config.toml").write_bytes(text)
-    with pytest.raises(InvalidInput, match="cannot read"):
+    with pytest.raises(InvalidInput, match=r"cannot read|is not UTF-8 text"):
         settings.load(tmp_path)
