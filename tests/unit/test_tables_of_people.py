@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from freehold.core.errors import InvalidInput, InvalidTable
+from freehold.features.data.rules import cells, precision
 from freehold.features.data.rules import profile as profiles
 from freehold.features.data.rules.reading import distinct, read
 from freehold.features.data.rules.table import Limits
@@ -191,6 +192,21 @@ def test_true_and_false_are_read_alike_in_csv_and_parquet(write, parquet):
     bought = of_data(b"a,b\ntrue,2\nfalse,3\n", "part.csv", ["a", "b"]).cells
     assert bought == of_data(path.read_bytes(), "part.parquet", ["a", "b"]).cells == [["1", "2"], ["0", "3"]]
     assert of_data(b"true,2\n", "part.csv", ["a", "b"]).cells == [["1", "2"]]
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "said"),
+    [
+        (["true", "False"], ["true", "7"], "not a number"),
+        (["true", "False"], ["7", "8"], "data row 3, .*neither true nor false"),
+        (["7", "8"], ["true", "true"], "data row 3, .*is not a number"),
+    ],
+)
+def test_true_and_false_are_not_mixed_with_numbers_also_where_a_batch_ends_between(first, then, said):
+    seen = precision.Column("a")
+    cells.micro_units(pa.array(first), seen, "part.csv", 0)
+    with pytest.raises(InvalidTable, match=said):
+        cells.micro_units(pa.array(then), seen, "part.csv", 2)
 
 
 def test_a_row_of_true_and_numbers_does_not_become_names(write):

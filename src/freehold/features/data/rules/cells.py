@@ -26,6 +26,7 @@ _PLAIN_LABELS = {"0": 0, "0.0": 0, "false": 0, "1": 1, "1.0": 1, "true": 1}
 def micro_units(column: Any, seen: precision.Column, file: str, start: int) -> IntArray:
     """One Arrow column of one batch in micro-units; `start` is the number of rows before the batch."""
     values = _numbers(column, seen.name, file, start)
+    _require_one_kind(column, seen, file, start)
     kept = _micro(values, seen.name, file, start)
     seen.take(values, kept)
     return kept
@@ -90,6 +91,20 @@ def _readable(column: Any, name: str, file: str, start: int) -> tuple[Any, bool]
     if pa.types.is_boolean(column.type):
         column = pc.cast(column, pa.int8())
     return column, text
+
+
+def _require_one_kind(column: Any, seen: precision.Column, file: str, start: int) -> None:
+    """A column of text is all true and false, or all numbers, also from batch to batch. Raises InvalidTable."""
+    column = _decoded(column)
+    is_truths = pa.types.is_string(column.type) and _is_truths(column)
+    if seen.truths is None:
+        seen.truths = is_truths
+    if is_truths != seen.truths:
+        other = pc.invert(pc.is_in(_lower(column), pa.array(TRUTHS))) if seen.truths else None
+        reason = "is neither true nor false, as those before are" if seen.truths else "is not a number"
+        row = start + (0 if other is None else _first(other))
+        hint = "Write the whole column as numbers, or all of it as true and false."
+        raise _cell_error(reason, hint, seen.name, file, row=row)
 
 
 def _is_truths(column: Any) -> bool:

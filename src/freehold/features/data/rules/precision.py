@@ -34,6 +34,8 @@ class Column:
     gap: float = math.inf
     """Least difference of two of them, as given."""
     rows: int = 0
+    truths: bool | None = None
+    """Whether it is one of true and false, written as text; None before its first batch."""
 
     def take(self, values: npt.NDArray[np.float64], kept: IntArray) -> None:
         """Another batch, as it was given and as it is kept."""
