@@ -43,7 +43,8 @@ def outcome(folder, *options, asked):
     (folder / "test_some.py").write_text(TESTS)
     (folder / "test_module.py").write_text(MODULE)
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no_skips", "-p", "no:cacheprovider", *options, folder],
+        # "-rN": where CI is set, pytest's short summary says every reason whole once more
+        [sys.executable, "-m", "pytest", "-q", "-rN", "-p", "no_skips", "-p", "no:cacheprovider", *options, folder],
         capture_output=True,
         text=True,
         check=False,
