@@ -44,7 +44,19 @@ def outcome(folder, *options, asked):
     (folder / "test_module.py").write_text(MODULE)
     done = subprocess.run(
         # "-rN": where CI is set, pytest's short summary says every reason whole once more
-        [sys.executable, "-m", "pytest", "-q", "-rN", "-p", "no_skips", "-p", "no:cacheprovider", *options, folder],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-rN",
+            "-p",
+            "no_skips",
+            "-p",
+            "no:cacheprovider",
+            *options,
+            folder,
+        ],
         capture_output=True,
         text=True,
         check=False,
