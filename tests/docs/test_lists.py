@@ -11,10 +11,12 @@ from doc_pages import ROOT
 from test_names import routes
 
 from freehold.chain import deployments, sending
+from freehold.chain.embedded import calls
 from freehold.chain.networks import NETWORKS
 from freehold.core.documents import Asset, Claim, Grant, Party, Receipt, Terms
 from freehold.kernel import ceiling
 from freehold.kernel.databases import copying
+from freehold.kernel.registry import everything
 from freehold.kernel.web.words import FILTERS
 
 
@@ -185,3 +187,55 @@ def test_macros_and_filters_of_templates_are_in_the_guide():
     macros = set(re.findall(r"macro (\w+)\(", template))
     assert len(macros) > 8
     assert not (macros | set(FILTERS)) - guide
+
+
+def test_every_page_of_the_menu_is_in_the_list_of_the_console():
+    page = doc_pages.text(ROOT / "docs" / "how-to" / "console.md")
+    listed = {
+        name
+        for row in re.findall(r"^\| ([^|]+) \|", page.split("## ")[0], re.MULTILINE)
+        for name in row.split(", ")
+    }
+    assert {one.label for one in everything().every("menu")} <= listed
+
+
+def test_the_overrides_of_a_block_are_those_that_the_chain_takes():
+    page = doc_pages.text(ROOT / "docs" / "reference" / "chain.md")
+    (row,) = re.findall(r"^\| block overrides that say .*$", page, re.MULTILINE)
+    empty, others = row.split("The others:")
+    assert set(re.findall(r"`(\w+)`", others)) == set(calls._BLOCK_FIELDS)
+    assert set(re.findall(r"`(\w+)`", empty)) == set(calls._EMPTY_FIELDS)
+
+
+def test_epsilons_of_the_attack_on_membership_are_those_that_were_measured():
+    page = doc_pages.text(ROOT / "docs" / "security" / "training.md")
+    (named,) = re.findall(r"one took part, at epsilon ([\d, and]+) \|", page)
+    table = page.split("### Membership")[1].split("###")[0]
+    measured = re.findall(r"^\| (\d+) \|", table, re.MULTILINE)
+    assert sorted(re.findall(r"\d+", named)) == sorted(measured)
+
+
+WHAT_LEAVES = re.compile(
+    r"\b(?:one|a) (?:noised )?(?:sum|update|list of COLUMNS)\b[^.;|]{0,60}\b(?:each|every|once a|a) round"
+    r"|\beach round one noised|\bIn each of ROUNDS rounds",
+    re.IGNORECASE,
+)
+
+
+def test_what_leaves_in_training_is_said_with_the_sketch():
+    """Where it is listed what an owner shows, the one sketch before large runs is not left out."""
+    places = [
+        ROOT / "README.md",
+        *(path for path in (ROOT / "docs").rglob("*.md") if "decisions" not in path.parts),
+        *(ROOT / "src" / "freehold").rglob("*.html"),
+        *(ROOT / "src" / "freehold").rglob("wire.py"),
+    ]
+    said = [
+        (path.name, part)
+        for path in places
+        for part in re.split(r"\n\s*\n|\n- |</ul>|</li>\s*</ul>", path.read_text())
+        if WHAT_LEAVES.search(" ".join(part.split()).replace("> ", ""))
+    ]
+    assert len(said) > 5
+    left_out = [one for one in said if not re.search("sketch|compares rows", one[1])]
+    assert not left_out

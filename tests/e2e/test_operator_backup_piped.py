@@ -57,6 +57,14 @@ def test_it_leaves_by_stdout_and_comes_back_by_stdin(home: Path, tmp_path: Path)
             assert "owner" not in caught.value.said
 
 
+def test_a_pipe_in_place_of_the_file_is_led_to_stdin(home: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for check in (["--check"], ["--home", tmp_path / "back"]):
+        done = freehold(home, "restore", tmp_path / "pipe", *check)
+        assert done.returncode == 2
+        assert b"freehold restore -" in done.stderr
+
+
 def test_it_is_not_poured_onto_a_terminal_nor_mixed_with_json(home: Path) -> None:
     ours, theirs = pty.openpty()
     try:

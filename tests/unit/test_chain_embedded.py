@@ -486,12 +486,23 @@ HEAD = b"POST / HTTP/1.1\r\nhost: localhost\r\n"
         [HEAD + b"a: ", *[b"b" * 8_000] * 20],
         [b"POST /", *[b"b" * 8_000] * 20],
         [b"POST / HTTP/1.1\r\nhost: localhost\r\n" + b"a: b\r\n" * 14_000 + b"content-length: 0\r\n\r\n"],
+        [b"POST /" + b"b" * 40_000 + b" HTTP/1.1\r\nhost: localhost\r\na: " + b"b" * 30_000 + b"\r\n\r\n"],
         [HEAD + b"transfer-encoding: chunked\r\n\r\n0\r\n", *[b"a: " + b"b" * 8_000 + b"\r\n"] * 20],
         [b"\x16\x03\x01 not HTTP at all\r\n\r\n"],
         [HEAD + b"content-length: 2\r\ncontent-length: 3\r\n\r\n{}"],
         [HEAD + b"content-length: 2\r\ntransfer-encoding: chunked\r\n\r\n{}"],
     ],
-    ids=["headers", "header", "path", "at-once", "trailers", "tls", "two-lengths", "length-and-chunks"],
+    ids=[
+        "headers",
+        "header",
+        "path",
+        "at-once",
+        "path-and-header",
+        "trailers",
+        "tls",
+        "two-lengths",
+        "length-and-chunks",
+    ],
 )
 def test_a_request_without_bounds_or_sense_ends_its_connection_only(shared, parts):
     assert said_to(shared, *parts) in (b"", b"HTTP/1.1 400 Bad Request\r\n")

@@ -116,12 +116,21 @@ class BoundedHttp(HttpToolsProtocol):
         self._await_request()
         super().on_message_begin()
 
+    def on_url(self, url: bytes) -> None:
+        """Keep the address, or a part of it."""
+        self._count(len(url))
+        super().on_url(url)
+
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keep a header, or a trailer."""
-        self._named_bytes += len(name) + len(value) + len(": \r\n")
-        if self._named_bytes > MOST_HEAD_BYTES:
-            raise ValueError("too many headers")  # makes the parser stop: 400
+        self._count(len(name) + len(value) + len(": \r\n"))
         super().on_header(name, value)
+
+    def _count(self, head_bytes: int) -> None:
+        """A head that comes whole at once is held to the same as one that comes in pieces."""
+        self._named_bytes += head_bytes
+        if self._named_bytes > MOST_HEAD_BYTES:
+            raise ValueError("too large a head")  # makes the parser stop: 400
 
     def on_headers_complete(self) -> None:
         """The body begins."""

@@ -102,7 +102,10 @@ def _picture(node: NodeClient, answer: dict[str, Any]) -> str:
     return lineage_svg.draw(lineage_svg.with_rounds(answer, kinds["model"], rounds, calls))
 
 
-Receipt = Annotated[str | None, typer.Argument(help="One receipt in full, with its signatures.")]
+Receipt = Annotated[
+    str | None,
+    typer.Argument(help='One receipt in full, with its signatures; "last" is the newest answer\'s.'),
+]
 Drawing = Annotated[Path | None, typer.Option("-o", "--output", help="Also draw it.", metavar="FILE.svg")]
 Folder = Annotated[Path, typer.Option("-o", "--output", help="A new directory.", metavar="DIR")]
 COMMANDS = {

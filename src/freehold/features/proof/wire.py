@@ -166,7 +166,7 @@ class CollectEvidence(Request):
     """
 
     receipt: Annotated[str, Reference(kind="receipt"), ARGUMENT]
-    """Id of an inference receipt."""
+    """Id of an answer's receipt, bought or sold; "last" is the newest answer's."""
 
 
 RECEIPTS = Operation(

@@ -100,6 +100,11 @@ def restore(
             "the backup itself comes by stdin, which is a terminal or is to give the passphrase",
             hint="Lead a file into it, and give --passphrase-file.",
         )
+    if not piped and plain_file.named(file).is_fifo():
+        raise InvalidInput(
+            "a backup comes out of a file or by stdin, and this is a pipe",
+            hint="Lead what it gives into stdin: freehold restore -",
+        )
     secret = passphrases.obtain(passphrase_fd, passphrase_file, new=False)
     # stdin is one: nothing else was put in its place
     source = cast("BufferedReader", sys.stdin.buffer) if piped else plain_file.named(file)

@@ -17,7 +17,8 @@ _HEAD = """# Commands
 
 Written by `python -m freehold.shell.cli.reference > docs/reference/cli.md` out of the code; change the code, not this page.
 
-Every command talks to the running node of `--home` (default `~/.freehold`, or `FREEHOLD_HOME`). Ids can be
+Commands talk to the running node of `--home` (default `~/.freehold`, or `FREEHOLD_HOME`); `quickstart`, `up`, `verify`,
+`doctor`, `config`, `keys`, `backup`, `restore`, `adopt`, `chain` and `completion` need none that runs. Ids can be
 shortened to their first digits; datasets and models can be named by name, the receipt of the newest answer by `last`. Amounts
 are typed in dollars: `2.50`. With `--json` a command prints exactly one JSON object on stdout, `{"error": ...}`
 if it failed; everything else goes to stderr. Passphrases come from a terminal, a file or a descriptor, never
