@@ -11,6 +11,7 @@ import { encodeAbiParameters, keccak256, recoverTypedDataAddress } from "viem";
 import { privateKeyToAccount } from "viem/accounts";
 
 const MOST_UNITS = 10_000; // no call is paid that costs more: $0.01
+const MOST_BYTES = 1024 * 1024; // of an answer: no seller fills the memory
 // what is paid with, here the test dollar of a local chain. For another network, look it up yourself: never ask the seller
 const CHAIN_ID = 31337;
 const TOKEN = {
@@ -42,12 +43,27 @@ const typesOf = (written) => {
   return { [name]: fields.split(",").map((one) => ({ type: one.split(" ")[0], name: one.split(" ")[1] })) };
 };
 
+// status and JSON of a request, or the beginning of what is none
 const ask = async (url, body, payment) => {
   const headers = { "content-type": "application/json" };
   // base64url of the JSON object
   if (payment) headers["Freehold-Payment"] = Buffer.from(JSON.stringify(payment)).toString("base64url");
-  const response = await fetch(url, { method: body ? "POST" : "GET", body, headers });
-  return [response.status, await response.json()];
+  // rows and payment go to the address that was typed, and no seller is waited for without end
+  const limits = { redirect: "error", signal: AbortSignal.timeout(60_000) };
+  const response = await fetch(url, { method: body ? "POST" : "GET", body, headers, ...limits });
+  const pieces = [];
+  let size = 0;
+  for await (const piece of response.body ?? []) {
+    size += piece.length;
+    assert.ok(size <= MOST_BYTES, `${url} answers with more than ${MOST_BYTES} bytes`);
+    pieces.push(piece);
+  }
+  const text = Buffer.concat(pieces).toString();
+  try {
+    return [response.status, JSON.parse(text)];
+  } catch {
+    return [response.status, text.slice(0, 200)];
+  }
 };
 
 // price and pool of a quote; all else that it says of the payment must be what we sign anyway
@@ -114,8 +130,11 @@ const keep = (file, payment) => {
   closeSync(folder);
 };
 
-// the receipt is the seller's, for this question and this answer
+// the answer is to this question, and the receipt is the seller's, for both
 const check = async (answer, body, account, about) => {
+  const asked = JSON.parse(body);
+  assert.equal(answer.model, asked.model);
+  assert.equal(answer.outputs.length, asked.rows.length, "there is not one output for each row");
   const receipt = answer.receipt.document;
   const seller = about.party.document.account;
   assert.equal(receipt.evidence.request, `0x${sha256(body)}`);
@@ -138,11 +157,15 @@ const check = async (answer, body, account, about) => {
 
 const [url, model, rows] = process.argv.slice(2);
 const account = privateKeyToAccount(readFileSync(0, "utf8").trim());
-// 1. find the model
-const [, { models }] = await ask(`${url}/v1/models`);
-const found = models.filter((one) => [one.id, one.name].includes(model));
-assert.equal(found.length, 1, `${found.length} models are called ${model}`);
-const body = JSON.stringify({ model: found[0].id, rows: JSON.parse(readFileSync(rows, "utf8")) });
+// 1. find the model: an id is taken as it is, since a seller may call another model by it; by a name, it says which
+const named = async () => {
+  const [, { models }] = await ask(`${url}/v1/models`);
+  const found = models.filter((one) => one.name === model);
+  assert.equal(found.length, 1, `${found.length} models are called ${model}`);
+  return found[0].id;
+};
+const id = /^0x[0-9a-f]{64}$/.test(model) ? model : await named();
+const body = JSON.stringify({ model: id, rows: JSON.parse(readFileSync(rows, "utf8")) });
 const kept = `payment.${sha256(body)}`;
 if (!existsSync(kept)) {
   // 2. ask: 402 says what to pay and how

@@ -15,6 +15,7 @@ import re
 import secrets
 import sys
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -27,6 +28,8 @@ from eth_utils import keccak
 
 MOST_UNITS = 10_000
 """No call is paid that costs more: $0.01."""
+MOST_BYTES, MOST_SECONDS = 1024 * 1024, 180
+"""Of an answer, and of a run: no seller fills the memory, or is waited for without end."""
 CHAIN_ID = 31337
 TOKEN = {
     "name": "Freehold Test Dollar",
@@ -50,17 +53,38 @@ def require(holds, otherwise):
         sys.exit(otherwise)
 
 
+class Stay(urllib.request.HTTPRedirectHandler):
+    """Rows and payment go to the address that was typed, whatever is answered there."""
+
+    def redirect_request(self, *_):
+        return None
+
+
+OPENER = urllib.request.build_opener(Stay)
+
+
 def ask(url, body=None, payment=None):
-    """Status and JSON of a request."""
+    """Status and JSON of a request, or the beginning of what is none."""
     headers = {"content-type": "application/json"}
     if payment:
         # base64url of the JSON object, with or without padding
         headers["Freehold-Payment"] = base64.urlsafe_b64encode(json.dumps(payment).encode()).decode()
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, body, headers), timeout=60) as response:
-            return response.status, json.load(response)
+        response = OPENER.open(urllib.request.Request(url, body, headers), timeout=60)
     except urllib.error.HTTPError as error:
-        return error.code, json.load(error)
+        response = error
+    with response:
+        content = response.read(MOST_BYTES + 1)
+    require(len(content) <= MOST_BYTES, f"{url} answers with more than {MOST_BYTES:,} bytes")
+    try:
+        return response.status, json.loads(content)
+    except ValueError:
+        return response.status, content[:200]
+
+
+def give_up():
+    sys.stderr.write("the seller takes too long; what was signed is kept, and sent again by the next run\n")
+    os._exit(1)
 
 
 def types_of(written):
@@ -86,6 +110,15 @@ def accepted(quote):
     ours = [TOKEN["verifyingContract"], CHAIN_ID, REVENUE, units, TOKEN, RECEIVE]
     require(said == ours and re.fullmatch("0x[0-9a-f]{64}", pool), f"another payment is asked for: {quote!r}")
     return units, pool
+
+
+def model_id(url, model):
+    """An id is taken as it is: a seller may call another model by it. By a name, the seller says which model it is."""
+    if re.fullmatch("0x[0-9a-f]{64}", model):
+        return model
+    found = [one["id"] for one in ask(f"{url}/v1/models")[1]["models"] if one["name"] == model]
+    require(len(found) == 1, f"{len(found)} models are called {model}")
+    return found[0]
 
 
 def sign(account, units, pool):
@@ -127,7 +160,10 @@ def keep(file, payment):
 
 
 def check(answer, body, account, about):
-    """The receipt is the seller's, for this question and this answer."""
+    """The answer is to this question, and the receipt is the seller's, for both."""
+    asked = json.loads(body)
+    require(answer["model"] == asked["model"], "another model answered")
+    require(len(answer["outputs"]) == len(asked["rows"]), "there is not one output for each row")
     receipt = answer["receipt"]["document"]
     request = "0x" + hashlib.sha256(body).hexdigest()
     require(receipt["evidence"]["request"] == request, "the receipt is for another question")
@@ -146,10 +182,11 @@ def check(answer, body, account, about):
 
 def main(url, model, rows):
     account = Account.from_key(sys.stdin.read().strip())
+    patience = threading.Timer(MOST_SECONDS, give_up)
+    patience.daemon = True
+    patience.start()
     # 1. find the model
-    listed = ask(f"{url}/v1/models")[1]["models"]
-    (found,) = (one["id"] for one in listed if model in (one["id"], one["name"]))
-    body = json.dumps({"model": found, "rows": json.loads(Path(rows).read_text())}).encode()
+    body = json.dumps({"model": model_id(url, model), "rows": json.loads(Path(rows).read_text())}).encode()
     kept = Path(f"payment.{hashlib.sha256(body).hexdigest()}")
     if not kept.exists():
         # 2. ask: 402 says what to pay and how

@@ -35,13 +35,18 @@ domain() {
   jq -nc --arg name "$1" --arg version "$2" --argjson chain "$chain_id" --arg contract "$3" \
     '{name: $name, version: $version, chainId: $chain, verifyingContract: $contract}'
 }
-ask() { curl -sS --max-time 60 -o "$work/$1" -w '%{http_code}' -H 'content-type: application/json' "${@:2}"; }
+# no redirect is followed: rows and payment go to the address that was typed
+get() { curl -sS --max-time 60 --max-filesize 1048576 "$@"; }
+ask() { get -o "$work/$1" -w '%{http_code}' -H 'content-type: application/json' "${@:2}"; }
 
-# 1. find the model
-curl -sS --fail "$url/v1/models" |
-  jq -ce --arg model "$model" --slurpfile rows "$rows" '
-    [.models[] | select($model == .id or $model == .name).id]
-    | if length == 1 then {model: .[0], rows: $rows[0]} else error("\(length) models are called \($model)") end' |
+# 1. find the model: an id is taken as it is, since a seller may call another model by it; by a name, it says which
+if [[ $model =~ ^0x[0-9a-f]{64}$ ]]; then id=$model; else
+  id=$(get --fail "$url/v1/models" | jq -re --arg model "$model" '
+    [.models[] | select(.name == $model).id]
+    | if length == 1 then .[0] else error("\(length) models are called \($model)") end')
+fi
+jq -cen --arg id "$id" --slurpfile rows "$rows" '
+  if $rows | length == 1 then {model: $id, rows: $rows[0]} else error("the rows are not one list") end' |
   tr -d '\n' >"$work/body"
 
 kept=payment.$(hash <"$work/body")
@@ -86,8 +91,11 @@ for answer in answer again; do
 done
 cmp "$work/answer" "$work/again"
 
-# 5. check the receipt: the seller's, for this question and this answer
-curl -sS --fail "$url/.well-known/freehold.json" >"$work/about"
+# 5. check the answer, which is to this question, and the receipt, which is the seller's, for both
+jq -e --slurpfile asked "$work/body" '$asked[0] as $body
+  | .model == $body.model and (.outputs | length) == ($body.rows | length)' "$work/answer" >"$work/fits" ||
+  { echo "the answer is to another question" >&2; exit 1; }
+get --fail "$url/.well-known/freehold.json" >"$work/about"
 of() { jq -er "$1" "$work/answer"; }
 [ "$(of .receipt.document.evidence.request)" = "$(hash <"$work/body")" ]
 # canonical JSON (RFC 8785): whatever is hashed here is ASCII text and whole numbers, so sorted keys are enough

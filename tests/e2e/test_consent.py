@@ -325,6 +325,16 @@ def test_the_control_api_tells_both_sides_where_they_stand(two: Two) -> None:
     again = api(two.buyer, "/grants", {"asset": sold, "action": "infer"})
     assert (again.status_code, again.json()["status"]) == (202, "countered")
     assert api(two.buyer, "/requests").json()["asked"][0]["offer"]["max_uses"] == 5
-    taken = api(two.buyer, f"/requests/{request}/take", {})
+    seen = api(two.buyer, "/requests").json()["asked"][0]["offer"]["id"]
+    # the owner changes it, and the buyer's node, which asks again for a run by itself, hears of that
+    api(two.owner, f"/requests/{request}/counter", {"max_uses": 4, "price_units": 90_000_000})
+    api(two.buyer, "/grants", {"asset": sold, "action": "infer"})
+    refused = api(two.buyer, f"/requests/{request}/take", {"offer": seen[:18]})
+    assert (refused.status_code, refused.json()["code"]) == (409, "grant.countered")
+    assert api(two.buyer, f"/requests/{request}/take", {"offer": "0x"}).status_code == 422
+    api(two.owner, f"/requests/{request}/counter", {"max_uses": 5, "price_units": 0})
+    api(two.buyer, "/grants", {"asset": sold, "action": "infer"})
+    again = api(two.buyer, "/requests").json()["asked"][0]["offer"]["id"]
+    taken = api(two.buyer, f"/requests/{request}/take", {"offer": again})
     assert (taken.status_code, taken.json()["max_uses"]) == (200, 5)
     assert api(two.owner, "/requests/zz/accept", {}).status_code == 422

@@ -86,8 +86,11 @@ def test_the_command_line_decides_and_asks(desk: Desk) -> None:
     assert "offered: $5.00/grant, 9 uses" in offered
     asked = desk.said(desk.buyer, "grants", "ask", "sold", "--max-uses", "9")
     assert "one study" in asked
-    assert f"freehold grants take {request['id'][:10]}" in asked
-    assert "granted: 0x" in desk.said(desk.buyer, "grants", "take", request["id"][:10])
+    (mine,) = desk.json(desk.buyer, "grants", "requests")["asked"]
+    how = f"grants take {request['id'][:10]} --offer {mine['offer']['id'][:18]}"
+    assert f"take it up with: freehold {how}\n" in asked
+    assert how in desk.said(desk.buyer, "grants", "requests")
+    assert "granted: 0x" in desk.said(desk.buyer, *how.split())
     (held,) = desk.json(desk.buyer, "grants", "list")["grants"]
     assert (held["price_units"], held["max_uses"]) == (5_000_000, 9)
 
@@ -141,7 +144,7 @@ def test_python_decides_and_asks(desk: Desk) -> None:
         (asked,) = buyer.asked()
         assert asked.offer is not None
         assert asked.offer.note == "one study"
-        assert buyer.take(asked).price_units == 3_000_000
+        assert buyer.take(asked, offer=asked.offer).price_units == 3_000_000
         assert owner.requests()[0].state == "accepted"
         with pytest.raises(GrantPending):
             buyer.grant(offer)

@@ -1,6 +1,7 @@
-"""The recipes of docs/how-to/pay-by-http.md against a seller whose quote lies, a full disk, and each other."""
+"""The recipes of docs/how-to/pay-by-http.md against a seller that lies or leads on, a full disk, and each other."""
 
 import base64
+import contextlib
 import json
 import os
 import subprocess
@@ -15,13 +16,23 @@ from eth_account import Account
 from pay_recipes import RECIPES, command
 
 from freehold.chain import deployments
-from freehold.core.signing import RECEIVE_TYPE, TEST_DOLLAR_DOMAIN, Domain, recover
+from freehold.core.canonical import canonical_bytes
+from freehold.core.ids import sha256_hex
+from freehold.core.signing import (
+    DOCUMENT_TYPE,
+    RECEIVE_TYPE,
+    TEST_DOLLAR_DOMAIN,
+    Domain,
+    digest,
+    recover,
+    sign_digest,
+)
 from freehold.features.payments.rules.payment import Transfer
 
-KEY = "0x" + "5a" * 32
+KEY, SELLER = "0x" + "5a" * 32, "0x" + "7b" * 32
 THIEF = "0x" + "66" * 20
 PRICE, WALLET = 1_000, 900_000_000
-POOL, MODEL = "0x" + "cd" * 32, "0x" + "ab" * 32
+POOL, MODEL, OTHER = "0x" + "cd" * 32, "0x" + "ab" * 32, "0x" + "ef" * 32
 TOKEN = Domain(TEST_DOLLAR_DOMAIN, 31337, deployments.address("TestDollar"))
 FULL_DISK = ("bash", "-c", 'trap "" XFSZ; ulimit -f 0; exec "$@"', "-")
 USD_COIN = "0xa0b86991c6218b36c1d19d4a2e9eb0ce3606eb48"
@@ -51,12 +62,34 @@ def honest() -> dict[str, Any]:
     }
 
 
+def signed(body: bytes, **said: Any) -> dict[str, Any]:
+    """An answer to a question with the receipt that a seller signs for it, whatever it says."""
+    rows = len(json.loads(body)["rows"])
+    answer = {"model": MODEL, "outputs": [{"label": 1, "probability_ppm": 900_000}] * rows, **said}
+    document = {
+        "evidence": {"request": sha256_hex(body)},
+        "grant": "0x" + "01" * 32,
+        "holder": Account.from_key(KEY).address.lower(),
+        "output": sha256_hex(canonical_bytes(answer)),
+        "provider": Account.from_key(SELLER).address.lower(),
+    }
+    domain = Domain("Freehold", 31337, deployments.address("Revocations"))
+    identity = sha256_hex(canonical_bytes(document))
+    digested = digest(domain, DOCUMENT_TYPE, "receipt", "provider", document["grant"], identity)
+    signature = "0x" + sign_digest(bytes.fromhex(SELLER[2:]), digested).hex()
+    envelope = {"document": document, "signatures": [{"role": "provider", "signature": signature}]}
+    return {**answer, "receipt": envelope}
+
+
 class Seller(ThreadingHTTPServer):
-    """Says one quote to whoever does not pay, and takes every payment with a 503."""
+    """Says one quote to whoever does not pay, and takes every payment with a 503, or as it is told."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Gateway)
         self.quote = honest()
+        self.models = [{"id": MODEL, "name": "m"}]
+        self.leads_to = ""
+        self.answer: Callable[[bytes], dict[str, Any]] | None = None
         self.taken: list[tuple[bytes, Transfer]] = []
         self.together: threading.Barrier | None = None
 
@@ -79,14 +112,18 @@ class Gateway(BaseHTTPRequestHandler):
         pass
 
     def do_GET(self) -> None:
-        self._say(200, {"models": [{"id": MODEL, "name": "m"}]})
+        party = {"document": {"account": Account.from_key(SELLER).address.lower()}}
+        self._say(200, {"models": self.server.models, "party": party})
 
     def do_POST(self) -> None:
         body, header = self.rfile.read(int(self.headers["content-length"])), self.headers["Freehold-Payment"]
         if header:
             payment = json.loads(base64.urlsafe_b64decode(header + "=="))
             self.server.taken.append((body, Transfer.model_validate_json(json.dumps(payment))))
-            self._say(503, {"code": "busy"})
+            if self.server.answer:
+                self._say(200, self.server.answer(body))
+            else:
+                self._say(307 if self.server.leads_to else 503, {"code": "busy"})
             return
         if self.server.together:
             self.server.together.wait(60)
@@ -96,18 +133,26 @@ class Gateway(BaseHTTPRequestHandler):
         content = json.dumps(value).encode()
         self.send_response(status)
         self.send_header("content-length", str(len(content)))
+        if status == 307:
+            self.send_header("location", self.server.leads_to)
         self.end_headers()
         self.wfile.write(content)
 
 
-@pytest.fixture
-def seller() -> Iterator[Seller]:
+@contextlib.contextmanager
+def selling() -> Iterator[Seller]:
     with Seller() as made:
         thread = threading.Thread(target=made.serve_forever, args=(0.05,))
         thread.start()
         yield made
         made.shutdown()
         thread.join()
+
+
+@pytest.fixture
+def seller() -> Iterator[Seller]:
+    with selling() as made:
+        yield made
 
 
 class Wallet:
@@ -121,9 +166,9 @@ class Wallet:
         for number in range(3):
             (folder / f"{number}.json").write_text(f"[[{number}, 2]]")
 
-    def start(self, rows: int, *, full: bool) -> subprocess.Popen[str]:
+    def start(self, rows: int, *, model: str = "m", full: bool = False) -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            [*(FULL_DISK if full else ()), *self._words, self._seller.url, "m", f"{rows}.json"],
+            [*(FULL_DISK if full else ()), *self._words, self._seller.url, model, f"{rows}.json"],
             cwd=self.folder,
             env=self._environment,
             stdin=subprocess.PIPE,
@@ -207,9 +252,9 @@ def test_nothing_that_a_seller_says_is_signed(
 def test_what_is_signed_is_the_price_into_the_pool(seller: Seller, language: str, tmp_path: Path) -> None:
     Wallet(seller, language, tmp_path).ask(0)
     ((_, payment),) = seller.taken
-    digest = payment.digest(TOKEN, deployments.address("Revenue"), POOL)
+    due = payment.digest(TOKEN, deployments.address("Revenue"), POOL)
     assert payment.value_units == PRICE
-    assert recover(digest, bytes.fromhex(payment.signature[2:])) == Account.from_key(KEY).address.lower()
+    assert recover(due, bytes.fromhex(payment.signature[2:])) == Account.from_key(KEY).address.lower()
 
 
 @pytest.mark.slow
@@ -247,3 +292,40 @@ def test_two_at_once_pay_each_question_once(
     assert [len(salts) for salts in seller.payments().values()] == [1] * len(set(rows))
     assert len(seller.taken) == len(rows) + len(set(rows))
     assert len(wallet.kept()) == len(set(rows))
+
+
+@pytest.mark.parametrize("language", RECIPES)
+def test_a_seller_leads_to_no_other_model_and_to_no_other_address(
+    seller: Seller, language: str, tmp_path: Path
+) -> None:
+    seller.models = [{"id": OTHER, "name": MODEL}]
+    wallet = Wallet(seller, language, tmp_path)
+    with selling() as elsewhere:
+        seller.leads_to = f"{elsewhere.url}/v1/predict"
+        process = wallet.start(0, model=MODEL)
+        process.communicate(timeout=120)
+    assert process.returncode != 0
+    ((body, _),) = seller.taken
+    assert json.loads(body)["model"] == MODEL
+    assert not elsewhere.taken
+    assert wallet.kept()
+
+
+FITS: dict[str, dict[str, Any]] = {
+    "right": {},
+    "no-outputs": {"outputs": []},
+    "another-model": {"model": OTHER},
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("language", RECIPES)
+@pytest.mark.parametrize("said", FITS)
+def test_an_answer_is_to_the_question_whatever_its_seller_signs(
+    seller: Seller, language: str, said: str, tmp_path: Path
+) -> None:
+    seller.answer = lambda body: signed(body, **FITS[said])
+    process = Wallet(seller, language, tmp_path).start(0)
+    told, errors = process.communicate(timeout=120)
+    assert (process.returncode == 0) == (said == "right"), errors
+    assert bool(told) == (said == "right")

@@ -3,6 +3,7 @@
 import pytest
 from starlette.datastructures import Headers
 
+from freehold.core.errors import InvalidInput
 from freehold.kernel.web import forms, words
 from freehold.kernel.web.charts import area, bars, share
 from freehold.kernel.web.forms import file_name
@@ -68,6 +69,27 @@ def test_charts_hold_only_numbers_and_escaped_labels():
 )
 def test_file_names_are_names_only(given: str, shown: str):
     assert file_name(given) == shown
+
+
+@pytest.mark.parametrize(
+    ("typed", "number"),
+    [
+        ("7", 7),
+        (" 1,000 ", 1_000),
+        ("1,5", None),
+        ("10,00", None),
+        ("1.5", None),
+        (",1", None),
+        ("\uff17", None),
+    ],
+)
+def test_a_whole_number_is_read_as_it_was_meant_or_not_at_all(typed: str, number: int | None):
+    form = forms.Form({"days": [typed]})
+    if number is None:
+        with pytest.raises(InvalidInput):
+            form.number("days", "The number of days", 0, 10_000)
+    else:
+        assert form.number("days", "The number of days", 0, 10_000) == number
 
 
 def test_hosts_and_origins():

@@ -87,6 +87,8 @@ REFUSED = {
     "spaced thousands": ("a,b,y\n1 000,2,0\n", "data row 1, column 'a'"),
     "joined quotes": ('a,b,y\n"1"2,2,0\n', "line 2: a cell goes on after its closing quote"),
     "open quote": ('a,b,y\n"1,2,0\n1,2,1\n', "part.csv"),
+    "open quote at the end": ('a,y,b\n1,0,2\n1,1,"2', "a quote is opened in the last row"),
+    "open quote at the end of the last line": ('a,y,b\r\n1,0,"2\r\n', "a quote is opened in the last row"),
     "utf-16": ("a,b,y\n1,2,0\n".encode("utf-16"), "not UTF-8"),
     "utf-16 without a mark": ("a,b,y\n1,2,0\n".encode("utf-16-le"), "not UTF-8"),
     "latin-1": ("caf\xe9,a,b,y\n1,1,2,0\n".encode("latin-1"), "line 1: not UTF-8"),
@@ -123,6 +125,28 @@ REFUSED = {
     "xls": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "old spreadsheet"),
     "numpy": (b"\x93NUMPY\x01\x00", "NumPy"),
 }
+
+
+def test_a_parquet_file_without_rows_has_none_and_is_not_called_broken(tmp_path):
+    path = tmp_path / "empty.parquet"
+    pq.write_table(pa.table({"a": pa.array([], pa.float64()), "y": pa.array([], pa.int64())}), path)
+    with pytest.raises(InvalidTable, match="a header but no rows"):
+        read(path, "y")
+    with pytest.raises(InvalidInput, match="holds no rows"):
+        of_data(path.read_bytes(), path.name, ["a"])
+
+
+def test_rows_that_an_open_quote_takes_in_are_missed(write):
+    """Who published or asked would have fewer rows than the file, and a buyer answers for them."""
+    text = 'a,b,y,who\n1,2,0,ann\n3,4,1,"bob\n5,6,0,cid\n7,8,1,dan\n'
+    for act in (
+        lambda: distinct(write(text), "y", subject="who"),
+        lambda: of_data(text.encode(), "part.csv", ["a", "b"]),
+    ):
+        with pytest.raises(InvalidTable, match="a quote is opened in the last row"):
+            act()
+    closed = text.replace('"bob', '"bob"').replace("dan\n", '"dan"" \n"')
+    assert len(of_data(closed.encode(), "part.csv", ["a", "b"]).cells) == 4
 
 
 @pytest.mark.parametrize(("content", "said"), REFUSED.values(), ids=REFUSED)

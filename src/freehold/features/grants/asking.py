@@ -184,8 +184,15 @@ def to_take(node: Node, prefix: str) -> dict[str, Any]:
 def taking(wish: dict[str, Any], offer: str) -> dict[str, Any]:
     """The wish with an offer taken up. Raises GrantCountered: it is not the owner's any more."""
     if (wish["offer"] or {}).get("id") != offer:
-        raise GrantCountered("the offer is another by now", hint="See: freehold grants requests.")
+        raise another_offer()
     return {**wish, "taken": offer}
+
+
+def another_offer() -> GrantCountered:
+    """What was seen is offered no more."""
+    return GrantCountered(
+        "the offer is another by now", hint="Nothing was paid. See: freehold grants requests."
+    )
 
 
 def drop(node: Node, prefix: str) -> dict[str, Any]:

@@ -54,7 +54,8 @@ def _obtain(host: Host, asked: wire.AskGrant) -> dict[str, Any] | Waiting:
 
 
 def _take(host: Host, asked: wire.TakeOffer) -> dict[str, Any]:
-    return granting.describe(host.node, granting.take(host, asked.request_id, asked.at_most_units))
+    taken = granting.take(host, asked.request_id, asked.at_most_units, offer=asked.offer or "")
+    return granting.describe(host.node, taken)
 
 
 def _remind(host: Host) -> Iterator[Reminder]:

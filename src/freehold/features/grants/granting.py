@@ -179,12 +179,15 @@ def _show(peers: Peers, asset: Asset, body: dict[str, Any], grant: Grant) -> Non
         )
 
 
-def take(host: Host, prefix: str, at_most_units: int | None = None) -> Grant:
+def take(host: Host, prefix: str, at_most_units: int | None = None, *, offer: str = "") -> Grant:
     """Take up the terms an owner offered, and pay them; whoever the request was made for goes on. Repeatable.
 
+    `offer` is the one that was seen: by itself this node asks again for a run, and then hears of other terms.
     Raises NotFound: no such offer; GrantCountered: the owner changed it meanwhile. As `obtain`.
     """
     node, wish = host.node, asking.to_take(host.node, prefix)
+    if not wish["offer"]["id"].startswith(offer):
+        raise asking.another_offer()
     ordered = asking.ordered(node, wish["once_for"])
     grant = obtain(
         node,

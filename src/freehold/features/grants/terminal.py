@@ -52,7 +52,7 @@ def _said(asked: dict[str, Any]) -> Iterable[str]:
     yield f"request: {asked['id']}"
     if asked["offer"]:
         yield f"offer: {_offered(asked['offer'])}"
-        yield f"take it up with: freehold grants take {asked['id'][:10]}"
+        yield _how_to_take(asked)
     else:
         yield "ask again later: it is the same request"
 
@@ -66,6 +66,11 @@ def _offered(offer: dict[str, Any]) -> str:
     )
 
 
+def _how_to_take(asked: dict[str, Any]) -> str:
+    """The command that takes up the offer which is shown, and no later one."""
+    return f"take it up with: freehold grants take {asked['id'][:10]} --offer {asked['offer']['id'][:18]}"
+
+
 def _tables(answer: dict[str, Any]) -> Iterable[Any]:
     if not answer["requests"] and not answer["asked"]:
         yield "no requests; others ask you where you decide each one by hand"
@@ -76,6 +81,7 @@ def _tables(answer: dict[str, Any]) -> Iterable[Any]:
                 yield plain(_run(one["training"], one["id"]), most=1_000)
     if answer["asked"]:
         yield table(_OUTGOING, map(_outgoing, answer["asked"]), right=("uses", "price"))
+        yield from (_how_to_take(one) for one in answer["asked"] if one["offer"])
 
 
 def _incoming(one: dict[str, Any]) -> tuple[Any, ...]:

@@ -374,9 +374,15 @@ class RefuseRequest(OfIncoming):
     """One line, which the asker reads."""
 
 
+OfferSeen = Annotated[str, Field(pattern=r"^0x[0-9a-f]{16,64}$"), Reference(face="offer")]
+"""As many digits as nobody finds another offer for."""
+
+
 class TakeOffer(OfOutgoing):
     """Take up the other terms an owner offered, and pay."""
 
+    offer: OfferSeen | None = None
+    """The offer that you saw, by 16 of its digits or more; without it, the owner's newest that was heard here."""
     at_most_units: AtMost = None
     """Most that it may take from the wallet; the node's own limits count besides."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -31,6 +32,8 @@ FORM_BYTES_PER_SECOND = 64 * 1024
 """A form may take `FORM_SECONDS` in all, and longer as far as it arrives at this rate."""
 TOKEN_FIELD = "csrf"  # noqa: S105 - the name of a field
 _MULTIPART_OVERHEAD = 64 * 1024
+_WHOLE = re.compile(r"[0-9]{1,3}(,[0-9]{3})+|[0-9]+")
+"""A whole number as people write it, with marks between thousands or without."""
 
 
 class FormExpired(NotAllowed, code="console.form"):
@@ -95,12 +98,14 @@ class Form:
 
     def number(self, name: str, what: str, least: int, most: int) -> int:
         """A whole number. Raises `InvalidInput`: it is none, or out of range."""
-        text = self.text(name, 40).replace(",", "")
-        if not text.isascii() or not text.isdecimal() or not least <= int(text) <= most:
+        text = self.text(name, 40)
+        # 1,000 is a thousand, and 1,5 is no number: somebody means one and a half
+        found = int(text.replace(",", "")) if _WHOLE.fullmatch(text) else None
+        if found is None or not least <= found <= most:
             raise InvalidInput(
                 f"{what} is a whole number from {least:,} to {most:,}", hint="Write digits only."
             )
-        return int(text)
+        return found
 
     def whole(self, asked: Field, what: str, name: str = "") -> int:
         """A whole number within the bounds that a request has for it, in the unit in which it is typed.

@@ -243,7 +243,13 @@ class Operations(grants_library.Methods, gateway_library.Methods, proof_library.
         """
         return self._perform(grants_wire.REFUSE, **locals())
 
-    def take(self, request: str | Identified, *, at_most: str | float | None = None) -> grants_wire.GrantRow:
+    def take(
+        self,
+        request: str | Identified,
+        *,
+        offer: str | Identified | None = None,
+        at_most: str | float | None = None,
+    ) -> grants_wire.GrantRow:
         """Take up the other terms an owner offered, and pay."""
         return self._perform(grants_wire.TAKE, **locals())
 

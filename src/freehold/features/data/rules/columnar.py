@@ -47,6 +47,9 @@ class Columnar:
 
     def batches(self) -> Iterator[Any]:
         """Its rows. Raises InvalidTable."""
+        if not self.rows:
+            # then it has no pages either, which would read as damage
+            return
         with self._explained():
             read, texts = self._read()
             made, row_bytes = chunks.measured(self._stream, self._file.metadata, read, self._most)

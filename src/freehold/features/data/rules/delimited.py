@@ -97,8 +97,9 @@ class Delimited:
             return
         self._stream.seek(0)
         keys = [f"c{i}" for i in range(len(self.first))]
+        last = ""
         try:
-            yield from pyarrow.csv.open_csv(
+            for batch in pyarrow.csv.open_csv(
                 self._stream,
                 read_options=pyarrow.csv.ReadOptions(
                     column_names=keys, skip_rows=int(header), block_size=_BLOCK_BYTES, use_threads=False
@@ -107,9 +108,13 @@ class Delimited:
                 convert_options=pyarrow.csv.ConvertOptions(
                     column_types=dict.fromkeys(keys, pa.string()), strings_can_be_null=False
                 ),
-            )
+            ):
+                if batch.num_rows:
+                    last = batch.column(len(keys) - 1)[-1].as_py()
+                yield batch
         except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
             raise self._error(error) from None
+        self._require_closed(last)
 
     def line_of(self, row: int) -> int:
         """In which line of the file a data row begins; 0 where nobody can tell."""
@@ -145,6 +150,18 @@ class Delimited:
                 self._require_strict()
                 return
             last = piece[-_HEADER_BYTES:]
+
+    def _require_closed(self, last: str) -> None:
+        """The last cell ends where it says, not where the file does: rows that follow its quote would be its text."""
+        open_ = ('"' + last.replace('"', '""')).encode()
+        size = self._stream.seek(0, io.SEEK_END)
+        self._stream.seek(max(0, size - len(open_)))
+        # of blanks and quotes alone, one that is closed can end like that too
+        if last.strip('" \t\r\n') and self._stream.read() == open_:
+            raise InvalidTable(
+                f"{self._file}: a quote is opened in the last row and never closed",
+                hint="Close it. A file that was cut short ends so: look for the rows that are missing.",
+            )
 
     def _require_strict(self) -> None:
         with self._text() as text:

@@ -160,7 +160,7 @@ def ask_take(visit: Visit) -> Response:
 def take(visit: Visit) -> Response:
     """Take up the offer and pay."""
     row = _asked(visit)
-    granting.take(visit.host, row["id"], paying.agreed(visit))
+    granting.take(visit.host, row["id"], paying.agreed(visit), offer=visit.form.text("offer", 66))
     return visit.go("/requests", f"You have access to {row['asset_name']}.")
 
 
