@@ -189,6 +189,21 @@ def test_macros_and_filters_of_templates_are_in_the_guide():
     assert not (macros | set(FILTERS)) - guide
 
 
+def test_tables_of_a_feature_import_what_the_page_says():
+    page = doc_pages.text(ROOT / "docs" / "architecture.md")
+    (allowed,) = re.findall(r"its `tables\.py` \(`STEPS`\), which imports nothing but (.*?), so that", page)
+    said = [one.replace("databases", "kernel.databases") for one in re.findall(r"`([\w.]+)`", allowed)]
+    found = {
+        node.module or ""
+        for path in (ROOT / "src" / "freehold" / "features").glob("*/tables.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom)
+    }
+    ours = {one for one in found if one.startswith("freehold.")}
+    assert ours
+    assert all(any(one.startswith(f"freehold.{name}") for name in said) for one in ours), ours
+
+
 def test_every_page_of_the_menu_is_in_the_list_of_the_console():
     page = doc_pages.text(ROOT / "docs" / "how-to" / "console.md")
     listed = {

@@ -16,7 +16,10 @@ import pytest
 from freehold.kernel.databases import copying, opening
 from freehold.kernel.reading import TOKEN_FILE
 from freehold.kernel.settings import token
-from freehold.shell.cli import reference
+from freehold.quickstart import command
+from freehold.shell import daemon
+from freehold.shell.cli import chain, reference
+from freehold.shell.mcp import serving
 
 ROOT = Path(__file__).resolve().parents[2]
 UNITS = sorted((ROOT / "packaging" / "systemd").iterdir())
@@ -29,6 +32,17 @@ INSTRUCTIONS = {
     *("FROM", "WORKDIR", "COPY", "RUN", "ENV", "USER", "VOLUME", "EXPOSE", "STOPSIGNAL", "HEALTHCHECK"),
     *("ENTRYPOINT", "CMD"),
 }
+
+
+def test_a_stop_takes_as_long_as_the_page_says():
+    page = " ".join((ROOT / "packaging" / "README.md").read_text().split())
+    said = (
+        f"answers under way are finished ({daemon.STOP_SECONDS} s at most)",
+        f"has ended {daemon.STOP_SECONDS + daemon.CLOSE_SECONDS} s after it",
+        f"`freehold chain run` takes {chain.STOP_SECONDS} s at most",
+        f"`freehold mcp` {serving.STOP_SECONDS}, `freehold quickstart` {command.STOP_SECONDS}.",
+    )
+    assert not [one for one in said if one not in page]
 
 
 def calls(text):
