@@ -301,7 +301,7 @@ def test_every_other_word_stands_in_the_code():
 
 def test_output_that_pages_show_names_what_the_programs_check():
     """Lines of `verify` and `doctor`, as pages show them: each names a step or a finding that there is."""
-    line = re.compile(r"^(?:ok|warning|PROBLEM|FAILED|NEWER) +([a-z][\w.-]*)  ", re.MULTILINE)
+    line = re.compile(r"^(?:ok|OPEN|warning|PROBLEM|FAILED|NEWER) +([a-z][\w.-]*)  ", re.MULTILINE)
     shown = {
         (doc_pages.named(page), name)
         for page in doc_pages.PAGES
@@ -310,3 +310,17 @@ def test_output_that_pages_show_names_what_the_programs_check():
     }
     assert len(shown) > 8
     assert not {one for one in shown if one[1] not in dotted_names() and f'"{one[1]}"' not in strings()}
+
+
+def test_output_that_pages_show_says_where_nobody_vouched():
+    """A block that nobody vouched for is open, and the verdict hangs on it; no page shows it as fine."""
+    shown = [
+        (doc_pages.named(page), body)
+        for page in doc_pages.PAGES
+        for body in doc_pages.blocks(page, "text")
+        if "nobody vouches for block" in body
+    ]
+    assert shown
+    for page, body in shown:
+        assert re.search(r"^OPEN +chain\.block +nobody vouches for block", body, re.MULTILINE), page
+        assert not re.search(r"^the evidence holds$", body, re.MULTILINE), page
