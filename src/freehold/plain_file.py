@@ -194,6 +194,18 @@ def plain(path: str | Path, *, beneath: int | None = None, follow: bool = True, 
     raise OSError(errno.EINVAL, _NO_FILE, str(path))
 
 
+def put(path: Path, content: bytes) -> None:
+    """Write what a command was told to write where it was told: a file, or a pipe or terminal that is open already.
+
+    Raises `OSError` as `open` does, also for a pipe that nobody reads: it would be waited for for good.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+    descriptor = os.open(path, flags, 0o666)
+    os.set_blocking(descriptor, True)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+
+
 def given(
     path: Path,
     most_bytes: int,

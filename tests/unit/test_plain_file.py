@@ -83,10 +83,21 @@ OWN = {
     "quickstart/demo.py": "tables it just made",
     "quickstart/play.py": "tables it just made",
     "quickstart/world.py": "logs of its own processes",
+    "quickstart/report.py": "pages in its own folder",
     "quickstart/processes.py": "logs of its own processes",
 }
 """Files of the package that open otherwise than by `plain_file`, and why they may: nobody named that path."""
-OPENERS = {"read_text", "read_bytes", "fromfile", "read_table", "memory_map", "read_csv", "load_cert_chain"}
+OPENERS = {
+    "read_text",
+    "read_bytes",
+    "write_text",
+    "write_bytes",
+    "fromfile",
+    "read_table",
+    "memory_map",
+    "read_csv",
+    "load_cert_chain",
+}
 MODE = re.compile(r"[rwxabt+]{1,3}")
 
 
@@ -113,7 +124,16 @@ def bare(source: str) -> list[int]:
 
 @pytest.mark.parametrize(
     "line",
-    ["open(p)", "p.open()", "p.open('rb')", "os.open(p, 0)", "p.read_text()", "p.read_bytes()", "io.open(p)"],
+    [
+        "open(p)",
+        "p.open()",
+        "p.open('rb')",
+        "os.open(p, 0)",
+        "p.read_text()",
+        "p.write_text(t)",
+        "p.read_bytes()",
+        "io.open(p)",
+    ],
 )
 def test_a_bare_open_is_found(line):
     assert bare(line)
@@ -176,6 +196,23 @@ def test_a_command_reads_a_pipe_that_somebody_writes_into_and_waits_for_no_other
 def test_settings_may_begin_with_a_mark_and_end_their_lines_as_they_like(tmp_path, content):
     (tmp_path / "config.toml").write_bytes(content)
     assert settings.stored(tmp_path) == {"port": 1}
+
+
+@pytest.mark.timeout(30)
+def test_what_a_command_writes_goes_into_a_file_or_an_open_pipe_and_waits_for_no_reader(tmp_path):
+    pipe, file = tmp_path / "pipe", tmp_path / "file"
+    os.mkfifo(pipe)
+    with pytest.raises(OSError, match="No such device"):
+        plain_file.put(pipe, b"picture")
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        plain_file.put(pipe, b"picture")
+        assert os.read(reader, 100) == b"picture"
+    finally:
+        os.close(reader)
+    file.write_bytes(b"an older and longer picture")
+    plain_file.put(file, b"picture")
+    assert file.read_bytes() == b"picture"
 
 
 def test_a_file_that_grows_meanwhile_has_a_bound(tmp_path):

@@ -32,7 +32,7 @@ def _drawn(call: Call) -> None:
     answer, output = call.answer(wire.LINEAGE), call.more["output"]
     if output is not None:
         with causes.explained("write the picture"):
-            plain_file.named(output).write_text(_picture(call.node, answer), encoding="utf-8")
+            plain_file.put(plain_file.named(output), _picture(call.node, answer).encode())
         note(f"drawn: {plain(output)}")
     call.show(answer, _lineage)
 
