@@ -156,7 +156,7 @@ class ShowLineage(Request):
     """Show what something was made from."""
 
     document_id: Annotated[str, Reference(face="asset"), ARGUMENT]
-    """Id of a model, dataset or receipt."""
+    """Id of a model, dataset or receipt; "last" is the newest answer's receipt."""
 
 
 class CollectEvidence(Request):
