@@ -367,6 +367,33 @@ def test_another_token_another_chain_and_too_high_a_price_are_signed_for_by_nobo
     assert shop.edge.payments == []
 
 
+def test_rows_asked_again_by_a_name_are_not_paid_to_another_model_of_that_name(
+    shop: EdgedShop, key: str, tmp_path: Path
+) -> None:
+    twin = shop.model.model_copy(update={"description": "another"})
+    shop.edge.change = lambda *_: (500, {})
+    with opened(shop, key, tmp_path, without_lineage=True) as buyer, pytest.raises(FreeholdError):
+        buyer.predict(shop.model.name, shop.rows())
+    listing(shop, twin)
+    of_both = shop.edge.peer["/v1/models"]
+    shop.edge.peer["/v1/models"] = lambda status, value: (
+        status,
+        {"models": of_both(status, value)[1]["models"][-1:]},
+    )
+    with opened(shop, key, tmp_path, without_lineage=True) as buyer:
+        with pytest.raises(Ambiguous, match="may be paid") as refused:
+            buyer.predict(shop.model.name, shop.rows())
+        assert shop.model.id in refused.value.hint
+        # other rows are another purchase, of a model that was never trained
+        with pytest.raises(NotFound, match="not trained"):
+            buyer.predict(shop.model.name, shop.rows(1, 1))
+        shop.edge.change = None
+        assert buyer.predict(shop.model.id, shop.rows()).paid_units == PRICE
+        assert signed_away(shop, buyer) == PRICE
+    with opened(shop, key, tmp_path) as buyer, pytest.raises(NotFound, match="not trained"):
+        buyer.predict(shop.model.name, shop.rows())
+
+
 def test_a_seller_that_lists_without_end_fills_nothing(
     shop: EdgedShop, key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -90,14 +90,16 @@ def test_the_command_line_decides_and_asks(desk: Desk) -> None:
     how = f"grants take {request['id'][:10]} --offer {mine['offer']['id'][:18]}"
     assert f"take it up with: freehold {how}\n" in asked
     assert how in desk.said(desk.buyer, "grants", "requests")
-    assert "granted: 0x" in desk.said(desk.buyer, *how.split())
+    taken = desk.said(desk.buyer, *how.split())
+    assert "granted: 0x" in taken
+    assert "paid: $5.00\n" in taken
     (held,) = desk.json(desk.buyer, "grants", "list")["grants"]
     assert (held["price_units"], held["max_uses"]) == (5_000_000, 9)
 
     desk.said(desk.buyer, "grants", "ask", "sold")
     second = waiting(desk)
     assert "granted: 0x" in desk.said(desk.owner, "grants", "accept", second["id"])
-    assert "granted: 0x" in desk.said(desk.buyer, "grants", "ask", "sold")
+    assert "paid: $2.50\n" in desk.said(desk.buyer, "grants", "ask", "sold")
     desk.said(desk.buyer, "grants", "ask", "sold", "--max-uses", "5")
     (mine,) = desk.json(desk.buyer, "grants", "requests")["asked"]
     assert "dropped" in desk.said(desk.buyer, "grants", "drop", mine["id"])

@@ -69,6 +69,11 @@ def bind(tx: Transaction, key: str | None, body: bytes) -> None:
         _require_for(request, body)
 
 
+def is_bound(node: Node, key: str) -> bool:
+    """Whether something was planned, paid or bought under a key, and not forgotten since."""
+    return node.store.answered(_name(key)) is not None
+
+
 def unbind(tx: Transaction, key: str | None) -> None:
     """Nothing was signed for what was planned under a key, or it goes on under another."""
     if key:

@@ -16,19 +16,20 @@ import re
 import time
 import weakref
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
-from typing import BinaryIO, Literal, NoReturn, Self
+from typing import Any, BinaryIO, Literal, NoReturn, Self
 
 from freehold import durable, plain_file
 from freehold.chain import deployments
 from freehold.chain.client import Chain
 from freehold.chain.rpc import Rpc
 from freehold.core import causes, origins
+from freehold.core.canonical import canonical_bytes
 from freehold.core.causes import PathUnusable
 from freehold.core.documents import Asset
 from freehold.core.errors import FreeholdError, InvalidInput, NotFound, VerificationFailed
-from freehold.core.ids import Ambiguous, is_id_shaped, resolve
+from freehold.core.ids import Ambiguous, is_id_shaped, resolve, sha256_hex
 from freehold.core.money import dollars, units
 from freehold.core.signing import Envelope, parse_envelope
 from freehold.core.terms import price_of
@@ -66,6 +67,7 @@ MAX_SHOWN_BYTES = 64 * 1024 * 1024
 MOST_LISTED = 1_000
 LIST_SECONDS = 60.0
 _ID = re.compile(r"0x[0-9a-f]{64}")
+_CALLED = "called:"
 _MARK = "buyer-state"
 """A file in a state, there before anything else is: no other folder is taken for one."""
 _ARGUMENTS = "See help(freehold.Buyer)."
@@ -237,6 +239,7 @@ class Buyer:
         they are another purchase only once this buyer gave you the answer, or that had to make room.
         `key` is your name for a purchase: asking again with it, also after you had the answer, pays nothing. What you
         began without one and did not get is the purchase of the key that you ask it with next.
+        A name is what the seller says it is now: rows that may be paid are not asked of another model by it (`Ambiguous`).
 
         The answer's receipt is checked: signed by the seller, for these rows, this answer and this payment. At most
         the price of the call is signed away for a purchase, whatever the seller does and however often you ask.
@@ -262,15 +265,16 @@ class Buyer:
         unnamed = keyed.hidden(request_body(asset.id, ordered(asked, schemas.columns(asset)).cells))
         if unnamed in self._given or keyed.is_pruned(self._node, unnamed):
             self._forget(unnamed)
-        answer = self._host.part(buying.Buyer).predict(
-            asset.id,
-            asked,
-            key=key or unnamed,
-            by_transfer=self._by_transfer,
-            deposit_calls=self._deposit_calls,
-            in_all_units=self._in_all_units,
-            without_lineage=self._without_lineage,
-        )
+        with self._called(_named(model), asked, asset, unnamed) if key is None else nullcontext():
+            answer = self._host.part(buying.Buyer).predict(
+                asset.id,
+                asked,
+                key=key or unnamed,
+                by_transfer=self._by_transfer,
+                deposit_calls=self._deposit_calls,
+                in_all_units=self._in_all_units,
+                without_lineage=self._without_lineage,
+            )
         bought = Prediction.model_validate(answer, strict=False)
         if key is None:
             self._given.add(unnamed)
@@ -334,6 +338,33 @@ class Buyer:
 
     def __repr__(self) -> str:
         return f"Buyer(account={self.account!r}, url={self.url!r})"
+
+    @contextlib.contextmanager
+    def _called(self, text: str, asked: list[Any], found: Asset, purchase: str) -> Iterator[None]:
+        """Rows asked again by a name are the purchase that they were, or none: its seller says which model a name is.
+
+        Raises Ambiguous: the name was another model's when something was signed for these rows, and no answer came.
+        """
+        if _ID.fullmatch(text):
+            yield
+            return
+        store, name = self._node.store, f"{_CALLED}{sha256_hex(canonical_bytes([text, asked]))}"
+        before = store.state(name)
+        if before and before["model"] != found.id and keyed.is_bound(self._node, before["purchase"]):
+            raise Ambiguous(
+                f"the seller calls another model {text[:80]!r} than when these rows were asked before, and they may be paid",
+                hint=f"By its id {before['model']} that purchase goes on, by {found.id} another begins.",
+            )
+        with store.transaction() as tx:
+            tx.set(name, {"model": found.id, "purchase": purchase})
+        is_told = False
+        try:
+            yield
+            is_told = True
+        finally:
+            if is_told or not keyed.is_bound(self._node, purchase):
+                with store.transaction() as tx:
+                    tx.delete(name)
 
     def _forget(self, name: str) -> None:
         """The caller has the answer and goes on: the same rows again are another purchase."""

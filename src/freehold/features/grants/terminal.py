@@ -44,6 +44,8 @@ def _asked(answer: dict[str, Any]) -> Iterable[str]:
 
 def _granted(grant: dict[str, Any]) -> Iterable[str]:
     yield f"granted: {grant['id']}"
+    if grant["price_per"] == "grant" and grant["price_units"]:
+        yield f"paid: {dollars(grant['price_units'])}"
 
 
 def _said(asked: dict[str, Any]) -> Iterable[str]:
