@@ -234,6 +234,8 @@ def sell(market: Market, model: str) -> None:
     assert market.says(builder, "models", model)["pool"]["in_units"] == 10_000
     assert market.says(owner, "channels", "close", channel["channel"])["status"] == "closing"
     market.says(owner, "channels", "list")
+    refused = market.says(owner, "channels", "retry", channel["channel"], code=4)["error"]
+    assert "nothing waits to be settled" in refused["title"]
     market.says(builder, "channels", "retry", "0x1c9e", code=4)
 
 

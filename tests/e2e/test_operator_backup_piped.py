@@ -49,6 +49,11 @@ def test_it_leaves_by_stdout_and_comes_back_by_stdin(home: Path, tmp_path: Path)
     assert back.returncode == 0, back.stderr
     told = next(line for line in back.stdout.decode().splitlines() if line.startswith("start it: "))
     assert shlex.split(told)[-1] == str(tmp_path / "back again")
+    assert b"the chain vouches for" in back.stdout
+    # a node may know its chain from the environment alone, and so does a restore
+    elsewhere = {**os.environ, "FREEHOLD_RPC_URL": "http://127.0.0.1:9"}
+    again = freehold(home, "restore", "-", "--home", tmp_path / "again", input=made.stdout, env=elsewhere)
+    assert b"the chain did not answer" in again.stdout, again.stderr
     for data in (made.stdout, (tmp_path / "file").read_bytes()):
         for left in (0, 10, 100, 900, len(data) // 2, len(data) - 2):
             source = io.BufferedReader(io.BytesIO(data[:left]))

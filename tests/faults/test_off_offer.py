@@ -52,6 +52,9 @@ def test_a_catalogue_is_all_that_its_owner_offers(two: tuple[Party, Party]) -> N
     assert found(builder) == {later.id}
     # both are called alike, and one of them is meant
     assert listed.find(builder.node, later.name) == later.id
+    # so also where none of its versions is on offer: `withdraw NAME` is undone by `offer NAME`
+    turn(owner, later.id, offering.withdraw)
+    assert listed.find(owner.node, later.name) == later.id
 
 
 def test_what_is_on_offer_is_written_once_until_it_changes(world: World) -> None:

@@ -9,6 +9,7 @@ import pytest
 from json_answers import documented
 
 from freehold import __version__
+from freehold.kernel.home_lock import lock
 
 HEAVY = ("httpx", "rich", "numpy", "pydantic", "eth_abi", "fastapi", "cryptography", "eth")
 
@@ -57,6 +58,14 @@ def test_without_a_node_the_message_says_how_to_start_one(tmp_path):
     assert "no node is running" in done.stderr
     assert f"freehold up --home {tmp_path}" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_node_that_waits_for_its_passphrase_is_not_to_be_started_again(tmp_path):
+    with lock(tmp_path):
+        done = freehold("status", "--home", str(tmp_path))
+    assert done.returncode == 8
+    assert "waits for its passphrase" in done.stderr
+    assert "freehold up" not in done.stderr
 
 
 def test_json_gives_one_object_even_for_an_error(tmp_path):

@@ -7,6 +7,8 @@ from rich.console import Console
 
 from freehold.core import epsilons
 from freehold.core.errors import InvalidInput
+from freehold.features.grants import terminal as grants
+from freehold.features.grants import wire as asking
 from freehold.features.models import terminal as models
 from freehold.features.models.rules import worth
 from freehold.features.training import terminal, wire
@@ -214,6 +216,30 @@ def test_a_model_shows_its_figures_beside_their_baselines_and_its_privacy():
 def test_shares_that_follow_rows_alone_say_so():
     noise = [part(value_ppm=10_000, error_ppm=9_000), part(value_ppm=-5_000, error_ppm=9_000)]
     assert worth.ROWS_ALONE in told(models._details(model(contribution=noise)))
+
+
+def test_rows_that_are_not_known_are_left_blank():
+    assert "None" not in told(models._details(model(contribution=[part(rows=None)])))
+
+
+def test_a_request_for_a_run_says_what_its_owner_is_told_to_weigh():
+    run = {
+        "level": "noised", "epsilon_micro": 1_000_000, "delta_exponent": 5, "rows_each": 1, "rounds": 3, "judge": "",
+        "owners": [{"account": OWNER, "name": "north", "rows": 300}, {"account": OTHER, "name": "south", "rows": 80}],
+        "test_rows": 149, "test_positives": 52, "test_holder": JOB[:42], "earlier_runs": [JOB], "left_micro": 3_810_448,
+    }  # fmt: skip
+    asked = {
+        "id": JOB, "state": "waiting", "holder": JOB[:42], "holder_name": "builder", "asset_name": "north", "offer": None,
+        "purposes": ["model-training"], "max_uses": 3, "total_units": 0, "expires_at": 1, "asked_at": 1, "reason": "",
+        "training": run,
+    }  # fmt: skip
+    said = " ".join(told(grants.VIEWS[asking.REQUESTS]({"requests": [asked], "asked": []})).split())
+    assert (
+        "1 other owner, 380 rows in all, measured on 149 rows, 52 of label 1, kept by who asks; 1 run used"
+        in said
+    )
+    run["test_holder"] = OTHER
+    assert f"by {OTHER[:10]};" in told(grants.VIEWS[asking.REQUESTS]({"requests": [asked], "asked": []}))
 
 
 def test_an_older_model_shows_what_is_known_of_it():

@@ -247,6 +247,15 @@ def _part(name: str, value: Any) -> str:
 
 
 def _not_running(home: Path) -> NodeNotRunning:
+    try:
+        held = _is_held(home)
+    except (OSError, FreeholdError):
+        held = False
+    if held:
+        return NodeNotRunning(
+            f"the node in {home} does not answer yet",
+            hint="It starts, stops, or waits for its passphrase: give it in its console, at the address that it printed.",
+        )
     return NodeNotRunning(
         f"no node is running in {home}", hint=f"Start it with: freehold up{option_of(home)}"
     )

@@ -227,7 +227,7 @@ def find(node: Node, text: str, kind: str = "") -> str:
     """The id of a known asset by id, the beginning of one, or name.
 
     What reads like an id is one, whatever anybody calls something. A name means this node's own things first, of
-    one owner's those on offer, and where it could be the beginning of another thing's id, too, it means neither.
+    one owner's those on offer, or the newest of versions that are all off offer, and where it could be the beginning of another thing's id, too, it means neither.
     Raises `NotFound`, `Ambiguous`.
     """
     called = [] if is_id_shaped(text) else [node.asset(one) for one in named(node, text, kind)]
@@ -237,6 +237,9 @@ def find(node: Node, text: str, kind: str = "") -> str:
         offered = [asset for asset in found if node.store.state(f"{OFF_OFFER}{asset.id}") is None]
         # another's thing of that name is never meant because an owner took back its own
         found = offered if {asset.owner for asset in offered} == {asset.owner for asset in found} else found
+        if not offered:
+            replaced = {(asset.owner, asset.supersedes) for asset in found}
+            found = [asset for asset in found if (asset.owner, asset.id) not in replaced]
     if len(found) > 1:
         raise _ambiguous(node, f"{len(found)} assets are called {text}", found)
     if found:

@@ -225,7 +225,9 @@ class Node:
         known = self.store.party(account)
         if known is None:
             raise Unavailable(
-                f"nothing is known about {account}", hint="Add its node with --peer URL.", account=account
+                f"nothing is known about {account}",
+                hint="Add its node: freehold peers add URL",
+                account=account,
             )
         return self.typed(known[0], Party)
 

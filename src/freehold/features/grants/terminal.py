@@ -80,7 +80,7 @@ def _tables(answer: dict[str, Any]) -> Iterable[Any]:
         yield table(_INCOMING, map(_incoming, answer["requests"]), right=("uses", "pays"))
         for one in answer["requests"]:
             if one["training"] and one["state"] in ("waiting", "countered"):
-                yield plain(_run(one["training"], one["id"]), most=1_000)
+                yield plain(_run(one), most=1_000)
     if answer["asked"]:
         yield table(_OUTGOING, map(_outgoing, answer["asked"]), right=("uses", "price"))
         yield from (_how_to_take(one) for one in answer["asked"] if one["offer"])
@@ -101,13 +101,18 @@ def _incoming(one: dict[str, Any]) -> tuple[Any, ...]:
     )
 
 
-def _run(run: dict[str, Any], request: str) -> str:
+def _run(one: dict[str, Any]) -> str:
     """What a training run that is asked for would do to the rows."""
-    others = len(run["owners"]) - 1
-    said = f"{request[:10]}  {promises.of_use(run, rows_each=run['rows_each'])}"
-    said += f" {run['rounds']} rounds, {others} other owner{'' if others == 1 else 's'},"
-    said += f" measured on {run['test_rows']} rows, {run['test_positives']} of label 1;"
-    said += f" {len(run['earlier_runs'])} runs used these rows before"
+    run, asker = one["training"], one["holder"]
+    others, before = len(run["owners"]) - 1, len(run["earlier_runs"])
+    rows = sum(owner["rows"] for owner in run["owners"])
+    keeper = "who asks" if run["test_holder"] == asker else short(run["test_holder"])
+    said = f"{short(one['id'])}  {promises.of_use(run, rows_each=run['rows_each'])}"
+    said += (
+        f" {run['rounds']} rounds, {others} other owner{'' if others == 1 else 's'}, {rows:,} rows in all,"
+    )
+    said += f" measured on {run['test_rows']} rows, {run['test_positives']} of label 1, kept by {keeper};"
+    said += f" {before} run{'' if before == 1 else 's'} used these rows before"
     if run["judge"]:
         said += f"; {short(run['judge'])}, as judge, may be shown all rows afterwards"
     if run["level"] == "update":

@@ -80,7 +80,7 @@ def _parts(shares: list[dict[str, Any]], right: int | None) -> Iterable[Any]:
     rows_ = (
         (
             item["name"],
-            item["rows"],
+            "" if item["rows"] is None else item["rows"],
             percent(item["share_bps"]),
             worth.points(item["error_ppm"]),
             item["away"] or "",

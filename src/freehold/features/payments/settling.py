@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from freehold.chain.errors import TransactionPending
-from freehold.core.errors import Conflict, FreeholdError, InvalidSignature, Unavailable
+from freehold.core.errors import Conflict, FreeholdError, InvalidSignature, NotFound, Unavailable
 from freehold.core.ids import hash_bytes
 from freehold.core.signing import recover, voucher_digest
 from freehold.features.payments import kept
@@ -176,7 +176,13 @@ def waiting(node: Node) -> list[dict[str, Any]]:
 
 def retry(node: Node, prefix: str) -> dict[str, Any]:
     """Take a channel out of quarantine and settle it now, by hand. Raises NotFound, Ambiguous: nothing to settle."""
-    voucher = kept.find_unsettled(node, prefix)
+    try:
+        voucher = kept.find_unsettled(node, prefix)
+    except NotFound as error:
+        raise NotFound(
+            f"nothing waits to be settled from a channel that starts with {prefix[:66]}",
+            hint="Only who is paid through a channel settles it: freehold channels list shows what waits.",
+        ) from error
     channel = voucher["channel"]
     subjects.release(node, ACT, channel)
     one = _Due(channel, voucher, None, read_channel(node, channel))

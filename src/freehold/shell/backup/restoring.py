@@ -16,7 +16,7 @@ from freehold import durable, plain_file
 from freehold.chain.client import Chain
 from freehold.chain.rpc import Rpc
 from freehold.core.errors import Conflict, FreeholdError, InvalidInput, VerificationFailed
-from freehold.kernel import settings
+from freehold.kernel import setting_sources, settings
 from freehold.kernel.anchored_head import compare_head
 from freehold.kernel.continuity import RESTORED
 from freehold.kernel.databases import address, commits, copying, opening
@@ -166,7 +166,8 @@ def _into_server(staging: Path, url: str, manifest: Manifest) -> None:
 
 def _anchored(staging: Path, manifest: Manifest) -> tuple[int, bool] | None:
     """(anchored size, whether the log contains what is anchored); None where no chain answers."""
-    with Rpc(settings.load(staging).rpc_url) as rpc:
+    # as at a start, for a node may be told its chain by the environment alone
+    with Rpc(setting_sources.choose(staging, os.environ).settings.rpc_url) as rpc:
         try:
             chain = Chain(rpc)
             if chain.chain_id != manifest.chain_id:

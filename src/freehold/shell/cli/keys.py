@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import closing
 from pathlib import Path
 from typing import Annotated
@@ -45,7 +46,7 @@ def passphrase(
 
     The keys stay the same, and a running node goes on. Backups made before still open with the old one.
     """
-    from freehold.kernel import settings  # noqa: PLC0415
+    from freehold.kernel import setting_sources  # noqa: PLC0415
     from freehold.kernel.reading import KEYS_FILE  # noqa: PLC0415
     from freehold.vault.keystore import Keys  # noqa: PLC0415
     from freehold.vault.passphrases import require_strong  # noqa: PLC0415
@@ -58,7 +59,7 @@ def passphrase(
     if new_passphrase_fd is None and new_passphrase_file is None:
         note("the new passphrase:")
     fresh = passphrases.obtain(new_passphrase_fd, new_passphrase_file, new=True)
-    require_strong(fresh, settings.load(plain_file.named(home)).name)
+    require_strong(fresh, setting_sources.choose(plain_file.named(home), os.environ).settings.name)
     keys.save(path, fresh, replace=True)
     if in_keyring:
         passphrases.remember(plain_file.named(home), fresh)

@@ -150,7 +150,11 @@ def process(state: Running, known: Settings, account: str = "") -> Iterator[Chec
         yield (
             _answers(state.url)
             if state.url
-            else warning("node", "a node is starting or stopping here", "Look again in a moment.")
+            else warning(
+                "node",
+                "a node is starting or stopping here, or waits for its passphrase",
+                "Give it in its console, at the address that it printed, or look again in a moment.",
+            )
         )
         return
     yield ok("node", "no node runs in this home")
