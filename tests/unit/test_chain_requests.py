@@ -255,6 +255,9 @@ POST = b"POST / HTTP/1.1\r\n"
         pytest.param([POST, HOST, b"expect: 100-continue\r\n", SIZED, ASK], id="expect"),
         pytest.param([POST, HOST, OFFER + SIZED, ASK], id="offers-http-2"),
         pytest.param([POST + HOST + OFFER + SIZED + ASK], id="offers-http-2-at-once"),
+        pytest.param(
+            [POST, HOST, b"connection: Upgrade\r\nupgrade: TLS/1.2\r\n", SIZED, ASK], id="offers-tls"
+        ),
         pytest.param([b"POST /?key=1 HTTP/1.1\r\n", HOST, SIZED, ASK], id="query"),
         pytest.param([POST, b"host: 127.0.0.1:8545\r\n", SIZED, ASK], id="no-type"),
         pytest.param(

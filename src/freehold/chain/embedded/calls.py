@@ -73,6 +73,7 @@ class _Account:
             state.set_nonce(self.address, self.nonce)
         if self.code is not None:
             state.set_code(self.address, self.code)
+            state.replaced |= {self.address}
         if self.is_whole_storage:
             state.delete_storage(self.address)
         for slot, value in checked(self.storage.items()):
@@ -112,7 +113,9 @@ def read_block_overrides(given: Any) -> dict[str, Any]:
         elif field == "mix_hash":
             fields[field] = read_data(value, name, size=32)
         else:
-            fields[field] = read_quantity(value, name) % 2**64
+            fields[field] = read_quantity(value, name)
+            if fields[field] >= 2**64:
+                raise Fault(INVALID_PARAMS, f"block overrides: {name} is below 2^64 here")
     return fields
 
 

@@ -138,7 +138,8 @@ class Computation(PragueComputation):
                 computation.contracts_created = parent_computation.contracts_created
             if message.is_create:
                 computation.contracts_created.append(message.storage_address)
-            precompile = computation.precompiles.get(message.code_address)
+            address = message.code_address
+            precompile = None if address in state.replaced else computation.precompiles.get(address)
             if precompile is None:
                 _run(computation, bytes(message.code))
             elif not message.is_delegation:

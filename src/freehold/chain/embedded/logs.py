@@ -61,6 +61,8 @@ class Filter:
     """Whether a connection holds it, and ends it."""
     turn: threading.Lock = field(default_factory=threading.Lock)
     """Two polls at once would be told the same."""
+    rewinds: int = 0
+    """How often the chain went back since it was made."""
 
 
 class LeftOut(NamedTuple):
@@ -132,20 +134,29 @@ class LogMethods(MethodGroup):
         """What happened since the last time this filter was asked."""
         found = self._filter(identifier)
         with found.turn:
-            first, head = found.following, self._ledger.head.block_number
+            with self._lock:
+                first, rewinds = found.following, found.rewinds
+            head = self._ledger.head.block_number
             if found.kind != "logs":
                 head = min(head, first + _MOST_NEWS - 1)
-            news, left_out = self._news(found, first, head)
-            # a rewind meanwhile has set it lower
-            if found.following == first:
-                found.following = head + 1 if left_out is None else left_out.first
+            try:
+                news, left_out = self._news(found, first, head)
+            except Fault:
+                if found.rewinds == rewinds:
+                    raise
+                # blocks were forgotten while they were read; those in their place are told next
+                return []
+            with self._lock:
+                # a rewind meanwhile has said where to go on
+                if found.rewinds == rewinds:
+                    found.following = head + 1 if left_out is None else left_out.first
             return news
 
     def install(self, kind: str, wanted: Any = None, *, is_subscription: bool = False) -> str:
         """Make a filter over blocks from now on; returns its identifier."""
         checked = read_filter(wanted) if kind == "logs" else {}
-        made = Filter(kind, checked, self._ledger.head.block_number + 1, is_subscription)
         with self._lock:
+            made = Filter(kind, checked, self._ledger.head.block_number + 1, is_subscription)
             alike = [name for name, one in self._filters.items() if one.is_subscription == is_subscription]
             if len(alike) >= MOST_FILTERS:
                 if is_subscription:
@@ -160,9 +171,9 @@ class LogMethods(MethodGroup):
     def _rewind(self, height: int) -> None:
         """See that the blocks made next are news again."""
         with self._lock:
-            filters = list(self._filters.values())
-        for one in filters:
-            one.following = min(one.following, height + 1)
+            for one in self._filters.values():
+                one.following = min(one.following, height + 1)
+                one.rewinds += 1
 
     def _news(self, found: Filter, first: int, last: int) -> tuple[list[Any], LeftOut | None]:
         """What to tell of blocks, and those of which there is no room to tell."""

@@ -165,10 +165,10 @@ class Machine:
     def run(self, state: Any, call: Call) -> Outcome:
         """Run a message: no signature, no nonce check, and no fee unless it offers one."""
         call = _within_means(state, call)
-        check(call)
+        nonce = state.get_nonce(call.sender)
+        check(replace(call, nonce=nonce))
         base_fee = state.execution_context.base_fee_per_gas if call.max_fee_per_gas else 0
         afford(call, base_fee, state.get_balance(call.sender))
-        nonce = state.get_nonce(call.sender)
         executor = state.get_transaction_executor()
         try:
             computation = executor.build_computation(executor.build_evm_message(call), call)

@@ -55,17 +55,18 @@ class LocalMethods(MethodGroup):
         options = {} if at is None else {"timestamp": at}
         if isinstance(at, dict):
             options = read_members(at, "options", ("timestamp", "blocks"))
+        count = _read_count(options.get("blocks", 1))
         if "timestamp" in options:
             self._set_next_time(options["timestamp"])
-        yield from self._mine_several(options.get("blocks", 1))
+        yield from self._mine_several(count)
         return "0x0"
 
     @method("anvil_mine", STEPPING)
     def _mine_several(self, blocks: Any = 1, interval: Any = None) -> Iterator[None]:
-        count = read_quantity(blocks, "blocks")
+        count = _read_count(blocks)
         seconds = None if interval is None else read_quantity(interval, "interval")
-        if count > _MOST_MINED or (seconds or 0) >= _CALENDAR:
-            raise Fault(INVALID_PARAMS, f"expected at most {_MOST_MINED} blocks")
+        if (seconds or 0) >= _CALENDAR:
+            raise Fault(INVALID_PARAMS, f"interval: {seconds} is beyond the calendar")
         for index in checked(range(count)):
             with self._ledger.lock:
                 if seconds is not None and index:
@@ -95,6 +96,13 @@ class LocalMethods(MethodGroup):
     @method("evm_revert", WRITING)
     def _revert(self, snapshot: Any) -> bool:
         return self._ledger.revert(read_quantity(snapshot, "snapshot"))
+
+
+def _read_count(given: Any) -> int:
+    count = read_quantity(given, "blocks")
+    if count > _MOST_MINED:
+        raise Fault(INVALID_PARAMS, f"expected at most {_MOST_MINED} blocks")
+    return count
 
 
 SEND, SEND_SYNC = "eth_sendRawTransaction", "eth_sendRawTransactionSync"

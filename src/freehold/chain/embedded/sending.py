@@ -80,9 +80,10 @@ class SendingMethods(MethodGroup):
 
     @method("anvil_impersonateAccount")
     def _impersonate(self, address: Any) -> None:
-        if len(self._impersonated) >= _MOST_IMPERSONATED:
+        wanted = read_address(address, "address")
+        if len(self._impersonated) >= _MOST_IMPERSONATED and wanted not in self._impersonated:
             raise Fault(LIMIT, f"at most {_MOST_IMPERSONATED} accounts are impersonated at once")
-        self._impersonated[read_address(address, "address")] = None
+        self._impersonated[wanted] = None
 
     @method("anvil_stopImpersonatingAccount")
     def _stop_impersonating(self, address: Any) -> None:

@@ -39,7 +39,8 @@ REQUEST_SECONDS = 30.0
 """A request is whole this long after its connection opened, or after its first byte."""
 WRITE_SECONDS = 30.0
 """An answer makes progress this often."""
-_OFFER = re.compile(rb"(?<=\r\n)upgrade:[ \t]*h2c[ \t]*\r\n", re.IGNORECASE)
+_OFFER = re.compile(rb"(?<=\r\n)upgrade:(?![ \t]*websocket[ \t]*\r\n)[^\r\n]*\r\n", re.IGNORECASE)
+"""Of another protocol, HTTP/2 or TLS: it may be left alone (RFC 9110, section 7.8)."""
 
 
 class BoundedHttp(HttpToolsProtocol):
@@ -54,6 +55,8 @@ class BoundedHttp(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the clock; make room."""
         super().connection_made(transport)
+        # whatever is left unsent is waited for, so that no answer is too small for the clock
+        transport.set_write_buffer_limits(high=0)
         self.since = time.monotonic()
         self.caller = Caller(transport, lambda: self.loop.call_soon_threadsafe(transport.abort))
         # goes on in the scope of each request, also of a WebSocket
@@ -81,7 +84,7 @@ class BoundedHttp(HttpToolsProtocol):
         """Parse; give up a head that does not end."""
         if self._in_head:
             self._head_bytes += len(data)
-            # Java's client offers HTTP/2 with each request, and the parser would take the body for it
+            # Java's client offers HTTP/2 with each request, others TLS; the parser would take the body for it
             data = _OFFER.sub(b"", data, count=1)
         super().data_received(data)
         if self._in_head and self._head_bytes > MOST_HEAD_BYTES and not self.transport.is_closing():
@@ -107,6 +110,10 @@ class BoundedHttp(HttpToolsProtocol):
         """Another protocol goes on here."""
         self._stop_waiting()
         super().handle_websocket_upgrade()
+        made: Any = self.transport.get_protocol()
+        if not made.handshake_initiated and not self.transport.is_closing():
+            # one with a body: uvicorn would say nothing, and wait for ever
+            self.send_400_response("The request is no WebSocket handshake.")
 
     # -- what the parser tells
 
@@ -219,7 +226,7 @@ class EmbeddedNode:
         config = uvicorn.Config(
             self._application,
             lifespan="off",
-            ws="websockets-sansio" if importlib.util.find_spec("websockets") else "none",
+            ws=_web_socket(),
             ws_max_size=MOST_MESSAGE_BYTES,
             ws_per_message_deflate=False,
             http=BoundedHttp,
@@ -261,6 +268,15 @@ class EmbeddedNode:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+
+def _web_socket() -> Any:
+    """What serves WebSockets, or that nothing does."""
+    if importlib.util.find_spec("websockets") is None:
+        return "none"
+    from freehold.chain.embedded.bounded_socket import BoundedSocket  # noqa: PLC0415 - imports websockets
+
+    return BoundedSocket
 
 
 def _listen(port: int) -> socket.socket:

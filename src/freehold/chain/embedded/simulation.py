@@ -137,6 +137,7 @@ class _Simulated:
         self._is_whole = options.get("returnFullTransactions", False)
         self._kind = _TransferState if options.get("traceTransfers") else State
         self._hashes: dict[int, bytes] = {}
+        self._replaced: frozenset[bytes] = frozenset()
         self._most_height = head.block_number + _MOST_BLOCKS
         self._left_bytes = _MOST_BYTES
 
@@ -186,7 +187,9 @@ class _Simulated:
     def _run(self, block: _Block) -> dict[str, Any]:
         header = self._next_header(block.fields)
         state = self._machine.open_block(header, self._kind)
+        state.replaced = self._replaced
         block.supposed(state)
+        self._replaced = state.replaced
         mined: list[Mined] = []
         senders, left = [], header.gas_limit
         for asked, nonce in checked(zip(block.calls, block.nonces, strict=True)):

@@ -65,6 +65,8 @@ class State(PragueState):
     _account_db: Accounts
     budget: Budget = UNLIMITED
     """How long the call or transaction on it may compute."""
+    replaced: frozenset[bytes] = frozenset()
+    """Where code is supposed, which runs although a precompile has the address."""
 
     def note_warm(self) -> None:
         """A message is about to run; what is warm now is so without an access list."""
