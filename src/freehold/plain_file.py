@@ -39,6 +39,7 @@ def named(path: str | Path) -> Path:
             hint='Give text, or a Path: "patients.csv".',
         )
     text = os.fsdecode(path)
+    chosen(text)
     if "\0" in text or not _is_encodable(text):
         raise PathUnusable(f"{text[:80]!r} is no path: {_NO_NAME}", hint="Check the path.")
     try:
@@ -52,6 +53,14 @@ def named(path: str | Path) -> Path:
         raise PathUnusable(
             "the folder that this runs in is gone", hint="Change into one that is there: cd"
         ) from None
+
+
+def chosen(path: str | Path) -> Path:
+    """A path from a command line. Raises `PathUnusable`: it is empty, as of a variable that is not set."""
+    if not isinstance(path, Path) and not path:
+        # to the system, the current folder
+        raise PathUnusable("the path is empty", hint="Name a file or folder; . is the one that this runs in.")
+    return Path(path)
 
 
 def _is_encodable(text: str) -> bool:
@@ -159,7 +168,7 @@ def content(path: Path, most_bytes: int) -> bytes:
     with regular(path) as file:
         data = file.read(most_bytes + 1)
     if len(data) > most_bytes:
-        raise OSError(errno.EFBIG, f"it is over {most_bytes:,} bytes", str(path))
+        raise causes.TooLarge(most_bytes, str(path))
     return data
 
 

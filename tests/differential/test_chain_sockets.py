@@ -189,3 +189,28 @@ def test_cast_as_people_use_it(side):
     with pytest.raises(RuntimeError, match="intrinsic gas too low"):
         cast("send", *key, "--gas-limit", 20_000, SINK)
     assert calldata("TestDollar", "mint", SINK, 3) == cast("tx", sent["transactionHash"], "input")
+
+
+def test_a_subscription_ends_by_its_own_connection_alone(side, link):
+    subscribed = answered(link, "eth_subscribe", "newHeads")["result"]
+    with connect(side.url.replace("http", "ws"), proxy=None) as other:
+        assert answered(other, "eth_unsubscribe", subscribed)["result"] is False
+    side.ask("evm_mine")
+    assert heard(link)["params"]["subscription"] == subscribed
+    assert answered(link, "eth_unsubscribe", f"0x00{subscribed[2:]}")["result"] is True
+    assert answered(link, "eth_unsubscribe", subscribed)["result"] is False
+
+
+def test_no_number_is_given_twice_also_by_another_start(tmp_path):
+    makers, made = ("eth_newBlockFilter", "eth_newBlockFilter", "evm_snapshot", "evm_snapshot"), []
+    for _ in range(2):
+        with EmbeddedNode(tmp_path) as node, closing(Side(node.url)) as side:
+            made += [side.ask(method) for method in makers]
+    assert len(set(made)) == 8
+    with EmbeddedNode(tmp_path) as node, closing(Side(node.url)) as side:
+        for method in makers:
+            side.ask(method)
+        assert "filter not found" in str(side.answer("eth_getFilterChanges", made[0]))
+        assert side.ask("evm_revert", made[2]) is False
+    # clients keep numbers as JavaScript does
+    assert 2**32 < max(int(one, 16) for one in made) < 2**53

@@ -67,6 +67,11 @@ class Market:
         assert self._chain.stdout
         self._chain.stdout.close()
 
+    def prints(self, by: Process, *words: object) -> str:
+        """What it prints for people."""
+        assert main([*map(str, words), "--home", str(by.home)]) == 0
+        return self._capsys.readouterr().out
+
     def says(self, by: Process | None, *words: object, code: int = 0) -> dict[str, Any]:
         """What a command prints, held against its schema."""
         given = [*map(str, words), "--json", *(["--home", str(by.home)] if by else [])]
@@ -247,6 +252,10 @@ def prove(market: Market, model: str) -> None:
         market.says(builder, "receipts", one["id"])
     market.says(builder, "lineage", model)
     assert {one["kind"] for one in market.says(owner, "lineage", "last")["nodes"]} >= {"model", "receipt"}
+    market.says(builder, "lineage", model, "-o", "-", code=2)
+    assert market.prints(builder, "lineage", model, "-o", "-").startswith("<svg ")
+    market.says(owner, "evidence", "last", "-o", "-", code=2)
+    assert not Path("-").exists()
     folder = market.home / "evidence"
     # asking anchors nothing: the seller does, daily or by hand
     market.says(builder, "log", "--anchor")

@@ -4,12 +4,18 @@ import json
 import resource
 import subprocess
 import sys
+from pathlib import Path
+from typing import Annotated, get_args, get_origin, get_type_hints
 
 import pytest
 from json_answers import documented
+from typer.models import ArgumentInfo
 
 from freehold import __version__
+from freehold.kernel.cli import building
 from freehold.kernel.home_lock import lock
+from freehold.shell.cli import commands
+from freehold.shell.cli.main import main
 
 HEAVY = ("httpx", "rich", "numpy", "pydantic", "eth_abi", "fastapi", "cryptography", "eth")
 
@@ -153,3 +159,35 @@ def test_misuse_is_said_in_json_too():
     assert "No such option: --nope" in json.loads(done.stdout)["error"]["title"]
     assert "No such option: --nope" in done.stderr
     assert freehold("publish", "--nope").stdout == ""
+
+
+def paths():
+    """Every path that a command takes, empty, on its command line."""
+    functions = {words: act for words, (act, _) in commands.of_files("COMMANDS").items()}
+    functions |= {words: building.function(command) for _, words, command in commands.every()}
+    for words, act in functions.items():
+        before = []
+        for name, hint in get_type_hints(act, include_extras=True).items():
+            if get_origin(hint) is not Annotated:
+                continue
+            kind, said = hint.__origin__, hint.__metadata__[0]
+            is_path = Path in (kind, *get_args(kind))
+            if isinstance(said, ArgumentInfo):
+                if is_path:
+                    yield [*words.split(), *before, ""]
+                before.append("x")
+            elif is_path:
+                yield [*words.split(), (said.param_decls or [f"--{name.replace('_', '-')}"])[-1], ""]
+
+
+def test_an_empty_path_is_refused_and_not_the_current_folder(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    asked = list(paths())
+    assert ["backup", "--output", ""] in asked
+    assert ["publish", ""] in asked
+    assert ["chain", "run", "--home", ""] in asked
+    assert len(asked) > 60
+    for given in asked:
+        assert main(given) == 2, given
+        assert "the path is empty" in capsys.readouterr().err, given
+    assert not list(tmp_path.iterdir())

@@ -37,6 +37,14 @@ def test_an_empty_directory_is_filled_and_a_full_one_left_alone(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["evidence"]
 
 
+def test_the_directory_that_one_is_in_is_not_replaced(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DirectoryNotEmpty, match="where this runs"):
+        Bundle(FILES).write(tmp_path)
+    Bundle(FILES).write(tmp_path / "in")
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]
+
+
 def test_a_file_or_link_in_the_place_of_the_directory_is_refused(tmp_path):
     (tmp_path / "file").write_text("mine")
     (tmp_path / "real").mkdir()

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from freehold import plain_file
+from freehold.core import causes
 from freehold.core.causes import PathUnusable
 from freehold.core.errors import InvalidInput, InvalidTable
 from freehold.features.data.rules.reading import read
@@ -219,9 +220,13 @@ def test_a_file_that_grows_meanwhile_has_a_bound(tmp_path):
     (tmp_path / "more").write_bytes(b"x" * 101)
     with pytest.raises(OSError, match="over 100 bytes"):
         plain_file.content(tmp_path / "more", 100)
+    with pytest.raises(PathUnusable, match="over 100 bytes") as caught, causes.explained("read it"):
+        plain_file.content(tmp_path / "more", 100)
+    # no disk is full
+    assert "space" not in caught.value.hint
 
 
-@pytest.mark.parametrize("name", ["~nobody-of-this-name/x", "a\0b"])
+@pytest.mark.parametrize("name", ["~nobody-of-this-name/x", "a\0b", ""])
 def test_a_path_that_cannot_be_is_an_error_of_ours(name):
     with pytest.raises(PathUnusable) as caught:
         plain_file.named(name)

@@ -27,6 +27,13 @@ class OutputFailed(Unavailable, code="output.failed"):
     """The disk that a command prints to is full, its stdout is closed, or whoever read it went away."""
 
 
+class TooLarge(OSError):
+    """A file that is read holds more than it may; the system knows no such number."""
+
+    def __init__(self, most_bytes: int, path: str) -> None:
+        super().__init__(errno.EMSGSIZE, f"it is over {most_bytes:,} bytes", path)
+
+
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 """What a system says where there is no room."""
 _EXHAUSTED = {
@@ -46,6 +53,7 @@ _HINTS = {
     errno.ENOTEMPTY: "Something stands there already; name another.",
     errno.ENAMETOOLONG: "A name has at most 255 bytes.",
     errno.ELOOP: "Links lead in a circle; name what they should lead to.",
+    errno.EMSGSIZE: "It is not the file that was meant, or something else was written into it.",
     errno.EINVAL: "Name a regular file.",
     errno.ENXIO: "Name a regular file.",
     errno.ENODEV: "Name a regular file.",

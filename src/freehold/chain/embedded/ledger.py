@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import itertools
 import math
+import secrets
 import threading
 import time
 from dataclasses import dataclass, field
@@ -73,7 +74,8 @@ class Ledger:
         """Called with the height a rewind went back to, under the lock."""
         self._next_time: int | None = None
         self._snapshots: dict[int, tuple[int, int]] = {}
-        self._snapshot_ids = itertools.count(1)
+        # below 2^53; one from before a restart is not known again
+        self._snapshot_ids = itertools.count(1 + secrets.randbits(52))
         try:
             self.head = self._load_head()
         except BaseException:

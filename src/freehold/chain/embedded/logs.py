@@ -6,7 +6,7 @@ again over the blocks since. Subscriptions are filters that the server polls for
 
 from __future__ import annotations
 
-import itertools
+import secrets
 import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -30,7 +30,7 @@ from freehold.chain.embedded.wire import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Container, Iterable
 
     from freehold.chain.embedded.ledger import Ledger
 
@@ -41,6 +41,7 @@ MOST_LOG_BYTES = 8 << 20
 MOST_FILTERS = 1_000
 """Filters kept; the one polled longest ago makes room for a new one. Subscriptions are counted apart."""
 _MOST_FILTER_VALUES = 1_000
+_NUMBER_BITS = 52
 _MOST_NEWS = 1_000
 """Blocks that one poll tells about; the next goes on from there."""
 _MOST_IN_BLOCK = genesis.GAS_LIMIT // 375
@@ -81,7 +82,6 @@ class LogMethods(MethodGroup):
         self._filters: dict[int, Filter] = {}
         self._lock = threading.Lock()
         """Of the filters; never held for long, nor while another lock is taken."""
-        self._ids = itertools.count(1)
         ledger.rewind_watchers.add(self._rewind)
 
     @method("eth_getLogs", LONG)
@@ -162,7 +162,7 @@ class LogMethods(MethodGroup):
                 if is_subscription:
                     raise Fault(LIMIT, f"at most {MOST_FILTERS} subscriptions in all")
                 del self._filters[alike[0]]
-            identifier = next(self._ids)
+            identifier = _fresh(self._filters)
             self._filters[identifier] = made
         return hex(identifier)
 
@@ -234,6 +234,17 @@ class LogMethods(MethodGroup):
         rows, left_out = _whole_blocks(found, lambda row: row[0], lambda row: len(row[9]))
         times = {number: self._numbered(number).timestamp for number in checked({row[0] for row in rows})}
         return [show_log(row[:10], row[10], times[row[0]]) for row in checked(rows)], left_out
+
+
+def _fresh(taken: Container[int]) -> int:
+    """What a filter or subscription is named by: nobody else's guess, nor one from before a restart.
+
+    Below 2^53, for clients that keep numbers as JavaScript does.
+    """
+    while True:
+        number = 1 + secrets.randbits(_NUMBER_BITS)
+        if number not in taken:
+            return number
 
 
 def _whole_blocks(

@@ -107,6 +107,8 @@ class Connection:
 
     def _unsubscribe(self, identifier: Any) -> bool:
         identifier = hex(read_quantity(identifier, "subscription"))
+        if identifier not in self._active + self._fresh:
+            return False
         self._active = [one for one in self._active if one != identifier]
         self._fresh = [one for one in self._fresh if one != identifier]
         return bool(self._logs.uninstall(identifier))

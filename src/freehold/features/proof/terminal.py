@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,12 +12,15 @@ import typer
 
 from freehold import plain_file
 from freehold.core import causes
+from freehold.core.errors import InvalidInput
 from freehold.core.ids import short
 from freehold.core.money import dollars
 from freehold.features.proof import lineage_svg, wire
 from freehold.kernel.cli.building import Call, Command
 from freehold.kernel.cli.output import note, percent, plain, table
 from freehold.kernel.client import NodeClient
+
+_STDOUT = Path("-")
 
 
 def _uses(call: Call) -> None:
@@ -30,6 +34,13 @@ def _uses(call: Call) -> None:
 
 def _drawn(call: Call) -> None:
     answer, output = call.answer(wire.LINEAGE), call.more["output"]
+    if output == _STDOUT:
+        if call.as_json:
+            raise InvalidInput(
+                "stdout is to hold JSON or the picture, not both", hint="Name a file with -o FILE.svg."
+            )
+        sys.stdout.write(_picture(call.node, answer))
+        return
     if output is not None:
         with causes.explained("write the picture"):
             plain_file.put(plain_file.named(output), _picture(call.node, answer).encode())
@@ -40,8 +51,15 @@ def _drawn(call: Call) -> None:
 def _evidence(call: Call) -> None:
     from freehold.kernel.evidence.bundle import Bundle  # noqa: PLC0415 - what checks evidence takes 0.3 s to load
 
-    bundle, output = Bundle.from_json(call.answer(wire.EVIDENCE)), call.more["output"]
-    bundle.write(plain_file.named(output))
+    output = call.more["output"]
+    if output == _STDOUT:
+        raise InvalidInput(
+            "evidence is a directory of files, which stdout cannot hold",
+            hint="Name a new directory with -o DIR; tar -c DIR writes one to stdout.",
+        )
+    target = plain_file.named(output)
+    bundle = Bundle.from_json(call.answer(wire.EVIDENCE))
+    bundle.write(target)
     call.show(wire.EvidenceWritten.of(output, bundle.files).model_dump(by_alias=True), _written)
 
 
@@ -106,8 +124,15 @@ Receipt = Annotated[
     str | None,
     typer.Argument(help='One receipt in full, with its signatures; "last" is the newest answer\'s.'),
 ]
-Drawing = Annotated[Path | None, typer.Option("-o", "--output", help="Also draw it.", metavar="FILE.svg")]
-Folder = Annotated[Path, typer.Option("-o", "--output", help="A new directory.", metavar="DIR")]
+Drawing = Annotated[
+    Path | None,
+    typer.Option(
+        "-o", "--output", help="Also draw it; - for stdout.", metavar="FILE.svg", parser=plain_file.chosen
+    ),
+]
+Folder = Annotated[
+    Path, typer.Option("-o", "--output", help="A new directory.", metavar="DIR", parser=plain_file.chosen)
+]
 COMMANDS = {
     "receipts": Command(wire.RECEIPTS, _uses, more={"receipt": (Receipt, None)}, also=(wire.RECEIPT,)),
     "lineage": Command(wire.LINEAGE, _drawn, more={"output": (Drawing, None)}),

@@ -17,6 +17,7 @@ import typer
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from freehold import plain_file
 from freehold.core.errors import FreeholdError
 from freehold.kernel.cli.output import DEFAULT_HOME, Home, Json, emit, older
 from freehold.kernel.client import NodeClient
@@ -157,6 +158,8 @@ def _parameter(one: Field, *, optional: bool) -> inspect.Parameter:
         "metavar": flag.metavar or surface.metavar,
         **_bounds(one),
     }
+    if kind is Path:
+        said["parser"] = plain_file.chosen
     if flag.positional:
         mark: Any = typer.Argument(**said)
     else:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from freehold import plain_file
 from freehold.core.errors import FreeholdError
 from freehold.core.times import minute
 
@@ -24,7 +25,14 @@ if TYPE_CHECKING:
 DEFAULT_HOME = Path("~/.freehold")
 
 Home = Annotated[
-    Path, typer.Option("--home", envvar="FREEHOLD_HOME", help="Directory of the node.", metavar="DIR")
+    Path,
+    typer.Option(
+        "--home",
+        envvar="FREEHOLD_HOME",
+        help="Directory of the node.",
+        metavar="DIR",
+        parser=plain_file.chosen,
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on stdout.")]
 _MOST_CELL = 200

@@ -67,6 +67,9 @@ class Bundle:
         target = directory.absolute()
         if target.is_symlink() or (target.exists() and not (target.is_dir() and not any(target.iterdir()))):
             raise DirectoryNotEmpty(f"{directory} is not empty", hint="Name a new directory.")
+        if target.exists() and target.samefile(Path()):
+            # what runs in a directory that is replaced is in none
+            raise DirectoryNotEmpty(f"{directory} is where this runs", hint="Name a new directory in it.")
         target.parent.mkdir(parents=True, exist_ok=True)
         staging = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
         try:

@@ -30,7 +30,10 @@ _PIPE = Path("-")
 def backup(
     *,
     output: Annotated[
-        Path, typer.Option("-o", "--output", help="A new file, or - for stdout.", metavar="FILE")
+        Path,
+        typer.Option(
+            "-o", "--output", help="A new file, or - for stdout.", metavar="FILE", parser=plain_file.chosen
+        ),
     ],
     passphrase_fd: PassphraseFd = None,
     passphrase_file: PassphraseFile = None,
@@ -67,7 +70,9 @@ def backup(
 
 
 def restore(
-    file: Annotated[Path, typer.Argument(help="What freehold backup wrote; - for stdin.")],
+    file: Annotated[
+        Path, typer.Argument(help="What freehold backup wrote; - for stdin.", parser=plain_file.chosen)
+    ],
     *,
     check: Annotated[
         bool,

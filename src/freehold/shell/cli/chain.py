@@ -27,7 +27,9 @@ _MOST_KEY_BYTES = 1_000
 
 def run(
     *,
-    home: Annotated[Path | None, typer.Option(help="Directory of the chain.", metavar="DIR")] = None,
+    home: Annotated[
+        Path | None, typer.Option(help="Directory of the chain.", metavar="DIR", parser=plain_file.chosen)
+    ] = None,
     port: Annotated[
         int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.", min=0, max=65535)
     ] = 8545,
@@ -90,7 +92,9 @@ def _require_recorded(directory: Path) -> None:
 
 def contracts(
     *,
-    home: Annotated[Path | None, typer.Option(help="Directory of the chain.", metavar="DIR")] = None,
+    home: Annotated[
+        Path | None, typer.Option(help="Directory of the chain.", metavar="DIR", parser=plain_file.chosen)
+    ] = None,
     rpc_url: Annotated[
         str | None,
         typer.Option(help="Ask this chain, and bring the record up to date with it.", metavar="URL"),
@@ -133,7 +137,10 @@ def deploy(
     *,
     rpc_url: Annotated[str, typer.Option(help="The network.", metavar="URL")],
     key_file: Annotated[
-        Path, typer.Option(help="64 hex digits: the key that pays; it has no rights afterwards.")
+        Path,
+        typer.Option(
+            help="64 hex digits: the key that pays; it has no rights afterwards.", parser=plain_file.chosen
+        ),
     ],
     max_fee_wei: Annotated[
         int | None, typer.Option(help="Most that one transaction may cost.", min=1, metavar="WEI")

@@ -37,7 +37,13 @@ def passphrase(
         int | None, typer.Option("--new-passphrase-fd", help="Read the new one from it.", metavar="FD")
     ] = None,
     new_passphrase_file: Annotated[
-        Path | None, typer.Option("--new-passphrase-file", help="Read the new one from it.", metavar="FILE")
+        Path | None,
+        typer.Option(
+            "--new-passphrase-file",
+            help="Read the new one from it.",
+            metavar="FILE",
+            parser=plain_file.chosen,
+        ),
     ] = None,
     home: Home = DEFAULT_HOME,
     as_json: Json = False,

@@ -28,7 +28,9 @@ def serve(
     files: Annotated[
         Path | None,
         typer.Option(
-            help="Folder whose files may be published or tested with; by default none.", metavar="DIR"
+            help="Folder whose files may be published or tested with; by default none.",
+            metavar="DIR",
+            parser=plain_file.chosen,
         ),
     ] = None,
     read_only: Annotated[bool, typer.Option("--read-only", help="Offer only what changes nothing.")] = False,

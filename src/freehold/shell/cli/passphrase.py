@@ -27,7 +27,10 @@ PassphraseFd = Annotated[
     int | None, typer.Option("--passphrase-fd", help="Read the passphrase from it.", metavar="FD")
 ]
 PassphraseFile = Annotated[
-    Path | None, typer.Option("--passphrase-file", help="Read the passphrase from it.", metavar="FILE")
+    Path | None,
+    typer.Option(
+        "--passphrase-file", help="Read the passphrase from it.", metavar="FILE", parser=plain_file.chosen
+    ),
 ]
 """Options by which commands that open keys are told where the passphrase comes from."""
 

@@ -15,7 +15,9 @@ from freehold.shell.cli.shapes import Verification
 
 
 def verify(
-    directory: Annotated[Path, typer.Argument(help="Directory that holds manifest.json.")],
+    directory: Annotated[
+        Path, typer.Argument(help="Directory that holds manifest.json.", parser=plain_file.chosen)
+    ],
     *,
     rpc_url: Annotated[
         str | None, typer.Option(help="Compare the block with this chain.", metavar="URL")
