@@ -1,5 +1,6 @@
 """A buyer with a wallet's key and no node: what it pays, what it remembers, what a seller that cheats gets from it."""
 
+import errno
 import json
 import os
 import re
@@ -83,6 +84,8 @@ def test_a_wallet_buys_by_transfers_and_the_answer_is_proven(
         assert refused.value.fields["anchor_due_at"] > time.time()
         assert "UTC" in refused.value.hint
         logbook.anchor(shop.builder.node)
+        with pytest.raises(PathUnusable, match="cannot write the evidence"):
+            buyer.evidence(answer, tmp_path / "state" / "buyer-state" / "evidence")
         buyer.evidence(answer, tmp_path / "evidence")
         assert buyer.predict(model, rows).receipt != answer.receipt, "what was given is bought anew"
     assert freehold.verify(tmp_path / "evidence", rpc_url=shop.world.rpc_url).verdict == "holds"
@@ -545,7 +548,9 @@ def seen(folder: Path) -> dict[str, tuple[int, bytes]]:
     }
 
 
-def test_a_folder_of_something_else_is_refused_as_it_is(shop: EdgedShop, key: str, tmp_path: Path) -> None:
+def test_a_folder_of_something_else_is_refused_as_it_is(
+    shop: EdgedShop, key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     project = tmp_path / "project"
     (project / "public").mkdir(parents=True, mode=0o755)
     for name in ("run.sh", "node.json", "lock"):
@@ -560,6 +565,16 @@ def test_a_folder_of_something_else_is_refused_as_it_is(shop: EdgedShop, key: st
         assert seen(folder) == before
     with pytest.raises(PathUnusable, match="cannot use that state"):
         opened(shop, key, project / "run.sh")
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), "lock")
+
+    with monkeypatch.context() as moved:
+        # as on a file system that may only be read, where not even root may write
+        moved.setattr(os, "chmod", refuse)
+        with pytest.raises(PathUnusable, match="Read-only file system") as refused:
+            opened(shop, key, tmp_path / "other")
+        assert "state=" in refused.value.hint
 
 
 def test_a_state_is_taken_again_and_so_is_one_that_was_hardly_begun(

@@ -16,10 +16,12 @@ from node_world import World
 
 import freehold
 from freehold.chain.errors import RpcError
+from freehold.core.causes import PathUnusable
 from freehold.core.errors import FreeholdError, InvalidInput, Unavailable, VerificationFailed
 from freehold.core.money import units
 from freehold.features.gateway.library import plain_rows
 from freehold.features.models.wire import LIST
+from freehold.kernel import logbook
 from freehold.kernel.client import Closed, NodeRefused
 from freehold.vault.account_key import wallet_keys
 
@@ -89,6 +91,19 @@ def test_an_answer_for_other_rows_is_refused(shop: Shop, said: dict[str, Any]) -
         assert node.predict(shop.model.id, shop.rows(1)).rows == bought.rows
         with pytest.raises(VerificationFailed, match="other rows"):
             node.predict(shop.model.id, shop.rows(1, 7))
+
+
+def test_evidence_that_cannot_be_written_is_an_error_of_the_project(
+    shop: Shop, said: dict[str, Any], tmp_path: Path
+) -> None:
+    with freehold.Buyer(**said) as buyer:
+        bought = buyer.predict(shop.model.id, shop.rows(1, 3))
+    logbook.anchor(shop.builder.node)
+    (tmp_path / "file").touch()
+    with freehold.connect(shop.builder.home) as node:
+        with pytest.raises(PathUnusable, match="cannot write the evidence"):
+            node.evidence(bought, tmp_path / "file" / "evidence")
+        assert node.evidence(bought, tmp_path / "evidence")
 
 
 def test_what_is_no_answer_to_this_is_an_error_of_the_project() -> None:

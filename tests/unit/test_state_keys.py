@@ -17,6 +17,7 @@ KEYS = {
     "answers:pruned": "features/gateway/pruning.py",
     "approval:": "features/data/offering.py",
     "budget_closed": "features/privacy/budget.py",
+    "called:": "features/gateway/wallet.py",
     "calling:": "features/gateway/buying.py",
     "chain:identity": "kernel/continuity.py",
     "countersign:": "kernel/countersigning.py",

@@ -288,7 +288,9 @@ class Buyer:
         """
         receipt = self._node.store.resolve(_named(answer), "receipt")
         target = plain_file.named(directory)
-        proving.evidence(self._host, receipt).write(target)
+        files = proving.evidence(self._host, receipt)
+        with causes.explained("write the evidence"):
+            files.write(target)
         return target
 
     def spent_units(self) -> int:
@@ -348,15 +350,16 @@ class Buyer:
         if _ID.fullmatch(text):
             yield
             return
-        store, name = self._node.store, f"{_CALLED}{sha256_hex(canonical_bytes([text, asked]))}"
-        before = store.state(name)
+        store = self._node.store
+        called = f"{_CALLED}{sha256_hex(canonical_bytes([text, asked]))}"
+        before = store.state(called)
         if before and before["model"] != found.id and keyed.is_bound(self._node, before["purchase"]):
             raise Ambiguous(
                 f"the seller calls another model {text[:80]!r} than when these rows were asked before, and they may be paid",
                 hint=f"By its id {before['model']} that purchase goes on, by {found.id} another begins.",
             )
         with store.transaction() as tx:
-            tx.set(name, {"model": found.id, "purchase": purchase})
+            tx.set(called, {"model": found.id, "purchase": purchase})
         is_told = False
         try:
             yield
@@ -364,7 +367,7 @@ class Buyer:
         finally:
             if is_told or not keyed.is_bound(self._node, purchase):
                 with store.transaction() as tx:
-                    tx.delete(name)
+                    tx.delete(called)
 
     def _forget(self, name: str) -> None:
         """The caller has the answer and goes on: the same rows again are another purchase."""
@@ -465,6 +468,9 @@ def _make(folder: Path) -> None:
 def _in_words_of_its_own() -> Iterator[None]:
     try:
         yield
+    except OSError as error:
+        # a folder that may only be read, or is another user's
+        raise causes.of(error, "use that state", "Choose another state=.") from error
     except tuple(_HINTS) as error:
         error.hint = next(hint for kind, hint in _HINTS.items() if isinstance(error, kind))
         raise

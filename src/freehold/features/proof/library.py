@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from freehold import plain_file
+from freehold.core import causes
 from freehold.features.proof import wire
 from freehold.kernel.client import Identified, Performs
 
@@ -18,5 +19,6 @@ class Methods(Performs):
 
         found: wire.EvidenceFiles = self._perform(wire.EVIDENCE, receipt=receipt)
         bundle, target = Bundle.from_json({"files": found.files}), plain_file.named(directory)
-        bundle.write(target)
+        with causes.explained("write the evidence"):
+            bundle.write(target)
         return wire.EvidenceWritten.of(target, bundle.files)
