@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from freehold.chain import rpc
-from freehold.core import canonical, documents, http_signature, ids, money
+from freehold.core import canonical, documents, epsilons, http_signature, ids, money
 from freehold.features.data import drafts, wire
 from freehold.features.data.rules import chunks, names, reading, table
 from freehold.features.gateway.rules import answer, rows
@@ -112,7 +112,7 @@ def _found() -> dict[str, tuple[Limit, ...]]:
                 otherwise="fewer say nothing about an owner",
             ),
             Limit("Models of one run that an owner hears of", f"{releasing.MAX_RELEASES}"),
-            Limit("Epsilon of a run, and of a table for ever", f"{wire.MOST_EPSILON_MICRO // 10**6:,}"),
+            Limit("Epsilon of a run, and of a table for ever", f"{epsilons.MOST_MICRO // 10**6:,}"),
             Limit("Earlier models that one is derived from", f"{split.MOST_EARLIER:,}"),
         ),
         "Predictions": (

@@ -6,6 +6,9 @@ import re
 
 from freehold.core.errors import InvalidInput
 
+MOST_MICRO = 100_000_000
+"""Beyond it nothing is bounded in fact."""
+
 
 def text(micro: int) -> str:
     """A number of epsilon as people write it: `1`, `0.25`; never rounded."""
@@ -17,8 +20,11 @@ def parse(typed: str) -> int:
     """An epsilon as typed, such as 0.5, in millionths. Raises `InvalidInput`."""
     found = re.fullmatch(r"(\d{0,4})(?:\.(\d{0,6}))?", typed.strip(), re.ASCII)
     value = int((found[1] or "0") + (found[2] or "").ljust(6, "0")) if found else 0
-    if value == 0:
-        raise InvalidInput(f"{typed[:40]!r} is no epsilon", hint="Write a number above 0, such as 1 or 0.5.")
+    if not 1 <= value <= MOST_MICRO:
+        raise InvalidInput(
+            f"{typed[:40]!r} is no epsilon",
+            hint=f"Write a number above 0, such as 1 or 0.5: at most {text(MOST_MICRO)}, with six decimals at most.",
+        )
     return value
 
 

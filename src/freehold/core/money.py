@@ -27,7 +27,8 @@ def units(amount: object) -> int:
     match = _AMOUNT.match(text.strip())
     if match is None:
         raise InvalidInput(
-            f"{text[:40]!r} is not an amount of dollars", hint="Write 2.50 or 0.001, six decimals at most."
+            f"{text[:40]!r} is not an amount of dollars",
+            hint="Write 2.50 or 0.001: less than a billion, six decimals at most.",
         )
     whole: int = int(match[1]) * 10**DECIMALS
     return whole + int((match[2] or "").ljust(DECIMALS, "0"))

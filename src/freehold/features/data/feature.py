@@ -58,7 +58,9 @@ FEATURE = Feature(
     needs=("identity", "privacy"),
     once=_ONCE,
     operations=(
-        wire.INSPECT.does(lambda host, asked: publishing.inspect(host.node, asked)),
+        wire.INSPECT.does(
+            lambda host, asked: publishing.inspect(host.node, licence.checked(host.node, asked))
+        ),
         wire.PUBLISH.does(_publish),
         wire.SEARCH.does(_search),
         wire.ASSETS.does(_own),

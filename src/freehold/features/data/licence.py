@@ -87,7 +87,23 @@ def _sorted(name: str, value: Any) -> Any:
     return tuple(sorted({one if name == "purposes" else one.lower() for one in value}))
 
 
+def checked(node: Node, asked: Inspect) -> Inspect:
+    """What is to be looked at, if publishing would not refuse its epsilons. Raises `InvalidInput`."""
+    _check_epsilons(completed(node, asked))
+    return asked
+
+
 def _check(asked: Publish) -> None:
+    _check_epsilons(asked)
+    if asked.reveals == "update" and not asked.holders:
+        raise InvalidInput(
+            "exact updates are for holders that are named",
+            hint="Rows can be rebuilt from them: name the accounts that you trust with the rows.",
+            field="holders",
+        )
+
+
+def _check_epsilons(asked: Inspect) -> None:
     run, life = asked.epsilon_run, asked.epsilon_life_micro
     if run < 1:
         raise InvalidInput(
@@ -101,10 +117,4 @@ def _check(asked: Publish) -> None:
             f" {epsilons.text(life)} that all runs together may",
             hint="Lower the epsilon of a run, or raise that of all runs.",
             field="epsilon_life_micro",
-        )
-    if asked.reveals == "update" and not asked.holders:
-        raise InvalidInput(
-            "exact updates are for holders that are named",
-            hint="Rows can be rebuilt from them: name the accounts that you trust with the rows.",
-            field="holders",
         )

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from freehold.core import epsilons
 from freehold.core.documents import Word
 from freehold.features.data.bounds import Ranges
 from freehold.kernel import surface
@@ -21,7 +22,6 @@ GROUPS = {
 EPSILON_RUN_MICRO = 1_000_000
 EPSILON_LIFE_MICRO = 4_000_000
 """Where nobody chooses; docs/decisions/0013-default-epsilon.md says why."""
-MOST_EPSILON_MICRO = 100_000_000
 MAX_ROWS_EACH = 1_000
 PAGE = 100
 """Assets of a list, where nothing else is said."""
@@ -212,10 +212,10 @@ class Inspect(Request):
     ] = Field(default={})
     """Ranges of columns, known without the rows: the least and the most, by the column's name."""
     epsilon_run_micro: Annotated[
-        Annotated[int, Field(ge=0, le=MOST_EPSILON_MICRO)] | None, surface.Epsilon(face="epsilon")
+        Annotated[int, Field(ge=0, le=epsilons.MOST_MICRO)] | None, surface.Epsilon(face="epsilon")
     ] = None
     """Most that one training run may cost the rows; 1 by default."""
-    epsilon_life_micro: Annotated[int, Field(ge=0, le=MOST_EPSILON_MICRO), surface.EPSILON] = (
+    epsilon_life_micro: Annotated[int, Field(ge=0, le=epsilons.MOST_MICRO), surface.EPSILON] = (
         EPSILON_LIFE_MICRO
     )
     """Most that all runs together may cost them, for ever; 4 by default."""

@@ -124,7 +124,7 @@ class Serve(Request):
     """
 
     model: ModelAsked
-    """Id of a model of yours."""
+    """Id or name of a model of yours."""
     on: Annotated[bool, Flag(names=("--off",), help="Stop serving it.")] = True
     """Whether it is on sale from now on."""
     calls_per_buyer: Ration | None = None
