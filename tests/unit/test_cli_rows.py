@@ -84,3 +84,13 @@ def test_size_and_encoding_are_bounded(tmp_path):
         read("-", io.BytesIO(b"\xff\xff"), COLUMNS)
     with pytest.raises(InvalidInput, match="cannot read"):
         read(str(tmp_path / "absent.csv"), io.BytesIO(), COLUMNS)
+
+
+@pytest.mark.parametrize("text", ['[{"mean_a": 1}]', "mean_a\n1\n"])
+def test_a_name_that_is_right_is_not_offered_for_one_that_lacks(text):
+    with pytest.raises(InvalidInput) as caught:
+        read("-", io.BytesIO(text.encode()), ["mean_a", "mean_b"])
+    assert "Did you mean" not in caught.value.hint
+    with pytest.raises(InvalidInput) as caught:
+        read("-", io.BytesIO(text.replace("mean_a", "Mean_B").encode()), ["mean_a", "mean_b"])
+    assert "Did you mean 'Mean_B'" in caught.value.hint

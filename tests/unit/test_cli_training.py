@@ -142,6 +142,7 @@ def test_the_summary_says_price_privacy_loss_and_test():
     for part in ("4 rounds, 5 uses", "$2.50", "epsilon of 1.", "74 times in 100", "83.5 %", "89.0 %", "± 3.1 points", "80 of label 1"):  # fmt: skip
         assert part in said
     assert "count once" in said
+    assert "to everybody with the model's evidence" in said, "a test table does not stay secret"
     small = "\n".join(terminal._summary({**PLANNED, "compared": False}, {"assets": ["a", "b"]}))
     assert "cannot be told from strangers' rows" in small
     unwanted = "\n".join(

@@ -43,6 +43,8 @@ def test_times_and_counts():
     assert "9999" in str(words.day(10**17)), "a stranger's date may be anything"
     assert words.about(1_994_999) == "$1.99"
     assert words.about(1_995_000) == "$2.00"
+    assert "about" not in words.FILTERS, "a sentence on a price rounds nothing"
+    assert words.dollars(1_000) in str(words.money(1_000))
     assert "2,500,000 units" in str(words.money(2_500_000))
     assert words.size(1_500_000) == "1.4 MiB"
 

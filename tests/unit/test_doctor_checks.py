@@ -9,7 +9,8 @@ from pathlib import Path
 from freehold.core.connection import Connection
 from freehold.core.errors import Conflict
 from freehold.kernel.databases import opening
-from freehold.kernel.finding import CheckFound, ok
+from freehold.kernel.finding import CheckFound, ok, warning
+from freehold.shell.cli import doctor
 from freehold.shell.doctor.database import checked
 
 
@@ -42,3 +43,13 @@ def test_a_check_that_fails_is_a_finding_and_the_next_is_made(tmp_path: Path, da
     ]
     assert "its check failed: KeyError: 'bell'" in found[1].detail
     assert (found[2].detail, found[2].hint) == ("two bells", "Take one away.")
+
+
+def test_the_last_line_does_not_pass_over_a_warning():
+    fine, odd = ok("disk", "room enough"), warning("peers", "one is away", "Ask who runs it.")
+    *_, last = doctor._lines([fine], sound=True)
+    assert last == "nothing is wrong"
+    *_, last = doctor._lines([fine, odd], sound=True)
+    assert last == "nothing is broken; look at what is marked WARNING above"
+    *_, last = doctor._lines([fine, odd, odd], sound=True)
+    assert "what are marked" in last

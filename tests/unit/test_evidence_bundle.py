@@ -129,6 +129,16 @@ def test_strange_files_and_missing_directories_are_refused(tmp_path):
         Bundle.read(tmp_path / "nowhere")
 
 
+@pytest.mark.parametrize("name", [".DS_Store", "new-patients.csv"])
+def test_what_to_do_about_a_strange_file_is_said(tmp_path, name):
+    Bundle(FILES).write(tmp_path / "evidence")
+    (tmp_path / "evidence" / name).write_bytes(b"x")
+    with pytest.raises(InvalidBundle, match="does not belong") as caught:
+        Bundle.read(tmp_path / "evidence")
+    assert "manifest.json" in caught.value.hint
+    assert "take out" in caught.value.hint
+
+
 def test_the_wire_form_keeps_every_byte():
     files = FILES | {"documents/0xcd.json": '"é😀"'.encode()}
     assert Bundle.from_json(Bundle(files).to_json()).files == files

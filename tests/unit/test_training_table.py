@@ -101,6 +101,28 @@ def test_labels_in_words_need_the_positive_value(write):
     assert read(write("a,y\n1,True\n2,false\n"), "y").labels.tolist() == [1, 0]
 
 
+def test_a_positive_value_that_no_cell_has_is_told(write):
+    with pytest.raises(InvalidTable, match="a third label value") as caught:
+        read(write("a,y\n1,ja\n2,nein\n3,ja\n"), "y", positive="Ja")
+    assert "No cell so far is 'Ja': capitals count." in caught.value.hint
+    with pytest.raises(InvalidTable, match="a third label value") as caught:
+        read(write("a,y\n1,ja\n2,nein\n3,unklar\n"), "y", positive="ja")
+    assert "No cell" not in caught.value.hint
+
+
+def test_a_name_over_two_lines_is_told_from_a_wrong_quote(write):
+    with pytest.raises(InvalidTable, match="opens in the first line and does not close there") as caught:
+        read(write('"age\n(years)",y\n1,0\n2,1\n'), "y")
+    assert "without a line break" in caught.value.hint
+
+
+@pytest.mark.parametrize("cell", ["m", "2024-03-01", "<0.5"])
+def test_a_column_of_words_or_dates_may_be_left_out(write, cell):
+    with pytest.raises(InvalidTable, match="the cell is not a number") as caught:
+        read(write(f"a,b,y\n1,{cell},0\n2,{cell},1\n"), "y")
+    assert "Leave columns of words or dates out" in caught.value.hint
+
+
 def test_schema_differences_are_named(write):
     path = write("a,b,c,y\n1,2,3,0\n")
     with pytest.raises(InvalidTable) as caught:

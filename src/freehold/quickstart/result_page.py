@@ -6,6 +6,7 @@ import base64
 import contextlib
 import hashlib
 import re
+import shutil
 import socket
 import sys
 from collections.abc import Mapping
@@ -22,6 +23,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from freehold import plain_file
 from freehold.core import epsilons
 from freehold.core.ids import short
 from freehold.core.money import BPS, dollars
@@ -125,13 +127,22 @@ def _application(values: Mapping[str, Any], lineage: str) -> Starlette:
     return Starlette(routes=routes, middleware=[hosts])
 
 
+def _program() -> str:
+    """The command as it is typed here: by its path where a shell does not find it, as in an environment not activated."""
+    ran = Path(sys.argv[0])
+    found = shutil.which("freehold")
+    if ran.name != "freehold" or (found and Path(found).resolve() == ran.resolve()):
+        return "freehold"
+    return plain_file.typed(ran)
+
+
 def serve(values: Mapping[str, Any], lineage: str, directory: Path) -> None:
     """Serve the report of a run as a page on 127.0.0.1 until Ctrl-C; its address goes to stderr."""
     listener = socket.create_server(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
     sys.stderr.write(
         f"\nThe same as a page: {url}\n"
-        f"Everything still runs: try freehold earnings{home_folder.option(directory / 'alder')}\n"
+        f"Everything still runs: try {_program()} earnings{home_folder.option(directory / 'alder')}\n"
         "Ctrl-C ends it.\n"
     )
     sys.stderr.flush()

@@ -30,7 +30,7 @@ def _published(answer: dict[str, Any]) -> Iterable[Any]:
 
 def _inspection(report: dict[str, Any]) -> Iterable[Any]:
     columns = report["columns"]
-    yield f"{report['file']}: {report['rows']:,} rows, {len(columns)} columns, {report['size_bytes']:,} bytes"
+    yield f"{report['file']}: {report['rows']:,} rows, {len(columns)} column{'' if len(columns) == 1 else 's'}, {report['size_bytes']:,} bytes"
     yield f"label {report['label']}: {report['positives']:,} rows are 1, {report['rows'] - report['positives']:,} are 0"
     yield f"columns: {', '.join(columns[:12])}{f' and {len(columns) - 12} more' if len(columns) > 12 else ''}"
     for warning in report["warnings"]:

@@ -162,7 +162,7 @@ def _made(
     return Asset(
         asset_kind="model",
         name=trained.name,
-        description=f"logistic regression for {trained.label}, trained on {len(owners)} datasets",
+        description=f"logistic regression for {trained.label}, trained on {len(owners)} dataset{'' if len(owners) == 1 else 's'}",
         owner=node.account,
         content=Content(
             commitment=model_hash(trained.weights, trained.scaling, trained.recipe, trained.columns),

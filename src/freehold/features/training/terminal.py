@@ -212,7 +212,10 @@ def _summary(planned: dict[str, Any], order: Mapping[str, Any]) -> Iterable[str]
     yield f"expected {findings.expected(planned)}"
     if len(order["assets"]) > 1:
         yield f"copies   {findings.copies(planned, asked=order.get('compare', True))}"
-    yield f"test     {planned['test_rows']} rows, {planned['positives']} of label 1"
+    yield (
+        f"test     {planned['test_rows']} rows, {planned['positives']} of label 1;"
+        " shown to the owners at the end, and to everybody with the model's evidence"
+    )
 
 
 def _released(state: dict[str, Any]) -> Iterable[str]:

@@ -283,7 +283,7 @@ class Order(Request):
     ]
     """Ids of datasets, one of each owner."""
     test: Annotated[str, TestTable(), Flag(metavar="FILE")]
-    """Table that no owner has, to measure with."""
+    """Table that no owner has, to measure with; all of it is public in the end, so none that is secret."""
     name: Name
     """Name of the model."""
     price_units: Annotated[Ceiling, DOLLARS] = 1_000

@@ -103,7 +103,10 @@ class Bundle:
         for path in _walk(directory):
             name = path.relative_to(directory).as_posix()
             if not _PATH.fullmatch(name) or len(files) == MAX_FILES:
-                raise InvalidBundle(f"{name[:120]!r} does not belong into evidence, or is one file too many")
+                raise InvalidBundle(
+                    f"{name[:120]!r} does not belong into evidence, or is one file too many",
+                    hint="Give the directory that holds manifest.json, and take out what was put there since.",
+                )
             files[name] = _read_file(path, min(MAX_FILE_BYTES, MAX_TOTAL_BYTES - total))
             total += len(files[name])
         return cls(files)

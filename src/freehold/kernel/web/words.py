@@ -152,7 +152,6 @@ FILTERS = {
     "written": written,
     "plain": plain,
     "money": money,
-    "about": about,
     "cents": cents,
     "when": when,
     "day": day,

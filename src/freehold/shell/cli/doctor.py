@@ -36,7 +36,12 @@ def _lines(found: list[CheckFound], *, sound: bool) -> Iterable[str]:
         yield f"{mark:<8} {one.check:<16} {plain(one.detail, most=400)}"
         if one.hint:
             yield f"{'':<25} -> {plain(one.hint, most=400)}"
-    yield "nothing is wrong" if sound else "there are problems: mend the first one first"
+    if not sound:
+        yield "there are problems: mend the first one first"
+    elif warned := sum(one.level == "warning" for one in found):
+        yield f"nothing is broken; look at what {'is' if warned == 1 else 'are'} marked WARNING above"
+    else:
+        yield "nothing is wrong"
 
 
 COMMANDS = {"doctor": (doctor, "freehold doctor")}

@@ -101,9 +101,11 @@ def up(
     # a line for people among lines of JSON would be read by nobody
     say = note if chosen.settings.log_format == "text" else logging.getLogger("freehold").info
 
+    asked = "choose a name and a passphrase" if new else "give the passphrase"
+
     def waiting(url: str) -> None:
         address = f"{url}{CONSOLE_PATH}/".replace("//0.0.0.0:", "//127.0.0.1:")
-        say(f"console at {address}" + (": open it and give the passphrase" if on_page else ""))
+        say(f"console at {address}" + (f": open it and {asked}" if on_page else ""))
         if open_browser and not webbrowser.open(address):
             note("no browser could be opened here; open the address yourself")
 

@@ -132,7 +132,10 @@ def _bad_text(column: Any, name: str, file: str, start: int) -> InvalidTable:
             bad = half
     if column[good].as_py().strip().lower() in _MISSING:
         return _cell_error("is missing", "Fill the cell or drop the row.", name, file, row=start + good)
-    hint = "Use plain numbers such as -12.5 (a point, no units, no thousands marks)."
+    hint = (
+        "Use plain numbers such as -12.5 (a point, no units, no thousands marks). "
+        "Leave columns of words or dates out of the file."
+    )
     return _cell_error("is not a number", hint, name, file, row=start + good)
 
 
@@ -171,6 +174,8 @@ class Labels:
     def __init__(self, file: str, name: str, positive: str | None) -> None:
         self.file, self.name, self.positive = file, name, positive
         self.negative: str | None = None
+        self._met = False
+        """Whether the positive value was met in the batches so far."""
 
     def take(self, column: Any, start: int) -> IntArray:
         """Labels of one batch; `start` is the number of rows before it. Raises `InvalidTable`."""
@@ -204,6 +209,7 @@ class Labels:
         if self.positive is None:
             return _PLAIN_LABELS.get(kind.lower(), -1)
         if kind == self.positive:
+            self._met = True
             return 1
         if kind.lower() in _MISSING or self.negative not in (None, kind):
             return -1
@@ -219,4 +225,6 @@ class Labels:
             hint = "Use 0/1 or true/false, or name the value that means 1."
             return _cell_error("is neither 0/1 nor true/false", hint, self.name, self.file, row=start + row)
         hint = f"The label must be '{self.positive}' or one other value."
+        if not self._met:
+            hint = f"{hint} No cell so far is '{self.positive}': capitals count."
         return _cell_error("is a third label value", hint, self.name, self.file, row=start + row)

@@ -53,7 +53,8 @@ class Delimited:
             raise self._not_utf8() from None
         except csv.Error:
             raise InvalidTable(
-                f"{self._file}: the header line is malformed", hint="Check its quotes."
+                f"{self._file}: a quote opens in the first line and does not close there",
+                hint="Write each name in one line, without a line break in it, and close its quotes.",
             ) from None
         self._require_commas(text, cells)
         if text.startswith("#") and len(cells) == 1:

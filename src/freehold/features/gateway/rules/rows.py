@@ -105,7 +105,7 @@ def _by_name(
     if missing := [name for name in columns if name not in named]:
         raise InvalidRequest(
             f"row {number} lacks '{missing[0]}'",
-            hint=f"{names.near(missing[0], named)} It needs: {_first(columns)}. Nothing was paid.".strip(),
+            hint=f"{names.near(missing[0], [name for name in named if name not in set(columns)])} It needs: {_first(columns)}. Nothing was paid.".strip(),
             row=number,
             column=missing[0],
         )
@@ -254,7 +254,7 @@ def _require_columns(name: str, given: Sequence[str], columns: Sequence[str]) ->
         names.checked(given, name)
         raise InvalidRequest(
             f"{name}: the file lacks {len(missing)} of the model's columns, first '{missing[0]}'",
-            hint=f"Columns are found by their name in the first line. {names.near(missing[0], given)}".rstrip()
+            hint=f"Columns are found by their name in the first line. {names.near(missing[0], [one for one in given if one not in set(columns)])}".rstrip()
             + " Nothing was paid.",
             column=missing[0],
         )
