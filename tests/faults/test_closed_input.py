@@ -96,6 +96,13 @@ def test_a_faucet_without_a_node_says_what_to_name(tmp_path: Path) -> None:
     assert "--rpc-url http://127.0.0.1:8545" in done.stderr
 
 
+@pytest.mark.parametrize("account", ["''", "0x12", "north", "0x" + "g" * 40])
+def test_a_faucet_says_what_an_account_is_before_it_asks_anybody(account: str, tmp_path: Path) -> None:
+    done = ended(f"chain faucet {account} --rpc-url http://127.0.0.1:9", tmp_path)
+    assert done.returncode == 2
+    assert "is no account" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("name", "said"),
     [("x" * 201, "201 characters; the limit is 200"), ("a\nb", "U+000A")],

@@ -469,6 +469,12 @@ def test_noise_of_sums_is_no_loss(write):
         read(write(column_of(tiny)), "y")
 
 
+def test_values_that_differ_far_behind_only_are_said_to_differ(write):
+    found = read(write(column_of([1000 + i * 1e-9 for i in range(40)])), "y")
+    assert len(set(found.features[:, 0].tolist())) == 1
+    assert "differ only after their first 10 digits" in found.warnings[0]
+
+
 def test_large_values_are_told_by_what_to_divide(write):
     with pytest.raises(InvalidTable, match="beyond") as refused:
         read(write(column_of([1.0, 4e13])), "y")

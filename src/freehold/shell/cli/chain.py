@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import threading
 from contextlib import closing
@@ -23,6 +24,7 @@ STOP_SECONDS = 20
 """How long a chain may take to finish what it was asked and to close its database."""
 _FAUCET_WEI = 10**18
 _MOST_KEY_BYTES = 1_000
+_ACCOUNT = re.compile(r"0x[0-9a-fA-F]{40}")
 
 
 def run(
@@ -218,6 +220,11 @@ def faucet(
     from freehold.chain.rpc import Rpc  # noqa: PLC0415
 
     amount_units = money.units(dollars)
+    if account is not None and not _ACCOUNT.fullmatch(account):
+        raise InvalidInput(
+            f"{account[:80]!r} is no account",
+            hint="An account is 0x and 40 hex digits; freehold status says yours.",
+        )
     if account is None or rpc_url is None:
         try:
             status = NodeClient.of(home).get("/api/status")

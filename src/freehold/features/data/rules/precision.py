@@ -13,6 +13,8 @@ from freehold.features.data.rules.table import MICRO, MICRO_LIMIT, IntArray
 
 _DIGITS = 10
 """Of a column's largest value, values that differ in later ones only are not different: sums end in such noise."""
+_NOISE = 1e-13
+"""Of a column's largest value, differences below which are told to nobody."""
 _WHOLE_DIGITS = len(str(MICRO_LIMIT // MICRO)) - 1
 
 
@@ -66,7 +68,14 @@ class Column:
             )
 
     def said(self) -> list[str]:
-        """A sentence where one different value in a hundred, or more, became another's equal."""
+        """A sentence where one different value in a hundred, or more, became another's equal; or all are too near."""
+        largest = max(abs(self.low), abs(self.high))
+        if self.rows and self.kept_low == self.kept_high and self.high - self.low > _NOISE * largest:
+            near = f"its values differ only after their first {_DIGITS} digits"
+            lost = "and all become the same, since they are kept rounded to millionths"
+            return [
+                f"column '{self.name}': {near}, {lost}. If what is left means something, take away what they share."
+            ]
         if (self.given - self.kept) * 100 < max(self.given, 1):
             return []
         where = "" if self.looked == self.rows else f" of its first {self.looked:,} rows"
