@@ -6,7 +6,7 @@ from typing import Any
 
 from freehold.chain import rpc
 from freehold.core import canonical, documents, epsilons, http_signature, ids, money
-from freehold.features.data import drafts, wire
+from freehold.features.data import bounds, drafts, wire
 from freehold.features.data.rules import chunks, names, reading, table
 from freehold.features.gateway.rules import answer, rows
 from freehold.features.grants import requests
@@ -87,6 +87,11 @@ def _found() -> dict[str, tuple[Limit, ...]]:
                 otherwise="multiply or divide the column by a power of ten, in all tables alike",
             ),
             Limit("Characters of a column's name", f"{names.MAX_NAME:,}", otherwise="rename it"),
+            Limit(
+                "Size of a file of bounds",
+                _size(bounds.MOST_BYTES),
+                otherwise="name only the columns that have some",
+            ),
             Limit("Rows of one subject", f"{wire.MAX_ROWS_EACH:,}", otherwise="`--rows-each` chooses fewer"),
             Limit(
                 "Tables begun and not yet published, in one console session",

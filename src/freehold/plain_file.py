@@ -23,7 +23,8 @@ from freehold.core.errors import InvalidInput
 NOBODY_SECONDS, SLOW_SECONDS = 10.0, 300.0
 """How long a command waits for somebody to open a pipe, and for what comes through one that is open."""
 _PIECE_BYTES = 1 << 16
-_ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG})
+ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG})
+"""What a system says where no file has such a name."""
 _NO_NAME = "no file has such a name"
 _NO_FILE = "it is no regular file"
 
@@ -150,7 +151,7 @@ def _unreadable(name: str, done: str, error: Exception) -> Unreadable:
 
 def nameless(error: OSError) -> OSError:
     """An error of opening a secret's file, without the name where none is there: it may be the secret itself."""
-    if error.errno in _ABSENT:
+    if error.errno in ABSENT:
         error.filename = None
     return error
 
@@ -234,19 +235,22 @@ def given(
             raise OSError(errno.EINVAL, _NO_FILE, str(path))
         if allowed:
             allowed(found)
-        return received(descriptor, most_bytes, until)
+        # some of a system's own files are regular by name and wait like pipes
+        patience = NOBODY_SECONDS if stat.S_ISREG(found.st_mode) else SLOW_SECONDS
+        return received(descriptor, most_bytes, until, patience)
     finally:
         os.close(descriptor)
 
 
-def received(descriptor: int, most_bytes: int, until: bytes = b"") -> bytes:
+def received(descriptor: int, most_bytes: int, until: bytes = b"", patience: float | None = None) -> bytes:
     """What comes through an open file, to its end or until such bytes are in it. Raises `TimeoutError`."""
     data, began = bytearray(), time.monotonic()
+    patience = SLOW_SECONDS if patience is None else patience
     coming = select.poll()
     coming.register(descriptor, select.POLLIN)
     while len(data) <= most_bytes and not (until and until in data):
         come, waited = coming.poll(500), time.monotonic() - began
-        if waited > SLOW_SECONDS:
+        if waited > patience:
             raise TimeoutError(errno.ETIMEDOUT, "nothing comes out of it")
         if not come and (waited < NOBODY_SECONDS or os.get_blocking(descriptor)):
             continue

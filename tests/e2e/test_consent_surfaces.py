@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 import pytest
@@ -88,7 +89,7 @@ def test_the_command_line_decides_and_asks(desk: Desk) -> None:
     assert "one study" in asked
     (mine,) = desk.json(desk.buyer, "grants", "requests")["asked"]
     how = f"grants take {request['id'][:10]} --offer {mine['offer']['id'][:18]}"
-    assert f"take it up with: freehold {how}\n" in asked
+    assert f"take it up with: freehold {how} --home {shlex.quote(str(desk.buyer.home))}\n" in asked
     assert how in desk.said(desk.buyer, "grants", "requests")
     taken = desk.said(desk.buyer, *how.split())
     assert "granted: 0x" in taken

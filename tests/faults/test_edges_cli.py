@@ -160,6 +160,20 @@ def test_a_condition_of_the_machine_is_said_in_a_line(name: str, tmp_path: Path)
         assert "rror: " in said, said
 
 
+def test_what_cannot_even_load_the_net_is_said(monkeypatch) -> None:
+    class Full:
+        def find_spec(self, name: str, *_: object) -> None:
+            if name == "freehold.kernel.faults":
+                raise MemoryError
+
+    monkeypatch.setattr(edge, "_run", lambda _: 1 // 0)
+    monkeypatch.delitem(sys.modules, "freehold.kernel.faults")
+    monkeypatch.delattr("freehold.kernel.faults")
+    monkeypatch.setattr(sys, "meta_path", [Full(), *sys.meta_path])
+    code, said = ended(["status"])
+    assert (code, "not enough memory" in said, "Traceback" in said) == (8, True, False)
+
+
 def test_what_is_known_is_said_by_its_cause() -> None:
     causes = {
         "blob.full": OSError(28, "No space left on device", "/a"),

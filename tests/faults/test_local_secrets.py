@@ -20,6 +20,7 @@ from freehold.core.causes import PathUnusable
 from freehold.shell import daemon
 from freehold.shell.cli import chain
 from freehold.shell.cli.passphrase import PassphraseExposed, obtain
+from freehold.shell.doctor import home as home_checks
 from freehold.vault import home_folder, passphrases
 from freehold.vault.blobs import Blobs
 from freehold.vault.home_folder import UnsafeHome
@@ -183,6 +184,42 @@ def test_a_home_below_another_users_folder_is_refused(tmp_path):
     os.chown(above, SOMEBODY, SOMEBODY)
     with pytest.raises(UnsafeHome, match="above the home"):
         home_folder.make(above / "home")
+
+
+def test_a_folder_of_other_things_is_no_home_and_stays_as_it_was(tmp_path):
+    """Its files would be closed to all other users: of a whole system, or of a person's own folder."""
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "one.jpg").touch()
+    # of a program that is none of ours
+    (tmp_path / "config.toml").write_text("port = 7000\n")
+    every = (tmp_path, tmp_path / "photos", tmp_path / "photos" / "one.jpg")
+    for one in every:
+        one.chmod(0o755)
+    with pytest.raises(home_folder.HomeTaken, match="photos"):
+        home_folder.make(tmp_path)
+    for words in (("config", "set", "port", "7500"), ("up", "--name", "x"), ("chain", "run", "--port", "0")):
+        done = subprocess.run(
+            [sys.executable, "-m", "freehold", *words, "--home", tmp_path],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode, "holds other things" in done.stderr) == (6, True), done.stderr
+    assert "holds other things" in next(found.detail for found in home_checks.folder(tmp_path))
+    assert [stat.S_IMODE(one.stat().st_mode) for one in every] == [0o755] * 3
+    assert {one.name for one in tmp_path.iterdir()} == {"photos", "config.toml"}
+
+
+@pytest.mark.parametrize(
+    "names",
+    [(), ("config.toml",), (".keys.jwe.8f2a", "lock"), ("lost+found",), ("keys.jwe", "notes"), ("chain",)],
+)
+def test_a_folder_that_is_new_or_was_a_home_is_one(tmp_path, names):
+    for name in names:
+        (tmp_path / name).touch(0o644)
+    home_folder.make(tmp_path)
+    assert not home_folder.open_to_others(tmp_path)
 
 
 @as_root

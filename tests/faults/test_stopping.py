@@ -99,6 +99,25 @@ def test_the_second_signal_ends_at_once_and_a_double_one_is_one() -> None:
         assert "told again" in told
 
 
+@pytest.mark.parametrize("outlives", [False, True])
+def test_a_terminal_that_goes_away_ends_a_server_in_order(outlives: bool) -> None:
+    # as `nohup` begins it
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN if outlives else signal.SIG_DFL)
+    try:
+        process = stuck(0.2)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    with process:
+        process.send_signal(signal.SIGHUP)
+        if outlives:
+            time.sleep(1)
+            assert process.poll() is None
+            process.terminate()
+        said, _ = process.communicate(timeout=MARGIN_SECONDS)
+        assert said == "tidied\n"
+        assert process.returncode == 128 + (signal.SIGTERM if outlives else signal.SIGHUP)
+
+
 @pytest.fixture
 def node(world: World, tmp_path: Path):
     node = Process(tmp_path / "node", world.rpc_url).start()
@@ -163,7 +182,9 @@ def test_a_start_that_waits_for_a_chain_is_ended(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)], ids=["term", "int"]
+    "number",
+    [signal.SIGTERM, *(pytest.param(one, marks=pytest.mark.slow) for one in (signal.SIGINT, signal.SIGHUP))],
+    ids=["term", "int", "hup"],
 )
 def test_a_chain_with_open_connections_ends(tmp_path: Path, number: signal.Signals) -> None:
     process = subprocess.Popen(

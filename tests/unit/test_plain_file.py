@@ -16,6 +16,7 @@ from freehold import plain_file
 from freehold.core import causes
 from freehold.core.causes import PathUnusable
 from freehold.core.errors import InvalidInput, InvalidTable
+from freehold.features.data import bounds
 from freehold.features.data.rules.reading import read
 from freehold.kernel import settings
 from freehold.shell.backup import restoring
@@ -261,3 +262,27 @@ def test_a_path_is_typed_so_that_a_shell_takes_it_as_it_is(name, tmp_path):
     ).stdout
     assert said == os.fsencode(f"./{name}" if name.startswith("-") else name)
     assert plain_file.typed(name).isprintable()
+
+
+def test_bounds_that_cannot_be_read_say_why_and_none_are_cut_off(tmp_path, monkeypatch):
+    take = bounds.Ranges().take
+    monkeypatch.setattr(plain_file, "NOBODY_SECONDS", 0.1)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InvalidInput, match="nobody writes"):
+        take([str(tmp_path / "pipe")])
+    with pytest.raises(InvalidInput, match="neither bounds nor"):
+        take([str(tmp_path / "age 0 120")])
+    with (tmp_path / "long.csv").open("w") as file:
+        file.write("age,0,1".ljust(bounds.MOST_BYTES, " ") + "20\n")
+    with pytest.raises(InvalidInput, match="over"):
+        take([str(tmp_path / "long.csv")])
+
+
+def test_a_regular_file_that_waits_like_a_pipe_is_given_up_as_one(monkeypatch):
+    monkeypatch.setattr(plain_file, "NOBODY_SECONDS", 0.1)
+    silent, other = socket.socketpair()
+    silent.setblocking(False)
+    began = time.monotonic()
+    with silent, other, pytest.raises(TimeoutError, match="nothing comes"):
+        plain_file.received(silent.fileno(), 100, patience=plain_file.NOBODY_SECONDS)
+    assert time.monotonic() - began < 30

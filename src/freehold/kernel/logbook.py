@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from freehold.core.errors import Conflict, FreeholdError, InvalidInput, NotFound
+from freehold.core.errors import Conflict, FreeholdError, InvalidInput, NotFound, Unavailable
 from freehold.core.ids import hash_bytes
 from freehold.core.times import minute
 from freehold.kernel.anchored_head import LogForked, own_head
@@ -113,6 +113,14 @@ def anchored_size(node: Node) -> int:
     return int(size)
 
 
+def anchored_if_known(node: Node) -> int | None:
+    """The same for those who only look; None while the chain does not answer."""
+    try:
+        return anchored_size(node)
+    except Unavailable:
+        return None
+
+
 def shown(node: Node) -> dict[str, Any]:
     """This party's log: size, root, what is anchored, the signed checkpoint."""
     with node.store.log() as store:
@@ -122,7 +130,7 @@ def shown(node: Node) -> dict[str, Any]:
         "key": str(node.log_signer.key),
         "size": size,
         "root": "0x" + root.hex(),
-        "anchored": anchored_size(node),
+        "anchored": anchored_if_known(node),
         "checkpoint": checkpoint(node),
     }
 

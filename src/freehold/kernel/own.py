@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
-from freehold.core.errors import FreeholdError, InvalidInput
+from freehold.core.errors import FreeholdError, InvalidInput, Unavailable
 from freehold.core.version import VERSION
 from freehold.kernel import ceiling, countersigning, custody, logbook, wire
 from freehold.kernel.continuity import OtherChain
@@ -78,28 +78,41 @@ def _compare(node: Node) -> None:
 def status(host: Host) -> dict[str, Any]:
     """What is there, what it is worth, and what is wrong."""
     node = host.node
-    with suppress(OtherChain):  # a notice says so
-        node.continuity.require_same()
+    seen, trouble = _seen(node)
     with node.store.log() as log:
         size = log.size()
     found = {
         "name": node.settings.name,
         "account": node.account,
         "url": node.party.document.body["endpoints"][0],
-        "chain": {"id": node.chain_id, "block": node.chain.block_number(), "rpc_url": node.settings.rpc_url},
+        "chain": {"id": node.chain_id, "block": seen.get("block"), "rpc_url": node.settings.rpc_url},
         "database": str(node.store),
-        "balance_units": node.balance_units(),
-        "log": {"size": size, "anchored": logbook.anchored_size(node)},
+        "balance_units": seen.get("balance_units"),
+        "log": {"size": size, "anchored": seen.get("anchored")},
         "counts": {kind: node.store.counted(kind) for kind in COUNTED},
         "gas": purse.day(node).to_json(),
         "quarantined": sorted(subjects.quarantined(node)),
-        "notices": notices(node),
+        "notices": [*([_notice(trouble)] if trouble else []), *notices(node)],
         "version": VERSION,
         **work(host),
     }
     for facts in everything().every("facts"):
         found |= facts(host)
     return found
+
+
+def _seen(node: Node) -> tuple[dict[str, int], FreeholdError | None]:
+    """What only the chain knows; where it does not answer nothing of it, and why."""
+    try:
+        with suppress(OtherChain):  # a notice says so
+            node.continuity.require_same()
+        return {
+            "block": node.chain.block_number(),
+            "balance_units": node.balance_units(),
+            "anchored": logbook.anchored_size(node),
+        }, None
+    except Unavailable as error:
+        return {}, error
 
 
 def work(host: Host) -> dict[str, Any]:
@@ -113,7 +126,11 @@ def work(host: Host) -> dict[str, Any]:
 def notices(node: Node) -> list[dict[str, str]]:
     """What is wrong with this home, the gravest first: first what the kernel says, then features."""
     found = (one for look in everything().every("notices") for one in look(node))
-    return [{"code": one.code, "title": one.message, "hint": one.hint} for one in found]
+    return [_notice(one) for one in found]
+
+
+def _notice(one: FreeholdError) -> dict[str, str]:
+    return {"code": one.code, "title": one.message, "hint": one.hint}
 
 
 FEATURE = Feature(

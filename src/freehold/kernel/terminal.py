@@ -54,6 +54,9 @@ def _logged(call: Call) -> None:
     call.show(call.answer(wire.LOG), _log)
 
 
+_UNKNOWN = "not known while the chain does not answer"
+
+
 def _status(answer: dict[str, Any]) -> Iterable[Any]:
     chain, log_ = answer["chain"], answer["log"]
     yield f"{plain(answer['name'])}  {answer['account']}"
@@ -62,9 +65,12 @@ def _status(answer: dict[str, Any]) -> Iterable[Any]:
         yield f"         -> {plain(notice['hint'])}"
     yield f"node     {answer['url']}  (version {answer['version']})"
     yield f"rows     {answer['database']}"
-    yield f"chain    {chain['id']}, block {chain['block']}, {chain['rpc_url']}"
-    yield f"wallet   {dollars(answer['balance_units'])}"
-    yield f"log      {log_['size']} entries, {log_['anchored']} anchored on chain"
+    block = "does not answer" if chain["block"] is None else f"block {chain['block']}"
+    yield f"chain    {chain['id']}, {block}, {chain['rpc_url']}"
+    units_ = answer["balance_units"]
+    yield f"wallet   {_UNKNOWN if units_ is None else dollars(units_)}"
+    anchored = _UNKNOWN if log_["anchored"] is None else f"{log_['anchored']} anchored on chain"
+    yield f"log      {log_['size']} entries, {anchored}"
     counts = ", ".join(f"{count} {name}" for name, count in answer["counts"].items())
     yield f"holds    {counts or 'nothing yet'}"
     yield f"gas      {gas_line(answer['gas'])}"
@@ -86,7 +92,7 @@ def _task(task: dict[str, Any]) -> str:
 
 def _log(answer: dict[str, Any]) -> Iterable[Any]:
     for name in ("origin", "key", "size", "root", "anchored"):
-        yield f"{name:<9} {plain(answer[name])}"
+        yield f"{name:<9} {_UNKNOWN if answer[name] is None else plain(answer[name])}"
     yield "\nsigned checkpoint:"
     yield from (plain(line) for line in str(answer["checkpoint"]).splitlines())
 

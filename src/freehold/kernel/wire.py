@@ -75,8 +75,8 @@ class ChainSeen(Shape):
 
     id: Count
     """Chain id (EIP-155)."""
-    block: Count
-    """Newest block."""
+    block: Count | None
+    """Newest block; null while it does not answer."""
     rpc_url: str
     """JSON-RPC endpoint."""
 
@@ -86,8 +86,8 @@ class LogSize(Shape):
 
     size: Count
     """Entries."""
-    anchored: Count
-    """Entries the chain vouches for."""
+    anchored: Count | None
+    """Entries the chain vouches for; null while it does not answer."""
 
 
 class Counts(Shape):
@@ -182,8 +182,8 @@ class Status(Overview):
     """Its chain."""
     database: str
     """Where its rows are kept; never with a password."""
-    balance_units: Units
-    """In its wallet."""
+    balance_units: Units | None
+    """In its wallet; null while the chain does not answer."""
     log: LogSize
     """Its transparency log."""
     counts: Counts
@@ -203,8 +203,8 @@ class Status(Overview):
         return self.chain.id
 
     @property
-    def block(self) -> int:
-        """Newest block of the chain."""
+    def block(self) -> int | None:
+        """Newest block of the chain; None while it does not answer."""
         return self.chain.block
 
     @property
@@ -213,8 +213,8 @@ class Status(Overview):
         return self.log.size
 
     @property
-    def log_anchored(self) -> int:
-        """Log entries that the chain vouches for."""
+    def log_anchored(self) -> int | None:
+        """Log entries that the chain vouches for; None while it does not answer."""
         return self.log.anchored
 
 
@@ -246,8 +246,8 @@ class LogShown(Shape):
     """Entries."""
     root: Id
     """Merkle root over them (RFC 6962)."""
-    anchored: Count
-    """Entries the chain vouches for."""
+    anchored: Count | None
+    """Entries the chain vouches for; null while it does not answer."""
     checkpoint: str
     """Signed note over size and root (C2SP tlog-checkpoint)."""
 

@@ -3,6 +3,8 @@
 Python hears a signal only between two steps of the main thread, and a process does not end before its threads do. Either
 may hang in a call that nothing interrupts: a disk that does not answer, a locked database. So a thread of its own hears of
 signals, as they arrive, and ends the process when the time is up. What was acknowledged is in the database by then.
+
+A terminal that goes away tells by SIGHUP: the same end in order, unless the process was begun to outlive it (`nohup`).
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ import uvicorn
 
 from freehold.chain import given_up
 
-SIGNALS = (signal.SIGTERM, signal.SIGINT)
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 SAME_SECONDS = 1.0
 """Two so near one another are one: `timeout` and shells tell a process and its group."""
 _OF_SHELLS = 128
@@ -44,10 +46,15 @@ def within(seconds: float, tidy: Callable[[], object] = lambda: None) -> Iterato
     watch = _Watch(told, seconds, tidy)
     _telling.append(tell.fileno())
     signal.set_wakeup_fd(_telling[-1], warn_on_full_buffer=False)
+    hears_end = signal.getsignal(signal.SIGHUP) is signal.SIG_DFL
+    if hears_end:
+        signal.signal(signal.SIGHUP, _hang_up)
     threading.Thread(target=watch.heed, name="stopping", daemon=True).start()
     try:
         yield
     finally:
+        if hears_end and not watch.is_told():
+            signal.signal(signal.SIGHUP, signal.SIG_DFL)
         if watch.is_told():
             # a number that is never closed again
             tell.detach()
@@ -55,6 +62,11 @@ def within(seconds: float, tidy: Callable[[], object] = lambda: None) -> Iterato
             signal.set_wakeup_fd(-1)
             _telling.pop()
             tell.close()
+
+
+def _hang_up(*_: object) -> None:
+    """As SIGTERM, whoever handles that now."""
+    signal.raise_signal(signal.SIGTERM)
 
 
 class _Watch:

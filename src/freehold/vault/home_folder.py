@@ -9,6 +9,7 @@ import errno
 import grp
 import os
 import pwd
+import re
 import resource
 import stat
 import sys
@@ -30,6 +31,10 @@ class UnsafeHome(NotAllowed, code="home.unsafe"):
     """Other users could read the home, or put another folder in its place."""
 
 
+class HomeTaken(NotAllowed, code="home.taken"):
+    """The folder named as a home is full of other things, and was no home before."""
+
+
 @dataclass(frozen=True)
 class Called:
     """What whoever reads a refusal calls the folder, and how one names another."""
@@ -39,16 +44,29 @@ class Called:
 
 
 HOME = Called("home", "--home")
+MARKS = frozenset({"keys.jwe", "node.sqlite", "chain.sqlite", "buyer-state"})
+"""Of these one is in every folder that a node, a chain or a buyer used."""
+_BEFORE = re.compile(
+    r"\.?(keys\.jwe|node\.|chain\.|deployments\.json|buyer-state|config\.toml|api-token|mcp-token|run-\d|"
+    r"(lock|blobs|uploads|chain|quickstart|lost\+found)$)"
+)
+"""What may be there before them: settings, what a start left that was cut off, other homes of Freehold beneath."""
 
 
 def make(home: Path, called: Called = HOME) -> int:
     """The folder, made if it is not there, with everything in it readable by its owner only.
 
     Returns how many files and folders were open to others before. Raises `UnsafeHome`: it belongs to another user,
-    or others may replace it or a folder above it.
+    or others may replace it or a folder above it; `HomeTaken`, and nothing was changed.
     """
     home = home.absolute()
     _require_own_link(home, called)
+    if other := strange(home):
+        raise HomeTaken(
+            f"{home} holds other things, such as {other[:80]!r}, and no {called.noun} yet",
+            hint=f"Choose another {called.option}: a new or empty folder, or one that was used so before.",
+            path=str(home),
+        )
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
@@ -57,6 +75,22 @@ def make(home: Path, called: Called = HOME) -> int:
         raise causes.of(error, f"use that {called.noun}", f"Choose another {called.option}.") from error
     require_own(home, called)
     return tighten(home)
+
+
+def strange(home: Path) -> str | None:
+    """The name of something in a folder which nothing of ours used yet; None for an empty folder, and for one that was.
+
+    All that lies in a home is closed to other users, which a whole system or a person's own folder would not survive.
+    """
+    try:
+        # links are neither followed nor closed
+        names = [entry.name for entry in os.scandir(home) if not entry.is_symlink() or entry.name in MARKS]
+    except OSError:
+        # none yet, or whoever makes it says why not
+        return None
+    if not MARKS.isdisjoint(names):
+        return None
+    return min((name for name in names if not _BEFORE.match(name)), default=None)
 
 
 def option(home: Path) -> str:

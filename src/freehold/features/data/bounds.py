@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from freehold import plain_file
+from freehold.core import causes
 from freehold.core.errors import InvalidInput
 from freehold.features.data.rules.names import is_number, spelled
 from freehold.kernel.surface import Plain
 
 _FORM = "Write NAME=LOW:HIGH, such as age=0:120, or name a CSV file with lines such as age,0,120."
-_MOST_BYTES = 1 << 20
+MOST_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -46,13 +47,18 @@ def _typed(text: str) -> Iterator[tuple[str, str, str]]:
 
 
 def _listed(path: Path) -> Iterator[tuple[str, str, str]]:
+    neither = InvalidInput(f"{str(path)[:60]!r} is neither bounds nor a CSV file of them", hint=_FORM)
     try:
-        text = plain_file.given(path, _MOST_BYTES).decode("utf-8-sig")
-        rows = list(csv.reader(text[:_MOST_BYTES].splitlines()))
-    except (OSError, UnicodeDecodeError, csv.Error):
-        raise InvalidInput(
-            f"{str(path)[:60]!r} is neither bounds nor a CSV file of them", hint=_FORM
-        ) from None
+        content = plain_file.given(path, MOST_BYTES)
+    except OSError as error:
+        # bounds without a sign of them are no file either
+        raise neither if error.errno in plain_file.ABSENT else causes.of(error, "read the bounds") from None
+    if len(content) > MOST_BYTES:
+        raise InvalidInput(f"{path.name[:60]!r} is over {MOST_BYTES:,} bytes", hint=_FORM)
+    try:
+        rows = list(csv.reader(content.decode("utf-8-sig").splitlines()))
+    except (UnicodeDecodeError, csv.Error):
+        raise neither from None
     for number, row in enumerate((row for row in rows if any(cell.strip() for cell in row)), start=1):
         if len(row) != 3:
             raise InvalidInput(f"{path.name}, line {number}: three cells are needed", hint=_FORM, row=number)

@@ -27,7 +27,7 @@ def find_receipt(node: Node, text: str) -> str:
 
 def receipts(node: Node, limit: int, before: str = "") -> dict[str, Any]:
     """The newest receipts in which this party is on either side, oldest first; older ones with `before`."""
-    anchored, place = logbook.anchored_size(node), uses.NEWEST
+    anchored, place = logbook.anchored_if_known(node), uses.NEWEST
     if before:
         oldest = uses.one(node, find_receipt(node, before))
         if oldest is None:
@@ -39,7 +39,7 @@ def receipts(node: Node, limit: int, before: str = "") -> dict[str, Any]:
             **alike(ReceiptRow, use),
             "provider_name": known_as(node, use.provider),
             "holder_name": known_as(node, use.holder),
-            "anchored": use.position < anchored,
+            "anchored": None if anchored is None else use.position < anchored,
         }
         for use in reversed(newest[:limit])
     ]

@@ -41,8 +41,8 @@ class ReceiptRow(Shape):
     """When."""
     position: Count | None
     """Its place in this node's log; null where it is in another's only."""
-    anchored: bool
-    """Whether the chain vouches for that place."""
+    anchored: bool | None
+    """Whether the chain vouches for that place; null while it does not answer."""
     complete: bool
     """Whether both sides have signed."""
 

@@ -10,6 +10,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,14 +25,27 @@ if TYPE_CHECKING:
 
 DEFAULT_HOME = Path("~/.freehold")
 
+HOME_VARIABLE = "FREEHOLD_HOME"
+home_in_use: ContextVar[Path | None] = ContextVar("home_in_use", default=None)
+"""The node's home that the command which runs was given."""
+completing: ContextVar[Callable[[str], str]] = ContextVar("completing", default=str)
+"""What is done to each line for people before it is printed; the shell, which knows all commands, says it."""
+
+
+def _used(home: Path) -> Path:
+    home_in_use.set(home)
+    return home
+
+
 Home = Annotated[
     Path,
     typer.Option(
         "--home",
-        envvar="FREEHOLD_HOME",
+        envvar=HOME_VARIABLE,
         help="Directory of the node.",
         metavar="DIR",
         parser=plain_file.chosen,
+        callback=_used,
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on stdout.")]
@@ -52,7 +66,10 @@ def emit(value: dict[str, Any], text: Callable[[], Iterable[Any]], *, as_json: b
     width = None if sys.stdout.isatty() else _PIPE_WIDTH
     console = Console(highlight=False, markup=False, emoji=False, width=width)
     for part in text():
-        console.print(part, soft_wrap=isinstance(part, str))
+        if isinstance(part, str):
+            console.print(completing.get()(part), soft_wrap=True)
+        else:
+            console.print(part)
 
 
 def emit_error(error: FreeholdError, *, as_json: bool) -> None:
@@ -69,6 +86,7 @@ def emit_problem(error: FreeholdError) -> None:
 
 
 def _write(value: dict[str, Any]) -> None:
+    value = _completed(value)
     text = json.dumps(value, ensure_ascii=False, default=str)
     try:
         text.encode(sys.stdout.encoding or "utf-8")
@@ -79,9 +97,19 @@ def _write(value: dict[str, Any]) -> None:
     sys.stdout.flush()
 
 
+def _completed(value: Any) -> Any:
+    """The same with hints as people read them."""
+    if isinstance(value, dict):
+        return {
+            name: completing.get()(one) if name == "hint" and isinstance(one, str) else _completed(one)
+            for name, one in value.items()
+        }
+    return [_completed(one) for one in value] if isinstance(value, list) else value
+
+
 def note(line: str) -> None:
     """A line on stderr."""
-    sys.stderr.write(line + "\n")
+    sys.stderr.write(completing.get()(line) + "\n")
     sys.stderr.flush()
 
 

@@ -64,8 +64,12 @@ def run(
         end_at_eof(until_eof)
     home_folder.make(directory)
     _require_recorded(directory)
-    with stopping.within(STOP_SECONDS), serving(directory, port, allow_origins=allow_origin or ()) as node:
-        chain = Chain(Rpc(node.url))
+    with (
+        stopping.within(STOP_SECONDS),
+        serving(directory, port, allow_origins=allow_origin or ()) as node,
+        Rpc(node.url) as rpc,
+    ):
+        chain = Chain(rpc)
         made = deployments.deploy_missing(chain, DEV_KEY)
         deployment_record.renew(directory / deployment_record.FILE, chain)
         deployed = [name for name, receipt in made.items() if receipt is not None]

@@ -11,9 +11,10 @@ from typing import Annotated, Any
 
 import typer
 
-from freehold.core.causes import OutputFailed
+from freehold.core.causes import OutputFailed, SystemExhausted
 from freehold.core.errors import FreeholdError, InvalidInput
-from freehold.kernel.cli.output import emit_error, emit_problem
+from freehold.kernel.cli.output import completing, emit_error, emit_problem, home_in_use
+from freehold.shell.cli import pasting
 from freehold.shell.cli.index import INDEX
 from freehold.vault.home_folder import confine
 
@@ -86,6 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         completion_init()
     given = list(sys.argv[1:] if arguments is None else arguments)
+    completing.set(pasting.completed)
     try:
         code = _ended(given)
         sys.stdout.flush()
@@ -100,6 +102,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     finally:
         # `up` switches it off for its start
         gc.enable()
+        home_in_use.set(None)
     return code
 
 
@@ -120,11 +123,21 @@ def _ended(given: list[str]) -> int:
     except BrokenPipeError:
         raise
     except Exception as error:  # noqa: BLE001 - the net under every command
-        from freehold.kernel import faults  # noqa: PLC0415 - takes 0.1 s to load
-
-        made = faults.met_by_command(error)
+        made = _met(error)
         emit_error(made, as_json="--json" in given)
         return made.exit_code
+
+
+def _met(error: Exception) -> FreeholdError:
+    try:
+        from freehold.kernel import faults  # noqa: PLC0415 - takes 0.1 s to load
+    except (MemoryError, OSError):
+        # whatever hindered the command hinders this, too
+        return SystemExhausted(
+            f"there is not enough memory, or too few files can be opened, to load this program: {type(error).__name__}",
+            hint="Free some memory, or raise the limit: ulimit -v unlimited -n 4096",
+        )
+    return faults.met_by_command(error)
 
 
 class _Output(io.FileIO):

@@ -50,6 +50,13 @@ def folder(home: Path) -> Iterator[CheckFound]:
             "home", f"there is no folder {home}", f"Start a node there: freehold up{home_folder.option(home)}"
         )
         return
+    if other := home_folder.strange(home):
+        yield problem(
+            "home",
+            f"{home} holds other things, such as {other[:80]!r}, and no home yet",
+            "Name the home with --home.",
+        )
+        return
     found = home.stat()
     if found.st_uid != os.getuid():
         yield problem("home", f"{home} belongs to another user", "Run Freehold as the user who owns it.")
@@ -65,7 +72,7 @@ def folder(home: Path) -> Iterator[CheckFound]:
         yield problem(
             "home.files",
             f"other users may read {len(others)} files or folders, such as {others[0].name}",
-            "The next start closes them; or: chmod -R go-rwx " + str(home),
+            f"The next start closes them; or: chmod -R go-rwx {plain_file.typed(home)}",
         )
 
 

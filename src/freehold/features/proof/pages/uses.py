@@ -10,7 +10,7 @@ from markupsafe import Markup
 from starlette.responses import Response, StreamingResponse
 
 from freehold.core.documents import Receipt
-from freehold.core.errors import FreeholdError, NotFound, Unavailable
+from freehold.core.errors import FreeholdError, NotFound
 from freehold.core.signing import Envelope
 from freehold.core.times import DAY_SECONDS
 from freehold.features.proof.verifications import TITLES, Verifications, zipped
@@ -50,14 +50,6 @@ def overview(visit: Visit) -> Response:
     )
 
 
-def anchored_size(node: Node) -> int | None:
-    """Entries that the chain vouches for; None while it does not answer."""
-    try:
-        return logbook.anchored_size(node)
-    except Unavailable:
-        return None
-
-
 def _parties(node: Node) -> list[str]:
     both = {*uses.choices(node, "provider"), *uses.choices(node, "holder")}
     return sorted(both - {node.account})
@@ -88,7 +80,7 @@ def _before(text: str) -> tuple[int, int]:
 
 def _days(node: Node, shown: list[Use]) -> list[tuple[int, list[dict[str, Any]]]]:
     """(a moment of that day, its rows), newest first."""
-    anchored = anchored_size(node) if shown else 0
+    anchored = logbook.anchored_if_known(node) if shown else 0
     grouped = groupby(shown, key=lambda use: moment_of(use.issued_at).date())
     return [
         (of_day[0].issued_at, [_row(node, use, anchored) for use in of_day])
@@ -98,7 +90,7 @@ def _days(node: Node, shown: list[Use]) -> list[tuple[int, list[dict[str, Any]]]
 
 
 def _row(node: Node, use: Use, anchored: int | None) -> dict[str, Any]:
-    vouched = anchored is not None and use.position < anchored
+    vouched = None if anchored is None else use.position < anchored
     return {"use": use, "said": sentence(node, use), "anchored": vouched}
 
 
@@ -142,7 +134,7 @@ def done(action: str) -> str:
 def receipt(visit: Visit) -> Response:
     """Everything about one receipt."""
     node, receipt_id = visit.node, _found(visit)
-    use, anchored = uses.one(node, receipt_id), anchored_size(node)
+    use, anchored = uses.one(node, receipt_id), logbook.anchored_if_known(node)
     if use is None:
         raise NotFound("that receipt is not in this log", hint="Look at Who used it.")
     verification = visit.kept(Verifications).get(receipt_id)
