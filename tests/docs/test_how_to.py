@@ -20,6 +20,8 @@ from doc_pages import PAGES
 from freehold.chain import deployments
 from freehold.chain.client import Chain
 from freehold.chain.rpc import Rpc
+from freehold.core.errors import InvalidTable
+from freehold.features.data.rules.reading import read as read_table
 from freehold.kernel.installed import names
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -114,6 +116,21 @@ def test_the_settings_of_the_network_page_are_accepted(tmp_path):
             [FREEHOLD, *words, "--home", tmp_path / "home"], capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
+
+
+def test_a_spreadsheet_with_commas_in_numbers_is_turned_as_the_page_says(tmp_path):
+    (script,) = blocks(DOCS / "how-to" / "publish-your-table.md", "python")
+    written = "name;alter;größe;admitted;krank\nA;50;1,85;19.03.2024;ja\nB;61;1,70;20.03.2024;nein\nC;40;;20.03.2024;ja\n"
+    for text in (written.replace(";;", ";1,6;"), written):
+        (tmp_path / "saved.csv").write_bytes(text.replace("\n", "\r\n").encode("cp1252"))
+        subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=True)
+        if ";;" in text:
+            with pytest.raises(InvalidTable, match="row 3, column 'größe': the cell is missing"):
+                read_table(tmp_path / "patients.csv", "krank", positive="ja")
+        else:
+            table = read_table(tmp_path / "patients.csv", "krank", positive="ja")
+            assert (table.columns, table.labels.tolist()) == (("alter", "größe"), [1, 0, 1])
+            assert table.features[:, 1].tolist() == [1_850_000, 1_700_000, 1_600_000]
 
 
 def test_evidence_is_checked_by_hand_as_the_page_says(tmp_path, evidence_directory):

@@ -315,6 +315,11 @@ def test_a_child_that_is_wider_than_another_parent_is_named(
     assert refused.value.fields["field"] == field
 
 
+def test_how_much_more_is_asked_than_allowed_is_said() -> None:
+    with pytest.raises(NotAllowed, match="max_uses: asks for more than the terms allow: 1,200, not 1,100"):
+        require_within(changed(TERMS, max_uses=1_200), changed(TERMS, max_uses=1_100))
+
+
 @pytest.mark.parametrize(
     "fields",
     [

@@ -95,8 +95,10 @@ def require_within(child: Terms, parent: Terms) -> None:
     )
     for field, exceeded in excess:
         if exceeded:
+            counts = ("max_uses", "rows_per_call", "round_to")
+            told = f": {getattr(child, field):,}, not {getattr(parent, field):,}" if field in counts else ""
             raise NotAllowed(
-                f"{field}: asks for more than the terms allow",
+                f"{field}: asks for more than the terms allow{told}",
                 hint="Look at the asset's terms and ask within them.",
                 field=field,
             )
