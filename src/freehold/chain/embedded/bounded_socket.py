@@ -10,17 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from freehold.chain.embedded import server
-
 if TYPE_CHECKING:
     import asyncio
 
 
 class BoundedSocket(WebSocketsSansIOProtocol):
-    """One WebSocket, from its handshake on."""
+    """One WebSocket, from its handshake on; the server says how long it waits."""
 
     _message_timer: asyncio.TimerHandle | None = None
     _write_timer: asyncio.TimerHandle | None = None
+
+    def patience(self) -> tuple[float, float]:
+        """Seconds for a message to become whole, and for the other side to take something."""
+        raise NotImplementedError
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the clocks."""
@@ -53,7 +55,7 @@ class BoundedSocket(WebSocketsSansIOProtocol):
         return message
 
     def _await_message(self) -> None:
-        self._message_timer = self.loop.call_later(server.REQUEST_SECONDS, self._give_up)
+        self._message_timer = self.loop.call_later(self.patience()[0], self._give_up)
 
     def _stop_waiting(self) -> None:
         if self._message_timer is not None:
@@ -96,7 +98,7 @@ class BoundedSocket(WebSocketsSansIOProtocol):
 
     def _await_progress(self) -> None:
         unsent = self.transport.get_write_buffer_size()
-        self._write_timer = self.loop.call_later(server.WRITE_SECONDS, self._require_progress, unsent)
+        self._write_timer = self.loop.call_later(self.patience()[1], self._require_progress, unsent)
 
     def _require_progress(self, before: int) -> None:
         if self.transport.get_write_buffer_size() < before:

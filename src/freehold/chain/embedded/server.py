@@ -276,7 +276,11 @@ def _web_socket() -> Any:
         return "none"
     from freehold.chain.embedded.bounded_socket import BoundedSocket  # noqa: PLC0415 - imports websockets
 
-    return BoundedSocket
+    class Socket(BoundedSocket):
+        def patience(self) -> tuple[float, float]:
+            return REQUEST_SECONDS, WRITE_SECONDS
+
+    return Socket
 
 
 def _listen(port: int) -> socket.socket:
