@@ -119,7 +119,7 @@ def _read_request(made: Market) -> None:
         *(
             "The training run",
             "an epsilon of 50.",
-            "30 rows that nobody trains on",
+            "30 rows that nobody trains on (so says who asks)",
             "no run used these rows yet",
         ),
         *("1 owner not known here 40 rows", "would still fit into the budget"),
