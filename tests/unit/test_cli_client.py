@@ -104,6 +104,14 @@ class Looked(Request):
     """Which."""
 
 
+def test_what_is_too_long_for_an_address_is_refused_before_it_is_sent(home):
+    node, long = NodeClient.of(home), "x" * 100_000
+    look = Operation("bells.show", Looked, dict[str, str], "/bells/{bell}", Effect.READS)
+    for ask in (lambda: node.perform(look, {"bell": long}), lambda: node.get("/api/search", text=long)):
+        with pytest.raises(InvalidInput, match="too long"):
+            ask()
+
+
 @pytest.mark.parametrize("said", ["", ".", "..", None, "\ud800"])
 def test_a_part_of_a_path_that_leads_elsewhere_is_not_sent(home, said):
     look = Operation("bells.show", Looked, dict[str, str], "/bells/{bell}", Effect.READS)

@@ -175,6 +175,9 @@ class NodeClient:
             answer = client.request(method, self.url.rstrip("/") + path, params=query or None, json=body)
         except UnicodeEncodeError:
             raise InvalidInput("what is asked for is no text", hint="Say it in UTF-8.") from None
+        except httpx.InvalidURL:
+            # names and ids are part of the address
+            raise InvalidInput("what is asked for is too long", hint="Give an id, or a name.") from None
         except httpx.TransportError as error:
             if isinstance(error, httpx.ReadTimeout):
                 raise Unavailable(
