@@ -39,7 +39,10 @@ def require_possible(node: Node, asset: Asset, receipt: Receipt | None) -> Calla
     Raises `NotFound`, `Unavailable`.
     """
     if receipt is not None and not node.store.get(receipt.id).is_complete:
-        raise Unavailable("the holder has not countersigned this receipt yet", hint="Try again in a moment.")
+        raise Unavailable(
+            "the holder has not countersigned this receipt yet",
+            hint="A node or freehold.Buyer does so by itself; who paid by another program never does. Take another receipt.",
+        )
     for evidence_of in everything().every("evidence"):
         collect: Callable[[], Collected] | None = evidence_of(node, asset)
         if collect is not None:
