@@ -27,7 +27,7 @@ from freehold.shell.web.pages import backup, home, settings
 NOT_OURS = {
     *("AWS_ACCESS_KEY_ID", "AWS_ENDPOINT_URL", "AWS_REGION", "AWS_SECRET_ACCESS_KEY", "SERIALIZABLE"),
     *("worker_connections 16384;", "worker_rlimit_nofile 40000;", "limit_conn", "sha256sum", "systemd-analyze verify"),
-    *("/etc/nftables.conf", "invalid opcode: INVALID", "ssh -L 7400:127.0.0.1:7400 server", "systemctl stop freehold", "timedatectl set-ntp true"),
+    *("/etc/nftables.conf", "cp1252", "invalid opcode: INVALID", "ssh -L 7400:127.0.0.1:7400 server", "systemctl stop freehold", "timedatectl set-ntp true"),
     # what the reference node has and the local chain has not
     *("4byteTracer", "muxTracer", "StackUnderflow", "StateChangeDuringStaticCall", "blobGasPrice", "eth_sendTransaction"),
     *("debug_*", "trace_*", "txpool_*"),
