@@ -169,6 +169,11 @@ def test_over_http_the_token_decides_and_a_page_of_another_site_gets_nowhere(
     about = {"protocolVersion": "2025-03-26", "capabilities": {}, "clientInfo": {"name": "a", "version": "1"}}
     first = {**hello, "method": "initialize", "params": about}
     assert httpx2.post(url, json=first, headers={**accept, **good, **offer}).status_code == 200
+    # nor is a WebSocket's handshake kept waiting, with the token or without
+    offer = {"connection": "Upgrade", "upgrade": "websocket", "sec-websocket-version": "13"}
+    offer["sec-websocket-key"] = "AAAAAAAAAAAAAAAAAAAAAA=="
+    assert httpx2.post(url, json=first, headers={**accept, **good, **offer}).status_code == 200
+    assert httpx2.post(url, json=first, headers={**accept, **offer}).status_code == 401
 
     async def act() -> Any:
         async with AsyncExitStack() as stack:

@@ -147,7 +147,7 @@ def serve(values: Mapping[str, Any], lineage: str, directory: Path) -> None:
     )
     sys.stderr.flush()
     config = uvicorn.Config(
-        _application(values, lineage), log_level="warning", access_log=False, lifespan="off"
+        _application(values, lineage), ws="none", log_level="warning", access_log=False, lifespan="off"
     )
     # here that is the ordinary end
     with contextlib.suppress(KeyboardInterrupt):

@@ -265,6 +265,8 @@ def over_http(tools: Tools, home: Path, port: int) -> None:
         app,
         # the other parser loses the body of a request that offers HTTP/2, as those of Java's client do
         http="h11",
+        # nothing here is a WebSocket, and a handshake with a body would stay unanswered, before any token
+        ws="none",
         log_level="warning",
         access_log=False,
         timeout_graceful_shutdown=STOP_SECONDS // 2,
