@@ -144,6 +144,18 @@ def test_the_rest_of_an_answer_that_nobody_reads_is_no_more_waited_for(node, has
         assert ended(node)
 
 
+def test_requests_that_wait_behind_another_are_bounded(node):
+    endless = json.dumps(
+        {"id": 1, "method": "eth_call", "params": [{"to": CODE}, "latest", {CODE: {"code": "0x5b5f56"}}]}
+    )
+    head = b"POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: %d\r\n\r\n" % len(endless)
+    with (
+        connected(node, head + endless.encode() + b"POST / HTTP/1.1\r\n\r\n" * 2_000) as one,
+        suppress(ConnectionError),
+    ):
+        assert b"".join(iter(lambda: one.recv(1 << 16), b"")).count(b"HTTP/1.1 200") < 200
+
+
 @pytest.mark.slow
 def test_subscribers_that_do_not_read_leave_when_the_clock_says(node, hasty):
     with ExitStack() as stack:

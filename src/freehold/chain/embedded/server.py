@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 MOST_HEAD_BYTES = 64 * 1024
 MOST_CONNECTIONS = 256
 """Open at once; one more ends the one that has been idle longest, or that costs most where all are at work."""
+MOST_PIPELINED = 100
+"""Requests that wait behind another of their connection; one more ends it."""
 MOST_HALF_CLOSED = 16
 """Clients that send no more and wait; one more ends the one that costs most. Most of them are gone."""
 _IDLE_SECONDS = 1.0
@@ -119,6 +121,8 @@ class BoundedHttp(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """A request begins."""
+        if len(self.pipeline) >= MOST_PIPELINED:
+            raise ValueError("too many at once")  # makes the parser stop: 400
         self._named_bytes, self._is_whole = 0, False
         self._await_request()
         super().on_message_begin()
