@@ -213,11 +213,20 @@ def test_a_folder_of_other_things_is_no_home_and_stays_as_it_was(tmp_path):
 
 @pytest.mark.parametrize(
     "names",
-    [(), ("config.toml",), (".keys.jwe.8f2a", "lock"), ("lost+found",), ("keys.jwe", "notes"), ("chain",)],
+    [
+        (),
+        ("config.toml",),
+        (".keys.jwe.8f2a", "lock"),
+        ("lost+found/",),
+        ("keys.jwe", "notes/"),
+        ("chain/",),
+        ("pass", "a.csv"),
+    ],
+    ids=" ".join,
 )
 def test_a_folder_that_is_new_or_was_a_home_is_one(tmp_path, names):
     for name in names:
-        (tmp_path / name).touch(0o644)
+        (tmp_path / name).mkdir(0o755) if name.endswith("/") else (tmp_path / name).touch(0o644)
     home_folder.make(tmp_path)
     assert not home_folder.open_to_others(tmp_path)
 

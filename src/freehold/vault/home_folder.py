@@ -32,7 +32,7 @@ class UnsafeHome(NotAllowed, code="home.unsafe"):
 
 
 class HomeTaken(NotAllowed, code="home.taken"):
-    """The folder named as a home is full of other things, and was no home before."""
+    """The folder named as a home holds folders or what other users own, and was no home before."""
 
 
 @dataclass(frozen=True)
@@ -46,11 +46,8 @@ class Called:
 HOME = Called("home", "--home")
 MARKS = frozenset({"keys.jwe", "node.sqlite", "chain.sqlite", "buyer-state"})
 """Of these one is in every folder that a node, a chain or a buyer used."""
-_BEFORE = re.compile(
-    r"\.?(keys\.jwe|node\.|chain\.|deployments\.json|buyer-state|config\.toml|api-token|mcp-token|run-\d|"
-    r"(lock|blobs|uploads|chain|quickstart|lost\+found)$)"
-)
-"""What may be there before them: settings, what a start left that was cut off, other homes of Freehold beneath."""
+_BEFORE = re.compile(r"run-\d|(blobs|uploads|chain|quickstart|lost\+found)$")
+"""Folders that may be there before them: what a start left that was cut off, other homes of Freehold beneath."""
 
 
 def make(home: Path, called: Called = HOME) -> int:
@@ -81,16 +78,18 @@ def strange(home: Path) -> str | None:
     """The name of something in a folder which nothing of ours used yet; None for an empty folder, and for one that was.
 
     All that lies in a home is closed to other users, which a whole system or a person's own folder would not survive.
+    Files may lie there, such as settings, a passphrase or a table; folders, devices and what other users own may not.
     """
     try:
-        # links are neither followed nor closed
-        names = [entry.name for entry in os.scandir(home) if not entry.is_symlink() or entry.name in MARKS]
+        with os.scandir(home) as found:
+            # links are neither followed nor closed
+            entries = {one.name: one for one in found if not one.is_symlink() or one.name in MARKS}
+        if not MARKS.isdisjoint(entries):
+            return None
+        return min((name for name, one in entries.items() if not _may_lie_beside(one)), default=None)
     except OSError:
         # none yet, or whoever makes it says why not
         return None
-    if not MARKS.isdisjoint(names):
-        return None
-    return min((name for name in names if not _BEFORE.match(name)), default=None)
 
 
 def option(home: Path) -> str:
@@ -175,6 +174,13 @@ def _everything(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
             yield Path(entry.path), found
             if stat.S_ISDIR(found.st_mode):
                 waiting.append(Path(entry.path))
+
+
+def _may_lie_beside(entry: os.DirEntry[str]) -> bool:
+    found = entry.stat(follow_symlinks=False)
+    if found.st_uid != os.geteuid() and entry.name != "lost+found":
+        return False
+    return stat.S_ISREG(found.st_mode) or _BEFORE.match(entry.name) is not None
 
 
 def _require_own_link(home: Path, called: Called) -> None:
