@@ -113,6 +113,23 @@ def test_pings_are_not_answered_to_who_does_not_read(node):
     assert sent < 64 << 20
 
 
+def test_thousands_of_pings_at_once_leave_others_their_turns(node):
+    count, got, asked = 150_000, 0, 0
+    with linked(node, 1 << 18) as one, connect(node.url.replace("http", "ws"), proxy=None) as other:
+        sending = threading.Thread(target=one.sendall, args=(frame(0x89, b"") * count,))
+        sending.start()
+        one.setblocking(False)
+        while got < 2 * count:  # a pong is two bytes
+            other.send('{"id":1,"method":"eth_chainId"}')
+            assert json.loads(other.recv(LONG))["result"] == "0x7a69"
+            asked += 1
+            with suppress(BlockingIOError):
+                while got < 2 * count:
+                    got += len(one.recv(1 << 18))
+        sending.join()
+    assert asked > 20, "a read of the socket holds 40,000, and this connection would wait for each"
+
+
 def test_an_answer_nobody_reads_is_cut_on_a_socket_too(node, hasty):
     call = {"id": 1, "method": "eth_call", "params": [{"to": CODE}, "latest", LARGE]}
     with linked(node) as one:
