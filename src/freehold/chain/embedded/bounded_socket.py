@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 _SLICE_BYTES = 4 * 1024
-"""Parsed in one step of the loop: some 700 empty frames, which take about 10 ms."""
+"""Parsed in one step of the loop: some 700 empty frames, which take a few milliseconds."""
 
 
 class BoundedSocket(WebSocketsSansIOProtocol):
