@@ -198,10 +198,9 @@ def test_who_decides_by_hand_is_told_of_the_judge_who_may_be_shown_all_rows(worl
     offer = Offer(world, judges=[judge], approval="ask")
     for named in ("", judge):
         assert offer.ask(replace(offer.plan(), judge=named)).status_code == 202
-    shown = [one["training"] for one in requests.overview(offer.owner.node)]
-    plans = sorted(shown, key=lambda plan: plan["judge"])
-    assert [plan["judge"] for plan in plans] == ["", judge]
-    said = [terminal._run(plan, "0x" + "56" * 32) for plan in plans]
+    asked = sorted(requests.overview(offer.owner.node), key=lambda one: one["training"]["judge"])
+    assert [one["training"]["judge"] for one in asked] == ["", judge]
+    said = [terminal._run(one) for one in asked]
     assert ["as judge, may be shown all rows" in one for one in said] == [False, True]
 
 
