@@ -146,7 +146,8 @@ def test_the_keyboard_reaches_everything(console: Console, page):
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")
     assert page.evaluate("!!document.activeElement.closest('main')")
-    assert page.locator("nav [aria-current=page]").inner_text() == "My data"
+    assert page.locator("nav [aria-current=page]").inner_text() == "Data"
+    assert page.locator("nav.side [aria-current]").inner_text() == "Assets"
 
 
 def test_live_parts_keep_focus_and_open_details(console: Console, page, tmp_path):

@@ -211,7 +211,7 @@ def test_every_page_of_the_menu_is_in_the_list_of_the_console():
         for row in re.findall(r"^\| ([^|]+) \|", page.split("## ")[0], re.MULTILINE)
         for name in row.split(", ")
     }
-    assert {one.label for one in everything().every("menu")} <= listed
+    assert {one.label for one in everything().every("tabs")} <= listed
 
 
 def test_the_overrides_of_a_block_are_those_that_the_chain_takes():

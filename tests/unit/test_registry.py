@@ -14,12 +14,13 @@ from freehold.kernel import registry, wire
 from freehold.kernel.cli.building import Command
 from freehold.kernel.databases import migrations
 from freehold.kernel.databases.steps import Step
-from freehold.kernel.feature import Action, Card, Feature, MenuEntry, Metric, PeerCall, Question
+from freehold.kernel.feature import Action, Card, Feature, Metric, PeerCall, Question
 from freehold.kernel.http import operations as http
 from freehold.kernel.installed import FeaturesClash
 from freehold.kernel.operation import Bound, Effect, Nothing, Operation
 from freehold.kernel.registry import Registry, everything
 from freehold.kernel.shape import Shape
+from freehold.kernel.web.places import Facet, Head, Place, Tab
 from freehold.kernel.web.visit import acts, shows
 from freehold.shell.cli import commands
 
@@ -46,9 +47,17 @@ SAME = {
     ),
     "peer call": ({"peer_calls": (PeerCall("/ring", print),)}, {"peer_calls": (PeerCall("/ring", repr),)}),
     "page": ({"pages": (shows("/bells/{bell}", print),)}, {"pages": (shows("/bells/{chime}", repr),)}),
-    "menu entry": (
-        {"menu": (MenuEntry("/bells", "Bells", 1),)},
-        {"menu": (MenuEntry("/bells", "Chimes", 2),)},
+    "tab": (
+        {"tabs": (Tab(Place.ASSETS, "/bells", "Bells", 1),)},
+        {"tabs": (Tab(Place.TRUST, "/bells", "Chimes", 2),)},
+    ),
+    "facet": (
+        {"facets": (Facet("bells", "Bells", 1),)},
+        {"facets": (Facet("bells", "Chimes", 2),)},
+    ),
+    "head of an asset's page": (
+        {"heads": (Head(("bell",), print),)},
+        {"heads": (Head(("chime", "bell"), repr),)},
     ),
     "act on chain": ({"once": {"Bells.ring": print}}, {"once": {"Bells.ring": repr}}),
     "finder": ({"finders": {"bell": print}}, {"finders": {"bell": repr}}),

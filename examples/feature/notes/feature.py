@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from freehold.features.notes import keeping, pages, wire
 
 from freehold.core.connection import Connection
-from freehold.kernel.feature import Feature, MenuEntry, Metric
+from freehold.kernel.feature import Feature, Metric
 from freehold.kernel.finding import CheckFound, ok
+from freehold.kernel.web.places import Place, Tab
 
 
 def _examined(connection: Connection) -> Iterator[CheckFound]:
@@ -26,7 +27,7 @@ FEATURE = Feature(
         wire.SHOW.does(lambda host, asked: keeping.one(host.node, asked.number)),
     ),
     pages=pages.PAGES,
-    menu=(MenuEntry("/notes", "Notes", 90),),
+    tabs=(Tab(Place.ASSETS, "/notes", "Notes", 90),),
     metrics=(Metric("freehold_notes", "gauge", "Notes kept.", lambda host: {(): keeping.count(host.node)}),),
     doctor=(_examined,),
 )

@@ -19,6 +19,7 @@ from freehold.kernel.node import Node
 from freehold.kernel.operation import Bound
 from freehold.kernel.recurring import Piece
 from freehold.kernel.store import Transaction
+from freehold.kernel.web.places import Facet, Head, Search, Section, Tab
 from freehold.kernel.web.visit import Page
 
 
@@ -84,18 +85,6 @@ class PeerCall:
     """Whether a known party's body may be large; a heavy call's may."""
     numbers: bool = False
     """Whether a partner's body is updates or tables: millions of values."""
-
-
-@dataclass(frozen=True)
-class MenuEntry:
-    """A line of the console's menu."""
-
-    path: str
-    label: str
-    place: int
-    """Smaller ones stand higher."""
-    waiting: Callable[[Host], int] | None = None
-    """How many things there wait for the owner."""
 
 
 @dataclass(frozen=True)
@@ -184,7 +173,16 @@ class Feature:
     under way when the node stopped; where it has a `stop`, it comes to an end there."""
     recurring: tuple[Callable[[Host], tuple[Piece, ...]], ...] = ()
     pages: tuple[Page, ...] = ()
-    menu: tuple[MenuEntry, ...] = ()
+    tabs: tuple[Tab, ...] = ()
+    """Pages in one of the console's places."""
+    facets: tuple[Facet, ...] = ()
+    """Tabs of an asset's page besides those that every kind has."""
+    sections: tuple[Section, ...] = ()
+    """What it shows on assets' pages."""
+    heads: tuple[Head, ...] = ()
+    """How the pages of its kinds of assets begin."""
+    searches: tuple[Search, ...] = ()
+    """What finds its things by words."""
     reminders: tuple[Callable[[Host], Iterable[Reminder]], ...] = ()
     cards: tuple[Card, ...] = ()
     notices: tuple[Callable[[Node], Iterable[FreeholdError]], ...] = ()

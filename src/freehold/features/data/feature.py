@@ -12,9 +12,10 @@ from freehold.features.identity import peers
 from freehold.features.identity.peers import CatalogueRead, PeerReplaced
 from freehold.kernel import listed
 from freehold.kernel.account import Account, Once
-from freehold.kernel.feature import Card, Feature, MenuEntry
+from freehold.kernel.feature import Card, Feature
 from freehold.kernel.host import Host
 from freehold.kernel.listed import Shown
+from freehold.kernel.web.places import Place, Tab
 
 
 def _publish(host: Host, asked: wire.Publish) -> dict[str, Any]:
@@ -83,5 +84,5 @@ FEATURE = Feature(
         Card("settings_usual.html", lambda host: licence.shown(licence.usual(host.node)), 10, "/settings"),
     ),
     pages=(*publish.PAGES, *market.PAGES),
-    menu=(MenuEntry("/market", "Market", 60),),
+    tabs=(Tab(Place.MARKET, "/market", "Data", 10),),
 )

@@ -10,8 +10,9 @@ from freehold.features.earnings import earning, pages, wire
 from freehold.features.earnings.ledger import Ledger
 from freehold.features.grants.pages.datasets import Sold
 from freehold.kernel.account import Account, Once
-from freehold.kernel.feature import Card, Feature, MenuEntry
+from freehold.kernel.feature import Card, Feature
 from freehold.kernel.host import Host
+from freehold.kernel.web.places import Place, Tab
 
 
 def _sold(host: Host, _: Sold) -> dict[str, int]:
@@ -43,5 +44,5 @@ FEATURE = Feature(
     reminders=(pages.remind,),
     pages=tuple(pages.PAGES),
     answers={Sold: _sold},
-    menu=(MenuEntry("/earnings", "Earnings", 40),),
+    tabs=(Tab(Place.MONEY, "/earnings", "Earned", 10),),
 )

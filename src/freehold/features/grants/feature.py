@@ -11,11 +11,12 @@ from freehold.features.grants import asking, consent, granting, requests, unused
 from freehold.features.grants.pages import datasets
 from freehold.features.grants.pages import requests as requests_page
 from freehold.kernel.account import USED, Account, Once
-from freehold.kernel.feature import Feature, MenuEntry, PeerCall, Reminder
+from freehold.kernel.feature import Feature, PeerCall, Reminder
 from freehold.kernel.host import Host
 from freehold.kernel.operation import Waiting
 from freehold.kernel.registry import everything
 from freehold.kernel.rights.check import Offer
+from freehold.kernel.web.places import Place, Tab
 from freehold.kernel.words import require_action
 
 
@@ -116,9 +117,16 @@ FEATURE = Feature(
     },
     reminders=(_remind,),
     pages=(*datasets.PAGES, *requests_page.PAGES),
-    menu=(
-        MenuEntry("/data", "My data", 10),
-        MenuEntry("/requests", "Requests", 20, lambda host: requests.count_waiting(host.node)),
+    tabs=(
+        Tab(Place.ASSETS, "/data", "Data", 10, also=("/publish", "/access")),
+        Tab(
+            Place.HOME,
+            "/requests",
+            "Requests",
+            20,
+            lambda host: requests.count_waiting(host.node),
+            also=("/asked",),
+        ),
     ),
     topics={"requests": lambda host: requests.count_waiting(host.node)},
 )

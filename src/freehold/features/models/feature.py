@@ -8,9 +8,10 @@ from typing import Any
 from freehold.core.ids import keyed_id
 from freehold.features.models import pages, releasing, shown, wire
 from freehold.kernel.account import Account, Once
-from freehold.kernel.feature import Action, Feature, MenuEntry, PeerCall
+from freehold.kernel.feature import Action, Feature, PeerCall
 from freehold.kernel.host import Host
 from freehold.kernel.recurring import PAYMENTS_SECONDS, Piece
+from freehold.kernel.web.places import Place, Tab
 
 
 def _recurring(host: Host) -> tuple[Piece, ...]:
@@ -56,5 +57,5 @@ FEATURE = Feature(
     recurring=(_recurring,),
     actions=(Action("derive", "makes something of it, such as a model", ("dataset", "model")),),
     pages=tuple(pages.PAGES),
-    menu=(MenuEntry("/models", "Models", 50),),
+    tabs=(Tab(Place.ASSETS, "/models", "Models", 20, also=("/train", "/jobs")),),
 )

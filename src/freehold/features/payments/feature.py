@@ -14,6 +14,7 @@ from freehold.kernel.keeping.purse import GasDaySpent
 from freehold.kernel.node import Node
 from freehold.kernel.operation import Nothing
 from freehold.kernel.recurring import PAYMENTS_SECONDS, Piece
+from freehold.kernel.web.places import Place, Tab
 
 
 def _recurring(host: Host) -> tuple[Piece, ...]:
@@ -58,6 +59,7 @@ FEATURE = Feature(
         wire.SETTLE.does(lambda host, _: settling.settle(host.node)),
     ),
     pages=tuple(pages.PAGES),
+    tabs=(Tab(Place.MONEY, "/spending", "Spent", 20, also=("/channels",)),),
     metrics=(
         Metric(
             "freehold_money_out_units_total",

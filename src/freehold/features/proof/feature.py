@@ -6,7 +6,8 @@ from freehold.features.proof import listing, wire
 from freehold.features.proof.pages import lineage, log, uses
 from freehold.kernel.evidence import proving
 from freehold.kernel.evidence.proving import Gathering
-from freehold.kernel.feature import Card, Feature, MenuEntry, PeerCall
+from freehold.kernel.feature import Card, Feature, PeerCall
+from freehold.kernel.web.places import Place, Tab
 
 FEATURE = Feature(
     name="proof",
@@ -27,9 +28,9 @@ FEATURE = Feature(
     ),
     cards=(Card("home_uses.html", uses.latest, 20),),
     pages=(*uses.PAGES, *lineage.PAGES, *log.PAGES),
-    menu=(
-        MenuEntry("/uses", "Who used it", 30),
-        MenuEntry("/lineage", "Lineage", 70),
-        MenuEntry("/log", "Proof", 80),
+    tabs=(
+        Tab(Place.TRUST, "/uses", "Uses", 10),
+        Tab(Place.TRUST, "/lineage", "Lineage", 20),
+        Tab(Place.TRUST, "/log", "Log", 30),
     ),
 )

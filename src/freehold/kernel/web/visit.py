@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
+from urllib.parse import urlencode
 
 from starlette.responses import RedirectResponse, Response
 
+from freehold.core.documents import Asset
 from freehold.core.errors import FreeholdError
 from freehold.kernel.door import CONSOLE_PATH, Door
 from freehold.kernel.host import Host
@@ -43,6 +45,9 @@ class Rendering(Protocol):
 
     def page(self, template: str, status: int, **values: Any) -> Response:
         """A template as an answer."""
+
+    def asset(self, visit: Visit, asset: Asset, facet: str, **values: Any) -> Response:
+        """One facet of an asset's page."""
 
 
 @dataclass(frozen=True)
@@ -92,9 +97,16 @@ class Visit:
             "theme": self.theme,
             "notices": notices,
             "waiting": self.rendering.waiting(self.host),
+            "place": None,
         }
         status = error.http_status if error else status
-        return self.rendering.page(template, status, **frame, error=error, **values)
+        return self.rendering.page(template, status, **frame | values, error=error)
+
+    def asset(
+        self, asset: Asset, facet: str = "", *, error: FreeholdError | None = None, **values: Any
+    ) -> Response:
+        """The page of an asset, at one of its tabs; what a form there could not do, and why."""
+        return self.rendering.asset(self, asset, facet, error=error, **values)
 
     def go(self, path: str, said: str = "", kind: str = "good") -> Response:
         """On to a page below the console, which then says what was done."""
@@ -119,6 +131,16 @@ class Page:
 def shows(path: str, handler: Handler) -> Page:
     """A page to look at; it changes nothing."""
     return Page(path, handler)
+
+
+def moved(path: str, to: str) -> Page:
+    """An address of before, and where that page is now; parts in braces stay what they were."""
+
+    def away(visit: Visit) -> Response:
+        query = f"?{urlencode(list(visit.query.items()))}" if visit.query else ""
+        return RedirectResponse(CONSOLE_PATH + to.format(**visit.params) + query, 307)
+
+    return Page(path, away)
 
 
 def acts(path: str, handler: Handler, *, takes_file: bool = False, back: str = "") -> Page:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from itertools import chain
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -23,7 +24,7 @@ from freehold.kernel.web.visit import Page, Visit
 from freehold.shell.web.entering import Entering
 from freehold.shell.web.gate import Gate
 from freehold.shell.web.live import HEADERS, MEDIA_TYPE, Live
-from freehold.shell.web.pages import backup, home, settings
+from freehold.shell.web.pages import assets, backup, find, home, settings
 from freehold.shell.web.rendering import Rendering
 from freehold.shell.web.sessions import Session, Sessions
 from freehold.vault.spool import sweep
@@ -52,7 +53,9 @@ class Console:
             Route(f"{CONSOLE_PATH}/theme", self.entering.theme, methods=["POST"]),
             Route(f"{CONSOLE_PATH}/events", self._events),
         ]
-        pages = [*home.PAGES, *settings.PAGES, *backup.PAGES, *everything().every("pages")]
+        own = (home.PAGES, find.PAGES, settings.PAGES, backup.PAGES)
+        # an asset's page takes what is left of the addresses below it
+        pages = [*chain.from_iterable(own), *everything().every("pages"), *assets.PAGES]
         made = [Route(CONSOLE_PATH + one.path, self._endpoint(one), methods=[one.method]) for one in pages]
         return [*fixed, *made, Route(CONSOLE_PATH + "/{rest:path}", self._endpoint(Page("/", _missing)))]
 

@@ -10,11 +10,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from freehold.core.documents import Asset
 from freehold.kernel.door import CONSOLE_PATH
-from freehold.kernel.feature import MenuEntry
 from freehold.kernel.host import Host
-from freehold.kernel.registry import everything
 from freehold.kernel.web import charts, words
+from freehold.kernel.web.visit import Visit
+from freehold.shell.web import places
+from freehold.shell.web.pages import assets
 
 _HERE = Path(__file__).parent
 _FEATURES = _HERE.parents[1] / "features"
@@ -25,8 +27,6 @@ class Rendering:
     """Makes pages; one for the whole console."""
 
     def __init__(self) -> None:
-        entries = [MenuEntry("/", "Home", 0), *everything().every("menu")]
-        self._menu = sorted(entries, key=lambda one: one.place)
         self._files = {path.name: path.read_bytes() for path in sorted((_HERE / "static").iterdir())}
         digest = hashlib.sha256(b"\0".join(self._files.values())).hexdigest()
         self.version = digest[:16]
@@ -36,19 +36,25 @@ class Rendering:
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
+            extensions=["jinja2.ext.i18n"],
         )
-        self._environment.filters |= words.FILTERS
+        self._environment.install_null_translations(newstyle=True)  # type: ignore[attr-defined]
+        self._environment.filters |= words.FILTERS | {"tr": lambda text: text}
         self._environment.globals |= {
             "root": CONSOLE_PATH,
             "static": lambda name: f"{CONSOLE_PATH}/static/{self.version}/{name}",
             "charts": charts,
-            "MENU": self._menu,
+            "places": places,
             "PURPOSES": words.PURPOSES,
         }
 
     def waiting(self, host: Host) -> dict[str, int]:
         """How many things wait for the owner, by the page where they do."""
-        return {one.path: one.waiting(host) for one in self._menu if one.waiting is not None}
+        return {one.path: one.waiting(host) for one in places.tabs() if one.waiting is not None}
+
+    def asset(self, visit: Visit, asset: Asset, facet: str, **values: Any) -> Response:
+        """One facet of an asset's page."""
+        return visit.show("asset.html", **assets.facts(visit, asset, facet), **values)
 
     def page(self, template: str, status: int, **values: Any) -> Response:
         """A template as an answer."""

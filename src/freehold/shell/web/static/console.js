@@ -3,9 +3,8 @@
 (() => {
   const body = document.body;
 
-  // on a phone the menu scrolls sideways: show where we are
-  const here = document.querySelector(".side [aria-current]");
-  if (here && matchMedia("(max-width: 820px)").matches) here.scrollIntoView({ inline: "center", block: "nearest" });
+  // a row of tabs that scrolls shows where we are
+  for (const here of document.querySelectorAll(".tabs [aria-current]")) here.scrollIntoView({ inline: "center", block: "nearest" });
 
   // one click, one request
   document.addEventListener("submit", (event) => {
@@ -36,10 +35,10 @@
   });
 
   // with no choice made yet, the button for colours changes what is seen now
-  const theme = document.querySelector(".top input[name=theme]");
+  const theme = document.querySelector(".account input[name=theme]");
   if (theme && !document.documentElement.dataset.theme && matchMedia("(prefers-color-scheme: dark)").matches) {
     theme.value = "light";
-    theme.form.querySelector(".unseen").textContent = "Switch to light colours";
+    theme.form.querySelector(".to").textContent = theme.form.dataset.light;
   }
 
   const dress = (root) => {

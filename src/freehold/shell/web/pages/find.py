@@ -1,0 +1,44 @@
+"""Finding everything by words: pages of the console, and what features have."""
+
+from __future__ import annotations
+
+from itertools import chain, zip_longest
+
+from starlette.responses import Response
+
+from freehold.kernel.registry import everything
+from freehold.kernel.web.places import Hit
+from freehold.kernel.web.visit import Visit, shows
+from freehold.shell.web import places
+
+MOST_WORDS = 8
+MOST_LETTERS = 200
+MOST_EACH = 8
+"""Things that one search adds."""
+MOST = 30
+
+
+def find(visit: Visit) -> Response:
+    """What mentions all words, whatever it is; each search has its turn, so that none crowds out the others."""
+    said = visit.query.get("q", "")[:MOST_LETTERS]
+    words = tuple(said.casefold().split()[:MOST_WORDS])
+    found = (
+        [_pages(words), *(look(visit, words, MOST_EACH) for look in everything().every("searches"))]
+        if words
+        else []
+    )
+    hits = [one for one in chain.from_iterable(zip_longest(*found)) if one is not None]
+    return visit.show("find.html", said=said, hits=hits[:MOST])
+
+
+def _pages(words: tuple[str, ...]) -> list[Hit]:
+    found = []
+    for tab in places.tabs():
+        name = places.NAMES[tab.place]
+        text = f"{name} {tab.label}".casefold()
+        if all(word in text for word in words):
+            found.append(Hit(tab.label, "Page", tab.path, name))
+    return found
+
+
+PAGES = [shows("/find", find)]

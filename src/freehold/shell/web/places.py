@@ -1,0 +1,65 @@
+"""The console's places with their tabs, put together of what the shell and all features say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+
+from freehold.kernel.registry import everything
+from freehold.kernel.web.places import Place, Tab
+
+NAMES = {
+    Place.HOME: "Home",
+    Place.ASSETS: "Assets",
+    Place.MARKET: "Market",
+    Place.MONEY: "Money",
+    Place.TRUST: "Trust",
+    Place.SETTINGS: "Settings",
+}
+OWN = (
+    Tab(Place.HOME, "/", "Overview", 0),
+    Tab(Place.SETTINGS, "/settings", "This node", 0),
+    Tab(Place.SETTINGS, "/backup", "Backup", 90),
+)
+
+
+@cache
+def tabs() -> tuple[Tab, ...]:
+    """Every tab, in the order of its place."""
+    return tuple(sorted((*OWN, *everything().every("tabs")), key=lambda one: one.order))
+
+
+def of(place: Place) -> list[Tab]:
+    """The tabs of a place."""
+    return [one for one in tabs() if one.place == place]
+
+
+@dataclass(frozen=True)
+class Here:
+    """Where a page is."""
+
+    place: Place | None
+    tab: Tab | None
+
+
+def at(path: str, place: Place | None = None) -> Here:
+    """The tab that a page belongs to; `place` where the page says it by itself."""
+    if place is not None:
+        return Here(place, None)
+    tab = next((one for one in tabs() if one.holds(path)), None)
+    return Here(tab.place, tab) if tab else Here(None, None)
+
+
+def menu() -> list[tuple[Place, str, str]]:
+    """(place, its name, the page that it leads to), as the menu shows them."""
+    return [
+        (place, name, of(place)[0].path)
+        for place, name in NAMES.items()
+        if place != Place.SETTINGS and of(place)
+    ]
+
+
+def waiting(place: Place, counts: Mapping[str, int]) -> int:
+    """How many things wait for the owner in a place, of how many do at each page."""
+    return sum(counts.get(one.path, 0) for one in of(place))
