@@ -21,6 +21,7 @@ from freehold.kernel.node import Node
 from freehold.kernel.people import name_of, thing_name
 from freehold.kernel.web import charts, words
 from freehold.kernel.web.charts import Point
+from freehold.kernel.web.powers import Power
 from freehold.kernel.web.visit import Visit, acts, shows
 
 DAYS = 30
@@ -144,4 +145,8 @@ def claim(visit: Visit) -> Response:
     return visit.go("/earnings", f"{dollars(done['units'])} moved to your wallet.")
 
 
-PAGES = [shows("/earnings", overview), shows("/earnings/claim", ask_claim), acts("/earnings/claim", claim)]
+PAGES = [
+    shows("/earnings", overview),
+    shows("/earnings/claim", ask_claim, needs=Power.PAY),
+    acts("/earnings/claim", claim, needs=Power.PAY, words="Collected earnings"),
+]

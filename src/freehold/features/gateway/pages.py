@@ -26,6 +26,7 @@ from freehold.kernel import uses
 from freehold.kernel.evidence.parts import part_about
 from freehold.kernel.node import Node
 from freehold.kernel.web import paying
+from freehold.kernel.web.powers import Power
 from freehold.kernel.web.visit import Visit, acts, shows
 from freehold.kernel.web.words import count
 
@@ -232,7 +233,7 @@ def _row(visit: Visit, asset: Asset) -> Rows:
 
 PAGES = [
     shows("/models/{model}", model),
-    shows("/models/{model}/serve", ask_switch),
-    acts("/models/{model}/serve", switch),
-    acts("/models/{model}/try", attempt),
+    shows("/models/{model}/serve", ask_switch, needs=Power.DECIDE),
+    acts("/models/{model}/serve", switch, needs=Power.DECIDE, words="Changed whether answers are sold"),
+    acts("/models/{model}/try", attempt, needs=Power.PAY, words="Tried a model"),
 ]

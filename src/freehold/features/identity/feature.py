@@ -30,8 +30,8 @@ FEATURE = Feature(
         wire.FORGET.does(lambda host, asked: peers.forget(host.node, asked.url)),
     ),
     pages=(
-        acts("/settings/peers", _meet, back="/settings"),
-        acts("/settings/peers/forget", _forget, back="/settings"),
+        acts("/settings/peers", _meet, words="Connected to another node", back="/settings"),
+        acts("/settings/peers/forget", _forget, words="Removed another node", back="/settings"),
     ),
     cards=(Card("settings_peers.html", lambda host: peers.overview(host.node), 20, "/settings"),),
 )

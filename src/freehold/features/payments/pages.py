@@ -17,6 +17,7 @@ from freehold.kernel.node import Node
 from freehold.kernel.people import name_of, thing_name
 from freehold.kernel.rights.standing import purchased_among
 from freehold.kernel.web import charts
+from freehold.kernel.web.powers import Power
 from freehold.kernel.web.visit import Visit, acts, shows
 
 DAYS = 30
@@ -125,9 +126,15 @@ def retry(visit: Visit) -> Response:
 
 PAGES = [
     shows("/spending", spending),
-    acts("/spending/limits", limit, back="/spending"),
-    shows("/channels/{channel}/close", ask_close),
-    acts("/channels/{channel}/close", close),
-    shows("/channels/{channel}/retry", ask_retry),
-    acts("/channels/{channel}/retry", retry, back="/spending"),
+    acts("/spending/limits", limit, words="Changed the limits of spending", back="/spending"),
+    shows("/channels/{channel}/close", ask_close, needs=Power.PAY),
+    acts("/channels/{channel}/close", close, needs=Power.PAY, words="Closed a channel"),
+    shows("/channels/{channel}/retry", ask_retry, needs=Power.PAY),
+    acts(
+        "/channels/{channel}/retry",
+        retry,
+        needs=Power.PAY,
+        words="Sent a failed payment again",
+        back="/spending",
+    ),
 ]

@@ -19,6 +19,7 @@ from freehold.kernel.door import CONSOLE_PATH, Door
 from freehold.kernel.host import Host
 from freehold.kernel.node import Node
 from freehold.kernel.web.forms import Form
+from freehold.kernel.web.powers import OWNER, May, Person, Power
 
 T = TypeVar("T")
 
@@ -72,6 +73,12 @@ class Visit:
     logout_all: Callable[[], None] = field(default=lambda: None)
     check: Callable[[str], None] = field(default=lambda _: None)
     """Raises unless given this node's passphrase; as slow as the log-in for who guesses."""
+    person: Person = OWNER
+    """Who is logged in."""
+
+    def may(self, power: Power) -> bool:
+        """Whether who is logged in has a power; a page offers only what it may."""
+        return power in self.person.powers
 
     @property
     def node(self) -> Node:
@@ -98,6 +105,8 @@ class Visit:
             "notices": notices,
             "waiting": self.rendering.waiting(self.host),
             "place": None,
+            "person": self.person,
+            "may": May.of(self.person),
         }
         status = error.http_status if error else status
         return self.rendering.page(template, status, **frame | values, error=error)
@@ -126,11 +135,15 @@ class Page:
     handler: Handler
     method: str = "GET"
     takes_file: bool = False
+    needs: Power = Power.LOOK
+    """Whoever lacks it is refused before anything of the request is read."""
+    words: str = ""
+    """What the act does, as the trail of acts says it: "Accepted a request"."""
 
 
-def shows(path: str, handler: Handler) -> Page:
-    """A page to look at; it changes nothing."""
-    return Page(path, handler)
+def shows(path: str, handler: Handler, *, needs: Power = Power.LOOK) -> Page:
+    """A page to look at; it changes nothing. One that only asks whether to act needs what the act does."""
+    return Page(path, handler, needs=needs)
 
 
 def moved(path: str, to: str) -> Page:
@@ -143,8 +156,19 @@ def moved(path: str, to: str) -> Page:
     return Page(path, away)
 
 
-def acts(path: str, handler: Handler, *, takes_file: bool = False, back: str = "") -> Page:
-    """What a form posts to; the token is checked before. What goes wrong is said on the page `back`, where one is named."""
+def acts(
+    path: str,
+    handler: Handler,
+    *,
+    needs: Power = Power.MANAGE,
+    words: str = "",
+    takes_file: bool = False,
+    back: str = "",
+) -> Page:
+    """What a form posts to; power and token are checked before. `words` say in the trail of acts what was done.
+
+    What goes wrong is said on the page `back`, where one is named.
+    """
 
     def act(visit: Visit) -> Response:
         try:
@@ -152,4 +176,4 @@ def acts(path: str, handler: Handler, *, takes_file: bool = False, back: str = "
         except FreeholdError as error:
             return visit.go(back, error.said, "bad")
 
-    return Page(path, act if back else handler, "POST", takes_file)
+    return Page(path, act if back else handler, "POST", takes_file, needs, words)

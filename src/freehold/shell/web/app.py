@@ -20,6 +20,7 @@ from freehold.kernel.door import CONSOLE_PATH, Door
 from freehold.kernel.registry import everything
 from freehold.kernel.web import forms
 from freehold.kernel.web.forms import Form
+from freehold.kernel.web.powers import NoPower
 from freehold.kernel.web.visit import Page, Visit
 from freehold.shell.web.entering import Entering
 from freehold.shell.web.gate import Gate
@@ -85,6 +86,8 @@ class Console:
                 return self.entering.ask(request)
             visit = self._visit(request, session, live=live)
             try:
+                if not visit.may(page.needs):
+                    raise NoPower.to(page.needs)  # noqa: TRY301 - refused as any other error is
                 form = await self._form(request, page, session)
                 try:
                     return await run_in_threadpool(page.handler, replace(visit, form=form))
@@ -126,6 +129,7 @@ class Console:
             live=live,
             logout_all=self.sessions.end_all,
             check=self.entering.check,
+            person=session.person,
         )
 
 

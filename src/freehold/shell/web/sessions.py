@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from freehold.core.errors import NotAllowed
+from freehold.kernel.web.powers import OWNER, Person
 
 ABSOLUTE_SECONDS = 12 * 3600
 """A session ends after this however much it is used."""
@@ -33,6 +34,8 @@ class Session:
     started_at: float
     """By the monotonic clock, as is `seen_at`."""
     seen_at: float
+    person: Person = OWNER
+    """Who logged in."""
     notices: list[tuple[str, str]] = field(default_factory=list)
     """(kind, sentence) for the next page: what the last act did."""
     kept: dict[str, Any] = field(default_factory=dict)

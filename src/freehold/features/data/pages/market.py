@@ -7,6 +7,7 @@ from starlette.responses import Response
 from freehold.features.data import finding
 from freehold.features.identity import peers
 from freehold.kernel import listed
+from freehold.kernel.web.powers import Power
 from freehold.kernel.web.visit import Visit, acts, shows
 from freehold.kernel.words import asset_kinds
 
@@ -40,4 +41,7 @@ def look_again(visit: Visit) -> Response:
     return visit.go("/market", "Looked at every peer; this is what they offer now.")
 
 
-PAGES = [shows("/market", overview), acts("/market", look_again)]
+PAGES = [
+    shows("/market", overview),
+    acts("/market", look_again, needs=Power.LOOK, words="Asked other nodes what they offer"),
+]

@@ -16,6 +16,7 @@ from freehold.features.data.drafts import Draft, Drafts
 from freehold.features.privacy.rules import promises
 from freehold.kernel.surface import Epsilon
 from freehold.kernel.web.forms import MAX_TEXT, Form, Upload
+from freehold.kernel.web.powers import Power
 from freehold.kernel.web.visit import Visit, acts, shows
 from freehold.kernel.web.words import PURPOSES
 
@@ -248,15 +249,16 @@ def save_usual(visit: Visit) -> Response:
 
 
 PAGES = [
-    acts("/settings/usual", save_usual, back="/settings"),
+    acts("/settings/usual", save_usual, words="Changed the usual terms", back="/settings"),
     shows("/publish", choose),
-    acts("/publish", upload, takes_file=True),
-    acts("/publish/path", from_path),
+    acts("/publish", upload, needs=Power.DECIDE, takes_file=True, words="Sent a table to publish"),
+    # whoever names a path has the node read it: the machine is the owner's
+    acts("/publish/path", from_path, words="Named a table on this machine to publish"),
     shows("/publish/{draft}", columns),
-    acts("/publish/{draft}", take_columns),
+    acts("/publish/{draft}", take_columns, needs=Power.DECIDE, words="Chose the columns of a draft"),
     shows("/publish/{draft}/terms", terms),
-    acts("/publish/{draft}/terms", take_terms),
+    acts("/publish/{draft}/terms", take_terms, needs=Power.DECIDE, words="Chose the terms of a draft"),
     shows("/publish/{draft}/review", review),
-    acts("/publish/{draft}/finish", finish),
-    acts("/publish/{draft}/cancel", cancel),
+    acts("/publish/{draft}/finish", finish, needs=Power.DECIDE, words="Published data"),
+    acts("/publish/{draft}/cancel", cancel, needs=Power.DECIDE, words="Threw a draft away"),
 ]

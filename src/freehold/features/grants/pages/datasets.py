@@ -23,6 +23,7 @@ from freehold.kernel.node import Node
 from freehold.kernel.people import name_of
 from freehold.kernel.registry import everything
 from freehold.kernel.shape import alike
+from freehold.kernel.web.powers import Power
 from freehold.kernel.web.visit import Visit, acts, shows
 from freehold.kernel.words import require_kind
 
@@ -235,11 +236,13 @@ def _others(visit: Visit) -> Asset:
 PAGES = [
     shows("/data", overview),
     shows("/data/{asset}", dataset),
-    acts("/data/{asset}/approval", set_approval),
-    shows("/data/{asset}/withdraw", ask_withdraw),
-    acts("/data/{asset}/withdraw", withdraw),
-    acts("/data/{asset}/offer", offer),
-    shows("/access/{grant}/revoke", ask_revoke),
-    acts("/access/{grant}/revoke", revoke),
+    acts(
+        "/data/{asset}/approval", set_approval, needs=Power.DECIDE, words="Changed who is asked before a use"
+    ),
+    shows("/data/{asset}/withdraw", ask_withdraw, needs=Power.DECIDE),
+    acts("/data/{asset}/withdraw", withdraw, needs=Power.DECIDE, words="Took an offer back"),
+    acts("/data/{asset}/offer", offer, needs=Power.DECIDE, words="Offered data again"),
+    shows("/access/{grant}/revoke", ask_revoke, needs=Power.DECIDE),
+    acts("/access/{grant}/revoke", revoke, needs=Power.DECIDE, words="Revoked access"),
     shows("/market/{asset}", item),
 ]

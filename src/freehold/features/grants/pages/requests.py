@@ -17,6 +17,7 @@ from freehold.kernel import listed
 from freehold.kernel.node import Node
 from freehold.kernel.people import name_of
 from freehold.kernel.web import paying
+from freehold.kernel.web.powers import Power
 from freehold.kernel.web.visit import Visit, acts, shows
 
 OPEN = ("waiting", "countered")
@@ -190,10 +191,15 @@ def _named(visit: Visit, rows: list[dict[str, Any]], hint: str) -> dict[str, Any
 PAGES = [
     shows("/requests", overview),
     shows("/requests/{request}", request),
-    acts("/requests/{request}/accept", accept),
-    acts("/requests/{request}/counter", counter),
-    acts("/requests/{request}/refuse", refuse),
-    shows("/asked/{request}/take", ask_take),
-    acts("/asked/{request}/take", take),
-    acts("/asked/{request}/drop", drop),
+    acts("/requests/{request}/accept", accept, needs=Power.DECIDE, words="Accepted a request"),
+    acts(
+        "/requests/{request}/counter",
+        counter,
+        needs=Power.DECIDE,
+        words="Answered a request with other terms",
+    ),
+    acts("/requests/{request}/refuse", refuse, needs=Power.DECIDE, words="Refused a request"),
+    shows("/asked/{request}/take", ask_take, needs=Power.PAY),
+    acts("/asked/{request}/take", take, needs=Power.PAY, words="Took an offer"),
+    acts("/asked/{request}/drop", drop, needs=Power.PAY, words="Dropped a request"),
 ]

@@ -11,6 +11,7 @@ from freehold.features.proof.pages.uses import sentence
 from freehold.kernel import logbook, uses, words
 from freehold.kernel.node import Node
 from freehold.kernel.web.paying import anchor_fee
+from freehold.kernel.web.powers import Power
 from freehold.kernel.web.visit import Visit, acts, shows
 from freehold.log import tree
 
@@ -128,7 +129,7 @@ def anchor(visit: Visit) -> Response:
 
 PAGES = [
     shows("/log", log),
-    acts("/log/check", check),
+    acts("/log/check", check, needs=Power.LOOK, words="Checked the log"),
     shows("/log/anchor", ask_anchor),
-    acts("/log/anchor", anchor),
+    acts("/log/anchor", anchor, needs=Power.PAY, words="Had the network vouch for the log"),
 ]

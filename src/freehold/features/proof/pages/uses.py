@@ -20,6 +20,7 @@ from freehold.kernel.node import Node
 from freehold.kernel.people import name_of, readable, thing_name
 from freehold.kernel.uses import Filter, Use
 from freehold.kernel.web.paying import anchor_fee
+from freehold.kernel.web.powers import Power
 from freehold.kernel.web.visit import Visit, acts, shows
 from freehold.kernel.web.words import moment_of, money, named
 from freehold.kernel.words import actions
@@ -219,6 +220,6 @@ def _inclusion(node: Node, position: int) -> dict[str, Any]:
 PAGES = [
     shows("/uses", overview),
     shows("/uses/{receipt}", receipt),
-    acts("/uses/{receipt}/verify", verify),
+    acts("/uses/{receipt}/verify", verify, needs=Power.LOOK, words="Verified a use"),
     shows("/uses/{receipt}/evidence", evidence),
 ]

@@ -22,6 +22,7 @@ from freehold.kernel.feature import Reminder
 from freehold.kernel.host import Host
 from freehold.kernel.node import Node
 from freehold.kernel.people import name_of, readable
+from freehold.kernel.web.powers import Power
 from freehold.kernel.web.visit import Visit, acts, shows
 
 STAGES = findings.DOING | {"grants": "asking the owners", "open": "opening the test"}
@@ -188,10 +189,10 @@ def _dispute(node: Node, run: str) -> dict[str, Any]:
 
 PAGES = [
     shows("/jobs/{job}", job),
-    acts("/jobs/{job}/stop", stop),
-    acts("/jobs/{job}/resume", resume),
-    shows("/jobs/{job}/release", ask_release),
-    acts("/jobs/{job}/release", release),
+    acts("/jobs/{job}/stop", stop, needs=Power.PAY, words="Stopped a training"),
+    acts("/jobs/{job}/resume", resume, needs=Power.PAY, words="Let a training go on"),
+    shows("/jobs/{job}/release", ask_release, needs=Power.DECIDE),
+    acts("/jobs/{job}/release", release, needs=Power.DECIDE, words="Released a training"),
     shows("/disputes/{run}", dispute),
-    acts("/disputes/{run}", put_aside),
+    acts("/disputes/{run}", put_aside, needs=Power.DECIDE, words="Put a dispute aside"),
 ]

@@ -22,6 +22,7 @@ from freehold.kernel import listed
 from freehold.kernel.node import Node
 from freehold.kernel.web import paying
 from freehold.kernel.web.forms import Form, Upload
+from freehold.kernel.web.powers import Power
 from freehold.kernel.web.visit import Visit, acts, shows
 
 TICKED = ("compare", "exact", "review")
@@ -226,7 +227,7 @@ def _kept(visit: Visit) -> Draft:
 
 PAGES = [
     shows("/train", choose),
-    acts("/train", check, takes_file=True),
+    acts("/train", check, needs=Power.PAY, takes_file=True, words="Prepared a training"),
     shows("/train/{draft}", review),
-    acts("/train/{draft}/start", start),
+    acts("/train/{draft}/start", start, needs=Power.PAY, words="Ordered a training"),
 ]

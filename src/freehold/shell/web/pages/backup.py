@@ -81,4 +81,8 @@ def download(visit: Visit) -> Response:
     )
 
 
-PAGES = [shows("/backup", backup), acts("/backup", make), acts("/backup/file", download)]
+PAGES = [
+    shows("/backup", backup),
+    acts("/backup", make, words="Made a backup"),
+    acts("/backup/file", download, words="Downloaded a backup"),
+]

@@ -8,6 +8,7 @@ from freehold.core.errors import FreeholdError, InvalidInput
 from freehold.kernel import setting_sources
 from freehold.kernel import settings as settings_file
 from freehold.kernel.registry import everything
+from freehold.kernel.web.powers import Power
 from freehold.kernel.web.visit import Visit, acts, shows
 
 EDITED = ("name", "endpoint", "console_idle_minutes")
@@ -59,6 +60,6 @@ def leave_everywhere(visit: Visit) -> Response:
 
 PAGES = [
     shows("/settings", settings),
-    acts("/settings", save),
-    acts("/settings/leave-everywhere", leave_everywhere),
+    acts("/settings", save, words="Changed the settings"),
+    acts("/settings/leave-everywhere", leave_everywhere, needs=Power.LOOK, words="Logged out everywhere"),
 ]
