@@ -14,6 +14,8 @@ from markupsafe import Markup
 
 from freehold.core import epsilons
 from freehold.core.money import dollars
+from freehold.core.texts import Text, Value, english, filled
+from freehold.kernel.web.reader import reader
 
 MOST_NAME = 80
 MOST_TEXT = 2_000
@@ -22,9 +24,31 @@ _STEPS = ((60, "second", 1), (3600, "minute", 60), (86_400, "hour", 3600), (86_4
 _MONTH, _YEAR = 30 * 86_400, 365 * 86_400
 
 
+def tr(text: object) -> str:
+    """A text in its reader's language; anything else as it is."""
+    if not isinstance(text, Text):
+        return text if isinstance(text, str) else str(text)
+    texts = reader().texts()
+    if text.many:
+        template = texts.ngettext(text.template, text.many, text.number)
+    else:
+        template = texts.gettext(text.template)
+    return filled(template, text.values, value)
+
+
+def value(one: object) -> str:
+    """A value within a text, as its reader writes it."""
+    return tr(one) if isinstance(one, Text) else english(one)
+
+
+def finished(one: object) -> object:
+    """What a template shows: a text or a value of the node in the reader's language."""
+    return value(one) if isinstance(one, Text | Value) else one
+
+
 def plain(text: object, most: int = MOST_TEXT) -> str:
     """Text without control or direction characters, cut at `most` characters."""
-    raw = str(text)
+    raw = tr(text)
     clean = "".join(
         _REPLACED if unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co") and char != "\n" else char
         for char in raw[: most + 1]
@@ -147,7 +171,8 @@ PURPOSES = {
 """Purposes offered by the publish page, and how they read in a sentence."""
 
 FILTERS = {
-    "capitalise": lambda text: text[:1].upper() + text[1:],
+    "capitalise": lambda text: tr(text)[:1].upper() + tr(text)[1:],
+    "tr": tr,
     "named": named,
     "written": written,
     "plain": plain,

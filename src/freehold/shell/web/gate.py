@@ -11,8 +11,12 @@ from collections.abc import Callable, Iterable
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from freehold.kernel.web.reader import READER
+from freehold.shell.web import reading
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -64,6 +68,7 @@ class Gate:
         if refusal:
             await PlainTextResponse(refusal + "\n", status_code=403)(scope, receive, guarded)
         else:
+            READER.set(reading.reader(Request(scope)))
             await self._inside(scope, receive, guarded)
 
     def _refusal(self, scope: Scope, headers: Headers) -> str:

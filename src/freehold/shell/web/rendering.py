@@ -14,8 +14,9 @@ from freehold.core.documents import Asset
 from freehold.kernel.door import CONSOLE_PATH
 from freehold.kernel.host import Host
 from freehold.kernel.web import charts, words
+from freehold.kernel.web.reader import reader
 from freehold.kernel.web.visit import Visit
-from freehold.shell.web import places
+from freehold.shell.web import places, translating
 from freehold.shell.web.pages import assets
 
 _HERE = Path(__file__).parent
@@ -36,11 +37,13 @@ class Rendering:
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
+            finalize=words.finished,
             extensions=["jinja2.ext.i18n"],
         )
-        self._environment.install_null_translations(newstyle=True)  # type: ignore[attr-defined]
-        self._environment.filters |= words.FILTERS | {"tr": lambda text: text}
+        translating.install(self._environment)
+        self._environment.filters |= words.FILTERS
         self._environment.globals |= {
+            "reader": reader,
             "root": CONSOLE_PATH,
             "static": lambda name: f"{CONSOLE_PATH}/static/{self.version}/{name}",
             "charts": charts,

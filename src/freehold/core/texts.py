@@ -1,0 +1,184 @@
+"""Sentences that people read: English as they stand, and what is needed to say them in another language.
+
+>>> text = said("{who} pays {price} for {rows}.", who="Ada", price=Units(2_500_000), rows=said.many("{n} row", "{n} rows", n=1200))
+>>> text
+'Ada pays $2.50 for 1,200 rows.'
+>>> text.template
+'{who} pays {price} for {rows}.'
+
+A `Text` is a `str`, so that a command, an answer and a log have the English. The console looks the
+template up in its reader's language and fills in the values as that reader writes them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from freehold.core.money import dollars
+
+UNKNOWN = "—"
+_PLACE = re.compile(r"\{([a-z_][a-z0-9_]*)\}")
+
+
+class Text(str):
+    """A sentence that remembers what it was made of; plain `str` where it is stored or sent."""
+
+    __slots__ = ("many", "number", "template", "values")
+    template: str
+    values: Mapping[str, object]
+    many: str
+    """The template where `number` is not one; empty where nothing is counted."""
+    number: int
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return str, (str.__str__(self),)
+
+    def __copy__(self) -> Text:
+        return self
+
+    def __deepcopy__(self, _: object) -> Text:
+        return self
+
+
+class Value(int):
+    """A whole number of some unit; its reader sees it in words."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        raise NotImplementedError
+
+
+class Units(Value):
+    """Money, in the token's smallest units."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return dollars(self)
+
+
+class Moment(Value):
+    """A moment of Unix time."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return moment_of(self).strftime("%-d %B %Y, %H:%M UTC")
+
+
+class Day(Value):
+    """The day of a moment of Unix time."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return moment_of(self).strftime("%-d %B %Y")
+
+
+class Span(Value):
+    """Seconds, said in their largest fitting unit."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        unit, number = largest(self)
+        return f"{number:,} {unit}{'' if number == 1 else 's'}"
+
+
+class Size(Value):
+    """Bytes, said in their largest fitting binary unit."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        amount, unit, decimals = fitting(self)
+        return f"{amount:,.{decimals}f} {unit}"
+
+
+class Share(Value):
+    """Parts of ten thousand, said as per cent."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return f"{int(self) / 100:.1f} %"
+
+
+class _Said:
+    """What makes texts."""
+
+    def __call__(self, template: str, /, **values: object) -> Text:
+        """A text out of a template, whose `{places}` are filled with values of the same names."""
+        return _made(template, values, template, "", 1)
+
+    def many(self, one: str, several: str, /, *, n: int, **values: object) -> Text:
+        """As a call, where the words depend on a number `n`."""
+        return _made(one if n == 1 else several, {"n": n, **values}, one, several, n)
+
+
+said = _Said()
+
+
+def _made(shown: str, values: Mapping[str, object], template: str, many: str, number: int) -> Text:
+    text = Text(filled(shown, values, english))
+    text.template, text.values, text.many, text.number = template, values, many, number
+    return text
+
+
+def filled(template: str, values: Mapping[str, object], written: Callable[[object], str]) -> str:
+    """A template with its places filled; braces around anything else stay as they are.
+
+    >>> filled('{n} of {"a": 1}', {"n": 3}, str)
+    '3 of {"a": 1}'
+    """
+    return _PLACE.sub(lambda hit: written(values[hit[1]]) if hit[1] in values else hit[0], template)
+
+
+def places(template: str) -> set[str]:
+    """Names of the places in a template."""
+    return set(_PLACE.findall(template))
+
+
+def english(value: object) -> str:
+    """A value as an English text has it."""
+    if value is None:
+        return UNKNOWN
+    if isinstance(value, int) and not isinstance(value, Value | bool):
+        return f"{value:,}"
+    return str(value)
+
+
+_STEPS = ((60, "second", 1), (3600, "minute", 60), (86_400, "hour", 3600), (86_400 * 60, "day", 86_400))
+_MONTH, _YEAR = 30 * 86_400, 365 * 86_400
+
+
+def largest(seconds: float) -> tuple[str, int]:
+    """The largest fitting unit of a span, and how many of it: `("day", 12)`."""
+    for limit, unit, size in _STEPS:
+        if seconds < limit:
+            return unit, max(1, round(seconds / size))
+    if seconds < 2 * _YEAR:
+        return "month", round(seconds / _MONTH)
+    return "year", round(seconds / _YEAR)
+
+
+def fitting(size_bytes: int) -> tuple[float, str, int]:
+    """Bytes in the largest fitting unit: how many, of which, and with how many decimals."""
+    amount = float(size_bytes)
+    for unit in ("bytes", "KiB", "MiB"):
+        if amount < 1024 or unit == "MiB":
+            return amount, unit, 0 if unit == "bytes" or amount >= 100 else 1
+        amount /= 1024
+    raise AssertionError
+
+
+def moment_of(seconds: float) -> datetime:
+    """A moment of Unix time; one that lies too far ahead for a calendar is its last day."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (OverflowError, ValueError, OSError):
+        return datetime(9999, 12, 31, tzinfo=UTC)
