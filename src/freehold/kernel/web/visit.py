@@ -24,6 +24,14 @@ from freehold.kernel.web.powers import OWNER, May, Person, Power
 T = TypeVar("T")
 
 
+class Answered(Exception):
+    """A part of a page that was asked for by itself, such as the file of a list, answers in the place of the page."""
+
+    def __init__(self, response: Response) -> None:
+        super().__init__()
+        self.response = response
+
+
 class Session(Protocol):
     """Somebody who is logged in."""
 

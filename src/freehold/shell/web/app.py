@@ -21,7 +21,7 @@ from freehold.kernel.registry import everything
 from freehold.kernel.web import forms
 from freehold.kernel.web.forms import Form
 from freehold.kernel.web.powers import NoPower
-from freehold.kernel.web.visit import Page, Visit
+from freehold.kernel.web.visit import Answered, Page, Visit
 from freehold.shell.web.entering import Entering
 from freehold.shell.web.gate import Gate
 from freehold.shell.web.live import HEADERS, MEDIA_TYPE, Live
@@ -94,6 +94,8 @@ class Console:
                 except BaseException:
                     form.close()
                     raise
+            except Answered as other:
+                return other.response
             except FreeholdError as error:
                 failed = error
             except ClientDisconnect:
