@@ -24,10 +24,10 @@ def test_today_the_month_and_all():
         NOW,
     )
     assert (made.today_units, made.month_units, made.total_units) == (9, 21, 321)
-    assert len(made.points) == 30
-    assert made.points[0][1] == 300
-    assert made.points[-1][1] == 321
-    assert made.points[-1][0] == "11 April 1970"
+    assert len(made.over_time.points) == 30
+    assert made.over_time.points[0][1] == 300
+    assert made.over_time.points[-1][1] == 321
+    assert str(made.over_time.points[-1][0]) == "11 April 1970"
 
 
 def test_what_each_payment_is_rounded_down_by_is_not_missing_from_the_month():
@@ -53,4 +53,4 @@ def test_a_backup_counts_from_when_it_was_made(tmp_path):
 
 def test_nothing_yet():
     made = earned([], 0, NOW)
-    assert made.points[-1][1:] == (0, "$0.00")
+    assert str(made.over_time.points[-1][1]) == "$0.00"

@@ -1,13 +1,17 @@
 """Texts of strangers cannot run, reorder or fill a page; numbers and times read as people say them."""
 
+import re
+
 import pytest
 from starlette.datastructures import Headers
 
 from freehold.core.errors import InvalidInput
-from freehold.kernel.web import forms, words
-from freehold.kernel.web.charts import area, bars, share
+from freehold.core.texts import Units
+from freehold.kernel.web import charts, forms, words
+from freehold.kernel.web.charts import Chart, Point, share
 from freehold.kernel.web.forms import file_name
 from freehold.shell.web.gate import host_name, is_own
+from freehold.shell.web.rendering import Rendering
 
 
 @pytest.mark.parametrize(
@@ -50,13 +54,27 @@ def test_times_and_counts():
 
 
 def test_charts_hold_only_numbers_and_escaped_labels():
-    points = [("<script>", 5, "$5"), ("b", 0, "$0"), ("c", 10**18, "much")]
-    for made in (area("<b>", points), bars("<b>", points), share("<b>", 1, 3)):
+    points: list[Point] = [("<script>", 5), ("b", 0), ("c", 10**18)]
+    drawn = [Chart("<b>", "ever", points, drawn, 7).svg for drawn in ("area", "bars")]
+    for made in (*drawn, share("<b>", 1, 3)):
         assert "<script>" not in made
         assert "<b>" not in made
         assert 'role="img"' in made
-    assert area("t", []) == ""
     assert 'width="0"' in share("t", 0, 0)
+
+
+def test_a_chart_says_its_period_its_largest_value_and_all_its_numbers():
+    points = charts.by_day([(19_000, 2_500_000), (19_001, 0), (19_002, 1_500_000)], 19_003, 4)
+    chart = Chart("Earned", "In the last 4 days", points, "bars", Units(4_000_000))
+    shown = str(Rendering()._environment.get_template("chart.html").module.over(chart))
+    assert "In the last 4 days" in shown
+    assert "$4.00 in all" in shown
+    assert "$2.50" in shown.split("scale")[1].split("</p>", maxsplit=1)[0], "the axis names its top"
+    axis = re.findall("<span>(.*?)</span>", shown.split('class="axis"')[1])
+    assert [str(words.value(mark)) for mark in chart.marks] == axis[:3]
+    assert shown.count("<tr>") == 3, "a head, and a row for each day that brought something"
+    nothing = Chart("Earned", "ever", charts.by_day([], 19_003, 4), "area", Units(0))
+    assert "<svg" not in str(Rendering()._environment.get_template("chart.html").module.over(nothing))
 
 
 @pytest.mark.parametrize(

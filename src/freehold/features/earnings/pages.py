@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from freehold.core.errors import Unavailable
 from freehold.core.money import dollars
+from freehold.core.texts import Units, said
 from freehold.core.times import DAY_SECONDS
 from freehold.features.earnings import earning
 from freehold.features.earnings.ledger import Ledger, Move
@@ -19,8 +20,8 @@ from freehold.kernel.feature import Reminder
 from freehold.kernel.host import Host
 from freehold.kernel.node import Node
 from freehold.kernel.people import name_of, thing_name
-from freehold.kernel.web import charts, words
-from freehold.kernel.web.charts import Point
+from freehold.kernel.web import charts
+from freehold.kernel.web.charts import Chart, Point
 from freehold.kernel.web.powers import Power
 from freehold.kernel.web.visit import Visit, acts, shows
 
@@ -36,7 +37,7 @@ class Made:
     today_units: int
     month_units: int
     """In the last `DAYS` days, today included."""
-    points: list[Point]
+    over_time: Chart
     """In all, by the end of each of those days."""
 
 
@@ -53,11 +54,17 @@ def earned(moves: list[Move], total_units: int, now: int) -> Made:
         by_day[max(by_day)] += dust
     days = range(today - DAYS + 1, today + 1)
     month = sum(by_day[day] for day in days)
-    so_far, points = total_units - month, []
+    so_far = total_units - month
+    points: list[Point] = []
     for day in days:
         so_far += by_day[day]
-        points.append((words.date(day * DAY_SECONDS), so_far, dollars(so_far)))
-    return Made(total_units, by_day[today], month, points)
+        points.append((charts.label(day), Units(so_far)))
+    chart = Chart(said("Earned so far"), _period(), points, "area", Units(total_units))
+    return Made(total_units, by_day[today], month, chart)
+
+
+def _period() -> str:
+    return said("In the last {n} days", n=DAYS)
 
 
 def look(host: Host) -> Made | None:
@@ -91,13 +98,17 @@ def overview(visit: Visit) -> Response:
         away=None,
         found=found,
         recent_units=made.month_units,
-        over_time=made.points,
-        by_day=charts.by_day(by_day, today, DAYS),
+        over_time=made.over_time,
+        by_day=Chart(
+            said("Earned, by day"),
+            _period(),
+            charts.by_day(by_day, today, DAYS),
+            "bars",
+            Units(made.month_units),
+        ),
         by_thing=_by_thing(node, found),
         claims=_claims(node, moves),
         days=DAYS,
-        first_day=(today - DAYS + 1) * DAY_SECONDS,
-        last_day=today * DAY_SECONDS,
     )
 
 

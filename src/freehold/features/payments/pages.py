@@ -9,6 +9,7 @@ from starlette.responses import Response
 from freehold.core import money
 from freehold.core.errors import FreeholdError, NotFound, Unavailable
 from freehold.core.money import dollars
+from freehold.core.texts import Units, said
 from freehold.core.times import DAY_SECONDS
 from freehold.features.payments import closing, settling
 from freehold.kernel import ceiling, listed, uses
@@ -17,6 +18,7 @@ from freehold.kernel.node import Node
 from freehold.kernel.people import name_of, thing_name
 from freehold.kernel.rights.standing import purchased_among
 from freehold.kernel.web import charts
+from freehold.kernel.web.charts import Chart
 from freehold.kernel.web.powers import Power
 from freehold.kernel.web.visit import Visit, acts, shows
 
@@ -44,14 +46,18 @@ def spending(visit: Visit) -> Response:
         per_day=money.typed(limits["spend_per_day_micro"]),
         gas=purse.day(node),
         stopped=[row for row in settling.waiting(node) if row["state"] == "quarantined"],
-        by_day=charts.by_day([(day, units) for day, _, _, units in days], today, DAYS),
+        by_day=Chart(
+            said("Paid for answers, by day"),
+            said("In the last {n} days", n=DAYS),
+            charts.by_day([(day, units) for day, _, _, units in days], today, DAYS),
+            "bars",
+            Units(sum(units for *_, units in days)),
+        ),
         spent_units=sum(units for *_, units in days),
         answers=sum(count for _, _, count, _ in days),
         bought=_bought(node),
         days=DAYS,
         now=node.now(),
-        first_day=(today - DAYS + 1) * DAY_SECONDS,
-        last_day=today * DAY_SECONDS,
     )
 
 
