@@ -7,7 +7,7 @@ from starlette.datastructures import Headers
 
 from freehold.core.errors import InvalidInput
 from freehold.core.texts import Units
-from freehold.kernel.web import charts, forms, words
+from freehold.kernel.web import charts, formats, forms, words
 from freehold.kernel.web.charts import Chart, Point, share
 from freehold.kernel.web.forms import file_name
 from freehold.shell.web.gate import host_name, is_own
@@ -37,20 +37,64 @@ def test_names_are_isolated_clipped_and_clean(text: str):
     assert inside.strip()
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\U0001f469\u200d\U0001f52c Ada",
+        "\U0001f469\U0001f3fd\u200d\U0001f4bb",
+        "\U0001f3f3\ufe0f\u200d\U0001f308",
+        "\u2764\ufe0f",
+        "\U0001f1e9\U0001f1ea",
+        "\U0001f3f4\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f",
+        "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
+        "\u0915\u094d\u200d\u0937",
+        "\u0d28\u0d4d\u200d",
+    ],
+    ids=["scientist", "with a tone", "rainbow", "heart", "flag", "Scotland", "Persian", "Hindi", "Malayalam"],
+)
+def test_a_name_is_written_as_its_script_or_emoji_needs(text: str):
+    assert words.plain(text) == text
+    assert text in words.named(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "pay\u200dpal",
+        "pay\u200cpal",
+        "\u200dx",
+        "x\u200d",
+        "\U0001f469\u200dx",
+        "x\u200d\U0001f52c",
+        "\U0001f3f4\U000e0067x",
+        "\U0001f469\u200d\u200d\U0001f52c",
+        "\u0645\u200cx",
+        "\ufeffx",
+        "\u2066x",
+    ],
+)
+def test_what_joins_nothing_is_replaced(text: str):
+    shown = words.plain(text)
+    assert "\N{REPLACEMENT CHARACTER}" in shown
+    assert len(shown) == len(text)
+
+
+def test_nothing_is_joined_to_the_sign_of_a_cut():
+    assert words.plain("\U0001f469\u200d\U0001f52c" * 3, 3) == "\U0001f469…"
+
+
 def test_times_and_counts():
-    assert words.ago(1_000, 1_010) == "just now"
-    assert words.ago(1_000, 1_000 + 180) == "3 minutes ago"
-    assert words.ago(1_000 + 86_400 * 12, 1_000) == "in 12 days"
-    assert words.ago(0, 86_400 * 90) == "3 months ago"
+    assert formats.ago(1_000, 1_010) == "just now"
+    assert formats.ago(1_000, 1_000 + 180) == "3 minutes ago"
+    assert formats.ago(1_000 + 86_400 * 12, 1_000) == "in 12 days"
+    assert formats.ago(0, 86_400 * 90) == "3 months ago"
     assert words.count(1, "row") == "1 row"
     assert words.count(1_200, "row") == "1,200 rows"
     assert "9999" in str(words.day(10**17)), "a stranger's date may be anything"
-    assert words.about(1_994_999) == "$1.99"
-    assert words.about(1_995_000) == "$2.00"
     assert "about" not in words.FILTERS, "a sentence on a price rounds nothing"
-    assert words.dollars(1_000) in str(words.money(1_000))
-    assert "2,500,000 units" in str(words.money(2_500_000))
-    assert words.size(1_500_000) == "1.4 MiB"
+    assert words.money(1_000) == '<span class="money">$0.001</span>'
+    assert formats.size(1_500_000) == "1.4\N{NO-BREAK SPACE}MiB"
+    assert formats.size(1) == "1 byte"
 
 
 def test_charts_hold_only_numbers_and_escaped_labels():
@@ -71,7 +115,7 @@ def test_a_chart_says_its_period_its_largest_value_and_all_its_numbers():
     assert "$4.00 in all" in shown
     assert "$2.50" in shown.split("scale")[1].split("</p>", maxsplit=1)[0], "the axis names its top"
     axis = re.findall("<span>(.*?)</span>", shown.split('class="axis"')[1])
-    assert [str(words.value(mark)) for mark in chart.marks] == axis[:3]
+    assert [str(formats.value(mark)) for mark in chart.marks] == axis[:3]
     assert shown.count("<tr>") == 3, "a head, and a row for each day that brought something"
     nothing = Chart("Earned", "ever", charts.by_day([], 19_003, 4), "area", Units(0))
     assert "<svg" not in str(Rendering()._environment.get_template("chart.html").module.over(nothing))

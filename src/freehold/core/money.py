@@ -61,8 +61,9 @@ def dollars(amount_units: int) -> str:
 
 
 def typed(amount_units: int) -> str:
-    """An amount as people type it: `1250.50`."""
-    return dollars(amount_units).removeprefix("$").replace(",", "")
+    """An amount as people type it: `1250.50`; never with three decimals, which many read as thousands."""
+    text = dollars(amount_units).removeprefix("$").replace(",", "")
+    return f"{text}0" if text[-4] == "." else text
 
 
 LARGE_UNITS = 100_000_000

@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from freehold.core import epsilons
 from freehold.core.money import dollars
 
 UNKNOWN = "—"
@@ -108,6 +109,15 @@ class Share(Value):
         return f"{int(self) / 100:.1f} %"
 
 
+class Epsilon(Value):
+    """What privacy is counted in, in millionths; never rounded."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return epsilons.text(self)
+
+
 class _Said:
     """What makes texts."""
 
@@ -115,9 +125,9 @@ class _Said:
         """A text out of a template, whose `{places}` are filled with values of the same names."""
         return _made(template, values, template, "", 1)
 
-    def many(self, one: str, several: str, /, *, n: int, **values: object) -> Text:
-        """As a call, where the words depend on a number `n`."""
-        return _made(one if n == 1 else several, {"n": n, **values}, one, several, n)
+    def many(self, one: str, several: str, /, *, n: int | None, **values: object) -> Text:
+        """As a call, where the words depend on a number `n`; None where it is not known."""
+        return _made(one if n == 1 else several, {"n": n, **values}, one, several, 2 if n is None else n)
 
 
 said = _Said()
@@ -147,6 +157,9 @@ def english(value: object) -> str:
     """A value as an English text has it."""
     if value is None:
         return UNKNOWN
+    if isinstance(value, list | tuple):
+        *first, last = map(english, value) if value else ("",)
+        return f"{', '.join(first)} and {last}" if first else last
     if isinstance(value, int) and not isinstance(value, Value | bool):
         return f"{value:,}"
     return str(value)

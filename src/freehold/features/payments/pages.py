@@ -6,7 +6,6 @@ from typing import Any
 
 from starlette.responses import Response
 
-from freehold.core import money
 from freehold.core.errors import FreeholdError, NotFound, Unavailable
 from freehold.core.money import dollars
 from freehold.core.texts import Units, said
@@ -20,6 +19,7 @@ from freehold.kernel.rights.standing import purchased_among
 from freehold.kernel.web import charts
 from freehold.kernel.web.charts import Chart
 from freehold.kernel.web.powers import Power
+from freehold.kernel.web.typed import amount
 from freehold.kernel.web.visit import Visit, acts, shows
 
 DAYS = 30
@@ -42,8 +42,8 @@ def spending(visit: Visit) -> Response:
         "spending.html",
         channels=channels,
         limits=limits,
-        per_act=money.typed(limits["spend_per_act_micro"]),
-        per_day=money.typed(limits["spend_per_day_micro"]),
+        per_act=amount(limits["spend_per_act_micro"]),
+        per_day=amount(limits["spend_per_day_micro"]),
         gas=purse.day(node),
         stopped=[row for row in settling.waiting(node) if row["state"] == "quarantined"],
         by_day=Chart(
@@ -65,8 +65,8 @@ def limit(visit: Visit) -> Response:
     """Set what may be spent, from now on."""
     ceiling.limit(
         visit.node,
-        spend_per_act_micro=money.units(visit.form.text("per_act", 40) or "0"),
-        spend_per_day_micro=money.units(visit.form.text("per_day", 40) or "0"),
+        spend_per_act_micro=visit.form.money("per_act", "0"),
+        spend_per_day_micro=visit.form.money("per_day", "0"),
     )
     return visit.go("/spending", "Saved. The limits count from now on.")
 

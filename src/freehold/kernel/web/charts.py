@@ -16,7 +16,8 @@ from markupsafe import Markup
 
 from freehold.core.texts import Day, Units
 from freehold.core.times import DAY_SECONDS
-from freehold.kernel.web.words import plain, value
+from freehold.kernel.web.formats import value
+from freehold.kernel.web.words import plain
 
 Point = tuple[object, int]
 """(what it stands for, how much)."""

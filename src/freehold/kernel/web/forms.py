@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -19,8 +18,11 @@ from urllib.parse import parse_qsl
 from starlette.requests import Request
 
 from freehold.core.errors import InvalidInput, NotAllowed, Unavailable
+from freehold.core.texts import Size, said
 from freehold.kernel.operation import Field
-from freehold.kernel.web.words import plain, size
+from freehold.kernel.surface import Dollars, Epsilon
+from freehold.kernel.web import typed
+from freehold.kernel.web.words import plain
 from freehold.vault.spool import Spool
 
 MAX_FORM_BYTES = 64 * 1024
@@ -32,8 +34,6 @@ FORM_BYTES_PER_SECOND = 64 * 1024
 """A form may take `FORM_SECONDS` in all, and longer as far as it arrives at this rate."""
 TOKEN_FIELD = "csrf"  # noqa: S105 - the name of a field
 _MULTIPART_OVERHEAD = 64 * 1024
-_WHOLE = re.compile(r"[0-9]{1,3}(,[0-9]{3})+|[0-9]+")
-"""A whole number as people write it, with marks between thousands or without."""
 
 
 class FormExpired(NotAllowed, code="console.form"):
@@ -88,7 +88,8 @@ class Form:
         value = self.fields.get(name, [""])[0].strip()
         if len(value) > most:
             raise InvalidInput(
-                f"{name.replace('_', ' ')} has more than {most} characters", hint="Shorten it."
+                said("{name} has more than {most} characters", name=name.replace("_", " "), most=most),
+                hint=said("Shorten it."),
             )
         return value
 
@@ -99,13 +100,17 @@ class Form:
     def number(self, name: str, what: str, least: int, most: int) -> int:
         """A whole number. Raises `InvalidInput`: it is none, or out of range."""
         text = self.text(name, 40)
-        # 1,000 is a thousand, and 1,5 is no number: somebody means one and a half
-        found = int(text.replace(",", "")) if _WHOLE.fullmatch(text) else None
+        found = typed.whole(text)
         if found is None or not least <= found <= most:
             raise InvalidInput(
-                f"{what} is a whole number from {least:,} to {most:,}", hint="Write digits only."
+                said("{what} is a whole number from {least} to {most}", what=what, least=least, most=most),
+                hint=said("Write digits only."),
             )
         return found
+
+    def money(self, name: str, usual: str = "") -> int:
+        """Units of an amount of dollars; `usual` where nothing is typed. Raises `InvalidInput`."""
+        return typed.units(self.text(name, 40) or usual)
 
     def whole(self, asked: Field, what: str, name: str = "") -> int:
         """A whole number within the bounds that a request has for it, in the unit in which it is typed.
@@ -129,6 +134,8 @@ class Form:
                 found[name] = self.whole(one, numbers[name])
             elif one.face in self.fields:
                 text = self.text(one.face, MAX_TEXT)
+                if text and isinstance(one.surface, Dollars | Epsilon):
+                    text = typed.canonical(text)
                 found[name] = one.take(text) if text else one.info.default
         return found
 
@@ -140,7 +147,9 @@ class Form:
         """The form was made for this session. Raises `FormExpired`."""
         given = self.fields.get(TOKEN_FIELD, [""])[0]
         if not hmac.compare_digest(given.encode(), token.encode()):
-            raise FormExpired("this form has expired", hint="Go back, reload the page and try again.")
+            raise FormExpired(
+                said("this form has expired"), hint=said("Go back, reload the page and try again.")
+            )
 
     def close(self) -> None:
         """Delete what was uploaded."""
@@ -152,16 +161,20 @@ async def read(request: Request, token: str | None) -> Form:
     """A form without a file; `token` is the session's, None before there is a session."""
     kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if kind != "application/x-www-form-urlencoded":
-        raise InvalidInput("a form was expected", hint="Use the console's own pages.")
+        raise InvalidInput(said("a form was expected"), hint=said("Use the console's own pages."))
     body = bytearray()
     async for chunk in _chunks(request):
         body += chunk
         if len(body) > MAX_FORM_BYTES:
-            raise FormTooLarge(f"a form has at most {MAX_FORM_BYTES:,} bytes", hint="Write less in it.")
+            raise FormTooLarge(
+                said("a form has at most {size}", size=Size(MAX_FORM_BYTES)), hint=said("Write less in it.")
+            )
     try:
         pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MAX_FIELDS, errors="strict")
     except ValueError:
-        raise InvalidInput("the form cannot be read", hint="Reload the page and try again.") from None
+        raise InvalidInput(
+            said("the form cannot be read"), hint=said("Reload the page and try again.")
+        ) from None
     form = Form()
     for name, value in pairs:
         form.fields.setdefault(name, []).append(value)
@@ -179,7 +192,7 @@ async def _chunks(request: Request) -> AsyncIterator[bytes]:
             async with asyncio.timeout_at(ends):
                 chunk = await anext(stream, None)
         except TimeoutError:
-            raise FormTooSlow("the form arrives too slowly", hint="Send it again.") from None
+            raise FormTooSlow(said("the form arrives too slowly"), hint=said("Send it again.")) from None
         if chunk is None:
             return
         began = loop.time()
@@ -195,7 +208,7 @@ async def read_file(request: Request, token: str, folder: Path, most_bytes: int)
     kind, options = parse_options_header(request.headers.get("content-type", ""))
     boundary = options.get(b"boundary")
     if kind != b"multipart/form-data" or not boundary:
-        raise InvalidInput("a file was expected", hint="Choose a file, then send the form.")
+        raise InvalidInput(said("a file was expected"), hint=said("Choose a file, then send the form."))
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > most_bytes + _MULTIPART_OVERHEAD:
         raise _too_large(most_bytes)
@@ -210,8 +223,8 @@ async def read_file(request: Request, token: str, folder: Path, most_bytes: int)
 
 def _too_large(most_bytes: int) -> FormTooLarge:
     return FormTooLarge(
-        f"the file is larger than {size(most_bytes)}",
-        hint="Give its path on this machine instead, split it, or raise max_table_bytes.",
+        said("the file is larger than {size}", size=Size(most_bytes)),
+        hint=said("Give its path on this machine instead, split it, or raise max_table_bytes."),
     )
 
 
@@ -246,10 +259,11 @@ class _Parts:
                 await run_in_threadpool(parser.write, chunk)
             parser.finalize()
         except MultipartParseError:
-            raise InvalidInput("the form cannot be read", hint="Choose the file again.") from None
+            raise InvalidInput(said("the form cannot be read"), hint=said("Choose the file again.")) from None
         except OSError as error:
             raise Unavailable(
-                f"the file cannot be kept: {error.strerror}", hint="Free some disk space, then try again."
+                said("the file cannot be kept: {why}", why=error.strerror),
+                hint=said("Free some disk space, then try again."),
             ) from None
         self.form.require_token(self._token)
 
@@ -260,7 +274,7 @@ class _Parts:
     def _add(self, which: int, data: bytes) -> None:
         self._header[which].extend(data)
         if len(self._header[which]) > 8_192:
-            raise FormTooLarge("a header of the form is too long")
+            raise FormTooLarge(said("a header of the form is too long"))
 
     def _header_end(self) -> None:
         if bytes(self._header[0]).lower() == b"content-disposition":
@@ -275,7 +289,7 @@ class _Parts:
         if b"filename" in options:
             self.form.require_token(self._token)
             if self.form.upload is not None:
-                raise InvalidInput("one file at a time", hint="Choose one file.")
+                raise InvalidInput(said("one file at a time"), hint=said("Choose one file."))
             self._into = Upload(self._folder, _unescaped(options[b"filename"]))
             self.form.upload = self._into
 
@@ -287,7 +301,9 @@ class _Parts:
             return
         self._value += data
         if len(self._value) > MAX_FORM_BYTES:
-            raise FormTooLarge(f"a field has at most {MAX_FORM_BYTES:,} bytes", hint="Write less in it.")
+            raise FormTooLarge(
+                said("a field has at most {size}", size=Size(MAX_FORM_BYTES)), hint=said("Write less in it.")
+            )
 
     def _end(self) -> None:
         if self._into is not None:

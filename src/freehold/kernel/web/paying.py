@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from freehold.core import money
 from freehold.core.errors import FreeholdError
 from freehold.kernel import ceiling
 from freehold.kernel.keeping import purse
@@ -33,10 +32,9 @@ def agreed(visit: Visit) -> int:
 
     Raises `InvalidInput`.
     """
-    per_day = visit.form.text("per_day", 40)
-    if per_day:
+    if visit.form.text("per_day", 40):
         # a unit is a millionth of a dollar
-        ceiling.limit(visit.node, spend_per_day_micro=money.units(per_day))
+        ceiling.limit(visit.node, spend_per_day_micro=visit.form.money("per_day"))
     return visit.form.number("at_most", "what the page showed", 0, 2**53 - 1)
 
 

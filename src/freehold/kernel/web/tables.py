@@ -29,8 +29,8 @@ from starlette.responses import Response, StreamingResponse
 from freehold.core.money import DECIMALS
 from freehold.kernel.door import CONSOLE_PATH
 from freehold.kernel.selecting import MOST_ROWS, PAGE, Found, Wanted, words
+from freehold.kernel.web.formats import tr
 from freehold.kernel.web.visit import Answered, Visit
-from freehold.kernel.web.words import tr
 
 __all__ = [
     "Bulk", "Button", "Column", "Empty", "Filter", "Found", "Link", "Table", "Tag", "Wanted", "decimal", "moment",

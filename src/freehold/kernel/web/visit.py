@@ -20,6 +20,7 @@ from freehold.kernel.host import Host
 from freehold.kernel.node import Node
 from freehold.kernel.web.forms import Form
 from freehold.kernel.web.powers import OWNER, May, Person, Power
+from freehold.kernel.web.words import problem
 
 T = TypeVar("T")
 
@@ -182,6 +183,6 @@ def acts(
         try:
             return handler(visit)
         except FreeholdError as error:
-            return visit.go(back, error.said, "bad")
+            return visit.go(back, problem(error), "bad")
 
     return Page(path, act if back else handler, "POST", takes_file, needs, words)

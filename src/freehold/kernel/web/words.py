@@ -1,69 +1,66 @@
 """Values as people read them: money, times, names of others' choosing, ids. Filters of every template.
 
 Names and texts come from strangers: they are clipped, their control characters replaced, and isolated
-in `<bdi>`, so that they can neither run, nor reorder what stands beside them, nor fill the page.
+in `<bdi>`, so that they can neither run, nor reorder what stands beside them, nor fill the page. Numbers,
+money and times are written as the reader of the page writes them (`formats`).
 """
 
 from __future__ import annotations
 
-import time
-import unicodedata
-from datetime import UTC, datetime
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
 
 from markupsafe import Markup
 
 from freehold.core import epsilons
-from freehold.core.money import dollars
-from freehold.core.texts import Text, Value, english, filled
+from freehold.core.errors import FreeholdError
+from freehold.core.texts import UNKNOWN, Text, Value, moment_of, said
+from freehold.kernel.web import formats, names, typed
+from freehold.kernel.web.formats import ago, duration, listed, number, percent, size, tr
 from freehold.kernel.web.reader import reader
 
 MOST_NAME = 80
 MOST_TEXT = 2_000
-_REPLACED = "\N{REPLACEMENT CHARACTER}"
-_STEPS = ((60, "second", 1), (3600, "minute", 60), (86_400, "hour", 3600), (86_400 * 60, "day", 86_400))
-_MONTH, _YEAR = 30 * 86_400, 365 * 86_400
-
-
-def tr(text: object) -> str:
-    """A text in its reader's language; anything else as it is."""
-    if not isinstance(text, Text):
-        return text if isinstance(text, str) else str(text)
-    texts = reader().texts()
-    if text.many:
-        template = texts.ngettext(text.template, text.many, text.number)
-    else:
-        template = texts.gettext(text.template)
-    return filled(template, text.values, value)
-
-
-def value(one: object) -> str:
-    """A value within a text, as its reader writes it."""
-    return tr(one) if isinstance(one, Text) else english(one)
 
 
 def finished(one: object) -> object:
     """What a template shows: a text or a value of the node in the reader's language."""
-    return value(one) if isinstance(one, Text | Value) else one
+    return formats.value(one) if isinstance(one, Text | Value) else one
 
 
 def plain(text: object, most: int = MOST_TEXT) -> str:
     """Text without control or direction characters, cut at `most` characters."""
-    raw = tr(text)
-    clean = "".join(
-        _REPLACED if unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co") and char != "\n" else char
-        for char in raw[: most + 1]
-    )
-    return clean if len(raw) <= most else clean[: most - 1] + "…"
+    if isinstance(text, Text):
+        # its values were cleaned one by one, and may be set apart
+        return names.cut(tr(text), most)
+    raw = str(text)
+    return names.cut(names.clean(raw[: most + 1]), most)
+
+
+def told(text: object, most: int = 400) -> str:
+    """A sentence of this node; English that has no other language is marked as such for those who have one."""
+    shown = plain(text, most)
+    if isinstance(text, Text) or reader().language == "en" or not shown:
+        return shown
+    return Markup('<span lang="en" dir="ltr">{}</span>').format(shown)
+
+
+def problem(error: FreeholdError) -> Text:
+    """What went wrong and what to do about it, in one text."""
+    if not error.hint:
+        return said("{message}.", message=error.message)
+    return said("{message}. {hint}", message=error.message, hint=error.hint)
 
 
 def named(text: object, most: int = MOST_NAME) -> Markup:
     """A name somebody else chose; None where it cannot be read."""
     if text is None:
-        return Markup("(unknown)")
+        return Markup("<span>{}</span>").format(tr(said("(unknown)")))
     raw = plain(text, 400).replace("\n", " ")
-    shown = raw if len(raw) <= most else raw[: most - 1] + "…"
-    if not shown.strip(" " + _REPLACED):
-        shown = "(no name)"
+    shown = names.cut(raw, most)
+    if not shown.strip(" " + names.REPLACED):
+        shown = tr(said("(no name)"))
     title = Markup(' title="{}"').format(raw) if shown != raw else ""
     return Markup("<bdi{}>{}</bdi>").format(title, shown)
 
@@ -73,88 +70,40 @@ def written(text: object) -> Markup:
     return Markup('<bdi class="written">{}</bdi>').format(plain(text))
 
 
-def money(units: int) -> Markup:
-    """Dollars; hovering shows the exact number of units."""
-    return Markup('<span class="money" title="{:,} units">{}</span>').format(units, dollars(units))
+def money(units: int | None) -> Markup:
+    """Dollars; hovering shows every decimal where some are left out."""
+    shown = formats.money(units)
+    if units is None or shown == (exact := formats.exact(units)):
+        return Markup('<span class="money">{}</span>').format(shown)
+    return Markup('<span class="money" title="{}">{}</span>').format(exact, shown)
 
 
-def about(units: int) -> str:
-    """Dollars rounded to cents, for large figures."""
-    cents = (abs(units) + 5_000) // 10_000
-    return f"{'-' if units < 0 else ''}${cents // 100:,}.{cents % 100:02d}"
-
-
-def cents(units: int) -> Markup:
-    """As `money`, rounded to cents unless there is less than one."""
-    if 0 < abs(units) < 10_000:
-        return money(units)
-    return Markup('<span class="money" title="{:,} units, {}">{}</span>').format(
-        units, dollars(units), about(units)
-    )
-
-
-def when(seconds: int) -> Markup:
+def when(seconds: float | None) -> str:
     """A moment in words; hovering shows it exactly. `seconds` is Unix time."""
-    return _time(seconds, ago(seconds, time.time()))
+    return UNKNOWN if seconds is None else _time(seconds, ago(seconds))
 
 
-def day(seconds: int) -> Markup:
+def moment(seconds: float | None) -> str:
+    """A moment as day and time."""
+    return UNKNOWN if seconds is None else _time(seconds, formats.moment(seconds))
+
+
+def day(seconds: float | None) -> str:
     """A moment as a date."""
-    return _time(seconds, date(seconds))
+    return UNKNOWN if seconds is None else _time(seconds, formats.day(seconds))
 
 
-def date(seconds: int) -> str:
-    """A moment as a date, as plain text."""
-    return moment_of(seconds).strftime("%-d %B %Y")
+def count(number: int | None, noun: str, many: str = "") -> Text:
+    """`1 row`, `2 rows`, `— rows` where nothing that can be read says how many."""
+    return said.many("{n} " + noun, "{n} " + (many or noun + "s"), n=number)
 
 
-def ago(seconds: float, now: float) -> str:
-    """`3 minutes ago`, `in 12 days`, `just now`."""
-    distance = abs(now - seconds)
-    if distance < 45:
-        return "just now"
-    span = duration(distance)
-    return f"in {span}" if seconds > now else f"{span} ago"
-
-
-def duration(seconds: float) -> str:
-    """A span in its largest unit: `5 minutes`, `12 days`, `3 months`, `2 years`."""
-    for limit, unit, size in _STEPS:
-        if seconds < limit:
-            return count(max(1, round(seconds / size)), unit)
-    if seconds < 2 * _YEAR:
-        return count(round(seconds / _MONTH), "month")
-    return count(round(seconds / _YEAR), "year")
-
-
-def count(number: int | None, noun: str, many: str = "") -> str:
-    """`1 row`, `2 rows`; None where nothing that can be read says how many."""
-    if number is None:
-        return f"an unknown number of {many or noun + 's'}"
-    return f"{number:,} {noun if number == 1 else many or noun + 's'}"
-
-
-def ident(identifier: str, label: str = "ID") -> Markup:
+def ident(identifier: str, label: str = "") -> Markup:
     """An id, folded away."""
     return Markup(
         '<details class="id"><summary>{}</summary><code>{}</code>'
-        '<button type="button" class="quiet small" data-copy="{}" hidden>Copy</button></details>'
-    ).format(label, identifier, identifier)
-
-
-def percent(share_bps: int) -> str:
-    """Basis points as per cent."""
-    return f"{share_bps / 100:.1f} %"
-
-
-def size(size_bytes: int) -> str:
-    """Bytes in the largest fitting unit, the binary ones in which limits are said."""
-    amount = float(size_bytes)
-    for unit in ("bytes", "KiB", "MiB"):
-        if amount < 1024 or unit == "MiB":
-            return f"{amount:,.0f} {unit}" if unit == "bytes" or amount >= 100 else f"{amount:,.1f} {unit}"
-        amount /= 1024
-    raise AssertionError
+        '<button type="button" class="quiet small" data-copy="{}" hidden>{}</button></details>'
+    ).format(tr(label or said("ID")), identifier, identifier, tr(said("Copy")))
 
 
 def purpose(word: str) -> str:
@@ -163,43 +112,51 @@ def purpose(word: str) -> str:
 
 
 PURPOSES = {
-    "model-training": "training a model",
-    "research": "research",
-    "evaluation": "evaluating a model",
-    "quality-improvement": "improving quality of care",
+    "model-training": said("training a model"),
+    "research": said("research"),
+    "evaluation": said("evaluating a model"),
+    "quality-improvement": said("improving quality of care"),
 }
 """Purposes offered by the publish page, and how they read in a sentence."""
 
-FILTERS = {
-    "capitalise": lambda text: tr(text)[:1].upper() + tr(text)[1:],
-    "tr": tr,
-    "named": named,
-    "written": written,
-    "plain": plain,
-    "money": money,
-    "cents": cents,
-    "when": when,
+
+def capitalise(text: object) -> str:
+    """With a capital first letter; nothing else changes."""
+    shown = formats.value(text) if isinstance(text, Value) else tr(text)
+    return shown[:1].upper() + shown[1:]
+
+
+def epsilon(micro: int | None) -> str:
+    """A number of epsilon, rounded up to two decimals, for what is spent must not look like less."""
+    return UNKNOWN if micro is None else number(Decimal(epsilons.rough_up(micro)))
+
+
+FILTERS: dict[str, Callable[..., Any]] = {
+    "amount": typed.amount,
+    "capitalise": capitalise,
+    # a template joins it to other text
+    "count": lambda *given: tr(count(*given)),
     "day": day,
     "duration": duration,
-    "count": count,
+    "epsilon": epsilon,
     "ident": ident,
+    "listed": listed,
+    "moment": moment,
+    "money": money,
+    "named": named,
+    "number": number,
     "percent": percent,
-    "size": size,
-    "epsilon": epsilons.rough_up,
+    "plain": plain,
     "purpose": purpose,
+    "size": size,
+    "told": told,
+    "tr": tr,
+    "when": when,
+    "written": written,
 }
 
 
-def moment_of(seconds: int) -> datetime:
-    """A moment of Unix time; one that lies too far ahead for a calendar is its last day."""
-    try:
-        return datetime.fromtimestamp(seconds, UTC)
-    except (OverflowError, ValueError, OSError):
-        return datetime(9999, 12, 31, tzinfo=UTC)
-
-
-def _time(seconds: int, words: str) -> Markup:
-    moment = moment_of(seconds)
+def _time(seconds: float, words: str) -> Markup:
     return Markup('<time datetime="{}" title="{}">{}</time>').format(
-        moment.strftime("%Y-%m-%dT%H:%M:%SZ"), moment.strftime("%-d %B %Y, %H:%M:%S UTC"), words
+        moment_of(seconds).strftime("%Y-%m-%dT%H:%M:%SZ"), formats.moment(seconds, precise=True), words
     )

@@ -1,7 +1,12 @@
-"""Who reads: the language a person chose or their browser asks for, its region, and their time zone."""
+"""Who reads: the language a person chose or their browser asks for, its region, and their time zone.
+
+All three come as cookies and headers of a stranger's choosing, so each must be one of those there are.
+"""
 
 from __future__ import annotations
 
+import re
+import zoneinfo
 from functools import cache
 from gettext import GNUTranslations, NullTranslations
 from io import BytesIO
@@ -14,15 +19,44 @@ from freehold.kernel.web.reader import Reader
 LANGUAGES = {"en": "English", "de": "Deutsch", "fr": "Français", "es": "Español"}
 """Each as those who speak it call it."""
 LANGUAGE_COOKIE = "freehold_language"
+ZONE_COOKIE = "freehold_zone"
+"""A time zone that somebody chose."""
+BROWSER_ZONE_COOKIE = "freehold_browser_zone"
+"""The time zone of the browser, as it told itself."""
 LOCALE = Path(__file__).parent / "locale"
+_ACCEPTED = re.compile(
+    r"\s*([A-Za-z]{2,3})(?:-[A-Za-z]{4})?(?:-([A-Za-z]{2}))?(?:-\w+)*\s*(?:;\s*q=([01](?:\.\d{0,3})?))?\s*"
+)
+_MOST_ACCEPTED = 500
 
 
 def reader(request: Request) -> Reader:
     """Whoever sent a request."""
-    language = request.cookies.get(LANGUAGE_COOKIE, "")
-    if language not in LANGUAGES:
-        language = "en"
-    return Reader(language, texts=lambda: translations(language))
+    asked = accepted(request.headers.get("accept-language", ""))
+    chosen = request.cookies.get(LANGUAGE_COOKIE, "")
+    language = chosen if chosen in LANGUAGES else next((one for one, _ in asked if one in LANGUAGES), "en")
+    # how somebody in Zurich or Mexico writes numbers, also where they chose the language by hand
+    region = next((where for one, where in asked if one == language and where), "")
+    zones = (request.cookies.get(name, "") for name in (ZONE_COOKIE, BROWSER_ZONE_COOKIE))
+    zone = next((one for one in zones if one in all_zones()), "")
+    return Reader(language, region, zone or "UTC", bool(zone), lambda: translations(language))
+
+
+def accepted(header: str) -> list[tuple[str, str]]:
+    """(language, region) as a browser asks for them, the best first (RFC 9110, 12.5.4)."""
+    found = []
+    for part in header[:_MOST_ACCEPTED].split(","):
+        hit = _ACCEPTED.fullmatch(part)
+        weight = float(hit[3] or 1) if hit else 0
+        if hit and weight:
+            found.append((-weight, hit[1].lower(), (hit[2] or "").upper()))
+    return [(language, region) for _, language, region in sorted(found, key=lambda one: one[0])]
+
+
+@cache
+def all_zones() -> frozenset[str]:
+    """Every time zone there is."""
+    return frozenset(zoneinfo.available_timezones())
 
 
 @cache

@@ -14,7 +14,7 @@ from jinja2.nodes import EvalContext
 from markupsafe import Markup, escape
 
 from freehold.core.texts import Text
-from freehold.kernel.web import words
+from freehold.kernel.web import formats
 from freehold.kernel.web.reader import reader
 
 PLACE = re.compile(r"%\((\w+)\)s|%%")
@@ -42,7 +42,7 @@ def _filled(how: EvalContext, template: str, values: Mapping[str, object]) -> st
         if not hit[1]:
             return "%"
         value = values[hit[1]]
-        text = value if isinstance(value, str) and not isinstance(value, Text) else words.value(value)
+        text = value if isinstance(value, str) and not isinstance(value, Text) else formats.value(value)
         return escape(text) if how.autoescape else str(text)
 
     text = PLACE.sub(shown, template)

@@ -6,7 +6,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from freehold.core import epsilons, money
+from freehold.core import epsilons
 from freehold.core.documents import Asset
 from freehold.core.errors import FreeholdError, NotFound
 from freehold.core.times import whole_days
@@ -18,6 +18,7 @@ from freehold.kernel.node import Node
 from freehold.kernel.people import name_of
 from freehold.kernel.web import paying
 from freehold.kernel.web.powers import Power
+from freehold.kernel.web.typed import amount
 from freehold.kernel.web.visit import Visit, acts, shows
 
 OPEN = ("waiting", "countered")
@@ -44,7 +45,7 @@ def request(visit: Visit, error: FreeholdError | None = None) -> Response:
     before = listed.count_grants(node, issuer=node.account, holder=row["holder"])
     days = whole_days(row["expires_at"] - visit.node.now())
     typed = {
-        "price": form.text("price", 40) or money.typed(row["price_units"]),
+        "price": form.text("price", 40) or amount(row["price_units"]),
         "max_uses": form.text("max_uses", 40) or str(row["max_uses"]),
         "days": form.text("days", 40) or str(days),
         "note": form.text("note"),
@@ -121,7 +122,7 @@ def counter(visit: Visit) -> Response:
         known = whole_days(row["expires_at"] - visit.node.now())
         asked = wire.CounterRequest.of(
             request_id=row["id"],
-            price_units=money.units(form.text("price", 40) or "0"),
+            price_units=form.money("price", "0"),
             max_uses=uses,
             days=None if days == known else days,
             note=form.text("note"),

@@ -19,10 +19,11 @@ from freehold.kernel.host import Host
 from freehold.kernel.node import Node
 from freehold.kernel.people import name_of, readable, thing_name
 from freehold.kernel.uses import Filter, Use
+from freehold.kernel.web import formats
 from freehold.kernel.web.paying import anchor_fee
 from freehold.kernel.web.powers import Power
 from freehold.kernel.web.visit import Visit, acts, shows
-from freehold.kernel.web.words import moment_of, money, named
+from freehold.kernel.web.words import money, named
 from freehold.kernel.words import actions
 
 PAGE = 40
@@ -82,7 +83,7 @@ def _before(text: str) -> tuple[int, int]:
 def _days(node: Node, shown: list[Use]) -> list[tuple[int, list[dict[str, Any]]]]:
     """(a moment of that day, its rows), newest first."""
     anchored = logbook.anchored_if_known(node) if shown else 0
-    grouped = groupby(shown, key=lambda use: moment_of(use.issued_at).date())
+    grouped = groupby(shown, key=lambda use: formats.here(use.issued_at).date())
     return [
         (of_day[0].issued_at, [_row(node, use, anchored) for use in of_day])
         for _, group in grouped

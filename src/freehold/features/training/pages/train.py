@@ -158,7 +158,7 @@ def _order(visit: Visit, test: Path) -> Order:
     name = form.text("name", 200)
     if not name:
         raise InvalidInput("the model needs a name", hint="Others see it.")
-    price = money.units(form.text("price", 40) or "0")
+    price = form.money("price", "0")
     if price < 1:
         raise InvalidInput("an answer needs a price", hint="For example 0.001.")
     exact, epsilon = bool(form.chosen("exact")), form.text("epsilon", 40)

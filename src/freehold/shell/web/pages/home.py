@@ -14,7 +14,7 @@ from freehold.kernel.host import Host
 from freehold.kernel.keeping import purse, subjects
 from freehold.kernel.node import Node
 from freehold.kernel.registry import everything
-from freehold.kernel.web import words
+from freehold.kernel.web import formats, words
 from freehold.kernel.web.visit import Visit, shows
 from freehold.shell.backup import saving
 
@@ -56,7 +56,7 @@ def _todo(host: Host) -> list[Reminder]:
     last = saving.last_made(node.home)
     if listed.assets(node, owner=node.account, limit=1) and node.now() - last > BACKUP_DAYS * 86_400:
         text = (
-            f"Your last backup was {words.ago(last, node.now())}."
+            f"Your last backup was {formats.ago(last, node.now())}."
             if last
             else "There is no backup yet. If this machine breaks, your data's account and earnings are lost."
         )
@@ -95,7 +95,7 @@ def _health(visit: Visit) -> dict[str, Any]:
     if behind <= 0:
         sentence += ", every one vouched for by the network."
     elif every:
-        sentence += f"; the network will vouch for the newest {behind:,} within {words.duration(every)}."
+        sentence += f"; the network will vouch for the newest {behind:,} within {formats.duration(every)}."
     else:
         sentence += f"; the network does not vouch for the newest {behind:,} yet."
     return {"good": True, "sentence": sentence}

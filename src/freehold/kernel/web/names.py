@@ -1,0 +1,64 @@
+"""What strangers wrote, made safe to show: no control characters, none that reorder what stands beside it.
+
+Signs that join others stay where a script or an emoji needs them, and nowhere else: an invisible
+character between two Latin letters is a trick, between a man and a microscope it is a scientist.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from freehold.kernel.web.reader import reader
+
+REPLACED = "\N{REPLACEMENT CHARACTER}"
+_JOINER, _NON_JOINER = "\N{ZERO WIDTH JOINER}", "\N{ZERO WIDTH NON-JOINER}"
+_AS_EMOJI = "\N{VARIATION SELECTOR-16}"
+_VIRAMA = 9
+"""The combining class of a sign that binds two letters, as in Devanagari."""
+_FLAG = re.compile("\N{WAVING BLACK FLAG}[\U000e0030-\U000e0039\U000e0061-\U000e007a]{1,6}\U000e007f")
+"""Of a part of a country, as of Scotland (UTS 51, ED-14a)."""
+_HARMFUL = ("Cc", "Cf", "Cs", "Co")
+
+
+def clean(text: str) -> str:
+    """Without control and direction characters; line breaks stay."""
+    if text.isascii() and text.isprintable():
+        return text
+    flags = {at for hit in _FLAG.finditer(text) for at in range(*hit.span())}
+    return "".join(
+        char
+        if char == "\n" or at in flags or unicodedata.category(char) not in _HARMFUL or _joins(text, at)
+        else REPLACED
+        for at, char in enumerate(text)
+    )
+
+
+def cut(text: str, most: int) -> str:
+    """At most so many characters, the last a sign of more; nothing is joined to that sign."""
+    return text if len(text) <= most else text[: most - 1].rstrip(_JOINER + _NON_JOINER) + "…"
+
+
+def _joins(text: str, at: int) -> bool:
+    """Whether a character joins, or keeps apart, what stands around it in a way that is written so."""
+    if at == 0 or text[at] not in (_JOINER, _NON_JOINER):
+        return False
+    before, after = text[at - 1], text[at + 1 : at + 2]
+    if unicodedata.combining(before) == _VIRAMA:
+        return True
+    if not after:
+        return False
+    if text[at] == _JOINER and unicodedata.category(after) == "So":
+        return before == _AS_EMOJI or unicodedata.category(before) in ("So", "Sk")
+    # Persian, Urdu and their kin, with vowel signs or without
+    arabic = unicodedata.bidirectional(before) == "AL" or (
+        unicodedata.category(before) == "Mn" and at > 1 and unicodedata.bidirectional(text[at - 2]) == "AL"
+    )
+    return arabic and unicodedata.bidirectional(after) == "AL"
+
+
+def isolated(text: str) -> str:
+    """A value within a sentence that runs the other way, set apart so that it does not move its neighbours."""
+    if reader().direction == "rtl" or any(unicodedata.bidirectional(char) in ("R", "AL") for char in text):
+        return f"\N{FIRST STRONG ISOLATE}{text}\N{POP DIRECTIONAL ISOLATE}"
+    return text
