@@ -13,6 +13,7 @@ from freehold.kernel.continuity import OtherChain
 from freehold.kernel.feature import Feature, PeerCall
 from freehold.kernel.host import Host
 from freehold.kernel.keeping import purse, subjects
+from freehold.kernel.members import Members
 from freehold.kernel.node import Node
 from freehold.kernel.operation import Request
 from freehold.kernel.recurring import PAYMENTS_SECONDS, Piece
@@ -153,6 +154,7 @@ FEATURE = Feature(
         ),
         PeerCall("/proofs", _proofs, heavy=True),
     ),
+    parts=(Members,),
     recurring=(_recurring,),
     notices=(_notices,),
 )

@@ -159,5 +159,5 @@ def claim(visit: Visit) -> Response:
 PAGES = [
     shows("/earnings", overview),
     shows("/earnings/claim", ask_claim, needs=Power.PAY),
-    acts("/earnings/claim", claim, needs=Power.PAY, words="Collected earnings"),
+    acts("/earnings/claim", claim, needs=Power.PAY, words=said("Collected earnings")),
 ]

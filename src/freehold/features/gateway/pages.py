@@ -12,6 +12,7 @@ from freehold.core.documents import Asset
 from freehold.core.errors import FreeholdError, InvalidInput, NotFound, Unavailable
 from freehold.core.ids import sha256_hex
 from freehold.core.signing import parse_envelope
+from freehold.core.texts import said
 from freehold.features.data import finding, schemas
 from freehold.features.gateway import rationing, serving
 from freehold.features.gateway.buying import Buyer
@@ -234,6 +235,6 @@ def _row(visit: Visit, asset: Asset) -> Rows:
 PAGES = [
     shows("/models/{model}", model),
     shows("/models/{model}/serve", ask_switch, needs=Power.DECIDE),
-    acts("/models/{model}/serve", switch, needs=Power.DECIDE, words="Changed whether answers are sold"),
-    acts("/models/{model}/try", attempt, needs=Power.PAY, words="Tried a model"),
+    acts("/models/{model}/serve", switch, needs=Power.DECIDE, words=said("Changed whether answers are sold")),
+    acts("/models/{model}/try", attempt, needs=Power.PAY, words=said("Tried a model")),
 ]

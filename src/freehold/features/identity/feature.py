@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
+from freehold.core.texts import said
 from freehold.features.identity import peers, wire
 from freehold.kernel.feature import Card, Feature
 from freehold.kernel.web.visit import Visit, acts
@@ -30,8 +31,8 @@ FEATURE = Feature(
         wire.FORGET.does(lambda host, asked: peers.forget(host.node, asked.url)),
     ),
     pages=(
-        acts("/settings/peers", _meet, words="Connected to another node", back="/settings"),
-        acts("/settings/peers/forget", _forget, words="Removed another node", back="/settings"),
+        acts("/settings/peers", _meet, words=said("Connected to another node"), back="/settings"),
+        acts("/settings/peers/forget", _forget, words=said("Removed another node"), back="/settings"),
     ),
     cards=(Card("settings_peers.html", lambda host: peers.overview(host.node), 20, "/settings"),),
 )

@@ -132,15 +132,15 @@ def retry(visit: Visit) -> Response:
 
 PAGES = [
     shows("/spending", spending),
-    acts("/spending/limits", limit, words="Changed the limits of spending", back="/spending"),
+    acts("/spending/limits", limit, words=said("Changed the limits of spending"), back="/spending"),
     shows("/channels/{channel}/close", ask_close, needs=Power.PAY),
-    acts("/channels/{channel}/close", close, needs=Power.PAY, words="Closed a channel"),
+    acts("/channels/{channel}/close", close, needs=Power.PAY, words=said("Closed a channel")),
     shows("/channels/{channel}/retry", ask_retry, needs=Power.PAY),
     acts(
         "/channels/{channel}/retry",
         retry,
         needs=Power.PAY,
-        words="Sent a failed payment again",
+        words=said("Sent a failed payment again"),
         back="/spending",
     ),
 ]

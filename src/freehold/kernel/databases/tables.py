@@ -217,4 +217,18 @@ STEPS = (
         "CREATE INDEX sealed_by_cid ON sealed (cid)",
         fill=_fill_sealed,
     ),
+    step(
+        "people with a log-in, and what they did",
+        """CREATE TABLE members (
+  id TEXT PRIMARY KEY, name TEXT NOT NULL, role TEXT NOT NULL, password TEXT NOT NULL, code TEXT NOT NULL,
+  code_until INTEGER NOT NULL, created_at INTEGER NOT NULL, seen_at INTEGER NOT NULL, removed BOOLEAN NOT NULL,
+  version INTEGER NOT NULL
+) WITHOUT ROWID""",
+        """CREATE TABLE trail (
+  number INTEGER PRIMARY KEY, at INTEGER NOT NULL, person TEXT NOT NULL, name TEXT NOT NULL, role TEXT NOT NULL,
+  outcome TEXT NOT NULL, words TEXT NOT NULL, link TEXT NOT NULL
+) WITHOUT ROWID""",
+        "CREATE INDEX trail_by_person ON trail (person, number)",
+        "CREATE INDEX trail_by_time ON trail (at)",
+    ),
 )

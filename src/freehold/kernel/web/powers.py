@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from freehold.core.errors import NotAllowed
+from freehold.core.texts import Text, said
 
 
 class Power(StrEnum):
@@ -38,23 +39,23 @@ POWERS: Mapping[Role, frozenset[Power]] = {
     Role.FINANCE: frozenset({Power.LOOK, Power.PAY}),
     Role.AUDITOR: frozenset({Power.LOOK}),
 }
-ROLE_NAMES: Mapping[Role, str] = {
-    Role.OWNER: "Owner",
-    Role.DECIDER: "Decider",
-    Role.FINANCE: "Finance",
-    Role.AUDITOR: "Auditor",
+ROLE_NAMES: Mapping[Role, Text] = {
+    Role.OWNER: said("Owner"),
+    Role.DECIDER: said("Decider"),
+    Role.FINANCE: said("Finance"),
+    Role.AUDITOR: said("Auditor"),
 }
-ROLE_MEANINGS: Mapping[Role, str] = {
-    Role.OWNER: "May do everything; logs in with the node's passphrase.",
-    Role.DECIDER: "Decides what is offered, to whom and on which terms. Cannot pay.",
-    Role.FINANCE: "Pays and collects. Cannot decide what is offered.",
-    Role.AUDITOR: "Looks at everything, checks it and takes evidence along. Changes nothing.",
+ROLE_MEANINGS: Mapping[Role, Text] = {
+    Role.OWNER: said("May do everything; logs in with the node's passphrase."),
+    Role.DECIDER: said("Decides what is offered, to whom and on which terms. Cannot pay."),
+    Role.FINANCE: said("Pays and collects. Cannot decide what is offered."),
+    Role.AUDITOR: said("Looks at everything, checks it and takes evidence along. Changes nothing."),
 }
-_WHO: Mapping[Power, str] = {
-    Power.LOOK: "Everybody who has a log-in here can do it.",
-    Power.DECIDE: "The owner of this node can do it, or somebody whose role is decider.",
-    Power.PAY: "The owner of this node can do it, or somebody whose role is finance.",
-    Power.MANAGE: "Only the owner of this node can do it.",
+WHO: Mapping[Power, Text] = {
+    Power.LOOK: said("Everybody who has a log-in here can do it."),
+    Power.DECIDE: said("The owner of this node can do it, or somebody whose role is decider."),
+    Power.PAY: said("The owner of this node can do it, or somebody whose role is finance."),
+    Power.MANAGE: said("Only the owner of this node can do it."),
 }
 
 
@@ -64,7 +65,7 @@ class NoPower(NotAllowed, code="console.power"):
     @classmethod
     def to(cls, power: Power) -> NoPower:
         """The refusal of an act."""
-        return cls("your role does not allow this", hint=_WHO[power], power=power.value)
+        return cls(said("your role does not allow this"), hint=WHO[power], power=power.value)
 
 
 @dataclass(frozen=True)

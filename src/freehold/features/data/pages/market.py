@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
+from freehold.core.texts import said
 from freehold.features.data import finding
 from freehold.features.identity import peers
 from freehold.kernel import listed
@@ -43,5 +44,5 @@ def look_again(visit: Visit) -> Response:
 
 PAGES = [
     shows("/market", overview),
-    acts("/market", look_again, needs=Power.LOOK, words="Asked other nodes what they offer"),
+    acts("/market", look_again, needs=Power.LOOK, words=said("Asked other nodes what they offer")),
 ]

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from freehold import plain_file
 from freehold.core.documents import Asset
 from freehold.core.errors import FreeholdError, InvalidInput
+from freehold.core.texts import said
 from freehold.features.data import licence, publishing, wire
 from freehold.features.data.drafts import Draft, Drafts
 from freehold.features.privacy.rules import promises
@@ -249,16 +250,16 @@ def save_usual(visit: Visit) -> Response:
 
 
 PAGES = [
-    acts("/settings/usual", save_usual, words="Changed the usual terms", back="/settings"),
+    acts("/settings/usual", save_usual, words=said("Changed the usual terms"), back="/settings"),
     shows("/publish", choose),
-    acts("/publish", upload, needs=Power.DECIDE, takes_file=True, words="Sent a table to publish"),
+    acts("/publish", upload, needs=Power.DECIDE, takes_file=True, words=said("Sent a table to publish")),
     # whoever names a path has the node read it: the machine is the owner's
-    acts("/publish/path", from_path, words="Named a table on this machine to publish"),
+    acts("/publish/path", from_path, words=said("Named a table on this machine to publish")),
     shows("/publish/{draft}", columns),
-    acts("/publish/{draft}", take_columns, needs=Power.DECIDE, words="Chose the columns of a draft"),
+    acts("/publish/{draft}", take_columns, needs=Power.DECIDE, words=said("Chose the columns of a draft")),
     shows("/publish/{draft}/terms", terms),
-    acts("/publish/{draft}/terms", take_terms, needs=Power.DECIDE, words="Chose the terms of a draft"),
+    acts("/publish/{draft}/terms", take_terms, needs=Power.DECIDE, words=said("Chose the terms of a draft")),
     shows("/publish/{draft}/review", review),
-    acts("/publish/{draft}/finish", finish, needs=Power.DECIDE, words="Published data"),
-    acts("/publish/{draft}/cancel", cancel, needs=Power.DECIDE, words="Threw a draft away"),
+    acts("/publish/{draft}/finish", finish, needs=Power.DECIDE, words=said("Published data")),
+    acts("/publish/{draft}/cancel", cancel, needs=Power.DECIDE, words=said("Threw a draft away")),
 ]

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from freehold.core import epsilons
 from freehold.core.documents import Asset, Grant
 from freehold.core.errors import NotFound
+from freehold.core.texts import said
 from freehold.features.data import finding, offering, schemas
 from freehold.features.data.wire import Decide
 from freehold.features.grants import asking, granting
@@ -237,12 +238,15 @@ PAGES = [
     shows("/data", overview),
     shows("/data/{asset}", dataset),
     acts(
-        "/data/{asset}/approval", set_approval, needs=Power.DECIDE, words="Changed who is asked before a use"
+        "/data/{asset}/approval",
+        set_approval,
+        needs=Power.DECIDE,
+        words=said("Changed who is asked before a use"),
     ),
     shows("/data/{asset}/withdraw", ask_withdraw, needs=Power.DECIDE),
-    acts("/data/{asset}/withdraw", withdraw, needs=Power.DECIDE, words="Took an offer back"),
-    acts("/data/{asset}/offer", offer, needs=Power.DECIDE, words="Offered data again"),
+    acts("/data/{asset}/withdraw", withdraw, needs=Power.DECIDE, words=said("Took an offer back")),
+    acts("/data/{asset}/offer", offer, needs=Power.DECIDE, words=said("Offered data again")),
     shows("/access/{grant}/revoke", ask_revoke, needs=Power.DECIDE),
-    acts("/access/{grant}/revoke", revoke, needs=Power.DECIDE, words="Revoked access"),
+    acts("/access/{grant}/revoke", revoke, needs=Power.DECIDE, words=said("Revoked access")),
     shows("/market/{asset}", item),
 ]

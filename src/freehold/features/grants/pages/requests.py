@@ -9,6 +9,7 @@ from starlette.responses import Response
 from freehold.core import epsilons
 from freehold.core.documents import Asset
 from freehold.core.errors import FreeholdError, NotFound
+from freehold.core.texts import said
 from freehold.core.times import whole_days
 from freehold.features.data.wire import MOST_DAYS
 from freehold.features.grants import asking, consent, granting, requests, wire
@@ -192,15 +193,15 @@ def _named(visit: Visit, rows: list[dict[str, Any]], hint: str) -> dict[str, Any
 PAGES = [
     shows("/requests", overview),
     shows("/requests/{request}", request),
-    acts("/requests/{request}/accept", accept, needs=Power.DECIDE, words="Accepted a request"),
+    acts("/requests/{request}/accept", accept, needs=Power.DECIDE, words=said("Accepted a request")),
     acts(
         "/requests/{request}/counter",
         counter,
         needs=Power.DECIDE,
-        words="Answered a request with other terms",
+        words=said("Answered a request with other terms"),
     ),
-    acts("/requests/{request}/refuse", refuse, needs=Power.DECIDE, words="Refused a request"),
+    acts("/requests/{request}/refuse", refuse, needs=Power.DECIDE, words=said("Refused a request")),
     shows("/asked/{request}/take", ask_take, needs=Power.PAY),
-    acts("/asked/{request}/take", take, needs=Power.PAY, words="Took an offer"),
-    acts("/asked/{request}/drop", drop, needs=Power.PAY, words="Dropped a request"),
+    acts("/asked/{request}/take", take, needs=Power.PAY, words=said("Took an offer")),
+    acts("/asked/{request}/drop", drop, needs=Power.PAY, words=said("Dropped a request")),
 ]

@@ -7,6 +7,7 @@ from typing import Any
 from starlette.responses import Response
 
 from freehold.core.errors import FreeholdError, Unavailable
+from freehold.core.texts import said
 from freehold.features.proof.pages.uses import sentence
 from freehold.kernel import logbook, uses, words
 from freehold.kernel.node import Node
@@ -129,7 +130,7 @@ def anchor(visit: Visit) -> Response:
 
 PAGES = [
     shows("/log", log),
-    acts("/log/check", check, needs=Power.LOOK, words="Checked the log"),
+    acts("/log/check", check, needs=Power.LOOK, words=said("Checked the log")),
     shows("/log/anchor", ask_anchor),
-    acts("/log/anchor", anchor, needs=Power.PAY, words="Had the network vouch for the log"),
+    acts("/log/anchor", anchor, needs=Power.PAY, words=said("Had the network vouch for the log")),
 ]

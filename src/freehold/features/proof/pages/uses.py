@@ -12,6 +12,7 @@ from starlette.responses import Response, StreamingResponse
 from freehold.core.documents import Receipt
 from freehold.core.errors import FreeholdError, NotFound
 from freehold.core.signing import Envelope
+from freehold.core.texts import said
 from freehold.core.times import DAY_SECONDS
 from freehold.features.proof.verifications import TITLES, Verifications, zipped
 from freehold.kernel import logbook, uses
@@ -221,6 +222,6 @@ def _inclusion(node: Node, position: int) -> dict[str, Any]:
 PAGES = [
     shows("/uses", overview),
     shows("/uses/{receipt}", receipt),
-    acts("/uses/{receipt}/verify", verify, needs=Power.LOOK, words="Verified a use"),
+    acts("/uses/{receipt}/verify", verify, needs=Power.LOOK, words=said("Verified a use")),
     shows("/uses/{receipt}/evidence", evidence),
 ]

@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from freehold.core.documents import Claim
 from freehold.core.errors import NotFound
+from freehold.core.texts import said
 from freehold.features.models.pages import Coming, UnderWay
 from freehold.features.models.rules import worth
 from freehold.features.privacy.rules import promises
@@ -189,10 +190,10 @@ def _dispute(node: Node, run: str) -> dict[str, Any]:
 
 PAGES = [
     shows("/jobs/{job}", job),
-    acts("/jobs/{job}/stop", stop, needs=Power.PAY, words="Stopped a training"),
-    acts("/jobs/{job}/resume", resume, needs=Power.PAY, words="Let a training go on"),
+    acts("/jobs/{job}/stop", stop, needs=Power.PAY, words=said("Stopped a training")),
+    acts("/jobs/{job}/resume", resume, needs=Power.PAY, words=said("Let a training go on")),
     shows("/jobs/{job}/release", ask_release, needs=Power.DECIDE),
-    acts("/jobs/{job}/release", release, needs=Power.DECIDE, words="Released a training"),
+    acts("/jobs/{job}/release", release, needs=Power.DECIDE, words=said("Released a training")),
     shows("/disputes/{run}", dispute),
-    acts("/disputes/{run}", put_aside, needs=Power.DECIDE, words="Put a dispute aside"),
+    acts("/disputes/{run}", put_aside, needs=Power.DECIDE, words=said("Put a dispute aside")),
 ]

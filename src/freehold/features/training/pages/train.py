@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from freehold.core import epsilons, money
 from freehold.core.errors import FreeholdError, InvalidInput, NotFound
+from freehold.core.texts import said
 from freehold.features.data import finding
 from freehold.features.identity import peers
 from freehold.features.privacy.rules import promises
@@ -227,7 +228,7 @@ def _kept(visit: Visit) -> Draft:
 
 PAGES = [
     shows("/train", choose),
-    acts("/train", check, needs=Power.PAY, takes_file=True, words="Prepared a training"),
+    acts("/train", check, needs=Power.PAY, takes_file=True, words=said("Prepared a training")),
     shows("/train/{draft}", review),
-    acts("/train/{draft}/start", start, needs=Power.PAY, words="Ordered a training"),
+    acts("/train/{draft}/start", start, needs=Power.PAY, words=said("Ordered a training")),
 ]

@@ -12,6 +12,7 @@ from pathlib import Path
 from starlette.responses import FileResponse, Response
 
 from freehold.core.errors import FreeholdError, NotFound
+from freehold.core.texts import said
 from freehold.kernel.web.visit import Visit, acts, shows
 from freehold.shell.backup import saving
 
@@ -83,6 +84,6 @@ def download(visit: Visit) -> Response:
 
 PAGES = [
     shows("/backup", backup),
-    acts("/backup", make, words="Made a backup"),
-    acts("/backup/file", download, words="Downloaded a backup"),
+    acts("/backup", make, words=said("Made a backup")),
+    acts("/backup/file", download, words=said("Downloaded a backup")),
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from freehold.core.errors import FreeholdError, InvalidInput
+from freehold.core.texts import said
 from freehold.kernel import setting_sources
 from freehold.kernel import settings as settings_file
 from freehold.kernel.registry import everything
@@ -60,6 +61,8 @@ def leave_everywhere(visit: Visit) -> Response:
 
 PAGES = [
     shows("/settings", settings),
-    acts("/settings", save, words="Changed the settings"),
-    acts("/settings/leave-everywhere", leave_everywhere, needs=Power.LOOK, words="Logged out everywhere"),
+    acts("/settings", save, words=said("Changed the settings")),
+    acts(
+        "/settings/leave-everywhere", leave_everywhere, needs=Power.LOOK, words=said("Logged out everywhere")
+    ),
 ]
