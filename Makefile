@@ -87,6 +87,7 @@ drift: setup-dev
 	@$(BIN)/python scripts/reference.py --check
 	@$(BIN)/python -m freehold.shell.cli.reference | cmp - docs/reference/cli.md
 	@$(BIN)/python scripts/figures.py
+	@$(BIN)/python scripts/catalogue.py --check
 
 # needs Node 20 or newer; users never do, the artifacts are committed
 contracts: contracts/node_modules/.ready

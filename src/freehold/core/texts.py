@@ -133,6 +133,11 @@ class _Said:
 said = _Said()
 
 
+def label(words: str) -> Text:
+    """A short text without values that a registration gives, where its own class gathers it."""
+    return _made(words, {}, words, "", 1)
+
+
 def _made(shown: str, values: Mapping[str, object], template: str, many: str, number: int) -> Text:
     text = Text(filled(shown, values, english))
     text.template, text.values, text.many, text.number = template, values, many, number

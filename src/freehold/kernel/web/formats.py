@@ -214,9 +214,9 @@ def listed(items: Iterable[object], style: Literal["standard", "or"] = "standard
 
 
 def tr(text: object) -> str:
-    """A text in its reader's language; anything else as it is."""
+    """A text in its reader's language, and a value as they write it; any other text as it is."""
     if not isinstance(text, Text):
-        return text if isinstance(text, str) else str(text)
+        return text if isinstance(text, str) else value(text)
     texts = reader().texts()
     if text.many:
         template = texts.ngettext(text.template, text.many, text.number)

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any, Literal
 
 from freehold.core.documents import Asset
+from freehold.core.texts import label
 from freehold.kernel.host import Host
 from freehold.kernel.web.visit import Visit
 
@@ -40,6 +41,9 @@ class Tab:
     also: tuple[str, ...] = ()
     """Beginnings of other addresses that belong to it, such as `/publish`."""
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "label", label(self.label))
+
     def holds(self, path: str) -> bool:
         """Whether a page belongs to this tab."""
         return any(
@@ -54,6 +58,9 @@ class Facet:
     slug: str
     label: str
     order: int
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "label", label(self.label))
 
 
 FACETS = (

@@ -95,7 +95,8 @@ def day(seconds: float | None) -> str:
 
 def count(number: int | None, noun: str, many: str = "") -> Text:
     """`1 row`, `2 rows`, `— rows` where nothing that can be read says how many."""
-    return said.many("{n} " + noun, "{n} " + (many or noun + "s"), n=number)
+    forms = f"{{n}} {noun}", f"{{n}} {many or noun + 's'}"
+    return said.many(*forms, n=number)
 
 
 def ident(identifier: str, label: str = "") -> Markup:

@@ -6,16 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
+from freehold.core.texts import said
 from freehold.kernel.registry import everything
 from freehold.kernel.web.places import Place, Tab
 
 NAMES = {
-    Place.HOME: "Home",
-    Place.ASSETS: "Assets",
-    Place.MARKET: "Market",
-    Place.MONEY: "Money",
-    Place.TRUST: "Trust",
-    Place.SETTINGS: "Settings",
+    Place.HOME: said("Home"),
+    Place.ASSETS: said("Assets"),
+    Place.MARKET: said("Market"),
+    Place.MONEY: said("Money"),
+    Place.TRUST: said("Trust"),
+    Place.SETTINGS: said("Settings"),
 }
 OWN = (
     Tab(Place.HOME, "/", "Overview", 0),
