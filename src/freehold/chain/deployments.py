@@ -175,4 +175,4 @@ def _load(path: Path) -> Artifact:
 _SHIPPED = Deployments(ARTIFACTS)
 # the contracts of this version of Freehold, as functions of the module
 names, artifact, address, creation = _SHIPPED.names, _SHIPPED.artifact, _SHIPPED.address, _SHIPPED.creation
-deploy_missing, check = _SHIPPED.deploy_missing, _SHIPPED.check
+missing, deploy_missing, check = _SHIPPED.missing, _SHIPPED.deploy_missing, _SHIPPED.check

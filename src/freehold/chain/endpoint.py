@@ -32,8 +32,7 @@ class Endpoint:
 
     def __init__(self, url: str, timeout: float, place: int = 0) -> None:
         parts = _checked(url)
-        host = str(parts.hostname) if parts.port is None else f"{parts.hostname}:{parts.port}"
-        self.name = host if place == 0 else f"{host} (#{place + 1})"
+        self.name = _host(parts) if place == 0 else f"{_host(parts)} (#{place + 1})"
         """Host, port and place in the list, for messages: two may stand on one host."""
         self.chain_id: int | None = None
         """What it said once, when it was compared with others."""
@@ -88,6 +87,10 @@ class Endpoint:
         """Whether others are asked first for now."""
         return self.is_wrong or time.monotonic() < self._aside_until
 
+    def move(self, url: str) -> None:
+        """It answers at another address of the same machine."""
+        self._url, self.name = url, _host(_checked(url))
+
     def succeeded(self) -> None:
         """It answered."""
         if self._failures:
@@ -123,6 +126,10 @@ def _checked(url: str) -> Any:
     if not usable:
         raise InvalidInput("a chain URL looks like http://127.0.0.1:8545", hint="check the chain setting")
     return parts
+
+
+def _host(parts: Any) -> str:
+    return str(parts.hostname) if parts.port is None else f"{parts.hostname}:{parts.port}"
 
 
 def _wish(response: httpx.Response) -> float:

@@ -95,6 +95,12 @@ class Rpc:
         """Each endpoint's host and why it is set aside; empty text for those in use."""
         return [(one.name, one.why_aside if one.is_aside else "") for one in self._endpoints]
 
+    def move(self, url: str) -> None:
+        """Ask its only endpoint at another address: the same chain, started again where its port was taken."""
+        (only,) = self._endpoints
+        only.move(url)
+        self.name = only.name
+
     def close(self) -> None:
         """Close kept connections."""
         for endpoint in self._endpoints:

@@ -61,6 +61,8 @@ class Door:
     def __init__(self, home: Path, settings: Settings, start: Start, mount: Mount | None = None) -> None:
         self.home, self.settings = home, settings
         self.host: Host | None = None
+        self.asks_network = False
+        """Whether the node is new and nobody said on which network it is to live."""
         self.opened = threading.Event()
         self.closing = threading.Event()
         """Set when the server begins to stop: long answers end."""
@@ -73,9 +75,10 @@ class Door:
         """No keys were made here yet. Raises `KeystoreMissing`."""
         return reading.is_new(self.home)
 
-    def open(self, passphrase: str, name: str = "") -> None:
+    def open(self, passphrase: str, name: str = "", **network: str) -> None:
         """Start the node; nothing happens if it runs already and the passphrase is right.
 
+        `network` are settings of the network that a new node is to live on.
         Raises `WrongPassphrase`. `InvalidInput`: it has no name yet and none is given. What starting raises.
         """
         with self._lock:
@@ -84,7 +87,7 @@ class Door:
             if self.host is not None:
                 self.check(passphrase)
                 return
-            chosen = self.settings.with_overrides(name=name or None)
+            chosen = self.settings.with_overrides(name=name or None, **network)
             if not chosen.name:
                 raise InvalidInput("a new node needs a name", hint="Others see it. Give --name NAME.")
             self.host, self._node = self._start(chosen, passphrase)

@@ -63,6 +63,13 @@ def choose(home: Path, environment: Mapping[str, str], **given: Any) -> Chosen:
     return Chosen(Settings(**values), written, spoken, sources)
 
 
+def no_network(chosen: Chosen | None) -> bool:
+    """Whether nobody said which network to use, though somebody could have."""
+    return chosen is not None and all(
+        chosen.sources.get(name, "default") == "default" for name in ("rpc_url", "practice")
+    )
+
+
 def variable(name: str) -> str:
     """The environment variable of a setting."""
     return PREFIX + name.upper()

@@ -70,6 +70,8 @@ class OwnSettings:
     """Port to listen on; 0 takes a free one."""
     rpc_url: str = DEFAULT_RPC_URL
     """JSON-RPC endpoint of the chain."""
+    practice: str = ""
+    """Folder of a practice network with play money, which this node keeps running on this machine; one without a leading / lies in the home. Empty means none; a `rpc_url` that is set counts before it."""
     peers: tuple[str, ...] = ()
     """Nodes whose catalogues `search` reads."""
     allow_private_peers: str = "auto"

@@ -7,7 +7,6 @@ started again on the port it had, a few times; a passphrase reaches it through a
 
 from __future__ import annotations
 
-import contextlib
 import os
 import subprocess
 import threading
@@ -17,11 +16,10 @@ from pathlib import Path
 from typing import Self
 
 from freehold.core.errors import Unavailable
+from freehold.shell import children
 
 POLL_SECONDS = 0.05
 MOST_RESTARTS = 5
-STOP_SECONDS = 10.0
-_TAIL_BYTES = 2_000
 
 
 class ChildFailed(Unavailable, code="quickstart.child"):
@@ -78,7 +76,7 @@ class Supervisor:
         """Raise `ChildFailed` for a child that is not started any more."""
         if child.restarts >= MOST_RESTARTS:
             raise ChildFailed(
-                f"{child.name} does not stay up: {_tail(child.log)}",
+                f"{child.name} does not stay up: {children.last_line(child.log)}",
                 hint=f"Its output is in {child.log}.",
                 child=child.name,
             )
@@ -91,15 +89,7 @@ class Supervisor:
         self._watcher.join()
         running = [child.process for child in reversed(self._children.values()) if child.process]
         os.close(self._alive_write)
-        for process in running:
-            with contextlib.suppress(ProcessLookupError):
-                process.terminate()
-        for process in running:
-            try:
-                process.wait(timeout=STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        children.end(running)
         os.close(self._alive_read)
 
     def _watch(self) -> None:
@@ -123,24 +113,7 @@ class Supervisor:
             argv += ["--passphrase-fd", str(reading)]
             descriptors.append(reading)
         try:
-            with child.log.open("ab") as log:
-                child.process = subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
-                    argv,
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    pass_fds=descriptors,
-                    # Ctrl-C goes to this process alone, which then ends the children in order
-                    start_new_session=True,
-                )
+            child.process = children.launch(argv, child.log, descriptors)
         finally:
             for descriptor in descriptors[1:]:
                 os.close(descriptor)
-
-
-def _tail(log: Path) -> str:
-    try:
-        lines = log.read_bytes()[-_TAIL_BYTES:].decode(errors="replace").strip().splitlines()
-    except OSError:
-        return "no output"
-    return lines[-1] if lines else "no output"

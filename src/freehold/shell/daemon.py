@@ -26,7 +26,7 @@ from freehold.chain.rpc import Rpc
 from freehold.core import origins
 from freehold.core.errors import InvalidInput, Unavailable
 from freehold.core.origins import Origin
-from freehold.kernel import continuity, custody, reading
+from freehold.kernel import continuity, custody, reading, setting_sources
 from freehold.kernel import settings as settings_file
 from freehold.kernel.door import Door, Mount, NodeRoom
 from freehold.kernel.home_lock import lock
@@ -40,8 +40,9 @@ from freehold.kernel.registry import everything
 from freehold.kernel.setting_sources import Chosen
 from freehold.kernel.settings import LIMITS, Settings, token, write_private
 from freehold.kernel.tally import Tally
-from freehold.shell import logs, stopping
+from freehold.shell import logs, practice, stopping
 from freehold.shell.backup.disk import failures
+from freehold.shell.practice import Practice
 from freehold.vault import home_folder, passphrases
 from freehold.vault.keystore import Keys
 
@@ -51,6 +52,8 @@ STOP_SECONDS = 15
 CLOSE_SECONDS = 10
 """How long what follows may take: recurring work, training, the database. Then the process ends as it is."""
 
+FIRST_RUN = ("name", "practice", "rpc_url", "token")
+"""Settings that the first-run page asks for."""
 ACCEPTED_AT_ONCE, WAITING_TO_BE_ACCEPTED = 128, 2_048
 OPEN_FILES = 4_096
 
@@ -128,17 +131,16 @@ def run(
 
         def start(now: Settings, secret: str) -> tuple[Host, NodeRoom]:
             with failures(f"start in {home}"), contextlib.ExitStack() as trial:
-                rpc = trial.enter_context(Rpc(now.rpc_url))
-                chain = Chain(rpc, max_fee_wei=now.max_fee_wei or None)
-                deployments.check(chain)
+                network, chain = _network(home, now, trial)
                 keys = open_keys(home, secret, now.name)
                 custody.require_opens(home, now.database, keys)
                 node = Node(home, keys, now, chain)
+                if network:
+                    network.follow(partial(_moved, node))
                 trial.callback(node.store.close)
                 node.require_own_database(served=(home / TOKEN_FILE).exists())
                 continuity.require_same_chain(node)
-                renamed = {} if now.name == settings.name else {"name": now.name}
-                limits = _keep(home, said, renamed)
+                limits = _keep(home, said, _answered(settings, now))
                 node.settings = node.settings.with_overrides(**limits)
                 host = everything().host(node, tally)
                 trial.callback(host.close)
@@ -153,12 +155,35 @@ def run(
         said = chosen or Chosen(settings, settings_file.stored(home), _unusual(settings), {})
         tally = Tally()
         door = Door(home, settings, start, mount)
+        door.asks_network = reading.is_new(home) and setting_sources.no_network(chosen)
         opened.callback(door.close)
         if passphrase is not None:
             door.open(passphrase)
         gc.freeze()
         gc.enable()
         _serve(door, tally, listener, (url, local), ready, waiting)
+
+
+def _network(home: Path, now: Settings, trial: contextlib.ExitStack) -> tuple[Practice | None, Chain]:
+    """The chain, and what keeps it running where it is a practice network."""
+    folder = practice.folder_of(home, now)
+    network = trial.enter_context(Practice(folder)) if folder else None
+    rpc = trial.enter_context(Rpc(network.url if network else now.rpc_url))
+    chain = Chain(rpc, max_fee_wei=now.max_fee_wei or None)
+    deployments.check(chain)
+    return network, chain
+
+
+def _answered(before: Settings, now: Settings) -> dict[str, Any]:
+    """What the first-run page was told."""
+    return {name: getattr(now, name) for name in FIRST_RUN if getattr(now, name) != getattr(before, name)}
+
+
+def _moved(node: Node, url: str) -> None:
+    """The practice network answers elsewhere."""
+    if url != node.settings.rpc_url:
+        node.chain.rpc.move(url)
+        node.settings = node.settings.with_overrides(rpc_url=url)
 
 
 def _unusual(settings: Settings) -> dict[str, Any]:

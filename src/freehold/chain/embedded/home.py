@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import json
 import os
 import sqlite3
 import stat
@@ -20,7 +21,10 @@ from freehold.core.errors import Conflict, InvalidInput, Unavailable
 
 DATABASE = "chain.sqlite"
 LOCK = "chain.lock"
+RUNNING = "running.json"
+"""Where the process that has the directory open answers, as it says itself: `url` and `pid`."""
 FORMAT = 1
+_MOST_NOTED = 1_000
 _BESIDE = ("-wal", "-journal")
 _RESTORE = "put back a copy of the whole directory, or choose another --home and begin a new chain"
 _MAGIC = b"SQLite format 3\0"
@@ -79,6 +83,39 @@ def hold(directory: Path) -> int:
             hint="another chain process uses this directory; stop it or choose another --home",
         ) from error
     return held
+
+
+def running(directory: Path) -> str | None:
+    """URL of the chain that has the directory open now; None while no process has, or it does not answer yet.
+
+    A port may be anybody's by now, but the lock is only had by a process that may write here.
+    """
+    try:
+        held = os.open(directory / LOCK, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(held, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return said(directory)[0] or None
+    finally:
+        os.close(held)
+    return None
+
+
+def said(directory: Path) -> tuple[str, int]:
+    """URL and process that were noted here last, of one that is alive; empty and 0 where there is none."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        found = json.loads(plain_file.content(directory / RUNNING, _MOST_NOTED))
+        url, pid = str(found["url"]), int(found["pid"])
+        os.kill(pid, 0)
+        return url, pid
+    return "", 0
+
+
+def note(directory: Path, url: str) -> None:
+    """Say where this process answers, which has the directory open."""
+    durable.write(directory / RUNNING, json.dumps({"url": url, "pid": os.getpid()}).encode(), replace=True)
 
 
 def find(directory: Path, schema: str) -> Path:

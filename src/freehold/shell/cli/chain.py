@@ -49,6 +49,7 @@ def run(
     from freehold.chain import deployment_record, deployments  # noqa: PLC0415
     from freehold.chain.client import Chain  # noqa: PLC0415
     from freehold.chain.embedded import DEV_KEY, serving  # noqa: PLC0415
+    from freehold.chain.embedded import home as home_of_chain  # noqa: PLC0415
     from freehold.chain.rpc import Rpc  # noqa: PLC0415
     from freehold.kernel.reading import KEYS_FILE  # noqa: PLC0415
     from freehold.shell import stopping  # noqa: PLC0415 - loads the web server
@@ -75,6 +76,7 @@ def run(
         deployed = [name for name, receipt in made.items() if receipt is not None]
         about = {"url": node.url, "chain_id": chain.chain_id, "home": str(directory), "deployed": deployed}
         line = f"chain {chain.chain_id} ready at {node.url}, {len(made)} contracts, {len(deployed)} of them new; Ctrl-C ends it"
+        home_of_chain.note(directory, node.url)
         emit(about, lambda: [line], as_json=as_json)
         ended.wait()
 

@@ -9,6 +9,8 @@ import signal
 import sys
 import threading
 import webbrowser
+from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -16,6 +18,7 @@ import typer
 from freehold import plain_file
 from freehold.core.errors import InvalidInput
 from freehold.kernel.cli.output import DEFAULT_HOME, Home, note, plain
+from freehold.shell.cli import network
 from freehold.shell.cli import passphrase as passphrases
 from freehold.shell.cli.passphrase import PassphraseFd, PassphraseFile
 
@@ -38,6 +41,9 @@ def up(
     rpc_url: Annotated[
         str | None, typer.Option(help="JSON-RPC endpoint of the chain.", metavar="URL")
     ] = None,
+    practice: Annotated[
+        bool, typer.Option("--practice", help="Live on a practice network on this machine, with play money.")
+    ] = False,
     peer: Annotated[
         list[str] | None, typer.Option(help="A node to search; repeatable.", metavar="URL")
     ] = None,
@@ -63,7 +69,8 @@ def up(
 ) -> None:
     """Run a node until Ctrl-C, with its web console.
 
-    Without a passphrase and without a terminal, the console's page asks for it.
+    Without a passphrase and without a terminal, the console's page asks for it. A new node that is told of no
+    network is asked which: a practice network, kept running in HOME/chain while a node needs it, or a real one.
 
     What is given here is kept for the next start, except the passphrase. It counts before what the
     environment says (FREEHOLD_PORT and so on, never kept), and that before config.toml.
@@ -85,6 +92,7 @@ def up(
         "database": database,
     }
     given |= _settings(setting or [])
+    given |= _network(home, given, practice=practice)
     chosen = setting_sources.choose(home, os.environ, **given)
     typed = passphrase_fd is None and passphrase_file is None and not (home / passphrases.MARK).exists()
     on_page = typed and (console or not sys.stdin.isatty())
@@ -94,6 +102,12 @@ def up(
         given["name"] = typer.prompt("Name that others see", err=True).strip()
         chosen = setting_sources.choose(home, os.environ, **given)
     new = reading.is_new(home)
+    asks_network = (
+        new and not on_page and sys.stdin.isatty() and passphrase_fd is None and passphrase_file is None
+    )
+    if asks_network and setting_sources.no_network(chosen):
+        given |= network.ask()
+        chosen = setting_sources.choose(home, os.environ, **given)
     secret = None if on_page else passphrases.obtain(passphrase_fd, passphrase_file, new=new, home=home)
     if until_eof is not None:
         end_at_eof(until_eof)
@@ -130,6 +144,20 @@ def end_at_eof(descriptor: int) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
     threading.Thread(target=watch, name="until-eof", daemon=True).start()
+
+
+def _network(home: Path, given: Mapping[str, Any], *, practice: bool) -> dict[str, str]:
+    """What --practice or --rpc-url say of the other: a node lives on one network."""
+    from freehold.kernel.settings import DEFAULT_RPC_URL, stored  # noqa: PLC0415
+    from freehold.shell.practice import FOLDER  # noqa: PLC0415
+
+    if practice and given["rpc_url"] is not None:
+        raise InvalidInput("give --practice or --rpc-url, not both", hint="A node lives on one network.")
+    kept = stored(home)
+    if practice:
+        usual = {"rpc_url": DEFAULT_RPC_URL} if "rpc_url" in kept else {}
+        return {"practice": given.get("practice") or kept.get("practice") or FOLDER, **usual}
+    return {"practice": ""} if given["rpc_url"] is not None and "practice" in kept else {}
 
 
 def _settings(given: list[str]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import httpx
 from freehold.chain import deployments
 from freehold.chain.answers import read_number
 from freehold.chain.client import Chain
+from freehold.chain.embedded import home as chain_home
 from freehold.chain.errors import ChainUnreachable
 from freehold.chain.rpc import Rpc
 from freehold.core.errors import FreeholdError
@@ -26,6 +27,7 @@ from freehold.kernel.node import LOCAL_CHAIN_ID
 from freehold.kernel.reading import open_database
 from freehold.kernel.settings import Settings
 from freehold.log.store import LogStore
+from freehold.shell import practice
 from freehold.shell.doctor.database import Facts
 
 ANSWER_SECONDS = 5.0
@@ -36,7 +38,12 @@ _CLOCK = "Set this machine's clock, best by NTP: timedatectl set-ntp true"
 def chain(home: Path, known: Settings, facts: Facts | None) -> Iterator[CheckFound]:
     """The chain answers, is the right one, holds the contracts and agrees with the log."""
     try:
-        with Rpc(known.rpc_url, timeout=ANSWER_SECONDS) as rpc:
+        practised = practice.folder_of(home, known)
+        url = known.rpc_url if practised is None else chain_home.running(practised)
+        if url is None:
+            yield ok("chain", "the practice network is off; it runs while a node that uses it runs")
+            return
+        with Rpc(url, timeout=ANSWER_SECONDS) as rpc:
             found = Chain(rpc)
             yield ok("chain", f"{rpc.name} answers: chain {found.chain_id}, block {found.block_number()}")
             for name, why in rpc.health():

@@ -13,6 +13,9 @@ from freehold.core.errors import FreeholdError, InvalidInput
 from freehold.kernel.door import CONSOLE_PATH, Door
 from freehold.kernel.web import forms
 from freehold.kernel.web.forms import Form
+from freehold.shell import networks
+from freehold.shell.networks import Network
+from freehold.shell.web import first_run
 from freehold.shell.web.rendering import Rendering
 from freehold.shell.web.sessions import Attempts, Session, Sessions
 from freehold.vault import passphrases
@@ -59,12 +62,18 @@ class Entering:
         """The page for a new node, a locked one, or one that runs."""
         if self.session(request) and self._door.host is not None:
             return RedirectResponse(CONSOLE_PATH + "/", 303)
-        return self._page(request, 200)
+        return await run_in_threadpool(self._page, request, 200)
 
     def _page(
-        self, request: Request, status: int, error: FreeholdError | None = None, name: str = ""
+        self,
+        request: Request,
+        status: int,
+        error: FreeholdError | None = None,
+        form: Form | None = None,
+        looked: Network | None = None,
     ) -> Response:
-        door = self._door
+        door, form = self._door, form or Form()
+        name = form.fields.get("name", [""])[0][:200]
         kind = "new" if door.is_new else "locked" if door.host is None else "running"
         return self._rendering.page(
             "enter.html",
@@ -76,6 +85,8 @@ class Entering:
             needs_name=door.host is None and not door.settings.name,
             next=_next(request.query_params.get("next", "")),
             least=passphrases.LEAST_CHARACTERS,
+            network=first_run.offered(door, form),
+            looked=looked,
         )
 
     async def enter(self, request: Request) -> Response:
@@ -83,16 +94,17 @@ class Entering:
         form = Form()
         try:
             form = await forms.read(request, None)
+            if form.text("look") and self._door.is_new and self._door.asks_network:
+                return await run_in_threadpool(self._look, request, form)
             await run_in_threadpool(self._open, form)
         except FreeholdError as error:
-            return self._page(request, error.http_status, error, form.fields.get("name", [""])[0][:200])
+            return await run_in_threadpool(self._page, request, error.http_status, error, form)
         except ClientDisconnect:
             return Response(status_code=400)
         except Exception:  # noqa: BLE001 - the page says so; the log says what
             _log.exception("the node could not be opened")
-            return self._page(
-                request, 500, FreeholdError("the node could not be opened", hint="Its log says why.")
-            )
+            failed = FreeholdError("the node could not be opened", hint="Its log says why.")
+            return await run_in_threadpool(self._page, request, 500, failed, form)
         # whoever logs in again is one person in one browser, not two
         self._sessions.end(request.cookies.get(_cookie(request), ""))
         token, _ = self._sessions.begin()
@@ -106,6 +118,12 @@ class Entering:
             secure=request.headers.get("origin", "").startswith("https:"),
         )
         return answer
+
+    def _look(self, request: Request, form: Form) -> Response:
+        """The same page, and what is at the address that was typed."""
+        form.fields["network"] = [networks.REAL]
+        found, error = first_run.looked_at(form)
+        return self._page(request, error.http_status if error else 200, error, form, found)
 
     def _open(self, form: Form) -> None:
         passphrase, name = form.secret("passphrase"), form.text("name", 200)
@@ -122,8 +140,9 @@ class Entering:
             if form.secret("again") != passphrase:
                 raise InvalidInput("the two passphrases differ", hint="Nothing was made. Type both again.")
             passphrases.require_strong(passphrase, name or self._door.settings.name)
+        network = first_run.chosen(self._door, form)
         # also of a new node: whoever comes second has guessed
-        self._attempts.make(lambda: self._door.open(passphrase, name))
+        self._attempts.make(lambda: self._door.open(passphrase, name, **network))
 
     async def leave(self, request: Request) -> Response:
         """Log out."""
