@@ -133,7 +133,7 @@ def _run(world: World, consoles: list[Any], files: dict[str, Path]) -> None:
     owner_camera.shoot(owner_page, "log")
     owner_camera.take("home", "")
     owner_camera.take("uses", "uses")
-    owner_camera.take("earnings", "earnings")
+    owner_camera.take("earnings", "money")
     owner_camera.take("phone", "uses", phone=True)
     builder_camera.take("model", f"models/{model}")
     builder_camera.take("dark", f"models/{model}", theme="dark")

@@ -16,7 +16,7 @@ from freehold.features.identity import peers
 AXE = Path(__file__).resolve().parents[1] / "clients" / "node_modules" / "axe-core" / "axe.min.js"
 PATHS = (
     *("", "data", "publish", "requests", "settings", "backup", "no-such-page"),
-    *("uses", "earnings", "models", "market", "lineage", "log"),
+    *("uses", "money", "models", "market", "lineage", "log"),
 )
 needs_axe = pytest.mark.skipif(
     not AXE.exists(), reason="axe-core is not installed: npm install in tests/clients"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import io
 import json
 import sqlite3
@@ -11,6 +12,7 @@ import sys
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -46,13 +48,13 @@ class Market:
         job = self.builder.api("/jobs")["jobs"][0]
         (channel,) = self.buyer.api("/channels")["channels"]
         paths = {
-            self.owner: ["uses", "earnings", "earnings/claim", "log", "log/anchor", "models", "spending"],
+            self.owner: ["uses", "money", "collected", "collect", "log", "log/anchor", "models", "spending", "limits"],
             self.builder: [
                 "models", f"models/{self.model}", f"models/{self.model}/serve", f"jobs/{job['id']}", "train", "market",
                 f"market/{self.data}", f"lineage/{self.model}", "uses", f"train?with={self.data}",
             ],
             self.buyer: [
-                f"uses/{self.answer}", "spending", f"channels/{channel['channel']}/close", f"models/{self.model}", "lineage",
+                f"uses/{self.answer}", "spending", "channels", f"channels/{channel['channel']}/close", f"models/{self.model}", "lineage",
             ],
         }  # fmt: skip
         return list(paths.items())
@@ -147,22 +149,46 @@ def test_contributions_and_price_are_on_the_models_page(market: Market):
     assert shown == pytest.approx(100, abs=0.2)
 
 
-def test_the_owner_is_paid_and_claims(market: Market):
+def test_the_owner_is_paid_and_collects_in_two_clicks(market: Market):
     act.settled(market.builder)
     page = market.owner_page
-    page.goto(market.owner.url + "earnings")
+    page.goto(market.owner.url)
     before = market.owner.api("/earnings")
     assert before["claimable_units"] > 0
-    page.get_by_role("link", name="Claim", exact=True).click()
-    page.get_by_role("button", name="Claim").click()
-    page.get_by_text("moved to your wallet").wait_for()
+    page.locator("[data-live=earned]").get_by_role("link", name="Collect", exact=True).click()
+    assert "play money" in page.locator("main").inner_text(), "what it costs is said before"
+    button = page.get_by_role("button", name="Collect")
+    assert "danger" not in (button.get_attribute("class") or ""), "receiving money destroys nothing"
+    button.click()
+    page.get_by_text("moved to your wallet, from one model").wait_for()
     after = market.owner.api("/earnings")
     assert after["claimable_units"] == 0
     assert after["balance_units"] == before["balance_units"] + before["claimable_units"]
-    assert page.locator(".chart.area").get_attribute("aria-label") == "Earned in all, day by day"
-    rows = page.locator("[data-live=claims] tbody tr")
+    rows = page.locator("table.list tbody tr")
     assert rows.count() == 1
     assert "Illness risk" in rows.inner_text()
+
+
+def test_what_was_earned_is_listed_and_taken_along_for_the_books(market: Market):
+    page = market.owner_page
+    page.goto(market.owner.url + "earnings")
+    page.wait_for_url("**/money")
+    assert page.locator(".chart.area").get_attribute("aria-label") == "Earned so far"
+    rows = page.locator(".listing tbody tr")
+    assert "access sold" in rows.last.inner_text()
+    assert "Northside Research" in rows.last.inner_text()
+    with page.expect_download() as waiting:
+        page.get_by_role("link", name="Download as CSV").click()
+    text = Path(waiting.value.path()).read_text(encoding="utf-8-sig")
+    found = list(csv.DictReader(io.StringIO(text)))
+    assert len(found) == rows.count()
+    assert list(found[0])[:6] == ["Date", "For", "Kind", "With whom", "Amount", "Currency"]
+    sold = found[-1]
+    assert (sold["Kind"], sold["With whom"], sold["Amount"], sold["Currency"]) == (
+        "access sold", "Northside Research", "2.50", "USD",
+    )  # fmt: skip
+    assert datetime.fromisoformat(sold["Date"]).tzinfo is not None
+    assert sold["Transaction, grant or receipt"].startswith("0x")
 
 
 def test_the_owner_sees_every_use_and_filters_them(market: Market):
@@ -302,6 +328,7 @@ def test_what_an_answer_takes_is_said_before_and_a_limit_is_kept(market: Market)
     assert (found["spend_per_day_micro"], found["spent_units"]) == (600_000, 500_000)
     page.goto(f"{buyer.url}spending")
     assert "$0.60" in page.locator(".figures").inner_text()
+    page.get_by_role("link", name="Change it").click()
     page.get_by_label("Most for one act").fill("2.5")
     page.get_by_role("button", name="Save").click()
     page.get_by_text("The limits count from now on").wait_for()
@@ -335,8 +362,8 @@ def test_a_form_that_is_sent_twice_is_paid_once(market: Market) -> None:
 
 def test_a_channel_is_closed_knowingly(market: Market):
     page = market.buyer_page
-    page.goto(market.buyer.url + "spending")
-    page.get_by_role("link", name="Close the channel").click()
+    page.goto(market.buyer.url + "channels")
+    page.get_by_role("link", name="Take back what is set aside").click()
     assert "What it does not undo" in page.locator("main").inner_text()
     page.get_by_role("button", name="Close it").click()
     page.get_by_text("The channel is closing").wait_for()

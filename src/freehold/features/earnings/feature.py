@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import Any
 
 from freehold.core.errors import Unavailable
+from freehold.core.texts import said
 from freehold.features.earnings import earning, pages, wire
 from freehold.features.earnings.ledger import Ledger
 from freehold.features.grants.pages.datasets import Sold
@@ -44,5 +45,8 @@ FEATURE = Feature(
     reminders=(pages.remind,),
     pages=tuple(pages.PAGES),
     answers={Sold: _sold},
-    tabs=(Tab(Place.MONEY, "/earnings", "Earned", 10),),
+    tabs=(
+        Tab(Place.MONEY, "/money", said("Earned"), 10),
+        Tab(Place.MONEY, "/collected", said("Collected"), 20, also=("/collect",)),
+    ),
 )

@@ -7,12 +7,13 @@ that a reorganisation of that depth leaves nothing wrong behind.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from freehold.chain.answers import Event
 from freehold.chain.client import Chain
+from freehold.core.errors import Unavailable
 from freehold.core.money import BPS
 from freehold.features.earnings import earning
 from freehold.kernel.node import Node
@@ -37,6 +38,21 @@ class Move:
     """Dataset or model; empty where it is not known here."""
     units: int
     tx_hash: str
+    who: str = ""
+    """Who bought; empty where several did together."""
+
+
+@dataclass(frozen=True)
+class Money:
+    """What was earned, as the chain said it last."""
+
+    found: Mapping[str, Any]
+    """As `wire.Earnings` says it."""
+    moves: Sequence[Move]
+    at: int
+    """When that was, Unix seconds."""
+    away: bool = False
+    """Whether the chain does not answer now, so that this may be old."""
 
 
 class Ledger:
@@ -44,11 +60,20 @@ class Ledger:
 
     def __init__(self, node: Node) -> None:
         self._node = node
+        self._known: Money | None = None
         self._lock = threading.Lock()
         self._events: list[Event] = []
         self._times: dict[int, int] = {}
         self._next: int | None = None
         self._pools: frozenset[str] = frozenset()
+
+    def money(self) -> Money | None:
+        """What is known now, or was when the chain answered last; None where it has not answered yet."""
+        try:
+            self._known = Money(earning.overview(self._node), self.moves(), self._node.now())
+        except Unavailable:
+            return replace(self._known, away=True) if self._known else None
+        return self._known
 
     def moves(self) -> list[Move]:
         """All of them, oldest first. Raises ChainUnreachable."""
@@ -66,7 +91,8 @@ class Ledger:
             if event.name == "GrantBought":
                 grant = "0x" + bytes(args["grant"]).hex()
                 asset = self._node.grant(grant).asset if self._node.store.has(grant) else ""
-                made.append(Move(at, "grant", asset, int(args["price"]), event.tx_hash))
+                buyer = str(args["buyer"]).lower()
+                made.append(Move(at, "grant", asset, int(args["price"]), event.tx_hash, buyer))
                 continue
             holding = holdings["0x" + bytes(args["pool"]).hex()]
             units, kind = int(args["amount"]), "claim"

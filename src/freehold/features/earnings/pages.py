@@ -1,9 +1,9 @@
-"""Earnings: what came in, by what and when, also on Home; what can be claimed; and by what."""
+"""What came in, by what and when, also on Home; what was collected; and collecting what waits."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -11,22 +11,30 @@ from typing import Any
 from starlette.responses import Response
 
 from freehold.core.errors import Unavailable
-from freehold.core.money import dollars
-from freehold.core.texts import Units, said
+from freehold.core.texts import Moment, Text, Units, said
 from freehold.core.times import DAY_SECONDS
 from freehold.features.earnings import earning
-from freehold.features.earnings.ledger import Ledger, Move
+from freehold.features.earnings.ledger import Ledger, Money, Move
+from freehold.features.payments import books
+from freehold.features.payments.books import Line
 from freehold.kernel.feature import Reminder
 from freehold.kernel.host import Host
 from freehold.kernel.node import Node
-from freehold.kernel.people import name_of, thing_name
+from freehold.kernel.selecting import among
 from freehold.kernel.web import charts
 from freehold.kernel.web.charts import Chart, Point
+from freehold.kernel.web.paying import fee
 from freehold.kernel.web.powers import Power
-from freehold.kernel.web.visit import Visit, acts, shows
+from freehold.kernel.web.tables import Empty, Found, Wanted
+from freehold.kernel.web.visit import Visit, acts, moved, shows
 
 DAYS = 30
-MOST_CLAIMS = 50
+KINDS = {
+    "grant": said("access sold"),
+    "share": said("share in answers sold"),
+    "claim": said("collected"),
+}
+"""What moves are, as lists say it."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +49,7 @@ class Made:
     """In all, by the end of each of those days."""
 
 
-def earned(moves: list[Move], total_units: int, now: int) -> Made:
+def earned(moves: Sequence[Move], total_units: int, now: int) -> Made:
     """What came in over the last days; `now` is Unix seconds, days are UTC."""
     today = now // DAY_SECONDS
     by_day: dict[int, int] = defaultdict(int)
@@ -63,101 +71,168 @@ def earned(moves: list[Move], total_units: int, now: int) -> Made:
     return Made(total_units, by_day[today], month, chart)
 
 
-def _period() -> str:
+def _period() -> Text:
     return said("In the last {n} days", n=DAYS)
 
 
-def look(host: Host) -> Made | None:
-    """What came in; None where the network does not answer."""
-    with suppress(Unavailable):
-        money = earning.overview(host.node)
-        return earned(host.part(Ledger).moves(), money["earned_units"], host.node.now())
-    return None
+def look(host: Host) -> dict[str, Any]:
+    """Home's figures; those of the last time where the network does not answer now."""
+    money = host.part(Ledger).money()
+    return {"money": money, "made": _made(host.node, money)}
+
+
+def _made(node: Node, money: Money | None) -> Made | None:
+    return earned(money.moves, money.found["earned_units"], node.now()) if money else None
 
 
 def remind(host: Host) -> Iterator[Reminder]:
     """Money to collect."""
     with suppress(Unavailable):
         if units := earning.overview(host.node)["claimable_units"]:
-            yield Reminder(f"{dollars(units)} of your earnings is ready to claim.", "/earnings", "Claim")
+            text = said("{sum} of your earnings waits to be collected.", sum=Units(units))
+            yield Reminder(text, "/collect", said("Collect"))
 
 
 def overview(visit: Visit) -> Response:
     """What came in."""
-    node = visit.node
-    try:
-        found = earning.overview(node)
-        moves = visit.host.part(Ledger).moves()
-    except Unavailable as error:
-        return visit.show("earnings.html", 503, away=error)
-    today = node.now() // DAY_SECONDS
-    made = earned(moves, found["earned_units"], node.now())
-    by_day = [(move.at // DAY_SECONDS, move.units) for move in moves if move.kind != "claim"]
+    node, money = visit.node, visit.host.part(Ledger).money()
+    moves = [move for move in money.moves if move.kind != "claim"] if money else []
+    made, today = _made(node, money), node.now() // DAY_SECONDS
+    listed = books.listed(
+        visit,
+        said("Earned"),
+        lambda wanted: _lines(node, moves, wanted),
+        Empty(
+            said("Nothing was earned yet"),
+            said(
+                "Publish a table with a price, or let others train on it for a share in what their model earns."
+            ),
+            "/publish",
+            said("Publish a table"),
+        ),
+        search=said("Name or buyer"),
+    )
     return visit.show(
         "earnings.html",
-        away=None,
-        found=found,
-        recent_units=made.month_units,
-        over_time=made.over_time,
+        money=money,
+        made=made,
+        as_of=Moment(money.at) if money and money.away else None,
         by_day=Chart(
             said("Earned, by day"),
             _period(),
-            charts.by_day(by_day, today, DAYS),
+            charts.by_day([(move.at // DAY_SECONDS, move.units) for move in moves], today, DAYS),
             "bars",
             Units(made.month_units),
-        ),
-        by_thing=_by_thing(node, found),
-        claims=_claims(node, moves),
+        )
+        if made
+        else None,
+        by_thing=_by_thing(node, money.found) if money else [],
+        months=books.by_month([(move.at, move.units) for move in moves]),
+        listed=listed,
         days=DAYS,
     )
 
 
-def _by_thing(node: Node, found: dict[str, Any]) -> list[dict[str, Any]]:
+def _lines(node: Node, moves: Sequence[Move], wanted: Wanted) -> Found[Line]:
+    """Moves as a list."""
+    return among(
+        [_line(node, move) for move in moves],
+        wanted,
+        {"at": lambda line: line.at, "units": lambda line: line.units},
+        said=lambda line: f"{line.what} {line.who}",
+        key=lambda line: f"{line.id}{line.what}{line.units}",
+    )
+
+
+def _line(node: Node, move: Move) -> Line:
+    name, page = books.thing(node, move.asset)
+    who = said("who bought its answers")
+    if move.kind == "claim":
+        who = said("the model's revenue pool")
+    elif move.who:
+        who = books.party(node, move.who)  # type: ignore[assignment]
+    return Line(move.at, name, page, KINDS[move.kind], who, move.units, move.tx_hash)
+
+
+def _by_thing(node: Node, found: Any) -> list[dict[str, Any]]:
     """Datasets whose access was sold and models shared in, the largest first."""
     sold: dict[str, dict[str, Any]] = {}
     for row in found["grants"]:
         one = sold.setdefault(
             row["asset"],
-            {"id": row["asset"], "name": row["asset_name"], "kind": "data", "units": 0, "note": 0},
+            {"id": row["asset"], "name": row["asset_name"], "sold": 0, "units": 0, "claimable_units": 0},
         )
         one["units"] += row["price_units"]
-        one["note"] += 1
+        one["sold"] += 1
     shared = [
         {
-            **row,
             "id": row["asset"],
-            "kind": "models",
+            "name": row["name"],
+            "sold": None,
             "units": row["claimable_units"] + row["claimed_units"],
+            "claimable_units": row["claimable_units"],
+            "unsettled_units": row["unsettled_units"],
             "share_bps": row["shares"],
-            "owner": name_of(node, row["owner"]),
+            "owner": books.party(node, row["owner"]),
         }
         for row in found["models"]
     ]
     return sorted([*sold.values(), *shared], key=lambda row: -int(row["units"]))
 
 
-def _claims(node: Node, moves: list[Move]) -> list[dict[str, Any]]:
-    found = [move for move in moves if move.kind == "claim"][-MOST_CLAIMS:]
-    return [{"move": move, "name": thing_name(node, move.asset)} for move in found[::-1]]
+def collected(visit: Visit) -> Response:
+    """What was moved to the wallet."""
+    node, money = visit.node, visit.host.part(Ledger).money()
+    moves = [move for move in money.moves if move.kind == "claim"] if money else []
+    listed = books.listed(
+        visit,
+        said("Collected"),
+        lambda wanted: _lines(node, moves, wanted),
+        Empty(
+            said("Nothing was collected yet"),
+            said("What a model earns waits for you without a time limit."),
+        ),
+    )
+    return visit.show(
+        "collected.html",
+        money=money,
+        as_of=Moment(money.at) if money and money.away else None,
+        months=books.by_month([(move.at, move.units) for move in moves]),
+        listed=listed,
+    )
 
 
-def ask_claim(visit: Visit) -> Response:
-    """What claiming does."""
+def ask_collect(visit: Visit) -> Response:
+    """What collecting does."""
     found = earning.overview(visit.node)
     pools = [row for row in found["models"] if row["claimable_units"]]
-    return visit.show("claim.html", units=found["claimable_units"], pools=pools)
+    return visit.show(
+        "collect.html",
+        units=found["claimable_units"],
+        pools=pools,
+        fee=fee(visit.node, "Revenue.claim", len(pools)) if pools else None,
+    )
 
 
-def claim(visit: Visit) -> Response:
-    """Move what can be claimed into the wallet."""
+def collect(visit: Visit) -> Response:
+    """Move what waits into the wallet."""
     done = earning.claim(visit.node)
     if not done["units"]:
-        return visit.go("/earnings", "There was nothing to claim.", "warn")
-    return visit.go("/earnings", f"{dollars(done['units'])} moved to your wallet.")
+        return visit.go("/collected", said("There was nothing to collect."), "warn")
+    text = said.many(
+        "{sum} moved to your wallet, from one model.",
+        "{sum} moved to your wallet, from {n} models.",
+        n=len(done["claims"]),
+        sum=Units(done["units"]),
+    )
+    return visit.go("/collected", text)
 
 
 PAGES = [
-    shows("/earnings", overview),
-    shows("/earnings/claim", ask_claim, needs=Power.PAY),
-    acts("/earnings/claim", claim, needs=Power.PAY, words=said("Collected earnings")),
+    shows("/money", overview),
+    shows("/collected", collected),
+    shows("/collect", ask_collect, needs=Power.PAY),
+    acts("/collect", collect, needs=Power.PAY, words=said("Collected earnings")),
+    moved("/earnings", "/money"),
+    moved("/earnings/claim", "/collect"),
 ]

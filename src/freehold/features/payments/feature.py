@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from freehold.core.texts import said
 from freehold.features.payments import closing, kept, pages, settling, wire
 from freehold.features.payments.once import ONCE
 from freehold.kernel import continuity
@@ -59,7 +60,11 @@ FEATURE = Feature(
         wire.SETTLE.does(lambda host, _: settling.settle(host.node)),
     ),
     pages=tuple(pages.PAGES),
-    tabs=(Tab(Place.MONEY, "/spending", "Spent", 20, also=("/channels",)),),
+    tabs=(
+        Tab(Place.MONEY, "/spending", said("Spent"), 30),
+        Tab(Place.MONEY, "/channels", said("Set aside"), 40),
+        Tab(Place.MONEY, "/limits", said("Limits"), 50),
+    ),
     metrics=(
         Metric(
             "freehold_money_out_units_total",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
@@ -140,6 +140,13 @@ def short_day(seconds: float) -> str:
     from babel.dates import format_skeleton  # noqa: PLC0415
 
     return format_skeleton("MMMd", here(seconds), locale=locale())
+
+
+def month(first: date) -> str:
+    """A month of a year: `November 2026`."""
+    from babel.dates import format_skeleton  # noqa: PLC0415
+
+    return format_skeleton("yMMMM", first, locale=locale())
 
 
 def moment(seconds: float, *, precise: bool = False) -> str:

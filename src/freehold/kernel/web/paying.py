@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from freehold.core.errors import FreeholdError
+from freehold.core.texts import Text, said
 from freehold.kernel import ceiling
 from freehold.kernel.keeping import purse
 from freehold.kernel.node import LOCAL_CHAIN_ID, Node
@@ -38,14 +39,19 @@ def agreed(visit: Visit) -> int:
     return visit.form.number("at_most", "what the page showed", 0, 2**53 - 1)
 
 
-def anchor_fee(node: Node) -> str:
-    """What one anchor costs at the present price of gas; empty while the chain does not answer."""
-    gas = node.usual_gas("LogAnchors.anchor", purse.USUAL_GAS["LogAnchors.anchor"])
+def fee(node: Node, act: str, times: int = 1) -> Text | None:
+    """What an act costs at the present price of gas; None while the chain does not answer."""
+    gas = node.usual_gas(act, purse.USUAL_GAS[act]) * times
     try:
         price_wei = int(str(node.chain.rpc.call("eth_gasPrice")), 16)
     except (FreeholdError, ValueError):
-        return ""
+        return None
     if node.chain_id == LOCAL_CHAIN_ID:
-        return "nothing real: this is the local test chain, and its coins are play money"
+        return said("nothing real: this is the practice network, and its coins are play money")
     coins = f"{gas * price_wei / 10**18:.7f}".rstrip("0").rstrip(".")
-    return f"about {coins or '0.0000001'} of the chain's own coin, paid by this node"
+    return said("about {coins} of the network's own coin, paid by this node", coins=coins or "0.0000001")
+
+
+def anchor_fee(node: Node) -> Text | None:
+    """What one anchor costs now; None while the chain does not answer."""
+    return fee(node, "LogAnchors.anchor")

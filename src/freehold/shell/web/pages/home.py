@@ -70,10 +70,10 @@ def _gas(node: Node) -> list[Reminder]:
     stopped = len(subjects.quarantined(node))
     if stopped:
         text = f"{words.count(stopped, 'payment')} failed on the network, at the cost of a fee, and wait for you."
-        todo.append(Reminder(text, "/spending", "Look"))
+        todo.append(Reminder(text, "/channels", "Look"))
     if purse.day(node).spent:
         text = "The fees this node may spend by itself in a day are spent. It goes on as the day passes."
-        todo.append(Reminder(text, "/spending", "Look"))
+        todo.append(Reminder(text, "/limits", "Look"))
     return todo
 
 
