@@ -29,8 +29,8 @@ ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src" / "freehold"
 COMPLETE = False
 """Whether every text must have a translation into every language; until then only those that have one are kept."""
-LABELLED = {"Tab": 2, "Facet": 1}
-"""Classes whose argument at this place is shown, and made a text by the class itself."""
+LABELLED: dict[str, int | str] = {"Tab": 2, "Facet": 1, "acts": "words"}
+"""What takes a text at this place, or under this name, as a plain string, and makes it one by itself."""
 OPTIONS = {
     "trimmed": "true",
     "silent": "false",
@@ -88,10 +88,11 @@ def of_call(node: ast.Call, name: str, imported: set[str]) -> Iterator[Id]:
         yield one, many
     elif name == "words.count" or (name == "count" and "count" in imported):
         yield counted(given[1:])
-    elif name in LABELLED and isinstance(
-        label := given[LABELLED[name]] if len(given) > LABELLED[name] else None, str
-    ):
-        yield label
+    elif name in LABELLED:
+        named = {one.arg: one.value.value for one in node.keywords if isinstance(one.value, ast.Constant)}
+        label = {**dict(enumerate(given)), **named}.get(LABELLED[name])
+        if isinstance(label, str):
+            yield label
 
 
 def said(node: ast.Call, templates: list[object]) -> list[str]:

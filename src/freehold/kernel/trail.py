@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from freehold.core.texts import Text, said
+from freehold.core.texts import Text, label
 from freehold.kernel.node import Node
 from freehold.kernel.web.powers import Person
 
@@ -72,5 +72,5 @@ def newest(node: Node, *, person: str | None = None, before: int = 0) -> list[En
     query = f"SELECT * FROM trail WHERE number < ?{whose} ORDER BY number DESC LIMIT ?"  # noqa: S608
     rows = node.store.rows(query, before or 2**53, *values, PAGE + 1)
     return [
-        Entry(row[0], row[1], row[2], row[3], row[4], Outcome(row[5]), said(row[6]), row[7]) for row in rows
+        Entry(row[0], row[1], row[2], row[3], row[4], Outcome(row[5]), label(row[6]), row[7]) for row in rows
     ]
