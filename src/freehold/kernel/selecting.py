@@ -29,8 +29,6 @@ MOST_LETTERS = 200
 """What a search looks for at once."""
 COUNTED = 100_000
 """A list that is longer is not counted to its end."""
-MOST_VALUE = 200
-"""Letters of a text that rows are sorted by: a place holds it."""
 _MOST_PLACE = 1_200
 
 R = TypeVar("R")
@@ -88,7 +86,7 @@ class Sort:
     column: str
     """An expression that is never NULL, best one with an index that goes on with the key."""
     kind: type = int
-    """int or str; of texts at most `MOST_VALUE` letters stand in the column."""
+    """int or str; of texts at most `listing.MOST_SORTED` letters stand in the column."""
 
 
 @dataclass(frozen=True)

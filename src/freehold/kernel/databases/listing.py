@@ -17,6 +17,9 @@ from freehold.kernel.databases.steps import moved
 _BATCH = 500
 _MOST_WORDS = 8_192
 """Characters of what an asset says of itself that a search looks through: its name and description, and columns."""
+MOST_SORTED = 200
+"""Letters of a name that lists are sorted by."""
+_MOST_NUMBER = 2**53
 _PARTY = "party:"
 """How names of `state` began under which the document of each party stood."""
 
@@ -27,8 +30,10 @@ def put(connection: Connection, document: Document, *, public: bool, position: i
         _put_receipt(connection, document, position)
     elif isinstance(document, Asset):
         _put_asset(connection, document, public=public)
+        sort(connection, document)
     elif isinstance(document, Grant):
         _put_grant(connection, document)
+        sort(connection, document)
 
 
 def _put_receipt(connection: Connection, receipt: Receipt, position: int) -> None:
@@ -68,6 +73,28 @@ def _put_grant(connection: Connection, grant: Grant) -> None:
     )  # fmt: skip
 
 
+def sort(connection: Connection, document: Document) -> None:
+    """What lists sort and count by: columns that came later than their rows."""
+    if isinstance(document, Asset):
+        rows = document.schema_.get("rows")
+        connection.execute(
+            "UPDATE assets SET sort_name = ?, created_at = ?, price_units = ?, row_count = ? WHERE id = ?",
+            (
+                sortable(document.name), document.created_at, document.terms.price_units,
+                rows if type(rows) is int and 0 <= rows < _MOST_NUMBER else -1, document.id,
+            ),
+        )  # fmt: skip
+    elif isinstance(document, Grant):
+        connection.execute(
+            "UPDATE grants SET max_uses = ? WHERE id = ?", (document.terms.max_uses, document.id)
+        )
+
+
+def sortable(said: str) -> str:
+    """A name as lists are sorted by it: small letters, and not too many of them."""
+    return text(said).casefold()[:MOST_SORTED]
+
+
 def put_party(connection: Connection, party: Party) -> None:
     """The party document of an account from now on."""
     connection.execute(
@@ -105,7 +132,10 @@ def fill(connection: Connection) -> None:
         "UPDATE receipts SET grant_id = (SELECT about FROM documents WHERE documents.id = receipts.id)"
     )
     for document, public in _documents(connection):
-        put(connection, document, public=public, position=None)
+        if isinstance(document, Asset):
+            _put_asset(connection, document, public=public)
+        elif isinstance(document, Grant):
+            _put_grant(connection, document)
     for _, document_id in moved(connection, _PARTY):
         found = connection.execute("SELECT envelope FROM documents WHERE id = ?", (document_id,)).fetchone()
         # one that cannot be read was never shown either
@@ -113,6 +143,12 @@ def fill(connection: Connection) -> None:
             party = read_envelope(found[0]).document if found else None
             if isinstance(party, Party):
                 put_party(connection, party)
+
+
+def fill_sorted(connection: Connection) -> None:
+    """What lists sort by, of all documents."""
+    for document, _ in _documents(connection):
+        sort(connection, document)
 
 
 def _documents(connection: Connection) -> Iterator[tuple[Document, bool]]:

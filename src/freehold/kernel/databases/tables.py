@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from freehold.core.connection import Connection
 from freehold.kernel.databases import listing
 from freehold.kernel.databases.steps import Step, moved, step
@@ -153,6 +155,22 @@ _LISTED = (
     "ALTER TABLE receipts ADD COLUMN grant_id TEXT NOT NULL DEFAULT ''",
     "CREATE INDEX receipts_by_grant ON receipts (grant_id, units)",
 )
+# in the order of a list's columns, so that one page of it is read and no more
+_SORTED = (
+    "ALTER TABLE assets ADD COLUMN sort_name TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE assets ADD COLUMN created_at INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE assets ADD COLUMN price_units INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE assets ADD COLUMN row_count INTEGER NOT NULL DEFAULT -1",
+    "ALTER TABLE grants ADD COLUMN max_uses INTEGER NOT NULL DEFAULT 0",
+    "CREATE INDEX assets_by_sort_name ON assets (kind, sort_name, rowid)",
+    "CREATE INDEX assets_by_price ON assets (kind, price_units, rowid)",
+    "CREATE INDEX assets_by_rows ON assets (kind, row_count, rowid)",
+    "CREATE INDEX receipts_by_use ON receipts (asset, action, units)",
+    "CREATE INDEX grants_by_price ON grants (issuer, price_units, asset, rowid)",
+)
+_SORTED_POSTGRESQL = tuple(
+    one.replace(" TEXT ", ' TEXT COLLATE "C" ').replace(" INTEGER ", " BIGINT ") for one in _SORTED
+)
 _SEALED = ("asset", "cid", "epoch", "size_bytes")
 SEALED = "what is kept sealed"
 
@@ -231,4 +249,5 @@ STEPS = (
         "CREATE INDEX trail_by_person ON trail (person, number)",
         "CREATE INDEX trail_by_time ON trail (at)",
     ),
+    replace(step("what lists sort by", *_SORTED, fill=listing.fill_sorted), postgresql=_SORTED_POSTGRESQL),
 )
