@@ -79,7 +79,9 @@ def receipt(draw: random.Random, number: int, sides: tuple[str, str], under: str
     )  # fmt: skip
 
 
-def fill(store: Store, own: str, *, assets: int, grants: int, receipts: int, seed: int = 1) -> None:
+def fill(
+    store: Store, own: str, *, assets: int, grants: int, receipts: int, seed: int = 1, mine: float = 0.02
+) -> None:
     """Keep so many of each; assets of others are not logged, some own ones are public."""
     draw = random.Random(seed)
     parties = [own, *accounts(20)]
@@ -87,7 +89,7 @@ def fill(store: Store, own: str, *, assets: int, grants: int, receipts: int, see
 
     def documents() -> Iterator[tuple[Envelope, bool, bool]]:
         for number in range(assets):
-            owner = own if draw.random() < 0.02 else draw.choice(parties[1:])
+            owner = own if draw.random() < mine else draw.choice(parties[1:])
             made = asset(draw, number, owner)
             ids.append(made.id)
             yield Envelope(made, ()), owner == own, owner == own

@@ -7,19 +7,21 @@ lists show of an asset, features say.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict, TypeVar, Unpack
 
-from freehold.core.documents import Asset, Grant
+from freehold.core.documents import Asset, Document, Grant
 from freehold.core.errors import InvalidInput, NotFound
 from freehold.core.ids import Ambiguous, is_id_shaped, short
 from freehold.core.signing import Envelope, read_envelope
+from freehold.kernel import selecting
 from freehold.kernel.databases.listing import text as storable
 from freehold.kernel.feature import Question
 from freehold.kernel.node import Node
 from freehold.kernel.people import known_as
 from freehold.kernel.registry import everything
+from freehold.kernel.selecting import Selection, Sort
 from freehold.kernel.store import OFF_OFFER
 from freehold.kernel.wire import MOST_LISTED as MOST
 
@@ -89,6 +91,47 @@ def _wanted(chosen: dict[str, Any]) -> tuple[list[str], list[Any]]:
     """Conditions that have a value, and those."""
     found = {said: value for said, value in chosen.items() if value}
     return ["1 = 1", *found], list(found.values())
+
+
+_ORDERS = {
+    "name": Sort("sort_name", str),
+    "price": Sort("price_units"),
+    "rows": Sort("row_count"),
+    "created": Sort("created_at"),
+    "until": Sort("expires_at"),
+}
+_MENTIONS = "words LIKE ? ESCAPE '!' OR owner IN (SELECT account FROM parties WHERE lower(parties.name) LIKE ? ESCAPE '!')"
+
+
+def among_assets(node: Node, **wanted: Unpack[Wanted]) -> Selection:
+    """Assets as lists search and sort them; its rows are ids."""
+    where, values = _assets(node, wanted)
+    return Selection("id", "assets", "rowid", tuple(where), tuple(values), _ORDERS, _MENTIONS)
+
+
+def page_of_assets(node: Node, selection: Selection, wanted: selecting.Wanted) -> selecting.Found[Asset]:
+    """A page of them, read."""
+    found = selecting.page(node.store, selection, wanted)
+    known = {
+        one.id: one for one in _read(node, [str(row[0]) for row in found.rows]) if isinstance(one, Asset)
+    }
+    return found.of([known[row[0]] for row in found.rows if row[0] in known])
+
+
+def grants_by_id(node: Node, ids: Sequence[str]) -> list[Grant]:
+    """Grants in the order of their ids."""
+    known = {one.id: one for one in _read(node, ids) if isinstance(one, Grant)}
+    return [known[one] for one in ids if one in known]
+
+
+def _read(node: Node, ids: Sequence[str]) -> list[Document]:
+    found: list[Document] = []
+    for start in range(0, len(ids), MOST):
+        some = ids[start : start + MOST]
+        marks = ", ".join("?" * len(some))
+        rows = node.store.rows(f"SELECT envelope FROM documents WHERE id IN ({marks})", *some)  # noqa: S608
+        found += [read_envelope(row[0]).document for row in rows]
+    return found
 
 
 def following(node: Node, asset: Asset) -> Asset | None:

@@ -71,7 +71,11 @@ class Found(Generic[R]):
 
     def map(self, change: Callable[[R], S]) -> Found[S]:
         """The same page with its rows made into others."""
-        return Found([change(row) for row in self.rows], self.next, self.total, self.previous)
+        return self.of([change(row) for row in self.rows])
+
+    def of(self, rows: Sequence[S]) -> Found[S]:
+        """The same page with other rows."""
+        return Found(rows, self.next, self.total, self.previous)
 
 
 def words(text: str) -> tuple[str, ...]:

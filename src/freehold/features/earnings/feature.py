@@ -9,21 +9,22 @@ from freehold.core.errors import Unavailable
 from freehold.core.texts import said
 from freehold.features.earnings import earning, pages, wire
 from freehold.features.earnings.ledger import Ledger
-from freehold.features.grants.pages.datasets import Sold
+from freehold.features.grants.lists import Sold
 from freehold.kernel.account import Account, Once
 from freehold.kernel.feature import Card, Feature
 from freehold.kernel.host import Host
 from freehold.kernel.web.places import Place, Tab
 
 
-def _sold(host: Host, _: Sold) -> dict[str, int]:
-    """Nothing while the chain does not answer."""
+def _sold(host: Host, _: Sold) -> dict[str, int] | None:
+    """None while the chain does not answer."""
     sums: dict[str, int] = {}
     with suppress(Unavailable):
         for move in host.part(Ledger).moves():
             if move.kind == "grant":
                 sums[move.asset] = sums.get(move.asset, 0) + move.units
-    return sums
+        return sums
+    return None
 
 
 def _claimed(node: Account, args: tuple[Any, ...]) -> bool:

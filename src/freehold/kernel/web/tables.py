@@ -29,7 +29,7 @@ from starlette.responses import Response, StreamingResponse
 from freehold.core.money import DECIMALS
 from freehold.kernel.door import CONSOLE_PATH
 from freehold.kernel.selecting import MOST_ROWS, PAGE, Found, Wanted, words
-from freehold.kernel.web.formats import tr
+from freehold.kernel.web.formats import tr, value
 from freehold.kernel.web.visit import Answered, Visit
 
 __all__ = [
@@ -318,6 +318,11 @@ class Listed:
         said = [(name[:80], value[:_MOST_TEXT]) for name, value in self.query.items() if name not in mine]
         # a download of another table stays with that table
         return [one for one in said if not one[0].endswith("format")][:_MOST_OTHERS]
+
+    @staticmethod
+    def text(cell: object) -> str:
+        """A value as its reader writes it."""
+        return value(cell)
 
     @staticmethod
     def kind(cell: object) -> str:

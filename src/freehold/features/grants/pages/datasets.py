@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from starlette.responses import Response
@@ -11,97 +10,136 @@ from starlette.responses import Response
 from freehold.core import epsilons
 from freehold.core.documents import Asset, Grant
 from freehold.core.errors import NotFound
-from freehold.core.texts import said
+from freehold.core.texts import Day, said
 from freehold.features.data import finding, offering, schemas
 from freehold.features.data.wire import Decide
-from freehold.features.grants import asking, granting
-from freehold.features.grants.wire import GrantRow
+from freehold.features.grants import asking, granting, lists
 from freehold.features.privacy import budget
 from freehold.features.privacy.rules import promises
 from freehold.kernel import listed, uses
-from freehold.kernel.feature import Question
 from freehold.kernel.node import Node
 from freehold.kernel.people import name_of
-from freehold.kernel.registry import everything
-from freehold.kernel.shape import alike
+from freehold.kernel.web import words
+from freehold.kernel.web.formats import listed as listed_texts
 from freehold.kernel.web.powers import Power
+from freehold.kernel.web.tables import Column, Empty, Filter, Link, Listed, Table, Tag, decimal, moment
 from freehold.kernel.web.visit import Visit, acts, shows
 from freehold.kernel.words import require_kind
 
-MOST_ROWS = 200
-MOST_PEOPLE = 200
 MOST_LINES = 10
 MOST_NAMES = 4
 MOST_HELD = 100
 
 
-@dataclass(frozen=True)
-class Sold(Question[Mapping[str, int]]):
-    """What selling access brought, in units by dataset; asked with the host."""
+STATES = (
+    ("offered", said("on offer")),
+    ("asks", said("asks you first")),
+    ("withdrawn", said("not on offer")),
+    ("ended", said("ended")),
+)
+ACCESS = {
+    "active": Tag(said("active"), "good"),
+    "revoked": Tag(said("revoked"), "bad"),
+    "used up": Tag(said("used up")),
+    "ended": Tag(said("ended")),
+}
+
+
+def _how(row: dict[str, Any]) -> Tag:
+    """How a dataset is offered."""
+    if row["over"]:
+        return Tag(said("ended"))
+    if not row["offered"]:
+        return Tag(said("not on offer"))
+    return Tag(said("asks you first") if row["approval"] == "ask" else said("on offer"), "good")
+
+
+def _named(row: dict[str, Any]) -> Link:
+    version = said("version {n}", n=row["version"]) if row["version"] > 1 else ""
+    return Link(f"/data/{row['id']}", row["name"], version)
+
+
+def _take_back(row: dict[str, Any]) -> object:
+    if row["state"] != "active":
+        return ""
+    label = said("Take access back from {who}", who=row["holder_name"])
+    return Link(f"/access/{row['id']}/revoke", said("Take back"), label=label)
+
+
+COLUMNS = (
+    Column("name", said("Name"), _named, sort=True, csv=lambda row: row["name"]),
+    Column("rows", said("Rows"), sort=True, align="end"),
+    Column("price", said("Price"), lambda row: price(row["price_units"]), sort=True, align="end",
+           csv=lambda row: decimal(row["price_units"])),
+    Column("active", said("With access"), align="end"),
+    Column("uses", said("Uses"), align="end"),
+    Column("sold_units", said("Sold"), "money", align="end", csv=lambda row: decimal(row["sold_units"])),
+    Column("spent", said("Privacy spent"), csv=lambda row: row["spent"] and decimal(row["spent"][0])),
+    Column("created", said("Published"), lambda row: Day(row["created_at"]), sort=True,
+           csv=lambda row: moment(row["created_at"])),
+    Column("state", said("State"), _how, csv=lambda row: _how(row).word),
+)  # fmt: skip
+PEOPLE = (
+    Column("holder_name", said("Who"), "named"),
+    Column("purposes", said("For"), lambda row: listed_texts(map(words.purpose, row["purposes"])),
+           csv=lambda row: ", ".join(row["purposes"])),
+    Column("uses", said("Uses"), lambda row: said("{n} of {most}", n=row["uses"], most=row["max_uses"]), align="end"),
+    Column("issued_at", said("Since"), lambda row: Day(row["issued_at"]), csv=lambda row: moment(row["issued_at"])),
+    Column("until", said("Until"), lambda row: Day(row["expires_at"]), sort=True,
+           csv=lambda row: moment(row["expires_at"])),
+    Column("state", said("State"), lambda row: ACCESS[row["state"]]),
+    Column("act", said("Act"), _take_back, align="end", csv=False),
+)  # fmt: skip
+
+
+def price(units: int) -> object:
+    """What access costs."""
+    return words.money(units) if units else said("free")
 
 
 def overview(visit: Visit) -> Response:
     """Every dataset of this owner, newest first."""
-    sold = _sold(visit)
-    node = visit.node
-    found = listed.assets(node, kind="dataset", owner=node.account, limit=MOST_ROWS)
-    rows = [_row(node, asset, _issued(node, asset), sold) for asset in found]
-    more = listed.count_assets(node, kind="dataset", owner=node.account) - len(rows)
-    return visit.show("data.html", rows=rows, more=more)
+    listed_ = Table(
+        said("My data"),
+        COLUMNS,
+        partial(lists.datasets, visit.host),
+        search=said("Name, description or column"),
+        filters=(Filter("state", said("State"), said("any"), STATES),),
+        empty=Empty(
+            said("You have not published anything yet"),
+            said(
+                "Choose a table, look at what is in it, say who may use it for what and at which price. It takes"
+                " about five minutes, and nothing is sent before you say so."
+            ),
+            "/publish",
+            said("Publish your first table"),
+        ),
+    )
+    return visit.show("data.html", listed=listed_.shown(visit))
 
 
-def _sold(visit: Visit) -> dict[str, int]:
-    """Units earned by selling access, by dataset; nothing while the chain does not answer."""
-    return {asset: units for one in everything().ask(visit.host, Sold()) for asset, units in one.items()}
-
-
-def _issued(node: Node, asset: Asset) -> list[dict[str, Any]]:
-    """Access given to a dataset, oldest first. Only the issuer revokes, so its own log knows."""
-    found = []
-    for grant in listed.every_grant(node, issuer=node.account, asset=asset.id):
-        row = {
-            **alike(GrantRow, grant.terms, grant),
-            "id": grant.id,
-            "uses": node.store.uses(grant.id)[0],
-            "revoked": bool(node.store.find("claim", "revocation", grant.id, limit=1)),
-        }
-        found.append({**row, "state": _state(row, node.now())})
-    return found
-
-
-def _row(node: Node, asset: Asset, issued: list[dict[str, Any]], sold: dict[str, int]) -> dict[str, Any]:
-    return {
-        **finding.describe(node, asset),
-        "version": asset.asset_version,
-        "created_at": asset.created_at,
-        "offered": offering.is_offered(node, asset.id),
-        "over": asset.terms.expires_at <= node.now(),
-        "spent": budget.spent(node, asset.id),
-        "active": sum(1 for grant in issued if grant["state"] == "active"),
-        "uses": sum(grant["uses"] for grant in issued),
-        "sold_units": sold.get(asset.id, 0),
-    }
-
-
-def _state(grant: dict[str, Any], now: int) -> str:
-    if grant["revoked"]:
-        return "revoked"
-    if grant["expires_at"] <= now:
-        return "ended"
-    return "used up" if grant["uses"] >= grant["max_uses"] else "active"
+def people_table(visit: Visit, asset: Asset) -> Listed:
+    """Who has access to one of them."""
+    return Table(
+        said("Who has access"),
+        PEOPLE,
+        partial(lists.people, visit.host, asset.id),
+        search=said("Name or account"),
+        filters=(
+            Filter("state", said("State"), said("any"), [(key, tag.word) for key, tag in ACCESS.items()]),
+        ),
+        prefix="people",
+    ).shown(visit)
 
 
 def dataset(visit: Visit) -> Response:
     """One dataset: terms, who has access, uses, money."""
     node, asset = visit.node, _own(visit)
-    issued = _issued(node, asset)
-    people = [{**grant, "holder_name": name_of(node, grant["holder"])} for grant in issued[::-1]]
     return visit.show(
         "dataset.html",
-        asset=_row(node, asset, issued, _sold(visit)),
+        asset=lists.row(node, asset, lists.given_on(node, asset.id), lists.sold(visit.host)),
         terms=asset.terms,
-        people=people[:MOST_PEOPLE],
-        more=max(0, len(people) - MOST_PEOPLE),
+        people=people_table(visit, asset),
         uses=_uses(node, asset),
         budgets=[_budget(node, line) for line in budget.overview(node, asset_id=asset.id, limit=MOST_LINES)],
         counting=promises.unit(schemas.said(asset).rows_each or 1),
