@@ -6,7 +6,7 @@ from typing import Any
 
 from freehold.chain import rpc
 from freehold.core import canonical, documents, epsilons, http_signature, ids, money
-from freehold.features.data import bounds, drafts, wire
+from freehold.features.data import bounds, drafts, wire, workbooks
 from freehold.features.data.rules import chunks, names, reading, table
 from freehold.features.gateway.rules import answer, rows
 from freehold.features.grants import requests
@@ -74,6 +74,14 @@ def _found() -> dict[str, tuple[Limit, ...]]:
                 otherwise="write it again, with the sizes that pandas or pyarrow choose",
             ),
             Limit("Rows", f"{_FILE.rows:,}", otherwise="split it and publish each part"),
+            Limit(
+                "Size of a workbook (xlsx, ods)",
+                _size(workbooks.MOST_BYTES),
+                otherwise="save the sheet as CSV",
+            ),
+            Limit(
+                "Cells of a workbook's sheet", f"{workbooks.MOST_CELLS:,}", otherwise="save the sheet as CSV"
+            ),
             Limit("Feature columns", f"{_FILE.columns:,}", otherwise="choose those that matter"),
             Limit(
                 "Rows times feature columns",

@@ -1,14 +1,12 @@
 """A file at a glance: what can be learned from, what can be a label, what is missing."""
 
-import io
-
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
 from freehold.core.errors import InvalidTable
 from freehold.features.data.rules import reading
-from freehold.features.data.rules.profile import profile, reduce
+from freehold.features.data.rules.profile import profile
 from freehold.features.data.rules.table import Limits
 
 TEXT = "id,age,gap,word,flag\n" + "".join(
@@ -55,13 +53,12 @@ def test_what_is_no_table_is_refused(tmp_path, text: str):
 
 
 def test_columns_left_out_are_gone_and_the_rest_is_equal(tmp_path):
-    path, smaller = tmp_path / "t.csv", tmp_path / "s.csv"
+    path = tmp_path / "t.csv"
     path.write_text(TEXT)
-    target = io.BytesIO()
-    reduce(path, target, {"id", "gap", "word"}, Limits())
-    smaller.write_bytes(target.getvalue())
-    kept = reading.read(smaller, "flag")
+    kept = reading.distinct(path, "flag", left_out=["id", "gap", "word"]).table
     assert kept.columns == ("age",)
     assert kept.rows == 40
-    assert b"P3" not in target.getvalue()
     assert kept.features[3, 0] == 3_500_000
+    for asked, said in ((["flag"], "is the label"), (["word", "ages"], "no column 'ages'")):
+        with pytest.raises(InvalidTable, match=said):
+            reading.distinct(path, "flag", left_out=asked)

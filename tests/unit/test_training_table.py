@@ -60,10 +60,10 @@ def test_reads_numbers_as_micro_units(write):
         ("a,y\n\n \n", "a header but no rows", {}),
         ("", "is empty", {}),
         ("\n\n", "empty header", {}),
-        ("a;y\n1;0\n", "no commas", {}),
+        ("1,5;0\n2,5;1\n", "holds numbers only", {}),
         ("y\n1\n", "a label but no features", {}),
         (b"a,y\n1,0\n\xff\xfe,1\n", "line 3: not UTF-8", {"row": 2}),
-        (b"\xff\xfea\x00,\x00", "not UTF-8", {}),
+        (b"\xff\xfea\x00,", "is not text in utf-16", {}),
         (b"PAR1 and nothing behind it", "not a readable Parquet file", {}),
     ],
 )
@@ -116,9 +116,9 @@ def test_a_name_over_two_lines_is_told_from_a_wrong_quote(write):
     assert "without a line break" in caught.value.hint
 
 
-@pytest.mark.parametrize("cell", ["m", "2024-03-01", "<0.5"])
+@pytest.mark.parametrize("cell", ["m", "1 March 2024", "<0.5"])
 def test_a_column_of_words_or_dates_may_be_left_out(write, cell):
-    with pytest.raises(InvalidTable, match="the cell is not a number") as caught:
+    with pytest.raises(InvalidTable, match=r"the cell is not a number.*the cell is not a number") as caught:
         read(write(f"a,b,y\n1,{cell},0\n2,{cell},1\n"), "y")
     assert "Leave columns of words or dates out" in caught.value.hint
 

@@ -11,7 +11,7 @@ from typing import Any
 from freehold.core import epsilons
 from freehold.core.errors import Conflict, FreeholdError, NotFound
 from freehold.features.data import licence, publishing
-from freehold.features.data.rules.profile import Profile, profile, reduce
+from freehold.features.data.rules.profile import Profile, profile
 from freehold.features.data.wire import Publish
 from freehold.kernel.node import Node
 from freehold.kernel.web.forms import Upload, file_name
@@ -32,8 +32,6 @@ class Draft:
     asked: Publish
     """What was chosen so far."""
     upload: Upload | None = None
-    reduced: Upload | None = None
-    """The table without the columns left out."""
     left_out: tuple[str, ...] = ()
     typed: dict[str, Any] = field(default_factory=dict)
     """Terms as they stand in the form, where they could not be taken."""
@@ -47,7 +45,7 @@ class Draft:
     @property
     def table(self) -> Path:
         """The file that would be published."""
-        return self.reduced.path if self.reduced else self.path
+        return self.path
 
     @property
     def shown(self) -> dict[str, Any]:
@@ -65,7 +63,7 @@ class Draft:
         """Choose some of it anew. Raises InvalidInput: a value is out of its bounds."""
         self.asked = Publish.of(**{**self.asked.model_dump(), **chosen, "path": str(self.table)})
 
-    def choose(self, node: Node, folder: Path, left_out: tuple[str, ...], **chosen: Any) -> None:
+    def choose(self, node: Node, left_out: tuple[str, ...], **chosen: Any) -> None:
         """Take label and columns, and look whether the table can be published so; changes nothing else."""
         with self.lock:
             self.change(**chosen)
@@ -73,16 +71,8 @@ class Draft:
                 one for one in left_out if one not in (self.asked.label, self.asked.subject)
             )
             self.report = self.problem = None
-            if self.reduced:
-                self.reduced.close()
-                self.reduced = None
             try:
-                # of a pandas file also where nothing is left out: what is an index there was chosen here as a column
-                if self.left_out or self.profile.index:
-                    self.reduced = Upload(folder, self.file)
-                    reduce(self.path, self.reduced.file, self.left_out, publishing.limits(node))
-                    self.reduced.finish()
-                self.change()
+                self.change(left_out=list(self.left_out))
                 self.report = publishing.inspect(node, self.asked)
             except FreeholdError as error:
                 self.report = None
@@ -93,9 +83,8 @@ class Draft:
 
     def close(self) -> None:
         """Delete what was uploaded."""
-        for kept in (self.upload, self.reduced):
-            if kept:
-                kept.close()
+        if self.upload:
+            self.upload.close()
 
 
 class Drafts:

@@ -20,6 +20,7 @@ from freehold.features.data.rules import table as tables
 from freehold.features.data.rules.names import spelled
 from freehold.features.data.rules.reading import Distinct
 from freehold.features.data.rules.table import Table
+from freehold.features.data.rules.ways import Ways
 from freehold.features.data.wire import Inspect, Publish
 from freehold.features.privacy import lines
 from freehold.features.privacy.rules import privacy, promises
@@ -144,8 +145,9 @@ def _before(node: Node, asked: Inspect) -> Asset | None:
 
 
 def _read(node: Node, asked: Inspect) -> Distinct:
-    chosen = asked.model_dump(include={"positive", "subject", "rows_each"})
-    return reading.distinct(Path(asked.path), asked.label, limits=limits(node), **chosen)
+    chosen = asked.model_dump(include={"positive", "subject", "rows_each", "left_out"})
+    ways = Ways.of(asked.read_as)
+    return reading.distinct(Path(asked.path), asked.label, limits=limits(node), ways=ways, **chosen)
 
 
 def _fingerprints(node: Node, found: Distinct) -> set[bytes]:

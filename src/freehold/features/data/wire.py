@@ -26,6 +26,13 @@ MAX_ROWS_EACH = 1_000
 PAGE = 100
 """Assets of a list, where nothing else is said."""
 
+ReadAs = Annotated[list[Annotated[str, Field(max_length=120)]], Field(max_length=8)]
+READ_AS = Flag(
+    names=("--read-as",),
+    metavar="WAY",
+    help="decimal=comma or point, dates=day or month first, encoding=latin-1, separator=semicolon, sheet=NAME; repeatable.",
+)
+"""What `rules.ways` reads."""
 MOST_DAYS = 36_500
 Approval = Literal["automatic", "ask"]
 """How grants on an asset come about: asking within its terms is consent, or its owner decides each request."""
@@ -190,10 +197,10 @@ class Published(Shape):
 
 
 class Inspect(Request):
-    """What publishing a CSV or Parquet table would find, and what its epsilon means; nothing is changed."""
+    """What publishing a table would find, and what its epsilon means; nothing is changed."""
 
     path: Annotated[str, FILE, Flag(positional=True, metavar="FILE")]
-    """A CSV or Parquet table: numeric columns and a 0/1 label."""
+    """A CSV, Excel (xlsx, ods) or Parquet table: numeric columns and a 0/1 label."""
     label: Annotated[str, Flag(first=True)]
     """Name of the label column."""
     positive: str | None = None
@@ -202,6 +209,12 @@ class Inspect(Request):
     """Column that names whose row it is; its cells stay here."""
     rows_each: Annotated[int, Field(ge=1, le=MAX_ROWS_EACH)] = 1
     """Most rows of one subject; 1 by default."""
+    left_out: Annotated[
+        Annotated[list[str], Field(max_length=2_048)] | None, Flag(names=("--leave-out",), metavar="COLUMN")
+    ] = None
+    """Column that is not published; repeatable. By default the index of a data frame."""
+    read_as: Annotated[ReadAs, READ_AS] = Field(default=[])
+    """How the file is meant where it could mean two things; repeatable. Else it is asked."""
     bounds: Annotated[
         dict[str, Range],
         Ranges(),

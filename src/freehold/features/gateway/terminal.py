@@ -14,6 +14,8 @@ from freehold.core import causes
 from freehold.core.documents import EXACT_DECIMALS
 from freehold.core.ids import document_id
 from freehold.core.money import dollars
+from freehold.features.data.rules.ways import NONE, Ways
+from freehold.features.data.wire import READ_AS
 from freehold.features.gateway import wire
 from freehold.features.gateway.rules import rows
 from freehold.features.gateway.rules.rows import Rows
@@ -37,7 +39,10 @@ def _predict(call: Call) -> None:
     node, model = call.node, call.given["model"]
     node.get("/api/search", q="", kind="model")
     columns = list(node.perform(SHOW, {"model": model})["columns"])
-    found = _rows(call.more["file"], sys.stdin.buffer, columns, call.more["header"])
+    ways = Ways.of(call.more["read_as"] or ())
+    found = _rows(call.more["file"], sys.stdin.buffer, columns, call.more["header"], ways)
+    for one in found.read_as:
+        note(one)
     if found.counting:
         note(found.counting)
     if found.left_out:
@@ -111,7 +116,7 @@ def read(
     return _rows(name, stdin, columns, header).cells
 
 
-def _rows(name: str, stdin: BinaryIO, columns: Sequence[str], header: bool | None) -> Rows:
+def _rows(name: str, stdin: BinaryIO, columns: Sequence[str], header: bool | None, ways: Ways = NONE) -> Rows:
     try:
         if name == "-":
             data = stdin.read(rows.MOST_BYTES + 1)
@@ -119,9 +124,10 @@ def _rows(name: str, stdin: BinaryIO, columns: Sequence[str], header: bool | Non
             data = plain_file.given(plain_file.named(name), rows.MOST_BYTES)
     except OSError as error:
         raise causes.of(error, f"read {name}") from error
-    return rows.of_data(data, "stdin" if name == "-" else Path(name).name, columns, header=header)
+    return rows.of_data(data, "stdin" if name == "-" else Path(name).name, columns, header=header, ways=ways)
 
 
+_ReadAs = Annotated[list[str] | None, typer.Option("--read-as", help=READ_AS.help, metavar=READ_AS.metavar)]
 _Header = Annotated[
     bool | None,
     typer.Option(
@@ -145,11 +151,15 @@ COMMANDS = {
             "file": (
                 Annotated[
                     str,
-                    typer.Argument(help="CSV, Parquet or JSON file of rows; - reads stdin.", metavar="FILE"),
+                    typer.Argument(
+                        help="CSV, Excel (xlsx, ods), Parquet or JSON file of rows; - reads stdin.",
+                        metavar="FILE",
+                    ),
                 ],
                 "-",
             ),
             "header": (_Header, None),
+            "read_as": (_ReadAs, None),
         },
     ),
 }

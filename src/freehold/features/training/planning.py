@@ -18,6 +18,7 @@ from freehold.features.data import offering, publishing, schemas
 from freehold.features.data.rules import reading
 from freehold.features.data.rules.names import difference
 from freehold.features.data.rules.table import Table
+from freehold.features.data.rules.ways import Ways
 from freehold.features.grants.issuing import narrowed
 from freehold.features.models import releasing
 from freehold.features.models.rules.scaling import Scaling, from_bounds
@@ -78,6 +79,7 @@ def check(node: Node, peers: Peers, order: Order) -> tuple[list[Asset], TestShow
         positive=order.positive,
         expected=columns,
         limits=publishing.limits(node),
+        ways=Ways.of(order.read_as),
     )
     _require_shown(table.rows, most)
     return assets, TestShown.of(table, "0x" + bytes(32).hex(), node.account), table

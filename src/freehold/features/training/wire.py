@@ -12,6 +12,7 @@ from pydantic import Field, StringConstraints
 
 from freehold.core.documents import EXACT_DECIMALS, MAX_ROWS_PER_CALL, Name, Word
 from freehold.core.errors import InvalidInput
+from freehold.features.data.wire import READ_AS, ReadAs
 from freehold.features.grants.wire import AskRow
 from freehold.features.models.wire import Level, Scores
 from freehold.kernel.operation import Effect, Nothing, Operation, Request
@@ -328,6 +329,8 @@ class Order(Request):
     """Compare owners' rows, so that copies count once."""
     positive: str | None = None
     """The label value that means 1."""
+    read_as: Annotated[ReadAs, READ_AS] = Field(default=[])
+    """How the test table is meant where it could mean two things; repeatable. Else it is asked."""
     purpose: Word | None = None
     """Purpose to ask grants for."""
     validator: Annotated[TypedAccount | None, Flag(metavar="ACCOUNT")] = None

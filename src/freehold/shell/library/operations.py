@@ -102,12 +102,14 @@ class Operations(grants_library.Methods, gateway_library.Methods, proof_library.
         positive: str | None = None,
         subject: str | None = None,
         rows_each: int | None = None,
+        left_out: Sequence[str] | None = None,
+        read_as: Sequence[str] | None = None,
         bounds: Mapping[str, Sequence[float]] | None = None,
         epsilon: str | float | None = None,
         epsilon_life: str | float | None = None,
         supersedes: str | Identified | None = None,
     ) -> data_wire.TableShown:
-        """What publishing a CSV or Parquet table would find, and what its epsilon means; nothing is changed."""
+        """What publishing a table would find, and what its epsilon means; nothing is changed."""
         return self._perform(data_wire.INSPECT, **locals())
 
     def publish(
@@ -122,6 +124,8 @@ class Operations(grants_library.Methods, gateway_library.Methods, proof_library.
         positive: str | None = None,
         subject: str | None = None,
         rows_each: int | None = None,
+        left_out: Sequence[str] | None = None,
+        read_as: Sequence[str] | None = None,
         bounds: Mapping[str, Sequence[float]] | None = None,
         epsilon: str | float | None = None,
         epsilon_life: str | float | None = None,
@@ -344,6 +348,7 @@ class Operations(grants_library.Methods, gateway_library.Methods, proof_library.
         review: bool | None = None,
         compare: bool | None = None,
         positive: str | None = None,
+        read_as: Sequence[str] | None = None,
         purpose: str | None = None,
         validator: str | None = None,
         judge: str | None = None,
@@ -373,6 +378,7 @@ class Operations(grants_library.Methods, gateway_library.Methods, proof_library.
         review: bool | None = None,
         compare: bool | None = None,
         positive: str | None = None,
+        read_as: Sequence[str] | None = None,
         purpose: str | None = None,
         validator: str | None = None,
         judge: str | None = None,

@@ -21,7 +21,6 @@ from freehold.kernel.web.powers import Power
 from freehold.kernel.web.visit import Visit, acts, shows
 from freehold.kernel.web.words import PURPOSES
 
-UPLOADS = "uploads"
 NUMBERS = {"max_uses": "The number of uses", "days": "The number of days"}
 STEPS = ("File", "Columns", "Terms", "Review")
 FIELDS = wire.PUBLISH.fields
@@ -82,7 +81,7 @@ def _begin(visit: Visit, path: Path, upload: Upload | None) -> Response:
         draft.change(subject=None, rows_each=1)
     positive = _positive(draft, label, "")
     unusual = (*texts, *(name for name in draft.profile.index if name not in texts))
-    draft.choose(visit.node, visit.door.home / UPLOADS, unusual, label=label, positive=positive)
+    draft.choose(visit.node, unusual, label=label, positive=positive)
     return visit.go(f"/publish/{draft.id}")
 
 
@@ -125,7 +124,6 @@ def take_columns(visit: Visit) -> Response:
     rows_each = visit.form.whole(FIELDS["rows_each"], "The number of rows of each")
     draft.choose(
         visit.node,
-        visit.door.home / UPLOADS,
         left_out,
         label=label,
         positive=_positive(draft, label, visit.form.text("positive", 300)),

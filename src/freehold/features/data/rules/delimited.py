@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import re
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -12,7 +13,7 @@ import pyarrow as pa
 import pyarrow.csv
 
 from freehold.core.errors import InvalidTable
-from freehold.features.data.rules import names
+from freehold.features.data.rules import decoding, names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,34 +22,91 @@ _HEADER_BYTES = 1 << 20
 _BLOCK_BYTES = 4 << 20
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 _DECIMAL_COMMA = re.compile(r"\s*[+-]?[0-9]*[.,]?[0-9]*([eE][+-]?[0-9]+)?\s*")
-_STRAY_QUOTE = re.compile(rb'(?:^|[,\r\n])"[^"]*"[^,\r\n" \t]')
+_SAID_IN_FILE = re.compile(rb"(?:\xef\xbb\xbf)?[ \t]*\"?sep=([,;\t|])\"?[ \t]*(?:\r\n|\n|\r)", re.IGNORECASE)
+"""How a file tells a spreadsheet what separates its cells."""
+_LOOKED_AT, _LOOKED_AT_BYTES = 20, 64 << 10
+"""Lines in which cells are counted to find what separates them."""
+_STRAY_QUOTE = {
+    mark: re.compile(rb'(?:^|[%s\r\n])"[^"]*"[^%s\r\n" \t]' % (mark.encode(), mark.encode()))
+    for mark in f",{names.SEPARATORS}"
+}
 """More after a quote that ends a cell: the reader would join `"1"2` to 12. Seen in quoted text, too, where it is right."""
+
+
+_RAGGED = {
+    ",": "Quote cells that contain commas; fill cells that are missing.",
+    ";": "Quote cells that contain semicolons; fill cells that are missing.",
+    "\t": "Quote cells that contain tabs; fill cells that are missing.",
+    "|": "Quote cells that contain a bar; fill cells that are missing.",
+}
+
+
+def _width(line: str, mark: str) -> int:
+    """Cells of a line; its quotes may go on in the next."""
+    try:
+        return len(next(csv.reader([line], delimiter=mark), []))
+    except csv.Error:
+        return 0
+
+
+def _even(widths: dict[str, list[int]]) -> list[str]:
+    """Marks other than the comma that make as many cells, and several, of every line."""
+    return [mark for mark, found in widths.items() if mark != "," and min(found) > 1 and len(set(found)) == 1]
 
 
 class Delimited:
     """An open CSV file. Raises InvalidTable where its first line cannot be one of such a file."""
 
-    def __init__(self, stream: BinaryIO, file: str) -> None:
+    def __init__(self, stream: BinaryIO, file: str, separator: str = "") -> None:
         self._stream, self._file = stream, file
         self.header = True
         """Whether the first line is one, once that is known."""
         raw = stream.read(_HEADER_BYTES)
         if raw[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in raw[:4_096]:
-            raise InvalidTable(
-                f"{file} is not UTF-8 text, but UTF-16 or no text at all", hint="Save the file as UTF-8."
-            )
+            raise InvalidTable(f"{file} is not UTF-8 text, but UTF-16 or no text at all", hint=decoding.HINT)
+        told = _SAID_IN_FILE.match(raw)
+        self._begin = told.end() if told else 0
+        """Where its first line begins, behind one that says what separates cells."""
+        whole, raw = len(raw) < _HEADER_BYTES, raw[self._begin :]
         ends = _LINE_END.search(raw)
         self._rest = raw[ends.end() :] if ends else b""
-        if len(raw) == _HEADER_BYTES:
+        if not whole:
             # of its last line only the beginning may have been looked at
             self._rest = self._rest[: self._rest.rfind(b"\n") + 1]
-        self.first = self._cells(raw[: ends.start()] if ends else raw)
+        first = raw[: ends.start()] if ends else raw
+        self.separator = separator or (told[1].decode() if told else "") or self._separator(first)
+        """What stands between cells."""
+        self.first = self._cells(first)
         """Cells of the first line."""
+
+    def _separator(self, first: bytes) -> str:
+        """What makes as many cells of the next lines as of the first; a comma where nothing tells."""
+        # a quote that opens here may close lines later, where it is told
+        text = (
+            first.decode("utf-8-sig", "replace")
+            + "\n"
+            + self._rest[:_LOOKED_AT_BYTES].decode("utf-8", "replace")
+        )
+        lines = [line for line in itertools.islice(text.splitlines(), _LOOKED_AT) if line.strip()]
+        if not lines:
+            return ","
+        widths = {mark: [_width(line, mark) for line in lines] for mark in f",{names.SEPARATORS}"}
+        if widths[","][0] > 1 and not self._is_of_numbers(lines[0]):
+            # 1,5;2,5 below a;b has a comma in each number, but a line of names has it between cells
+            return "," if len(set(widths[","])) == 1 or not _even(widths) else _even(widths)[0]
+        several = [mark for mark in names.SEPARATORS if widths[mark][0] > 1]
+        return next((mark for mark in several if mark in _even(widths)), (*several, ",")[0])
+
+    @staticmethod
+    def _is_of_numbers(line: str) -> bool:
+        """Whether another mark stands between numbers, in which commas are decimal."""
+        parts = [line.split(mark) for mark in names.SEPARATORS if mark in line]
+        return any(all(map(_DECIMAL_COMMA.fullmatch, one)) for one in parts)
 
     def _cells(self, raw: bytes) -> tuple[str, ...]:
         try:
             text = raw.decode("utf-8-sig")
-            cells = next(csv.reader(io.StringIO(text), strict=True), [])
+            cells = next(csv.reader(io.StringIO(text), strict=True, delimiter=self.separator), [])
         except UnicodeDecodeError:
             raise self._not_utf8() from None
         except csv.Error:
@@ -56,29 +114,12 @@ class Delimited:
                 f"{self._file}: a quote opens in the first line and does not close there",
                 hint="Write each name in one line, without a line break in it, and close its quotes.",
             ) from None
-        self._require_commas(text, cells)
         if text.startswith("#") and len(cells) == 1:
             raise InvalidTable(
                 f"{self._file}: the first line is a comment",
                 hint="Begin with the names of the columns, and leave comments out.",
             )
         return tuple(cell.strip() for cell in cells)
-
-    def _require_commas(self, text: str, cells: list[str]) -> None:
-        """Raises InvalidTable: the first line's cells are separated by something else."""
-        if text.strip().lower().startswith("sep="):
-            raise InvalidTable(
-                f"{self._file}: the first line tells a spreadsheet what separates cells",
-                hint="Take that line out; cells are separated by commas, and numbers have a point: 1.5.",
-            )
-        for mark in names.SEPARATORS:
-            parts = text.split(mark)
-            # commas in numbers, as many languages write them
-            if len(parts) > 1 and (len(cells) == 1 or all(map(_DECIMAL_COMMA.fullmatch, parts))):
-                raise InvalidTable(
-                    f"{self._file}: the first line has no commas between its cells",
-                    hint=names.COMMAS,
-                )
 
     def names(self) -> tuple[str, ...]:
         """The names that its first line gives its columns. Raises InvalidTable."""
@@ -88,7 +129,8 @@ class Delimited:
     def others(self) -> Iterator[list[str]]:
         """Cells of the lines that follow the first, as far as they were looked at."""
         with suppress(csv.Error):
-            yield from filter(None, csv.reader(io.StringIO(self._rest.decode(errors="replace"), newline="")))
+            text = io.StringIO(self._rest.decode(errors="replace"), newline="")
+            yield from filter(None, csv.reader(text, delimiter=self.separator))
 
     def batches(self, *, header: bool) -> Iterator[Any]:
         """Its rows, all cells text: from its second line on, or from its first without a header. Raises InvalidTable."""
@@ -96,7 +138,7 @@ class Delimited:
         self._require_quotes()
         if header and not self._rest.strip() and not self._goes_on():
             return
-        self._stream.seek(0)
+        self._stream.seek(self._begin)
         keys = [f"c{i}" for i in range(len(self.first))]
         last = ""
         try:
@@ -105,7 +147,7 @@ class Delimited:
                 read_options=pyarrow.csv.ReadOptions(
                     column_names=keys, skip_rows=int(header), block_size=_BLOCK_BYTES, use_threads=False
                 ),
-                parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True),
+                parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True, delimiter=self.separator),
                 convert_options=pyarrow.csv.ConvertOptions(
                     column_types=dict.fromkeys(keys, pa.string()), strings_can_be_null=False
                 ),
@@ -119,15 +161,28 @@ class Delimited:
 
     def line_of(self, row: int) -> int:
         """In which line of the file a data row begins; 0 where nobody can tell."""
-        left, begins = row + self.header, 1
+        left, begins = row + self.header, 1 + bool(self._begin)
         with suppress(csv.Error), self._text() as text:
-            reader = csv.reader(text)
+            reader = csv.reader(text, delimiter=self.separator)
             for cells in reader:
                 left -= bool(cells)
                 if not left:
                     return begins
-                begins = reader.line_num + 1
+                begins = reader.line_num + 1 + bool(self._begin)
         return 0
+
+    def shown_rows(self, rows: list[int], above: int = 0) -> dict[int, int]:
+        """How a spreadsheet numbers data rows, with so many rows above the first line: blank ones count there."""
+        wanted, found = {row + self.header: row for row in rows}, {}
+        seen = 0
+        with suppress(csv.Error), self._text() as text:
+            for number, cells in enumerate(csv.reader(text, delimiter=self.separator), start=1 + above):
+                seen += bool(cells)
+                if cells and seen in wanted:
+                    found[wanted[seen]] = number
+                    if len(found) == len(wanted):
+                        break
+        return found
 
     def _goes_on(self) -> bool:
         self._stream.seek(_HEADER_BYTES)
@@ -135,7 +190,7 @@ class Delimited:
 
     @contextmanager
     def _text(self) -> Iterator[io.TextIOWrapper]:
-        self._stream.seek(0)
+        self._stream.seek(self._begin)
         text = io.TextIOWrapper(self._stream, encoding="utf-8-sig", errors="replace", newline="")
         try:
             yield text
@@ -144,10 +199,10 @@ class Delimited:
             text.detach()
 
     def _require_quotes(self) -> None:
-        self._stream.seek(0)
+        self._stream.seek(self._begin)
         last = b""
         for piece in iter(lambda: self._stream.read(_BLOCK_BYTES), b""):
-            if b'"' in piece and _STRAY_QUOTE.search(last + piece):
+            if b'"' in piece and _STRAY_QUOTE[self.separator].search(last + piece):
                 self._require_strict()
                 return
             last = piece[-_HEADER_BYTES:]
@@ -166,7 +221,7 @@ class Delimited:
 
     def _require_strict(self) -> None:
         with self._text() as text:
-            reader = csv.reader(text, strict=True)
+            reader = csv.reader(text, strict=True, delimiter=self.separator)
             try:
                 for _ in reader:
                     pass
@@ -185,7 +240,7 @@ class Delimited:
             row, known = line - self.header, "the header" if self.header else "the first line"
             return InvalidTable(
                 f"{self._file}, data row {row}: {got} cells where {known} has {wanted}",
-                hint="Quote cells that contain commas; fill cells that are missing.",
+                hint=_RAGGED.get(self.separator, _RAGGED[","]),
                 row=row,
             )
         if "UTF8" in str(error):
@@ -193,12 +248,12 @@ class Delimited:
         return InvalidTable(f"{self._file} is not a readable CSV file", hint="Check quotes and line ends.")
 
     def _not_utf8(self) -> InvalidTable:
-        self._stream.seek(0)
+        self._stream.seek(self._begin)
         for row, line in enumerate(self._stream):
             try:
                 line.decode()
             except UnicodeDecodeError:
                 return InvalidTable(
-                    f"{self._file}, line {row + 1}: not UTF-8 text", hint="Save the file as UTF-8.", row=row
+                    f"{self._file}, line {row + 1}: not UTF-8 text", hint=decoding.HINT, row=row
                 )
-        return InvalidTable(f"{self._file} is not UTF-8 text", hint="Save the file as UTF-8.")
+        return InvalidTable(f"{self._file} is not UTF-8 text", hint=decoding.HINT)

@@ -19,7 +19,16 @@ TRUTHS = ("true", "false")
 SEPARATORS = ";\t|"
 """Between cells where commas are expected, as programs write them in countries with a comma in numbers."""
 COMMAS = "Separate cells by commas, not ; | or tabs, and write a point in numbers: 1.5."
-_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+PLAIN = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
+"""A number as it is kept."""
+MISSING = r"(?i)^(|na|n/a|nan|null|none|\?|-|#n/a)$"
+"""Well-known marks of a cell that is missing."""
+_NUMBER = re.compile(PLAIN)
+
+
+_OTHER_NUMBER = re.compile(
+    "[+-]?[0-9][0-9 .,'\N{RIGHT SINGLE QUOTATION MARK}\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}]*"
+)
 
 
 def spelled(name: str) -> str:
@@ -84,13 +93,22 @@ def is_number(text: str) -> bool:
     return _NUMBER.fullmatch(text) is not None or text.lower() in TRUTHS
 
 
+def is_value(text: str) -> bool:
+    """Whether a cell reads as a number, also as one of another country; or as true or false.
+
+    >>> [is_value(text) for text in ("1.5", "1.234,5", "1 000", "age", "")]
+    [True, True, True, False, False]
+    """
+    return is_number(text) or _OTHER_NUMBER.fullmatch(text) is not None
+
+
 def require_names(names: Sequence[str], file: str) -> None:
     """Raises InvalidTable: the first line is all numbers, and not those by which columns are counted.
 
     The values of a row must not become the public names of columns.
     """
     counted = {str(n) for n in range(len(names))}, {str(n + 1) for n in range(len(names))}
-    if all(map(is_number, names)) and set(names) not in counted:
+    if all(map(is_value, names)) and set(names) not in counted:
         raise InvalidTable(
             f"{file}: the first line holds numbers only, as a row does, and no names",
             hint="Name the columns in the first line.",

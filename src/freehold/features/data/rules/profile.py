@@ -6,25 +6,23 @@ that a person can choose the label, leave columns out, or mend the file.
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from freehold.core.errors import InvalidTable
+from freehold.features.data.rules import names
+from freehold.features.data.rules.ways import NONE, Ways
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
     from pathlib import Path
-    from typing import BinaryIO
 
     from freehold.features.data.rules.table import Limits
+    from freehold.features.data.rules.written import Understood
 
 HEAD_ROWS = 8
 MAX_KINDS = 12
 """More different values than this are a column of many values."""
-_NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
-_MISSING = r"(?i)^(|na|n/a|nan|null|none|\?|-|#n/a)$"
 
 
 @dataclass
@@ -53,10 +51,14 @@ class Profile:
     rows: int
     columns: tuple[Column, ...]
     head: tuple[tuple[str, ...], ...]
-    """The first rows, as they stand in the file."""
+    """The first rows, as they are read."""
     size_bytes: int
     index: tuple[str, ...] = ()
     """Columns that are the index of a pandas frame."""
+    understood: tuple[Understood, ...] = ()
+    """Columns that are not read as they stand."""
+    notes: tuple[str, ...] = ()
+    """Sentences on how the file itself is read."""
 
     def column(self, name: str) -> Column | None:
         """A column by its name."""
@@ -68,11 +70,11 @@ class Profile:
         return named[-1] if named else self.columns[-1].name
 
 
-def profile(path: Path, limits: Limits) -> Profile:
+def profile(path: Path, limits: Limits, ways: Ways = NONE) -> Profile:
     """Read the whole file once, in batches. Raises InvalidTable: it cannot be read as a table at all."""
     from freehold.features.data.rules import sources  # noqa: PLC0415 - pyarrow takes 0.2 s to import
 
-    with sources.opened(path, limits) as source:
+    with sources.opened(path, limits, ways) as source:
         source.check_width(len(source.names) - 1)
         columns = tuple(Column(name, values={}) for name in source.names)
         head: list[tuple[str, ...]] = []
@@ -86,7 +88,8 @@ def profile(path: Path, limits: Limits) -> Profile:
             rows += batch.num_rows
     if rows == 0:
         raise InvalidTable(f"{path.name} has a header but no rows", hint="Add at least one data row.")
-    return Profile(rows, columns, tuple(head), source.size_bytes, source.index)
+    understood = tuple(source.understood.values())
+    return Profile(rows, columns, tuple(head), source.size_bytes, source.index, understood, source.notes)
 
 
 def _texts(cells: Any) -> Any:
@@ -105,8 +108,8 @@ def _texts(cells: Any) -> Any:
 def _count(column: Column, cells: Any) -> None:
     import pyarrow.compute as pc  # noqa: PLC0415
 
-    missing = pc.sum(pc.match_substring_regex(cells, _MISSING)).as_py() or 0
-    numbers = pc.sum(pc.match_substring_regex(cells, _NUMBER)).as_py() or 0
+    missing = pc.sum(pc.match_substring_regex(cells, names.MISSING)).as_py() or 0
+    numbers = pc.sum(pc.match_substring_regex(cells, names.PLAIN)).as_py() or 0
     column.missing += missing
     column.not_numbers += len(cells) - missing - numbers
     if column.values is not None:
@@ -118,20 +121,3 @@ def _count(column: Column, cells: Any) -> None:
         for entry in counted:
             total[entry["values"].as_py()] += entry["counts"].as_py()
         column.values = dict(total) if len(total) <= MAX_KINDS else None
-
-
-def reduce(path: Path, target: BinaryIO, left_out: Collection[str], limits: Limits) -> None:
-    """Write the table as CSV without some of its columns. Raises InvalidTable."""
-    import io  # noqa: PLC0415
-
-    from freehold.features.data.rules import sources  # noqa: PLC0415
-
-    text = io.TextIOWrapper(target, encoding="utf-8", newline="", write_through=True)
-    writer = csv.writer(text)
-    with sources.opened(path, limits) as source:
-        kept = [i for i, name in enumerate(source.names) if name not in left_out]
-        writer.writerow([source.names[i] for i in kept])
-        for batch in source.batches:
-            columns = [_texts(batch.column(i)).to_pylist() for i in kept]
-            writer.writerows(zip(*columns, strict=True))
-    text.detach()

@@ -1,6 +1,6 @@
 """Reading a file into a checked `Table`, whole or of its distinct rows.
 
-CSV or Parquet is streamed, and what cannot be trusted is refused with an `InvalidTable` that names file, row,
+A file is streamed, and what cannot be trusted is refused with an `InvalidTable` that names file, row,
 column and what to do. An owner publishes distinct rows, for each of which a promise is counted: one that repeats
 another would count twice in every sum, so it is dropped. Where a column names the subject of each row (a person, a
 machine), rows of one subject beyond `rows_each` are dropped too, and the promise is about all of them together.
@@ -18,6 +18,7 @@ from freehold.core.errors import InvalidInput, InvalidTable
 from freehold.features.data.rules import table as tables
 from freehold.features.data.rules.names import difference, listed, near, spelled
 from freehold.features.data.rules.table import MICRO, MICRO_LIMIT, Limits, Table
+from freehold.features.data.rules.ways import NONE, Ways
 from freehold.features.data.wire import MAX_ROWS_EACH
 
 if TYPE_CHECKING:
@@ -71,15 +72,18 @@ def read(
     positive: str | None = None,
     expected: Sequence[str] | None = None,
     limits: Limits | None = None,
+    ways: Ways = NONE,
 ) -> Table:
-    """Read a CSV or Parquet file (told apart by its first bytes) into a checked `Table`.
+    """Read a file (told apart by its first bytes) into a checked `Table`.
 
     `positive` names the label value that means 1; without it labels are 0/1 or true/false.
     `expected` lists the feature columns the table must have, in that order.
     Raises `InvalidTable`; its fields name `file` and, where known, `row` (1 is the first data
     row) and `column`.
     """
-    columns, found, warnings = _cells(path, label, positive=positive, expected=expected, limits=limits)
+    columns, found, warnings = _cells(
+        path, label, positive=positive, expected=expected, limits=limits, ways=ways
+    )
     features, labels = found.features, found.labels
     _, duplicates, _ = tables.chosen(features, labels, None, 1)
     warnings += tables.oddities(columns, features, labels)
@@ -96,6 +100,8 @@ def distinct(
     limits: Limits | None = None,
     subject: str | None = None,
     rows_each: int = 1,
+    left_out: Sequence[str] | None = None,
+    ways: Ways = NONE,
 ) -> Distinct:
     """Distinct rows of a file, `rows_each` of a subject at most. Raises InvalidTable, if fewer than two; InvalidInput."""
     if type(rows_each) is not int or not 1 <= rows_each <= MAX_ROWS_EACH:
@@ -110,7 +116,9 @@ def distinct(
             hint="Name it with --subject COLUMN.",
             field="rows_each",
         )
-    columns, found, said = _cells(path, label, positive=positive, limits=limits, subject=subject)
+    columns, found, said = _cells(
+        path, label, positive=positive, limits=limits, subject=subject, left_out=left_out, ways=ways
+    )
     features, labels, people = found.features, found.labels, found.people
     kept, repeats, beyond = tables.chosen(features, labels, people, rows_each)
     if len(kept) < MIN_ROWS:
@@ -136,25 +144,47 @@ def _cells(
     expected: Sequence[str] | None = None,
     limits: Limits | None = None,
     subject: str | None = None,
+    left_out: Sequence[str] | None = None,
+    ways: Ways = NONE,
 ) -> tuple[tuple[str, ...], Cells, list[str]]:
     """Feature names, what stands in the file, sentences about what was left out or lost. Raises InvalidTable."""
     from freehold.features.data.rules import sources  # noqa: PLC0415 - pyarrow takes 0.2 s to import
 
     label, subject = spelled(label), None if subject is None else spelled(subject)
     agreed = None if expected is None else [spelled(name) for name in expected]
-    with sources.opened(path, limits or Limits()) as source:
+    with sources.opened(path, limits or Limits(), ways) as source:
         index = [name for name in source.index if name not in (label, subject, *(agreed or ()))]
-        columns = _feature_names(source.names, label, path, subject, index)
+        apart = index if left_out is None else _left_out(left_out, source.names, label, subject, path)
+        columns = _feature_names(source.names, label, path, subject, apart)
         if agreed is not None:
             _check_schema(columns, agreed, path)
         source.check_width(len(columns))
         found = sources.collect(source, label, positive, columns, subject)
-        warnings = [*(_INDEX.format(name) for name in index), *found.warnings]
+        unasked = index if left_out is None else ()
+        warnings = [*(_INDEX.format(name) for name in unasked), *found.warnings]
         # as they were agreed: what a run is known by holds the names, to the byte
         return tuple(expected or columns), found, warnings
 
 
 _INDEX = "column '{}' is the index of a pandas frame and is left out; reset_index() and another name make it a column"
+
+
+def _left_out(
+    asked: Sequence[str], names: tuple[str, ...], label: str, subject: str | None, path: Path
+) -> list[str]:
+    """Columns that their owner leaves out. Raises InvalidTable: one is not there, or is needed."""
+    chosen = [spelled(name) for name in asked]
+    for name in chosen:
+        if name not in names:
+            hint = near(name, names) or f"Its columns are {listed(list(names))}."
+            raise InvalidTable(f"{path.name} has no column '{name}'", hint=hint, column=name)
+        if name in (label, subject):
+            raise InvalidTable(
+                f"column '{name}' cannot be left out: it is the {'label' if name == label else 'subject'}",
+                hint="Choose another column for that, or keep it.",
+                column=name,
+            )
+    return chosen
 
 
 def _feature_names(

@@ -1,4 +1,4 @@
-"""Streams CSV and Parquet files as columns of numbers and label texts, within limits.
+"""Streams text tables, workbooks and Parquet files as columns of numbers and label texts, within limits.
 
 Files come from people and other programs, so nothing is trusted: sizes are checked before reading,
 batches are bounded, and every error says where in the file it is.
@@ -7,30 +7,35 @@ batches are bounded, and every error says where in the file it is.
 from __future__ import annotations
 
 import codecs
+import io
 import os
 import re
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
 from freehold import plain_file
 from freehold.core.errors import InvalidInput, InvalidTable
-from freehold.features.data.rules import precision
+from freehold.features.data import workbooks
+from freehold.features.data.rules import decoding, names, precision, written
 from freehold.features.data.rules.cells import Labels, micro_units, subjects
 from freehold.features.data.rules.columnar import Columnar
 from freehold.features.data.rules.delimited import Delimited
+from freehold.features.data.rules.faults import Faults, Shown
 from freehold.features.data.rules.names import is_index
+from freehold.features.data.rules.ways import NONE, SEPARATORS, Ways
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from freehold.features.data.rules.table import IntArray, Limits
+    from freehold.features.data.rules.written import Understood
 
 _FOREIGN = {
-    b"PK\x03\x04": "a ZIP archive or a spreadsheet (xlsx, ods)",
     b"PK\x05\x06": "an empty ZIP archive",
     b"\xd0\xcf\x11\xe0": "an old spreadsheet (xls)",
     b"\x1f\x8b": "packed with gzip",
@@ -58,6 +63,11 @@ _TEXTS = {
 }
 """How texts begin that are no tables; a column's name may begin so, but not go on so."""
 _HEAD_BYTES = 64
+_SEPARATED = {";": "semicolons", "\t": "tabs", "|": "bars"}
+
+
+class AmbiguousCells(InvalidTable, code="table.ambiguous"):
+    """Cells of a column could be read in two ways; whoever has the file says which."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +82,18 @@ class Source:
     """Of the file, as it was opened."""
     index: tuple[str, ...] = ()
     """Columns that are the index of a pandas frame; the file says so, or their names do."""
+    understood: dict[str, Understood] = field(default_factory=dict)
+    """Columns that are not read as they stand; known with the first batch."""
+    notes: tuple[str, ...] = ()
+    """Sentences on how the file itself is read, where it is not plain CSV."""
+    shown: Shown | None = None
+    """How a spreadsheet shows it; None where none does."""
+
+    def require_said(self, columns: Iterable[str]) -> None:
+        """Raises AmbiguousCells: one of these columns could be read in two ways."""
+        asked = [self.understood[name] for name in columns if name in self.understood]
+        if found := [one for one in asked if one.is_asked]:
+            raise _ambiguous(self.file, found)
 
     def check_width(self, columns: int) -> None:
         """Refuse more feature columns than the limit, before any row is read."""
@@ -83,11 +105,28 @@ class Source:
             )
 
 
+def _ambiguous(file: str, found: Sequence[Understood]) -> AmbiguousCells:
+    named = names.listed([one.column for one in found])
+    dates = all(one.is_date for one in found)
+    reason = (
+        "dates could begin with day or month" if dates else "1,234 could be one thousand or one and a bit"
+    )
+    which = "dates=day or dates=month" if dates else "decimal=comma or decimal=point"
+    return AmbiguousCells(
+        f"{file}: numbers in column {named} could be read in two ways"
+        if not dates
+        else f"{file}: dates in column {named} could be read in two ways",
+        hint=f"Say which: {which} (--read-as); {reason}.",
+        column=found[0].column,
+        columns=[one.column for one in found],
+    )
+
+
 @contextmanager
-def opened(path: Path, limits: Limits) -> Iterator[Source]:
-    """Open a file, Parquet if it starts with `PAR1`, else CSV; raises `InvalidTable`."""
+def opened(path: Path, limits: Limits, ways: Ways = NONE) -> Iterator[Source]:
+    """Open a file, told apart by its first bytes: Parquet, a workbook, else text; raises `InvalidTable`."""
     try:
-        with plain_file.opened(path) as stream, read(stream, path.name, limits) as source:
+        with plain_file.opened(path) as stream, read(stream, path.name, limits, ways=ways) as source:
             yield source
     except plain_file.Unreadable as error:
         raise InvalidTable(error.message, hint=error.hint, file=path.name) from None
@@ -99,6 +138,7 @@ def read(
     file: str,
     limits: Limits,
     *,
+    ways: Ways = NONE,
     headed: Callable[[Delimited], tuple[str, ...] | None] = Delimited.names,
 ) -> Iterator[Source]:
     """Columns and rows of an open file, called `file` in errors. Raises `InvalidTable`.
@@ -110,19 +150,28 @@ def read(
     try:
         size = stream.seek(0, os.SEEK_END)
         stream.seek(0)
-        _require_table(stream.read(_HEAD_BYTES), size, file, limits)
+        head = stream.read(_HEAD_BYTES)
+        _require_table(head, size, file, limits)
         stream.seek(0)
-        if stream.read(4) == b"PAR1":
-            stream.seek(0)
+        if head.startswith(b"PAR1"):
             yield _columnar(stream, file, limits, size)
         else:
-            stream.seek(0)
-            text = Delimited(stream, file)
-            names = headed(text)
-            counted = tuple(str(n + 1) for n in range(len(text.first)))
-            batches = text.batches(header=names is not None)
-            found = counted if names is None else names
-            yield Source(file, found, limits, batches, size, tuple(filter(is_index, found)))
+            notes: list[str] = []
+            corner = (0, 0)
+            if head.startswith(b"PK\x03\x04"):
+                sheet = workbooks.first_sheet(stream, file, limits, ways.sheet)
+                stream, corner = io.BytesIO(sheet.text), sheet.corner
+                notes += sheet.notes
+                ways = replace(ways, separator="comma", encoding="")
+            encoding = decoding.found(head, ways.encoding)
+            if encoding != "utf-8":
+                notes.append(f"the text is read as {encoding}")
+            text = Delimited(
+                decoding.as_utf8(stream, file, encoding), file, SEPARATORS.get(ways.separator, "")
+            )
+            if text.separator != ",":
+                notes.append(f"cells are separated by {_SEPARATED[text.separator]}")
+            yield _textual(text, headed(text), file, limits, size, ways, tuple(notes), corner)
     except InvalidInput as error:
         error.fields["file"] = file
         row = error.fields.get("row")
@@ -152,15 +201,53 @@ def _require_table(head: bytes, size: int, file: str, limits: Limits) -> None:
     foreign = next((kind for mark, kind in _FOREIGN.items() if head.startswith(mark)), None)
     if foreign is not None:
         raise InvalidTable(
-            f"{file} is neither CSV nor Parquet: it is {foreign}",
-            hint="Unpack it, or save the table as CSV (UTF-8, commas) or Parquet.",
+            f"{file} is no table that is read here: it is {foreign}",
+            hint="Unpack it, or save the table as CSV, Excel (xlsx) or Parquet.",
         )
     text = head.removeprefix(codecs.BOM_UTF8).lstrip()
     if kind := next((kind for kind, begins in _TEXTS.items() if begins.match(text)), None):
         raise InvalidTable(
-            f"{file} is neither CSV nor Parquet: it is {kind}",
-            hint="Save the table as CSV (UTF-8, commas) or Parquet.",
+            f"{file} is no table that is read here: it is {kind}",
+            hint="Save the table as CSV, Excel (xlsx) or Parquet.",
         )
+
+
+def _textual(
+    text: Delimited,
+    named: tuple[str, ...] | None,
+    file: str,
+    limits: Limits,
+    size: int,
+    ways: Ways,
+    notes: tuple[str, ...],
+    corner: tuple[int, int],
+) -> Source:
+    header = named is not None
+    found = named if named is not None else tuple(str(n + 1) for n in range(len(text.first)))
+    understood: dict[str, Understood] = {}
+
+    def batches() -> Iterator[Any]:
+        # all cells of a column tell together how each is written, so the file is read twice
+        every = text.batches(header=header)
+        understood.update(written.survey(every, found, ways, foreign=text.separator == ";"))
+        known = {found.index(name): one.way for name, one in understood.items() if not one.is_asked}
+        return written.plainly(text.batches(header=header), known)
+
+    return Source(
+        file,
+        found,
+        limits,
+        _late(batches),
+        size,
+        tuple(filter(is_index, found)),
+        understood,
+        notes,
+        Shown(corner[1], partial(text.shown_rows, above=corner[0])),
+    )
+
+
+def _late(batches: Callable[[], Iterator[Any]]) -> Iterator[Any]:
+    yield from batches()
 
 
 @dataclass(frozen=True)
@@ -184,7 +271,8 @@ def collect(
 ) -> Cells:
     """Read every batch of a file that has these columns. Raises InvalidTable."""
     at = {name: position for position, name in enumerate(source.names)}
-    reader = Labels(source.file, label, positive)
+    faults = Faults(source.file, source.names, source.shown)
+    reader = Labels(faults, label, positive)
     seen = [precision.Column(name) for name in features]
     people: list[bytes] = []
     blocks: list[IntArray] = []
@@ -192,17 +280,21 @@ def collect(
     rows = 0
     for batch in source.batches:
         _check_rows(source, rows + batch.num_rows, len(features))
-        parts = [micro_units(batch.column(at[one.name]), one, source.file, rows) for one in seen]
+        source.require_said(features)
+        parts = [micro_units(batch.column(at[one.name]), one, faults, rows) for one in seen]
         blocks.append(np.stack(parts, axis=1))
         labels.append(reader.take(batch.column(at[label]), rows))
         if subject is not None:
-            people += subjects(batch.column(at[subject]), subject, source.file, rows)
+            people += subjects(batch.column(at[subject]), subject, faults, rows)
         rows += batch.num_rows
     if rows == 0:
         raise InvalidTable(f"{source.file} has a header but no rows", hint="Add at least one data row.")
+    if faults:
+        raise faults.error()
     for one in seen:
         one.require_kept(source.file)
-    warnings = tuple(said for one in seen for said in one.said())
+    read_as = [one.said for name, one in source.understood.items() if name in features]
+    warnings = (*source.notes, *read_as, *(said for one in seen for said in one.said()))
     found = people if subject is not None else None
     return Cells(np.concatenate(blocks), np.concatenate(labels), found, warnings, source.size_bytes)
 

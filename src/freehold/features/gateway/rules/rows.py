@@ -18,11 +18,13 @@ from typing import TYPE_CHECKING, Any
 from freehold.core.canonical import InvalidJson, require_bounded, unique_object
 from freehold.core.errors import InvalidInput
 from freehold.features.data.rules import names
-from freehold.features.data.rules.names import is_number, spelled
+from freehold.features.data.rules.names import is_number, is_value, spelled
+from freehold.features.data.rules.ways import NONE, Ways
 from freehold.features.payments.rules.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from freehold.features.data.rules.delimited import Delimited
+    from freehold.features.data.rules.faults import Faults
 
 MOST_BYTES = 16 * 1024 * 1024
 """Of a file of rows."""
@@ -47,6 +49,9 @@ class Rows:
     counted: tuple[str, ...] = ()
     """Numbers of a first line that were read as the names of the columns."""
 
+    read_as: tuple[str, ...] = ()
+    """Sentences on what was read otherwise than it stands."""
+
     @property
     def counting(self) -> str:
         """A sentence about `counted`, which whoever wrote a row there has to see; empty where there are none."""
@@ -54,8 +59,10 @@ class Rows:
         return said if self.counted else ""
 
 
-def of_data(data: bytes, name: str, columns: Sequence[str], *, header: bool | None = None) -> Rows:
-    """The rows of a file called `name`: JSON, CSV or Parquet.
+def of_data(
+    data: bytes, name: str, columns: Sequence[str], *, header: bool | None = None, ways: Ways = NONE
+) -> Rows:
+    """The rows of a file called `name`: JSON, CSV, Excel (xlsx, ods) or Parquet, read as a table that is published.
 
     JSON is a list of lists, a list of objects, or an object of `rows` or of `columns` and `rows`. `header` says what the first line of a CSV
     file is: names, or a row. Raises InvalidRequest, which names row and column; AmbiguousRows.
@@ -69,7 +76,7 @@ def of_data(data: bytes, name: str, columns: Sequence[str], *, header: bool | No
         if not rows:
             raise InvalidRequest(f"{name} holds no rows")
         return ordered(rows, columns)
-    return _of_table(data, name, columns, header)
+    return _of_table(data, name, columns, header, ways)
 
 
 def ordered(rows: Sequence[Any], columns: Sequence[str]) -> Rows:
@@ -152,9 +159,9 @@ def _named(rows: list[Any], columns: list[Any]) -> list[dict[str, Any]]:
     return [dict(zip(columns, row, strict=True)) for row in rows]
 
 
-def _of_table(data: bytes, name: str, columns: Sequence[str], header: bool | None) -> Rows:
+def _of_table(data: bytes, name: str, columns: Sequence[str], header: bool | None, ways: Ways) -> Rows:
     # pyarrow takes 0.2 s to import
-    from freehold.features.data.rules import cells, sources  # noqa: PLC0415
+    from freehold.features.data.rules import cells, faults, sources  # noqa: PLC0415
     from freehold.features.data.rules.table import Limits  # noqa: PLC0415
 
     wanted = [spelled(one) for one in columns]
@@ -173,34 +180,38 @@ def _of_table(data: bytes, name: str, columns: Sequence[str], header: bool | Non
             )
         return None
 
-    with sources.read(io.BytesIO(data), name, Limits(size_bytes=MOST_BYTES), headed=headed) as source:
+    limits = Limits(size_bytes=MOST_BYTES)
+    with sources.read(io.BytesIO(data), name, limits, ways=ways, headed=headed) as source:
         named = tuple(wanted) if is_row == [True] else source.names
         if data[:4] == b"PAR1":
             _require_columns(name, source.names, wanted)
         at = {one: position for position, one in enumerate(named)}
+        wrong = faults.Faults(name, named, source.shown)
         rows = 0
         for batch in source.batches:
-            texts = [cells.texts(batch.column(at[one]), one, name, rows) for one in wanted]
-            for number, row in enumerate(zip(*texts, strict=True), start=rows + 1):
-                found.append(
-                    [
-                        _text(cell, f"{name}, data row {number}", one, number)
-                        for cell, one in zip(row, wanted, strict=True)
-                    ]
-                )
+            source.require_said(source.names[at[one]] for one in wanted)
+            texts = [cells.texts(batch.column(at[one]), one, wrong, rows) for one in wanted]
+            for number, row in enumerate(zip(*texts, strict=True), start=rows):
+                found.append([_kept(cell, one, number, wrong) for cell, one in zip(row, wanted, strict=True)])
             rows += batch.num_rows
+        read_as = tuple(
+            one.said for one in source.understood.values() if source.names.index(one.column) in at.values()
+        )
+        if wrong:
+            raise wrong.error(InvalidRequest, "Nothing was paid.")
     if not found:
         raise InvalidRequest(f"{name} holds no rows")
     _require_kept(found, columns)
     guessed = is_row == [False] and header is None and len(named) == len(wanted)
     counted = named if guessed and all(map(is_number, named)) else ()
-    return Rows(found, tuple(one for one in named if one not in set(wanted)), counted)
+    extra = tuple(one for one in named if one not in set(wanted))
+    return Rows(found, extra, counted, (*source.notes, *read_as))
 
 
 def _is_header(text: Delimited, name: str, columns: Sequence[str], said: bool | None) -> bool:
     """Whether the first line names the columns. Raises InvalidRequest: neither; AmbiguousRows: it could be either."""
     first = tuple(map(spelled, text.first))
-    named, numbers = set(columns) <= set(first), all(map(is_number, first))
+    named, numbers = set(columns) <= set(first), all(map(is_value, first))
     if not any(first):
         raise InvalidRequest(
             f"the first line of {name} is blank", hint="Begin with names or with a row. Nothing was paid."
@@ -213,8 +224,8 @@ def _is_header(text: Delimited, name: str, columns: Sequence[str], said: bool | 
         return False
     if said is None and len(first) == len(columns) and not set(first) & set(columns):
         # a row with something wrong in it is no header that lacks names
-        for column, cell in zip(columns, first, strict=True) if any(map(is_number, first)) else ():
-            _text("1" if cell.lower() in names.TRUTHS else cell, f"{name}, data row 1", column, 1)
+        for column, cell in zip(columns, first, strict=True) if any(map(is_value, first)) else ():
+            _text("1" if is_value(cell) else cell, f"{name}, data row 1", column, 1)
     _require_columns(name, first, columns)
     if said is None and numbers and len(first) == len(columns):
         others = [list(map(spelled, line)) for line in text.others()]
@@ -262,6 +273,16 @@ def _require_columns(name: str, given: Sequence[str], columns: Sequence[str]) ->
 
 def _first(columns: Sequence[str]) -> str:
     return ", ".join(columns[:8]) + (" ..." if len(columns) > 8 else "")
+
+
+def _kept(cell: str, column: str, row: int, wrong: Faults) -> str:
+    """A number as text; 0 where it is none, which is noted."""
+    try:
+        return _text(cell, "", column, row)
+    except InvalidRequest as error:
+        reason = error.message.removeprefix(f", column '{column}': ")
+        wrong.add(column, [row], reason, error.hint.removesuffix(" Nothing was paid."))
+        return "0"
 
 
 def _text(cell: Any, where: str, column: str, number: int) -> str:
