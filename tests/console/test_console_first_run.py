@@ -16,7 +16,7 @@ def test_first_run_then_a_restart_asks_for_the_passphrase(browser, world: World,
     page.get_by_label("Your organisation's name").fill("Clinic North")
     page.get_by_label("Passphrase").fill(PASSPHRASE)
     page.get_by_label("The same once more").fill("another one entirely")
-    page.get_by_role("button").click()
+    page.locator("button.wide").click()
     assert "differ" in page.get_by_role("alert").inner_text()
     assert not (tmp_path / "home" / "keys.jwe").exists()
     console.enter(page, name="Clinic North")
@@ -29,7 +29,7 @@ def test_first_run_then_a_restart_asks_for_the_passphrase(browser, world: World,
     page.goto(console.url + "data")
     assert page.locator("h1").inner_text() == "Unlock Clinic North"
     page.get_by_label("Passphrase").fill(PASSPHRASE)
-    page.get_by_role("button").click()
+    page.locator("button.wide").click()
     until(lambda: page.url.endswith("/console/data"), "the page that was wanted")
     assert console.stop() == 0
     assert PASSPHRASE not in console.log()
@@ -42,7 +42,7 @@ def test_a_chain_that_is_away_is_said_and_nothing_is_made(browser, tmp_path):
     page.get_by_label("Your organisation's name").fill("Clinic <North>")
     page.get_by_label("Passphrase").fill(PASSPHRASE)
     page.get_by_label("The same once more").fill(PASSPHRASE)
-    page.get_by_role("button").click()
+    page.locator("button.wide").click()
     assert "chain" in page.get_by_role("alert").inner_text()
     assert page.get_by_label("Your organisation's name").input_value() == "Clinic <North>"
     assert page.get_by_label("Passphrase").input_value() == ""

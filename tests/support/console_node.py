@@ -70,7 +70,7 @@ class Console:
         page.get_by_label("Passphrase").fill(PASSPHRASE)
         if name:
             page.get_by_label("The same once more").fill(PASSPHRASE)
-        page.locator("form button[type=submit]").click()
+        page.locator("button.wide").click()
         page.wait_for_url(self.url)
         return page
 

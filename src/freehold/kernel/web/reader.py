@@ -6,9 +6,9 @@ translations are kept.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from gettext import NullTranslations
 
@@ -31,6 +31,8 @@ class Reader:
     """Of the time zone database, such as `Europe/Vienna`."""
     zone_known: bool = False
     """Whether the zone is theirs, or UTC for want of knowing it, which is then said beside a time."""
+    chosen: Mapping[str, str] = field(default_factory=dict)
+    """`language` and `zone`, where they chose them by hand."""
     texts: Callable[[], NullTranslations] = _english
     """The translations, read when the first text is shown."""
 

@@ -22,6 +22,7 @@ from freehold.kernel.web import forms
 from freehold.kernel.web.forms import Form
 from freehold.kernel.web.powers import NoPower
 from freehold.kernel.web.visit import Answered, Page, Visit
+from freehold.shell.web import choosing
 from freehold.shell.web.entering import Entering
 from freehold.shell.web.gate import Gate
 from freehold.shell.web.live import HEADERS, MEDIA_TYPE, Live
@@ -52,6 +53,7 @@ class Console:
             Route(f"{CONSOLE_PATH}/enter", self.entering.enter, methods=["POST"]),
             Route(f"{CONSOLE_PATH}/leave", self.entering.leave, methods=["POST"]),
             Route(f"{CONSOLE_PATH}/theme", self.entering.theme, methods=["POST"]),
+            Route(f"{CONSOLE_PATH}/reading", choosing.choose, methods=["POST"]),
             Route(f"{CONSOLE_PATH}/events", self._events),
         ]
         own = (home.PAGES, find.PAGES, settings.PAGES, backup.PAGES)

@@ -83,7 +83,7 @@ class Entering:
             theme=self.chosen_theme(request),
             name=name or door.settings.name,
             needs_name=door.host is None and not door.settings.name,
-            next=_next(request.query_params.get("next", "")),
+            next=page_within(request.query_params.get("next", "")),
             least=passphrases.LEAST_CHARACTERS,
             network=first_run.offered(door, form),
             looked=looked,
@@ -108,7 +108,7 @@ class Entering:
         # whoever logs in again is one person in one browser, not two
         self._sessions.end(request.cookies.get(_cookie(request), ""))
         token, _ = self._sessions.begin()
-        answer = RedirectResponse(CONSOLE_PATH + _next(form.text("next")), 303)
+        answer = RedirectResponse(CONSOLE_PATH + page_within(form.text("next")), 303)
         answer.set_cookie(
             _cookie(request),
             token,
@@ -161,7 +161,7 @@ class Entering:
         """Remember light or dark in this browser."""
         try:
             form = await forms.read(request, None)
-            chosen, back = form.text("theme"), _next(form.text("next"))
+            chosen, back = form.text("theme"), page_within(form.text("next"))
         except FreeholdError as error:
             return self._page(request, error.http_status, error)
         answer = RedirectResponse(CONSOLE_PATH + back, 303)
@@ -179,7 +179,7 @@ class Entering:
         return answer
 
 
-def _next(given: str) -> str:
+def page_within(given: str) -> str:
     """A page of this console; home for anything else, so that nobody is sent elsewhere."""
     return given if _PAGE.fullmatch(given) and "//" not in given and ".." not in given else "/"
 

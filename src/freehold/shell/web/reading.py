@@ -10,6 +10,7 @@ import zoneinfo
 from functools import cache
 from gettext import GNUTranslations, NullTranslations
 from io import BytesIO
+from itertools import groupby
 from pathlib import Path
 
 from starlette.requests import Request
@@ -37,9 +38,16 @@ def reader(request: Request) -> Reader:
     language = chosen if chosen in LANGUAGES else next((one for one, _ in asked if one in LANGUAGES), "en")
     # how somebody in Zurich or Mexico writes numbers, also where they chose the language by hand
     region = next((where for one, where in asked if one == language and where), "")
-    zones = (request.cookies.get(name, "") for name in (ZONE_COOKIE, BROWSER_ZONE_COOKIE))
+    zones = [request.cookies.get(name, "") for name in (ZONE_COOKIE, BROWSER_ZONE_COOKIE)]
     zone = next((one for one in zones if one in all_zones()), "")
-    return Reader(language, region, zone or "UTC", bool(zone), lambda: translations(language))
+    return Reader(
+        language,
+        region,
+        zone or "UTC",
+        zone_known=bool(zone),
+        chosen={"language": chosen, "zone": zones[0]},
+        texts=lambda: translations(language),
+    )
 
 
 def accepted(header: str) -> list[tuple[str, str]]:
@@ -57,6 +65,16 @@ def accepted(header: str) -> list[tuple[str, str]]:
 def all_zones() -> frozenset[str]:
     """Every time zone there is."""
     return frozenset(zoneinfo.available_timezones())
+
+
+@cache
+def zones() -> list[tuple[str, list[tuple[str, str]]]]:
+    """(part of the world, its zones and their cities), as somebody picks one."""
+    found = sorted(one for one in all_zones() if "/" in one and not one.startswith(("Etc/", "SystemV/")))
+    return [
+        (area, [(one, one.partition("/")[2].replace("_", " ")) for one in group])
+        for area, group in groupby(found, key=lambda one: one.partition("/")[0])
+    ]
 
 
 @cache

@@ -16,7 +16,7 @@ from freehold.kernel.host import Host
 from freehold.kernel.web import charts, words
 from freehold.kernel.web.reader import reader
 from freehold.kernel.web.visit import Visit
-from freehold.shell.web import places, translating
+from freehold.shell.web import places, reading, translating
 from freehold.shell.web.pages import assets
 
 _HERE = Path(__file__).parent
@@ -44,6 +44,7 @@ class Rendering:
         self._environment.filters |= words.FILTERS
         self._environment.globals |= {
             "reader": reader,
+            "languages": reading.LANGUAGES,
             "root": CONSOLE_PATH,
             "static": lambda name: f"{CONSOLE_PATH}/static/{self.version}/{name}",
             "charts": charts,

@@ -10,7 +10,9 @@ from freehold.kernel import setting_sources
 from freehold.kernel import settings as settings_file
 from freehold.kernel.registry import everything
 from freehold.kernel.web.powers import Power
+from freehold.kernel.web.reader import reader
 from freehold.kernel.web.visit import Visit, acts, shows
+from freehold.shell.web import reading
 
 EDITED = ("name", "endpoint", "console_idle_minutes")
 
@@ -32,6 +34,9 @@ def settings(visit: Visit, error: FreeholdError | None = None) -> Response:
         account=node.account,
         chain_id=node.chain_id,
         home=str(visit.door.home.absolute()),
+        zones=reading.zones(),
+        chosen=reader().chosen,
+        now=node.now(),
     )
 
 
@@ -41,16 +46,16 @@ def save(visit: Visit) -> Response:
     try:
         name = form.text("name", 200)
         if not name:
-            raise InvalidInput("a name is missing", hint="Others see it.")
+            raise InvalidInput(said("a name is missing"), hint=said("Others see it."))
         changed = settings_file.load(home).with_overrides(
             name=name,
             endpoint=setting_sources.read("endpoint", [form.text("endpoint", 300)]),
-            console_idle_minutes=form.number("console_idle_minutes", "The number of minutes", 1, 1_440),
+            console_idle_minutes=form.number("console_idle_minutes", said("The number of minutes"), 1, 1_440),
         )
         settings_file.save(home, changed)
     except FreeholdError as error:
         return settings(visit, error)
-    return visit.go("/settings", "Saved. It counts from the next start of the node.")
+    return visit.go("/settings", said("Saved. It counts from the next start of the node."))
 
 
 def leave_everywhere(visit: Visit) -> Response:

@@ -3,6 +3,12 @@
 (() => {
   const body = document.body;
 
+  // times are shown in the zone where they are read: from the next page on
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  if (zone && body.dataset.root && !document.cookie.includes(`freehold_browser_zone=${zone}`)) {
+    document.cookie = `freehold_browser_zone=${zone}; path=${body.dataset.root}; max-age=31536000; samesite=strict`;
+  }
+
   // a row of tabs that scrolls shows where we are
   for (const here of document.querySelectorAll(".tabs [aria-current]")) here.scrollIntoView({ inline: "center", block: "nearest" });
 
