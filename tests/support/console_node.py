@@ -83,6 +83,16 @@ class Console:
     def account(self) -> str:
         return str(json.loads((self.home / "node.json").read_text())["account"])
 
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def halt(self) -> None:
+        """SIGKILL; open pages stay open."""
+        assert self._process
+        self._process.kill()
+        self._process.wait(10)
+
     def stop(self) -> int:
         """SIGTERM; returns the exit code."""
         for context in self._contexts:

@@ -116,6 +116,8 @@ class Visit:
             "place": None,
             "person": self.person,
             "may": May.of(self.person),
+            "posted": bool(self.form.fields),
+            "made_at": self.node.now(),
         }
         status = error.http_status if error else status
         return self.rendering.page(template, status, **frame | values, error=error)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import replace
 from itertools import chain
 
@@ -21,7 +21,7 @@ from freehold.kernel.registry import everything
 from freehold.kernel.web import forms
 from freehold.kernel.web.forms import Form
 from freehold.kernel.web.powers import NoPower
-from freehold.kernel.web.visit import Answered, Page, Visit
+from freehold.kernel.web.visit import Answered, Page, Visit, moved
 from freehold.shell.web import choosing
 from freehold.shell.web.entering import Entering
 from freehold.shell.web.gate import Gate
@@ -60,6 +60,7 @@ class Console:
         # an asset's page takes what is left of the addresses below it
         pages = [*chain.from_iterable(own), *everything().every("pages"), *assets.PAGES]
         made = [Route(CONSOLE_PATH + one.path, self._endpoint(one), methods=[one.method]) for one in pages]
+        made = [*(Route(CONSOLE_PATH + one.path, self._endpoint(one)) for one in _back(pages)), *made]
         return [*fixed, *made, Route(CONSOLE_PATH + "/{rest:path}", self._endpoint(Page("/", _missing)))]
 
     def has_session(self, scope: Scope) -> bool:
@@ -135,6 +136,17 @@ class Console:
             check=self.entering.check,
             person=session.person,
         )
+
+
+def _back(pages: Iterable[Page]) -> Iterator[Page]:
+    """Addresses that forms are only sent to: looked at, as by Back or by reloading, each leads to the page above it."""
+    pages = list(pages)
+    looked_at = {one.path for one in pages if one.method == "GET"}
+    for path in sorted({one.path for one in pages if one.method == "POST"} - looked_at):
+        above = path
+        while above and above not in looked_at:
+            above = above.rpartition("/")[0]
+        yield moved(path, above or "/")
 
 
 def _missing(_: Visit) -> Response:

@@ -1,5 +1,5 @@
 "use strict";
-// Live updates, and comforts that a page does without: nothing here is needed to use the console.
+// Comforts that a page does without: nothing here is needed to use the console. live.js keeps pages up to date.
 (() => {
   const body = document.body;
 
@@ -12,9 +12,17 @@
   // a row of tabs that scrolls shows where we are
   for (const here of document.querySelectorAll(".tabs [aria-current]")) here.scrollIntoView({ inline: "center", block: "nearest" });
 
-  // one click, one request
+  // an answer to a form is asked for again by its address, so that reloading it sends nothing twice
+  if (body.dataset.posted) history.replaceState(null, "", location.href);
+
+  // one click, one request; while the node is away none, since the browser would throw away what was typed
   document.addEventListener("submit", (event) => {
     const form = event.target;
+    if (body.classList.contains("is-away")) {
+      event.preventDefault();
+      document.getElementById("away").scrollIntoView({ block: "nearest" });
+      return;
+    }
     if (form.dataset.sent) { event.preventDefault(); return; }
     if (!form.hasAttribute("data-once")) return;
     form.dataset.sent = "yes";
@@ -47,18 +55,19 @@
     theme.form.querySelector(".to").textContent = theme.form.dataset.light;
   }
 
-  const dress = (root) => {
+  const dress = () => {
     if (!navigator.clipboard) return;
-    for (const button of root.querySelectorAll("[data-copy][hidden]")) button.hidden = false;
+    for (const button of document.querySelectorAll("[data-copy][hidden]")) button.hidden = false;
   };
+  document.addEventListener("freehold:updated", dress);
   document.addEventListener("click", async (event) => {
     const button = event.target.closest("[data-copy]");
     if (!button) return;
     await navigator.clipboard.writeText(button.dataset.copy);
-    tell("Copied");
-    button.textContent = "Copied";
+    tell(body.dataset.copied);
+    button.textContent = body.dataset.copied;
   });
-  dress(document);
+  dress();
 
   for (const area of document.querySelectorAll(".drop")) {
     const input = area.querySelector("input[type=file]");
@@ -72,79 +81,7 @@
     });
   }
 
-  // live updates: told that something changed, the page fetches itself and swaps what carries data-live
+  // said to those who do not see that something changed
   const told = document.getElementById("told");
   const tell = (text) => { if (told) told.textContent = text; };
-  if (!body.dataset.events || !window.EventSource) return;
-
-  const key = (details) => details.id || details.querySelector("summary")?.textContent.trim();
-  const editing = (region) => {
-    const active = document.activeElement;
-    return region.contains(active) && active.matches("input:not([type=hidden]), textarea, select");
-  };
-  const path = (region, element) => {
-    const all = [...region.querySelectorAll("a, button, summary, input, select, textarea, [tabindex]")];
-    return all.indexOf(element);
-  };
-  const swap = (old, fresh) => {
-    if (editing(old)) return false;
-    const open = [...old.querySelectorAll("details[open]")].map(key);
-    const focused = old.contains(document.activeElement) ? path(old, document.activeElement) : -1;
-    const made = document.adoptNode(fresh);
-    for (const details of made.querySelectorAll("details")) if (open.includes(key(details))) details.open = true;
-    dress(made);
-    old.replaceWith(made);
-    if (focused >= 0) made.querySelectorAll("a, button, summary, input, select, textarea, [tabindex]")[focused]?.focus();
-    if (!made.closest("nav")) made.classList.add("fresh");
-    return true;
-  };
-  // what the server sent last for each region: the page's own state (open details) must not count as change
-  const sent = new Map([...document.querySelectorAll("[data-live]")].map((one) => [one.dataset.live, one.innerHTML]));
-
-  // a part that says data-soon waits for something that no event tells of, such as a check that runs
-  const soon = () => { if (document.querySelector("[data-soon]")) setTimeout(refresh, 700); };
-  let busy = false, again = false;
-  const refresh = async () => {
-    if (document.hidden) { again = true; return; }
-    if (busy) { again = true; return; }
-    busy = true; again = false;
-    try {
-      const answer = await fetch(location.href, { headers: { "x-freehold-live": "1" }, redirect: "manual", cache: "no-store" });
-      if (answer.type === "opaqueredirect") { location.reload(); return; }
-      if (!answer.ok) return;
-      const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
-      let changed = false;
-      for (const region of fresh.querySelectorAll("[data-live]")) {
-        const name = region.dataset.live, html = region.innerHTML;
-        const old = document.querySelector(`[data-live="${CSS.escape(name)}"]`);
-        if (!old || sent.get(name) === html) continue;
-        if (swap(old, region)) { sent.set(name, html); changed = changed || !region.closest("nav"); }
-      }
-      if (changed) tell("This page was updated.");
-    } catch { /* the node is away; the stream reconnects and asks again */ } finally {
-      busy = false;
-      if (again) setTimeout(refresh, 300); else soon();
-    }
-  };
-
-  let stream = null;
-  const listen = () => {
-    if (stream || document.hidden) return;
-    stream = new EventSource(body.dataset.events);
-    let first = true;
-    stream.addEventListener("ready", () => { if (!first) refresh(); first = false; });
-    stream.addEventListener("change", (event) => {
-      const wanted = document.querySelector("main")?.dataset.topics;
-      if (!wanted || JSON.parse(event.data).some((topic) => wanted.split(" ").includes(topic))) refresh();
-    });
-    stream.addEventListener("end", () => location.reload());
-  };
-  // browsers allow few connections to one host: a page that nobody looks at gives its own back
-  document.addEventListener("visibilitychange", () => {
-    if (document.hidden) { stream?.close(); stream = null; } else { listen(); refresh(); }
-  });
-  window.addEventListener("pagehide", () => { stream?.close(); stream = null; });
-  setInterval(refresh, 60000);
-  listen();
-  soon();
 })();
