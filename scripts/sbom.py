@@ -34,7 +34,7 @@ def main() -> int:
     # a reproducible list comes without its number, and what attests lists takes none without: equal files, equal number
     number = uuid.uuid5(uuid.NAMESPACE_URL, hashlib.sha256(wheel.read_bytes() + listed).hexdigest())
     known = json.loads(listed)
-    components = [*known["components"], *VENDORED]
+    components = [*known.get("components", []), *VENDORED]
     print(json.dumps({**known, "components": components, "serialNumber": number.urn}, indent=2))
     return 0
 

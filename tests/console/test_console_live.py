@@ -88,7 +88,7 @@ def test_what_is_typed_folded_out_and_in_focus_survives_news(node: Console, tab)
         return old.innerHTML;
     }"""
     form = (
-        '<h2>What needs you</h2><details><summary>More</summary><p>x</p></details>'
+        "<h2>What needs you</h2><details><summary>More</summary><p>x</p></details>"
         '<input name="a" value="one"><textarea name="b">two</textarea><a href="#x">X</a>{}'
     )
     tab.evaluate(shown, form.format(""))
@@ -97,7 +97,10 @@ def test_what_is_typed_folded_out_and_in_focus_survives_news(node: Console, tab)
     tab.locator("[data-live=todo] summary").click()
     tab.locator("[data-live=todo] textarea").fill("half a sentence")
     tab.locator("[data-live=todo] a").focus()
-    tab.evaluate(shown, form.replace('<a href="#x">', '<a href="#new">New</a><a href="#x">').format("<p id='now'>now</p>"))
+    tab.evaluate(
+        shown,
+        form.replace('<a href="#x">', '<a href="#new">New</a><a href="#x">').format("<p id='now'>now</p>"),
+    )
     tab.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
     tab.locator("#now").wait_for()
     assert tab.evaluate("window.kept === document.querySelector('[data-live=todo]')")
@@ -111,7 +114,9 @@ def test_an_answer_to_a_form_is_not_sent_again(node: Console, tab):
     tab.goto(node.url + "settings")
     tab.get_by_label("Log out after").fill("0")
     sent: list[str] = []
-    tab.on("request", lambda request: sent.append(request.method) if request.is_navigation_request() else None)
+    tab.on(
+        "request", lambda request: sent.append(request.method) if request.is_navigation_request() else None
+    )
     tab.get_by_role("button", name="Save").first.click()
     tab.get_by_role("alert").wait_for()
     tab.reload()
@@ -144,7 +149,9 @@ def test_a_node_that_is_gone_is_said_and_found_again(node: Console, tab):
         for one, what in ((".light", "backgroundColor"), (":root", "getPropertyValue('--good')"))
     )
     assert grey != green
-    assert other.evaluate("getComputedStyle(document.querySelector('.light')).backgroundColor") == other.evaluate(
+    assert other.evaluate(
+        "getComputedStyle(document.querySelector('.light')).backgroundColor"
+    ) == other.evaluate(
         """() => { const one = document.createElement('i'); one.style.color = 'var(--edge)'; document.body.append(one);
                    const found = getComputedStyle(one).color; one.remove(); return found; }"""
     )

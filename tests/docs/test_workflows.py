@@ -119,6 +119,12 @@ def test_the_list_of_contents_is_one_that_the_host_attests(tmp_path):
     assert (told["bomFormat"], told["specVersion"]) == ("CycloneDX", "1.6")
     assert re.fullmatch(r"urn:uuid:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", told["serialNumber"])
     assert told["metadata"]["component"]["name"] == "freehold"
+    vendored = (ROOT / "src/freehold/shell/web/static/idiomorph.js").read_text()
+    assert {
+        f"{one['name']} {one['version']}"
+        for one in told["components"]
+        if "purl" in one and "npm" in one["purl"]
+    } == {vendored[4 : vendored.index(",")]}
     assert told.pop("serialNumber") != other.pop("serialNumber")
     assert told == other
     target = re.search(r"^sbom:.*\n(?:\t.*\n)+", (ROOT / "Makefile").read_text(), re.MULTILINE)
