@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ PATHS = (
     *("", "data", "publish", "requests", "settings", "backup", "no-such-page"),
     *("uses", "money", "models", "market", "lineage", "log"),
 )
+CLOCK = "new Date().toLocaleTimeString('de', {hour: '2-digit', minute: '2-digit'})"
 needs_axe = pytest.mark.skipif(
     not AXE.exists(), reason="axe-core is not installed: npm install in tests/clients"
 )
@@ -166,3 +168,39 @@ def test_live_parts_keep_focus_and_open_details(console: Console, page, tmp_path
     page.get_by_role("link", name="Came later").wait_for()
     assert page.evaluate("document.activeElement.tagName") == "A"
     assert page.locator("#told").inner_text() == "This page was updated."
+
+
+def test_a_page_is_in_the_language_the_numbers_and_the_zone_of_its_browser(console: Console):
+    page = console.page(storage_state=console.state, locale="de-AT", timezone_id="Europe/Vienna")
+    page.goto(console.url + "settings")
+    assert page.evaluate("[document.documentElement.lang, document.documentElement.dir]") == ["de", "ltr"]
+    # it told its zone, which is known from now on
+    began = page.evaluate(CLOCK)
+    page.reload()
+    hint = page.locator("#h-zone").inner_text()
+    told = re.match(r"Jetzt ist \d\d?\. \w+ \d{4}, (\d\d:\d\d)\. ", hint)
+    assert told, hint
+    assert told[1] in (began, page.evaluate(CLOCK)), "as late as it is in Vienna"
+    for typed in ("1,5", "2.000"):
+        page.locator("#f-console_idle_minutes").fill(typed)
+        page.get_by_role("button", name="Speichern").click()
+        said = page.get_by_role("alert").inner_text().replace("\N{NO-BREAK SPACE}", ".")
+        assert "Die Anzahl der Minuten ist eine ganze Zahl von 1 bis 1.440" in said
+    page.locator("#f-console_idle_minutes").fill("1.440")
+    page.get_by_role("button", name="Speichern").click()
+    assert page.locator("#f-console_idle_minutes").input_value() == "1440"
+    page.locator("#f-language").select_option("es")
+    page.locator("#f-zone").select_option("America/Mexico_City")
+    page.get_by_role("button", name="In diesem Browser merken").click()
+    page.get_by_role("heading", name="Ajustes").wait_for()
+    assert page.locator("#f-zone").input_value() == "America/Mexico_City"
+
+
+def test_a_page_that_runs_from_right_to_left_fits_its_window(console: Console):
+    page = console.page(storage_state=console.state, viewport={"width": 1200, "height": 800})
+    for path in ("", "settings", "backup"):
+        page.goto(console.url + path)
+        page.evaluate("document.documentElement.dir = 'rtl'")
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        nav, main = (page.locator(one).bounding_box()["x"] for one in ("nav.side", "main"))
+        assert nav > main, "what leads stands where reading begins"
