@@ -152,7 +152,7 @@ def test_grants(node: Any) -> None:
         assert listed.count_grants(node, issuer=OWN, holder=holder)[0] == len(to)
         assert [one.id for one in listed.grants(node, issuer=OWN, holder=holder)] == [one.id for one in to]
     sold = [one.id for one in every if one.issuer == OWN and one.terms.price_units]
-    assert [one.id for one in listed.every_grant(node, issuer=OWN, sold=True)] == sold[::-1]
+    assert [one.id for one in listed.grants(node, issuer=OWN, sold=True)] == sold
     for grant in every[:10]:
         under = [one for one in documents(node, Receipt) if one.grant == grant.id]
         units = sum(max(line.delta_units, 0) for one in under for line in one.money)

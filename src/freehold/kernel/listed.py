@@ -7,7 +7,7 @@ lists show of an asset, features say.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict, TypeVar, Unpack
 
@@ -171,15 +171,6 @@ def grants(
         where.append("price_units > 0")
     found = _page(node, "grants", where, values, before, limit)
     return [one.document for one in found if isinstance(one.document, Grant)]
-
-
-def every_grant(node: Node, *, issuer: str, asset: str = "", sold: bool = False) -> Iterator[Grant]:
-    """All of them, oldest first."""
-    found, before = [], ""
-    while page := grants(node, issuer=issuer, asset=asset, sold=sold, before=before):
-        found += page
-        before = page[-1].id
-    return reversed(found)
 
 
 def own_grants(

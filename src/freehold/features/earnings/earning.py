@@ -6,7 +6,7 @@ Merkle proof of its share; anybody may send it, and it pays each unit once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,9 +22,16 @@ from freehold.features.payments.settling import held_units
 from freehold.kernel import listed
 from freehold.kernel.node import Node
 from freehold.kernel.rights.standing import purchased_among
-from freehold.kernel.shape import alike
 
 _SOLD = "sold:"
+"""How names in `state` begin that say of a grant that it was paid for."""
+_PRICED = (
+    "SELECT grants.id, grants.asset, coalesce(assets.name, ''), grants.holder, grants.price_units FROM grants"
+    " LEFT JOIN assets ON assets.id = grants.asset"
+    " WHERE {} EXISTS (SELECT 1 FROM state WHERE state.name = ? || grants.id)"
+    " AND grants.issuer = ? AND grants.price_units > 0 ORDER BY grants.rowid"
+)
+"""What the fields of `wire.Sold` are of each."""
 
 
 @dataclass(frozen=True)
@@ -42,9 +49,12 @@ class Holding:
         return pool_of(self.asset)
 
 
-def overview(node: Node) -> dict[str, Any]:
-    """Everything earned here, from documents and chain as they are now: what `wire.Earnings` says."""
-    grants = _sold(node)
+def overview(node: Node, bought: Collection[str] | None = None) -> dict[str, Any]:
+    """Everything earned here, from documents and chain as they are now: what `wire.Earnings` says.
+
+    `bought` are grants that the chain is known to have seen paid; without it, it is asked for each.
+    """
+    grants = _sold(node, bought)
     models = [_model_row(node, holding) for holding in holdings(node)]
     sold = sum(row["price_units"] for row in grants)
     claimable = sum(row["claimable_units"] for row in models)
@@ -60,6 +70,11 @@ def overview(node: Node) -> dict[str, Any]:
         "earned_units": sold + claimable + claimed,
         "lost_units": sum(row["units"] for row in lost(node)),
     }
+
+
+def claimable_units(node: Node) -> int:
+    """What could be collected now."""
+    return sum(_claimable(node, holding) for holding in holdings(node))
 
 
 def claim(node: Node, asset_id: str | None = None) -> dict[str, Any]:
@@ -134,16 +149,17 @@ def _claimed(node: Node, holding: Holding) -> int:
     return int(node.chain.read("Revenue", "claimed", holding.pool, node.account))
 
 
-def _sold(node: Node) -> list[dict[str, Any]]:
-    grants, known = list(listed.every_grant(node, issuer=node.account, sold=True)), node.store.states(_SOLD)
+def _sold(node: Node, bought: Collection[str] | None) -> list[dict[str, Any]]:
+    """Grants that were paid for, oldest first."""
+    waiting = [str(row[0]) for row in node.store.rows(_PRICED.format("NOT"), _SOLD, node.account)]
     # a purchase is never undone, so the chain is asked until it says yes and then no more
-    bought = purchased_among(node, [grant for grant in grants if _SOLD + grant.id not in known])
-    if bought:
+    if bought is None:
+        bought = purchased_among(node, listed.grants_by_id(node, waiting))
+    if fresh := [one for one in waiting if one in bought]:
         with node.store.transaction() as tx:
-            for grant_id in bought:
+            for grant_id in fresh:
                 tx.set(_SOLD + grant_id, value=True)
+    names = tuple(Sold.model_fields)
     return [
-        {**alike(Sold, grant, grant.terms), "grant": grant.id, "asset_name": node.asset(grant.asset).name}
-        for grant in grants
-        if grant.id in bought or _SOLD + grant.id in known
+        dict(zip(names, row, strict=True)) for row in node.store.rows(_PRICED.format(""), _SOLD, node.account)
     ]

@@ -40,6 +40,8 @@ class Move:
     tx_hash: str
     who: str = ""
     """Who bought; empty where several did together."""
+    grant: str = ""
+    """What was bought."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,9 @@ class Ledger:
     def money(self) -> Money | None:
         """What is known now, or was when the chain answered last; None where it has not answered yet."""
         try:
-            self._known = Money(earning.overview(self._node), self.moves(), self._node.now())
+            moves = self.moves()
+            found = earning.overview(self._node, {move.grant for move in moves if move.grant})
+            self._known = Money(found, moves, self._node.now())
         except Unavailable:
             return replace(self._known, away=True) if self._known else None
         return self._known
@@ -85,14 +89,14 @@ class Ledger:
             self._read(sorted(holdings))
             events = list(self._events)
             times = dict(self._times)
-        made = []
+        made, assets = [], self._assets()
         for event in events:
             at, args = times[event.block_number], event.args
             if event.name == "GrantBought":
                 grant = "0x" + bytes(args["grant"]).hex()
-                asset = self._node.grant(grant).asset if self._node.store.has(grant) else ""
+                asset = assets.get(grant, "")
                 buyer = str(args["buyer"]).lower()
-                made.append(Move(at, "grant", asset, int(args["price"]), event.tx_hash, buyer))
+                made.append(Move(at, "grant", asset, int(args["price"]), event.tx_hash, buyer, grant))
                 continue
             holding = holdings["0x" + bytes(args["pool"]).hex()]
             units, kind = int(args["amount"]), "claim"
@@ -100,6 +104,11 @@ class Ledger:
                 units, kind = units * holding.shares // BPS, "share"
             made.append(Move(at, kind, holding.asset.id, units, event.tx_hash))  # type: ignore[arg-type]
         return made
+
+    def _assets(self) -> dict[str, str]:
+        """What each grant with a price is on."""
+        query = "SELECT id, asset FROM grants WHERE issuer = ? AND price_units > 0"
+        return {str(grant): str(asset) for grant, asset in self._node.store.rows(query, self._node.account)}
 
     def _read(self, pools: list[str]) -> None:
         chain, account = self._node.chain, self._node.account

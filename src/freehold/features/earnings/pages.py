@@ -88,7 +88,7 @@ def _made(node: Node, money: Money | None) -> Made | None:
 def remind(host: Host) -> Iterator[Reminder]:
     """Money to collect."""
     with suppress(Unavailable):
-        if units := earning.overview(host.node)["claimable_units"]:
+        if units := earning.claimable_units(host.node):
             text = said("{sum} of your earnings waits to be collected.", sum=Units(units))
             yield Reminder(text, "/collect", said("Collect"))
 
