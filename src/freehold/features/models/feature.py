@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from freehold.core.ids import keyed_id
+from freehold.features.data.lists import RightAnswers
 from freehold.features.models import pages, releasing, shown, wire
 from freehold.kernel.account import Account, Once
 from freehold.kernel.feature import Action, Feature, PeerCall
@@ -55,6 +56,7 @@ FEATURE = Feature(
         ),
     ),
     recurring=(_recurring,),
+    answers={RightAnswers: lambda node, asked: shown.right_answers(asked.asset)},
     actions=(Action("derive", "makes something of it, such as a model", ("dataset", "model")),),
     pages=tuple(pages.PAGES),
     tabs=(Tab(Place.ASSETS, "/models", "Models", 20, also=("/train", "/jobs")),),

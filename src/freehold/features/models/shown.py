@@ -90,6 +90,12 @@ def model(node: Node, model_id: str) -> dict[str, Any]:
     return found
 
 
+def right_answers(asset: Asset) -> int | None:
+    """Of ten thousand test rows, as its owner measured; None of what is no model, or says nothing that can be read."""
+    said = _metrics(asset) if asset.asset_kind == "model" else None
+    return said["correct"] * 10_000 // said["rows"] if said else None
+
+
 def _metrics(asset: Asset) -> dict[str, Any] | None:
     """Scores of a released model with their intervals; None for what an earlier Freehold measured otherwise."""
     written = asset.schema_.get("metrics")

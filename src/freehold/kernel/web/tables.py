@@ -33,7 +33,8 @@ from freehold.kernel.web.formats import tr, value
 from freehold.kernel.web.visit import Answered, Visit
 
 __all__ = [
-    "Bulk", "Button", "Column", "Empty", "Filter", "Found", "Link", "Table", "Tag", "Wanted", "decimal", "moment",
+    "Bulk", "Button", "Column", "Empty", "Filter", "Found", "Link", "Listed", "Number", "Table", "Tag", "Wanted", "decimal",
+    "moment",
 ]  # fmt: skip
 
 MOST_DOWNLOADED = 100_000
