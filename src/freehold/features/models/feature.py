@@ -56,7 +56,7 @@ FEATURE = Feature(
         ),
     ),
     recurring=(_recurring,),
-    answers={RightAnswers: lambda node, asked: shown.right_answers(asked.asset)},
+    answers={RightAnswers: lambda _, asked: shown.right_answers(asked.asset)},
     actions=(Action("derive", "makes something of it, such as a model", ("dataset", "model")),),
     pages=tuple(pages.PAGES),
     tabs=(Tab(Place.ASSETS, "/models", "Models", 20, also=("/train", "/jobs")),),
