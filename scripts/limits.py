@@ -102,9 +102,9 @@ def _found() -> dict[str, tuple[Limit, ...]]:
             ),
             Limit("Rows of one subject", f"{wire.MAX_ROWS_EACH:,}", otherwise="`--rows-each` chooses fewer"),
             Limit(
-                "Tables begun and not yet published, in one console session",
-                f"{drafts.MAX_DRAFTS}",
-                otherwise="one more drops the oldest",
+                "Tables begun in the console and not yet published; bytes of all; kept since the last change",
+                f"{drafts.MAX_DRAFTS}; {_size(drafts.MAX_BYTES)}; {drafts.KEEP_DAYS} days",
+                otherwise="publish one, or throw one away",
             ),
         ),
         "Training": (

@@ -37,16 +37,16 @@ def publish(
 ) -> str:
     """Returns the dataset's id."""
     page.goto(console.url + "publish")
-    page.get_by_label("Choose a CSV or Parquet file").set_input_files(path)
+    page.get_by_label("Choose a CSV, Excel or Parquet file").set_input_files(path)
     page.get_by_role("button", name="Continue", exact=True).click()
-    page.get_by_role("link", name="Continue to your terms").click()
     page.get_by_label("Name").fill(name)
     page.get_by_label("Price of access").fill(price)
+    page.get_by_text("How much training may tell").click()
     page.get_by_label("Epsilon of one training run").fill(epsilon)
     page.get_by_label("Epsilon of all runs together").fill(epsilon_life)
     page.get_by_role("radio", name=approval).check()
-    page.get_by_role("button", name="Continue to review").click()
-    page.get_by_role("button", name="Publish").click()
+    page.get_by_role("button", name="Continue", exact=True).click()
+    page.get_by_role("button", name="Publish", exact=True).click()
     page.get_by_text("Published. The table is sealed").wait_for()
     return str(page.url).rsplit("/", 1)[-1]
 

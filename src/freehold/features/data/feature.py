@@ -7,6 +7,7 @@ from typing import Any
 from freehold.chain.errors import ContractReverted
 from freehold.core.ids import keyed_id
 from freehold.features.data import catalogue, finding, licence, offering, publishing, wire
+from freehold.features.data.drafts import Drafts
 from freehold.features.data.pages import market, publish
 from freehold.features.identity import peers
 from freehold.features.identity.peers import CatalogueRead, PeerReplaced
@@ -83,6 +84,7 @@ FEATURE = Feature(
         Card("home_start.html", _has_published, -10),
         Card("settings_usual.html", lambda host: licence.shown(licence.usual(host.node)), 10, "/settings"),
     ),
+    parts=(lambda host: Drafts(host.node),),
     pages=(*publish.PAGES, *market.PAGES),
     tabs=(Tab(Place.MARKET, "/market", "Data", 10),),
 )

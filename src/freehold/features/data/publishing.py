@@ -84,11 +84,17 @@ def inspect(node: Node, asked: Inspect) -> dict[str, Any]:
     }
 
 
-def publish(node: Node, asked: Publish, *, warn: Callable[[str], object] = lambda _: None) -> Envelope:
+def publish(
+    node: Node,
+    asked: Publish,
+    *,
+    warn: Callable[[str], object] = lambda _: None,
+    noting: Callable[[Transaction, str], object] = lambda *_: None,
+) -> Envelope:
     """Seal the table's distinct rows, sign its asset, log it and join its privacy lines; all or nothing.
 
     The version that it supersedes is taken off offer; grants on it stay. `warn` is told what was dropped and
-    which older promises stay. Raises NotAllowed: what it supersedes is another party's; PromiseBroken: more
+    which older promises stay; `noting` keeps more about the asset's id in the same transaction. Raises NotAllowed: what it supersedes is another party's; PromiseBroken: more
     is offered than was promised about rows; InvalidTable: the file cannot be trained on; InvalidInput;
     StorageFull, StorageFailed: nothing was kept.
     """
@@ -128,6 +134,7 @@ def publish(node: Node, asked: Publish, *, warn: Callable[[str], object] = lambd
         tx.put(envelope, public=True)
         custody.keep(tx, asset.id, sealed)
         keep_choice(tx, asset.id, asked)
+        noting(tx, asset.id)
         lines.join(node, tx, asset, fingerprints)
         if before is not None:
             withdraw(tx, before.id)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from freehold.features.data.rules.written import Understood
 
 HEAD_ROWS = 8
+MOST_SHOWN = 200
+"""Characters of a cell; longer ones are no values to choose from."""
 MAX_KINDS = 12
 """More different values than this are a column of many values."""
 
@@ -64,6 +66,16 @@ class Profile:
         """A column by its name."""
         return next((column for column in self.columns if column.name == name), None)
 
+    @property
+    def unusual(self) -> list[str]:
+        """Columns that are rarely meant to be learned from: texts, dates, and what numbers the rows."""
+        dates = {one.column for one in self.understood if one.is_date}
+        return [
+            one.name
+            for one in self.columns
+            if one.kind == "text" or one.name in dates or one.name in self.index
+        ]
+
     def likely_label(self) -> str:
         """The last column with two values; else the last one."""
         named = [column.name for column in self.columns if column.kind == "two values"]
@@ -84,7 +96,7 @@ def profile(path: Path, limits: Limits, ways: Ways = NONE) -> Profile:
             for column, cells in zip(columns, texts, strict=True):
                 _count(column, cells)
             first = [cells[: HEAD_ROWS - len(head)].to_pylist() for cells in texts]
-            head += [tuple(map(str, row)) for row in zip(*first, strict=True)]
+            head += [tuple(str(cell)[:MOST_SHOWN] for cell in row) for row in zip(*first, strict=True)]
             rows += batch.num_rows
     if rows == 0:
         raise InvalidTable(f"{path.name} has a header but no rows", hint="Add at least one data row.")
@@ -114,7 +126,7 @@ def _count(column: Column, cells: Any) -> None:
     column.not_numbers += len(cells) - missing - numbers
     if column.values is not None:
         counted = pc.value_counts(cells)
-        if len(counted) > MAX_KINDS:
+        if len(counted) > MAX_KINDS or any(len(one["values"].as_py()) > MOST_SHOWN for one in counted):
             column.values = None
             return
         total = Counter(column.values)

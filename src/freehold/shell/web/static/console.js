@@ -35,9 +35,20 @@
   window.addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
 
   document.addEventListener("change", (event) => {
-    const form = event.target.closest("form[data-submit-on-change]");
-    if (form) form.requestSubmit();
+    const form = event.target.closest("[data-submit-on-change]")?.closest("form");
+    if (form) form.requestSubmit(form.querySelector("button[data-check]"));
   });
+
+  // of many columns, those with a word in their name
+  for (const field of document.querySelectorAll("[data-filter-for]")) {
+    field.hidden = false;
+    field.addEventListener("input", (event) => {
+      const word = event.target.value.trim().toLowerCase();
+      for (const id of field.dataset.filterFor.split(" ")) {
+        for (const option of document.getElementById(id).options) option.hidden = !option.text.toLowerCase().includes(word);
+      }
+    });
+  }
 
   // what all ticked owners allow stands in the field, until another number is typed
   const budget = document.getElementById("f-epsilon");
