@@ -232,7 +232,7 @@ def test_a_budget_is_chosen_said_and_shown(console: Console, page, tmp_path):
     assert page.get_by_label("Epsilon of all runs together").input_value() == "4"
     assert "at most 74 times in 100" in page.locator("main").inner_text()
     for run, life, said in (
-        ("none", "2", "no epsilon"),
+        ("none", "2", "is not a number"),
         ("3", "2", "more than the 2"),
         ("0", "2", "above 0"),
     ):
