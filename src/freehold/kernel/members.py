@@ -101,7 +101,7 @@ class Members:
 
     def named(self, name: str) -> Member:
         """Somebody by name. Raises `NotFound`."""
-        found = self._by_name(name)
+        found = self.by_name(name)
         if found is None or found.removed:
             raise NotFound(
                 said("nobody here has this name"), hint=said("See who does in the list of people.")
@@ -116,7 +116,7 @@ class Members:
         _require_inviting(role)
         with self._lock:
             name = self._fresh(name)
-            known = self._by_name(name)
+            known = self.by_name(name)
             if len(self.everybody()) >= MOST_PEOPLE:
                 raise Conflict(said("{n} people have a log-in here, and no more can", n=MOST_PEOPLE))
             now = self._node.now()
@@ -141,7 +141,7 @@ class Members:
 
     def log_in(self, name: str, password: str) -> Member:
         """Who has this name and password; takes as long where nobody has. Raises `WrongLogIn`."""
-        found = self._by_name(name)
+        found = self.by_name(name)
         usable = found is not None and not found.removed and found.password.startswith(_FORM)
         fits = _fits(password, found.password if found and usable else _NOBODY)
         if found is None or not usable or not fits:
@@ -159,7 +159,7 @@ class Members:
     def redeem(self, name: str, code: str, password: str) -> Member:
         """Choose a password with a code, which is used up. Raises `WrongCode`, `WeakPassphrase`."""
         with self._lock:
-            found = self._by_name(name)
+            found = self.by_name(name)
             good = found is not None and not found.removed and found.code_until > self._node.now()
             kept = found.code if found and good else ""
             if not hmac.compare_digest(_hash(code), kept or _hash(token_hex(16))) or found is None:
@@ -188,7 +188,8 @@ class Members:
         self._all = {**self._all, one.id: one}
         return one
 
-    def _by_name(self, name: str) -> Member | None:
+    def by_name(self, name: str) -> Member | None:
+        """Somebody who has, or had, a log-in under this name."""
         wanted = look_alikes.spelled(name)
         return next((one for one in self._all.values() if look_alikes.spelled(one.name) == wanted), None)
 

@@ -1,21 +1,30 @@
 """Who did what in this node: acts of its people, log-ins, and what was refused. No typed text, no secrets.
 
-Kept for a year, and at most `MOST` of the newest. It is this node's own record, which whoever runs the
-machine can change; what others rely on stands in the signed log.
+Kept for a year, of each person at most `MOST` of the newest, so that nobody pushes out what another did. It is
+this node's own record, which whoever runs the machine can change; what others rely on stands in the signed log.
 """
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from freehold.core.texts import Text, label
+from freehold.kernel import selecting
+from freehold.kernel.databases.errors import StorageFailed
 from freehold.kernel.node import Node
+from freehold.kernel.selecting import Found, Selection, Wanted
 from freehold.kernel.web.powers import Person
 
 KEEP_SECONDS = 365 * 86_400
-MOST = 200_000
-PAGE = 50
+MOST = 20_000
+SELDOM_SECONDS = 3_600
+_PRUNED_EACH = 50
+_log = logging.getLogger("freehold")
+UNKNOWN = "?"
+"""Who failed to log in under a name that nobody has: what was typed may be a password, and is not kept."""
 
 
 class Outcome(StrEnum):
@@ -23,18 +32,16 @@ class Outcome(StrEnum):
 
     DONE = "done"
     REFUSED = "refused"
-    """The role does not allow it."""
+    """The role does not allow it, or the password was wrong."""
 
 
 @dataclass(frozen=True)
 class Entry:
     """One act."""
 
-    number: int
-    """Grows; where a page ends."""
     at: int
     person: str
-    """Empty for the owner, `?` where a log-in named nobody who is known."""
+    """Empty for the owner."""
     name: str
     role: str
     outcome: Outcome
@@ -43,34 +50,63 @@ class Entry:
     """Page below the console; may be empty."""
 
 
-UNKNOWN = "?"
-"""Who failed to log in under a name that nobody has: what was typed may be a password, and is not kept."""
-
-
 def note(
-    node: Node, who: Person | None, words: str, *, link: str = "", outcome: Outcome = Outcome.DONE
+    node: Node,
+    who: Person | None,
+    words: str,
+    *,
+    link: str = "",
+    outcome: Outcome = Outcome.DONE,
+    seldom: bool = False,
 ) -> None:
-    """Keep an act; None is somebody unknown."""
+    """Keep an act; None is somebody unknown. What comes `seldom` is kept once an hour, however often it happens."""
+    try:
+        _note(node, who, words, link, outcome, seldom=seldom)
+    except StorageFailed as error:
+        # what was done is done, and nobody is kept out because a disk is full
+        _log.warning("an act is missing in the trail: %s", error.message)
+
+
+def _note(node: Node, who: Person | None, words: str, link: str, outcome: Outcome, *, seldom: bool) -> None:
     now = node.now()
     person, name, role = (who.id, who.name, who.role.value) if who else (UNKNOWN, "", "")
     template = words.template if isinstance(words, Text) else words
     with node.store.transaction() as tx:
-        row = tx.connection.execute("SELECT coalesce(max(number), 0) FROM trail").fetchone()
-        number = int(row[0]) + 1
-        tx.connection.execute(
+        rows = tx.connection
+        if (
+            seldom
+            and rows.execute(
+                "SELECT 1 FROM trail WHERE person = ? AND at > ? AND words = ?",
+                (person, now - SELDOM_SECONDS, template),
+            ).fetchone()
+        ):
+            return
+        number = int(rows.execute("SELECT coalesce(max(number), 0) FROM trail").fetchone()[0]) + 1
+        rows.execute(
             "INSERT INTO trail VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (number, now, person, name, role, outcome.value, template, link),
         )
-        tx.connection.execute(
-            "DELETE FROM trail WHERE number <= ? OR at < ?", (number - MOST, now - KEEP_SECONDS)
-        )
+        rows.execute("DELETE FROM trail WHERE at < ?", (now - KEEP_SECONDS,))
+        if number % _PRUNED_EACH == 0:
+            _prune(rows, person)
 
 
-def newest(node: Node, *, person: str | None = None, before: int = 0) -> list[Entry]:
-    """A page of them, newest first, and one more where there is more; of one person where given."""
-    whose, values = ("", ()) if person is None else (" AND person = ?", (person,))
-    query = f"SELECT * FROM trail WHERE number < ?{whose} ORDER BY number DESC LIMIT ?"  # noqa: S608
-    rows = node.store.rows(query, before or 2**53, *values, PAGE + 1)
-    return [
-        Entry(row[0], row[1], row[2], row[3], row[4], Outcome(row[5]), label(row[6]), row[7]) for row in rows
-    ]
+def _prune(rows: Any, person: str) -> None:
+    oldest = rows.execute(
+        "SELECT number FROM trail WHERE person = ? ORDER BY number DESC LIMIT 1 OFFSET ?", (person, MOST)
+    ).fetchone()
+    if oldest:
+        rows.execute("DELETE FROM trail WHERE person = ? AND number <= ?", (person, oldest[0]))
+
+
+def entries(node: Node, wanted: Wanted) -> Found[Entry]:
+    """A page of them, newest first; of one person where the filter `who` says so."""
+    chosen = Selection("at, person, name, role, outcome, words, link", "trail", "number")
+    if who := wanted.filter("who"):
+        chosen = chosen.only("person = ?", "" if who == "owner" else who)
+    return selecting.page(node.store, chosen, wanted).map(_entry)
+
+
+def _entry(row: Any) -> Entry:
+    at, person, name, role, outcome, words, link = row
+    return Entry(at, person, name, role, Outcome(outcome), label(words), link)

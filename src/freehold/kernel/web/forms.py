@@ -39,6 +39,9 @@ _MULTIPART_OVERHEAD = 64 * 1024
 class FormExpired(NotAllowed, code="console.form"):
     """A form was sent without the token of the session it belongs to."""
 
+    form: Form | None = None
+    """What it says."""
+
 
 class FormTooLarge(InvalidInput, code="console.too_large", http_status=413):
     """A form or its file is over the limit."""
@@ -82,6 +85,8 @@ class Form:
 
     fields: dict[str, list[str]] = field(default_factory=dict)
     upload: Upload | None = None
+    file_field: str = ""
+    """The name of the field that a file came in."""
 
     def text(self, name: str, most: int = 2_000) -> str:
         """The first value, without surrounding space. Raises `InvalidInput`: too long."""
@@ -201,8 +206,11 @@ async def _chunks(request: Request) -> AsyncIterator[bytes]:
         ends += loop.time() - began + len(chunk) / FORM_BYTES_PER_SECOND
 
 
-async def read_file(request: Request, token: str, folder: Path, most_bytes: int) -> Form:
-    """A form with one file of at most `most_bytes`, written to `folder` as it arrives."""
+async def read_file(request: Request, token: str | None, folder: Path, most_bytes: int) -> Form:
+    """A form with one file of at most `most_bytes`, written to `folder` as it arrives.
+
+    `token` is the session's; None before there is a session, where the file is passed over.
+    """
     from python_multipart.multipart import parse_options_header  # noqa: PLC0415
 
     kind, options = parse_options_header(request.headers.get("content-type", ""))
@@ -231,13 +239,14 @@ def _too_large(most_bytes: int) -> FormTooLarge:
 class _Parts:
     """The parts of one multipart body, in the order in which they come."""
 
-    def __init__(self, token: str, folder: Path, most_bytes: int) -> None:
+    def __init__(self, token: str | None, folder: Path, most_bytes: int) -> None:
         self.form = Form()
         self._token, self._folder, self._most = token, folder, most_bytes
         self._header = bytearray(), bytearray()
         self._disposition = b""
         self._name, self._value = "", bytearray()
         self._into: Upload | None = None
+        self._passed_over = False
 
     async def take(self, request: Request, boundary: bytes) -> None:
         from python_multipart.exceptions import MultipartParseError  # noqa: PLC0415
@@ -265,9 +274,11 @@ class _Parts:
                 said("the file cannot be kept: {why}", why=error.strerror),
                 hint=said("Free some disk space, then try again."),
             ) from None
-        self.form.require_token(self._token)
+        if self._token is not None:
+            self.form.require_token(self._token)
 
     def _begin(self) -> None:
+        self._passed_over = False
         self._header = bytearray(), bytearray()
         self._disposition, self._name, self._value, self._into = b"", "", bytearray(), None
 
@@ -287,6 +298,10 @@ class _Parts:
         _, options = parse_options_header(self._disposition)
         self._name = _unescaped(options.get(b"name", b""))
         if b"filename" in options:
+            self.form.file_field = self._name
+            self._passed_over = self._token is None
+            if self._token is None:
+                return
             self.form.require_token(self._token)
             if self.form.upload is not None:
                 raise InvalidInput(said("one file at a time"), hint=said("Choose one file."))
@@ -294,6 +309,8 @@ class _Parts:
             self.form.upload = self._into
 
     def _data(self, data: bytes) -> None:
+        if self._passed_over:
+            return
         if self._into is not None:
             if self._into.size_bytes + len(data) > self._most:
                 raise _too_large(self._most)
@@ -308,7 +325,7 @@ class _Parts:
     def _end(self) -> None:
         if self._into is not None:
             self._into.finish()
-        elif len(self.form.fields) < MAX_FIELDS:
+        elif not self._passed_over and len(self.form.fields) < MAX_FIELDS:
             value = self._value.decode("utf-8", "replace")
             self.form.fields.setdefault(self._name, []).append(value)
 

@@ -132,7 +132,12 @@ class Visit:
         """On to a page below the console, which then says what was done."""
         if said:
             self.session.say(said, kind)
-        return RedirectResponse(CONSOLE_PATH + path, status_code=303)
+        to = NotDone if kind == "bad" else RedirectResponse
+        return to(CONSOLE_PATH + path, status_code=303)
+
+
+class NotDone(RedirectResponse):
+    """On to a page that says why an act was not done."""
 
 
 Handler = Callable[[Visit], Response]

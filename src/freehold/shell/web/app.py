@@ -6,6 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import replace
 from itertools import chain
+from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -15,23 +16,28 @@ from starlette.routing import Route
 from starlette.types import Scope
 
 from freehold.core.errors import FreeholdError, NotFound
+from freehold.core.texts import said
 from freehold.kernel import faults
+from freehold.kernel import trail as acts_trail
 from freehold.kernel.door import CONSOLE_PATH, Door
 from freehold.kernel.registry import everything
+from freehold.kernel.trail import Outcome
 from freehold.kernel.web import forms
-from freehold.kernel.web.forms import Form
+from freehold.kernel.web.forms import TOKEN_FIELD, Form, FormExpired
 from freehold.kernel.web.powers import NoPower
-from freehold.kernel.web.visit import Answered, Page, Visit, moved
-from freehold.shell.web import choosing
-from freehold.shell.web.entering import Entering
+from freehold.kernel.web.visit import Answered, NotDone, Page, Visit, moved
+from freehold.shell.web import choosing, unsent
+from freehold.shell.web.entering import UNSENT_PATH, Entering, set_cookie, unsent_cookie
 from freehold.shell.web.gate import Gate
 from freehold.shell.web.live import HEADERS, MEDIA_TYPE, Live
-from freehold.shell.web.pages import assets, backup, find, home, settings
+from freehold.shell.web.offering import Offering
+from freehold.shell.web.pages import assets, backup, find, home, people, settings, trail
 from freehold.shell.web.rendering import Rendering
-from freehold.shell.web.sessions import Session, Sessions
+from freehold.shell.web.sessions import Session, Sessions, whose
 from freehold.vault.spool import sweep
 
 _log = logging.getLogger("freehold")
+_SOMETHING = said("Sent a form")
 
 
 class Console:
@@ -42,7 +48,7 @@ class Console:
         self.rendering = Rendering()
         self.sessions = Sessions(door.settings.console_idle_minutes * 60)
         self.entering = Entering(door, self.sessions, self.rendering)
-        self.live = Live(door)
+        self.live = Live(door, self.entering.end_stale)
 
     def routes(self) -> list[Route]:
         """Every address there is."""
@@ -51,14 +57,19 @@ class Console:
             Route(f"{CONSOLE_PATH}/static/{{version}}/{{name}}", self.rendering.file),
             Route(f"{CONSOLE_PATH}/enter", self.entering.show, methods=["GET"]),
             Route(f"{CONSOLE_PATH}/enter", self.entering.enter, methods=["POST"]),
+            Route(f"{CONSOLE_PATH}/enter/code", self.entering.show_code, methods=["GET"]),
+            Route(f"{CONSOLE_PATH}/enter/code", self.entering.enter_code, methods=["POST"]),
             Route(f"{CONSOLE_PATH}/leave", self.entering.leave, methods=["POST"]),
             Route(f"{CONSOLE_PATH}/theme", self.entering.theme, methods=["POST"]),
             Route(f"{CONSOLE_PATH}/reading", choosing.choose, methods=["POST"]),
             Route(f"{CONSOLE_PATH}/events", self._events),
+            Route(CONSOLE_PATH + UNSENT_PATH, self._unsent),
+            Route(f"{CONSOLE_PATH}{UNSENT_PATH}/drop", self._drop_unsent, methods=["POST"]),
         ]
-        own = (home.PAGES, find.PAGES, settings.PAGES, backup.PAGES)
+        own = (home.PAGES, find.PAGES, settings.PAGES, people.PAGES, trail.PAGES, backup.PAGES)
         # an asset's page takes what is left of the addresses below it
         pages = [*chain.from_iterable(own), *everything().every("pages"), *assets.PAGES]
+        self.rendering.offering = Offering(pages)
         made = [Route(CONSOLE_PATH + one.path, self._endpoint(one), methods=[one.method]) for one in pages]
         made = [*(Route(CONSOLE_PATH + one.path, self._endpoint(one)) for one in _back(pages)), *made]
         return [*fixed, *made, Route(CONSOLE_PATH + "/{rest:path}", self._endpoint(Page("/", _missing)))]
@@ -86,38 +97,109 @@ class Console:
             live = "x-freehold-live" in request.headers
             session = self.entering.session(request, used=not live)
             if session is None or self.door.host is None:
-                return self.entering.ask(request)
+                return await self._ask(request, page)
             visit = self._visit(request, session, live=live)
             try:
-                if not visit.may(page.needs):
-                    raise NoPower.to(page.needs)  # noqa: TRY301 - refused as any other error is
-                form = await self._form(request, page, session)
-                try:
-                    return await run_in_threadpool(page.handler, replace(visit, form=form))
-                except BaseException:
-                    form.close()
-                    raise
+                return await self._perform(request, page, visit)
             except Answered as other:
                 return other.response
-            except FreeholdError as error:
-                failed = error
             except ClientDisconnect:
                 return Response(status_code=400)
+            except FreeholdError as error:
+                failed = error
             except Exception as error:  # noqa: BLE001 - a page says so; the log says what
                 failed = faults.met_by_node(error, page.path, _log)
-            return await run_in_threadpool(
-                visit.show, "error.html", failed.http_status, message=failed.message, hint=failed.hint
-            )
+            return await run_in_threadpool(self._failed, request, page, visit, failed)
 
         return answer
 
-    async def _form(self, request: Request, page: Page, session: Session) -> Form:
+    async def _perform(self, request: Request, page: Page, visit: Visit) -> Response:
+        if not visit.may(page.needs):
+            raise NoPower.to(page.needs)
+        form = await self._form(request, page, visit.session.csrf)
+        try:
+            done = await run_in_threadpool(_do, page, replace(visit, form=form))
+        except BaseException:
+            form.close()
+            raise
+        return self._sent(request, visit, done)
+
+    def _failed(self, request: Request, page: Page, visit: Visit, error: FreeholdError) -> Response:
+        if isinstance(error, NoPower) and page.method == "POST":
+            acts_trail.note(visit.node, visit.person, page.words or _SOMETHING, outcome=Outcome.REFUSED)
+        if isinstance(error, FormExpired) and (answered := self._show_expired(request, visit, error)):
+            return answered
+        return visit.show("error.html", error.http_status, message=error.message, hint=error.hint)
+
+    async def _ask(self, request: Request, page: Page) -> Response:
+        """To the log-in page; what was posted waits for its author."""
+        answer = self.entering.ask(request)
+        if page.method != "POST":
+            return answer
+        try:
+            form = await self._form(request, page, None)
+        except FreeholdError:
+            return answer
+        except ClientDisconnect:
+            return Response(status_code=400)
+        author = self.sessions.author(form.secret(TOKEN_FIELD))
+        cookie, known = self.entering.cookie(request), author is not None
+        if author is None and cookie:
+            author = whose(cookie)
+        kept = unsent.of(form, _address(request), author)
+        if kept and (token := self.entering.unsent.keep(kept, known=known)):
+            set_cookie(answer, request, unsent_cookie(request), token, unsent.KEEP_SECONDS)
+        return answer
+
+    def _show_expired(self, request: Request, visit: Visit, expired: FormExpired) -> Response | None:
+        """What was typed in a form of an earlier session, to whoever sent it, unless another was shown the form."""
+        form = expired.form or Form()
+        author = self.sessions.author(form.secret(TOKEN_FIELD))
+        kept = unsent.of(form, _address(request)) if author in (None, visit.person.id) else None
+        return visit.show("unsent.html", expired.http_status, form=kept) if kept else None
+
+    def _sent(self, request: Request, visit: Visit, done: Response) -> Response:
+        """Forget a form that waited for what was now done."""
+        token = request.cookies.get(unsent_cookie(request), "")
+        if token and request.method == "POST" and done.status_code < 400 and not isinstance(done, NotDone):
+            kept = self.entering.unsent.find(token, visit.person.id)
+            if kept and kept.path == _address(request):
+                self.entering.unsent.drop(token)
+                done.delete_cookie(
+                    unsent_cookie(request), path=CONSOLE_PATH, httponly=True, samesite="strict"
+                )
+        return done
+
+    async def _unsent(self, request: Request) -> Response:
+        session = self.entering.session(request)
+        if session is None or self.door.host is None:
+            return self.entering.ask(request)
+        visit = self._visit(request, session, live=False)
+        kept = self.entering.unsent.find(request.cookies.get(unsent_cookie(request), ""), session.person.id)
+        if kept is None:
+            return RedirectResponse(CONSOLE_PATH + "/", 303)
+        return await run_in_threadpool(visit.show, "unsent.html", form=kept)
+
+    async def _drop_unsent(self, request: Request) -> Response:
+        session = self.entering.session(request)
+        if session is not None:
+            try:
+                await forms.read(request, session.csrf)
+            except FreeholdError:
+                return RedirectResponse(CONSOLE_PATH + UNSENT_PATH, 303)
+            token = request.cookies.get(unsent_cookie(request), "")
+            if self.entering.unsent.find(token, session.person.id):
+                self.entering.unsent.drop(token)
+                session.say(said("Thrown away. Nothing was sent."))
+        return RedirectResponse(CONSOLE_PATH + "/", 303)
+
+    async def _form(self, request: Request, page: Page, token: str | None) -> Form:
         if page.method != "POST":
             return Form()
         if not page.takes_file:
-            return await forms.read(request, session.csrf)
+            return await forms.read(request, token)
         most = self.door.settings.max_table_bytes
-        return await forms.read_file(request, session.csrf, self.door.home / backup.UPLOADS, most)
+        return await forms.read_file(request, token, self.door.home / backup.UPLOADS, most)
 
     def _visit(self, request: Request, session: Session, *, live: bool) -> Visit:
         assert self.door.host is not None
@@ -132,7 +214,7 @@ class Console:
             rendering=self.rendering,
             theme=self.entering.chosen_theme(request),
             live=live,
-            logout_all=self.sessions.end_all,
+            logout_all=lambda: self.sessions.end_all(session.person),
             check=self.entering.check,
             person=session.person,
         )
@@ -147,6 +229,21 @@ def _back(pages: Iterable[Page]) -> Iterator[Page]:
         while above and above not in looked_at:
             above = above.rpartition("/")[0]
         yield moved(path, above or "/")
+
+
+def _address(request: Request) -> str:
+    query = f"?{request.url.query}" if request.url.query else ""
+    return request.url.path.removeprefix(CONSOLE_PATH) + query
+
+
+def _do(page: Page, visit: Visit) -> Response:
+    """What a page does; an act that was done stands in the trail."""
+    answer = page.handler(visit)
+    if page.method == "POST" and answer.status_code < 400 and not isinstance(answer, NotDone):
+        to = urlsplit(answer.headers.get("location", "")).path.removeprefix(CONSOLE_PATH)
+        link = "" if to.startswith("/enter") else to
+        acts_trail.note(visit.node, visit.person, page.words or _SOMETHING, link=link)
+    return answer
 
 
 def _missing(_: Visit) -> Response:

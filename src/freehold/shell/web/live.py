@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -42,8 +42,8 @@ class Stream:
 class Live:
     """Looks at the node once a second while somebody looks at a page, however many do."""
 
-    def __init__(self, door: Door) -> None:
-        self._door = door
+    def __init__(self, door: Door, end_stale: Callable[[], None]) -> None:
+        self._door, self._end_stale = door, end_stale
         self._streams: set[Stream] = set()
         self._seen: dict[str, Any] = {}
         self._task: asyncio.Task[None] | None = None
@@ -83,6 +83,7 @@ class Live:
     async def _look(self) -> None:
         while self._streams and not self._door.closing.is_set():
             host = self._door.host
+            self._end_stale()
             if host is not None:
                 found = await run_in_threadpool(self._state, host)
                 changed = {name for name, value in found.items() if self._seen.get(name, value) != value}

@@ -21,6 +21,8 @@ NAMES = {
 OWN = (
     Tab(Place.HOME, "/", "Overview", 0),
     Tab(Place.SETTINGS, "/settings", "This node", 0),
+    Tab(Place.SETTINGS, "/settings/people", said("People"), 20),
+    Tab(Place.TRUST, "/trail", said("Who did what"), 90),
     Tab(Place.SETTINGS, "/backup", "Backup", 90),
 )
 

@@ -14,9 +14,11 @@ from freehold.core.documents import Asset
 from freehold.kernel.door import CONSOLE_PATH
 from freehold.kernel.host import Host
 from freehold.kernel.web import charts, words
+from freehold.kernel.web.powers import OWNER, ROLE_NAMES
 from freehold.kernel.web.reader import reader
 from freehold.kernel.web.visit import Visit
 from freehold.shell.web import places, reading, translating
+from freehold.shell.web.offering import Offering
 from freehold.shell.web.pages import assets
 
 _HERE = Path(__file__).parent
@@ -40,6 +42,7 @@ class Rendering:
             finalize=words.finished,
             extensions=["jinja2.ext.i18n"],
         )
+        self.offering = Offering(())
         translating.install(self._environment)
         self._environment.filters |= words.FILTERS
         self._environment.globals |= {
@@ -50,6 +53,7 @@ class Rendering:
             "charts": charts,
             "places": places,
             "PURPOSES": words.PURPOSES,
+            "ROLE_NAMES": ROLE_NAMES,
         }
 
     def waiting(self, host: Host) -> dict[str, int]:
@@ -62,7 +66,8 @@ class Rendering:
 
     def page(self, template: str, status: int, **values: Any) -> Response:
         """A template as an answer."""
-        return HTMLResponse(self._environment.get_template(template).render(**values), status)
+        text = self._environment.get_template(template).render(**values)
+        return HTMLResponse(self.offering.to(values.get("person", OWNER), text), status)
 
     async def file(self, request: Request) -> Response:
         """A file of the package; for ever the same under its address."""

@@ -6,19 +6,38 @@ import hashlib
 import secrets
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from freehold.core.errors import NotAllowed
+from freehold.core.texts import said
 from freehold.kernel.web.powers import OWNER, Person
+
+T = TypeVar("T")
 
 ABSOLUTE_SECONDS = 12 * 3600
 """A session ends after this however much it is used."""
-MAX_SESSIONS = 64
+MAX_SESSIONS = 32
+"""Of one person; one more ends their oldest."""
+MAX_ENDED = 256
+"""Sessions that ended, of which it is remembered whose they were."""
+MAX_NAMES = 256
+MAX_IN_ALL, IN_ALL_SECONDS = 30, 300.0
+"""Wrong passwords of people, under whatever names, and the time in which they may come."""
 MAX_NOTICES = 5
 FIRST_DELAY_SECONDS = 1.0
 MAX_DELAY_SECONDS = 300.0
+
+
+MARK = "."
+"""Stands in a cookie before the id of a person; the owner has none."""
+
+
+def whose(cookie: str) -> str:
+    """The id of the person whose session a cookie was of, as it says itself."""
+    return cookie.partition(MARK)[2]
 
 
 class TooManyAttempts(NotAllowed, code="console.attempts", http_status=429):
@@ -36,6 +55,8 @@ class Session:
     seen_at: float
     person: Person = OWNER
     """Who logged in."""
+    version: int = 0
+    """Of that person's entry; a session is over when it changes."""
     notices: list[tuple[str, str]] = field(default_factory=list)
     """(kind, sentence) for the next page: what the last act did."""
     kept: dict[str, Any] = field(default_factory=dict)
@@ -56,18 +77,24 @@ class Sessions:
         self.idle_seconds, self._clock = idle_seconds, clock
         self._lock = threading.Lock()
         self._sessions: dict[bytes, Session] = {}
+        self._ended: dict[bytes, str] = {}
 
-    def begin(self) -> tuple[str, Session]:
-        """A new session and the secret of its cookie."""
-        token, now = secrets.token_urlsafe(32), self._clock()
-        session = Session(csrf=secrets.token_urlsafe(32), started_at=now, seen_at=now)
+    def begin(self, person: Person = OWNER, version: int = 0) -> tuple[str, Session]:
+        """A new session and the secret of its cookie, which says at its end whose it is."""
+        token, now = f"{secrets.token_urlsafe(32)}{MARK}{person.id}".rstrip(MARK), self._clock()
+        session = Session(secrets.token_urlsafe(32), now, now, person, version)
         with self._lock:
             doomed = self._stale(now)
-            while len(self._sessions) >= MAX_SESSIONS:
-                doomed.append(self._sessions.pop(next(iter(self._sessions))))
+            own = [name for name, one in self._sessions.items() if one.person.id == person.id]
+            doomed += [self._sessions.pop(name) for name in own[: max(0, len(own) - MAX_SESSIONS + 1)]]
             self._sessions[_name(token)] = session
-        _end(doomed)
+        self._end(doomed)
         return token, session
+
+    def author(self, csrf: str) -> str | None:
+        """The id of whoever was shown a form, by its token; None where that is not known."""
+        with self._lock:
+            return self._ended.get(_name(csrf))
 
     def find(self, token: str, *, used: bool = True) -> Session | None:
         """The session of a cookie; being found counts as use unless a page only refreshes itself."""
@@ -77,19 +104,39 @@ class Sessions:
             session = self._sessions.get(_name(token))
             if session is not None and used:
                 session.seen_at = now
-        _end(doomed)
+        self._end(doomed)
         return session
 
     def end(self, token: str) -> None:
         """Log out."""
-        with self._lock:
-            session = self._sessions.pop(_name(token), None)
-        _end([session] if session else [])
+        self.drop(_name(token))
 
-    def end_all(self) -> None:
-        """Log everybody out."""
+    def end_all(self, person: Person | None = None) -> None:
+        """Log a person out everywhere; everybody where none is named."""
         with self._lock:
-            doomed, self._sessions = list(self._sessions.values()), {}
+            own = [
+                name for name, one in self._sessions.items() if person is None or one.person.id == person.id
+            ]
+            doomed = [self._sessions.pop(name) for name in own]
+        self._end(doomed)
+
+    def each(self) -> list[tuple[bytes, Session]]:
+        """Those that go on, under names of their own."""
+        with self._lock:
+            return list(self._sessions.items())
+
+    def drop(self, name: bytes) -> None:
+        """End one of `each`."""
+        with self._lock:
+            session = self._sessions.pop(name, None)
+        self._end([session] if session else [])
+
+    def _end(self, doomed: list[Session]) -> None:
+        with self._lock:
+            for session in doomed:
+                self._ended[_name(session.csrf)] = session.person.id
+            while len(self._ended) > MAX_ENDED:
+                del self._ended[next(iter(self._ended))]
         _end(doomed)
 
     def _stale(self, now: float) -> list[Session]:
@@ -121,22 +168,56 @@ class Attempts:
         self._clock, self._failures, self._not_before = clock, 0, 0.0
         self._lock = threading.Lock()
 
-    def make(self, attempt: Callable[[], None]) -> None:
+    def make(self, attempt: Callable[[], T]) -> T:
         """Run `attempt`, or raise TooManyAttempts; its error of kind NotAllowed counts as a wrong passphrase."""
         with self._lock:
             wait = self._not_before - self._clock()
             if wait > 0:
-                seconds = int(wait) + 1
-                raise TooManyAttempts(
-                    "the passphrase was wrong before",
-                    hint=f"Wait {seconds} second{'s' * (seconds != 1)}, then try again.",
-                    wait_seconds=seconds,
-                )
+                raise _wait(wait)
             try:
-                attempt()
+                found = attempt()
             except NotAllowed:
                 delay = min(MAX_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2**self._failures)
                 self._failures = min(self._failures + 1, 20)
                 self._not_before = self._clock() + delay
                 raise
             self._failures = 0
+            return found
+
+
+def _wait(seconds: float) -> TooManyAttempts:
+    whole = int(seconds) + 1
+    return TooManyAttempts(
+        said("what was typed was wrong before"),
+        hint=said.many("Wait {n} second, then try again.", "Wait {n} seconds, then try again.", n=whole),
+        wait_seconds=whole,
+    )
+
+
+class AttemptsByName:
+    """Slows down whoever guesses at people's passwords: under one name as `Attempts` do, and under all together."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock, self._lock = clock, threading.Lock()
+        self._names: dict[bytes, Attempts] = {}
+        self._failed: deque[float] = deque()
+
+    def make(self, name: str, attempt: Callable[[], T]) -> T:
+        """As `Attempts.make`; whether anybody has the name makes no difference."""
+        with self._lock:
+            now, key = self._clock(), _name(name)
+            while self._failed and self._failed[0] <= now - IN_ALL_SECONDS:
+                self._failed.popleft()
+            if len(self._failed) >= MAX_IN_ALL:
+                raise _wait(self._failed[0] + IN_ALL_SECONDS - now)
+            own = self._names.pop(key, None) or Attempts(self._clock)
+            while len(self._names) >= MAX_NAMES:
+                del self._names[next(iter(self._names))]
+            self._names[key] = own
+            try:
+                return own.make(attempt)
+            except TooManyAttempts:
+                raise
+            except NotAllowed:
+                self._failed.append(now)
+                raise

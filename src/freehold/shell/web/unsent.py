@@ -1,0 +1,104 @@
+"""Forms that came after their session had ended: what was typed waits, for a while and for its author, to be sent again.
+
+Only what passed the gate is kept, in memory, without secrets, and not for long. A form whose author is not
+known never pushes out one whose author is.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import sha256
+
+from freehold.kernel.web.forms import MAX_FORM_BYTES, Form
+
+MOST = 32
+KEEP_SECONDS = 15 * 60
+_SECRET = re.compile(r"again|csrf|code|.*(pass(phrase|word)|secret|token).*", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Unsent:
+    """One form."""
+
+    path: str
+    """Below the console, where it goes."""
+    fields: tuple[tuple[str, str], ...]
+    """In the order in which they came, without secrets."""
+    file_field: str
+    """Where a file has to be chosen again; empty for none."""
+    dropped: bool
+    """Whether something secret has to be typed again."""
+    author: str | None = None
+    """The id of whoever was shown the form; None where that is not known."""
+
+    @property
+    def shown(self) -> list[tuple[str, str]]:
+        """What was typed, by the names of the fields as a person reads them."""
+        return [
+            (name.replace("_", " ").replace("-", " ").strip().capitalize(), value)
+            for name, value in self.fields
+            if value.strip()
+        ]
+
+
+def of(form: Form, path: str, author: str | None = None) -> Unsent | None:
+    """What is worth keeping of a form; None where that is nothing, or too much."""
+    fields = tuple(
+        (name, value)
+        for name, values in form.fields.items()
+        if not _SECRET.fullmatch(name)
+        for value in values
+    )
+    size = sum(len(name.encode()) + len(value.encode()) for name, value in fields)
+    if size > MAX_FORM_BYTES or not any(value.strip() for _, value in fields):
+        return None
+    dropped = any(_SECRET.fullmatch(name) and name != "csrf" for name in form.fields)
+    return Unsent(path, fields, form.file_field, dropped, author)
+
+
+class UnsentForms:
+    """Those of one console; they end with the process."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock, self._lock = clock, threading.Lock()
+        self._kept: dict[bytes, tuple[float, bool, Unsent]] = {}
+
+    def keep(self, form: Unsent, *, known: bool) -> str:
+        """The secret under which it is found; `known` of whom this node showed it to. Empty where there is no room."""
+        token = secrets.token_urlsafe(32)
+        with self._lock:
+            self._forget_old()
+            while len(self._kept) >= MOST:
+                oldest = next((name for name, (_, sure, _) in self._kept.items() if not sure), None)
+                if oldest is None and not known:
+                    return ""
+                del self._kept[next(iter(self._kept)) if oldest is None else oldest]
+            self._kept[_name(token)] = (self._clock(), known, form)
+        return token
+
+    def find(self, token: str, person: str) -> Unsent | None:
+        """A form, for its author alone; for whoever has the secret where the author is not known."""
+        with self._lock:
+            self._forget_old()
+            _, _, form = self._kept.get(_name(token), (0.0, False, None))
+        return form if form and form.author in (None, person) else None
+
+    def drop(self, token: str) -> None:
+        """Forget a form."""
+        with self._lock:
+            self._kept.pop(_name(token), None)
+
+    def _forget_old(self) -> None:
+        ends = self._clock() - KEEP_SECONDS
+        for name in [name for name, (at, _, _) in self._kept.items() if at <= ends]:
+            del self._kept[name]
+
+
+def _name(token: str) -> bytes:
+    # found by a hash, so that how long a look-up takes says nothing about the secret
+    return sha256(token.encode()).digest()
