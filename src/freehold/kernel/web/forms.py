@@ -152,9 +152,11 @@ class Form:
         """The form was made for this session. Raises `FormExpired`."""
         given = self.fields.get(TOKEN_FIELD, [""])[0]
         if not hmac.compare_digest(given.encode(), token.encode()):
-            raise FormExpired(
+            expired = FormExpired(
                 said("this form has expired"), hint=said("Go back, reload the page and try again.")
             )
+            expired.form = self
+            raise expired
 
     def close(self) -> None:
         """Delete what was uploaded."""
