@@ -141,20 +141,21 @@ def test_every_act_says_what_it_takes_and_what_the_trail_calls_it():
         assert page.words, page.path
     needs = {one.path: one.needs for one in acts()}
     assert needs["/requests/{request}/accept"] is Power.DECIDE
-    assert needs["/earnings/claim"] is Power.PAY
+    assert needs["/collect"] is Power.PAY
     assert needs["/settings/people"] is needs["/backup"] is needs["/settings"] is Power.MANAGE
     assert all(Power.LOOK in powers for powers in POWERS.values())
 
 
 def test_an_auditor_sees_every_page_and_no_form_that_is_not_theirs(node, crew):
     person = crew[Role.AUDITOR]
-    may_post = {one.path for one in acts() if one.needs is Power.LOOK} | {"/theme", "/leave", "/language"}
+    may_post = {one.path for one in acts() if one.needs is Power.LOOK} | {"/theme", "/leave", "/reading"}
     seen = 0
     for page in [*everything().every("pages"), *people.PAGES, *settings.PAGES, *backup.PAGES]:
         if page.method != "GET" or "{" in page.path:
             continue
         answer = person.get("/console" + page.path, follow_redirects=True)
-        if page.needs is not Power.LOOK:
+        if page.needs is not Power.LOOK or (answer.history and answer.status_code == 403):
+            # or an address of before, which leads to such a page
             assert answer.status_code == 403, page.path
             continue
         assert answer.status_code == 200, page.path
@@ -179,7 +180,7 @@ def test_who_is_removed_is_out_at_once_and_a_new_role_counts_at_the_next_request
         assert "event: end" in lines, "an open page is told"
     assert person.get("/console/settings").status_code == 303
     person.log_in("Rita")
-    assert person.act("/earnings/claim").status_code == 403
+    assert person.act("/collect").status_code == 403
     owner(node).act("/settings/people/remove", person="Rita")
     assert person.get("/console/").headers["location"] == "/console/enter"
     assert (
