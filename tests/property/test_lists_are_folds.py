@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import secrets
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import groupby
 from types import SimpleNamespace
 from typing import Any
@@ -16,9 +17,12 @@ from freehold.core.documents import Asset, Grant, Receipt
 from freehold.core.errors import InvalidInput, NotFound
 from freehold.core.signing import Envelope, read_envelope
 from freehold.features.data import catalogue, offering
+from freehold.features.grants import lists
 from freehold.features.proof import listing
 from freehold.kernel import listed, store, uses
 from freehold.kernel.databases import opening
+from freehold.kernel.databases.listing import sortable
+from freehold.kernel.selecting import Wanted, words
 from freehold.kernel.store import Store, TooMany
 
 OWN = "0x" + "11" * 20
@@ -141,6 +145,77 @@ def test_assets_by_name_and_by_the_beginning_of_their_id(node: Any) -> None:
             assert listed.find(node, one.name) == one.id
     with pytest.raises(NotFound):
         listed.find(node, "nobody called it so")
+
+
+ORDERS: dict[str, Callable[[Asset], Any]] = {
+    "name": lambda one: sortable(one.name),
+    "price": lambda one: one.terms.price_units,
+    "rows": lambda one: one.schema_["rows"],
+    "created": lambda one: one.created_at,
+    "until": lambda one: one.terms.expires_at,
+}
+
+
+def walked(node: Any, wanted: Wanted, **which: Any) -> list[str]:
+    """The ids of all pages forwards; each page is found again on the way back."""
+    chosen, ids, pages = listed.among_assets(node, **which), [], []
+    while True:
+        found = listed.page_of_assets(node, chosen, wanted)
+        pages.append([one.id for one in found.rows])
+        ids += pages[-1]
+        if not found.next:
+            break
+        wanted = replace(wanted, after=found.next)
+    assert found.total == len(ids)
+    for page in pages[-2::-1]:
+        found = listed.page_of_assets(node, chosen, replace(wanted, after=found.previous, back=True))
+        assert [one.id for one in found.rows] == page
+    assert not found.previous
+    return ids
+
+
+@pytest.mark.parametrize("sort", ["", *ORDERS])
+def test_a_list_is_searched_sorted_and_cut_by_the_database(node: Any, sort: str) -> None:
+    every, draw = documents(node, Asset), random.Random(sort)
+    for said in ("", "table", "ill 100% ", "WINE table", "_", "!", "ä", "no such", "pulse glucose"):
+        which = draw.choice([{}, {"owner": OWN}, {"others": True, "kind": "dataset"}])
+        kept = [
+            one
+            for one in every
+            if all(mentions(one, word) for word in said.split())
+            and ("owner" not in which or one.owner == OWN)
+            and ("others" not in which or (one.owner != OWN and one.asset_kind == "dataset"))
+        ]
+        down = draw.random() < 0.5
+        if sort:
+            kept.sort(key=ORDERS[sort])
+        expected = [one.id for one in kept]
+        if down or not sort:
+            # of rows that sort alike the newest stands first then
+            places = {one.id: place for place, one in enumerate(every)}
+            expected = [
+                one.id
+                for one in sorted(
+                    kept, key=lambda one: (ORDERS[sort](one) if sort else 0, places[one.id]), reverse=True
+                )
+            ]
+        wanted = Wanted(words(said), sort, down, limit=draw.choice([3, 7, 50]))
+        assert walked(node, wanted, **which) == expected, said
+
+
+def test_access_given_to_a_dataset(node: Any) -> None:
+    every = [one for one in documents(node, Grant) if one.issuer == OWN]
+    host = SimpleNamespace(node=node)
+    for asset in {one.asset for one in every}:
+        given = [one for one in every if one.asset == asset][::-1]
+        shown = lists.people(host, asset, Wanted(limit=2))  # type: ignore[arg-type]
+        assert [one["id"] for one in shown.rows] == [one.id for one in given][:2]
+        assert shown.total == len(given)
+        ended = [one.id for one in given if one.terms.expires_at <= NOW]
+        for state, expected in (("ended", ended), ("revoked", []), ("used up", [])):
+            found = lists.people(host, asset, Wanted(filters={"state": state}))  # type: ignore[arg-type]
+            assert [one["id"] for one in found.rows] == expected
+        assert lists.given_on(node, asset) == (len(given) - len(ended), 0)
 
 
 def test_grants(node: Any) -> None:

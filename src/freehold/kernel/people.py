@@ -22,7 +22,8 @@ def name_of(node: Node, account: str) -> str:
 
 def thing_name(node: Node, asset_id: str) -> str:
     """A dataset's or model's name; the first digits of its id where it is not known here."""
-    return node.asset(asset_id).name if node.store.has(asset_id) else asset_id[:10]
+    found = node.store.rows("SELECT name FROM assets WHERE id = ?", asset_id)
+    return str(found[0][0]) if found else asset_id[:10]
 
 
 def readable(node: Node, text: str) -> str:

@@ -8,7 +8,7 @@ from datetime import date
 
 from freehold.core.texts import Text, said
 from freehold.kernel.node import Node
-from freehold.kernel.people import known_as
+from freehold.kernel.people import known_as, thing_name
 from freehold.kernel.web import formats
 from freehold.kernel.web.tables import Column, Empty, Found, Link, Listed, Table, Wanted, decimal, moment
 from freehold.kernel.web.visit import Visit
@@ -74,7 +74,7 @@ def listed(
 def thing(node: Node, asset_id: str) -> tuple[str, str]:
     """(name, page) of an asset; what is not known here has none."""
     if asset_id and node.store.has(asset_id):
-        return node.asset(asset_id).name, f"/assets/{asset_id}"
+        return thing_name(node, asset_id), f"/assets/{asset_id}"
     return said("not known here"), ""
 
 

@@ -15,7 +15,7 @@ from freehold.kernel import ceiling, listed, uses
 from freehold.kernel.keeping import purse
 from freehold.kernel.node import Node
 from freehold.kernel.rights.standing import purchased_among
-from freehold.kernel.selecting import Selection, Sort, among, page
+from freehold.kernel.selecting import Found, Selection, Sort, Wanted, page
 from freehold.kernel.web import charts
 from freehold.kernel.web.charts import Chart
 from freehold.kernel.web.powers import Power
@@ -25,7 +25,6 @@ from freehold.kernel.web.visit import Visit, acts, shows
 
 DAYS = 30
 YEAR_SECONDS = 365 * DAY_SECONDS
-MOST_BOUGHT = 500
 ANSWER, ACCESS = said("answer bought"), said("access bought")
 
 
@@ -91,38 +90,42 @@ def _by_month(node: Node) -> list[tuple[int, int]]:
 
 def _bought(visit: Visit) -> Listed:
     """Access to data of others."""
+    node = visit.node
     return books.listed(
         visit,
         said("Access bought"),
-        lambda wanted: among(
-            _grants(visit.node),
-            wanted,
-            {"at": lambda line: line.at, "units": lambda line: line.units},
-            key=lambda line: line.id,
-        ),
+        lambda wanted: _priced(node, wanted),
         Empty(said("You have no access to data of others yet")),
         prefix="access",
     )
 
 
-def _grants(node: Node) -> list[Line]:
-    found = [
-        one
-        for one in listed.grants(node, holder=node.account, sold=True, limit=MOST_BOUGHT)
-        if one.issuer != node.account
-    ]
-    paid = purchased_among(node, found)
-    return [
-        Line(
-            grant.issued_at,
-            *books.thing(node, grant.asset),
-            ACCESS,
-            books.party(node, grant.issuer),
-            grant.terms.price_units if grant.id in paid else 0,
-            grant.id,
-        )
-        for grant in found
-    ]
+def _priced(node: Node, wanted: Wanted) -> Found[Line]:
+    """Grants of others that have a price; the chain is asked about one page of them."""
+    chosen = Selection(
+        "id",
+        "grants",
+        "rowid",
+        ("holder = ?", "issuer <> ?", "price_units > 0"),
+        (node.account, node.account),
+        {"at": Sort("issued_at"), "units": Sort("price_units")},
+    )
+    found = page(node.store, chosen, wanted)
+    grants = listed.grants_by_id(node, [str(row[0]) for row in found.rows])
+    paid = purchased_among(node, grants)
+    return found.of(
+        [
+            Line(
+                grant.issued_at,
+                *books.thing(node, grant.asset),
+                ACCESS,
+                books.party(node, grant.issuer),
+                grant.terms.price_units if grant.id in paid else 0,
+                grant.id,
+            )
+            for grant in grants
+        ]
+    )
 
 
 def set_aside(visit: Visit) -> Response:

@@ -165,6 +165,7 @@ _SORTED = (
     "CREATE INDEX assets_by_sort_name ON assets (kind, sort_name, rowid)",
     "CREATE INDEX assets_by_price ON assets (kind, price_units, rowid)",
     "CREATE INDEX assets_by_rows ON assets (kind, row_count, rowid)",
+    "CREATE INDEX receipts_paid ON receipts (holder, issued_at, position, units, asset, provider) WHERE units > 0",
     "CREATE INDEX receipts_by_use ON receipts (asset, action, units)",
     "CREATE INDEX grants_by_price ON grants (issuer, price_units, asset, rowid)",
 )

@@ -1,0 +1,174 @@
+"""A list answers whatever its address says, shows each row once, and its file runs nothing."""
+
+import asyncio
+import csv
+import io
+from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from freehold.kernel.selecting import Found, Wanted, among
+from freehold.kernel.web import tables
+from freehold.kernel.web.tables import Column, Filter, Listed, Number, Table, decimal, moment
+from freehold.kernel.web.visit import Answered
+from freehold.shell.web.rendering import Rendering
+
+ROWS = [{"id": str(n), "name": f"Table {n % 7} é", "units": n * 10_000, "at": n} for n in range(123)]
+NAMES = ("q", "sort", "after", "before", "at", "kind", "format", "other")
+TEMPLATE = Rendering()._environment.get_template("table.html")
+
+
+def load(wanted: Wanted) -> Found[dict[str, Any]]:
+    some = [row for row in ROWS if wanted.filter("kind") in ("", str(row["at"] % 2))]
+    sorts = {"name": lambda row: row["name"], "units": lambda row: row["units"]}
+    return among(some, wanted, sorts, said=lambda row: row["name"], key=lambda row: row["id"])
+
+
+def table(**changed: Any) -> Table:
+    columns = (
+        Column("name", "Name", sort=True),
+        Column("units", "Sold", "money", sort=True, align="end", csv=lambda row: decimal(row["units"])),
+        Column("at", "When", csv=lambda row: moment(row["at"])),
+        Column("act", "Act", lambda _: "", csv=False),
+    )
+    filters = (Filter("kind", "Kind", "any", [("0", "even"), ("1", "odd")]),)
+    return Table(
+        **{
+            "title": "My data",
+            "columns": columns,
+            "load": load,
+            "search": "Name",
+            "filters": filters,
+            **changed,
+        }
+    )
+
+
+def visit(query: Mapping[str, str]) -> Any:
+    return SimpleNamespace(query=query, path="/data", session=SimpleNamespace(csrf="token"))
+
+
+def query_of(address: str) -> dict[str, str]:
+    return dict(parse_qsl(urlsplit(address).query))
+
+
+def file(made: Table, query: Mapping[str, str]) -> str:
+    with pytest.raises(Answered) as answered:
+        made.shown(visit({**query, "format": "csv"}))
+
+    async def body() -> bytes:
+        return b"".join([part async for part in answered.value.response.body_iterator])  # type: ignore[attr-defined]
+
+    return asyncio.run(body()).decode()
+
+
+texts = st.text(max_size=30) | st.sampled_from(
+    ["name", "-units", "csv", "1", "x" * 5_000, "WyIiLDEsMV0", "\0", "\ud800"]
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.dictionaries(st.sampled_from(NAMES) | st.text(max_size=9), texts, max_size=8))
+def test_any_address_is_answered(query: dict[str, str]) -> None:
+    made = table(limit=3)
+    if query.get("format") == "csv":
+        assert file(made, query).startswith("\ufeff")
+        return
+    # what a browser sends has no half characters
+    listed = made.shown(
+        visit(
+            {
+                k.encode(errors="replace").decode(): v.encode(errors="replace").decode()
+                for k, v in query.items()
+            }
+        )
+    )
+    assert len(listed.wanted.words) <= 8
+    assert len(listed.found.rows) <= 3
+    shown = str(TEMPLATE.module.table(listed))
+    assert "My data" in shown or not listed.found.rows
+
+
+def test_pages_follow_each_other_and_lead_back() -> None:
+    made, query, seen, pages = table(), {"sort": "-units"}, [], []
+    while True:
+        listed = made.shown(visit(query))
+        seen += [row["id"] for row in listed.found.rows]
+        pages.append((listed.first, listed.last, [row["id"] for row in listed.found.rows]))
+        if "next" not in listed.pages:
+            break
+        query = query_of(listed.pages["next"])
+    assert seen == [row["id"] for row in ROWS[::-1]]
+    assert [page[:2] for page in pages] == [(1, 50), (51, 100), (101, 123)]
+    for expected in pages[-2::-1]:
+        listed = made.shown(visit(query_of(listed.pages["previous"])))
+        assert (listed.first, listed.last, [row["id"] for row in listed.found.rows]) == expected
+    assert "previous" not in listed.pages
+
+
+def test_a_place_of_another_order_or_of_what_is_gone_begins_anew() -> None:
+    listed = table().shown(visit({"sort": "-units"}))
+    place = query_of(listed.pages["next"])["after"]
+    assert table().shown(visit({"sort": "name", "after": place})).first == 1
+    assert [row["id"] for row in table().shown(visit({"after": "rubbish"})).found.rows][:1] == ["0"]
+
+
+def test_words_and_choices_stay_while_it_is_turned_and_sorted() -> None:
+    listed = table().shown(visit({"q": " 3  table ", "kind": "1", "sort": "name", "elsewhere": "5"}))
+    assert listed.wanted.words == ("3", "table")
+    assert {row["name"] for row in listed.found.rows} == {"Table 3 é"}
+    turned = query_of(listed.turned(listed.table.columns[0]))
+    assert turned == {"q": "3 table", "kind": "1", "sort": "-name", "elsewhere": "5"}
+    assert table().shown(visit({"kind": "7"})).wanted.filters == {}
+
+
+def test_two_tables_of_one_page_leave_each_other_alone() -> None:
+    first, second = table(), table(prefix="b")
+    query = {"q": "3", "b-sort": "-units", "b-q": "4"}
+    assert first.shown(visit(query)).wanted.words == ("3",)
+    assert second.shown(visit(query)).wanted.words == ("4",)
+    leads = query_of(first.shown(visit(query)).turned(first.columns[0]))
+    assert {"b-sort": "-units", "b-q": "4"}.items() <= leads.items()
+    shown = second.shown(visit({**query, "format": "csv"}))
+    assert isinstance(shown, Listed)
+
+
+@pytest.mark.parametrize("begins", ["=", "+", "-", "@", "\t", "\r", "\n", " =", "\0=", "＝", "－"])  # noqa: RUF001
+def test_no_cell_of_a_file_is_a_formula(begins: str) -> None:
+    bad = f'{begins}cmd|" /C calc"!A0'
+    made = table(load=lambda _: Found([{"id": "1", "name": bad, "units": -5_000_000, "at": 0}]))
+    head, row = csv.reader(io.StringIO(file(made, {}).removeprefix("\ufeff")))
+    assert head == ["Name", "Sold", "When"]
+    assert row[0].startswith("'")
+    assert row[1:] == ["-5.00", "1970-01-01T00:00:00Z"]
+
+
+def test_a_file_has_every_row_that_fits_up_to_its_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = list(csv.reader(io.StringIO(file(table(), {"kind": "1", "after": "x"}))))
+    assert len(rows) == 1 + sum(row["at"] % 2 for row in ROWS)
+    monkeypatch.setattr(tables, "MOST_DOWNLOADED", 100)
+    monkeypatch.setattr(tables, "MOST_ROWS", 30)
+    assert len(list(csv.reader(io.StringIO(file(table(), {}))))) == 101
+
+
+def test_machine_values() -> None:
+    assert [tables.written(one) for one in (None, True, 7, -7, Number("-1.5"), "-1.5")] == [
+        "",
+        "yes",
+        "7",
+        "-7",
+        "-1.5",
+        "'-1.5",
+    ]
+    assert [decimal(one) for one in (0, 1, 1_500_000, -2_000_000, None)] == [
+        "0.00",
+        "0.000001",
+        "1.50",
+        "-2.00",
+        None,
+    ]
