@@ -357,3 +357,20 @@ def test_the_owner_is_not_kept_out_by_who_guesses_at_people(node):
         answer = guesser.post("/console/enter", data={"person": f"nobody {number}", "passphrase": "guess"})
     assert answer.status_code == 429, "all names together are slowed too"
     assert enter(node.origin).status_code == 303
+
+
+def test_the_command_line_invites_changes_and_removes_and_that_counts_at_once(node):
+    made = node.api("/people", {"name": "Carla", "role": "auditor"})
+    person = Browser(node)
+    form = {"person": "Carla", "code": made["code"], "password": PASSWORD, "again": PASSWORD}
+    assert person.post("/console/enter/code", data=form).status_code == 303
+    assert person.get("/console/settings").status_code == 200
+    (shown,) = [one for one in node.api("/people")["people"] if one["name"] == "Carla"]
+    assert (shown["role"], shown["waits"]) == ("auditor", False)
+    node.api("/people/role", {"name": "Carla", "role": "finance"})
+    assert person.get("/console/settings").status_code == 303
+    assert node.api("/people/reset", {"name": "carla"})["code"] != made["code"]
+    assert not [
+        one for one in node.api("/people/remove", {"name": "Carla"})["people"] if one["name"] == "Carla"
+    ]
+    assert made["code"] not in node.log()

@@ -7,8 +7,9 @@ from contextlib import suppress
 from typing import Any
 
 from freehold.core.errors import FreeholdError, InvalidInput, Unavailable
+from freehold.core.texts import said
 from freehold.core.version import VERSION
-from freehold.kernel import ceiling, countersigning, custody, logbook, wire
+from freehold.kernel import ceiling, countersigning, custody, logbook, trail, wire
 from freehold.kernel.continuity import OtherChain
 from freehold.kernel.feature import Feature, PeerCall
 from freehold.kernel.host import Host
@@ -18,10 +19,12 @@ from freehold.kernel.node import Node
 from freehold.kernel.operation import Request
 from freehold.kernel.recurring import PAYMENTS_SECONDS, Piece
 from freehold.kernel.registry import everything
+from freehold.kernel.web.powers import OWNER, Role
 
 LOOK_SECONDS = 300.0
 """How often it is looked at whether the log is due to be anchored."""
 COMPARE_SECONDS = 15.0
+_PEOPLE_PAGE = "/settings/people"
 COUNTED = ("party", "asset", "grant", "receipt", "claim")
 """Types of document."""
 
@@ -41,6 +44,49 @@ def _spending(host: Host, _: Request) -> dict[str, Any]:
 def _limit(host: Host, asked: wire.Limits) -> dict[str, Any]:
     ceiling.limit(host.node, **asked.model_dump())
     return ceiling.overview(host.node)
+
+
+def _people(host: Host) -> dict[str, Any]:
+    return {
+        "people": [
+            {
+                "name": one.name,
+                "role": one.role.value,
+                "waits": not one.password,
+                "added_at": one.created_at,
+                "seen_at": one.seen_at,
+            }
+            for one in host.part(Members).everybody()
+        ]
+    }
+
+
+def _add_person(host: Host, asked: wire.AddPerson) -> dict[str, Any]:
+    code = host.part(Members).add(asked.name, Role(asked.role))
+    return _code(host, asked.name, code, said("Invited somebody"))
+
+
+def _reset_person(host: Host, asked: wire.ResetPerson) -> dict[str, Any]:
+    code = host.part(Members).reset(asked.name)
+    return _code(host, asked.name, code, said("Made a code for a new password"))
+
+
+def _code(host: Host, name: str, code: str, words: str) -> dict[str, Any]:
+    trail.note(host.node, OWNER, words, link=_PEOPLE_PAGE)
+    one = host.part(Members).named(name)
+    return {"name": one.name, "code": code, "until": one.code_until}
+
+
+def _change_role(host: Host, asked: wire.ChangeRole) -> dict[str, Any]:
+    host.part(Members).change(asked.name, Role(asked.role))
+    trail.note(host.node, OWNER, said("Changed somebody's role"), link=_PEOPLE_PAGE)
+    return _people(host)
+
+
+def _remove_person(host: Host, asked: wire.RemovePerson) -> dict[str, Any]:
+    host.part(Members).remove(asked.name)
+    trail.note(host.node, OWNER, said("Removed somebody's log-in"), link=_PEOPLE_PAGE)
+    return _people(host)
 
 
 def _notices(node: Node) -> Iterator[FreeholdError]:
@@ -145,6 +191,11 @@ FEATURE = Feature(
         wire.GAS.does(lambda host, _: host.node.gas_used()),
         wire.SPENDING.does(_spending),
         wire.LIMIT.does(_limit),
+        wire.PEOPLE.does(lambda host, _: _people(host)),
+        wire.ADD_PERSON.does(_add_person),
+        wire.CHANGE_ROLE.does(_change_role),
+        wire.RESET_PERSON.does(_reset_person),
+        wire.REMOVE_PERSON.does(_remove_person),
     ),
     peer_calls=(
         PeerCall(

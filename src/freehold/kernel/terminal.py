@@ -54,6 +54,25 @@ def _logged(call: Call) -> None:
     call.show(call.answer(wire.LOG), _log)
 
 
+def _people(answer: dict[str, Any]) -> Iterable[Any]:
+    if not answer["people"]:
+        return ["only the owner; invite somebody: freehold people add NAME ROLE"]
+    rows = (
+        (
+            plain(one["name"]),
+            one["role"],
+            "no password yet" if one["waits"] else minute(one["seen_at"]) if one["seen_at"] else "never",
+        )
+        for one in answer["people"]
+    )
+    return [table(("name", "role", "last log-in"), rows)]
+
+
+def _code(answer: dict[str, Any]) -> Iterable[Any]:
+    yield f"code for {plain(answer['name'])}: {answer['code']}"
+    yield f'It works once, until {minute(answer["until"])}: on the log-in page, under "I have a code".'
+
+
 _UNKNOWN = "not known while the chain does not answer"
 
 
@@ -132,7 +151,14 @@ def _asked(node: NodeClient, total_units: int, spent_units: int, per_day_units: 
 
 
 Anchor = Annotated[bool, typer.Option("--anchor", help="Put the log's root on chain first.")]
-VIEWS = {wire.STATUS: _status}
+VIEWS = {
+    wire.STATUS: _status,
+    wire.PEOPLE: _people,
+    wire.ADD_PERSON: _code,
+    wire.CHANGE_ROLE: _people,
+    wire.RESET_PERSON: _code,
+    wire.REMOVE_PERSON: _people,
+}
 COMMANDS = {
     "log": Command(wire.LOG, _logged, more={"anchor": (Anchor, False)}),
     "spending": Command(

@@ -11,7 +11,7 @@ from freehold.core.signing import Signature
 from freehold.kernel import installed
 from freehold.kernel.operation import Effect, Nothing, Operation, Request
 from freehold.kernel.shape import Account, Count, Gas, Id, Reason, Shape, Time, Units
-from freehold.kernel.surface import Dollars, Flag, Reference
+from freehold.kernel.surface import ARGUMENT, Dollars, Flag, Reference
 
 
 class GasDay(Shape):
@@ -318,6 +318,134 @@ class Spent(Nothing):
     """What this node may spend, and what the last 24 hours took of it."""
 
 
+InvitedRole = Literal["decider", "finance", "auditor"]
+
+
+class PersonShown(Shape):
+    """Somebody with a log-in in this node's console."""
+
+    name: str
+    """Under which they log in."""
+    role: InvitedRole
+    """What they may do."""
+    waits: bool
+    """Whether they have not chosen a password yet."""
+    added_at: Time
+    """When the owner invited them."""
+    seen_at: Time
+    """When they last logged in; 0 for never."""
+
+
+class PeopleShown(Shape):
+    """Everybody with a log-in besides the owner."""
+
+    people: list[PersonShown]
+    """By their names."""
+
+
+class CodeMade(Shape):
+    """A code with which somebody chooses a password."""
+
+    name: str
+    """For whom."""
+    code: str
+    """Shown this once; typed on the page for codes. It works once."""
+    until: Time
+    """When it stops to."""
+
+
+class ListPeople(Nothing):
+    """List the people who have a log-in besides the owner."""
+
+
+class AddPerson(Request):
+    """Invite somebody into the console, with a code shown once.
+
+    With the code they choose a password, within 72 hours. The node signs with its own keys for all of them; who acted inside it, its trail says.
+    """
+
+    name: Annotated[str, ARGUMENT]
+    """Under which they log in."""
+    role: Annotated[InvitedRole, ARGUMENT]
+    """decider, finance or auditor: what they may do."""
+
+
+class ChangeRole(Request):
+    """Give somebody another role.
+
+    Whoever is logged in under that name has to log in again.
+    """
+
+    name: Annotated[str, ARGUMENT]
+    """Whose."""
+    role: Annotated[InvitedRole, ARGUMENT]
+    """decider, finance or auditor."""
+
+
+class ResetPerson(Request):
+    """Make a new code for somebody who lost the password.
+
+    Their password and their sessions end at once.
+    """
+
+    name: Annotated[str, ARGUMENT]
+    """Whose."""
+
+
+class RemovePerson(Request):
+    """Take somebody's log-in away at once.
+
+    What they did stays in the trail.
+    """
+
+    name: Annotated[str, ARGUMENT]
+    """Whose."""
+
+
+GROUPS = {"people": "People with a log-in of their own in this node's console."}
+PEOPLE = Operation(
+    "people.list", ListPeople, PeopleShown, "/people", Effect.READS, gives="people", example="", personal=True
+)
+ADD_PERSON = Operation(
+    "people.add",
+    AddPerson,
+    CodeMade,
+    "/people",
+    Effect.CHANGES,
+    method="add_person",
+    example='"Anna Berg" auditor',
+    personal=True,
+)
+CHANGE_ROLE = Operation(
+    "people.role",
+    ChangeRole,
+    PeopleShown,
+    "/people/role",
+    Effect.CHANGES,
+    method="change_role",
+    example='"Anna Berg" finance',
+    personal=True,
+)
+RESET_PERSON = Operation(
+    "people.reset",
+    ResetPerson,
+    CodeMade,
+    "/people/reset",
+    Effect.CHANGES,
+    method="reset_person",
+    example='"Anna Berg"',
+    personal=True,
+)
+REMOVE_PERSON = Operation(
+    "people.remove",
+    RemovePerson,
+    PeopleShown,
+    "/people/remove",
+    Effect.CHANGES,
+    method="remove_person",
+    example='"Anna Berg"',
+    personal=True,
+)
 SPENDING = Operation("spending", Spent, Spending, "/spending", Effect.READS)
 LIMIT = Operation("limit", Limits, Spending, "/spending", Effect.CHANGES, personal=True)
 STATUS = Operation("status", ShowStatus, whole_status, "/status", Effect.READS, example="--json")
@@ -325,4 +453,6 @@ WORK = Operation("work", ShowWork, Overview, "/work", Effect.READS)
 LOG = Operation("log", ShowLog, LogShown, "/log", Effect.READS, example="--anchor")
 ANCHOR = Operation("anchor", Anchor, Anchored, "/anchor", Effect.LASTS)
 GAS = Operation("gas", ShowGas, dict[str, Gas], "/gas", Effect.READS)
-OPERATIONS = (STATUS, WORK, LOG, ANCHOR, GAS, SPENDING, LIMIT)
+OPERATIONS = (
+    STATUS, WORK, LOG, ANCHOR, GAS, SPENDING, LIMIT, PEOPLE, ADD_PERSON, CHANGE_ROLE, RESET_PERSON, REMOVE_PERSON,
+)  # fmt: skip

@@ -6,6 +6,7 @@ INDEX: dict[str, tuple[str, str]] = {
     "status": ("kernel", "Show this node, its chain and its money."),
     "log": ("kernel", "Show this node's transparency log."),
     "spending": ("kernel", "Show, or set, what this node may spend, and what it spent."),
+    "people": ("kernel", "People with a log-in of their own in this node's console."),
     "peers": ("identity", "Other nodes whose catalogues you search."),
     "privacy": ("privacy", "Show the privacy budget of your data and what was spent."),
     "search": ("data", "Find what peers offer."),

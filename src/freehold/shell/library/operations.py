@@ -69,6 +69,40 @@ class Operations(grants_library.Methods, gateway_library.Methods, proof_library.
         """
         return self._perform(kernel_wire.LIMIT, **locals())
 
+    def people(self) -> Rows[kernel_wire.PersonShown]:
+        """List the people who have a log-in besides the owner."""
+        return self._perform(kernel_wire.PEOPLE)
+
+    def add_person(self, name: str, role: Literal["decider", "finance", "auditor"]) -> kernel_wire.CodeMade:
+        """Invite somebody into the console, with a code shown once.
+
+        With the code they choose a password, within 72 hours. The node signs with its own keys for all of them; who acted inside it, its trail says.
+        """
+        return self._perform(kernel_wire.ADD_PERSON, **locals())
+
+    def change_role(
+        self, name: str, role: Literal["decider", "finance", "auditor"]
+    ) -> kernel_wire.PeopleShown:
+        """Give somebody another role.
+
+        Whoever is logged in under that name has to log in again.
+        """
+        return self._perform(kernel_wire.CHANGE_ROLE, **locals())
+
+    def reset_person(self, name: str) -> kernel_wire.CodeMade:
+        """Make a new code for somebody who lost the password.
+
+        Their password and their sessions end at once.
+        """
+        return self._perform(kernel_wire.RESET_PERSON, **locals())
+
+    def remove_person(self, name: str) -> kernel_wire.PeopleShown:
+        """Take somebody's log-in away at once.
+
+        What they did stays in the trail.
+        """
+        return self._perform(kernel_wire.REMOVE_PERSON, **locals())
+
     def meet(self, url: str) -> str:
         """Meet another node, and search its catalogue from now on."""
         return self._perform(identity_wire.MEET, **locals())
