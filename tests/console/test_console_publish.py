@@ -89,7 +89,9 @@ def test_a_table_is_looked_at_before_it_is_published(console: Console, page, tmp
     page.get_by_role("button", name="Take what is chosen in again").click()
     page.get_by_role("alert").wait_for()
     said = page.get_by_role("alert").inner_text()
-    assert "patients_2024.csv, 60 cells cannot be used: data row 1, column 'patient' (A2): the cell is n" in said
+    assert (
+        "patients_2024.csv, 60 cells cannot be used: data row 1, column 'patient' (A2): the cell is n" in said
+    )
     assert "and 52 more" in said
     assert "leave the column out" in said
     assert "Jane Doe 0" not in said
@@ -166,7 +168,9 @@ def test_a_new_version_takes_the_place_of_the_old(console: Console, page, builde
     peers.refresh(builder.services)
     page.goto(address)
     page.get_by_role("link", name="New version").click()
-    page.get_by_label("Choose a CSV, Excel or Parquet file").set_input_files(patients(tmp_path / "more.csv", 90))
+    page.get_by_label("Choose a CSV, Excel or Parquet file").set_input_files(
+        patients(tmp_path / "more.csv", 90)
+    )
     page.get_by_role("button", name="Continue", exact=True).click()
     assert page.get_by_label("Name").input_value() == "Yearly"
     assert page.get_by_label("Price of access").input_value() == "2.50"

@@ -19,6 +19,7 @@ from typing import Any
 from freehold import durable, plain_file
 from freehold.core import causes
 from freehold.core.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from freehold.core.texts import said
 
 ALGORITHM = "PBES2-HS512+A256KW"
 ENCRYPTION = "A256GCM"
@@ -66,9 +67,11 @@ class Keys:
         for part in fields(self):
             value = getattr(self, part.name)
             if not isinstance(value, bytes) or len(value) != 32:
-                raise InvalidKeystore("a private key must have 32 bytes", field=part.name)
+                raise InvalidKeystore(said("a private key must have 32 bytes"), field=part.name)
         if not 0 < int.from_bytes(self.account_key) < _CURVE_ORDER:
-            raise InvalidKeystore("the account key is outside the range of secp256k1", field="account_key")
+            raise InvalidKeystore(
+                said("the account key is outside the range of secp256k1"), field="account_key"
+            )
 
     def __repr__(self) -> str:
         return f"Keys(account={self.account})"
@@ -119,8 +122,8 @@ class Keys:
             durable.write(Path(path), token, replace=replace)
         except FileExistsError as error:
             raise KeystoreExists(
-                "a key file exists already",
-                hint="Use it, or choose another home. Its keys cannot be made again.",
+                said("a key file exists already"),
+                hint=said("Use it, or choose another home. Its keys cannot be made again."),
                 path=str(path),
             ) from error
 
@@ -134,10 +137,11 @@ class Keys:
             keys = [bytes.fromhex(content[part.name]) for part in fields(cls)]
         except (KeyError, TypeError, ValueError):
             # Without the cause: its text could quote a key.
-            raise InvalidKeystore("the key file lacks a key or holds a malformed one") from None
+            raise InvalidKeystore(said("the key file lacks a key or holds a malformed one")) from None
         if version != VERSION:
             raise InvalidKeystore(
-                "the key file has another version", hint="Use the release of Freehold that wrote it."
+                said("the key file has another version"),
+                hint=said("Use the release of Freehold that wrote it."),
             )
         return cls(*keys)
 
@@ -147,12 +151,16 @@ def _read(path: Path) -> bytes:
         with plain_file.regular(path) as file:
             if os.fstat(file.fileno()).st_size > MAX_FILE_BYTES:
                 raise InvalidKeystore(
-                    f"the file is too large to be a key file, over {MAX_FILE_BYTES:,} bytes", path=str(path)
+                    said(
+                        "the file is too large to be a key file, over {max_file} bytes",
+                        max_file=MAX_FILE_BYTES,
+                    ),
+                    path=str(path),
                 )
             return file.read(MAX_FILE_BYTES)
     except FileNotFoundError as error:
         raise KeystoreMissing(
-            "there is no key file", hint="`freehold up` makes one at first start.", path=str(path)
+            said("there is no key file"), hint=said("`freehold up` makes one at first start."), path=str(path)
         ) from error
     except OSError as error:
         raise causes.of(error, "read the key file") from error
@@ -164,7 +172,9 @@ def _key(passphrase: str) -> Any:
     # One passphrase typed on two keyboards may differ in bytes only (RFC 8265 section 4.2.2).
     raw = unicodedata.normalize("NFC", passphrase).encode()
     if not raw:
-        raise InvalidKeystore("the passphrase is empty", hint="Choose a passphrase of several words.")
+        raise InvalidKeystore(
+            said("the passphrase is empty"), hint=said("Choose a passphrase of several words.")
+        )
     # `import_key` is for random keys and warns about short ones; PBES2 takes passphrases of any length.
     return OctKey(raw, raw)
 
@@ -200,8 +210,8 @@ def decrypt(token: bytes, passphrase: str) -> bytes:
         plaintext = jwe.decrypt_compact(token, _key(passphrase), algorithms=[ALGORITHM, ENCRYPTION]).plaintext
     except (JoseError, ValueError) as error:
         raise WrongPassphrase(
-            "the passphrase does not open the key file",
-            hint="Try again. If it is right, the file is damaged: restore it from a backup.",
+            said("the passphrase does not open the key file"),
+            hint=said("Try again. If it is right, the file is damaged: restore it from a backup."),
         ) from error
     assert plaintext is not None
     return plaintext
@@ -213,11 +223,11 @@ def _check_header(token: bytes) -> None:
     try:
         header = json.loads(urlsafe_b64decode(encoded + b"=" * (-len(encoded) % 4)))
     except ValueError as error:
-        raise InvalidKeystore("the file is not a key file", hint=_NOT_OURS) from error
+        raise InvalidKeystore(said("the file is not a key file"), hint=_NOT_OURS) from error
     if len(rest) != 4 or not isinstance(header, dict) or set(header) != {"alg", "enc", "p2c", "p2s"}:
-        raise InvalidKeystore("the file is not a key file", hint=_NOT_OURS)
+        raise InvalidKeystore(said("the file is not a key file"), hint=_NOT_OURS)
     if (header["alg"], header["enc"]) != (ALGORITHM, ENCRYPTION):
-        raise InvalidKeystore("the key file uses another algorithm")
+        raise InvalidKeystore(said("the key file uses another algorithm"))
     rounds = header["p2c"]
     if type(rounds) is not int or not MIN_ITERATIONS <= rounds <= MAX_ITERATIONS:
-        raise InvalidKeystore("the key file asks for an unreasonable number of rounds")
+        raise InvalidKeystore(said("the key file asks for an unreasonable number of rounds"))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from secrets import choice
 
 from freehold.core.errors import InvalidInput
+from freehold.core.texts import said
 
 LEAST_CHARACTERS = 12
 MOST_BYTES = 4_096
@@ -46,20 +47,20 @@ def require_strong(passphrase: str, *known: str) -> None:
     """
     if why := weakness(passphrase, *known):
         raise WeakPassphrase(
-            f"the passphrase is too weak: {why}",
-            hint="Use several words that are not a saying, or a random one: freehold keys suggest",
+            said("the passphrase is too weak: {why}", why=why),
+            hint=said("Use several words that are not a saying, or a random one: freehold keys suggest"),
         )
 
 
 def weakness(passphrase: str, *known: str) -> str:
     """Why a passphrase is weak; empty if it is not. Takes bounded time however long it is."""
     if len(passphrase) < LEAST_CHARACTERS:
-        return f"it has fewer than {LEAST_CHARACTERS} characters"
+        return said("it has fewer than {least} characters", least=LEAST_CHARACTERS)
     letters = "".join(letter for letter in passphrase.lower() if letter.isalpha())
     if any(
         letters.startswith(saying) and len(letters) < len(saying) + LEAST_CHARACTERS for saying in _SAYINGS
     ):
-        return "it is a saying or an address"
+        return said("it is a saying or an address")
     from zxcvbn import zxcvbn  # noqa: PLC0415 - its word lists take a moment
 
     words = ["freehold", *known, *(part for name in known for part in name.split())]
@@ -71,7 +72,7 @@ def weakness(passphrase: str, *known: str) -> str:
     if found["guesses"] >= LEAST_GUESSES:
         return ""
     warning = str(found["feedback"]["warning"]).rstrip(".")
-    return (warning[:1].lower() + warning[1:]) or "it is easy to guess"
+    return (warning[:1].lower() + warning[1:]) or said("it is easy to guess")
 
 
 def suggest() -> str:

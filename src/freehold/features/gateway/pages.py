@@ -80,7 +80,7 @@ def _cost(visit: Visit, asset: Asset, *, away: bool) -> dict[str, Any]:
 def _found(visit: Visit) -> Asset:
     asset = visit.node.asset(visit.node.store.resolve(visit.params["model"], "asset"))
     if asset.asset_kind != "model":
-        raise NotFound("that is not a model", hint="Look at Models.")
+        raise NotFound(said("that is not a model"), hint=said("Look at Models."))
     return asset
 
 
@@ -216,7 +216,9 @@ def _row(visit: Visit, asset: Asset) -> Rows:
     if not pasted:
         cells = [visit.form.text(f"c{number}", 64) for number in range(len(columns))]
         if not any(cells):
-            raise InvalidInput("no row was given", hint="Paste one, or fill in the fields. Nothing was paid.")
+            raise InvalidInput(
+                said("no row was given"), hint=said("Paste one, or fill in the fields. Nothing was paid.")
+            )
         return ordered([cells], columns)
     header = {"names": True, "row": False}.get(visit.form.text("first_line"))
     try:
@@ -226,8 +228,8 @@ def _row(visit: Visit, asset: Asset) -> Rows:
         raise
     if len(found.cells) != 1:
         raise InvalidInput(
-            f"{len(found.cells)} rows were pasted; one row is asked at a time",
-            hint="Paste one row, with or without its header. Nothing was paid.",
+            said("{cells} rows were pasted; one row is asked at a time", cells=len(found.cells)),
+            hint=said("Paste one row, with or without its header. Nothing was paid."),
         )
     return found
 

@@ -247,7 +247,7 @@ def _do(page: Page, visit: Visit) -> Response:
 
 
 def _missing(_: Visit) -> Response:
-    raise NotFound("there is no such page", hint="It may have moved. Start again at Home.")
+    raise NotFound(said("there is no such page"), hint=said("It may have moved. Start again at Home."))
 
 
 def create(door: Door) -> Gate:

@@ -77,7 +77,7 @@ class Entering:
     def check(self, passphrase: str) -> None:
         """Raises WrongPassphrase unless this is the node's, TooManyAttempts where that was not looked at."""
         if not passphrase or len(passphrase.encode()) > passphrases.MOST_BYTES:
-            raise InvalidInput("the passphrase is missing", hint="Type the one you log in with.")
+            raise InvalidInput(said("the passphrase is missing"), hint=said("Type the one you log in with."))
         self._attempts.make(lambda: self._door.check(passphrase))
 
     def ask(self, request: Request) -> Response:
@@ -140,7 +140,7 @@ class Entering:
             return Response(status_code=400)
         except Exception:  # noqa: BLE001 - the page says so; the log says what
             _log.exception("the node could not be opened")
-            failed = FreeholdError("the node could not be opened", hint="Its log says why.")
+            failed = FreeholdError(said("the node could not be opened"), hint=said("Its log says why."))
             return await run_in_threadpool(self._page, request, 500, failed, form)
         return self.begin(request, person, version, page_within(form.text("next")))
 
@@ -164,7 +164,7 @@ class Entering:
     def _open(self, form: Form) -> tuple[Person, int]:
         passphrase, name = form.secret("passphrase"), form.text("name", 200)
         if not passphrase:
-            raise InvalidInput("the passphrase is empty", hint="Type it, then continue.")
+            raise InvalidInput(said("the passphrase is empty"), hint=said("Type it, then continue."))
         joining.require_bounded(passphrase)
         before = self._door.host
         if before is not None and (person := form.text("person", 200)):
@@ -172,9 +172,13 @@ class Entering:
             return member.person, member.version
         if self._door.is_new:
             if not (name or self._door.settings.name):
-                raise InvalidInput("a name is missing", hint="Others will see it; a company's or your own.")
+                raise InvalidInput(
+                    said("a name is missing"), hint=said("Others will see it; a company's or your own.")
+                )
             if form.secret("again") != passphrase:
-                raise InvalidInput("the two passphrases differ", hint="Nothing was made. Type both again.")
+                raise InvalidInput(
+                    said("the two passphrases differ"), hint=said("Nothing was made. Type both again.")
+                )
             passphrases.require_strong(passphrase, name or self._door.settings.name)
         network = first_run.chosen(self._door, form)
         # also of a new node: whoever comes second has guessed

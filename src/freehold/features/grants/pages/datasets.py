@@ -233,14 +233,14 @@ def revoke(visit: Visit) -> Response:
 def _own(visit: Visit) -> Asset:
     asset = visit.node.asset(visit.node.store.resolve(visit.params["asset"], "asset"))
     if asset.owner != visit.node.account or asset.asset_kind != "dataset":
-        raise NotFound("that is not a dataset of yours", hint="Look at My data.")
+        raise NotFound(said("that is not a dataset of yours"), hint=said("Look at My data."))
     return asset
 
 
 def _grant(visit: Visit) -> Grant:
     grant = visit.node.grant(visit.node.store.resolve(visit.params["grant"], "grant"))
     if grant.issuer != visit.node.account:
-        raise NotFound("that access was not given here", hint="Look at My data.")
+        raise NotFound(said("that access was not given here"), hint=said("Look at My data."))
     return grant
 
 
@@ -267,7 +267,7 @@ def item(visit: Visit) -> Response:
 def _others(visit: Visit) -> Asset:
     asset = visit.node.asset(visit.node.store.resolve(visit.params["asset"], "asset"))
     if asset.owner == visit.node.account:
-        raise NotFound("that is yours", hint="Look at My data or Models.")
+        raise NotFound(said("that is yours"), hint=said("Look at My data or Models."))
     require_kind(asset)
     return asset
 

@@ -148,7 +148,7 @@ def ask_take(visit: Visit) -> Response:
     """What taking up an owner's offer costs."""
     row = _asked(visit)
     if not row["offer"]:
-        raise NotFound("there is no offer for that request", hint="Look at Requests.")
+        raise NotFound(said("there is no offer for that request"), hint=said("Look at Requests."))
     return visit.show(
         "take.html",
         row=row,
@@ -186,7 +186,7 @@ def _row(visit: Visit) -> tuple[dict[str, Any], Asset]:
 def _named(visit: Visit, rows: list[dict[str, Any]], hint: str) -> dict[str, Any]:
     found = next((row for row in rows if row["id"] == visit.params["request"]), None)
     if found is None:
-        raise NotFound("that request is no longer open", hint=hint)
+        raise NotFound(said("that request is no longer open"), hint=hint)
     return found
 
 

@@ -116,7 +116,7 @@ def ask_anchor(visit: Visit) -> Response:
         size = store.size()
     head = _head(node)
     if head is None:
-        raise Unavailable("the chain does not answer", hint="Try again in a moment.")
+        raise Unavailable(said("the chain does not answer"), hint=said("Try again in a moment."))
     return visit.show("anchor.html", size=size, fresh=size - head["size"], fee=anchor_fee(node))
 
 

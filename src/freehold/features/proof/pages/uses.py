@@ -139,7 +139,7 @@ def receipt(visit: Visit) -> Response:
     node, receipt_id = visit.node, _found(visit)
     use, anchored = uses.one(node, receipt_id), logbook.anchored_if_known(node)
     if use is None:
-        raise NotFound("that receipt is not in this log", hint="Look at Who used it.")
+        raise NotFound(said("that receipt is not in this log"), hint=said("Look at Who used it."))
     verification = visit.kept(Verifications).get(receipt_id)
     failure = verification.named_failure if verification else None
     envelope = _read(node, receipt_id)
@@ -176,7 +176,7 @@ def evidence(visit: Visit) -> Response:
     receipt_id = _found(visit)
     known = visit.kept(Verifications).get(receipt_id)
     if known is None or known.bundle is None:
-        raise NotFound("there is no evidence to download yet", hint="Press Verify first.")
+        raise NotFound(said("there is no evidence to download yet"), hint=said("Press Verify first."))
     folder = f"evidence-{receipt_id[2:12]}"
     headers = {"content-disposition": f'attachment; filename="{folder}.zip"'}
     return StreamingResponse(zipped(known.bundle, folder), media_type="application/zip", headers=headers)

@@ -144,7 +144,7 @@ def ask_release(visit: Visit) -> Response:
     """What releasing a model that was held back means."""
     found = visit.host.part(Jobs).get(visit.params["job"])
     if found["step"] != "withheld":
-        raise NotFound("this model is not held back", hint="Look at Models.")
+        raise NotFound(said("this model is not held back"), hint=said("Look at Models."))
     return visit.show("release.html", job=found, scores=worth.percents(found["scores"]))
 
 
@@ -176,7 +176,7 @@ def put_aside(visit: Visit) -> Response:
 def _dispute(node: Node, run: str) -> dict[str, Any]:
     disputed, histories = runs.get(node, run, "disputed"), runs.get(node, run, "two_histories")
     if disputed is None and histories is None:
-        raise NotFound("there is no dispute about that run", hint="Look at Home.")
+        raise NotFound(said("there is no dispute about that run"), hint=said("Look at Home."))
     ids = histories or [disputed["contribution"]]
     claims = [node.typed(one, Claim) for one in ids]
     if histories:

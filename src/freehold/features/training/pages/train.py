@@ -141,11 +141,11 @@ def check(visit: Visit) -> Response:
 def _draft(visit: Visit, sent: Upload | None) -> Draft:
     if sent is None or not sent.size_bytes:
         raise InvalidInput(
-            "no test table was chosen", hint="Choose a CSV or Parquet file with the same columns."
+            said("no test table was chosen"), hint=said("Choose a CSV or Parquet file with the same columns.")
         )
     order = _order(visit, sent.path)
     if not order.assets:
-        raise InvalidInput("no dataset was chosen", hint="Tick at least one.")
+        raise InvalidInput(said("no dataset was chosen"), hint=said("Tick at least one."))
     try:
         preview = planning.preview(visit.node, visit.host.peers, order)
     except FreeholdError as error:
@@ -158,10 +158,10 @@ def _order(visit: Visit, test: Path) -> Order:
     form = visit.form
     name = form.text("name", 200)
     if not name:
-        raise InvalidInput("the model needs a name", hint="Others see it.")
+        raise InvalidInput(said("the model needs a name"), hint=said("Others see it."))
     price = form.money("price", "0")
     if price < 1:
-        raise InvalidInput("an answer needs a price", hint="For example 0.001.")
+        raise InvalidInput(said("an answer needs a price"), hint=said("For example 0.001."))
     exact, epsilon = bool(form.chosen("exact")), form.text("epsilon", 40)
     return Order(
         assets=[visit.node.store.resolve(one, "asset") for one in form.chosen("asset")],
@@ -222,7 +222,7 @@ def start(visit: Visit) -> Response:
 def _kept(visit: Visit) -> Draft:
     draft = visit.session.kept.get("order")
     if not isinstance(draft, Draft) or draft.id != visit.params["draft"]:
-        raise NotFound("this order is no longer here", hint="Choose the data again.")
+        raise NotFound(said("this order is no longer here"), hint=said("Choose the data again."))
     return draft
 
 

@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from freehold.core.documents import Asset
 from freehold.core.errors import NotFound
+from freehold.core.texts import said
 from freehold.kernel.node import Node
 from freehold.kernel.people import known_as
 from freehold.kernel.registry import everything
@@ -68,7 +69,7 @@ def facet(visit: Visit) -> Response:
     asset, slug = _named(visit.node, visit.params["asset"]), visit.params["facet"]
     mine = asset.owner == visit.node.account
     if not any(one.facet == slug for one in _sections(asset, mine=mine)):
-        raise NotFound("there is no such page of it", hint="Choose one of its tabs.")
+        raise NotFound(said("there is no such page of it"), hint=said("Choose one of its tabs."))
     return visit.asset(asset, slug)
 
 

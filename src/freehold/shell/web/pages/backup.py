@@ -72,7 +72,7 @@ def download(visit: Visit) -> Response:
     """The sealed file."""
     ready = visit.session.kept.get("backup")
     if not isinstance(ready, Ready) or not ready.path.exists():
-        raise NotFound("that backup is no longer here", hint="Make it again.")
+        raise NotFound(said("that backup is no longer here"), hint=said("Make it again."))
     saving.note_made(visit.door.home)
     return FileResponse(
         ready.path,
