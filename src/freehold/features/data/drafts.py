@@ -143,7 +143,7 @@ class Drafts:
         self._lock = threading.Lock()
         self._locks: dict[str, threading.RLock] = {}
 
-    def begin(
+    def take_in(
         self, path: Path, upload: Upload | None, supersedes: str = "", read_as: tuple[str, ...] = ()
     ) -> Draft:
         """Look at a file and keep it; a dataset's new version, on its terms, if so. Raises InvalidTable, DraftsFull."""

@@ -78,7 +78,7 @@ def _begin(visit: Visit, path: Path, upload: Upload | None) -> Response:
     kept = visit.host.part(Drafts)
     try:
         replaced = _replaced(visit, visit.form.text("replaces"))
-        draft = kept.begin(path, upload, replaced.id if replaced else "", tuple(_ways(visit.form).said))
+        draft = kept.take_in(path, upload, replaced.id if replaced else "", tuple(_ways(visit.form).said))
     except FreeholdError as error:
         return choose(visit, error)
     label = str(replaced.schema_.get("label")) if replaced else draft.profile.likely_label()
