@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from freehold.core import origins
 from freehold.core.errors import InvalidInput
+from freehold.core.texts import said
 from freehold.kernel.settings import Settings, said_by, stored
 
 PREFIX = "FREEHOLD_"
@@ -82,7 +83,10 @@ def read(name: str, texts: Sequence[str]) -> Any:
     """
     known = {field.name: field.default for field in fields(Settings)}
     if name not in known:
-        raise InvalidInput(f"there is no setting {name[:40]!r}", hint=f"Settings are: {', '.join(known)}.")
+        raise InvalidInput(
+            said("there is no setting {name}", name=repr(name[:40])),
+            hint=said("Settings are: {known}.", known=", ".join(known)),
+        )
     if isinstance(known[name], tuple):
         parts = [part.strip() for text in texts for part in text.split(",")]
         if name == "peers":
@@ -90,10 +94,12 @@ def read(name: str, texts: Sequence[str]) -> Any:
                 parts = [str(origins.parse(part)) for part in parts if part]
         return tuple(part for part in parts if part)
     if len(texts) != 1:
-        raise InvalidInput(f"{name} takes one value")
+        raise InvalidInput(said("{name} takes one value", name=name))
     if isinstance(known[name], bool):
         if texts[0] not in ("true", "false"):
-            raise InvalidInput(f"{name} is true or false", hint="Write one of the two words.")
+            raise InvalidInput(
+                said("{name} is true or false", name=name), hint=said("Write one of the two words.")
+            )
         return _spelled(name, texts[0] == "true")
     value = _number(name, texts[0]) if isinstance(known[name], int) else _text(name, texts[0])
     return _spelled(name, value)
@@ -107,21 +113,23 @@ def _spelled(name: str, value: Any) -> Any:
 def _text(name: str, text: str) -> str:
     if not text:
         if name in _NEVER_EMPTY:
-            raise InvalidInput(f"{name} cannot be empty")
+            raise InvalidInput(said("{name} cannot be empty", name=name))
         return text
     if name == "rpc_url":
         # several endpoints of one chain may be named; what follows the host may be a key, so it stays as it is
         return ", ".join(_url(name, one.strip()) for one in text.split(","))
     if name == "token":
         if not _ADDRESS.fullmatch(text):
-            raise InvalidInput("token: not an address", hint="Addresses are 0x and 40 hex digits.")
+            raise InvalidInput(
+                said("token: not an address"), hint=said("Addresses are 0x and 40 hex digits.")
+            )
         return text.lower()
     return text
 
 
 def _number(name: str, text: str) -> int:
     if not text.isascii() or not text.isdecimal() or len(text) > 18:
-        raise InvalidInput(f"{name} is a whole number", hint="Write digits only.")
+        raise InvalidInput(said("{name} is a whole number", name=name), hint=said("Write digits only."))
     return int(text)
 
 
@@ -133,7 +141,7 @@ def _url(name: str, text: str) -> str:
         fits = False
     if not fits:
         raise InvalidInput(
-            f"{name}: not a URL",
-            hint="Write http://HOST or https://HOST, with :PORT where it is not 80 or 443.",
+            said("{name}: not a URL", name=name),
+            hint=said("Write http://HOST or https://HOST, with :PORT where it is not 80 or 443."),
         )
     return text

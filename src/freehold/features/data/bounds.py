@@ -11,6 +11,7 @@ from typing import Any
 from freehold import plain_file
 from freehold.core import causes
 from freehold.core.errors import InvalidInput
+from freehold.core.texts import said
 from freehold.features.data.rules.names import is_number, spelled
 from freehold.kernel.surface import Plain
 
@@ -31,7 +32,9 @@ class Ranges(Plain):
             for name, low, high in _typed(text) if "=" in text else _listed(plain_file.named(text)):
                 if name in found:
                     raise InvalidInput(
-                        f"column {name!r} has bounds twice", hint="Give them once.", column=name
+                        said("column {name} has bounds twice", name=repr(name)),
+                        hint=said("Give them once."),
+                        column=name,
                     )
                 found[name] = [_number(name, low), _number(name, high)]
         return found
@@ -42,26 +45,34 @@ def _typed(text: str) -> Iterator[tuple[str, str, str]]:
     name, _, pair = text.rpartition("=")
     low, colon, high = pair.partition(":")
     if not name.strip() or not colon:
-        raise InvalidInput(f"{text[:60]!r} gives no bounds", hint=_FORM)
+        raise InvalidInput(said("{text} gives no bounds", text=repr(text[:60])), hint=_FORM)
     yield spelled(name), low, high
 
 
 def _listed(path: Path) -> Iterator[tuple[str, str, str]]:
-    neither = InvalidInput(f"{str(path)[:60]!r} is neither bounds nor a CSV file of them", hint=_FORM)
+    neither = InvalidInput(
+        said("{path} is neither bounds nor a CSV file of them", path=repr(str(path)[:60])), hint=_FORM
+    )
     try:
         content = plain_file.given(path, MOST_BYTES)
     except OSError as error:
         # bounds without a sign of them are no file either
         raise neither if error.errno in plain_file.ABSENT else causes.of(error, "read the bounds") from None
     if len(content) > MOST_BYTES:
-        raise InvalidInput(f"{path.name[:60]!r} is over {MOST_BYTES:,} bytes", hint=_FORM)
+        raise InvalidInput(
+            said("{name} is over {most} bytes", name=repr(path.name[:60]), most=MOST_BYTES), hint=_FORM
+        )
     try:
         rows = list(csv.reader(content.decode("utf-8-sig").splitlines()))
     except (UnicodeDecodeError, csv.Error):
         raise neither from None
     for number, row in enumerate((row for row in rows if any(cell.strip() for cell in row)), start=1):
         if len(row) != 3:
-            raise InvalidInput(f"{path.name}, line {number}: three cells are needed", hint=_FORM, row=number)
+            raise InvalidInput(
+                said("{name}, line {number}: three cells are needed", name=path.name, number=number),
+                hint=_FORM,
+                row=number,
+            )
         if number == 1 and [cell.strip().lower() for cell in row[1:]] == ["low", "high"]:
             continue
         yield spelled(row[0]), row[1], row[2]
@@ -69,5 +80,7 @@ def _listed(path: Path) -> Iterator[tuple[str, str, str]]:
 
 def _number(name: str, text: str) -> float:
     if not is_number(text.strip()):
-        raise InvalidInput(f"the bounds of column {name!r} are not numbers", hint=_FORM, column=name)
+        raise InvalidInput(
+            said("the bounds of column {name} are not numbers", name=repr(name)), hint=_FORM, column=name
+        )
     return float(text)

@@ -187,15 +187,20 @@ class Drafts:
         """A draft. Raises DraftPublished; NotFound: it was thrown away, is too old, or is none of this home."""
         known = self._node.store.state(_PUBLISHED, {}).get(identifier)
         if known:
-            raise DraftPublished("this draft is published", hint="Look at the dataset.", asset=known)
+            raise DraftPublished(
+                said("this draft is published"), hint=said("Look at the dataset."), asset=known
+            )
         try:
             found = self._opened(identifier)
         except (OSError, ValueError):
             found = None
         if found is None or not found.days_left:
             raise NotFound(
-                "this draft is no longer here",
-                hint=f"It was thrown away, or not changed for {KEEP_DAYS} days. Choose the file again.",
+                said("this draft is no longer here"),
+                hint=said(
+                    "It was thrown away, or not changed for {keep_days} days. Choose the file again.",
+                    keep_days=KEEP_DAYS,
+                ),
             )
         return found
 
@@ -206,8 +211,8 @@ class Drafts:
             draft = self.get(identifier)
             if draft.revision != revision:
                 raise DraftChanged(
-                    "this draft was changed meanwhile, in another tab or by somebody else",
-                    hint="It stands below as it is now; what you typed here was not kept.",
+                    said("this draft was changed meanwhile, in another tab or by somebody else"),
+                    hint=said("It stands below as it is now; what you typed here was not kept."),
                 )
             yield draft
             self.keep(draft)
@@ -219,8 +224,8 @@ class Drafts:
             path = Path(draft.path)
             if _stamp(path) != draft.stamp:
                 raise NotFound(
-                    "the file on this machine was changed or is gone",
-                    hint="Choose it again: its path is below.",
+                    said("the file on this machine was changed or is gone"),
+                    hint=said("Choose it again: its path is below."),
                 )
             yield path
             return
@@ -249,11 +254,11 @@ class Drafts:
             draft = self.get(identifier)
             if draft.revision != revision:
                 raise DraftChanged(
-                    "this draft was changed meanwhile, in another tab or by somebody else",
-                    hint="It stands below as it is now; look at it once more.",
+                    said("this draft was changed meanwhile, in another tab or by somebody else"),
+                    hint=said("It stands below as it is now; look at it once more."),
                 )
             if draft.report is None or not draft.agreed:
-                raise Conflict("this draft is not ready", hint="Go through its steps first.")
+                raise Conflict(said("this draft is not ready"), hint=said("Go through its steps first."))
 
             def note(tx: Transaction, asset: str) -> None:
                 known = list({**self._node.store.state(_PUBLISHED, {}), identifier: asset}.items())
@@ -279,8 +284,12 @@ class Drafts:
         kept = self.all()
         if len(kept) >= MAX_DRAFTS or sum(one.size_bytes for one in kept) + size_bytes > MAX_BYTES:
             raise DraftsFull(
-                f"{MAX_DRAFTS} drafts, or {MAX_BYTES:,} bytes of them, are kept already",
-                hint="Publish one, or throw one away.",
+                said(
+                    "{max_drafts} drafts, or {max} bytes of them, are kept already",
+                    max_drafts=MAX_DRAFTS,
+                    max=MAX_BYTES,
+                ),
+                hint=said("Publish one, or throw one away."),
             )
 
     def _sweep(self) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from freehold.core.documents import Asset
 from freehold.core.errors import NotFound
+from freehold.core.texts import said
 from freehold.features.data import schemas
 from freehold.features.data.offering import is_offered, who_decides
 from freehold.features.data.wire import PAGE, AssetRow
@@ -38,7 +39,11 @@ def require_known(node: Node, kind: str) -> None:
     """Some asset of a kind is known here, or the program knows what it is. Raises NotFound."""
     if kind and kind not in asset_kinds() and not listed.assets(node, kind=kind, limit=1):
         known = " and ".join(sorted(asset_kinds()))
-        raise NotFound("no asset of that kind is known here", hint=f"Known kinds are {known}.", field="kind")
+        raise NotFound(
+            said("no asset of that kind is known here"),
+            hint=said("Known kinds are {known}.", known=known),
+            field="kind",
+        )
 
 
 def own_and_others(node: Node, kind: str) -> list[Asset]:

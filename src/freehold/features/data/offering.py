@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from freehold.core.errors import NotFound
+from freehold.core.texts import said
 from freehold.features.data.wire import Approval, Decide, Usual
 from freehold.kernel.node import Node
 from freehold.kernel.store import OFF_OFFER, Transaction
@@ -32,7 +33,8 @@ def require_offered(node: Node, asset_id: str) -> None:
     """New grants are issued on the asset. Raises NotFound."""
     if not is_offered(node, asset_id):
         raise NotFound(
-            f"no asset {asset_id[:10]} is on offer here", hint="Search again; it may be withdrawn."
+            said("no asset {asset_id} is on offer here", asset_id=asset_id[:10]),
+            hint=said("Search again; it may be withdrawn."),
         )
 
 
@@ -74,7 +76,8 @@ def change(node: Node, asset_id: str, act: Callable[[Transaction, str], None]) -
     asset = node.asset(asset_id)
     if asset.owner != node.account or asset.asset_kind != "dataset":
         raise NotFound(
-            "that is not a dataset of yours", hint="Look at My data, or at `freehold assets list`."
+            said("that is not a dataset of yours"),
+            hint=said("Look at My data, or at `freehold assets list`."),
         )
     with node.store.transaction() as tx:
         act(tx, asset_id)

@@ -13,6 +13,7 @@ from typing import Any
 from freehold.core.documents import Asset, Claim
 from freehold.core.errors import NotFound
 from freehold.core.money import BPS
+from freehold.core.texts import said
 from freehold.features.earnings.wire import Sold
 from freehold.features.models.kept import released, shares
 from freehold.features.models.releasing import pool_of, shares_of
@@ -84,7 +85,7 @@ def claim(node: Node, asset_id: str | None = None) -> dict[str, Any]:
     """
     held = [item for item in holdings(node) if item.shares and asset_id in (None, item.asset.id)]
     if asset_id is not None and not held:
-        raise NotFound("this account has no share in that model", hint="Look at earnings.")
+        raise NotFound(said("this account has no share in that model"), hint=said("Look at earnings."))
     claims = [row for row in (_claim_one(node, holding) for holding in held) if row["units"]]
     return {
         "claims": claims,

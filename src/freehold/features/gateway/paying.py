@@ -17,6 +17,7 @@ from freehold.core.errors import FreeholdError, NewerFormat, NotAllowed, Unavail
 from freehold.core.ids import hash_bytes, sha256_hex
 from freehold.core.signing import Envelope, sign_digest
 from freehold.core.terms import price_of
+from freehold.core.texts import said
 from freehold.core.times import minute
 from freehold.features.gateway import exchange, keyed
 from freehold.features.gateway.checking import Call
@@ -57,8 +58,14 @@ class Transfers:
         """
         if len(body) > UNPROVEN_BODY_BYTES:
             raise QuestionTooLarge(
-                f"these rows take {len(body):,} bytes; sellers read {UNPROVEN_BODY_BYTES:,} of who pays by a transfer",
-                hint='Nothing was paid. Ask fewer rows in one call, or pay through a channel: pay="channel".',
+                said(
+                    "these rows take {body} bytes; sellers read {unproven_body} of who pays by a transfer",
+                    body=len(body),
+                    unproven_body=UNPROVEN_BODY_BYTES,
+                ),
+                hint=said(
+                    'Nothing was paid. Ask fewer rows in one call, or pay through a channel: pay="channel".'
+                ),
             )
         record = self._standing(body, key) or self._planned(asset, body, key)
         if not record["until"]:
@@ -175,7 +182,9 @@ class Transfers:
         )
         for field, broken in wrong:
             if broken:
-                raise NotAllowed(f"the receipt's {field} does not fit the call", field=field)
+                raise NotAllowed(
+                    said("the receipt's {field} does not fit the call", field=field), field=field
+                )
         return envelope, receipt
 
     def _is_used(self, record: Record) -> bool:

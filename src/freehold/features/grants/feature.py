@@ -7,6 +7,7 @@ from typing import Any
 
 from freehold.core.documents import Asset
 from freehold.core.errors import NotAllowed
+from freehold.core.texts import said
 from freehold.features.grants import asking, consent, granting, requests, unused, wire
 from freehold.features.grants.pages import datasets
 from freehold.features.grants.pages import requests as requests_page
@@ -36,7 +37,12 @@ def _require_use(asset: Asset, action: str) -> None:
     if action in known and asset.asset_kind not in known[action].kinds:
         runs = any(one.plans for one in known.values() if asset.asset_kind in one.kinds)
         raise NotAllowed(
-            f"{asset.name} is a {asset.asset_kind}, which is not there to {action}: the grant would permit nothing",
+            said(
+                "{name} is a {asset_kind}, which is not there to {action}: the grant would permit nothing",
+                name=asset.name,
+                asset_kind=asset.asset_kind,
+                action=action,
+            ),
             hint="Order a run: it asks for its own grants, by its plan." if runs else "Ask for another use.",
             field="action",
         )

@@ -14,6 +14,7 @@ from freehold.core.errors import Conflict, InvalidDocument, InvalidInput, NotAll
 from freehold.core.ids import document_id, hash_bytes
 from freehold.core.signing import sign_digest
 from freehold.core.terms import price_of, require_within
+from freehold.core.texts import said
 from freehold.kernel.feature import Plan, Plans
 from freehold.kernel.node import Node
 from freehold.kernel.registry import everything
@@ -66,12 +67,14 @@ def read_wish(node: Node, holder: str, body: dict[str, Any]) -> Wish:
     hash_bytes(asset_id), hash_bytes(nonce)
     if not node.store.is_public(asset_id):
         raise NotFound(
-            f"no asset {asset_id[:10]} is on offer here", hint="Search again; it may be withdrawn."
+            said("no asset {asset_id} is on offer here", asset_id=asset_id[:10]),
+            hint=said("Search again; it may be withdrawn."),
         )
     asset = node.asset(asset_id)
     if asset.terms.holders and holder not in asset.terms.holders:
         raise NotAllowed(
-            f"{asset.name} is offered to others by name", hint="Ask its owner to name you, or look elsewhere."
+            said("{name} is offered to others by name", name=asset.name),
+            hint=said("Ask its owner to name you, or look elsewhere."),
         )
     plans = everything().plans([str(body.get("action"))])
     plan = plans.read(body.get("plan")) if plans else None
@@ -84,7 +87,10 @@ def planned(actions: Iterable[str]) -> Plans[Any]:
     """How the plan of a wish for these actions is read. Raises InvalidInput: no feature here reads any."""
     plans = everything().plans(actions)
     if plans is None:
-        raise InvalidInput(f"nothing here reads plans to {', '.join(actions)}", hint="Install what does.")
+        raise InvalidInput(
+            said("nothing here reads plans to {actions}", actions=", ".join(actions)),
+            hint=said("Install what does."),
+        )
     return plans
 
 
@@ -115,7 +121,8 @@ def handed_over(node: Node, grant_id: str, asset_id: str) -> dict[str, Any]:
     grant = node.grant(grant_id)
     if grant.asset != asset_id:
         raise Conflict(
-            "this nonce was used for another asset", hint="Use a fresh random nonce for each request."
+            said("this nonce was used for another asset"),
+            hint=said("Use a fresh random nonce for each request."),
         )
     offer = sign_digest(node.keys.account_key, Offer.of(grant).digest(node.chain_id, node.contract("Market")))
     return {"grant": node.store.get(grant.id).to_json(), "offer_signature": "0x" + offer.hex()}
@@ -149,7 +156,7 @@ def parse_terms(value: dict[str, Any]) -> Terms:
     """Terms from plain values. Raises InvalidDocument."""
     document = parse_document(value)
     if not isinstance(document, Terms):
-        raise InvalidDocument("terms were expected")
+        raise InvalidDocument(said("terms were expected"))
     return document
 
 
@@ -165,5 +172,5 @@ def _count(body: dict[str, Any], name: str, default: int) -> int:
     if value is None:
         return default
     if type(value) is not int or value < 0:
-        raise InvalidInput(f"{name} must be a whole number of at least 0")
+        raise InvalidInput(said("{name} must be a whole number of at least 0", name=name))
     return value

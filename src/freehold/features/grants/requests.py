@@ -15,6 +15,7 @@ from freehold.core.canonical import canonical_bytes
 from freehold.core.documents import Terms
 from freehold.core.errors import InvalidInput, NotAllowed
 from freehold.core.ids import prefix_range, resolve, sha256_hex
+from freehold.core.texts import said
 from freehold.features.grants.issuing import parse_terms, planned, total_units
 from freehold.features.grants.wire import OfferRow, RequestRow
 from freehold.kernel import pending
@@ -46,9 +47,15 @@ def shown_text(text: str, what: str) -> str:
     """A text that people will read, from anyone. Raises InvalidInput: too long, or it could steer a terminal."""
     text = text.strip()
     if len(text) > MAX_TEXT:
-        raise InvalidInput(f"the {what} is longer than {MAX_TEXT} characters", hint="Say it in fewer words.")
+        raise InvalidInput(
+            said("the {what} is longer than {max_text} characters", what=what, max_text=MAX_TEXT),
+            hint=said("Say it in fewer words."),
+        )
     if not text.isprintable():
-        raise InvalidInput(f"the {what} has characters that cannot be printed", hint="Write one plain line.")
+        raise InvalidInput(
+            said("the {what} has characters that cannot be printed", what=what),
+            hint=said("Write one plain line."),
+        )
     return text
 
 
@@ -87,8 +94,11 @@ def make_room(node: Node, tx: Transaction, record: dict[str, Any]) -> None:
     holder, size = record["holder"], len(canonical_bytes(record))
     if size > MAX_BYTES_PER_PEER:
         raise LargeRequest(
-            f"a request of {size:,} bytes is too large",
-            hint=f"At most {MAX_BYTES_PER_PEER:,} bytes: plan with fewer owners.",
+            said("a request of {size} bytes is too large", size=size),
+            hint=said(
+                "At most {max_bytes_per_peer} bytes: plan with fewer owners.",
+                max_bytes_per_peer=MAX_BYTES_PER_PEER,
+            ),
         )
     open_ = [_Open(*found) for found in node.store.rows(_OPEN, node.now())]
     own = [one for one in open_ if one.holder == holder]
@@ -129,8 +139,12 @@ def _fits(kept: list[_Open], more: int, most: int, most_bytes: int) -> bool:
 
 def _too_many() -> TooManyRequests:
     return TooManyRequests(
-        f"too many requests wait for this owner: {MAX_REQUESTS_PER_PEER} of one party, {MAX_REQUESTS:,} in all",
-        hint="Wait for answers, or drop some: freehold grants drop REQUEST.",
+        said(
+            "too many requests wait for this owner: {max_requests_per_peer} of one party, {max_requests} in all",
+            max_requests_per_peer=MAX_REQUESTS_PER_PEER,
+            max_requests=MAX_REQUESTS,
+        ),
+        hint=said("Wait for answers, or drop some: freehold grants drop REQUEST."),
     )
 
 

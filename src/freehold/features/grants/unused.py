@@ -12,6 +12,7 @@ from typing import Any
 from freehold.core.canonical import canonical_bytes
 from freehold.core.documents import Grant
 from freehold.core.signing import parse_envelope
+from freehold.core.texts import said
 from freehold.features.grants.issuing import granted_key, planned
 from freehold.kernel import pending
 from freehold.kernel.node import Node
@@ -74,14 +75,14 @@ def readmit(node: Node, holder: str, body: dict[str, Any]) -> Grant | None:
     grant = envelope.document
     asked = (node.account, holder, body.get("asset"), body.get("nonce"))
     if not isinstance(grant, Grant) or (grant.issuer, grant.holder, grant.asset, grant.nonce) != asked:
-        raise ForeignGrant("the grant shown is not the one asked for")
+        raise ForeignGrant(said("the grant shown is not the one asked for"))
     node.check(envelope)
     if not (is_priced(grant) and is_purchased(node, grant)):
         return None
     plans = planned(grant.terms.actions) if grant.run else None
     plan = plans.read(body.get("plan")) if plans else None
     if plan is not None and plan.run_id != grant.run:
-        raise ForeignGrant("the grant is for another run", grant_id=grant.id)
+        raise ForeignGrant(said("the grant is for another run"), grant_id=grant.id)
     with node.store.transaction() as tx:
         if node.store.has(grant.id):
             authorise(node, tx, grant.id)

@@ -10,6 +10,7 @@ from typing import Any
 
 from freehold.core import origins
 from freehold.core.errors import FreeholdError, NotFound
+from freehold.core.texts import said
 from freehold.kernel import settings
 from freehold.kernel.host import Host
 from freehold.kernel.node import Node
@@ -59,7 +60,10 @@ def forget(node: Node, url: str) -> dict[str, Any]:
     """Look at a node no more; the settings' own count until the next start. Raises NotFound, InvalidInput."""
     spelled = origins.spelled(url)
     if spelled not in known(node):
-        raise NotFound(f"no peer at {url[:80]} is known here", hint="List them with: freehold peers list")
+        raise NotFound(
+            said("no peer at {url} is known here", url=url[:80]),
+            hint=said("List them with: freehold peers list"),
+        )
     kept = {one: who for one, who in node.store.state(PEERS, {}).items() if origins.spelled(one) != spelled}
     with node.store.transaction() as tx:
         tx.set(PEERS, kept)

@@ -10,6 +10,7 @@ from typing import Any
 from freehold.core.canonical import canonical_bytes
 from freehold.core.documents import Asset
 from freehold.core.errors import NotFound
+from freehold.core.texts import said
 from freehold.kernel.node import Node
 from freehold.kernel.store import Transaction
 
@@ -28,7 +29,9 @@ def require_weights(node: Node, asset: Asset) -> dict[str, Any]:
     """`weights`, `scaling` and `columns` of a model. Raises NotFound: it was not released here."""
     rows = node.store.rows("SELECT weights FROM models WHERE id = ?", asset.id)
     if not rows:
-        raise NotFound(f"{asset.name} has no released weights here", hint="Release it first.")
+        raise NotFound(
+            said("{name} has no released weights here", name=asset.name), hint=said("Release it first.")
+        )
     found: dict[str, Any] = json.loads(rows[0][0])
     return found
 

@@ -8,6 +8,7 @@ from typing import Any
 from freehold.chain.errors import ContractReverted
 from freehold.core.errors import NotFound
 from freehold.core.ids import hash_bytes
+from freehold.core.texts import said
 from freehold.features.payments import kept
 from freehold.features.payments.chain_facts import read_channel
 from freehold.features.payments.wire import Channel
@@ -60,7 +61,7 @@ def _close(node: Node, channel: str) -> dict[str, Any]:
         kept.leave_channel(tx, channel)
     state = read_channel(node, channel)
     if not state.exists:
-        raise NotFound("that channel was never opened on this chain")
+        raise NotFound(said("that channel was never opened on this chain"))
     withdrawn = gas = 0
     if state.closes_at == 0:
         gas = node.send("Channels", "requestClose", hash_bytes(channel))

@@ -35,7 +35,9 @@ def _settle(node: Node) -> None:
     continuity.require_same_chain(node)
     for row in settling.settle(node, by_itself=True)["failed"]:
         if row["code"] == GasDaySpent.code:
-            raise GasDaySpent(row["title"], hint="Look at `freehold channels list`, or set gas_per_day.")
+            raise GasDaySpent(
+                row["title"], hint=said("Look at `freehold channels list`, or set gas_per_day.")
+            )
 
 
 def _channels(host: Host, _: Nothing) -> dict[str, Any]:

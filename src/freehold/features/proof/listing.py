@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from freehold.core.errors import NotFound
+from freehold.core.texts import said
 from freehold.features.proof.wire import ReceiptRow
 from freehold.kernel import listed, logbook, uses
 from freehold.kernel.node import Node
@@ -19,8 +20,8 @@ def find_receipt(node: Node, text: str) -> str:
     newest = uses.newest(node, "infer")
     if newest is None:
         raise NotFound(
-            "no answer was bought or sold here yet",
-            hint="Call predict first; receipts of training are listed.",
+            said("no answer was bought or sold here yet"),
+            hint=said("Call predict first; receipts of training are listed."),
         )
     return newest
 
@@ -31,7 +32,9 @@ def receipts(node: Node, limit: int, before: str = "") -> dict[str, Any]:
     if before:
         oldest = uses.one(node, find_receipt(node, before))
         if oldest is None:
-            raise NotFound("that receipt is not in this node's log", hint="Name one that is listed.")
+            raise NotFound(
+                said("that receipt is not in this node's log"), hint=said("Name one that is listed.")
+            )
         place = oldest.place
     newest = uses.latest(node, limit + 1, place)
     found = [

@@ -16,6 +16,7 @@ from freehold.core.canonical import canonical_bytes
 from freehold.core.documents import REVEALS, Asset, Terms
 from freehold.core.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from freehold.core.ids import hash_bytes
+from freehold.core.texts import said
 from freehold.features.data.rules.names import difference
 from freehold.features.privacy import budget
 from freehold.features.privacy.rules import privacy
@@ -46,8 +47,8 @@ def read(value: Any) -> RunPlan:
     """A plan as a builder sends it. Raises InvalidInput: there is none, or it is malformed."""
     if value is None:
         raise InvalidInput(
-            "training is granted for one run, by its plan",
-            hint="Order it: freehold train. It sends the plan.",
+            said("training is granted for one run, by its plan"),
+            hint=said("Order it: freehold train. It sends the plan."),
         )
     return RunPlan.from_json(value)
 
@@ -74,11 +75,14 @@ def admit(node: Node, asset: Asset, holder: str, plan: RunPlan) -> None:
     )
     for field, broken, reason in wrong:
         if broken:
-            raise PlanRefused(f"the plan is refused: {reason}", hint=_HINT, field=field, asset=asset.id)
+            raise PlanRefused(
+                said("the plan is refused: {reason}", reason=reason), hint=_HINT, field=field, asset=asset.id
+            )
     custody.require_there(node, asset.id)
     if not node.chain.read("Timestamps", "stampedAt", hash_bytes(plan.run_id)):
         raise NotStamped(
-            "the plan does not stand on chain", hint="Stamp it, so that all can see the test came first."
+            said("the plan does not stand on chain"),
+            hint=said("Stamp it, so that all can see the test came first."),
         )
     budget.require_room(node, asset.id, plan.rho_nano, plan.run_id)
 
@@ -103,7 +107,9 @@ def remember(node: Node, tx: Transaction, asset: Asset, plan: RunPlan) -> tuple[
     Raises RunGranted: by an earlier grant. BudgetSpent.
     """
     if runs.get(node, plan.run_id, "plan") is not None:
-        raise RunGranted("this run was granted before", hint="Use that grant, or plan another run.")
+        raise RunGranted(
+            said("this run was granted before"), hint=said("Use that grant, or plan another run.")
+        )
     earlier = tuple(budget.earlier_runs(node, asset.id))
     budget.require_room(node, asset.id, plan.rho_nano)
     recall(tx, plan)
@@ -132,7 +138,9 @@ def plan_of(node: Node, run: str) -> RunPlan:
     """The plan that this owner agreed to. Raises NotFound."""
     stored = runs.get(node, run, "plan")
     if stored is None:
-        raise NotFound("this node has not agreed to such a run", hint="Ask for a grant with its plan.")
+        raise NotFound(
+            said("this node has not agreed to such a run"), hint=said("Ask for a grant with its plan.")
+        )
     return RunPlan.from_json(stored)
 
 

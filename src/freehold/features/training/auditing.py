@@ -15,6 +15,7 @@ from freehold.core.documents import Asset, Claim, Receipt
 from freehold.core.errors import FreeholdError, InvalidDocument, InvalidInput, NotAllowed, VerificationFailed
 from freehold.core.ids import sha256_hex
 from freehold.core.signing import Envelope, parse_envelope
+from freehold.core.texts import said
 from freehold.features.data.publishing import SALT_BYTES, open_table
 from freehold.features.data.rules import table as tables
 from freehold.features.data.rules.table import from_canonical_bytes
@@ -47,9 +48,9 @@ def open_to(node: Node, judge: str, body: dict[str, Any]) -> dict[str, Any]:
     """
     plan = plan_of(node, str(body.get("run")))
     if not plan.judge or judge != plan.judge:
-        raise NotTheJudge("this owner opens its table to the judge of the run's plan alone")
+        raise NotTheJudge(said("this owner opens its table to the judge of the run's plan alone"))
     if runs.get(node, plan.run_id, "agreed") is None:
-        raise NotTheJudge("the run is not over here yet", hint="Ask again once it is.")
+        raise NotTheJudge(said("the run is not over here yet"), hint=said("Ask again once it is."))
     asset = next(owner.asset for owner in plan.owners if owner.account == node.account)
     table, salt = open_table(node, asset)
     secret = EpochSecret.generate()
@@ -77,14 +78,14 @@ def audit(host: Host, model_id: str, owner: str | None) -> dict[str, Any]:
     report = verify(bundle, chain=node.chain)
     proving.require(report)
     if report.subject != asset.id:
-        raise VerificationFailed("the evidence is about another model")
+        raise VerificationFailed(said("the evidence is about another model"))
     plan = RunPlan.from_json(bundle.json("training/plan.json"))
     if plan.judge != node.account:
-        raise NotTheJudge("the run's plan names another judge, or none")
+        raise NotTheJudge(said("the run's plan names another judge, or none"))
     start = Start.from_json(bundle.json("training/start.json"), plan)
     chosen = owner or secrets.choice(sorted(start.grants))
     if chosen not in start.grants:
-        raise InvalidInput("that account took no part in the run", owner=chosen)
+        raise InvalidInput(said("that account took no part in the run"), owner=chosen)
     detail, holds = "table, noise and every update are the ones committed to", True
     answer = host.peers.ask(chosen, "/peer/audits", {"run": plan.run_id}, timeout=TIMEOUT_SECONDS)
     try:
@@ -107,21 +108,21 @@ def _require_honest(
     committed = parse_envelope(bundle.json(f"documents/{planned.asset}.json")).document
     assert isinstance(committed, Asset)
     if "0x" + tables.commitment(table, salt).hex() != committed.content.commitment:
-        raise VerificationFailed("the table opened is not the one published")
+        raise VerificationFailed(said("the table opened is not the one published"))
     rounds = []
     for one in bundle.json("training/rounds.json"):
         claim = _document(one["claim"], Claim)
         rounds.append(record.parse_round(plan, claim.statement, one["revealed"]))
         for receipt in (_document(value, Receipt) for value in one["receipts"]):
             if receipt.provider == owner and receipt.evidence.get("seed") != sha256_hex(seed):
-                raise VerificationFailed("the noise seed opened is not the one committed to")
+                raise VerificationFailed(said("the noise seed opened is not the one committed to"))
     record.replay_owner(plan, start, rounds, owner, table, seed)
 
 
 def _document(value: Any, kind: type[Any]) -> Any:
     envelope: Envelope = parse_envelope(value)
     if not isinstance(envelope.document, kind):
-        raise InvalidDocument("a round holds a claim and receipts")
+        raise InvalidDocument(said("a round holds a claim and receipts"))
     return envelope.document
 
 
@@ -129,5 +130,5 @@ def _unsealed(node: Node, asset: str, answer: dict[str, Any]) -> bytes:
     try:
         wrapped, sealed = (b64decode(str(answer.get(name)), validate=True) for name in ("secret", "sealed"))
     except ValueError:
-        raise InvalidDocument("the owner opened nothing that can be read") from None
+        raise InvalidDocument(said("the owner opened nothing that can be read")) from None
     return unseal_bytes(sealed, unwrap(wrapped, node.keys.encryption_key, asset=asset, epoch=1))

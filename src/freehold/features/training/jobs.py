@@ -8,6 +8,7 @@ from typing import Any
 
 from freehold.core.documents import Claim
 from freehold.core.errors import Conflict, FreeholdError
+from freehold.core.texts import said
 from freehold.features.grants.asking import GrantWaiting
 from freehold.features.training import kept, training
 from freehold.features.training.ordering import begin, is_good_enough
@@ -75,7 +76,9 @@ class Jobs:
             running = self._running.get(job_id)
             if running and running[0].is_alive():
                 if running[1].stopped:
-                    raise JobStopping("the job's last step is not over yet", hint="Try again in a moment.")
+                    raise JobStopping(
+                        said("the job's last step is not over yet"), hint=said("Try again in a moment.")
+                    )
                 if self._progress.get(job_id, {}).get("waiting"):
                     self._progress[job_id] |= {"waiting": [], "error": None}
                     running[1].nudge()
@@ -86,7 +89,9 @@ class Jobs:
                 with self._node.store.transaction() as tx:
                     kept.hold(tx, job_id, held=False)
             if "plan" not in kept.require(self._node, job_id):
-                raise Conflict("this job was begun by an earlier Freehold", hint="Order the training again.")
+                raise Conflict(
+                    said("this job was begun by an earlier Freehold"), hint=said("Order the training again.")
+                )
             job = training.Job(
                 self._node, self._peers, job_id, lambda progress: self._report(job_id, progress)
             )
@@ -193,12 +198,12 @@ class Jobs:
             if not is_good_enough(self._node, {**stored, "anyway": True}, plan):
                 raise Conflict(
                     f"owners agreed to release only what is right on {plan.least_correct_bps / 100:g} % of the test",
-                    hint="Order the training again with another least score.",
+                    hint=said("Order the training again with another least score."),
                 )
             with self._node.store.transaction() as tx:
                 kept.keep(tx, job_id, {**stored, "step": "release", "anyway": True})
         elif not stored.get("anyway"):
-            raise Conflict("this model is not held back", hint="See: freehold jobs.")
+            raise Conflict(said("this model is not held back"), hint=said("See: freehold jobs."))
         return self.go_on(job_id, by_hand=True)
 
     def overview(self) -> list[dict[str, Any]]:

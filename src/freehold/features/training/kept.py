@@ -12,6 +12,7 @@ from freehold.core.canonical import canonical_bytes
 from freehold.core.documents import Claim
 from freehold.core.errors import NotFound
 from freehold.core.ids import prefix_range, resolve
+from freehold.core.texts import said
 from freehold.features.models import kept as models
 from freehold.features.training.rules.record import Round, RunPlan, parse_round
 from freehold.features.training.tables import ENDED
@@ -33,7 +34,7 @@ def require(node: Node, job_id: str) -> Job:
     """One job. Raises NotFound."""
     found = job(node, job_id)
     if found is None:
-        raise NotFound("no such job", hint="List them: freehold jobs.")
+        raise NotFound(said("no such job"), hint=said("List them: freehold jobs."))
     return found
 
 

@@ -10,6 +10,7 @@ from freehold.core.documents import Claim
 from freehold.core.errors import Conflict
 from freehold.core.ids import short
 from freehold.core.money import BPS
+from freehold.core.texts import said
 from freehold.features.data import publishing
 from freehold.features.data.publishing import open_table, seal_table
 from freehold.features.data.rules import table as tables
@@ -95,8 +96,8 @@ def _require_goes_on(node: Node, job_id: str, at_most_units: int | None, total: 
     """A job that was ordered before may go on, for no more than is allowed now; else it stays as it was."""
     if kept.is_held(node, job_id):
         raise JobHeld(
-            "this training was ordered before, and stopped by hand",
-            hint=f"Go on with it: freehold train --resume {short(job_id)}",
+            said("this training was ordered before, and stopped by hand"),
+            hint=said("Go on with it: freehold train --resume {job_id}", job_id=short(job_id)),
             job=job_id,
         )
     act = Act(job_id, kept.within(node, job_id, at_most_units))

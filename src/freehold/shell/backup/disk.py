@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from freehold.core import causes
+from freehold.core.texts import said
 from freehold.kernel.databases.errors import StorageFailed
 
 
@@ -17,7 +18,8 @@ def failures(act: str) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise StorageFailed(
-            f"cannot {act}: {error}", hint="Check disk space; run freehold doctor."
+            said("cannot {act}: {error}", act=act, error=error),
+            hint=said("Check disk space; run freehold doctor."),
         ) from error
     except OSError as error:
         raise causes.of(error, act) from error

@@ -13,6 +13,7 @@ from typing import BinaryIO
 from freehold import durable, plain_file
 from freehold.core.causes import OutputFailed
 from freehold.core.errors import Conflict, NotFound, VerificationFailed
+from freehold.core.texts import said
 from freehold.core.version import VERSION
 from freehold.kernel import settings
 from freehold.kernel.databases import copying, migrations, opening
@@ -57,7 +58,9 @@ def save(home: Path, target: Path | BinaryIO, passphrase: str) -> Saved:
     """
     with failures("write the backup"):
         if isinstance(target, Path) and target.exists():
-            raise BackupExists(f"{target} exists already", hint="Choose another name.")
+            raise BackupExists(
+                said("{target} exists already", target=target), hint=said("Choose another name.")
+            )
         require_node(home)
         keys = Keys.load(home / KEYS, passphrase)
         sweep(home)
@@ -119,7 +122,9 @@ def _server_snapshot(home: Path, url: str, target: Path) -> None:
     ):
         live.execute("BEGIN")
         if not migrations.is_current(live):
-            raise NotFound("there is no node of this version in the database", hint="Start the node once.")
+            raise NotFound(
+                said("there is no node of this version in the database"), hint=said("Start the node once.")
+            )
         kept.execute("BEGIN IMMEDIATE")
         migrations.migrate(kept)
         copying.copy(live, kept)
@@ -133,11 +138,13 @@ def _survey(
     with closing(read_file(snapshot)) as connection:
         found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
         if found != "ok":
-            raise VerificationFailed(f"the database is damaged: {found}", hint="Restore an earlier backup.")
+            raise VerificationFailed(
+                said("the database is damaged: {found}", found=found), hint=said("Restore an earlier backup.")
+            )
         node = NodeFile(connection)
         party = node.party()
         if party.account != keys.account:
-            raise VerificationFailed("keys and database belong to different accounts")
+            raise VerificationFailed(said("keys and database belong to different accounts"))
         size, root = LogStore(connection).verify()
         cids = node.blobs()
     sources = [home / KEYS, config, snapshot]
@@ -169,8 +176,8 @@ def _blob(folder: Path, cid: str) -> Entry:
         size = (folder / cid).stat().st_size
     except FileNotFoundError:
         raise BlobMissing(
-            "encrypted data that the database refers to is missing",
-            hint="Bring the file back; a backup without it could not be used for training.",
+            said("encrypted data that the database refers to is missing"),
+            hint=said("Bring the file back; a backup without it could not be used for training."),
             cid=cid,
         ) from None
     return Entry(name=f"{BLOBS}/{cid}", size_bytes=size, sha256=blob_sha256(cid))
@@ -183,8 +190,8 @@ def _write(target: Path | BinaryIO, manifest: Manifest, sources: list[Path], pas
                 envelope.seal(Packed(manifest, sources), text, passphrase)
         except BrokenPipeError:
             raise OutputFailed(
-                "the backup is cut short: whoever read it went away",
-                hint="Lead it into a file, or into a program that reads to the end.",
+                said("the backup is cut short: whoever read it went away"),
+                hint=said("Lead it into a file, or into a program that reads to the end."),
             ) from None
         return text.size_bytes
     try:
@@ -192,5 +199,7 @@ def _write(target: Path | BinaryIO, manifest: Manifest, sources: list[Path], pas
             envelope.seal(Packed(manifest, sources), file, passphrase)
             size = file.tell()
     except FileExistsError:
-        raise BackupExists(f"{target} exists already", hint="Choose another name.") from None
+        raise BackupExists(
+            said("{target} exists already", target=target), hint=said("Choose another name.")
+        ) from None
     return size

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from freehold.core.errors import InvalidTable
+from freehold.core.texts import said
 from freehold.features.data.rules import precision
 from freehold.features.data.rules.faults import Faults
 from freehold.features.data.rules.names import MISSING, PLAIN, TRUTHS
@@ -41,8 +42,13 @@ def subjects(column: Any, name: str, faults: Faults, start: int) -> list[bytes]:
         texts = pc.utf8_trim_whitespace(pc.cast(column, pa.string()))
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         raise InvalidTable(
-            f"{faults.file}: column '{name}' holds {column.type}, which names nobody",
-            hint="Use a column of texts or whole numbers.",
+            said(
+                "{file}: column '{name}' holds {type}, which names nobody",
+                file=faults.file,
+                name=name,
+                type=column.type,
+            ),
+            hint=said("Use a column of texts or whole numbers."),
             column=name,
         ) from None
     blank = pc.fill_null(pc.equal(pc.utf8_length(texts), 0), True)
@@ -79,8 +85,13 @@ def _readable(column: Any, name: str, faults: Faults, start: int) -> tuple[Any, 
     numeric = pa.types.is_integer(column.type) or pa.types.is_floating(column.type)
     if not (text or numeric or pa.types.is_decimal(column.type) or pa.types.is_boolean(column.type)):
         raise InvalidTable(
-            f"{faults.file}: column '{name}' holds {column.type}, not numbers",
-            hint="Turn it into a number or drop it.",
+            said(
+                "{file}: column '{name}' holds {type}, not numbers",
+                file=faults.file,
+                name=name,
+                type=column.type,
+            ),
+            hint=said("Turn it into a number or drop it."),
             column=name,
         )
     if column.null_count:
@@ -200,8 +211,13 @@ class Labels:
             texts = pc.cast(column, pa.string())
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
             raise InvalidTable(
-                f"{self.faults.file}: column '{self.name}' holds {column.type}, not labels",
-                hint="Use 0/1, true/false or two words.",
+                said(
+                    "{file}: column '{name}' holds {type}, not labels",
+                    file=self.faults.file,
+                    name=self.name,
+                    type=column.type,
+                ),
+                hint=said("Use 0/1, true/false or two words."),
                 column=self.name,
             ) from None
         if column.null_count:

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.csv
 
 from freehold.core.errors import InvalidTable
+from freehold.core.texts import said
 from freehold.features.data.rules import decoding, names
 
 if TYPE_CHECKING:
@@ -63,7 +64,9 @@ class Delimited:
         """Whether the first line is one, once that is known."""
         raw = stream.read(_HEADER_BYTES)
         if raw[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in raw[:4_096]:
-            raise InvalidTable(f"{file} is not UTF-8 text, but UTF-16 or no text at all", hint=decoding.HINT)
+            raise InvalidTable(
+                said("{file} is not UTF-8 text, but UTF-16 or no text at all", file=file), hint=decoding.HINT
+            )
         told = _SAID_IN_FILE.match(raw)
         self._begin = told.end() if told else 0
         """Where its first line begins, behind one that says what separates cells."""
@@ -111,13 +114,13 @@ class Delimited:
             raise self._not_utf8() from None
         except csv.Error:
             raise InvalidTable(
-                f"{self._file}: a quote opens in the first line and does not close there",
-                hint="Write each name in one line, without a line break in it, and close its quotes.",
+                said("{file}: a quote opens in the first line and does not close there", file=self._file),
+                hint=said("Write each name in one line, without a line break in it, and close its quotes."),
             ) from None
         if text.startswith("#") and len(cells) == 1:
             raise InvalidTable(
-                f"{self._file}: the first line is a comment",
-                hint="Begin with the names of the columns, and leave comments out.",
+                said("{file}: the first line is a comment", file=self._file),
+                hint=said("Begin with the names of the columns, and leave comments out."),
             )
         return tuple(cell.strip() for cell in cells)
 
@@ -215,8 +218,8 @@ class Delimited:
         # of blanks and quotes alone, one that is closed can end like that too
         if last.strip('" \t\r\n') and self._stream.read() == open_:
             raise InvalidTable(
-                f"{self._file}: a quote is opened in the last row and never closed",
-                hint="Close it. A file that was cut short ends so: look for the rows that are missing.",
+                said("{file}: a quote is opened in the last row and never closed", file=self._file),
+                hint=said("Close it. A file that was cut short ends so: look for the rows that are missing."),
             )
 
     def _require_strict(self) -> None:
@@ -227,8 +230,12 @@ class Delimited:
                     pass
             except csv.Error:
                 raise InvalidTable(
-                    f"{self._file}, line {reader.line_num}: a cell goes on after its closing quote",
-                    hint='Quote a cell as a whole, and write "" for a quote in it.',
+                    said(
+                        "{file}, line {line_num}: a cell goes on after its closing quote",
+                        file=self._file,
+                        line_num=reader.line_num,
+                    ),
+                    hint=said('Quote a cell as a whole, and write "" for a quote in it.'),
                     line=reader.line_num,
                 ) from None
 
@@ -239,13 +246,23 @@ class Delimited:
             line, wanted, got = (int(n) for n in ragged.groups())
             row, known = line - self.header, "the header" if self.header else "the first line"
             return InvalidTable(
-                f"{self._file}, data row {row}: {got} cells where {known} has {wanted}",
+                said(
+                    "{file}, data row {row}: {got} cells where {known} has {wanted}",
+                    file=self._file,
+                    row=row,
+                    got=got,
+                    known=known,
+                    wanted=wanted,
+                ),
                 hint=_RAGGED.get(self.separator, _RAGGED[","]),
                 row=row,
             )
         if "UTF8" in str(error):
             return self._not_utf8()
-        return InvalidTable(f"{self._file} is not a readable CSV file", hint="Check quotes and line ends.")
+        return InvalidTable(
+            said("{file} is not a readable CSV file", file=self._file),
+            hint=said("Check quotes and line ends."),
+        )
 
     def _not_utf8(self) -> InvalidTable:
         self._stream.seek(self._begin)
@@ -254,6 +271,8 @@ class Delimited:
                 line.decode()
             except UnicodeDecodeError:
                 return InvalidTable(
-                    f"{self._file}, line {row + 1}: not UTF-8 text", hint=decoding.HINT, row=row
+                    said("{file}, line {row}: not UTF-8 text", file=self._file, row=row + 1),
+                    hint=decoding.HINT,
+                    row=row,
                 )
-        return InvalidTable(f"{self._file} is not UTF-8 text", hint=decoding.HINT)
+        return InvalidTable(said("{file} is not UTF-8 text", file=self._file), hint=decoding.HINT)

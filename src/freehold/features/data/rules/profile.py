@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from freehold.core.errors import InvalidTable
+from freehold.core.texts import said
 from freehold.features.data.rules import names
 from freehold.features.data.rules.ways import NONE, Ways
 
@@ -99,7 +100,9 @@ def profile(path: Path, limits: Limits, ways: Ways = NONE) -> Profile:
             head += [tuple(str(cell)[:MOST_SHOWN] for cell in row) for row in zip(*first, strict=True)]
             rows += batch.num_rows
     if rows == 0:
-        raise InvalidTable(f"{path.name} has a header but no rows", hint="Add at least one data row.")
+        raise InvalidTable(
+            said("{name} has a header but no rows", name=path.name), hint=said("Add at least one data row.")
+        )
     understood = tuple(source.understood.values())
     return Profile(rows, columns, tuple(head), source.size_bytes, source.index, understood, source.notes)
 
